@@ -1,0 +1,30 @@
+"""The entry point: ``streamlit run dashboard/app.py``, with the lake in ``FLEETCRASH_LAKE``."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+_ROOT = str(Path(__file__).resolve().parent.parent)
+if _ROOT not in sys.path:  # Streamlit adds the folder of the script, which is one too deep
+    sys.path.append(_ROOT)
+
+from dashboard.pages import incident_page, overview_page  # noqa: E402
+from dashboard.theme import STYLE  # noqa: E402
+
+
+@st.cache_resource(show_spinner=False)
+def _settle() -> bool:
+    """Take what was imported out of the garbage collector's sight: Streamlit collects after every run of a fragment."""
+    gc.collect()
+    gc.freeze()
+    return True
+
+
+st.set_page_config(page_title="fleetcrash", page_icon="📉", layout="wide")
+_settle()
+st.html(STYLE)
+st.navigation([overview_page(), incident_page()], position="top").run()

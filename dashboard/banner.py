@@ -1,0 +1,140 @@
+"""The first thing read: what is wrong, what did it, whom it hits, how sure, what now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from html import escape
+from shlex import quote
+
+from dashboard.data import Snapshot, Update
+from dashboard.incidents import Incident
+from dashboard.markup import Fact, facts, text
+from dashboard.wording import CAUSE_NAMES, clock, condition_words, count, kind_name, percent, plain, whom
+
+
+def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
+    """An open incident."""
+    return _boxed(incident.verdict, headline(incident), facts(_facts(incident, snapshot)), _next(incident, snapshot))
+
+
+def headline(incident: Incident) -> str:
+    """What is wrong, in one sentence of markup."""
+    if incident.verdict == "update":
+        name = f"<b>{text(incident.update_id)}</b>"
+        return f"{name} ({escape(kind_name(incident.update_kind))}) is crashing {escape(whom(incident.condition))}"
+    if incident.verdict == "cannot_separate":
+        names = [f"<b>{text(each.update_id)}</b>" for each in incident.candidates[:3]]
+        return f"Crashes rose after an update: {' or '.join(names) or 'two updates'}, which cannot be told apart yet"
+    if incident.verdict == "no_update":
+        cause = CAUSE_NAMES.get(incident.cause or "", "something that is no update")
+        return f"Crashes rose and <b>no update</b> is to blame: the rise follows {escape(cause)}"
+    return "Crashes rose; <b>what did it is being judged</b>"
+
+
+def plain_headline(incident: Incident) -> str:
+    """What is wrong, without markup, for titles and links."""
+    if incident.verdict == "update":
+        return f"{plain(incident.update_id)} is crashing {whom(incident.condition)}"
+    if incident.verdict == "cannot_separate":
+        return " or ".join(plain(each.update_id) for each in incident.candidates[:3]) or "Two updates"
+    if incident.verdict == "no_update":
+        return f"No update to blame: {CAUSE_NAMES.get(incident.cause or '', 'another cause')}"
+    return "Crashes rose; being judged"
+
+
+def quiet_banner(snapshot: Snapshot, *, age: str) -> str:
+    """No incident is open."""
+    judgement = snapshot.judgement
+    assert judgement is not None
+    said = f"Judged as of {clock(judgement.as_of)}; {age}."
+    closed = judgement.closed
+    if closed:
+        last = closed[0]
+        said += f" The last incident ({plain_headline(last)}) closed {clock(last.closed_at)}."
+    return _boxed("quiet", "<b>All quiet.</b> No open incident", "", f"<p class='fc-next'>{escape(said)}</p>")
+
+
+def unjudged_banner(snapshot: Snapshot) -> str:
+    """The monitor has never ticked on this lake, or its words cannot be read."""
+    judgement = snapshot.judgement
+    if judgement is not None and judgement.unreadable:
+        title = "The monitor's last judgement cannot be read"
+        said = f"Found: {plain(judgement.unreadable, 160)}. The curves below come from the crashes themselves. Run:"
+    else:
+        title = "Not judged yet: no monitor has ticked on this lake"
+        said = "The curves below are what was received; nobody has looked for a culprit. Run:"
+    command = f"fleetcrash monitor --lake {quote(str(snapshot.root))}"
+    return _boxed("notice", escape(title), "", f"<p class='fc-next'>{escape(said)} <code>{escape(command)}</code></p>")
+
+
+def trouble_banner(problem: str) -> str:
+    """The lake cannot be read right now; what is shown was read before."""
+    said = f"{plain(problem, 300)} What is shown was read before that. It is tried again every two seconds."
+    return _boxed("cannot_separate", "<b>The lake cannot be read right now</b>", "", f"<p class='fc-next'>{escape(said)}</p>")
+
+
+def _boxed(kind: str, title: str, figures: str, more: str) -> str:
+    return (
+        f'<div class="fc fc-banner fc-{kind}" role="status"><p class="fc-title">{title}</p>{figures}{more}</div>'
+    )
+
+
+def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
+    impact, evidence = incident.impact, incident.evidence
+    beside = snapshot.as_of
+    shown = []
+    if incident.verdict == "update":
+        shown += [
+            Fact("How sure", percent(incident.probability)),
+            Fact("Whom", condition_words(incident.condition)),
+        ]
+    elif incident.verdict == "cannot_separate":
+        shown += [Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.candidates[:3]]
+    crashed = evidence.get("hosts_crashed")
+    exposed = impact.get("exposed") or evidence.get("hosts_exposed")
+    of_all = f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}" if exposed else ""
+    shown.append(Fact("Hosts crashed", count(crashed) + of_all))
+    if incident.verdict == "update":
+        shown.append(Fact("At risk", count(impact.get("at_risk"))))
+    dark = impact.get("dark") if incident.verdict == "update" else evidence.get("hosts_dark")
+    if dark is not None:
+        shown.append(Fact("Dark", count(dark)))
+    shown.append(Fact("Since", _since(incident, snapshot.update(incident.update_id), beside)))
+    return shown
+
+
+def _since(incident: Incident, update: Update | None, beside: datetime | None) -> str:
+    alarm = f"alarm {clock(incident.alarm_at, beside=beside)}"
+    if incident.verdict == "update" and update is not None:
+        released = clock(update.released_at, beside=beside).removesuffix(" UTC")
+        return f"released {released}, alarm {clock(incident.alarm_at, beside=update.released_at)}"
+    return alarm
+
+
+def _next(incident: Incident, snapshot: Snapshot) -> str:
+    said, command = next_step(incident, snapshot)
+    run = f" <code>{escape(command)}</code>" if command else ""
+    return f"<p class='fc-next'><b>Now:</b> {escape(said)}{run}</p>"
+
+
+def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
+    """What to do about it, and the command that helps; the command may be empty."""
+    if incident.verdict == "cannot_separate":
+        return "pause the rollout of both; the next hosts to install one without the other will tell.", ""
+    if incident.verdict == "no_update":
+        return f"withdrawing an update would not help. {plain(incident.summary, 300)}".strip(), ""
+    if incident.verdict == "undetermined" or incident.update_id is None:
+        return "wait for the next tick before you withdraw anything; hold rollouts that are under way.", ""
+    name = plain(incident.update_id)
+    update = snapshot.update(incident.update_id)
+    pending, dark = incident.impact.get("pending", 0), incident.impact.get("dark", 0)
+    if update is not None and update.reverted_at is not None:
+        said = f"{name} was withdrawn {clock(update.reverted_at, beside=snapshot.as_of)}; hosts keep it until it is removed."
+        if dark:
+            said += f" {count(dark)} dark hosts may need hands on site."
+    else:
+        said = f"withdraw {name}."
+        if pending:
+            said += f" {count(pending)} more hosts would match and have not received it."
+    state = "dark" if dark and update is not None and update.reverted_at is not None else "at_risk"
+    return f"{said} Hosts to reach:", f"fleetcrash hosts {quote(name)} --state {state} --csv"

@@ -1,0 +1,259 @@
+"""The only reader of the core: one snapshot of the lake for all viewers, and answers kept until the lake changes.
+
+A thread takes the lake's newest snapshot every other second while somebody looks. A question is asked once per
+snapshot and selection, however many viewers wait for it: an engine serves one thread at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.incidents import Incident, Judgement, read_judgement
+from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
+from fleetcrash.errors import FleetcrashError
+from fleetcrash.store import Engine, Lake
+
+REFRESH_S = 2.0  # a page that is five seconds old is live enough; a look at an unchanged lake costs 10 ms
+_IDLE_S = 60.0  # with no viewer for so long the lake is left alone
+_MOST_AT_RISK = 5_000  # rows of the table of hosts at risk; the command that the page names has no limit
+
+_log = logging.getLogger(__name__)
+
+
+class LakeState(Enum):
+    """What was found at the lake's path."""
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    READY = "ready"
+
+
+@dataclass(frozen=True)
+class Update:
+    """A row of the release catalogue."""
+
+    update_id: str
+    kind: str | None
+    released_at: datetime
+    reverted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The lake at one look.
+
+    Attributes:
+        number: grows with every change of the lake; equal numbers mean equal answers.
+        problem: why the lake could not be read at the last look; empty when it could.
+        as_of: the newest known time of the lake; answers are as of it.
+        fleet: the row of ``fleet_now``.
+        judgement: the monitor's newest tick; None when it never ticked here.
+        choices: what may be filtered by, per dimension.
+    """
+
+    number: int
+    state: LakeState
+    root: Path
+    problem: str = ""
+    as_of: datetime | None = None
+    fleet: Mapping[str, Any] = field(default_factory=dict)
+    judgement: Judgement | None = None
+    updates: tuple[Update, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def update(self, update_id: str | None) -> Update | None:
+        """The catalogue's row of that update, if it has one."""
+        return next((each for each in self.updates if each.update_id == update_id), None)
+
+
+class QueryFailed(RuntimeError):
+    """A question could not be answered; the log has the cause."""
+
+    def __init__(self, question: str, cause: BaseException) -> None:
+        super().__init__(f"{question}: {' '.join(str(cause).split())[:200]}")
+        self.question = question
+
+
+class Feed:
+    """A lake as the pages see it; safe for any number of threads.
+
+    Args:
+        root: path of the lake; it may come to be later.
+        watch: look at the lake from a thread of its own; else only ``refresh`` looks.
+    """
+
+    def __init__(self, root: Path, *, watch: bool = True) -> None:
+        self._root = root
+        self._lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._snapshot = Snapshot(number=0, state=LakeState.MISSING, root=root)
+        self._answers: dict[Hashable, pd.DataFrame] = {}
+        self._kept: Selection | None = None
+        self._kept_of_lake = False
+        self._stop = threading.Event()
+        self._asked_at = time.monotonic()
+        self.refresh()
+        self._watcher = threading.Thread(target=self._watch, name="lake-watch", daemon=True)
+        if watch:
+            self._watcher.start()
+
+    def close(self) -> None:
+        """Stop looking and let go of the lake."""
+        self._stop.set()
+        if self._watcher.is_alive():
+            self._watcher.join(timeout=5)
+        with self._lock:
+            self._let_go()
+
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot; waits for a look only when nobody had asked for a while."""
+        idle = time.monotonic() - self._asked_at > _IDLE_S
+        self._asked_at = time.monotonic()
+        if idle:
+            self.refresh()
+        return self._snapshot
+
+    def refresh(self) -> None:
+        """Look at the lake. Whatever is wrong with it becomes the snapshot's state, never an exception."""
+        with self._lock:
+            try:
+                self._look()
+            except Exception as error:  # whatever the reason: the page has to say it, and the next look may succeed
+                if not isinstance(error, FleetcrashError):
+                    _log.exception("The lake at %s could not be read", self._root)
+                self._fail(" ".join(str(error).split())[:400] or type(error).__name__)
+
+    def frame(self, question: str, selection: Selection | None = None, **parameters: Any) -> pd.DataFrame:
+        """The answer of a query file on the newest snapshot. Shared between viewers: do not change it.
+
+        Args:
+            question: name of a query file.
+            selection: for queries that read a selection's tables.
+            parameters: the query's own.
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        key = (question, selection, tuple((name, _frozen(value)) for name, value in sorted(parameters.items())))
+        with self._lock:
+            answer = self._answers.get(key)
+            if answer is None:
+                try:
+                    answer = self._ask(question, selection, parameters)
+                except Exception as error:
+                    _log.exception("%s failed", question)
+                    raise QueryFailed(question, error) from error
+                self._answers[key] = answer
+            return answer
+
+    def _ask(self, question: str, selection: Selection | None, parameters: dict[str, Any]) -> pd.DataFrame:
+        if self._engine is None:
+            raise FleetcrashError(self._snapshot.problem or "there is no lake")
+        if not self._kept_of_lake:
+            for name in TABLES_OF_THE_LAKE:
+                self._engine.keep(name, name)
+            self._kept_of_lake, self._kept = True, None
+        if selection is not None and selection != self._kept:
+            self._kept = None
+            for name in TABLES_OF_A_SELECTION:
+                self._engine.keep(name, name, **selection.parameters())
+            self._kept = selection
+        answer: pd.DataFrame = self._engine.frame(question, **parameters)
+        return answer
+
+    def _watch(self) -> None:
+        while not self._stop.wait(REFRESH_S):
+            if time.monotonic() - self._asked_at <= _IDLE_S:
+                self.refresh()
+
+    def _look(self) -> None:
+        if self._engine is None:
+            if not Lake(self._root).exists:
+                self._snapshot = Snapshot(
+                    number=self._snapshot.number, state=LakeState.MISSING, root=self._root,
+                    problem="is a file" if self._root.is_file() else "holds no lake",
+                )  # fmt: skip
+                return
+            self._engine = Engine(Lake.open(self._root))
+        elif not self._engine.refresh():
+            if self._snapshot.problem:
+                self._snapshot = replace(self._snapshot, problem="")
+            return
+        self._engine.as_of = self._engine.newest_known()
+        self._answers.clear()
+        self._kept_of_lake = False
+        self._snapshot = self._take(self._engine)
+
+    def _take(self, engine: Engine) -> Snapshot:
+        ticks = engine.rows("incident_now")
+        judgement = read_judgement(**ticks[0]) if ticks else None
+        number = self._snapshot.number + 1
+        if engine.as_of is None:
+            return Snapshot(number=number, state=LakeState.EMPTY, root=self._root, judgement=judgement)
+        choices: dict[str, list[str]] = {"os_type": [], "agent_version": [], "update": []}
+        for row in engine.rows("filter_values"):
+            choices[row["dimension"]].append(row["value"])
+        choices["agent_version"].sort(key=_by_version, reverse=True)
+        return Snapshot(
+            number=number,
+            state=LakeState.READY,
+            root=self._root,
+            as_of=engine.as_of,
+            fleet=engine.rows("fleet_now")[0],
+            judgement=judgement,
+            updates=tuple(
+                Update(row["update_id"], row["kind"], _utc(row["released_at"]), row["reverted_at"])
+                for row in engine.rows("updates_released")
+            ),
+            choices={dimension: tuple(values) for dimension, values in choices.items()},
+        )
+
+    def _fail(self, problem: str) -> None:
+        self._let_go()
+        known = self._snapshot
+        if known.state in (LakeState.READY, LakeState.EMPTY):
+            self._snapshot = replace(known, problem=problem)
+        else:
+            self._snapshot = Snapshot(known.number, LakeState.UNREADABLE, self._root, problem=problem)
+
+    def _let_go(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        self._engine, self._kept, self._kept_of_lake = None, None, False
+
+
+@st.cache_resource(show_spinner=False, on_release=Feed.close)
+def feed_of(root: str) -> Feed:
+    """The feed of the lake at ``root``, one for all viewers of this process."""
+    return Feed(Path(root))
+
+
+def hosts_at_risk(feed: Feed, incident: Incident) -> pd.DataFrame | None:
+    """Hosts that are exposed to the named update, online and not crashed; None where that cannot be asked."""
+    if incident.update_id is None:
+        return None
+    return None
+
+
+def _by_version(version: str) -> list[tuple[int, int | str]]:
+    return [(1, int(part)) if part.isdigit() else (0, part) for part in re.findall(r"\d+|[^\W\d]+", version)]
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+def _frozen(value: Any) -> Hashable:
+    return tuple(value) if isinstance(value, list) else value

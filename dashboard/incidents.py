@@ -1,0 +1,229 @@
+"""The monitor's document as values. Reads what the contract promises and survives what is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+STATES = ("recovered", "dark", "crashed", "cleared", "at_risk", "pending")
+VERDICTS = ("update", "no_update", "cannot_separate", "undetermined")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate between its bounds; ``high`` is None when it is unbounded."""
+
+    low: float
+    estimate: float
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An update under suspicion and the probability that it did it."""
+
+    update_id: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another explanation that was weighed."""
+
+    name: str
+    kind: str
+    rate_ratio: Interval | None
+    probability: float | None
+    hosts_crashed: int | None
+    hosts_exposed: int | None
+    log_evidence: float | None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One change of verdict, update or condition."""
+
+    at: datetime | None
+    verdict: str
+    update_id: str | None
+    condition: Mapping[str, str] | None
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One incident of the document, as of its tick."""
+
+    incident_id: str
+    verdict: str
+    alarm_at: datetime | None = None
+    named_at: datetime | None = None
+    closed_at: datetime | None = None
+    update_id: str | None = None
+    update_kind: str | None = None
+    cause: str | None = None
+    candidates: tuple[Candidate, ...] = ()
+    condition: Mapping[str, str] | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    rate_ratio: Interval | None = None
+    impact: Mapping[str, int] = field(default_factory=dict)
+    summary: str = ""
+    history: tuple[Turn, ...] = ()
+    rivals: tuple[Rival, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the incident goes on."""
+        return self.closed_at is None
+
+    @property
+    def probability(self) -> float | None:
+        """How sure the monitor is of the update that it names; None where it names none."""
+        if self.verdict != "update":
+            return None
+        return next((each.probability for each in self.candidates if each.update_id == self.update_id), None)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The newest tick.
+
+    Attributes:
+        as_of: the instant that was judged. ticked_at: when, by our clock.
+        unreadable: why the document could not be read; empty when it could.
+    """
+
+    as_of: datetime | None
+    ticked_at: datetime | None
+    incidents: tuple[Incident, ...] = ()
+    exposure_source: str = ""
+    presence_source: str = ""
+    unreadable: str = ""
+
+    @property
+    def open(self) -> tuple[Incident, ...]:
+        """Open incidents, named updates first, then the newest alarm."""
+        return tuple(sorted((each for each in self.incidents if each.is_open), key=_urgency))
+
+    @property
+    def closed(self) -> tuple[Incident, ...]:
+        """Closed incidents, the last closed first."""
+        return tuple(
+            sorted(
+                (each for each in self.incidents if each.closed_at is not None),
+                key=lambda each: each.closed_at or _LONG_AGO,
+                reverse=True,
+            )
+        )
+
+    def find(self, incident_id: str) -> Incident | None:
+        """The incident of that id."""
+        return next((each for each in self.incidents if each.incident_id == incident_id), None)
+
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_judgement(as_of: datetime | None, ticked_at: datetime | None, document: str | None) -> Judgement:
+    """Read one row of the lake's incident table; never raises on what a document holds."""
+    try:
+        read = json.loads(document or "")
+        if not isinstance(read, dict):
+            raise TypeError("the document is no JSON object")
+        incidents = tuple(_incident(each) for each in read.get("incidents") or [])
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        return Judgement(as_of, ticked_at, unreadable=str(error) or type(error).__name__)
+    return Judgement(
+        as_of=as_of,
+        ticked_at=ticked_at,
+        incidents=incidents,
+        exposure_source=str(read.get("exposure_source") or ""),
+        presence_source=str(read.get("presence_source") or ""),
+    )
+
+
+def _incident(read: Mapping[str, Any]) -> Incident:
+    evidence = read.get("evidence") or {}
+    impact = read.get("impact") or {}
+    verdict = str(read.get("verdict") or "undetermined")
+    return Incident(
+        incident_id=str(read["incident_id"]),
+        verdict=verdict if verdict in VERDICTS else "undetermined",
+        alarm_at=_instant(read.get("alarm_at")),
+        named_at=_instant(read.get("named_at")),
+        closed_at=_instant(read.get("closed_at")),
+        update_id=_text(read.get("update_id")),
+        update_kind=_text(read.get("update_kind")),
+        cause=_text(read.get("cause")),
+        candidates=tuple(
+            Candidate(str(each["update_id"]), float(each.get("probability") or 0.0))
+            for each in read.get("candidates") or []
+        ),
+        condition=_condition(read.get("condition")),
+        evidence=evidence,
+        rate_ratio=_interval(evidence.get("rate_ratio")),
+        impact={name: int(value) for name, value in impact.items() if isinstance(value, int | float)},
+        summary=str(read.get("summary") or ""),
+        history=tuple(
+            Turn(
+                at=_instant(each.get("at")),
+                verdict=str(each.get("verdict") or ""),
+                update_id=_text(each.get("update_id")),
+                condition=_condition(each.get("condition")),
+            )
+            for each in read.get("history") or []
+        ),
+        rivals=tuple(_rival(each) for each in read.get("rivals") or [] if isinstance(each, dict)),
+    )
+
+
+def _rival(read: Mapping[str, Any]) -> Rival:
+    return Rival(
+        name=str(read.get("name") or "unnamed"),
+        kind=str(read.get("kind") or ""),
+        rate_ratio=_interval(read.get("rate_ratio")),
+        probability=_number(read.get("probability")),
+        hosts_crashed=_whole(read.get("hosts_crashed")),
+        hosts_exposed=_whole(read.get("hosts_exposed")),
+        log_evidence=_number(read.get("log_evidence")),
+    )
+
+
+def _urgency(incident: Incident) -> tuple[int, float]:
+    alarmed = incident.alarm_at or _LONG_AGO
+    order = ("update", "cannot_separate", "undetermined", "no_update")
+    return order.index(incident.verdict), -alarmed.timestamp()
+
+
+def _instant(value: Any) -> datetime | None:
+    if not isinstance(value, str) or not value:
+        return None
+    read = datetime.fromisoformat(value)
+    return read.astimezone(UTC) if read.tzinfo is not None else read.replace(tzinfo=UTC)
+
+
+def _interval(value: Any) -> Interval | None:
+    if not isinstance(value, dict) or _number(value.get("estimate")) is None:
+        return None
+    return Interval(
+        low=_number(value.get("low")) or 0.0, estimate=float(value["estimate"]), high=_number(value.get("high"))
+    )
+
+
+def _condition(value: Any) -> Mapping[str, str] | None:
+    return {str(key): str(wanted) for key, wanted in value.items()} if isinstance(value, dict) else None
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)

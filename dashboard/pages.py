@@ -1,0 +1,46 @@
+"""The pages as Streamlit knows them, for navigation and links alike."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard.data import Feed, feed_of
+from dashboard.serve import LAKE_VARIABLE
+
+
+def overview_page() -> Any:
+    """The first page, at ``/``."""
+    from dashboard.views import overview  # the views link to one another
+
+    return st.Page(overview.show, title="Overview", default=True)
+
+
+def incident_page() -> Any:
+    """One incident, at ``/incident?id=``."""
+    from dashboard.views import incident  # the views link to one another
+
+    return st.Page(incident.show, title="Incident", url_path="incident")
+
+
+def lake_path() -> str:
+    """The lake to show: ``--lake`` of the command line, else the environment, else ``./lake``."""
+    arguments = sys.argv[1:]
+    if "--lake" in arguments[:-1]:
+        return arguments[arguments.index("--lake") + 1]
+    return str(Path(os.environ.get(LAKE_VARIABLE) or "lake").absolute())
+
+
+def current_feed() -> Feed:
+    """The feed of the lake to show."""
+    feed: Feed = feed_of(lake_path())
+    return feed
+
+
+def is_dark() -> bool:
+    """Whether the viewer's theme is dark."""
+    return st.context.theme.type == "dark"

@@ -1,0 +1,84 @@
+"""Sums over the answers of the counting queries: the rate now, its baseline, its peak. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+_LEAST_CRASHES = 5
+"""A bucket of fewer crashes is no peak to scale an axis for: one crash of a small fleet is many baselines."""
+
+LOG_ABOVE = 20.0
+"""A peak of more than so many baselines makes a linear axis show nothing else: the line beneath it lies on the floor."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates per host-hour; None where there was no host-hour, which is not a rate of zero."""
+
+    now: float | None
+    baseline: float | None
+    peak: float | None
+    peak_at: datetime | None
+    peak_crashes: int = 0
+
+    @property
+    def over_baseline(self) -> float | None:
+        """The rate now as a multiple of its baseline; None where the baseline has no crash."""
+        if self.now is None or not self.baseline:
+            return None
+        return self.now / self.baseline
+
+    @property
+    def wants_log(self) -> bool:
+        """Whether the peak would flatten everything else on a linear axis."""
+        if not self.peak or self.peak_crashes < _LEAST_CRASHES:
+            return False
+        return self.peak > LOG_ABOVE * (self.baseline or 0.0)
+
+
+def summed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Crashes and host-hours per bucket, all groups together."""
+    return frame.groupby("bucket_start", as_index=False)[["crashes", "host_hours"]].sum()
+
+
+def measure(
+    shown: pd.DataFrame,
+    history: pd.DataFrame,
+    *,
+    until: datetime,
+    disturbed: Sequence[tuple[datetime, datetime]],
+) -> Rates:
+    """The last hour, the peak and the baseline of a curve.
+
+    Args:
+        shown: buckets of the chart. history: hourly buckets that reach further back.
+        until: end of the window.
+        disturbed: stretches of incidents; what lies in them is no baseline. Nor is the last hour.
+    """
+    buckets = summed(shown)
+    hour_ago = until - timedelta(hours=1)
+    now = _pooled(buckets[buckets["bucket_start"] >= hour_ago])
+    enough = buckets[buckets["host_hours"] >= buckets["host_hours"].median() / 4]
+    per_bucket = enough["crashes"] / enough["host_hours"].where(enough["host_hours"] > 0)
+    peak = per_bucket.max() if per_bucket.notna().any() else None
+    highest = enough.loc[per_bucket.idxmax()] if peak else None
+    hours = summed(history)
+    calm = hours["bucket_start"] < hour_ago - timedelta(hours=1)
+    for since, ended in disturbed:
+        calm &= (hours["bucket_start"] + timedelta(hours=1) <= since) | (hours["bucket_start"] >= ended)
+    return Rates(
+        now=now,
+        baseline=_pooled(hours[calm]),
+        peak=None if peak is None else float(peak),
+        peak_at=None if highest is None else highest["bucket_start"].to_pydatetime(),
+        peak_crashes=0 if highest is None else int(highest["crashes"]),
+    )
+
+
+def _pooled(buckets: pd.DataFrame) -> float | None:
+    host_hours = float(buckets["host_hours"].sum())
+    return float(buckets["crashes"].sum()) / host_hours if host_hours > 0 else None

@@ -1,0 +1,70 @@
+"""Pages and panels that have nothing to show say what was found and what to run; never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from shlex import quote
+
+import streamlit as st
+
+from dashboard.data import Feed, LakeState, QueryFailed, Snapshot
+from dashboard.markup import notice, state
+from dashboard.wording import plain
+
+
+def lake_card(snapshot: Snapshot) -> str:
+    """What stands instead of a page when the lake has nothing to show."""
+    root = str(snapshot.root)
+    where = plain(root, 200)
+    lake = quote(root)
+    waiting = "This page opens by itself as soon as there is something to show."
+    if snapshot.state is LakeState.MISSING:
+        found = "is a file, and a lake is a folder" if snapshot.problem == "is a file" else "holds no lake"
+        return state(
+            "No lake here yet",
+            [f"{where} {found}.", "Load crash reports to make one, or see a sample fleet. " + waiting],
+            f"fleetcrash load PATH --lake {lake}\nfleetcrash demo",
+        )
+    if snapshot.state is LakeState.UNREADABLE:
+        return state(
+            "The lake cannot be read",
+            [plain(snapshot.problem, 400), "Nothing was changed. It is tried again every two seconds."],
+            f"fleetcrash doctor --lake {lake}",
+        )
+    return state(
+        "The lake is empty",
+        [f"{where} is a lake without a record yet.", "Load records, or send them to the collector. " + waiting],
+        f"fleetcrash load PATH --lake {lake}\nfleetcrash serve --lake {lake}",
+    )
+
+
+def needs_lake(feed: Feed) -> Snapshot | None:
+    """The snapshot when there is something to show; else its card, which gives way by itself, and None."""
+    snapshot = feed.snapshot()
+    if snapshot.state is LakeState.READY:
+        return snapshot
+    _waiting(feed)
+    return None
+
+
+@st.fragment(run_every=2)
+def _waiting(feed: Feed) -> None:
+    snapshot = feed.snapshot()
+    if snapshot.state is LakeState.READY:
+        st.rerun()
+    st.html(lake_card(snapshot))
+
+
+@contextmanager
+def panel(name: str) -> Iterator[None]:
+    """A part of a page whose questions may fail without taking the rest along."""
+    try:
+        yield
+    except QueryFailed as error:
+        st.html(
+            notice(
+                f"{name}: this could not be counted",
+                f"{plain(error, 260)}. The rest of the page stands. `fleetcrash doctor` checks the lake.",
+            )
+        )

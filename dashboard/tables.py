@@ -1,0 +1,138 @@
+"""The tables of the pages: answers of the core in, markup out."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from datetime import datetime
+
+import pandas as pd
+
+from dashboard.markup import Column, Row, table
+from dashboard.wording import clock, count, kind_name, os_name, plain, rate
+
+_PER = "per 1,000 host-hours"
+_MOST_UPDATES = 12  # newest first: a release of last week is rarely the question
+
+
+def versions_table(versions: pd.DataFrame) -> str:
+    """Crash rate by agent version."""
+    most = _most(versions["rate"])
+    rows = [
+        Row(
+            [
+                plain(each.agent_version, 32),
+                rate(each.rate),
+                count(each.crashes),
+                f"{count(each.hosts_crashed)} of {count(each.hosts_online)}",
+            ],
+            share=_share(each.rate, most),
+        )
+        for each in versions.itertuples()
+    ]
+    columns = [
+        Column("Agent version", id=True),
+        Column("Rate", number=True),
+        Column("Crashes", number=True, wide=True),
+        Column("Hosts crashed", number=True),
+    ]
+    return table("Crash rate by agent version", columns, rows, bar=1, note=_PER if rows else "Nobody was online.")
+
+
+def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> str:
+    """Crash rate by update, while exposed to it and otherwise."""
+    shown = updates[(updates.index < _MOST_UPDATES) | updates["update_id"].isin(guilty)]
+    most = _most(shown["rate"])
+    rows = [
+        Row(
+            [
+                plain(each.update_id, 32),
+                kind_name(None if pd.isna(each.kind) else each.kind),
+                "not catalogued" if pd.isna(each.released_at) else clock(each.released_at.to_pydatetime(), beside=beside).removesuffix(" UTC"),
+                rate(each.rate),
+                rate(each.rate_otherwise),
+                f"{count(each.hosts_crashed)} of {count(each.hosts_exposed)}",
+            ],
+            share=_share(each.rate, most),
+            guilty=each.update_id in guilty,
+        )
+        for each in shown.itertuples()
+    ]
+    columns = [
+        Column("Update", id=True),
+        Column("Kind", wide=True),
+        Column("Released, UTC", time=True),
+        Column("Rate while exposed", number=True),
+        Column("Otherwise", number=True, wide=True),
+        Column("Hosts crashed", number=True),
+    ]
+    note = f"{_PER}; a host is exposed to several updates at once" if rows else "No host was exposed to an update here."
+    if len(shown) < len(updates):
+        note += f"; {len(updates) - len(shown)} older ones are left out"
+    return table("Crash rate by update", columns, rows, bar=3, note=note)
+
+
+def families_table(families: pd.DataFrame, beside: datetime) -> str:
+    """The groups of like crashes with most hosts."""
+    most = _most(families["hosts"])
+    rows = [
+        Row(
+            [
+                os_name(each.os_type),
+                _or_dash(each.code),
+                _or_dash(each.module),
+                count(each.hosts),
+                count(each.crashes),
+                clock(each.first_seen.to_pydatetime(), beside=beside).removesuffix(" UTC"),
+                clock(each.last_seen.to_pydatetime(), beside=beside).removesuffix(" UTC"),
+            ],
+            share=_share(each.hosts, most),
+        )
+        for each in families.itertuples()
+    ]
+    columns = [
+        Column("OS"),
+        Column("Code"),
+        Column("Module", id=True),
+        Column("Hosts", number=True),
+        Column("Crashes", number=True, wide=True),
+        Column("First seen, UTC", wide=True, time=True),
+        Column("Last seen, UTC", wide=True, time=True),
+    ]
+    return table("Top crash groups", columns, rows, bar=3, note="most hosts first" if rows else "No crash in this window.")
+
+
+def blast_radius_table(radius: pd.DataFrame) -> str:
+    """Who of the exposed crashed, by OS and agent version."""
+    rows = [
+        Row(
+            [
+                os_name(each.os_type),
+                plain(each.agent_version, 32),
+                count(each.crashed),
+                count(each.exposed),
+                f"{100 * each.crashed / each.exposed:.1f} %",
+            ],
+            share=each.crashed / each.exposed,
+        )
+        for each in radius.itertuples()
+    ]
+    columns = [
+        Column("OS"),
+        Column("Agent version", id=True),
+        Column("Crashed", number=True),
+        Column("Exposed", number=True),
+        Column("Share", number=True),
+    ]
+    return table("Blast radius", columns, rows, bar=4, note="hosts that crashed while exposed, of those ever exposed")
+
+
+def _or_dash(value: object) -> str:
+    return plain(value, 32) if isinstance(value, str) else "–"
+
+
+def _most(values: pd.Series) -> float:
+    return float(values.max()) if len(values) and values.notna().any() else 0.0
+
+
+def _share(value: float, most: float) -> float:
+    return value / most if most and value == value else 0.0

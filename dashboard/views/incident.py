@@ -1,0 +1,291 @@
+"""One incident: what did it, how sure, whom it hit, what is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+
+import streamlit as st
+
+from dashboard import tables
+from dashboard.banner import headline, next_step, plain_headline
+from dashboard.charts import ratio_chart, states_chart
+from dashboard.data import Feed, Snapshot, hosts_at_risk
+from dashboard.freshness import freshness
+from dashboard.incidents import STATES, Incident, Interval, Judgement
+from dashboard.markup import Card, Column, Fact, Row, cards, facts, markdown_text, notice, state, table
+from dashboard.pages import current_feed, incident_page, is_dark, overview_page
+from dashboard.states import needs_lake, panel
+from dashboard.wording import (
+    CAUSE_NAMES,
+    STATE_NAMES,
+    VERDICT_NAMES,
+    clock,
+    condition_words,
+    count,
+    percent,
+    plain,
+    times,
+)
+
+_LIMITS = {
+    "no_installs": "No installs were recorded, so hosts count as exposed from the release on if they could have received it.",
+    "assumed": "No presence was recorded, so a host counts as online for 24 hours after it was last seen.",
+    "condition": "The condition is the simplest one that fits the crashes so far; it can still change.",
+    "ratio": "The rate ratio compares hosts with the update and hosts without it at the same time; its interval is of this "
+    "comparison alone and not corrected for the number of updates looked at.",
+    "silence": "A host that crashes so early that it cannot report is seen only as dark, and only if it is a server.",
+}
+
+
+def show() -> None:
+    """Draw the page."""
+    feed = current_feed()
+    if needs_lake(feed) is None:
+        return
+    _page(feed, st.query_params.get("id", ""))
+
+
+@st.fragment(run_every=5)
+def _page(feed: Feed, incident_id: str) -> None:
+    snapshot = feed.snapshot()
+    judgement = snapshot.judgement
+    known = judgement.incidents if judgement else ()
+    if not incident_id and judgement and known:
+        _list("Incidents", [*judgement.open, *judgement.closed])
+        return
+    incident = judgement.find(incident_id) if judgement else None
+    if judgement is None or incident is None:
+        _unknown(incident_id, snapshot)
+        return
+    _incident(feed, snapshot, judgement, incident)
+
+
+def _unknown(incident_id: str, snapshot: Snapshot) -> None:
+    judgement = snapshot.judgement
+    if judgement is None:
+        st.html(
+            state(
+                "No incidents yet",
+                ["No monitor has ticked on this lake, so nobody has looked for one."],
+                f"fleetcrash monitor --lake {plain(snapshot.root, 200)}",
+            )
+        )
+    elif not incident_id:
+        st.html(state("No incidents", [f"None was found up to {clock(judgement.as_of)}."]))
+    else:
+        st.html(
+            state(
+                "No incident of that name",
+                [
+                    f"Asked for: {plain(incident_id, 128)}.",
+                    f"The monitor's newest judgement, as of {clock(judgement.as_of)}, does not list it. "
+                    "It may belong to another lake.",
+                ],
+            )
+        )
+    st.page_link(overview_page(), label="To the overview →")
+    if judgement and judgement.incidents:
+        _list("Incidents of this lake", [*judgement.open, *judgement.closed])
+
+
+def _list(title: str, incidents: Sequence[Incident]) -> None:
+    st.html(f'<div class="fc"><h3>{escape(title)}</h3></div>')
+    for each in incidents:
+        when = "open" if each.is_open else f"closed {clock(each.closed_at)}"
+        st.page_link(
+            incident_page(),
+            label=f"{markdown_text(plain_headline(each))} · alarm {clock(each.alarm_at)} · {when} →",
+            query_params={"id": each.incident_id},
+        )
+
+
+def _incident(feed: Feed, snapshot: Snapshot, judgement: Judgement, incident: Incident) -> None:
+    st.html(_head(snapshot, incident))
+    st.html(cards(_cards(incident)))
+    left, right = st.columns(2, gap="large")
+    with left:
+        _ratios(incident)
+    with right:
+        _states(incident)
+    if incident.update_id is not None:
+        with panel("Blast radius"):
+            radius = feed.frame("blast_radius_by_os_agent_version", None, update_id=incident.update_id)
+            st.html(tables.blast_radius_table(radius))
+        _at_risk(feed, incident)
+    left, right = st.columns(2, gap="large")
+    left.html(_evidence(incident))
+    right.html(_history(incident, snapshot.as_of))
+    st.html(_limits(judgement, incident))
+    age = freshness(snapshot, datetime.now(UTC)).words
+    st.html(f'<div class="fc"><span class="fc-note">Judged as of {clock(judgement.as_of)}; {escape(age)}.</span></div>')
+
+
+def _head(snapshot: Snapshot, incident: Incident) -> str:
+    beside = snapshot.as_of
+    update = snapshot.update(incident.update_id)
+    shown = [
+        Fact("State", "open" if incident.is_open else f"closed {clock(incident.closed_at, beside=beside)}"),
+        Fact("Alarm", clock(incident.alarm_at, beside=beside)),
+        Fact("Named", clock(incident.named_at, beside=beside) if incident.named_at else "not yet"),
+    ]
+    if incident.update_id is not None:
+        withdrawn = update.reverted_at if update else None
+        shown += [
+            Fact("Released", clock(update.released_at, beside=beside) if update else "not in the catalogue"),
+            Fact("Withdrawn", clock(withdrawn, beside=beside) if withdrawn else "no"),
+        ]
+    shown.append(Fact("Incident", plain(incident.incident_id, 40)))
+    kind = incident.verdict if incident.is_open else "notice"
+    said, command = next_step(incident, snapshot)
+    run = f" <code>{escape(command)}</code>" if command else ""
+    now = f"<p class='fc-next'><b>Now:</b> {escape(said)}{run}</p>" if incident.is_open else ""
+    return (
+        f'<div class="fc fc-banner fc-{kind}" role="status"><p class="fc-title">{headline(incident)}</p>'
+        f"{facts(shown)}{now}</div>"
+    )
+
+
+def _cards(incident: Incident) -> list[Card]:
+    impact, evidence = incident.impact, incident.evidence
+    if incident.verdict == "update":
+        who = Card("Attribution", percent(incident.probability), more=f"that {plain(incident.update_id, 32)} did it", kind="culprit")
+    elif incident.verdict == "cannot_separate":
+        tied = " or ".join(f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.candidates[:3])
+        who = Card("Attribution", "tied", more=tied)
+    elif incident.verdict == "no_update":
+        who = Card("Attribution", "no update", more=f"follows {CAUSE_NAMES.get(incident.cause or '', 'another cause')}")
+    else:
+        who = Card("Attribution", "open", more="still being judged")
+    crashed = evidence.get("hosts_crashed")
+    exposed = impact.get("exposed") or evidence.get("hosts_exposed")
+    share = f"{100 * crashed / exposed:.1f} % of them; " if crashed is not None and exposed else ""
+    word = "exposed" if incident.verdict == "update" else "concerned"
+    hit = Card(
+        "Hosts crashed", count(crashed), unit=f"of {count(exposed)} {word}" if exposed else "",
+        more=f"{share}{count(evidence.get('crashes'))} crashes",
+    )  # fmt: skip
+    if incident.verdict != "update":
+        dark = evidence.get("hosts_dark")
+        return [who, hit, Card("Dark", count(dark), more="servers gone silent", kind="bad" if dark else "")]
+    return [
+        who,
+        hit,
+        Card(
+            "At risk", count(impact.get("at_risk")), more=f"exposed, not hit; {count(impact.get('pending'))} may still get it"
+        ),
+        Card("Recovered", count(impact.get("recovered")), more="online for 30 minutes since the last crash"),
+        Card(
+            "Dark", count(impact.get("dark")), more="servers gone silent while exposed", kind="bad" if impact.get("dark") else ""
+        ),
+    ]
+
+
+def _ratios(incident: Incident) -> None:
+    st.html(
+        '<div class="fc"><h3>Rate of exposed hosts over hosts beside them</h3>'
+        '<p class="fc-note">with intervals; the further from × 1, the stronger</p></div>'
+    )
+    rows: list[tuple[str, Interval, bool]] = []
+    if incident.rate_ratio is not None:
+        named = incident.verdict == "update"
+        rows.append((incident.update_id or "this incident", incident.rate_ratio, named))
+    rows += [
+        (f"{each.name} (wave)" if each.kind == "wave" else each.name, each.rate_ratio, False)
+        for each in incident.rivals
+        if each.rate_ratio is not None and each.name != incident.update_id
+    ]
+    if not rows:
+        st.html(notice("No comparison yet", "There was not enough host-time beside the exposed hosts."))
+        return
+    said = "; ".join(f"{plain(name)} {times(each.estimate)}" for name, each, _ in rows)
+    st.plotly_chart(
+        ratio_chart(rows, dark=is_dark()), theme=None, key="ratios", config={"displayModeBar": False},
+        alt=f"Rate ratios: {said}.",
+    )  # fmt: skip
+    if not incident.rivals:
+        st.html('<div class="fc"><span class="fc-note">No rival explanation was recorded with this judgement.</span></div>')
+
+
+def _states(incident: Incident) -> None:
+    impact = incident.impact
+    exposed = impact.get("exposed", 0)
+    st.html(
+        '<div class="fc"><h3>Exposed hosts by state</h3>'
+        f'<p class="fc-note">{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; pending ones come on top'
+        "</p></div>"
+    )
+    if not exposed and not impact.get("pending"):
+        st.html(notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it."))
+        return
+    states = [(name, STATE_NAMES[name], impact.get(name, 0)) for name in STATES]
+    said = ", ".join(f"{name.lower()} {count(hosts)}" for _, name, hosts in states)
+    st.plotly_chart(
+        states_chart(states, dark=is_dark()), theme=None, key="states", config={"displayModeBar": False}, alt=f"Hosts: {said}."
+    )
+
+
+def _at_risk(feed: Feed, incident: Incident) -> None:
+    with panel("Hosts at risk"):
+        hosts = hosts_at_risk(feed, incident)
+        if hosts is None:
+            return
+        st.html(f'<div class="fc"><h3>Hosts at risk</h3><p class="fc-note">{count(len(hosts))} shown</p></div>')
+        if len(hosts):
+            st.dataframe(hosts, hide_index=True, height=min(320, 38 + 35 * len(hosts)), key="at-risk")
+            st.download_button(
+                "Download as CSV", hosts.to_csv(index=False).encode(), file_name=f"at-risk-{incident.incident_id}.csv",
+                mime="text/csv", key="at-risk-csv", on_click="ignore",
+            )  # fmt: skip
+
+
+def _evidence(incident: Incident) -> str:
+    evidence, ratio = incident.evidence, incident.rate_ratio
+    rows = [
+        Row(["Crashes counted", count(evidence.get("crashes"))]),
+        Row(["Hosts crashed", count(evidence.get("hosts_crashed"))]),
+        Row(["Hosts exposed", count(evidence.get("hosts_exposed"))]),
+        Row(["Hosts gone dark", count(evidence.get("hosts_dark"))]),
+    ]
+    if ratio is not None:
+        high = "no bound" if ratio.high is None else times(ratio.high)
+        rows.append(Row(["Rate ratio", f"{times(ratio.estimate)} ({times(ratio.low)} to {high})"]))
+    strength = evidence.get("log_evidence")
+    if isinstance(strength, int | float):
+        rows.append(Row(["Log evidence", f"{strength:.1f}"]))
+    for each in incident.candidates:
+        rows.append(Row([f"Probability of {plain(each.update_id, 40)}", percent(each.probability)]))
+    left = 1 - sum(each.probability for each in incident.candidates)
+    if incident.candidates:
+        rows.append(Row(["Probability of no change", percent(max(0.0, left))]))
+    note = plain(incident.summary, 300)
+    return table("Evidence", [Column("Figure"), Column("Value", number=True)], rows, note=note)
+
+
+def _history(incident: Incident, beside: datetime | None) -> str:
+    rows = [
+        Row(
+            [
+                clock(each.at, beside=beside),
+                VERDICT_NAMES.get(each.verdict, plain(each.verdict)),
+                plain(each.update_id, 32) if each.update_id else "–",
+                condition_words(each.condition) if each.update_id else "–",
+            ]
+        )
+        for each in incident.history
+    ]
+    columns = [Column("At", time=True), Column("Verdict"), Column("Update", id=True), Column("Whom")]
+    return table("History of the verdict", columns, rows, note="" if rows else "The verdict has not changed.")
+
+
+def _limits(judgement: Judgement, incident: Incident) -> str:
+    said = [_LIMITS["ratio"], _LIMITS["silence"]]
+    if incident.update_id is not None and incident.condition is not None:
+        said.insert(0, _LIMITS["condition"])
+    if judgement.exposure_source in ("release", "none"):
+        said.append(_LIMITS["no_installs"])
+    if judgement.presence_source == "assumed":
+        said.append(_LIMITS["assumed"])
+    lines = "".join(f"<li>{escape(each)}</li>" for each in said)
+    return f'<div class="fc"><h3>Limits</h3><ul class="fc-limits">{lines}</ul></div>'

@@ -1,0 +1,165 @@
+"""Values in words: conditions, probabilities, counts, times. Plain text; whoever puts it into markup escapes it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+OS_NAMES = {"windows": "Windows", "darwin": "macOS", "linux": "Linux"}
+KIND_NAMES = {
+    "content": "content update",
+    "agent": "agent release",
+    "os_patch": "OS patch",
+    "driver": "driver",
+    "policy": "policy",
+}
+CAUSE_NAMES = {
+    "region": "a region",
+    "site": "a site",
+    "host": "single hosts",
+    "module": "a module that no update brought",
+    "backlog": "a backlog of old reports arriving at once",
+    "clock": "clocks that are wrong",
+    "other": "something that is no update",
+}
+VERDICT_NAMES = {
+    "update": "an update did it",
+    "no_update": "no update did it",
+    "cannot_separate": "cannot tell two updates apart",
+    "undetermined": "still being judged",
+}
+STATE_NAMES = {
+    "recovered": "Recovered",
+    "dark": "Dark",
+    "crashed": "Crashed",
+    "cleared": "Cleared",
+    "at_risk": "At risk",
+    "pending": "Pending",
+}
+_CONDITION_NAMES = {
+    "os_version": "OS version",
+    "os_build": "OS build",
+    "agent_version": "agent",
+    "with_update": "together with",
+}
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+
+
+def plain(text: object, limit: int = 48) -> str:
+    """A string of the fleet, fit to stand in a sentence: one line, no control characters, cut in the middle.
+
+    Text of another direction is isolated, so that it cannot turn its neighbours around.
+    """
+    shown = "".join("\ufffd" if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") else each for each in str(text))
+    if len(shown) > limit:
+        tail = limit // 3
+        shown = f"{shown[: limit - tail - 1]}…{shown[-tail:]}"
+    if any(unicodedata.bidirectional(each) in ("R", "AL", "AN") for each in shown):
+        return f"{_FIRST_STRONG_ISOLATE}{shown}{_POP_ISOLATE}"
+    return shown
+
+
+def os_name(os_type: str) -> str:
+    """What people call the operating system."""
+    return OS_NAMES.get(os_type, plain(os_type))
+
+
+def kind_name(kind: str | None) -> str:
+    """What people call that kind of update."""
+    return KIND_NAMES.get(kind or "", "update")
+
+
+def whom(condition: Mapping[str, str] | None) -> str:
+    """The hosts that a condition selects, to follow "is crashing"."""
+    if condition is None:
+        return "hosts that have it (which ones in particular is still open)"
+    if not condition:
+        return "hosts of every kind that have it"
+    rest = dict(condition)
+    os_type = rest.pop("os_type", None)
+    parts = [f"{os_name(os_type)} hosts" if os_type else "hosts"]
+    parts += [_requirement(key, wanted) for key, wanted in rest.items()]
+    return ", ".join(parts)
+
+
+def condition_words(condition: Mapping[str, str] | None) -> str:
+    """A condition by itself, such as "Windows, agent ≥ 7.11"."""
+    if condition is None:
+        return "not determined yet"
+    if not condition:
+        return "all exposed hosts"
+    rest = dict(condition)
+    os_type = rest.pop("os_type", None)
+    return ", ".join(([os_name(os_type)] if os_type else []) + [_requirement(*each) for each in rest.items()])
+
+
+def _requirement(key: str, wanted: str) -> str:
+    value = plain(wanted, 60).replace(">=", "≥ ").replace(" <", " and < ").strip()
+    if value.startswith("<"):
+        value = f"< {value[1:]}"
+    return f"{_CONDITION_NAMES.get(key, plain(key))} {value}"
+
+
+def percent(share: float | None) -> str:
+    """A probability; near certainty is not rounded up to it."""
+    if share is None:
+        return "–"
+    if share > 0.999:
+        return "> 99.9 %"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{share * 100:.1f} %"
+
+
+def count(value: float | None) -> str:
+    """A whole number with thin groups; a dash where it is not known."""
+    return "–" if value is None else f"{int(value):,}".replace(",", "\u202f")
+
+
+def rate(per_host_hour: float | None) -> str:
+    """A rate per 1,000 host-hours with three significant digits."""
+    if per_host_hour is None or per_host_hour != per_host_hour:
+        return "–"
+    value = per_host_hour * 1000
+    if value == 0:
+        return "0"
+    if value >= 100:
+        return count(round(value))
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.3g}" if value >= 1 else f"{value:.2g}"
+
+
+def times(ratio: float | None) -> str:
+    """A ratio, such as "× 12"."""
+    if ratio is None or ratio != ratio:
+        return "–"
+    return f"× {count(round(ratio))}" if ratio >= 10 else f"× {ratio:.1f}"
+
+
+def clock(instant: datetime | None, *, beside: datetime | None = None) -> str:
+    """A time of day in UTC, with as much of its date as differs from ``beside``."""
+    if instant is None:
+        return "–"
+    here = instant.astimezone(UTC)
+    if beside is not None and here.date() == beside.astimezone(UTC).date():
+        return f"{here:%H:%M} UTC"
+    if beside is not None and here.year == beside.astimezone(UTC).year:
+        return f"{here.day} {here:%b %H:%M} UTC"
+    return f"{here.day} {here:%b %Y %H:%M} UTC"
+
+
+def ago(seconds: float) -> str:
+    """A stretch of time in its two largest units."""
+    whole = max(0, int(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    minutes = whole // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"

@@ -1,0 +1,93 @@
+"""The baseline: how often hosts crash, and go dark, when nothing is wrong.
+
+Rates per host-minute by outcome, OS and time since boot, times a factor for each build, agent version, model and
+region, all learned from the past. What happened in the last hour, or while an incident was open, is left out, so that
+a fault does not raise the bar that it is measured with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.exposure import BOOTS
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LAG_MINUTES = 60
+OUTCOMES = 2  # a crash, gone dark
+SYSTEMS = 4
+
+_PRIOR_RATE = np.array([1.4e-6, 2.0e-6])
+# Per host-minute: about one crash in a thousand host-days of twelve hours, and one silent server in 350 days. Worth
+# two events, so that a first day of data outweighs it.
+_PRIOR_EVENTS = 2.0
+_PRIOR_BOOT = np.array([5.0, 2.0, 1.0])
+# Machines crash more just after boot; how much more is learned once there are a few such crashes.
+_BOOT_EVENTS = 3.0
+_FACTOR_EVENTS = 10.0
+# A build or model needs about ten events before its own rate counts as much as its neighbours'.
+_FACTOR_BOUNDS = (1 / 3, 5.0)
+SAFETY = 1.5
+# The sequential tests take the rate this much higher: the fleet is not the Poisson process that we write down.
+
+
+@dataclass
+class Baseline:
+    """Counts behind the rates, and the rates.
+
+    Attributes:
+        events, host_minutes: (OUTCOMES, SYSTEMS, BOOTS).
+        slice_events, slice_expected: (OUTCOMES, slices) by single attribute, expected without the factors.
+    """
+
+    slices: int
+    events: Floats = field(init=False)
+    host_minutes: Floats = field(init=False)
+    slice_events: Floats = field(init=False)
+    slice_expected: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.events = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
+        self.host_minutes = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
+        self.slice_events = np.zeros((OUTCOMES, self.slices))
+        self.slice_expected = np.zeros((OUTCOMES, self.slices))
+
+    def learn(self, events: Floats, host_minutes: Floats, slice_events: Floats, slice_expected: Floats) -> None:
+        """Add one quiet minute of the past."""
+        self.events += events
+        self.host_minutes += host_minutes
+        self.slice_events += slice_events
+        self.slice_expected += slice_expected
+
+    def rates(self) -> Floats:
+        """(OUTCOMES, SYSTEMS, BOOTS) events per host-minute, each shrunk towards the one above it."""
+        overall = (self.events.sum((1, 2)) + _PRIOR_EVENTS) / (
+            self.host_minutes.sum((1, 2)) + _PRIOR_EVENTS / _PRIOR_RATE
+        )
+        by_system = (self.events.sum(2) + _BOOT_EVENTS) / (
+            self.host_minutes.sum(2) + _BOOT_EVENTS / overall[:, None]
+        )
+        expected = by_system[..., None] * _PRIOR_BOOT
+        return (self.events + _BOOT_EVENTS) / (self.host_minutes + _BOOT_EVENTS / expected)
+
+    def factors(self) -> Floats:
+        """(OUTCOMES, slices) how much more often than its OS a build, agent version, model, region or place crashes."""
+        factor = (self.slice_events + _FACTOR_EVENTS) / (self.slice_expected + _FACTOR_EVENTS)
+        return np.clip(factor, *_FACTOR_BOUNDS)
+
+    def caution(self) -> Floats:
+        """(OUTCOMES,) how much higher the rate may be than estimated; infinite before the first host-minute.
+
+        The larger of the safety margin and the 99 % upper bound on the fleet's rate over its estimate: with little
+        history the tests on history say little.
+        """
+        events, minutes = self.events.sum((1, 2)), self.host_minutes.sum((1, 2))
+        upper = (np.sqrt(events + 1.0) + 2.33 / 2.0) ** 2
+        estimate = (events + _PRIOR_EVENTS) / (minutes + _PRIOR_EVENTS / _PRIOR_RATE)
+        with np.errstate(divide="ignore"):
+            bound = np.where(minutes > 0, upper / minutes / estimate, np.inf)
+        return np.maximum(bound, SAFETY)

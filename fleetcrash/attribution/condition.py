@@ -1,0 +1,131 @@
+"""The condition of a named update: which of its exposed hosts it hits.
+
+Every slice by one or two attributes is tried on the crashes of exposed hosts against the host-time of exposed hosts.
+Slices that select the same exposed hosts are one answer. The answer is given once it holds nine tenths of the
+posterior; until then the condition is undetermined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.conditions import Condition, components, matcher, version_key
+from fleetcrash.attribution.evidence import log_raised
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+EARNED_PROBABILITY = 0.9
+LEAST_EVENTS = 10
+"""With fewer, the hosts that happened to be first look like the hosts that are hit."""
+_LOG_PRIOR_KEYS = np.log([0.2, 0.5, 0.3])  # none, one, two attributes
+_KEYS = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
+_ORDERED = ("agent_version", "os_build", "os_version")
+_WITHIN_ONE_OS = ("os_build", "os_version", "agent_version")
+# Their versions order only within one OS: a bound on one is tried together with an os_type alone.
+
+
+@dataclass(frozen=True)
+class _Atom:
+    key: str
+    text: str
+    mask: Mask
+    ordered: bool
+
+
+class ConditionSearch:
+    """All conditions that these cells can tell apart, listed once and weighed as often as asked."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._candidates = _candidates(cells)
+        self._masks = np.array([mask for _, mask, _ in self._candidates], dtype=np.float32)
+        self._log_prior = np.array([prior for _, _, prior in self._candidates])
+
+    def find(self, events: Floats, expected: Floats) -> Condition | None:
+        """The condition that the events have earned, or None.
+
+        Args:
+            events: (OUTCOMES, C) events of hosts exposed to the update.
+            expected: (OUTCOMES, C) at the baseline; cells without exposure are zero and do not count.
+        """
+        if events.sum() < LEAST_EVENTS:
+            return None
+        support = expected.sum(0) + events.sum(0) > 0
+        masks = self._masks[:, support]
+        counted = np.concatenate([events, expected])[:, support].T
+        seen, mean = np.split((masks @ counted).T, 2)
+        weights = log_raised(seen, mean).sum(0) + self._log_prior
+        weights -= np.logaddexp.reduce(weights)
+        # Only candidates within reach of the best can make up nine tenths.
+        answers: dict[bytes, tuple[float, list[Condition]]] = {}
+        for number in np.flatnonzero(weights > weights.max() - 20.0):
+            key = np.packbits(masks[number] > 0).tobytes()
+            total, same = answers.get(key, (-np.inf, []))
+            answers[key] = (float(np.logaddexp(total, weights[number])), [*same, self._candidates[number][0]])
+        total, same = max(answers.values(), key=lambda answer: answer[0])
+        return min(same, key=_plainness) if total >= np.log(EARNED_PROBABILITY) else None
+
+
+def _candidates(cells: Sequence[Cell]) -> list[tuple[Condition, Mask, float]]:
+    atoms = {key: _atoms(cells, key) for key in _KEYS}
+    atoms = {key: found for key, found in atoms.items() if found}
+    everyone = np.ones(len(cells), bool)
+    found: list[tuple[Condition, Mask, float]] = [({}, everyone, float(_LOG_PRIOR_KEYS[0]))]
+    for key, of_key in atoms.items():
+        prior = _LOG_PRIOR_KEYS[1] - np.log(len(atoms)) - np.log(len(of_key))
+        found += [({key: a.text}, a.mask, float(prior)) for a in of_key if not (a.ordered and key in _WITHIN_ONE_OS)]
+    pairs = list(combinations(atoms, 2))
+    for one, other in pairs:
+        prior = _LOG_PRIOR_KEYS[2] - np.log(len(pairs)) - np.log(len(atoms[one])) - np.log(len(atoms[other]))
+        for a in atoms[one]:
+            for b in atoms[other]:
+                if b.ordered and b.key in _WITHIN_ONE_OS and a.key != "os_type":
+                    continue
+                mask = a.mask & b.mask
+                if mask.any():
+                    found.append(({a.key: a.text, b.key: b.text}, mask, float(prior)))
+    return found
+
+
+def _atoms(cells: Sequence[Cell], key: str) -> list[_Atom]:
+    column = CELL_ATTRIBUTES.index(key)
+    values = [cell.attributes[column] for cell in cells]
+    present = sorted({value for value in values if value is not None}, key=lambda v: (version_key(v), v))
+    texts = [(value, False) for value in present]
+    if key in _ORDERED:
+        texts += [(f"{sign}{_short(value, present)}", True) for value in present[1:] for sign in (">=", "<")]
+        prefixes = {".".join(components(v)[:n]) for v in present for n in (1, 2) if len(components(v)) > n}
+        texts += [(f"{prefix}.*", False) for prefix in sorted(prefixes)]
+    if len(present) < 2 and key != "os_type":
+        return []
+    masks: dict[bytes, _Atom] = {}
+    codes = np.array([present.index(value) if value is not None else len(present) for value in values])
+    for text, ordered in texts:
+        accepts = matcher(text)
+        mask = np.array([*map(accepts, present), False])[codes]
+        if mask.any():
+            masks.setdefault(mask.tobytes(), _Atom(key, text, mask, ordered))
+    return list(masks.values())
+
+
+def _short(version: str, present: Sequence[str]) -> str:
+    """The fewest leading components of a version that still part the versions at hand in the same place."""
+    below = [other for other in present if version_key(other) < version_key(version)]
+    parts = components(version)
+    for length in range(1, len(parts)):
+        shorter = ".".join(parts[:length])
+        same_separators = version.startswith(shorter)
+        if same_separators and all(version_key(other) < version_key(shorter) for other in below):
+            return shorter
+    return version
+
+
+def _plainness(condition: Condition) -> tuple[int, int, int, str]:
+    rank = sum(_KEYS.index(key) for key in condition)
+    return len(condition), rank, sum(map(len, condition.values())), str(condition)

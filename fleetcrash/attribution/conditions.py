@@ -1,0 +1,96 @@
+"""Conditions: which of the exposed hosts a fault hits, in the contract's grammar.
+
+A condition is a mapping key -> text. The text is ``x`` (equal), ``x.*`` (component prefix), or one or two bounds
+such as ``>=7.11`` and ``>=7.11 <7.16``. Versions split at what is not alphanumeric; runs of digits compare as
+integers, text stands below numbers, and a missing part is the lowest: 7.9 < 7.11 < 7.11.0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from fleetcrash.errors import BadArgument
+
+CONDITION_KEYS = (
+    "os_type",
+    "os_version",
+    "os_build",
+    "agent_version",
+    "model",
+    "region",
+    "ring",
+    "group",
+    "site",
+    "customer",
+    "with_update",
+)
+
+Condition = Mapping[str, str]
+VersionKey = tuple[tuple[int, int, str], ...]
+
+_PART = re.compile(r"[0-9]+|[A-Za-z]+")
+_BOUND = re.compile(r"(>=|<)\s*(\S+)")
+_NUMBER, _TEXT = 1, 0
+
+
+@cache
+def version_key(version: str) -> VersionKey:
+    """A key that sorts versions as the contract orders them.
+
+    >>> version_key("7.9") < version_key("7.11") < version_key("7.11.0")
+    True
+    """
+    parts = []
+    for part in _PART.findall(version):
+        parts.append((_NUMBER, int(part), "") if part.isdigit() else (_TEXT, 0, part))
+    return tuple(parts)
+
+
+def components(version: str) -> list[str]:
+    """The parts of a version between what is not alphanumeric."""
+    return [part for part in re.split(r"[^0-9A-Za-z]+", version) if part]
+
+
+@cache
+def matcher(text: str) -> Callable[[str | None], bool]:
+    """The test that a condition's text makes of a value. A missing value matches nothing.
+
+    Raises:
+        BadArgument: the text has a bound that cannot be read.
+    """
+    if text.startswith((">", "<")):
+        bounds = _BOUND.findall(text)
+        if "".join(sign + bound for sign, bound in bounds) != re.sub(r"\s+", "", text):
+            raise BadArgument(f"Condition {text!r} is not understood; wanted x, x.*, >=x, <x or >=x <y.")
+        limits = [(sign, version_key(bound)) for sign, bound in bounds]
+        return lambda value: value is not None and all(
+            version_key(value) >= limit if sign == ">=" else version_key(value) < limit for sign, limit in limits
+        )
+    if text.endswith(".*"):
+        prefix = components(text[:-2])
+        return lambda value: value is not None and components(value)[: len(prefix)] == prefix
+    return lambda value: value == text
+
+
+def matches(condition: Condition, attributes: Mapping[str, str | None]) -> bool:
+    """Whether a host with these attributes meets every part of the condition. The empty condition: all hosts."""
+    return all(matcher(text)(attributes.get(key)) for key, text in condition.items())
+
+
+def check(condition: object) -> Condition:
+    """A condition as it came from outside, checked.
+
+    Raises:
+        BadArgument: not a mapping of known keys to texts in the grammar.
+    """
+    if not isinstance(condition, dict):
+        raise BadArgument(f'A condition is a JSON object such as {{"os_type": "windows"}}; found {condition!r}.')
+    for key, text in condition.items():
+        if key not in CONDITION_KEYS:
+            raise BadArgument(f"A condition has no key {key!r}; the keys are {', '.join(CONDITION_KEYS)}.")
+        if not isinstance(text, str) or not text:
+            raise BadArgument(f"The condition on {key} is text such as 'x' or '>=x'; found {text!r}.")
+        matcher(text)
+    return condition

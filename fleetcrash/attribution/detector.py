@@ -1,0 +1,385 @@
+"""The detector: one tick after another, from counts to incidents.
+
+``Detector.tick`` is all there is to it. ``incidents``, ``backtest`` and the live monitor call the same method with
+the same counts; it reads no clock and no lake, and what it says at a tick depends on what was known by then alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
+from fleetcrash.attribution.condition import ConditionSearch
+from fleetcrash.attribution.evidence import TEST_RATIOS
+from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, HostTime
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.news import OS_INDEX, PLACES, News
+from fleetcrash.attribution.slices import Slices, cut
+from fleetcrash.attribution import suspects
+from fleetcrash.attribution.suspects import Trial, try_updates
+from fleetcrash.attribution.verdict import Judgement, Kind, judge
+from fleetcrash.attribution import waves
+from fleetcrash.attribution.waves import Waves, find_waves
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+DAY = 1440
+_PLACE_WEIGHT = 0.3  # prior that a wave is cut by group, site or customer rather than by what the host is
+_IDLE_MINUTES = 5  # an open incident without a new event is judged anew on every fifth minute
+_CONDITION_GROWTH = 1.02  # the condition is looked for again once the events have grown by this factor
+
+
+@dataclass
+class Detector:
+    """The state between ticks.
+
+    Attributes:
+        news: what there is to know; rows of later ticks are not looked at.
+        incidents: all so far, open and closed, in the order of their alarms.
+    """
+
+    news: News
+    incidents: list[Incident] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        news = self.news
+        self._time = HostTime.start(news)
+        self._slices: Slices = cut(news.cells)
+        self._plain = self._slices.plain
+        self._conditional = np.array(
+            [n for n, part in enumerate(self._slices.slices) if part.key in ("all", "os_type")], dtype=np.int64
+        )
+        self._cell_system = np.array([OS_INDEX.get(cell.os_type, 3) for cell in news.cells])
+        self._cell_always_on = np.array([cell.always_on for cell in news.cells], float)
+        self._place_names = news.places.names
+        self._online_at = np.zeros((len(self._place_names), SYSTEMS, 2, BOOTS))
+        self._place_row = 0
+        spots = len(self._plain) + len(self._place_names)
+        self._spot_log_weight = self._weigh_spots()
+        self._baseline = Baseline(spots)
+        self._pending: list[tuple[int, Floats, Floats]] = []
+        self._expected_total = np.zeros((OUTCOMES, spots))
+        self._expected_until = np.zeros((OUTCOMES, spots, DAY + 1))
+        self._spots_of_event = self._find_spots()
+        self._penalty: dict[int, Floats] = {}
+        self._conditions = ConditionSearch(news.cells)
+        self._claimed = np.zeros(len(news.events), bool)
+        self._learn_order = np.argsort(
+            np.maximum(news.events.minute + LAG_MINUTES, news.events.tick), kind="stable"
+        )
+        self._learned = 0
+
+    @property
+    def open_incidents(self) -> list[Incident]:
+        """Incidents that have not closed."""
+        return [incident for incident in self.incidents if incident.closed_tick is None]
+
+    def tick(self, tick: int) -> None:
+        """Look at the fleet as of one whole minute. Ticks come in order, none left out."""
+        self._time.advance(tick)
+        self._advance_places(tick)
+        self._learn(tick)
+        rates = self._rates()
+        self._expect(tick, rates)
+        new = self._new_events(tick)
+        if new.size:
+            self._penalise(new, tick)
+        for incident in self.open_incidents:
+            if new.size or tick % _IDLE_MINUTES == 0:
+                self._follow(incident, tick, rates)
+            self._maybe_close(incident, tick)
+        if new.size and not any(incident.claims_all for incident in self.open_incidents):
+            self._watch(tick, rates)
+
+    # -- what is normal
+
+    def _rates(self) -> Floats:
+        """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""
+        factors = self._baseline.factors()[:, : len(self._plain)]
+        of_slices = np.ones((OUTCOMES, len(self._slices)))
+        of_slices[:, self._plain] = factors
+        rates = self._baseline.rates()[:, self._cell_system] * self._slices.cell_factors(of_slices)[..., None]
+        rates[1] *= self._cell_always_on[:, None]
+        return rates
+
+    def _advance_places(self, tick: int) -> None:
+        rows = self.news.places
+        until = int(np.searchsorted(rows.minute, tick, side="right"))
+        taken = slice(self._place_row, until)
+        flat = self._online_at.reshape(len(self._place_names), -1)
+        np.add.at(flat, (rows.place[taken], rows.stratum[taken]), rows.change[taken])
+        self._place_row = until
+
+    def _expect(self, tick: int, rates: Floats) -> None:
+        """Note how many events each slice and place would have in this minute if nothing were wrong."""
+        online = self._time.online
+        by_cell = (rates * online).sum(2)
+        plain = self._baseline.rates()
+        raw_by_cell = plain[:, self._cell_system] * online
+        raw_by_cell[1] *= self._cell_always_on[:, None]
+        members = self._slices.members[self._plain]
+        host_minutes = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
+        np.add.at(host_minutes[0], self._cell_system, online)
+        np.add.at(host_minutes[1], self._cell_system, online * self._cell_always_on[:, None])
+        at_places = np.stack(
+            [
+                np.einsum("psab,sb->p", self._online_at, plain[0]),
+                np.einsum("psb,sb->p", self._online_at[:, :, 1], plain[1]),
+            ]
+        )
+        place_factors = np.maximum(self._baseline.factors()[:, len(self._plain) :], 1.0)
+        raw = np.concatenate([raw_by_cell.sum(2) @ members.T, at_places], axis=1)
+        self._expected_total += np.concatenate([by_cell @ members.T, at_places * place_factors], axis=1)
+        self._expected_until[:, :, (tick + 1) % (DAY + 1)] = self._expected_total
+        self._pending.append((tick, host_minutes, raw))
+
+    def _learn(self, tick: int) -> None:
+        """Add to the baseline the minute that is an hour old, unless something was wrong then."""
+        ripe = [entry for entry in self._pending if entry[0] <= tick - LAG_MINUTES]
+        self._pending = self._pending[len(ripe) :]
+        events = self.news.events
+        counted = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
+        at_spots = np.zeros((OUTCOMES, self._baseline.slices))
+        while self._learned < len(events):
+            event = int(self._learn_order[self._learned])
+            if max(events.minute[event] + LAG_MINUTES, events.tick[event]) > tick:
+                break
+            self._learned += 1
+            if not self._claimed[event] and not self._disturbed(int(events.minute[event])):
+                system = self._cell_system[events.cell[event]]
+                counted[events.outcome[event], system, events.since_boot[event]] += 1
+                spots = self._spots_of_event[event]
+                at_spots[events.outcome[event], spots[spots >= 0]] += 1
+        quiet = [entry for entry in ripe if not self._disturbed(entry[0])]
+        if quiet or counted.any():
+            zero = np.zeros_like(counted)
+            self._baseline.learn(
+                counted,
+                sum((entry[1] for entry in quiet), zero),
+                at_spots,
+                sum((entry[2] for entry in quiet), np.zeros_like(at_spots)),
+            )
+
+    def _disturbed(self, minute: int) -> bool:
+        return any(incident.disturbs(minute) for incident in self.incidents)
+
+    # -- events
+
+    def _new_events(self, tick: int) -> Ints:
+        events = self.news.events
+        low, high = np.searchsorted(events.tick, [tick, tick + 1])
+        if tick == self.news.first_tick:
+            low = 0
+        return np.arange(low, high)
+
+    def _find_spots(self) -> Ints:
+        """(events, at most 10) slices and places that each event belongs to, -1 for none."""
+        events = self.news.events
+        members = self._slices.members[self._plain][:, events.cell] if len(events) else np.zeros((1, 0))
+        most = int(members.sum(0).max(initial=1)) + len(PLACES)
+        spots = np.full((len(events), most), -1, dtype=np.int64)
+        column = np.zeros(len(events), dtype=np.int64)
+        for number, inside in enumerate(members):
+            hit = np.flatnonzero(inside)
+            spots[hit, column[hit]] = number
+            column[hit] += 1
+        index = {pair: len(self._plain) + number for number, pair in enumerate(self._place_names)}
+        for dimension, values in zip(PLACES, events.places, strict=True):
+            found = np.array([index.get((dimension, value), -1) for value in values], dtype=np.int64)
+            spots[np.arange(len(events)), column] = found
+            column += 1
+        return spots
+
+    def _weigh_spots(self) -> Floats:
+        plain = self._slices.log_weight[self._plain]
+        if not self._place_names:
+            return plain
+        used = [name for name, _ in self._place_names]
+        sizes = {name: used.count(name) for name in set(used)}
+        places = np.log([_PLACE_WEIGHT / len(sizes) / sizes[name] for name in used])
+        return np.concatenate([plain + np.log(1.0 - _PLACE_WEIGHT), places])
+
+    def _penalise(self, new: Ints, tick: int) -> None:
+        """Charge every update for the events that just became known, whether its hosts had them or not."""
+        events = self.news.events
+        new = new[events.minute[new] > tick - KEPT_MINUTES]
+        new = new[events.minute[new] >= self.news.first_tick]
+        if not new.size:
+            return
+        inside = self._slices.members[self._conditional][:, events.cell[new]]
+        outcome = np.stack([events.outcome[new] == number for number in range(OUTCOMES)]).astype(float)
+        for update in self._time.by_update:
+            share = self._time.risk_set(update, events.minute[new], events.cell[new], events.since_boot[new])
+            terms = np.log1p((TEST_RATIOS - 1.0) * share[..., None])
+            total = np.einsum("oe,ke,ear->oakr", outcome, inside, terms)
+            self._penalty[update] = self._penalty.get(update, 0.0) + total
+
+    # -- judging
+
+    def _watch(self, tick: int, rates: Floats) -> None:
+        """Open an incident when the events that no incident claims pass a test."""
+        free = ~self._claimed
+        trial = self._trial(tick, rates, free, but={other.update for other in self.open_incidents})
+        passed = len(trial.updates) and trial.log_test.max() >= suspects.LOG_THRESHOLD
+        if not passed:
+            found = self._waves(tick, free, caution=True)
+            if found.log_alarm(self._spot_log_weight) < waves.LOG_THRESHOLD:
+                return
+        incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
+        self.incidents.append(incident)
+        self._follow(incident, tick, rates)
+
+    def _follow(self, incident: Incident, tick: int, rates: Floats) -> None:
+        """Judge an open incident anew on its own events and those that no other claims."""
+        mine = ~self._claimed | incident.claim(len(self._claimed))
+        others = {other.update for other in self.open_incidents if other is not incident}
+        trial = self._trial(tick, rates, mine, but=others)
+        found = self._waves(tick, mine, caution=False)
+        judgement = judge(
+            trial,
+            found,
+            place_log_weight=self._spot_log_weight,
+            minutes_open=tick - incident.alarm_tick,
+            named_before=incident.update,
+        )
+        condition = incident.condition
+        if judgement.kind is Kind.UPDATE and judgement.update is not None:
+            events = self._exposed_counts(tick, mine, np.array([judgement.update]))[:, 0]
+            total = int(events.sum())
+            if (
+                judgement.update != incident.update
+                or total > incident.condition_events * _CONDITION_GROWTH
+            ):
+                expected = self._expected_exposed(tick, rates, np.array([judgement.update]))[:, 0]
+                best = int(np.argmax(trial.log_by_part[trial.updates == judgement.update].max((0, 2))))
+                condition = self._conditions.find(np.cumsum(events, 1)[:, best], np.cumsum(expected, 1)[:, best])
+                incident.condition_events = total
+        else:
+            condition = None
+        incident.record(tick, judgement, trial, found, condition)
+        self._stake(incident, judgement, trial, found, tick)
+
+    def _stake(self, incident: Incident, judgement: Judgement, trial: Trial, found: Waves, tick: int) -> None:
+        """Say which events the incident accounts for, so that they open no second one."""
+        events = self.news.events
+        known = events.tick <= tick
+        claim = incident.claim(len(self._claimed)) & (events.minute < incident.alarm_tick - LAG_MINUTES)
+        since = events.minute >= incident.alarm_tick - LAG_MINUTES
+        incident.claims_all = judgement.kind in (Kind.UNDETERMINED, Kind.CANNOT_SEPARATE)
+        spot = 0
+        if judgement.kind is Kind.UPDATE and judgement.update is not None:
+            part = trial.log_by_part[int(np.flatnonzero(trial.updates == judgement.update)[0])]
+            cut_by = self._slices.slices[int(np.unravel_index(int(np.argmax(part)), part.shape)[1])]
+            system = cut_by.condition.get("os_type") or (incident.condition or {}).get("os_type")
+            spot = self._spot_of(system)
+            rows = self._exposed_rows(tick, np.ones(len(events), bool))
+            exposed = np.zeros(len(events), bool)
+            of_update = self.news.exposed_events.update[rows] == judgement.update
+            exposed[self.news.exposed_events.event[rows][of_update]] = True
+            inside = (self._spots_of_event == spot).any(1)
+            recent = since & (events.minute <= incident.last_raised_minute + LAG_MINUTES)
+            claim |= known & inside & (exposed | recent)
+        elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
+            row, length = judgement.wave
+            spot = int(found.place[row])
+            start = int(found.onset[row])
+            inside = (self._spots_of_event == spot).any(1)
+            incident.onset_minute = min(start, incident.onset_minute)
+            claim |= known & inside & (events.minute >= incident.onset_minute - LAG_MINUTES // 2)
+        else:
+            claim |= known & since
+        incident.spot = spot
+        incident.set_claim(claim)
+        self._claimed = np.zeros(len(events), bool)
+        for other in self.incidents:
+            self._claimed |= other.claim(len(events))
+
+    def _spot_of(self, system: str | None) -> int:
+        for number, index in enumerate(self._plain):
+            part = self._slices.slices[index]
+            if part.key == "os_type" and part.condition["os_type"] == system:
+                return number
+        return 0
+
+    def _maybe_close(self, incident: Incident, tick: int) -> None:
+        """Close after an hour at the baseline with nobody dark because of it."""
+        events = self.news.events
+        inside = (self._spots_of_event == incident.spot).any(1) & (events.tick <= tick)
+        lately = inside & (events.minute > tick - LAG_MINUTES)
+        raised = False
+        for outcome in range(OUTCOMES):
+            before = self._expected_until[outcome, incident.spot, (tick - LAG_MINUTES + 1) % (DAY + 1)]
+            mean = (self._expected_total[outcome, incident.spot] - before) * 2.0
+            count = int((lately & (events.outcome == outcome)).sum())
+            raised |= count > mean + 3.0 * np.sqrt(mean) + 2.0
+        if raised:
+            incident.last_raised_minute = tick
+        dark = incident.claim(len(events)) & (events.outcome == 1) & (events.tick <= tick) & (events.back_tick > tick)
+        dark &= events.minute >= incident.alarm_tick - LAG_MINUTES
+        if tick - max(incident.last_raised_minute, incident.alarm_tick) >= LAG_MINUTES and not dark.any():
+            incident.close(tick)
+
+    def _trial(self, tick: int, rates: Floats, mine: Mask, *, but: set[int | None]) -> Trial:
+        rows = self._exposed_rows(tick, mine)
+        updates = np.unique(self.news.exposed_events.update[rows])
+        updates = np.array([u for u in updates if u not in but and u in self._penalty], dtype=np.int64)
+        members = self._slices.members.T
+        seen = np.cumsum(self._exposed_counts(tick, mine, updates), axis=2).astype(np.float32) @ members
+        mean = np.cumsum(self._expected_exposed(tick, rates, updates), axis=2).astype(np.float32) @ members
+        shape = (OUTCOMES, len(updates), AGES, len(self._conditional), len(TEST_RATIOS))
+        penalty = np.array([self._penalty[u] for u in updates]).swapaxes(0, 1) if len(updates) else np.zeros(shape)
+        return try_updates(
+            updates,
+            seen,
+            mean,
+            log_penalty=penalty,
+            caution=self._baseline.caution(),
+            log_weight=self._slices.log_weight,
+            conditional_slices=self._conditional,
+        )
+
+    def _exposed_rows(self, tick: int, mine: Mask) -> Ints:
+        rows = self.news.exposed_events
+        until = int(np.searchsorted(rows.tick, tick, side="right"))
+        return np.flatnonzero(mine[rows.event[:until]] & (rows.gone_tick[:until] > tick))
+
+    def _exposed_counts(self, tick: int, mine: Mask, updates: Ints) -> Floats:
+        """(OUTCOMES, U, AGES, cells) events of hosts that had each update, by the age of the install."""
+        rows, events = self.news.exposed_events, self.news.events
+        picked = self._exposed_rows(tick, mine)
+        picked = picked[np.isin(rows.update[picked], updates)]
+        counts = np.zeros((OUTCOMES, len(updates), AGES, len(self.news.cells)))
+        event = rows.event[picked]
+        where = (events.outcome[event], np.searchsorted(updates, rows.update[picked]), rows.age[picked], events.cell[event])
+        np.add.at(counts, where, 1.0)
+        return counts
+
+    def _expected_exposed(self, tick: int, rates: Floats, updates: Ints) -> Floats:
+        """(OUTCOMES, U, AGES, cells) events expected at the baseline of hosts that had each update."""
+        expected = np.zeros((OUTCOMES, len(updates), AGES, len(self.news.cells)))
+        for number, update in enumerate(updates):
+            minutes = np.maximum(self._time.by_update[int(update)].host_minutes(tick), 0.0)
+            for boot in range(BOOTS):
+                expected[:, number] += (rates[:, :, boot, None] * minutes[:, boot]).swapaxes(1, 2)
+        return expected
+
+    def _waves(self, tick: int, mine: Mask, *, caution: bool) -> Waves:
+        events = self.news.events
+        until = int(np.searchsorted(events.tick, tick, side="right"))
+        picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY) & (events.minute[:until] <= tick))
+        spots = self._spots_of_event[picked]
+        row, column = np.nonzero(spots >= 0)
+        event = picked[row]
+        return find_waves(
+            spots[row, column],
+            events.minute[event],
+            events.outcome[event],
+            end=tick + 1,
+            expected_until=self._expected_until,
+            caution=self._baseline.caution() if caution else None,
+        )

@@ -1,0 +1,73 @@
+"""Evidence: how much the crashes say for a hypothesis, as natural logarithms of likelihood ratios.
+
+All ratios are against the same rival: nothing changed, hosts crash at their baseline rate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+RATIOS = np.geomspace(1.5, 1e5, 24)
+"""Rate ratios that a fault may have, equally likely on a log scale: from hardly visible to a boot loop."""
+
+TEST_RATIOS = np.array([1.5, 2.0, 4.0, 16.0, 128.0, 1024.0])
+"""Rate ratios of the sequential tests."""
+
+
+def log_mean_exp(values: Floats, axis: int | tuple[int, ...] = -1, weights: Floats | None = None) -> Floats:
+    """log of the (weighted) mean of exp(values), without overflow.
+
+    Args:
+        weights: broadcast against values; they need not sum to one along the axis: they are used as given.
+    """
+    top = np.max(values, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    raised = np.exp(values - top)
+    total = np.mean(raised, axis=axis) if weights is None else np.sum(raised * weights, axis=axis)
+    with np.errstate(divide="ignore"):
+        answer: Floats = np.log(total) + np.squeeze(top, axis=axis)
+    return answer
+
+
+def log_poisson_ratio(events: ArrayLike, expected: ArrayLike, ratios: Floats = RATIOS) -> Floats:
+    """Log likelihood ratio of a rate raised by each ratio, against the baseline.
+
+    Args:
+        events: (...) events counted, >= 0.
+        expected: (...) events expected at the baseline, >= 0.
+    Returns:
+        (..., ratios) values of ``events * log(r) - (r - 1) * expected``.
+    Source: Poisson process likelihood; the factor that the counts alone decide cancels.
+    """
+    count, mean = np.asarray(events, float)[..., None], np.asarray(expected, float)[..., None]
+    return count * np.log(ratios) - (ratios - 1.0) * mean
+
+
+def log_raised(events: ArrayLike, expected: ArrayLike) -> Floats:
+    """Log Bayes factor that the rate was raised at all, the ratio unknown, or was not, each as likely.
+
+    Args:
+        events, expected: (...) as in log_poisson_ratio.
+    Returns:
+        (...) values; slightly below zero where nothing speaks for a rise, never below log(1/2).
+    """
+    raised = log_mean_exp(log_poisson_ratio(events, expected))
+    return np.logaddexp(raised, 0.0) - np.log(2.0)
+
+
+def rate_interval(events: float, expected: float, *, z: float = 1.959964) -> tuple[float, float | None, float | None]:
+    """How many times the baseline: (low, estimate, high), 95 % two-sided; high is None when unbounded.
+
+    Args:
+        events: counted, >= 0. expected: at the baseline, >= 0.
+    Source: Poisson mean by the square-root transform (Anscombe 1948), good to a few percent from one event on.
+    """
+    if expected <= 0:
+        return 0.0, None, None
+    root = np.sqrt(events + 3.0 / 8.0)
+    low = max(root - z / 2.0, 0.0) ** 2 - 3.0 / 8.0
+    high = (root + z / 2.0) ** 2
+    return max(float(low), 0.0) / expected, events / expected, float(high) / expected

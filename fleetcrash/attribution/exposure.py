@@ -1,0 +1,145 @@
+"""Host-time: how many hosts could crash, and how many of them had an update, minute by minute.
+
+The counts come as changes. Of each (cell, time since boot, age of the install) the host-minutes up to a tick t are
+``t * sum(change) - sum(change * minute)``: no work per tick, and a change that became known late is counted back to
+its own minute. Beside that the last day is kept minute by minute in coarse strata, for the risk set of an event that
+is reported after it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
+
+AGES = 3  # of an install: under ten minutes, under an hour, under a day
+BOOTS = 3  # time since boot: under ten minutes, under thirty, later
+KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
+
+Floats = NDArray[np.float64]
+
+
+def stratum_of_cells(cells: Sequence[Cell]) -> Ints:
+    """(cells,) index of the coarse stratum OS x region x always on, in which risk sets are compared.
+
+    The fine cells hold a handful of hosts each; within one, an update pushed to all leaves nothing to compare.
+    """
+    keys = [(OS_INDEX.get(cell.os_type, 3), cell.attributes[5] or "", cell.always_on) for cell in cells]
+    index = {key: number for number, key in enumerate(sorted(set(keys)))}
+    return np.array([index[key] for key in keys], dtype=np.int64)
+
+
+@dataclass
+class UpdateTime:
+    """Hosts at risk that have one update.
+
+    Attributes:
+        level, moment: (cells, BOOTS, AGES) sums of change and of change x minute.
+        now: (strata x BOOTS, AGES) hosts at this minute.
+        lately: (KEPT_MINUTES, strata x BOOTS, AGES) the same for each of the last minutes.
+    """
+
+    level: Floats
+    moment: Floats
+    now: NDArray[np.int32]
+    lately: NDArray[np.int32]
+
+    def host_minutes(self, tick: int) -> Floats:
+        """(cells, BOOTS, AGES) host-minutes at risk up to the tick."""
+        return tick * self.level - self.moment
+
+
+@dataclass
+class HostTime:
+    """Host-time of the fleet and of each update, advanced tick by tick.
+
+    Attributes:
+        online: (cells, BOOTS) hosts at risk at this minute.
+        by_update: host-time of each update that a host at risk has had for less than a day.
+    """
+
+    news: News
+    stratum: Ints
+    strata: int
+    online: Floats
+    online_lately: NDArray[np.int32]
+    by_update: dict[int, UpdateTime] = field(default_factory=dict)
+    _online_row: int = 0
+    _exposed_row: int = 0
+
+    @classmethod
+    def start(cls, news: News) -> HostTime:
+        """Nothing counted yet."""
+        stratum = stratum_of_cells(news.cells)
+        strata = int(stratum.max()) + 1
+        return cls(
+            news=news,
+            stratum=stratum,
+            strata=strata,
+            online=np.zeros((len(news.cells), BOOTS)),
+            online_lately=np.zeros((KEPT_MINUTES, strata * BOOTS), np.int32),
+        )
+
+    def advance(self, tick: int) -> None:
+        """Take in what became known by the tick. Ticks come in order, none left out."""
+        self._advance_online(tick)
+        self._advance_exposed(tick)
+
+    def risk_set(self, update: int, minutes: Ints, cells: Ints, since_boot: Ints) -> Floats:
+        """Share of the hosts at risk that had the update, where and when each event happened.
+
+        Args:
+            minutes, cells, since_boot: (n,) of the events; minutes within the last KEPT_MINUTES.
+        Returns:
+            (n, AGES) shares with an install younger than ten minutes, an hour, a day.
+        """
+        row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
+        exposed = np.cumsum(self.by_update[update].lately[row, stratum], axis=1)
+        online = np.maximum(self.online_lately[row, stratum][:, None], exposed)
+        return np.divide(exposed, online, out=np.zeros(exposed.shape), where=online > 0)
+
+    def _advance_online(self, tick: int) -> None:
+        rows = self.news.online
+        until = int(np.searchsorted(rows.minute, tick, side="right"))
+        taken = slice(self._online_row, until)
+        np.add.at(self.online, (rows.cell[taken], rows.since_boot[taken]), rows.change[taken])
+        self._online_row = until
+        coarse = np.zeros((self.strata, BOOTS))
+        np.add.at(coarse, self.stratum, self.online)
+        self.online_lately[tick % KEPT_MINUTES] = coarse.reshape(-1)
+
+    def _advance_exposed(self, tick: int) -> None:
+        rows = self.news.exposed
+        until = int(np.searchsorted(rows.tick, tick, side="right"))
+        taken = slice(self._exposed_row, until)
+        self._exposed_row = until
+        updates = rows.update[taken]
+        for update in np.unique(updates):
+            self._take(rows, np.flatnonzero(updates == update) + taken.start, int(update), tick)
+        for time in self.by_update.values():
+            time.lately[tick % KEPT_MINUTES] = time.now
+
+    def _take(self, rows: Exposed, picked: Ints, update: int, tick: int) -> None:
+        time = self.by_update.get(update)
+        if time is None:
+            time = self.by_update[update] = UpdateTime(
+                level=np.zeros((len(self.news.cells), BOOTS, AGES)),
+                moment=np.zeros((len(self.news.cells), BOOTS, AGES)),
+                now=np.zeros((self.strata * BOOTS, AGES), np.int32),
+                lately=np.zeros((KEPT_MINUTES, self.strata * BOOTS, AGES), np.int32),
+            )
+        cell, boot, age, change = rows.cell[picked], rows.since_boot[picked], rows.age[picked], rows.change[picked]
+        minute = rows.minute[picked]
+        np.add.at(time.level, (cell, boot, age), change)
+        np.add.at(time.moment, (cell, boot, age), change * minute)
+        coarse = self.stratum[cell] * BOOTS + boot
+        np.add.at(time.now, (coarse, age), change)
+        late = np.flatnonzero((minute < tick) & (minute > tick - KEPT_MINUTES))
+        # A change known late holds for the minutes since; they are few but for a backlog.
+        for row in late:
+            back = np.arange(minute[row], tick) % KEPT_MINUTES
+            time.lately[back, coarse[row], age[row]] += np.int32(change[row])

@@ -1,0 +1,104 @@
+"""An incident: an alarm, what is said of it, and how that changed.
+
+It opens when a test passes, is judged anew at every tick, and closes after an hour at its baseline with nobody dark
+because of it. Its id comes from the alarm's minute, never from the update, so that it survives a change of verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.verdict import Judgement, Kind
+from fleetcrash.attribution.waves import Waves
+from fleetcrash.times import tick_text
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One change of what is said."""
+
+    tick: int
+    kind: Kind
+    update: int | None
+    condition: Condition | None
+
+
+@dataclass
+class Incident:
+    """What is known of one incident as of the last tick.
+
+    Attributes:
+        incident_id: stable name, from the minute of the alarm.
+        alarm_tick, named_tick, closed_tick: when it opened, first named an update, and closed; None until then.
+        kind, update, condition: the verdict now.
+        judgement, trial, waves: the weights behind it.
+        history: every change of verdict, update or condition.
+        claims_all: nothing else can open an incident while this one is not understood.
+        spot: the slice or place in which its rate is watched.
+        onset_minute: from when on a wave is held to have raised the rate.
+        last_raised_minute: newest tick at which the hour before was above the baseline.
+    """
+
+    incident_id: str
+    alarm_tick: int
+    onset_minute: int
+    last_raised_minute: int
+    named_tick: int | None = None
+    closed_tick: int | None = None
+    kind: Kind = Kind.UNDETERMINED
+    update: int | None = None
+    condition: Condition | None = None
+    judgement: Judgement | None = None
+    trial: Trial | None = None
+    waves: Waves | None = None
+    history: list[Turn] = field(default_factory=list)
+    claims_all: bool = True
+    spot: int = 0
+    condition_events: int = 0
+    _claim: Mask | None = None
+
+    @classmethod
+    def opened(cls, tick: int, others_in_this_minute: int) -> Incident:
+        """A new incident, judged by nobody yet."""
+        stamp = tick_text(tick).replace("-", "").replace(":", "")[:13]
+        suffix = f"-{others_in_this_minute + 1}" if others_in_this_minute else ""
+        return cls(f"inc-{stamp}{suffix}".lower(), tick, onset_minute=tick, last_raised_minute=tick)
+
+    def record(
+        self, tick: int, judgement: Judgement, trial: Trial, waves: Waves, condition: Condition | None
+    ) -> None:
+        """Take over a judgement; a change of verdict, update or condition is a turn of the history."""
+        changed = (judgement.kind, judgement.update, condition) != (self.kind, self.update, self.condition)
+        self.kind, self.update, self.condition = judgement.kind, judgement.update, condition
+        self.judgement, self.trial, self.waves = judgement, trial, waves
+        if judgement.kind is Kind.UPDATE and self.named_tick is None:
+            self.named_tick = tick
+        if changed or not self.history:
+            self.history.append(Turn(tick, self.kind, self.update, self.condition))
+
+    def close(self, tick: int) -> None:
+        """End the incident; what is said of it stays."""
+        self.closed_tick = tick
+        self.claims_all = False
+
+    def disturbs(self, minute: int) -> bool:
+        """Whether the fleet was not itself in that minute because of this incident."""
+        return self.alarm_tick - LAG_MINUTES <= minute <= self.last_raised_minute
+
+    def claim(self, events: int) -> Mask:
+        """(events,) which events the incident accounts for."""
+        if self._claim is None:
+            return np.zeros(events, bool)
+        return self._claim
+
+    def set_claim(self, claim: Mask) -> None:
+        """Replace the events that the incident accounts for."""
+        self._claim = claim

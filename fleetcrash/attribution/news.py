@@ -1,0 +1,281 @@
+"""What the lake says, as the detector reads it: counts by minute, cell and update, and the events.
+
+The queries in ``store/sql/detection`` do the counting; here their answers become arrays, sorted by the tick at
+which each row became known. A tick is a whole UTC minute, counted from 1970: a record known within a minute is
+there at the minute's end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fleetcrash.store.engine import Engine
+
+Ints = NDArray[np.int64]
+Texts = NDArray[np.object_]
+
+CELL_ATTRIBUTES = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
+PLACES = ("group", "site", "customer")
+_US_A_MINUTE = 60_000_000
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Hosts alike in what a fault may depend on.
+
+    Attributes:
+        attributes: values of CELL_ATTRIBUTES; None where the inventory is silent.
+        always_on: servers, whose silence is news.
+    """
+
+    attributes: tuple[str | None, ...]
+    always_on: bool
+
+    @property
+    def os_type(self) -> str | None:
+        """The cell's operating system; None for hosts that the inventory lacks."""
+        return self.attributes[0]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An update as the catalogue and the installs tell it.
+
+    Attributes:
+        released_us, reverted_us: microseconds since 1970, None where unknown.
+        known_tick: first tick at which the catalogue or an install named it.
+    """
+
+    update_id: str
+    kind: str | None
+    released_us: int | None
+    reverted_us: int | None
+    known_tick: int
+
+
+@dataclass(frozen=True)
+class Online:
+    """Changes in hosts at risk: (n,) arrays sorted by minute."""
+
+    minute: Ints
+    cell: Ints
+    since_boot: Ints
+    change: Ints
+
+
+@dataclass(frozen=True)
+class OnlineAtPlace:
+    """Changes in hosts at risk at a group, site or customer: (n,) arrays sorted by minute."""
+
+    minute: Ints
+    place: Ints
+    stratum: Ints
+    change: Ints
+    names: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """Changes in hosts at risk that have an update: (n,) arrays sorted by tick, then minute."""
+
+    tick: Ints
+    minute: Ints
+    update: Ints
+    cell: Ints
+    since_boot: Ints
+    age: Ints
+    change: Ints
+
+
+@dataclass(frozen=True)
+class Events:
+    """Crashes and silences, (n,) arrays in the order in which they were known.
+
+    Attributes:
+        outcome: 0 a crash, 1 gone dark.
+        tick: at which it was known; minute: in which it happened.
+        back_tick: at which a dark host was known to be back, or far in the future.
+    """
+
+    outcome: Ints
+    cell: Ints
+    os_type: Texts
+    tick: Ints
+    minute: Ints
+    known_us: Ints
+    back_tick: Ints
+    since_boot: Ints
+    host: Texts
+    module: Texts
+    places: tuple[Texts, Texts, Texts]
+
+    def __len__(self) -> int:
+        return len(self.tick)
+
+
+@dataclass(frozen=True)
+class ExposedEvents:
+    """Which events happened to hosts that had an update for less than a day: (n,) arrays sorted by tick."""
+
+    tick: Ints
+    gone_tick: Ints
+    event: Ints
+    update: Ints
+    age: Ints
+
+
+@dataclass(frozen=True)
+class News:
+    """Everything the detector needs to know as of an instant."""
+
+    first_tick: int
+    last_tick: int
+    cells: tuple[Cell, ...]
+    suspects: tuple[Suspect, ...]
+    online: Online
+    places: OnlineAtPlace
+    exposed: Exposed
+    events: Events
+    exposed_events: ExposedEvents
+
+
+_STEPS = ("cells", "host_cell", "at_risk", "events", "exposed_events")
+
+
+def read_news(engine: Engine) -> News:
+    """Count the lake as of the engine's instant.
+
+    Args:
+        engine: its ``as_of`` must not be None.
+    """
+    for step in _STEPS:
+        engine.keep(step, f"detection/{step}")
+    cells = _cells(engine.table("detection/cells_in_order"))
+    suspects = _suspects(engine.table("detection/suspects"))
+    update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
+    bounds = engine.rows("detection/first_and_last_tick")[0]
+    return News(
+        first_tick=bounds["first_tick"],
+        last_tick=bounds["last_tick"],
+        cells=cells,
+        suspects=suspects,
+        online=_online(engine.table("detection/online_by_minute_cell"), len(cells) - 1),
+        places=_places(engine.table("detection/online_by_minute_place")),
+        exposed=_exposed(engine.table("detection/exposed_by_minute_cell"), update_index, len(cells) - 1),
+        events=_events(engine.table("detection/events_in_order"), len(cells) - 1),
+        exposed_events=_exposed_events(engine.table("detection/exposed_events_in_order"), update_index),
+    )
+
+
+def stratum_of_place(os_index: Ints, always_on: Ints, since_boot: Ints) -> Ints:
+    """Index of (OS, always on, time since boot) within a place: 4 x 2 x 3."""
+    return (os_index * 2 + always_on) * 3 + since_boot
+
+
+OS_INDEX = {"windows": 0, "darwin": 1, "linux": 2, None: 3}
+
+
+def os_index(os_type: Texts) -> Ints:
+    """(n,) indices of operating systems; unknown ones share the last."""
+    return np.array([OS_INDEX.get(name, 3) for name in os_type], dtype=np.int64)
+
+
+def _ints(table: pa.Table, name: str, missing: int = 0) -> Ints:
+    values: Ints = table[name].cast(pa.int64()).fill_null(missing).to_numpy()
+    return values
+
+
+def _texts(table: pa.Table, name: str) -> Texts:
+    values = np.empty(len(table), dtype=object)
+    values[:] = table[name].to_pylist()
+    return values
+
+
+def _cells(table: pa.Table) -> tuple[Cell, ...]:
+    rows = table.to_pylist()
+    known = [Cell(tuple(row[name] for name in CELL_ATTRIBUTES), bool(row["always_on"])) for row in rows]
+    # Hosts that the inventory lacks share the last cell, which the queries number -1.
+    return (*known, Cell((None,) * len(CELL_ATTRIBUTES), False))
+
+
+def _suspects(table: pa.Table) -> tuple[Suspect, ...]:
+    return tuple(Suspect(**row) for row in table.to_pylist())
+
+
+def _online(table: pa.Table, no_cell: int) -> Online:
+    cell = _ints(table, "cell")
+    return Online(
+        minute=_ints(table, "minute"),
+        cell=np.where(cell < 0, no_cell, cell),
+        since_boot=_ints(table, "since_boot"),
+        change=_ints(table, "change"),
+    )
+
+
+def _places(table: pa.Table) -> OnlineAtPlace:
+    pairs = list(zip(_texts(table, "dimension"), _texts(table, "place"), strict=True))
+    names = sorted(set(pairs))
+    index = {pair: number for number, pair in enumerate(names)}
+    return OnlineAtPlace(
+        minute=_ints(table, "minute"),
+        place=np.array([index[pair] for pair in pairs], dtype=np.int64),
+        stratum=stratum_of_place(
+            os_index(_texts(table, "os_type")),
+            np.array(table["always_on"].fill_null(False).to_pylist(), dtype=np.int64),
+            _ints(table, "since_boot"),
+        ),
+        change=_ints(table, "change"),
+        names=tuple(names),
+    )
+
+
+def _exposed(table: pa.Table, update_index: dict[str, int], no_cell: int) -> Exposed:
+    cell = _ints(table, "cell")
+    return Exposed(
+        tick=_ints(table, "tick"),
+        minute=_ints(table, "minute"),
+        update=_updates(table, update_index),
+        cell=np.where(cell < 0, no_cell, cell),
+        since_boot=_ints(table, "since_boot"),
+        age=_ints(table, "age"),
+        change=_ints(table, "change"),
+    )
+
+
+def _updates(table: pa.Table, update_index: dict[str, int]) -> Ints:
+    names = table["update_id"].combine_chunks().dictionary_encode()
+    codes = np.array([update_index[name] for name in names.dictionary.to_pylist()], dtype=np.int64)
+    picked: Ints = codes[names.indices.to_numpy()] if len(codes) else np.zeros(0, np.int64)
+    return picked
+
+
+def _events(table: pa.Table, no_cell: int) -> Events:
+    cell = _ints(table, "cell")
+    return Events(
+        outcome=_ints(table, "outcome"),
+        cell=np.where(cell < 0, no_cell, cell),
+        os_type=_texts(table, "os_type"),
+        tick=_ints(table, "tick"),
+        minute=_ints(table, "at_us") // _US_A_MINUTE,
+        known_us=_ints(table, "known_us"),
+        back_tick=_ints(table, "back_tick", _NEVER),
+        since_boot=_ints(table, "since_boot"),
+        host=_texts(table, "host_id"),
+        module=_texts(table, "module"),
+        places=(_texts(table, "group"), _texts(table, "site"), _texts(table, "customer")),
+    )
+
+
+def _exposed_events(table: pa.Table, update_index: dict[str, int]) -> ExposedEvents:
+    return ExposedEvents(
+        tick=_ints(table, "tick"),
+        gone_tick=_ints(table, "gone_tick", _NEVER),
+        event=_ints(table, "event"),
+        update=_updates(table, update_index),
+        age=_ints(table, "age"),
+    )

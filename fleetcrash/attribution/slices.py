@@ -1,0 +1,112 @@
+"""Slices: parts of the fleet that a fault may hit alone, as sets of cells.
+
+These few are tried at every tick, for updates and for waves that follow no update. The finer search for the
+condition of a named update is in ``condition``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.conditions import Condition, version_key
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
+
+Floats = NDArray[np.float64]
+
+# How likely a fault is to hit one slice of each kind, before looking. A fault nearly always stays within one OS.
+_WEIGHTS = {
+    "all": 0.15,
+    "os_type": 0.30,
+    "agent_version": 0.20,
+    "os_build": 0.12,
+    "model": 0.08,
+    "region": 0.10,
+    "ring": 0.05,
+}
+_ONE_VALUE = ("os_build", "model", "region", "ring")
+FACTOR_KEYS = ("os_build", "agent_version", "model", "region")
+"""Attributes whose values have a baseline factor of their own."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the fleet.
+
+    Attributes:
+        key: the attribute that it is cut by, or ``all``.
+        condition: which cells, in the contract's grammar.
+        threshold: cut by an inequality; such slices are tried for updates only.
+    """
+
+    key: str
+    condition: Condition
+    threshold: bool = False
+
+
+@dataclass(frozen=True)
+class Slices:
+    """All slices of the cells at hand.
+
+    Attributes:
+        members: (slices, cells) 1.0 where the cell is in the slice.
+        log_weight: (slices,) log prior that a fault hits just this slice; they sum to at most one.
+    """
+
+    slices: tuple[Slice, ...]
+    members: NDArray[np.float32]
+    log_weight: Floats
+
+    def __len__(self) -> int:
+        return len(self.slices)
+
+    @property
+    def plain(self) -> NDArray[np.int64]:
+        """Indices of the slices cut by equality alone."""
+        return np.array([n for n, cut in enumerate(self.slices) if not cut.threshold], dtype=np.int64)
+
+    def cell_factors(self, factors: Floats) -> Floats:
+        """(outcomes, cells) baseline factor of each cell, the product of those of its attributes.
+
+        Args:
+            factors: (outcomes, slices) of each slice by itself.
+        """
+        product = np.ones((factors.shape[0], self.members.shape[1]))
+        for number, cut in enumerate(self.slices):
+            if cut.key in FACTOR_KEYS and not cut.threshold:
+                product *= np.where(self.members[number] > 0, factors[:, number, None], 1.0)
+        return np.clip(product, 0.2, 8.0)
+
+
+def cut(cells: Sequence[Cell]) -> Slices:
+    """The slices of these cells: all, each OS, and each agent version, build, model, region and ring."""
+    values = {key: np.array([c.attributes[n] for c in cells], dtype=object) for n, key in enumerate(CELL_ATTRIBUTES)}
+    found: list[tuple[Slice, NDArray[np.bool_]]] = [(Slice("all", {}), np.ones(len(cells), bool))]
+    for system in _present(values["os_type"]):
+        of_system = values["os_type"] == system
+        found.append((Slice("os_type", {"os_type": system}), of_system))
+        versions = sorted(_present(values["agent_version"][of_system]), key=version_key)
+        for rank, version in enumerate(versions):
+            same = of_system & (values["agent_version"] == version)
+            found.append((Slice("agent_version", {"os_type": system, "agent_version": version}), same))
+            if 0 < rank < len(versions) - 1:
+                newer = of_system & np.isin(values["agent_version"], versions[rank:])
+                bound = {"os_type": system, "agent_version": f">={version}"}
+                found.append((Slice("agent_version", bound, threshold=True), newer))
+    for key in _ONE_VALUE:
+        for value in _present(values[key]):
+            found.append((Slice(key, {key: value}), values[key] == value))
+    sizes = {key: sum(part.key == key for part, _ in found) for key in _WEIGHTS}
+    weight = [_WEIGHTS[part.key] / sizes[part.key] for part, _ in found]
+    return Slices(
+        slices=tuple(part for part, _ in found),
+        members=np.array([mask for _, mask in found], dtype=np.float32),
+        log_weight=np.log(weight),
+    )
+
+
+def _present(values: NDArray[np.object_]) -> list[str]:
+    return sorted({value for value in values if value is not None})

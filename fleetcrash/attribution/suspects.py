@@ -1,0 +1,90 @@
+"""Updates on trial: how much the events say for each one, and the sequential test that each must pass.
+
+Two tests, each on crashes and on silences, and their average (an average of e-values is one, however they hang
+together). The conditional test compares hosts that had the update with hosts beside them that had not, at the moment
+of each event: whatever rises for all alike cancels. The history test compares them with the baseline: it is what is
+left when everyone has the update. For a harmless update the average exceeds 1/alpha ever with a chance of at most
+alpha (Ville's inequality).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.evidence import TEST_RATIOS, log_mean_exp, log_poisson_ratio, log_raised
+from fleetcrash.attribution.exposure import AGES
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+FALSE_ALARMS_IN_30_DAYS = 0.05
+UPDATES_IN_30_DAYS = 150
+LOG_THRESHOLD = float(np.log(UPDATES_IN_30_DAYS / FALSE_ALARMS_IN_30_DAYS))
+"""At five updates a day, at most 0.05 harmless ones in 30 days have a test that ever gets this high."""
+
+OUTCOMES = 2
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The evidence on every update, as of a tick. U updates, G slices.
+
+    Attributes:
+        updates: (U,) indices of the updates.
+        events: (OUTCOMES, U, AGES, G) events of hosts that had the update for less than each age.
+        expected: the same shape, at the baseline.
+        log_evidence: (U,) log Bayes factor of "this update did it" against "nothing did".
+        log_test: (U,) log of the sequential test.
+        log_by_part: (U, AGES, G) the evidence by how soon after the install and in which slice, prior included.
+    """
+
+    updates: Ints
+    events: Floats
+    expected: Floats
+    log_evidence: Floats
+    log_test: Floats
+    log_by_part: Floats
+
+
+def try_updates(
+    updates: Ints,
+    events: Floats,
+    expected: Floats,
+    *,
+    log_penalty: Floats,
+    caution: Floats,
+    log_weight: Floats,
+    conditional_slices: Ints,
+) -> Trial:
+    """Judge every update on the events of the hosts that had it.
+
+    Args:
+        updates: (U,) indices.
+        events: (OUTCOMES, U, AGES, G) by slice, install younger than each age.
+        expected: the same shape, baseline events of the same host-time.
+        log_penalty: (OUTCOMES, U, AGES, K, ratios) sum over the events of log(1 + (r - 1) p), p the share of the hosts
+            at risk that had the update; K conditional slices.
+        caution: (OUTCOMES,) how much higher the history test takes the baseline.
+        log_weight: (G,) log prior of each slice.
+        conditional_slices: (K,) which of the G slices the conditional test tries.
+    """
+    weight = np.exp(log_weight)
+    parts = log_raised(events, expected).sum(0) + log_weight - np.log(AGES)
+    evidence = np.logaddexp.reduce(parts.reshape(len(updates), -1), axis=1) if len(updates) else np.zeros(0)
+
+    safe = np.where(np.isinf(caution), 1.0, caution)[:, None, None, None]
+    history = log_poisson_ratio(events, expected * safe, TEST_RATIOS)
+    history = log_mean_exp(history, axis=-1)
+    history = log_mean_exp(history, axis=(2, 3), weights=weight / AGES)
+    history = np.where(np.isinf(caution)[:, None], -np.inf, history)
+
+    seen = events[..., conditional_slices, None] * np.log(TEST_RATIOS)
+    conditional = log_mean_exp(seen - log_penalty, axis=(2, 3, 4))
+
+    with np.errstate(divide="ignore"):
+        both = np.concatenate([history, conditional])
+        log_test = np.logaddexp.reduce(both, axis=0) - np.log(len(both))
+    return Trial(updates, events, expected, evidence, log_test, parts)

@@ -1,0 +1,105 @@
+"""The verdict: which one change did it, or that none did, or that the data cannot tell.
+
+One cause is assumed for one incident. Its posterior weighs every update against every wave and against nothing; an
+update is named only when its own sequential test has passed as well, and when the events themselves, without the
+prior's help, prefer it to every wave: a wave that happens to start with a push must not become the push's fault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution import suspects
+from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.waves import LENGTHS, Waves
+
+Floats = NDArray[np.float64]
+
+NAMING_PROBABILITY = 0.9
+KEEPING_PROBABILITY = 0.5  # a name once given is kept until the odds turn, so that the page does not flap
+_LOG_PRIOR_UPDATE = float(np.log(1e-3))
+# About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
+_LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / 1440))
+# A wave in a fleet every twenty days.
+_LOG_MARGIN = 3.0
+# The events must prefer the update to the best wave twenty to one before the prior is asked.
+JUDGING_MINUTES = 15
+# How long an undetermined incident is given before a tie is called a tie.
+
+
+class Kind(StrEnum):
+    """What an incident's verdict may be."""
+
+    UPDATE = "update"
+    NO_UPDATE = "no_update"
+    CANNOT_SEPARATE = "cannot_separate"
+    UNDETERMINED = "undetermined"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with its weights.
+
+    Attributes:
+        kind: the verdict.
+        update: index of the named update, else None.
+        probabilities: (U,) posterior of each update of the trial; the rest is "no change".
+        wave: index of the strongest wave and of its length, None without a wave.
+        log_margin: log of how much better the leading update explains the events than the best wave.
+    """
+
+    kind: Kind
+    update: int | None
+    probabilities: Floats
+    wave: tuple[int, int] | None
+    log_margin: float
+
+
+def judge(
+    trial: Trial, waves: Waves, *, place_log_weight: Floats, minutes_open: int, named_before: int | None
+) -> Judgement:
+    """Weigh the hypotheses.
+
+    Args:
+        place_log_weight: (places,) log prior of each slice or place of a wave.
+        minutes_open: minutes since the alarm.
+        named_before: the update that the incident names so far.
+    """
+    of_updates = trial.log_evidence + _LOG_PRIOR_UPDATE
+    of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] - np.log(len(LENGTHS))
+    total_wave = np.logaddexp.reduce(of_waves, axis=None, initial=-np.inf) + _LOG_PRIOR_WAVE_A_MINUTE
+    total = np.logaddexp.reduce(np.concatenate([of_updates, [total_wave, 0.0]]))
+    probabilities = np.exp(of_updates - total)
+    best_wave = None
+    best_wave_evidence = 0.0
+    if len(waves):
+        row, length = np.unravel_index(int(np.argmax(of_waves)), of_waves.shape)
+        best_wave = (int(row), int(length))
+        best_wave_evidence = float(of_waves[row, length])
+    if not len(trial.updates):
+        leader, margin = None, -np.inf
+    else:
+        leader = int(np.argmax(of_updates))
+        margin = float(trial.log_evidence[leader]) - best_wave_evidence
+
+    def verdict(kind: Kind, update: int | None = None) -> Judgement:
+        return Judgement(kind, update, probabilities, best_wave, margin)
+
+    if leader is not None:
+        update = int(trial.updates[leader])
+        needed = KEEPING_PROBABILITY if update == named_before else NAMING_PROBABILITY
+        if (
+            probabilities[leader] >= needed
+            and trial.log_test[leader] >= suspects.LOG_THRESHOLD
+            and margin >= (0.0 if update == named_before else _LOG_MARGIN)
+        ):
+            return verdict(Kind.UPDATE, update)
+    if np.exp(total_wave - total) >= NAMING_PROBABILITY or (leader is not None and margin < -_LOG_MARGIN):
+        return verdict(Kind.NO_UPDATE)
+    if minutes_open >= JUDGING_MINUTES and probabilities.sum() >= NAMING_PROBABILITY:
+        return verdict(Kind.CANNOT_SEPARATE)
+    return verdict(Kind.UNDETERMINED)

@@ -1,0 +1,88 @@
+"""Waves: rises that follow no update, as rivals of every update and as alarms of their own.
+
+A wave is a slice of the fleet, or a group, site or customer, in which the rate was raised from some minute on, for
+some minutes. A region that loses its power, a site's driver, a backlog or a patch day looks like that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.evidence import log_raised
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LENGTHS = np.array([5, 15, 60, 240, 1440])
+"""Minutes that a wave may last."""
+
+LOG_THRESHOLD = float(np.log(1e6))
+"""A Shiryaev-Roberts sum over onsets gets this high once in at least a million minutes (two years) without a wave."""
+
+_MOST_ONSETS = 20_000  # the strongest suffice, and bound the work of a tick in which half the fleet crashes
+
+
+@dataclass(frozen=True)
+class Waves:
+    """The evidence on waves, as of a tick; rows are (place, onset), columns lengths.
+
+    Attributes:
+        place: (n,) index of the slice or place.
+        onset: (n,) minute from which on the rate was raised.
+        log_evidence: (n, LENGTHS) log Bayes factor of the wave against nothing.
+        events, expected: (OUTCOMES, n, LENGTHS).
+    """
+
+    place: Ints
+    onset: Ints
+    log_evidence: Floats
+    events: Floats
+    expected: Floats
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def log_alarm(self, log_weight: Floats) -> float:
+        """Log of the Shiryaev-Roberts sum over all onsets, lengths and places.
+
+        Args:
+            log_weight: (places,) log prior of each place.
+        """
+        if not len(self):
+            return -np.inf
+        parts = self.log_evidence + log_weight[self.place][:, None] - np.log(len(LENGTHS))
+        return float(np.logaddexp.reduce(parts, axis=None))
+
+
+def find_waves(
+    place: Ints, minute: Ints, outcome: Ints, *, end: int, expected_until: Floats, caution: Floats | None = None
+) -> Waves:
+    """Try a wave from every minute with an event on.
+
+    Args:
+        place, minute, outcome: (n,) of the events of the last day, an event once for each place that it belongs to.
+        end: the minute after the newest.
+        expected_until: (OUTCOMES, places, ring) events expected at the baseline before each minute, modulo the ring.
+        caution: (OUTCOMES,) how much higher to take the baseline; None: as estimated.
+    """
+    ring = expected_until.shape[2]
+    start = end - ring + 1
+    key = place * (ring + 1) + (minute - start)
+    starts, strength = np.unique(key, return_counts=True)
+    if len(starts) > _MOST_ONSETS:
+        starts = np.sort(starts[np.argpartition(-strength, _MOST_ONSETS)[:_MOST_ONSETS]])
+    places, onsets = np.divmod(starts, ring + 1)
+    ends = np.minimum(onsets[:, None] + LENGTHS, ring - 1)
+    seen = np.empty((len(expected_until), *ends.shape))
+    for number in range(len(expected_until)):
+        ordered = np.sort(key[outcome == number])
+        until = np.searchsorted(ordered, places[:, None] * (ring + 1) + ends)
+        seen[number] = until - np.searchsorted(ordered, starts)[:, None]
+    before = expected_until[:, places, (start + onsets) % ring]
+    mean = np.maximum(expected_until[:, places[:, None], (start + ends) % ring] - before[:, :, None], 0.0)
+    if caution is not None:
+        mean = mean * np.minimum(caution, 1e9)[:, None, None]
+    return Waves(places, start + onsets, log_raised(seen, mean).sum(0), seen, mean)

@@ -1,0 +1,124 @@
+"""Questions to the lake, answered by DuckDB as of an instant.
+
+An engine holds one in-memory DuckDB database whose views read the Parquet files of the lake's newest snapshot.
+The views in ``sql/views/`` leave out whatever was not known by ``as_of``; every query reads those views, so
+that no answer depends on what came later. Values reach a query as ``$named`` parameters only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from fleetcrash.errors import LakeError
+from fleetcrash.records import table_columns
+from fleetcrash.store.lake import Lake
+
+_VIEWS = ("crashes", "installs", "updates", "hosts", "presence", "exposures", "host_spans")
+
+class Engine:
+    """A read-only look at a lake as of an instant. Not for two threads at once; use it as a context manager.
+
+    Args:
+        lake: the lake to read.
+        as_of: aware UTC instant; records known later do not exist. None: the newest known time of the lake.
+        threads: DuckDB worker threads; None: one a core.
+    Raises:
+        LakeError: the lake cannot be read.
+    """
+
+    def __init__(self, lake: Lake, *, as_of: datetime | None = None, threads: int | None = None) -> None:
+        self._lake = lake
+        self._con = duckdb.connect(config={} if threads is None else {"threads": threads})
+        self._con.execute("SET TimeZone = 'UTC'")
+        self._con.execute("SET preserve_insertion_order = false")
+        self._versions: dict[str, int] = {}
+        self.as_of = None  # the views need the variable's type before they can be defined
+        self.refresh()
+        self.as_of = as_of if as_of is not None else self.newest_known()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; the lake is untouched."""
+        self._con.close()
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The instant that answers are as of; None in a lake without a record."""
+        return self._as_of
+
+    @as_of.setter
+    def as_of(self, instant: datetime | None) -> None:
+        self._as_of = instant
+        self._con.execute("SET VARIABLE as_of = CAST($as_of AS TIMESTAMPTZ)", {"as_of": instant})
+
+    def refresh(self) -> bool:
+        """Take the lake's newest snapshot. Returns whether anything had changed."""
+        versions = self._lake.versions()
+        if versions == self._versions:
+            return False
+        for name, columns in table_columns().items():
+            if versions[name] == self._versions.get(name):
+                continue
+            self._define_table(name, [(column.name, column.type) for column in columns])
+        for view in _VIEWS:
+            self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {query_text(f'views/{view}')}")
+        self._versions = versions
+        return True
+
+    def newest_known(self) -> datetime | None:
+        """The newest time at which a record of the lake became known; None without records."""
+        found = self._con.sql(query_text("newest_known")).fetchall()[0][0]
+        return None if found is None else datetime.fromtimestamp(found / 1e6, tz=UTC)
+
+    def table(self, query: str, **parameters: Any) -> pa.Table:
+        """The answer of one query file as an Arrow table."""
+        return self._run(query, parameters).to_arrow_table()
+
+    def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The answer of one query file as a list of dicts; times are aware datetimes in UTC."""
+        answer: list[dict[str, Any]] = self.table(query, **parameters).to_pylist()
+        return answer
+
+    def frame(self, query: str, **parameters: Any) -> Any:
+        """The answer of one query file as a pandas DataFrame."""
+        return self.table(query, **parameters).to_pandas()
+
+    def keep(self, name: str, query: str, **parameters: Any) -> None:
+        """Keep the answer of a query file as a temporary table that later queries of this engine may read."""
+        answer = self.table(query, **parameters)
+        self._con.register("_answer", answer)
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _answer")
+        self._con.unregister("_answer")
+
+    def _run(self, query: str, parameters: dict[str, Any]) -> duckdb.DuckDBPyRelation:
+        try:
+            return self._con.sql(query_text(query), params=parameters or None)
+        except duckdb.IOException as error:
+            raise LakeError(f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}") from error
+
+    def _define_table(self, name: str, columns: Sequence[tuple[str, str]]) -> None:
+        files_now = self._lake.files(name)
+        if files_now:
+            self._con.read_parquet(files_now, union_by_name=True).create_view(f"lake_{name}", replace=True)
+            return
+        typed = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in columns)
+        self._con.execute(f"CREATE OR REPLACE VIEW lake_{name} AS SELECT {typed} WHERE false")
+
+
+@cache
+def query_text(name: str) -> str:
+    """The SQL of a query file, comments included."""
+    return files("fleetcrash.store").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,51 @@
+-- Crashes and host-hours online, one row per bucket of $bucket_s seconds and agent version.
+-- $since, $until: half-open, UTC, by where the analysis places a crash; buckets start at $since, the last may be short.
+-- A bucket in which hosts were online and none crashed has crashes = 0. A bucket without a row is one without data: nobody
+-- was known to be online and nobody crashed. rate is per host-hour, null where there are crashes but no host-hours.
+-- Reads the kept tables selected_time and selected_crashes. Host-time comes from the edges of the stretches and a running sum
+-- of hosts online, never from a row per host and minute.
+WITH edged AS (
+  SELECT agent_version, epoch(online_from) - epoch(CAST($since AS TIMESTAMPTZ)) AS at_s, 1 AS step FROM selected_time
+  UNION ALL
+  SELECT agent_version, epoch(online_until) - epoch(CAST($since AS TIMESTAMPTZ)), -1 FROM selected_time
+),
+gridded AS (
+  SELECT
+    bucket,
+    bucket * $bucket_s AS from_s,
+    least((bucket + 1) * $bucket_s, epoch(CAST($until AS TIMESTAMPTZ)) - epoch(CAST($since AS TIMESTAMPTZ))) AS until_s
+  FROM range(CAST(
+    ceil((epoch(CAST($until AS TIMESTAMPTZ)) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT
+  )) AS buckets(bucket)
+),
+stepped AS (
+  SELECT edged.agent_version, gridded.bucket, sum(step) AS hosts, sum(step * (gridded.until_s - at_s)) AS host_s
+  FROM edged JOIN gridded ON gridded.bucket = CAST(floor(at_s / $bucket_s) AS BIGINT)
+  GROUP BY edged.agent_version, gridded.bucket
+),
+counted AS (
+  SELECT
+    agent_version, CAST(floor((epoch(placed_at) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT) AS bucket,
+    count(*) AS crashes, count(DISTINCT host_id) AS hosts_crashed
+  FROM selected_crashes GROUP BY ALL
+),
+named AS (SELECT agent_version FROM stepped UNION SELECT agent_version FROM counted),
+carried AS (
+  SELECT
+    named.agent_version, gridded.bucket, gridded.from_s,
+    coalesce(stepped.host_s, 0) + (gridded.until_s - gridded.from_s) * coalesce(sum(stepped.hosts) OVER (
+      PARTITION BY named.agent_version ORDER BY gridded.bucket ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ), 0) AS host_s
+  FROM named CROSS JOIN gridded
+  LEFT JOIN stepped ON stepped.agent_version = named.agent_version AND stepped.bucket = gridded.bucket
+)
+SELECT
+  CAST($since AS TIMESTAMPTZ) + to_seconds(carried.from_s) AS bucket_start,
+  carried.agent_version,
+  CAST(coalesce(counted.crashes, 0) AS BIGINT) AS crashes,
+  CAST(coalesce(counted.hosts_crashed, 0) AS BIGINT) AS hosts_crashed,
+  CASE WHEN host_s > 0.001 THEN host_s / 3600.0 ELSE 0 END AS host_hours,
+  CASE WHEN host_s > 0.001 THEN coalesce(counted.crashes, 0) * 3600.0 / host_s END AS rate
+FROM carried LEFT JOIN counted ON counted.agent_version = carried.agent_version AND counted.bucket = carried.bucket
+WHERE host_s > 0.001 OR counted.crashes > 0
+ORDER BY bucket_start, carried.agent_version

@@ -1,0 +1,44 @@
+-- Crashes, hosts and host-hours online while exposed, one row per update to which a host was exposed, newest release first.
+-- Window and filters are those of the kept tables selected_time and selected_crashes; it reads known_exposures as well.
+-- rate and rate_otherwise are per host-hour: while exposed to the update, and all other host-time of the window. Both are
+-- null without host-hours. A host is exposed to many updates at once, so rows add up to more than the fleet.
+WITH overlapped AS (
+  SELECT
+    exposed.update_id, exposed.host_id,
+    epoch(least(selected_time.online_until, exposed.exposed_until))
+      - epoch(greatest(selected_time.online_from, exposed.exposed_from)) AS host_s
+  FROM selected_time JOIN known_exposures AS exposed
+    ON exposed.host_id = selected_time.host_id
+    AND exposed.exposed_from < selected_time.online_until AND exposed.exposed_until > selected_time.online_from
+),
+timed AS (
+  SELECT update_id, count(DISTINCT host_id) AS hosts_exposed, sum(host_s) / 3600.0 AS host_hours
+  FROM overlapped GROUP BY update_id
+),
+counted AS (
+  SELECT
+    exposed.update_id,
+    count(DISTINCT selected_crashes.crash_id) AS crashes,
+    count(DISTINCT selected_crashes.host_id) AS hosts_crashed
+  FROM selected_crashes JOIN known_exposures AS exposed
+    ON exposed.host_id = selected_crashes.host_id
+    AND exposed.exposed_from <= selected_crashes.exposed_at AND exposed.exposed_until > selected_crashes.exposed_at
+  GROUP BY exposed.update_id
+),
+summed AS (
+  SELECT
+    (SELECT count(*) FROM selected_crashes) AS crashes,
+    coalesce((SELECT sum(epoch(online_until) - epoch(online_from)) FROM selected_time), 0) / 3600.0 AS host_hours
+)
+SELECT
+  update_id, updates.kind, updates.released_at, updates.reverted_at,
+  CAST(coalesce(counted.crashes, 0) AS BIGINT) AS crashes,
+  CAST(coalesce(counted.hosts_crashed, 0) AS BIGINT) AS hosts_crashed,
+  CAST(coalesce(timed.hosts_exposed, 0) AS BIGINT) AS hosts_exposed,
+  coalesce(timed.host_hours, 0) AS host_hours,
+  coalesce(counted.crashes, 0) / nullif(timed.host_hours, 0) AS rate,
+  CASE WHEN summed.host_hours - coalesce(timed.host_hours, 0) > 0.001
+    THEN (summed.crashes - coalesce(counted.crashes, 0)) / (summed.host_hours - coalesce(timed.host_hours, 0))
+  END AS rate_otherwise
+FROM timed FULL JOIN counted USING (update_id) LEFT JOIN updates USING (update_id) CROSS JOIN summed
+ORDER BY updates.released_at DESC NULLS LAST, update_id

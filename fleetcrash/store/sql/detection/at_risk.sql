@@ -1,0 +1,31 @@
+-- Stretches in which a host could crash, one row per host, cell and time since the start of its session.
+-- Half-open [from_us, until_us), microseconds; until_us is null while the stretch lasts.
+-- A host counts until its silence is known, and from when its presence is: the row is then the same at every
+-- tick that may look at it. since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 later;
+-- machines crash more just after boot, and they install just after boot.
+WITH stretched AS (
+  SELECT
+    host_id, CAST(epoch_us(online_from) AS BIGINT) AS boot_us,
+    CAST(epoch_us(greatest(online_from, since_known)) AS BIGINT) AS from_us,
+    CAST(epoch_us(gone_known) AS BIGINT) AS until_us
+  FROM presence
+),
+split AS (
+  SELECT
+    host_id, since_boot,
+    greatest(from_us, boot_us + low_us) AS from_us,
+    CASE WHEN high_us IS NULL THEN until_us ELSE least(coalesce(until_us, boot_us + high_us), boot_us + high_us) END AS until_us
+  FROM stretched
+  CROSS JOIN (VALUES (0, 0, 600000000), (1, 600000000, 1800000000), (2, 1800000000, NULL)) AS age (since_boot, low_us, high_us)
+)
+SELECT
+  split.host_id, split.since_boot,
+  coalesce(host_cell.cell, -1) AS cell,
+  greatest(split.from_us, coalesce(host_cell.from_us, split.from_us)) AS from_us,
+  least(split.until_us, host_cell.until_us) AS until_us
+FROM split
+LEFT JOIN host_cell
+  ON host_cell.host_id = split.host_id
+  AND host_cell.from_us < coalesce(split.until_us, 9223372036854775807)
+  AND coalesce(host_cell.until_us, 9223372036854775807) > split.from_us
+WHERE split.from_us < coalesce(split.until_us, 9223372036854775807)

@@ -1,0 +1,89 @@
+-- What happened to hosts that may be news, one row per event, numbered in the order in which we knew.
+-- A crash counts when no report known before it puts a crash of the host less than 24 hours earlier or later than it:
+-- a host in a loop is one witness. Dark: an always-on host whose session ended and that did not come back in ten minutes.
+-- at_us: where exposure is judged; a crash noticed at the next boot happened before that boot.
+WITH ordered AS (
+  SELECT
+    *,
+    max(placed_at) OVER (
+      PARTITION BY host_id ORDER BY known_at, placed_at, crash_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS earlier_at
+  FROM crashes
+),
+first_in_a_day AS (
+  SELECT * FROM ordered WHERE earlier_at IS NULL OR placed_at >= earlier_at + INTERVAL 24 HOUR
+),
+booted AS (
+  SELECT
+    first_in_a_day.crash_id, first_in_a_day.host_id, first_in_a_day.known_at, first_in_a_day.module, first_in_a_day.os_type,
+    CASE
+      WHEN time_quality = 'reboot' AND presence.online_from > placed_at - INTERVAL 30 MINUTE THEN presence.online_from
+      ELSE placed_at
+    END AS at_time
+  FROM first_in_a_day
+  ASOF LEFT JOIN presence
+    ON presence.host_id = first_in_a_day.host_id AND first_in_a_day.placed_at >= presence.online_from
+),
+followed AS (
+  SELECT
+    presence.host_id, online_until, gone_known,
+    lead(online_from) OVER (PARTITION BY presence.host_id ORDER BY online_from) AS next_from,
+    lead(since_known) OVER (PARTITION BY presence.host_id ORDER BY online_from) AS next_known
+  FROM presence
+),
+patched AS (
+  SELECT installs.host_id, installs.placed_at, installs.known_at
+  FROM installs JOIN updates ON updates.update_id = installs.update_id
+  WHERE updates.kind = 'os_patch'
+),
+gone_dark AS (
+  SELECT followed.*
+  FROM followed
+  JOIN host_spans
+    ON host_spans.host_id = followed.host_id AND host_spans.always_on
+    AND host_spans.valid_from <= followed.online_until
+    AND coalesce(host_spans.valid_until, 'infinity') > followed.online_until
+  WHERE online_until IS NOT NULL
+    AND (next_from IS NULL OR next_from > online_until + INTERVAL 10 MINUTE OR next_known > gone_known)
+    AND NOT EXISTS (
+      SELECT 1 FROM patched
+      WHERE patched.host_id = followed.host_id AND patched.known_at <= followed.gone_known
+        AND patched.placed_at <= followed.online_until
+        AND patched.placed_at > followed.online_until - INTERVAL 1 HOUR
+    )
+),
+happened AS (
+  SELECT
+    0 AS outcome, crash_id AS event_id, host_id, known_at, at_time, module, os_type, CAST(NULL AS TIMESTAMPTZ) AS back_at
+  FROM booted
+  UNION ALL
+  SELECT
+    1 AS outcome, 'dark' AS event_id, host_id, gone_known, online_until, NULL, NULL,
+    greatest(next_from, next_known) AS back_at
+  FROM gone_dark
+),
+described AS (
+  SELECT
+    happened.*, presence.online_from AS boot_at, host_cell.cell, host_cell."group", host_cell.site, host_cell.customer
+  FROM happened
+  ASOF LEFT JOIN presence ON presence.host_id = happened.host_id AND happened.at_time > presence.online_from
+  LEFT JOIN host_cell
+    ON host_cell.host_id = happened.host_id
+    AND host_cell.from_us <= CAST(epoch_us(happened.at_time) AS BIGINT)
+    AND coalesce(host_cell.until_us, 9223372036854775807) > CAST(epoch_us(happened.at_time) AS BIGINT)
+)
+SELECT
+  CAST(row_number() OVER (ORDER BY known_at, at_time, host_id, outcome, event_id) - 1 AS INTEGER) AS event,
+  outcome, event_id, host_id, module, os_type, "group", site, customer,
+  CAST(coalesce(cell, -1) AS INTEGER) AS cell,
+  CAST((CAST(epoch_us(known_at) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS tick,
+  CAST(epoch_us(at_time) AS BIGINT) AS at_us,
+  CAST(epoch_us(known_at) AS BIGINT) AS known_us,
+  CAST((CAST(epoch_us(back_at) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS back_tick,
+  CASE
+    WHEN at_time < boot_at + INTERVAL 10 MINUTE THEN 0
+    WHEN at_time < boot_at + INTERVAL 30 MINUTE THEN 1
+    ELSE 2
+  END AS since_boot
+FROM described
+ORDER BY event

@@ -1,0 +1,52 @@
+-- What a host was, one row per host and stretch of unchanged attributes, half-open [valid_from, valid_until).
+-- A change is a row of the inventory, an agent install (agent_version) or an OS patch (os_build).
+-- Nothing is applied backwards: before its first row a host has no span. valid_until is null for the last;
+-- known_from: from when we knew of the change.
+WITH changed AS (
+  SELECT
+    host_id, known_at AS valid_from, known_at AS known_from, 0 AS rank, true AS whole,
+    os_type, os_version, os_build, agent_version, model, region, ring, "group", site, customer, always_on
+  FROM lake_host WHERE known_at <= getvariable('as_of')
+  UNION ALL BY NAME
+  SELECT
+    installs.host_id, installs.placed_at AS valid_from, installs.known_at AS known_from, 1 AS rank, false AS whole,
+    CASE WHEN updates.kind = 'agent' THEN updates.version END AS agent_version,
+    CASE WHEN updates.kind = 'os_patch' THEN updates.version END AS os_build
+  FROM installs JOIN updates ON updates.update_id = installs.update_id
+  WHERE installs.action = 'installed' AND updates.kind IN ('agent', 'os_patch') AND updates.version IS NOT NULL
+),
+numbered AS (
+  SELECT
+    *,
+    count(*) FILTER (whole) OVER (
+      PARTITION BY host_id ORDER BY valid_from, rank, agent_version, os_build ROWS UNBOUNDED PRECEDING
+    ) AS row_of_inventory
+  FROM changed
+),
+filled AS (
+  SELECT
+    host_id, valid_from,
+    lead(valid_from) OVER whole_host AS valid_until,
+    known_from,
+    row_of_inventory,
+    last_value(os_type IGNORE NULLS) OVER one_row AS os_type,
+    last_value(os_version IGNORE NULLS) OVER one_row AS os_version,
+    last_value(os_build IGNORE NULLS) OVER one_row AS os_build,
+    last_value(agent_version IGNORE NULLS) OVER one_row AS agent_version,
+    last_value(model IGNORE NULLS) OVER one_row AS model,
+    last_value(region IGNORE NULLS) OVER one_row AS region,
+    last_value(ring IGNORE NULLS) OVER one_row AS ring,
+    last_value("group" IGNORE NULLS) OVER one_row AS "group",
+    last_value(site IGNORE NULLS) OVER one_row AS site,
+    last_value(customer IGNORE NULLS) OVER one_row AS customer,
+    last_value(always_on IGNORE NULLS) OVER one_row AS always_on
+  FROM numbered
+  WINDOW
+    whole_host AS (PARTITION BY host_id ORDER BY valid_from, rank, agent_version, os_build),
+    one_row AS (
+      PARTITION BY host_id, row_of_inventory ORDER BY valid_from, rank, agent_version, os_build
+      ROWS UNBOUNDED PRECEDING
+    )
+)
+SELECT * EXCLUDE (row_of_inventory) FROM filled
+WHERE row_of_inventory > 0 AND valid_from < coalesce(valid_until, 'infinity')

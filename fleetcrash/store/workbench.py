@@ -1,0 +1,110 @@
+"""A DuckDB connection to judge incoming rows with, before they reach the lake.
+
+The engine answers questions as of an instant; the workbench knows no instant. It holds the rows of one
+batch as temporary tables, compares them with what the lake holds, and hands the result over as Arrow.
+Values reach a statement as ``$named`` parameters only.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from fleetcrash.errors import LakeError
+from fleetcrash.records import table_columns
+from fleetcrash.store.lake import Lake
+
+MEMORY_LIMIT = "2GiB"
+# Eight times what a batch of 64 MiB was seen to take with its parsed fields; beyond it DuckDB spills to disk.
+
+
+class Workbench:
+    """An in-memory DuckDB database beside a lake. Not for two threads at once; use it as a context manager.
+
+    It reads no file but those of the lake, and loads no extension: what it judges comes from strangers.
+
+    Args:
+        lake: the lake that ``lake_view`` reads.
+        threads: DuckDB worker threads; None: one a core.
+    """
+
+    def __init__(self, lake: Lake, *, threads: int | None = None) -> None:
+        self._lake = lake
+        self._con = duckdb.connect(config={} if threads is None else {"threads": threads})
+        self._con.execute("SET TimeZone = 'UTC'")
+        self._con.execute("SET autoinstall_known_extensions = false")
+        self._con.execute("SET autoload_known_extensions = false")
+        self._con.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
+        self._con.execute("SET allowed_directories = $folders", {"folders": [str(lake.root.resolve())]})
+        self._con.execute("SET enable_external_access = false")
+        self._con.execute("SET lock_configuration = true")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; the lake is untouched."""
+        self._con.close()
+
+    def run(self, statements: str, **parameters: Any) -> None:
+        """Run SQL for its effect on the temporary tables."""
+        self._con.execute(statements, parameters or None)
+
+    def table(self, query: str, **parameters: Any) -> pa.Table:
+        """The answer of a query as an Arrow table."""
+        return self._relation(query, parameters).to_arrow_table()
+
+    def reader(self, query: str, **parameters: Any) -> pa.RecordBatchReader:
+        """The answer of a query as a stream of Arrow batches, to be read to its end before anything else is run."""
+        return self._relation(query, parameters).to_arrow_reader()
+
+    def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The answer of a query as a list of dicts; for answers of few rows."""
+        answer: list[dict[str, Any]] = self.table(query, **parameters).to_pylist()
+        return answer
+
+    def register(self, name: str, rows: pa.Table) -> None:
+        """Make an Arrow table readable under a name, without copying it; the name may be taken over."""
+        self._con.register(name, rows)
+
+    def unregister(self, name: str) -> None:
+        """Let go of a registered Arrow table."""
+        self._con.unregister(name)
+
+    def lake_view(self, table: str) -> bool:
+        """Make ``lake_<table>`` read the newest snapshot of a table. Returns whether it has any row.
+
+        Raises:
+            LakeError: the table cannot be read.
+        """
+        name = f"lake_{table}"
+        files_now = self._lake.files(table)
+        try:
+            if files_now:
+                self._con.read_parquet(files_now, union_by_name=True).create_view(name, replace=True)
+                return True
+        except duckdb.IOException as error:
+            raise LakeError(
+                f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}"
+            ) from error
+        typed = ", ".join(
+            f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in table_columns()[table]
+        )
+        self._con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {typed} WHERE false")
+        return False
+
+    def _relation(self, query: str, parameters: dict[str, Any]) -> duckdb.DuckDBPyRelation:
+        try:
+            return self._con.sql(query, params=parameters or None)
+        except duckdb.IOException as error:
+            raise LakeError(
+                f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}"
+            ) from error

@@ -1,0 +1,38 @@
+"""Instants in and out: RFC 3339 text with an offset, microseconds and ticks since 1970, aware datetimes in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fleetcrash.errors import BadArgument
+
+
+def parse_time(text: str) -> datetime:
+    """An instant from RFC 3339 text.
+
+    Raises:
+        BadArgument: not a time, or one without an offset: 04:09 where?
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise BadArgument(f"{text!r} is not a time; wanted one such as 2024-07-19T04:09:00Z.") from None
+    if found.tzinfo is None:
+        raise BadArgument(f"{text!r} has no offset; wanted one such as 2024-07-19T04:09:00Z or +02:00.")
+    return found.astimezone(UTC)
+
+
+def time_text(instant: datetime) -> str:
+    """RFC 3339 text in Z, with microseconds only where there are some."""
+    plain = instant.astimezone(UTC).replace(tzinfo=None)
+    return plain.isoformat(timespec="microseconds" if plain.microsecond else "seconds") + "Z"
+
+
+def tick_time(tick: int) -> datetime:
+    """The instant of a tick, a whole minute counted from 1970."""
+    return datetime.fromtimestamp(tick * 60, tz=UTC)
+
+
+def tick_text(tick: int) -> str:
+    """RFC 3339 text of a tick."""
+    return time_text(tick_time(tick))

@@ -1,0 +1,74 @@
+"""What every way in hands over: the records of one batch, laid out on the workbench for the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from fleetcrash.records import Kind
+from fleetcrash.store.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Given:
+    """The records of one kind.
+
+    Attributes:
+        fields: a SELECT for ``rules.judge``.
+        raw: a SELECT of ``line`` and ``raw``, the bytes as they came; read for the refused lines only.
+        parameters, raw_parameters: ``$named`` values of the two.
+    """
+
+    fields: str
+    raw: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    raw_parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """A batch on the workbench.
+
+    Attributes:
+        read: records read, blank lines not among them.
+        kinds: the records by kind.
+        strangers: what is no record of a known kind, its ``fields`` being ``line`` and ``reason``; or None.
+        unknown_fields: fields that the contract does not know.
+    """
+
+    read: int
+    kinds: Mapping[Kind, Given]
+    strangers: Given | None
+    unknown_fields: frozenset[str]
+
+
+class Arrival(Protocol):
+    """One batch of a source.
+
+    Attributes:
+        batch_id: the same whenever the same bytes arrive at the same place of a source.
+        source: file or door that it came by.
+        size_bytes: bytes of the source that it takes up, for the progress.
+    """
+
+    @property
+    def batch_id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+
+    def lay_out(self, bench: Workbench) -> LaidOut:
+        """Put the records on the workbench; what the previous batch left there may be replaced."""
+        ...
+
+
+def counted_from(first: int, count: int) -> pa.Array:
+    """The numbers of lines or rows."""
+    # Not pa.array(numpy array): it imports pandas, which would be most of the time of a small load.
+    numbers = np.arange(first, first + count, dtype=np.int64)
+    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(numbers)])

@@ -1,0 +1,159 @@
+"""From a batch on the workbench to the lake: what is new, what is a duplicate, what is put aside.
+
+The quarantine and the tables of records are committed first and the batch's entry in the books last, each
+exactly once under the batch's id. A load that was killed anywhere in between does the rest when it is run
+again: rows of its own earlier try count as its own. A batch that stands in the books is not judged again,
+so that its counts are those of the day it was loaded.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from fleetcrash.records import COLUMNS, Kind
+from fleetcrash.store import Lake
+from fleetcrash.store.workbench import Workbench
+from ingest.arrival import Arrival, Given, LaidOut
+from ingest.report import Counts
+from ingest.rules import filled, judge, judged, key_columns, quoted, same_key, standing
+
+
+class Intake:
+    """Takes batches into a lake, one at a time. Not for two threads at once.
+
+    Args:
+        lake: the lake to write.
+        bench: the workbench to judge on; its temporary tables are replaced with each batch.
+        now: aware; our clock.
+    """
+
+    def __init__(self, lake: Lake, bench: Workbench, *, now: datetime) -> None:
+        self._lake = lake
+        self._bench = bench
+        self._now = now
+        bench.run(filled("macros"))
+
+    def take(self, arrival: Arrival) -> Counts:
+        """Judge and commit one batch. Returns once it is on disk.
+
+        Raises:
+            LakeError: the lake cannot be read or written; the same load, run again, completes the batch.
+        """
+        laid_out = arrival.lay_out(self._bench)
+        if self._lake.committed("batch", arrival.batch_id):
+            return self._taken_before(arrival.batch_id, laid_out)
+        now = self._clock_of(arrival.batch_id)
+        for kind, given in laid_out.kinds.items():
+            judge(self._bench, kind, given.fields, now=now, **given.parameters)
+        reasons = self._commit_quarantine(arrival, laid_out)
+        new = duplicates = 0
+        for kind in laid_out.kinds:
+            kind_new, sound = self._commit_kind(kind, arrival.batch_id)
+            new += kind_new
+            duplicates += sound - kind_new
+        counts = Counts(
+            laid_out.read, new, duplicates, sum(reasons.values()), reasons, laid_out.unknown_fields
+        )
+        self._commit_entry(arrival, counts)
+        return counts
+
+    def _clock_of(self, batch_id: str) -> datetime:
+        """Our clock at the first try of a batch, which put records aside as too far in the future.
+
+        A second try with a later clock would take them for sound, and find their table committed.
+        """
+        if not self._lake.committed("quarantine", batch_id):
+            return self._now
+        self._bench.lake_view("quarantine")
+        found = self._bench.rows(filled("clock_of_batch"), batch_id=batch_id)
+        return datetime.fromtimestamp(found[0]["known_us"] / 1e6, tz=UTC) if found else self._now
+
+    def _commit_kind(self, kind: Kind, batch_id: str) -> tuple[int, int]:
+        """Store what is to be stored of a kind. Returns how many rows are new to the lake and how many sound."""
+        bench = self._bench
+        names = [column.name for column in COLUMNS[kind]]
+        places = {
+            "judged": judged(kind),
+            "lake": f"lake_{kind.value}",
+            "same_key": same_key(kind),
+            "key": ", ".join(map(quoted, key_columns(kind))),
+            "standing": standing(kind),
+            "stored": ", ".join(map(quoted, [*names, "known_at"])),
+        }
+        sound: int = bench.rows(filled("sound_count", **places))[0]["sound"]
+        if not sound:
+            return 0, 0
+        bench.lake_view(kind.value)
+        bench.run(filled("contested", **places), batch_id=batch_id)
+        contested = bool(bench.rows("SELECT 1 AS any FROM contested LIMIT 1"))
+        if contested:
+            bench.run(filled("standings", **places), batch_id=batch_id)
+            new: int = sound - bench.rows(filled("standing_count"))[0]["not_new"]
+            rows = bench.table(filled("stored_if_standing", **places), batch_id=batch_id)
+        else:
+            new = sound
+            rows = bench.table(filled("stored", **places), batch_id=batch_id)
+        if len(rows):
+            self._lake.append(kind.value, rows, batch_id=batch_id)
+        return new, sound
+
+    def _commit_quarantine(self, arrival: Arrival, laid_out: LaidOut) -> dict[str, int]:
+        """Put aside what was refused, with its bytes. Returns how often which reason came."""
+        parts = [
+            self._refused(
+                Given(filled("refused", judged=judged(kind)), given.raw, {}, given.raw_parameters), arrival
+            )
+            for kind, given in laid_out.kinds.items()
+        ]
+        if laid_out.strangers is not None:
+            parts.append(self._refused(laid_out.strangers, arrival))
+        refused = [part for part in parts if part is not None]
+        if not refused:
+            return {}
+        rows = pa.concat_tables(refused)
+        self._lake.append("quarantine", rows, batch_id=arrival.batch_id)
+        return {entry["values"]: entry["counts"] for entry in rows["reason"].value_counts().to_pylist()}
+
+    def _refused(self, refused: Given, arrival: Arrival) -> pa.Table | None:
+        if not self._bench.rows(filled("refused_count", refused=refused.fields), **refused.parameters)[0][
+            "refused"
+        ]:
+            return None  # spares looking at the raw bytes
+        return self._bench.table(
+            filled("quarantine_rows", refused=refused.fields, raw=refused.raw),
+            source=arrival.source,
+            now=self._now,
+            batch_id=arrival.batch_id,
+            **refused.parameters,
+            **refused.raw_parameters,
+        ).cast(self._lake.schemas["quarantine"])
+
+    def _commit_entry(self, arrival: Arrival, counts: Counts) -> None:
+        rows = self._bench.table(
+            filled("batch_row"),
+            batch_id=arrival.batch_id,
+            source=arrival.source,
+            read=counts.read,
+            accepted=counts.accepted,
+            duplicates=counts.duplicates,
+            quarantined=counts.quarantined,
+            now=self._now,
+        )
+        self._lake.append("batch", rows, batch_id=arrival.batch_id)
+
+    def _taken_before(self, batch_id: str, laid_out: LaidOut) -> Counts:
+        """The counts of a batch that is in the books: what was accepted then is a duplicate now."""
+        self._bench.lake_view("batch")
+        self._bench.lake_view("quarantine")
+        entry = self._bench.rows(filled("batch_entry"), batch_id=batch_id)[0]
+        reasons = self._bench.rows(filled("reasons_of_batch"), batch_id=batch_id)
+        return Counts(
+            entry["read"],
+            0,
+            entry["accepted"] + entry["duplicates"],
+            entry["quarantined"],
+            {row["reason"]: row["refused"] for row in reasons},
+            laid_out.unknown_fields,
+        )

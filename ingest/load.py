@@ -1,0 +1,96 @@
+"""Loading records into a lake: files and folders, stdin, tables in memory.
+
+Batch after batch is judged and committed, so that a load of any size takes bounded memory and one that is
+broken off leaves a whole lake. Loading the same again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+
+import pyarrow as pa
+
+from fleetcrash.errors import BadArgument, UnreadableSource
+from fleetcrash.store import Lake
+from fleetcrash.store.workbench import Workbench
+from ingest import sources as finding
+from ingest import tables as in_columns
+from ingest.commit import Intake
+from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
+
+
+def load(
+    lake: Lake,
+    sources: Sequence[str | Path],
+    *,
+    now: datetime,
+    progress: Callable[[Progress], None] | None = None,
+) -> LoadReport:
+    """Load files, folders and ``-`` (NDJSON on stdin) into a lake.
+
+    Args:
+        sources: in this order; of a folder every file of a known format, by name.
+        now: our clock, aware; what records without ``received_at`` are measured by.
+        progress: told after each batch.
+    Raises:
+        IncompleteLoad: a source could not be read; whatever could be is loaded, and ``report`` counts it.
+        LakeError: the lake cannot be read or written.
+        BadArgument: ``now`` has no offset.
+    """
+    started = perf_counter()
+    found, problems = finding.find(sources)
+    sizes = [source.size_bytes for source in found]
+    total = None if None in sizes else sum(size for size in sizes if size is not None)
+    counts, before = Counts(), 0
+    with Workbench(lake) as bench:
+        intake = Intake(lake, bench, now=_aware(now))
+        for place, source in enumerate(found):
+            within = 0
+            try:
+                for arrival in source.batches():
+                    counts += intake.take(arrival)
+                    within += arrival.size_bytes
+                    if progress is not None:
+                        at = before + min(within, source.size_bytes or within)
+                        progress(Progress(source.name, place, len(found), at, total, counts.read))
+            except UnreadableSource as error:
+                problems.append(str(error))
+            before += source.size_bytes or within
+            if progress is not None:
+                progress(Progress(source.name, place + 1, len(found), before, total, counts.read))
+    report = LoadReport.of(counts, [source.name for source in found], seconds=perf_counter() - started)
+    if problems:
+        raise IncompleteLoad(problems, report)
+    return report
+
+
+def append_tables(
+    lake: Lake, tables: Mapping[str, pa.Table], *, batch_id: str, source: str, now: datetime
+) -> LoadReport:
+    """Load tables that are in memory, as one batch under the same rules.
+
+    Args:
+        tables: by kind of record; columns as in the contract, of any type that a Parquet file may have.
+        batch_id: names the batch; a second one of that name is taken for the first and changes nothing.
+        source: what the quarantine names as their origin.
+        now: our clock, aware; what records without ``received_at`` are measured by.
+    Raises:
+        LakeError: the lake cannot be read or written.
+        BadArgument: ``now`` has no offset.
+    """
+    started = perf_counter()
+    with Workbench(lake) as bench:
+        arrival = in_columns.of_tables(tables, batch_id=batch_id, source=source)
+        counts = Intake(lake, bench, now=_aware(now)).take(arrival)
+    return LoadReport.of(counts, [source], seconds=perf_counter() - started)
+
+
+def _aware(now: datetime) -> datetime:
+    if now.tzinfo is None:
+        raise BadArgument(
+            f"The time {now.isoformat()} has no offset. Nothing was changed. Pass an aware time, such as UTC."
+        )
+    return now

@@ -1,0 +1,201 @@
+"""NDJSON: one record a line, kinds mixed, each line carrying ``record``.
+
+A stream is cut into batches at line ends, by bytes, so that memory is bounded and the same stream always
+makes the same batches. DuckDB parses the lines from the bytes where they lie; no line is touched by Python.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from fleetcrash.errors import UnreadableSource
+from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE, Column, Kind
+from fleetcrash.store.workbench import Workbench
+from ingest.arrival import Given, LaidOut, counted_from
+from ingest.rules import filled, given_flag, quoted
+
+BATCH_BYTES = 32 << 20
+# Some 70,000 crashes. A batch costs three or more commits (0.1 s), so that smaller ones would be felt;
+# DuckDB holds several times its bytes while it judges.
+
+LONGEST_LINE_BYTES = (
+    16 << 20
+)  # a longer line is put aside unparsed; a crash with a stack of 10,000 frames is 1 MiB
+LONGEST_HELD_BYTES = (
+    256 << 20
+)  # a line is held in memory; one that is longer still means that this is no NDJSON
+
+_ROWS_A_THREAD = 8192  # rows of one Arrow batch, the unit in which DuckDB shares the work among its threads
+
+_VALUE = {
+    TEXT: "text_of_json({})",
+    TIME: "time_of_text(text_of_json({}))",
+    NUMBER: "number_of_json({})",
+    WHOLE: "whole_of_json({})",
+    FLAG: "flag_of_json({})",
+    TEXT_MAP: "map_of_json({})",
+    FRAMES: "frames_of_json({})",
+}
+
+_REPEATS = {TEXT_MAP: "{0} IS NULL AND repeats_a_key({1})", FRAMES: "list_repeats_a_key({1})"}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of one batch; see ``ingest.arrival.Arrival``.
+
+    Attributes:
+        data: whole lines, each with its newline.
+        first_line: number of the first one, from 1.
+    """
+
+    batch_id: str
+    source: str
+    data: bytes
+    first_line: int
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data)
+
+    def lay_out(self, bench: Workbench) -> LaidOut:
+        """Parse the lines as far as to tell their kinds; ``staged`` holds them for the rules."""
+        bench.register("arrived", _as_table(self.data, self.first_line))
+        bench.run(filled("staged_lines"), kinds=[kind.value for kind in Kind], longest=LONGEST_LINE_BYTES)
+        if bench.rows("SELECT 1 AS any FROM staged WHERE suspect LIMIT 1"):
+            bench.run(filled("refused_by_grammar"))
+        shapes = bench.rows(filled("shapes"))
+        if repeating := [
+            shape["shape"] for shape in shapes if len(set(shape["names"])) < len(shape["names"])
+        ]:
+            bench.run(filled("refused_by_shape"), shapes=repeating)
+        fields: dict[Kind, set[str]] = {}
+        for shape in shapes:
+            if shape["record"] is not None:
+                fields.setdefault(Kind(shape["record"]), {"record"}).update(shape["names"])
+        return LaidOut(
+            read=bench.rows(filled("staged_count"))[0]["read"],
+            kinds={kind: _given(kind) for kind in sorted(fields)},
+            strangers=Given(filled("strange_lines"), filled("raw_lines")),
+            unknown_fields=frozenset(
+                name
+                for kind, names in fields.items()
+                for name in names - {column.name for column in COLUMNS[kind]} - {"record"}
+            ),
+        )
+
+
+def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
+    """Cut a stream of NDJSON into batches.
+
+    A batch is named by all bytes up to its end: the same stream makes the same names however its blocks fall,
+    and one that has grown keeps those of its whole batches. One that breaks off yields its whole lines first.
+
+    Args:
+        blocks: the bytes in order; whatever error ends them is raised again once the whole lines are yielded.
+    Raises:
+        UnreadableSource: a line is longer than any record can be. The batches before it have been yielded.
+    """
+    digest = hashlib.sha256(b"ndjson\n")
+    first_line = 1
+    held = b""
+    broken: Exception | None = None
+    for block, is_last, broken in _regular(blocks):
+        held = held + block if held else block
+        whole = held if is_last and broken is None else held[: held.rfind(b"\n") + 1]
+        held = held[len(whole) :]
+        if whole:
+            digest.update(whole)
+            if first_line == 1:
+                whole = whole.removeprefix(codecs.BOM_UTF8)  # as some editors and shells put before UTF-8
+            data = whole if whole.endswith(b"\n") else whole + b"\n"
+            yield Lines(digest.hexdigest(), source, data, first_line)
+            first_line += data.count(b"\n")
+        if len(held) > LONGEST_HELD_BYTES:
+            raise UnreadableSource(
+                f"{source}: line {first_line} is longer than {LONGEST_HELD_BYTES >> 20} MiB. "
+                "The lines before it are loaded. NDJSON has one record a line."
+            )
+    if broken is not None:
+        raise broken
+
+
+def _regular(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool, Exception | None]]:
+    """Blocks of the size of a batch, whether each is the last, and the error that ended them.
+
+    Where a pipe or a decompressor happens to cut must not decide what a batch is.
+    """
+    parts: list[bytes] = []
+    size = 0
+    broken: Exception | None = None
+    stream = iter(blocks)
+    while True:
+        try:
+            block = next(stream)
+        except StopIteration:
+            break
+        except Exception as error:  # handed on, after the whole lines before it
+            broken = error
+            break
+        while block:
+            part, block = block[: BATCH_BYTES - size], block[BATCH_BYTES - size :]
+            parts.append(part)
+            size += len(part)
+            if size == BATCH_BYTES:
+                yield b"".join(parts), False, None
+                parts, size = [], 0
+    yield b"".join(parts), True, broken
+
+
+def _as_table(data: bytes, first_line: int) -> pa.Table:
+    """Lines as ``line``, ``bytes`` and, where all of them are UTF-8, ``text``; both share ``data``."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
+    offsets = pa.py_buffer(np.concatenate([[0], ends]).astype(np.int32))
+    count = len(ends)
+    numbers = counted_from(first_line, count)
+    raw = pa.BinaryArray.from_buffers(pa.binary(), count, [None, offsets, pa.py_buffer(data)])
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = pa.nulls(count, pa.string())  # then each line is decoded alone, to tell which one is not
+    else:
+        text = pa.StringArray.from_buffers(count, offsets, pa.py_buffer(data))
+    table = pa.table({"line": numbers, "bytes": raw, "text": text})
+    return pa.Table.from_batches(table.to_batches(max_chunksize=_ROWS_A_THREAD), schema=table.schema)
+
+
+def _given(kind: Kind) -> Given:
+    columns = COLUMNS[kind]
+    return Given(
+        fields=filled("fields_of_lines", fields=", ".join(map(_field, columns)), repeats=_repeats(columns)),
+        raw=filled("raw_lines"),
+        parameters={
+            "record_kind": kind.value,
+            "structure": json.dumps({column.name: "JSON" for column in columns}),
+        },
+    )
+
+
+def _field(column: Column) -> str:
+    parsed = f"parsed.{quoted(column.name)}"
+    return (
+        f"{_VALUE[column.type].format(parsed)} AS {quoted(column.name)}, "
+        f"{parsed} IS NOT NULL AS {given_flag(column.name)}"
+    )
+
+
+def _repeats(columns: tuple[Column, ...]) -> str:
+    """Whether an object within a record names a key twice; in a map that leaves null, so it is looked for then."""
+    cases = [
+        f"WHEN {_REPEATS[column.type].format(quoted(column.name), f'parsed.{quoted(column.name)}')} THEN true"
+        for column in columns
+        if column.type in _REPEATS
+    ]
+    return f"CASE {' '.join(cases)} ELSE false END" if cases else "false"

@@ -1,0 +1,104 @@
+"""What a load says about itself, while it runs and when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fleetcrash.errors import UnreadableSource
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a load is.
+
+    Attributes:
+        source: what is being read.
+        sources_done, sources: whole sources.
+        bytes_done, bytes_total: of all sources as they lie on disk; None where one has no known size.
+        read: records read so far.
+    """
+
+    source: str
+    sources_done: int
+    sources: int
+    bytes_done: int
+    bytes_total: int | None
+    read: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How the records of one batch or of a whole load fared; read = accepted + duplicates + quarantined."""
+
+    read: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    unknown_fields: frozenset[str] = frozenset()
+
+    def __add__(self, other: Counts) -> Counts:
+        reasons = dict(self.reasons)
+        for reason, count in other.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+        return Counts(
+            self.read + other.read,
+            self.accepted + other.accepted,
+            self.duplicates + other.duplicates,
+            self.quarantined + other.quarantined,
+            reasons,
+            self.unknown_fields | other.unknown_fields,
+        )
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """The contract's ``load`` document."""
+
+    schema: int
+    sources: tuple[str, ...]
+    read: int
+    accepted: int
+    duplicates: int
+    quarantined: int
+    reasons: Mapping[str, int]
+    unknown_fields: tuple[str, ...]
+    seconds: float
+
+    @classmethod
+    def of(cls, counts: Counts, sources: Sequence[str], *, seconds: float) -> LoadReport:
+        """The report of a load; the most frequent reason comes first."""
+        reasons = sorted(counts.reasons.items(), key=lambda item: (-item[1], item[0]))
+        return cls(
+            SCHEMA,
+            tuple(sources),
+            counts.read,
+            counts.accepted,
+            counts.duplicates,
+            counts.quarantined,
+            dict(reasons),
+            tuple(sorted(counts.unknown_fields)),
+            round(seconds, 3),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The document, ready for ``json.dumps``."""
+        return {**asdict(self), "sources": list(self.sources), "unknown_fields": list(self.unknown_fields)}
+
+
+class IncompleteLoad(UnreadableSource):
+    """Some source could not be read, or not to its end; whatever could be is loaded.
+
+    Attributes:
+        report: of what was loaded.
+        problems: one line a source.
+    """
+
+    def __init__(self, problems: Sequence[str], report: LoadReport) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+        self.report = report

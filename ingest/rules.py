@@ -1,0 +1,173 @@
+"""The rules for a record, made from the columns of ``fleetcrash.records``: one rule set for every way in.
+
+A way in turns its records into a SELECT with ``line``, ``repeats`` (an object that names a key twice) and,
+for each column, the value to store and whether one was given. What is a rule stands here and in
+``sql/macros.sql``; a way in knows only the form in which its values come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fleetcrash.records import (
+    COLUMNS,
+    FLAG,
+    FRAMES,
+    KNOWN_FROM_THE_START,
+    NUMBER,
+    OWN_TIME,
+    SAME_RECORD,
+    TEXT,
+    TEXT_MAP,
+    TIME,
+    WHOLE,
+    Column,
+    Kind,
+)
+from fleetcrash.store.workbench import Workbench
+
+NOT_JSON = "not_json"
+NOT_AN_OBJECT = "not_an_object"
+UNKNOWN_RECORD = "unknown_record"
+
+__all__ = ["NOT_AN_OBJECT", "NOT_JSON", "UNKNOWN_RECORD", "filled", "given_flag", "judge", "judged", "quoted"]
+
+TYPES = (TEXT, TIME, NUMBER, WHOLE, FLAG, TEXT_MAP, FRAMES)
+
+
+def quoted(name: str) -> str:
+    """A column's name as an SQL identifier; ``group`` and ``offset`` are words of SQL."""
+    return f'"{name}"'
+
+
+def given_flag(name: str) -> str:
+    """The identifier of the flag whether a column was given; no column's own name has a space."""
+    return f'"{name} given"'
+
+
+@cache
+def _statement(name: str) -> str:
+    text = files("ingest").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    # Comments speak of the places by name, so they go before the places are filled.
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+
+
+def filled(name: str, **identifiers: str) -> str:
+    """A statement of ``ingest/sql`` with its ``__places__`` filled by what is made from names of columns.
+
+    Values never come this way: they are ``$named`` parameters.
+    """
+    statement = _statement(name)
+    for place, text in identifiers.items():
+        statement = statement.replace(f"__{place}__", text)
+    return statement
+
+
+def judged(kind: Kind) -> str:
+    """The temporary table that holds the judged rows of a kind."""
+    return f"judged_{kind.value}"
+
+
+def key_columns(kind: Kind) -> tuple[str, ...]:
+    """The columns that make two records of a kind the same; of kinds without a key, all of them."""
+    return SAME_RECORD.get(kind, tuple(column.name for column in COLUMNS[kind]))
+
+
+def same_key(kind: Kind) -> str:
+    """The condition that ``judged`` and ``stored`` rows have one key; null equals null."""
+    return " AND ".join(
+        f"judged.{quoted(name)} IS NOT DISTINCT FROM stored.{quoted(name)}" for name in key_columns(kind)
+    )
+
+
+def standing(kind: Kind) -> str:
+    """What orders records of one key, least first, as the views do; only crashes need more than known_at."""
+    if kind is not Kind.CRASH:
+        return "ROW(known_at, '')"
+    fields = ", ".join(f"{quoted(column.name)} := {quoted(column.name)}" for column in COLUMNS[kind])
+    return f"ROW(known_at, CAST(to_json(struct_pack({fields}, known_at := known_at)) AS VARCHAR))"
+
+
+def judge(bench: Workbench, kind: Kind, given: str, *, now: datetime, **parameters: Any) -> None:
+    """Apply the rules to the records of one kind; the outcome is the table ``judged(kind)``.
+
+    Args:
+        given: a SELECT of the records in the form that the module's docstring says.
+        now: aware; what records without ``received_at`` are measured by.
+        parameters: of ``given``.
+    """
+    columns = COLUMNS[kind]
+    cases: list[str] = [f"WHEN repeats THEN '{NOT_JSON}'"]
+    cases += [f"WHEN {condition} THEN '{reason}'" for condition, reason in _rules(columns)]
+    bench.run(
+        filled(
+            "judged",
+            judged=judged(kind),
+            given=given,
+            reason=f"CASE {' '.join(cases)} END",
+            stored=", ".join(_stored(column) for column in columns),
+            known_at=f"coalesce(received_at, {quoted(OWN_TIME[kind])}, CAST($from_the_start AS TIMESTAMPTZ))",
+            key=", ".join(_default(column) for column in columns if column.name in key_columns(kind)),
+        ),
+        now=now,
+        from_the_start=KNOWN_FROM_THE_START,
+        **_rule_values(columns),
+        **parameters,
+    )
+
+
+def _rules(columns: tuple[Column, ...]) -> Iterator[tuple[str, str]]:
+    """Conditions on which a record is refused, with the reason; in the contract's order, then the columns'."""
+    for column in columns:
+        if column.required:
+            name, given = quoted(column.name), given_flag(column.name)
+            # An id of no characters names nothing.
+            empty = f" OR {name} = ''" if column.max_length is not None else ""
+            yield f"NOT {given}{empty}", f"missing_field:{column.name}"
+    for column in columns:
+        if column.type == TIME:
+            yield f"{given_flag(column.name)} AND {quoted(column.name)} IS NULL", f"bad_time:{column.name}"
+    for column in columns:
+        if column.type != TIME:
+            name = quoted(column.name)
+            broken = f"{given_flag(column.name)} AND {name} IS NULL"
+            if column.values:
+                broken += f" OR NOT list_contains($values_{column.name}, {name})"
+            if column.minimum is not None:
+                broken += f" OR {name} < $minimum_{column.name}"
+            yield broken, f"bad_value:{column.name}"
+    for column in columns:
+        if column.max_length is not None:
+            yield f"length({quoted(column.name)}) > $max_length_{column.name}", f"too_long:{column.name}"
+    for column in columns:
+        if column.type == TIME:
+            # Our own clock stamped received_at, so that it is measured by now.
+            since = "$now" if column.name == "received_at" else "coalesce(received_at, $now)"
+            yield f"{quoted(column.name)} > {since} + INTERVAL 24 HOUR", f"future_time:{column.name}"
+
+
+def _rule_values(columns: tuple[Column, ...]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for column in columns:
+        if column.values:
+            values[f"values_{column.name}"] = list(column.values)
+        if column.minimum is not None:
+            values[f"minimum_{column.name}"] = column.minimum
+        if column.max_length is not None:
+            values[f"max_length_{column.name}"] = column.max_length
+        if column.default is not None:
+            values[f"default_{column.name}"] = column.default
+    return values
+
+
+def _default(column: Column) -> str:
+    name = quoted(column.name)
+    return name if column.default is None else f"coalesce({name}, $default_{column.name})"
+
+
+def _stored(column: Column) -> str:
+    return f"{_default(column)} AS {quoted(column.name)}"

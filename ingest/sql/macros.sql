@@ -1,0 +1,115 @@
+-- From what a record says to what the lake stores. Each macro gives null where its rule is broken, so that "was given
+-- but is null now" is one test for every type. *_of_json take the JSON text of one value, as json_transform yields it.
+
+-- Text without NUL: C code further down the line would cut it there.
+CREATE OR REPLACE TEMP MACRO text_without_nul(given) AS CASE WHEN NOT contains(given, chr(0)) THEN given END;
+
+-- A JSON string; a number is no text, because 4.10 would become 4.1. Only an escape needs a second parse.
+CREATE OR REPLACE TEMP MACRO text_of_json(given) AS
+  CASE WHEN starts_with(given, '"') THEN
+    CASE WHEN contains(given, '\') THEN text_without_nul(json_extract_string(given, '$'))
+    ELSE substring(CAST(given AS VARCHAR), 2, length(CAST(given AS VARCHAR)) - 2) END
+  END;
+
+-- An instant that microseconds, nanoseconds (pandas) and Delta can all hold.
+CREATE OR REPLACE TEMP MACRO time_in_range(given) AS
+  CASE WHEN given >= TIMESTAMPTZ '1970-01-01 00:00:00+00' AND given < TIMESTAMPTZ '2262-01-01 00:00:00+00' THEN given END;
+
+-- RFC 3339 with an offset or Z; a cast alone would also take dates, other zones and times without one.
+CREATE OR REPLACE TEMP MACRO time_of_text(given) AS
+  CASE WHEN regexp_full_match(
+    given,
+    '\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,30})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)'
+  ) THEN time_in_range(TRY_CAST(upper(given) AS TIMESTAMPTZ)) END;
+
+CREATE OR REPLACE TEMP MACRO number_finite(given) AS CASE WHEN isfinite(CAST(given AS DOUBLE)) THEN CAST(given AS DOUBLE) END;
+
+CREATE OR REPLACE TEMP MACRO number_of_json(given) AS
+  CASE WHEN regexp_matches(given, '^-?[0-9]') THEN number_finite(TRY_CAST(CAST(given AS VARCHAR) AS DOUBLE)) END;
+
+-- 4.0 is whole, 1.5 is not; beyond 2^53 a double no longer says which whole number was meant.
+CREATE OR REPLACE TEMP MACRO whole_of_number(given) AS
+  CASE WHEN isfinite(given) AND trunc(given) = given AND abs(given) < 9007199254740992 THEN CAST(given AS BIGINT) END;
+
+CREATE OR REPLACE TEMP MACRO whole_of_json(given) AS
+  CASE WHEN regexp_full_match(given, '-?[0-9]+') THEN TRY_CAST(CAST(given AS VARCHAR) AS BIGINT)
+  ELSE whole_of_number(number_of_json(given)) END;
+
+CREATE OR REPLACE TEMP MACRO flag_of_json(given) AS
+  CASE WHEN given IN ('true', 'false') THEN CAST(CAST(given AS VARCHAR) AS BOOLEAN) END;
+
+CREATE OR REPLACE TEMP MACRO list_has_null(elements) AS list_count(elements) < len(elements);
+
+-- Keys, each there once, and texts to a map; null where any text is null or a key holds NUL.
+CREATE OR REPLACE TEMP MACRO map_of_lists(names, texts) AS
+  CASE WHEN list_count(texts) = len(texts) AND NOT contains(array_to_string(names, ''), chr(0)) THEN map(names, texts) END;
+
+CREATE OR REPLACE TEMP MACRO map_of_parsed(parsed) AS
+  map_of_lists(map_keys(parsed), list_transform(map_values(parsed), lambda x: text_of_json(x)));
+
+CREATE OR REPLACE TEMP MACRO map_of_json(given) AS map_of_parsed(json_transform(given, '"MAP(VARCHAR, JSON)"'));
+
+-- An object that names a key twice says two things; the parser gives null for it, alone or in a list.
+CREATE OR REPLACE TEMP MACRO repeats_a_key(given) AS
+  starts_with(given, '{') AND json_transform(given, '"MAP(VARCHAR, JSON)"') IS NULL;
+
+CREATE OR REPLACE TEMP MACRO list_repeats_a_key(given) AS
+  CASE WHEN starts_with(given, '[') AND list_has_null(json_transform(given, '["MAP(VARCHAR, JSON)"]')) THEN
+    list_bool_or(list_transform(json_transform(given, '["JSON"]'), lambda x: coalesce(repeats_a_key(x), false)))
+  ELSE false END;
+
+CREATE OR REPLACE TEMP MACRO frame_is_bare(frame) AS
+  frame IS NULL OR frame.module IS NULL AND frame."function" IS NULL AND frame."offset" IS NULL;
+
+CREATE OR REPLACE TEMP MACRO frame_is_sound(frame) AS
+  (frame.module IS NULL OR text_of_json(frame.module) IS NOT NULL)
+  AND (frame."function" IS NULL OR text_of_json(frame."function") IS NOT NULL)
+  AND (frame."offset" IS NULL OR whole_of_json(frame."offset") IS NOT NULL);
+
+CREATE OR REPLACE TEMP MACRO frames_of_parsed(parsed) AS
+  CASE WHEN coalesce(list_bool_and(list_transform(parsed, lambda x: frame_is_bare(x) OR frame_is_sound(x))), true) THEN
+    list_transform(parsed, lambda x: {
+      'module': text_of_json(x.module),
+      'function': text_of_json(x."function"),
+      'offset': whole_of_json(x."offset")
+    })
+  END;
+
+-- What is no object comes out of the parser as a frame without anything, so such frames are looked at again.
+CREATE OR REPLACE TEMP MACRO frames_of_list(given, parsed) AS
+  CASE WHEN NOT coalesce(list_bool_or(list_transform(parsed, lambda x: frame_is_bare(x))), false)
+    OR list_bool_and(list_transform(json_transform(given, '["JSON"]'), lambda x: x IS NULL OR starts_with(x, '{')))
+  THEN frames_of_parsed(parsed) END;
+
+-- A stack. A frame of which nothing is known may be null; it stays, so that the others keep their places.
+CREATE OR REPLACE TEMP MACRO frames_of_json(given) AS
+  frames_of_list(given, json_transform(given, '[{"module": "JSON", "function": "JSON", "offset": "JSON"}]'));
+
+-- The same from columns that have a type: entries of a map, structs made of objects whose keys differ from row to row,
+-- JSON text in a column of text.
+CREATE OR REPLACE TEMP MACRO map_of_entries(entries) AS
+  CASE WHEN len(list_distinct(list_transform(entries, lambda x: x.key))) = len(entries) THEN map_of_lists(
+    list_transform(entries, lambda x: x.key),
+    list_transform(entries, lambda x: text_without_nul(x.value))
+  ) END;
+
+CREATE OR REPLACE TEMP MACRO present_entries(parsed) AS list_filter(map_entries(parsed), lambda x: x.value IS NOT NULL);
+
+CREATE OR REPLACE TEMP MACRO map_of_struct(given) AS map_of_lists(
+  list_transform(present_entries(json_transform(given, '"MAP(VARCHAR, JSON)"')), lambda x: x.key),
+  list_transform(present_entries(json_transform(given, '"MAP(VARCHAR, JSON)"')), lambda x: text_of_json(x.value))
+);
+
+CREATE OR REPLACE TEMP MACRO json_of_text(given) AS CASE WHEN json_valid(given) THEN CAST(given AS JSON) END;
+
+CREATE OR REPLACE TEMP MACRO frames_of_structs(given) AS
+  CASE WHEN NOT coalesce(list_bool_or(list_transform(given, lambda x:
+    coalesce(contains(x.module, chr(0)), false) OR coalesce(contains(x."function", chr(0)), false)
+  )), false) THEN
+    list_transform(given, lambda x: {
+      'module': CAST(x.module AS VARCHAR), 'function': CAST(x."function" AS VARCHAR), 'offset': CAST(x."offset" AS BIGINT)
+    })
+  END;
+
+-- An instant as RFC 3339, so that a row put aside can be read again as NDJSON.
+CREATE OR REPLACE TEMP MACRO text_of_time(given) AS strftime(given, '%Y-%m-%dT%H:%M:%S.%fZ');

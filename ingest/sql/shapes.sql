@@ -1,0 +1,12 @@
+-- Which keys the staged objects have, one row per kind and set of keys: record is null where the kind is not known.
+WITH sampled AS (
+  SELECT
+    shape,
+    CASE WHEN reason IS NULL THEN record END AS record,
+    any_value(line) AS line
+  FROM staged
+  WHERE reason IS NULL OR reason = 'unknown_record'
+  GROUP BY ALL
+)
+SELECT sampled.shape, sampled.record, json_keys(staged."text") AS names
+FROM sampled JOIN staged ON staged.line = sampled.line

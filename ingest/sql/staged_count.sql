@@ -1,0 +1,2 @@
+-- How many lines were read, one row; blank ones are not among them.
+SELECT count(*) AS read FROM staged

@@ -1,0 +1,198 @@
+"""Records that come in columns: Parquet files, and Arrow tables that are in memory already.
+
+A Parquet file holds one kind, told by its ``record`` column or else by its name; rows may still differ, and
+each is judged as what it says it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fleetcrash.errors import UnreadableSource
+from fleetcrash.records import COLUMNS, Kind
+from fleetcrash.store.workbench import Workbench
+from ingest.arrival import Given, LaidOut, counted_from
+from ingest.columns import Form, Shaped, shaped
+from ingest.rules import UNKNOWN_RECORD, filled, given_flag, quoted
+
+BATCH_ROWS = 500_000
+# Some 60 MiB of crashes with their stacks, and far less of any other kind.
+
+_ROWS_A_THREAD = 30_000  # rows of one Arrow batch, the unit in which DuckDB shares the work among its threads
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """Rows of one kind.
+
+    Attributes:
+        rows: columns as they came.
+        numbers: of the rows in their source, from 1.
+    """
+
+    rows: pa.Table
+    numbers: pa.Array
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one batch; see ``ingest.arrival.Arrival``.
+
+    Attributes:
+        tables: by kind; under None rows whose ``record`` is no known kind.
+    """
+
+    batch_id: str
+    source: str
+    size_bytes: int
+    tables: Mapping[Kind | None, Numbered]
+
+    def lay_out(self, bench: Workbench) -> LaidOut:
+        """Register the rows of each kind as ``rows_<kind>``."""
+        unknown: set[str] = set()
+        kinds: dict[Kind, Given] = {}
+        strangers: Given | None = None
+        for kind, table in self.tables.items():
+            given = _lay_out(bench, kind, table)
+            if kind is None:
+                strangers = given
+                continue
+            kinds[kind] = given
+            unknown.update(
+                set(table.rows.column_names) - {column.name for column in COLUMNS[kind]} - {"record"}
+            )
+        read = sum(len(table.rows) for table in self.tables.values())
+        return LaidOut(read, kinds, strangers, frozenset(unknown))
+
+
+def of_tables(tables: Mapping[str, pa.Table], *, batch_id: str, source: str) -> Rows:
+    """A batch of tables in memory, by the name of their kind; any other name makes ``unknown_record``."""
+    kinds = {kind.value: kind for kind in Kind}
+    by_kind: dict[Kind | None, Numbered] = {}
+    strange = [table for name, table in tables.items() if name not in kinds]
+    for name, table in tables.items():
+        if name in kinds:
+            by_kind[kinds[name]] = Numbered(table, counted_from(1, len(table)))
+    if strange:
+        together = pa.concat_tables(strange, promote_options="permissive")
+        by_kind[None] = Numbered(together, counted_from(1, len(together)))
+    return Rows(batch_id, source, sum(table.nbytes for table in tables.values()), by_kind)
+
+
+def batches(path: Path, source: str) -> Iterator[Rows]:
+    """Cut a Parquet file into batches of rows.
+
+    A batch is named by the bytes of the file, the kind that its name tells and the rows it holds.
+
+    Raises:
+        UnreadableSource: no Parquet, damaged, or of no known kind. The batches before have been yielded.
+    """
+    named = next((kind for kind in Kind if path.name.lower().startswith(kind.value)), None)
+    size_bytes = path.stat().st_size
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        with pq.ParquetFile(path) as parquet:
+            if named is None and "record" not in parquet.schema_arrow.names:
+                raise UnreadableSource(
+                    f"{source} has no column `record`, and its name begins with no kind of record "
+                    f"({', '.join(Kind)}). Nothing of it was loaded. Rename it, such as crash-{path.name}."
+                )
+            first, rows = 1, max(parquet.metadata.num_rows, 1)
+            for batch in parquet.iter_batches(batch_size=BATCH_ROWS):
+                table = pa.Table.from_batches([batch])
+                name = f"parquet\n{digest}\n{named or ''}\n{first}\n{len(table)}"
+                batch_id = hashlib.sha256(name.encode()).hexdigest()
+                share = size_bytes * len(table) // rows
+                yield Rows(
+                    batch_id, source, share, _by_kind(Numbered(table, counted_from(first, len(table))), named)
+                )
+                first += len(table)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, UnreadableSource):
+            raise
+        raise UnreadableSource(
+            f"{source} cannot be read as Parquet: {' '.join(str(error).split())[:200]}. "
+            "What comes before the damage is loaded. Write it again, or load it from its origin."
+        ) from error
+
+
+def _by_kind(table: Numbered, named: Kind | None) -> dict[Kind | None, Numbered]:
+    """Rows by what their ``record`` says, or else by the kind of the file."""
+    names = table.rows.column_names
+    if "record" not in names:
+        return {named: table}
+    column = shaped(table.rows.column(names.index("record")))
+    if column.form is not Form.TEXT:
+        return {None: table}
+    says = column.values
+    if named is not None and says.null_count:
+        says = pc.fill_null(says, named.value)
+    found = pc.unique(says).to_pylist()
+    kinds = {kind.value: kind for kind in Kind}
+    if len(found) == 1:
+        return {kinds.get(found[0]): table}
+    parted: dict[Kind | None, Numbered] = {}
+    for name in found:
+        if name in kinds:
+            parted[kinds[name]] = _filtered(table, pc.equal(says, name))
+    strange = pc.invert(pc.fill_null(pc.is_in(says, value_set=pa.array(list(kinds), says.type)), False))
+    if pc.any(strange).as_py():
+        parted[None] = _filtered(table, strange)
+    return parted
+
+
+def _filtered(table: Numbered, mask: pa.ChunkedArray) -> Numbered:
+    return Numbered(table.rows.filter(mask), table.numbers.filter(mask.combine_chunks()))
+
+
+def _lay_out(bench: Workbench, kind: Kind | None, table: Numbered) -> Given:
+    """Register rows under names of our own: a file's may clash in DuckDB, where case does not count."""
+    relation = f"rows_{kind.value if kind else 'strange'}"
+    due = {column.name: column.type for column in COLUMNS[kind]} if kind else {}
+    arrays: dict[str, Any] = {"line": table.numbers}
+    fields: dict[str, str] = {}
+    shown: list[str] = []
+    parameters: dict[str, Any] = {}
+    if "record" not in table.rows.column_names and kind:
+        shown.append("$record_key, $record")
+        parameters |= {"record_key": "record", "record": kind.value}
+    for place, (name, column) in enumerate(zip(table.rows.column_names, table.rows.columns, strict=True)):
+        if pa.types.is_null(column.type):
+            continue
+        arrived, flag, lost = f"column {place}", f"given {place}", f"lost {place}"
+        form = shaped(column)
+        arrays[arrived] = form.values
+        shown.append(f"$name_{place}, {_shown(form, arrived, lost)}")
+        parameters[f"name_{place}"] = name
+        if form.lost is not None:
+            arrays[lost] = form.lost
+        if name in due and name not in fields:
+            arrays[flag] = form.given
+            value = form.value_as(due[name], quoted(arrived))
+            fields[name] = f"{value} AS {quoted(name)}, {quoted(flag)} AS {given_flag(name)}"
+    for name, type_due in due.items():
+        fields.setdefault(name, f"CAST(NULL AS {type_due}) AS {quoted(name)}, false AS {given_flag(name)}")
+    registered = pa.table(arrays)
+    bench.register(
+        relation, pa.Table.from_batches(registered.to_batches(_ROWS_A_THREAD), schema=registered.schema)
+    )
+    raw = filled("raw_rows", rows=relation, shown=", ".join(shown))
+    if kind is None:
+        strange = filled("strange_rows", rows=relation)
+        return Given(strange, raw, parameters={"reason": UNKNOWN_RECORD}, raw_parameters=parameters)
+    sound = filled("fields_of_rows", rows=relation, fields=", ".join(fields.values()))
+    return Given(sound, raw, raw_parameters=parameters)
+
+
+def _shown(form: Shaped, arrived: str, lost: str) -> str:
+    value = form.raw_as(quoted(arrived))
+    return value if form.lost is None else f"coalesce({value}, {quoted(lost)})"

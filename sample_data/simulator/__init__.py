@@ -1,0 +1,179 @@
+"""Makes synthetic fleets that one can believe, for trying, showing and measuring the detector.
+
+Everything here is invented but the public facts that a scenario names. A simulation runs in this order, one
+module each, so that what comes later sees the fleet as the earlier left it:
+
+- ``scenario`` reads the TOML: the days, the updates that matter, the faults (``mix``: the fleet and its
+  habits);
+- ``fleet`` draws hosts; ``life`` their sessions; ``outage`` and ``rollout`` what happens to everybody;
+- ``crashes`` is the floor of ordinary crashes (``catalogue``: what a crash looks like);
+- ``fault`` is what the bad update does; ``report`` what was heard of it all, and when; ``write`` the files.
+
+A new scenario is mostly a new TOML file. Start reading at ``simulate`` and at
+``scenarios/channel-file-291.toml``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from fleetcrash.errors import BadArgument
+from sample_data.simulator import write
+from sample_data.simulator.catalogue import Catalogue, make_catalogue
+from sample_data.simulator.clock import DAY, NEVER, Clock
+from sample_data.simulator.crashes import crash_in_the_background
+from sample_data.simulator.fault import World, strike
+from sample_data.simulator.fleet import Fleet, make_fleet
+from sample_data.simulator.life import live
+from sample_data.simulator.outage import fall_out
+from sample_data.simulator.report import acknowledge_installs, report_crashes
+from sample_data.simulator.rollout import (
+    Update,
+    first_channel_versions,
+    make_updates,
+    roll_out,
+    settle,
+)
+from sample_data.simulator.scenario import Scenario, read_scenario, scenario_names
+
+__all__ = ["Summary", "scenario_names", "simulate"]
+
+MOST_DAYS = 366  # a moment and a host share one int64; a longer span would need another layout
+MOST_HOSTS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a simulation wrote.
+
+    Attributes:
+        scenario: its name.
+        folder: where the files are.
+        records: rows by kind of record, resent ones included.
+        start, end: the span of the records, UTC.
+        guilty: id of the guilty update; None if nothing is.
+        struck: hosts that the fault struck, heard of or not.
+    """
+
+    scenario: str
+    folder: Path
+    seed: int
+    hosts: int
+    records: dict[str, int]
+    start: datetime
+    end: datetime
+    guilty: str | None
+    struck: int
+
+
+def simulate(
+    scenario: str | Path,
+    out: str | Path,
+    *,
+    hosts: int | None = None,
+    seed: int = 1,
+    days: int | None = None,
+) -> Summary:
+    """Simulate a scenario and write its records and ``truth.json`` into a folder.
+
+    The same scenario, hosts, seed and days give the same bytes. 20,000 hosts and three days take some
+    seconds.
+
+    Args:
+        scenario: name of one that comes with the project, or the path of a ``.toml`` file.
+        out: folder for ``host``, ``update``, ``install``, ``session`` and ``crash.parquet`` and
+            ``truth.json``; made where it is missing, files of these names are replaced.
+        hosts: how many; None: as the scenario says.
+        seed: whole number >= 0; another seed is another fleet and another course of the days.
+        days: how many days end with the judged one, >= 1; None: as the scenario says.
+    Returns:
+        what was written.
+    Raises:
+        UnknownName: there is no such scenario.
+        UnreadableSource: the scenario's file cannot be read, or the folder not be written to.
+        BadArgument: hosts, seed or days out of bounds, or a mistake in the scenario; says where.
+    """
+    plan = read_scenario(scenario)
+    hosts = plan.hosts if hosts is None else hosts
+    days = plan.days if days is None else days
+    for name, value, low, high in (
+        ("hosts", hosts, 1, MOST_HOSTS),
+        ("days", days, 1, MOST_DAYS),
+        ("seed", seed, 0, 2**63 - 1),
+    ):
+        if not low <= value <= high:
+            raise BadArgument(f"{name} is {value}; wanted {low} to {high}. Nothing was written.")
+
+    first = datetime.combine(plan.judged_day, time(), tzinfo=UTC) - timedelta(days=days - 1)
+    clock = Clock(first, (days - 1) * DAY, days * DAY)
+    mix = plan.mix
+    fleet = make_fleet(mix, hosts, seed)
+    updates = make_updates(plan, clock, seed)
+    catalogue = make_catalogue(plan.faults)
+    world = _course(plan, fleet, updates, catalogue, clock, seed)
+
+    reports = report_crashes(
+        world,
+        fleet,
+        updates,
+        catalogue,
+        mix.reports,
+        plan.backlogs,
+        first_channel_versions(mix.background_updates, updates),
+        clock,
+        seed,
+    )
+    installs = acknowledge_installs(world, fleet, mix.reports, plan.backlogs, clock, seed)
+    tables = {
+        "host": write.host_table(fleet),
+        "update": write.update_table(updates, clock),
+        "install": write.install_table(installs, updates, fleet, clock),
+        "session": write.session_table(world.sessions, fleet, clock),
+        "crash": write.crash_table(reports, catalogue, fleet, clock),
+    }
+    answer = write.truth(plan, updates, world.struck, clock, hosts, seed)
+    folder = Path(out)
+    write.write_records(folder, tables, answer)
+    return Summary(
+        scenario=plan.name,
+        folder=folder,
+        seed=seed,
+        hosts=hosts,
+        records={kind: table.num_rows for kind, table in tables.items()},
+        start=clock.start,
+        end=clock.at(clock.end),
+        guilty=answer["guilty"],
+        struck=len(answer["fault_times"]),
+    )
+
+
+def _course(
+    plan: Scenario,
+    fleet: Fleet,
+    updates: tuple[Update, ...],
+    catalogue: Catalogue,
+    clock: Clock,
+    seed: int,
+) -> World:
+    """What happens, whoever hears of it: ordinary life, then each fault on what the earlier ones left."""
+    background = plan.mix.background_crashes
+    sessions = live(fleet, plan.mix.life, clock, seed)
+    fallen, sessions = fall_out(fleet, sessions, plan.outages, catalogue, background.zipf, clock, seed)
+    applied, sessions = roll_out(updates, fleet, sessions, seed)
+    crashes, sessions = crash_in_the_background(fleet, sessions, background, catalogue, seed)
+    world = World(
+        sessions=sessions,
+        crashes=fallen + crashes,
+        applied=settle(applied, updates, sessions, seed),
+        removed=np.full(applied.shape, NEVER, dtype=np.int64),
+        struck=np.full(fleet.size, NEVER, dtype=np.int64),
+    )
+    for number, fault in enumerate(plan.faults):
+        cluster = catalogue.fault(number, len(plan.faults))
+        world = strike(world, fault, cluster, updates, fleet, clock, seed)
+        world = replace(world, applied=settle(world.applied, updates, world.sessions, seed))
+    return world

@@ -1,0 +1,111 @@
+"""The crashes of an ordinary day: a rate of its own for every host, and higher just after a boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sample_data.simulator.catalogue import Catalogue, choose_clusters
+from sample_data.simulator.clock import DAY, MINUTE, SECOND, Flags, Indices, Moments, chance, uniform_ms
+from sample_data.simulator.fleet import Fleet
+from sample_data.simulator.mix import BackgroundCrashes
+from sample_data.simulator.scenario import DOMAINS
+from sample_data.simulator.sessions import Sessions
+
+_USER = DOMAINS.index("user")
+_HANG = DOMAINS.index("hang")
+
+# A host that crashes again after each of so many reboots is left alone until its next session.
+_ROUNDS = 8
+
+
+@dataclass(frozen=True)
+class Crashes:
+    """Crashes as columns.
+
+    Attributes:
+        host: number of the host.
+        at: when it happened, by true time; ms since start. Unless the crash is a user program's, the host's
+            session ends then.
+        cluster: number in the catalogue.
+    """
+
+    host: Indices
+    at: Moments
+    cluster: Indices
+
+    def where(self, kept: Flags) -> Crashes:
+        """The crashes that are flagged."""
+        return Crashes(self.host[kept], self.at[kept], self.cluster[kept])
+
+    def __add__(self, other: Crashes) -> Crashes:
+        return Crashes(
+            np.concatenate([self.host, other.host]),
+            np.concatenate([self.at, other.at]),
+            np.concatenate([self.cluster, other.cluster]),
+        )
+
+
+def crash_in_the_background(
+    fleet: Fleet, sessions: Sessions, settings: BackgroundCrashes, catalogue: Catalogue, seed: int
+) -> tuple[Crashes, Sessions]:
+    """Let hosts crash at their usual rate from the first day on.
+
+    Returns:
+        the crashes, and the sessions that they cut.
+    """
+    rng = chance(seed, "background crashes")
+    base = np.array([settings.per_host_day.get(name, 0.0) for name in fleet.os_type]) / DAY
+    rate = base * fleet.hazard
+    usual = choose_clusters(catalogue, fleet.os_type, fleet.model, settings.zipf, chance(seed, "noisy hosts"))
+    domains = catalogue.domains()
+
+    found: list[Crashes] = []
+    at = _first_crash(sessions, rate, settings, rng)
+    for _ in range(_ROUNDS):
+        number = np.flatnonzero(at < sessions.off)
+        host = sessions.host[number]
+        # A noisy host has one thing wrong with it; the others crash in whatever way comes.
+        cluster = choose_clusters(catalogue, fleet.os_type[host], fleet.model[host], settings.zipf, rng)
+        cluster = np.where(fleet.noisy[host], usual[host], cluster)
+        found.append(Crashes(host, at[number], cluster))
+        down = np.where(
+            domains[cluster] == _HANG,
+            uniform_ms(rng, len(host), *settings.hang_reset_s),
+            uniform_ms(rng, len(host), *settings.reboot_s),
+        )
+        ends = domains[cluster] != _USER
+        resumed_at = (at[number] + down)[ends]
+        sessions = sessions.cut(number[ends], at[number][ends], resumed_at)
+        # Only what began with these reboots is looked at again; everything else has had its draw.
+        begun = sessions.at(host[ends], resumed_at)
+        fresh = np.zeros(len(sessions.host), dtype=np.bool_)
+        fresh[begun[(begun >= 0) & (sessions.on[begun] == resumed_at)]] = True
+        at = np.where(fresh, _first_crash(sessions, rate, settings, rng), sessions.off)
+    crashes = found[0]
+    for more in found[1:]:
+        crashes = crashes + more
+    return crashes, sessions
+
+
+def _first_crash(
+    sessions: Sessions, rate: np.ndarray, settings: BackgroundCrashes, rng: np.random.Generator
+) -> Moments:
+    """When each session's host would first crash, by its inverted cumulative hazard; off or later: never.
+
+    The hazard is ``factor * rate`` for the first minutes after a boot or a wake, and ``rate`` from then on.
+    """
+    begin = np.maximum(sessions.on, 0)
+    factor = np.where(sessions.boot, settings.boot_factor, settings.wake_factor)
+    early_min = np.where(sessions.boot, settings.boot_min, settings.wake_min)
+    early = np.maximum(sessions.on + early_min * MINUTE - begin, 0.0)
+    own = np.maximum(rate[sessions.host], 1e-30)
+    budget = rng.exponential(1.0, len(begin))
+    spent_early = own * factor * early
+    soon = budget / np.maximum(own * factor, 1e-30)
+    late = early + (budget - spent_early) / own
+    after = np.where(budget < spent_early, soon, late)
+    # A second at least: a session's first heartbeat comes before its crash.
+    moments = begin + np.maximum(np.minimum(after, 1e15), SECOND).astype(np.int64)
+    return np.asarray(np.maximum(moments, begin + SECOND), dtype=np.int64)

@@ -1,0 +1,51 @@
+"""A test marked ``browser`` has a Chromium to drive, or is skipped and the summary says so."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_NOT_RUN = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Executable of the system's Chromium, for Playwright's ``executable_path``."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    return CHROMIUM
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the browser tests where no browser can be driven."""
+    marked = [item for item in items if item.get_closest_marker("browser")]
+    missing = _missing() if marked else None
+    if missing is None:
+        return
+    for item in marked:
+        item.add_marker(pytest.mark.skip(reason=missing))
+    config.stash[_NOT_RUN] = f"{len(marked)} browser tests: {missing}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly, right above the closing line, what was not run."""
+    not_run = terminalreporter.config.stash.get(_NOT_RUN, None)
+    if not_run is not None:
+        terminalreporter.section("NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(not_run)
+
+
+def _missing() -> str | None:
+    """What a browser test would lack here, and how Debian gets it; None when nothing is missing."""
+    if CHROMIUM is None:
+        return "no Chromium was found (Debian: apt-get install chromium)"
+    driver = subprocess.run(
+        [sys.executable, "-m", "playwright", "--version"], capture_output=True, check=False
+    )
+    if driver.returncode != 0:
+        return "Playwright's driver does not start (Debian: apt-get install libatomic1)"
+    return None

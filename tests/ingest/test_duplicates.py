@@ -1,0 +1,139 @@
+"""What counts as the same record, and that neither order nor repetition nor cuts change an answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fleetcrash.store import Lake
+from ingest import ndjson
+from ingest.load import load
+from tests.ingest.conftest import NOW, SOUND, answers, line, rows_of, write
+
+FEW = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Each example makes lakes on disk and holds dozens of lines, so that a few of them try much.
+
+TIMES = st.sampled_from([None, *(f"2024-07-19T04:0{minute}:00Z" for minute in range(3))])
+CHANGES = {
+    "crash": {"crash_id": st.sampled_from("abc"), "received_at": TIMES, "code": st.sampled_from(["0x50", "0x7e", None])},
+    "install": {"host_id": st.sampled_from("ab"), "received_at": TIMES, "action": st.sampled_from(["installed", "removed"])},
+    "update": {"received_at": TIMES, "version": st.sampled_from(["7.9", "7.11"])},
+    "host": {"host_id": st.sampled_from("ab"), "seen_at": TIMES, "region": st.sampled_from(["eu", "us", None])},
+    "heartbeat": {"host_id": st.sampled_from("ab"), "at": TIMES, "received_at": TIMES},
+    "session": {"host_id": st.sampled_from("ab"), "received_at": TIMES, "online_until": TIMES},
+}
+
+
+@st.composite
+def sound_lines(draw: st.DrawFn) -> bytes:
+    kind = draw(st.sampled_from(list(SOUND)))
+    changes = {name: draw(values) for name, values in CHANGES[kind].items()}
+    return line(kind, **({"at": "2024-07-19T04:00:00Z"} | changes if changes.get("at", 1) is None else changes))
+
+
+ANY_LINES = st.lists(
+    st.one_of(
+        sound_lines(),
+        st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+            max_leaves=8,
+        ).map(lambda value: json.dumps(value).encode()),
+        st.tuples(st.sampled_from(list(SOUND)), st.sampled_from(["host_id", "received_at", "tags", "frames", "uptime_s"]),
+                  st.sampled_from([None, 0, -1, "", "x", {}, [], [[]], {"a": {}}, True, 2**70]))
+        .map(lambda picked: line(picked[0], **{picked[1]: picked[2]})),
+    ),
+    min_size=20,
+    max_size=60,
+)  # fmt: skip
+
+
+def loaded(*parts: list[bytes], again: bool = False) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """The answers of a lake into which the parts were loaded one after the other, and the rows of its tables."""
+    with TemporaryDirectory() as folder:
+        lake = Lake.create(Path(folder) / "lake")
+        files = [write(Path(folder) / f"{number}.ndjson", part) for number, part in enumerate(parts)]
+        for _ in range(2 if again else 1):
+            report = load(lake, files, now=NOW)
+            assert report.read == report.accepted + report.duplicates + report.quarantined
+        return answers(lake), {name: len(rows_of(lake, name)) for name in [*SOUND, "quarantine", "batch"]}
+
+
+@FEW
+@given(ANY_LINES)
+def test_every_line_is_stored_a_duplicate_or_quarantined(lines):
+    with TemporaryDirectory() as folder:
+        lake = Lake.create(Path(folder) / "lake")
+        report = load(lake, [write(Path(folder) / "any.ndjson", lines)], now=NOW)
+        assert report.read == sum(bool(raw.strip(b" \t\r\n")) for raw in lines)
+        assert report.read == report.accepted + report.duplicates + report.quarantined
+        assert report.quarantined == sum(report.reasons.values()) == len(rows_of(lake, "quarantine"))
+        assert {row["raw"] for row in rows_of(lake, "quarantine")} <= set(lines)
+
+
+@FEW
+@given(st.lists(sound_lines(), min_size=5, max_size=40), st.data())
+def test_order_repetition_and_cuts_change_no_answer(lines, data):
+    once, tables = loaded(lines)
+    twice, tables_twice = loaded(lines, again=True)
+    assert twice == once
+    assert tables_twice == tables
+    cut = data.draw(st.integers(0, len(lines)))
+    shuffled = data.draw(st.permutations(lines))
+    assert loaded(shuffled[:cut], shuffled[cut:])[0] == once
+
+
+def test_cutting_a_source_into_batches_changes_no_answer(monkeypatch):
+    lines = [line("crash", crash_id=f"c{n % 7}", received_at=f"2024-07-19T04:0{n % 9}:00Z") for n in range(24)]
+    whole, tables = loaded(lines)
+    monkeypatch.setattr(ndjson, "BATCH_BYTES", 2000)
+    cut, tables_cut = loaded(lines, again=True)
+    assert cut == whole
+    assert tables["batch"] == 1
+    assert tables_cut["batch"] > 5
+
+
+def test_a_second_load_of_a_file_adds_nothing_and_counts_the_same(load_lines, lake):
+    lines = [line("crash"), line("crash", code="0x7e"), line("install"), line("crash", os_type=5), b"{", line("host", x=1)]
+    first = load_lines(*lines)
+    assert (first.read, first.accepted, first.duplicates, first.quarantined) == (6, 3, 1, 2)
+    versions = lake.versions()
+    second = load_lines(*lines)
+    assert (second.read, second.accepted, second.duplicates, second.quarantined) == (6, 0, 4, 2)
+    assert (second.reasons, second.unknown_fields) == (first.reasons, first.unknown_fields)
+    renamed = load_lines(*lines, name="copy.ndjson")
+    assert (renamed.accepted, renamed.duplicates) == (0, 4)
+    assert lake.versions() == versions
+
+
+def test_of_two_reports_of_a_crash_the_earlier_known_wins_in_any_order(load_lines, lake):
+    late = line("crash", code="late", received_at="2024-07-19T05:00:00Z")
+    early = line("crash", code="early", received_at="2024-07-19T04:30:00Z")
+    assert load_lines(late, name="1.ndjson").accepted == 1
+    report = load_lines(early, name="2.ndjson")
+    assert (report.accepted, report.duplicates) == (0, 1)
+    assert len(rows_of(lake, "crash")) == 2
+    assert load_lines(late, early, name="3.ndjson").duplicates == 2
+    assert len(rows_of(lake, "crash")) == 2
+    (crash,) = answers(lake)["crashes"]
+    assert "'code': 'early'" in crash
+
+
+def test_identical_host_update_and_session_rows_are_duplicates_and_changed_ones_are_not(load_lines, lake):
+    seen = [line("host", region="eu", seen_at=f"2024-07-19T0{hour}:00:00Z") for hour in (1, 1, 2)]
+    report = load_lines(*seen, line("host", region="us", seen_at="2024-07-19T01:00:00Z"), name="hosts.ndjson")
+    assert (report.accepted, report.duplicates) == (3, 1)
+    report = load_lines(line("session"), line("session", online_until="2024-07-19T05:00:00Z"), line("session"))
+    assert (report.accepted, report.duplicates) == (2, 1)
+    report = load_lines(line("update"), line("update"), line("update", reverted_at="2024-07-19T05:27:00Z"), name="u.jsonl")
+    assert (report.accepted, report.duplicates) == (2, 1)
+
+
+def test_a_default_that_is_spelled_out_makes_no_other_record(load_lines):
+    report = load_lines(line("install"), line("install", action="installed"), line("install", action="removed"))
+    assert (report.accepted, report.duplicates) == (2, 1)

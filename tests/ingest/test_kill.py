@@ -1,0 +1,104 @@
+"""A load that is killed at any moment, and then run again, leaves the lake of one load."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fleetcrash.errors import LakeError
+from fleetcrash.store import Lake
+from ingest.load import load
+from tests.ingest.conftest import NOW, SOUND, answers, line, rows_of, write
+
+LINES = [
+    *(line("crash", crash_id=f"c{n % 40}", received_at=f"2024-07-19T04:{10 + n % 50}:00Z") for n in range(60)),
+    *(line("install", host_id=f"h{n}") for n in range(60)),
+    *(line("session", host_id=f"h{n}") for n in range(60)),
+    *(line("crash", crash_id=f"bad{n}", os_type="beos") for n in range(20)),
+]
+MIXED = [LINES[(n * 7) % len(LINES)] for n in range(len(LINES))] if len(LINES) % 7 else LINES
+
+CHILD = """
+import sys
+from datetime import datetime, UTC
+from fleetcrash.store import Lake
+from ingest import ndjson
+from ingest.load import load
+ndjson.BATCH_BYTES = 9000
+load(Lake.open(sys.argv[1]), [sys.argv[2]], now=datetime(2024, 7, 20, tzinfo=UTC), progress=lambda p: print(p.read, flush=True))
+"""
+
+
+def tables(lake: Lake) -> dict[str, int]:
+    return {name: len(rows_of(lake, name)) for name in [*SOUND, "quarantine", "batch"]}
+
+
+@pytest.fixture
+def of_one_load(tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.ndjson.BATCH_BYTES", 9000)
+    lake = Lake.create(tmp_path / "whole")
+    path = write(tmp_path / "records.ndjson", MIXED)
+    report = load(lake, [path], now=NOW)
+    assert report.quarantined == 20
+    assert report.duplicates == 20
+    return path, answers(lake), tables(lake)
+
+
+def test_kill_9_in_a_load_then_the_same_load(lake, of_one_load):
+    path, expected, expected_tables = of_one_load
+    command = [sys.executable, "-c", CHILD, str(lake.root), str(path)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": "."}) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # the first batch is in, the second is under way
+        child.send_signal(signal.SIGKILL)
+    done = len(rows_of(lake, "batch"))
+    assert 1 <= done < expected_tables["batch"]
+    load(lake, [path], now=NOW)
+    assert answers(lake) == expected
+    assert tables(lake) == expected_tables
+
+
+@pytest.mark.parametrize("fatal", [2, 3, 5])
+def test_a_load_that_dies_between_two_tables_then_the_same_load(lake, of_one_load, monkeypatch, fatal):
+    path, expected, expected_tables = of_one_load
+    commits = 0
+    append = Lake.append
+
+    def dying(self, *args, **named):
+        nonlocal commits
+        commits += 1
+        if commits == fatal:
+            raise LakeError("the disk is full")
+        return append(self, *args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "append", dying)
+        with pytest.raises(LakeError):
+            load(lake, [path], now=NOW)
+    load(lake, [path], now=NOW)
+    assert answers(lake) == expected
+    assert tables(lake) == expected_tables
+
+
+def test_a_second_try_judges_by_the_clock_of_the_first(lake, tmp_path, monkeypatch):
+    path = write(tmp_path / "ahead.ndjson", [line("crash"), line("install", applied_at="2024-07-21T12:00:00Z"), line("host")])
+    append = Lake.append
+
+    def dying(self, table, *args, **named):
+        if table == "host":
+            raise LakeError("the disk is full")
+        return append(self, table, *args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "append", dying)
+        with pytest.raises(LakeError):
+            load(lake, [path], now=NOW)
+    report = load(lake, [path], now=NOW.replace(day=25))
+    assert (report.accepted, report.reasons) == (2, {"future_time:applied_at": 1})
+    assert len(rows_of(lake, "quarantine")) == 1

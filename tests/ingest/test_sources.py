@@ -1,0 +1,157 @@
+"""Finding and opening what is to be loaded, and what is said of what cannot be."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import json
+import sys
+from datetime import datetime
+
+import pyarrow as pa
+import pytest
+
+from fleetcrash.errors import BadArgument, UnreadableSource
+from ingest import ndjson
+from ingest.load import load
+from ingest.report import IncompleteLoad
+from tests.ingest.conftest import NOW, line, quarantined, rows_of, write
+
+
+def test_bad_use_says_what_was_found_and_what_is_wanted(lake, tmp_path):
+    empty, others = tmp_path / "empty", tmp_path / "others"
+    empty.mkdir()
+    (others / "deeper").mkdir(parents=True)
+    (others / "notes.txt").touch()
+    (others / "truth.json").write_text("{}")
+    missing, unknown = tmp_path / "missing.ndjson", write(tmp_path / "crash.xml", [b"<crash/>"])
+    nameless = write(tmp_path / "nothing", [])
+    good = write(tmp_path / "good.ndjson", [line("crash")])
+    with pytest.raises(IncompleteLoad) as raised:
+        load(lake, [missing, good, empty, unknown, others, nameless], now=NOW)
+    problems = raised.value.problems
+    assert "does not exist" in problems[0]
+    assert "no file" in problems[1]
+    assert ".xml" in problems[2]
+    assert "2 files, among them notes.txt" in problems[3]
+    assert "1 folders" in problems[3]
+    assert all(".ndjson" in problem and ".parquet" in problem for problem in problems)
+    assert isinstance(raised.value, UnreadableSource)
+    assert (raised.value.report.accepted, raised.value.report.sources) == (1, (str(good),))
+
+
+def test_a_time_without_an_offset_is_bad_use(lake):
+    with pytest.raises(BadArgument, match="no offset"):
+        load(lake, [], now=datetime(2024, 7, 20))  # noqa: DTZ001
+
+
+def test_a_folder_is_read_by_name_with_every_known_suffix(lake, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write(folder / "b.ndjson", [line("crash", crash_id="b")])
+    write(folder / "a.JSONL", [line("crash", crash_id="a")])
+    write(folder / "c.json", [line("crash", crash_id="c")])
+    (folder / "d.ndjson.gz").write_bytes(
+        gzip.compress(line("crash", crash_id="d") + b"\n") + gzip.compress(line("crash", crash_id="e"))
+    )
+    with pa.CompressedOutputStream(pa.OSFile(str(folder / "f.json.zst"), "wb"), "zstd") as stream:
+        stream.write(line("crash", crash_id="f") + b"\n")
+    (folder / "truth.json").write_text(json.dumps({"guilty": "u1"}))
+    (folder / ".hidden.json").write_text("{}")
+    seen = []
+    report = load(lake, [folder], now=NOW, progress=seen.append)
+    assert [source.rpartition("/")[2] for source in report.sources] == [
+        "a.JSONL", "b.ndjson", "c.json", "d.ndjson.gz", "f.json.zst",
+    ]  # fmt: skip
+    assert (report.read, report.accepted, report.quarantined) == (6, 6, 0)
+    assert (seen[-1].sources_done, seen[-1].bytes_done) == (5, seen[-1].bytes_total)
+    assert seen[-1].read == 6
+
+
+def test_stdin_is_ndjson(lake, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line("crash") + b"\n" + line("host"))))
+    report = load(lake, ["-"], now=NOW)
+    assert (report.sources, report.read, report.accepted) == (("-",), 2, 2)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_record(load_lines):
+    assert load_lines(codecs.BOM_UTF8 + line("crash")).accepted == 1
+
+
+def test_a_compressed_file_is_the_same_batch_as_its_content(lake, tmp_path):
+    lines = [line("crash"), b"{"]
+    plain = write(tmp_path / "plain.ndjson", lines)
+    packed = tmp_path / "packed.ndjson.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    load(lake, [plain, packed], now=NOW)
+    assert len(rows_of(lake, "batch")) == len(rows_of(lake, "quarantine")) == 1
+
+
+def test_a_truncated_gzip_keeps_its_whole_lines_and_reports_the_rest(lake, tmp_path):
+    lines = [line("crash", crash_id=f"{n:x}", code=hex(n**9)) for n in range(5000)]
+    packed = gzip.compress(b"\n".join(lines))
+    path = tmp_path / "cut.ndjson.gz"
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(IncompleteLoad, match=r"cut\.ndjson\.gz cannot be read to its end: .*truncated") as raised:
+        load(lake, [path], now=NOW)
+    report = raised.value.report
+    assert 1000 < report.accepted == report.read < 5000
+    assert {row["crash_id"] for row in rows_of(lake, "crash")} == {f"{n:x}" for n in range(report.read)}
+    not_gzip = write(tmp_path / "no.json.gz", [line("crash")])
+    with pytest.raises(IncompleteLoad, match="cannot be read"):
+        load(lake, [not_gzip], now=NOW)
+
+
+def test_hostile_lines_are_put_aside_and_hurt_no_other(load_lines, lake, monkeypatch):
+    monkeypatch.setattr(ndjson, "LONGEST_LINE_BYTES", 2 << 20)
+    deep = b"[" * 10_000 + b"]" * 10_000
+    lines = [
+        line("crash", crash_id="1 MB", tags={"log": "x" * 1_000_000}),
+        line("crash", tags={"log": "x" * (2 << 20)}),
+        line("crash")[:-1] + b', "code": "\0"}',
+        line("crash").replace(b"0x50", b"\xff\xfe"),
+        b"\xff" * 10,
+        deep,
+        b'{"record": "crash", "x": ' + deep + b"}",
+        line("crash", crash_id="shallow", x=json.loads("[" * 60 + "]" * 60), y="[" * 500),
+        b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+        line("crash", crash_id="far", occurred_at="9999-12-31T00:00:00Z"),
+        line("crash", crash_id="huge", uptime_s=10**400),
+        line("crash", crash_id="\ud800"),
+        b"",
+        b" \t\r",
+        line("crash", crash_id="\r") + b"\r",
+        line("crash") + line("crash"),
+        codecs.BOM_UTF8 + line("crash"),
+    ]
+    report = load_lines(*lines)
+    assert report.read == len(lines) - 2
+    assert sorted(row["crash_id"] for row in rows_of(lake, "crash")) == ["\r", "1 MB", "shallow"]
+    found = quarantined(lake)
+    assert [(row["line"], row["reason"]) for row in found] == [
+        (2, "too_long:line"), (3, "not_json"), (4, "not_json"), (5, "not_json"), (6, "not_json"), (7, "not_json"),
+        (9, "not_json"), (10, "bad_time:occurred_at"), (11, "bad_value:uptime_s"), (12, "not_json"), (16, "not_json"),
+        (17, "not_json"),
+    ]  # fmt: skip
+    assert [row["raw"] for row in found] == [lines[row["line"] - 1] for row in found]
+
+
+def test_a_line_without_end_stops_its_source_and_keeps_the_lines_before(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(ndjson, "BATCH_BYTES", 1000)
+    monkeypatch.setattr(ndjson, "LONGEST_HELD_BYTES", 5000)
+    path = write(tmp_path / "endless.ndjson", [line("crash"), line("host"), b"x" * 20_000, line("install")])
+    with pytest.raises(IncompleteLoad, match="line 3 is longer"):
+        load(lake, [path], now=NOW)
+    assert len(rows_of(lake, "crash")) == len(rows_of(lake, "host")) == 1
+
+
+def test_a_batch_is_the_same_however_the_blocks_fall(monkeypatch):
+    monkeypatch.setattr(ndjson, "BATCH_BYTES", 700)
+    data = b"".join(line("crash", crash_id=str(n)) + b"\n" for n in range(20))
+    cuts = [[data], [data[i : i + 1] for i in range(len(data))], [data[:701], b"", data[701:]]]
+    named = [[(batch.batch_id, batch.first_line, batch.data) for batch in ndjson.batches(cut, "-")] for cut in cuts]
+    assert named[0] == named[1] == named[2]
+    assert b"".join(found for _, _, found in named[0]) == data
+    grown = [batch.batch_id for batch in ndjson.batches([data + data], "-")]
+    assert grown[: len(named[0]) - 1] == [batch_id for batch_id, _, _ in named[0][:-1]]

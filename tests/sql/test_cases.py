@@ -1,0 +1,128 @@
+"""Every query that counts, on the folders beside this file: ``<query>/<case>/``.
+
+A case holds ``<table>.ndjson`` with the rows of the lake's tables, ``params.json`` with the query's parameters (and
+``as_of``, where it is not the newest known time) and ``expect.csv`` with the answer, in order. A case is run on a real lake.
+
+The kept tables, which the other queries read, have no order of their own; theirs are compared sorted.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE
+from fleetcrash.store import Engine, Lake
+from tests.dashboard.fleet import append_rows
+
+HERE = Path(__file__).parent
+CASES = sorted(path.parent for path in HERE.glob("*/*/params.json"))
+FILTERS = ("os_types", "agent_versions", "updates")
+COUNTING = (
+    "blast_radius_by_os_agent_version", "crash_rate_by_agent_version", "crash_rate_by_minute_agent_version",
+    "crash_rate_by_minute_os", "crash_rate_by_minute_update", "crash_rate_by_update", "crashes_by_family", "filter_values",
+    "fleet_now", "hosts_affected", "incident_now", "known_exposures", "online_stretches", "placed_crashes",
+    "selected_crashes", "selected_time", "updates_released",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_a_case_answers_as_expected(case: Path, tmp_path: Path):
+    lake = _lake(case, tmp_path)
+    parameters = json.loads((case / "params.json").read_text())
+    as_of = parameters.pop("as_of", None)
+    with Engine(lake, as_of=None if as_of is None else datetime.fromisoformat(as_of)) as engine:
+        answer = _answer(engine, case.parent.name, _timed(parameters))
+    assert _as_csv(answer) == (case / "expect.csv").read_text()
+
+
+@pytest.mark.parametrize("query", COUNTING)
+def test_every_counting_query_has_a_case(query: str):
+    assert any(case.parent.name == query for case in CASES)
+
+
+def _lake(case: Path, tmp_path: Path) -> Lake:
+    lake = Lake.create(tmp_path / "lake")
+    for path in case.glob("*.ndjson"):
+        append_rows(lake, path.stem, [json.loads(line) for line in path.read_text().splitlines() if line.strip()])
+    return lake
+
+
+def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    selection = {name: parameters.get(name) for name in ("since", "until", *FILTERS)}
+    for name in TABLES_OF_THE_LAKE:
+        engine.keep(name, name)
+    if parameters.get("since") is not None:
+        for name in TABLES_OF_A_SELECTION:
+            engine.keep(name, name, **selection)
+    given = {**selection, **parameters}
+    rows = engine.rows(query, **{name: value for name, value in given.items() if _reads(query, name)})
+    return sorted(rows, key=str) if query in (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION) else rows
+
+
+def _reads(query: str, parameter: str) -> bool:
+    text = (Path(__file__).parents[2] / "fleetcrash/store/sql" / f"{query}.sql").read_text()
+    code = "\n".join(line.partition("--")[0] for line in text.splitlines())
+    return f"${parameter}" in code
+
+
+def _timed(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: datetime.fromisoformat(value) if name in ("since", "until") else value for name, value in parameters.items()
+    }
+
+
+def _as_csv(rows: list[dict[str, Any]]) -> str:
+    written = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _shown(value) for name, value in row.items()} for row in rows)
+    return written.getvalue()
+
+
+def _shown(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, datetime):
+        # The end of what lasts, infinity, does not fit into a Python datetime and is tested where it is read.
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def test_host_time_adds_up_whatever_the_stretches(tmp_path: Path):
+    """Edges and a running sum must give what adding up every stretch gives, and each grouping the same total."""
+    random = Random(20260304)
+    start = datetime(2026, 3, 4, tzinfo=UTC)
+    lake = Lake.create(tmp_path / "lake")
+    hosts = [f"h{number}" for number in range(40)]
+    append_rows(
+        lake,
+        "host",
+        [{"host_id": h, "os_type": random.choice(["windows", "linux"]), "agent_version": random.choice("123")} for h in hosts],
+    )
+    stretches = []
+    for host in hosts:
+        at = start
+        for _ in range(random.randrange(6)):
+            begun = at + timedelta(seconds=random.randrange(20_000))
+            at = begun + timedelta(seconds=random.randrange(1, 20_000))
+            stretches.append({"host_id": host, "online_from": begun, "online_until": at})
+    append_rows(lake, "session", stretches)
+    since, until = start + timedelta(seconds=1_234), start + timedelta(seconds=50_000)
+    expected = sum(
+        max(0.0, (min(each["online_until"], until) - max(each["online_from"], since)).total_seconds()) for each in stretches
+    )
+    with Engine(lake, as_of=start + timedelta(days=2)) as engine:
+        window = {"since": since, "until": until}
+        for query in ("crash_rate_by_minute_os", "crash_rate_by_minute_agent_version", "crash_rate_by_agent_version"):
+            parameters = {**window, "bucket_s": 700} if "minute" in query else dict(window)
+            rows = _answer(engine, query, parameters)
+            assert sum(row["host_hours"] for row in rows) * 3600 == pytest.approx(expected)
