@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from pathlib import Path
@@ -18,9 +19,10 @@ from dashboard.theme import STYLE  # noqa: E402
 
 @st.cache_resource(show_spinner=False)
 def _settle() -> bool:
-    """Take what was imported out of the garbage collector's sight: Streamlit collects after every run of a fragment."""
+    """Hide what was imported from the garbage collector: Streamlit collects after every run of a fragment."""
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # what is frozen at the end counts as leaked, and DuckDB's bindings complain
     return True
 
 

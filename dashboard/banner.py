@@ -7,24 +7,28 @@ from html import escape
 from shlex import quote
 
 from dashboard.data import Snapshot, Update
-from dashboard.incidents import Incident
+from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Fact, facts, text
 from dashboard.wording import CAUSE_NAMES, clock, condition_words, count, kind_name, percent, plain, whom
 
 
 def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
     """An open incident."""
-    return _boxed(incident.verdict, headline(incident), facts(_facts(incident, snapshot)), _next(incident, snapshot))
+    return _boxed(
+        incident.verdict, headline(incident), facts(_facts(incident, snapshot)), _next(incident, snapshot)
+    )
 
 
 def headline(incident: Incident) -> str:
     """What is wrong, in one sentence of markup."""
     if incident.verdict == "update":
         name = f"<b>{text(incident.update_id)}</b>"
-        return f"{name} ({escape(kind_name(incident.update_kind))}) is crashing {escape(whom(incident.condition))}"
+        kind, hit = kind_name(incident.update_kind), whom(incident.condition)
+        return f"{name} ({escape(kind)}) is crashing {escape(hit)}"
     if incident.verdict == "cannot_separate":
         names = [f"<b>{text(each.update_id)}</b>" for each in incident.candidates[:3]]
-        return f"Crashes rose after an update: {' or '.join(names) or 'two updates'}, which cannot be told apart yet"
+        tied = " or ".join(names) or "two updates"
+        return f"Crashes rose after an update: {tied}, which cannot be told apart yet"
     if incident.verdict == "no_update":
         cause = CAUSE_NAMES.get(incident.cause or "", "something that is no update")
         return f"Crashes rose and <b>no update</b> is to blame: the rise follows {escape(cause)}"
@@ -42,14 +46,11 @@ def plain_headline(incident: Incident) -> str:
     return "Crashes rose; being judged"
 
 
-def quiet_banner(snapshot: Snapshot, *, age: str) -> str:
+def quiet_banner(judgement: Judgement, *, age: str) -> str:
     """No incident is open."""
-    judgement = snapshot.judgement
-    assert judgement is not None
     said = f"Judged as of {clock(judgement.as_of)}; {age}."
-    closed = judgement.closed
-    if closed:
-        last = closed[0]
+    if judgement.closed:
+        last = judgement.closed[0]
         said += f" The last incident ({plain_headline(last)}) closed {clock(last.closed_at)}."
     return _boxed("quiet", "<b>All quiet.</b> No open incident", "", f"<p class='fc-next'>{escape(said)}</p>")
 
@@ -59,24 +60,30 @@ def unjudged_banner(snapshot: Snapshot) -> str:
     judgement = snapshot.judgement
     if judgement is not None and judgement.unreadable:
         title = "The monitor's last judgement cannot be read"
-        said = f"Found: {plain(judgement.unreadable, 160)}. The curves below come from the crashes themselves. Run:"
+        said = f"Found: {plain(judgement.unreadable, 160)}. The curves come from the crashes themselves. Run:"
     else:
         title = "Not judged yet: no monitor has ticked on this lake"
         said = "The curves below are what was received; nobody has looked for a culprit. Run:"
     command = f"fleetcrash monitor --lake {quote(str(snapshot.root))}"
-    return _boxed("notice", escape(title), "", f"<p class='fc-next'>{escape(said)} <code>{escape(command)}</code></p>")
+    return _boxed(
+        "notice", escape(title), "", f"<p class='fc-next'>{escape(said)} <code>{escape(command)}</code></p>"
+    )
 
 
 def trouble_banner(problem: str) -> str:
     """The lake cannot be read right now; what is shown was read before."""
     said = f"{plain(problem, 300)} What is shown was read before that. It is tried again every two seconds."
-    return _boxed("cannot_separate", "<b>The lake cannot be read right now</b>", "", f"<p class='fc-next'>{escape(said)}</p>")
+    return _boxed(
+        "cannot_separate",
+        "<b>The lake cannot be read right now</b>",
+        "",
+        f"<p class='fc-next'>{escape(said)}</p>",
+    )
 
 
 def _boxed(kind: str, title: str, figures: str, more: str) -> str:
-    return (
-        f'<div class="fc fc-banner fc-{kind}" role="status"><p class="fc-title">{title}</p>{figures}{more}</div>'
-    )
+    titled = f'<p class="fc-title">{title}</p>'
+    return f'<div class="fc fc-banner fc-{kind}" role="status">{titled}{figures}{more}</div>'
 
 
 def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
@@ -89,10 +96,16 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
             Fact("Whom", condition_words(incident.condition)),
         ]
     elif incident.verdict == "cannot_separate":
-        shown += [Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.candidates[:3]]
+        shown += [
+            Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.candidates[:3]
+        ]
     crashed = evidence.get("hosts_crashed")
     exposed = impact.get("exposed") or evidence.get("hosts_exposed")
-    of_all = f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}" if exposed else ""
+    of_all = (
+        f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}"
+        if exposed
+        else ""
+    )
     shown.append(Fact("Hosts crashed", count(crashed) + of_all))
     if incident.verdict == "update":
         shown.append(Fact("At risk", count(impact.get("at_risk"))))
@@ -129,7 +142,8 @@ def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
     update = snapshot.update(incident.update_id)
     pending, dark = incident.impact.get("pending", 0), incident.impact.get("dark", 0)
     if update is not None and update.reverted_at is not None:
-        said = f"{name} was withdrawn {clock(update.reverted_at, beside=snapshot.as_of)}; hosts keep it until it is removed."
+        withdrawn = clock(update.reverted_at, beside=snapshot.as_of)
+        said = f"{name} was withdrawn {withdrawn}; hosts keep it until it is removed."
         if dark:
             said += f" {count(dark)} dark hosts may need hands on site."
     else:

@@ -1,33 +1,36 @@
-"""The only reader of the core: one snapshot of the lake for all viewers, and answers kept until the lake changes.
+"""The only reader of the core: one snapshot for all viewers, and answers kept until the lake changes.
 
-A thread takes the lake's newest snapshot every other second while somebody looks. A question is asked once per
-snapshot and selection, however many viewers wait for it: an engine serves one thread at a time.
+A thread takes the lake's newest snapshot every other second while somebody looks. A question is asked once
+for each snapshot and selection, for any number of viewers: an engine serves one thread at a time.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import re
 import threading
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
 
 from dashboard.incidents import Incident, Judgement, read_judgement
 from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
-from fleetcrash.errors import FleetcrashError
+from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
+from fleetcrash.errors import FleetcrashError, LakeError
 from fleetcrash.store import Engine, Lake
 
 REFRESH_S = 2.0  # a page that is five seconds old is live enough; a look at an unchanged lake costs 10 ms
 _IDLE_S = 60.0  # with no viewer for so long the lake is left alone
-_MOST_AT_RISK = 5_000  # rows of the table of hosts at risk; the command that the page names has no limit
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +77,13 @@ class Snapshot:
     updates: tuple[Update, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def newest(self) -> datetime:
+        """The newest known time of a lake that is ready."""
+        if self.as_of is None:
+            raise FleetcrashError(f"The lake at {self.root} is {self.state.value}: it has no newest time.")
+        return self.as_of
+
     def update(self, update_id: str | None) -> Update | None:
         """The catalogue's row of that update, if it has one."""
         return next((each for each in self.updates if each.update_id == update_id), None)
@@ -100,7 +110,7 @@ class Feed:
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._snapshot = Snapshot(number=0, state=LakeState.MISSING, root=root)
-        self._answers: dict[Hashable, pd.DataFrame] = {}
+        self._answers: dict[Hashable, Any] = {}
         self._kept: Selection | None = None
         self._kept_of_lake = False
         self._stop = threading.Event()
@@ -131,7 +141,9 @@ class Feed:
         with self._lock:
             try:
                 self._look()
-            except Exception as error:  # whatever the reason: the page has to say it, and the next look may succeed
+            except (
+                Exception
+            ) as error:  # whatever the reason: the page has to say it, and the next look may succeed
                 if not isinstance(error, FleetcrashError):
                     _log.exception("The lake at %s could not be read", self._root)
                 self._fail(" ".join(str(error).split())[:400] or type(error).__name__)
@@ -146,9 +158,13 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        key = (question, selection, tuple((name, _frozen(value)) for name, value in sorted(parameters.items())))
+        key = (
+            question,
+            selection,
+            tuple((name, _frozen(value)) for name, value in sorted(parameters.items())),
+        )
         with self._lock:
-            answer = self._answers.get(key)
+            answer: pd.DataFrame | None = self._answers.get(key)
             if answer is None:
                 try:
                     answer = self._ask(question, selection, parameters)
@@ -157,6 +173,42 @@ class Feed:
                     raise QueryFailed(question, error) from error
                 self._answers[key] = answer
             return answer
+
+    def kept(self, key: Hashable, build: Callable[[], T]) -> T:
+        """What ``build`` makes of answers, once for all viewers until the lake changes. Do not change it."""
+        number = self._snapshot.number
+        made: T | None = self._answers.get((number, key))
+        if made is None:
+            made = build()
+            with self._lock:
+                if number == self._snapshot.number:
+                    self._answers[(number, key)] = made
+        return made
+
+    def hosts_at_risk(self, incident: Incident) -> pd.DataFrame:
+        """Hosts that have the named update, match the incident's condition and were not hit yet.
+
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        key = ("hosts_at_risk", incident.update_id, str(incident.condition))
+        with self._lock:
+            answer: pd.DataFrame | None = self._answers.get(key)
+            if answer is None:
+                try:
+                    answer = self._at_risk(incident)
+                except Exception as error:
+                    _log.exception("The hosts at risk of %s could not be listed", incident.incident_id)
+                    raise QueryFailed("hosts_at_risk", error) from error
+                self._answers[key] = answer
+            return answer
+
+    def _at_risk(self, incident: Incident) -> pd.DataFrame:
+        if self._engine is None or incident.update_id is None:
+            raise FleetcrashError(self._snapshot.problem or "no update is named")
+        hosts = impact_of(self._engine, incident.update_id, incident.condition).hosts
+        frame: pd.DataFrame = hosts.select(list(HOST_COLUMNS)).to_pandas()
+        return frame[frame["state"] == State.AT_RISK.value].drop(columns="state").reset_index(drop=True)
 
     def _ask(self, question: str, selection: Selection | None, parameters: dict[str, Any]) -> pd.DataFrame:
         if self._engine is None:
@@ -182,11 +234,15 @@ class Feed:
         if self._engine is None:
             if not Lake(self._root).exists:
                 self._snapshot = Snapshot(
-                    number=self._snapshot.number, state=LakeState.MISSING, root=self._root,
+                    number=self._snapshot.number,
+                    state=LakeState.MISSING,
+                    root=self._root,
                     problem="is a file" if self._root.is_file() else "holds no lake",
-                )  # fmt: skip
+                )
                 return
             self._engine = Engine(Lake.open(self._root))
+        elif not self._root.is_dir():  # the tables' own books are in memory and would not miss it
+            raise LakeError(f"The lake at {self._root} cannot be read: it is not there any more.")
         elif not self._engine.refresh():
             if self._snapshot.problem:
                 self._snapshot = replace(self._snapshot, problem="")
@@ -237,14 +293,9 @@ class Feed:
 @st.cache_resource(show_spinner=False, on_release=Feed.close)
 def feed_of(root: str) -> Feed:
     """The feed of the lake at ``root``, one for all viewers of this process."""
-    return Feed(Path(root))
-
-
-def hosts_at_risk(feed: Feed, incident: Incident) -> pd.DataFrame | None:
-    """Hosts that are exposed to the named update, online and not crashed; None where that cannot be asked."""
-    if incident.update_id is None:
-        return None
-    return None
+    feed = Feed(Path(root))
+    atexit.register(feed.close)  # a database that is open when the interpreter goes leaves noise on stderr
+    return feed
 
 
 def _by_version(version: str) -> list[tuple[int, int | str]]:

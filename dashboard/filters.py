@@ -18,8 +18,15 @@ RANGES = (*SPANS, "all", "custom")
 LINES = ("OS", "version", "update")
 SCALES = ("auto", "log", "linear")
 _DEFAULTS: Mapping[str, Any] = {
-    "os": [], "agent": [], "update": [], "range": "24h", "from": None, "to": None, "by": "OS", "scale": "auto",
-}  # fmt: skip
+    "os": [],
+    "agent": [],
+    "update": [],
+    "range": "24h",
+    "from": None,
+    "to": None,
+    "by": "OS",
+    "scale": "auto",
+}
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,7 @@ class View:
 
     def selection(self, snapshot: Snapshot) -> Selection:
         """The window and filters on that snapshot; a relative range ends at the newest known time."""
-        assert snapshot.as_of is not None
-        newest = snapshot.as_of
+        newest = snapshot.newest
         oldest = snapshot.fleet.get("oldest_at") or newest - timedelta(hours=24)
         since, until = newest - SPANS.get(self.span, timedelta(hours=24)), newest
         if self.span == "all":
@@ -82,15 +88,28 @@ def filter_row(snapshot: Snapshot) -> View:
         os_types = _several("OS", "os", choices.get("os_type", ()), format_func=os_name)
         versions = _several("Agent version", "agent", choices.get("agent_version", ()))
         updates = _several("Exposed to update", "update", choices.get("update", ()))
-        span = st.selectbox("Time range", RANGES, index=RANGES.index("24h"), key="range", bind="query-params", width=125)
-        lines = st.segmented_control("Lines by", LINES, default="OS", key="by", bind="query-params", required=True)
-        scale = st.segmented_control("Scale", SCALES, default="auto", key="scale", bind="query-params", required=True)
+        span = st.selectbox(
+            "Time range", RANGES, index=RANGES.index("24h"), key="range", bind="query-params", width=125
+        )
+        lines = st.segmented_control(
+            "Lines by", LINES, default="OS", key="by", bind="query-params", required=True
+        )
+        scale = st.segmented_control(
+            "Scale", SCALES, default="auto", key="scale", bind="query-params", required=True
+        )
         st.button("Clear filters", on_click=_clear, key="clear")
     since = until = None
     if span == "custom":
-        since, until = _custom_range(snapshot)
+        since, until = _custom_range()
     return View(
-        tuple(os_types), tuple(versions), tuple(updates), span or "24h", since, until, lines or "OS", scale or "auto"
+        tuple(os_types),
+        tuple(versions),
+        tuple(updates),
+        span or "24h",
+        since,
+        until,
+        lines or "OS",
+        scale or "auto",
     )
 
 
@@ -98,13 +117,19 @@ def _several(label: str, key: str, options: tuple[str, ...], **more: Any) -> lis
     # New options are accepted so that a link with a value that this lake does not know yet keeps its filter,
     # and shows an empty view that says so, instead of silently showing everything.
     chosen: list[str] = st.multiselect(
-        label, options, key=key, bind="query-params", placeholder="all", accept_new_options=True, width=210, **more
+        label,
+        options,
+        key=key,
+        bind="query-params",
+        placeholder="all",
+        accept_new_options=True,
+        width=210,
+        **more,
     )
     return chosen
 
 
-def _custom_range(snapshot: Snapshot) -> tuple[datetime | None, datetime | None]:
-    assert snapshot.as_of is not None
+def _custom_range() -> tuple[datetime | None, datetime | None]:
     with st.container(horizontal=True, key="custom-range"):
         since = st.datetime_input("From (UTC)", value=None, key="from", bind="query-params", width=230)
         until = st.datetime_input("To (UTC)", value=None, key="to", bind="query-params", width=230)

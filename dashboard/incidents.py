@@ -208,7 +208,9 @@ def _interval(value: Any) -> Interval | None:
     if not isinstance(value, dict) or _number(value.get("estimate")) is None:
         return None
     return Interval(
-        low=_number(value.get("low")) or 0.0, estimate=float(value["estimate"]), high=_number(value.get("high"))
+        low=_number(value.get("low")) or 0.0,
+        estimate=float(value["estimate"]),
+        high=_number(value.get("high")),
     )
 
 

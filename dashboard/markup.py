@@ -1,4 +1,4 @@
-"""Markup with every string of the fleet escaped: nothing that a host sends can become an element, a link or a style."""
+"""Markup with every string of the fleet escaped: what a host sends never becomes an element or a link."""
 
 from __future__ import annotations
 
@@ -84,7 +84,12 @@ class Column:
     @property
     def kind(self) -> str:
         """The style classes of its cells."""
-        named = (("fc-number", self.number), ("fc-wide", self.wide), ("fc-id", self.id), ("fc-time", self.time))
+        named = (
+            ("fc-number", self.number),
+            ("fc-wide", self.wide),
+            ("fc-id", self.id),
+            ("fc-time", self.time),
+        )
         return " ".join(name for name, wanted in named if wanted)
 
 
@@ -101,7 +106,9 @@ class Row:
     guilty: bool = False
 
 
-def table(title: str, columns: Sequence[Column], rows: Sequence[Row], *, bar: int | None = None, note: str = "") -> str:
+def table(
+    title: str, columns: Sequence[Column], rows: Sequence[Row], *, bar: int | None = None, note: str = ""
+) -> str:
     """A table under its title.
 
     Args:
@@ -111,7 +118,9 @@ def table(title: str, columns: Sequence[Column], rows: Sequence[Row], *, bar: in
     head = "".join(f'<th scope="col" class="{column.kind}">{escape(column.title)}</th>' for column in columns)
     body = "".join(_row(columns, row, bar) for row in rows)
     filled = (
-        f'<div class="fc-scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>' if rows else ""
+        f'<div class="fc-scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        if rows
+        else ""
     )
     noted = f'<p class="fc-note">{escape(note)}</p>' if note else ""
     return f'<div class="fc"><h3>{escape(title)}</h3>{noted}{filled}</div>'
@@ -124,7 +133,7 @@ def _row(columns: Sequence[Column], row: Row, bar: int | None) -> str:
         if index == bar:
             kind, style = f"{kind} fc-share", f' style="--share: {max(0.0, min(1.0, row.share)) * 100:.1f}%"'
         cells.append(f'<td class="{kind}"{style}>{escape(cell)}</td>')
-    return f'<tr{" class=fc-guilty" if row.guilty else ""}>{"".join(cells)}</tr>'
+    return f"<tr{' class=fc-guilty' if row.guilty else ''}>{''.join(cells)}</tr>"
 
 
 _STROKES = {
@@ -141,8 +150,8 @@ _STROKES = {
 def legend(lines: Sequence[tuple[str, str, str]]) -> str:
     """The lines of a chart by name: (name, colour, dash), stroked as the chart strokes them."""
     return "".join(
-        f'<span class="fc-legend"><span class="fc-stroke" style="background: repeating-linear-gradient(90deg, '
-        f'{_STROKES[dash].format(colour)})"></span>{text(name, 32)}</span>'
+        f'<span class="fc-legend"><span class="fc-stroke" style="background: repeating-linear-gradient('
+        f'90deg, {_STROKES[dash].format(colour)})"></span>{text(name, 32)}</span>'
         for name, colour, dash in lines
     )
 

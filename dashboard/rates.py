@@ -12,7 +12,7 @@ _LEAST_CRASHES = 5
 """A bucket of fewer crashes is no peak to scale an axis for: one crash of a small fleet is many baselines."""
 
 LOG_ABOVE = 20.0
-"""A peak of more than so many baselines makes a linear axis show nothing else: the line beneath it lies on the floor."""
+"""A peak of more than so many baselines presses all else to the floor of a linear axis."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Rates:
     """Rates per host-hour; None where there was no host-hour, which is not a rate of zero."""
 
     now: float | None
+    now_crashes: int
     baseline: float | None
     peak: float | None
     peak_at: datetime | None
@@ -31,6 +32,11 @@ class Rates:
         if self.now is None or not self.baseline:
             return None
         return self.now / self.baseline
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether the rate now is worth a second look: several baselines, and not by one or two crashes."""
+        return (self.over_baseline or 0.0) >= 3 and self.now_crashes >= _LEAST_CRASHES
 
     @property
     def wants_log(self) -> bool:
@@ -48,6 +54,7 @@ def summed(frame: pd.DataFrame) -> pd.DataFrame:
 def measure(
     shown: pd.DataFrame,
     history: pd.DataFrame,
+    last_hour: pd.Series,
     *,
     until: datetime,
     disturbed: Sequence[tuple[datetime, datetime]],
@@ -56,22 +63,22 @@ def measure(
 
     Args:
         shown: buckets of the chart. history: hourly buckets that reach further back.
+        last_hour: ``crashes`` and ``host_hours`` of the last hour of the window.
         until: end of the window.
         disturbed: stretches of incidents; what lies in them is no baseline. Nor is the last hour.
     """
     buckets = summed(shown)
-    hour_ago = until - timedelta(hours=1)
-    now = _pooled(buckets[buckets["bucket_start"] >= hour_ago])
     enough = buckets[buckets["host_hours"] >= buckets["host_hours"].median() / 4]
     per_bucket = enough["crashes"] / enough["host_hours"].where(enough["host_hours"] > 0)
     peak = per_bucket.max() if per_bucket.notna().any() else None
     highest = enough.loc[per_bucket.idxmax()] if peak else None
     hours = summed(history)
-    calm = hours["bucket_start"] < hour_ago - timedelta(hours=1)
+    calm = hours["bucket_start"] < until - timedelta(hours=2)
     for since, ended in disturbed:
         calm &= (hours["bucket_start"] + timedelta(hours=1) <= since) | (hours["bucket_start"] >= ended)
     return Rates(
-        now=now,
+        now=last_hour["crashes"] / last_hour["host_hours"] if last_hour["host_hours"] > 0 else None,
+        now_crashes=int(last_hour["crashes"]),
         baseline=_pooled(hours[calm]),
         peak=None if peak is None else float(peak),
         peak_at=None if highest is None else highest["bucket_start"].to_pydatetime(),

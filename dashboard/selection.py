@@ -45,8 +45,8 @@ class Selection:
     def bucket_s(self, crashes: int) -> int:
         """Width of a bucket of the chart, seconds.
 
-        The finest that leaves no more points than can be told apart; wider, down to a few points, while there are fewer
-        crashes than buckets: a curve of zeros and ones shows when single hosts crashed, not how often hosts do.
+        The finest that leaves no more points than can be told apart; wider, down to a few points, while there
+        are fewer crashes than buckets: a curve of zeros and ones shows when hosts crashed, not how often.
 
         Args:
             crashes: how many there are in the window.
@@ -55,7 +55,7 @@ class Selection:
         return self._width(most)
 
     def aligned(self) -> Selection:
-        """The same with ``since`` moved back to a whole bucket of any width, so that a live chart's points do not wander."""
+        """The same with ``since`` moved back to a whole bucket, so that live points do not wander."""
         widest_s = self._width(_FEWEST_BUCKETS)
         since_s = int(self.since.timestamp()) // widest_s * widest_s
         return replace(self, since=datetime.fromtimestamp(since_s, tz=UTC))

@@ -1,6 +1,6 @@
 """How the app is started: a command line and an environment for a subprocess.
 
-The settings lie beside ``app.py`` and are found from there; nothing is needed in the folder from which it is started.
+The settings lie beside ``app.py`` and are found from there, whatever folder it is started from.
 """
 
 from __future__ import annotations
@@ -23,11 +23,25 @@ def command(lake_path: Path | str, *, port: int, host: str = "127.0.0.1") -> lis
         host: address to listen on. Whoever can reach it sees everything: there is no login.
     """
     return [
-        sys.executable, "-m", "streamlit", "run", str(_APP),
-        "--server.address", host, "--server.port", str(port), "--server.headless", "true",
-        "--browser.gatherUsageStats", "false", "--browser.serverAddress", host,
-        "--", "--lake", str(Path(lake_path).absolute()),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(_APP),
+        "--server.address",
+        host,
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+        "--browser.gatherUsageStats",
+        "false",
+        "--browser.serverAddress",
+        host,
+        "--",
+        "--lake",
+        str(Path(lake_path).absolute()),
+    ]
 
 
 def environment(lake_path: Path | str) -> dict[str, str]:

@@ -34,7 +34,10 @@ def lake_card(snapshot: Snapshot) -> str:
         )
     return state(
         "The lake is empty",
-        [f"{where} is a lake without a record yet.", "Load records, or send them to the collector. " + waiting],
+        [
+            f"{where} is a lake without a record yet.",
+            "Load records, or send them to the collector. " + waiting,
+        ],
         f"fleetcrash load PATH --lake {lake}\nfleetcrash serve --lake {lake}",
     )
 

@@ -35,7 +35,9 @@ def versions_table(versions: pd.DataFrame) -> str:
         Column("Crashes", number=True, wide=True),
         Column("Hosts crashed", number=True),
     ]
-    return table("Crash rate by agent version", columns, rows, bar=1, note=_PER if rows else "Nobody was online.")
+    return table(
+        "Crash rate by agent version", columns, rows, bar=1, note=_PER if rows else "Nobody was online."
+    )
 
 
 def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> str:
@@ -47,7 +49,9 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> 
             [
                 plain(each.update_id, 32),
                 kind_name(None if pd.isna(each.kind) else each.kind),
-                "not catalogued" if pd.isna(each.released_at) else clock(each.released_at.to_pydatetime(), beside=beside).removesuffix(" UTC"),
+                "not catalogued"
+                if pd.isna(each.released_at)
+                else clock(each.released_at.to_pydatetime(), beside=beside).removesuffix(" UTC"),
                 rate(each.rate),
                 rate(each.rate_otherwise),
                 f"{count(each.hosts_crashed)} of {count(each.hosts_exposed)}",
@@ -65,7 +69,11 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> 
         Column("Otherwise", number=True, wide=True),
         Column("Hosts crashed", number=True),
     ]
-    note = f"{_PER}; a host is exposed to several updates at once" if rows else "No host was exposed to an update here."
+    note = (
+        f"{_PER}; a host is exposed to several updates at once"
+        if rows
+        else "No host was exposed to an update here."
+    )
     if len(shown) < len(updates):
         note += f"; {len(updates) - len(shown)} older ones are left out"
     return table("Crash rate by update", columns, rows, bar=3, note=note)
@@ -98,7 +106,13 @@ def families_table(families: pd.DataFrame, beside: datetime) -> str:
         Column("First seen, UTC", wide=True, time=True),
         Column("Last seen, UTC", wide=True, time=True),
     ]
-    return table("Top crash groups", columns, rows, bar=3, note="most hosts first" if rows else "No crash in this window.")
+    return table(
+        "Top crash groups",
+        columns,
+        rows,
+        bar=3,
+        note="most hosts first" if rows else "No crash in this window.",
+    )
 
 
 def blast_radius_table(radius: pd.DataFrame) -> str:
@@ -123,7 +137,9 @@ def blast_radius_table(radius: pd.DataFrame) -> str:
         Column("Exposed", number=True),
         Column("Share", number=True),
     ]
-    return table("Blast radius", columns, rows, bar=4, note="hosts that crashed while exposed, of those ever exposed")
+    return table(
+        "Blast radius", columns, rows, bar=4, note="hosts that crashed while exposed, of those ever exposed"
+    )
 
 
 def _or_dash(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Values in words: conditions, probabilities, counts, times. Plain text; whoever puts it into markup escapes it."""
+"""Values in words: conditions, probabilities, counts, times. Plain text: markup escapes it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def plain(text: object, limit: int = 48) -> str:
 
     Text of another direction is isolated, so that it cannot turn its neighbours around.
     """
-    shown = "".join("\ufffd" if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") else each for each in str(text))
+    shown = "".join(
+        "\ufffd" if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") else each for each in str(text)
+    )
     if len(shown) > limit:
         tail = limit // 3
         shown = f"{shown[: limit - tail - 1]}…{shown[-tail:]}"

@@ -71,7 +71,7 @@ class Intake:
         return datetime.fromtimestamp(found[0]["known_us"] / 1e6, tz=UTC) if found else self._now
 
     def _commit_kind(self, kind: Kind, batch_id: str) -> tuple[int, int]:
-        """Store what is to be stored of a kind. Returns how many rows are new to the lake and how many sound."""
+        """Store what is to be of a kind. Returns how many rows are new to the lake, and how many sound."""
         bench = self._bench
         names = [column.name for column in COLUMNS[kind]]
         places = {

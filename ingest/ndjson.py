@@ -44,7 +44,10 @@ _VALUE = {
     FRAMES: "frames_of_json({})",
 }
 
-_REPEATS = {TEXT_MAP: "{0} IS NULL AND repeats_a_key({1})", FRAMES: "list_repeats_a_key({1})"}
+_REPEATS = {
+    TEXT_MAP: "{0} IS NULL AND repeats_a_key({1})",
+    FRAMES: "frames_may_repeat({1}, {0}) AND list_repeats_a_key({1})",
+}
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,7 @@ def _field(column: Column) -> str:
 
 
 def _repeats(columns: tuple[Column, ...]) -> str:
-    """Whether an object within a record names a key twice; in a map that leaves null, so it is looked for then."""
+    """Whether an object within a record names a key twice; looked for where it may."""
     cases = [
         f"WHEN {_REPEATS[column.type].format(quoted(column.name), f'parsed.{quoted(column.name)}')} THEN true"
         for column in columns

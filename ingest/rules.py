@@ -15,28 +15,17 @@ from typing import Any
 
 from fleetcrash.records import (
     COLUMNS,
-    FLAG,
-    FRAMES,
     KNOWN_FROM_THE_START,
-    NUMBER,
     OWN_TIME,
     SAME_RECORD,
-    TEXT,
-    TEXT_MAP,
     TIME,
-    WHOLE,
     Column,
     Kind,
 )
 from fleetcrash.store.workbench import Workbench
 
 NOT_JSON = "not_json"
-NOT_AN_OBJECT = "not_an_object"
 UNKNOWN_RECORD = "unknown_record"
-
-__all__ = ["NOT_AN_OBJECT", "NOT_JSON", "UNKNOWN_RECORD", "filled", "given_flag", "judge", "judged", "quoted"]
-
-TYPES = (TEXT, TIME, NUMBER, WHOLE, FLAG, TEXT_MAP, FRAMES)
 
 
 def quoted(name: str) -> str:
@@ -121,7 +110,7 @@ def judge(bench: Workbench, kind: Kind, given: str, *, now: datetime, **paramete
 
 
 def _rules(columns: tuple[Column, ...]) -> Iterator[tuple[str, str]]:
-    """Conditions on which a record is refused, with the reason; in the contract's order, then the columns'."""
+    """Conditions on which a record is refused, with the reason; in the contract's order."""
     for column in columns:
         if column.required:
             name, given = quoted(column.name), given_flag(column.name)

@@ -59,15 +59,17 @@ def _found(given: str | Path) -> list[Source]:
             return _in_folder(path)
         if not path.exists():
             raise UnreadableSource(f"{path} does not exist. Nothing of it was loaded. {_wanted()}")
-    except PermissionError as error:
-        raise UnreadableSource(f"{path} may not be read: {error.strerror}.") from error
-    reader = _reader(path)
-    if reader is None:
-        suffix = path.suffix or "no suffix"
+        reader = _reader(path)
+        if reader is not None:
+            return [_source(path, reader)]
+    except UnreadableSource:
+        raise
+    except OSError as error:
         raise UnreadableSource(
-            f"{path} has {suffix}, which is no known format. Nothing of it was loaded. {_wanted()}"
-        )
-    return [_source(path, reader)]
+            f"{path} cannot be read: {error.strerror}. Nothing of it was loaded."
+        ) from error
+    found = f"ends in {path.suffix}" if path.suffix else "has no suffix"
+    raise UnreadableSource(f"{path} {found}, which is no known format. Nothing of it was loaded. {_wanted()}")
 
 
 def _in_folder(folder: Path) -> list[Source]:
@@ -77,8 +79,8 @@ def _in_folder(folder: Path) -> list[Source]:
         others = f"{len(files)} files, among them {files[0].name}" if files else "no file"
         folders = sum(path.is_dir() for path in folder.iterdir())
         raise UnreadableSource(
-            f"The folder {folder} holds nothing to load: {others}, and {folders} folders, which are not searched. "
-            f"Nothing was changed. {_wanted()}"
+            f"The folder {folder} holds nothing to load: {others}, and {folders} folders, which are not "
+            f"searched. Nothing was changed. {_wanted()}"
         )
     return found
 

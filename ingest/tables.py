@@ -96,8 +96,8 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
         UnreadableSource: no Parquet, damaged, or of no known kind. The batches before have been yielded.
     """
     named = next((kind for kind in Kind if path.name.lower().startswith(kind.value)), None)
-    size_bytes = path.stat().st_size
     try:
+        size_bytes = path.stat().st_size
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         with pq.ParquetFile(path) as parquet:

@@ -10,9 +10,9 @@ import streamlit as st
 
 from dashboard import tables
 from dashboard.banner import headline, next_step, plain_headline
-from dashboard.charts import ratio_chart, states_chart
-from dashboard.data import Feed, Snapshot, hosts_at_risk
+from dashboard.data import Feed, Snapshot
 from dashboard.freshness import freshness
+from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, markdown_text, notice, state, table
 from dashboard.pages import current_feed, incident_page, is_dark, overview_page
@@ -29,13 +29,14 @@ from dashboard.wording import (
     times,
 )
 
+_MOST_ROWS = 1_000
 _LIMITS = {
-    "no_installs": "No installs were recorded, so hosts count as exposed from the release on if they could have received it.",
+    "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
     "assumed": "No presence was recorded, so a host counts as online for 24 hours after it was last seen.",
     "condition": "The condition is the simplest one that fits the crashes so far; it can still change.",
-    "ratio": "The rate ratio compares hosts with the update and hosts without it at the same time; its interval is of this "
-    "comparison alone and not corrected for the number of updates looked at.",
-    "silence": "A host that crashes so early that it cannot report is seen only as dark, and only if it is a server.",
+    "ratio": "The rate ratio compares hosts with the update and hosts without it at the same time; its "
+    "interval is of this comparison alone and not corrected for the number of updates looked at.",
+    "silence": "A host that crashes too early to report is seen only as dark, and only if it is a server.",
 }
 
 
@@ -44,7 +45,12 @@ def show() -> None:
     feed = current_feed()
     if needs_lake(feed) is None:
         return
-    _page(feed, st.query_params.get("id", ""))
+    asked = st.query_params.get("id", "")
+    _page(feed, asked)
+    judgement = feed.snapshot().judgement
+    incident = judgement.find(asked) if judgement and asked else None
+    if incident is not None and incident.update_id is not None:
+        _at_risk(feed, incident)
 
 
 @st.fragment(run_every=5)
@@ -113,13 +119,14 @@ def _incident(feed: Feed, snapshot: Snapshot, judgement: Judgement, incident: In
         with panel("Blast radius"):
             radius = feed.frame("blast_radius_by_os_agent_version", None, update_id=incident.update_id)
             st.html(tables.blast_radius_table(radius))
-        _at_risk(feed, incident)
     left, right = st.columns(2, gap="large")
     left.html(_evidence(incident))
     right.html(_history(incident, snapshot.as_of))
     st.html(_limits(judgement, incident))
-    age = freshness(snapshot, datetime.now(UTC)).words
-    st.html(f'<div class="fc"><span class="fc-note">Judged as of {clock(judgement.as_of)}; {escape(age)}.</span></div>')
+    age = escape(freshness(snapshot, datetime.now(UTC)).words)
+    st.html(
+        f'<div class="fc"><span class="fc-note">Judged as of {clock(judgement.as_of)}; {age}.</span></div>'
+    )
 
 
 def _head(snapshot: Snapshot, incident: Incident) -> str:
@@ -150,12 +157,23 @@ def _head(snapshot: Snapshot, incident: Incident) -> str:
 def _cards(incident: Incident) -> list[Card]:
     impact, evidence = incident.impact, incident.evidence
     if incident.verdict == "update":
-        who = Card("Attribution", percent(incident.probability), more=f"that {plain(incident.update_id, 32)} did it", kind="culprit")
+        who = Card(
+            "Attribution",
+            percent(incident.probability),
+            more=f"that {plain(incident.update_id, 32)} did it",
+            kind="culprit",
+        )
     elif incident.verdict == "cannot_separate":
-        tied = " or ".join(f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.candidates[:3])
+        tied = " or ".join(
+            f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.candidates[:3]
+        )
         who = Card("Attribution", "tied", more=tied)
     elif incident.verdict == "no_update":
-        who = Card("Attribution", "no update", more=f"follows {CAUSE_NAMES.get(incident.cause or '', 'another cause')}")
+        who = Card(
+            "Attribution",
+            "no update",
+            more=f"follows {CAUSE_NAMES.get(incident.cause or '', 'another cause')}",
+        )
     else:
         who = Card("Attribution", "open", more="still being judged")
     crashed = evidence.get("hosts_crashed")
@@ -163,9 +181,11 @@ def _cards(incident: Incident) -> list[Card]:
     share = f"{100 * crashed / exposed:.1f} % of them; " if crashed is not None and exposed else ""
     word = "exposed" if incident.verdict == "update" else "concerned"
     hit = Card(
-        "Hosts crashed", count(crashed), unit=f"of {count(exposed)} {word}" if exposed else "",
+        "Hosts crashed",
+        count(crashed),
+        unit=f"of {count(exposed)} {word}" if exposed else "",
         more=f"{share}{count(evidence.get('crashes'))} crashes",
-    )  # fmt: skip
+    )
     if incident.verdict != "update":
         dark = evidence.get("hosts_dark")
         return [who, hit, Card("Dark", count(dark), more="servers gone silent", kind="bad" if dark else "")]
@@ -173,11 +193,16 @@ def _cards(incident: Incident) -> list[Card]:
         who,
         hit,
         Card(
-            "At risk", count(impact.get("at_risk")), more=f"exposed, not hit; {count(impact.get('pending'))} may still get it"
+            "At risk",
+            count(impact.get("at_risk")),
+            more=f"exposed, not hit; {count(impact.get('pending'))} may still get it",
         ),
         Card("Recovered", count(impact.get("recovered")), more="online for 30 minutes since the last crash"),
         Card(
-            "Dark", count(impact.get("dark")), more="servers gone silent while exposed", kind="bad" if impact.get("dark") else ""
+            "Dark",
+            count(impact.get("dark")),
+            more="servers gone silent while exposed",
+            kind="bad" if impact.get("dark") else "",
         ),
     ]
 
@@ -201,11 +226,14 @@ def _ratios(incident: Incident) -> None:
         return
     said = "; ".join(f"{plain(name)} {times(each.estimate)}" for name, each, _ in rows)
     st.plotly_chart(
-        ratio_chart(rows, dark=is_dark()), theme=None, key="ratios", config={"displayModeBar": False},
+        ratio_chart(rows, dark=is_dark()),
+        theme=None,
+        key="ratios",
+        config={"displayModeBar": False},
         alt=f"Rate ratios: {said}.",
-    )  # fmt: skip
+    )
     if not incident.rivals:
-        st.html('<div class="fc"><span class="fc-note">No rival explanation was recorded with this judgement.</span></div>')
+        st.html('<div class="fc"><span class="fc-note">No rival explanation was weighed here.</span></div>')
 
 
 def _states(incident: Incident) -> None:
@@ -213,31 +241,44 @@ def _states(incident: Incident) -> None:
     exposed = impact.get("exposed", 0)
     st.html(
         '<div class="fc"><h3>Exposed hosts by state</h3>'
-        f'<p class="fc-note">{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; pending ones come on top'
-        "</p></div>"
+        f'<p class="fc-note">{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; '
+        "pending ones come on top</p></div>"
     )
     if not exposed and not impact.get("pending"):
-        st.html(notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it."))
+        st.html(
+            notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it.")
+        )
         return
     states = [(name, STATE_NAMES[name], impact.get(name, 0)) for name in STATES]
     said = ", ".join(f"{name.lower()} {count(hosts)}" for _, name, hosts in states)
     st.plotly_chart(
-        states_chart(states, dark=is_dark()), theme=None, key="states", config={"displayModeBar": False}, alt=f"Hosts: {said}."
+        states_chart(states, dark=is_dark()),
+        theme=None,
+        key="states",
+        config={"displayModeBar": False},
+        alt=f"Hosts: {said}.",
     )
 
 
+@st.fragment(run_every=30)
 def _at_risk(feed: Feed, incident: Incident) -> None:
     with panel("Hosts at risk"):
-        hosts = hosts_at_risk(feed, incident)
-        if hosts is None:
-            return
-        st.html(f'<div class="fc"><h3>Hosts at risk</h3><p class="fc-note">{count(len(hosts))} shown</p></div>')
+        hosts = feed.hosts_at_risk(incident)
+        shown = hosts.head(_MOST_ROWS)
+        said = f"{count(len(hosts))} hosts have it and were not hit"
+        if len(shown) < len(hosts):
+            said += f"; the first {count(len(shown))} are shown, the file has all"
+        st.html(f'<div class="fc"><h3>Hosts at risk</h3><p class="fc-note">{escape(said)}</p></div>')
         if len(hosts):
-            st.dataframe(hosts, hide_index=True, height=min(320, 38 + 35 * len(hosts)), key="at-risk")
+            st.dataframe(shown, hide_index=True, height=min(320, 38 + 35 * len(shown)), key="at-risk")
             st.download_button(
-                "Download as CSV", hosts.to_csv(index=False).encode(), file_name=f"at-risk-{incident.incident_id}.csv",
-                mime="text/csv", key="at-risk-csv", on_click="ignore",
-            )  # fmt: skip
+                "Download as CSV",
+                lambda: hosts.to_csv(index=False).encode(),
+                file_name=f"at-risk-{plain(incident.incident_id)}.csv",
+                mime="text/csv",
+                key="at-risk-csv",
+                on_click="ignore",
+            )
 
 
 def _evidence(incident: Incident) -> str:

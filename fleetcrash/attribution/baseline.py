@@ -7,6 +7,7 @@ a fault does not raise the bar that it is measured with.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +63,16 @@ class Baseline:
         self.host_minutes += host_minutes
         self.slice_events += slice_events
         self.slice_expected += slice_expected
+
+    def move(self, placed: Callable[[Floats], Floats]) -> None:
+        """Take over another numbering of the slices.
+
+        Args:
+            placed: puts (OUTCOMES, old slices) values where the new numbering has them.
+        """
+        self.slice_events = placed(self.slice_events)
+        self.slice_expected = placed(self.slice_expected)
+        self.slices = self.slice_events.shape[1]
 
     def rates(self) -> Floats:
         """(OUTCOMES, SYSTEMS, BOOTS) events per host-minute, each shrunk towards the one above it."""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
 from fleetcrash.attribution.condition import ConditionSearch
+from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.evidence import TEST_RATIOS
-from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, HostTime
+from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, HostTime, grown
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.news import OS_INDEX, PLACES, News
 from fleetcrash.attribution.slices import Slices, cut
@@ -47,40 +48,84 @@ class Detector:
     incidents: list[Incident] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        news = self.news
-        self._time = HostTime.start(news)
-        self._slices: Slices = cut(news.cells)
+        self._tick = self.news.first_tick - 1
+        self._time = HostTime.start(self.news)
+        self._slices: Slices = cut(self.news.cells)
         self._plain = self._slices.plain
-        self._conditional = np.array(
-            [n for n, part in enumerate(self._slices.slices) if part.key in ("all", "os_type")], dtype=np.int64
-        )
-        self._cell_system = np.array([OS_INDEX.get(cell.os_type, 3) for cell in news.cells])
-        self._cell_always_on = np.array([cell.always_on for cell in news.cells], float)
-        self._place_names = news.places.names
-        self._online_at = np.zeros((len(self._place_names), SYSTEMS, 2, BOOTS))
-        self._place_row = 0
-        spots = len(self._plain) + len(self._place_names)
-        self._spot_log_weight = self._weigh_spots()
+        spots = len(self._plain) + len(self.news.places.names)
+        self._online_at = np.zeros((len(self.news.places.names), SYSTEMS, 2, BOOTS))
         self._baseline = Baseline(spots)
         self._pending: list[tuple[int, Floats, Floats]] = []
         self._expected_total = np.zeros((OUTCOMES, spots))
         self._expected_until = np.zeros((OUTCOMES, spots, DAY + 1))
-        self._spots_of_event = self._find_spots()
         self._penalty: dict[int, Floats] = {}
-        self._conditions = ConditionSearch(news.cells)
-        self._claimed = np.zeros(len(news.events), bool)
-        self._learn_order = np.argsort(
-            np.maximum(news.events.minute + LAG_MINUTES, news.events.tick), kind="stable"
+        self._claimed = np.zeros(0, bool)
+        self._unjudged = False
+        self._take_over()
+
+    def extend(self, news: News) -> None:
+        """Go on with later news, read with ``after_tick`` at the last tick."""
+        before = [self._slices.slices[n] for n in self._plain]
+        conditional = [self._slices.slices[n] for n in self._conditional]
+        had_places = len(self.news.places.names)
+        self.news = news
+        self._time.extend(news)
+        self._slices = cut(news.cells)
+        self._plain = self._slices.plain
+        now = [self._slices.slices[n] for n in self._plain]
+        places = len(news.places.names)
+        moved = np.array([now.index(part) for part in before] + [len(now) + n for n in range(had_places)])
+
+        def placed(values: Floats) -> Floats:
+            wider = np.zeros((values.shape[0], len(now) + places, *values.shape[2:]))
+            wider[:, moved] = values
+            return wider
+
+        self._online_at = grown(self._online_at, 0, places)
+        self._baseline.move(placed)
+        self._pending = [(tick, minutes, placed(raw)) for tick, minutes, raw in self._pending]
+        self._expected_total = placed(self._expected_total)
+        self._expected_until = placed(self._expected_until)
+        for incident in self.incidents:
+            incident.spot = int(moved[incident.spot])
+        self._take_over()
+        if [self._slices.slices[n] for n in self._conditional] != conditional:
+            rows = [[self._slices.slices[n] for n in self._conditional].index(part) for part in conditional]
+            for update, values in self._penalty.items():
+                wider = np.zeros((*values.shape[:2], len(self._conditional), values.shape[3]))
+                wider[:, :, rows] = values
+                self._penalty[update] = wider
+
+    def _take_over(self) -> None:
+        """Work out what follows from the news alone."""
+        news = self.news
+        self._conditional = np.array(
+            [n for n, part in enumerate(self._slices.slices) if part.key in ("all", "os_type")], dtype=np.int64
         )
-        self._learned = 0
+        self._conditions = ConditionSearch(news.cells)
+        self._cell_system = np.array([OS_INDEX.get(cell.os_type, 3) for cell in news.cells])
+        self._cell_always_on = np.array([cell.always_on for cell in news.cells], float)
+        self._place_names = news.places.names
+        self._place_row = 0
+        self._spot_log_weight = self._weigh_spots()
+        self._spots_of_event = self._find_spots()
+        self._claimed = grown(self._claimed, 0, len(news.events))
+        ripe = np.maximum(news.events.minute + LAG_MINUTES, news.events.tick)
+        self._learn_order = np.argsort(ripe, kind="stable")
+        self._learned = int((ripe <= self._tick).sum())
 
     @property
     def open_incidents(self) -> list[Incident]:
         """Incidents that have not closed."""
         return [incident for incident in self.incidents if incident.closed_tick is None]
 
-    def tick(self, tick: int) -> None:
-        """Look at the fleet as of one whole minute. Ticks come in order, none left out."""
+    def tick(self, tick: int, *, look: bool = True) -> None:
+        """Take in what was known by a whole minute, and judge it. Ticks come in order, none left out.
+
+        Args:
+            look: False only counts; what it passed over is judged at the next look.
+        """
+        self._tick = tick
         self._time.advance(tick)
         self._advance_places(tick)
         self._learn(tick)
@@ -89,12 +134,77 @@ class Detector:
         new = self._new_events(tick)
         if new.size:
             self._penalise(new, tick)
+        if not look:
+            self._unjudged |= bool(new.size)
+            return
+        fresh, self._unjudged = bool(new.size) or self._unjudged, False
         for incident in self.open_incidents:
-            if new.size or tick % _IDLE_MINUTES == 0:
+            if fresh or tick % _IDLE_MINUTES == 0:
                 self._follow(incident, tick, rates)
             self._maybe_close(incident, tick)
-        if new.size and not any(incident.claims_all for incident in self.open_incidents):
+        if fresh and not any(incident.claims_all for incident in self.open_incidents):
             self._watch(tick, rates)
+
+    @property
+    def named(self) -> list[tuple[str, Condition | None]]:
+        """Updates that incidents name now, with their conditions, in the order of the alarms."""
+        suspects_now = self.news.suspects
+        return [(suspects_now[one.update].update_id, one.condition) for one in self.incidents if one.update is not None]
+
+    # -- what stands behind an incident
+
+    def spot_name(self, incident: Incident) -> tuple[str, str]:
+        """Attribute and value of the slice or place in which the incident is watched."""
+        if incident.spot >= len(self._plain):
+            return self._place_names[incident.spot - len(self._plain)]
+        part = self._slices.slices[self._plain[incident.spot]]
+        return part.key, part.condition.get(part.key, "")
+
+    def describe_spot(self, spot: int) -> str:
+        """A slice or place in words."""
+        if spot >= len(self._plain):
+            return " ".join(self._place_names[spot - len(self._plain)])
+        condition = self._slices.slices[self._plain[spot]].condition
+        return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
+
+    def claimed(self, incident: Incident) -> tuple[int, int]:
+        """How many hosts crashed and how many went dark in what the incident accounts for."""
+        outcome = self.news.events.outcome[incident.claim(len(self.news.events))]
+        return int((outcome == 0).sum()), int((outcome == 1).sum())
+
+    def common_module(self, incident: Incident) -> str | None:
+        """The module in which at least four fifths of the incident's crashes happened, if there is one."""
+        events = self.news.events
+        picked = events.module[incident.claim(len(events)) & (events.outcome == 0)]
+        names, counts = np.unique(np.array([name or "" for name in picked], dtype=str), return_counts=True)
+        if not len(names) or counts.max() < 0.8 * len(picked) or len(picked) < 3:
+            return None
+        return str(names[counts.argmax()]) or None
+
+    def counts_behind(self, incident: Incident) -> tuple[float, float, float]:
+        """Events seen, events expected and log evidence of what the incident is blamed on, or of the likeliest."""
+        trial, found, judgement = incident.trial, incident.waves, incident.judgement
+        if trial is None or found is None or judgement is None:
+            return 0.0, 0.0, 0.0
+        if incident.kind is not Kind.NO_UPDATE and len(trial.updates):
+            leader = int(np.argmax(trial.log_evidence))
+            if incident.update is not None:
+                leader = int(np.flatnonzero(trial.updates == incident.update)[0])
+            part = trial.log_by_part[leader]
+            age, cut_by = np.unravel_index(int(np.argmax(part)), part.shape)
+            return (
+                float(trial.events[:, leader, age, cut_by].sum()),
+                float(trial.expected[:, leader, age, cut_by].sum()),
+                float(trial.log_evidence[leader]),
+            )
+        if judgement.wave is None:
+            return 0.0, 0.0, 0.0
+        row, length = judgement.wave
+        return (
+            float(found.events[:, row, length].sum()),
+            float(found.expected[:, row, length].sum()),
+            float(found.log_evidence[row, length]),
+        )
 
     # -- what is normal
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,16 @@ def stratum_of_cells(cells: Sequence[Cell]) -> Ints:
     The fine cells hold a handful of hosts each; within one, an update pushed to all leaves nothing to compare.
     """
     keys = [(OS_INDEX.get(cell.os_type, 3), cell.attributes[5] or "", cell.always_on) for cell in cells]
-    index = {key: number for number, key in enumerate(sorted(set(keys)))}
+    index = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return np.array([index[key] for key in keys], dtype=np.int64)
+
+
+def grown(values: Any, axis: int, size: int) -> Any:
+    """The array with zeros added at the end of an axis until it has the size."""
+    missing = size - values.shape[axis]
+    if missing <= 0:
+        return values
+    return np.pad(values, [(0, missing if number == axis else 0) for number in range(values.ndim)])
 
 
 @dataclass
@@ -83,6 +92,19 @@ class HostTime:
             online=np.zeros((len(news.cells), BOOTS)),
             online_lately=np.zeros((KEPT_MINUTES, strata * BOOTS), np.int32),
         )
+
+    def extend(self, news: News) -> None:
+        """Go on with later news: the same cells and updates in the same order, and perhaps more of each."""
+        self.news = news
+        self._online_row = self._exposed_row = 0
+        self.stratum = stratum_of_cells(news.cells)
+        self.strata = int(self.stratum.max()) + 1
+        cells, rows = len(news.cells), self.strata * BOOTS
+        self.online = grown(self.online, 0, cells)
+        self.online_lately = grown(self.online_lately, 1, rows)
+        for time in self.by_update.values():
+            time.level, time.moment = grown(time.level, 0, cells), grown(time.moment, 0, cells)
+            time.now, time.lately = grown(time.now, 0, rows), grown(time.lately, 1, rows)
 
     def advance(self, tick: int) -> None:
         """Take in what became known by the tick. Ticks come in order, none left out."""

@@ -97,6 +97,8 @@ class Incident:
         """(events,) which events the incident accounts for."""
         if self._claim is None:
             return np.zeros(events, bool)
+        if len(self._claim) < events:
+            self._claim = np.pad(self._claim, (0, events - len(self._claim)))
         return self._claim
 
     def set_claim(self, claim: Mask) -> None:

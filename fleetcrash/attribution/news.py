@@ -1,8 +1,8 @@
 """What the lake says, as the detector reads it: counts by minute, cell and update, and the events.
 
 The queries in ``store/sql/detection`` do the counting; here their answers become arrays, sorted by the tick at
-which each row became known. A tick is a whole UTC minute, counted from 1970: a record known within a minute is
-there at the minute's end.
+which each row became known. A tick is a whole UTC minute, counted from 1970. Whatever happens, or becomes known, within a minute is
+there at the tick that ends it; so a "minute" here is named by its end.
 """
 
 from __future__ import annotations
@@ -147,27 +147,29 @@ class News:
 _STEPS = ("cells", "host_cell", "at_risk", "events", "exposed_events")
 
 
-def read_news(engine: Engine) -> News:
+def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     """Count the lake as of the engine's instant.
 
     Args:
         engine: its ``as_of`` must not be None.
+        after_tick: counts up to this tick are left out, for a detector that has them; events never are.
     """
     for step in _STEPS:
         engine.keep(step, f"detection/{step}")
     cells = _cells(engine.table("detection/cells_in_order"))
     suspects = _suspects(engine.table("detection/suspects"))
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
+    places = tuple((row["dimension"], row["place"]) for row in engine.rows("detection/places"))
     bounds = engine.rows("detection/first_and_last_tick")[0]
     return News(
         first_tick=bounds["first_tick"],
         last_tick=bounds["last_tick"],
         cells=cells,
         suspects=suspects,
-        online=_online(engine.table("detection/online_by_minute_cell"), len(cells) - 1),
-        places=_places(engine.table("detection/online_by_minute_place")),
-        exposed=_exposed(engine.table("detection/exposed_by_minute_cell"), update_index, len(cells) - 1),
-        events=_events(engine.table("detection/events_in_order"), len(cells) - 1),
+        online=_online(engine.table("detection/online_by_minute_cell", after_tick=after_tick)),
+        places=_places(engine.table("detection/online_by_minute_place", after_tick=after_tick), places),
+        exposed=_exposed(engine.table("detection/exposed_by_minute_cell", after_tick=after_tick), update_index),
+        events=_events(engine.table("detection/events_in_order")),
         exposed_events=_exposed_events(engine.table("detection/exposed_events_in_order"), update_index),
     )
 
@@ -199,27 +201,25 @@ def _texts(table: pa.Table, name: str) -> Texts:
 def _cells(table: pa.Table) -> tuple[Cell, ...]:
     rows = table.to_pylist()
     known = [Cell(tuple(row[name] for name in CELL_ATTRIBUTES), bool(row["always_on"])) for row in rows]
-    # Hosts that the inventory lacks share the last cell, which the queries number -1.
-    return (*known, Cell((None,) * len(CELL_ATTRIBUTES), False))
+    # Hosts that the inventory lacks share the first cell; the queries number it -1, and the others from 0.
+    return (Cell((None,) * len(CELL_ATTRIBUTES), False), *known)
 
 
 def _suspects(table: pa.Table) -> tuple[Suspect, ...]:
     return tuple(Suspect(**row) for row in table.to_pylist())
 
 
-def _online(table: pa.Table, no_cell: int) -> Online:
-    cell = _ints(table, "cell")
+def _online(table: pa.Table) -> Online:
     return Online(
         minute=_ints(table, "minute"),
-        cell=np.where(cell < 0, no_cell, cell),
+        cell=_ints(table, "cell") + 1,
         since_boot=_ints(table, "since_boot"),
         change=_ints(table, "change"),
     )
 
 
-def _places(table: pa.Table) -> OnlineAtPlace:
-    pairs = list(zip(_texts(table, "dimension"), _texts(table, "place"), strict=True))
-    names = sorted(set(pairs))
+def _places(table: pa.Table, names: tuple[tuple[str, str], ...]) -> OnlineAtPlace:
+    pairs = zip(_texts(table, "dimension"), _texts(table, "place"), strict=True)
     index = {pair: number for number, pair in enumerate(names)}
     return OnlineAtPlace(
         minute=_ints(table, "minute"),
@@ -230,17 +230,16 @@ def _places(table: pa.Table) -> OnlineAtPlace:
             _ints(table, "since_boot"),
         ),
         change=_ints(table, "change"),
-        names=tuple(names),
+        names=names,
     )
 
 
-def _exposed(table: pa.Table, update_index: dict[str, int], no_cell: int) -> Exposed:
-    cell = _ints(table, "cell")
+def _exposed(table: pa.Table, update_index: dict[str, int]) -> Exposed:
     return Exposed(
         tick=_ints(table, "tick"),
         minute=_ints(table, "minute"),
         update=_updates(table, update_index),
-        cell=np.where(cell < 0, no_cell, cell),
+        cell=_ints(table, "cell") + 1,
         since_boot=_ints(table, "since_boot"),
         age=_ints(table, "age"),
         change=_ints(table, "change"),
@@ -254,14 +253,13 @@ def _updates(table: pa.Table, update_index: dict[str, int]) -> Ints:
     return picked
 
 
-def _events(table: pa.Table, no_cell: int) -> Events:
-    cell = _ints(table, "cell")
+def _events(table: pa.Table) -> Events:
     return Events(
         outcome=_ints(table, "outcome"),
-        cell=np.where(cell < 0, no_cell, cell),
+        cell=_ints(table, "cell") + 1,
         os_type=_texts(table, "os_type"),
         tick=_ints(table, "tick"),
-        minute=_ints(table, "at_us") // _US_A_MINUTE,
+        minute=-(-_ints(table, "at_us") // _US_A_MINUTE),
         known_us=_ints(table, "known_us"),
         back_tick=_ints(table, "back_tick", _NEVER),
         since_boot=_ints(table, "since_boot"),

@@ -106,19 +106,22 @@ class Lake:
         """Whether every table of a lake is there."""
         return all(DeltaTable.is_deltatable(self._path(name)) for name in table_columns())
 
-    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader, *, batch_id: str) -> bool:
+    def append(
+        self, table: str, rows: pa.Table | pa.RecordBatchReader, *, batch_id: str, sequence: int = 1
+    ) -> bool:
         """Commit the rows of one batch to one table, once.
 
         Args:
             rows: the columns of the table in any order; absent ones are null. A reader is streamed.
             batch_id: names the batch; a second append under the same name to the same table does nothing.
+            sequence: for a writer that appends under one name for ever; only a higher number is committed.
         Returns:
             True when this call committed the rows, False when the batch was there already.
         Raises:
             LakeError: the table cannot be written (disk full, not permitted, not a lake).
         """
         delta = self._fresh(table)
-        if delta.transaction_version(batch_id) is not None:
+        if (delta.transaction_version(batch_id) or 0) >= sequence:
             return False
         try:
             write_deltalake(
@@ -126,10 +129,10 @@ class Lake:
                 _conform(rows, self.schemas[table]),
                 mode="append",
                 writer_properties=_WRITER,
-                commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, 1)]),
+                commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, sequence)]),
             )
         except CommitFailedError:
-            if self._fresh(table).transaction_version(batch_id) is not None:
+            if (self._fresh(table).transaction_version(batch_id) or 0) >= sequence:
                 return False  # another process committed the same batch in between
             raise
         except (OSError, DeltaError) as error:
@@ -148,9 +151,9 @@ class Lake:
         """The newest commit of each table; equal versions mean equal answers."""
         return {name: self._fresh(name).version() for name in table_columns()}
 
-    def compact(self) -> None:
-        """Merge small files and write checkpoints. Readers go on; files in use by them stay."""
-        for name in table_columns():
+    def compact(self, *tables: str) -> None:
+        """Merge small files and write checkpoints, of all tables or those named. Readers go on; their files stay."""
+        for name in tables or table_columns():
             delta = self._fresh(name)
             delta.optimize.compact(writer_properties=_WRITER)
             delta.create_checkpoint()

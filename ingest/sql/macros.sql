@@ -58,6 +58,16 @@ CREATE OR REPLACE TEMP MACRO list_repeats_a_key(given) AS
     list_bool_or(list_transform(json_transform(given, '["JSON"]'), lambda x: coalesce(repeats_a_key(x), false)))
   ELSE false END;
 
+CREATE OR REPLACE TEMP MACRO times_named(given, key) AS
+  (strlen(CAST(given AS VARCHAR)) - strlen(replace(CAST(given AS VARCHAR), key, ''))) // strlen(key);
+
+-- Whether a stack must be looked at for keys that come twice: some key is there more often than frames that have it.
+CREATE OR REPLACE TEMP MACRO frames_may_repeat(given, frames) AS
+  frames IS NULL
+  OR times_named(given, '"module":') <> list_count(list_transform(frames, lambda x: x.module))
+  OR times_named(given, '"function":') <> list_count(list_transform(frames, lambda x: x."function"))
+  OR times_named(given, '"offset":') <> list_count(list_transform(frames, lambda x: x."offset"));
+
 CREATE OR REPLACE TEMP MACRO frame_is_bare(frame) AS
   frame IS NULL OR frame.module IS NULL AND frame."function" IS NULL AND frame."offset" IS NULL;
 

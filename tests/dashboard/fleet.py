@@ -1,4 +1,4 @@
-"""A small lake for the tests of what is shown: sixty hosts, a day, one update that crashes Windows with agent 7.11 and later."""
+"""A small lake: sixty hosts, a day, and an update that crashes Windows with agent 7.11 and later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ INNOCENT = "content-290"
 VERSIONS = ("7.9.100", "7.11.200", "7.16.300")
 
 
-def append_rows(lake: Lake, table: str, rows: Iterable[Mapping[str, Any]], *, batch_id: str = "tests") -> None:
+def append_rows(
+    lake: Lake, table: str, rows: Iterable[Mapping[str, Any]], *, batch_id: str = "tests"
+) -> None:
     """Put rows into a table as the loader does: typed, with ``known_at`` and the contract's defaults."""
     columns = table_columns()[table]
     times = {column.name for column in columns if column.type == TIME}
@@ -51,16 +53,28 @@ def outage(path: Path, *, guilty: str = GUILTY, crashes: bool = True, presence: 
     """A lake of sixty hosts: forty Windows, ten macOS, ten Linux; the outage starts at ``RELEASED``."""
     lake = Lake.create(path)
     hosts = [(f"host-{number:02d}", _os(number), VERSIONS[number % 3]) for number in range(60)]
-    append_rows(lake, "host", [{"host_id": h, "os_type": os_type, "agent_version": v} for h, os_type, v in hosts])
+    append_rows(
+        lake, "host", [{"host_id": h, "os_type": os_type, "agent_version": v} for h, os_type, v in hosts]
+    )
     if presence:
         append_rows(lake, "session", [{"host_id": h, "online_from": START} for h, _, _ in hosts])
     append_rows(
         lake,
         "update",
         [
-            {"update_id": INNOCENT, "kind": "content", "channel": "290", "released_at": START + timedelta(hours=9)},
+            {
+                "update_id": INNOCENT,
+                "kind": "content",
+                "channel": "290",
+                "released_at": START + timedelta(hours=9),
+            },
             {"update_id": guilty, "kind": "content", "channel": "291", "released_at": RELEASED},
-            {"update_id": "agent-7.16", "kind": "agent", "version": "7.16.300", "released_at": START + timedelta(hours=2)},
+            {
+                "update_id": "agent-7.16",
+                "kind": "agent",
+                "version": "7.16.300",
+                "released_at": START + timedelta(hours=2),
+            },
         ],
     )
     installs = [
@@ -77,10 +91,16 @@ def outage(path: Path, *, guilty: str = GUILTY, crashes: bool = True, presence: 
     if crashes:
         append_rows(lake, "crash", _crashes(hosts))
     append_rows(
-        lake, "batch", [{"batch_id": "b", "source": "tests", "read": 1, "accepted": 1, "loaded_at": datetime.now(UTC)}]
+        lake,
+        "batch",
+        [{"batch_id": "b", "source": "tests", "read": 1, "accepted": 1, "loaded_at": datetime.now(UTC)}],
     )
-    append_rows(lake, "host", [{"host_id": "host-00", "os_type": "windows", "agent_version": VERSIONS[0], "seen_at": NOW}],
-                batch_id="last")  # fmt: skip
+    append_rows(
+        lake,
+        "host",
+        [{"host_id": "host-00", "os_type": "windows", "agent_version": VERSIONS[0], "seen_at": NOW}],
+        batch_id="last",
+    )
     return lake
 
 
@@ -90,18 +110,30 @@ def _os(number: int) -> str:
 
 def _crashes(hosts: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
     rows = [
-        {"crash_id": f"noise-{hour}", "host_id": hosts[7 * hour % 60][0], "os_type": hosts[7 * hour % 60][1],
-         "occurred_at": START + timedelta(hours=hour, minutes=20), "code": "0xd1", "module": "drv2.sys"}
+        {
+            "crash_id": f"noise-{hour}",
+            "host_id": hosts[7 * hour % 60][0],
+            "os_type": hosts[7 * hour % 60][1],
+            "occurred_at": START + timedelta(hours=hour, minutes=20),
+            "code": "0xd1",
+            "module": "drv2.sys",
+        }
         for hour in range(1, 11)
-    ]  # fmt: skip
+    ]
     for index, (host_id, os_type, version) in enumerate(hosts):
-        if os_type == "windows" and version != VERSIONS[0] and index % 5:
+        if os_type == "windows" and version != VERSIONS[0] and index % 5 and index % 7:
             rows += [
-                {"crash_id": f"hit-{host_id}-{again}", "host_id": host_id, "os_type": os_type, "agent_version": version,
-                 "occurred_at": RELEASED + timedelta(minutes=index % 10 + 1 + 9 * again), "code": "0x50",
-                 "module": "csagent.sys"}
+                {
+                    "crash_id": f"hit-{host_id}-{again}",
+                    "host_id": host_id,
+                    "os_type": os_type,
+                    "agent_version": version,
+                    "occurred_at": RELEASED + timedelta(minutes=index % 10 + 1 + 9 * again),
+                    "code": "0x50",
+                    "module": "csagent.sys",
+                }
                 for again in range(3)
-            ]  # fmt: skip
+            ]
     return rows
 
 
@@ -119,26 +151,52 @@ def incident(**changed: Any) -> dict[str, Any]:
         "candidates": [{"update_id": GUILTY, "probability": 0.998}],
         "condition": {"os_type": "windows", "agent_version": ">=7.11"},
         "evidence": {
-            "crashes": 63, "hosts_crashed": 21, "hosts_exposed": 48, "hosts_dark": 2,
-            "rate_ratio": {"low": 12.0, "estimate": 40.0, "high": None}, "log_evidence": 57.1,
+            "crashes": 54,
+            "hosts_crashed": 18,
+            "hosts_exposed": 21,
+            "hosts_dark": 2,
+            "rate_ratio": {"low": 12.0, "estimate": 40.0, "high": None},
+            "log_evidence": 57.1,
         },
-        "impact": {"exposed": 26, "recovered": 12, "dark": 2, "crashed": 7, "cleared": 0, "at_risk": 5, "pending": 6},
+        "impact": {
+            "exposed": 21,
+            "recovered": 11,
+            "dark": 2,
+            "crashed": 5,
+            "cleared": 0,
+            "at_risk": 3,
+            "pending": 5,
+        },
         "summary": "content-291 crashes Windows hosts with agent 7.11 and later.",
         "history": [
-            {"at": _z(RELEASED + timedelta(minutes=2)), "verdict": "undetermined", "update_id": None, "condition": None},
-            {"at": _z(RELEASED + timedelta(minutes=4)), "verdict": "update", "update_id": GUILTY,
-             "condition": {"os_type": "windows", "agent_version": ">=7.11"}},
+            {
+                "at": _z(RELEASED + timedelta(minutes=2)),
+                "verdict": "undetermined",
+                "update_id": None,
+                "condition": None,
+            },
+            {
+                "at": _z(RELEASED + timedelta(minutes=4)),
+                "verdict": "update",
+                "update_id": GUILTY,
+                "condition": {"os_type": "windows", "agent_version": ">=7.11"},
+            },
         ],
         **changed,
-    }  # fmt: skip
+    }
 
 
-def tick(lake: Lake, incidents: Sequence[Mapping[str, Any]], *, as_of: datetime = NOW, at: datetime | None = None) -> None:
+def tick(
+    lake: Lake, incidents: Sequence[Mapping[str, Any]], *, as_of: datetime = NOW, at: datetime | None = None
+) -> None:
     """One tick of the monitor, as it stands in the lake."""
     document = {
-        "schema": 1, "as_of": _z(as_of), "exposure_source": "installs", "presence_source": "sessions",
+        "schema": 1,
+        "as_of": _z(as_of),
+        "exposure_source": "installs",
+        "presence_source": "sessions",
         "incidents": list(incidents),
-    }  # fmt: skip
+    }
     ticked_at = at or datetime.now(UTC)
     append_rows(
         lake,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fleetcrash.store import Lake
@@ -14,15 +14,30 @@ from ingest import ndjson
 from ingest.load import load
 from tests.ingest.conftest import NOW, SOUND, answers, line, rows_of, write
 
-FEW = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-# Each example makes lakes on disk and holds dozens of lines, so that a few of them try much.
+FEW = settings(
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+# Each example makes lakes on disk and holds dozens of lines: a few of them try much, and shrinking one takes
+# minutes.
 
 TIMES = st.sampled_from([None, *(f"2024-07-19T04:0{minute}:00Z" for minute in range(3))])
 CHANGES = {
-    "crash": {"crash_id": st.sampled_from("abc"), "received_at": TIMES, "code": st.sampled_from(["0x50", "0x7e", None])},
-    "install": {"host_id": st.sampled_from("ab"), "received_at": TIMES, "action": st.sampled_from(["installed", "removed"])},
+    "crash": {
+        "crash_id": st.sampled_from("abc"),
+        "received_at": TIMES,
+        "code": st.sampled_from(["0x50", "0x7e", None]),
+    },
+    "install": {
+        "host_id": st.sampled_from("ab"),
+        "received_at": TIMES,
+        "action": st.sampled_from(["installed", "removed"]),
+    },
     "update": {"received_at": TIMES, "version": st.sampled_from(["7.9", "7.11"])},
-    "host": {"host_id": st.sampled_from("ab"), "seen_at": TIMES, "region": st.sampled_from(["eu", "us", None])},
+    "host": {"host_id": st.sampled_from("ab"), "seen_at": TIMES},
     "heartbeat": {"host_id": st.sampled_from("ab"), "at": TIMES, "received_at": TIMES},
     "session": {"host_id": st.sampled_from("ab"), "received_at": TIMES, "online_until": TIMES},
 }
@@ -32,7 +47,13 @@ CHANGES = {
 def sound_lines(draw: st.DrawFn) -> bytes:
     kind = draw(st.sampled_from(list(SOUND)))
     changes = {name: draw(values) for name, values in CHANGES[kind].items()}
-    return line(kind, **({"at": "2024-07-19T04:00:00Z"} | changes if changes.get("at", 1) is None else changes))
+    if kind == "heartbeat" and changes["at"] is None:
+        changes["at"] = "2024-07-19T04:00:00Z"
+    if kind == "host":
+        changes["region"] = changes[
+            "seen_at"
+        ]  # of two rows of a host known at one instant, neither is the newest
+    return line(kind, **changes)
 
 
 ANY_LINES = st.lists(
@@ -41,10 +62,11 @@ ANY_LINES = st.lists(
         st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")),
         st.recursive(
             st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
             max_leaves=8,
         ).map(lambda value: json.dumps(value).encode()),
-        st.tuples(st.sampled_from(list(SOUND)), st.sampled_from(["host_id", "received_at", "tags", "frames", "uptime_s"]),
+        st.tuples(st.sampled_from(list(SOUND)),
+                  st.sampled_from(["host_id", "received_at", "tags", "frames", "uptime_s"]),
                   st.sampled_from([None, 0, -1, "", "x", {}, [], [[]], {"a": {}}, True, 2**70]))
         .map(lambda picked: line(picked[0], **{picked[1]: picked[2]})),
     ),
@@ -54,7 +76,7 @@ ANY_LINES = st.lists(
 
 
 def loaded(*parts: list[bytes], again: bool = False) -> tuple[dict[str, list[str]], dict[str, int]]:
-    """The answers of a lake into which the parts were loaded one after the other, and the rows of its tables."""
+    """The answers of a lake that was loaded part by part, and how many rows its tables have."""
     with TemporaryDirectory() as folder:
         lake = Lake.create(Path(folder) / "lake")
         files = [write(Path(folder) / f"{number}.ndjson", part) for number, part in enumerate(parts)]
@@ -89,7 +111,9 @@ def test_order_repetition_and_cuts_change_no_answer(lines, data):
 
 
 def test_cutting_a_source_into_batches_changes_no_answer(monkeypatch):
-    lines = [line("crash", crash_id=f"c{n % 7}", received_at=f"2024-07-19T04:0{n % 9}:00Z") for n in range(24)]
+    lines = [
+        line("crash", crash_id=f"c{n % 7}", received_at=f"2024-07-19T04:0{n % 9}:00Z") for n in range(24)
+    ]
     whole, tables = loaded(lines)
     monkeypatch.setattr(ndjson, "BATCH_BYTES", 2000)
     cut, tables_cut = loaded(lines, again=True)
@@ -99,7 +123,14 @@ def test_cutting_a_source_into_batches_changes_no_answer(monkeypatch):
 
 
 def test_a_second_load_of_a_file_adds_nothing_and_counts_the_same(load_lines, lake):
-    lines = [line("crash"), line("crash", code="0x7e"), line("install"), line("crash", os_type=5), b"{", line("host", x=1)]
+    lines = [
+        line("crash"),
+        line("crash", code="0x7e"),
+        line("install"),
+        line("crash", os_type=5),
+        b"{",
+        line("host", x=1),
+    ]
     first = load_lines(*lines)
     assert (first.read, first.accepted, first.duplicates, first.quarantined) == (6, 3, 1, 2)
     versions = lake.versions()
@@ -128,12 +159,18 @@ def test_identical_host_update_and_session_rows_are_duplicates_and_changed_ones_
     seen = [line("host", region="eu", seen_at=f"2024-07-19T0{hour}:00:00Z") for hour in (1, 1, 2)]
     report = load_lines(*seen, line("host", region="us", seen_at="2024-07-19T01:00:00Z"), name="hosts.ndjson")
     assert (report.accepted, report.duplicates) == (3, 1)
-    report = load_lines(line("session"), line("session", online_until="2024-07-19T05:00:00Z"), line("session"))
+    report = load_lines(
+        line("session"), line("session", online_until="2024-07-19T05:00:00Z"), line("session")
+    )
     assert (report.accepted, report.duplicates) == (2, 1)
-    report = load_lines(line("update"), line("update"), line("update", reverted_at="2024-07-19T05:27:00Z"), name="u.jsonl")
+    report = load_lines(
+        line("update"), line("update"), line("update", reverted_at="2024-07-19T05:27:00Z"), name="u.jsonl"
+    )
     assert (report.accepted, report.duplicates) == (2, 1)
 
 
 def test_a_default_that_is_spelled_out_makes_no_other_record(load_lines):
-    report = load_lines(line("install"), line("install", action="installed"), line("install", action="removed"))
+    report = load_lines(
+        line("install"), line("install", action="installed"), line("install", action="removed")
+    )
     assert (report.accepted, report.duplicates) == (2, 1)

@@ -16,12 +16,16 @@ from ingest.load import load
 from tests.ingest.conftest import NOW, SOUND, answers, line, rows_of, write
 
 LINES = [
-    *(line("crash", crash_id=f"c{n % 40}", received_at=f"2024-07-19T04:{10 + n % 50}:00Z") for n in range(60)),
+    *(
+        line("crash", crash_id=f"c{n % 40}", received_at=f"2024-07-19T04:{10 + n % 50}:00Z")
+        for n in range(60)
+    ),
     *(line("install", host_id=f"h{n}") for n in range(60)),
     *(line("session", host_id=f"h{n}") for n in range(60)),
     *(line("crash", crash_id=f"bad{n}", os_type="beos") for n in range(20)),
 ]
-MIXED = [LINES[(n * 7) % len(LINES)] for n in range(len(LINES))] if len(LINES) % 7 else LINES
+MIXED = [LINES[(n * 7) % len(LINES)] for n in range(len(LINES))]  # 7 and 200 share no divisor: each line once
+BATCH_BYTES = 12_000  # some four batches
 
 CHILD = """
 import sys
@@ -29,8 +33,9 @@ from datetime import datetime, UTC
 from fleetcrash.store import Lake
 from ingest import ndjson
 from ingest.load import load
-ndjson.BATCH_BYTES = 9000
-load(Lake.open(sys.argv[1]), [sys.argv[2]], now=datetime(2024, 7, 20, tzinfo=UTC), progress=lambda p: print(p.read, flush=True))
+ndjson.BATCH_BYTES = int(sys.argv[3])
+now = datetime(2024, 7, 20, tzinfo=UTC)
+load(Lake.open(sys.argv[1]), [sys.argv[2]], now=now, progress=lambda at: print(at.read, flush=True))
 """
 
 
@@ -38,12 +43,19 @@ def tables(lake: Lake) -> dict[str, int]:
     return {name: len(rows_of(lake, name)) for name in [*SOUND, "quarantine", "batch"]}
 
 
-@pytest.fixture
-def of_one_load(tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.ndjson.BATCH_BYTES", 9000)
-    lake = Lake.create(tmp_path / "whole")
-    path = write(tmp_path / "records.ndjson", MIXED)
-    report = load(lake, [path], now=NOW)
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch):
+    monkeypatch.setattr("ingest.ndjson.BATCH_BYTES", BATCH_BYTES)
+
+
+@pytest.fixture(scope="module")
+def of_one_load(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    path = write(folder / "records.ndjson", MIXED)
+    lake = Lake.create(folder / "lake")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ingest.ndjson.BATCH_BYTES", BATCH_BYTES)
+        report = load(lake, [path], now=NOW)
     assert report.quarantined == 20
     assert report.duplicates == 20
     return path, answers(lake), tables(lake)
@@ -51,9 +63,11 @@ def of_one_load(tmp_path, monkeypatch):
 
 def test_kill_9_in_a_load_then_the_same_load(lake, of_one_load):
     path, expected, expected_tables = of_one_load
-    command = [sys.executable, "-c", CHILD, str(lake.root), str(path)]
+    command = [sys.executable, "-c", CHILD, str(lake.root), str(path), str(BATCH_BYTES)]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": "."}) as child:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": "."}
+    ) as child:
         assert child.stdout is not None
         child.stdout.readline()  # the first batch is in, the second is under way
         child.send_signal(signal.SIGKILL)
@@ -87,7 +101,10 @@ def test_a_load_that_dies_between_two_tables_then_the_same_load(lake, of_one_loa
 
 
 def test_a_second_try_judges_by_the_clock_of_the_first(lake, tmp_path, monkeypatch):
-    path = write(tmp_path / "ahead.ndjson", [line("crash"), line("install", applied_at="2024-07-21T12:00:00Z"), line("host")])
+    path = write(
+        tmp_path / "ahead.ndjson",
+        [line("crash"), line("install", applied_at="2024-07-21T12:00:00Z"), line("host")],
+    )
     append = Lake.append
 
     def dying(self, table, *args, **named):

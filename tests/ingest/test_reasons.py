@@ -54,7 +54,10 @@ BROKEN = [
     (line("crash", crash_id=LONG), "too_long:crash_id"),
     (line("crash", host_id=LONG), "too_long:host_id"),
     (line("install", update_id=LONG), "too_long:update_id"),
-    (line("crash", occurred_at="2024-07-20T02:12:00.6Z"), "future_time:occurred_at"),  # received 02:12:00.5 the day before
+    (
+        line("crash", occurred_at="2024-07-20T02:12:00.6Z"),
+        "future_time:occurred_at",
+    ),  # received 02:12:00.5 the day before
     (line("install", applied_at="2024-07-21T00:00:00.000001Z"), "future_time:applied_at"),
     (line("crash", received_at="2024-07-21T00:00:01Z"), "future_time:received_at"),
     (line("session", online_until="2024-07-22T00:00:00Z"), "future_time:online_until"),
@@ -76,8 +79,9 @@ BROKEN = [
 
 NO_TIMES = [
     "2024-07-19T04:09:00", "2024-07-19", "2024-07-19T04:09Z", "2024-7-19T04:09:00Z", "2024-02-30T04:09:00Z",
-    "2024-07-19T24:00:00Z", "2024-07-19T04:09:00+25:00", "2024-07-19T04:09:00 Europe/Berlin", "now", "infinity",
-    "epoch", "", "1721362140", 1721362140, "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z",
+    "2024-07-19T24:00:00Z", "2024-07-19T04:09:00+25:00", "2024-07-19T04:09:00 Europe/Berlin",
+    "now", "infinity", "epoch", "", "1721362140", 1721362140, "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z",
+    "1969-12-31T23:59:59Z",
     "2024-07-19T04:09:00Z\n", "٢٠٢٤-07-19T04:09:00Z", "2262-01-01T00:00:00Z",
 ]  # fmt: skip
 
@@ -112,7 +116,12 @@ def test_each_rule_gives_its_reason_and_keeps_the_bytes(load_lines, lake):
 
 def test_the_first_reason_in_order_is_given(load_lines, lake):
     fields = {"crash_id": LONG, "host_id": None, "occurred_at": "never", "os_type": "beos"}
-    mended = [{"host_id": "h"}, {"occurred_at": "2030-01-01T00:00:00Z"}, {"os_type": "linux"}, {"crash_id": "c"}]
+    mended = [
+        {"host_id": "h"},
+        {"occurred_at": "2030-01-01T00:00:00Z"},
+        {"os_type": "linux"},
+        {"crash_id": "c"},
+    ]
     lines = [line("crash", **fields)]
     for change in mended:
         fields |= change
@@ -160,8 +169,24 @@ def test_what_breaks_no_rule_is_stored_as_it_was_given(load_lines, lake):
 
 def test_odd_but_sound_values_are_accepted(load_lines, lake):
     report = load_lines(
-        line("crash", crash_id="1", host_id="x" * 128, module_offset=4.0, uptime_s=0, frames=[], tags={}, content=None),
-        line("crash", crash_id="2", host_id="ü" * 128, frames=[None, {"else": [1]}], code="a\\u0000, ]", module=""),
+        line(
+            "crash",
+            crash_id="1",
+            host_id="x" * 128,
+            module_offset=4.0,
+            uptime_s=0,
+            frames=[],
+            tags={},
+            content=None,
+        ),
+        line(
+            "crash",
+            crash_id="2",
+            host_id="ü" * 128,
+            frames=[None, {"else": [1]}],
+            code="a\\u0000, ]",
+            module="",
+        ),
         line("crash", crash_id="3", tags={"": "", "ключ": "значение \U0001f4a5"}),
     )
     assert report.reasons == {}
@@ -174,7 +199,9 @@ def test_odd_but_sound_values_are_accepted(load_lines, lake):
 
 def test_unknown_fields_are_ignored_and_listed_once(load_lines):
     report = load_lines(
-        line("crash", colour="red", crash_id="1"), line("crash", colour=1, crash_id="2"), line("host", Region={}),
+        line("crash", colour="red", crash_id="1"),
+        line("crash", colour=1, crash_id="2"),
+        line("host", Region={}),
         json.dumps({"record": "reboot", "why": 1}).encode(),
-    )  # fmt: skip
+    )
     assert (report.accepted, report.unknown_fields) == (3, ("Region", "colour"))

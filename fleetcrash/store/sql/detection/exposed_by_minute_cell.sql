@@ -1,6 +1,7 @@
 -- Change in the number of hosts at risk that have had an update for a while, one row per tick at which the change
 -- became known, minute to which it applies, update, cell, time since boot and age of the install
 -- (0 under ten minutes, 1 under an hour, 2 under a day). Older exposure is not followed.
+-- $after_tick: ticks up to it are left out.
 WITH lasting AS (
   SELECT
     host_id, update_id,
@@ -9,6 +10,8 @@ WITH lasting AS (
     (CAST(epoch_us(known_at) AS BIGINT) + 59999999) // 60000000 AS known_tick,
     (CAST(epoch_us(until_known) AS BIGINT) + 59999999) // 60000000 AS until_tick
   FROM exposures
+  WHERE CAST(epoch_us(exposed_from) AS BIGINT) + 86400000000 > CAST($after_tick AS BIGINT) * 60000000
+    OR CAST(epoch_us(greatest(known_at, until_known)) AS BIGINT) > CAST($after_tick AS BIGINT) * 60000000
 ),
 overlapped AS (
   SELECT
@@ -26,17 +29,18 @@ overlapped AS (
 ),
 changed AS (
   SELECT
-    greatest(known_tick, from_us // 60000000) AS tick, from_us // 60000000 AS minute, update_id, cell, since_boot, age,
+    greatest(known_tick, (from_us + 59999999) // 60000000) AS tick, (from_us + 59999999) // 60000000 AS minute, update_id, cell, since_boot, age,
     1 AS change
   FROM overlapped WHERE from_us < until_us
   UNION ALL
-  SELECT greatest(until_tick, until_us // 60000000), until_us // 60000000, update_id, cell, since_boot, age, -1
+  SELECT greatest(until_tick, (until_us + 59999999) // 60000000), (until_us + 59999999) // 60000000, update_id, cell, since_boot, age, -1
   FROM overlapped WHERE from_us < until_us
 )
 SELECT
   CAST(tick AS INTEGER) AS tick, CAST(minute AS INTEGER) AS minute, update_id,
   CAST(cell AS INTEGER) AS cell, since_boot, age, CAST(sum(change) AS INTEGER) AS change
 FROM changed
+WHERE tick > $after_tick
 GROUP BY tick, minute, update_id, cell, since_boot, age
 HAVING sum(change) <> 0
 ORDER BY tick, minute, update_id, cell, since_boot, age

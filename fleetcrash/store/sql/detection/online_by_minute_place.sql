@@ -1,4 +1,5 @@
 -- Change in the number of hosts at risk, one row per minute, place (group, site or customer), OS, time since boot.
+-- $after_tick: minutes up to it are left out.
 WITH placed AS (
   SELECT at_risk.from_us, at_risk.until_us, at_risk.since_boot, cells.os_type, cells.always_on, dimension, place
   FROM at_risk
@@ -16,10 +17,11 @@ SELECT
   CAST(minute AS INTEGER) AS minute, dimension, place, os_type, always_on, since_boot,
   CAST(sum(change) AS INTEGER) AS change
 FROM (
-  SELECT from_us // 60000000 AS minute, dimension, place, os_type, always_on, since_boot, 1 AS change FROM placed
+  SELECT (from_us + 59999999) // 60000000 AS minute, dimension, place, os_type, always_on, since_boot, 1 AS change FROM placed
   UNION ALL
-  SELECT until_us // 60000000, dimension, place, os_type, always_on, since_boot, -1 FROM placed WHERE until_us IS NOT NULL
+  SELECT (until_us + 59999999) // 60000000, dimension, place, os_type, always_on, since_boot, -1 FROM placed WHERE until_us IS NOT NULL
 ) AS changed
+WHERE minute > $after_tick
 GROUP BY minute, dimension, place, os_type, always_on, since_boot
 HAVING sum(change) <> 0
 ORDER BY minute, dimension, place, os_type, always_on, since_boot

@@ -1,0 +1,43 @@
+"""What all figures share: fonts and grounds, and names and times in the form that Plotly wants."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+from dashboard.theme import Palette
+from dashboard.wording import plain
+
+_FONT = '"Source Sans", "Source Sans Pro", "Segoe UI", sans-serif'
+
+
+def label(text: object, limit: int = 28) -> str:
+    """A string of the fleet as a label: Plotly reads a kind of HTML in labels, and % in templates."""
+    return escape(plain(text, limit), quote=False)
+
+
+def base_layout(colours: Palette, height: int) -> dict[str, Any]:
+    """The layout that every figure starts from."""
+    return {
+        "height": height,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": _FONT, "size": 13, "color": colours.ink},
+        "hoverlabel": {
+            "bgcolor": colours.ground,
+            "bordercolor": colours.muted,
+            "font": {"color": colours.ink},
+        },
+    }
+
+
+def plotly_time(instant: datetime) -> str:
+    """An instant as Plotly wants it: without a zone it moves nothing."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def decades(low: float, high: float) -> list[float]:
+    """The powers of ten between two bounds, for the ticks of a log axis."""
+    return [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]

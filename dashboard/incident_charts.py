@@ -1,0 +1,138 @@
+"""Figures of one incident: rate ratios with their intervals, and hosts by state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+import plotly.graph_objects as go
+
+from dashboard.figures import base_layout, decades, label
+from dashboard.incidents import Interval
+from dashboard.theme import palette
+from dashboard.wording import count, times
+
+
+def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = False) -> go.Figure:
+    """Rate of exposed hosts over that of hosts beside them, one row per explanation, with its interval.
+
+    Args:
+        rows: name, interval, whether it is the culprit; the first is drawn on top. An open end runs out.
+    """
+    colours = palette(dark=dark)
+    ends = [
+        end
+        for _, each, _ in rows
+        for end in (each.low, each.estimate, each.high)
+        if end and math.isfinite(end)
+    ]
+    left = min([0.5, *ends]) / 1.6
+    right = max([2.0, *ends]) * 2.5
+    figure = go.Figure()
+    for place, (name, each, guilty) in enumerate(rows):
+        colour = colours.culprit if guilty else colours.muted
+        low, high = max(each.low, left), each.high if each.high is not None else right
+        figure.add_trace(
+            go.Scatter(
+                x=[low, high],
+                y=[place, place],
+                mode="lines",
+                line={"color": colour, "width": 3},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=[max(each.estimate, left)],
+                y=[place],
+                mode="markers",
+                showlegend=False,
+                marker={"color": colour, "size": 11, "symbol": "diamond" if guilty else "circle"},
+                hovertemplate=f"{label(name)}: {interval_words(each)}<extra></extra>",
+            )
+        )
+        figure.add_annotation(
+            x=0,
+            xref="paper",
+            y=place,
+            yshift=15,
+            xanchor="left",
+            showarrow=False,
+            text=f"<b>{label(name)}</b>  {escape(interval_words(each))}"
+            if guilty
+            else f"{label(name)}  {escape(interval_words(each))}",
+            font={"size": 13, "color": colour if guilty else colours.ink},
+            bgcolor=colours.ground,
+            borderpad=1,
+        )
+    figure.add_vline(x=1, line={"color": colours.muted, "width": 1, "dash": "dot"})
+    figure.update_layout(
+        **base_layout(colours, 92 + 46 * len(rows)),
+        margin={"l": 12, "r": 16, "t": 8, "b": 44},
+        showlegend=False,
+    )
+    figure.update_xaxes(
+        type="log",
+        range=[math.log10(left), math.log10(right)],
+        gridcolor=colours.grid,
+        fixedrange=True,
+        tickvals=(ticks := decades(left, right)),
+        ticktext=[times(tick) for tick in ticks],
+        title={"text": "× 1: no difference", "font": {"size": 12, "color": colours.muted}},
+    )
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.75], visible=False, fixedrange=True)
+    return figure
+
+
+def interval_words(each: Interval) -> str:
+    """An interval in words, such as "× 40 (12 to 160)"."""
+    low, high = (
+        times(each.low).removeprefix("× "),
+        "no bound" if each.high is None else times(each.high).removeprefix("× "),
+    )
+    return f"{times(each.estimate)} ({low} to {high})"
+
+
+def states_chart(states: Sequence[tuple[str, str, int]], *, dark: bool = False) -> go.Figure:
+    """How many hosts are in each state, one bar each, told apart by place and figure as well as by colour.
+
+    Args:
+        states: state, its name, hosts.
+    """
+    colours = palette(dark=dark)
+    fills = {
+        "recovered": colours.lines[1],
+        "dark": colours.ink,
+        "crashed": colours.lines[2],
+        "cleared": colours.lines[0],
+        "at_risk": "#E69F00",
+        "pending": colours.grid,
+    }
+    most = max((hosts for _, _, hosts in states), default=0)
+    figure = go.Figure(
+        go.Bar(
+            y=[name for _, name, _ in states],
+            x=[hosts for _, _, hosts in states],
+            orientation="h",
+            marker={
+                "color": [fills.get(state, colours.muted) for state, _, _ in states],
+                "line": {"color": colours.muted, "width": 1},
+            },
+            text=[count(hosts) for _, _, hosts in states],
+            textposition="outside",
+            textfont={"color": colours.ink, "size": 13},
+            cliponaxis=False,
+            hoverinfo="skip",
+            width=0.62,
+        )
+    )
+    figure.update_layout(
+        **base_layout(colours, 60 + 36 * len(states)),
+        margin={"l": 90, "r": 60, "t": 4, "b": 8},
+        showlegend=False,
+    )
+    figure.update_xaxes(visible=False, range=[0, max(most, 1) * 1.05], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, tickfont={"size": 13})
+    return figure

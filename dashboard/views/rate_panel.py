@@ -1,0 +1,178 @@
+"""The curve of the overview: which lines it has, what stands above it, and the figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.charts import bucket_words, line_styles, rate_chart
+from dashboard.data import Feed, Snapshot
+from dashboard.filters import View
+from dashboard.markup import legend, notice
+from dashboard.pages import is_dark
+from dashboard.rates import Rates
+from dashboard.releases import Marker
+from dashboard.selection import Selection
+from dashboard.wording import clock, rate
+
+_MOST_LINES = 6
+_QUESTIONS = {
+    "OS": ("os_type", "crash_rate_by_minute_os"),
+    "version": ("agent_version", "crash_rate_by_minute_agent_version"),
+    "update": ("update_id", "crash_rate_by_minute_update"),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is drawn.
+
+    Attributes:
+        fleet: rows by OS, of all buckets of which something is known. lines: the rows to draw, by ``group``.
+        left_out: how many more lines there would be.
+    """
+
+    fleet: pd.DataFrame
+    lines: pd.DataFrame
+    group: str
+    bucket_s: int
+    left_out: int
+
+
+def ask_curve(
+    feed: Feed,
+    view: View,
+    selection: Selection,
+    *,
+    crashes: int,
+    versions: pd.DataFrame,
+    updates: pd.DataFrame,
+    named: set[str],
+) -> Curve:
+    """The rows of the curve, no more lines than can be told apart.
+
+    Args:
+        crashes: how many the selection has. versions, updates: the answers for its tables.
+        named: updates that an incident names; they come first among the lines by update.
+    """
+    bucketed: dict[str, Any] = {
+        "since": selection.since,
+        "until": selection.until,
+        "bucket_s": selection.bucket_s(crashes),
+    }
+    group, question = _QUESTIONS[view.lines]
+    fleet = feed.frame("crash_rate_by_minute_os", selection, **bucketed)
+    if group == "update_id":
+        wanted = list(selection.updates) or _telling(updates, named)
+        lines = feed.frame(question, selection, shown=wanted[:_MOST_LINES], **bucketed)
+        known = len(wanted)
+    else:
+        lines = feed.frame(question, selection, **bucketed)
+        known = lines[group].nunique()
+        if known > _MOST_LINES:
+            most = versions.nlargest(_MOST_LINES, "host_hours")["agent_version"]
+            lines = lines[lines[group].isin(most)]
+    return Curve(fleet, lines, group, bucketed["bucket_s"], max(0, known - _MOST_LINES))
+
+
+def draw_curve(
+    feed: Feed, view: View, selection: Selection, snapshot: Snapshot, curve: Curve, rates: Rates
+) -> None:
+    """Draw the curve, or say that there is nothing to draw."""
+    if curve.lines.empty:
+        said = f"Nobody was online and nobody crashed: {view.window_words(selection)}{_only(view)}."
+        st.html(notice("No data here", said))
+        return
+    counts = not bool((curve.lines["host_hours"] > 0).any())
+    log = view.scale == "log" or (view.scale == "auto" and rates.wants_log)
+    dark = is_dark()
+    styles = line_styles(curve.lines, curve.group, dark=dark).values()
+    said = " ".join(_remarks(view, selection, snapshot, curve, log=log, counts=counts))
+    st.html(
+        f'<div class="fc fc-over-chart"><span class="fc-note">{escape(said)}</span>'
+        f"<span>{legend([(style.name, style.colour, style.dash) for style in styles])}</span></div>"
+    )
+    figure = feed.kept(
+        ("curve", selection, curve.group, curve.bucket_s, log, dark),
+        lambda: rate_chart(
+            curve.lines,
+            group=curve.group,
+            markers=markers(snapshot),
+            since=selection.since,
+            until=selection.until,
+            bucket_s=curve.bucket_s,
+            log=log,
+            counts=counts,
+            covered=curve.fleet["bucket_start"],
+            dark=dark,
+        ),
+    )
+    peak = f"peak {rate(rates.peak)} at {clock(rates.peak_at)}" if rates.peak else "no crash"
+    st.plotly_chart(
+        figure,
+        theme=None,
+        key="rate-chart",
+        config={"displaylogo": False, "displayModeBar": False},
+        alt=f"Crash rate per 1,000 host-hours, {view.window_words(selection)}: {peak}, "
+        f"baseline {rate(rates.baseline)}.",
+    )
+
+
+def named_updates(snapshot: Snapshot) -> set[str]:
+    """Updates that an incident names, open or closed."""
+    incidents = snapshot.judgement.incidents if snapshot.judgement else ()
+    return {each.update_id for each in incidents if each.verdict == "update" and each.update_id}
+
+
+def markers(snapshot: Snapshot) -> list[Marker]:
+    """The releases, each with its part in what happened."""
+    culprits = named_updates(snapshot)
+    incidents = snapshot.judgement.open if snapshot.judgement else ()
+    tied = {
+        candidate.update_id
+        for each in incidents
+        if each.verdict == "cannot_separate"
+        for candidate in each.candidates
+    }
+    return [
+        Marker(
+            each.update_id,
+            each.released_at,
+            "culprit" if each.update_id in culprits else "suspect" if each.update_id in tied else "other",
+            each.reverted_at,
+        )
+        for each in snapshot.updates
+    ]
+
+
+def _remarks(
+    view: View, selection: Selection, snapshot: Snapshot, curve: Curve, *, log: bool, counts: bool
+) -> list[str]:
+    every = bucket_words(curve.bucket_s)
+    said = [f"Showing {view.window_words(selection)}{_only(view)}, one point every {every}."]
+    if view.scale == "auto":
+        said.append("The axis is logarithmic, for the peak." if log else "The axis is linear.")
+    if counts:
+        said.append("Host-time is not known here, so crashes are counted instead of rated.")
+    elif not snapshot.fleet.get("has_presence"):
+        said.append("No presence was recorded: a host counts as online for 24 hours after it was last seen.")
+    if view.updates and not snapshot.fleet.get("has_installs"):
+        said.append("No installs were recorded, so who was exposed to an update is not known.")
+    if curve.left_out:
+        what = "updates" if curve.group == "update_id" else "versions"
+        said.append(f"{curve.left_out} more {what} are not drawn: choose them in the filter.")
+    return said
+
+
+def _telling(updates: pd.DataFrame, named: set[str]) -> list[str]:
+    """Updates worth a line: those named, then those whose hosts crashed most often."""
+    by_rate = updates[updates["host_hours"] > 0].sort_values("rate", ascending=False)["update_id"].tolist()
+    return [each for each in by_rate if each in named] + [each for each in by_rate if each not in named]
+
+
+def _only(view: View) -> str:
+    return f", only {view.narrowed}" if view.narrowed else ""

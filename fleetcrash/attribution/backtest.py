@@ -1,0 +1,99 @@
+"""Backtests: what the monitor would have said at every tick of a stretch of time, from what was known by then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.news import read_news
+from fleetcrash.attribution.report import JSON, document
+from fleetcrash.errors import BadArgument, LakeError
+from fleetcrash.store.engine import Engine
+from fleetcrash.store.lake import Lake
+from fleetcrash.times import tick_time, time_text
+
+Progress = Callable[[int, int], None]
+"""Called with ticks done and ticks in all."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The ticks of a backtest.
+
+    Attributes:
+        since: incidents that alarmed at or before it are not listed; None: from the first record on.
+        until: the last instant to judge; None: the newest known time.
+        step_minutes: minutes between looks.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    step_minutes: int = 1
+
+
+def incidents(lake: Lake, *, as_of: datetime | None = None, progress: Progress | None = None) -> JSON:
+    """The contract's ``incidents`` document as of an instant.
+
+    Raises:
+        LakeError: the lake cannot be read or holds no record.
+    """
+    with Engine(lake, as_of=as_of) as engine:
+        instant = judged_instant(engine)
+        detector = run(engine, step_minutes=1, progress=progress)
+        return document(engine, detector, instant, detector.incidents)
+
+
+def backtest(lake: Lake, span: Span, *, progress: Progress | None = None) -> JSON:
+    """The contract's ``backtest`` document.
+
+    Raises:
+        LakeError: the lake cannot be read or holds no record.
+        BadArgument: the span ends before it begins, or the step is not a whole number of minutes from one on.
+    """
+    started = time.perf_counter()
+    if span.step_minutes < 1:
+        raise BadArgument(f"A step of {span.step_minutes} minutes is too short; the least is one minute.")
+    if span.since is not None and span.until is not None and span.since >= span.until:
+        raise BadArgument(f"--from {time_text(span.since)} is not before --to {time_text(span.until)}.")
+    with Engine(lake, as_of=span.until) as engine:
+        until = judged_instant(engine)
+        detector = run(engine, step_minutes=span.step_minutes, progress=progress)
+        first = tick_time(detector.news.first_tick)
+        since = first if span.since is None else span.since
+        listed = [incident for incident in detector.incidents if since < tick_time(incident.alarm_tick) <= until]
+        found = document(engine, detector, until, listed)
+    minutes = int((until - max(since, first)).total_seconds() // 60)
+    return {
+        **found,
+        "from": time_text(since),
+        "to": time_text(until),
+        "step_s": span.step_minutes * 60,
+        "ticks": max(minutes // span.step_minutes, 0),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def run(engine: Engine, *, step_minutes: int, progress: Progress | None = None) -> Detector:
+    """Tick from the first record to the engine's instant, looking every ``step_minutes``."""
+    news = read_news(engine)
+    detector = Detector(news)
+    ticks = news.last_tick - news.first_tick + 1
+    for done, tick in enumerate(range(news.first_tick, news.last_tick + 1)):
+        detector.tick(tick, look=tick % step_minutes == 0)
+        if progress is not None and done % 60 == 0:
+            progress(done, ticks)
+    return detector
+
+
+def judged_instant(engine: Engine) -> datetime:
+    """The instant that an engine answers as of.
+
+    Raises:
+        LakeError: the lake holds no record, so there is none.
+    """
+    if engine.as_of is None:
+        raise LakeError("The lake holds no record yet. Load crash reports with `fleetcrash load PATH`.")
+    return engine.as_of

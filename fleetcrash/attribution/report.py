@@ -1,0 +1,199 @@
+"""What the detector found, as the contract's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.evidence import rate_interval
+from fleetcrash.attribution.impact import Impact, State, impact_of
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.verdict import Kind
+from fleetcrash.store.engine import Engine
+from fleetcrash.times import tick_text, time_text
+
+SCHEMA = 1
+_MOST_CANDIDATES = 10
+_LEAST_PROBABILITY = 1e-4  # below it a candidate is noise on the page; it stays in the sum that is missing to 1
+
+JSON = dict[str, Any]
+
+_CAUSES = {"region": "region", "site": "site", "group": "site", "customer": "site"}
+_SYSTEMS = {"windows": "Windows", "darwin": "macOS", "linux": "Linux"}
+
+
+def document(engine: Engine, detector: Detector, as_of: datetime, incidents: Sequence[Incident]) -> JSON:
+    """The ``incidents`` document: what is wrong with the fleet as of an instant.
+
+    Args:
+        engine: as of the same instant.
+        incidents: those to list, in the order of their alarms.
+    """
+    return {
+        "schema": SCHEMA,
+        "as_of": time_text(as_of),
+        **engine.rows("sources_of_exposure")[0],
+        "incidents": [_incident(engine, detector, incident) for incident in incidents],
+    }
+
+
+def _incident(engine: Engine, detector: Detector, incident: Incident) -> JSON:
+    suspect = None if incident.update is None else detector.news.suspects[incident.update]
+    impact = None if suspect is None else impact_of(engine, suspect.update_id, incident.condition)
+    candidates = _candidates(detector, incident)
+    cause = _cause(detector, incident)
+    evidence = _evidence(detector, incident, impact)
+    return {
+        "incident_id": incident.incident_id,
+        "alarm_at": tick_text(incident.alarm_tick),
+        "named_at": None if incident.named_tick is None else tick_text(incident.named_tick),
+        "closed_at": None if incident.closed_tick is None else tick_text(incident.closed_tick),
+        "verdict": str(incident.kind),
+        "update_id": None if suspect is None else suspect.update_id,
+        "update_kind": None if suspect is None else suspect.kind,
+        "cause": cause,
+        "candidates": candidates,
+        "condition": incident.condition,
+        "evidence": evidence,
+        "impact": _no_impact() if impact is None else impact.counts(),
+        "summary": _summary(detector, incident, impact, candidates),
+        "history": [
+            {
+                "at": tick_text(turn.tick),
+                "verdict": str(turn.kind),
+                "update_id": None if turn.update is None else detector.news.suspects[turn.update].update_id,
+                "condition": turn.condition,
+            }
+            for turn in incident.history
+        ],
+        "rivals": _rivals(detector, incident),
+    }
+
+
+def _no_impact() -> dict[str, int]:
+    return {"exposed": 0, **{state.value: 0 for state in State}}
+
+
+def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
+    if incident.judgement is None or incident.trial is None:
+        return []
+    named = [
+        (detector.news.suspects[int(update)].update_id, float(probability))
+        for update, probability in zip(incident.trial.updates, incident.judgement.probabilities, strict=True)
+        if probability >= _LEAST_PROBABILITY
+    ]
+    named.sort(key=lambda pair: (-round(pair[1], 6), pair[0]))
+    return [{"update_id": name, "probability": round(weight, 6)} for name, weight in named[:_MOST_CANDIDATES]]
+
+
+def _cause(detector: Detector, incident: Incident) -> str | None:
+    if incident.kind is not Kind.NO_UPDATE:
+        return None
+    spot = detector.spot_name(incident)
+    module = detector.common_module(incident)
+    if spot[0] in _CAUSES:
+        return _CAUSES[spot[0]]
+    return "module" if module is not None else "other"
+
+
+def _evidence(detector: Detector, incident: Incident, impact: Impact | None) -> JSON:
+    seen, expected, log_evidence = detector.counts_behind(incident)
+    low, estimate, high = rate_interval(seen, expected)
+    crashes, dark = detector.claimed(incident)
+    return {
+        "crashes": crashes if impact is None else impact.crashes,
+        "hosts_crashed": crashes if impact is None else impact.hosts_crashed,
+        "hosts_exposed": 0 if impact is None else impact.exposed,
+        "hosts_dark": dark if impact is None else impact.hosts_dark,
+        "rate_ratio": {"low": low, "estimate": estimate, "high": high},
+        "log_evidence": round(log_evidence, 3),
+        "events_judged": int(seen),
+        "events_expected": round(expected, 6),
+    }
+
+
+def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
+    """The strongest updates, and the strongest rise that follows none, with what each explains."""
+    trial, judgement = incident.trial, incident.judgement
+    if trial is None or judgement is None:
+        return []
+    rows = []
+    for rank in np.argsort(-trial.log_evidence)[:5]:
+        part = trial.log_by_part[rank]
+        age, cut = np.unravel_index(int(np.argmax(part)), part.shape)
+        seen, mean = trial.events[:, rank, age, cut].sum(), trial.expected[:, rank, age, cut].sum()
+        low, estimate, high = rate_interval(float(seen), float(mean))
+        suspect = detector.news.suspects[int(trial.updates[rank])]
+        rows.append(
+            {
+                "name": suspect.update_id,
+                "kind": "update",
+                "log_evidence": round(float(trial.log_evidence[rank]), 3),
+                "rate_ratio": {"low": low, "estimate": estimate, "high": high},
+                "events": int(seen),
+                "expected": round(float(mean), 6),
+                "probability": round(float(judgement.probabilities[rank]), 6),
+            }
+        )
+    if judgement.wave is not None and incident.waves is not None:
+        row, length = judgement.wave
+        seen, mean = incident.waves.events[:, row, length].sum(), incident.waves.expected[:, row, length].sum()
+        low, estimate, high = rate_interval(float(seen), float(mean))
+        place = int(incident.waves.place[row])
+        rows.append(
+            {
+                "name": f"{detector.describe_spot(place)} from {tick_text(int(incident.waves.onset[row]))}",
+                "kind": "wave",
+                "log_evidence": round(float(incident.waves.log_evidence[row, length]), 3),
+                "rate_ratio": {"low": low, "estimate": estimate, "high": high},
+                "events": int(seen),
+                "expected": round(float(mean), 6),
+                "probability": None,
+            }
+        )
+    return rows
+
+
+def condition_words(condition: Condition | None) -> str:
+    """A condition in words that a pager can show."""
+    if condition is None:
+        return "hosts not yet determined"
+    if not condition:
+        return "all exposed hosts"
+    words = []
+    for key, text in condition.items():
+        if key == "os_type":
+            words.append(_SYSTEMS.get(text, text))
+        elif text.startswith((">", "<")):
+            words.append(f"{key.replace('_', ' ').replace(' version', '')} {text.replace('>=', '≥ ')}")
+        else:
+            words.append(f"{key.replace('_', ' ')} {text}")
+    return ", ".join(words)
+
+
+def _summary(detector: Detector, incident: Incident, impact: Impact | None, candidates: Sequence[JSON]) -> str:
+    since = tick_text(incident.alarm_tick)[11:16]
+    if incident.kind is Kind.UPDATE and incident.update is not None and impact is not None:
+        suspect = detector.news.suspects[incident.update]
+        weight = candidates[0]["probability"] if candidates else 0.0
+        return (
+            f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) crashes {condition_words(incident.condition)}: "
+            f"{impact.hosts_crashed:,} of {impact.exposed:,} exposed hosts crashed, "
+            f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk "
+            f"({min(weight, 0.999):.1%} sure, alarm {since} UTC)."
+        )
+    crashes, dark = detector.claimed(incident)
+    rise = f"{crashes:,} hosts crashed and {dark:,} went dark since {since} UTC"
+    if incident.kind is Kind.NO_UPDATE:
+        module = detector.common_module(incident)
+        inside = f", mostly in {module}" if module else ""
+        return f"{rise}: the rise follows {detector.describe_spot(incident.spot)}{inside}, and no update."
+    if incident.kind is Kind.CANNOT_SEPARATE:
+        names = " or ".join(row["update_id"] for row in candidates[:3]) or "no update"
+        return f"{rise}: cannot separate {names} from one another or from a rise of its own."
+    return f"{rise}: more than the baseline explains; which change did it is still being judged."

@@ -1,0 +1,109 @@
+"""The monitor: looks at the lake again and again, and appends what it finds to the lake's ``incident`` table.
+
+It judges every whole minute up to the newest known time, however far apart its looks are, so that a monitor that was
+stopped, or that falls behind, says the same as one that was not. The fleet's clock is the lake's newest known time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.news import read_news
+from fleetcrash.attribution.report import JSON, document
+from fleetcrash.store import Engine, Lake
+
+LOG = logging.getLogger("fleetcrash.monitor")
+
+DEFAULT_INTERVAL_S = 15.0
+_COMPACT_EVERY = 100  # looks; a commit a look would leave a file a look
+
+
+class Monitor:
+    """A watch over one lake. Not for two threads at once.
+
+    Args:
+        lake: where the records are and the findings go.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._engine = Engine(lake)
+        self._detector: Detector | None = None
+        self._ticked = -1
+
+    def look(self) -> JSON | None:
+        """Judge every minute that became known since the last look, and keep the findings.
+
+        Returns:
+            The ``incidents`` document, or None when nothing new was known.
+        Raises:
+            LakeError: the lake cannot be read or written.
+        """
+        changed = self._engine.refresh()
+        newest = self._engine.newest_known()
+        if newest is None or (not changed and self._detector is not None):
+            return None
+        self._engine.as_of = newest
+        last_tick = int(newest.timestamp()) // 60
+        if self._detector is not None and last_tick <= self._ticked:
+            return None
+        detector = self._advance()
+        found = document(self._engine, detector, newest, detector.incidents)
+        self._keep(newest, found)
+        return found
+
+    def _advance(self) -> Detector:
+        news = read_news(self._engine, after_tick=self._ticked)
+        if self._detector is None:
+            self._detector = Detector(news)
+            self._ticked = news.first_tick - 1
+        else:
+            self._detector.extend(news)
+        for tick in range(self._ticked + 1, news.last_tick + 1):
+            self._detector.tick(tick)
+        self._ticked = news.last_tick
+        return self._detector
+
+    def _keep(self, as_of: datetime, found: JSON) -> None:
+        row = {"as_of": [as_of], "ticked_at": [datetime.now(UTC)], "document": [json.dumps(found, allow_nan=False)]}
+        self._lake.append("incident", pa.table(row), batch_id="monitor", sequence=self._ticked)
+
+
+def watch(lake: Lake, *, interval_s: float = DEFAULT_INTERVAL_S, stop: threading.Event | None = None) -> None:
+    """Look at the lake every ``interval_s`` seconds until stopped.
+
+    Args:
+        interval_s: from the start of one look to the start of the next; a longer look is followed by the next at once.
+        stop: set it to end the watch after the look under way.
+    Raises:
+        LakeError: the lake cannot be read or written.
+    """
+    stop = stop or threading.Event()
+    monitor = Monitor(lake)
+    looks, said = 0, ""
+    while not stop.is_set():
+        started = time.monotonic()
+        found = monitor.look()
+        if found is not None:
+            looks += 1
+            said = _tell(found, said)
+            if looks % _COMPACT_EVERY == 0:
+                lake.compact("incident")
+        stop.wait(max(interval_s - (time.monotonic() - started), 0.0))
+
+
+def _tell(found: JSON, said: str) -> str:
+    """Log the verdicts when they have changed, and return them."""
+    open_now = [incident for incident in found["incidents"] if incident["closed_at"] is None]
+    verdicts = [(one["incident_id"], one["verdict"], one["update_id"], one["condition"]) for one in open_now]
+    if repr(verdicts) != said:
+        summary = "; ".join(incident["summary"] for incident in open_now) or "all quiet"
+        LOG.info("%s  %s", found["as_of"], summary)
+    return repr(verdicts)

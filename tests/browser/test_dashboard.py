@@ -1,0 +1,142 @@
+"""What an engineer on call does with the pages, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Watched, serving
+from tests.dashboard.fleet import GUILTY, incident, outage, tick
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=20_000)
+
+
+def _cards(page: Page):
+    return page.locator(".fc-card")
+
+
+def _lines(page: Page):
+    return page.locator(".fc-legend")
+
+
+def _table(page: Page, title: str):
+    return page.locator(".fc", has=page.get_by_role("heading", name=title, exact=True)).locator("tbody tr")
+
+
+def _choose(page: Page, label: str, option: str) -> None:
+    page.get_by_label(label, exact=False).first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+
+
+def test_the_banner_names_the_update_and_leads_to_the_incident(watched: Watched):
+    page = watched.open()
+    banner = page.locator(".fc-banner").first
+    expect(banner).to_contain_text(f"{GUILTY} (content update) is crashing Windows hosts, agent ≥ 7.11")
+    expect(banner).to_contain_text("99.8 %")
+    expect(page.locator(".stPlotlyChart .main-svg").first).to_be_visible()
+    page.get_by_text("Open the incident").click()
+    expect(page).to_have_url(re.compile(r"/incident\?id=inc-0001$"))
+    expect(page.get_by_role("heading", name="Blast radius")).to_be_visible()
+    page.get_by_role("link", name="Overview").click()
+    expect(page.get_by_role("heading", name="Top crash groups")).to_be_visible()
+
+
+def test_the_first_screen_holds_the_answers_at_both_sizes(chromium: Browser, app_address: str):
+    for width, height in ((1440, 900), (390, 844)):
+        watched = Watched(chromium, app_address, viewport={"width": width, "height": height})
+        page = watched.open()
+        banner = page.locator(".fc-banner").first
+        expect(banner).to_contain_text("Now:")
+        box = banner.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= height
+        expect(_cards(page)).to_have_count(4)
+        heights = [each.evaluate("card => card.offsetHeight") for each in _cards(page).all()]
+        rows = [heights] if width > 640 else [heights[:2], heights[2:]]
+        assert all(len(set(row)) == 1 for row in rows)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        watched.context.close()
+
+
+def test_a_filter_by_os_changes_chart_cards_and_tables_and_travels_in_the_url(
+    watched: Watched, chromium: Browser
+):
+    page = watched.open()
+    expect(_lines(page)).to_have_count(3)
+    _choose(page, "OS", "Linux")
+    expect(_lines(page)).to_have_count(1)
+    expect(_lines(page)).to_have_text(["Linux"])
+    expect(_cards(page).nth(1)).to_contain_text("of 10 online")
+    expect(_table(page, "Top crash groups")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"\?os=Linux$"))
+    page.get_by_text("Clear filters").click()
+    expect(_lines(page)).to_have_count(3)
+    expect(page).to_have_url(re.compile(r"/$"))
+
+
+def test_a_filter_by_version_and_lines_by_version(watched: Watched):
+    page = watched.open()
+    expect(_cards(page)).to_have_count(4)
+    _choose(page, "Agent version", "7.11.200")
+    expect(_cards(page).nth(1)).to_contain_text("of 20 online")
+    expect(_table(page, "Crash rate by agent version")).to_have_count(1)
+    page.get_by_role("radiogroup", name="Lines by").get_by_text("version", exact=True).click()
+    expect(_lines(page)).to_have_text(["7.11.200"])
+
+
+def test_a_copied_link_shows_the_same_view_in_a_fresh_browser(watched: Watched, chromium: Browser):
+    page = watched.open("/?by=version&scale=linear&range=6h")
+    expect(_cards(page)).to_have_count(4)
+    _choose(page, "Exposed to update", GUILTY)
+    expect(_cards(page).nth(1)).to_contain_text("of 48 online")
+    expect(page).to_have_url(re.compile("update="))
+    asked = parse_qs(urlsplit(page.url).query)
+    assert asked == {"by": ["version"], "scale": ["linear"], "range": ["6h"], "update": [GUILTY]}
+    fresh = Watched(chromium, watched.address)
+    copied = fresh.open(page.url.removeprefix(watched.address))
+    expect(_cards(copied).nth(1)).to_contain_text("of 48 online")
+    for part in (".fc-legend", ".fc-card:nth-child(2)", ".fc tbody tr", ".fc-over-chart .fc-note"):
+        expect(copied.locator(part)).to_have_count(page.locator(part).count())
+        assert copied.locator(part).all_inner_texts() == page.locator(part).all_inner_texts()
+    assert (fresh.outside, fresh.errors) == ([], [])
+    fresh.context.close()
+
+
+def test_the_page_follows_the_lake_by_itself_and_keeps_its_place(chromium: Browser, tmp_path: Path):
+    lake = outage(tmp_path / "lake")
+    tick(lake, [])
+    with serving(lake.root, tmp_path) as address:
+        watched = Watched(chromium, address)
+        page = watched.open()
+        expect(page.locator(".fc-banner").first).to_contain_text("All quiet")
+        expect(page.get_by_role("heading", name="Top crash groups")).to_be_visible()
+        scrolled = page.locator("[data-testid=stMain]")
+        scrolled.evaluate("main => main.scrollTo(0, 250)")
+        tick(lake, [incident()])
+        expect(page.locator(".fc-banner").first).to_contain_text("is crashing Windows hosts")
+        expect(_cards(page).nth(2)).to_contain_text(GUILTY)
+        assert abs(scrolled.evaluate("main => main.scrollTop") - 250) < 150  # the banner grew, nothing jumped
+        assert (watched.outside, watched.errors) == ([], [])
+        watched.context.close()
+
+
+def test_hostile_names_stay_text_in_a_browser(chromium: Browser, tmp_path: Path):
+    hostile = "<img src=x onerror=\"document.title='owned'\"><a href='//evil.example'>x</a>"
+    lake = outage(tmp_path / "lake", guilty=hostile)
+    tick(lake, [incident(update_id=hostile, candidates=[{"update_id": hostile, "probability": 0.97}])])
+    with serving(lake.root, tmp_path) as address:
+        watched = Watched(chromium, address)
+        page = watched.open("/?by=update")
+        expect(page.locator(".fc-banner").first).to_contain_text("<img src=x onerror")
+        expect(page.locator(".stPlotlyChart .annotation").first).to_be_visible()
+        assert page.locator("img[src=x]").count() == 0
+        assert page.locator("a[href*='evil.example']").count() == 0
+        assert page.title() != "owned"
+        assert (watched.outside, watched.errors) == ([], [])
+        watched.context.close()

@@ -1,0 +1,88 @@
+"""Pages are run by Streamlit's own test runner on a real lake."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard.serve import LAKE_VARIABLE
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+
+
+def _incident_app() -> None:
+    import streamlit as st
+
+    from dashboard.pages import incident_page, overview_page
+    from dashboard.views import incident
+
+    st.navigation([overview_page(), incident_page()], position="top")
+    incident.show()
+
+
+class Page:
+    """A page that was run, and what a reader finds on it."""
+
+    def __init__(self, app: AppTest) -> None:
+        self.app = app
+        assert not app.exception, [each.value for each in app.exception]
+
+    @property
+    def markup(self) -> str:
+        """All markup of the page, escaped as it is."""
+        return "\n".join(str(each.proto.body) for each in self.app.get("html"))
+
+    @property
+    def text(self) -> str:
+        """What is read, without markup, spaces as one."""
+        return " ".join(
+            html.unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", self.markup, flags=re.S)).split()
+        )
+
+    @property
+    def figures(self) -> list[dict[str, Any]]:
+        """The figures of the page."""
+        return [json.loads(each.proto.spec) for each in self.app.get("plotly_chart")]
+
+    @property
+    def lines(self) -> set[str]:
+        """The names of the lines of the rate chart."""
+        return {trace["name"] for trace in self.figures[0]["data"] if trace.get("mode") == "lines"}
+
+
+@pytest.fixture
+def overview(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
+    """Run the overview on a lake, with the parameters of its URL."""
+
+    def run(lake: Path, **parameters: Any) -> Page:
+        monkeypatch.setenv(LAKE_VARIABLE, str(lake))
+        app = AppTest.from_file(str(APP), default_timeout=30)
+        for name, value in parameters.items():
+            app.query_params[name] = value
+        return Page(app.run())
+
+    yield run
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def incident_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
+    """Run the page of an incident on a lake."""
+
+    def run(lake: Path, incident_id: str | None = None) -> Page:
+        monkeypatch.setenv(LAKE_VARIABLE, str(lake))
+        app = AppTest.from_function(_incident_app, default_timeout=30)
+        if incident_id is not None:
+            app.query_params["id"] = incident_id
+        return Page(app.run())
+
+    yield run
+    st.cache_resource.clear()

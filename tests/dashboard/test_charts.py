@@ -1,0 +1,123 @@
+"""Figures say what the table says: zero is not "no data", names are text, the culprit stands out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from dashboard.charts import line_styles, rate_chart
+from dashboard.figures import label
+from dashboard.incident_charts import ratio_chart, states_chart
+from dashboard.incidents import Interval
+from dashboard.releases import Marker
+from dashboard.theme import DARK, LIGHT
+
+SINCE = datetime(2026, 3, 4, 10, tzinfo=UTC)
+UNTIL = SINCE + timedelta(hours=1)
+HOSTILE = "<img src=x onerror=alert(1)><b>%{x}</b>"
+
+
+def _frame(rates: dict[int, float], *, name: str = "windows") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "bucket_start": pd.to_datetime([SINCE + timedelta(minutes=at) for at in rates], utc=True),
+            "os_type": name,
+            "crashes": [round(each * 10) for each in rates.values()],
+            "host_hours": 10.0,
+            "rate": list(rates.values()),
+        }
+    )
+
+
+def _chart(frame: pd.DataFrame, **changed):
+    asked = {"group": "os_type", "markers": [], "since": SINCE, "until": UNTIL, "bucket_s": 600, "log": False}
+    return rate_chart(frame, **{**asked, **changed})
+
+
+def test_a_bucket_without_row_breaks_the_line_and_is_shaded():
+    figure = _chart(_frame({0: 0.0, 10: 0.1, 40: 0.0, 50: 0.0}))
+    assert list(figure.data[0].y) == [0.0, 100.0, None, None, 0.0, 0.0]
+    shaded = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    assert [(shape.x0[11:16], shape.x1[11:16]) for shape in shaded] == [("10:20", "10:40")]
+    assert "no data" in [note.text for note in figure.layout.annotations]
+
+
+def test_zero_has_a_place_on_a_log_axis():
+    figure = _chart(_frame({0: 0.0, 10: 0.5, 20: 0.001, 30: 0.0, 40: 0.0, 50: 0.0}), log=True)
+    floor = figure.layout.yaxis.tickvals[0]
+    assert figure.layout.yaxis.ticktext[0] == "0"
+    assert list(figure.data[0].y) == pytest.approx([floor, 500.0, 1.0, floor, floor, floor])
+    assert floor < 1.0
+
+
+def test_rates_are_per_thousand_host_hours_and_counts_are_not():
+    frame = _frame({0: 0.2, 10: 0.0, 20: 0.0, 30: 0.0, 40: 0.0, 50: 0.0})
+    assert _chart(frame).data[0].y[0] == pytest.approx(200.0)
+    assert _chart(frame, counts=True).data[0].y[0] == 2
+
+
+def test_the_culprit_alone_is_vermilion():
+    markers = [Marker("guilty", SINCE + timedelta(minutes=20), "culprit"), Marker("other", SINCE, "other")]
+    figure = _chart(_frame({0: 0.1}), markers=markers)
+    named = [note for note in figure.layout.annotations if "guilty" in note.text]
+    assert [note.font.color for note in named] == [LIGHT.culprit]
+    assert not any("other" in (note.text or "") for note in figure.layout.annotations)
+    coloured = [shape for shape in figure.layout.shapes if shape.line.color == LIGHT.culprit]
+    assert len(coloured) == 1
+    assert all(trace.line.color != LIGHT.culprit for trace in figure.data)
+
+
+def test_labels_in_the_strip_do_not_cover_one_another():
+    markers = [Marker(f"content-{number:03d}", SINCE + timedelta(minutes=number)) for number in range(40)]
+    figure = _chart(_frame({0: 0.1}), markers=markers)
+    texts = next(trace for trace in figure.data if trace.mode == "text")
+    dots = next(trace for trace in figure.data if trace.mode == "markers")
+    assert len(dots.x) == 40  # every release has its dot, labelled or not
+    width = timedelta(hours=1) / 1250 * 11 * 6.4
+    rows: dict[float, list[tuple[datetime, datetime]]] = {}
+    for at, row, position in zip(texts.x, texts.y, texts.textposition, strict=True):
+        start = datetime.fromisoformat(at)
+        spanned = (start, start + width) if position == "middle right" else (start - width, start)
+        assert all(spanned[0] >= end or spanned[1] <= begin for begin, end in rows.get(row, []))
+        rows.setdefault(row, []).append(spanned)
+
+
+def test_names_of_the_fleet_are_text_to_plotly():
+    figure = _chart(
+        _frame({0: 0.1}, name=HOSTILE), markers=[Marker(HOSTILE, SINCE + timedelta(minutes=9), "culprit")]
+    )
+    written = figure.to_json()
+    assert "<img" not in written
+    assert "&lt;img" in written
+    assert "%{x}" not in str(figure.data[0].hovertemplate)
+
+
+def test_a_long_name_is_cut_and_a_right_to_left_one_isolated():
+    assert len(label("x" * 128)) <= 28
+    assert label("\u05d0\u05d1").startswith("\u2068")
+    assert "\u202e" not in label("a\u202eb")
+
+
+def test_each_os_keeps_its_line_whatever_else_is_shown():
+    alone = line_styles(_frame({0: 0.1}, name="linux"), "os_type")["linux"]
+    both = line_styles(pd.concat([_frame({0: 0.1}), _frame({0: 0.1}, name="linux")]), "os_type")["linux"]
+    assert (alone.colour, alone.dash) == (both.colour, both.dash)
+
+
+def test_an_open_interval_runs_to_the_edge_and_is_named():
+    figure = ratio_chart([("u", Interval(2.0, 40.0, None), True), ("v", Interval(0.5, 1.0, 2.0), False)])
+    edge = 10 ** figure.layout.xaxis.range[1]
+    assert figure.data[0].x[1] == pytest.approx(edge)
+    assert "no bound" in figure.layout.annotations[0].text
+
+
+def test_states_carry_their_figures_as_text():
+    figure = states_chart([("dark", "Dark", 1234), ("cleared", "Cleared", 0)], dark=True)
+    assert list(figure.data[0].text) == ["1\u202f234", "0"]
+    assert figure.layout.font.color == DARK.ink
+
+
+def test_an_empty_table_is_no_crash():
+    assert len(_chart(_frame({})).data) == 0

@@ -1,0 +1,102 @@
+"""One incident, and the answers to ids that are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.incidents import STATES
+from fleetcrash.store import Lake
+from tests.dashboard.fleet import GUILTY, INNOCENT, incident, outage, tick
+
+RIVALS = [
+    {
+        "name": INNOCENT,
+        "kind": "update",
+        "log_evidence": 3.2,
+        "rate_ratio": {"low": 0.4, "estimate": 1.1, "high": 3.0},
+        "hosts_crashed": 4,
+        "hosts_exposed": 30,
+        "probability": 0.001,
+    },
+    {"name": "emea 12:01", "kind": "wave", "rate_ratio": {"low": 1.0, "estimate": 2.0, "high": None}},
+]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return outage(tmp_path / "lake")
+
+
+def test_the_page_says_what_whom_when_and_how_sure(lake: Lake, incident_page):
+    tick(lake, [incident(rivals=RIVALS)])
+    page = incident_page(lake.root, "inc-0001")
+    for said in (
+        "State open", "Alarm 12:02 UTC", "Named 12:04 UTC", "Released 12:00 UTC", "Withdrawn no", "99.8 %",
+        "At risk 3", "Recovered 11", "Dark 2", "Blast radius", "History of the verdict", "Limits",
+    ):  # fmt: skip
+        assert said in page.text
+    ratios, states = page.figures
+    shown = " ".join(note["text"] for note in ratios["layout"]["annotations"])
+    assert all(name in shown for name in (GUILTY, INNOCENT, "emea 12:01 (wave)"))
+    assert states["data"][0]["y"] == ["Recovered", "Dark", "Crashed", "Cleared", "At risk", "Pending"]
+
+
+def test_states_sum_to_exposed(lake: Lake, incident_page):
+    shown = incident()
+    tick(lake, [shown])
+    incident_page(lake.root, "inc-0001")
+    assert sum(shown["impact"][state] for state in STATES if state != "pending") == shown["impact"]["exposed"]
+
+
+def test_blast_radius_and_hosts_at_risk_come_from_the_lake(lake: Lake, incident_page):
+    tick(lake, [incident()])
+    page = incident_page(lake.root, "inc-0001")
+    radius = page.text[page.text.index("Blast radius") : page.text.index("Evidence")]
+    assert "Windows 7.11.200" in radius
+    assert "macOS" in radius
+    table = page.app.dataframe[0].value
+    assert list(table["host_id"]) == ["host-07", "host-14", "host-28"]
+    assert "3 hosts have it and were not hit" in page.text
+
+
+def test_the_page_stands_without_the_keys_that_are_extra(lake: Lake, incident_page):
+    bare: dict[str, Any] = {
+        "incident_id": "inc-bare",
+        "verdict": "undetermined",
+        "alarm_at": None,
+        "evidence": {},
+        "impact": {},
+    }
+    tick(lake, [bare])
+    page = incident_page(lake.root, "inc-bare")
+    assert "being judged" in page.text
+    assert "No comparison yet" in page.text
+
+
+@pytest.mark.parametrize("asked", ["inc-none", "<script>alert(1)</script>", "\u202eabc"])
+def test_an_unknown_id_is_answered_with_a_way_on(asked: str, lake: Lake, incident_page):
+    tick(lake, [incident()])
+    page = incident_page(lake.root, asked)
+    assert "No incident of that name" in page.text
+    assert "<script" not in page.markup
+    assert len(page.app.get("page_link")) == 2
+
+
+def test_without_an_id_the_incidents_are_listed(lake: Lake, incident_page):
+    tick(lake, [incident(), incident(incident_id="inc-2", closed_at="2026-03-04T13:00:00Z")])
+    assert len(incident_page(lake.root).app.get("page_link")) == 2
+
+
+def test_a_closed_incident_is_shown_calmly(lake: Lake, incident_page):
+    tick(lake, [incident(closed_at="2026-03-04T13:45:00Z")])
+    page = incident_page(lake.root, "inc-0001")
+    assert "closed 13:45 UTC" in page.text
+    assert "fc-banner fc-notice" in page.markup
+    assert "Now:" not in page.text
+
+
+def test_no_tick_yet_names_the_command(lake: Lake, incident_page):
+    assert "fleetcrash monitor --lake" in incident_page(lake.root, "inc-0001").text

@@ -1,0 +1,209 @@
+"""The first screen answers what is wrong, what did it, whom it hits, how sure, and what now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleetcrash.store import Lake
+from tests.dashboard.fleet import GUILTY, INNOCENT, NOW, RELEASED, append_rows, incident, outage, tick
+
+HOSTILE = "<img src=x onerror=alert(1)>**[x](http://evil.example)**" + "y" * 60
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return outage(tmp_path / "lake")
+
+
+def test_a_named_update_is_the_first_thing_read(lake: Lake, overview):
+    tick(lake, [incident()])
+    page = overview(lake.root)
+    banner = page.text[: page.text.index("Crash rate, last hour")]
+    for said in (
+        GUILTY,
+        "Windows hosts",
+        "agent ≥ 7.11",
+        "99.8 %",
+        "18 of 21 exposed",
+        "withdraw",
+        "12:02 UTC",
+    ):
+        assert said in banner
+    assert "fleetcrash hosts content-291 --state at_risk --csv" in banner
+    assert [link.label for link in page.app.get("page_link")] or "Open the incident" in str(page.app)
+
+
+def test_a_withdrawn_update_says_what_is_left_to_do(tmp_path: Path, overview):
+    lake = outage(tmp_path / "lake")
+    row = {"update_id": GUILTY, "kind": "content", "channel": "291", "released_at": RELEASED}
+    withdrawn = RELEASED + timedelta(minutes=30)
+    append_rows(
+        lake, "update", [{**row, "reverted_at": withdrawn, "received_at": withdrawn}], batch_id="again"
+    )
+    tick(lake, [incident()])
+    page = overview(lake.root)
+    assert "was withdrawn 12:30 UTC" in page.text
+    assert "2 dark hosts may need hands on site" in page.text
+    assert "--state dark" in page.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {
+                "verdict": "no_update",
+                "update_id": None,
+                "cause": "region",
+                "candidates": [],
+                "condition": None,
+            },
+            ["no update is to blame", "follows a region", "withdrawing an update would not help"],
+        ),
+        (
+            {
+                "verdict": "cannot_separate",
+                "update_id": None,
+                "candidates": [
+                    {"update_id": GUILTY, "probability": 0.5},
+                    {"update_id": INNOCENT, "probability": 0.49},
+                ],
+            },
+            [GUILTY, INNOCENT, "cannot be told apart", "50.0 %", "49.0 %", "pause the rollout of both"],
+        ),
+        (
+            {"verdict": "undetermined", "update_id": None, "candidates": [], "condition": None},
+            ["being judged", "wait for the next tick"],
+        ),
+    ],
+    ids=["no_update", "cannot_separate", "undetermined"],
+)
+def test_other_verdicts_accuse_nobody(changed: dict[str, Any], said: list[str], lake: Lake, overview):
+    tick(lake, [incident(**changed)])
+    page = overview(lake.root)
+    for each in said:
+        assert each in page.text
+    assert "is crashing" not in page.text
+    assert "fc-banner fc-update" not in page.markup
+
+
+def test_quiet_is_calm_and_remembers_the_last_incident(lake: Lake, overview):
+    tick(lake, [incident(closed_at="2026-03-04T13:30:00Z")])
+    page = overview(lake.root)
+    assert "All quiet. No open incident" in page.text
+    assert "closed 4 Mar 2026 13:30 UTC" in page.text
+    assert "fc-banner fc-update" not in page.markup
+
+
+def test_without_a_tick_the_curve_stands_and_nothing_is_claimed(lake: Lake, overview):
+    page = overview(lake.root)
+    assert "Not judged yet" in page.text
+    assert "fleetcrash monitor --lake" in page.text
+    assert "All quiet" not in page.text
+    assert len(page.figures) == 1
+
+
+def test_an_unreadable_judgement_is_said(lake: Lake, overview):
+    append_rows(lake, "incident", [{"as_of": NOW, "ticked_at": NOW, "document": "{oops"}], batch_id="bad")
+    assert "last judgement cannot be read" in overview(lake.root).text
+
+
+def test_a_second_incident_gets_its_own_banner(lake: Lake, overview):
+    other = incident(incident_id="inc-2", verdict="no_update", update_id=None, cause="site", candidates=[])
+    tick(lake, [other, incident()])
+    text = overview(lake.root).text
+    assert text.index("is crashing Windows hosts") < text.index("no update is to blame")
+
+
+def test_filters_change_chart_cards_and_tables_alike(lake: Lake, overview):
+    tick(lake, [incident()])
+    everything = overview(lake.root)
+    assert everything.lines == {"Windows", "macOS", "Linux"}
+    assert "28 of 60 online" in everything.text  # 18 hosts of the outage and 10 of the noise
+    linux = overview(lake.root, os="linux")
+    assert linux.lines == {"Linux"}
+    assert "Crash rate, last hour (Linux)" in linux.text
+    assert "of 10 online" in linux.text
+    assert "csagent.sys" not in linux.text
+    assert "csagent.sys" in everything.text
+    version = overview(lake.root, agent="7.11.200", by="version")
+    assert version.lines == {"7.11.200"}
+    assert "7.16.300" not in version.text[version.text.index("Crash rate by agent version") :]
+    exposed = overview(lake.root, update=GUILTY)
+    assert "of 48 online" in exposed.text
+    assert "drv2.sys" not in exposed.text
+
+
+def test_what_is_filtered_is_said_and_cleared_at_once(lake: Lake, overview):
+    page = overview(lake.root, os="darwin", range="6h", by="version", scale="log")
+    assert "only macOS" in page.text
+    assert "last 6h" in page.text
+    page.app.button(key="clear").click().run()
+    assert page.app.session_state["os"] == []
+    assert page.app.session_state["range"] == "24h"
+    assert page.app.session_state["scale"] == "auto"
+    assert "only macOS" not in page.text
+
+
+def test_a_link_with_an_unknown_value_shows_an_empty_view_and_not_everything(lake: Lake, overview):
+    page = overview(lake.root, agent="99.9")
+    assert "No data here" in page.text
+    assert "agent 99.9" in page.text
+    assert page.figures == []
+
+
+def test_a_custom_range_is_utc_and_ends_at_what_is_known(lake: Lake, overview):
+    page = overview(lake.root, **{"range": "custom", "from": "2026-03-04T10:00", "to": "2026-03-04T11:00"})
+    assert "10:00 to 4 Mar 2026 11:00 UTC" in page.text or "10:00 to 11:00 UTC" in page.text
+    drawn = page.figures[0]["layout"]["xaxis"]["range"]
+    assert drawn[0].startswith("2026-03-04 10:00")
+    assert drawn[1].startswith("2026-03-04 11:00")
+
+
+def test_lines_by_update_put_the_named_one_among_them(lake: Lake, overview):
+    tick(lake, [incident()])
+    page = overview(lake.root, by="update")
+    assert GUILTY in page.lines
+
+
+def test_the_axis_is_logarithmic_when_the_peak_would_flatten_the_rest(lake: Lake, overview):
+    assert overview(lake.root).figures[0]["layout"]["yaxis"]["type"] == "log"
+    assert overview(lake.root, scale="linear").figures[0]["layout"]["yaxis"]["type"] == "linear"
+
+
+def test_without_presence_host_time_is_assumed_and_said(tmp_path: Path, overview):
+    lake = outage(tmp_path / "lake", presence=False)
+    page = overview(lake.root)
+    assert "counts as online for 24 hours after it was last seen" in page.text
+
+
+def test_hostile_names_are_text(tmp_path: Path, overview):
+    lake = outage(tmp_path / "lake", guilty=HOSTILE)
+    tick(lake, [incident(update_id=HOSTILE, candidates=[{"update_id": HOSTILE, "probability": 0.9}])])
+    page = overview(lake.root, by="update")
+    assert "<img" not in page.markup
+    assert "&lt;img" in page.markup
+    assert all("<img" not in str(figure) for figure in page.figures)
+    assert "[x](http" not in str(page.app.get("page_link"))
+
+
+def test_a_replay_shows_fleet_time_and_a_live_feed_its_age(lake: Lake, overview):
+    tick(lake, [])
+    replayed = overview(lake.root)
+    assert "Fleet time 14:00 UTC" in replayed.text
+    assert "Age of the data" not in replayed.text
+
+
+def test_a_live_fleet_shows_the_age_of_its_newest_record(tmp_path: Path, overview):
+    lake = Lake.create(tmp_path / "lake")
+    now = datetime.now(UTC)
+    append_rows(lake, "heartbeat", [{"host_id": "a", "at": now - timedelta(seconds=4)}])
+    append_rows(lake, "host", [{"host_id": "a", "os_type": "linux", "seen_at": now - timedelta(hours=2)}])
+    tick(lake, [], as_of=now, at=now)
+    page = overview(lake.root)
+    assert "Age of the data" in page.text
+    assert "Fleet time" not in page.text
