@@ -69,7 +69,7 @@ def rate_chart(
     figure = go.Figure()
     for name, style in line_styles(frame, group, dark=dark).items():
         line = values[values[group] == name].set_index("bucket_start").reindex(grid)
-        figure.add_trace(_line(line, style, floor, counts=counts))
+        figure.add_trace(_line(line, style, floor, timedelta(seconds=bucket_s) / 2, counts=counts))
     held = set(frame["bucket_start"] if covered is None else covered)
     _mark_no_data(figure, held, grid, bucket_s, until, colours)
     mark_releases(figure, markers, since, until, colours)
@@ -85,7 +85,6 @@ def rate_chart(
     figure.update_xaxes(
         range=[plotly_time(since), plotly_time(until)],
         tickformat="%H:%M\n%d %b",
-        nticks=7,
         tickangle=0,
         ticks="outside",
         tickcolor=colours.muted,
@@ -120,7 +119,10 @@ def rate_chart(
     return figure
 
 
-def _line(line: pd.DataFrame, style: LineStyle, floor: float, *, counts: bool) -> go.Scatter:
+def _line(
+    line: pd.DataFrame, style: LineStyle, floor: float, middle: timedelta, *, counts: bool
+) -> go.Scatter:
+    # A point stands in the middle of its bucket: at its start, a rise would seem to come before its release.
     drawn = line["drawn"].where(line["drawn"].isna() | (line["drawn"] > 0), floor)
     shown = [
         f"{count(value)}" if counts else f"{rate(value)} per 1,000 h"
@@ -129,7 +131,7 @@ def _line(line: pd.DataFrame, style: LineStyle, floor: float, *, counts: bool) -
     crashes = [count(value) if value == value else "–" for value in line["crashes"]]
     hours = [count(value) if value == value else "–" for value in line["host_hours"]]
     return go.Scatter(
-        x=[plotly_time(each) for each in line.index],
+        x=[plotly_time(each + middle) for each in line.index],
         y=[None if value != value else value for value in drawn],
         name=label(style.name),
         mode="lines",

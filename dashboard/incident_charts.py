@@ -50,7 +50,7 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
                 mode="markers",
                 showlegend=False,
                 marker={"color": colour, "size": 11, "symbol": "diamond" if guilty else "circle"},
-                hovertemplate=f"{label(name)}: {interval_words(each)}<extra></extra>",
+                hovertemplate=f"{label(name, 56)}: {interval_words(each)}<extra></extra>",
             )
         )
         figure.add_annotation(
@@ -60,10 +60,10 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
             yshift=15,
             xanchor="left",
             showarrow=False,
-            text=f"<b>{label(name)}</b>  {escape(interval_words(each))}"
+            text=f"<b>{label(name, 56)}</b>  {escape(interval_words(each))}"
             if guilty
-            else f"{label(name)}  {escape(interval_words(each))}",
-            font={"size": 13, "color": colour if guilty else colours.ink},
+            else f"{label(name, 56)}  {escape(interval_words(each))}",
+            font={"size": 13, "color": colours.culprit_text if guilty else colours.ink},
             bgcolor=colours.ground,
             borderpad=1,
         )

@@ -110,7 +110,7 @@ def mark_releases(
             xanchor="right" if left_of_it else "left",
             xshift=-5 if left_of_it else 5,
             text=f"<b>{label(each.name)}</b> released {each.at:%H:%M}",
-            font={"size": 13, "color": colour},
+            font={"size": 13, "color": colours.culprit_text if each.role == "culprit" else colour},
         )
         if each.withdrawn_at is not None and since <= each.withdrawn_at <= until:
             figure.add_shape(

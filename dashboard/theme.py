@@ -11,13 +11,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours of a chart on one background."""
+    """Colours of a chart on one background; as text, vermilion is darker or lighter for contrast."""
 
     ink: str
     muted: str
     grid: str
     ground: str
     culprit: str
+    culprit_text: str
     suspect: str
     lines: tuple[str, ...]
 
@@ -28,6 +29,7 @@ LIGHT = Palette(
     grid="#E3E7EB",
     ground="#FFFFFF",
     culprit="#D55E00",
+    culprit_text="#A84300",
     suspect="#9A6700",
     lines=("#0072B2", "#009E73", "#B0568F", "#1A2027", "#3E9BD1", "#8A7A00"),
 )
@@ -37,6 +39,7 @@ DARK = Palette(
     grid="#27313B",
     ground="#10151B",
     culprit="#FF8540",
+    culprit_text="#FF9A5C",
     suspect="#F0C000",
     lines=("#56B4E9", "#2DBE95", "#DB93B8", "#E8ECF0", "#8FA8FF", "#F0E442"),
 )

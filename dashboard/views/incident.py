@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -30,12 +31,26 @@ from dashboard.wording import (
 )
 
 _MOST_ROWS = 1_000
+_AT_RISK_COLUMNS: dict[str, Any] = {
+    "host_id": "Host",
+    "os_type": "OS",
+    "os_build": "OS build",
+    "agent_version": "Agent version",
+    "region": "Region",
+    "site": "Site",
+    "installed_at": st.column_config.DatetimeColumn(
+        "Installed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"
+    ),
+    "last_seen_at": st.column_config.DatetimeColumn(
+        "Last seen, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"
+    ),
+}
 _LIMITS = {
     "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
     "assumed": "No presence was recorded, so a host counts as online for 24 hours after it was last seen.",
     "condition": "The condition is the simplest one that fits the crashes so far; it can still change.",
-    "ratio": "The rate ratio compares hosts with the update and hosts without it at the same time; its "
-    "interval is of this comparison alone and not corrected for the number of updates looked at.",
+    "ratio": "A rate ratio compares what happened to exposed hosts with what was to be expected without the "
+    "update; its interval is of this comparison alone, not corrected for the number of updates looked at.",
     "silence": "A host that crashes too early to report is seen only as dark, and only if it is a server.",
 }
 
@@ -43,29 +58,68 @@ _LIMITS = {
 def show() -> None:
     """Draw the page."""
     feed = current_feed()
-    if needs_lake(feed) is None:
+    snapshot = needs_lake(feed)
+    if snapshot is None:
         return
     asked = st.query_params.get("id", "")
-    _page(feed, asked)
-    judgement = feed.snapshot().judgement
-    incident = judgement.find(asked) if judgement and asked else None
-    if incident is not None and incident.update_id is not None:
+    incident = snapshot.judgement.find(asked) if snapshot.judgement else None
+    if incident is None:
+        _no_incident(feed, asked)
+        return
+    _impact(feed, asked)
+    if incident.update_id is not None:
         _at_risk(feed, incident)
+    _reasons(feed, asked)
 
 
 @st.fragment(run_every=5)
-def _page(feed: Feed, incident_id: str) -> None:
+def _no_incident(feed: Feed, asked: str) -> None:
     snapshot = feed.snapshot()
     judgement = snapshot.judgement
-    known = judgement.incidents if judgement else ()
-    if not incident_id and judgement and known:
+    if judgement and judgement.find(asked):
+        st.rerun()
+    if judgement and judgement.incidents and not asked:
         _list("Incidents", [*judgement.open, *judgement.closed])
-        return
-    incident = judgement.find(incident_id) if judgement else None
-    if judgement is None or incident is None:
-        _unknown(incident_id, snapshot)
-        return
-    _incident(feed, snapshot, judgement, incident)
+    else:
+        _unknown(asked, snapshot)
+
+
+@st.fragment(run_every=5)
+def _impact(feed: Feed, asked: str) -> None:
+    snapshot, _, incident = _found(feed, asked)
+    st.html(_head(snapshot, incident))
+    st.html(cards(_cards(incident)))
+    left, right = st.columns(2, gap="large")
+    with left:
+        _ratios(incident)
+    with right:
+        _states(incident)
+    if incident.update_id is not None:
+        with panel("Blast radius"):
+            radius = feed.frame("blast_radius_by_os_agent_version", None, update_id=incident.update_id)
+            st.html(tables.blast_radius_table(radius))
+
+
+@st.fragment(run_every=5)
+def _reasons(feed: Feed, asked: str) -> None:
+    snapshot, judgement, incident = _found(feed, asked)
+    left, right = st.columns(2, gap="large")
+    left.html(_evidence(incident))
+    right.html(_history(incident, snapshot.as_of))
+    st.html(_limits(judgement, incident))
+    age = escape(freshness(snapshot, datetime.now(UTC)).words)
+    st.html(
+        f'<div class="fc"><span class="fc-note">Judged as of {clock(judgement.as_of)}; {age}.</span></div>'
+    )
+
+
+def _found(feed: Feed, asked: str) -> tuple[Snapshot, Judgement, Incident]:
+    """The incident as it stands now; a page whose incident is gone is drawn anew."""
+    snapshot = feed.snapshot()
+    incident = snapshot.judgement.find(asked) if snapshot.judgement else None
+    if snapshot.judgement is None or incident is None:
+        st.rerun()
+    return snapshot, snapshot.judgement, incident
 
 
 def _unknown(incident_id: str, snapshot: Snapshot) -> None:
@@ -107,36 +161,16 @@ def _list(title: str, incidents: Sequence[Incident]) -> None:
         )
 
 
-def _incident(feed: Feed, snapshot: Snapshot, judgement: Judgement, incident: Incident) -> None:
-    st.html(_head(snapshot, incident))
-    st.html(cards(_cards(incident)))
-    left, right = st.columns(2, gap="large")
-    with left:
-        _ratios(incident)
-    with right:
-        _states(incident)
-    if incident.update_id is not None:
-        with panel("Blast radius"):
-            radius = feed.frame("blast_radius_by_os_agent_version", None, update_id=incident.update_id)
-            st.html(tables.blast_radius_table(radius))
-    left, right = st.columns(2, gap="large")
-    left.html(_evidence(incident))
-    right.html(_history(incident, snapshot.as_of))
-    st.html(_limits(judgement, incident))
-    age = escape(freshness(snapshot, datetime.now(UTC)).words)
-    st.html(
-        f'<div class="fc"><span class="fc-note">Judged as of {clock(judgement.as_of)}; {age}.</span></div>'
-    )
-
-
 def _head(snapshot: Snapshot, incident: Incident) -> str:
     beside = snapshot.as_of
     update = snapshot.update(incident.update_id)
     shown = [
         Fact("State", "open" if incident.is_open else f"closed {clock(incident.closed_at, beside=beside)}"),
         Fact("Alarm", clock(incident.alarm_at, beside=beside)),
-        Fact("Named", clock(incident.named_at, beside=beside) if incident.named_at else "not yet"),
     ]
+    if incident.verdict != "no_update":
+        named = clock(incident.named_at, beside=beside) if incident.named_at else "not yet"
+        shown.append(Fact("Named", named))
     if incident.update_id is not None:
         withdrawn = update.reverted_at if update else None
         shown += [
@@ -209,12 +243,12 @@ def _cards(incident: Incident) -> list[Card]:
 
 def _ratios(incident: Incident) -> None:
     st.html(
-        '<div class="fc"><h3>Rate of exposed hosts over hosts beside them</h3>'
+        '<div class="fc"><h3>Rate of exposed hosts over what was to be expected</h3>'
         '<p class="fc-note">with intervals; the further from × 1, the stronger</p></div>'
     )
     rows: list[tuple[str, Interval, bool]] = []
-    if incident.rate_ratio is not None:
-        named = incident.verdict == "update"
+    named = incident.verdict == "update"
+    if incident.rate_ratio is not None and (named or not incident.rivals):
         rows.append((incident.update_id or "this incident", incident.rate_ratio, named))
     rows += [
         (f"{each.name} (wave)" if each.kind == "wave" else each.name, each.rate_ratio, False)
@@ -222,7 +256,7 @@ def _ratios(incident: Incident) -> None:
         if each.rate_ratio is not None and each.name != incident.update_id
     ]
     if not rows:
-        st.html(notice("No comparison yet", "There was not enough host-time beside the exposed hosts."))
+        st.html(notice("No comparison yet", "There was not enough host-time to compare with."))
         return
     said = "; ".join(f"{plain(name)} {times(each.estimate)}" for name, each, _ in rows)
     st.plotly_chart(
@@ -239,12 +273,14 @@ def _ratios(incident: Incident) -> None:
 def _states(incident: Incident) -> None:
     impact = incident.impact
     exposed = impact.get("exposed", 0)
-    st.html(
-        '<div class="fc"><h3>Exposed hosts by state</h3>'
-        f'<p class="fc-note">{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; '
-        "pending ones come on top</p></div>"
+    none = not exposed and not impact.get("pending")
+    said = (
+        ""
+        if none
+        else f"{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; pending on top"
     )
-    if not exposed and not impact.get("pending"):
+    st.html(f'<div class="fc"><h3>Exposed hosts by state</h3><p class="fc-note">{said}</p></div>')
+    if none:
         st.html(
             notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it.")
         )
@@ -270,7 +306,13 @@ def _at_risk(feed: Feed, incident: Incident) -> None:
             said += f"; the first {count(len(shown))} are shown, the file has all"
         st.html(f'<div class="fc"><h3>Hosts at risk</h3><p class="fc-note">{escape(said)}</p></div>')
         if len(hosts):
-            st.dataframe(shown, hide_index=True, height=min(320, 38 + 35 * len(shown)), key="at-risk")
+            st.dataframe(
+                shown.drop(columns="crashed_at"),
+                hide_index=True,
+                height=min(320, 38 + 35 * len(shown)),
+                key="at-risk",
+                column_config=_AT_RISK_COLUMNS,
+            )
             st.download_button(
                 "Download as CSV",
                 lambda: hosts.to_csv(index=False).encode(),
@@ -292,6 +334,13 @@ def _evidence(incident: Incident) -> str:
     if ratio is not None:
         high = "no bound" if ratio.high is None else times(ratio.high)
         rows.append(Row(["Rate ratio", f"{times(ratio.estimate)} ({times(ratio.low)} to {high})"]))
+    for key, name in (
+        ("events_judged", "Crashes and silences judged"),
+        ("events_expected", "Expected of them"),
+    ):
+        value = evidence.get(key)
+        if isinstance(value, int | float):
+            rows.append(Row([name, count(value) if value >= 10 else f"{value:.2g}"]))
     strength = evidence.get("log_evidence")
     if isinstance(strength, int | float):
         rows.append(Row(["Log evidence", f"{strength:.1f}"]))

@@ -116,6 +116,7 @@ def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, shown: pd.DataF
 
 def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, hit: pd.Series) -> list[Card]:
     where = f" ({view.narrowed})" if view.narrowed else ""
+    of_it = " of the range" if view.span == "custom" else ""
     if rates.now is None:
         rate_more = "host-time is not known"
     else:
@@ -127,7 +128,7 @@ def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, h
             rate_more += f"; peak {rate(rates.peak)} at {clock(rates.peak_at, beside=selection.until)}"
     return [
         Card(
-            f"Crash rate, last hour{where}",
+            f"Crash rate, last hour{of_it}{where}",
             rate(rates.now),
             unit="per 1,000 host-hours",
             more=rate_more,

@@ -51,8 +51,8 @@ class ConditionSearch:
         """The condition that the events have earned, or None.
 
         Args:
-            events: (OUTCOMES, C) events of hosts exposed to the update.
-            expected: (OUTCOMES, C) at the baseline; cells without exposure are zero and do not count.
+            events: (K, C) events of hosts exposed to the update, by outcome and age of the install.
+            expected: (K, C) at the baseline; cells without exposure are zero and do not count.
         """
         if events.sum() < LEAST_EVENTS:
             return None

@@ -31,7 +31,9 @@ Mask = NDArray[np.bool_]
 
 DAY = 1440
 _PLACE_WEIGHT = 0.3  # prior that a wave is cut by group, site or customer rather than by what the host is
-_IDLE_MINUTES = 5  # an open incident without a new event is judged anew on every fifth minute
+_HOT_MINUTES = 90  # an incident younger than this is judged anew at every minute with a new event ...
+_IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minute
+_RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
 _CONDITION_GROWTH = 1.02  # the condition is looked for again once the events have grown by this factor
 
 
@@ -48,11 +50,11 @@ class Detector:
     incidents: list[Incident] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._tick = self.news.first_tick - 1
+        self._first_tick = self.news.first_tick
+        self._tick = self._first_tick - 1
         self._time = HostTime.start(self.news)
         self._slices: Slices = cut(self.news.cells)
-        self._plain = self._slices.plain
-        spots = len(self._plain) + len(self.news.places.names)
+        spots = len(self._slices) + len(self.news.places.names)
         self._online_at = np.zeros((len(self.news.places.names), SYSTEMS, 2, BOOTS))
         self._baseline = Baseline(spots)
         self._pending: list[tuple[int, Floats, Floats]] = []
@@ -65,14 +67,13 @@ class Detector:
 
     def extend(self, news: News) -> None:
         """Go on with later news, read with ``after_tick`` at the last tick."""
-        before = [self._slices.slices[n] for n in self._plain]
+        before = list(self._slices.slices)
         conditional = [self._slices.slices[n] for n in self._conditional]
         had_places = len(self.news.places.names)
         self.news = news
         self._time.extend(news)
         self._slices = cut(news.cells)
-        self._plain = self._slices.plain
-        now = [self._slices.slices[n] for n in self._plain]
+        now = list(self._slices.slices)
         places = len(news.places.names)
         moved = np.array([now.index(part) for part in before] + [len(now) + n for n in range(had_places)])
 
@@ -87,7 +88,7 @@ class Detector:
         self._expected_total = placed(self._expected_total)
         self._expected_until = placed(self._expected_until)
         for incident in self.incidents:
-            incident.spot = int(moved[incident.spot])
+            incident.spot, incident.wave_spot = int(moved[incident.spot]), int(moved[incident.wave_spot])
         self._take_over()
         if [self._slices.slices[n] for n in self._conditional] != conditional:
             rows = [[self._slices.slices[n] for n in self._conditional].index(part) for part in conditional]
@@ -105,11 +106,15 @@ class Detector:
         self._conditions = ConditionSearch(news.cells)
         self._cell_system = np.array([OS_INDEX.get(cell.os_type, 3) for cell in news.cells])
         self._cell_always_on = np.array([cell.always_on for cell in news.cells], float)
+        self._of_system = np.stack([self._cell_system == system for system in range(SYSTEMS)]).astype(float)
+        self._known_rates: Floats | None = None
         self._place_names = news.places.names
         self._place_row = 0
-        self._spot_log_weight = self._weigh_spots()
+        self._spot_log_weight = np.where(self._made_by_update(), -np.inf, self._weigh_spots())
         self._spots_of_event = self._find_spots()
-        self._claimed = grown(self._claimed, 0, len(news.events))
+        # What happened before the first tick has no host-time to be held against.
+        self._too_early = news.events.minute <= self._first_tick
+        self._claimed = grown(self._claimed, 0, len(news.events)) | self._too_early
         ripe = np.maximum(news.events.minute + LAG_MINUTES, news.events.tick)
         self._learn_order = np.argsort(ripe, kind="stable")
         self._learned = int((ripe <= self._tick).sum())
@@ -129,7 +134,9 @@ class Detector:
         self._time.advance(tick)
         self._advance_places(tick)
         self._learn(tick)
-        rates = self._rates()
+        if self._known_rates is None or tick % _RATE_MINUTES == 0:
+            self._known_rates = self._rates()
+        rates = self._known_rates
         self._expect(tick, rates)
         new = self._new_events(tick)
         if new.size:
@@ -138,8 +145,10 @@ class Detector:
             self._unjudged |= bool(new.size)
             return
         fresh, self._unjudged = bool(new.size) or self._unjudged, False
+        if fresh and self.incidents:
+            self._stake_all(tick)
         for incident in self.open_incidents:
-            if fresh or tick % _IDLE_MINUTES == 0:
+            if tick % _IDLE_MINUTES == 0 or (fresh and tick - incident.alarm_tick < _HOT_MINUTES):
                 self._follow(incident, tick, rates)
             self._maybe_close(incident, tick)
         if fresh and not any(incident.claims_all for incident in self.open_incidents):
@@ -154,17 +163,17 @@ class Detector:
     # -- what stands behind an incident
 
     def spot_name(self, incident: Incident) -> tuple[str, str]:
-        """Attribute and value of the slice or place in which the incident is watched."""
-        if incident.spot >= len(self._plain):
-            return self._place_names[incident.spot - len(self._plain)]
-        part = self._slices.slices[self._plain[incident.spot]]
+        """Attribute and value of the slice or place that the incident's rise follows."""
+        if incident.wave_spot >= len(self._slices):
+            return self._place_names[incident.wave_spot - len(self._slices)]
+        part = self._slices.slices[incident.wave_spot]
         return part.key, part.condition.get(part.key, "")
 
     def describe_spot(self, spot: int) -> str:
         """A slice or place in words."""
-        if spot >= len(self._plain):
-            return " ".join(self._place_names[spot - len(self._plain)])
-        condition = self._slices.slices[self._plain[spot]].condition
+        if spot >= len(self._slices):
+            return " ".join(self._place_names[spot - len(self._slices)])
+        condition = self._slices.slices[spot].condition
         return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
 
     def claimed(self, incident: Incident) -> tuple[int, int]:
@@ -190,13 +199,7 @@ class Detector:
             leader = int(np.argmax(trial.log_evidence))
             if incident.update is not None:
                 leader = int(np.flatnonzero(trial.updates == incident.update)[0])
-            part = trial.log_by_part[leader]
-            age, cut_by = np.unravel_index(int(np.argmax(part)), part.shape)
-            return (
-                float(trial.events[:, leader, age, cut_by].sum()),
-                float(trial.expected[:, leader, age, cut_by].sum()),
-                float(trial.log_evidence[leader]),
-            )
+            return (*trial.counts(leader), float(trial.log_evidence[leader]))
         if judgement.wave is None:
             return 0.0, 0.0, 0.0
         row, length = judgement.wave
@@ -210,10 +213,8 @@ class Detector:
 
     def _rates(self) -> Floats:
         """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""
-        factors = self._baseline.factors()[:, : len(self._plain)]
-        of_slices = np.ones((OUTCOMES, len(self._slices)))
-        of_slices[:, self._plain] = factors
-        rates = self._baseline.rates()[:, self._cell_system] * self._slices.cell_factors(of_slices)[..., None]
+        factors = self._slices.cell_factors(self._baseline.factors()[:, : len(self._slices)])
+        rates = self._baseline.rates()[:, self._cell_system] * factors[..., None]
         rates[1] *= self._cell_always_on[:, None]
         return rates
 
@@ -232,17 +233,17 @@ class Detector:
         plain = self._baseline.rates()
         raw_by_cell = plain[:, self._cell_system] * online
         raw_by_cell[1] *= self._cell_always_on[:, None]
-        members = self._slices.members[self._plain]
+        members = self._slices.members
         host_minutes = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
-        np.add.at(host_minutes[0], self._cell_system, online)
-        np.add.at(host_minutes[1], self._cell_system, online * self._cell_always_on[:, None])
+        host_minutes[0] = self._of_system @ online
+        host_minutes[1] = self._of_system @ (online * self._cell_always_on[:, None])
         at_places = np.stack(
             [
                 np.einsum("psab,sb->p", self._online_at, plain[0]),
                 np.einsum("psb,sb->p", self._online_at[:, :, 1], plain[1]),
             ]
         )
-        place_factors = np.maximum(self._baseline.factors()[:, len(self._plain) :], 1.0)
+        place_factors = np.maximum(self._baseline.factors()[:, len(self._slices) :], 1.0)
         raw = np.concatenate([raw_by_cell.sum(2) @ members.T, at_places], axis=1)
         self._expected_total += np.concatenate([by_cell @ members.T, at_places * place_factors], axis=1)
         self._expected_until[:, :, (tick + 1) % (DAY + 1)] = self._expected_total
@@ -283,14 +284,14 @@ class Detector:
     def _new_events(self, tick: int) -> Ints:
         events = self.news.events
         low, high = np.searchsorted(events.tick, [tick, tick + 1])
-        if tick == self.news.first_tick:
+        if tick == self._first_tick:
             low = 0
         return np.arange(low, high)
 
     def _find_spots(self) -> Ints:
         """(events, at most 10) slices and places that each event belongs to, -1 for none."""
         events = self.news.events
-        members = self._slices.members[self._plain][:, events.cell] if len(events) else np.zeros((1, 0))
+        members = self._slices.members[:, events.cell] if len(events) else np.zeros((1, 0))
         most = int(members.sum(0).max(initial=1)) + len(PLACES)
         spots = np.full((len(events), most), -1, dtype=np.int64)
         column = np.zeros(len(events), dtype=np.int64)
@@ -298,27 +299,36 @@ class Detector:
             hit = np.flatnonzero(inside)
             spots[hit, column[hit]] = number
             column[hit] += 1
-        index = {pair: len(self._plain) + number for number, pair in enumerate(self._place_names)}
+        index = {pair: len(self._slices) + number for number, pair in enumerate(self._place_names)}
         for dimension, values in zip(PLACES, events.places, strict=True):
             found = np.array([index.get((dimension, value), -1) for value in values], dtype=np.int64)
             spots[np.arange(len(events)), column] = found
             column += 1
         return spots
 
+    def _made_by_update(self) -> Mask:
+        """(spots,) slices that are an agent upgrade's or OS patch's own hosts: no rivals of it, but the same thing."""
+        made = {one.version for one in self.news.suspects if one.kind in ("agent", "os_patch") and one.version}
+        own = [
+            part.condition.get("agent_version", "").removeprefix(">=") in made or part.condition.get("os_build") in made
+            for part in self._slices.slices
+        ]
+        return np.array(own + [False] * len(self._place_names), bool)
+
     def _weigh_spots(self) -> Floats:
-        plain = self._slices.log_weight[self._plain]
+        of_slices = self._slices.log_weight
         if not self._place_names:
-            return plain
+            return of_slices
         used = [name for name, _ in self._place_names]
         sizes = {name: used.count(name) for name in set(used)}
         places = np.log([_PLACE_WEIGHT / len(sizes) / sizes[name] for name in used])
-        return np.concatenate([plain + np.log(1.0 - _PLACE_WEIGHT), places])
+        return np.concatenate([of_slices + np.log(1.0 - _PLACE_WEIGHT), places])
 
     def _penalise(self, new: Ints, tick: int) -> None:
         """Charge every update for the events that just became known, whether its hosts had them or not."""
         events = self.news.events
         new = new[events.minute[new] > tick - KEPT_MINUTES]
-        new = new[events.minute[new] >= self.news.first_tick]
+        new = new[~self._too_early[new]]
         if not new.size:
             return
         inside = self._slices.members[self._conditional][:, events.cell[new]]
@@ -342,7 +352,9 @@ class Detector:
                 return
         incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
         self.incidents.append(incident)
+        self._stake_all(tick)
         self._follow(incident, tick, rates)
+        self._stake_all(tick)
 
     def _follow(self, incident: Incident, tick: int, rates: Floats) -> None:
         """Judge an open incident anew on its own events and those that no other claims."""
@@ -366,52 +378,57 @@ class Detector:
                 or total > incident.condition_events * _CONDITION_GROWTH
             ):
                 expected = self._expected_exposed(tick, rates, np.array([judgement.update]))[:, 0]
-                best = int(np.argmax(trial.log_by_part[trial.updates == judgement.update].max((0, 2))))
-                condition = self._conditions.find(np.cumsum(events, 1)[:, best], np.cumsum(expected, 1)[:, best])
+                cells = len(self.news.cells)
+                condition = self._conditions.find(events.reshape(-1, cells), expected.reshape(-1, cells))
                 incident.condition_events = total
         else:
             condition = None
         incident.record(tick, judgement, trial, found, condition)
-        self._stake(incident, judgement, trial, found, tick)
+        self._settle(incident, judgement, trial, found)
 
-    def _stake(self, incident: Incident, judgement: Judgement, trial: Trial, found: Waves, tick: int) -> None:
-        """Say which events the incident accounts for, so that they open no second one."""
-        events = self.news.events
-        known = events.tick <= tick
-        claim = incident.claim(len(self._claimed)) & (events.minute < incident.alarm_tick - LAG_MINUTES)
-        since = events.minute >= incident.alarm_tick - LAG_MINUTES
+    def _settle(self, incident: Incident, judgement: Judgement, trial: Trial, found: Waves) -> None:
+        """Note where to watch the incident, and since when, after a judgement."""
         incident.claims_all = judgement.kind in (Kind.UNDETERMINED, Kind.CANNOT_SEPARATE)
-        spot = 0
+        incident.spot = 0
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
-            part = trial.log_by_part[int(np.flatnonzero(trial.updates == judgement.update)[0])]
-            cut_by = self._slices.slices[int(np.unravel_index(int(np.argmax(part)), part.shape)[1])]
-            system = cut_by.condition.get("os_type") or (incident.condition or {}).get("os_type")
-            spot = self._spot_of(system)
-            rows = self._exposed_rows(tick, np.ones(len(events), bool))
-            exposed = np.zeros(len(events), bool)
-            of_update = self.news.exposed_events.update[rows] == judgement.update
-            exposed[self.news.exposed_events.event[rows][of_update]] = True
-            inside = (self._spots_of_event == spot).any(1)
-            recent = since & (events.minute <= incident.last_raised_minute + LAG_MINUTES)
-            claim |= known & inside & (exposed | recent)
+            row = int(np.flatnonzero(trial.updates == judgement.update)[0])
+            cut_by = self._slices.slices[int(np.argmax(trial.log_by_slice[row]))]
+            incident.spot = self._spot_of_system(cut_by.condition.get("os_type"))
         elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
-            row, length = judgement.wave
-            spot = int(found.place[row])
-            start = int(found.onset[row])
-            inside = (self._spots_of_event == spot).any(1)
-            incident.onset_minute = min(start, incident.onset_minute)
-            claim |= known & inside & (events.minute >= incident.onset_minute - LAG_MINUTES // 2)
-        else:
-            claim |= known & since
-        incident.spot = spot
-        incident.set_claim(claim)
-        self._claimed = np.zeros(len(events), bool)
-        for other in self.incidents:
-            self._claimed |= other.claim(len(events))
+            row = judgement.wave[0]
+            incident.wave_spot = incident.spot = int(found.place[row])
+            if incident.spot < len(self._slices):
+                system = self._slices.slices[incident.spot].condition.get("os_type")
+                incident.spot = incident.spot if system is None else self._spot_of_system(system)
+            incident.onset_minute = min(int(found.onset[row]), incident.onset_minute)
 
-    def _spot_of(self, system: str | None) -> int:
-        for number, index in enumerate(self._plain):
-            part = self._slices.slices[index]
+    def _stake(self, incident: Incident, tick: int) -> None:
+        """Claim the events that the incident accounts for, so that they open no second one.
+
+        While its rate is raised, that is whatever happens where it is watched: a crash in a boot loop may reach us
+        without its install. Later it is what happens to hosts that have the named update.
+        """
+        events = self.news.events
+        since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)
+        claim = (events.tick <= tick) & (events.minute >= since) & (self._spots_of_event == incident.spot).any(1)
+        if not incident.claims_all:
+            raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
+            if incident.update is not None:
+                rows = self._exposed_rows(tick, ~self._too_early)
+                rows = rows[self.news.exposed_events.update[rows] == incident.update]
+                raised[self.news.exposed_events.event[rows]] = True
+            claim &= raised
+        incident.set_claim(claim)
+
+    def _stake_all(self, tick: int) -> None:
+        self._claimed = self._too_early.copy()
+        for incident in self.incidents:
+            if incident.closed_tick is None:
+                self._stake(incident, tick)
+            self._claimed |= incident.claim(len(self._claimed))
+
+    def _spot_of_system(self, system: str | None) -> int:
+        for number, part in enumerate(self._slices.slices):
             if part.key == "os_type" and part.condition["os_type"] == system:
                 return number
         return 0
@@ -439,19 +456,39 @@ class Detector:
         updates = np.unique(self.news.exposed_events.update[rows])
         updates = np.array([u for u in updates if u not in but and u in self._penalty], dtype=np.int64)
         members = self._slices.members.T
-        seen = np.cumsum(self._exposed_counts(tick, mine, updates), axis=2).astype(np.float32) @ members
-        mean = np.cumsum(self._expected_exposed(tick, rates, updates), axis=2).astype(np.float32) @ members
+        seen = self._exposed_counts(tick, mine, updates).astype(np.float32) @ members
+        mean = self._expected_exposed(tick, rates, updates).astype(np.float32) @ members
         shape = (OUTCOMES, len(updates), AGES, len(self._conditional), len(TEST_RATIOS))
         penalty = np.array([self._penalty[u] for u in updates]).swapaxes(0, 1) if len(updates) else np.zeros(shape)
+        all_events, all_expected = self._since_release(tick, mine, updates)
         return try_updates(
             updates,
             seen,
             mean,
+            others=(np.maximum(all_events - seen.sum(2), 0.0), np.maximum(all_expected - mean.sum(2), 0.0)),
             log_penalty=penalty,
             caution=self._baseline.caution(),
             log_weight=self._slices.log_weight,
             conditional_slices=self._conditional,
         )
+
+    def _since_release(self, tick: int, mine: Mask, updates: Ints) -> tuple[Floats, Floats]:
+        """(OUTCOMES, U, slices) events of all hosts since each update's release, within the last day, and expected."""
+        events = self.news.events
+        until = int(np.searchsorted(events.tick, tick, side="right"))
+        picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY))
+        inside = self._slices.members[:, events.cell[picked]]
+        seen = np.zeros((OUTCOMES, len(updates), len(self._slices)))
+        mean = np.zeros_like(seen)
+        for number, update in enumerate(updates):
+            suspect = self.news.suspects[int(update)]
+            released = suspect.known_tick if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
+            since = max(released, tick - DAY + 1)
+            for outcome in range(OUTCOMES):
+                counts = (events.minute[picked] >= since) & (events.outcome[picked] == outcome)
+                seen[outcome, number] = inside @ counts.astype(np.float32)
+            mean[:, number] = (self._expected_total - self._expected_until[:, :, since % (DAY + 1)])[:, : len(self._slices)]
+        return seen, mean
 
     def _exposed_rows(self, tick: int, mine: Mask) -> Ints:
         rows = self.news.exposed_events

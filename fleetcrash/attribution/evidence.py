@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-RATIOS = np.geomspace(1.5, 1e5, 24)
+RATIOS = np.geomspace(1.5, 1e5, 14)
 """Rate ratios that a fault may have, equally likely on a log scale: from hardly visible to a boot loop."""
 
 TEST_RATIOS = np.array([1.5, 2.0, 4.0, 16.0, 128.0, 1024.0])
@@ -56,6 +56,39 @@ def log_raised(events: ArrayLike, expected: ArrayLike) -> Floats:
     """
     raised = log_mean_exp(log_poisson_ratio(events, expected))
     return np.logaddexp(raised, 0.0) - np.log(2.0)
+
+
+UNRECORDED_SHARES = np.array([0.0, 0.03, 0.2])
+UNRECORDED_WEIGHTS = np.array([0.5, 0.3, 0.2])
+"""How many of the hosts without an install record may have the update all the same: acknowledgements are late or lost,
+above all those of a host that crashes before it can send one."""
+
+
+def log_raised_by_update(events: Floats, expected: Floats, other_events: Floats, other_expected: Floats) -> Floats:
+    """Log Bayes factor that an update raised the rate, where not every install is on record.
+
+    Hosts that have it on record crash at r times the baseline; of the others a small, unknown share has it too.
+
+    Args:
+        events, expected: (...) of hosts with the update on record.
+        other_events, other_expected: (...) of the other hosts of the slice since the release.
+    Returns:
+        (...) values, as log_raised.
+    """
+    recorded = log_poisson_ratio(events, expected)
+    by_share = [recorded + np.log(UNRECORDED_WEIGHTS[0])]
+    for share, weight in zip(UNRECORDED_SHARES[1:], UNRECORDED_WEIGHTS[1:], strict=True):
+        others = log_poisson_ratio(other_events, other_expected, 1.0 + share * (RATIOS - 1.0))
+        by_share.append(recorded + others + np.log(weight))
+    raised = np.logaddexp.reduce(np.stack(by_share), axis=0)
+    return np.logaddexp(log_mean_exp(raised), 0.0) - np.log(2.0)
+
+
+def log_likeliest(events: Floats, expected: Floats) -> Floats:
+    """Log likelihood ratio at the best ratio of all, zero where the rate did not rise: a quick upper bound."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        best = events * np.log(events / expected) - (events - expected)
+    return np.where(events > expected, best, 0.0)
 
 
 def rate_interval(events: float, expected: float, *, z: float = 1.959964) -> tuple[float, float | None, float | None]:

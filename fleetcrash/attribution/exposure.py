@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
 
-AGES = 3  # of an install: under ten minutes, under an hour, under a day
+AGES = 4  # of an install: under two minutes, ten minutes, an hour, a day
 BOOTS = 3  # time since boot: under ten minutes, under thirty, later
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
@@ -117,7 +117,7 @@ class HostTime:
         Args:
             minutes, cells, since_boot: (n,) of the events; minutes within the last KEPT_MINUTES.
         Returns:
-            (n, AGES) shares with an install younger than ten minutes, an hour, a day.
+            (n, AGES) shares with an install younger than two minutes, ten minutes, an hour, a day.
         """
         row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
         exposed = np.cumsum(self.by_update[update].lately[row, stratum], axis=1)
@@ -130,8 +130,7 @@ class HostTime:
         taken = slice(self._online_row, until)
         np.add.at(self.online, (rows.cell[taken], rows.since_boot[taken]), rows.change[taken])
         self._online_row = until
-        coarse = np.zeros((self.strata, BOOTS))
-        np.add.at(coarse, self.stratum, self.online)
+        coarse = np.stack([np.bincount(self.stratum, column, self.strata) for column in self.online.T], axis=1)
         self.online_lately[tick % KEPT_MINUTES] = coarse.reshape(-1)
 
     def _advance_exposed(self, tick: int) -> None:

@@ -43,6 +43,7 @@ class Incident:
         history: every change of verdict, update or condition.
         claims_all: nothing else can open an incident while this one is not understood.
         spot: the slice or place in which its rate is watched.
+        wave_spot: the slice or place that a rise without an update follows.
         onset_minute: from when on a wave is held to have raised the rate.
         last_raised_minute: newest tick at which the hour before was above the baseline.
     """
@@ -62,6 +63,7 @@ class Incident:
     history: list[Turn] = field(default_factory=list)
     claims_all: bool = True
     spot: int = 0
+    wave_spot: int = 0
     condition_events: int = 0
     _claim: Mask | None = None
 

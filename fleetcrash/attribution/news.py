@@ -53,6 +53,7 @@ class Suspect:
 
     update_id: str
     kind: str | None
+    version: str | None
     released_us: int | None
     reverted_us: int | None
     known_tick: int

@@ -124,10 +124,8 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
         return []
     rows = []
     for rank in np.argsort(-trial.log_evidence)[:5]:
-        part = trial.log_by_part[rank]
-        age, cut = np.unravel_index(int(np.argmax(part)), part.shape)
-        seen, mean = trial.events[:, rank, age, cut].sum(), trial.expected[:, rank, age, cut].sum()
-        low, estimate, high = rate_interval(float(seen), float(mean))
+        seen, mean = trial.counts(int(rank))
+        low, estimate, high = rate_interval(seen, mean)
         suspect = detector.news.suspects[int(trial.updates[rank])]
         rows.append(
             {
@@ -136,7 +134,7 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
                 "log_evidence": round(float(trial.log_evidence[rank]), 3),
                 "rate_ratio": {"low": low, "estimate": estimate, "high": high},
                 "events": int(seen),
-                "expected": round(float(mean), 6),
+                "expected": round(mean, 6),
                 "probability": round(float(judgement.probabilities[rank]), 6),
             }
         )
@@ -192,7 +190,7 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
     if incident.kind is Kind.NO_UPDATE:
         module = detector.common_module(incident)
         inside = f", mostly in {module}" if module else ""
-        return f"{rise}: the rise follows {detector.describe_spot(incident.spot)}{inside}, and no update."
+        return f"{rise}: the rise follows {detector.describe_spot(incident.wave_spot)}{inside}, and no update."
     if incident.kind is Kind.CANNOT_SEPARATE:
         names = " or ".join(row["update_id"] for row in candidates[:3]) or "no update"
         return f"{rise}: cannot separate {names} from one another or from a rise of its own."

@@ -39,7 +39,7 @@ class Slice:
     Attributes:
         key: the attribute that it is cut by, or ``all``.
         condition: which cells, in the contract's grammar.
-        threshold: cut by an inequality; such slices are tried for updates only.
+        threshold: cut by an inequality; such slices overlap their equals and have no baseline factor.
     """
 
     key: str
@@ -62,11 +62,6 @@ class Slices:
 
     def __len__(self) -> int:
         return len(self.slices)
-
-    @property
-    def plain(self) -> NDArray[np.int64]:
-        """Indices of the slices cut by equality alone."""
-        return np.array([n for n, cut in enumerate(self.slices) if not cut.threshold], dtype=np.int64)
 
     def cell_factors(self, factors: Floats) -> Floats:
         """(outcomes, cells) baseline factor of each cell, the product of those of its attributes.

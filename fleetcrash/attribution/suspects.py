@@ -14,7 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.evidence import TEST_RATIOS, log_mean_exp, log_poisson_ratio, log_raised
+from fleetcrash.attribution.evidence import (
+    TEST_RATIOS,
+    log_mean_exp,
+    log_poisson_ratio,
+    log_raised,
+    log_raised_by_update,
+)
 from fleetcrash.attribution.exposure import AGES
 
 Floats = NDArray[np.float64]
@@ -34,11 +40,11 @@ class Trial:
 
     Attributes:
         updates: (U,) indices of the updates.
-        events: (OUTCOMES, U, AGES, G) events of hosts that had the update for less than each age.
+        events: (OUTCOMES, U, AGES, G) events of hosts that had the update, by the age of the install.
         expected: the same shape, at the baseline.
         log_evidence: (U,) log Bayes factor of "this update did it" against "nothing did".
         log_test: (U,) log of the sequential test.
-        log_by_part: (U, AGES, G) the evidence by how soon after the install and in which slice, prior included.
+        log_by_slice: (U, G) the evidence by the slice that is hit, its prior included.
     """
 
     updates: Ints
@@ -46,7 +52,19 @@ class Trial:
     expected: Floats
     log_evidence: Floats
     log_test: Floats
-    log_by_part: Floats
+    log_by_slice: Floats
+
+    def counts(self, row: int) -> tuple[float, float]:
+        """Events seen and expected in the slice and the time after the install that speak loudest for an update.
+
+        Args:
+            row: of the update among ``updates``.
+        """
+        cut_by = int(np.argmax(self.log_by_slice[row]))
+        seen = np.cumsum(self.events[:, row, :, cut_by].sum(0))
+        mean = np.cumsum(self.expected[:, row, :, cut_by].sum(0))
+        age = int(np.argmax(log_raised(seen, mean)))
+        return float(seen[age]), float(mean[age])
 
 
 def try_updates(
@@ -54,6 +72,7 @@ def try_updates(
     events: Floats,
     expected: Floats,
     *,
+    others: tuple[Floats, Floats],
     log_penalty: Floats,
     caution: Floats,
     log_weight: Floats,
@@ -61,28 +80,37 @@ def try_updates(
 ) -> Trial:
     """Judge every update on the events of the hosts that had it.
 
+    A fault has either one ratio for some time after the install, or one of its own for each age of the install: its
+    rate falls as its hosts crash and are gone.
+
     Args:
         updates: (U,) indices.
-        events: (OUTCOMES, U, AGES, G) by slice, install younger than each age.
+        events: (OUTCOMES, U, AGES, G) by slice and age of the install.
         expected: the same shape, baseline events of the same host-time.
+        others: (OUTCOMES, U, G) events, and events expected, of hosts without the update since its release.
         log_penalty: (OUTCOMES, U, AGES, K, ratios) sum over the events of log(1 + (r - 1) p), p the share of the hosts
-            at risk that had the update; K conditional slices.
+            at risk that had an install younger than each age; K conditional slices.
         caution: (OUTCOMES,) how much higher the history test takes the baseline.
         log_weight: (G,) log prior of each slice.
         conditional_slices: (K,) which of the G slices the conditional test tries.
     """
     weight = np.exp(log_weight)
-    parts = log_raised(events, expected).sum(0) + log_weight - np.log(AGES)
-    evidence = np.logaddexp.reduce(parts.reshape(len(updates), -1), axis=1) if len(updates) else np.zeros(0)
+    seen, mean = np.cumsum(events, axis=2), np.cumsum(expected, axis=2)
+    within = log_raised(seen, mean)
+    unrecorded = log_raised_by_update(seen[:, :, -1], mean[:, :, -1], *others) - within[:, :, -1]
+    one_ratio = log_mean_exp(within.sum(0), axis=1)
+    ratio_by_age = log_raised(events, expected).sum((0, 2))
+    parts = np.logaddexp(one_ratio, ratio_by_age) - np.log(2.0) + unrecorded.sum(0) + log_weight
+    evidence = np.logaddexp.reduce(parts, axis=1) if len(updates) else np.zeros(0)
 
     safe = np.where(np.isinf(caution), 1.0, caution)[:, None, None, None]
-    history = log_poisson_ratio(events, expected * safe, TEST_RATIOS)
+    history = log_poisson_ratio(seen, mean * safe, TEST_RATIOS)
     history = log_mean_exp(history, axis=-1)
     history = log_mean_exp(history, axis=(2, 3), weights=weight / AGES)
     history = np.where(np.isinf(caution)[:, None], -np.inf, history)
 
-    seen = events[..., conditional_slices, None] * np.log(TEST_RATIOS)
-    conditional = log_mean_exp(seen - log_penalty, axis=(2, 3, 4))
+    hit = seen[..., conditional_slices, None] * np.log(TEST_RATIOS)
+    conditional = log_mean_exp(hit - log_penalty, axis=(2, 3, 4))
 
     with np.errstate(divide="ignore"):
         both = np.concatenate([history, conditional])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.evidence import log_raised
+from fleetcrash.attribution.evidence import log_likeliest, log_raised
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,7 +22,7 @@ LENGTHS = np.array([5, 15, 60, 240, 1440])
 LOG_THRESHOLD = float(np.log(1e6))
 """A Shiryaev-Roberts sum over onsets gets this high once in at least a million minutes (two years) without a wave."""
 
-_MOST_ONSETS = 20_000  # the strongest suffice, and bound the work of a tick in which half the fleet crashes
+_MOST_ONSETS = 400  # the strongest carry the sum; they bound the work of a tick in which half the fleet crashes
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,7 @@ def find_waves(
     ring = expected_until.shape[2]
     start = end - ring + 1
     key = place * (ring + 1) + (minute - start)
-    starts, strength = np.unique(key, return_counts=True)
-    if len(starts) > _MOST_ONSETS:
-        starts = np.sort(starts[np.argpartition(-strength, _MOST_ONSETS)[:_MOST_ONSETS]])
+    starts = np.unique(key)
     places, onsets = np.divmod(starts, ring + 1)
     ends = np.minimum(onsets[:, None] + LENGTHS, ring - 1)
     seen = np.empty((len(expected_until), *ends.shape))
@@ -85,4 +83,8 @@ def find_waves(
     mean = np.maximum(expected_until[:, places[:, None], (start + ends) % ring] - before[:, :, None], 0.0)
     if caution is not None:
         mean = mean * np.minimum(caution, 1e9)[:, None, None]
+    if len(starts) > _MOST_ONSETS:
+        bound = log_likeliest(seen, mean).sum(0).max(1)
+        kept = np.sort(np.argpartition(-bound, _MOST_ONSETS)[:_MOST_ONSETS])
+        places, onsets, seen, mean = places[kept], onsets[kept], seen[:, kept], mean[:, kept]
     return Waves(places, start + onsets, log_raised(seen, mean).sum(0), seen, mean)

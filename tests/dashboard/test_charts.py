@@ -62,7 +62,7 @@ def test_the_culprit_alone_is_vermilion():
     markers = [Marker("guilty", SINCE + timedelta(minutes=20), "culprit"), Marker("other", SINCE, "other")]
     figure = _chart(_frame({0: 0.1}), markers=markers)
     named = [note for note in figure.layout.annotations if "guilty" in note.text]
-    assert [note.font.color for note in named] == [LIGHT.culprit]
+    assert [note.font.color for note in named] == [LIGHT.culprit_text]
     assert not any("other" in (note.text or "") for note in figure.layout.annotations)
     coloured = [shape for shape in figure.layout.shapes if shape.line.color == LIGHT.culprit]
     assert len(coloured) == 1

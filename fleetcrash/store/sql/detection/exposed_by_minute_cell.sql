@@ -1,6 +1,6 @@
 -- Change in the number of hosts at risk that have had an update for a while, one row per tick at which the change
 -- became known, minute to which it applies, update, cell, time since boot and age of the install
--- (0 under ten minutes, 1 under an hour, 2 under a day). Older exposure is not followed.
+-- (0 under two minutes, 1 under ten, 2 under an hour, 3 under a day). Older exposure is not followed.
 -- $after_tick: ticks up to it are left out.
 WITH lasting AS (
   SELECT
@@ -25,7 +25,9 @@ overlapped AS (
     ON at_risk.host_id = lasting.host_id
     AND at_risk.from_us < lasting.from_us + 86400000000
     AND coalesce(at_risk.until_us, 9223372036854775807) > lasting.from_us
-  CROSS JOIN (VALUES (0, 0, 600000000), (1, 600000000, 3600000000), (2, 3600000000, 86400000000)) AS age (age, low_us, high_us)
+  CROSS JOIN (
+    VALUES (0, 0, 120000000), (1, 120000000, 600000000), (2, 600000000, 3600000000), (3, 3600000000, 86400000000)
+  ) AS age (age, low_us, high_us)
 ),
 changed AS (
   SELECT

@@ -8,7 +8,7 @@ first_named AS (
   SELECT update_id, min(known_at) AS known_at FROM named GROUP BY update_id
 )
 SELECT
-  first_named.update_id, updates.kind,
+  first_named.update_id, updates.kind, updates.version,
   CAST(epoch_us(updates.released_at) AS BIGINT) AS released_us,
   CAST(epoch_us(updates.reverted_at) AS BIGINT) AS reverted_us,
   CAST((CAST(epoch_us(first_named.known_at) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS known_tick
