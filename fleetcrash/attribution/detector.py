@@ -21,7 +21,7 @@ from fleetcrash.attribution.news import OS_INDEX, PLACES, News
 from fleetcrash.attribution.slices import Slices, cut
 from fleetcrash.attribution import suspects
 from fleetcrash.attribution.suspects import Trial, try_updates
-from fleetcrash.attribution.verdict import Judgement, Kind, judge
+from fleetcrash.attribution.verdict import LOG_PRIOR_UPDATE, Judgement, Kind, judge
 from fleetcrash.attribution import waves
 from fleetcrash.attribution.waves import Waves, find_waves
 
@@ -110,7 +110,9 @@ class Detector:
         self._known_rates: Floats | None = None
         self._place_names = news.places.names
         self._place_row = 0
-        self._spot_log_weight = np.where(self._made_by_update(), -np.inf, self._weigh_spots())
+        made = self._made_by_update()
+        self._spot_log_weight = np.where(made, -np.inf, self._weigh_spots())
+        self._slice_log_weight = self._slices.log_weight + np.where(made[: len(self._slices)], LOG_PRIOR_UPDATE, 0.0)
         self._spots_of_event = self._find_spots()
         # What happened before the first tick has no host-time to be held against.
         self._too_early = news.events.minute <= self._first_tick
@@ -307,7 +309,11 @@ class Detector:
         return spots
 
     def _made_by_update(self) -> Mask:
-        """(spots,) slices that are an agent upgrade's or OS patch's own hosts: no rivals of it, but the same thing."""
+        """(spots,) slices that are an agent upgrade's or OS patch's own hosts.
+
+        As waves they would be no rivals of it, but the same thing; as the slice that another update hits they take two
+        guilty updates at once.
+        """
         made = {one.version for one in self.news.suspects if one.kind in ("agent", "os_patch") and one.version}
         own = [
             part.condition.get("agent_version", "").removeprefix(">=") in made or part.condition.get("os_build") in made
@@ -468,7 +474,7 @@ class Detector:
             others=(np.maximum(all_events - seen.sum(2), 0.0), np.maximum(all_expected - mean.sum(2), 0.0)),
             log_penalty=penalty,
             caution=self._baseline.caution(),
-            log_weight=self._slices.log_weight,
+            log_weight=self._slice_log_weight,
             conditional_slices=self._conditional,
         )
 

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 NAMING_PROBABILITY = 0.9
 KEEPING_PROBABILITY = 0.5  # a name once given is kept until the odds turn, so that the page does not flap
-_LOG_PRIOR_UPDATE = float(np.log(1e-3))
+LOG_PRIOR_UPDATE = float(np.log(1e-3))
 # About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
 _LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / 1440))
 # A wave in a fleet every twenty days.
@@ -69,7 +69,7 @@ def judge(
         minutes_open: minutes since the alarm.
         named_before: the update that the incident names so far.
     """
-    of_updates = trial.log_evidence + _LOG_PRIOR_UPDATE
+    of_updates = trial.log_evidence + LOG_PRIOR_UPDATE
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] - np.log(len(LENGTHS))
     total_wave = np.logaddexp.reduce(of_waves, axis=None, initial=-np.inf) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([of_updates, [total_wave, 0.0]]))
