@@ -100,9 +100,7 @@ def simulate(chosen: argparse.Namespace) -> int:
     """Write a scenario's records and their truth."""
     from sample_data.simulator import simulate as write_fleet
 
-    summary = write_fleet(
-        chosen.scenario, chosen.out, hosts=chosen.hosts, seed=chosen.seed, days=chosen.days
-    )
+    summary = write_fleet(chosen.scenario, chosen.out, hosts=chosen.hosts, seed=chosen.seed, days=chosen.days)
     _print_json({"scenario": summary.scenario, "out": str(summary.folder), "seed": summary.seed,
                  "hosts": summary.hosts, "records": dict(summary.records)})  # fmt: skip
     return Exit.DONE
@@ -205,8 +203,8 @@ def dashboard(chosen: argparse.Namespace) -> int:
 def demo(chosen: argparse.Namespace) -> int:
     """Replay an outage live and show it."""
     from monitor.children import Children, check_port
-    from sample_data.sample import folder_of, opening_of
     from sample_data.replay import records_known_by, replay
+    from sample_data.sample import folder_of, opening_of
 
     check_port(chosen.port)
     folder = folder_of(chosen.scenario)
@@ -325,7 +323,7 @@ def _json_argument(name: str, text: str) -> object:
     try:
         found: object = json.loads(text)
     except ValueError as error:
-        raise BadArgument(f"{name} is not JSON ({error}); wanted such as {{\"os_type\": \"windows\"}}.") from None
+        raise BadArgument(f'{name} is not JSON ({error}); wanted such as {{"os_type": "windows"}}.') from None
     return found
 
 
@@ -371,7 +369,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(run: Callable[[argparse.Namespace], int], example: str, *, lake: bool = True) -> argparse.ArgumentParser:
+    def command(
+        run: Callable[[argparse.Namespace], int], example: str, *, lake: bool = True
+    ) -> argparse.ArgumentParser:
         text = (run.__doc__ or "").strip()
         one = commands.add_parser(
             run.__name__,
@@ -382,7 +382,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         one.set_defaults(run=run)
         if lake:
-            one.add_argument("--lake", metavar="DIR", help=f"the store (default: ${LAKE_VARIABLE}, else ./{DEFAULT_LAKE})")
+            one.add_argument(
+                "--lake", metavar="DIR", help=f"the store (default: ${LAKE_VARIABLE}, else ./{DEFAULT_LAKE})"
+            )
         return one
 
     def takes(one: argparse.ArgumentParser, options: Iterable[str]) -> None:

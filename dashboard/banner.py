@@ -14,9 +14,7 @@ from dashboard.wording import CAUSE_NAMES, clock, condition_words, count, kind_n
 
 def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
     """An open incident."""
-    return _boxed(
-        incident.verdict, headline(incident), facts(_facts(incident, snapshot)), _next(incident, snapshot)
-    )
+    return _boxed(incident.verdict, headline(incident), facts(_facts(incident, snapshot)), _next(incident, snapshot))
 
 
 def headline(incident: Incident) -> str:
@@ -65,9 +63,7 @@ def unjudged_banner(snapshot: Snapshot) -> str:
         title = "Not judged yet: no monitor has ticked on this lake"
         said = "The curves below are what was received; nobody has looked for a culprit. Run:"
     command = f"fleetcrash monitor --lake {quote(str(snapshot.root))}"
-    return _boxed(
-        "notice", escape(title), "", f"<p class='fc-next'>{escape(said)} <code>{escape(command)}</code></p>"
-    )
+    return _boxed("notice", escape(title), "", f"<p class='fc-next'>{escape(said)} <code>{escape(command)}</code></p>")
 
 
 def trouble_banner(problem: str) -> str:
@@ -96,16 +92,10 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
             Fact("Whom", condition_words(incident.condition)),
         ]
     elif incident.verdict == "cannot_separate":
-        shown += [
-            Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.candidates[:3]
-        ]
+        shown += [Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.candidates[:3]]
     crashed = evidence.get("hosts_crashed")
     exposed = impact.get("exposed") or evidence.get("hosts_exposed")
-    of_all = (
-        f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}"
-        if exposed
-        else ""
-    )
+    of_all = f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}" if exposed else ""
     shown.append(Fact("Hosts crashed", count(crashed) + of_all))
     if incident.verdict == "update":
         shown.append(Fact("At risk", count(impact.get("at_risk"))))

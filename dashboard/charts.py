@@ -119,14 +119,11 @@ def rate_chart(
     return figure
 
 
-def _line(
-    line: pd.DataFrame, style: LineStyle, floor: float, middle: timedelta, *, counts: bool
-) -> go.Scatter:
+def _line(line: pd.DataFrame, style: LineStyle, floor: float, middle: timedelta, *, counts: bool) -> go.Scatter:
     # A point stands in the middle of its bucket: at its start, a rise would seem to come before its release.
     drawn = line["drawn"].where(line["drawn"].isna() | (line["drawn"] > 0), floor)
     shown = [
-        f"{count(value)}" if counts else f"{rate(value)} per 1,000 h"
-        for value in line["crashes" if counts else "rate"]
+        f"{count(value)}" if counts else f"{rate(value)} per 1,000 h" for value in line["crashes" if counts else "rate"]
     ]
     crashes = [count(value) if value == value else "–" for value in line["crashes"]]
     hours = [count(value) if value == value else "–" for value in line["host_hours"]]
@@ -187,18 +184,12 @@ def _mark_no_data(
 def _ordered(names: pd.Series, group: str) -> list[str]:
     known = sorted(set(names))
     if group == "os_type":
-        return sorted(
-            known, key=lambda name: (OS_ORDER.index(name) if name in OS_ORDER else len(OS_ORDER), name)
-        )
+        return sorted(known, key=lambda name: (OS_ORDER.index(name) if name in OS_ORDER else len(OS_ORDER), name))
     return known
 
 
 def _place(index: int, name: str, group: str) -> int:
-    return (
-        OS_ORDER.index(name)
-        if group == "os_type" and name in OS_ORDER
-        else index + (3 if group == "os_type" else 0)
-    )
+    return OS_ORDER.index(name) if group == "os_type" and name in OS_ORDER else index + (3 if group == "os_type" else 0)
 
 
 def bucket_words(bucket_s: int) -> str:

@@ -141,9 +141,7 @@ class Feed:
         with self._lock:
             try:
                 self._look()
-            except (
-                Exception
-            ) as error:  # whatever the reason: the page has to say it, and the next look may succeed
+            except Exception as error:  # whatever the reason: the page has to say it, and the next look may succeed
                 if not isinstance(error, FleetcrashError):
                     _log.exception("The lake at %s could not be read", self._root)
                 self._fail(" ".join(str(error).split())[:400] or type(error).__name__)

@@ -91,12 +91,8 @@ def filter_row(snapshot: Snapshot) -> View:
         span = st.selectbox(
             "Time range", RANGES, index=RANGES.index("24h"), key="range", bind="query-params", width=125
         )
-        lines = st.segmented_control(
-            "Lines by", LINES, default="OS", key="by", bind="query-params", required=True
-        )
-        scale = st.segmented_control(
-            "Scale", SCALES, default="auto", key="scale", bind="query-params", required=True
-        )
+        lines = st.segmented_control("Lines by", LINES, default="OS", key="by", bind="query-params", required=True)
+        scale = st.segmented_control("Scale", SCALES, default="auto", key="scale", bind="query-params", required=True)
         st.button("Clear filters", on_click=_clear, key="clear")
     since = until = None
     if span == "custom":

@@ -10,13 +10,9 @@ from dashboard.markup import Card
 from dashboard.wording import ago, clock
 
 _REAL_TIME = timedelta(minutes=10)  # a monitor that judged an instant this near to its own clock was fed live
-_LATE_S = (
-    300.0  # heartbeats come every five minutes; a live fleet that says nothing for longer has a silent feed
-)
+_LATE_S = 300.0  # heartbeats come every five minutes; a live fleet that says nothing for longer has a silent feed
 _PAUSED_S = 60.0  # a replay brings a batch every few seconds at any speed
-_BEHIND = timedelta(
-    minutes=3
-)  # a monitor looks every few seconds and judges whole minutes; three are no accident
+_BEHIND = timedelta(minutes=3)  # a monitor looks every few seconds and judges whole minutes; three are no accident
 
 
 @dataclass(frozen=True)

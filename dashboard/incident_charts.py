@@ -21,12 +21,7 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
         rows: name, interval, whether it is the culprit; the first is drawn on top. An open end runs out.
     """
     colours = palette(dark=dark)
-    ends = [
-        end
-        for _, each, _ in rows
-        for end in (each.low, each.estimate, each.high)
-        if end and math.isfinite(end)
-    ]
+    ends = [end for _, each, _ in rows for end in (each.low, each.estimate, each.high) if end and math.isfinite(end)]
     left = min([0.5, *ends]) / 1.6
     right = max([2.0, *ends]) * 2.5
     figure = go.Figure()

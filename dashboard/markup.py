@@ -106,9 +106,7 @@ class Row:
     guilty: bool = False
 
 
-def table(
-    title: str, columns: Sequence[Column], rows: Sequence[Row], *, bar: int | None = None, note: str = ""
-) -> str:
+def table(title: str, columns: Sequence[Column], rows: Sequence[Row], *, bar: int | None = None, note: str = "") -> str:
     """A table under its title.
 
     Args:

@@ -35,9 +35,7 @@ def versions_table(versions: pd.DataFrame) -> str:
         Column("Crashes", number=True, wide=True),
         Column("Hosts crashed", number=True),
     ]
-    return table(
-        "Crash rate by agent version", columns, rows, bar=1, note=_PER if rows else "Nobody was online."
-    )
+    return table("Crash rate by agent version", columns, rows, bar=1, note=_PER if rows else "Nobody was online.")
 
 
 def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> str:
@@ -69,11 +67,7 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> 
         Column("Otherwise", number=True, wide=True),
         Column("Hosts crashed", number=True),
     ]
-    note = (
-        f"{_PER}; a host is exposed to several updates at once"
-        if rows
-        else "No host was exposed to an update here."
-    )
+    note = f"{_PER}; a host is exposed to several updates at once" if rows else "No host was exposed to an update here."
     if len(shown) < len(updates):
         note += f"; {len(updates) - len(shown)} older ones are left out"
     return table("Crash rate by update", columns, rows, bar=3, note=note)
@@ -137,9 +131,7 @@ def blast_radius_table(radius: pd.DataFrame) -> str:
         Column("Exposed", number=True),
         Column("Share", number=True),
     ]
-    return table(
-        "Blast radius", columns, rows, bar=4, note="hosts that crashed while exposed, of those ever exposed"
-    )
+    return table("Blast radius", columns, rows, bar=4, note="hosts that crashed while exposed, of those ever exposed")
 
 
 def _or_dash(value: object) -> str:

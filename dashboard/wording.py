@@ -51,9 +51,7 @@ def plain(text: object, limit: int = 48) -> str:
 
     Text of another direction is isolated, so that it cannot turn its neighbours around.
     """
-    shown = "".join(
-        "\ufffd" if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") else each for each in str(text)
-    )
+    shown = "".join("\ufffd" if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") else each for each in str(text))
     if len(shown) > limit:
         tail = limit // 3
         shown = f"{shown[: limit - tail - 1]}…{shown[-tail:]}"

@@ -86,8 +86,11 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
         _OS_BUILD,
         _AGENT_VERSION,
         Column(
-            "domain", TEXT, "what crashed: the kernel, a process, or a hang",
-            values=("kernel", "user", "hang"), default="kernel",
+            "domain",
+            TEXT,
+            "what crashed: the kernel, a process, or a hang",
+            values=("kernel", "user", "hang"),
+            default="kernel",
         ),
         Column("code", TEXT, "bugcheck, signal or exception name, such as 0x50 or SIGSEGV"),
         Column("module", TEXT, "faulting module, such as csagent.sys"),

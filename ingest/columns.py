@@ -101,12 +101,7 @@ def shaped(column: pa.ChunkedArray) -> Shaped:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
-    if (
-        _is_text(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_binary_view(kind)
-    ):
+    if _is_text(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
         return _shaped_text(column, given)
     if pa.types.is_timestamp(kind):
         return _shaped_time(column, given)
@@ -182,9 +177,7 @@ def _is_frames(kind: pa.DataType) -> bool:
 def _is_plain(kind: pa.DataType) -> bool:
     """Whether DuckDB takes the type and writes it as the JSON that a sender would have written."""
     if pa.types.is_struct(kind):
-        names = [
-            field.name.lower() for field in kind
-        ]  # DuckDB takes names that differ in case only for the same
+        names = [field.name.lower() for field in kind]  # DuckDB takes names that differ in case only for the same
         return len(set(names)) == len(names) > 0 and all(_is_plain(field.type) for field in kind)
     if pa.types.is_list(kind):
         return _is_plain(kind.value_type)

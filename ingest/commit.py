@@ -53,9 +53,7 @@ class Intake:
             kind_new, sound = self._commit_kind(kind, arrival.batch_id)
             new += kind_new
             duplicates += sound - kind_new
-        counts = Counts(
-            laid_out.read, new, duplicates, sum(reasons.values()), reasons, laid_out.unknown_fields
-        )
+        counts = Counts(laid_out.read, new, duplicates, sum(reasons.values()), reasons, laid_out.unknown_fields)
         self._commit_entry(arrival, counts)
         return counts
 
@@ -102,9 +100,7 @@ class Intake:
     def _commit_quarantine(self, arrival: Arrival, laid_out: LaidOut) -> dict[str, int]:
         """Put aside what was refused, with its bytes. Returns how often which reason came."""
         parts = [
-            self._refused(
-                Given(filled("refused", judged=judged(kind)), given.raw, {}, given.raw_parameters), arrival
-            )
+            self._refused(Given(filled("refused", judged=judged(kind)), given.raw, {}, given.raw_parameters), arrival)
             for kind, given in laid_out.kinds.items()
         ]
         if laid_out.strangers is not None:
@@ -117,9 +113,7 @@ class Intake:
         return {entry["values"]: entry["counts"] for entry in rows["reason"].value_counts().to_pylist()}
 
     def _refused(self, refused: Given, arrival: Arrival) -> pa.Table | None:
-        if not self._bench.rows(filled("refused_count", refused=refused.fields), **refused.parameters)[0][
-            "refused"
-        ]:
+        if not self._bench.rows(filled("refused_count", refused=refused.fields), **refused.parameters)[0]["refused"]:
             return None  # spares looking at the raw bytes
         return self._bench.table(
             filled("quarantine_rows", refused=refused.fields, raw=refused.raw),

@@ -25,12 +25,8 @@ BATCH_BYTES = 32 << 20
 # Some 70,000 crashes. A batch costs three or more commits (0.1 s), so that smaller ones would be felt;
 # DuckDB holds several times its bytes while it judges.
 
-LONGEST_LINE_BYTES = (
-    16 << 20
-)  # a longer line is put aside unparsed; a crash with a stack of 10,000 frames is 1 MiB
-LONGEST_HELD_BYTES = (
-    256 << 20
-)  # a line is held in memory; one that is longer still means that this is no NDJSON
+LONGEST_LINE_BYTES = 16 << 20  # a longer line is put aside unparsed; a crash with a stack of 10,000 frames is 1 MiB
+LONGEST_HELD_BYTES = 256 << 20  # a line is held in memory; one that is longer still means that this is no NDJSON
 
 _ROWS_A_THREAD = 8192  # rows of one Arrow batch, the unit in which DuckDB shares the work among its threads
 
@@ -75,9 +71,7 @@ class Lines:
         if bench.rows("SELECT 1 AS any FROM staged WHERE suspect LIMIT 1"):
             bench.run(filled("refused_by_grammar"))
         shapes = bench.rows(filled("shapes"))
-        if repeating := [
-            shape["shape"] for shape in shapes if len(set(shape["names"])) < len(shape["names"])
-        ]:
+        if repeating := [shape["shape"] for shape in shapes if len(set(shape["names"])) < len(shape["names"])]:
             bench.run(filled("refused_by_shape"), shapes=repeating)
         fields: dict[Kind, set[str]] = {}
         for shape in shapes:

@@ -65,9 +65,7 @@ def _found(given: str | Path) -> list[Source]:
     except UnreadableSource:
         raise
     except OSError as error:
-        raise UnreadableSource(
-            f"{path} cannot be read: {error.strerror}. Nothing of it was loaded."
-        ) from error
+        raise UnreadableSource(f"{path} cannot be read: {error.strerror}. Nothing of it was loaded.") from error
     found = f"ends in {path.suffix}" if path.suffix else "has no suffix"
     raise UnreadableSource(f"{path} {found}, which is no known format. Nothing of it was loaded. {_wanted()}")
 

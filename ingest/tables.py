@@ -66,9 +66,7 @@ class Rows:
                 strangers = given
                 continue
             kinds[kind] = given
-            unknown.update(
-                set(table.rows.column_names) - {column.name for column in COLUMNS[kind]} - {"record"}
-            )
+            unknown.update(set(table.rows.column_names) - {column.name for column in COLUMNS[kind]} - {"record"})
         read = sum(len(table.rows) for table in self.tables.values())
         return LaidOut(read, kinds, strangers, frozenset(unknown))
 
@@ -112,9 +110,7 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
                 name = f"parquet\n{digest}\n{named or ''}\n{first}\n{len(table)}"
                 batch_id = hashlib.sha256(name.encode()).hexdigest()
                 share = size_bytes * len(table) // rows
-                yield Rows(
-                    batch_id, source, share, _by_kind(Numbered(table, counted_from(first, len(table))), named)
-                )
+                yield Rows(batch_id, source, share, _by_kind(Numbered(table, counted_from(first, len(table))), named))
                 first += len(table)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, UnreadableSource):
@@ -182,9 +178,7 @@ def _lay_out(bench: Workbench, kind: Kind | None, table: Numbered) -> Given:
     for name, type_due in due.items():
         fields.setdefault(name, f"CAST(NULL AS {type_due}) AS {quoted(name)}, false AS {given_flag(name)}")
     registered = pa.table(arrays)
-    bench.register(
-        relation, pa.Table.from_batches(registered.to_batches(_ROWS_A_THREAD), schema=registered.schema)
-    )
+    bench.register(relation, pa.Table.from_batches(registered.to_batches(_ROWS_A_THREAD), schema=registered.schema))
     raw = filled("raw_rows", rows=relation, shown=", ".join(shown))
     if kind is None:
         strange = filled("strange_rows", rows=relation)

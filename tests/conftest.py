@@ -43,9 +43,7 @@ def _missing() -> str | None:
     """What a browser test would lack here, and how Debian gets it; None when nothing is missing."""
     if CHROMIUM is None:
         return "no Chromium was found (Debian: apt-get install chromium)"
-    driver = subprocess.run(
-        [sys.executable, "-m", "playwright", "--version"], capture_output=True, check=False
-    )
+    driver = subprocess.run([sys.executable, "-m", "playwright", "--version"], capture_output=True, check=False)
     if driver.returncode != 0:
         return "Playwright's driver does not start (Debian: apt-get install libatomic1)"
     return None

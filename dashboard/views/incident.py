@@ -38,12 +38,8 @@ _AT_RISK_COLUMNS: dict[str, Any] = {
     "agent_version": "Agent version",
     "region": "Region",
     "site": "Site",
-    "installed_at": st.column_config.DatetimeColumn(
-        "Installed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"
-    ),
-    "last_seen_at": st.column_config.DatetimeColumn(
-        "Last seen, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"
-    ),
+    "installed_at": st.column_config.DatetimeColumn("Installed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
+    "last_seen_at": st.column_config.DatetimeColumn("Last seen, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
 }
 _LIMITS = {
     "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
@@ -108,9 +104,7 @@ def _reasons(feed: Feed, asked: str) -> None:
     right.html(_history(incident, snapshot.as_of))
     st.html(_limits(judgement, incident))
     age = escape(freshness(snapshot, datetime.now(UTC)).words)
-    st.html(
-        f'<div class="fc"><span class="fc-note">Judged as of {clock(judgement.as_of)}; {age}.</span></div>'
-    )
+    st.html(f'<div class="fc"><span class="fc-note">Judged as of {clock(judgement.as_of)}; {age}.</span></div>')
 
 
 def _found(feed: Feed, asked: str) -> tuple[Snapshot, Judgement, Incident]:
@@ -274,16 +268,10 @@ def _states(incident: Incident) -> None:
     impact = incident.impact
     exposed = impact.get("exposed", 0)
     none = not exposed and not impact.get("pending")
-    said = (
-        ""
-        if none
-        else f"{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; pending on top"
-    )
+    said = "" if none else f"{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; pending on top"
     st.html(f'<div class="fc"><h3>Exposed hosts by state</h3><p class="fc-note">{said}</p></div>')
     if none:
-        st.html(
-            notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it.")
-        )
+        st.html(notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it."))
         return
     states = [(name, STATE_NAMES[name], impact.get(name, 0)) for name in STATES]
     said = ", ".join(f"{name.lower()} {count(hosts)}" for _, name, hosts in states)

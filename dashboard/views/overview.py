@@ -105,9 +105,7 @@ def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, shown: pd.DataF
     )
     incidents = snapshot.judgement.incidents if snapshot.judgement else ()
     disturbed = [
-        (each.alarm_at - timedelta(hours=1), each.closed_at or selection.until)
-        for each in incidents
-        if each.alarm_at
+        (each.alarm_at - timedelta(hours=1), each.closed_at or selection.until) for each in incidents if each.alarm_at
     ]
     hour = selection.window(selection.until - timedelta(hours=1), selection.until)
     last_hour = feed.frame("hosts_affected", hour).iloc[0]
@@ -121,9 +119,7 @@ def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, h
         rate_more = "host-time is not known"
     else:
         over = rates.over_baseline
-        rate_more = f"baseline {rate(rates.baseline)}" + (
-            f", {times(over)} of it" if over and over >= 1.5 else ""
-        )
+        rate_more = f"baseline {rate(rates.baseline)}" + (f", {times(over)} of it" if over and over >= 1.5 else "")
         if rates.peak and rates.peak_at is not None:
             rate_more += f"; peak {rate(rates.peak)} at {clock(rates.peak_at, beside=selection.until)}"
     return [
@@ -150,20 +146,14 @@ def _culprit_card(snapshot: Snapshot) -> Card:
     if judgement is None or judgement.unreadable:
         return Card("Culprit", "–", more="not judged yet")
     if not judgement.open:
-        return Card(
-            "Culprit", "none", more=f"no open incident as of {clock(judgement.as_of, beside=snapshot.as_of)}"
-        )
+        return Card("Culprit", "none", more=f"no open incident as of {clock(judgement.as_of, beside=snapshot.as_of)}")
     first = judgement.open[0]
     if first.verdict == "update":
         sure = f"probability {percent(first.probability)}"
         return Card("Culprit", plain(first.update_id, 26), more=sure, kind="culprit")
     if first.verdict == "cannot_separate":
-        names = ", ".join(
-            f"{plain(each.update_id, 22)} {percent(each.probability)}" for each in first.candidates[:3]
-        )
+        names = ", ".join(f"{plain(each.update_id, 22)} {percent(each.probability)}" for each in first.candidates[:3])
         return Card("Culprit", f"one of {len(first.candidates)}", more=names)
     if first.verdict == "no_update":
-        return Card(
-            "Culprit", "no update", more=f"follows {CAUSE_NAMES.get(first.cause or '', 'another cause')}"
-        )
+        return Card("Culprit", "no update", more=f"follows {CAUSE_NAMES.get(first.cause or '', 'another cause')}")
     return Card("Culprit", "being judged", more=f"alarm {clock(first.alarm_at, beside=snapshot.as_of)}")

@@ -79,9 +79,7 @@ def ask_curve(
     return Curve(fleet, lines, group, bucketed["bucket_s"], max(0, known - _MOST_LINES))
 
 
-def draw_curve(
-    feed: Feed, view: View, selection: Selection, snapshot: Snapshot, curve: Curve, rates: Rates
-) -> None:
+def draw_curve(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, curve: Curve, rates: Rates) -> None:
     """Draw the curve, or say that there is nothing to draw."""
     if curve.lines.empty:
         said = f"Nobody was online and nobody crashed: {view.window_words(selection)}{_only(view)}."
@@ -133,10 +131,7 @@ def markers(snapshot: Snapshot) -> list[Marker]:
     culprits = named_updates(snapshot)
     incidents = snapshot.judgement.open if snapshot.judgement else ()
     tied = {
-        candidate.update_id
-        for each in incidents
-        if each.verdict == "cannot_separate"
-        for candidate in each.candidates
+        candidate.update_id for each in incidents if each.verdict == "cannot_separate" for candidate in each.candidates
     }
     return [
         Marker(

@@ -79,9 +79,7 @@ class Baseline:
         overall = (self.events.sum((1, 2)) + _PRIOR_EVENTS) / (
             self.host_minutes.sum((1, 2)) + _PRIOR_EVENTS / _PRIOR_RATE
         )
-        by_system = (self.events.sum(2) + _BOOT_EVENTS) / (
-            self.host_minutes.sum(2) + _BOOT_EVENTS / overall[:, None]
-        )
+        by_system = (self.events.sum(2) + _BOOT_EVENTS) / (self.host_minutes.sum(2) + _BOOT_EVENTS / overall[:, None])
         expected = by_system[..., None] * _PRIOR_BOOT
         return (self.events + _BOOT_EVENTS) / (self.host_minutes + _BOOT_EVENTS / expected)
 

@@ -65,8 +65,11 @@ def matcher(text: str) -> Callable[[str | None], bool]:
         if "".join(sign + bound for sign, bound in bounds) != re.sub(r"\s+", "", text):
             raise BadArgument(f"Condition {text!r} is not understood; wanted x, x.*, >=x, <x or >=x <y.")
         limits = [(sign, version_key(bound)) for sign, bound in bounds]
-        return lambda value: value is not None and all(
-            version_key(value) >= limit if sign == ">=" else version_key(value) < limit for sign, limit in limits
+        return lambda value: (
+            value is not None
+            and all(
+                version_key(value) >= limit if sign == ">=" else version_key(value) < limit for sign, limit in limits
+            )
         )
     if text.endswith(".*"):
         prefix = components(text[:-2])

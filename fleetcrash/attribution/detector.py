@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution import suspects, waves
 from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
 from fleetcrash.attribution.condition import ConditionSearch
 from fleetcrash.attribution.conditions import Condition
@@ -19,10 +20,8 @@ from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, HostTime,
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.news import OS_INDEX, PLACES, News
 from fleetcrash.attribution.slices import Slices, cut
-from fleetcrash.attribution import suspects
 from fleetcrash.attribution.suspects import Trial, try_updates
 from fleetcrash.attribution.verdict import LOG_PRIOR_UPDATE, Judgement, Kind, judge
-from fleetcrash.attribution import waves
 from fleetcrash.attribution.waves import Waves, find_waves
 
 Floats = NDArray[np.float64]
@@ -379,10 +378,7 @@ class Detector:
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
             events = self._exposed_counts(tick, mine, np.array([judgement.update]))[:, 0]
             total = int(events.sum())
-            if (
-                judgement.update != incident.update
-                or total > incident.condition_events * _CONDITION_GROWTH
-            ):
+            if judgement.update != incident.update or total > incident.condition_events * _CONDITION_GROWTH:
                 expected = self._expected_exposed(tick, rates, np.array([judgement.update]))[:, 0]
                 cells = len(self.news.cells)
                 condition = self._conditions.find(events.reshape(-1, cells), expected.reshape(-1, cells))
@@ -493,7 +489,9 @@ class Detector:
             for outcome in range(OUTCOMES):
                 counts = (events.minute[picked] >= since) & (events.outcome[picked] == outcome)
                 seen[outcome, number] = inside @ counts.astype(np.float32)
-            mean[:, number] = (self._expected_total - self._expected_until[:, :, since % (DAY + 1)])[:, : len(self._slices)]
+            mean[:, number] = (self._expected_total - self._expected_until[:, :, since % (DAY + 1)])[
+                :, : len(self._slices)
+            ]
         return seen, mean
 
     def _exposed_rows(self, tick: int, mine: Mask) -> Ints:
@@ -508,7 +506,12 @@ class Detector:
         picked = picked[np.isin(rows.update[picked], updates)]
         counts = np.zeros((OUTCOMES, len(updates), AGES, len(self.news.cells)))
         event = rows.event[picked]
-        where = (events.outcome[event], np.searchsorted(updates, rows.update[picked]), rows.age[picked], events.cell[event])
+        where = (
+            events.outcome[event],
+            np.searchsorted(updates, rows.update[picked]),
+            rows.age[picked],
+            events.cell[event],
+        )
         np.add.at(counts, where, 1.0)
         return counts
 

@@ -74,9 +74,7 @@ class Incident:
         suffix = f"-{others_in_this_minute + 1}" if others_in_this_minute else ""
         return cls(f"inc-{stamp}{suffix}".lower(), tick, onset_minute=tick, last_raised_minute=tick)
 
-    def record(
-        self, tick: int, judgement: Judgement, trial: Trial, waves: Waves, condition: Condition | None
-    ) -> None:
+    def record(self, tick: int, judgement: Judgement, trial: Trial, waves: Waves, condition: Condition | None) -> None:
         """Take over a judgement; a change of verdict, update or condition is a turn of the history."""
         changed = (judgement.kind, judgement.update, condition) != (self.kind, self.update, self.condition)
         self.kind, self.update, self.condition = judgement.kind, judgement.update, condition

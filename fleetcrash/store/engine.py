@@ -23,6 +23,7 @@ from fleetcrash.store.lake import Lake
 
 _VIEWS = ("crashes", "installs", "updates", "hosts", "presence", "exposures", "host_spans")
 
+
 class Engine:
     """A read-only look at a lake as of an instant. Not for two threads at once; use it as a context manager.
 

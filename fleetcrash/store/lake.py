@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
@@ -82,7 +83,9 @@ class Lake:
         """
         lake = cls(Path(root))
         if lake.root.exists() and not lake.root.is_dir():
-            raise LakeError(f"{lake.root} is a file, and a lake is a folder. Nothing was changed. Choose another --lake.")
+            raise LakeError(
+                f"{lake.root} is a file, and a lake is a folder. Nothing was changed. Choose another --lake."
+            )
         try:
             lake.root.mkdir(parents=True, exist_ok=True)
             for name, columns in table_columns().items():
@@ -106,9 +109,7 @@ class Lake:
         """Whether every table of a lake is there."""
         return all(DeltaTable.is_deltatable(self._path(name)) for name in table_columns())
 
-    def append(
-        self, table: str, rows: pa.Table | pa.RecordBatchReader, *, batch_id: str, sequence: int = 1
-    ) -> bool:
+    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader, *, batch_id: str, sequence: int = 1) -> bool:
         """Commit the rows of one batch to one table, once.
 
         Args:
@@ -145,7 +146,7 @@ class Lake:
 
     def files(self, table: str) -> list[str]:
         """The Parquet files of the table's newest snapshot; a reader of them sees no later commit."""
-        return list(self._fresh(table).file_uris())
+        return [unquote(uri) for uri in self._fresh(table).file_uris()]
 
     def versions(self) -> dict[str, int]:
         """The newest commit of each table; equal versions mean equal answers."""

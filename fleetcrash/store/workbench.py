@@ -45,9 +45,7 @@ class Workbench:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
@@ -92,12 +90,8 @@ class Workbench:
                 self._con.read_parquet(files_now, union_by_name=True).create_view(name, replace=True)
                 return True
         except duckdb.IOException as error:
-            raise LakeError(
-                f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}"
-            ) from error
-        typed = ", ".join(
-            f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in table_columns()[table]
-        )
+            raise LakeError(f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}") from error
+        typed = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in table_columns()[table])
         self._con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {typed} WHERE false")
         return False
 
@@ -105,6 +99,4 @@ class Workbench:
         try:
             return self._con.sql(query, params=parameters or None)
         except duckdb.IOException as error:
-            raise LakeError(
-                f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}"
-            ) from error
+            raise LakeError(f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}") from error

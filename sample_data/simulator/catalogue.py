@@ -158,9 +158,7 @@ def make_catalogue(faults: Sequence[Fault]) -> Catalogue:
 
 
 @lru_cache(maxsize=1)
-def _shared() -> tuple[
-    tuple[Cluster, ...], dict[str, dict[str, tuple[str, ...]]], dict[str, tuple[str, ...]]
-]:
+def _shared() -> tuple[tuple[Cluster, ...], dict[str, dict[str, tuple[str, ...]]], dict[str, tuple[str, ...]]]:
     path = scenario_folder() / "shared" / "crash_clusters.toml"
     top = Table(read_toml(path), f"{path.name}: ")
     clusters = tuple(
@@ -170,10 +168,7 @@ def _shared() -> tuple[
     places = (*OS_TYPES, "user")
     return (
         clusters,
-        {
-            place: {code: tuple(frames) for code, frames in tops.table(place).values().items()}
-            for place in places
-        },
+        {place: {code: tuple(frames) for code, frames in tops.table(place).values().items()} for place in places},
         {place: bottoms.texts(place, ()) for place in places},
     )
 
@@ -221,9 +216,7 @@ def choose_codes(catalogue: Catalogue, cluster: Indices, rng: np.random.Generato
         names = list(catalogue.clusters[number].codes)
         weights = np.cumsum(list(catalogue.clusters[number].codes.values()))
         position = np.searchsorted(weights / weights[-1], drawn[rows], side="right")
-        codes[rows] = np.array([name or None for name in names], dtype=object)[
-            np.minimum(position, len(names) - 1)
-        ]
+        codes[rows] = np.array([name or None for name in names], dtype=object)[np.minimum(position, len(names) - 1)]
     return codes
 
 

@@ -34,9 +34,7 @@ _BOUND = re.compile(r"(>=|<)\s*(\S+)")
 
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     """A version as something that compares: ``7.9 < 7.11 < 7.11.0``, digits as numbers, text below them."""
-    return tuple(
-        (1, int(part), "") if part.isdecimal() else (0, 0, part.lower()) for part in _PARTS.findall(version)
-    )
+    return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part.lower()) for part in _PARTS.findall(version))
 
 
 def fits(value: str, wanted: str) -> bool:
@@ -44,9 +42,7 @@ def fits(value: str, wanted: str) -> bool:
     bounds = _BOUND.findall(wanted)
     if bounds:
         key = version_key(value)
-        return all(
-            key >= version_key(bound) if sign == ">=" else key < version_key(bound) for sign, bound in bounds
-        )
+        return all(key >= version_key(bound) if sign == ">=" else key < version_key(bound) for sign, bound in bounds)
     if wanted.endswith(".*"):
         prefix = version_key(wanted[:-2])
         return version_key(value)[: len(prefix)] == prefix

@@ -122,9 +122,7 @@ def strike(
         hosts, onset = hosts[hit], onset[hit]
         if fault.domain == "user" and fault.effect == "crash":
             # A program fell, not the host: nothing else changes.
-            world = replace(
-                world, crashes=world.crashes + Crashes(hosts, onset, np.full(len(hosts), cluster))
-            )
+            world = replace(world, crashes=world.crashes + Crashes(hosts, onset, np.full(len(hosts), cluster)))
             back = onset
         else:
             world, back = _carry_out(world, case, hosts, onset, rng)
@@ -156,9 +154,7 @@ def _exposed(world: World, case: _Case) -> tuple[Indices, Moments]:
     return hosts, since[hosts]
 
 
-def _onset(
-    sessions: Sessions, fault: Fault, hosts: Indices, since: Moments, rng: np.random.Generator
-) -> Moments:
+def _onset(sessions: Sessions, fault: Fault, hosts: Indices, since: Moments, rng: np.random.Generator) -> Moments:
     """When the fault would strike; NEVER where the host is not online for long enough."""
     after = fault.after
     if after.by == "exponential":
@@ -218,9 +214,7 @@ def _carry_out(
         by_fix = came_back & (by_boot <= by_hand)
         soon = back + uniform_ms(rng, size, 4, 30)
         if fix is not None:
-            applied[fix, hosts] = np.where(
-                by_fix & (soon >= updates[fix].released), soon, applied[fix, hosts]
-            )
+            applied[fix, hosts] = np.where(by_fix & (soon >= updates[fix].released), soon, applied[fix, hosts])
         # Hands delete the bad update before the host boots; the agent says so as soon as it runs.
         deleted = came_back & (~by_fix if fix is not None else np.ones(size, dtype=np.bool_))
         removed[guilty, hosts] = np.where(deleted, back + uniform_ms(rng, size, 2, 8), removed[guilty, hosts])
@@ -237,16 +231,12 @@ def _repaired_by_hand(case: _Case, hosts: Indices, onset: Moments, rng: np.rando
     local = (done + fleet.utc_offset[hosts]) % DAY
     morning = 7 * HOUR + uniform_ms(rng, len(hosts), 0, 3 * 3600)
     # A repair that would fall between 22 and 7 o'clock is made in the morning after.
-    to_wait = np.where(
-        local < 7 * HOUR, morning - local, np.where(local >= 22 * HOUR, DAY - local + morning, 0)
-    )
+    to_wait = np.where(local < 7 * HOUR, morning - local, np.where(local >= 22 * HOUR, DAY - local + morning, 0))
     done = np.where(fleet.always_on[hosts], done, done + to_wait)
     return np.where(done < case.clock.end + 2 * DAY, done, NEVER)
 
 
-def _boots(
-    loop: Loop, hosts: Indices, onset: Moments, rng: np.random.Generator
-) -> tuple[Moments, Moments, Flags]:
+def _boots(loop: Loop, hosts: Indices, onset: Moments, rng: np.random.Generator) -> tuple[Moments, Moments, Flags]:
     """The boots of looping hosts if nothing ended the loop (hosts x boots): begin, crash, and whether heard.
 
     A burst of boots by itself, then one whenever somebody tries again.
@@ -255,9 +245,7 @@ def _boots(
     cells = len(hosts) * _BOOTS
     burst = rng.geometric(1.0 / loop.boots_mean, len(hosts))
     down = uniform_ms(rng, cells, *loop.down_s).reshape(shape)
-    retry = lognormal_ms(rng, cells, loop.retry_median_min * 60, loop.retry_spread, DAY / SECOND).reshape(
-        shape
-    )
+    retry = lognormal_ms(rng, cells, loop.retry_median_min * 60, loop.retry_spread, DAY / SECOND).reshape(shape)
     up = lognormal_ms(rng, cells, loop.up_median_s, loop.up_spread, at_most_s=90).reshape(shape)
     up = np.maximum(up, 3 * SECOND)
     pause = np.where(np.arange(_BOOTS) < burst[:, None], down, np.maximum(retry, down))
@@ -315,9 +303,7 @@ def _resumed(
     )
 
 
-def _kept(
-    crashes: Crashes, sessions: Sessions, hosts: Indices, onset: Moments, back: Moments, size: int
-) -> Crashes:
+def _kept(crashes: Crashes, sessions: Sessions, hosts: Indices, onset: Moments, back: Moments, size: int) -> Crashes:
     """Earlier crashes without those of a struck host's lost time, or that its return has written over."""
     from_, until = np.full(size, NEVER), np.full(size, NEVER)
     from_[hosts], until[hosts] = onset, back

@@ -77,9 +77,7 @@ def make_fleet(mix: Mix, hosts: int, seed: int) -> Fleet:
     region = site_region[site]
 
     kind = _by_customer(rng, [item.share for item in mix.classes], customer, _CUSTOMER_WEIGHT)
-    os_type = _within(
-        rng, kind, [[item.os_types.get(name, 0.0) for name in OS_TYPES] for item in mix.classes]
-    )
+    os_type = _within(rng, kind, [[item.os_types.get(name, 0.0) for name in OS_TYPES] for item in mix.classes])
     groups = sorted({name for item in mix.classes for name in item.groups})
     group = _within(rng, kind, [[item.groups.get(name, 0.0) for name in groups] for item in mix.classes])
     build, model = _builds_and_models(rng, mix, kind, os_type, customer)
@@ -110,9 +108,7 @@ def make_fleet(mix: Mix, hosts: int, seed: int) -> Fleet:
         site=_names([f"{mix.regions[r].name}-{n:04d}" for n, r in enumerate(site_region)])[site],
         customer=_names([f"customer-{n:04d}" for n in range(customers)])[customer],
         criticality=_names(["normal", "high", "low"])[
-            np.where(
-                server, rng.choice(3, hosts, p=[0.6, 0.4, 0.0]), rng.choice(3, hosts, p=[0.8, 0.05, 0.15])
-            )
+            np.where(server, rng.choice(3, hosts, p=[0.6, 0.4, 0.0]), rng.choice(3, hosts, p=[0.8, 0.05, 0.15]))
         ],
         life=_names([item.life for item in mix.classes])[kind],
         always_on=server,
@@ -123,9 +119,7 @@ def make_fleet(mix: Mix, hosts: int, seed: int) -> Fleet:
         says_content=rng.random(hosts) < mix.reports.with_content,
         poll_phase=rng.random(hosts),
         # A week since the last boot is usual for a machine that sleeps and is never turned off.
-        booted_before=-np.rint(np.minimum(rng.exponential(7.0, hosts) + 0.5, 40.0) * 24 * HOUR).astype(
-            np.int64
-        ),
+        booted_before=-np.rint(np.minimum(rng.exponential(7.0, hosts) + 0.5, 40.0) * 24 * HOUR).astype(np.int64),
     )
 
 

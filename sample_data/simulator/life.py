@@ -33,9 +33,7 @@ def live(fleet: Fleet, life: Life, clock: Clock, seed: int) -> Sessions:
 Rows = tuple[Indices, Moments, Moments, Flags]
 
 
-def _office_days(
-    hosts: Indices, fleet: Fleet, life: Life, clock: Clock, rng: np.random.Generator
-) -> list[Rows]:
+def _office_days(hosts: Indices, fleet: Fleet, life: Life, clock: Clock, rng: np.random.Generator) -> list[Rows]:
     """Working days, each cut by pauses into at most four sessions, and some evenings."""
     # Local days reach over the ends of the UTC ones.
     days = np.arange(-2, clock.end // DAY + 2)
@@ -108,9 +106,7 @@ def _steady_days(hosts: Indices, fleet: Fleet, life: Life, clock: Clock, rng: np
     everybody = np.ones((len(hosts), 1), dtype=np.bool_)
     flat = exists.reshape(len(hosts), -1)
     starts = np.concatenate([fleet.booted_before[hosts][:, None], gap_until.reshape(len(hosts), -1)], axis=1)
-    stops = np.concatenate(
-        [gap_from.reshape(len(hosts), -1), np.full((len(hosts), 1), clock.end + 2 * DAY)], axis=1
-    )
+    stops = np.concatenate([gap_from.reshape(len(hosts), -1), np.full((len(hosts), 1), clock.end + 2 * DAY)], axis=1)
     starts_exist = np.concatenate([everybody, flat], axis=1)
     stops_exist = np.concatenate([flat, everybody], axis=1)
     # Half of the silences were the network only: the machine stayed up and did not boot.

@@ -33,9 +33,7 @@ from sample_data.simulator.scenario import PlannedUpdate, Scenario, moved_ms
 from sample_data.simulator.sessions import Sessions
 
 # Releases by hour of the day, UTC: more while the vendor works, none of the hours without.
-_RELEASE_HOURS = np.array(
-    [3, 2, 2, 2, 2, 2, 3, 3, 4, 4, 4, 5, 5, 6, 7, 7, 8, 8, 7, 6, 5, 5, 4, 3], dtype=float
-)
+_RELEASE_HOURS = np.array([3, 2, 2, 2, 2, 2, 3, 3, 4, 4, 4, 5, 5, 6, 7, 7, 8, 8, 7, 6, 5, 5, 4, 3], dtype=float)
 
 # Putting off an install until a host is online again is tried so often; a host that sleeps through as many
 # moments in a row gets it after the simulation.
@@ -142,9 +140,7 @@ def first_channel_versions(settings: BackgroundUpdates, updates: Sequence[Update
     return dict(sorted(versions.items()))
 
 
-def _background(
-    settings: BackgroundUpdates, clock: Clock, seed: int, planned: Sequence[PlannedUpdate]
-) -> list[Update]:
+def _background(settings: BackgroundUpdates, clock: Clock, seed: int, planned: Sequence[PlannedUpdate]) -> list[Update]:
     rng = chance(seed, "background updates")
     # A channel or agent that the scenario speaks of is the scenario's: it would otherwise supersede the
     # fault.
@@ -175,9 +171,7 @@ def _background(
             channel = str(rng.choice(channels))
             where = {"os_type": "windows"} if channel in settings.windows_only_channels else {}
             way = rollout(settings.content_rollouts)
-            updates.append(
-                _update("", "content", channel, numbered(channel), moment, where, way, float(rng.random()))
-            )
+            updates.append(_update("", "content", channel, numbered(channel), moment, where, way, float(rng.random())))
         counts = {
             kind: int(rng.poisson(rate))
             for kind, rate in (
@@ -249,9 +243,7 @@ def put_off(
     return np.where((moments < NEVER) & sessions.online(hosts, moments), moments, NEVER)
 
 
-def roll_out(
-    updates: Sequence[Update], fleet: Fleet, sessions: Sessions, seed: int
-) -> tuple[Moments, Sessions]:
+def roll_out(updates: Sequence[Update], fleet: Fleet, sessions: Sessions, seed: int) -> tuple[Moments, Sessions]:
     """Install every update where and when its rollout takes it; an OS patch reboots its host.
 
     Returns:

@@ -241,9 +241,7 @@ def _update(table: Table) -> PlannedUpdate:
         jitter_min=table.number("jitter_min", 0.0, low=0),
         follows=follows,
         by_min=table.number("by_min", 0.0, low=0),
-        reverted_after_min=table.number("reverted_after_min", low=0)
-        if table.has("reverted_after_min")
-        else None,
+        reverted_after_min=table.number("reverted_after_min", low=0) if table.has("reverted_after_min") else None,
         where=read_where(table, "where"),
         rollout=read_rollout(table.table("rollout")),
     )

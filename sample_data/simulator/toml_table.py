@@ -174,6 +174,4 @@ class Table:
         unknown = sorted(set(self._values) - self._read)
         if unknown:
             known = ", ".join(sorted(self._read))
-            raise BadArgument(
-                f"{self.name(unknown[0])} is not known here; known: {known}. Nothing was written."
-            )
+            raise BadArgument(f"{self.name(unknown[0])} is not known here; known: {known}. Nothing was written.")

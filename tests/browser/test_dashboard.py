@@ -64,9 +64,7 @@ def test_the_first_screen_holds_the_answers_at_both_sizes(chromium: Browser, app
         watched.context.close()
 
 
-def test_a_filter_by_os_changes_chart_cards_and_tables_and_travels_in_the_url(
-    watched: Watched, chromium: Browser
-):
+def test_a_filter_by_os_changes_chart_cards_and_tables_and_travels_in_the_url(watched: Watched, chromium: Browser):
     page = watched.open()
     expect(_lines(page)).to_have_count(3)
     _choose(page, "OS", "Linux")

@@ -43,9 +43,7 @@ class Page:
     @property
     def text(self) -> str:
         """What is read, without markup, spaces as one."""
-        return " ".join(
-            html.unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", self.markup, flags=re.S)).split()
-        )
+        return " ".join(html.unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", self.markup, flags=re.S)).split())
 
     @property
     def figures(self) -> list[dict[str, Any]]:

@@ -21,9 +21,7 @@ INNOCENT = "content-290"
 VERSIONS = ("7.9.100", "7.11.200", "7.16.300")
 
 
-def append_rows(
-    lake: Lake, table: str, rows: Iterable[Mapping[str, Any]], *, batch_id: str = "tests"
-) -> None:
+def append_rows(lake: Lake, table: str, rows: Iterable[Mapping[str, Any]], *, batch_id: str = "tests") -> None:
     """Put rows into a table as the loader does: typed, with ``known_at`` and the contract's defaults."""
     columns = table_columns()[table]
     times = {column.name for column in columns if column.type == TIME}
@@ -53,9 +51,7 @@ def outage(path: Path, *, guilty: str = GUILTY, crashes: bool = True, presence: 
     """A lake of sixty hosts: forty Windows, ten macOS, ten Linux; the outage starts at ``RELEASED``."""
     lake = Lake.create(path)
     hosts = [(f"host-{number:02d}", _os(number), VERSIONS[number % 3]) for number in range(60)]
-    append_rows(
-        lake, "host", [{"host_id": h, "os_type": os_type, "agent_version": v} for h, os_type, v in hosts]
-    )
+    append_rows(lake, "host", [{"host_id": h, "os_type": os_type, "agent_version": v} for h, os_type, v in hosts])
     if presence:
         append_rows(lake, "session", [{"host_id": h, "online_from": START} for h, _, _ in hosts])
     append_rows(

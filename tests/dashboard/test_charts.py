@@ -85,9 +85,7 @@ def test_labels_in_the_strip_do_not_cover_one_another():
 
 
 def test_names_of_the_fleet_are_text_to_plotly():
-    figure = _chart(
-        _frame({0: 0.1}, name=HOSTILE), markers=[Marker(HOSTILE, SINCE + timedelta(minutes=9), "culprit")]
-    )
+    figure = _chart(_frame({0: 0.1}, name=HOSTILE), markers=[Marker(HOSTILE, SINCE + timedelta(minutes=9), "culprit")])
     written = figure.to_json()
     assert "<img" not in written
     assert "&lt;img" in written

@@ -41,9 +41,7 @@ def test_a_withdrawn_update_says_what_is_left_to_do(tmp_path: Path, overview):
     lake = outage(tmp_path / "lake")
     row = {"update_id": GUILTY, "kind": "content", "channel": "291", "released_at": RELEASED}
     withdrawn = RELEASED + timedelta(minutes=30)
-    append_rows(
-        lake, "update", [{**row, "reverted_at": withdrawn, "received_at": withdrawn}], batch_id="again"
-    )
+    append_rows(lake, "update", [{**row, "reverted_at": withdrawn, "received_at": withdrawn}], batch_id="again")
     tick(lake, [incident()])
     page = overview(lake.root)
     assert "was withdrawn 12:30 UTC" in page.text

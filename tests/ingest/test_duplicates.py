@@ -50,9 +50,7 @@ def sound_lines(draw: st.DrawFn) -> bytes:
     if kind == "heartbeat" and changes["at"] is None:
         changes["at"] = "2024-07-19T04:00:00Z"
     if kind == "host":
-        changes["region"] = changes[
-            "seen_at"
-        ]  # of two rows of a host known at one instant, neither is the newest
+        changes["region"] = changes["seen_at"]  # of two rows of a host known at one instant, neither is the newest
     return line(kind, **changes)
 
 
@@ -111,9 +109,7 @@ def test_order_repetition_and_cuts_change_no_answer(lines, data):
 
 
 def test_cutting_a_source_into_batches_changes_no_answer(monkeypatch):
-    lines = [
-        line("crash", crash_id=f"c{n % 7}", received_at=f"2024-07-19T04:0{n % 9}:00Z") for n in range(24)
-    ]
+    lines = [line("crash", crash_id=f"c{n % 7}", received_at=f"2024-07-19T04:0{n % 9}:00Z") for n in range(24)]
     whole, tables = loaded(lines)
     monkeypatch.setattr(ndjson, "BATCH_BYTES", 2000)
     cut, tables_cut = loaded(lines, again=True)
@@ -159,9 +155,7 @@ def test_identical_host_update_and_session_rows_are_duplicates_and_changed_ones_
     seen = [line("host", region="eu", seen_at=f"2024-07-19T0{hour}:00:00Z") for hour in (1, 1, 2)]
     report = load_lines(*seen, line("host", region="us", seen_at="2024-07-19T01:00:00Z"), name="hosts.ndjson")
     assert (report.accepted, report.duplicates) == (3, 1)
-    report = load_lines(
-        line("session"), line("session", online_until="2024-07-19T05:00:00Z"), line("session")
-    )
+    report = load_lines(line("session"), line("session", online_until="2024-07-19T05:00:00Z"), line("session"))
     assert (report.accepted, report.duplicates) == (2, 1)
     report = load_lines(
         line("update"), line("update"), line("update", reverted_at="2024-07-19T05:27:00Z"), name="u.jsonl"
@@ -170,7 +164,5 @@ def test_identical_host_update_and_session_rows_are_duplicates_and_changed_ones_
 
 
 def test_a_default_that_is_spelled_out_makes_no_other_record(load_lines):
-    report = load_lines(
-        line("install"), line("install", action="installed"), line("install", action="removed")
-    )
+    report = load_lines(line("install"), line("install", action="installed"), line("install", action="removed"))
     assert (report.accepted, report.duplicates) == (2, 1)

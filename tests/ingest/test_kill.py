@@ -16,10 +16,7 @@ from ingest.load import load
 from tests.ingest.conftest import NOW, SOUND, answers, line, rows_of, write
 
 LINES = [
-    *(
-        line("crash", crash_id=f"c{n % 40}", received_at=f"2024-07-19T04:{10 + n % 50}:00Z")
-        for n in range(60)
-    ),
+    *(line("crash", crash_id=f"c{n % 40}", received_at=f"2024-07-19T04:{10 + n % 50}:00Z") for n in range(60)),
     *(line("install", host_id=f"h{n}") for n in range(60)),
     *(line("session", host_id=f"h{n}") for n in range(60)),
     *(line("crash", crash_id=f"bad{n}", os_type="beos") for n in range(20)),
@@ -65,9 +62,7 @@ def test_kill_9_in_a_load_then_the_same_load(lake, of_one_load):
     path, expected, expected_tables = of_one_load
     command = [sys.executable, "-c", CHILD, str(lake.root), str(path), str(BATCH_BYTES)]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": "."}
-    ) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": "."}) as child:
         assert child.stdout is not None
         child.stdout.readline()  # the first batch is in, the second is under way
         child.send_signal(signal.SIGKILL)

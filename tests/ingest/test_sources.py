@@ -94,9 +94,7 @@ def test_a_truncated_gzip_keeps_its_whole_lines_and_reports_the_rest(lake, tmp_p
     packed = gzip.compress(b"\n".join(lines))
     path = tmp_path / "cut.ndjson.gz"
     path.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(
-        IncompleteLoad, match=r"cut\.ndjson\.gz cannot be read to its end: .*truncated"
-    ) as raised:
+    with pytest.raises(IncompleteLoad, match=r"cut\.ndjson\.gz cannot be read to its end: .*truncated") as raised:
         load(lake, [path], now=NOW)
     report = raised.value.report
     assert 1000 < report.accepted == report.read < 5000
@@ -155,9 +153,7 @@ def test_a_batch_is_the_same_however_the_blocks_fall(monkeypatch):
     monkeypatch.setattr(ndjson, "BATCH_BYTES", 700)
     data = b"".join(line("crash", crash_id=str(n)) + b"\n" for n in range(20))
     cuts = [[data], [data[i : i + 1] for i in range(len(data))], [data[:701], b"", data[701:]]]
-    named = [
-        [(batch.batch_id, batch.first_line, batch.data) for batch in ndjson.batches(cut, "-")] for cut in cuts
-    ]
+    named = [[(batch.batch_id, batch.first_line, batch.data) for batch in ndjson.batches(cut, "-")] for cut in cuts]
     assert named[0] == named[1] == named[2]
     assert b"".join(found for _, _, found in named[0]) == data
     grown = [batch.batch_id for batch in ndjson.batches([data + data], "-")]

@@ -164,9 +164,7 @@ def test_the_kind_is_told_by_the_record_column_or_else_by_the_name(lake, tmp_pat
     record = pa.array(["host", "crash", None, "reboot"])
     pq.write_table(crashes(4, crash_id=pa.array(list("abcd"))).append_column("record", record), told)
     both = tmp_path / "host-and-more.parquet"
-    pq.write_table(
-        crashes(2, host_id=pa.array(["x", "y"])).append_column("record", pa.array([None, "crash"])), both
-    )
+    pq.write_table(crashes(2, host_id=pa.array(["x", "y"])).append_column("record", pa.array([None, "crash"])), both)
     number = tmp_path / "crash-5.parquet"
     pq.write_table(crashes(2).append_column("record", pa.array([5, 5])), number)
     neither = tmp_path / "export2.parquet"

@@ -24,9 +24,7 @@ def test_it_reads_no_file_outside_the_lake_and_loads_no_extension(lake, tmp_path
 def test_rows_go_in_and_out_as_arrow(lake):
     with Workbench(lake) as bench:
         bench.register("given", pa.table({"number": list(range(10_000))}))
-        assert bench.rows("SELECT sum(number) AS total FROM given WHERE number < $bound", bound=3) == [
-            {"total": 3}
-        ]
+        assert bench.rows("SELECT sum(number) AS total FROM given WHERE number < $bound", bound=3) == [{"total": 3}]
         assert bench.reader("SELECT * FROM given WHERE number >= $least", least=9).read_all().num_rows == 9991
         bench.unregister("given")
         with pytest.raises(duckdb.CatalogException):

@@ -117,9 +117,7 @@ def test_repair_is_the_next_content_or_the_removal_of_the_bad_one(outage):
 
 
 def test_reports_of_looping_hosts_wait_for_a_boot_that_is_heard(outage):
-    minutes = outage.one(
-        f"SELECT quantile_cont(epoch(received_at - occurred_at) / 60, [0.1, 0.9]) FROM {FAULTS}"
-    )
+    minutes = outage.one(f"SELECT quantile_cont(epoch(received_at - occurred_at) / 60, [0.1, 0.9]) FROM {FAULTS}")
     assert minutes[0] < 3
     assert minutes[1] > 60
 

@@ -39,9 +39,7 @@ def test_history_and_replay_together_are_every_record_once(fleet):
         if kind == "session":
             # An open row is followed by the closed one; what stays is what was written.
             fleet.database.register("played", played)
-            newest = fleet.rows(
-                "SELECT host_id, online_from, max(online_until) FROM played GROUP BY ALL ORDER BY ALL"
-            )
+            newest = fleet.rows("SELECT host_id, online_from, max(online_until) FROM played GROUP BY ALL ORDER BY ALL")
             end = max(moment for moment, _ in batches)
             known = fleet.rows(
                 """SELECT host_id, online_from, CASE WHEN online_until + INTERVAL 10 MINUTE <= $end
@@ -86,9 +84,7 @@ def test_history_knows_nothing_of_what_came_later(fleet):
     assert fleet.one("SELECT count(*) FROM known") == fleet.one(
         "SELECT count(*) FROM session WHERE online_from <= $start", start=START
     )
-    assert fleet.one(
-        "SELECT max(online_until) <= $start::TIMESTAMPTZ - INTERVAL 10 MINUTE FROM known", start=START
-    )
+    assert fleet.one("SELECT max(online_until) <= $start::TIMESTAMPTZ - INTERVAL 10 MINUTE FROM known", start=START)
 
 
 def test_the_guilty_update_is_not_known_before_its_record(fleet):

@@ -65,9 +65,7 @@ def test_every_counting_query_has_a_case(query: str):
 def _lake(case: Path, tmp_path: Path) -> Lake:
     lake = Lake.create(tmp_path / "lake")
     for path in case.glob("*.ndjson"):
-        append_rows(
-            lake, path.stem, [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-        )
+        append_rows(lake, path.stem, [json.loads(line) for line in path.read_text().splitlines() if line.strip()])
     return lake
 
 

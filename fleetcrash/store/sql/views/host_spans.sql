@@ -5,11 +5,13 @@
 WITH changed AS (
   SELECT
     host_id, known_at AS valid_from, known_at AS known_from, 0 AS rank, true AS whole,
+    CAST(to_json(row_of_host) AS VARCHAR) AS tie,
     os_type, os_version, os_build, agent_version, model, region, ring, "group", site, customer, always_on
-  FROM lake_host WHERE known_at <= getvariable('as_of')
+  FROM lake_host AS row_of_host WHERE known_at <= getvariable('as_of')
   UNION ALL BY NAME
   SELECT
     installs.host_id, installs.placed_at AS valid_from, installs.known_at AS known_from, 1 AS rank, false AS whole,
+    installs.update_id AS tie,
     CASE WHEN updates.kind = 'agent' THEN updates.version END AS agent_version,
     CASE WHEN updates.kind = 'os_patch' THEN updates.version END AS os_build
   FROM installs JOIN updates ON updates.update_id = installs.update_id
@@ -19,7 +21,7 @@ numbered AS (
   SELECT
     *,
     count(*) FILTER (whole) OVER (
-      PARTITION BY host_id ORDER BY valid_from, rank, agent_version, os_build ROWS UNBOUNDED PRECEDING
+      PARTITION BY host_id ORDER BY valid_from, rank, tie DESC ROWS UNBOUNDED PRECEDING
     ) AS row_of_inventory
   FROM changed
 ),
@@ -42,9 +44,9 @@ filled AS (
     last_value(always_on IGNORE NULLS) OVER one_row AS always_on
   FROM numbered
   WINDOW
-    whole_host AS (PARTITION BY host_id ORDER BY valid_from, rank, agent_version, os_build),
+    whole_host AS (PARTITION BY host_id ORDER BY valid_from, rank, tie DESC),
     one_row AS (
-      PARTITION BY host_id, row_of_inventory ORDER BY valid_from, rank, agent_version, os_build
+      PARTITION BY host_id, row_of_inventory ORDER BY valid_from, rank, tie DESC
       ROWS UNBOUNDED PRECEDING
     )
 )

@@ -2,8 +2,9 @@
 -- online_until: null while online, and for ten minutes after the end, which is when an end is known.
 -- since_known: from when the stretch was known; gone_known: from when its end was.
 WITH beats AS (
-  SELECT host_id, least("at", known_at) AS beat_at, known_at FROM lake_heartbeat
+  SELECT host_id, least("at", min(known_at)) AS beat_at, min(known_at) AS known_at FROM lake_heartbeat
   WHERE known_at <= getvariable('as_of')
+  GROUP BY host_id, "at"
 ),
 marked AS (
   SELECT *, coalesce(beat_at - lag(beat_at) OVER (PARTITION BY host_id ORDER BY beat_at) > INTERVAL 750 SECOND, true) AS opens
