@@ -338,8 +338,9 @@ def _print_load(report: LoadReport, *, as_json: bool) -> None:
     rate = report.read / report.seconds if report.seconds else 0.0
     print(
         f"{report.read:,} read = {report.accepted:,} accepted + {report.duplicates:,} duplicates "
-        f"+ {report.quarantined:,} quarantined, from {len(report.sources)} sources in {report.seconds:.1f} s ({rate:,.0f}/s)"
+        f"+ {report.quarantined:,} quarantined"
     )
+    print(f"  from {len(report.sources)} sources in {report.seconds:.1f} s ({rate:,.0f} records/s)")
     for reason, count in report.reasons.items():
         print(f"  quarantined {count:,}: {reason}")
     if report.unknown_fields:
@@ -364,7 +365,7 @@ def _print_incidents(found: JSON, *, as_json: bool) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fleetcrash",
-        description="Names the one update behind a crash spike, with its condition, its evidence and the hosts at risk.",
+        description="Names the one update behind a crash spike, its condition, its evidence and the hosts at risk.",
         epilog="Start with: fleetcrash demo",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 EARNED_PROBABILITY = 0.9
-LEAST_EVENTS = 10
+LEAST_EVENTS = 30
 """With fewer, the hosts that happened to be first look like the hosts that are hit."""
 _LOG_PRIOR_KEYS = np.log([0.2, 0.5, 0.3])  # none, one, two attributes
 _KEYS = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
@@ -39,37 +39,31 @@ class _Atom:
     ordered: bool
 
 
-class ConditionSearch:
-    """All conditions that these cells can tell apart, listed once and weighed as often as asked."""
+def find_condition(cells: Sequence[Cell], events: Floats, expected: Floats) -> Condition | None:
+    """The condition that the events have earned, or None.
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
-        self._candidates = _candidates(cells)
-        self._masks = np.array([mask for _, mask, _ in self._candidates], dtype=np.float32)
-        self._log_prior = np.array([prior for _, _, prior in self._candidates])
-
-    def find(self, events: Floats, expected: Floats) -> Condition | None:
-        """The condition that the events have earned, or None.
-
-        Args:
-            events: (K, C) events of hosts exposed to the update, by outcome and age of the install.
-            expected: (K, C) at the baseline; cells without exposure are zero and do not count.
-        """
-        if events.sum() < LEAST_EVENTS:
-            return None
-        support = expected.sum(0) + events.sum(0) > 0
-        masks = self._masks[:, support]
-        counted = np.concatenate([events, expected])[:, support].T
-        seen, mean = np.split((masks @ counted).T, 2)
-        weights = log_raised(seen, mean).sum(0) + self._log_prior
-        weights -= np.logaddexp.reduce(weights)
-        # Only candidates within reach of the best can make up nine tenths.
-        answers: dict[bytes, tuple[float, list[Condition]]] = {}
-        for number in np.flatnonzero(weights > weights.max() - 20.0):
-            key = np.packbits(masks[number] > 0).tobytes()
-            total, same = answers.get(key, (-np.inf, []))
-            answers[key] = (float(np.logaddexp(total, weights[number])), [*same, self._candidates[number][0]])
-        total, same = max(answers.values(), key=lambda answer: answer[0])
-        return min(same, key=_plainness) if total >= np.log(EARNED_PROBABILITY) else None
+    Args:
+        cells: (C,) the cells.
+        events: (K, C) events of hosts exposed to the update, by outcome and age of the install.
+        expected: (K, C) at the baseline; cells without exposure are zero and do not count.
+    """
+    if events.sum() < LEAST_EVENTS:
+        return None
+    support = np.flatnonzero(expected.sum(0) + events.sum(0) > 0)
+    candidates = _candidates([cells[number] for number in support])
+    masks = np.array([mask for _, mask, _ in candidates], dtype=np.float32)
+    counted = np.concatenate([events, expected])[:, support].T
+    seen, mean = np.split((masks @ counted).T, 2)
+    weights = log_raised(seen, mean).sum(0) + np.array([prior for _, _, prior in candidates])
+    weights -= np.logaddexp.reduce(weights)
+    # Only candidates within reach of the best can make up nine tenths.
+    answers: dict[bytes, tuple[float, list[Condition]]] = {}
+    for number in np.flatnonzero(weights > weights.max() - 20.0):
+        condition, mask, _ = candidates[number]
+        total, same = answers.get(mask.tobytes(), (-np.inf, []))
+        answers[mask.tobytes()] = (float(np.logaddexp(total, weights[number])), [*same, condition])
+    total, same = max(answers.values(), key=lambda answer: answer[0])
+    return min(same, key=_plainness) if total >= np.log(EARNED_PROBABILITY) else None
 
 
 def _candidates(cells: Sequence[Cell]) -> list[tuple[Condition, Mask, float]]:

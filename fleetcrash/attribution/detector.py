@@ -12,27 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
-from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
-from fleetcrash.attribution.condition import ConditionSearch
+from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES
+from fleetcrash.attribution.condition import find_condition
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.evidence import TEST_RATIOS
-from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, HostTime, grown
+from fleetcrash.attribution.expectation import DAY, Expectation
+from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES, grown
 from fleetcrash.attribution.incident import Incident
-from fleetcrash.attribution.news import OS_INDEX, PLACES, News
-from fleetcrash.attribution.slices import Slices, cut
+from fleetcrash.attribution.news import News
+from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial, try_updates
-from fleetcrash.attribution.verdict import LOG_PRIOR_UPDATE, Judgement, Kind, judge
+from fleetcrash.attribution.verdict import Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves, find_waves
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-DAY = 1440
-_PLACE_WEIGHT = 0.3  # prior that a wave is cut by group, site or customer rather than by what the host is
 _HOT_MINUTES = 90  # an incident younger than this is judged anew at every minute with a new event ...
 _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minute
-_RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
 _CONDITION_GROWTH = 1.02  # the condition is looked for again once the events have grown by this factor
 
 
@@ -51,74 +49,37 @@ class Detector:
     def __post_init__(self) -> None:
         self._first_tick = self.news.first_tick
         self._tick = self._first_tick - 1
-        self._time = HostTime.start(self.news)
-        self._slices: Slices = cut(self.news.cells)
-        spots = len(self._slices) + len(self.news.places.names)
-        self._online_at = np.zeros((len(self.news.places.names), SYSTEMS, 2, BOOTS))
-        self._baseline = Baseline(spots)
-        self._pending: list[tuple[int, Floats, Floats]] = []
-        self._expected_total = np.zeros((OUTCOMES, spots))
-        self._expected_until = np.zeros((OUTCOMES, spots, DAY + 1))
+        self.spots = Spots(self.news)
+        self._expected = Expectation(self.news, self.spots)
         self._penalty: dict[int, Floats] = {}
         self._claimed = np.zeros(0, bool)
         self._unjudged = False
+        self._watched = -1
         self._take_over()
 
     def extend(self, news: News) -> None:
         """Go on with later news, read with ``after_tick`` at the last tick."""
-        before = list(self._slices.slices)
-        conditional = [self._slices.slices[n] for n in self._conditional]
-        had_places = len(self.news.places.names)
+        before, conditional = self.spots, self._conditional
         self.news = news
-        self._time.extend(news)
-        self._slices = cut(news.cells)
-        now = list(self._slices.slices)
-        places = len(news.places.names)
-        moved = np.array([now.index(part) for part in before] + [len(now) + n for n in range(had_places)])
-
-        def placed(values: Floats) -> Floats:
-            wider = np.zeros((values.shape[0], len(now) + places, *values.shape[2:]))
-            wider[:, moved] = values
-            return wider
-
-        self._online_at = grown(self._online_at, 0, places)
-        self._baseline.move(placed)
-        self._pending = [(tick, minutes, placed(raw)) for tick, minutes, raw in self._pending]
-        self._expected_total = placed(self._expected_total)
-        self._expected_until = placed(self._expected_until)
+        self.spots = Spots(news)
+        moved = self.spots.moved(before)
+        self._expected.extend(news, self.spots, moved, tick=self._tick)
         for incident in self.incidents:
             incident.spot, incident.wave_spot = int(moved[incident.spot]), int(moved[incident.wave_spot])
         self._take_over()
-        if [self._slices.slices[n] for n in self._conditional] != conditional:
-            rows = [[self._slices.slices[n] for n in self._conditional].index(part) for part in conditional]
-            for update, values in self._penalty.items():
-                wider = np.zeros((*values.shape[:2], len(self._conditional), values.shape[3]))
-                wider[:, :, rows] = values
-                self._penalty[update] = wider
+        kept = np.searchsorted(self._conditional, moved[conditional])
+        for update, values in self._penalty.items():
+            wider = np.zeros((*values.shape[:2], len(self._conditional), values.shape[3]))
+            wider[:, :, kept] = values
+            self._penalty[update] = wider
 
     def _take_over(self) -> None:
         """Work out what follows from the news alone."""
-        news = self.news
-        self._conditional = np.array(
-            [n for n, part in enumerate(self._slices.slices) if part.key in ("all", "os_type")], dtype=np.int64
-        )
-        self._conditions = ConditionSearch(news.cells)
-        self._cell_system = np.array([OS_INDEX.get(cell.os_type, 3) for cell in news.cells])
-        self._cell_always_on = np.array([cell.always_on for cell in news.cells], float)
-        self._of_system = np.stack([self._cell_system == system for system in range(SYSTEMS)]).astype(float)
-        self._known_rates: Floats | None = None
-        self._place_names = news.places.names
-        self._place_row = 0
-        made = self._made_by_update()
-        self._spot_log_weight = np.where(made, -np.inf, self._weigh_spots())
-        self._slice_log_weight = self._slices.log_weight + np.where(made[: len(self._slices)], LOG_PRIOR_UPDATE, 0.0)
-        self._spots_of_event = self._find_spots()
+        parts = self.spots.slices.slices
+        self._conditional = np.array([n for n, part in enumerate(parts) if part.key in ("all", "os_type")], np.int64)
         # What happened before the first tick has no host-time to be held against.
-        self._too_early = news.events.minute <= self._first_tick
-        self._claimed = grown(self._claimed, 0, len(news.events)) | self._too_early
-        ripe = np.maximum(news.events.minute + LAG_MINUTES, news.events.tick)
-        self._learn_order = np.argsort(ripe, kind="stable")
-        self._learned = int((ripe <= self._tick).sum())
+        self._too_early = self.news.events.minute <= self._first_tick
+        self._claimed = grown(self._claimed, 0, len(self.news.events)) | self._too_early
 
     @property
     def open_incidents(self) -> list[Incident]:
@@ -132,13 +93,7 @@ class Detector:
             look: False only counts; what it passed over is judged at the next look.
         """
         self._tick = tick
-        self._time.advance(tick)
-        self._advance_places(tick)
-        self._learn(tick)
-        if self._known_rates is None or tick % _RATE_MINUTES == 0:
-            self._known_rates = self._rates()
-        rates = self._known_rates
-        self._expect(tick, rates)
+        self._expected.advance(tick, claimed=self._claimed, disturbed=self._disturbed)
         new = self._new_events(tick)
         if new.size:
             self._penalise(new, tick)
@@ -150,10 +105,13 @@ class Detector:
             self._stake_all(tick)
         for incident in self.open_incidents:
             if tick % _IDLE_MINUTES == 0 or (fresh and tick - incident.alarm_tick < _HOT_MINUTES):
-                self._follow(incident, tick, rates)
+                self._follow(incident, tick)
             self._maybe_close(incident, tick)
         if fresh and not any(incident.claims_all for incident in self.open_incidents):
-            self._watch(tick, rates)
+            unclaimed = ~self._claimed & (self.news.events.tick > self._watched)
+            if (unclaimed & (self.news.events.tick <= tick)).any():
+                self._watch(tick)
+            self._watched = tick
 
     @property
     def named(self) -> list[tuple[str, Condition | None]]:
@@ -162,20 +120,6 @@ class Detector:
         return [(suspects_now[one.update].update_id, one.condition) for one in self.incidents if one.update is not None]
 
     # -- what stands behind an incident
-
-    def spot_name(self, incident: Incident) -> tuple[str, str]:
-        """Attribute and value of the slice or place that the incident's rise follows."""
-        if incident.wave_spot >= len(self._slices):
-            return self._place_names[incident.wave_spot - len(self._slices)]
-        part = self._slices.slices[incident.wave_spot]
-        return part.key, part.condition.get(part.key, "")
-
-    def describe_spot(self, spot: int) -> str:
-        """A slice or place in words."""
-        if spot >= len(self._slices):
-            return " ".join(self._place_names[spot - len(self._slices)])
-        condition = self._slices.slices[spot].condition
-        return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
 
     def claimed(self, incident: Incident) -> tuple[int, int]:
         """How many hosts crashed and how many went dark in what the incident accounts for."""
@@ -210,77 +154,10 @@ class Detector:
             float(found.log_evidence[row, length]),
         )
 
-    # -- what is normal
-
-    def _rates(self) -> Floats:
-        """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""
-        factors = self._slices.cell_factors(self._baseline.factors()[:, : len(self._slices)])
-        rates = self._baseline.rates()[:, self._cell_system] * factors[..., None]
-        rates[1] *= self._cell_always_on[:, None]
-        return rates
-
-    def _advance_places(self, tick: int) -> None:
-        rows = self.news.places
-        until = int(np.searchsorted(rows.minute, tick, side="right"))
-        taken = slice(self._place_row, until)
-        flat = self._online_at.reshape(len(self._place_names), -1)
-        np.add.at(flat, (rows.place[taken], rows.stratum[taken]), rows.change[taken])
-        self._place_row = until
-
-    def _expect(self, tick: int, rates: Floats) -> None:
-        """Note how many events each slice and place would have in this minute if nothing were wrong."""
-        online = self._time.online
-        by_cell = (rates * online).sum(2)
-        plain = self._baseline.rates()
-        raw_by_cell = plain[:, self._cell_system] * online
-        raw_by_cell[1] *= self._cell_always_on[:, None]
-        members = self._slices.members
-        host_minutes = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
-        host_minutes[0] = self._of_system @ online
-        host_minutes[1] = self._of_system @ (online * self._cell_always_on[:, None])
-        at_places = np.stack(
-            [
-                np.einsum("psab,sb->p", self._online_at, plain[0]),
-                np.einsum("psb,sb->p", self._online_at[:, :, 1], plain[1]),
-            ]
-        )
-        place_factors = np.maximum(self._baseline.factors()[:, len(self._slices) :], 1.0)
-        raw = np.concatenate([raw_by_cell.sum(2) @ members.T, at_places], axis=1)
-        self._expected_total += np.concatenate([by_cell @ members.T, at_places * place_factors], axis=1)
-        self._expected_until[:, :, (tick + 1) % (DAY + 1)] = self._expected_total
-        self._pending.append((tick, host_minutes, raw))
-
-    def _learn(self, tick: int) -> None:
-        """Add to the baseline the minute that is an hour old, unless something was wrong then."""
-        ripe = [entry for entry in self._pending if entry[0] <= tick - LAG_MINUTES]
-        self._pending = self._pending[len(ripe) :]
-        events = self.news.events
-        counted = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
-        at_spots = np.zeros((OUTCOMES, self._baseline.slices))
-        while self._learned < len(events):
-            event = int(self._learn_order[self._learned])
-            if max(events.minute[event] + LAG_MINUTES, events.tick[event]) > tick:
-                break
-            self._learned += 1
-            if not self._claimed[event] and not self._disturbed(int(events.minute[event])):
-                system = self._cell_system[events.cell[event]]
-                counted[events.outcome[event], system, events.since_boot[event]] += 1
-                spots = self._spots_of_event[event]
-                at_spots[events.outcome[event], spots[spots >= 0]] += 1
-        quiet = [entry for entry in ripe if not self._disturbed(entry[0])]
-        if quiet or counted.any():
-            zero = np.zeros_like(counted)
-            self._baseline.learn(
-                counted,
-                sum((entry[1] for entry in quiet), zero),
-                at_spots,
-                sum((entry[2] for entry in quiet), np.zeros_like(at_spots)),
-            )
+    # -- events
 
     def _disturbed(self, minute: int) -> bool:
         return any(incident.disturbs(minute) for incident in self.incidents)
-
-    # -- events
 
     def _new_events(self, tick: int) -> Ints:
         events = self.news.events
@@ -289,46 +166,6 @@ class Detector:
             low = 0
         return np.arange(low, high)
 
-    def _find_spots(self) -> Ints:
-        """(events, at most 10) slices and places that each event belongs to, -1 for none."""
-        events = self.news.events
-        members = self._slices.members[:, events.cell] if len(events) else np.zeros((1, 0))
-        most = int(members.sum(0).max(initial=1)) + len(PLACES)
-        spots = np.full((len(events), most), -1, dtype=np.int64)
-        column = np.zeros(len(events), dtype=np.int64)
-        for number, inside in enumerate(members):
-            hit = np.flatnonzero(inside)
-            spots[hit, column[hit]] = number
-            column[hit] += 1
-        index = {pair: len(self._slices) + number for number, pair in enumerate(self._place_names)}
-        for dimension, values in zip(PLACES, events.places, strict=True):
-            found = np.array([index.get((dimension, value), -1) for value in values], dtype=np.int64)
-            spots[np.arange(len(events)), column] = found
-            column += 1
-        return spots
-
-    def _made_by_update(self) -> Mask:
-        """(spots,) slices that are an agent upgrade's or OS patch's own hosts.
-
-        As waves they would be no rivals of it, but the same thing; as the slice that another update hits they take two
-        guilty updates at once.
-        """
-        made = {one.version for one in self.news.suspects if one.kind in ("agent", "os_patch") and one.version}
-        own = [
-            part.condition.get("agent_version", "").removeprefix(">=") in made or part.condition.get("os_build") in made
-            for part in self._slices.slices
-        ]
-        return np.array(own + [False] * len(self._place_names), bool)
-
-    def _weigh_spots(self) -> Floats:
-        of_slices = self._slices.log_weight
-        if not self._place_names:
-            return of_slices
-        used = [name for name, _ in self._place_names]
-        sizes = {name: used.count(name) for name in set(used)}
-        places = np.log([_PLACE_WEIGHT / len(sizes) / sizes[name] for name in used])
-        return np.concatenate([of_slices + np.log(1.0 - _PLACE_WEIGHT), places])
-
     def _penalise(self, new: Ints, tick: int) -> None:
         """Charge every update for the events that just became known, whether its hosts had them or not."""
         events = self.news.events
@@ -336,41 +173,41 @@ class Detector:
         new = new[~self._too_early[new]]
         if not new.size:
             return
-        inside = self._slices.members[self._conditional][:, events.cell[new]]
+        inside = self.spots.slices.members[self._conditional][:, events.cell[new]]
         outcome = np.stack([events.outcome[new] == number for number in range(OUTCOMES)]).astype(float)
-        for update in self._time.by_update:
-            share = self._time.risk_set(update, events.minute[new], events.cell[new], events.since_boot[new])
+        for update in self._expected.time.by_update:
+            share = self._expected.time.risk_set(update, events.minute[new], events.cell[new], events.since_boot[new])
             terms = np.log1p((TEST_RATIOS - 1.0) * share[..., None])
             total = np.einsum("oe,ke,ear->oakr", outcome, inside, terms)
             self._penalty[update] = self._penalty.get(update, 0.0) + total
 
     # -- judging
 
-    def _watch(self, tick: int, rates: Floats) -> None:
+    def _watch(self, tick: int) -> None:
         """Open an incident when the events that no incident claims pass a test."""
         free = ~self._claimed
-        trial = self._trial(tick, rates, free, but={other.update for other in self.open_incidents})
+        trial = self._trial(tick, free, but={other.update for other in self.open_incidents})
         passed = len(trial.updates) and trial.log_test.max() >= suspects.LOG_THRESHOLD
         if not passed:
             found = self._waves(tick, free, caution=True)
-            if found.log_alarm(self._spot_log_weight) < waves.LOG_THRESHOLD:
+            if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
         incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
         self.incidents.append(incident)
         self._stake_all(tick)
-        self._follow(incident, tick, rates)
+        self._follow(incident, tick)
         self._stake_all(tick)
 
-    def _follow(self, incident: Incident, tick: int, rates: Floats) -> None:
+    def _follow(self, incident: Incident, tick: int) -> None:
         """Judge an open incident anew on its own events and those that no other claims."""
         mine = ~self._claimed | incident.claim(len(self._claimed))
         others = {other.update for other in self.open_incidents if other is not incident}
-        trial = self._trial(tick, rates, mine, but=others)
+        trial = self._trial(tick, mine, but=others)
         found = self._waves(tick, mine, caution=False)
         judgement = judge(
             trial,
             found,
-            place_log_weight=self._spot_log_weight,
+            place_log_weight=self.spots.log_weights(tick)[0],
             minutes_open=tick - incident.alarm_tick,
             named_before=incident.update,
         )
@@ -379,9 +216,9 @@ class Detector:
             events = self._exposed_counts(tick, mine, np.array([judgement.update]))[:, 0]
             total = int(events.sum())
             if judgement.update != incident.update or total > incident.condition_events * _CONDITION_GROWTH:
-                expected = self._expected_exposed(tick, rates, np.array([judgement.update]))[:, 0]
-                cells = len(self.news.cells)
-                condition = self._conditions.find(events.reshape(-1, cells), expected.reshape(-1, cells))
+                expected = self._expected.of_hosts_with(np.array([judgement.update]), tick)[:, 0]
+                flat = (-1, len(self.news.cells))
+                condition = find_condition(self.news.cells, events.reshape(flat), expected.reshape(flat))
                 incident.condition_events = total
         else:
             condition = None
@@ -394,14 +231,11 @@ class Detector:
         incident.spot = 0
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
             row = int(np.flatnonzero(trial.updates == judgement.update)[0])
-            cut_by = self._slices.slices[int(np.argmax(trial.log_by_slice[row]))]
-            incident.spot = self._spot_of_system(cut_by.condition.get("os_type"))
+            incident.spot = self.spots.whole_system(int(np.argmax(trial.log_by_slice[row])))
         elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
             row = judgement.wave[0]
-            incident.wave_spot = incident.spot = int(found.place[row])
-            if incident.spot < len(self._slices):
-                system = self._slices.slices[incident.spot].condition.get("os_type")
-                incident.spot = incident.spot if system is None else self._spot_of_system(system)
+            incident.wave_spot = int(found.place[row])
+            incident.spot = self.spots.whole_system(incident.wave_spot)
             incident.onset_minute = min(int(found.onset[row]), incident.onset_minute)
 
     def _stake(self, incident: Incident, tick: int) -> None:
@@ -412,7 +246,7 @@ class Detector:
         """
         events = self.news.events
         since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)
-        claim = (events.tick <= tick) & (events.minute >= since) & (self._spots_of_event == incident.spot).any(1)
+        claim = (events.tick <= tick) & (events.minute >= since) & (self.spots.of_event == incident.spot).any(1)
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
             if incident.update is not None:
@@ -429,21 +263,14 @@ class Detector:
                 self._stake(incident, tick)
             self._claimed |= incident.claim(len(self._claimed))
 
-    def _spot_of_system(self, system: str | None) -> int:
-        for number, part in enumerate(self._slices.slices):
-            if part.key == "os_type" and part.condition["os_type"] == system:
-                return number
-        return 0
-
     def _maybe_close(self, incident: Incident, tick: int) -> None:
         """Close after an hour at the baseline with nobody dark because of it."""
         events = self.news.events
-        inside = (self._spots_of_event == incident.spot).any(1) & (events.tick <= tick)
+        inside = (self.spots.of_event == incident.spot).any(1) & (events.tick <= tick)
         lately = inside & (events.minute > tick - LAG_MINUTES)
         raised = False
         for outcome in range(OUTCOMES):
-            before = self._expected_until[outcome, incident.spot, (tick - LAG_MINUTES + 1) % (DAY + 1)]
-            mean = (self._expected_total[outcome, incident.spot] - before) * 2.0
+            mean = 2.0 * self._expected.of_last_hour(outcome, incident.spot, tick)
             count = int((lately & (events.outcome == outcome)).sum())
             raised |= count > mean + 3.0 * np.sqrt(mean) + 2.0
         if raised:
@@ -453,13 +280,13 @@ class Detector:
         if tick - max(incident.last_raised_minute, incident.alarm_tick) >= LAG_MINUTES and not dark.any():
             incident.close(tick)
 
-    def _trial(self, tick: int, rates: Floats, mine: Mask, *, but: set[int | None]) -> Trial:
+    def _trial(self, tick: int, mine: Mask, *, but: set[int | None]) -> Trial:
         rows = self._exposed_rows(tick, mine)
         updates = np.unique(self.news.exposed_events.update[rows])
         updates = np.array([u for u in updates if u not in but and u in self._penalty], dtype=np.int64)
-        members = self._slices.members.T
-        seen = self._exposed_counts(tick, mine, updates).astype(np.float32) @ members
-        mean = self._expected_exposed(tick, rates, updates).astype(np.float32) @ members
+        members = self.spots.slices.members.T
+        seen = (self._exposed_counts(tick, mine, updates).astype(np.float32) @ members).astype(np.float64)
+        mean = (self._expected.of_hosts_with(updates, tick).astype(np.float32) @ members).astype(np.float64)
         shape = (OUTCOMES, len(updates), AGES, len(self._conditional), len(TEST_RATIOS))
         penalty = np.array([self._penalty[u] for u in updates]).swapaxes(0, 1) if len(updates) else np.zeros(shape)
         all_events, all_expected = self._since_release(tick, mine, updates)
@@ -469,8 +296,8 @@ class Detector:
             mean,
             others=(np.maximum(all_events - seen.sum(2), 0.0), np.maximum(all_expected - mean.sum(2), 0.0)),
             log_penalty=penalty,
-            caution=self._baseline.caution(),
-            log_weight=self._slice_log_weight,
+            caution=self._expected.baseline.caution(),
+            log_weight=self.spots.log_weights(tick)[1],
             conditional_slices=self._conditional,
         )
 
@@ -479,8 +306,8 @@ class Detector:
         events = self.news.events
         until = int(np.searchsorted(events.tick, tick, side="right"))
         picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY))
-        inside = self._slices.members[:, events.cell[picked]]
-        seen = np.zeros((OUTCOMES, len(updates), len(self._slices)))
+        inside = self.spots.slices.members[:, events.cell[picked]]
+        seen = np.zeros((OUTCOMES, len(updates), len(self.spots.slices)))
         mean = np.zeros_like(seen)
         for number, update in enumerate(updates):
             suspect = self.news.suspects[int(update)]
@@ -489,9 +316,7 @@ class Detector:
             for outcome in range(OUTCOMES):
                 counts = (events.minute[picked] >= since) & (events.outcome[picked] == outcome)
                 seen[outcome, number] = inside @ counts.astype(np.float32)
-            mean[:, number] = (self._expected_total - self._expected_until[:, :, since % (DAY + 1)])[
-                :, : len(self._slices)
-            ]
+            mean[:, number] = self._expected.of_slices_since(since)
         return seen, mean
 
     def _exposed_rows(self, tick: int, mine: Mask) -> Ints:
@@ -515,20 +340,11 @@ class Detector:
         np.add.at(counts, where, 1.0)
         return counts
 
-    def _expected_exposed(self, tick: int, rates: Floats, updates: Ints) -> Floats:
-        """(OUTCOMES, U, AGES, cells) events expected at the baseline of hosts that had each update."""
-        expected = np.zeros((OUTCOMES, len(updates), AGES, len(self.news.cells)))
-        for number, update in enumerate(updates):
-            minutes = np.maximum(self._time.by_update[int(update)].host_minutes(tick), 0.0)
-            for boot in range(BOOTS):
-                expected[:, number] += (rates[:, :, boot, None] * minutes[:, boot]).swapaxes(1, 2)
-        return expected
-
     def _waves(self, tick: int, mine: Mask, *, caution: bool) -> Waves:
         events = self.news.events
         until = int(np.searchsorted(events.tick, tick, side="right"))
         picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY) & (events.minute[:until] <= tick))
-        spots = self._spots_of_event[picked]
+        spots = self.spots.of_event[picked]
         row, column = np.nonzero(spots >= 0)
         event = picked[row]
         return find_waves(
@@ -536,6 +352,6 @@ class Detector:
             events.minute[event],
             events.outcome[event],
             end=tick + 1,
-            expected_until=self._expected_until,
-            caution=self._baseline.caution() if caution else None,
+            expected_until=self._expected.until,
+            caution=self._expected.baseline.caution() if caution else None,
         )

@@ -1,8 +1,8 @@
 """What the lake says, as the detector reads it: counts by minute, cell and update, and the events.
 
 The queries in ``store/sql/detection`` do the counting; here their answers become arrays, sorted by the tick at
-which each row became known. A tick is a whole UTC minute, counted from 1970. Whatever happens, or becomes known, within a minute is
-there at the tick that ends it; so a "minute" here is named by its end.
+which each row became known. A tick is a whole UTC minute, counted from 1970. Whatever happens, or becomes known,
+within a minute is there at the tick that ends it; so a "minute" here is named by its end.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ class Cell:
     Attributes:
         attributes: values of CELL_ATTRIBUTES; None where the inventory is silent.
         always_on: servers, whose silence is news.
+        known_tick: first tick at which a host was known to be in it.
     """
 
     attributes: tuple[str | None, ...]
     always_on: bool
+    known_tick: int
 
     @property
     def os_type(self) -> str | None:
@@ -71,13 +73,18 @@ class Online:
 
 @dataclass(frozen=True)
 class OnlineAtPlace:
-    """Changes in hosts at risk at a group, site or customer: (n,) arrays sorted by minute."""
+    """Changes in hosts at risk at a group, site or customer: (n,) arrays sorted by minute.
+
+    Attributes:
+        names: (dimension, value) of each place; known_tick: (places,) first tick at which a host was known there.
+    """
 
     minute: Ints
     place: Ints
     stratum: Ints
     change: Ints
     names: tuple[tuple[str, str], ...]
+    known_tick: Ints
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     cells = _cells(engine.table("detection/cells_in_order"))
     suspects = _suspects(engine.table("detection/suspects"))
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
-    places = tuple((row["dimension"], row["place"]) for row in engine.rows("detection/places"))
+    places = engine.table("detection/places")
     bounds = engine.rows("detection/first_and_last_tick")[0]
     return News(
         first_tick=bounds["first_tick"],
@@ -201,9 +208,11 @@ def _texts(table: pa.Table, name: str) -> Texts:
 
 def _cells(table: pa.Table) -> tuple[Cell, ...]:
     rows = table.to_pylist()
-    known = [Cell(tuple(row[name] for name in CELL_ATTRIBUTES), bool(row["always_on"])) for row in rows]
+    known = [
+        Cell(tuple(row[name] for name in CELL_ATTRIBUTES), bool(row["always_on"]), row["known_tick"]) for row in rows
+    ]
     # Hosts that the inventory lacks share the first cell; the queries number it -1, and the others from 0.
-    return (Cell((None,) * len(CELL_ATTRIBUTES), False), *known)
+    return (Cell((None,) * len(CELL_ATTRIBUTES), False, 0), *known)
 
 
 def _suspects(table: pa.Table) -> tuple[Suspect, ...]:
@@ -219,7 +228,8 @@ def _online(table: pa.Table) -> Online:
     )
 
 
-def _places(table: pa.Table, names: tuple[tuple[str, str], ...]) -> OnlineAtPlace:
+def _places(table: pa.Table, known: pa.Table) -> OnlineAtPlace:
+    names = tuple(zip(known["dimension"].to_pylist(), known["place"].to_pylist(), strict=True))
     pairs = zip(_texts(table, "dimension"), _texts(table, "place"), strict=True)
     index = {pair: number for number, pair in enumerate(names)}
     return OnlineAtPlace(
@@ -232,6 +242,7 @@ def _places(table: pa.Table, names: tuple[tuple[str, str], ...]) -> OnlineAtPlac
         ),
         change=_ints(table, "change"),
         names=names,
+        known_tick=_ints(known, "known_tick"),
     )
 
 

@@ -94,7 +94,7 @@ def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
 def _cause(detector: Detector, incident: Incident) -> str | None:
     if incident.kind is not Kind.NO_UPDATE:
         return None
-    spot = detector.spot_name(incident)
+    spot = detector.spots.name(incident.wave_spot)
     module = detector.common_module(incident)
     if spot[0] in _CAUSES:
         return _CAUSES[spot[0]]
@@ -145,7 +145,7 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
         place = int(incident.waves.place[row])
         rows.append(
             {
-                "name": f"{detector.describe_spot(place)} from {tick_text(int(incident.waves.onset[row]))}",
+                "name": f"{detector.spots.describe(place)} from {tick_text(int(incident.waves.onset[row]))}",
                 "kind": "wave",
                 "log_evidence": round(float(incident.waves.log_evidence[row, length]), 3),
                 "rate_ratio": {"low": low, "estimate": estimate, "high": high},
@@ -190,7 +190,7 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
     if incident.kind is Kind.NO_UPDATE:
         module = detector.common_module(incident)
         inside = f", mostly in {module}" if module else ""
-        return f"{rise}: the rise follows {detector.describe_spot(incident.wave_spot)}{inside}, and no update."
+        return f"{rise}: the rise follows {detector.spots.describe(incident.wave_spot)}{inside}, and no update."
     if incident.kind is Kind.CANNOT_SEPARATE:
         names = " or ".join(row["update_id"] for row in candidates[:3]) or "no update"
         return f"{rise}: cannot separate {names} from one another or from a rise of its own."

@@ -53,15 +53,31 @@ class Slices:
 
     Attributes:
         members: (slices, cells) 1.0 where the cell is in the slice.
-        log_weight: (slices,) log prior that a fault hits just this slice; they sum to at most one.
+        known_tick: (slices,) first tick at which the slice could be told from the others.
     """
 
     slices: tuple[Slice, ...]
     members: NDArray[np.float32]
-    log_weight: Floats
+    known_tick: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.slices)
+
+    def log_weight(self, tick: int) -> Floats:
+        """(slices,) log prior that a fault hits just this slice; those not known by the tick weigh nothing.
+
+        They sum to at most one.
+        """
+        known = self.known_tick <= tick
+        of_key = {
+            key: sum(one.key == key and there for one, there in zip(self.slices, known, strict=True))
+            for key in _WEIGHTS
+        }
+        weights = [
+            _WEIGHTS[one.key] / of_key[one.key] if there else 0.0 for one, there in zip(self.slices, known, strict=True)
+        ]
+        with np.errstate(divide="ignore"):
+            return np.log(weights)
 
     def cell_factors(self, factors: Floats) -> Floats:
         """(outcomes, cells) baseline factor of each cell, the product of those of its attributes.
@@ -73,33 +89,41 @@ class Slices:
         for number, cut in enumerate(self.slices):
             if cut.key in FACTOR_KEYS and not cut.threshold:
                 product *= np.where(self.members[number] > 0, factors[:, number, None], 1.0)
-        return np.clip(product, 0.2, 8.0)
+        bounded: Floats = np.clip(product, 0.2, 8.0)
+        return bounded
 
 
 def cut(cells: Sequence[Cell]) -> Slices:
     """The slices of these cells: all, each OS, and each agent version, build, model, region and ring."""
     values = {key: np.array([c.attributes[n] for c in cells], dtype=object) for n, key in enumerate(CELL_ATTRIBUTES)}
-    found: list[tuple[Slice, NDArray[np.bool_]]] = [(Slice("all", {}), np.ones(len(cells), bool))]
+    since = np.array([cell.known_tick for cell in cells], dtype=np.int64)
+    found: list[tuple[Slice, NDArray[np.bool_], int]] = [(Slice("all", {}), np.ones(len(cells), bool), 0)]
+
+    def add(key: str, condition: Condition, mask: NDArray[np.bool_]) -> int:
+        first = int(since[mask].min())
+        found.append((Slice(key, condition), mask, first))
+        return first
+
     for system in _present(values["os_type"]):
         of_system = values["os_type"] == system
-        found.append((Slice("os_type", {"os_type": system}), of_system))
+        add("os_type", {"os_type": system}, of_system)
         versions = sorted(_present(values["agent_version"][of_system]), key=version_key)
+        older = None
         for rank, version in enumerate(versions):
             same = of_system & (values["agent_version"] == version)
-            found.append((Slice("agent_version", {"os_type": system, "agent_version": version}), same))
-            if 0 < rank < len(versions) - 1:
+            first = add("agent_version", {"os_type": system, "agent_version": version}, same)
+            if older is not None:
                 newer = of_system & np.isin(values["agent_version"], versions[rank:])
                 bound = {"os_type": system, "agent_version": f">={version}"}
-                found.append((Slice("agent_version", bound, threshold=True), newer))
+                found.append((Slice("agent_version", bound, threshold=True), newer, max(first, older)))
+            older = first if older is None else min(older, first)
     for key in _ONE_VALUE:
         for value in _present(values[key]):
-            found.append((Slice(key, {key: value}), values[key] == value))
-    sizes = {key: sum(part.key == key for part, _ in found) for key in _WEIGHTS}
-    weight = [_WEIGHTS[part.key] / sizes[part.key] for part, _ in found]
+            add(key, {key: value}, values[key] == value)
     return Slices(
-        slices=tuple(part for part, _ in found),
-        members=np.array([mask for _, mask in found], dtype=np.float32),
-        log_weight=np.log(weight),
+        slices=tuple(part for part, _, _ in found),
+        members=np.array([mask for _, mask, _ in found], dtype=np.float32),
+        known_tick=np.array([first for _, _, first in found], dtype=np.int64),
     )
 
 

@@ -101,7 +101,7 @@ class Engine:
         """Keep the answer of a query file as a temporary table that later queries of this engine may read."""
         answer = self.table(query, **parameters)
         self._con.register("_answer", answer)
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _answer")
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _answer")  # noqa: S608 - a name of ours
         self._con.unregister("_answer")
 
     def _run(self, query: str, parameters: dict[str, Any]) -> duckdb.DuckDBPyRelation:

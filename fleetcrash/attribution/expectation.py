@@ -1,0 +1,157 @@
+"""What is to be expected: events of each spot, and of the hosts with each update, if nothing were wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
+from fleetcrash.attribution.exposure import AGES, BOOTS, HostTime, grown
+from fleetcrash.attribution.news import OS_INDEX, News
+from fleetcrash.attribution.spots import Spots
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+DAY = 1440
+RING = DAY + 1
+_RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
+
+
+class Expectation:
+    """Host-time and the baseline, advanced together.
+
+    Attributes:
+        time: host-time of the fleet and of each update.
+        baseline: the rates, learned from what was quiet.
+        until: (OUTCOMES, spots, RING) events expected before each minute of the last day, modulo RING.
+        total: (OUTCOMES, spots) events expected up to now.
+    """
+
+    def __init__(self, news: News, spots: Spots) -> None:
+        self.time = HostTime.start(news)
+        self.baseline = Baseline(len(spots))
+        self.total = np.zeros((OUTCOMES, len(spots)))
+        self.until = np.zeros((OUTCOMES, len(spots), RING))
+        self._online_at = np.zeros((len(news.places.names), SYSTEMS, 2, BOOTS))
+        self._pending: list[tuple[int, Floats, Floats]] = []
+        self._take_over(news, spots, tick=news.first_tick - 1)
+
+    def extend(self, news: News, spots: Spots, moved: Ints, *, tick: int) -> None:
+        """Go on with later news.
+
+        Args:
+            moved: (spots before,) where each spot is now.
+            tick: the last one taken in.
+        """
+
+        def placed(values: Floats) -> Floats:
+            wider = np.zeros((values.shape[0], len(spots), *values.shape[2:]))
+            wider[:, moved] = values
+            return wider
+
+        self.time.extend(news)
+        self.baseline.move(placed)
+        self.total, self.until = placed(self.total), placed(self.until)
+        self._pending = [(minute, host_minutes, placed(raw)) for minute, host_minutes, raw in self._pending]
+        self._online_at = grown(self._online_at, 0, len(news.places.names))
+        self._take_over(news, spots, tick=tick)
+
+    def _take_over(self, news: News, spots: Spots, *, tick: int) -> None:
+        self._news, self._spots = news, spots
+        self._system = np.array([OS_INDEX.get(cell.os_type, 3) for cell in news.cells])
+        self._of_system = np.stack([self._system == system for system in range(SYSTEMS)]).astype(float)
+        self._always_on = np.array([cell.always_on for cell in news.cells], float)
+        self._place_row = 0
+        ripe = np.maximum(news.events.minute + LAG_MINUTES, news.events.tick)
+        self._learn_order = np.argsort(ripe, kind="stable")
+        self._learned = int((ripe <= tick).sum())
+        self._rates = self._work_out_rates()
+
+    def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
+        """Take in a minute, and learn from the one an hour before it.
+
+        Args:
+            claimed: (events,) events that an incident accounts for; they are not learned from.
+            disturbed: whether an incident made a minute unlike the baseline.
+        """
+        self.time.advance(tick)
+        rows = self._news.places
+        until = int(np.searchsorted(rows.minute, tick, side="right"))
+        taken = slice(self._place_row, until)
+        flat = self._online_at.reshape(len(self._online_at), -1)
+        np.add.at(flat, (rows.place[taken], rows.stratum[taken]), rows.change[taken])
+        self._place_row = until
+        self._learn(tick, claimed, disturbed)
+        if tick % _RATE_MINUTES == 0:
+            self._rates = self._work_out_rates()
+        self._expect(tick)
+
+    def of_last_hour(self, outcome: int, spot: int, tick: int) -> float:
+        """Events of an outcome to be expected at a spot in the last hour."""
+        before: float = self.until[outcome, spot, (tick - LAG_MINUTES + 1) % RING]
+        return float(self.total[outcome, spot] - before)
+
+    def of_slices_since(self, minute: int) -> Floats:
+        """(OUTCOMES, slices) events to be expected since a minute of the last day."""
+        return (self.total - self.until[:, :, minute % RING])[:, : len(self._spots.slices)]
+
+    def of_hosts_with(self, updates: Ints, tick: int) -> Floats:
+        """(OUTCOMES, U, AGES, cells) events to be expected of the hosts that had each update."""
+        expected = np.zeros((OUTCOMES, len(updates), AGES, len(self._news.cells)))
+        for number, update in enumerate(updates):
+            minutes = np.maximum(self.time.by_update[int(update)].host_minutes(tick), 0.0)
+            for boot in range(BOOTS):
+                expected[:, number] += (self._rates[:, :, boot, None] * minutes[:, boot]).swapaxes(1, 2)
+        return expected
+
+    def _work_out_rates(self) -> Floats:
+        """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""
+        factors = self._spots.slices.cell_factors(self.baseline.factors()[:, : len(self._spots.slices)])
+        rates = self.baseline.rates()[:, self._system] * factors[..., None]
+        rates[1] *= self._always_on[:, None]
+        return rates
+
+    def _expect(self, tick: int) -> None:
+        online = self.time.online
+        plain = self.baseline.rates()
+        without_factors = plain[:, self._system] * online
+        without_factors[1] *= self._always_on[:, None]
+        members = self._spots.slices.members.T
+        at_places = np.stack(
+            [
+                np.einsum("psab,sb->p", self._online_at, plain[0]),
+                np.einsum("psb,sb->p", self._online_at[:, :, 1], plain[1]),
+            ]
+        )
+        place_factors = np.maximum(self.baseline.factors()[:, len(self._spots.slices) :], 1.0)
+        at_slices = (self._rates * online).sum(2) @ members
+        self.total = self.total + np.concatenate([at_slices, at_places * place_factors], axis=1)
+        self.until[:, :, (tick + 1) % RING] = self.total
+        host_minutes = np.stack([self._of_system @ online, self._of_system @ (online * self._always_on[:, None])])
+        raw = np.concatenate([without_factors.sum(2) @ members, at_places], axis=1)
+        self._pending.append((tick, host_minutes, raw))
+
+    def _learn(self, tick: int, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
+        ripe = [entry for entry in self._pending if entry[0] <= tick - LAG_MINUTES]
+        self._pending = self._pending[len(ripe) :]
+        events = self._news.events
+        counted = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
+        at_spots = np.zeros((OUTCOMES, len(self._spots)))
+        while self._learned < len(events):
+            event = int(self._learn_order[self._learned])
+            if max(events.minute[event] + LAG_MINUTES, events.tick[event]) > tick:
+                break
+            self._learned += 1
+            if not claimed[event] and not disturbed(int(events.minute[event])):
+                counted[events.outcome[event], self._system[events.cell[event]], events.since_boot[event]] += 1
+                spots = self._spots.of_event[event]
+                at_spots[events.outcome[event], spots[spots >= 0]] += 1
+        quiet = [entry for entry in ripe if not disturbed(entry[0])]
+        if quiet or counted.any():
+            host_minutes = sum((entry[1] for entry in quiet), np.zeros_like(counted))
+            raw = sum((entry[2] for entry in quiet), np.zeros_like(at_spots))
+            self.baseline.learn(counted, host_minutes, at_spots, raw)

@@ -1,0 +1,119 @@
+"""Spots: where a rise may be, slices of what hosts are and places where they stand, numbered in one row.
+
+Slices come first, then groups, sites and customers. Numbers hold for one reading of the news; ``moved`` carries them
+over to the next.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.news import PLACES, News
+from fleetcrash.attribution.slices import Slices, cut
+from fleetcrash.attribution.verdict import LOG_PRIOR_UPDATE
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_PLACE_WEIGHT = 0.3  # prior that a wave is cut by group, site or customer rather than by what the host is
+
+
+class Spots:
+    """The spots of one reading of the news.
+
+    Attributes:
+        slices: the slices, which are the first spots.
+        of_event: (events, k) the spots that each event belongs to, -1 where there are fewer than k.
+    """
+
+    def __init__(self, news: News) -> None:
+        self.slices: Slices = cut(news.cells)
+        self._news = news
+        self._names = news.places.names
+        self.of_event = self._find()
+
+    def __len__(self) -> int:
+        return len(self.slices) + len(self._names)
+
+    def moved(self, before: Spots) -> Ints:
+        """(spots before,) the number that each spot of an earlier reading has now."""
+        here = {repr(part): number for number, part in enumerate(self.slices.slices)}
+        slices = [here[repr(part)] for part in before.slices.slices]
+        return np.array(slices + [len(self.slices) + number for number in range(len(before._names))], dtype=np.int64)
+
+    def name(self, spot: int) -> tuple[str, str]:
+        """Attribute and value that a spot is cut by."""
+        if spot >= len(self.slices):
+            return self._names[spot - len(self.slices)]
+        part = self.slices.slices[spot]
+        return part.key, part.condition.get(part.key, "")
+
+    def describe(self, spot: int) -> str:
+        """A spot in words."""
+        if spot >= len(self.slices):
+            return " ".join(self._names[spot - len(self.slices)])
+        condition = self.slices.slices[spot].condition
+        return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
+
+    def whole_system(self, spot: int) -> int:
+        """The spot of the operating system that a slice is part of; the spot itself where it is of none."""
+        system = self.slices.slices[spot].condition.get("os_type") if spot < len(self.slices) else None
+        for number, part in enumerate(self.slices.slices):
+            if system is not None and part.key == "os_type" and part.condition["os_type"] == system:
+                return number
+        return spot
+
+    def log_weights(self, tick: int) -> tuple[Floats, Floats]:
+        """Log priors as of a tick: (spots,) that a wave is there, (slices,) that an update hits just that slice.
+
+        A slice that an agent upgrade or OS patch made of its own hosts is no wave beside it, but the same thing; as the
+        slice that another update hits, it takes two guilty updates at once.
+        """
+        of_slices = self.slices.log_weight(tick)
+        made = self._made_by_update(tick)
+        as_waves = np.where(made, -np.inf, of_slices)
+        if self._names:
+            as_waves = np.concatenate([as_waves + np.log(1.0 - _PLACE_WEIGHT), self._weigh_places(tick)])
+        return as_waves, of_slices + np.where(made, LOG_PRIOR_UPDATE, 0.0)
+
+    def _weigh_places(self, tick: int) -> Floats:
+        known = self._news.places.known_tick <= tick
+        used = [name for (name, _), there in zip(self._names, known, strict=True) if there]
+        sizes = {name: used.count(name) for name in set(used)}
+        weights = [
+            _PLACE_WEIGHT / len(sizes) / sizes[name] if there else 0.0
+            for (name, _), there in zip(self._names, known, strict=True)
+        ]
+        with np.errstate(divide="ignore"):
+            return np.log(weights)
+
+    def _made_by_update(self, tick: int) -> Mask:
+        made = {
+            one.version
+            for one in self._news.suspects
+            if one.kind in ("agent", "os_patch") and one.version and one.known_tick <= tick
+        }
+        own = [
+            part.condition.get("agent_version", "").removeprefix(">=") in made or part.condition.get("os_build") in made
+            for part in self.slices.slices
+        ]
+        return np.array(own, bool)
+
+    def _find(self) -> Ints:
+        events = self._news.events
+        members = self.slices.members[:, events.cell] if len(events) else np.zeros((1, 0))
+        most = int(members.sum(0).max(initial=1)) + len(PLACES)
+        spots = np.full((len(events), most), -1, dtype=np.int64)
+        column = np.zeros(len(events), dtype=np.int64)
+        for number, inside in enumerate(members):
+            hit = np.flatnonzero(inside)
+            spots[hit, column[hit]] = number
+            column[hit] += 1
+        index = {pair: len(self.slices) + number for number, pair in enumerate(self._names)}
+        for dimension, values in zip(PLACES, events.places, strict=True):
+            found = np.array([index.get((dimension, value), -1) for value in values], dtype=np.int64)
+            spots[np.arange(len(events)), column] = found
+            column += 1
+        return spots
