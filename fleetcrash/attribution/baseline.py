@@ -81,7 +81,8 @@ class Baseline:
         )
         by_system = (self.events.sum(2) + _BOOT_EVENTS) / (self.host_minutes.sum(2) + _BOOT_EVENTS / overall[:, None])
         expected = by_system[..., None] * _PRIOR_BOOT
-        return (self.events + _BOOT_EVENTS) / (self.host_minutes + _BOOT_EVENTS / expected)
+        rates: Floats = (self.events + _BOOT_EVENTS) / (self.host_minutes + _BOOT_EVENTS / expected)
+        return rates
 
     def factors(self) -> Floats:
         """(OUTCOMES, slices) how much more often than its OS a build, agent version, model, region or place crashes."""

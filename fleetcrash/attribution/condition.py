@@ -49,7 +49,7 @@ def find_condition(cells: Sequence[Cell], events: Floats, expected: Floats) -> C
     """
     if events.sum() < LEAST_EVENTS:
         return None
-    support = np.flatnonzero(expected.sum(0) + events.sum(0) > 0)
+    support = np.flatnonzero(expected.sum(0) + events.sum(0) > 0).tolist()
     candidates = _candidates([cells[number] for number in support])
     masks = np.array([mask for _, mask, _ in candidates], dtype=np.float32)
     counted = np.concatenate([events, expected])[:, support].T
@@ -58,7 +58,7 @@ def find_condition(cells: Sequence[Cell], events: Floats, expected: Floats) -> C
     weights -= np.logaddexp.reduce(weights)
     # Only candidates within reach of the best can make up nine tenths.
     answers: dict[bytes, tuple[float, list[Condition]]] = {}
-    for number in np.flatnonzero(weights > weights.max() - 20.0):
+    for number in np.flatnonzero(weights > weights.max() - 20.0).tolist():
         condition, mask, _ = candidates[number]
         total, same = answers.get(mask.tobytes(), (-np.inf, []))
         answers[mask.tobytes()] = (float(np.logaddexp(total, weights[number])), [*same, condition])

@@ -43,7 +43,8 @@ def log_poisson_ratio(events: ArrayLike, expected: ArrayLike, ratios: Floats = R
     Source: Poisson process likelihood; the factor that the counts alone decide cancels.
     """
     count, mean = np.asarray(events, float)[..., None], np.asarray(expected, float)[..., None]
-    return count * np.log(ratios) - (ratios - 1.0) * mean
+    answer: Floats = count * np.log(ratios) - (ratios - 1.0) * mean
+    return answer
 
 
 def log_raised(events: ArrayLike, expected: ArrayLike) -> Floats:
@@ -55,7 +56,8 @@ def log_raised(events: ArrayLike, expected: ArrayLike) -> Floats:
         (...) values; slightly below zero where nothing speaks for a rise, never below log(1/2).
     """
     raised = log_mean_exp(log_poisson_ratio(events, expected))
-    return np.logaddexp(raised, 0.0) - np.log(2.0)
+    answer: Floats = np.logaddexp(raised, 0.0) - np.log(2.0)
+    return answer
 
 
 UNRECORDED_SHARES = np.array([0.0, 0.03, 0.2])
@@ -81,7 +83,8 @@ def log_raised_by_update(events: Floats, expected: Floats, other_events: Floats,
         others = log_poisson_ratio(other_events, other_expected, 1.0 + share * (RATIOS - 1.0))
         by_share.append(recorded + others + np.log(weight))
     raised = np.logaddexp.reduce(np.stack(by_share), axis=0)
-    return np.logaddexp(log_mean_exp(raised), 0.0) - np.log(2.0)
+    answer: Floats = np.logaddexp(log_mean_exp(raised), 0.0) - np.log(2.0)
+    return answer
 
 
 def log_likeliest(events: Floats, expected: Floats) -> Floats:

@@ -122,7 +122,8 @@ class HostTime:
         row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
         exposed = np.cumsum(self.by_update[update].lately[row, stratum], axis=1)
         online = np.maximum(self.online_lately[row, stratum][:, None], exposed)
-        return np.divide(exposed, online, out=np.zeros(exposed.shape), where=online > 0)
+        share: Floats = np.divide(exposed, online, out=np.zeros(exposed.shape), where=online > 0)
+        return share
 
     def _advance_online(self, tick: int) -> None:
         rows = self.news.online
