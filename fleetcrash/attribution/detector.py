@@ -242,7 +242,8 @@ class Detector:
         """Claim the events that the incident accounts for, so that they open no second one.
 
         While its rate is raised, that is whatever happens where it is watched: a crash in a boot loop may reach us
-        without its install. Later it is what happens to hosts that have the named update.
+        without its install. Later it is what happens to hosts that have the named update. A closed incident goes on to
+        claim what happened before its end and is reported after it.
         """
         events = self.news.events
         since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)
@@ -254,13 +255,14 @@ class Detector:
                 rows = rows[self.news.exposed_events.update[rows] == incident.update]
                 raised[self.news.exposed_events.event[rows]] = True
             claim &= raised
+        if incident.closed_tick is not None:
+            claim &= events.minute <= incident.closed_tick
         incident.set_claim(claim)
 
     def _stake_all(self, tick: int) -> None:
         self._claimed = self._too_early.copy()
         for incident in self.incidents:
-            if incident.closed_tick is None:
-                self._stake(incident, tick)
+            self._stake(incident, tick)
             self._claimed |= incident.claim(len(self._claimed))
 
     def _maybe_close(self, incident: Incident, tick: int) -> None:

@@ -17,6 +17,10 @@ TEST_RATIOS = np.array([1.5, 2.0, 4.0, 16.0, 128.0, 1024.0])
 """Rate ratios of the sequential tests."""
 
 
+LEAST_EXPECTED = 1e-3
+"""Expected events are taken to be at least this many where some were seen."""
+
+
 def log_mean_exp(values: Floats, axis: int | tuple[int, ...] = -1, weights: Floats | None = None) -> Floats:
     """log of the (weighted) mean of exp(values), without overflow.
 
@@ -42,9 +46,20 @@ def log_poisson_ratio(events: ArrayLike, expected: ArrayLike, ratios: Floats = R
         (..., ratios) values of ``events * log(r) - (r - 1) * expected``.
     Source: Poisson process likelihood; the factor that the counts alone decide cancels.
     """
-    count, mean = np.asarray(events, float)[..., None], np.asarray(expected, float)[..., None]
-    answer: Floats = count * np.log(ratios) - (ratios - 1.0) * mean
+    count, mean = _grounded(events, expected)
+    answer: Floats = count[..., None] * np.log(ratios) - (ratios - 1.0) * mean[..., None]
     return answer
+
+
+def _grounded(events: ArrayLike, expected: ArrayLike) -> tuple[Floats, Floats]:
+    """Events that have host-time to be held against, and no less than a sliver expected.
+
+    Events of hosts that nothing else is known of have no rate. And installs and presence are not told to the second:
+    three events in a thousandth of one expected are evidence, in a millionth they are hardly more.
+    """
+    mean = np.asarray(expected, float)
+    count = np.where(mean > 0, np.asarray(events, float), 0.0)
+    return count, np.where(count > 0, np.maximum(mean, LEAST_EXPECTED), mean)
 
 
 def log_raised(events: ArrayLike, expected: ArrayLike) -> Floats:
@@ -89,9 +104,10 @@ def log_raised_by_update(events: Floats, expected: Floats, other_events: Floats,
 
 def log_likeliest(events: Floats, expected: Floats) -> Floats:
     """Log likelihood ratio at the best ratio of all, zero where the rate did not rise: a quick upper bound."""
+    count, mean = _grounded(events, expected)
     with np.errstate(divide="ignore", invalid="ignore"):
-        best = events * np.log(events / expected) - (events - expected)
-    return np.where(events > expected, best, 0.0)
+        best = count * np.log(count / mean) - (count - mean)
+    return np.where(count > mean, best, 0.0)
 
 
 def rate_interval(events: float, expected: float, *, z: float = 1.959964) -> tuple[float, float | None, float | None]:

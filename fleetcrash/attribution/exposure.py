@@ -160,8 +160,8 @@ class HostTime:
         np.add.at(time.moment, (cell, boot, age), change * minute)
         coarse = self.stratum[cell] * BOOTS + boot
         np.add.at(time.now, (coarse, age), change)
-        late = np.flatnonzero((minute < tick) & (minute > tick - KEPT_MINUTES))
         # A change known late holds for the minutes since; they are few but for a backlog.
-        for row in late:
-            back = np.arange(minute[row], tick) % KEPT_MINUTES
+        since = np.maximum(minute, tick - KEPT_MINUTES + 1)
+        for row in np.flatnonzero(since < tick):
+            back = np.arange(since[row], tick) % KEPT_MINUTES
             time.lately[back, coarse[row], age[row]] += np.int32(change[row])

@@ -64,6 +64,8 @@ class Engine:
     def as_of(self, instant: datetime | None) -> None:
         self._as_of = instant
         self._con.execute("SET VARIABLE as_of = CAST($as_of AS TIMESTAMPTZ)", {"as_of": instant})
+        if self._versions:
+            self._define_views()
 
     def refresh(self) -> bool:
         """Take the lake's newest snapshot. Returns whether anything had changed."""
@@ -74,9 +76,8 @@ class Engine:
             if versions[name] == self._versions.get(name):
                 continue
             self._define_table(name, [(column.name, column.type) for column in columns])
-        for view in _VIEWS:
-            self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {query_text(f'views/{view}')}")
         self._versions = versions
+        self._define_views()
         return True
 
     def newest_known(self) -> datetime | None:
@@ -109,6 +110,17 @@ class Engine:
             return self._con.sql(query_text(query), params=parameters or None)
         except duckdb.IOException as error:
             raise LakeError(f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}") from error
+
+    def _define_views(self) -> None:
+        told = self.rows("sources_of_exposure")[0]
+        assumed = set()
+        if told["presence_source"] == "assumed":
+            assumed.add("presence")
+        if told["exposure_source"] != "installs":
+            assumed.add("exposures")
+        for view in _VIEWS:
+            text = query_text(f"views/{view}_assumed" if view in assumed else f"views/{view}")
+            self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {text}")
 
     def _define_table(self, name: str, columns: Sequence[tuple[str, str]]) -> None:
         files_now = self._lake.files(name)

@@ -14,7 +14,7 @@ exposed_hosts AS (
 ),
 ended AS (
   SELECT
-    host_id, online_from, online_until,
+    host_id, online_from, online_until, assumed,
     lead(online_from) OVER (PARTITION BY host_id ORDER BY online_from) AS next_from
   FROM presence
 ),
@@ -39,7 +39,7 @@ gone_dark AS (
   FROM exposed
   JOIN hosts ON hosts.host_id = exposed.host_id AND hosts.always_on
   JOIN ended
-    ON ended.host_id = exposed.host_id
+    ON ended.host_id = exposed.host_id AND NOT ended.assumed
     AND ended.online_until >= exposed.exposed_from AND ended.online_until < exposed.exposed_until
   WHERE ended.next_from IS NULL OR ended.next_from > ended.online_until + INTERVAL 10 MINUTE
 ),

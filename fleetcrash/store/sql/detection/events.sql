@@ -30,6 +30,7 @@ followed AS (
     lead(online_from) OVER (PARTITION BY presence.host_id ORDER BY online_from) AS next_from,
     lead(since_known) OVER (PARTITION BY presence.host_id ORDER BY online_from) AS next_known
   FROM presence
+  WHERE NOT assumed
 ),
 patched AS (
   SELECT installs.host_id, installs.placed_at, installs.known_at

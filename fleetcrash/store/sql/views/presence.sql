@@ -37,7 +37,7 @@ both_kinds AS (
   FROM folded
 )
 SELECT
-  host_id, online_from, since_known,
+  host_id, online_from, since_known, false AS assumed,
   CASE WHEN online_until <= getvariable('as_of') - INTERVAL 10 MINUTE THEN online_until END AS online_until,
   CASE WHEN online_until <= getvariable('as_of') - INTERVAL 10 MINUTE
     THEN greatest(online_until + INTERVAL 10 MINUTE, gone_known) END AS gone_known
