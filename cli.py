@@ -76,21 +76,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     run: Callable[[argparse.Namespace], int] = chosen.run
+    stop = Stop()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored where a shell runs us in the background
+        signal.signal(signal.SIGINT, stop)
+    if chosen.serves:
+        signal.signal(signal.SIGTERM, stop)
     try:
         return run(chosen)
     except FleetcrashError as error:
         print(f"fleetcrash: {error}", file=sys.stderr)
         return Exit.BAD_USE
     except KeyboardInterrupt:
-        print("\nStopped. The lake is whole.", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return _stopped(stop, serves=chosen.serves)
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain once more while it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
     except Exception:
+        if stop.asked_by is not None:  # an engine in the middle of a query says so in an error of its own
+            return _stopped(stop, serves=chosen.serves)
         logging.exception("fleetcrash: this is a fault of ours, not of your data. The lake is whole. Please report:")
         return Exit.OUR_FAULT
+
+
+class Stop:
+    """A handler of signals: Ctrl-C, or a polite request to end, interrupts the work and is remembered."""
+
+    def __init__(self) -> None:
+        self.asked_by: int | None = None
+
+    def __call__(self, number: int, frame: object) -> None:
+        """Interrupt."""
+        self.asked_by = number
+        raise KeyboardInterrupt
+
+
+def _stopped(stop: Stop, *, serves: bool) -> int:
+    """Being stopped is the ordinary end of a command that serves, and cuts any other short."""
+    if stop.asked_by != signal.SIGTERM:
+        print("\nStopped. The lake is whole.", file=sys.stderr)
+    return Exit.DONE if serves else 128 + signal.SIGINT
 
 
 # -- the commands
@@ -196,7 +221,7 @@ def dashboard(chosen: argparse.Namespace) -> int:
         if not chosen.no_monitor:
             _start_monitor(beside, lake, interval_s=15.0)
         print(f"Dashboard: http://127.0.0.1:{chosen.port}   (Ctrl-C stops)", flush=True)
-        _until_stopped(beside.wait)
+        beside.wait()
     return Exit.DONE
 
 
@@ -217,33 +242,31 @@ def demo(chosen: argparse.Namespace) -> int:
         _feed(lake, records_known_by(folder, start), batch_id="history", source=source)
         _start_monitor(beside, lake, interval_s=1.0)
         beside.wait_until_ready(f"http://127.0.0.1:{chosen.port}/_stcore/health")
+        beside.wait_for(lambda: lake.version("incident") > 0, "The monitor has judged nothing")
+        address = f"http://127.0.0.1:{chosen.port}/?range={_DEMO_RANGE}"
         print(
-            f"Dashboard: http://127.0.0.1:{chosen.port}\n"
-            f"Replaying at {chosen.speed:g} fleet seconds a second. Ctrl-C stops.",
+            f"Dashboard: {address}\nReplaying at {chosen.speed:g} fleet seconds a second. Ctrl-C stops.",
             flush=True,
         )
         if not chosen.no_browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
             import webbrowser
 
-            webbrowser.open(f"http://127.0.0.1:{chosen.port}")
-
-        def play() -> None:
-            step = timedelta(seconds=chosen.speed)
-            began = time.monotonic()
-            for beat, (instant, tables) in enumerate(replay(folder, start, step=step), start=1):
-                if tables:
-                    _feed(lake, tables, batch_id=f"replay-{time_text(instant)}", source=source)
-                if beat % _COMPACT_EVERY_BEATS == 0:
-                    lake.compact()
-                beside.check()
-                time.sleep(max(began + beat - time.monotonic(), 0.0))
-            print("The replay is over; the dashboard stays until Ctrl-C.", flush=True)
-            beside.wait()
-
-        _until_stopped(play)
+            webbrowser.open(address)
+        step = timedelta(seconds=chosen.speed)
+        began = time.monotonic()
+        for beat, (instant, tables) in enumerate(replay(folder, start, step=step), start=1):
+            if tables:
+                _feed(lake, tables, batch_id=f"replay-{time_text(instant)}", source=source)
+            if beat % _COMPACT_EVERY_BEATS == 0:
+                lake.compact()
+            beside.check()
+            time.sleep(max(began + beat - time.monotonic(), 0.0))
+        print("The replay is over; the dashboard stays until Ctrl-C.", flush=True)
+        beside.wait()
     return Exit.DONE
 
 
+_DEMO_RANGE = "6h"  # the outage takes an hour: in the usual 24 it would be a line at the right edge
 _COMPACT_EVERY_BEATS = 60
 
 
@@ -266,15 +289,6 @@ def _start_monitor(beside: Any, lake: Lake, *, interval_s: float) -> None:
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
     command = [sys.executable, "-m", "cli", "monitor", "--lake", str(lake.root), "--interval", str(interval_s)]
     beside.start("monitor", command, environment={**os.environ, "PYTHONPATH": path})
-
-
-def _until_stopped(work: Callable[[], None]) -> None:
-    """Run until Ctrl-C or a polite request to end; both are the ordinary way out of a command that serves."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        work()
-    except KeyboardInterrupt:
-        print("\nStopped. The lake is whole.", file=sys.stderr)
 
 
 def _demo_lake(chosen: argparse.Namespace) -> Lake:

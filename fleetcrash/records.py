@@ -203,3 +203,28 @@ def table_columns() -> dict[str, tuple[Column, ...]]:
     """Every table of the lake with its columns, in stored order."""
     tables = {kind.value: (*columns, KNOWN_AT, BATCH_ID) for kind, columns in COLUMNS.items()}
     return {**tables, "quarantine": QUARANTINE, "batch": BATCH, "incident": INCIDENT}
+
+
+def columns_markdown() -> str:
+    """The columns of every table as a Markdown page, which is docs/records.md."""
+    parts = [
+        "# Tables and columns of the lake",
+        "",
+        "Times are UTC. A record without a required column, or with a value outside its rule, goes to the quarantine.",
+        "This page is made from `fleetcrash/records.py`: `python -m fleetcrash.records > docs/records.md`.",
+    ]
+    for table, columns in table_columns().items():
+        parts += ["", f"## {table}", "", "| column | type | required | meaning |", "|---|---|---|---|"]
+        for column in columns:
+            kind = {FRAMES: "list of {module, function, offset}", TEXT_MAP: "map of text to text"}.get(column.type)
+            rule = f"; one of {', '.join(column.values)}" if column.values else ""
+            rule += f"; at most {column.max_length} characters" if column.max_length else ""
+            rule += f"; at least {column.minimum:g}" if column.minimum is not None else ""
+            rule += f" (default {column.default})" if column.default is not None else ""
+            required = "yes" if column.required else ""
+            parts.append(f"| {column.name} | {kind or column.type} | {required} | {column.doc}{rule} |")
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    print(columns_markdown(), end="")

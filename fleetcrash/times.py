@@ -19,7 +19,10 @@ def parse_time(text: str) -> datetime:
         raise BadArgument(f"{text!r} is not a time; wanted one such as 2024-07-19T04:09:00Z.") from None
     if found.tzinfo is None:
         raise BadArgument(f"{text!r} has no offset; wanted one such as 2024-07-19T04:09:00Z or +02:00.")
-    return found.astimezone(UTC)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        raise BadArgument(f"{text!r} is outside the years 1 to 9999 in UTC; wanted an instant within them.") from None
 
 
 def time_text(instant: datetime) -> str:

@@ -31,7 +31,7 @@ Condition = Mapping[str, str]
 VersionKey = tuple[tuple[int, int, str], ...]
 
 _PART = re.compile(r"[0-9]+|[A-Za-z]+")
-_BOUND = re.compile(r"(>=|<)\s*(\S+)")
+_BOUND = re.compile(r"(>=|<)\s*([^\s<>=][^\s<]*)")
 _NUMBER, _TEXT = 1, 0
 
 
@@ -42,10 +42,13 @@ def version_key(version: str) -> VersionKey:
     >>> version_key("7.9") < version_key("7.11") < version_key("7.11.0")
     True
     """
-    parts = []
-    for part in _PART.findall(version):
-        parts.append((_NUMBER, int(part), "") if part.isdigit() else (_TEXT, 0, part))
-    return tuple(parts)
+    return tuple(_number_key(part) if part.isdigit() else (_TEXT, 0, part) for part in _PART.findall(version))
+
+
+def _number_key(digits: str) -> tuple[int, int, str]:
+    """A key that sorts runs of digits as integers, of any length: Python turns down int() of more than 4,300 digits."""
+    significant = digits.lstrip("0")
+    return _NUMBER, len(significant), significant
 
 
 def components(version: str) -> list[str]:

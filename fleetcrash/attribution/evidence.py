@@ -110,15 +110,15 @@ def log_likeliest(events: Floats, expected: Floats) -> Floats:
     return np.where(count > mean, best, 0.0)
 
 
-def rate_interval(events: float, expected: float, *, z: float = 1.959964) -> tuple[float, float | None, float | None]:
-    """How many times the baseline: (low, estimate, high), 95 % two-sided; high is None when unbounded.
+def rate_interval(events: float, expected: float, *, z: float = 1.959964) -> tuple[float, float, float | None]:
+    """How many times the baseline: (low, estimate, high), 95 % two-sided; high is None when nothing was expected.
 
     Args:
         events: counted, >= 0. expected: at the baseline, >= 0.
     Source: Poisson mean by the square-root transform (Anscombe 1948), good to a few percent from one event on.
     """
     if expected <= 0:
-        return 0.0, None, None
+        return 0.0, 0.0, None
     root = np.sqrt(events + 3.0 / 8.0)
     low = max(root - z / 2.0, 0.0) ** 2 - 3.0 / 8.0
     high = (root + z / 2.0) ** 2

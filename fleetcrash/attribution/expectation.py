@@ -82,7 +82,7 @@ class Expectation:
         rows = self._news.places
         until = int(np.searchsorted(rows.minute, tick, side="right"))
         taken = slice(self._place_row, until)
-        flat = self._online_at.reshape(len(self._online_at), -1)
+        flat = self._online_at.reshape(len(self._online_at), SYSTEMS * 2 * BOOTS)
         np.add.at(flat, (rows.place[taken], rows.stratum[taken]), rows.change[taken])
         self._place_row = until
         self._learn(tick, claimed, disturbed)

@@ -49,13 +49,15 @@ class UpdateTime:
     Attributes:
         level, moment: (cells, BOOTS, AGES) sums of change and of change x minute.
         now: (strata x BOOTS, AGES) hosts at this minute.
-        lately: (KEPT_MINUTES, strata x BOOTS, AGES) the same for each of the last minutes.
+        lately: (KEPT_MINUTES, strata x BOOTS, AGES) the same for each of the last minutes; None once they are all zero.
+        changed_tick: the last tick that brought a change.
     """
 
     level: Floats
     moment: Floats
     now: NDArray[np.int32]
-    lately: NDArray[np.int32]
+    lately: NDArray[np.int32] | None
+    changed_tick: int
 
     def host_minutes(self, tick: int) -> Floats:
         """(cells, BOOTS, AGES) host-minutes at risk up to the tick."""
@@ -104,7 +106,8 @@ class HostTime:
         self.online_lately = grown(self.online_lately, 1, rows)
         for time in self.by_update.values():
             time.level, time.moment = grown(time.level, 0, cells), grown(time.moment, 0, cells)
-            time.now, time.lately = grown(time.now, 0, rows), grown(time.lately, 1, rows)
+            time.now = grown(time.now, 0, rows)
+            time.lately = None if time.lately is None else grown(time.lately, 1, rows)
 
     def advance(self, tick: int) -> None:
         """Take in what became known by the tick. Ticks come in order, none left out."""
@@ -119,8 +122,11 @@ class HostTime:
         Returns:
             (n, AGES) shares with an install younger than two minutes, ten minutes, an hour, a day.
         """
+        lately = self.by_update[update].lately
+        if lately is None:
+            return np.zeros((len(minutes), AGES))
         row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
-        exposed = np.cumsum(self.by_update[update].lately[row, stratum], axis=1)
+        exposed = np.cumsum(lately[row, stratum], axis=1)
         online = np.maximum(self.online_lately[row, stratum][:, None], exposed)
         share: Floats = np.divide(exposed, online, out=np.zeros(exposed.shape), where=online > 0)
         return share
@@ -143,7 +149,11 @@ class HostTime:
         for update in np.unique(updates):
             self._take(rows, np.flatnonzero(updates == update) + taken.start, int(update), tick)
         for time in self.by_update.values():
+            if time.lately is None:
+                continue
             time.lately[tick % KEPT_MINUTES] = time.now
+            if tick - time.changed_tick > KEPT_MINUTES and not time.now.any():
+                time.lately = None  # nobody had it for less than a day within memory: let the memory go
 
     def _take(self, rows: Exposed, picked: Ints, update: int, tick: int) -> None:
         time = self.by_update.get(update)
@@ -152,8 +162,12 @@ class HostTime:
                 level=np.zeros((len(self.news.cells), BOOTS, AGES)),
                 moment=np.zeros((len(self.news.cells), BOOTS, AGES)),
                 now=np.zeros((self.strata * BOOTS, AGES), np.int32),
-                lately=np.zeros((KEPT_MINUTES, self.strata * BOOTS, AGES), np.int32),
+                lately=None,
+                changed_tick=tick,
             )
+        if time.lately is None:
+            time.lately = np.zeros((KEPT_MINUTES, self.strata * BOOTS, AGES), np.int32)
+        time.changed_tick = tick
         cell, boot, age, change = rows.cell[picked], rows.since_boot[picked], rows.age[picked], rows.change[picked]
         minute = rows.minute[picked]
         np.add.at(time.level, (cell, boot, age), change)

@@ -82,12 +82,15 @@ class Engine:
 
     def newest_known(self) -> datetime | None:
         """The newest time at which a record of the lake became known; None without records."""
-        found = self._con.sql(query_text("newest_known")).fetchall()[0][0]
+        found = self.rows("newest_known")[0]["newest_us"]
         return None if found is None else datetime.fromtimestamp(found / 1e6, tz=UTC)
 
     def table(self, query: str, **parameters: Any) -> pa.Table:
         """The answer of one query file as an Arrow table."""
-        return self._run(query, parameters).to_arrow_table()
+        try:
+            return self._con.sql(query_text(query), params=parameters or None).to_arrow_table()
+        except duckdb.Error as error:
+            raise self._unreadable(error) from error
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """The answer of one query file as a list of dicts; times are aware datetimes in UTC."""
@@ -105,12 +108,6 @@ class Engine:
         self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _answer")  # noqa: S608 - a name of ours
         self._con.unregister("_answer")
 
-    def _run(self, query: str, parameters: dict[str, Any]) -> duckdb.DuckDBPyRelation:
-        try:
-            return self._con.sql(query_text(query), params=parameters or None)
-        except duckdb.IOException as error:
-            raise LakeError(f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}") from error
-
     def _define_views(self) -> None:
         told = self.rows("sources_of_exposure")[0]
         assumed = set()
@@ -122,10 +119,21 @@ class Engine:
             text = query_text(f"views/{view}_assumed" if view in assumed else f"views/{view}")
             self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {text}")
 
+    def _unreadable(self, error: duckdb.Error) -> Exception:
+        """What to raise for an error of DuckDB: a file that is gone or damaged is the lake's, anything else is ours."""
+        first_line = str(error).splitlines()[0]
+        damaged = isinstance(error, duckdb.InvalidInputException) and "file" in first_line.lower()
+        if isinstance(error, duckdb.IOException) or damaged:
+            return LakeError(f"The lake at {self._lake.root} cannot be read: {first_line}")
+        return error
+
     def _define_table(self, name: str, columns: Sequence[tuple[str, str]]) -> None:
         files_now = self._lake.files(name)
         if files_now:
-            self._con.read_parquet(files_now, union_by_name=True).create_view(f"lake_{name}", replace=True)
+            try:
+                self._con.read_parquet(files_now, union_by_name=True).create_view(f"lake_{name}", replace=True)
+            except duckdb.Error as error:
+                raise self._unreadable(error) from error
             return
         typed = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in columns)
         self._con.execute(f"CREATE OR REPLACE VIEW lake_{name} AS SELECT {typed} WHERE false")

@@ -132,10 +132,10 @@ class Lake:
                 writer_properties=_WRITER,
                 commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, sequence)]),
             )
-        except CommitFailedError:
+        except CommitFailedError as error:
             if (self._fresh(table).transaction_version(batch_id) or 0) >= sequence:
                 return False  # another process committed the same batch in between
-            raise
+            raise LakeError(f"{table} in the lake at {self.root} is written by too many at once; try again.") from error
         except (OSError, DeltaError) as error:
             raise LakeError(f"{table} in the lake at {self.root} cannot be written: {_one_line(error)}.") from error
         return True
@@ -197,7 +197,8 @@ class Lake:
 
 def _conform(rows: pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> pa.Table | pa.RecordBatchReader:
     if isinstance(rows, pa.RecordBatchReader):
-        return rows.cast(schema)
+        tables = (_conform(pa.Table.from_batches([batch]), schema) for batch in rows)
+        return pa.RecordBatchReader.from_batches(schema, (batch for table in tables for batch in table.to_batches()))
     columns = [
         rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
         for field in schema

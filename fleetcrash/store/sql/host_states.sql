@@ -1,6 +1,8 @@
 -- What an update did to each host as of the instant, one row per host that has been exposed to it or may yet be.
 -- $update_id: the update. Attributes are those of the instant; matching them with a condition is the reader's.
 -- state follows the order of the contract: recovered, dark, crashed, cleared, at_risk; pending: never exposed.
+-- A crash noticed at the next boot is judged at the end of the session before that boot. While that end is not known yet,
+-- the crash's own time stands in for it, not the end of a still earlier session.
 WITH exposed AS (
   SELECT
     host_id, exposed_from, coalesce(exposed_until, 'infinity') AS exposed_until
@@ -24,8 +26,8 @@ judged_crashes AS (
     CASE WHEN crashes.time_quality = 'reboot' THEN coalesce(ended.online_until, crashes.placed_at)
       ELSE crashes.placed_at END AS judged_at
   FROM crashes
-  ASOF LEFT JOIN (SELECT * FROM ended WHERE online_until IS NOT NULL) AS ended
-    ON ended.host_id = crashes.host_id AND crashes.placed_at > ended.online_until
+  ASOF LEFT JOIN (SELECT host_id, online_until, coalesce(online_until, next_from) AS left_at FROM ended) AS ended
+    ON ended.host_id = crashes.host_id AND crashes.placed_at >= ended.left_at
 ),
 crashed AS (
   SELECT exposed.host_id, judged_crashes.placed_at
