@@ -27,7 +27,7 @@ demo: $(VENV)/.installed ## replay an outage live and open the dashboard; SCENAR
 	@exec $(PY) -m cli demo $(if $(SCENARIO),--scenario '$(SCENARIO)') $(if $(SPEED),--speed '$(SPEED)') $(if $(PORT),--port '$(PORT)')
 
 test: $(VENV)/.installed-dev browser ## run the tests; ARGS='-k signature' for some of them
-	@$(PY) -m pytest -q $(ARGS)
+	@$(PY) -m pytest -q -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff's rules and format, and the direction of imports
 	@failed=0; \

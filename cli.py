@@ -80,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored where a shell runs us in the background
         signal.signal(signal.SIGINT, stop)
     if chosen.serves:
-        signal.signal(signal.SIGTERM, stop)
+        for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave the processes beside us behind
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), stop)
     try:
         return run(chosen)
     except FleetcrashError as error:
@@ -105,7 +107,7 @@ class Stop:
     def __init__(self) -> None:
         self.asked_by: int | None = None
 
-    def __call__(self, number: int, frame: object) -> None:
+    def __call__(self, number: int, _frame: object) -> None:
         """Interrupt."""
         self.asked_by = number
         raise KeyboardInterrupt
@@ -113,7 +115,7 @@ class Stop:
 
 def _stopped(stop: Stop, *, serves: bool) -> int:
     """Being stopped is the ordinary end of a command that serves, and cuts any other short."""
-    if stop.asked_by != signal.SIGTERM:
+    if stop.asked_by == signal.SIGINT:
         print("\nStopped. The lake is whole.", file=sys.stderr)
     return Exit.DONE if serves else 128 + signal.SIGINT
 
@@ -242,7 +244,7 @@ def demo(chosen: argparse.Namespace) -> int:
         _feed(lake, records_known_by(folder, start), batch_id="history", source=source)
         _start_monitor(beside, lake, interval_s=1.0)
         beside.wait_until_ready(f"http://127.0.0.1:{chosen.port}/_stcore/health")
-        beside.wait_for(lambda: lake.version("incident") > 0, "The monitor has judged nothing")
+        beside.wait_for(lambda: lake.committed("incident", "monitor"), "The monitor has judged nothing")
         address = f"http://127.0.0.1:{chosen.port}/?range={_DEMO_RANGE}"
         print(
             f"Dashboard: {address}\nReplaying at {chosen.speed:g} fleet seconds a second. Ctrl-C stops.",
@@ -381,11 +383,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="fleetcrash",
         description="Names the one update behind a crash spike, its condition, its evidence and the hosts at risk.",
         epilog="Start with: fleetcrash demo",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=14),
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(
-        run: Callable[[argparse.Namespace], int], example: str, *, lake: bool = True
+        run: Callable[[argparse.Namespace], int], example: str, *, lake: bool = True, serves: bool = False
     ) -> argparse.ArgumentParser:
         text = (run.__doc__ or "").strip()
         one = commands.add_parser(
@@ -395,7 +398,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        one.set_defaults(run=run)
+        one.set_defaults(run=run, serves=serves)
         if lake:
             one.add_argument(
                 "--lake", metavar="DIR", help=f"the store (default: ${LAKE_VARIABLE}, else ./{DEFAULT_LAKE})"
@@ -406,7 +409,7 @@ def _parser() -> argparse.ArgumentParser:
         for option in options:
             one.add_argument(option, **_OPTIONS[option])
 
-    one = command(demo, "fleetcrash demo --speed 120")
+    one = command(demo, "fleetcrash demo --speed 120", serves=True)
     one.add_argument("--scenario", default="channel-file-291", help="a scenario's name (default: %(default)s)")
     one.add_argument("--speed", type=_positive, default=60.0, help="fleet seconds a second (default: 60)")
     takes(one, ["--port"])
@@ -423,10 +426,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, or - for NDJSON on stdin")
     takes(one, ["--json"])
 
-    one = command(monitor, "fleetcrash monitor --lake lake")
+    one = command(monitor, "fleetcrash monitor --lake lake", serves=True)
     one.add_argument("--interval", type=_positive, default=15.0, help="seconds between looks (default: 15)")
 
-    one = command(dashboard, "fleetcrash dashboard --lake lake")
+    one = command(dashboard, "fleetcrash dashboard --lake lake", serves=True)
     takes(one, ["--port"])
     one.add_argument("--no-monitor", action="store_true", help="only show; another process watches")
 

@@ -2,6 +2,7 @@
 
     python -m bench.attribution channel-file-291 --seeds 20
     python -m bench.attribution quiet --seeds 20
+    python -m bench.attribution path/to/records        a folder of records with a truth.json
 
 Prints one JSON line a fleet and one for all of them. Everything here is synthetic.
 """
@@ -34,6 +35,7 @@ class Outcome:
         correct: the guilty update was named and no other; nothing was named where nothing is guilty.
         alarm_delay_min: minutes from when the first faulting crash was received to the first alarm after the release.
         early: an alarm of the fault before the release.
+        quarantined: records that the load kept aside.
         condition_right: the condition at the end selects the exposed hosts that the truth's does.
     """
 
@@ -47,20 +49,23 @@ class Outcome:
     early: bool
     condition: Any
     condition_right: bool | None
+    quarantined: int
     seconds: float
 
 
 def run(scenario: str, seed: int, *, hosts: int | None, days: int | None) -> Outcome:
-    """Simulate, load and judge one fleet."""
+    """Simulate, load and judge one fleet; a folder of records is loaded as it is."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "fleet"
-        simulate(scenario, folder, hosts=hosts, seed=seed, days=days)
+        folder = Path(scenario)
+        if not folder.is_dir():
+            folder = Path(scratch) / "fleet"
+            simulate(scenario, folder, hosts=hosts, seed=seed, days=days)
         lake = Lake.create(Path(scratch) / "lake")
-        load(lake, [folder], now=datetime.now(UTC))
-        return judge(lake, json.loads((folder / "truth.json").read_text()))
+        report = load(lake, [folder], now=datetime.now(UTC))
+        return judge(lake, json.loads((folder / "truth.json").read_text()), quarantined=report.quarantined)
 
 
-def judge(lake: Lake, truth: dict[str, Any]) -> Outcome:
+def judge(lake: Lake, truth: dict[str, Any], *, quarantined: int) -> Outcome:
     """Backtest a loaded fleet and hold the answer against its truth."""
     started = time.perf_counter()
     found = backtest(lake, Span())
@@ -89,6 +94,7 @@ def judge(lake: Lake, truth: dict[str, Any]) -> Outcome:
         early=early,
         condition=condition,
         condition_right=right,
+        quarantined=quarantined,
         seconds=round(seconds, 1),
     )
 
@@ -122,6 +128,7 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
         "named_wrong": sum(bool(set(one.named)) and not one.correct for one in outcomes),
         "incidents": sum(one.incidents for one in outcomes),
         "early": sum(one.early for one in outcomes),
+        "quarantined": sum(one.quarantined for one in outcomes),
         "condition_right": sum(bool(one.condition_right) for one in outcomes),
         "alarm_delay_min": {"median": delays[len(delays) // 2], "worst": delays[-1]} if delays else None,
         "seconds": round(sum(one.seconds for one in outcomes), 1),
@@ -132,12 +139,14 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
 def main() -> int:
     """Run the seeds asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scenario", help="a scenario's name, or --lake's folder of records with a truth.json")
+    parser.add_argument("scenario", help="a scenario's name, its TOML, or a folder of records with a truth.json")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--hosts", type=int)
     parser.add_argument("--days", type=int)
     chosen = parser.parse_args()
+    if Path(chosen.scenario).is_dir():
+        chosen.seeds = 1
     outcomes = []
     for seed in range(chosen.first_seed, chosen.first_seed + chosen.seeds):
         outcomes.append(run(chosen.scenario, seed, hosts=chosen.hosts, days=chosen.days))

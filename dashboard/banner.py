@@ -9,7 +9,7 @@ from shlex import quote
 from dashboard.data import Snapshot, Update
 from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Fact, facts, text
-from dashboard.wording import CAUSE_NAMES, clock, condition_words, count, kind_name, percent, plain, whom
+from dashboard.wording import CAUSE_NAMES, clock, condition_words, count, kind_name, on_lake, percent, plain, whom
 
 
 def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
@@ -61,8 +61,8 @@ def unjudged_banner(snapshot: Snapshot) -> str:
         said = f"Found: {plain(judgement.unreadable, 160)}. The curves come from the crashes themselves. Run:"
     else:
         title = "Not judged yet: no monitor has ticked on this lake"
-        said = "The curves below are what was received; nobody has looked for a culprit. Run:"
-    command = f"fleetcrash monitor --lake {quote(str(snapshot.root))}"
+        said = "The curves are what was received. A monitor just started judges the past first; without one, run:"
+    command = on_lake("fleetcrash monitor", snapshot.root)
     return _boxed("notice", escape(title), "", f"<p class='fc-next'>{escape(said)} <code>{escape(command)}</code></p>")
 
 
@@ -141,4 +141,4 @@ def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
         if pending:
             said += f" {count(pending)} more hosts would match and have not received it."
     state = "dark" if dark and update is not None and update.reverted_at is not None else "at_risk"
-    return f"{said} Hosts to reach:", f"fleetcrash hosts {quote(name)} --state {state} --csv"
+    return f"{said} Hosts to reach:", on_lake(f"fleetcrash hosts {quote(name)} --state {state} --csv", snapshot.root)

@@ -38,6 +38,8 @@ def command(lake_path: Path | str, *, port: int, host: str = "127.0.0.1") -> lis
         "false",
         "--browser.serverAddress",
         host,
+        "--logger.level",
+        "warning",
         "--",
         "--lake",
         str(Path(lake_path).absolute()),

@@ -4,41 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from shlex import quote
 
 import streamlit as st
 
 from dashboard.data import Feed, LakeState, QueryFailed, Snapshot
 from dashboard.markup import notice, state
-from dashboard.wording import plain
+from dashboard.wording import on_lake, plain
 
 
 def lake_card(snapshot: Snapshot) -> str:
     """What stands instead of a page when the lake has nothing to show."""
-    root = str(snapshot.root)
-    where = plain(root, 200)
-    lake = quote(root)
+    where = plain(snapshot.root, 200)
     waiting = "This page opens by itself as soon as there is something to show."
     if snapshot.state is LakeState.MISSING:
         found = "is a file, and a lake is a folder" if snapshot.problem == "is a file" else "holds no lake"
         return state(
             "No lake here yet",
             [f"{where} {found}.", "Load crash reports to make one, or see a sample fleet. " + waiting],
-            f"fleetcrash load PATH --lake {lake}\nfleetcrash demo",
+            on_lake("fleetcrash load PATH", snapshot.root) + "\nfleetcrash demo",
         )
     if snapshot.state is LakeState.UNREADABLE:
         return state(
             "The lake cannot be read",
             [plain(snapshot.problem, 400), "Nothing was changed. It is tried again every two seconds."],
-            f"fleetcrash doctor --lake {lake}",
         )
     return state(
         "The lake is empty",
         [
             f"{where} is a lake without a record yet.",
-            "Load records, or send them to the collector. " + waiting,
+            "Load crashes, installs, releases, hosts and sessions. " + waiting,
         ],
-        f"fleetcrash load PATH --lake {lake}\nfleetcrash serve --lake {lake}",
+        on_lake("fleetcrash load PATH", snapshot.root),
     )
 
 
@@ -68,6 +64,6 @@ def panel(name: str) -> Iterator[None]:
         st.html(
             notice(
                 f"{name}: this could not be counted",
-                f"{plain(error, 260)}. The rest of the page stands. `fleetcrash doctor` checks the lake.",
+                f"{plain(error, 260)}. The rest of the page stands; the dashboard's log has the cause.",
             )
         )

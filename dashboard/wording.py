@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
+from shlex import quote
 
 OS_NAMES = {"windows": "Windows", "darwin": "macOS", "linux": "Linux"}
 KIND_NAMES = {
@@ -60,6 +62,13 @@ def plain(text: object, limit: int = 48) -> str:
     return shown
 
 
+def on_lake(command: str, root: Path) -> str:
+    """A command for that lake, as it can be run from the folder in which the dashboard was started."""
+    here = Path.cwd()
+    where = root.relative_to(here) if root.is_relative_to(here) else root
+    return command if str(where) == "lake" else f"{command} --lake {quote(str(where))}"
+
+
 def os_name(os_type: str) -> str:
     """What people call the operating system."""
     return OS_NAMES.get(os_type, plain(os_type))
@@ -92,6 +101,13 @@ def condition_words(condition: Mapping[str, str] | None) -> str:
     rest = dict(condition)
     os_type = rest.pop("os_type", None)
     return ", ".join(([os_name(os_type)] if os_type else []) + [_requirement(*each) for each in rest.items()])
+
+
+def wave_words(name: str) -> str:
+    """A wave by the monitor's name for it, "<whom> from <time>": a rise that follows no update."""
+    hit, _, since = name.rpartition(" from ")
+    said = (hit or name).removeprefix("os type ").replace(" version", "").replace(">=", "≥ ")
+    return f"{said} from {since[11:16]} (wave)" if hit else f"{said} (wave)"
 
 
 def _requirement(key: str, wanted: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
+import contextlib
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -33,14 +33,16 @@ class Children:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        for child in self._running.values():
-            if child.poll() is None:
-                child.send_signal(signal.SIGINT)
-        deadline = time.monotonic() + _ENDS_WITHIN_S
-        for child in self._running.values():
-            try:
-                child.wait(max(deadline - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
+        running = [child for child in self._running.values() if child.poll() is None]
+        try:
+            for child in running:
+                child.terminate()
+            deadline = time.monotonic() + _ENDS_WITHIN_S
+            for child in running:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(max(deadline - time.monotonic(), 0.1))
+        finally:  # also when somebody presses Ctrl-C again
+            for child in running:
                 child.kill()
                 child.wait()
 
@@ -72,15 +74,30 @@ class Children:
         Raises:
             ChildEnded: a process ended, or nothing answered in time.
         """
-        deadline = time.monotonic() + _READY_WITHIN_S
-        while time.monotonic() < deadline:
-            self.check()
+
+        def answers() -> bool:
             try:
                 with urllib.request.urlopen(url, timeout=2.0):  # noqa: S310 - an address of our own making
-                    return
+                    return True
             except (urllib.error.URLError, OSError):
-                time.sleep(_GLANCE_S)
-        raise ChildEnded(f"Nothing answered at {url} within {_READY_WITHIN_S:.0f} s.")
+                return False
+
+        self.wait_for(answers, f"Nothing answered at {url}")
+
+    def wait_for(self, done: Callable[[], bool], otherwise: str) -> None:
+        """Wait until something has come about.
+
+        Args:
+            otherwise: what to say when it did not in time.
+        Raises:
+            ChildEnded: a process ended, or it took too long.
+        """
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while not done():
+            self.check()
+            if time.monotonic() > deadline:
+                raise ChildEnded(f"{otherwise} within {_READY_WITHIN_S:.0f} s.")
+            time.sleep(_GLANCE_S)
 
     def wait(self) -> None:
         """Stay until one of them ends or Ctrl-C is pressed.
@@ -103,8 +120,10 @@ def check_port(port: int, *, host: str = "127.0.0.1") -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except OverflowError as error:
+            raise BadArgument(f"There is no port {port}; they go up to 65535. Nothing was started.") from error
         except OSError as error:
             raise BadArgument(
                 f"Port {port} on {host} cannot be used ({error.strerror}). Nothing was started. "
-                f"Choose another with --port {port + 1}."
+                f"Choose another with --port {port + 1 if port < 65535 else port - 1}."
             ) from error

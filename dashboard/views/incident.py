@@ -25,9 +25,11 @@ from dashboard.wording import (
     clock,
     condition_words,
     count,
+    on_lake,
     percent,
     plain,
     times,
+    wave_words,
 )
 
 _MOST_ROWS = 1_000
@@ -123,7 +125,7 @@ def _unknown(incident_id: str, snapshot: Snapshot) -> None:
             state(
                 "No incidents yet",
                 ["No monitor has ticked on this lake, so nobody has looked for one."],
-                f"fleetcrash monitor --lake {plain(snapshot.root, 200)}",
+                on_lake("fleetcrash monitor", snapshot.root),
             )
         )
     elif not incident_id:
@@ -245,7 +247,7 @@ def _ratios(incident: Incident) -> None:
     if incident.rate_ratio is not None and (named or not incident.rivals):
         rows.append((incident.update_id or "this incident", incident.rate_ratio, named))
     rows += [
-        (f"{each.name} (wave)" if each.kind == "wave" else each.name, each.rate_ratio, False)
+        (wave_words(each.name) if each.kind == "wave" else each.name, each.rate_ratio, False)
         for each in incident.rivals
         if each.rate_ratio is not None and each.name != incident.update_id
     ]

@@ -32,14 +32,16 @@ def show() -> None:
     snapshot = needs_lake(feed)
     if snapshot is None:
         return
-    _banners(feed)
+    _banners(feed, _verdicts(snapshot))
     view = filter_row(snapshot)
     _panels(feed, view, {name: frozenset(values) for name, values in snapshot.choices.items()})
 
 
 @st.fragment(run_every=2)
-def _banners(feed: Feed) -> None:
+def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
     snapshot = feed.snapshot()
+    if _verdicts(snapshot) != drawn:
+        st.rerun()  # the cards and the curve below must say the same as the banner
     if snapshot.problem:
         st.html(trouble_banner(snapshot.problem))
     judgement = snapshot.judgement
@@ -54,6 +56,13 @@ def _banners(feed: Feed) -> None:
         st.html(incident_banner(incident, snapshot))
         _links([incident], "Open the incident")
     _links(judgement.open[_MOST_BANNERS:], "Also open", naming=True)
+
+
+def _verdicts(snapshot: Snapshot) -> list[tuple[str, ...]]:
+    judgement = snapshot.judgement
+    if judgement is None:
+        return [("not judged",)]
+    return [(each.incident_id, each.verdict, each.update_id or "") for each in judgement.open]
 
 
 def _links(incidents: Sequence[Incident], words: str, *, naming: bool = False) -> None:

@@ -38,6 +38,7 @@ class Expectation:
         self.until = np.zeros((OUTCOMES, len(spots), RING))
         self._online_at = np.zeros((len(news.places.names), SYSTEMS, 2, BOOTS))
         self._pending: list[tuple[int, Floats, Floats]] = []
+        self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
         self._take_over(news, spots, tick=news.first_tick - 1)
 
     def extend(self, news: News, spots: Spots, moved: Ints, *, tick: int) -> None:
@@ -58,6 +59,8 @@ class Expectation:
         self.total, self.until = placed(self.total), placed(self.until)
         self._pending = [(minute, host_minutes, placed(raw)) for minute, host_minutes, raw in self._pending]
         self._online_at = grown(self._online_at, 0, len(news.places.names))
+        # A slice that is new has a factor of one; the others keep theirs until rates are next worked out.
+        self._learned_factors = placed(self._learned_factors - 1.0) + 1.0
         self._take_over(news, spots, tick=tick)
 
     def _take_over(self, news: News, spots: Spots, *, tick: int) -> None:
@@ -87,6 +90,7 @@ class Expectation:
         self._place_row = until
         self._learn(tick, claimed, disturbed)
         if tick % _RATE_MINUTES == 0:
+            self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
             self._rates = self._work_out_rates()
         self._expect(tick)
 
@@ -110,8 +114,8 @@ class Expectation:
 
     def _work_out_rates(self) -> Floats:
         """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""
-        factors = self._spots.slices.cell_factors(self.baseline.factors()[:, : len(self._spots.slices)])
-        rates = self.baseline.rates()[:, self._system] * factors[..., None]
+        factors = self._spots.slices.cell_factors(self._learned_factors[:, : len(self._spots.slices)])
+        rates = self._learned_rates[:, self._system] * factors[..., None]
         rates[1] *= self._always_on[:, None]
         return rates
 

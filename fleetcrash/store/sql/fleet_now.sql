@@ -7,6 +7,6 @@ SELECT
   (SELECT count(DISTINCT host_id) FROM crashes WHERE placed_at > getvariable('as_of') - INTERVAL 1 HOUR) AS hosts_crashed_1h,
   (SELECT count(*) FROM crashes) AS crashes,
   least((SELECT min(placed_at) FROM crashes), (SELECT min(online_from) FROM presence)) AS oldest_at,
-  (SELECT count(*) > 0 FROM presence) AS has_presence,
+  (SELECT count(*) > 0 FROM presence WHERE NOT assumed) AS has_presence,
   (SELECT count(*) > 0 FROM installs) AS has_installs,
   (SELECT max(loaded_at) FROM lake_batch) AS last_batch_at

@@ -13,7 +13,7 @@ followed AS (
     lead(placed_at) OVER slot AS replaced_at,
     lead(known_at) OVER slot AS replaced_known,
     min(placed_at) FILTER (action = 'removed') OVER same_update AS removed_at,
-    min(known_at) FILTER (action = 'removed') OVER same_update AS removed_known
+    arg_min(known_at, (placed_at, known_at)) FILTER (action = 'removed') OVER same_update AS removed_known
   FROM described
   WINDOW
     slot AS (PARTITION BY host_id, slot_kind, channel, action ORDER BY placed_at, known_at, update_id),

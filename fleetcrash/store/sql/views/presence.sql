@@ -21,7 +21,7 @@ folded AS (
 stated AS (
   SELECT
     host_id, online_from,
-    arg_max(online_until, (known_at, online_until IS NOT NULL, online_until)) AS online_until,
+    arg_max_null(online_until, (known_at, online_until IS NOT NULL, online_until)) AS online_until,
     min(known_at) AS since_known,
     max(known_at) AS gone_known
   FROM lake_session WHERE known_at <= getvariable('as_of')
