@@ -22,6 +22,7 @@ from fleetcrash.store import Engine, Lake
 LOG = logging.getLogger("fleetcrash.monitor")
 
 DEFAULT_INTERVAL_S = 15.0
+_PATIENCE = 3  # looks that a half-written batch is waited for
 _COMPACT_EVERY = 100  # looks; a commit a look would leave a file a look
 
 
@@ -37,6 +38,9 @@ class Monitor:
         self._engine = Engine(lake)
         self._detector: Detector | None = None
         self._ticked = -1
+        self._records = 0
+        self._settled = -1
+        self._waited = 0
 
     def look(self) -> JSON | None:
         """Judge every minute that became known since the last look, and keep the findings.
@@ -50,6 +54,8 @@ class Monitor:
         newest = self._engine.newest_known()
         if newest is None or (not changed and self._detector is not None):
             return None
+        if self._is_half_written():
+            return None
         self._engine.as_of = newest
         last_tick = int(newest.timestamp()) // 60
         if self._detector is not None and last_tick <= self._ticked:
@@ -59,7 +65,28 @@ class Monitor:
         self._keep(newest, found)
         return found
 
+    def close(self) -> None:
+        """Let go of the lake."""
+        self._engine.close()
+
+    def _is_half_written(self) -> bool:
+        """Whether a batch seems to be under way: its records are being written, its line in the books is not.
+
+        A writer may die there; after a few looks we go on with what there is.
+        """
+        booked = self._lake.versions()["batch"]
+        if booked == self._settled and self._waited < _PATIENCE:
+            self._waited += 1
+            return True
+        self._settled, self._waited = booked, 0
+        return False
+
     def _advance(self) -> Detector:
+        if self._detector is not None and self._count(self._ticked) != self._records:
+            # Records came that were known before the last tick: several writers, or one that was slow. What was said
+            # then must take them into account, so all is judged again.
+            LOG.info("records arrived late; judging again from the first")
+            self._detector, self._ticked = None, -1
         news = read_news(self._engine, after_tick=self._ticked)
         if self._detector is None:
             self._detector = Detector(news)
@@ -69,7 +96,12 @@ class Monitor:
         for tick in range(self._ticked + 1, news.last_tick + 1):
             self._detector.tick(tick)
         self._ticked = news.last_tick
+        self._records = self._count(self._ticked)
         return self._detector
+
+    def _count(self, tick: int) -> int:
+        counted: int = self._engine.rows("records_known_by", tick=tick)[0]["records"]
+        return counted
 
     def _keep(self, as_of: datetime, found: JSON) -> None:
         row = {"as_of": [as_of], "ticked_at": [datetime.now(UTC)], "document": [json.dumps(found, allow_nan=False)]}
@@ -88,15 +120,18 @@ def watch(lake: Lake, *, interval_s: float = DEFAULT_INTERVAL_S, stop: threading
     stop = stop or threading.Event()
     monitor = Monitor(lake)
     looks, said = 0, ""
-    while not stop.is_set():
-        started = time.monotonic()
-        found = monitor.look()
-        if found is not None:
-            looks += 1
-            said = _tell(found, said)
-            if looks % _COMPACT_EVERY == 0:
-                lake.compact("incident")
-        stop.wait(max(interval_s - (time.monotonic() - started), 0.0))
+    try:
+        while not stop.is_set():
+            started = time.monotonic()
+            found = monitor.look()
+            if found is not None:
+                looks += 1
+                said = _tell(found, said)
+                if looks % _COMPACT_EVERY == 0:
+                    lake.compact("incident")
+            stop.wait(max(interval_s - (time.monotonic() - started), 0.0))
+    finally:
+        monitor.close()
 
 
 def _tell(found: JSON, said: str) -> str:

@@ -119,11 +119,15 @@ class Engine:
             text = query_text(f"views/{view}_assumed" if view in assumed else f"views/{view}")
             self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {text}")
 
-    def _unreadable(self, error: duckdb.Error) -> Exception:
-        """What to raise for an error of DuckDB: a file that is gone or damaged is the lake's, anything else is ours."""
+    def _unreadable(self, error: duckdb.Error, *, reads_files: bool = False) -> Exception:
+        """What to raise for an error of DuckDB: a file that is gone or damaged is the lake's, anything else is ours.
+
+        Args:
+            reads_files: DuckDB did nothing but open files of the lake.
+        """
         first_line = str(error).splitlines()[0]
         damaged = isinstance(error, duckdb.InvalidInputException) and "file" in first_line.lower()
-        if isinstance(error, duckdb.IOException) or damaged:
+        if reads_files or damaged or isinstance(error, duckdb.IOException):
             return LakeError(f"The lake at {self._lake.root} cannot be read: {first_line}")
         return error
 
@@ -133,7 +137,7 @@ class Engine:
             try:
                 self._con.read_parquet(files_now, union_by_name=True).create_view(f"lake_{name}", replace=True)
             except duckdb.Error as error:
-                raise self._unreadable(error) from error
+                raise self._unreadable(error, reads_files=True) from error
             return
         typed = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in columns)
         self._con.execute(f"CREATE OR REPLACE VIEW lake_{name} AS SELECT {typed} WHERE false")

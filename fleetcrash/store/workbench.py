@@ -89,7 +89,7 @@ class Workbench:
             if files_now:
                 self._con.read_parquet(files_now, union_by_name=True).create_view(name, replace=True)
                 return True
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             raise LakeError(f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}") from error
         typed = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in table_columns()[table])
         self._con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {typed} WHERE false")

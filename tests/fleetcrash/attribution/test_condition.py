@@ -1,0 +1,142 @@
+"""The search for a condition: what was planted is found, and nothing is found where nothing can be."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
+from fleetcrash.attribution.conditions import Condition, matches
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
+
+SYSTEMS = {
+    "windows": (["10.0.19045", "10.0.22631"], ["19045.4651", "22631.3880"]),
+    "linux": (["6.1", "6.8"], ["6.1.0-21", "6.8.0-38"]),
+}
+AGENTS = ["7.9.100", "7.11.18110", "7.11.18200", "7.15.1", "7.16.2"]
+
+
+def cell(**attributes: str | None) -> Cell:
+    """A cell with these attributes and no others."""
+    return Cell(tuple(attributes.get(name) for name in CELL_ATTRIBUTES), False, 0)
+
+
+def fleet() -> list[Cell]:
+    """Every combination of OS build, agent version, model, region and ring; the first cell is the unknown hosts'."""
+    cells = [cell()]
+    for (system, (versions, builds)), agent, model, region, ring in product(
+        SYSTEMS.items(), AGENTS, ["m1", "m2"], ["eu", "us"], ["pilot", "broad"]
+    ):
+        for version, build in zip(versions, builds, strict=True):
+            cells.append(
+                cell(
+                    os_type=system, os_version=version, os_build=build,
+                    agent_version=agent, model=model, region=region, ring=ring,
+                )
+            )  # fmt: skip
+    return cells
+
+
+def attributes(one: Cell) -> dict[str, str | None]:
+    """A cell's attributes by name."""
+    return dict(zip(CELL_ATTRIBUTES, one.attributes, strict=True))
+
+
+def selected(cells: list[Cell], condition: Condition) -> np.ndarray:
+    """Which cells a condition selects."""
+    return np.array([matches(condition, attributes(one)) for one in cells])
+
+
+def counted(cells: list[Cell], condition: Condition, *, events: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Events by outcome and cell, some hundred times the baseline where the condition holds, and the baseline."""
+    rng = np.random.default_rng(seed)
+    hit = selected(cells, condition)
+    expected = np.stack([rng.gamma(2.0, 0.002, len(cells)), rng.gamma(2.0, 0.0002, len(cells))])
+    expected[:, 0] = 0.0  # nobody of the unknown was exposed
+    rate = np.where(hit, events / expected[0][hit].sum(), 1.0)
+    return rng.poisson(expected * rate).astype(float), expected
+
+
+PLANTED: list[Condition] = [
+    {},
+    {"os_type": "windows"},
+    {"os_build": "22631.3880"},
+    {"agent_version": "7.15.1"},
+    {"model": "m1"},
+    {"region": "us"},
+    {"ring": "pilot"},
+    {"os_type": "windows", "agent_version": ">=7.11"},
+    {"os_type": "linux", "agent_version": "<7.15"},
+    {"os_type": "windows", "agent_version": "7.11.*"},
+    {"os_build": "22631.3880", "agent_version": "7.16.2"},
+    {"model": "m2", "region": "eu"},
+    {"os_type": "windows", "ring": "broad"},
+]
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=str)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_condition_that_was_planted_is_found(planted, seed):
+    cells = fleet()
+    events, expected = counted(cells, planted, events=900.0, seed=seed)
+    found = find_condition(cells, events, expected)
+    assert found is not None
+    # Two conditions are equal when they select the same exposed hosts.
+    assert (selected(cells, found)[1:] == selected(cells, planted)[1:]).all(), found
+    assert len(found) <= max(len(planted), 1)
+
+
+def test_with_few_events_the_condition_is_undetermined():
+    cells = fleet()
+    events, expected = np.zeros((2, len(cells))), np.full((2, len(cells)), 0.001)
+    events[0, np.flatnonzero(selected(cells, {"os_type": "windows"}))[: LEAST_EVENTS - 1]] = 1.0
+    assert find_condition(cells, events, expected) is None
+    assert find_condition(cells, np.zeros_like(events), expected) is None
+
+
+def test_what_two_conditions_explain_alike_but_select_differently_is_undetermined():
+    """The pilot ring runs 7.16 and nobody else does but a handful of hosts that were never online: which was it?"""
+    cells = [
+        cell(os_type="windows", agent_version="7.16.2", ring="pilot"),
+        cell(os_type="windows", agent_version="7.15.1", ring="broad"),
+        cell(os_type="windows", agent_version="7.16.2", ring="broad"),
+        cell(os_type="windows", agent_version="7.15.1", ring="pilot"),
+    ]
+    events = np.array([[60.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    expected = np.array([[0.5, 0.5, 1e-9, 1e-9], [0.0, 0.0, 0.0, 0.0]])
+    assert find_condition(cells, events, expected) is None
+
+
+def test_cells_that_nobody_was_exposed_in_do_not_part_conditions():
+    """Where every exposed host runs Windows, to say so adds nothing; the plainer condition is given."""
+    cells = fleet()
+    windows = selected(cells, {"os_type": "windows"})
+    events, expected = counted(cells, {"os_type": "windows", "region": "us"}, events=900.0, seed=3)
+    found = find_condition(cells, events * windows, expected * windows)
+    assert found == {"region": "us"}
+
+
+@pytest.mark.parametrize("name", ["<unknown>", ">=9", ">weird", "x.*", "", " ", "7.11.*", "<7"])
+def test_a_value_that_looks_like_the_grammar_does_not_stop_the_search(name):
+    """Hosts say what they like. Their model cannot be named in a condition then, but the rest can."""
+    cells = fleet()
+    cells[-1] = cell(**{**attributes(cells[-1]), "model": name})
+    planted = {"os_type": "windows", "agent_version": ">=7.11"}
+    events, expected = counted(cells, planted, events=900.0, seed=4)
+    found = find_condition(cells, events, expected)
+    assert found is not None
+    assert (selected(cells, found)[1:] == selected(cells, planted)[1:]).all()
+
+
+@pytest.mark.parametrize("name", ["<unknown>", ">=9", ">weird", "x.*", "7.11.*", "<7"])
+def test_a_value_that_looks_like_the_grammar_is_never_given_as_a_condition(name):
+    """It would be read back as a bound or a prefix, and select other hosts than it was earned on."""
+    models = {"m1": name, "m2": "m2"}
+    cells = [cell(**{**attributes(one), "model": models[one.attributes[4] or "m2"]}) for one in fleet()[1:]]
+    hit = np.array([attributes(one)["model"] == name for one in cells])
+    expected = np.full((2, len(cells)), 0.001)
+    events = np.stack([np.where(hit, 10.0, 0.0), np.zeros(len(cells))])
+    found = find_condition(cells, events, expected)
+    assert name not in (found or {}).values()

@@ -1,0 +1,191 @@
+"""Evidence: sums of exponentials, Bayes factors, intervals, and tests that hold their promise on harmless updates."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleetcrash.attribution.evidence import (
+    TEST_RATIOS,
+    log_likeliest,
+    log_mean_exp,
+    log_poisson_ratio,
+    log_raised,
+    log_raised_by_update,
+    rate_interval,
+)
+from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.suspects import OUTCOMES, Trial, try_updates
+
+FIXED = settings(max_examples=100, deadline=None, derandomize=True)
+
+EVENTS = st.integers(0, 10_000).map(float)
+EXPECTED = st.floats(1e-6, 1e5)
+
+
+# -- sums of exponentials
+
+
+@FIXED
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=8), st.lists(st.floats(0.01, 1), min_size=8, max_size=8))
+def test_a_mean_of_exponentials_is_what_it_says(values, weights):
+    array, used = np.array(values), np.array(weights[: len(values)])
+    assert log_mean_exp(array) == pytest.approx(math.log(np.exp(array).mean()), abs=1e-9)
+    assert log_mean_exp(array, weights=used) == pytest.approx(math.log((np.exp(array) * used).sum()), abs=1e-9)
+
+
+@FIXED
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=8), st.floats(-1e5, 1e5))
+def test_it_neither_overflows_nor_underflows(values, shift):
+    array = np.array(values)
+    assert log_mean_exp(array + shift) == pytest.approx(log_mean_exp(array) + shift, rel=1e-12, abs=1e-9)
+
+
+def test_it_runs_along_any_axes_and_takes_minus_infinity_for_zero():
+    values = np.random.default_rng(1).normal(size=(3, 4, 5))
+    assert log_mean_exp(values, axis=(1, 2)) == pytest.approx(np.log(np.exp(values).mean((1, 2))))
+    assert log_mean_exp(np.array([-np.inf, 0.0])) == pytest.approx(math.log(0.5))
+    assert log_mean_exp(np.array([-np.inf, -np.inf])) == -np.inf
+
+
+# -- Bayes factors
+
+
+@FIXED
+@given(EVENTS, EXPECTED)
+def test_more_events_say_more_for_a_rise_and_more_expected_ones_less(events, expected):
+    here = log_raised(events, expected)
+    assert log_raised(events + 1, expected) >= here
+    assert log_raised(events, expected * 1.5) <= here + 1e-9 * abs(here)
+    assert here >= -math.log(2.0)
+
+
+def test_what_is_as_expected_says_nothing_for_a_rise_and_ten_times_that_says_much():
+    assert log_raised(0, 0) == pytest.approx(0)
+    assert log_raised(0, 50) == pytest.approx(-math.log(2))
+    assert log_raised(20, 20) < 0
+    assert log_raised(200, 20) > 100
+
+
+@FIXED
+@given(st.integers(0, 500).map(float), st.floats(0.01, 1e3))
+def test_no_ratio_beats_the_likeliest(events, expected):
+    assert log_raised(events, expected) <= log_likeliest(np.array(events), np.array(expected)) + 1e-6
+
+
+def test_installs_that_nobody_recorded_may_explain_events_of_the_others():
+    """A fault of which a fifth of the hosts have no record is still the update's: the others crash more as well."""
+    events, expected = np.array(30.0), np.array(0.1)
+    others = np.array(10.0)
+    with_a_rise = log_raised_by_update(events, expected, others, np.array(0.5))
+    without = log_raised_by_update(events, expected, np.array(0.0), np.array(0.5))
+    assert with_a_rise > without
+    assert without > log_raised(events, expected) - math.log(2.1)
+
+
+@FIXED
+@given(EVENTS, st.one_of(st.just(0.0), EXPECTED))
+def test_no_number_is_ever_missing(events, expected):
+    count, mean = np.array(events), np.array(expected)
+    for answer in (log_raised(count, mean), log_likeliest(count, mean), log_raised_by_update(count, mean, count, mean)):
+        assert np.isfinite(answer).all()
+
+
+# -- intervals
+
+
+@FIXED
+@given(EVENTS, EXPECTED)
+def test_an_interval_holds_its_estimate_and_scales_with_the_expectation(events, expected):
+    low, estimate, high = rate_interval(events, expected)
+    assert high is not None
+    assert 0 <= low <= estimate <= high
+    assert estimate == pytest.approx(events / expected)
+    assert rate_interval(events, expected * 2)[0] == pytest.approx(low / 2)
+
+
+def test_without_an_expectation_there_is_no_upper_bound():
+    low, _, high = rate_interval(3, 0.0)
+    assert (low, high) == (0.0, None)
+    assert rate_interval(0, 10.0)[0] == 0.0
+
+
+@pytest.mark.parametrize("mean", [1.0, 1.7, 3.0, 5.5, 10.0, 31.0, 100.0, 400.0])
+def test_the_interval_covers_the_true_rate_about_as_often_as_it_says(mean):
+    """Exact: the Poisson probability of the counts whose interval holds the truth."""
+    counts = np.arange(int(mean + 12 * math.sqrt(mean) + 20))
+    log_chance = counts * math.log(mean) - mean - np.array([math.lgamma(count + 1) for count in counts])
+    covers = []
+    for count in counts:
+        low, _, high = rate_interval(float(count), mean)
+        covers.append(low <= 1.0 and high is not None and high >= 1.0)
+    covered = float(np.exp(log_chance)[np.array(covers)].sum())
+    # Counts are whole, so that no interval covers just 95 %; from one expected event on it is off by a few percent.
+    assert 0.92 <= covered <= 0.998
+
+
+# -- sequential tests
+
+RUNS, LOOKS, ALPHA = 2_000, 60, 0.05
+
+
+def test_a_rate_that_never_rose_passes_the_test_on_history_no_more_often_than_promised():
+    """Ville's inequality: ever above 1/alpha, at whatever look, with a chance of at most alpha."""
+    rng = np.random.default_rng(20260304)
+    for mean_a_look in (0.02, 0.3, 5.0):
+        events = rng.poisson(mean_a_look, (RUNS, LOOKS)).cumsum(1)
+        expected = mean_a_look * np.arange(1, LOOKS + 1)
+        test = log_mean_exp(log_poisson_ratio(events, expected, TEST_RATIOS))
+        assert (test.max(1) >= -math.log(ALPHA)).mean() <= ALPHA
+
+
+class _Looks:
+    """Many updates at once, looked at again and again, each with events by outcome, age of the install and slice."""
+
+    SLICES = 3
+
+    def __init__(self, seed: int, *, ratio: float = 1.0, updates: int = RUNS) -> None:
+        rng = np.random.default_rng(seed)
+        shape = (LOOKS, OUTCOMES, updates, AGES, self.SLICES)
+        mean = np.array([0.05, 0.02, 0.1])  # by slice, a look
+        self.mean = np.broadcast_to(mean, shape)
+        self.events = rng.poisson(self.mean * ratio)
+        # Beside them hosts without the update, four times as many, at the same baseline.
+        self.beside = rng.poisson(self.mean * 4.0)
+
+    def best(self) -> np.ndarray:
+        """(updates,) the highest that each update's test ever got."""
+        events, mean, penalty = (np.zeros(self.events.shape[1:]) for _ in range(3))
+        share = np.cumsum(np.full(AGES, 1.0)) / (AGES * 5.0)  # of the hosts at risk, with an install younger than ...
+        top = np.full(self.events.shape[2], -np.inf)
+        log_penalty = np.zeros((*self.events.shape[1:], len(TEST_RATIOS)))
+        for look in range(LOOKS):
+            events += self.events[look]
+            mean += self.mean[look]
+            everyone = (self.events[look] + self.beside[look]).sum(2, keepdims=True)
+            penalty = np.log1p((TEST_RATIOS - 1.0) * share[:, None, None])
+            log_penalty += everyone[..., None] * penalty
+            top = np.maximum(top, self._trial(events, mean, log_penalty).log_test)
+        return top
+
+    def _trial(self, events, mean, log_penalty) -> Trial:
+        updates = np.arange(events.shape[1])
+        others = np.zeros((OUTCOMES, len(updates), self.SLICES))
+        return try_updates(
+            updates, events, mean,
+            others=(others, others), log_penalty=log_penalty, caution=np.ones(OUTCOMES),
+            log_weight=np.log(np.full(self.SLICES, 1 / self.SLICES)), conditional_slices=np.arange(self.SLICES),
+        )  # fmt: skip
+
+
+def test_a_harmless_update_passes_its_test_no_more_often_than_promised():
+    """Both tests together, in every slice and age of the install, with hosts beside them that have not got it."""
+    assert (_Looks(7).best() >= -math.log(ALPHA)).mean() <= ALPHA
+
+
+def test_a_guilty_update_passes_it():
+    assert (_Looks(8, ratio=16.0, updates=100).best() >= math.log(3000)).mean() > 0.99

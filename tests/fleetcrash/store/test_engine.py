@@ -1,0 +1,127 @@
+"""The engine: newest snapshot, its instant, and values that stay values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleetcrash.errors import LakeError
+from fleetcrash.records import table_columns
+from fleetcrash.store import Engine, Lake
+from tests.dashboard.fleet import append_rows
+from tests.fleetcrash.worlds import at
+
+
+def _crash(number: int, **changes) -> dict[str, object]:
+    return {"crash_id": f"c{number}", "host_id": "h", "os_type": "linux", "occurred_at": at(number), **changes}
+
+
+def _crashes_seen(engine: Engine) -> int:
+    return len(engine.rows("crashes_known_since", since=at(-1)))
+
+
+def test_a_lake_without_a_record_has_no_instant(lake):
+    with Engine(lake) as engine:
+        assert engine.as_of is None
+        assert engine.newest_known() is None
+        assert _crashes_seen(engine) == 0
+
+
+def test_the_instant_is_the_newest_known_time_and_not_the_clock(lake):
+    append_rows(lake, "crash", [_crash(5), _crash(7, received_at=at(20))])
+    append_rows(lake, "batch", [{"batch_id": "b", "loaded_at": datetime.now(UTC)}])
+    with Engine(lake) as engine:
+        assert engine.as_of == at(20)
+
+
+def test_an_engine_sees_what_came_later_once_it_is_refreshed(lake):
+    append_rows(lake, "crash", [_crash(1)])
+    with Engine(lake, as_of=at(100)) as engine:
+        assert not engine.refresh()
+        append_rows(Lake.open(lake.root), "crash", [_crash(2)], batch_id="another")
+        assert _crashes_seen(engine) == 1
+        assert engine.refresh()
+        assert _crashes_seen(engine) == 2
+        assert not engine.refresh()
+
+
+def test_the_instant_can_be_moved_both_ways(lake):
+    append_rows(lake, "crash", [_crash(minute) for minute in (1, 2, 3)])
+    with Engine(lake) as engine:
+        seen = []
+        for minute in (0, 2, 1, 3):
+            engine.as_of = at(minute)
+            seen.append(_crashes_seen(engine))
+    assert seen == [0, 2, 1, 3]
+
+
+HOSTILE = [
+    "'; DROP VIEW lake_crash; --",
+    "x' OR '1'='1",
+    "$update_id",
+    '"; ATTACH \'/tmp/owned.db\'; --',
+    "'); COPY (SELECT 1) TO '/tmp/owned'; --",
+    "%", "_", "\\", "\n", "''", "/*", "é́\u202e",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_value_is_never_taken_for_sql(lake_with_hostile_names, name):
+    found = lake_with_hostile_names.rows("host_states", update_id=name)
+    assert [row["host_id"] for row in found] == [f"host of {name}"]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.one_of(st.sampled_from(HOSTILE), st.text()))
+def test_a_value_that_is_not_there_finds_nothing(lake_with_hostile_names, name):
+    found = lake_with_hostile_names.rows("hosts_exposed_now", update_id=name)
+    assert [row["host_id"] for row in found] == ([f"host of {name}"] if name in HOSTILE else [])
+
+
+@pytest.fixture(scope="module")
+def lake_with_hostile_names(tmp_path_factory):
+    lake = Lake.create(tmp_path_factory.mktemp("hostile") / "lake")
+    append_rows(lake, "crash", [_crash(1)])
+    installs = [{"host_id": f"host of {name}", "update_id": name, "applied_at": at(0)} for name in HOSTILE]
+    append_rows(lake, "install", installs)
+    append_rows(lake, "session", [{"host_id": "h", "online_from": at(0)}])
+    with Engine(lake) as engine:
+        yield engine
+        assert _crashes_seen(engine) == 1
+    assert not Path("/tmp/owned").exists()
+    assert not Path("/tmp/owned.db").exists()
+
+
+def test_a_crash_with_a_hostile_name_changes_nothing_else(lake):
+    append_rows(lake, "crash", [_crash(number, crash_id=name, host_id=name) for number, name in enumerate(HOSTILE)])
+    with Engine(lake, as_of=at(100)) as engine:
+        assert sorted(row["host_id"] for row in engine.rows("crashes_known_since", since=at(-1))) == sorted(HOSTILE)
+
+
+def test_a_file_of_the_lake_that_is_gone_is_said_to_be_the_lakes_fault(lake):
+    append_rows(lake, "crash", [_crash(1)])
+    for file in lake.files("crash"):
+        Path(file).unlink()
+    with pytest.raises(LakeError, match="cannot be read"):
+        Engine(lake)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 300])
+def test_a_damaged_file_of_the_lake_is_said_to_be_the_lakes_fault(lake, kept):
+    append_rows(lake, "crash", [_crash(number) for number in range(50)])
+    (file,) = map(Path, lake.files("crash"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:kept] + bytes(len(whole) - 8 - kept) + whole[-8:])
+    with pytest.raises(LakeError, match="cannot be read"), Engine(lake, as_of=at(100)) as engine:
+        _crashes_seen(engine)
+
+
+def test_every_table_can_be_read_before_it_has_a_row(lake):
+    with Engine(lake) as engine:
+        for name, columns in table_columns().items():
+            described = engine._con.sql(f'SELECT * FROM "lake_{name}"')
+            assert described.columns == [column.name for column in columns]
