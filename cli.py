@@ -356,7 +356,8 @@ def _print_load(report: LoadReport, *, as_json: bool) -> None:
         f"{report.read:,} read = {report.accepted:,} accepted + {report.duplicates:,} duplicates "
         f"+ {report.quarantined:,} quarantined"
     )
-    print(f"  from {len(report.sources)} sources in {report.seconds:.1f} s ({rate:,.0f} records/s)")
+    from_each = "1 source" if len(report.sources) == 1 else f"{len(report.sources)} sources"
+    print(f"  from {from_each} in {report.seconds:.1f} s ({rate:,.0f} records/s)")
     for reason, count in report.reasons.items():
         print(f"  quarantined {count:,}: {reason}")
     if report.unknown_fields:

@@ -113,6 +113,7 @@ def mark_releases(
             font={"size": 13, "color": colours.culprit_text if each.role == "culprit" else colour},
         )
         if each.withdrawn_at is not None and since <= each.withdrawn_at <= until:
+            at_the_edge = each.withdrawn_at - since > (until - since) * 0.9
             figure.add_shape(
                 type="line",
                 xref="x",
@@ -129,8 +130,8 @@ def mark_releases(
                 y=0.8,
                 yref="paper",
                 yanchor="top",
-                xanchor="left",
-                xshift=4,
+                xanchor="right" if at_the_edge else "left",
+                xshift=-4 if at_the_edge else 4,
                 text="withdrawn",
                 showarrow=False,
                 font={"size": 12, "color": colour},

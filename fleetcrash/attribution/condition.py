@@ -7,6 +7,7 @@ posterior; until then the condition is undetermined.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -91,9 +92,11 @@ def _atoms(cells: Sequence[Cell], key: str) -> list[_Atom]:
     column = CELL_ATTRIBUTES.index(key)
     values = [cell.attributes[column] for cell in cells]
     present = sorted({value for value in values if value is not None}, key=lambda v: (version_key(v), v))
-    texts = [(value, False) for value in present]
+    # A value that reads like a bound or a prefix cannot be told as an equality in the contract's grammar.
+    texts = [(value, False) for value in present if value and value[0] not in "<>" and not value.endswith(".*")]
     if key in _ORDERED:
-        texts += [(f"{sign}{_short(value, present)}", True) for value in present[1:] for sign in (">=", "<")]
+        bounds = [value for value in present[1:] if re.fullmatch(r"[0-9A-Za-z][^\s<>]*", value)]
+        texts += [(f"{sign}{_short(value, present)}", True) for value in bounds for sign in (">=", "<")]
         prefixes = {".".join(components(v)[:n]) for v in present for n in (1, 2) if len(components(v)) > n}
         texts += [(f"{prefix}.*", False) for prefix in sorted(prefixes)]
     if len(present) < 2 and key != "os_type":

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
 
 from dashboard.serve import command, environment
 from tests.dashboard.fleet import incident, outage, tick
@@ -120,6 +120,18 @@ def _healthy(address: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose an option in a filter."""
+    page.get_by_label(label, exact=False).first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+
+
+def rows_of(page: Page, title: str) -> Locator:
+    """The rows of the table of that title."""
+    return page.locator(".fc", has=page.get_by_role("heading", name=title, exact=True)).locator("tbody tr")
 
 
 @pytest.fixture(scope="session")

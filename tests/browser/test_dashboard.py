@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Watched, serving
+from tests.browser.conftest import Watched, choose, rows_of, serving
 from tests.dashboard.fleet import GUILTY, incident, outage, tick
 
 pytestmark = pytest.mark.browser
@@ -22,16 +22,6 @@ def _cards(page: Page):
 
 def _lines(page: Page):
     return page.locator(".fc-legend")
-
-
-def _table(page: Page, title: str):
-    return page.locator(".fc", has=page.get_by_role("heading", name=title, exact=True)).locator("tbody tr")
-
-
-def _choose(page: Page, label: str, option: str) -> None:
-    page.get_by_label(label, exact=False).first.click()
-    page.get_by_role("option", name=option, exact=True).click()
-    page.keyboard.press("Escape")
 
 
 def test_the_banner_names_the_update_and_leads_to_the_incident(watched: Watched):
@@ -67,11 +57,11 @@ def test_the_first_screen_holds_the_answers_at_both_sizes(chromium: Browser, app
 def test_a_filter_by_os_changes_chart_cards_and_tables_and_travels_in_the_url(watched: Watched, chromium: Browser):
     page = watched.open()
     expect(_lines(page)).to_have_count(3)
-    _choose(page, "OS", "Linux")
+    choose(page, "OS", "Linux")
     expect(_lines(page)).to_have_count(1)
     expect(_lines(page)).to_have_text(["Linux"])
     expect(_cards(page).nth(1)).to_contain_text("of 10 online")
-    expect(_table(page, "Top crash groups")).to_have_count(1)
+    expect(rows_of(page, "Top crash groups")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"\?os=Linux$"))
     page.get_by_text("Clear filters").click()
     expect(_lines(page)).to_have_count(3)
@@ -81,9 +71,9 @@ def test_a_filter_by_os_changes_chart_cards_and_tables_and_travels_in_the_url(wa
 def test_a_filter_by_version_and_lines_by_version(watched: Watched):
     page = watched.open()
     expect(_cards(page)).to_have_count(4)
-    _choose(page, "Agent version", "7.11.200")
+    choose(page, "Agent version", "7.11.200")
     expect(_cards(page).nth(1)).to_contain_text("of 20 online")
-    expect(_table(page, "Crash rate by agent version")).to_have_count(1)
+    expect(rows_of(page, "Crash rate by agent version")).to_have_count(1)
     page.get_by_role("radiogroup", name="Lines by").get_by_text("version", exact=True).click()
     expect(_lines(page)).to_have_text(["7.11.200"])
 
@@ -91,7 +81,7 @@ def test_a_filter_by_version_and_lines_by_version(watched: Watched):
 def test_a_copied_link_shows_the_same_view_in_a_fresh_browser(watched: Watched, chromium: Browser):
     page = watched.open("/?by=version&scale=linear&range=6h")
     expect(_cards(page)).to_have_count(4)
-    _choose(page, "Exposed to update", GUILTY)
+    choose(page, "Exposed to update", GUILTY)
     expect(_cards(page).nth(1)).to_contain_text("of 48 online")
     expect(page).to_have_url(re.compile("update="))
     asked = parse_qs(urlsplit(page.url).query)

@@ -25,9 +25,7 @@ class Known:
 
     def __init__(self, world: World, instant: datetime) -> None:
         self.instant = instant
-        self._rows = {
-            kind: [row for row in rows if known_at(kind, row) <= instant] for kind, rows in world.items()
-        }
+        self._rows = {kind: [row for row in rows if known_at(kind, row) <= instant] for kind, rows in world.items()}
 
     def _of(self, kind: str) -> list[Row]:
         return self._rows.get(kind, [])
@@ -98,7 +96,11 @@ class Known:
         for update, placed, known, action in told:
             if update != update_id or action != "installed":
                 continue
-            ends = [(when, heard) for other, when, heard, what in told if what == "removed" and other == update and when >= placed]
+            ends = [
+                (when, heard)
+                for other, when, heard, what in told
+                if what == "removed" and other == update and when >= placed
+            ]
             ends += [
                 (when, heard)
                 for other, when, heard, what in told

@@ -46,7 +46,9 @@ def test_a_short_form_without_an_offset_is_an_error_too(text):
 
 
 @FIXED
-@given(st.one_of(st.text(), st.text(alphabet="0123456789-:TZ+. W"), st.just("2024-07-19T04:09:00") | st.text(max_size=4)))
+@given(
+    st.one_of(st.text(), st.text(alphabet="0123456789-:TZ+. W"), st.just("2024-07-19T04:09:00") | st.text(max_size=4))
+)
 def test_any_other_text_is_bad_use_and_no_fault_of_ours(text):
     with contextlib.suppress(BadArgument):
         assert parse_time(text).tzinfo is UTC

@@ -212,7 +212,11 @@ def _session_rows(draw: st.DrawFn) -> list[Row]:
 def _heartbeat_rows(draw: st.DrawFn) -> list[Row]:
     beats = draw(st.lists(minutes(), max_size=16, unique=True))
     return [
-        {"host_id": TALKER, "at": at(minute), "received_at": _received(minute, draw(st.sampled_from([None, None, 0, 30])))}
+        {
+            "host_id": TALKER,
+            "at": at(minute),
+            "received_at": _received(minute, draw(st.sampled_from([None, None, 0, 30]))),
+        }
         for minute in beats
     ]
 

@@ -33,7 +33,7 @@ from tests.dashboard import fleet
 
 JSON = dict[str, Any]
 
-HOSTS, SEED = 700, 5
+HOSTS, DAYS, SEED = 600, 2, 5
 RELEASED = datetime(2024, 7, 19, 4, 9, tzinfo=UTC)
 
 
@@ -58,7 +58,7 @@ class Outage:
 @pytest.fixture(scope="module")
 def short_outage(tmp_path_factory) -> Outage:
     folder = tmp_path_factory.mktemp("short") / "records"
-    simulate("channel-file-291", folder, hosts=HOSTS, seed=SEED, days=1)
+    simulate("channel-file-291", folder, hosts=HOSTS, seed=SEED, days=DAYS)
     lake = Lake.create(folder.parent / "lake")
     load(lake, [folder], now=datetime.now(UTC))
     return Outage(folder, lake, {moment: incidents(lake, as_of=moment) for moment in MOMENTS})
@@ -125,13 +125,67 @@ def test_going_on_step_by_step_says_the_same_as_one_run(short_outage):
         assert said == short_outage.said[moment], moment
 
 
-def test_to_have_looked_before_the_first_crash_makes_no_difference(tmp_path):
-    """A monitor runs from the day that the fleet is connected, and crashes come later."""
+def test_word_of_a_replacement_that_arrives_late_makes_no_difference_to_who_looked_before_it(tmp_path):
+    """Half of the hosts take the fix after thirty minutes and say so after seventy-five; somebody looked at seventy."""
     lake = fleet.outage(tmp_path / "lake")
-    quiet = fleet.START + timedelta(minutes=40)
-    assert quiet < fleet.START + timedelta(hours=1, minutes=20), "the first crash of that fleet"
-    _, said = _followed(lake, [quiet, fleet.NOW])
+    fixed, told = fleet.RELEASED + timedelta(minutes=30), fleet.RELEASED + timedelta(minutes=75)
+    fix = {"update_id": "fix", "kind": "content", "channel": "291", "released_at": fixed}
+    fleet.append_rows(lake, "update", [fix], batch_id="fix")
+    hosts = [f"host-{number:02d}" for number in range(0, 60, 2)]
+    installs = [{"host_id": h, "update_id": "fix", "applied_at": fixed, "received_at": told} for h in hosts]
+    fleet.append_rows(lake, "install", installs, batch_id="fix")
+    *_, said = _followed(lake, [fleet.RELEASED + timedelta(minutes=70), fleet.NOW])
     assert said == incidents(lake)
+
+
+def test_word_of_a_replacement_that_is_not_there_yet_changes_nothing(tmp_path):
+    """Until it arrives, hosts are held to have the update still, whether the lake holds the word already or not."""
+    fixed, told = fleet.RELEASED + timedelta(minutes=5), fleet.RELEASED + timedelta(minutes=80)
+    judged = fleet.RELEASED + timedelta(minutes=59)
+    without, holding = fleet.outage(tmp_path / "without"), fleet.outage(tmp_path / "holding")
+    fix = {"update_id": "fix", "kind": "content", "channel": "291", "released_at": fixed, "received_at": told}
+    fleet.append_rows(holding, "update", [fix], batch_id="fix")
+    hosts = [f"host-{number:02d}" for number in range(60)]
+    installs = [{"host_id": h, "update_id": "fix", "applied_at": fixed, "received_at": told} for h in hosts]
+    fleet.append_rows(holding, "install", installs, batch_id="fix")
+    with Engine(holding) as engine:
+        detector = Detector(read_news(engine))
+        for tick in range(detector.news.first_tick, int(judged.timestamp()) // 60 + 1):
+            detector.tick(tick)
+        engine.as_of = judged
+        said = document(engine, detector, judged, detector.incidents)
+    assert said == incidents(without, as_of=judged)
+
+
+def test_an_incident_of_silent_servers_stays_when_the_first_crash_is_reported(tmp_path):
+    """Servers go dark, nothing is reported as a crash for hours, and then something is, elsewhere."""
+    lake = _dark_servers(tmp_path / "lake", crash_at=fleet.RELEASED + timedelta(hours=2))
+    earlier, later = (incidents(lake, as_of=fleet.RELEASED + timedelta(hours=hours)) for hours in (1, 2.5))
+    assert [incident["update_id"] for incident in earlier["incidents"]] == [fleet.GUILTY]
+    kept = ("incident_id", "alarm_at", "named_at")
+    assert [[incident[key] for key in kept] for incident in later["incidents"]] == [
+        [incident[key] for key in kept] for incident in earlier["incidents"]
+    ]
+
+
+def _dark_servers(path: Path, *, crash_at: datetime) -> Lake:
+    lake = Lake.create(path)
+    servers = [f"server-{number:02d}" for number in range(60)]
+    fleet.append_rows(lake, "host", [{"host_id": host, "os_type": "linux", "always_on": True} for host in servers])
+    update = {"update_id": fleet.GUILTY, "kind": "content", "channel": "291", "released_at": fleet.RELEASED}
+    fleet.append_rows(lake, "update", [update])
+    installs, sessions = [], []
+    for number, host in enumerate(servers):
+        applied, hit = fleet.RELEASED + timedelta(minutes=number % 10), number < 30
+        if hit:
+            installs.append({"host_id": host, "update_id": fleet.GUILTY, "applied_at": applied})
+        ends = applied + timedelta(minutes=1) if hit else None
+        sessions.append({"host_id": host, "online_from": fleet.START, "online_until": ends})
+    fleet.append_rows(lake, "install", installs)
+    fleet.append_rows(lake, "session", sessions)
+    crash = {"crash_id": "c", "host_id": servers[40], "os_type": "linux", "occurred_at": crash_at}
+    fleet.append_rows(lake, "crash", [crash])
+    return lake
 
 
 # -- spans
@@ -263,7 +317,7 @@ def test_every_incidents_document_is_json_with_the_contracts_keys(short_outage, 
         assert json.loads(json.dumps(said, allow_nan=False)) == said
         assert said["schema"] == 1
         assert said.keys() >= INCIDENTS_KEYS
-        assert parse_time(said["as_of"])
+        assert parse_time(said["as_of"])  # type: ignore[truthy-bool]
         for incident in said["incidents"]:
             _is_sound(incident)
 

@@ -251,7 +251,13 @@ def test_hosts_that_may_yet_get_it_are_pending_until_it_is_withdrawn(lake):
     _server(lake)
     others = [{"host_id": "windows", "os_type": "windows"}, {"host_id": "linux", "os_type": "linux"}]
     append_rows(lake, "host", others, batch_id="others")
-    withdrawn = {"update_id": GUILTY, "kind": "content", "released_at": at(0), "reverted_at": at(50), "received_at": at(50)}
+    withdrawn = {
+        "update_id": GUILTY,
+        "kind": "content",
+        "released_at": at(0),
+        "reverted_at": at(50),
+        "received_at": at(50),
+    }
     append_rows(lake, "update", [withdrawn], batch_id="withdrawn")
     with Engine(lake, as_of=at(49)) as engine:
         assert states(engine, GUILTY) == {"h": "at_risk", "windows": "pending"}

@@ -96,9 +96,7 @@ def test_a_lake_that_lacks_a_table_is_none_to_read_and_is_mended_by_making_it(la
 
 @pytest.mark.parametrize("table", ["crash", "incident"])
 def test_a_lake_of_another_schema_is_left_alone(lake, table):
-    DeltaTable(str(lake.root / table)).alter.set_table_properties(
-        {"fleetcrash.schema": "3"}, raise_if_not_exists=False
-    )
+    DeltaTable(str(lake.root / table)).alter.set_table_properties({"fleetcrash.schema": "3"}, raise_if_not_exists=False)
     before = sorted(path for path in lake.root.rglob("*"))
     for way in (Lake.open, Lake.create):
         with pytest.raises(LakeError, match=rf"schema 3 \({table}\); this version reads 1\. Nothing was changed"):

@@ -62,9 +62,7 @@ def _attributes(row):
 
 def _span_at(rows, host, moment):
     covering = [
-        row
-        for row in rows
-        if row["host_id"] == host and row["valid_from"] <= moment < (row["valid_until"] or FOREVER)
+        row for row in rows if row["host_id"] == host and row["valid_from"] <= moment < (row["valid_until"] or FOREVER)
     ]
     assert len(covering) <= 1
     return _attributes(covering[0]) if covering else None
@@ -116,8 +114,16 @@ def test_exposure_ends_with_the_removal_of_the_update_and_no_other(lake):
 
 def test_exposure_ends_with_a_later_install_of_the_same_kind_and_channel_and_no_other(lake):
     _catalogue(lake, u="1", next="1", elsewhere="2")
-    append_rows(lake, "update", [{"update_id": "agent", "kind": "agent", "channel": "1", "released_at": at(0)}], batch_id="2")
-    _installs(lake, ("u", 10, "installed"), ("elsewhere", 15, "installed"), ("agent", 16, "installed"), ("next", 20, "installed"))
+    append_rows(
+        lake, "update", [{"update_id": "agent", "kind": "agent", "channel": "1", "released_at": at(0)}], batch_id="2"
+    )
+    _installs(
+        lake,
+        ("u", 10, "installed"),
+        ("elsewhere", 15, "installed"),
+        ("agent", 16, "installed"),
+        ("next", 20, "installed"),
+    )
     assert _exposed(lake) == [("agent", 16, None), ("elsewhere", 15, None), ("next", 20, None), ("u", 10, 20)]
 
 
@@ -176,7 +182,7 @@ def test_the_end_of_a_session_is_known_ten_minutes_after_it(lake):
 def test_a_session_that_turns_out_to_go_on_is_online_again(lake):
     """Of the rows of a session the newest known counts, also where it takes an end back."""
     rows = [{"online_until": at(60), "received_at": at(60)}, {"online_until": None, "received_at": at(100)}]
-    append_rows(lake, "session", [{"host_id": "h", "online_from": at(0), **row} for row in rows])
+    append_rows(lake, "session", [{"host_id": "h", "online_from": at(0), **row} for row in rows])  # type: ignore[dict-item]
     assert _online(lake, 99) == [(0, 60)]
     assert _online(lake, 100) == [(0, None)]
 

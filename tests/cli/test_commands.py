@@ -1,0 +1,253 @@
+"""The commands on a small lake: statuses, one JSON document on stdout, and streams that end early."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cli
+from fleetcrash.attribution.impact import HOST_COLUMNS, State
+from fleetcrash.store import Lake
+from fleetcrash.times import time_text
+from tests.dashboard import fleet
+
+ROOT = Path(cli.__file__).parent
+HOST = b'{"record":"host","host_id":"a","os_type":"windows"}\n'
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> str:
+    """Sixty hosts and an outage; nobody writes to it."""
+    path: Path = tmp_path_factory.mktemp("small") / "a lake"
+    fleet.outage(path)
+    return str(path)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process: status, stdout, stderr."""
+
+    def run_it(*arguments: str) -> tuple[int, str, str]:
+        status = cli.main(arguments)
+        return status, *capsys.readouterr()
+
+    return run_it
+
+
+def run_as_a_process(
+    *arguments: str, cwd: Path = ROOT, stdin: bytes = b"", **changed: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as a user does."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONUNBUFFERED", "FLEETCRASH_LAKE")
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=cwd, input=stdin, capture_output=True, timeout=120, check=False,
+        env={**environment, "PYTHONPATH": str(ROOT), **changed},
+    )  # fmt: skip
+
+
+def as_of(hours: float) -> list[str]:
+    return ["--as-of", time_text(fleet.RELEASED + timedelta(hours=hours))]
+
+
+# -- one JSON document on stdout
+
+
+def test_incidents_as_json_is_one_document_and_as_text_says_who_did_it(lake, run):
+    status, out, err = run("incidents", "--lake", lake, "--json")
+    assert (status, err) == (0, "")
+    assert [one["update_id"] for one in json.loads(out)["incidents"]] == [fleet.GUILTY]
+    status, out, _ = run("incidents", "--lake", lake)
+    assert status == 0, "finding incidents is no failure"
+    assert fleet.GUILTY in out
+
+
+def test_incidents_before_the_outage_are_none(lake, run):
+    status, out, _ = run("incidents", "--lake", lake, *as_of(-1), "--json")
+    assert (status, json.loads(out)["incidents"]) == (0, [])
+
+
+def test_a_backtest_takes_its_span_and_its_step(lake, run):
+    since, until = time_text(fleet.RELEASED), time_text(fleet.RELEASED + timedelta(hours=1))
+    status, out, err = run("backtest", "--lake", lake, "--from", since, "--to", until, "--step", "5m", "--json")
+    found = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (found["from"], found["to"], found["step_s"], found["ticks"]) == (since, until, 300, 12)
+    assert [one["update_id"] for one in found["incidents"]] == [fleet.GUILTY]
+
+
+def test_hosts_are_csv_by_default_and_one_document_with_json(lake, run):
+    chosen = ("hosts", fleet.GUILTY, "--lake", lake, "--condition", '{"os_type": "windows"}')
+    status, out, err = run(*chosen, "--json")
+    found = json.loads(out)
+    assert (status, err) == (0, "")
+    for extra in ((), ("--csv",)):
+        status, out, _ = run(*chosen, *extra)
+        rows = list(csv.DictReader(io.StringIO(out)))
+        assert status == 0
+        assert rows == [{name: row[name] or "" for name in HOST_COLUMNS} for row in found["hosts"]]
+
+
+@pytest.mark.parametrize("state", [state.value for state in State])
+def test_hosts_of_one_state(lake, run, state):
+    _, out, _ = run("hosts", fleet.GUILTY, "--lake", lake, "--condition", "{}", "--state", state, "--json")
+    found = json.loads(out)
+    assert {row["state"] for row in found["hosts"]} <= {state}
+    assert len(found["hosts"]) == found["counts"][state]
+
+
+def test_a_load_from_stdin_is_one_document(tmp_path):
+    done = run_as_a_process("load", "-", "--lake", str(tmp_path / "lake"), "--json", stdin=HOST + b"nonsense\n")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert (report["read"], report["accepted"], report["quarantined"]) == (2, 1, 1)
+    assert report["reasons"] == {"not_json": 1}
+
+
+def test_simulate_says_what_it_wrote_and_the_load_takes_all_of_it(tmp_path, run):
+    status, out, _ = run("simulate", "quiet", "--out", str(tmp_path / "out"), "--hosts", "20", "--days", "1")
+    assert status == 0
+    written = json.loads(out)
+    status, out, _ = run("load", str(tmp_path / "out"), "--lake", str(tmp_path / "lake"), "--json")
+    report = json.loads(out)
+    assert status == 0
+    assert report["read"] == sum(written["records"].values()) == report["accepted"] + report["duplicates"]
+
+
+# -- statuses
+
+
+def _bad_uses(lake: str) -> dict[str, list[str]]:
+    here = ["--lake", lake]
+    return {
+        "no lake": ["incidents", "--lake", f"{lake} that is not there"],
+        "a lake that is a file": ["incidents", "--lake", __file__],
+        "a time without offset": ["incidents", *here, "--as-of", "2026-03-04T12:00:00"],
+        "no time": ["incidents", *here, "--as-of", "yesterday"],
+        "a time off the calendar": ["incidents", *here, "--as-of", "0001-01-01T00:00:00+14:00"],
+        "a start without offset": ["backtest", *here, "--from", "2026-03-04"],
+        "an end before the start": [
+            "backtest",
+            *here,
+            "--from",
+            "2026-03-04T12:00:00Z",
+            "--to",
+            "2026-03-04T11:00:00Z",
+        ],
+        "a step of seconds": ["backtest", *here, "--step", "30s"],
+        "a step of nothing": ["backtest", *here, "--step", "0m"],
+        "no step": ["backtest", *here, "--step", ""],
+        "an unknown update": ["hosts", "no-such-update", *here],
+        "an update of the future": ["hosts", fleet.GUILTY, *here, *as_of(-1)],
+        "an unknown state": ["hosts", fleet.GUILTY, *here, "--state", "fine"],
+        "a condition that is no JSON": ["hosts", fleet.GUILTY, *here, "--condition", "windows"],
+        "a condition that is no object": ["hosts", fleet.GUILTY, *here, "--condition", "[]"],
+        "a condition of an unknown key": ["hosts", fleet.GUILTY, *here, "--condition", '{"os": "windows"}'],
+        "a bound that is none": ["hosts", fleet.GUILTY, *here, "--condition", '{"agent_version": "<=7"}'],
+        "an unknown scenario": ["simulate", "no-such-scenario", "--out", f"{lake}-out"],
+        "a fleet of nobody": ["simulate", "quiet", "--out", f"{lake}-out", "--hosts", "0"],
+    }
+
+
+@pytest.mark.parametrize("use", _bad_uses(""))
+def test_bad_use_is_2_with_one_line_that_says_why_and_nothing_on_stdout(lake, run, use):
+    status, out, err = run(*_bad_uses(lake)[use])
+    assert (status, out) == (2, "")
+    assert err.startswith("fleetcrash: ")
+    assert err.count("\n") == 1
+    assert not Path(f"{lake}-out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["load"], ["hosts"], ["incidents", "--as-of"], ["monitor", "--interval", "0"]]
+)
+def test_what_the_parser_refuses_is_2_as_well(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: fleetcrash" in capsys.readouterr().err
+
+
+def test_a_path_that_is_missing_is_2_and_the_rest_is_loaded(tmp_path, run):
+    (tmp_path / "host.ndjson").write_bytes(HOST)
+    status, out, err = run("load", str(tmp_path / "none"), str(tmp_path), "--lake", str(tmp_path / "lake"), "--json")
+    assert status == 2
+    assert json.loads(out)["accepted"] == 1
+    assert str(tmp_path / "none") in err
+
+
+@pytest.mark.parametrize("damage", [b"", b"not parquet at all", b"PAR1" + bytes(200) + b"PAR1"])
+def test_a_lake_that_cannot_be_read_is_2(tmp_path, run, damage):
+    lake = fleet.outage(tmp_path / "lake")
+    Path(lake.files("crash")[0]).write_bytes(damage)
+    status, out, err = run("incidents", "--lake", str(lake.root), "--json")
+    assert (status, out) == (2, "")
+    assert "cannot be read" in err
+
+
+def test_a_lake_without_a_record_is_2(tmp_path, run):
+    Lake.create(tmp_path / "lake")
+    status, _, err = run("incidents", "--lake", str(tmp_path / "lake"))
+    assert (status, "no record" in err) == (2, True)
+
+
+def test_a_fault_of_ours_is_5_and_says_so(lake, run, monkeypatch):
+    monkeypatch.setattr("fleetcrash.attribution.backtest.run", None)
+    status, out, _ = run("incidents", "--lake", lake)
+    assert (status, out) == (5, "")
+
+
+# -- help, places, streams
+
+
+def _commands() -> dict[str, Any]:
+    (choices,) = [action.choices for action in cli._parser()._actions if action.choices]
+    return dict(choices)
+
+
+@pytest.mark.parametrize("name", _commands())
+def test_the_example_in_the_help_of_a_command_is_one_that_it_understands(name):
+    command = _commands()[name]
+    example = command.format_help().split("example:")[1].split()
+    assert example[:2] == ["fleetcrash", name]
+    assert cli._parser().parse_args(example[1:]).run is not None
+
+
+def test_it_runs_from_any_folder_on_the_lake_that_the_environment_names(lake, tmp_path):
+    done = run_as_a_process("incidents", "--json", *as_of(-1), cwd=tmp_path, FLEETCRASH_LAKE=lake)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["incidents"] == []
+
+
+def test_without_a_lake_named_it_is_the_folder_lake(lake, tmp_path):
+    (tmp_path / "lake").symlink_to(lake)
+    done = run_as_a_process("incidents", "--json", *as_of(-1), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("much", [False, True])
+def test_a_reader_that_has_seen_enough_is_no_trouble(lake, much):
+    """A pipe that is closed before the first byte: `| true`. Little output waits in Python's buffer until the end."""
+    command = ["hosts", fleet.GUILTY, "--condition", "{}", "--json", "--lake", lake]
+    if not much:
+        command = ["incidents", "--lake", lake, *as_of(-1)]
+    read, write = os.pipe()
+    os.close(read)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *command],
+        cwd=ROOT, stdout=write, stderr=subprocess.PIPE, timeout=120, check=False, env=environment,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")

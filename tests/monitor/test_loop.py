@@ -1,0 +1,217 @@
+"""A small outage that becomes known bit by bit: whoever watched, from when on, and however they ended, says the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from fleetcrash.attribution.backtest import incidents
+from fleetcrash.records import COLUMNS, Kind
+from fleetcrash.store import Lake
+from fleetcrash.times import time_text
+from ingest.load import append_tables
+from monitor.loop import Monitor, watch
+from tests.dashboard import fleet
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60.0  # for another process; nothing takes so long but a machine that is very busy
+
+Tables = dict[str, pa.Table]
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory) -> Tables:
+    """All records of the small outage, with the time at which each was known."""
+    whole = fleet.outage(tmp_path_factory.mktemp("whole") / "lake")
+    return {
+        kind.value: pa.concat_tables(map(pq.read_table, whole.files(kind.value))) for kind in Kind if whole.files(kind)
+    }
+
+
+class Fleet:
+    """A lake that learns of the records as time goes by."""
+
+    def __init__(self, lake: Lake, records: Tables) -> None:
+        self.lake = lake
+        self._records = records
+        self._told_until = datetime(1900, 1, 1, tzinfo=UTC)
+
+    def tell(self, minutes: float, *, but: Callable[[pa.Table], pa.ChunkedArray] | None = None) -> None:
+        """Load what became known since the last time, up to so many minutes after the release.
+
+        Args:
+            but: crashes that are held back.
+        """
+        until = fleet.RELEASED + timedelta(minutes=minutes)
+        part = {}
+        for kind, table in self._records.items():
+            known = table["known_at"]
+            fresh = pc.and_(
+                pc.greater(known, pa.scalar(self._told_until, known.type)),
+                pc.less_equal(known, pa.scalar(until, known.type)),
+            )
+            if kind == "crash" and but is not None:
+                fresh = pc.and_(fresh, pc.invert(but(table)))
+            part[kind] = table.filter(fresh)
+        self._told_until = until
+        self.load(part, f"until {minutes}")
+
+    def load(self, tables: Tables, name: str) -> None:
+        """Load tables as one batch."""
+        own = {
+            kind: table.select([column.name for column in COLUMNS[Kind(kind)]])
+            for kind, table in tables.items()
+            if len(table)
+        }
+        append_tables(self.lake, own, batch_id=name, source="tests", now=datetime.now(UTC))
+
+    def kept(self) -> list[dict[str, Any]]:
+        """The findings in the lake, by time."""
+        rows = [row for file in self.lake.files("incident") for row in pq.read_table(file).to_pylist()]
+        return sorted(rows, key=lambda row: row["as_of"])
+
+    def newest(self) -> Any:
+        """The newest findings in the lake."""
+        return json.loads(self.kept()[-1]["document"])
+
+
+@pytest.fixture
+def growing(records, tmp_path) -> Fleet:
+    return Fleet(Lake.create(tmp_path / "lake"), records)
+
+
+def test_each_look_at_a_new_minute_keeps_one_row_and_any_other_none(growing):
+    monitor = Monitor(growing.lake)
+    assert monitor.look() is None, "an empty lake says nothing"
+    said = []
+    for minutes in (-30, 3, 8, 30):
+        growing.tell(minutes)
+        found = monitor.look()
+        assert found is not None
+        said.append(found)
+        assert monitor.look() is None
+    assert [json.loads(row["document"]) for row in growing.kept()] == said
+    assert [time_text(row["as_of"]) for row in growing.kept()] == [found["as_of"] for found in said]
+    assert said[-1] == incidents(growing.lake)
+    monitor.close()
+
+
+def test_what_comes_within_the_minute_waits_for_the_next(growing):
+    monitor = Monitor(growing.lake)
+    growing.tell(3)
+    first = monitor.look()
+    assert first is not None
+    clock = datetime.fromisoformat(first["as_of"])
+    append_host(growing, clock.replace(second=59), "a")
+    assert monitor.look() is None
+    append_host(growing, clock.replace(second=0) + timedelta(minutes=1), "b")
+    assert monitor.look() == incidents(growing.lake)
+    assert len(growing.kept()) == 2
+    monitor.close()
+
+
+def append_host(growing: Fleet, seen_at: datetime, name: str) -> None:
+    """A record of no importance: it moves the clock."""
+    row = {"host_id": [name], "os_type": ["linux"], "seen_at": [seen_at]}
+    append_tables(growing.lake, {"host": pa.table(row)}, batch_id=name, source="tests", now=datetime.now(UTC))
+
+
+def test_a_monitor_that_starts_later_says_the_same_and_writes_nothing_twice(growing):
+    one = Monitor(growing.lake)
+    for minutes in (-100, 2, 5, 20):
+        growing.tell(minutes)
+        said = one.look()
+    other = Monitor(Lake.open(growing.lake.root))
+    assert other.look() == said
+    assert len(growing.kept()) == 4
+    growing.tell(40)
+    assert one.look() == other.look() == incidents(growing.lake)
+    assert len(growing.kept()) == 5
+    one.close()
+    other.close()
+
+
+def test_to_have_watched_before_the_first_crash_makes_no_difference(growing):
+    """A monitor runs from the day that the fleet is connected, and crashes come later."""
+    monitor = Monitor(growing.lake)
+    growing.tell(-680)  # forty minutes after the first session, and forty before the first crash
+    early = monitor.look()
+    assert early is None or early["incidents"] == []
+    for minutes in (-600, 3, 60):
+        growing.tell(minutes)
+        said = monitor.look()
+    assert said == incidents(growing.lake)
+    monitor.close()
+
+
+def test_records_of_the_past_that_are_loaded_while_it_watches_are_judged_as_well(growing):
+    """Whoever loads an older file beside a running monitor must not get another answer than after a restart."""
+
+    def every_second(table: pa.Table) -> pa.ChunkedArray:
+        return pc.equal(pc.bit_wise_and(pa.chunked_array([pa.array(range(len(table)))]), 1), 1)
+
+    monitor = Monitor(growing.lake)
+    growing.tell(6, but=every_second)
+    monitor.look()
+    growing.tell(9, but=every_second)
+    monitor.look()
+    growing.load({"crash": growing._records["crash"].filter(every_second(growing._records["crash"]))}, "held back")
+    growing.tell(30)
+    assert monitor.look() == incidents(growing.lake)
+    monitor.close()
+
+
+def test_a_monitor_that_is_killed_and_started_again_says_what_one_that_lived_would(growing):
+    growing.tell(4)
+    with _process(growing.lake) as running:
+        _wait(lambda: growing.kept(), running)
+        running.send_signal(signal.SIGKILL)
+    growing.tell(25)
+    with _process(growing.lake) as running:
+        _wait(lambda: len(growing.kept()) == 2, running)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE_S) == 0
+    assert growing.newest() == incidents(growing.lake)
+    assert len({row["as_of"] for row in growing.kept()}) == len(growing.kept())
+
+
+def test_it_watches_until_it_is_told_to_stop(growing):
+    stop = threading.Event()
+    growing.tell(10)
+    watching = threading.Thread(target=watch, args=(growing.lake,), kwargs={"interval_s": 0.05, "stop": stop})
+    watching.start()
+    _wait(lambda: growing.kept())
+    growing.tell(20)
+    _wait(lambda: len(growing.kept()) == 2)
+    stop.set()
+    watching.join(PATIENCE_S)
+    assert not watching.is_alive()
+    assert growing.newest() == incidents(growing.lake)
+
+
+def _process(lake: Lake) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "cli", "monitor", "--lake", str(lake.root), "--interval", "0.1"]
+    return subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stderr=subprocess.DEVNULL)
+
+
+def _wait(done: Callable[[], object], running: subprocess.Popen[bytes] | None = None) -> None:
+    """Look again and again until something that another thread or process does is done."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not done():
+        assert time.monotonic() < deadline, "it took too long"
+        assert running is None or running.poll() is None, "it ended by itself"
+        time.sleep(0.05)
