@@ -167,7 +167,8 @@ class Feed:
                 try:
                     answer = self._ask(question, selection, parameters)
                 except Exception as error:
-                    _log.exception("%s failed", question)
+                    if not self._stop.is_set():  # a page that is still open while the app ends is no news
+                        _log.exception("%s failed", question)
                     raise QueryFailed(question, error) from error
                 self._answers[key] = answer
             return answer
@@ -196,7 +197,8 @@ class Feed:
                 try:
                     answer = self._at_risk(incident)
                 except Exception as error:
-                    _log.exception("The hosts at risk of %s could not be listed", incident.incident_id)
+                    if not self._stop.is_set():
+                        _log.exception("The hosts at risk of %s could not be listed", incident.incident_id)
                     raise QueryFailed("hosts_at_risk", error) from error
                 self._answers[key] = answer
             return answer
