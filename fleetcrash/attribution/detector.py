@@ -77,9 +77,11 @@ class Detector:
         """Work out what follows from the news alone."""
         parts = self.spots.slices.slices
         self._conditional = np.array([n for n, part in enumerate(parts) if part.key in ("all", "os_type")], np.int64)
-        # What happened before the first tick has no host-time to be held against.
-        self._too_early = self.news.events.minute <= self._first_tick
-        self._claimed = grown(self._claimed, 0, len(self.news.events)) | self._too_early
+        # What happened before its outcome was counted has no host-time to be held against.
+        events = self.news.events
+        self._too_early = events.minute <= self._first_tick
+        self._too_early |= (events.outcome == 0) & (events.minute <= self.news.first_crash_minute)
+        self._claimed = grown(self._claimed, 0, len(events)) | self._too_early
 
     @property
     def open_incidents(self) -> list[Incident]:

@@ -156,6 +156,9 @@ class Expectation:
                 at_spots[events.outcome[event], spots[spots >= 0]] += 1
         quiet = [entry for entry in ripe if not disturbed(entry[0])]
         if quiet or counted.any():
-            host_minutes = sum((entry[1] for entry in quiet), np.zeros_like(counted))
-            raw = sum((entry[2] for entry in quiet), np.zeros_like(at_spots))
+            host_minutes, raw = np.zeros_like(counted), np.zeros_like(at_spots)
+            for minute, minutes_there, expected_there in quiet:
+                told = slice(0 if minute > self._news.first_crash_minute else 1, OUTCOMES)
+                host_minutes[told] += minutes_there[told]
+                raw[told] += expected_there[told]
             self.baseline.learn(counted, host_minutes, at_spots, raw)

@@ -126,7 +126,7 @@ class HostTime:
         if lately is None:
             return np.zeros((len(minutes), AGES))
         row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
-        exposed = np.maximum(np.cumsum(lately[row, stratum], axis=1), 0)
+        exposed = np.cumsum(lately[row, stratum], axis=1)
         online = np.maximum(self.online_lately[row, stratum][:, None], exposed)
         share: Floats = np.divide(exposed, online, out=np.zeros(exposed.shape), where=online > 0)
         return share

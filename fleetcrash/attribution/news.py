@@ -139,10 +139,17 @@ class ExposedEvents:
 
 @dataclass(frozen=True)
 class News:
-    """Everything the detector needs to know as of an instant."""
+    """Everything the detector needs to know as of an instant.
+
+    Attributes:
+        first_tick, last_tick: minutes to judge; without an event the first is after the last.
+        first_crash_minute: crashes count from then on, an hour before the first was known: whoever told of hosts may
+            have begun to tell of crashes much later. Far in the future while there is none.
+    """
 
     first_tick: int
     last_tick: int
+    first_crash_minute: int
     cells: tuple[Cell, ...]
     suspects: tuple[Suspect, ...]
     online: Online
@@ -172,6 +179,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     return News(
         first_tick=bounds["first_tick"],
         last_tick=bounds["last_tick"],
+        first_crash_minute=_NEVER if bounds["first_crash_tick"] is None else bounds["first_crash_tick"] - 60,
         cells=cells,
         suspects=suspects,
         online=_online(engine.table("detection/online_by_minute_cell", after_tick=after_tick)),

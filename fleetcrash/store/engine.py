@@ -21,7 +21,17 @@ from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
 from fleetcrash.store.lake import Lake
 
-_VIEWS = ("crashes", "installs", "updates", "hosts", "presence", "exposures", "host_spans")
+_VIEWS = (
+    "crashes",
+    "installs",
+    "updates",
+    "hosts",
+    "presence",
+    "steps",
+    "exposure_history",
+    "exposures",
+    "host_spans",
+)
 
 
 class Engine:
@@ -114,7 +124,7 @@ class Engine:
         if told["presence_source"] == "assumed":
             assumed.add("presence")
         if told["exposure_source"] != "installs":
-            assumed.add("exposures")
+            assumed.add("steps")
         for view in _VIEWS:
             text = query_text(f"views/{view}_assumed" if view in assumed else f"views/{view}")
             self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {text}")

@@ -1,42 +1,52 @@
 -- Change in the number of hosts at risk that have had an update for a while, one row per tick at which the change
 -- became known, minute to which it applies, update, cell, time since boot and age of the install
 -- (0 under two minutes, 1 under ten, 2 under an hour, 3 under a day). Older exposure is not followed.
+-- A row is the same at every tick that may look at it: what was counted before an end was known is taken back at
+-- the tick at which it was, and not left out.
 -- $after_tick: ticks up to it are left out.
-WITH lasting AS (
+WITH versions AS (
   SELECT
-    host_id, update_id,
+    host_id, update_id, since_known IS NULL AS is_first,
     CAST(epoch_us(exposed_from) AS BIGINT) AS from_us,
-    CAST(epoch_us(exposed_until) AS BIGINT) AS until_us,
+    (CAST(epoch_us(exposed_until) AS BIGINT) + 59999999) // 60000000 AS end_minute,
     (CAST(epoch_us(known_at) AS BIGINT) + 59999999) // 60000000 AS known_tick,
-    (CAST(epoch_us(until_known) AS BIGINT) + 59999999) // 60000000 AS until_tick
-  FROM exposures
+    (CAST(epoch_us(since_known) AS BIGINT) + 59999999) // 60000000 AS since_tick,
+    (CAST(epoch_us(superseded_known) AS BIGINT) + 59999999) // 60000000 AS superseded_tick
+  FROM exposure_history
   WHERE CAST(epoch_us(exposed_from) AS BIGINT) + 86400000000 > CAST($after_tick AS BIGINT) * 60000000
-    OR CAST(epoch_us(greatest(known_at, until_known)) AS BIGINT) > CAST($after_tick AS BIGINT) * 60000000
+    OR CAST(epoch_us(greatest(known_at, since_known, superseded_known)) AS BIGINT) > CAST($after_tick AS BIGINT) * 60000000
 ),
-overlapped AS (
+pieces AS (
   SELECT
-    lasting.update_id, at_risk.cell, at_risk.since_boot, age.age, lasting.known_tick,
-    greatest(at_risk.from_us, lasting.from_us + age.low_us) AS from_us,
-    least(at_risk.until_us, lasting.from_us + age.high_us, lasting.until_us) AS until_us,
-    CASE WHEN lasting.until_us <= least(at_risk.until_us, lasting.from_us + age.high_us)
-      THEN greatest(lasting.until_tick, lasting.known_tick) ELSE lasting.known_tick END AS until_tick
-  FROM lasting
+    versions.*, at_risk.cell, at_risk.since_boot, age.age,
+    (greatest(at_risk.from_us, versions.from_us + age.low_us) + 59999999) // 60000000 AS from_minute,
+    (least(at_risk.until_us, versions.from_us + age.high_us) + 59999999) // 60000000 AS last_minute
+  FROM versions
   JOIN at_risk
-    ON at_risk.host_id = lasting.host_id
-    AND at_risk.from_us < lasting.from_us + 86400000000
-    AND coalesce(at_risk.until_us, 9223372036854775807) > lasting.from_us
+    ON at_risk.host_id = versions.host_id
+    AND at_risk.from_us < versions.from_us + 86400000000
+    AND coalesce(at_risk.until_us, 9223372036854775807) > versions.from_us
   CROSS JOIN (
     VALUES (0, 0, 120000000), (1, 120000000, 600000000), (2, 600000000, 3600000000), (3, 3600000000, 86400000000)
   ) AS age (age, low_us, high_us)
+  WHERE greatest(at_risk.from_us, versions.from_us + age.low_us) < least(at_risk.until_us, versions.from_us + age.high_us)
+),
+ended AS (
+  SELECT
+    *,
+    greatest(from_minute, least(last_minute, end_minute)) AS until_minute,
+    greatest(known_tick, since_tick, from_minute, least(last_minute, end_minute)) AS until_tick
+  FROM pieces
 ),
 changed AS (
-  SELECT
-    greatest(known_tick, (from_us + 59999999) // 60000000) AS tick, (from_us + 59999999) // 60000000 AS minute, update_id, cell, since_boot, age,
-    1 AS change
-  FROM overlapped WHERE from_us < until_us
+  SELECT greatest(known_tick, from_minute) AS tick, from_minute AS minute, update_id, cell, since_boot, age, 1 AS change
+  FROM ended WHERE is_first
   UNION ALL
-  SELECT greatest(until_tick, (until_us + 59999999) // 60000000), (until_us + 59999999) // 60000000, update_id, cell, since_boot, age, -1
-  FROM overlapped WHERE from_us < until_us
+  SELECT until_tick, until_minute, update_id, cell, since_boot, age, -1
+  FROM ended WHERE until_tick < coalesce(superseded_tick, 9223372036854775807)
+  UNION ALL
+  SELECT superseded_tick, until_minute, update_id, cell, since_boot, age, 1
+  FROM ended WHERE until_tick < superseded_tick
 )
 SELECT
   CAST(tick AS INTEGER) AS tick, CAST(minute AS INTEGER) AS minute, update_id,

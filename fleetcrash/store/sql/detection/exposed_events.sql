@@ -1,21 +1,37 @@
--- Updates that the host of an event had had for less than a day, one row per event and update.
--- tick: when both were known; gone_tick: when it turned out that the exposure had ended before the event, else null.
+-- Updates that the host of an event had had for less than a day, one row per event and install.
+-- tick: when both were known; gone_tick: when it turned out that the exposure had ended before the event, or that the
+-- update had been installed again since, else null.
 -- age: of the install, 0 under two minutes, 1 under ten, 2 under an hour, 3 under a day.
+WITH had AS (
+  SELECT
+    events.event, events.at_us, events.tick AS event_tick, history.update_id,
+    CAST(epoch_us(history.exposed_from) AS BIGINT) AS from_us,
+    (CAST(epoch_us(history.known_at) AS BIGINT) + 59999999) // 60000000 AS known_tick,
+    min((CAST(epoch_us(history.since_known) AS BIGINT) + 59999999) // 60000000)
+      FILTER (CAST(epoch_us(history.exposed_until) AS BIGINT) <= events.at_us) AS ended_tick
+  FROM events
+  JOIN exposure_history AS history
+    ON history.host_id = events.host_id
+    AND CAST(epoch_us(history.exposed_from) AS BIGINT) <= events.at_us
+    AND CAST(epoch_us(history.exposed_from) AS BIGINT) > events.at_us - 86400000000
+  GROUP BY ALL
+),
+dated AS (
+  SELECT
+    *, greatest(event_tick, known_tick) AS tick,
+    least(ended_tick, min(greatest(event_tick, known_tick)) OVER (
+      PARTITION BY event, update_id ORDER BY from_us ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+    )) AS gone_tick
+  FROM had
+)
 SELECT
-  events.event, exposures.update_id,
-  CAST(greatest(events.tick, (CAST(epoch_us(exposures.known_at) AS BIGINT) + 59999999) // 60000000) AS INTEGER) AS tick,
-  CAST(CASE WHEN CAST(epoch_us(exposures.exposed_until) AS BIGINT) <= events.at_us
-    THEN (CAST(epoch_us(exposures.until_known) AS BIGINT) + 59999999) // 60000000 END AS INTEGER) AS gone_tick,
+  event, update_id, CAST(tick AS INTEGER) AS tick, CAST(gone_tick AS INTEGER) AS gone_tick,
   CAST(CASE
-    WHEN events.at_us < CAST(epoch_us(exposures.exposed_from) AS BIGINT) + 120000000 THEN 0
-    WHEN events.at_us < CAST(epoch_us(exposures.exposed_from) AS BIGINT) + 600000000 THEN 1
-    WHEN events.at_us < CAST(epoch_us(exposures.exposed_from) AS BIGINT) + 3600000000 THEN 2
+    WHEN at_us < from_us + 120000000 THEN 0
+    WHEN at_us < from_us + 600000000 THEN 1
+    WHEN at_us < from_us + 3600000000 THEN 2
     ELSE 3
   END AS INTEGER) AS age
-FROM events
-JOIN exposures
-  ON exposures.host_id = events.host_id
-  AND CAST(epoch_us(exposures.exposed_from) AS BIGINT) <= events.at_us
-  AND CAST(epoch_us(exposures.exposed_from) AS BIGINT) > events.at_us - 86400000000
-QUALIFY row_number() OVER (PARTITION BY events.event, exposures.update_id ORDER BY exposures.exposed_from DESC) = 1
-ORDER BY tick, events.event, exposures.update_id
+FROM dated
+WHERE tick < coalesce(gone_tick, 2147483647)
+ORDER BY tick, event, update_id, age

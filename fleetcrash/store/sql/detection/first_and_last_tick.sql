@@ -1,19 +1,25 @@
--- First and last whole minute to judge, one row: from an hour before the first crash was known to the instant.
--- Presence and installs may be told of times before anything was recorded; host-time without crashes from then would make
--- the baseline look lower than it is. Without a crash, or when all came later, the first presence or install counts;
--- without any of these there is nothing to judge, and the first tick is after the last.
-WITH dated AS (
-  SELECT min(CAST(epoch_us(known_at) AS BIGINT)) AS known_us FROM lake_install
-  UNION ALL SELECT min(CAST(epoch_us(known_at) AS BIGINT)) FROM lake_heartbeat
-  UNION ALL SELECT min(CAST(epoch_us(known_at) AS BIGINT)) FROM lake_session
+-- First and last whole minute to judge, one row: from a day before the first event was known, so that there is
+-- something to hold it against, but not from before anything was told of hosts. Sessions and installs may reach back
+-- years. Without an event there is nothing to judge, and the first tick is after the last.
+-- first_crash_tick: when the first crash was known, null before; presence may be told from long before crashes were.
+-- Reads the kept table events. Events are numbered as they became known, so the row stays as the instant moves on.
+WITH told AS (
+  SELECT min(known_at) AS known_at FROM lake_install WHERE known_at <= getvariable('as_of')
+  UNION ALL SELECT min(known_at) FROM lake_heartbeat WHERE known_at <= getvariable('as_of')
+  UNION ALL SELECT min(known_at) FROM lake_session WHERE known_at <= getvariable('as_of')
 ),
-first_crash AS (
-  SELECT min(CAST(epoch_us(known_at) AS BIGINT)) - 3600000000 AS known_us FROM lake_crash
-  WHERE known_at <= getvariable('as_of')
+bounds AS (
+  SELECT
+    (SELECT CAST(epoch_us(min(known_at)) AS BIGINT) // 60000000 FROM told) AS told_tick,
+    (SELECT min(tick) FROM events) AS first_event_tick,
+    (SELECT min(tick) FROM events WHERE outcome = 0) AS first_crash_tick,
+    CAST(epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS BIGINT) // 60000000 AS last_tick
 )
 SELECT
   CAST(coalesce(
-    greatest((SELECT min(known_us) FROM dated), (SELECT known_us FROM first_crash)),
-    CAST(epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS BIGINT) + 60000000
-  ) // 60000000 AS INTEGER) AS first_tick,
-  CAST(CAST(epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS BIGINT) // 60000000 AS INTEGER) AS last_tick
+    greatest(first_event_tick - 1440, least(told_tick, first_event_tick - 60)),
+    last_tick + 1
+  ) AS INTEGER) AS first_tick,
+  CAST(last_tick AS INTEGER) AS last_tick,
+  CAST(first_crash_tick AS INTEGER) AS first_crash_tick
+FROM bounds

@@ -1,0 +1,94 @@
+"""The demo: an outage replayed live, with the dashboard and the monitor beside it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from commands.options import Commands, positive
+from commands.output import Exit
+from commands.serving import start_dashboard, start_monitor
+from fleetcrash.errors import BadArgument
+from fleetcrash.times import time_text
+
+if TYPE_CHECKING:
+    from fleetcrash.store import Lake
+
+DEFAULT_DEMO_LAKE = "lake-demo"
+_DEMO_RANGE = "6h"  # the outage takes an hour: in the usual 24 it would be a line at the right edge
+_COMPACT_EVERY_BEATS = 60
+
+
+def add_to(commands: Commands) -> None:
+    """Add the demo."""
+    one = commands.add(demo, "--lake", "--port", example="fleetcrash demo --speed 120", serves=True)
+    one.add_argument("--scenario", default="channel-file-291", help="a scenario's name (default: %(default)s)")
+    one.add_argument("--speed", type=positive, default=60.0, help="fleet seconds a second (default: 60)")
+    one.add_argument("--no-browser", action="store_true", help="only print the address")
+
+
+def demo(chosen: argparse.Namespace) -> int:
+    """Replay an outage live and show it."""
+    from monitor.children import Children, check_port
+    from sample_data.replay import records_known_by, replay
+    from sample_data.sample import folder_of, opening_of
+
+    check_port(chosen.port)
+    folder = folder_of(chosen.scenario)
+    start = opening_of(folder)
+    lake = _demolake_of(chosen)
+    source = f"replay of {folder.name}"
+    with Children() as beside:
+        start_dashboard(beside, lake, chosen.port)
+        print(f"A synthetic fleet, {chosen.scenario}: loading what was known by {time_text(start)} ...", flush=True)
+        _feed(lake, records_known_by(folder, start), batch_id="history", source=source)
+        start_monitor(beside, lake, interval_s=1.0)
+        beside.wait_until_ready(f"http://127.0.0.1:{chosen.port}/_stcore/health")
+        beside.wait_for(lambda: lake.committed("incident", "monitor"), "The monitor has judged nothing")
+        address = f"http://127.0.0.1:{chosen.port}/?range={_DEMO_RANGE}"
+        print(
+            f"Dashboard: {address}\nReplaying at {chosen.speed:g} fleet seconds a second. Ctrl-C stops.",
+            flush=True,
+        )
+        if not chosen.no_browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
+            import webbrowser
+
+            webbrowser.open(address)
+        step = timedelta(seconds=chosen.speed)
+        began = time.monotonic()
+        for beat, (instant, tables) in enumerate(replay(folder, start, step=step), start=1):
+            if tables:
+                _feed(lake, tables, batch_id=f"replay-{time_text(instant)}", source=source)
+            if beat % _COMPACT_EVERY_BEATS == 0:
+                lake.compact()
+            beside.check()
+            time.sleep(max(began + beat - time.monotonic(), 0.0))
+        print("The replay is over; the dashboard stays until Ctrl-C.", flush=True)
+        beside.wait()
+    return Exit.DONE
+
+
+def _demolake_of(chosen: argparse.Namespace) -> Lake:
+    """A new lake for a demo, in place of that of an earlier one and of nothing else."""
+    from fleetcrash.store import Lake
+
+    root = Path(chosen.lake or DEFAULT_DEMO_LAKE)
+    mark = root / ".made-by-demo"
+    if root.exists() and not mark.exists() and any(root.iterdir()):
+        raise BadArgument(f"{root} was not made by the demo, so the demo leaves it alone. Choose another --lake.")
+    shutil.rmtree(root, ignore_errors=True)
+    lake = Lake.create(root)
+    mark.touch()
+    return lake
+
+
+def _feed(lake: Lake, tables: Any, *, batch_id: str, source: str) -> None:
+    from ingest.load import append_tables
+
+    append_tables(lake, tables, batch_id=batch_id, source=source, now=datetime.now(UTC))

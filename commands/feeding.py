@@ -1,0 +1,79 @@
+"""Records into a lake: made ones, and yours."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from commands.options import Commands, lake_of
+from commands.output import Exit, Progress, print_json
+
+if TYPE_CHECKING:
+    from ingest.report import LoadReport
+
+
+def add_to(commands: Commands) -> None:
+    """Add the commands of this file."""
+    one = commands.add(simulate, example="fleetcrash simulate channel-file-291 --out fleet --hosts 20000 --seed 1")
+    one.add_argument("scenario", metavar="SCENARIO", help="a scenario's name, or a TOML file")
+    one.add_argument("--out", metavar="DIR", required=True, help="folder to write to")
+    one.add_argument("--hosts", type=int, help="size of the fleet (default: the scenario's)")
+    one.add_argument("--seed", type=int, default=1, help="same seed, same records (default: 1)")
+    one.add_argument("--days", type=int, help="days, history included (default: the scenario's)")
+
+    one = commands.add(load, "--lake", "--json", example="fleetcrash load fleet/ crashes.ndjson")
+    one.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, or - for NDJSON on stdin")
+
+
+def simulate(chosen: argparse.Namespace) -> int:
+    """Write a scenario's records and their truth."""
+    from sample_data.simulator import simulate as write_fleet
+
+    summary = write_fleet(chosen.scenario, chosen.out, hosts=chosen.hosts, seed=chosen.seed, days=chosen.days)
+    print_json({"scenario": summary.scenario, "out": str(summary.folder), "seed": summary.seed,
+                 "hosts": summary.hosts, "records": dict(summary.records)})  # fmt: skip
+    return Exit.DONE
+
+
+def load(chosen: argparse.Namespace) -> int:
+    """Load records into the lake."""
+    from ingest.load import load as load_sources
+    from ingest.report import IncompleteLoad
+    from ingest.report import Progress as LoadProgress
+
+    lake = lake_of(chosen, create=True)
+    shown = Progress("Loading")
+
+    def progress(at: LoadProgress) -> None:
+        shown(at.bytes_done, at.bytes_total)
+
+    try:
+        report = load_sources(lake, chosen.paths, now=datetime.now(UTC), progress=progress)
+    except IncompleteLoad as error:
+        shown.end()
+        _print_load(error.report, as_json=chosen.json)
+        for problem in error.problems:
+            print(f"fleetcrash: {problem}", file=sys.stderr)
+        return Exit.BAD_USE
+    shown.end()
+    _print_load(report, as_json=chosen.json)
+    return Exit.SOME_QUARANTINED if report.quarantined else Exit.DONE
+
+
+def _print_load(report: LoadReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json(report.as_json())
+        return
+    rate = report.read / report.seconds if report.seconds else 0.0
+    print(
+        f"{report.read:,} read = {report.accepted:,} accepted + {report.duplicates:,} duplicates "
+        f"+ {report.quarantined:,} quarantined"
+    )
+    from_each = "1 source" if len(report.sources) == 1 else f"{len(report.sources)} sources"
+    print(f"  from {from_each} in {report.seconds:.1f} s ({rate:,.0f} records/s)")
+    for reason, count in report.reasons.items():
+        print(f"  quarantined {count:,}: {reason}")
+    if report.unknown_fields:
+        print(f"  ignored fields: {', '.join(report.unknown_fields)}")

@@ -1,0 +1,112 @@
+"""What is wrong with the fleet, what would have been said when, and whom it concerns."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+
+from commands.options import Commands, lake_of, time_of
+from commands.output import JSON, Exit, Progress, print_json
+from fleetcrash.errors import BadArgument
+
+
+def add_to(commands: Commands) -> None:
+    """Add the commands of this file."""
+    commands.add(
+        incidents, "--lake", "--as-of", "--json", example="fleetcrash incidents --as-of 2024-07-19T04:20:00Z --json"
+    )
+
+    one = commands.add(
+        backtest,
+        "--lake",
+        "--json",
+        example="fleetcrash backtest --from 2024-07-19T00:00:00Z --to 2024-07-19T06:00:00Z",
+    )
+    one.add_argument("--from", dest="since", metavar="T0", help="list incidents that alarm after it")
+    one.add_argument("--to", dest="until", metavar="T1", help="judge up to here (default: the newest known time)")
+    one.add_argument("--step", default="1m", help="between looks, such as 1m or 1h (default: 1m)")
+
+    one = commands.add(
+        hosts, "--lake", "--as-of", "--json", example="fleetcrash hosts cf-291-20240719 --state at_risk --csv"
+    )
+    one.add_argument("update_id", metavar="UPDATE_ID")
+    one.add_argument("--state", help="only hosts in this state")
+    one.add_argument("--condition", metavar="JSON", help="which hosts (default: as the incident says, else all)")
+    one.add_argument("--csv", action="store_true", help="CSV, which is the default")
+
+
+def incidents(chosen: argparse.Namespace) -> int:
+    """Say what is wrong with the fleet."""
+    from fleetcrash.attribution.backtest import incidents as find_incidents
+
+    shown = Progress("Judging")
+    found = find_incidents(lake_of(chosen), as_of=time_of(chosen.as_of), progress=shown)
+    shown.end()
+    _print_incidents(found, as_json=chosen.json)
+    return Exit.DONE
+
+
+def backtest(chosen: argparse.Namespace) -> int:
+    """Say what the monitor would have said, and when."""
+    from fleetcrash.attribution.backtest import Span
+    from fleetcrash.attribution.backtest import backtest as run_backtest
+
+    span = Span(since=time_of(chosen.since), until=time_of(chosen.until), step_minutes=_minutes(chosen.step))
+    shown = Progress("Replaying")
+    found = run_backtest(lake_of(chosen), span, progress=shown)
+    shown.end()
+    _print_incidents(found, as_json=chosen.json)
+    return Exit.DONE
+
+
+def hosts(chosen: argparse.Namespace) -> int:
+    """List the hosts that an update concerns, by state."""
+    from fleetcrash.attribution.hosts import list_hosts
+    from fleetcrash.attribution.impact import HOST_COLUMNS
+
+    found = list_hosts(
+        lake_of(chosen),
+        chosen.update_id,
+        as_of=time_of(chosen.as_of),
+        condition=None if chosen.condition is None else _json_argument("--condition", chosen.condition),
+        state=chosen.state,
+    )
+    if chosen.json:
+        print_json(found)
+        return Exit.DONE
+    writer = csv.DictWriter(sys.stdout, HOST_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found["hosts"])
+    return Exit.DONE
+
+
+def _minutes(text: str) -> int:
+    number, unit = text[:-1], text[-1:]
+    if not number.isdigit() or unit not in ("m", "h") or int(number) < 1:
+        raise BadArgument(f"--step {text!r} is not understood; wanted whole minutes or hours, such as 1m or 1h.")
+    return int(number) * (60 if unit == "h" else 1)
+
+
+def _json_argument(name: str, text: str) -> object:
+    try:
+        found: object = json.loads(text)
+    except ValueError as error:
+        raise BadArgument(f'{name} is not JSON ({error}); wanted such as {{"os_type": "windows"}}.') from None
+    return found
+
+
+def _print_incidents(found: JSON, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    print(f"As of {found['as_of']}: {len(found['incidents'])} incident(s).")
+    for incident in found["incidents"]:
+        ended = f", closed {incident['closed_at']}" if incident["closed_at"] else ""
+        print(f"\n{incident['incident_id']}  {incident['verdict']}  (alarm {incident['alarm_at']}{ended})")
+        print(f"  {incident['summary']}")
+        impact = incident["impact"]
+        if impact["exposed"]:
+            states = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in impact.items())
+            print(f"  hosts: {states}")

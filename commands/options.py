@@ -1,0 +1,94 @@
+"""How a command says what it takes, and what becomes of the common options."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleetcrash.times import parse_time
+
+if TYPE_CHECKING:
+    from fleetcrash.store import Lake
+
+LAKE_VARIABLE = "FLEETCRASH_LAKE"
+DEFAULT_LAKE = "lake"
+DEFAULT_PORT = 8501
+
+_COMMON: dict[str, dict[str, Any]] = {
+    "--json": {"action": "store_true", "help": "one JSON document on stdout"},
+    "--as-of": {"metavar": "T", "help": "judge from what was known then (default: the newest known time)"},
+    "--port": {"type": int, "default": DEFAULT_PORT, "help": "of the dashboard on 127.0.0.1 (default: %(default)s)"},
+    "--lake": {"metavar": "DIR", "help": f"the store (default: ${LAKE_VARIABLE}, else ./{DEFAULT_LAKE})"},
+}
+
+
+class Commands:
+    """The commands of the front door, as they are added.
+
+    Args:
+        add_parser: makes a parser for the command of a name.
+    """
+
+    def __init__(self, add_parser: Callable[..., argparse.ArgumentParser]) -> None:
+        self._add_parser = add_parser
+
+    def add(
+        self, run: Callable[[argparse.Namespace], int], *common: str, example: str, serves: bool = False
+    ) -> argparse.ArgumentParser:
+        """Add a command; its name and its help are those of the function.
+
+        Args:
+            run: does the work and returns the exit status.
+            common: options that several commands have, such as ``--json``.
+            example: shown in the help.
+            serves: it goes on until it is stopped, which is its ordinary end.
+        """
+        text = (run.__doc__ or "").strip()
+        one = self._add_parser(
+            run.__name__,
+            help=text[0].lower() + text[1:].rstrip("."),
+            description=text,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        one.set_defaults(run=run, serves=serves)
+        for option in common:
+            one.add_argument(option, **_COMMON[option])
+        return one
+
+
+def lake_path(chosen: argparse.Namespace) -> Path:
+    """Where the store is, whether it is there or not."""
+    return Path(chosen.lake or os.environ.get(LAKE_VARIABLE) or DEFAULT_LAKE)
+
+
+def lake_of(chosen: argparse.Namespace, *, create: bool = False) -> Lake:
+    """The store that the command is about.
+
+    Raises:
+        LakeError: there is none, or none can be made.
+    """
+    from fleetcrash.store import Lake
+
+    return Lake.create(lake_path(chosen)) if create else Lake.open(lake_path(chosen))
+
+
+def time_of(text: str | None) -> datetime | None:
+    """The instant that an option names, aware, or None without it.
+
+    Raises:
+        BadArgument: it is no time, or has no offset.
+    """
+    return None if text is None else parse_time(text)
+
+
+def positive(text: str) -> float:
+    """The value of an option that must be above zero."""
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return number

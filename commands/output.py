@@ -1,0 +1,52 @@
+"""What the commands share: exit statuses, JSON on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from enum import IntEnum
+from typing import Any
+
+JSON = dict[str, Any]
+
+
+class Exit(IntEnum):
+    """Exit statuses that scripts may rely on."""
+
+    DONE = 0
+    SOME_QUARANTINED = 1
+    BAD_USE = 2
+    OUR_FAULT = 5
+
+
+def print_json(document: JSON) -> None:
+    """Print one document on stdout."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+class Progress:
+    """A line on stderr for work that takes more than two seconds, on a terminal only."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._started = time.monotonic()
+        self._shown = False
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Show how far the work is.
+
+        Args:
+            done, total: in the same unit; a total that is not known is None.
+        """
+        elapsed = time.monotonic() - self._started
+        if elapsed < 2.0 or not sys.stderr.isatty():
+            return
+        part = f"{done / total:4.0%}, {elapsed * (total / max(done, 1) - 1):,.0f} s left" if total else f"{done:,}"
+        print(f"\r{self._what}: {part}   ", end="", file=sys.stderr, flush=True)
+        self._shown = True
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
