@@ -17,6 +17,7 @@ TIME = "TIMESTAMPTZ"
 NUMBER = "DOUBLE"
 WHOLE = "BIGINT"
 FLAG = "BOOLEAN"
+TEXTS = "VARCHAR[]"
 TEXT_MAP = "MAP(VARCHAR, VARCHAR)"
 FRAMES = 'STRUCT(module VARCHAR, "function" VARCHAR, "offset" BIGINT)[]'
 
@@ -190,6 +191,7 @@ BATCH: tuple[Column, ...] = (
     Column("duplicates", WHOLE, "records that were here already"),
     Column("quarantined", WHOLE, "records kept aside with a reason"),
     Column("loaded_at", TIME, "when the batch was committed, by our clock"),
+    Column("leans_on", TEXTS, "unfinished batches whose rows made records of this one duplicates; null for none"),
 )
 
 INCIDENT: tuple[Column, ...] = (
@@ -216,7 +218,11 @@ def columns_markdown() -> str:
     for table, columns in table_columns().items():
         parts += ["", f"## {table}", "", "| column | type | required | meaning |", "|---|---|---|---|"]
         for column in columns:
-            kind = {FRAMES: "list of {module, function, offset}", TEXT_MAP: "map of text to text"}.get(column.type)
+            kind = {
+                FRAMES: "list of {module, function, offset}",
+                TEXT_MAP: "map of text to text",
+                TEXTS: "list of text",
+            }.get(column.type)
             rule = f"; one of {', '.join(column.values)}" if column.values else ""
             rule += f"; at most {column.max_length} characters" if column.max_length else ""
             rule += f"; at least {column.minimum:g}" if column.minimum is not None else ""

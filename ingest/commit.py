@@ -1,9 +1,12 @@
 """From a batch on the workbench to the lake: what is new, what is a duplicate, what is put aside.
 
 The quarantine and the tables of records are committed first and the batch's entry in the books last, each
-exactly once under the batch's id. A load that was killed anywhere in between does the rest when it is run
-again: rows of its own earlier try count as its own. A batch that stands in the books is not judged again,
-so that its counts are those of the day it was loaded.
+exactly once under the batch's id; readers see the batch from then on. A load that was killed anywhere in between
+does the rest when it is run again: rows of its own earlier try count as its own. A batch that stands in the books
+is not judged again, so that its counts are those of the day it was loaded.
+
+A record that an unfinished batch has stored is a duplicate here. That batch may never be finished, so the entry in
+the books names it: its rows are to be seen as well.
 """
 
 from __future__ import annotations
@@ -49,12 +52,14 @@ class Intake:
             judge(self._bench, kind, given.fields, now=now, **given.parameters)
         reasons = self._commit_quarantine(arrival, laid_out)
         new = duplicates = 0
+        leans_on: set[str] = set()
         for kind in laid_out.kinds:
-            kind_new, sound = self._commit_kind(kind, arrival.batch_id)
+            kind_new, sound, unfinished = self._commit_kind(kind, arrival.batch_id)
             new += kind_new
             duplicates += sound - kind_new
+            leans_on |= unfinished
         counts = Counts(laid_out.read, new, duplicates, sum(reasons.values()), reasons, laid_out.unknown_fields)
-        self._commit_entry(arrival, counts)
+        self._commit_entry(arrival, counts, leans_on)
         return counts
 
     def _clock_of(self, batch_id: str) -> datetime:
@@ -68,8 +73,12 @@ class Intake:
         found = self._bench.rows(filled("clock_of_batch"), batch_id=batch_id)
         return datetime.fromtimestamp(found[0]["known_us"] / 1e6, tz=UTC) if found else self._now
 
-    def _commit_kind(self, kind: Kind, batch_id: str) -> tuple[int, int]:
-        """Store what is to be of a kind. Returns how many rows are new to the lake, and how many sound."""
+    def _commit_kind(self, kind: Kind, batch_id: str) -> tuple[int, int, set[str]]:
+        """Store what is to be of a kind.
+
+        Returns:
+            How many rows are new to the lake, how many sound, and unfinished batches that hold some of the others.
+        """
         bench = self._bench
         names = [column.name for column in COLUMNS[kind]]
         places = {
@@ -82,20 +91,23 @@ class Intake:
         }
         sound: int = bench.rows(filled("sound_count", **places))[0]["sound"]
         if not sound:
-            return 0, 0
+            return 0, 0, set()
         bench.lake_view(kind.value)
         bench.run(filled("contested", **places), batch_id=batch_id)
+        unfinished: set[str] = set()
         contested = bool(bench.rows("SELECT 1 AS any FROM contested LIMIT 1"))
         if contested:
             bench.run(filled("standings", **places), batch_id=batch_id)
             new: int = sound - bench.rows(filled("standing_count"))[0]["not_new"]
+            bench.lake_view("batch")
+            unfinished = {row["batch_id"] for row in bench.rows(filled("unfinished"))}
             rows = bench.table(filled("stored_if_standing", **places), batch_id=batch_id)
         else:
             new = sound
             rows = bench.table(filled("stored", **places), batch_id=batch_id)
         if len(rows):
             self._lake.append(kind.value, rows, batch_id=batch_id)
-        return new, sound
+        return new, sound, unfinished
 
     def _commit_quarantine(self, arrival: Arrival, laid_out: LaidOut) -> dict[str, int]:
         """Put aside what was refused, with its bytes. Returns how often which reason came."""
@@ -124,7 +136,7 @@ class Intake:
             **refused.raw_parameters,
         ).cast(self._lake.schemas["quarantine"])
 
-    def _commit_entry(self, arrival: Arrival, counts: Counts) -> None:
+    def _commit_entry(self, arrival: Arrival, counts: Counts, leans_on: set[str]) -> None:
         rows = self._bench.table(
             filled("batch_row"),
             batch_id=arrival.batch_id,
@@ -134,6 +146,7 @@ class Intake:
             duplicates=counts.duplicates,
             quarantined=counts.quarantined,
             now=self._now,
+            leans_on=sorted(leans_on),
         )
         self._lake.append("batch", rows, batch_id=arrival.batch_id)
 

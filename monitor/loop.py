@@ -22,7 +22,6 @@ from fleetcrash.store import Engine, Lake
 LOG = logging.getLogger("fleetcrash.monitor")
 
 DEFAULT_INTERVAL_S = 15.0
-_PATIENCE = 3  # looks that a half-written batch is waited for
 _COMPACT_EVERY = 100  # looks; a commit a look would leave a file a look
 
 
@@ -38,9 +37,7 @@ class Monitor:
         self._engine = Engine(lake)
         self._detector: Detector | None = None
         self._ticked = -1
-        self._records = 0
-        self._settled = -1
-        self._waited = 0
+        self._judged_on: tuple[object, ...] = ()
 
     def look(self) -> JSON | None:
         """Judge every minute that became known since the last look, and keep the findings.
@@ -53,8 +50,6 @@ class Monitor:
         changed = self._engine.refresh()
         newest = self._engine.newest_known()
         if newest is None or (not changed and self._detector is not None):
-            return None
-        if self._is_half_written():
             return None
         self._engine.as_of = newest
         last_tick = int(newest.timestamp()) // 60
@@ -69,39 +64,31 @@ class Monitor:
         """Let go of the lake."""
         self._engine.close()
 
-    def _is_half_written(self) -> bool:
-        """Whether a batch seems to be under way: its records are being written, its line in the books is not.
-
-        A writer may die there; after a few looks we go on with what there is.
-        """
-        booked = self._lake.versions()["batch"]
-        if booked == self._settled and self._waited < _PATIENCE:
-            self._waited += 1
-            return True
-        self._settled, self._waited = booked, 0
-        return False
-
     def _advance(self) -> Detector:
-        if self._detector is not None and self._count(self._ticked) != self._records:
-            # Records came that were known before the last tick: several writers, or one that was slow. What was said
-            # then must take them into account, so all is judged again.
-            LOG.info("records arrived late; judging again from the first")
-            self._detector, self._ticked = None, -1
-        news = read_news(self._engine, after_tick=self._ticked)
-        if self._detector is None:
-            self._detector = Detector(news)
+        """The detector at the newest minute."""
+        if self._detector is not None and self._basis() != self._judged_on:
+            # What was said so far must take into account what came late, or is told in another way from now on.
+            LOG.info("records of the past arrived; judging again from the first")
+            self._detector = None
+        detector = self._detector
+        news = read_news(self._engine, after_tick=-1 if detector is None else self._ticked)
+        if detector is None:
+            detector = Detector(news)
             self._ticked = news.first_tick - 1
         else:
-            self._detector.extend(news)
+            detector.extend(news)
         for tick in range(self._ticked + 1, news.last_tick + 1):
-            self._detector.tick(tick)
+            detector.tick(tick)
         self._ticked = news.last_tick
-        self._records = self._count(self._ticked)
-        return self._detector
+        if news.first_tick <= news.last_tick:  # else there is no event yet, and where to begin is not known
+            self._detector = detector
+        self._judged_on = self._basis()
+        return detector
 
-    def _count(self, tick: int) -> int:
-        counted: int = self._engine.rows("records_known_by", tick=tick)[0]["records"]
-        return counted
+    def _basis(self) -> tuple[object, ...]:
+        """What the minutes judged so far rest on; it stays while only news comes."""
+        counted = self._engine.rows("records_known_by", tick=self._ticked)[0]
+        return (*counted.values(), *self._engine.rows("sources_of_exposure")[0].values())
 
     def _keep(self, as_of: datetime, found: JSON) -> None:
         row = {"as_of": [as_of], "ticked_at": [datetime.now(UTC)], "document": [json.dumps(found, allow_nan=False)]}

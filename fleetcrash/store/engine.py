@@ -7,7 +7,6 @@ that no answer depends on what came later. Values reach a query as ``$named`` pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -18,8 +17,9 @@ import duckdb
 import pyarrow as pa
 
 from fleetcrash.errors import LakeError
-from fleetcrash.records import table_columns
+from fleetcrash.records import BATCH_ID, table_columns
 from fleetcrash.store.lake import Lake
+from fleetcrash.store.snapshot import Snapshots, TableFiles
 
 _VIEWS = (
     "crashes",
@@ -50,7 +50,8 @@ class Engine:
         self._con = duckdb.connect(config={} if threads is None else {"threads": threads})
         self._con.execute("SET TimeZone = 'UTC'")
         self._con.execute("SET preserve_insertion_order = false")
-        self._versions: dict[str, int] = {}
+        self._snapshots = Snapshots(lake, self._con)
+        self._snapshot: dict[str, TableFiles] = {}
         self.as_of = None  # the views need the variable's type before they can be defined
         self.refresh()
         self.as_of = as_of if as_of is not None else self.newest_known()
@@ -74,19 +75,21 @@ class Engine:
     def as_of(self, instant: datetime | None) -> None:
         self._as_of = instant
         self._con.execute("SET VARIABLE as_of = CAST($as_of AS TIMESTAMPTZ)", {"as_of": instant})
-        if self._versions:
+        if self._snapshot:
             self._define_views()
 
     def refresh(self) -> bool:
-        """Take the lake's newest snapshot. Returns whether anything had changed."""
-        versions = self._lake.versions()
-        if versions == self._versions:
+        """Take the lake's newest snapshot, of whole batches only. Returns whether anything had changed."""
+        try:
+            taken = self._snapshots.take()
+        except duckdb.Error as error:
+            raise self._unreadable(error, reads_files=True) from error
+        if taken == self._snapshot:
             return False
-        for name, columns in table_columns().items():
-            if versions[name] == self._versions.get(name):
-                continue
-            self._define_table(name, [(column.name, column.type) for column in columns])
-        self._versions = versions
+        for name, table_files in taken.items():
+            if table_files != self._snapshot.get(name):
+                self._define_table(name, table_files)
+        self._snapshot = taken
         self._define_views()
         return True
 
@@ -141,16 +144,20 @@ class Engine:
             return LakeError(f"The lake at {self._lake.root} cannot be read: {first_line}")
         return error
 
-    def _define_table(self, name: str, columns: Sequence[tuple[str, str]]) -> None:
-        files_now = self._lake.files(name)
-        if files_now:
-            try:
-                self._con.read_parquet(files_now, union_by_name=True).create_view(f"lake_{name}", replace=True)
-            except duckdb.Error as error:
-                raise self._unreadable(error, reads_files=True) from error
+    def _define_table(self, name: str, table_files: TableFiles) -> None:
+        if not table_files.paths:
+            columns = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in table_columns()[name])
+            self._con.execute(f"CREATE OR REPLACE VIEW lake_{name} AS SELECT {columns} WHERE false")
             return
-        typed = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in columns)
-        self._con.execute(f"CREATE OR REPLACE VIEW lake_{name} AS SELECT {typed} WHERE false")
+        try:
+            rows = self._con.read_parquet(list(table_files.paths), union_by_name=True)
+            if table_files.unbooked:
+                batch = duckdb.ColumnExpression(BATCH_ID.name)
+                others = batch.isnotin(*map(duckdb.ConstantExpression, table_files.unbooked))
+                rows = rows.filter(batch.isnull() | others)
+            rows.create_view(f"lake_{name}", replace=True)
+        except duckdb.Error as error:
+            raise self._unreadable(error, reads_files=True) from error
 
 
 @cache

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -36,6 +37,7 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "DOUBLE": pa.float64(),
     "BIGINT": pa.int64(),
     "BOOLEAN": pa.bool_(),
+    "VARCHAR[]": pa.list_(pa.string()),
     "BLOB": pa.binary(),
     "MAP(VARCHAR, VARCHAR)": pa.map_(pa.string(), pa.string()),
     'STRUCT(module VARCHAR, "function" VARCHAR, "offset" BIGINT)[]': pa.list_(
@@ -47,6 +49,18 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema in which rows of these columns are stored; every field may be null."""
     return pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in columns])
+
+
+@dataclass(frozen=True)
+class File:
+    """A Parquet file of a table.
+
+    Attributes:
+        only_batch: the batch of all its rows, where the log says so; None where they may be of several or of none.
+    """
+
+    path: str
+    only_batch: str | None
 
 
 @dataclass(frozen=True)
@@ -150,9 +164,18 @@ class Lake:
         """Whether the batch is in the table already."""
         return self._fresh(table).transaction_version(batch_id) is not None
 
-    def files(self, table: str) -> list[str]:
-        """The Parquet files of the table's newest snapshot; a reader of them sees no later commit."""
-        return [unquote(uri) for uri in self._fresh(table).file_uris()]
+    def files(self, table: str) -> list[File]:
+        """The Parquet files of the table's newest snapshot; a reader of them sees no later commit.
+
+        Raises:
+            LakeError: the table cannot be read.
+        """
+        added = pa.table(self._fresh(table).get_add_actions(flatten=True))
+        kept = [name for name in added.column_names if name == "path" or name.endswith(".batch_id")]
+        return [
+            File(f"{self._path(table)}/{unquote(row['path'])}", _only_batch(row))
+            for row in added.select(kept).to_pylist()
+        ]
 
     def versions(self) -> dict[str, int]:
         """The newest commit of each table; equal versions mean equal answers."""
@@ -213,6 +236,11 @@ class Lake:
                 f"The lake at {self.root} was written by schema {found or 'unknown'} ({table}); this version reads "
                 f"{SCHEMA_VERSION}. Nothing was changed. Use the version of fleetcrash that wrote it."
             )
+
+
+def _only_batch(added: dict[str, Any]) -> str | None:
+    low, high = added.get("min.batch_id"), added.get("max.batch_id")
+    return low if low == high and added.get("null_count.batch_id") == 0 else None
 
 
 def _conform(rows: pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> pa.Table | pa.RecordBatchReader:

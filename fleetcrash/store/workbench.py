@@ -78,13 +78,16 @@ class Workbench:
         self._con.unregister(name)
 
     def lake_view(self, table: str) -> bool:
-        """Make ``lake_<table>`` read the newest snapshot of a table. Returns whether it has any row.
+        """Make ``lake_<table>`` read the newest snapshot of a table, unfinished batches included.
+
+        Returns:
+            Whether it has any row.
 
         Raises:
             LakeError: the table cannot be read.
         """
         name = f"lake_{table}"
-        files_now = self._lake.files(table)
+        files_now = [file.path for file in self._lake.files(table)]
         try:
             if files_now:
                 self._con.read_parquet(files_now, union_by_name=True).create_view(name, replace=True)

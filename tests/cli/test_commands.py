@@ -191,7 +191,7 @@ def test_a_path_that_is_missing_is_2_and_the_rest_is_loaded(tmp_path, run):
 @pytest.mark.parametrize("damage", [b"", b"not parquet at all", b"PAR1" + bytes(200) + b"PAR1"])
 def test_a_lake_that_cannot_be_read_is_2(tmp_path, run, damage):
     lake = short_outage(tmp_path / "lake")
-    Path(lake.files("crash")[0]).write_bytes(damage)
+    Path(lake.files("crash")[0].path).write_bytes(damage)
     status, out, err = run("incidents", "--lake", str(lake.root), "--json")
     assert (status, out) == (2, "")
     assert "cannot be read" in err

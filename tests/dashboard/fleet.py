@@ -37,6 +37,13 @@ def append_rows(lake: Lake, table: str, rows: Iterable[Mapping[str, Any]], *, ba
     schema = lake.schemas[table]
     arrays = [pa.array([_mapped(row.get(field.name)) for row in filled], field.type) for field in schema]
     lake.append(table, pa.table(arrays, schema=schema), batch_id=batch_id)
+    if table in {kind.value for kind in Kind}:
+        book(lake, batch_id)
+
+
+def book(lake: Lake, batch_id: str) -> None:
+    """Enter a batch in the books, as the loader does once all tables have their part."""
+    lake.append("batch", pa.table({"batch_id": [batch_id]}), batch_id=f"book {batch_id}")
 
 
 def _instant(value: Any) -> Any:

@@ -24,7 +24,9 @@ def short_records() -> Tables:
     with TemporaryDirectory() as folder:
         whole = fleet.outage(Path(folder) / "lake")
         tables = {
-            kind.value: pa.concat_tables(map(pq.read_table, whole.files(kind))) for kind in Kind if whole.files(kind)
+            kind.value: pa.concat_tables(pq.read_table(file.path) for file in whole.files(kind))
+            for kind in Kind
+            if whole.files(kind)
         }
     crash = tables["crash"]
     later = pc.greater_equal(crash["occurred_at"], pa.scalar(FIRST_CRASH, crash["occurred_at"].type))
@@ -34,8 +36,11 @@ def short_records() -> Tables:
 def short_outage(path: Path) -> Lake:
     """Sixty hosts and one outage, in a lake."""
     lake = Lake.create(path)
-    for kind, table in short_records().items():
+    records = short_records()
+    for kind, table in records.items():
         lake.append(kind, table, batch_id="short")
+    for batch in {name for table in records.values() for name in table["batch_id"].to_pylist()}:
+        fleet.book(lake, batch)
     return lake
 
 

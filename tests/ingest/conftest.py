@@ -78,7 +78,7 @@ def rows_of(lake: Lake, table: str) -> list[dict[str, Any]]:
     """All rows of a table of the lake."""
     import pyarrow.parquet as pq
 
-    return [row for file in lake.files(table) for row in pq.ParquetFile(file).read().to_pylist()]
+    return [row for file in lake.files(table) for row in pq.ParquetFile(file.path).read().to_pylist()]
 
 
 def answers(lake: Lake, *, as_of: datetime = NOW) -> dict[str, list[str]]:

@@ -114,3 +114,27 @@ def test_a_second_try_judges_by_the_clock_of_the_first(lake, tmp_path, monkeypat
     report = load(lake, [path], now=NOW.replace(day=25))
     assert (report.accepted, report.reasons) == (2, {"future_time:applied_at": 1})
     assert len(rows_of(lake, "quarantine")) == 1
+
+
+def test_records_of_a_batch_that_died_are_seen_once_another_batch_brings_them(lake, tmp_path, monkeypatch):
+    died = write(tmp_path / "died.ndjson", [line("crash"), line("install")])
+    append = Lake.append
+
+    def dying(self, table, *args, **named):
+        if table == "install":
+            raise LakeError("the disk is full")
+        return append(self, table, *args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "append", dying)
+        with pytest.raises(LakeError):
+            load(lake, [died], now=NOW)
+    assert [len(rows) for rows in answers(lake).values() if rows] == []
+    other = write(tmp_path / "other.ndjson", [line("crash"), line("crash", crash_id="new")])
+    report = load(lake, [other], now=NOW)
+    assert (report.accepted, report.duplicates) == (1, 1)
+    assert len(answers(lake)["crashes"]) == len(rows_of(lake, "crash")) == 2
+    assert answers(lake)["installs"] == []
+    report = load(lake, [died], now=NOW)
+    assert (report.read, report.accepted, report.duplicates) == (2, 2, 0)
+    assert (len(answers(lake)["crashes"]), len(answers(lake)["installs"])) == (2, 1)

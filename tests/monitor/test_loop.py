@@ -71,7 +71,7 @@ class Fleet:
 
     def kept(self) -> list[dict[str, Any]]:
         """The findings in the lake, by time."""
-        rows = [row for file in self.lake.files("incident") for row in pq.read_table(file).to_pylist()]
+        rows = [row for file in self.lake.files("incident") for row in pq.read_table(file.path).to_pylist()]
         return sorted(rows, key=lambda row: row["as_of"])
 
     def newest(self) -> Any:
@@ -144,6 +144,37 @@ def test_to_have_watched_before_the_first_crash_makes_no_difference(growing):
     for minutes in (-120, 3, 40):
         growing.tell(minutes)
         said = monitor.look()
+    assert said == incidents(growing.lake)
+    monitor.close()
+
+
+def test_before_anything_happened_it_says_that_all_is_quiet_and_goes_on(growing):
+    append_host(growing, fleet.START, "first")
+    monitor = Monitor(growing.lake)
+    found = monitor.look()
+    assert found is not None
+    assert found["incidents"] == []
+    append_host(growing, fleet.START + timedelta(minutes=5), "second")
+    assert monitor.look() is not None
+    growing.tell(40)
+    assert monitor.look() == incidents(growing.lake)
+    monitor.close()
+
+
+def test_installs_that_are_told_for_the_first_time_change_what_all_rests_on(growing):
+    """Until then exposure was assumed from the releases, and so it is not as of later."""
+    monitor = Monitor(growing.lake)
+    installs = growing._records["install"]
+    growing._records = {kind: table for kind, table in growing._records.items() if kind != "install"}
+    growing.tell(20)
+    assumed = monitor.look()
+    assert assumed is not None
+    assert assumed["exposure_source"] == "release"
+    growing.load({"install": installs}, "installs at last")
+    growing.tell(30)
+    said = monitor.look()
+    assert said is not None
+    assert said["exposure_source"] == "installs"
     assert said == incidents(growing.lake)
     monitor.close()
 

@@ -105,7 +105,7 @@ def test_a_crash_with_a_hostile_name_changes_nothing_else(lake):
 def test_a_file_of_the_lake_that_is_gone_is_said_to_be_the_lakes_fault(lake):
     append_rows(lake, "crash", [_crash(1)])
     for file in lake.files("crash"):
-        Path(file).unlink()
+        Path(file.path).unlink()
     with pytest.raises(LakeError, match="cannot be read"):
         Engine(lake)
 
@@ -113,7 +113,7 @@ def test_a_file_of_the_lake_that_is_gone_is_said_to_be_the_lakes_fault(lake):
 @pytest.mark.parametrize("kept", [0, 10, 300])
 def test_a_damaged_file_of_the_lake_is_said_to_be_the_lakes_fault(lake, kept):
     append_rows(lake, "crash", [_crash(number) for number in range(50)])
-    (file,) = map(Path, lake.files("crash"))
+    (file,) = (Path(file.path) for file in lake.files("crash"))
     whole = file.read_bytes()
     file.write_bytes(whole[:kept] + bytes(len(whole) - 8 - kept) + whole[-8:])
     with pytest.raises(LakeError, match="cannot be read"), Engine(lake, as_of=at(100)) as engine:

@@ -34,7 +34,7 @@ def crashes(*names: str) -> pa.Table:
 
 def names_in(lake: Lake) -> list[str]:
     """The crash ids of the lake, as often as they are there."""
-    return sorted(name for file in lake.files("crash") for name in pq.read_table(file)["crash_id"].to_pylist())
+    return sorted(name for file in lake.files("crash") for name in pq.read_table(file.path)["crash_id"].to_pylist())
 
 
 # -- making and opening
@@ -180,7 +180,7 @@ def test_columns_may_come_in_any_order_and_some_not_at_all(lake, streamed):
     rows = crashes("a", "b").select(["known_at", "occurred_at", "crash_id"])
     lake.append("crash", rows.to_reader(1) if streamed else rows, batch_id="1")
     (file,) = lake.files("crash")
-    stored = pq.read_table(file)
+    stored = pq.read_table(file.path)
     assert stored.column_names == [column.name for column in table_columns()["crash"]]
     assert sorted(stored["crash_id"].to_pylist()) == ["a", "b"]
     assert stored["frames"].null_count == 2
