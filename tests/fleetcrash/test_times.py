@@ -15,7 +15,7 @@ from fleetcrash.times import parse_time, tick_text, tick_time, time_text
 FIXED = settings(max_examples=100, deadline=None, derandomize=True)
 
 _OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-INSTANTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=_OFFSETS)
+INSTANTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=_OFFSETS)  # noqa: DTZ001 - bounds of local times
 
 
 @FIXED

@@ -44,7 +44,7 @@ def test_bad_use_says_what_was_found_and_what_is_wanted(lake, tmp_path):
 
 def test_a_time_without_an_offset_is_bad_use(lake):
     with pytest.raises(BadArgument, match="no offset"):
-        load(lake, [], now=datetime(2024, 7, 20))
+        load(lake, [], now=datetime(2024, 7, 20))  # noqa: DTZ001 - the point
 
 
 def test_a_folder_is_read_by_name_with_every_known_suffix(lake, tmp_path):

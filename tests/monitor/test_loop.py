@@ -1,4 +1,4 @@
-"""A small outage that becomes known bit by bit: whoever watched, from when on, and however they ended, says the same."""
+"""A small outage that becomes known bit by bit: whoever watched, from when on, however they ended, says the same."""
 
 from __future__ import annotations
 

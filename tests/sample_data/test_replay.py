@@ -99,7 +99,7 @@ def test_the_guilty_update_is_not_known_before_its_record(fleet):
 
 
 def test_times_without_a_zone_are_utc_and_heartbeats_are_played(tmp_path):
-    at = [datetime(2024, 1, 1, 0, minute) for minute in (0, 5, 10)]
+    at = [datetime(2024, 1, 1, 0, minute) for minute in (0, 5, 10)]  # noqa: DTZ001 - the point
     table = pa.table({"host_id": ["a"] * 3, "at": pa.array(at, pa.timestamp("us"))})
     pq.write_table(table, tmp_path / "heartbeat-1.parquet")
     start = datetime(2024, 1, 1, tzinfo=UTC)
@@ -112,7 +112,7 @@ def test_bad_use_is_refused_in_words(tmp_path, fleet):
     with pytest.raises(UnreadableSource, match="holds no Parquet file of records"):
         records_known_by(tmp_path, START)
     with pytest.raises(BadArgument, match="without an offset"):
-        records_known_by(fleet.folder, datetime(2024, 7, 19))
+        records_known_by(fleet.folder, datetime(2024, 7, 19))  # noqa: DTZ001 - the point
     with pytest.raises(BadArgument, match="wanted more than zero"):
         next(replay(fleet.folder, START, step=timedelta(0)))
     (tmp_path / "crash.parquet").write_text("not Parquet")

@@ -5,6 +5,7 @@ One simulated outage, looked at at a few moments: before the alarm, while the in
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def test_what_is_said_of_a_moment_needs_only_what_was_known_by_it_in_any_order(s
 
 
 def test_what_was_said_once_stays_as_time_goes_on(simulated):
-    for earlier, later in zip(MOMENTS, MOMENTS[1:], strict=False):
+    for earlier, later in itertools.pairwise(MOMENTS):
         then, now = (simulated.said[moment]["incidents"] for moment in (earlier, later))
         by_id = {incident["incident_id"]: incident for incident in now}
         for incident in then:
@@ -316,7 +317,7 @@ def _is_sound(incident: JSON) -> None:
     assert last == {key: incident[key] for key in last}
     first_named = [turn["at"] for turn in turns if turn["verdict"] == "update"]
     assert incident["named_at"] == (first_named[0] if first_named else None)
-    for one, other in zip(turns, turns[1:], strict=False):
+    for one, other in itertools.pairwise(turns):
         assert {**one, "at": None} != {**other, "at": None}, "an entry of the history is a change"
     assert incident["summary"]
     assert "\n" not in incident["summary"]

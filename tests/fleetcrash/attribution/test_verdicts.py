@@ -59,13 +59,10 @@ def test_the_document_has_the_contracts_keys_and_no_number_that_json_lacks(said)
     assert 0.9 <= incident["candidates"][0]["probability"] <= 1.0
 
 
-def test_an_answer_as_of_a_moment_knows_nothing_of_what_came_later(outage, tmp_path):
-    alarm = datetime.fromisoformat(incidents(outage.lake)["incidents"][0]["alarm_at"])
-    rng = np.random.default_rng(5)
-    for number, after_alarm in enumerate([-200, 2.5, 31]):
-        moment = alarm + timedelta(minutes=after_alarm, seconds=float(rng.uniform(0, 59)))
-        part = shuffled_lake(tmp_path / f"lake-{number}", known_by(outage.folder, moment), rng)
-        assert incidents(part, as_of=moment) == incidents(outage.lake, as_of=moment)
+def test_an_answer_as_of_a_moment_knows_nothing_of_what_came_later(outage, said, tmp_path):
+    moment = datetime.fromisoformat(said["incidents"][0]["alarm_at"]) + timedelta(minutes=31, seconds=17)
+    part = shuffled_lake(tmp_path / "lake", known_by(outage.folder, moment), np.random.default_rng(5))
+    assert incidents(part, as_of=moment) == incidents(outage.lake, as_of=moment)
 
 
 def test_what_was_said_first_stands_as_time_goes_on(outage, said):
@@ -117,8 +114,8 @@ def test_hosts_are_listed_under_the_incidents_condition(outage, said):
     assert {name: found["counts"][name] for name in found["counts"]} == {
         name: incident["impact"][name] for name in found["counts"]
     }
-    at_risk = list_hosts(outage.lake, incident["update_id"], as_of=None, condition=None, state="at_risk")
-    assert len(at_risk["hosts"]) == found["counts"]["at_risk"]
+    at_risk = [host for host in found["hosts"] if host["state"] == "at_risk"]
+    assert len(at_risk) == found["counts"]["at_risk"] > 0
 
 
 def test_unknown_names_and_states_are_refused(outage):

@@ -18,8 +18,10 @@ def test_no_view_depends_on_what_came_later_or_on_the_order_of_loads(empty_lake,
         for instant in when:
             engine.as_of = instant
             found = answers(engine)
-            with lake_of(known_by(world, instant), empty_lake, shuffled=random, loads=2) as then:
-                with Engine(then, as_of=instant) as engine_then:
-                    expected = answers(engine_then)
+            with (
+                lake_of(known_by(world, instant), empty_lake, shuffled=random, loads=2) as then,
+                Engine(then, as_of=instant) as engine_then,
+            ):
+                expected = answers(engine_then)
             for view, rows in expected.items():
                 assert found[view] == rows, view

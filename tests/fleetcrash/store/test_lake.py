@@ -125,7 +125,7 @@ def test_a_lake_below_a_file_is_said_to_be_impossible(tmp_path):
 
 def test_a_damaged_log_is_said_to_be_unreadable(lake):
     (lake.root / "crash" / "_delta_log" / f"{0:020}.json").write_text("nonsense")
-    with pytest.raises(LakeError, match="crash in the lake at .* cannot be read"):
+    with pytest.raises(LakeError, match=r"crash in the lake at .* cannot be read"):
         Lake.open(lake.root)
 
 
