@@ -127,5 +127,5 @@ def _tell(found: JSON, said: str) -> str:
     verdicts = [(one["incident_id"], one["verdict"], one["update_id"], one["condition"]) for one in open_now]
     if repr(verdicts) != said:
         summary = "; ".join(incident["summary"] for incident in open_now) or "all quiet"
-        LOG.info("%s  %s", found["as_of"], summary)
+        LOG.info("%.16sZ  %s", found["as_of"], summary)  # to the minute
     return repr(verdicts)

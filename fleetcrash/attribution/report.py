@@ -179,8 +179,9 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
     if incident.kind is Kind.UPDATE and incident.update is not None and impact is not None:
         suspect = detector.news.suspects[incident.update]
         weight = candidates[0]["probability"] if candidates else 0.0
+        whom = "some of its hosts" if incident.condition is None else condition_words(incident.condition)
         return (
-            f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) crashes {condition_words(incident.condition)}: "
+            f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) crashes {whom}: "
             f"{impact.hosts_crashed:,} of {impact.exposed:,} exposed hosts crashed, "
             f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk "
             f"({min(weight, 0.999):.1%} sure, alarm {since} UTC)."
