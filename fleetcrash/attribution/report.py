@@ -157,10 +157,8 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
     return rows
 
 
-def condition_words(condition: Condition | None) -> str:
+def condition_words(condition: Condition) -> str:
     """A condition in words that a pager can show."""
-    if condition is None:
-        return "hosts not yet determined"
     if not condition:
         return "all exposed hosts"
     words = []
