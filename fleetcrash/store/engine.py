@@ -17,8 +17,9 @@ import duckdb
 import pyarrow as pa
 
 from fleetcrash.errors import LakeError
-from fleetcrash.records import BATCH_ID, table_columns
+from fleetcrash.records import BATCH_ID
 from fleetcrash.store.lake import Lake
+from fleetcrash.store.reading import rows_of
 from fleetcrash.store.snapshot import Snapshots, TableFiles
 
 _VIEWS = (
@@ -80,6 +81,12 @@ class Engine:
 
     def refresh(self) -> bool:
         """Take the lake's newest snapshot, of whole batches only. Returns whether anything had changed."""
+        try:
+            return self._refresh()
+        except LakeError:
+            return self._refresh()  # a file of the snapshot may have been deleted before it was read, by a forget
+
+    def _refresh(self) -> bool:
         try:
             taken = self._snapshots.take()
         except duckdb.Error as error:
@@ -145,12 +152,8 @@ class Engine:
         return error
 
     def _define_table(self, name: str, table_files: TableFiles) -> None:
-        if not table_files.paths:
-            columns = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in table_columns()[name])
-            self._con.execute(f"CREATE OR REPLACE VIEW lake_{name} AS SELECT {columns} WHERE false")
-            return
         try:
-            rows = self._con.read_parquet(list(table_files.paths), union_by_name=True)
+            rows = rows_of(self._con, name, table_files.paths)
             if table_files.unbooked:
                 batch = duckdb.ColumnExpression(BATCH_ID.name)
                 others = batch.isnotin(*map(duckdb.ConstantExpression, table_files.unbooked))

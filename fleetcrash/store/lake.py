@@ -7,11 +7,11 @@ is tried: the commit carries the batch's id as an application transaction, and a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -19,36 +19,24 @@ from deltalake import CommitProperties, DeltaTable, Transaction, WriterPropertie
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from fleetcrash.errors import LakeError
-from fleetcrash.records import Column, table_columns
+from fleetcrash.records import table_columns
+from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, arrow_schema
 
-SCHEMA_VERSION = 1
-_SCHEMA_KEY = "fleetcrash.schema"
-
-_WRITER = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=60_000)
+COMPRESSION: Final = "ZSTD"
+COMPRESSION_LEVEL: Final = 3
+ROW_GROUP_ROWS: Final = 60_000
 # Row groups of 60,000 rows let a query on one host or hour skip most of a file; zstd halves the bytes of the
 # writer's default compression.
 
+_WRITER = WriterProperties(
+    compression=COMPRESSION, compression_level=COMPRESSION_LEVEL, max_row_group_size=ROW_GROUP_ROWS
+)
+
+_OPEN_TRIES = 3
+# Housekeeping may delete a checkpoint between the look at what is the newest one and its reading.
+
 _UNFIT = re.compile(r"[%\[\]\\^|\x00-\x1f\x7f]")
 # deltalake takes a path for a URL: it reads %41 as A and dies, of a panic that is no Exception, of the others.
-
-_ARROW_TYPES: dict[str, pa.DataType] = {
-    "VARCHAR": pa.string(),
-    "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
-    "DOUBLE": pa.float64(),
-    "BIGINT": pa.int64(),
-    "BOOLEAN": pa.bool_(),
-    "VARCHAR[]": pa.list_(pa.string()),
-    "BLOB": pa.binary(),
-    "MAP(VARCHAR, VARCHAR)": pa.map_(pa.string(), pa.string()),
-    'STRUCT(module VARCHAR, "function" VARCHAR, "offset" BIGINT)[]': pa.list_(
-        pa.struct([("module", pa.string()), ("function", pa.string()), ("offset", pa.int64())])
-    ),
-}
-
-
-def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
-    """The Arrow schema in which rows of these columns are stored; every field may be null."""
-    return pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in columns])
 
 
 @dataclass(frozen=True)
@@ -57,10 +45,13 @@ class File:
 
     Attributes:
         only_batch: the batch of all its rows, where the log says so; None where they may be of several or of none.
+        size_bytes, rows: as the log has it; rows is None where it does not say.
     """
 
     path: str
     only_batch: str | None
+    size_bytes: int
+    rows: int | None
 
 
 @dataclass(frozen=True)
@@ -82,13 +73,9 @@ class Lake:
             LakeError: nothing is there, it is not a lake, or another version of fleetcrash wrote it.
         """
         lake = cls(Path(root))
-        lake._check_path()
+        lake.check_path()
         if not lake.exists:
-            found = "is a file" if lake.root.is_file() else "holds no lake"
-            raise LakeError(
-                f"{lake.root} {found}. Nothing was changed. "
-                f"Load crash reports with `fleetcrash load PATH --lake {lake.root}` to make one."
-            )
+            raise lake._absent()
         for name in table_columns():
             lake._check_version(name)
         return lake
@@ -101,33 +88,51 @@ class Lake:
             LakeError: the path is a file, may not be written, or another version of fleetcrash wrote it.
         """
         lake = cls(Path(root))
-        lake._check_path()
+        lake.check_path()
         if lake.root.exists() and not lake.root.is_dir():
             raise LakeError(
                 f"{lake.root} is a file, and a lake is a folder. Nothing was changed. Choose another --lake."
             )
+        missing = [name for name in table_columns() if not lake.has(name)]
+        for name in table_columns():
+            if name not in missing:
+                lake._check_version(name)
         try:
             lake.root.mkdir(parents=True, exist_ok=True)
-            for name, columns in table_columns().items():
+            for name in missing:
                 DeltaTable.create(
                     lake._path(name),
-                    arrow_schema(columns),
+                    lake.schemas[name],
                     mode="ignore",
                     name=name,
-                    configuration={_SCHEMA_KEY: str(SCHEMA_VERSION)},
+                    configuration={SCHEMA_KEY: str(SCHEMA_VERSION)},
                     raise_if_key_not_exists=False,
                 )
                 lake._check_version(name)
         except (OSError, DeltaError) as error:
             if isinstance(error, LakeError):
                 raise
-            raise LakeError(f"The lake at {lake.root} cannot be written: {_one_line(error)}.") from error
+            raise LakeError(f"The lake at {lake.root} cannot be written: {one_line(error)}.") from error
         return lake
 
     @property
     def exists(self) -> bool:
         """Whether every table of a lake is there."""
-        return all(DeltaTable.is_deltatable(self._path(name)) for name in table_columns())
+        return all(self.has(name) for name in table_columns())
+
+    def has(self, table: str) -> bool:
+        """Whether a table is there, readable or not."""
+        return DeltaTable.is_deltatable(self._path(table))
+
+    def check_present(self) -> None:
+        """See that a lake is there, whole or not.
+
+        Raises:
+            LakeError: nothing of one is.
+        """
+        self.check_path()
+        if not any(self.folder(name).joinpath("_delta_log").is_dir() for name in table_columns()):
+            raise self._absent()
 
     def append(self, table: str, rows: pa.Table | pa.RecordBatchReader, *, batch_id: str, sequence: int = 1) -> bool:
         """Commit the rows of one batch to one table, once.
@@ -141,7 +146,7 @@ class Lake:
         Raises:
             LakeError: the table cannot be written (disk full, not permitted, not a lake).
         """
-        delta = self._fresh(table)
+        delta = self.delta(table)
         if (delta.transaction_version(batch_id) or 0) >= sequence:
             return False
         try:
@@ -153,16 +158,16 @@ class Lake:
                 commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, sequence)]),
             )
         except CommitFailedError as error:
-            if (self._fresh(table).transaction_version(batch_id) or 0) >= sequence:
+            if (self.delta(table).transaction_version(batch_id) or 0) >= sequence:
                 return False  # another process committed the same batch in between
             raise LakeError(f"{table} in the lake at {self.root} is written by too many at once; try again.") from error
         except (OSError, DeltaError) as error:
-            raise LakeError(f"{table} in the lake at {self.root} cannot be written: {_one_line(error)}.") from error
+            raise LakeError(f"{table} in the lake at {self.root} cannot be written: {one_line(error)}.") from error
         return True
 
     def committed(self, table: str, batch_id: str) -> bool:
         """Whether the batch is in the table already."""
-        return self._fresh(table).transaction_version(batch_id) is not None
+        return self.delta(table).transaction_version(batch_id) is not None
 
     def files(self, table: str) -> list[File]:
         """The Parquet files of the table's newest snapshot; a reader of them sees no later commit.
@@ -170,52 +175,69 @@ class Lake:
         Raises:
             LakeError: the table cannot be read.
         """
-        added = pa.table(self._fresh(table).get_add_actions(flatten=True))
-        kept = [name for name in added.column_names if name == "path" or name.endswith(".batch_id")]
+        added = pa.table(self.delta(table).get_add_actions(flatten=True))
+        told = ("path", "size_bytes", "num_records")
+        kept = [name for name in added.column_names if name in told or name.endswith(".batch_id")]
         return [
-            File(f"{self._path(table)}/{unquote(row['path'])}", _only_batch(row))
+            File(
+                f"{self._path(table)}/{unquote(row['path'])}",
+                _only_batch(row),
+                row["size_bytes"],
+                row.get("num_records"),
+            )
             for row in added.select(kept).to_pylist()
         ]
 
     def versions(self) -> dict[str, int]:
         """The newest commit of each table; equal versions mean equal answers."""
-        return {name: self._fresh(name).version() for name in table_columns()}
+        return {name: self.delta(name).version() for name in table_columns()}
 
     def compact(self, *tables: str) -> None:
-        """Merge small files and write checkpoints, of all tables or those named. Readers go on; their files stay."""
-        for name in tables or table_columns():
-            delta = self._fresh(name)
-            delta.optimize.compact(writer_properties=_WRITER)
-            delta.create_checkpoint()
+        """Merge small files and write checkpoints, of all tables or those named; ``housekeeping`` says how."""
+        from fleetcrash.store.housekeeping import compact
+
+        compact(self, *tables)
 
     @cached_property
     def schemas(self) -> dict[str, pa.Schema]:
         """The Arrow schema of each table."""
         return {name: arrow_schema(columns) for name, columns in table_columns().items()}
 
-    def _path(self, table: str) -> str:
-        return str(self.root / table)
+    def folder(self, table: str) -> Path:
+        """Where a table is."""
+        return self.root / table
 
-    def _fresh(self, table: str) -> DeltaTable:
-        def load() -> DeltaTable:
-            delta = self._tables.get(table)
-            if delta is None:
-                return DeltaTable(self._path(table))
-            delta.update_incremental()
-            return delta
+    def delta(self, table: str) -> DeltaTable:
+        """The newest snapshot of a table, for the modules beside this one that write.
 
-        self._tables[table] = self._reading(table, load)
+        Raises:
+            LakeError: the table cannot be read.
+        """
+        known = self._tables.get(table)
+        if known is not None:
+            try:
+                known.update_incremental()
+                return known
+            except (OSError, DeltaError):
+                del self._tables[table]  # the log that it would go on from may have been cleaned up
+        self._tables[table] = self._opened(table)
         return self._tables[table]
 
-    def _reading(self, table: str, read: Callable[[], DeltaTable]) -> DeltaTable:
-        try:
-            return read()
-        except TableNotFoundError as error:
-            raise LakeError(f"The lake at {self.root} has no table {table}; load into it to make one.") from error
-        except (OSError, DeltaError) as error:
-            raise LakeError(f"{table} in the lake at {self.root} cannot be read: {_one_line(error)}.") from error
+    def schema_version(self, table: str) -> str | None:
+        """Which version of the schema a table says it is of.
 
-    def _check_path(self) -> None:
+        Raises:
+            LakeError: the table cannot be read.
+        """
+        found: str | None = self.delta(table).metadata().configuration.get(SCHEMA_KEY)
+        return found
+
+    def check_path(self) -> None:
+        """See that a lake can be at this path.
+
+        Raises:
+            LakeError: none can.
+        """
         unfit = _UNFIT.search(self.root.absolute().as_posix())
         if unfit:
             raise LakeError(
@@ -229,13 +251,45 @@ class Lake:
                 f"{str(self.root)[:80]} cannot be a lake: {error.strerror}. Nothing was changed."
             ) from error
 
+    def _path(self, table: str) -> str:
+        return str(self.folder(table))
+
+    def _absent(self) -> LakeError:
+        found = "is a file" if self.root.is_file() else "holds no lake"
+        return LakeError(
+            f"{self.root} {found}. Nothing was changed. "
+            f"Load crash reports with `fleetcrash load PATH --lake {self.root}` to make one."
+        )
+
+    def _opened(self, table: str) -> DeltaTable:
+        for left in reversed(range(_OPEN_TRIES)):
+            try:
+                return DeltaTable(self._path(table))
+            except TableNotFoundError as error:
+                raise LakeError(f"The lake at {self.root} has no table {table}; load into it to make one.") from error
+            except (OSError, DeltaError) as error:
+                if not left:
+                    raise LakeError(
+                        f"{table} in the lake at {self.root} cannot be read: {one_line(error)}. "
+                        f"`fleetcrash doctor --lake {self.root}` says what is broken."
+                    ) from error
+                time.sleep(0.02)
+        raise AssertionError("unreachable")
+
     def _check_version(self, table: str) -> None:
-        found = self._fresh(table).metadata().configuration.get(_SCHEMA_KEY)
-        if found != str(SCHEMA_VERSION):
-            raise LakeError(
-                f"The lake at {self.root} was written by schema {found or 'unknown'} ({table}); this version reads "
-                f"{SCHEMA_VERSION}. Nothing was changed. Use the version of fleetcrash that wrote it."
+        found = self.schema_version(table)
+        if found == str(SCHEMA_VERSION):
+            return
+        written = f"The lake at {self.root} was written by schema {found or 'unknown'} ({table})"
+        old = found is not None and found.isdecimal() and int(found) < SCHEMA_VERSION
+        raise LakeError(
+            f"{written}; this version reads {SCHEMA_VERSION}. Nothing was changed. "
+            + (
+                f"`fleetcrash doctor --migrate --lake {self.root}` brings it up to date."
+                if old
+                else "Use the version of fleetcrash that wrote it."
             )
+        )
 
 
 def _only_batch(added: dict[str, Any]) -> str | None:
@@ -254,5 +308,6 @@ def _conform(rows: pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> pa.Tab
     return pa.table(columns, schema=schema)
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
+def one_line(error: BaseException) -> str:
+    """What an error says, fit for a terminal; without the stack that some errors of deltalake bring along."""
+    return " ".join(re.split(r"\n\s*0: ", str(error))[0].split())[:300].rstrip(".")

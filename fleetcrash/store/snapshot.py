@@ -13,6 +13,7 @@ import duckdb
 
 from fleetcrash.records import BATCH_ID, table_columns
 from fleetcrash.store.lake import File, Lake
+from fleetcrash.store.reading import rows_of
 
 _BOOKS = "batch"
 
@@ -84,8 +85,6 @@ class Snapshots:
         return frozenset(batch for (batch,) in found)
 
     def _read_books(self, books: list[File]) -> set[str]:
-        if not books:
-            return set()
-        entries = self._con.read_parquet([file.path for file in books]).project("batch_id, leans_on").fetchall()
+        entries = rows_of(self._con, _BOOKS, [file.path for file in books]).project("batch_id, leans_on").fetchall()
         booked = {batch for batch, _ in entries}
         return booked.union(*(leans_on for _, leans_on in entries if leans_on))

@@ -14,8 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from fleetcrash.errors import LakeError
-from fleetcrash.records import table_columns
 from fleetcrash.store.lake import Lake
+from fleetcrash.store.reading import rows_of
 
 MEMORY_LIMIT = "2GiB"
 # A batch of 32 MiB of lines was judged within 400 MiB; the rest is for comparing it with a large lake.
@@ -89,14 +89,10 @@ class Workbench:
         name = f"lake_{table}"
         files_now = [file.path for file in self._lake.files(table)]
         try:
-            if files_now:
-                self._con.read_parquet(files_now, union_by_name=True).create_view(name, replace=True)
-                return True
+            rows_of(self._con, table, files_now).create_view(name, replace=True)
         except duckdb.Error as error:
             raise LakeError(f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}") from error
-        typed = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in table_columns()[table])
-        self._con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {typed} WHERE false")
-        return False
+        return bool(files_now)
 
     def _relation(self, query: str, parameters: dict[str, Any]) -> duckdb.DuckDBPyRelation:
         try:

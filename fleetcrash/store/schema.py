@@ -1,0 +1,32 @@
+"""How the columns of ``records`` are stored: as which Arrow types, and in which version of the whole."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from fleetcrash.records import Column
+
+SCHEMA_VERSION = 2
+# 1: the table batch lacks leans_on. `fleetcrash doctor --migrate` brings a lake from there to here.
+
+SCHEMA_KEY = "fleetcrash.schema"
+"""Property of each table that holds its version; tables of two versions are a migration that was cut short."""
+
+_ARROW_TYPES: dict[str, pa.DataType] = {
+    "VARCHAR": pa.string(),
+    "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
+    "DOUBLE": pa.float64(),
+    "BIGINT": pa.int64(),
+    "BOOLEAN": pa.bool_(),
+    "VARCHAR[]": pa.list_(pa.string()),
+    "BLOB": pa.binary(),
+    "MAP(VARCHAR, VARCHAR)": pa.map_(pa.string(), pa.string()),
+    'STRUCT(module VARCHAR, "function" VARCHAR, "offset" BIGINT)[]': pa.list_(
+        pa.struct([("module", pa.string()), ("function", pa.string()), ("offset", pa.int64())])
+    ),
+}
+
+
+def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """The Arrow schema in which rows of these columns are stored; every field may be null."""
+    return pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in columns])
