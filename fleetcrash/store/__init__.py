@@ -1,8 +1,11 @@
 """How crashes are kept and asked for.
 
-``lake`` writes Delta tables and is the only importer of deltalake; ``engine`` reads them with DuckDB and is
-the only importer of duckdb. Each question is a file in ``sql/``, named ``<measure>_by_<grain>.sql``; the files
-in ``sql/views/`` say what is known as of an instant, and every other query reads those views.
+``lake`` writes Delta tables and ``engine`` reads them with DuckDB. Only these two, and modules that help them, import
+deltalake or duckdb. ``housekeeping`` merges files and ``forgetting`` removes a host, both by ``rewriting`` files and
+replacing them in the ``log``; ``migration`` adds columns; ``doctor`` says what is broken.
+
+Each question is a file in ``sql/``, named ``<measure>_by_<grain>.sql``; the files in ``sql/views/`` say what is known
+as of an instant, and every other query reads those views.
 """
 
 from fleetcrash.store.engine import Engine

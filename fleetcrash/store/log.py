@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, PostCommitHookProperties
 from deltalake._internal import RemoveAction
@@ -76,7 +77,7 @@ class Unreferenced:
 
 
 def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile], *, rows_differ: bool) -> bool:
-    """Put new files in the place of old ones, in one commit; the tables's other files may change meanwhile.
+    """Put new files in the place of old ones, in one commit; the table's other files may change meanwhile.
 
     deltalake's own check for conflicts lets two merges of the same files through, and their rows would be there twice.
     So the commit is made for exactly the next version, and the old files are looked for again before each try.
@@ -141,7 +142,10 @@ def unreferenced(lake: Lake, table: str) -> Unreferenced:
     """
     there = sorted(lake.folder(table).glob("*.parquet"))  # first: what is written from here on is not our concern
     active = {Path(file.path).name for file in lake.files(table)}
-    removed = Log(lake.folder(table)).removed()
+    try:
+        removed = Log(lake.folder(table)).removed()
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
+        raise LakeError(f"{table} in the lake at {lake.root} cannot be read: {one_line(error)}.") from error
     spare = [path for path in there if path.name not in active]
     return Unreferenced(
         {path: removed[path.name] for path in spare if path.name in removed},
@@ -203,14 +207,22 @@ class Log:
 
     def removed(self) -> dict[str, float]:
         """Names of the files that were removed from the table, to when, as far as the log still says."""
+        for left in reversed(range(3)):
+            try:
+                return self._removed()
+            except FileNotFoundError:
+                if not left:  # the checkpoint was replaced by a newer one while it was to be read
+                    raise
+        raise AssertionError("unreachable")
+
+    def _removed(self) -> dict[str, float]:
         newest = self.newest_checkpoint()
         found: dict[str, float] = {}
-        for version, path in self.checkpoints().items():
-            if version == newest:
-                with pq.ParquetFile(path) as parquet:
-                    rows = parquet.read(columns=["remove.path", "remove.deletionTimestamp"])["remove"]
-                for row in rows.drop_null().to_pylist():
-                    found[unquote(row["path"])] = (row["deletionTimestamp"] or 0) / 1000
+        if newest is not None:
+            with pq.ParquetFile(self.checkpoints()[newest]) as parquet:
+                rows = parquet.read(columns=["remove.path", "remove.deletionTimestamp"])["remove"]
+            for row in rows.drop_null().to_pylist():
+                found[unquote(row["path"])] = (row["deletionTimestamp"] or 0) / 1000
         for version, path in self.commits().items():
             if newest is None or version > newest:
                 for action in _actions(path):
@@ -249,11 +261,13 @@ class Log:
         for version, path in self.commits().items():
             if newest is None or version > newest:
                 continue
-            text = path.read_bytes()
+            try:
+                text, written = path.read_bytes(), path.stat()
+            except FileNotFoundError:
+                continue  # somebody else has just deleted it
             clean = b"".join(_without_values(line) + b"\n" for line in text.splitlines() if line.strip())
             if clean == text:
                 continue
-            written = path.stat()
             beside = self.folder.parent / f"{_REDACTED}{uuid.uuid4()}"
             beside.write_bytes(clean)
             os.utime(beside, ns=(written.st_atime_ns, written.st_mtime_ns))  # so that it can go when its time has come

@@ -1,0 +1,287 @@
+"""Removing a host from the lake: from every table, and from every file below the lake's folder.
+
+Deleting rows is not enough. The files that held them stay for readers, and the log says the least and the greatest
+host of each file that ever was. So the tables are written anew, summed up in checkpoints, and what these replace is
+deleted; commits too young to delete lose their values instead. Each step looks for itself what there is to do, so
+that after a kill anywhere the same call does the rest.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fleetcrash.errors import BadArgument, LakeError
+from fleetcrash.records import TEXT_MAP, table_columns
+from fleetcrash.store.housekeeping import sweep_spills
+from fleetcrash.store.lake import File, Lake
+from fleetcrash.store.log import UNDER_WAY_S, Log, Swept, age_s, checkpoint, delete, replace, unreferenced
+from fleetcrash.store.mentions import Mentions
+from fleetcrash.store.rewriting import SETTLED, Rewriter, write_files
+
+_TRIES = 5
+_TEXTS = {"quarantine": "raw", "incident": "document"}  # what a name may be anywhere in
+
+
+@dataclass
+class Removed:
+    """What was taken out of one table.
+
+    Attributes:
+        rows: rows that went.
+        entries: rows of others that lost an entry of a map.
+        documents: rows of others whose document was changed.
+    """
+
+    rows: int = 0
+    entries: int = 0
+    documents: int = 0
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """A file that may still name the host, and why it was left."""
+
+    path: str
+    why: str
+
+
+@dataclass
+class Receipt:
+    """What became of a host.
+
+    Attributes:
+        removed: by table.
+        swept: files that were deleted.
+        remaining: nothing, once the host is gone for good.
+    """
+
+    host_id: str
+    removed: dict[str, Removed] = field(default_factory=dict)
+    swept: Swept = field(default_factory=Swept)
+    remaining: list[Remaining] = field(default_factory=list)
+
+    @property
+    def found(self) -> bool:
+        """Whether any row named the host."""
+        return any(one.rows or one.entries or one.documents for one in self.removed.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """For a command's output."""
+        kinds = {name: one for name, one in self.removed.items() if name not in _TEXTS}
+        return {
+            "schema": 1,
+            "host_id": self.host_id,
+            "found": self.found,
+            "rows": {name: one.rows for name, one in kinds.items()},
+            "entries": sum(one.entries for one in kinds.values()),
+            "quarantined": self.removed["quarantine"].rows,
+            "documents": self.removed["incident"].documents,
+            "files": self.swept.files,
+            "bytes": self.swept.size_bytes,
+            "remaining": [{"path": one.path, "why": one.why} for one in self.remaining],
+        }
+
+
+def forget(lake: Lake, host_id: str) -> Receipt:
+    """Remove a host from everything below the lake's folder. What arrives later is not forgotten.
+
+    Raises:
+        BadArgument: this can be nobody's name.
+        LakeError: a table cannot be read or written; run it again to do the rest.
+    """
+    try:
+        host_id.encode()
+    except UnicodeEncodeError:
+        raise BadArgument("This name is not Unicode text, so no host can have it. Nothing was changed.") from None
+    if not host_id:
+        raise BadArgument("An empty name is no host's. Nothing was changed.")
+    mentions = Mentions(host_id)
+    receipt = Receipt(host_id)
+    for table in table_columns():
+        receipt.removed[table] = _remove(lake, table, mentions)
+    for table in table_columns():
+        checkpoint(lake, table)
+        receipt.swept += _sweep(lake, table, mentions, receipt.remaining)
+    for folder in sweep_spills(lake):
+        receipt.remaining.append(Remaining(str(folder), "somebody is compacting the lake; run this again afterwards"))
+    receipt.remaining += _left(lake, mentions)
+    return receipt
+
+
+def _remove(lake: Lake, table: str, mentions: Mentions) -> Removed:
+    """Write the files of a table anew in which the host is."""
+    for _ in range(_TRIES):
+        removed = Removed()
+        old: list[str] = []
+        written = []
+        with Rewriter(lake) as rewriter:
+            source = _Source(table, rewriter, mentions)
+            for file in source.concerned(lake.files(table)):
+                old.append(Path(file.path).name)
+                written += write_files(lake, table, source.cleaned(file, removed), settled=old[-1].startswith(SETTLED))
+        if not old or replace(lake, table, old, written, rows_differ=True):
+            return removed
+        delete([lake.folder(table) / one.name for one in written])  # somebody merged the files meanwhile
+    raise LakeError(f"{table} in the lake at {lake.root} is written by too many at once; run it again later.")
+
+
+class _Source:
+    """The files of a table, with and without the host."""
+
+    def __init__(self, table: str, rewriter: Rewriter, mentions: Mentions) -> None:
+        self._table = table
+        self._rewriter = rewriter
+        self._mentions = mentions
+        columns = table_columns()[table]
+        self._has_host = any(column.name == "host_id" for column in columns)
+        self._maps = [f'"{column.name}"' for column in columns if column.type == TEXT_MAP]
+
+    def concerned(self, files: Sequence[File]) -> list[File]:
+        """The files in which the host is. Looks at many at once, and closer where there is something to find."""
+        if not files or not (self._has_host or self._table in _TEXTS) or not self._any([file.path for file in files]):
+            return []
+        if len(files) == 1:
+            return list(files)
+        half = len(files) // 2
+        return self.concerned(files[:half]) + self.concerned(files[half:])
+
+    def cleaned(self, file: File, removed: Removed) -> Iterator[pa.RecordBatch]:
+        """The rows of a file without the host; adds to ``removed`` what was taken out."""
+        if self._table in _TEXTS:
+            for batch in self._rewriter.whole_rows(self._table, [file.path], "SELECT * FROM rows"):
+                yield from self._cleaned_texts(batch, removed)
+            return
+        mine = "host_id IS NOT DISTINCT FROM getvariable('host')"
+        counted = f"SELECT count(*) FILTER ({mine}) AS mine, count(*) AS all_of_them FROM rows WHERE {self._where()}"  # noqa: S608
+        for batch in self._stream([file.path], counted):
+            (row,) = batch.to_pylist()
+            removed.rows += row["mine"]
+            removed.entries += row["all_of_them"] - row["mine"]
+        others = "e -> e.key <> getvariable('host') AND e.value IS DISTINCT FROM getvariable('host')"
+        maps = ", ".join(
+            f"map_from_entries(list_filter(map_entries({name}), lambda {others.replace('e ->', 'e:')})) AS {name}"
+            for name in self._maps
+        )
+        query = f"SELECT *{f' REPLACE ({maps})' if maps else ''} FROM rows WHERE NOT ({mine})"  # noqa: S608
+        yield from self._rewriter.whole_rows(self._table, [file.path], query, host=self._mentions.name)
+
+    def _cleaned_texts(self, batch: pa.RecordBatch, removed: Removed) -> Iterator[pa.RecordBatch]:
+        column = _TEXTS[self._table]
+        found = self._mentions.in_column(batch[column])
+        if not found.any():
+            yield batch
+        elif self._table == "quarantine":
+            removed.rows += int(found.sum())
+            yield batch.filter(pa.array(~found))
+        else:
+            before = batch[column].to_pylist()
+            texts = [self._mentions.without(text) if hit else text for text, hit in zip(before, found, strict=True)]
+            removed.documents += sum(text != old for text, old in zip(texts, before, strict=True))
+            place = batch.schema.get_field_index(column)
+            yield batch.set_column(place, batch.schema.field(place), pa.array(texts, batch.schema.field(place).type))
+
+    def _any(self, paths: list[str]) -> bool:
+        if self._table in _TEXTS:
+            column = _TEXTS[self._table]
+            return any(
+                self._mentions.in_column(batch[column]).any()
+                for batch in self._rewriter.stream(self._table, paths, f"SELECT {column} FROM rows")  # noqa: S608
+            )
+        looked = self._stream(paths, f"SELECT 1 AS one FROM rows WHERE {self._where()} LIMIT 1")  # noqa: S608
+        return any(len(batch) for batch in looked)
+
+    def _where(self) -> str:
+        """Rows of the host, and rows of others that have its name in a map."""
+        in_maps = [
+            f"list_contains({part}({name}), getvariable('host'))"
+            for name in self._maps
+            for part in ("map_keys", "map_values")
+        ]
+        return " OR ".join(["host_id = getvariable('host')", *in_maps])
+
+    def _stream(self, paths: list[str], query: str) -> Iterator[pa.RecordBatch]:
+        return self._rewriter.stream(self._table, paths, query, host=self._mentions.name)
+
+
+def _sweep(lake: Lake, table: str, mentions: Mentions, remaining: list[Remaining]) -> Swept:
+    """Delete files and log entries that hold the host; add those that must stay to ``remaining``."""
+    spare = unreferenced(lake, table)
+    swept = delete(spare.replaced)
+    for path in spare.orphans:
+        holds = _parquet_holds(path, mentions)
+        if holds is False:
+            continue
+        if age_s(path) >= UNDER_WAY_S:
+            swept += delete([path])
+        elif path.exists():
+            told = "holds the host" if holds else "cannot be read"
+            why = f"is in no log and {told}; it may be of a write under way, so run this again in ten minutes"
+            remaining.append(Remaining(str(path), why))
+    log = Log(lake.folder(table))
+    log.redact()
+    return swept + log.prune(older_than_s=UNDER_WAY_S, checkpoints_older_than_s=0.0)
+
+
+def _parquet_holds(path: Path, mentions: Mentions) -> bool | None:
+    """Whether a Parquet file names the host; None where it cannot be read."""
+    try:
+        with pq.ParquetFile(path) as parquet:
+            return any(
+                bool(mentions.in_column(texts).any())
+                for batch in parquet.iter_batches()
+                for column in batch.columns
+                for texts in _texts(column)
+            )
+    except FileNotFoundError:
+        return False
+    except (OSError, pa.ArrowException, ValueError):
+        return None
+
+
+def _texts(values: pa.Array) -> Iterator[pa.Array]:
+    """The arrays of text and bytes within an array."""
+    kind = values.type
+    if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind):
+        yield values
+    elif pa.types.is_map(kind):
+        yield from _texts(values.keys)
+        yield from _texts(values.items)
+    elif pa.types.is_list(kind):
+        yield from _texts(pc.list_flatten(values))
+    elif pa.types.is_struct(kind):
+        for part in values.flatten():
+            yield from _texts(part)
+
+
+def _left(lake: Lake, mentions: Mentions) -> list[Remaining]:
+    """Rows that came in meanwhile, and files that are none of a table's rows and name the host."""
+    left = []
+    for table in table_columns():
+        with Rewriter(lake) as rewriter:
+            if _Source(table, rewriter, mentions).concerned(lake.files(table)):
+                left.append(Remaining(str(lake.folder(table)), "rows came in meanwhile; run this again"))
+    for path in sorted(lake.root.rglob("*")):
+        if path.suffix != ".parquet" and path.is_file() and _file_holds(path, mentions):
+            left.append(
+                Remaining(str(path), "names the host, and is not of a kind that may be changed or deleted here")
+            )
+    return left
+
+
+def _file_holds(path: Path, mentions: Mentions) -> bool:
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                return False
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return mentions.in_bytes(data)
+    except FileNotFoundError:
+        return False

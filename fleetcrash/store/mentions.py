@@ -1,0 +1,106 @@
+"""Where a name is mentioned: in bytes however JSON spells it, and in texts of a document as a whole word."""
+
+from __future__ import annotations
+
+import json
+import re
+from mmap import mmap
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+FORGOTTEN = "forgotten host"
+"""What stands in a document where a forgotten name stood."""
+
+_LONGEST_BY_LETTER = 256  # a longer name is looked for in whole spellings only, or its pattern takes seconds to make
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+_WORD = rb"[A-Za-z0-9_\-]"
+_BEFORE = rb"(?:(?<![A-Za-z0-9_\-])(?<![A-Za-z0-9]\.)|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
+_AFTER = rb"(?![A-Za-z0-9_\-]|\.[A-Za-z0-9])"
+# host-1 is neither in host-10 nor in my-host-1 nor in host-1.example.com: those are names of others. What JSON escapes
+# before a name, such as an end of line or a quotation mark, is no part of it.
+
+
+class Mentions:
+    """Looks for one name.
+
+    Args:
+        name: at least one character; encodable as UTF-8.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        wide = re.escape(name.encode("utf-16-le"))  # reports of Windows come so
+        spelled = _spellings(name)
+        self._candidates = re.compile(b"(?=" + spelled + b"|" + wide + b")")
+        wide_word = b"(?<!" + _WORD + rb"\x00)" + wide + b"(?!" + _WORD + rb"\x00)"
+        self._bytes = re.compile(_BEFORE + b"(?:" + spelled + b")" + _AFTER + b"|" + wide_word)
+        self._text = re.compile(_BEFORE.decode() + re.escape(name) + _AFTER.decode())
+
+    def in_bytes(self, data: bytes | memoryview | mmap) -> bool:
+        """Whether the name is anywhere in these bytes."""
+        return self._bytes.search(data) is not None
+
+    def in_column(self, values: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which values of an array of text or bytes mention the name, as an array of bool. A null does not."""
+        data = values.cast(pa.large_binary()).fill_null(b"")
+        found = np.zeros(len(data), dtype=bool)
+        _, offsets_buffer, bytes_buffer = data.buffers()
+        if not len(data) or bytes_buffer is None:
+            return found
+        offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[data.offset : data.offset + len(data) + 1]
+        together = memoryview(bytes_buffer)
+        looked_at = -1
+        # One search through all values finds where to look; where words end is then seen in each value by itself.
+        for match in self._candidates.finditer(together, int(offsets[0]), int(offsets[-1])):
+            row = int(np.searchsorted(offsets, match.start(), side="right")) - 1
+            if row != looked_at:
+                found[row] = self.in_bytes(together[int(offsets[row]) : int(offsets[row + 1])])
+                looked_at = row
+        return found
+
+    def without(self, document: str) -> str:
+        """A JSON document in which "forgotten host" stands for each mention; other text is treated as one string."""
+        try:
+            parsed = json.loads(document)
+        except ValueError:
+            return self._replaced(document)
+        return json.dumps(self._cleaned(parsed))
+
+    def _cleaned(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._replaced(value)
+        if isinstance(value, list):
+            return [self._cleaned(one) for one in value]
+        if isinstance(value, dict):
+            return {self._replaced(key): self._cleaned(one) for key, one in value.items()}
+        return value
+
+    def _replaced(self, text: str) -> str:
+        return FORGOTTEN if text == self.name else self._text.sub(FORGOTTEN, text)
+
+
+def _spellings(name: str) -> bytes:
+    """A pattern of the ways in which a name may be spelled in JSON text, or plainly."""
+    if len(name) > _LONGEST_BY_LETTER:
+        ways = {name, json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1]}
+        return b"|".join(re.escape(way.encode()) for way in sorted(ways))
+    return b"".join(b"(?:" + b"|".join(_letter(letter)) + b")" for letter in name)
+
+
+def _letter(letter: str) -> list[bytes]:
+    units = letter.encode("utf-16-be")
+    numbered = b"".join(
+        b"\\\\u" + b"".join(_digit(digit) for digit in f"{units[at] << 8 | units[at + 1]:04x}")
+        for at in range(0, len(units), 2)
+    )
+    ways = [re.escape(letter.encode()), numbered]
+    if letter in _ESCAPES:
+        ways.append(re.escape(_ESCAPES[letter].encode()))
+    return ways
+
+
+def _digit(digit: str) -> bytes:
+    return digit.encode() if digit.isdigit() else f"[{digit}{digit.upper()}]".encode()
