@@ -1,0 +1,130 @@
+"""compact, forget and doctor as a user runs them: statuses, one JSON document, one line of trouble."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+import cli
+from fleetcrash.records import table_columns
+from fleetcrash.store import Lake, doctor
+from tests.dashboard import fleet
+
+
+@pytest.fixture
+def lake(tmp_path) -> str:
+    return str(fleet.outage(tmp_path / "a lake").root)
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run a command in this process: status, stdout, stderr."""
+    monkeypatch.setattr(doctor, "_LEAST_FREE_BYTES", 0)
+
+    def run_it(*arguments: str) -> tuple[int, str, str]:
+        status = cli.main(arguments)
+        return status, *capsys.readouterr()
+
+    return run_it
+
+
+def test_compact_says_what_it_did_table_by_table(lake, run):
+    status, out, err = run("compact", "--lake", lake, "--keep-files", "0s", "--json")
+    told = {one["table"]: one for one in json.loads(out)["tables"]}
+    assert (status, err, list(told)) == (0, "", list(table_columns()))
+    assert (told["host"]["merged"], told["host"]["into"], told["host"]["deleted"]) == (2, 1, 2)
+    status, out, _ = run("compact", "--lake", lake)
+    assert status == 0
+    assert [line.split(maxsplit=1)[1] for line in out.splitlines()] == ["nothing new"] * len(table_columns())
+
+
+@pytest.mark.parametrize("time", ["", "24", "h", "-1h", "1.5h", "1w"])
+def test_a_time_that_is_none_is_2(lake, time, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["compact", "--lake", lake, f"--keep-files={time}"])
+    assert stopped.value.code == 2
+    assert "such as 24h" in capsys.readouterr().err
+
+
+def test_forget_says_what_it_removed_and_the_next_that_nobody_is_there(lake, run):
+    status, out, err = run("forget", "host-07", "--lake", lake, "--json")
+    told = json.loads(out)
+    assert (status, err, told["schema"], told["host_id"], told["found"]) == (0, "", 1, "host-07", True)
+    assert (told["rows"]["host"], told["rows"]["session"], told["remaining"]) == (1, 1, [])
+    status, out, err = run("forget", "host-07", "--lake", lake, "--json")
+    assert (status, json.loads(out)["found"]) == (2, False)
+    assert err == (
+        "fleetcrash: no record in the lake names the host 'host-07'. "
+        "Files and log entries that might have were cleaned up all the same.\n"
+    )
+
+
+def test_forget_as_text_names_what_remains(lake, run):
+    (Path(lake) / "notes.txt").write_text("host-07")
+    status, out, _ = run("forget", "host-07", "--lake", lake)
+    assert status == 0
+    assert "Rows removed: " in out
+    assert "1 host" in out
+    assert f"Remaining: {lake}/notes.txt: " in out
+
+
+def test_forget_takes_an_id_that_looks_like_an_option_after_two_dashes(lake, run):
+    status, _, err = run("forget", "--lake", lake, "--", "--json")
+    assert (status, "'--json'" in err) == (2, True)
+
+
+def test_doctor_is_content_with_a_sound_lake(lake, run):
+    assert run("doctor", "--lake", lake) == (0, f"Nothing is wrong with the lake at {lake}.\n", "")
+    status, out, _ = run("doctor", "--lake", lake, "--json")
+    assert (status, json.loads(out)) == (
+        0,
+        {"schema": 1, "lake": lake, "broken": 0, "migrated": [], "findings": []},
+    )
+
+
+def test_doctor_names_what_is_broken(lake, run):
+    file = Path(Lake.open(lake).files("crash")[0].path)
+    file.unlink()
+    status, out, err = run("doctor", "--lake", lake, "--json")
+    told = json.loads(out)
+    assert (status, err, told["broken"]) == (2, "", 1)
+    assert told["findings"][0]["where"] == str(file)
+    assert set(told["findings"][0]) == {"severity", "where", "found", "means", "do"}
+    status, out, _ = run("doctor", "--lake", lake)
+    assert (status, out.startswith(f"broken: {file}\n")) == (2, True)
+
+
+def test_doctor_migrates_and_what_was_refused_works(lake, run):
+    for name in table_columns():
+        table = DeltaTable(str(Path(lake) / name))
+        table.alter.set_table_properties({"fleetcrash.schema": "1"}, raise_if_not_exists=False)
+    status, _, err = run("compact", "--lake", lake)
+    assert (status, f"fleetcrash doctor --migrate --lake {lake}" in err, err.count("\n")) == (2, True, 1)
+    assert run("doctor", "--lake", lake)[0] == 2
+    status, out, _ = run("doctor", "--lake", lake, "--migrate")
+    assert status == 0
+    assert "migrated  crash: schema 1 is now 2." in out
+    assert run("compact", "--lake", lake)[0] == 0
+
+
+def test_doctor_does_not_migrate_what_it_cannot_read_and_still_says_what_is_broken(lake, run):
+    log = Path(lake) / "host" / "_delta_log" / f"{0:020}.json"
+    log.write_text("nonsense")
+    status, out, err = run("doctor", "--lake", lake, "--migrate")
+    assert status == 2
+    assert str(log) in out
+    assert err.startswith("fleetcrash: host in the lake at")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [("compact",), ("forget", "h"), ("doctor",), ("doctor", "--migrate")])
+def test_where_there_is_no_lake_it_is_2(command, run, tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "nothing", tmp_path / "file"):
+        status, out, err = run(*command, "--lake", str(path))
+        assert (status, out) == (2, "")
+        assert "Nothing was changed" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

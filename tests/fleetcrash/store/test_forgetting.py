@@ -1,0 +1,314 @@
+"""Forgetting a host: afterwards no file below the lake names it, read byte by byte and row by row."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake.exceptions import DeltaError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleetcrash.errors import BadArgument
+from fleetcrash.store import Engine, Lake, forgetting, log
+from fleetcrash.store.forgetting import forget
+from fleetcrash.store.housekeeping import compact
+from fleetcrash.store.mentions import Mentions
+from ingest.load import load
+from tests.dashboard.fleet import append_rows
+from tests.fleetcrash.worlds import at
+from tests.ingest.conftest import NOW, line, write
+
+WEIRD = [
+    "it's",
+    "'; DROP VIEW rows; --",
+    'say "hi"',
+    "back\\slash\\",
+    "100%_of[them]",
+    "Zürich-湖-🦀",
+    "$id {x} (a|b)* .+?",
+    "two\nlines\tand a tab",
+    "x" * 128,
+    "\u2028",
+    "-",
+    "getvariable('host')",
+    "NULL",
+]
+
+
+def fill(lake: Lake, host: str, other: str = "other") -> None:
+    """A lake in which a host is everywhere where it can be, in several files, beside another one."""
+    for name in (host, other):
+        batch = f"batch of {name == host}"
+        append_rows(
+            lake,
+            "crash",
+            [
+                {"crash_id": f"c{name == host}", "host_id": name, "occurred_at": at(1), "os_type": "linux"},
+                {"crash_id": f"d{name == host}", "host_id": other, "occurred_at": at(2), "os_type": "linux",
+                 "tags": {"peer": name, "rack": "r1"}, "content": {name: "1", "291": "31"}},
+            ],
+            batch_id=batch,
+        )  # fmt: skip
+        append_rows(lake, "host", [{"host_id": name, "os_type": "linux"}], batch_id=batch)
+        append_rows(lake, "install", [{"host_id": name, "update_id": "u", "applied_at": at(0)}], batch_id=batch)
+        append_rows(lake, "session", [{"host_id": name, "online_from": at(0)}], batch_id=batch)
+        append_rows(lake, "heartbeat", [{"host_id": name, "at": at(0)}], batch_id=batch)
+        raws = [json.dumps({"host_id": name}), json.dumps({"host_id": name}, ensure_ascii=False), f"<{name}>\xff"]
+        quarantine = {"raw": [raw.encode("latin-1" if raw.isascii() else "utf-8") for raw in raws], "source": ["s"] * 3}
+        lake.append("quarantine", pa.table(quarantine), batch_id=batch)
+        found = {"hosts": [name], "summary": f"All began on {name}, it seems.", "impact": {name: 0.5}, "n": None}
+        lake.append("incident", pa.table({"document": [json.dumps(found)]}), batch_id=batch)
+
+
+def rows_of(lake: Lake, table: str) -> list[dict[str, Any]]:
+    return [row for file in lake.files(table) for row in pq.ParquetFile(file.path).read().to_pylist()]
+
+
+def texts_in(value: Any) -> list[str]:
+    """Every text in a row, however deep."""
+    if isinstance(value, str | bytes):
+        return [value if isinstance(value, str) else value.decode("utf-8", "replace")]
+    if isinstance(value, dict):
+        return [text for pair in value.items() for part in pair for text in texts_in(part)]
+    return [text for part in value for text in texts_in(part)] if isinstance(value, list | tuple) else []
+
+
+def files_with(lake: Lake, name: str) -> list[str]:
+    """Files in which a name is, in their bytes or, of Parquet, in a value. Other hosts' names must not contain it."""
+    spellings = {name.encode(), json.dumps(name)[1:-1].encode(), json.dumps(json.dumps(name)[1:-1])[1:-1].encode()}
+    found = []
+    for path in lake.root.rglob("*"):
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        texts = texts_in(pq.ParquetFile(path).read().to_pylist()) if path.suffix == ".parquet" else []
+        plain = [text for text in texts if any(one.decode() in text for one in spellings)]
+        if any(one in data for one in spellings) or plain:
+            found.append(path.name)
+    return found
+
+
+# -- nothing is left
+
+
+def test_nothing_names_the_host_afterwards_and_the_rest_is_there(lake):
+    fill(lake, "host-7")
+    append_rows(lake, "crash", [{"crash_id": "e", "host_id": "host-77", "occurred_at": at(3), "os_type": "linux"}])
+    receipt = forget(lake, "host-7")
+    told = receipt.as_json()
+    assert told["rows"] == {
+        "crash": 1, "install": 1, "update": 0, "host": 1, "heartbeat": 1, "session": 1, "batch": 0,
+    }  # fmt: skip
+    assert (told["entries"], told["quarantined"], told["documents"]) == (1, 3, 1)
+    assert (told["found"], told["remaining"]) == (True, [])
+    assert told["files"] > 6
+    hits = [
+        path
+        for path in lake.root.rglob("*")
+        if path.is_file() and b"host-7" in path.read_bytes().replace(b"host-77", b"")
+    ]
+    assert hits == []
+    crashes = sorted(rows_of(lake, "crash"), key=lambda row: row["crash_id"])
+    assert [row["host_id"] for row in crashes] == ["other", "other", "other", "host-77"]
+    assert crashes[2]["tags"] == [("rack", "r1")]
+    assert crashes[2]["content"] == [("291", "31")]
+    assert crashes[3]["tags"] is None
+    documents = [json.loads(row["document"]) for row in rows_of(lake, "incident")]
+    assert {
+        "hosts": ["forgotten host"],
+        "summary": "All began on forgotten host, it seems.",
+        "impact": {"forgotten host": 0.5},
+        "n": None,
+    } in documents
+    assert len(rows_of(lake, "quarantine")) == 3
+
+
+@pytest.mark.parametrize("name", WEIRD)
+def test_no_name_is_more_than_a_name(lake, name):
+    fill(lake, name)
+    receipt = forget(lake, name)
+    assert receipt.as_json()["rows"]["crash"] == 1
+    assert {row["host_id"] for row in rows_of(lake, "crash")} == {"other"}
+    assert len(rows_of(lake, "quarantine")) == 3
+    if len(name) > 1:  # one letter is in other words as well
+        assert files_with(lake, name) == []
+    assert not forget(lake, name).found
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(name=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8))
+def test_any_name_can_be_forgotten(empty_lake, tmp_path_factory, name):
+    root = tmp_path_factory.mktemp("any") / "lake"
+    shutil.copytree(empty_lake, root)
+    lake = Lake.open(root)
+    fill(lake, name, other="somebody else altogether")
+    forget(lake, name)
+    for table in ("crash", "host", "install", "session", "heartbeat"):
+        assert {row["host_id"] for row in rows_of(lake, table)} == {"somebody else altogether"}
+    assert all(pair[0] != name for row in rows_of(lake, "crash") for pair in row["content"] or ())
+    assert not forget(lake, name).found
+
+
+def test_names_that_merely_contain_it_stay(lake):
+    names = ["host-10", "my-host-1", "host-1.example.com", "host-1-a", "HOST-1", "x_host-1"]
+    for name in names:
+        append_rows(lake, "host", [{"host_id": name, "os_type": "linux"}], batch_id=name)
+        lake.append("quarantine", pa.table({"raw": [json.dumps({"host_id": name}).encode()]}), batch_id=name)
+        lake.append("incident", pa.table({"document": [json.dumps([name, f"on {name}."])]}), batch_id=name)
+    assert not forget(lake, "host-1").found
+    assert sorted(row["host_id"] for row in rows_of(lake, "host")) == sorted(names)
+    assert len(rows_of(lake, "quarantine")) == len(names)
+    assert not any("forgotten" in row["document"] for row in rows_of(lake, "incident"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "mentioned"),
+    [
+        (b'{"host_id":"h\\u00fc/1"}', True), (b'{"host_id":"h\\u00FC\\/1"}', True), ('x "hü/1" y'.encode(), True),
+        ("hü/1".encode("utf-16"), True), (b'"\\u201ch\\u00fc/1\\u201d"', True), (b'"line\\nh\\u00fc/1"', True),
+        ("hü/12".encode(), False), (b"", False), (b"h\\u00fb/1", False), ("xhü/1".encode("utf-16-le"), False),
+    ],
+)  # fmt: skip
+def test_however_it_is_spelled(raw, mentioned):
+    mentions = Mentions("hü/1")
+    assert mentions.in_bytes(raw) == mentioned
+    beside = [b"hidden", None, raw, "hü".encode(), b"/1"]
+    assert mentions.in_column(pa.array(beside).slice(1)).tolist() == [False, mentioned, False, False]
+
+
+# -- what no log names
+
+
+def orphan(lake: Lake, name: str, host: str | None, *, age_s: float) -> Path:
+    path = lake.folder("crash") / name
+    if host is None:
+        path.write_bytes(b"PAR1 half a file")
+    else:
+        pq.write_table(pa.table({"host_id": [host], "deep": [[{"m": host}]]}), path)
+    then = time.time() - age_s
+    os.utime(path, (then, then))
+    return path
+
+
+def test_files_in_no_log_go_when_they_hold_it_and_are_nobodys_work_any_more(lake):
+    fill(lake, "host-7")
+    gone = [orphan(lake, "a.parquet", "host-7", age_s=700), orphan(lake, "b.parquet", None, age_s=700)]
+    stay = [orphan(lake, "c.parquet", "other", age_s=700), orphan(lake, "d.parquet", "other", age_s=0)]
+    young = [orphan(lake, "e.parquet", "host-7", age_s=0), orphan(lake, "f.parquet", None, age_s=0)]
+    receipt = forget(lake, "host-7")
+    assert not any(path.exists() for path in gone)
+    assert all(path.exists() for path in stay + young)
+    assert [one.path for one in receipt.remaining] == [str(path) for path in young]
+    assert "ten minutes" in receipt.remaining[0].why
+
+
+def test_what_is_nobodys_is_reported(lake):
+    (lake.root / "notes.txt").write_text("host-7 is mine")
+    (lake.root / "empty.txt").write_text("")
+    (lake.root / "crash" / "_delta_log" / f"{9:020}.json#1").write_text('{"add":"host-7"}')
+    assert [Path(one.path).name for one in forget(lake, "host-7").remaining] == [f"{9:020}.json#1", "notes.txt"]
+
+
+@pytest.mark.parametrize("name", ["", "\udcff"])
+def test_what_nobody_can_be_called_is_refused(lake, name):
+    with pytest.raises(BadArgument, match="Nothing was changed"):
+        forget(lake, name)
+
+
+# -- whatever happens meanwhile
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("step", ["write_files", "replace", "checkpoint", "delete", "redact", "prune", "sweep_spills"])
+def test_killed_at_any_step_the_next_one_does_the_rest(lake, monkeypatch, step, compacted):
+    fill(lake, "host-7")
+    if compacted:
+        compact(lake)
+    place = log.Log if step in ("redact", "prune") else forgetting
+    real = getattr(place, step)
+    for dies_at in range(4):
+        calls: list[bool] = []
+
+        def dying(*arguments, calls=calls, dies_at=dies_at, **named):
+            calls.append(True)
+            if len(calls) > dies_at:
+                raise KeyboardInterrupt
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(place, step, dying)
+        try:
+            forget(lake, "host-7")
+        except KeyboardInterrupt:
+            lake = Lake.open(lake.root)
+        monkeypatch.setattr(place, step, real)
+    for path in lake.root.rglob("*.parquet"):  # what it wrote in vain
+        os.utime(path, (0, 0))
+    assert forget(lake, "host-7").remaining == []
+    assert files_with(lake, "host-7") == []
+    assert len(rows_of(lake, "host")) == 1
+
+
+def test_a_merge_in_between_is_no_trouble(lake, monkeypatch):
+    fill(lake, "host-7")
+    other = Lake.open(lake.root)
+    met: list[str] = []
+
+    def meet(lake_, table, *arguments, **named):
+        if table not in met:
+            met.append(table)
+            compact(other, table)
+        return log.replace(lake_, table, *arguments, **named)
+
+    monkeypatch.setattr(forgetting, "replace", meet)
+    assert forget(lake, "host-7").as_json()["rows"]["crash"] == 1
+    assert "crash" in met
+    assert files_with(lake, "host-7") == []
+    assert len(rows_of(lake, "crash")) == 3
+
+
+def test_a_lake_that_is_open_elsewhere_goes_on(lake):
+    fill(lake, "host-7")
+    others = [Lake.open(lake.root) for _ in range(2)]
+    with Engine(others[0], as_of=at(1000)) as engine:
+        assert len(engine.rows("crashes_known_since", since=at(-1))) == 4
+        forget(lake, "host-7")
+        compact(lake, keep=timedelta(0))
+        engine.refresh()
+        assert len(engine.rows("crashes_known_since", since=at(-1))) == 3
+    assert others[1].committed("crash", "batch of True")
+    append_rows(others[1], "crash", [{"crash_id": "n", "host_id": "new", "occurred_at": at(9), "os_type": "linux"}])
+    assert len(rows_of(Lake.open(lake.root), "crash")) == 4
+
+
+def test_a_table_that_cannot_be_brought_up_to_date_is_opened_again(lake):
+    class Stale:
+        def update_incremental(self) -> None:
+            raise DeltaError("the log is gone")
+
+    fill(lake, "host-7")
+    tables: dict[str, Any] = lake._tables
+    tables["crash"] = Stale()
+    assert len(rows_of(lake, "crash")) == 4
+
+
+def test_loading_the_same_file_again_brings_nobody_back(lake, tmp_path):
+    lines = [line("crash"), line("host"), line("host", host_id="h2"), b'{"record":"host","host_id":"h1"}']
+    file = write(tmp_path / "r.ndjson", lines)
+    first = load(lake, [file], now=NOW)
+    assert (first.accepted, first.quarantined) == (3, 1)
+    receipt = forget(lake, "h1").as_json()
+    assert (receipt["rows"]["crash"], receipt["rows"]["host"], receipt["quarantined"]) == (1, 1, 1)
+    again = load(lake, [file], now=NOW)
+    assert (again.read, again.accepted) == (4, 0)
+    assert rows_of(lake, "crash") == []
+    assert [row["host_id"] for row in rows_of(lake, "host")] == ["h2"]
+    assert files_with(lake, "h1") == []
