@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fleetcrash.records import Kind
@@ -69,6 +70,10 @@ class Arrival(Protocol):
 
 def counted_from(first: int, count: int) -> pa.Array:
     """The numbers of lines or rows."""
+    return as_numbers(np.arange(first, first + count, dtype=np.int64))
+
+
+def as_numbers(numbers: npt.NDArray[np.int64]) -> pa.Array:
+    """Numbers as an Arrow array."""
     # Not pa.array(numpy array): it imports pandas, which would be most of the time of a small load.
-    numbers = np.arange(first, first + count, dtype=np.int64)
-    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(numbers)])
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])

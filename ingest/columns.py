@@ -25,9 +25,13 @@ _UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 class Form(Enum):
-    """The forms of a column that the rules tell apart."""
+    """The forms of a column that the rules tell apart.
+
+    A cell is text in a format that has no other form, so that it may spell a number or a flag as well.
+    """
 
     TEXT = auto()
+    CELL = auto()
     BYTES = auto()
     TIME = auto()
     WHOLE = auto()
@@ -42,23 +46,35 @@ class Form(Enum):
 
 _VALUE: Mapping[tuple[str, Form], str] = {
     (TEXT, Form.TEXT): "text_without_nul({})",
+    (TEXT, Form.CELL): "text_without_nul({})",
     (TEXT, Form.BYTES): "text_without_nul(TRY(decode({})))",
     (TIME, Form.TEXT): "time_of_text({})",
+    (TIME, Form.CELL): "time_of_text({})",
     (TIME, Form.BYTES): "time_of_text(TRY(decode({})))",
     (TIME, Form.TIME): "{}",
+    (NUMBER, Form.CELL): "number_of_text({})",
     (NUMBER, Form.WHOLE): "number_finite({})",
     (NUMBER, Form.NUMBER): "number_finite({})",
+    (WHOLE, Form.CELL): "whole_of_text({})",
     (WHOLE, Form.WHOLE): "TRY_CAST({} AS BIGINT)",
     (WHOLE, Form.NUMBER): "whole_of_number({})",
+    (FLAG, Form.CELL): "flag_of_text({})",
     (FLAG, Form.FLAG): "{}",
     (TEXT_MAP, Form.ENTRIES): "map_of_entries({})",
     (TEXT_MAP, Form.STRUCT): "map_of_struct(to_json({}))",
-    (TEXT_MAP, Form.TEXT): "map_of_json(json_of_text({}))",
+    (TEXT_MAP, Form.TEXT): "map_of_json({})",
+    (TEXT_MAP, Form.CELL): "map_of_json({})",
     (FRAMES, Form.FRAMES): "frames_of_structs({})",
     (FRAMES, Form.STRUCTS): "frames_of_json(to_json({}))",
-    (FRAMES, Form.TEXT): "frames_of_json(json_of_text({}))",
+    (FRAMES, Form.TEXT): "frames_of_json({})",
+    (FRAMES, Form.CELL): "frames_of_json({})",
 }
 """How a column of a form becomes the type that is due. A pair that is missing here is wrong in every row."""
+
+_READ: Mapping[tuple[str, Form], str] = {
+    (due, form): "json_of_text({})" for due in (TEXT_MAP, FRAMES) for form in (Form.TEXT, Form.CELL)
+}
+"""What is made of a column once, before the above looks at it more than once; nothing where there is no entry."""
 
 _RAW: Mapping[Form, str] = {
     Form.TIME: "text_of_time({})",
@@ -83,8 +99,16 @@ class Shaped:
     given: pa.ChunkedArray
     lost: pa.ChunkedArray | None = None
 
+    def read_as(self, due: str, identifier: str) -> str:
+        """An SQL expression for what ``value_as`` is to be made from."""
+        return _READ.get((due, self.form), "{}").format(identifier)
+
     def value_as(self, due: str, identifier: str) -> str:
-        """An SQL expression for the value of a DuckDB type; null where the value cannot be of it."""
+        """An SQL expression for the value of a DuckDB type; null where the value cannot be of it.
+
+        Args:
+            identifier: of a column made by ``read_as``.
+        """
         expression = _VALUE.get((due, self.form))
         return f"CAST(NULL AS {due})" if expression is None else expression.format(identifier)
 
@@ -118,6 +142,11 @@ def shaped(column: pa.ChunkedArray) -> Shaped:
             column = column.cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
         return Shaped(form, column, given)
     return Shaped(Form.OTHER, _as_text(column), given)
+
+
+def shaped_cells(column: pa.ChunkedArray) -> Shaped:
+    """Cells of text, null where nothing was said."""
+    return Shaped(Form.CELL, column, pc.is_valid(column))
 
 
 def _shaped_text(column: pa.ChunkedArray, given: pa.ChunkedArray) -> Shaped:

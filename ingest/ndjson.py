@@ -7,7 +7,6 @@ makes the same batches. DuckDB parses the lines from the bytes where they lie; n
 from __future__ import annotations
 
 import codecs
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,12 +19,8 @@ from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TI
 from fleetcrash.store.workbench import Workbench
 from ingest.arrival import Given, LaidOut, counted_from
 from ingest.rules import filled, given_flag, quoted
+from ingest.streams import BATCH_BYTES, LONGEST_LINE_BYTES, Cut, parts
 
-BATCH_BYTES = 32 << 20
-# Some 70,000 crashes. A batch costs three or more commits (0.1 s), so that smaller ones would be felt;
-# DuckDB holds several times its bytes while it judges.
-
-LONGEST_LINE_BYTES = 16 << 20  # a longer line is put aside unparsed; a crash with a stack of 10,000 frames is 1 MiB
 LONGEST_HELD_BYTES = 256 << 20  # a line is held in memory; one that is longer still means that this is no NDJSON
 
 _ROWS_A_THREAD = 8192  # rows of one Arrow batch, the unit in which DuckDB shares the work among its threads
@@ -100,55 +95,30 @@ def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
     Raises:
         UnreadableSource: a line is longer than any record can be. The batches before it have been yielded.
     """
-    digest = hashlib.sha256(b"ndjson\n")
     first_line = 1
-    held = b""
-    broken: Exception | None = None
-    for block, is_last, broken in _regular(blocks):
-        held = held + block if held else block
-        whole = held if is_last and broken is None else held[: held.rfind(b"\n") + 1]
-        held = held[len(whole) :]
-        if whole:
-            digest.update(whole)
-            if first_line == 1:
-                whole = whole.removeprefix(codecs.BOM_UTF8)  # as some editors and shells put before UTF-8
-            data = whole if whole.endswith(b"\n") else whole + b"\n"
-            yield Lines(digest.hexdigest(), source, data, first_line)
-            first_line += data.count(b"\n")
-        if len(held) > LONGEST_HELD_BYTES:
-            raise UnreadableSource(
-                f"{source}: line {first_line} is longer than {LONGEST_HELD_BYTES >> 20} MiB. "
-                "The lines before it are loaded. NDJSON has one record a line."
-            )
-    if broken is not None:
-        raise broken
 
+    def cut(held: bytes, at_end: bool) -> Cut[None]:
+        return Cut(len(held) if at_end else held.rfind(b"\n") + 1, None)
 
-def _regular(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool, Exception | None]]:
-    """Blocks of the size of a batch, whether each is the last, and the error that ended them.
+    def too_long() -> UnreadableSource:
+        return UnreadableSource(
+            f"{source}: line {first_line} is longer than {LONGEST_HELD_BYTES >> 20} MiB. "
+            "The lines before it are loaded. NDJSON has one record a line."
+        )
 
-    Where a pipe or a decompressor happens to cut must not decide what a batch is.
-    """
-    parts: list[bytes] = []
-    size = 0
-    broken: Exception | None = None
-    stream = iter(blocks)
-    while True:
-        try:
-            block = next(stream)
-        except StopIteration:
-            break
-        except Exception as error:  # handed on, after the whole lines before it
-            broken = error
-            break
-        while block:
-            part, block = block[: BATCH_BYTES - size], block[BATCH_BYTES - size :]
-            parts.append(part)
-            size += len(part)
-            if size == BATCH_BYTES:
-                yield b"".join(parts), False, None
-                parts, size = [], 0
-    yield b"".join(parts), True, broken
+    for part in parts(
+        blocks,
+        seed=b"ndjson\n",
+        batch_bytes=BATCH_BYTES,
+        held_bytes=LONGEST_HELD_BYTES,
+        cut=cut,
+        too_long=too_long,
+    ):
+        # Some editors and shells put a mark before UTF-8.
+        whole = part.data.removeprefix(codecs.BOM_UTF8) if first_line == 1 else part.data
+        data = whole if whole.endswith(b"\n") else whole + b"\n"
+        yield Lines(part.name, source, data, first_line)
+        first_line += data.count(b"\n")
 
 
 def _as_table(data: bytes, first_line: int) -> pa.Table:

@@ -25,6 +25,8 @@ from fleetcrash.records import (
 from fleetcrash.store.workbench import Workbench
 
 NOT_JSON = "not_json"
+NOT_CSV = "not_csv"
+TOO_LONG = "too_long:line"
 UNKNOWN_RECORD = "unknown_record"
 
 

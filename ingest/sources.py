@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from fleetcrash.errors import UnreadableSource
-from ingest import ndjson, tables
+from ingest import csv_rows, ndjson, tables
 from ingest.arrival import Arrival
 
 STDIN = "-"
@@ -96,10 +96,20 @@ def _read_parquet(path: Path, name: str) -> Iterator[Arrival]:
     return tables.batches(path, name)
 
 
-def _read_ndjson(blocks: Callable[[Path], Iterator[bytes]]) -> Reader:
+def _ndjson(blocks: Iterator[bytes], _: Path, name: str) -> Iterator[Arrival]:
+    return ndjson.batches(blocks, name)
+
+
+def _csv(blocks: Iterator[bytes], path: Path, name: str) -> Iterator[Arrival]:
+    return csv_rows.batches(blocks, name, named=tables.named_kind(path.name))
+
+
+def _read_stream(
+    blocks: Callable[[Path], Iterator[bytes]], batches: Callable[[Iterator[bytes], Path, str], Iterator[Arrival]]
+) -> Reader:
     def read(path: Path, name: str) -> Iterator[Arrival]:
         try:
-            yield from ndjson.batches(blocks(path), name)
+            yield from batches(blocks(path), path, name)
         except UnreadableSource:
             raise
         except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
@@ -142,10 +152,11 @@ def _stdin() -> Iterator[bytes]:
 
 # A new format is a line here and a reader of its own that yields arrivals.
 FORMATS: dict[str, Reader] = {".parquet": _read_parquet}
-for _suffix in (".ndjson", ".jsonl", ".json"):
-    FORMATS[_suffix] = _read_ndjson(_plain)
-    FORMATS[f"{_suffix}.gz"] = _read_ndjson(_gzip)
-    FORMATS[f"{_suffix}.zst"] = _read_ndjson(_zstd)
+for _suffixes, _batches in (((".ndjson", ".jsonl", ".json"), _ndjson), ((".csv",), _csv)):
+    for _suffix in _suffixes:
+        FORMATS[_suffix] = _read_stream(_plain, _batches)
+        FORMATS[f"{_suffix}.gz"] = _read_stream(_gzip, _batches)
+        FORMATS[f"{_suffix}.zst"] = _read_stream(_zstd, _batches)
 
 
 def _wanted() -> str:

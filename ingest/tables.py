@@ -7,7 +7,7 @@ each is judged as what it says it is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Rows:
         kinds: dict[Kind, Given] = {}
         strangers: Given | None = None
         for kind, table in self.tables.items():
-            given = _lay_out(bench, kind, table)
+            given = lay_out(bench, kind, table)
             if kind is None:
                 strangers = given
                 continue
@@ -93,24 +93,21 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
     Raises:
         UnreadableSource: no Parquet, damaged, or of no known kind. The batches before have been yielded.
     """
-    named = next((kind for kind in Kind if path.name.lower().startswith(kind.value)), None)
+    named = named_kind(path.name)
     try:
         size_bytes = path.stat().st_size
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         with pq.ParquetFile(path) as parquet:
             if named is None and "record" not in parquet.schema_arrow.names:
-                raise UnreadableSource(
-                    f"{source} has no column `record`, and its name begins with no kind of record "
-                    f"({', '.join(Kind)}). Nothing of it was loaded. Rename it, such as crash-{path.name}."
-                )
+                raise of_no_kind(source)
             first, rows = 1, max(parquet.metadata.num_rows, 1)
             for batch in parquet.iter_batches(batch_size=BATCH_ROWS):
                 table = pa.Table.from_batches([batch])
                 name = f"parquet\n{digest}\n{named or ''}\n{first}\n{len(table)}"
                 batch_id = hashlib.sha256(name.encode()).hexdigest()
                 share = size_bytes * len(table) // rows
-                yield Rows(batch_id, source, share, _by_kind(Numbered(table, counted_from(first, len(table))), named))
+                yield Rows(batch_id, source, share, by_kind(Numbered(table, counted_from(first, len(table))), named))
                 first += len(table)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, UnreadableSource):
@@ -121,8 +118,21 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
         ) from error
 
 
-def _by_kind(table: Numbered, named: Kind | None) -> dict[Kind | None, Numbered]:
-    """Rows by what their ``record`` says, or else by the kind of the file."""
+def named_kind(file_name: str) -> Kind | None:
+    """The kind that a file's name begins with, whatever its case; None where it begins with none."""
+    return next((kind for kind in Kind if file_name.lower().startswith(kind.value)), None)
+
+
+def of_no_kind(source: str) -> UnreadableSource:
+    """The error for a file in columns that tells in neither way which kind it holds."""
+    return UnreadableSource(
+        f"{source} has no column `record`, and its name begins with no kind of record "
+        f"({', '.join(Kind)}). Nothing of it was loaded. Rename it, such as crash-{Path(source).name}."
+    )
+
+
+def by_kind(table: Numbered, named: Kind | None) -> dict[Kind | None, Numbered]:
+    """Rows by what their ``record`` says, or else by the kind of the file; under None those of no known kind."""
     names = table.rows.column_names
     if "record" not in names:
         return {named: table}
@@ -150,11 +160,21 @@ def _filtered(table: Numbered, mask: pa.ChunkedArray) -> Numbered:
     return Numbered(table.rows.filter(mask), table.numbers.filter(mask.combine_chunks()))
 
 
-def _lay_out(bench: Workbench, kind: Kind | None, table: Numbered) -> Given:
-    """Register rows under names of our own: a file's may clash in DuckDB, where case does not count."""
+def lay_out(
+    bench: Workbench,
+    kind: Kind | None,
+    table: Numbered,
+    form_of: Callable[[pa.ChunkedArray], Shaped] = shaped,
+) -> Given:
+    """Register rows under names of our own: a file's may clash in DuckDB, where case does not count.
+
+    Args:
+        form_of: brings a column to a form that the rules know.
+    """
     relation = f"rows_{kind.value if kind else 'strange'}"
     due = {column.name: column.type for column in COLUMNS[kind]} if kind else {}
     arrays: dict[str, Any] = {"line": table.numbers}
+    columns: list[str] = []
     fields: dict[str, str] = {}
     shown: list[str] = []
     parameters: dict[str, Any] = {}
@@ -165,7 +185,7 @@ def _lay_out(bench: Workbench, kind: Kind | None, table: Numbered) -> Given:
         if pa.types.is_null(column.type):
             continue
         arrived, flag, lost = f"column {place}", f"given {place}", f"lost {place}"
-        form = shaped(column)
+        form = form_of(column)
         arrays[arrived] = form.values
         shown.append(f"$name_{place}, {_shown(form, arrived, lost)}")
         parameters[f"name_{place}"] = name
@@ -173,6 +193,7 @@ def _lay_out(bench: Workbench, kind: Kind | None, table: Numbered) -> Given:
             arrays[lost] = form.lost
         if name in due and name not in fields:
             arrays[flag] = form.given
+            columns.append(f"{form.read_as(due[name], quoted(arrived))} AS {quoted(arrived)}, {quoted(flag)}")
             value = form.value_as(due[name], quoted(arrived))
             fields[name] = f"{value} AS {quoted(name)}, {quoted(flag)} AS {given_flag(name)}"
     for name, type_due in due.items():
@@ -183,7 +204,9 @@ def _lay_out(bench: Workbench, kind: Kind | None, table: Numbered) -> Given:
     if kind is None:
         strange = filled("strange_rows", rows=relation)
         return Given(strange, raw, parameters={"reason": UNKNOWN_RECORD}, raw_parameters=parameters)
-    sound = filled("fields_of_rows", rows=relation, fields=", ".join(fields.values()))
+    sound = filled(
+        "fields_of_rows", rows=relation, columns=", ".join(["line", *columns]), fields=", ".join(fields.values())
+    )
     return Given(sound, raw, raw_parameters=parameters)
 
 

@@ -91,9 +91,14 @@ CREATE OR REPLACE TEMP MACRO frames_of_list(given, parsed) AS
     OR list_bool_and(list_transform(json_transform(given, '["JSON"]'), lambda x: x IS NULL OR starts_with(x, '{')))
   THEN frames_of_parsed(parsed) END;
 
+CREATE OR REPLACE TEMP MACRO frames_without_repeats(given, frames) AS
+  CASE WHEN NOT (frames_may_repeat(given, frames) AND list_repeats_a_key(given)) THEN frames END;
+
 -- A stack. A frame of which nothing is known may be null; it stays, so that the others keep their places.
 CREATE OR REPLACE TEMP MACRO frames_of_json(given) AS
-  frames_of_list(given, json_transform(given, '[{"module": "JSON", "function": "JSON", "offset": "JSON"}]'));
+  frames_without_repeats(
+    given, frames_of_list(given, json_transform(given, '[{"module": "JSON", "function": "JSON", "offset": "JSON"}]'))
+  );
 
 -- The same from columns that have a type: entries of a map, structs made of objects whose keys differ from row to row,
 -- JSON text in a column of text.
@@ -110,7 +115,27 @@ CREATE OR REPLACE TEMP MACRO map_of_struct(given) AS map_of_lists(
   list_transform(present_entries(json_transform(given, '"MAP(VARCHAR, JSON)"')), lambda x: text_of_json(x.value))
 );
 
-CREATE OR REPLACE TEMP MACRO json_of_text(given) AS CASE WHEN json_valid(given) THEN CAST(given AS JSON) END;
+-- The parser takes a comma before a closing bracket, which JSON does not. Strings may hold one.
+CREATE OR REPLACE TEMP MACRO has_a_comma_too_many(given) AS
+  CASE WHEN regexp_matches(given, ',\s*[}\]]') THEN
+    regexp_matches(regexp_replace(given, '"(?:[^"\\]|\\.)*"', '""', 'g'), ',\s*[}\]]')
+  ELSE false END;
+
+-- The text of one JSON value as the parser writes it: no space between a key and its colon.
+CREATE OR REPLACE TEMP MACRO json_of_text(given) AS
+  json_transform(CASE WHEN json_valid(given) AND NOT has_a_comma_too_many(given) THEN given END, '"JSON"');
+
+-- Numbers and flags where all is text. A cast alone would also take spaces, 1_000 and inf; what writes CSV may spell
+-- true as True or TRUE.
+CREATE OR REPLACE TEMP MACRO number_of_text(given) AS
+  CASE WHEN regexp_full_match(given, '-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?') THEN number_finite(TRY_CAST(given AS DOUBLE)) END;
+
+CREATE OR REPLACE TEMP MACRO whole_of_text(given) AS
+  CASE WHEN regexp_full_match(given, '-?[0-9]+') THEN TRY_CAST(given AS BIGINT)
+  ELSE whole_of_number(number_of_text(given)) END;
+
+CREATE OR REPLACE TEMP MACRO flag_of_text(given) AS
+  CASE WHEN lower(given) IN ('true', 'false') THEN CAST(lower(given) AS BOOLEAN) END;
 
 CREATE OR REPLACE TEMP MACRO frames_of_structs(given) AS
   CASE WHEN NOT coalesce(list_bool_or(list_transform(given, lambda x:

@@ -1,0 +1,98 @@
+"""The header of a CSV file: what its columns are called, or why nothing of the file can be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleetcrash.errors import UnreadableSource
+from fleetcrash.records import COLUMNS, Kind
+from ingest import csv_records
+from ingest.tables import of_no_kind
+
+LONGEST_HEADER_BYTES = 64 << 10  # the names of all columns of all kinds take less than 1 KiB
+
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first record of a file.
+
+    Attributes:
+        raw: as it came, without its newline.
+        names: of the columns, in order.
+    """
+
+    raw: bytes
+    names: tuple[str, ...]
+
+
+def header_of(raw: bytes, source: str, *, line: int, is_sound: bool, named: Kind | None) -> Header:
+    """Read a header.
+
+    Args:
+        raw: the record without its newline.
+        line: where it stands, from 1.
+        is_sound: whether its quotes stand where they may.
+        named: the kind that the file's name tells.
+    Raises:
+        UnreadableSource: the rows below it cannot be told apart or would all be refused.
+    """
+
+    def unreadable(found: str, advice: str) -> UnreadableSource:
+        return UnreadableSource(
+            f"{source}: line {line}, which must name the columns, {found}. Nothing of it was loaded. {advice}"
+        )
+
+    if len(raw) > LONGEST_HEADER_BYTES:
+        advice = "A CSV file must begin with a line such as crash_id,host_id,occurred_at,os_type."
+        raise unreadable(f"is longer than {LONGEST_HEADER_BYTES >> 10} KiB", advice)
+    if not is_sound:
+        advice = 'A name with a quote or comma in it must be in quotes: "a ""b"", c".'
+        raise unreadable("has a quote in the middle of a name, or one that is never closed", advice)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise unreadable("is not UTF-8", "Save the file as UTF-8.") from None
+    names = _names(raw)
+    known = _known(named, names)
+    if not known & set(names):
+        for separator, separators in _OTHER_SEPARATORS.items():
+            others = [name.strip('"') for name in text.split(separator)]
+            if "," not in text and _known(named, others) & set(others):
+                raise unreadable(f"is separated by {separators}; commas are read", "Write it again with commas.")
+        wanted = ", ".join(column.name for column in COLUMNS[named or Kind.CRASH] if column.required)
+        shown = text if len(text) <= 100 else f"{text[:100]}…"
+        raise unreadable(
+            f"has no known column: {shown!r}",
+            f"Put a line above the rows that names them; a {named or Kind.CRASH} must have {wanted}.",
+        )
+    # Columns without a name come from spreadsheets, several at once; nothing is read from them.
+    if repeated := sorted(name for name, times in Counter(names).items() if name and times > 1):
+        raise unreadable(f"names a column twice: {', '.join(repeated)}", "Rename or remove one of them.")
+    if named is None and "record" not in names:
+        raise of_no_kind(source)
+    return Header(raw, names)
+
+
+def known_places(names: Sequence[str], named: Kind | None) -> dict[str, int]:
+    """Places of the columns that some row of the file may have."""
+    known = _known(named, names)
+    return {name: place for place, name in enumerate(names) if name in known}
+
+
+def _names(raw: bytes) -> tuple[str, ...]:
+    data = raw + b"\n"
+    records = csv_records.split(data, at_end=True)
+    found = csv_records.fields(csv_records.text_of(data, records, np.arange(1)))
+    places = zip(found.starts.tolist(), found.ends.tolist(), strict=True)
+    return tuple(raw[start:end].decode("utf-8").replace('""', '"') for start, end in places)
+
+
+def _known(named: Kind | None, names: Iterable[str]) -> set[str]:
+    kinds = list(Kind) if named is None or "record" in names else [named]
+    return {"record", *(column.name for kind in kinds for column in COLUMNS[kind])}

@@ -1,0 +1,248 @@
+"""CSV: one record a row under a header, one kind a file, told by a ``record`` column or else by the file's name.
+
+An empty field is null, in quotes or not. Cells become columns of text without a look at each from Python, and take the
+way of a Parquet file's rows from there.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fleetcrash.errors import UnreadableSource
+from fleetcrash.records import COLUMNS, Kind
+from fleetcrash.store.workbench import Workbench
+from ingest import csv_records, tables
+from ingest.arrival import Given, LaidOut, as_numbers, counted_from
+from ingest.columns import shaped_cells
+from ingest.csv_header import Header, header_of, known_places
+from ingest.csv_records import Fields, Flags, Places, Records, Text
+from ingest.rules import NOT_CSV, TOO_LONG, UNKNOWN_RECORD, filled
+from ingest.streams import LONGEST_LINE_BYTES, Cut, parts
+
+BATCH_BYTES = 32 << 20
+# Some 80,000 crashes; more at once were not faster, and take more memory.
+
+LONGEST_HELD_BYTES = 64 << 20
+# A record is held in memory until its end is seen. One that is longer still has a quote that is never closed, and what
+# is held is looked through again with each block.
+
+PUT_ASIDE_BYTES = 128 << 20
+# What the quarantine may take of a batch whose every row is refused: each is put aside under the header. Bounds the
+# rows of a batch to some 500,000, fewer under a long header.
+
+_BLANK = list(b" \t\r\n")
+_ROW_BYTES = 128  # about what a row put aside takes besides its header
+_REASONS = ("", NOT_CSV, TOO_LONG)  # why a record is refused by its form; by its place in an array of small numbers
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The records of one batch; see ``ingest.arrival.Arrival``.
+
+    Attributes:
+        data, records: the bytes and where the records lie in them.
+        first_line: number of the line in which ``data`` starts, from 1.
+        named: the kind that the file's name tells.
+    """
+
+    batch_id: str
+    source: str
+    data: bytes
+    records: Records
+    first_line: int
+    header: Header
+    named: Kind | None
+
+    @property
+    def size_bytes(self) -> int:
+        return int(self.records.stops[-1] - self.records.starts[0])
+
+    def lay_out(self, bench: Workbench) -> LaidOut:
+        """Register the rows of each kind as ``rows_<kind>``, and all records as they came as ``csv_records``."""
+        numbers = self.records.lines.astype(np.int64) + self.first_line
+        reasons = np.zeros(len(self.records), np.int8)
+        reasons[~self.records.sound] = _REASONS.index(NOT_CSV)
+        reasons[self.records.ends(self.data) - self.records.starts > LONGEST_LINE_BYTES] = _REASONS.index(TOO_LONG)
+        sound = np.flatnonzero(reasons == 0)
+        text = csv_records.text_of(self.data, self.records, sound)
+        fields = csv_records.fields(text)
+        is_row = (fields.counts == len(self.header.names)) & _is_utf8(text)
+        reasons[sound[~is_row]] = _REASONS.index(NOT_CSV)
+        rows = tables.Numbered(self._columns(text.data, fields, is_row), as_numbers(numbers[sound[is_row]]))
+
+        raw = Given("", filled("raw_records"), raw_parameters={"header": self.header.raw + b"\n"})
+        kinds: dict[Kind, Given] = {}
+        unknown: set[str] = set()
+        strange = counted_from(0, 0)
+        for kind, table in tables.by_kind(rows, self.named).items():
+            if kind is None:
+                strange = table.numbers
+                continue
+            names = {column.name for column in COLUMNS[kind]}
+            unknown.update(set(self.header.names) - names - {"record"})
+            kept = table.rows.select([name for name in table.rows.column_names if name in names])
+            given = tables.lay_out(bench, kind, replace(table, rows=kept), shaped_cells)
+            kinds[kind] = replace(given, raw=raw.raw, raw_parameters=raw.raw_parameters)
+        bench.register("csv_records", _as_they_came(self.data, self.records, numbers))
+        bench.register("csv_refused", _refused(numbers, reasons, strange))
+        strangers = replace(raw, fields=filled("refused_records"))
+        return LaidOut(len(self.records), kinds, strangers, frozenset(unknown))
+
+    def _columns(self, text: bytes, fields: Fields, is_row: Flags) -> pa.Table:
+        """The columns that rows of the file may have, as text."""
+        width = len(self.header.names)
+        starts, ends, quoted = fields.starts, fields.ends, fields.quoted
+        if not is_row.all():
+            of_rows = np.repeat(is_row, fields.counts)
+            starts, ends, quoted = starts[of_rows], ends[of_rows], quoted[of_rows]
+        doubles = b'""' in text
+        columns = {}
+        for name, place in known_places(self.header.names, self.named).items():
+            cells = _cells(text, starts[place::width], ends[place::width])
+            if doubles and quoted[place::width].any():
+                cells = pc.replace_substring(cells, '""', '"')
+            columns[name] = cells
+        return pa.table(columns)
+
+
+def batches(blocks: Iterable[bytes], source: str, *, named: Kind | None) -> Iterator[Rows]:
+    """Cut a stream of CSV into batches.
+
+    A batch is named by all bytes up to its end and ``named``: the same stream makes the same names however its blocks
+    fall. One that breaks off yields its whole records first; one without any record yields nothing.
+
+    Args:
+        blocks: the bytes in order; whatever error ends them is raised again once the whole records are yielded.
+        named: the kind of rows that do not say theirs.
+    Raises:
+        UnreadableSource: the header is none, or a record is longer than any can be. The batches before have been
+            yielded.
+    """
+    first_line = 1
+    header: Header | None = None
+
+    def cut(held: bytes, at_end: bool) -> Cut[Records]:
+        data = _lines(held, is_first=first_line == 1, at_end=at_end)
+        records = csv_records.split(data, at_end=at_end)
+        if at_end:
+            return Cut(len(held), records)
+        return Cut(len(held) - len(data) + records.size_bytes if len(records) else 0, records)
+
+    def too_long() -> UnreadableSource:
+        return UnreadableSource(
+            f"{source}: the record that starts in line {first_line} has no end within {LONGEST_HELD_BYTES >> 20} MiB: "
+            "the line is that long, or a quote in it is never closed. The records before it are loaded, "
+            "nothing from there on. Mend that line and load the file again."
+        )
+
+    for part in parts(
+        blocks,
+        seed=f"csv\n{named or ''}\n".encode(),
+        batch_bytes=BATCH_BYTES,
+        held_bytes=LONGEST_HELD_BYTES,
+        cut=cut,
+        too_long=too_long,
+    ):
+        data = _lines(part.data, is_first=first_line == 1, at_end=True)
+        rows = part.found.picked(~_is_blank(data, part.found))
+        if header is None and len(rows):
+            start, end = int(rows.starts[0]), int(rows.ends(data)[0])
+            line = first_line + int(rows.lines[0])
+            header = header_of(data[start:end], source, line=line, is_sound=bool(rows.sound[0]), named=named)
+            rows = rows.picked(slice(1, None))
+        if header is not None:
+            most = max(1, PUT_ASIDE_BYTES // (len(header.raw) + _ROW_BYTES))
+            for first in range(0, len(rows), most):
+                batch_id = hashlib.sha256(f"{part.name}\n{first}".encode()).hexdigest() if first else part.name
+                picked = rows.picked(slice(first, first + most))
+                yield Rows(batch_id, source, data, picked, first_line, header, named)
+        first_line += data.count(b"\n")
+
+
+def _lines(data: bytes, *, is_first: bool, at_end: bool) -> bytes:
+    """Bytes that begin with a record, and at the end of the stream end in a newline."""
+    # Some editors put a mark before UTF-8. It would part a quote behind it from the start of the field.
+    data = data.removeprefix(codecs.BOM_UTF8) if is_first else data
+    return data + b"\n" if at_end and data and not data.endswith(b"\n") else data
+
+
+def _is_blank(data: bytes, records: Records) -> Flags:
+    if not len(records):
+        return records.sound
+    at = np.frombuffer(data, np.uint8)[: records.size_bytes]
+    maybe = np.isin(at[records.starts], _BLANK)
+    if not maybe.any():
+        return maybe
+    is_dark = np.ones(256, np.uint8)
+    is_dark[_BLANK] = 0
+    return np.asarray(np.maximum.reduceat(is_dark[at], records.starts) == 0)
+
+
+def _is_utf8(text: Text) -> Flags:
+    """Whether each record is UTF-8."""
+    sound = np.ones(len(text.starts), np.bool_)
+    if _decodes(text.data):
+        return sound
+    not_ascii = np.flatnonzero(np.maximum.reduceat(np.frombuffer(text.data, np.uint8), text.starts) > 127)
+    for place in not_ascii.tolist():
+        sound[place] = _decodes(text.data[text.starts[place] : text.stops[place]])
+    return sound
+
+
+def _decodes(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _cells(text: bytes, starts: Places, ends: Places) -> pa.Array:
+    """Parts of a text as strings; an empty one is null."""
+    count = len(starts)
+    if not count:
+        return pa.array([], pa.string())
+    parts_alone = as_numbers(np.arange(0, 2 * count, 2))
+    _, offsets, values = _parts(text, starts, ends).take(parts_alone).buffers()
+    given = starts < ends
+    flags = pa.py_buffer(np.packbits(given, bitorder="little"))
+    return pa.StringArray.from_buffers(count, offsets, values, flags, count - int(given.sum()))
+
+
+def _parts(data: bytes, starts: Places, ends: Places) -> pa.Array:
+    """Parts of some bytes, in their order, and behind each what comes before the next, without a copy."""
+    count = len(starts)
+    offsets = np.empty(2 * count + 1, np.int32)
+    offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(data)
+    return pa.BinaryArray.from_buffers(pa.binary(), 2 * count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def _as_they_came(data: bytes, records: Records, numbers: npt.NDArray[np.int64]) -> pa.Table:
+    """Records by their line; what lies between two of them has line 0."""
+    lines = np.zeros(2 * len(records), np.int64)
+    lines[::2] = numbers
+    return pa.table({"line": as_numbers(lines), "bytes": _parts(data, records.starts, records.ends(data))})
+
+
+def _refused(numbers: npt.NDArray[np.int64], reasons: npt.NDArray[np.int8], strange: pa.Array) -> pa.Table:
+    """Lines of the records that are refused by their form, and of those of no known kind, with the reasons."""
+    refused = np.flatnonzero(reasons)
+    names = pa.array([*_REASONS, UNKNOWN_RECORD])
+    return pa.table(
+        {
+            "line": pa.chunked_array([as_numbers(numbers[refused]), strange]),
+            "reason": pa.chunked_array(
+                [names.take(as_numbers(reasons[refused].astype(np.int64))), pa.repeat(names[-1], len(strange))]
+            ),
+        }
+    )

@@ -1,0 +1,115 @@
+"""Streams of bytes, cut into batches at the ends of records, by bytes.
+
+Memory is bounded and the same stream always makes the same batches, however its blocks fall. What a record is, the
+format says; what stands here is the same for each of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fleetcrash.errors import UnreadableSource
+
+BATCH_BYTES = 32 << 20
+# Some 70,000 crashes. A batch costs three or more commits (0.1 s), so that smaller ones would be felt;
+# DuckDB holds several times its bytes while it judges.
+
+LONGEST_LINE_BYTES = 16 << 20  # a longer record is put aside unparsed; a crash with a stack of 10,000 frames is 1 MiB
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Cut(Generic[T]):
+    """The whole records at the start of some bytes.
+
+    Attributes:
+        size_bytes: how many bytes they take up; 0: no record is whole yet.
+        found: what the format made of them.
+    """
+
+    size_bytes: int
+    found: T
+
+
+@dataclass(frozen=True)
+class Part(Generic[T]):
+    """The whole records of about one batch.
+
+    Attributes:
+        name: of all bytes of the stream up to here: one that has grown keeps the names of its whole parts.
+        data: whole records as they came.
+        found: what the format made of them.
+    """
+
+    name: str
+    data: bytes
+    found: T
+
+
+def parts(
+    blocks: Iterable[bytes],
+    *,
+    seed: bytes,
+    batch_bytes: int,
+    held_bytes: int,
+    cut: Callable[[bytes, bool], Cut[T]],
+    too_long: Callable[[], UnreadableSource],
+) -> Iterator[Part[T]]:
+    """Cut a stream at the ends of records.
+
+    One that breaks off yields its whole records first.
+
+    Args:
+        blocks: the bytes in order; whatever error ends them is raised again once the whole records are yielded.
+        seed: what goes into the names besides the bytes.
+        batch_bytes: how much is looked at at a time.
+        held_bytes: a record of which more than this has come, without its end, stops the stream.
+        cut: finds the whole records of the bytes; it is told whether the stream ends with them, and must then
+            take them all.
+        too_long: the error for a record that is too long to be held.
+    """
+    digest = hashlib.sha256(seed)
+    held = b""
+    broken: Exception | None = None
+    for block, is_last, broken in _regular(blocks, batch_bytes):
+        held = held + block if held else block
+        whole = cut(held, is_last and broken is None)
+        if whole.size_bytes:
+            data, held = held[: whole.size_bytes], held[whole.size_bytes :]
+            digest.update(data)
+            yield Part(digest.hexdigest(), data, whole.found)
+        if len(held) > held_bytes:
+            raise too_long()
+    if broken is not None:
+        raise broken
+
+
+def _regular(blocks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[bytes, bool, Exception | None]]:
+    """Blocks of the size of a batch, whether each is the last, and the error that ended them.
+
+    Where a pipe or a decompressor happens to cut must not decide what a batch is.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    broken: Exception | None = None
+    stream = iter(blocks)
+    while True:
+        try:
+            block = next(stream)
+        except StopIteration:
+            break
+        except Exception as error:  # handed on, after the whole records before it
+            broken = error
+            break
+        while block:
+            piece, block = block[: batch_bytes - size], block[batch_bytes - size :]
+            pieces.append(piece)
+            size += len(piece)
+            if size == batch_bytes:
+                yield b"".join(pieces), False, None
+                pieces, size = [], 0
+    yield b"".join(pieces), True, broken
