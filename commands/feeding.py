@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from commands.options import Commands, lake_of
+from commands.options import Commands, lake_of, lake_path
 from commands.output import Exit, Progress, print_json
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def add_to(commands: Commands) -> None:
     one.add_argument("--days", type=int, help="days, history included (default: the scenario's)")
 
     one = commands.add(load, "--lake", "--json", example="fleetcrash load fleet/ crashes.ndjson")
+    one.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
     one.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, or - for NDJSON on stdin")
 
 
@@ -39,37 +40,42 @@ def simulate(chosen: argparse.Namespace) -> int:
 
 def load(chosen: argparse.Namespace) -> int:
     """Load records into the lake."""
+    from ingest.load import dry_run
     from ingest.load import load as load_sources
     from ingest.report import IncompleteLoad
     from ingest.report import Progress as LoadProgress
 
-    lake = lake_of(chosen, create=True)
-    shown = Progress("Loading")
+    shown = Progress("Trying" if chosen.dry_run else "Loading")
 
     def progress(at: LoadProgress) -> None:
-        shown(at.bytes_done, at.bytes_total)
+        shown(at.bytes_done, at.bytes_total, records=at.read)
 
+    now = datetime.now(UTC)
     try:
-        report = load_sources(lake, chosen.paths, now=datetime.now(UTC), progress=progress)
+        if chosen.dry_run:
+            there = lake_of(chosen) if lake_path(chosen).exists() else None
+            report = dry_run(there, chosen.paths, now=now, progress=progress)
+        else:
+            report = load_sources(lake_of(chosen, create=True), chosen.paths, now=now, progress=progress)
     except IncompleteLoad as error:
         shown.end()
-        _print_load(error.report, as_json=chosen.json)
+        _print_load(error.report, chosen)
         for problem in error.problems:
             print(f"fleetcrash: {problem}", file=sys.stderr)
         return Exit.BAD_USE
     shown.end()
-    _print_load(report, as_json=chosen.json)
+    _print_load(report, chosen)
     return Exit.SOME_QUARANTINED if report.quarantined else Exit.DONE
 
 
-def _print_load(report: LoadReport, *, as_json: bool) -> None:
-    if as_json:
+def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:
+    if chosen.json:
         print_json(report.as_json())
         return
     rate = report.read / report.seconds if report.seconds else 0.0
     print(
         f"{report.read:,} read = {report.accepted:,} accepted + {report.duplicates:,} duplicates "
-        f"+ {report.quarantined:,} quarantined"
+        f"+ {report.quarantined:,} quarantined" + (" (dry run: nothing was changed)" if chosen.dry_run else "")
     )
     from_each = "1 source" if len(report.sources) == 1 else f"{len(report.sources)} sources"
     print(f"  from {from_each} in {report.seconds:.1f} s ({rate:,.0f} records/s)")

@@ -49,7 +49,7 @@ class Commands:
         """
         text = (run.__doc__ or "").strip()
         one = self._add_parser(
-            run.__name__,
+            run.__name__.rstrip("_"),
             help=text[0].lower() + text[1:].rstrip("."),
             description=text,
             epilog=f"example:\n  {example}",
@@ -59,6 +59,11 @@ class Commands:
         for option in common:
             one.add_argument(option, **_COMMON[option])
         return one
+
+    def group(self, name: str, text: str) -> Commands:
+        """Add a command that is a group of commands, and return those to add to."""
+        one = self._add_parser(name, help=text[0].lower() + text[1:].rstrip("."), description=text)
+        return Commands(one.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser)
 
 
 def lake_path(chosen: argparse.Namespace) -> Path:

@@ -33,17 +33,20 @@ class Progress:
         self._started = time.monotonic()
         self._shown = False
 
-    def __call__(self, done: int, total: int | None) -> None:
+    def __call__(self, done: int, total: int | None, *, records: int | None = None) -> None:
         """Show how far the work is.
 
         Args:
             done, total: in the same unit; a total that is not known is None.
+            records: done so far, where a rate says something.
         """
         elapsed = time.monotonic() - self._started
         if elapsed < 2.0 or not sys.stderr.isatty():
             return
         part = f"{done / total:4.0%}, {elapsed * (total / max(done, 1) - 1):,.0f} s left" if total else f"{done:,}"
-        print(f"\r{self._what}: {part}   ", end="", file=sys.stderr, flush=True)
+        if records is not None:
+            part += f", {records:,} records, {records / elapsed:,.0f}/s"
+        print(f"\r{self._what}: {part}\x1b[K", end="", file=sys.stderr, flush=True)
         self._shown = True
 
     def end(self) -> None:

@@ -181,6 +181,7 @@ QUARANTINE: tuple[Column, ...] = (
     Column("raw", "BLOB", "the record as it came, byte for byte"),
     KNOWN_AT,
     BATCH_ID,
+    Column("replayed_by", TEXT, "batch of the replay that took the record in; null while it is put aside"),
 )
 
 BATCH: tuple[Column, ...] = (

@@ -11,6 +11,8 @@ the books names it: its rows are to be seen as well.
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -47,19 +49,52 @@ class Intake:
         laid_out = arrival.lay_out(self._bench)
         if self._lake.committed("batch", arrival.batch_id):
             return self._taken_before(arrival.batch_id, laid_out)
-        now = self._clock_of(arrival.batch_id)
+        self._judge(laid_out, now=self._clock_of(arrival.batch_id))
+        reasons = self._commit_quarantine(arrival, laid_out)
+        counts = Counts(laid_out.read, 0, 0, sum(reasons.values()), reasons, laid_out.unknown_fields)
+        return self._commit_sound(laid_out, counts, batch_id=arrival.batch_id, source=arrival.source)
+
+    def retake(self, arrival: Arrival) -> tuple[Counts, str, list[int]]:
+        """Judge records that had been put aside once more, and commit those that are sound by now.
+
+        Returns:
+            Their counts, the batch that they came in by, and their lines; what is refused again is not counted.
+        Raises:
+            LakeError: the lake cannot be read or written; the same replay, run again, completes it.
+        """
+        laid_out = arrival.lay_out(self._bench)
+        self._judge(laid_out, now=self._now)
+        lines = [
+            row["line"]
+            for kind in laid_out.kinds
+            for row in self._bench.rows(filled("sound_lines", judged=judged(kind)))
+        ]
+        # Named by what it takes in: the next replay of the same batch may take in more.
+        named = hashlib.sha256(f"replay\n{arrival.batch_id}\n{sorted(lines)}".encode()).hexdigest()
+        if not lines:
+            return Counts(), named, []
+        if self._lake.committed("batch", named):
+            return self._taken_before(named, laid_out), named, lines
+        counts = self._commit_sound(
+            laid_out, Counts(read=len(lines)), batch_id=named, source=f"quarantine of {arrival.source}"
+        )
+        return counts, named, lines
+
+    def _judge(self, laid_out: LaidOut, *, now: datetime) -> None:
         for kind, given in laid_out.kinds.items():
             judge(self._bench, kind, given.fields, now=now, **given.parameters)
-        reasons = self._commit_quarantine(arrival, laid_out)
+
+    def _commit_sound(self, laid_out: LaidOut, counts: Counts, *, batch_id: str, source: str) -> Counts:
+        """Store the sound records, and enter the batch in the books."""
         new = duplicates = 0
         leans_on: set[str] = set()
         for kind in laid_out.kinds:
-            kind_new, sound, unfinished = self._commit_kind(kind, arrival.batch_id)
+            kind_new, sound, unfinished = self._commit_kind(kind, batch_id)
             new += kind_new
             duplicates += sound - kind_new
             leans_on |= unfinished
-        counts = Counts(laid_out.read, new, duplicates, sum(reasons.values()), reasons, laid_out.unknown_fields)
-        self._commit_entry(arrival, counts, leans_on)
+        counts = replace(counts, accepted=new, duplicates=duplicates)
+        self._commit_entry(counts, batch_id=batch_id, source=source, leans_on=leans_on)
         return counts
 
     def _clock_of(self, batch_id: str) -> datetime:
@@ -136,11 +171,11 @@ class Intake:
             **refused.raw_parameters,
         ).cast(self._lake.schemas["quarantine"])
 
-    def _commit_entry(self, arrival: Arrival, counts: Counts, leans_on: set[str]) -> None:
+    def _commit_entry(self, counts: Counts, *, batch_id: str, source: str, leans_on: set[str]) -> None:
         rows = self._bench.table(
             filled("batch_row"),
-            batch_id=arrival.batch_id,
-            source=arrival.source,
+            batch_id=batch_id,
+            source=source,
             read=counts.read,
             accepted=counts.accepted,
             duplicates=counts.duplicates,
@@ -148,7 +183,7 @@ class Intake:
             now=self._now,
             leans_on=sorted(leans_on),
         )
-        self._lake.append("batch", rows, batch_id=arrival.batch_id)
+        self._lake.append("batch", rows, batch_id=batch_id)
 
     def _taken_before(self, batch_id: str, laid_out: LaidOut) -> Counts:
         """The counts of a batch that is in the books: what was accepted then is a duplicate now."""

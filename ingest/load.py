@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import pyarrow as pa
 
 from fleetcrash.errors import BadArgument, UnreadableSource
 from fleetcrash.store import Lake
+from fleetcrash.store.overlay import Overlay
 from fleetcrash.store.workbench import Workbench
 from ingest import sources as finding
 from ingest import tables as in_columns
@@ -46,7 +48,7 @@ def load(
     total = None if None in sizes else sum(size for size in sizes if size is not None)
     counts, before = Counts(), 0
     with Workbench(lake) as bench:
-        intake = Intake(lake, bench, now=_aware(now))
+        intake = Intake(lake, bench, now=aware(now))
         for place, source in enumerate(found):
             within = 0
             try:
@@ -67,6 +69,22 @@ def load(
     return report
 
 
+def dry_run(
+    lake: Lake | None,
+    sources: Sequence[str | Path],
+    *,
+    now: datetime,
+    progress: Callable[[Progress], None] | None = None,
+) -> LoadReport:
+    """Say what a load would do: all of it is done, but to a scratch folder over the lake, which is only read.
+
+    Args:
+        lake: None where there is none yet; see ``load`` for the rest.
+    """
+    with TemporaryDirectory(prefix="fleetcrash-") as scratch:
+        return load(Overlay.over(lake, Path(scratch)), sources, now=now, progress=progress)
+
+
 def append_tables(
     lake: Lake, tables: Mapping[str, pa.Table], *, batch_id: str, source: str, now: datetime
 ) -> LoadReport:
@@ -84,11 +102,16 @@ def append_tables(
     started = perf_counter()
     with Workbench(lake) as bench:
         arrival = in_columns.of_tables(tables, batch_id=batch_id, source=source)
-        counts = Intake(lake, bench, now=_aware(now)).take(arrival)
+        counts = Intake(lake, bench, now=aware(now)).take(arrival)
     return LoadReport.of(counts, [source], seconds=perf_counter() - started)
 
 
-def _aware(now: datetime) -> datetime:
+def aware(now: datetime) -> datetime:
+    """Our clock as it was given.
+
+    Raises:
+        BadArgument: it has no offset.
+    """
     if now.tzinfo is None:
         raise BadArgument(
             f"The time {now.isoformat()} has no offset. Nothing was changed. Pass an aware time, such as UTC."

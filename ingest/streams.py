@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from fleetcrash.errors import UnreadableSource
 
-BATCH_BYTES = 32 << 20
+BATCH_BYTES = 64 << 20
 # Some 70,000 crashes. A batch costs three or more commits (0.1 s), so that smaller ones would be felt;
 # DuckDB holds several times its bytes while it judges.
 

@@ -7,11 +7,13 @@ is tried: the commit carries the batch's id as an application transaction, and a
 from __future__ import annotations
 
 import re
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -32,11 +34,17 @@ _WRITER = WriterProperties(
     compression=COMPRESSION, compression_level=COMPRESSION_LEVEL, max_row_group_size=ROW_GROUP_ROWS
 )
 
+_COMPRESSION = 4  # rows in memory to bytes on disk, at the least
+_SPARE_BYTES = 1 << 20  # for the log
+
 _OPEN_TRIES = 3
 # Housekeeping may delete a checkpoint between the look at what is the newest one and its reading.
 
 _UNFIT = re.compile(r"[%\[\]\\^|\x00-\x1f\x7f]")
 # deltalake takes a path for a URL: it reads %41 as A and dies, of a panic that is no Exception, of the others.
+
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,11 @@ class Lake:
         return lake
 
     @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders in which the files are."""
+        return (self.root,)
+
+    @property
     def exists(self) -> bool:
         """Whether every table of a lake is there."""
         return all(self.has(name) for name in table_columns())
@@ -146,28 +159,65 @@ class Lake:
         Raises:
             LakeError: the table cannot be written (disk full, not permitted, not a lake).
         """
-        delta = self.delta(table)
-        if (delta.transaction_version(batch_id) or 0) >= sequence:
+        if self._sequence(table, batch_id) >= sequence:
             return False
+        # A disk that fills up while deltalake writes makes it print a panic; so look first, where the size is known.
+        size_bytes = 0 if isinstance(rows, pa.RecordBatchReader) else rows.nbytes
+        if shutil.disk_usage(self.root).free < size_bytes // _COMPRESSION + _SPARE_BYTES:
+            raise self._full(table)
         try:
             write_deltalake(
-                delta,
+                self.delta(table),
                 _conform(rows, self.schemas[table]),
                 mode="append",
                 writer_properties=_WRITER,
                 commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, sequence)]),
             )
         except CommitFailedError as error:
-            if (self.delta(table).transaction_version(batch_id) or 0) >= sequence:
+            if self._sequence(table, batch_id) >= sequence:
                 return False  # another process committed the same batch in between
             raise LakeError(f"{table} in the lake at {self.root} is written by too many at once; try again.") from error
         except (OSError, DeltaError) as error:
+            if "No space left" in str(error):
+                raise self._full(table) from error
             raise LakeError(f"{table} in the lake at {self.root} cannot be written: {one_line(error)}.") from error
         return True
 
+    def mark_replayed(self, rows: pa.Table, *, of: str, by: str) -> None:
+        """Say of records in the quarantine that a replay has taken them in. Marking them again changes nothing.
+
+        Args:
+            rows: their ``line`` and ``raw``.
+            of: the batch that put them aside.
+            by: the batch of the replay.
+        Raises:
+            LakeError: the quarantine cannot be written.
+        """
+        same = "held.batch_id = taken.batch_id AND held.line = taken.line AND held.raw = taken.raw"
+        taken = pa.table(
+            {
+                "line": rows["line"],
+                "raw": rows["raw"],
+                "batch_id": pa.repeat(of, len(rows)),
+                "replayed_by": pa.repeat(by, len(rows)),
+            }
+        )
+        for left in reversed(range(_OPEN_TRIES)):
+            try:
+                merger = self.delta("quarantine").merge(
+                    taken, same, source_alias="taken", target_alias="held", writer_properties=_WRITER
+                )
+                merger.when_matched_update({"replayed_by": "taken.replayed_by"}).execute()
+                return
+            except (OSError, DeltaError) as error:
+                if not left or not isinstance(error, CommitFailedError):  # others write at the same time
+                    raise LakeError(
+                        f"quarantine in the lake at {self.root} cannot be written: {one_line(error)}."
+                    ) from error
+
     def committed(self, table: str, batch_id: str) -> bool:
         """Whether the batch is in the table already."""
-        return self.delta(table).transaction_version(batch_id) is not None
+        return self.ask(table, lambda delta: delta.transaction_version(batch_id)) is not None
 
     def files(self, table: str) -> list[File]:
         """The Parquet files of the table's newest snapshot; a reader of them sees no later commit.
@@ -175,7 +225,7 @@ class Lake:
         Raises:
             LakeError: the table cannot be read.
         """
-        added = pa.table(self.delta(table).get_add_actions(flatten=True))
+        added = pa.table(self.ask(table, lambda delta: delta.get_add_actions(flatten=True)))
         told = ("path", "size_bytes", "num_records")
         kept = [name for name in added.column_names if name in told or name.endswith(".batch_id")]
         return [
@@ -223,13 +273,30 @@ class Lake:
         self._tables[table] = self._opened(table)
         return self._tables[table]
 
+    def ask(self, table: str, question: Callable[[DeltaTable], _Answer]) -> _Answer:
+        """The answer of a table's newest snapshot, which may have to read the log for it.
+
+        Raises:
+            LakeError: the table cannot be read.
+        """
+        for left in reversed(range(_OPEN_TRIES)):
+            try:
+                return question(self.delta(table))
+            except (OSError, DeltaError) as error:
+                if isinstance(error, LakeError):
+                    raise
+                self._tables.pop(table, None)  # its checkpoint may have been replaced by a newer one
+                if not left:
+                    raise self._unreadable(table, error) from error
+        raise AssertionError("unreachable")
+
     def schema_version(self, table: str) -> str | None:
         """Which version of the schema a table says it is of.
 
         Raises:
             LakeError: the table cannot be read.
         """
-        found: str | None = self.delta(table).metadata().configuration.get(SCHEMA_KEY)
+        found: str | None = self.ask(table, lambda delta: delta.metadata().configuration.get(SCHEMA_KEY))
         return found
 
     def check_path(self) -> None:
@@ -254,6 +321,13 @@ class Lake:
     def _path(self, table: str) -> str:
         return str(self.folder(table))
 
+    def _full(self, table: str) -> LakeError:
+        free = shutil.disk_usage(self.root).free
+        return LakeError(
+            f"{table} in the lake at {self.root} cannot be written: the disk is full ({free >> 20:,} MiB left). "
+            "What is in the lake is whole. Free some space and run the same command again."
+        )
+
     def _absent(self) -> LakeError:
         found = "is a file" if self.root.is_file() else "holds no lake"
         return LakeError(
@@ -269,12 +343,18 @@ class Lake:
                 raise LakeError(f"The lake at {self.root} has no table {table}; load into it to make one.") from error
             except (OSError, DeltaError) as error:
                 if not left:
-                    raise LakeError(
-                        f"{table} in the lake at {self.root} cannot be read: {one_line(error)}. "
-                        f"`fleetcrash doctor --lake {self.root}` says what is broken."
-                    ) from error
+                    raise self._unreadable(table, error) from error
                 time.sleep(0.02)
         raise AssertionError("unreachable")
+
+    def _sequence(self, table: str, batch_id: str) -> int:
+        return self.ask(table, lambda delta: delta.transaction_version(batch_id)) or 0
+
+    def _unreadable(self, table: str, error: BaseException) -> LakeError:
+        return LakeError(
+            f"{table} in the lake at {self.root} cannot be read: {one_line(error)}. "
+            f"`fleetcrash doctor --lake {self.root}` says what is broken."
+        )
 
     def _check_version(self, table: str) -> None:
         found = self.schema_version(table)

@@ -7,7 +7,7 @@ import pyarrow as pa
 from fleetcrash.records import Column
 
 SCHEMA_VERSION = 2
-# 1: the table batch lacks leans_on. `fleetcrash doctor --migrate` brings a lake from there to here.
+# 1: batch lacks leans_on, and quarantine replayed_by. `fleetcrash doctor --migrate` brings a lake from there to here.
 
 SCHEMA_KEY = "fleetcrash.schema"
 """Property of each table that holds its version; tables of two versions are a migration that was cut short."""

@@ -38,7 +38,8 @@ class Workbench:
         self._con.execute("SET autoinstall_known_extensions = false")
         self._con.execute("SET autoload_known_extensions = false")
         self._con.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
-        self._con.execute("SET allowed_directories = $folders", {"folders": [str(lake.root.resolve())]})
+        folders = [str(root.resolve()) for root in lake.roots]
+        self._con.execute("SET allowed_directories = $folders", {"folders": folders})
         self._con.execute("SET enable_external_access = false")
         self._con.execute("SET lock_configuration = true")
 

@@ -1,9 +1,12 @@
--- Staged records of $record_kind, one row per record, parsed once into the JSON text of each field ($structure).
+-- Staged records of $record_kind, one row per record, parsed once into the JSON text of each field, or where the rule of
+-- the field tells a text from anything else, into its text ($structure).
 SELECT *, __repeats__ AS repeats
 FROM (
   SELECT line, parsed, __fields__
   FROM (
-    SELECT line, json_transform("text", $structure) AS parsed
-    FROM staged WHERE record = $record_kind AND reason IS NULL
+    SELECT line, json_transform(text_of_line("text", bytes), $structure) AS parsed
+    FROM arrived
+    -- Mostly a batch is of one kind and few lines are left out: the lesser side to look up.
+    ANTI JOIN (SELECT line FROM staged WHERE record IS DISTINCT FROM $record_kind OR reason IS NOT NULL) USING (line)
   )
 )

@@ -1,14 +1,18 @@
 -- From what a record says to what the lake stores. Each macro gives null where its rule is broken, so that "was given
 -- but is null now" is one test for every type. *_of_json take the JSON text of one value, as json_transform yields it.
 
+-- The text of a line; where some line of a batch is no UTF-8, each comes as bytes, and such a one is null.
+CREATE OR REPLACE TEMP MACRO text_of_line("text", bytes) AS coalesce("text", TRY(decode(bytes)));
+
 -- Text without NUL: C code further down the line would cut it there.
 CREATE OR REPLACE TEMP MACRO text_without_nul(given) AS CASE WHEN NOT contains(given, chr(0)) THEN given END;
 
--- A JSON string; a number is no text, because 4.10 would become 4.1. Only an escape needs a second parse.
+-- A JSON string; a number is no text, because 4.10 would become 4.1. Only an escape needs a second parse; without one
+-- the only quotes are those at the ends.
 CREATE OR REPLACE TEMP MACRO text_of_json(given) AS
   CASE WHEN starts_with(given, '"') THEN
     CASE WHEN contains(given, '\') THEN text_without_nul(json_extract_string(given, '$'))
-    ELSE substring(CAST(given AS VARCHAR), 2, length(CAST(given AS VARCHAR)) - 2) END
+    ELSE replace(CAST(given AS VARCHAR), '"', '') END
   END;
 
 -- An instant that microseconds, nanoseconds (pandas) and Delta can all hold.
@@ -47,7 +51,11 @@ CREATE OR REPLACE TEMP MACRO map_of_lists(names, texts) AS
 CREATE OR REPLACE TEMP MACRO map_of_parsed(parsed) AS
   map_of_lists(map_keys(parsed), list_transform(map_values(parsed), lambda x: text_of_json(x)));
 
-CREATE OR REPLACE TEMP MACRO map_of_json(given) AS map_of_parsed(json_transform(given, '"MAP(VARCHAR, JSON)"'));
+-- Nearly all maps hold texts without escapes, which need no look at each. One that names a key twice is null.
+CREATE OR REPLACE TEMP MACRO map_of_json(given) AS
+  CASE WHEN regexp_full_match(given, '\{(?:"[^"\\]*":"[^"\\]*",?)*\}') THEN
+    json_transform(given, '"MAP(VARCHAR, VARCHAR)"')
+  ELSE map_of_parsed(json_transform(given, '"MAP(VARCHAR, JSON)"')) END;
 
 -- An object that names a key twice says two things; the parser gives null for it, alone or in a list.
 CREATE OR REPLACE TEMP MACRO repeats_a_key(given) AS
@@ -60,6 +68,12 @@ CREATE OR REPLACE TEMP MACRO list_repeats_a_key(given) AS
 
 CREATE OR REPLACE TEMP MACRO times_named(given, key) AS
   (strlen(CAST(given AS VARCHAR)) - strlen(replace(CAST(given AS VARCHAR), key, ''))) // strlen(key);
+
+-- A stack as nearly all senders write it: texts without escapes, the keys of a frame in one order and so none twice.
+CREATE OR REPLACE TEMP MACRO is_plain_stack(given) AS regexp_full_match(
+  given,
+  '\[(?:\{(?:"module":(?:"[^"\\]*"|null),?)?(?:"function":(?:"[^"\\]*"|null),?)?(?:"offset":(?:[0-9]{1,15}|null))?\},?)*\]'
+);
 
 -- Whether a stack must be looked at for keys that come twice: some key is there more often than frames that have it.
 CREATE OR REPLACE TEMP MACRO frames_may_repeat(given, frames) AS
@@ -96,9 +110,11 @@ CREATE OR REPLACE TEMP MACRO frames_without_repeats(given, frames) AS
 
 -- A stack. A frame of which nothing is known may be null; it stays, so that the others keep their places.
 CREATE OR REPLACE TEMP MACRO frames_of_json(given) AS
-  frames_without_repeats(
+  CASE WHEN is_plain_stack(given) THEN
+    json_transform(given, '[{"module": "VARCHAR", "function": "VARCHAR", "offset": "BIGINT"}]')
+  ELSE frames_without_repeats(
     given, frames_of_list(given, json_transform(given, '[{"module": "JSON", "function": "JSON", "offset": "JSON"}]'))
-  );
+  ) END;
 
 -- The same from columns that have a type: entries of a map, structs made of objects whose keys differ from row to row,
 -- JSON text in a column of text.

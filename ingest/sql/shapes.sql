@@ -5,8 +5,8 @@ WITH sampled AS (
     CASE WHEN reason IS NULL THEN record END AS record,
     any_value(line) AS line
   FROM staged
-  WHERE reason IS NULL OR reason = 'unknown_record'
+  WHERE (reason IS NULL AND NOT is_blank) OR reason = 'unknown_record'
   GROUP BY ALL
 )
-SELECT sampled.shape, sampled.record, json_keys(staged."text") AS names
-FROM sampled JOIN staged ON staged.line = sampled.line
+SELECT sampled.shape, sampled.record, json_keys(text_of_line(arrived."text", arrived.bytes)) AS names
+FROM sampled JOIN arrived ON arrived.line = sampled.line

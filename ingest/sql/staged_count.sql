@@ -1,2 +1,2 @@
 -- How many lines were read, one row; blank ones are not among them.
-SELECT count(*) AS read FROM staged
+SELECT count(*) AS read FROM staged WHERE NOT is_blank

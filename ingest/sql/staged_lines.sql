@@ -1,5 +1,5 @@
--- Lines of the batch, one row per line that is not blank: its number, text, kind, and why it is no record of a known
--- kind (null where it is).
+-- Lines of the batch, one row per line: its number, the kind that it says it is, and why it is no record of a known kind
+-- (null where it is, and where the line is blank). The text stays where it arrived, which fields_of_lines.sql reads.
 -- shape: hash of the object's keys, the same for lines with the same keys; shapes.sql looks at one line of each.
 -- suspect: brackets and commas look as if a strict parser would say otherwise; refused_by_grammar.sql looks closer.
 CREATE OR REPLACE TEMP TABLE staged AS
@@ -7,20 +7,26 @@ WITH decoded AS (
   SELECT
     line,
     octet_length(bytes) > $longest AS is_long,
-    CASE WHEN octet_length(bytes) <= $longest THEN coalesce("text", TRY(decode(bytes))) END AS "text"
+    CASE WHEN octet_length(bytes) <= $longest THEN text_of_line("text", bytes) END AS "text"
   FROM arrived
 ),
 parsed AS (
-  SELECT line, is_long, "text", coalesce(json_valid("text"), false) AS valid
+  SELECT
+    line, is_long, "text",
+    coalesce(regexp_full_match("text", '[ \t\r\n]*'), false) AS is_blank,
+    coalesce(json_valid("text"), false) AS valid
   FROM decoded
-  WHERE "text" IS NULL OR NOT regexp_full_match("text", '[ \t\r\n]*')
 ),
 keyed AS (
   SELECT
     *,
-    CASE WHEN valid THEN json_type("text") = 'OBJECT' END AS is_object,
+    CASE WHEN valid THEN regexp_matches("text", '^[ \t\r\n]*\{') END AS is_object,
     CASE WHEN valid THEN hash(json_keys("text")) END AS shape,
-    CASE WHEN valid THEN json_extract_string("text", '$.record') END AS record,
+    -- Most senders name the kind first; only where they do not is the object looked through.
+    CASE WHEN valid THEN coalesce(
+      nullif(regexp_extract("text", '^[ \t\r\n]*\{[ \t\r\n]*"record"[ \t\r\n]*:[ \t\r\n]*"([a-z]+)"', 1), ''),
+      json_extract_string("text", '$.record')
+    ) END AS record,
     valid AND (
       strlen("text") * 2 - strlen(replace("text", '[', '')) - strlen(replace("text", '{', '')) > 64
       OR regexp_matches("text", ',\s*[}\]]')
@@ -28,8 +34,9 @@ keyed AS (
   FROM parsed
 )
 SELECT
-  line, "text", record, shape, suspect,
+  line, is_blank, record, shape, suspect,
   CASE
+    WHEN is_blank THEN NULL
     WHEN is_long THEN 'too_long:line'
     WHEN NOT valid THEN 'not_json'
     WHEN NOT is_object THEN 'not_an_object'

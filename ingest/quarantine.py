@@ -1,0 +1,113 @@
+"""The quarantine: what was put aside, and taking it in once the rules let it pass.
+
+A record stays in the quarantine with its raw bytes for good; one that a replay has taken in says so, and is neither
+listed nor replayed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from pathlib import PurePath
+from time import perf_counter
+from typing import Any
+
+from fleetcrash.store import Engine, Lake
+from fleetcrash.store.workbench import Workbench
+from fleetcrash.times import time_text
+from ingest import csv_rows, ndjson, tables
+from ingest.arrival import Arrival
+from ingest.commit import Intake
+from ingest.load import aware
+from ingest.report import Counts, LoadReport
+from ingest.rules import filled
+
+SCHEMA = 1
+SAMPLE_BYTES = 400
+_CSV = (".csv", ".csv.gz", ".csv.zst")  # a row of such a source is put aside under its header
+
+JSON = dict[str, Any]
+
+
+def listed(lake: Lake, *, samples: int = 3) -> JSON:
+    """What is put aside: per reason how many records from how many sources, and the newest of them.
+
+    Args:
+        samples: records to show of each reason; of each at most SAMPLE_BYTES.
+    Raises:
+        LakeError: the lake cannot be read.
+    """
+    with Engine(lake) as engine:
+        reasons = engine.rows("quarantine_by_reason")
+        for row in reasons:
+            shown = engine.rows("quarantine_samples", reason=row["reason"], samples=samples, bytes=SAMPLE_BYTES)
+            row["samples"] = [
+                {**one, "raw": _text(one["raw"]), "known_at": time_text(one["known_at"])} for one in shown
+            ]
+            row["last_at"] = time_text(row["last_at"])
+    return {"schema": SCHEMA, "quarantined": sum(row["records"] for row in reasons), "reasons": reasons}
+
+
+def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[LoadReport, int]:
+    """Judge what was put aside once more, and take in what the rules let pass by now.
+
+    Args:
+        now: our clock, aware.
+        reason: only what was put aside for it.
+    Returns:
+        The report of what was taken in (read = accepted + duplicates), and how many records stay.
+    Raises:
+        LakeError: the lake cannot be read or written; the same replay, run again, completes it.
+        BadArgument: ``now`` has no offset.
+    """
+    started = perf_counter()
+    counts, stay, sources = Counts(), 0, []
+    with Workbench(lake) as bench:
+        intake = Intake(lake, bench, now=aware(now))
+        bench.lake_view("quarantine")
+        bench.lake_view("batch")
+        for batch in bench.rows(filled("batches_put_aside"), reason=reason):
+            bench.lake_view("quarantine")
+            aside = bench.table(filled("put_aside"), reason=reason, batch_id=batch["batch_id"])
+            stay += len(aside)
+            for arrivals, places in _streams(aside["source"][0].as_py(), aside["raw"].to_pylist()):
+                for arrival in arrivals:
+                    taken, named, lines = intake.retake(arrival)
+                    counts += taken
+                    stay -= len(lines)
+                    if lines:
+                        sources.append(arrival.source)
+                        rows = aside.take([places[line] for line in lines]).select(["line", "raw"])
+                        lake.mark_replayed(rows, of=batch["batch_id"], by=named)
+    return LoadReport.of(counts, sorted(set(sources)), seconds=perf_counter() - started), stay
+
+
+def _streams(source: str, raws: Sequence[bytes]) -> Iterator[tuple[Iterator[Arrival], dict[int, int]]]:
+    """Records that were put aside, read as what they were, and where in ``raws`` each line of a stream stands."""
+    if not source.lower().endswith(_CSV):
+        data = b"".join(raw + b"\n" for raw in raws)
+        yield ndjson.batches([data], source), {place + 1: place for place in range(len(raws))}
+        return
+    for header, rows in groupby(enumerate(raws), key=lambda row: _csv_header(row[1])):
+        stream, places, line = [header], {}, header.count(b"\n") + 2
+        for place, raw in rows:
+            record = raw[len(header) + 1 :]
+            places[line] = place
+            stream.append(record)
+            line += record.count(b"\n") + 1
+        yield csv_rows.batches([b"\n".join(stream)], source, named=tables.named_kind(PurePath(source).name)), places
+
+
+def _csv_header(raw: bytes) -> bytes:
+    """The header that a row of CSV was put aside with: its first line, or more where a newline is in quotes."""
+    end = raw.find(b"\n")
+    while end >= 0 and raw.count(b'"', 0, end) % 2:
+        end = raw.find(b"\n", end + 1)
+    return raw if end < 0 else raw[:end]
+
+
+def _text(raw: bytes) -> str:
+    """Bytes from strangers, fit to be shown: what is no text, and what moves a terminal's cursor, is spelled out."""
+    text = raw.decode("utf-8", "backslashreplace")
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -1,0 +1,119 @@
+"""What was put aside is listed, and taken in once the rules let it pass; both as often as one likes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fleetcrash.errors import LakeError
+from fleetcrash.store import Lake
+from ingest.load import load
+from ingest.quarantine import listed, replay
+from tests.ingest.conftest import NOW, answers, line, rows_of, write
+
+SOON = "2024-07-21T12:00:00Z"  # too far ahead of NOW, and no longer so a day later
+LATER = NOW + timedelta(days=2)
+
+
+def soon(crash_id: str) -> bytes:
+    return line("crash", crash_id=crash_id, occurred_at=SOON, received_at=None)
+
+
+def aside(lake: Lake) -> dict[str, int]:
+    return {row["reason"]: row["records"] for row in listed(lake)["reasons"]}
+
+
+def test_it_is_listed_by_reason_with_samples_that_no_terminal_minds(lake, load_lines):
+    load_lines(b"\x1b[2J{", b"\xff\xfe", line("crash", os_type="beos"), line("crash"), name="in.ndjson")
+    found = listed(lake, samples=1)
+    json.dumps(found, allow_nan=False)
+    assert (found["schema"], found["quarantined"]) == (1, 3)
+    assert [(row["reason"], row["records"], row["sources"]) for row in found["reasons"]] == [
+        ("not_json", 2, 1),
+        ("bad_value:os_type", 1, 1),
+    ]
+    (sample,) = found["reasons"][0]["samples"]
+    assert sample["raw"] == "\\x1b[2J{"
+    assert (Path(sample["source"]).name, sample["line"], sample["size_bytes"]) == ("in.ndjson", 1, 5)
+    assert found["reasons"][1]["samples"][0]["raw"].startswith('{"record": "crash"')
+
+
+def test_an_empty_quarantine_is_listed_and_replayed(lake, load_lines):
+    load_lines(line("crash"))
+    assert listed(lake) == {"schema": 1, "quarantined": 0, "reasons": []}
+    report, stay = replay(lake, now=NOW)
+    assert (report.read, report.accepted, stay) == (0, 0, 0)
+
+
+def test_what_the_rules_let_pass_by_now_is_taken_in_once(lake, load_lines):
+    load_lines(soon("soon"), line("crash"), line("crash", os_type="beos"), b"{")
+    before = answers(lake)
+    report, stay = replay(lake, now=NOW)
+    assert (report.read, stay, answers(lake)) == (0, 3, before)
+    report, stay = replay(lake, now=LATER)
+    assert (report.read, report.accepted, report.duplicates, stay) == (1, 1, 0, 2)
+    assert aside(lake) == {"bad_value:os_type": 1, "not_json": 1}
+    assert {row["crash_id"] for row in rows_of(lake, "crash")} == {"c1", "soon"}
+    versions = lake.versions()
+    report, stay = replay(lake, now=LATER)
+    assert (report.read, stay) == (0, 2)
+    assert lake.versions() == versions
+    assert len(rows_of(lake, "quarantine")) == 3, "nothing is thrown away"
+
+
+def test_one_reason_alone_is_replayed(lake, load_lines):
+    load_lines(soon("a"), line("install", applied_at=SOON, received_at=None))
+    report, stay = replay(lake, now=LATER, reason="future_time:applied_at")
+    assert (report.accepted, stay) == (1, 0)
+    assert aside(lake) == {"future_time:occurred_at": 1}
+
+
+def test_rows_of_parquet_and_of_csv_are_read_as_what_they_were(lake, tmp_path):
+    soon = datetime.fromisoformat(SOON)
+    table = {"crash_id": ["p1", "p2"], "host_id": ["h", "h"], "occurred_at": [soon, NOW], "os_type": ["linux", "linux"]}
+    pq.write_table(pa.table(table), tmp_path / "crash.parquet")
+    rows = [f'"c,{n}\nx",h,{SOON if n % 2 else "2024-07-19T00:00:00Z"},linux'.encode() for n in range(5)]
+    write(tmp_path / "crash.csv", [b"crash_id,host_id,occurred_at,os_type", *rows])
+    load(lake, [tmp_path / "crash.csv", tmp_path / "crash.parquet"], now=NOW)
+    assert aside(lake) == {"future_time:occurred_at": 3}
+    report, stay = replay(lake, now=LATER)
+    assert (report.accepted, stay) == (3, 0)
+    assert {row["crash_id"] for row in rows_of(lake, "crash")} == {"p1", "p2", *(f"c,{n}\nx" for n in range(5))}
+
+
+@pytest.mark.parametrize("fatal", ["crash", "install", "batch", "mark"])
+def test_a_replay_that_dies_and_is_run_again_takes_in_each_record_once(lake, load_lines, monkeypatch, fatal):
+    load_lines(*(soon(f"c{n}") for n in range(3)), line("install", applied_at=SOON, received_at=None))
+    append = Lake.append
+
+    def dying(self, table, *args, **named):
+        if table == fatal:
+            raise LakeError("the disk is full")
+        return append(self, table, *args, **named)
+
+    def never(*args, **named):
+        raise LakeError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "append", dying)
+        if fatal == "mark":
+            patch.setattr(Lake, "mark_replayed", never)
+        with pytest.raises(LakeError):
+            replay(lake, now=LATER)
+    _, stay = replay(lake, now=LATER)
+    assert stay == 0
+    assert [len(rows_of(lake, kind)) for kind in ("crash", "install")] == [3, 1]
+    assert len(answers(lake, as_of=LATER)["crashes"]) == 3
+    assert aside(lake) == {}
+
+
+def test_the_same_bad_line_of_two_files_is_one_record_and_one_duplicate(lake, load_lines):
+    for name in ("a.ndjson", "b.ndjson"):
+        load_lines(soon("c1"), line("crash", crash_id=name), name=name)
+    report, stay = replay(lake, now=LATER)
+    assert (report.read, report.accepted, report.duplicates, stay) == (2, 1, 1, 0)
