@@ -35,6 +35,11 @@ _VIEWS = (
 )
 
 
+_LOOKS = 4
+# A file may be deleted between the look at which there are and its reading: by a forget, or a compaction that keeps
+# none.
+
+
 class Engine:
     """A read-only look at a lake as of an instant. Not for two threads at once; use it as a context manager.
 
@@ -81,10 +86,14 @@ class Engine:
 
     def refresh(self) -> bool:
         """Take the lake's newest snapshot, of whole batches only. Returns whether anything had changed."""
-        try:
-            return self._refresh()
-        except LakeError:
-            return self._refresh()  # a file of the snapshot may have been deleted before it was read, by a forget
+        for left in reversed(range(_LOOKS)):
+            try:
+                return self._refresh()
+            except LakeError:
+                self._snapshot = {}
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
 
     def _refresh(self) -> bool:
         try:
@@ -137,7 +146,10 @@ class Engine:
             assumed.add("steps")
         for view in _VIEWS:
             text = query_text(f"views/{view}_assumed" if view in assumed else f"views/{view}")
-            self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {text}")
+            try:
+                self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {text}")
+            except duckdb.Error as error:
+                raise self._unreadable(error) from error
 
     def _unreadable(self, error: duckdb.Error, *, reads_files: bool = False) -> Exception:
         """What to raise for an error of DuckDB: a file that is gone or damaged is the lake's, anything else is ours.

@@ -127,7 +127,7 @@ def _remove(lake: Lake, table: str, mentions: Mentions) -> Removed:
             for file in source.concerned(lake.files(table)):
                 old.append(Path(file.path).name)
                 written += write_files(lake, table, source.cleaned(file, removed), settled=old[-1].startswith(SETTLED))
-        if not old or replace(lake, table, old, written, rows_differ=True):
+        if not old or replace(lake, table, old, written):
             return removed
         delete([lake.folder(table) / one.name for one in written])  # somebody merged the files meanwhile
     raise LakeError(f"{table} in the lake at {lake.root} is written by too many at once; run it again later.")
@@ -227,7 +227,9 @@ def _sweep(lake: Lake, table: str, mentions: Mentions, remaining: list[Remaining
             remaining.append(Remaining(str(path), why))
     log = Log(lake.folder(table))
     log.redact()
-    return swept + log.prune(older_than_s=UNDER_WAY_S, checkpoints_older_than_s=0.0)
+    return swept + log.prune(
+        older_than_s=UNDER_WAY_S, unwanted=lambda path: _parquet_holds(path, mentions) is not False
+    )
 
 
 def _parquet_holds(path: Path, mentions: Mentions) -> bool | None:

@@ -37,6 +37,10 @@ _WRITER = WriterProperties(
 _COMPRESSION = 4  # rows in memory to bytes on disk, at the least
 _SPARE_BYTES = 1 << 20  # for the log
 
+_WRITE_TRIES = 3
+# An append that meets a change of rows, such as a mark on quarantined ones, is refused by deltalake, and let through
+# the next time.
+
 _OPEN_TRIES = 3
 # Housekeeping may delete a checkpoint between the look at what is the newest one and its reading.
 
@@ -159,29 +163,42 @@ class Lake:
         Raises:
             LakeError: the table cannot be written (disk full, not permitted, not a lake).
         """
-        if self._sequence(table, batch_id) >= sequence:
-            return False
-        # A disk that fills up while deltalake writes makes it print a panic; so look first, where the size is known.
-        size_bytes = 0 if isinstance(rows, pa.RecordBatchReader) else rows.nbytes
-        if shutil.disk_usage(self.root).free < size_bytes // _COMPRESSION + _SPARE_BYTES:
-            raise self._full(table)
-        try:
-            write_deltalake(
-                self.delta(table),
-                _conform(rows, self.schemas[table]),
-                mode="append",
-                writer_properties=_WRITER,
-                commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, sequence)]),
-            )
-        except CommitFailedError as error:
+        tries = 1 if isinstance(rows, pa.RecordBatchReader) else _WRITE_TRIES  # a stream cannot be read again
+        for left in reversed(range(tries)):
             if self._sequence(table, batch_id) >= sequence:
-                return False  # another process committed the same batch in between
-            raise LakeError(f"{table} in the lake at {self.root} is written by too many at once; try again.") from error
-        except (OSError, DeltaError) as error:
-            if "No space left" in str(error):
-                raise self._full(table) from error
-            raise LakeError(f"{table} in the lake at {self.root} cannot be written: {one_line(error)}.") from error
-        return True
+                return False
+            # A disk that fills up while deltalake writes makes it print a panic; so look first, where the size is
+            # known.
+            size_bytes = 0 if isinstance(rows, pa.RecordBatchReader) else rows.nbytes
+            if shutil.disk_usage(self.root).free < size_bytes // _COMPRESSION + _SPARE_BYTES:
+                raise self._full(table)
+            try:
+                write_deltalake(
+                    self.delta(table),
+                    _conform(rows, self.schemas[table]),
+                    mode="append",
+                    writer_properties=_WRITER,
+                    commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, sequence)]),
+                )
+                return True
+            except CommitFailedError as error:
+                if self._sequence(table, batch_id) >= sequence:
+                    return False  # another process committed the same batch in between
+                if not left:
+                    raise LakeError(
+                        f"{table} in the lake at {self.root} is written by too many at once; try again."
+                    ) from error
+            except (OSError, DeltaError) as error:
+                if isinstance(error, LakeError):
+                    raise
+                if "No space left" in str(error):
+                    raise self._full(table) from error
+                if not left:
+                    raise LakeError(
+                        f"{table} in the lake at {self.root} cannot be written: {one_line(error)}."
+                    ) from error
+                self._tables.pop(table, None)  # the checkpoint that it rests on may have been replaced by a newer one
+        raise AssertionError("unreachable")
 
     def mark_replayed(self, rows: pa.Table, *, of: str, by: str) -> None:
         """Say of records in the quarantine that a replay has taken them in. Marking them again changes nothing.

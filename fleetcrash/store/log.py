@@ -14,7 +14,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, PostCommitHookProperties
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake._internal import RemoveAction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
@@ -76,15 +76,15 @@ class Unreferenced:
     orphans: tuple[Path, ...]
 
 
-def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile], *, rows_differ: bool) -> bool:
+def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile]) -> bool:
     """Put new files in the place of old ones, in one commit; the table's other files may change meanwhile.
 
-    deltalake's own check for conflicts lets two merges of the same files through, and their rows would be there twice.
-    So the commit is made for exactly the next version, and the old files are looked for again before each try.
+    deltalake's own check for conflicts lets two such commits of the same files through, and their rows would be there
+    twice. So the commit is made for exactly the next version, and the old files are looked for again before each try.
+    It says that no data changed, even where a host was taken out: else deltalake refuses the appends that meet it.
 
     Args:
         old: names of files.
-        rows_differ: the new files hold other rows than the old ones, not the same in another order.
     Returns:
         False when an old file has been replaced by somebody else; nothing was changed.
     Raises:
@@ -93,14 +93,17 @@ def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile]
     sizes = {Path(file.path).name: file.size_bytes for file in lake.files(table)}
     for _ in range(_COMMIT_TRIES):
         delta = lake.delta(table)
-        active = {Path(unquote(uri)).name for uri in delta.file_uris()}
+        try:
+            active = {Path(unquote(uri)).name for uri in delta.file_uris()}
+        except DeltaError:
+            continue  # its checkpoint has been replaced by a newer one
         if new and active.issuperset(one.name for one in new):
             return True  # the try before this one came through, although it was said to have failed
         if not active.issuperset(old):
             return False
         now_ms = int(time.time() * 1000)
-        removed = [RemoveAction(name, rows_differ, now_ms, sizes.get(name), {}) for name in sorted(old)]
-        added = [AddAction(one.name, one.size_bytes, {}, now_ms, rows_differ, one.stats) for one in new]
+        removed = [RemoveAction(name, False, now_ms, sizes.get(name), {}) for name in sorted(old)]
+        added = [AddAction(one.name, one.size_bytes, {}, now_ms, False, one.stats) for one in new]
         try:
             delta.create_write_transaction(
                 [*removed, *added],
@@ -125,11 +128,14 @@ def checkpoint(lake: Lake, table: str) -> None:
     Raises:
         LakeError: the table cannot be read or written.
     """
-    delta, log = lake.delta(table), Log(lake.folder(table))
-    if delta.version() == log.hinted() and delta.version() in log.checkpoints():
-        return
+    log = Log(lake.folder(table))
+
+    def sum_up(delta: DeltaTable) -> None:
+        if delta.version() != log.hinted() or delta.version() not in log.checkpoints():
+            delta.create_checkpoint()
+
     try:
-        delta.create_checkpoint()
+        lake.ask(table, sum_up)
     except (OSError, DeltaError) as error:
         raise LakeError(f"{table} in the lake at {lake.root} cannot be written: {one_line(error)}.") from error
 
@@ -210,7 +216,7 @@ class Log:
         for left in reversed(range(3)):
             try:
                 return self._removed()
-            except FileNotFoundError:
+            except (FileNotFoundError, KeyError):
                 if not left:  # the checkpoint was replaced by a newer one while it was to be read
                     raise
         raise AssertionError("unreachable")
@@ -231,25 +237,22 @@ class Log:
                         found[unquote(gone["path"])] = (gone.get("deletionTimestamp") or 0) / 1000
         return found
 
-    def prune(self, *, older_than_s: float, checkpoints_older_than_s: float | None = None) -> Swept:
+    def prune(self, *, older_than_s: float, unwanted: Callable[[Path], bool] = lambda _checkpoint: False) -> Swept:
         """Delete commits and checkpoints that the newest checkpoint replaces, and what killed writers left.
 
         The commit of the checkpoint's own version stays: a writer looks there for the newest version.
 
         Args:
             older_than_s: younger ones stay; a writer that began before them may be about to commit after them.
-            checkpoints_older_than_s: the same for checkpoints, which only a reader that is opening the table may miss.
+            unwanted: which checkpoints go however young they are. Readers that have begun with one begin again.
         """
         newest = self.newest_checkpoint()
         if newest is None:
             return Swept()
-        checkpoints_s = older_than_s if checkpoints_older_than_s is None else checkpoints_older_than_s
-        replaced = [
-            path
-            for found, least_s in ((self.commits(), older_than_s), (self.checkpoints(), checkpoints_s))
-            for version, path in found.items()
-            if version < newest and age_s(path) >= least_s
-        ]
+        commits = [path for version, path in self.commits().items() if version < newest]
+        checkpoints = [path for version, path in self.checkpoints().items() if version < newest]
+        replaced = [path for path in (*commits, *checkpoints) if age_s(path) >= older_than_s]
+        replaced += [path for path in checkpoints if path not in replaced and unwanted(path)]
         known = {*self.commits().values(), *self.checkpoints().values(), self.hint_path}
         beside = self.folder.parent.glob(f"{_REDACTED}*")
         left = [path for path in (*self.folder.glob("*"), *beside) if path not in known and path.is_file()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -273,6 +274,54 @@ def test_a_merge_in_between_is_no_trouble(lake, monkeypatch):
     assert "crash" in met
     assert files_with(lake, "host-7") == []
     assert len(rows_of(lake, "crash")) == 3
+
+
+def test_writers_readers_and_compactors_beside_it_lose_nothing(lake):
+    done = threading.Event()
+    troubles: list[BaseException] = []
+
+    def guarded(work) -> threading.Thread:
+        def run() -> None:
+            try:
+                work(Lake.open(lake.root))
+            except BaseException as error:
+                troubles.append(error)
+                done.set()
+
+        return threading.Thread(target=run)
+
+    def write_all(mine: Lake) -> None:
+        for number in range(40):
+            row = {"crash_id": f"c{number}", "host_id": f"h{number:02}", "occurred_at": at(1), "os_type": "linux"}
+            append_rows(mine, "crash", [row], batch_id=f"b{number}")
+        done.set()
+
+    old = [{"crash_id": f"o{n}", "host_id": f"a{n:02}", "occurred_at": at(1), "os_type": "linux"} for n in range(10)]
+    append_rows(lake, "crash", old, batch_id="old")
+
+    def forget_all(mine: Lake) -> None:
+        for number in range(10):
+            forget(mine, f"a{number:02}")  # by name the first of all that are left, so that the log names it
+
+    def compact_all(mine: Lake) -> None:
+        while not done.is_set():
+            compact(mine, "crash", "batch")
+
+    def read_all(mine: Lake) -> None:
+        with Engine(mine, as_of=at(1000)) as engine:
+            while not done.is_set():
+                engine.refresh()
+
+    threads = [guarded(work) for work in (write_all, forget_all, compact_all, read_all)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not troubles
+    assert sorted(row["host_id"] for row in rows_of(lake, "crash")) == [f"h{number:02}" for number in range(40)]
+    assert forget(lake, "h07").found
+    assert len(rows_of(lake, "crash")) == 39
+    assert files_with(lake, "h07") == []
 
 
 def test_a_lake_that_is_open_elsewhere_goes_on(lake):
