@@ -12,10 +12,12 @@ the books names it: its rows are to be seen as well.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store import Lake
@@ -25,8 +27,29 @@ from ingest.report import Counts
 from ingest.rules import filled, judge, judged, key_columns, quoted, same_key, standing
 
 
+@dataclass(frozen=True)
+class Judged:
+    """One batch, judged by the rules and not yet compared with the lake.
+
+    Attributes:
+        counts: read, unknown fields and what is put aside; of a batch that is in the books, all.
+        tables: by kind, the rows of ``sql/judged.sql``.
+        refused: rows for the quarantine; None: there are none.
+        in_books: the batch was taken before; there is nothing to commit.
+    """
+
+    batch_id: str
+    source: str
+    counts: Counts
+    tables: Mapping[Kind, pa.Table]
+    refused: pa.Table | None = None
+    in_books: bool = False
+
+
 class Intake:
-    """Takes batches into a lake, one at a time. Not for two threads at once.
+    """Takes batches into a lake. Not for two threads at once.
+
+    One intake may judge a batch while another one, on a lake and a workbench of its own, commits the batch before.
 
     Args:
         lake: the lake to write.
@@ -46,13 +69,38 @@ class Intake:
         Raises:
             LakeError: the lake cannot be read or written; the same load, run again, completes the batch.
         """
+        return self.commit(self.judge(arrival))
+
+    def judge(self, arrival: Arrival) -> Judged:
+        """Apply the rules to one batch. The lake stays as it is.
+
+        Raises:
+            LakeError: the lake cannot be read.
+        """
         laid_out = arrival.lay_out(self._bench)
         if self._lake.committed("batch", arrival.batch_id):
-            return self._taken_before(arrival.batch_id, laid_out)
-        self._judge(laid_out, now=self._clock_of(arrival.batch_id))
-        reasons = self._commit_quarantine(arrival, laid_out)
+            return Judged(
+                arrival.batch_id, arrival.source, self._taken_before(arrival.batch_id, laid_out), {}, in_books=True
+            )
+        tables = self._judged(laid_out, now=self._clock_of(arrival.batch_id))
+        refused = self._put_aside(arrival, laid_out)
+        reasons = {} if refused is None else _counted(refused["reason"])
         counts = Counts(laid_out.read, 0, 0, sum(reasons.values()), reasons, laid_out.unknown_fields)
-        return self._commit_sound(laid_out, counts, batch_id=arrival.batch_id, source=arrival.source)
+        return Judged(arrival.batch_id, arrival.source, counts, tables, refused)
+
+    def commit(self, judged_batch: Judged) -> Counts:
+        """Put aside what was refused, store what is new, and enter the batch in the books.
+
+        Raises:
+            LakeError: the lake cannot be read or written; the same load, run again, completes the batch.
+        """
+        if judged_batch.in_books:
+            return judged_batch.counts
+        if judged_batch.refused is not None:
+            self._lake.append("quarantine", judged_batch.refused, batch_id=judged_batch.batch_id)
+        return self._commit_sound(
+            judged_batch.tables, judged_batch.counts, batch_id=judged_batch.batch_id, source=judged_batch.source
+        )
 
     def retake(self, arrival: Arrival) -> tuple[Counts, str, list[int]]:
         """Judge records that had been put aside once more, and commit those that are sound by now.
@@ -63,11 +111,9 @@ class Intake:
             LakeError: the lake cannot be read or written; the same replay, run again, completes it.
         """
         laid_out = arrival.lay_out(self._bench)
-        self._judge(laid_out, now=self._now)
+        tables = self._judged(laid_out, now=self._now)
         lines = [
-            row["line"]
-            for kind in laid_out.kinds
-            for row in self._bench.rows(filled("sound_lines", judged=judged(kind)))
+            line for rows in tables.values() for line in rows.filter(pc.is_null(rows["reason"]))["line"].to_pylist()
         ]
         # Named by what it takes in: the next replay of the same batch may take in more.
         named = hashlib.sha256(f"replay\n{arrival.batch_id}\n{sorted(lines)}".encode()).hexdigest()
@@ -76,19 +122,22 @@ class Intake:
         if self._lake.committed("batch", named):
             return self._taken_before(named, laid_out), named, lines
         counts = self._commit_sound(
-            laid_out, Counts(read=len(lines)), batch_id=named, source=f"quarantine of {arrival.source}"
+            tables, Counts(read=len(lines)), batch_id=named, source=f"quarantine of {arrival.source}"
         )
         return counts, named, lines
 
-    def _judge(self, laid_out: LaidOut, *, now: datetime) -> None:
-        for kind, given in laid_out.kinds.items():
-            judge(self._bench, kind, given.fields, now=now, **given.parameters)
+    def _judged(self, laid_out: LaidOut, *, now: datetime) -> dict[Kind, pa.Table]:
+        return {
+            kind: judge(self._bench, kind, given.fields, now=now, **given.parameters)
+            for kind, given in laid_out.kinds.items()
+        }
 
-    def _commit_sound(self, laid_out: LaidOut, counts: Counts, *, batch_id: str, source: str) -> Counts:
+    def _commit_sound(self, tables: Mapping[Kind, pa.Table], counts: Counts, *, batch_id: str, source: str) -> Counts:
         """Store the sound records, and enter the batch in the books."""
         new = duplicates = 0
         leans_on: set[str] = set()
-        for kind in laid_out.kinds:
+        for kind, rows in tables.items():
+            self._bench.register(judged(kind), rows)
             kind_new, sound, unfinished = self._commit_kind(kind, batch_id)
             new += kind_new
             duplicates += sound - kind_new
@@ -144,8 +193,8 @@ class Intake:
             self._lake.append(kind.value, rows, batch_id=batch_id)
         return new, sound, unfinished
 
-    def _commit_quarantine(self, arrival: Arrival, laid_out: LaidOut) -> dict[str, int]:
-        """Put aside what was refused, with its bytes. Returns how often which reason came."""
+    def _put_aside(self, arrival: Arrival, laid_out: LaidOut) -> pa.Table | None:
+        """What was refused, with its bytes, as the quarantine keeps it."""
         parts = [
             self._refused(Given(filled("refused", judged=judged(kind)), given.raw, {}, given.raw_parameters), arrival)
             for kind, given in laid_out.kinds.items()
@@ -153,11 +202,7 @@ class Intake:
         if laid_out.strangers is not None:
             parts.append(self._refused(laid_out.strangers, arrival))
         refused = [part for part in parts if part is not None]
-        if not refused:
-            return {}
-        rows = pa.concat_tables(refused)
-        self._lake.append("quarantine", rows, batch_id=arrival.batch_id)
-        return {entry["values"]: entry["counts"] for entry in rows["reason"].value_counts().to_pylist()}
+        return pa.concat_tables(refused) if refused else None
 
     def _refused(self, refused: Given, arrival: Arrival) -> pa.Table | None:
         if not self._bench.rows(filled("refused_count", refused=refused.fields), **refused.parameters)[0]["refused"]:
@@ -199,3 +244,7 @@ class Intake:
             {row["reason"]: row["refused"] for row in reasons},
             laid_out.unknown_fields,
         )
+
+
+def _counted(reasons: pa.ChunkedArray) -> dict[str, int]:
+    return {entry["values"]: entry["counts"] for entry in reasons.value_counts().to_pylist()}

@@ -7,10 +7,14 @@ broken off leaves a whole lake. Loading the same again changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from types import TracebackType
+from typing import Self
 
 import pyarrow as pa
 
@@ -20,6 +24,7 @@ from fleetcrash.store.overlay import Overlay
 from fleetcrash.store.workbench import Workbench
 from ingest import sources as finding
 from ingest import tables as in_columns
+from ingest.arrival import Arrival
 from ingest.commit import Intake
 from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
 
@@ -47,19 +52,19 @@ def load(
     sizes = [source.size_bytes for source in found]
     total = None if None in sizes else sum(size for size in sizes if size is not None)
     counts, before = Counts(), 0
-    with Workbench(lake) as bench:
-        intake = Intake(lake, bench, now=aware(now))
+    with _Line(lake, now=aware(now)) as line:
         for place, source in enumerate(found):
-            within = 0
+            within = under_way = 0
             try:
                 for arrival in source.batches():
-                    counts += intake.take(arrival)
-                    within += arrival.size_bytes
-                    if progress is not None:
+                    counts += line.take(arrival)
+                    within, under_way = within + under_way, arrival.size_bytes
+                    if progress is not None and within:
                         at = before + min(within, source.size_bytes or within)
                         progress(Progress(source.name, place, len(found), at, total, counts.read))
             except UnreadableSource as error:
                 problems.append(str(error))
+            counts += line.end()
             before += source.size_bytes or within
             if progress is not None:
                 progress(Progress(source.name, place + 1, len(found), before, total, counts.read))
@@ -117,3 +122,45 @@ def aware(now: datetime) -> datetime:
             f"The time {now.isoformat()} has no offset. Nothing was changed. Pass an aware time, such as UTC."
         )
     return now
+
+
+class _Line:
+    """Two intakes in a line, so that both cores work: one judges a batch while the other commits the batch before.
+
+    Batches are committed in order, each as a whole before the next. Use it as a context manager.
+    """
+
+    def __init__(self, lake: Lake, *, now: datetime) -> None:
+        self._open = ExitStack()
+        other = lake.for_another_thread()
+        self._judging = Intake(lake, self._open.enter_context(Workbench(lake)), now=now)
+        self._committing = Intake(other, self._open.enter_context(Workbench(other)), now=now)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="fleetcrash-commit")
+        self._under_way: Future[Counts] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._pool.shutdown()  # a commit under way is let finish
+        self._open.close()
+
+    def take(self, arrival: Arrival) -> Counts:
+        """Judge a batch, and have it committed once the batch before is. Returns the counts of the batch before.
+
+        Raises:
+            LakeError: the lake cannot be read, or the batch before could not be committed.
+        """
+        judged = self._judging.judge(arrival)
+        counts = self.end()
+        self._under_way = self._pool.submit(self._committing.commit, judged)
+        return counts
+
+    def end(self) -> Counts:
+        """Wait for the batch under way, if there is one, and return its counts.
+
+        Raises:
+            LakeError: it could not be committed.
+        """
+        under_way, self._under_way = self._under_way, None
+        return Counts() if under_way is None else under_way.result()

@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import pyarrow as pa
+
 from fleetcrash.records import (
     COLUMNS,
     KNOWN_FROM_THE_START,
@@ -59,7 +61,7 @@ def filled(name: str, **identifiers: str) -> str:
 
 
 def judged(kind: Kind) -> str:
-    """The temporary table that holds the judged rows of a kind."""
+    """The table in memory that holds the judged rows of a kind."""
     return f"judged_{kind.value}"
 
 
@@ -83,21 +85,22 @@ def standing(kind: Kind) -> str:
     return f"ROW(known_at, CAST(to_json(struct_pack({fields}, known_at := known_at)) AS VARCHAR))"
 
 
-def judge(bench: Workbench, kind: Kind, given: str, *, now: datetime, **parameters: Any) -> None:
-    """Apply the rules to the records of one kind; the outcome is the table ``judged(kind)``.
+def judge(bench: Workbench, kind: Kind, given: str, *, now: datetime, **parameters: Any) -> pa.Table:
+    """Apply the rules to the records of one kind; the outcome is also the table ``judged(kind)`` of the workbench.
 
     Args:
         given: a SELECT of the records in the form that the module's docstring says.
         now: aware; what records without ``received_at`` are measured by.
         parameters: of ``given``.
+    Returns:
+        The rows of ``sql/judged.sql``: line, reason, the stored columns, known_at and a hash of the key.
     """
     columns = COLUMNS[kind]
     cases: list[str] = [f"WHEN repeats THEN '{NOT_JSON}'"]
     cases += [f"WHEN {condition} THEN '{reason}'" for condition, reason in _rules(columns)]
-    bench.run(
+    rows = bench.table(
         filled(
             "judged",
-            judged=judged(kind),
             given=given,
             reason=f"CASE {' '.join(cases)} END",
             stored=", ".join(_stored(column) for column in columns),
@@ -109,6 +112,8 @@ def judge(bench: Workbench, kind: Kind, given: str, *, now: datetime, **paramete
         **_rule_values(columns),
         **parameters,
     )
+    bench.register(judged(kind), rows)
+    return rows
 
 
 def _rules(columns: tuple[Column, ...]) -> Iterator[tuple[str, str]]:

@@ -10,10 +10,10 @@ import re
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -126,6 +126,10 @@ class Lake:
                 raise
             raise LakeError(f"The lake at {lake.root} cannot be written: {one_line(error)}.") from error
         return lake
+
+    def for_another_thread(self) -> Self:
+        """The same lake, for use by another thread beside this one."""
+        return replace(self, _tables={})
 
     @property
     def roots(self) -> tuple[Path, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,6 +28,11 @@ class Overlay(Lake):
             LakeError: the folder cannot be written.
         """
         return cls(Lake.create(scratch).root, below=below)
+
+    def for_another_thread(self) -> Overlay:
+        """The same two lakes, for use by another thread beside this one."""
+        below = None if self.below is None else self.below.for_another_thread()
+        return replace(self, _tables={}, below=below)
 
     @property
     def roots(self) -> tuple[Path, ...]:
