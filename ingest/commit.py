@@ -137,8 +137,7 @@ class Intake:
         new = duplicates = 0
         leans_on: set[str] = set()
         for kind, rows in tables.items():
-            self._bench.register(judged(kind), rows)
-            kind_new, sound, unfinished = self._commit_kind(kind, batch_id)
+            kind_new, sound, unfinished = self._commit_kind(kind, rows, batch_id)
             new += kind_new
             duplicates += sound - kind_new
             leans_on |= unfinished
@@ -157,40 +156,44 @@ class Intake:
         found = self._bench.rows(filled("clock_of_batch"), batch_id=batch_id)
         return datetime.fromtimestamp(found[0]["known_us"] / 1e6, tz=UTC) if found else self._now
 
-    def _commit_kind(self, kind: Kind, batch_id: str) -> tuple[int, int, set[str]]:
-        """Store what is to be of a kind.
+    def _commit_kind(self, kind: Kind, rows: pa.Table, batch_id: str) -> tuple[int, int, set[str]]:
+        """Store what is to be of the judged rows of a kind.
 
         Returns:
             How many rows are new to the lake, how many sound, and unfinished batches that hold some of the others.
         """
         bench = self._bench
-        names = [column.name for column in COLUMNS[kind]]
+        is_sound = pc.is_null(rows["reason"])
+        sound: int = pc.sum(is_sound).as_py() or 0
+        if not sound:
+            return 0, 0, set()
+        new, unfinished = sound, set[str]()
+        is_stored = is_sound
+        bench.register(judged(kind), rows)
+        bench.lake_view(kind.value)
         places = {
             "judged": judged(kind),
             "lake": f"lake_{kind.value}",
             "same_key": same_key(kind),
             "key": ", ".join(map(quoted, key_columns(kind))),
             "standing": standing(kind),
-            "stored": ", ".join(map(quoted, [*names, "known_at"])),
         }
-        sound: int = bench.rows(filled("sound_count", **places))[0]["sound"]
-        if not sound:
-            return 0, 0, set()
-        bench.lake_view(kind.value)
         bench.run(filled("contested", **places), batch_id=batch_id)
-        unfinished: set[str] = set()
-        contested = bool(bench.rows("SELECT 1 AS any FROM contested LIMIT 1"))
-        if contested:
-            bench.run(filled("standings", **places), batch_id=batch_id)
-            new: int = sound - bench.rows(filled("standing_count"))[0]["not_new"]
+        contested = bench.rows(
+            "SELECT count(*) AS hashes, coalesce(bool_or(in_lake), false) AS in_lake FROM contested"
+        )[0]
+        if contested["hashes"]:
+            bench.run(filled("standings", **places), batch_id=batch_id, any_in_lake=contested["in_lake"])
+            new -= bench.rows(filled("standing_count"))[0]["not_new"]
+            not_stored = bench.table(filled("not_stored"))["line"]
+            is_stored = pc.and_not(is_sound, pc.is_in(rows["line"], value_set=not_stored))
             bench.lake_view("batch")
             unfinished = {row["batch_id"] for row in bench.rows(filled("unfinished"))}
-            rows = bench.table(filled("stored_if_standing", **places), batch_id=batch_id)
-        else:
-            new = sound
-            rows = bench.table(filled("stored", **places), batch_id=batch_id)
-        if len(rows):
-            self._lake.append(kind.value, rows, batch_id=batch_id)
+        stored = rows if len(rows) == pc.sum(is_stored).as_py() else rows.filter(is_stored)
+        if len(stored):
+            stored = stored.select([*(column.name for column in COLUMNS[kind]), "known_at"])
+            stored = stored.append_column("batch_id", pa.repeat(batch_id, len(stored)))
+            self._lake.append(kind.value, stored, batch_id=batch_id)
         return new, sound, unfinished
 
     def _put_aside(self, arrival: Arrival, laid_out: LaidOut) -> pa.Table | None:

@@ -58,7 +58,8 @@ class Engine:
         self._con.execute("SET preserve_insertion_order = false")
         self._snapshots = Snapshots(lake, self._con)
         self._snapshot: dict[str, TableFiles] = {}
-        self.as_of = None  # the views need the variable's type before they can be defined
+        self._assumed: set[str] | None = None  # views that are defined without records of what they tell
+        self._as_of: datetime | None = None
         self.refresh()
         self.as_of = as_of if as_of is not None else self.newest_known()
 
@@ -81,8 +82,7 @@ class Engine:
     def as_of(self, instant: datetime | None) -> None:
         self._as_of = instant
         self._con.execute("SET VARIABLE as_of = CAST($as_of AS TIMESTAMPTZ)", {"as_of": instant})
-        if self._snapshot:
-            self._define_views()
+        self._define_views()
 
     def refresh(self) -> bool:
         """Take the lake's newest snapshot, of whole batches only. Returns whether anything had changed."""
@@ -106,7 +106,8 @@ class Engine:
             if table_files != self._snapshot.get(name):
                 self._define_table(name, table_files)
         self._snapshot = taken
-        self._define_views()
+        if self._assumed is not None:  # else the views' variable has no type yet
+            self._define_views()
         return True
 
     def newest_known(self) -> datetime | None:
@@ -144,12 +145,16 @@ class Engine:
             assumed.add("presence")
         if told["exposure_source"] != "installs":
             assumed.add("steps")
+        if assumed == self._assumed:
+            return
+        self._assumed = None
         for view in _VIEWS:
             text = query_text(f"views/{view}_assumed" if view in assumed else f"views/{view}")
             try:
                 self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {text}")
             except duckdb.Error as error:
                 raise self._unreadable(error) from error
+        self._assumed = assumed
 
     def _unreadable(self, error: duckdb.Error, *, reads_files: bool = False) -> Exception:
         """What to raise for an error of DuckDB: a file that is gone or damaged is the lake's, anything else is ours.

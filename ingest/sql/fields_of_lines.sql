@@ -1,6 +1,6 @@
 -- Staged records of $record_kind, one row per record, parsed once into the JSON text of each field, or where the rule of
 -- the field tells a text from anything else, into its text ($structure).
-SELECT *, __repeats__ AS repeats
+SELECT * EXCLUDE (parsed), __repeats__ AS repeats
 FROM (
   SELECT line, parsed, __fields__
   FROM (

@@ -11,6 +11,7 @@ from dashboard import data
 from dashboard.data import Feed, LakeState, QueryFailed
 from dashboard.selection import Selection
 from fleetcrash.store import Engine, Lake
+from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION
 from tests.dashboard.fleet import NOW, START, append_rows, incident, outage, tick
 
 
@@ -44,7 +45,7 @@ def test_a_lake_that_cannot_be_read(tmp_path: Path, overview):
 def test_a_lake_of_another_version(tmp_path: Path, overview):
     lake = outage(tmp_path / "lake")
     for path in (lake.root / "crash" / "_delta_log").glob("*.json"):
-        path.write_text(path.read_text().replace('"fleetcrash.schema":"1"', '"fleetcrash.schema":"99"'))
+        path.write_text(path.read_text().replace(f'"{SCHEMA_KEY}":"{SCHEMA_VERSION}"', f'"{SCHEMA_KEY}":"99"'))
     assert "written by schema 99" in overview(lake.root).text
 
 

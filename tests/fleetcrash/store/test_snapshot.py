@@ -73,7 +73,7 @@ def test_names_of_batches_are_only_names(lake):
         assert seen(engine)[0] == ["a"]
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=7, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(["write", "book", "compact", "look"]), max_size=12))
 def test_whatever_happens_in_which_order_both_tables_show_the_booked_batches(tmp_path_factory, steps):
     lake = Lake.create(tmp_path_factory.mktemp("steps") / "lake")

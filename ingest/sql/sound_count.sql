@@ -1,2 +1,0 @@
--- How many records of a kind break no rule, one row.
-SELECT count(*) AS sound FROM __judged__ WHERE reason IS NULL
