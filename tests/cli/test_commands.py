@@ -214,10 +214,9 @@ def test_a_fault_of_ours_is_5_and_says_so(lake, run, monkeypatch):
 
 def _commands(parser: Any = None, group: str = "") -> dict[str, Any]:
     """The parsers of all commands, those of a group under both names."""
-    found = {}
-    for name, command in next(
-        action.choices for action in (parser or cli._parser())._actions if action.choices
-    ).items():
+    found: dict[str, Any] = {}
+    (choices,) = [action.choices for action in (parser or cli._parser())._actions if isinstance(action.choices, dict)]
+    for name, command in choices.items():
         inner = [action for action in command._actions if isinstance(action.choices, dict)]
         found.update(_commands(command, f"{name} ") if inner else {f"{group}{name}": command})
     return found

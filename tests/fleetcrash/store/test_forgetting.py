@@ -29,18 +29,13 @@ from tests.fleetcrash.worlds import at
 from tests.ingest.conftest import NOW, line, write
 
 WEIRD = [
-    "it's",
-    "'; DROP VIEW rows; --",
-    'say "hi"',
-    "back\\slash\\",
-    "100%_of[them]",
-    "Zürich-湖-🦀",
-    "$id {x} (a|b)* .+?",
+    "it's'; DROP VIEW rows; --",
+    'say "hi" back\\slash\\ 100%_of[them]',
+    "Zürich-湖-🦀\u2028",
+    "$id {x} (a|b)* .+? getvariable('host')",
     "two\nlines\tand a tab",
     "x" * 128,
-    "\u2028",
     "-",
-    "getvariable('host')",
     "NULL",
 ]
 
@@ -228,12 +223,10 @@ def test_what_nobody_can_be_called_is_refused(lake, name):
 # -- whatever happens meanwhile
 
 
-@pytest.mark.parametrize("compacted", [False, True])
 @pytest.mark.parametrize("step", ["write_files", "replace", "checkpoint", "delete", "redact", "prune", "sweep_spills"])
-def test_killed_at_any_step_the_next_one_does_the_rest(lake, monkeypatch, step, compacted):
+def test_killed_at_any_step_the_next_one_does_the_rest(lake, monkeypatch, step):
     fill(lake, "host-7")
-    if compacted:
-        compact(lake)
+    compact(lake)
     place = log.Log if step in ("redact", "prune") else forgetting
     real = getattr(place, step)
     for dies_at in range(4):
