@@ -2,6 +2,8 @@
 # a target that finds everything in place starts at once.
 
 VENV := .venv
+# Some tests wait for a browser or a process, so one more than there are cores keeps all of them busy.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 PY := $(VENV)/bin/python
 
 # What the caller's shell may hold and must not decide what is installed or imported here. Proxies, certificates and
@@ -27,7 +29,7 @@ demo: $(VENV)/.installed ## replay an outage live and open the dashboard; SCENAR
 	@exec $(PY) -m cli demo $(if $(SCENARIO),--scenario '$(SCENARIO)') $(if $(SPEED),--speed '$(SPEED)') $(if $(PORT),--port '$(PORT)')
 
 test: $(VENV)/.installed-dev browser ## run the tests; ARGS='-k signature' for some of them
-	@$(PY) -m pytest -q -n auto --dist loadfile $(ARGS)
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff's rules and format, and the direction of imports
 	@failed=0; \

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -66,34 +65,6 @@ def test_a_filter_by_os_changes_chart_cards_and_tables_and_travels_in_the_url(wa
     page.get_by_text("Clear filters").click()
     expect(_lines(page)).to_have_count(3)
     expect(page).to_have_url(re.compile(r"/$"))
-
-
-def test_a_filter_by_version_and_lines_by_version(watched: Watched):
-    page = watched.open()
-    expect(_cards(page)).to_have_count(4)
-    choose(page, "Agent version", "7.11.200")
-    expect(_cards(page).nth(1)).to_contain_text("of 20 online")
-    expect(rows_of(page, "Crash rate by agent version")).to_have_count(1)
-    page.get_by_role("radiogroup", name="Lines by").get_by_text("version", exact=True).click()
-    expect(_lines(page)).to_have_text(["7.11.200"])
-
-
-def test_a_copied_link_shows_the_same_view_in_a_fresh_browser(watched: Watched, chromium: Browser):
-    page = watched.open("/?by=version&scale=linear&range=6h")
-    expect(_cards(page)).to_have_count(4)
-    choose(page, "Exposed to update", GUILTY)
-    expect(_cards(page).nth(1)).to_contain_text("of 48 online")
-    expect(page).to_have_url(re.compile("update="))
-    asked = parse_qs(urlsplit(page.url).query)
-    assert asked == {"by": ["version"], "scale": ["linear"], "range": ["6h"], "update": [GUILTY]}
-    fresh = Watched(chromium, watched.address)
-    copied = fresh.open(page.url.removeprefix(watched.address))
-    expect(_cards(copied).nth(1)).to_contain_text("of 48 online")
-    for part in (".fc-legend", ".fc-card:nth-child(2)", ".fc tbody tr", ".fc-over-chart .fc-note"):
-        expect(copied.locator(part)).to_have_count(page.locator(part).count())
-        assert copied.locator(part).all_inner_texts() == page.locator(part).all_inner_texts()
-    assert (fresh.outside, fresh.errors) == ([], [])
-    fresh.context.close()
 
 
 def test_the_page_follows_the_lake_by_itself_and_keeps_its_place(chromium: Browser, tmp_path: Path):

@@ -20,7 +20,7 @@ from tests.ingest.conftest import NOW, SOUND, answers, line, quarantined, rows_o
 from tests.ingest.crashes_as_csv import AT, HEADER, NAMES, as_csv, load_csv, row
 
 FEW = settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

@@ -33,7 +33,6 @@ def test_it_says_what_the_load_says_and_leaves_the_lake_as_it_is(lake, tmp_path)
     path = write(tmp_path / "in.ndjson", [*LINES, line("crash", crash_id="c2"), *LINES])
     before = contents(lake.root)
     said = dry_run(lake, [path], now=NOW)
-    assert without_time(said) == without_time(dry_run(lake, [path], now=NOW))
     assert contents(lake.root) == before
     assert without_time(load(lake, [path], now=NOW)) == without_time(said)
     assert said.read == said.accepted + said.duplicates + said.quarantined == 13

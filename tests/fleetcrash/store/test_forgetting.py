@@ -284,16 +284,16 @@ def test_writers_readers_and_compactors_beside_it_lose_nothing(lake):
         return threading.Thread(target=run)
 
     def write_all(mine: Lake) -> None:
-        for number in range(40):
+        for number in range(20):
             row = {"crash_id": f"c{number}", "host_id": f"h{number:02}", "occurred_at": at(1), "os_type": "linux"}
             append_rows(mine, "crash", [row], batch_id=f"b{number}")
         done.set()
 
-    old = [{"crash_id": f"o{n}", "host_id": f"a{n:02}", "occurred_at": at(1), "os_type": "linux"} for n in range(10)]
+    old = [{"crash_id": f"o{n}", "host_id": f"a{n:02}", "occurred_at": at(1), "os_type": "linux"} for n in range(5)]
     append_rows(lake, "crash", old, batch_id="old")
 
     def forget_all(mine: Lake) -> None:
-        for number in range(10):
+        for number in range(5):
             forget(mine, f"a{number:02}")  # by name the first of all that are left, so that the log names it
 
     def compact_all(mine: Lake) -> None:
@@ -311,9 +311,9 @@ def test_writers_readers_and_compactors_beside_it_lose_nothing(lake):
     for thread in threads:
         thread.join()
     assert not troubles
-    assert sorted(row["host_id"] for row in rows_of(lake, "crash")) == [f"h{number:02}" for number in range(40)]
+    assert sorted(row["host_id"] for row in rows_of(lake, "crash")) == [f"h{number:02}" for number in range(20)]
     assert forget(lake, "h07").found
-    assert len(rows_of(lake, "crash")) == 39
+    assert len(rows_of(lake, "crash")) == 19
     assert files_with(lake, "h07") == []
 
 
