@@ -130,12 +130,6 @@ def _followed(lake: Lake, moments: list[datetime]) -> Iterator[JSON]:
             yield document(engine, detector, moment, detector.incidents)
 
 
-def test_going_on_step_by_step_says_the_same_as_one_run(simulated):
-    """To the last digit, also after the withdrawal, when hosts lose the update and the word of it arrives late."""
-    for moment, said in zip(MOMENTS, _followed(simulated.lake, MOMENTS), strict=True):
-        assert said == simulated.said[moment], moment
-
-
 def test_word_of_a_replacement_that_arrives_late_makes_no_difference_to_who_looked_before_it(tmp_path):
     """Half of the hosts take the fix after thirty minutes and say so after seventy-five; somebody looked at seventy."""
     lake = short_outage(tmp_path / "lake")

@@ -26,7 +26,7 @@ def _expected(world: World, known: Known, update: str) -> dict[str, str]:
     return {**found, **dict.fromkeys(known.pending(update), "pending")}
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(told_worlds(), instants(least=30))
 def test_every_host_is_in_the_state_that_the_contract_says(empty_lake, world, when):
     with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
@@ -57,7 +57,7 @@ _CONDITIONS = st.dictionaries(
 )
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(told_worlds(), instants(least=30), st.lists(_CONDITIONS, min_size=2, max_size=2))
 def test_a_condition_leaves_the_hosts_that_match_it_and_the_states_sum_to_exposed(empty_lake, world, when, conditions):
     with lake_of(world, empty_lake) as lake, Engine(lake) as engine:

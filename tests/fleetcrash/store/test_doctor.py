@@ -104,7 +104,8 @@ DAMAGE: dict[str, Any] = {
 
 @pytest.mark.parametrize("how", DAMAGE)
 def test_each_damaged_file_is_named(sound, tmp_path, how):
-    for number, name in enumerate(relevant_files(sound)):
+    turn = list(DAMAGE).index(how) % 2  # every other file, and the rest in another kind's turn
+    for number, name in enumerate(relevant_files(sound)[turn::2]):
         newest_commit = name.suffix == ".json" and not (sound / name.parent / f"{int(name.stem) + 1:020}.json").exists()
         log = Log(sound / name.parts[0])
         if how == "deleted" and newest_commit and int(name.stem or 0) != log.newest_checkpoint() and int(name.stem):

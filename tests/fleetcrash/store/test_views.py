@@ -14,7 +14,7 @@ from tests.fleetcrash.reference import FOREVER, Known
 from tests.fleetcrash.worlds import HOSTS, LAST_MINUTE, UPDATES, answers, at, instants, lake_of, told_worlds
 
 
-@settings(max_examples=14, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(told_worlds(), instants())
 def test_the_views_say_what_the_contract_says(empty_lake, world, when):
     with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
