@@ -20,7 +20,7 @@ from ingest.load import load
 from tests.ingest.conftest import NOW, answers, line, write
 
 ROOT = Path(__file__).parents[2]
-LINES = [line("crash", crash_id=f"c{n}", tags={"note": os.urandom(200).hex()}) for n in range(8000)]
+LINES = [line("crash", crash_id=f"c{n}", tags={"note": os.urandom(200).hex()}) for n in range(5000)]
 
 
 @pytest.fixture
