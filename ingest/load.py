@@ -25,7 +25,7 @@ from fleetcrash.store.workbench import Workbench
 from ingest import sources as finding
 from ingest import tables as in_columns
 from ingest.arrival import Arrival
-from ingest.commit import Intake
+from ingest.commit import Intake, Judged
 from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
 
 
@@ -127,15 +127,18 @@ def aware(now: datetime) -> datetime:
 class _Line:
     """Two intakes in a line, so that both cores work: one judges a batch while the other commits the batch before.
 
-    Batches are committed in order, each as a whole before the next. Use it as a context manager.
+    Batches are committed in order, each as a whole before the next. A load of one batch needs but the first intake. Use
+    it as a context manager.
     """
 
     def __init__(self, lake: Lake, *, now: datetime) -> None:
+        self._lake = lake
+        self._now = now
         self._open = ExitStack()
-        other = lake.for_another_thread()
-        self._judging = Intake(lake, self._open.enter_context(Workbench(lake)), now=now)
-        self._committing = Intake(other, self._open.enter_context(Workbench(other)), now=now)
+        self._first = self._intake(lake)
+        self._second: Intake | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="fleetcrash-commit")
+        self._judged: Judged | None = None
         self._under_way: Future[Counts] | None = None
 
     def __enter__(self) -> Self:
@@ -146,21 +149,32 @@ class _Line:
         self._open.close()
 
     def take(self, arrival: Arrival) -> Counts:
-        """Judge a batch, and have it committed once the batch before is. Returns the counts of the batch before.
+        """Judge a batch, while the batch before is committed. Returns the counts of the batch before.
 
         Raises:
             LakeError: the lake cannot be read, or the batch before could not be committed.
         """
-        judged = self._judging.judge(arrival)
-        counts = self.end()
-        self._under_way = self._pool.submit(self._committing.commit, judged)
-        return counts
+        if self._judged is not None:
+            if self._second is None:
+                self._second = self._intake(self._lake.for_another_thread())
+            self._under_way = self._pool.submit(self._second.commit, self._judged)
+            self._judged = None
+        self._judged = self._first.judge(arrival)
+        return self._settle()
 
     def end(self) -> Counts:
-        """Wait for the batch under way, if there is one, and return its counts.
+        """Commit what is left to commit, and return its counts.
 
         Raises:
             LakeError: it could not be committed.
         """
+        counts = self._settle()
+        judged, self._judged = self._judged, None
+        return counts if judged is None else counts + self._first.commit(judged)
+
+    def _settle(self) -> Counts:
         under_way, self._under_way = self._under_way, None
         return Counts() if under_way is None else under_way.result()
+
+    def _intake(self, lake: Lake) -> Intake:
+        return Intake(lake, self._open.enter_context(Workbench(lake)), now=self._now)
