@@ -123,8 +123,9 @@ def _healthy(address: str) -> bool:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Choose an option in a filter."""
+    """Choose an option in a filter, by typing it as well: a live list may move under the pointer."""
     page.get_by_label(label, exact=False).first.click()
+    page.keyboard.type(option)
     page.get_by_role("option", name=option, exact=True).click()
     page.keyboard.press("Escape")
 
