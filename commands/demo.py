@@ -35,6 +35,7 @@ def add_to(commands: Commands) -> None:
 
 def demo(chosen: argparse.Namespace) -> int:
     """Replay an outage live and show it."""
+    from fleetcrash.store.housekeeping import compact
     from monitor.children import Children, check_port
     from sample_data.replay import records_known_by, replay
     from sample_data.sample import folder_of, opening_of
@@ -66,7 +67,7 @@ def demo(chosen: argparse.Namespace) -> int:
             if tables:
                 _feed(lake, tables, batch_id=f"replay-{time_text(instant)}", source=source)
             if beat % _COMPACT_EVERY_BEATS == 0:
-                lake.compact()
+                compact(lake)
             beside.check()
             time.sleep(max(began + beat - time.monotonic(), 0.0))
         print("The replay is over; the dashboard stays until Ctrl-C.", flush=True)

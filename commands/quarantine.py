@@ -21,7 +21,7 @@ def add_to(commands: Commands) -> None:
 
 def list_(chosen: argparse.Namespace) -> int:
     """Say what was put aside, by reason, with samples."""
-    from ingest.quarantine import listed
+    from ingest.quarantine import SAMPLE_BYTES, listed
 
     found = listed(lake_of(chosen), samples=max(chosen.samples, 0))
     if chosen.json:
@@ -32,7 +32,7 @@ def list_(chosen: argparse.Namespace) -> int:
         sources = "1 source" if row["sources"] == 1 else f"{row['sources']:,} sources"
         print(f"\n{row['reason']}: {row['records']:,} from {sources}, the last {row['last_at']}")
         for sample in row["samples"]:
-            cut = f" ... ({sample['size_bytes']:,} bytes)" if sample["size_bytes"] > len(sample["raw"]) else ""
+            cut = f" ... ({sample['size_bytes']:,} bytes)" if sample["size_bytes"] > SAMPLE_BYTES else ""
             print(f"  {sample['source']}:{sample['line']}  {sample['raw']}{cut}")
     return Exit.DONE
 

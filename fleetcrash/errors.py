@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class FleetcrashError(Exception):
     """Something was asked that cannot be done.
@@ -25,3 +27,8 @@ class BadArgument(FleetcrashError, ValueError):
 
 class UnreadableSource(FleetcrashError, OSError):
     """A file or folder to load is missing, not permitted, or of a format that is not known."""
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, fit for a terminal; without the stack that some errors of deltalake bring along."""
+    return " ".join(re.split(r"\n\s*0: ", str(error))[0].split())[:300].rstrip(".")

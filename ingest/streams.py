@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from fleetcrash.errors import UnreadableSource
 
 BATCH_BYTES = 64 << 20
-# Some 70,000 crashes. A batch costs three or more commits (0.1 s), so that smaller ones would be felt;
+# Some 140,000 crashes. A batch costs three or more commits (0.1 s), so that smaller ones would be felt;
 # DuckDB holds several times its bytes while it judges.
 
 LONGEST_LINE_BYTES = 16 << 20  # a longer record is put aside unparsed; a crash with a stack of 10,000 frames is 1 MiB

@@ -18,6 +18,7 @@ from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.news import read_news
 from fleetcrash.attribution.report import JSON, document
 from fleetcrash.store import Engine, Lake
+from fleetcrash.store.housekeeping import compact
 
 LOG = logging.getLogger("fleetcrash.monitor")
 
@@ -115,7 +116,7 @@ def watch(lake: Lake, *, interval_s: float = DEFAULT_INTERVAL_S, stop: threading
                 looks += 1
                 said = _tell(found, said)
                 if looks % _COMPACT_EVERY == 0:
-                    lake.compact("incident")
+                    compact(lake, "incident")
             stop.wait(max(interval_s - (time.monotonic() - started), 0.0))
     finally:
         monitor.close()

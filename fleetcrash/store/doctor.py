@@ -14,11 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fleetcrash.errors import LakeError
+from fleetcrash.errors import LakeError, one_line
 from fleetcrash.records import table_columns
 from fleetcrash.store.books import Batches, in_the_books
 from fleetcrash.store.findings import BACKUP, Finding, Severity, broken, note
-from fleetcrash.store.lake import File, Lake, one_line
+from fleetcrash.store.lake import File, Lake
 from fleetcrash.store.log import Log, unreferenced
 from fleetcrash.store.migration import older
 from fleetcrash.store.schema import SCHEMA_VERSION

@@ -165,10 +165,9 @@ class _Source:
             (row,) = batch.to_pylist()
             removed.rows += row["mine"]
             removed.entries += row["all_of_them"] - row["mine"]
-        others = "e -> e.key <> getvariable('host') AND e.value IS DISTINCT FROM getvariable('host')"
+        other = "lambda e: e.key <> getvariable('host') AND e.value IS DISTINCT FROM getvariable('host')"
         maps = ", ".join(
-            f"map_from_entries(list_filter(map_entries({name}), lambda {others.replace('e ->', 'e:')})) AS {name}"
-            for name in self._maps
+            f"map_from_entries(list_filter(map_entries({name}), {other})) AS {name}" for name in self._maps
         )
         query = f"SELECT *{f' REPLACE ({maps})' if maps else ''} FROM rows WHERE NOT ({mine})"  # noqa: S608
         yield from self._rewriter.whole_rows(self._table, [file.path], query, host=self._mentions.name)

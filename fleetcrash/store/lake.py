@@ -20,7 +20,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from fleetcrash.errors import LakeError
+from fleetcrash.errors import LakeError, one_line
 from fleetcrash.records import table_columns
 from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, arrow_schema
 
@@ -169,16 +169,18 @@ class Lake:
         """
         tries = 1 if isinstance(rows, pa.RecordBatchReader) else _WRITE_TRIES  # a stream cannot be read again
         for left in reversed(range(tries)):
-            if self._sequence(table, batch_id) >= sequence:
-                return False
-            # A disk that fills up while deltalake writes makes it print a panic; so look first, where the size is
-            # known.
+            # A disk that fills up while deltalake writes makes it panic aloud; so look first, where the size is known.
             size_bytes = 0 if isinstance(rows, pa.RecordBatchReader) else rows.nbytes
             if shutil.disk_usage(self.root).free < size_bytes // _COMPRESSION + _SPARE_BYTES:
                 raise self._full(table)
             try:
+                # Looked for in the very snapshot that the commit rests on: deltalake notices who commits the batch after
+                # it. Between two snapshots somebody could, unnoticed.
+                snapshot = self.delta(table)
+                if (snapshot.transaction_version(batch_id) or 0) >= sequence:
+                    return False
                 write_deltalake(
-                    self.delta(table),
+                    snapshot,
                     _conform(rows, self.schemas[table]),
                     mode="append",
                     writer_properties=_WRITER,
@@ -258,16 +260,6 @@ class Lake:
             )
             for row in added.select(kept).to_pylist()
         ]
-
-    def versions(self) -> dict[str, int]:
-        """The newest commit of each table; equal versions mean equal answers."""
-        return {name: self.delta(name).version() for name in table_columns()}
-
-    def compact(self, *tables: str) -> None:
-        """Merge small files and write checkpoints, of all tables or those named; ``housekeeping`` says how."""
-        from fleetcrash.store.housekeeping import compact
-
-        compact(self, *tables)
 
     @cached_property
     def schemas(self) -> dict[str, pa.Schema]:
@@ -407,8 +399,3 @@ def _conform(rows: pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> pa.Tab
         for field in schema
     ]
     return pa.table(columns, schema=schema)
-
-
-def one_line(error: BaseException) -> str:
-    """What an error says, fit for a terminal; without the stack that some errors of deltalake bring along."""
-    return " ".join(re.split(r"\n\s*0: ", str(error))[0].split())[:300].rstrip(".")

@@ -27,8 +27,8 @@ from deltalake._internal import RemoveAction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
-from fleetcrash.errors import LakeError
-from fleetcrash.store.lake import Lake, one_line
+from fleetcrash.errors import LakeError, one_line
+from fleetcrash.store.lake import Lake
 
 UNDER_WAY_S = 600.0
 """A file that is younger may belong to a write under way, so nobody but its writer deletes it."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from deltalake import Schema
 from deltalake.exceptions import DeltaError
 
-from fleetcrash.errors import LakeError
+from fleetcrash.errors import LakeError, one_line
 from fleetcrash.records import table_columns
-from fleetcrash.store.lake import Lake, one_line
+from fleetcrash.store.lake import Lake
 from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION
 
 

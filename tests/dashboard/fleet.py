@@ -41,6 +41,11 @@ def append_rows(lake: Lake, table: str, rows: Iterable[Mapping[str, Any]], *, ba
         book(lake, batch_id)
 
 
+def versions(lake: Lake) -> dict[str, int]:
+    """The newest commit of each table; where they are equal, nothing was written."""
+    return {name: lake.delta(name).version() for name in table_columns()}
+
+
 def book(lake: Lake, batch_id: str) -> None:
     """Enter a batch in the books, as the loader does once all tables have their part."""
     lake.append("batch", pa.table({"batch_id": [batch_id]}), batch_id=f"book {batch_id}")
