@@ -174,8 +174,7 @@ class Lake:
             if shutil.disk_usage(self.root).free < size_bytes // _COMPRESSION + _SPARE_BYTES:
                 raise self._full(table)
             try:
-                # Looked for in the very snapshot that the commit rests on: deltalake notices who commits the batch after
-                # it. Between two snapshots somebody could, unnoticed.
+                # Looked for in the snapshot that the commit rests on: whoever commits the batch later is noticed.
                 snapshot = self.delta(table)
                 if (snapshot.transaction_version(batch_id) or 0) >= sequence:
                     return False
