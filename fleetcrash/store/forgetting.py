@@ -105,8 +105,9 @@ def forget(lake: Lake, host_id: str) -> Receipt:
         raise BadArgument("An empty name is no host's. Nothing was changed.")
     mentions = Mentions(host_id)
     receipt = Receipt(host_id)
-    for table in table_columns():
-        receipt.removed[table] = _remove(lake, table, mentions)
+    with Rewriter(lake) as rewriter:
+        for table in table_columns():
+            receipt.removed[table] = _remove(lake, table, mentions, rewriter)
     for table in table_columns():
         checkpoint(lake, table)
         receipt.swept += _sweep(lake, table, mentions, receipt.remaining)
@@ -116,17 +117,16 @@ def forget(lake: Lake, host_id: str) -> Receipt:
     return receipt
 
 
-def _remove(lake: Lake, table: str, mentions: Mentions) -> Removed:
+def _remove(lake: Lake, table: str, mentions: Mentions, rewriter: Rewriter) -> Removed:
     """Write the files of a table anew in which the host is."""
+    source = _Source(table, rewriter, mentions)
     for _ in range(_TRIES):
         removed = Removed()
         old: list[str] = []
         written = []
-        with Rewriter(lake) as rewriter:
-            source = _Source(table, rewriter, mentions)
-            for file in source.concerned(lake.files(table)):
-                old.append(Path(file.path).name)
-                written += write_files(lake, table, source.cleaned(file, removed), settled=old[-1].startswith(SETTLED))
+        for file in source.concerned(lake.files(table)):
+            old.append(Path(file.path).name)
+            written += write_files(lake, table, source.cleaned(file, removed), settled=old[-1].startswith(SETTLED))
         if not old or replace(lake, table, old, written):
             return removed
         delete([lake.folder(table) / one.name for one in written])  # somebody merged the files meanwhile
@@ -265,8 +265,8 @@ def _texts(values: pa.Array) -> Iterator[pa.Array]:
 def _left(lake: Lake, mentions: Mentions) -> list[Remaining]:
     """Rows that came in meanwhile, and files that are none of a table's rows and name the host."""
     left = []
-    for table in table_columns():
-        with Rewriter(lake) as rewriter:
+    with Rewriter(lake) as rewriter:
+        for table in table_columns():
             if _Source(table, rewriter, mentions).concerned(lake.files(table)):
                 left.append(Remaining(str(lake.folder(table)), "rows came in meanwhile; run this again"))
     for path in sorted(lake.root.rglob("*")):
