@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
-from fleetcrash.attribution.exposure import AGES, BOOTS, HostTime, grown
+from fleetcrash.attribution.exposure import AGES, BOOTS, HostTime
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
 
@@ -18,6 +19,7 @@ Mask = NDArray[np.bool_]
 
 DAY = 1440
 RING = DAY + 1
+_KINDS = SYSTEMS * 2 * BOOTS  # of host-time that share a rate: OS, always on, time since boot
 _RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
 
 
@@ -36,8 +38,9 @@ class Expectation:
         self.baseline = Baseline(len(spots))
         self.total = np.zeros((OUTCOMES, len(spots)))
         self.until = np.zeros((OUTCOMES, len(spots), RING))
-        self._online_at = np.zeros((len(news.places.names), SYSTEMS, 2, BOOTS))
-        self._pending: list[tuple[int, Floats, Floats]] = []
+        self._online_at = np.zeros((len(spots), _KINDS))
+        self._pending: deque[tuple[int, Floats, Floats]] = deque()
+        self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
         self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
         self._take_over(news, spots, tick=news.first_tick - 1)
 
@@ -57,8 +60,8 @@ class Expectation:
         self.time.extend(news)
         self.baseline.move(placed)
         self.total, self.until = placed(self.total), placed(self.until)
-        self._pending = [(minute, host_minutes, placed(raw)) for minute, host_minutes, raw in self._pending]
-        self._online_at = grown(self._online_at, 0, len(news.places.names))
+        self._pending = deque((minute, host_minutes, placed(raw)) for minute, host_minutes, raw in self._pending)
+        self._online_at = placed(self._online_at[None])[0]
         # A slice that is new has a factor of one; the others keep theirs until rates are next worked out.
         self._learned_factors = placed(self._learned_factors - 1.0) + 1.0
         self._take_over(news, spots, tick=tick)
@@ -66,11 +69,16 @@ class Expectation:
     def _take_over(self, news: News, spots: Spots, *, tick: int) -> None:
         self._news, self._spots = news, spots
         self._system = np.array([OS_INDEX.get(cell.os_type, 3) for cell in news.cells])
-        self._of_system = np.stack([self._system == system for system in range(SYSTEMS)]).astype(float)
-        self._always_on = np.array([cell.always_on for cell in news.cells], float)
-        self._place_row = 0
+        self._always_on = np.array([cell.always_on for cell in news.cells], np.int64)
+        self._kind = (self._system * 2 + self._always_on) * BOOTS
+        self._members = spots.slices.members.astype(float)
+        self._cell_row = self._place_row = 0
+        self._place_at = (len(spots.slices) + news.places.place) * _KINDS + news.places.stratum
+        self._place_change = news.places.change.astype(float)
+        self._count_cells()
         ripe = np.maximum(news.events.minute + LAG_MINUTES, news.events.tick)
         self._learn_order = np.argsort(ripe, kind="stable")
+        self._ripe = ripe[self._learn_order]
         self._learned = int((ripe <= tick).sum())
         self._rates = self._work_out_rates()
 
@@ -82,12 +90,7 @@ class Expectation:
             disturbed: whether an incident made a minute unlike the baseline.
         """
         self.time.advance(tick)
-        rows = self._news.places
-        until = int(np.searchsorted(rows.minute, tick, side="right"))
-        taken = slice(self._place_row, until)
-        flat = self._online_at.reshape(len(self._online_at), SYSTEMS * 2 * BOOTS)
-        np.add.at(flat, (rows.place[taken], rows.stratum[taken]), rows.change[taken])
-        self._place_row = until
+        self._count_online(tick)
         self._learn(tick, claimed, disturbed)
         if tick % _RATE_MINUTES == 0:
             self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
@@ -117,38 +120,58 @@ class Expectation:
         factors = self._spots.slices.cell_factors(self._learned_factors[:, : len(self._spots.slices)])
         rates = self._learned_rates[:, self._system] * factors[..., None]
         rates[1] *= self._always_on[:, None]
+        self._per_minute = None
         return rates
 
+    def _count_online(self, tick: int) -> None:
+        """Take in who came and went by the tick, at every spot."""
+        cells, places = self._news.online, self._news.places
+        taken = slice(self._cell_row, int(np.searchsorted(cells.minute, tick, side="right")))
+        self._cell_row = taken.stop
+        cell = cells.cell[taken]
+        if len(cell) > len(self._news.cells):
+            self._count_cells()
+        elif len(cell):
+            changed = np.zeros((len(cell), _KINDS))
+            changed[np.arange(len(cell)), self._kind[cell] + cells.since_boot[taken]] = cells.change[taken]
+            self._online_at[: len(self._members)] += self._members[:, cell] @ changed
+            self._per_minute = None
+        taken = slice(self._place_row, int(np.searchsorted(places.minute, tick, side="right")))
+        self._place_row = taken.stop
+        np.add.at(self._online_at.reshape(-1), self._place_at[taken], self._place_change[taken])
+
+    def _count_cells(self) -> None:
+        """Count the hosts online at every slice anew."""
+        self._per_minute = None
+        for kind in np.unique(self._kind):
+            alike = self._kind == kind
+            at_slices = self._members[:, alike] @ self.time.online[alike]
+            self._online_at[: len(self._members), kind : kind + BOOTS] = at_slices
+
     def _expect(self, tick: int) -> None:
-        online = self.time.online
+        if self._per_minute is None:
+            self._per_minute = np.einsum("ocb,cb->oc", self._rates, self.time.online) @ self._members.T
         plain = self.baseline.rates()
-        without_factors = plain[:, self._system] * online
-        without_factors[1] *= self._always_on[:, None]
-        members = self._spots.slices.members.T
-        at_places = np.stack(
-            [
-                np.einsum("psab,sb->p", self._online_at, plain[0]),
-                np.einsum("psb,sb->p", self._online_at[:, :, 1], plain[1]),
-            ]
-        )
-        place_factors = np.maximum(self.baseline.factors()[:, len(self._spots.slices) :], 1.0)
-        at_slices = (self._rates * online).sum(2) @ members
-        self.total = self.total + np.concatenate([at_slices, at_places * place_factors], axis=1)
+        by_kind = np.stack([plain, plain], axis=2)
+        by_kind[1, :, 0] = 0.0  # nobody waits for those that are not always on
+        raw = np.einsum("ok,pk->op", by_kind.reshape(OUTCOMES, _KINDS), self._online_at)
+        slices = len(self._members)
+        place_factors = np.maximum(self.baseline.factors()[:, slices:], 1.0)
+        self.total[:, :slices] += self._per_minute
+        self.total[:, slices:] += raw[:, slices:] * place_factors
         self.until[:, :, (tick + 1) % RING] = self.total
-        host_minutes = np.stack([self._of_system @ online, self._of_system @ (online * self._always_on[:, None])])
-        raw = np.concatenate([without_factors.sum(2) @ members, at_places], axis=1)
-        self._pending.append((tick, host_minutes, raw))
+        online = self._online_at[0].reshape(SYSTEMS, 2, BOOTS)  # the first slice is the whole fleet
+        self._pending.append((tick, np.stack([online.sum(1), online[:, 1]]), raw))
 
     def _learn(self, tick: int, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
-        ripe = [entry for entry in self._pending if entry[0] <= tick - LAG_MINUTES]
-        self._pending = self._pending[len(ripe) :]
+        ripe = []
+        while self._pending and self._pending[0][0] <= tick - LAG_MINUTES:
+            ripe.append(self._pending.popleft())
         events = self._news.events
         counted = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
         at_spots = np.zeros((OUTCOMES, len(self._spots)))
-        while self._learned < len(events):
+        while self._learned < len(self._ripe) and self._ripe[self._learned] <= tick:
             event = int(self._learn_order[self._learned])
-            if max(events.minute[event] + LAG_MINUTES, events.tick[event]) > tick:
-                break
             self._learned += 1
             if not claimed[event] and not disturbed(int(events.minute[event])):
                 counted[events.outcome[event], self._system[events.cell[event]], events.since_boot[event]] += 1

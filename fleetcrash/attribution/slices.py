@@ -86,9 +86,10 @@ class Slices:
             factors: (outcomes, slices) of each slice by itself.
         """
         product = np.ones((factors.shape[0], self.members.shape[1]))
-        for number, cut in enumerate(self.slices):
-            if cut.key in FACTOR_KEYS and not cut.threshold:
-                product *= np.where(self.members[number] > 0, factors[:, number, None], 1.0)
+        for key in FACTOR_KEYS:
+            # A cell is in one slice of each attribute, or in none.
+            of_key = [number for number, cut in enumerate(self.slices) if cut.key == key and not cut.threshold]
+            product *= 1.0 + (factors[:, of_key] - 1.0) @ self.members[of_key]
         bounded: Floats = np.clip(product, 0.2, 8.0)
         return bounded
 
