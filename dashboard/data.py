@@ -27,7 +27,8 @@ from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
 from fleetcrash.errors import FleetcrashError, LakeError
 from fleetcrash.store import Engine, Lake
 
-REFRESH_S = 2.0  # a page that is five seconds old is live enough; a look at an unchanged lake costs 10 ms
+REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
+_MOST_CHOICES = 1000  # of one filter; a longer list is slow in a browser, and whatever it lacks can be typed
 _IDLE_S = 60.0  # with no viewer for so long the lake is left alone
 
 T = TypeVar("T")
@@ -220,7 +221,7 @@ class Feed:
         if selection is not None and selection != self._kept:
             self._kept = None
             for name in TABLES_OF_A_SELECTION:
-                self._engine.keep(name, name, **selection.parameters())
+                self._engine.keep(name, name, **selection.parameters(name))
             self._kept = selection
         answer: pd.DataFrame = self._engine.frame(question, **parameters)
         return answer
@@ -258,10 +259,11 @@ class Feed:
         number = self._snapshot.number + 1
         if engine.as_of is None:
             return Snapshot(number=number, state=LakeState.EMPTY, root=self._root, judgement=judgement)
-        choices: dict[str, list[str]] = {"os_type": [], "agent_version": [], "update": []}
-        for row in engine.rows("filter_values"):
-            choices[row["dimension"]].append(row["value"])
-        choices["agent_version"].sort(key=_by_version, reverse=True)
+        choices: dict[str, list[str]] = {}
+        for row in engine.rows("filter_values", most=_MOST_CHOICES):
+            choices.setdefault(row["dimension"], []).append(row["value"])
+        for dimension in ("agent_version", "os_build"):
+            choices.get(dimension, []).sort(key=_by_version, reverse=True)
         return Snapshot(
             number=number,
             state=LakeState.READY,

@@ -2,31 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
 
 import streamlit as st
 
 from dashboard.data import Snapshot
-from dashboard.selection import Selection
+from dashboard.selection import Filters, Selection
 from dashboard.wording import clock, os_name, plain
 
-SPANS = {"1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24)}
-RANGES = (*SPANS, "all", "custom")
-LINES = ("OS", "version", "update")
-SCALES = ("auto", "log", "linear")
-_DEFAULTS: Mapping[str, Any] = {
-    "os": [],
-    "agent": [],
-    "update": [],
-    "range": "24h",
-    "from": None,
-    "to": None,
-    "by": "OS",
-    "scale": "auto",
+SPANS = {
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "28d": timedelta(days=28),
 }
+RANGES = (*SPANS, "all", "custom")
+_DEFAULT_RANGE = "24h"
+_LONGEST_TEXT = 200
+_LIVE_S = 2.0  # with a look at the lake every second, what arrives is on the page within three
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """Something to filter by.
+
+    Attributes:
+        key: its parameter in the URL. field: of ``Filters``. choices: of ``Snapshot.choices``.
+        said: how the filter reads in a sentence, before the values.
+        wide: whether it stands in the row itself; the others are behind a button.
+        value_name: a value as people know it.
+    """
+
+    key: str
+    field: str
+    choices: str
+    label: str
+    said: str
+    wide: bool = False
+    value_name: Callable[[str], str] = str
+
+
+DIMENSIONS = (
+    Dimension("os", "os_types", "os_type", "OS", "", wide=True, value_name=os_name),
+    Dimension("agent", "agent_versions", "agent_version", "Agent version", "agent ", wide=True),
+    Dimension("update", "updates", "update", "Exposed to update", "exposed to ", wide=True),
+    Dimension("build", "os_builds", "os_build", "OS build", "build "),
+    Dimension("channel", "channels", "channel", "Exposed to channel", "exposed to channel "),
+    Dimension("model", "models", "model", "Model", "model "),
+    Dimension("region", "regions", "region", "Region", "region "),
+    Dimension("ring", "rings", "ring", "Ring", "ring "),
+    Dimension("site", "sites", "site", "Site", "site "),
+    Dimension("cluster", "clusters", "cluster", "Crash cluster", "cluster "),
+)
+KEYS = (*(each.key for each in DIMENSIONS), "q", "range", "from", "to")
+"""The parameters of the URL that every page reads, and every link between pages takes along."""
 
 
 @dataclass(frozen=True)
@@ -35,41 +69,38 @@ class View:
 
     Attributes:
         span: one of ``RANGES``. since, until: the ends of a custom range, aware UTC.
-        lines: what the lines of the chart stand for. scale: of its axis.
+        paused_at: the newest time to show; None follows the lake.
     """
 
-    os_types: tuple[str, ...] = ()
-    agent_versions: tuple[str, ...] = ()
-    updates: tuple[str, ...] = ()
-    span: str = "24h"
+    filters: Filters = field(default_factory=Filters)
+    span: str = _DEFAULT_RANGE
     since: datetime | None = None
     until: datetime | None = None
-    lines: str = "OS"
-    scale: str = "auto"
+    paused_at: datetime | None = None
 
     def selection(self, snapshot: Snapshot) -> Selection:
         """The window and filters on that snapshot; a relative range ends at the newest known time."""
-        newest = snapshot.newest
+        newest = min(self.paused_at or snapshot.newest, snapshot.newest)
         oldest = snapshot.fleet.get("oldest_at") or newest - timedelta(hours=24)
-        since, until = newest - SPANS.get(self.span, timedelta(hours=24)), newest
+        since, until = newest - SPANS.get(self.span, SPANS[_DEFAULT_RANGE]), newest
         if self.span == "all":
             since = oldest
         elif self.span == "custom":
             since, until = self.since or oldest, min(self.until or newest, newest)
         if since >= until:
             since = until - timedelta(hours=1)
-        return Selection(since, until, self.os_types, self.agent_versions, self.updates).aligned()
+        return Selection(since, until, self.filters).aligned()
 
     @property
     def narrowed(self) -> str:
         """What is filtered, in words; empty when nothing is."""
         parts = []
-        if self.os_types:
-            parts.append(" or ".join(map(os_name, self.os_types)))
-        if self.agent_versions:
-            parts.append("agent " + " or ".join(plain(each) for each in self.agent_versions))
-        if self.updates:
-            parts.append("exposed to " + " or ".join(plain(each) for each in self.updates))
+        for dimension in DIMENSIONS:
+            values = getattr(self.filters, dimension.field)
+            if values:
+                parts.append(dimension.said + " or ".join(plain(dimension.value_name(each)) for each in values))
+        if self.filters.text:
+            parts.append(f"“{plain(self.filters.text, 60)}” in code, module or tags")
         return ", ".join(parts)
 
     def window_words(self, selection: Selection) -> str:
@@ -81,48 +112,70 @@ class View:
         return f"{named}: {begun.removesuffix(' UTC')} to {ended}"
 
 
+def live_every(view: View) -> float | None:
+    """How often the panels of a page renew themselves, in seconds; None while the viewer has paused them."""
+    return None if view.paused_at is not None else _LIVE_S
+
+
 def filter_row(snapshot: Snapshot) -> View:
-    """Draw the row and return what it says."""
-    choices = snapshot.choices
+    """Draw the row and return what it says. What is filtered is always said below it."""
+    values: dict[str, tuple[str, ...]] = {}
     with st.container(horizontal=True, key="filters", vertical_alignment="bottom", gap="small"):
-        os_types = _several("OS", "os", choices.get("os_type", ()), format_func=os_name)
-        versions = _several("Agent version", "agent", choices.get("agent_version", ()))
-        updates = _several("Exposed to update", "update", choices.get("update", ()))
+        for dimension in DIMENSIONS:
+            if dimension.wide:
+                values[dimension.field] = _several(dimension, snapshot.choices)
         span = st.selectbox(
-            "Time range", RANGES, index=RANGES.index("24h"), key="range", bind="query-params", width=125
+            "Time range", RANGES, index=RANGES.index(_DEFAULT_RANGE), key="range", bind="query-params", width=125
         )
-        lines = st.segmented_control("Lines by", LINES, default="OS", key="by", bind="query-params", required=True)
-        scale = st.segmented_control("Scale", SCALES, default="auto", key="scale", bind="query-params", required=True)
+        with st.popover("More filters", key="more-filters", width=150):
+            text = st.text_input(
+                "Text in code, module or tags", key="q", bind="query-params", max_chars=_LONGEST_TEXT, width=320
+            )
+            for dimension in DIMENSIONS:
+                if not dimension.wide:
+                    values[dimension.field] = _several(dimension, snapshot.choices)
+        paused = st.toggle("Pause", key="pause", help="Stops following the lake, so that nothing moves while you read.")
         st.button("Clear filters", on_click=_clear, key="clear")
     since = until = None
     if span == "custom":
         since, until = _custom_range()
-    return View(
-        tuple(os_types),
-        tuple(versions),
-        tuple(updates),
-        span or "24h",
+    view = View(
+        Filters(**values, text=text.strip()),
+        span or _DEFAULT_RANGE,
         since,
         until,
-        lines or "OS",
-        scale or "auto",
+        _paused_at(snapshot, paused=paused),
     )
+    said = [f"Showing only {view.narrowed}."] if view.narrowed else []
+    if view.paused_at is not None:
+        said.append(f"Paused at {clock(view.paused_at)}: what came later is not shown.")
+    if said:
+        st.html(f'<div class="fc fc-narrowed" role="status">{escape(" ".join(said))}</div>')
+    return view
 
 
-def _several(label: str, key: str, options: tuple[str, ...], **more: Any) -> list[str]:
+def _several(dimension: Dimension, choices: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     # New options are accepted so that a link with a value that this lake does not know yet keeps its filter,
     # and shows an empty view that says so, instead of silently showing everything.
     chosen: list[str] = st.multiselect(
-        label,
-        options,
-        key=key,
+        dimension.label,
+        choices.get(dimension.choices, ()),
+        key=dimension.key,
         bind="query-params",
         placeholder="all",
         accept_new_options=True,
-        width=210,
-        **more,
+        format_func=dimension.value_name,
+        width=190 if dimension.wide else 320,
     )
-    return chosen
+    return tuple(chosen)
+
+
+def _paused_at(snapshot: Snapshot, *, paused: bool) -> datetime | None:
+    if not paused:
+        st.session_state.pop("paused_at", None)
+        return None
+    at: datetime = st.session_state.setdefault("paused_at", snapshot.newest)
+    return at
 
 
 def _custom_range() -> tuple[datetime | None, datetime | None]:
@@ -137,6 +190,8 @@ def _utc(entered: datetime | None) -> datetime | None:
 
 
 def _clear() -> None:
-    for name, value in _DEFAULTS.items():
+    empty: dict[str, Any] = {each.key: [] for each in DIMENSIONS}
+    empty |= {"q": "", "range": _DEFAULT_RANGE, "from": None, "to": None, "pause": False}
+    for name, value in empty.items():
         if name in st.session_state:
             st.session_state[name] = value

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from dashboard.wording import plain
+
+_SPARK_WIDTH, _SPARK_HEIGHT = 96, 20  # pixels
+_SPARK_COLOUR = "#7D8894"  # between the two grounds
 
 
 def text(value: object, limit: int = 48) -> str:
@@ -94,14 +98,37 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A cell that leads somewhere."""
+
+    words: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A cell that is a small curve.
+
+    Attributes:
+        values: from left to right, none below zero. said: the same in words.
+    """
+
+    values: Sequence[float]
+    said: str
+
+
+Cell = str | Link | Spark
+
+
+@dataclass(frozen=True)
 class Row:
-    """A row of a table, its cells as plain text.
+    """A row of a table; its texts are plain.
 
     Attributes:
         share: length of the bar behind the ``bar`` cell, 0 to 1. guilty: whether it is the culprit's.
     """
 
-    cells: Sequence[str]
+    cells: Sequence[Cell]
     share: float = 0.0
     guilty: bool = False
 
@@ -130,8 +157,38 @@ def _row(columns: Sequence[Column], row: Row, bar: int | None) -> str:
         kind, style = column.kind, ""
         if index == bar:
             kind, style = f"{kind} fc-share", f' style="--share: {max(0.0, min(1.0, row.share)) * 100:.1f}%"'
-        cells.append(f'<td class="{kind}"{style}>{escape(cell)}</td>')
+        cells.append(f'<td class="{kind}"{style}>{_cell(cell)}</td>')
     return f"<tr{' class=fc-guilty' if row.guilty else ''}>{''.join(cells)}</tr>"
+
+
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, Link):
+        return f'<a href="{escape(cell.address)}">{escape(cell.words)}</a>'
+    if isinstance(cell, Spark):
+        return _spark(cell)
+    return escape(cell)
+
+
+def _spark(curve: Spark) -> str:
+    """Bars as an image, because the page's sanitizer lets no drawing through; grey reads on both grounds."""
+    top = max(curve.values, default=0.0)
+    step = _SPARK_WIDTH / max(1, len(curve.values))
+    bars = "".join(
+        f'<rect x="{index * step:.1f}" y="{_SPARK_HEIGHT - height:.1f}" width="{max(step - 0.5, 0.5):.1f}" '
+        f'height="{height:.1f}"/>'
+        for index, value in enumerate(curve.values)
+        if value > 0
+        for height in [max(1.0, value / top * _SPARK_HEIGHT)]
+    )
+    drawn = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SPARK_WIDTH}" height="{_SPARK_HEIGHT}" '
+        f'fill="{_SPARK_COLOUR}">{bars}</svg>'
+    )
+    encoded = b64encode(drawn.encode()).decode()
+    return (
+        f'<img class="fc-spark" width="{_SPARK_WIDTH}" height="{_SPARK_HEIGHT}" alt="{escape(curve.said)}" '
+        f'src="data:image/svg+xml;base64,{encoded}">'
+    )
 
 
 _STROKES = {

@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 TABLES_OF_THE_LAKE = ("known_exposures", "online_stretches", "placed_crashes")
 """Queries whose answers are kept as tables of the same name: they change with the lake alone."""
 
-TABLES_OF_A_SELECTION = ("selected_time", "selected_crashes")
-"""Queries kept as tables that change with the window and the filters as well; they read the tables above."""
+_EXPOSED = ("updates", "channels")
+_HOSTS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings", "sites")
+TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
+    "selected_exposures": _EXPOSED,
+    "selected_time": ("since", "until", *_HOSTS, *_EXPOSED),
+    "selected_crashes": ("since", "until", *_HOSTS, *_EXPOSED, "text"),
+}
+"""Queries kept as tables that change with the window and the filters as well, with their parameters; they read the
+tables above, and the later ones the earlier."""
 
 _BUCKETS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 86400)
 _FEWEST_BUCKETS = 26
 _MOST_BUCKETS = 310  # more points than this are closer together than a pixel or two of the chart
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is wanted of crashes and of host-time; what is empty filters nothing.
+
+    Attributes:
+        updates, channels: hosts while they were exposed to one of these.
+        clusters, text: of crashes alone, whoever had them; host-time has neither.
+    """
+
+    os_types: tuple[str, ...] = ()
+    os_builds: tuple[str, ...] = ()
+    agent_versions: tuple[str, ...] = ()
+    updates: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    rings: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    text: str = ""
+
+    def __bool__(self) -> bool:
+        return any(asdict(self).values())
+
+    @property
+    def only_crashes(self) -> bool:
+        """Whether crashes are filtered by what host-time does not have."""
+        return bool(self.clusters or self.text)
 
 
 @dataclass(frozen=True)
@@ -23,23 +61,19 @@ class Selection:
 
     Attributes:
         since, until: half-open, aware UTC.
-        os_types, agent_versions, updates: what is wanted; empty filters nothing.
     """
 
     since: datetime
     until: datetime
-    os_types: tuple[str, ...] = ()
-    agent_versions: tuple[str, ...] = ()
-    updates: tuple[str, ...] = ()
+    filters: Filters = field(default_factory=Filters)
 
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of the queries in ``TABLES_OF_A_SELECTION``."""
+    def parameters(self, table: str) -> dict[str, Any]:
+        """The parameters of one of ``TABLES_OF_A_SELECTION``."""
+        values = {"since": self.since, "until": self.until, **asdict(self.filters)}
         return {
-            "since": self.since,
-            "until": self.until,
-            "os_types": list(self.os_types),
-            "agent_versions": list(self.agent_versions),
-            "updates": list(self.updates),
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if name in TABLES_OF_A_SELECTION[table]
         }
 
     def bucket_s(self, crashes: int) -> int:
@@ -67,8 +101,3 @@ class Selection:
     def window(self, since: datetime, until: datetime) -> Selection:
         """The same filters on another window."""
         return replace(self, since=since, until=until)
-
-
-def last(span: timedelta, until: datetime) -> Selection:
-    """Everything in the stretch that ends at ``until``."""
-    return Selection(since=until - span, until=until)

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import tables
 from dashboard.banner import incident_banner, plain_headline, quiet_banner, trouble_banner, unjudged_banner
 from dashboard.data import Feed, Snapshot
-from dashboard.filters import View, filter_row
+from dashboard.filters import View, filter_row, live_every
 from dashboard.freshness import freshness
 from dashboard.incidents import Incident
 from dashboard.markup import Card, cards, markdown_text
@@ -19,7 +19,7 @@ from dashboard.pages import current_feed, incident_page
 from dashboard.rates import Rates, measure
 from dashboard.selection import Selection
 from dashboard.states import needs_lake, panel
-from dashboard.views.rate_panel import ask_curve, draw_curve, named_updates
+from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CAUSE_NAMES, clock, count, percent, plain, rate, times
 
 _MOST_BANNERS = 3
@@ -34,7 +34,8 @@ def show() -> None:
         return
     _banners(feed, _verdicts(snapshot))
     view = filter_row(snapshot)
-    _panels(feed, view, {name: frozenset(values) for name, values in snapshot.choices.items()})
+    offered = {name: frozenset(values) for name, values in snapshot.choices.items()}
+    st.fragment(_panels, run_every=live_every(view))(feed, view, offered)
 
 
 @st.fragment(run_every=2)
@@ -74,7 +75,6 @@ def _links(incidents: Sequence[Incident], words: str, *, naming: bool = False) -
         )
 
 
-@st.fragment(run_every=5)
 def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
     snapshot = feed.snapshot()
     if {name: frozenset(values) for name, values in snapshot.choices.items()} != offered:
@@ -82,6 +82,7 @@ def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
     if snapshot.as_of is None:
         st.rerun()
     selection = view.selection(snapshot)
+    drawing = drawing_row()
     with panel("Crash rate"):
         hit = feed.frame("hosts_affected", selection).iloc[0]
         versions = feed.frame("crash_rate_by_agent_version", selection)
@@ -90,7 +91,7 @@ def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
         named = named_updates(snapshot)
         curve = ask_curve(
             feed,
-            view,
+            drawing,
             selection,
             crashes=int(hit["crashes"]),
             versions=versions,
@@ -100,7 +101,7 @@ def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
         # Asked last, because it reads other windows.
         rates = _rates(feed, selection, snapshot, curve.fleet)
         st.html(cards(_cards(snapshot, view, selection, rates, hit)))
-        draw_curve(feed, view, selection, snapshot, curve, rates)
+        draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
         left, right = st.columns(2, gap="large")
         left.html(tables.versions_table(versions))
         left.html(tables.families_table(families, snapshot.newest))

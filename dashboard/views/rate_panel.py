@@ -25,6 +25,25 @@ _QUESTIONS = {
     "version": ("agent_version", "crash_rate_by_minute_agent_version"),
     "update": ("update_id", "crash_rate_by_minute_update"),
 }
+_SCALES = ("auto", "log", "linear")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How the viewer wants the curve: what its lines stand for, and the scale of its axis."""
+
+    lines: str
+    scale: str
+
+
+def drawing_row() -> Drawing:
+    """Draw the choice of lines and scale, and return what it says."""
+    with st.container(horizontal=True, key="drawing", vertical_alignment="bottom", gap="small"):
+        lines = st.segmented_control(
+            "Lines by", tuple(_QUESTIONS), default="OS", key="by", bind="query-params", required=True
+        )
+        scale = st.segmented_control("Scale", _SCALES, default="auto", key="scale", bind="query-params", required=True)
+    return Drawing(lines or "OS", scale or "auto")
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,7 @@ class Curve:
 
 def ask_curve(
     feed: Feed,
-    view: View,
+    drawing: Drawing,
     selection: Selection,
     *,
     crashes: int,
@@ -64,10 +83,10 @@ def ask_curve(
         "until": selection.until,
         "bucket_s": selection.bucket_s(crashes),
     }
-    group, question = _QUESTIONS[view.lines]
+    group, question = _QUESTIONS[drawing.lines]
     fleet = feed.frame("crash_rate_by_minute_os", selection, **bucketed)
     if group == "update_id":
-        wanted = list(selection.updates) or _telling(updates, named)
+        wanted = list(selection.filters.updates) or _telling(updates, named)
         lines = feed.frame(question, selection, shown=wanted[:_MOST_LINES], **bucketed)
         known = len(wanted)
     else:
@@ -79,17 +98,19 @@ def ask_curve(
     return Curve(fleet, lines, group, bucketed["bucket_s"], max(0, known - _MOST_LINES))
 
 
-def draw_curve(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, curve: Curve, rates: Rates) -> None:
+def draw_curve(
+    feed: Feed, view: View, drawing: Drawing, selection: Selection, snapshot: Snapshot, curve: Curve, rates: Rates
+) -> None:
     """Draw the curve, or say that there is nothing to draw."""
     if curve.lines.empty:
         said = f"Nobody was online and nobody crashed: {view.window_words(selection)}{_only(view)}."
         st.html(notice("No data here", said))
         return
     counts = not bool((curve.lines["host_hours"] > 0).any())
-    log = view.scale == "log" or (view.scale == "auto" and rates.wants_log)
+    log = drawing.scale == "log" or (drawing.scale == "auto" and rates.wants_log)
     dark = is_dark()
     styles = line_styles(curve.lines, curve.group, dark=dark).values()
-    said = " ".join(_remarks(view, selection, snapshot, curve, log=log, counts=counts))
+    said = " ".join(_remarks(view, drawing, selection, snapshot, curve, log=log, counts=counts))
     st.html(
         f'<div class="fc fc-over-chart"><span class="fc-note">{escape(said)}</span>'
         f"<span>{legend([(style.name, style.colour, style.dash) for style in styles])}</span></div>"
@@ -145,18 +166,20 @@ def markers(snapshot: Snapshot) -> list[Marker]:
 
 
 def _remarks(
-    view: View, selection: Selection, snapshot: Snapshot, curve: Curve, *, log: bool, counts: bool
+    view: View, drawing: Drawing, selection: Selection, snapshot: Snapshot, curve: Curve, *, log: bool, counts: bool
 ) -> list[str]:
     every = bucket_words(curve.bucket_s)
     said = [f"Showing {view.window_words(selection)}{_only(view)}, one point every {every}."]
-    if view.scale == "auto":
+    if drawing.scale == "auto":
         said.append("The axis is logarithmic, for the peak." if log else "The axis is linear.")
     if counts:
         said.append("Host-time is not known here, so crashes are counted instead of rated.")
     elif not snapshot.fleet.get("has_presence"):
         said.append("No presence was recorded: a host counts as online for 24 hours after it was last seen.")
-    if view.updates and not snapshot.fleet.get("has_installs"):
+    if view.filters.updates and not snapshot.fleet.get("has_installs"):
         said.append("No installs were recorded, so who was exposed to an update is not known.")
+    if view.filters.only_crashes and not counts:
+        said.append("Host-time is of all hosts in the filter, whatever crashes they had.")
     if curve.left_out:
         what = "updates" if curve.group == "update_id" else "versions"
         said.append(f"{curve.left_out} more {what} are not drawn: choose them in the filter.")

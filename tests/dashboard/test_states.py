@@ -9,7 +9,7 @@ import pytest
 
 from dashboard import data
 from dashboard.data import Feed, LakeState, QueryFailed
-from dashboard.selection import Selection
+from dashboard.selection import Filters, Selection
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION
 from tests.dashboard.fleet import NOW, START, append_rows, incident, outage, tick
@@ -104,7 +104,7 @@ def test_an_answer_is_kept_until_the_lake_changes(feed: Feed):
 
 
 def test_two_selections_do_not_mix(feed: Feed):
-    linux = Selection(START, NOW, os_types=("linux",))
+    linux = Selection(START, NOW, Filters(os_types=("linux",)))
     everything = feed.frame("hosts_affected", DAY).iloc[0]["hosts_online"]
     assert (everything, feed.frame("hosts_affected", linux).iloc[0]["hosts_online"]) == (60, 10)
     assert feed.frame("crash_rate_by_agent_version", DAY)["hosts_online"].sum() == 60
@@ -117,7 +117,7 @@ def test_a_lake_that_goes_away_keeps_what_was_read_and_says_so(feed: Feed, tmp_p
     assert snapshot.state is LakeState.READY
     assert "cannot be read" in snapshot.problem or "no table" in snapshot.problem
     with pytest.raises(QueryFailed):
-        feed.frame("hosts_affected", Selection(START, NOW, os_types=("darwin",)))
+        feed.frame("hosts_affected", Selection(START, NOW, Filters(os_types=("darwin",))))
 
 
 def test_the_watcher_finds_changes_by_itself_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -19,13 +20,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE
+from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Filters
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/*/params.json"))
-FILTERS = ("os_types", "agent_versions", "updates")
+FILTERS = tuple(each.name for each in fields(Filters))
 COUNTING = (
     "blast_radius_by_os_agent_version",
     "crash_rate_by_agent_version",
@@ -42,6 +43,7 @@ COUNTING = (
     "online_stretches",
     "placed_crashes",
     "selected_crashes",
+    "selected_exposures",
     "selected_time",
     "updates_released",
 )
@@ -74,8 +76,8 @@ def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
     if parameters.get("since") is not None:
-        for name in TABLES_OF_A_SELECTION:
-            engine.keep(name, name, **selection)
+        for name, read in TABLES_OF_A_SELECTION.items():
+            engine.keep(name, name, **{key: selection[key] for key in read})
     given = {**selection, **parameters}
     rows = engine.rows(query, **{name: value for name, value in given.items() if _reads(query, name)})
     return sorted(rows, key=str) if query in (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION) else rows

@@ -1,13 +1,16 @@
--- Stretches online of hosts whose OS and agent version are known, one row per host and stretch of unchanged attributes,
--- half-open [online_from, online_until), never past the instant.
+-- Stretches online of hosts, one row per host and stretch of unchanged attributes, half-open [online_from, online_until),
+-- never past the instant.
 -- A host without a row in the inventory is 'unknown'; so is the time before its first row.
 WITH spanned AS MATERIALIZED (
-  SELECT host_id, valid_from, coalesce(valid_until, 'infinity') AS valid_until, os_type, agent_version FROM host_spans
+  SELECT
+    host_id, valid_from, coalesce(valid_until, 'infinity') AS valid_until,
+    os_type, os_build, agent_version, model, region, ring, site
+  FROM host_spans
 ),
 described AS (
-  SELECT host_id, valid_from, valid_until, os_type, agent_version FROM spanned
-  UNION ALL
-  SELECT host_id, CAST('-infinity' AS TIMESTAMPTZ), min(valid_from), NULL, NULL FROM spanned GROUP BY host_id
+  SELECT * FROM spanned
+  UNION ALL BY NAME
+  SELECT host_id, CAST('-infinity' AS TIMESTAMPTZ) AS valid_from, min(valid_from) AS valid_until FROM spanned GROUP BY host_id
 ),
 stretched AS (
   SELECT host_id, online_from, least(online_until, getvariable('as_of')) AS online_until FROM presence
@@ -17,7 +20,12 @@ SELECT
   greatest(stretched.online_from, described.valid_from) AS online_from,
   least(stretched.online_until, described.valid_until) AS online_until,
   coalesce(described.os_type, 'unknown') AS os_type,
-  coalesce(described.agent_version, 'unknown') AS agent_version
+  coalesce(described.os_build, 'unknown') AS os_build,
+  coalesce(described.agent_version, 'unknown') AS agent_version,
+  coalesce(described.model, 'unknown') AS model,
+  coalesce(described.region, 'unknown') AS region,
+  coalesce(described.ring, 'unknown') AS ring,
+  coalesce(described.site, 'unknown') AS site
 FROM stretched LEFT JOIN described
   ON described.host_id = stretched.host_id
   AND described.valid_from < stretched.online_until

@@ -4,15 +4,20 @@
 WITH ended AS (SELECT host_id, online_until FROM presence WHERE online_until IS NOT NULL),
 dated AS (
   SELECT
-    crashes.crash_id, crashes.host_id, crashes.placed_at, crashes.os_type, crashes.agent_version, crashes.domain,
-    crashes.code, crashes.module,
+    crashes.crash_id, crashes.host_id, crashes.placed_at, crashes.os_type, crashes.os_build, crashes.agent_version,
+    crashes.domain, crashes.code, crashes.module,
     CASE WHEN crashes.time_quality = 'reboot' THEN coalesce(ended.online_until, crashes.placed_at)
       ELSE crashes.placed_at END AS exposed_at
   FROM crashes ASOF LEFT JOIN ended
     ON ended.host_id = crashes.host_id AND ended.online_until <= crashes.placed_at
 )
 SELECT
-  dated.* EXCLUDE (agent_version),
-  coalesce(dated.agent_version, host_spans.agent_version, 'unknown') AS agent_version
+  dated.* EXCLUDE (os_build, agent_version),
+  coalesce(dated.os_build, host_spans.os_build, 'unknown') AS os_build,
+  coalesce(dated.agent_version, host_spans.agent_version, 'unknown') AS agent_version,
+  coalesce(host_spans.model, 'unknown') AS model,
+  coalesce(host_spans.region, 'unknown') AS region,
+  coalesce(host_spans.ring, 'unknown') AS ring,
+  coalesce(host_spans.site, 'unknown') AS site
 FROM dated ASOF LEFT JOIN host_spans
   ON host_spans.host_id = dated.host_id AND host_spans.valid_from <= dated.placed_at

@@ -1,22 +1,39 @@
 -- Crashes in the window and within the filters, one row per crash, placed where the analysis puts it.
--- $since, $until: half-open, UTC. $os_types, $agent_versions, $updates: lists; null or an empty list filters nothing.
--- $updates keeps the crashes of hosts that were exposed to at least one of them.
--- Reads the kept tables placed_crashes and known_exposures.
-SELECT crash_id, host_id, placed_at, exposed_at, os_type, agent_version, domain, code, module
-FROM placed_crashes
-WHERE placed_at >= CAST($since AS TIMESTAMPTZ) AND placed_at < CAST($until AS TIMESTAMPTZ)
-  AND (coalesce(len(CAST($os_types AS VARCHAR[])), 0) = 0 OR list_contains(CAST($os_types AS VARCHAR[]), os_type))
+-- $since, $until: half-open, UTC. $os_types, $os_builds, $agent_versions, $models, $regions, $rings, $sites,
+-- $updates, $channels: lists; null or an empty list filters nothing. The last two keep the crashes of hosts that were exposed.
+-- $text: found in the code, the module or the tags (as {key=value}), upper and lower case alike; empty filters nothing.
+-- Reads the kept tables placed_crashes and selected_exposures.
+WITH asked AS (
+  SELECT
+    CAST($os_types AS VARCHAR[]) AS os_types, CAST($os_builds AS VARCHAR[]) AS os_builds,
+    CAST($agent_versions AS VARCHAR[]) AS agent_versions, CAST($models AS VARCHAR[]) AS models,
+    CAST($regions AS VARCHAR[]) AS regions, CAST($rings AS VARCHAR[]) AS rings, CAST($sites AS VARCHAR[]) AS sites,
+    lower(coalesce(CAST($text AS VARCHAR), '')) AS wanted_text,
+    coalesce(len(CAST($updates AS VARCHAR[])), 0) + coalesce(len(CAST($channels AS VARCHAR[])), 0) > 0 AS exposed_only
+),
+matching AS (
+  SELECT crashes.crash_id FROM crashes CROSS JOIN asked
+  WHERE wanted_text <> ''
+    AND contains(lower(concat_ws(' ', crashes.code, crashes.module, CAST(crashes.tags AS VARCHAR))), wanted_text)
+)
+SELECT
+  placed.crash_id, placed.host_id, placed.placed_at, placed.exposed_at, placed.os_type, placed.os_build,
+  placed.agent_version, placed.domain, placed.code, placed.module
+FROM placed_crashes AS placed CROSS JOIN asked
+WHERE placed.placed_at >= CAST($since AS TIMESTAMPTZ) AND placed.placed_at < CAST($until AS TIMESTAMPTZ)
+  AND (coalesce(len(os_types), 0) = 0 OR list_contains(os_types, placed.os_type))
+  AND (coalesce(len(os_builds), 0) = 0 OR list_contains(os_builds, placed.os_build))
+  AND (coalesce(len(agent_versions), 0) = 0 OR list_contains(agent_versions, placed.agent_version))
+  AND (coalesce(len(models), 0) = 0 OR list_contains(models, placed.model))
+  AND (coalesce(len(regions), 0) = 0 OR list_contains(regions, placed.region))
+  AND (coalesce(len(rings), 0) = 0 OR list_contains(rings, placed.ring))
+  AND (coalesce(len(sites), 0) = 0 OR list_contains(sites, placed.site))
+  AND (wanted_text = '' OR placed.crash_id IN (SELECT crash_id FROM matching))
   AND (
-    coalesce(len(CAST($agent_versions AS VARCHAR[])), 0) = 0
-    OR list_contains(CAST($agent_versions AS VARCHAR[]), agent_version)
-  )
-  AND (
-    coalesce(len(CAST($updates AS VARCHAR[])), 0) = 0
+    NOT exposed_only
     OR EXISTS (
-      SELECT 1 FROM known_exposures
-      WHERE known_exposures.host_id = placed_crashes.host_id
-        AND list_contains(CAST($updates AS VARCHAR[]), known_exposures.update_id)
-        AND known_exposures.exposed_from <= placed_crashes.exposed_at
-        AND known_exposures.exposed_until > placed_crashes.exposed_at
+      SELECT 1 FROM selected_exposures AS exposed
+      WHERE exposed.host_id = placed.host_id
+        AND exposed.exposed_from <= placed.exposed_at AND exposed.exposed_until > placed.exposed_at
     )
   )

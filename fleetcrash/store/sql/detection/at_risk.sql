@@ -8,7 +8,7 @@ WITH stretched AS (
     host_id, CAST(epoch_us(online_from) AS BIGINT) AS boot_us,
     CAST(epoch_us(greatest(online_from, since_known)) AS BIGINT) AS from_us,
     CAST(epoch_us(gone_known) AS BIGINT) AS until_us
-  FROM presence
+  FROM known_presence
 ),
 split AS (
   SELECT

@@ -8,6 +8,6 @@ FROM (
   SELECT
     os_type, os_version, os_build, agent_version, model, region, ring, always_on,
     min(greatest(valid_from, known_from)) AS first_known
-  FROM host_spans
+  FROM known_spans
   GROUP BY os_type, os_version, os_build, agent_version, model, region, ring, always_on
 ) AS combined

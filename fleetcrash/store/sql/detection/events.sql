@@ -17,19 +17,19 @@ booted AS (
   SELECT
     first_in_a_day.crash_id, first_in_a_day.host_id, first_in_a_day.known_at, first_in_a_day.module, first_in_a_day.os_type,
     CASE
-      WHEN time_quality = 'reboot' AND presence.online_from > placed_at - INTERVAL 30 MINUTE THEN presence.online_from
+      WHEN time_quality = 'reboot' AND known_presence.online_from > placed_at - INTERVAL 30 MINUTE THEN known_presence.online_from
       ELSE placed_at
     END AS at_time
   FROM first_in_a_day
-  ASOF LEFT JOIN presence
-    ON presence.host_id = first_in_a_day.host_id AND first_in_a_day.placed_at >= presence.online_from
+  ASOF LEFT JOIN known_presence
+    ON known_presence.host_id = first_in_a_day.host_id AND first_in_a_day.placed_at >= known_presence.online_from
 ),
 followed AS (
   SELECT
-    presence.host_id, online_until, gone_known,
-    lead(online_from) OVER (PARTITION BY presence.host_id ORDER BY online_from) AS next_from,
-    lead(since_known) OVER (PARTITION BY presence.host_id ORDER BY online_from) AS next_known
-  FROM presence
+    known_presence.host_id, online_until, gone_known,
+    lead(online_from) OVER (PARTITION BY known_presence.host_id ORDER BY online_from) AS next_from,
+    lead(since_known) OVER (PARTITION BY known_presence.host_id ORDER BY online_from) AS next_known
+  FROM known_presence
   WHERE NOT assumed
 ),
 patched AS (
@@ -40,10 +40,10 @@ patched AS (
 gone_dark AS (
   SELECT followed.*
   FROM followed
-  JOIN host_spans
-    ON host_spans.host_id = followed.host_id AND host_spans.always_on
-    AND host_spans.valid_from <= followed.online_until
-    AND coalesce(host_spans.valid_until, 'infinity') > followed.online_until
+  JOIN known_spans
+    ON known_spans.host_id = followed.host_id AND known_spans.always_on
+    AND known_spans.valid_from <= followed.online_until
+    AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
   WHERE online_until IS NOT NULL
     AND (next_from IS NULL OR next_from > online_until + INTERVAL 10 MINUTE OR next_known > gone_known)
     AND NOT EXISTS (
@@ -65,9 +65,9 @@ happened AS (
 ),
 described AS (
   SELECT
-    happened.*, presence.online_from AS boot_at, host_cell.cell, host_cell."group", host_cell.site, host_cell.customer
+    happened.*, known_presence.online_from AS boot_at, host_cell.cell, host_cell."group", host_cell.site, host_cell.customer
   FROM happened
-  ASOF LEFT JOIN presence ON presence.host_id = happened.host_id AND happened.at_time > presence.online_from
+  ASOF LEFT JOIN known_presence ON known_presence.host_id = happened.host_id AND happened.at_time > known_presence.online_from
   LEFT JOIN host_cell
     ON host_cell.host_id = happened.host_id
     AND host_cell.from_us <= CAST(epoch_us(happened.at_time) AS BIGINT)

@@ -12,7 +12,7 @@ WITH versions AS (
     (CAST(epoch_us(known_at) AS BIGINT) + 59999999) // 60000000 AS known_tick,
     (CAST(epoch_us(since_known) AS BIGINT) + 59999999) // 60000000 AS since_tick,
     (CAST(epoch_us(superseded_known) AS BIGINT) + 59999999) // 60000000 AS superseded_tick
-  FROM exposure_history
+  FROM known_history
   WHERE CAST(epoch_us(exposed_from) AS BIGINT) + 86400000000 > CAST($after_tick AS BIGINT) * 60000000
     OR CAST(epoch_us(greatest(known_at, since_known, superseded_known)) AS BIGINT) > CAST($after_tick AS BIGINT) * 60000000
 ),

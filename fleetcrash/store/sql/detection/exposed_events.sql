@@ -10,7 +10,7 @@ WITH had AS (
     min((CAST(epoch_us(history.since_known) AS BIGINT) + 59999999) // 60000000)
       FILTER (CAST(epoch_us(history.exposed_until) AS BIGINT) <= events.at_us) AS ended_tick
   FROM events
-  JOIN exposure_history AS history
+  JOIN known_history AS history
     ON history.host_id = events.host_id
     AND CAST(epoch_us(history.exposed_from) AS BIGINT) <= events.at_us
     AND CAST(epoch_us(history.exposed_from) AS BIGINT) > events.at_us - 86400000000

@@ -1,7 +1,7 @@
 -- The cell that a host was in, one row per host and stretch, half-open [from_us, until_us), microseconds.
 -- A change counts from when it was known, so that a tick never looks ahead. until_us is null for the last.
 WITH known AS (
-  SELECT *, greatest(valid_from, known_from) AS from_at FROM host_spans
+  SELECT *, greatest(valid_from, known_from) AS from_at FROM known_spans
 ),
 bounded AS (
   SELECT

@@ -1,0 +1,51 @@
+"""Links between the pages, which take the viewer's filters along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from dashboard.filters import KEYS
+from dashboard.markup import text
+
+OVERVIEW = "./"
+"""Pages lie side by side, so a link names the page alone, whatever path the app is served below."""
+
+
+def carried() -> dict[str, list[str]]:
+    """The filters of this view, as parameters of a URL."""
+    return {key: st.query_params.get_all(key) for key in KEYS if key in st.query_params}
+
+
+def address(page: str, **parameters: str) -> str:
+    """The address of a page with the viewer's filters.
+
+    Args:
+        page: its path, such as ``cluster``, or ``OVERVIEW``.
+        parameters: the page's own.
+    """
+    wanted: dict[str, list[str]] = {**carried(), **{name: [value] for name, value in parameters.items()}}
+    return f"{page}?{urlencode(wanted, doseq=True)}" if wanted else page
+
+
+def link(page: str, words: object, *, limit: int = 48, **parameters: str) -> str:
+    """Words of the fleet that lead to a page, as markup."""
+    return f'<a href="{escape(address(page, **parameters))}">{text(words, limit)}</a>'
+
+
+def breadcrumbs(steps: Mapping[str, str], here: str) -> str:
+    """The way to this page.
+
+    Args:
+        steps: addresses by name, the first page first.
+        here: what this page is called.
+    """
+    before = "".join(
+        f'<a href="{escape(where)}">{escape(name)}</a><span aria-hidden="true"> › </span>'
+        for name, where in steps.items()
+    )
+    here_is = f'<span aria-current="page">{text(here, 80)}</span>'
+    return f'<nav class="fc fc-crumbs" aria-label="Breadcrumb">{before}{here_is}</nav>'
