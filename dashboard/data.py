@@ -26,6 +26,7 @@ from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selec
 from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
 from fleetcrash.errors import FleetcrashError, LakeError
 from fleetcrash.store import Engine, Lake
+from fleetcrash.store.engine import query_text, words
 
 REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
 _MOST_CHOICES = 1000  # of one filter; a longer list is slow in a browser, and whatever it lacks can be typed
@@ -298,6 +299,15 @@ def feed_of(root: str) -> Feed:
     feed = Feed(Path(root))
     atexit.register(feed.close)  # a database that is open when the interpreter goes leaves noise on stderr
     return feed
+
+
+def queries_behind(question: str) -> dict[str, str]:
+    """The SQL of a question by its name, then that of the kept tables which it reads, itself or through another."""
+    found = {question: query_text(question)}
+    for name in reversed((*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION)):  # a table reads only those before it
+        if any(name in words(reader) for reader in found):
+            found[name] = query_text(name)
+    return found
 
 
 def _by_version(version: str) -> list[tuple[int, int | str]]:

@@ -1,0 +1,157 @@
+"""What stands below a table: all of its rows as a file, and the query that they come from."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.data import Feed, queries_behind
+from dashboard.selection import TABLES_OF_A_SELECTION, Selection
+from dashboard.wording import clock, plain
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+"""What makes a cell a formula in a spreadsheet; the wide forms do in an East Asian one."""
+_NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
+_LONGEST_VALUE = 300  # of a parameter, in the text of a query
+
+
+def export(
+    feed: Feed,
+    title: str,
+    frame: pd.DataFrame | Callable[[], pd.DataFrame],
+    *,
+    question: str = "",
+    selection: Selection | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    left_out: int = 0,
+) -> None:
+    """Draw a button that opens the data of a table or chart. Nothing is made of it before that.
+
+    Args:
+        title: of what it belongs to, one of a kind on its page; names the files.
+        frame: every row, also those that the page does not show; a function is called once the button is opened.
+        question: the query file that answered; empty where there is none to show.
+        selection, parameters: what it was asked with.
+        left_out: rows that the answer lacks.
+    """
+    name = slug(title)
+    opened = st.popover("Data", key=f"data-{name}", icon=":material/download:", type="tertiary", on_change="rerun")
+    if not opened.open:
+        return
+    as_of = feed.snapshot().as_of
+    file = f"{name}-{as_of:%Y%m%dT%H%M%SZ}" if as_of else name
+    rows = frame() if callable(frame) else frame
+    with opened:
+        st.html(f'<div class="fc fc-note">{_said(rows, as_of, left_out)}</div>')
+        with st.container(horizontal=True, gap="small"):
+            st.download_button(
+                "CSV",
+                lambda: csv_bytes(rows),
+                file_name=f"{file}.csv",
+                mime="text/csv",
+                key=f"csv-{name}",
+                on_click="ignore",
+            )
+            st.download_button(
+                "Parquet",
+                lambda: parquet_bytes(rows),
+                file_name=f"{file}.parquet",
+                mime="application/vnd.apache.parquet",
+                key=f"parquet-{name}",
+                on_click="ignore",
+            )
+        if question:
+            asked = traced(question, selection, parameters or {}, as_of=as_of)
+            st.code(asked, language="sql", height=320, width=640)
+
+
+def _said(frame: pd.DataFrame, as_of: datetime | None, left_out: int) -> str:
+    rows = f"{len(frame):,} row{'' if len(frame) == 1 else 's'}"
+    all_of_it = f"{left_out:,} more are left out" if left_out else "all there are"
+    return f"{rows}, {all_of_it}; times in UTC; as of {clock(as_of)}."
+
+
+def slug(title: str) -> str:
+    """A title as part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "data"
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """A table as CSV: times in Z, lists and maps as JSON, bytes as hex, and no cell that a spreadsheet would run."""
+    shown = pd.DataFrame({_harmless(str(name)): _column(values) for name, values in frame.items()}, copy=False)
+    written: str = shown.to_csv(index=False, lineterminator="\r\n")  # a cell with either of them is then quoted
+    return written.encode()
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """A table as Parquet, values as they are."""
+    written = io.BytesIO()
+    frame.to_parquet(written, index=False)
+    return written.getvalue()
+
+
+def _column(values: pd.Series) -> pd.Series:
+    if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
+        return values.map(_cell)
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return values.map(_instant, na_action="ignore")
+    return values
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return _harmless(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime):
+        return _instant(value)
+    if hasattr(value, "tolist"):  # a list of the lake comes as an array
+        value = value.tolist()
+    if isinstance(value, list) and value and all(isinstance(each, tuple) and len(each) == 2 for each in value):
+        value = dict(value)  # and a map as a list of pairs
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
+
+
+def _instant(instant: datetime) -> str:
+    return "" if pd.isna(instant) else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _harmless(text: str) -> str:
+    """Text with an apostrophe before it where it would be a formula; a number stays one."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def traced(
+    question: str, selection: Selection | None, parameters: Mapping[str, Any], *, as_of: datetime | None = None
+) -> str:
+    """The SQL of a question and of the kept tables that it reads, each with its parameters as comments."""
+    parts = []
+    for name, text in queries_behind(question).items():
+        given = dict(parameters) if name == question else {}
+        if selection is not None and name in TABLES_OF_A_SELECTION:
+            given |= selection.parameters(name)
+        lines = [f"-- fleetcrash/store/sql/{name}.sql"]
+        if name == question:
+            lines += [f"-- as of {_literal(as_of)}"] if as_of else []
+        else:
+            lines[0] += f", which is kept as {name}"
+        lines += [f"-- ${key} = {_literal(value)}" for key, value in given.items() if value not in ([], "", None)]
+        parts.append("\n".join([*lines, "", text.strip()]))
+    return "\n\n\n".join(parts)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"'{value.astimezone(UTC).isoformat().replace('+00:00', 'Z')}'"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, str):
+        return "'" + plain(value, _LONGEST_VALUE).replace("'", "''") + "'"
+    return str(value)
