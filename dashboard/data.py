@@ -26,7 +26,7 @@ from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selec
 from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
 from fleetcrash.errors import FleetcrashError, LakeError
 from fleetcrash.store import Engine, Lake
-from fleetcrash.store.engine import query_text, words
+from fleetcrash.store.engine import query_text
 
 REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
 _MOST_CHOICES = 1000  # of one filter; a longer list is slow in a browser, and whatever it lacks can be typed
@@ -305,7 +305,7 @@ def queries_behind(question: str) -> dict[str, str]:
     """The SQL of a question by its name, then that of the kept tables which it reads, itself or through another."""
     found = {question: query_text(question)}
     for name in reversed((*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION)):  # a table reads only those before it
-        if any(name in words(reader) for reader in found):
+        if any(re.search(rf"\b{name}\b", re.sub(r"--[^\n]*", "", text)) for text in found.values()):
             found[name] = query_text(name)
     return found
 
