@@ -2,14 +2,21 @@
 
 An engine holds one in-memory DuckDB database whose views read the Parquet files of the lake's newest snapshot.
 The views in ``sql/views/`` leave out whatever was not known by ``as_of``; every query reads those views, so
-that no answer depends on what came later. Values reach a query as ``$named`` parameters only.
+that no answer depends on what came later. Values reach a query as ``$named`` parameters only. What takes long to count
+is kept beside the facts, see ``aggregates``.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,8 +25,10 @@ import pyarrow as pa
 
 from fleetcrash.errors import LakeError
 from fleetcrash.records import BATCH_ID
+from fleetcrash.store.aggregates import AGGREGATES, Aggregates
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.reading import rows_of
+from fleetcrash.store.schema import SCHEMA_VERSION
 from fleetcrash.store.snapshot import Snapshots, TableFiles
 
 _VIEWS = (
@@ -39,6 +48,26 @@ _LOOKS = 4
 # A file may be deleted between the look at which there are and its reading: by a forget, or a compaction that keeps
 # none.
 
+CACHE_FROM_S = 0.05
+"""An answer that takes less is sooner counted again than it is worth a file."""
+
+_KEYS = 1  # count up when an answer changes for a reason that no key tells, such as a change to ``reading``
+
+
+@dataclass
+class _Kept:
+    """A table that is made when a question first reads it.
+
+    Attributes:
+        key: of the answer that it holds; empty before it is made.
+        took_s: what making it took, with the tables that it reads.
+    """
+
+    query: str
+    parameters: dict[str, Any]
+    key: str = ""
+    took_s: float = 0.0
+
 
 class Engine:
     """A read-only look at a lake as of an instant. Not for two threads at once; use it as a context manager.
@@ -47,12 +76,24 @@ class Engine:
         lake: the lake to read.
         as_of: aware UTC instant; records known later do not exist. None: the newest known time of the lake.
         threads: DuckDB worker threads; None: one a core.
+        cache_from_s: aggregates that take so long are kept in the lake's folder ``_cache``, for whoever asks the same
+            of the same records; None: none are kept, and none that are kept are used.
     Raises:
         LakeError: the lake cannot be read.
     """
 
-    def __init__(self, lake: Lake, *, as_of: datetime | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        *,
+        as_of: datetime | None = None,
+        threads: int | None = None,
+        cache_from_s: float | None = CACHE_FROM_S,
+    ) -> None:
         self._lake = lake
+        self._aggregates = Aggregates(lake.root)
+        self._cache_from_s = cache_from_s
+        self._kept: dict[str, _Kept] = {}
         self._con = duckdb.connect(config={} if threads is None else {"threads": threads})
         self._con.execute("SET TimeZone = 'UTC'")
         self._con.execute("SET preserve_insertion_order = false")
@@ -117,10 +158,16 @@ class Engine:
 
     def table(self, query: str, **parameters: Any) -> pa.Table:
         """The answer of one query file as an Arrow table."""
-        try:
-            return self._con.sql(query_text(query), params=parameters or None).to_arrow_table()
-        except duckdb.Error as error:
-            raise self._unreadable(error) from error
+        if self._cache_from_s is None or query not in AGGREGATES or not self._snapshot:
+            return self._count(query, parameters, self._kept)[0]
+        key = self._key(query, parameters, self._kept)
+        answer = self._aggregates.find(key)
+        if answer is None:
+            answer, took_s = self._count(query, parameters, self._kept)
+            if took_s >= self._cache_from_s:
+                rests_on = (path for table_files in self._snapshot.values() for path in table_files.paths)
+                self._aggregates.put(key, answer, rests_on=rests_on)
+        return answer
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """The answer of one query file as a list of dicts; times are aware datetimes in UTC."""
@@ -132,11 +179,62 @@ class Engine:
         return self.table(query, **parameters).to_pandas()
 
     def keep(self, name: str, query: str, **parameters: Any) -> None:
-        """Keep the answer of a query file as a temporary table that later queries of this engine may read."""
-        answer = self.table(query, **parameters)
-        self._con.register("_answer", answer)
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _answer")  # noqa: S608 - a name of ours
-        self._con.unregister("_answer")
+        """Give the answer of a query file a name, as a table that later queries of this engine may read.
+
+        It is made when one does, and anew when the lake or the instant has changed since. It may read the tables that
+        were named before it.
+        """
+        known = self._kept.get(name)
+        if known is None or (known.query, known.parameters) != (query, parameters):
+            self._kept[name] = _Kept(query, parameters)
+
+    def _count(self, query: str, parameters: dict[str, Any], kept: Collection[str]) -> tuple[pa.Table, float]:
+        """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not.
+
+        Args:
+            kept: which tables it may read.
+        """
+        made_s = sum(self._make(name) for name in kept if name in words(query))
+        started = time.perf_counter()
+        try:
+            answer = self._con.sql(query_text(query), params=parameters or None).to_arrow_table()
+        except duckdb.Error as error:
+            raise self._unreadable(error) from error
+        return answer, made_s + time.perf_counter() - started
+
+    def _make(self, name: str) -> float:
+        """Make a kept table, unless it is made of the same; the seconds that this takes or took."""
+        kept, before = self._kept[name], self._before(name)
+        key = self._key(kept.query, kept.parameters, before)
+        if key != kept.key:
+            answer, kept.took_s = self._count(kept.query, kept.parameters, before)
+            self._con.register("_answer", answer)
+            self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _answer")  # noqa: S608 - a name of ours
+            self._con.unregister("_answer")
+            kept.key = key
+        return kept.took_s
+
+    def _before(self, name: str) -> list[str]:
+        """The kept tables that one may read."""
+        return list(takewhile(lambda other: other != name, self._kept))
+
+    def _key(self, query: str, parameters: dict[str, Any], kept: Collection[str]) -> str:
+        """Names the answer of a query file: made of all that it depends on, and maybe of more."""
+        told: list[object] = [_KEYS, SCHEMA_VERSION, duckdb.__version__, self._as_of, sorted(parameters.items())]
+        reads = [query]
+        seen: set[str] = set()
+        while reads:
+            reading = reads.pop()
+            told.append(query_text(reading))
+            for word in sorted(words(reading) - seen):
+                seen.add(word)
+                if word in kept:
+                    told.append(self._key(self._kept[word].query, self._kept[word].parameters, self._before(word)))
+                elif word in _VIEWS:
+                    reads.append(self._view(word))
+                elif word.removeprefix("lake_") in self._snapshot:
+                    told.append(self._snapshot[word.removeprefix("lake_")].digest)
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
 
     def _define_views(self) -> None:
         told = self.rows("sources_of_exposure")[0]
@@ -156,6 +254,10 @@ class Engine:
                 raise self._unreadable(error) from error
         self._assumed = assumed
 
+    def _view(self, name: str) -> str:
+        """The query file of a view."""
+        return f"views/{name}_assumed" if name in (self._assumed or ()) else f"views/{name}"
+
     def _unreadable(self, error: duckdb.Error, *, reads_files: bool = False) -> Exception:
         """What to raise for an error of DuckDB: a file that is gone or damaged is the lake's, anything else is ours.
 
@@ -164,6 +266,7 @@ class Engine:
         """
         first_line = str(error).splitlines()[0]
         damaged = isinstance(error, duckdb.InvalidInputException) and "file" in first_line.lower()
+        damaged = damaged or "TProtocolException" in first_line  # what should be the header of a page is none
         if reads_files or damaged or isinstance(error, duckdb.IOException):
             return LakeError(f"The lake at {self._lake.root} cannot be read: {first_line}")
         return error
@@ -184,3 +287,9 @@ class Engine:
 def query_text(name: str) -> str:
     """The SQL of a query file, comments included."""
     return files("fleetcrash.store").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """The words of a query file outside comments and texts; whatever it reads is among them."""
+    return frozenset(re.findall(r"\w+", re.sub(r"--[^\n]*|'[^']*'", " ", query_text(name).lower())))

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.records import TEXT_MAP, table_columns
+from fleetcrash.store.aggregates import Aggregates
 from fleetcrash.store.housekeeping import sweep_spills
 from fleetcrash.store.lake import File, Lake
 from fleetcrash.store.log import UNDER_WAY_S, Log, Swept, age_s, checkpoint, delete, replace, unreferenced
@@ -111,6 +112,11 @@ def forget(lake: Lake, host_id: str) -> Receipt:
     for table in table_columns():
         checkpoint(lake, table)
         receipt.swept += _sweep(lake, table, mentions, receipt.remaining)
+    for path in Aggregates(lake.root).clear():
+        if _parquet_holds(path, mentions) is not False:
+            receipt.remaining.append(
+                Remaining(str(path), "is a kept answer that cannot be deleted; delete it yourself")
+            )
     for folder in sweep_spills(lake):
         receipt.remaining.append(Remaining(str(folder), "somebody is compacting the lake; run this again afterwards"))
     receipt.remaining += _left(lake, mentions)

@@ -7,7 +7,10 @@ died half-way stays out of sight until it is loaded again, or until a later batc
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePath
 
 import duckdb
 
@@ -30,6 +33,12 @@ class TableFiles:
 
     paths: tuple[str, ...]
     unbooked: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells what is to be read, wherever the lake is: a file of a table is never written again under its name."""
+        names = sorted(PurePath(path).name for path in self.paths)
+        return hashlib.sha256(repr((names, sorted(self.unbooked))).encode()).hexdigest()
 
 
 class Snapshots:

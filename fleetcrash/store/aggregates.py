@@ -1,0 +1,134 @@
+"""Answers kept beside the facts, in the lake's folder ``_cache``: nothing but work that need not be done again.
+
+Anybody may delete any of it at any time, and every answer stays the same. An answer is a Parquet file named by its key,
+which tells everything that the answer depends on, and by a digest of the key and its bytes: what is torn, damaged or
+under another's name is not believed. Where nothing can be kept, nothing is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+AGGREGATES = frozenset(
+    {
+        "blast_radius_by_os_agent_version",
+        "crash_rate_by_agent_version",
+        "crash_rate_by_minute_agent_version",
+        "crash_rate_by_minute_os",
+        "crash_rate_by_minute_update",
+        "crash_rate_by_update",
+        "crashes_by_family",
+        "detection/exposed_by_minute_cell",
+        "detection/online_by_minute_cell",
+        "detection/online_by_minute_place",
+        "filter_values",
+        "fleet_now",
+        "hosts_affected",
+        "newest_known",
+    }
+)
+"""The queries whose answers may be kept: they read many facts, and no row of theirs is of one host or one crash."""
+
+FOLDER = "_cache"
+MOST_FILES = 256
+MOST_BYTES = 256 * 1024 * 1024
+# A page of the dashboard asks some fifteen questions. Of 20,000 hosts in three days the largest answer takes 8 MB.
+
+_DIGITS = 32  # of a digest, 128 bits
+
+
+class Aggregates:
+    """The kept answers of one lake. Any number of processes may use them at once.
+
+    Args:
+        root: the lake's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder = root / FOLDER
+
+    def find(self, key: str) -> pa.Table | None:
+        """The answer kept under a key; None where there is none that can be believed."""
+        try:
+            if self._folder.is_symlink():
+                return None
+            for path in self._folder.glob(f"{key}-*.parquet"):
+                content = _content(path)
+                if content is not None and path.name == _name(key, content):
+                    answer: pa.Table = pq.read_table(pa.BufferReader(content))
+                    return answer
+        except (OSError, pa.ArrowException):
+            pass  # deleted just now, or not for us to read
+        return None
+
+    def put(self, key: str, answer: pa.Table, *, rests_on: Iterable[str]) -> None:
+        """Keep an answer, where that is possible; the oldest ones make room for it.
+
+        Args:
+            rests_on: the files that it was counted from. It is not kept once one of them is gone: a host may have been
+                forgotten meanwhile, and with it whatever only its rows said.
+        """
+        sink = pa.BufferOutputStream()
+        pq.write_table(answer, sink)
+        content = sink.getvalue()
+        path = self._folder / _name(key, content)
+        with contextlib.suppress(OSError):
+            # A disk with less room than all this may take is left to the facts.
+            if content.size > MOST_BYTES // 2 or shutil.disk_usage(self._root).free < MOST_BYTES:
+                return
+            self._folder.mkdir(exist_ok=True)
+            if self._folder.is_symlink():
+                return
+            unnamed = self._folder / f"{uuid.uuid4()}.tmp"
+            try:
+                unnamed.write_bytes(content)
+                unnamed.replace(path)
+            finally:
+                unnamed.unlink(missing_ok=True)
+            if not all(map(os.path.exists, rests_on)):
+                path.unlink()
+            self._make_room()
+
+    def clear(self) -> list[Path]:
+        """Delete what is kept. Returns the files that could not be deleted."""
+        if self._folder.is_symlink():
+            return []  # nothing of ours is behind it
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return [path for path in self._folder.rglob("*") if path.is_file()]
+
+    def _make_room(self) -> None:
+        """Delete the oldest files beyond the bounds, whatever they are: what a killed writer left is one of them."""
+        with os.scandir(self._folder) as entries:
+            found = [(entry.stat(follow_symlinks=False), Path(entry.path)) for entry in entries]
+        found.sort(key=lambda one: one[0].st_mtime_ns, reverse=True)
+        size_bytes = 0
+        for number, (status, path) in enumerate(found):
+            size_bytes += status.st_size
+            if number >= MOST_FILES or size_bytes > MOST_BYTES:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _name(key: str, content: pa.Buffer | bytes) -> str:
+    digest = hashlib.sha256(key.encode())
+    digest.update(content)
+    return f"{key}-{digest.hexdigest()[:_DIGITS]}.parquet"
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of a plain file of no more than the bounds; None for anything else, such as a link or a pipe."""
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+        return None
+    return path.read_bytes()
