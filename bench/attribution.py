@@ -102,7 +102,7 @@ def judge(lake: Lake, truth: dict[str, Any], *, quarantined: int) -> Outcome:
 def first_report(lake: Lake, update_id: str, released: datetime) -> datetime | None:
     """When the first crash report of a host that had the update, from after its release, was received."""
     with Engine(lake) as engine:
-        crashed = engine.table("host_states", update_id=update_id).to_pylist()
+        crashed = impact_of(engine, update_id, None).hosts.to_pylist()
         hosts = {row["host_id"] for row in crashed if row["crashed_at"] is not None}
         reports = engine.rows("crashes_known_since", since=released)
     times = [row["known_at"] for row in reports if row["host_id"] in hosts]

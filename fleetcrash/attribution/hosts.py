@@ -8,6 +8,7 @@ from typing import Any
 from fleetcrash.attribution.backtest import judged_instant, run
 from fleetcrash.attribution.conditions import check
 from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
+from fleetcrash.attribution.news import keep_known
 from fleetcrash.errors import BadArgument, UnknownName
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake
@@ -35,6 +36,7 @@ def list_hosts(
     wanted = None if condition is None else check(condition)
     with Engine(lake, as_of=as_of) as engine:
         instant = judged_instant(engine)
+        keep_known(engine)
         known = [row["update_id"] for row in engine.rows("detection/suspects")]
         if update_id not in known:
             raise UnknownName(

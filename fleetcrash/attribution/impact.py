@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.conditions import Condition, matcher
+from fleetcrash.attribution.news import keep_known
 from fleetcrash.store.engine import Engine
 
 
@@ -53,6 +54,11 @@ class Impact:
         """How many hosts are in the state."""
         return int(pc.sum(pc.equal(self.hosts["state"], state.value)).as_py() or 0)
 
+    def state_of(self, host_id: str) -> State | None:
+        """The state of a host; None if the update does not concern it."""
+        found = self.hosts.filter(pc.equal(self.hosts["host_id"], host_id))["state"].to_pylist()
+        return State(found[0]) if found else None
+
     @property
     def exposed(self) -> int:
         """How many hosts have been exposed."""
@@ -84,6 +90,7 @@ def impact_of(engine: Engine, update_id: str, condition: Condition | None) -> Im
     Args:
         condition: hosts that do not match it by their attributes of the instant are left out; None: every one.
     """
+    keep_known(engine)
     hosts = engine.table("host_states", update_id=update_id)
     return Impact(hosts.filter(pa.array(_matching(engine, hosts, condition or {}))))
 

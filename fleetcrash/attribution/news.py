@@ -159,7 +159,14 @@ class News:
     exposed_events: ExposedEvents
 
 
+_KNOWN = ("known_presence", "known_installs", "known_spans", "known_history")
 _STEPS = ("cells", "host_cell", "at_risk", "events", "exposed_events")
+
+
+def keep_known(engine: Engine) -> None:
+    """Have the answers that several questions of one look read worked out once."""
+    for name in _KNOWN:
+        engine.keep(name, name)
 
 
 def read_news(engine: Engine, *, after_tick: int = -1) -> News:
@@ -169,6 +176,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         engine: its ``as_of`` must not be None.
         after_tick: counts up to this tick are left out, for a detector that has them; events never are.
     """
+    keep_known(engine)
     for step in _STEPS:
         engine.keep(step, f"detection/{step}")
     cells = _cells(engine.table("detection/cells_in_order"))

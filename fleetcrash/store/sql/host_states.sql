@@ -1,12 +1,14 @@
 -- What an update did to each host as of the instant, one row per host that has been exposed to it or may yet be.
 -- $update_id: the update. Attributes are those of the instant; matching them with a condition is the reader's.
 -- state follows the order of the contract: recovered, dark, crashed, cleared, at_risk; pending: never exposed.
+-- Reads the kept tables known_presence, known_installs, known_spans and known_history.
 -- A crash noticed at the next boot is judged at the end of the session before that boot. While that end is not known yet,
 -- the crash's own time stands in for it, not the end of a still earlier session.
 WITH exposed AS (
   SELECT
     host_id, exposed_from, coalesce(exposed_until, 'infinity') AS exposed_until
-  FROM exposures WHERE update_id = $update_id
+  FROM known_history
+  WHERE update_id = $update_id AND superseded_known IS NULL AND exposed_from < coalesce(exposed_until, 'infinity')
 ),
 exposed_hosts AS (
   SELECT
@@ -18,7 +20,7 @@ ended AS (
   SELECT
     host_id, online_from, online_until, assumed,
     lead(online_from) OVER (PARTITION BY host_id ORDER BY online_from) AS next_from
-  FROM presence
+  FROM known_presence
 ),
 judged_crashes AS (
   SELECT
@@ -58,21 +60,21 @@ hit AS (
 ),
 back AS (
   SELECT DISTINCT hit.host_id
-  FROM hit JOIN presence ON presence.host_id = hit.host_id
+  FROM hit JOIN known_presence AS presence ON presence.host_id = hit.host_id
   WHERE least(coalesce(presence.online_until, 'infinity'), CAST(getvariable('as_of') AS TIMESTAMPTZ))
     >= greatest(presence.online_from, hit.last_hit_at) + INTERVAL 30 MINUTE
 ),
 seen AS (
   SELECT host_id, max(seen_at) AS last_seen_at
   FROM (
-    SELECT host_id, coalesce(online_until, CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS seen_at FROM presence
+    SELECT host_id, coalesce(online_until, CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS seen_at FROM known_presence
     UNION ALL SELECT host_id, placed_at FROM crashes
-    UNION ALL SELECT host_id, placed_at FROM installs
+    UNION ALL SELECT host_id, placed_at FROM known_installs
   ) AS sightings
   GROUP BY host_id
 ),
 now_on AS (
-  SELECT * FROM host_spans
+  SELECT * FROM known_spans
   WHERE valid_from <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
     AND coalesce(valid_until, 'infinity') > CAST(getvariable('as_of') AS TIMESTAMPTZ)
 ),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleetcrash.attribution.impact import impact_of
 from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
 from fleetcrash.store import Engine, Lake
@@ -71,8 +72,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_value_is_never_taken_for_sql(lake_with_hostile_names, name):
-    found = lake_with_hostile_names.rows("host_states", update_id=name)
-    assert [row["host_id"] for row in found] == [f"host of {name}"]
+    found = impact_of(lake_with_hostile_names, name, None)
+    assert found.hosts["host_id"].to_pylist() == [f"host of {name}"]
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

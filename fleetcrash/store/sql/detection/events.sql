@@ -33,8 +33,8 @@ followed AS (
   WHERE NOT assumed
 ),
 patched AS (
-  SELECT installs.host_id, installs.placed_at, installs.known_at
-  FROM installs JOIN updates ON updates.update_id = installs.update_id
+  SELECT host_id, placed_at, known_installs.known_at
+  FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
   WHERE updates.kind = 'os_patch'
 ),
 gone_dark AS (

@@ -1,8 +1,9 @@
 -- Every update that the catalogue or an install names, one row per update, in the order in which they were known.
+-- Reads the kept table known_installs.
 WITH named AS (
   SELECT update_id, known_at FROM updates
   UNION ALL
-  SELECT update_id, min(known_at) AS known_at FROM installs GROUP BY update_id
+  SELECT update_id, min(known_at) AS known_at FROM known_installs GROUP BY update_id
 ),
 first_named AS (
   SELECT update_id, min(known_at) AS known_at FROM named GROUP BY update_id
