@@ -127,7 +127,7 @@ def simulate(
         clock,
         seed,
     )
-    installs = acknowledge_installs(world, fleet, mix.reports, plan.backlogs, clock, seed)
+    installs = acknowledge_installs(world, fleet, updates, mix.reports, plan.backlogs, clock, seed)
     tables = {
         "host": write.host_table(fleet),
         "update": write.update_table(updates, clock),

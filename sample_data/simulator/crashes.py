@@ -29,21 +29,29 @@ class Crashes:
         at: when it happened, by true time; ms since start. Unless the crash is a user program's, the host's
             session ends then.
         cluster: number in the catalogue.
+        at_reboot: known from the next boot for certain, and not by the chance that any crash has.
     """
 
     host: Indices
     at: Moments
     cluster: Indices
+    at_reboot: Flags
+
+    @classmethod
+    def usual(cls, host: Indices, at: Moments, cluster: Indices) -> Crashes:
+        """Crashes that are noticed as any crash is."""
+        return cls(host, at, cluster, np.zeros(len(host), dtype=np.bool_))
 
     def where(self, kept: Flags) -> Crashes:
         """The crashes that are flagged."""
-        return Crashes(self.host[kept], self.at[kept], self.cluster[kept])
+        return Crashes(self.host[kept], self.at[kept], self.cluster[kept], self.at_reboot[kept])
 
     def __add__(self, other: Crashes) -> Crashes:
         return Crashes(
             np.concatenate([self.host, other.host]),
             np.concatenate([self.at, other.at]),
             np.concatenate([self.cluster, other.cluster]),
+            np.concatenate([self.at_reboot, other.at_reboot]),
         )
 
 
@@ -69,7 +77,7 @@ def crash_in_the_background(
         # A noisy host has one thing wrong with it; the others crash in whatever way comes.
         cluster = choose_clusters(catalogue, fleet.os_type[host], fleet.model[host], settings.zipf, rng)
         cluster = np.where(fleet.noisy[host], usual[host], cluster)
-        found.append(Crashes(host, at[number], cluster))
+        found.append(Crashes.usual(host, at[number], cluster))
         down = np.where(
             domains[cluster] == _HANG,
             uniform_ms(rng, len(host), *settings.hang_reset_s),

@@ -122,7 +122,8 @@ def strike(
         hosts, onset = hosts[hit], onset[hit]
         if fault.domain == "user" and fault.effect == "crash":
             # A program fell, not the host: nothing else changes.
-            world = replace(world, crashes=world.crashes + Crashes(hosts, onset, np.full(len(hosts), cluster)))
+            fallen = Crashes.usual(hosts, onset, np.full(len(hosts), cluster))
+            world = replace(world, crashes=world.crashes + fallen)
             back = onset
         else:
             world, back = _carry_out(world, case, hosts, onset, rng)
@@ -197,7 +198,7 @@ def _carry_out(
     sessions = _resumed(world.sessions, hosts, onset, back, (heard_host, heard_on, heard_off), rng)
     crashes = _kept(world.crashes, sessions, hosts, onset, back, case.fleet.size)
     if fault.effect == "crash":
-        crashes = crashes + Crashes(
+        crashes = crashes + Crashes.usual(
             np.concatenate([hosts, heard_host]),
             np.concatenate([onset, heard_off]),
             np.full(size + len(heard_host), case.cluster, dtype=np.int64),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleetcrash.errors import BadArgument
-from sample_data.simulator.release_plan import BackgroundUpdates, read_background_updates
+from sample_data.simulator.release_plan import UPDATE_KINDS, BackgroundUpdates, read_background_updates
 from sample_data.simulator.toml_table import Table
 
 OS_TYPES = ("windows", "darwin", "linux")
@@ -106,7 +106,11 @@ class BackgroundCrashes:
 
 @dataclass(frozen=True)
 class Reports:
-    """How crash reports and install acknowledgements arrive; chances are per record."""
+    """How crash reports and install acknowledgements arrive; chances are per record.
+
+    Attributes:
+        installs_of: kinds of update whose installs are acknowledged at all.
+    """
 
     crash_median_s: float
     crash_spread: float
@@ -117,6 +121,7 @@ class Reports:
     from_a_log: float
     with_content: float
     with_tags: float
+    installs_of: tuple[str, ...]
     install_median_s: float
     install_spread: float
     install_late: float
@@ -279,6 +284,7 @@ def _reports(table: Table) -> Reports:
         from_a_log=table.number("from_a_log", low=0, high=1),
         with_content=table.number("with_content", low=0, high=1),
         with_tags=table.number("with_tags", low=0, high=1),
+        installs_of=table.texts("installs_of"),
         install_median_s=table.number("install_median_s", low=0.001),
         install_spread=table.number("install_spread", low=0),
         install_late=table.number("install_late", low=0, high=1),
@@ -286,5 +292,7 @@ def _reports(table: Table) -> Reports:
         install_late_spread=table.number("install_late_spread", low=0),
         install_late_after_a_crash=table.number("install_late_after_a_crash", low=0, high=1),
     )
+    if not set(reports.installs_of) <= set(UPDATE_KINDS):
+        raise table.wrong("installs_of", f"a list of some of {', '.join(UPDATE_KINDS)}")
     table.close()
     return reports

@@ -30,11 +30,10 @@ def fall_out(
         those crashes, of ordinary clusters, and the sessions.
     """
     nothing = np.array([], dtype=np.int64)
-    crashes = Crashes(nothing, nothing, nothing)
+    crashes = Crashes.usual(nothing, nothing, nothing)
     for number, outage in enumerate(outages):
         rng = chance(seed, f"outage {number}")
-        begin = clock.judged_from + outage.day * DAY
-        begin += moved_ms(outage.at_ms, outage.jitter_min, float(rng.random()))
+        begin = _begin(outage, clock, rng)
         meant = selected(outage.where, fleet.columns(), fleet.size) & (rng.random(fleet.size) < outage.share)
         at = begin + uniform_ms(rng, fleet.size, 0, 90)
         back = at + uniform_ms(rng, fleet.size, *(60 * bound for bound in outage.lasts_min))
@@ -46,6 +45,18 @@ def fall_out(
         sessions = sessions.cut(held, at[hosts], back[hosts])
         fallen = hosts[falls[hosts]]
         cluster = choose_clusters(catalogue, fleet.os_type[fallen], fleet.model[fallen], zipf, rng)
+        at_reboot = rng.random(len(fallen)) < outage.noticed_at_reboot
         kernel = catalogue.domains()[cluster] != DOMAINS.index("user")
-        crashes = crashes + Crashes(fallen[kernel], at[fallen][kernel], cluster[kernel])
+        crashes = crashes + Crashes(fallen, at[fallen], cluster, at_reboot).where(kernel)
     return crashes, sessions
+
+
+def begins(outages: Sequence[Outage], clock: Clock, seed: int) -> list[int]:
+    """When each outage begins, ms since start; its hosts go within a minute and a half."""
+    return [_begin(outage, clock, chance(seed, f"outage {number}")) for number, outage in enumerate(outages)]
+
+
+def _begin(outage: Outage, clock: Clock, rng: np.random.Generator) -> int:
+    """The first number of the outage's own chance."""
+    day = clock.judged_from + outage.day * DAY
+    return day + moved_ms(outage.at_ms, outage.jitter_min, float(rng.random()))

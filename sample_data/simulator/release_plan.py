@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sample_data.simulator.condition import check_condition
 from sample_data.simulator.toml_table import Table
 
+UPDATE_KINDS = ("content", "agent", "os_patch", "driver", "policy")
 ROLLOUTS = ("push", "exponential", "poll", "staged")
 
 

@@ -104,6 +104,7 @@ def report_crashes(
             side="right",
         ),
     )
+    quality = np.where(crashes.at_reboot[order], QUALITIES.index("reboot"), quality)
     # Noticed at the next boot: its time is that boot's, seconds before the agent was online.
     boot_takes = uniform_ms(rng, size, 5, 25)
     occurred = np.where(quality == 1, np.maximum(contact - boot_takes, at + SECOND), at)
@@ -224,12 +225,13 @@ def _content(
 def acknowledge_installs(
     world: World,
     fleet: Fleet,
+    updates: Sequence[Update],
     settings: Reports,
     backlogs: Sequence[Backlog],
     clock: Clock,
     seed: int,
 ) -> HeardInstalls:
-    """The install acknowledgements that arrived before the end, update by update.
+    """The install acknowledgements that are sent at all and arrived before the end, update by update.
 
     The delivery service sends them, so they do not wait for the host, except the late ones: those come with
     the host's next good contact. Whether one is late does not hang on what the update did to the host, but
@@ -258,6 +260,7 @@ def acknowledge_installs(
         host[rows], (applied + np.minimum(wait, 12 * HOUR))[rows], settles[rows]
     )
     received = _held_back(received, host, fleet, backlogs, clock, seed)
-    kept = np.flatnonzero(received <= clock.end)
+    told = np.array([row.kind in settings.installs_of for row in updates])
+    kept = np.flatnonzero((received <= clock.end) & told[update])
     kept = kept[np.lexsort((host[kept], applied[kept], update[kept]))]
     return HeardInstalls(host[kept], update[kept], applied[kept], received[kept], removed[kept])

@@ -11,10 +11,9 @@ from fleetcrash.errors import BadArgument, UnknownName
 from sample_data.simulator.clock import MINUTE
 from sample_data.simulator.condition import WITH_UPDATE
 from sample_data.simulator.mix import Mix, read_mix
-from sample_data.simulator.release_plan import Rollout, read_rollout, read_where
+from sample_data.simulator.release_plan import UPDATE_KINDS, Rollout, read_rollout, read_where
 from sample_data.simulator.toml_table import Table, merged, read_toml
 
-UPDATE_KINDS = ("content", "agent", "os_patch", "driver", "policy")
 DELAYS = ("lognormal", "exponential", "next_boot")
 EFFECTS = ("crash", "silence")
 DOMAINS = ("kernel", "user", "hang")
@@ -124,6 +123,8 @@ class Outage:
         share: of those hosts.
         lasts_min: of each host, evenly between two bounds.
         crash: the chance that a host crashes as it goes, for a reason of its own.
+        noticed_at_reboot: of those crashes, how many leave nothing that tells their time but the next boot; the
+            others are reported as any crash is.
     """
 
     where: dict[str, str]
@@ -133,6 +134,7 @@ class Outage:
     jitter_min: float
     lasts_min: tuple[float, ...]
     crash: float
+    noticed_at_reboot: float
 
 
 @dataclass(frozen=True)
@@ -325,6 +327,7 @@ def _outage(table: Table) -> Outage:
         jitter_min=table.number("jitter_min", 0.0, low=0),
         lasts_min=table.numbers("lasts_min", count=2),
         crash=table.number("crash", 0.0, low=0, high=1),
+        noticed_at_reboot=table.number("noticed_at_reboot", 0.0, low=0, high=1),
     )
     table.close()
     return outage

@@ -21,6 +21,7 @@ from sample_data.simulator.catalogue import Catalogue
 from sample_data.simulator.clock import NEVER, Clock, Moments
 from sample_data.simulator.condition import WITH_UPDATE
 from sample_data.simulator.fleet import Fleet
+from sample_data.simulator.outage import begins
 from sample_data.simulator.report import HeardCrashes, HeardInstalls
 from sample_data.simulator.rollout import Update
 from sample_data.simulator.scenario import Scenario
@@ -145,7 +146,8 @@ def truth(
     """The answer to a simulation.
 
     ``fault_times`` has the first fault of every struck host, heard of or not, in order. With several faults
-    the first one stands at the top and all of them under ``faults``.
+    the first one stands at the top and all of them under ``faults``. Rises that follow no update are told under
+    ``outages``, where there are any.
     """
     by_name = {update.name: update for update in updates if update.name}
     answers = []
@@ -174,7 +176,15 @@ def truth(
         "to": _text(clock.at(clock.end)),
         "fault_times": [_text(clock.at(moment)) for moment in np.sort(struck[struck < clock.end])],
     }
-    return document if len(answers) < 2 else {**document, "faults": answers}
+    if len(answers) > 1:
+        document["faults"] = answers
+    if scenario.outages:
+        starts = begins(scenario.outages, clock, seed)
+        document["outages"] = [
+            {"where": outage.where, "at": _text(clock.at(start))}
+            for outage, start in zip(scenario.outages, starts, strict=True)
+        ]
+    return document
 
 
 def _text(moment: datetime) -> str:

@@ -48,20 +48,20 @@ def simulated(tmp_path_factory):
     return get
 
 
-@pytest.fixture(params=["channel-file-291", "quiet"])
-def scenario(request):
-    return request.param
-
-
 @pytest.fixture(params=[1, 2, 3])
 def seed(request):
     return request.param
 
 
-@pytest.fixture
-def fleet(simulated, scenario, seed):
-    """Each scenario with each of a few seeds."""
-    return simulated(scenario, seed)
+# The two that measure the detector with a few seeds, the others with one.
+FLEETS = [(scenario, seed) for scenario in ("channel-file-291", "quiet") for seed in (1, 2, 3)]
+FLEETS += [(scenario, 1) for scenario in ("agent-upgrade", "no-installs", "region-outage", "two-updates")]
+
+
+@pytest.fixture(params=FLEETS, ids=lambda fleet: f"{fleet[0]}-{fleet[1]}")
+def fleet(simulated, request):
+    """Every scenario."""
+    return simulated(*request.param)
 
 
 @pytest.fixture

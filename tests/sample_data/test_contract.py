@@ -118,8 +118,8 @@ def test_columns_have_the_contracts_types(fleet):
     assert {"os_version", "os_build", "agent_version", "code", "version", "channel"} <= texts
 
 
-def test_the_truth_has_the_contracts_keys(fleet):
-    assert list(fleet.truth) == [
+def test_the_truth_has_the_contracts_keys_and_tells_of_outages_where_there_are_any(fleet):
+    assert [key for key in fleet.truth if key != "outages"] == [
         "scenario",
         "seed",
         "hosts",
@@ -132,6 +132,7 @@ def test_the_truth_has_the_contracts_keys(fleet):
         "to",
         "fault_times",
     ]
+    assert ("outages" in fleet.truth) == (fleet.truth["scenario"] == "region-outage")
 
 
 def test_versions_reported_by_a_crash_are_those_of_its_host_then(fleet):
