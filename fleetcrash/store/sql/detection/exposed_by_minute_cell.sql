@@ -3,7 +3,7 @@
 -- (0 under two minutes, 1 under ten, 2 under an hour, 3 under a day). Older exposure is not followed.
 -- A row is the same at every tick that may look at it: what was counted before an end was known is taken back at
 -- the tick at which it was, and not left out.
--- $after_tick: ticks up to it are left out.
+-- $after_tick: ticks up to it are left out, and so are those after the instant.
 WITH versions AS (
   SELECT
     host_id, update_id, since_known IS NULL AS is_first,
@@ -30,6 +30,11 @@ pieces AS (
     VALUES (0, 0, 120000000), (1, 120000000, 600000000), (2, 600000000, 3600000000), (3, 3600000000, 86400000000)
   ) AS age (age, low_us, high_us)
   WHERE greatest(at_risk.from_us, versions.from_us + age.low_us) < least(at_risk.until_us, versions.from_us + age.high_us)
+    AND greatest(at_risk.from_us, versions.from_us + age.low_us) <= epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ))
+    AND greatest(
+      known_tick, since_tick, superseded_tick,
+      (least(at_risk.until_us, versions.from_us + age.high_us) + 59999999) // 60000000
+    ) > $after_tick
 ),
 ended AS (
   SELECT
@@ -52,7 +57,7 @@ SELECT
   CAST(tick AS INTEGER) AS tick, CAST(minute AS INTEGER) AS minute, update_id,
   CAST(cell AS INTEGER) AS cell, since_boot, age, CAST(sum(change) AS INTEGER) AS change
 FROM changed
-WHERE tick > $after_tick
+WHERE tick > $after_tick AND tick <= epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ)) // 60000000
 GROUP BY tick, minute, update_id, cell, since_boot, age
 HAVING sum(change) <> 0
 ORDER BY tick, minute, update_id, cell, since_boot, age

@@ -7,16 +7,19 @@ WITH followed AS (
     *,
     lead(placed_at) OVER slot AS next_at,
     lead(known_at) OVER slot AS next_known,
-    min(known_at) OVER (slot ROWS BETWEEN 2 FOLLOWING AND UNBOUNDED FOLLOWING) AS further_known,
-    count(*) FILTER (action = 'removed') OVER (
-      PARTITION BY host_id, update_id ORDER BY placed_at, action ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
-    ) AS removals
+    min(known_at) OVER (slot ROWS BETWEEN 2 FOLLOWING AND UNBOUNDED FOLLOWING) AS further_known
   FROM steps
   WINDOW slot AS (PARTITION BY host_id, slot_kind, channel, action ORDER BY placed_at, order_at, update_id)
 ),
+last_removed AS (
+  SELECT host_id, update_id, max(placed_at) AS removed_at FROM steps WHERE action = 'removed' GROUP BY host_id, update_id
+),
 installed AS (
-  SELECT *, removals > 0 OR coalesce(further_known < next_known, false) AS several_ends
-  FROM followed WHERE action = 'installed'
+  SELECT
+    followed.*,
+    coalesce(removed_at >= placed_at, false) OR coalesce(further_known < next_known, false) AS several_ends
+  FROM followed LEFT JOIN last_removed USING (host_id, update_id)
+  WHERE action = 'installed'
 ),
 -- One end, nearly always. The rest: removals, and installs that were told in another order than they happened.
 ends AS (
