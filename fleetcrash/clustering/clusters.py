@@ -1,0 +1,295 @@
+"""Crash clusters of a lake as of an instant: which there are, since when, whom they hit, and what came before.
+
+Nothing of this is stored. A query finds the distinct shapes among the crashes, the rules sign each shape once, and the
+signatures go back into the engine as a kept table, where SQL counts. The kept table ``clustered_crashes`` (crash_id,
+host_id, placed_at, os_type, cluster_id, signature) is for other queries, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from fleetcrash.clustering.rules import sign
+from fleetcrash.clustering.signature import Role, Shape, Signature
+from fleetcrash.clustering.states import Seen, State, baseline_from, state_of
+from fleetcrash.errors import BadArgument, UnknownName
+from fleetcrash.records import UPDATE_KINDS
+from fleetcrash.store.engine import Engine
+
+ATTRIBUTES = ("os_type", "os_build", "agent_version", "model", "region", "site")
+"""Attributes of hosts by which a cluster can be set beside the fleet."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Crashes of a cluster that share one signature."""
+
+    signature: str
+    crashes: int
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Crashes that are judged one fault.
+
+    Attributes:
+        hosts, crashes: distinct hosts and crashes, exact.
+        first_seen, last_seen: placed as the analysis places crashes, aware UTC.
+        variants: most crashes first. os_type: crashes by operating system.
+    """
+
+    cluster_id: str
+    family: str
+    title: str
+    crashes: int
+    hosts: int
+    first_seen: datetime
+    last_seen: datetime
+    state: State
+    variants: tuple[Variant, ...]
+    os_type: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class SeenFrame:
+    """A frame as it was reported, with its name as it is compared and its role."""
+
+    module: str | None
+    function: str | None
+    offset: int | None
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One crash with its stack, innermost frame first, as far as the rules read it."""
+
+    crash_id: str
+    host_id: str
+    placed_at: datetime
+    code: str | None
+    module: str | None
+    signature: Signature
+    frames: tuple[SeenFrame, ...]
+
+
+@dataclass
+class Signatures:
+    """Signatures made so far, by shape. One for a process: what is known is not signed again."""
+
+    by_shape: dict[int, tuple[str, str]] = field(default_factory=dict)
+    titles: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Sign shapes, each with the columns that the rules read."""
+        for row in rows:
+            signature = sign(Shape.of(row))
+            cluster_id = signature.cluster_id
+            self.by_shape[row["shape"]] = (cluster_id, signature.variant)
+            self.titles[cluster_id] = (signature.family, signature.title)
+
+    def as_json(self) -> str:
+        """What is known, for the query ``signed_shapes``."""
+        return json.dumps(
+            [
+                {"shape": shape, "cluster_id": cluster_id, "signature": signature}
+                for shape, (cluster_id, signature) in self.by_shape.items()
+            ]
+        )
+
+
+class Clusters:
+    """The clusters of the crashes that an engine knows, as of its instant.
+
+    Made in no time; the first question does the work.
+
+    Args:
+        engine: it is read as of its instant; after it has changed, make these anew.
+        known: signatures from earlier looks; it grows.
+    """
+
+    def __init__(self, engine: Engine, known: Signatures | None = None) -> None:
+        self._engine = engine
+        self._known = Signatures() if known is None else known
+        self._kept = False
+
+    def keep(self) -> None:
+        """Have the engine keep the table ``clustered_crashes``, for queries that read it."""
+        if self._kept:
+            return
+        self._engine.keep("shaped_crashes", "clustering/shaped_crashes")
+        self._engine.keep("signed_shapes", "clustering/signed_shapes", signed=self._known.as_json())
+        unsigned = self._engine.rows("clustering/shapes_unsigned")
+        if unsigned:
+            self._known.add(unsigned)
+            self._engine.keep("signed_shapes", "clustering/signed_shapes", signed=self._known.as_json())
+        self._engine.keep("clustered_crashes", "clustering/clustered_crashes")
+        self._kept = True
+
+    def list(self, *, selected: bool = False) -> tuple[Cluster, ...]:
+        """Every cluster, most hosts first, then by id.
+
+        Args:
+            selected: only crashes of the engine's kept table ``selected_crashes``: counts and last_seen are theirs,
+                first_seen and state are of all that is known. Clusters without such a crash are left out.
+        """
+        return self._clusters(selected=selected)
+
+    def one(self, cluster_id: str) -> Cluster:
+        """One cluster, of all that is known.
+
+        Raises:
+            UnknownName: no crash that is known is in it.
+        """
+        found = next((one for one in self._clusters() if one.cluster_id == cluster_id), None)
+        if found is None:
+            raise UnknownName(f"No crash cluster {cluster_id!r} is known. List them with `fleetcrash clusters`.")
+        return found
+
+    def cluster_of(self, crash_id: str) -> str:
+        """The id of the cluster that a crash is in.
+
+        Raises:
+            UnknownName: the crash is not known.
+        """
+        return self.stack(crash_id).signature.cluster_id
+
+    def trend(
+        self, since: datetime, until: datetime, bucket_s: float, cluster_ids: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Crashes and hosts over time: cluster_id, bucket_at, crashes, hosts; a bucket without a crash has no row.
+
+        Args:
+            since, until: half-open, aware UTC. bucket_s: width in seconds, counted from 1970.
+            cluster_ids: None or empty: all of them.
+        """
+        return self._table(
+            "crashes_by_bucket_cluster", since=since, until=until, bucket_s=bucket_s, cluster_ids=[*(cluster_ids or ())]
+        )
+
+    def sample(self, cluster_id: str) -> Sample:
+        """The earliest crash of a cluster's largest variant.
+
+        Raises:
+            UnknownName: no crash that is known is in it.
+        """
+        found = self._table("sample_of_cluster", cluster_id=cluster_id).to_pylist()
+        if not found:
+            raise UnknownName(f"No crash cluster {cluster_id!r} is known. List them with `fleetcrash clusters`.")
+        return self.stack(found[0]["crash_id"])
+
+    def stack(self, crash_id: str) -> Sample:
+        """A crash with its stack and its signature.
+
+        Raises:
+            UnknownName: the crash is not known.
+        """
+        found = self._engine.rows("clustering/crash_known", crash_id=crash_id)
+        if not found:
+            raise UnknownName(f"No crash {crash_id!r} is known.")
+        row = found[0]
+        shape = Shape.of(row)
+        signature = sign(shape)
+        frames = tuple(
+            SeenFrame(raw.module, raw.function, raw.offset, named.name, named.role)
+            for raw, named in zip(shape.frames, signature.frames, strict=True)
+        )
+        return Sample(row["crash_id"], row["host_id"], row["placed_at"], row["code"], row["module"], signature, frames)
+
+    def precursors(self, cluster_id: str, most: int = 5) -> pa.Table:
+        """Updates that came before the cluster's first crash, the nearest first.
+
+        Returns:
+            update_id, kind, version, released_at, installed_at (on the host of that crash, may be null), came_at (the
+            later of the two) and lead_s, seconds from came_at to the crash.
+        """
+        return self._table("updates_before_cluster", cluster_id=cluster_id, most=most)
+
+    def shares(
+        self, cluster_id: str, attribute: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> pa.Table:
+        """The cluster's crashes beside the fleet: "91 % of its crashes on agent 7.11, which is 34 % of the fleet".
+
+        Args:
+            attribute: one of ``ATTRIBUTES``, ``update``, or a kind of update such as ``content``.
+            since, until: half-open, aware UTC; None: from the cluster's first crash to its last.
+        Returns:
+            value, crashes, hosts, share_of_crashes, host_hours, hosts_online, share_of_fleet; most crashes first. The
+            fleet is the hosts with the cluster's operating system; its share is of host-hours. A share of nothing is
+            null.
+        Raises:
+            UnknownName: no crash that is known is in the cluster.
+            BadArgument: there is no such attribute.
+        """
+        if since is None or until is None:
+            cluster = self.one(cluster_id)
+            since = cluster.first_seen if since is None else since
+            until = cluster.last_seen + timedelta(microseconds=1) if until is None else until
+        window = {"cluster_id": cluster_id, "since": since, "until": until}
+        if attribute in ATTRIBUTES:
+            return self._table("shares_by_attribute", attribute=attribute, **window)
+        if attribute == "update" or attribute in UPDATE_KINDS:
+            return self._table("shares_by_update", kind=None if attribute == "update" else attribute, **window)
+        wanted = ", ".join((*ATTRIBUTES, "update", *UPDATE_KINDS))
+        raise BadArgument(f"There is no attribute {attribute!r}; wanted one of {wanted}.")
+
+    def hosts(self, cluster_id: str, most: int = 1000) -> pa.Table:
+        """Hosts of a cluster, most crashes first: host_id, crashes, first_seen, last_seen, and what they are now."""
+        return self._table("hosts_by_cluster", cluster_id=cluster_id, most=most)
+
+    def crashes(self, cluster_id: str | None = None, host_id: str | None = None, most: int = 1000) -> pa.Table:
+        """Crashes of a cluster, a host or both, newest first."""
+        return self._table("crashes_in_cluster", cluster_id=cluster_id, host_id=host_id, most=most)
+
+    def _table(self, query: str, **parameters: Any) -> pa.Table:
+        self.keep()
+        return self._engine.table(f"clustering/{query}", **parameters)
+
+    def _clusters(self, *, selected: bool = False) -> tuple[Cluster, ...]:
+        as_of = self._engine.as_of
+        if as_of is None:
+            return ()
+        watched_from = self._table("watched_from").to_pylist()[0]["watched_from"] or as_of
+        counted = self._table("counts_by_cluster", since=baseline_from(as_of, watched_from)).to_pylist()
+        narrowed = {row["cluster_id"]: row for row in counted}
+        suffix = ""
+        if selected:
+            suffix = "_selected"
+            rows = self._table("counts_by_cluster_selected").to_pylist()
+            narrowed = {row["cluster_id"]: {**narrowed[row["cluster_id"]], **row} for row in rows}
+        variants: dict[str, dict[str, int]] = {}
+        systems: dict[str, dict[str, int]] = {}
+        for row in self._table(f"counts_by_variant_os{suffix}").to_pylist():
+            for sums, name in ((variants, row["signature"]), (systems, row["os_type"])):
+                of_cluster = sums.setdefault(row["cluster_id"], {})
+                of_cluster[name] = of_cluster.get(name, 0) + row["crashes"]
+        found = []
+        for cluster_id, row in narrowed.items():
+            family, title = self._known.titles[cluster_id]
+            seen = Seen(
+                row["first_seen"], row["first_in_day"], row["last_before_day"],
+                row["hosts_last_hour"], row["host_hours_hit_before"],
+            )  # fmt: skip
+            ranked = sorted(variants[cluster_id].items(), key=lambda one: (-one[1], one[0]))
+            found.append(
+                Cluster(
+                    cluster_id=cluster_id,
+                    family=family,
+                    title=title,
+                    crashes=row["crashes"],
+                    hosts=row["hosts"],
+                    first_seen=row["first_seen"],
+                    last_seen=row["last_seen"],
+                    state=state_of(seen, as_of=as_of, watched_from=watched_from),
+                    variants=tuple(Variant(signature, crashes) for signature, crashes in ranked),
+                    os_type=systems[cluster_id],
+                )
+            )
+        return tuple(found)

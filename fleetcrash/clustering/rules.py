@@ -1,0 +1,259 @@
+"""The rules that make a signature, in the order of ``RULES``.
+
+Each rule looks at a draft and, where it applies, changes it and says so. To change what crashes are grouped by, change
+a list in ``lists/`` first, and a rule only where no list can say it. Any change moves crashes into other clusters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from fleetcrash.clustering.codes import HANG, UNKNOWN, CrashClass, canonical_code, class_of
+from fleetcrash.clustering.lists import frame_list
+from fleetcrash.clustering.names import KERNEL, MAX_NAME_LENGTH, function_name, module_name
+from fleetcrash.clustering.signature import MAX_FRAMES, NamedFrame, Role, Shape, Signature, Step
+
+_PLACE_IN_TEXT = re.compile(r"\b(?:in|at):? (?:\S+:\d+ )?([A-Za-z_][\w.]{2,100})\+0x[0-9a-f]")
+
+
+@dataclass
+class Draft:
+    """A signature in the making.
+
+    Attributes:
+        code: in its one spelling. crash_class: of the code. module: the crash's own, normalised.
+        frames: innermost first. decided: the module and function that the family names.
+    """
+
+    shape: Shape
+    code: str = ""
+    crash_class: CrashClass = UNKNOWN
+    module: str = ""
+    frames: list[NamedFrame] = field(default_factory=list)
+    decided: NamedFrame | None = None
+    version: str = ""
+    offset: int | None = None
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def in_kernel(self) -> bool:
+        return self.shape.domain == "kernel"
+
+    def first(self, *roles: Role) -> int | None:
+        """Position of the innermost frame with one of the roles."""
+        return next((at for at, frame in enumerate(self.frames) if frame.role in roles), None)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A predicate and an action.
+
+    Attributes:
+        act: changes the draft and returns what it saw and what it made of it. Its docstring is the rule's reason.
+    """
+
+    name: str
+    applies: Callable[[Draft], bool]
+    act: Callable[[Draft], tuple[str, str]]
+
+
+def _spell_code(draft: Draft) -> tuple[str, str]:
+    """Formats spell a code differently: 0x50, 0x00000050, PAGE_FAULT_IN_NONPAGED_AREA."""
+    draft.code = canonical_code(draft.shape.code, draft.shape.os_type)
+    return _shown(draft.shape.code), draft.code
+
+
+def _class_code(draft: Draft) -> tuple[str, str]:
+    """One fault shows under several codes, so the class of the code is compared, not the code."""
+    draft.crash_class = class_of(draft.code)
+    return _shown(draft.code), f"{draft.crash_class.name} ({_shown(draft.crash_class.title)})"
+
+
+def _class_hang(draft: Draft) -> tuple[str, str]:
+    """A hang is ended by some code or other; that it hung is what its crashes share."""
+    draft.crash_class = replace(draft.crash_class, name=HANG, title="hang")
+    return "domain hang", HANG
+
+
+def _name_module(draft: Draft) -> tuple[str, str]:
+    """A module is compared without path, case and version."""
+    draft.module = _module(draft, draft.shape.module)
+    return _shown(draft.shape.module), draft.module or "says nothing"
+
+
+def _name_frames(draft: Draft) -> tuple[str, str]:
+    """Frames are compared by module and function, without arguments, offsets and what a compiler adds."""
+    for frame in draft.shape.frames[:MAX_FRAMES]:
+        module, function = _module(draft, frame.module), function_name(frame.function)
+        stem = module.partition(".")[0]
+        if function and function.lower() in (module, stem):  # "csagent+0xe14ed" is an offset, and no function
+            function = ""
+        if not module and function and draft.in_kernel and draft.shape.os_type != "windows":
+            module = KERNEL  # the core has no module of its own in the text of an oops
+        role = Role.OTHER if module or function else Role.UNKNOWN
+        draft.frames.append(NamedFrame(module, function, frame.offset, role))
+    known = sum(frame.role is not Role.UNKNOWN for frame in draft.frames)
+    return f"{len(draft.shape.frames)} frames", f"{known} with a name"
+
+
+def _mark_reporting(draft: Draft) -> tuple[str, str]:
+    """Frames that run because of the crash say nothing of its cause."""
+    return _mark(draft, "reporting", Role.REPORTING)
+
+
+def _mark_machinery(draft: Draft) -> tuple[str, str]:
+    """A kernel, C library or runtime crashes because of what called it."""
+    return _mark(draft, "machinery", Role.MACHINERY)
+
+
+def _mark(draft: Draft, name: str, role: Role) -> tuple[str, str]:
+    listed = frame_list(name)
+    marked = []
+    for at, frame in enumerate(draft.frames):
+        if frame.role is Role.OTHER and listed.has(frame.module, frame.function):
+            draft.frames[at] = replace(frame, role=role)
+            marked.append(frame.name)
+    more = f" and {len(marked) - 3} more" if len(marked) > 3 else ""
+    return f"list {name}", (", ".join(map(_shown, marked[:3])) or "none of the frames") + more
+
+
+def _decide_by_frame(draft: Draft) -> tuple[str, str]:
+    """The innermost frame that is not the system's own is where the fault is looked for."""
+    return _decide_at(draft, draft.first(Role.OTHER))
+
+
+def _decide_by_module(draft: Draft) -> tuple[str, str]:
+    """Without such a frame, the module that the report blames."""
+    draft.decided = NamedFrame(draft.module, "", None, Role.DECIDES)
+    return _shown(draft.shape.module), draft.module
+
+
+def _decide_by_machinery(draft: Draft) -> tuple[str, str]:
+    """A stack of nothing but the system's own: the innermost frame that does not report."""
+    return _decide_at(draft, draft.first(Role.MACHINERY))
+
+
+def _decide_by_any_module(draft: Draft) -> tuple[str, str]:
+    """Nothing else: the module that the report blames, even if it is the system's own."""
+    return _decide_by_module(draft)
+
+
+def _decide_by_text(draft: Draft) -> tuple[str, str]:
+    """Without a stack, the function that the text of the code names: "BUG: KASAN: use-after-free in foo+0x18/0xc0"."""
+    found = _PLACE_IN_TEXT.search(draft.shape.code or "")
+    function = function_name(found[1]) if found else ""
+    draft.decided = NamedFrame(KERNEL if draft.in_kernel else "", function, None, Role.DECIDES)
+    return _shown(draft.shape.code), function
+
+
+def _decide_by_code(draft: Draft) -> tuple[str, str]:
+    """Without a place, crashes are told apart by their code alone."""
+    place = "" if draft.crash_class.name == draft.code else draft.code
+    draft.decided = NamedFrame("", "", None, Role.DECIDES)
+    if place and draft.crash_class.name != HANG:
+        draft.crash_class = replace(draft.crash_class, name=f"{draft.crash_class.name} {place}")
+    return _shown(draft.code), draft.crash_class.name
+
+
+def _decide_at(draft: Draft, at: int | None) -> tuple[str, str]:
+    if at is None:
+        return "no frame", "nothing"
+    draft.decided = draft.frames[at] = replace(draft.frames[at], role=Role.DECIDES)
+    return f"frame {at} of {len(draft.frames)}", draft.decided.name
+
+
+def _add_version(draft: Draft) -> tuple[str, str]:
+    """A variant is one build: the version tells which, as long as it is the version of the module that decides."""
+    draft.version = " ".join((draft.shape.module_version or "").split())[:MAX_NAME_LENGTH]
+    return _shown(draft.shape.module_version), draft.version
+
+
+def _add_offset(draft: Draft) -> tuple[str, str]:
+    """Without symbols the offset tells two places of one module apart."""
+    own = draft.decided.offset if draft.decided else None
+    draft.offset = draft.shape.module_offset if own is None else own
+    return f"offset {draft.offset}", f"+{draft.offset:#x}"
+
+
+def _has_own_module(draft: Draft) -> bool:
+    if not draft.module or draft.decided is not None:
+        return False
+    return not any(frame_list(name).has(draft.module, "") for name in ("reporting", "machinery"))
+
+
+def _code_names_a_function(draft: Draft) -> bool:
+    return draft.decided is None and _PLACE_IN_TEXT.search(draft.shape.code or "") is not None
+
+
+def _version_is_of_the_decider(draft: Draft) -> bool:
+    return bool(draft.shape.module_version and draft.decided and draft.decided.module == draft.module)
+
+
+def _needs_offset(draft: Draft) -> bool:
+    decided = draft.decided
+    if decided is None or decided.function or not decided.module:
+        return False
+    return decided.offset is not None or (decided.module == draft.module and draft.shape.module_offset is not None)
+
+
+RULES = (
+    Rule("code", lambda draft: bool(draft.shape.code), _spell_code),
+    Rule("class", lambda draft: bool(draft.code), _class_code),
+    Rule("hang", lambda draft: draft.shape.domain == "hang", _class_hang),
+    Rule("module", lambda draft: bool(draft.shape.module), _name_module),
+    Rule("frames", lambda draft: bool(draft.shape.frames), _name_frames),
+    Rule("reporting", lambda draft: bool(draft.frames), _mark_reporting),
+    Rule("machinery", lambda draft: bool(draft.frames), _mark_machinery),
+    Rule("first frame", lambda draft: draft.first(Role.OTHER) is not None, _decide_by_frame),
+    Rule("blamed module", _has_own_module, _decide_by_module),
+    Rule(
+        "machinery only",
+        lambda draft: draft.decided is None and draft.first(Role.MACHINERY) is not None,
+        _decide_by_machinery,
+    ),
+    Rule("any module", lambda draft: draft.decided is None and bool(draft.module), _decide_by_any_module),
+    Rule("named in the code", _code_names_a_function, _decide_by_text),
+    Rule("code alone", lambda draft: draft.decided is None, _decide_by_code),
+    Rule("version", _version_is_of_the_decider, _add_version),
+    Rule("offset", _needs_offset, _add_offset),
+)
+
+
+def sign(shape: Shape) -> Signature:
+    """The signature of a shape: deterministic, and for any shape there is one."""
+    draft = Draft(shape)
+    for rule in RULES:
+        if rule.applies(draft):
+            saw, made = rule.act(draft)
+            draft.steps.append(Step(rule.name, saw, made))
+    place = draft.decided.name if draft.decided and (draft.decided.module or draft.decided.function) else ""
+    family = " | ".join(part for part in (shape.os_type, draft.crash_class.name, place) if part)
+    more = [draft.version, "" if draft.offset is None else f"+{draft.offset:#x}"]
+    return Signature(
+        family=family,
+        variant=" ".join([family, *(part for part in more if part)]),
+        title=_title(draft),
+        frames=tuple(draft.frames),
+        steps=tuple(draft.steps),
+    )
+
+
+def _title(draft: Draft) -> str:
+    decided, what = draft.decided, draft.crash_class.title
+    if decided is None or not (decided.module or decided.function):
+        return f"{what} ({draft.code})" if draft.code and draft.code not in what else what
+    if not decided.module:
+        return f"{decided.function}: {what}"
+    return f"{decided.module}: {what}" + (f" in {decided.function}" if decided.function else "")
+
+
+def _module(draft: Draft, text: str | None) -> str:
+    return module_name(text, windows_kernel=draft.in_kernel and draft.shape.os_type == "windows")
+
+
+def _shown(text: str | None) -> str:
+    """A text as a step shows it: short, and on one line."""
+    plain = " ".join((text or "")[: 2 * MAX_NAME_LENGTH].split())
+    return plain if len(plain) <= MAX_NAME_LENGTH else plain[: MAX_NAME_LENGTH - 1] + "…"

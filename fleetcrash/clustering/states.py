@@ -1,0 +1,118 @@
+"""The state of a cluster as of an instant T: is it new, does it grow, did it come back. Nothing here asks a clock.
+
+The first that fits counts:
+
+* quiet: no crash in the 24 hours before T.
+* regressed: its first crash of these 24 hours came after a silence of at least seven days.
+* new: first seen in the 24 hours before T, after we had been listening for an hour without it.
+* escalating: more hosts crashed in the last hour than its own past makes believable.
+* ongoing: anything else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+DAY = timedelta(hours=24)
+# A night's crashes are read the next morning, and hosts of every time zone have been awake once.
+
+SILENCE = timedelta(days=7)
+# A week has every day of the week in it: what comes each Monday is no regression.
+
+LISTENED = timedelta(hours=1)
+# In the first hour of a lake every cluster is first seen; that says when we began to listen, and nothing of the fault.
+
+BASELINE = timedelta(days=7)
+# How far back a cluster's own rate is taken from: a whole week, for the same reason as the silence.
+
+FEWEST_HOSTS = 5
+LEAST_RATIO = 3.0
+# An office's busiest hour has about two and a half times the crashes of its average hour; three times is more.
+MOST_LUCK = 1e-4
+# A fleet has some hundred clusters, each looked at for an hour 24 times a day: less than one false call in four days.
+
+
+class State(StrEnum):
+    """What a cluster does, in the contract's words."""
+
+    NEW = "new"
+    ONGOING = "ongoing"
+    ESCALATING = "escalating"
+    REGRESSED = "regressed"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """When a cluster was seen, all at or before T.
+
+    Attributes:
+        first_seen: of all that is known.
+        first_in_day, last_before_day: the crashes around T minus 24 hours; None without one.
+        hosts_last_hour: hosts that crashed in the hour before T.
+        host_hours_hit_before: pairs of host and hour before that, back to ``baseline_from``.
+    """
+
+    first_seen: datetime
+    first_in_day: datetime | None
+    last_before_day: datetime | None
+    hosts_last_hour: int
+    host_hours_hit_before: int
+
+
+def baseline_from(as_of: datetime, watched_from: datetime) -> datetime:
+    """From when on a cluster's own rate is taken."""
+    return max(watched_from, as_of - timedelta(hours=1) - BASELINE)
+
+
+def state_of(seen: Seen, *, as_of: datetime, watched_from: datetime) -> State:
+    """The state of a cluster.
+
+    Args:
+        watched_from: since when anything but the inventory has been coming in.
+    """
+    if seen.first_in_day is None:
+        return State.QUIET
+    if seen.last_before_day is not None and seen.first_in_day - seen.last_before_day >= SILENCE:
+        return State.REGRESSED
+    if seen.last_before_day is None and seen.first_seen - watched_from >= LISTENED:
+        return State.NEW
+    hours = (as_of - timedelta(hours=1) - baseline_from(as_of, watched_from)) / timedelta(hours=1)
+    if is_raised(seen.hosts_last_hour, seen.host_hours_hit_before, hours):
+        return State.ESCALATING
+    return State.ONGOING
+
+
+def is_raised(now: int, before: int, hours: float) -> bool:
+    """Whether one hour has more than chance gives it, against the mean hour before.
+
+    Args:
+        now: hosts hit in the hour. before: the same summed over the hours before. hours: how many, >= 0.
+    Returns:
+        False without an hour to compare with.
+    Source: conditional binomial, Przyborowski & Wilenski 1940.
+    """
+    if hours < 1 or now < FEWEST_HOSTS or now < LEAST_RATIO * before / hours:
+        return False
+    return _upper_tail(now, now + before, 1 / (1 + hours)) < MOST_LUCK
+
+
+def _upper_tail(least: int, trials: int, chance: float) -> float:
+    """P(X >= least) of a binomial, for least above its mean: the terms fall from there on."""
+    term = math.exp(
+        math.lgamma(trials + 1)
+        - math.lgamma(least + 1)
+        - math.lgamma(trials - least + 1)
+        + least * math.log(chance)
+        + (trials - least) * math.log1p(-chance)
+    )
+    total, odds = term, chance / (1 - chance)
+    for successes in range(least, trials):
+        term *= (trials - successes) / (successes + 1) * odds
+        total += term
+        if term < total * 1e-9:
+            break
+    return total

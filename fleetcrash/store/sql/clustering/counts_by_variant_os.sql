@@ -1,0 +1,6 @@
+-- Crashes of each variant and operating system, one row per cluster, signature and OS, most crashes first.
+-- Reads the kept table clustered_crashes.
+SELECT cluster_id, signature, os_type, count(*) AS crashes
+FROM clustered_crashes
+GROUP BY cluster_id, signature, os_type
+ORDER BY cluster_id, crashes DESC, signature, os_type
