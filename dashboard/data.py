@@ -67,6 +67,7 @@ class Snapshot:
         fleet: the row of ``fleet_now``.
         judgement: the monitor's newest tick; None when it never ticked here.
         choices: what may be filtered by, per dimension.
+        health: the row of ``health_now``.
     """
 
     number: int
@@ -78,6 +79,7 @@ class Snapshot:
     judgement: Judgement | None = None
     updates: tuple[Update, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    health: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def newest(self) -> datetime:
@@ -257,9 +259,10 @@ class Feed:
     def _take(self, engine: Engine) -> Snapshot:
         ticks = engine.rows("incident_now")
         judgement = read_judgement(**ticks[0]) if ticks else None
+        health = engine.rows("health_now")[0]
         number = self._snapshot.number + 1
         if engine.as_of is None:
-            return Snapshot(number=number, state=LakeState.EMPTY, root=self._root, judgement=judgement)
+            return Snapshot(number, LakeState.EMPTY, self._root, judgement=judgement, health=health)
         choices: dict[str, list[str]] = {}
         for row in engine.rows("filter_values", most=_MOST_CHOICES):
             choices.setdefault(row["dimension"], []).append(row["value"])
@@ -277,6 +280,7 @@ class Feed:
                 for row in engine.rows("updates_released")
             ),
             choices={dimension: tuple(values) for dimension, values in choices.items()},
+            health=health,
         )
 
     def _fail(self, problem: str) -> None:

@@ -49,7 +49,7 @@ def export(
     file = f"{name}-{as_of:%Y%m%dT%H%M%SZ}" if as_of else name
     rows = frame() if callable(frame) else frame
     with opened:
-        st.html(f'<div class="fc fc-note">{_said(rows, as_of, left_out)}</div>')
+        st.html(f'<div class="fc"><span class="fc-note">{_said(rows, as_of, left_out)}</span></div>')
         with st.container(horizontal=True, gap="small"):
             st.download_button(
                 "CSV",

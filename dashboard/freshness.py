@@ -21,10 +21,14 @@ class Freshness:
 
     Attributes:
         live: whether events arrive in real time.
+        silent: whether a live feed has said nothing for too long.
+        behind: whether the monitor has not judged what came since it last ticked.
         card: the figure for the page. words: the same, to stand in a sentence.
     """
 
     live: bool
+    silent: bool
+    behind: bool
     card: Card
     words: str
 
@@ -49,6 +53,8 @@ def freshness(snapshot: Snapshot, now: datetime) -> Freshness:
         more = f"feed silent; {said}" if silent else said
         return Freshness(
             live=True,
+            silent=silent,
+            behind=behind,
             card=Card("Age of the data", ago(age_s), more=more, kind="late" if silent or behind else ""),
             words=f"the newest record is {ago(age_s)} old",
         )
@@ -56,6 +62,8 @@ def freshness(snapshot: Snapshot, now: datetime) -> Freshness:
     more = f"{newest.day} {newest:%b %Y}, {'not receiving' if stopped else 'replay'}; {said}"
     return Freshness(
         live=False,
+        silent=False,
+        behind=behind,
         card=Card(
             "Fleet time",
             f"{newest.astimezone(UTC):%H:%M}",

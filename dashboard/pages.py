@@ -27,6 +27,13 @@ def incident_page() -> Any:
     return st.Page(incident.show, title="Incident", url_path="incident")
 
 
+def health_page() -> Any:
+    """Whether the data can be trusted, at ``/health``."""
+    from dashboard.views import health  # the views link to one another
+
+    return st.Page(health.show, title="Data health", url_path="health")
+
+
 def lake_path() -> str:
     """The lake to show: ``--lake`` of the command line, else the environment, else ``./lake``."""
     arguments = sys.argv[1:]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import streamlit as st
 
+from dashboard import links
 from dashboard.data import Feed, LakeState, QueryFailed, Snapshot
+from dashboard.health import problem_banner, problems
 from dashboard.markup import notice, state
-from dashboard.wording import on_lake, plain
+from dashboard.wording import count, on_lake, plain
 
 
 def lake_card(snapshot: Snapshot) -> str:
@@ -28,10 +31,13 @@ def lake_card(snapshot: Snapshot) -> str:
             "The lake cannot be read",
             [plain(snapshot.problem, 400), "Nothing was changed. It is tried again every two seconds."],
         )
+    aside = snapshot.health.get("quarantined")
+    refused = [f"{count(aside)} records came in and were put aside: Data health says why."] if aside else []
     return state(
         "The lake is empty",
         [
             f"{where} is a lake without a record yet.",
+            *refused,
             "Load crashes, installs, releases, hosts and sessions. " + waiting,
         ],
         on_lake("fleetcrash load PATH", snapshot.root),
@@ -53,6 +59,14 @@ def _waiting(feed: Feed) -> None:
     if snapshot.state is LakeState.READY:
         st.rerun()
     st.html(lake_card(snapshot))
+
+
+@st.fragment(run_every=2)
+def data_problems(feed: Feed) -> None:
+    """Draw what is wrong with the data, above whatever the page shows; nothing where nothing is."""
+    said = problems(feed.snapshot(), datetime.now(UTC))
+    if said:
+        st.html(problem_banner(said, links.address("health")))
 
 
 @contextmanager

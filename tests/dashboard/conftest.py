@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,16 @@ def _incident_app() -> None:
     incident.show()
 
 
+def _view_app(name: str) -> None:
+    import importlib
+
+    importlib.import_module(f"dashboard.views.{name}").show()
+
+
+def _read(markup: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", markup)).strip()
+
+
 class Page:
     """A page that was run, and what a reader finds on it."""
 
@@ -44,6 +55,13 @@ class Page:
     def text(self) -> str:
         """What is read, without markup, spaces as one."""
         return " ".join(html.unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", self.markup, flags=re.S)).split())
+
+    def table(self, title: str) -> dict[str, list[str]]:
+        """The rows of the table of that title, cells as they are read, by their first one."""
+        _, _, after = self.markup.partition(f"<h3>{html.escape(title)}</h3>")
+        rows = re.findall(r"<tr[^>]*>(.*?)</tr>", after.partition("</table>")[0], flags=re.S)
+        cells = [[_read(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.S)] for row in rows]
+        return {row[0]: row for row in cells if row}
 
     @property
     def figures(self) -> list[dict[str, Any]]:
@@ -69,6 +87,27 @@ def overview(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
 
     yield run
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def view(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
+    """Run one of the other pages on a lake, with the parameters of its URL."""
+
+    def run(name: str, lake: Path, **parameters: Any) -> Page:
+        monkeypatch.setenv(LAKE_VARIABLE, str(lake))
+        app = AppTest.from_function(_view_app, default_timeout=30, args=(name,))
+        for key, value in parameters.items():
+            app.query_params[key] = value
+        return Page(app.run())
+
+    yield run
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def health_page(view) -> Callable[..., Page]:
+    """Run the page Data health."""
+    return partial(view, "health")
 
 
 @pytest.fixture

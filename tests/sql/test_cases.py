@@ -28,15 +28,20 @@ HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/*/params.json"))
 FILTERS = tuple(each.name for each in fields(Filters))
 COUNTING = (
+    "batches_newest",
     "blast_radius_by_os_agent_version",
+    "books_now",
     "crash_rate_by_agent_version",
     "crash_rate_by_minute_agent_version",
     "crash_rate_by_minute_os",
     "crash_rate_by_minute_update",
     "crash_rate_by_update",
     "crashes_by_family",
+    "delay_by_record",
     "filter_values",
     "fleet_now",
+    "gaps_in_feed",
+    "health_now",
     "hosts_affected",
     "incident_now",
     "known_exposures",
