@@ -13,7 +13,14 @@ _ROOT = str(Path(__file__).resolve().parent.parent)
 if _ROOT not in sys.path:  # Streamlit adds the folder of the script, which is one too deep
     sys.path.append(_ROOT)
 
-from dashboard.pages import current_feed, health_page, incident_page, overview_page  # noqa: E402
+from dashboard.pages import (  # noqa: E402
+    clusters_page,
+    current_feed,
+    health_page,
+    hidden_pages,
+    incident_page,
+    overview_page,
+)
 from dashboard.states import data_problems  # noqa: E402
 from dashboard.theme import STYLE  # noqa: E402
 
@@ -30,7 +37,9 @@ def _settle() -> bool:
 st.set_page_config(page_title="fleetcrash", page_icon="📉", layout="wide")
 _settle()
 st.html(STYLE)
-shown = st.navigation([overview_page(), incident_page(), health_page()], position="top")
+shown = st.navigation(
+    [overview_page(), incident_page(), clusters_page(), health_page(), *hidden_pages()], position="top"
+)
 if shown.url_path != "health":  # which says so itself
     data_problems(current_feed())
 shown.run()

@@ -141,4 +141,5 @@ def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
         if pending:
             said += f" {count(pending)} more hosts would match and have not received it."
     state = "dark" if dark and update is not None and update.reverted_at is not None else "at_risk"
-    return f"{said} Hosts to reach:", on_lake(f"fleetcrash hosts {quote(name)} --state {state} --csv", snapshot.root)
+    command = f"fleetcrash hosts {quote(incident.update_id)} --state {state} --csv"
+    return f"{said} Hosts to reach:", on_lake(command, snapshot.root)

@@ -21,10 +21,11 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from dashboard.incidents import Incident, Judgement, read_judgement
+from dashboard.incidents import Judgement, read_judgement
 from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
-from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
-from fleetcrash.errors import FleetcrashError, LakeError
+from fleetcrash.attribution.impact import Impact, impact_of
+from fleetcrash.clustering import Cluster, Clusters, Sample, Signatures
+from fleetcrash.errors import FleetcrashError, LakeError, UnknownName
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.engine import query_text
 
@@ -115,6 +116,8 @@ class Feed:
         self._engine: Engine | None = None
         self._snapshot = Snapshot(number=0, state=LakeState.MISSING, root=root)
         self._answers: dict[Hashable, Any] = {}
+        self._signatures = Signatures()
+        self._clusters: Clusters | None = None
         self._kept: Selection | None = None
         self._kept_of_lake = False
         self._stop = threading.Event()
@@ -160,21 +163,37 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        key = (
-            question,
-            selection,
-            tuple((name, _frozen(value)) for name, value in sorted(parameters.items())),
+        key = tuple((name, _frozen(value)) for name, value in sorted(parameters.items()))
+        answer: pd.DataFrame = self.answer(
+            question, lambda engine: engine.frame(question, **parameters), *key, selection=selection
         )
+        return answer
+
+    def answer(
+        self, question: str, ask: Callable[[Engine], T], *key: Hashable, selection: Selection | None = None
+    ) -> T:
+        """What the core answers on the newest snapshot. Shared between viewers: do not change it.
+
+        Args:
+            question: what is asked, in a word. key: what else the answer depends on.
+            ask: called once until the lake changes, for all viewers, with the tables of the lake kept.
+            selection: for questions that read a selection's tables.
+        Raises:
+            UnknownName: the question was about something that is not there.
+            QueryFailed: the lake or the question failed.
+        """
+        place = (question, selection, key)
         with self._lock:
-            answer: pd.DataFrame | None = self._answers.get(key)
-            if answer is None:
+            if place not in self._answers:
                 try:
-                    answer = self._ask(question, selection, parameters)
+                    self._answers[place] = ask(self._prepared(selection))
+                except UnknownName:
+                    raise
                 except Exception as error:
                     if not self._stop.is_set():  # a page that is still open while the app ends is no news
                         _log.exception("%s failed", question)
                     raise QueryFailed(question, error) from error
-                self._answers[key] = answer
+            answer: T = self._answers[place]
             return answer
 
     def kept(self, key: Hashable, build: Callable[[], T]) -> T:
@@ -188,46 +207,95 @@ class Feed:
                     self._answers[(number, key)] = made
         return made
 
-    def hosts_at_risk(self, incident: Incident) -> pd.DataFrame:
-        """Hosts that have the named update, match the incident's condition and were not hit yet.
+    def impact(self, update_id: str, condition: Mapping[str, str] | None) -> Impact:
+        """The hosts that an update concerns, by state.
+
+        Args:
+            condition: hosts that do not match it are left out; None: every one.
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        return self.answer(
+            "host_states", lambda engine: impact_of(engine, update_id, condition), update_id, str(condition)
+        )
+
+    def clusters(self, selection: Selection) -> tuple[Cluster, ...]:
+        """The crash clusters of a selection, most hosts first.
 
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        key = ("hosts_at_risk", incident.update_id, str(incident.condition))
-        with self._lock:
-            answer: pd.DataFrame | None = self._answers.get(key)
-            if answer is None:
-                try:
-                    answer = self._at_risk(incident)
-                except Exception as error:
-                    if not self._stop.is_set():
-                        _log.exception("The hosts at risk of %s could not be listed", incident.incident_id)
-                    raise QueryFailed("hosts_at_risk", error) from error
-                self._answers[key] = answer
-            return answer
+        return self.answer("clusters", lambda _: self._clusters_now().list(selected=True), selection=selection)
 
-    def _at_risk(self, incident: Incident) -> pd.DataFrame:
-        if self._engine is None or incident.update_id is None:
-            raise FleetcrashError(self._snapshot.problem or "no update is named")
-        hosts = impact_of(self._engine, incident.update_id, incident.condition).hosts
-        frame: pd.DataFrame = hosts.select(list(HOST_COLUMNS)).to_pandas()
-        return frame[frame["state"] == State.AT_RISK.value].drop(columns="state").reset_index(drop=True)
+    def cluster(self, cluster_id: str) -> Cluster:
+        """A crash cluster, of all that is known.
 
-    def _ask(self, question: str, selection: Selection | None, parameters: dict[str, Any]) -> pd.DataFrame:
+        Raises:
+            UnknownName: no crash that is known is in it.
+            QueryFailed: the lake or the query failed.
+        """
+        return self.answer("cluster", lambda _: self._clusters_now().one(cluster_id), cluster_id)
+
+    def precursors(self, cluster_id: str) -> pd.DataFrame:
+        """Updates that came before a cluster was first seen, the nearest first.
+
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        return self.answer("precursors", lambda _: self._clusters_now().precursors(cluster_id).to_pandas(), cluster_id)
+
+    def sample(self, cluster_id: str) -> Sample:
+        """A crash of a cluster with its stack.
+
+        Raises:
+            UnknownName: no crash that is known is in it.
+            QueryFailed: the lake or the query failed.
+        """
+        return self.answer("sample", lambda _: self._clusters_now().sample(cluster_id), cluster_id)
+
+    def stack(self, crash_id: str) -> Sample:
+        """A crash with its stack and its signature.
+
+        Raises:
+            UnknownName: the crash is not known.
+            QueryFailed: the lake or the query failed.
+        """
+        return self.answer("stack", lambda _: self._clusters_now().stack(crash_id), crash_id)
+
+    def sparks(self, selection: Selection, buckets: int) -> Mapping[str, list[int]]:
+        """Crashes of each cluster in each of so many equal parts of a selection's window.
+
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        span_s = (selection.until - selection.since).total_seconds()
+        counted = self.frame("crashes_by_cluster_bucket", selection, since=selection.since, bucket_s=span_s / buckets)
+        sparks: dict[str, list[int]] = {}
+        for cluster_id, bucket, crashes in counted.itertuples(index=False):
+            sparks.setdefault(cluster_id, [0] * buckets)[min(int(bucket), buckets - 1)] += int(crashes)
+        return sparks
+
+    def _prepared(self, selection: Selection | None) -> Engine:
+        """The engine, with the tables kept that the question reads."""
         if self._engine is None:
             raise FleetcrashError(self._snapshot.problem or "there is no lake")
         if not self._kept_of_lake:
             for name in TABLES_OF_THE_LAKE:
                 self._engine.keep(name, name)
+            self._clusters = Clusters(self._engine, self._signatures)
+            self._clusters.keep()
             self._kept_of_lake, self._kept = True, None
         if selection is not None and selection != self._kept:
             self._kept = None
             for name in TABLES_OF_A_SELECTION:
                 self._engine.keep(name, name, **selection.parameters(name))
             self._kept = selection
-        answer: pd.DataFrame = self._engine.frame(question, **parameters)
-        return answer
+        return self._engine
+
+    def _clusters_now(self) -> Clusters:
+        if self._clusters is None:
+            raise AssertionError("asked before the tables of the lake were kept")
+        return self._clusters
 
     def _watch(self) -> None:
         while not self._stop.wait(REFRESH_S):

@@ -31,6 +31,15 @@ def address(page: str, **parameters: str) -> str:
     return f"{page}?{urlencode(wanted, doseq=True)}" if wanted else page
 
 
+def narrowed_to(key: str, value: str, *, page: str = OVERVIEW) -> str:
+    """The address of a page with one filter set to one value, the others as they are.
+
+    Args:
+        key: of a dimension of the filters.
+    """
+    return f"{page}?{urlencode({**carried(), key: [value]}, doseq=True)}"
+
+
 def link(page: str, words: object, *, limit: int = 48, **parameters: str) -> str:
     """Words of the fleet that lead to a page, as markup."""
     return f'<a href="{escape(address(page, **parameters))}">{text(words, limit)}</a>'

@@ -47,6 +47,7 @@ class Card:
 
     Attributes:
         kind: ``bad`` news, the ``culprit``'s own, or ``late``, which is out of date; empty for any other.
+        address: where the figure leads; empty for nowhere.
     """
 
     label: str
@@ -54,6 +55,7 @@ class Card:
     more: str = ""
     unit: str = ""
     kind: str = ""
+    address: str = ""
 
 
 def cards(shown: Sequence[Card]) -> str:
@@ -64,9 +66,10 @@ def cards(shown: Sequence[Card]) -> str:
 def _card(card: Card) -> str:
     kind = f"fc-card fc-{card.kind}" if card.kind else "fc-card"
     unit = f' <span class="fc-unit">{escape(card.unit)}</span>' if card.unit else ""
+    value = f'<a href="{escape(card.address)}">{escape(card.value)}</a>' if card.address else escape(card.value)
     return (
         f'<div class="{kind}"><span class="fc-label">{escape(card.label)}</span>'
-        f'<span class="fc-value">{escape(card.value)}{unit}</span>'
+        f'<span class="fc-value">{value}{unit}</span>'
         f'<span class="fc-more">{escape(card.more)}</span></div>'
     )
 
@@ -126,11 +129,13 @@ class Row:
 
     Attributes:
         share: length of the bar behind the ``bar`` cell, 0 to 1. guilty: whether it is the culprit's.
+        strong: whether it stands out from the others.
     """
 
     cells: Sequence[Cell]
     share: float = 0.0
     guilty: bool = False
+    strong: bool = False
 
 
 def table(title: str, columns: Sequence[Column], rows: Sequence[Row], *, bar: int | None = None, note: str = "") -> str:
@@ -158,7 +163,8 @@ def _row(columns: Sequence[Column], row: Row, bar: int | None) -> str:
         if index == bar:
             kind, style = f"{kind} fc-share", f' style="--share: {max(0.0, min(1.0, row.share)) * 100:.1f}%"'
         cells.append(f'<td class="{kind}"{style}>{_cell(cell)}</td>')
-    return f"<tr{' class=fc-guilty' if row.guilty else ''}>{''.join(cells)}</tr>"
+    kind = "fc-guilty" if row.guilty else "fc-strong" if row.strong else ""
+    return f"<tr{f' class={kind}' if kind else ''}>{''.join(cells)}</tr>"
 
 
 def _cell(cell: Cell) -> str:

@@ -27,6 +27,24 @@ def incident_page() -> Any:
     return st.Page(incident.show, title="Incident", url_path="incident")
 
 
+def clusters_page() -> Any:
+    """All crash clusters, at ``/clusters``."""
+    from dashboard.views import clusters
+
+    return st.Page(clusters.show, title="Clusters", url_path="clusters")
+
+
+def hidden_pages() -> list[Any]:
+    """The pages that are opened from others: ``/cluster?id=``, ``/host?id=``, ``/crash?id=``."""
+    from dashboard.views import cluster, crash, host
+
+    return [
+        st.Page(cluster.show, title="Cluster", url_path="cluster", visibility="hidden"),
+        st.Page(host.show, title="Host", url_path="host", visibility="hidden"),
+        st.Page(crash.show, title="Crash report", url_path="crash", visibility="hidden"),
+    ]
+
+
 def health_page() -> Any:
     """Whether the data can be trusted, at ``/health``."""
     from dashboard.views import health  # the views link to one another

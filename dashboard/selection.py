@@ -15,7 +15,7 @@ _HOSTS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings
 TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
     "selected_exposures": _EXPOSED,
     "selected_time": ("since", "until", *_HOSTS, *_EXPOSED),
-    "selected_crashes": ("since", "until", *_HOSTS, *_EXPOSED, "text"),
+    "selected_crashes": ("since", "until", *_HOSTS, *_EXPOSED, "clusters", "text"),
 }
 """Queries kept as tables that change with the window and the filters as well, with their parameters; they read the
 tables above, and the later ones the earlier."""

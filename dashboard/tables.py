@@ -7,7 +7,8 @@ from datetime import datetime
 
 import pandas as pd
 
-from dashboard.markup import Column, Row, table
+from dashboard import links
+from dashboard.markup import Column, Link, Row, table
 from dashboard.wording import clock, count, kind_name, os_name, plain, rate
 
 _PER = "per 1,000 host-hours"
@@ -20,7 +21,7 @@ def versions_table(versions: pd.DataFrame) -> str:
     rows = [
         Row(
             [
-                plain(each.agent_version, 32),
+                Link(plain(each.agent_version, 32), links.narrowed_to("agent", each.agent_version)),
                 rate(each.rate),
                 count(each.crashes),
                 f"{count(each.hosts_crashed)} of {count(each.hosts_online)}",
@@ -45,7 +46,7 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> 
     rows = [
         Row(
             [
-                plain(each.update_id, 32),
+                Link(plain(each.update_id, 32), links.address("updates", id=each.update_id)),
                 kind_name(None if pd.isna(each.kind) else each.kind),
                 "not catalogued"
                 if pd.isna(each.released_at)
@@ -73,42 +74,6 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> 
     return table("Crash rate by update", columns, rows, bar=3, note=note)
 
 
-def families_table(families: pd.DataFrame, beside: datetime) -> str:
-    """The groups of like crashes with most hosts."""
-    most = _most(families["hosts"])
-    rows = [
-        Row(
-            [
-                os_name(each.os_type),
-                _or_dash(each.code),
-                _or_dash(each.module),
-                count(each.hosts),
-                count(each.crashes),
-                clock(each.first_seen.to_pydatetime(), beside=beside).removesuffix(" UTC"),
-                clock(each.last_seen.to_pydatetime(), beside=beside).removesuffix(" UTC"),
-            ],
-            share=_share(each.hosts, most),
-        )
-        for each in families.itertuples()
-    ]
-    columns = [
-        Column("OS"),
-        Column("Code"),
-        Column("Module", id=True),
-        Column("Hosts", number=True),
-        Column("Crashes", number=True, wide=True),
-        Column("First seen, UTC", wide=True, time=True),
-        Column("Last seen, UTC", wide=True, time=True),
-    ]
-    return table(
-        "Top crash groups",
-        columns,
-        rows,
-        bar=3,
-        note="most hosts first" if rows else "No crash in this window.",
-    )
-
-
 def blast_radius_table(radius: pd.DataFrame) -> str:
     """Who of the exposed crashed, by OS and agent version."""
     rows = [
@@ -132,10 +97,6 @@ def blast_radius_table(radius: pd.DataFrame) -> str:
         Column("Share", number=True),
     ]
     return table("Blast radius", columns, rows, bar=4, note="hosts that crashed while exposed, of those ever exposed")
-
-
-def _or_dash(value: object) -> str:
-    return plain(value, 32) if isinstance(value, str) else "–"
 
 
 def _most(values: pd.Series) -> float:

@@ -39,6 +39,13 @@ STATE_NAMES = {
     "at_risk": "At risk",
     "pending": "Pending",
 }
+CLUSTER_STATES = {
+    "new": "new",
+    "ongoing": "ongoing",
+    "escalating": "escalating",
+    "regressed": "back again",
+    "quiet": "quiet",
+}
 _CONDITION_NAMES = {
     "os_version": "OS version",
     "os_build": "OS build",

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import Any
 
 import streamlit as st
 
 from dashboard import tables
 from dashboard.banner import headline, next_step, plain_headline
 from dashboard.data import Feed, Snapshot
+from dashboard.filters import filter_row
 from dashboard.freshness import freshness
 from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, markdown_text, notice, state, table
 from dashboard.pages import current_feed, incident_page, is_dark, overview_page
 from dashboard.states import needs_lake, panel
+from dashboard.views.incident_hosts import incident_hosts
 from dashboard.wording import (
     CAUSE_NAMES,
     STATE_NAMES,
@@ -32,17 +33,7 @@ from dashboard.wording import (
     wave_words,
 )
 
-_MOST_ROWS = 1_000
-_AT_RISK_COLUMNS: dict[str, Any] = {
-    "host_id": "Host",
-    "os_type": "OS",
-    "os_build": "OS build",
-    "agent_version": "Agent version",
-    "region": "Region",
-    "site": "Site",
-    "installed_at": st.column_config.DatetimeColumn("Installed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
-    "last_seen_at": st.column_config.DatetimeColumn("Last seen, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
-}
+_HOSTS_EVERY_S = 10  # a table that one reads from must not move all the time
 _LIMITS = {
     "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
     "assumed": "No presence was recorded, so a host counts as online for 24 hours after it was last seen.",
@@ -66,7 +57,8 @@ def show() -> None:
         return
     _impact(feed, asked)
     if incident.update_id is not None:
-        _at_risk(feed, incident)
+        view = filter_row(snapshot)
+        st.fragment(incident_hosts, run_every=_HOSTS_EVERY_S)(feed, view, incident)
     _reasons(feed, asked)
 
 
@@ -284,33 +276,6 @@ def _states(incident: Incident) -> None:
         config={"displayModeBar": False},
         alt=f"Hosts: {said}.",
     )
-
-
-@st.fragment(run_every=30)
-def _at_risk(feed: Feed, incident: Incident) -> None:
-    with panel("Hosts at risk"):
-        hosts = feed.hosts_at_risk(incident)
-        shown = hosts.head(_MOST_ROWS)
-        said = f"{count(len(hosts))} hosts have it and were not hit"
-        if len(shown) < len(hosts):
-            said += f"; the first {count(len(shown))} are shown, the file has all"
-        st.html(f'<div class="fc"><h3>Hosts at risk</h3><p class="fc-note">{escape(said)}</p></div>')
-        if len(hosts):
-            st.dataframe(
-                shown.drop(columns="crashed_at"),
-                hide_index=True,
-                height=min(320, 38 + 35 * len(shown)),
-                key="at-risk",
-                column_config=_AT_RISK_COLUMNS,
-            )
-            st.download_button(
-                "Download as CSV",
-                lambda: hosts.to_csv(index=False).encode(),
-                file_name=f"at-risk-{plain(incident.incident_id)}.csv",
-                mime="text/csv",
-                key="at-risk-csv",
-                on_click="ignore",
-            )
 
 
 def _evidence(incident: Incident) -> str:

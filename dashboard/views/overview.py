@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from html import escape
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import tables
+from dashboard import links, tables
 from dashboard.banner import incident_banner, plain_headline, quiet_banner, trouble_banner, unjudged_banner
+from dashboard.cluster_tables import SPARK_BUCKETS, clusters_table
 from dashboard.data import Feed, Snapshot
+from dashboard.export import export
 from dashboard.filters import View, filter_row, live_every
 from dashboard.freshness import freshness
 from dashboard.incidents import Incident
@@ -21,9 +24,10 @@ from dashboard.selection import Selection
 from dashboard.states import needs_lake, panel
 from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CAUSE_NAMES, clock, count, percent, plain, rate, times
+from fleetcrash.clustering import Cluster
 
 _MOST_BANNERS = 3
-_MOST_FAMILIES = 8
+_MOST_CLUSTERS = 8
 
 
 def show() -> None:
@@ -82,12 +86,13 @@ def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
     if snapshot.as_of is None:
         st.rerun()
     selection = view.selection(snapshot)
+    above = st.container()
     drawing = drawing_row()
     with panel("Crash rate"):
         hit = feed.frame("hosts_affected", selection).iloc[0]
         versions = feed.frame("crash_rate_by_agent_version", selection)
         updates = feed.frame("crash_rate_by_update", selection)
-        families = feed.frame("crashes_by_family", selection, most=_MOST_FAMILIES)
+        clusters = feed.clusters(selection)
         named = named_updates(snapshot)
         curve = ask_curve(
             feed,
@@ -100,12 +105,33 @@ def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
         )
         # Asked last, because it reads other windows.
         rates = _rates(feed, selection, snapshot, curve.fleet)
-        st.html(cards(_cards(snapshot, view, selection, rates, hit)))
+        above.html(cards(_cards(snapshot, view, selection, rates, hit)))
         draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
+        export(
+            feed,
+            "Crash rate",
+            curve.lines,
+            question=curve.question,
+            selection=selection,
+            parameters={"bucket_s": curve.bucket_s},
+        )
         left, right = st.columns(2, gap="large")
-        left.html(tables.versions_table(versions))
-        left.html(tables.families_table(families, snapshot.newest))
-        right.html(tables.updates_table(updates, named, snapshot.newest))
+        with left:
+            st.html(tables.versions_table(versions))
+            export(feed, "By agent version", versions, question="crash_rate_by_agent_version", selection=selection)
+        with right:
+            st.html(tables.updates_table(updates, named, snapshot.newest))
+            export(feed, "By update", updates, question="crash_rate_by_update", selection=selection)
+        st.html(_top_clusters(feed, selection, snapshot, clusters))
+
+
+def _top_clusters(feed: Feed, selection: Selection, snapshot: Snapshot, clusters: Sequence[Cluster]) -> str:
+    shown = clusters[:_MOST_CLUSTERS]
+    sparks = feed.sparks(selection, SPARK_BUCKETS)
+    note = f"most hosts first; the first {len(shown)} of {count(len(clusters))}" if shown else "No crash here."
+    listed = clusters_table(shown, sparks, snapshot.newest, title="Top crash clusters", note=note)
+    more = f'<p class="fc"><a href="{escape(links.address("clusters"))}">All crash clusters →</a></p>'
+    return listed + (more if len(clusters) > len(shown) else "")
 
 
 def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, shown: pd.DataFrame) -> Rates:
@@ -145,6 +171,7 @@ def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, h
             count(hit["hosts_crashed"]),
             unit=f"of {count(hit['hosts_online'])} online",
             more=f"{count(hit['crashes'])} crashes, {view.window_words(selection).partition(':')[0]}",
+            address=links.address("clusters"),
         ),
         _culprit_card(snapshot),
         freshness(snapshot, datetime.now(UTC)).card,

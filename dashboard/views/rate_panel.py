@@ -52,12 +52,14 @@ class Curve:
 
     Attributes:
         fleet: rows by OS, of all buckets of which something is known. lines: the rows to draw, by ``group``.
+        question: the query file that answered with the lines.
         left_out: how many more lines there would be.
     """
 
     fleet: pd.DataFrame
     lines: pd.DataFrame
     group: str
+    question: str
     bucket_s: int
     left_out: int
 
@@ -95,7 +97,7 @@ def ask_curve(
         if known > _MOST_LINES:
             most = versions.nlargest(_MOST_LINES, "host_hours")["agent_version"]
             lines = lines[lines[group].isin(most)]
-    return Curve(fleet, lines, group, bucketed["bucket_s"], max(0, known - _MOST_LINES))
+    return Curve(fleet, lines, group, question, bucketed["bucket_s"], max(0, known - _MOST_LINES))
 
 
 def draw_curve(

@@ -19,20 +19,15 @@ from dashboard.serve import LAKE_VARIABLE
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
 
-def _incident_app() -> None:
+def _app(view: str) -> None:
+    import importlib
+
     import streamlit as st
 
     from dashboard.pages import incident_page, overview_page
-    from dashboard.views import incident
 
     st.navigation([overview_page(), incident_page()], position="top")
-    incident.show()
-
-
-def _view_app(name: str) -> None:
-    import importlib
-
-    importlib.import_module(f"dashboard.views.{name}").show()
+    importlib.import_module(f"dashboard.views.{view}").show()
 
 
 def _read(markup: str) -> str:
@@ -90,12 +85,18 @@ def overview(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
+def health_page(view) -> Callable[..., Page]:
+    """Run the page Data health."""
+    return partial(view, "health")
+
+
+@pytest.fixture
 def view(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
-    """Run one of the other pages on a lake, with the parameters of its URL."""
+    """Run a view other than the overview on a lake, with the parameters of its URL."""
 
     def run(name: str, lake: Path, **parameters: Any) -> Page:
         monkeypatch.setenv(LAKE_VARIABLE, str(lake))
-        app = AppTest.from_function(_view_app, default_timeout=30, args=(name,))
+        app = AppTest.from_function(_app, kwargs={"view": name}, default_timeout=30)
         for key, value in parameters.items():
             app.query_params[key] = value
         return Page(app.run())
@@ -105,21 +106,10 @@ def view(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def health_page(view) -> Callable[..., Page]:
-    """Run the page Data health."""
-    return partial(view, "health")
-
-
-@pytest.fixture
-def incident_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Page]]:
+def incident_page(view: Callable[..., Page]) -> Callable[..., Page]:
     """Run the page of an incident on a lake."""
 
-    def run(lake: Path, incident_id: str | None = None) -> Page:
-        monkeypatch.setenv(LAKE_VARIABLE, str(lake))
-        app = AppTest.from_function(_incident_app, default_timeout=30)
-        if incident_id is not None:
-            app.query_params["id"] = incident_id
-        return Page(app.run())
+    def run(lake: Path, incident_id: str | None = None, **parameters: Any) -> Page:
+        return view("incident", lake, **({} if incident_id is None else {"id": incident_id}), **parameters)
 
-    yield run
-    st.cache_resource.clear()
+    return run

@@ -57,9 +57,15 @@ def test_blast_radius_and_hosts_at_risk_come_from_the_lake(lake: Lake, incident_
     radius = page.text[page.text.index("Blast radius") : page.text.index("Evidence")]
     assert "Windows 7.11.200" in radius
     assert "macOS" in radius
-    table = page.app.dataframe[0].value
-    assert list(table["host_id"]) == ["host-07", "host-14", "host-28"]
-    assert "3 hosts have it and were not hit" in page.text
+    table = page.text[page.text.index("Hosts: at risk 3 hosts") : page.text.index("Evidence")]
+    assert [name for name in table.split() if name.startswith("host-")] == ["host-07", "host-14", "host-28"]
+
+
+def test_the_hosts_of_a_state_within_the_filters(lake: Lake, incident_page):
+    tick(lake, [incident()])
+    page = incident_page(lake.root, "inc-0001", hosts="recovered", agent="7.16.300")
+    assert "Hosts: recovered 9 hosts, only agent 7.16.300; the figures above are of the whole incident" in page.text
+    assert 'href="host?agent=7.16.300&amp;id=host-02"' in page.markup
 
 
 def test_the_page_stands_without_the_keys_that_are_extra(lake: Lake, incident_page):

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Filters
+from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 
@@ -36,12 +37,17 @@ COUNTING = (
     "crash_rate_by_minute_os",
     "crash_rate_by_minute_update",
     "crash_rate_by_update",
-    "crashes_by_family",
+    "crashed_hosts",
+    "crashes_by_cluster_bucket",
+    "crashes_listed",
     "delay_by_record",
     "filter_values",
     "fleet_now",
     "gaps_in_feed",
     "health_now",
+    "host_now",
+    "host_online",
+    "host_updates",
     "hosts_affected",
     "incident_now",
     "known_exposures",
@@ -50,6 +56,7 @@ COUNTING = (
     "selected_crashes",
     "selected_exposures",
     "selected_time",
+    "shares_by_attribute",
     "updates_released",
 )
 
@@ -80,6 +87,7 @@ def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict
     selection = {name: parameters.get(name) for name in ("since", "until", *FILTERS)}
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
+    Clusters(engine).keep()
     if parameters.get("since") is not None:
         for name, read in TABLES_OF_A_SELECTION.items():
             engine.keep(name, name, **{key: selection[key] for key in read})

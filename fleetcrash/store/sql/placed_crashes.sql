@@ -1,15 +1,21 @@
 -- Crashes with the attributes that their hosts had, one row per crash.
 -- Attributes: the crash's own, else the host's at the crash, else 'unknown'.
--- exposed_at: when exposure is judged; of a crash noticed at the next boot, at the end of the session before it.
-WITH ended AS (SELECT host_id, online_until FROM presence WHERE online_until IS NOT NULL),
+-- exposed_at: when exposure is judged. Of a crash noticed at the next boot that is the end of the session before that boot;
+-- while that end is not known yet, the crash's own time stands in for it, not the end of a still earlier session.
+WITH left_behind AS (
+  SELECT
+    host_id, online_until,
+    coalesce(online_until, lead(online_from) OVER (PARTITION BY host_id ORDER BY online_from)) AS left_at
+  FROM presence
+),
 dated AS (
   SELECT
     crashes.crash_id, crashes.host_id, crashes.placed_at, crashes.os_type, crashes.os_build, crashes.agent_version,
     crashes.domain, crashes.code, crashes.module,
-    CASE WHEN crashes.time_quality = 'reboot' THEN coalesce(ended.online_until, crashes.placed_at)
+    CASE WHEN crashes.time_quality = 'reboot' THEN coalesce(left_behind.online_until, crashes.placed_at)
       ELSE crashes.placed_at END AS exposed_at
-  FROM crashes ASOF LEFT JOIN ended
-    ON ended.host_id = crashes.host_id AND ended.online_until <= crashes.placed_at
+  FROM crashes ASOF LEFT JOIN left_behind
+    ON left_behind.host_id = crashes.host_id AND crashes.placed_at >= left_behind.left_at
 )
 SELECT
   dated.* EXCLUDE (os_build, agent_version),

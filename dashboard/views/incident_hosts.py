@@ -1,0 +1,97 @@
+"""The hosts that an incident concerns, by what became of them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import streamlit as st
+
+from dashboard import links
+from dashboard.data import Feed
+from dashboard.export import export
+from dashboard.filters import View
+from dashboard.incidents import STATES, Incident
+from dashboard.markup import Column, Link, Row, table
+from dashboard.selection import Filters
+from dashboard.states import panel
+from dashboard.wording import STATE_NAMES, clock, count, os_name, plain
+from fleetcrash.attribution.impact import HOST_COLUMNS
+
+_MOST_ROWS = 50
+_ATTRIBUTES = ("os_build", "agent_version", "region", "site")
+_WORDS = {STATE_NAMES[state].lower(): state for state in STATES}
+_FILTERED = {
+    "os_types": "os_type",
+    "os_builds": "os_build",
+    "agent_versions": "agent_version",
+    "models": "model",
+    "regions": "region",
+    "rings": "ring",
+    "sites": "site",
+}
+"""Filters that a host can be held against, with the column of its value."""
+
+
+def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:
+    """Draw the hosts of an incident in one state, within the filters; the file has all of them."""
+    if incident.update_id is None:
+        return
+    with panel("Hosts of the incident"):
+        hosts = feed.impact(incident.update_id, incident.condition).hosts
+        inside = hosts.filter(_matching(hosts, view.filters))
+        asked = st.segmented_control(
+            "Hosts by state", list(_WORDS), default="at risk", key="hosts", bind="query-params", required=True
+        )
+        state = _WORDS[asked or "at risk"]
+        of_it = inside.filter(pc.equal(inside["state"], state)).select(list(HOST_COLUMNS))
+        said = f"{count(len(of_it))} hosts"
+        if len(inside) < len(hosts):
+            said += f", only {view.narrowed}; the figures above are of the whole incident"
+        if len(of_it) > _MOST_ROWS:
+            said += f". The first {_MOST_ROWS} are shown; the file has all"
+        st.html(_table(of_it.slice(0, _MOST_ROWS), STATE_NAMES[state], said))
+        if len(of_it):
+            export(
+                feed,
+                f"Hosts {state}",
+                of_it.to_pandas,
+                question="host_states",
+                parameters={"update_id": incident.update_id},
+            )
+
+
+def _matching(hosts: pa.Table, filters: Filters) -> pa.ChunkedArray:
+    keep = pa.chunked_array([pa.repeat(True, len(hosts))])
+    for name, column in _FILTERED.items():
+        wanted = getattr(filters, name)
+        if wanted:
+            keep = pc.and_(keep, pc.is_in(pc.fill_null(hosts[column], "unknown"), pa.array(wanted)))
+    return keep
+
+
+def _table(hosts: pa.Table, state: str, note: str) -> str:
+    rows = [
+        Row(
+            [
+                Link(plain(each["host_id"], 40), links.address("host", id=each["host_id"])),
+                os_name(each["os_type"]) if each["os_type"] else "–",
+                *(plain(each[name], 32) if each[name] else "–" for name in _ATTRIBUTES),
+                clock(each["installed_at"]).removesuffix(" UTC"),
+                clock(each["crashed_at"]).removesuffix(" UTC"),
+                clock(each["last_seen_at"]).removesuffix(" UTC"),
+            ]
+        )
+        for each in hosts.to_pylist()
+    ]
+    columns = [
+        Column("Host", id=True),
+        Column("OS", wide=True),
+        Column("OS build", wide=True),
+        Column("Agent version"),
+        Column("Region", wide=True),
+        Column("Site", wide=True),
+        Column("Installed, UTC", time=True, wide=True),
+        Column("First crash, UTC", time=True, wide=True),
+        Column("Last seen, UTC", time=True),
+    ]
+    return table(f"Hosts: {state.lower()}", columns, rows, note=note if rows else f"{note} in this state.")

@@ -1,0 +1,107 @@
+"""From a cluster to a host to one crash report, each with its own link; what is not there is said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fleetcrash.clustering import Clusters
+from fleetcrash.store import Engine, Lake
+from tests.dashboard.fleet import GUILTY, NOW, append_rows, incident, outage, tick
+
+HOSTILE = ["", "nobody", "<script>alert(1)</script>", "\u202e\u05d0bc \U0001f980", "' OR true --", "x" * 128]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = outage(tmp_path_factory.mktemp("drill") / "lake")
+    row = {
+        "crash_id": "<b>&\u05d0",
+        "host_id": "host-09",
+        "os_type": "windows",
+        "occurred_at": NOW - timedelta(minutes=5),
+    }
+    frames = [
+        {"module": "nt", "function": "KeBugCheckEx", "offset": 1},
+        {"module": "<i>evil.sys", "function": None, "offset": 66},
+    ]
+    said = {"code": "0x50", "module": "<i>evil.sys", "tags": {"<u>": "</u>"}, "content": {"291": "32"}}
+    append_rows(lake, "crash", [{**row, **said, "frames": frames}], batch_id="hostile")
+    tick(lake, [incident()])
+    return lake
+
+
+@pytest.fixture(scope="module")
+def cluster_id(lake: Lake) -> str:
+    with Engine(lake) as engine:
+        return Clusters(engine).list()[0].cluster_id
+
+
+def test_clusters_lead_to_their_pages_and_carry_the_filters(lake: Lake, cluster_id: str, view):
+    page = view("clusters", lake.root, os="windows")
+    assert "3 of 3 clusters (3 new), most hosts first." in page.text
+    assert f'href="cluster?os=Windows&amp;id={cluster_id}"' in page.markup
+    assert "1 of 5 clusters" in view("clusters", lake.root, find="EVIL sys").text
+    assert "None of the 5 clusters has that title and state" in view("clusters", lake.root, state="back again").text
+    assert "Nobody crashed" in view("clusters", lake.root, os="darwin").text
+
+
+def test_a_cluster_says_since_when_after_what_and_whom_it_hits(lake: Lake, cluster_id: str, view):
+    page = view("cluster", lake.root, id=cluster_id)
+    assert f"after {GUILTY} was installed on that host" in page.text
+    for title in (
+        "Stack of crash",
+        "Why it is in this cluster",
+        "Variants",
+        "By agent version",
+        "By OS build",
+        "Hosts",
+    ):
+        assert title in page.text
+    with Engine(lake) as engine:
+        known = Clusters(engine).one(cluster_id)
+    assert f"{known.crashes} in the time range and the filters, of {known.crashes} in all" in page.text
+    narrowed = view("cluster", lake.root, id=cluster_id, agent="7.11.200")
+    assert f"Showing only agent 7.11.200. {known.title}" in narrowed.text
+    inside = int(narrowed.text.split("Crashes ")[-1].split()[0])
+    assert 0 < inside < known.crashes
+
+
+def test_a_host_shows_what_happened_to_it(lake: Lake, view):
+    page = view("host", lake.root, id="host-02")
+    assert "host-02 OS Windows Agent version 7.16.300" in page.text
+    assert f"By {GUILTY} recovered its state in the incident" in page.text
+    assert f'href="updates?id={GUILTY}"' in page.markup
+    assert "3 in the time range and the filters, of 3 in all" in page.text
+    online, installs, crashes = page.figures[0]["data"]
+    assert len(installs["x"]) == 1
+    assert len(crashes["x"]) == 3
+    assert online["x"]
+    elsewhere = view("host", lake.root, id="host-02", os="linux")
+    assert "None in the time range and the filters; 3 in all" in elsewhere.text
+
+
+def test_a_crash_report_is_shown_whole_and_as_text(lake: Lake, view):
+    page = view("crash", lake.root, id="<b>&\u05d0")
+    assert "<i>evil.sys" in page.text
+    assert "<i>" not in page.markup
+    assert "<u>" not in page.markup
+    assert "0 nt KeBugCheckEx 0x1 reports the crash, passed over 1 <i>evil.sys – 0x42 decides" in page.text
+    assert "291 32" in page.text
+    assert 'href="host?id=host-09"' in page.markup
+
+
+@pytest.mark.parametrize(("name", "said"), [("cluster", "No cluster"), ("host", "No host"), ("crash", "No crash")])
+@pytest.mark.parametrize("asked", HOSTILE)
+def test_what_is_not_there_is_said(name: str, said: str, asked: str, lake: Lake, view):
+    page = view(name, lake.root, id=asked)
+    assert said in page.text
+    assert "<script" not in page.markup
+
+
+def test_pages_of_an_empty_lake_wait_for_records(tmp_path: Path, view):
+    lake = Lake.create(tmp_path / "lake")
+    for name in ("clusters", "cluster", "host", "crash"):
+        assert "The lake is empty" in view(name, lake.root, id="x").text
