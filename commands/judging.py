@@ -1,4 +1,4 @@
-"""What is wrong with the fleet, what would have been said when, and whom it concerns."""
+"""What is wrong with the fleet, what would have been said when, whom it concerns, and which crashes are one fault."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ def add_to(commands: Commands) -> None:
     one.add_argument("--state", help="only hosts in this state")
     one.add_argument("--condition", metavar="JSON", help="which hosts (default: as the incident says, else all)")
     one.add_argument("--csv", action="store_true", help="CSV, which is the default")
+
+    commands.add(
+        clusters, "--lake", "--as-of", "--json", example="fleetcrash clusters --as-of 2024-07-19T04:20:00Z --json"
+    )
+    one = commands.add(explain, "--lake", "--as-of", "--json", example="fleetcrash explain crash-000001")
+    one.add_argument("crash_id", metavar="CRASH_ID")
 
 
 def incidents(chosen: argparse.Namespace) -> int:
@@ -79,6 +85,41 @@ def hosts(chosen: argparse.Namespace) -> int:
     writer = csv.DictWriter(sys.stdout, HOST_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(found["hosts"])
+    return Exit.DONE
+
+
+def clusters(chosen: argparse.Namespace) -> int:
+    """List the crash clusters, most hosts first."""
+    from fleetcrash.clustering.documents import clusters_document
+
+    found = clusters_document(lake_of(chosen), as_of=time_of(chosen.as_of))
+    if chosen.json:
+        print_json(found)
+        return Exit.DONE
+    print(f"As of {found['as_of']}: {len(found['clusters'])} crash cluster(s).")
+    for cluster in found["clusters"]:
+        print(f"\n{cluster['cluster_id']}  {cluster['state']}  {cluster['title']}")
+        systems = ", ".join(cluster["os_type"])
+        print(f"  hosts {cluster['hosts']:,}, crashes {cluster['crashes']:,}, {systems}", end="")
+        print(f", {cluster['first_seen']} to {cluster['last_seen']}")
+    return Exit.DONE
+
+
+def explain(chosen: argparse.Namespace) -> int:
+    """Say why a crash is in its cluster."""
+    from fleetcrash.clustering.documents import explain_document
+
+    found = explain_document(lake_of(chosen), chosen.crash_id, as_of=time_of(chosen.as_of))
+    if chosen.json:
+        print_json(found)
+        return Exit.DONE
+    print(f"{found['crash_id']} is in {found['cluster_id']}: {found['title']}\n")
+    width = max(len(step["rule"]) for step in found["steps"])
+    for step in found["steps"]:
+        print(f"{step['rule']:{width}}  {step['saw']} -> {step['made']}")
+    print(f"\nfamily     {found['family']}\nsignature  {found['signature']}")
+    for number, frame in enumerate(found["frames"]):
+        print(f"{number:9}  {frame['name']}  ({frame['role']})")
     return Exit.DONE
 
 

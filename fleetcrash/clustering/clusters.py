@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -148,10 +148,10 @@ class Clusters:
         Raises:
             UnknownName: no crash that is known is in it.
         """
-        found = next((one for one in self._clusters() if one.cluster_id == cluster_id), None)
-        if found is None:
+        found = self._clusters(cluster_id=cluster_id)
+        if not found:
             raise UnknownName(f"No crash cluster {cluster_id!r} is known. List them with `fleetcrash clusters`.")
-        return found
+        return found[0]
 
     def cluster_of(self, crash_id: str) -> str:
         """The id of the cluster that a crash is in.
@@ -195,11 +195,11 @@ class Clusters:
         if not found:
             raise UnknownName(f"No crash {crash_id!r} is known.")
         row = found[0]
-        shape = Shape.of(row)
-        signature = sign(shape)
+        signature = sign(Shape.of(row))
+        told = [frame or {} for frame in row["frames"] or ()]
         frames = tuple(
-            SeenFrame(raw.module, raw.function, raw.offset, named.name, named.role)
-            for raw, named in zip(shape.frames, signature.frames, strict=True)
+            SeenFrame(raw.get("module"), raw.get("function"), raw.get("offset"), named.name, named.role)
+            for raw, named in zip(told, signature.frames, strict=False)  # the rules read no more than MAX_FRAMES
         )
         return Sample(row["crash_id"], row["host_id"], row["placed_at"], row["code"], row["module"], signature, frames)
 
@@ -252,44 +252,53 @@ class Clusters:
         self.keep()
         return self._engine.table(f"clustering/{query}", **parameters)
 
-    def _clusters(self, *, selected: bool = False) -> tuple[Cluster, ...]:
+    def _clusters(self, *, cluster_id: str | None = None, selected: bool = False) -> tuple[Cluster, ...]:
         as_of = self._engine.as_of
         if as_of is None:
             return ()
         watched_from = self._table("watched_from").to_pylist()[0]["watched_from"] or as_of
-        counted = self._table("counts_by_cluster", since=baseline_from(as_of, watched_from)).to_pylist()
-        narrowed = {row["cluster_id"]: row for row in counted}
-        suffix = ""
+        since = baseline_from(as_of, watched_from)
+        counted = self._table("counts_by_cluster", cluster_id=cluster_id, since=since).to_pylist()
         if selected:
-            suffix = "_selected"
-            rows = self._table("counts_by_cluster_selected").to_pylist()
-            narrowed = {row["cluster_id"]: {**narrowed[row["cluster_id"]], **row} for row in rows}
+            known = {row["cluster_id"]: row for row in counted}
+            counted = [
+                {**known[row["cluster_id"]], **row} for row in self._table("counts_by_cluster_selected").to_pylist()
+            ]
+            split = self._table("counts_by_variant_os_selected")
+        else:
+            split = self._table("counts_by_variant_os", cluster_id=cluster_id)
         variants: dict[str, dict[str, int]] = {}
         systems: dict[str, dict[str, int]] = {}
-        for row in self._table(f"counts_by_variant_os{suffix}").to_pylist():
+        for row in split.to_pylist():
             for sums, name in ((variants, row["signature"]), (systems, row["os_type"])):
                 of_cluster = sums.setdefault(row["cluster_id"], {})
                 of_cluster[name] = of_cluster.get(name, 0) + row["crashes"]
-        found = []
-        for cluster_id, row in narrowed.items():
-            family, title = self._known.titles[cluster_id]
-            seen = Seen(
-                row["first_seen"], row["first_in_day"], row["last_before_day"],
-                row["hosts_last_hour"], row["host_hours_hit_before"],
-            )  # fmt: skip
-            ranked = sorted(variants[cluster_id].items(), key=lambda one: (-one[1], one[0]))
-            found.append(
-                Cluster(
-                    cluster_id=cluster_id,
-                    family=family,
-                    title=title,
-                    crashes=row["crashes"],
-                    hosts=row["hosts"],
-                    first_seen=row["first_seen"],
-                    last_seen=row["last_seen"],
-                    state=state_of(seen, as_of=as_of, watched_from=watched_from),
-                    variants=tuple(Variant(signature, crashes) for signature, crashes in ranked),
-                    os_type=systems[cluster_id],
-                )
-            )
-        return tuple(found)
+        return tuple(
+            self._cluster(row, variants[row["cluster_id"]], systems[row["cluster_id"]], as_of, watched_from)
+            for row in counted
+        )
+
+    def _cluster(
+        self,
+        row: Mapping[str, Any],
+        variants: Mapping[str, int],
+        systems: Mapping[str, int],
+        as_of: datetime,
+        watched_from: datetime,
+    ) -> Cluster:
+        """One cluster of a row of counts and its crashes by variant and by operating system."""
+        family, title = self._known.titles[row["cluster_id"]]
+        seen = Seen(**{name.name: row[name.name] for name in fields(Seen)})
+        ranked = sorted(variants.items(), key=lambda one: (-one[1], one[0]))
+        return Cluster(
+            cluster_id=row["cluster_id"],
+            family=family,
+            title=title,
+            crashes=row["crashes"],
+            hosts=row["hosts"],
+            first_seen=row["first_seen"],
+            last_seen=row["last_seen"],
+            state=state_of(seen, as_of=as_of, watched_from=watched_from),
+            variants=tuple(Variant(signature, crashes) for signature, crashes in ranked),
+            os_type=systems,
+        )

@@ -11,6 +11,8 @@ from typing import Any
 MAX_FRAMES = 128
 """Frames of a stack that are looked at: the cause is near the inner end, and recursion repeats itself."""
 
+_NO_FUNCTION = ("", "?", "??", "???")
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -48,11 +50,16 @@ class Shape:
             module=row.get("module"),
             module_version=row.get("module_version"),
             module_offset=row.get("module_offset"),
-            frames=tuple(
-                Frame(one.get("module"), one.get("function"), one.get("offset")) if one else Frame()
-                for one in frames[:MAX_FRAMES]
-            ),
+            frames=tuple(_frame(one) for one in frames[:MAX_FRAMES]),
         )
+
+
+def _frame(row: Mapping[str, Any] | None) -> Frame:
+    """What the rules read of a frame: the offset only where no function is told, as in ``shaped_crashes.sql``."""
+    if not row:
+        return Frame()
+    nameless = (row["function"] or "") in _NO_FUNCTION
+    return Frame(row["module"], row["function"], row["offset"] if nameless else None)
 
 
 class Role(StrEnum):

@@ -17,6 +17,16 @@ def test_the_example_loads_as_it_says(tmp_path, capsys):
     assert said in README
 
 
+def test_its_clusters_are_what_it_shows(tmp_path, capsys):
+    records = re.findall(r'^\{"record":.*\}$', README, flags=re.MULTILINE)
+    (tmp_path / "records.ndjson").write_text("\n".join(records))
+    cli.main(["load", str(tmp_path / "records.ndjson"), "--lake", str(tmp_path / "lake")])
+    capsys.readouterr()
+    for command in (["clusters"], ["explain", "c1"]):
+        assert cli.main([*command, "--lake", str(tmp_path / "lake")]) == 0
+        assert f"$ .venv/bin/python -m cli {' '.join(command)}\n{capsys.readouterr().out}" in README
+
+
 def test_every_command_is_there_and_no_other(capsys):
     try:
         cli.main(["--help"])

@@ -1,4 +1,5 @@
 -- Crashes and hosts of each cluster, one row per cluster, most hosts first, then by id.
+-- $cluster_id: one cluster alone; null is every one.
 -- hosts_last_hour: hosts that crashed in the hour before the instant. host_hours_hit_before: pairs of host and hour before
 -- that hour, back to $since (a host in a boot loop counts once an hour). first_in_day, last_before_day: the crashes around
 -- the instant 24 hours ago, null without one.
@@ -10,6 +11,7 @@ WITH timed AS (
     placed_at > getvariable('as_of') - INTERVAL 1 HOUR AS in_hour,
     floor((epoch(getvariable('as_of')) - epoch(placed_at)) / 3600) AS hours_ago
   FROM clustered_crashes
+  WHERE $cluster_id IS NULL OR cluster_id = $cluster_id
 )
 SELECT
   cluster_id,

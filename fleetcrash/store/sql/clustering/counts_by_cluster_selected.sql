@@ -1,5 +1,5 @@
--- Crashes and hosts of each cluster within the viewer's window and filters, one row per cluster, most hosts first, then by id.
--- Reads the kept tables clustered_crashes and selected_crashes.
+-- Crashes and hosts of each cluster within the viewer's window and filters, one row per cluster, most hosts first, then
+-- by id. Reads the kept tables clustered_crashes and selected_crashes.
 SELECT
   clustered_crashes.cluster_id,
   count(*) AS crashes,

@@ -1,7 +1,7 @@
 -- A cluster's crashes beside the fleet, one row per value of an attribute, most crashes first.
 -- $cluster_id; $attribute: os_type, os_build, agent_version, model, region, site; $since, $until: half-open, UTC.
--- A crash's value is its own, else the host's at the crash, else 'unknown'. host_hours, hosts_online: of all hosts with the
--- cluster's operating system, online in the window. share_of_crashes and share_of_fleet (of host_hours) are of 1.
+-- A crash's value is its own, else the host's at the crash, else 'unknown'. host_hours, hosts_online: of all hosts with
+-- the cluster's operating system, online in the window. share_of_crashes and share_of_fleet (of host_hours) are of 1.
 -- Reads the kept table clustered_crashes.
 WITH chosen AS (
   SELECT clustered_crashes.crash_id, clustered_crashes.host_id, clustered_crashes.placed_at, crashes.os_type,
@@ -9,7 +9,8 @@ WITH chosen AS (
       WHEN 'agent_version' THEN crashes.agent_version END AS own_value
   FROM clustered_crashes JOIN crashes ON crashes.crash_id = clustered_crashes.crash_id
   WHERE clustered_crashes.cluster_id = $cluster_id
-    AND clustered_crashes.placed_at >= CAST($since AS TIMESTAMPTZ) AND clustered_crashes.placed_at < CAST($until AS TIMESTAMPTZ)
+    AND clustered_crashes.placed_at >= CAST($since AS TIMESTAMPTZ)
+    AND clustered_crashes.placed_at < CAST($until AS TIMESTAMPTZ)
 ),
 valued AS (
   SELECT

@@ -1,7 +1,7 @@
--- A cluster's crashes beside the fleet, one row per update, most crashes first: of how many crashes the host was exposed to it,
--- and for how much of the fleet's time. $cluster_id; $kind: of update, null is any; $since, $until: half-open, UTC.
--- host_hours, hosts_online: exposed and online in the window, of hosts with the cluster's operating system. A host is exposed to
--- many updates at once, so the shares add up to more than 1. Reads the kept table clustered_crashes.
+-- A cluster's crashes beside the fleet, one row per update, most crashes first: at how many crashes the host was exposed
+-- to it, and for how much of the fleet's time. $cluster_id; $kind: of update, null is any; $since, $until: half-open, UTC.
+-- host_hours, hosts_online: exposed and online in the window, of hosts with the cluster's operating system. A host is
+-- exposed to many updates at once, so the shares add up to more than 1. Reads the kept table clustered_crashes.
 WITH chosen AS (
   SELECT host_id, os_type, placed_at FROM clustered_crashes
   WHERE cluster_id = $cluster_id
@@ -31,8 +31,10 @@ counted AS (
 timed AS (
   SELECT
     exposed.update_id, count(DISTINCT online.host_id) AS hosts_online,
-    sum(epoch(least(online.online_until, exposed.exposed_until)) - epoch(greatest(online.online_from, exposed.exposed_from)))
-      / 3600.0 AS host_hours
+    sum(
+      epoch(least(online.online_until, exposed.exposed_until))
+      - epoch(greatest(online.online_from, exposed.exposed_from))
+    ) / 3600.0 AS host_hours
   FROM online JOIN exposed
     ON exposed.host_id = online.host_id
     AND exposed.exposed_from < online.online_until AND exposed.exposed_until > online.online_from
