@@ -76,6 +76,9 @@ _CLONES = re.compile(
     r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias|ipa|cfi_jt|cfi|warm|hot|unlikely|dtprel|thinlto|specialized)"
     r"(?:\.\d+)*|\.cold|\s?\[clone[^\]]*\]|\$\w*variant\w*|@plt|@@?[A-Z]\w*_[\d.]+|\s?\(\.cold(?:\.\d+)?\))+$"
 )
+_MANGLED = re.compile(r"_{1,2}Z(?P<nested>N[rVKRO]*)?(?P<std>St)?(?=[1-9]\d{0,2}[A-Za-z_])")
+_MANGLED_END = re.compile(r"E|[CD][0-9]E")
+_LENGTH = re.compile(r"[1-9]\d{0,2}")
 _RUST_HASH = re.compile(r"(?:::h[0-9a-f]{16}|17h[0-9a-f]{16}E)(?=$|\W)")
 _SYSCALL = re.compile(
     r"^(?:__(?:x64|ia32|arm64|arm|riscv|s390x?|powerpc)_(?:compat_)?sys_|__(?:se|do)_(?:compat_)?sys_|SyS_|SYSC_|ksys_)(?=\w)"
@@ -116,7 +119,7 @@ def function_name(text: str | None) -> str:
     name = re.sub(r"^(?:async|static|virtual|inline)\s+", "", name)
     for pattern, instead in _NUMBERED:
         name = pattern.sub(instead, name)
-    name = _CLONES.sub("", _RUST_HASH.sub("", name))
+    name = _CLONES.sub("", _RUST_HASH.sub("", _demangled(name)))
     name = _SYSCALL.sub("sys_", name)
     if name.lower() in _UNKNOWN or _ADDRESS.fullmatch(name) or name in ("{address}", "{number}"):
         return ""
@@ -124,6 +127,26 @@ def function_name(text: str | None) -> str:
         name = _without_arguments(name)
     name = name.strip(" :")
     return "" if name.lower() in _UNKNOWN else name[:MAX_NAME_LENGTH].strip()
+
+
+def _demangled(name: str) -> str:
+    """A C++ or Rust name as written, if it is no more than names in names; one with template arguments stays."""
+    head = _MANGLED.match(name)
+    if head is None:
+        return name
+    parts, at = ["std"] if head["std"] else [], head.end()
+    while length := _LENGTH.match(name, at):
+        start, at = length.end(), length.end() + int(length[0])
+        if at > len(name):
+            return name
+        parts.append(name[start:at])
+        if not head["nested"]:
+            break
+    if head["nested"] and not _MANGLED_END.match(name, at):
+        return name
+    if name[at : at + 1] in ("C", "D"):
+        parts.append(("~" if name[at] == "D" else "") + parts[-1])
+    return "::".join(parts)
 
 
 def _without_arguments(name: str) -> str:

@@ -92,6 +92,8 @@ def _name_frames(draft: Draft) -> tuple[str, str]:
             function = ""
         if not module and function and draft.in_kernel and draft.shape.os_type != "windows":
             module = KERNEL  # the core has no module of its own in the text of an oops
+        if module == KERNEL and draft.shape.os_type == "darwin":
+            function = function.removeprefix("_")  # of the linker; where a tool has left it off there is none
         role = Role.OTHER if module or function else Role.UNKNOWN
         draft.frames.append(NamedFrame(module, function, frame.offset, role))
     known = sum(frame.role is not Role.UNKNOWN for frame in draft.frames)

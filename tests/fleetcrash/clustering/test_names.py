@@ -50,6 +50,11 @@ FUNCTIONS = {
     "main.main.func": ["main.main.func1.2", "main.main.func3"],
     "com.foo.Bar$$Lambda.run": ["com.foo.Bar$$Lambda$14/0x0000000800c0.run"],
     "Object.{anonymous}": ["Object.<anonymous> (/srv/app.js:10:2)"],
+    "app::Foo::run": ["_ZN3app3Foo3runEv", "_ZNK3app3Foo3runEi", "__ZN3app3Foo3runEv"],
+    "app::Foo::~Foo": ["_ZN3app3FooD2Ev"],
+    "parse": ["_Z5parsePKc"],
+    "core::panicking::panic": ["_ZN4core9panicking5panic17h0123456789abcdefE"],
+    "_ZN3FooIiE3barEv": ["_ZN3FooIiE3barEv"],
     "handle": ["Builtin:~handle /app/x.js:10:2", "LazyCompile:*handle /app/x.js:10:2", "async handle"],
     "": ["", "??", "?? ()", "0x7fffdeadbeef", "sub_14000abcd", "<unknown>", None],
 }  # fmt: skip

@@ -74,6 +74,8 @@ def test_another_module_another_kind_of_fault_and_another_system_are_other_famil
         (stack("libsystem_kernel.dylib!__pthread_kill", "libsystem_c.dylib!abort", "App!-[Foo bar]", os_type="darwin"),
          "app!-[Foo bar]"),
         (stack("node:internal/modules/cjs/loader!Module._compile", "/srv/app.js!Foo.bar"), "app.js!Foo.bar"),
+        (stack("mach_kernel!_panic + 0x54", "mach_kernel!_assfail + 0x2f", "mach_kernel!_ip6_setmoptions + 0x3382",
+               os_type="darwin", domain="kernel", code="panic"), "kernel!ip6_setmoptions"),
         (stack("!memcpy", "!memmove"), "memcpy"),
         (stack("nt!KeBugCheckEx", "nt!ExFreePool", os_type="windows", domain="kernel"), "nt!ExFreePool"),
     ],
