@@ -8,13 +8,12 @@ does, ``documents`` is what the commands print.
 Start reading at ``rules``. Storing, and finding what is to blame, are done elsewhere.
 """
 
-from fleetcrash.clustering.clusters import ATTRIBUTES, Cluster, Clusters, Sample, SeenFrame, Signatures, Variant
+from fleetcrash.clustering.clusters import Cluster, Clusters, Sample, SeenFrame, Signatures, Variant
 from fleetcrash.clustering.rules import sign
 from fleetcrash.clustering.signature import Frame, Role, Shape, Signature, Step
 from fleetcrash.clustering.states import State
 
 __all__ = [
-    "ATTRIBUTES",
     "Cluster",
     "Clusters",
     "Frame",

@@ -1,4 +1,4 @@
-"""Every query that counts, on the folders beside this file: ``<query>/<case>/``.
+"""Every query that counts, on the folders beside this file, as in the folder of queries: ``<query>/<case>/``.
 
 A case holds ``<table>.ndjson`` with rows of the lake's tables, ``params.json`` with the query's parameters
 (and ``as_of``, where it is not the newest known time) and ``expect.csv`` with the answer, in order. It is run
@@ -26,12 +26,15 @@ from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 
 HERE = Path(__file__).parent
-CASES = sorted(path.parent for path in HERE.glob("*/*/params.json"))
+CASES = sorted(path.parent for path in HERE.rglob("params.json"))
 FILTERS = tuple(each.name for each in fields(Filters))
 COUNTING = (
     "batches_newest",
     "blast_radius_by_os_agent_version",
     "books_now",
+    "clustering/counts_by_cluster",
+    "clustering/counts_by_variant_os",
+    "clustering/updates_before_cluster",
     "crash_rate_by_agent_version",
     "crash_rate_by_minute_agent_version",
     "crash_rate_by_minute_os",
@@ -67,13 +70,17 @@ def test_a_case_answers_as_expected(case: Path, tmp_path: Path):
     parameters = json.loads((case / "params.json").read_text())
     as_of = parameters.pop("as_of", None)
     with Engine(lake, as_of=None if as_of is None else datetime.fromisoformat(as_of)) as engine:
-        answer = _answer(engine, case.parent.name, _timed(parameters))
+        answer = _answer(engine, _query(case), _timed(parameters))
     assert _as_csv(answer) == (case / "expect.csv").read_text()
 
 
 @pytest.mark.parametrize("query", COUNTING)
 def test_every_counting_query_has_a_case(query: str):
-    assert any(case.parent.name == query for case in CASES)
+    assert any(_query(case) == query for case in CASES)
+
+
+def _query(case: Path) -> str:
+    return case.parent.relative_to(HERE).as_posix()
 
 
 def _lake(case: Path, tmp_path: Path) -> Lake:

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from fleetcrash.clustering import Clusters, Signatures, State, Variant
-from fleetcrash.errors import BadArgument, UnknownName
+from fleetcrash.errors import UnknownName
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 
@@ -24,31 +24,24 @@ def crash(number: int, host: str, at: datetime, **more):
 
 def crashes() -> list[dict]:
     """A driver that crashes a host a day, and from ``FAULT`` on a fault of two hosts under three shapes."""
-    at = {"module": "csagent.sys", "module_version": "7.11", "module_offset": 7, "agent_version": "7.11"}
+    at = {"module": "csagent.sys", "module_version": "7.11", "module_offset": 7}
     stack = [
         {"module": "nt", "function": "KeBugCheckEx", "offset": 1},
         {"module": "csagent", "function": None, "offset": 7},
     ]
     return [
-        crash(0, "h1", START + timedelta(hours=1), module="old.sys", code="0x139", agent_version="7.9"),
-        crash(1, "h2", START + timedelta(hours=25), module="OLD.SYS", code="0x1a", agent_version="7.9"),
+        crash(0, "h1", START + timedelta(hours=1), module="old.sys", code="0x139"),
+        crash(1, "h2", START + timedelta(hours=25), module="OLD.SYS", code="0x1a"),
         crash(2, "h2", FAULT, **at),
         crash(3, "h2", FAULT + timedelta(minutes=1), **{**at, "code": "0x0000007E"}),
         crash(4, "h3", FAULT + timedelta(minutes=2), **at, frames=stack),
         crash(5, "h3", FAULT + timedelta(minutes=3), **{**at, "module_version": "7.12"}),
-        crash(6, "h1", NOW - timedelta(minutes=1), module="old.sys", code="0x139", agent_version="7.9"),
+        crash(6, "h1", NOW - timedelta(minutes=1), module="old.sys", code="0x139"),
     ]
 
 
 def fill(lake: Lake, rows: list[dict]) -> Lake:
     append_rows(lake, "crash", rows)
-    hosts = [
-        {"host_id": f"h{n}", "os_type": "windows", "agent_version": "7.9" if n == 1 else "7.11"} for n in range(1, 5)
-    ]
-    append_rows(lake, "host", [{**host, "region": "eu"} for host in hosts], batch_id="hosts")
-    append_rows(
-        lake, "session", [{"host_id": host["host_id"], "online_from": START} for host in hosts], batch_id="online"
-    )
     update = {"kind": "content", "channel": "291"}
     append_rows(
         lake,
@@ -59,7 +52,7 @@ def fill(lake: Lake, rows: list[dict]) -> Lake:
         ],
         batch_id="updates",
     )
-    installs = [{"update_id": "cf-290", "applied_at": START, "host_id": host["host_id"]} for host in hosts]
+    installs = [{"update_id": "cf-290", "applied_at": START, "host_id": f"h{n}"} for n in (1, 2, 3)]
     bad = [{"update_id": "cf-291", "applied_at": FAULT - timedelta(minutes=4), "host_id": f"h{n}"} for n in (2, 3)]
     append_rows(lake, "install", installs + bad, batch_id="installs")
     return lake
@@ -114,24 +107,18 @@ def test_what_was_signed_is_not_signed_again(engine, monkeypatch):
 
 def test_a_selection_narrows_counts_but_not_the_state(engine):
     Clusters(engine).keep()
-    engine.keep("selected_crashes", "clustering/crashes_in_cluster", cluster_id=AGENT, host_id="h2", most=9)
+    engine.keep("selected_crashes", "clustering/sample_of_cluster", cluster_id=AGENT)
     (found,) = Clusters(engine).list(selected=True)
-    assert (found.cluster_id, found.crashes, found.hosts, found.os_type) == (AGENT, 2, 1, {"windows": 2})
-    assert (found.first_seen, found.last_seen) == (FAULT, FAULT + timedelta(minutes=1))
-    assert (found.variants, found.state) == ((Variant(f"{CONTENT} 7.11 +0x7", 2),), State.NEW)
+    assert (found.cluster_id, found.crashes, found.hosts, found.os_type) == (AGENT, 1, 1, {"windows": 1})
+    assert (found.first_seen, found.last_seen) == (FAULT, FAULT)
+    assert (found.variants, found.state) == ((Variant(f"{CONTENT} 7.11 +0x7", 1),), State.NEW)
 
 
 def test_one_cluster_and_one_that_is_not(clusters):
     assert clusters.one(AGENT) == clusters.list()[0]
-    for ask in (clusters.one, clusters.sample, lambda name: clusters.shares(name, "region")):
+    for ask in (clusters.one, clusters.sample):
         with pytest.raises(UnknownName, match="fleetcrash clusters"):
             ask("clu-0000000000")
-
-
-def test_the_trend_adds_up(clusters):
-    rows = clusters.trend(START, NOW, 60, [AGENT]).to_pylist()
-    assert [(row["bucket_at"], row["crashes"]) for row in rows] == [(FAULT + timedelta(minutes=n), 1) for n in range(4)]
-    assert sum(clusters.trend(START, NOW, 3600)["crashes"].to_pylist()) == 7
 
 
 def test_a_sample_shows_which_frame_decides(clusters):
@@ -146,27 +133,6 @@ def test_a_sample_shows_which_frame_decides(clusters):
 def test_what_came_before_the_first_crash_on_its_host(clusters):
     rows = clusters.precursors(AGENT).to_pylist()
     assert [(row["update_id"], row["lead_s"]) for row in rows] == [("cf-291", 240.0)]
-
-
-def test_shares_stand_beside_the_fleets(clusters):
-    rows = {row["value"]: row for row in clusters.shares(AGENT, "agent_version", since=START, until=NOW).to_pylist()}
-    assert (rows["7.11"]["crashes"], rows["7.11"]["share_of_crashes"], rows["7.11"]["share_of_fleet"]) == (4, 1.0, 0.75)
-    assert (rows["7.9"]["crashes"], rows["7.9"]["hosts_online"], rows["7.9"]["share_of_fleet"]) == (0, 1, 0.25)
-    rows = {row["value"]: row for row in clusters.shares(AGENT, "content", since=START, until=NOW).to_pylist()}
-    assert (rows["cf-291"]["crashes"], rows["cf-291"]["share_of_crashes"]) == (4, 1.0)
-    assert rows["cf-291"]["share_of_fleet"] == pytest.approx(2 * (2 + 4 / 60) / (4 * 50))
-    assert clusters.shares(AGENT, "driver").num_rows == 0
-    with pytest.raises(BadArgument, match="colour"):
-        clusters.shares(AGENT, "colour")
-
-
-def test_hosts_and_crashes_of_a_cluster(clusters):
-    assert [(row["host_id"], row["crashes"], row["region"]) for row in clusters.hosts(AGENT).to_pylist()] == [
-        ("h2", 2, "eu"),
-        ("h3", 2, "eu"),
-    ]
-    assert clusters.crashes(AGENT)["crash_id"].to_pylist() == ["c5", "c4", "c3", "c2"]
-    assert clusters.crashes(host_id="h2", most=2)["crash_id"].to_pylist() == ["c3", "c2"]
 
 
 def test_an_empty_lake_has_none(lake):
