@@ -149,7 +149,7 @@ def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, shown: pd.DataF
 
 
 def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, hit: pd.Series) -> list[Card]:
-    where = f" ({view.narrowed})" if view.narrowed else ""
+    where = " (filtered)" if view.narrowed else ""
     of_it = " of the range" if view.span == "custom" else ""
     if rates.now is None:
         rate_more = "host-time is not known"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from dashboard import links
 from dashboard.charts import bucket_words, line_styles, rate_chart
 from dashboard.data import Feed, Snapshot
 from dashboard.filters import View
 from dashboard.markup import legend, notice
-from dashboard.pages import is_dark
+from dashboard.pages import clusters_page, is_dark
 from dashboard.rates import Rates
 from dashboard.releases import Marker
 from dashboard.selection import Selection
@@ -133,14 +135,26 @@ def draw_curve(
         ),
     )
     peak = f"peak {rate(rates.peak)} at {clock(rates.peak_at)}" if rates.peak else "no crash"
-    st.plotly_chart(
+    picked = st.plotly_chart(
         figure,
         theme=None,
         key="rate-chart",
+        on_select="rerun",
+        selection_mode="points",
         config={"displaylogo": False, "displayModeBar": False},
         alt=f"Crash rate per 1,000 host-hours, {view.window_words(selection)}: {peak}, "
         f"baseline {rate(rates.baseline)}.",
     )
+    points = picked["selection"]["points"]
+    if points:
+        _open_bucket(datetime.fromisoformat(str(points[0]["x"])).replace(tzinfo=UTC), curve.bucket_s)
+
+
+def _open_bucket(since: datetime, bucket_s: int) -> None:
+    """Go to the clusters of one point of the curve."""
+    until = since + timedelta(seconds=bucket_s)
+    window = {"range": "custom", "from": f"{since:%Y-%m-%dT%H:%M}", "to": f"{until:%Y-%m-%dT%H:%M}"}
+    st.switch_page(clusters_page(), query_params={**links.carried(), **window})
 
 
 def named_updates(snapshot: Snapshot) -> set[str]:
@@ -174,6 +188,7 @@ def _remarks(
     said = [f"Showing {view.window_words(selection)}{_only(view)}, one point every {every}."]
     if drawing.scale == "auto":
         said.append("The axis is logarithmic, for the peak." if log else "The axis is linear.")
+    said.append("A click on a point opens its crashes.")
     if counts:
         said.append("Host-time is not known here, so crashes are counted instead of rated.")
     elif not snapshot.fleet.get("has_presence"):
