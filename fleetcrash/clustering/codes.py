@@ -132,6 +132,11 @@ def class_of(code: str) -> CrashClass:
     return known.classes[name]
 
 
+def class_named(name: str) -> CrashClass:
+    """A class of the list by its name."""
+    return _known().classes[name]
+
+
 @lru_cache(maxsize=1024)
 def code_title(code: str) -> str:
     """A code for people: a bugcheck with its name, anything else as it is."""

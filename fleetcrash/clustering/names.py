@@ -24,6 +24,7 @@ _WINDOWS_KERNEL = frozenset(
 )
 _CORE_KERNEL = frozenset(["kernel", "vmlinux", "vmlinuz", "mach_kernel", "kernel.kallsyms", "com.apple.kernel", "xnu"])
 _PLACES = ("site-packages/", "dist-packages/", "node_modules/", "webpack:///")
+_MADE_UP = ("anon:", "anon_inode:", "memfd:", "jitted-", "perf-")  # code that a program made while it ran
 _EVERYDAY_FILES = frozenset(["__init__.py", "__main__.py", "index.js", "index.ts", "mod.rs", "lib.rs"])
 
 KERNEL = "kernel"
@@ -43,7 +44,7 @@ def module_name(text: str | None, *, windows_kernel: bool = False) -> str:
     name = re.sub(r"\s*\([\w.\-]+\)(?:\[.*|@.*)?$", "", name)  # "(1.0)[uuid]@0xffff", of a kernel extension
     name = _OFFSET.sub("", name).replace("\\", "/").rstrip("/")
     name = _without_folders(name).lower().strip("[]{}<>")
-    if not name or name in _UNKNOWN or f"[{name}]" in _UNKNOWN or _ADDRESS.fullmatch(name):
+    if not name or name in _UNKNOWN or f"[{name}]" in _UNKNOWN or name.startswith(_MADE_UP) or _ADDRESS.fullmatch(name):
         return ""
     if name in _WINDOWS_KERNEL:
         return "nt"

@@ -10,7 +10,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from fleetcrash.clustering.codes import HANG, UNKNOWN, CrashClass, canonical_code, class_of
+from fleetcrash.clustering.codes import (
+    HANG,
+    MAX_CODE_LENGTH,
+    UNKNOWN,
+    CrashClass,
+    canonical_code,
+    class_named,
+    class_of,
+)
 from fleetcrash.clustering.lists import frame_list
 from fleetcrash.clustering.names import KERNEL, MAX_NAME_LENGTH, function_name, module_name
 from fleetcrash.clustering.signature import MAX_FRAMES, NamedFrame, Role, Shape, Signature, Step
@@ -73,8 +81,8 @@ def _class_code(draft: Draft) -> tuple[str, str]:
 
 def _class_hang(draft: Draft) -> tuple[str, str]:
     """A hang is ended by some code or other; that it hung is what its crashes share."""
-    draft.crash_class = replace(draft.crash_class, name=HANG, title="hang")
-    return "domain hang", HANG
+    draft.crash_class = class_named(HANG)
+    return "domain hang", f"{HANG} ({draft.crash_class.title})"
 
 
 def _name_module(draft: Draft) -> tuple[str, str]:
@@ -87,9 +95,8 @@ def _name_frames(draft: Draft) -> tuple[str, str]:
     """Frames are compared by module and function, without arguments, offsets and what a compiler adds."""
     for frame in draft.shape.frames[:MAX_FRAMES]:
         module, function = _module(draft, frame.module), function_name(frame.function)
-        stem = module.partition(".")[0]
-        if function and function.lower() in (module, stem):  # "csagent+0xe14ed" is an offset, and no function
-            function = ""
+        if "+" in (frame.function or "") and function.lower() in (module, module.partition(".")[0]):
+            function = ""  # "csagent+0xe14ed" is an offset, and no function
         if not module and function and draft.in_kernel and draft.shape.os_type != "windows":
             module = KERNEL  # the core has no module of its own in the text of an oops
         if module == KERNEL and draft.shape.os_type == "darwin":
@@ -152,10 +159,10 @@ def _decide_by_text(draft: Draft) -> tuple[str, str]:
 
 def _decide_by_code(draft: Draft) -> tuple[str, str]:
     """Without a place, crashes are told apart by their code alone."""
-    place = "" if draft.crash_class.name == draft.code else draft.code
     draft.decided = NamedFrame("", "", None, Role.DECIDES)
-    if place and draft.crash_class.name != HANG:
-        draft.crash_class = replace(draft.crash_class, name=f"{draft.crash_class.name} {place}")
+    code, known = draft.code[:MAX_CODE_LENGTH].strip(), draft.crash_class
+    if code and code != known.name:
+        draft.crash_class = CrashClass(f"{known.name} {code}", f"{known.title} ({code})")
     return _shown(draft.code), draft.crash_class.name
 
 
@@ -245,14 +252,17 @@ def sign(shape: Shape) -> Signature:
 def _title(draft: Draft) -> str:
     decided, what = draft.decided, draft.crash_class.title
     if decided is None or not (decided.module or decided.function):
-        return f"{what} ({draft.code})" if draft.code and draft.code not in what else what
+        return what
     if not decided.module:
         return f"{decided.function}: {what}"
     return f"{decided.module}: {what}" + (f" in {decided.function}" if decided.function else "")
 
 
 def _module(draft: Draft, text: str | None) -> str:
-    return module_name(text, windows_kernel=draft.in_kernel and draft.shape.os_type == "windows")
+    windows = draft.shape.os_type == "windows"
+    name = module_name(text, windows_kernel=draft.in_kernel and windows)
+    library = f"{name}.dll"  # debuggers leave that off
+    return library if windows and "." not in name and frame_list("machinery").has(library, "") else name
 
 
 def _shown(text: str | None) -> str:

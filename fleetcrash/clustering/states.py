@@ -97,10 +97,10 @@ def is_raised(now: int, before: int, hours: float) -> bool:
     """
     if hours < 1 or now < FEWEST_HOSTS or now < LEAST_RATIO * before / hours:
         return False
-    return _upper_tail(now, now + before, 1 / (1 + hours)) < MOST_LUCK
+    return upper_tail(now, now + before, 1 / (1 + hours)) < MOST_LUCK
 
 
-def _upper_tail(least: int, trials: int, chance: float) -> float:
+def upper_tail(least: int, trials: int, chance: float) -> float:
     """P(X >= least) of a binomial, for least above its mean: the terms fall from there on."""
     term = math.exp(
         math.lgamma(trials + 1)

@@ -19,7 +19,18 @@ MODULES = {
     "foo/bar.py": ["/usr/lib/python3/dist-packages/foo/bar.py", r"C:\venv\Lib\site-packages\foo\bar.py"],
     "pkg/__init__.py": ["/opt/app/pkg/__init__.py"],
     "node:internal/modules/cjs/loader": ["node:internal/modules/cjs/loader"],
-    "": ["", " ", "???", "0x7fffdeadbeef", "<unknown>", "[jit]", "JIT(0x3a5f77e)", None],
+    "": [
+        "",
+        " ",
+        "???",
+        "0x7fffdeadbeef",
+        "<unknown>",
+        "[jit]",
+        "JIT(0x3a5f77e)",
+        "[anon:v8]",
+        "/tmp/perf-123.map",
+        None,
+    ],
 }
 
 FUNCTIONS = {

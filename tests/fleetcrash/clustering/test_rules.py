@@ -71,6 +71,8 @@ def test_another_module_another_kind_of_fault_and_another_system_are_other_famil
         (stack("!??", "!std::vector<int>::at(unsigned long)", "!parse"), "parse"),
         (stack("ntdll.dll!RtlRaiseStatus", "KERNELBASE.dll!RaiseException", "app.exe!run", os_type="windows"),
          "app.exe!run"),
+        (stack("ntdll!RtlUserThreadStart", "KERNEL32!BaseThreadInitThunk", "app!app+0x1f", os_type="windows"), "app"),
+        (stack("main.py!main"), "main.py!main"),
         (stack("libsystem_kernel.dylib!__pthread_kill", "libsystem_c.dylib!abort", "App!-[Foo bar]", os_type="darwin"),
          "app!-[Foo bar]"),
         (stack("node:internal/modules/cjs/loader!Module._compile", "/srv/app.js!Foo.bar"), "app.js!Foo.bar"),
@@ -92,6 +94,7 @@ def test_without_a_stack_the_module_then_the_text_then_the_code_decide():
     assert sign(Shape("linux", "user", "11")).family == "linux | memory SIGSEGV"
     assert sign(Shape("linux", "user", "ValueError: 3")).family == "linux | ValueError"
     assert sign(Shape("linux")).family == "linux | unknown"
+    assert len(sign(Shape("linux", "user", "x y " * 300)).family) < 100
 
 
 def test_a_title_is_for_people():
@@ -99,6 +102,14 @@ def test_a_title_is_for_people():
     assert sign(stack("app!ns::run(int)")).title == "app: invalid memory access in ns::run"
     assert sign(Shape("windows", "kernel", "0x124")).title == "hardware error (0x124)"
     assert sign(Shape("linux", "user", None)).title == "crash"
+
+
+@given(st.lists(st.sampled_from(["0x133", "0x9f", "0x101", "APPHANG", "0x50", "7e", None]), min_size=2, max_size=2))
+def test_one_family_has_one_title(codes):
+    for domain in ("kernel", "hang"):
+        for module in ("a.sys", None):
+            one, other = (sign(Shape("windows", domain, code, module)) for code in codes)
+            assert (one.family == other.family) == (one.title == other.title)
 
 
 def test_a_signature_explains_itself():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fleetcrash.clustering.states import Seen, State, is_raised, state_of
+from fleetcrash.clustering.states import Seen, State, is_raised, state_of, upper_tail
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 
@@ -57,6 +57,4 @@ def test_without_an_hour_to_compare_with_nothing_is_raised():
 def test_the_tail_is_that_of_the_binomial(now, before, hours):
     total, chance = now + before, 1 / (1 + hours)
     tail = sum(math.comb(total, k) * chance**k * (1 - chance) ** (total - k) for k in range(now, total + 1))
-    from fleetcrash.clustering import states
-
-    assert states._upper_tail(now, total, chance) == pytest.approx(tail)
+    assert upper_tail(now, total, chance) == pytest.approx(tail)
