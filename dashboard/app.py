@@ -20,6 +20,7 @@ from dashboard.pages import (  # noqa: E402
     hidden_pages,
     incident_page,
     overview_page,
+    updates_page,
 )
 from dashboard.states import data_problems  # noqa: E402
 from dashboard.theme import STYLE  # noqa: E402
@@ -38,7 +39,7 @@ st.set_page_config(page_title="fleetcrash", page_icon="📉", layout="wide")
 _settle()
 st.html(STYLE)
 shown = st.navigation(
-    [overview_page(), incident_page(), clusters_page(), health_page(), *hidden_pages()], position="top"
+    [overview_page(), incident_page(), clusters_page(), updates_page(), health_page(), *hidden_pages()], position="top"
 )
 if shown.url_path != "health":  # which says so itself
     data_problems(current_feed())

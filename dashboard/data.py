@@ -373,9 +373,9 @@ def feed_of(root: str) -> Feed:
     return feed
 
 
-def queries_behind(question: str) -> dict[str, str]:
-    """The SQL of a question by its name, then that of the kept tables which it reads, itself or through another."""
-    found = {question: query_text(question)}
+def queries_behind(*questions: str) -> dict[str, str]:
+    """The SQL of questions by name, then that of the kept tables which they read, themselves or through another."""
+    found = {question: query_text(question) for question in questions}
     for name in reversed((*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION)):  # a table reads only those before it
         if any(re.search(rf"\b{name}\b", re.sub(r"--[^\n]*", "", text)) for text in found.values()):
             found[name] = query_text(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ def export(
     title: str,
     frame: pd.DataFrame | Callable[[], pd.DataFrame],
     *,
-    question: str = "",
+    question: str | Sequence[str] = (),
     selection: Selection | None = None,
     parameters: Mapping[str, Any] | None = None,
     left_out: int = 0,
@@ -37,8 +37,8 @@ def export(
     Args:
         title: of what it belongs to, one of a kind on its page; names the files.
         frame: every row, also those that the page does not show; a function is called once the button is opened.
-        question: the query file that answered; empty where there is none to show.
-        selection, parameters: what it was asked with.
+        question: the query file that answered, or several whose answers were joined; none where there is none to show.
+        selection, parameters: what was asked with.
         left_out: rows that the answer lacks.
     """
     name = slug(title)
@@ -129,19 +129,23 @@ def _harmless(text: str) -> str:
 
 
 def traced(
-    question: str, selection: Selection | None, parameters: Mapping[str, Any], *, as_of: datetime | None = None
+    question: str | Sequence[str],
+    selection: Selection | None,
+    parameters: Mapping[str, Any],
+    *,
+    as_of: datetime | None = None,
 ) -> str:
-    """The SQL of a question and of the kept tables that it reads, each with its parameters as comments."""
+    """The SQL of questions and of the kept tables that they read, each with its parameters as comments."""
+    asked = [question] if isinstance(question, str) else question
     parts = []
-    for name, text in queries_behind(question).items():
-        given = dict(parameters) if name == question else {}
-        if selection is not None and name in TABLES_OF_A_SELECTION:
-            given |= selection.parameters(name)
+    for name, text in queries_behind(*asked).items():
         lines = [f"-- fleetcrash/store/sql/{name}.sql"]
-        if name == question:
+        given = {key: value for key, value in parameters.items() if f"${key}" in text}
+        if name in asked:
             lines += [f"-- as of {_literal(as_of)}"] if as_of else []
         else:
             lines[0] += f", which is kept as {name}"
+            given = selection.parameters(name) if selection is not None and name in TABLES_OF_A_SELECTION else {}
         lines += [f"-- ${key} = {_literal(value)}" for key, value in given.items() if value not in ([], "", None)]
         parts.append("\n".join([*lines, "", text.strip()]))
     return "\n\n\n".join(parts)

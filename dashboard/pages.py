@@ -45,6 +45,13 @@ def hidden_pages() -> list[Any]:
     ]
 
 
+def updates_page() -> Any:
+    """All updates, at ``/updates``, and one, at ``/updates?id=``."""
+    from dashboard.views import updates  # the views link to one another
+
+    return st.Page(updates.show, title="Updates", url_path="updates")
+
+
 def health_page() -> Any:
     """Whether the data can be trusted, at ``/health``."""
     from dashboard.views import health  # the views link to one another

@@ -98,6 +98,10 @@ class Selection:
         span_s = (self.until - self.since).total_seconds()
         return next((width for width in _BUCKETS_S if span_s / width <= most), _BUCKETS_S[-1])
 
+    def of_all_updates(self) -> Selection:
+        """The same of hosts whatever they were exposed to, to compare the exposed with the rest."""
+        return replace(self, filters=replace(self.filters, updates=(), channels=()))
+
     def window(self, since: datetime, until: datetime) -> Selection:
         """The same filters on another window."""
         return replace(self, since=since, until=until)

@@ -66,7 +66,7 @@ def test_parquet_holds_every_row_as_it_is():
 
 def test_a_question_is_traced_through_the_tables_that_it_reads():
     selection = Selection(NOW.replace(hour=0), NOW, Filters(os_types=("linux",), updates=("it's\n; DROP",)))
-    text = traced("crash_rate_by_update", selection, {"most": 8}, as_of=NOW)
+    text = traced("crash_rate_by_update", selection, {}, as_of=NOW)
     files = [line for line in text.splitlines() if line.startswith("-- fleetcrash/store/sql/")]
     assert files[0] == "-- fleetcrash/store/sql/crash_rate_by_update.sql"
     assert {line.split("/")[-1].split(".")[0] for line in files[1:]} == {
@@ -77,11 +77,22 @@ def test_a_question_is_traced_through_the_tables_that_it_reads():
         "selected_exposures",
         "selected_time",
     }
-    assert "-- as of '2026-03-04T14:00:00Z'\n-- $most = 8\n" in text
+    assert "-- as of '2026-03-04T14:00:00Z'" in text
     assert "-- $since = '2026-03-04T00:00:00Z'" in text
     assert "-- $os_types = ['linux']" in text
     assert "-- $updates = ['it''s\ufffd; DROP']" in text  # one line, so that none of it leaves the comment
     assert "$agent_versions = " not in text
+
+
+def test_several_questions_have_each_its_own_parameters():
+    asked = {"update_id": "u", "shown": ["u"], "bucket_s": 60}
+    text = traced(("hosts_exposed_by_minute", "crash_rate_by_minute_update"), None, asked)
+    first, _, second = text.partition("-- fleetcrash/store/sql/crash_rate_by_minute_update.sql")
+    assert "-- $update_id = 'u'" in first
+    assert "-- $shown = " not in first
+    assert "-- $shown = ['u']" in second
+    assert "-- $update_id = " not in second.partition("-- fleetcrash/store/sql/")[0]
+    assert text.count("/selected_time.sql") == 1
 
 
 def test_a_question_of_the_lake_alone_reads_no_selection():

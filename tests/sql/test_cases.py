@@ -52,6 +52,7 @@ COUNTING = (
     "host_online",
     "host_updates",
     "hosts_affected",
+    "hosts_exposed_by_minute",
     "incident_now",
     "known_exposures",
     "online_stretches",
@@ -60,6 +61,7 @@ COUNTING = (
     "selected_exposures",
     "selected_time",
     "shares_by_attribute",
+    "updates_known",
     "updates_released",
 )
 
