@@ -184,6 +184,8 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
     places = engine.table("detection/places")
     bounds = engine.rows("detection/first_and_last_tick")[0]
+    if bounds["first_tick"] > bounds["last_tick"]:
+        after_tick = bounds["last_tick"]  # no minute to judge, so no counts either
     return News(
         first_tick=bounds["first_tick"],
         last_tick=bounds["last_tick"],

@@ -11,7 +11,7 @@ from fleetcrash.store import Lake
 from ingest.load import load
 from sample_data.simulator import simulate
 
-HOSTS, DAYS, SEED = 800, 2, 3
+HOSTS, DAYS, SEED = 800, 2, 1
 
 
 @dataclass(frozen=True)

@@ -272,6 +272,15 @@ def test_a_moment_before_every_record_has_no_incident(small):
     assert (said["exposure_source"], said["presence_source"]) == ("none", "assumed")
 
 
+def test_without_an_event_there_is_no_minute_to_judge(tmp_path):
+    """Sessions and installs may reach back months; there is nothing to hold against them."""
+    lake = fleet.outage(tmp_path / "lake", crashes=False)
+    with Engine(lake) as engine:
+        news = read_news(engine)
+    assert (news.first_tick, len(news.exposed.tick)) == (news.last_tick + 1, 0)
+    assert incidents(lake)["incidents"] == []
+
+
 # -- documents
 
 INCIDENTS_KEYS = {"schema", "as_of", "exposure_source", "presence_source", "incidents"}

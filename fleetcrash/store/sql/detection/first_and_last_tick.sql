@@ -16,10 +16,10 @@ bounds AS (
     CAST(epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS BIGINT) // 60000000 AS last_tick
 )
 SELECT
-  CAST(coalesce(
-    greatest(first_event_tick - 1440, least(told_tick, first_event_tick - 60)),
-    last_tick + 1
-  ) AS INTEGER) AS first_tick,
+  CAST(CASE
+    WHEN first_event_tick IS NULL THEN last_tick + 1
+    ELSE greatest(first_event_tick - 1440, least(told_tick, first_event_tick - 60))
+  END AS INTEGER) AS first_tick,
   CAST(last_tick AS INTEGER) AS last_tick,
   CAST(first_crash_tick AS INTEGER) AS first_crash_tick
 FROM bounds
