@@ -1,7 +1,7 @@
 """How records come in: from files, streams and tables, past the rules, into the lake.
 
-Start at ``load``. ``sources`` finds and opens, ``streams`` cuts into batches; ``ndjson``, ``tables`` (with
-``columns``) and ``csv_rows`` (with ``csv_header`` and ``csv_records``) lay a batch out on the workbench; ``rules``
-judges it, with the statements in ``sql/``; ``commit`` tells duplicates and writes; ``report`` says what became of
-it. Nothing here knows what the records will be asked.
+Start at ``load``. ``sources`` finds and opens, ``streams`` cuts into batches; ``ndjson`` (with ``plain_lines``),
+``tables`` (with ``columns``) and ``csv_rows`` (with ``csv_header`` and ``csv_records``) lay a batch out on the
+workbench; ``rules`` judges it, with the statements in ``sql/``; ``commit`` tells duplicates and writes; ``report`` says
+what became of it. ``bits`` looks at many bytes at once. Nothing here knows what the records will be asked.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -35,8 +35,8 @@ class LaidOut:
     """A batch on the workbench.
 
     Attributes:
-        read: records read, blank lines not among them.
-        kinds: the records by kind.
+        read: records read, plain ones among them and blank lines not.
+        kinds: the records by kind, without those that are plain.
         strangers: what is no record of a known kind, its ``fields`` being ``line`` and ``reason``; or None.
         unknown_fields: fields that the contract does not know.
     """
@@ -63,8 +63,19 @@ class Arrival(Protocol):
     @property
     def size_bytes(self) -> int: ...
 
-    def lay_out(self, bench: Workbench) -> LaidOut:
-        """Put the records on the workbench; what the previous batch left there may be replaced."""
+    def plain(self, bench: Workbench) -> Mapping[Kind, Given]:
+        """Put the batch on the workbench, and say where records are that the rules may see as they are, if any.
+
+        What the previous batch left there may be replaced.
+        """
+        ...
+
+    def lay_out(self, bench: Workbench, judged: Sequence[pa.ChunkedArray]) -> LaidOut:
+        """Lay out all other records.
+
+        Args:
+            judged: ``line`` of the plain records, which have been judged.
+        """
         ...
 
 
@@ -73,7 +84,14 @@ def counted_from(first: int, count: int) -> pa.Array:
     return as_numbers(np.arange(first, first + count, dtype=np.int64))
 
 
-def as_numbers(numbers: npt.NDArray[np.int64]) -> pa.Array:
+def as_numbers(numbers: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> pa.Array:
     """Numbers as an Arrow array."""
     # Not pa.array(numpy array): it imports pandas, which would be most of the time of a small load.
-    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
+    kind = pa.int64() if numbers.dtype == np.int64 else pa.int32()
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
+
+
+def as_flags(flags: npt.NDArray[np.bool_]) -> pa.Array:
+    """Flags as an Arrow array."""
+    packed = pa.py_buffer(np.packbits(flags, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(flags), [None, packed])

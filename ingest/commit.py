@@ -77,12 +77,11 @@ class Intake:
         Raises:
             LakeError: the lake cannot be read.
         """
-        laid_out = arrival.lay_out(self._bench)
+        laid_out, tables = self._judged(arrival, now=self._clock_of(arrival.batch_id))
         if self._lake.committed("batch", arrival.batch_id):
             return Judged(
                 arrival.batch_id, arrival.source, self._taken_before(arrival.batch_id, laid_out), {}, in_books=True
             )
-        tables = self._judged(laid_out, now=self._clock_of(arrival.batch_id))
         refused = self._put_aside(arrival, laid_out)
         reasons = {} if refused is None else _counted(refused["reason"])
         counts = Counts(laid_out.read, 0, 0, sum(reasons.values()), reasons, laid_out.unknown_fields)
@@ -110,8 +109,7 @@ class Intake:
         Raises:
             LakeError: the lake cannot be read or written; the same replay, run again, completes it.
         """
-        laid_out = arrival.lay_out(self._bench)
-        tables = self._judged(laid_out, now=self._now)
+        laid_out, tables = self._judged(arrival, now=self._now)
         lines = [
             line for rows in tables.values() for line in rows.filter(pc.is_null(rows["reason"]))["line"].to_pylist()
         ]
@@ -126,10 +124,22 @@ class Intake:
         )
         return counts, named, lines
 
-    def _judged(self, laid_out: LaidOut, *, now: datetime) -> dict[Kind, pa.Table]:
+    def _judged(self, arrival: Arrival, *, now: datetime) -> tuple[LaidOut, dict[Kind, pa.Table]]:
+        """Judge the plain records, then the others; ``judged(kind)`` holds those of a kind, as does the dict."""
+        plain = arrival.plain(self._bench)
+        of_plain = self._by_kind(plain, now=now)
+        laid_out = arrival.lay_out(self._bench, [rows["line"] for rows in of_plain.values()])
+        of_others = self._by_kind(laid_out.kinds, now=now)
+        tables = {}
+        for kind in sorted({*of_plain, *of_others}):
+            parts = [rows[kind] for rows in (of_plain, of_others) if kind in rows]
+            tables[kind] = pa.concat_tables(parts)
+            self._bench.register(judged(kind), tables[kind])
+        return replace(laid_out, kinds={**plain, **laid_out.kinds}), tables
+
+    def _by_kind(self, kinds: Mapping[Kind, Given], *, now: datetime) -> dict[Kind, pa.Table]:
         return {
-            kind: judge(self._bench, kind, given.fields, now=now, **given.parameters)
-            for kind, given in laid_out.kinds.items()
+            kind: judge(self._bench, kind, given.fields, now=now, **given.parameters) for kind, given in kinds.items()
         }
 
     def _commit_sound(self, tables: Mapping[Kind, pa.Table], counts: Counts, *, batch_id: str, source: str) -> Counts:

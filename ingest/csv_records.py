@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ingest.bits import SLICE_BYTES, Bits, Data, bits_at, bits_of, inside
+
 Places = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
-Bits = npt.NDArray[np.uint64]
 
 QUOTE, COMMA, NEWLINE, RETURN = b'",\n\r'
-
-_SLICE_BYTES = 1 << 18  # looked through at a time, so that what is made of each byte stays small and near
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Records:
         """How many bytes there are up to the end of the last."""
         return int(self.stops[-1]) if len(self) else 0
 
-    def ends(self, data: bytes) -> Places:
+    def ends(self, data: Data) -> Places:
         """The byte after the last of each record, its newline left out, be it LF or CRLF."""
         return _without_return(data, self.starts, self.stops - np.int32(1))
 
@@ -67,7 +66,7 @@ class Text:
         separators: commas and newlines outside quotes, of these records.
     """
 
-    data: bytes
+    data: Data
     starts: Places
     stops: Places
     separators: Places
@@ -105,10 +104,10 @@ class Marks:
     inside: Bits
 
     @classmethod
-    def of(cls, data: bytes) -> Marks:
+    def of(cls, data: Data) -> Marks:
         """Look through bytes."""
-        quotes, commas, newlines, returns = (_bits(data, byte) for byte in (QUOTE, COMMA, NEWLINE, RETURN))
-        return cls(len(data), quotes, commas, newlines, returns, _inside(quotes))
+        quotes, commas, newlines, returns = (bits_of(data, byte) for byte in (QUOTE, COMMA, NEWLINE, RETURN))
+        return cls(len(data), quotes, commas, newlines, returns, inside(quotes))
 
     @property
     def separators(self) -> Bits:
@@ -129,7 +128,7 @@ class Marks:
         return self.quotes & wrong
 
 
-def split(data: bytes, *, at_end: bool) -> Records:
+def split(data: Data, *, at_end: bool) -> Records:
     """The whole records at the start of ``data``, which starts with one.
 
     Args:
@@ -140,7 +139,7 @@ def split(data: bytes, *, at_end: bool) -> Records:
         return Records(nothing, nothing, nothing, np.empty(0, np.bool_), None)
     marks = Marks.of(data)
     newlines = _places(marks.newlines)
-    parity = _bits_at(marks.inside, newlines)
+    parity = bits_at(marks.inside, newlines)
     separators = None
     if not marks.strays(outside=0).any() and not (at_end and parity[-1]):
         last = _where(parity == 0)
@@ -191,7 +190,7 @@ def _rescued(
     return first, ends[first], ~wrong[first]
 
 
-def text_of(data: bytes, records: Records, chosen: npt.NDArray[np.int64]) -> Text:
+def text_of(data: Data, records: Records, chosen: npt.NDArray[np.int64]) -> Text:
     """The chosen records, which are sound, without what lies between them."""
     starts, stops = records.starts[chosen], records.stops[chosen]
     if not len(chosen):
@@ -220,7 +219,7 @@ def fields(text: Text) -> Fields:
     return Fields(starts + quoted, ends - quoted, counts, quoted)
 
 
-def _without_return(data: bytes, starts: Places, ends: Places) -> Places:
+def _without_return(data: Data, starts: Places, ends: Places) -> Places:
     at = np.frombuffer(data, np.uint8)
     return _small(ends - ((starts < ends) & (at[ends - 1] == RETURN)))
 
@@ -230,30 +229,6 @@ def _behind(ends: Places, gap: int = 0) -> Places:
     starts = np.zeros_like(ends)
     np.add(ends[:-1], np.int32(gap), out=starts[1:])
     return starts
-
-
-def _bits(data: bytes, byte: int) -> Bits:
-    """A bit for each byte of ``data``: whether it is this one. What is missing to a whole word is 0."""
-    found = np.zeros(-(-len(data) // 64), np.uint64)
-    if byte not in data:
-        return found
-    packed = found.view(np.uint8)
-    for start in range(0, len(data), _SLICE_BYTES):
-        at = np.frombuffer(data, np.uint8, min(_SLICE_BYTES, len(data) - start), start)
-        bits = np.packbits(at == byte, bitorder="little")
-        packed[start // 8 : start // 8 + len(bits)] = bits
-    return found
-
-
-def _inside(quotes: Bits) -> Bits:
-    """Whether the quotes up to each place, that one included, are odd in number."""
-    inside = quotes.copy()
-    for step in (1, 2, 4, 8, 16, 32):  # after each the parity of twice as many places up to here
-        inside ^= inside << np.uint64(step)
-    odd = inside >> np.uint64(63)
-    before = np.cumsum(odd, dtype=np.uint64) - odd & np.uint64(1)
-    inside ^= np.uint64(0) - before
-    return inside
 
 
 def _of_previous(bits: Bits) -> Bits:
@@ -272,17 +247,10 @@ def _of_next(bits: Bits, size: int) -> Bits:
     return moved
 
 
-def _bits_at(bits: Bits, places: Places) -> npt.NDArray[np.uint8]:
-    packed: npt.NDArray[np.uint8] = bits.view(np.uint8)[places >> 3]
-    packed >>= (places & 7).astype(np.uint8)
-    packed &= np.uint8(1)
-    return packed
-
-
 def _places(bits: Bits) -> Places:
     """Where a bit is 1."""
     packed = bits.view(np.uint8)
-    step = _SLICE_BYTES // 8
+    step = SLICE_BYTES // 8
     found = [
         _where(np.unpackbits(packed[start : start + step], bitorder="little").view(np.bool_), start * 8)
         for start in range(0, len(packed), step)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest import csv_records, tables
 from ingest.arrival import Given, LaidOut, as_numbers, counted_from
+from ingest.bits import Data
 from ingest.columns import shaped_cells
 from ingest.csv_header import Header, header_of, known_places
 from ingest.csv_records import Fields, Flags, Places, Records, Text
@@ -55,7 +56,7 @@ class Rows:
 
     batch_id: str
     source: str
-    data: bytes
+    data: Data
     records: Records
     first_line: int
     header: Header
@@ -65,7 +66,11 @@ class Rows:
     def size_bytes(self) -> int:
         return int(self.records.stops[-1] - self.records.starts[0])
 
-    def lay_out(self, bench: Workbench) -> LaidOut:
+    def plain(self, bench: Workbench) -> Mapping[Kind, Given]:  # noqa: ARG002 - as of any arrival
+        """None: no record is judged before the others."""
+        return {}
+
+    def lay_out(self, bench: Workbench, judged: Sequence[pa.ChunkedArray]) -> LaidOut:  # noqa: ARG002 - none were
         """Register the rows of each kind as ``rows_<kind>``, and all records as they came as ``csv_records``."""
         numbers = self.records.lines.astype(np.int64) + self.first_line
         reasons = np.zeros(len(self.records), np.int8)
@@ -96,7 +101,7 @@ class Rows:
         strangers = replace(raw, fields=filled("refused_records"))
         return LaidOut(len(self.records), kinds, strangers, frozenset(unknown))
 
-    def _columns(self, text: bytes, fields: Fields, is_row: Flags) -> pa.Table:
+    def _columns(self, text: Data, fields: Fields, is_row: Flags) -> pa.Table:
         """The columns that rows of the file may have, as text."""
         width = len(self.header.names)
         starts, ends, quoted = fields.starts, fields.ends, fields.quoted
@@ -129,7 +134,7 @@ def batches(blocks: Iterable[bytes], source: str, *, named: Kind | None) -> Iter
     first_line = 1
     header: Header | None = None
 
-    def cut(held: bytes, at_end: bool) -> Cut[Records]:
+    def cut(held: Data, at_end: bool) -> Cut[Records]:
         data = _lines(held, is_first=first_line == 1, at_end=at_end)
         records = csv_records.split(data, at_end=at_end)
         if at_end:
@@ -156,7 +161,7 @@ def batches(blocks: Iterable[bytes], source: str, *, named: Kind | None) -> Iter
         if header is None and len(rows):
             start, end = int(rows.starts[0]), int(rows.ends(data)[0])
             line = first_line + int(rows.lines[0])
-            header = header_of(data[start:end], source, line=line, is_sound=bool(rows.sound[0]), named=named)
+            header = header_of(bytes(data[start:end]), source, line=line, is_sound=bool(rows.sound[0]), named=named)
             rows = rows.picked(slice(1, None))
         if header is not None:
             most = max(1, PUT_ASIDE_BYTES // (len(header.raw) + _ROW_BYTES))
@@ -167,14 +172,14 @@ def batches(blocks: Iterable[bytes], source: str, *, named: Kind | None) -> Iter
         first_line += data.count(b"\n")
 
 
-def _lines(data: bytes, *, is_first: bool, at_end: bool) -> bytes:
+def _lines(data: Data, *, is_first: bool, at_end: bool) -> Data:
     """Bytes that begin with a record, and at the end of the stream end in a newline."""
     # Some editors put a mark before UTF-8. It would part a quote behind it from the start of the field.
     data = data.removeprefix(codecs.BOM_UTF8) if is_first else data
     return data + b"\n" if at_end and data and not data.endswith(b"\n") else data
 
 
-def _is_blank(data: bytes, records: Records) -> Flags:
+def _is_blank(data: Data, records: Records) -> Flags:
     if not len(records):
         return records.sound
     at = np.frombuffer(data, np.uint8)[: records.size_bytes]
@@ -197,7 +202,7 @@ def _is_utf8(text: Text) -> Flags:
     return sound
 
 
-def _decodes(text: bytes) -> bool:
+def _decodes(text: Data) -> bool:
     if text.isascii():
         return True
     try:
@@ -207,7 +212,7 @@ def _decodes(text: bytes) -> bool:
     return True
 
 
-def _cells(text: bytes, starts: Places, ends: Places) -> pa.Array:
+def _cells(text: Data, starts: Places, ends: Places) -> pa.Array:
     """Parts of a text as strings; an empty one is null."""
     count = len(starts)
     if not count:
@@ -219,7 +224,7 @@ def _cells(text: bytes, starts: Places, ends: Places) -> pa.Array:
     return pa.StringArray.from_buffers(count, offsets, values, flags, count - int(given.sum()))
 
 
-def _parts(data: bytes, starts: Places, ends: Places) -> pa.Array:
+def _parts(data: Data, starts: Places, ends: Places) -> pa.Array:
     """Parts of some bytes, in their order, and behind each what comes before the next, without a copy."""
     count = len(starts)
     offsets = np.empty(2 * count + 1, np.int32)
@@ -227,7 +232,7 @@ def _parts(data: bytes, starts: Places, ends: Places) -> pa.Array:
     return pa.BinaryArray.from_buffers(pa.binary(), 2 * count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-def _as_they_came(data: bytes, records: Records, numbers: npt.NDArray[np.int64]) -> pa.Table:
+def _as_they_came(data: Data, records: Records, numbers: npt.NDArray[np.int64]) -> pa.Table:
     """Records by their line; what lies between two of them has line 0."""
     lines = np.zeros(2 * len(records), np.int64)
     lines[::2] = numbers

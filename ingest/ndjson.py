@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE, Column, Kind
 from fleetcrash.store.workbench import Workbench
-from ingest.arrival import Given, LaidOut, counted_from
+from ingest import plain_lines
+from ingest.arrival import Given, LaidOut, as_flags, as_numbers, counted_from
+from ingest.bits import Data, Ends, places_of
 from ingest.rules import filled, given_flag, quoted
 from ingest.streams import BATCH_BYTES, LONGEST_LINE_BYTES, Cut, parts
 
@@ -55,16 +59,34 @@ class Lines:
 
     batch_id: str
     source: str
-    data: bytes
+    data: Data
     first_line: int
 
     @property
     def size_bytes(self) -> int:
         return len(self.data)
 
-    def lay_out(self, bench: Workbench) -> LaidOut:
-        """Parse the lines as far as to tell their kinds; ``staged`` holds them for the rules."""
-        bench.register("arrived", _as_table(self.data, self.first_line))
+    def plain(self, bench: Workbench) -> Mapping[Kind, Given]:
+        """Register all lines as ``arrived``; see ``plain_lines``."""
+        bench.register("arrived", self._lines)
+        raw = filled("raw_lines")
+        return {
+            kind: plain_lines.given(kind, raw, longest=LONGEST_LINE_BYTES)
+            for kind in plain_lines.kinds_of(self.data, self.ends)
+        }
+
+    def lay_out(self, bench: Workbench, judged: Sequence[pa.ChunkedArray]) -> LaidOut:
+        """Register the lines that are odd as ``odd_lines``, and parse them as far as to tell their kinds.
+
+        ``staged`` holds them for the rules.
+        """
+        is_odd = np.ones(len(self.ends), np.bool_)
+        for lines in judged:
+            is_odd[lines.to_numpy() - self.first_line] = False
+        odd = int(is_odd.sum())
+        if not odd:
+            return LaidOut(len(self.ends), {}, None, frozenset())
+        bench.register("odd_lines", self._lines.filter(as_flags(is_odd)))
         bench.run(filled("staged_lines"), kinds=[kind.value for kind in Kind], longest=LONGEST_LINE_BYTES)
         if bench.rows("SELECT 1 AS any FROM staged WHERE suspect LIMIT 1"):
             bench.run(filled("refused_by_grammar"))
@@ -76,7 +98,7 @@ class Lines:
             if shape["record"] is not None:
                 fields.setdefault(Kind(shape["record"]), {"record"}).update(shape["names"])
         return LaidOut(
-            read=bench.rows(filled("staged_count"))[0]["read"],
+            read=len(self.ends) - odd + bench.rows(filled("staged_count"))[0]["read"],
             kinds={kind: _given(kind) for kind in sorted(fields)},
             strangers=Given(filled("strange_lines"), filled("raw_lines")),
             unknown_fields=frozenset(
@@ -85,6 +107,43 @@ class Lines:
                 for name in names - {column.name for column in COLUMNS[kind]} - {"record"}
             ),
         )
+
+    @cached_property
+    def ends(self) -> Ends:
+        """The byte after each line."""
+        return places_of(self.data, ord("\n")) + np.int32(1)
+
+    @cached_property
+    def _lines(self) -> pa.Table:
+        """The lines as ``line``, ``bytes`` and, where it is UTF-8, ``text``, both sharing ``data``; and their marks."""
+        ends, count = self.ends, len(self.ends)
+        shared, offsets = pa.py_buffer(self.data), pa.py_buffer(np.append(np.int32(0), ends))
+        raw = pa.BinaryArray.from_buffers(pa.binary(), count, [None, offsets, shared])
+        text = pa.StringArray.from_buffers(count, offsets, shared)
+        quotes, marks = plain_lines.counted_marks(self.data, ends)
+        rest = {"quotes": as_numbers(quotes), "marks": as_numbers(marks)}
+        table = pa.table({"line": counted_from(self.first_line, count), "bytes": raw, "text": text, **rest})
+        return pa.Table.from_batches(map(_decodable, table.to_batches(_ROWS_A_THREAD)), schema=table.schema)
+
+
+def _decodable(lines: pa.RecordBatch) -> pa.RecordBatch:
+    """Lines without ``text`` where it is no UTF-8."""
+    text = lines.column("text")
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        sound = np.array([_decodes(raw) for raw in lines.column("bytes").to_pylist()])
+        kept = pc.if_else(as_flags(sound), text, pa.scalar(None, text.type))
+        return lines.set_column(lines.schema.get_field_index("text"), "text", kept)
+    return lines
+
+
+def _decodes(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
@@ -100,7 +159,7 @@ def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
     """
     first_line = 1
 
-    def cut(held: bytes, at_end: bool) -> Cut[None]:
+    def cut(held: Data, at_end: bool) -> Cut[None]:
         return Cut(len(held) if at_end else held.rfind(b"\n") + 1, None)
 
     def too_long() -> UnreadableSource:
@@ -118,26 +177,11 @@ def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
         too_long=too_long,
     ):
         # Some editors and shells put a mark before UTF-8.
-        whole = part.data.removeprefix(codecs.BOM_UTF8) if first_line == 1 else part.data
-        data = whole if whole.endswith(b"\n") else whole + b"\n"
-        yield Lines(part.name, source, data, first_line)
-        first_line += data.count(b"\n")
-
-
-def _as_table(data: bytes, first_line: int) -> pa.Table:
-    """Lines as ``line``, ``bytes`` and, where all of them are UTF-8, ``text``; both share ``data``."""
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
-    offsets = pa.py_buffer(np.concatenate([[0], ends]).astype(np.int32))
-    count = len(ends)
-    numbers = counted_from(first_line, count)
-    raw = pa.BinaryArray.from_buffers(pa.binary(), count, [None, offsets, pa.py_buffer(data)])
-    text = pa.StringArray.from_buffers(count, offsets, pa.py_buffer(data))
-    try:
-        text.validate(full=True)
-    except pa.ArrowInvalid:
-        text = pa.nulls(count, pa.string())  # then each line is decoded alone, to tell which one is not
-    table = pa.table({"line": numbers, "bytes": raw, "text": text})
-    return pa.Table.from_batches(table.to_batches(max_chunksize=_ROWS_A_THREAD), schema=table.schema)
+        has_mark = first_line == 1 and part.data.startswith(codecs.BOM_UTF8)
+        whole = part.data[len(codecs.BOM_UTF8) :] if has_mark else part.data
+        lines = Lines(part.name, source, whole if whole.endswith(b"\n") else whole + b"\n", first_line)
+        yield lines
+        first_line += len(lines.ends)
 
 
 def _given(kind: Kind) -> Given:

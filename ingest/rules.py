@@ -86,7 +86,7 @@ def standing(kind: Kind) -> str:
 
 
 def judge(bench: Workbench, kind: Kind, given: str, *, now: datetime, **parameters: Any) -> pa.Table:
-    """Apply the rules to the records of one kind; the outcome is also the table ``judged(kind)`` of the workbench.
+    """Apply the rules to the records of one kind.
 
     Args:
         given: a SELECT of the records in the form that the module's docstring says.
@@ -98,7 +98,7 @@ def judge(bench: Workbench, kind: Kind, given: str, *, now: datetime, **paramete
     columns = COLUMNS[kind]
     cases: list[str] = [f"WHEN repeats THEN '{NOT_JSON}'"]
     cases += [f"WHEN {condition} THEN '{reason}'" for condition, reason in _rules(columns)]
-    rows = bench.table(
+    return bench.table(
         filled(
             "judged",
             given=given,
@@ -112,8 +112,6 @@ def judge(bench: Workbench, kind: Kind, given: str, *, now: datetime, **paramete
         **_rule_values(columns),
         **parameters,
     )
-    bench.register(judged(kind), rows)
-    return rows
 
 
 def _rules(columns: tuple[Column, ...]) -> Iterator[tuple[str, str]]:

@@ -46,7 +46,7 @@ class Part(Generic[T]):
     """
 
     name: str
-    data: bytes
+    data: bytearray
     found: T
 
 
@@ -56,7 +56,7 @@ def parts(
     seed: bytes,
     batch_bytes: int,
     held_bytes: int,
-    cut: Callable[[bytes, bool], Cut[T]],
+    cut: Callable[[bytearray, bool], Cut[T]],
     too_long: Callable[[], UnreadableSource],
 ) -> Iterator[Part[T]]:
     """Cut a stream at the ends of records.
@@ -73,13 +73,14 @@ def parts(
         too_long: the error for a record that is too long to be held.
     """
     digest = hashlib.sha256(seed)
-    held = b""
+    held = bytearray()
     broken: Exception | None = None
-    for block, is_last, broken in _regular(blocks, batch_bytes):
-        held = held + block if held else block
+    for pieces, is_last, broken in _regular(blocks, batch_bytes):
+        held = bytearray().join([held, *pieces])
         whole = cut(held, is_last and broken is None)
         if whole.size_bytes:
-            data, held = held[: whole.size_bytes], held[whole.size_bytes :]
+            data, held = held, held[whole.size_bytes :]
+            del data[whole.size_bytes :]  # in place: to copy a batch takes longer than to look it through
             digest.update(data)
             yield Part(digest.hexdigest(), data, whole.found)
         if len(held) > held_bytes:
@@ -88,8 +89,8 @@ def parts(
         raise broken
 
 
-def _regular(blocks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[bytes, bool, Exception | None]]:
-    """Blocks of the size of a batch, whether each is the last, and the error that ended them.
+def _regular(blocks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[list[bytes], bool, Exception | None]]:
+    """The pieces of blocks of the size of a batch, whether each is the last, and the error that ended them.
 
     Where a pipe or a decompressor happens to cut must not decide what a batch is.
     """
@@ -110,6 +111,6 @@ def _regular(blocks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[bytes,
             pieces.append(piece)
             size += len(piece)
             if size == batch_bytes:
-                yield b"".join(pieces), False, None
+                yield pieces, False, None
                 pieces, size = [], 0
-    yield b"".join(pieces), True, broken
+    yield pieces, True, broken

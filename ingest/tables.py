@@ -7,7 +7,7 @@ each is judged as what it says it is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,11 @@ class Rows:
     size_bytes: int
     tables: Mapping[Kind | None, Numbered]
 
-    def lay_out(self, bench: Workbench) -> LaidOut:
+    def plain(self, bench: Workbench) -> Mapping[Kind, Given]:  # noqa: ARG002 - as of any arrival
+        """None: no record is judged before the others."""
+        return {}
+
+    def lay_out(self, bench: Workbench, judged: Sequence[pa.ChunkedArray]) -> LaidOut:  # noqa: ARG002 - none were
         """Register the rows of each kind as ``rows_<kind>``."""
         unknown: set[str] = set()
         kinds: dict[Kind, Given] = {}

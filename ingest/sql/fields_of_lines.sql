@@ -4,8 +4,8 @@ SELECT * EXCLUDE (parsed), __repeats__ AS repeats
 FROM (
   SELECT line, parsed, __fields__
   FROM (
-    SELECT line, json_transform(text_of_line("text", bytes), $structure) AS parsed
-    FROM arrived
+    SELECT line, json_transform("text", $structure) AS parsed
+    FROM odd_lines
     -- Mostly a batch is of one kind and few lines are left out: the lesser side to look up.
     ANTI JOIN (SELECT line FROM staged WHERE record IS DISTINCT FROM $record_kind OR reason IS NOT NULL) USING (line)
   )

@@ -1,9 +1,6 @@
 -- From what a record says to what the lake stores. Each macro gives null where its rule is broken, so that "was given
 -- but is null now" is one test for every type. *_of_json take the JSON text of one value, as json_transform yields it.
 
--- The text of a line; where some line of a batch is no UTF-8, each comes as bytes, and such a one is null.
-CREATE OR REPLACE TEMP MACRO text_of_line("text", bytes) AS coalesce("text", TRY(decode(bytes)));
-
 -- Text without NUL: C code further down the line would cut it there.
 CREATE OR REPLACE TEMP MACRO text_without_nul(given) AS CASE WHEN NOT contains(given, chr(0)) THEN given END;
 
@@ -115,6 +112,39 @@ CREATE OR REPLACE TEMP MACRO frames_of_json(given) AS
   ELSE frames_without_repeats(
     given, frames_of_list(given, json_transform(given, '[{"module": "JSON", "function": "JSON", "offset": "JSON"}]'))
   ) END;
+
+-- What plain_lines.py takes for a value: the usual forms, told in one look. Anything else is null, and looked at again.
+CREATE OR REPLACE TEMP MACRO plain_time(given) AS
+  CASE WHEN regexp_full_match(
+    given,
+    '(?:19[89]|20\d)\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)'
+  ) THEN TRY_CAST(given AS TIMESTAMPTZ) END;
+
+-- A JSON number, or what is not finite.
+CREATE OR REPLACE TEMP MACRO plain_number(given) AS TRY_CAST(CAST(given AS VARCHAR) AS DOUBLE);
+
+CREATE OR REPLACE TEMP MACRO plain_whole(given) AS
+  CASE WHEN regexp_full_match(given, '[0-9]{1,15}') THEN CAST(CAST(given AS VARCHAR) AS BIGINT) END;
+
+CREATE OR REPLACE TEMP MACRO plain_frames(parsed) AS
+  CASE WHEN NOT coalesce(list_bool_or(list_transform(parsed, lambda x: frame_is_bare(x))), false) THEN
+    list_transform(parsed, lambda x: {
+      'module': x.module, 'function': x."function", 'offset': plain_whole(x."offset")
+    })
+  END;
+
+-- What the fields of all frames account for.
+CREATE OR REPLACE TEMP MACRO strings_of_frames(frames) AS CAST(
+  2 * list_count(list_transform(frames, lambda x: x.module))
+  + 2 * list_count(list_transform(frames, lambda x: x."function"))
+  + list_count(list_transform(frames, lambda x: x."offset"))
+AS INTEGER);
+
+CREATE OR REPLACE TEMP MACRO marks_of_frames(frames) AS CAST(
+  list_count(list_transform(frames, lambda x: x.module))
+  + list_count(list_transform(frames, lambda x: x."function"))
+  + list_count(list_transform(frames, lambda x: x."offset"))
+AS INTEGER);
 
 -- The same from columns that have a type: entries of a map, structs made of objects whose keys differ from row to row,
 -- JSON text in a column of text.

@@ -2,8 +2,8 @@
 -- before a closing bracket, more than 64 levels. Strings are emptied first; brackets inside them mean nothing.
 UPDATE staged SET reason = 'not_json' WHERE line IN (
   WITH bare AS (
-    SELECT line, regexp_replace(text_of_line("text", bytes), '"(?:[^"\\]|\\.)*"', '""', 'g') AS "text"
-    FROM arrived SEMI JOIN (SELECT line FROM staged WHERE suspect) USING (line)
+    SELECT line, regexp_replace("text", '"(?:[^"\\]|\\.)*"', '""', 'g') AS "text"
+    FROM odd_lines SEMI JOIN (SELECT line FROM staged WHERE suspect) USING (line)
   ),
   brackets AS (
     SELECT line, unnest(string_split(regexp_replace("text", '[^\[\]{}]+', '', 'g'), '')) AS bracket,

@@ -8,5 +8,5 @@ WITH sampled AS (
   WHERE (reason IS NULL AND NOT is_blank) OR reason = 'unknown_record'
   GROUP BY ALL
 )
-SELECT sampled.shape, sampled.record, json_keys(text_of_line(arrived."text", arrived.bytes)) AS names
-FROM sampled JOIN arrived ON arrived.line = sampled.line
+SELECT sampled.shape, sampled.record, json_keys(odd_lines."text") AS names
+FROM sampled JOIN odd_lines ON odd_lines.line = sampled.line

@@ -1,5 +1,5 @@
--- Lines of the batch, one row per line: its number, the kind that it says it is, and why it is no record of a known kind
--- (null where it is, and where the line is blank). The text stays where it arrived, which fields_of_lines.sql reads.
+-- Odd lines of the batch, one row per line: its number, the kind that it says it is, and why it is no record of a known kind
+-- (null where it is, and where the line is blank). The text stays in odd_lines, which fields_of_lines.sql reads.
 -- shape: hash of the object's keys, the same for lines with the same keys; shapes.sql looks at one line of each.
 -- suspect: brackets and commas look as if a strict parser would say otherwise; refused_by_grammar.sql looks closer.
 CREATE OR REPLACE TEMP TABLE staged AS
@@ -7,8 +7,8 @@ WITH decoded AS (
   SELECT
     line,
     octet_length(bytes) > $longest AS is_long,
-    CASE WHEN octet_length(bytes) <= $longest THEN text_of_line("text", bytes) END AS "text"
-  FROM arrived
+    CASE WHEN octet_length(bytes) <= $longest THEN "text" END AS "text"
+  FROM odd_lines
 ),
 parsed AS (
   SELECT

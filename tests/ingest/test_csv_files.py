@@ -123,7 +123,7 @@ def test_a_batch_is_the_same_however_the_blocks_fall(monkeypatch):
 
     def named(blocks: list[bytes], kind: Kind = Kind.CRASH) -> list[tuple[str, int, bytes]]:
         found = csv_rows.batches(blocks, "crash.csv", named=kind)
-        return [(batch.batch_id, batch.first_line, batch.data) for batch in found]
+        return [(batch.batch_id, batch.first_line, bytes(batch.data)) for batch in found]
 
     found = [named(blocks) for blocks in cuts]
     assert found[0] == found[1] == found[2]

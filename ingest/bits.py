@@ -1,0 +1,79 @@
+"""Which bytes stand where, as a bit each: many bytes are looked at in one operation, 64 of them in one word.
+
+The first byte is the lowest bit of the first word. What is missing to a whole word is 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Data = bytes | bytearray
+Bits = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.int32]
+Ends = npt.NDArray[np.int32]
+
+SLICE_BYTES = 1 << 18  # looked through at a time, so that what is made of each byte stays small and near
+_SLICE_WORDS = SLICE_BYTES // 8
+
+
+def bits_of(data: Data, *wanted: int) -> Bits:
+    """A bit for each byte of ``data``: whether it is one of the wanted."""
+    found = np.zeros(-(-len(data) // 64), np.uint64)
+    there = [byte for byte in wanted if byte in data]
+    if not there:
+        return found
+    packed = found.view(np.uint8)
+    for start in range(0, len(data), SLICE_BYTES):
+        at = np.frombuffer(data, np.uint8, min(SLICE_BYTES, len(data) - start), start)
+        flags = at == there[0]
+        for byte in there[1:]:
+            flags |= at == byte
+        bits = np.packbits(flags, bitorder="little")
+        packed[start // 8 : start // 8 + len(bits)] = bits
+    return found
+
+
+def places_of(data: Data, byte: int) -> Ends:
+    """Where a byte stands."""
+    whole = np.frombuffer(data, np.uint8)
+    found = [
+        np.flatnonzero(whole[start : start + SLICE_BYTES] == byte) + start
+        for start in range(0, len(whole), SLICE_BYTES)
+    ]
+    return np.concatenate(found).astype(np.int32) if found else np.empty(0, np.int32)
+
+
+def inside(quotes: Bits) -> Bits:
+    """Whether the quotes up to each place, that one included, are odd in number."""
+    odd_up_to = quotes.copy()
+    odd_before = np.uint64(0)
+    for start in range(0, len(quotes), _SLICE_WORDS):
+        words = odd_up_to[start : start + _SLICE_WORDS]
+        for step in (1, 2, 4, 8, 16, 32):  # after each the parity of twice as many places up to here
+            words ^= words << np.uint64(step)
+        of_word = words >> np.uint64(63)
+        before = np.bitwise_xor.accumulate(of_word) ^ of_word ^ odd_before
+        words ^= np.uint64(0) - before
+        odd_before = words[-1] >> np.uint64(63)
+    return odd_up_to
+
+
+def bits_at(bits: Bits, places: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
+    """The bits of some places, 0 or 1."""
+    packed: npt.NDArray[np.uint8] = bits.view(np.uint8)[places >> 3]
+    packed >>= (places & 7).astype(np.uint8)
+    packed &= np.uint8(1)
+    return packed
+
+
+def counted(bits: Bits, ends: Ends) -> Counts:
+    """How many bits are 1 in each stretch of places; the first starts at 0, each other where the one before ends."""
+    ones = np.cumsum(np.bitwise_count(bits), dtype=np.int32)
+    words, places = ends >> 6, (ends & 63).astype(np.uint64)
+    up_to: Counts = np.append(np.int32(0), ones)[words]
+    # An end behind the last word has no bits of a further one.
+    of_word = np.append(bits, np.uint64(0))[words] & ((np.uint64(1) << places) - np.uint64(1))
+    up_to += np.bitwise_count(of_word)
+    up_to[1:] -= up_to[:-1].copy()
+    return up_to

@@ -1,0 +1,136 @@
+"""The quick way for lines of NDJSON that are plain, as nearly all are; ``ndjson`` looks closely at the others.
+
+A plain line is parsed once, straight into the types that are due. The parser is lenient: it skips fields that it was
+not asked for, takes the first of two with one name, makes a text of a number, and takes a comma too many. So what it
+made is held against the line itself: every quote, and every comma and opening bracket outside strings, must be
+accounted for by a value that was made. Whatever was skipped, named twice or fits no type leaves commas or brackets
+over, and a number where a text is due lacks quotes. Neither can hide the other: no value accounts for more commas and
+brackets than its text has, so that if their number is right, each is; and then quotes can only be too few.
+
+Which records break a rule is not told here: plain lines come before the same rules as all others.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE, Kind
+from ingest.arrival import Given
+from ingest.bits import Bits, Counts, Data, Ends, bits_at, bits_of, counted, inside, places_of
+from ingest.rules import filled, given_flag, quoted
+
+_LOOKS = 64  # lines of a batch that are looked at for the kinds it holds; lines of a kind that is missed are not plain
+
+_QUOTE, _COMMA, _BRACE, _BRACKET, _BACKSLASH = b'",{[\\'
+
+_TYPE = {
+    TEXT: "VARCHAR",
+    TIME: "VARCHAR",
+    # Numbers and flags stay JSON, or a text that spells one would pass for it.
+    NUMBER: "JSON",
+    WHOLE: "JSON",
+    FLAG: "JSON",
+    TEXT_MAP: "MAP(VARCHAR, VARCHAR)",
+    FRAMES: [{"module": "VARCHAR", "function": "VARCHAR", "offset": "JSON"}],
+}
+
+_VALUE = {
+    TEXT: "{}",
+    TIME: "plain_time({})",
+    NUMBER: "plain_number({})",
+    WHOLE: "plain_whole({})",
+    FLAG: "flag_of_json({})",
+    TEXT_MAP: "{}",
+    FRAMES: "plain_frames({})",
+}
+"""How a value is made; null where it is not plain, even if it may be sound."""
+
+_STRINGS = {
+    **dict.fromkeys((TEXT, TIME), "2 * CAST({0} IS NOT NULL AS INTEGER)"),
+    **dict.fromkeys((WHOLE, FLAG), "CAST({0} IS NOT NULL AS INTEGER)"),
+    NUMBER: "CAST(coalesce(isfinite({0}), false) AS INTEGER)",
+    TEXT_MAP: "CASE WHEN {0} IS NULL THEN 0 ELSE 1 + 2 * CAST(cardinality({0}) AS INTEGER) END",
+    FRAMES: "CASE WHEN {0} IS NULL THEN 0 ELSE 1 + strings_of_frames({0}) END",
+}
+"""How many strings a field has, its name among them."""
+
+_MARKS = {
+    **dict.fromkeys((TEXT, TIME, WHOLE, FLAG), "CAST({0} IS NOT NULL AS INTEGER)"),
+    NUMBER: "CAST(coalesce(isfinite({0}), false) AS INTEGER)",
+    TEXT_MAP: "CASE WHEN {0} IS NULL THEN 0 ELSE 1 + greatest(CAST(cardinality({0}) AS INTEGER), 1) END",
+    FRAMES: "CASE WHEN {0} IS NULL THEN 0 ELSE 1 + greatest(CAST(len({0}) AS INTEGER), 1) + marks_of_frames({0}) END",
+}
+"""How many commas and opening brackets a field has outside strings, the comma before it among them.
+
+The first of an object or a list has no comma before it; the opening bracket stands for it.
+"""
+
+
+def counted_marks(data: Data, ends: Ends) -> tuple[Counts, Counts]:
+    """How many quotes each line has, and how many commas and opening brackets outside strings.
+
+    Args:
+        data: whole lines.
+        ends: the byte after each of them.
+    """
+    quotes = bits_of(data, _QUOTE)
+    _drop_escaped(quotes, data)
+    within = inside(quotes)
+    marks = bits_of(data, _COMMA, _BRACE, _BRACKET)
+    outside = counted(marks & ~within, ends)
+    # A line that is no JSON may have an odd number of quotes; behind it inside and outside are the other way round.
+    turned = np.append(np.uint8(0), bits_at(within, ends[:-1] - np.int32(1))) == 1
+    if turned.any():
+        outside[turned] = counted(marks & within, ends)[turned]
+    return counted(quotes, ends), outside
+
+
+def _drop_escaped(quotes: Bits, data: Data) -> None:
+    """Take out the quotes that belong to a string: those behind an odd number of backslashes."""
+    if _BACKSLASH not in data:
+        return
+    at = places_of(data, _BACKSLASH)
+    last = np.flatnonzero(np.append(at[1:] != at[:-1] + 1, True))
+    escaped = at[last[np.diff(last, prepend=-1) % 2 == 1]] + 1
+    np.bitwise_and.at(quotes, escaped >> 6, ~(np.uint64(1) << (escaped & 63).astype(np.uint64)))
+
+
+def kinds_of(data: Data, ends: Ends) -> list[Kind]:
+    """The kinds that lines here and there begin with, as most senders write them."""
+    looked_at = np.unique(np.linspace(0, len(ends) - 1, min(len(ends), _LOOKS)).astype(np.int64))
+    starts = np.append(np.int32(0), ends)[looked_at].tolist()
+    return [kind for kind in Kind if any(data.startswith(_beginnings(kind), start) for start in starts)]
+
+
+def _beginnings(kind: Kind) -> tuple[bytes, bytes]:
+    return f'{{"record":"{kind.value}"'.encode(), f'{{"record": "{kind.value}"'.encode()
+
+
+def given(kind: Kind, raw: str, *, longest: int) -> Given:
+    """The plain lines of a kind, among those that ``arrived``.
+
+    Args:
+        raw: a SELECT of the lines as they came.
+        longest: bytes of a line that is not too long.
+    """
+    columns = COLUMNS[kind]
+    compact, spaced = _beginnings(kind)
+    fields = [(column.type, quoted(column.name), given_flag(column.name)) for column in columns]
+    return Given(
+        fields=filled(
+            "plain_lines",
+            values=", ".join(f"{_VALUE[of].format(f'parsed.{name}')} AS {name}" for of, name, _ in fields),
+            fields=", ".join(f"{name}, {name} IS NOT NULL AS {flag}" for _, name, flag in fields),
+            strings=" + ".join(_STRINGS[of].format(name) for of, name, _ in fields),
+            marks=" + ".join(_MARKS[of].format(name) for of, name, _ in fields),
+        ),
+        raw=raw,
+        parameters={
+            "structure": json.dumps({column.name: _TYPE[column.type] for column in columns}),
+            "compact": compact.decode(),
+            "spaced": spaced.decode(),
+            "longest": longest,
+        },
+    )
