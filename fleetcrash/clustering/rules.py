@@ -23,6 +23,7 @@ from fleetcrash.clustering.lists import frame_list
 from fleetcrash.clustering.names import KERNEL, MAX_NAME_LENGTH, function_name, module_name
 from fleetcrash.clustering.signature import MAX_FRAMES, NamedFrame, Role, Shape, Signature, Step
 
+_PATH = re.compile(r"\(?((?:/|[A-Za-z]:\\)[^()+]+)")
 _PLACE_IN_TEXT = re.compile(r"\b(?:in|at):? (?:\S+:\d+ )?([A-Za-z_][\w.]{2,100})\+0x[0-9a-f]")
 
 
@@ -95,6 +96,9 @@ def _name_frames(draft: Draft) -> tuple[str, str]:
     """Frames are compared by module and function, without arguments, offsets and what a compiler adds."""
     for frame in draft.shape.frames[:MAX_FRAMES]:
         module, function = _module(draft, frame.module), function_name(frame.function)
+        path = _PATH.match(frame.function or "")
+        if path and not module:  # a tool without symbols that writes where the code is mapped from
+            module, function = _module(draft, path[1]), ""
         if "+" in (frame.function or "") and function.lower() in (module, module.partition(".")[0]):
             function = ""  # "csagent+0xe14ed" is an offset, and no function
         if not module and function and draft.in_kernel and draft.shape.os_type != "windows":

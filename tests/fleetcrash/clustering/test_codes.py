@@ -29,6 +29,7 @@ CLASSES = {
         "kernel NULL pointer dereference", "general protection fault: 0000 [#1] SMP KASAN", "Oops: 0002 [#1]",
         "BUG: unable to handle page fault for address: ffffc900012", "KASAN: use-after-free Read in foo+0x1/0x2",
         "Kernel trap at 0xffffff8009, type 14=page fault, registers:", "Kernel data abort.", "heap-buffer-overflow",
+        "WARNING: MemorySanitizer: use-of-uninitialized-value",
         "panic: runtime error: invalid memory address or nil pointer dereference",
     ],
     "hang": [
@@ -37,6 +38,8 @@ CLASSES = {
         "INFO: rcu_preempt detected stalls on CPUs/tasks",
         "userspace watchdog timeout: no successful checkins",
     ],
+    "arithmetic": ["SIGFPE", "ERROR: AddressSanitizer: FPE on unknown address 0x7fdc4886"],
+    "race": ["WARNING: ThreadSanitizer: data race (pid=12)"],
     "abort": ["SIGABRT", "kernel BUG at fs/ext4/inode.c:123!", "0x40000015"],
     "oom": ["Out of memory: Killed process 12 (java)", "EXC_RESOURCE", "zalloc: zone map exhausted"],
     "hardware": ["0x124", "0x9c", "mce: [Hardware Error]: Machine check events logged"],

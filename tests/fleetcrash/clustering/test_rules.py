@@ -73,6 +73,8 @@ def test_another_module_another_kind_of_fault_and_another_system_are_other_famil
          "app.exe!run"),
         (stack("ntdll!RtlUserThreadStart", "KERNEL32!BaseThreadInitThunk", "app!app+0x1f", os_type="windows"), "app"),
         (stack("main.py!main"), "main.py!main"),
+        (stack("app!__asan_memset", "!operator->", "app!run"), "app!run"),
+        (stack("!(/lib/x86_64-linux-gnu/libc.so.6+0x1f)", "!/opt/app/libapp.so.2+0x12"), "libapp.so"),
         (stack("libsystem_kernel.dylib!__pthread_kill", "libsystem_c.dylib!abort", "App!-[Foo bar]", os_type="darwin"),
          "app!-[Foo bar]"),
         (stack("node:internal/modules/cjs/loader!Module._compile", "/srv/app.js!Foo.bar"), "app.js!Foo.bar"),
