@@ -1,7 +1,8 @@
 -- What happened to hosts that may be news, one row per event, numbered in the order in which we knew.
 -- A crash counts when no report known before it puts a crash of the host less than 24 hours earlier or later than it:
 -- a host in a loop is one witness. Dark: an always-on host whose session ended and that did not come back in ten minutes.
--- at_us: where exposure is judged; a crash noticed at the next boot happened before that boot.
+-- at_us: where exposure is judged. A crash noticed at the next boot happened at the end of the session before that boot, or
+-- where that end was not known when the crash was, at the boot.
 WITH ordered AS (
   SELECT
     *,
@@ -13,16 +14,28 @@ WITH ordered AS (
 first_in_a_day AS (
   SELECT * FROM ordered WHERE earlier_at IS NULL OR placed_at >= earlier_at + INTERVAL 24 HOUR
 ),
+sat AS (
+  SELECT
+    host_id, online_from, online_until, gone_known,
+    lag(online_until) OVER earlier AS left_before,
+    lag(gone_known) OVER earlier AS left_before_known
+  FROM known_presence
+  WHERE NOT assumed
+  WINDOW earlier AS (PARTITION BY host_id ORDER BY online_from)
+),
 booted AS (
   SELECT
     first_in_a_day.crash_id, first_in_a_day.host_id, first_in_a_day.known_at, first_in_a_day.module, first_in_a_day.os_type,
     CASE
-      WHEN time_quality = 'reboot' AND known_presence.online_from > placed_at - INTERVAL 30 MINUTE THEN known_presence.online_from
-      ELSE placed_at
+      WHEN time_quality IS DISTINCT FROM 'reboot' THEN placed_at
+      WHEN sat.online_until <= placed_at AND sat.gone_known <= first_in_a_day.known_at THEN sat.online_until
+      WHEN sat.online_from <= placed_at - INTERVAL 30 MINUTE THEN placed_at
+      WHEN sat.left_before_known <= first_in_a_day.known_at THEN sat.left_before
+      ELSE coalesce(sat.online_from, placed_at)
     END AS at_time
   FROM first_in_a_day
-  ASOF LEFT JOIN known_presence
-    ON known_presence.host_id = first_in_a_day.host_id AND first_in_a_day.placed_at >= known_presence.online_from
+  ASOF LEFT JOIN sat
+    ON sat.host_id = first_in_a_day.host_id AND first_in_a_day.placed_at >= sat.online_from
 ),
 followed AS (
   SELECT
