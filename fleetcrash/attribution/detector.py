@@ -209,6 +209,7 @@ class Detector:
         judgement = judge(
             trial,
             found,
+            released_minute=np.array([self._released(int(update)) for update in trial.updates], dtype=np.int64),
             place_log_weight=self.spots.log_weights(tick)[0],
             minutes_open=tick - incident.alarm_tick,
             named_before=incident.update,
@@ -314,14 +315,17 @@ class Detector:
         seen = np.zeros((OUTCOMES, len(updates), len(self.spots.slices)))
         mean = np.zeros_like(seen)
         for number, update in enumerate(updates):
-            suspect = self.news.suspects[int(update)]
-            released = suspect.known_tick if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
-            since = max(released, tick - DAY + 1)
+            since = max(self._released(int(update)), tick - DAY + 1)
             for outcome in range(OUTCOMES):
                 counts = (events.minute[picked] >= since) & (events.outcome[picked] == outcome)
                 seen[outcome, number] = inside @ counts.astype(np.float32)
             mean[:, number] = self._expected.of_slices_since(since)
         return seen, mean
+
+    def _released(self, update: int) -> int:
+        """The minute of an update's release, or in which it was first heard of."""
+        suspect = self.news.suspects[update]
+        return suspect.known_tick if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
 
     def _exposed_rows(self, tick: int, mine: Mask) -> Ints:
         rows = self.news.exposed_events

@@ -18,6 +18,7 @@ from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, Waves
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 NAMING_PROBABILITY = 0.9
 KEEPING_PROBABILITY = 0.5  # a name once given is kept until the odds turn, so that the page does not flap
@@ -27,6 +28,9 @@ _LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / 1440))
 # A wave in a fleet every twenty days.
 _LOG_MARGIN = 3.0
 # The events must prefer the update to the best wave twenty to one before the prior is asked.
+COINCIDENT_MINUTES = 2
+_EXPLAINED_SHARE = 0.8
+# A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it.
 JUDGING_MINUTES = 15
 # How long an undetermined incident is given before a tie is called a tie.
 
@@ -60,17 +64,28 @@ class Judgement:
 
 
 def judge(
-    trial: Trial, waves: Waves, *, place_log_weight: Floats, minutes_open: int, named_before: int | None
+    trial: Trial,
+    waves: Waves,
+    *,
+    released_minute: Ints,
+    place_log_weight: Floats,
+    minutes_open: int,
+    named_before: int | None,
 ) -> Judgement:
     """Weigh the hypotheses.
 
     Args:
+        released_minute: (U,) minute in which each update of the trial was released.
         place_log_weight: (places,) log prior of each slice or place of a wave.
         minutes_open: minutes since the alarm.
         named_before: the update that the incident names so far.
     """
     of_updates = trial.log_evidence + LOG_PRIOR_UPDATE
+    leader = int(np.argmax(of_updates)) if len(trial.updates) else None
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] - np.log(len(LENGTHS))
+    tied = False
+    if leader is not None:
+        of_waves, tied = _tie(of_waves, waves, trial, leader, int(released_minute[leader]))
     total_wave = np.logaddexp.reduce(of_waves, axis=None, initial=-np.inf) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([of_updates, [total_wave, 0.0]]))
     probabilities = np.exp(of_updates - total)
@@ -80,11 +95,7 @@ def judge(
         row, length = np.unravel_index(int(np.argmax(of_waves)), of_waves.shape)
         best_wave = (int(row), int(length))
         best_wave_evidence = float(of_waves[row, length])
-    if not len(trial.updates):
-        leader, margin = None, -np.inf
-    else:
-        leader = int(np.argmax(of_updates))
-        margin = float(trial.log_evidence[leader]) - best_wave_evidence
+    margin = -np.inf if leader is None else float(trial.log_evidence[leader]) - best_wave_evidence
 
     def verdict(kind: Kind, update: int | None = None) -> Judgement:
         return Judgement(kind, update, probabilities, best_wave, margin)
@@ -100,6 +111,25 @@ def judge(
             return verdict(Kind.UPDATE, update)
     if np.exp(total_wave - total) >= NAMING_PROBABILITY or (leader is not None and margin < -_LOG_MARGIN):
         return verdict(Kind.NO_UPDATE)
-    if minutes_open >= JUDGING_MINUTES and probabilities.sum() >= NAMING_PROBABILITY:
+    if minutes_open >= JUDGING_MINUTES and (tied or probabilities.sum() >= NAMING_PROBABILITY):
         return verdict(Kind.CANNOT_SEPARATE)
     return verdict(Kind.UNDETERMINED)
+
+
+def _tie(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int) -> tuple[Floats, bool]:
+    """Let no wave that begins with the leading update's release be better than the update.
+
+    A wave begins at any minute, an update acts when its installs say; so of the two the wave always fits a little
+    better. Where it begins with the release, and most of its hosts had the update, that does not acquit the update.
+
+    Returns:
+        the evidence on waves, lowered where it must be, and whether it was.
+    """
+    with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
+    explained = trial.events[:, leader].sum((0, 1)).max() >= _EXPLAINED_SHARE * waves.events.sum(0)
+    same = with_release[:, None] & explained
+    most = float(trial.log_evidence[leader])
+    excess = np.max(of_waves, where=same, initial=-np.inf) - most
+    if excess <= 0:
+        return of_waves, False
+    return np.where(same, np.minimum(of_waves - excess, most), of_waves), True

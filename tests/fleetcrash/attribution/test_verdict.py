@@ -1,0 +1,68 @@
+"""The rule of the verdict: an update against a wave that begins with its release, or later."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.suspects import OUTCOMES, Trial
+from fleetcrash.attribution.verdict import COINCIDENT_MINUTES, JUDGING_MINUTES, Judgement, Kind, judge
+from fleetcrash.attribution.waves import LENGTHS, Waves
+
+UPDATE, RELEASED, EVENTS = 7, 1000, 100.0
+
+
+def _judged(
+    *,
+    update_says: float,
+    wave_says: float,
+    onset: int,
+    had_update: float = EVENTS,
+    named: bool = False,
+    minutes: int = 0,
+) -> Judgement:
+    """One update, and one wave of EVENTS events of which ``had_update`` happened to hosts with the update."""
+    events = np.zeros((OUTCOMES, 1, AGES, 1))
+    events[0, 0, 0, 0] = had_update
+    evidence = np.array([update_says])
+    trial = Trial(np.array([UPDATE]), events, events / 10, evidence, evidence, evidence[:, None])
+    counted = np.zeros((OUTCOMES, 1, len(LENGTHS)))
+    counted[0] = EVENTS
+    wave = Waves(np.array([0]), np.array([onset]), np.full((1, len(LENGTHS)), wave_says), counted, counted / 10)
+    return judge(
+        trial,
+        wave,
+        released_minute=np.array([RELEASED]),
+        place_log_weight=np.zeros(1),
+        minutes_open=minutes,
+        named_before=UPDATE if named else None,
+    )
+
+
+@pytest.mark.parametrize("onset", [RELEASED - COINCIDENT_MINUTES, RELEASED, RELEASED + COINCIDENT_MINUTES])
+def test_a_wave_that_begins_with_the_release_does_not_acquit_the_update(onset):
+    named = _judged(update_says=100.0, wave_says=150.0, onset=onset, named=True)
+    assert (named.kind, named.update) == (Kind.UPDATE, UPDATE)
+
+
+def test_nor_does_it_let_the_update_be_named_anew():
+    early = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED)
+    late = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED, minutes=JUDGING_MINUTES)
+    assert (early.kind, late.kind) == (Kind.UNDETERMINED, Kind.CANNOT_SEPARATE)
+    assert late.probabilities[0] > 0.5
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(
+    ("onset", "had_update"),
+    [(RELEASED + COINCIDENT_MINUTES + 1, EVENTS), (RELEASED, EVENTS / 2)],
+    ids=["it begins later", "half of its hosts had not got the update"],
+)
+def test_any_other_wave_that_explains_the_events_better_does(onset, had_update, named):
+    told = _judged(update_says=100.0, wave_says=150.0, onset=onset, had_update=had_update, named=named)
+    assert (told.kind, told.update) == (Kind.NO_UPDATE, None)
+
+
+def test_an_update_that_explains_the_events_twenty_times_better_is_named():
+    assert _judged(update_says=160.0, wave_says=150.0, onset=RELEASED).kind is Kind.UPDATE
