@@ -2,6 +2,7 @@
 
     python -m bench.attribution channel-file-291 --seeds 20
     python -m bench.attribution quiet --seeds 20
+    python -m bench.attribution region-outage --seeds 10 --hosts 9000
     python -m bench.attribution path/to/records        a folder of records with a truth.json
 
 Prints one JSON line a fleet and one for all of them. Everything here is synthetic.
@@ -15,7 +16,8 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,11 @@ class Outcome:
 
     Attributes:
         incidents, named: how many, and the updates that were ever named.
+        courses: of each incident, its verdicts in their order, without the same one twice in a row.
+        causes: of each incident, what a rise without an update is said to follow.
         correct: the guilty update was named and no other; nothing was named where nothing is guilty.
-        alarm_delay_min: minutes from when the first faulting crash was received to the first alarm after the release.
+        alarm_delay_min: minutes from when the first faulting crash was received to the first alarm after the release;
+            of an outage, from its beginning.
         early: an alarm of the fault before the release.
         quarantined: records that the load kept aside.
         condition_right: the condition at the end selects the exposed hosts that the truth's does.
@@ -42,7 +47,8 @@ class Outcome:
     scenario: str
     seed: int
     incidents: int
-    verdicts: list[str]
+    courses: list[list[str]]
+    causes: list[str | None]
     named: list[str]
     correct: bool
     alarm_delay_min: float | None
@@ -83,11 +89,18 @@ def judge(lake: Lake, truth: dict[str, Any], *, quarantined: int) -> Outcome:
         conditions = [one["condition"] for one in found["incidents"] if one["update_id"] == guilty]
         condition = conditions[-1] if conditions else None
         right = condition is not None and same_hosts(lake, guilty, condition, truth["condition"])
+    elif truth.get("outages"):
+        began = datetime.fromisoformat(truth["outages"][0]["at"])
+        delays = [datetime.fromisoformat(one["alarm_at"]) - began for one in found["incidents"]]
+        delay = min((after.total_seconds() / 60 for after in delays if after > timedelta(0)), default=None)
     return Outcome(
         scenario=truth["scenario"],
         seed=truth["seed"],
         incidents=len(found["incidents"]),
-        verdicts=[one["verdict"] for one in found["incidents"]],
+        courses=[
+            [name for name, _ in groupby(turn["verdict"] for turn in one["history"])] for one in found["incidents"]
+        ],
+        causes=[one["cause"] for one in found["incidents"]],
         named=named,
         correct=named == ([] if guilty is None else [guilty]),
         alarm_delay_min=delay,
@@ -126,6 +139,7 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
         "fleets": len(outcomes),
         "correct": sum(one.correct for one in outcomes),
         "named_wrong": sum(bool(set(one.named)) and not one.correct for one in outcomes),
+        "named_none": sum(not one.named for one in outcomes),
         "incidents": sum(one.incidents for one in outcomes),
         "early": sum(one.early for one in outcomes),
         "quarantined": sum(one.quarantined for one in outcomes),
