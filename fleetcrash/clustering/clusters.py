@@ -1,16 +1,18 @@
 """Crash clusters of a lake as of an instant: which there are, since when, whom they hit, and what came before.
 
-Nothing of this is stored. A query finds the distinct shapes among the crashes, the rules sign each shape once, and the
-signatures go back into the engine as a kept table, where SQL counts. The kept table ``clustered_crashes`` (crash_id,
-host_id, placed_at, os_type, cluster_id, signature) is for other queries, too.
+A query finds the distinct shapes among the crashes, the rules sign each shape once, and the signatures go back into the
+engine as a kept table, where SQL counts. Nothing of this is done for a question whose answer is at hand. The kept table
+``clustered_crashes`` (crash_id, host_id, placed_at, os_type, cluster_id, signature) is for other queries, too.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
 from typing import Any
 
 import pyarrow as pa
@@ -18,12 +20,8 @@ import pyarrow as pa
 from fleetcrash.clustering.rules import sign
 from fleetcrash.clustering.signature import Role, Shape, Signature
 from fleetcrash.clustering.states import Seen, State, baseline_from, state_of
-from fleetcrash.errors import BadArgument, UnknownName
-from fleetcrash.records import UPDATE_KINDS
+from fleetcrash.errors import UnknownName
 from fleetcrash.store.engine import Engine
-
-ATTRIBUTES = ("os_type", "os_build", "agent_version", "model", "region", "site")
-"""Attributes of hosts by which a cluster can be set beside the fleet."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,14 @@ class Sample:
     frames: tuple[SeenFrame, ...]
 
 
+_SIGNED = pa.schema(
+    [
+        ("shape", pa.uint64()),
+        *((name, pa.string()) for name in ("cluster_id", "signature", "family", "title")),
+    ]
+)
+
+
 @dataclass
 class Signatures:
     """Signatures made so far, by shape. One for a process: what is known is not signed again."""
@@ -95,14 +101,10 @@ class Signatures:
             self.by_shape[row["shape"]] = (cluster_id, signature.variant)
             self.titles[cluster_id] = (signature.family, signature.title)
 
-    def as_json(self) -> str:
-        """What is known, for the query ``signed_shapes``."""
-        return json.dumps(
-            [
-                {"shape": shape, "cluster_id": cluster_id, "signature": signature}
-                for shape, (cluster_id, signature) in self.by_shape.items()
-            ]
-        )
+    def as_table(self) -> pa.Table:
+        """What is known, one row per shape: shape, cluster_id, signature, family, title."""
+        rows = [(shape, *names, *self.titles[names[0]]) for shape, names in self.by_shape.items()]
+        return pa.Table.from_pylist([dict(zip(_SIGNED.names, row, strict=True)) for row in rows], schema=_SIGNED)
 
 
 class Clusters:
@@ -125,13 +127,13 @@ class Clusters:
         if self._kept:
             return
         self._engine.keep("shaped_crashes", "clustering/shaped_crashes")
-        self._engine.keep("signed_shapes", "clustering/signed_shapes", signed=self._known.as_json())
-        unsigned = self._engine.rows("clustering/shapes_unsigned")
-        if unsigned:
-            self._known.add(unsigned)
-            self._engine.keep("signed_shapes", "clustering/signed_shapes", signed=self._known.as_json())
+        self._engine.keep_made("signed_shapes", self._sign, of="clustering/shaped_crashes", by=_rules())
         self._engine.keep("clustered_crashes", "clustering/clustered_crashes")
         self._kept = True
+
+    def _sign(self) -> pa.Table:
+        self._known.add(self._engine.rows("clustering/shapes_unsigned", signed=list(self._known.by_shape)))
+        return self._known.as_table()
 
     def list(self, *, selected: bool = False) -> tuple[Cluster, ...]:
         """Every cluster, most hosts first, then by id.
@@ -160,19 +162,6 @@ class Clusters:
             UnknownName: the crash is not known.
         """
         return self.stack(crash_id).signature.cluster_id
-
-    def trend(
-        self, since: datetime, until: datetime, bucket_s: float, cluster_ids: Sequence[str] | None = None
-    ) -> pa.Table:
-        """Crashes and hosts over time: cluster_id, bucket_at, crashes, hosts; a bucket without a crash has no row.
-
-        Args:
-            since, until: half-open, aware UTC. bucket_s: width in seconds, counted from 1970.
-            cluster_ids: None or empty: all of them.
-        """
-        return self._table(
-            "crashes_by_bucket_cluster", since=since, until=until, bucket_s=bucket_s, cluster_ids=[*(cluster_ids or ())]
-        )
 
     def sample(self, cluster_id: str) -> Sample:
         """The earliest crash of a cluster's largest variant.
@@ -212,42 +201,6 @@ class Clusters:
         """
         return self._table("updates_before_cluster", cluster_id=cluster_id, most=most)
 
-    def shares(
-        self, cluster_id: str, attribute: str, *, since: datetime | None = None, until: datetime | None = None
-    ) -> pa.Table:
-        """The cluster's crashes beside the fleet: "91 % of its crashes on agent 7.11, which is 34 % of the fleet".
-
-        Args:
-            attribute: one of ``ATTRIBUTES``, ``update``, or a kind of update such as ``content``.
-            since, until: half-open, aware UTC; None: from the cluster's first crash to its last.
-        Returns:
-            value, crashes, hosts, share_of_crashes, host_hours, hosts_online, share_of_fleet; most crashes first. The
-            fleet is the hosts with the cluster's operating system; its share is of host-hours. A share of nothing is
-            null.
-        Raises:
-            UnknownName: no crash that is known is in the cluster.
-            BadArgument: there is no such attribute.
-        """
-        if since is None or until is None:
-            cluster = self.one(cluster_id)
-            since = cluster.first_seen if since is None else since
-            until = cluster.last_seen + timedelta(microseconds=1) if until is None else until
-        window = {"cluster_id": cluster_id, "since": since, "until": until}
-        if attribute in ATTRIBUTES:
-            return self._table("shares_by_attribute", attribute=attribute, **window)
-        if attribute == "update" or attribute in UPDATE_KINDS:
-            return self._table("shares_by_update", kind=None if attribute == "update" else attribute, **window)
-        wanted = ", ".join((*ATTRIBUTES, "update", *UPDATE_KINDS))
-        raise BadArgument(f"There is no attribute {attribute!r}; wanted one of {wanted}.")
-
-    def hosts(self, cluster_id: str, most: int = 1000) -> pa.Table:
-        """Hosts of a cluster, most crashes first: host_id, crashes, first_seen, last_seen, and what they are now."""
-        return self._table("hosts_by_cluster", cluster_id=cluster_id, most=most)
-
-    def crashes(self, cluster_id: str | None = None, host_id: str | None = None, most: int = 1000) -> pa.Table:
-        """Crashes of a cluster, a host or both, newest first."""
-        return self._table("crashes_in_cluster", cluster_id=cluster_id, host_id=host_id, most=most)
-
     def _table(self, query: str, **parameters: Any) -> pa.Table:
         self.keep()
         return self._engine.table(f"clustering/{query}", **parameters)
@@ -273,8 +226,15 @@ class Clusters:
             for sums, name in ((variants, row["signature"]), (systems, row["os_type"])):
                 of_cluster = sums.setdefault(row["cluster_id"], {})
                 of_cluster[name] = of_cluster.get(name, 0) + row["crashes"]
+        titles = {row["cluster_id"]: row for row in self._table("titles_by_cluster").to_pylist()}
         return tuple(
-            self._cluster(row, variants[row["cluster_id"]], systems[row["cluster_id"]], as_of, watched_from)
+            self._cluster(
+                {**row, **titles[row["cluster_id"]]},
+                variants[row["cluster_id"]],
+                systems[row["cluster_id"]],
+                as_of,
+                watched_from,
+            )
             for row in counted
         )
 
@@ -287,13 +247,12 @@ class Clusters:
         watched_from: datetime,
     ) -> Cluster:
         """One cluster of a row of counts and its crashes by variant and by operating system."""
-        family, title = self._known.titles[row["cluster_id"]]
         seen = Seen(**{name.name: row[name.name] for name in fields(Seen)})
         ranked = sorted(variants.items(), key=lambda one: (-one[1], one[0]))
         return Cluster(
             cluster_id=row["cluster_id"],
-            family=family,
-            title=title,
+            family=row["family"],
+            title=row["title"],
             crashes=row["crashes"],
             hosts=row["hosts"],
             first_seen=row["first_seen"],
@@ -302,3 +261,15 @@ class Clusters:
             variants=tuple(Variant(signature, crashes) for signature, crashes in ranked),
             os_type=systems,
         )
+
+
+@cache
+def _rules() -> str:
+    """Tells the rules from others: a digest of this package, its code and its lists."""
+    digest = sha256()
+    package = files("fleetcrash.clustering")
+    for folder in (package, package / "lists"):
+        for file in sorted(folder.iterdir(), key=lambda one: one.name):
+            if file.is_file():
+                digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -59,12 +59,15 @@ class _Kept:
     """A table that is made when a question first reads it.
 
     Attributes:
-        key: of the answer that it holds; empty before it is made.
+        make, by: see ``keep_made``; None and empty where it is the query's answer.
+        key: of what it holds; empty before it is made.
         took_s: what making it took, with the tables that it reads.
     """
 
     query: str
     parameters: dict[str, Any]
+    make: Callable[[], pa.Table] | None = None
+    by: str = ""
     key: str = ""
     took_s: float = 0.0
 
@@ -184,9 +187,23 @@ class Engine:
         It is made when one does, and anew when the lake or the instant has changed since. It may read the tables that
         were named before it.
         """
+        self._keep(name, _Kept(query, parameters))
+
+    def keep_made(self, name: str, make: Callable[[], pa.Table], *, of: str, by: str) -> None:
+        """The same with a table that a function makes.
+
+        Args:
+            make: it may ask this engine for what it needs.
+            of: a query file without parameters; whenever its answer may be another, the table is made anew.
+            by: tells the function from others: two of one name make the same table.
+        """
+        self._keep(name, _Kept(of, {}, make, by))
+
+    def _keep(self, name: str, kept: _Kept) -> None:
         known = self._kept.get(name)
-        if known is None or (known.query, known.parameters) != (query, parameters):
-            self._kept[name] = _Kept(query, parameters)
+        if known is not None:
+            kept.key, kept.took_s = known.key, known.took_s
+        self._kept[name] = kept
 
     def _count(self, query: str, parameters: dict[str, Any], kept: Collection[str]) -> tuple[pa.Table, float]:
         """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not.
@@ -204,15 +221,24 @@ class Engine:
 
     def _make(self, name: str) -> float:
         """Make a kept table, unless it is made of the same; the seconds that this takes or took."""
-        kept, before = self._kept[name], self._before(name)
-        key = self._key(kept.query, kept.parameters, before)
+        kept, key = self._kept[name], self._key_of(name)
         if key != kept.key:
-            answer, kept.took_s = self._count(kept.query, kept.parameters, before)
+            if kept.make is None:
+                answer, kept.took_s = self._count(kept.query, kept.parameters, self._before(name))
+            else:
+                started = time.perf_counter()
+                answer = kept.make()
+                kept.took_s = time.perf_counter() - started
             self._con.register("_answer", answer)
             self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _answer")  # noqa: S608 - a name of ours
             self._con.unregister("_answer")
             kept.key = key
         return kept.took_s
+
+    def _key_of(self, name: str) -> str:
+        """Names what a kept table is to hold."""
+        kept = self._kept[name]
+        return kept.by + self._key(kept.query, kept.parameters, self._before(name))
 
     def _before(self, name: str) -> list[str]:
         """The kept tables that one may read."""
@@ -229,7 +255,7 @@ class Engine:
             for word in sorted(words(reading) - seen):
                 seen.add(word)
                 if word in kept:
-                    told.append(self._key(self._kept[word].query, self._kept[word].parameters, self._before(word)))
+                    told.append(self._key_of(word))
                 elif word in _VIEWS:
                     reads.append(self._view(word))
                 elif word.removeprefix("lake_") in self._snapshot:

@@ -1,8 +1,8 @@
 -- One crash of each shape that has no signature yet, with all that the rules read.
--- Reads the kept tables shaped_crashes and signed_shapes.
+-- $signed: the shapes that have one. Reads the kept table shaped_crashes.
 WITH unsigned AS (
   SELECT shape, min(crash_id) AS crash_id FROM shaped_crashes
-  WHERE shape NOT IN (SELECT shape FROM signed_shapes)
+  WHERE shape NOT IN (SELECT unnest(CAST($signed AS UBIGINT[])))
   GROUP BY shape
 )
 SELECT
