@@ -2,6 +2,7 @@
 # a target that finds everything in place starts at once.
 
 VENV := .venv
+quoted = '$(subst ','\'',$(1))'
 # Some tests wait for a browser or a process, so one more than there are cores keeps all of them busy.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 PY := $(VENV)/bin/python
@@ -26,7 +27,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## replay an outage live and open the dashboard; SCENARIO=, SPEED=, PORT= where wanted
-	@exec $(PY) -m cli demo $(if $(SCENARIO),--scenario '$(SCENARIO)') $(if $(SPEED),--speed '$(SPEED)') $(if $(PORT),--port '$(PORT)')
+	@exec $(PY) -m cli demo $(if $(SCENARIO),--scenario=$(call quoted,$(SCENARIO))) $(if $(SPEED),--speed '$(SPEED)') $(if $(PORT),--port '$(PORT)')
 
 test: $(VENV)/.installed-dev browser ## run the tests; ARGS='-k signature' for some of them
 	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)

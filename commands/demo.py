@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commands.options import Commands, positive
-from commands.output import Exit
+from commands.output import Exit, Progress
 from commands.serving import start_dashboard, start_monitor
 from fleetcrash.errors import BadArgument
 from fleetcrash.times import time_text
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fleetcrash.store import Lake
 
 DEFAULT_DEMO_LAKE = "lake-demo"
+DEMO_FLEETS = "lake-demo-fleets"
 _DEMO_RANGE = "6h"  # the outage takes an hour: in the usual 24 it would be a line at the right edge
 _COMPACT_EVERY_BEATS = 60
 
@@ -28,7 +29,13 @@ _COMPACT_EVERY_BEATS = 60
 def add_to(commands: Commands) -> None:
     """Add the demo."""
     one = commands.add(demo, "--lake", "--port", example="fleetcrash demo --speed 120", serves=True)
-    one.add_argument("--scenario", default="channel-file-291", help="a scenario's name (default: %(default)s)")
+    one.add_argument(
+        "--scenario",
+        metavar="NAME",
+        default="channel-file-291",
+        help="agent-upgrade, channel-file-291 (default), no-installs, quiet, region-outage or two-updates; "
+        f"all but the default are simulated on first use and kept in {DEMO_FLEETS}",
+    )
     one.add_argument("--speed", type=positive, default=60.0, help="fleet seconds a second (default: 60)")
     one.add_argument("--no-browser", action="store_true", help="only print the address")
 
@@ -38,10 +45,17 @@ def demo(chosen: argparse.Namespace) -> int:
     from fleetcrash.store.housekeeping import compact
     from monitor.children import Children, check_port
     from sample_data.replay import records_known_by, replay
-    from sample_data.sample import folder_of, opening_of
+    from sample_data.sample import DEMO_HOSTS, folder_of, opening_of
+
+    shown = Progress("Simulating")
+
+    def on_first_use(folder: Path) -> Progress:
+        print(f"Simulating {DEMO_HOSTS:,} hosts of {chosen.scenario}, once; kept in {folder} ...", flush=True)
+        return shown
 
     check_port(chosen.port)
-    folder = folder_of(chosen.scenario)
+    folder = folder_of(chosen.scenario, cache=Path(DEMO_FLEETS), on_first_use=on_first_use)
+    shown.end()
     start = opening_of(folder)
     lake = _demolake_of(chosen)
     source = f"replay of {folder.name}"

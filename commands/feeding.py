@@ -32,7 +32,11 @@ def simulate(chosen: argparse.Namespace) -> int:
     """Write a scenario's records and their truth."""
     from sample_data.simulator import simulate as write_fleet
 
-    summary = write_fleet(chosen.scenario, chosen.out, hosts=chosen.hosts, seed=chosen.seed, days=chosen.days)
+    shown = Progress("Simulating")
+    summary = write_fleet(
+        chosen.scenario, chosen.out, hosts=chosen.hosts, seed=chosen.seed, days=chosen.days, progress=shown
+    )
+    shown.end()
     print_json({"scenario": summary.scenario, "out": str(summary.folder), "seed": summary.seed,
                  "hosts": summary.hosts, "records": dict(summary.records)})  # fmt: skip
     return Exit.DONE

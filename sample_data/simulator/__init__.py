@@ -15,6 +15,7 @@ A new scenario is mostly a new TOML file. Start reading at ``simulate`` and at
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -42,6 +43,15 @@ from sample_data.simulator.scenario import Scenario, read_scenario, scenario_nam
 
 __all__ = ["Summary", "scenario_names", "simulate"]
 
+Progress = Callable[[int, int], None]
+"""Called with steps done and steps in all."""
+
+
+def unheard(_done: int, _total: int) -> None:
+    """Progress that nobody follows."""
+
+
+_STEPS = 5
 MOST_DAYS = 366  # a moment and a host share one int64; a longer span would need another layout
 MOST_HOSTS = 10_000_000
 
@@ -77,6 +87,7 @@ def simulate(
     hosts: int | None = None,
     seed: int = 1,
     days: int | None = None,
+    progress: Progress = unheard,
 ) -> Summary:
     """Simulate a scenario and write its records and ``truth.json`` into a folder.
 
@@ -90,6 +101,7 @@ def simulate(
         hosts: how many; None: as the scenario says.
         seed: whole number >= 0; another seed is another fleet and another course of the days.
         days: how many days end with the judged one, >= 1; None: as the scenario says.
+        progress: told after each step.
     Returns:
         what was written.
     Raises:
@@ -112,9 +124,11 @@ def simulate(
     clock = Clock(first, (days - 1) * DAY, days * DAY)
     mix = plan.mix
     fleet = make_fleet(mix, hosts, seed)
+    progress(1, _STEPS)
     updates = make_updates(plan, clock, seed)
     catalogue = make_catalogue(plan.faults)
     world = _course(plan, fleet, updates, catalogue, clock, seed)
+    progress(2, _STEPS)
 
     reports = report_crashes(
         world,
@@ -128,6 +142,7 @@ def simulate(
         seed,
     )
     installs = acknowledge_installs(world, fleet, updates, mix.reports, plan.backlogs, clock, seed)
+    progress(3, _STEPS)
     tables = {
         "host": write.host_table(fleet),
         "update": write.update_table(updates, clock),
@@ -135,9 +150,11 @@ def simulate(
         "session": write.session_table(world.sessions, fleet, clock),
         "crash": write.crash_table(reports, catalogue, fleet, clock),
     }
+    progress(4, _STEPS)
     answer = write.truth(plan, updates, world.struck, clock, hosts, seed)
     folder = Path(out)
     write.write_records(folder, tables, answer)
+    progress(5, _STEPS)
     return Summary(
         scenario=plan.name,
         folder=folder,

@@ -1,0 +1,27 @@
+"""The demo's command line; what it shows is in tests/browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cli import main
+from sample_data.simulator import scenario_names
+
+
+def test_the_help_names_every_scenario(capsys):
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    told = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert all(name in told for name in scenario_names())
+
+
+def test_an_unknown_scenario_is_refused_in_one_line_and_nothing_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo", "--scenario=../../etc/passwd", "--port", "0"]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.count("\n") == 1
+    assert error.startswith("fleetcrash: There is no scenario '../../etc/passwd'; there are agent-upgrade, ")
+    assert list(tmp_path.iterdir()) == []
