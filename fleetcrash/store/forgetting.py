@@ -133,7 +133,7 @@ def _remove(lake: Lake, table: str, mentions: Mentions, rewriter: Rewriter) -> R
         for file in source.concerned(lake.files(table)):
             old.append(Path(file.path).name)
             written += write_files(lake, table, source.cleaned(file, removed), settled=old[-1].startswith(SETTLED))
-        if not old or replace(lake, table, old, written):
+        if not old or replace(lake, table, old, written, same_rows=False):
             return removed
         delete([lake.folder(table) / one.name for one in written])  # somebody merged the files meanwhile
     raise LakeError(f"{table} in the lake at {lake.root} is written by too many at once; run it again later.")

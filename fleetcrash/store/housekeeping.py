@@ -145,7 +145,7 @@ def _merge_group(lake: Lake, table: str, group: Sequence[File]) -> int | None:
         written = write_files(
             lake, table, rewriter.whole_rows(table, [file.path for file in group], query), settled=True
         )
-    if replace(lake, table, [Path(file.path).name for file in group], written):
+    if replace(lake, table, [Path(file.path).name for file in group], written, same_rows=True):
         return len(written)
     delete([lake.folder(table) / one.name for one in written])
     return None

@@ -76,15 +76,16 @@ class Unreferenced:
     orphans: tuple[Path, ...]
 
 
-def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile]) -> bool:
+def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile], *, same_rows: bool) -> bool:
     """Put new files in the place of old ones, in one commit; the table's other files may change meanwhile.
 
     deltalake's own check for conflicts lets two such commits of the same files through, and their rows would be there
     twice. So the commit is made for exactly the next version, and the old files are looked for again before each try.
-    It says that no data changed, even where a host was taken out: else deltalake refuses the appends that meet it.
 
     Args:
         old: names of files.
+        same_rows: the new files hold the rows of the old ones, and the commit says that no data changed. Said
+            otherwise, deltalake refuses an append that meets it, which ``Lake.append`` then tries again.
     Returns:
         False when an old file has been replaced by somebody else; nothing was changed.
     Raises:
@@ -102,8 +103,8 @@ def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile]
         if not active.issuperset(old):
             return False
         now_ms = int(time.time() * 1000)
-        removed = [RemoveAction(name, False, now_ms, sizes.get(name), {}) for name in sorted(old)]
-        added = [AddAction(one.name, one.size_bytes, {}, now_ms, False, one.stats) for one in new]
+        removed = [RemoveAction(name, not same_rows, now_ms, sizes.get(name), {}) for name in sorted(old)]
+        added = [AddAction(one.name, one.size_bytes, {}, now_ms, not same_rows, one.stats) for one in new]
         try:
             delta.create_write_transaction(
                 [*removed, *added],

@@ -364,6 +364,17 @@ def test_a_table_that_cannot_be_brought_up_to_date_is_opened_again(filled):
     assert len(rows_of(filled, "crash")) == 4
 
 
+def test_the_log_says_that_rows_went_and_of_a_merge_that_none_did(filled, monkeypatch):
+    monkeypatch.setattr(log.Log, "redact", lambda _: None)
+    said = []
+    for change in (lambda: compact(filled, "crash"), lambda: forget(filled, "host-7")):
+        change()
+        newest = max(log.Log(filled.folder("crash")).commits().values())
+        actions = [json.loads(entry) for entry in newest.read_text().splitlines()]
+        said.append({one["dataChange"] for action in actions for one in action.values() if "dataChange" in one})
+    assert said == [{False}, {True}]
+
+
 def test_loading_the_same_file_again_brings_nobody_back(lake, tmp_path):
     lines = [line("crash"), line("host"), line("host", host_id="h2"), b'{"record":"host","host_id":"h1"}']
     file = write(tmp_path / "r.ndjson", lines)
