@@ -177,8 +177,8 @@ KNOWN_FROM_THE_START = "1970-01-01T00:00:00Z"
 QUARANTINE: tuple[Column, ...] = (
     Column("source", TEXT, "file or door that the record came by"),
     Column("line", WHOLE, "line of the source, from 1; row for Parquet"),
-    Column("reason", TEXT, "why it was not accepted, such as missing_field:host_id"),
-    Column("raw", "BLOB", "the record as it came, byte for byte"),
+    Column("reason", TEXT, "why it was not accepted, such as missing_field:host_id, not_json, not_csv"),
+    Column("raw", "BLOB", "the record as it came, byte for byte; of CSV the header line and the row"),
     KNOWN_AT,
     BATCH_ID,
     Column("replayed_by", TEXT, "batch of the replay that took the record in; null while it is put aside"),
