@@ -184,7 +184,8 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
     places = engine.table("detection/places")
     bounds = engine.rows("detection/first_and_last_tick")[0]
-    if bounds["first_tick"] > bounds["last_tick"]:
+    events = _events(engine.table("detection/events_in_order"))
+    if not len(events):
         after_tick = bounds["last_tick"]  # no minute to judge, so no counts either
     return News(
         first_tick=bounds["first_tick"],
@@ -195,7 +196,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         online=_online(engine.table("detection/online_by_minute_cell", after_tick=after_tick)),
         places=_places(engine.table("detection/online_by_minute_place", after_tick=after_tick), places),
         exposed=_exposed(engine.table("detection/exposed_by_minute_cell", after_tick=after_tick), update_index),
-        events=_events(engine.table("detection/events_in_order")),
+        events=events,
         exposed_events=_exposed_events(engine.table("detection/exposed_events_in_order"), update_index),
     )
 

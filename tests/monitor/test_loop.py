@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -224,9 +225,14 @@ def test_it_watches_until_it_is_told_to_stop(growing):
     assert growing.newest() == incidents(growing.lake)
 
 
-def _process(lake: Lake) -> subprocess.Popen[bytes]:
+@contextmanager
+def _process(lake: Lake) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "cli", "monitor", "--lake", str(lake.root), "--interval", "0.1"]
-    return subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stderr=subprocess.DEVNULL)
+    with subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stderr=subprocess.DEVNULL) as running:
+        try:
+            yield running
+        finally:
+            running.kill()  # a failed test must not wait for it for ever
 
 
 def _wait(done: Callable[[], object], running: subprocess.Popen[bytes] | None = None) -> None:
