@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from fleetcrash.errors import LakeError, one_line
 from fleetcrash.records import table_columns
+from fleetcrash.store.aggregates import FOLDER
 from fleetcrash.store.books import Batches, in_the_books
 from fleetcrash.store.findings import BACKUP, Finding, Severity, broken, note
 from fleetcrash.store.lake import File, Lake
@@ -47,7 +48,7 @@ def examine(lake: Lake, *, progress: Callable[[int, int], None] | None = None) -
         findings += found
     if whole:  # else what the rows say of the batches is not the whole of it
         findings += in_the_books(lake, rows)
-    findings += _disk(lake)
+    findings += [*_kept_answers(lake), *_disk(lake)]
     return sorted(findings, key=lambda one: one.severity is not Severity.BROKEN)
 
 
@@ -253,6 +254,17 @@ def _file(file: File, table: str, rows: Batches) -> Iterator[Finding]:
     if file.rows is not None and counted != file.rows:
         found = f"The file has {counted:,} rows; the log says {file.rows:,}."
         yield broken(path, found, "It is not the file that was written.", BACKUP)
+
+
+def _kept_answers(lake: Lake) -> Iterator[Finding]:
+    folder = lake.root / FOLDER
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        yield note(
+            folder,
+            "It is not a folder of the lake's.",
+            "Answers that take long cannot be kept in it, and are counted each time. They stay the same.",
+            "Delete it; the next question makes the folder.",
+        )
 
 
 def _disk(lake: Lake) -> Iterator[Finding]:

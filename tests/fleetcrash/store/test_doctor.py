@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
 from fleetcrash.store import Lake, doctor
+from fleetcrash.store.aggregates import FOLDER
 from fleetcrash.store.doctor import examine
 from fleetcrash.store.findings import Finding, Severity
 from fleetcrash.store.forgetting import forget
@@ -218,6 +219,15 @@ def test_a_quarantine_of_more_or_fewer_rows_than_the_books_say(lake):
     more, fewer = examine(lake)
     assert (more.severity, ": more." in more.found) == (Severity.BROKEN, True)
     assert (fewer.severity, ": fewer." in fewer.found, "forget" in fewer.means) == (Severity.NOTE, True, True)
+
+
+def test_a_file_where_answers_would_be_kept(lake):
+    (lake.root / FOLDER).mkdir()
+    assert examine(lake) == []
+    (lake.root / FOLDER).rmdir()
+    (lake.root / FOLDER).write_text("")
+    (found,) = examine(lake)
+    assert (found.severity, found.where) == (Severity.NOTE, str(lake.root / FOLDER))
 
 
 def test_a_disk_that_is_nearly_full(lake, monkeypatch):
