@@ -66,17 +66,6 @@ def unjudged_banner(snapshot: Snapshot) -> str:
     return _boxed("notice", escape(title), "", f"<p class='fc-next'>{escape(said)} <code>{escape(command)}</code></p>")
 
 
-def trouble_banner(problem: str) -> str:
-    """The lake cannot be read right now; what is shown was read before."""
-    said = f"{plain(problem, 300)} What is shown was read before that. It is tried again every two seconds."
-    return _boxed(
-        "cannot_separate",
-        "<b>The lake cannot be read right now</b>",
-        "",
-        f"<p class='fc-next'>{escape(said)}</p>",
-    )
-
-
 def _boxed(kind: str, title: str, figures: str, more: str) -> str:
     titled = f'<p class="fc-title">{title}</p>'
     return f'<div class="fc fc-banner fc-{kind}" role="status">{titled}{figures}{more}</div>'

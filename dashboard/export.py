@@ -69,7 +69,7 @@ def export(
             )
         if question:
             asked = traced(question, selection, parameters or {}, as_of=as_of)
-            st.code(asked, language="sql", height=320, width=640)
+            st.code(asked, language="sql", height=320, width=640, wrap_lines=True)
 
 
 def _said(frame: pd.DataFrame, as_of: datetime | None, left_out: int) -> str:

@@ -137,6 +137,7 @@ def _quarantine(feed: Feed, snapshot: Snapshot, now: datetime) -> None:
             asked: dict[str, Any] = {"reason": chosen or names[0], "samples": _SAMPLES, "bytes": _SAMPLE_BYTES}
             samples = feed.frame("quarantine_samples", **asked)
             st.html(tables.samples_table(samples, asked["reason"], limit=_SAMPLE_BYTES))
-            export(feed, "Samples", samples, question="quarantine_samples", parameters=asked)
+            left_out = int(reasons["records"].iloc[names.index(asked["reason"])]) - len(samples)
+            export(feed, "Samples", samples, question="quarantine_samples", parameters=asked, left_out=left_out)
             command = escape(on_lake("fleetcrash quarantine replay", snapshot.root))
             st.html(f'<div class="fc"><span class="fc-note">After a fix: </span><code>{command}</code></div>')

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import links, tables
-from dashboard.banner import incident_banner, plain_headline, quiet_banner, trouble_banner, unjudged_banner
+from dashboard.banner import incident_banner, plain_headline, quiet_banner, unjudged_banner
 from dashboard.cluster_tables import SPARK_BUCKETS, clusters_table
 from dashboard.data import Feed, Snapshot
 from dashboard.export import export
@@ -47,8 +47,6 @@ def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
     snapshot = feed.snapshot()
     if _verdicts(snapshot) != drawn:
         st.rerun()  # the cards and the curve below must say the same as the banner
-    if snapshot.problem:
-        st.html(trouble_banner(snapshot.problem))
     judgement = snapshot.judgement
     if judgement is None or judgement.unreadable:
         st.html(unjudged_banner(snapshot))

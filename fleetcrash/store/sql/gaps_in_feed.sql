@@ -1,7 +1,7 @@
 -- Stretches in which no record of any kind became known, one row per stretch, newest first, half-open [silent_from, silent_until).
 -- $gap_s: only those that lasted longer, seconds. $window_s: how far to look back from the instant, seconds.
 -- Before the first record of a lake there is no gap; one that began before the window begins with it.
-WITH known AS (
+WITH known AS NOT MATERIALIZED (
   SELECT known_at FROM lake_crash
   UNION ALL SELECT known_at FROM lake_install
   UNION ALL SELECT known_at FROM lake_update
@@ -9,13 +9,17 @@ WITH known AS (
   UNION ALL SELECT known_at FROM lake_heartbeat
   UNION ALL SELECT known_at FROM lake_session
 ),
-opened AS (SELECT getvariable('as_of') - to_seconds(CAST($window_s AS BIGINT)) AS opened_at),
 heard AS (
-  SELECT min(known_at) AS first_at, max(known_at) AS last_at FROM known CROSS JOIN opened
-  WHERE known_at > opened_at GROUP BY date_trunc('minute', known_at)
+  SELECT min(known_at) AS first_at, max(known_at) AS last_at FROM known
+  WHERE known_at > getvariable('as_of') - to_seconds(CAST($window_s AS BIGINT))
+  GROUP BY CAST(epoch_us(known_at) AS BIGINT) // 60000000
   UNION ALL
-  SELECT opened_at, opened_at FROM opened
-  WHERE EXISTS (SELECT 1 FROM known WHERE known_at <= opened_at AND epoch(known_at) > 0)
+  SELECT
+    getvariable('as_of') - to_seconds(CAST($window_s AS BIGINT)), getvariable('as_of') - to_seconds(CAST($window_s AS BIGINT))
+  WHERE EXISTS (
+    SELECT 1 FROM known
+    WHERE known_at <= getvariable('as_of') - to_seconds(CAST($window_s AS BIGINT)) AND known_at > to_timestamp(0)
+  )
 ),
 followed AS (SELECT last_at AS silent_from, lead(first_at) OVER (ORDER BY first_at) AS silent_until FROM heard)
 SELECT silent_from, silent_until, epoch(silent_until) - epoch(silent_from) AS lasted_s
