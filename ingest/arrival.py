@@ -84,11 +84,27 @@ def counted_from(first: int, count: int) -> pa.Array:
     return as_numbers(np.arange(first, first + count, dtype=np.int64))
 
 
+# From here on neither pa.array, pa.scalar nor to_numpy: they import pandas, which would be most of the time of a small
+# load.
+
+
+def repeated(text: str, count: int) -> pa.Array:
+    """The same text in every row."""
+    raw = text.encode()
+    offsets = np.arange(count + 1, dtype=np.int32) * np.int32(len(raw))
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(raw * count))
+
+
 def as_numbers(numbers: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> pa.Array:
     """Numbers as an Arrow array."""
-    # Not pa.array(numpy array): it imports pandas, which would be most of the time of a small load.
     kind = pa.int64() if numbers.dtype == np.int64 else pa.int32()
     return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
+
+
+def from_numbers(numbers: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Numbers of an Arrow column of int64 without nulls."""
+    chunks = [np.frombuffer(each.buffers()[1], np.int64, len(each), 8 * each.offset) for each in numbers.chunks]
+    return np.concatenate(chunks) if chunks else np.empty(0, np.int64)
 
 
 def as_flags(flags: npt.NDArray[np.bool_]) -> pa.Array:

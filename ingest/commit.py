@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store import Lake
 from fleetcrash.store.workbench import Workbench
-from ingest.arrival import Arrival, Given, LaidOut
+from ingest.arrival import Arrival, Given, LaidOut, repeated
 from ingest.report import Counts
 from ingest.rules import filled, judge, judged, key_columns, quoted, same_key, standing
 
@@ -188,12 +188,12 @@ class Intake:
             "key": ", ".join(map(quoted, key_columns(kind))),
             "standing": standing(kind),
         }
-        bench.run(filled("contested", **places), batch_id=batch_id)
-        contested = bench.rows(
-            "SELECT count(*) AS hashes, coalesce(bool_or(in_lake), false) AS in_lake FROM contested"
-        )[0]
-        if contested["hashes"]:
-            bench.run(filled("standings", **places), batch_id=batch_id, any_in_lake=contested["in_lake"])
+        contested = bench.table(filled("contested", **places), batch_id=batch_id)
+        if len(contested):
+            # Whole rows are compared, so only of these few is every column looked at.
+            bench.register("claims", rows.filter(pc.is_in(rows["key_hash"], value_set=contested["key_hash"])))
+            any_in_lake = pc.any(contested["in_lake"]).as_py()
+            bench.run(filled("standings", **places), batch_id=batch_id, any_in_lake=any_in_lake)
             new -= bench.rows(filled("standing_count"))[0]["not_new"]
             not_stored = bench.table(filled("not_stored"))["line"]
             is_stored = pc.and_not(is_sound, pc.is_in(rows["line"], value_set=not_stored))
@@ -202,7 +202,7 @@ class Intake:
         stored = rows if len(rows) == pc.sum(is_stored).as_py() else rows.filter(is_stored)
         if len(stored):
             stored = stored.select([*(column.name for column in COLUMNS[kind]), "known_at"])
-            stored = stored.append_column("batch_id", pa.repeat(batch_id, len(stored)))
+            stored = stored.append_column("batch_id", repeated(batch_id, len(stored)))
             self._lake.append(kind.value, stored, batch_id=batch_id)
         return new, sound, unfinished
 

@@ -20,7 +20,7 @@ from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE, Column, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest import plain_lines
-from ingest.arrival import Given, LaidOut, as_flags, as_numbers, counted_from
+from ingest.arrival import Given, LaidOut, as_flags, as_numbers, counted_from, from_numbers
 from ingest.bits import Data, Ends, places_of
 from ingest.rules import filled, given_flag, quoted
 from ingest.streams import BATCH_BYTES, LONGEST_LINE_BYTES, Cut, parts
@@ -82,14 +82,12 @@ class Lines:
         """
         is_odd = np.ones(len(self.ends), np.bool_)
         for lines in judged:
-            is_odd[lines.to_numpy() - self.first_line] = False
+            is_odd[from_numbers(lines) - self.first_line] = False
         odd = int(is_odd.sum())
         if not odd:
             return LaidOut(len(self.ends), {}, None, frozenset())
         bench.register("odd_lines", self._lines.filter(as_flags(is_odd)))
         bench.run(filled("staged_lines"), kinds=[kind.value for kind in Kind], longest=LONGEST_LINE_BYTES)
-        if bench.rows("SELECT 1 AS any FROM staged WHERE suspect LIMIT 1"):
-            bench.run(filled("refused_by_grammar"))
         shapes = bench.rows(filled("shapes"))
         if repeating := [shape["shape"] for shape in shapes if len(set(shape["names"])) < len(shape["names"])]:
             bench.run(filled("refused_by_shape"), shapes=repeating)

@@ -247,7 +247,10 @@ class Lake:
         Raises:
             LakeError: the table cannot be read.
         """
-        added = pa.table(self.ask(table, lambda delta: delta.get_add_actions(flatten=True)))
+        # Not pa.table(...): it imports pandas, which takes longer than a small load.
+        added = pa.RecordBatchReader.from_stream(
+            self.ask(table, lambda delta: delta.get_add_actions(flatten=True))
+        ).read_all()
         told = ("path", "size_bytes", "num_records")
         kept = [name for name in added.column_names if name in told or name.endswith(".batch_id")]
         return [

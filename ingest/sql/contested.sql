@@ -1,6 +1,5 @@
 -- Sound rows of one kind whose key another row of the batch or of the lake may share, one row per hash of the key.
--- Hashes only narrow the search; standings.sql compares the keys themselves.
-CREATE OR REPLACE TEMP TABLE contested AS
+-- Hashes only narrow the search; standings.sql compares the keys themselves, among the rows that have them (claims).
 SELECT key_hash, bool_or(in_lake) AS in_lake
 FROM (
   SELECT key_hash, false AS in_lake FROM __judged__ WHERE reason IS NULL GROUP BY key_hash HAVING count(*) > 1

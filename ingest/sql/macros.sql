@@ -161,15 +161,31 @@ CREATE OR REPLACE TEMP MACRO map_of_struct(given) AS map_of_lists(
   list_transform(present_entries(json_transform(given, '"MAP(VARCHAR, JSON)"')), lambda x: text_of_json(x.value))
 );
 
--- The parser takes a comma before a closing bracket, which JSON does not. Strings may hold one.
+-- JSON without what stands in its strings: commas and brackets in there mean nothing.
+CREATE OR REPLACE TEMP MACRO emptied(given) AS regexp_replace(given, '"(?:[^"\\]|\\.)*"', '""', 'g');
+
+-- The parser takes a comma before a closing bracket, which JSON does not.
 CREATE OR REPLACE TEMP MACRO has_a_comma_too_many(given) AS
-  CASE WHEN regexp_matches(given, ',\s*[}\]]') THEN
-    regexp_matches(regexp_replace(given, '"(?:[^"\\]|\\.)*"', '""', 'g'), ',\s*[}\]]')
+  CASE WHEN regexp_matches(given, ',\s*[}\]]') THEN regexp_matches(emptied(given), ',\s*[}\]]') ELSE false END;
+
+-- Whether JSON has more levels than these; the parser takes any number of them, and what reads it later may not.
+CREATE OR REPLACE TEMP MACRO nests_deeper(given, levels) AS
+  CASE WHEN strlen(given) * 2 - strlen(replace(given, '[', '')) - strlen(replace(given, '{', '')) > levels THEN
+    list_reduce(
+      list_transform(
+        string_split(regexp_replace(emptied(given), '[^\[\]{}]+', '', 'g'), ''),
+        lambda x: CASE WHEN x IN ('[', '{') THEN 1 ELSE -1 END
+      ),
+      lambda depth, step: CASE WHEN depth > levels THEN depth ELSE depth + step END,
+      0
+    ) > levels
   ELSE false END;
 
--- The text of one JSON value as the parser writes it: no space between a key and its colon.
-CREATE OR REPLACE TEMP MACRO json_of_text(given) AS
-  json_transform(CASE WHEN json_valid(given) AND NOT has_a_comma_too_many(given) THEN given END, '"JSON"');
+-- The text of one JSON value as the parser writes it: no space between a key and its colon. The record around it is one
+-- level more.
+CREATE OR REPLACE TEMP MACRO json_of_text(given) AS json_transform(
+  CASE WHEN json_valid(given) AND NOT has_a_comma_too_many(given) AND NOT nests_deeper(given, 63) THEN given END, '"JSON"'
+);
 
 -- Numbers and flags where all is text. A cast alone would also take spaces, 1_000 and inf; what writes CSV may spell
 -- true as True or TRUE.

@@ -1,7 +1,6 @@
 -- Odd lines of the batch, one row per line: its number, the kind that it says it is, and why it is no record of a known kind
 -- (null where it is, and where the line is blank). The text stays in odd_lines, which fields_of_lines.sql reads.
 -- shape: hash of the object's keys, the same for lines with the same keys; shapes.sql looks at one line of each.
--- suspect: brackets and commas look as if a strict parser would say otherwise; refused_by_grammar.sql looks closer.
 CREATE OR REPLACE TEMP TABLE staged AS
 WITH decoded AS (
   SELECT
@@ -14,7 +13,7 @@ parsed AS (
   SELECT
     line, is_long, "text",
     coalesce(regexp_full_match("text", '[ \t\r\n]*'), false) AS is_blank,
-    coalesce(json_valid("text"), false) AS valid
+    coalesce(json_valid("text") AND NOT has_a_comma_too_many("text") AND NOT nests_deeper("text", 64), false) AS valid
   FROM decoded
 ),
 keyed AS (
@@ -26,15 +25,11 @@ keyed AS (
     CASE WHEN valid THEN coalesce(
       nullif(regexp_extract("text", '^[ \t\r\n]*\{[ \t\r\n]*"record"[ \t\r\n]*:[ \t\r\n]*"([a-z]+)"', 1), ''),
       json_extract_string("text", '$.record')
-    ) END AS record,
-    valid AND (
-      strlen("text") * 2 - strlen(replace("text", '[', '')) - strlen(replace("text", '{', '')) > 64
-      OR regexp_matches("text", ',\s*[}\]]')
-    ) AS suspect
+    ) END AS record
   FROM parsed
 )
 SELECT
-  line, is_blank, record, shape, suspect,
+  line, is_blank, record, shape,
   CASE
     WHEN is_blank THEN NULL
     WHEN is_long THEN 'too_long:line'

@@ -9,7 +9,7 @@ WITH ranked AS (
   SELECT
     line, __key__, __standing__ AS standing,
     row_number() OVER (PARTITION BY __key__ ORDER BY __standing__, line) AS place
-  FROM __judged__ SEMI JOIN contested USING (key_hash)
+  FROM claims
   WHERE reason IS NULL
 ),
 held AS (

@@ -130,6 +130,15 @@ def test_cells_are_text_of_what_is_due_and_others_are_bad(lake, tmp_path):
     assert stored["frames3"]["frames"] == [{"module": 'n"t', "function": None, "offset": 5}]
 
 
+def test_what_nests_too_deep_is_refused_in_a_cell_as_it_is_in_a_line(lake, tmp_path):
+    stacks = {f"{levels}": [{"x": json.loads("[" * levels + "]" * levels), "]": "]"}] for levels in (61, 62)}
+    records = [{**SOUND["crash"], "crash_id": name, "frames": stack} for name, stack in stacks.items()]
+    assert load_csv(lake, tmp_path, as_csv(records)).reasons == {"bad_value:frames": 1}
+    lines = [line("crash", **record) for record in records]
+    report = load(lake, [write(tmp_path / "same.ndjson", lines)], now=NOW)
+    assert (report.duplicates, report.reasons) == (1, {"not_json": 1})
+
+
 def test_a_flag_may_be_spelled_in_any_case(lake, tmp_path):
     spelled = ["true", "True", "TRUE", "false", "False", "", "1", "yes", "t", "true "]
     rows = [f"h{number},linux,{flag}" for number, flag in enumerate(spelled)]
