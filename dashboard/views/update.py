@@ -57,7 +57,8 @@ def panels(feed: Feed, view: View, asked: str) -> None:
             _states(feed, hosts, asked, incident)
             st.html(hosts_table(hosts, snapshot.newest, most=_ROWS))
             _command(asked, snapshot)
-            export(feed, "Hosts", hosts, question="host_states", parameters={"update_id": asked})
+            chosen = {"update_id": asked, "condition": incident.condition if incident else None}
+            export(feed, "Hosts", hosts, question="host_states", parameters=chosen)
 
 
 def _unknown(snapshot: Snapshot, asked: str, known: int) -> None:

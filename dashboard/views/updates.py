@@ -62,7 +62,8 @@ def _list(feed: Feed, view: View) -> None:
         note = _note(feed, snapshot, view, selection, len(found), first, len(shown))
         above.html(updates_table(shown, curves, suspicions(snapshot.judgement), snapshot.newest, note=note))
         asked = ("updates_known", "crash_rate_by_update", "hosts_affected")
-        export(feed, "Updates", found, question=asked, selection=selection)
+        chosen = {"find": find.strip(), "updates": view.filters.updates, "channels": view.filters.channels}
+        export(feed, "Updates", found, question=asked, selection=selection, parameters=chosen)
 
 
 def _first_page() -> None:
