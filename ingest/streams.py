@@ -75,8 +75,10 @@ def parts(
     digest = hashlib.sha256(seed)
     held = bytearray()
     broken: Exception | None = None
-    for pieces, is_last, broken in _regular(blocks, batch_bytes):
-        held = bytearray().join([held, *pieces])
+    for piece, is_full, is_last, broken in _regular(blocks, batch_bytes):
+        held += piece
+        if not is_full:
+            continue
         whole = cut(held, is_last and broken is None)
         if whole.size_bytes:
             data, held = held, held[whole.size_bytes :]
@@ -89,12 +91,11 @@ def parts(
         raise broken
 
 
-def _regular(blocks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[list[bytes], bool, Exception | None]]:
-    """The pieces of blocks of the size of a batch, whether each is the last, and the error that ended them.
+def _regular(blocks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[bytes, bool, bool, Exception | None]]:
+    """Pieces of blocks; whether each fills a batch, whether it is the last, and the error that ended them.
 
     Where a pipe or a decompressor happens to cut must not decide what a batch is.
     """
-    pieces: list[bytes] = []
     size = 0
     broken: Exception | None = None
     stream = iter(blocks)
@@ -108,9 +109,6 @@ def _regular(blocks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[list[b
             break
         while block:
             piece, block = block[: batch_bytes - size], block[batch_bytes - size :]
-            pieces.append(piece)
-            size += len(piece)
-            if size == batch_bytes:
-                yield pieces, False, None
-                pieces, size = [], 0
-    yield pieces, True, broken
+            size = (size + len(piece)) % batch_bytes
+            yield piece, size == 0, False, None
+    yield b"", True, True, broken
