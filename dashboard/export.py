@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from dashboard.wording import clock, plain
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 """What makes a cell a formula in a spreadsheet; the wide forms do in an East Asian one."""
 _NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
+_AT_ONCE = 20_000  # rows that are a file within some 100 ms
 _LONGEST_VALUE = 300  # of a parameter, in the text of a query
 
 
@@ -48,12 +49,13 @@ def export(
     as_of = feed.snapshot().as_of
     file = f"{name}-{as_of:%Y%m%dT%H%M%SZ}" if as_of else name
     rows = frame() if callable(frame) else frame
+    view = (question, selection, repr(parameters))
     with opened:
         st.html(f'<div class="fc"><span class="fc-note">{_said(rows, as_of, left_out)}</span></div>')
         with st.container(horizontal=True, gap="small"):
             st.download_button(
                 "CSV",
-                lambda: csv_bytes(rows),
+                _file(feed, ("csv", name, view), rows, csv_bytes),
                 file_name=f"{file}.csv",
                 mime="text/csv",
                 key=f"csv-{name}",
@@ -61,7 +63,7 @@ def export(
             )
             st.download_button(
                 "Parquet",
-                lambda: parquet_bytes(rows),
+                _file(feed, ("parquet", name, view), rows, parquet_bytes),
                 file_name=f"{file}.parquet",
                 mime="application/vnd.apache.parquet",
                 key=f"parquet-{name}",
@@ -70,6 +72,19 @@ def export(
         if question:
             asked = traced(question, selection, parameters or {}, as_of=as_of)
             st.code(asked, language="sql", height=320, width=640, wrap_lines=True)
+
+
+def _file(
+    feed: Feed, key: Hashable, rows: pd.DataFrame, make: Callable[[pd.DataFrame], bytes]
+) -> bytes | Callable[[], bytes]:
+    """The bytes of a file; of a large one only the function that makes them, once somebody wants it.
+
+    Streamlit forgets such a function whenever the panel renews itself, so a click just then is lost. A file that was
+    made beforehand has the same address until the lake changes.
+    """
+    if len(rows) > _AT_ONCE:
+        return lambda: make(rows)
+    return feed.kept((key, len(rows)), lambda: make(rows))
 
 
 def _said(frame: pd.DataFrame, as_of: datetime | None, left_out: int) -> str:

@@ -59,8 +59,6 @@ DIMENSIONS = (
     Dimension("site", "sites", "site", "Site", "site "),
     Dimension("cluster", "clusters", "cluster", "Crash cluster", "cluster "),
 )
-KEYS = (*(each.key for each in DIMENSIONS), "q", "range", "from", "to")
-"""The parameters of the URL that every page reads, and every link between pages takes along."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +108,21 @@ class View:
         begun = clock(since, beside=until.replace(hour=0) if since.date() != until.date() else until)
         ended = clock(until, beside=since)
         return f"{named}: {begun.removesuffix(' UTC')} to {ended}"
+
+
+def carried() -> dict[str, list[str]]:
+    """The filters as parameters of a URL, for links to other pages.
+
+    What the widgets hold counts: a choice just made is not in the URL yet. A page without the row leaves the URL alone.
+    """
+    held = st.session_state
+    named = {each.key: [each.value_name(value) for value in held.get(each.key, ())] for each in DIMENSIONS}
+    named["q"] = [held["q"]] if held.get("q") else []
+    named["range"] = [held["range"]] if held.get("range") not in (None, _DEFAULT_RANGE) else []
+    for end in ("from", "to"):
+        named[end] = [f"{held[end]:%Y-%m-%dT%H:%M}"] if held.get(end) else []
+    told = {key: values if key in held else st.query_params.get_all(key) for key, values in named.items()}
+    return {key: values for key, values in told.items() if values}
 
 
 def live_every(view: View) -> float | None:

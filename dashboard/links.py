@@ -6,18 +6,11 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import urlencode
 
-import streamlit as st
-
-from dashboard.filters import KEYS
+from dashboard.filters import carried
 from dashboard.markup import text
 
 OVERVIEW = "./"
 """Pages lie side by side, so a link names the page alone, whatever path the app is served below."""
-
-
-def carried() -> dict[str, list[str]]:
-    """The filters of this view, as parameters of a URL."""
-    return {key: st.query_params.get_all(key) for key in KEYS if key in st.query_params}
 
 
 def address(page: str, **parameters: str) -> str:

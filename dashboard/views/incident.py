@@ -11,14 +11,14 @@ import streamlit as st
 from dashboard import tables
 from dashboard.banner import headline, next_step, plain_headline
 from dashboard.data import Feed, Snapshot
-from dashboard.filters import filter_row
+from dashboard.filters import View, filter_row
 from dashboard.freshness import freshness
 from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, markdown_text, notice, state, table
 from dashboard.pages import current_feed, incident_page, is_dark, overview_page
 from dashboard.states import needs_lake, panel
-from dashboard.views.incident_hosts import incident_hosts
+from dashboard.views.incident_rows import incident_clusters, incident_hosts
 from dashboard.wording import (
     CAUSE_NAMES,
     STATE_NAMES,
@@ -33,7 +33,7 @@ from dashboard.wording import (
     wave_words,
 )
 
-_HOSTS_EVERY_S = 10  # a table that one reads from must not move all the time
+_ROWS_EVERY_S = 10  # a table that one reads from must not move all the time
 _LIMITS = {
     "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
     "assumed": "No presence was recorded, so a host counts as online for 24 hours after it was last seen.",
@@ -56,10 +56,14 @@ def show() -> None:
         _no_incident(feed, asked)
         return
     _impact(feed, asked)
-    if incident.update_id is not None:
-        view = filter_row(snapshot)
-        st.fragment(incident_hosts, run_every=_HOSTS_EVERY_S)(feed, view, incident)
+    view = filter_row(snapshot)
+    st.fragment(_rows_behind, run_every=_ROWS_EVERY_S)(feed, view, incident)
     _reasons(feed, asked)
+
+
+def _rows_behind(feed: Feed, view: View, incident: Incident) -> None:
+    incident_clusters(feed, view, incident)
+    incident_hosts(feed, view, incident)
 
 
 @st.fragment(run_every=5)

@@ -15,7 +15,7 @@ from dashboard.charts import bucket_words, line_styles, rate_chart
 from dashboard.data import Feed, Snapshot
 from dashboard.filters import View
 from dashboard.markup import legend, notice
-from dashboard.pages import clusters_page, is_dark
+from dashboard.pages import is_dark
 from dashboard.rates import Rates
 from dashboard.releases import Marker
 from dashboard.selection import Selection
@@ -145,16 +145,18 @@ def draw_curve(
         alt=f"Crash rate per 1,000 host-hours, {view.window_words(selection)}: {peak}, "
         f"baseline {rate(rates.baseline)}.",
     )
-    points = picked["selection"]["points"]
-    if points:
-        _open_bucket(datetime.fromisoformat(str(points[0]["x"])).replace(tzinfo=UTC), curve.bucket_s)
+    for point in picked["selection"]["points"][:1]:
+        st.html(_opening(datetime.fromisoformat(str(point["x"])).replace(tzinfo=UTC), curve.bucket_s))
 
 
-def _open_bucket(since: datetime, bucket_s: int) -> None:
-    """Go to the clusters of one point of the curve."""
+def _opening(middle: datetime, bucket_s: int) -> str:
+    """A link to the crashes of the point that was clicked."""
+    since = middle - timedelta(seconds=bucket_s / 2)
     until = since + timedelta(seconds=bucket_s)
+    # Streamlit takes no seconds here, and the buckets are whole minutes.
     window = {"range": "custom", "from": f"{since:%Y-%m-%dT%H:%M}", "to": f"{until:%Y-%m-%dT%H:%M}"}
-    st.switch_page(clusters_page(), query_params={**links.carried(), **window})
+    words = f"Crash clusters from {clock(since).removesuffix(' UTC')} to {clock(until, beside=since)} →"
+    return f'<p class="fc">{links.link("clusters", words, limit=80, **window)}</p>'
 
 
 def named_updates(snapshot: Snapshot) -> set[str]:
@@ -188,7 +190,7 @@ def _remarks(
     said = [f"Showing {view.window_words(selection)}{_only(view)}, one point every {every}."]
     if drawing.scale == "auto":
         said.append("The axis is logarithmic, for the peak." if log else "The axis is linear.")
-    said.append("A click on a point opens its crashes.")
+    said.append("Click a point for its crashes.")
     if counts:
         said.append("Host-time is not known here, so crashes are counted instead of rated.")
     elif not snapshot.fleet.get("has_presence"):

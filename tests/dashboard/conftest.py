@@ -66,7 +66,7 @@ class Page:
     @property
     def lines(self) -> set[str]:
         """The names of the lines of the rate chart."""
-        return {trace["name"] for trace in self.figures[0]["data"] if trace.get("mode") == "lines"}
+        return {trace["name"] for trace in self.figures[0]["data"] if trace.get("mode") == "lines+markers"}
 
 
 @pytest.fixture

@@ -139,6 +139,10 @@ def _crashes(hosts: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
                     "occurred_at": RELEASED + timedelta(minutes=index % 10 + 1 + 9 * again),
                     "code": "0x50",
                     "module": "csagent.sys",
+                    "frames": [
+                        {"module": "nt", "function": "KeBugCheckEx", "offset": 1},
+                        {"module": "csagent.sys", "function": None, "offset": 0xE14ED},
+                    ],
                 }
                 for again in range(3)
             ]

@@ -124,7 +124,7 @@ def test_filters_change_chart_cards_and_tables_alike(lake: Lake, overview):
     assert "28 of 60 online" in everything.text  # 18 hosts of the outage and 10 of the noise
     linux = overview(lake.root, os="linux")
     assert linux.lines == {"Linux"}
-    assert "Crash rate, last hour (Linux)" in linux.text
+    assert "Crash rate, last hour (filtered)" in linux.text
     assert "of 10 online" in linux.text
     assert "csagent.sys" not in linux.text
     assert "csagent.sys" in everything.text

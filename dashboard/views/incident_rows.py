@@ -1,23 +1,29 @@
-"""The hosts that an incident concerns, by what became of them."""
+"""What an incident rests on: the clusters of its crashes, and its hosts by what became of them."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
 from dashboard import links
+from dashboard.cluster_tables import SPARK_BUCKETS, clusters_table
 from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
 from dashboard.incidents import STATES, Incident
 from dashboard.markup import Column, Link, Row, table
-from dashboard.selection import Filters
+from dashboard.selection import Filters, Selection
 from dashboard.states import panel
 from dashboard.wording import STATE_NAMES, clock, count, os_name, plain
 from fleetcrash.attribution.impact import HOST_COLUMNS
 
 _MOST_ROWS = 50
+_MOST_CLUSTERS = 5
+_BEFORE_ALARM = timedelta(hours=1)  # an incident is told from the crashes of the hour before its alarm
 _ATTRIBUTES = ("os_build", "agent_version", "region", "site")
 _WORDS = {STATE_NAMES[state].lower(): state for state in STATES}
 _FILTERED = {
@@ -30,6 +36,34 @@ _FILTERED = {
     "sites": "site",
 }
 """Filters that a host can be held against, with the column of its value."""
+
+
+def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
+    """Draw the clusters of its crashes: since shortly before its alarm, of hosts that have the named update."""
+    snapshot = feed.snapshot()
+    if incident.alarm_at is None:
+        return
+    with panel("Crash clusters of the incident"):
+        since, until = incident.alarm_at - _BEFORE_ALARM, incident.closed_at or snapshot.newest
+        filters = view.filters
+        if incident.update_id is not None:
+            filters = replace(filters, updates=(incident.update_id,))
+        selection = Selection(since, until, filters)
+        clusters = feed.clusters(selection)
+        who = f"of hosts with {plain(incident.update_id)}" if incident.update_id else "of all hosts"
+        only = f", only {view.narrowed}" if view.narrowed else ""
+        note = f"since {clock(since, beside=until)}, {who}{only}; most hosts first"
+        if len(clusters) > _MOST_CLUSTERS:
+            note += f"; {count(len(clusters) - _MOST_CLUSTERS)} more are left out"
+        st.html(
+            clusters_table(
+                clusters[:_MOST_CLUSTERS],
+                feed.sparks(selection, SPARK_BUCKETS),
+                snapshot.newest,
+                title="Crash clusters of the incident",
+                note=note if clusters else f"No crash {note.partition(';')[0]}.",
+            )
+        )
 
 
 def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:

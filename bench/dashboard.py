@@ -1,0 +1,288 @@
+"""How fast are the pages on a large lake, and what do many viewers cost?
+
+    python -m bench.dashboard --crashes 10000000
+
+Makes a lake of crashes over four weeks, serves it as the command line does, and looks at it with Chromium:
+
+    start      from the command to the first page that is whole
+    paint      from the address of the overview, in a fresh browser, to its curve, cards and clusters
+    filter     from the choice of an OS to the figures that follow it
+    pages      from the address of each other page to its content
+    viewers    share of a core that the server takes while so many browsers watch, and how its memory grew
+
+Prints one JSON line: medians and 95th percentiles in seconds. The figures of the server need Linux. Everything here is
+synthetic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from dashboard.serve import command, environment
+from fleetcrash.clustering import Clusters
+from fleetcrash.store import Engine, Lake
+from ingest.load import append_tables
+
+NOW = datetime(2024, 7, 20, tzinfo=UTC)
+_DAYS = 28
+_CHUNK = 1_000_000
+_FAMILIES = 400
+_READY_S = 300
+_CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+_CRASHES = """
+SELECT
+  'crash-' || n AS crash_id, 'host-' || (hash(n) % $hosts) AS host_id,
+  CAST($now AS TIMESTAMPTZ) - to_milliseconds(CAST(hash(n, 1) % ($days * CAST(86400000 AS BIGINT)) AS BIGINT)) AS occurred_at,
+  CASE WHEN hash(n) % $hosts % 10 < 8 THEN 'windows' WHEN hash(n) % $hosts % 10 = 8 THEN 'darwin' ELSE 'linux' END
+    AS os_type,
+  '7.' || (9 + hash(n) % $hosts % 8) || '.100' AS agent_version,
+  CASE WHEN family % 2 = 0 THEN '0x50' ELSE '0x7e' END AS code,
+  'driver-' || family || '.sys' AS module,
+  CAST(family * 16 AS BIGINT) AS module_offset,
+  [
+    {'module': 'nt', 'function': 'KeBugCheckEx', 'offset': CAST(1 AS BIGINT)},
+    {'module': 'driver-' || family || '.sys', 'function': NULL, 'offset': CAST(family * 16 AS BIGINT)}
+  ] AS frames
+FROM (SELECT range AS n, CAST(floor($families * pow((hash(range, 2) % 100000) / 1e5, 3)) AS BIGINT) AS family
+      FROM range(CAST($since AS BIGINT), CAST($until AS BIGINT)))
+"""
+_HOSTS = """
+SELECT
+  'host-' || range AS host_id,
+  CASE WHEN range % 10 < 8 THEN 'windows' WHEN range % 10 = 8 THEN 'darwin' ELSE 'linux' END AS os_type,
+  '7.' || (9 + range % 8) || '.100' AS agent_version, 'model-' || range % 20 AS model, 'region-' || range % 6 AS region
+FROM range(CAST($hosts AS BIGINT))
+"""
+_SESSIONS = """
+SELECT 'host-' || range AS host_id, CAST($now AS TIMESTAMPTZ) - to_days(CAST($days AS INTEGER)) AS online_from
+FROM range(CAST($hosts AS BIGINT))
+"""
+_INSTALLS = """
+SELECT
+  'host-' || range AS host_id, 'content-' || day AS update_id,
+  CAST($now AS TIMESTAMPTZ) - to_days(CAST($days - day AS INTEGER)) + to_seconds(hash(range, day) % 7200) AS applied_at
+FROM range(CAST($hosts AS BIGINT)), range(CAST($days AS BIGINT)) AS days(day)
+"""
+_UPDATES = """
+SELECT 'content-' || range AS update_id, 'content' AS kind, '291' AS channel,
+  CAST($now AS TIMESTAMPTZ) - to_days(CAST($days - range AS INTEGER)) AS released_at
+FROM range(CAST($days AS BIGINT))
+"""
+
+
+def large_lake(root: Path, crashes: int, hosts: int) -> Lake:
+    """A lake with so many crashes of so many hosts, an update a day, everybody online all the time."""
+    lake = Lake.create(root)
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    known = {"now": NOW, "days": _DAYS, "hosts": hosts, "families": _FAMILIES}
+    for kind, query in (("host", _HOSTS), ("session", _SESSIONS), ("update", _UPDATES), ("install", _INSTALLS)):
+        _append(lake, con, kind, query, known)
+    for since in range(0, crashes, _CHUNK):
+        _append(lake, con, "crash", _CRASHES, {**known, "since": since, "until": min(crashes, since + _CHUNK)})
+    con.close()
+    return lake
+
+
+def _append(lake: Lake, con: duckdb.DuckDBPyConnection, kind: str, query: str, known: dict[str, Any]) -> None:
+    asked = {name: value for name, value in known.items() if f"${name}" in query}
+    rows = con.sql(query, params=asked).to_arrow_table()
+    append_tables(lake, {kind: rows}, batch_id=f"{kind} {known.get('since', 0)}", source="bench", now=NOW)
+
+
+@contextmanager
+def served(lake: Lake, folder: Path) -> Iterator[tuple[str, int]]:
+    """The app on the lake: its address and process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command(lake.root, port=port), env=environment(lake.root), stdout=log, stderr=log, cwd=folder
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + _READY_S
+        while not _healthy(address) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        yield address, process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:  # noqa: S310 - ours, on loopback
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _whole(page: Page) -> None:
+    """Wait until the overview is drawn down to its last table."""
+    page.locator(".stPlotlyChart .main-svg").first.wait_for()
+    page.get_by_role("heading", name="Top crash clusters").wait_for()
+
+
+def paint(chromium: Browser, address: str) -> float:
+    """Seconds from the address to the whole overview, in a browser that knows nothing of it."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(_READY_S * 1000)
+    began = time.perf_counter()
+    page.goto(address)
+    _whole(page)
+    took = time.perf_counter() - began
+    context.close()
+    return took
+
+
+def filters(chromium: Browser, address: str, rounds: int) -> list[float]:
+    """Seconds from the choice of an OS to the figures that follow it, each time with a lake seen anew by its window."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(_READY_S * 1000)
+    page.goto(address)
+    _whole(page)
+    took = []
+    for number in range(rounds):
+        name = ("Windows", "macOS", "Linux")[number % 3]
+        page.get_by_label("OS", exact=False).first.click()
+        page.keyboard.type(name)
+        option = page.get_by_role("option", name=name, exact=True)
+        option.wait_for()
+        began = time.perf_counter()
+        option.click()
+        expect(page.locator(".fc-legend")).to_have_text([name], timeout=_READY_S * 1000)
+        took.append(time.perf_counter() - began)
+        page.keyboard.press("Escape")
+        page.get_by_text("Clear filters").click()
+        expect(page.locator(".fc-legend")).to_have_count(3, timeout=_READY_S * 1000)
+    context.close()
+    return took
+
+
+def pages(chromium: Browser, address: str, lake: Lake) -> dict[str, float]:
+    """Seconds from the address of each other page to its content."""
+    with Engine(lake) as engine:
+        sample = Clusters(engine).sample(Clusters(engine).list()[0].cluster_id)
+    cluster_id = sample.signature.cluster_id
+    found: dict[str, float] = {}
+    for name, path, shown in (
+        ("clusters", "clusters", ".fc table"),
+        ("cluster", f"cluster?id={cluster_id}", ".fc table"),
+        ("host", f"host?id={sample.host_id}", ".fc table"),
+        ("crash", f"crash?id={sample.crash_id}", ".fc table"),
+        ("updates", "updates", ".fc table"),
+        ("health", "health", ".fc table"),
+    ):
+        took = [_open(chromium, f"{address}/{path}", shown) for _ in range(3)]
+        found[name] = round(statistics.median(took), 3)
+    return found
+
+
+def _open(chromium: Browser, address: str, shown: str) -> float:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(_READY_S * 1000)
+    began = time.perf_counter()
+    page.goto(address)
+    page.locator(shown).last.wait_for()
+    took = time.perf_counter() - began
+    context.close()
+    return took
+
+
+def viewers(chromium: Browser, address: str, pid: int, many: int, minutes: float) -> dict[str, float]:
+    """The server's share of a core and the growth of its memory while so many watch."""
+    contexts = []
+    for _ in range(many):
+        context = chromium.new_context(viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        page.set_default_timeout(_READY_S * 1000)
+        page.goto(address)
+        _whole(page)
+        contexts.append(context)
+    began, cpu_before, rss_before = time.monotonic(), _cpu_s(pid), _rss_bytes(pid)
+    while time.monotonic() - began < minutes * 60:
+        contexts[0].pages[0].wait_for_timeout(1000)
+    share = (_cpu_s(pid) - cpu_before) / (time.monotonic() - began)
+    grown = _rss_bytes(pid) / rss_before
+    for context in contexts:
+        context.close()
+    return {"viewers": many, "minutes": minutes, "share_of_core": round(share, 3), "memory_grew": round(grown, 3)}
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _spread(seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
+    return {
+        "p50": round(statistics.median(ordered), 3),
+        "p95": round(ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 3),
+    }
+
+
+def _timed(what: Callable[[], float], rounds: int) -> list[float]:
+    return [what() for _ in range(rounds)]
+
+
+def main() -> int:
+    """Run what the arguments ask for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--crashes", type=int, default=10_000_000)
+    parser.add_argument("--hosts", type=int, default=400_000)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--viewers", type=int, default=30)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--lake", type=Path, help="a lake that an earlier run made here; kept for later ones")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+        root = chosen.lake or Path(scratch) / "lake"
+        lake = Lake.open(root) if root.exists() else large_lake(root, chosen.crashes, chosen.hosts)
+        chromium = playwright.chromium.launch(executable_path=chosen.chromium, args=_CHROMIUM)
+        began = time.perf_counter()
+        with served(lake, Path(scratch)) as (address, pid):
+            paint(chromium, address)
+            found = {
+                "start_s": round(time.perf_counter() - began, 2),
+                "paint": _spread(_timed(lambda: paint(chromium, address), chosen.rounds)),
+                "filter": _spread(filters(chromium, address, chosen.rounds)),
+                "pages": pages(chromium, address, lake),
+                "watching": viewers(chromium, address, pid, chosen.viewers, chosen.minutes),
+                "rss_gib": round(_rss_bytes(pid) / 2**30, 2),
+            }
+        chromium.close()
+    print(json.dumps({"crashes": chosen.crashes, "hosts": chosen.hosts, **found, "synthetic": True}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
