@@ -226,19 +226,19 @@ class Detector:
         else:
             condition = None
         incident.record(tick, judgement, trial, found, condition)
-        self._settle(incident, judgement, trial, found)
+        self._settle(incident, tick, judgement, trial, found)
 
-    def _settle(self, incident: Incident, judgement: Judgement, trial: Trial, found: Waves) -> None:
+    def _settle(self, incident: Incident, tick: int, judgement: Judgement, trial: Trial, found: Waves) -> None:
         """Note where to watch the incident, and since when, after a judgement."""
         incident.claims_all = judgement.kind in (Kind.UNDETERMINED, Kind.CANNOT_SEPARATE)
         incident.spot = 0
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
             row = int(np.flatnonzero(trial.updates == judgement.update)[0])
-            incident.spot = self.spots.whole_system(int(np.argmax(trial.log_by_slice[row])))
+            incident.spot = self.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
         elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
             row = judgement.wave[0]
             incident.wave_spot = int(found.place[row])
-            incident.spot = self.spots.whole_system(incident.wave_spot)
+            incident.spot = self.spots.whole_system(incident.wave_spot, tick)
             incident.onset_minute = min(int(found.onset[row]), incident.onset_minute)
 
     def _stake(self, incident: Incident, tick: int) -> None:

@@ -19,6 +19,9 @@ Mask = NDArray[np.bool_]
 
 _PLACE_WEIGHT = 0.3  # prior that a wave is cut by group, site or customer rather than by what the host is
 
+_WITHIN_A_SYSTEM = ("os_type", "agent_version", "os_build", "model")
+# Cut by what a host is, which mostly goes with one operating system, and not by where it stands.
+
 
 class Spots:
     """The spots of one reading of the news.
@@ -31,6 +34,7 @@ class Spots:
     def __init__(self, news: News) -> None:
         self.slices: Slices = cut(news.cells)
         self._news = news
+        self._cell_since = np.array([cell.known_tick for cell in news.cells])
         self._names = news.places.names
         self.of_event = self._find()
 
@@ -57,11 +61,13 @@ class Spots:
         condition = self.slices.slices[spot].condition
         return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
 
-    def whole_system(self, spot: int) -> int:
-        """The spot of the operating system that a slice is part of; the spot itself where it is of none."""
-        system = self.slices.slices[spot].condition.get("os_type") if spot < len(self.slices) else None
+    def whole_system(self, spot: int, tick: int) -> int:
+        """The spot of the operating system that a slice was part of as of a tick; else the spot itself."""
+        if spot >= len(self.slices) or self.slices.slices[spot].key not in _WITHIN_A_SYSTEM:
+            return spot
+        inside = (self.slices.members[spot] > 0) & (self._cell_since <= tick)
         for number, part in enumerate(self.slices.slices):
-            if system is not None and part.key == "os_type" and part.condition["os_type"] == system:
+            if part.key == "os_type" and (self.slices.members[number][inside] > 0).all():
                 return number
         return spot
 

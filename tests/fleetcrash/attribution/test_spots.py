@@ -1,0 +1,52 @@
+"""Where an incident is watched."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleetcrash.attribution.news import read_news
+from fleetcrash.attribution.spots import Spots
+from fleetcrash.store import Engine, Lake
+from tests.dashboard.fleet import append_rows
+from tests.fleetcrash.worlds import at
+
+ALL, EU, VM = ("all", ""), ("region", "eu"), ("model", "vm")
+WINDOWS, LINUX = ("os_type", "windows"), ("os_type", "linux")
+LATE = 100  # when the inventory first tells of a Linux host
+
+
+@pytest.fixture
+def spots(lake: Lake) -> Spots:
+    """Two Windows builds from the start, a Linux host later."""
+    names = ("host_id", "os_type", "os_build", "model", "agent_version", "region", "seen_at")
+    hosts = [
+        ("a", "windows", "19045.4651", "laptop", "7.16", "eu", None),
+        ("b", "windows", "19045.4529", "vm", "7.16", "eu", None),
+        ("c", "linux", "6.8.0", "vm", "7.15", "eu", at(LATE)),
+    ]
+    append_rows(lake, "host", [dict(zip(names, host, strict=True)) for host in hosts])
+    append_rows(lake, "crash", [{"crash_id": "c", "host_id": "a", "os_type": "windows", "occurred_at": at(60)}])
+    with Engine(lake, as_of=at(120)) as engine:
+        return Spots(read_news(engine))
+
+
+def _watched(spots: Spots, minute: int) -> dict[tuple[str, str], tuple[str, str]]:
+    tick = int(at(minute).timestamp()) // 60
+    return {spots.name(spot): spots.name(spots.whole_system(spot, tick)) for spot in range(len(spots))}
+
+
+def test_a_slice_by_build_model_or_agent_is_watched_with_its_whole_system(spots):
+    """Or the crashes of a fault that hits two builds are two incidents, and the second one follows no update."""
+    watched = _watched(spots, 120)
+    for build_or_model in (("os_build", "19045.4651"), ("os_build", "19045.4529"), ("model", "laptop")):
+        assert watched[build_or_model] == WINDOWS
+    for of_linux in (("os_build", "6.8.0"), ("agent_version", "7.15"), LINUX):
+        assert watched[of_linux] == LINUX
+    for mixed in (VM, EU, ALL):
+        assert watched[mixed] == mixed
+
+
+def test_where_it_is_watched_does_not_depend_on_hosts_that_are_heard_of_later(spots):
+    watched = _watched(spots, LATE - 1)
+    assert watched[VM] == WINDOWS
+    assert watched[EU] == EU
