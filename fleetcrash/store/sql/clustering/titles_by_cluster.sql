@@ -2,3 +2,4 @@
 -- Reads the kept tables clustered_crashes and signed_shapes.
 SELECT DISTINCT cluster_id, family, title FROM signed_shapes
 WHERE cluster_id IN (SELECT cluster_id FROM clustered_crashes)
+ORDER BY cluster_id
