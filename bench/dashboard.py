@@ -50,7 +50,8 @@ _CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 _CRASHES = """
 SELECT
   'crash-' || n AS crash_id, 'host-' || (hash(n) % $hosts) AS host_id,
-  CAST($now AS TIMESTAMPTZ) - to_milliseconds(CAST(hash(n, 1) % ($days * CAST(86400000 AS BIGINT)) AS BIGINT)) AS occurred_at,
+  CAST($now AS TIMESTAMPTZ) - to_milliseconds(CAST(hash(n, 1) % ($days * CAST(86400000 AS BIGINT)) AS BIGINT))
+    AS occurred_at,
   CASE WHEN hash(n) % $hosts % 10 < 8 THEN 'windows' WHEN hash(n) % $hosts % 10 = 8 THEN 'darwin' ELSE 'linux' END
     AS os_type,
   '7.' || (9 + hash(n) % $hosts % 8) || '.100' AS agent_version,

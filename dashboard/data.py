@@ -280,10 +280,10 @@ class Feed:
         if self._engine is None:
             raise FleetcrashError(self._snapshot.problem or "there is no lake")
         if not self._kept_of_lake:
-            for name in TABLES_OF_THE_LAKE:
-                self._engine.keep(name, name)
             self._clusters = Clusters(self._engine, self._signatures)
             self._clusters.keep()
+            for name in TABLES_OF_THE_LAKE:
+                self._engine.keep(name, name)
             self._kept_of_lake, self._kept = True, None
         if selection is not None and selection != self._kept:
             self._kept = None

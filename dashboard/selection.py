@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 TABLES_OF_THE_LAKE = ("known_exposures", "online_stretches", "placed_crashes")
-"""Queries whose answers are kept as tables of the same name: they change with the lake alone."""
+"""Queries whose answers are kept as tables of the same name: they change with the lake alone, and read
+the kept tables of ``fleetcrash.clustering``."""
 
 _EXPOSED = ("updates", "channels")
 _HOSTS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings", "sites")

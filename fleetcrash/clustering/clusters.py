@@ -7,7 +7,7 @@ engine as a kept table, where SQL counts. Nothing of this is done for a question
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
@@ -22,6 +22,8 @@ from fleetcrash.clustering.signature import Role, Shape, Signature
 from fleetcrash.clustering.states import Seen, State, baseline_from, state_of
 from fleetcrash.errors import UnknownName
 from fleetcrash.store.engine import Engine
+
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class Clusters:
         self._engine = engine
         self._known = Signatures() if known is None else known
         self._kept = False
+        self._answers: dict[Hashable, Rows] = {}
 
     def keep(self) -> None:
         """Have the engine keep the table ``clustered_crashes``, for queries that read it."""
@@ -129,6 +132,7 @@ class Clusters:
         self._engine.keep("shaped_crashes", "clustering/shaped_crashes")
         self._engine.keep_made("signed_shapes", self._sign, of="clustering/shaped_crashes", by=_rules())
         self._engine.keep("clustered_crashes", "clustering/clustered_crashes")
+        self._engine.keep("known_exposures", "known_exposures")
         self._kept = True
 
     def _sign(self) -> pa.Table:
@@ -205,13 +209,20 @@ class Clusters:
         self.keep()
         return self._engine.table(f"clustering/{query}", **parameters)
 
+    def _once(self, query: str, **parameters: Any) -> Rows:
+        """Rows that are the same whatever is selected: asked once."""
+        key = (query, *sorted(parameters.items()))
+        if key not in self._answers:
+            self._answers[key] = self._table(query, **parameters).to_pylist()
+        return self._answers[key]
+
     def _clusters(self, *, cluster_id: str | None = None, selected: bool = False) -> tuple[Cluster, ...]:
         as_of = self._engine.as_of
         if as_of is None:
             return ()
-        watched_from = self._table("watched_from").to_pylist()[0]["watched_from"] or as_of
+        watched_from = self._once("watched_from")[0]["watched_from"] or as_of
         since = baseline_from(as_of, watched_from)
-        counted = self._table("counts_by_cluster", cluster_id=cluster_id, since=since).to_pylist()
+        counted = self._once("counts_by_cluster", cluster_id=cluster_id, since=since)
         if selected:
             known = {row["cluster_id"]: row for row in counted}
             counted = [
@@ -226,7 +237,7 @@ class Clusters:
             for sums, name in ((variants, row["signature"]), (systems, row["os_type"])):
                 of_cluster = sums.setdefault(row["cluster_id"], {})
                 of_cluster[name] = of_cluster.get(name, 0) + row["crashes"]
-        titles = {row["cluster_id"]: row for row in self._table("titles_by_cluster").to_pylist()}
+        titles = {row["cluster_id"]: row for row in self._once("titles_by_cluster")}
         return tuple(
             self._cluster(
                 {**row, **titles[row["cluster_id"]]},

@@ -94,9 +94,9 @@ def _lake(case: Path, tmp_path: Path) -> Lake:
 
 def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     selection = {name: parameters.get(name) for name in ("since", "until", *FILTERS)}
+    Clusters(engine).keep()
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
-    Clusters(engine).keep()
     if parameters.get("since") is not None:
         for name, read in TABLES_OF_A_SELECTION.items():
             engine.keep(name, name, **{key: selection[key] for key in read})

@@ -1,8 +1,8 @@
 -- Updates that a host had, one row per install, newest first: half-open [exposed_from, exposed_until), null while it has it.
--- $host_id: the host.
+-- $host_id: the host. Reads the kept table known_exposures.
 SELECT
-  exposures.update_id, updates.kind, updates.channel, updates.version, updates.released_at, updates.reverted_at,
-  exposures.exposed_from, exposures.exposed_until
-FROM exposures LEFT JOIN updates ON updates.update_id = exposures.update_id
-WHERE exposures.host_id = $host_id
-ORDER BY exposures.exposed_from DESC, exposures.update_id
+  exposed.update_id, updates.kind, updates.channel, updates.version, updates.released_at, updates.reverted_at,
+  exposed.exposed_from, nullif(exposed.exposed_until, CAST('infinity' AS TIMESTAMPTZ)) AS exposed_until
+FROM known_exposures AS exposed LEFT JOIN updates ON updates.update_id = exposed.update_id
+WHERE exposed.host_id = $host_id
+ORDER BY exposed.exposed_from DESC, exposed.update_id

@@ -1,7 +1,8 @@
--- Crashes with the attributes that their hosts had, one row per crash.
+-- Crashes with their cluster and the attributes that their hosts had, one row per crash.
 -- Attributes: the crash's own, else the host's at the crash, else 'unknown'.
 -- exposed_at: when exposure is judged. Of a crash noticed at the next boot that is the end of the session before that boot;
 -- while that end is not known yet, the crash's own time stands in for it, not the end of a still earlier session.
+-- Reads the kept table clustered_crashes.
 WITH left_behind AS (
   SELECT
     host_id, online_until,
@@ -24,6 +25,9 @@ SELECT
   coalesce(host_spans.model, 'unknown') AS model,
   coalesce(host_spans.region, 'unknown') AS region,
   coalesce(host_spans.ring, 'unknown') AS ring,
-  coalesce(host_spans.site, 'unknown') AS site
-FROM dated ASOF LEFT JOIN host_spans
+  coalesce(host_spans.site, 'unknown') AS site,
+  clustered_crashes.cluster_id, clustered_crashes.signature
+FROM dated
+JOIN clustered_crashes ON clustered_crashes.crash_id = dated.crash_id
+ASOF LEFT JOIN host_spans
   ON host_spans.host_id = dated.host_id AND host_spans.valid_from <= dated.placed_at

@@ -2,7 +2,7 @@
 -- $since, $until: half-open, UTC. $os_types, $os_builds, $agent_versions, $models, $regions, $rings, $sites, $clusters,
 -- $updates, $channels: lists; null or an empty list filters nothing. The last two keep the crashes of hosts that were exposed.
 -- $text: found in the code, the module or the tags (as {key=value}), upper and lower case alike; empty filters nothing.
--- Reads the kept tables placed_crashes, clustered_crashes and selected_exposures.
+-- Reads the kept tables placed_crashes and selected_exposures.
 WITH asked AS (
   SELECT
     CAST($os_types AS VARCHAR[]) AS os_types, CAST($os_builds AS VARCHAR[]) AS os_builds,
@@ -18,9 +18,8 @@ matching AS (
 )
 SELECT
   placed.crash_id, placed.host_id, placed.placed_at, placed.exposed_at, placed.os_type, placed.os_build,
-  placed.agent_version, placed.domain, placed.code, placed.module, grouped.cluster_id
+  placed.agent_version, placed.domain, placed.code, placed.module, placed.cluster_id, placed.signature
 FROM placed_crashes AS placed CROSS JOIN asked
-LEFT JOIN clustered_crashes AS grouped ON grouped.crash_id = placed.crash_id
 WHERE placed.placed_at >= CAST($since AS TIMESTAMPTZ) AND placed.placed_at < CAST($until AS TIMESTAMPTZ)
   AND (coalesce(len(os_types), 0) = 0 OR list_contains(os_types, placed.os_type))
   AND (coalesce(len(os_builds), 0) = 0 OR list_contains(os_builds, placed.os_build))
@@ -29,7 +28,7 @@ WHERE placed.placed_at >= CAST($since AS TIMESTAMPTZ) AND placed.placed_at < CAS
   AND (coalesce(len(regions), 0) = 0 OR list_contains(regions, placed.region))
   AND (coalesce(len(rings), 0) = 0 OR list_contains(rings, placed.ring))
   AND (coalesce(len(sites), 0) = 0 OR list_contains(sites, placed.site))
-  AND (coalesce(len(clusters), 0) = 0 OR list_contains(clusters, grouped.cluster_id))
+  AND (coalesce(len(clusters), 0) = 0 OR list_contains(clusters, placed.cluster_id))
   AND (wanted_text = '' OR placed.crash_id IN (SELECT crash_id FROM matching))
   AND (
     NOT exposed_only

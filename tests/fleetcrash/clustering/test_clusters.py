@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Filters, Selection
 from fleetcrash.clustering import Clusters, Signatures, State, Variant
 from fleetcrash.errors import UnknownName
 from fleetcrash.store import Engine, Lake
@@ -107,7 +108,11 @@ def test_what_was_signed_is_not_signed_again(engine, monkeypatch):
 
 def test_a_selection_narrows_counts_but_not_the_state(engine):
     Clusters(engine).keep()
-    engine.keep("selected_crashes", "clustering/sample_of_cluster", cluster_id=AGENT)
+    for name in TABLES_OF_THE_LAKE:
+        engine.keep(name, name)
+    selection = Selection(FAULT, FAULT + timedelta(microseconds=1), Filters(clusters=(AGENT,)))
+    for name in TABLES_OF_A_SELECTION:
+        engine.keep(name, name, **selection.parameters(name))
     (found,) = Clusters(engine).list(selected=True)
     assert (found.cluster_id, found.crashes, found.hosts, found.os_type) == (AGENT, 1, 1, {"windows": 1})
     assert (found.first_seen, found.last_seen) == (FAULT, FAULT)

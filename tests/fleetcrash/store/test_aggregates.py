@@ -53,9 +53,9 @@ def ask(engine: Engine, query: str, window: Selection = DAY) -> Any:
     """The answer of an aggregate, asked as its users do."""
     if query in OF_THE_DETECTOR:
         return astuple(read_news(engine))
+    Clusters(engine).keep()
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
-    Clusters(engine).keep()
     for name in TABLES_OF_A_SELECTION:
         engine.keep(name, name, **window.parameters(name))
     return engine.rows(query, **parameters_of(query, window))

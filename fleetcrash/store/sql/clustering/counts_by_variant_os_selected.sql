@@ -1,6 +1,6 @@
 -- Crashes of each variant and operating system within the viewer's window and filters, one row per cluster, signature and
--- OS, most crashes first. Reads the kept tables clustered_crashes and selected_crashes.
-SELECT clustered_crashes.cluster_id, clustered_crashes.signature, clustered_crashes.os_type, count(*) AS crashes
-FROM clustered_crashes JOIN selected_crashes ON selected_crashes.crash_id = clustered_crashes.crash_id
-GROUP BY clustered_crashes.cluster_id, clustered_crashes.signature, clustered_crashes.os_type
-ORDER BY clustered_crashes.cluster_id, crashes DESC, clustered_crashes.signature, clustered_crashes.os_type
+-- OS, most crashes first. Reads the kept table selected_crashes.
+SELECT cluster_id, signature, os_type, count(*) AS crashes
+FROM selected_crashes
+GROUP BY cluster_id, signature, os_type
+ORDER BY cluster_id, crashes DESC, signature, os_type
