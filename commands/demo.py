@@ -63,7 +63,7 @@ def demo(chosen: argparse.Namespace) -> int:
         start_dashboard(beside, lake, chosen.port)
         print(f"A synthetic fleet, {chosen.scenario}: loading what was known by {time_text(start)} ...", flush=True)
         _feed(lake, records_known_by(folder, start), batch_id="history", source=source)
-        start_monitor(beside, lake, interval_s=1.0)
+        start_monitor(beside, lake, interval_s=2.0)
         beside.wait_until_ready(f"http://127.0.0.1:{chosen.port}/_stcore/health")
         beside.wait_for(lambda: lake.committed("incident", "monitor"), "The monitor has judged nothing")
         address = f"http://127.0.0.1:{chosen.port}/?range={_DEMO_RANGE}"
