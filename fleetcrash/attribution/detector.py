@@ -95,7 +95,8 @@ class Detector:
             look: False only counts; what it passed over is judged at the next look.
         """
         self._tick = tick
-        self._expected.advance(tick, claimed=self._claimed, disturbed=self._disturbed)
+        judging = bool(self.open_incidents)
+        self._expected.advance(tick, claimed=self._claimed, disturbed=self._disturbed, judging=judging)
         new = self._new_events(tick)
         if new.size:
             self._penalise(new, tick)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.fleetcrash.worlds import at
 RELEASED, HEARD_OF_IT = 100, 101
 
 # Sessions by host: from, until, and where it is later when it was told of.
-SESSIONS = {
+SESSIONS: dict[str, list[Any]] = {
     "stays": [(0, None)],
     "left just before the release, comes back": [(0, 95), (130, None)],
     "left just before the release, for good": [(0, 99)],
