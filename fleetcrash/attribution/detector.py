@@ -95,8 +95,7 @@ class Detector:
             look: False only counts; what it passed over is judged at the next look.
         """
         self._tick = tick
-        judging = bool(self.open_incidents)
-        self._expected.advance(tick, claimed=self._claimed, disturbed=self._disturbed, judging=judging)
+        self._expected.advance(tick, claimed=self._claimed, disturbed=self._disturbed)
         new = self._new_events(tick)
         if new.size:
             self._penalise(new, tick)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
-from fleetcrash.attribution.exposure import AGES, BOOTS, HostTime, grown
+from fleetcrash.attribution.exposure import AGES, BOOTS, HostTime
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
 
@@ -40,7 +40,6 @@ class Expectation:
         self.until = np.zeros((OUTCOMES, len(spots), RING))
         self._online_at = np.zeros((len(spots), _KINDS))
         self._pending: deque[tuple[int, Floats, Floats]] = deque()
-        self._settled: dict[int, tuple[Floats, Floats]] = {}  # of an update: expected, and host-minutes behind it
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
         self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
         self._take_over(news, spots, tick=news.first_tick - 1)
@@ -63,10 +62,6 @@ class Expectation:
         self.total, self.until = placed(self.total), placed(self.until)
         self._pending = deque((minute, host_minutes, placed(raw)) for minute, host_minutes, raw in self._pending)
         self._online_at = placed(self._online_at[None])[0]
-        self._settled = {
-            update: (grown(expected, 2, len(news.cells)), grown(minutes, 0, len(news.cells)))
-            for update, (expected, minutes) in self._settled.items()
-        }
         # A slice that is new has a factor of one; the others keep theirs until rates are next worked out.
         self._learned_factors = placed(self._learned_factors - 1.0) + 1.0
         self._take_over(news, spots, tick=tick)
@@ -87,19 +82,19 @@ class Expectation:
         self._learned = int((ripe <= tick).sum())
         self._rates = self._work_out_rates()
 
-    def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool], judging: bool) -> None:
+    def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         """Take in a minute, and learn from the one an hour before it.
 
         Args:
             claimed: (events,) events that an incident accounts for; they are not learned from.
             disturbed: whether an incident made a minute unlike the baseline.
-            judging: an incident is open, so updates are weighed against waves.
         """
         self.time.advance(tick)
         self._count_online(tick)
         self._learn(tick, claimed, disturbed)
-        if tick % _RATE_MINUTES == 0:
-            self._settle(tick, judging)
+        # A rate holds for all the time that hosts have had an update, a wave's expectation adds up as it goes. While
+        # the two are weighed against one another, what is heard late of calmer hours must not move only one of them.
+        if tick % _RATE_MINUTES == 0 and not disturbed(tick - LAG_MINUTES):
             self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
             self._rates = self._work_out_rates()
         self._expect(tick)
@@ -118,28 +113,9 @@ class Expectation:
         expected = np.zeros((OUTCOMES, len(updates), AGES, len(self._news.cells)))
         for number, update in enumerate(updates):
             minutes = np.maximum(self.time.by_update[int(update)].host_minutes(tick), 0.0)
-            if int(update) in self._settled:
-                expected[:, number], before = self._settled[int(update)]
-                minutes = minutes - before
             for boot in range(BOOTS):
                 expected[:, number] += (self._rates[:, :, boot, None] * minutes[:, boot]).swapaxes(1, 2)
-        return np.maximum(expected, 0.0)
-
-    def _settle(self, tick: int, judging: bool) -> None:
-        """Before rates change, keep what they made of the hosts with each update so far.
-
-        What is expected of a slice or place adds up minute by minute, at the rates of the minute. While updates are
-        weighed against waves there, a rate learned later must not hold for earlier minutes of the updates alone.
-        """
-        if not judging:
-            self._settled = {}
-            return
-        updates = np.array(list(self.time.by_update), dtype=np.int64)
-        expected = self.of_hosts_with(updates, tick)
-        self._settled = {
-            int(update): (expected[:, number], np.maximum(self.time.by_update[int(update)].host_minutes(tick), 0.0))
-            for number, update in enumerate(updates)
-        }
+        return expected
 
     def _work_out_rates(self) -> Floats:
         """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""
