@@ -9,23 +9,25 @@ from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import at
 
-# Each host goes down at minute 100: when it is back, when its crash is said to have been and was heard of, and where
-# exposure to updates is judged. None: no presence is told of it.
+# Each host goes down at minute 100: since when it was up, when it is back (None: no presence is told of it), when its
+# crash is said to have been and was heard of, and where exposure to updates is judged.
 CASES = {
-    "said to be just before the boot": (130, 129.8, 131, 100),
-    "said to be just after the boot": (130, 130.5, 131, 100),
-    "told when the end of the session was not known": (103, 102.8, 104, 102.8),
-    "told so, and said to be after the boot": (103, 103.5, 104, 103),
-    "told once the end was known": (103, 103.5, 111, 100),
-    "long after the boot, which did not notice it": (130, 190, 191, 190),
-    "of a host without presence": (None, 130, 131, 130),
+    "said to be just before the boot": (0, 130, 129.8, 131, 100),
+    "said to be just after the boot": (0, 130, 130.5, 131, 100),
+    "told when the end of the session was not known": (0, 103, 102.8, 104, 102.8),
+    "told so, and said to be after the boot": (0, 103, 103.5, 104, 103),
+    "told so, of a session that was short": (90, 103, 102.8, 104, 102.8),
+    "told once the end was known": (0, 103, 103.5, 111, 100),
+    "told then, of a session that was short": (90, 103, 102.8, 111, 100),
+    "long after the boot, which did not notice it": (0, 130, 190, 191, 190),
+    "of a host without presence": (None, None, 130, 131, 130),
 }
 
 
 def test_a_crash_noticed_at_a_boot_is_placed_at_the_end_of_the_session_before_and_stays_there(lake):
     _tell(lake)
     for now in (104, 110, 111, 131, 191, 500):
-        known = {name: _minute(at(placed)) for name, (_, _, heard, placed) in CASES.items() if heard <= now}
+        known = {name: _minute(at(placed)) for name, (*_, heard, placed) in CASES.items() if heard <= now}
         with Engine(lake, as_of=at(now)) as engine:
             events = read_news(engine).events
         assert dict(zip(events.host, events.minute.tolist(), strict=True)) == known, now
@@ -34,12 +36,15 @@ def test_a_crash_noticed_at_a_boot_is_placed_at_the_end_of_the_session_before_an
 def _tell(lake: Lake) -> None:
     append_rows(lake, "host", [{"host_id": name, "os_type": "windows"} for name in CASES])
     sessions, crashes = [], []
-    for name, (back, said, heard, _) in CASES.items():
+    for name, (since, back, said, heard, _) in CASES.items():
         crash = {"crash_id": name, "host_id": name, "os_type": "windows", "time_quality": "reboot"}
         crashes.append({**crash, "occurred_at": at(said), "received_at": at(heard)})
-        if back is not None:
-            sessions.append({"host_id": name, "online_from": at(0), "online_until": at(100)})
-            sessions.append({"host_id": name, "online_from": at(back), "online_until": None})
+        if since is not None and back is not None:
+            spans: list[tuple[float, float | None]] = [(-60, -30), (since, 100), (back, None)]
+            sessions += [
+                {"host_id": name, "online_from": at(begins), "online_until": None if ends is None else at(ends)}
+                for begins, ends in spans
+            ]
     append_rows(lake, "session", sessions)
     append_rows(lake, "crash", crashes)
 

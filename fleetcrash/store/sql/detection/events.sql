@@ -17,11 +17,12 @@ first_in_a_day AS (
 sat AS (
   SELECT
     host_id, online_from, online_until, gone_known,
-    lag(online_until) OVER earlier AS left_before,
-    lag(gone_known) OVER earlier AS left_before_known
+    lag(online_until) OVER of_host AS left_before,
+    lag(gone_known) OVER of_host AS left_before_known,
+    greatest(lead(online_from) OVER of_host, lead(since_known) OVER of_host) AS next_known
   FROM known_presence
   WHERE NOT assumed
-  WINDOW earlier AS (PARTITION BY host_id ORDER BY online_from)
+  WINDOW of_host AS (PARTITION BY host_id ORDER BY online_from)
 ),
 booted AS (
   SELECT
@@ -29,6 +30,8 @@ booted AS (
     CASE
       WHEN time_quality IS DISTINCT FROM 'reboot' THEN placed_at
       WHEN sat.online_until <= placed_at AND sat.gone_known <= first_in_a_day.known_at THEN sat.online_until
+      -- It went down from this session and is up again, but when it went is not known yet.
+      WHEN sat.next_known <= first_in_a_day.known_at AND coalesce(sat.gone_known > first_in_a_day.known_at, true) THEN placed_at
       WHEN sat.online_from <= placed_at - INTERVAL 30 MINUTE THEN placed_at
       WHEN sat.left_before_known <= first_in_a_day.known_at THEN sat.left_before
       ELSE coalesce(sat.online_from, placed_at)
