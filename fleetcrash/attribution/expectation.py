@@ -92,9 +92,7 @@ class Expectation:
         self.time.advance(tick)
         self._count_online(tick)
         self._learn(tick, claimed, disturbed)
-        # A rate holds for all the time that hosts have had an update, a wave's expectation adds up as it goes. While
-        # the two are weighed against one another, what is heard late of calmer hours must not move only one of them.
-        if tick % _RATE_MINUTES == 0 and not disturbed(tick - LAG_MINUTES):
+        if tick % _RATE_MINUTES == 0:
             self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
             self._rates = self._work_out_rates()
         self._expect(tick)
