@@ -11,7 +11,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -142,6 +143,12 @@ class Feed:
         if idle:
             self.refresh()
         return self._snapshot
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """While this lasts the snapshot stays the same, so that figures beside one another are of one look."""
+        with self._lock:
+            yield
 
     def refresh(self) -> None:
         """Look at the lake. Whatever is wrong with it becomes the snapshot's state, never an exception."""

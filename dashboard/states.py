@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
 
 import streamlit as st
 
@@ -67,6 +69,17 @@ def data_problems(feed: Feed) -> None:
     said = problems(feed.snapshot(), datetime.now(UTC))
     if said:
         st.html(problem_banner(said, links.address("health")))
+
+
+def of_one_look(draw: Callable[..., None]) -> Callable[..., None]:
+    """Have what draws a part of a page, given the feed first, see the lake at one look."""
+
+    @wraps(draw)
+    def drawn(feed: Feed, *more: Any) -> None:
+        with feed.still():
+            draw(feed, *more)
+
+    return drawn
 
 
 @contextmanager

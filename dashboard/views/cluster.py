@@ -18,7 +18,7 @@ from dashboard.pages import current_feed
 from dashboard.rates import measure
 from dashboard.selection import Selection
 from dashboard.stack import stack_table, why
-from dashboard.states import needs_lake, panel
+from dashboard.states import needs_lake, of_one_look, panel
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CLUSTER_STATES, ago, clock, count, kind_name, plain
@@ -42,6 +42,7 @@ def show() -> None:
     st.fragment(_panels, run_every=live_every(view))(feed, view, asked)
 
 
+@of_one_look
 def _panels(feed: Feed, view: View, cluster_id: str) -> None:
     snapshot = feed.snapshot()
     with panel("This cluster"):

@@ -16,7 +16,7 @@ from dashboard.filters import View, filter_row, live_every
 from dashboard.markup import notice
 from dashboard.pages import current_feed
 from dashboard.selection import Selection
-from dashboard.states import needs_lake, panel
+from dashboard.states import needs_lake, of_one_look, panel
 from dashboard.wording import CLUSTER_STATES, count
 from fleetcrash.clustering import Cluster
 
@@ -34,6 +34,7 @@ def show() -> None:
     st.fragment(_panels, run_every=live_every(view))(feed, view)
 
 
+@of_one_look
 def _panels(feed: Feed, view: View) -> None:
     snapshot = feed.snapshot()
     selection = view.selection(snapshot)

@@ -17,7 +17,7 @@ from dashboard.freshness import freshness
 from dashboard.health import lacks_too_much, problem_banner, problems
 from dashboard.markup import Card, cards, notice
 from dashboard.pages import current_feed
-from dashboard.states import needs_lake, panel
+from dashboard.states import needs_lake, of_one_look, panel
 from dashboard.wording import ago, clock, count, on_lake
 
 _SOUND = '<div class="fc fc-banner fc-quiet" role="status"><p><b>Nothing is wrong with the data.</b></p></div>'
@@ -42,6 +42,7 @@ def show() -> None:
     st.fragment(_panels, run_every=live_every(View()))(feed)
 
 
+@of_one_look
 def _panels(feed: Feed) -> None:
     snapshot, now = feed.snapshot(), datetime.now(UTC)
     said = problems(snapshot, now)

@@ -13,7 +13,7 @@ from dashboard.incidents import Incident
 from dashboard.markup import Card, Column, Fact, Link, Row, cards, facts, state, table, text
 from dashboard.pages import current_feed, is_dark
 from dashboard.selection import Selection
-from dashboard.states import needs_lake, panel
+from dashboard.states import needs_lake, of_one_look, panel
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import named_updates
 from dashboard.wording import STATE_NAMES, clock, count, kind_name, os_name, plain
@@ -47,6 +47,7 @@ def show() -> None:
     st.fragment(_panels, run_every=live_every(view))(feed, view, asked)
 
 
+@of_one_look
 def _panels(feed: Feed, view: View, host_id: str) -> None:
     snapshot = feed.snapshot()
     selection = view.selection(snapshot)

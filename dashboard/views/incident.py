@@ -17,7 +17,7 @@ from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, markdown_text, notice, state, table
 from dashboard.pages import current_feed, incident_page, is_dark, overview_page
-from dashboard.states import needs_lake, panel
+from dashboard.states import needs_lake, of_one_look, panel
 from dashboard.views.incident_rows import incident_clusters, incident_hosts
 from dashboard.wording import (
     CAUSE_NAMES,
@@ -61,6 +61,7 @@ def show() -> None:
     _reasons(feed, asked)
 
 
+@of_one_look
 def _rows_behind(feed: Feed, view: View, incident: Incident) -> None:
     incident_clusters(feed, view, incident)
     incident_hosts(feed, view, incident)

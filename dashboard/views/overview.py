@@ -21,7 +21,7 @@ from dashboard.markup import Card, cards, markdown_text
 from dashboard.pages import current_feed, incident_page
 from dashboard.rates import Rates, measure
 from dashboard.selection import Selection
-from dashboard.states import needs_lake, panel
+from dashboard.states import needs_lake, of_one_look, panel
 from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CAUSE_NAMES, clock, count, percent, plain, rate, times
 from fleetcrash.clustering import Cluster
@@ -77,6 +77,7 @@ def _links(incidents: Sequence[Incident], words: str, *, naming: bool = False) -
         )
 
 
+@of_one_look
 def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
     snapshot = feed.snapshot()
     if {name: frozenset(values) for name, values in snapshot.choices.items()} != offered:

@@ -11,7 +11,7 @@ from dashboard.export import export
 from dashboard.filters import View, filter_row, live_every
 from dashboard.pages import current_feed
 from dashboard.selection import Selection
-from dashboard.states import needs_lake, panel
+from dashboard.states import needs_lake, of_one_look, panel
 from dashboard.update_tables import FEWEST_CRASHES, listed, suspicions, updates_table
 from dashboard.views import update
 from dashboard.wording import count
@@ -37,6 +37,7 @@ def show() -> None:
         st.fragment(_list, run_every=live_every(view))(feed, view)
 
 
+@of_one_look
 def _list(feed: Feed, view: View) -> None:
     snapshot = feed.snapshot()
     if snapshot.as_of is None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -131,3 +134,19 @@ def test_the_watcher_finds_changes_by_itself_and_ends(tmp_path: Path, monkeypatc
     assert feed.snapshot().state is LakeState.READY
     feed.close()
     assert not feed._watcher.is_alive()
+
+
+def test_figures_beside_one_another_are_of_one_look(tmp_path: Path):
+    lake = outage(tmp_path / "lake")
+    with closing(Feed(lake.root, watch=False)) as feed:
+        before = feed.frame("hosts_affected", DAY).iloc[0]["crashes"]
+        at = NOW - timedelta(minutes=1)
+        crash = {"crash_id": "late", "host_id": "host-01", "os_type": "windows", "occurred_at": at}
+        append_rows(lake, "crash", [crash], batch_id="late")
+        looker = Thread(target=feed.refresh)
+        with feed.still():
+            looker.start()
+            feed.frame("crash_rate_by_agent_version", DAY)
+            assert feed.frame("crash_rate_by_agent_version", DAY)["crashes"].sum() == before
+        looker.join()
+        assert feed.frame("crash_rate_by_agent_version", DAY)["crashes"].sum() == before + 1
