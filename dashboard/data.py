@@ -28,7 +28,6 @@ from fleetcrash.attribution.impact import Impact, impact_of
 from fleetcrash.clustering import Cluster, Clusters, Sample, Signatures
 from fleetcrash.errors import FleetcrashError, LakeError, UnknownName
 from fleetcrash.store import Engine, Lake
-from fleetcrash.store.engine import query_text
 
 REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
 _MOST_CHOICES = 1000  # of one filter; a longer list is slow in a browser, and whatever it lacks can be typed
@@ -118,7 +117,7 @@ class Feed:
         self._snapshot = Snapshot(number=0, state=LakeState.MISSING, root=root)
         self._answers: dict[Hashable, Any] = {}
         self._signatures = Signatures()
-        self._clusters: Clusters | None = None
+        self._clusters_now: Clusters | None = None
         self._kept: Selection | None = None
         self._kept_of_lake = False
         self._stop = threading.Event()
@@ -232,7 +231,7 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("clusters", lambda _: self._clusters_now().list(selected=True), selection=selection)
+        return self.answer("clusters", lambda engine: self._clusters(engine).list(selected=True), selection=selection)
 
     def cluster(self, cluster_id: str) -> Cluster:
         """A crash cluster, of all that is known.
@@ -241,7 +240,7 @@ class Feed:
             UnknownName: no crash that is known is in it.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("cluster", lambda _: self._clusters_now().one(cluster_id), cluster_id)
+        return self.answer("cluster", lambda engine: self._clusters(engine).one(cluster_id), cluster_id)
 
     def precursors(self, cluster_id: str) -> pd.DataFrame:
         """Updates that came before a cluster was first seen, the nearest first.
@@ -249,7 +248,9 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("precursors", lambda _: self._clusters_now().precursors(cluster_id).to_pandas(), cluster_id)
+        return self.answer(
+            "precursors", lambda engine: self._clusters(engine).precursors(cluster_id).to_pandas(), cluster_id
+        )
 
     def sample(self, cluster_id: str) -> Sample:
         """A crash of a cluster with its stack.
@@ -258,7 +259,7 @@ class Feed:
             UnknownName: no crash that is known is in it.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("sample", lambda _: self._clusters_now().sample(cluster_id), cluster_id)
+        return self.answer("sample", lambda engine: self._clusters(engine).sample(cluster_id), cluster_id)
 
     def stack(self, crash_id: str) -> Sample:
         """A crash with its stack and its signature.
@@ -267,7 +268,7 @@ class Feed:
             UnknownName: the crash is not known.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("stack", lambda _: self._clusters_now().stack(crash_id), crash_id)
+        return self.answer("stack", lambda engine: self._clusters(engine).stack(crash_id), crash_id)
 
     def sparks(self, selection: Selection, buckets: int) -> Mapping[str, list[int]]:
         """Crashes of each cluster in each of so many equal parts of a selection's window.
@@ -282,13 +283,18 @@ class Feed:
             sparks.setdefault(cluster_id, [0] * buckets)[min(int(bucket), buckets - 1)] += int(crashes)
         return sparks
 
+    def _clusters(self, engine: Engine) -> Clusters:
+        if self._clusters_now is None:
+            self._clusters_now = Clusters(engine, self._signatures)
+        return self._clusters_now
+
     def _prepared(self, selection: Selection | None) -> Engine:
         """The engine, with the tables kept that the question reads."""
         if self._engine is None:
             raise FleetcrashError(self._snapshot.problem or "there is no lake")
         if not self._kept_of_lake:
-            self._clusters = Clusters(self._engine, self._signatures)
-            self._clusters.keep()
+            self._clusters_now = None
+            self._clusters(self._engine).keep()
             for name in TABLES_OF_THE_LAKE:
                 self._engine.keep(name, name)
             self._kept_of_lake, self._kept = True, None
@@ -298,11 +304,6 @@ class Feed:
                 self._engine.keep(name, name, **selection.parameters(name))
             self._kept = selection
         return self._engine
-
-    def _clusters_now(self) -> Clusters:
-        if self._clusters is None:
-            raise AssertionError("asked before the tables of the lake were kept")
-        return self._clusters
 
     def _watch(self) -> None:
         while not self._stop.wait(REFRESH_S):
@@ -378,15 +379,6 @@ def feed_of(root: str) -> Feed:
     feed = Feed(Path(root))
     atexit.register(feed.close)  # a database that is open when the interpreter goes leaves noise on stderr
     return feed
-
-
-def queries_behind(*questions: str) -> dict[str, str]:
-    """The SQL of questions by name, then that of the kept tables which they read, themselves or through another."""
-    found = {question: query_text(question) for question in questions}
-    for name in reversed((*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION)):  # a table reads only those before it
-        if any(re.search(rf"\b{name}\b", re.sub(r"--[^\n]*", "", text)) for text in found.values()):
-            found[name] = query_text(name)
-    return found
 
 
 def _by_version(version: str) -> list[tuple[int, int | str]]:

@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.data import Feed, queries_behind
-from dashboard.selection import TABLES_OF_A_SELECTION, Selection
+from dashboard.data import Feed
+from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.wording import clock, plain
+from fleetcrash.store.engine import query_text
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 """What makes a cell a formula in a spreadsheet; the wide forms do in an East Asian one."""
@@ -153,7 +154,7 @@ def traced(
     """The SQL of questions and of the kept tables that they read, each with its parameters as comments."""
     asked = [question] if isinstance(question, str) else question
     parts = []
-    for name, text in queries_behind(*asked).items():
+    for name, text in _queries_behind(*asked).items():
         lines = [f"-- fleetcrash/store/sql/{name}.sql"]
         given = {key: value for key, value in parameters.items() if f"${key}" in text}
         if name in asked:
@@ -164,6 +165,15 @@ def traced(
         lines += [f"-- ${key} = {_literal(value)}" for key, value in given.items() if value not in ([], "", None)]
         parts.append("\n".join([*lines, "", text.strip()]))
     return "\n\n\n".join(parts)
+
+
+def _queries_behind(*questions: str) -> dict[str, str]:
+    """The SQL of questions by name, then that of the kept tables which they read, themselves or through another."""
+    found = {question: query_text(question) for question in questions}
+    for name in reversed((*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION)):  # a table reads only those before it
+        if any(re.search(rf"\b{name}\b", re.sub(r"--[^\n]*", "", text)) for text in found.values()):
+            found[name] = query_text(name)
+    return found
 
 
 def _literal(value: object) -> str:

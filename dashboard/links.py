@@ -18,19 +18,10 @@ def address(page: str, **parameters: str) -> str:
 
     Args:
         page: its path, such as ``cluster``, or ``OVERVIEW``.
-        parameters: the page's own.
+        parameters: the page's own; a filter among them takes the place of the viewer's.
     """
     wanted: dict[str, list[str]] = {**carried(), **{name: [value] for name, value in parameters.items()}}
     return f"{page}?{urlencode(wanted, doseq=True)}" if wanted else page
-
-
-def narrowed_to(key: str, value: str, *, page: str = OVERVIEW) -> str:
-    """The address of a page with one filter set to one value, the others as they are.
-
-    Args:
-        key: of a dimension of the filters.
-    """
-    return f"{page}?{urlencode({**carried(), key: [value]}, doseq=True)}"
 
 
 def link(page: str, words: object, *, limit: int = 48, **parameters: str) -> str:

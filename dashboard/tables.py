@@ -21,7 +21,7 @@ def versions_table(versions: pd.DataFrame) -> str:
     rows = [
         Row(
             [
-                Link(plain(each.agent_version, 32), links.narrowed_to("agent", each.agent_version)),
+                Link(plain(each.agent_version, 32), links.address(links.OVERVIEW, agent=each.agent_version)),
                 rate(each.rate),
                 count(each.crashes),
                 f"{count(each.hosts_crashed)} of {count(each.hosts_online)}",
