@@ -33,7 +33,7 @@ def add_to(commands: Commands) -> None:
         "--scenario",
         metavar="NAME",
         default="channel-file-291",
-        help="agent-upgrade, channel-file-291 (default), no-installs, quiet, region-outage or two-updates; "
+        help="a scenario that comes along (default: channel-file-291); '?' is answered with their names; "
         f"all but the default are simulated on first use and kept in {DEMO_FLEETS}",
     )
     one.add_argument("--speed", type=positive, default=60.0, help="fleet seconds a second (default: 60)")

@@ -109,16 +109,12 @@ def simulate(
         UnreadableSource: the scenario's file cannot be read, or the folder not be written to.
         BadArgument: hosts, seed or days out of bounds, or a mistake in the scenario; says where.
     """
-    plan = read_scenario(scenario)
+    _check("seed", seed, 0, 2**63 - 1)
+    plan = read_scenario(scenario, seed)
     hosts = plan.hosts if hosts is None else hosts
     days = plan.days if days is None else days
-    for name, value, low, high in (
-        ("hosts", hosts, 1, MOST_HOSTS),
-        ("days", days, 1, MOST_DAYS),
-        ("seed", seed, 0, 2**63 - 1),
-    ):
-        if not low <= value <= high:
-            raise BadArgument(f"{name} is {value}; wanted {low} to {high}. Nothing was written.")
+    _check("hosts", hosts, 1, MOST_HOSTS)
+    _check("days", days, 1, MOST_DAYS)
 
     first = datetime.combine(plan.judged_day, time(), tzinfo=UTC) - timedelta(days=days - 1)
     clock = Clock(first, (days - 1) * DAY, days * DAY)
@@ -166,6 +162,11 @@ def simulate(
         guilty=answer["guilty"],
         struck=len(answer["fault_times"]),
     )
+
+
+def _check(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise BadArgument(f"{name} is {value}; wanted {low} to {high}. Nothing was written.")
 
 
 def _course(

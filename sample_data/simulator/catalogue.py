@@ -160,7 +160,7 @@ def make_catalogue(faults: Sequence[Fault]) -> Catalogue:
 @lru_cache(maxsize=1)
 def _shared() -> tuple[tuple[Cluster, ...], dict[str, dict[str, tuple[str, ...]]], dict[str, tuple[str, ...]]]:
     path = scenario_folder() / "shared" / "crash_clusters.toml"
-    top = Table(read_toml(path), f"{path.name}: ")
+    top = Table(read_toml(path), f"{path.name}: ", seed=0)
     clusters = tuple(
         cluster for os_type in OS_TYPES for cluster in _of_os(os_type, top.tables(os_type))[:CLUSTERS_PER_OS]
     )

@@ -174,8 +174,11 @@ def scenario_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in scenario_folder().glob("*.toml")))
 
 
-def read_scenario(name_or_path: str | Path) -> Scenario:
+def read_scenario(name_or_path: str | Path, seed: int) -> Scenario:
     """A scenario by its name, or by the path of a TOML file (which ends in ``.toml``).
+
+    Args:
+        seed: whole number >= 0; settles what the file leaves open.
 
     Raises:
         UnknownName: there is no scenario of that name; says which there are.
@@ -190,7 +193,7 @@ def read_scenario(name_or_path: str | Path) -> Scenario:
                 f"There is no scenario {str(name_or_path)!r}; there are {', '.join(scenario_names())}. "
                 "Nothing was written. Name one of them, or the path of a .toml file."
             )
-    top = Table(read_toml(path), f"{path.name}: ")
+    top = Table(read_toml(path), f"{path.name}: ", seed)
     fleet = top.text("fleet", "enterprise")
     below = read_toml(scenario_folder() / "shared" / f"{fleet}.toml")
     above = top.table("override")
@@ -200,7 +203,7 @@ def read_scenario(name_or_path: str | Path) -> Scenario:
         judged_day=top.day("judged_day"),
         days=top.whole("days", 3, low=1),
         hosts=top.whole("hosts", 20_000, low=1),
-        mix=read_mix(Table(merged(below, above.values()), f"{fleet}.toml under {path.name}: ")),
+        mix=read_mix(Table(merged(below, above.values()), f"{fleet}.toml under {path.name}: ", seed)),
         updates=tuple(_update(table) for table in top.tables("updates")),
         faults=tuple(_fault(table) for table in top.tables("faults")),
         outages=tuple(_outage(table) for table in top.tables("outages")),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetcrash.errors import BadArgument, UnreadableSource
+from sample_data.simulator.clock import chance
 
 _REQUIRED: Any = object()
 
@@ -39,12 +40,21 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-class Table:
-    """One table of a TOML file, read key by key; ``close`` refuses what was not asked for."""
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
-    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+
+class Table:
+    """One table of a TOML file, read key by key; ``close`` refuses what was not asked for.
+
+    What differs from fleet to fleet is left open by the file and settled by the seed: a number may be given as
+    two bounds, a text of a table of texts as a list to choose from. Each key has a chance of its own.
+    """
+
+    def __init__(self, values: Mapping[str, Any], where: str, seed: int) -> None:
         self._values = values
         self._where = where
+        self._seed = seed
         self._read: set[str] = set()
 
     def _take(self, key: str, default: Any) -> Any:
@@ -83,11 +93,19 @@ class Table:
     def number(
         self, key: str, default: Any = _REQUIRED, low: float = float("-inf"), high: float = float("inf")
     ) -> float:
-        """A number within bounds, both included."""
+        """A number within bounds, both included; or the seed's choice between two of them.
+
+        The choice is even on a logarithmic scale if both are positive: a rate or a delay varies by factors.
+        """
         value = self._take(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise self.wrong(key, f"a number from {low:g} to {high:g}")
-        return float(value)
+        ends = value if isinstance(value, list) and len(value) == 2 else [value]
+        if not all(_is_number(end) and low <= end <= high for end in ends) or ends != sorted(ends):
+            raise self.wrong(key, f"a number from {low:g} to {high:g}, or two such bounds")
+        first, last = float(ends[0]), float(ends[-1])
+        if first == last:
+            return first
+        drawn = float(chance(self._seed, self.name(key)).random())
+        return float(first * (last / first) ** drawn) if first > 0 else first + (last - first) * drawn
 
     def whole(self, key: str, default: Any = _REQUIRED, low: int = 0) -> int:
         """A whole number, at least ``low``."""
@@ -130,25 +148,31 @@ class Table:
         value = self._take(key, default)
         if (
             not isinstance(value, list | tuple)
-            or any(isinstance(item, bool) or not isinstance(item, int | float) for item in value)
+            or not all(_is_number(item) for item in value)
             or (count is not None and len(value) != count)
         ):
             raise self.wrong(key, f"a list of {'' if count is None else f'{count} '}numbers")
         return tuple(float(item) for item in value)
 
     def text_map(self, key: str, default: Any = _REQUIRED) -> dict[str, str]:
-        """A table of texts."""
+        """A table of texts, or of lists of them from which the seed chooses."""
         value = self._take(key, default)
-        if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
+        if not isinstance(value, Mapping):
             raise self.wrong(key, "a table of texts")
-        return dict(value)
+        choices = {name: item if isinstance(item, list) else [item] for name, item in value.items()}
+        if not all(items and all(isinstance(item, str) for item in items) for items in choices.values()):
+            raise self.wrong(key, "a table of texts")
+        return {
+            name: items[int(chance(self._seed, f"{self.name(key)}.{name}").integers(len(items)))]
+            for name, items in choices.items()
+        }
 
     def weights(self, key: str, default: Any = _REQUIRED) -> dict[str, float]:
         """A table of numbers >= 0 that are not all zero."""
         value = self._take(key, default)
         if (
             not isinstance(value, Mapping)
-            or any(isinstance(item, bool) or not isinstance(item, int | float) for item in value.values())
+            or not all(_is_number(item) for item in value.values())
             or any(item < 0 for item in value.values())
             or sum(value.values()) <= 0
         ):
@@ -160,14 +184,14 @@ class Table:
         value = self._take(key, {})
         if not isinstance(value, Mapping):
             raise self.wrong(key, "a table")
-        return Table(value, self.name(key))
+        return Table(value, self.name(key), self._seed)
 
     def tables(self, key: str) -> list[Table]:
         """A list of tables; empty where it is missing."""
         value = self._take(key, [])
         if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
             raise self.wrong(key, "a list of tables")
-        return [Table(item, f"{self.name(key)}[{number}]") for number, item in enumerate(value)]
+        return [Table(item, f"{self.name(key)}[{number}]", self._seed) for number, item in enumerate(value)]
 
     def close(self) -> None:
         """Refuse keys that nobody asked for: a misspelt one would otherwise change nothing, in silence."""

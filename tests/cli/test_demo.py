@@ -10,11 +10,13 @@ from cli import main
 from sample_data.simulator import scenario_names
 
 
-def test_the_help_names_every_scenario(capsys):
+def test_the_help_says_how_to_see_every_scenario(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
-    told = re.sub(r"\s+", " ", capsys.readouterr().out)
-    assert all(name in told for name in scenario_names())
+    assert "'?' is answered with their names" in re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert main(["demo", "--scenario", "?", "--port", "0"]) == 2
+    assert ", ".join(scenario_names()) in capsys.readouterr().err
 
 
 def test_an_unknown_scenario_is_refused_in_one_line_and_nothing_is_made(tmp_path, monkeypatch, capsys):
