@@ -7,7 +7,8 @@ module each, so that what comes later sees the fleet as the earlier left it:
   habits);
 - ``fleet`` draws hosts; ``life`` their sessions; ``outage`` and ``rollout`` what happens to everybody;
 - ``crashes`` is the floor of ordinary crashes (``catalogue``: what a crash looks like);
-- ``fault`` is what the bad update does; ``report`` what was heard of it all, and when; ``write`` the files.
+- ``fault`` is what a bad update does to hosts one by one, ``rate`` how one makes them all crash more or less;
+- ``report`` what was heard of it all, and when; ``write`` the files.
 
 A new scenario is mostly a new TOML file. Start reading at ``simulate`` and at
 ``scenarios/channel-file-291.toml``.
@@ -25,12 +26,13 @@ import numpy as np
 from fleetcrash.errors import BadArgument
 from sample_data.simulator import write
 from sample_data.simulator.catalogue import Catalogue, make_catalogue
-from sample_data.simulator.clock import DAY, NEVER, Clock
+from sample_data.simulator.clock import DAY, NEVER, Clock, chance
 from sample_data.simulator.crashes import crash_in_the_background
-from sample_data.simulator.fault import World, strike
+from sample_data.simulator.fault import Case, World, strike
 from sample_data.simulator.fleet import Fleet, make_fleet
 from sample_data.simulator.life import live
 from sample_data.simulator.outage import fall_out
+from sample_data.simulator.rate import change_rate
 from sample_data.simulator.report import acknowledge_installs, report_crashes
 from sample_data.simulator.rollout import (
     Update,
@@ -188,10 +190,17 @@ def _course(
         crashes=fallen + crashes,
         applied=settle(applied, updates, sessions, seed),
         removed=np.full(applied.shape, NEVER, dtype=np.int64),
-        struck=np.full(fleet.size, NEVER, dtype=np.int64),
+        struck=np.full((len(plan.faults), fleet.size), NEVER, dtype=np.int64),
     )
+    rows = {update.name: row for row, update in enumerate(updates) if update.name}
     for number, fault in enumerate(plan.faults):
-        cluster = catalogue.fault(number, len(plan.faults))
-        world = strike(world, fault, cluster, updates, fleet, clock, seed)
+        if fault.update not in rows:
+            continue  # released before the first day
+        case = Case(number, fault, catalogue.fault(number, len(plan.faults)), rows, updates, fleet, clock)
+        rng = chance(seed, f"fault of {fault.update}")
+        if fault.effect == "rate":
+            world = change_rate(world, case, background, catalogue, rng)
+        else:
+            world = strike(world, case, rng)
         world = replace(world, applied=settle(world.applied, updates, world.sessions, seed))
     return world

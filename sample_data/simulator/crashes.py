@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sample_data.simulator.catalogue import Catalogue, choose_clusters
-from sample_data.simulator.clock import DAY, MINUTE, SECOND, Flags, Indices, Moments, chance, uniform_ms
+from sample_data.simulator.clock import (
+    DAY,
+    MINUTE,
+    NEVER,
+    SECOND,
+    Flags,
+    Indices,
+    Moments,
+    Numbers,
+    chance,
+    uniform_ms,
+)
 from sample_data.simulator.fleet import Fleet
 from sample_data.simulator.mix import BackgroundCrashes
 from sample_data.simulator.scenario import DOMAINS
@@ -38,6 +50,18 @@ class Crashes:
     at_reboot: Flags
 
     @classmethod
+    def none(cls) -> Crashes:
+        """No crashes."""
+        nothing = np.array([], dtype=np.int64)
+        return cls.usual(nothing, nothing, nothing)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Crashes]) -> Crashes:
+        """All crashes of some parts (at least one), in their order."""
+        columns = ([getattr(part, name) for part in parts] for name in ("host", "at", "cluster", "at_reboot"))
+        return cls(*(np.concatenate(column) for column in columns))
+
+    @classmethod
     def usual(cls, host: Indices, at: Moments, cluster: Indices) -> Crashes:
         """Crashes that are noticed as any crash is."""
         return cls(host, at, cluster, np.zeros(len(host), dtype=np.bool_))
@@ -47,12 +71,19 @@ class Crashes:
         return Crashes(self.host[kept], self.at[kept], self.cluster[kept], self.at_reboot[kept])
 
     def __add__(self, other: Crashes) -> Crashes:
-        return Crashes(
-            np.concatenate([self.host, other.host]),
-            np.concatenate([self.at, other.at]),
-            np.concatenate([self.cluster, other.cluster]),
-            np.concatenate([self.at_reboot, other.at_reboot]),
-        )
+        return Crashes.joined([self, other])
+
+    def that_fit(self, sessions: Sessions) -> Crashes:
+        """The crashes that still end a session of their host, or lie within one: not those written over since."""
+        number = sessions.at(self.host, self.at - 1)
+        ends = (number >= 0) & (sessions.off[number] == self.at)
+        return self.where(ends | sessions.online(self.host, self.at))
+
+
+def usual_rates(fleet: Fleet, settings: BackgroundCrashes) -> Numbers:
+    """How often each host crashes, per ms online long after a boot."""
+    base = np.array([settings.per_host_day.get(name, 0.0) for name in fleet.os_type]) / DAY
+    return np.asarray(base * fleet.hazard, dtype=np.float64)
 
 
 def crash_in_the_background(
@@ -64,19 +95,43 @@ def crash_in_the_background(
         the crashes, and the sessions that they cut.
     """
     rng = chance(seed, "background crashes")
-    base = np.array([settings.per_host_day.get(name, 0.0) for name in fleet.os_type]) / DAY
-    rate = base * fleet.hazard
     usual = choose_clusters(catalogue, fleet.os_type, fleet.model, settings.zipf, chance(seed, "noisy hosts"))
-    domains = catalogue.domains()
 
-    found: list[Crashes] = []
-    at = _first_crash(sessions, rate, settings, rng)
-    for _ in range(_ROUNDS):
-        number = np.flatnonzero(at < sessions.off)
-        host = sessions.host[number]
+    def choose(host: Indices) -> Indices:
         # A noisy host has one thing wrong with it; the others crash in whatever way comes.
         cluster = choose_clusters(catalogue, fleet.os_type[host], fleet.model[host], settings.zipf, rng)
-        cluster = np.where(fleet.noisy[host], usual[host], cluster)
+        return np.where(fleet.noisy[host], usual[host], cluster)
+
+    always = (np.zeros(fleet.size, dtype=np.int64), np.full(fleet.size, NEVER))
+    return crash_at_rates(sessions, usual_rates(fleet, settings), always, choose, settings, catalogue, rng)
+
+
+def crash_at_rates(
+    sessions: Sessions,
+    rate: Numbers,
+    span: tuple[Moments, Moments],
+    choose: Callable[[Indices], Indices],
+    settings: BackgroundCrashes,
+    catalogue: Catalogue,
+    rng: np.random.Generator,
+) -> tuple[Crashes, Sessions]:
+    """Let each host crash at a rate of its own, higher just after a boot or a wake.
+
+    Args:
+        rate: of each host, per ms online long after a boot; >= 0.
+        span: since and until when, of each host.
+        choose: the clusters of crashes on these hosts.
+    Returns:
+        the crashes, and the sessions that they cut.
+    """
+    domains = catalogue.domains()
+    since, until = span
+    found = [Crashes.none()]
+    at = _first_crash(sessions, rate, since, settings, rng)
+    for _ in range(_ROUNDS):
+        number = np.flatnonzero((at < sessions.off) & (at < until[sessions.host]))
+        host = sessions.host[number]
+        cluster = choose(host)
         found.append(Crashes.usual(host, at[number], cluster))
         down = np.where(
             domains[cluster] == _HANG,
@@ -90,21 +145,18 @@ def crash_in_the_background(
         begun = sessions.at(host[ends], resumed_at)
         fresh = np.zeros(len(sessions.host), dtype=np.bool_)
         fresh[begun[(begun >= 0) & (sessions.on[begun] == resumed_at)]] = True
-        at = np.where(fresh, _first_crash(sessions, rate, settings, rng), sessions.off)
-    crashes = found[0]
-    for more in found[1:]:
-        crashes = crashes + more
-    return crashes, sessions
+        at = np.where(fresh, _first_crash(sessions, rate, since, settings, rng), sessions.off)
+    return Crashes.joined(found), sessions
 
 
 def _first_crash(
-    sessions: Sessions, rate: np.ndarray, settings: BackgroundCrashes, rng: np.random.Generator
+    sessions: Sessions, rate: Numbers, since: Moments, settings: BackgroundCrashes, rng: np.random.Generator
 ) -> Moments:
     """When each session's host would first crash, by its inverted cumulative hazard; off or later: never.
 
     The hazard is ``factor * rate`` for the first minutes after a boot or a wake, and ``rate`` from then on.
     """
-    begin = np.maximum(sessions.on, 0)
+    begin = np.maximum(sessions.on, since[sessions.host])
     factor = np.where(sessions.boot, settings.boot_factor, settings.wake_factor)
     early_min = np.where(sessions.boot, settings.boot_min, settings.wake_min)
     early = np.maximum(sessions.on + early_min * MINUTE - begin, 0.0)

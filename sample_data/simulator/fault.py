@@ -22,7 +22,6 @@ from sample_data.simulator.clock import (
     Flags,
     Indices,
     Moments,
-    chance,
     lognormal_ms,
     uniform_ms,
 )
@@ -47,7 +46,8 @@ class World:
 
     Attributes:
         applied, removed: updates x hosts, ms since start; NEVER where it did not happen.
-        struck: when each host's first fault happened, whether or not it was ever heard of; NEVER for most.
+        struck: when each fault (rows) first happened to each host, whether or not it was ever heard of; NEVER for
+            most.
     """
 
     sessions: Sessions
@@ -56,16 +56,24 @@ class World:
     removed: Moments
     struck: Moments
 
+    def struck_by(self, case: Case, hosts: Indices, moments: Moments) -> World:
+        """The same with these hosts struck by a fault at these moments, or before."""
+        struck = self.struck.copy()
+        np.minimum.at(struck[case.number], hosts, moments)
+        return replace(self, struck=struck)
+
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
     """A fault and what it happens to.
 
     Attributes:
+        number: of the fault in its scenario.
         cluster: what its crashes look like, a number in the catalogue.
         rows: each listed update's row, by its name in the scenario.
     """
 
+    number: int
     fault: Fault
     cluster: int
     rows: dict[str, int]
@@ -90,46 +98,30 @@ class _Case:
         later = range(self.guilty + 1, len(self.updates))
         return [row for row in later if (self.updates[row].kind, self.updates[row].channel) == line]
 
+    def saved(self, world: World, hosts: Indices) -> Moments:
+        """When hosts are rid of the guilty update: by a newer release or a removal; NEVER where they are not."""
+        replaced = world.applied[self.replaced][:, hosts].min(axis=0, initial=NEVER)
+        return np.asarray(np.minimum(replaced, world.removed[self.guilty, hosts]), dtype=np.int64)
 
-def strike(
-    world: World,
-    fault: Fault,
-    cluster: int,
-    updates: Sequence[Update],
-    fleet: Fleet,
-    clock: Clock,
-    seed: int,
-) -> World:
-    """Let one fault happen.
 
-    Args:
-        cluster: what its crashes look like, a number in the catalogue.
-    """
-    rows = {update.name: row for row, update in enumerate(updates) if update.name}
-    if fault.update not in rows:
-        return world  # released before the first day
-    case = _Case(fault, cluster, rows, updates, fleet, clock)
-    rng = chance(seed, f"fault of {fault.update}")
-    hosts, since = _exposed(world, case)
+def strike(world: World, case: Case, rng: np.random.Generator) -> World:
+    """Let one fault happen that strikes hosts one by one."""
+    fault = case.fault
+    hosts, since = exposed(world, case)
     chosen = rng.random(len(hosts)) < fault.probability
     hosts, since = hosts[chosen], since[chosen]
     for _ in range(_TIMES):
         onset = _onset(world.sessions, fault, hosts, since, rng)
-        # Whatever replaced the update by then has saved the host.
-        saved = world.applied[case.replaced][:, hosts].min(axis=0, initial=NEVER)
-        saved = np.minimum(saved, world.removed[case.guilty, hosts])
-        hit = (onset < NEVER) & (onset < saved) & (onset < clock.end)
+        hit = (onset < NEVER) & (onset < case.saved(world, hosts)) & (onset < case.clock.end)
         hosts, onset = hosts[hit], onset[hit]
         if fault.domain == "user" and fault.effect == "crash":
             # A program fell, not the host: nothing else changes.
-            fallen = Crashes.usual(hosts, onset, np.full(len(hosts), cluster))
+            fallen = Crashes.usual(hosts, onset, np.full(len(hosts), case.cluster))
             world = replace(world, crashes=world.crashes + fallen)
             back = onset
         else:
             world, back = _carry_out(world, case, hosts, onset, rng)
-        struck = world.struck.copy()
-        struck[hosts] = np.minimum(struck[hosts], onset)
-        world = replace(world, struck=struck)
+        world = world.struck_by(case, hosts, onset)
         again = (rng.random(len(hosts)) < fault.recurs) & (back < NEVER)
         hosts, since = hosts[again], back[again]
         if fault.loop is not None:
@@ -137,7 +129,7 @@ def strike(
     return world
 
 
-def _exposed(world: World, case: _Case) -> tuple[Indices, Moments]:
+def exposed(world: World, case: Case) -> tuple[Indices, Moments]:
     """The hosts that have the update and satisfy the condition, and since when both hold."""
     condition, updates = case.fault.condition, case.updates
     since = world.applied[case.guilty].copy()
@@ -174,7 +166,7 @@ def _onset(sessions: Sessions, fault: Fault, hosts: Indices, since: Moments, rng
 
 
 def _carry_out(
-    world: World, case: _Case, hosts: Indices, onset: Moments, rng: np.random.Generator
+    world: World, case: Case, hosts: Indices, onset: Moments, rng: np.random.Generator
 ) -> tuple[World, Moments]:
     """Take struck hosts out of their ordinary life until they recover; returns when each is back."""
     fault, guilty, fix, updates = case.fault, case.guilty, case.fix, case.updates
@@ -222,7 +214,7 @@ def _carry_out(
     return World(sessions, crashes, applied, removed, world.struck), back
 
 
-def _repaired_by_hand(case: _Case, hosts: Indices, onset: Moments, rng: np.random.Generator) -> Moments:
+def _repaired_by_hand(case: Case, hosts: Indices, onset: Moments, rng: np.random.Generator) -> Moments:
     """When somebody has repaired each host: by day at its site, but for servers, which page somebody."""
     repair, fleet = case.fault.repair, case.fleet
     hours = repair.hands_median_hours * np.where(fleet.always_on[hosts], repair.hands_server_factor, 1.0)

@@ -29,8 +29,7 @@ def fall_out(
     Returns:
         those crashes, of ordinary clusters, and the sessions.
     """
-    nothing = np.array([], dtype=np.int64)
-    crashes = Crashes.usual(nothing, nothing, nothing)
+    crashes = Crashes.none()
     for number, outage in enumerate(outages):
         rng = chance(seed, f"outage {number}")
         begin = _begin(outage, clock, rng)

@@ -247,7 +247,7 @@ def acknowledge_installs(
 
     size = len(host)
     received = applied + lognormal_ms(rng, size, settings.install_median_s, settings.install_spread, 600)
-    struck = world.struck[host]
+    struck = world.struck.min(axis=0, initial=NEVER)[host]
     lost = ~removed & (struck >= applied) & (struck - applied < _AT_ONCE)
     drawn = rng.random(size)
     late = drawn < np.where(lost, settings.install_late_after_a_crash, settings.install_late)

@@ -15,7 +15,7 @@ from sample_data.simulator.release_plan import UPDATE_KINDS, Rollout, read_rollo
 from sample_data.simulator.toml_table import Table, merged, read_toml
 
 DELAYS = ("lognormal", "exponential", "next_boot")
-EFFECTS = ("crash", "silence")
+EFFECTS = ("crash", "silence", "rate")
 DOMAINS = ("kernel", "user", "hang")
 
 
@@ -92,7 +92,8 @@ class Fault:
         update: name of a listed update.
         condition: in the contract's grammar; ``with_update`` names another listed update.
         probability: that an exposed host is struck at all.
-        effect: crash, or silence (the host stays up but cannot be heard, and reports nothing).
+        effect: crash; silence (the host stays up but cannot be heard, and reports nothing); or rate (nobody is
+            struck, but hosts crash ``factor`` times as often as usual).
         loop: None: one crash, a reboot, and the host is back.
         recurs: without a loop, the chance that a host which came back is struck again, each time.
         fixed_by: name of the listed update that ends it; empty: the update is removed instead.
@@ -103,6 +104,7 @@ class Fault:
     probability: float
     after: Delay
     effect: str
+    factor: float
     domain: str
     module: str
     function: str
@@ -264,18 +266,18 @@ def _day(table: Table) -> int:
 
 
 def _fault(table: Table) -> Fault:
-    after = table.table("after")
+    effect = table.text("effect", "crash", one_of=EFFECTS)
+    if effect == "rate":
+        probability, after, factor = 1.0, Delay("exponential", 1.0, 0.0, 0.0), table.number("factor", low=0)
+    else:
+        probability, after, factor = table.number("probability", low=0, high=1), _delay(table.table("after")), 1.0
     fault = Fault(
         update=table.text("update"),
         condition=read_where(table, "condition"),
-        probability=table.number("probability", low=0, high=1),
-        after=Delay(
-            by=after.text("by", one_of=DELAYS),
-            median_s=after.number("median_s", low=0.001),
-            spread=after.number("spread", 0.8, low=0),
-            at_most_s=after.number("at_most_s", 7 * 86_400.0, low=0.001),
-        ),
-        effect=table.text("effect", "crash", one_of=EFFECTS),
+        probability=probability,
+        after=after,
+        effect=effect,
+        factor=factor,
         domain=table.text("domain", "kernel", one_of=DOMAINS),
         module=table.text("module", ""),
         function=table.text("function", ""),
@@ -288,9 +290,19 @@ def _fault(table: Table) -> Fault:
     )
     if fault.effect == "crash" and not fault.module:
         raise table.wrong("module", "the module that crashes")
-    after.close()
     table.close()
     return fault
+
+
+def _delay(table: Table) -> Delay:
+    delay = Delay(
+        by=table.text("by", one_of=DELAYS),
+        median_s=table.number("median_s", low=0.001),
+        spread=table.number("spread", 0.8, low=0),
+        at_most_s=table.number("at_most_s", 7 * 86_400.0, low=0.001),
+    )
+    table.close()
+    return delay
 
 
 def _loop(table: Table) -> Loop:

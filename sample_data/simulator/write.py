@@ -27,6 +27,8 @@ from sample_data.simulator.rollout import Update
 from sample_data.simulator.scenario import Scenario
 from sample_data.simulator.sessions import Sessions
 
+_GUILT = ("guilty", "guilty_kind", "condition", "released_at", "reverted_at")  # null where nothing is
+
 TIME = pa.timestamp("us", tz="UTC")
 _MAP = pa.map_(pa.string(), pa.string())
 
@@ -146,14 +148,18 @@ def truth(
     """The answer to a simulation.
 
     ``fault_times`` has the first fault of every struck host, heard of or not, in order. With several faults
-    the first one stands at the top and all of them under ``faults``. Rises that follow no update are told under
-    ``outages``, where there are any.
+    the first one stands at the top and all of them, each with its times, under ``faults``. An update that makes
+    hosts crash less is guilty of nothing. Rises that follow no update are told under ``outages``, where there are any.
     """
+
+    def times(moments: Moments) -> list[str]:
+        return [_text(clock.at(moment)) for moment in np.sort(moments[moments < clock.end])]
+
     by_name = {update.name: update for update in updates if update.name}
-    answers = []
-    for fault in scenario.faults:
+    answers: list[dict[str, Any]] = []
+    for number, fault in enumerate(scenario.faults):
         update = by_name.get(fault.update)
-        if update is not None:
+        if update is not None and fault.factor >= 1:
             condition = dict(fault.condition)
             if condition.get(WITH_UPDATE) in by_name:
                 condition[WITH_UPDATE] = by_name[condition[WITH_UPDATE]].update_id
@@ -164,17 +170,17 @@ def truth(
                     "condition": condition,
                     "released_at": _text(clock.at(update.released)),
                     "reverted_at": None if update.reverted >= NEVER else _text(clock.at(update.reverted)),
+                    "fault_times": times(struck[number]),
                 }
             )
-    nobody = dict.fromkeys(("guilty", "guilty_kind", "condition", "released_at", "reverted_at"))
-    document = {
+    document: dict[str, Any] = {
         "scenario": scenario.name,
         "seed": seed,
         "hosts": hosts,
-        **(answers[0] if answers else nobody),
+        **{key: answers[0][key] if answers else None for key in _GUILT},
         "from": _text(clock.at(clock.judged_from)),
         "to": _text(clock.at(clock.end)),
-        "fault_times": [_text(clock.at(moment)) for moment in np.sort(struck[struck < clock.end])],
+        "fault_times": times(struck.min(axis=0, initial=NEVER)),
     }
     if len(answers) > 1:
         document["faults"] = answers
