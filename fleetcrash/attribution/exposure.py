@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
 
-AGES = 4  # of an install: under two minutes, ten minutes, an hour, a day
+AGES = 5  # of an install: under two minutes, ten minutes, an hour, four hours, a day
 BOOTS = 3  # time since boot: under ten minutes, under thirty, later
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
@@ -125,7 +125,7 @@ class HostTime:
         Args:
             minutes, cells, since_boot: (n,) of the events; minutes within the last KEPT_MINUTES.
         Returns:
-            (n, AGES) shares with an install younger than two minutes, ten minutes, an hour, a day.
+            (n, AGES) shares with an install younger than two minutes, ten minutes, an hour, four hours, a day.
         """
         lately = self.by_update[update].lately
         if lately is None:

@@ -106,7 +106,7 @@ def judge(
         if (
             probabilities[leader] >= needed
             and trial.log_test[leader] >= suspects.LOG_THRESHOLD
-            and margin >= (0.0 if update == named_before else _LOG_MARGIN)
+            and margin >= (-_LOG_MARGIN if update == named_before else _LOG_MARGIN)
         ):
             return verdict(Kind.UPDATE, update)
     if np.exp(total_wave - total) >= NAMING_PROBABILITY or (leader is not None and margin < -_LOG_MARGIN):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bench.attribution import same_hosts
+from bench.attribution.outcome import same_hosts
 from fleetcrash.attribution.backtest import Span, backtest, incidents
 from fleetcrash.attribution.hosts import list_hosts
 from fleetcrash.errors import BadArgument, LakeError, UnknownName

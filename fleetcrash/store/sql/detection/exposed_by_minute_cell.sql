@@ -1,6 +1,6 @@
 -- Change in the number of hosts at risk that have had an update for a while, one row per tick at which the change
 -- became known, minute to which it applies, update, cell, time since boot and age of the install
--- (0 under two minutes, 1 under ten, 2 under an hour, 3 under a day). Older exposure is not followed.
+-- (0 under two minutes, 1 under ten, 2 under an hour, 3 under four hours, 4 under a day). Older exposure is not followed.
 -- A row is the same at every tick that may look at it: what was counted before an end was known is taken back at
 -- the tick at which it was, and not left out.
 -- $after_tick: ticks up to it are left out, and so are those after the instant.
@@ -27,7 +27,9 @@ pieces AS (
     AND at_risk.from_us < versions.from_us + 86400000000
     AND coalesce(at_risk.until_us, 9223372036854775807) > versions.from_us
   CROSS JOIN (
-    VALUES (0, 0, 120000000), (1, 120000000, 600000000), (2, 600000000, 3600000000), (3, 3600000000, 86400000000)
+    VALUES
+      (0, 0, 120000000), (1, 120000000, 600000000), (2, 600000000, 3600000000),
+      (3, 3600000000, 14400000000), (4, 14400000000, 86400000000)
   ) AS age (age, low_us, high_us)
   WHERE greatest(at_risk.from_us, versions.from_us + age.low_us) < least(at_risk.until_us, versions.from_us + age.high_us)
     AND greatest(at_risk.from_us, versions.from_us + age.low_us) <= epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ))

@@ -1,7 +1,7 @@
 -- Updates that the host of an event had had for less than a day, one row per event and install.
 -- tick: when both were known; gone_tick: when it turned out that the exposure had ended before the event, or that the
 -- update had been installed again since, else null.
--- age: of the install, 0 under two minutes, 1 under ten, 2 under an hour, 3 under a day.
+-- age: of the install, 0 under two minutes, 1 under ten, 2 under an hour, 3 under four hours, 4 under a day.
 WITH had AS (
   SELECT
     events.event, events.at_us, events.tick AS event_tick, history.update_id,
@@ -30,7 +30,8 @@ SELECT
     WHEN at_us < from_us + 120000000 THEN 0
     WHEN at_us < from_us + 600000000 THEN 1
     WHEN at_us < from_us + 3600000000 THEN 2
-    ELSE 3
+    WHEN at_us < from_us + 14400000000 THEN 3
+    ELSE 4
   END AS INTEGER) AS age
 FROM dated
 WHERE tick < coalesce(gone_tick, 2147483647)

@@ -1,0 +1,82 @@
+"""The oracle: a detector that knows which update is guilty, which hosts it hits and how often hosts crash otherwise.
+
+It waits for the same evidence as the detector: a sequential test on the crashes of the hosts that the fault can hit,
+held against their time since the install. Nothing that has to find the update and the slice can be sooner for long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from fleetcrash.attribution.evidence import TEST_RATIOS, log_mean_exp, log_poisson_ratio
+from fleetcrash.attribution.impact import State, impact_of
+from fleetcrash.attribution.suspects import LOG_THRESHOLD
+from fleetcrash.store import Engine, Lake
+from fleetcrash.times import tick_time
+
+_DAY = timedelta(days=1)
+_WINDOWS = (timedelta(minutes=10), timedelta(hours=1), _DAY)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the oracle sees of the fault.
+
+    Attributes:
+        first: when the first crash of a host that the fault can hit was received; None without one.
+        alarm: the whole minute at which its test passes; None if it never does.
+        crashed: for each instant, how many hosts of the fault had crashed by what was known then.
+    """
+
+    first: datetime | None
+    alarm: datetime | None
+    times: tuple[datetime, ...]
+
+    def crashed(self, moment: datetime) -> int:
+        """Hosts of the fault whose crash was known by a moment."""
+        return sum(time <= moment for time in self.times)
+
+
+def ask(lake: Lake, update_id: str, condition: Any, released: datetime) -> Known:
+    """What an oracle makes of a fault.
+
+    Args:
+        condition: the truth's; which exposed hosts the fault can hit.
+    """
+    with Engine(lake) as engine:
+        exposed = [
+            row for row in impact_of(engine, update_id, condition).hosts.to_pylist() if row["state"] != State.PENDING
+        ]
+        reports = engine.rows("crashes_known_since", since=datetime(1970, 1, 1, tzinfo=released.tzinfo))
+    installed = {row["host_id"]: row["installed_at"] for row in exposed if row["installed_at"] is not None}
+    before = [row for row in reports if row["known_at"] <= released]
+    quiet_days = (released - min((row["known_at"] for row in reports), default=released)) / _DAY
+    hosts = len({row["host_id"] for row in reports} | set(installed))
+    rate = (len(before) + 1.0) / max(quiet_days, 0.5) / max(hosts, 1)  # crashes a host-day
+    first_of = {}
+    for row in reports:
+        host = row["host_id"]
+        if host in installed and row["known_at"] > released and host not in first_of:
+            first_of[host] = row
+    struck = sorted(first_of.values(), key=lambda row: row["known_at"])
+    times = tuple(row["known_at"] for row in struck)
+    return Known(times[0] if times else None, _alarm(struck, installed, rate), times)
+
+
+def _alarm(struck: list[dict[str, Any]], installed: dict[str, datetime], rate: float) -> datetime | None:
+    starts = np.sort(np.array([time.timestamp() for time in installed.values()]))
+    for number in range(1, len(struck) + 1):
+        now = struck[number - 1]["known_at"]
+        seen, mean = np.zeros(len(_WINDOWS)), np.zeros(len(_WINDOWS))
+        for which, window in enumerate(_WINDOWS):
+            ages = np.clip(now.timestamp() - starts, 0.0, window.total_seconds())
+            mean[which] = rate * ages.sum() / _DAY.total_seconds()
+            seen[which] = sum(row["known_at"] - installed[row["host_id"]] <= window for row in struck[:number])
+        test = float(log_mean_exp(log_poisson_ratio(seen, mean, TEST_RATIOS), axis=(0, 1)))
+        if test >= LOG_THRESHOLD:
+            return tick_time(-int(-now.timestamp() // 60))
+    return None
