@@ -244,13 +244,13 @@ class Detector:
     def _stake(self, incident: Incident, tick: int) -> None:
         """Claim the events that the incident accounts for, so that they open no second one.
 
-        While its rate is raised, that is whatever happens where it is watched: a crash in a boot loop may reach us
-        without its install. Later it is what happens to hosts that have the named update. A closed incident goes on to
-        claim what happened before its end and is reported after it.
+        While its rate is raised, that is whatever is reported from where it is watched: a crash in a boot loop may reach
+        us without its install, or with a clock that is hours behind. Later it is what happens to hosts that have the
+        named update. A closed incident goes on to claim what happened before its end and is reported after it.
         """
         events = self.news.events
         since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)
-        claim = (events.tick <= tick) & (events.minute >= since) & (self.spots.of_event == incident.spot).any(1)
+        claim = (events.tick <= tick) & (events.tick >= since) & (self.spots.of_event == incident.spot).any(1)
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
             if incident.update is not None:
