@@ -56,8 +56,9 @@ def _is_newer_than_the_simulator(truth: Path) -> bool:
 
 
 def opening_of(folder: Path) -> datetime:
-    """When a demo begins to play: minutes before the guilty release or the outage, else as the judged day begins."""
+    """When a demo begins to play: minutes before a guilty release or a rise without one, else as the day begins."""
     truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-    matters = [truth["released_at"], *(outage["at"] for outage in truth.get("outages", []))]
+    rivals = [rival for kind in ("outages", "backlogs", "waves") for rival in truth.get(kind, [])]
+    matters = [truth["released_at"], *(rival["at"] for rival in rivals)]
     first = min((moment for moment in matters if moment is not None), default=None)
     return datetime.fromisoformat(truth["from"]) if first is None else datetime.fromisoformat(first) - _QUIET_BEFORE

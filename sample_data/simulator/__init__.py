@@ -34,6 +34,7 @@ from sample_data.simulator.life import live
 from sample_data.simulator.outage import fall_out
 from sample_data.simulator.rate import change_rate
 from sample_data.simulator.report import acknowledge_installs, report_crashes
+from sample_data.simulator.rivals import Rivals, settle_rivals
 from sample_data.simulator.rollout import (
     Update,
     first_channel_versions,
@@ -42,6 +43,7 @@ from sample_data.simulator.rollout import (
     settle,
 )
 from sample_data.simulator.scenario import Scenario, read_scenario, scenario_names
+from sample_data.simulator.wave import sweep
 
 __all__ = ["Summary", "scenario_names", "simulate"]
 
@@ -124,8 +126,9 @@ def simulate(
     fleet = make_fleet(mix, hosts, seed)
     progress(1, _STEPS)
     updates = make_updates(plan, clock, seed)
-    catalogue = make_catalogue(plan.faults)
-    world = _course(plan, fleet, updates, catalogue, clock, seed)
+    rivals = settle_rivals(plan, fleet, updates, clock, seed)
+    catalogue = make_catalogue([*(fault.look for fault in plan.faults), *(wave.look for wave in plan.waves)])
+    world = _course(plan, fleet, updates, rivals, catalogue, clock, seed)
     progress(2, _STEPS)
 
     reports = report_crashes(
@@ -134,12 +137,12 @@ def simulate(
         updates,
         catalogue,
         mix.reports,
-        plan.backlogs,
+        rivals,
         first_channel_versions(mix.background_updates, updates),
         clock,
         seed,
     )
-    installs = acknowledge_installs(world, fleet, updates, mix.reports, plan.backlogs, clock, seed)
+    installs = acknowledge_installs(world, fleet, updates, mix.reports, rivals, clock, seed)
     progress(3, _STEPS)
     tables = {
         "host": write.host_table(fleet),
@@ -149,7 +152,7 @@ def simulate(
         "crash": write.crash_table(reports, catalogue, fleet, clock),
     }
     progress(4, _STEPS)
-    answer = write.truth(plan, updates, world.struck, clock, hosts, seed)
+    answer = write.truth(plan, updates, rivals, world.struck, clock, hosts, seed)
     folder = Path(out)
     write.write_records(folder, tables, answer)
     progress(5, _STEPS)
@@ -175,6 +178,7 @@ def _course(
     plan: Scenario,
     fleet: Fleet,
     updates: tuple[Update, ...],
+    rivals: Rivals,
     catalogue: Catalogue,
     clock: Clock,
     seed: int,
@@ -182,12 +186,14 @@ def _course(
     """What happens, whoever hears of it: ordinary life, then each fault on what the earlier ones left."""
     background = plan.mix.background_crashes
     sessions = live(fleet, plan.mix.life, clock, seed)
-    fallen, sessions = fall_out(fleet, sessions, plan.outages, catalogue, background.zipf, clock, seed)
+    fallen, sessions = fall_out(fleet, sessions, rivals.outages, catalogue, background.zipf, seed)
     applied, sessions = roll_out(updates, fleet, sessions, seed)
+    own = catalogue.own + len(plan.faults)
+    swept, sessions = sweep(fleet, sessions, rivals.waves, catalogue, own, background.zipf, clock, seed)
     crashes, sessions = crash_in_the_background(fleet, sessions, background, catalogue, seed)
     world = World(
         sessions=sessions,
-        crashes=fallen + crashes,
+        crashes=(fallen + swept + crashes).that_fit(sessions),
         applied=settle(applied, updates, sessions, seed),
         removed=np.full(applied.shape, NEVER, dtype=np.int64),
         struck=np.full((len(plan.faults), fleet.size), NEVER, dtype=np.int64),
@@ -196,7 +202,7 @@ def _course(
     for number, fault in enumerate(plan.faults):
         if fault.update not in rows:
             continue  # released before the first day
-        case = Case(number, fault, catalogue.fault(number, len(plan.faults)), rows, updates, fleet, clock)
+        case = Case(number, fault, catalogue.own + number, rows, updates, fleet, clock)
         rng = chance(seed, f"fault of {fault.update}")
         if fault.effect == "rate":
             world = change_rate(world, case, background, catalogue, rng)

@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from sample_data.simulator.clock import Indices, Numbers, pick
+from sample_data.simulator.fault_plan import DOMAINS, Look
 from sample_data.simulator.mix import OS_TYPES
-from sample_data.simulator.scenario import DOMAINS, Fault, scenario_folder
+from sample_data.simulator.scenario import scenario_folder
 from sample_data.simulator.toml_table import Table, read_toml
 
 # One long tail a system; more would never be seen in a fleet of a few days.
@@ -35,7 +36,7 @@ class Cluster:
     """One kind of crash.
 
     Attributes:
-        os_type: where it happens; empty for a fault, which happens where its condition says.
+        os_type: where it happens; empty for a scenario's own, which happen where it says.
         function: empty where the module has no symbols.
         offset: of the faulting instruction; None: follows from names and version.
         versions: of the module, newest first; ``agent`` is the agent's version, none the OS build.
@@ -56,15 +57,16 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All clusters of a simulation: the background's, OS by OS and commonest first, then one a fault."""
+    """All clusters of a simulation.
+
+    Attributes:
+        clusters: the background's, OS by OS and commonest first; then the scenario's own, from number ``own`` on.
+    """
 
     clusters: tuple[Cluster, ...]
+    own: int
     tops: dict[str, dict[str, tuple[str, ...]]]
     bottoms: dict[str, tuple[str, ...]]
-
-    def fault(self, number: int, faults: int) -> int:
-        """The cluster of one of the faults, by its number among them."""
-        return len(self.clusters) - faults + number
 
     def domains(self) -> Indices:
         """The position in DOMAINS of each cluster's domain."""
@@ -137,24 +139,24 @@ def spread_offset(*parts: str) -> int:
     return 0x1000 + int.from_bytes(digest, "big") % 0x1FF000
 
 
-def make_catalogue(faults: Sequence[Fault]) -> Catalogue:
-    """The clusters of ``scenarios/shared/crash_clusters.toml`` and of a scenario's faults."""
+def make_catalogue(looks: Sequence[Look]) -> Catalogue:
+    """The clusters of ``scenarios/shared/crash_clusters.toml``, and those of a scenario's own."""
     background, tops, bottoms = _shared()
     own = tuple(
         Cluster(
             os_type="",
-            module=fault.module,
-            function=fault.function,
+            module=look.module,
+            function=look.function,
             number=0,
-            offset=fault.offset or None,
-            versions=(_WITH_AGENT,),
-            codes=fault.codes,
-            domain=fault.domain,
+            offset=look.offset or None,
+            versions=(look.module_version or _WITH_AGENT,),
+            codes=look.codes,
+            domain=look.domain,
             models=(),
         )
-        for fault in faults
+        for look in looks
     )
-    return Catalogue((*background, *own), tops, bottoms)
+    return Catalogue((*background, *own), len(background), tops, bottoms)
 
 
 @lru_cache(maxsize=1)

@@ -20,9 +20,9 @@ from sample_data.simulator.clock import (
     chance,
     uniform_ms,
 )
+from sample_data.simulator.fault_plan import DOMAINS
 from sample_data.simulator.fleet import Fleet
 from sample_data.simulator.mix import BackgroundCrashes
-from sample_data.simulator.scenario import DOMAINS
 from sample_data.simulator.sessions import Sessions
 
 _USER = DOMAINS.index("user")

@@ -27,9 +27,9 @@ from sample_data.simulator.clock import (
 )
 from sample_data.simulator.condition import WITH_UPDATE, selected
 from sample_data.simulator.crashes import Crashes
+from sample_data.simulator.fault_plan import Fault, Loop
 from sample_data.simulator.fleet import Fleet
 from sample_data.simulator.rollout import Update, values_at
-from sample_data.simulator.scenario import Fault, Loop
 from sample_data.simulator.sessions import Sessions, joined
 
 # Boots of one host between its first crash and its repair; the last ones lie days later.
@@ -114,7 +114,7 @@ def strike(world: World, case: Case, rng: np.random.Generator) -> World:
         onset = _onset(world.sessions, fault, hosts, since, rng)
         hit = (onset < NEVER) & (onset < case.saved(world, hosts)) & (onset < case.clock.end)
         hosts, onset = hosts[hit], onset[hit]
-        if fault.domain == "user" and fault.effect == "crash":
+        if fault.look.domain == "user" and fault.effect == "crash":
             # A program fell, not the host: nothing else changes.
             fallen = Crashes.usual(hosts, onset, np.full(len(hosts), case.cluster))
             world = replace(world, crashes=world.crashes + fallen)
@@ -149,14 +149,8 @@ def exposed(world: World, case: Case) -> tuple[Indices, Moments]:
 
 def _onset(sessions: Sessions, fault: Fault, hosts: Indices, since: Moments, rng: np.random.Generator) -> Moments:
     """When the fault would strike; NEVER where the host is not online for long enough."""
-    after = fault.after
-    if after.by == "exponential":
-        seconds = np.minimum(rng.exponential(after.median_s / np.log(2), len(hosts)), after.at_most_s)
-        delay = np.rint(seconds * SECOND).astype(np.int64)
-    else:
-        delay = lognormal_ms(rng, len(hosts), after.median_s, after.spread, after.at_most_s)
-    delay = np.maximum(delay, SECOND)
-    if after.by == "next_boot":
+    delay = fault.after.drawn_ms(len(hosts), rng)
+    if fault.after.by == "next_boot":
         boot = sessions.next_boot(hosts, since)
         since = np.where(boot >= 0, sessions.on[boot], NEVER)
     known = since < NEVER

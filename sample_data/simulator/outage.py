@@ -4,43 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from sample_data.simulator.catalogue import Catalogue, choose_clusters
-from sample_data.simulator.clock import DAY, Clock, chance, uniform_ms
-from sample_data.simulator.condition import selected
+from sample_data.simulator.clock import chance, uniform_ms
 from sample_data.simulator.crashes import Crashes
+from sample_data.simulator.fault_plan import DOMAINS
 from sample_data.simulator.fleet import Fleet
-from sample_data.simulator.scenario import DOMAINS, Outage, moved_ms
+from sample_data.simulator.rival_plan import Outage
+from sample_data.simulator.rivals import Met
 from sample_data.simulator.sessions import Sessions
 
 
 def fall_out(
     fleet: Fleet,
     sessions: Sessions,
-    outages: Sequence[Outage],
+    outages: Sequence[tuple[Met, Outage]],
     catalogue: Catalogue,
     zipf: float,
-    clock: Clock,
     seed: int,
 ) -> tuple[Crashes, Sessions]:
-    """Cut the sessions of hosts that an outage meets online; some crash as they go.
+    """Cut the sessions of hosts that an outage meets online, within a minute and a half; some crash as they go.
 
     Returns:
         those crashes, of ordinary clusters, and the sessions.
     """
     crashes = Crashes.none()
-    for number, outage in enumerate(outages):
+    for number, (met, outage) in enumerate(outages):
         rng = chance(seed, f"outage {number}")
-        begin = _begin(outage, clock, rng)
-        meant = selected(outage.where, fleet.columns(), fleet.size) & (rng.random(fleet.size) < outage.share)
-        at = begin + uniform_ms(rng, fleet.size, 0, 90)
+        rng.random()  # said when it begins
+        taken = rng.random(fleet.size) < outage.share
+        at = met.begin + uniform_ms(rng, fleet.size, 0, 90)
         back = at + uniform_ms(rng, fleet.size, *(60 * bound for bound in outage.lasts_min))
         falls = rng.random(fleet.size) < outage.crash
-        hosts = np.flatnonzero(meant)
+        hosts = met.hosts(fleet)
+        hosts = hosts[taken[hosts]]
         held = sessions.at(hosts, at[hosts])
-        met = (held >= 0) & (at[hosts] > sessions.on[held]) & (at[hosts] < sessions.off[held])
-        hosts, held = hosts[met], held[met]
+        online = (held >= 0) & (at[hosts] > sessions.on[held]) & (at[hosts] < sessions.off[held])
+        hosts, held = hosts[online], held[online]
         sessions = sessions.cut(held, at[hosts], back[hosts])
         fallen = hosts[falls[hosts]]
         cluster = choose_clusters(catalogue, fleet.os_type[fallen], fleet.model[fallen], zipf, rng)
@@ -48,14 +47,3 @@ def fall_out(
         kernel = catalogue.domains()[cluster] != DOMAINS.index("user")
         crashes = crashes + Crashes(fallen, at[fallen], cluster, at_reboot).where(kernel)
     return crashes, sessions
-
-
-def begins(outages: Sequence[Outage], clock: Clock, seed: int) -> list[int]:
-    """When each outage begins, ms since start; its hosts go within a minute and a half."""
-    return [_begin(outage, clock, chance(seed, f"outage {number}")) for number, outage in enumerate(outages)]
-
-
-def _begin(outage: Outage, clock: Clock, rng: np.random.Generator) -> int:
-    """The first number of the outage's own chance."""
-    day = clock.judged_from + outage.day * DAY
-    return day + moved_ms(outage.at_ms, outage.jitter_min, float(rng.random()))

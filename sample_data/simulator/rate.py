@@ -32,7 +32,7 @@ def change_rate(
         return _fewer(world, (since, until), fault.factor, rng)
 
     def choose(host: Indices) -> Indices:
-        if fault.module:
+        if fault.look.module:
             return np.full(len(host), case.cluster, dtype=np.int64)
         return choose_clusters(catalogue, case.fleet.os_type[host], case.fleet.model[host], settings.zipf, rng)
 

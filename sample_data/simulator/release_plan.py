@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sample_data.simulator.clock import DAY, MINUTE, NEVER, Clock
 from sample_data.simulator.condition import check_condition
 from sample_data.simulator.toml_table import Table
 
 UPDATE_KINDS = ("content", "agent", "os_patch", "driver", "policy")
 ROLLOUTS = ("push", "exponential", "poll", "staged")
+
+
+@dataclass(frozen=True)
+class Start:
+    """When something begins.
+
+    Attributes:
+        day: 0 is the judged day, -1 the one before.
+        at_ms: time of day, UTC, in ms; ignored with ``follows``.
+        jitter_min: moved by up to so much either way, by the seed.
+        follows, by_min: so many minutes after the release of a listed update.
+    """
+
+    day: int
+    at_ms: int
+    jitter_min: float
+    follows: str
+    by_min: float
+
+    def moment(self, clock: Clock, released: Mapping[str, int], drawn: float) -> int:
+        """When that is, in ms since start.
+
+        Args:
+            released: of listed updates, by name; what follows another one never begins.
+            drawn: from [0, 1).
+        """
+        moment = clock.judged_from + self.day * DAY + self.at_ms
+        if self.follows:
+            moment = released.get(self.follows, NEVER) + round(self.by_min * MINUTE)
+        return moment + round((2 * drawn - 1) * self.jitter_min * MINUTE)
 
 
 @dataclass(frozen=True)
@@ -75,6 +107,21 @@ class BackgroundUpdates:
     drivers: tuple[DriverLine, ...]
     content_rollouts: tuple[tuple[float, Rollout], ...]  # weight, rollout
     slow_rollouts: tuple[tuple[float, Rollout], ...]
+
+
+def read_start(table: Table) -> Start:
+    """When something begins, from keys of the table that says what it is."""
+    follows = table.text("follows", "")
+    day = table.number("day", 0, high=0)
+    if day != int(day):
+        raise table.wrong("day", "a whole number, 0 for the judged day, -1 for the one before")
+    return Start(
+        day=int(day),
+        at_ms=0 if follows else table.time_of_day_ms("at"),
+        jitter_min=table.number("jitter_min", 0.0, low=0),
+        follows=follows,
+        by_min=table.number("by_min", 0.0, low=0),
+    )
 
 
 def read_rollout(table: Table) -> Rollout:

@@ -9,7 +9,6 @@ import numpy as np
 
 from sample_data.simulator.catalogue import Catalogue, choose_codes, module_versions
 from sample_data.simulator.clock import (
-    DAY,
     HOUR,
     MINUTE,
     NEVER,
@@ -23,12 +22,12 @@ from sample_data.simulator.clock import (
     lognormal_ms,
     uniform_ms,
 )
-from sample_data.simulator.condition import selected
 from sample_data.simulator.fault import World
+from sample_data.simulator.fault_plan import DOMAINS
 from sample_data.simulator.fleet import Fleet
 from sample_data.simulator.mix import Reports
+from sample_data.simulator.rivals import Rivals
 from sample_data.simulator.rollout import Update, values_at
-from sample_data.simulator.scenario import DOMAINS, Backlog, moved_ms
 from sample_data.simulator.sessions import Sessions
 
 # A session shorter than this is a boot of a loop: what is sent at all is sent within it.
@@ -77,7 +76,7 @@ def report_crashes(
     updates: Sequence[Update],
     catalogue: Catalogue,
     settings: Reports,
-    backlogs: Sequence[Backlog],
+    rivals: Rivals,
     first_content: dict[str, str],
     clock: Clock,
     seed: int,
@@ -93,7 +92,7 @@ def report_crashes(
 
     contact = np.where(user, at, sessions.next_begin(host, at))
     received = _received_crashes(sessions, host, contact, user, settings, rng)
-    received = _held_back(received, host, fleet, backlogs, clock, seed)
+    received = _held_back(received, host, fleet, rivals, seed)
 
     quality = np.where(
         user,
@@ -132,7 +131,7 @@ def report_crashes(
     return HeardCrashes(
         crash_id=np.array([f"crash-{name:016x}" for name in names[kept]], dtype=object),
         host=host[kept],
-        occurred=occurred[kept],
+        occurred=(occurred + _clocks_ahead(fleet, rivals, seed)[host])[kept],
         received=received[kept],
         quality=np.array(QUALITIES, dtype=object)[quality[kept]],
         os_version=fleet.os_version[host[kept]],
@@ -181,24 +180,25 @@ def _received_crashes(
     return np.where(late & ~brief, at_last, received)
 
 
-def _held_back(
-    received: Moments,
-    host: Indices,
-    fleet: Fleet,
-    backlogs: Sequence[Backlog],
-    clock: Clock,
-    seed: int,
-) -> Moments:
+def _held_back(received: Moments, host: Indices, fleet: Fleet, rivals: Rivals, seed: int) -> Moments:
     """What would arrive during a backlog arrives within minutes of its end."""
-    for number, backlog in enumerate(backlogs):
+    for number, (met, backlog) in enumerate(rivals.backlogs):
         rng = chance(seed, f"backlog {number}")
-        begin = clock.judged_from + backlog.day * DAY
-        begin += moved_ms(backlog.at_ms, backlog.jitter_min, float(chance(seed, f"begin {number}").random()))
-        end = begin + round(backlog.lasts_min * MINUTE)
-        meant = selected(backlog.where, fleet.columns(), fleet.size)[host]
-        held = meant & (received >= begin) & (received < end)
+        end = met.begin + round(backlog.lasts_min * MINUTE)
+        held = np.isin(host, met.hosts(fleet)) & (received >= met.begin) & (received < end)
         received = np.where(held, end + lognormal_ms(rng, len(received), 60, 0.8), received)
     return received
+
+
+def _clocks_ahead(fleet: Fleet, rivals: Rivals, seed: int) -> Moments:
+    """By how much each host's clock is ahead, in ms; negative is behind."""
+    ahead = np.zeros(fleet.size, dtype=np.int64)
+    for number, (met, clocks) in enumerate(rivals.wrong_clocks):
+        rng = chance(seed, f"wrong clocks {number}")
+        hosts = met.hosts(fleet)
+        hosts = hosts[rng.random(len(hosts)) < clocks.share]
+        ahead[hosts] = uniform_ms(rng, len(hosts), *(3600 * bound for bound in clocks.ahead_hours))
+    return ahead
 
 
 def _content(
@@ -227,7 +227,7 @@ def acknowledge_installs(
     fleet: Fleet,
     updates: Sequence[Update],
     settings: Reports,
-    backlogs: Sequence[Backlog],
+    rivals: Rivals,
     clock: Clock,
     seed: int,
 ) -> HeardInstalls:
@@ -259,8 +259,9 @@ def acknowledge_installs(
     received[rows] = world.sessions.after_online(
         host[rows], (applied + np.minimum(wait, 12 * HOUR))[rows], settles[rows]
     )
-    received = _held_back(received, host, fleet, backlogs, clock, seed)
+    received = _held_back(received, host, fleet, rivals, seed)
     told = np.array([row.kind in settings.installs_of for row in updates])
     kept = np.flatnonzero((received <= clock.end) & told[update])
     kept = kept[np.lexsort((host[kept], applied[kept], update[kept]))]
+    applied += _clocks_ahead(fleet, rivals, seed)[host]
     return HeardInstalls(host[kept], update[kept], applied[kept], received[kept], removed[kept])

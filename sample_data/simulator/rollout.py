@@ -29,7 +29,7 @@ from sample_data.simulator.clock import (
 from sample_data.simulator.condition import selected, version_key
 from sample_data.simulator.fleet import Fleet
 from sample_data.simulator.release_plan import BackgroundUpdates, Rollout
-from sample_data.simulator.scenario import PlannedUpdate, Scenario, moved_ms
+from sample_data.simulator.scenario import PlannedUpdate, Scenario
 from sample_data.simulator.sessions import Sessions
 
 # Releases by hour of the day, UTC: more while the vendor works, none of the hours without.
@@ -88,11 +88,7 @@ def _listed(planned: Sequence[PlannedUpdate], clock: Clock, seed: int) -> list[U
     updates = []
     for plan in planned:
         drawn, lag = rng.random(2)
-        if plan.follows:
-            moment = released[plan.follows] + round(plan.by_min * MINUTE)
-            moment = moved_ms(moment, plan.jitter_min, drawn)
-        else:
-            moment = moved_ms(clock.judged_from + plan.day * DAY + plan.at_ms, plan.jitter_min, drawn)
+        moment = plan.start.moment(clock, released, float(drawn))
         released[plan.name] = moment
         reverted = NEVER
         if plan.reverted_after_min is not None:

@@ -39,6 +39,15 @@ class Sessions:
         order = np.lexsort((on, host))
         return cls(host[order].astype(np.int64), on[order], off[order], boot[order])
 
+    def where(self, kept: Flags) -> Sessions:
+        """The sessions that are flagged."""
+        return Sessions(self.host[kept], self.on[kept], self.off[kept], self.boot[kept])
+
+    def __add__(self, other: Sessions) -> Sessions:
+        """These and other ones, of other hosts."""
+        columns = ((getattr(self, name), getattr(other, name)) for name in ("host", "on", "off", "boot"))
+        return Sessions.sorted(*(np.concatenate(column) for column in columns))
+
     @cached_property
     def _keys(self) -> Moments:
         return np.asarray(self.host * _SPAN + self.on + _BEFORE, dtype=np.int64)

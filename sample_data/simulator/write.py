@@ -21,8 +21,8 @@ from sample_data.simulator.catalogue import Catalogue
 from sample_data.simulator.clock import NEVER, Clock, Moments
 from sample_data.simulator.condition import WITH_UPDATE
 from sample_data.simulator.fleet import Fleet
-from sample_data.simulator.outage import begins
 from sample_data.simulator.report import HeardCrashes, HeardInstalls
+from sample_data.simulator.rivals import Rivals
 from sample_data.simulator.rollout import Update
 from sample_data.simulator.scenario import Scenario
 from sample_data.simulator.sessions import Sessions
@@ -140,6 +140,7 @@ def crash_table(crashes: HeardCrashes, catalogue: Catalogue, fleet: Fleet, clock
 def truth(
     scenario: Scenario,
     updates: Sequence[Update],
+    rivals: Rivals,
     struck: Moments,
     clock: Clock,
     hosts: int,
@@ -149,7 +150,8 @@ def truth(
 
     ``fault_times`` has the first fault of every struck host, heard of or not, in order. With several faults
     the first one stands at the top and all of them, each with its times, under ``faults``. An update that makes
-    hosts crash less is guilty of nothing. Rises that follow no update are told under ``outages``, where there are any.
+    hosts crash less is guilty of nothing. Where there are rises that follow no
+    update, ``outages``, ``backlogs``, ``waves`` and ``wrong_clocks`` tell of them.
     """
 
     def times(moments: Moments) -> list[str]:
@@ -184,12 +186,10 @@ def truth(
     }
     if len(answers) > 1:
         document["faults"] = answers
-    if scenario.outages:
-        starts = begins(scenario.outages, clock, seed)
-        document["outages"] = [
-            {"where": outage.where, "at": _text(clock.at(start))}
-            for outage, start in zip(scenario.outages, starts, strict=True)
-        ]
+    for kind in ("outages", "backlogs", "waves", "wrong_clocks"):
+        met = [met for met, _ in getattr(rivals, kind) if met.begin < clock.end]
+        if met:
+            document[kind] = [{"where": one.where, "at": _text(clock.at(one.begin))} for one in met]
     return document
 
 
