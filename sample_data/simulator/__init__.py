@@ -41,6 +41,8 @@ from sample_data.simulator.rollout import (
     make_updates,
     roll_out,
     settle,
+    settle_removals,
+    take_back,
 )
 from sample_data.simulator.scenario import Scenario, read_scenario, scenario_names
 from sample_data.simulator.wave import sweep
@@ -194,10 +196,11 @@ def _course(
     world = World(
         sessions=sessions,
         crashes=(fallen + swept + crashes).that_fit(sessions),
-        applied=settle(applied, updates, sessions, seed),
-        removed=np.full(applied.shape, NEVER, dtype=np.int64),
+        applied=applied,
+        removed=take_back(updates, fleet, seed),
         struck=np.full((len(plan.faults), fleet.size), NEVER, dtype=np.int64),
     )
+    world = _settled(world, updates, seed)
     rows = {update.name: row for row, update in enumerate(updates) if update.name}
     for number, fault in enumerate(plan.faults):
         if fault.update not in rows:
@@ -208,5 +211,13 @@ def _course(
             world = change_rate(world, case, background, catalogue, rng)
         else:
             world = strike(world, case, rng)
-        world = replace(world, applied=settle(world.applied, updates, world.sessions, seed))
+        world = _settled(world, updates, seed)
     return world
+
+
+def _settled(world: World, updates: tuple[Update, ...], seed: int) -> World:
+    """The same with installs and removals that fit the sessions."""
+    applied = settle(world.applied, updates, world.sessions, seed)
+    return replace(
+        world, applied=applied, removed=settle_removals(world.removed, applied, updates, world.sessions, seed)
+    )

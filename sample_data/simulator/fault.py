@@ -29,13 +29,16 @@ from sample_data.simulator.condition import WITH_UPDATE, selected
 from sample_data.simulator.crashes import Crashes
 from sample_data.simulator.fault_plan import Fault, Loop
 from sample_data.simulator.fleet import Fleet
-from sample_data.simulator.rollout import Update, values_at
+from sample_data.simulator.rollout import Update, newer_releases, values_at
 from sample_data.simulator.sessions import Sessions, joined
 
 # Boots of one host between its first crash and its repair; the last ones lie days later.
 _BOOTS = 48
 # A host that keeps crashing without a loop is struck so often at most.
 _TIMES = 6
+# Without a loop: a reboot by itself, or somebody who has waited long enough.
+_DOWN_S = (60, 180)
+_HANG_S = (120, 900)
 # The chance that one boot takes the fix stays below this, however often it was tried.
 _FIX_AT_MOST = 0.6
 
@@ -91,16 +94,9 @@ class Case:
         """The row of the update that ends it, if one does."""
         return self.rows.get(self.fault.fixed_by)
 
-    @property
-    def replaced(self) -> list[int]:
-        """The rows of newer releases of the guilty update's kind and channel."""
-        line = (self.updates[self.guilty].kind, self.updates[self.guilty].channel)
-        later = range(self.guilty + 1, len(self.updates))
-        return [row for row in later if (self.updates[row].kind, self.updates[row].channel) == line]
-
     def saved(self, world: World, hosts: Indices) -> Moments:
         """When hosts are rid of the guilty update: by a newer release or a removal; NEVER where they are not."""
-        replaced = world.applied[self.replaced][:, hosts].min(axis=0, initial=NEVER)
+        replaced = world.applied[newer_releases(self.updates, self.guilty)][:, hosts].min(axis=0, initial=NEVER)
         return np.asarray(np.minimum(replaced, world.removed[self.guilty, hosts]), dtype=np.int64)
 
 
@@ -171,7 +167,7 @@ def _carry_out(
     if fault.effect == "silence":
         back = by_hand
     elif fault.loop is None:
-        back = onset + uniform_ms(rng, size, 60, 180)
+        back = onset + uniform_ms(rng, size, *(_HANG_S if fault.look.domain == "hang" else _DOWN_S))
     else:
         boots, ends, heard = _boots(fault.loop, hosts, onset, rng)
         fix_from = min(updates[guilty].reverted, updates[fix].released if fix is not None else NEVER)

@@ -7,7 +7,7 @@ NEVER where it did not. That keeps "what had this host by then" a comparison, wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class Update:
     Attributes:
         name: of the scenario's file; empty for the background's.
         listed_at: when its record became known; NEVER: the record does not say.
+        removal: how hosts are rid of it from the withdrawal on; None: they keep it.
     """
 
     update_id: str
@@ -59,6 +60,7 @@ class Update:
     listed_at: int
     where: dict[str, str]
     rollout: Rollout
+    removal: Rollout | None = None
 
 
 def make_updates(scenario: Scenario, clock: Clock, seed: int) -> tuple[Update, ...]:
@@ -97,13 +99,8 @@ def _listed(planned: Sequence[PlannedUpdate], clock: Clock, seed: int) -> list[U
         version = plan.version or str(_first_version(channel) + 50)
         update = _update(plan.name, plan.kind, channel, version, moment, plan.where, plan.rollout, lag)
         if 0 <= moment < clock.end:
-            updates.append(_withdrawn(update, reverted))
+            updates.append(replace(update, reverted=reverted, removal=plan.removal))
     return updates
-
-
-def _withdrawn(update: Update, reverted: int) -> Update:
-    values = {name: getattr(update, name) for name in Update.__dataclass_fields__}
-    return Update(**{**values, "reverted": reverted})
 
 
 def _update(
@@ -145,6 +142,7 @@ def _background(settings: BackgroundUpdates, clock: Clock, seed: int, planned: S
     agents = [version for version in settings.next_agents if version not in taken]
     patches = [patch for patch in settings.patches if patch.os_build not in taken]
     drivers = [driver for driver in settings.drivers if driver.channel not in taken]
+    policies = [channel for channel in settings.policies if channel not in taken]
     versions: dict[str, int] = {}
     updates: list[Update] = []
 
@@ -190,8 +188,8 @@ def _background(settings: BackgroundUpdates, clock: Clock, seed: int, planned: S
                     driver = drivers[int(rng.integers(0, len(drivers)))]
                     version = numbered(driver.channel)
                     updates.append(_update("", kind, driver.channel, version, moment, driver.where, way, lag))
-                elif kind == "policy":
-                    channel = str(rng.choice(settings.policies))
+                elif kind == "policy" and policies:
+                    channel = str(rng.choice(policies))
                     updates.append(_update("", kind, channel, numbered(channel), moment, {}, way, lag))
     return updates
 
@@ -210,20 +208,37 @@ def offered(update: Update, fleet: Fleet, rng: np.random.Generator) -> tuple[Fla
         names, position = np.unique(column.astype(str), return_inverse=True)
         older = np.array([version_key(str(name)) < version_key(update.version) for name in names])
         wanted &= older[position]
+    moments = _reached(rollout, update.released, fleet, rng)
+    wanted &= moments < NEVER
+    return wanted, np.where(wanted, moments, NEVER)
+
+
+def _reached(rollout: Rollout, begin: int, fleet: Fleet, rng: np.random.Generator) -> Moments:
+    """When a rollout that begins at a moment would reach each host; NEVER where its ring has no turn."""
     if rollout.by == "exponential":
-        delay = np.rint(rng.exponential(rollout.median_s / np.log(2), size) * SECOND).astype(np.int64)
+        delay = np.rint(rng.exponential(rollout.median_s / np.log(2), fleet.size) * SECOND).astype(np.int64)
     elif rollout.by == "poll":
         period = round(rollout.period_s * SECOND)
-        delay = (np.rint(fleet.poll_phase * period).astype(np.int64) - update.released) % period
+        delay = (np.rint(fleet.poll_phase * period).astype(np.int64) - begin) % period
     else:
-        delay = lognormal_ms(rng, size, rollout.median_s, rollout.spread)
-    moments = update.released + delay
+        delay = lognormal_ms(rng, fleet.size, rollout.median_s, rollout.spread)
+    moments = np.asarray(begin + delay, dtype=np.int64)
     if rollout.by == "staged":
         turn = {stage.ring: round(stage.after_min * MINUTE) for stage in rollout.stages}
         waits = np.array([turn.get(str(ring), NEVER) for ring in fleet.ring], dtype=np.int64)
-        wanted &= waits < NEVER
-        moments = moments + np.where(waits < NEVER, waits, 0)
-    return wanted, np.where(wanted, moments, NEVER)
+        moments = np.where(waits < NEVER, moments + np.where(waits < NEVER, waits, 0), NEVER)
+    return moments
+
+
+def take_back(updates: Sequence[Update], fleet: Fleet, seed: int) -> Moments:
+    """When withdrawals would reach hosts that never sleep: updates x hosts, ms since start, NEVER where none does."""
+    removed = np.full((len(updates), fleet.size), NEVER, dtype=np.int64)
+    for row, update in enumerate(updates):
+        if update.removal is not None:
+            rng = chance(seed, f"removal of {update.update_id}")
+            taken = rng.random(fleet.size) < update.removal.share
+            removed[row] = np.where(taken, _reached(update.removal, update.reverted, fleet, rng), NEVER)
+    return removed
 
 
 def put_off(
@@ -289,6 +304,32 @@ def settle(applied: Moments, updates: Sequence[Update], sessions: Sessions, seed
         moments = put_off(sessions, hosts, applied[row], update.rollout.wake_median_s, rng)
         result[row] = np.where(moments < update.reverted, moments, NEVER)
     return _in_order_of_release(result, updates)
+
+
+def newer_releases(updates: Sequence[Update], row: int) -> list[int]:
+    """The rows of an update's later releases, of the same kind and channel."""
+    line = (updates[row].kind, updates[row].channel)
+    return [later for later in range(row + 1, len(updates)) if (updates[later].kind, updates[later].channel) == line]
+
+
+def settle_removals(
+    removed: Moments, applied: Moments, updates: Sequence[Update], sessions: Sessions, seed: int
+) -> Moments:
+    """Removals as they are once sessions or installs have changed under them.
+
+    What falls into an absence waits for the host's next wake; there is nothing to remove where the update was not
+    installed, or a newer release of the same kind and channel has come first.
+    """
+    hosts = np.arange(removed.shape[1], dtype=np.int64)
+    result = removed.copy()
+    for row, update in enumerate(updates):
+        if update.removal is not None:
+            rng = chance(seed, f"waiting for the removal of {update.update_id}")
+            moments = put_off(sessions, hosts, removed[row], update.removal.wake_median_s, rng)
+            newer = newer_releases(updates, row)
+            there = (moments > applied[row]) & (moments < applied[newer].min(axis=0, initial=NEVER))
+            result[row] = np.where(there, moments, NEVER)
+    return result
 
 
 def _in_order_of_release(applied: Moments, updates: Sequence[Update]) -> Moments:

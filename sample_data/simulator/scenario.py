@@ -34,6 +34,7 @@ class PlannedUpdate:
         channel, version: empty where the simulator may choose.
         start: when it is released.
         reverted_after_min: None: not withdrawn.
+        removal: how hosts are rid of it once it is withdrawn; None: they keep it until something newer comes.
         where: whom it is for; ``{}`` is everybody.
     """
 
@@ -45,6 +46,7 @@ class PlannedUpdate:
     reverted_after_min: float | None
     where: dict[str, str]
     rollout: Rollout
+    removal: Rollout | None
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,10 @@ def _update(table: Table) -> PlannedUpdate:
         reverted_after_min=table.number("reverted_after_min", low=0) if table.has("reverted_after_min") else None,
         where=read_where(table, "where"),
         rollout=read_rollout(table.table("rollout")),
+        removal=read_rollout(table.table("removal")) if table.has("removal") else None,
     )
+    if update.removal is not None and update.reverted_after_min is None:
+        raise table.wrong("reverted_after_min", "the minutes after which it is withdrawn, where there is a removal")
     if update.kind in ("agent", "os_patch") and not update.version:
         raise table.wrong("version", "the version that hosts have afterwards")
     table.close()
