@@ -6,7 +6,7 @@ import pytest
 
 from sample_data.simulator import simulate
 from tests.sample_data.conftest import Simulated
-from tests.sample_data.test_contract import BROKEN
+from tests.sample_data.test_contract import broken
 
 OFFSET = 0xE14ED
 FAULTS = f"(FROM crash WHERE module = 'csagent.sys' AND module_offset = {OFFSET})"
@@ -214,9 +214,7 @@ def test_other_faults_are_only_another_toml(tmp_path, changes):
     assert summary.struck > 0
     hosts = made.one("SELECT count(DISTINCT host_id) FROM crash WHERE module = 'bad.sys'")
     assert (hosts == 0) if "silence" in changes.get("more", "") else (0 < hosts <= summary.struck)
-    for rule, query in BROKEN.items():
-        parameters = {"end": made.truth["to"]} if "$end" in query else {}
-        assert made.one(f"SELECT count(*) {query}", **parameters) == 0, rule
+    assert broken(made) == []
 
 
 NO_UPDATE = """
@@ -252,9 +250,7 @@ def test_an_outage_and_a_backlog_follow_no_update(tmp_path):
         WHERE region = 'us-east' AND received_at BETWEEN '2024-07-10T09:00Z' AND '2024-07-10T11:59:59Z'"""
     )
     assert late == 0
-    for rule, query in BROKEN.items():
-        parameters = {"end": made.truth["to"]} if "$end" in query else {}
-        assert made.one(f"SELECT count(*) {query}", **parameters) == 0, rule
+    assert broken(made) == []
 
 
 TWO_FAULTS = """
@@ -299,3 +295,53 @@ def test_two_faults_are_both_in_the_truth(tmp_path):
     assert made.rows("SELECT DISTINCT os_type, module FROM crash WHERE module IN ('one.kext', 'two.sys')")
     strangers = made.one("SELECT count(*) FROM crash WHERE (module = 'one.kext') AND os_type <> 'darwin'")
     assert strangers == 0
+
+
+REMOVED = """
+title = "an update is withdrawn, and hosts remove it"
+judged_day = 2024-07-10
+[[updates]]
+name = "bad"
+kind = "content"
+channel = "991"
+at = 06:00:00
+reverted_after_min = 120
+rollout = { by = "push" }
+removal = { by = "exponential", median_s = 3600 }
+[[faults]]
+update = "bad"
+condition = { os_type = "windows" }
+probability = 0.6
+after = { by = "exponential", median_s = 7200 }
+module = "bad.sys"
+recurs = 0.9
+"""
+
+
+def test_hosts_remove_what_was_withdrawn_and_crash_of_it_no_more(tmp_path):
+    path = tmp_path / "removed.toml"
+    path.write_text(REMOVED)
+    simulate(path, tmp_path / "out", hosts=1500, seed=5, days=1)
+    made = Simulated(tmp_path / "out")
+    reverted = made.truth["reverted_at"]
+    half = made.one(
+        "SELECT median(epoch(applied_at - $at::TIMESTAMPTZ)) FROM install WHERE action = 'removed'", at=reverted
+    )
+    assert 3000 < half < 7200  # those that sleep do it later
+    count = "SELECT count(*) FROM install WHERE update_id = $guilty AND action = $action"
+    installed, removed = (
+        made.one(count, guilty=made.truth["guilty"], action=action) for action in ("installed", "removed")
+    )
+    assert 0.5 * installed < removed < installed
+    after = made.one(
+        """SELECT count(*) FROM crash JOIN install USING (host_id) WHERE module = 'bad.sys' AND action = 'removed'
+        AND time_quality = 'exact' AND occurred_at > applied_at"""
+    )
+    assert after == 0
+    early, late = (
+        made.one("SELECT count(*) FROM crash WHERE module = 'bad.sys' AND occurred_at BETWEEN $a AND $b", a=a, b=b)
+        for a, b in ((made.truth["released_at"], reverted), ("2024-07-10T16:00:00Z", "2024-07-10T18:00:00Z"))
+    )
+    assert early > 100
+    assert late < 0.2 * early
+    assert broken(made) == []
