@@ -45,7 +45,7 @@ def _office_days(hosts: Indices, fleet: Fleet, life: Life, clock: Clock, rng: np
     begins = np.clip(life.day_begins_hours[0] + habit + rng.normal(0.0, 0.5, shape), 5.0, 12.0)
     lasts = np.clip(rng.normal(life.day_lasts_hours[0], life.day_lasts_hours[1], shape), 2.0, 11.0)
     ends = np.minimum(begins + lasts, 19.5)
-    midnight = days[None, :] * DAY - fleet.utc_offset[hosts][:, None]
+    midnight = _midnights(hosts, days, fleet, life, clock)
     begin = midnight + np.rint(begins * HOUR).astype(np.int64)
     end = midnight + np.rint(ends * HOUR).astype(np.int64)
 
@@ -82,12 +82,18 @@ def _office_days(hosts: Indices, fleet: Fleet, life: Life, clock: Clock, rng: np
     ]
 
 
+def _midnights(hosts: Indices, days: Indices, fleet: Fleet, life: Life, clock: Clock) -> Moments:
+    """When days begin at the hosts' sites (hosts x days), ms since start."""
+    forward = np.isin(fleet.region[hosts].astype(str), life.clocks_forward)[:, None] & (days * DAY >= clock.judged_from)
+    return np.asarray(days * DAY - fleet.utc_offset[hosts][:, None] - forward * HOUR, dtype=np.int64)
+
+
 def _steady_days(hosts: Indices, fleet: Fleet, life: Life, clock: Clock, rng: np.random.Generator) -> Rows:
     """One long session a host, cut by rare reboots and, for servers, very rare silences."""
     days = np.arange(-1, clock.end // DAY + 1)
     shape = (len(hosts), len(days))
     server = fleet.always_on[hosts][:, None]
-    midnight = days[None, :] * DAY - fleet.utc_offset[hosts][:, None]
+    midnight = _midnights(hosts, days, fleet, life, clock)
 
     # Planned reboots happen in the small hours of the site.
     reboots = rng.random(shape) < np.where(server, life.server_reboots, life.left_on_reboots)

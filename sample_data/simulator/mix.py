@@ -66,7 +66,11 @@ class Agent:
 
 @dataclass(frozen=True)
 class Life:
-    """When hosts are online. Chances are per host and day; hours are local time of day."""
+    """When hosts are online. Chances are per host and day; hours are local time of day.
+
+    Attributes:
+        clocks_forward: regions whose local time jumps an hour ahead as the judged day begins.
+    """
 
     workday_used: float
     weekend_used: float
@@ -84,6 +88,7 @@ class Life:
     reboot_s: tuple[float, ...]
     server_goes_silent: float
     silence_median_hours: float
+    clocks_forward: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -249,6 +254,7 @@ def _life(table: Table) -> Life:
         reboot_s=table.numbers("reboot_s", count=2),
         server_goes_silent=table.number("server_goes_silent", low=0, high=1),
         silence_median_hours=table.number("silence_median_hours", low=0.1),
+        clocks_forward=table.texts("clocks_forward", ()),
     )
     table.close()
     return life

@@ -40,7 +40,7 @@ def fall_out(
         held = sessions.at(hosts, at[hosts])
         online = (held >= 0) & (at[hosts] > sessions.on[held]) & (at[hosts] < sessions.off[held])
         hosts, held = hosts[online], held[online]
-        sessions = sessions.cut(held, at[hosts], back[hosts])
+        sessions = sessions.cut(held, at[hosts], back[hosts], boots=outage.boots)
         fallen = hosts[falls[hosts]]
         cluster = choose_clusters(catalogue, fleet.os_type[fallen], fleet.model[fallen], zipf, rng)
         at_reboot = rng.random(len(fallen)) < outage.noticed_at_reboot

@@ -32,6 +32,7 @@ class Outage:
         crash: the chance that a host crashes as it goes, for a reason of its own.
         noticed_at_reboot: of those crashes, how many leave nothing that tells their time but the next boot; the
             others are reported as any crash is.
+        boots: hosts boot as they come back; otherwise they were up all the time and could not be heard.
     """
 
     place: Place
@@ -40,6 +41,7 @@ class Outage:
     lasts_min: tuple[float, ...]
     crash: float
     noticed_at_reboot: float
+    boots: bool
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def read_outage(table: Table) -> Outage:
         lasts_min=table.numbers("lasts_min", count=2),
         crash=table.number("crash", 0.0, low=0, high=1),
         noticed_at_reboot=table.number("noticed_at_reboot", 0.0, low=0, high=1),
+        boots=table.flag("boots", True),
     )
     table.close()
     return outage

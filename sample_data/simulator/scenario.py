@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from fleetcrash.errors import BadArgument, UnknownName
 from sample_data.simulator.condition import WITH_UPDATE
@@ -98,7 +99,7 @@ def read_scenario(name_or_path: str | Path, seed: int) -> Scenario:
             )
     top = Table(read_toml(path), f"{path.name}: ", seed)
     fleet = top.text("fleet", "enterprise")
-    below = read_toml(scenario_folder() / "shared" / f"{fleet}.toml")
+    below = _fleet(fleet)
     above = top.table("override")
     scenario = Scenario(
         name=path.stem,
@@ -117,6 +118,13 @@ def read_scenario(name_or_path: str | Path, seed: int) -> Scenario:
     top.close()
     _check_names(scenario, path)
     return scenario
+
+
+def _fleet(name: str) -> dict[str, Any]:
+    """A file of ``scenarios/shared/``; one that is ``based_on`` another says only what differs from it."""
+    values = read_toml(scenario_folder() / "shared" / f"{name}.toml")
+    below = values.pop("based_on", None)
+    return values if below is None else merged(_fleet(below), values)
 
 
 def _check_names(scenario: Scenario, path: Path) -> None:

@@ -113,13 +113,14 @@ class Sessions:
         earliest = np.minimum(booted_before[self.host], self.on)
         return np.where(known, self.on[inside], earliest)
 
-    def cut(self, number: Indices, at: Moments, back: Moments) -> Sessions:
-        """End sessions early; the host boots at ``back``, within the same session's time or at its next one.
+    def cut(self, number: Indices, at: Moments, back: Moments, *, boots: bool = True) -> Sessions:
+        """End sessions early; the host is back within the same session's time or at its next one.
 
         Args:
             number: sessions to cut, each once.
             at: the new end, within the session.
             back: when the host is online again.
+            boots: it comes back with a boot.
         """
         off, boot = self.off.copy(), self.boot.copy()
         resumes = back + SHORTEST_MS < self.off[number]
@@ -127,13 +128,13 @@ class Sessions:
         following = number[~resumes] + 1
         following = following[following < len(self.host)]
         same = self.host[following] == self.host[following - 1]
-        boot[following[same]] = True
+        boot[following[same]] |= boots
         kept = off > self.on
         return Sessions.sorted(
             np.concatenate([self.host[kept], self.host[number[resumes]]]),
             np.concatenate([self.on[kept], back[resumes]]),
             np.concatenate([off[kept], self.off[number[resumes]]]),
-            np.concatenate([boot[kept], np.ones(int(resumes.sum()), dtype=np.bool_)]),
+            np.concatenate([boot[kept], np.full(int(resumes.sum()), boots)]),
         )
 
 

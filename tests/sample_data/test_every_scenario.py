@@ -21,10 +21,11 @@ SEED = 4
 
 @pytest.fixture(scope="session")
 def played(tmp_path_factory):
-    """The judged day of every scenario, simulated once."""
+    """The judged day of every scenario, simulated once; where what matters begins the day before, that one too."""
     folder = tmp_path_factory.mktemp("played")
     for name in scenario_names():
-        simulate(name, folder / name, hosts=500, seed=SEED, days=1)
+        first = min((update.start.day for update in read_scenario(name, SEED).updates), default=0)
+        simulate(name, folder / name, hosts=500, seed=SEED, days=1 - first)
     return folder
 
 
