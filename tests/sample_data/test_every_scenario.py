@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,14 +20,27 @@ from tests.sample_data.test_contract import BY_THE_CLOCK, broken
 SEED = 4
 
 
+def play(scenario: str, folder: Path) -> None:
+    """Simulate the judged day; where what matters begins on the day before, that one too."""
+    first = min((update.start.day for update in read_scenario(scenario, SEED).updates), default=0)
+    simulate(scenario, folder, hosts=500, seed=SEED, days=1 - first)
+
+
 @pytest.fixture(scope="session")
 def played(tmp_path_factory):
-    """The judged day of every scenario, simulated once; where what matters begins the day before, that one too."""
+    """Every scenario, simulated once."""
     folder = tmp_path_factory.mktemp("played")
     for name in scenario_names():
-        first = min((update.start.day for update in read_scenario(name, SEED).updates), default=0)
-        simulate(name, folder / name, hosts=500, seed=SEED, days=1 - first)
+        play(name, folder / name)
     return folder
+
+
+@pytest.mark.parametrize("scenario", scenario_names())
+def test_the_same_seed_gives_the_same_bytes(played, tmp_path, scenario):
+    play(scenario, tmp_path)
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(written) == len(KINDS) + 1
+    assert written == {path.name: path.read_bytes() for path in (played / scenario).iterdir()}
 
 
 @pytest.mark.parametrize("scenario", scenario_names())
