@@ -5,7 +5,8 @@ module each, so that what comes later sees the fleet as the earlier left it:
 
 - ``scenario`` reads the TOML: the days, the updates that matter, the faults (``mix``: the fleet and its
   habits);
-- ``fleet`` draws hosts; ``life`` their sessions; ``outage`` and ``rollout`` what happens to everybody;
+- ``fleet`` draws hosts; ``life`` their sessions; ``rollout`` what is installed on them, and when;
+- ``rivals`` says when and where something happens that is no update's doing; ``outage`` and ``wave`` let it happen;
 - ``crashes`` is the floor of ordinary crashes (``catalogue``: what a crash looks like);
 - ``fault`` is what a bad update does to hosts one by one, ``rate`` how one makes them all crash more or less;
 - ``report`` what was heard of it all, and when; ``write`` the files.

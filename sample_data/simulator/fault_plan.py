@@ -121,7 +121,7 @@ def read_look(table: Table) -> Look:
 def read_fault(table: Table) -> Fault:
     """One of a scenario's ``[[faults]]``."""
     effect = table.text("effect", "crash", one_of=EFFECTS)
-    if effect == "rate":
+    if effect == "rate":  # nobody is struck: there is no delay to draw
         probability, after, factor = 1.0, Delay("exponential", 1.0, 0.0, 0.0), table.number("factor", low=0)
     else:
         probability, after, factor = table.number("probability", low=0, high=1), read_delay(table.table("after")), 1.0
@@ -144,10 +144,10 @@ def read_fault(table: Table) -> Fault:
     return fault
 
 
-def read_delay(table: Table) -> Delay:
-    """From one thing to the next."""
+def read_delay(table: Table, one_of: tuple[str, ...] = DELAYS) -> Delay:
+    """From one thing to the next, in one of some ways."""
     delay = Delay(
-        by=table.text("by", one_of=DELAYS),
+        by=table.text("by", one_of=one_of),
         median_s=table.number("median_s", low=0.001),
         spread=table.number("spread", 0.8, low=0),
         at_most_s=table.number("at_most_s", 7 * 86_400.0, low=0.001),

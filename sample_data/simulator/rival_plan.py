@@ -125,7 +125,7 @@ def read_wave(table: Table) -> Wave:
         share=table.number("share", 1.0, low=0, high=1),
         hosts=round(table.number("hosts", 0, low=0)),
         lasts_min=table.number("lasts_min", low=0),
-        after=read_delay(table.table("after")),
+        after=read_delay(table.table("after"), one_of=("lognormal", "exponential")),
         recurs=table.number("recurs", 0.0, low=0, high=1),
         look=read_look(table),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from fleetcrash.errors import BadArgument
 from sample_data.simulator import simulate
+from sample_data.simulator.sessions import Sessions
 from tests.sample_data.conftest import Simulated
 from tests.sample_data.test_contract import BY_THE_CLOCK, broken
 
@@ -159,3 +162,41 @@ def test_a_rival_of_an_update_before_the_first_day_never_begins(rise):
     )
     assert "waves" not in made.truth
     assert made.one("SELECT count(*) FROM crash WHERE module = 'bad.sys'") == 0
+
+
+@pytest.mark.parametrize("boots", [True, False])
+def test_a_host_that_was_only_not_heard_comes_back_without_a_boot(boots):
+    host = np.array([0, 0, 1])
+    on, off = np.array([0, 9_000_000, 0]), np.array([8_000_000, 12_000_000, 12_000_000])
+    sessions = Sessions.sorted(host, on, off, np.zeros(3, dtype=np.bool_))
+    # The first host's absence outlasts its session, the second one's does not.
+    cut = sessions.cut(np.array([0, 2]), np.array([1_000_000] * 2), np.array([8_500_000, 5_000_000]), boots=boots)
+    assert cut.on.tolist() == [0, 9_000_000, 0, 5_000_000]
+    assert cut.off.tolist() == [1_000_000, 12_000_000, 1_000_000, 12_000_000]
+    assert cut.boot.tolist() == [False, boots, False, boots]
+
+
+def test_a_wave_waits_for_no_boot(rise):
+    with pytest.raises(BadArgument, match=r"waves\[0\].after.by is 'next_boot'; wanted one of lognormal, exponential"):
+        rise(
+            """
+            [[waves]]
+            at = 10:00:00
+            lasts_min = 60
+            after = { by = "next_boot", median_s = 300 }
+            """
+        )
+
+
+def test_where_clocks_go_forward_days_begin_an_hour_earlier_and_nowhere_else(rise):
+    toml = """
+        [override.life]
+        clocks_forward = {regions}
+        """
+    begins = """
+        SELECT region, median(first) FROM (SELECT region, min(epoch(online_from)) AS first FROM session
+          JOIN host USING (host_id) WHERE NOT always_on AND online_from > '2024-07-10T10:00Z' GROUP BY host_id, region)
+        WHERE region IN ('us-east', 'us-west') GROUP BY region"""
+    usual, forward = (dict(rise(toml.replace("{regions}", text)).rows(begins)) for text in ("[]", '["us-east"]'))
+    assert forward["us-west"] == usual["us-west"]
+    assert 3000 < usual["us-east"] - forward["us-east"] < 4200
