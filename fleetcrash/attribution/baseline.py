@@ -1,14 +1,15 @@
 """The baseline: how often hosts crash, and go dark, when nothing is wrong.
 
 Rates per host-minute by outcome, OS and time since boot, times a factor for each build, agent version, model and
-region, all learned from the past. What happened in the last hour, or while an incident was open, is left out, so that
-a fault does not raise the bar that it is measured with.
+region, all learned from the past. What happened lately, or while an incident was open, is left out, so that a fault does
+not raise the bar that it is measured with: the last day, or the later half of what there is where that is less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LAG_MINUTES = 60
+_MOST_LAG_MINUTES = 1440  # as long as an update is on trial for what its hosts do
 OUTCOMES = 2  # a crash, gone dark
 SYSTEMS = 4
 
@@ -34,6 +36,11 @@ _FACTOR_EVENTS = 10.0
 _FACTOR_BOUNDS = (1 / 3, 5.0)
 SAFETY = 1.5
 # The sequential tests take the rate this much higher: the fleet is not the Poisson process that we write down.
+
+
+def learned_at(minute: Any, first_tick: int) -> Any:
+    """The tick from which on a minute of the past may be learned from; of ints or of (n,) minutes."""
+    return minute + np.clip(minute - first_tick, LAG_MINUTES, _MOST_LAG_MINUTES)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
+from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline, learned_at
 from fleetcrash.attribution.exposure import AGES, BOOTS, HostTime
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
@@ -76,14 +76,14 @@ class Expectation:
         self._place_at = (len(spots.slices) + news.places.place) * _KINDS + news.places.stratum
         self._place_change = news.places.change.astype(float)
         self._count_cells()
-        ripe = np.maximum(news.events.minute + LAG_MINUTES, news.events.tick)
+        ripe = np.maximum(learned_at(news.events.minute, news.first_tick), news.events.tick)
         self._learn_order = np.argsort(ripe, kind="stable")
         self._ripe = ripe[self._learn_order]
         self._learned = int((ripe <= tick).sum())
         self._rates = self._work_out_rates()
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
-        """Take in a minute, and learn from the one an hour before it.
+        """Take in a minute, and learn from those long enough before it.
 
         Args:
             claimed: (events,) events that an incident accounts for; they are not learned from.
@@ -165,7 +165,7 @@ class Expectation:
 
     def _learn(self, tick: int, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         ripe = []
-        while self._pending and self._pending[0][0] <= tick - LAG_MINUTES:
+        while self._pending and learned_at(self._pending[0][0], self._news.first_tick) <= tick:
             ripe.append(self._pending.popleft())
         events = self._news.events
         counted = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
