@@ -205,13 +205,16 @@ class Detector:
         mine = ~self._claimed | incident.claim(len(self._claimed))
         others = {other.update for other in self.open_incidents if other is not incident}
         trial = self._trial(tick, mine, but=others)
-        found = self._waves(tick, mine, caution=False)
+        released = np.array([self._released(int(update)) for update in trial.updates], dtype=np.int64)
+        leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
+        found = self._waves(tick, mine, caution=False, also_from=leading)
         judgement = judge(
             trial,
             found,
-            released_minute=np.array([self._released(int(update)) for update in trial.updates], dtype=np.int64),
+            released_minute=released,
             place_log_weight=self.spots.log_weights(tick)[0],
             minutes_open=tick - incident.alarm_tick,
+            before=incident.kind,
             named_before=incident.update,
         )
         condition = incident.condition
@@ -348,7 +351,7 @@ class Detector:
         np.add.at(counts, where, 1.0)
         return counts
 
-    def _waves(self, tick: int, mine: Mask, *, caution: bool) -> Waves:
+    def _waves(self, tick: int, mine: Mask, *, caution: bool, also_from: int | None = None) -> Waves:
         events = self.news.events
         until = int(np.searchsorted(events.tick, tick, side="right"))
         picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY) & (events.minute[:until] <= tick))
@@ -362,4 +365,5 @@ class Detector:
             end=tick + 1,
             expected_until=self._expected.until,
             caution=self._expected.baseline.caution() if caution else None,
+            also_from=also_from,
         )

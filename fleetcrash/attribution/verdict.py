@@ -70,6 +70,7 @@ def judge(
     released_minute: Ints,
     place_log_weight: Floats,
     minutes_open: int,
+    before: Kind,
     named_before: int | None,
 ) -> Judgement:
     """Weigh the hypotheses.
@@ -78,7 +79,7 @@ def judge(
         released_minute: (U,) minute in which each update of the trial was released.
         place_log_weight: (places,) log prior of each slice or place of a wave.
         minutes_open: minutes since the alarm.
-        named_before: the update that the incident names so far.
+        before, named_before: the verdict so far, and the update that it names.
     """
     of_updates = trial.log_evidence + LOG_PRIOR_UPDATE
     leader = int(np.argmax(of_updates)) if len(trial.updates) else None
@@ -109,25 +110,31 @@ def judge(
             and margin >= (-_LOG_MARGIN if update == named_before else _LOG_MARGIN)
         ):
             return verdict(Kind.UPDATE, update)
-    if np.exp(total_wave - total) >= NAMING_PROBABILITY or (leader is not None and margin < -_LOG_MARGIN):
+    needed = KEEPING_PROBABILITY if before is Kind.NO_UPDATE else NAMING_PROBABILITY
+    if np.exp(total_wave - total) >= needed or (leader is not None and margin < -_LOG_MARGIN):
         return verdict(Kind.NO_UPDATE)
-    if minutes_open >= JUDGING_MINUTES and (tied or probabilities.sum() >= NAMING_PROBABILITY):
+    needed = KEEPING_PROBABILITY if before is Kind.CANNOT_SEPARATE else NAMING_PROBABILITY
+    if minutes_open >= JUDGING_MINUTES and (tied or probabilities.sum() >= needed):
         return verdict(Kind.CANNOT_SEPARATE)
     return verdict(Kind.UNDETERMINED)
 
 
 def _tie(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int) -> tuple[Floats, bool]:
-    """Let no wave that begins with the leading update's release be better than the update.
+    """Let no wave that may have begun with the leading update's release be better than the update.
 
     A wave begins at any minute, an update acts when its installs say; so of the two the wave always fits a little
-    better. Where it begins with the release, and most of its hosts had the update, that does not acquit the update.
+    better. Where it begins with the release, or the events can hardly tell its beginning from the release, and most of
+    its hosts had the update, that does not acquit the update.
 
     Returns:
         the evidence on waves, lowered where it must be, and whether it was.
     """
-    with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
     explained = trial.events[:, leader].sum((0, 1)).max() >= _EXPLAINED_SHARE * waves.events.sum(0)
-    same = with_release[:, None] & explained
+    with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
+    from_release = np.full(waves.place.max(initial=0) + 1, -np.inf)
+    best = np.max(of_waves, axis=1, where=explained & with_release[:, None], initial=-np.inf)
+    np.maximum.at(from_release, waves.place, best)
+    same = explained & (of_waves <= from_release[waves.place][:, None] + _LOG_MARGIN)
     most = float(trial.log_evidence[leader])
     excess = np.max(of_waves, where=same, initial=-np.inf) - most
     if excess <= 0:

@@ -58,13 +58,21 @@ class Waves:
 
 
 def find_waves(
-    place: Ints, minute: Ints, outcome: Ints, *, end: int, expected_until: Floats, caution: Floats | None = None
+    place: Ints,
+    minute: Ints,
+    outcome: Ints,
+    *,
+    end: int,
+    expected_until: Floats,
+    caution: Floats | None = None,
+    also_from: int | None = None,
 ) -> Waves:
     """Try a wave from every minute with an event on.
 
     Args:
         place, minute, outcome: (n,) of the events of the last day, an event once for each place that it belongs to.
         end: the minute after the newest.
+        also_from: a minute from which a wave is tried at every place with an event, whether it had one then or not.
         expected_until: (OUTCOMES, places, ring) events expected at the baseline before each minute, modulo the ring.
         caution: (OUTCOMES,) how much higher to take the baseline; None: as estimated.
     """
@@ -72,6 +80,8 @@ def find_waves(
     start = end - ring + 1
     key = place * (ring + 1) + (minute - start)
     starts = np.unique(key)
+    if also_from is not None and also_from >= start:
+        starts = np.union1d(starts, np.unique(place) * (ring + 1) + (also_from - start))
     places, onsets = np.divmod(starts, ring + 1)
     ends = np.minimum(onsets[:, None] + LENGTHS, ring - 1)
     seen = np.empty((len(expected_until), *ends.shape))
