@@ -134,8 +134,8 @@ def guilty_of(truth: dict[str, Any]) -> list[dict[str, Any]]:
     """Each fault of a truth as update_id, condition, released_at, the first one first."""
     if truth.get("guilty") is None:
         return []
-    own = {"update_id": truth["guilty"], "condition": truth["condition"], "released_at": truth["released_at"]}
-    return [own, *truth.get("also_guilty", [])]
+    keys = {"guilty": "update_id", "condition": "condition", "released_at": "released_at"}
+    return [{name: fault[key] for key, name in keys.items()} for fault in truth.get("faults", [truth])]
 
 
 def _minutes(span: timedelta) -> float:

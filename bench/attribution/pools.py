@@ -46,12 +46,17 @@ POOLS = {
             "driver-guilty",
             "policy-guilty",
             "only-old-agents",
+            "only-one-agent-line",
             "only-one-model",
+            "only-with-another-update",
+            "rolled-back",
+            "fault-that-ends",
         )
     ),
+    "canary": Pool(("canary-ring",), hosts=20_000),
+    "several": Pool(("two-faults", "two-faults-one-system")),
     "weak-data": Pool(("no-installs",)),
-    "several": Pool(("two-faults", "fault-that-ends", "rolled-back", "only-with-another-update")),
-    "slow": Pool(("slow-burn",), hosts=20_000),
+    "slow": Pool(("slow-burn",), hosts=400_000),
     "nothing": Pool(
         (
             "region-outage",

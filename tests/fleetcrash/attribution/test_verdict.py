@@ -36,6 +36,7 @@ def _judged(
         released_minute=np.array([RELEASED]),
         place_log_weight=np.zeros(1),
         minutes_open=minutes,
+        before=Kind.UPDATE if named else Kind.UNDETERMINED,
         named_before=UPDATE if named else None,
     )
 
