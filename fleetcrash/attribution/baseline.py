@@ -1,8 +1,8 @@
 """The baseline: how often hosts crash, and go dark, when nothing is wrong.
 
 Rates per host-minute by outcome, OS and time since boot, times a factor for each build, agent version, model and
-region, all learned from the past. What happened lately, or while an incident was open, is left out, so that a fault does
-not raise the bar that it is measured with: the last day, or the later half of what there is where that is less.
+region, all learned from the past. What happened while an incident was open, or lately, is left out, so that a fault
+does not raise the bar that it is measured with: the last day, or the later half of what there is where that is less.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ Mask = NDArray[np.bool_]
 EARNED_PROBABILITY = 0.9
 LEAST_EVENTS = 30
 """With fewer, the hosts that happened to be first look like the hosts that are hit."""
+_UNKNOWN_SHARE = 0.5
+# With less of the fleet than that in the inventory, nobody can say whom the fault leaves alone.
 _LOG_PRIOR_KEYS = np.log([0.2, 0.5, 0.3])  # none, one, two attributes
 _KEYS = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 _ORDERED = ("agent_version", "os_build", "os_version")
@@ -48,7 +50,8 @@ def find_condition(cells: Sequence[Cell], events: Floats, expected: Floats) -> C
         events: (K, C) events of hosts exposed to the update, by outcome and age of the install.
         expected: (K, C) at the baseline; cells without exposure are zero and do not count.
     """
-    if events.sum() < LEAST_EVENTS:
+    unknown = np.array([cell.os_type is None for cell in cells])
+    if events.sum() < LEAST_EVENTS or expected[:, unknown].sum() > _UNKNOWN_SHARE * expected.sum():
         return None
     support = np.flatnonzero(expected.sum(0) + events.sum(0) > 0).tolist()
     candidates = _candidates([cells[number] for number in support])

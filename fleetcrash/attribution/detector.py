@@ -247,9 +247,9 @@ class Detector:
     def _stake(self, incident: Incident, tick: int) -> None:
         """Claim the events that the incident accounts for, so that they open no second one.
 
-        While its rate is raised, that is whatever is reported from where it is watched: a crash in a boot loop may reach
-        us without its install, or with a clock that is hours behind. Later it is what happens to hosts that have the
-        named update. A closed incident goes on to claim what happened before its end and is reported after it.
+        While its rate is raised, that is whatever is reported from where it is watched: a crash in a boot loop may
+        reach us without its install, or with a clock that is hours behind. Later it is what happens to hosts that have
+        the named update. A closed incident goes on to claim what happened before its end and is reported after it.
         """
         events = self.news.events
         since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)

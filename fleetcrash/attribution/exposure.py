@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
 
-AGES = 5  # of an install: under two minutes, ten minutes, an hour, four hours, a day
+AGE_MINUTES = (2, 10, 60, 240, 1440)  # an install is younger than
+AGES = len(AGE_MINUTES)
 BOOTS = 3  # time since boot: under ten minutes, under thirty, later
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from fleetcrash.attribution.causes import cause_of
 from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.controls import controls_of
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.evidence import rate_interval
 from fleetcrash.attribution.impact import Impact, State, impact_of
@@ -23,7 +26,6 @@ _LEAST_PROBABILITY = 1e-4  # below it a candidate is noise on the page; it stays
 
 JSON = dict[str, Any]
 
-_CAUSES = {"region": "region", "site": "site", "group": "site", "customer": "site"}
 _SYSTEMS = {"windows": "Windows", "darwin": "macOS", "linux": "Linux"}
 
 
@@ -46,7 +48,6 @@ def _incident(engine: Engine, detector: Detector, incident: Incident) -> JSON:
     suspect = None if incident.update is None else detector.news.suspects[incident.update]
     impact = None if suspect is None else impact_of(engine, suspect.update_id, incident.condition)
     candidates = _candidates(detector, incident)
-    cause = _cause(detector, incident)
     evidence = _evidence(detector, incident, impact)
     return {
         "incident_id": incident.incident_id,
@@ -56,7 +57,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident) -> JSON:
         "verdict": str(incident.kind),
         "update_id": None if suspect is None else suspect.update_id,
         "update_kind": None if suspect is None else suspect.kind,
-        "cause": cause,
+        "cause": cause_of(detector, incident),
         "candidates": candidates,
         "condition": incident.condition,
         "evidence": evidence,
@@ -72,6 +73,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident) -> JSON:
             for turn in incident.history
         ],
         "rivals": _rivals(detector, incident),
+        "controls": None if impact is None else _controls(engine, detector, incident, impact),
     }
 
 
@@ -89,16 +91,6 @@ def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
     ]
     named.sort(key=lambda pair: (-round(pair[1], 6), pair[0]))
     return [{"update_id": name, "probability": round(weight, 6)} for name, weight in named[:_MOST_CANDIDATES]]
-
-
-def _cause(detector: Detector, incident: Incident) -> str | None:
-    if incident.kind is not Kind.NO_UPDATE:
-        return None
-    spot = detector.spots.name(incident.wave_spot)
-    module = detector.common_module(incident)
-    if spot[0] in _CAUSES:
-        return _CAUSES[spot[0]]
-    return "module" if module is not None else "other"
 
 
 def _evidence(detector: Detector, incident: Incident, impact: Impact | None) -> JSON:
@@ -155,6 +147,15 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
             }
         )
     return rows
+
+
+def _controls(engine: Engine, detector: Detector, incident: Incident, impact: Impact) -> JSON | None:
+    """What the named update is compared with; None while nothing is named."""
+    if incident.update is None or incident.trial is None:
+        return None
+    row = int(np.flatnonzero(incident.trial.updates == incident.update)[0])
+    update_id = detector.news.suspects[incident.update].update_id
+    return asdict(controls_of(engine, update_id, impact, incident.trial.window_min(row)))
 
 
 def condition_words(condition: Condition) -> str:

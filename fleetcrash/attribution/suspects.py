@@ -21,7 +21,7 @@ from fleetcrash.attribution.evidence import (
     log_raised,
     log_raised_by_update,
 )
-from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,11 +60,18 @@ class Trial:
         Args:
             row: of the update among ``updates``.
         """
+        seen, mean, age = self._by_age(row)
+        return float(seen[age]), float(mean[age])
+
+    def window_min(self, row: int) -> int:
+        """The time after the install that speaks loudest for an update, minutes."""
+        return AGE_MINUTES[self._by_age(row)[2]]
+
+    def _by_age(self, row: int) -> tuple[Floats, Floats, int]:
         cut_by = int(np.argmax(self.log_by_slice[row]))
         seen = np.cumsum(self.events[:, row, :, cut_by].sum(0))
         mean = np.cumsum(self.expected[:, row, :, cut_by].sum(0))
-        age = int(np.argmax(log_raised(seen, mean)))
-        return float(seen[age]), float(mean[age])
+        return seen, mean, int(np.argmax(log_raised(seen, mean)))
 
 
 def try_updates(

@@ -140,3 +140,10 @@ def test_a_value_that_looks_like_the_grammar_is_never_given_as_a_condition(name)
     events = np.stack([np.where(hit, 10.0, 0.0), np.zeros(len(cells))])
     found = find_condition(cells, events, expected)
     assert name not in (found or {}).values()
+
+
+def test_with_most_of_the_fleet_missing_from_the_inventory_the_condition_is_undetermined():
+    cells = [cell(), cell(os_type="windows")]
+    events = np.array([[30.0, 30.0]])
+    assert find_condition(cells, events, np.array([[0.1, 1.0]])) is not None
+    assert find_condition(cells, events, np.array([[1.0, 0.1]])) is None

@@ -1,0 +1,35 @@
+"""What a rise that follows no update does follow, in the contract's words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.verdict import Kind
+
+_OF_PLACE = {"region": "region", "site": "site", "group": "site", "customer": "site"}
+_FEW_HOSTS = 2
+_LATE_SHARE = 0.5
+
+
+def cause_of(detector: Detector, incident: Incident) -> str | None:
+    """region, site, host, module, backlog, clock or other; None unless the verdict is that no update is to blame.
+
+    How the events were told is asked first, then who had them, then where they were.
+    """
+    if incident.kind is not Kind.NO_UPDATE:
+        return None
+    events = detector.news.events
+    mine = incident.claim(len(events))
+    happened, known = events.minute[mine], events.tick[mine]
+    if len(happened) and (known - happened > LAG_MINUTES).mean() >= _LATE_SHARE:
+        # Hours of reports that arrive within minutes were held up; those that arrive as usual have a wrong time.
+        return "backlog" if np.ptp(known) < np.ptp(happened) / 2 else "clock"
+    if 0 < len(np.unique(events.host[mine].astype(str))) <= _FEW_HOSTS:
+        return "host"
+    where = _OF_PLACE.get(detector.spots.name(incident.wave_spot)[0])
+    if where is not None:
+        return where
+    return "other" if detector.common_module(incident) is None else "module"
