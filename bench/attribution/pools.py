@@ -39,7 +39,6 @@ POOLS = {
             "channel-file-291",
             "two-updates",
             "agent-upgrade",
-            "canary-ring",
             "delayed-reboot",
             "went-dark",
             "os-patch-guilty",

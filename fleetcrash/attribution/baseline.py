@@ -38,9 +38,13 @@ SAFETY = 1.5
 # The sequential tests take the rate this much higher: the fleet is not the Poisson process that we write down.
 
 
-def learned_at(minute: Any, first_tick: int) -> Any:
-    """The tick from which on a minute of the past may be learned from; of ints or of (n,) minutes."""
-    return minute + np.clip(minute - first_tick, LAG_MINUTES, _MOST_LAG_MINUTES)
+def learned_at(minute: Any, first_crash_minute: int) -> Any:
+    """The tick from which on a minute of the past may be learned from; of an int or of (n,) minutes.
+
+    Args:
+        first_crash_minute: crashes count from then on; while it is not known yet, any minute far ahead is as good.
+    """
+    return minute + np.clip(minute - first_crash_minute, LAG_MINUTES, _MOST_LAG_MINUTES)
 
 
 @dataclass

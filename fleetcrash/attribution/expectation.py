@@ -76,7 +76,7 @@ class Expectation:
         self._place_at = (len(spots.slices) + news.places.place) * _KINDS + news.places.stratum
         self._place_change = news.places.change.astype(float)
         self._count_cells()
-        ripe = np.maximum(learned_at(news.events.minute, news.first_tick), news.events.tick)
+        ripe = np.maximum(learned_at(news.events.minute, news.first_crash_minute), news.events.tick)
         self._learn_order = np.argsort(ripe, kind="stable")
         self._ripe = ripe[self._learn_order]
         self._learned = int((ripe <= tick).sum())
@@ -165,7 +165,7 @@ class Expectation:
 
     def _learn(self, tick: int, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         ripe = []
-        while self._pending and learned_at(self._pending[0][0], self._news.first_tick) <= tick:
+        while self._pending and learned_at(self._pending[0][0], self._news.first_crash_minute) <= tick:
             ripe.append(self._pending.popleft())
         events = self._news.events
         counted = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
