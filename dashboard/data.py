@@ -339,6 +339,7 @@ class Feed:
         number = self._snapshot.number + 1
         if engine.as_of is None:
             return Snapshot(number, LakeState.EMPTY, self._root, judgement=judgement, health=health)
+        engine = self._prepared(None)
         choices: dict[str, list[str]] = {}
         for row in engine.rows("filter_values", most=_MOST_CHOICES):
             choices.setdefault(row["dimension"], []).append(row["value"])

@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard.data import Feed
 from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.wording import clock, plain
-from fleetcrash.store.engine import query_text
+from fleetcrash.store.queries import query_text
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 """What makes a cell a formula in a spreadsheet; the wide forms do in an East Asian one."""

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-TABLES_OF_THE_LAKE = ("known_exposures", "online_stretches", "placed_crashes")
+TABLES_OF_THE_LAKE = ("known_presence", "known_spans", "known_exposures", "online_stretches", "placed_crashes")
 """Queries whose answers are kept as tables of the same name: they change with the lake alone, and read
 the kept tables of ``fleetcrash.clustering``."""
 
 _EXPOSED = ("updates", "channels")
 _HOSTS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings", "sites")
 TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
+    "exposures_in_window": ("since", "until"),
     "selected_exposures": _EXPOSED,
     "selected_time": ("since", "until", *_HOSTS, *_EXPOSED),
     "selected_crashes": ("since", "until", *_HOSTS, *_EXPOSED, "clusters", "text"),

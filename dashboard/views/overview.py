@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 
@@ -92,6 +92,7 @@ def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
         versions = feed.frame("crash_rate_by_agent_version", selection)
         updates = feed.frame("crash_rate_by_update", selection)
         clusters = feed.clusters(selection)
+        sparks = feed.sparks(selection, SPARK_BUCKETS)
         named = named_updates(snapshot)
         curve = ask_curve(
             feed,
@@ -102,7 +103,7 @@ def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
             updates=updates,
             named=named,
         )
-        # Asked last, because it reads other windows.
+        # Asked last, because it reads another window.
         rates = _rates(feed, selection, snapshot, curve.fleet)
         above.html(cards(_cards(snapshot, view, selection, rates, hit)))
         draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
@@ -121,12 +122,11 @@ def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
         with right:
             st.html(tables.updates_table(updates, named, snapshot.newest))
             export(feed, "By update", updates, question="crash_rate_by_update", selection=selection)
-        st.html(_top_clusters(feed, selection, snapshot, clusters))
+        st.html(_top_clusters(snapshot, clusters, sparks))
 
 
-def _top_clusters(feed: Feed, selection: Selection, snapshot: Snapshot, clusters: Sequence[Cluster]) -> str:
+def _top_clusters(snapshot: Snapshot, clusters: Sequence[Cluster], sparks: Mapping[str, list[int]]) -> str:
     shown = clusters[:_MOST_CLUSTERS]
-    sparks = feed.sparks(selection, SPARK_BUCKETS)
     note = f"most hosts first; the first {len(shown)} of {count(len(clusters))}" if shown else "No crash here."
     listed = clusters_table(shown, sparks, snapshot.newest, title="Top crash clusters", note=note)
     more = f'<p class="fc"><a href="{escape(links.address("clusters"))}">All crash clusters →</a></p>'
@@ -134,17 +134,16 @@ def _top_clusters(feed: Feed, selection: Selection, snapshot: Snapshot, clusters
 
 
 def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, shown: pd.DataFrame) -> Rates:
-    day_before = selection.window(selection.until - timedelta(hours=48), selection.until)
-    history = feed.frame(
-        "crash_rate_by_minute_os", day_before, since=day_before.since, until=day_before.until, bucket_s=3600
-    )
+    two_days = selection.window(selection.until - timedelta(hours=48), selection.until)
+    history = feed.frame("crash_rate_by_minute_os", two_days, since=two_days.since, until=two_days.until, bucket_s=3600)
     incidents = snapshot.judgement.incidents if snapshot.judgement else ()
     disturbed = [
         (each.alarm_at - timedelta(hours=1), each.closed_at or selection.until) for each in incidents if each.alarm_at
     ]
-    hour = selection.window(selection.until - timedelta(hours=1), selection.until)
-    last_hour = feed.frame("hosts_affected", hour).iloc[0]
-    return measure(shown, history, last_hour, until=selection.until, disturbed=disturbed)
+    last_hour = history[history["bucket_start"] >= selection.until - timedelta(hours=1)]
+    return measure(
+        shown, history, last_hour[["crashes", "host_hours"]].sum(), until=selection.until, disturbed=disturbed
+    )
 
 
 def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, hit: pd.Series) -> list[Card]:

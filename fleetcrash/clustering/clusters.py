@@ -222,14 +222,14 @@ class Clusters:
             return ()
         watched_from = self._once("watched_from")[0]["watched_from"] or as_of
         since = baseline_from(as_of, watched_from)
-        counted = self._once("counts_by_cluster", cluster_id=cluster_id, since=since)
         if selected:
-            known = {row["cluster_id"]: row for row in counted}
+            known = {row["cluster_id"]: row for row in self._once("seen_by_cluster", since=since)}
             counted = [
                 {**known[row["cluster_id"]], **row} for row in self._table("counts_by_cluster_selected").to_pylist()
             ]
             split = self._table("counts_by_variant_os_selected")
         else:
+            counted = self._once("counts_by_cluster", cluster_id=cluster_id, since=since)
             split = self._table("counts_by_variant_os", cluster_id=cluster_id)
         variants: dict[str, dict[str, int]] = {}
         systems: dict[str, dict[str, int]] = {}

@@ -26,6 +26,7 @@ AGGREGATES = frozenset(
         "clustering/counts_by_cluster_selected",
         "clustering/counts_by_variant_os",
         "clustering/counts_by_variant_os_selected",
+        "clustering/seen_by_cluster",
         "clustering/titles_by_cluster",
         "clustering/watched_from",
         "crash_rate_by_agent_version",

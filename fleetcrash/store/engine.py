@@ -9,13 +9,10 @@ is kept beside the facts, see ``aggregates``.
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from itertools import takewhile
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +23,9 @@ import pyarrow as pa
 from fleetcrash.errors import LakeError
 from fleetcrash.records import BATCH_ID
 from fleetcrash.store.aggregates import AGGREGATES, Aggregates
+from fleetcrash.store.growth import GROW_FROM_S, GROWS_BY, Growth, Look
 from fleetcrash.store.lake import Lake
+from fleetcrash.store.queries import query_text, words
 from fleetcrash.store.reading import rows_of
 from fleetcrash.store.schema import SCHEMA_VERSION
 from fleetcrash.store.snapshot import Snapshots, TableFiles
@@ -61,7 +60,8 @@ class _Kept:
     Attributes:
         make, by: see ``keep_made``; None and empty where it is the query's answer.
         key: of what it holds; empty before it is made.
-        took_s: what making it took, with the tables that it reads.
+        look: of which it holds the answer; None before it is made.
+        took_s: what making it took, with the tables that it reads; anew_s: without them, when it was last made anew.
     """
 
     query: str
@@ -69,7 +69,9 @@ class _Kept:
     make: Callable[[], pa.Table] | None = None
     by: str = ""
     key: str = ""
+    look: Look | None = None
     took_s: float = 0.0
+    anew_s: float = 0.0
 
 
 class Engine:
@@ -81,6 +83,8 @@ class Engine:
         threads: DuckDB worker threads; None: one a core.
         cache_from_s: aggregates that take so long are kept in the lake's folder ``_cache``, for whoever asks the same
             of the same records; None: none are kept, and none that are kept are used.
+        grow_from_s: a kept table that took so long to make grows by what is new, where that can be told; see
+            ``growth``.
     Raises:
         LakeError: the lake cannot be read.
     """
@@ -92,10 +96,13 @@ class Engine:
         as_of: datetime | None = None,
         threads: int | None = None,
         cache_from_s: float | None = CACHE_FROM_S,
+        grow_from_s: float = GROW_FROM_S,
     ) -> None:
         self._lake = lake
         self._aggregates = Aggregates(lake.root)
         self._cache_from_s = cache_from_s
+        self._grow_from_s = grow_from_s
+        self._growths: list[tuple[Look, Growth]] = []  # to the present look, by the earlier ones
         self._kept: dict[str, _Kept] = {}
         self._con = duckdb.connect(config={} if threads is None else {"threads": threads})
         self._con.execute("SET TimeZone = 'UTC'")
@@ -115,6 +122,7 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the database; the lake is untouched."""
+        self._forget_growths()
         self._con.close()
 
     @property
@@ -125,6 +133,7 @@ class Engine:
     @as_of.setter
     def as_of(self, instant: datetime | None) -> None:
         self._as_of = instant
+        self._forget_growths()
         self._con.execute("SET VARIABLE as_of = CAST($as_of AS TIMESTAMPTZ)", {"as_of": instant})
         self._define_views()
 
@@ -150,6 +159,7 @@ class Engine:
             if table_files != self._snapshot.get(name):
                 self._define_table(name, table_files)
         self._snapshot = taken
+        self._forget_growths()
         if self._assumed is not None:  # else the views' variable has no type yet
             self._define_views()
         return True
@@ -184,8 +194,8 @@ class Engine:
     def keep(self, name: str, query: str, **parameters: Any) -> None:
         """Give the answer of a query file a name, as a table that later queries of this engine may read.
 
-        It is made when one does, and anew when the lake or the instant has changed since. It may read the tables that
-        were named before it.
+        It is made when one does, and brought up to date when the lake or the instant has changed since. It may read the
+        tables that were named before it.
         """
         self._keep(name, _Kept(query, parameters))
 
@@ -203,6 +213,8 @@ class Engine:
         known = self._kept.get(name)
         if known is not None:
             kept.key, kept.took_s = known.key, known.took_s
+            if (kept.query, kept.parameters) == (known.query, known.parameters):
+                kept.look, kept.anew_s = known.look, known.anew_s
         self._kept[name] = kept
 
     def _count(self, query: str, parameters: dict[str, Any], kept: Collection[str]) -> tuple[pa.Table, float]:
@@ -220,20 +232,52 @@ class Engine:
         return answer, made_s + time.perf_counter() - started
 
     def _make(self, name: str) -> float:
-        """Make a kept table, unless it is made of the same; the seconds that this takes or took."""
+        """Bring a kept table up to the present look, unless it is; the seconds that this takes or took."""
         kept, key = self._kept[name], self._key_of(name)
-        if key != kept.key:
-            if kept.make is None:
-                answer, kept.took_s = self._count(kept.query, kept.parameters, self._before(name))
-            else:
-                started = time.perf_counter()
-                answer = kept.make()
-                kept.took_s = time.perf_counter() - started
-            self._con.register("_answer", answer)
-            self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _answer")  # noqa: S608 - a name of ours
-            self._con.unregister("_answer")
-            kept.key = key
+        if key == kept.key:
+            return kept.took_s
+        before = self._before(name)
+        made_s = 0.0 if kept.make else sum(self._make(other) for other in before if other in words(kept.query))
+        look = Look(self._snapshot, self._as_of, frozenset(self._assumed or ()))
+        started = time.perf_counter()
+        earlier, kept.key, kept.look = kept.look, "", None  # of nothing, until it is whole again
+        try:
+            grown = self._grow(name, kept, earlier, look, before)
+            if not grown:
+                self._make_anew(name, kept)
+        except duckdb.Error as error:
+            raise self._unreadable(error) from error
+        took_s = time.perf_counter() - started
+        kept.anew_s = kept.anew_s if grown else took_s
+        kept.took_s, kept.key, kept.look = made_s + took_s, key, look
         return kept.took_s
+
+    def _make_anew(self, name: str, kept: _Kept) -> None:
+        # Not temporary: the connection of a Growth reads it.
+        if kept.make is None:
+            self._con.execute(f"CREATE OR REPLACE TABLE {name} AS {query_text(kept.query)}", kept.parameters or None)
+        else:
+            self._con.register("_answer", kept.make())
+            self._con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM _answer")  # noqa: S608 - a name of ours
+            self._con.unregister("_answer")
+
+    def _grow(self, name: str, kept: _Kept, earlier: Look | None, look: Look, before: list[str]) -> bool:
+        """Let a kept table of an earlier look grow; whether that could be done."""
+        if kept.make or kept.query not in GROWS_BY or kept.anew_s < self._grow_from_s:
+            return False
+        if earlier is None or not look.follows(earlier):
+            return False
+        growth = next((growth for since, growth in self._growths if since == earlier), None)
+        if growth is None:
+            growth = Growth(self._con, earlier, look)
+            self._growths.append((earlier, growth))
+        growth.grow(name, kept.query, kept.parameters, before)
+        return True
+
+    def _forget_growths(self) -> None:
+        for _, growth in self._growths:
+            growth.close()
+        self._growths.clear()
 
     def _key_of(self, name: str) -> str:
         """Names what a kept table is to hold."""
@@ -307,15 +351,3 @@ class Engine:
             rows.create_view(f"lake_{name}", replace=True)
         except duckdb.Error as error:
             raise self._unreadable(error, reads_files=True) from error
-
-
-@cache
-def query_text(name: str) -> str:
-    """The SQL of a query file, comments included."""
-    return files("fleetcrash.store").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-
-
-@cache
-def words(name: str) -> frozenset[str]:
-    """The words of a query file outside comments and texts; whatever it reads is among them."""
-    return frozenset(re.findall(r"\w+", re.sub(r"--[^\n]*|'[^']*'", " ", query_text(name).lower())))

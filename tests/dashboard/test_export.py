@@ -71,6 +71,9 @@ def test_a_question_is_traced_through_the_tables_that_it_reads():
     assert files[0] == "-- fleetcrash/store/sql/crash_rate_by_update.sql"
     assert {line.split("/")[-1].split(".")[0] for line in files[1:]} == {
         "known_exposures",
+        "known_presence",
+        "known_spans",
+        "exposures_in_window",
         "online_stretches",
         "placed_crashes",
         "selected_crashes",

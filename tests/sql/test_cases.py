@@ -27,6 +27,7 @@ from tests.dashboard.fleet import append_rows
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.rglob("params.json"))
+_HOSTS = "abcdefgh"  # those of the cases
 FILTERS = tuple(each.name for each in fields(Filters))
 COUNTING = (
     "batches_newest",
@@ -34,6 +35,7 @@ COUNTING = (
     "books_now",
     "clustering/counts_by_cluster",
     "clustering/counts_by_variant_os",
+    "clustering/seen_by_cluster",
     "clustering/updates_before_cluster",
     "crash_rate_by_agent_version",
     "crash_rate_by_minute_agent_version",
@@ -45,6 +47,7 @@ COUNTING = (
     "crashes_listed",
     "delay_by_record",
     "filter_values",
+    "exposures_in_window",
     "fleet_now",
     "gaps_in_feed",
     "health_now",
@@ -102,7 +105,21 @@ def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict
             engine.keep(name, name, **{key: selection[key] for key in read})
     given = {**selection, **parameters}
     rows = engine.rows(query, **{name: value for name, value in given.items() if _reads(query, name)})
-    return sorted(rows, key=str) if query in (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION) else rows
+    if query not in (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION):
+        return rows
+    return sorted((_named(engine, row) for row in rows), key=str)
+
+
+def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a kept table with names in place of the numbers that stand for a host and a crash."""
+    named = {}
+    if "place" in row:
+        (crash,) = engine._con.sql(f"SELECT crash_id FROM placed_crashes WHERE rowid = {row['place']}").fetchall()
+        named["crash_id"] = crash[0]
+    if "host" in row and "host_id" not in row:
+        (host,) = {host for host in _HOSTS if engine._con.sql(f"SELECT hash('{host}')").fetchall()[0][0] == row["host"]}
+        named["host_id"] = host
+    return named | {name: value for name, value in row.items() if name not in ("host", "place")}
 
 
 def _reads(query: str, parameter: str) -> bool:

@@ -4,12 +4,12 @@
 WITH timed AS (
   SELECT
     agent_version,
-    count(DISTINCT host_id) AS hosts_online,
+    count(DISTINCT host) AS hosts_online,
     sum(epoch(online_until) - epoch(online_from)) / 3600.0 AS host_hours
   FROM selected_time GROUP BY agent_version
 ),
 counted AS (
-  SELECT agent_version, count(*) AS crashes, count(DISTINCT host_id) AS hosts_crashed
+  SELECT agent_version, count(*) AS crashes, count(DISTINCT host) AS hosts_crashed
   FROM selected_crashes GROUP BY agent_version
 )
 SELECT

@@ -26,7 +26,7 @@ stepped AS (
 counted AS (
   SELECT
     agent_version, CAST(floor((epoch(placed_at) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT) AS bucket,
-    count(*) AS crashes, count(DISTINCT host_id) AS hosts_crashed
+    count(*) AS crashes, count(DISTINCT host) AS hosts_crashed
   FROM selected_crashes GROUP BY ALL
 ),
 named AS (SELECT agent_version FROM stepped UNION SELECT agent_version FROM counted),

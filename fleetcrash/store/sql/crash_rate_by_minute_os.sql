@@ -26,7 +26,7 @@ stepped AS (
 counted AS (
   SELECT
     os_type, CAST(floor((epoch(placed_at) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT) AS bucket,
-    count(*) AS crashes, count(DISTINCT host_id) AS hosts_crashed
+    count(*) AS crashes, count(DISTINCT host) AS hosts_crashed
   FROM selected_crashes GROUP BY ALL
 ),
 named AS (SELECT os_type FROM stepped UNION SELECT os_type FROM counted),

@@ -4,10 +4,10 @@
 -- of them counts under both.
 -- A bucket in which hosts were online and none crashed has crashes = 0. A bucket without a row is one without data: nobody
 -- was known to be online and nobody crashed. rate is per host-hour, null where there are crashes but no host-hours.
--- Reads the kept tables selected_time, known_exposures and selected_crashes. Host-time comes from the edges of the stretches and a running sum
--- of hosts online, never from a row per host and minute.
+-- Reads the kept tables selected_time, exposures_in_window and selected_crashes. Host-time comes from the edges of the
+-- stretches and a running sum of hosts online, never from a row per host and minute.
 WITH exposed AS (
-  SELECT * FROM known_exposures WHERE list_contains(CAST($shown AS VARCHAR[]), update_id)
+  SELECT * FROM exposures_in_window WHERE list_contains(CAST($shown AS VARCHAR[]), update_id)
 ),
 overlapped AS (
   SELECT
@@ -15,13 +15,13 @@ overlapped AS (
     greatest(selected_time.online_from, exposed.exposed_from) AS online_from,
     least(selected_time.online_until, exposed.exposed_until) AS online_until
   FROM selected_time JOIN exposed
-    ON exposed.host_id = selected_time.host_id
+    ON exposed.host = selected_time.host
     AND exposed.exposed_from < selected_time.online_until AND exposed.exposed_until > selected_time.online_from
 ),
 crashed AS (
-  SELECT DISTINCT exposed.update_id, selected_crashes.crash_id, selected_crashes.host_id, selected_crashes.placed_at
+  SELECT DISTINCT exposed.update_id, selected_crashes.place, selected_crashes.host, selected_crashes.placed_at
   FROM selected_crashes JOIN exposed
-    ON exposed.host_id = selected_crashes.host_id
+    ON exposed.host = selected_crashes.host
     AND exposed.exposed_from <= selected_crashes.exposed_at AND exposed.exposed_until > selected_crashes.exposed_at
 ),
 edged AS (
@@ -46,7 +46,7 @@ stepped AS (
 counted AS (
   SELECT
     update_id, CAST(floor((epoch(placed_at) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT) AS bucket,
-    count(*) AS crashes, count(DISTINCT host_id) AS hosts_crashed
+    count(*) AS crashes, count(DISTINCT host) AS hosts_crashed
   FROM crashed GROUP BY ALL
 ),
 named AS (SELECT update_id FROM stepped UNION SELECT update_id FROM counted),

@@ -1,27 +1,27 @@
 -- Crashes, hosts and host-hours online while exposed, one row per update to which a host was exposed, newest release first.
--- Window and filters are those of the kept tables selected_time and selected_crashes; it reads known_exposures as well.
+-- Window and filters are those of the kept tables selected_time and selected_crashes; it reads exposures_in_window as well.
 -- rate and rate_otherwise are per host-hour: while exposed to the update, and all other host-time of the window. Both are
 -- null without host-hours. A host is exposed to many updates at once, so rows add up to more than the fleet.
 WITH overlapped AS (
   SELECT
-    exposed.update_id, exposed.host_id,
+    exposed.update_id, exposed.host,
     epoch(least(selected_time.online_until, exposed.exposed_until))
       - epoch(greatest(selected_time.online_from, exposed.exposed_from)) AS host_s
-  FROM selected_time JOIN known_exposures AS exposed
-    ON exposed.host_id = selected_time.host_id
+  FROM selected_time JOIN exposures_in_window AS exposed
+    ON exposed.host = selected_time.host
     AND exposed.exposed_from < selected_time.online_until AND exposed.exposed_until > selected_time.online_from
 ),
 timed AS (
-  SELECT update_id, count(DISTINCT host_id) AS hosts_exposed, sum(host_s) / 3600.0 AS host_hours
+  SELECT update_id, count(DISTINCT host) AS hosts_exposed, sum(host_s) / 3600.0 AS host_hours
   FROM overlapped GROUP BY update_id
 ),
 counted AS (
   SELECT
     exposed.update_id,
-    count(DISTINCT selected_crashes.crash_id) AS crashes,
-    count(DISTINCT selected_crashes.host_id) AS hosts_crashed
-  FROM selected_crashes JOIN known_exposures AS exposed
-    ON exposed.host_id = selected_crashes.host_id
+    count(DISTINCT selected_crashes.place) AS crashes,
+    count(DISTINCT selected_crashes.host) AS hosts_crashed
+  FROM selected_crashes JOIN exposures_in_window AS exposed
+    ON exposed.host = selected_crashes.host
     AND exposed.exposed_from <= selected_crashes.exposed_at AND exposed.exposed_until > selected_crashes.exposed_at
   GROUP BY exposed.update_id
 ),

@@ -9,9 +9,9 @@ timed_values AS (
   SELECT dimension, value, sum(host_hours) AS host_hours
   FROM (UNPIVOT timed ON os_type, os_build, agent_version INTO NAME dimension VALUE value) GROUP BY dimension, value
 ),
-crashed AS (SELECT host_id, os_type, os_build, agent_version FROM selected_crashes),
+crashed AS (SELECT host, os_type, os_build, agent_version FROM selected_crashes),
 crashed_values AS (
-  SELECT dimension, value, count(*) AS crashes, count(DISTINCT host_id) AS hosts_crashed
+  SELECT dimension, value, count(*) AS crashes, count(DISTINCT host) AS hosts_crashed
   FROM (UNPIVOT crashed ON os_type, os_build, agent_version INTO NAME dimension VALUE value) GROUP BY dimension, value
 )
 SELECT

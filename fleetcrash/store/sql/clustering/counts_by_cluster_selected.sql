@@ -1,6 +1,6 @@
 -- Crashes and hosts of each cluster within the viewer's window and filters, one row per cluster, most hosts first, then
 -- by id. Reads the kept table selected_crashes.
-SELECT cluster_id, count(*) AS crashes, count(DISTINCT host_id) AS hosts, max(placed_at) AS last_seen
+SELECT cluster_id, count(*) AS crashes, count(DISTINCT host) AS hosts, max(placed_at) AS last_seen
 FROM selected_crashes
 GROUP BY cluster_id
 ORDER BY hosts DESC, cluster_id
