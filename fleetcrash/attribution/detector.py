@@ -217,6 +217,7 @@ class Detector:
             before=incident.kind,
             named_before=incident.update,
         )
+        judgement = incident.weigh(tick, judgement, trial)
         condition = incident.condition
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
             events = self._exposed_counts(tick, mine, np.array([judgement.update]))[:, 0]

@@ -6,7 +6,7 @@ because of it. Its id comes from the alarm's minute, never from the update, so t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import Judgement, Kind
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.times import tick_text
 
@@ -44,6 +44,7 @@ class Incident:
         claims_all: nothing else can open an incident while this one is not understood.
         spot: the slice or place in which its rate is watched.
         wave_spot: the slice or place that a rise without an update follows.
+        doubted_tick: since when the evidence no longer carries the name that is given; None while it does.
         onset_minute: from when on a wave is held to have raised the rate.
         last_raised_minute: newest tick at which the hour before was above the baseline.
     """
@@ -54,6 +55,7 @@ class Incident:
     last_raised_minute: int
     named_tick: int | None = None
     closed_tick: int | None = None
+    doubted_tick: int | None = None
     kind: Kind = Kind.UNDETERMINED
     update: int | None = None
     condition: Condition | None = None
@@ -83,6 +85,21 @@ class Incident:
             self.named_tick = tick
         if changed or not self.history:
             self.history.append(Turn(tick, self.kind, self.update, self.condition))
+
+    def weigh(self, tick: int, judgement: Judgement, trial: Trial) -> Judgement:
+        """The judgement, or the name that was given while it has been in doubt for less than a quarter of an hour.
+
+        In the worst minutes crashes are told before the installs that they follow, and a name that goes and comes back
+        wakes people twice. Another update's name is taken at once.
+        """
+        if self.update is None or judgement.kind is Kind.UPDATE or self.update not in trial.updates:
+            self.doubted_tick = None
+            return judgement
+        if self.doubted_tick is None:
+            self.doubted_tick = tick
+        if tick - self.doubted_tick >= JUDGING_MINUTES:
+            return judgement
+        return replace(judgement, kind=Kind.UPDATE, update=self.update)
 
     def close(self, tick: int) -> None:
         """End the incident; what is said of it stays."""

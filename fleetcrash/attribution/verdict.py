@@ -27,12 +27,15 @@ LOG_PRIOR_UPDATE = float(np.log(1e-3))
 _LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / 1440))
 # A wave in a fleet every twenty days.
 _LOG_MARGIN = 3.0
-# The events must prefer the update to the best wave twenty to one before the prior is asked.
+# The events must prefer the update to the best wave twenty to one before the prior is asked ...
+_LOG_ACQUITTAL = 7.6
+# ... and the best wave to the update two thousand to one: it was chosen from as many onsets and lengths.
 COINCIDENT_MINUTES = 2
 _EXPLAINED_SHARE = 0.8
 # A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it.
 JUDGING_MINUTES = 15
 # How long an undetermined incident is given before a tie is called a tie.
+_SOON_MINUTES = 60
 
 
 class Kind(StrEnum):
@@ -101,22 +104,41 @@ def judge(
     def verdict(kind: Kind, update: int | None = None) -> Judgement:
         return Judgement(kind, update, probabilities, best_wave, margin)
 
+    # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
+    early = minutes_open < JUDGING_MINUTES and _may_be_its(waves, best_wave, trial, leader, released_minute)
     if leader is not None:
         update = int(trial.updates[leader])
-        needed = KEEPING_PROBABILITY if update == named_before else NAMING_PROBABILITY
+        named = update == named_before
         if (
-            probabilities[leader] >= needed
+            probabilities[leader] >= (KEEPING_PROBABILITY if named else NAMING_PROBABILITY)
             and trial.log_test[leader] >= suspects.LOG_THRESHOLD
-            and margin >= (-_LOG_MARGIN if update == named_before else _LOG_MARGIN)
+            and margin >= (-_LOG_ACQUITTAL if named else _LOG_MARGIN)
         ):
             return verdict(Kind.UPDATE, update)
     needed = KEEPING_PROBABILITY if before is Kind.NO_UPDATE else NAMING_PROBABILITY
-    if np.exp(total_wave - total) >= needed or (leader is not None and margin < -_LOG_MARGIN):
+    acquitted = np.exp(total_wave - total) >= needed or (leader is not None and margin < -_LOG_ACQUITTAL)
+    if acquitted and not early:
         return verdict(Kind.NO_UPDATE)
     needed = KEEPING_PROBABILITY if before is Kind.CANNOT_SEPARATE else NAMING_PROBABILITY
     if minutes_open >= JUDGING_MINUTES and (tied or probabilities.sum() >= needed):
         return verdict(Kind.CANNOT_SEPARATE)
     return verdict(Kind.UNDETERMINED)
+
+
+def _may_be_its(
+    waves: Waves, best: tuple[int, int] | None, trial: Trial, leader: int | None, released_minute: Ints
+) -> bool:
+    """Whether the best wave begins within an hour after the leading update's release, in hosts that mostly had it."""
+    if best is None or leader is None:
+        return False
+    after = int(waves.onset[best[0]]) - int(released_minute[leader])
+    return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(_explained(waves, trial, leader)[best])
+
+
+def _explained(waves: Waves, trial: Trial, leader: int) -> NDArray[np.bool_]:
+    """(n, LENGTHS) whether most of the events of a wave happened to hosts that had the leading update."""
+    share: NDArray[np.bool_] = trial.events[:, leader].sum((0, 1)).max() >= _EXPLAINED_SHARE * waves.events.sum(0)
+    return share
 
 
 def _tie(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int) -> tuple[Floats, bool]:
@@ -129,7 +151,7 @@ def _tie(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_min
     Returns:
         the evidence on waves, lowered where it must be, and whether it was.
     """
-    explained = trial.events[:, leader].sum((0, 1)).max() >= _EXPLAINED_SHARE * waves.events.sum(0)
+    explained = _explained(waves, trial, leader)
     with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
     from_release = np.full(waves.place.max(initial=0) + 1, -np.inf)
     best = np.max(of_waves, axis=1, where=explained & with_release[:, None], initial=-np.inf)

@@ -27,7 +27,7 @@ def asked(empty_lake, installed, crashed, window_min=10):
 
 
 def test_hosts_are_counted_once_and_as_long_before_the_install_as_after_it(empty_lake):
-    installed = {host: 60.0 for host in HOSTS}
+    installed = dict.fromkeys(HOSTS, 60.0)
     crashed = [("h0", 61), ("h0", 62), ("h1", 70), ("h2", 71), ("h3", 50), ("h4", 49), ("h5", 60)]
     found = asked(empty_lake, installed, crashed)
     assert (found.window_min, found.after, found.before) == (10, 3, 2)  # h5 crashed at the install: both may claim it

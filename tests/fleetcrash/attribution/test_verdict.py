@@ -61,8 +61,17 @@ def test_nor_does_it_let_the_update_be_named_anew():
     ids=["it begins later", "half of its hosts had not got the update"],
 )
 def test_any_other_wave_that_explains_the_events_better_does(onset, had_update, named):
-    told = _judged(update_says=100.0, wave_says=150.0, onset=onset, had_update=had_update, named=named)
+    told = _judged(
+        update_says=100.0, wave_says=150.0, onset=onset, had_update=had_update, named=named, minutes=JUDGING_MINUTES
+    )
     assert (told.kind, told.update) == (Kind.NO_UPDATE, None)
+
+
+def test_while_installs_are_still_being_told_a_wave_soon_after_the_release_acquits_nobody():
+    early = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED + 10)
+    other = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED + 10, had_update=EVENTS / 2)
+    before = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED - 10)
+    assert (early.kind, other.kind, before.kind) == (Kind.UNDETERMINED, Kind.NO_UPDATE, Kind.NO_UPDATE)
 
 
 def test_an_update_that_explains_the_events_twenty_times_better_is_named():
