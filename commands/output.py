@@ -17,6 +17,8 @@ class Exit(IntEnum):
     DONE = 0
     SOME_QUARANTINED = 1
     BAD_USE = 2
+    HOLD = 3
+    HALT = 4
     OUR_FAULT = 5
 
 

@@ -1,0 +1,75 @@
+"""May a rollout go on?"""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+
+from commands.options import Commands, lake_of, time_of
+from commands.output import JSON, Exit, Progress, print_json
+
+_WIDTH = 100
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command of this file."""
+    one = commands.add(
+        gate,
+        "--lake",
+        "--as-of",
+        "--json",
+        example="fleetcrash gate cf-291-20240719 --max-excess 0.001\n\nexit status: 0 go, 3 hold, 4 halt",
+    )
+    one.add_argument("update_id", metavar="UPDATE_ID")
+    one.add_argument(
+        "--max-excess",
+        type=float,
+        default=0.001,
+        metavar="SHARE",
+        help="share of hosts beyond the baseline that may crash or go dark (default: 0.001)",
+    )
+    one.add_argument(
+        "--soak", type=int, metavar="MINUTES", help="how long a ring has the update before it may go (default: 120)"
+    )
+    one.add_argument("--override", choices=("go", "halt"), help="decide otherwise, which is kept; needs --reason")
+    one.add_argument("--reason", metavar="TEXT", help="why, for those who read it later; name no host here")
+
+
+def gate(chosen: argparse.Namespace) -> int:
+    """Say whether a rollout may go on: go, hold or halt, and why."""
+    from fleetcrash.errors import BadArgument
+    from fleetcrash.gate.decision import gate as ask
+    from fleetcrash.gate.decision import overrule
+    from fleetcrash.gate.overrides import check_reason
+    from fleetcrash.gate.settings import Settings
+
+    settings = Settings(max_excess=chosen.max_excess, **({} if chosen.soak is None else {"soak_minutes": chosen.soak}))
+    if chosen.override is None and chosen.reason is not None:
+        raise BadArgument("--reason says why somebody overrides, and there is no --override. Nothing was written.")
+    reason = check_reason(chosen.reason) if chosen.override is not None else None
+    lake, as_of = lake_of(chosen), time_of(chosen.as_of)
+    shown = Progress("Judging")
+    found = ask(lake, chosen.update_id, as_of=as_of, settings=settings, progress=shown)
+    shown.end()
+    if reason is not None:
+        found = overrule(lake, found, decision=chosen.override, reason=reason)
+    if chosen.json:
+        print_json(found)
+    else:
+        _print(found)
+    return {"go": Exit.DONE, "hold": Exit.HOLD, "halt": Exit.HALT}[found["decision"]]
+
+
+def _print(found: JSON) -> None:
+    print(f"{found['decision'].upper()}  {found['update_id']}  as of {found['as_of']}")
+    print(textwrap.fill(found["reason"], _WIDTH))
+    if not found["rings"]:
+        return
+    width = max(4, *(len(one["ring"]) for one in found["rings"]))
+    print(f"\n{'ring':{width}}  decision   exposed  host-hours  crashed   dark  expected  excess below")
+    for one in found["rings"]:
+        print(
+            f"{one['ring']:{width}}  {one['decision']:8}  {one['exposed']:8,}  {one['host_hours']:10,.1f}"
+            f"  {one['crashed']:7,}  {one['dark']:5,}  {one['expected']:8.2f}  {one['upper_bound']:.4f}"
+            + ("" if one["bound_from"] == "ring" else " (all rings)")
+        )

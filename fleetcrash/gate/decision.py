@@ -1,0 +1,186 @@
+"""The gate: whether a rollout may go on, as the contract's ``gate`` document."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Any
+
+from fleetcrash.attribution.backtest import incidents, judged_instant
+from fleetcrash.errors import UnknownName
+from fleetcrash.gate.overrides import Override, add, newest
+from fleetcrash.gate.reading import Span, read_rings, read_update
+from fleetcrash.gate.rules import Accusation, Answer, Circumstances, Decision, Elsewhere, RingAnswer, decide
+from fleetcrash.gate.settings import Settings
+from fleetcrash.store.engine import Engine
+from fleetcrash.store.lake import Lake
+from fleetcrash.times import time_text
+
+JSON = dict[str, Any]
+
+_TIED_FROM = 0.05
+# A candidate below one in twenty is not what the tie is between; candidates are listed down to one in ten thousand.
+_BEFORE_ALARM = timedelta(hours=1)
+# What came in the hour before an alarm belongs to the incident; the detector leaves it out of its baseline as well.
+
+
+def gate(
+    lake: Lake,
+    update_id: str,
+    *,
+    as_of: datetime | None,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None = None,
+) -> JSON:
+    """Whether a rollout may go on, from what was known at an instant.
+
+    Raises:
+        UnknownName: neither the catalogue nor an install names the update by then.
+        LakeError: the lake, or its book of overrides, cannot be read; or it holds no record.
+    """
+    with Engine(lake, as_of=as_of) as engine:
+        instant = judged_instant(engine)
+        update = read_update(engine, update_id)
+        if update is None:
+            known = [row["update_id"] for row in engine.rows("updates_known")]
+            raise UnknownName(
+                f"No update {update_id!r} is known as of {time_text(instant)}. "
+                f"{len(known)} are; the newest: {', '.join(known[:3]) or 'none'}."
+            )
+        found = incidents(lake, as_of=instant, progress=progress)["incidents"]
+        rings, baseline = read_rings(engine, update_id, disturbed=disturbed(found, instant))
+    under = Circumstances(
+        settings=settings,
+        instant=instant,
+        caution=baseline.caution,
+        accused=accusation(found, update_id),
+        elsewhere=explanation(found, update_id, since=min((ring.began_at for ring in rings), default=instant)),
+    )
+    answer = decide(update, rings, under)
+    return _document(update_id, answer, instant, settings, newest(lake.root, update_id, instant))
+
+
+def overrule(lake: Lake, found: JSON, *, decision: str, reason: str) -> JSON:
+    """Decide otherwise than a ``gate`` document says, and keep that in the book of overrides.
+
+    Args:
+        decision: go or halt.
+        reason: as ``overrides.check_reason`` returns it.
+    Returns:
+        The document with the override in force.
+    Raises:
+        LakeError: the book cannot be written.
+    """
+    entry = Override(
+        update_id=found["update_id"],
+        decision=decision,
+        reason=reason,
+        by=getpass.getuser(),
+        as_of=found["as_of"],
+        overruled=found["without_override"]["decision"],
+        written_at=time_text(datetime.now(UTC)),
+    )
+    add(lake.root, entry)
+    without = found["without_override"]
+    return {**found, **_overridden(entry, Decision(without["decision"]), without["reason"])}
+
+
+def accusation(found: Sequence[JSON], update_id: str) -> Accusation | None:
+    """What the detector's incidents hold against an update: that it is named, or else that it is tied in an open one.
+
+    Args:
+        found: the ``incidents`` of the contract's document.
+    """
+    for incident in found:
+        if incident["verdict"] == "update" and incident["update_id"] == update_id:
+            return Accusation(incident["incident_id"], True, incident["summary"])
+    for incident in found:
+        tied = {one["update_id"] for one in incident["candidates"] if one["probability"] >= _TIED_FROM}
+        if incident["verdict"] == "cannot_separate" and incident["closed_at"] is None and update_id in tied:
+            return Accusation(incident["incident_id"], False, incident["summary"])
+    return None
+
+
+def explanation(found: Sequence[JSON], update_id: str, *, since: datetime) -> Elsewhere | None:
+    """The newest incident that was put down to another update, or to none, and was not over when the rollout began."""
+    for incident in reversed(found):
+        other = incident["verdict"] == "no_update" or (
+            incident["verdict"] == "update" and incident["update_id"] != update_id
+        )
+        if other and (incident["closed_at"] is None or datetime.fromisoformat(incident["closed_at"]) > since):
+            return Elsewhere(incident["incident_id"], incident["summary"])
+    return None
+
+
+def disturbed(found: Sequence[JSON], instant: datetime) -> list[Span]:
+    """The stretches of incidents, disjoint and in order, from an hour before each alarm."""
+    spans: list[Span] = []
+    for incident in found:
+        since = datetime.fromisoformat(incident["alarm_at"]) - _BEFORE_ALARM
+        until = instant if incident["closed_at"] is None else datetime.fromisoformat(incident["closed_at"])
+        spans.append((since, until))
+    spans.sort()
+    joined: list[Span] = []
+    for since, until in spans:
+        if joined and since <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], until))
+        else:
+            joined.append((since, until))
+    return joined
+
+
+def _document(update_id: str, answer: Answer, instant: datetime, settings: Settings, override: Override | None) -> JSON:
+    return {
+        "schema": 1,
+        "update_id": update_id,
+        "decision": str(answer.decision),
+        "as_of": time_text(instant),
+        "reason": answer.reason,
+        "upper_bound": round(answer.upper_bound, 8),
+        "max_excess": settings.max_excess,
+        "false_halt_rate": settings.false_halt_rate,
+        "rings": [_ring(one) for one in answer.rings],
+        "config_hash": settings.config_hash,
+        "soak_minutes": settings.soak_minutes,
+        "rate_ratio_high": round(answer.rate_ratio, 4) if isfinite(answer.rate_ratio) else None,
+        "without_override": {"decision": str(answer.decision), "reason": answer.reason},
+        "override": None,
+        **({} if override is None else _overridden(override, answer.decision, answer.reason)),
+    }
+
+
+def _overridden(override: Override, decision: Decision, reason: str) -> JSON:
+    """What changes in the document.
+
+    A halt stands until it is overridden in turn; a go, as long as the answer without it is no worse than the one that
+    it overruled: who let a rollout go on that was on hold has not seen it crash.
+    """
+    in_force = override.decision == Decision.HALT or decision.severity <= Decision(override.overruled).severity
+    told = {field.name: getattr(override, field.name) for field in fields(override) if field.name != "update_id"}
+    if in_force:
+        said = f"Overridden by {override.by}: {override.reason.rstrip('.')}. Without that, {decision}: {reason}"
+    else:
+        said = f"{reason} (The {override.decision} of {override.by} at {override.as_of} was given when it was on hold.)"
+    return {
+        "decision": override.decision if in_force else str(decision),
+        "reason": said,
+        "override": {**told, "in_force": in_force},
+    }
+
+
+def _ring(one: RingAnswer) -> JSON:
+    ring = one.ring
+    return {
+        "ring": ring.name,
+        "decision": str(one.decision),
+        "exposed": ring.exposed,
+        "host_hours": round(ring.host_hours, 3),
+        "crashed": ring.crashed,
+        "dark": ring.dark,
+        "expected": round(ring.expected, 6),
+        "upper_bound": round(one.upper_bound, 8),
+        "bound_from": "ring" if one.by_itself else "all rings",
+    }

@@ -1,0 +1,219 @@
+"""The arithmetic of the gate: what host-time and events say of an excess, valid at any look.
+
+A host is *hit* when it crashes or goes dark for the first time with the update. Without the update hosts of its kind
+are hit at a rate; an update that hits a share m of its hosts beyond that adds ``m * density(age of the install)``. The
+likelihood ratio of "no excess" to "an excess of m" is then a martingale under the latter, so by Ville's inequality the
+chance that it ever reaches 20 is at most one in twenty, however often one looks. All m that it rules out so make the
+bound; the same ratio turned over, averaged over shares and windows, is the test that halts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+WINDOWS = (2, 10, 60, 1440)
+"""Minutes after the install within which an excess may fall; hosts are followed for the longest. The detector's."""
+
+AGES = len(WINDOWS)
+EARLY_AGES = 3  # those of the first hour
+_DENSITY = np.array([[1 / window if age <= number else 0.0 for age in range(AGES)]
+                     for number, window in enumerate(WINDOWS)])  # fmt: skip
+# (windows, ages) share of an excess per minute: even within its window.
+
+_CURVE = np.array([0.94, 0.03, 0.02, 0.01]) @ _DENSITY
+# (ages,) what the bound takes for the course of an excess: nearly all of it right after the install, and a little for
+# each longer window, so that a hit an hour later, which is mostly chance, costs little. How far the bound holds for
+# slower faults is measured in bench/gate.py; docs/adr/20261125-gate.md says so, and what else guards against them.
+
+_FIRST_HOUR = float(_CURVE[:EARLY_AGES] @ np.diff((0, *WINDOWS[:EARLY_AGES])))  # of the course of an excess
+
+_SHARES = np.array([3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3])  # of hosts hit, that the halting test averages over
+_MOST_LOOKS = 100  # at which the bound is worked out; looking at fewer only makes it wider
+_HALVINGS = 40
+_MOST_RATIO = 1e6
+RISE = 3.0
+"""The rate ratio that is to be ruled out before an update leaves its second ring."""
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Hosts that were hit, one entry a host, in the order of their minutes.
+
+    Attributes:
+        minute: of the event, on the grid of the evidence.
+        outcome: 0 a crash, 1 gone dark.
+        age: index into WINDOWS of the install's age.
+        rate: events per minute of one host of its kind at the baseline.
+        beside: how many times its baseline hosts without the update around it were hit at that time; at least 1.
+        weight: of the host's customer in the bounds, at most 1.
+        witness: False where the host's site or customer had witnesses enough at that time.
+    """
+
+    minute: Ints
+    outcome: Ints
+    age: Ints
+    rate: Floats
+    beside: Floats
+    weight: Floats
+    witness: Mask
+
+    def __len__(self) -> int:
+        return len(self.minute)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one ring, or of several together.
+
+    Attributes:
+        time: (minutes, AGES) hosts at risk in each minute since the rollout began, by the age of their install.
+        weighted: (minutes, AGES) the same, each host by the weight of its customer; without the newest minutes, in
+            which hosts may have been hit that could not say so yet.
+        expected: (2,) weighted crashes and silences to be expected at the baseline in the minutes of ``weighted``.
+        hits: those that came.
+        heads: weighted hosts that have, or had, the update.
+        exposed: hosts that have, or had, the update.
+        excess: how many of them were hit in their first hour beyond those to be expected.
+    """
+
+    time: Floats
+    weighted: Floats
+    expected: Floats
+    hits: Hits
+    heads: float
+    exposed: int
+    excess: float
+
+    @property
+    def seen(self) -> float:
+        """Share of its hosts that was hit in the first hour beyond what was to be expected."""
+        return max(self.excess, 0.0) / max(self.exposed, 1)
+
+
+def upper_bound(evidence: Evidence, *, alpha: float) -> float:
+    """Share of hosts that the update may hit beyond the baseline, at most: the least bound at any look so far.
+
+    Once an excess is ruled out it stays so, but the bound is never below the excess that was seen in the first hours of
+    its hosts; in a day chance alone brings more.
+
+    Args:
+        alpha: chance that it is ever below the true share, if hosts are hit along the curve.
+    Returns:
+        Between 0 and 1; 1 where nothing is known.
+    """
+    hits = evidence.hits
+    # Between events the bound falls, and an event raises it: it is least just before one, or now.
+    looks = np.unique(np.linspace(0, len(hits), min(len(hits) + 1, _MOST_LOOKS)).astype(np.int64))
+    risk = np.concatenate([[0.0], np.cumsum(evidence.weighted @ _CURVE)])
+    until = np.append(hits.minute, len(evidence.weighted))[looks]
+    exposure = risk[np.minimum(until, len(evidence.weighted))]
+    counted = (np.arange(len(hits)) < looks[:, None]) * hits.weight
+    low, high = np.zeros(len(looks)), np.ones(len(looks))
+    for _ in range(_HALVINGS):
+        share = (low + high) / 2
+        gain = np.log1p(share[:, None] * (_CURVE[hits.age] / (hits.rate * hits.beside)))
+        ruled_out = share * exposure - (counted * gain).sum(1) >= -log(alpha)
+        low, high = np.where(ruled_out, low, share), np.where(ruled_out, share, high)
+    return float(min(1.0, max(high.min(), evidence.seen)))
+
+
+def log_evidence(evidence: Evidence, *, caution: float) -> float:
+    """The largest logarithm of an e-value against "no excess" at any look so far; 0 without an event.
+
+    Under no excess the chance that it ever reaches ``log(1 / alpha)`` is at most alpha, as long as no rate is more than
+    ``caution`` times what is given.
+    """
+    hits = evidence.hits
+    if not len(hits):
+        return 0.0
+    risk = np.concatenate([np.zeros((1, AGES)), np.cumsum(evidence.time @ _DENSITY.T, axis=0)])
+    # The event's own minute counts: some who got the update in it were at risk before it.
+    lived = risk[np.minimum(hits.minute + 1, len(evidence.time))]
+    density = _DENSITY[:, hits.age].T / (hits.rate * hits.beside * caution)[:, None]
+    gain = np.log1p(density[:, :, None] * _SHARES) * hits.witness[:, None, None]
+    ratio = np.cumsum(gain, axis=0) - lived[:, :, None] * _SHARES
+    flat = ratio.reshape(len(hits), -1)
+    top = flat.max(1)
+    mean = top + np.log(np.exp(flat - top[:, None]).mean(1))
+    return float(max(mean.max(), 0.0))
+
+
+def ratio_bound(evidence: Evidence, *, alpha: float) -> float:
+    """How many times its baseline the rate of crashes, or that of silences, may be, at most: the larger.
+
+    Args:
+        alpha: chance, of each of the two, that its bound is ever below the truth.
+    Returns:
+        Infinite where nothing is known. An outcome that is to be expected of no host, and did not come, is left out.
+    """
+    hits, most = evidence.hits, 1.0
+    for outcome, expected in enumerate(evidence.expected):
+        beside, weight = hits.beside[hits.outcome == outcome], hits.weight[hits.outcome == outcome]
+        if expected == 0.0 and not len(beside) and evidence.expected.any():
+            continue
+        low, high = 1.0, _MOST_RATIO
+        for _ in range(_HALVINGS):
+            ratio = (low * high) ** 0.5
+            gain = (weight * np.log1p((ratio - 1.0) / beside)).sum()
+            ruled_out = (ratio - 1.0) * expected - gain >= -log(alpha)
+            low, high = (low, ratio) if ruled_out else (ratio, high)
+        most = max(most, float(high))
+    return most if most < _MOST_RATIO else float("inf")
+
+
+def hosts_wanted(max_excess: float, *, alpha: float) -> float:
+    """How many hosts must be through without a hit for the bound to get below a share."""
+    return -log(alpha) / max_excess
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """What would bring the bound below a share if nothing more happened.
+
+    Attributes:
+        host_hours: of the hosts that have the update, in their first hour; None where those cannot suffice.
+        hosts: or so many more hosts, through their first hour.
+    """
+
+    host_hours: float | None
+    hosts: float
+
+
+def shortfall(evidence: Evidence, share: float, *, alpha: float) -> Shortfall:
+    """What is missing to rule a share out.
+
+    Args:
+        alpha: as of the bound.
+    """
+    hits = evidence.hits
+    gain = (hits.weight * np.log1p(share * (_CURVE[hits.age] / (hits.rate * hits.beside)))).sum()
+    missing = (float(gain) - log(alpha)) / share - float((evidence.weighted @ _CURVE).sum())
+    ahead = evidence.heads * _FIRST_HOUR - float((evidence.weighted[:, :EARLY_AGES] @ _CURVE[:EARLY_AGES]).sum())
+    if missing <= ahead:
+        hours_ahead = evidence.heads - float(evidence.weighted[:, :EARLY_AGES].sum()) / 60.0
+        return Shortfall(max(missing / ahead * hours_ahead, 0.0), 0.0)
+    return Shortfall(None, (missing - max(ahead, 0.0)) / _FIRST_HOUR)
+
+
+def together(parts: Sequence[Evidence]) -> Evidence:
+    """The evidence of several rings as one. All are on one grid of minutes."""
+    joined = [np.concatenate([getattr(part.hits, name) for part in parts]) for name in Hits.__dataclass_fields__]
+    order = np.argsort(joined[0], kind="stable")
+    return Evidence(
+        time=np.sum([part.time for part in parts], axis=0),
+        weighted=np.sum([part.weighted for part in parts], axis=0),
+        expected=np.sum([part.expected for part in parts], axis=0),
+        hits=Hits(*(values[order] for values in joined)),
+        heads=sum(part.heads for part in parts),
+        exposed=sum(part.exposed for part in parts),
+        excess=sum(part.excess for part in parts),
+    )

@@ -1,0 +1,104 @@
+"""The book of overrides: what people decided against the gate, each with a reason. Lines are added, never changed.
+
+One JSON object a line in ``_gate/overrides.ndjson`` in the lake's folder, beside the tables, so that neither compaction
+nor a migration touches it. An entry stands from the instant that its answer was as of: asked as of an earlier one, the
+gate does not know it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from fleetcrash.errors import BadArgument, LakeError, one_line
+
+BOOK: Final = Path("_gate") / "overrides.ndjson"
+_MOST_CHARACTERS = 2000  # of a reason; a line is then written in one piece
+
+
+@dataclass(frozen=True)
+class Override:
+    """One entry.
+
+    Attributes:
+        decision: what was decided, go or halt.
+        reason: why, in the words of whoever decided.
+        by: their name on the machine.
+        as_of: the instant of the answer that was overruled, RFC 3339.
+        overruled: what that answer was, without any override.
+        written_at: by the clock of the machine, RFC 3339.
+    """
+
+    update_id: str
+    decision: str
+    reason: str
+    by: str
+    as_of: str
+    overruled: str
+    written_at: str
+
+
+def check_reason(reason: str | None) -> str:
+    """The reason, without blanks around it.
+
+    Raises:
+        BadArgument: there is none, or it is too long.
+    """
+    text = (reason or "").strip()
+    if not text:
+        raise BadArgument("An override needs a reason, which is kept: add --reason TEXT. Nothing was written.")
+    if len(text) > _MOST_CHARACTERS:
+        raise BadArgument(
+            f"The reason has {len(text):,} characters; the most are {_MOST_CHARACTERS:,}. Nothing was written."
+        )
+    return text
+
+
+def add(root: Path, entry: Override) -> None:
+    """Write an entry, on disk for good once this returns.
+
+    Raises:
+        LakeError: the book cannot be written.
+    """
+    line = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+    path = root / BOOK
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("ab") as book:
+            book.write(line.encode())
+            book.flush()
+            os.fsync(book.fileno())
+    except OSError as error:
+        raise LakeError(f"The override was not written: {path} cannot be ({one_line(error)}).") from error
+
+
+def newest(root: Path, update_id: str, as_of: datetime) -> Override | None:
+    """The entry that was written last of those that stand for an update at an instant.
+
+    Raises:
+        LakeError: the book cannot be read, or a line of it is no entry: an audit passes over nothing.
+    """
+    path = root / BOOK
+    found = None
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LakeError(f"{path} cannot be read: {one_line(error)}. Nothing was decided.") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = Override(**{field.name: str(json.loads(line)[field.name]) for field in fields(Override)})
+            stands = datetime.fromisoformat(entry.as_of) <= as_of
+        except (ValueError, KeyError, TypeError) as error:
+            raise LakeError(
+                f"Line {number} of {path} is no override ({one_line(error)}). Nothing was decided. "
+                "Restore the file from a backup, or mend the line by hand."
+            ) from error
+        if entry.update_id == update_id and stands:
+            found = entry
+    return found

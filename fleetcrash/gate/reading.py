@@ -1,0 +1,212 @@
+"""What a lake says of a rollout, as the arithmetic takes it: evidence by ring, and what stands beside it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from fleetcrash.gate.baseline import OUTCOMES, Baseline, Kind, learn
+from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Floats, Hits
+from fleetcrash.store.engine import Engine
+
+LAG_MINUTES = 10
+# That a session ended is known ten minutes after it did, and nine in ten crashes nine minutes after they happened: only
+# hosts that were on longer ago than this can be said to have come through.
+_HISTORY_DAYS = 14
+_MOST_SHARE = 1 / 3
+# One customer stands for a third of a ring at most, unless it is more of the fleet: what a single customer's hosts come
+# through tells little of the others'.
+_WITNESSES = 2
+# Of hosts of one site that are hit within ten minutes, as by a power cut, the third says nothing that two did not.
+_BESIDE_MINUTES = 45  # three quarters of an hour, as the query counts
+_US_A_MINUTE = 60_000_000
+
+_KEPT = (
+    ("known_presence", "known_presence"),
+    ("known_installs", "known_installs"),
+    ("known_spans", "known_spans"),
+    ("known_history", "known_history"),
+    ("cells", "detection/cells"),
+    ("host_cell", "detection/host_cell"),
+    ("at_risk", "detection/at_risk"),
+    ("events", "detection/events"),
+)
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Update:
+    """An update as it is known; microseconds since 1970.
+
+    Attributes:
+        kind: None where the catalogue lacks the update.
+        released_us, reverted_us: None where not told, or not yet so.
+        told_us: when anything was last told of the fleet.
+        exposure_source, presence_source: what exposure and presence rest on, in the contract's words.
+    """
+
+    kind: str | None
+    released_us: int | None
+    reverted_us: int | None
+    told_us: int | None
+    exposure_source: str
+    presence_source: str
+
+
+@dataclass(frozen=True)
+class Ring:
+    """What a ring tells of the update that it has.
+
+    Attributes:
+        exposed: hosts that have it, or had it.
+        host_hours: that they were at risk with it, in the first day of each.
+        crashed, dark: hosts hit: those that ever crashed, and those that only went dark.
+        begun: it has it on more than a few stray hosts.
+        expected: hosts that would have been hit without it.
+        began_at: when its first host had it.
+        soaked_from_us: when it began to soak.
+        beat_us: its newest heartbeat, None where it tells of none.
+        evidence: the same, weighted by customer, for the tests.
+    """
+
+    name: str
+    exposed: int
+    host_hours: float
+    crashed: int
+    dark: int
+    expected: float
+    begun: bool
+    began_at: datetime
+    soaked_from_us: int
+    beat_us: int | None
+    evidence: Evidence
+
+    @property
+    def hit(self) -> int:
+        """Hosts that crashed or went dark."""
+        return self.crashed + self.dark
+
+
+def read_update(engine: Engine, update_id: str) -> Update | None:
+    """What is known of an update as of the engine's instant; None where nothing is."""
+    rows = engine.rows("gate/update_known", update_id=update_id)
+    return Update(**rows[0], **engine.rows("sources_of_exposure")[0]) if rows else None
+
+
+def read_rings(engine: Engine, update_id: str, *, disturbed: Sequence[Span]) -> tuple[list[Ring], Baseline]:
+    """The rings that have the update, in the order in which they got it, and the baseline to hold them against.
+
+    Args:
+        disturbed: stretches in which the fleet was not itself, disjoint and in order; the baseline leaves them out.
+    """
+    for name, query in _KEPT:
+        engine.keep(name, query)
+    engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE)
+    engine.keep("gate_hits", "gate/hit_hosts")
+    engine.keep("gate_beside", "gate/hits_beside")
+    lag_us = LAG_MINUTES * _US_A_MINUTE
+    history = {
+        "lag_us": lag_us,
+        "history_us": _HISTORY_DAYS * 1440 * _US_A_MINUTE,
+        "disturbed_from_us": [_us(since) for since, _ in disturbed],
+        "disturbed_until_us": [_us(until) for _, until in disturbed],
+    }
+    baseline = learn(engine.rows("gate/baseline_time", **history), engine.rows("gate/baseline_events", **history))
+    hits: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in engine.rows("gate/hits_in_order"):
+        hits[row["ring"]].append(row)
+    time: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in engine.rows("gate/exposed_time_by_minute"):
+        time[row["ring"]].append(row)
+    told = engine.rows("gate/rings")
+    if not told or engine.as_of is None:
+        return [], baseline
+    first_minute = told[0]["first_us"] // _US_A_MINUTE
+    minutes = max(_us(engine.as_of) // _US_A_MINUTE - first_minute, 0)
+    return [_ring(row, time[row["ring"]], hits[row["ring"]], baseline, first_minute, minutes) for row in told], baseline
+
+
+def _ring(
+    told: dict[str, Any],
+    time: list[dict[str, Any]],
+    hits: list[dict[str, Any]],
+    baseline: Baseline,
+    first_minute: int,
+    minutes: int,
+) -> Ring:
+    name = told["ring"]
+    ring = None if name in ("all", "unknown") else name  # as the inventory has it
+    told_minutes = max(minutes - LAG_MINUTES, 0)
+    online, weighted = np.zeros((minutes + 1, AGES)), np.zeros((minutes + 1, AGES))
+    expected, expected_early, expected_weighted = 0.0, 0.0, np.zeros(OUTCOMES)
+    for row in time:
+        at = min(max(row["minute"] - first_minute, 0), minutes)
+        online[at, row["age"]] += row["hosts"]
+        weighted[at, row["age"]] += row["weighted"]
+        rates = baseline.rates_of(ring, _kind(row))
+        change = float(rates.sum()) * (minutes - at) * row["hosts"]
+        expected += change
+        expected_early += change if row["age"] < EARLY_AGES else 0.0
+        expected_weighted += rates * (max(told_minutes - at, 0) * row["weighted"])
+    online = online.cumsum(0)[:minutes]
+    crashed = sum(row["crashed"] for row in hits)
+    return Ring(
+        name=name,
+        exposed=told["exposed"],
+        host_hours=float(online.sum()) / 60.0,
+        crashed=crashed,
+        dark=len(hits) - crashed,
+        expected=expected,
+        begun=told["begun"],
+        began_at=datetime.fromtimestamp(told["first_us"] / 1e6, tz=UTC),
+        soaked_from_us=told["soaked_from_us"],
+        beat_us=told["beat_us"],
+        evidence=Evidence(
+            time=online,
+            weighted=weighted.cumsum(0)[:told_minutes],
+            expected=np.maximum(expected_weighted, 0.0),
+            hits=_hits(hits, baseline, ring, first_minute),
+            heads=told["weighted"],
+            excess=sum(row["age"] < EARLY_AGES for row in hits) - expected_early,
+            exposed=told["exposed"],
+        ),
+    )
+
+
+def _kind(row: dict[str, Any]) -> Kind:
+    return row["os_type"], row["always_on"], row["since_boot"]
+
+
+def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, first_minute: int) -> Hits:
+    return Hits(
+        minute=np.array([row["minute"] - first_minute for row in rows], dtype=np.int64),
+        outcome=np.array([row["outcome"] for row in rows], dtype=np.int64),
+        age=np.array([row["age"] for row in rows], dtype=np.int64),
+        rate=_floats(baseline.rates_of(ring, _kind(row)).sum() for row in rows),
+        beside=_floats(_beside(row, baseline.overall) for row in rows),
+        weight=_floats(row["weight"] for row in rows),
+        witness=np.array([row["number"] <= _WITNESSES for row in rows], dtype=bool),
+    )
+
+
+def _beside(row: dict[str, Any], overall: float) -> float:
+    """How many times the baseline hosts beside it without the update were hit: of its OS, region or place, the most."""
+    ratios = [1.0]
+    for name in ("os", "region", "place"):
+        expected = row[f"beside_{name}_hosts"] * _BESIDE_MINUTES * overall
+        ratios.append((row[f"beside_{name}_hits"] + 1.0) / (expected + 1.0))
+    return max(ratios)
+
+
+def _floats(values: Any) -> Floats:
+    return np.array(list(values), dtype=float)
+
+
+def _us(instant: datetime) -> int:
+    return int((instant - datetime.fromtimestamp(0, tz=instant.tzinfo)) / timedelta(microseconds=1))

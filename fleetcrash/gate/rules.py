@@ -1,0 +1,283 @@
+"""The rules of the gate: from evidence to go, hold or halt, with the reason. No lake and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from math import ceil, inf, isfinite, log
+
+import numpy as np
+
+from fleetcrash.gate.evidence import (
+    RISE,
+    Evidence,
+    hosts_wanted,
+    log_evidence,
+    ratio_bound,
+    shortfall,
+    together,
+    upper_bound,
+)
+from fleetcrash.gate.reading import Ring, Update
+from fleetcrash.gate.settings import Settings
+from fleetcrash.times import time_text
+
+DETECTOR_RATE = 1 / 3000
+"""Chance that the detector ever alarms about a harmless update; see docs/adr/20261124-attribution.md."""
+
+_ENOUGH = 1.25
+# Times the hosts that would do if none was hit: with a quarter more, a hit that chance brings is seldom too much.
+
+_MOST_REASONS = 3  # that are read in five seconds; the others stand in the table of the rings
+
+_QUIET_MINUTES = 60
+# Sessions told in bulk, and installs, come as they happen: an hour without a single one of the fleet is no telemetry.
+
+
+class Decision(StrEnum):
+    """What the gate says, from the best to the worst."""
+
+    GO = "go"
+    HOLD = "hold"
+    HALT = "halt"
+
+    @property
+    def severity(self) -> int:
+        """0 for go, 1 for hold, 2 for halt."""
+        return list(Decision).index(self)
+
+
+@dataclass(frozen=True)
+class Accusation:
+    """An incident of the detector's that speaks of the update.
+
+    Attributes:
+        named: it is named; else tied with others.
+        summary: the incident's, in a sentence.
+    """
+
+    incident_id: str
+    named: bool
+    summary: str
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """An incident of the time of the rollout that is put down to something else: another update, or none."""
+
+    incident_id: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a rollout is judged under, beside its rings.
+
+    Attributes:
+        instant: what is known by then counts.
+        caution: how many times higher the baseline may be; infinite without history.
+        accused: what the detector holds against the update, if anything.
+        elsewhere: what else it finds to blame since the rollout began, if anything; hits that would halt a ring then
+            put it on hold, as they may be that incident's.
+    """
+
+    settings: Settings
+    instant: datetime
+    caution: float
+    accused: Accusation | None = None
+    elsewhere: Elsewhere | None = None
+
+    @property
+    def alpha(self) -> float:
+        """What a bound may err."""
+        return 1 - self.settings.confidence
+
+    @property
+    def now_us(self) -> float:
+        """The instant, microseconds since 1970."""
+        return self.instant.timestamp() * 1e6
+
+
+@dataclass(frozen=True)
+class RingAnswer:
+    """What is said of one ring.
+
+    Attributes:
+        upper_bound: anytime bound on the share of its hosts that the update hits.
+        by_itself: the bound rests on the ring alone; else on all rings together, as it is too small to tell.
+        risen: its own test says that hosts are hit.
+        reasons: what is missing to a go, or why it is halted; empty for go.
+    """
+
+    ring: Ring
+    decision: Decision
+    upper_bound: float
+    by_itself: bool
+    risen: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said of the rollout.
+
+    Attributes:
+        upper_bound: the largest of the rings'; 1 where no ring has it.
+        rate_ratio: anytime bound on the rate over the baseline, all rings together; infinite where unknown.
+    """
+
+    decision: Decision
+    reason: str
+    upper_bound: float
+    rate_ratio: float
+    rings: tuple[RingAnswer, ...]
+
+
+def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answer:
+    """Whether a rollout may go on.
+
+    Args:
+        rings: those that have the update, in the order in which they got it.
+    """
+    whole = together([ring.evidence for ring in rings]) if rings else None
+    of_first, of_whole, *of_others = _shares_of_alpha(len(rings), under.settings.false_halt_rate - DETECTOR_RATE)
+    answers = tuple(
+        _judge_ring(ring, whole if len(rings) > 1 else None, share, under)
+        for ring, share in zip(rings, [of_first, *of_others], strict=False)
+    )
+    ratio = inf if whole is None else ratio_bound(whole, alpha=under.alpha / 2)
+    bound = max((one.upper_bound for one in answers), default=1.0)
+
+    def answer(decision: Decision, *reasons: str) -> Answer:
+        said = [reason[:1].upper() + reason[1:] for reason in reasons[:_MOST_REASONS]]
+        said += [f"And {len(reasons) - _MOST_REASONS} more"] if len(reasons) > _MOST_REASONS else []
+        return Answer(decision, ". ".join(said) + ".", bound, ratio, answers)
+
+    if under.accused is not None:
+        struck = [one.reasons[0] for one in answers if one.risen]
+        answers = tuple(replace(one, decision=Decision.HALT) for one in answers)
+        what = "named by" if under.accused.named else "tied with others in"
+        return answer(
+            Decision.HALT, f"{what} {under.accused.incident_id}: {under.accused.summary.rstrip('.')}", *struck
+        )
+    if any(one.decision is Decision.HALT for one in answers):
+        return answer(Decision.HALT, *(one.reasons[0] for one in answers if one.decision is Decision.HALT))
+    missing = [*_missing(update, rings, under), *(reason for one in answers for reason in one.reasons)]
+    risen = ""
+    if whole is not None and len(rings) > 1:
+        risen = _risen(rings, whole, of_whole, under)
+        if risen and under.elsewhere is None:
+            return answer(Decision.HALT, risen)
+        missing = [risen, *missing] if risen else missing
+    if not missing and sum(ring.begun for ring in rings) > 1 and ratio >= RISE:
+        times = f"{ratio:.1f} times" if isfinite(ratio) else "many times"
+        missing.append(
+            f"a slow fault is not ruled out: {_counted(rings)}, so crashes or silences may be {times} as frequent as "
+            f"usual; from the second ring on that must be below {RISE:g}, and more host-hours will tell"
+        )
+    if under.elsewhere is not None and (risen or any(one.risen for one in answers)):
+        summary = under.elsewhere.summary.rstrip(".")
+        missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}")
+    if missing:
+        return answer(Decision.HOLD, *missing)
+    return answer(Decision.GO, f"{_counted(rings)}; an excess above {bound:.4f} is ruled out in every ring")
+
+
+def _judge_ring(ring: Ring, whole: Evidence | None, share: float, under: Circumstances) -> RingAnswer:
+    """What is said of one ring.
+
+    Args:
+        whole: the evidence of all rings; None where there is no other.
+        share: of alpha, that its halting test may err.
+    """
+    # A ring that could hardly get below the share even if nothing at all happened takes the bound of all rings: a
+    # handful of hosts that got the update early must not hold a rollout for ever.
+    enough = _ENOUGH * hosts_wanted(under.settings.max_excess, alpha=under.alpha)
+    by_itself = whole is None or ring.evidence.heads >= enough
+    evidence = ring.evidence if whole is None or by_itself else whole
+    bound = upper_bound(evidence, alpha=under.alpha)
+    risen = _risen([ring], ring.evidence, share, under)
+    if risen:
+        decision = Decision.HALT if under.elsewhere is None else Decision.HOLD
+        return RingAnswer(ring, decision, bound, by_itself, True, (risen,))
+    reasons = [*_not_soaked(ring, under), *_stale(ring, under)]
+    if bound >= under.settings.max_excess:
+        reasons.append(f"ring {ring.name}: {_too_wide(ring, evidence, bound, by_itself, under)}")
+    return RingAnswer(ring, Decision.HOLD if reasons else Decision.GO, bound, by_itself, False, tuple(reasons))
+
+
+def _risen(rings: Sequence[Ring], evidence: Evidence, share: float, under: Circumstances) -> str:
+    """That more hosts were hit than chance explains, in words; empty where chance may."""
+    if log_evidence(evidence, caution=under.caution) < -log(share):
+        return ""
+    where = f"ring {rings[0].name}" if len(rings) == 1 else "all rings together"
+    return f"{where}: {_counted(rings)}"
+
+
+def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> list[str]:
+    """What keeps any answer from being a go."""
+    found = []
+    if update.reverted_us is not None:
+        found.append(f"it was withdrawn at {_clock(update.reverted_us)}")
+    if update.released_us is not None and update.released_us > under.now_us:
+        found.append(f"it is not released before {_clock(update.released_us)}")
+    elif not rings:
+        found.append("no host is known to have it")
+    if update.exposure_source != "installs":
+        found.append("no install is told of in this lake, so which hosts have it is assumed")
+    if update.presence_source != "sessions":
+        found.append("no presence is told of in this lake, so whether its hosts are alive is assumed")
+    elif update.told_us is not None and under.now_us - update.told_us > _QUIET_MINUTES * 60e6:
+        found.append(f"nothing was told of the fleet for {_minutes(under.now_us - update.told_us)}")
+    return found
+
+
+def _not_soaked(ring: Ring, under: Circumstances) -> list[str]:
+    left_us = ring.soaked_from_us + under.settings.soak_minutes * 60e6 - under.now_us
+    return [f"ring {ring.name}: soak has {_minutes(left_us)} to go"] if left_us > 0 else []
+
+
+def _stale(ring: Ring, under: Circumstances) -> list[str]:
+    if ring.beat_us is None:
+        return []
+    silent_us = under.now_us - ring.beat_us
+    if silent_us <= under.settings.fresh_minutes * 60e6:
+        return []
+    return [f"ring {ring.name}: no heartbeat for {_minutes(silent_us)}"]
+
+
+def _too_wide(ring: Ring, evidence: Evidence, bound: float, by_itself: bool, under: Circumstances) -> str:
+    whose = "bound" if by_itself else "bound of all rings together"
+    said = f"{whose} {bound:.4f} is not below {under.settings.max_excess:g}"
+    if evidence.seen >= under.settings.max_excess:
+        return f"{said}: {_counted([ring])}"
+    wanted = shortfall(evidence, under.settings.max_excess, alpha=under.alpha)
+    if wanted.host_hours is not None:
+        return f"{said}: about {max(wanted.host_hours, 1.0):,.0f} more host-hours without a hit would do"
+    return f"{said}: about {ceil(wanted.hosts):,} more exposed hosts without a hit would do"
+
+
+def _counted(rings: Sequence[Ring]) -> str:
+    hit, exposed = sum(ring.hit for ring in rings), sum(ring.exposed for ring in rings)
+    expected = sum(ring.expected for ring in rings)
+    return f"{hit:,} of {exposed:,} hosts crashed or went dark where {expected:.2g} were expected"
+
+
+def _shares_of_alpha(rings: int, alpha: float) -> list[float]:
+    """What each test may err: the first ring, all rings together, the second ring, and so on; their sum is below alpha.
+
+    How many rings there will be is not known when the first is judged, so the shares are of a series that sums to one.
+    """
+    place = np.arange(1, max(rings, 1) + 2)
+    return [float(share) for share in alpha / (place * (place + 1))]
+
+
+def _minutes(microseconds: float) -> str:
+    count = max(ceil(microseconds / 60e6), 1)
+    return f"{count} minute{'s' * (count > 1)}"
+
+
+def _clock(microseconds: int) -> str:
+    return time_text(datetime.fromtimestamp(microseconds // 1_000_000, tz=UTC))

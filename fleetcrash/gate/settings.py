@@ -1,0 +1,46 @@
+"""What the gate may be set to, and the name of all of it together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from fleetcrash.errors import BadArgument
+
+METHOD = 1
+"""Counts up whenever the same records and settings may get another answer; part of ``config_hash``."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a decision depends on beside the records.
+
+    Attributes:
+        max_excess: share of hosts, above the baseline, that may crash or go dark.
+        soak_minutes: how long a ring has the update before it may go. Two hours: a ring of 4,000 hosts that takes half
+            an hour to fill, and not two minutes, is then through its first minutes and its reports are in; and of
+            faults that take half an hour to strike, most have. Measured in ``bench/gate.py``.
+        false_halt_rate: chance that a harmless rollout is ever halted, over all looks and rings.
+        confidence: of the bounds, at all looks together.
+        fresh_minutes: telemetry older than this decides nothing. Two and a half intervals of five minutes end a
+            session; beyond that nobody knows whether the hosts are alive.
+    """
+
+    max_excess: float = 0.001
+    soak_minutes: int = 120
+    false_halt_rate: float = 0.01
+    confidence: float = 0.95
+    fresh_minutes: float = 12.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.max_excess < 1.0:
+            raise BadArgument(f"--max-excess {self.max_excess} is no share of hosts; wanted one between 0 and 1.")
+        if self.soak_minutes < 1:
+            raise BadArgument(f"A soak of {self.soak_minutes} minutes is too short; the least is one minute.")
+
+    @property
+    def config_hash(self) -> str:
+        """Names the settings and the version of the method: of two answers with one hash, the records differ."""
+        told = json.dumps({"method": METHOD, **asdict(self)}, sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -1,0 +1,81 @@
+"""The command ``gate``: statuses for a pipeline, one screen for whoever is on call, overrides with a reason."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import cli
+from fleetcrash.times import time_text
+from tests.dashboard import fleet
+from tests.fleetcrash.gate.rollouts import RELEASED
+from tests.fleetcrash.gate.test_decision import quiet_lake
+from tests.fleetcrash.short import short_outage
+
+SOAKED = ["--as-of", time_text(RELEASED + timedelta(minutes=130))]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process: status, stdout, stderr."""
+
+    def run_it(*arguments: str) -> tuple[int, str, str]:
+        status = cli.main(arguments)
+        return status, *capsys.readouterr()
+
+    return run_it
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory) -> str:
+    path: Path = tmp_path_factory.mktemp("quiet") / "lake"
+    return str(quiet_lake(path).root)
+
+
+def test_go_is_0_and_hold_is_3(quiet, run):
+    status, out, err = run("gate", "u1", "--lake", quiet, *SOAKED, "--max-excess", "0.1")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "GO  u1  as of 2026-03-04T14:10:00Z"
+    assert lines[-1].split()[:3] == ["canary", "go", "40"]
+    status, out, _ = run("gate", "u1", "--lake", quiet, *SOAKED, "--json")
+    assert (status, json.loads(out)["decision"]) == (3, "hold")
+
+
+def test_halt_is_4_and_fits_on_a_screen(tmp_path, run):
+    short_outage(tmp_path / "lake")
+    status, out, _ = run("gate", fleet.GUILTY, "--lake", str(tmp_path / "lake"))
+    assert status == 4
+    assert out.startswith(f"HALT  {fleet.GUILTY}  as of ")
+    assert "Named by inc-" in out
+    assert max(len(line) for line in out.splitlines()) <= 100
+    assert len(out.splitlines()) < 12
+
+
+def test_an_unknown_update_and_a_time_without_offset_are_bad_use(quiet, run):
+    status, out, err = run("gate", "nobody", "--lake", quiet)
+    assert (status, out) == (2, "")
+    assert "No update 'nobody' is known" in err
+    assert run("gate", "u1", "--lake", quiet, "--as-of", "2026-03-04T14:10:00")[0] == 2
+    assert run("gate", "u1", "--lake", quiet, "--max-excess", "0")[0] == 2
+
+
+def test_an_override_needs_a_reason_and_then_decides(tmp_path, run):
+    lake = str(quiet_lake(tmp_path / "lake").root)
+    status, _, err = run("gate", "u1", "--lake", lake, *SOAKED, "--override", "go")
+    assert (status, "--reason" in err) == (2, True)
+    assert run("gate", "u1", "--lake", lake, *SOAKED, "--reason", "no override")[0] == 2
+    status, out, _ = run("gate", "u1", "--lake", lake, *SOAKED, "--override", "halt", "--reason", "a customer rang")
+    assert (status, out.splitlines()[0]) == (4, "HALT  u1  as of 2026-03-04T14:10:00Z")
+    status, out, _ = run("gate", "u1", "--lake", lake, *SOAKED, "--json")
+    assert status == 4
+    assert json.loads(out)["override"]["reason"] == "a customer rang"
+
+
+def test_the_help_has_an_example(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["gate", "--help"])
+    assert "example:\n  fleetcrash gate" in capsys.readouterr().out

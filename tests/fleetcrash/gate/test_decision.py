@@ -1,0 +1,205 @@
+"""The whole gate on small lakes: the document, what the detector adds, and the book of overrides."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleetcrash.errors import BadArgument, LakeError, UnknownName
+from fleetcrash.gate.decision import accusation, disturbed, explanation, gate, overrule
+from fleetcrash.gate.overrides import BOOK, check_reason
+from fleetcrash.gate.settings import Settings
+from fleetcrash.store import Lake
+from fleetcrash.store.doctor import examine
+from fleetcrash.store.housekeeping import compact
+from fleetcrash.times import time_text
+from tests.dashboard import fleet
+from tests.fleetcrash.gate.rollouts import RELEASED, START, crash, host, install, lake_with
+from tests.fleetcrash.short import short_outage
+
+KEYS = [
+    "schema", "update_id", "decision", "as_of", "reason", "upper_bound", "max_excess", "false_halt_rate", "rings",
+    "config_hash",
+]  # fmt: skip
+RING_KEYS = ["ring", "decision", "exposed", "host_hours", "crashed", "dark", "expected", "upper_bound"]
+
+
+def ask(lake: Lake, update_id: str = "u1", *, minutes: float = 130, **settings: Any) -> dict[str, Any]:
+    return gate(lake, update_id, as_of=RELEASED + timedelta(minutes=minutes), settings=Settings(**settings))
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory) -> Lake:
+    """Forty canaries that nothing happens to, among a hundred hosts; nobody writes to it."""
+    return quiet_lake(tmp_path_factory.mktemp("quiet") / "lake")
+
+
+def quiet_lake(path: Path) -> Lake:
+    hosts = [host(number, "canary" if number < 40 else "broad", always_on=True) for number in range(100)]
+    installs = [install(number, RELEASED + timedelta(seconds=number)) for number in range(40)]
+    crashes = [crash(90 + number, START + timedelta(minutes=40 * number)) for number in range(4)]
+    heard = {"host_id": "h99", "online_from": RELEASED + timedelta(minutes=125)}
+    sessions = [{"host_id": f"h{number}", "online_from": START} for number in range(100)]
+    return lake_with(path, host=hosts, session=[*sessions, heard], install=installs, crash=crashes)
+
+
+@pytest.fixture(scope="module")
+def outage(tmp_path_factory) -> Lake:
+    """Sixty hosts, and the update that crashes some; nobody writes to it."""
+    return short_outage(tmp_path_factory.mktemp("outage") / "lake")
+
+
+def test_the_document_has_the_contracts_keys_and_is_plain_json(quiet):
+    found = ask(quiet, max_excess=0.1)
+    assert list(found)[: len(KEYS)] == KEYS
+    assert list(found["rings"][0])[: len(RING_KEYS)] == RING_KEYS
+    assert (found["decision"], found["schema"], found["as_of"]) == (
+        "go",
+        1,
+        time_text(RELEASED + timedelta(minutes=130)),
+    )
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert ask(quiet, max_excess=0.1) == found, "asked again, it says the same"
+
+
+def test_hosts_that_are_too_few_for_the_share_hold(quiet):
+    found = ask(quiet)
+    assert found["decision"] == "hold"
+    assert "more exposed hosts without a hit would do" in found["reason"]
+    assert found["config_hash"] != ask(quiet, max_excess=0.1)["config_hash"]
+
+
+def test_before_the_release_the_update_is_not_known_and_nobody_has_another(quiet):
+    with pytest.raises(UnknownName, match="No update 'u1' is known as of 2026-03-04T11:50:00Z"):
+        ask(quiet, minutes=-10)
+    with pytest.raises(UnknownName, match="No update 'nobody' is known"):
+        ask(quiet, "nobody")
+
+
+def test_what_the_detector_names_is_halted_with_its_words(outage):
+    found = gate(outage, fleet.GUILTY, as_of=None, settings=Settings())
+    assert found["decision"] == "halt"
+    assert found["reason"].startswith("Named by inc-")
+    assert found["rings"][0]["crashed"] > 0
+
+
+def test_what_is_innocent_beside_it_is_not_halted(outage):
+    found = gate(outage, fleet.INNOCENT, as_of=None, settings=Settings())
+    assert found["decision"] == "hold"
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ({"install": []}, "No install is told of in this lake, so which hosts have it is assumed"),
+        ({"session": [], "install": [install(0, RELEASED)]}, "No presence is told of in this lake"),
+        ({"install": [install(1, RELEASED, "u2")]}, "No host is known to have it."),
+        ({"install": [install(0, RELEASED)]}, "Nothing was told of the fleet for 130 minutes. Ring canary: bound"),
+        (
+            {"update": [{"update_id": "u1", "kind": "content", "released_at": RELEASED + timedelta(hours=5),
+                         "received_at": START}]},
+            "It is not released before 2026-03-04T17:00:00Z",
+        ),
+        (
+            {"install": [install(0, RELEASED)],
+             "update": [{"update_id": "u1", "kind": "content", "released_at": RELEASED,
+                         "reverted_at": RELEASED + timedelta(minutes=9)}]},
+            "It was withdrawn at 2026-03-04T12:09:00Z",
+        ),
+        ({"host": [], "session": [], "install": [install(0, RELEASED)]}, "No presence"),
+    ],
+    ids=["no installs", "no presence", "another's installs", "one host", "future release", "withdrawn", "no inventory"],
+)  # fmt: skip
+def test_what_cannot_be_told_is_on_hold_and_said(tmp_path, rows, reason):
+    hosts = [host(0, "canary"), host(1, "broad")]
+    lake = lake_with(tmp_path / "lake", **{"host": hosts, **rows})
+    found = ask(lake)
+    assert (found["decision"], found["reason"][: len(reason)]) == ("hold", reason)
+
+
+# -- what is made of incidents
+
+
+def incident(verdict: str, update_id: str | None = None, *, closed: bool = False, **tied: float) -> dict[str, Any]:
+    return {
+        "incident_id": "inc-1", "verdict": verdict, "update_id": update_id, "summary": "as said",
+        "alarm_at": "2026-03-04T12:30:00Z",
+        "closed_at": "2026-03-04T13:00:00Z" if closed else None,
+        "candidates": [{"update_id": name, "probability": weight} for name, weight in tied.items()],
+    }  # fmt: skip
+
+
+def test_named_and_tied_accuse_and_a_candidate_by_the_way_does_not():
+    named = accusation([incident("update", "u1", closed=True)], "u1")
+    tied = accusation([incident("cannot_separate", None, u1=0.4, u2=0.5)], "u1")
+    assert (named is not None and named.named, tied is not None and tied.named) == (True, False)
+    assert accusation([incident("cannot_separate", None, u1=0.001, u2=0.9)], "u1") is None
+    assert accusation([incident("cannot_separate", None, closed=True, u1=0.4)], "u1") is None
+    assert accusation([incident("undetermined", None, u1=0.9)], "u1") is None
+
+
+def test_what_is_put_down_to_others_since_the_rollout_began_explains():
+    assert explanation([incident("update", "u2")], "u1", since=RELEASED) is not None
+    assert explanation([incident("no_update", closed=True)], "u1", since=RELEASED) is not None
+    assert explanation([incident("update", "u1")], "u1", since=RELEASED) is None
+    assert explanation([incident("no_update", closed=True)], "u1", since=RELEASED + timedelta(hours=2)) is None
+
+
+def test_disturbed_stretches_are_joined():
+    first, second = incident("update", "u2", closed=True), incident("update", "u3", closed=True)
+    second["closed_at"] = "2026-03-04T14:00:00Z"
+    assert disturbed([first, second], RELEASED) == [(RELEASED - timedelta(minutes=30), RELEASED + timedelta(hours=2))]
+
+
+# -- overrides
+
+
+def test_an_override_decides_and_is_kept_with_its_reason(tmp_path):
+    lake = quiet_lake(tmp_path / "lake")
+    before = ask(lake)
+    told = overrule(lake, before, decision="go", reason="forty canaries are what we have")
+    assert (told["decision"], told["override"]["overruled"], told["override"]["in_force"]) == ("go", "hold", True)
+    assert "forty canaries are what we have. Without that, hold: Ring canary: bound" in told["reason"]
+    assert ask(lake) == told
+    assert ask(lake, minutes=129)["override"] is None, "it stands from the instant that it was given for"
+    overrule(lake, told, decision="halt", reason="a customer rang")
+    again = ask(lake)
+    assert (again["decision"], again["without_override"]["decision"]) == ("halt", "hold")
+    assert len((lake.root / BOOK).read_text().splitlines()) == 2, "entries are added, never changed"
+
+
+def test_an_override_outlives_compaction_and_is_no_damage(tmp_path):
+    lake = quiet_lake(tmp_path / "lake")
+    told = overrule(lake, ask(lake), decision="go", reason="as agreed")
+    for table in ("install", "session", "host"):
+        compact(lake, table, keep=timedelta(0))
+    assert not examine(lake)
+    assert ask(lake) == told
+
+
+def test_a_go_given_on_hold_does_not_outlast_a_crash(tmp_path):
+    lake = short_outage(tmp_path / "lake")
+    early = gate(lake, fleet.GUILTY, as_of=fleet.RELEASED + timedelta(minutes=1), settings=Settings())
+    assert early["decision"] == "hold"
+    overrule(lake, early, decision="go", reason="go on")
+    late = gate(lake, fleet.GUILTY, as_of=None, settings=Settings())
+    assert (late["decision"], late["override"]["in_force"]) == ("halt", False)
+    assert overrule(lake, late, decision="go", reason="we know, and go on")["decision"] == "go"
+
+
+@pytest.mark.parametrize("reason", [None, "  ", "x" * 3000])
+def test_an_override_without_a_reason_is_refused(reason):
+    with pytest.raises(BadArgument, match="Nothing was written"):
+        check_reason(reason)
+
+
+def test_a_damaged_book_is_not_passed_over(tmp_path):
+    lake = lake_with(tmp_path / "lake", host=[host(0, "canary")], install=[install(0, RELEASED)])
+    (lake.root / BOOK).parent.mkdir()
+    (lake.root / BOOK).write_text('{"update_id": "u1"}\n')
+    with pytest.raises(LakeError, match=r"Line 1 of .* is no override"):
+        ask(lake)

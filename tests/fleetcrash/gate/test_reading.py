@@ -1,0 +1,184 @@
+"""From records to evidence: who counts, in which ring, for how long, and what they are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fleetcrash.gate.baseline import Baseline
+from fleetcrash.gate.reading import Ring, Span, read_rings, read_update
+from fleetcrash.store import Engine, Lake
+from tests.fleetcrash.gate.rollouts import RELEASED, START, crash, host, install, lake_with
+from tests.fleetcrash.worlds import UPDATES, at, known_by, lake_of, worlds
+
+AN_HOUR_LATER = RELEASED + timedelta(hours=1)
+
+
+def read(lake: Lake, *, as_of=AN_HOUR_LATER, disturbed: Sequence[Span] = ()) -> tuple[dict[str, Ring], Baseline]:
+    with Engine(lake, as_of=as_of) as engine:
+        rings, baseline = read_rings(engine, "u1", disturbed=disturbed)
+    return {one.name: one for one in rings}, baseline
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Lake:
+    """Forty hosts in two rings and without one; the canaries and a stray have the update, some were hit."""
+    hosts = [host(number, "canary", site=f"s{number % 5}") for number in range(10)]
+    hosts += [host(number, "broad", always_on=True) for number in range(10, 39)] + [host(39, None)]
+    sessions = [{"host_id": f"h{number}", "online_from": START} for number in range(40) if number not in (9, 11)]
+    sessions += [
+        {"host_id": "h11", "online_from": START, "online_until": RELEASED + minutes(20)},
+        {"host_id": "h9", "online_from": RELEASED + minutes(30)},
+    ]
+    installs = [install(number, RELEASED + minutes(1)) for number in (*range(10), 39)]
+    installs += [install(11, RELEASED + minutes(15)), install(11, RELEASED + minutes(19), "u2")]
+    crashes = [
+        crash(0, RELEASED - minutes(30)),
+        crash(1, RELEASED + minutes(2)),
+        crash(1, RELEASED + minutes(9)),
+        crash(2, RELEASED + minutes(40)),
+        crash(20, RELEASED + minutes(5)),
+        crash(3, RELEASED + minutes(50), received_at=RELEASED + minutes(90)),
+    ]
+    updates = [
+        {"update_id": name, "kind": "content", "channel": name, "released_at": RELEASED} for name in ("u1", "u2")
+    ]
+    path: Path = tmp_path_factory.mktemp("gate") / "lake"
+    return lake_with(path, host=hosts, session=sessions, install=installs, crash=crashes, update=updates)
+
+
+def test_each_ring_that_has_it_is_told_apart(lake):
+    rings, _ = read(lake)
+    assert list(rings) == ["canary", "unknown", "broad"], "in the order in which they got it"
+    assert {name: one.exposed for name, one in rings.items()} == {"canary": 10, "unknown": 1, "broad": 1}
+
+
+def test_the_first_hit_of_a_host_counts_and_what_is_not_known_yet_does_not(lake):
+    rings, _ = read(lake)
+    assert (rings["canary"].crashed, rings["canary"].dark) == (2, 0)
+    assert rings["canary"].evidence.hits.age.tolist() == [0, 2]
+    later, _ = read(lake, as_of=RELEASED + timedelta(hours=2))
+    assert later["canary"].crashed == 3
+
+
+def test_a_server_that_falls_silent_with_it_is_dark(lake):
+    rings, _ = read(lake)
+    assert (rings["broad"].crashed, rings["broad"].dark) == (0, 1)
+    early, _ = read(lake, as_of=RELEASED + minutes(25))
+    assert early["broad"].hit == 0, "that a session ended is known ten minutes later"
+
+
+def test_host_hours_are_those_online_with_it_up_to_the_hit(lake):
+    rings, _ = read(lake)
+    # Seven hosts for 59 minutes, one for 1, one for 39, one that came online at minute 30.
+    assert rings["canary"].host_hours == pytest.approx((7 * 59 + 1 + 39 + 30) / 60, abs=0.1)
+
+
+def test_the_newest_minutes_are_not_taken_for_survived(lake):
+    ring = read(lake)[0]["canary"]
+    assert len(ring.evidence.time) - len(ring.evidence.weighted) == 10
+
+
+def test_the_baseline_is_of_hosts_without_the_update(lake):
+    _, baseline = read(lake)
+    overall = baseline.overall
+    disturbed = [(RELEASED - timedelta(hours=2), RELEASED + minutes(30))]
+    _, calmer = read(lake, disturbed=disturbed)
+    assert calmer.overall < overall, "the crashes of 11:30 and 12:05 are in a disturbed stretch"
+    assert baseline.rates_of(None, ("windows", True, 2))[1] > 0
+    assert baseline.rates_of(None, ("windows", False, 2))[1] == 0, "only a server's silence is news"
+
+
+def test_a_fleet_without_rings_is_one_ring_and_more_than_a_day_is_not_followed(tmp_path):
+    hosts = [host(number, None) for number in range(3)]
+    lake = lake_with(tmp_path / "lake", host=hosts, install=[install(number, RELEASED) for number in range(3)],
+                     crash=[crash(0, RELEASED + timedelta(hours=30)), crash(5, START)])  # fmt: skip
+    rings, _ = read(lake, as_of=RELEASED + timedelta(hours=40))
+    assert list(rings) == ["all"]
+    assert rings["all"].host_hours == pytest.approx(72, abs=0.2)
+    assert rings["all"].hit == 0
+
+
+def test_one_large_customer_counts_for_a_third_and_its_site_bears_witness_twice(tmp_path):
+    hosts = [host(number, "canary", customer="big", site="hq") for number in range(90)]
+    hosts += [host(number, "canary", customer=f"small-{number}") for number in range(90, 100)]
+    hosts += [host(number, "broad", customer=f"small-{number}") for number in range(100, 400)]
+    lake = lake_with(tmp_path / "lake", host=hosts, install=[install(number, RELEASED) for number in range(100)],
+                     crash=[crash(number, RELEASED + minutes(1 + number / 10)) for number in range(5)])  # fmt: skip
+    ring = read(lake)[0]["canary"]
+    assert ring.exposed == 100
+    assert ring.evidence.heads == pytest.approx(100 / 3 + 10)
+    assert ring.evidence.hits.weight.tolist() == pytest.approx([1 / 2.7] * 5)
+    assert ring.evidence.hits.witness.tolist() == [True, True, False, False, False]
+
+
+def test_a_customer_that_is_most_of_the_fleet_may_be_most_of_a_ring(tmp_path):
+    hosts = [host(number, "canary" if number < 10 else "broad", customer="only") for number in range(30)]
+    lake = lake_with(tmp_path / "lake", host=hosts, install=[install(number, RELEASED) for number in range(10)])
+    with Engine(lake, as_of=AN_HOUR_LATER) as engine:
+        rings, _ = read_rings(engine, "u1", disturbed=[])
+    assert rings[0].evidence.heads == 10
+
+
+def test_hosts_beside_the_ring_that_are_hit_alike_explain_its_hits(tmp_path):
+    hosts = [host(number, "canary" if number < 20 else "broad", region="eu") for number in range(60)]
+    installs = [install(number, RELEASED) for number in range(20)]
+    alone = [crash(number, RELEASED + minutes(5)) for number in range(3)]
+    beside = [crash(number, RELEASED + minutes(5)) for number in range(20, 50)]
+    quiet = read(lake_with(tmp_path / "quiet", host=hosts, install=installs, crash=alone))[0]["canary"]
+    wave = read(lake_with(tmp_path / "wave", host=hosts, install=installs, crash=[*alone, *beside]))[0]["canary"]
+    assert quiet.evidence.hits.beside.tolist() == [1.0, 1.0, 1.0]
+    assert min(wave.evidence.hits.beside) > 10
+
+
+def test_heartbeats_of_the_ring_tell_how_fresh_it_is(tmp_path):
+    hosts = [host(number, "canary") for number in range(4)]
+    beats = [
+        {"host_id": f"h{number}", "at": RELEASED + minutes(5 * step)} for number in range(4) for step in range(-12, 9)
+    ]
+    installs = [install(number, RELEASED) for number in range(4)]
+    lake = lake_with(tmp_path / "lake", host=hosts, heartbeat=beats, install=installs)
+    assert read(lake)[0]["canary"].beat_us == int((RELEASED + minutes(40)).timestamp() * 1e6)
+
+
+def test_an_update_that_nobody_names_is_not_known(lake):
+    with Engine(lake, as_of=AN_HOUR_LATER) as engine:
+        assert read_update(engine, "u3") is None
+        update = read_update(engine, "u1")
+    assert update is not None
+    assert (update.kind, update.exposure_source, update.presence_source) == ("content", "installs", "sessions")
+    with Engine(lake, as_of=RELEASED - minutes(1)) as engine:
+        assert read_update(engine, "u1") is None, "released later"
+
+
+def said(engine: Engine, update_id: str) -> str:
+    """All that is read of an update, without the order of what happened at once."""
+    rings, baseline = read_rings(engine, update_id, disturbed=[])
+    hits = [sorted(zip(*(getattr(one.evidence.hits, name).tolist() for name in ("minute", "age", "rate", "beside")),
+                       strict=True)) for one in rings]  # fmt: skip
+    told = [
+        (one.name, one.exposed, one.host_hours, one.hit, one.expected, one.beat_us, one.soaked_from_us) for one in rings
+    ]
+    return repr((told, hits, baseline, read_update(engine, update_id)))
+
+
+@given(world=worlds(), minute=st.integers(0, 240), update=st.sampled_from(UPDATES), seed=st.integers(0, 99))
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_as_of_an_instant_only_what_was_known_by_then_counts_in_whatever_order(empty_lake, world, minute, update, seed):
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(minute)) as engine:
+        whole = said(engine, update)
+    with (
+        lake_of(known_by(world, at(minute)), empty_lake, shuffled=Random(seed), loads=2) as lake,
+        Engine(lake, as_of=at(minute)) as engine,
+    ):
+        assert said(engine, update) == whole

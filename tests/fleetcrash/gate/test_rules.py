@@ -1,0 +1,154 @@
+"""The rules: what halts, what holds and with which reason, and what may go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from fleetcrash.errors import BadArgument
+from fleetcrash.gate.rules import Accusation, Circumstances, Decision, Elsewhere, decide
+from fleetcrash.gate.settings import Settings
+from tests.fleetcrash.gate.rollouts import RELEASED, UPDATE, ring
+
+AFTER = RELEASED + timedelta(minutes=130)
+UNDER = Circumstances(Settings(), AFTER, caution=1.5)
+
+
+def us(minutes: float) -> int:
+    return int((RELEASED + timedelta(minutes=minutes)).timestamp() * 1e6)
+
+
+FRESH = replace(UPDATE, told_us=us(130))
+
+
+def test_a_quiet_ring_goes_after_its_soak():
+    answer = decide(FRESH, [ring()], UNDER)
+    assert answer.decision is Decision.GO
+    assert answer.upper_bound < 0.001
+    assert "0 of 4,000 hosts crashed or went dark where 1.2 were expected" in answer.reason
+
+
+def test_before_its_soak_is_over_it_holds_and_says_how_long():
+    answer = decide(FRESH, [ring(minutes=108)], replace(UNDER, instant=RELEASED + timedelta(minutes=108)))
+    assert answer.decision is Decision.HOLD
+    assert answer.reason == "Ring canary: soak has 12 minutes to go."
+
+
+def test_silent_telemetry_holds():
+    answer = decide(FRESH, [ring(beat_us=us(116))], UNDER)
+    assert (answer.decision, answer.reason) == (Decision.HOLD, "Ring canary: no heartbeat for 14 minutes.")
+    assert decide(FRESH, [ring(beat_us=us(118))], UNDER).decision is Decision.GO
+    quiet = decide(replace(FRESH, told_us=us(60)), [ring()], UNDER)
+    assert (quiet.decision, quiet.reason) == (Decision.HOLD, "Nothing was told of the fleet for 70 minutes.")
+
+
+def test_too_few_hosts_hold_and_it_says_how_many_would_do():
+    answer = decide(FRESH, [ring(hosts=1000)], UNDER)
+    assert answer.decision is Decision.HOLD
+    assert "is not below 0.001: about 2,0" in answer.reason
+    assert "more exposed hosts without a hit would do" in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"reverted_us": us(30)}, "It was withdrawn at 2026-03-04T12:30:00Z"),
+        ({"exposure_source": "release"}, "No install is told of in this lake"),
+        ({"presence_source": "assumed"}, "No presence is told of in this lake"),
+    ],
+)
+def test_what_is_not_known_holds(changed, reason):
+    answer = decide(replace(FRESH, **changed), [ring()], UNDER)
+    assert answer.decision is Decision.HOLD
+    assert answer.reason.startswith(reason)
+
+
+def test_no_host_or_no_release_yet_holds():
+    nobody = decide(FRESH, [], UNDER)
+    assert (nobody.decision, nobody.reason, nobody.upper_bound) == (Decision.HOLD, "No host is known to have it.", 1.0)
+    early = decide(replace(FRESH, released_us=us(200)), [], UNDER)
+    assert (early.decision, early.reason) == (Decision.HOLD, "It is not released before 2026-03-04T15:20:00Z.")
+
+
+def test_a_ring_that_crashes_halts_by_its_own_test():
+    answer = decide(FRESH, [ring(hits=[1, 1, 2, 2, 3])], UNDER)
+    assert (answer.decision, answer.rings[0].decision) == (Decision.HALT, Decision.HALT)
+    assert answer.reason == "Ring canary: 5 of 4,000 hosts crashed or went dark where 1.2 were expected."
+
+
+def test_without_history_only_the_detector_halts():
+    crashing = [ring(hits=[1, 1, 2, 2, 3])]
+    assert decide(FRESH, crashing, replace(UNDER, caution=float("inf"))).decision is Decision.HOLD
+
+
+def test_what_is_named_or_tied_halts_whatever_the_rings_say():
+    named = decide(FRESH, [ring()], replace(UNDER, accused=Accusation("inc-1", True, "u1 crashes Windows.")))
+    assert (named.decision, named.rings[0].decision) == (Decision.HALT, Decision.HALT)
+    assert named.reason == "Named by inc-1: u1 crashes Windows."
+    tied = decide(FRESH, [ring()], replace(UNDER, accused=Accusation("inc-1", False, "cannot separate")))
+    assert (tied.decision, tied.reason) == (Decision.HALT, "Tied with others in inc-1: cannot separate.")
+
+
+def test_hits_that_another_incident_explains_hold_and_do_not_halt():
+    elsewhere = replace(UNDER, elsewhere=Elsewhere("inc-2", "u2 crashes Windows."))
+    answer = decide(FRESH, [ring(hits=[1, 1, 2, 2, 3])], elsewhere)
+    assert answer.decision is Decision.HOLD
+    assert answer.reason == (
+        "Hosts were hit, which inc-2 may explain: u2 crashes Windows. "
+        "Ring canary: 5 of 4,000 hosts crashed or went dark where 1.2 were expected."
+    )
+    assert decide(FRESH, [ring()], elsewhere).decision is Decision.GO, "a quiet ring does not wait for others"
+
+
+def test_from_the_second_ring_on_a_slow_fault_must_be_ruled_out():
+    rings = [ring(), ring("early", hosts=8000, hits=[70, 80, 90, 100, 110])]
+    answer = decide(FRESH, rings, UNDER)
+    assert answer.decision is Decision.HOLD
+    assert answer.reason.startswith("A slow fault is not ruled out: 5 of 12,000 hosts")
+    assert decide(FRESH, [rings[1]], UNDER).decision is Decision.GO, "alone, as the first ring, it may go"
+    later = [ring(minutes=600), ring("early", hosts=8000, minutes=600)]
+    under = replace(UNDER, instant=RELEASED + timedelta(minutes=600))
+    assert decide(replace(FRESH, told_us=us(600)), later, under).decision is Decision.GO
+    strays = [ring(), ring("broad", hosts=8000, begun=False)]
+    assert decide(FRESH, strays, UNDER).decision is Decision.GO, "strays do not make a second ring"
+
+
+def test_a_ring_too_small_to_tell_goes_by_all_rings_together():
+    alone = decide(FRESH, [ring("pilot", hosts=20)], UNDER)
+    assert (alone.decision, alone.rings[0].by_itself) == (Decision.HOLD, True)
+    answer = decide(FRESH, [ring("pilot", hosts=20, begun=False), ring()], UNDER)
+    assert answer.decision is Decision.GO
+    assert [one.by_itself for one in answer.rings] == [False, True]
+
+
+def test_every_ring_must_go():
+    answer = decide(FRESH, [ring(), ring("broad", begun=False, soaked_from_us=us(129))], UNDER)
+    assert answer.decision is Decision.HOLD
+    assert [one.decision for one in answer.rings] == [Decision.GO, Decision.HOLD]
+    assert answer.reason == "Ring broad: soak has 119 minutes to go."
+
+
+def test_a_larger_share_asks_for_fewer_hosts():
+    wide = replace(UNDER, settings=Settings(max_excess=0.01))
+    assert decide(FRESH, [ring(hosts=1000)], wide).decision is Decision.GO
+
+
+def test_a_fault_spread_over_rings_is_seen_in_all_of_them_together():
+    rings = [ring(f"r{number}", hosts=500, hits=[1]) for number in range(6)]
+    answer = decide(FRESH, rings, UNDER)
+    assert answer.decision is Decision.HALT
+    assert answer.reason.startswith("All rings together: 6 of 3,000 hosts")
+    assert all(one.decision is Decision.HOLD for one in answer.rings)
+
+
+def test_the_hash_is_of_the_settings():
+    assert Settings().config_hash == Settings().config_hash
+    assert Settings().config_hash != Settings(max_excess=0.002).config_hash != Settings(soak_minutes=30).config_hash
+
+
+@pytest.mark.parametrize("wrong", [{"max_excess": 0.0}, {"max_excess": 1.0}, {"soak_minutes": 0}])
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(BadArgument):
+        Settings(**wrong)
