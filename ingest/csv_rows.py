@@ -20,7 +20,7 @@ from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest import csv_records, tables
-from ingest.arrival import Given, LaidOut, as_numbers, counted_from
+from ingest.arrival import Given, LaidOut, as_numbers, counted_from, parts_of
 from ingest.bits import Data
 from ingest.columns import shaped_cells
 from ingest.csv_header import Header, header_of, known_places
@@ -218,25 +218,17 @@ def _cells(text: Data, starts: Places, ends: Places) -> pa.Array:
     if not count:
         return pa.array([], pa.string())
     parts_alone = as_numbers(np.arange(0, 2 * count, 2))
-    _, offsets, values = _parts(text, starts, ends).take(parts_alone).buffers()
+    _, offsets, values = parts_of(text, starts, ends).take(parts_alone).buffers()
     given = starts < ends
     flags = pa.py_buffer(np.packbits(given, bitorder="little"))
     return pa.StringArray.from_buffers(count, offsets, values, flags, count - int(given.sum()))
-
-
-def _parts(data: Data, starts: Places, ends: Places) -> pa.Array:
-    """Parts of some bytes, in their order, and behind each what comes before the next, without a copy."""
-    count = len(starts)
-    offsets = np.empty(2 * count + 1, np.int32)
-    offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(data)
-    return pa.BinaryArray.from_buffers(pa.binary(), 2 * count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
 def _as_they_came(data: Data, records: Records, numbers: npt.NDArray[np.int64]) -> pa.Table:
     """Records by their line; what lies between two of them has line 0."""
     lines = np.zeros(2 * len(records), np.int64)
     lines[::2] = numbers
-    return pa.table({"line": as_numbers(lines), "bytes": _parts(data, records.starts, records.ends(data))})
+    return pa.table({"line": as_numbers(lines), "bytes": parts_of(data, records.starts, records.ends(data))})
 
 
 def _refused(numbers: npt.NDArray[np.int64], reasons: npt.NDArray[np.int8], strange: pa.Array) -> pa.Table:

@@ -125,7 +125,8 @@ def aware(now: datetime) -> datetime:
 
 
 class _Line:
-    """Two intakes in a line, so that both cores work: one judges a batch while the other commits the batch before.
+    """Two intakes in a line, so that both cores work: one judges a batch while the other commits the batch before, and
+    may go on while the next is read.
 
     Batches are committed in order, each as a whole before the next. A load of one batch needs but the first intake. Use
     it as a context manager.
@@ -155,12 +156,16 @@ class _Line:
             LakeError: the lake cannot be read, or the batch before could not be committed.
         """
         if self._judged is not None:
-            if self._second is None:
-                self._second = self._intake(self._lake.for_another_thread())
+            self._second = self._intake(self._lake.for_another_thread())
             self._under_way = self._pool.submit(self._second.commit, self._judged)
             self._judged = None
-        self._judged = self._first.judge(arrival)
-        return self._settle()
+        judged = self._first.judge(arrival)
+        counts = self._settle()
+        if self._second is None:
+            self._judged = judged
+        else:  # goes on while the next batch is read
+            self._under_way = self._pool.submit(self._second.commit, judged)
+        return counts
 
     def end(self) -> Counts:
         """Commit what is left to commit, and return its counts.

@@ -20,7 +20,7 @@ from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE, Column, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest import plain_lines
-from ingest.arrival import Given, LaidOut, as_flags, as_numbers, counted_from, from_numbers
+from ingest.arrival import Given, LaidOut, as_flags, as_numbers, counted_from, from_numbers, parts_of
 from ingest.bits import Data, Ends, places_of
 from ingest.rules import filled, given_flag, quoted
 from ingest.streams import BATCH_BYTES, LONGEST_LINE_BYTES, Cut, parts
@@ -67,8 +67,9 @@ class Lines:
         return len(self.data)
 
     def plain(self, bench: Workbench) -> Mapping[Kind, Given]:
-        """Register all lines as ``arrived``; see ``plain_lines``."""
+        """Register all lines as ``arrived``, and as ``whole_lines`` for the quarantine; see ``plain_lines``."""
         bench.register("arrived", self._lines)
+        bench.register("whole_lines", self._as_they_came)
         raw = filled("raw_lines")
         return {
             kind: plain_lines.given(kind, raw, longest=LONGEST_LINE_BYTES)
@@ -110,6 +111,14 @@ class Lines:
     def ends(self) -> Ends:
         """The byte after each line."""
         return places_of(self.data, ord("\n")) + np.int32(1)
+
+    @property
+    def _as_they_came(self) -> pa.Table:
+        """The lines without their newlines, sharing ``data``; each newline is a row of its own, with line 0."""
+        starts, count = np.append(np.int32(0), self.ends[:-1]), len(self.ends)
+        lines = np.zeros(2 * count, np.int64)
+        lines[::2] = np.arange(self.first_line, self.first_line + count)
+        return pa.table({"line": as_numbers(lines), "bytes": parts_of(self.data, starts, self.ends - np.int32(1))})
 
     @cached_property
     def _lines(self) -> pa.Table:

@@ -73,11 +73,10 @@ CREATE OR REPLACE TEMP MACRO is_plain_stack(given) AS regexp_full_match(
 );
 
 -- Whether a stack must be looked at for keys that come twice: some key is there more often than frames that have it.
-CREATE OR REPLACE TEMP MACRO frames_may_repeat(given, frames) AS
-  frames IS NULL
-  OR times_named(given, '"module":') <> list_count(list_transform(frames, lambda x: x.module))
-  OR times_named(given, '"function":') <> list_count(list_transform(frames, lambda x: x."function"))
-  OR times_named(given, '"offset":') <> list_count(list_transform(frames, lambda x: x."offset"));
+CREATE OR REPLACE TEMP MACRO frames_may_repeat(given, parsed) AS
+  times_named(given, '"module":') <> list_count(list_transform(parsed, lambda x: x.module))
+  OR times_named(given, '"function":') <> list_count(list_transform(parsed, lambda x: x."function"))
+  OR times_named(given, '"offset":') <> list_count(list_transform(parsed, lambda x: x."offset"));
 
 CREATE OR REPLACE TEMP MACRO frame_is_bare(frame) AS
   frame IS NULL OR frame.module IS NULL AND frame."function" IS NULL AND frame."offset" IS NULL;
@@ -102,15 +101,18 @@ CREATE OR REPLACE TEMP MACRO frames_of_list(given, parsed) AS
     OR list_bool_and(list_transform(json_transform(given, '["JSON"]'), lambda x: x IS NULL OR starts_with(x, '{')))
   THEN frames_of_parsed(parsed) END;
 
-CREATE OR REPLACE TEMP MACRO frames_without_repeats(given, frames) AS
-  CASE WHEN NOT (frames_may_repeat(given, frames) AND list_repeats_a_key(given)) THEN frames END;
+-- (An argument of a macro is planned once for each time that the macro names it: parsed is a call, frames many of them.)
+CREATE OR REPLACE TEMP MACRO frames_without_repeats(given, parsed) AS
+  CASE WHEN NOT coalesce(frames_may_repeat(given, parsed) AND list_repeats_a_key(given), true) THEN
+    frames_of_list(given, parsed)
+  END;
 
 -- A stack. A frame of which nothing is known may be null; it stays, so that the others keep their places.
 CREATE OR REPLACE TEMP MACRO frames_of_json(given) AS
   CASE WHEN is_plain_stack(given) THEN
     json_transform(given, '[{"module": "VARCHAR", "function": "VARCHAR", "offset": "BIGINT"}]')
   ELSE frames_without_repeats(
-    given, frames_of_list(given, json_transform(given, '[{"module": "JSON", "function": "JSON", "offset": "JSON"}]'))
+    given, json_transform(given, '[{"module": "JSON", "function": "JSON", "offset": "JSON"}]')
   ) END;
 
 -- What plain_lines.py takes for a value: the usual forms, told in one look. Anything else is null, and looked at again.
