@@ -77,8 +77,8 @@ class View:
     paused_at: datetime | None = None
 
     def selection(self, snapshot: Snapshot) -> Selection:
-        """The window and filters on that snapshot; a relative range ends at the newest known time."""
-        newest = min(self.paused_at or snapshot.newest, snapshot.newest)
+        """The window and filters on that snapshot; a relative range ends with the newest known time, which is in it."""
+        newest = min(self.paused_at or snapshot.newest, snapshot.newest) + timedelta.resolution
         oldest = snapshot.fleet.get("oldest_at") or newest - timedelta(hours=24)
         since, until = newest - SPANS.get(self.span, SPANS[_DEFAULT_RANGE]), newest
         if self.span == "all":

@@ -12,13 +12,13 @@ from dashboard import links
 from dashboard.cluster_tables import shares_table, variants_table
 from dashboard.data import Feed, Snapshot
 from dashboard.export import export
-from dashboard.filters import View, filter_row, live_every
+from dashboard.filters import View
+from dashboard.frame import framed
 from dashboard.markup import Card, Column, Link, Row, cards, state, table, text
-from dashboard.pages import current_feed
 from dashboard.rates import measure
 from dashboard.selection import Selection
 from dashboard.stack import stack_table, why
-from dashboard.states import needs_lake, of_one_look, panel
+from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CLUSTER_STATES, ago, clock, count, kind_name, plain
@@ -31,18 +31,12 @@ _MOST_HOSTS = 25
 
 def show() -> None:
     """Draw the page."""
-    feed = current_feed()
-    snapshot = needs_lake(feed)
-    if snapshot is None:
-        return
     asked = st.query_params.get("id", "")
     before = {"Overview": links.address(links.OVERVIEW), "Clusters": links.address("clusters")}
-    st.html(links.breadcrumbs(before, f"Cluster {asked}"))
-    view = filter_row(snapshot)
-    st.fragment(_panels, run_every=live_every(view))(feed, view, asked)
+    way = links.breadcrumbs(before, f"Cluster {asked}")
+    framed(_panels, asked, above=lambda *_: st.html(way))
 
 
-@of_one_look
 def _panels(feed: Feed, view: View, cluster_id: str) -> None:
     snapshot = feed.snapshot()
     with panel("This cluster"):

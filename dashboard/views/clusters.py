@@ -12,11 +12,11 @@ from dashboard import links
 from dashboard.cluster_tables import SPARK_BUCKETS, clusters_table
 from dashboard.data import Feed
 from dashboard.export import export
-from dashboard.filters import View, filter_row, live_every
+from dashboard.filters import View
+from dashboard.frame import framed
 from dashboard.markup import notice
-from dashboard.pages import current_feed
 from dashboard.selection import Selection
-from dashboard.states import needs_lake, of_one_look, panel
+from dashboard.states import panel
 from dashboard.wording import CLUSTER_STATES, count
 from fleetcrash.clustering import Cluster
 
@@ -25,16 +25,10 @@ _PER_PAGE = 50
 
 def show() -> None:
     """Draw the page."""
-    feed = current_feed()
-    snapshot = needs_lake(feed)
-    if snapshot is None:
-        return
-    st.html(links.breadcrumbs({"Overview": links.address(links.OVERVIEW)}, "Clusters"))
-    view = filter_row(snapshot)
-    st.fragment(_panels, run_every=live_every(view))(feed, view)
+    way = links.breadcrumbs({"Overview": links.address(links.OVERVIEW)}, "Clusters")
+    framed(_panels, above=lambda *_: st.html(way))
 
 
-@of_one_look
 def _panels(feed: Feed, view: View) -> None:
     snapshot = feed.snapshot()
     selection = view.selection(snapshot)

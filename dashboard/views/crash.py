@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from dashboard import links
-from dashboard.data import Snapshot
-from dashboard.filters import filter_row
+from dashboard.data import Feed, Snapshot
+from dashboard.filters import View
+from dashboard.frame import framed
 from dashboard.markup import Column, Fact, Row, facts, state, table, text
-from dashboard.pages import current_feed
 from dashboard.stack import stack_table, why
-from dashboard.states import needs_lake, panel
+from dashboard.states import panel
 from dashboard.wording import clock, count, os_name, plain
 from fleetcrash.clustering import Sample
+from fleetcrash.errors import UnknownName
 
 _TIME_QUALITY = {
     "exact": "by the host's clock",
@@ -28,24 +30,20 @@ _TIME_QUALITY = {
 
 def show() -> None:
     """Draw the page."""
-    feed = current_feed()
-    snapshot = needs_lake(feed)
-    if snapshot is None:
-        return
     asked = st.query_params.get("id", "")
+    framed(_report, asked, above=lambda feed, _: _crumbs(feed, asked))
+
+
+def _report(feed: Feed, _: View, asked: str) -> None:
+    snapshot = feed.snapshot()
     with panel("This crash"):
         found = feed.answer("crash_report", lambda engine: engine.rows("crash_report", crash_id=asked), asked)
         if not found:
-            st.html(_crumbs(asked, {}))
-            filter_row(snapshot)
             st.html(_unknown(asked, snapshot))
             return
         report = found[0]
         sample = feed.stack(asked)
-        cluster = sample.signature.cluster_id
-        st.html(_crumbs(asked, {f"Cluster {cluster}": links.address("cluster", id=cluster)}))
-        filter_row(snapshot)
-        st.html(_head(report, sample, cluster, snapshot))
+        st.html(_head(report, sample, sample.signature.cluster_id, snapshot))
         left, right = st.columns([3, 2], gap="large")
         left.html(stack_table(sample))
         right.html(why(sample.signature))
@@ -55,9 +53,12 @@ def show() -> None:
             st.json(_whole(report))
 
 
-def _crumbs(asked: str, between: Mapping[str, str]) -> str:
-    steps = {"Overview": links.address(links.OVERVIEW), "Clusters": links.address("clusters"), **between}
-    return links.breadcrumbs(steps, f"Crash {asked}")
+def _crumbs(feed: Feed, asked: str) -> None:
+    steps = {"Overview": links.address(links.OVERVIEW), "Clusters": links.address("clusters")}
+    with panel("The way to this crash"), suppress(UnknownName):
+        cluster = feed.stack(asked).signature.cluster_id
+        steps[f"Cluster {cluster}"] = links.address("cluster", id=cluster)
+    st.html(links.breadcrumbs(steps, f"Crash {asked}"))
 
 
 def _unknown(asked: str, snapshot: Snapshot) -> str:

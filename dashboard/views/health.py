@@ -1,4 +1,8 @@
-"""Whether the data can be trusted: lag, gaps, duplicates, what was put aside and why, and the monitor's last tick."""
+"""Whether the data can be trusted: lag, gaps, duplicates, what was put aside and why, and the monitor's last tick.
+
+There is no filter row. Filters choose hosts and what happened to them; this page is about records of every kind as they
+came in, and of one that was put aside not even the host is known.
+"""
 
 from __future__ import annotations
 

@@ -7,13 +7,14 @@ import streamlit as st
 
 from dashboard import links
 from dashboard.data import Feed, Snapshot
-from dashboard.filters import View, filter_row, live_every
+from dashboard.filters import View
+from dashboard.frame import framed
 from dashboard.host_chart import MOST_MARKS, host_chart
 from dashboard.incidents import Incident
 from dashboard.markup import Card, Column, Fact, Link, Row, cards, facts, state, table, text
-from dashboard.pages import current_feed, is_dark
+from dashboard.pages import is_dark
 from dashboard.selection import Selection
-from dashboard.states import needs_lake, of_one_look, panel
+from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import named_updates
 from dashboard.wording import STATE_NAMES, clock, count, kind_name, os_name, plain
@@ -37,17 +38,11 @@ _ATTRIBUTES = {
 
 def show() -> None:
     """Draw the page."""
-    feed = current_feed()
-    snapshot = needs_lake(feed)
-    if snapshot is None:
-        return
     asked = st.query_params.get("id", "")
-    st.html(links.breadcrumbs({"Overview": links.address(links.OVERVIEW)}, f"Host {asked}"))
-    view = filter_row(snapshot)
-    st.fragment(_panels, run_every=live_every(view))(feed, view, asked)
+    way = links.breadcrumbs({"Overview": links.address(links.OVERVIEW)}, f"Host {asked}")
+    framed(_panels, asked, above=lambda *_: st.html(way))
 
 
-@of_one_look
 def _panels(feed: Feed, view: View, host_id: str) -> None:
     snapshot = feed.snapshot()
     selection = view.selection(snapshot)

@@ -11,13 +11,14 @@ import streamlit as st
 from dashboard import tables
 from dashboard.banner import headline, next_step, plain_headline
 from dashboard.data import Feed, Snapshot
-from dashboard.filters import View, filter_row
+from dashboard.filters import View
+from dashboard.frame import framed
 from dashboard.freshness import freshness
 from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, markdown_text, notice, state, table
 from dashboard.pages import current_feed, incident_page, is_dark, overview_page
-from dashboard.states import needs_lake, of_one_look, panel
+from dashboard.states import needs_lake, panel
 from dashboard.views.incident_rows import incident_clusters, incident_hosts
 from dashboard.wording import (
     CAUSE_NAMES,
@@ -46,23 +47,18 @@ _LIMITS = {
 
 def show() -> None:
     """Draw the page."""
-    feed = current_feed()
-    snapshot = needs_lake(feed)
-    if snapshot is None:
-        return
     asked = st.query_params.get("id", "")
-    incident = snapshot.judgement.find(asked) if snapshot.judgement else None
-    if incident is None:
-        _no_incident(feed, asked)
-        return
-    _impact(feed, asked)
-    view = filter_row(snapshot)
-    st.fragment(_rows_behind, run_every=_ROWS_EVERY_S)(feed, view, incident)
-    _reasons(feed, asked)
+    feed = current_feed()
+    judgement = feed.snapshot().judgement
+    if judgement is None or judgement.find(asked) is None:
+        if needs_lake(feed):
+            _no_incident(feed, asked)
+    elif framed(_rows_behind, asked, above=lambda feed, _: _impact(feed, asked), every_s=_ROWS_EVERY_S):
+        _reasons(feed, asked)
 
 
-@of_one_look
-def _rows_behind(feed: Feed, view: View, incident: Incident) -> None:
+def _rows_behind(feed: Feed, view: View, asked: str) -> None:
+    _, _, incident = _found(feed, asked)
     incident_clusters(feed, view, incident)
     incident_hosts(feed, view, incident)
 

@@ -14,14 +14,15 @@ from dashboard.banner import incident_banner, plain_headline, quiet_banner, unju
 from dashboard.cluster_tables import SPARK_BUCKETS, clusters_table
 from dashboard.data import Feed, Snapshot
 from dashboard.export import export
-from dashboard.filters import View, filter_row, live_every
+from dashboard.filters import View
+from dashboard.frame import framed
 from dashboard.freshness import freshness
 from dashboard.incidents import Incident
 from dashboard.markup import Card, cards, markdown_text
-from dashboard.pages import current_feed, incident_page
+from dashboard.pages import incident_page
 from dashboard.rates import Rates, measure
 from dashboard.selection import Selection
-from dashboard.states import needs_lake, of_one_look, panel
+from dashboard.states import panel
 from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CAUSE_NAMES, clock, count, percent, plain, rate, times
 from fleetcrash.clustering import Cluster
@@ -32,14 +33,7 @@ _MOST_CLUSTERS = 8
 
 def show() -> None:
     """Draw the page."""
-    feed = current_feed()
-    snapshot = needs_lake(feed)
-    if snapshot is None:
-        return
-    _banners(feed, _verdicts(snapshot))
-    view = filter_row(snapshot)
-    offered = {name: frozenset(values) for name, values in snapshot.choices.items()}
-    st.fragment(_panels, run_every=live_every(view))(feed, view, offered)
+    framed(_panels, above=lambda feed, snapshot: _banners(feed, _verdicts(snapshot)))
 
 
 @st.fragment(run_every=2)
@@ -77,13 +71,8 @@ def _links(incidents: Sequence[Incident], words: str, *, naming: bool = False) -
         )
 
 
-@of_one_look
-def _panels(feed: Feed, view: View, offered: dict[str, frozenset[str]]) -> None:
+def _panels(feed: Feed, view: View) -> None:
     snapshot = feed.snapshot()
-    if {name: frozenset(values) for name, values in snapshot.choices.items()} != offered:
-        st.rerun()  # the filter row must offer what has come in since
-    if snapshot.as_of is None:
-        st.rerun()
     selection = view.selection(snapshot)
     above = st.container()
     drawing = drawing_row()

@@ -21,7 +21,7 @@ from dashboard.incidents import STATES, Incident
 from dashboard.markup import Card, Fact, cards, facts, notice, state, text
 from dashboard.pages import is_dark
 from dashboard.selection import Selection
-from dashboard.states import of_one_look, panel
+from dashboard.states import panel
 from dashboard.update_chart import update_chart
 from dashboard.update_tables import FEWEST_CRASHES, Suspicion, compared, hosts_table, suspicions
 from dashboard.wording import STATE_NAMES, clock, condition_words, count, kind_name, on_lake, plain, rate
@@ -33,12 +33,9 @@ _ORDER = ("dark", "crashed", "at_risk", "recovered", "cleared", "pending")
 """Hosts by state, those first that need somebody."""
 
 
-@of_one_look
 def panels(feed: Feed, view: View, asked: str) -> None:
     """Draw the page of the update of that id, or say that there is none."""
     snapshot = feed.snapshot()
-    if snapshot.as_of is None:
-        st.rerun()
     with panel("Update"):
         known = feed.frame("updates_known")
         rows = known[known["update_id"] == asked]

@@ -8,10 +8,10 @@ import streamlit as st
 from dashboard import links
 from dashboard.data import Feed, Snapshot
 from dashboard.export import export
-from dashboard.filters import View, filter_row, live_every
-from dashboard.pages import current_feed
+from dashboard.filters import View
+from dashboard.frame import framed
 from dashboard.selection import Selection
-from dashboard.states import needs_lake, of_one_look, panel
+from dashboard.states import panel
 from dashboard.update_tables import FEWEST_CRASHES, listed, suspicions, updates_table
 from dashboard.views import update
 from dashboard.wording import count
@@ -23,25 +23,16 @@ _LONGEST_FIND = 128
 
 def show() -> None:
     """Draw the page."""
-    feed = current_feed()
-    snapshot = needs_lake(feed)
-    if snapshot is None:
-        return
     asked = st.query_params.get("id", "")
     if asked:
-        st.html(links.breadcrumbs({"Updates": links.address("updates")}, asked))
-    view = filter_row(snapshot)
-    if asked:
-        st.fragment(update.panels, run_every=live_every(view))(feed, view, asked)
+        way = links.breadcrumbs({"Updates": links.address("updates")}, asked)
+        framed(update.panels, asked, above=lambda *_: st.html(way))
     else:
-        st.fragment(_list, run_every=live_every(view))(feed, view)
+        framed(_list)
 
 
-@of_one_look
 def _list(feed: Feed, view: View) -> None:
     snapshot = feed.snapshot()
-    if snapshot.as_of is None:
-        st.rerun()
     selection = view.selection(snapshot).of_all_updates()
     find = st.text_input(
         "Find an update",

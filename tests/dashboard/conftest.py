@@ -51,12 +51,16 @@ class Page:
         """What is read, without markup, spaces as one."""
         return " ".join(html.unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", self.markup, flags=re.S)).split())
 
-    def table(self, title: str) -> dict[str, list[str]]:
-        """The rows of the table of that title, cells as they are read, by their first one."""
+    def rows(self, title: str) -> list[list[str]]:
+        """The rows of the table of that title, cells as they are read."""
         _, _, after = self.markup.partition(f"<h3>{html.escape(title)}</h3>")
         rows = re.findall(r"<tr[^>]*>(.*?)</tr>", after.partition("</table>")[0], flags=re.S)
         cells = [[_read(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.S)] for row in rows]
-        return {row[0]: row for row in cells if row}
+        return [row for row in cells if row]
+
+    def table(self, title: str) -> dict[str, list[str]]:
+        """The same by their first cell."""
+        return {row[0]: row for row in self.rows(title)}
 
     @property
     def figures(self) -> list[dict[str, Any]]:

@@ -1,0 +1,54 @@
+"""What all pages have around what they show: the lake or what stands in its place, the filter row, and what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dashboard.data import Feed, Snapshot
+from dashboard.filters import View, filter_row, live_every
+from dashboard.pages import current_feed
+from dashboard.states import needs_lake, of_one_look
+
+
+def framed(
+    draw: Callable[..., None],
+    *more: Any,
+    above: Callable[[Feed, Snapshot], object] | None = None,
+    every_s: float | None = None,
+) -> bool:
+    """Draw a page, or what stands in its place while there is nothing to show.
+
+    Args:
+        draw: the page itself, given the feed, what the filter row says and ``more``. It is drawn anew all the time,
+            each time from one look at the lake, unless the viewer has paused it.
+        above: what stands over the filter row, such as the breadcrumbs.
+        every_s: how often the page is drawn anew, paused or not; None: as often as the lake is looked at.
+    Returns:
+        Whether there was something to show.
+    """
+    feed = current_feed()
+    snapshot = needs_lake(feed)
+    if snapshot is None:
+        return False
+    if above is not None:
+        above(feed, snapshot)
+    view = filter_row(snapshot)
+    st.fragment(_live, run_every=every_s or live_every(view))(feed, view, _offered(snapshot), draw, more)
+    return True
+
+
+@of_one_look
+def _live(
+    feed: Feed, view: View, offered: dict[str, frozenset[str]], draw: Callable[..., None], more: tuple[Any, ...]
+) -> None:
+    snapshot = feed.snapshot()
+    if snapshot.as_of is None or _offered(snapshot) != offered:
+        st.rerun()  # the lake was emptied, or the filter row must offer what has come in since
+    draw(feed, view, *more)
+
+
+def _offered(snapshot: Snapshot) -> dict[str, frozenset[str]]:
+    return {name: frozenset(values) for name, values in snapshot.choices.items()}
