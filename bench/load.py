@@ -5,7 +5,8 @@
 Makes one file of NDJSON crashes, one in a hundred of them bad, in every way that there is a reason for. Then, each in a
 process of its own, in turn and more than once:
 
-    bare        DuckDB's read_json with typed columns, appended to a Delta table: no rule, no duplicate, no quarantine
+    bare        DuckDB's read_json with typed columns, appended to a Delta table: no rule, no duplicate, no quarantine;
+                compressed as the lake is, with the encodings that the writer chooses by itself
     fleetcrash  the load: rules, quarantine with raw lines, duplicates, exactly once
     msgspec     a loader that decodes a line at a time into a typed struct, skips what fails, and appends batches
     bare_csv, fleetcrash_csv    the first two, with the same crashes as CSV, without the bad ones
