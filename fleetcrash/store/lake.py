@@ -6,7 +6,6 @@ is tried: the commit carries the batch's id as an application transaction, and a
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -22,7 +21,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from fleetcrash.errors import LakeError, one_line
 from fleetcrash.records import table_columns
-from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, arrow_schema
+from fleetcrash.store.paths import check_path
+from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, arrow_schema, conformed
 
 COMPRESSION: Final = "ZSTD"
 COMPRESSION_LEVEL: Final = 3
@@ -50,10 +50,6 @@ _WRITE_TRIES = 3
 
 _OPEN_TRIES = 3
 # Housekeeping may delete a checkpoint between the look at what is the newest one and its reading.
-
-_UNFIT = re.compile(r"[%\[\]\\^|\x00-\x1f\x7f]")
-# deltalake takes a path for a URL: it reads %41 as A and dies, of a panic that is no Exception, of the others.
-
 
 _Answer = TypeVar("_Answer")
 
@@ -92,7 +88,7 @@ class Lake:
             LakeError: nothing is there, it is not a lake, or another version of fleetcrash wrote it.
         """
         lake = cls(Path(root))
-        lake.check_path()
+        check_path(lake.root)
         if not lake.exists:
             raise lake._absent()
         for name in table_columns():
@@ -107,7 +103,7 @@ class Lake:
             LakeError: the path is a file, may not be written, or another version of fleetcrash wrote it.
         """
         lake = cls(Path(root))
-        lake.check_path()
+        check_path(lake.root)
         if lake.root.exists() and not lake.root.is_dir():
             raise LakeError(
                 f"{lake.root} is a file, and a lake is a folder. Nothing was changed. Choose another --lake."
@@ -158,7 +154,7 @@ class Lake:
         Raises:
             LakeError: nothing of one is.
         """
-        self.check_path()
+        check_path(self.root)
         if not any(self.folder(name).joinpath("_delta_log").is_dir() for name in table_columns()):
             raise self._absent()
 
@@ -187,7 +183,7 @@ class Lake:
                     return False
                 write_deltalake(
                     snapshot,
-                    _conform(rows, self.schemas[table]),
+                    conformed(rows, self.schemas[table]),
                     mode="append",
                     writer_properties=_WRITER,
                     commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, sequence)]),
@@ -321,25 +317,6 @@ class Lake:
         found: str | None = self.ask(table, lambda delta: delta.metadata().configuration.get(SCHEMA_KEY))
         return found
 
-    def check_path(self) -> None:
-        """See that a lake can be at this path.
-
-        Raises:
-            LakeError: none can.
-        """
-        unfit = _UNFIT.search(self.root.absolute().as_posix())
-        if unfit:
-            raise LakeError(
-                f"{str(self.root)!r} has {unfit.group()!r} in its path, where no lake can be. "
-                "Nothing was changed. Choose another --lake."
-            )
-        try:
-            self.root.exists()
-        except OSError as error:
-            raise LakeError(
-                f"{str(self.root)[:80]} cannot be a lake: {error.strerror}. Nothing was changed."
-            ) from error
-
     def _path(self, table: str) -> str:
         return str(self.folder(table))
 
@@ -397,14 +374,3 @@ class Lake:
 def _only_batch(added: dict[str, Any]) -> str | None:
     low, high = added.get("min.batch_id"), added.get("max.batch_id")
     return low if low == high and added.get("null_count.batch_id") == 0 else None
-
-
-def _conform(rows: pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> pa.Table | pa.RecordBatchReader:
-    if isinstance(rows, pa.RecordBatchReader):
-        tables = (_conform(pa.Table.from_batches([batch]), schema) for batch in rows)
-        return pa.RecordBatchReader.from_batches(schema, (batch for table in tables for batch in table.to_batches()))
-    columns = [
-        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)

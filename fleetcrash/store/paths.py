@@ -1,0 +1,29 @@
+"""Where a lake can be."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fleetcrash.errors import LakeError
+
+_UNFIT = re.compile(r"[%\[\]\\^|\x00-\x1f\x7f]")
+# deltalake takes a path for a URL: it reads %41 as A and dies, of a panic that is no Exception, of the others.
+
+
+def check_path(root: Path) -> None:
+    """See that a lake can be at a path.
+
+    Raises:
+        LakeError: none can.
+    """
+    unfit = _UNFIT.search(root.absolute().as_posix())
+    if unfit:
+        raise LakeError(
+            f"{str(root)!r} has {unfit.group()!r} in its path, where no lake can be. "
+            "Nothing was changed. Choose another --lake."
+        )
+    try:
+        root.exists()
+    except OSError as error:
+        raise LakeError(f"{str(root)[:80]} cannot be a lake: {error.strerror}. Nothing was changed.") from error
