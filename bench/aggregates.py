@@ -106,9 +106,9 @@ def fleet_lake(root: Path, hosts: int) -> Lake:
 
 
 def page(engine: Engine) -> list[pa.Table]:
-    """What the dashboard's first page asks: the fleet, the last day in numbers and as a curve, two days, an hour."""
+    """What the dashboard's first page asks: the fleet, the last day in numbers and as a curve, two days."""
     assert engine.as_of is not None
-    day, two_days, hour = (Selection(engine.as_of - timedelta(hours=hours), engine.as_of) for hours in (24, 48, 1))
+    day, two_days = (Selection(engine.as_of - timedelta(hours=hours), engine.as_of) for hours in (24, 48))
     Clusters(engine).keep()
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
@@ -123,8 +123,7 @@ def page(engine: Engine) -> list[pa.Table]:
         answers.append(engine.table(name, since=day.since, until=day.until, bucket_s=300))
     _select(engine, two_days)
     answers.append(engine.table("crash_rate_by_minute_os", since=two_days.since, until=two_days.until, bucket_s=3600))
-    _select(engine, hour)
-    return [*answers, engine.table("hosts_affected")]
+    return answers
 
 
 def _select(engine: Engine, selection: Selection) -> None:

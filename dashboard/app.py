@@ -41,6 +41,6 @@ st.html(STYLE)
 shown = st.navigation(
     [overview_page(), incident_page(), clusters_page(), updates_page(), health_page(), *hidden_pages()], position="top"
 )
-if shown.url_path != "health":  # which says so itself
-    data_problems(current_feed())
+if shown.url_path not in ("", "health"):  # which say so themselves; one part less that each viewer has renewed
+    st.fragment(data_problems, run_every=2)(current_feed())
 shown.run()

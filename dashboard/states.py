@@ -63,9 +63,8 @@ def _waiting(feed: Feed) -> None:
     st.html(lake_card(snapshot))
 
 
-@st.fragment(run_every=2)
 def data_problems(feed: Feed) -> None:
-    """Draw what is wrong with the data, above whatever the page shows; nothing where nothing is."""
+    """Draw what is wrong with the data; nothing where nothing is."""
     said = problems(feed.snapshot(), datetime.now(UTC))
     if said:
         st.html(problem_banner(said, links.address("health")))

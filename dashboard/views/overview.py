@@ -22,7 +22,7 @@ from dashboard.markup import Card, cards, markdown_text
 from dashboard.pages import incident_page
 from dashboard.rates import Rates, measure
 from dashboard.selection import Selection
-from dashboard.states import panel
+from dashboard.states import data_problems, panel
 from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CAUSE_NAMES, clock, count, percent, plain, rate, times
 from fleetcrash.clustering import Cluster
@@ -38,6 +38,7 @@ def show() -> None:
 
 @st.fragment(run_every=2)
 def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
+    data_problems(feed)
     snapshot = feed.snapshot()
     if _verdicts(snapshot) != drawn:
         st.rerun()  # the cards and the curve below must say the same as the banner

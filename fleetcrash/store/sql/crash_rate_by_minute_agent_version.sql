@@ -4,10 +4,14 @@
 -- was known to be online and nobody crashed. rate is per host-hour, null where there are crashes but no host-hours.
 -- Reads the kept tables selected_time and selected_crashes. Host-time comes from the edges of the stretches and a running sum
 -- of hosts online, never from a row per host and minute.
-WITH edged AS (
-  SELECT agent_version, epoch(online_from) - epoch(CAST($since AS TIMESTAMPTZ)) AS at_s, 1 AS step FROM selected_time
+-- Whoever was online all the time, and that are most, has the same edges.
+WITH alike AS (
+  SELECT agent_version, online_from, online_until, count(*) AS stretches FROM selected_time GROUP BY ALL
+),
+edged AS (
+  SELECT agent_version, epoch(online_from) - epoch(CAST($since AS TIMESTAMPTZ)) AS at_s, stretches AS step FROM alike
   UNION ALL
-  SELECT agent_version, epoch(online_until) - epoch(CAST($since AS TIMESTAMPTZ)), -1 FROM selected_time
+  SELECT agent_version, epoch(online_until) - epoch(CAST($since AS TIMESTAMPTZ)), -stretches FROM alike
 ),
 gridded AS (
   SELECT
