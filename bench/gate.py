@@ -5,6 +5,7 @@
     python -m bench.gate threefold --rollouts 500
     python -m bench.gate staged --rollouts 500
     python -m bench.gate slow --rollouts 1000 --share 0.002 --delay-s 1500
+    python -m bench.gate lake --rollouts 5
 
 Hosts are drawn one by one and judged by ``fleetcrash.gate.rules.decide``, the rules of the command, on the counts that
 the queries would have made of them. Prints one JSON line. Everything here is synthetic.
@@ -20,21 +21,28 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.gate.baseline import SAFETY
+from fleetcrash.gate.decision import gate
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, WINDOWS, Evidence, Hits
 from fleetcrash.gate.reading import LAG_MINUTES, Ring, Update
 from fleetcrash.gate.rules import Answer, Circumstances, Decision, decide
 from fleetcrash.gate.settings import Settings
+from fleetcrash.store import Engine, Lake
+from ingest.load import load
+from sample_data.simulator import simulate
 
 Floats = NDArray[np.float64]
 
@@ -242,10 +250,45 @@ def slow(count: int, seed: int, fault: Fault) -> dict[str, Any]:
     return {"went": said.count(Decision.GO) / count, "halted": said.count(Decision.HALT) / count}
 
 
+def through_the_lake(count: int, first_seed: int) -> dict[str, Any]:
+    """Whole fleets, simulated, loaded and asked about with the detector on: the guilty update, and the innocent ones.
+
+    The scenario canary-ring ships an update that crashes one Windows host in forty to 200 canaries, then to 2,000
+    hosts. The guilty one is asked about every ten minutes until it is halted or withdrawn; content that was released on
+    the same day, once its soak is over.
+    """
+    minutes, hit, said = [], [], Counter[str]()
+    for seed in range(first_seed, first_seed + count):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "fleet"
+            simulate("canary-ring", folder, hosts=None, seed=seed, days=None)
+            lake = Lake.create(Path(scratch) / "lake")
+            load(lake, [folder], now=datetime.now(UTC))
+            truth = json.loads((folder / "truth.json").read_text())
+            released, until = (datetime.fromisoformat(truth[name]) for name in ("released_at", "reverted_at"))
+            at = released
+            while (at := at + timedelta(minutes=10)) < until:
+                found = gate(lake, truth["guilty"], as_of=at, settings=Settings())
+                if found["decision"] == "halt":
+                    minutes.append((at - released).total_seconds() / 60)
+                    hit.append(sum(ring["crashed"] + ring["dark"] for ring in found["rings"]))
+                    break
+            soaked = timedelta(minutes=Settings().soak_minutes + 5)
+            with Engine(lake) as engine:
+                updates = engine.rows("updates_known")
+            for update in updates:
+                if update["kind"] != "content" or update["update_id"] == truth["guilty"]:
+                    continue
+                if released.date() == update["released_at"].date():
+                    asked = update["first_installed_at"] + soaked
+                    said[gate(lake, update["update_id"], as_of=asked, settings=Settings())["decision"]] += 1
+    return {"guilty_halted": len(minutes), "minutes_to_halt": minutes, "hosts_hit_at_halt": hit, "innocent": dict(said)}
+
+
 def main() -> int:
     """Run the rollouts asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("harmless", "crasher", "threefold", "staged", "slow"))
+    parser.add_argument("what", choices=("harmless", "crasher", "threefold", "staged", "slow", "lake"))
     parser.add_argument("--rollouts", type=int, default=1000)
     parser.add_argument("--share", type=float, default=0.02, help="of hosts that the update crashes (default: 0.02)")
     parser.add_argument("--delay-s", type=float, default=60.0, help="median from install to crash (default: 60)")
@@ -260,6 +303,8 @@ def main() -> int:
         found = {**vars(fault), **crasher(chosen.rollouts, chosen.seed, fault)}
     elif chosen.what == "slow":
         found = {**vars(fault), **slow(chosen.rollouts, chosen.seed, fault)}
+    elif chosen.what == "lake":
+        found = through_the_lake(chosen.rollouts, chosen.seed)
     else:
         found = staged(chosen.rollouts, chosen.seed, Fault(ratio=3.0 if chosen.what == "threefold" else 1.0))
     seconds = round(time.perf_counter() - started, 1)

@@ -193,9 +193,10 @@ def _judge_ring(ring: Ring, whole: Evidence | None, share: float, under: Circums
         share: of alpha, that its halting test may err.
     """
     # A ring that could hardly get below the share even if nothing at all happened takes the bound of all rings: a
-    # handful of hosts that got the update early must not hold a rollout for ever.
+    # handful of hosts that got the update early must not hold a rollout for ever. Not where it fares unlike the rest.
     enough = _ENOUGH * hosts_wanted(under.settings.max_excess, alpha=under.alpha)
-    by_itself = whole is None or ring.evidence.heads >= enough
+    unlike = log_evidence(ring.evidence, caution=under.caution) >= -log(under.alpha)
+    by_itself = whole is None or unlike or ring.evidence.heads >= enough
     evidence = ring.evidence if whole is None or by_itself else whole
     bound = upper_bound(evidence, alpha=under.alpha)
     risen = _risen([ring], ring.evidence, share, under)

@@ -123,6 +123,15 @@ def test_a_ring_too_small_to_tell_goes_by_all_rings_together():
     assert [one.by_itself for one in answer.rings] == [False, True]
 
 
+def test_a_small_ring_that_fares_unlike_the_rest_is_bound_by_itself():
+    elsewhere = replace(UNDER, elsewhere=Elsewhere("inc-2", "u2 crashes Windows."))
+    answer = decide(FRESH, [ring(), ring("early", hosts=500, hits=[3, 4, 5])], elsewhere)
+    assert (answer.decision, answer.rings[1].by_itself) == (Decision.HOLD, True)
+    assert answer.rings[1].upper_bound > 3 / 500
+    alike = decide(FRESH, [ring(), ring("early", hosts=500, hits=[100])], elsewhere)
+    assert not alike.rings[1].by_itself, "one hit is no sign of anything"
+
+
 def test_every_ring_must_go():
     answer = decide(FRESH, [ring(), ring("broad", begun=False, soaked_from_us=us(129))], UNDER)
     assert answer.decision is Decision.HOLD
