@@ -19,7 +19,8 @@ overlapped AS (
     AND exposed.exposed_from < selected_time.online_until AND exposed.exposed_until > selected_time.online_from
 ),
 crashed AS (
-  SELECT DISTINCT exposed.update_id, selected_crashes.place, selected_crashes.host, selected_crashes.placed_at
+  -- Each crash once: a later install of an update ends the exposure by an earlier one.
+  SELECT exposed.update_id, selected_crashes.host, selected_crashes.placed_at
   FROM selected_crashes JOIN exposed
     ON exposed.host = selected_crashes.host
     AND exposed.exposed_from <= selected_crashes.exposed_at AND exposed.exposed_until > selected_crashes.exposed_at

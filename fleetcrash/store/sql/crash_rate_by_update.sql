@@ -18,7 +18,7 @@ timed AS (
 counted AS (
   SELECT
     exposed.update_id,
-    count(DISTINCT selected_crashes.place) AS crashes,
+    count(*) AS crashes,  -- once each: a later install of an update ends the exposure by an earlier one
     count(DISTINCT selected_crashes.host) AS hosts_crashed
   FROM selected_crashes JOIN exposures_in_window AS exposed
     ON exposed.host = selected_crashes.host

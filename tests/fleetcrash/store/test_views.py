@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ def test_the_views_say_what_the_contract_says(empty_lake, world, when):
                 for update in UPDATES
                 for exposure in known.exposures_with_known_end(host, update)
             )
+            assert not _overlapping(found["exposures"])  # so that a crash counts once for an update
             assert _presence(found["presence"]) == sorted(
                 (host, begins, ends or FOREVER) for host in HOSTS for begins, ends in known.online(host)
             )
@@ -37,6 +39,14 @@ def test_the_views_say_what_the_contract_says(empty_lake, world, when):
                 for minute in range(0, LAST_MINUTE + 1, 5):
                     moment = at(minute)
                     assert _span_at(found["host_spans"], host, moment) == _attributes(known.attributes(host, moment))
+
+
+def _overlapping(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The hosts and updates with two exposures at one time."""
+    ordered = sorted(
+        (row["host_id"], row["update_id"], row["exposed_from"], row["exposed_until"] or FOREVER) for row in rows
+    )
+    return [one[:2] for one, other in pairwise(ordered) if one[:2] == other[:2] and one[3] > other[2]]
 
 
 def _exposures(rows):
