@@ -201,8 +201,15 @@ class Detector:
         self._stake_all(tick)
 
     def _follow(self, incident: Incident, tick: int) -> None:
-        """Judge an open incident anew on its own events and those that no other claims."""
+        """Judge an open incident anew on its own events, those that no other claims, and those of unsolved ones.
+
+        A slow fault may be over for an hour before it is understood: what an incident that closed without an answer left
+        behind is evidence for the next one.
+        """
         mine = ~self._claimed | incident.claim(len(self._claimed))
+        for other in self.incidents:
+            if other.closed_tick is not None and other.kind in (Kind.UNDETERMINED, Kind.CANNOT_SEPARATE):
+                mine |= other.claim(len(self._claimed))
         others = {other.update for other in self.open_incidents if other is not incident}
         trial = self._trial(tick, mine, but=others)
         released = np.array([self._released(int(update)) for update in trial.updates], dtype=np.int64)
