@@ -249,20 +249,34 @@ def _online(table: pa.Table) -> Online:
 
 def _places(table: pa.Table, known: pa.Table) -> OnlineAtPlace:
     names = tuple(zip(known["dimension"].to_pylist(), known["place"].to_pylist(), strict=True))
-    pairs = zip(_texts(table, "dimension"), _texts(table, "place"), strict=True)
-    index = {pair: number for number, pair in enumerate(names)}
+    place = np.zeros(len(table), np.int64)
+    dimensions, dimension = _codes(table, "dimension")
+    values, value = _codes(table, "place")
+    numbers = {name: number for number, name in enumerate(names)}
+    index = np.array([[numbers.get((one, other), -1) for other in values] for one in dimensions], dtype=np.int64)
+    if len(table):
+        place = index[dimension, value]
+    systems, system = _codes(table, "os_type")
     return OnlineAtPlace(
         minute=_ints(table, "minute"),
-        place=np.array([index[pair] for pair in pairs], dtype=np.int64),
+        place=place,
         stratum=stratum_of_place(
-            os_index(_texts(table, "os_type")),
-            np.array(table["always_on"].fill_null(False).to_pylist(), dtype=np.int64),
+            np.array([OS_INDEX.get(name, 3) for name in [*systems, None]], dtype=np.int64)[system],
+            _ints(table, "always_on"),
             _ints(table, "since_boot"),
         ),
         change=_ints(table, "change"),
         names=names,
         known_tick=_ints(known, "known_tick"),
     )
+
+
+def _codes(table: pa.Table, name: str) -> tuple[list[str], Ints]:
+    """The values of a column of text, and of each row which one it has; a missing one has the number after the last."""
+    found = table[name].combine_chunks().dictionary_encode()
+    values = found.dictionary.to_pylist()
+    codes: Ints = found.indices.fill_null(len(values)).to_numpy().astype(np.int64)
+    return values, codes
 
 
 def _exposed(table: pa.Table, update_index: dict[str, int]) -> Exposed:
