@@ -21,14 +21,18 @@ Ints = NDArray[np.int64]
 
 LAG_MINUTES = 60
 _MOST_LAG_MINUTES = 1440  # as long as an update is on trial for what its hosts do
-OUTCOMES = 2  # a crash, gone dark
+CRASH, DARK, CRASH_AT_BOOT = range(3)
+OUTCOMES = 3
+"""What may happen to a host: a crash, silence, a crash within ten minutes of a boot. The last is told apart because a
+fault may wait for the next boot, and because whatever a host installs just after a boot is there when it crashes."""
+
 SYSTEMS = 4
 
-_PRIOR_RATE = np.array([1.4e-6, 2.0e-6])
-# Per host-minute: about one crash in a thousand host-days of twelve hours, and one silent server in 350 days. Worth
-# two events, so that a first day of data outweighs it.
+_PRIOR_RATE = np.array([1.4e-6, 2.0e-6, 7.0e-6])
+# Per host-minute: about one crash in a thousand host-days of twelve hours, one silent server in 350 days, and just
+# after a boot five times as many crashes. Worth two events, so that a first day of data outweighs it.
 _PRIOR_EVENTS = 2.0
-_PRIOR_BOOT = np.array([5.0, 2.0, 1.0])
+_PRIOR_BOOT = np.array([[0.0, 2.0, 1.0], [5.0, 2.0, 1.0], [1.0, 0.0, 0.0]])
 # Machines crash more just after boot; how much more is learned once there are a few such crashes.
 _BOOT_EVENTS = 3.0
 _FACTOR_EVENTS = 10.0
@@ -68,6 +72,15 @@ class Baseline:
         self.slice_events = np.zeros((OUTCOMES, self.slices))
         self.slice_expected = np.zeros((OUTCOMES, self.slices))
 
+    def at_risk(self, online: Floats) -> Floats:
+        """(OUTCOMES, SYSTEMS, BOOTS) host-minutes in which each outcome may happen.
+
+        Args:
+            online: (SYSTEMS, 2, BOOTS) hosts online, those that are always on second.
+        """
+        everyone = online.sum(1)
+        return np.stack([everyone, online[:, 1], everyone]) * (_PRIOR_BOOT[:, None] > 0)
+
     def learn(self, events: Floats, host_minutes: Floats, slice_events: Floats, slice_expected: Floats) -> None:
         """Add one quiet minute of the past."""
         self.events += events
@@ -87,13 +100,21 @@ class Baseline:
 
     def rates(self) -> Floats:
         """(OUTCOMES, SYSTEMS, BOOTS) events per host-minute, each shrunk towards the one above it."""
-        overall = (self.events.sum((1, 2)) + _PRIOR_EVENTS) / (
-            self.host_minutes.sum((1, 2)) + _PRIOR_EVENTS / _PRIOR_RATE
-        )
+        overall = self._overall()
         by_system = (self.events.sum(2) + _BOOT_EVENTS) / (self.host_minutes.sum(2) + _BOOT_EVENTS / overall[:, None])
-        expected = by_system[..., None] * _PRIOR_BOOT
+        expected = by_system[..., None] * np.maximum(_PRIOR_BOOT[:, None], 1e-9)
         rates: Floats = (self.events + _BOOT_EVENTS) / (self.host_minutes + _BOOT_EVENTS / expected)
-        return rates
+        return np.where(_PRIOR_BOOT[:, None] > 0, rates, 0.0)
+
+    def _overall(self) -> Floats:
+        """(OUTCOMES,) events per host-minute of the whole fleet; one that crashes more does so after boots as well."""
+        events, minutes = self.events.sum((1, 2)), self.host_minutes.sum((1, 2))
+        overall: Floats = (events + _PRIOR_EVENTS) / (minutes + _PRIOR_EVENTS / _PRIOR_RATE)
+        at_boot = _PRIOR_RATE[CRASH_AT_BOOT] * overall[CRASH] / _PRIOR_RATE[CRASH]
+        overall[CRASH_AT_BOOT] = (events[CRASH_AT_BOOT] + _PRIOR_EVENTS) / (
+            minutes[CRASH_AT_BOOT] + _PRIOR_EVENTS / at_boot
+        )
+        return overall
 
     def factors(self) -> Floats:
         """(OUTCOMES, slices) how much more often than its OS a build, agent version, model, region or place crashes."""
@@ -108,7 +129,6 @@ class Baseline:
         """
         events, minutes = self.events.sum((1, 2)), self.host_minutes.sum((1, 2))
         upper = (np.sqrt(events + 1.0) + 2.33 / 2.0) ** 2
-        estimate = (events + _PRIOR_EVENTS) / (minutes + _PRIOR_EVENTS / _PRIOR_RATE)
         with np.errstate(divide="ignore"):
-            bound = np.where(minutes > 0, upper / minutes / estimate, np.inf)
+            bound = np.where(minutes > 0, upper / minutes / self._overall(), np.inf)
         return np.maximum(bound, SAFETY)

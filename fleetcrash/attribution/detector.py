@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
-from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
 from fleetcrash.attribution.condition import find_condition
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.evidence import TEST_RATIOS
@@ -80,7 +80,7 @@ class Detector:
         # What happened before its outcome was counted has no host-time to be held against.
         events = self.news.events
         self._too_early = events.minute <= self._first_tick
-        self._too_early |= (events.outcome == 0) & (events.minute <= self.news.first_crash_minute)
+        self._too_early |= (events.outcome != DARK) & (events.minute <= self.news.first_crash_minute)
         self._claimed = grown(self._claimed, 0, len(events)) | self._too_early
 
     @property
@@ -126,12 +126,12 @@ class Detector:
     def claimed(self, incident: Incident) -> tuple[int, int]:
         """How many hosts crashed and how many went dark in what the incident accounts for."""
         outcome = self.news.events.outcome[incident.claim(len(self.news.events))]
-        return int((outcome == 0).sum()), int((outcome == 1).sum())
+        return int((outcome != DARK).sum()), int((outcome == DARK).sum())
 
     def common_module(self, incident: Incident) -> str | None:
         """The module in which at least four fifths of the incident's crashes happened, if there is one."""
         events = self.news.events
-        picked = events.module[incident.claim(len(events)) & (events.outcome == 0)]
+        picked = events.module[incident.claim(len(events)) & (events.outcome != DARK)]
         names, counts = np.unique(np.array([name or "" for name in picked], dtype=str), return_counts=True)
         if not len(names) or counts.max() < 0.8 * len(picked) or len(picked) < 3:
             return None
@@ -203,8 +203,8 @@ class Detector:
     def _follow(self, incident: Incident, tick: int) -> None:
         """Judge an open incident anew on its own events, those that no other claims, and those of unsolved ones.
 
-        A slow fault may be over for an hour before it is understood: what an incident that closed without an answer left
-        behind is evidence for the next one.
+        A slow fault may be over for an hour before it is understood: what an incident that closed without an answer
+        left behind is evidence for the next one.
         """
         mine = ~self._claimed | incident.claim(len(self._claimed))
         for other in self.incidents:
@@ -285,13 +285,14 @@ class Detector:
         inside = (self.spots.of_event == incident.spot).any(1) & (events.tick <= tick)
         lately = inside & (events.minute > tick - LAG_MINUTES)
         raised = False
-        for outcome in range(OUTCOMES):
-            mean = 2.0 * self._expected.of_last_hour(outcome, incident.spot, tick)
-            count = int((lately & (events.outcome == outcome)).sum())
+        for outcomes in ((CRASH, CRASH_AT_BOOT), (DARK,)):
+            mean = 2.0 * sum(self._expected.of_last_hour(outcome, incident.spot, tick) for outcome in outcomes)
+            count = int((lately & np.isin(events.outcome, outcomes)).sum())
             raised |= count > mean + 3.0 * np.sqrt(mean) + 2.0
         if raised:
             incident.last_raised_minute = tick
-        dark = incident.claim(len(events)) & (events.outcome == 1) & (events.tick <= tick) & (events.back_tick > tick)
+        dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
+        dark &= events.back_tick > tick
         dark &= events.minute >= incident.alarm_tick - LAG_MINUTES
         if tick - max(incident.last_raised_minute, incident.alarm_tick) >= LAG_MINUTES and not dark.any():
             incident.close(tick)

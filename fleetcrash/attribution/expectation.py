@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.baseline import LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline, learned_at
+from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline, learned_at
 from fleetcrash.attribution.exposure import AGES, BOOTS, HostTime
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
@@ -119,7 +119,7 @@ class Expectation:
         """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""
         factors = self._spots.slices.cell_factors(self._learned_factors[:, : len(self._spots.slices)])
         rates = self._learned_rates[:, self._system] * factors[..., None]
-        rates[1] *= self._always_on[:, None]
+        rates[DARK] *= self._always_on[:, None]
         self._per_minute = None
         return rates
 
@@ -153,7 +153,7 @@ class Expectation:
             self._per_minute = np.einsum("ocb,cb->oc", self._rates, self.time.online) @ self._members.T
         plain = self.baseline.rates()
         by_kind = np.stack([plain, plain], axis=2)
-        by_kind[1, :, 0] = 0.0  # nobody waits for those that are not always on
+        by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
         raw = np.einsum("ok,pk->op", by_kind.reshape(OUTCOMES, _KINDS), self._online_at)
         slices = len(self._members)
         place_factors = np.maximum(self.baseline.factors()[:, slices:], 1.0)
@@ -161,7 +161,7 @@ class Expectation:
         self.total[:, slices:] += raw[:, slices:] * place_factors
         self.until[:, :, (tick + 1) % RING] = self.total
         online = self._online_at[0].reshape(SYSTEMS, 2, BOOTS)  # the first slice is the whole fleet
-        self._pending.append((tick, np.stack([online.sum(1), online[:, 1]]), raw))
+        self._pending.append((tick, self.baseline.at_risk(online), raw))
 
     def _learn(self, tick: int, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         ripe = []
@@ -181,7 +181,7 @@ class Expectation:
         if quiet or counted.any():
             host_minutes, raw = np.zeros_like(counted), np.zeros_like(at_spots)
             for minute, minutes_there, expected_there in quiet:
-                told = slice(0 if minute > self._news.first_crash_minute else 1, OUTCOMES)
+                told = slice(None) if minute > self._news.first_crash_minute else DARK
                 host_minutes[told] += minutes_there[told]
                 raw[told] += expected_there[told]
             self.baseline.learn(counted, host_minutes, at_spots, raw)

@@ -105,7 +105,7 @@ class Events:
     """Crashes and silences, (n,) arrays in the order in which they were known.
 
     Attributes:
-        outcome: 0 a crash, 1 gone dark.
+        outcome: 0 a crash, 1 gone dark, 2 a crash within ten minutes of a boot; numbered as in ``baseline``.
         tick: at which it was known; minute: in which it happened.
         back_tick: at which a dark host was known to be back, or far in the future.
     """
@@ -299,15 +299,16 @@ def _updates(table: pa.Table, update_index: dict[str, int]) -> Ints:
 
 
 def _events(table: pa.Table) -> Events:
+    outcome, since_boot = _ints(table, "outcome"), _ints(table, "since_boot")
     return Events(
-        outcome=_ints(table, "outcome"),
+        outcome=np.where((outcome == 0) & (since_boot == 0), 2, outcome),
         cell=_ints(table, "cell") + 1,
         os_type=_texts(table, "os_type"),
         tick=_ints(table, "tick"),
         minute=-(-_ints(table, "at_us") // _US_A_MINUTE),
         known_us=_ints(table, "known_us"),
         back_tick=_ints(table, "back_tick", _NEVER),
-        since_boot=_ints(table, "since_boot"),
+        since_boot=since_boot,
         host=_texts(table, "host_id"),
         module=_texts(table, "module"),
         places=(_texts(table, "group"), _texts(table, "site"), _texts(table, "customer")),

@@ -31,8 +31,6 @@ UPDATES_IN_30_DAYS = 150
 LOG_THRESHOLD = float(np.log(UPDATES_IN_30_DAYS / FALSE_ALARMS_IN_30_DAYS))
 """At five updates a day, at most 0.05 harmless ones in 30 days have a test that ever gets this high."""
 
-OUTCOMES = 2
-
 
 @dataclass(frozen=True)
 class Trial:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.evidence import (
     TEST_RATIOS,
     log_likeliest,
@@ -19,7 +20,7 @@ from fleetcrash.attribution.evidence import (
     rate_interval,
 )
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.suspects import OUTCOMES, Trial, try_updates
+from fleetcrash.attribution.suspects import Trial, try_updates
 
 FIXED = settings(max_examples=100, deadline=None, derandomize=True)
 

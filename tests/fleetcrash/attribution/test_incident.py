@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
-from fleetcrash.attribution.suspects import OUTCOMES, Trial
+from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import LENGTHS, Waves
 

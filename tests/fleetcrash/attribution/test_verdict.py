@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.suspects import OUTCOMES, Trial
+from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import COINCIDENT_MINUTES, JUDGING_MINUTES, Judgement, Kind, judge
 from fleetcrash.attribution.waves import LENGTHS, Waves
 
