@@ -1,4 +1,4 @@
-"""Commands that go on until they are stopped: the monitor and the dashboard."""
+"""Commands that go on until they are stopped: the collector, the monitor and the dashboard."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from commands.options import Commands, lake_of, positive
 from commands.output import Exit
+from fleetcrash.errors import BadArgument
 
 if TYPE_CHECKING:
     from fleetcrash.store import Lake
@@ -18,11 +19,55 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     """Add the commands of this file."""
+    one = commands.add(serve, "--lake", example="fleetcrash serve --lake lake --port 8510", serves=True)
+    one.add_argument("--host", default="127.0.0.1", help="to listen on (default: 127.0.0.1); any other takes a token")
+    one.add_argument("--port", type=int, default=8510, help="to listen on (default: 8510)")
+    one.add_argument("--spool", metavar="DIR", help="what the lake has yet to get (default: _spool in the lake)")
+    one.add_argument("--tls-cert", metavar="FILE", help="certificate in PEM, with its chain")
+    one.add_argument("--tls-key", metavar="FILE", help="its key in PEM")
+    one.add_argument("--no-monitor", action="store_true", help="only collect; another process watches")
+    one.add_argument(
+        "--replay", action="store_true", help="keep the senders' received_at, and take the newest for the clock"
+    )
+
     one = commands.add(monitor, "--lake", example="fleetcrash monitor --lake lake", serves=True)
     one.add_argument("--interval", type=positive, default=15.0, help="seconds between looks (default: 15)")
 
     one = commands.add(dashboard, "--lake", "--port", example="fleetcrash dashboard --lake lake", serves=True)
     one.add_argument("--no-monitor", action="store_true", help="only show; another process watches")
+
+
+def serve(chosen: argparse.Namespace) -> int:
+    """Collect records over HTTP, with a monitor beside it."""
+    from ingest.collector.server import Collector, is_loopback, listen
+    from ingest.collector.tokens import Tokens
+    from monitor.children import Children
+
+    lake = lake_of(chosen, create=True)
+    needs_token = not is_loopback(chosen.host)
+    if needs_token and chosen.replay:
+        raise BadArgument(f"--replay believes every sender, so it listens on 127.0.0.1 only, not on {chosen.host}.")
+    if needs_token and not Tokens(lake.root).listed():
+        raise BadArgument(
+            f"Whoever reaches {chosen.host} could send, for there is no token. Nothing was started. "
+            f"Make one with `fleetcrash token add NAME --lake {lake.root}`, or listen on 127.0.0.1."
+        )
+    if (chosen.tls_cert is None) != (chosen.tls_key is None):
+        raise BadArgument("TLS takes both --tls-cert and --tls-key. Nothing was started.")
+    spool = None if chosen.spool is None else Path(chosen.spool)
+    with (
+        listen(chosen.host, chosen.port) as listener,
+        Children() as beside,
+        Collector(lake, spool=spool, replay=chosen.replay, needs_token=needs_token) as collector,
+    ):
+        server = collector.server(certificate=chosen.tls_cert, key=chosen.tls_key)
+        if not chosen.no_monitor:
+            start_monitor(beside, lake, interval_s=15.0)
+        scheme = "http" if chosen.tls_cert is None else "https"
+        host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+        print(f"Collector: {scheme}://{host}:{listener.getsockname()[1]}/v1/records   (Ctrl-C stops)", flush=True)
+        server.run(sockets=[listener])
+    return Exit.DONE
 
 
 def monitor(chosen: argparse.Namespace) -> int:

@@ -1,0 +1,166 @@
+"""From the spool to the lake: one batch a segment, by the loader's rules, exactly once by the segment's name."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fleetcrash.errors import FleetcrashError, one_line
+from fleetcrash.store import Lake
+from fleetcrash.store.housekeeping import compact
+from fleetcrash.store.workbench import Workbench
+from ingest.arrival import Arrival
+from ingest.collector import segments
+from ingest.collector.keys import Keys
+from ingest.collector.limits import Limits
+from ingest.collector.metrics import Metrics
+from ingest.collector.segments import Body
+from ingest.collector.spool import Spool
+from ingest.collector.stamped import Joined, Stamped
+from ingest.commit import Intake, Judged
+from ingest.report import Counts
+
+LOG = logging.getLogger("fleetcrash.collector")
+
+SOURCE = "collector"
+_TRIES = 3
+# A lake that cannot be written is tried for ever. Whatever else fails is a fault of ours, which the same segment would
+# meet again: it is left in the spool for the next start, and those behind it go on.
+
+_RETRY_S = 2.0
+_COMPACT_EVERY = 100  # commits: each leaves a file a table, and 400 files make a question five times slower
+
+
+class Committer:
+    """Takes segments into a lake, in a thread of its own.
+
+    Args:
+        lake: for this thread only.
+        replay: keep the senders' received_at, and take the newest for our clock.
+    """
+
+    def __init__(
+        self, lake: Lake, spool: Spool, keys: Keys, limits: Limits, metrics: Metrics, *, replay: bool = False
+    ) -> None:
+        self._lake = lake
+        self._spool = spool
+        self._keys = keys
+        self._limits = limits
+        self._metrics = metrics
+        self._replay = replay
+        self._newest: datetime | None = None  # received_at of a sender, when replaying
+        self._bench = Workbench(lake)
+        self._failures: dict[Path, int] = {}
+        self._commits = 0
+        self._compaction: threading.Thread | None = None
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fleetcrash-committer")
+        self.trouble: str | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Commit what is spooled by now as far as that can be done, and end. The rest stays in the spool."""
+        self._end.set()
+        self._thread.join()
+        if self._compaction is not None:
+            self._compaction.join()
+        self._bench.close()
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            began = time.monotonic()
+            wait_s = self._limits.commit_every_s if self._take_all() else _RETRY_S
+            self._end.wait(max(began + wait_s - time.monotonic(), 0.0))
+        self._take_all()
+
+    def _take_all(self) -> bool:
+        """Commit every closed segment in order. Returns whether all were, but for those that are given up."""
+        for segment in self._spool.closed():
+            if self._failures.get(segment, 0) >= _TRIES:
+                continue
+            try:
+                self._take(segment)
+            except (FleetcrashError, OSError, sqlite3.Error) as error:
+                self._say(f"the lake cannot take {segment.name}, which stays in the spool: {one_line(error)}")
+                return False
+            except BaseException as error:  # deltalake's panics are no Exceptions
+                self._failures[segment] = self._failures.get(segment, 0) + 1
+                LOG.exception("fleetcrash: a fault of ours; %s stays in the spool", segment.name)
+                self._say(f"{segment.name} cannot be taken in: {one_line(error)}")
+                if self._failures[segment] < _TRIES:
+                    return False
+        if not self._failures:
+            self.trouble = None
+        return True
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            LOG.error("%s", trouble)
+        self.trouble = trouble
+
+    def _take(self, segment: Path) -> None:
+        bodies = segments.read(segment).bodies
+        if bodies:
+            counts = self._commit(segment.stem, bodies)
+            self._metrics.committed(counts)
+            self._keys.settle([body.description for body in bodies])
+        self._spool.remove(segment)
+        self._failures.pop(segment, None)
+        self._commits += 1
+        if self._commits % _COMPACT_EVERY == 0:
+            self._compact()
+
+    def _commit(self, batch_id: str, bodies: Sequence[Body]) -> Counts:
+        joined = Joined.of(bodies, batch_id=batch_id, source=SOURCE)
+        now = datetime.fromtimestamp(bodies[-1].description.received_us / 1e6, tz=UTC)
+        arrival: Arrival = joined.lines if self._replay else Stamped(joined)
+        if self._replay:
+            now = self._replayed(arrival, now)
+        intake = Intake(self._lake, self._bench, now=now)
+        judged = intake.judge(arrival)
+        if judged.refused is not None:
+            judged = replace(judged, refused=joined.refused(judged.refused))
+        return intake.commit(judged)
+
+    def _replayed(self, arrival: Arrival, wall: datetime) -> datetime:
+        """The clock of a replay: the newest received_at of what has come, this batch included."""
+        seen = _newest(Intake(self._lake, self._bench, now=wall).judge(arrival))
+        self._newest = max((one for one in (self._newest, seen) if one is not None), default=None)
+        return self._newest or wall
+
+    def _compact(self) -> None:
+        if self._compaction is not None and self._compaction.is_alive():
+            return
+        lake = self._lake.for_another_thread()
+
+        def run() -> None:
+            try:
+                compact(lake)
+            except FleetcrashError as error:
+                LOG.warning("the lake could not be compacted: %s", error)
+
+        self._compaction = threading.Thread(target=run, name="fleetcrash-compaction")
+        self._compaction.start()
+
+
+def _newest(judged: Judged) -> datetime | None:
+    """The newest received_at of the sound records of a batch."""
+    found = [_newest_of(rows) for rows in judged.tables.values()]
+    return max((one for one in found if one is not None), default=None)
+
+
+def _newest_of(rows: pa.Table) -> datetime | None:
+    newest: datetime | None = pc.max(rows.filter(pc.is_null(rows["reason"]))["received_at"]).as_py()
+    return newest

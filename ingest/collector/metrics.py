@@ -1,0 +1,88 @@
+"""What the collector counts, declared once, in Prometheus' text format."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from ingest.report import Counts
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_OUTCOMES = ("accepted", "duplicates", "quarantined")
+
+
+class Metrics:
+    """Counters of one collector since it started. Any thread may count."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: dict[tuple[str, int], int] = {}
+        self._records_acknowledged = 0
+        self._bytes_acknowledged = 0
+        self._records = dict.fromkeys(_OUTCOMES, 0)
+        self._commits = 0
+        self._buckets = [0] * (len(_SECONDS) + 1)
+        self._seconds = 0.0
+
+    def answered(self, door: str, status: int) -> None:
+        """Count an answer at a door."""
+        with self._lock:
+            self._requests[door, status] = self._requests.get((door, status), 0) + 1
+
+    def acknowledged(self, records: int, size_bytes: int, seconds: float) -> None:
+        """Count a body that is on disk, and the seconds from its last byte to its answer."""
+        with self._lock:
+            self._records_acknowledged += records
+            self._bytes_acknowledged += size_bytes
+            self._buckets[bisect_left(_SECONDS, seconds)] += 1
+            self._seconds += seconds
+
+    def committed(self, counts: Counts) -> None:
+        """Count a commit to the lake."""
+        with self._lock:
+            self._commits += 1
+            for outcome in _OUTCOMES:
+                self._records[outcome] += getattr(counts, outcome)
+
+    def text(self, *, backlog_bytes: int, held_bytes: int, healthy: bool) -> str:
+        """All of them, with how things stand now."""
+        with self._lock:
+            answers = {f'door="{door}",status="{status}"': n for (door, status), n in sorted(self._requests.items())}
+            outcomes = {f'outcome="{outcome}"': n for outcome, n in self._records.items()}
+            lines = [
+                *_metric("requests_total", "counter", "Answers, by door and HTTP status.", answers),
+                *_metric("records_acknowledged_total", "counter", "Records that senders were told are on disk.",
+                         {"": self._records_acknowledged}),
+                *_metric("bytes_acknowledged_total", "counter", "Bytes of their lines.",
+                         {"": self._bytes_acknowledged}),
+                *_metric("records_committed_total", "counter", "Records that the lake got, by what became of them.",
+                         outcomes),
+                *_metric("commits_total", "counter", "Commits to the lake.", {"": self._commits}),
+                *self._histogram(),
+                *_metric("backlog_bytes", "gauge", "Acknowledged and not yet in the lake.", {"": backlog_bytes}),
+                *_metric("held_bytes", "gauge", "Bodies in memory.", {"": held_bytes}),
+                *_metric("healthy", "gauge", "1 while the lake takes what comes.", {"": int(healthy)}),
+            ]  # fmt: skip
+        return "\n".join(lines) + "\n"
+
+    def _histogram(self) -> Iterator[str]:
+        samples, total = {}, 0
+        for bound, count in zip((*_SECONDS, "+Inf"), self._buckets, strict=True):
+            total += count
+            samples[f'_bucket{{le="{bound}"}}'] = total
+        name = "fleetcrash_collector_acknowledge_seconds"
+        yield f"# HELP {name} From the last byte of a body to its answer."
+        yield f"# TYPE {name} histogram"
+        for suffix, value in {**samples, "_sum": round(self._seconds, 6), "_count": total}.items():
+            yield f"{name}{suffix} {value}"
+
+
+def _metric(name: str, kind: str, says: str, samples: dict[str, int]) -> Iterator[str]:
+    full = f"fleetcrash_collector_{name}"
+    yield f"# HELP {full} {says}"
+    yield f"# TYPE {full} {kind}"
+    for labels, value in samples.items():
+        yield f"{full}{{{labels}}} {value}" if labels else f"{full} {value}"

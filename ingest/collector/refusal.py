@@ -1,0 +1,45 @@
+"""What a client is told when its request is not taken: a status, a code for programs, a sentence for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fleetcrash.errors import FleetcrashError
+
+
+class Refusal(FleetcrashError):
+    """A request is not taken, and nothing of it was kept.
+
+    Attributes:
+        status: HTTP status.
+        code: stable name of the reason, for programs.
+        headers: of the answer.
+    """
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = dict(headers or {})
+
+
+def too_large(found: str, bound: int, unit: str) -> Refusal:
+    """The body has more of something than may be."""
+    return Refusal(413, "too_large", f"{found} more than {bound:,} {unit}. Nothing of it was kept. Send it in parts.")
+
+
+def busy(what: str) -> Refusal:
+    """There is more to do than is good."""
+    return Refusal(429, "busy", f"{what}. Nothing of this request was kept. Send it again.", {"Retry-After": "1"})
+
+
+def disk_full() -> Refusal:
+    """There is no room for the body."""
+    said = "The collector's disk is full. Nothing of this request was kept. Send it again later."
+    return Refusal(507, "disk_full", said, {"Retry-After": "10"})
+
+
+def unavailable(code: str, what: str) -> Refusal:
+    """The collector cannot take anything."""
+    said = f"The collector {what}. Nothing of this request was kept. Send it again later."
+    return Refusal(503, code, said, {"Retry-After": "10"})

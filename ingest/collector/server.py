@@ -1,0 +1,198 @@
+"""A collector on a lake, and the HTTP server around it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import socket
+import ssl
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from fleetcrash.errors import BadArgument
+from fleetcrash.store import Lake
+from ingest.collector.app import Parts, application
+from ingest.collector.committer import Committer
+from ingest.collector.keys import Keys
+from ingest.collector.limits import Limits
+from ingest.collector.metrics import Metrics
+from ingest.collector.spool import Spool
+from ingest.collector.tokens import Tokens
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8510
+SPOOL = "_spool"
+
+_CONNECTIONS_IN_QUEUE = 2048
+_ENDS_WITHIN_S = 10
+
+
+class Collector:
+    """A collector on a lake. Use it as a context manager: leaving it commits what was acknowledged.
+
+    Args:
+        spool: folder for what is not in the lake yet; None: one in the lake's folder.
+        replay: keep the senders' received_at, and take the newest for our clock.
+        needs_token: nobody may send without a token, even where none is configured.
+    Raises:
+        BadArgument: another collector has the spool, or it cannot be written.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        *,
+        spool: Path | None = None,
+        limits: Limits | None = None,
+        replay: bool = False,
+        needs_token: bool = False,
+    ) -> None:
+        self._limits = limits = limits or Limits()
+        folder = spool or lake.root / SPOOL
+        self._spool = Spool(folder, limits)
+        self._keys = Keys(folder)
+        for description in self._spool.recovered:
+            self._keys.spooled(description)
+        metrics = Metrics()
+        self._committer = Committer(lake.for_another_thread(), self._spool, self._keys, limits, metrics, replay=replay)
+        parts = Parts(self._spool, self._keys, self._committer, Tokens(lake.root), limits, metrics)
+        self._app = application(parts, needs_token=needs_token)
+
+    def __enter__(self) -> Self:
+        self._committer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._spool.end()
+        self._committer.close()
+        self._keys.close()
+        self._spool.close()
+
+    def server(self, *, certificate: Path | None = None, key: Path | None = None) -> uvicorn.Server:
+        """A server; ``run(sockets=[...])`` serves until a signal or ``should_exit``.
+
+        Args:
+            certificate, key: PEM files; None: no TLS.
+        Raises:
+            BadArgument: the files are no certificate and its key.
+        """
+        limits = self._limits
+
+        class Protocol(_Protocol):
+            """With the limits of this collector."""
+
+            headers_s = limits.headers_s
+            most_connections = limits.connections
+
+        config = uvicorn.Config(
+            self._app,
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=_CONNECTIONS_IN_QUEUE,
+            timeout_graceful_shutdown=_ENDS_WITHIN_S,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
+        try:
+            config.load()
+        except (OSError, ssl.SSLError) as error:
+            raise BadArgument(
+                f"{certificate} and {key} are no certificate and its key in PEM: {error}. Nothing was started."
+            ) from error
+        return uvicorn.Server(config)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one.
+
+    Raises:
+        BadArgument: there is no such address here, or the port is taken or may not be used.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_CONNECTIONS_IN_QUEUE)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, OverflowError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise BadArgument(f"Port {port} on {host} cannot be used ({said}). Nothing was started.") from error
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on a host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+class _Protocol(H11Protocol):
+    """HTTP as uvicorn speaks it, but for what never reaches an application.
+
+    A connection whose next request does not arrive in time is closed, however slowly its bytes drip, as are those over
+    the bound; and what is no HTTP is answered in JSON.
+    """
+
+    headers_s: float
+    most_connections: int
+
+    _due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            transport.abort()
+            return
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        if self._is_answering:
+            self.transport.abort()
+            return
+        body = json.dumps({"error": {"code": "bad_request", "message": msg}}).encode()
+        head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        self.transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
+        self.transport.close()
+
+    @property
+    def _is_answering(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request
+        return cycle is not None and not cycle.response_complete
+
+    def _watch(self) -> None:
+        """Begin to wait for a request where none is under way; one that is cut short is watched by the application."""
+        if self._is_answering:
+            self._unwatch()
+        elif self._due is None:
+            self._due = self.loop.call_later(self.headers_s, self.timeout_keep_alive_handler)
+
+    def _unwatch(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None

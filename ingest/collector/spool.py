@@ -1,0 +1,247 @@
+"""The spool: what was acknowledged and is not in the lake yet, on disk for good.
+
+Bodies that wait are written and synced together, so that many small ones cost one sync. A segment is closed when the
+committer asks for what there is, or when it is large; it is deleted once the lake has it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import shutil
+import threading
+import time
+import uuid
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleetcrash.errors import BadArgument
+from ingest.collector.limits import Limits
+from ingest.collector.refusal import Refusal, busy, disk_full, unavailable
+from ingest.collector.segments import Body, Description, Segment, read
+
+LOG = logging.getLogger("fleetcrash.collector")
+
+_SUFFIX = ".segment"
+_SPARE_BYTES = 2 << 20
+# Left free for the lake, beside half of what waits: the lake must be able to take in what was acknowledged, or a full
+# disk would stay full.
+
+
+@dataclass
+class _Waiting:
+    body: Body
+    size_bytes: int
+    done: Future[None]
+
+
+class Spool:
+    """A folder of segments, of one collector. Any thread may append; one takes.
+
+    Args:
+        folder: made where it is missing; a lock in it keeps a second collector out.
+    Attributes:
+        recovered: bodies that an earlier collector left.
+    Raises:
+        BadArgument: another collector has the folder, or it cannot be written.
+    """
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._lock = _locked(folder)
+        self._waiting: list[_Waiting] = []
+        self._woken = threading.Condition()
+        self._ending = False
+        self._writing = threading.Lock()  # held while the open segment is written or closed
+        self._open: tuple[Path, int] | None = None  # and its file descriptor
+        self._open_bytes = 0
+        self.recovered: list[Description] = []
+        self._sizes = self._recover()
+        self._waiting_bytes = 0
+        self._flusher = threading.Thread(target=self._flush_for_ever, name="fleetcrash-spool")
+        self._flusher.start()
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes that the lake does not have yet."""
+        return self._waiting_bytes + sum(list(self._sizes.values()))
+
+    def check_room(self, size_bytes: int) -> None:
+        """See that a body of a size may be taken.
+
+        Raises:
+            Refusal: too much is waiting, or the disk is full.
+        """
+        backlog_bytes = self.backlog_bytes
+        if backlog_bytes and backlog_bytes + size_bytes > self._limits.backlog_bytes:
+            raise busy(f"{backlog_bytes:,} bytes wait for the lake")
+        if shutil.disk_usage(self._folder).free < size_bytes + backlog_bytes // 2 + _SPARE_BYTES:
+            raise disk_full()
+
+    def append(self, body: Body) -> Future[None]:
+        """Take a body. The future is done once it is on disk for good, or holds the Refusal."""
+        waiting = _Waiting(body, len(body.lines), Future())
+        with self._woken:
+            if self._ending:
+                raise unavailable("stopping", "is stopping")
+            self._waiting.append(waiting)
+            self._waiting_bytes += waiting.size_bytes
+            self._woken.notify()
+        return waiting.done
+
+    def closed(self) -> list[Path]:
+        """Close the open segment, and name all that wait for the lake, oldest first."""
+        with self._writing:
+            self._close_segment()
+            return sorted(self._sizes)
+
+    def remove(self, segment: Path) -> None:
+        """Forget a segment that the lake has.
+
+        Raises:
+            OSError: it cannot be deleted.
+        """
+        segment.unlink()
+        del self._sizes[segment]
+
+    def end(self) -> None:
+        """Write what waits, and take no more."""
+        with self._woken:
+            self._ending = True
+            self._woken.notify()
+        self._flusher.join()
+
+    def close(self) -> None:
+        """Let go of the folder, after the end."""
+        with self._writing:
+            self._close_segment()
+        os.close(self._lock)
+
+    def _recover(self) -> dict[Path, int]:
+        """Segments that an earlier collector left, without torn tails."""
+        sizes = {}
+        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            found = read(path)
+            _cut(path, found)
+            LOG.info("%s: %s bodies that the lake has yet to take", path.name, f"{len(found.bodies):,}")
+            self.recovered += [body.description for body in found.bodies]
+            sizes[path] = found.whole_bytes
+        return sizes
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            with self._woken:
+                self._woken.wait_for(lambda: self._waiting or self._ending)
+                taken = self._next()
+            if not taken:
+                return
+            with self._writing:
+                error = self._written(taken)
+            with self._woken:
+                self._waiting_bytes -= sum(one.size_bytes for one in taken)
+            for one in taken:
+                if error is None:
+                    one.done.set_result(None)
+                else:
+                    one.done.set_exception(error)
+
+    def _next(self) -> list[_Waiting]:
+        """What is written next: all that wait, or as many as make a segment."""
+        count = size_bytes = 0
+        while count < len(self._waiting) and size_bytes < self._limits.segment_bytes:
+            size_bytes += self._waiting[count].size_bytes
+            count += 1
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
+
+    def _written(self, taken: list[_Waiting]) -> Refusal | None:
+        """Write and sync bodies, all or none; what is to be said where that cannot be done."""
+        try:
+            path, descriptor = self._segment()
+            size_bytes = 0
+            for one in taken:
+                for part in one.body.packed():
+                    size_bytes += _write_all(descriptor, part)
+            os.fdatasync(descriptor)
+        except OSError as error:
+            LOG.error("the spool cannot be written: %s", error)
+            self._drop_tail()
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return disk_full()
+            return unavailable("spool_unwritable", "cannot write to its disk")
+        self._open_bytes += size_bytes
+        self._sizes[path] = self._open_bytes
+        if self._open_bytes >= self._limits.segment_bytes:
+            self._close_segment()
+        return None
+
+    def _segment(self) -> tuple[Path, int]:
+        if self._open is None:
+            # Names sort by age, and no two are ever the same: the lake knows by them what it has.
+            path = self._folder / f"{time.time_ns() // 1000:017}-{uuid.uuid4().hex}{_SUFFIX}"
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+            self._open, self._open_bytes = (path, descriptor), 0
+            _sync_folder(self._folder)
+        return self._open
+
+    def _drop_tail(self) -> None:
+        """After a failure nobody knows what a file holds: cut it to what was acknowledged, and go on with another."""
+        if self._open is None:
+            return
+        try:
+            os.ftruncate(self._open[1], self._open_bytes)
+            if not self._open_bytes:
+                self._open[0].unlink()
+        except OSError as error:
+            LOG.error("%s: what was not acknowledged could not be cut off: %s", self._open[0].name, error)
+        self._close_segment()
+
+    def _close_segment(self) -> None:
+        if self._open is not None:
+            os.close(self._open[1])
+            self._open = None
+
+
+def _locked(folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise BadArgument(f"The spool {folder} cannot be written ({error.strerror}). Nothing was started.") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise BadArgument(
+            f"Another collector has the spool {folder}. Nothing was started. "
+            "Several may share a lake: choose another folder with --spool."
+        ) from error
+    return lock
+
+
+def _cut(path: Path, found: Segment) -> None:
+    torn_bytes = path.stat().st_size - found.whole_bytes
+    if torn_bytes:
+        LOG.warning(
+            "%s: cut %s bytes behind the last whole body, which were never acknowledged", path.name, f"{torn_bytes:,}"
+        )
+        os.truncate(path, found.whole_bytes)
+
+
+def _write_all(descriptor: int, part: bytes | bytearray | memoryview) -> int:
+    left = memoryview(part)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    return len(part)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,314 @@
+"""From the acknowledgement to the lake: everything once, whatever is sent again, torn, full or broken on the way."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetcrash.errors import BadArgument, LakeError
+from fleetcrash.store import Lake
+from ingest.collector import segments
+from ingest.collector.limits import Limits
+from ingest.collector.segments import Body, Description, Segment
+from ingest.collector.server import SPOOL, Collector
+from ingest.commit import Intake
+from ingest.load import load
+from tests.ingest.collector.conftest import booked, crash_ids, crashes, serving, until
+from tests.ingest.conftest import NOW, answers, line, quarantined, rows_of, write
+from tests.ingest.test_faults import small_disk
+
+__all__ = ["small_disk"]
+
+LATER = Limits(commit_every_s=3600)  # nothing is committed before the end
+EAGER = Limits(commit_every_s=0.01)
+
+
+def test_what_is_read_is_accepted_a_duplicate_or_quarantined(lake):
+    bodies = [crashes(5 * n, 10) + b"nonsense\n\n" + line("crash", os_type="beos") + b"\n" for n in range(40)]
+    with serving(lake, limits=EAGER) as client, ThreadPoolExecutor(8) as senders:
+        acknowledged = list(senders.map(client.post, bodies))
+    read = sum(answer.document["read"] for answer in acknowledged)
+    assert read == 40 * 12
+    assert booked(lake) == {"read": read, "accepted": 205, "duplicates": 195, "quarantined": 80}
+    assert crash_ids(lake) == sorted(f"c{n}" for n in range(205))
+
+
+def test_records_are_stamped_with_our_clock_whatever_the_sender_says(lake):
+    sent = [
+        line("crash", crash_id="said", received_at="2020-01-01T00:00:00Z"),
+        line("crash", crash_id="unsaid", received_at=None),
+        line("host", seen_at=None),
+        line("crash", crash_id="bad", received_at="yesterday"),
+        line("crash", crash_id="early", occurred_at=(datetime.now(UTC) + timedelta(hours=30)).isoformat()),
+        line("crash", crash_id="soon", occurred_at=(datetime.now(UTC) + timedelta(hours=20)).isoformat()),
+    ]
+    began = datetime.now(UTC)
+    with serving(lake) as client:
+        assert client.post(b"\n".join(sent)).document["read"] == len(sent)
+        ended = datetime.now(UTC)
+    rows = rows_of(lake, "crash") + rows_of(lake, "host")
+    assert {row.get("crash_id") for row in rows} == {"said", "unsaid", "soon", None}
+    assert all(began <= row["received_at"] == row["known_at"] <= ended for row in rows)
+    assert [row["reason"] for row in quarantined(lake)] == ["bad_time:received_at", "future_time:occurred_at"]
+
+
+def test_the_quarantine_names_the_batch_and_its_line(lake):
+    with serving(lake, limits=LATER) as client:
+        first = client.post(crashes(0, 3) + b"\nworse\n" + crashes(3, 1))
+        client.post(crashes(4, 2))
+        second = client.post(b"bad\n\nbad, too")
+    found = [(row["source"], row["line"], row["raw"]) for row in quarantined(lake)]
+    names = [f"/v1/records, batch {answer.document['batch_id']}" for answer in (first, second)]
+    assert found == sorted([(names[0], 5, b"worse"), (names[1], 1, b"bad"), (names[1], 3, b"bad, too")])
+    assert len(rows_of(lake, "batch")) == 1, "one commit for all"
+
+
+def test_a_replay_keeps_the_senders_clocks_and_loads_the_same(lake, tmp_path):
+    lines = [
+        line("host", seen_at=None),
+        line("update"),
+        line("crash", crash_id="a", received_at="2024-07-19T04:12:00Z"),
+        line("install", received_at="2024-07-19T05:00:00Z"),
+        line("crash", crash_id="b", received_at="2024-07-19T05:30:00Z", occurred_at="2024-07-19T05:29:00Z"),
+        line("session"),
+    ]
+    with serving(lake, replay=True, limits=EAGER) as client:
+        for each in lines:
+            assert client.post(each).status == 202
+    other = Lake.create(tmp_path / "other")
+    load(other, [write(tmp_path / "in.ndjson", lines)], now=NOW)
+    assert answers(lake) == answers(other)
+
+
+def test_the_clock_of_a_replay_is_the_newest_received_at(lake):
+    ahead = line("install", applied_at="2024-07-21T12:00:00Z")
+    with serving(lake, replay=True, limits=EAGER) as client:
+        for received_at, accepted in (("2024-07-19T04:12:00Z", 1), ("2024-07-24T00:00:00Z", 3)):
+            client.post(line("crash", crash_id=received_at, received_at=received_at) + b"\n" + ahead)
+            until(lambda: client.get("/healthz").document["backlog_bytes"] == 0)
+            assert booked(lake)["accepted"] == accepted
+    assert [row["reason"] for row in quarantined(lake)] == ["future_time:applied_at"]
+
+
+# -- the same again
+
+
+def test_a_key_makes_sending_again_harmless_even_after_a_restart(lake):
+    body = crashes(0, 3) + line("host") + b"\nnonsense\n"
+    with serving(lake, limits=LATER) as client:
+        first = client.post(body, Idempotency_Key="one")
+        again = client.post(body, Idempotency_Key="one")
+        assert again.document == first.document
+    with serving(lake, limits=LATER) as client:
+        assert client.post(body, Idempotency_Key="one").document == first.document
+        assert client.post(body, Idempotency_Key="two").document["batch_id"] != first.document["batch_id"]
+    assert booked(lake)["read"] == 2 * 5
+
+
+def test_a_key_that_is_sent_twice_at_once_counts_once(lake):
+    with serving(lake, limits=EAGER) as client, ThreadPoolExecutor(8) as senders:
+        told = list(senders.map(lambda n: client.post(crashes(0, 5) + b"bad", Idempotency_Key=f"k{n % 2}"), range(16)))
+    assert len({answer.document["batch_id"] for answer in told}) == 2
+    assert booked(lake) == {"read": 12, "accepted": 5, "duplicates": 5, "quarantined": 2}
+
+
+def test_a_key_with_other_records_is_refused_before_and_after_they_are_in_the_lake(lake):
+    for _ in range(2):
+        with serving(lake, limits=LATER) as client:
+            assert client.post(crashes(0, 1), Idempotency_Key="k").status == 202
+            answer = client.post(crashes(1, 1), Idempotency_Key="k")
+            assert (answer.status, answer.code) == (422, "key_reused")
+    assert crash_ids(lake) == ["c0"]
+
+
+# -- stopped in the middle
+
+
+def spooled(lake: Lake, *bodies: bytes, **headers: str) -> None:
+    """Acknowledge bodies, and leave them in the spool as a collector does that is killed."""
+    folder = lake.root / SPOOL
+    with serving(lake, limits=LATER) as client:
+        first = client.post(crashes(900, 1))  # wakes the committer's first look, if it has not looked yet
+        assert first.status == 202
+        for body in bodies:
+            assert client.post(body, **headers).status == 202
+        kept = {path: path.read_bytes() for path in folder.glob("*.segment")}
+    for path, data in kept.items():
+        path.write_bytes(data)
+
+
+def test_what_was_acknowledged_before_a_kill_is_in_the_lake_after_the_next_start(lake):
+    with serving(lake, limits=LATER) as client:
+        client.post(crashes(0, 5))
+        kept = {path: path.read_bytes() for path in (lake.root / SPOOL).glob("*.segment")}
+    other = Lake.create(lake.root.parent / "other")
+    (other.root / SPOOL).mkdir()
+    for path, data in kept.items():
+        (other.root / SPOOL / path.name).write_bytes(data)
+    with serving(other):
+        pass
+    assert crash_ids(other) == crash_ids(lake) == sorted(f"c{n}" for n in range(5))
+    assert list((other.root / SPOOL).glob("*.segment")) == []
+
+
+def test_a_segment_that_the_lake_has_is_not_taken_twice(lake):
+    spooled(lake, crashes(0, 5) + b"bad")
+    before = booked(lake)
+    with serving(lake):
+        pass
+    assert booked(lake) == before
+    assert len(quarantined(lake)) == 1
+    assert list((lake.root / SPOOL).glob("*.segment")) == []
+
+
+def test_a_torn_tail_is_cut_and_said(lake, tmp_path, caplog):
+    with serving(lake, limits=LATER) as client:
+        client.post(crashes(0, 2))
+        client.post(crashes(2, 2), Idempotency_Key="k")
+        (segment,) = (lake.root / SPOOL).glob("*.segment")
+        data = segment.read_bytes()
+    other = Lake.create(tmp_path / "other")
+    (other.root / SPOOL).mkdir()
+    (other.root / SPOOL / segment.name).write_bytes(data[:-30])
+    with caplog.at_level("INFO", "fleetcrash.collector"), serving(other) as client:
+        assert "cut " in caplog.text
+        assert client.post(crashes(2, 2), Idempotency_Key="k").status == 202
+    assert crash_ids(other) == ["c0", "c1", "c2", "c3"]
+    assert booked(other) == {"read": 4, "accepted": 4, "duplicates": 0, "quarantined": 0}
+
+
+@given(lines=st.lists(st.binary(min_size=1, max_size=40), max_size=4), cut=st.integers(0, 400), flipped=st.integers(0))
+def test_of_a_torn_or_damaged_segment_the_whole_bodies_before_are_read(tmp_path_factory, lines, cut, flipped):
+    bodies = [Body(Description(f"b{n}", "/", n, 1), memoryview(each)) for n, each in enumerate(lines)]
+    parts = [b"".join(body.packed()) for body in bodies]
+    data = bytearray(b"".join(parts))
+    path = tmp_path_factory.mktemp("segment") / "one"
+    path.write_bytes(data)
+    assert segments.read(path) == Segment(tuple(bodies), len(data))
+    cut = min(cut, len(data))
+    path.write_bytes(data[:cut])
+    ends = np.cumsum([len(part) for part in parts])
+    whole = int(np.searchsorted(ends, cut, side="right"))
+    assert segments.read(path) == Segment(tuple(bodies[:whole]), sum(map(len, parts[:whole])))
+    if data:
+        data[flipped % len(data)] ^= 1
+        path.write_bytes(data)
+        whole = int(np.searchsorted(ends, flipped % len(data), side="right"))
+        assert segments.read(path).bodies == tuple(bodies[:whole])
+
+
+# -- disks and lakes that fail
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EIO, 503)])
+def test_what_could_not_be_synced_is_not_acknowledged_and_not_kept(lake, monkeypatch, number, status):
+    def failing(_):
+        raise OSError(number, os.strerror(number))
+
+    with serving(lake, limits=LATER) as client:
+        assert client.post(crashes(0, 1)).status == 202
+        with monkeypatch.context() as patch:
+            patch.setattr("ingest.collector.spool.os.fdatasync", failing)
+            answer = client.post(crashes(1, 1), Idempotency_Key="k")
+            assert (answer.status, answer.headers["retry-after"]) == (status, "10")
+        assert client.post(crashes(2, 1), Idempotency_Key="k").status == 202
+    assert crash_ids(lake) == ["c0", "c2"]
+
+
+def test_a_disk_that_fills_up_is_said_and_all_that_was_acknowledged_is_kept(small_disk):
+    lake = Lake.create(small_disk / "lake")
+    body = b"".join(line("crash", crash_id=f"c{n}", tags={"note": os.urandom(90).hex()}) + b"\n" for n in range(200))
+    acknowledged, number = 0, 0
+    with serving(lake, limits=EAGER) as client:
+        while (answer := client.post(body.replace(b'"c', b'"c%d-' % number))).status == 202:
+            acknowledged += answer.document["read"]
+            number += 1
+        assert (answer.status, answer.code) == (507, "disk_full")
+        subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+        assert client.post(crashes(0, 1)).status == 202
+    assert booked(lake) == {"read": acknowledged + 1, "accepted": acknowledged + 1, "duplicates": 0, "quarantined": 0}
+
+
+def test_a_lake_that_cannot_be_written_is_tried_again(lake, monkeypatch):
+    monkeypatch.setattr("ingest.collector.committer._RETRY_S", 0.01)
+
+    def failing(*_, **__):
+        raise LakeError("the lake is away")
+
+    with serving(lake, limits=EAGER) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Lake, "append", failing)
+            assert client.post(crashes(0, 3)).status == 202
+            until(lambda: client.get("/healthz").document["status"] == "degraded")
+            assert "the lake is away" in client.get("/healthz").document["trouble"]
+            assert "healthy 0\n" in client.get("/metrics").document
+            assert client.post(crashes(3, 3)).status == 202
+        until(lambda: client.get("/healthz").document["status"] == "ok")
+    assert crash_ids(lake) == sorted(f"c{n}" for n in range(6))
+
+
+def test_a_fault_of_ours_on_one_segment_holds_up_no_other(lake, monkeypatch, caplog):
+    monkeypatch.setattr("ingest.collector.committer._RETRY_S", 0.0)
+    judge = Intake.judge
+
+    def failing(self, arrival):
+        if b"poison" in arrival.joined.lines.data:
+            raise ZeroDivisionError
+        return judge(self, arrival)
+
+    with serving(lake, limits=EAGER) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Intake, "judge", failing)
+            assert client.post(line("crash", crash_id="poison")).status == 202
+            until(lambda: client.get("/healthz").document["status"] == "degraded")
+            client.post(crashes(0, 3))
+            until(lambda: len(rows_of(lake, "crash")) == 3)
+        assert client.get("/healthz").document["status"] == "degraded"
+    assert "a fault of ours" in caplog.text
+    with serving(lake):
+        pass
+    assert crash_ids(lake) == ["c0", "c1", "c2", "poison"]
+
+
+def test_two_collectors_do_not_share_a_spool_and_do_share_a_lake(lake, tmp_path):
+    with serving(lake) as client:
+        with pytest.raises(BadArgument, match=r"Another collector has the spool.*--spool"):
+            Collector(lake)
+        with serving(lake, spool=tmp_path / "spool") as other, ThreadPoolExecutor(4) as senders:
+            list(senders.map(lambda n: (client, other)[n % 2].post(crashes(n, 5)), range(8)))
+    # Two that commit one crash at the same moment both store it; who reads sees the earlier one.
+    assert len(answers(lake, as_of=datetime.now(UTC))["crashes"]) == len(set(crash_ids(lake))) == 12
+    assert booked(lake)["read"] == booked(lake)["accepted"] + booked(lake)["duplicates"] == 40
+
+
+def test_a_spool_that_cannot_be_made_is_said(lake):
+    (lake.root / SPOOL).write_text("in the way")
+    with pytest.raises(BadArgument, match="cannot be written"):
+        Collector(lake)
+
+
+def test_strange_records_are_put_aside_with_their_bytes(lake):
+    deep = b'{"record":"crash","tags":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+    strange = [
+        b'{"record":"crash","crash_id":"\xff\xfe"}',
+        deep,
+        line("crash", crash_id="huge", uptime_s=None).replace(b"null", b"1e999"),
+        line("crash", crash_id="late", occurred_at="9999-12-31T23:59:59Z"),
+        line("crash", crash_id="nul", code="a\0b"),
+        b"[1,2]",
+        b'"' + b"x" * 1_000_000,
+    ]
+    html = line("crash", crash_id="<script>'; DROP TABLE crash; --", module="<img src=x onerror=alert(1)>")
+    with serving(lake) as client:
+        assert client.post(b"\n".join([*strange, html])).document["read"] == len(strange) + 1
+    assert [row["raw"] for row in quarantined(lake)] == strange
+    assert crash_ids(lake) == [json.loads(html)["crash_id"]]

@@ -1,0 +1,280 @@
+"""What a sender is told: the contract's answers and errors, whatever comes, and none harms the next request."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import socket
+import threading
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetcrash.store import Lake
+from ingest.collector import bodies
+from ingest.collector.limits import Limits
+from ingest.collector.tokens import FILE, Tokens
+from tests.ingest.collector.conftest import NDJSON, PATIENCE_S, Client, booked, crash_ids, crashes, serving, until
+from tests.ingest.conftest import line
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+SMALL = Limits(body_bytes=100_000, body_lines=5_000, commit_every_s=0.02)
+LINE = line("crash") + b"\n"
+COUNTS = ("accepted", "duplicates", "quarantined")
+
+
+def zstd(data: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+def bomb() -> bytes:
+    """A gzip of 64 MiB in 64 KiB."""
+    packer = zlib.compressobj(wbits=31)
+    block = bytes(1 << 20)
+    return b"".join([packer.compress(block) for _ in range(64)] + [packer.flush()])
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory) -> Iterator[Client]:
+    """A collector that several tests send to."""
+    with serving(Lake.create(tmp_path_factory.mktemp("doors") / "lake"), limits=SMALL) as one:
+        yield one
+
+
+def test_a_batch_is_acknowledged_with_a_name_and_what_is_known_of_it(client):
+    answer = client.post(LINE + b"\n \t\r\n" + b"nonsense\n" + line("host"))
+    assert answer.status == 202
+    assert list(answer.document) == ["read", *COUNTS, "batch_id"]
+    assert answer.document["read"] == 3, "blank lines are not read"
+    assert answer.document["batch_id"] != client.post(LINE).document["batch_id"]
+
+
+@pytest.mark.parametrize("body", [b"", b"\n\n", b" \t\r\n", b"\xef\xbb\xbf"])
+def test_nothing_is_acknowledged_as_nothing(client, body):
+    answer = client.post(body)
+    assert (answer.status, answer.document["read"]) == (202, 0)
+    assert [answer.document[name] for name in COUNTS] == [0, 0, 0]
+
+
+REFUSED = {
+    "gzip cut short": (400, gzip.compress(LINE * 50)[:-9], {"Content_Encoding": "gzip"}),
+    "gzip without an end": (400, gzip.compress(LINE * 50)[:-1], {"Content_Encoding": "gzip"}),
+    "gzip of nothing": (400, b"", {"Content_Encoding": "gzip"}),
+    "no gzip": (400, LINE, {"Content_Encoding": "gzip"}),
+    "gzip and more": (400, gzip.compress(LINE) + LINE, {"Content_Encoding": "gzip"}),
+    "gzip with another sum": (400, gzip.compress(LINE)[:-8] + bytes(8), {"Content_Encoding": "gzip"}),
+    "zstd cut short": (400, zstd(LINE * 50)[:-3], {"Content_Encoding": "zstd"}),
+    "zstd of nothing": (400, b"", {"Content_Encoding": "zstd"}),
+    "no zstd": (400, LINE, {"Content_Encoding": "zstd"}),
+    "a key without end": (400, LINE, {"Idempotency_Key": "k" * 256}),
+    "a gzip bomb": (413, bomb(), {"Content_Encoding": "gzip"}),
+    "a zstd bomb": (413, zstd(bytes(64 << 20)), {"Content_Encoding": "zstd"}),
+    "a large body": (413, LINE * 1000, {}),
+    "a large body in chunks": (413, [LINE] * 1000, {}),
+    "one long line": (413, b'{"record":"' + b"x" * 8_000_000, {}),
+    "lines without end": (413, b"\n" * 5_001, {}),
+    "a form": (415, LINE, {"Content_Type": "application/x-www-form-urlencoded"}),
+    "a page": (415, LINE, {"Content_Type": "text/html"}),
+    "another charset": (415, LINE, {"Content_Type": "application/x-ndjson; charset=utf-16"}),
+    "an unknown encoding": (415, LINE, {"Content_Encoding": "br"}),
+    "two encodings": (415, LINE, {"Content_Encoding": "gzip, zstd"}),
+    "no such door": (404, LINE, {"path": "/v2/records"}),
+    "a slash too many": (404, LINE, {"path": "/v1/records/"}),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_not_taken_is_said_in_json_and_harms_nobody(client, what):
+    status, body, headers = REFUSED[what]
+    answer = client.post(body, **headers)
+    assert answer.status == status
+    assert answer.code
+    assert client.post(LINE).status == 202
+
+
+def test_a_door_of_another_method_says_which(client):
+    answer = client.ask("GET", "/v1/records", None, {})
+    assert (answer.status, answer.code, answer.headers["allow"]) == (405, "method_not_allowed", "POST")
+
+
+@pytest.mark.parametrize("said", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n", bytes(range(256)) * 4])
+def test_what_is_no_http_is_told_so_in_json(client, said):
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+        plain.sendall(said)
+        answer = b"".join(iter(lambda: plain.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "bad_request"
+    assert client.post(LINE).status == 202
+
+
+def test_who_asks_before_sending_is_refused_before_sending(client):
+    head = b"POST /v1/records HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 999999999\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+        plain.sendall(head)
+        answer = b"".join(iter(lambda: plain.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_every_encoding_brings_the_same_records(lake):
+    plain = [crashes(first, 10) for first in (0, 10, 20, 30, 40, 50)]
+    with serving(lake) as client:
+        answers = [
+            client.post(plain[0]),
+            client.post(gzip.compress(plain[1]), Content_Encoding="gzip"),
+            client.post(gzip.compress(plain[2][:700]) + gzip.compress(plain[2][700:]), Content_Encoding="x-gzip"),
+            client.post(zstd(plain[3]), Content_Encoding="zstd", Content_Type="application/x-ndjson; charset=UTF-8"),
+            client.post(b"\xef\xbb\xbf" + plain[4].rstrip(), Content_Type=None),
+            client.post(iter([plain[5][:99], plain[5][99:]]), Content_Type="application/json"),
+        ]
+    assert [(answer.status, answer.document["read"]) for answer in answers] == [(202, 10)] * 6
+    assert crash_ids(lake) == sorted(f"c{n}" for n in range(60))
+    assert booked(lake) == {"read": 60, "accepted": 60, "duplicates": 0, "quarantined": 0}
+
+
+# -- slow senders, too many of them, too much at once
+
+
+def waiting_body(client: Client) -> socket.socket:
+    """A connection on which a body has begun and does not go on."""
+    plain = socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S)
+    head = b"POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    plain.sendall(head + b'{"record":')
+    return plain
+
+
+def test_a_body_that_stalls_is_given_up(lake):
+    with serving(lake, limits=Limits(stall_s=0.05)) as client:
+        with waiting_body(client) as plain:
+            answer = b"".join(iter(lambda: plain.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_slow"
+        assert client.post(LINE).status == 202
+
+
+def test_a_body_that_drips_is_given_up(lake):
+    def drip():
+        while True:
+            ticking.wait(0.01)
+            yield b" "
+
+    ticking = threading.Event()
+    with serving(lake, limits=Limits(body_s=0.1)) as client:
+        try:
+            status = client.post(drip()).status
+        except OSError:  # still sending when the door was shut
+            status = 408
+        assert status == 408
+        assert client.post(LINE).status == 202
+
+
+@pytest.mark.parametrize("said", [b"", b"POST /v1/records HTTP/1.1\r\nHost:"])
+def test_a_connection_that_asks_for_nothing_is_closed(lake, said):
+    with serving(lake, limits=Limits(headers_s=0.05)) as client:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+            plain.sendall(said)
+            assert plain.recv(4096) == b""
+        assert client.post(LINE).status == 202
+
+
+def test_connections_are_bounded(lake):
+    with serving(lake, limits=Limits(connections=1)) as client:
+        with waiting_body(client), socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as second:
+            assert second.recv(1) == b""
+        assert client.get("/healthz").status == 200
+
+
+@pytest.mark.parametrize("limits", [Limits(bodies=1), Limits(held_bytes=40)])
+def test_bodies_under_way_are_bounded(lake, limits):
+    with serving(lake, limits=limits) as client:
+        with waiting_body(client) as plain:
+            until(lambda: "held_bytes 10\n" in client.get("/metrics").document)
+            answer = client.post(LINE)
+            assert (answer.status, answer.code, answer.headers["retry-after"]) == (429, "busy", "1")
+            plain.sendall(b" " * 990)
+            assert plain.recv(12) == (b"HTTP/1.1 429" if limits.held_bytes < 1000 else b"HTTP/1.1 202")
+        assert "held_bytes 0\n" in client.get("/metrics").document
+
+
+def test_what_waits_for_the_lake_is_bounded_and_kept(lake):
+    with serving(lake, limits=Limits(backlog_bytes=len(LINE) * 30, commit_every_s=3600)) as client:
+        answers = [client.post(crashes(first, 10)) for first in (0, 10, 20, 30)]
+        assert [answer.status for answer in answers] == [202, 202, 429, 429]
+        assert answers[-1].headers["retry-after"] == "1"
+        backlog_bytes = client.get("/healthz").document["backlog_bytes"]
+        assert f"backlog_bytes {backlog_bytes}\n" in client.get("/metrics").document
+    assert crash_ids(lake) == sorted(f"c{n}" for n in range(20))
+
+
+def test_a_disk_that_is_nearly_full_is_said_before_anything_is_written(lake, monkeypatch):
+    with serving(lake) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr("ingest.collector.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+            answer = client.post(LINE)
+        assert (answer.status, answer.code) == (507, "disk_full")
+        assert client.post(LINE).status == 202
+    assert booked(lake)["read"] == 1
+
+
+# -- who may
+
+
+def test_without_tokens_anybody_may_and_with_one_nobody_else(lake):
+    tokens = Tokens(lake.root)
+    with serving(lake) as client:
+        assert client.post(LINE).status == 202
+        token = tokens.add("edge", now=NOW)
+        answer = client.post(LINE)
+        assert (answer.status, answer.code, answer.headers["www-authenticate"]) == (401, "unauthorized", "Bearer")
+        assert client.post(LINE, Authorization=f"Bearer {token}").status == 202
+        for wrong in (token, f"Basic {token}", f"Bearer {token}x", "Bearer", f"Bearer {'x' * 60_000}"):
+            assert client.post(LINE, Authorization=wrong).status == 401
+        tokens.revoke("edge")
+        assert client.post(LINE, Authorization=f"Bearer {token}").status == 401, "the last one is gone, the door stays"
+        assert client.get("/healthz").status == 200
+    assert token not in (lake.root / FILE).read_text()
+    assert (lake.root / FILE).stat().st_mode & 0o077 == 0
+
+
+def test_where_a_token_is_needed_nobody_may_until_there_is_one(lake):
+    with serving(lake, needs_token=True) as client:
+        assert client.post(LINE).status == 401
+        token = Tokens(lake.root).add("edge", now=NOW)
+        assert client.post(LINE, Authorization=f"bearer {token}").status == 202
+
+
+def test_tokens_that_cannot_be_read_let_nobody_in(lake):
+    (lake.root / FILE).write_text("{")
+    with serving(lake) as client:
+        assert client.post(LINE, Authorization="Bearer x").status == 500
+        assert client.post(LINE).status == 401
+
+
+def test_one_connection_carries_many_requests(client):
+    head = b"POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+    kind = NDJSON["Content-Type"].encode()
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+        replies = plain.makefile("rb")
+        for sent, expected in ((kind, b"202"), (b"text/html", b"415"), (kind, b"202")):
+            plain.sendall(head % (sent, len(LINE)) + LINE)
+            assert replies.readline().split()[1] == expected
+            size = 0
+            while (header := replies.readline()) != b"\r\n":
+                size = int(header.split(b":")[1]) if header.lower().startswith(b"content-length") else size
+            replies.read(size)
+        replies.close()
+
+
+@given(st.lists(st.sampled_from([b"", b" ", b"\t\r", b"\r", b"x", b" x ", b"\x0b", b"\x0c x", b"x\r"]), max_size=6))
+def test_blank_lines_are_those_of_the_loader(lines):
+    body = b"".join(each + b"\n" for each in lines)
+    assert bodies.records_in(bytearray(body)) == sum(re.fullmatch(rb"[ \t\r\n]*", each) is None for each in lines)
