@@ -45,7 +45,7 @@ _DAYS = 28
 _CHUNK = 1_000_000
 _FAMILIES = 400
 _AGENT_VERSIONS = 8
-_READY_S = 300
+_READY_S = 900
 _CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 _CRASHES = """
