@@ -1,10 +1,10 @@
 """The gate on made-up rollouts: how often harmless ones go and are halted, and guilty ones are stopped.
 
     python -m bench.gate harmless --rollouts 10000
-    python -m bench.gate crasher --rollouts 2000 --share 0.02 --delay-s 300
-    python -m bench.gate threefold --rollouts 500
-    python -m bench.gate staged --rollouts 500
-    python -m bench.gate slow --rollouts 1000 --share 0.002 --delay-s 1500
+    python -m bench.gate crasher --rollouts 1000 --share 0.02 --delay-s 300
+    python -m bench.gate threefold --rollouts 75
+    python -m bench.gate staged --rollouts 60
+    python -m bench.gate slow --rollouts 300 --share 0.002 --delay-s 1500
     python -m bench.gate lake --rollouts 5
 
 Hosts are drawn one by one and judged by ``fleetcrash.gate.rules.decide``, the rules of the command, on the counts that

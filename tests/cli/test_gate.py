@@ -11,8 +11,7 @@ import pytest
 import cli
 from fleetcrash.times import time_text
 from tests.dashboard import fleet
-from tests.fleetcrash.gate.rollouts import RELEASED
-from tests.fleetcrash.gate.test_decision import quiet_lake
+from tests.fleetcrash.gate.rollouts import RELEASED, quiet_lake
 from tests.fleetcrash.short import short_outage
 
 SOAKED = ["--as-of", time_text(RELEASED + timedelta(minutes=130))]

@@ -96,3 +96,13 @@ def lake_with(path: Path, **rows: Sequence[Row]) -> Lake:
         if table_rows:
             append_rows(lake, table, table_rows)
     return lake
+
+
+def quiet_lake(path: Path) -> Lake:
+    """Forty canaries of a hundred servers have the update, and nothing happens to them."""
+    hosts = [host(number, "canary" if number < 40 else "broad", always_on=True) for number in range(100)]
+    installs = [install(number, RELEASED + timedelta(seconds=number)) for number in range(40)]
+    crashes = [crash(90 + number, START + timedelta(minutes=40 * number)) for number in range(4)]
+    heard = {"host_id": "h99", "online_from": RELEASED + timedelta(minutes=125)}
+    sessions = [{"host_id": f"h{number}", "online_from": START} for number in range(100)]
+    return lake_with(path, host=hosts, session=[*sessions, heard], install=installs, crash=crashes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from fleetcrash.store.doctor import examine
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.times import time_text
 from tests.dashboard import fleet
-from tests.fleetcrash.gate.rollouts import RELEASED, START, crash, host, install, lake_with
+from tests.fleetcrash.gate.rollouts import RELEASED, START, host, install, lake_with, quiet_lake
 from tests.fleetcrash.short import short_outage
 
 KEYS = [
@@ -36,15 +35,6 @@ def ask(lake: Lake, update_id: str = "u1", *, minutes: float = 130, **settings: 
 def quiet(tmp_path_factory) -> Lake:
     """Forty canaries that nothing happens to, among a hundred hosts; nobody writes to it."""
     return quiet_lake(tmp_path_factory.mktemp("quiet") / "lake")
-
-
-def quiet_lake(path: Path) -> Lake:
-    hosts = [host(number, "canary" if number < 40 else "broad", always_on=True) for number in range(100)]
-    installs = [install(number, RELEASED + timedelta(seconds=number)) for number in range(40)]
-    crashes = [crash(90 + number, START + timedelta(minutes=40 * number)) for number in range(4)]
-    heard = {"host_id": "h99", "online_from": RELEASED + timedelta(minutes=125)}
-    sessions = [{"host_id": f"h{number}", "online_from": START} for number in range(100)]
-    return lake_with(path, host=hosts, session=[*sessions, heard], install=installs, crash=crashes)
 
 
 @pytest.fixture(scope="module")
