@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,11 @@ from fleetcrash.errors import BadArgument
 if TYPE_CHECKING:
     from fleetcrash.store import Lake
     from monitor.children import Children
+
+LOG = logging.getLogger("fleetcrash.serving")
+
+_LOOK_EVERY_S = 15.0
+_GLANCE_S = 1.0
 
 
 def add_to(commands: Commands) -> None:
@@ -31,7 +38,10 @@ def add_to(commands: Commands) -> None:
     )
 
     one = commands.add(monitor, "--lake", example="fleetcrash monitor --lake lake", serves=True)
-    one.add_argument("--interval", type=positive, default=15.0, help="seconds between looks (default: 15)")
+    one.add_argument(
+        "--interval", type=positive, default=_LOOK_EVERY_S, help=f"seconds between looks (default: {_LOOK_EVERY_S:g})"
+    )
+    one.add_argument("--beside", type=int, help=argparse.SUPPRESS)  # the process that started it, and that it ends with
 
     one = commands.add(dashboard, "--lake", "--port", example="fleetcrash dashboard --lake lake", serves=True)
     one.add_argument("--no-monitor", action="store_true", help="only show; another process watches")
@@ -62,11 +72,18 @@ def serve(chosen: argparse.Namespace) -> int:
     ):
         server = collector.server(certificate=chosen.tls_cert, key=chosen.tls_key)
         if not chosen.no_monitor:
-            start_monitor(beside, lake, interval_s=15.0)
+            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S)
         scheme = "http" if chosen.tls_cert is None else "https"
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         print(f"Collector: {scheme}://{host}:{listener.getsockname()[1]}/v1/records   (Ctrl-C stops)", flush=True)
-        server.run(sockets=[listener])
+        ended = threading.Event()
+        keeper = threading.Thread(target=_keep_monitor, args=(beside, lake, ended), name="fleetcrash-keeper")
+        keeper.start()
+        try:
+            server.run(sockets=[listener])
+        finally:
+            ended.set()
+            keeper.join()
     return Exit.DONE
 
 
@@ -76,7 +93,10 @@ def monitor(chosen: argparse.Namespace) -> int:
 
     lake = lake_of(chosen, create=True)
     print(f"Watching {lake.root} every {chosen.interval:g} s. Ctrl-C stops.", file=sys.stderr)
-    watch(lake, interval_s=chosen.interval)
+    stop = threading.Event()
+    if chosen.beside is not None:
+        threading.Thread(target=_stop_with, args=(chosen.beside, stop), daemon=True).start()
+    watch(lake, interval_s=chosen.interval, stop=stop)
     return Exit.DONE
 
 
@@ -88,7 +108,7 @@ def dashboard(chosen: argparse.Namespace) -> int:
     with Children() as beside:
         start_dashboard(beside, lake, chosen.port)
         if not chosen.no_monitor:
-            start_monitor(beside, lake, interval_s=15.0)
+            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S)
         print(f"Dashboard: http://127.0.0.1:{chosen.port}   (Ctrl-C stops)", flush=True)
         beside.wait()
     return Exit.DONE
@@ -112,4 +132,24 @@ def start_monitor(beside: Children, lake: Lake, *, interval_s: float) -> None:
     root = Path(__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
     command = [sys.executable, "-m", "cli", "monitor", "--lake", str(lake.root), "--interval", str(interval_s)]
+    command += ["--beside", str(os.getpid())]
     beside.start("monitor", command, environment={**os.environ, "PYTHONPATH": path})
+
+
+def _keep_monitor(beside: Children, lake: Lake, ended: threading.Event) -> None:
+    """Start the monitor again where it ended by itself: the collector goes on without it."""
+    from monitor.children import ChildEnded
+
+    while not ended.wait(_GLANCE_S):
+        try:
+            beside.check()
+        except ChildEnded as error:
+            LOG.error("%s It is started again.", error)
+            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S)
+
+
+def _stop_with(parent: int, stop: threading.Event) -> None:
+    """Stop when the process that started us is gone, even if it was killed and could not end us."""
+    while os.getppid() == parent:
+        stop.wait(_GLANCE_S)
+    stop.set()

@@ -79,10 +79,11 @@ class Committer:
         self._bench.close()
 
     def _run(self) -> None:
-        while not self._end.is_set():
+        wait_s = self._limits.commit_every_s
+        while not self._end.wait(wait_s):
             began = time.monotonic()
-            wait_s = self._limits.commit_every_s if self._take_all() else _RETRY_S
-            self._end.wait(max(began + wait_s - time.monotonic(), 0.0))
+            every_s = self._limits.commit_every_s if self._take_all() else _RETRY_S
+            wait_s = max(began + every_s - time.monotonic(), 0.0)
         self._take_all()
 
     def _take_all(self) -> bool:

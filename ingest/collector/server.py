@@ -119,6 +119,8 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         BadArgument: there is no such address here, or the port is taken or may not be used.
     """
+    if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
+        raise BadArgument(f"There is no port {port}; they go up to 65535. Nothing was started.")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -129,7 +131,7 @@ def listen(host: str, port: int) -> socket.socket:
         except OSError:
             listener.close()
             raise
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         said = getattr(error, "strerror", None) or str(error)
         raise BadArgument(f"Port {port} on {host} cannot be used ({said}). Nothing was started.") from error
     return listener

@@ -79,9 +79,9 @@ def serving(lake: Lake, *, limits: Limits | None = None, **options: Any) -> Iter
     assert not thread.is_alive()
 
 
-def crashes(first: int, count: int) -> bytes:
+def crashes(first: int, count: int, *, prefix: str = "c", **changes: Any) -> bytes:
     """Lines of crashes, numbered."""
-    return b"".join(line("crash", crash_id=f"c{first + n}") + b"\n" for n in range(count))
+    return b"".join(line("crash", crash_id=f"{prefix}{first + n}", **changes) + b"\n" for n in range(count))
 
 
 def crash_ids(lake: Lake) -> list[str]:
