@@ -17,12 +17,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from fleetcrash.errors import LakeError
 from ingest.collector import bodies
 from ingest.collector.committer import Committer
 from ingest.collector.keys import Answer, Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import CONTENT_TYPE, Metrics
-from ingest.collector.refusal import Refusal, too_large
+from ingest.collector.refusal import Refusal, too_large, unavailable
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Tokens
@@ -164,7 +165,10 @@ class _Doors:
         """
         if not self._needs_token and not self._parts.tokens.configured:
             return ""
-        sender = self._parts.tokens.sender(request.headers.get("authorization"))
+        try:
+            sender = self._parts.tokens.sender(request.headers.get("authorization"))
+        except LakeError as error:
+            raise unavailable("tokens_unreadable", "cannot read its tokens") from error
         if sender is None:
             wanted = "Wanted: a header Authorization: Bearer TOKEN, with a valid token."
             raise Refusal(401, "unauthorized", wanted, {"WWW-Authenticate": "Bearer"})

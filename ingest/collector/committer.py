@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,6 +38,8 @@ _TRIES = 3
 
 _RETRY_S = 2.0
 _COMPACT_EVERY = 100  # commits: each leaves a file a table, and 400 files make a question five times slower
+_KEPT = timedelta(hours=2)
+# Replaced files, for those who still read them: at a commit a second a day of them would be half a million.
 
 
 class Committer:
@@ -148,7 +150,7 @@ class Committer:
 
         def run() -> None:
             try:
-                compact(lake)
+                compact(lake, keep=_KEPT)
             except FleetcrashError as error:
                 LOG.warning("the lake could not be compacted: %s", error)
 

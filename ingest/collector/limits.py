@@ -14,10 +14,11 @@ class Limits:
         body_lines: of a body; no body of records has as many. More is 413.
         bodies: read at the same time. More is 429.
         held_bytes: of bodies in memory, all requests together. More is 429.
-        backlog_bytes: acknowledged and not yet in the lake. More is 429. Some five seconds of work: what waits longer
-            is seen too late to be of use, and the disk is not ours alone.
+        backlog_bytes: acknowledged and not yet in the lake. More is 429. Some three seconds of work on two cores: what
+            waits longer is seen too late.
         segment_bytes: of bodies in one commit to the lake, at about.
-        commit_every_s: from one commit to the next; each takes 0.1 s or more, however little it brings.
+        commit_every_s: from one commit to the next; each takes 0.1 s or more and leaves a file a table, however little
+            it brings.
         stall_s: without a byte of a body. Longer is 408.
         body_s: from the first byte of a body to its last. Longer is 408.
         headers_s: from the opening of a connection to the end of a request's headers; then it is closed.
@@ -28,9 +29,9 @@ class Limits:
     body_lines: int = 2_000_000
     bodies: int = 256
     held_bytes: int = 256 << 20
-    backlog_bytes: int = 256 << 20
+    backlog_bytes: int = 128 << 20
     segment_bytes: int = 32 << 20
-    commit_every_s: float = 0.5
+    commit_every_s: float = 1.0
     stall_s: float = 10.0
     body_s: float = 60.0
     headers_s: float = 10.0

@@ -40,7 +40,7 @@ class Collector:
         replay: keep the senders' received_at, and take the newest for our clock.
         needs_token: nobody may send without a token, even where none is configured.
     Raises:
-        BadArgument: another collector has the spool, or it cannot be written.
+        BadArgument: another collector has the spool, or it cannot be used.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Collector:
         self._app = application(parts, needs_token=needs_token)
 
     def __enter__(self) -> Self:
+        self._spool.start()
         self._committer.start()
         return self
 

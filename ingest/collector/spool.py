@@ -63,6 +63,9 @@ class Spool:
         self._sizes = self._recover()
         self._waiting_bytes = 0
         self._flusher = threading.Thread(target=self._flush_for_ever, name="fleetcrash-spool")
+
+    def start(self) -> None:
+        """Begin to write what is appended."""
         self._flusher.start()
 
     @property

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from fleetcrash.store import Lake
 from ingest.collector.limits import Limits
@@ -18,6 +22,18 @@ from tests.ingest.conftest import line, rows_of
 
 PATIENCE_S = 60.0
 NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+@pytest.fixture(scope="session")
+def empty_lake(tmp_path_factory) -> Path:
+    """A lake to copy: making one takes longer than most tests here."""
+    return Lake.create(tmp_path_factory.mktemp("empty") / "lake").root
+
+
+@pytest.fixture
+def lake(tmp_path: Path, empty_lake: Path) -> Lake:
+    """A lake without a record."""
+    return Lake(Path(shutil.copytree(empty_lake, tmp_path / "lake")))
 
 
 @dataclass(frozen=True)

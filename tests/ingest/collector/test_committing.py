@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetcrash.errors import BadArgument, LakeError
@@ -23,7 +25,7 @@ from ingest.collector.server import SPOOL, Collector
 from ingest.commit import Intake
 from ingest.load import load
 from tests.ingest.collector.conftest import booked, crash_ids, crashes, serving, until
-from tests.ingest.conftest import NOW, answers, line, quarantined, rows_of, write
+from tests.ingest.conftest import NOW, SOUND, answers, line, quarantined, rows_of, write
 from tests.ingest.test_faults import small_disk
 
 __all__ = ["small_disk"]
@@ -133,11 +135,11 @@ def test_a_key_with_other_records_is_refused_before_and_after_they_are_in_the_la
 # -- stopped in the middle
 
 
-def test_what_was_acknowledged_before_a_kill_is_in_the_lake_after_the_next_start(lake):
+def test_what_was_acknowledged_before_a_kill_is_in_the_lake_after_the_next_start(lake, empty_lake, tmp_path):
     with serving(lake, limits=LATER) as client:
         client.post(crashes(0, 5))
         kept = {path: path.read_bytes() for path in (lake.root / SPOOL).glob("*.segment")}
-    other = Lake.create(lake.root.parent / "other")
+    other = Lake(Path(shutil.copytree(empty_lake, tmp_path / "other")))
     (other.root / SPOOL).mkdir()
     for path, data in kept.items():
         (other.root / SPOOL / path.name).write_bytes(data)
@@ -161,13 +163,13 @@ def test_a_segment_that_the_lake_has_is_not_taken_twice(lake):
     assert not segment.exists()
 
 
-def test_a_torn_tail_is_cut_and_said(lake, tmp_path, caplog):
+def test_a_torn_tail_is_cut_and_said(lake, empty_lake, tmp_path, caplog):
     with serving(lake, limits=LATER) as client:
         client.post(crashes(0, 2))
         client.post(crashes(2, 2), Idempotency_Key="k")
         (segment,) = (lake.root / SPOOL).glob("*.segment")
         data = segment.read_bytes()
-    other = Lake.create(tmp_path / "other")
+    other = Lake(Path(shutil.copytree(empty_lake, tmp_path / "other")))
     (other.root / SPOOL).mkdir()
     (other.root / SPOOL / segment.name).write_bytes(data[:-30])
     with caplog.at_level("INFO", "fleetcrash.collector"), serving(other) as client:
@@ -281,10 +283,42 @@ def test_two_collectors_do_not_share_a_spool_and_do_share_a_lake(lake, tmp_path)
     assert booked(lake)["read"] == booked(lake)["accepted"] + booked(lake)["duplicates"] == 40
 
 
-def test_a_spool_that_cannot_be_made_is_said(lake):
+def test_a_spool_that_cannot_be_used_is_said(lake, tmp_path):
     (lake.root / SPOOL).write_text("in the way")
     with pytest.raises(BadArgument, match="cannot be written"):
         Collector(lake)
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "keys.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(BadArgument, match=r"keys\.sqlite cannot be used.*Without the file the collector starts"):
+        Collector(lake, spool=tmp_path / "spool")
+
+
+def test_whatever_is_sent_is_accepted_a_duplicate_or_quarantined(lake):
+    """Lines of any bytes, among them records with a field changed to anything."""
+    value = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+        max_leaves=4,
+    )
+    fields = [(kind, name) for kind in SOUND for name in SOUND[kind]]
+    changed = st.tuples(st.sampled_from(fields), value).map(lambda one: line(one[0][0], **{one[0][1]: one[1]}))
+    told = 2
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.lists(changed | st.binary(max_size=30).filter(lambda raw: b"\n" not in raw), min_size=1, max_size=20))
+    def send(client, lines):
+        nonlocal told
+        answer = client.post(b"\n".join(lines))
+        assert answer.status == 202
+        told += answer.document["read"]
+
+    with serving(lake, limits=LATER) as client:
+        client.post(crashes(0, 1) + b"bad")
+        send(client)
+    found = booked(lake)
+    assert told == found["read"] == found["accepted"] + found["duplicates"] + found["quarantined"]
+    assert len(quarantined(lake)) == found["quarantined"] > 0
+    assert found["accepted"] > 0
 
 
 def test_strange_records_are_put_aside_with_their_bytes(lake):
