@@ -42,7 +42,7 @@ class Room:
             Refusal: as many as may be are under way.
         """
         if self.bodies >= self._limits.bodies:
-            raise busy(f"{self.bodies} bodies are being read")
+            raise busy(f"{self.bodies:,} bodies are under way")
         self.bodies += 1
 
     def hold(self, size_bytes: int) -> None:

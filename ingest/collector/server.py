@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import resource
 import socket
 import ssl
 from pathlib import Path
@@ -30,6 +31,7 @@ SPOOL = "_spool"
 
 _CONNECTIONS_IN_QUEUE = 2048
 _ENDS_WITHIN_S = 10
+_OTHER_FILES = 500  # of the lake, the spool and DuckDB
 
 
 class Collector:
@@ -105,6 +107,7 @@ class Collector:
             ssl_certfile=certificate,
             ssl_keyfile=key,
         )
+        _allow_files(limits.connections + _OTHER_FILES)
         try:
             config.load()
         except (OSError, ssl.SSLError) as error:
@@ -136,6 +139,14 @@ def listen(host: str, port: int) -> socket.socket:
         said = getattr(error, "strerror", None) or str(error)
         raise BadArgument(f"Port {port} on {host} cannot be used ({said}). Nothing was started.") from error
     return listener
+
+
+def _allow_files(count: int) -> None:
+    """Let this process open so many files, or as many as it may: many systems begin with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def is_loopback(host: str) -> bool:

@@ -14,6 +14,7 @@ import shutil
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from ingest.collector.segments import Body, Description, Segment, read
 LOG = logging.getLogger("fleetcrash.collector")
 
 _SUFFIX = ".segment"
+_SMALL_BYTES = 64 << 10
 _SPARE_BYTES = 2 << 20
 # Left free for the lake, beside half of what waits: the lake must be able to take in what was acknowledged, or a full
 # disk would stay full.
@@ -165,10 +167,7 @@ class Spool:
         """Write and sync bodies, all or none; what is to be said where that cannot be done."""
         try:
             path, descriptor = self._segment()
-            size_bytes = 0
-            for one in taken:
-                for part in one.body.packed():
-                    size_bytes += _write_all(descriptor, part)
+            size_bytes = sum(_write_all(descriptor, part) for part in _gathered(taken))
             os.fdatasync(descriptor)
         except OSError as error:
             LOG.error("the spool cannot be written: %s", error)
@@ -233,6 +232,21 @@ def _cut(path: Path, found: Segment) -> None:
             "%s: cut %s bytes behind the last whole body, which were never acknowledged", path.name, f"{torn_bytes:,}"
         )
         os.truncate(path, found.whole_bytes)
+
+
+def _gathered(taken: list[_Waiting]) -> Iterator[bytes | bytearray | memoryview]:
+    """What is to be written, small parts together: many bodies are a few hundred bytes."""
+    small = bytearray()
+    for one in taken:
+        for part in one.body.packed():
+            if len(part) < _SMALL_BYTES:
+                small += part
+            if len(part) >= _SMALL_BYTES or len(small) >= _SMALL_BYTES:
+                yield small
+                small = bytearray()
+            if len(part) >= _SMALL_BYTES:
+                yield part
+    yield small
 
 
 def _write_all(descriptor: int, part: bytes | bytearray | memoryview) -> int:
