@@ -144,11 +144,12 @@ class Spool:
                 taken = self._next()
             if not taken:
                 return
+            wanted = [one for one in taken if one.done.set_running_or_notify_cancel()]  # nobody waits for the others
             with self._writing:
-                error = self._written(taken)
+                error = self._written(wanted)
             with self._woken:
                 self._waiting_bytes -= sum(one.size_bytes for one in taken)
-            for one in taken:
+            for one in wanted:
                 if error is None:
                     one.done.set_result(None)
                 else:

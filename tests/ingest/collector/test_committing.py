@@ -22,6 +22,7 @@ from ingest.collector import segments
 from ingest.collector.limits import Limits
 from ingest.collector.segments import Body, Description, Segment
 from ingest.collector.server import SPOOL, Collector
+from ingest.collector.spool import Spool
 from ingest.commit import Intake
 from ingest.load import load
 from tests.ingest.collector.conftest import booked, crash_ids, crashes, serving, until
@@ -200,6 +201,20 @@ def test_of_a_torn_or_damaged_segment_the_whole_bodies_before_are_read(tmp_path_
 
 
 # -- disks and lakes that fail
+
+
+def test_a_body_whose_sender_was_given_up_holds_up_no_other(tmp_path):
+    spool = Spool(tmp_path, LATER)
+    bodies = [Body(Description(f"b{n}", "/", n, 1), b"{}\n") for n in range(3)]
+    done = [spool.append(body) for body in bodies]
+    assert done[1].cancel()
+    spool.start()
+    assert [done[n].result(60) for n in (0, 2)] == [None, None]
+    spool.end()
+    (segment,) = spool.closed()
+    assert [body.description.batch_id for body in segments.read(segment).bodies] == ["b0", "b2"]
+    assert spool.backlog_bytes == segment.stat().st_size
+    spool.close()
 
 
 @pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EIO, 503)])
