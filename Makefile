@@ -21,16 +21,19 @@ export PIP_DEFAULT_TIMEOUT
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint types format browser lock clean ready-to-check
+.PHONY: help demo test test-slow lint types format browser lock clean ready-to-check
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## replay an outage live and open the dashboard; SCENARIO=, SPEED=, PORT= where wanted
 	@exec $(PY) -m cli demo $(if $(SCENARIO),--scenario=$(call quoted,$(SCENARIO))) $(if $(SPEED),--speed '$(SPEED)') $(if $(PORT),--port '$(PORT)')
 
-test: $(VENV)/.installed-dev browser ## run the tests; ARGS='-k signature' for some of them
-	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+test: $(VENV)/.installed-dev browser ## run the tests but the slow ones; ARGS='-k signature' for some of them
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m 'not slow' $(ARGS)
+
+test-slow: $(VENV)/.installed-dev browser ## the rest: kills, races, random worlds, whole fleets
+	@$(PY) -m pytest -q -n $(WORKERS) --dist load -m slow $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff's rules and format, and the direction of imports
 	@failed=0; \

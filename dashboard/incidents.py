@@ -72,6 +72,7 @@ class Incident:
     summary: str = ""
     history: tuple[Turn, ...] = ()
     rivals: tuple[Rival, ...] = ()
+    controls: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -147,6 +148,7 @@ def read_judgement(as_of: datetime | None, ticked_at: datetime | None, document:
 def _incident(read: Mapping[str, Any]) -> Incident:
     evidence = read.get("evidence") or {}
     impact = read.get("impact") or {}
+    controls = read.get("controls") or {}
     verdict = str(read.get("verdict") or "undetermined")
     return Incident(
         incident_id=str(read["incident_id"]),
@@ -176,6 +178,7 @@ def _incident(read: Mapping[str, Any]) -> Incident:
             for each in read.get("history") or []
         ),
         rivals=tuple(_rival(each) for each in read.get("rivals") or [] if isinstance(each, dict)),
+        controls={name: value for name, value in controls.items() if _number(value) is not None},
     )
 
 

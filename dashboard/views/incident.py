@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 
@@ -300,6 +300,7 @@ def _evidence(incident: Incident) -> str:
     strength = evidence.get("log_evidence")
     if isinstance(strength, int | float):
         rows.append(Row(["Log evidence", f"{strength:.1f}"]))
+    rows += _controls(incident.controls)
     for each in incident.candidates:
         rows.append(Row([f"Probability of {plain(each.update_id, 40)}", percent(each.probability)]))
     left = 1 - sum(each.probability for each in incident.candidates)
@@ -307,6 +308,19 @@ def _evidence(incident: Incident) -> str:
         rows.append(Row(["Probability of no change", percent(max(0.0, left))]))
     note = plain(incident.summary, 300)
     return table("Evidence", [Column("Figure"), Column("Value", number=True)], rows, note=note)
+
+
+def _controls(controls: Mapping[str, float]) -> list[Row]:
+    """What the crashes after the install are compared with, in hosts; nothing where nothing is named."""
+    if not {"window_min", "after", "before", "placebo", "placebo_as_many"} <= controls.keys():
+        return []
+    within = f"{count(controls['window_min'])} min"
+    drawn = f"{controls['placebo']:.1f} (as many in {percent(controls['placebo_as_many'])} of draws)"
+    return [
+        Row([f"Hosts crashed within {within} after the install", count(controls["after"])]),
+        Row([f"The same hosts, {within} before it", count(controls["before"])]),
+        Row([f"Within {within} after install times drawn at random", drawn]),
+    ]
 
 
 def _history(incident: Incident, beside: datetime | None) -> str:

@@ -44,6 +44,19 @@ def test_the_page_says_what_whom_when_and_how_sure(lake: Lake, incident_page):
     assert states["data"][0]["y"] == ["Recovered", "Dark", "Crashed", "Cleared", "At risk", "Pending"]
 
 
+def test_a_name_stands_beside_its_controls(lake: Lake, incident_page):
+    controls = {"window_min": 60, "after": 42, "before": 3, "placebo": 7.25, "placebo_as_many": 0.04}
+    tick(lake, [incident(controls=controls)])
+    text = incident_page(lake.root, "inc-0001").text
+    for said in (
+        "Hosts crashed within 60 min after the install 42", "The same hosts, 60 min before it 3",
+        "Within 60 min after install times drawn at random 7.2 (as many in 4.0 % of draws)",
+    ):  # fmt: skip
+        assert said in text
+    tick(lake, [incident(controls=None)])
+    assert "drawn at random" not in incident_page(lake.root, "inc-0001").text
+
+
 def test_states_sum_to_exposed(lake: Lake, incident_page):
     shown = incident()
     tick(lake, [shown])

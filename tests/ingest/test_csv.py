@@ -196,6 +196,7 @@ def some_records(draw: st.DrawFn, kind: Kind) -> dict[str, Any]:
     return record
 
 
+@pytest.mark.slow
 @FEW
 @given(st.sampled_from(list(Kind)), st.data(), st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_the_same_records_as_ndjson_give_the_same_answers(kind, data, line_end, quote_all):

@@ -135,6 +135,7 @@ def test_a_batch_is_the_same_however_the_blocks_fall(monkeypatch):
     assert not set(whole) & {batch_id for batch_id, _, _ in named([data], Kind.HOST)}
 
 
+@pytest.mark.slow
 def test_cutting_a_file_into_batches_changes_no_answer(tmp_path, monkeypatch):
     rows = [row(b"c%d" % (number % 7), b'"a\n%d",' % number) for number in range(24)]
     rows[5:5] = [row(b"bad", b'"open,')]

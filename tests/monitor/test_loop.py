@@ -85,6 +85,7 @@ def growing(records, tmp_path) -> Fleet:
     return Fleet(Lake.create(tmp_path / "lake"), records)
 
 
+@pytest.mark.slow
 def test_each_look_at_a_new_minute_keeps_one_row_and_any_other_none(growing):
     monitor = Monitor(growing.lake)
     assert monitor.look() is None, "an empty lake says nothing"

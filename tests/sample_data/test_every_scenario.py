@@ -35,6 +35,7 @@ def played(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", scenario_names())
 def test_the_same_seed_gives_the_same_bytes(played, tmp_path, scenario):
     play(scenario, tmp_path)

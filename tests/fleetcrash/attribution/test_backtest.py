@@ -87,12 +87,14 @@ def _told(folder: Path, moment: datetime) -> dict[str, pa.Table]:
     return tables
 
 
+@pytest.mark.slow
 def test_the_moments_are_spread_over_the_course_of_the_outage(simulated):
     open_then = [bool(said["incidents"]) for said in simulated.said.values()]
     assert (open_then.count(False), open_then.count(True)) == (2, 3)
     assert {one["verdict"] for said in simulated.said.values() for one in said["incidents"]} == {"update"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_what_is_said_of_a_moment_needs_only_what_was_known_by_it_in_any_order(simulated, tmp_path, number):
     moment = MOMENTS[number]
@@ -143,6 +145,7 @@ def test_word_of_a_replacement_that_arrives_late_makes_no_difference_to_who_look
     assert said == incidents(lake)
 
 
+@pytest.mark.slow
 def test_word_of_a_replacement_that_is_not_there_yet_changes_nothing(tmp_path):
     """Until it arrives, hosts are held to have the update still, whether the lake holds the word already or not."""
     fixed, told = fleet.RELEASED + timedelta(minutes=5), fleet.RELEASED + timedelta(minutes=80)

@@ -183,6 +183,7 @@ class _Looks:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_harmless_update_passes_its_test_no_more_often_than_promised():
     """Both tests together, in every slice and age of the install, with hosts beside them that have not got it."""
     assert (_Looks(7).best() >= -math.log(ALPHA)).mean() <= ALPHA

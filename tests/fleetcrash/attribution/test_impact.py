@@ -63,6 +63,7 @@ _CONDITIONS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None, derandomize=True)
 @given(told_worlds(), instants(least=30), st.lists(_CONDITIONS, min_size=2, max_size=2))
 def test_a_condition_leaves_the_hosts_that_match_it_and_the_states_sum_to_exposed(empty_lake, world, when, conditions):

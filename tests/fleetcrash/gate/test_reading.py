@@ -172,6 +172,7 @@ def said(engine: Engine, update_id: str) -> str:
     return repr((told, hits, baseline, read_update(engine, update_id)))
 
 
+@pytest.mark.slow
 @given(world=worlds(), minute=st.integers(0, 240), update=st.sampled_from(UPDATES), seed=st.integers(0, 99))
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_as_of_an_instant_only_what_was_known_by_then_counts_in_whatever_order(empty_lake, world, minute, update, seed):

@@ -105,6 +105,7 @@ def _change(lake: Lake, world: dict[str, list[Any]], number: int, random: Random
             shutil.rmtree(lake.root / FOLDER, ignore_errors=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=2, deadline=None, derandomize=True, phases=[Phase.generate])  # shrinking takes minutes
 @given(worlds(), st.randoms(use_true_random=False))
 def test_every_answer_is_the_one_without_what_is_kept(empty_lake, world, random: Random):

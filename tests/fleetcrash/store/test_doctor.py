@@ -103,6 +103,7 @@ DAMAGE: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", DAMAGE)
 def test_each_damaged_file_is_named(sound, tmp_path, how):
     turn = list(DAMAGE).index(how) % 2  # every other file, and the rest in another kind's turn
@@ -120,6 +121,7 @@ def test_each_damaged_file_is_named(sound, tmp_path, how):
         shutil.rmtree(root)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_no_bytes_anywhere_make_it_fail(sound, tmp_path_factory, data):

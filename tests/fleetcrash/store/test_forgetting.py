@@ -168,6 +168,7 @@ def test_no_name_is_more_than_a_name(lake, name):
         assert files_with(lake, name) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(name=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8))
 def test_any_name_can_be_forgotten(empty_lake, tmp_path_factory, name):
@@ -250,6 +251,7 @@ def test_what_nobody_can_be_called_is_refused(lake, name):
 # -- whatever happens meanwhile
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["write_files", "replace", "checkpoint", "delete", "redact", "prune", "sweep_spills"])
 def test_killed_at_any_step_the_next_one_does_the_rest(merged, monkeypatch, step):
     place = log.Log if step in ("redact", "prune") else forgetting
@@ -293,6 +295,7 @@ def test_a_merge_in_between_is_no_trouble(filled, monkeypatch):
     assert len(rows_of(filled, "crash")) == 3
 
 
+@pytest.mark.slow
 def test_writers_readers_and_compactors_beside_it_lose_nothing(lake):
     done = threading.Event()
     troubles: list[BaseException] = []

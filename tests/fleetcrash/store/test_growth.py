@@ -50,6 +50,7 @@ def _load_some(lake: Lake, world: World, number: int, random: Random) -> None:
             append_rows(lake, kind, part, batch_id=f"part-{number}")
 
 
+@pytest.mark.slow
 @settings(max_examples=2, deadline=None, derandomize=True, phases=[Phase.generate])  # shrinking takes minutes
 @given(worlds(), st.randoms(use_true_random=False))
 def test_a_table_that_grew_is_the_one_made_anew(empty_lake, world, random: Random):

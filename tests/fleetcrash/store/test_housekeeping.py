@@ -134,6 +134,7 @@ def test_what_has_had_nothing_new_is_left_as_it_is(lake):
     assert {one.table for one in compact(lake) if one.merged} == {"crash"}
 
 
+@pytest.mark.slow
 def test_sorting_more_than_fits_into_memory_leaves_nothing_behind(lake, monkeypatch):
     monkeypatch.setattr("fleetcrash.store.rewriting._MEMORY_LIMIT", "100MiB")
     for number in range(3):
@@ -254,6 +255,7 @@ def test_merging_in_vain_over_and_over_is_said_in_one_line(lake, monkeypatch):
     assert hosts_in(lake) == [["a"]]
 
 
+@pytest.mark.slow
 def test_two_compactors_a_writer_and_a_reader_at_once(lake):
     done = threading.Event()
     troubles: list[BaseException] = []

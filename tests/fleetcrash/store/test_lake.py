@@ -239,6 +239,7 @@ class Writer:
         return self.process.communicate(timeout=60)[0].split()
 
 
+@pytest.mark.slow
 def test_two_processes_that_append_at_once_lose_nothing_and_commit_what_both_have_once(lake):
     writers = [Writer(lake), Writer(lake)]
     for writer in writers:
@@ -253,6 +254,7 @@ def test_two_processes_that_append_at_once_lose_nothing_and_commit_what_both_hav
     assert [{one, other} for one, other in zip(first[::2], second[::2], strict=True)] == [{"True", "False"}] * 8
 
 
+@pytest.mark.slow
 def test_a_writer_that_is_killed_and_started_again_commits_each_batch_once(lake):
     batches = [f"b{number}" for number in range(40)]
     killed = Writer(lake)
@@ -270,6 +272,7 @@ def test_a_writer_that_is_killed_and_started_again_commits_each_batch_once(lake)
     assert names_in(lake) == sorted(batches)
 
 
+@pytest.mark.slow
 def test_a_reader_goes_on_while_the_lake_is_compacted(lake):
     done = threading.Event()
     troubles: list[BaseException] = []

@@ -15,6 +15,7 @@ from tests.fleetcrash.reference import FOREVER, Known
 from tests.fleetcrash.worlds import HOSTS, LAST_MINUTE, UPDATES, answers, at, instants, lake_of, told_worlds
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(told_worlds(), instants())
 def test_the_views_say_what_the_contract_says(empty_lake, world, when):
