@@ -1,6 +1,7 @@
 """What a rise without an update is said to follow."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,13 +27,14 @@ def said(*, place="os_type", module=None, hosts=40, happened=range(600, 640), kn
         tick=happened + SOON if known is None else np.array(known),
         host=np.array([f"h{number % hosts}" for number in range(len(happened))], dtype=object),
     )
-    detector = SimpleNamespace(
+    detector: Any = SimpleNamespace(
         news=SimpleNamespace(events=events),
         spots=SimpleNamespace(name=lambda spot: (place, "x")),
         common_module=lambda incident: module,
     )
     everything = np.ones(len(happened), bool)
-    return cause_of(detector, SimpleNamespace(kind=kind, wave_spot=0, claim=lambda size: everything))
+    incident: Any = SimpleNamespace(kind=kind, wave_spot=0, claim=lambda size: everything)
+    return cause_of(detector, incident)
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ import pytest
 from fleetcrash.attribution.controls import controls_of
 from fleetcrash.attribution.impact import impact_of
 from fleetcrash.store import Engine
-from tests.fleetcrash.worlds import at, lake_of
+from tests.fleetcrash.worlds import World, at, lake_of
 
 HOSTS = [f"h{number}" for number in range(20)]
 
 
 def asked(empty_lake, installed, crashed, window_min=10):
     """Controls of update u, given the minutes of installs by host and of crashes as (host, minute)."""
-    world = {
+    world: World = {
         "host": [{"host_id": host, "os_type": "windows"} for host in HOSTS],
         "update": [{"update_id": "u", "kind": "content", "released_at": at(0)}],
         "session": [{"host_id": host, "online_from": at(-600), "online_until": None} for host in HOSTS],
