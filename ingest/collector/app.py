@@ -34,6 +34,7 @@ METRICS = "/metrics"
 _PATHS = (RECORDS, HEALTHZ, METRICS)
 _LONGEST_KEY = 255
 _LARGE_BYTES = 256 << 10
+_MOST_PACKED = 1000  # gzip makes a thousandth of zeros
 _TYPES = (
     "application/x-ndjson",
     "application/ndjson",
@@ -88,29 +89,24 @@ class _Doors:
     async def records(self, request: Request) -> Response:
         """Take NDJSON; answer once it is on disk for good."""
         chunks = request.stream()
-        held_bytes = 0
         try:
             sender = self._sender(request)
             encoding, key = _encoding(request), _key(request, sender)
             _check_type(request)
             self._check_size(request)
-            self._room.enter()
-            try:
+            with self._room.enter() as held:
                 body = bytearray()
                 async for chunk in bodies.within(chunks, self._parts.limits):
-                    self._room.hold(len(chunk))
-                    held_bytes += len(chunk)
+                    held.more(len(chunk))
                     body += chunk
                     self._check_bytes(len(body))
                 began = time.perf_counter()
-                body = await _beside(body, bodies.unpacked, body, encoding, self._parts.limits)
-                if len(body) > held_bytes:
-                    self._room.hold(len(body) - held_bytes)
-                    held_bytes = len(body)
-                answer = await self._take(await _beside(body, _described, body, key, self._parts.limits))
+                if encoding != "identity":
+                    is_small = len(body) < _LARGE_BYTES // _MOST_PACKED
+                    body = await _beside(is_small, bodies.unpacked, body, encoding, self._parts.limits, held)
+                is_small = len(body) < _LARGE_BYTES
+                answer = await self._take(await _beside(is_small, _described, body, key, self._parts.limits))
                 self._parts.metrics.acknowledged(answer.read, len(body), time.perf_counter() - began)
-            finally:
-                self._room.leave(held_bytes)
         except Refusal as refusal:
             request.state.is_cut = refusal.status == 408 or not await _drained(request, chunks)
             raise
@@ -233,9 +229,9 @@ class _Doors:
         self._parts.metrics.answered(path if path in _PATHS else "other", status)  # strangers do not make up labels
 
 
-async def _beside(body: bytearray, work: Callable[..., _T], *arguments: Any) -> _T:
-    """Do work on a body, beside the event loop where it takes longer than a few milliseconds."""
-    return await asyncio.to_thread(work, *arguments) if len(body) > _LARGE_BYTES else work(*arguments)
+async def _beside(is_small: bool, work: Callable[..., _T], *arguments: Any) -> _T:
+    """Do work on a body, beside the event loop where it may take longer than a few milliseconds."""
+    return work(*arguments) if is_small else await asyncio.to_thread(work, *arguments)
 
 
 def _described(body: bytearray, key: str | None, limits: Limits) -> Body:

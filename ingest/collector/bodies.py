@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import codecs
 import re
+import threading
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Self
 
 import pyarrow as pa
 from starlette.requests import ClientDisconnect
@@ -23,7 +26,7 @@ _DRAIN_S = 10.0
 
 
 class Room:
-    """Memory for the bodies of all requests together.
+    """Memory for the bodies of all requests together. Any thread may ask.
 
     Attributes:
         bodies: under way.
@@ -32,18 +35,21 @@ class Room:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._lock = threading.Lock()
         self.bodies = 0
         self.held_bytes = 0
 
-    def enter(self) -> None:
+    def enter(self) -> Held:
         """Begin a body.
 
         Raises:
             Refusal: as many as may be are under way.
         """
-        if self.bodies >= self._limits.bodies:
-            raise busy(f"{self.bodies:,} bodies are under way")
-        self.bodies += 1
+        with self._lock:
+            if self.bodies >= self._limits.bodies:
+                raise busy(f"{self.bodies:,} bodies are under way")
+            self.bodies += 1
+        return Held(self)
 
     def hold(self, size_bytes: int) -> None:
         """Take memory.
@@ -51,14 +57,39 @@ class Room:
         Raises:
             Refusal: there is none left.
         """
-        if self.held_bytes + size_bytes > self._limits.held_bytes:
-            raise busy(f"{self.held_bytes:,} bytes of bodies are in memory")
-        self.held_bytes += size_bytes
+        with self._lock:
+            if self.held_bytes + size_bytes > self._limits.held_bytes:
+                raise busy(f"{self.held_bytes:,} bytes of bodies are in memory")
+            self.held_bytes += size_bytes
 
     def leave(self, held_bytes: int) -> None:
         """End a body, and give back what it held."""
-        self.bodies -= 1
-        self.held_bytes -= held_bytes
+        with self._lock:
+            self.bodies -= 1
+            self.held_bytes -= held_bytes
+
+
+class Held:
+    """What one body holds of the room; leaving the context gives it back."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._held_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._room.leave(self._held_bytes)
+
+    def more(self, size_bytes: int) -> None:
+        """Take more.
+
+        Raises:
+            Refusal: there is none left.
+        """
+        self._room.hold(size_bytes)
+        self._held_bytes += size_bytes
 
 
 async def within(chunks: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[bytes]:
@@ -102,17 +133,16 @@ async def drained(chunks: AsyncIterator[bytes]) -> bool:
     return True
 
 
-def unpacked(body: bytearray, encoding: str, limits: Limits) -> bytearray:
+def unpacked(body: bytearray, encoding: str, limits: Limits, held: Held) -> bytearray:
     """A body without its encoding.
 
     Raises:
-        Refusal: it is damaged or cut short, or larger than may be once it is unpacked.
+        Refusal: it is damaged or cut short, or larger than may be once it is unpacked, or there is no memory left.
     """
-    if encoding == "identity":
-        return body
     whole = bytearray()
     try:
         for block in _gunzipped(body) if "gzip" in encoding else _unzstd(body):
+            held.more(len(block))
             whole += block
             if len(whole) > limits.body_bytes:
                 raise too_large("Unpacked, the body has", limits.body_bytes, "bytes")

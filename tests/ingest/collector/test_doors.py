@@ -205,6 +205,14 @@ def test_bodies_under_way_are_bounded(lake, limits):
         assert "held_bytes 0\n" in client.get("/metrics").document
 
 
+def test_memory_is_counted_while_a_body_is_unpacked(lake):
+    with serving(lake, limits=Limits(held_bytes=3 << 20)) as client:
+        answer = client.post(bomb(), Content_Encoding="gzip")
+        assert (answer.status, answer.code) == (429, "busy")
+        assert "held_bytes 0\n" in client.get("/metrics").document
+        assert client.post(LINE).status == 202
+
+
 def test_what_waits_for_the_lake_is_bounded_and_kept(lake):
     with serving(lake, limits=Limits(backlog_bytes=len(LINE) * 30, commit_every_s=3600)) as client:
         answers = [client.post(crashes(first, 10)) for first in (0, 10, 20, 30)]
