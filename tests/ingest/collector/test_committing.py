@@ -308,6 +308,7 @@ def test_a_spool_that_cannot_be_used_is_said(lake, tmp_path):
         Collector(lake, spool=tmp_path / "spool")
 
 
+@pytest.mark.slow
 def test_whatever_is_sent_is_accepted_a_duplicate_or_quarantined(lake):
     """Lines of any bytes, among them records with a field changed to anything."""
     value = st.recursive(

@@ -37,6 +37,17 @@ def process(lake: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], 
             one.kill()
 
 
+def test_told_to_end_it_commits_what_it_acknowledged_and_ends_well(tmp_path):
+    with process(tmp_path / "lake", "--no-monitor") as (one, client):
+        assert client.post(crashes(0, 5)).status == 202
+        one.send_signal(signal.SIGTERM)
+        assert one.wait(PATIENCE_S) == 0
+        assert one.stderr is not None
+        assert one.stderr.read() == ""
+    assert crash_ids(Lake.open(tmp_path / "lake")) == [f"c{n}" for n in range(5)]
+
+
+@pytest.mark.slow
 def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged_and_doubles_nothing(tmp_path):
     """Senders count acknowledgements, and send again with its key what was not acknowledged."""
     acknowledged: list[str] = []
