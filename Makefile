@@ -4,6 +4,9 @@
 VENV := .venv
 quoted = '$(subst ','\'',$(1))'
 # Some tests wait for a browser or a process, so one more than there are cores keeps all of them busy.
+# Each has one thread of linear algebra: with more they wait for one another.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 PY := $(VENV)/bin/python
 

@@ -57,8 +57,9 @@ def _judged(chosen: argparse.Namespace) -> Iterator[Outcome]:
         seeds = 1 if Path(chosen.scenario).is_dir() else chosen.seeds
         fleets = [(chosen.scenario, chosen.first_seed + number) for number in range(seeds)]
         hosts, days = chosen.hosts, chosen.days
+    # One thread of linear algebra a process: two processes with two each wait for one another most of the time.
+    os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"))
     with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("spawn")) as workers:
-        # Each fleet is a process of its own: what one took of memory is not the next one's.
         waiting = [workers.submit(run, scenario, seed, hosts=hosts, days=days) for scenario, seed in fleets]
         for done in as_completed(waiting):
             yield done.result()
