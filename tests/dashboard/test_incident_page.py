@@ -53,6 +53,9 @@ def test_a_name_stands_beside_its_controls(lake: Lake, incident_page):
         "Within 60 min after install times drawn at random 7.2 (as many in 4.0 % of draws)",
     ):  # fmt: skip
         assert said in text
+
+
+def test_without_a_name_there_are_no_controls(lake: Lake, incident_page):
     tick(lake, [incident(controls=None)])
     assert "drawn at random" not in incident_page(lake.root, "inc-0001").text
 
