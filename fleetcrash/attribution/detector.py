@@ -223,6 +223,7 @@ class Detector:
             minutes_open=tick - incident.alarm_tick,
             before=incident.kind,
             named_before=incident.update,
+            named_elsewhere={one.update for one in self.incidents if one is not incident and one.update is not None},
         )
         judgement = incident.weigh(tick, judgement, trial)
         condition = incident.condition

@@ -7,6 +7,7 @@ prior's help, prefer it to every wave: a wave that happens to start with a push 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,6 +25,8 @@ NAMING_PROBABILITY = 0.9
 KEEPING_PROBABILITY = 0.5  # a name once given is kept until the odds turn, so that the page does not flap
 LOG_PRIOR_UPDATE = float(np.log(1e-3))
 # About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
+_LOG_PRIOR_AGAIN = float(np.log(0.5))
+# One that an earlier incident named is as likely as not behind the next.
 _LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / 1440))
 # A wave in a fleet every twenty days.
 _LOG_MARGIN = 3.0
@@ -75,6 +78,7 @@ def judge(
     minutes_open: int,
     before: Kind,
     named_before: int | None,
+    named_elsewhere: Collection[int] = (),
 ) -> Judgement:
     """Weigh the hypotheses.
 
@@ -83,8 +87,10 @@ def judge(
         place_log_weight: (places,) log prior of each slice or place of a wave.
         minutes_open: minutes since the alarm.
         before, named_before: the verdict so far, and the update that it names.
+        named_elsewhere: updates that earlier incidents name.
     """
-    of_updates = trial.log_evidence + LOG_PRIOR_UPDATE
+    again = np.isin(trial.updates, list(named_elsewhere))
+    of_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     leader = int(np.argmax(of_updates)) if len(trial.updates) else None
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] - np.log(len(LENGTHS))
     tied = False

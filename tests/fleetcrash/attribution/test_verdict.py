@@ -11,7 +11,7 @@ from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import COINCIDENT_MINUTES, JUDGING_MINUTES, Judgement, Kind, judge
 from fleetcrash.attribution.waves import LENGTHS, Waves
 
-UPDATE, RELEASED, EVENTS = 7, 1000, 100.0
+UPDATE, OTHER, RELEASED, EVENTS = 7, 9, 1000, 100.0
 
 
 def _judged(
@@ -73,6 +73,26 @@ def test_while_installs_are_still_being_told_a_wave_soon_after_the_release_acqui
     other = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED + 10, had_update=EVENTS / 2)
     before = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED - 10)
     assert (early.kind, other.kind, before.kind) == (Kind.UNDETERMINED, Kind.NO_UPDATE, Kind.NO_UPDATE)
+
+
+@pytest.mark.parametrize(("elsewhere", "named"), [((), OTHER), ((UPDATE,), UPDATE)])
+def test_of_two_that_explain_the_events_the_one_that_did_it_before_is_named(elsewhere, named):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    evidence = np.array([100.0, 103.0])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
+    none = np.zeros((OUTCOMES, 0, len(LENGTHS)))
+    waves = Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, len(LENGTHS))), none, none)
+    told = judge(
+        trial,
+        waves,
+        released_minute=np.array([RELEASED, RELEASED]),
+        place_log_weight=np.zeros(0),
+        minutes_open=0,
+        before=Kind.UNDETERMINED,
+        named_before=None,
+        named_elsewhere=elsewhere,
+    )
+    assert (told.kind, told.update) == (Kind.UPDATE, named)
 
 
 def test_an_update_that_explains_the_events_twenty_times_better_is_named():
