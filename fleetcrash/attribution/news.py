@@ -209,11 +209,6 @@ def stratum_of_place(os_index: Ints, always_on: Ints, since_boot: Ints) -> Ints:
 OS_INDEX = {"windows": 0, "darwin": 1, "linux": 2, None: 3}
 
 
-def os_index(os_type: Texts) -> Ints:
-    """(n,) indices of operating systems; unknown ones share the last."""
-    return np.array([OS_INDEX.get(name, 3) for name in os_type], dtype=np.int64)
-
-
 def _ints(table: pa.Table, name: str, missing: int = 0) -> Ints:
     values: Ints = table[name].cast(pa.int64()).fill_null(missing).to_numpy()
     return values
@@ -249,17 +244,14 @@ def _online(table: pa.Table) -> Online:
 
 def _places(table: pa.Table, known: pa.Table) -> OnlineAtPlace:
     names = tuple(zip(known["dimension"].to_pylist(), known["place"].to_pylist(), strict=True))
-    place = np.zeros(len(table), np.int64)
     dimensions, dimension = _codes(table, "dimension")
     values, value = _codes(table, "place")
     numbers = {name: number for number, name in enumerate(names)}
     index = np.array([[numbers.get((one, other), -1) for other in values] for one in dimensions], dtype=np.int64)
-    if len(table):
-        place = index[dimension, value]
     systems, system = _codes(table, "os_type")
     return OnlineAtPlace(
         minute=_ints(table, "minute"),
-        place=place,
+        place=index[dimension, value] if len(table) else np.zeros(0, np.int64),
         stratum=stratum_of_place(
             np.array([OS_INDEX.get(name, 3) for name in [*systems, None]], dtype=np.int64)[system],
             _ints(table, "always_on"),

@@ -116,19 +116,23 @@ def judge(
         update = int(trial.updates[leader])
         named = update == named_before
         if (
-            probabilities[leader] >= (KEEPING_PROBABILITY if named else NAMING_PROBABILITY)
+            probabilities[leader] >= _enough(named)
             and trial.log_test[leader] >= suspects.LOG_THRESHOLD
             and margin >= (-_LOG_ACQUITTAL if named else _LOG_MARGIN)
         ):
             return verdict(Kind.UPDATE, update)
-    needed = KEEPING_PROBABILITY if before is Kind.NO_UPDATE else NAMING_PROBABILITY
-    acquitted = np.exp(total_wave - total) >= needed or (leader is not None and margin < -_LOG_ACQUITTAL)
-    if acquitted and not early:
+    by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)
+    if not early and (by_wave or (leader is not None and margin < -_LOG_ACQUITTAL)):
         return verdict(Kind.NO_UPDATE)
-    needed = KEEPING_PROBABILITY if before is Kind.CANNOT_SEPARATE else NAMING_PROBABILITY
-    if minutes_open >= JUDGING_MINUTES and (tied or probabilities.sum() >= needed):
+    by_some_update = probabilities.sum() >= _enough(before is Kind.CANNOT_SEPARATE)
+    if minutes_open >= JUDGING_MINUTES and (tied or by_some_update):
         return verdict(Kind.CANNOT_SEPARATE)
     return verdict(Kind.UNDETERMINED)
+
+
+def _enough(kept: bool) -> float:
+    """The probability that a verdict needs, which is less for the one that is given already."""
+    return KEEPING_PROBABILITY if kept else NAMING_PROBABILITY
 
 
 def _may_be_its(

@@ -23,6 +23,7 @@ import pyarrow as pa
 from fleetcrash.errors import LakeError
 from fleetcrash.records import BATCH_ID
 from fleetcrash.store.aggregates import AGGREGATES, Aggregates
+from fleetcrash.store.database import connect
 from fleetcrash.store.growth import GROW_FROM_S, GROWS_BY, Growth, Look
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.queries import query_text, words
@@ -104,8 +105,7 @@ class Engine:
         self._grow_from_s = grow_from_s
         self._growths: list[tuple[Look, Growth]] = []  # to the present look, by the earlier ones
         self._kept: dict[str, _Kept] = {}
-        self._con = duckdb.connect(config={} if threads is None else {"threads": threads})
-        self._con.execute("SET TimeZone = 'UTC'")
+        self._con = connect(threads=threads)
         self._con.execute("SET preserve_insertion_order = false")
         self._snapshots = Snapshots(lake, self._con)
         self._snapshot: dict[str, TableFiles] = {}

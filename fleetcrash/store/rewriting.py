@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fleetcrash.errors import LakeError
+from fleetcrash.store.database import connect
 from fleetcrash.store.lake import COMPRESSION, COMPRESSION_LEVEL, ROW_GROUP_ROWS, Lake
 from fleetcrash.store.log import NewFile
 from fleetcrash.store.reading import rows_of
@@ -49,8 +50,7 @@ class Rewriter:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._spill = lake.root / f"{SPILL}{uuid.uuid4()}"
-        self._con = duckdb.connect()
-        self._con.execute("SET TimeZone = 'UTC'")
+        self._con = connect()
         self._con.execute("SET autoinstall_known_extensions = false")
         self._con.execute("SET autoload_known_extensions = false")
         self._con.execute("SET memory_limit = $limit", {"limit": _MEMORY_LIMIT})

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from fleetcrash.errors import LakeError
+from fleetcrash.store.database import connect
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.reading import rows_of
 
@@ -33,8 +34,7 @@ class Workbench:
 
     def __init__(self, lake: Lake, *, threads: int | None = None) -> None:
         self._lake = lake
-        self._con = duckdb.connect(config={} if threads is None else {"threads": threads})
-        self._con.execute("SET TimeZone = 'UTC'")
+        self._con = connect(threads=threads)
         self._con.execute("SET autoinstall_known_extensions = false")
         self._con.execute("SET autoload_known_extensions = false")
         self._con.execute("SET memory_limit = $limit", {"limit": MEMORY_LIMIT})
