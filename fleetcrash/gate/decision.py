@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any
 
 from fleetcrash.attribution.backtest import incidents, judged_instant
+from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.errors import UnknownName
 from fleetcrash.gate.overrides import Override, add, newest
 from fleetcrash.gate.reading import Span, read_rings, read_update
@@ -23,7 +24,7 @@ JSON = dict[str, Any]
 
 _TIED_FROM = 0.05
 # A candidate below one in twenty is not what the tie is between; candidates are listed down to one in ten thousand.
-_BEFORE_ALARM = timedelta(hours=1)
+_BEFORE_ALARM = timedelta(minutes=LAG_MINUTES)
 # What came in the hour before an alarm belongs to the incident; the detector leaves it out of its baseline as well.
 
 

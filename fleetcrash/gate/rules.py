@@ -10,6 +10,7 @@ from math import ceil, inf, isfinite, log
 
 import numpy as np
 
+from fleetcrash.attribution.suspects import FALSE_ALARMS_IN_30_DAYS, UPDATES_IN_30_DAYS
 from fleetcrash.gate.evidence import (
     RISE,
     Evidence,
@@ -24,7 +25,7 @@ from fleetcrash.gate.reading import Ring, Update
 from fleetcrash.gate.settings import Settings
 from fleetcrash.times import time_text
 
-DETECTOR_RATE = 1 / 3000
+DETECTOR_RATE = FALSE_ALARMS_IN_30_DAYS / UPDATES_IN_30_DAYS
 """Chance that the detector ever alarms about a harmless update; see docs/adr/20261124-attribution.md."""
 
 _ENOUGH = 1.25
