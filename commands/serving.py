@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from commands.options import Commands, lake_of, positive
 from commands.output import Exit
@@ -22,6 +26,12 @@ LOG = logging.getLogger("fleetcrash.serving")
 
 _LOOK_EVERY_S = 15.0
 _GLANCE_S = 1.0
+
+ALERTS: dict[str, Any] = {
+    "metavar": "FILE",
+    "action": "append",
+    "help": "who is told of incidents, in TOML; may be given again (default: alerts.toml in the lake, if it is there)",
+}
 
 
 def add_to(commands: Commands) -> None:
@@ -37,10 +47,13 @@ def add_to(commands: Commands) -> None:
         "--replay", action="store_true", help="keep the senders' received_at, and take the newest for the clock"
     )
 
+    one.add_argument("--alerts", **ALERTS)
+
     one = commands.add(monitor, "--lake", example="fleetcrash monitor --lake lake", serves=True)
     one.add_argument(
         "--interval", type=positive, default=_LOOK_EVERY_S, help=f"seconds between looks (default: {_LOOK_EVERY_S:g})"
     )
+    one.add_argument("--alerts", **ALERTS)
     one.add_argument("--beside", type=int, help=argparse.SUPPRESS)  # the process that started it, and that it ends with
 
     one = commands.add(dashboard, "--lake", "--port", example="fleetcrash dashboard --lake lake", serves=True)
@@ -64,6 +77,7 @@ def serve(chosen: argparse.Namespace) -> int:
         )
     if (chosen.tls_cert is None) != (chosen.tls_key is None):
         raise BadArgument("TLS takes both --tls-cert and --tls-key. Nothing was started.")
+    check_alerts(lake, chosen.alerts)
     spool = None if chosen.spool is None else Path(chosen.spool)
     with (
         listen(chosen.host, chosen.port) as listener,
@@ -72,12 +86,14 @@ def serve(chosen: argparse.Namespace) -> int:
     ):
         server = collector.server(certificate=chosen.tls_cert, key=chosen.tls_key)
         if not chosen.no_monitor:
-            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S)
+            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S, alerts=chosen.alerts)
         scheme = "http" if chosen.tls_cert is None else "https"
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         print(f"Collector: {scheme}://{host}:{listener.getsockname()[1]}/v1/records   (Ctrl-C stops)", flush=True)
         ended = threading.Event()
-        keeper = threading.Thread(target=_keep_monitor, args=(beside, lake, ended), name="fleetcrash-keeper")
+        keeper = threading.Thread(
+            target=_keep_monitor, args=(beside, lake, ended, chosen.alerts), name="fleetcrash-keeper"
+        )
         keeper.start()
         try:
             server.run(sockets=[listener])
@@ -89,14 +105,21 @@ def serve(chosen: argparse.Namespace) -> int:
 
 def monitor(chosen: argparse.Namespace) -> int:
     """Watch the lake and keep what is found in it."""
+    from monitor.alerts.alerting import Alerting
+    from monitor.alerts.config import files_of, read_config
     from monitor.loop import watch
 
     lake = lake_of(chosen, create=True)
+    files = files_of(lake.root, chosen.alerts)
+    config = read_config(files) if files else None
     print(f"Watching {lake.root} every {chosen.interval:g} s. Ctrl-C stops.", file=sys.stderr)
     stop = threading.Event()
     if chosen.beside is not None:
         threading.Thread(target=_stop_with, args=(chosen.beside, stop), daemon=True).start()
-    watch(lake, interval_s=chosen.interval, stop=stop)
+    _set_with_signals(stop)
+    with ExitStack() as stack:
+        alerting = None if config is None else stack.enter_context(Alerting(lake.root, config))
+        watch(lake, interval_s=chosen.interval, stop=stop, alerting=alerting)
     return Exit.DONE
 
 
@@ -127,16 +150,35 @@ def start_dashboard(beside: Children, lake: Lake, port: int) -> None:
     beside.start("dashboard", command(lake.root, port=port), environment=environment(lake.root), quiet=True)
 
 
-def start_monitor(beside: Children, lake: Lake, *, interval_s: float) -> None:
-    """Start a monitor of the lake beside this process."""
+def check_alerts(lake: Lake, alerts: Sequence[str] | None) -> None:
+    """See that the files that say who is told can be read, before anything is started.
+
+    Raises:
+        BadArgument: one cannot, or says something that it cannot say.
+    """
+    from monitor.alerts.config import files_of, read_config
+
+    files = files_of(lake.root, alerts)
+    if files:
+        read_config(files)
+
+
+def start_monitor(beside: Children, lake: Lake, *, interval_s: float, alerts: Sequence[str] | None = None) -> None:
+    """Start a monitor of the lake beside this process.
+
+    Args:
+        alerts: files that say who is told of incidents; None: the lake's own, where it has one.
+    """
     root = Path(__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
     command = [sys.executable, "-m", "cli", "monitor", "--lake", str(lake.root), "--interval", str(interval_s)]
     command += ["--beside", str(os.getpid())]
+    for file in alerts or ():
+        command += ["--alerts", str(file)]
     beside.start("monitor", command, environment={**os.environ, "PYTHONPATH": path})
 
 
-def _keep_monitor(beside: Children, lake: Lake, ended: threading.Event) -> None:
+def _keep_monitor(beside: Children, lake: Lake, ended: threading.Event, alerts: Sequence[str] | None = None) -> None:
     """Start the monitor again where it ended by itself: the collector goes on without it."""
     from monitor.children import ChildEnded
 
@@ -145,7 +187,23 @@ def _keep_monitor(beside: Children, lake: Lake, ended: threading.Event) -> None:
             beside.check()
         except ChildEnded as error:
             LOG.error("%s It is started again.", error)
-            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S)
+            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S, alerts=alerts)
+
+
+def _set_with_signals(stop: threading.Event) -> None:
+    """Let whoever asks this process to end be remembered also where an engine swallows the interrupt."""
+
+    def remembering(then: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], Any]:
+        def handle(number: int, frame: FrameType | None) -> Any:
+            stop.set()
+            return then(number, frame)
+
+        return handle
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        before = signal.getsignal(number)
+        if callable(before):
+            signal.signal(number, remembering(before))
 
 
 def _stop_with(parent: int, stop: threading.Event) -> None:

@@ -17,8 +17,10 @@ import pyarrow as pa
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.news import read_news
 from fleetcrash.attribution.report import JSON, document
+from fleetcrash.errors import one_line
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.housekeeping import compact
+from monitor.alerts.alerting import Alerting
 
 LOG = logging.getLogger("fleetcrash.monitor")
 
@@ -31,6 +33,8 @@ class Monitor:
 
     Args:
         lake: where the records are and the findings go.
+    Attributes:
+        newest_known: newest known time of the lake at the last look; None without records.
     """
 
     def __init__(self, lake: Lake) -> None:
@@ -39,6 +43,7 @@ class Monitor:
         self._detector: Detector | None = None
         self._ticked = -1
         self._judged_on: tuple[object, ...] = ()
+        self.newest_known: datetime | None = None
 
     def look(self) -> JSON | None:
         """Judge every minute that became known since the last look, and keep the findings.
@@ -49,7 +54,7 @@ class Monitor:
             LakeError: the lake cannot be read or written.
         """
         changed = self._engine.refresh()
-        newest = self._engine.newest_known()
+        newest = self.newest_known = self._engine.newest_known()
         if newest is None or (not changed and self._detector is not None):
             return None
         self._engine.as_of = newest
@@ -96,30 +101,50 @@ class Monitor:
         self._lake.append("incident", pa.table(row), batch_id="monitor", sequence=self._ticked)
 
 
-def watch(lake: Lake, *, interval_s: float = DEFAULT_INTERVAL_S, stop: threading.Event | None = None) -> None:
+def watch(
+    lake: Lake,
+    *,
+    interval_s: float = DEFAULT_INTERVAL_S,
+    stop: threading.Event | None = None,
+    alerting: Alerting | None = None,
+) -> None:
     """Look at the lake every ``interval_s`` seconds until stopped.
 
     Args:
         interval_s: from the start of one look to the start of the next; a longer look is followed by the next at once.
         stop: set it to end the watch after the look under way.
+        alerting: told of each look. With it a look that fails does not end the watch, so that somebody hears of it.
     Raises:
-        LakeError: the lake cannot be read or written.
+        LakeError: the lake cannot be read or written, and there is nobody to tell.
     """
     stop = stop or threading.Event()
-    monitor = Monitor(lake)
+    monitor: Monitor | None = None
     looks, said = 0, ""
     try:
         while not stop.is_set():
             started = time.monotonic()
-            found = monitor.look()
-            if found is not None:
-                looks += 1
-                said = _tell(found, said)
-                if looks % _COMPACT_EVERY == 0:
-                    compact(lake, "incident")
+            try:
+                monitor = monitor or Monitor(lake)
+                found = monitor.look()
+                if alerting is not None:
+                    alerting.looked(found, monitor.newest_known)
+                if found is not None:
+                    looks += 1
+                    said = _tell(found, said)
+                    if looks % _COMPACT_EVERY == 0:
+                        compact(lake, "incident")
+            except Exception as error:
+                if alerting is None or stop.is_set():  # an engine that is stopped says so in an error of its own
+                    raise
+                LOG.error("this look failed, and is tried again: %s", one_line(error))
+                alerting.failed(one_line(error))
+                if monitor is not None:  # its engine may be in the middle of anything
+                    monitor.close()
+                    monitor = None
             stop.wait(max(interval_s - (time.monotonic() - started), 0.0))
     finally:
-        monitor.close()
+        if monitor is not None:
+            monitor.close()
 
 
 def _tell(found: JSON, said: str) -> str:

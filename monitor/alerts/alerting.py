@@ -1,0 +1,219 @@
+"""Alerting of a lake: the loop tells it what was found; what is news goes into the outbox and out from there."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from fleetcrash.times import parse_time
+from monitor.alerts.config import Config
+from monitor.alerts.courier import Courier
+from monitor.alerts.course import Told, news_of
+from monitor.alerts.dead_man import Feed, Trouble, Watch
+from monitor.alerts.leader import Leader
+from monitor.alerts.message import Event, compose, incident_content, other_content, taken_back
+from monitor.alerts.outbox import Kept, Outbox
+from monitor.alerts.posting import NoAnswer, request
+
+LOG = logging.getLogger("fleetcrash.alerts")
+
+JSON = dict[str, Any]
+
+PING_EVERY_S = 60.0
+STUCK_S = 900.0
+"""A message that waits for so long is not well: then only the outside watchdog may still reach somebody."""
+
+_STEP_EVERY_S = 2.0
+_ENDS_WITHIN_S = 1.0
+_SEEN = "seen_as_of"  # of the newest document that was compared
+_FEED = "feed"
+
+
+class Alerting:
+    """Alerts of one lake. Leaving it stops its threads; what is not delivered stays for the next.
+
+    Neither a receiver nor the outbox ever holds up or ends the loop: what fails is logged, and tried again.
+
+    Args:
+        clock: seconds since 1970.
+    Raises:
+        LakeError: the outbox cannot be used.
+    """
+
+    def __init__(self, lake_root: Path, config: Config, *, clock: Callable[[], float] = time.time) -> None:
+        self.outbox = Outbox(lake_root)
+        self._config = config
+        self._clock = clock
+        self._names = [one.name for one in config.receivers]
+        self._leader = Leader(lake_root)
+        self._found: JSON | None = None
+        self._watch = Watch(config.dead_man, clock(), Feed.from_text(self.outbox.meta(_FEED)))
+        self._pinged_at = float("-inf")
+        self._lock = threading.RLock()  # of all that is said; sending goes on beside it
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self._start(self._keep_on, "fleetcrash-alerts")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(_ENDS_WITHIN_S)
+        if not any(thread.is_alive() for thread in self._threads):  # else one waits for an answer, and ends with us
+            self.outbox.close()
+            self._leader.free()
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is this process that sends."""
+        return self._leader.is_held
+
+    def looked(self, found: JSON | None, newest: datetime | None) -> None:
+        """A look succeeded.
+
+        Args:
+            found: the ``incidents`` document; None where nothing new was known.
+            newest: newest known time of the lake; None without records.
+        """
+        with self._lock:
+            self._found = found or self._found
+            self._watch.looked(None if newest is None else newest.timestamp(), self._clock())
+        self._tried(self._told)
+
+    def failed(self, error: str) -> None:
+        """A look failed; the error is one line."""
+        with self._lock:
+            self._watch.failed(error)
+
+    def step(self) -> None:
+        """Whatever time brings: becoming the leader, held back updates, the dead man.
+
+        Raises:
+            sqlite3.Error, OSError: the outbox cannot be written.
+        """
+        self._told()
+        if self.leads and self._config.dead_man.address is not None:
+            self._ping()
+
+    def couriers(self) -> list[Courier]:
+        """One for each receiver."""
+        return [Courier(self.outbox, receiver, clock=self._clock) for receiver in self._config.receivers]
+
+    def _told(self) -> None:
+        """Tell all that is news, if it is we who tell."""
+        with self._lock:
+            if not self._leader.is_held:
+                if not self._leader.take():
+                    return
+                self.outbox.open_to(self._names)
+                if self._threads:
+                    for courier, name in zip(self.couriers(), self._names, strict=True):
+                        self._start(partial(courier.run, self._stop), f"fleetcrash-alerts-{name}")
+            self._tell_incidents()
+            self._tell_troubles()
+
+    def _tell_incidents(self) -> None:
+        """Compare what was found with what was told."""
+        found, seen = self._found, self.outbox.meta(_SEEN)
+        if found is None or (seen is not None and parse_time(found["as_of"]) < parse_time(seen)):
+            return  # another monitor saw more, and told it
+        now, kept = self._clock(), self.outbox.alerts()
+        for incident in found["incidents"]:
+            before = kept.get(incident["incident_id"])
+            told = None if before is None else Told.from_text(before.told)
+            news = news_of(incident, told, now=now)
+            if news is None or (before is None and not _is_ours(incident, seen)):
+                continue
+            content = incident_content(incident, as_of=found["as_of"], dashboard=self._config.dashboard)
+            sequence = 1 if before is None else before.sequence + 1
+            message = compose(incident["incident_id"], sequence, news.event, content, changed=list(news.changed))
+            self.outbox.tell("incident", message, news.told.as_text(), receivers=self._names, now=now)
+        listed = {incident["incident_id"] for incident in found["incidents"]}
+        for one in kept.values():
+            if one.kind == "incident" and one.is_open and one.key not in listed:
+                self._take_back(one, found["as_of"], now)
+        if found["as_of"] != seen:
+            self.outbox.set_meta(_SEEN, found["as_of"])
+
+    def _take_back(self, one: Kept, as_of: str, now: float) -> None:
+        """End an alert whose incident is no more: late records have changed the past."""
+        told = replace(Told.from_text(one.told), is_open=False, at=now)
+        message = taken_back(self.outbox.message(one.number), as_of=as_of)
+        self.outbox.tell("incident", message, told.as_text(), receivers=self._names, now=now)
+
+    def _tell_troubles(self) -> None:
+        """Open and resolve the dead man's alerts."""
+        now, kept = self._clock(), self.outbox.alerts()
+        troubles = self._watch.troubles(now)
+        for trouble in Trouble:
+            before = kept.get(trouble)
+            was_open = before is not None and before.is_open
+            if (trouble in troubles) == was_open:
+                continue
+            sequence = 1 if before is None else before.sequence + 1
+            if not was_open:
+                content = other_content("dead_man", starts_at=now, ends_at=None, summary=troubles[trouble])
+                message = compose(trouble, sequence, Event.OPENED, content, changed=[])
+            elif before is not None:
+                said = "Records come again." if trouble is Trouble.RECORDS else "The monitor judges again."
+                content = other_content("dead_man", starts_at=before.at, ends_at=now, summary=said)
+                message = compose(trouble, sequence, Event.RESOLVED, content, changed=[])
+            self.outbox.tell("dead_man", message, "", receivers=self._names, now=now)
+        text = self._watch.feed.as_text()
+        if text != self.outbox.meta(_FEED):
+            self.outbox.set_meta(_FEED, text)
+
+    def _ping(self) -> None:
+        """Tell the outside watchdog that all is well, while it is."""
+        now, dead_man = self._clock(), self._config.dead_man
+        if dead_man.address is None or now < self._pinged_at + PING_EVERY_S:
+            return
+        with self._lock:
+            if self._watch.looked_at is None or self._watch.troubles(now):
+                return
+        waiting = [one["oldest_at"] for one in self.outbox.receivers(now) if one["oldest_at"] is not None]
+        if waiting and now - min(waiting) >= STUCK_S:
+            return
+        self._pinged_at = now
+        try:
+            answer = request(dead_man.method, dead_man.address, headers={"User-Agent": "fleetcrash"}, now=now)
+        except NoAnswer as error:
+            LOG.warning("the outside watchdog was not reached: %s", error)
+            return
+        if not 200 <= answer.status < 300:
+            LOG.warning("the outside watchdog answered HTTP %d", answer.status)
+
+    def _keep_on(self) -> None:
+        while not self._stop.wait(_STEP_EVERY_S):
+            self._tried(self.step)
+
+    def _tried(self, work: Callable[[], None]) -> None:
+        """Do something that must not end its thread: what is to be told now is still to be told later."""
+        try:
+            work()
+        except (sqlite3.Error, OSError) as error:
+            LOG.error("alerts: %s cannot be used, and is tried again: %s", self.outbox.path, error)
+        except Exception:
+            LOG.exception("alerts: a fault of ours; it is tried again")
+
+    def _start(self, work: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+
+def _is_ours(incident: JSON, seen: str | None) -> bool:
+    """Whether an incident that was never told of is to be: not what was over before anybody was to be told."""
+    closed_at = incident["closed_at"]
+    return closed_at is None or (seen is not None and parse_time(closed_at) > parse_time(seen))

@@ -1,0 +1,103 @@
+"""The course of an incident, as far as people are told of it: what is news, and what only flickers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from monitor.alerts.message import Event, hosts_hit
+
+FIRST_WAIT_S = 300.0
+LONGEST_WAIT_S = 3600.0
+"""Updates of one alert are five minutes apart, then ten, twenty, forty, and an hour: a verdict that is in doubt all
+night is told some ten times and not a thousand. Five minutes are what somebody needs to read the first one."""
+
+GROWTH = 10
+"""So many times the hosts that were told of are news by themselves: another order is another kind of night."""
+
+_VERDICT = ("verdict", "update_id", "condition")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was last told of an incident, delivered or not.
+
+    Attributes:
+        is_open: whether it stood.
+        verdict, update_id, condition: as the contract has them.
+        hosts_hit: crashed or dark.
+        at: seconds since 1970, by our clock.
+        updates: how many were told since it opened.
+        named: every update that was named in it.
+    """
+
+    is_open: bool
+    verdict: str
+    update_id: str | None
+    condition: Mapping[str, str] | None
+    hosts_hit: int
+    at: float
+    updates: int = 0
+    named: tuple[str, ...] = ()
+
+    def as_text(self) -> str:
+        """For the outbox."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> Told:
+        """As ``as_text`` wrote it."""
+        read = json.loads(text)
+        return cls(**{**read, "named": tuple(read["named"])})
+
+
+@dataclass(frozen=True)
+class News:
+    """Something to tell.
+
+    Attributes:
+        changed: keys that are another than was told; empty unless updated.
+        told: what is told with it.
+    """
+
+    event: Event
+    changed: tuple[str, ...]
+    told: Told
+
+
+def news_of(incident: Mapping[str, Any], told: Told | None, *, now: float) -> News | None:
+    """What is to be told of an incident, if anything.
+
+    Args:
+        incident: of the contract's ``incidents`` document.
+        told: what was last told; None: nothing yet.
+        now: seconds since 1970, by our clock.
+    """
+    is_open = incident["closed_at"] is None
+    named = told.named if told is not None and told.is_open else ()
+    update_id = incident["update_id"]
+    if update_id is not None and update_id not in named:
+        named = (*named, update_id)
+    state = Told(
+        is_open, incident["verdict"], update_id, incident["condition"], hosts_hit(incident), now, 0, named
+    )  # fmt: skip
+    if told is None or not told.is_open:
+        if is_open:
+            return News(Event.OPENED, (), state)
+        return News(Event.RESOLVED, (), state) if told is None else None
+    if not is_open:
+        return News(Event.RESOLVED, (), state)
+    changed = tuple(key for key in _VERDICT if incident[key] != getattr(told, key))
+    if state.hosts_hit >= GROWTH * max(told.hosts_hit, 1):
+        changed += ("impact",)
+    is_new_name = named != told.named
+    if not changed or (not is_new_name and now < told.at + _wait_s(told.updates)):
+        return None
+    return News(Event.UPDATED, changed, replace(state, updates=told.updates + 1))
+
+
+def _wait_s(updates: int) -> float:
+    """How long after the last message the next update waits."""
+    return min(FIRST_WAIT_S * 2.0 ** min(updates, 10), LONGEST_WAIT_S)

@@ -1,0 +1,50 @@
+"""Who sends, of several monitors on one lake."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from monitor.alerts.outbox import FOLDER
+
+
+class Leader:
+    """A lock that one process holds, and that the kernel frees however the process ends.
+
+    Args:
+        lake_root: the lake's folder, on a local file system.
+    """
+
+    def __init__(self, lake_root: Path) -> None:
+        self._path = lake_root / FOLDER / "lock"
+        self._descriptor: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is ours."""
+        return self._descriptor is not None
+
+    def take(self) -> bool:
+        """Take it unless another has it. Returns whether it is ours.
+
+        Raises:
+            OSError: the file cannot be made.
+        """
+        if self._descriptor is not None:
+            return True
+        # Not inherited by processes that we start, which would hold it on behind us.
+        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def free(self) -> None:
+        """Let another take it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,358 @@
+"""The outbox: what was told of each alert, and for each receiver the newest message that it has yet to get.
+
+One SQLite file, synced before a call returns. What is told and the message that tells it are one transaction, as are a
+delivery and what it leaves to do, so that a kill at any point repeats a message and loses none.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from fleetcrash.errors import LakeError
+from monitor.alerts.message import Event, Message
+
+FOLDER = "_alerts"
+FILE = "outbox.sqlite"
+MOST_WAITING = 1_000
+"""Alerts that may wait for one receiver: a fleet with more has another trouble than a receiver that is down."""
+KEPT_S = 30 * 86_400.0
+"""How long a resolved alert that nothing waits for is listed."""
+
+_PATIENCE_S = 10.0  # for another process that writes: a command, for milliseconds
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alert (
+  key TEXT PRIMARY KEY, kind TEXT NOT NULL, sequence INTEGER NOT NULL, is_open INTEGER NOT NULL, told TEXT NOT NULL,
+  number INTEGER NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS message (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL UNIQUE, alert TEXT NOT NULL,
+  sequence INTEGER NOT NULL, event TEXT NOT NULL, update_id TEXT, body TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS delivery (
+  receiver TEXT NOT NULL, alert TEXT NOT NULL, number INTEGER NOT NULL, status TEXT NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL DEFAULT 0, error TEXT,
+  sent_number INTEGER, sent_open INTEGER NOT NULL DEFAULT 0, sent_at REAL,
+  PRIMARY KEY (receiver, alert)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS receiver (
+  name PRIMARY KEY, tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL DEFAULT 0,
+  delivered_at REAL, error TEXT, error_at REAL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS silence (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL,
+  made_by TEXT NOT NULL, made_at REAL NOT NULL, ends_at REAL NOT NULL, ended_by TEXT, ended_at REAL
+);
+"""
+
+_SILENCED = """EXISTS (
+  SELECT 1 FROM silence WHERE ended_at IS NULL AND made_at <= :now AND :now < ends_at AND (
+    scope = 'all' OR (scope = 'incident' AND name = message.alert) OR (scope = 'update' AND name = message.update_id)
+  )
+)"""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of an alert.
+
+    Attributes:
+        told: what was last told, as its teller writes it.
+        number: of the newest message. at: when it was made, seconds since 1970.
+    """
+
+    key: str
+    kind: str
+    sequence: int
+    is_open: bool
+    told: str
+    number: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Due:
+    """A message to send now.
+
+    Attributes:
+        tries: so far, of this message to this receiver.
+        again: it was delivered and is repeated, because the receiver forgets what is not.
+    """
+
+    message: Message
+    tries: int
+    again: bool = False
+
+
+class Outbox:
+    """The outbox of a lake. Any thread may use it; several processes may, though one alone should tell and send.
+
+    Args:
+        lake_root: the lake's folder.
+    Raises:
+        LakeError: the file cannot be used.
+    """
+
+    def __init__(self, lake_root: Path) -> None:
+        folder = lake_root / FOLDER
+        self.path = folder / FILE
+        self._lock = threading.RLock()
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self._file = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=_PATIENCE_S)
+            self._file.row_factory = sqlite3.Row
+            self._file.execute("PRAGMA journal_mode = WAL")  # a command that lists does not wait for a write
+            self._file.execute("PRAGMA synchronous = FULL")
+            self._file.executescript(_TABLES)
+        except (OSError, sqlite3.Error) as error:
+            raise LakeError(f"{self.path} cannot be used: {error}. No alert is sent until it can.") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._file.close()
+
+    # --- telling
+
+    def alerts(self) -> dict[str, Kept]:
+        """All alerts that are kept, by key."""
+        rows = self.rows("SELECT key, kind, sequence, is_open, told, number, at FROM alert")
+        return {row["key"]: Kept(**{**row, "is_open": bool(row["is_open"])}) for row in rows}
+
+    def message(self, number: int) -> Message:
+        """A message that is kept, by its number."""
+        return _message(self.rows("SELECT * FROM message WHERE number = :number", number=number)[0])
+
+    def meta(self, key: str) -> str | None:
+        """A value that was set, by its name."""
+        found = self.rows("SELECT value FROM meta WHERE key = :key", key=key)
+        return found[0]["value"] if found else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember a value."""
+        with self.transaction() as file:
+            file.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def tell(self, kind: str, message: Message, told: str, *, receivers: Sequence[str], now: float) -> Message:
+        """Keep a message for every receiver, in place of older ones of its alert that were not delivered.
+
+        Args:
+            told: what is told with it, for the next comparison.
+        Returns:
+            the message with its number.
+        """
+        with self.transaction() as file:
+            number = file.execute(
+                "INSERT INTO message (message_id, alert, sequence, event, update_id, body) VALUES (?, ?, ?, ?, ?, ?)",
+                (message.message_id, message.alert, message.sequence, message.event, message.update_id, message.body),
+            ).lastrowid
+            row = (message.alert, kind, message.sequence, message.is_open, told, number, now)
+            file.execute("INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            for receiver in receivers:
+                self._wait(file, receiver, message.alert, int(number or 0))
+            self._give_up_oldest(file, receivers)
+            self._prune(file, now)
+        return replace(message, number=int(number or 0))
+
+    def open_to(self, receivers: Sequence[str]) -> None:
+        """Serve these receivers from now on: a new one is told of what is open, one that is gone waits for nothing."""
+        with self.transaction() as file:
+            for name in receivers:
+                file.execute("INSERT OR IGNORE INTO receiver (name) VALUES (?)", (name,))
+                file.execute(
+                    """INSERT OR IGNORE INTO delivery (receiver, alert, number, status)
+                    SELECT ?, key, number, 'waiting' FROM alert WHERE is_open""",
+                    (name,),
+                )
+            known = [row["name"] for row in file.execute("SELECT name FROM receiver").fetchall()]
+            for name in set(known) - set(receivers):
+                file.execute("DELETE FROM delivery WHERE receiver = ?", (name,))
+                file.execute("DELETE FROM receiver WHERE name = ?", (name,))
+
+    @staticmethod
+    def _wait(file: sqlite3.Connection, receiver: str, alert: str, number: int) -> None:
+        file.execute(
+            """INSERT INTO delivery (receiver, alert, number, status) VALUES (?, ?, ?, 'waiting')
+            ON CONFLICT DO UPDATE SET number = excluded.number, status = 'waiting', tries = 0, next_at = 0,
+              error = NULL""",
+            (receiver, alert, number),
+        )
+
+    @staticmethod
+    def _give_up_oldest(file: sqlite3.Connection, receivers: Sequence[str]) -> None:
+        for receiver in receivers:
+            file.execute(
+                """UPDATE delivery SET status = 'given up' WHERE receiver = :receiver AND alert IN (
+                  SELECT alert FROM delivery JOIN alert ON alert.key = delivery.alert
+                  WHERE receiver = :receiver AND status = 'waiting'
+                  ORDER BY alert.is_open DESC, delivery.number DESC LIMIT -1 OFFSET :most
+                )""",
+                {"receiver": receiver, "most": MOST_WAITING},
+            )
+
+    @staticmethod
+    def _prune(file: sqlite3.Connection, now: float) -> None:
+        file.execute(
+            """DELETE FROM alert WHERE kind = 'incident' AND NOT is_open AND at < :until AND NOT EXISTS (
+              SELECT 1 FROM delivery WHERE delivery.alert = alert.key AND status = 'waiting')""",
+            {"until": now - KEPT_S},
+        )
+        file.execute("DELETE FROM delivery WHERE alert NOT IN (SELECT key FROM alert)")
+        file.execute(
+            """DELETE FROM message WHERE number NOT IN (SELECT number FROM alert) AND number NOT IN (
+              SELECT number FROM delivery UNION ALL SELECT sent_number FROM delivery WHERE sent_number IS NOT NULL)"""
+        )
+
+    # --- sending
+
+    def due(self, receiver: str, now: float, *, repeat_s: float | None = None) -> Due | None:
+        """The oldest message that the receiver should get now.
+
+        A silenced one waits; it is settled unsent where its alert is over and the receiver was never told of it.
+
+        Args:
+            repeat_s: deliver what stands again after so long; None: once is enough.
+        """
+        at = {"receiver": receiver, "now": now}
+        if self.rows("SELECT 1 FROM receiver WHERE name = :receiver AND next_at > :now", **at):
+            return None
+        waiting = """FROM delivery JOIN message USING (number)
+            WHERE receiver = :receiver AND status = 'waiting' AND next_at <= :now AND"""
+        over = f"event = 'resolved' AND NOT sent_open AND {_SILENCED}"
+        if self.rows(f"SELECT 1 {waiting} {over} LIMIT 1", **at):
+            with self.transaction() as file:
+                file.execute(
+                    f"""UPDATE delivery SET status = 'silenced' WHERE receiver = :receiver AND number IN (
+                      SELECT number {waiting} {over})""",  # noqa: S608
+                    at,
+                )
+        found = self.rows(
+            f"""SELECT message.*, tries {waiting} ((event = 'resolved' AND sent_open) OR NOT {_SILENCED})
+            ORDER BY number LIMIT 1""",
+            **at,
+        )
+        if found:
+            tries = found[0].pop("tries")
+            return Due(_message(found[0]), tries)
+        if repeat_s is None:
+            return None
+        found = self.rows(
+            """SELECT message.* FROM delivery JOIN message ON message.number = sent_number
+            WHERE receiver = :receiver AND sent_open AND sent_at <= :before ORDER BY sent_at LIMIT 1""",
+            receiver=receiver,
+            before=now - repeat_s,
+        )
+        return Due(_message(found[0]), 0, again=True) if found else None
+
+    def delivered(self, receiver: str, message: Message, now: float) -> None:
+        """A receiver has a message. A newer one of its alert that came meanwhile waits on."""
+        with self.transaction() as file:
+            file.execute(
+                """UPDATE delivery SET sent_number = :number, sent_open = :is_open, sent_at = :now
+                WHERE receiver = :receiver AND alert = :alert""",
+                {"number": message.number, "is_open": message.is_open, "now": now, "receiver": receiver,
+                 "alert": message.alert},
+            )  # fmt: skip
+            file.execute(
+                """UPDATE delivery SET status = 'delivered', error = NULL
+                WHERE receiver = ? AND alert = ? AND number = ?""",
+                (receiver, message.alert, message.number),
+            )
+            file.execute(
+                "UPDATE receiver SET tries = 0, next_at = 0, delivered_at = ?, error = NULL WHERE name = ?",
+                (now, receiver),
+            )
+
+    def refused(self, receiver: str, message: Message, reason: str, *, now: float, next_at: float) -> None:
+        """A receiver does not want this message; it is tried again, and others are not held up."""
+        with self.transaction() as file:
+            file.execute(
+                """UPDATE delivery SET tries = tries + 1, next_at = ?, error = ?
+                WHERE receiver = ? AND alert = ? AND number = ?""",
+                (next_at, reason, receiver, message.alert, message.number),
+            )
+            file.execute("UPDATE receiver SET error = ?, error_at = ? WHERE name = ?", (reason, now, receiver))
+
+    def down(self, receiver: str, reason: str, *, now: float, next_at: float) -> None:
+        """A receiver cannot be reached, or asked us to wait; nothing is sent to it until ``next_at``."""
+        with self.transaction() as file:
+            file.execute(
+                "UPDATE receiver SET tries = tries + 1, next_at = ?, error = ?, error_at = ? WHERE name = ?",
+                (next_at, reason, now, receiver),
+            )
+
+    def tries(self, receiver: str) -> int:
+        """How often in a row the receiver could not be reached."""
+        found = self.rows("SELECT tries FROM receiver WHERE name = :receiver", receiver=receiver)
+        return int(found[0]["tries"]) if found else 0
+
+    # --- looking
+
+    def receivers(self, now: float) -> list[dict[str, Any]]:
+        """How each receiver stands.
+
+        Returns:
+            name, delivered_at, waiting (alerts), silenced (of those), oldest_at (of those not silenced; None where
+            nothing waits), error, error_at; times in seconds since 1970.
+        """
+        return self.rows(
+            f"""SELECT receiver.name, delivered_at, receiver.error, error_at, count(w.number) AS waiting,
+              coalesce(sum(w.silenced), 0) AS silenced, min(iif(w.silenced, NULL, w.at)) AS oldest_at
+            FROM receiver LEFT JOIN (
+              SELECT delivery.receiver, delivery.number, alert.at, {_SILENCED} AS silenced
+              FROM delivery JOIN message USING (number) JOIN alert ON alert.key = delivery.alert
+              WHERE status = 'waiting'
+            ) w ON w.receiver = receiver.name
+            GROUP BY receiver.name ORDER BY receiver.name""",  # noqa: S608 - a constant of this file
+            now=now,
+        )
+
+    def deliveries(self, now: float) -> list[dict[str, Any]]:
+        """What became of each alert's newest message at each receiver, newest first; silenced while a silence holds."""
+        return self.rows(
+            f"""SELECT delivery.receiver, message.alert, message.message_id, message.sequence, message.event,
+              message.body, alert.at, delivery.tries, delivery.error, sent_at,
+              CASE WHEN status = 'waiting' AND {_SILENCED} THEN 'silenced' ELSE status END AS status
+            FROM delivery JOIN message USING (number) JOIN alert ON alert.key = delivery.alert
+            ORDER BY delivery.number DESC, delivery.receiver""",  # noqa: S608 - a constant of this file
+            now=now,
+        )
+
+    def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
+        """The answer of a query, as dicts."""
+        with self._lock:
+            return [dict(row) for row in self._file.execute(query, values).fetchall()]
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, on disk when it ends."""
+        with self._lock:
+            self._file.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._file
+                self._file.execute("COMMIT")
+            except BaseException:
+                if self._file.in_transaction:
+                    self._file.execute("ROLLBACK")
+                raise
+
+
+def _message(row: Mapping[str, Any]) -> Message:
+    return Message(
+        row["number"], row["message_id"], row["alert"], row["sequence"], Event(row["event"]), row["update_id"],
+        row["body"],
+    )  # fmt: skip

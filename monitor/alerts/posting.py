@@ -1,0 +1,186 @@
+"""One HTTP request to an address that somebody else runs: bounded in time and size, no redirect followed.
+
+urllib's timeout is one of each read, so that an answer that drips lasts for ever, and it follows redirects; so this
+speaks to ``http.client`` and cuts the line itself.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import SplitResult, urlsplit
+
+from fleetcrash.errors import BadArgument
+
+TIMEOUT_S = 10.0
+"""For all of it. A receiver that needs longer to say so has not kept the message."""
+
+_MOST_ANSWER_BYTES = 2_048
+_LONGEST_RETRY_AFTER_S = 3_600.0  # an hour: beyond it a receiver rather forgot than meant it
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        text: the beginning of its body, on one line.
+        retry_after_s: how long we were asked to wait; None where we were not.
+    """
+
+    status: int
+    text: str
+    retry_after_s: float | None
+
+
+class NoAnswer(Exception):
+    """No HTTP answer came; the message says why, without the address."""
+
+
+def check_address(address: str) -> SplitResult:
+    """An http or https address, taken apart.
+
+    Raises:
+        BadArgument: it is none. The message shows nothing of it, for addresses hold secrets.
+    """
+    try:
+        parts = urlsplit(address)
+        is_fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fine = False
+    if not is_fine or any(ord(letter) <= 32 or ord(letter) > 126 for letter in address):
+        raise BadArgument("is no address that begins with http:// or https:// and names a host")
+    if parts.username or parts.password:
+        raise BadArgument("holds a user or a password; give those in authorization_env or authorization_file")
+    return parts
+
+
+def request(
+    method: str,
+    address: str,
+    *,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    ca_file: str | None = None,
+    timeout_s: float = TIMEOUT_S,
+    now: float = 0.0,
+) -> Answer:
+    """Send a request and read the beginning of its answer.
+
+    Args:
+        ca_file: PEM of the authorities to believe beside nobody else; None: the system's.
+        timeout_s: of all of it.
+        now: seconds since 1970; a Retry-After that is a date is measured by it.
+    Raises:
+        NoAnswer: there was none in time, or what came is no HTTP.
+    """
+    parts = urlsplit(address)
+    host, secure = str(parts.hostname), parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    line = _Line()
+    timer = threading.Timer(timeout_s, line.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        line.hold(socket.create_connection((host, port), timeout=timeout_s))
+        if secure:
+            context = ssl.create_default_context(cafile=ca_file)
+            wrapped = context.wrap_socket(line.held, server_hostname=host, do_handshake_on_connect=False)
+            line.hold(wrapped)
+            wrapped.do_handshake()
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = line.held
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request(method, target, body=body or None, headers={**(headers or {}), "Connection": "close"})
+        with connection.getresponse() as response:
+            status, retry_after = response.status, response.headers.get("Retry-After")
+            text = "" if 200 <= status < 300 else _beginning(response)
+        return Answer(status, text, _seconds(retry_after, now))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise NoAnswer(f"no answer within {timeout_s:g} s" if line.was_cut else _why(error)) from error
+    finally:
+        timer.cancel()
+        line.close()
+
+
+class _Line:
+    """A socket that another thread may cut."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self.was_cut = False
+
+    @property
+    def held(self) -> socket.socket:
+        assert self._socket is not None  # noqa: S101 - asked for after it is held
+        return self._socket
+
+    def hold(self, one: socket.socket) -> None:
+        with self._lock:
+            self._socket = one
+        if self.was_cut:
+            raise TimeoutError
+
+    def cut(self) -> None:
+        with self._lock:
+            self.was_cut = True
+            if self._socket is not None:
+                try:
+                    self._socket.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    return  # it was never connected, or is closed already
+
+    def close(self) -> None:
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+
+
+def _beginning(response: http.client.HTTPResponse) -> str:
+    """What an answer says, as far as it comes: its status is known, so that a broken body changes nothing."""
+    try:
+        raw = response.read(_MOST_ANSWER_BYTES)
+    except (OSError, http.client.HTTPException):
+        raw = b""
+    text = " ".join(raw.decode(errors="replace").split())
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _seconds(retry_after: str | None, now: float) -> float | None:
+    """Retry-After, seconds or a date, as seconds from now; None where it is missing or makes no sense."""
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_RETRY_AFTER_S)
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+    return min(max((until - datetime.fromtimestamp(now, tz=UTC)).total_seconds(), 0.0), _LONGEST_RETRY_AFTER_S)
+
+
+def _why(error: Exception) -> str:
+    """Why there was no answer, of our own words and the system's: what a stranger sent is not repeated."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS: {(error.reason or 'handshake failed').replace('_', ' ').lower()}"
+    if isinstance(error, TimeoutError):
+        return "no connection in time"
+    if isinstance(error, socket.gaierror):
+        return f"its host is not known: {error.strerror}"
+    if isinstance(error, ConnectionError | http.client.RemoteDisconnected):
+        return getattr(error, "strerror", None) or "the connection was closed without an answer"
+    if isinstance(error, OSError):
+        return error.strerror or "the connection failed"
+    return "what answered is no HTTP"
