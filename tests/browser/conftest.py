@@ -27,6 +27,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 READY_WITHIN_S = 60
+PATIENCE_MS = 60_000  # for what a page shows, on a machine that is busy with other tests
 
 
 class Watched:
@@ -43,7 +44,7 @@ class Watched:
         settings = {"viewport": {"width": 1440, "height": 900}, **context}
         self.context = browser.new_context(**settings)  # type: ignore[arg-type]
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("request", self._requested)
         self.page.on("console", self._complained)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Watched, choose, rows_of, serving
+from tests.browser.conftest import PATIENCE_MS, Watched, choose, rows_of, serving
 from tests.dashboard.fleet import GUILTY, incident, outage, tick
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def _cards(page: Page):
@@ -36,6 +36,7 @@ def test_the_banner_names_the_update_and_leads_to_the_incident(watched: Watched)
     expect(page.get_by_role("heading", name="Top crash clusters")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_first_screen_holds_the_answers_at_both_sizes(chromium: Browser, app_address: str):
     for width, height in ((1440, 900), (390, 844)):
         watched = Watched(chromium, app_address, viewport={"width": width, "height": height})
@@ -85,6 +86,7 @@ def test_the_page_follows_the_lake_by_itself_and_keeps_its_place(chromium: Brows
         watched.context.close()
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text_in_a_browser(chromium: Browser, tmp_path: Path):
     hostile = "<img src=x onerror=\"document.title='owned'\"><a href='//evil.example'>x</a>"
     lake = outage(tmp_path / "lake", guilty=hostile)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dashboard.wording import whom
 from sample_data.sample import SAMPLE
-from tests.browser.conftest import Watched, choose, rows_of
+from tests.browser.conftest import PATIENCE_MS, Watched, choose, rows_of
 
 pytestmark = pytest.mark.browser
 
@@ -94,7 +94,7 @@ def test_the_demo_names_the_culprit_is_filtered_shared_and_ended(demo: Demo, chr
     named = page.locator(".fc-banner", has_text=f"{guilty} (content update) is crashing")
     expect(named).to_contain_text(whom(TRUTH["condition"]), timeout=NAMED_WITHIN_MS)
     expect(named).to_contain_text("At risk")
-    expect(page.locator(".fc-card").nth(2)).to_contain_text(guilty, timeout=20_000)
+    expect(page.locator(".fc-card").nth(2)).to_contain_text(guilty, timeout=PATIENCE_MS)
 
     version = rows_of(page, "Crash rate by agent version").first.locator("td").first.inner_text()
     choose(page, "OS", "Windows")
@@ -120,7 +120,7 @@ def test_the_demo_names_the_culprit_is_filtered_shared_and_ended(demo: Demo, chr
 
 
 def _shows(page: Page, narrowed: str, version: str) -> None:
-    expect(page.locator(".fc-narrowed")).to_have_text(narrowed, timeout=20_000)
+    expect(page.locator(".fc-narrowed")).to_have_text(narrowed, timeout=PATIENCE_MS)
     expect(page.locator(".fc-legend")).to_have_text(["Windows"])
     expect(rows_of(page, "Crash rate by agent version")).to_have_count(1)
     expect(rows_of(page, "Crash rate by agent version")).to_contain_text([version])

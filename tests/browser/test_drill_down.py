@@ -11,11 +11,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Watched, choose, rows_of
+from tests.browser.conftest import PATIENCE_MS, Watched, choose, rows_of
 from tests.dashboard.fleet import GUILTY
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=PATIENCE_MS)
 
 CLUSTER = "csagent.sys: invalid memory access"
 
@@ -48,14 +48,18 @@ def test_two_filters_together_narrow_every_page_and_travel_along(watched: Watche
     expect(page.locator(".fc-legend")).to_have_text(["Windows"])
     crashed = page.locator(".fc-card").nth(1)
     expect(crashed).to_contain_text("of 13 online")
-    rows_of(page, "Top crash clusters").get_by_role("link", name=CLUSTER).click()
-    expect(page).to_have_url(re.compile(r"/cluster\?(os=Windows&agent=7.11.200|agent=7.11.200&os=Windows)&id=clu-"))
+    link = rows_of(page, "Top crash clusters").get_by_role("link", name=CLUSTER)
+    both = r"cluster\?(os=Windows&agent=7.11.200|agent=7.11.200&os=Windows)&id=clu-"
+    expect(link).to_have_attribute("href", re.compile(both))  # the table is drawn after the cards above it
+    link.click()
+    expect(page).to_have_url(re.compile(both))
     expect(page.locator(".fc-narrowed")).to_have_text("Showing only Windows, agent 7.11.200.")
     expect(rows_of(page, "By agent version")).to_have_count(1)
     page.get_by_text("Clear filters").click()
     expect(rows_of(page, "By agent version")).to_have_count(3)
 
 
+@pytest.mark.slow
 def test_a_click_on_the_curve_opens_the_crashes_of_that_time(watched: Watched):
     page = watched.open("/?os=Windows")
     line = page.locator(".stPlotlyChart .scatterlayer .js-line").first
@@ -69,6 +73,7 @@ def test_a_click_on_the_curve_opens_the_crashes_of_that_time(watched: Watched):
     expect(page.get_by_role("heading", name="Top crash clusters")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_an_export_holds_every_row_of_its_table(watched: Watched, tmp_path: Path):
     page = watched.open("/?range=all")
     page.locator(".st-key-data-by-agent-version").get_by_role("button").click()
@@ -98,6 +103,7 @@ def _addresses(page: Page) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible_and_fits_a_phone(scheme: str, chromium: Browser, app_address: str):
     watched = Watched(chromium, app_address, color_scheme=scheme)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Watched, rows_of
+from tests.browser.conftest import PATIENCE_MS, Watched, rows_of
 from tests.dashboard.fleet import GUILTY, INNOCENT
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,7 @@ def test_from_the_list_to_one_update_and_to_data_health(
     watched.context.close()
 
 
+@pytest.mark.slow
 def test_all_rows_of_a_table_are_downloaded_with_their_query_beside(watched: Watched, tmp_path: Path):
     page = watched.open("/updates")
     page.get_by_role("button", name="Data").click()

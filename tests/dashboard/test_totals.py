@@ -90,6 +90,7 @@ def test_crashes_and_hosts_that_crashed(lake: Lake, asked, overview, view):
     _all_are(listed[0]["crashes"], {"cluster": _number(of_one, r"Hosts ever \d+ (\d+) crashes in all")})
 
 
+@pytest.mark.slow
 def test_what_became_of_the_hosts_of_an_incident(lake: Lake, asked, overview, view):
     (incident,) = asked("incidents")["incidents"]
     tick(lake, [incident])

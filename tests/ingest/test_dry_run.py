@@ -28,6 +28,7 @@ def _small_batches(monkeypatch):
     monkeypatch.setattr("ingest.ndjson.BATCH_BYTES", 700)
 
 
+@pytest.mark.slow
 def test_it_says_what_the_load_says_and_leaves_the_lake_as_it_is(lake, tmp_path):
     load(lake, [write(tmp_path / "before.ndjson", [line("crash", crash_id="c2"), line("host")])], now=NOW)
     path = write(tmp_path / "in.ndjson", [*LINES, line("crash", crash_id="c2"), *LINES])

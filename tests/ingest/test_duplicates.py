@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,7 @@ def test_every_line_is_stored_a_duplicate_or_quarantined(lines):
         assert {row["raw"] for row in rows_of(lake, "quarantine")} <= set(lines)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.lists(sound_lines(), min_size=5, max_size=40), st.data())
 def test_order_repetition_and_cuts_change_no_answer(lines, data):

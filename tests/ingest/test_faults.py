@@ -37,6 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_the_same_load_with_more_room_completes_it(small_disk, tmp_path, monkeypatch):
     monkeypatch.setattr("ingest.ndjson.BATCH_BYTES", 400_000)
     path = write(tmp_path / "in.ndjson", LINES)
@@ -58,6 +59,7 @@ def test_a_disk_that_is_nearly_full_is_said_to_be_before_anything_is_written(lak
     assert not any(lake.files(name) for name in ("crash", "batch"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_load_ends_quietly_and_is_completed_by_the_same_one(tmp_path):
     lake = tmp_path / "lake"
     command = [sys.executable, "-m", "cli", "load", "-", "--lake", str(lake)]

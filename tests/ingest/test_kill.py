@@ -58,6 +58,7 @@ def of_one_load(tmp_path_factory):
     return path, answers(lake), tables(lake)
 
 
+@pytest.mark.slow
 def test_kill_9_in_a_load_then_the_same_load(lake, of_one_load):
     path, expected, expected_tables = of_one_load
     command = [sys.executable, "-c", CHILD, str(lake.root), str(path), str(BATCH_BYTES)]

@@ -118,6 +118,7 @@ def almost_plain_lines(draw: st.DrawFn) -> bytes:
     return raw
 
 
+@pytest.mark.slow
 @FEW
 @given(st.lists(almost_plain_lines(), min_size=100, max_size=150))
 def test_the_quick_way_says_what_a_close_look_says(tmp_path_factory, lines):

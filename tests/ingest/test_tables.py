@@ -107,6 +107,7 @@ COLUMNS = [
 ]
 
 
+@pytest.mark.slow
 def test_columns_of_any_type_are_judged_and_none_stops_the_load(lake):
     with Workbench(lake) as bench:
         intake = Intake(lake, bench, now=NOW)

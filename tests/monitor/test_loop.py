@@ -122,6 +122,7 @@ def append_host(growing: Fleet, seen_at: datetime, name: str) -> None:
     append_tables(growing.lake, {"host": pa.table(row)}, batch_id=name, source="tests", now=datetime.now(UTC))
 
 
+@pytest.mark.slow
 def test_a_monitor_that_starts_later_says_the_same_and_writes_nothing_twice(growing):
     one = Monitor(growing.lake)
     for minutes in (-100, 5, 20):
@@ -137,6 +138,7 @@ def test_a_monitor_that_starts_later_says_the_same_and_writes_nothing_twice(grow
     other.close()
 
 
+@pytest.mark.slow
 def test_to_have_watched_before_the_first_crash_makes_no_difference(growing):
     """A monitor runs from the day that the fleet is connected, and crashes come later."""
     monitor = Monitor(growing.lake)

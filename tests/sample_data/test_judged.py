@@ -49,6 +49,7 @@ def test_of_two_updates_the_guilty_one_is_named_and_never_the_other(judged):
     assert incident["condition"] == {"os_version": two.truth["condition"]["os_version"]}
 
 
+@pytest.mark.slow
 def test_the_agent_is_named_and_never_the_content_beside_it(judged):
     agent = judged("agent-upgrade", hosts=2000, seed=1, after_min=180)
     (incident,) = agent.said["incidents"]
@@ -64,6 +65,7 @@ def test_a_regions_power_is_told_as_a_rise_of_the_region_and_no_update_is_named(
     assert region.truth["outages"][0]["where"]["region"] in incident["summary"]
 
 
+@pytest.mark.slow
 def test_without_installs_the_update_is_named_by_its_release_and_stays_so(judged):
     untold = judged("no-installs", hosts=1000, seed=1, after_min=20)
     assert untold.said["exposure_source"] == "release"

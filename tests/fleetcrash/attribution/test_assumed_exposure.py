@@ -47,6 +47,7 @@ def untold(lake: Lake) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 def test_what_was_counted_by_a_minute_is_counted_so_for_good(untold):
     """A monitor reads what is new and keeps the rest: what it has read must not be told otherwise later."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import answers, instants, known_by, lake_of, worlds
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(worlds(), instants(), st.randoms(use_true_random=False))
 def test_no_view_depends_on_what_came_later_or_on_the_order_of_loads(empty_lake, world, when, random: Random):

@@ -74,6 +74,7 @@ def test_names_of_batches_are_only_names(lake):
         assert seen(engine)[0] == ["a"]
 
 
+@pytest.mark.slow
 @settings(max_examples=7, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(["write", "book", "compact", "look"]), max_size=12))
 def test_whatever_happens_in_which_order_both_tables_show_the_booked_batches(tmp_path_factory, steps):
@@ -94,6 +95,7 @@ def test_whatever_happens_in_which_order_both_tables_show_the_booked_batches(tmp
                 assert seen(engine) == (names, names)
 
 
+@pytest.mark.slow
 def test_a_reader_beside_writers_and_a_compactor_sees_whole_batches_only(lake):
     done = threading.Event()
     troubles: list[BaseException] = []
