@@ -1,4 +1,4 @@
-"""A test marked ``browser`` has a Chromium to drive, or is skipped and the summary says so."""
+"""Lakes for all tests; and a test marked ``browser`` has a Chromium to drive, or is skipped and the summary says so."""
 
 from __future__ import annotations
 
@@ -6,12 +6,33 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from fleetcrash.store import Lake
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the front door has it; read when numpy is imported
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _NOT_RUN = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def empty_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake without a record. For copying, which takes a tenth of making one; nobody writes to it."""
+    from fleetcrash.store import Lake
+
+    return Lake.create(tmp_path_factory.mktemp("empty") / "lake").root
+
+
+@pytest.fixture
+def lake(tmp_path: Path, empty_lake: Path) -> Lake:
+    """A lake without a record, for one test."""
+    from fleetcrash.store import Lake
+
+    return Lake(Path(shutil.copytree(empty_lake, tmp_path / "lake")))
 
 
 @pytest.fixture(scope="session")

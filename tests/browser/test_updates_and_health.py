@@ -17,7 +17,11 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.mark.parametrize(
-    ("scheme", "width", "height"), [("light", 1440, 900), ("dark", 390, 844)], ids=["desk_light", "phone_dark"]
+    ("scheme", "width", "height"),
+    [
+        pytest.param("light", 1440, 900, id="desk_light"),
+        pytest.param("dark", 390, 844, id="phone_dark", marks=pytest.mark.slow),
+    ],
 )
 def test_from_the_list_to_one_update_and_to_data_health(
     scheme: str, width: int, height: int, chromium: Browser, app_address: str

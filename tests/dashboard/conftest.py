@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard.serve import LAKE_VARIABLE
@@ -71,6 +72,14 @@ class Page:
     def lines(self) -> set[str]:
         """The names of the lines of the rate chart."""
         return {trace["name"] for trace in self.figures[0]["data"] if trace.get("mode") == "lines+markers"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_components_installed() -> Iterator[None]:
+    """Each run would look through all that is installed for components of others, for longer than a page takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", list)
+        yield
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Lakes to load into, and records that break no rule."""
+"""Loads into a lake, and records that break no rule."""
 
 from __future__ import annotations
 
@@ -51,12 +51,6 @@ def write(path: Path, lines: Iterable[bytes]) -> Path:
     """A file of lines."""
     path.write_bytes(b"".join(each + b"\n" for each in lines))
     return path
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A lake without a record."""
-    return Lake.create(tmp_path / "lake")
 
 
 @pytest.fixture
