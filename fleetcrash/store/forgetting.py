@@ -8,7 +8,6 @@ that after a kill anywhere the same call does the rest.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.records import TEXT_MAP, table_columns
+from fleetcrash.store import dumps
 from fleetcrash.store.aggregates import Aggregates
 from fleetcrash.store.housekeeping import sweep_spills
 from fleetcrash.store.lake import File, Lake
@@ -112,6 +112,7 @@ def forget(lake: Lake, host_id: str) -> Receipt:
     for table in table_columns():
         checkpoint(lake, table)
         receipt.swept += _sweep(lake, table, mentions, receipt.remaining)
+    receipt.swept += dumps.forget(lake.root, mentions)
     for path in Aggregates(lake.root).clear():
         if _parquet_holds(path, mentions) is not False:
             receipt.remaining.append(
@@ -276,19 +277,8 @@ def _left(lake: Lake, mentions: Mentions) -> list[Remaining]:
             if _Source(table, rewriter, mentions).concerned(lake.files(table)):
                 left.append(Remaining(str(lake.folder(table)), "rows came in meanwhile; run this again"))
     for path in sorted(lake.root.rglob("*")):
-        if path.suffix != ".parquet" and path.is_file() and _file_holds(path, mentions):
+        if path.suffix != ".parquet" and path.is_file() and mentions.in_file(path):
             left.append(
                 Remaining(str(path), "names the host, and is not of a kind that may be changed or deleted here")
             )
     return left
-
-
-def _file_holds(path: Path, mentions: Mentions) -> bool:
-    try:
-        with path.open("rb") as file:
-            if not path.stat().st_size:
-                return False
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return mentions.in_bytes(data)
-    except FileNotFoundError:
-        return False

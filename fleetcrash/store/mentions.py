@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from mmap import mmap
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,17 @@ class Mentions:
     def in_bytes(self, data: bytes | memoryview | mmap) -> bool:
         """Whether the name is anywhere in these bytes."""
         return self._bytes.search(data) is not None
+
+    def in_file(self, path: Path) -> bool:
+        """Whether the name is anywhere in a file; not in one that is gone."""
+        try:
+            with path.open("rb") as file:
+                if not path.stat().st_size:
+                    return False
+                with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+                    return self.in_bytes(data)
+        except FileNotFoundError:
+            return False
 
     def in_column(self, values: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which values of an array of text or bytes mention the name, as an array of bool. A null does not."""

@@ -18,11 +18,15 @@ from ingest.collector.limits import Limits
 from ingest.collector.refusal import Refusal, busy, too_large
 
 ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")
+CLIENTS_ENCODINGS = (*ENCODINGS, "deflate", "br")
+"""What clients of other makers send as well: sentry-sdk takes brotli wherever that is installed."""
 
 _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")  # a line but the first
 _BLOCK_BYTES = 1 << 20
 _DRAINED_BYTES = 256 << 20
 _DRAIN_S = 10.0
+DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
+"""What is raised while a body is unpacked that is not what its encoding says."""
 
 
 class Room:
@@ -141,40 +145,78 @@ def unpacked(body: bytearray, encoding: str, limits: Limits, held: Held) -> byte
     """
     whole = bytearray()
     try:
-        for block in _gunzipped(body) if "gzip" in encoding else _unzstd(body):
+        for block in _blocks(body, encoding):
             held.more(len(block))
             whole += block
             if len(whole) > limits.body_bytes:
                 raise too_large("Unpacked, the body has", limits.body_bytes, "bytes")
-    except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
-        raise Refusal(
-            400, "bad_encoding",
-            f"The body is not whole {encoding}: {' '.join(str(error).split())[:200]}. Nothing of it was kept.",
-        ) from error  # fmt: skip
+    except DAMAGED as error:
+        raise damaged(encoding, error) from error
     return whole
 
 
-def _gunzipped(body: bytearray) -> Iterator[bytes]:
-    rest = bytes(body)
-    while True:
-        member = zlib.decompressobj(wbits=31)
-        while True:
-            block = member.decompress(rest, _BLOCK_BYTES)
+def damaged(encoding: str, error: Exception) -> Refusal:
+    """The body is not what its encoding says."""
+    said = " ".join(str(error).split())[:200]
+    return Refusal(400, "bad_encoding", f"The body is not whole {encoding}: {said}. Nothing of it was kept.")
+
+
+def _blocks(body: bytearray, encoding: str) -> Iterator[bytes]:
+    if encoding in ("zstd", "br"):
+        return _decompressed(body, {"br": "brotli"}.get(encoding, encoding))
+    if encoding != "deflate":
+        return _inflated(body, Inflater())
+    # RFC 9110 means zlib's frame by it; some senders leave the frame out.
+    is_framed = len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+    return _inflated(body, Inflater(wbits=15 if is_framed else -15))
+
+
+class Inflater:
+    """gzip (of one member or several) or deflate, unpacked as it comes.
+
+    Args:
+        wbits: the frame, as zlib numbers them; 31 is gzip.
+    """
+
+    def __init__(self, wbits: int = 31) -> None:
+        self._wbits = wbits
+        self._member = zlib.decompressobj(wbits)
+
+    def feed(self, packed: bytes) -> Iterator[bytes]:
+        """Unpack what came, in blocks of a mebibyte at the most.
+
+        Raises:
+            zlib.error: it is damaged.
+        """
+        block = b""
+        while packed or block:
+            if self._member.eof:
+                if not packed:
+                    return
+                self._member = zlib.decompressobj(self._wbits)
+            block = self._member.decompress(packed, _BLOCK_BYTES)
             yield block
-            if member.eof:
-                break
-            if not block and not rest:
-                raise EOFError("it ends too soon")
-            rest = member.unconsumed_tail
-        rest = member.unused_data
-        if not rest:
-            return
+            packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+
+    def end(self) -> None:
+        """See that what came is whole.
+
+        Raises:
+            EOFError: it is not.
+        """
+        if not self._member.eof:
+            raise EOFError("it ends too soon")
 
 
-def _unzstd(body: bytearray) -> Iterator[bytes]:
+def _inflated(body: bytearray, inflater: Inflater) -> Iterator[bytes]:
+    yield from inflater.feed(bytes(body))
+    inflater.end()
+
+
+def _decompressed(body: bytearray, codec: str) -> Iterator[bytes]:
     if not body:
         raise EOFError("it ends too soon")
-    with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
+    with pa.CompressedInputStream(pa.BufferReader(body), codec) as stream:
         yield from iter(lambda: stream.read(_BLOCK_BYTES), b"")
 
 

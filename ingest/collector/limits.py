@@ -11,6 +11,9 @@ class Limits:
 
     Attributes:
         body_bytes: of a body, as it comes and once more when it is unpacked; 140,000 crashes. More is 413.
+        document_bytes: of one JSON or protobuf document in a client's body, which takes up to thirty times as much
+            memory while it is read. More is 413.
+        unnamed_bytes: of a body that must be read to find its token. More is 401.
         body_lines: of a body; no body of records has as many. More is 413.
         bodies: under way at the same time. More is 429.
         held_bytes: of bodies in memory, all requests together. More is 429.
@@ -21,12 +24,16 @@ class Limits:
             it brings.
         stall_s: without a byte of a body. Longer is 408.
         body_s: from the first byte of a body to its last. Longer is 408.
+        stream_s: from the first byte to the last of a journal, whose first upload may be gigabytes. Longer is 408.
+        dumps_bytes: of raw dumps kept in the lake's folder; the oldest go.
         headers_s: from the opening of a connection to the end of a request's headers; then it is closed.
         connections: open at the same time; others are closed at once. One that sends nothing more stays for five
             seconds, so that these are a thousand new senders a second.
     """
 
     body_bytes: int = 64 << 20
+    document_bytes: int = 8 << 20
+    unnamed_bytes: int = 1 << 20
     body_lines: int = 2_000_000
     bodies: int = 2000
     held_bytes: int = 256 << 20
@@ -35,5 +42,7 @@ class Limits:
     commit_every_s: float = 1.0
     stall_s: float = 10.0
     body_s: float = 60.0
+    stream_s: float = 3600.0
+    dumps_bytes: int = 1 << 30
     headers_s: float = 10.0
     connections: int = 5000

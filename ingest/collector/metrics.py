@@ -20,6 +20,7 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: dict[tuple[str, int], int] = {}
+        self._not_read: dict[str, int] = {}
         self._records_acknowledged = 0
         self._bytes_acknowledged = 0
         self._records = dict.fromkeys(_OUTCOMES, 0)
@@ -40,6 +41,12 @@ class Metrics:
             self._buckets[bisect_left(_SECONDS, seconds)] += 1
             self._seconds += seconds
 
+    def not_read(self, door: str, events: int) -> None:
+        """Count events that are no crash, and so no records."""
+        if events:
+            with self._lock:
+                self._not_read[door] = self._not_read.get(door, 0) + events
+
     def committed(self, counts: Counts) -> None:
         """Count a commit to the lake."""
         with self._lock:
@@ -52,12 +59,14 @@ class Metrics:
         with self._lock:
             answers = {f'door="{door}",status="{status}"': n for (door, status), n in sorted(self._requests.items())}
             outcomes = {f'outcome="{outcome}"': n for outcome, n in self._records.items()}
+            no_crash = {f'door="{door}"': n for door, n in sorted(self._not_read.items())}
             lines = [
                 *_metric("requests_total", "counter", "Answers, by door and HTTP status.", answers),
                 *_metric("records_acknowledged_total", "counter", "Records that senders were told are on disk.",
                          {"": self._records_acknowledged}),
                 *_metric("bytes_acknowledged_total", "counter", "Bytes of their lines.",
                          {"": self._bytes_acknowledged}),
+                *_metric("events_not_read_total", "counter", "Events that are no crash, by door.", no_crash),
                 *_metric("records_committed_total", "counter", "Records that the lake got, by what became of them.",
                          outcomes),
                 *_metric("commits_total", "counter", "Commits to the lake.", {"": self._commits}),

@@ -17,11 +17,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fleetcrash.errors import BadArgument
 from fleetcrash.store import Lake
-from ingest.collector.app import Parts, application
+from fleetcrash.store.dumps import Dumps
+from ingest.collector.app import application
 from ingest.collector.committer import Committer
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
+from ingest.collector.reception import Parts
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Tokens
 
@@ -62,7 +64,8 @@ class Collector:
             self._keys.spooled(description)
         metrics = Metrics()
         self._committer = Committer(lake.for_another_thread(), self._spool, self._keys, limits, metrics, replay=replay)
-        parts = Parts(self._spool, self._keys, self._committer, Tokens(lake.root), limits, metrics)
+        dumps = Dumps(lake.root, limits.dumps_bytes)
+        parts = Parts(self._spool, self._keys, self._committer, Tokens(lake.root), dumps, limits, metrics)
         self._app = application(parts, needs_token=needs_token)
 
     def __enter__(self) -> Self:

@@ -1,0 +1,120 @@
+"""Raw dumps of crashes, kept beside the tables as they came, up to a bound: for whoever wants to look into one.
+
+A dump is ``_dumps/<name>.dmp``, with what is known of it in ``<name>.json``. Names are hashes, whatever a client says.
+A dump may hold anything that was in a machine's memory; the oldest are deleted to make room, and forgetting a host
+deletes all that name it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from fleetcrash.store.log import Swept, delete
+from fleetcrash.store.mentions import Mentions
+
+FOLDER = "_dumps"
+_DUMP, _ABOUT = ".dmp", ".json"
+
+
+@dataclass(frozen=True)
+class Dump:
+    """A dump that came in.
+
+    Attributes:
+        host_id: whose; None where nobody said.
+        crash_id: of the record that was made of it.
+        data: the file.
+        form: what the client said with it.
+    """
+
+    crash_id: str
+    host_id: str | None
+    data: bytes
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def name(self) -> str:
+        """Its name in the folder: the same dump of the same host has the same, of two hosts another."""
+        hashed = hashlib.sha256(json.dumps([self.crash_id, self.host_id]).encode())
+        hashed.update(self.data)
+        return hashed.hexdigest()
+
+
+class Dumps:
+    """The dumps of a lake. Any thread may keep one.
+
+    Args:
+        most_bytes: of all of them; beyond it the oldest go.
+    """
+
+    def __init__(self, lake_root: Path, most_bytes: int) -> None:
+        self._folder = lake_root / FOLDER
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._sizes: OrderedDict[str, int] | None = None  # oldest first; read when the first dump comes
+
+    def keep(self, dump: Dump) -> None:
+        """Put a dump on disk for good, and make room for it. One that is larger than all may be is not kept.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        about = {"crash_id": dump.crash_id, "host_id": dump.host_id, "form": dict(dump.form)}
+        described = json.dumps(about).encode()
+        size_bytes = len(dump.data) + len(described)
+        if size_bytes > self._most_bytes:
+            return
+        with self._lock:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            if self._sizes is None:
+                self._sizes = _found(self._folder)
+            self._sizes.pop(dump.name, None)
+            while self._sizes and sum(self._sizes.values()) + size_bytes > self._most_bytes:
+                name, _ = self._sizes.popitem(last=False)
+                delete([self._folder / f"{name}{_DUMP}", self._folder / f"{name}{_ABOUT}"])
+            # First whose it is: a dump that nobody could tell the host of would outlive a forget.
+            _write(self._folder / f"{dump.name}{_ABOUT}", described)
+            _write(self._folder / f"{dump.name}{_DUMP}", dump.data)
+            self._sizes[dump.name] = size_bytes
+
+
+def forget(lake_root: Path, mentions: Mentions) -> Swept:
+    """Delete the dumps that are of a host, or have its name anywhere in them."""
+    swept = Swept()
+    for path in sorted((lake_root / FOLDER).glob("*")):
+        if mentions.in_file(path):
+            swept += delete([path, path.with_suffix(_DUMP), path.with_suffix(_ABOUT)])
+    return swept
+
+
+def _found(folder: Path) -> OrderedDict[str, int]:
+    """Bytes of each dump, oldest first."""
+    sizes: dict[str, int] = {}
+    ages: dict[str, int] = {}
+    for path in folder.glob("*"):
+        stat = path.stat()
+        sizes[path.stem] = sizes.get(path.stem, 0) + stat.st_size
+        ages[path.stem] = max(ages.get(path.stem, 0), stat.st_mtime_ns)
+    return OrderedDict((name, sizes[name]) for name in sorted(sizes, key=ages.__getitem__))
+
+
+def _write(path: Path, data: bytes) -> None:
+    scratch = path.with_suffix(f"{path.suffix}-")
+    with scratch.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,212 @@
+"""Elasticsearch's bulk interface, which rsyslog, syslog-ng, Fluent Bit, Vector and Logstash speak.
+
+A document with ``record`` is a record of the contract as it is. Of other documents those are crashes in which a kernel
+tells of one (see ``kernel_log``); all else is none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fleetcrash.times import time_text
+from ingest.collector import bodies
+from ingest.collector.doors import kernel_log
+from ingest.collector.doors.crashes import NotJson, Records, first, mapping, name_of, parsed, tags_of, text, time_of
+from ingest.collector.doors.door import Asked, BodyDoor, Page, Reading
+from ingest.collector.doors.systems import os_type
+from ingest.collector.refusal import too_large
+
+_MOST_ACTIONS = 100_000  # each is answered with some hundred bytes
+_ACTIONS = ("index", "create")
+_PRODUCT = {"X-Elastic-Product": "Elasticsearch"}  # newer clients of Elasticsearch take no other answer
+_TYPES = (
+    "application/x-ndjson", "application/json", "application/ndjson", "text/plain",
+    "application/vnd.elasticsearch+x-ndjson", "application/vnd.elasticsearch+json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Document:
+    """A document that may be a line of a kernel.
+
+    Attributes:
+        own_id: by its client; None without one.
+    """
+
+    raw: bytes
+    fields: Mapping[str, Any]
+    own_id: str | None
+
+
+def read(body: bytearray, asked: Asked) -> Reading:
+    """The crashes of a bulk.
+
+    Raises:
+        Refusal: it has more actions, or a larger document, than may be.
+    """
+    records, not_read = Records(), 0
+    items: list[dict[str, Any]] = []
+    documents: list[_Document] = []
+    for action, target, raw in _actions(body):
+        if len(items) >= _MOST_ACTIONS:
+            raise too_large("The body has", _MOST_ACTIONS, "actions")
+        if action not in _ACTIONS:
+            items.append(_refused(action, target, "only index and create, each with its document, are taken here"))
+            if action == "":
+                records.as_it_came(raw)
+            continue
+        asked.check_document(len(raw))
+        try:
+            fields = parsed(raw)
+        except NotJson:
+            fields = None
+        if not isinstance(fields, dict):
+            records.as_it_came(raw)
+            items.append(_refused(action, target, "the document is no JSON object; it was put aside"))
+            continue
+        own_id = text(target.get("_id"), 512)
+        items.append(_taken(action, target, own_id or name_of(raw)))
+        if "record" in fields:
+            records.as_it_came(raw)
+        elif _is_of_kernel(fields):
+            documents.append(_Document(raw, fields, own_id and f"{text(target.get('_index')) or ''}/{own_id}"))
+        else:
+            not_read += 1
+    found = _add_faults(records, documents, asked)
+    is_bad = any("error" in one for item in items for one in item.values())
+    reply = json.dumps({"took": 0, "errors": is_bad, "items": items}).encode()
+    return Reading(records.lines, records.read, not_read + len(documents) - found, reply)
+
+
+def _actions(body: bytearray) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
+    """Each action, what it says of its target, and its document. What is no action is "", with its line."""
+    action: str | None = None
+    target: Mapping[str, Any] = {}
+    for line in _lines(body):
+        if action is not None:
+            yield action, target, line
+            action = None
+            continue
+        try:
+            said = parsed(line) if len(line) < 64 << 10 else None
+        except NotJson:
+            said = None
+        name, told = next(iter(said.items())) if isinstance(said, dict) and len(said) == 1 else ("", {})
+        if name in ("index", "create", "update"):
+            action, target = name, mapping(told)
+        else:
+            yield ("delete", mapping(told), b"") if name == "delete" else ("", {}, line)
+    if action is not None:
+        yield action, target, b""
+
+
+def _lines(body: bytearray) -> Iterator[bytes]:
+    """The lines of a body that are not blank."""
+    at = 0
+    while at < len(body):
+        end = body.find(b"\n", at)
+        end = len(body) if end < 0 else end
+        line = bytes(body[at:end])
+        if line.strip(b" \t\r"):
+            yield line
+        at = end + 1
+
+
+def _taken(action: str, target: Mapping[str, Any], own_id: str) -> dict[str, Any]:
+    told = {"_index": text(target.get("_index")) or "crashes", "_id": own_id, "_version": 1, "result": "created"}
+    shards = {"total": 1, "successful": 1, "failed": 0}
+    return {action: {**told, "_shards": shards, "_seq_no": 0, "_primary_term": 1, "status": 201}}
+
+
+def _refused(action: str, target: Mapping[str, Any], why: str) -> dict[str, Any]:
+    told = {"_index": text(target.get("_index")) or "crashes", "_id": text(target.get("_id"), 512), "status": 400}
+    return {action or "index": {**told, "error": {"type": "document_parsing_exception", "reason": why}}}
+
+
+# -- documents of syslog
+
+
+def _is_of_kernel(fields: Mapping[str, Any]) -> bool:
+    """Whether a document may be a line of a kernel: it says so, or says nothing of who wrote it."""
+    syslog = mapping(mapping(fields.get("log")).get("syslog"))
+    told = [
+        *(fields.get(name) for name in ("facility", "syslogfacility-text", "programname", "syslogtag", "tag", "program",
+                                        "ident", "app-name", "appname", "SYSLOG_IDENTIFIER")),
+        mapping(syslog.get("facility")).get("name"), mapping(fields.get("process")).get("name"), syslog.get("appname"),
+    ]  # fmt: skip
+    names = [said.rstrip(":").lower() for value in told if (said := text(value))]
+    return _said(fields) is not None and (not names or any(name in ("kern", "kernel", "0") for name in names))
+
+
+def _said(fields: Mapping[str, Any]) -> str | None:
+    return next(
+        (found for name in ("message", "msg", "MESSAGE", "log") if (found := text(fields.get(name), 2000))), None
+    )
+
+
+def _host_id(fields: Mapping[str, Any]) -> str | None:
+    host = mapping(fields.get("host"))
+    return first(
+        (
+            fields.get("host_id"), host.get("id"), host.get("name"), host.get("hostname"), fields.get("host"),
+            fields.get("hostname"), fields.get("fromhost"), fields.get("HOST"), fields.get("_HOSTNAME"),
+            fields.get("host.name"), fields.get("source"),
+        )
+    )  # fmt: skip
+
+
+def _add_faults(records: Records, documents: list[_Document], asked: Asked) -> int:
+    """Add the crashes that the documents tell of. Returns how many documents stand for one."""
+    by_host: dict[str | None, list[kernel_log.Line]] = {}
+    for number, document in enumerate(documents):
+        said = _said(document.fields) or ""
+        by_host.setdefault(_host_id(document.fields), []).append(kernel_log.Line(number, said))
+    found = 0
+    for host_id, lines in by_host.items():
+        for fault in kernel_log.faults(lines):
+            found += 1
+            _add(records, host_id, documents[fault.number], fault, asked)
+    return found
+
+
+def _add(records: Records, host_id: str | None, document: _Document, fault: kernel_log.Fault, asked: Asked) -> None:
+    fields = document.fields
+    times = (fields.get(name) for name in ("@timestamp", "timereported", "timestamp", "timegenerated", "time", "date"))
+    at = time_of(next((one for one in times if one is not None), None))
+    system = mapping(mapping(fields.get("host")).get("os"))
+    if fault.domain == "kernel" and at:
+        own_id = name_of("kernel", host_id or "", at[:16])  # its minute
+    else:
+        own_id = name_of(document.own_id or document.raw)
+    records.crash(
+        crash_id=own_id,
+        host_id=host_id,
+        occurred_at=at or time_text(asked.received_at),
+        time_quality="log" if at else "received",
+        os_type=os_type(system.get("type") or system.get("name") or "linux"),
+        os_version=text(system.get("kernel")),
+        domain=fault.domain,
+        code=text(fault.code),
+        module=fault.module,
+        module_offset=fault.module_offset,
+        frames=fault.frames,
+        tags=tags_of(fault.tags.items()),
+    )
+
+
+_BANNER = {
+    "name": "fleetcrash",
+    "cluster_name": "fleetcrash",
+    "cluster_uuid": "fleetcrash",
+    "version": {"number": "8.17.0", "build_flavor": "default", "minimum_wire_compatibility_version": "7.17.0"},
+    "tagline": "You Know, for Search",
+}
+PAGES = (
+    Page("/", json.dumps(_BANNER), "application/json", _PRODUCT),
+    Page("/_cat/health", "fleetcrash green\n", "text/plain", _PRODUCT),
+)
+BULK = BodyDoor("/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, read, reply_headers=_PRODUCT)
+BULK_OF_INDEX = BodyDoor("/{index}/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, read, reply_headers=_PRODUCT)

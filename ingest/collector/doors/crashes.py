@@ -1,0 +1,174 @@
+"""Records of crashes as lines, and the values in them, from whatever a client sends.
+
+A value that a rule is about (a host, a time, a system) goes into the record as it came where it is not understood, so
+that the rules refuse it by name. What only adds to a crash (frames, tags) is left out where it makes no sense.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fleetcrash.records import MAX_ID_LENGTH
+from fleetcrash.times import time_text
+
+MOST_FRAMES = 256  # innermost; no rule of a signature looks further
+MOST_TAGS = 64
+LONGEST_TEXT = 1000  # characters of a name, a message, a tag
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?")
+_VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){1,5}(?:[-+.][\w.+-]{1,40})?)")
+_MOST_WHOLE = 2**63 - 1
+
+
+class NotJson(ValueError):
+    """Bytes are not JSON, or nested too deeply to be anybody's event."""
+
+
+def parsed(data: bytes | bytearray | memoryview) -> Any:
+    """A JSON document. NaN and the infinities, which some clients write, are null.
+
+    Raises:
+        NotJson: it is none.
+    """
+    try:
+        return json.loads(bytes(data).decode(), parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        raise NotJson(str(error)) from error
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object; empty for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> Sequence[Any]:
+    """A JSON array; empty for anything else."""
+    return value if isinstance(value, list) else ()
+
+
+def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
+    """A text, a number or a truth as text of bounded length; None for anything else, and for nothing."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, int) and abs(value) > _MOST_WHOLE:
+        return None
+    if not isinstance(value, str | int | float):
+        return None
+    return str(value)[:longest].replace("\x00", "").strip() or None
+
+
+def whole(value: Any) -> int | None:
+    """A whole number that a record may hold, from a number or from decimal or 0x text; None for anything else."""
+    if isinstance(value, str) and len(value) <= 20:
+        try:
+            value = int(value, 16) if value.lower().startswith("0x") else int(value)
+        except ValueError:
+            return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and 0 <= value <= _MOST_WHOLE else None
+
+
+def first(values: Iterable[Any]) -> str | None:
+    """The first of several that says something, as text that no bound has cut: a name cut short is another's."""
+    return next((found for value in values if (found := text(value, MAX_ID_LENGTH + 1))), None)
+
+
+def name_of(*parts: str | bytes) -> str:
+    """A crash_id for what has none of its own: the same for the same parts."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
+        hashed.update(len(data).to_bytes(8, "little") + data)
+    return hashed.hexdigest()[:32]
+
+
+def time_of(value: Any, *, unit: int = 1) -> str | None:
+    """A time as the contract wants it, from a number since 1970 or a text without zone, which means UTC.
+
+    Args:
+        unit: how many of the number make a second.
+    Returns:
+        RFC 3339 text; None for nothing; another text for what is no time, so that the rules say so.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return f"{value}Z" if _LOCAL_TIME.fullmatch(value) else value[:LONGEST_TEXT]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"a {type(value).__name__}"
+    try:
+        whole_s, rest = divmod(value, unit)
+        since = timedelta(seconds=whole_s, microseconds=rest * 1_000_000 // unit)
+        return time_text(_EPOCH + since)
+    except (OverflowError, ValueError):
+        return str(value)[:LONGEST_TEXT]
+
+
+def version_of(value: Any) -> str | None:
+    """The version that a release names, such as 7.11.18110, v7.11 or agent@7.11.18110; None where it names none."""
+    found = _VERSION.fullmatch((text(value) or "").rpartition("@")[2])
+    return found[1] if found else None
+
+
+def base_name(path: Any) -> str | None:
+    """The last part of a path of any system."""
+    return text((text(path) or "").replace("\\", "/").rstrip("/").rpartition("/")[2])
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One step of a stack; see the contract's ``frames``."""
+
+    module: str | None = None
+    function: str | None = None
+    offset: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.module is not None or self.function is not None or self.offset is not None
+
+
+def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+    """Tags of bounded number and length; of two with one name the first counts."""
+    tags: dict[str, str] = {}
+    for key, value in pairs:
+        if len(tags) >= MOST_TAGS:
+            break
+        name, said = text(key, 200), text(value)
+        if name and said:
+            tags.setdefault(name, said)
+    return tags
+
+
+class Records:
+    """Lines for the rules, as a door finds them."""
+
+    def __init__(self) -> None:
+        self.lines = bytearray()
+        self.read = 0
+
+    def crash(self, *, frames: Sequence[Frame] = (), **fields: Any) -> None:
+        """Add a crash. Fields without a value are left out, so that a rule may miss them."""
+        stack = [{"module": one.module, "function": one.function, "offset": one.offset} for one in frames[:MOST_FRAMES]]
+        record = {"record": "crash", **fields, "frames": stack}
+        self.as_it_came(
+            json.dumps({key: value for key, value in record.items() if value not in (None, [], {})}).encode()
+        )
+
+    def as_it_came(self, raw: bytes | bytearray | memoryview) -> None:
+        """Add what came on one line: a record as it is, or what cannot be understood, for the rules to say why."""
+        line = bytes(raw).strip(b"\r\n").replace(b"\n", b" ").replace(b"\r", b" ")
+        if line.strip(b" \t"):
+            self.lines += line + b"\n"
+            self.read += 1

@@ -1,0 +1,154 @@
+"""systemd's journal, as ``systemd-journal-upload`` sends it: the Journal Export Format, without end.
+
+A crash is what systemd-coredump says of a process that dumped core; all other entries are none. An upload may be a
+whole journal, with binary fields of any size: of an entry only a few fields are held, and of those only so much.
+"""
+
+from __future__ import annotations
+
+from ingest.collector.doors import stacks
+from ingest.collector.doors.crashes import Records, base_name, first, name_of, tags_of, text, time_of, whole
+from ingest.collector.doors.door import StreamDoor
+from ingest.collector.refusal import Refusal
+
+_COREDUMP = b"fc2e22bc6ee647b6b90729ab34a250b1"
+_LONGEST_VALUE_BYTES = 64 << 10
+_LONGEST_NAME_BYTES = 256  # a field's name has 64 at the most
+_TAGS = {
+    b"COREDUMP_EXE": "exe", b"COREDUMP_COMM": "comm", b"COREDUMP_UNIT": "unit", b"COREDUMP_USER_UNIT": "user_unit",
+    b"COREDUMP_PACKAGE_NAME": "package", b"COREDUMP_PACKAGE_VERSION": "package_version",
+    b"COREDUMP_CONTAINER_CMDLINE": "container", b"_HOSTNAME": "hostname", b"_BOOT_ID": "boot_id",
+    b"COREDUMP_SIGNAL": "signal",
+}  # fmt: skip
+_HELD = frozenset(_TAGS) | {
+    b"MESSAGE_ID", b"MESSAGE", b"_MACHINE_ID", b"COREDUMP_HOSTNAME", b"COREDUMP_PID", b"COREDUMP_TIMESTAMP",
+    b"COREDUMP_SIGNAL_NAME", b"__REALTIME_TIMESTAMP",
+}  # fmt: skip
+# Neither the command line nor the environment, which hold secrets.
+
+
+class Journal:
+    """Entries as they come; see ``door.Stream``."""
+
+    def __init__(self) -> None:
+        self.records = Records()
+        self._not_read = 0
+        self._entry: dict[bytes, bytes] = {}
+        self._is_empty = True  # the entry has no field yet
+        self._rest = bytearray()  # a line, or the size of a binary field, that has not come to its end
+        self._is_long = False  # the line is longer than is held
+        self._name: bytes | None = None  # of the binary field under way
+        self._left: int | None = None  # bytes of it that are to come; None while its size is
+        self._value = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Go on with what came."""
+        at = 0
+        while at < len(data):
+            if self._name is not None:
+                at = self._binary(self._name, data, at)
+                continue
+            end = data.find(b"\n", at)
+            self._hold(data[at : len(data) if end < 0 else end])
+            if end < 0:
+                return
+            at = end + 1
+            self._line()
+
+    def taken(self) -> tuple[Records, int]:
+        """Hand over what came."""
+        taken, self.records = (self.records, self._not_read), Records()
+        self._not_read = 0
+        return taken
+
+    def end(self) -> None:
+        """End the last entry, which no blank line need follow.
+
+        Raises:
+            Refusal: it is cut short.
+        """
+        if self._name is not None or self._rest or self._is_long:
+            raise Refusal(
+                400, "bad_journal", "The journal ends within an entry. The whole entries before it were kept."
+            )
+        self._close()
+
+    def _hold(self, part: bytes) -> None:
+        if len(self._rest) + len(part) <= _LONGEST_VALUE_BYTES:
+            self._rest += part
+        else:
+            self._rest += part[: _LONGEST_VALUE_BYTES - len(self._rest)]
+            self._is_long = True
+
+    def _line(self) -> None:
+        line, is_long = bytes(self._rest), self._is_long
+        self._rest.clear()
+        self._is_long = False
+        if not line:
+            self._close()
+            return
+        self._is_empty = False
+        name, equals, value = line.partition(b"=")
+        if equals:
+            self._set(name, value)
+        elif is_long or len(line) > _LONGEST_NAME_BYTES:
+            raise Refusal(400, "bad_journal", "A field's name in the journal has no end. Entries before it were kept.")
+        else:
+            self._name, self._left = line, None
+
+    def _binary(self, name: bytes, data: bytes, at: int) -> int:
+        """Go on with a binary field: eight bytes of its size, the value, a newline. Returns where it stops."""
+        if self._left is None:
+            part = data[at : at + 8 - len(self._rest)]
+            self._rest += part
+            if len(self._rest) == 8:
+                self._left = int.from_bytes(self._rest, "little") + 1  # and the newline
+                self._rest.clear()
+            return at + len(part)
+        taken = min(self._left, len(data) - at)
+        if name in _HELD and len(self._value) < _LONGEST_VALUE_BYTES:
+            self._value += data[at : at + min(taken, _LONGEST_VALUE_BYTES - len(self._value))]
+        self._left -= taken
+        if not self._left:
+            self._set(name, bytes(self._value.removesuffix(b"\n")))
+            self._value.clear()
+            self._name = None
+        return at + taken
+
+    def _set(self, name: bytes, value: bytes) -> None:
+        if name in _HELD:
+            self._entry[name] = value
+
+    def _close(self) -> None:
+        """End an entry."""
+        if self._entry.get(b"MESSAGE_ID") == _COREDUMP:
+            _add(self.records, {name: value.decode("utf-8", "replace") for name, value in self._entry.items()})
+        elif not self._is_empty:
+            self._not_read += 1
+        self._entry.clear()
+        self._is_empty = True
+
+
+def _add(records: Records, entry: dict[bytes, str]) -> None:
+    host_id = first((entry.get(b"_MACHINE_ID"), entry.get(b"_HOSTNAME"), entry.get(b"COREDUMP_HOSTNAME")))
+    at_us = entry.get(b"COREDUMP_TIMESTAMP") or entry.get(b"__REALTIME_TIMESTAMP")
+    stack = stacks.read(entry.get(b"MESSAGE", ""))
+    innermost = stack.frames[0] if stack.frames else None
+    known = (at_us or "", entry.get(b"_BOOT_ID", ""), entry.get(b"COREDUMP_PID", ""))
+    records.crash(
+        crash_id=name_of(host_id or "", *known),
+        host_id=host_id,
+        occurred_at=time_of(number, unit=1_000_000) if (number := whole(at_us)) else at_us,
+        os_type="linux",
+        domain="user",
+        code=text(entry.get(b"COREDUMP_SIGNAL_NAME")),
+        module=innermost.module if innermost else base_name(entry.get(b"COREDUMP_EXE")),
+        module_offset=innermost.offset if innermost else None,
+        frames=stack.frames,
+        tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
+    )
+
+
+UPLOAD = StreamDoor(
+    "/upload", ("application/vnd.fdo.journal",), ("identity", "gzip", "x-gzip"), Journal
+)  # fmt: skip

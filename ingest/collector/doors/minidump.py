@@ -1,0 +1,207 @@
+"""What a dump says of its crash: Microsoft's MDMP, as crashpad and breakpad write it too, and Windows' kernel dumps.
+
+A dump comes from a process that was broken, or from somebody who means harm: each place and count in it is followed
+only within the file, and what leads outside is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fleetcrash.times import time_text
+from ingest.collector.doors.crashes import base_name, text, time_of
+
+_MOST_STREAMS = 500
+_MOST_MODULES = 10_000
+_LONGEST_NAME_BYTES = 2000
+
+_EXCEPTION, _MODULES, _SYSTEM, _CRASHPAD = 6, 4, 7, 0x43500001
+_MODULE_BYTES = 108
+_FIXED_VERSION = 0xFEEF04BD
+
+_SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x8201: "linux", 0x8203: "linux"}
+_POINTERS = {0: (0xB8, "<I"), 5: (64, "<I"), 9: (0xF8, "<Q"), 12: (264, "<Q"), 0x8003: (264, "<Q")}
+"""Where a thread's context has its instruction pointer, by processor: x86, ARM, x64, ARM64, breakpad's old ARM64."""
+
+_SIGNALS = {
+    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
+    9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 31: "SIGSYS",
+    0xFFFFFFFF: "DUMP_REQUESTED",
+}  # fmt: skip
+_MACH = {
+    1: "EXC_BAD_ACCESS", 2: "EXC_BAD_INSTRUCTION", 3: "EXC_ARITHMETIC", 4: "EXC_EMULATION", 5: "EXC_SOFTWARE",
+    6: "EXC_BREAKPOINT", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD", 13: "EXC_CORPSE_NOTIFY",
+}  # fmt: skip
+
+_KERNEL = b"PAGEDU64"
+_KERNEL_HEADER_BYTES = 0x1038
+_FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a dump says; None for what it does not.
+
+    Attributes:
+        report_id, client_id: crashpad's, of the dump and of the installation that made it.
+        address: of the instruction that was at fault.
+        arguments: of a bugcheck.
+    """
+
+    domain: str
+    os_type: str | None = None
+    os_version: str | None = None
+    os_build: str | None = None
+    code: str | None = None
+    module: str | None = None
+    module_version: str | None = None
+    module_offset: int | None = None
+    occurred_at: str | None = None
+    uptime_s: float | None = None
+    report_id: str | None = None
+    client_id: str | None = None
+    address: int | None = None
+    arguments: tuple[str, ...] = ()
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of a record that the dump tells."""
+        inner = ("report_id", "client_id", "address", "arguments")
+        return {name: value for name, value in asdict(self).items() if value is not None and name not in inner}
+
+
+def read(data: bytes) -> Found | None:
+    """What a dump says; None if it is no dump at all."""
+    if data.startswith(_KERNEL):
+        return _kernel(data) if len(data) >= _KERNEL_HEADER_BYTES else None
+    return _user(data) if data.startswith(b"MDMP") and len(data) >= 32 else None
+
+
+def _user(data: bytes) -> Found:
+    count, directory, _, stamp = struct.unpack_from("<IIII", data, 8)
+    found = Found("user", occurred_at=time_of(stamp) if stamp else None)
+    streams: dict[int, tuple[int, int]] = {}
+    for number in range(min(count, _MOST_STREAMS)):
+        kind, size, place = _unpacked("<III", data, directory + 12 * number) or (0, 0, 0)
+        if place and size:
+            streams.setdefault(kind, (place, min(size, max(len(data) - place, 0))))
+    architecture = None
+    if _SYSTEM in streams:
+        found, architecture = _with_system(found, data, *streams[_SYSTEM])
+    if _EXCEPTION in streams:
+        found = _with_exception(found, data, streams[_EXCEPTION][0], architecture)
+    if _MODULES in streams and found.address is not None:
+        found = _with_module(found, data, *streams[_MODULES])
+    if _CRASHPAD in streams:
+        found = _with_ids(found, data, streams[_CRASHPAD][0])
+    return found
+
+
+def _unpacked(form: str, data: bytes, place: int) -> tuple[Any, ...] | None:
+    """Numbers at a place; None where that is not wholly within the data."""
+    return struct.unpack_from(form, data, place) if 0 <= place <= len(data) - struct.calcsize(form) else None
+
+
+def _with_system(found: Found, data: bytes, place: int, size: int) -> tuple[Found, int | None]:
+    told = _unpacked("<HHHBBIIIII", data, place)
+    if told is None or size < 28:
+        return found, None
+    architecture, major, minor, build, platform, service_pack = told[0], *told[5:]
+    system = _SYSTEMS.get(platform)
+    said = _name(data, service_pack)
+    version = f"{major}.{minor}.{build}" if major else None
+    if system == "linux" and said:  # as uname tells it
+        release = re.match(r"Linux (\S{1,100})", said)
+        version = release[1] if release else version
+    os_build = said if system == "darwin" else None
+    return replace(found, os_type=system, os_version=version, os_build=os_build), architecture
+
+
+def _with_exception(found: Found, data: bytes, place: int, architecture: int | None) -> Found:
+    told = _unpacked("<IIIIQQ", data, place)
+    if told is None:
+        return found
+    code, address = told[2], told[5]
+    names = {"linux": _SIGNALS, "darwin": _MACH}.get(found.os_type or "", {})
+    # Windows tells the instruction; others what it reached for, and the instruction only in the thread's context.
+    context = _unpacked("<II", data, place + 160)
+    if context and architecture in _POINTERS:
+        at, form = _POINTERS[architecture]
+        pointer = _unpacked(form, data, context[1] + at) if context[0] >= at + 8 and context[1] else None
+        address = pointer[0] if pointer else address
+    return replace(found, code=names.get(code, f"0x{code:x}"), address=address)
+
+
+def _with_module(found: Found, data: bytes, place: int, size: int) -> Found:
+    count = (_unpacked("<I", data, place) or (0,))[0]
+    assert found.address is not None  # noqa: S101 - the caller looked
+    for at in _places(count, place, size):
+        told = _unpacked("<QIIIIIIII", data, at)
+        if told is None:
+            return found
+        base, image_bytes, _, _, name, signature, _, high, low = told
+        if base <= found.address < base + image_bytes:
+            parts = (high >> 16, high & 0xFFFF, low >> 16, low & 0xFFFF)
+            return replace(
+                found,
+                module=base_name(_name(data, name)),
+                module_version=".".join(map(str, parts)) if signature == _FIXED_VERSION and any(parts) else None,
+                module_offset=found.address - base,
+            )
+    return found
+
+
+def _places(count: int, place: int, size: int) -> Iterator[int]:
+    """Where the entries of a list of modules begin. Some writers leave four bytes after the count."""
+    is_aligned = size == 8 + count * _MODULE_BYTES
+    fitting = max(size - 4, 0) // _MODULE_BYTES
+    for number in range(min(count, fitting, _MOST_MODULES)):
+        yield place + (8 if is_aligned else 4) + number * _MODULE_BYTES
+
+
+def _with_ids(found: Found, data: bytes, place: int) -> Found:
+    told = _unpacked("<I16s16s", data, place)
+    if told is None:
+        return found
+    report, client = (str(uuid.UUID(bytes_le=raw)) if any(raw) else None for raw in told[1:])
+    return replace(found, report_id=report, client_id=client)
+
+
+def _name(data: bytes, place: int) -> str | None:
+    """A text of a dump: bytes of its length, then UTF-16."""
+    told = _unpacked("<I", data, place) if place else None
+    if told is None:
+        return None
+    size = min(told[0], _LONGEST_NAME_BYTES)
+    return text(data[place + 4 : place + 4 + size].decode("utf-16-le", "replace"))
+
+
+def _kernel(data: bytes) -> Found:
+    """The header of a kernel dump. Who is at fault stands nowhere in it."""
+    (build,) = struct.unpack_from("<I", data, 0x0C)
+    (code,) = struct.unpack_from("<I", data, 0x38)
+    arguments = struct.unpack_from("<QQQQ", data, 0x40)
+    (ticks,) = struct.unpack_from("<Q", data, 0xFA8)
+    (up_ticks,) = struct.unpack_from("<Q", data, 0x1030)
+    return Found(
+        "kernel",
+        os_type="windows",
+        os_version=f"10.0.{build}" if 10_000 <= build < 1_000_000 else None,  # before 10 the number tells no version
+        code=f"0x{code:x}",
+        occurred_at=_filetime(ticks),
+        uptime_s=up_ticks / 1e7 if up_ticks < 1 << 56 else None,
+        arguments=tuple(f"0x{one:x}" for one in arguments),
+    )
+
+
+def _filetime(ticks: int) -> str | None:
+    """A time in units of 100 ns since 1601; None for what is none."""
+    try:
+        return time_text(_FILETIME_EPOCH + timedelta(microseconds=ticks // 10)) if ticks else None
+    except OverflowError:
+        return None

@@ -1,0 +1,242 @@
+"""OpenTelemetry's logs over HTTP, in protobuf and in JSON.
+
+A crash is a log record of the event ``app.crash`` (or its forerunner ``device.crash``), or one with an exception
+(``exception.type`` or ``exception.stacktrace``) that ended what it ran in: severity FATAL, or ``exception.escaped``.
+Names are those of the semantic conventions. Where a record and its resource both have an attribute, the record's
+counts: who reports a crash need not be who crashed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+from fleetcrash.times import time_text
+from ingest.collector import bodies
+from ingest.collector.doors import stacks
+from ingest.collector.doors.crashes import (
+    NotJson,
+    Records,
+    first,
+    mapping,
+    name_of,
+    parsed,
+    sequence,
+    tags_of,
+    text,
+    time_of,
+    version_of,
+    whole,
+)
+from ingest.collector.doors.door import Asked, BodyDoor, Reading
+from ingest.collector.doors.systems import os_type
+from ingest.collector.refusal import Refusal
+
+_PROTOBUF, _JSON = "application/x-protobuf", "application/json"
+_EVENTS = frozenset(["app.crash", "device.crash"])
+_FATAL = 21  # the least severity number of FATAL
+_HOSTS = ("host.id", "device.id", "app.installation.id", "host.name")
+_NOT_KEPT = (
+    "exception.stacktrace",
+    "user.",
+    "enduser.",
+    "client.",
+    "process.command",
+)  # the stack is in frames; people
+
+Attributes = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _NoLog:
+    """What stands where a log record should."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class _Log:
+    """A log record, from either encoding.
+
+    Attributes:
+        attributes: the record's over its resource's; texts, numbers and truths only.
+        times_ns: when it was, and when it was seen, since 1970; 0 where not told.
+        body: as text.
+    """
+
+    attributes: Attributes
+    event_name: str | None
+    severity: int
+    severity_text: str
+    times_ns: tuple[int, int]
+    body: str
+
+
+def read(body: bytearray, asked: Asked) -> Reading:
+    """The crashes of an export.
+
+    Raises:
+        Refusal: it is not an export of logs, or too large.
+    """
+    asked.check_document(len(body))
+    records, not_read, rejected = Records(), 0, 0
+    is_json = asked.content_type.partition(";")[0].strip().lower() == _JSON
+    for log in _of_json(body) if is_json else _of_protobuf(body):
+        if isinstance(log, _NoLog):
+            records.as_it_came(log.raw)
+            rejected += 1
+        elif _is_crash(log):
+            _add(records, log, asked)
+        else:
+            not_read += 1
+    if not is_json:
+        reply = ExportLogsServiceResponse().SerializeToString()
+    elif rejected:
+        told = {"rejectedLogRecords": str(rejected), "errorMessage": "What is no log record was put aside."}
+        reply = json.dumps({"partialSuccess": told}).encode()
+    else:
+        reply = b"{}"
+    return Reading(records.lines, records.read, not_read, reply, _JSON if is_json else _PROTOBUF)
+
+
+def _is_crash(log: _Log) -> bool:
+    if log.event_name in _EVENTS:
+        return True
+    if not any(name in log.attributes for name in ("exception.type", "exception.stacktrace")):
+        return False
+    is_fatal = log.severity >= _FATAL or log.severity_text.upper() in ("FATAL", "CRITICAL")
+    return is_fatal or log.attributes.get("exception.escaped") is True
+
+
+def _add(records: Records, log: _Log, asked: Asked) -> None:
+    said = log.attributes
+    stack = stacks.read(str(said.get("exception.stacktrace", "")))
+    at_ns = next((one for one in log.times_ns if one), None)
+    host_id = first(said.get(name) for name in _HOSTS)
+    own_id = first((said.get("app.crash.id"), said.get("log.record.uid")))
+    records.crash(
+        crash_id=own_id or name_of(host_id or "", repr((log.times_ns, log.event_name, log.body, sorted(said.items())))),
+        host_id=host_id,
+        occurred_at=time_of(at_ns, unit=1_000_000_000) if at_ns else time_text(asked.received_at),
+        time_quality=None if at_ns else "received",
+        os_type=os_type(said.get("os.type") or said.get("os.name"), stack.paths),
+        os_version=text(said.get("os.version")),
+        os_build=text(said.get("os.build_id")),
+        agent_version=version_of(said.get("service.version")),
+        domain="user",
+        code=text(said.get("exception.type")),
+        module=stack.frames[0].module if stack.frames else None,
+        module_offset=stack.frames[0].offset if stack.frames else None,
+        frames=stack.frames,
+        tags=tags_of(
+            [
+                ("event_name", log.event_name), ("severity", log.severity_text), ("body", log.body),
+                *((key, value) for key, value in said.items() if not key.startswith(_NOT_KEPT)),
+            ]
+        ),
+    )  # fmt: skip
+
+
+def _of_protobuf(body: bytearray) -> Iterator[_Log]:
+    try:
+        export = ExportLogsServiceRequest.FromString(bytes(body))
+    except DecodeError as error:
+        raise _no_export(str(error)) from error
+    for resource_logs in export.resource_logs:
+        resource = _of_pairs(resource_logs.resource.attributes)
+        for scope_logs in resource_logs.scope_logs:
+            for record in scope_logs.log_records:
+                attributes = {**resource, **_of_pairs(record.attributes)}
+                yield _Log(
+                    attributes,
+                    record.event_name or text(attributes.get("event.name")),
+                    record.severity_number,
+                    record.severity_text,
+                    (record.time_unix_nano, record.observed_time_unix_nano),
+                    record.body.string_value,
+                )
+
+
+def _of_pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    found = {}
+    for pair in pairs:
+        kind = pair.value.WhichOneof("value")
+        if kind in ("string_value", "int_value", "double_value", "bool_value"):
+            found[pair.key] = getattr(pair.value, kind)
+    return found
+
+
+def _of_json(body: bytearray) -> Iterator[_Log | _NoLog]:
+    try:
+        export = parsed(body)
+    except NotJson as error:
+        raise _no_export(str(error)) from error
+    if not isinstance(export, dict):
+        raise _no_export("it is no object")
+    for resource_logs in _listed(export, "resourceLogs", "resource_logs"):
+        resource = _of_json_pairs(mapping(mapping(resource_logs).get("resource")).get("attributes"))
+        for scope_logs in _listed(resource_logs, "scopeLogs", "scope_logs"):
+            for record in _listed(scope_logs, "logRecords", "log_records"):
+                if isinstance(record, dict):
+                    yield _json_log(record, resource)
+                else:
+                    yield _NoLog(_dumped(record))
+
+
+def _json_log(record: Mapping[str, Any], resource: Attributes) -> _Log:
+    attributes = {**resource, **_of_json_pairs(record.get("attributes"))}
+    name = text(record.get("eventName")) or text(record.get("event_name")) or text(attributes.get("event.name"))
+    times = [
+        next((found for spelling in spellings if (found := whole(record.get(spelling)))), 0)
+        for spellings in (("timeUnixNano", "time_unix_nano"), ("observedTimeUnixNano", "observed_time_unix_nano"))
+    ]
+    severity = record.get("severityNumber", record.get("severity_number"))
+    is_named_fatal = isinstance(severity, str) and severity.startswith("SEVERITY_NUMBER_FATAL")
+    return _Log(
+        attributes,
+        name,
+        _FATAL if is_named_fatal else whole(severity) or 0,
+        text(record.get("severityText", record.get("severity_text"))) or "",
+        (times[0], times[1]),
+        text(mapping(record.get("body")).get("stringValue")) or "",
+    )
+
+
+def _of_json_pairs(pairs: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in sequence(pairs):
+        key, value = text(mapping(pair).get("key")), mapping(mapping(pair).get("value"))
+        for kind in ("stringValue", "intValue", "doubleValue", "boolValue"):
+            said = value.get(kind)
+            if key and isinstance(said, str | int | float):
+                found[key] = said
+    return found
+
+
+def _listed(holder: Any, *spellings: str) -> Sequence[Any]:
+    """A list under a name in lowerCamelCase, as OTLP wants, or as protobuf's JSON takes it as well."""
+    return next((found for name in spellings if (found := sequence(mapping(holder).get(name)))), ())
+
+
+def _dumped(value: Any) -> bytes:
+    try:
+        return json.dumps(value).encode()
+    except RecursionError:
+        return b"nested too deeply"
+
+
+def _no_export(why: str) -> Refusal:
+    said = f"The body is no export of OpenTelemetry logs: {' '.join(why.split())[:200]}. Nothing of it was kept."
+    return Refusal(400, "bad_otlp", said)
+
+
+LOGS = BodyDoor("/v1/logs", (_PROTOBUF, _JSON), bodies.CLIENTS_ENCODINGS, read)

@@ -1,0 +1,292 @@
+"""Sentry's envelopes, and the store door of its older clients.
+
+A crash is an event that ended what it ran in: its level is fatal, or an exception of it was not handled; or an
+envelope that brings a minidump. All else that clients send (handled errors, messages, transactions, sessions, logs,
+client reports) is no crash.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from fleetcrash.store.dumps import Dump
+from fleetcrash.times import time_text
+from ingest.collector import bodies
+from ingest.collector.doors import minidump
+from ingest.collector.doors.crashes import (
+    MOST_FRAMES,
+    Frame,
+    NotJson,
+    Records,
+    base_name,
+    first,
+    mapping,
+    name_of,
+    parsed,
+    sequence,
+    tags_of,
+    text,
+    time_of,
+    version_of,
+    whole,
+)
+from ingest.collector.doors.door import Asked, BodyDoor, Reading
+from ingest.collector.doors.systems import os_type
+from ingest.collector.refusal import Refusal, too_large
+
+_MOST_ITEMS = 1000  # clients send a handful
+_LONGEST_HEADER_BYTES = 64 << 10
+_HANGS = frozenset(["anr", "apphang", "mx_hang_diagnostic", "app_hang", "watchdog"])
+_TYPES = (
+    "application/x-sentry-envelope", "application/json", "text/plain", "application/octet-stream",
+    "application/x-www-form-urlencoded",  # what curl says unless told
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Item:
+    header: Mapping[str, Any]
+    payload: memoryview
+
+
+def read_envelope(body: bytearray, asked: Asked) -> Reading:
+    """The crash of an envelope.
+
+    Raises:
+        Refusal: it has no header, or more than an envelope may have.
+    """
+    view = memoryview(body)
+    header, at = _header(view, 0)
+    if header is None:
+        raise Refusal(400, "bad_envelope", "The envelope does not begin with a JSON object. Nothing of it was kept.")
+    records, dumps, not_read = Records(), [], 0
+    events: list[Mapping[str, Any]] = []
+    attached: list[memoryview] = []
+    told_id = header.get("event_id")
+    for item in _items(view, at, records):
+        kind = item.header.get("type")
+        if kind == "event":
+            asked.check_document(len(item.payload))
+            try:
+                event = parsed(item.payload)
+            except NotJson:
+                event = None
+            if isinstance(event, dict):
+                events.append(_with_id(event, told_id, item.payload))
+            else:
+                records.as_it_came(item.payload)
+        elif kind == "attachment" and item.header.get("attachment_type") == "event.minidump":
+            attached.append(item.payload)
+        else:
+            not_read += 1
+    if attached and not events:
+        events.append(_with_id({}, told_id, attached[0]))
+    for number, event in enumerate(events):
+        mine = attached if number == 0 else []
+        if mine or is_crash(event):
+            dumps += _add(records, event, [bytes(one) for one in mine], asked)
+        else:
+            not_read += 1
+    reply_id = _id_text(told_id) or (events[0]["event_id"] if events else name_of(bytes(body)))
+    return Reading(records.lines, records.read, not_read, json.dumps({"id": reply_id}).encode(), dumps=tuple(dumps))
+
+
+def read_store(body: bytearray, asked: Asked) -> Reading:
+    """The crash of a body that is one event.
+
+    Raises:
+        Refusal: it is too large.
+    """
+    asked.check_document(len(body))
+    records = Records()
+    try:
+        event = parsed(body)
+    except NotJson:
+        event = None
+    if not isinstance(event, dict):
+        records.as_it_came(body)
+        return Reading(records.lines, records.read, reply=json.dumps({"id": name_of(bytes(body))}).encode())
+    event = _with_id(event, None, body)
+    crashed = is_crash(event)
+    if crashed:
+        _add(records, event, [], asked)
+    return Reading(records.lines, records.read, int(not crashed), json.dumps({"id": event["event_id"]}).encode())
+
+
+def token_in(body: bytearray) -> str | None:
+    """The key in the DSN of an envelope's header, which is where a tunnel leaves it."""
+    header, _ = _header(memoryview(body), 0)
+    try:
+        return unquote(urlsplit(str((header or {}).get("dsn", ""))).username or "") or None
+    except ValueError:
+        return None
+
+
+def is_crash(event: Mapping[str, Any]) -> bool:
+    """Whether an event says that what it ran in ended."""
+    if event.get("type") not in (None, "error", "default", "event"):
+        return False
+    return event.get("level") == "fatal" or any(
+        mapping(one.get("mechanism")).get("handled") is False for one in _exceptions(event)
+    )
+
+
+def _add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes], asked: Asked) -> list[Dump]:
+    """Add the record of a crash, completed by what a minidump says. Returns the dumps to keep."""
+    contexts, tags = mapping(event.get("contexts")), tags_of(_pairs(event.get("tags")))
+    system, device, app = (mapping(contexts.get(name)) for name in ("os", "device", "app"))
+    exceptions = _exceptions(event)
+    thrown = exceptions[-1] if exceptions else {}  # the last is the one that was not caught
+    mechanism = mapping(thrown.get("mechanism"))
+    raw_frames = _raw_frames(event, thrown)
+    blamed = next((one for one in raw_frames if one.get("in_app") is True), raw_frames[0] if raw_frames else {})
+    images = _images(event)
+    frames = [_frame(one, images) for one in raw_frames]
+    fields: dict[str, Any] = {
+        "crash_id": event["event_id"],
+        "host_id": first(
+            (
+                tags.get("host_id"),
+                device.get("id"),
+                device.get("device_unique_identifier"),
+                event.get("server_name"),
+                tags.get("server_name"),
+                mapping(event.get("user")).get("id"),
+            )
+        ),
+        "occurred_at": time_of(event.get("timestamp")),
+        "os_type": os_type(system.get("name"), (text(one.get("abs_path")) for one in raw_frames)),
+        "os_version": text(system.get("version")),
+        "os_build": text(system.get("build")),
+        "agent_version": version_of(event.get("release")),
+        "domain": "hang" if (text(mechanism.get("type")) or "").lower() in _HANGS else "user",
+        "code": text(thrown.get("type")) or text(mapping(mapping(mechanism.get("meta")).get("signal")).get("name")),
+        "module": _frame(blamed, images).module,
+    }
+    if fields["occurred_at"] is None:
+        fields |= {"occurred_at": time_text(asked.received_at), "time_quality": "received"}
+    kept = []
+    for data in dumps:
+        found = minidump.read(data)
+        if found is not None:
+            kept.append(Dump(fields["crash_id"], fields["host_id"], data, {"event_id": fields["crash_id"]}))
+            fields = {**found.fields(), **{key: value for key, value in fields.items() if value is not None}}
+    message = thrown.get("value") or mapping(event.get("logentry")).get("formatted") or event.get("message")
+    named = (
+        ("level", event.get("level")), ("message", message), ("release", event.get("release")),
+        ("dist", event.get("dist")), ("environment", event.get("environment")), ("platform", event.get("platform")),
+        ("transaction", event.get("transaction")), ("mechanism", mechanism.get("type")),
+        ("os_name", system.get("name")), ("model", device.get("model")), ("app", app.get("app_identifier")),
+    )  # fmt: skip
+    records.crash(**fields, frames=frames, tags=tags_of([*named, *tags.items()]))
+    return kept
+
+
+def _header(view: memoryview, at: int) -> tuple[Mapping[str, Any] | None, int]:
+    """The JSON object on the line that begins at a byte, None for anything else; and the byte after that line."""
+    end = _line_end(view, at)
+    if end - at > _LONGEST_HEADER_BYTES:
+        return None, end + 1
+    try:
+        found = parsed(view[at:end])
+    except NotJson:
+        return None, end + 1
+    return found if isinstance(found, dict) else None, end + 1
+
+
+def _items(view: memoryview, at: int, records: Records) -> Iterator[_Item]:
+    """The items of an envelope. What follows a header that is none goes to the rules as it came."""
+    count = 0
+    while at < len(view):
+        if view[at] in b"\r\n":
+            at += 1
+            continue
+        count += 1
+        if count > _MOST_ITEMS:
+            raise too_large("The envelope has", _MOST_ITEMS, "items")
+        header, start = _header(view, at)
+        if header is None:
+            records.as_it_came(view[at:])
+            return
+        length = header.get("length")
+        if isinstance(length, int) and not isinstance(length, bool) and length >= 0:
+            end = min(start + length, len(view))
+        else:
+            end = _line_end(view, start)
+        yield _Item(header, view[start:end])
+        at = end
+
+
+def _line_end(view: memoryview, at: int) -> int:
+    body = view.obj
+    assert isinstance(body, bytearray)  # noqa: S101 - of which it is a view
+    end = body.find(b"\n", at)
+    return len(body) if end < 0 else end
+
+
+def _id_text(value: Any) -> str | None:
+    """An event's id as Sentry writes it, 32 hex digits, or as it came."""
+    said = text(value, 129)
+    return said.replace("-", "").lower() if said and len(said) == 36 else said
+
+
+def _with_id(event: Mapping[str, Any], told_id: Any, payload: bytearray | memoryview) -> dict[str, Any]:
+    """An event with an id: its own, or its envelope's, or a hash of it."""
+    return {**event, "event_id": _id_text(event.get("event_id")) or _id_text(told_id) or name_of(bytes(payload))}
+
+
+def _exceptions(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The exceptions of an event, in the order in which they came to be."""
+    said = event.get("exception", event.get("sentry.interfaces.Exception"))
+    values = mapping(said).get("values", said)
+    many = values if isinstance(values, list) else [values]
+    return [one for one in many if isinstance(one, dict)]
+
+
+def _raw_frames(event: Mapping[str, Any], thrown: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The frames of the exception, or of the thread that crashed, innermost first."""
+    threads = [mapping(one) for one in sequence(mapping(event.get("threads")).get("values"))]
+    crashed = next((one for one in threads if one.get("crashed") is True), {})
+    for holder in (thrown, crashed, event):
+        frames = sequence(mapping(holder.get("stacktrace")).get("frames"))
+        if frames:
+            return [one for one in islice(reversed(frames), MOST_FRAMES) if isinstance(one, dict)]
+    return []
+
+
+def _frame(raw: Mapping[str, Any], images: Sequence[tuple[int, int]]) -> Frame:
+    address = whole(raw.get("instruction_addr"))
+    start = whole(raw.get("image_addr"))
+    if start is None and address is not None:
+        start = next((base for base, end in images if base <= address < end), None)
+    offset = address - start if address is not None and start is not None and address >= start else None
+    module = base_name(raw.get("package")) or text(raw.get("module")) or text(raw.get("filename"))
+    return Frame(module, text(raw.get("function")), offset)
+
+
+def _images(event: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Where each library of a native event lies in memory: its first byte and the one after its last."""
+    found = []
+    for one in sequence(mapping(event.get("debug_meta")).get("images"))[:2000]:
+        base, size = whole(mapping(one).get("image_addr")), whole(mapping(one).get("image_size"))
+        if base is not None and size:
+            found.append((base, base + size))
+    return found
+
+
+def _pairs(tags: Any) -> Iterator[tuple[Any, Any]]:
+    """Tags as Sentry writes them: an object, or a list of pairs."""
+    if isinstance(tags, dict):
+        yield from tags.items()
+    for pair in sequence(tags):
+        if isinstance(pair, list) and len(pair) == 2:
+            yield pair[0], pair[1]
+
+
+ENVELOPE = BodyDoor("/api/{project}/envelope/", _TYPES, bodies.CLIENTS_ENCODINGS, read_envelope, token_in)
+STORE = BodyDoor("/api/{project}/store/", ("application/json", *_TYPES), bodies.CLIENTS_ENCODINGS, read_store)

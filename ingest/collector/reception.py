@@ -1,0 +1,291 @@
+"""What happens to a body at any door: who sends, within which bounds, unpacked, read, spooled, once for each key."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from fleetcrash.errors import LakeError
+from fleetcrash.store.dumps import Dump, Dumps
+from ingest.collector import bodies
+from ingest.collector.committer import Committer
+from ingest.collector.credentials import token_of
+from ingest.collector.doors.door import Asked, BodyDoor, Door, Reading, Stream, StreamDoor
+from ingest.collector.keys import Answer, Keys
+from ingest.collector.limits import Limits
+from ingest.collector.metrics import Metrics
+from ingest.collector.refusal import Refusal, disk_full, too_large, unavailable
+from ingest.collector.segments import Body, Description
+from ingest.collector.spool import Spool
+from ingest.collector.tokens import Tokens
+
+_LONGEST_KEY = 255
+_LONGEST_SOURCE = 100  # characters of a path, as the quarantine names it
+_PART_BYTES = 1 << 20  # of records, that a stream holds before they are spooled
+_LARGE_BYTES = 64 << 10  # what takes longer than a few milliseconds to read is read beside the event loop
+_MOST_PACKED = 1000  # gzip makes a thousandth of zeros
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the application works with."""
+
+    spool: Spool
+    keys: Keys
+    committer: Committer
+    tokens: Tokens
+    dumps: Dumps
+    limits: Limits
+    metrics: Metrics
+
+
+class Reception:
+    """Takes bodies of requests.
+
+    Args:
+        needs_token: nobody may send without one, even where none is configured.
+    """
+
+    def __init__(self, parts: Parts, *, needs_token: bool) -> None:
+        self._parts = parts
+        self._needs_token = needs_token
+        self._under_way: dict[str, asyncio.Task[Answer]] = {}
+        self._reading = asyncio.Semaphore(1)  # of large bodies: a document takes many times its size while it is read
+        self.room = bodies.Room(parts.limits)
+
+    async def take(self, request: Request, door: BodyDoor) -> tuple[Answer, Reading]:
+        """Take a body; done once it is on disk for good.
+
+        Raises:
+            Refusal: it is not taken, and nothing of it was kept.
+        """
+        chunks = request.stream()
+        try:
+            return await self._taken(request, door, chunks)
+        except Refusal as refusal:
+            request.state.is_cut = refusal.status == 408 or not await drained(request, chunks)
+            raise
+
+    async def _taken(self, request: Request, door: BodyDoor, chunks: AsyncIterator[bytes]) -> tuple[Answer, Reading]:
+        limits, token = self._parts.limits, token_of(request)
+        is_unnamed = token is None and door.token_in is not None and self._wants_token
+        if is_unnamed:
+            limits = replace(limits, body_bytes=limits.unnamed_bytes)
+        sender = None if is_unnamed else self._sender(token)
+        encoding, key, content_type = _encoding(request, door), _key(request), _content_type(request, door)
+        told = int(request.headers.get("content-length", 0))
+        _check_bytes(told, limits)
+        self._parts.spool.check_room(told)
+        with self.room.enter() as held:
+            body = bytearray()
+            async for chunk in bodies.within(chunks, limits):
+                held.more(len(chunk))
+                body += chunk
+                _check_bytes(len(body), limits)
+            began, received_us = time.perf_counter(), time.time_ns() // 1000
+            if encoding != "identity":
+                is_small = len(body) < _LARGE_BYTES // _MOST_PACKED
+                body = await _beside(is_small, bodies.unpacked, body, encoding, limits, held)
+            if sender is None and door.token_in is not None:
+                sender = self._sender(door.token_in(body))
+            asked = Asked(content_type, datetime.fromtimestamp(received_us / 1e6, tz=UTC), self._parts.limits)
+            reading = await self._read(door, body, asked)
+            if reading.lines is not body:
+                held.more(len(reading.lines))
+            description = Description(uuid.uuid4().hex, _source(request), received_us, reading.read)
+            if key is not None:
+                hashed = hashlib.sha256(f"{sender}\n{request.url.path}\n{key}".encode()).hexdigest()
+                digest = await _beside(len(body) < _LARGE_BYTES, _digest, body)
+                description = replace(description, batch_id=hashed[:32], key=hashed, digest=digest)
+            for dump in reading.dumps:
+                await asyncio.to_thread(self._keep, dump)
+            answer = await self._once(Body(description, reading.lines))
+            self._parts.metrics.acknowledged(answer.read, len(reading.lines), time.perf_counter() - began)
+            self._parts.metrics.not_read(door.path, reading.not_read)
+        return answer, reading
+
+    async def flow(self, request: Request, door: StreamDoor) -> None:
+        """Take a body without end, a part at a time; done once all is on disk for good.
+
+        Raises:
+            Refusal: it is not taken to its end. Of what came before, whole parts are kept; sent again they are known.
+        """
+        chunks = request.stream()
+        try:
+            await self._flowed(request, door, chunks)
+        except Refusal as refusal:
+            request.state.is_cut = refusal.status == 408 or not await drained(request, chunks)
+            raise
+
+    async def _flowed(self, request: Request, door: StreamDoor, chunks: AsyncIterator[bytes]) -> None:
+        self._sender(token_of(request))
+        encoding, _ = _encoding(request, door), _content_type(request, door)
+        self._parts.spool.check_room(0)
+        limits = replace(self._parts.limits, body_s=self._parts.limits.stream_s)
+        with self.room.enter() as held:
+            held.more(2 * _PART_BYTES)
+            stream = door.open()
+            inflater = None if encoding == "identity" else bodies.Inflater()
+            try:
+                async for chunk in bodies.within(chunks, limits):
+                    for block in (chunk,) if inflater is None else inflater.feed(chunk):
+                        stream.feed(block)
+                        if len(stream.records.lines) >= _PART_BYTES:
+                            await self._part(request, door, stream)
+                        await asyncio.sleep(0)  # a packed chunk may hold a thousand times its size
+                if inflater is not None:
+                    inflater.end()
+            except bodies.DAMAGED as error:
+                raise bodies.damaged(encoding, error) from error
+            finally:
+                await self._part(request, door, stream)
+            stream.end()
+
+    async def _part(self, request: Request, door: StreamDoor, stream: Stream) -> None:
+        """Spool what a stream has brought so far."""
+        began = time.perf_counter()
+        records, not_read = stream.taken()
+        self._parts.metrics.not_read(door.path, not_read)
+        if records.read:
+            description = Description(uuid.uuid4().hex, _source(request), time.time_ns() // 1000, records.read)
+            await self._spooled(Body(description, records.lines))
+            self._parts.metrics.acknowledged(records.read, len(records.lines), time.perf_counter() - began)
+
+    async def _read(self, door: BodyDoor, body: bytearray, asked: Asked) -> Reading:
+        if not door.is_parsed:
+            return await _beside(len(body) < 4 * _LARGE_BYTES, door.read, body, asked)
+        if len(body) < _LARGE_BYTES:
+            return door.read(body, asked)
+        async with self._reading:
+            return await asyncio.to_thread(door.read, body, asked)
+
+    def _keep(self, dump: Dump) -> None:
+        try:
+            self._parts.dumps.keep(dump)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise disk_full() from error
+            raise unavailable("dumps_unwritable", "cannot write to its disk") from error
+
+    @property
+    def _wants_token(self) -> bool:
+        return self._needs_token or self._parts.tokens.configured
+
+    def _sender(self, token: str | None) -> str:
+        """Who sends; empty where anybody may.
+
+        Raises:
+            Refusal: this one may not.
+        """
+        if not self._wants_token:
+            return ""
+        try:
+            sender = self._parts.tokens.sender(token)
+        except LakeError as error:
+            raise unavailable("tokens_unreadable", "cannot read its tokens") from error
+        if sender is None:
+            wanted = "Wanted: a header Authorization: Bearer TOKEN, with a valid token."
+            raise Refusal(401, "unauthorized", wanted, {"WWW-Authenticate": "Bearer"})
+        return sender
+
+    async def _once(self, body: Body) -> Answer:
+        """Spool a body, once for each key.
+
+        Raises:
+            Refusal: it cannot be taken, or its key came with other records before.
+        """
+        key = body.description.key
+        if key is None:
+            return await self._spooled(body)
+        task = self._under_way.get(key)
+        if task is None:
+            answer = self._parts.keys.find(key)
+            if answer is None:
+                task = self._under_way[key] = asyncio.create_task(self._spooled(body))
+                task.add_done_callback(lambda _: self._under_way.pop(key))
+        if task is not None:
+            answer = await asyncio.shield(task)  # its own sender may leave; then it is ours
+        assert answer is not None  # noqa: S101 - either it was known or the task made it
+        if answer.digest != body.description.digest:
+            said = "This Idempotency-Key came with other records before. Nothing of this request was kept."
+            raise Refusal(422, "key_reused", said)
+        return answer
+
+    async def _spooled(self, body: Body) -> Answer:
+        description = body.description
+        if description.read:
+            self._parts.spool.check_room(len(body.lines))
+            self._parts.keys.spooled(description)
+            try:
+                await asyncio.wrap_future(self._parts.spool.append(body))
+            except Refusal:
+                self._parts.keys.dropped(description)
+                raise
+        return Answer(description.batch_id, description.read, description.digest or "")
+
+
+async def drained(request: Request, chunks: AsyncIterator[bytes]) -> bool:
+    """Whether nothing of the body is left to come; see ``bodies.drained``."""
+    # Who asks before sending is told not to.
+    return "expect" not in request.headers and await bodies.drained(chunks)
+
+
+async def _beside(is_small: bool, work: Callable[..., _T], *arguments: Any) -> _T:
+    """Do work on a body, beside the event loop where it may take longer than a few milliseconds."""
+    return work(*arguments) if is_small else await asyncio.to_thread(work, *arguments)
+
+
+def _digest(body: bytearray) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _source(request: Request) -> str:
+    return request.url.path[:_LONGEST_SOURCE]
+
+
+def _check_bytes(size_bytes: int, limits: Limits) -> None:
+    if size_bytes > limits.body_bytes:
+        raise too_large("The body has", limits.body_bytes, "bytes")
+
+
+def _encoding(request: Request, door: Door) -> str:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in door.encodings:
+        known = ", ".join(one for one in door.encodings if one not in ("identity", "x-gzip"))
+        raise Refusal(
+            415, "unsupported_encoding", f"Content-Encoding {encoding[:100]!r} is not known; wanted {known} or none."
+        )
+    return encoding
+
+
+def _content_type(request: Request, door: Door) -> str:
+    """The media type of a body, with its parameters.
+
+    Raises:
+        Refusal: it is not taken at this door.
+    """
+    given = request.headers.get("content-type", door.types[0])
+    kind, _, parameters = given.lower().partition(";")
+    charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "')
+    if kind.strip() not in door.types or charset not in ("", "utf-8", "utf8", "us-ascii"):
+        said = f"Content-Type {given[:100]!r} is not taken here; wanted {door.types[0]}, in UTF-8."
+        raise Refusal(415, "unsupported_type", said)
+    return given
+
+
+def _key(request: Request) -> str | None:
+    """The Idempotency-Key; None without one."""
+    given = request.headers.get("idempotency-key", "")
+    if len(given) > _LONGEST_KEY:
+        raise Refusal(400, "bad_key", f"The Idempotency-Key has more than {_LONGEST_KEY} characters.")
+    return given or None
