@@ -145,10 +145,12 @@ def hosts_hit(incident: Mapping[str, Any]) -> int:
     return int(evidence["hosts_crashed"]) + int(evidence["hosts_dark"])
 
 
-def headline(message: Message) -> str:
-    """One line for a chat or the subject of a mail."""
-    name = "fleetcrash test" if message.event is Event.TEST else f"{message.alert} {message.event}"
-    return f"[{name}] {message.document['summary']}"
+def title(message: Message) -> str:
+    """A few words for the subject of a mail or the head of a chat's message."""
+    if message.event is Event.TEST:
+        return "fleetcrash: test"
+    named = f", {message.update_id}" if message.update_id else ""
+    return f"fleetcrash: {message.alert} {message.event}{named}"
 
 
 def instant(seconds: float) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from monitor.alerts.message import Event, Message, headline, instant
+from monitor.alerts.message import Event, Message, instant, title
 from monitor.alerts.posting import Answer, NoAnswer, request
 
 _JSON_TYPE = "application/json; charset=utf-8"
@@ -189,9 +189,7 @@ class Apprise:
         logger.addHandler(handler)
         try:
             service = apprise_service(self.address)
-            is_sent = service.notify(
-                title=headline(message).split(": ")[0][:120], body="\n".join(lines), notify_type=kind
-            )
+            is_sent = service.notify(title=title(message), body="\n".join(lines), notify_type=kind)
         except Exception as error:  # of a hundred services' code, each with errors of its own
             return Outcome(Result.DOWN, f"{type(error).__name__} in apprise")
         finally:
