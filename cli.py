@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from commands import demo, feeding, gate, housekeeping, judging, quarantine, serving, tokens
+from commands import alerts, demo, feeding, gate, housekeeping, judging, quarantine, serving, silences, tokens
 from commands.options import Commands
 from commands.output import Exit
 from fleetcrash.errors import FleetcrashError
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=18),
     )
     commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser)
-    for group in (demo, feeding, serving, judging, gate, quarantine, tokens, housekeeping):
+    for group in (demo, feeding, serving, judging, gate, quarantine, alerts, silences, tokens, housekeeping):
         group.add_to(commands)
     return parser
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from fleetcrash.errors import BadArgument, UnknownName
@@ -63,7 +63,7 @@ def add(outbox: Outbox, scope: Scope, name: str, *, for_s: float, reason: str, b
             "INSERT INTO silence (scope, name, reason, made_by, made_at, ends_at) VALUES (?, ?, ?, ?, ?, ?)",
             (scope, name, reason.strip(), by, now, now + for_s),
         ).lastrowid
-    return next(one for one in listed(outbox) if one.number == number)
+    return Silence(int(number or 0), scope, name, reason.strip(), by, now, now + for_s, None, None)
 
 
 def listed(outbox: Outbox) -> list[Silence]:
@@ -84,4 +84,4 @@ def end(outbox: Outbox, number: int, *, by: str, now: float) -> Silence:
         raise UnknownName(f"{said}. `fleetcrash silence list` says which hold.")
     with outbox.transaction() as file:
         file.execute("UPDATE silence SET ended_by = ?, ended_at = ? WHERE number = ?", (by, now, number))
-    return found
+    return replace(found, ended_by=by, ended_at=now)
