@@ -1,4 +1,4 @@
-"""The demo: an outage replayed live, with the dashboard and the monitor beside it."""
+"""The demo: an outage sent live to a collector, with the dashboard and the monitor beside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from commands.options import Commands, positive
 from commands.output import Exit, Progress
-from commands.serving import start_dashboard, start_monitor
+from commands.replaying import Sender, collecting, receiving
+from commands.serving import ALERTS, start_dashboard, start_monitor
 from fleetcrash.errors import BadArgument
 from fleetcrash.times import time_text
 
@@ -37,12 +38,15 @@ def add_to(commands: Commands) -> None:
         f"all but the default are simulated on first use and kept in {DEMO_FLEETS}",
     )
     one.add_argument("--speed", type=positive, default=60.0, help="fleet seconds a second (default: 60)")
+    one.add_argument("--alerts", **{**ALERTS, "help": "who else is told of the outage, in TOML; may be given again"})
     one.add_argument("--no-browser", action="store_true", help="only print the address")
 
 
 def demo(chosen: argparse.Namespace) -> int:
     """Replay an outage live and show it."""
     from fleetcrash.store.housekeeping import compact
+    from ingest.load import append_tables
+    from monitor.alerts.config import read_config
     from monitor.children import Children, check_port
     from sample_data.replay import records_known_by, replay
     from sample_data.sample import DEMO_HOSTS, folder_of, opening_of
@@ -54,16 +58,20 @@ def demo(chosen: argparse.Namespace) -> int:
         return shown
 
     check_port(chosen.port)
+    if chosen.alerts:
+        read_config([Path(file) for file in chosen.alerts])
     folder = folder_of(chosen.scenario, cache=Path(DEMO_FLEETS), on_first_use=on_first_use)
     shown.end()
     start = opening_of(folder)
     lake = _demolake_of(chosen)
     source = f"replay of {folder.name}"
-    with Children() as beside:
+    with Children() as beside, receiving(_print_alert) as webhook:
         start_dashboard(beside, lake, chosen.port)
         print(f"A synthetic fleet, {chosen.scenario}: loading what was known by {time_text(start)} ...", flush=True)
-        _feed(lake, records_known_by(folder, start), batch_id="history", source=source)
-        start_monitor(beside, lake, interval_s=2.0)
+        history = records_known_by(folder, start)  # days of it, which no sender would hold back for a demo
+        append_tables(lake, history, batch_id="history", source=source, now=datetime.now(UTC))
+        own = _alerts_file(lake, webhook, chosen.port)
+        start_monitor(beside, lake, interval_s=2.0, alerts=[own, *(chosen.alerts or ())])
         beside.wait_until_ready(f"http://127.0.0.1:{chosen.port}/_stcore/health")
         beside.wait_for(lambda: lake.committed("incident", "monitor"), "The monitor has judged nothing")
         address = f"http://127.0.0.1:{chosen.port}/?range={_DEMO_RANGE}"
@@ -75,15 +83,17 @@ def demo(chosen: argparse.Namespace) -> int:
             import webbrowser
 
             webbrowser.open(address)
-        step = timedelta(seconds=chosen.speed)
-        began = time.monotonic()
-        for beat, (instant, tables) in enumerate(replay(folder, start, step=step), start=1):
-            if tables:
-                _feed(lake, tables, batch_id=f"replay-{time_text(instant)}", source=source)
-            if beat % _COMPACT_EVERY_BEATS == 0:
-                compact(lake)
-            beside.check()
-            time.sleep(max(began + beat - time.monotonic(), 0.0))
+        with collecting(lake) as port:
+            sender = Sender(port)
+            step = timedelta(seconds=chosen.speed)
+            began = time.monotonic()
+            for beat, (instant, tables) in enumerate(replay(folder, start, step=step), start=1):
+                if tables:
+                    sender.send(tables, f"replay-{time_text(instant)}")
+                if beat % _COMPACT_EVERY_BEATS == 0:
+                    compact(lake)
+                beside.check()
+                time.sleep(max(began + beat - time.monotonic(), 0.0))
         print("The replay is over; the dashboard stays until Ctrl-C.", flush=True)
         beside.wait()
     return Exit.DONE
@@ -103,7 +113,13 @@ def _demolake_of(chosen: argparse.Namespace) -> Lake:
     return lake
 
 
-def _feed(lake: Lake, tables: Any, *, batch_id: str, source: str) -> None:
-    from ingest.load import append_tables
+def _alerts_file(lake: Lake, webhook: str, port: int) -> str:
+    """A file that has the monitor tell us, beside whomever the user names; not the lake's own, which outlives us."""
+    path = lake.root / ".demo-alerts.toml"
+    dashboard = f'dashboard = "http://127.0.0.1:{port}"'
+    path.write_text(f'{dashboard}\n\n[receivers.demo]\ntype = "webhook"\nurl = "{webhook}"\n', encoding="utf-8")
+    return str(path)
 
-    append_tables(lake, tables, batch_id=batch_id, source=source, now=datetime.now(UTC))
+
+def _print_alert(document: dict[str, Any]) -> None:
+    print(f"Alert received: {document['alert']} {document['event']}. {document['summary']}", flush=True)

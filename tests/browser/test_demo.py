@@ -56,9 +56,10 @@ class Demo:
                 text=True,
             )
         signal.signal(signal.SIGINT, before)
-        self.address = self._printed(r"^Dashboard: (http://127\.0\.0\.1:\d+/\S*)$")
+        self.address = self.printed(r"^Dashboard: (http://127\.0\.0\.1:\d+/\S*)$")
 
-    def _printed(self, wanted: str) -> str:
+    def printed(self, wanted: str) -> str:
+        """The first group of the next line that matches."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if found := re.match(wanted, line):
@@ -109,6 +110,7 @@ def test_the_demo_names_the_culprit_is_filtered_shared_and_ended(demo: Demo, chr
     copied = fresh.open(page.url.removeprefix(origin))
     _shows(copied, narrowed, version)
     assert parse_qs(urlsplit(copied.url).query) == chosen
+    demo.printed(rf"^Alert received: inc-\S+ (?:opened|updated)\. ({guilty} \(content\) crashes .*)$")
     assert (watched.outside, watched.errors, fresh.outside, fresh.errors) == ([], [], [], [])
 
     assert len(demo.processes()) == 3  # the demo, the dashboard, the monitor
