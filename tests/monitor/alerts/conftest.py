@@ -106,6 +106,15 @@ def _written(handler: BaseHTTPRequestHandler, data: bytes) -> None:
     handler.wfile.write(data)
 
 
+def silent_until(released: threading.Event) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Answer nothing, and cut the line once that is over."""
+
+    def act(_: BaseHTTPRequestHandler) -> None:
+        released.wait(PATIENCE_S)
+
+    return act
+
+
 def reset(handler: BaseHTTPRequestHandler) -> None:
     """Cut the line with a reset."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

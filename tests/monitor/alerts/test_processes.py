@@ -13,7 +13,7 @@ from pathlib import Path
 from monitor.alerts import courier
 from monitor.alerts.alerting import Alerting
 from monitor.alerts.config import Config
-from tests.monitor.alerts.conftest import PATIENCE_S, Told, document, incident, named, webhook
+from tests.monitor.alerts.conftest import PATIENCE_S, Told, document, incident, named, silent_until, webhook
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,7 +40,7 @@ def telling(root: Path, address: str, found: dict) -> subprocess.Popen[str]:
 
 def test_kill_9_in_the_middle_of_sending_loses_nothing_and_changes_no_message(tmp_path, hook):
     held = threading.Event()
-    hook.answers = [lambda _: held.wait(PATIENCE_S) and None] * 2
+    hook.answers = [silent_until(held)] * 2
     found = document(named())
     for times in range(1, 3):
         with telling(tmp_path, hook.address, found) as running:
@@ -86,7 +86,7 @@ def test_a_receiver_that_hangs_delays_neither_looks_nor_others(tmp_path, hooks, 
     monkeypatch.setattr(courier, "_GLANCE_S", 0.01)
     hangs, fine = hooks(), hooks()
     held = threading.Event()
-    hangs.answers = [lambda _: held.wait(PATIENCE_S) and None]
+    hangs.answers = [silent_until(held)]
     config = Config((webhook(hangs, "hangs"), webhook(fine, "fine")))
     with Alerting(tmp_path, config) as alerting:
         alerting.looked(document(incident()), None)
