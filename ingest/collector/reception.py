@@ -101,7 +101,7 @@ class Reception:
             asked = Asked(content_type, datetime.fromtimestamp(received_us / 1e6, tz=UTC), self._parts.limits)
             reading = await self._read(door, body, asked)
             if reading.lines is not body:
-                held.more(len(reading.lines))
+                held.more(len(reading.lines) + sum(len(dump.data) for dump in reading.dumps))
             description = Description(uuid.uuid4().hex, _source(request), received_us, reading.read)
             if key is not None:
                 hashed = hashlib.sha256(f"{sender}\n{request.url.path}\n{key}".encode()).hexdigest()

@@ -55,7 +55,17 @@ def sequence(value: Any) -> Sequence[Any]:
 
 
 def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
-    """A text, a number or a truth as text of bounded length; None for anything else, and for nothing."""
+    """A text, a number or a truth as text of bounded length; None for anything else, and for nothing.
+
+    Without what no record may hold: NUL, and halves of characters, which JavaScript leaves where it cuts a text.
+    """
+    said = _as_text(value, longest)
+    if said is None:
+        return None
+    return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "").strip() or None
+
+
+def _as_text(value: Any, longest: int) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
@@ -64,7 +74,7 @@ def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
         return None
     if not isinstance(value, str | int | float):
         return None
-    return str(value)[:longest].replace("\x00", "").strip() or None
+    return str(value)[:longest] or None
 
 
 def whole(value: Any) -> int | None:
@@ -81,8 +91,8 @@ def whole(value: Any) -> int | None:
 
 
 def first(values: Iterable[Any]) -> str | None:
-    """The first of several that says something, as text that no bound has cut: a name cut short is another's."""
-    return next((found for value in values if (found := text(value, MAX_ID_LENGTH + 1))), None)
+    """The first of several that says something, as it came: a name that was cut or mended is another's."""
+    return next((found for value in values if (found := _as_text(value, MAX_ID_LENGTH + 1))), None)
 
 
 def name_of(*parts: str | bytes) -> str:

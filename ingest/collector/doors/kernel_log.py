@@ -30,7 +30,7 @@ _TRAP = re.compile(
 _SIGNALS = {"invalid opcode": "SIGILL", "divide error": "SIGFPE", "int3": "SIGTRAP"}
 
 _HEAD = re.compile(r"(?:BUG: (?:unable to handle|kernel NULL)|kernel BUG at|Unable to handle kernel)")
-_DIED = re.compile(r"(?P<what>[A-Za-z][^\[\]]{0,200}?)(?:[:,] .{0,200})? ?\[#\d{1,6}\]")
+_DIED = re.compile(r"(?:Internal error: |Oops: )*(?P<what>[A-Za-z][^\[\]]{0,200}?)(?:[:,] .{0,200})? ?\[#\d{1,6}\]")
 _PANIC = re.compile(r"Kernel panic - not syncing: ?(?P<what>.{0,300})")
 _POINTER = re.compile(
     r"(?:RIP|EIP|PC is at|pc)\s?:?\s*(?:[0-9a-f]{4}:)?(?:\[<[0-9a-f]+>\]\s*)?"
@@ -91,7 +91,7 @@ def faults(lines: Sequence[Line]) -> Iterator[Fault]:
             head = said
         elif died := _DIED.match(said):
             has_died = True
-            yield _of_kernel(lines, at, head or said, died["what"].removeprefix("Internal error: "))
+            yield _of_kernel(lines, at, head or said, _code(head or "", died["what"]))
             head = None
         elif (panic := _PANIC.match(said)) and not has_died:
             has_died = True
@@ -116,6 +116,13 @@ def _of_process(line: Line, said: str) -> Fault | None:
         offset if module else None,
         tags={"comm": found["comm"], "pid": found["pid"], "message": said[:LONGEST_TEXT]},
     )
+
+
+def _code(head: str, what: str) -> str:
+    """What a kernel died of, as the classes of codes know it."""
+    if head.startswith("kernel BUG at"):
+        return head.partition("!")[0]
+    return "OOPS" if what == "Oops" else what
 
 
 def _of_kernel(lines: Sequence[Line], at: int, said: str, what: str) -> Fault:

@@ -6,7 +6,7 @@ from fleetcrash.store.dumps import Dump
 from fleetcrash.times import time_text
 from ingest.collector import bodies
 from ingest.collector.doors import minidump
-from ingest.collector.doors.crashes import Records, first, name_of, tags_of, text, version_of
+from ingest.collector.doors.crashes import Records, first, name_of, tags_of, version_of
 from ingest.collector.doors.door import Asked, BodyDoor, Reading
 from ingest.collector.doors.forms import parts_of
 from ingest.collector.doors.systems import os_type
@@ -36,7 +36,7 @@ def read(body: bytearray, asked: Asked) -> Reading:
         )
         raise Refusal(400, "bad_minidump", said)
     host_id = first((form.get("host_id"), form.get("device_id"), form.get("guid"), found.client_id))
-    crash_id = text(form.get("crash_id"), 129) or found.report_id or name_of(host_id or "", data)
+    crash_id = first((form.get("crash_id"),)) or found.report_id or name_of(host_id or "", data)
     versions = (version_of(form.get(name)) for name in ("agent_version", "ver", "version", "_version"))
     fields = {
         "crash_id": crash_id,

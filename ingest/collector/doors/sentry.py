@@ -231,7 +231,7 @@ def _line_end(view: memoryview, at: int) -> int:
 
 def _id_text(value: Any) -> str | None:
     """An event's id as Sentry writes it, 32 hex digits, or as it came."""
-    said = text(value, 129)
+    said = first((value,))
     return said.replace("-", "").lower() if said and len(said) == 36 else said
 
 

@@ -74,7 +74,7 @@ class Client:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             text = answer.read()
-            is_json = answer.headers["content-type"] == "application/json"
+            is_json = answer.headers["content-type"] == "application/json" and method != "HEAD"
             return Answered(answer.status, dict(answer.headers.items()), json.loads(text) if is_json else text.decode())
         finally:
             connection.close()

@@ -194,6 +194,14 @@ def test_what_is_wrong_with_a_crash_is_left_for_the_rules_to_say():
     assert record["os_type"] == "windows", "by a path"
 
 
+def test_halves_of_characters_in_a_message_cost_no_crash():
+    event = {**EVENT, "level": "fatal", "exception": None, "message": "broken \ud83d", "environment": "a\x00b"}
+    record = the_record(sentry.read_envelope(of_event(event), asked()))
+    assert (record["tags"]["message"], record["tags"]["environment"]) == ("broken \ufffd", "ab")
+    named = the_record(sentry.read_envelope(of_event({**event, "tags": {"host_id": "h\ud83d"}}), asked()))
+    assert named["host_id"] == "h\ufffd", "of a tag"
+
+
 def test_a_crash_that_tells_no_time_is_of_its_arrival():
     event = {key: value for key, value in EVENT.items() if key != "timestamp"}
     record = the_record(sentry.read_envelope(of_event(event), asked()))

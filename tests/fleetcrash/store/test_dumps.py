@@ -1,0 +1,83 @@
+"""Raw dumps: kept once, within a bound, under names that no client chooses, until their host is forgotten."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from fleetcrash.store import Lake, dumps
+from fleetcrash.store.dumps import Dump, Dumps
+from fleetcrash.store.forgetting import forget
+from fleetcrash.store.mentions import Mentions
+
+
+def kept(root: Path) -> list[bytes]:
+    return sorted(path.read_bytes() for path in (root / dumps.FOLDER).glob("*.dmp"))
+
+
+def names(root: Path) -> set[str]:
+    return {path.name for path in (root / dumps.FOLDER).iterdir()}
+
+
+def test_a_dump_is_kept_as_it_came_with_what_was_said(tmp_path):
+    dump = Dump("../../c1", "../h1", b"MDMP\x00", {"prod": "agent"})
+    for _ in range(2):
+        Dumps(tmp_path, 10_000).keep(dump)
+    assert names(tmp_path) == {f"{dump.name}.dmp", f"{dump.name}.json"}
+    assert kept(tmp_path) == [b"MDMP\x00"]
+    about = json.loads((tmp_path / dumps.FOLDER / f"{dump.name}.json").read_text())
+    assert about == {"crash_id": "../../c1", "host_id": "../h1", "form": {"prod": "agent"}}
+
+
+def test_the_oldest_make_room_also_after_a_restart(tmp_path):
+    size_bytes = 1000
+    first = Dumps(tmp_path, 3500)
+    for n in range(3):
+        dump = Dump(f"c{n}", "h1", bytes([n]) * size_bytes)
+        first.keep(dump)
+        for suffix in (".dmp", ".json"):
+            os.utime(tmp_path / dumps.FOLDER / f"{dump.name}{suffix}", (n, n))
+    restarted = Dumps(tmp_path, 3500)
+    for n in range(3, 5):
+        restarted.keep(Dump(f"c{n}", "h1", bytes([n]) * size_bytes))
+    assert [data[0] for data in kept(tmp_path)] == [2, 3, 4]
+    assert len(names(tmp_path)) == 6
+    restarted.keep(Dump("large", "h1", bytes(4000)))
+    assert [data[0] for data in kept(tmp_path)] == [2, 3, 4], "one that is too large pushes nobody out"
+
+
+def test_files_that_somebody_deleted_are_no_trouble(tmp_path):
+    keeper = Dumps(tmp_path, 2500)
+    for n in range(4):
+        keeper.keep(Dump(f"c{n}", "h1", bytes([n]) * 1000))
+        dumps.forget(tmp_path, Mentions("h1"))
+    assert names(tmp_path) == set()
+
+
+def test_a_dump_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / dumps.FOLDER).write_text("in the way")
+    with pytest.raises(OSError, match="File exists"):
+        Dumps(tmp_path, 1000).keep(Dump("c1", "h1", b""))
+
+
+def test_forgetting_a_host_takes_its_dumps_and_those_that_name_it(tmp_path):
+    lake = Lake.create(tmp_path / "lake")
+    keeper = Dumps(lake.root, 10_000)
+    keeper.keep(Dump("c1", "h1", b"mine"))
+    keeper.keep(Dump("c2", "h2", b"memory of " + "h1".encode("utf-16-le") + b"\0\0"))
+    keeper.keep(Dump("c3", "h2", b"of h10"))
+    keeper.keep(Dump("c4", "h3", b"form", {"peer": "h1"}))
+    scratch = lake.root / dumps.FOLDER / "cut.dmp-"
+    scratch.write_bytes(b"half of a dump of h1")
+    receipt = forget(lake, "h1")
+    assert kept(lake.root) == [b"of h10"]
+    assert not scratch.exists()
+    assert receipt.remaining == []
+    assert receipt.swept.files >= 7
+
+
+def test_a_lake_without_dumps_has_none_to_forget(tmp_path):
+    assert dumps.forget(tmp_path, Mentions("h1")).files == 0
