@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import health_tables as tables
+from dashboard.alerts import alerts_table, receivers
 from dashboard.data import Feed, LakeState, Snapshot
 from dashboard.export import export
 from dashboard.filters import View, live_every
@@ -64,6 +65,9 @@ def _panels(feed: Feed) -> None:
     with right, panel("Gaps"):
         _gaps(feed, snapshot)
     _quarantine(feed, snapshot, now)
+    told = receivers(snapshot.root)
+    if told:
+        st.html(alerts_table(told, now))
     with panel("Batches"):
         batches = feed.frame("batches_newest", most=_MOST_BATCHES)
         st.html(tables.batches_table(batches, now, most=_BATCHES_SHOWN))

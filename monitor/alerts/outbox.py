@@ -51,6 +51,11 @@ CREATE TABLE IF NOT EXISTS silence (
   number INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL,
   made_by TEXT NOT NULL, made_at REAL NOT NULL, ends_at REAL NOT NULL, ended_by TEXT, ended_at REAL
 );
+-- For whoever looks from outside, such as the dashboard: how each receiver stands, times in seconds since 1970.
+CREATE VIEW IF NOT EXISTS receiver_now AS
+SELECT name, delivered_at, error, error_at,
+  (SELECT count(*) FROM delivery WHERE receiver = name AND status = 'waiting') AS waiting
+FROM receiver;
 """
 
 _SILENCED = """EXISTS (

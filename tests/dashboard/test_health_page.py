@@ -13,6 +13,8 @@ from dashboard.health import problems
 from dashboard.health_tables import raw_words
 from dashboard.incidents import Judgement
 from fleetcrash.store import Lake
+from monitor.alerts.message import Event, compose, other_content
+from monitor.alerts.outbox import Outbox
 from tests.dashboard.fleet import append_rows, outage, tick
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -156,6 +158,23 @@ def test_what_was_put_aside_is_shown_by_reason_and_stands_above_every_page(lake:
     elsewhere = overview(lake.root)
     assert "Something is wrong with the data." in elsewhere.text
     assert 'href="health"' in elsewhere.markup
+
+
+def test_who_is_told_of_incidents_and_who_did_not_hear(lake: Lake, health_page):
+    assert "Alerts" not in health_page(lake.root).text
+    content = other_content("test", starts_at=1.8e9, ends_at=None, summary="x")
+    message = compose("inc-1", 1, Event.OPENED, content, changed=[])
+    with Outbox(lake.root) as outbox:
+        outbox.open_to(["chat", "oncall"])
+        kept = outbox.tell("incident", message, "", receivers=["chat", "oncall"], now=1.8e9)
+        outbox.delivered("oncall", kept, 1.8e9)
+        outbox.down("chat", "HTTP 503: <img src=x>", now=1.8e9, next_at=1.8e9)
+        page = health_page(lake.root)
+    told = page.table("Alerts")
+    assert told["oncall"] == ["oncall", "15 Jan 2027 08:00", "0", "–"]
+    assert told["chat"][1:3] == ["never", "1"]
+    assert told["chat"][3].startswith("HTTP 503: <img src=x> (15 Jan 2027")
+    assert "<img" not in page.markup
 
 
 def test_hostile_bytes_stay_text(lake: Lake, health_page):
