@@ -36,6 +36,7 @@ _STEP_EVERY_S = 2.0
 _ENDS_WITHIN_S = 1.0
 _SEEN = "seen_as_of"  # of the newest document that was compared
 _FEED = "feed"
+_TRYING_SINCE = "trying_since"  # empty once a look has succeeded
 
 
 class Alerting:
@@ -56,7 +57,9 @@ class Alerting:
         self._names = [one.name for one in config.receivers]
         self._leader = Leader(lake_root)
         self._found: JSON | None = None
-        self._watch = Watch(config.dead_man, clock(), Feed.from_text(self.outbox.meta(_FEED)))
+        started, trying_since = clock(), self.outbox.meta(_TRYING_SINCE)
+        feed = Feed.from_text(self.outbox.meta(_FEED))
+        self._watch = Watch(config.dead_man, started, float(trying_since or started), feed)
         self._pinged_at = float("-inf")
         self._lock = threading.RLock()  # of all that is said; sending goes on beside it
         self._stop = threading.Event()
@@ -170,9 +173,10 @@ class Alerting:
                 content = other_content("dead_man", starts_at=before.at, ends_at=now, summary=said)
                 message = compose(trouble, sequence, Event.RESOLVED, content, changed=[])
             self.outbox.tell("dead_man", message, "", receivers=self._names, now=now)
-        text = self._watch.feed.as_text()
-        if text != self.outbox.meta(_FEED):
-            self.outbox.set_meta(_FEED, text)
+        trying_since = repr(self._watch.trying_since) if self._watch.looked_at is None else ""
+        for key, value in ((_FEED, self._watch.feed.as_text()), (_TRYING_SINCE, trying_since)):
+            if value != self.outbox.meta(key):
+                self.outbox.set_meta(key, value)
 
     def _ping(self) -> None:
         """Tell the outside watchdog that all is well, while it is."""
@@ -195,8 +199,9 @@ class Alerting:
             LOG.warning("the outside watchdog answered HTTP %d", answer.status)
 
     def _keep_on(self) -> None:
-        while not self._stop.wait(_STEP_EVERY_S):
+        while not self._stop.is_set():
             self._tried(self.step)
+            self._stop.wait(_STEP_EVERY_S)
 
     def _tried(self, work: Callable[[], None]) -> None:
         """Do something that must not end its thread: what is to be told now is still to be told later."""

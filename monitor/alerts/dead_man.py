@@ -68,12 +68,16 @@ class Watch:
     """How the watch goes.
 
     Attributes:
-        started: of this process, by our clock. looked_at: end of the last look that succeeded; None: none did yet.
+        started: of this process, by our clock.
+        trying_since: start of the first process since a look succeeded: one that is killed at every look is started
+            again and again, and none of them lives to see its own silence.
+        looked_at: end of the last look that succeeded; None: none did yet in this process.
         error: of the last look, where it failed.
     """
 
     settings: DeadMan
     started: float
+    trying_since: float
     feed: Feed
     looked_at: float | None = None
     error: str | None = None
@@ -90,7 +94,7 @@ class Watch:
     def troubles(self, now: float) -> dict[Trouble, str]:
         """What is wrong, in a sentence each."""
         found = {}
-        unseen_s = now - (self.looked_at if self.looked_at is not None else self.started)
+        unseen_s = now - (self.looked_at if self.looked_at is not None else self.trying_since)
         if unseen_s >= self.settings.ticks_min * 60.0:
             why = f"the last try failed: {self.error}" if self.error else "a look takes longer than that"
             found[Trouble.TICKS] = f"The monitor has judged nothing for {unseen_s / 60.0:.0f} minutes; {why}."

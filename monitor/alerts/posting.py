@@ -95,6 +95,7 @@ def request(
             line.hold(wrapped)
             wrapped.do_handshake()
         connection = http.client.HTTPConnection(host, port)
+        connection.default_port = 443 if secure else 80  # which a Host header leaves out
         connection.sock = line.held
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body=body or None, headers={**(headers or {}), "Connection": "close"})

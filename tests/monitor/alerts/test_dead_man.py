@@ -111,6 +111,31 @@ def test_a_look_that_hangs_is_told_by_the_thread_beside_it(watched, hook, clock)
     assert "a look takes longer than that" in hook.documents[0]["summary"]
 
 
+def test_a_monitor_that_is_killed_at_every_look_is_told(watched, tmp_path, hook, clock):
+    watched.minutes(clock, 1)
+    for _ in range(6):
+        watched.ended()
+        watched = Watched(tmp_path, clock, webhook(hook))
+        clock.passes(MINUTE)
+        watched.alerting.step()
+        watched.sent()
+    assert hook.events == [("dead-man-ticks", "opened")]
+    watched.minutes(clock, 1)
+    assert hook.events[1:] == [("dead-man-ticks", "resolved")]
+
+
+def test_a_monitor_that_was_stopped_for_a_day_has_its_time_to_look(watched, tmp_path, hook, clock):
+    watched.minutes(clock, 1)
+    watched.ended()
+    clock.passes(86_400)
+    watched = Watched(tmp_path, clock, webhook(hook))
+    for _ in range(4):
+        clock.passes(MINUTE)
+        watched.alerting.step()
+    watched.minutes(clock, 1)
+    assert hook.events == []
+
+
 @pytest.fixture
 def ping(hooks) -> Hook:
     return hooks()
