@@ -23,7 +23,7 @@ _UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 def add_to(commands: Commands) -> None:
     """Add the group of commands."""
     group = commands.group("silence", "Hear nothing of an update, an incident or anything, for a while")
-    example = "fleetcrash silence add --for 2h --update content-291-32 --reason 'rolled back, INC-7'"
+    example = "fleetcrash silence add --for 2h --update content-291-32 --reason rolled-back"
     one = group.add(add, "--lake", "--json", example=example)
     one.add_argument("--for", dest="for_s", metavar="TIME", type=seconds, required=True, help="such as 30m, 2h, 1d")
     what = one.add_mutually_exclusive_group()
