@@ -20,6 +20,7 @@ from fleetcrash.errors import BadArgument
 
 if TYPE_CHECKING:
     from fleetcrash.store import Lake
+    from monitor.alerts.config import Config
     from monitor.children import Children
 
 LOG = logging.getLogger("fleetcrash.serving")
@@ -77,7 +78,7 @@ def serve(chosen: argparse.Namespace) -> int:
         )
     if (chosen.tls_cert is None) != (chosen.tls_key is None):
         raise BadArgument("TLS takes both --tls-cert and --tls-key. Nothing was started.")
-    check_alerts(lake, chosen.alerts)
+    alerts_config(lake, chosen.alerts)  # a mistake in it is said before anything is started
     spool = None if chosen.spool is None else Path(chosen.spool)
     with (
         listen(chosen.host, chosen.port) as listener,
@@ -105,20 +106,21 @@ def serve(chosen: argparse.Namespace) -> int:
 
 def monitor(chosen: argparse.Namespace) -> int:
     """Watch the lake and keep what is found in it."""
-    from monitor.alerts.alerting import Alerting
-    from monitor.alerts.config import files_of, read_config
     from monitor.loop import watch
 
     lake = lake_of(chosen, create=True)
-    files = files_of(lake.root, chosen.alerts)
-    config = read_config(files) if files else None
+    config = alerts_config(lake, chosen.alerts)
     print(f"Watching {lake.root} every {chosen.interval:g} s. Ctrl-C stops.", file=sys.stderr)
     stop = threading.Event()
     if chosen.beside is not None:
         threading.Thread(target=_stop_with, args=(chosen.beside, stop), daemon=True).start()
     _set_with_signals(stop)
     with ExitStack() as stack:
-        alerting = None if config is None else stack.enter_context(Alerting(lake.root, config))
+        alerting = None
+        if config is not None:
+            from monitor.alerts.alerting import Alerting
+
+            alerting = stack.enter_context(Alerting(lake.root, config))
         watch(lake, interval_s=chosen.interval, stop=stop, alerting=alerting)
     return Exit.DONE
 
@@ -150,17 +152,16 @@ def start_dashboard(beside: Children, lake: Lake, port: int) -> None:
     beside.start("dashboard", command(lake.root, port=port), environment=environment(lake.root), quiet=True)
 
 
-def check_alerts(lake: Lake, alerts: Sequence[str] | None) -> None:
-    """See that the files that say who is told can be read, before anything is started.
+def alerts_config(lake: Lake, alerts: Sequence[str] | None) -> Config | None:
+    """Who is told of incidents, by the files that are named, else the lake's own; None where nobody is.
 
     Raises:
-        BadArgument: one cannot, or says something that it cannot say.
+        BadArgument: a file cannot be read, or says something that it cannot say.
     """
     from monitor.alerts.config import files_of, read_config
 
     files = files_of(lake.root, alerts)
-    if files:
-        read_config(files)
+    return read_config(files) if files else None
 
 
 def start_monitor(beside: Children, lake: Lake, *, interval_s: float, alerts: Sequence[str] | None = None) -> None:
@@ -200,10 +201,10 @@ def _set_with_signals(stop: threading.Event) -> None:
 
         return handle
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        before = signal.getsignal(number)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        before = signal.getsignal(getattr(signal, name)) if hasattr(signal, name) else None
         if callable(before):
-            signal.signal(number, remembering(before))
+            signal.signal(getattr(signal, name), remembering(before))
 
 
 def _stop_with(parent: int, stop: threading.Event) -> None:

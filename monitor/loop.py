@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -20,7 +21,9 @@ from fleetcrash.attribution.report import JSON, document
 from fleetcrash.errors import one_line
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.housekeeping import compact
-from monitor.alerts.alerting import Alerting
+
+if TYPE_CHECKING:
+    from monitor.alerts.alerting import Alerting
 
 LOG = logging.getLogger("fleetcrash.monitor")
 

@@ -64,6 +64,7 @@ class Alerting:
         self._lock = threading.RLock()  # of all that is said; sending goes on beside it
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._is_serving = False
 
     def __enter__(self) -> Self:
         self._start(self._keep_on, "fleetcrash-alerts")
@@ -71,8 +72,9 @@ class Alerting:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._stop.set()
+        deadline = time.monotonic() + _ENDS_WITHIN_S
         for thread in self._threads:
-            thread.join(_ENDS_WITHIN_S)
+            thread.join(max(deadline - time.monotonic(), 0.0))
         if not any(thread.is_alive() for thread in self._threads):  # else one waits for an answer, and ends with us
             self.outbox.close()
             self._leader.free()
@@ -116,15 +118,20 @@ class Alerting:
     def _told(self) -> None:
         """Tell all that is news, if it is we who tell."""
         with self._lock:
-            if not self._leader.is_held:
-                if not self._leader.take():
-                    return
-                self.outbox.open_to(self._names)
-                if self._threads:
-                    for courier, name in zip(self.couriers(), self._names, strict=True):
-                        self._start(partial(courier.run, self._stop), f"fleetcrash-alerts-{name}")
+            if not self._leader.take():
+                return
+            if not self._is_serving:
+                self._serve()
             self._tell_incidents()
             self._tell_troubles()
+
+    def _serve(self) -> None:
+        """Begin to send, where we have threads to do it."""
+        self.outbox.open_to(self._names)
+        if self._threads:
+            for courier, name in zip(self.couriers(), self._names, strict=True):
+                self._start(partial(courier.run, self._stop), f"fleetcrash-alerts-{name}")
+        self._is_serving = True
 
     def _tell_incidents(self) -> None:
         """Compare what was found with what was told."""
@@ -161,22 +168,22 @@ class Alerting:
         troubles = self._watch.troubles(now)
         for trouble in Trouble:
             before = kept.get(trouble)
-            was_open = before is not None and before.is_open
-            if (trouble in troubles) == was_open:
-                continue
-            sequence = 1 if before is None else before.sequence + 1
-            if not was_open:
-                content = other_content("dead_man", starts_at=now, ends_at=None, summary=troubles[trouble])
-                message = compose(trouble, sequence, Event.OPENED, content, changed=[])
-            elif before is not None:
-                said = "Records come again." if trouble is Trouble.RECORDS else "The monitor judges again."
-                content = other_content("dead_man", starts_at=before.at, ends_at=now, summary=said)
-                message = compose(trouble, sequence, Event.RESOLVED, content, changed=[])
-            self.outbox.tell("dead_man", message, "", receivers=self._names, now=now)
+            if before is None or not before.is_open:
+                if trouble in troubles:
+                    content = other_content("dead_man", starts_at=now, ends_at=None, summary=troubles[trouble])
+                    self._tell_trouble(trouble, before, Event.OPENED, content, now)
+            elif trouble not in troubles and self._watch.is_over(trouble, since=before.at):
+                content = other_content("dead_man", starts_at=before.at, ends_at=now, summary=trouble.end)
+                self._tell_trouble(trouble, before, Event.RESOLVED, content, now)
         trying_since = repr(self._watch.trying_since) if self._watch.looked_at is None else ""
         for key, value in ((_FEED, self._watch.feed.as_text()), (_TRYING_SINCE, trying_since)):
             if value != self.outbox.meta(key):
                 self.outbox.set_meta(key, value)
+
+    def _tell_trouble(self, trouble: Trouble, before: Kept | None, event: Event, content: JSON, now: float) -> None:
+        sequence = 1 if before is None else before.sequence + 1
+        message = compose(trouble, sequence, event, content, changed=[])
+        self.outbox.tell("dead_man", message, "", receivers=self._names, now=now)
 
     def _ping(self) -> None:
         """Tell the outside watchdog that all is well, while it is."""

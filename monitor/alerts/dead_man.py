@@ -15,6 +15,11 @@ class Trouble(StrEnum):
     RECORDS = "dead-man-records"
     TICKS = "dead-man-ticks"
 
+    @property
+    def end(self) -> str:
+        """What is said when it is over."""
+        return "Records come again." if self is Trouble.RECORDS else "The monitor judges again."
+
 
 @dataclass(frozen=True)
 class Feed:
@@ -106,3 +111,12 @@ class Watch:
                     "Look at the collector, and at the way to it."
                 )
         return found
+
+    def is_over(self, trouble: Trouble, *, since: float) -> bool:
+        """Whether something shows that a trouble is over: that it is not seen shows nothing where we do not look.
+
+        Args:
+            since: when it began, by our clock.
+        """
+        shown_at = self.feed.news_at if trouble is Trouble.RECORDS else self.looked_at
+        return shown_at is not None and shown_at >= since

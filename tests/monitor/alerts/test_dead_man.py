@@ -87,6 +87,23 @@ def test_a_restart_does_not_forget_that_there_was_a_feed(watched, tmp_path, hook
     assert hook.events == [("dead-man-records", "opened")]
 
 
+def test_a_silence_is_not_over_because_nobody_looks_or_the_monitor_starts_anew(watched, tmp_path, hook, clock):
+    watched.minutes(clock, 20)
+    watched.minutes(clock, 16, lag_s=None)
+    assert hook.events == [("dead-man-records", "opened")]
+    watched.minutes(clock, 10, lag_s=None, fails="x")
+    assert hook.events[1:] == [("dead-man-ticks", "opened")]
+    watched.minutes(clock, 1, lag_s=None)
+    assert hook.events[2:] == [("dead-man-ticks", "resolved")]
+    watched.ended()
+    later = Watched(tmp_path, clock, webhook(hook))
+    later.newest = watched.newest
+    later.minutes(clock, 5, lag_s=None)
+    assert hook.events[3:] == []
+    later.minutes(clock, 1)
+    assert hook.events[3:] == [("dead-man-records", "resolved")]
+
+
 def test_looks_that_fail_are_told_with_their_error_and_end_by_themselves(watched, hook, clock):
     watched.minutes(clock, 20)
     watched.minutes(clock, 4, fails="The lake at /x cannot be read: Permission denied")

@@ -100,6 +100,17 @@ def test_a_receiver_that_hangs_delays_neither_looks_nor_others(tmp_path, hooks, 
         held.set()  # its thread ends with the others
 
 
+def test_an_outbox_that_cannot_be_written_at_the_start_is_served_later(tmp_path, hook, clock):
+    told = Told(tmp_path, clock, webhook(hook))
+    told.alerting.outbox._file.execute("PRAGMA query_only = ON")
+    told.found(incident())
+    told.alerting.outbox._file.execute("PRAGMA query_only = OFF")
+    told.found(incident(), minute=11)
+    told.sent()
+    assert hook.events == [("inc-1", "opened")]
+    assert [one["name"] for one in told.alerting.outbox.receivers(clock())] == ["oncall"]
+
+
 def test_an_outbox_that_cannot_be_written_does_not_end_the_loop(tmp_path, hook, clock, caplog):
     told = Told(tmp_path, clock, webhook(hook))
     told.found(incident())
