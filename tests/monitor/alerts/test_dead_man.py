@@ -87,6 +87,19 @@ def test_a_restart_does_not_forget_that_there_was_a_feed(watched, tmp_path, hook
     assert hook.events == [("dead-man-records", "opened")]
 
 
+def test_a_feed_that_ended_while_no_monitor_ran_is_told(watched, tmp_path, hook, clock):
+    watched.minutes(clock, 20)
+    watched.ended()
+    ended_at = clock() + 600
+    clock.passes(3600)
+    later = Watched(tmp_path, clock, webhook(hook))
+    later.newest = datetime.fromtimestamp(ended_at, tz=UTC)
+    later.minutes(clock, 14, lag_s=None)
+    assert hook.events == []
+    later.minutes(clock, 1, lag_s=None)
+    assert hook.events == [("dead-man-records", "opened")]
+
+
 def test_a_silence_is_not_over_because_nobody_looks_or_the_monitor_starts_anew(watched, tmp_path, hook, clock):
     watched.minutes(clock, 20)
     watched.minutes(clock, 16, lag_s=None)
