@@ -42,7 +42,7 @@ def application(parts: Parts, *, needs_token: bool) -> Starlette:
     app = Starlette(
         routes=[
             Route(RECORDS.path, desk.records, methods=["POST"]),
-            *(Route(door.path, partial(desk.clients, door), methods=["POST"]) for door in _CLIENTS),
+            *(Route(door.path, partial(desk.clients, door), methods=door.methods) for door in _CLIENTS),
             Route(journal.UPLOAD.path, desk.journal, methods=["POST"]),
             *(Route(page.path, partial(desk.page, page), methods=["GET"]) for page in bulk.PAGES),
             Route(HEALTHZ, desk.healthz, methods=["GET"]),

@@ -11,8 +11,8 @@ class Limits:
 
     Attributes:
         body_bytes: of a body, as it comes and once more when it is unpacked; 140,000 crashes. More is 413.
-        document_bytes: of one JSON or protobuf document in a client's body, which takes up to thirty times as much
-            memory while it is read. More is 413.
+        document_bytes: of one JSON or protobuf document in a client's body, which takes up to seventy times as much
+            memory while it is read, one large body at a time. More is 413.
         unnamed_bytes: of a body that must be read to find its token. More is 401.
         body_lines: of a body; no body of records has as many. More is 413.
         bodies: under way at the same time. More is 429.

@@ -21,6 +21,7 @@ from ingest.collector.refusal import too_large
 
 _MOST_ACTIONS = 100_000  # each is answered with some hundred bytes
 _ACTIONS = ("index", "create")
+_TIMES = ("@timestamp", "timereported", "timestamp", "timegenerated", "time", "date")
 _PRODUCT = {"X-Elastic-Product": "Elasticsearch"}  # newer clients of Elasticsearch take no other answer
 _TYPES = (
     "application/x-ndjson", "application/json", "application/ndjson", "text/plain",
@@ -30,15 +31,33 @@ _TYPES = (
 
 @dataclass(frozen=True)
 class _Document:
-    """A document that may be a line of a kernel.
+    """What is kept of a document that may be a line of a kernel, until all are there.
 
     Attributes:
-        own_id: by its client; None without one.
+        own_id: by its client, or a hash of it.
+        system, system_version: of the host, as it came.
     """
 
-    raw: bytes
-    fields: Mapping[str, Any]
-    own_id: str | None
+    own_id: str
+    said: str
+    host_id: str | None
+    at: str | None
+    system: str
+    system_version: str | None
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any], own_id: str) -> _Document:
+        """Find what is kept where each shipper puts it."""
+        times = (fields.get(name) for name in _TIMES)
+        system = mapping(mapping(fields.get("host")).get("os"))
+        return cls(
+            own_id,
+            _said(fields) or "",
+            _host_id(fields),
+            time_of(next((one for one in times if one is not None), None)),
+            text(system.get("type")) or text(system.get("name")) or "linux",
+            text(system.get("kernel")),
+        )
 
 
 def read(body: bytearray, asked: Asked) -> Reading:
@@ -72,7 +91,8 @@ def read(body: bytearray, asked: Asked) -> Reading:
         if "record" in fields:
             records.as_it_came(raw)
         elif _is_of_kernel(fields):
-            documents.append(_Document(raw, fields, own_id and f"{text(target.get('_index')) or ''}/{own_id}"))
+            named = f"{text(target.get('_index')) or ''}/{own_id}" if own_id else raw
+            documents.append(_Document.of(fields, name_of(named)))
         else:
             not_read += 1
     found = _add_faults(records, documents, asked)
@@ -162,32 +182,26 @@ def _add_faults(records: Records, documents: list[_Document], asked: Asked) -> i
     """Add the crashes that the documents tell of. Returns how many documents stand for one."""
     by_host: dict[str | None, list[kernel_log.Line]] = {}
     for number, document in enumerate(documents):
-        said = _said(document.fields) or ""
-        by_host.setdefault(_host_id(document.fields), []).append(kernel_log.Line(number, said))
+        by_host.setdefault(document.host_id, []).append(kernel_log.Line(number, document.said))
     found = 0
-    for host_id, lines in by_host.items():
+    for lines in by_host.values():
         for fault in kernel_log.faults(lines):
             found += 1
-            _add(records, host_id, documents[fault.number], fault, asked)
+            _add(records, documents[fault.number], fault, asked)
     return found
 
 
-def _add(records: Records, host_id: str | None, document: _Document, fault: kernel_log.Fault, asked: Asked) -> None:
-    fields = document.fields
-    times = (fields.get(name) for name in ("@timestamp", "timereported", "timestamp", "timegenerated", "time", "date"))
-    at = time_of(next((one for one in times if one is not None), None))
-    system = mapping(mapping(fields.get("host")).get("os"))
-    if fault.domain == "kernel" and at:
-        own_id = name_of("kernel", host_id or "", at[:16])  # its minute
-    else:
-        own_id = name_of(document.own_id or document.raw)
+def _add(records: Records, document: _Document, fault: kernel_log.Fault, asked: Asked) -> None:
+    crash_id = document.own_id
+    if fault.domain == "kernel" and document.at:
+        crash_id = name_of("kernel", document.host_id or "", document.at[:16])  # its minute
     records.crash(
-        crash_id=own_id,
-        host_id=host_id,
-        occurred_at=at or time_text(asked.received_at),
-        time_quality="log" if at else "received",
-        os_type=os_type(system.get("type") or system.get("name") or "linux"),
-        os_version=text(system.get("kernel")),
+        crash_id=crash_id,
+        host_id=document.host_id,
+        occurred_at=document.at or time_text(asked.received_at),
+        time_quality="log" if document.at else "received",
+        os_type=os_type(document.system),
+        os_version=document.system_version,
         domain=fault.domain,
         code=text(fault.code),
         module=fault.module,
@@ -208,5 +222,7 @@ PAGES = (
     Page("/", json.dumps(_BANNER), "application/json", _PRODUCT),
     Page("/_cat/health", "fleetcrash green\n", "text/plain", _PRODUCT),
 )
-BULK = BodyDoor("/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, read, reply_headers=_PRODUCT)
-BULK_OF_INDEX = BodyDoor("/{index}/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, read, reply_headers=_PRODUCT)
+BULK = BodyDoor("/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, ("POST", "PUT"), read, reply_headers=_PRODUCT)
+BULK_OF_INDEX = BodyDoor(
+    "/{index}/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, ("POST", "PUT"), read, reply_headers=_PRODUCT
+)

@@ -17,9 +17,11 @@ from typing import Any
 
 from fleetcrash.records import MAX_ID_LENGTH
 from fleetcrash.times import time_text
+from ingest.collector.refusal import too_large
 
 MOST_FRAMES = 256  # innermost; no rule of a signature looks further
 MOST_TAGS = 64
+_MOST_BYTES = 64 << 20  # of the records of a body
 LONGEST_TEXT = 1000  # characters of a name, a message, a tag
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -162,7 +164,9 @@ def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
 
 
 class Records:
-    """Lines for the rules, as a door finds them."""
+    """Lines for the rules, as a door finds them. What many crashes of a body share is in each of their records, so that
+    a small body may make many: they have a bound.
+    """
 
     def __init__(self) -> None:
         self.lines = bytearray()
@@ -177,8 +181,14 @@ class Records:
         )
 
     def as_it_came(self, raw: bytes | bytearray | memoryview) -> None:
-        """Add what came on one line: a record as it is, or what cannot be understood, for the rules to say why."""
+        """Add what came on one line: a record as it is, or what cannot be understood, for the rules to say why.
+
+        Raises:
+            Refusal: the records become too large.
+        """
         line = bytes(raw).strip(b"\r\n").replace(b"\n", b" ").replace(b"\r", b" ")
         if line.strip(b" \t"):
             self.lines += line + b"\n"
             self.read += 1
+        if len(self.lines) > _MOST_BYTES:
+            raise too_large("Its crashes, as records, have", _MOST_BYTES, "bytes")

@@ -27,7 +27,7 @@ class Asked:
     limits: Limits
 
     def check_document(self, size_bytes: int) -> None:
-        """See that a document may be parsed: in memory it takes up to thirty times its size.
+        """See that a document may be parsed: in memory it takes up to seventy times its size.
 
         Raises:
             Refusal: it is too large.
@@ -87,11 +87,13 @@ class Door:
         path: with the places of starlette's routes, such as ``/api/{project}/store/``. Metrics go by it.
         types: media types that are taken; the first is assumed where a request names none.
         encodings: of a body.
+        methods: most clients POST.
     """
 
     path: str
     types: tuple[str, ...]
     encodings: tuple[str, ...]
+    methods: tuple[str, ...]
 
 
 @dataclass(frozen=True)

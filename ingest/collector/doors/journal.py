@@ -150,5 +150,5 @@ def _add(records: Records, entry: dict[bytes, str]) -> None:
 
 
 UPLOAD = StreamDoor(
-    "/upload", ("application/vnd.fdo.journal",), ("identity", "gzip", "x-gzip"), Journal
+    "/upload", ("application/vnd.fdo.journal",), ("identity", "gzip", "x-gzip"), ("POST",), Journal
 )  # fmt: skip

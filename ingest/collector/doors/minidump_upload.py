@@ -54,4 +54,4 @@ def read(body: bytearray, asked: Asked) -> Reading:
     return Reading(records.lines, records.read, reply=crash_id.encode(), reply_type="text/plain", dumps=(dump,))
 
 
-MINIDUMP = BodyDoor("/v1/minidump", ("multipart/form-data",), bodies.CLIENTS_ENCODINGS, read)
+MINIDUMP = BodyDoor("/v1/minidump", ("multipart/form-data",), bodies.CLIENTS_ENCODINGS, ("POST",), read)

@@ -9,8 +9,10 @@ counts: who reports a crash need not be who crashed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -39,10 +41,12 @@ from ingest.collector.doors.crashes import (
 )
 from ingest.collector.doors.door import Asked, BodyDoor, Reading
 from ingest.collector.doors.systems import os_type
-from ingest.collector.refusal import Refusal
+from ingest.collector.refusal import Refusal, too_large
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _EVENTS = frozenset(["app.crash", "device.crash"])
+_MOST_LOGS = 50_000  # exporters send 512 by themselves, collectors some 8,000
+_MOST_ATTRIBUTES = 128  # of a record, and of its resource: the bound of SDKs
 _FATAL = 21  # the least severity number of FATAL
 _HOSTS = ("host.id", "device.id", "app.installation.id", "host.name")
 _NOT_KEPT = (
@@ -53,7 +57,7 @@ _NOT_KEPT = (
     "process.command",
 )  # the stack is in frames; people
 
-Attributes = Mapping[str, Any]
+Attributes = MutableMapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,11 @@ def read(body: bytearray, asked: Asked) -> Reading:
     asked.check_document(len(body))
     records, not_read, rejected = Records(), 0, 0
     is_json = asked.content_type.partition(";")[0].strip().lower() == _JSON
-    for log in _of_json(body) if is_json else _of_protobuf(body):
+    for number, log in enumerate(_of_json(body) if is_json else _of_protobuf(body)):
+        if number >= _MOST_LOGS:
+            raise too_large("The export has", _MOST_LOGS, "log records, scopes and resources")
+        if log is None:
+            continue
         if isinstance(log, _NoLog):
             records.as_it_came(log.raw)
             rejected += 1
@@ -146,16 +154,19 @@ def _add(records: Records, log: _Log, asked: Asked) -> None:
     )  # fmt: skip
 
 
-def _of_protobuf(body: bytearray) -> Iterator[_Log]:
+def _of_protobuf(body: bytearray) -> Iterator[_Log | None]:
+    """The log records of an export; None before each resource and scope, so that all are counted."""
     try:
         export = ExportLogsServiceRequest.FromString(bytes(body))
     except DecodeError as error:
         raise _no_export(str(error)) from error
     for resource_logs in export.resource_logs:
+        yield None
         resource = _of_pairs(resource_logs.resource.attributes)
         for scope_logs in resource_logs.scope_logs:
+            yield None
             for record in scope_logs.log_records:
-                attributes = {**resource, **_of_pairs(record.attributes)}
+                attributes = ChainMap(_of_pairs(record.attributes), resource)
                 yield _Log(
                     attributes,
                     record.event_name or text(attributes.get("event.name")),
@@ -168,14 +179,15 @@ def _of_protobuf(body: bytearray) -> Iterator[_Log]:
 
 def _of_pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:
     found = {}
-    for pair in pairs:
+    for pair in islice(pairs, _MOST_ATTRIBUTES):
         kind = pair.value.WhichOneof("value")
         if kind in ("string_value", "int_value", "double_value", "bool_value"):
             found[pair.key] = getattr(pair.value, kind)
     return found
 
 
-def _of_json(body: bytearray) -> Iterator[_Log | _NoLog]:
+def _of_json(body: bytearray) -> Iterator[_Log | _NoLog | None]:
+    """As of protobuf."""
     try:
         export = parsed(body)
     except NotJson as error:
@@ -183,8 +195,10 @@ def _of_json(body: bytearray) -> Iterator[_Log | _NoLog]:
     if not isinstance(export, dict):
         raise _no_export("it is no object")
     for resource_logs in _listed(export, "resourceLogs", "resource_logs"):
+        yield None
         resource = _of_json_pairs(mapping(mapping(resource_logs).get("resource")).get("attributes"))
         for scope_logs in _listed(resource_logs, "scopeLogs", "scope_logs"):
+            yield None
             for record in _listed(scope_logs, "logRecords", "log_records"):
                 if isinstance(record, dict):
                     yield _json_log(record, resource)
@@ -193,7 +207,7 @@ def _of_json(body: bytearray) -> Iterator[_Log | _NoLog]:
 
 
 def _json_log(record: Mapping[str, Any], resource: Attributes) -> _Log:
-    attributes = {**resource, **_of_json_pairs(record.get("attributes"))}
+    attributes = ChainMap(_of_json_pairs(record.get("attributes")), resource)
     name = text(record.get("eventName")) or text(record.get("event_name")) or text(attributes.get("event.name"))
     times = [
         next((found for spelling in spellings if (found := whole(record.get(spelling)))), 0)
@@ -213,7 +227,7 @@ def _json_log(record: Mapping[str, Any], resource: Attributes) -> _Log:
 
 def _of_json_pairs(pairs: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for pair in sequence(pairs):
+    for pair in sequence(pairs)[:_MOST_ATTRIBUTES]:
         key, value = text(mapping(pair).get("key")), mapping(mapping(pair).get("value"))
         for kind in ("stringValue", "intValue", "doubleValue", "boolValue"):
             said = value.get(kind)
@@ -239,4 +253,4 @@ def _no_export(why: str) -> Refusal:
     return Refusal(400, "bad_otlp", said)
 
 
-LOGS = BodyDoor("/v1/logs", (_PROTOBUF, _JSON), bodies.CLIENTS_ENCODINGS, read)
+LOGS = BodyDoor("/v1/logs", (_PROTOBUF, _JSON), bodies.CLIENTS_ENCODINGS, ("POST",), read)

@@ -26,6 +26,7 @@ RECORDS = BodyDoor(
         "application/json",  # one record is one line of JSON
     ),
     encodings=bodies.ENCODINGS,
+    methods=("POST",),
     read=read,
     is_parsed=False,
 )

@@ -8,6 +8,7 @@ client reports) is no crash.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -41,6 +42,7 @@ from ingest.collector.refusal import Refusal, too_large
 
 _MOST_ITEMS = 1000  # clients send a handful
 _LONGEST_HEADER_BYTES = 64 << 10
+_NO_LINE_END = re.compile(rb"[^\r\n]")
 _HANGS = frozenset(["anr", "apphang", "mx_hang_diagnostic", "app_hang", "watchdog"])
 _TYPES = (
     "application/x-sentry-envelope", "application/json", "text/plain", "application/octet-stream",
@@ -65,34 +67,30 @@ def read_envelope(body: bytearray, asked: Asked) -> Reading:
     if header is None:
         raise Refusal(400, "bad_envelope", "The envelope does not begin with a JSON object. Nothing of it was kept.")
     records, dumps, not_read = Records(), [], 0
-    events: list[Mapping[str, Any]] = []
+    events: list[memoryview] = []
     attached: list[memoryview] = []
     told_id = header.get("event_id")
     for item in _items(view, at, records):
         kind = item.header.get("type")
         if kind == "event":
-            asked.check_document(len(item.payload))
-            try:
-                event = parsed(item.payload)
-            except NotJson:
-                event = None
-            if isinstance(event, dict):
-                events.append(_with_id(event, told_id, item.payload))
-            else:
-                records.as_it_came(item.payload)
+            events.append(item.payload)
         elif kind == "attachment" and item.header.get("attachment_type") == "event.minidump":
             attached.append(item.payload)
         else:
             not_read += 1
-    if attached and not events:
-        events.append(_with_id({}, told_id, attached[0]))
-    for number, event in enumerate(events):
-        mine = attached if number == 0 else []
+    first_id = _id_text(told_id)
+    for payload in events or attached[:1]:
+        event = _event(payload, told_id, asked) if events else _with_id({}, told_id, payload)
+        if event is None:
+            records.as_it_came(payload)
+            continue
+        mine, attached = attached, []  # they are of the first event
+        first_id = first_id or event["event_id"]
         if mine or is_crash(event):
             dumps += _add(records, event, [bytes(one) for one in mine], asked)
         else:
             not_read += 1
-    reply_id = _id_text(told_id) or (events[0]["event_id"] if events else name_of(bytes(body)))
+    reply_id = first_id or name_of(bytes(body))
     return Reading(records.lines, records.read, not_read, json.dumps({"id": reply_id}).encode(), dumps=tuple(dumps))
 
 
@@ -102,20 +100,29 @@ def read_store(body: bytearray, asked: Asked) -> Reading:
     Raises:
         Refusal: it is too large.
     """
-    asked.check_document(len(body))
     records = Records()
-    try:
-        event = parsed(body)
-    except NotJson:
-        event = None
-    if not isinstance(event, dict):
+    event = _event(body, None, asked)
+    if event is None:
         records.as_it_came(body)
         return Reading(records.lines, records.read, reply=json.dumps({"id": name_of(bytes(body))}).encode())
-    event = _with_id(event, None, body)
     crashed = is_crash(event)
     if crashed:
         _add(records, event, [], asked)
     return Reading(records.lines, records.read, int(not crashed), json.dumps({"id": event["event_id"]}).encode())
+
+
+def _event(payload: bytearray | memoryview, told_id: Any, asked: Asked) -> dict[str, Any] | None:
+    """An event with an id; None for what is none.
+
+    Raises:
+        Refusal: it is too large.
+    """
+    asked.check_document(len(payload))
+    try:
+        event = parsed(payload)
+    except NotJson:
+        return None
+    return _with_id(event, told_id, payload) if isinstance(event, dict) else None
 
 
 def token_in(body: bytearray) -> str | None:
@@ -202,10 +209,8 @@ def _header(view: memoryview, at: int) -> tuple[Mapping[str, Any] | None, int]:
 def _items(view: memoryview, at: int, records: Records) -> Iterator[_Item]:
     """The items of an envelope. What follows a header that is none goes to the rules as it came."""
     count = 0
-    while at < len(view):
-        if view[at] in b"\r\n":
-            at += 1
-            continue
+    while begin := _NO_LINE_END.search(view, at):
+        at = begin.start()
         count += 1
         if count > _MOST_ITEMS:
             raise too_large("The envelope has", _MOST_ITEMS, "items")
@@ -288,5 +293,8 @@ def _pairs(tags: Any) -> Iterator[tuple[Any, Any]]:
             yield pair[0], pair[1]
 
 
-ENVELOPE = BodyDoor("/api/{project}/envelope/", _TYPES, bodies.CLIENTS_ENCODINGS, read_envelope, token_in)
-STORE = BodyDoor("/api/{project}/store/", ("application/json", *_TYPES), bodies.CLIENTS_ENCODINGS, read_store)
+_POST = ("POST",)
+ENVELOPE = BodyDoor("/api/{project}/envelope/", _TYPES, bodies.CLIENTS_ENCODINGS, _POST, read_envelope, token_in)
+STORE = BodyDoor(
+    "/api/{project}/store/", ("application/json", *_TYPES), bodies.CLIENTS_ENCODINGS, ("POST",), read_store
+)

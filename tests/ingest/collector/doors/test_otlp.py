@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 
-from ingest.collector.doors import otlp
+from ingest.collector.doors import crashes, otlp
 from ingest.collector.doors.door import Reading
 from ingest.collector.refusal import Refusal
 from tests.ingest.collector.doors.conftest import NOW_TEXT, asked, broken, read_or_refused, records_in, the_record
@@ -193,6 +193,29 @@ def test_what_is_no_message_is_refused(body):
 def test_large_exports_are_refused():
     with pytest.raises(Refusal, match="more than 100 bytes"):
         otlp.read(bytearray(101), asked(PROTOBUF, document_bytes=100))
+
+
+@pytest.mark.parametrize("how", [PROTOBUF, JSON])
+def test_log_records_have_a_bound_and_so_have_their_attributes(how, monkeypatch):
+    document = export(CRASH, resource={f"a{n}": n for n in range(200)})
+    assert len(the_record(read(document, how))["tags"]) == 64
+    monkeypatch.setattr(otlp, "_MOST_LOGS", 5)
+    logs = document["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    logs += logs * 2
+    assert read(document, how).read == 3
+    logs.append({})
+    with pytest.raises(Refusal, match="more than 5 log records"):
+        read(document, how)
+
+
+def test_what_many_crashes_share_is_bounded(monkeypatch):
+    monkeypatch.setattr(crashes, "_MOST_BYTES", 10_000)
+    document = export(CRASH, resource={"shared": "x" * 1000})
+    logs = document["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    logs *= 20
+    with pytest.raises(Refusal, match="as records, have more than 10,000 bytes") as refused:
+        read(document)
+    assert refused.value.status == 413
 
 
 @given(broken(export(CRASH)))

@@ -48,6 +48,7 @@ class Knock:
     bad: bytes
     label: str
     status: int = 200
+    methods: tuple[str, ...] = ()
 
 
 HOSTLESS = {key: value for key, value in EVENT.items() if key not in ("contexts", "server_name", "user")}
@@ -69,11 +70,12 @@ KNOCKS = {
         entry({**COREDUMP, "_MACHINE_ID": "", "_HOSTNAME": ""}), "/upload", 202,
     ),
     "bulk": Knock(
-        "/_bulk", "application/x-ndjson", bulk_of(SYSLOG), bulk_of({**SYSLOG, "fromhost": None}), "/_bulk",
+        "/_bulk", "application/x-ndjson", bulk_of(SYSLOG), bulk_of({**SYSLOG, "fromhost": None}),
+        "/_bulk", 200, ("PUT",),
     ),
     "bulk of an index": Knock(
         "/syslog/_bulk", "application/x-ndjson", bulk_of(SYSLOG), bulk_of({**SYSLOG, "fromhost": None}),
-        "/{index}/_bulk",
+        "/{index}/_bulk", 200, ("PUT",),
     ),
     "minidump": Knock(
         "/v1/minidump", form({}, b"")[1], form({"guid": "h1"}, dump())[0], form({}, dump())[0], "/v1/minidump",
@@ -127,7 +129,7 @@ def test_what_is_not_taken_is_said_in_json_and_harms_nobody(client, knock):
     refused(415, Content_Type="text/html")
     refused(415, Content_Type=f"{knock.type}; charset=utf-16")
     answer = client.get(knock.path)
-    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    assert (answer.status, set(answer.headers["allow"].split(", "))) == (405, {"POST", *knock.methods})
     if knock is not KNOCKS["journal"]:  # which has no end
         refused(413, bomb(8 << 20), Content_Encoding="gzip")
         refused(413, knock.body + b" " * 200_000)
@@ -290,6 +292,11 @@ def test_a_journal_may_hold_zeros_packed_a_thousand_times(lake):
 
 
 # -- what clients ask before they send
+
+
+def test_elasticsearchs_clients_may_put(client):
+    knock = KNOCKS["bulk"]
+    assert client.ask("PUT", knock.path, knock.body, {"Content-Type": knock.type}).document["errors"] is False
 
 
 def test_elasticsearchs_clients_find_a_cluster(client):

@@ -223,7 +223,7 @@ def test_lengths_that_lie_lose_nothing():
         reading = sentry.read_envelope(envelope(({"type": "event", "length": length}, payload)), asked())
         assert the_record(reading)["crash_id"] == EVENT_ID
     short = sentry.read_envelope(envelope(({"type": "event", "length": 20}, payload)), asked())
-    assert bytes(short.lines).replace(b"\n", b"") == payload, "in two lines, neither of which is a record"
+    assert set(bytes(short.lines).splitlines()) == {payload[:20], payload[20:]}, "neither of which is a record"
 
 
 def test_an_event_has_the_id_of_its_envelope_or_one_of_its_own_making():
