@@ -13,14 +13,13 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
-    ExportLogsServiceRequest,
-    ExportLogsServiceResponse,
-)
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from fleetcrash.times import time_text
 from ingest.collector import bodies
@@ -45,7 +44,9 @@ from ingest.collector.refusal import Refusal, too_large
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _EVENTS = frozenset(["app.crash", "device.crash"])
-_MOST_LOGS = 50_000  # exporters send 512 by themselves, collectors some 8,000
+_MOST_PARTS = 100_000  # log records, scopes and resources; exporters send 512 by themselves, collectors some 8,000
+_LONGEST_MESSAGE_BYTES = 1 << 20
+_RESOURCE_LOGS, _RESOURCE, _SCOPE_LOGS, _LOG_RECORDS = 1, 1, 2, 2  # numbers of fields
 _MOST_ATTRIBUTES = 128  # of a record, and of its resource: the bound of SDKs
 _FATAL = 21  # the least severity number of FATAL
 _HOSTS = ("host.id", "device.id", "app.installation.id", "host.name")
@@ -57,6 +58,7 @@ _NOT_KEPT = (
     "process.command",
 )  # the stack is in frames; people
 
+_M = TypeVar("_M", LogRecord, Resource)
 Attributes = MutableMapping[str, Any]
 
 
@@ -95,8 +97,8 @@ def read(body: bytearray, asked: Asked) -> Reading:
     records, not_read, rejected = Records(), 0, 0
     is_json = asked.content_type.partition(";")[0].strip().lower() == _JSON
     for number, log in enumerate(_of_json(body) if is_json else _of_protobuf(body)):
-        if number >= _MOST_LOGS:
-            raise too_large("The export has", _MOST_LOGS, "log records, scopes and resources")
+        if number >= _MOST_PARTS:
+            raise too_large("The export has", _MOST_PARTS, "parts")
         if log is None:
             continue
         if isinstance(log, _NoLog):
@@ -155,26 +157,80 @@ def _add(records: Records, log: _Log, asked: Asked) -> None:
 
 
 def _of_protobuf(body: bytearray) -> Iterator[_Log | None]:
-    """The log records of an export; None before each resource and scope, so that all are counted."""
+    """The log records of an export; None for each part of it, so that all are counted.
+
+    They are parsed one at a time: as objects they take seventy times their bytes.
+    """
     try:
-        export = ExportLogsServiceRequest.FromString(bytes(body))
+        for number, resource_logs in _fields(memoryview(body)):
+            yield None
+            if number == _RESOURCE_LOGS:
+                yield from _of_resource(resource_logs)
     except DecodeError as error:
         raise _no_export(str(error)) from error
-    for resource_logs in export.resource_logs:
+
+
+def _of_resource(resource_logs: memoryview) -> Iterator[_Log | None]:
+    resource: dict[str, Any] = {}
+    for number, told in _fields(resource_logs):
         yield None
-        resource = _of_pairs(resource_logs.resource.attributes)
-        for scope_logs in resource_logs.scope_logs:
-            yield None
-            for record in scope_logs.log_records:
-                attributes = ChainMap(_of_pairs(record.attributes), resource)
-                yield _Log(
-                    attributes,
-                    record.event_name or text(attributes.get("event.name")),
-                    record.severity_number,
-                    record.severity_text,
-                    (record.time_unix_nano, record.observed_time_unix_nano),
-                    record.body.string_value,
-                )
+        if number == _RESOURCE:
+            resource |= _of_pairs(_parsed(Resource, told).attributes)
+    for number, scope_logs in _fields(resource_logs):
+        if number == _SCOPE_LOGS:
+            for inner, raw in _fields(scope_logs):
+                yield None
+                if inner == _LOG_RECORDS:
+                    record = _parsed(LogRecord, raw)
+                    attributes = ChainMap(_of_pairs(record.attributes), resource)
+                    yield _Log(
+                        attributes,
+                        record.event_name or text(attributes.get("event.name")),
+                        record.severity_number,
+                        record.severity_text,
+                        (record.time_unix_nano, record.observed_time_unix_nano),
+                        record.body.string_value,
+                    )
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The fields of a message in protobuf's wire format, by number; empty for those that are numbers.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        kind, end = tag & 7, at
+        if kind == 0:
+            _, end = _varint(message, at)
+        elif kind in (1, 5):
+            end = at + (8 if kind == 1 else 4)
+        elif kind == 2:
+            size_bytes, at = _varint(message, at)
+            end = at + size_bytes
+        if kind not in (0, 1, 2, 5) or end > len(message):
+            raise DecodeError(f"no field at byte {at}")
+        yield tag >> 3, message[at:end] if kind == 2 else message[:0]
+        at = end
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    found = 0
+    for place in range(at, min(at + 10, len(message))):
+        found |= (message[place] & 127) << 7 * (place - at)
+        if message[place] < 128:
+            return found, place + 1
+    raise DecodeError(f"no number at byte {at}")
+
+
+def _parsed(kind: type[_M], raw: memoryview) -> _M:
+    if len(raw) > _LONGEST_MESSAGE_BYTES:
+        raise too_large("A log record or a resource has", _LONGEST_MESSAGE_BYTES, "bytes")
+    message = kind()
+    message.ParseFromString(bytes(raw))
+    return message
 
 
 def _of_pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:

@@ -184,7 +184,7 @@ def test_what_is_no_export_is_refused(body):
     assert refused.value.status == 400
 
 
-@pytest.mark.parametrize("body", [b"\xff", b"\x0a\x05abc", b"nonsense", b"\x0a" * 1000])
+@pytest.mark.parametrize("body", [b"\xff", b"\xff" * 20, b"\x0a\x05abc", b"\x0b", b"\x09abc", b"\x0a" * 1000])
 def test_what_is_no_message_is_refused(body):
     with pytest.raises(Refusal, match="no export"):
         otlp.read(bytearray(body), asked(PROTOBUF))
@@ -199,13 +199,17 @@ def test_large_exports_are_refused():
 def test_log_records_have_a_bound_and_so_have_their_attributes(how, monkeypatch):
     document = export(CRASH, resource={f"a{n}": n for n in range(200)})
     assert len(the_record(read(document, how))["tags"]) == 64
-    monkeypatch.setattr(otlp, "_MOST_LOGS", 5)
+    monkeypatch.setattr(otlp, "_MOST_PARTS", 10)
     logs = document["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
     logs += logs * 2
     assert read(document, how).read == 3
-    logs.append({})
-    with pytest.raises(Refusal, match="more than 5 log records"):
+    logs += [{}] * 8
+    with pytest.raises(Refusal, match="more than 10 parts"):
         read(document, how)
+    logs[:] = [{"body": {"stringValue": "x" * (1 << 20)}}]
+    if how == PROTOBUF:
+        with pytest.raises(Refusal, match="more than 1,048,576 bytes"):
+            read(document, how)
 
 
 def test_what_many_crashes_share_is_bounded(monkeypatch):
