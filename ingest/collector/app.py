@@ -22,11 +22,11 @@ from ingest.collector.refusal import Refusal
 
 HEALTHZ = "/healthz"
 METRICS = "/metrics"
-_CLIENTS = (sentry.ENVELOPE, sentry.STORE, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX, minidump_upload.MINIDUMP)
+CLIENTS = (sentry.ENVELOPE, sentry.STORE, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX, minidump_upload.MINIDUMP)
 _PATHS = tuple(
     (compile_path(path)[0], path)
     for path in (
-        RECORDS.path, HEALTHZ, METRICS, journal.UPLOAD.path, *(door.path for door in _CLIENTS),
+        RECORDS.path, HEALTHZ, METRICS, journal.UPLOAD.path, *(door.path for door in CLIENTS),
         *(page.path for page in bulk.PAGES),
     )
 )  # fmt: skip
@@ -42,7 +42,7 @@ def application(parts: Parts, *, needs_token: bool) -> Starlette:
     app = Starlette(
         routes=[
             Route(RECORDS.path, desk.records, methods=["POST"]),
-            *(Route(door.path, partial(desk.clients, door), methods=door.methods) for door in _CLIENTS),
+            *(Route(door.path, partial(desk.clients, door), methods=door.methods) for door in CLIENTS),
             Route(journal.UPLOAD.path, desk.journal, methods=["POST"]),
             *(Route(page.path, partial(desk.page, page), methods=["GET"]) for page in bulk.PAGES),
             Route(HEALTHZ, desk.healthz, methods=["GET"]),
