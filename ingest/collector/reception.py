@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from starlette.requests import Request
 
@@ -250,7 +251,8 @@ def _digest(body: bytearray) -> str:
 
 
 def _source(request: Request) -> str:
-    return request.url.path[:_LONGEST_SOURCE]
+    """The path as the quarantine names it: without what a terminal might take for orders."""
+    return quote(request.scope["path"])[:_LONGEST_SOURCE]
 
 
 def _check_bytes(size_bytes: int, limits: Limits) -> None:

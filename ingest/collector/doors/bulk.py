@@ -1,7 +1,7 @@
 """Elasticsearch's bulk interface, which rsyslog, syslog-ng, Fluent Bit, Vector and Logstash speak.
 
 A document with ``record`` is a record of the contract as it is. Of other documents those are crashes in which a kernel
-tells of one (see ``kernel_log``); all else is none.
+tells of one (see ``kernel_log``), or systemd-coredump (see ``journal``); all else is none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from fleetcrash.times import time_text
 from ingest.collector import bodies
-from ingest.collector.doors import kernel_log
+from ingest.collector.doors import journal, kernel_log
 from ingest.collector.doors.crashes import NotJson, Records, first, mapping, name_of, parsed, tags_of, text, time_of
 from ingest.collector.doors.door import Asked, BodyDoor, Page, Reading
 from ingest.collector.doors.systems import os_type
@@ -21,7 +21,11 @@ from ingest.collector.refusal import too_large
 
 _MOST_ACTIONS = 100_000  # each is answered with some hundred bytes
 _ACTIONS = ("index", "create")
-_TIMES = ("@timestamp", "timereported", "timestamp", "timegenerated", "time", "date")
+_TIMES = ("@timestamp", "timereported", "timestamp", "timegenerated", "time", "date", "ISODATE")
+_WRITERS = (
+    "facility", "syslogfacility-text", "programname", "syslogtag", "tag", "program", "ident", "app-name", "appname",
+    "SYSLOG_IDENTIFIER", "FACILITY", "PROGRAM",
+)  # fmt: skip
 _PRODUCT = {"X-Elastic-Product": "Elasticsearch"}  # newer clients of Elasticsearch take no other answer
 _TYPES = (
     "application/x-ndjson", "application/json", "application/ndjson", "text/plain",
@@ -90,6 +94,9 @@ def read(body: bytearray, asked: Asked) -> Reading:
         items.append(_taken(action, target, own_id or name_of(raw)))
         if "record" in fields:
             records.as_it_came(raw)
+        elif fields.get("MESSAGE_ID") == journal.COREDUMP:
+            entry = {"MESSAGE": fields.get("message"), **fields}
+            journal.add_core_dump(records, {name: said for name, said in entry.items() if isinstance(said, str)})
         elif _is_of_kernel(fields):
             named = f"{text(target.get('_index')) or ''}/{own_id}" if own_id else raw
             documents.append(_Document.of(fields, name_of(named)))
@@ -153,8 +160,7 @@ def _is_of_kernel(fields: Mapping[str, Any]) -> bool:
     """Whether a document may be a line of a kernel: it says so, or says nothing of who wrote it."""
     syslog = mapping(mapping(fields.get("log")).get("syslog"))
     told = [
-        *(fields.get(name) for name in ("facility", "syslogfacility-text", "programname", "syslogtag", "tag", "program",
-                                        "ident", "app-name", "appname", "SYSLOG_IDENTIFIER")),
+        *(fields.get(name) for name in _WRITERS),
         mapping(syslog.get("facility")).get("name"), mapping(fields.get("process")).get("name"), syslog.get("appname"),
     ]  # fmt: skip
     names = [said.rstrip(":").lower() for value in told if (said := text(value))]

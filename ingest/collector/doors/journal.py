@@ -6,25 +6,28 @@ whole journal, with binary fields of any size: of an entry only a few fields are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ingest.collector.doors import stacks
 from ingest.collector.doors.crashes import Records, base_name, first, name_of, tags_of, text, time_of, whole
 from ingest.collector.doors.door import StreamDoor
 from ingest.collector.refusal import Refusal
 
-_COREDUMP = b"fc2e22bc6ee647b6b90729ab34a250b1"
+COREDUMP = "fc2e22bc6ee647b6b90729ab34a250b1"
 _LONGEST_VALUE_BYTES = 64 << 10
 _LONGEST_NAME_BYTES = 256  # a field's name has 64 at the most
 _TAGS = {
-    b"COREDUMP_EXE": "exe", b"COREDUMP_COMM": "comm", b"COREDUMP_UNIT": "unit", b"COREDUMP_USER_UNIT": "user_unit",
-    b"COREDUMP_PACKAGE_NAME": "package", b"COREDUMP_PACKAGE_VERSION": "package_version",
-    b"COREDUMP_CONTAINER_CMDLINE": "container", b"_HOSTNAME": "hostname", b"_BOOT_ID": "boot_id",
-    b"COREDUMP_SIGNAL": "signal",
+    "COREDUMP_EXE": "exe", "COREDUMP_COMM": "comm", "COREDUMP_UNIT": "unit", "COREDUMP_USER_UNIT": "user_unit",
+    "COREDUMP_PACKAGE_NAME": "package", "COREDUMP_PACKAGE_VERSION": "package_version",
+    "_HOSTNAME": "hostname", "_BOOT_ID": "boot_id",
+    "COREDUMP_SIGNAL": "signal",
 }  # fmt: skip
-_HELD = frozenset(_TAGS) | {
-    b"MESSAGE_ID", b"MESSAGE", b"_MACHINE_ID", b"COREDUMP_HOSTNAME", b"COREDUMP_PID", b"COREDUMP_TIMESTAMP",
-    b"COREDUMP_SIGNAL_NAME", b"__REALTIME_TIMESTAMP",
+_READ = frozenset(_TAGS) | {
+    "MESSAGE_ID", "MESSAGE", "_MACHINE_ID", "COREDUMP_HOSTNAME", "COREDUMP_PID", "COREDUMP_TIMESTAMP",
+    "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP",
 }  # fmt: skip
-# Neither the command line nor the environment, which hold secrets.
+# Neither a command line nor the environment, which hold secrets.
+_HELD = frozenset(name.encode() for name in _READ)
 
 
 class Journal:
@@ -121,28 +124,30 @@ class Journal:
 
     def _close(self) -> None:
         """End an entry."""
-        if self._entry.get(b"MESSAGE_ID") == _COREDUMP:
-            _add(self.records, {name: value.decode("utf-8", "replace") for name, value in self._entry.items()})
+        if self._entry.get(b"MESSAGE_ID") == COREDUMP.encode():
+            told = {name.decode(): value.decode("utf-8", "replace") for name, value in self._entry.items()}
+            add_core_dump(self.records, told)
         elif not self._is_empty:
             self._not_read += 1
         self._entry.clear()
         self._is_empty = True
 
 
-def _add(records: Records, entry: dict[bytes, str]) -> None:
-    host_id = first((entry.get(b"_MACHINE_ID"), entry.get(b"_HOSTNAME"), entry.get(b"COREDUMP_HOSTNAME")))
-    at_us = entry.get(b"COREDUMP_TIMESTAMP") or entry.get(b"__REALTIME_TIMESTAMP")
-    stack = stacks.read(entry.get(b"MESSAGE", ""))
+def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
+    """Add the crash of an entry of systemd-coredump."""
+    host_id = first((entry.get("_MACHINE_ID"), entry.get("_HOSTNAME"), entry.get("COREDUMP_HOSTNAME")))
+    at_us = entry.get("COREDUMP_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
+    stack = stacks.read(entry.get("MESSAGE", ""))
     innermost = stack.frames[0] if stack.frames else None
-    known = (at_us or "", entry.get(b"_BOOT_ID", ""), entry.get(b"COREDUMP_PID", ""))
+    known = (at_us or "", entry.get("_BOOT_ID", ""), entry.get("COREDUMP_PID", ""))
     records.crash(
         crash_id=name_of(host_id or "", *known),
         host_id=host_id,
         occurred_at=time_of(number, unit=1_000_000) if (number := whole(at_us)) else at_us,
         os_type="linux",
         domain="user",
-        code=text(entry.get(b"COREDUMP_SIGNAL_NAME")),
-        module=innermost.module if innermost else base_name(entry.get(b"COREDUMP_EXE")),
+        code=text(entry.get("COREDUMP_SIGNAL_NAME")),
+        module=innermost.module if innermost else base_name(entry.get("COREDUMP_EXE")),
         module_offset=innermost.offset if innermost else None,
         frames=stack.frames,
         tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
@@ -150,5 +155,5 @@ def _add(records: Records, entry: dict[bytes, str]) -> None:
 
 
 UPLOAD = StreamDoor(
-    "/upload", ("application/vnd.fdo.journal",), ("identity", "gzip", "x-gzip"), ("POST",), Journal
-)  # fmt: skip
+    "/upload", ("application/vnd.fdo.journal",), ("identity", "gzip", "x-gzip"), methods=("POST",), open=Journal
+)

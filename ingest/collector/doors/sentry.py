@@ -145,53 +145,59 @@ def is_crash(event: Mapping[str, Any]) -> bool:
 
 def _add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes], asked: Asked) -> list[Dump]:
     """Add the record of a crash, completed by what a minidump says. Returns the dumps to keep."""
-    contexts, tags = mapping(event.get("contexts")), tags_of(_pairs(event.get("tags")))
-    system, device, app = (mapping(contexts.get(name)) for name in ("os", "device", "app"))
     exceptions = _exceptions(event)
     thrown = exceptions[-1] if exceptions else {}  # the last is the one that was not caught
-    mechanism = mapping(thrown.get("mechanism"))
     raw_frames = _raw_frames(event, thrown)
-    blamed = next((one for one in raw_frames if one.get("in_app") is True), raw_frames[0] if raw_frames else {})
     images = _images(event)
-    frames = [_frame(one, images) for one in raw_frames]
-    fields: dict[str, Any] = {
+    blamed = next((one for one in raw_frames if one.get("in_app") is True), raw_frames[0] if raw_frames else {})
+    system, mechanism = _context(event, "os"), mapping(thrown.get("mechanism"))
+    tags = tags_of(_pairs(event.get("tags")))
+    fields = {
         "crash_id": event["event_id"],
-        "host_id": first(
-            (
-                tags.get("host_id"),
-                device.get("id"),
-                device.get("device_unique_identifier"),
-                event.get("server_name"),
-                tags.get("server_name"),
-                mapping(event.get("user")).get("id"),
-            )
-        ),
+        "host_id": _host_id(event, tags),
         "occurred_at": time_of(event.get("timestamp")),
         "os_type": os_type(system.get("name"), (text(one.get("abs_path")) for one in raw_frames)),
         "os_version": text(system.get("version")),
         "os_build": text(system.get("build")),
         "agent_version": version_of(event.get("release")),
         "domain": "hang" if (text(mechanism.get("type")) or "").lower() in _HANGS else "user",
-        "code": text(thrown.get("type")) or text(mapping(mapping(mechanism.get("meta")).get("signal")).get("name")),
+        "code": text(thrown.get("type")),
         "module": _frame(blamed, images).module,
     }
-    if fields["occurred_at"] is None:
-        fields |= {"occurred_at": time_text(asked.received_at), "time_quality": "received"}
     kept = []
     for data in dumps:
         found = minidump.read(data)
         if found is not None:
-            kept.append(Dump(fields["crash_id"], fields["host_id"], data, {"event_id": fields["crash_id"]}))
+            kept.append(Dump(event["event_id"], fields["host_id"], data))
             fields = {**found.fields(), **{key: value for key, value in fields.items() if value is not None}}
-    message = thrown.get("value") or mapping(event.get("logentry")).get("formatted") or event.get("message")
-    named = (
-        ("level", event.get("level")), ("message", message), ("release", event.get("release")),
-        ("dist", event.get("dist")), ("environment", event.get("environment")), ("platform", event.get("platform")),
-        ("transaction", event.get("transaction")), ("mechanism", mechanism.get("type")),
-        ("os_name", system.get("name")), ("model", device.get("model")), ("app", app.get("app_identifier")),
-    )  # fmt: skip
-    records.crash(**fields, frames=frames, tags=tags_of([*named, *tags.items()]))
+    if fields["occurred_at"] is None:
+        fields |= {"occurred_at": time_text(asked.received_at), "time_quality": "received"}
+    frames = [_frame(one, images) for one in raw_frames]
+    records.crash(**fields, frames=frames, tags=tags_of([*_said(event, thrown), *tags.items()]))
     return kept
+
+
+def _host_id(event: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
+    """Whose crash it is. A server's user is whoever asked it for something, hence last."""
+    device, user = _context(event, "device"), mapping(event.get("user"))
+    told = (device.get("id"), device.get("device_unique_identifier"), event.get("server_name"))
+    return first((tags.get("host_id"), *told, tags.get("server_name"), user.get("id")))
+
+
+def _said(event: Mapping[str, Any], thrown: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What else of an event is worth a tag. Nothing of users, requests, breadcrumbs and variables."""
+    yield from (
+        (name, event.get(name)) for name in ("level", "release", "dist", "environment", "platform", "transaction")
+    )
+    yield "message", thrown.get("value") or mapping(event.get("logentry")).get("formatted") or event.get("message")
+    yield "mechanism", mapping(thrown.get("mechanism")).get("type")
+    yield "os_name", _context(event, "os").get("name")
+    yield "model", _context(event, "device").get("model")
+    yield "app", _context(event, "app").get("app_identifier")
+
+
+def _context(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return mapping(mapping(event.get("contexts")).get(name))
 
 
 def _header(view: memoryview, at: int) -> tuple[Mapping[str, Any] | None, int]:

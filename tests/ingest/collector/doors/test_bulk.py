@@ -13,6 +13,8 @@ from ingest.collector.doors import bulk
 from ingest.collector.doors.door import Reading
 from ingest.collector.refusal import Refusal
 from tests.ingest.collector.doors.conftest import NOW_TEXT, anything, asked, read_or_refused, records_in, the_record
+from tests.ingest.collector.doors.test_journal import COREDUMP, entry
+from tests.ingest.collector.doors.test_journal import read as journal_records
 from tests.ingest.conftest import SOUND, line
 
 SEGFAULT = "scan[7]: segfault at 0 ip 00007f3300001234 sp 00007ffe error 4 in libscan.so.2[7f3300000000+5000]"
@@ -147,6 +149,7 @@ def test_other_documents_are_not_read(document):
         ({"host": {"name": "n"}}, "n"),
         ({"host": "h"}, "h"),
         ({"hostname": "h"}, "h"),
+        ({"HOST": "h", "FACILITY": "kern", "PROGRAM": "kernel"}, "h"),
         ({"host": ["h"]}, None),
     ],
 )
@@ -162,6 +165,13 @@ def test_the_host_is_where_each_shipper_puts_it(fields, host_id):
 def test_a_document_with_record_is_a_record_as_it_is():
     reading, _ = read(bulk_of({"record": "host", **SOUND["host"]}, action={"create": {}}))
     assert the_record(reading) == {"record": "host", **SOUND["host"]}
+
+
+def test_a_core_dump_of_a_journal_is_a_crash_as_at_its_own_door():
+    records, _ = journal_records(entry(COREDUMP))
+    assert the_record(read(bulk_of(COREDUMP))[0]) == records[0]
+    by_vector = {"message" if key == "MESSAGE" else key: one for key, one in COREDUMP.items()}
+    assert the_record(read(bulk_of({**by_vector, "COREDUMP_CWD": None}))[0]) == records[0]
 
 
 def test_the_clients_id_makes_a_resend_the_same_crash():
