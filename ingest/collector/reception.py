@@ -32,7 +32,9 @@ from ingest.collector.tokens import Tokens
 _LONGEST_KEY = 255
 _LONGEST_SOURCE = 100  # characters of a path, as the quarantine names it
 _PART_BYTES = 1 << 20  # of records, that a stream holds before they are spooled
-_LARGE_BYTES = 64 << 10  # what takes longer than a few milliseconds to read is read beside the event loop
+# What takes longer than a few milliseconds is done beside the event loop.
+_LARGE_BYTES = 256 << 10
+_LARGE_DOCUMENT_BYTES = 64 << 10
 _MOST_PACKED = 1000  # gzip makes a thousandth of zeros
 _T = TypeVar("_T")
 
@@ -88,15 +90,8 @@ class Reception:
         _check_bytes(told, limits)
         self._parts.spool.check_room(told)
         with self.room.enter() as held:
-            body = bytearray()
-            async for chunk in bodies.within(chunks, limits):
-                held.more(len(chunk))
-                body += chunk
-                _check_bytes(len(body), limits)
+            body = await _received(chunks, encoding, limits, held)
             began, received_us = time.perf_counter(), time.time_ns() // 1000
-            if encoding != "identity":
-                is_small = len(body) < _LARGE_BYTES // _MOST_PACKED
-                body = await _beside(is_small, bodies.unpacked, body, encoding, limits, held)
             if sender is None and door.token_in is not None:
                 sender = self._sender(door.token_in(body))
             asked = Asked(content_type, datetime.fromtimestamp(received_us / 1e6, tz=UTC), self._parts.limits)
@@ -164,8 +159,8 @@ class Reception:
 
     async def _read(self, door: BodyDoor, body: bytearray, asked: Asked) -> Reading:
         if not door.is_parsed:
-            return await _beside(len(body) < 4 * _LARGE_BYTES, door.read, body, asked)
-        if len(body) < _LARGE_BYTES:
+            return await _beside(len(body) < _LARGE_BYTES, door.read, body, asked)
+        if len(body) < _LARGE_DOCUMENT_BYTES:
             return door.read(body, asked)
         async with self._reading:
             return await asyncio.to_thread(door.read, body, asked)
@@ -233,6 +228,22 @@ class Reception:
                 self._parts.keys.dropped(description)
                 raise
         return Answer(description.batch_id, description.read, description.digest or "")
+
+
+async def _received(chunks: AsyncIterator[bytes], encoding: str, limits: Limits, held: bodies.Held) -> bytearray:
+    """A body to its end, without its encoding.
+
+    Raises:
+        Refusal: it is too large or too slow, or not whole.
+    """
+    body = bytearray()
+    async for chunk in bodies.within(chunks, limits):
+        held.more(len(chunk))
+        body += chunk
+        _check_bytes(len(body), limits)
+    if encoding == "identity":
+        return body
+    return await _beside(len(body) < _LARGE_BYTES // _MOST_PACKED, bodies.unpacked, body, encoding, limits, held)
 
 
 async def drained(request: Request, chunks: AsyncIterator[bytes]) -> bool:

@@ -136,7 +136,8 @@ def version_of(value: Any) -> str | None:
 
 def base_name(path: Any) -> str | None:
     """The last part of a path of any system."""
-    return text((text(path) or "").replace("\\", "/").rstrip("/").rpartition("/")[2])
+    said = path[-LONGEST_TEXT:] if isinstance(path, str) else ""
+    return text(said.replace("\\", "/").rstrip("/").rpartition("/")[2])
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,6 @@ class Frame:
     module: str | None = None
     function: str | None = None
     offset: int | None = None
-
-    def __bool__(self) -> bool:
-        return self.module is not None or self.function is not None or self.offset is not None
 
 
 def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
@@ -164,8 +162,9 @@ def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
 
 
 class Records:
-    """Lines for the rules, as a door finds them. What many crashes of a body share is in each of their records, so that
-    a small body may make many: they have a bound.
+    """Lines for the rules, as a door finds them.
+
+    They have a bound: what many crashes of a small body share, such as a large resource, is in the record of each.
     """
 
     def __init__(self) -> None:
@@ -176,9 +175,8 @@ class Records:
         """Add a crash. Fields without a value are left out, so that a rule may miss them."""
         stack = [{"module": one.module, "function": one.function, "offset": one.offset} for one in frames[:MOST_FRAMES]]
         record = {"record": "crash", **fields, "frames": stack}
-        self.as_it_came(
-            json.dumps({key: value for key, value in record.items() if value not in (None, [], {})}).encode()
-        )
+        told = {name: value for name, value in record.items() if value not in (None, [], {})}
+        self.as_it_came(json.dumps(told).encode())
 
     def as_it_came(self, raw: bytes | bytearray | memoryview) -> None:
         """Add what came on one line: a record as it is, or what cannot be understood, for the rules to say why.

@@ -138,7 +138,6 @@ def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
     host_id = first((entry.get("_MACHINE_ID"), entry.get("_HOSTNAME"), entry.get("COREDUMP_HOSTNAME")))
     at_us = entry.get("COREDUMP_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
     stack = stacks.read(entry.get("MESSAGE", ""))
-    innermost = stack.frames[0] if stack.frames else None
     known = (at_us or "", entry.get("_BOOT_ID", ""), entry.get("COREDUMP_PID", ""))
     records.crash(
         crash_id=name_of(host_id or "", *known),
@@ -147,8 +146,8 @@ def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
         os_type="linux",
         domain="user",
         code=text(entry.get("COREDUMP_SIGNAL_NAME")),
-        module=innermost.module if innermost else base_name(entry.get("COREDUMP_EXE")),
-        module_offset=innermost.offset if innermost else None,
+        module=stack.frames[0].module if stack.frames else base_name(entry.get("COREDUMP_EXE")),
+        module_offset=stack.frames[0].offset if stack.frames else None,
         frames=stack.frames,
         tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
     )

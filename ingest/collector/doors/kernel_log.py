@@ -41,7 +41,7 @@ _STEP = re.compile(
     r"(?: \[(?P<module>\w{1,64})[^\]]*\])?\s*"
 )
 _TRACE = re.compile(r"Call [Tt]race:")
-_END = re.compile(r"---\[ end|Rebooting in|Modules linked in:.*\bend\b")
+_END = re.compile(r"---\[ end|Rebooting in")
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ class Line:
     @property
     def text(self) -> str:
         """Without the kernel's clock."""
-        said = self.said[:_LONGEST_LINE]
-        return said[_stamp_bytes(said) :]
+        return _STAMP.sub("", self.said[:_LONGEST_LINE], count=1)
 
 
 @dataclass(frozen=True)
@@ -151,8 +150,3 @@ def _of_kernel(lines: Sequence[Line], at: int, said: str, what: str) -> Fault:
         frames=frames,
         tags={"message": said[:LONGEST_TEXT]},
     )
-
-
-def _stamp_bytes(said: str) -> int:
-    found = _STAMP.match(said)
-    return found.end() if found else 0
