@@ -90,8 +90,11 @@ class Reception:
         _check_bytes(told, limits)
         self._parts.spool.check_room(told)
         with self.room.enter() as held:
-            body = await _received(chunks, encoding, limits, held)
+            body = await _received(chunks, limits, held)
             began, received_us = time.perf_counter(), time.time_ns() // 1000
+            if encoding != "identity":
+                is_small = len(body) < _LARGE_BYTES // _MOST_PACKED
+                body = await _beside(is_small, bodies.unpacked, body, encoding, limits, held)
             if sender is None and door.token_in is not None:
                 sender = self._sender(door.token_in(body))
             asked = Asked(content_type, datetime.fromtimestamp(received_us / 1e6, tz=UTC), self._parts.limits)
@@ -230,20 +233,18 @@ class Reception:
         return Answer(description.batch_id, description.read, description.digest or "")
 
 
-async def _received(chunks: AsyncIterator[bytes], encoding: str, limits: Limits, held: bodies.Held) -> bytearray:
-    """A body to its end, without its encoding.
+async def _received(chunks: AsyncIterator[bytes], limits: Limits, held: bodies.Held) -> bytearray:
+    """A body to its end.
 
     Raises:
-        Refusal: it is too large or too slow, or not whole.
+        Refusal: it is too large or too slow, or there is no memory left.
     """
     body = bytearray()
     async for chunk in bodies.within(chunks, limits):
         held.more(len(chunk))
         body += chunk
         _check_bytes(len(body), limits)
-    if encoding == "identity":
-        return body
-    return await _beside(len(body) < _LARGE_BYTES // _MOST_PACKED, bodies.unpacked, body, encoding, limits, held)
+    return body
 
 
 async def drained(request: Request, chunks: AsyncIterator[bytes]) -> bool:
