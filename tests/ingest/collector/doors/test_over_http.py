@@ -207,6 +207,8 @@ def test_with_tokens_nobody_else_may_at_any_door(lake):
                         f"ApiKey {basic('id', token)}", f"Sentry sentry_key={token}"):  # fmt: skip
             assert send(client, knock, Authorization=allowed).status == knock.status, allowed
         assert send(client, knock, X_Sentry_Auth=sentrys).status == knock.status
+        in_query = client.post(knock.body, f"{knock.path}?sentry_key={token}", Content_Type=knock.type)
+        assert in_query.status == knock.status, "for clients that take a URL and no more"
         for wrong in ("", "Bearer", f"Bearer {token}x", f"Basic {token}", f"Basic {basic('x', 'y')}", "Sentry"):
             assert send(client, knock, Authorization=wrong).code == "unauthorized", wrong
         assert send(client, knock).code == "unauthorized"
