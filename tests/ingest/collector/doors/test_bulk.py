@@ -149,6 +149,7 @@ def test_other_documents_are_not_read(document):
         ({"host": {"name": "n"}}, "n"),
         ({"host": "h"}, "h"),
         ({"hostname": "h"}, "h"),
+        ({"_HOSTNAME": "h", "_MACHINE_ID": "m"}, "m"),
         ({"HOST": "h", "FACILITY": "kern", "PROGRAM": "kernel"}, "h"),
         ({"host": ["h"]}, None),
     ],
@@ -201,6 +202,10 @@ def test_each_action_has_its_item_in_order_and_a_bad_one_its_error():
     assert answer["errors"] is True
     assert bytes(reading.lines).count(b"nonsense") == bytes(reading.lines).count(b"no action") == 1
     assert reading.read == 4
+
+
+def test_shippers_that_look_for_a_text_find_it():
+    assert b'"errors":false,"items":[' in read(bulk_of(SYSLOG))[0].reply
 
 
 def test_nothing_is_answered_with_nothing():
