@@ -70,6 +70,16 @@ def find_condition(cells: Sequence[Cell], events: Floats, expected: Floats) -> C
     return min(same, key=_plainness) if total >= np.log(EARNED_PROBABILITY) else None
 
 
+def cells_that_may_meet(cells: Sequence[Cell], condition: Condition) -> Mask:
+    """(C,) the cells that meet a condition, or of which too little is known to say that they do not."""
+    meets = np.ones(len(cells), bool)
+    for key, text in condition.items():
+        column, accepts = CELL_ATTRIBUTES.index(key), matcher(text)
+        values = [cell.attributes[column] for cell in cells]
+        meets &= np.array([value is None or accepts(value) for value in values])
+    return meets
+
+
 def _candidates(cells: Sequence[Cell]) -> list[tuple[Condition, Mask, float]]:
     atoms = {key: _atoms(cells, key) for key in _KEYS}
     atoms = {key: found for key, found in atoms.items() if found}

@@ -7,22 +7,23 @@ the same counts; it reads no clock and no lake, and what it says at a tick depen
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
-from fleetcrash.attribution.condition import find_condition
+from fleetcrash.attribution.condition import cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition
-from fleetcrash.attribution.evidence import TEST_RATIOS
+from fleetcrash.attribution.evidence import TEST_RATIOS, log_contrast
 from fleetcrash.attribution.expectation import DAY, Expectation
 from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES, grown
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial, try_updates
-from fleetcrash.attribution.verdict import Judgement, Kind, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves, find_waves
 
 Floats = NDArray[np.float64]
@@ -32,6 +33,8 @@ Mask = NDArray[np.bool_]
 _HOT_MINUTES = 90  # an incident younger than this is judged anew at every minute with a new event ...
 _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minute
 _CONDITION_GROWTH = 1.02  # the condition is looked for again once the events have grown by this factor
+_LEAST_OUTSIDE = 3  # events that a condition leaves out: with fewer nothing passes a test
+_CONTESTED_PROBABILITY = 0.5
 
 
 @dataclass
@@ -105,6 +108,8 @@ class Detector:
         fresh, self._unjudged = bool(new.size) or self._unjudged, False
         if fresh and self.incidents:
             self._stake_all(tick)
+            for incident in self.open_incidents:
+                self._look_outside(incident, tick)
         for incident in self.open_incidents:
             if tick % _IDLE_MINUTES == 0 or (fresh and tick - incident.alarm_tick < _HOT_MINUTES):
                 self._follow(incident, tick)
@@ -188,17 +193,72 @@ class Detector:
     def _watch(self, tick: int) -> None:
         """Open an incident when the events that no incident claims pass a test."""
         free = ~self._claimed
-        trial = self._trial(tick, free, but={other.update for other in self.open_incidents})
+        everywhere = np.ones(len(self.news.cells), bool)
+        trial = self._trial(tick, free, everywhere, but={other.update for other in self.open_incidents})
         passed = len(trial.updates) and trial.log_test.max() >= suspects.LOG_THRESHOLD
         if not passed:
             found = self._waves(tick, free, caution=True)
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
-        incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
-        self.incidents.append(incident)
+        incident = self._opened(tick)
         self._stake_all(tick)
         self._follow(incident, tick)
         self._stake_all(tick)
+
+    def _opened(self, tick: int) -> Incident:
+        incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
+        self.incidents.append(incident)
+        return incident
+
+    def _look_outside(self, first: Incident, tick: int) -> None:
+        """Open a second incident where another update explains what the condition of the first leaves out.
+
+        All suspects are weighed on those events alone, the first one's update among them: where it is the likelier
+        after all, its condition was told too narrow and is told anew.
+        """
+        events = self.news.events
+        left_out = self._left_out(first)
+        mine = left_out[events.cell] & first.claim(len(events)) & (events.minute > first.alarm_tick - LAG_MINUTES)
+        if first.update is None or int(mine[: np.searchsorted(events.tick, tick, side="right")].sum()) < _LEAST_OUTSIDE:
+            first.contested_tick = None
+            return
+        others = {other.update for other in self.open_incidents if other is not first}
+        judgement, trial, _ = self._judged(None, tick, mine, left_out, but=others)
+        named = judgement.update if judgement.kind is Kind.UPDATE else None
+        if not len(trial.updates) or int(trial.updates[np.argmax(judgement.probabilities)]) == first.update:
+            first.contested_tick = None
+        elif first.contested_tick is None and judgement.probabilities.max() > _CONTESTED_PROBABILITY:
+            first.contested_tick = tick
+        if named is None or named == first.update:
+            return
+        second = self._opened(tick)
+        second.within, second.without = first.within, (*first.without, self._core(first))
+        first.within, first.contested_tick = self._core(first), None
+        self._stake_all(tick)
+        self._follow(second, tick)
+        self._stake_all(tick)
+
+    def _core(self, incident: Incident) -> Condition:
+        """The condition of a named incident; where it says nothing, the operating system that its hosts all have."""
+        if incident.condition or incident.update is None:
+            return incident.condition or {}
+        with_it = np.unique(np.nonzero(self._expected.time.by_update[incident.update].moment)[0])
+        systems = {name for name in (self.news.cells[cell].os_type for cell in with_it.tolist()) if name is not None}
+        return {"os_type": systems.pop()} if len(systems) == 1 else {}
+
+    def _left_out(self, incident: Incident) -> Mask:
+        """(cells,) those of the incident that its condition leaves out; none while it is not determined."""
+        if incident.condition is None:
+            return np.zeros(len(self.news.cells), bool)
+        return self._cells_of(incident) & ~cells_that_may_meet(self.news.cells, self._core(incident))
+
+    def _cells_of(self, incident: Incident) -> Mask:
+        """(cells,) those whose events may be the incident's."""
+        cells = self.news.cells
+        inside = cells_that_may_meet(cells, incident.within or {})
+        for elsewhere in incident.without:
+            inside &= ~cells_that_may_meet(cells, elsewhere)
+        return inside
 
     def _follow(self, incident: Incident, tick: int) -> None:
         """Judge an open incident anew on its own events, those that no other claims, and those of unsolved ones.
@@ -210,8 +270,26 @@ class Detector:
         for other in self.incidents:
             if other.closed_tick is not None and other.kind in (Kind.UNDETERMINED, Kind.CANNOT_SEPARATE):
                 mine |= other.claim(len(self._claimed))
+        cells = self._cells_of(incident)
+        mine &= cells[self.news.events.cell]
         others = {other.update for other in self.open_incidents if other is not incident}
-        trial = self._trial(tick, mine, but=others)
+        judgement, trial, found = self._judged(incident, tick, mine, cells, but=others)
+        judgement = incident.weigh(tick, judgement, trial)
+        condition = self._condition(incident, judgement, tick, mine)
+        incident.record(tick, judgement, trial, found, condition)
+        self._settle(incident, tick, judgement, trial, found)
+
+    def _judged(
+        self, incident: Incident | None, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]
+    ) -> tuple[Judgement, Trial, Waves]:
+        """Weigh all hypotheses on some events.
+
+        Args:
+            incident: whose events they are; None while they are nobody's.
+            mine: (events,) which ones. cells: (cells,) where they may be.
+            but: updates that are not on trial.
+        """
+        trial = self._trial(tick, mine, cells, but=but)
         released = np.array([self._released(int(update)) for update in trial.updates], dtype=np.int64)
         leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
         found = self._waves(tick, mine, caution=False, also_from=leading)
@@ -220,25 +298,43 @@ class Detector:
             found,
             released_minute=released,
             place_log_weight=self.spots.log_weights(tick)[0],
-            minutes_open=tick - incident.alarm_tick,
-            before=incident.kind,
-            named_before=incident.update,
+            minutes_open=0 if incident is None else tick - incident.alarm_tick,
+            before=Kind.UNDETERMINED if incident is None else incident.kind,
+            named_before=None if incident is None else incident.update,
             named_elsewhere={one.update for one in self.incidents if one is not incident and one.update is not None},
+            contrast=partial(self._contrast, tick, mine) if self.news.installs_told else None,
         )
-        judgement = incident.weigh(tick, judgement, trial)
-        condition = incident.condition
-        if judgement.kind is Kind.UPDATE and judgement.update is not None:
-            events = self._exposed_counts(tick, mine, np.array([judgement.update]))[:, 0]
-            total = int(events.sum())
-            if judgement.update != incident.update or total > incident.condition_events * _CONDITION_GROWTH:
-                expected = self._expected.of_hosts_with(np.array([judgement.update]), tick)[:, 0]
-                flat = (-1, len(self.news.cells))
-                condition = find_condition(self.news.cells, events.reshape(flat), expected.reshape(flat))
-                incident.condition_events = total
-        else:
-            condition = None
-        incident.record(tick, judgement, trial, found, condition)
-        self._settle(incident, tick, judgement, trial, found)
+        return judgement, trial, found
+
+    def _contrast(self, tick: int, mine: Mask, update: int) -> float:
+        """What the events of the last day say for an update by hosts with it and without it alone."""
+        events, rows = self.news.events, self._exposed_rows(tick, mine)
+        had = np.zeros(len(events), bool)
+        had[self.news.exposed_events.event[rows[self.news.exposed_events.update[rows] == update]]] = True
+        picked = mine & (events.tick <= tick) & (events.minute <= tick) & (events.minute > tick - KEPT_MINUTES)
+        time = self._expected.time
+        share = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])[:, -1]
+        return log_contrast(had[picked], share)
+
+    def _condition(self, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> Condition | None:
+        """The condition of what a judgement names: looked for anew as its events grow in number.
+
+        While what it leaves out may be another update's, the one that was found stays for a quarter of an hour.
+        """
+        if judgement.kind is not Kind.UPDATE or judgement.update is None:
+            return None
+        update = np.array([judgement.update])
+        events = self._exposed_counts(tick, mine, update)[:, 0]
+        is_new = judgement.update != incident.update
+        if not is_new and incident.contested_tick is not None and tick - incident.contested_tick < JUDGING_MINUTES:
+            return incident.condition
+        total = int(events.sum())
+        if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:
+            return incident.condition
+        incident.condition_events = total
+        expected = self._expected.of_hosts_with(update, tick)[:, 0]
+        flat = (-1, len(self.news.cells))
+        return find_condition(self.news.cells, events.reshape(flat), expected.reshape(flat))
 
     def _settle(self, incident: Incident, tick: int, judgement: Judgement, trial: Trial, found: Waves) -> None:
         """Note where to watch the incident, and since when, after a judgement."""
@@ -247,6 +343,8 @@ class Detector:
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
             row = int(np.flatnonzero(trial.updates == judgement.update)[0])
             incident.spot = self.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
+            if incident.spot == 0:
+                incident.spot = self.spots.only_system(trial.expected[:, row].sum((0, 1)))
         elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
             row = judgement.wave[0]
             incident.wave_spot = int(found.place[row])
@@ -263,6 +361,7 @@ class Detector:
         events = self.news.events
         since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)
         claim = (events.tick <= tick) & (events.tick >= since) & (self.spots.of_event == incident.spot).any(1)
+        claim &= self._cells_of(incident)[events.cell]
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
             if incident.update is not None:
@@ -276,8 +375,11 @@ class Detector:
 
     def _stake_all(self, tick: int) -> None:
         self._claimed = self._too_early.copy()
-        for incident in self.incidents:
+        # What a named update explains is no evidence for an incident that is not understood yet.
+        for incident in sorted(self.incidents, key=lambda one: one.update is None):
             self._stake(incident, tick)
+            if incident.update is None:
+                incident.set_claim(incident.claim(len(self._claimed)) & ~self._claimed)
             self._claimed |= incident.claim(len(self._claimed))
 
     def _maybe_close(self, incident: Incident, tick: int) -> None:
@@ -298,13 +400,15 @@ class Detector:
         if tick - max(incident.last_raised_minute, incident.alarm_tick) >= LAG_MINUTES and not dark.any():
             incident.close(tick)
 
-    def _trial(self, tick: int, mine: Mask, *, but: set[int | None]) -> Trial:
+    def _trial(self, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]) -> Trial:
+        """Try every update that hosts with one of these events had, on the host-time in these cells."""
         rows = self._exposed_rows(tick, mine)
         updates = np.unique(self.news.exposed_events.update[rows])
         updates = np.array([u for u in updates if u not in but and u in self._penalty], dtype=np.int64)
         members = self.spots.slices.members.T
         seen = (self._exposed_counts(tick, mine, updates).astype(np.float32) @ members).astype(np.float64)
-        mean = (self._expected.of_hosts_with(updates, tick).astype(np.float32) @ members).astype(np.float64)
+        expected = self._expected.of_hosts_with(updates, tick) * cells
+        mean = (expected.astype(np.float32) @ members).astype(np.float64)
         shape = (OUTCOMES, len(updates), AGES, len(self._conditional), len(TEST_RATIOS))
         penalty = np.array([self._penalty[u] for u in updates]).swapaxes(0, 1) if len(updates) else np.zeros(shape)
         all_events, all_expected = self._since_release(tick, mine, updates)

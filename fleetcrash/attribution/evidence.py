@@ -75,6 +75,21 @@ def log_raised(events: ArrayLike, expected: ArrayLike) -> Floats:
     return answer
 
 
+def log_contrast(had: NDArray[np.bool_], share: Floats) -> float:
+    """Log likelihood ratio that hosts with an update crash more than the hosts beside them without it.
+
+    Whatever raises the rate of all hosts alike cancels; where all have the update, nothing is left.
+
+    Args:
+        had: (n,) whether the host of each event had the update, no matter for how long: a host that has just come
+            online installs what it missed, and may crash for having just come online.
+        share: (n,) of the hosts at risk at that moment that had it.
+    Source: partial likelihood of Cox (1972), the ratio unknown among TEST_RATIOS.
+    """
+    terms = np.log1p((TEST_RATIOS - 1.0) * share[:, None]).sum(0)
+    return float(log_mean_exp(had.sum() * np.log(TEST_RATIOS) - terms))
+
+
 UNRECORDED_SHARES = np.array([0.0, 0.03, 0.2])
 UNRECORDED_WEIGHTS = np.array([0.5, 0.3, 0.2])
 """How many of the hosts without an install record may have the update all the same: acknowledgements are late or lost,

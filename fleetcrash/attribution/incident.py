@@ -45,6 +45,8 @@ class Incident:
         spot: the slice or place in which its rate is watched.
         wave_spot: the slice or place that a rise without an update follows.
         doubted_tick: since when the evidence no longer carries the name that is given; None while it does.
+        contested_tick: since when what the condition leaves out looks like another update's; None while it does not.
+        within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
         onset_minute: from when on a wave is held to have raised the rate.
         last_raised_minute: newest tick at which the hour before was above the baseline.
     """
@@ -56,6 +58,9 @@ class Incident:
     named_tick: int | None = None
     closed_tick: int | None = None
     doubted_tick: int | None = None
+    contested_tick: int | None = None
+    within: Condition | None = None
+    without: tuple[Condition, ...] = ()
     kind: Kind = Kind.UNDETERMINED
     update: int | None = None
     condition: Condition | None = None

@@ -145,6 +145,7 @@ class News:
         first_tick, last_tick: minutes to judge; without an event the first is after the last.
         first_crash_minute: crashes count from then on, an hour before the first was known: whoever told of hosts may
             have begun to tell of crashes much later. Far in the future while there is none.
+        installs_told: whether installs are on record; else exposure goes by releases.
     """
 
     first_tick: int
@@ -157,6 +158,7 @@ class News:
     exposed: Exposed
     events: Events
     exposed_events: ExposedEvents
+    installs_told: bool
 
 
 _KNOWN = ("known_presence", "known_installs", "known_spans", "known_history")
@@ -198,6 +200,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         exposed=_exposed(engine.table("detection/exposed_by_minute_cell", after_tick=after_tick), update_index),
         events=events,
         exposed_events=_exposed_events(engine.table("detection/exposed_events_in_order"), update_index),
+        installs_told=engine.rows("sources_of_exposure")[0]["exposure_source"] == "installs",
     )
 
 

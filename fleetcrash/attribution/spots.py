@@ -71,6 +71,17 @@ class Spots:
                 return number
         return spot
 
+    def only_system(self, expected: Floats) -> int:
+        """The spot of the operating system that all the host-time of an update is in; else the whole fleet.
+
+        Args:
+            expected: (slices,) events of its hosts, at the baseline.
+        """
+        for number, part in enumerate(self.slices.slices):
+            if part.key == "os_type" and expected[number] >= expected[0] * (1.0 - 1e-6):
+                return number
+        return 0
+
     def log_weights(self, tick: int) -> tuple[Floats, Floats]:
         """Log priors as of a tick: (spots,) that a wave is there, (slices,) that an update hits just that slice.
 

@@ -7,7 +7,7 @@ prior's help, prefer it to every wave: a wave that happens to start with a push 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.waves import LENGTHS, Waves
+from fleetcrash.attribution.waves import LENGTHS, LOG_SHAPE, Waves
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 NAMING_PROBABILITY = 0.9
 KEEPING_PROBABILITY = 0.5  # a name once given is kept until the odds turn, so that the page does not flap
@@ -58,7 +59,7 @@ class Judgement:
         kind: the verdict.
         update: index of the named update, else None.
         probabilities: (U,) posterior of each update of the trial; the rest is "no change".
-        wave: index of the strongest wave and of its length, None without a wave.
+        wave: index of the strongest wave and of its shape, None without a wave.
         log_margin: log of how much better the leading update explains the events than the best wave.
     """
 
@@ -79,6 +80,7 @@ def judge(
     before: Kind,
     named_before: int | None,
     named_elsewhere: Collection[int] = (),
+    contrast: Callable[[int], float] | None = None,
 ) -> Judgement:
     """Weigh the hypotheses.
 
@@ -88,24 +90,30 @@ def judge(
         minutes_open: minutes since the alarm.
         before, named_before: the verdict so far, and the update that it names.
         named_elsewhere: updates that earlier incidents name.
+        contrast: ``evidence.log_contrast`` of an update by its index; None where no installs are on record, so that
+            exposure goes by releases and nothing sets hosts apart.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
     of_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     leader = int(np.argmax(of_updates)) if len(trial.updates) else None
-    of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] - np.log(len(LENGTHS))
-    tied = False
+    of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
+    same = np.zeros(of_waves.shape, bool)
+    tied = no_contrast = False
     if leader is not None:
-        of_waves, tied = _tie(of_waves, waves, trial, leader, int(released_minute[leader]))
+        released = int(released_minute[leader])
+        of_waves, same, tied = _tie(of_waves, waves, trial, leader, released)
+        if contrast is not None and _begins_with(waves, trial, leader, released):
+            no_contrast = contrast(int(trial.updates[leader])) < _LOG_MARGIN
     total_wave = np.logaddexp.reduce(of_waves, axis=None, initial=-np.inf) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([of_updates, [total_wave, 0.0]]))
     probabilities = np.exp(of_updates - total)
     best_wave = None
-    best_wave_evidence = 0.0
     if len(waves):
-        row, length = np.unravel_index(int(np.argmax(of_waves)), of_waves.shape)
-        best_wave = (int(row), int(length))
-        best_wave_evidence = float(of_waves[row, length])
-    margin = -np.inf if leader is None else float(trial.log_evidence[leader]) - best_wave_evidence
+        row, shape = np.unravel_index(int(np.argmax(of_waves)), of_waves.shape)
+        best_wave = (int(row), int(shape))
+    # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell.
+    rivals = of_waves[~same] if contrast is None else of_waves
+    margin = -np.inf if leader is None else float(trial.log_evidence[leader] - rivals.max(initial=0.0))
 
     def verdict(kind: Kind, update: int | None = None) -> Judgement:
         return Judgement(kind, update, probabilities, best_wave, margin)
@@ -119,13 +127,14 @@ def judge(
             probabilities[leader] >= _enough(named)
             and trial.log_test[leader] >= suspects.LOG_THRESHOLD
             and margin >= (-_LOG_ACQUITTAL if named else _LOG_MARGIN)
+            and (named or not no_contrast)
         ):
             return verdict(Kind.UPDATE, update)
     by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)
     if not early and (by_wave or (leader is not None and margin < -_LOG_ACQUITTAL)):
         return verdict(Kind.NO_UPDATE)
     by_some_update = probabilities.sum() >= _enough(before is Kind.CANNOT_SEPARATE)
-    if minutes_open >= JUDGING_MINUTES and (tied or by_some_update):
+    if minutes_open >= JUDGING_MINUTES and (tied or no_contrast or by_some_update):
         return verdict(Kind.CANNOT_SEPARATE)
     return verdict(Kind.UNDETERMINED)
 
@@ -145,13 +154,24 @@ def _may_be_its(
     return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(_explained(waves, trial, leader)[best])
 
 
-def _explained(waves: Waves, trial: Trial, leader: int) -> NDArray[np.bool_]:
-    """(n, LENGTHS) whether most of the events of a wave happened to hosts that had the leading update."""
-    share: NDArray[np.bool_] = trial.events[:, leader].sum((0, 1)).max() >= _EXPLAINED_SHARE * waves.events.sum(0)
+def _explained(waves: Waves, trial: Trial, leader: int) -> Mask:
+    """(n, SHAPES) whether most of the events of a wave happened to hosts that had the leading update."""
+    share: Mask = trial.events[:, leader].sum((0, 1)).max() >= _EXPLAINED_SHARE * waves.events.sum(0)
     return share
 
 
-def _tie(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int) -> tuple[Floats, bool]:
+def _begins_with(waves: Waves, trial: Trial, leader: int, released_minute: int) -> bool:
+    """Whether a wave from the leading update's release on, in hosts that mostly had it, rose within the hour.
+
+    Once a push has reached everybody, what follows it and what began beside it look alike, however many hosts crash:
+    only hosts without the update, at the same moment, can tell.
+    """
+    rose = waves.log_evidence[:, : int(np.searchsorted(LENGTHS, _SOON_MINUTES, side="right"))] >= _LOG_MARGIN
+    with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
+    return bool((with_release[:, None] & rose & _explained(waves, trial, leader)[:, : rose.shape[1]]).any())
+
+
+def _tie(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int) -> tuple[Floats, Mask, bool]:
     """Let no wave that may have begun with the leading update's release be better than the update.
 
     A wave begins at any minute, an update acts when its installs say; so of the two the wave always fits a little
@@ -159,7 +179,7 @@ def _tie(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_min
     its hosts had the update, that does not acquit the update.
 
     Returns:
-        the evidence on waves, lowered where it must be, and whether it was.
+        the evidence on waves, lowered where it must be; which of them may have begun so; whether any was lowered.
     """
     explained = _explained(waves, trial, leader)
     with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
@@ -170,5 +190,5 @@ def _tie(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_min
     most = float(trial.log_evidence[leader])
     excess = np.max(of_waves, where=same, initial=-np.inf) - most
     if excess <= 0:
-        return of_waves, False
-    return np.where(same, np.minimum(of_waves - excess, most), of_waves), True
+        return of_waves, same, False
+    return np.where(same, np.minimum(of_waves - excess, most), of_waves), same, True

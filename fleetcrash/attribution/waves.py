@@ -19,6 +19,12 @@ Ints = NDArray[np.int64]
 LENGTHS = np.array([5, 15, 60, 240, 1440])
 """Minutes that a wave may last."""
 
+SHAPES = len(LENGTHS) + 1
+"""Of one rate for each of the lengths; or of a rate of its own from each length to the next, as it comes and goes."""
+
+LOG_SHAPE = np.log(np.array([0.5 / len(LENGTHS)] * len(LENGTHS) + [0.5]))
+"""(SHAPES,) log prior of each shape: a rate for each stretch is as likely as one rate, as it is for an update."""
+
 LOG_THRESHOLD = float(np.log(1e6))
 """A Shiryaev-Roberts sum over onsets gets this high once in at least a million minutes (two years) without a wave."""
 
@@ -27,13 +33,13 @@ _MOST_ONSETS = 400  # the strongest carry the sum; they bound the work of a tick
 
 @dataclass(frozen=True)
 class Waves:
-    """The evidence on waves, as of a tick; rows are (place, onset), columns lengths.
+    """The evidence on waves, as of a tick; rows are (place, onset), columns shapes.
 
     Attributes:
         place: (n,) index of the slice or place.
         onset: (n,) minute from which on the rate was raised.
-        log_evidence: (n, LENGTHS) log Bayes factor of the wave against nothing.
-        events, expected: (OUTCOMES, n, LENGTHS).
+        log_evidence: (n, SHAPES) log Bayes factor of the wave against nothing.
+        events, expected: (OUTCOMES, n, SHAPES).
     """
 
     place: Ints
@@ -46,14 +52,14 @@ class Waves:
         return len(self.place)
 
     def log_alarm(self, log_weight: Floats) -> float:
-        """Log of the Shiryaev-Roberts sum over all onsets, lengths and places.
+        """Log of the Shiryaev-Roberts sum over all onsets, shapes and places.
 
         Args:
             log_weight: (places,) log prior of each place.
         """
         if not len(self):
             return -np.inf
-        parts = self.log_evidence + log_weight[self.place][:, None] - np.log(len(LENGTHS))
+        parts = self.log_evidence + log_weight[self.place][:, None] + LOG_SHAPE
         return float(np.logaddexp.reduce(parts, axis=None))
 
 
@@ -94,7 +100,19 @@ def find_waves(
     if caution is not None:
         mean = mean * np.minimum(caution, 1e9)[:, None, None]
     if len(starts) > _MOST_ONSETS:
-        bound = log_likeliest(seen, mean).sum(0).max(1)
+        bound = np.maximum(log_likeliest(seen, mean).sum(0).max(1), log_likeliest(*_stretches(seen, mean)).sum((0, 2)))
         kept = np.sort(np.argpartition(-bound, _MOST_ONSETS)[:_MOST_ONSETS])
         places, onsets, seen, mean = places[kept], onsets[kept], seen[:, kept], mean[:, kept]
-    return Waves(places, start + onsets, log_raised(seen, mean).sum(0), seen, mean)
+    by_stretch = log_raised(*_stretches(seen, mean)).sum((0, 2))
+    return Waves(
+        places,
+        start + onsets,
+        np.column_stack([log_raised(seen, mean).sum(0), by_stretch]),
+        np.concatenate([seen, seen[:, :, -1:]], axis=2),
+        np.concatenate([mean, mean[:, :, -1:]], axis=2),
+    )
+
+
+def _stretches(seen: Floats, mean: Floats) -> tuple[Floats, Floats]:
+    """The same counts from each length to the next."""
+    return np.diff(seen, axis=2, prepend=0.0), np.diff(mean, axis=2, prepend=0.0)

@@ -36,7 +36,7 @@ def judged(tmp_path):
         lake = Lake.create(tmp_path / "lake")
         load(lake, [tmp_path / "fleet"], now=datetime.now(UTC))
         truth = json.loads((tmp_path / "fleet" / "truth.json").read_text())
-        began = datetime.fromisoformat(truth["released_at"] or truth["outages"][0]["at"])
+        began = datetime.fromisoformat(truth["released_at"] or (truth.get("outages") or truth["waves"])[0]["at"])
         return Judged(truth, incidents(lake, as_of=began + timedelta(minutes=after_min)))
 
     return judge
@@ -71,5 +71,21 @@ def test_without_installs_the_update_is_named_by_its_release_and_stays_so(judged
     assert untold.said["exposure_source"] == "release"
     (incident,) = untold.said["incidents"]
     assert untold.ever_named == {untold.truth["guilty"]}
-    assert [turn["verdict"] for turn in incident["history"]] == ["undetermined", "update", "update"]
+    assert [turn["verdict"] for turn in incident["history"]] == ["update", "update"]
     assert incident["condition"] == untold.truth["condition"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scenario", "seed"), [("two-faults", 1), ("two-faults-one-system", 3)])
+def test_two_faults_at_once_are_two_incidents_each_with_its_name(judged, scenario, seed):
+    two = judged(scenario, hosts=4000, seed=seed, after_min=110)
+    named = [incident["update_id"] for incident in two.said["incidents"]]
+    guilty = [fault["guilty"] for fault in two.truth["faults"]]
+    assert (sorted(named), two.ever_named) == (sorted(guilty), set(guilty))
+
+
+@pytest.mark.slow
+def test_what_begins_beside_a_push_to_everybody_is_not_told_from_it(judged):
+    beside = judged("wave-after-push", hosts=2000, seed=1, after_min=60)
+    assert beside.ever_named == set()
+    assert {incident["verdict"] for incident in beside.said["incidents"]} <= {"cannot_separate", "no_update"}

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
+from fleetcrash.attribution.condition import LEAST_EVENTS, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition, matches
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
 
@@ -147,3 +147,10 @@ def test_with_most_of_the_fleet_missing_from_the_inventory_the_condition_is_unde
     events = np.array([[30.0, 30.0]])
     assert find_condition(cells, events, np.array([[0.1, 1.0]])) is not None
     assert find_condition(cells, events, np.array([[1.0, 0.1]])) is None
+
+
+def test_a_cell_of_which_too_little_is_known_may_meet_a_condition():
+    cells = [cell(), cell(os_type="windows"), cell(os_type="linux"), cell(os_type="windows", agent_version="7.9")]
+    condition = {"os_type": "windows", "agent_version": ">=7.11"}
+    assert cells_that_may_meet(cells, condition).tolist() == [True, True, False, False]
+    assert cells_that_may_meet(cells, {}).all()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.evidence import (
     TEST_RATIOS,
+    log_contrast,
     log_likeliest,
     log_mean_exp,
     log_poisson_ratio,
@@ -191,3 +192,30 @@ def test_a_harmless_update_passes_its_test_no_more_often_than_promised():
 
 def test_a_guilty_update_passes_it():
     assert (_Looks(8, ratio=16.0, updates=100).best() >= math.log(3000)).mean() > 0.99
+
+
+# -- contrast
+
+
+def test_where_everybody_has_the_update_the_contrast_says_nothing():
+    assert log_contrast(np.ones(500, bool), np.ones(500)) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_each_crash_of_one_host_in_ten_says_as_much_as_its_share_allows():
+    one, ten = (log_contrast(np.ones(n, bool), np.full(n, 0.1)) for n in (1, 10))
+    assert 0 < one < math.log(10)
+    assert 5 * one < ten < 10 * math.log(10)
+
+
+def test_crashes_beside_the_update_speak_against_it():
+    assert log_contrast(np.zeros(20, bool), np.full(20, 0.5)) < log_contrast(np.zeros(1, bool), np.full(1, 0.5)) < 0
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
+def test_the_contrast_of_a_harmless_update_is_one_on_the_average(seed, crashes):
+    random = np.random.default_rng(seed)
+    share = random.uniform(0.05, 0.95, crashes)
+    tries = [math.exp(log_contrast(random.random(crashes) < share, share)) for _ in range(2000)]
+    assert np.mean(np.minimum(tries, 1e3)) < 1.5
+    assert np.mean(np.array(tries) >= 20) <= 0.06

@@ -8,13 +8,11 @@ from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
-from fleetcrash.attribution.waves import LENGTHS, Waves
+from fleetcrash.attribution.waves import SHAPES, Waves
 
 FIRST, OTHER = 3, 5
 TRIAL = Trial(np.array([FIRST, OTHER]), *(np.zeros((OUTCOMES, 2, AGES, 1)),) * 2, *(np.zeros(2),) * 2, np.zeros((2, 1)))
-NO_WAVES = Waves(
-    np.zeros(0, int), np.zeros(0, int), np.zeros((0, len(LENGTHS))), *(np.zeros((OUTCOMES, 0, len(LENGTHS))),) * 2
-)
+NO_WAVES = Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), *(np.zeros((OUTCOMES, 0, SHAPES)),) * 2)
 
 
 def judgement(kind, update=None):

@@ -50,3 +50,14 @@ def test_where_it_is_watched_does_not_depend_on_hosts_that_are_heard_of_later(sp
     watched = _watched(spots, LATE - 1)
     assert watched[VM] == WINDOWS
     assert watched[EU] == EU
+
+
+def test_an_update_that_went_to_one_system_only_is_watched_there(spots):
+    members = spots.slices.members
+    windows = [cell for cell in range(members.shape[1]) if members[_number(spots, WINDOWS), cell]]
+    assert spots.name(spots.only_system(members[:, windows].sum(1))) == WINDOWS
+    assert spots.name(spots.only_system(members.sum(1))) == ALL
+
+
+def _number(spots: Spots, name: tuple[str, str]) -> int:
+    return [spots.name(spot) for spot in range(len(spots))].index(name)

@@ -9,7 +9,7 @@ from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import COINCIDENT_MINUTES, JUDGING_MINUTES, Judgement, Kind, judge
-from fleetcrash.attribution.waves import LENGTHS, Waves
+from fleetcrash.attribution.waves import SHAPES, Waves
 
 UPDATE, OTHER, RELEASED, EVENTS = 7, 9, 1000, 100.0
 
@@ -22,15 +22,16 @@ def _judged(
     had_update: float = EVENTS,
     named: bool = False,
     minutes: int = 0,
+    contrast: float | None = 100.0,
 ) -> Judgement:
     """One update, and one wave of EVENTS events of which ``had_update`` happened to hosts with the update."""
     events = np.zeros((OUTCOMES, 1, AGES, 1))
     events[0, 0, 0, 0] = had_update
     evidence = np.array([update_says])
     trial = Trial(np.array([UPDATE]), events, events / 10, evidence, evidence, evidence[:, None])
-    counted = np.zeros((OUTCOMES, 1, len(LENGTHS)))
+    counted = np.zeros((OUTCOMES, 1, SHAPES))
     counted[0] = EVENTS
-    wave = Waves(np.array([0]), np.array([onset]), np.full((1, len(LENGTHS)), wave_says), counted, counted / 10)
+    wave = Waves(np.array([0]), np.array([onset]), np.full((1, SHAPES), wave_says), counted, counted / 10)
     return judge(
         trial,
         wave,
@@ -39,6 +40,7 @@ def _judged(
         minutes_open=minutes,
         before=Kind.UPDATE if named else Kind.UNDETERMINED,
         named_before=UPDATE if named else None,
+        contrast=None if contrast is None else {UPDATE: contrast}.__getitem__,
     )
 
 
@@ -80,8 +82,8 @@ def test_of_two_that_explain_the_events_the_one_that_did_it_before_is_named(else
     events = np.zeros((OUTCOMES, 2, AGES, 1))
     evidence = np.array([100.0, 103.0])
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
-    none = np.zeros((OUTCOMES, 0, len(LENGTHS)))
-    waves = Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, len(LENGTHS))), none, none)
+    none = np.zeros((OUTCOMES, 0, SHAPES))
+    waves = Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none)
     told = judge(
         trial,
         waves,
@@ -97,3 +99,21 @@ def test_of_two_that_explain_the_events_the_one_that_did_it_before_is_named(else
 
 def test_an_update_that_explains_the_events_twenty_times_better_is_named():
     assert _judged(update_says=160.0, wave_says=150.0, onset=RELEASED).kind is Kind.UPDATE
+
+
+@pytest.mark.parametrize(
+    ("contrast", "kind"), [(-1.0, Kind.CANNOT_SEPARATE), (2.9, Kind.CANNOT_SEPARATE), (3.1, Kind.UPDATE)]
+)
+def test_what_rose_with_the_release_is_the_updates_only_where_hosts_without_it_fared_better(contrast, kind):
+    told = _judged(update_says=160.0, wave_says=150.0, onset=RELEASED, minutes=JUDGING_MINUTES, contrast=contrast)
+    assert told.kind is kind
+
+
+def test_what_rose_long_after_the_release_needs_no_hosts_without_the_update():
+    assert _judged(update_says=160.0, wave_says=150.0, onset=RELEASED + 60, contrast=0.0).kind is Kind.UPDATE
+
+
+def test_without_installs_what_rose_with_the_release_is_the_updates():
+    told = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED, contrast=None)
+    assert (told.kind, told.update) == (Kind.UPDATE, UPDATE)
+    assert told.probabilities[0] < 0.99
