@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ LAKE_VARIABLE = "FLEETCRASH_LAKE"
 DEFAULT_LAKE = "lake"
 DEFAULT_PORT = 8501
 
+_UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 _COMMON: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "one JSON document on stdout"},
     "--as-of": {"metavar": "T", "help": "judge from what was known then (default: the newest known time)"},
@@ -97,3 +100,19 @@ def positive(text: str) -> float:
     if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"{text} is not above zero")
     return number
+
+
+def seconds(text: str) -> float:
+    """The value of an option that is a stretch of time: a number with m, h or d."""
+    found = re.fullmatch(r"([0-9]{1,6})([mhd])", text)
+    if found is None or int(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; wanted one such as 30m, 2h or 1d")
+    return int(found[1]) * _UNITS_S[found[2]]
+
+
+def who() -> str:
+    """The user of this process; a number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -43,6 +43,10 @@ def add_to(commands: Commands) -> None:
     one.add_argument("--spool", metavar="DIR", help="what the lake has yet to get (default: _spool in the lake)")
     one.add_argument("--tls-cert", metavar="FILE", help="certificate in PEM, with its chain")
     one.add_argument("--tls-key", metavar="FILE", help="its key in PEM")
+    one.add_argument(
+        "--rate", type=positive, metavar="N",
+        help="records a second of a sender whose token has no rate of its own (default: as many as come)",
+    )  # fmt: skip
     one.add_argument("--no-monitor", action="store_true", help="only collect; another process watches")
     one.add_argument(
         "--replay", action="store_true", help="keep the senders' received_at, and take the newest for the clock"
@@ -83,7 +87,7 @@ def serve(chosen: argparse.Namespace) -> int:
     with (
         listen(chosen.host, chosen.port) as listener,
         Children() as beside,
-        Collector(lake, spool=spool, replay=chosen.replay, needs_token=needs_token) as collector,
+        Collector(lake, spool=spool, replay=chosen.replay, needs_token=needs_token, rate=chosen.rate) as collector,
     ):
         server = collector.server(certificate=chosen.tls_cert, key=chosen.tls_key)
         if not chosen.no_monitor:

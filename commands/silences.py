@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
-import re
 import time
 from typing import TYPE_CHECKING
 
-from commands.options import Commands, lake_of
+from commands.options import Commands, lake_of, seconds, who
 from commands.output import Exit, print_json
 from fleetcrash.errors import BadArgument
 
 if TYPE_CHECKING:
     from monitor.alerts.outbox import Outbox
     from monitor.alerts.silences import Silence
-
-_UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def add_to(commands: Commands) -> None:
@@ -51,7 +46,7 @@ def add(chosen: argparse.Namespace) -> int:
         raise BadArgument("Silence what? Nothing was silenced. Say --update ID, --incident ID, or all.")
     now = time.time()
     with _outbox(chosen) as outbox:
-        made = silences.add(outbox, scope, name, for_s=chosen.for_s, reason=chosen.reason, by=_who(), now=now)
+        made = silences.add(outbox, scope, name, for_s=chosen.for_s, reason=chosen.reason, by=who(), now=now)
     return _shown(chosen, made, now)
 
 
@@ -78,16 +73,8 @@ def end(chosen: argparse.Namespace) -> int:
 
     now = time.time()
     with _outbox(chosen) as outbox:
-        ended = silences.end(outbox, chosen.number, by=_who(), now=now)
+        ended = silences.end(outbox, chosen.number, by=who(), now=now)
     return _shown(chosen, ended, now)
-
-
-def seconds(text: str) -> float:
-    """The value of an option that is a stretch of time: a number with m, h or d."""
-    found = re.fullmatch(r"([0-9]{1,6})([mhd])", text)
-    if found is None or int(found[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; wanted one such as 30m, 2h or 1d")
-    return int(found[1]) * _UNITS_S[found[2]]
 
 
 def _shown(chosen: argparse.Namespace, one: Silence, now: float) -> int:
@@ -130,11 +117,3 @@ def _outbox(chosen: argparse.Namespace) -> Outbox:
     from monitor.alerts.outbox import Outbox
 
     return Outbox(lake_of(chosen).root)
-
-
-def _who() -> str:
-    """The user of this process; a number where it has no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

@@ -13,12 +13,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, compile_path
 
+from ingest.collector.credentials import token_of
 from ingest.collector.doors import bulk, journal, minidump_upload, otlp, sentry
 from ingest.collector.doors.door import BodyDoor, Page
 from ingest.collector.doors.records import RECORDS
 from ingest.collector.metrics import CONTENT_TYPE
 from ingest.collector.reception import Parts, Reception, drained
 from ingest.collector.refusal import Refusal
+from ingest.collector.tokens import Scope
 
 HEALTHZ = "/healthz"
 METRICS = "/metrics"
@@ -86,14 +88,16 @@ class _Desk:
         return self._answered(request, Response(page.text, headers={"Content-Type": page.type, **page.headers}))
 
     async def healthz(self, request: Request) -> Response:
-        """Say how things stand."""
+        """Say how things stand: to anybody whether they do well, to who may read also what is wrong."""
         trouble = self._parts.committer.trouble
-        stands = {"status": "ok" if trouble is None else "degraded", "trouble": trouble}
-        document = {**stands, "backlog_bytes": self._parts.spool.backlog_bytes}
+        document: dict[str, Any] = {"status": "ok" if trouble is None else "degraded"}
+        if self._reception.holds(token_of(request), Scope.READ):
+            document |= {"trouble": trouble, "backlog_bytes": self._parts.spool.backlog_bytes}
         return self._answered(request, JSONResponse(document))
 
-    async def metrics(self, _: Request) -> Response:
+    async def metrics(self, request: Request) -> Response:
         """Say what was counted."""
+        self._reception.check(token_of(request), Scope.READ)
         text = self._parts.metrics.text(
             backlog_bytes=self._parts.spool.backlog_bytes,
             held_bytes=self._reception.room.held_bytes,

@@ -24,10 +24,11 @@ from ingest.collector.doors.door import Asked, BodyDoor, Door, Reading, Stream, 
 from ingest.collector.keys import Answer, Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
+from ingest.collector.rates import Rates
 from ingest.collector.refusal import Refusal, disk_full, too_large, unavailable
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
-from ingest.collector.tokens import Tokens
+from ingest.collector.tokens import Scope, Token, Tokens
 
 _LONGEST_KEY = 255
 _LONGEST_SOURCE = 100  # characters of a path, as the quarantine names it
@@ -36,6 +37,7 @@ _PART_BYTES = 1 << 20  # of records, that a stream holds before they are spooled
 _LARGE_BYTES = 256 << 10
 _LARGE_DOCUMENT_BYTES = 64 << 10
 _MOST_PACKED = 1000  # gzip makes a thousandth of zeros
+_ANYBODY = Token("", "", "")  # where no token is wanted
 _T = TypeVar("_T")
 
 
@@ -47,6 +49,7 @@ class Parts:
     keys: Keys
     committer: Committer
     tokens: Tokens
+    rates: Rates
     dumps: Dumps
     limits: Limits
     metrics: Metrics
@@ -81,7 +84,7 @@ class Reception:
 
     async def _taken(self, request: Request, door: BodyDoor, chunks: AsyncIterator[bytes]) -> tuple[Answer, Reading]:
         limits, token = self._parts.limits, token_of(request)
-        is_unnamed = token is None and door.token_in is not None and self._wants_token
+        is_unnamed = token is None and door.token_in is not None and self.wants_token
         if is_unnamed:
             limits = replace(limits, body_bytes=limits.unnamed_bytes)
         sender = None if is_unnamed else self._sender(token)
@@ -95,20 +98,20 @@ class Reception:
             if encoding != "identity":
                 is_small = len(body) < _LARGE_BYTES // _MOST_PACKED
                 body = await _beside(is_small, bodies.unpacked, body, encoding, limits, held)
-            if sender is None and door.token_in is not None:
-                sender = self._sender(door.token_in(body))
+            if sender is None:
+                sender = self._sender(None if door.token_in is None else door.token_in(body))
             asked = Asked(content_type, datetime.fromtimestamp(received_us / 1e6, tz=UTC), self._parts.limits)
             reading = await self._read(door, body, asked)
             if reading.lines is not body:
                 held.more(len(reading.lines) + sum(len(dump.data) for dump in reading.dumps))
             description = Description(uuid.uuid4().hex, _source(request), received_us, reading.read)
             if key is not None:
-                hashed = hashlib.sha256(f"{sender}\n{request.url.path}\n{key}".encode()).hexdigest()
+                hashed = hashlib.sha256(f"{sender.name}\n{request.url.path}\n{key}".encode()).hexdigest()
                 digest = await _beside(len(body) < _LARGE_BYTES, _digest, body)
                 description = replace(description, batch_id=hashed[:32], key=hashed, digest=digest)
             for dump in reading.dumps:
                 await asyncio.to_thread(self._keep, dump)
-            answer = await self._once(Body(description, reading.lines))
+            answer = await self._paid(sender, Body(description, reading.lines))
             self._parts.metrics.acknowledged(answer.read, len(reading.lines), time.perf_counter() - began)
             self._parts.metrics.not_read(door.path, reading.not_read)
         return answer, reading
@@ -127,7 +130,8 @@ class Reception:
             raise
 
     async def _flowed(self, request: Request, door: StreamDoor, chunks: AsyncIterator[bytes]) -> None:
-        self._sender(token_of(request))
+        token = token_of(request)
+        self._sender(token)
         encoding, _ = _encoding(request, door), _content_type(request, door)
         self._parts.spool.check_room(0)
         limits = replace(self._parts.limits, body_s=self._parts.limits.stream_s)
@@ -140,22 +144,29 @@ class Reception:
                     for block in (chunk,) if inflater is None else inflater.feed(chunk):
                         stream.feed(block)
                         if len(stream.records.lines) >= _PART_BYTES:
-                            await self._part(request, door, stream)
+                            await self._part(request, door, stream, token)
                         await asyncio.sleep(0)  # a packed chunk may hold a thousand times its size
                 if inflater is not None:
                     inflater.end()
             except bodies.DAMAGED as error:
                 raise bodies.damaged(encoding, error) from error
             finally:
-                await self._part(request, door, stream)
+                await self._part(request, door, stream, token)
             stream.end()
 
-    async def _part(self, request: Request, door: StreamDoor, stream: Stream) -> None:
-        """Spool what a stream has brought so far."""
+    async def _part(self, request: Request, door: StreamDoor, stream: Stream, token: str | None) -> None:
+        """Spool what a stream has brought so far.
+
+        Raises:
+            Refusal: it cannot be taken, or its token was revoked meanwhile.
+        """
         began = time.perf_counter()
         records, not_read = stream.taken()
         self._parts.metrics.not_read(door.path, not_read)
         if records.read:
+            # Beyond its rate a stream goes on, and the next one waits: begun anew it would end at the same place.
+            sender = self._known(token)
+            self._parts.rates.spend(sender.name, sender.rate, records.read)
             description = Description(uuid.uuid4().hex, _source(request), time.time_ns() // 1000, records.read)
             await self._spooled(Body(description, records.lines))
             self._parts.metrics.acknowledged(records.read, len(records.lines), time.perf_counter() - began)
@@ -177,25 +188,69 @@ class Reception:
             raise unavailable("dumps_unwritable", "cannot write to its disk") from error
 
     @property
-    def _wants_token(self) -> bool:
+    def wants_token(self) -> bool:
+        """Whether nobody may do anything without a token."""
         return self._needs_token or self._parts.tokens.configured
 
-    def _sender(self, token: str | None) -> str:
-        """Who sends; empty where anybody may.
+    def holds(self, token: str | None, scope: Scope) -> bool:
+        """Whether a token is one, and of a scope; where none is wanted, anything is.
 
         Raises:
-            Refusal: this one may not.
+            Refusal: the tokens cannot be read.
         """
-        if not self._wants_token:
-            return ""
-        try:
-            sender = self._parts.tokens.sender(token)
-        except LakeError as error:
-            raise unavailable("tokens_unreadable", "cannot read its tokens") from error
-        if sender is None:
+        found = self._token(token) if self.wants_token else _ANYBODY
+        return found is not None and (found is _ANYBODY or found.scope.allows(scope))
+
+    def check(self, token: str | None, scope: Scope) -> None:
+        """See that a token allows something, where one is wanted.
+
+        Raises:
+            Refusal: it does not.
+        """
+        self._known(token, scope)
+
+    def _sender(self, token: str | None) -> Token:
+        """Who sends.
+
+        Raises:
+            Refusal: this one may not, or brings more than it may.
+        """
+        found = self._known(token)
+        self._parts.rates.check(found.name, found.rate)
+        return found
+
+    def _known(self, token: str | None, scope: Scope = Scope.SEND) -> Token:
+        if not self.wants_token:
+            return _ANYBODY
+        found = self._token(token)
+        if found is None:
             wanted = "Wanted: a header Authorization: Bearer TOKEN, with a valid token."
             raise Refusal(401, "unauthorized", wanted, {"WWW-Authenticate": "Bearer"})
-        return sender
+        if not found.scope.allows(scope):
+            said = f"This token is of scope {found.scope}; wanted {scope}. Nothing of this request was kept."
+            raise Refusal(403, "forbidden", said)
+        return found
+
+    def _token(self, token: str | None) -> Token | None:
+        try:
+            return self._parts.tokens.find(token, now=datetime.now(UTC))
+        except LakeError as error:
+            raise unavailable("tokens_unreadable", "cannot read its tokens") from error
+
+    async def _paid(self, sender: Token, body: Body) -> Answer:
+        """Take a body within its sender's rate.
+
+        Raises:
+            Refusal: it brings more than it may, or the body cannot be taken, which costs it nothing.
+        """
+        rates, records = self._parts.rates, max(body.description.read, 1)
+        rates.check(sender.name, sender.rate)  # once more: others of its bodies may have come since
+        rates.spend(sender.name, sender.rate, records)
+        try:
+            return await self._once(body)
+        except Refusal:
+            rates.spend(sender.name, sender.rate, -records)
+            raise
 
     async def _once(self, body: Body) -> Answer:
         """Spool a body, once for each key.

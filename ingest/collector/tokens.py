@@ -1,24 +1,60 @@
-"""Who may send: tokens, of which only hashes are kept, in a file of the lake's folder.
+"""Who may do what: tokens, of which only hashes are kept, in a file of the lake's folder.
 
 A token is 256 random bits, so that a plain hash of it cannot be turned round and needs no salt.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import tempfile
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from fleetcrash.errors import BadArgument, LakeError, UnknownName
-from fleetcrash.times import time_text
+from fleetcrash.times import parse_time, time_text
+from ingest.collector import token_book
+from ingest.collector.token_book import Entry
 
 FILE = "_tokens.json"
+OVERLAP = timedelta(hours=24)
+"""How long the secret before a rotation is taken, unless told: a night in which nobody rolls anything out."""
+
+_LOCK = "_tokens.lock"
 _PREFIX = "fc_"  # so that a scanner for leaked secrets can tell one
+
+
+class Scope(StrEnum):
+    """What a token is for."""
+
+    SEND = "send"
+    READ = "read"
+    ADMIN = "admin"
+
+    def allows(self, wanted: Scope) -> bool:
+        """Whether a token of this scope will do; admin is for everything."""
+        return self in (wanted, Scope.ADMIN)
+
+
+@dataclass(frozen=True)
+class Former:
+    """A secret that a rotation replaced.
+
+    Attributes:
+        sha256: of the token, in hex.
+        until: when it is taken no more, RFC 3339.
+    """
+
+    sha256: str
+    until: str
 
 
 @dataclass(frozen=True)
@@ -29,15 +65,20 @@ class Token:
         name: who uses it.
         sha256: of the token, in hex.
         created_at: RFC 3339.
+        rate: records a second that it may bring; None for as many as the collector allows.
+        former: secrets from before a rotation.
     """
 
     name: str
     sha256: str
     created_at: str
+    scope: Scope = Scope.SEND
+    rate: float | None = None
+    former: tuple[Former, ...] = ()
 
 
 class Tokens:
-    """The tokens of a lake. Not for two writers at once.
+    """The tokens of a lake. Commands that change them wait for one another.
 
     Once a file of tokens is there, nobody may send without one, even after the last was revoked.
     """
@@ -45,7 +86,7 @@ class Tokens:
     def __init__(self, lake_root: Path) -> None:
         self._path = lake_root / FILE
         self._seen: tuple[int, int] | None = None
-        self._names: dict[str, str] = {}
+        self._known: dict[str, tuple[Token, datetime | None]] = {}
 
     @property
     def configured(self) -> bool:
@@ -59,48 +100,74 @@ class Tokens:
             LakeError: the file cannot be read.
         """
         try:
-            return [Token(**one) for one in json.loads(self._path.read_text(encoding="utf-8"))["tokens"]]
+            return [_token(one) for one in json.loads(self._path.read_text(encoding="utf-8"))["tokens"]]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LakeError(f"{self._path} cannot be read: {error}. Until it can, nobody may send.") from error
 
-    def add(self, name: str, *, now: datetime) -> str:
+    def add(
+        self, name: str, *, now: datetime, scope: Scope = Scope.SEND, rate: float | None = None, by: str = ""
+    ) -> str:
         """Make a token and return it; it is nowhere else.
 
+        Args:
+            by: who does this, for the book.
         Raises:
             BadArgument: there is one of this name.
-            LakeError: the file cannot be read or written.
+            LakeError: the file or the book cannot be read or written.
         """
-        known = self.listed()
-        if any(one.name == name for one in known):
-            raise BadArgument(f"There is a token {name} already. Nothing was changed. Revoke it, or use another name.")
-        token = _PREFIX + secrets.token_hex(32)  # letters and digits: Sentry's clients take no other key
-        self._write([*known, Token(name, _hashed(token), time_text(now.replace(microsecond=0)))])
-        return token
+        with self._changing():
+            known = self.listed()
+            if any(one.name == name for one in known):
+                raise BadArgument(
+                    f"There is a token {name} already. Nothing was changed. Revoke it, or use another name."
+                )
+            secret = _new_secret()
+            made = Token(name, _hashed(secret), _text(now), scope, rate)
+            self._write([*known, made], Entry(_text(now), by, "add", name, scope, rate))
+        return secret
 
-    def revoke(self, name: str) -> None:
-        """Let nobody send with a token any more.
+    def rotate(self, name: str, *, now: datetime, overlap: timedelta = OVERLAP, by: str = "") -> str:
+        """Give a token a new secret and return it. The one before is taken for a while, so that senders can change.
 
         Raises:
             UnknownName: there is no such token.
-            LakeError: the file cannot be read or written.
+            LakeError: the file or the book cannot be read or written.
         """
-        known = self.listed()
-        kept = [one for one in known if one.name != name]
-        if len(kept) == len(known):
-            raise UnknownName(f"There is no token {name}. `fleetcrash token list` says which there are.")
-        self._write(kept)
+        with self._changing():
+            known, old = self._named(name)
+            secret, until = _new_secret(), _text(now + overlap)
+            still = tuple(one for one in old.former if parse_time(one.until) > now)
+            new = replace(old, sha256=_hashed(secret), former=(*still, Former(old.sha256, until)))
+            self._write(
+                [new if one is old else one for one in known],
+                Entry(_text(now), by, "rotate", name, old.scope, old.rate, until),
+            )
+        return secret
 
-    def sender(self, token: str | None) -> str | None:
-        """The name of who sends with a token; None where that may not send.
+    def revoke(self, name: str, *, now: datetime, by: str = "") -> None:
+        """Take a token no more, nor what it was before a rotation.
+
+        Raises:
+            UnknownName: there is no such token.
+            LakeError: the file or the book cannot be read or written.
+        """
+        with self._changing():
+            known, old = self._named(name)
+            self._write(
+                [one for one in known if one is not old], Entry(_text(now), by, "revoke", name, old.scope, old.rate)
+            )
+
+    def find(self, secret: str | None, *, now: datetime) -> Token | None:
+        """The token of a secret; None where it is none, or is one no more.
 
         Changes of the file are seen at once.
 
         Raises:
             LakeError: the file cannot be read.
         """
-        if not token:
+        if not secret:
             return None
         try:
             stat = self._path.stat()
@@ -108,12 +175,35 @@ class Tokens:
             return None
         if (stat.st_mtime_ns, stat.st_ino) != self._seen:
             # By hash: to look one up in a dict tells by its time nothing of use about a token.
-            self._names = {one.sha256: one.name for one in self.listed()}
+            self._known = dict(_by_hash(self.listed()))
             self._seen = (stat.st_mtime_ns, stat.st_ino)
-        return self._names.get(_hashed(token))
+        found, until = self._known.get(_hashed(secret), (None, None))
+        return found if until is None or now < until else None
 
-    def _write(self, tokens: list[Token]) -> None:
+    def _named(self, name: str) -> tuple[list[Token], Token]:
+        known = self.listed()
+        for one in known:
+            if one.name == name:
+                return known, one
+        raise UnknownName(f"There is no token {name}. `fleetcrash token list` says which there are.")
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep other commands out: of two changes at once the second would undo the first."""
+        try:
+            lock = os.open(self._path.with_name(_LOCK), os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise LakeError(f"{self._path} cannot be written: {error.strerror}. Nothing was changed.") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _write(self, tokens: list[Token], entry: Entry) -> None:
+        """Change the file, once the change is in the book."""
         text = json.dumps({"schema": 1, "tokens": [asdict(one) for one in tokens]}, indent=1)
+        token_book.add(self._path.parent, entry)
         try:
             descriptor, scratch = tempfile.mkstemp(dir=self._path.parent, prefix=FILE)  # only we may read it
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -127,3 +217,24 @@ class Tokens:
 
 def _hashed(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _token(kept: dict[str, Any]) -> Token:
+    """A token as the file has it; older files say neither scope nor rate."""
+    former = tuple(Former(**one) for one in kept.get("former", ()))
+    return Token(**{**kept, "scope": Scope(kept.get("scope", Scope.SEND)), "former": former})
+
+
+def _by_hash(tokens: list[Token]) -> Iterator[tuple[str, tuple[Token, datetime | None]]]:
+    """Each secret with its token, and when it is taken no more."""
+    for token in tokens:
+        yield from ((one.sha256, (token, parse_time(one.until))) for one in token.former)
+        yield token.sha256, (token, None)
+
+
+def _new_secret() -> str:
+    return _PREFIX + secrets.token_hex(32)  # letters and digits: Sentry's clients take no other key
+
+
+def _text(instant: datetime) -> str:
+    return time_text(instant.replace(microsecond=0))

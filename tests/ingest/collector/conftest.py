@@ -65,8 +65,8 @@ class Client:
         given = {**NDJSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
         return self.ask("POST", path, body, {name: value for name, value in given.items() if value is not None})
 
-    def get(self, path: str) -> Answered:
-        return self.ask("GET", path, None, {})
+    def get(self, path: str, **headers: str) -> Answered:
+        return self.ask("GET", path, None, headers)
 
     def ask(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answered:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)

@@ -246,7 +246,7 @@ def test_without_tokens_anybody_may_and_with_one_nobody_else(lake):
         assert client.post(LINE, Authorization=f"Bearer {token}").status == 202
         for wrong in (token, f"Basic {token}", f"Bearer {token}x", "Bearer", f"Bearer {'x' * 60_000}"):
             assert client.post(LINE, Authorization=wrong).status == 401
-        tokens.revoke("edge")
+        tokens.revoke("edge", now=NOW)
         assert client.post(LINE, Authorization=f"Bearer {token}").status == 401, "the last one is gone, the door stays"
         assert client.get("/healthz").status == 200
     assert token not in (lake.root / FILE).read_text()

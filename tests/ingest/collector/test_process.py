@@ -111,7 +111,9 @@ def test_tokens_are_added_shown_once_listed_and_revoked(tmp_path, capsys):
     assert cli.main(["token", "add", "edge", *lake]) == 0
     token = capsys.readouterr().out.strip()
     tokens = Tokens(tmp_path / "lake")
-    assert tokens.sender(token) == "edge"
+    found = tokens.find(token, now=NOW)
+    assert found is not None
+    assert (found.name, found.scope, found.rate) == ("edge", "send", None)
     assert cli.main(["token", "add", "edge", *lake]) == 2
     assert "already" in capsys.readouterr().err
     assert cli.main(["token", "list", *lake]) == 0
@@ -122,6 +124,6 @@ def test_tokens_are_added_shown_once_listed_and_revoked(tmp_path, capsys):
     assert '"name": "edge"' in capsys.readouterr().out
     assert cli.main(["token", "revoke", "edge", *lake]) == 0
     assert "nobody may send" in capsys.readouterr().out
-    assert tokens.sender(token) is None
+    assert tokens.find(token, now=NOW) is None
     assert cli.main(["token", "revoke", "edge", *lake]) == 2
     assert tokens.add("edge", now=NOW) != token

@@ -1,0 +1,56 @@
+"""How many records a second each sender may bring: a budget that fills with time and is spent by what is taken.
+
+A body is taken while there is budget for one record, however many it has, and leaves a debt until time has paid it. So
+no size of a batch is too large for a rate, and over time a sender brings no more than its rate and one body.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from ingest.collector.refusal import Refusal
+
+BURST_S = 1.0
+"""What a sender that has been quiet may bring at once: a second's worth. One that posts evenly never meets its rate."""
+
+
+class Rates:
+    """The budgets of all senders, in memory. For one thread.
+
+    Args:
+        default: records a second of a sender without a rate of its own; None for as many as come.
+        clock: seconds that never go back, whatever the wall clock does.
+    """
+
+    def __init__(self, default: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._default = default
+        self._clock = clock
+        self._budgets: dict[str, tuple[float, float]] = {}  # records, and when that was so
+
+    def check(self, sender: str, rate: float | None) -> None:
+        """See that a sender may bring something.
+
+        Raises:
+            Refusal: it has brought too much by now.
+        """
+        rate = self._default if rate is None else rate
+        if rate is None:
+            return
+        budget = self._budget(sender, rate)
+        if budget < 1:
+            wait_s = math.ceil((1 - budget) / rate)
+            said = f"More than {rate:g} records a second came with this token. Nothing of this request was kept."
+            raise Refusal(429, "rate_limited", said, {"Retry-After": str(wait_s)})
+
+    def spend(self, sender: str, rate: float | None, records: int) -> None:
+        """Count what a sender brings; less than nothing gives back what was not kept."""
+        rate = self._default if rate is None else rate
+        if rate is not None:
+            self._budgets[sender] = (self._budget(sender, rate) - records, self._clock())
+
+    def _budget(self, sender: str, rate: float) -> float:
+        most = max(rate * BURST_S, 1.0)
+        budget, since = self._budgets.get(sender, (most, 0.0))
+        return min(budget + (self._clock() - since) * rate, most)

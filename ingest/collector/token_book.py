@@ -1,0 +1,83 @@
+"""The book of changes to tokens: who did what to which, and when. Lines are added, never changed.
+
+One JSON object a line in ``_audit/tokens.ndjson`` in the lake's folder, beside the tables, so that neither compaction
+nor a migration touches it. No line holds a token or its hash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from fleetcrash.errors import LakeError, one_line
+
+BOOK: Final = Path("_audit") / "tokens.ndjson"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change.
+
+    Attributes:
+        at: by the clock of the machine, RFC 3339.
+        by: their name on the machine.
+        action: add, rotate or revoke.
+        name: of the token.
+        scope: of the token.
+        rate: of the token, records a second; None for as many as come.
+        overlap_until: until when the secret before a rotation is taken, RFC 3339; None for other changes.
+    """
+
+    at: str
+    by: str
+    action: str
+    name: str
+    scope: str
+    rate: float | None = None
+    overlap_until: str | None = None
+
+
+def add(root: Path, entry: Entry) -> None:
+    """Write an entry, on disk for good once this returns.
+
+    Raises:
+        LakeError: the book cannot be written.
+    """
+    path = root / BOOK
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with path.open("ab") as book:
+            book.write(json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n")
+            book.flush()
+            os.fsync(book.fileno())
+    except OSError as error:
+        raise LakeError(f"{path} cannot be written: {one_line(error)}. Nothing was changed.") from error
+
+
+def entries(root: Path) -> list[Entry]:
+    """All entries, oldest first.
+
+    Raises:
+        LakeError: the book cannot be read, or a line of it is no entry: an audit passes over nothing.
+    """
+    path = root / BOOK
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise LakeError(f"{path} cannot be read: {one_line(error)}.") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            told = json.loads(line)
+            found.append(Entry(**{field.name: told[field.name] for field in fields(Entry)}))
+        except (ValueError, KeyError, TypeError) as error:
+            raise LakeError(
+                f"Line {number} of {path} is no change of a token ({one_line(error)}). "
+                "Restore the file from a backup, or mend the line by hand."
+            ) from error
+    return found

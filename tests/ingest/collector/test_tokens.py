@@ -1,0 +1,235 @@
+"""Tokens: what each is for, how much it may bring, its secrets, and the book of who changed which."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+import cli
+from fleetcrash.errors import LakeError
+from ingest.collector import token_book
+from ingest.collector.doors.journal import COREDUMP
+from ingest.collector.rates import Rates
+from ingest.collector.refusal import Refusal
+from ingest.collector.tokens import FILE, Scope, Tokens
+from tests.ingest.collector.conftest import NDJSON, booked, crash_ids, crashes, serving
+from tests.ingest.conftest import NOW, line
+
+LINE = line("crash") + b"\n"
+
+
+@pytest.fixture
+def tokens(tmp_path) -> Tokens:
+    return Tokens(tmp_path)
+
+
+# -- scopes
+
+
+def test_each_scope_opens_its_doors_and_no_other(lake):
+    made = {scope: Tokens(lake.root).add(scope, now=NOW, scope=scope) for scope in Scope}
+    with serving(lake) as client:
+
+        def statuses(token: str) -> tuple[int, int, set[str]]:
+            header = {"Authorization": f"Bearer {token}"}
+            health = client.get("/healthz", **header)
+            assert health.status == 200
+            return client.post(LINE, **header).status, client.get("/metrics", **header).status, set(health.document)
+
+        told = {"status", "trouble", "backlog_bytes"}
+        assert statuses(made[Scope.SEND]) == (202, 403, {"status"})
+        assert statuses(made[Scope.READ]) == (403, 200, told)
+        assert statuses(made[Scope.ADMIN]) == (202, 200, told)
+        assert statuses("x") == (401, 401, {"status"})
+        refused = client.post(LINE, Authorization=f"Bearer {made[Scope.READ]}")
+    assert (refused.code, refused.document["error"]["message"].split(".")[0]) == (
+        "forbidden",
+        "This token is of scope read; wanted send",
+    )
+    assert booked(lake)["read"] == 2
+
+
+@pytest.mark.parametrize("needs_token", [True, False])
+def test_where_a_token_is_needed_strangers_learn_that_it_lives_and_no_more(lake, needs_token):
+    with serving(lake, needs_token=needs_token) as client:
+        assert set(client.get("/healthz").document) == ({"status"} if needs_token else {
+            "status", "trouble", "backlog_bytes"
+        })  # fmt: skip
+        assert client.get("/metrics").status == (401 if needs_token else 200)
+
+
+def test_a_file_of_before_there_were_scopes_goes_on_working(lake):
+    token = Tokens(lake.root).add("edge", now=NOW)
+    kept = json.loads((lake.root / FILE).read_text())
+    kept["tokens"] = [{name: one[name] for name in ("name", "sha256", "created_at")} for one in kept["tokens"]]
+    (lake.root / FILE).write_text(json.dumps(kept))
+    found = Tokens(lake.root).find(token, now=NOW)
+    assert found is not None
+    assert (found.name, found.scope, found.rate, found.former) == ("edge", Scope.SEND, None, ())
+
+
+# -- rotation and revocation
+
+
+def test_after_a_rotation_both_secrets_are_taken_until_the_overlap_ends(tokens):
+    old = tokens.add("edge", now=NOW, rate=5)
+    new = tokens.rotate("edge", now=NOW, overlap=timedelta(hours=2))
+    soon, late = NOW + timedelta(hours=1, minutes=59), NOW + timedelta(hours=2)
+
+    def names(now):
+        return [found and (found.name, found.rate) for found in (tokens.find(one, now=now) for one in (old, new))]
+
+    assert names(soon) == [("edge", 5), ("edge", 5)]
+    assert names(late) == [None, ("edge", 5)]
+
+
+def test_a_second_rotation_cuts_nobody_off_and_drops_what_is_over(tokens):
+    first = tokens.add("edge", now=NOW)
+    second = tokens.rotate("edge", now=NOW)
+    third = tokens.rotate("edge", now=NOW + timedelta(hours=1))
+    assert all(tokens.find(one, now=NOW + timedelta(hours=2)) for one in (first, second, third))
+    tokens.rotate("edge", now=NOW + timedelta(hours=24))
+    assert tokens.find(first, now=NOW) is None
+    assert len(tokens.listed()[0].former) == 2
+
+
+def test_revoking_ends_old_and_new_secret_at_once(tokens):
+    secrets = [tokens.add("edge", now=NOW), tokens.rotate("edge", now=NOW)]
+    other = tokens.add("other", now=NOW)
+    assert all(tokens.find(one, now=NOW) for one in secrets)
+    tokens.revoke("edge", now=NOW)
+    assert [tokens.find(one, now=NOW) for one in secrets] == [None, None]
+    assert tokens.find(other, now=NOW)
+
+
+# -- the book
+
+
+def test_every_change_is_in_the_book_and_no_secret(tokens, tmp_path):
+    secrets = [tokens.add("edge", now=NOW, scope=Scope.ADMIN, rate=7.5, by="ada")]
+    secrets.append(tokens.rotate("edge", now=NOW, overlap=timedelta(hours=1), by="bob"))
+    tokens.revoke("edge", now=NOW, by="cyd")
+    found = [(one.by, one.action, one.name, one.scope, one.rate) for one in token_book.entries(tmp_path)]
+    assert found == [(by, did, "edge", "admin", 7.5) for by, did in [("ada", "add"), ("bob", "rotate"),
+                                                                     ("cyd", "revoke")]]  # fmt: skip
+    text = (tmp_path / token_book.BOOK).read_text()
+    assert not any(secret in text for secret in secrets)
+
+
+def test_what_cannot_be_written_down_is_not_done(tokens, tmp_path):
+    (tmp_path / token_book.BOOK.parent).write_text("a file where the folder should be")
+    with pytest.raises(LakeError, match="Nothing was changed"):
+        tokens.add("edge", now=NOW)
+    assert tokens.listed() == []
+
+
+def test_a_book_with_a_line_that_is_none_is_not_passed_over(tokens, tmp_path):
+    tokens.add("edge", now=NOW)
+    with (tmp_path / token_book.BOOK).open("a") as book:
+        book.write("{}\n")
+    with pytest.raises(LakeError, match="Line 2 of"):
+        token_book.entries(tmp_path)
+
+
+def test_the_commands_rotate_and_list_what_was_done(tmp_path, capsys):
+    lake = ["--lake", str(tmp_path / "lake")]
+    assert cli.main(["token", "add", "edge", "--scope", "admin", "--rate", "20", *lake]) == 0
+    assert cli.main(["token", "rotate", "edge", "--overlap", "2h", *lake]) == 0
+    new = capsys.readouterr().out.split()[1]
+    assert cli.main(["token", "list", *lake]) == 0
+    assert ", admin, 20 records/s, the secret before it until " in capsys.readouterr().out
+    assert cli.main(["token", "log", "--json", *lake]) == 0
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert [one["action"] for one in changes] == ["add", "rotate"]
+    assert all(one["by"] and one["at"].endswith("Z") for one in changes)
+    assert cli.main(["token", "log", *lake]) == 0
+    assert "rotate edge (admin), the old secret until 2" in capsys.readouterr().out
+    assert cli.main(["token", "rotate", "nobody", *lake]) == 2
+    found = Tokens(tmp_path / "lake").find(new, now=NOW)
+    assert found is not None
+    assert found.rate == 20
+
+
+# -- rates
+
+
+@pytest.fixture
+def clock() -> SimpleNamespace:
+    return SimpleNamespace(now=0.0)
+
+
+def test_over_time_a_sender_brings_its_rate_and_one_body_at_the_most(clock):
+    rates = Rates(clock=lambda: clock.now)
+    taken = 0
+    for tick in range(600):
+        clock.now = tick / 10
+        try:
+            rates.check("edge", 50)
+        except Refusal:
+            continue
+        rates.spend("edge", 50, 120)
+        taken += 120
+    assert 50 * 60 <= taken <= 50 * 60 + 50 + 120
+
+
+def test_retry_after_is_when_the_debt_is_paid(clock):
+    rates = Rates(clock=lambda: clock.now)
+    rates.spend("edge", 10, 65)
+    with pytest.raises(Refusal) as refused:
+        rates.check("edge", 10)
+    assert refused.value.headers == {"Retry-After": "6"}  # 10 of the burst, 55 of debt: 5.5 s
+    clock.now = 6.0
+    rates.check("edge", 10)
+
+
+def test_a_quiet_night_saves_up_one_second_and_no_more(clock):
+    rates = Rates(default=10, clock=lambda: clock.now)
+    clock.now = 8 * 3600.0
+    rates.spend("edge", None, 10)
+    with pytest.raises(Refusal):
+        rates.check("edge", None)
+    rates.check("other", None)
+
+
+def test_what_exceeds_its_rate_is_told_when_to_come_back_and_others_go_on(lake):
+    tokens = Tokens(lake.root)
+    slow, fast = tokens.add("slow", now=NOW, rate=0.001), tokens.add("fast", now=NOW)
+    with serving(lake) as client:
+        answers = [client.post(crashes(n, 1), Authorization=f"Bearer {slow}") for n in range(2)]
+        assert [one.status for one in answers] == [202, 429]
+        assert answers[1].code == "rate_limited"
+        assert int(answers[1].headers["retry-after"]) >= 1
+        assert client.post(crashes(5, 1), Authorization=f"Bearer {fast}").status == 202
+    assert crash_ids(lake) == ["c0", "c5"]
+
+
+def test_the_collectors_default_holds_for_who_has_no_rate_and_an_empty_body_costs_one(lake):
+    with serving(lake, rate=0.001) as client:
+        assert [client.post(b"").status, client.post(LINE).status] == [202, 429]
+    assert booked(lake)["read"] == 0
+
+
+def test_what_is_refused_for_another_reason_costs_nothing(lake, monkeypatch):
+    with serving(lake, rate=0.001) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr("ingest.collector.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=3 << 20))
+            patch.setattr("ingest.collector.spool._SPARE_BYTES", (3 << 20) - 10)
+            assert client.post([LINE]).status == 507  # of unknown length, so that it is looked at once it has come
+        assert client.post(LINE).status == 202
+    assert booked(lake)["read"] == 1
+
+
+def test_a_journal_of_a_sender_in_debt_is_refused_and_one_under_way_goes_on(lake):
+    entry = (
+        f"MESSAGE_ID={COREDUMP}\n_MACHINE_ID=h1\nCOREDUMP_SIGNAL_NAME=SIGSEGV\nCOREDUMP_PID=%d\n"
+        "COREDUMP_TIMESTAMP=1764061200000000\n\n"
+    )
+    journal = "".join(entry % pid for pid in range(3)).encode()
+    headers = {**NDJSON, "Content-Type": "application/vnd.fdo.journal"}
+    with serving(lake, rate=0.001) as client:
+        assert client.ask("POST", "/upload", journal, headers).status == 202
+        assert client.ask("POST", "/upload", journal, headers).code == "rate_limited"
+    assert len(crash_ids(lake)) == 3
