@@ -24,6 +24,7 @@ import streamlit as st
 
 from dashboard.incidents import Judgement, read_judgement
 from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
+from fleetcrash.attribution.delay import Delay, delay_of
 from fleetcrash.attribution.impact import Impact, impact_of
 from fleetcrash.clustering import Cluster, Clusters, Sample, Signatures
 from fleetcrash.errors import FleetcrashError, LakeError, UnknownName
@@ -223,6 +224,18 @@ class Feed:
         """
         return self.answer(
             "host_states", lambda engine: impact_of(engine, update_id, condition), update_id, str(condition)
+        )
+
+    def delay(self, update_id: str, condition: Mapping[str, str] | None) -> Delay | None:
+        """What a halt at each minute of an update's rollout would have spared; None where it has reached nobody.
+
+        Args:
+            condition: hosts that do not match it are left out; None: every one.
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        return self.answer(
+            "hits_around_install", lambda engine: delay_of(engine, update_id, condition), update_id, str(condition)
         )
 
     def clusters(self, selection: Selection) -> tuple[Cluster, ...]:

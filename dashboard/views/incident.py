@@ -19,6 +19,7 @@ from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, markdown_text, notice, state, table
 from dashboard.pages import current_feed, incident_page, is_dark, overview_page
 from dashboard.states import needs_lake, panel
+from dashboard.views.incident_delay import what_waiting_cost
 from dashboard.views.incident_rows import incident_clusters, incident_hosts
 from dashboard.wording import (
     CAUSE_NAMES,
@@ -89,6 +90,8 @@ def _impact(feed: Feed, asked: str) -> None:
         with panel("Blast radius"):
             radius = feed.frame("blast_radius_by_os_agent_version", None, update_id=incident.update_id)
             st.html(tables.blast_radius_table(radius))
+        with panel("The cost of waiting"):
+            what_waiting_cost(feed, incident)
 
 
 @st.fragment(run_every=5)

@@ -59,7 +59,9 @@ def _mapped(value: Any) -> Any:
     return list(value.items()) if isinstance(value, dict) else value
 
 
-def outage(path: Path, *, guilty: str = GUILTY, crashes: bool = True, presence: bool = True) -> Lake:
+def outage(
+    path: Path, *, guilty: str = GUILTY, crashes: bool = True, presence: bool = True, installs: bool = True
+) -> Lake:
     """A lake of sixty hosts: forty Windows, ten macOS, ten Linux; the outage starts at ``RELEASED``."""
     lake = Lake.create(path)
     hosts = [(f"host-{number:02d}", _os(number), VERSIONS[number % 3]) for number in range(60)]
@@ -85,17 +87,18 @@ def outage(path: Path, *, guilty: str = GUILTY, crashes: bool = True, presence: 
             },
         ],
     )
-    installs = [
+    rows = [
         {"host_id": h, "update_id": guilty, "applied_at": RELEASED + timedelta(minutes=index % 10)}
         for index, (h, _, _) in enumerate(hosts)
         if index % 5
     ]
-    installs += [
+    rows += [
         {"host_id": h, "update_id": INNOCENT, "applied_at": START + timedelta(hours=9, minutes=index)}
         for index, (h, _, _) in enumerate(hosts)
         if index % 2
     ]
-    append_rows(lake, "install", installs)
+    if installs:
+        append_rows(lake, "install", rows)
     if crashes:
         append_rows(lake, "crash", _crashes(hosts))
     append_rows(

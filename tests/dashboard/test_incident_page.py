@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashboard.data import feed_of
 from dashboard.incidents import STATES
 from fleetcrash.store import Lake
-from tests.dashboard.fleet import GUILTY, INNOCENT, incident, outage, tick
+from tests.dashboard.conftest import Page
+from tests.dashboard.fleet import GUILTY, INNOCENT, NOW, append_rows, incident, outage, tick
 
 RIVALS = [
     {
@@ -38,7 +41,7 @@ def test_the_page_says_what_whom_when_and_how_sure(lake: Lake, incident_page):
         "At risk 3", "Recovered 11", "Dark 2", "Blast radius", "History of the verdict", "Limits",
     ):  # fmt: skip
         assert said in page.text
-    ratios, states = page.figures
+    ratios, states, _ = page.figures
     shown = " ".join(note["text"] for note in ratios["layout"]["annotations"])
     assert all(name in shown for name in (GUILTY, INNOCENT, "emea 12:01 (wave)"))
     assert states["data"][0]["y"] == ["Recovered", "Dark", "Crashed", "Cleared", "At risk", "Pending"]
@@ -75,6 +78,56 @@ def test_blast_radius_and_hosts_at_risk_come_from_the_lake(lake: Lake, incident_
     assert "macOS" in radius
     table = page.text[page.text.index("Hosts: at risk 3 hosts") : page.text.index("Evidence")]
     assert [name for name in table.split() if name.startswith("host-")] == ["host-07", "host-14", "host-28"]
+
+
+def test_what_waiting_cost_at_the_alarm_and_at_the_minute_asked_for(lake: Lake, incident_page):
+    tick(lake, [incident()])
+    page = incident_page(lake.root, "inc-0001")
+    # Of 21 hosts, 15 got it later than two minutes after the release; 18 were hit, and 12 of those 15.
+    said = "Halted 12:02 UTC 15 fewer exposed it would have reached 6 of 21 Of those, hit 12 fewer"
+    assert said in page.text
+    assert "6 of 18 hit all the same A first ring of 1 % instead 1 of 1 host hit" in page.text
+    assert page.app.slider(key="halt").value == 2
+    exposed, hit = page.figures[2]["data"][3]["y"], page.figures[2]["data"][2]["y"]
+    assert (exposed[0], exposed[2], exposed[-1]) == (21, 15, 0)
+    assert (hit[0], hit[2], hit[-1]) == (18, 12, 0)
+    later = Page(page.app.slider(key="halt").set_value(5).run())
+    assert "Halted 12:05 UTC 10 fewer exposed" in later.text
+
+
+def test_a_minute_in_the_address_is_the_one_shown_and_nonsense_is_not(lake: Lake, incident_page):
+    tick(lake, [incident()])
+    assert "Halted 12:07 UTC" in incident_page(lake.root, "inc-0001", halt="7").text
+    assert "Halted 12:02 UTC" in incident_page(lake.root, "inc-0001", halt="99999").text
+    assert "Halted 12:02 UTC" in incident_page(lake.root, "inc-0001", halt="soon").text
+
+
+def test_the_minute_chosen_stays_while_time_goes_on(lake: Lake, incident_page):
+    tick(lake, [incident()])
+    page = incident_page(lake.root, "inc-0001")
+    page.app.slider(key="halt").set_value(7).run()
+    later = {"host_id": "host-00", "os_type": "windows", "seen_at": NOW + timedelta(minutes=9)}
+    append_rows(lake, "host", [later], batch_id="later")
+    feed_of(str(lake.root)).refresh()
+    grown = Page(page.app.run())
+    assert page.app.slider(key="halt").max == 129
+    assert "Halted 12:07 UTC" in grown.text
+
+
+def test_waiting_for_what_has_reached_nobody_cost_nothing(lake: Lake, incident_page):
+    tick(lake, [incident(condition={"os_type": "windows", "agent_version": "8.*"})])
+    assert "What waiting cost Nothing to count yet" in incident_page(lake.root, "inc-0001").text
+
+
+def test_without_installs_the_page_says_how_hosts_were_counted(tmp_path: Path, incident_page):
+    told = outage(tmp_path / "told", installs=False)
+    tick(told, [incident()])
+    assert "What waiting cost No install is on record" in incident_page(told.root, "inc-0001").text
+
+
+def test_where_no_update_is_named_there_is_nothing_to_halt(lake: Lake, incident_page):
+    tick(lake, [incident(verdict="no_update", update_id=None, condition=None, cause="region")])
+    assert "What waiting cost" not in incident_page(lake.root, "inc-0001").text
 
 
 def test_the_hosts_of_a_state_within_the_filters(lake: Lake, incident_page):

@@ -51,6 +51,7 @@ COUNTING = (
     "fleet_now",
     "gaps_in_feed",
     "health_now",
+    "hits_around_install",
     "host_now",
     "host_online",
     "host_updates",

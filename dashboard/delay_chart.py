@@ -1,0 +1,140 @@
+"""The figure of what waiting cost: hosts that an earlier halt would have spared, by the instant of the halt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import plotly.graph_objects as go
+
+from dashboard.figures import base_layout, plotly_time
+from dashboard.theme import palette
+from fleetcrash.attribution.delay import Delay
+
+_GAP = 0.1  # of the figure's height between the two
+
+
+def delay_chart(
+    delay: Delay, chosen: datetime, marks: Sequence[tuple[str, datetime]], *, dark: bool = False
+) -> go.Figure:
+    """Hosts exposed fewer above, hosts hit fewer with their range below, on one time axis.
+
+    Args:
+        chosen: the halt that the viewer asks about. marks: what happened when, in the order of time.
+    """
+    colours = palette(dark=dark)
+    times = [plotly_time(each.halted_at) for each in delay.by_minute]
+    bounds = [[each.because.low for each in delay.by_minute], [each.because.high for each in delay.by_minute]]
+    figure = go.Figure()
+    for number, bound in enumerate(bounds):
+        figure.add_trace(
+            go.Scatter(
+                x=times,
+                y=bound,
+                mode="lines",
+                line={"width": 0},
+                fill="tonexty" if number else None,
+                fillcolor=f"rgba({', '.join(str(int(colours.culprit[at : at + 2], 16)) for at in (1, 3, 5))}, 0.25)",
+                hoverinfo="skip",
+            )
+        )
+    figure.add_trace(
+        go.Scatter(
+            x=times,
+            y=[each.because.estimate for each in delay.by_minute],
+            mode="lines",
+            line={"color": colours.culprit, "width": 2},
+            hovertemplate="%{y:,.0f} fewer hit<extra></extra>",
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=times,
+            y=[each.exposed for each in delay.by_minute],
+            mode="lines",
+            line={"color": colours.ink, "width": 2, "dash": "dash"},
+            hovertemplate="%{y:,} fewer exposed<extra></extra>",
+            yaxis="y2",
+        )
+    )
+    begun, ended = delay.by_minute[0].halted_at, delay.by_minute[-1].halted_at
+    for number, (words, at) in enumerate(each for each in marks if begun <= each[1] <= ended):
+        figure.add_shape(
+            type="line",
+            x0=plotly_time(at),
+            x1=plotly_time(at),
+            yref="paper",
+            y0=0,
+            y1=1,
+            line={"color": colours.muted, "width": 1, "dash": "dot"},
+        )
+        # Alarm and name often lie a minute apart: their words stand on different lines.
+        figure.add_annotation(
+            x=plotly_time(at),
+            y=1,
+            yref="paper",
+            yanchor="top",
+            yshift=-16 * number,
+            xanchor="left" if (at - begun) < 0.8 * (ended - begun) else "right",
+            text=words,
+            showarrow=False,
+            bgcolor=colours.ground,
+            font={"size": 12, "color": colours.muted},
+        )
+    figure.add_shape(
+        type="line",
+        x0=plotly_time(chosen),
+        x1=plotly_time(chosen),
+        yref="paper",
+        y0=0,
+        y1=1,
+        line={"color": colours.ink, "width": 2},
+    )
+    figure.update_layout(
+        **base_layout(colours, 320),
+        margin={"l": 62, "r": 16, "t": 8, "b": 40},
+        showlegend=False,
+        hovermode="x unified",
+    )
+    axis = {
+        "rangemode": "tozero",
+        "gridcolor": colours.grid,
+        "zeroline": False,
+        "tickformat": ",d",
+        "nticks": 4,
+        "fixedrange": True,
+    }
+    half = (1 - _GAP) / 2
+    figure.update_layout(
+        yaxis={**axis, "domain": [0, half], "title": _title("hit fewer", colours.muted)},
+        yaxis2={**axis, "domain": [1 - half, 1], "title": _title("exposed fewer", colours.muted)},
+    )
+    figure.update_xaxes(
+        range=[plotly_time(begun), plotly_time(ended)],
+        tickformat="%H:%M\n%d %b",
+        tickangle=0,
+        nticks=8,
+        linecolor=colours.muted,
+        showline=True,
+        gridcolor=colours.grid,
+        hoverformat="halted %d %b %H:%M UTC",
+        fixedrange=True,
+    )
+    figure.add_annotation(
+        x=0,
+        xref="paper",
+        xanchor="right",
+        xshift=-19,
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-5,
+        text="UTC",
+        showarrow=False,
+        font={"size": 13, "color": colours.muted},
+    )
+    return figure
+
+
+def _title(words: str, colour: str) -> dict[str, object]:
+    return {"text": words, "standoff": 8, "font": {"size": 12, "color": colour}}
