@@ -41,6 +41,7 @@ def add_to(commands: Commands) -> None:
     one.add_argument("--host", default="127.0.0.1", help="to listen on (default: 127.0.0.1); any other takes a token")
     one.add_argument("--port", type=int, default=8510, help="to listen on (default: 8510)")
     one.add_argument("--spool", metavar="DIR", help="what the lake has yet to get (default: _spool in the lake)")
+    one.add_argument("--privacy", metavar="FILE", help="what is hashed or left out of records, in TOML")
     one.add_argument("--tls-cert", metavar="FILE", help="certificate in PEM, with its chain")
     one.add_argument("--tls-key", metavar="FILE", help="its key in PEM")
     one.add_argument(
@@ -83,11 +84,18 @@ def serve(chosen: argparse.Namespace) -> int:
     if (chosen.tls_cert is None) != (chosen.tls_key is None):
         raise BadArgument("TLS takes both --tls-cert and --tls-key. Nothing was started.")
     alerts_config(lake, chosen.alerts)  # a mistake in it is said before anything is started
+    privacy = None
+    if chosen.privacy is not None:
+        from ingest.collector.privacy import read_privacy
+
+        privacy = read_privacy(Path(chosen.privacy))
     spool = None if chosen.spool is None else Path(chosen.spool)
     with (
         listen(chosen.host, chosen.port) as listener,
         Children() as beside,
-        Collector(lake, spool=spool, replay=chosen.replay, needs_token=needs_token, rate=chosen.rate) as collector,
+        Collector(
+            lake, spool=spool, replay=chosen.replay, needs_token=needs_token, rate=chosen.rate, privacy=privacy
+        ) as collector,
     ):
         server = collector.server(certificate=chosen.tls_cert, key=chosen.tls_key)
         if not chosen.no_monitor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -24,11 +25,14 @@ from ingest.collector.doors.door import Asked, BodyDoor, Door, Reading, Stream, 
 from ingest.collector.keys import Answer, Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
+from ingest.collector.privacy import Privacy
 from ingest.collector.rates import Rates
 from ingest.collector.refusal import Refusal, disk_full, too_large, unavailable
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Scope, Token, Tokens
+
+LOG = logging.getLogger("fleetcrash.collector")
 
 _LONGEST_KEY = 255
 _LONGEST_SOURCE = 100  # characters of a path, as the quarantine names it
@@ -36,6 +40,7 @@ _PART_BYTES = 1 << 20  # of records, that a stream holds before they are spooled
 # What takes longer than a few milliseconds is done beside the event loop.
 _LARGE_BYTES = 256 << 10
 _LARGE_DOCUMENT_BYTES = 64 << 10
+_SMALL_REDACTED_BYTES = 64 << 10
 _MOST_PACKED = 1000  # gzip makes a thousandth of zeros
 _ANYBODY = Token("", "", "")  # where no token is wanted
 _T = TypeVar("_T")
@@ -53,6 +58,7 @@ class Parts:
     dumps: Dumps
     limits: Limits
     metrics: Metrics
+    privacy: Privacy | None = None
 
 
 class Reception:
@@ -102,12 +108,16 @@ class Reception:
                 sender = self._sender(None if door.token_in is None else door.token_in(body))
             asked = Asked(content_type, datetime.fromtimestamp(received_us / 1e6, tz=UTC), self._parts.limits)
             reading = await self._read(door, body, asked)
+            if self._parts.privacy is not None:
+                held.more(2 * len(reading.lines))
+                reading = await self._redacted(self._parts.privacy, reading)
             if reading.lines is not body:
                 held.more(len(reading.lines) + sum(len(dump.data) for dump in reading.dumps))
             description = Description(uuid.uuid4().hex, _source(request), received_us, reading.read)
             if key is not None:
                 hashed = hashlib.sha256(f"{sender.name}\n{request.url.path}\n{key}".encode()).hexdigest()
-                digest = await _beside(len(body) < _LARGE_BYTES, _digest, body)
+                hashing = _digest if self._parts.privacy is None else self._parts.privacy.digest
+                digest = await _beside(len(body) < _LARGE_BYTES, hashing, body)
                 description = replace(description, batch_id=hashed[:32], key=hashed, digest=digest)
             for dump in reading.dumps:
                 await asyncio.to_thread(self._keep, dump)
@@ -168,10 +178,30 @@ class Reception:
             sender = self._known(token)
             self._parts.rates.spend(sender.name, sender.rate, records.read)
             description = Description(uuid.uuid4().hex, _source(request), time.time_ns() // 1000, records.read)
-            await self._spooled(Body(description, records.lines))
-            self._parts.metrics.acknowledged(records.read, len(records.lines), time.perf_counter() - began)
+            privacy, lines = self._parts.privacy, records.lines
+            if privacy is not None:
+                lines = await asyncio.to_thread(privacy.lines, lines)
+            await self._spooled(Body(description, lines))
+            self._parts.metrics.acknowledged(records.read, len(lines), time.perf_counter() - began)
 
     async def _read(self, door: BodyDoor, body: bytearray, asked: Asked) -> Reading:
+        try:
+            return await self._understood(door, body, asked)
+        except Refusal:
+            raise
+        except Exception as error:
+            if self._parts.privacy is None:
+                raise
+            # What an error says, or its stack, may hold a piece of the body; the server would log it.
+            LOG.error("a fault of ours at %s: %s", door.path, type(error).__name__)
+            said = "A fault of ours. Nothing of this request was acknowledged."
+            raise Refusal(500, "internal", said) from None
+
+    async def _redacted(self, privacy: Privacy, reading: Reading) -> Reading:
+        lines = await _beside(len(reading.lines) < _SMALL_REDACTED_BYTES, privacy.lines, reading.lines)
+        return replace(reading, lines=lines, dumps=privacy.dumps(reading.dumps))
+
+    async def _understood(self, door: BodyDoor, body: bytearray, asked: Asked) -> Reading:
         if not door.is_parsed:
             return await _beside(len(body) < _LARGE_BYTES, door.read, body, asked)
         if len(body) < _LARGE_DOCUMENT_BYTES:

@@ -23,6 +23,7 @@ from ingest.collector.committer import Committer
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
+from ingest.collector.privacy import Privacy
 from ingest.collector.rates import Rates
 from ingest.collector.reception import Parts
 from ingest.collector.spool import Spool
@@ -45,6 +46,7 @@ class Collector:
         replay: keep the senders' received_at, and take the newest for our clock.
         needs_token: nobody may send without a token, even where none is configured.
         rate: records a second of each sender without a rate of its own; None for as many as come.
+        privacy: what is hashed or left out of records; None: they are kept as they come.
     Raises:
         BadArgument: another collector has the spool, or it cannot be used.
     """
@@ -58,6 +60,7 @@ class Collector:
         replay: bool = False,
         needs_token: bool = False,
         rate: float | None = None,
+        privacy: Privacy | None = None,
     ) -> None:
         self._limits = limits = limits or Limits()
         folder = spool or lake.root / SPOOL
@@ -68,7 +71,17 @@ class Collector:
         metrics = Metrics()
         self._committer = Committer(lake.for_another_thread(), self._spool, self._keys, limits, metrics, replay=replay)
         dumps = Dumps(lake.root, limits.dumps_bytes)
-        parts = Parts(self._spool, self._keys, self._committer, Tokens(lake.root), Rates(rate), dumps, limits, metrics)
+        parts = Parts(
+            self._spool,
+            self._keys,
+            self._committer,
+            Tokens(lake.root),
+            Rates(rate),
+            dumps,
+            limits,
+            metrics,
+            privacy,
+        )
         self._app = application(parts, needs_token=needs_token)
 
     def __enter__(self) -> Self:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from pathlib import Path
 
+from ingest.collector.privacy import read_privacy
 from monitor.alerts.config import read_config
 from monitor.alerts.message import Event, compose, incident_content
 from monitor.alerts.receivers import signature
@@ -18,8 +20,19 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
+def test_the_policy_that_it_shows_is_read_and_its_line_for_a_shell_finds_a_host(tmp_path):
+    (example,) = [one for one in blocks("toml") if "[fields]" in one]
+    (tmp_path / "privacy.toml").write_text(example)
+    (tmp_path / "privacy.key").write_text("0123456789abcdef0123456789abcdef\n")
+    found = read_privacy(tmp_path / "privacy.toml")
+    assert set(found.fields) == {"host_id", "crash_id", "site", "owner", "tags.user", "tags.ring", "tags.*"}
+    (command,) = re.findall(r"^printf .*$", PAGE, flags=re.MULTILINE)
+    told = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == found.hashed("host-1")
+
+
 def test_the_file_that_it_shows_is_read(tmp_path):
-    (example,) = blocks("toml")
+    (example,) = [one for one in blocks("toml") if "[receivers" in one]
     (tmp_path / "alerts.toml").write_text(example)
     (tmp_path / "watchdog-url").write_text("https://hc.example/uuid")
     given = {

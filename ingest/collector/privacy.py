@@ -1,0 +1,304 @@
+"""What is hashed or left out of records at the door, before anything of them touches a disk.
+
+A record keeps what its policy lets pass: fields that the contract knows, those named by the policy as keyed hashes or
+not at all. A value that a rule would refuse is replaced by an empty one of its type, so that the same rule refuses it.
+What cannot be parsed cannot be told apart, so that only a sentence stands for it in the quarantine.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from fleetcrash.errors import BadArgument
+from fleetcrash.records import COLUMNS, TEXT, Kind
+from fleetcrash.store.dumps import Dump
+from ingest.streams import LONGEST_LINE_BYTES
+
+NOT_KEPT = "raw bytes not kept: privacy is on, and this is no record whose fields can be told apart"
+_HASH_DIGITS = 32
+_LEAST_KEY_BYTES = 16
+_MOST_BYTES = 64 * 1024
+
+_KINDS = frozenset(f'"{kind.value}"'.encode() for kind in Kind)
+_COLUMNS = {column.name: column for columns in COLUMNS.values() for column in columns}
+_REQUIRED = frozenset(column.name for columns in COLUMNS.values() for column in columns if column.required)
+_FIELDS_OF = {
+    **{f'"{kind.value}"'.encode(): frozenset(column.name for column in COLUMNS[kind]) for kind in Kind},
+    b"": frozenset(_COLUMNS),
+}
+_NAMES = {name: f'"{name}":'.encode() for name in _COLUMNS}
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_TEXT = msgspec.json.Decoder(str)
+_EMPTY = {b"{": b"{}", b"[": b"[]", b"t": b"false", b"f": b"false", b"n": b"null"}
+_NO_JSON = NOT_KEPT.encode()
+_NO_OBJECT = json.dumps(NOT_KEPT).encode()
+
+
+class Action(StrEnum):
+    """What becomes of a field."""
+
+    HASH = "hash"
+    DROP = "drop"
+    KEEP = "keep"
+
+
+class _NoRecord(ValueError):
+    """A line's fields cannot be told apart."""
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """A policy.
+
+    Attributes:
+        fields: by name; ``tags.NAME`` is one tag, ``tags.*`` every other one.
+        key: of the hashes.
+        keep_dumps: raw dumps are kept, although nothing can be taken out of them.
+    """
+
+    fields: Mapping[str, Action]
+    key: bytes = field(repr=False)
+    keep_dumps: bool = False
+
+    def lines(self, lines: bytes | bytearray) -> bytearray:
+        """Records as they may be kept, line by line; each line with its newline."""
+        kept = bytearray()
+        for line in bytes(lines).split(b"\n")[:-1]:
+            kept += self._line(line) if line.strip(b" \t\r") else line
+            kept += b"\n"
+        return kept
+
+    def dumps(self, dumps: tuple[Dump, ...]) -> tuple[Dump, ...]:
+        """Dumps as they may be kept: under the names that their records have, without what was said with them."""
+        if not self.keep_dumps:
+            return ()
+        return tuple(
+            replace(
+                one,
+                crash_id=self._name("crash_id", one.crash_id),
+                host_id=one.host_id and self._name("host_id", one.host_id),
+                form={},
+            )
+            for one in dumps
+        )
+
+    def hashed(self, text: str) -> str:
+        """What stands for a text: the same for the same, whatever field and record it is in."""
+        return hmac.digest(self.key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:_HASH_DIGITS]
+
+    def digest(self, data: bytes | bytearray) -> str:
+        """What tells two bodies apart, and nothing else about them to who has no key."""
+        return hmac.digest(self.key, data, "sha256").hex()
+
+    def _name(self, name: str, text: str) -> str:
+        return self.hashed(text) if self.fields.get(name) is Action.HASH else text
+
+    def _line(self, line: bytes) -> bytes:
+        try:
+            record = _object(line)
+        except _NoRecord:
+            return _NO_JSON
+        except msgspec.ValidationError:  # JSON, but no object
+            return _NO_OBJECT
+        kind = record.get("record")
+        known = _FIELDS_OF.get(kind or b"", _FIELDS_OF[b""])
+        parts, hidden = [], {}
+        for name, raw in record.items():
+            action = self.fields.get(name)
+            if name == "record":
+                parts.append(b'"record":' + (raw if raw in _KINDS else _without_value(raw, b'"unknown"')))
+            elif name not in known or name == "tags":
+                continue
+            elif action is None or action is Action.KEEP:
+                parts.append(_NAMES[name] + raw)
+            else:
+                hidden[_canonical(raw)] = action
+                if action is Action.HASH:
+                    parts.append(_NAMES[name] + self._hashed(name, raw))
+        tags = record.get("tags")
+        if tags is not None and "tags" in known and self.fields.get("tags") is not Action.DROP:
+            parts.append(b'"tags":' + self._tags(tags, hidden))
+        return b"{" + b",".join(parts) + b"}"
+
+    def _tags(self, raw: bytes, hidden: Mapping[bytes, Action]) -> bytes:
+        """Tags; one that has the name or the value of a field that is not kept is not kept either."""
+        if raw[:1] != b"{":
+            return _without_value(raw, b'""')
+        try:
+            tags = _object(raw)
+        except _NoRecord:
+            return b"0"  # for the rules to refuse
+        parts = []
+        for name, value in tags.items():
+            action = self._action_of_tag(name, value, hidden)
+            if action is Action.KEEP:
+                parts.append(msgspec.json.encode(name) + b":" + value)
+            elif action is Action.HASH:
+                parts.append(msgspec.json.encode(name) + b":" + self._hashed("tags", value))
+        return b"{" + b",".join(parts) + b"}"
+
+    def _action_of_tag(self, name: str, value: bytes, hidden: Mapping[bytes, Action]) -> Action:
+        fields = self.fields
+        told = fields.get(f"tags.{name}") or fields.get(name) or fields.get("tags.*")
+        return hidden.get(_canonical(value), Action.KEEP) if told is None else told
+
+    def _hashed(self, name: str, raw: bytes) -> bytes:
+        """A hash of a JSON string, as one; what no rule would take stays what no rule would take."""
+        if raw[:1] != b'"':
+            return _without_value(raw, b'""')
+        try:
+            text = _TEXT.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return b"0"
+        if not text:
+            return b'""'
+        if "\0" in text:
+            return b'"\\u0000"'
+        column = _COLUMNS[name]
+        if column.max_length is not None and len(text) > column.max_length:
+            return b'"' + b"x" * (column.max_length + 1) + b'"'
+        return b'"' + self.hashed(text).encode() + b'"'
+
+
+def _object(raw: bytes) -> dict[str, bytes]:
+    """The members of a JSON object, as they stand there.
+
+    Raises:
+        _NoRecord: it is no JSON, no UTF-8, too long or names a key twice.
+        msgspec.ValidationError: it is no object.
+    """
+    if len(raw) > LONGEST_LINE_BYTES:
+        raise _NoRecord
+    try:
+        raw.decode()
+        found = {name: bytes(value) for name, value in _OBJECT.decode(raw).items()}
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise _NoRecord from None
+    # Without blanks and escapes there are exactly the bytes of the members, unless one was there twice.
+    written = sum(map(len, found)) + sum(map(len, found.values())) + 4 * len(found) + 1
+    if written != len(raw) and _repeats(raw):
+        raise _NoRecord
+    return found
+
+
+def _repeats(raw: bytes) -> bool:
+    try:
+        pairs = json.loads(raw, object_pairs_hook=list)
+    except (ValueError, RecursionError):
+        raise _NoRecord from None
+    return len({name for name, _ in pairs}) < len(pairs)
+
+
+def _canonical(raw: bytes) -> bytes:
+    """A JSON value as it is written with as few escapes as can be; what is no text stands for nothing else."""
+    if b"\\" in raw and raw[:1] == b'"':
+        return msgspec.json.encode(_TEXT.decode(raw))
+    return raw
+
+
+def _without_value(raw: bytes, text: bytes) -> bytes:
+    """A JSON value without what it says: an empty one of its type.
+
+    Args:
+        text: what stands for a string.
+    """
+    return text if raw[:1] == b'"' else _EMPTY.get(raw[:1], b"0")
+
+
+# -- the file
+
+
+def read_privacy(path: Path, environment: Mapping[str, str] = os.environ) -> Privacy:
+    """Read a policy.
+
+    Args:
+        environment: holds the key that is named by ``key_env``.
+    Raises:
+        BadArgument: the file cannot be read, or says something that it cannot say; what, and what was wanted.
+    """
+    told = _parsed(path)
+    if strangers := sorted(set(told) - {"key_env", "key_file", "keep_dumps", "fields"}):
+        raise _wrong(path, f"names {strangers[0]!r}; wanted key_env or key_file, keep_dumps, [fields]")
+    keep_dumps, fields = told.get("keep_dumps", False), told.get("fields")
+    if not isinstance(keep_dumps, bool):
+        raise _wrong(path, "has a keep_dumps that is neither true nor false")
+    if not isinstance(fields, dict) or not fields:
+        raise _wrong(path, 'has no [fields]; wanted one such as host_id = "hash"')
+    actions = dict(_actions(path, fields))
+    if actions.get("host_id") is Action.HASH:
+        # What a door makes of a host and a time, for a crash without a name, could be tried out by who guesses a host.
+        actions.setdefault("crash_id", Action.HASH)
+    return Privacy(actions, _key(path, told, environment), keep_dumps)
+
+
+def _actions(path: Path, fields: Mapping[str, Any]) -> Iterator[tuple[str, Action]]:
+    for name, said in _flattened(fields):
+        if said not in list(Action):
+            raise _wrong(path, f"has {name} = {said!r}; wanted one of {', '.join(Action)}")
+        action = Action(said)
+        is_tag = name.startswith("tags.") and len(name) > len("tags.")
+        if not is_tag and name not in _COLUMNS:
+            raise _wrong(path, f"names {name}, which is no field of a record, nor a tag such as tags.user")
+        if action is Action.DROP and name in _REQUIRED:
+            raise _wrong(path, f"drops {name}, which a record must have; wanted hash")
+        column = None if is_tag else _COLUMNS[name]
+        if action is Action.HASH and column is not None and (column.type != TEXT or column.values):
+            raise _wrong(path, f"hashes {name}, which is no free text; it can only be dropped, where it is optional")
+        yield name, action
+
+
+def _flattened(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Names with dots, however TOML was told: ``tags.user`` without quotes is a table in a table."""
+    for name, said in fields.items():
+        if name == "tags" and isinstance(said, dict):
+            yield from ((f"tags.{tag}", action) for tag, action in said.items())
+        else:
+            yield name, said
+
+
+def _key(path: Path, told: Mapping[str, Any], environment: Mapping[str, str]) -> bytes:
+    names = [name for name in ("key_env", "key_file") if name in told]
+    if len(names) != 1 or not isinstance(told[names[0]], str):
+        raise _wrong(path, "has no key; wanted one of key_env and key_file")
+    said = told[names[0]]
+    if names == ["key_env"]:
+        key = environment.get(said, "").strip().encode()
+        where = f"the environment's {said}"
+    else:
+        where = str(path.parent / said)
+        try:
+            key = Path(where).read_bytes().strip()
+        except OSError as error:
+            raise _wrong(path, f"names the key {where}, which cannot be read: {error.strerror}") from error
+    if len(key) < _LEAST_KEY_BYTES:
+        raise _wrong(path, f"takes its key from {where}, which has fewer than {_LEAST_KEY_BYTES} bytes")
+    return key
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        raw = path.read_bytes()
+        if len(raw) > _MOST_BYTES:
+            raise _wrong(path, f"has more than {_MOST_BYTES:,} bytes")
+        return tomllib.loads(raw.decode())
+    except OSError as error:
+        raise BadArgument(f"{path} cannot be read: {error.strerror}. Nothing was started.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadArgument(f"{path} is no TOML: {error}. Nothing was started.") from error
+
+
+def _wrong(path: Path, what: str) -> BadArgument:
+    return BadArgument(f"{path} {what}. Nothing was started.")
