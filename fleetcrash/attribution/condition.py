@@ -2,7 +2,8 @@
 
 Every slice by one or two attributes is tried on the crashes of exposed hosts against the host-time of exposed hosts.
 Slices that select the same exposed hosts are one answer. The answer is given once it holds nine tenths of the
-posterior; until then the condition is undetermined.
+posterior; until then the condition is undetermined. A fault may need another update as well: those that some of the
+exposed hosts had are tried too, each with one attribute at the most.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ LEAST_EVENTS = 30
 _UNKNOWN_SHARE = 0.5
 # With less of the fleet than that in the inventory, nobody can say whom the fault leaves alone.
 _LOG_PRIOR_KEYS = np.log([0.2, 0.5, 0.3])  # none, one, two attributes
+_LOG_PRIOR_WITH = float(np.log(0.1))  # a fault seldom needs another update
 _KEYS = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 _ORDERED = ("agent_version", "os_build", "os_version")
 _WITHIN_ONE_OS = ("os_build", "os_version", "agent_version")
@@ -42,38 +44,75 @@ class _Atom:
     ordered: bool
 
 
-def find_condition(cells: Sequence[Cell], events: Floats, expected: Floats) -> Condition | None:
+@dataclass(frozen=True)
+class Companion:
+    """Another update that some of the exposed hosts had when they got the one in question.
+
+    Attributes:
+        events: (K, C) events of those that had it.
+        share: (C,) of the exposed hosts of each cell that had it.
+    """
+
+    update_id: str
+    events: Floats
+    share: Floats
+
+
+def find_condition(
+    cells: Sequence[Cell], events: Floats, expected: Floats, companions: Sequence[Companion] = ()
+) -> Condition | None:
     """The condition that the events have earned, or None.
 
     Args:
         cells: (C,) the cells.
         events: (K, C) events of hosts exposed to the update, by outcome and age of the install.
         expected: (K, C) at the baseline; cells without exposure are zero and do not count.
+        companions: other updates that the fault may need.
     """
     unknown = np.array([cell.os_type is None for cell in cells])
     if events.sum() < LEAST_EVENTS or expected[:, unknown].sum() > _UNKNOWN_SHARE * expected.sum():
         return None
     support = np.flatnonzero(expected.sum(0) + events.sum(0) > 0).tolist()
     candidates = _candidates([cells[number] for number in support])
+    answers = _weigh(candidates, events[:, support], expected[:, support])
+    plainer = [one for one in candidates if len(one[0]) < 2]
+    for other in companions:
+        with_it = [({**told, "with_update": other.update_id}, mask, prior) for told, mask, prior in plainer]
+        found = _weigh(with_it, other.events[:, support], expected[:, support] * other.share[support])
+        answers += [(told, key, weight + _LOG_PRIOR_WITH - np.log(len(companions))) for told, key, weight in found]
+    total = np.logaddexp.reduce([weight for _, _, weight in answers])
+    by_hosts: dict[tuple[str | None, bytes], tuple[float, list[Condition]]] = {}
+    for told, key, weight in answers:
+        if weight > total - 20.0:  # the others are out of reach of nine tenths
+            so_far, same = by_hosts.get(key, (-np.inf, []))
+            by_hosts[key] = (float(np.logaddexp(so_far, weight)), [*same, told])
+    most, same = max(by_hosts.values(), key=lambda answer: answer[0])
+    return min(same, key=_plainness) if most - total >= np.log(EARNED_PROBABILITY) else None
+
+
+def _weigh(
+    candidates: Sequence[tuple[Condition, Mask, float]], events: Floats, expected: Floats
+) -> list[tuple[Condition, tuple[str | None, bytes], float]]:
+    """Each condition, what tells the hosts that it selects, and the log of its posterior weight.
+
+    Args:
+        events, expected: (K, C) of the hosts that may meet it.
+    """
     masks = np.array([mask for _, mask, _ in candidates], dtype=np.float32)
-    counted = np.concatenate([events, expected])[:, support].T
-    seen, mean = np.split((masks @ counted).T, 2)
+    seen, mean = np.split((masks @ np.concatenate([events, expected]).T).T, 2)
     weights = log_raised(seen, mean).sum(0) + np.array([prior for _, _, prior in candidates])
-    weights -= np.logaddexp.reduce(weights)
-    # Only candidates within reach of the best can make up nine tenths.
-    answers: dict[bytes, tuple[float, list[Condition]]] = {}
-    for number in np.flatnonzero(weights > weights.max() - 20.0).tolist():
-        condition, mask, _ = candidates[number]
-        total, same = answers.get(mask.tobytes(), (-np.inf, []))
-        answers[mask.tobytes()] = (float(np.logaddexp(total, weights[number])), [*same, condition])
-    total, same = max(answers.values(), key=lambda answer: answer[0])
-    return min(same, key=_plainness) if total >= np.log(EARNED_PROBABILITY) else None
+    return [
+        (told, (told.get("with_update"), mask.tobytes()), float(weight))
+        for (told, mask, _), weight in zip(candidates, weights, strict=True)
+    ]
 
 
 def cells_that_may_meet(cells: Sequence[Cell], condition: Condition) -> Mask:
     """(C,) the cells that meet a condition, or of which too little is known to say that they do not."""
     meets = np.ones(len(cells), bool)
     for key, text in condition.items():
+        if key not in CELL_ATTRIBUTES:
+            continue  # of another update a cell says nothing
         column, accepts = CELL_ATTRIBUTES.index(key), matcher(text)
         values = [cell.attributes[column] for cell in cells]
         meets &= np.array([value is None or accepts(value) for value in values])
@@ -137,5 +176,5 @@ def _short(version: str, present: Sequence[str]) -> str:
 
 
 def _plainness(condition: Condition) -> tuple[int, int, int, str]:
-    rank = sum(_KEYS.index(key) for key in condition)
+    rank = sum(_KEYS.index(key) if key in _KEYS else len(_KEYS) for key in condition)
     return len(condition), rank, sum(map(len, condition.values())), str(condition)

@@ -1,7 +1,8 @@
 """The detector: one tick after another, from counts to incidents.
 
 ``Detector.tick`` is all there is to it. ``incidents``, ``backtest`` and the live monitor call the same method with
-the same counts; it reads no clock and no lake, and what it says at a tick depends on what was known by then alone.
+the same counts; it reads no clock, and what it says at a tick depends on what was known by then alone. Of the lake it
+asks one thing, through ``News.beside``: what else the hosts with an update had, once one is named.
 """
 
 from __future__ import annotations
@@ -13,18 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
-from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
-from fleetcrash.attribution.condition import cells_that_may_meet, find_condition
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES
+from fleetcrash.attribution.condition import LEAST_EVENTS, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition
-from fleetcrash.attribution.evidence import TEST_RATIOS, log_contrast
-from fleetcrash.attribution.expectation import DAY, Expectation
-from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES, grown
+from fleetcrash.attribution.exposure import grown
 from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.spots import Spots
-from fleetcrash.attribution.suspects import Trial, try_updates
+from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
-from fleetcrash.attribution.waves import Waves, find_waves
+from fleetcrash.attribution.waves import Waves
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,41 +50,24 @@ class Detector:
     incidents: list[Incident] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._first_tick = self.news.first_tick
-        self._tick = self._first_tick - 1
-        self.spots = Spots(self.news)
-        self._expected = Expectation(self.news, self.spots)
-        self._penalty: dict[int, Floats] = {}
-        self._claimed = np.zeros(0, bool)
+        self._tick = self.news.first_tick - 1
+        self._inquiry = Inquiry(self.news)
+        self._claimed = self._inquiry.too_early.copy()
         self._unjudged = False
         self._watched = -1
-        self._take_over()
 
     def extend(self, news: News) -> None:
         """Go on with later news, read with ``after_tick`` at the last tick."""
-        before, conditional = self.spots, self._conditional
         self.news = news
-        self.spots = Spots(news)
-        moved = self.spots.moved(before)
-        self._expected.extend(news, self.spots, moved, tick=self._tick)
+        moved = self._inquiry.extend(news, self._tick)
         for incident in self.incidents:
             incident.spot, incident.wave_spot = int(moved[incident.spot]), int(moved[incident.wave_spot])
-        self._take_over()
-        kept = np.searchsorted(self._conditional, moved[conditional])
-        for update, values in self._penalty.items():
-            wider = np.zeros((*values.shape[:2], len(self._conditional), values.shape[3]))
-            wider[:, :, kept] = values
-            self._penalty[update] = wider
+        self._claimed = grown(self._claimed, 0, len(news.events)) | self._inquiry.too_early
 
-    def _take_over(self) -> None:
-        """Work out what follows from the news alone."""
-        parts = self.spots.slices.slices
-        self._conditional = np.array([n for n, part in enumerate(parts) if part.key in ("all", "os_type")], np.int64)
-        # What happened before its outcome was counted has no host-time to be held against.
-        events = self.news.events
-        self._too_early = events.minute <= self._first_tick
-        self._too_early |= (events.outcome != DARK) & (events.minute <= self.news.first_crash_minute)
-        self._claimed = grown(self._claimed, 0, len(events)) | self._too_early
+    @property
+    def spots(self) -> Spots:
+        """Where a rise may be."""
+        return self._inquiry.spots
 
     @property
     def open_incidents(self) -> list[Incident]:
@@ -98,14 +81,10 @@ class Detector:
             look: False only counts; what it passed over is judged at the next look.
         """
         self._tick = tick
-        self._expected.advance(tick, claimed=self._claimed, disturbed=self._disturbed)
-        new = self._new_events(tick)
-        if new.size:
-            self._penalise(new, tick)
+        fresh = self._inquiry.advance(tick, claimed=self._claimed, disturbed=self._disturbed) or self._unjudged
+        self._unjudged = fresh and not look
         if not look:
-            self._unjudged |= bool(new.size)
             return
-        fresh, self._unjudged = bool(new.size) or self._unjudged, False
         if fresh and self.incidents:
             self._stake_all(tick)
             for incident in self.open_incidents:
@@ -166,38 +145,16 @@ class Detector:
     def _disturbed(self, minute: int) -> bool:
         return any(incident.disturbs(minute) for incident in self.incidents)
 
-    def _new_events(self, tick: int) -> Ints:
-        events = self.news.events
-        low, high = np.searchsorted(events.tick, [tick, tick + 1])
-        if tick == self._first_tick:
-            low = 0
-        return np.arange(low, high)
-
-    def _penalise(self, new: Ints, tick: int) -> None:
-        """Charge every update for the events that just became known, whether its hosts had them or not."""
-        events = self.news.events
-        new = new[events.minute[new] > tick - KEPT_MINUTES]
-        new = new[~self._too_early[new]]
-        if not new.size:
-            return
-        inside = self.spots.slices.members[self._conditional][:, events.cell[new]]
-        outcome = np.stack([events.outcome[new] == number for number in range(OUTCOMES)]).astype(float)
-        for update in self._expected.time.by_update:
-            share = self._expected.time.risk_set(update, events.minute[new], events.cell[new], events.since_boot[new])
-            terms = np.log1p((TEST_RATIOS - 1.0) * share[..., None])
-            total = np.einsum("oe,ke,ear->oakr", outcome, inside, terms)
-            self._penalty[update] = self._penalty.get(update, 0.0) + total
-
     # -- judging
 
     def _watch(self, tick: int) -> None:
         """Open an incident when the events that no incident claims pass a test."""
         free = ~self._claimed
         everywhere = np.ones(len(self.news.cells), bool)
-        trial = self._trial(tick, free, everywhere, but={other.update for other in self.open_incidents})
+        trial = self._inquiry.trial(tick, free, everywhere, but={other.update for other in self.open_incidents})
         passed = len(trial.updates) and trial.log_test.max() >= suspects.LOG_THRESHOLD
         if not passed:
-            found = self._waves(tick, free, caution=True)
+            found = self._inquiry.waves(tick, free, caution=True)
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
         incident = self._opened(tick)
@@ -242,7 +199,7 @@ class Detector:
         """The condition of a named incident; where it says nothing, the operating system that its hosts all have."""
         if incident.condition or incident.update is None:
             return incident.condition or {}
-        with_it = np.unique(np.nonzero(self._expected.time.by_update[incident.update].moment)[0])
+        with_it = np.unique(np.nonzero(self._inquiry.expected.time.by_update[incident.update].moment)[0])
         systems = {name for name in (self.news.cells[cell].os_type for cell in with_it.tolist()) if name is not None}
         return {"os_type": systems.pop()} if len(systems) == 1 else {}
 
@@ -289,10 +246,10 @@ class Detector:
             mine: (events,) which ones. cells: (cells,) where they may be.
             but: updates that are not on trial.
         """
-        trial = self._trial(tick, mine, cells, but=but)
-        released = np.array([self._released(int(update)) for update in trial.updates], dtype=np.int64)
+        trial = self._inquiry.trial(tick, mine, cells, but=but)
+        released = np.array([self._inquiry.released(int(update)) for update in trial.updates], dtype=np.int64)
         leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
-        found = self._waves(tick, mine, caution=False, also_from=leading)
+        found = self._inquiry.waves(tick, mine, caution=False, also_from=leading)
         judgement = judge(
             trial,
             found,
@@ -302,19 +259,9 @@ class Detector:
             before=Kind.UNDETERMINED if incident is None else incident.kind,
             named_before=None if incident is None else incident.update,
             named_elsewhere={one.update for one in self.incidents if one is not incident and one.update is not None},
-            contrast=partial(self._contrast, tick, mine) if self.news.installs_told else None,
+            contrast=partial(self._inquiry.contrast, tick, mine) if self.news.installs_told else None,
         )
         return judgement, trial, found
-
-    def _contrast(self, tick: int, mine: Mask, update: int) -> float:
-        """What the events of the last day say for an update by hosts with it and without it alone."""
-        events, rows = self.news.events, self._exposed_rows(tick, mine)
-        had = np.zeros(len(events), bool)
-        had[self.news.exposed_events.event[rows[self.news.exposed_events.update[rows] == update]]] = True
-        picked = mine & (events.tick <= tick) & (events.minute <= tick) & (events.minute > tick - KEPT_MINUTES)
-        time = self._expected.time
-        share = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])[:, -1]
-        return log_contrast(had[picked], share)
 
     def _condition(self, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> Condition | None:
         """The condition of what a judgement names: looked for anew as its events grow in number.
@@ -324,7 +271,7 @@ class Detector:
         if judgement.kind is not Kind.UPDATE or judgement.update is None:
             return None
         update = np.array([judgement.update])
-        events = self._exposed_counts(tick, mine, update)[:, 0]
+        events = self._inquiry.exposed_counts(tick, mine, update)[:, 0]
         is_new = judgement.update != incident.update
         if not is_new and incident.contested_tick is not None and tick - incident.contested_tick < JUDGING_MINUTES:
             return incident.condition
@@ -332,9 +279,10 @@ class Detector:
         if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:
             return incident.condition
         incident.condition_events = total
-        expected = self._expected.of_hosts_with(update, tick)[:, 0]
+        expected = self._inquiry.expected.of_hosts_with(update, tick)[:, 0]
         flat = (-1, len(self.news.cells))
-        return find_condition(self.news.cells, events.reshape(flat), expected.reshape(flat))
+        companions = self._inquiry.companions(judgement.update, tick, mine) if total >= LEAST_EVENTS else []
+        return find_condition(self.news.cells, events.reshape(flat), expected.reshape(flat), companions)
 
     def _settle(self, incident: Incident, tick: int, judgement: Judgement, trial: Trial, found: Waves) -> None:
         """Note where to watch the incident, and since when, after a judgement."""
@@ -365,7 +313,7 @@ class Detector:
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
             if incident.update is not None:
-                rows = self._exposed_rows(tick, ~self._too_early)
+                rows = self._inquiry.exposed_rows(tick, ~self._inquiry.too_early)
                 rows = rows[self.news.exposed_events.update[rows] == incident.update]
                 raised[self.news.exposed_events.event[rows]] = True
             claim &= raised
@@ -374,7 +322,7 @@ class Detector:
         incident.set_claim(claim)
 
     def _stake_all(self, tick: int) -> None:
-        self._claimed = self._too_early.copy()
+        self._claimed = self._inquiry.too_early.copy()
         # What a named update explains is no evidence for an incident that is not understood yet.
         for incident in sorted(self.incidents, key=lambda one: one.update is None):
             self._stake(incident, tick)
@@ -389,7 +337,7 @@ class Detector:
         lately = inside & (events.minute > tick - LAG_MINUTES)
         raised = False
         for outcomes in ((CRASH, CRASH_AT_BOOT), (DARK,)):
-            mean = 2.0 * sum(self._expected.of_last_hour(outcome, incident.spot, tick) for outcome in outcomes)
+            mean = 2.0 * sum(self._inquiry.expected.of_last_hour(outcome, incident.spot, tick) for outcome in outcomes)
             count = int((lately & np.isin(events.outcome, outcomes)).sum())
             raised |= count > mean + 3.0 * np.sqrt(mean) + 2.0
         if raised:
@@ -399,85 +347,3 @@ class Detector:
         dark &= events.minute >= incident.alarm_tick - LAG_MINUTES
         if tick - max(incident.last_raised_minute, incident.alarm_tick) >= LAG_MINUTES and not dark.any():
             incident.close(tick)
-
-    def _trial(self, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]) -> Trial:
-        """Try every update that hosts with one of these events had, on the host-time in these cells."""
-        rows = self._exposed_rows(tick, mine)
-        updates = np.unique(self.news.exposed_events.update[rows])
-        updates = np.array([u for u in updates if u not in but and u in self._penalty], dtype=np.int64)
-        members = self.spots.slices.members.T
-        seen = (self._exposed_counts(tick, mine, updates).astype(np.float32) @ members).astype(np.float64)
-        expected = self._expected.of_hosts_with(updates, tick) * cells
-        mean = (expected.astype(np.float32) @ members).astype(np.float64)
-        shape = (OUTCOMES, len(updates), AGES, len(self._conditional), len(TEST_RATIOS))
-        penalty = np.array([self._penalty[u] for u in updates]).swapaxes(0, 1) if len(updates) else np.zeros(shape)
-        all_events, all_expected = self._since_release(tick, mine, updates)
-        return try_updates(
-            updates,
-            seen,
-            mean,
-            others=(np.maximum(all_events - seen.sum(2), 0.0), np.maximum(all_expected - mean.sum(2), 0.0)),
-            log_penalty=penalty,
-            caution=self._expected.baseline.caution(),
-            log_weight=self.spots.log_weights(tick)[1],
-            conditional_slices=self._conditional,
-        )
-
-    def _since_release(self, tick: int, mine: Mask, updates: Ints) -> tuple[Floats, Floats]:
-        """(OUTCOMES, U, slices) events of all hosts since each update's release, within the last day, and expected."""
-        events = self.news.events
-        until = int(np.searchsorted(events.tick, tick, side="right"))
-        picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY))
-        inside = self.spots.slices.members[:, events.cell[picked]]
-        seen = np.zeros((OUTCOMES, len(updates), len(self.spots.slices)))
-        mean = np.zeros_like(seen)
-        for number, update in enumerate(updates):
-            since = max(self._released(int(update)), tick - DAY + 1)
-            for outcome in range(OUTCOMES):
-                counts = (events.minute[picked] >= since) & (events.outcome[picked] == outcome)
-                seen[outcome, number] = inside @ counts.astype(np.float32)
-            mean[:, number] = self._expected.of_slices_since(since)
-        return seen, mean
-
-    def _released(self, update: int) -> int:
-        """The minute of an update's release, or in which it was first heard of."""
-        suspect = self.news.suspects[update]
-        return suspect.known_tick if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
-
-    def _exposed_rows(self, tick: int, mine: Mask) -> Ints:
-        rows = self.news.exposed_events
-        until = int(np.searchsorted(rows.tick, tick, side="right"))
-        return np.flatnonzero(mine[rows.event[:until]] & (rows.gone_tick[:until] > tick))
-
-    def _exposed_counts(self, tick: int, mine: Mask, updates: Ints) -> Floats:
-        """(OUTCOMES, U, AGES, cells) events of hosts that had each update, by the age of the install."""
-        rows, events = self.news.exposed_events, self.news.events
-        picked = self._exposed_rows(tick, mine)
-        picked = picked[np.isin(rows.update[picked], updates)]
-        counts = np.zeros((OUTCOMES, len(updates), AGES, len(self.news.cells)))
-        event = rows.event[picked]
-        where = (
-            events.outcome[event],
-            np.searchsorted(updates, rows.update[picked]),
-            rows.age[picked],
-            events.cell[event],
-        )
-        np.add.at(counts, where, 1.0)
-        return counts
-
-    def _waves(self, tick: int, mine: Mask, *, caution: bool, also_from: int | None = None) -> Waves:
-        events = self.news.events
-        until = int(np.searchsorted(events.tick, tick, side="right"))
-        picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY) & (events.minute[:until] <= tick))
-        spots = self.spots.of_event[picked]
-        row, column = np.nonzero(spots >= 0)
-        event = picked[row]
-        return find_waves(
-            spots[row, column],
-            events.minute[event],
-            events.outcome[event],
-            end=tick + 1,
-            expected_until=self._expected.until,
-            caution=self._expected.baseline.caution() if caution else None,
-            also_from=also_from,
-        )

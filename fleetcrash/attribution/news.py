@@ -7,7 +7,9 @@ within a minute is there at the tick that ends it; so a "minute" here is named b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -138,6 +140,24 @@ class ExposedEvents:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What else hosts with one update had when they got it, as changes in hosts: (n,) arrays sorted by tick.
+
+    Attributes:
+        is_count: of a sample of all hosts, the same at every tick; else of one host with an event.
+        host: that host, else None.
+        other: index of the other update; -1: the row counts the hosts, whatever else they had.
+    """
+
+    tick: Ints
+    is_count: NDArray[np.bool_]
+    host: Texts
+    os_type: Texts
+    other: Ints
+    change: Ints
+
+
+@dataclass(frozen=True)
 class News:
     """Everything the detector needs to know as of an instant.
 
@@ -146,6 +166,7 @@ class News:
         first_crash_minute: crashes count from then on, an hour before the first was known: whoever told of hosts may
             have begun to tell of crashes much later. Far in the future while there is none.
         installs_told: whether installs are on record; else exposure goes by releases.
+        beside: what else the hosts with an update had, by its index; it asks the engine, which must still be open.
     """
 
     first_tick: int
@@ -159,6 +180,7 @@ class News:
     events: Events
     exposed_events: ExposedEvents
     installs_told: bool
+    beside: Callable[[int], Beside]
 
 
 _KNOWN = ("known_presence", "known_installs", "known_spans", "known_history")
@@ -201,6 +223,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         events=events,
         exposed_events=_exposed_events(engine.table("detection/exposed_events_in_order"), update_index),
         installs_told=engine.rows("sources_of_exposure")[0]["exposure_source"] == "installs",
+        beside=cache(partial(_beside, engine, suspects, update_index)),
     )
 
 
@@ -282,6 +305,19 @@ def _exposed(table: pa.Table, update_index: dict[str, int]) -> Exposed:
         cell=_ints(table, "cell") + 1,
         since_boot=_ints(table, "since_boot"),
         age=_ints(table, "age"),
+        change=_ints(table, "change"),
+    )
+
+
+def _beside(engine: Engine, suspects: Sequence[Suspect], update_index: dict[str, int], update: int) -> Beside:
+    table = engine.table("detection/beside", update_id=suspects[update].update_id)
+    names, code = _codes(table, "other")
+    return Beside(
+        tick=_ints(table, "tick"),
+        is_count=table["host_id"].is_null().to_numpy(),
+        host=_texts(table, "host_id"),
+        os_type=_texts(table, "os_type"),
+        other=np.array([*(update_index.get(name, -1) for name in names), -1], dtype=np.int64)[code],
         change=_ints(table, "change"),
     )
 

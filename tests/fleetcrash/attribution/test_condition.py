@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.condition import LEAST_EVENTS, cells_that_may_meet, find_condition
+from fleetcrash.attribution.condition import LEAST_EVENTS, Companion, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition, matches
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
 
@@ -154,3 +154,21 @@ def test_a_cell_of_which_too_little_is_known_may_meet_a_condition():
     condition = {"os_type": "windows", "agent_version": ">=7.11"}
     assert cells_that_may_meet(cells, condition).tolist() == [True, True, False, False]
     assert cells_that_may_meet(cells, {}).all()
+
+
+def test_a_fault_that_needs_another_update_is_told_with_it_and_any_other_without():
+    """Half of the hosts have the policy. All crashes are theirs, or half of them, as it would be by chance."""
+    cells = fleet()
+    for needed in (True, False):
+        events, expected = counted(cells, {"os_type": "windows"}, events=200.0, seed=5)
+        beside = Companion("policy", events * (1.0 if needed else 0.5), np.full(len(cells), 0.5))
+        other = Companion("driver", events * 0.85, np.full(len(cells), 0.8))
+        found = find_condition(cells, events, expected, [other, beside])
+        assert found == {"os_type": "windows"} | ({"with_update": "policy"} if needed else {})
+
+
+def test_of_two_updates_that_the_same_hosts_had_none_is_given():
+    cells = fleet()
+    events, expected = counted(cells, {}, events=200.0, seed=6)
+    twins = [Companion(name, events, np.full(len(cells), 0.5)) for name in ("policy", "driver")]
+    assert find_condition(cells, events, expected, twins) is None

@@ -1,0 +1,219 @@
+"""The inquiry: what the events known by a tick say for and against each hypothesis.
+
+It counts, and weighs whatever events it is asked about; which events those are, and what is said of them, the detector
+decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.baseline import DARK, OUTCOMES
+from fleetcrash.attribution.companions import others_had
+from fleetcrash.attribution.condition import Companion
+from fleetcrash.attribution.evidence import TEST_RATIOS, log_contrast
+from fleetcrash.attribution.expectation import DAY, Expectation
+from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES
+from fleetcrash.attribution.news import News
+from fleetcrash.attribution.spots import Spots
+from fleetcrash.attribution.suspects import Trial, try_updates
+from fleetcrash.attribution.waves import Waves, find_waves
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class Inquiry:
+    """The counts between ticks.
+
+    Attributes:
+        news: what there is to know; rows of later ticks are not looked at.
+        spots: where a rise may be. expected: host-time and the baseline.
+        too_early: (events,) those that happened before their outcome was counted; there is no host-time to hold them
+            against.
+    """
+
+    def __init__(self, news: News) -> None:
+        self.news = news
+        self.spots = Spots(news)
+        self.expected = Expectation(news, self.spots)
+        self._first_tick = news.first_tick
+        self._penalty: dict[int, Floats] = {}
+        self._take_over()
+
+    def extend(self, news: News, tick: int) -> Ints:
+        """Go on with later news, read with ``after_tick`` at the last tick.
+
+        Returns:
+            (spots before,) the number that each spot has now.
+        """
+        before, conditional = self.spots, self._conditional
+        self.news, self.spots = news, Spots(news)
+        moved = self.spots.moved(before)
+        self.expected.extend(news, self.spots, moved, tick=tick)
+        self._take_over()
+        kept = np.searchsorted(self._conditional, moved[conditional])
+        for update, values in self._penalty.items():
+            wider = np.zeros((*values.shape[:2], len(self._conditional), values.shape[3]))
+            wider[:, :, kept] = values
+            self._penalty[update] = wider
+        return moved
+
+    def _take_over(self) -> None:
+        """Work out what follows from the news alone."""
+        parts = self.spots.slices.slices
+        self._conditional = np.array([n for n, part in enumerate(parts) if part.key in ("all", "os_type")], np.int64)
+        events = self.news.events
+        self.too_early = events.minute <= self._first_tick
+        self.too_early |= (events.outcome != DARK) & (events.minute <= self.news.first_crash_minute)
+
+    def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> bool:
+        """Take in a minute; see ``Expectation.advance``. Returns whether an event became known in it."""
+        self.expected.advance(tick, claimed=claimed, disturbed=disturbed)
+        new = self._new_events(tick)
+        if new.size:
+            self._penalise(new, tick)
+        return bool(new.size)
+
+    def trial(self, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]) -> Trial:
+        """Try every update that hosts with some of the events had.
+
+        Args:
+            mine: (events,) the events. cells: (cells,) where they may be. but: updates that are not on trial.
+        """
+        rows = self.exposed_rows(tick, mine)
+        updates = np.unique(self.news.exposed_events.update[rows])
+        updates = np.array([u for u in updates if u not in but and u in self._penalty], dtype=np.int64)
+        members = self.spots.slices.members.T
+        seen = (self.exposed_counts(tick, mine, updates).astype(np.float32) @ members).astype(np.float64)
+        expected = self.expected.of_hosts_with(updates, tick) * cells
+        mean = (expected.astype(np.float32) @ members).astype(np.float64)
+        shape = (OUTCOMES, len(updates), AGES, len(self._conditional), len(TEST_RATIOS))
+        penalty = np.array([self._penalty[u] for u in updates]).swapaxes(0, 1) if len(updates) else np.zeros(shape)
+        all_events, all_expected = self._since_release(tick, mine, updates)
+        return try_updates(
+            updates,
+            seen,
+            mean,
+            others=(np.maximum(all_events - seen.sum(2), 0.0), np.maximum(all_expected - mean.sum(2), 0.0)),
+            log_penalty=penalty,
+            caution=self.expected.baseline.caution(),
+            log_weight=self.spots.log_weights(tick)[1],
+            conditional_slices=self._conditional,
+        )
+
+    def waves(self, tick: int, mine: Mask, *, caution: bool, also_from: int | None = None) -> Waves:
+        """Try every wave that some of the events of the last day may be.
+
+        Args:
+            mine: (events,) the events. caution: whether to take the baseline as high as an alarm must.
+            also_from: see ``find_waves``.
+        """
+        events = self.news.events
+        until = int(np.searchsorted(events.tick, tick, side="right"))
+        picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY) & (events.minute[:until] <= tick))
+        spots = self.spots.of_event[picked]
+        row, column = np.nonzero(spots >= 0)
+        event = picked[row]
+        return find_waves(
+            spots[row, column],
+            events.minute[event],
+            events.outcome[event],
+            end=tick + 1,
+            expected_until=self.expected.until,
+            caution=self.expected.baseline.caution() if caution else None,
+            also_from=also_from,
+        )
+
+    def contrast(self, tick: int, mine: Mask, update: int) -> float:
+        """What the events of the last day say for an update by hosts with it and without it alone."""
+        events, rows = self.news.events, self.exposed_rows(tick, mine)
+        had = np.zeros(len(events), bool)
+        had[self.news.exposed_events.event[rows[self.news.exposed_events.update[rows] == update]]] = True
+        picked = mine & (events.tick <= tick) & (events.minute <= tick) & (events.minute > tick - KEPT_MINUTES)
+        time = self.expected.time
+        share = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])[:, -1]
+        return log_contrast(had[picked], share)
+
+    def companions(self, update: int, tick: int, mine: Mask) -> list[Companion]:
+        """Other updates that the fault of one may need, with the events of the hosts that had them."""
+        news, rows = self.news, self.exposed_rows(tick, mine)
+        if not news.installs_told:
+            return []
+        events = news.exposed_events.event[rows[news.exposed_events.update[rows] == update]]
+        found = []
+        for other, share, had in others_had(news, update, tick, news.events.host[events]):
+            with_it = np.zeros(len(news.events), bool)
+            with_it[events[had]] = True
+            counted = self.exposed_counts(tick, mine & with_it, np.array([update]))[:, 0]
+            found.append(Companion(news.suspects[other].update_id, counted.reshape(-1, len(news.cells)), share))
+        return found
+
+    def exposed_counts(self, tick: int, mine: Mask, updates: Ints) -> Floats:
+        """(OUTCOMES, U, AGES, cells) events of hosts that had each update, by the age of the install."""
+        rows, events = self.news.exposed_events, self.news.events
+        picked = self.exposed_rows(tick, mine)
+        picked = picked[np.isin(rows.update[picked], updates)]
+        counts = np.zeros((OUTCOMES, len(updates), AGES, len(self.news.cells)))
+        event = rows.event[picked]
+        where = (
+            events.outcome[event],
+            np.searchsorted(updates, rows.update[picked]),
+            rows.age[picked],
+            events.cell[event],
+        )
+        np.add.at(counts, where, 1.0)
+        return counts
+
+    def exposed_rows(self, tick: int, mine: Mask) -> Ints:
+        """Rows of the exposed events, as known by a tick, that some of the events (events,) are in."""
+        rows = self.news.exposed_events
+        until = int(np.searchsorted(rows.tick, tick, side="right"))
+        return np.flatnonzero(mine[rows.event[:until]] & (rows.gone_tick[:until] > tick))
+
+    def released(self, update: int) -> int:
+        """The minute of an update's release, or in which it was first heard of."""
+        suspect = self.news.suspects[update]
+        return suspect.known_tick if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
+
+    def _since_release(self, tick: int, mine: Mask, updates: Ints) -> tuple[Floats, Floats]:
+        """(OUTCOMES, U, slices) events of all hosts since each update's release, within the last day, and expected."""
+        events = self.news.events
+        until = int(np.searchsorted(events.tick, tick, side="right"))
+        picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY))
+        inside = self.spots.slices.members[:, events.cell[picked]]
+        seen = np.zeros((OUTCOMES, len(updates), len(self.spots.slices)))
+        mean = np.zeros_like(seen)
+        for number, update in enumerate(updates):
+            since = max(self.released(int(update)), tick - DAY + 1)
+            for outcome in range(OUTCOMES):
+                counts = (events.minute[picked] >= since) & (events.outcome[picked] == outcome)
+                seen[outcome, number] = inside @ counts.astype(np.float32)
+            mean[:, number] = self.expected.of_slices_since(since)
+        return seen, mean
+
+    def _new_events(self, tick: int) -> Ints:
+        events = self.news.events
+        low, high = np.searchsorted(events.tick, [tick, tick + 1])
+        if tick == self._first_tick:
+            low = 0
+        return np.arange(low, high)
+
+    def _penalise(self, new: Ints, tick: int) -> None:
+        """Charge every update for the events that just became known, whether its hosts had them or not."""
+        events = self.news.events
+        new = new[events.minute[new] > tick - KEPT_MINUTES]
+        new = new[~self.too_early[new]]
+        if not new.size:
+            return
+        inside = self.spots.slices.members[self._conditional][:, events.cell[new]]
+        outcome = np.stack([events.outcome[new] == number for number in range(OUTCOMES)]).astype(float)
+        for update in self.expected.time.by_update:
+            share = self.expected.time.risk_set(update, events.minute[new], events.cell[new], events.since_boot[new])
+            terms = np.log1p((TEST_RATIOS - 1.0) * share[..., None])
+            total = np.einsum("oe,ke,ear->oakr", outcome, inside, terms)
+            self._penalty[update] = self._penalty.get(update, 0.0) + total
