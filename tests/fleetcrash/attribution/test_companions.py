@@ -17,6 +17,7 @@ KINDS = {
     "driver": "driver",
     "late": "policy",
     "ended": "content",
+    "follows": "content",
     "os": "os_patch",
 }
 CHANNELS = {"bad": "1", "ended": "2", "follows": "2"}
