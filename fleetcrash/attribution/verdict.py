@@ -34,6 +34,8 @@ _LOG_MARGIN = 3.0
 # The events must prefer the update to the best wave twenty to one before the prior is asked ...
 _LOG_ACQUITTAL = 7.6
 # ... and the best wave to the update two thousand to one: it was chosen from as many onsets and lengths.
+_LOG_NO_CONTRAST = -0.2
+# Hosts with the update must not crash less than those beside them; where all have it, nothing is said, which is zero.
 COINCIDENT_MINUTES = 2
 _EXPLAINED_SHARE = 0.8
 # A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it.
@@ -102,8 +104,9 @@ def judge(
     if leader is not None:
         released = int(released_minute[leader])
         of_waves, same, tied = _tie(of_waves, waves, trial, leader, released)
-        if contrast is not None and _begins_with(waves, trial, leader, released):
-            no_contrast = contrast(int(trial.updates[leader])) < _LOG_MARGIN
+        if contrast is not None:
+            least = _LOG_MARGIN if _begins_with(waves, trial, leader, released) else _LOG_NO_CONTRAST
+            no_contrast = contrast(int(trial.updates[leader])) < least
     total_wave = np.logaddexp.reduce(of_waves, axis=None, initial=-np.inf) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([of_updates, [total_wave, 0.0]]))
     probabilities = np.exp(of_updates - total)

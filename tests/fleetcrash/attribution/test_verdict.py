@@ -109,8 +109,10 @@ def test_what_rose_with_the_release_is_the_updates_only_where_hosts_without_it_f
     assert told.kind is kind
 
 
-def test_what_rose_long_after_the_release_needs_no_hosts_without_the_update():
-    assert _judged(update_says=160.0, wave_says=150.0, onset=RELEASED + 60, contrast=0.0).kind is Kind.UPDATE
+def test_what_rose_long_after_the_release_needs_no_hosts_without_the_update_but_none_that_fared_worse():
+    later = {"update_says": 160.0, "wave_says": 150.0, "onset": RELEASED + 60}
+    assert _judged(**later, contrast=0.0).kind is Kind.UPDATE
+    assert _judged(**later, contrast=-1.0).kind is Kind.UNDETERMINED
 
 
 def test_without_installs_what_rose_with_the_release_is_the_updates():
