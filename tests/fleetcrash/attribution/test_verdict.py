@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -110,9 +112,9 @@ def test_what_rose_with_the_release_is_the_updates_only_where_hosts_without_it_f
 
 
 def test_what_rose_long_after_the_release_needs_no_hosts_without_the_update_but_none_that_fared_worse():
-    later = {"update_says": 160.0, "wave_says": 150.0, "onset": RELEASED + 60}
-    assert _judged(**later, contrast=0.0).kind is Kind.UPDATE
-    assert _judged(**later, contrast=-1.0).kind is Kind.UNDETERMINED
+    later = partial(_judged, update_says=160.0, wave_says=150.0, onset=RELEASED + 60)
+    assert later(contrast=0.0).kind is Kind.UPDATE
+    assert later(contrast=-1.0).kind is Kind.UNDETERMINED
 
 
 def test_without_installs_what_rose_with_the_release_is_the_updates():
