@@ -18,20 +18,21 @@ from ingest.collector.doors import bulk, journal, minidump_upload, otlp, sentry
 from ingest.collector.doors.door import BodyDoor, Page
 from ingest.collector.doors.records import RECORDS
 from ingest.collector.metrics import CONTENT_TYPE
+from ingest.collector.openapi import HEALTHZ, METRICS, OPENAPI, document
 from ingest.collector.reception import Parts, Reception, drained
 from ingest.collector.refusal import Refusal
 from ingest.collector.tokens import Scope
 
-HEALTHZ = "/healthz"
-METRICS = "/metrics"
 CLIENTS = (sentry.ENVELOPE, sentry.STORE, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX, minidump_upload.MINIDUMP)
 _PATHS = tuple(
     (compile_path(path)[0], path)
     for path in (
-        RECORDS.path, HEALTHZ, METRICS, journal.UPLOAD.path, *(door.path for door in CLIENTS),
+        RECORDS.path, HEALTHZ, METRICS, OPENAPI, journal.UPLOAD.path, *(door.path for door in CLIENTS),
         *(page.path for page in bulk.PAGES),
     )
 )  # fmt: skip
+
+PAGES = (*bulk.PAGES, Page(OPENAPI, document(), "application/json"))
 
 
 def application(parts: Parts, *, needs_token: bool) -> Starlette:
@@ -46,7 +47,7 @@ def application(parts: Parts, *, needs_token: bool) -> Starlette:
             Route(RECORDS.path, desk.records, methods=["POST"]),
             *(Route(door.path, partial(desk.clients, door), methods=door.methods) for door in CLIENTS),
             Route(journal.UPLOAD.path, desk.journal, methods=["POST"]),
-            *(Route(page.path, partial(desk.page, page), methods=["GET"]) for page in bulk.PAGES),
+            *(Route(page.path, partial(desk.page, page), methods=["GET"]) for page in PAGES),
             Route(HEALTHZ, desk.healthz, methods=["GET"]),
             Route(METRICS, desk.metrics, methods=["GET"]),
         ],
