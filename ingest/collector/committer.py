@@ -20,6 +20,7 @@ from fleetcrash.store.housekeeping import compact
 from fleetcrash.store.workbench import Workbench
 from ingest.arrival import Arrival
 from ingest.collector import segments
+from ingest.collector.clock import Clock
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
@@ -51,13 +52,22 @@ class Committer:
     """
 
     def __init__(
-        self, lake: Lake, spool: Spool, keys: Keys, limits: Limits, metrics: Metrics, *, replay: bool = False
+        self,
+        lake: Lake,
+        spool: Spool,
+        keys: Keys,
+        limits: Limits,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        replay: bool = False,
     ) -> None:
         self._lake = lake
         self._spool = spool
         self._keys = keys
         self._limits = limits
         self._metrics = metrics
+        self._clock = clock
         self._replay = replay
         self._newest: datetime | None = None  # received_at of a sender, when replaying
         self._bench = Workbench(lake)
@@ -119,6 +129,7 @@ class Committer:
             counts = self._commit(segment.stem, bodies)
             self._metrics.committed(counts)
             self._keys.settle([body.description for body in bodies])
+            self._clock.keep()  # until here the segment told the next start how late it was
         self._spool.remove(segment)
         self._failures.pop(segment, None)
         self._commits += 1

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from fleetcrash.errors import LakeError
 from fleetcrash.store.dumps import Dump, Dumps
 from ingest.collector import bodies
+from ingest.collector.clock import Clock
 from ingest.collector.committer import Committer
 from ingest.collector.credentials import token_of
 from ingest.collector.doors.door import Asked, BodyDoor, Door, Reading, Stream, StreamDoor
@@ -58,6 +59,7 @@ class Parts:
     dumps: Dumps
     limits: Limits
     metrics: Metrics
+    clock: Clock
     privacy: Privacy | None = None
 
 
@@ -100,7 +102,7 @@ class Reception:
         self._parts.spool.check_room(told)
         with self.room.enter() as held:
             body = await _received(chunks, limits, held)
-            began, received_us = time.perf_counter(), time.time_ns() // 1000
+            began, received_us = time.perf_counter(), self._parts.clock.now_us()
             if encoding != "identity":
                 is_small = len(body) < _LARGE_BYTES // _MOST_PACKED
                 body = await _beside(is_small, bodies.unpacked, body, encoding, limits, held)
@@ -177,7 +179,7 @@ class Reception:
             # Beyond its rate a stream goes on, and the next one waits: begun anew it would end at the same place.
             sender = self._known(token)
             self._parts.rates.spend(sender.name, sender.rate, records.read)
-            description = Description(uuid.uuid4().hex, _source(request), time.time_ns() // 1000, records.read)
+            description = Description(uuid.uuid4().hex, _source(request), self._parts.clock.now_us(), records.read)
             privacy, lines = self._parts.privacy, records.lines
             if privacy is not None:
                 lines = await asyncio.to_thread(privacy.lines, lines)

@@ -8,6 +8,8 @@ import json
 import resource
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +21,7 @@ from fleetcrash.errors import BadArgument
 from fleetcrash.store import Lake
 from fleetcrash.store.dumps import Dumps
 from ingest.collector.app import application
+from ingest.collector.clock import Clock
 from ingest.collector.committer import Committer
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
@@ -47,6 +50,7 @@ class Collector:
         needs_token: nobody may send without a token, even where none is configured.
         rate: records a second of each sender without a rate of its own; None for as many as come.
         privacy: what is hashed or left out of records; None: they are kept as they come.
+        wall: the machine's clock, nanoseconds since 1970.
     Raises:
         BadArgument: another collector has the spool, or it cannot be used.
     """
@@ -61,6 +65,7 @@ class Collector:
         needs_token: bool = False,
         rate: float | None = None,
         privacy: Privacy | None = None,
+        wall: Callable[[], int] = time.time_ns,
     ) -> None:
         self._limits = limits = limits or Limits()
         folder = spool or lake.root / SPOOL
@@ -69,7 +74,11 @@ class Collector:
         for description in self._spool.recovered:
             self._keys.spooled(description)
         metrics = Metrics()
-        self._committer = Committer(lake.for_another_thread(), self._spool, self._keys, limits, metrics, replay=replay)
+        least_us = max((description.received_us for description in self._spool.recovered), default=0)
+        clock = Clock(folder, least_us=least_us, wall=wall)
+        self._committer = Committer(
+            lake.for_another_thread(), self._spool, self._keys, limits, metrics, clock, replay=replay
+        )
         dumps = Dumps(lake.root, limits.dumps_bytes)
         parts = Parts(
             self._spool,
@@ -80,6 +89,7 @@ class Collector:
             dumps,
             limits,
             metrics,
+            clock,
             privacy,
         )
         self._app = application(parts, needs_token=needs_token)

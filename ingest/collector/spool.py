@@ -63,6 +63,7 @@ class Spool:
         self._open_bytes = 0
         self.recovered: list[Description] = []
         self._sizes = self._recover()
+        self._named = max(map(_number, self._sizes), default=0)
         self._waiting_bytes = 0
         self._flusher = threading.Thread(target=self._flush_for_ever, name="fleetcrash-spool")
 
@@ -185,7 +186,8 @@ class Spool:
     def _segment(self) -> tuple[Path, int]:
         if self._open is None:
             # Names sort by age, and no two are ever the same: the lake knows by them what it has.
-            path = self._folder / f"{time.time_ns() // 1000:017}-{uuid.uuid4().hex}{_SUFFIX}"
+            self._named = max(self._named + 1, time.time_ns() // 1000)  # however the clock is set
+            path = self._folder / f"{self._named:017}-{uuid.uuid4().hex}{_SUFFIX}"
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
             self._open, self._open_bytes = (path, descriptor), 0
             _sync_folder(self._folder)
@@ -224,6 +226,12 @@ def _locked(folder: Path) -> int:
             "Several may share a lake: choose another folder with --spool."
         ) from error
     return lock
+
+
+def _number(path: Path) -> int:
+    """When a segment was begun, by its name."""
+    number = path.name.partition("-")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def _cut(path: Path, found: Segment) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import shutil
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -353,3 +356,35 @@ def test_strange_records_are_put_aside_with_their_bytes(lake):
         assert client.post(b"\n".join([*strange, html])).document["read"] == len(strange) + 1
     assert [row["raw"] for row in quarantined(lake)] == strange
     assert crash_ids(lake) == [json.loads(html)["crash_id"]]
+
+
+def test_a_lake_that_is_away_for_a_while_under_load_loses_nothing_and_doubles_nothing(lake, monkeypatch):
+    monkeypatch.setattr("ingest.collector.committer._RETRY_S", 0.01)
+    table, away = lake.folder("crash"), lake.root / "away"
+    acknowledged: list[int] = []
+    numbers = itertools.count()
+    ended = threading.Event()
+
+    def send() -> None:
+        while not ended.is_set():
+            number = next(numbers)
+            if client.post(crashes(number * 5, 5), Idempotency_Key=str(number)).status == 202:
+                acknowledged.append(number)
+
+    with serving(lake, limits=EAGER) as client, ThreadPoolExecutor(3) as senders:
+        for _ in range(3):
+            senders.submit(send)
+        try:
+            for _ in range(2):
+                until(lambda: client.get("/healthz").document["status"] == "ok" and len(acknowledged) > 5)
+                table.rename(away)  # root may write whatever the permissions say
+                table.write_text("in the way")
+                until(lambda: client.get("/healthz").document["status"] == "degraded")
+                until(partial(lambda enough: len(acknowledged) > enough, len(acknowledged) + 5))
+                table.unlink()
+                away.rename(table)
+            until(lambda: client.get("/healthz").document["status"] == "ok")
+        finally:
+            ended.set()
+    assert crash_ids(lake) == sorted(f"c{number * 5 + n}" for number in acknowledged for n in range(5))
+    assert booked(lake)["read"] == 5 * len(acknowledged)

@@ -1,0 +1,63 @@
+"""Our clock, by which records are known: it never goes back, whatever the machine's does.
+
+A record that arrived later must not be known earlier than one that was acknowledged before it, or what was said as of
+an instant would change. So when the machine's clock is set back, ours goes on from where it was, at half its pace,
+until the machine's has caught up: an hour is made good in two. A step forward is taken at once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_FILE = "clock"
+
+
+class Clock:
+    """The clock of one spool. One thread asks for the time; any may keep it.
+
+    Args:
+        folder: where what was told last is kept for the next start.
+        least_us: earlier than this it is not; microseconds since 1970.
+        wall, steady: nanoseconds of the machine's clock, and of one that is never set.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        least_us: int = 0,
+        wall: Callable[[], int] = time.time_ns,
+        steady: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._path = folder / _FILE
+        self._wall = wall
+        self._steady = steady
+        self._told_ns = max(least_us, _kept_us(self._path)) * 1000
+        self._told_at_ns = steady()
+
+    def now_us(self) -> int:
+        """Microseconds since 1970; never less than before, nor than before a restart."""
+        at_ns = self._steady()
+        self._told_ns = max(self._wall(), self._told_ns + (at_ns - self._told_at_ns) // 2)
+        self._told_at_ns = at_ns
+        return self._told_ns // 1000
+
+    def keep(self) -> None:
+        """Remember what was told for the next start. For a kill; after a power cut it may be lost.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        scratch = self._path.with_suffix(".new")
+        scratch.write_text(f"{self._told_ns // 1000}\n")
+        os.replace(scratch, self._path)
+
+
+def _kept_us(path: Path) -> int:
+    try:
+        return int(path.read_text())
+    except (FileNotFoundError, ValueError):  # or cut short by a power cut
+        return 0
