@@ -20,6 +20,8 @@ from fleetcrash.times import tick_text
 
 Mask = NDArray[np.bool_]
 
+RENAMING_MINUTES = 5
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -92,17 +94,17 @@ class Incident:
             self.history.append(Turn(tick, self.kind, self.update, self.condition))
 
     def weigh(self, tick: int, judgement: Judgement, trial: Trial) -> Judgement:
-        """The judgement, or the name that was given while it has been in doubt for less than a quarter of an hour.
+        """The judgement; or the name that was given, while that has been in doubt for a short time only.
 
         In the worst minutes crashes are told before the installs that they follow, and a name that goes and comes back
-        wakes people twice. Another update's name is taken at once.
+        wakes people twice. Another update's name is taken sooner than none.
         """
-        if self.update is None or judgement.kind is Kind.UPDATE or self.update not in trial.updates:
+        if self.update is None or judgement.update == self.update or self.update not in trial.updates:
             self.doubted_tick = None
             return judgement
         if self.doubted_tick is None:
             self.doubted_tick = tick
-        if tick - self.doubted_tick >= JUDGING_MINUTES:
+        if tick - self.doubted_tick >= (RENAMING_MINUTES if judgement.kind is Kind.UPDATE else JUDGING_MINUTES):
             return judgement
         return replace(judgement, kind=Kind.UPDATE, update=self.update)
 

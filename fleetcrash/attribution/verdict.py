@@ -23,6 +23,9 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 NAMING_PROBABILITY = 0.9
+_LOG_APART_BY_RELEASE = float(np.log(999))
+# Where exposure goes by releases, some hosts got an update hours later, and nobody says which: of two the one that
+# only seems to fit better must not be named.
 KEEPING_PROBABILITY = 0.5  # a name once given is kept until the odds turn, so that the page does not flap
 LOG_PRIOR_UPDATE = float(np.log(1e-3))
 # About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
@@ -126,11 +129,13 @@ def judge(
     if leader is not None:
         update = int(trial.updates[leader])
         named = update == named_before
+        others = np.logaddexp.reduce(np.delete(of_updates, leader), initial=-np.inf)
+        apart = contrast is not None or of_updates[leader] - others >= _LOG_APART_BY_RELEASE
         if (
             probabilities[leader] >= _enough(named)
             and trial.log_test[leader] >= suspects.LOG_THRESHOLD
             and margin >= (-_LOG_ACQUITTAL if named else _LOG_MARGIN)
-            and (named or not no_contrast)
+            and (named or (apart and not no_contrast))
         ):
             return verdict(Kind.UPDATE, update)
     by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)

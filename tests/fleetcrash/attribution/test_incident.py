@@ -5,7 +5,7 @@ import pytest
 
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.incident import RENAMING_MINUTES, Incident
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import SHAPES, Waves
@@ -41,8 +41,10 @@ def test_doubt_that_is_dispelled_begins_anew(named):
     assert named.weigh(200 + JUDGING_MINUTES, judgement(Kind.NO_UPDATE), TRIAL).update == FIRST
 
 
-def test_another_name_is_taken_at_once(named):
-    assert named.weigh(101, judgement(Kind.UPDATE, OTHER), TRIAL).update == OTHER
+def test_another_name_is_taken_after_five_minutes(named):
+    for minute in range(RENAMING_MINUTES):
+        assert named.weigh(101 + minute, judgement(Kind.UPDATE, OTHER), TRIAL).update == FIRST
+    assert named.weigh(101 + RENAMING_MINUTES, judgement(Kind.UPDATE, OTHER), TRIAL).update == OTHER
 
 
 def test_a_name_that_is_no_longer_on_trial_is_not_held(named):

@@ -95,6 +95,7 @@ def test_of_two_that_explain_the_events_the_one_that_did_it_before_is_named(else
         before=Kind.UNDETERMINED,
         named_before=None,
         named_elsewhere=elsewhere,
+        contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
     )
     assert (told.kind, told.update) == (Kind.UPDATE, named)
 
@@ -121,3 +122,22 @@ def test_without_installs_what_rose_with_the_release_is_the_updates():
     told = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED, contrast=None)
     assert (told.kind, told.update) == (Kind.UPDATE, UPDATE)
     assert told.probabilities[0] < 0.99
+
+
+@pytest.mark.parametrize(("lead", "contrast", "named"), [(6.0, 0.0, True), (6.0, None, False), (8.0, None, True)])
+def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    evidence = np.array([100.0, 100.0 + lead])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
+    none = np.zeros((OUTCOMES, 0, SHAPES))
+    told = judge(
+        trial,
+        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
+        released_minute=np.array([RELEASED, RELEASED]),
+        place_log_weight=np.zeros(0),
+        minutes_open=0,
+        before=Kind.UNDETERMINED,
+        named_before=None,
+        contrast=None if contrast is None else {OTHER: contrast}.__getitem__,
+    )
+    assert told.update == (OTHER if named else None)
