@@ -102,6 +102,13 @@ def positive(text: str) -> float:
     return number
 
 
+def whole(text: str) -> int:
+    """The value of an option that counts something, from 1."""
+    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 999999")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     """The value of an option that is a stretch of time: a number with m, h or d."""
     found = re.fullmatch(r"([0-9]{1,6})([mhd])", text)

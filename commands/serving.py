@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from commands.options import Commands, lake_of, positive
+from commands.options import Commands, lake_of, positive, whole
 from commands.output import Exit
 from fleetcrash.errors import BadArgument
 
@@ -48,6 +48,12 @@ def add_to(commands: Commands) -> None:
         "--rate", type=positive, metavar="N",
         help="records a second of a sender whose token has no rate of its own (default: as many as come)",
     )  # fmt: skip
+    one.add_argument(
+        "--connections", type=whole, metavar="N", help="open at the same time; others are closed (default: 5000)"
+    )
+    one.add_argument(
+        "--connections-per-address", type=whole, metavar="N", help="of these, from one address (default: half of them)"
+    )
     one.add_argument("--no-monitor", action="store_true", help="only collect; another process watches")
     one.add_argument(
         "--replay", action="store_true", help="keep the senders' received_at, and take the newest for the clock"
@@ -68,6 +74,7 @@ def add_to(commands: Commands) -> None:
 
 def serve(chosen: argparse.Namespace) -> int:
     """Collect records over HTTP, with a monitor beside it."""
+    from ingest.collector.limits import Limits
     from ingest.collector.server import Collector, is_loopback, listen
     from ingest.collector.tokens import Tokens
     from monitor.children import Children
@@ -89,12 +96,22 @@ def serve(chosen: argparse.Namespace) -> int:
         from ingest.collector.privacy import read_privacy
 
         privacy = read_privacy(Path(chosen.privacy))
+    connections = chosen.connections or Limits.connections
+    limits = Limits(
+        connections=connections, connections_of_one=chosen.connections_per_address or max(connections // 2, 1)
+    )
     spool = None if chosen.spool is None else Path(chosen.spool)
     with (
         listen(chosen.host, chosen.port) as listener,
         Children() as beside,
         Collector(
-            lake, spool=spool, replay=chosen.replay, needs_token=needs_token, rate=chosen.rate, privacy=privacy
+            lake,
+            spool=spool,
+            limits=limits,
+            replay=chosen.replay,
+            needs_token=needs_token,
+            rate=chosen.rate,
+            privacy=privacy,
         ) as collector,
     ):
         server = collector.server(certificate=chosen.tls_cert, key=chosen.tls_key)

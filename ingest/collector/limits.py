@@ -29,6 +29,8 @@ class Limits:
         headers_s: from the opening of a connection to the end of a request's headers; then it is closed.
         connections: open at the same time; others are closed at once. One that sends nothing more stays for five
             seconds, so that these are a thousand new senders a second.
+        connections_of_one: of these, from one address, of IPv6 from one network of 64 bits; others are closed at once.
+            Half: no machine keeps all others out, and a proxy may stand in front of a large fleet.
     """
 
     body_bytes: int = 64 << 20
@@ -46,3 +48,4 @@ class Limits:
     dumps_bytes: int = 1 << 30
     headers_s: float = 10.0
     connections: int = 5000
+    connections_of_one: int = 2500

@@ -9,10 +9,11 @@ import resource
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -120,6 +121,8 @@ class Collector:
 
             headers_s = limits.headers_s
             most_connections = limits.connections
+            most_of_one = limits.connections_of_one
+            open_from: ClassVar = Counter()
 
         config = uvicorn.Config(
             self._app,
@@ -186,21 +189,41 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def _sender_of(peer: Any) -> str:
+    """Whose a connection is, as far as its address tells: a machine has a whole network of IPv6 to itself."""
+    try:
+        address = ipaddress.ip_address(peer[0].partition("%")[0])
+    except (TypeError, IndexError, ValueError):  # no address, as of a socket in the file system
+        return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or ipaddress.ip_network((int(address) >> 64 << 64, 64)).network_address
+    return str(address)
+
+
 class _Protocol(H11Protocol):
     """HTTP as uvicorn speaks it, but for what never reaches an application.
 
     A connection whose next request does not arrive in time is closed, however slowly its bytes drip, as are those over
-    the bound; and what is no HTTP is answered in JSON.
+    the bounds; and what is no HTTP is answered in JSON. (uvicorn's own ``limit_concurrency`` answers in plain text once
+    a request has come, and counts no addresses.)
+
+    Attributes:
+        open_from: connections by sender.
     """
 
     headers_s: float
     most_connections: int
+    most_of_one: int
+    open_from: ClassVar[Counter[str]]
 
     _due: asyncio.TimerHandle | None = None
+    _from = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.most_connections:
+        self._from = _sender_of(transport.get_extra_info("peername"))
+        self.open_from[self._from] += 1
+        if len(self.connections) > self.most_connections or self.open_from[self._from] > self.most_of_one:
             transport.abort()
             return
         self._watch()
@@ -211,6 +234,9 @@ class _Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
+        self.open_from[self._from] -= 1
+        if not self.open_from[self._from]:
+            del self.open_from[self._from]
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:

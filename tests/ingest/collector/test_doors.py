@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
 import re
 import socket
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from fleetcrash.store import Lake
 from ingest.collector import bodies
 from ingest.collector.limits import Limits
+from ingest.collector.server import _sender_of
 from ingest.collector.tokens import FILE, Tokens
 from tests.ingest.collector.conftest import NDJSON, PATIENCE_S, Client, booked, crash_ids, crashes, serving, until
 from tests.ingest.conftest import line
@@ -191,6 +193,64 @@ def test_connections_are_bounded(lake):
         with waiting_body(client), socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as second:
             assert second.recv(1) == b""
         assert client.get("/healthz").status == 200
+
+
+def test_connections_of_one_address_are_bounded_and_count_no_more_once_they_are_closed(lake):
+    with serving(lake, limits=Limits(connections_of_one=2)) as client:
+        for _ in range(3):
+            with waiting_body(client), waiting_body(client):
+                until(lambda: client_is_refused(client))
+                with socket.create_connection(
+                    ("127.0.0.1", client.port), timeout=PATIENCE_S, source_address=("127.0.0.2", 0)
+                ) as other:
+                    other.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                    assert other.recv(12) == b"HTTP/1.1 200"
+            until(lambda: not client_is_refused(client))
+
+
+def client_is_refused(client: Client) -> bool:
+    try:
+        return client.get("/healthz").status != 200
+    except (OSError, http.client.HTTPException):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("addresses", "count"),
+    [
+        (["192.0.2.1", "192.0.2.2", "::ffff:192.0.2.1"], 2),
+        (["2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1"], 2),
+        (["fe80::1%eth0", "fe80::2%eth0"], 1),
+    ],
+)
+def test_a_machine_is_its_address_and_of_ipv6_its_network(addresses, count):
+    assert len({_sender_of((address, 1)) for address in addresses}) == count
+    assert _sender_of("") == _sender_of(None) == ""
+
+
+def test_headers_that_drip_are_given_up_however_lively_they_are(lake):
+    with serving(lake, limits=Limits(headers_s=0.2)) as client:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=0.02) as plain:
+            plain.sendall(b"POST /v1/records HTTP/1.1\r\n")
+
+            def is_closed() -> bool:
+                try:
+                    plain.sendall(b"X-Slow: 1\r\n")
+                    return plain.recv(4096) == b""
+                except TimeoutError:
+                    return False
+                except OSError:
+                    return True
+
+            until(is_closed)
+        assert client.post(LINE).status == 202
+
+
+def test_headers_without_end_are_refused_and_not_held(client):
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+        plain.sendall(b"POST /v1/records HTTP/1.1\r\nX-Long: " + b"x" * 70_000)
+        assert plain.recv(12) == b"HTTP/1.1 400"
+    assert client.post(LINE).status == 202
 
 
 @pytest.mark.parametrize("limits", [Limits(bodies=1), Limits(held_bytes=40)])
