@@ -24,10 +24,10 @@ export PIP_DEFAULT_TIMEOUT
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-slow lint types format browser lock clean ready-to-check
+.PHONY: help demo test test-slow lint types format browser lock scoreboard clean ready-to-check
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## replay an outage live and open the dashboard; SCENARIO=, SPEED=, PORT= where wanted
 	@exec $(PY) -m cli demo $(if $(SCENARIO),--scenario=$(call quoted,$(SCENARIO))) $(if $(SPEED),--speed '$(SPEED)') $(if $(PORT),--port '$(PORT)')
@@ -60,6 +60,9 @@ lock: $(VENV)/.installed ## compile both requirements files; ARGS=--upgrade for 
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest \
 	  --custom-compile-command 'make lock (why each direct dependency is there: pyproject.toml)' \
 	  --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt $(ARGS)
+
+scoreboard: $(VENV)/.installed-dev ## play simulated fleets against other methods, write docs/scoreboard.md; ARGS='--seeds 5 --hosts 3000'
+	@$(PY) -m bench.scoreboard $(ARGS)
 
 clean: ## remove what was set up and cached; lakes stay
 	@rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
