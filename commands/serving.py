@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,11 +15,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from commands.options import Commands, lake_of, positive, whole
+from commands.options import Commands, is_loopback, lake_of, positive, whole
 from commands.output import Exit
 from fleetcrash.errors import BadArgument
 
 if TYPE_CHECKING:
+    from dashboard.access import SignIn
     from fleetcrash.store import Lake
     from monitor.alerts.config import Config
     from monitor.children import Children
@@ -69,13 +71,17 @@ def add_to(commands: Commands) -> None:
     one.add_argument("--beside", type=int, help=argparse.SUPPRESS)  # the process that started it, and that it ends with
 
     one = commands.add(dashboard, "--lake", "--port", example="fleetcrash dashboard --lake lake", serves=True)
+    one.add_argument("--host", default="127.0.0.1", help="to listen on (default: 127.0.0.1); any other takes a sign-in")
+    one.add_argument("--address", metavar="URL", help="by which people reach it, such as https://fleet.example.com")
+    one.add_argument("--trusted-header", metavar="NAME", help="in which a proxy says who is there; without it nothing")
+    one.add_argument("--sign-in", metavar="FILE", help="OpenID Connect: a secrets.toml of Streamlit, and who may see")
     one.add_argument("--no-monitor", action="store_true", help="only show; another process watches")
 
 
 def serve(chosen: argparse.Namespace) -> int:
     """Collect records over HTTP, with a monitor beside it."""
     from ingest.collector.limits import Limits
-    from ingest.collector.server import Collector, is_loopback, listen
+    from ingest.collector.server import Collector, listen
     from ingest.collector.tokens import Tokens
     from monitor.children import Children
 
@@ -158,17 +164,46 @@ def dashboard(chosen: argparse.Namespace) -> int:
     """Serve the pages, with a monitor beside them."""
     from monitor.children import Children
 
+    sign_in = None
+    if chosen.sign_in is not None:
+        from dashboard.access import read_sign_in
+
+        sign_in = read_sign_in(Path(chosen.sign_in))
+    if chosen.trusted_header is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,64}", chosen.trusted_header):
+        raise BadArgument(f"{chosen.trusted_header!r} is no name of a header. Nothing was started.")
+    if not is_loopback(chosen.host) and sign_in is None and chosen.trusted_header is None:
+        raise BadArgument(
+            f"Whoever reaches {chosen.host} could see the pages, for nobody asks who is there. Nothing was started. "
+            "Say --sign-in FILE, or --trusted-header NAME behind a proxy that asks, or listen on 127.0.0.1."
+        )
     lake = lake_of(chosen, create=not chosen.no_monitor)
     with Children() as beside:
-        start_dashboard(beside, lake, chosen.port)
+        start_dashboard(
+            beside,
+            lake,
+            chosen.port,
+            host=chosen.host,
+            address=chosen.address,
+            trusted_header=chosen.trusted_header,
+            sign_in=sign_in,
+        )
         if not chosen.no_monitor:
             start_monitor(beside, lake, interval_s=_LOOK_EVERY_S)
-        print(f"Dashboard: http://127.0.0.1:{chosen.port}   (Ctrl-C stops)", flush=True)
+        print(f"Dashboard: {chosen.address or f'http://{chosen.host}:{chosen.port}'}   (Ctrl-C stops)", flush=True)
         beside.wait()
     return Exit.DONE
 
 
-def start_dashboard(beside: Children, lake: Lake, port: int) -> None:
+def start_dashboard(
+    beside: Children,
+    lake: Lake,
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    address: str | None = None,
+    trusted_header: str | None = None,
+    sign_in: SignIn | None = None,
+) -> None:
     """Start the pages beside this process.
 
     Raises:
@@ -177,8 +212,13 @@ def start_dashboard(beside: Children, lake: Lake, port: int) -> None:
     from dashboard.serve import command, environment
     from monitor.children import check_port
 
-    check_port(port)
-    beside.start("dashboard", command(lake.root, port=port), environment=environment(lake.root), quiet=True)
+    check_port(port, host=host)
+    beside.start(
+        "dashboard",
+        command(lake.root, port=port, host=host, address=address, sign_in=sign_in),
+        environment=environment(lake.root, trusted_header=trusted_header, sign_in=sign_in),
+        quiet=True,
+    )
 
 
 def alerts_config(lake: Lake, alerts: Sequence[str] | None) -> Config | None:

@@ -22,6 +22,7 @@ from dashboard.pages import (  # noqa: E402
     overview_page,
     updates_page,
 )
+from dashboard.sign_in import check  # noqa: E402
 from dashboard.states import data_problems  # noqa: E402
 from dashboard.theme import STYLE  # noqa: E402
 
@@ -37,6 +38,7 @@ def _settle() -> bool:
 
 st.set_page_config(page_title="fleetcrash", page_icon="📉", layout="wide")
 _settle()
+check()
 st.html(STYLE)
 shown = st.navigation(
     [overview_page(), incident_page(), clusters_page(), updates_page(), health_page(), *hidden_pages()], position="top"

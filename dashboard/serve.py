@@ -5,23 +5,37 @@ The settings lie beside ``app.py`` and are found from there, whatever folder it 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from dashboard.access import ALLOW_VARIABLE, HEADER_VARIABLE, SignIn
 
 LAKE_VARIABLE = "FLEETCRASH_LAKE"
 
 _APP = Path(__file__).with_name("app.py")
 
 
-def command(lake_path: Path | str, *, port: int, host: str = "127.0.0.1") -> list[str]:
+def command(
+    lake_path: Path | str,
+    *,
+    port: int,
+    host: str = "127.0.0.1",
+    address: str | None = None,
+    sign_in: SignIn | None = None,
+) -> list[str]:
     """The command line that serves the dashboard.
 
     Args:
         lake_path: the lake to show; it need not exist yet, the page then says so.
         port: TCP port to listen on.
-        host: address to listen on. Whoever can reach it sees everything: there is no login.
+        host: address to listen on. Whoever can reach it sees everything, unless a sign-in or a proxy is in between.
+        address: URL by which people reach it; other sites' pages may not connect. None: by the host.
+        sign_in: how people sign in; None: they do not.
     """
+    secrets = [] if sign_in is None else ["--secrets.files", str(sign_in.secrets)]
     return [
         sys.executable,
         "-m",
@@ -37,7 +51,8 @@ def command(lake_path: Path | str, *, port: int, host: str = "127.0.0.1") -> lis
         "--browser.gatherUsageStats",
         "false",
         "--browser.serverAddress",
-        host,
+        (urlsplit(address).hostname if address else None) or host,
+        *secrets,
         "--logger.level",
         "warning",
         "--",
@@ -46,12 +61,20 @@ def command(lake_path: Path | str, *, port: int, host: str = "127.0.0.1") -> lis
     ]
 
 
-def environment(lake_path: Path | str) -> dict[str, str]:
-    """The environment that goes with ``command``: ours, with the lake and the project's root added."""
+def environment(
+    lake_path: Path | str, *, trusted_header: str | None = None, sign_in: SignIn | None = None
+) -> dict[str, str]:
+    """The environment that goes with ``command``: ours, with the lake, the project's root and who may see added.
+
+    Args:
+        trusted_header: in which a proxy says who is there; None: none does.
+    """
     inherited = os.environ.get("PYTHONPATH", "")
     root = str(_APP.parent.parent)
     return {
         **os.environ,
         LAKE_VARIABLE: str(Path(lake_path).absolute()),
+        HEADER_VARIABLE: trusted_header or "",
+        ALLOW_VARIABLE: json.dumps(sign_in.allow) if sign_in else "",
         "PYTHONPATH": os.pathsep.join(filter(None, (root, inherited))),
     }

@@ -181,14 +181,6 @@ def _allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on a host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
 def _sender_of(peer: Any) -> str:
     """Whose a connection is, as far as its address tells: a machine has a whole network of IPv6 to itself."""
     try:
