@@ -43,6 +43,10 @@ def add_to(commands: Commands) -> None:
     one.add_argument("--host", default="127.0.0.1", help="to listen on (default: 127.0.0.1); any other takes a token")
     one.add_argument("--port", type=int, default=8510, help="to listen on (default: 8510)")
     one.add_argument("--spool", metavar="DIR", help="what the lake has yet to get (default: _spool in the lake)")
+    one.add_argument(
+        "--origin", action="append", default=[], metavar="URL",
+        help="pages of it may send Sentry envelopes from a browser; may be given again (default: none)",
+    )  # fmt: skip
     one.add_argument("--privacy", metavar="FILE", help="what is hashed or left out of records, in TOML")
     one.add_argument("--tls-cert", metavar="FILE", help="certificate in PEM, with its chain")
     one.add_argument("--tls-key", metavar="FILE", help="its key in PEM")
@@ -81,6 +85,7 @@ def add_to(commands: Commands) -> None:
 def serve(chosen: argparse.Namespace) -> int:
     """Collect records over HTTP, with a monitor beside it."""
     from ingest.collector.limits import Limits
+    from ingest.collector.origins import origins_of
     from ingest.collector.server import Collector, listen
     from ingest.collector.tokens import Tokens
     from monitor.children import Children
@@ -97,6 +102,7 @@ def serve(chosen: argparse.Namespace) -> int:
     if (chosen.tls_cert is None) != (chosen.tls_key is None):
         raise BadArgument("TLS takes both --tls-cert and --tls-key. Nothing was started.")
     alerts_config(lake, chosen.alerts)  # a mistake in it is said before anything is started
+    origins = origins_of(chosen.origin)
     privacy = None
     if chosen.privacy is not None:
         from ingest.collector.privacy import read_privacy
@@ -118,6 +124,7 @@ def serve(chosen: argparse.Namespace) -> int:
             needs_token=needs_token,
             rate=chosen.rate,
             privacy=privacy,
+            origins=origins,
         ) as collector,
     ):
         server = collector.server(certificate=chosen.tls_cert, key=chosen.tls_key)

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, compile_path
@@ -19,6 +20,7 @@ from ingest.collector.doors.door import BodyDoor, Page
 from ingest.collector.doors.records import RECORDS
 from ingest.collector.metrics import CONTENT_TYPE
 from ingest.collector.openapi import HEALTHZ, METRICS, OPENAPI, document
+from ingest.collector.origins import WithOrigins, preflight
 from ingest.collector.reception import Parts, Reception, drained
 from ingest.collector.refusal import Refusal
 from ingest.collector.tokens import Scope
@@ -35,17 +37,26 @@ _PATHS = tuple(
 PAGES = (*bulk.PAGES, Page(OPENAPI, document(), "application/json"))
 
 
-def application(parts: Parts, *, needs_token: bool) -> Starlette:
+def application(parts: Parts, *, needs_token: bool, origins: frozenset[str] = frozenset()) -> Starlette:
     """The doors.
 
     Args:
         needs_token: nobody may send without one, even where none is configured.
+        origins: of pages that may use Sentry's envelope door from a browser.
     """
     desk = _Desk(parts, needs_token=needs_token)
+    for_pages = [Middleware(WithOrigins, origins)] if origins else []
+    of_pages = [
+        Route(sentry.ENVELOPE.path, partial(desk.preflight, origins), methods=["OPTIONS"], middleware=for_pages)
+    ]
     app = Starlette(
         routes=[
             Route(RECORDS.path, desk.records, methods=["POST"]),
-            *(Route(door.path, partial(desk.clients, door), methods=door.methods) for door in CLIENTS),
+            *(Route(
+                door.path, partial(desk.clients, door), methods=door.methods,
+                middleware=for_pages if door is sentry.ENVELOPE else [],
+            ) for door in CLIENTS),
+            *(of_pages if origins else []),
             Route(journal.UPLOAD.path, desk.journal, methods=["POST"]),
             *(Route(page.path, partial(desk.page, page), methods=["GET"]) for page in PAGES),
             Route(HEALTHZ, desk.healthz, methods=["GET"]),
@@ -78,6 +89,10 @@ class _Desk:
         _, reading = await self._reception.take(request, door)
         headers = {"Content-Type": reading.reply_type, **door.reply_headers}
         return self._answered(request, Response(reading.reply, headers=headers))
+
+    async def preflight(self, origins: frozenset[str], request: Request) -> Response:
+        """Tell a browser whether the page may send."""
+        return self._answered(request, preflight(request, origins))
 
     async def journal(self, request: Request) -> Response:
         """Take a journal, however long it is."""

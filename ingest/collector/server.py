@@ -51,6 +51,7 @@ class Collector:
         needs_token: nobody may send without a token, even where none is configured.
         rate: records a second of each sender without a rate of its own; None for as many as come.
         privacy: what is hashed or left out of records; None: they are kept as they come.
+        origins: of pages that may use Sentry's envelope door from a browser.
         wall: the machine's clock, nanoseconds since 1970.
     Raises:
         BadArgument: another collector has the spool, or it cannot be used.
@@ -66,6 +67,7 @@ class Collector:
         needs_token: bool = False,
         rate: float | None = None,
         privacy: Privacy | None = None,
+        origins: frozenset[str] = frozenset(),
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
         self._limits = limits = limits or Limits()
@@ -93,7 +95,7 @@ class Collector:
             clock,
             privacy,
         )
-        self._app = application(parts, needs_token=needs_token)
+        self._app = application(parts, needs_token=needs_token, origins=origins)
 
     def __enter__(self) -> Self:
         self._spool.start()
