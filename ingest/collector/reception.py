@@ -225,13 +225,12 @@ class Reception:
         return self._needs_token or self._parts.tokens.configured
 
     def holds(self, token: str | None, scope: Scope) -> bool:
-        """Whether a token is one, and of a scope; where none is wanted, anything is.
-
-        Raises:
-            Refusal: the tokens cannot be read.
-        """
-        found = self._token(token) if self.wants_token else _ANYBODY
-        return found is not None and (found is _ANYBODY or found.scope.allows(scope))
+        """Whether a token allows something, where one is wanted. Where tokens cannot be read none does."""
+        try:
+            self.check(token, scope)
+        except Refusal:
+            return False
+        return True
 
     def check(self, token: str | None, scope: Scope) -> None:
         """See that a token allows something, where one is wanted.
@@ -254,7 +253,10 @@ class Reception:
     def _known(self, token: str | None, scope: Scope = Scope.SEND) -> Token:
         if not self.wants_token:
             return _ANYBODY
-        found = self._token(token)
+        try:
+            found = self._parts.tokens.find(token, now=datetime.now(UTC))
+        except LakeError as error:
+            raise unavailable("tokens_unreadable", "cannot read its tokens") from error
         if found is None:
             wanted = "Wanted: a header Authorization: Bearer TOKEN, with a valid token."
             raise Refusal(401, "unauthorized", wanted, {"WWW-Authenticate": "Bearer"})
@@ -262,12 +264,6 @@ class Reception:
             said = f"This token is of scope {found.scope}; wanted {scope}. Nothing of this request was kept."
             raise Refusal(403, "forbidden", said)
         return found
-
-    def _token(self, token: str | None) -> Token | None:
-        try:
-            return self._parts.tokens.find(token, now=datetime.now(UTC))
-        except LakeError as error:
-            raise unavailable("tokens_unreadable", "cannot read its tokens") from error
 
     async def _paid(self, sender: Token, body: Body) -> Answer:
         """Take a body within its sender's rate.

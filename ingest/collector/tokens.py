@@ -220,9 +220,23 @@ def _hashed(token: str) -> str:
 
 
 def _token(kept: dict[str, Any]) -> Token:
-    """A token as the file has it; older files say neither scope nor rate."""
-    former = tuple(Former(**one) for one in kept.get("former", ()))
-    return Token(**{**kept, "scope": Scope(kept.get("scope", Scope.SEND)), "former": former})
+    """A token as the file has it; older files say neither scope nor rate.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    found = Token(
+        **{
+            **kept,
+            "scope": Scope(kept.get("scope", Scope.SEND)),
+            "former": tuple(Former(**one) for one in kept.get("former", ())),
+        }
+    )
+    for one in found.former:
+        parse_time(one.until)
+    if found.rate is not None and not found.rate > 0:
+        raise ValueError(f"a rate of {found.rate}")
+    return found
 
 
 def _by_hash(tokens: list[Token]) -> Iterator[tuple[str, tuple[Token, datetime | None]]]:

@@ -37,7 +37,7 @@ from ingest.collector.doors.crashes import (
     whole,
 )
 from ingest.collector.doors.door import Asked, BodyDoor, Reading
-from ingest.collector.doors.systems import os_type
+from ingest.collector.doors.systems import of_browser, os_type
 from ingest.collector.refusal import Refusal, too_large
 
 _MOST_ITEMS = 1000  # clients send a handful
@@ -156,7 +156,7 @@ def _add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes], ask
         "crash_id": event["event_id"],
         "host_id": _host_id(event, tags),
         "occurred_at": time_of(event.get("timestamp")),
-        "os_type": os_type(system.get("name"), (text(one.get("abs_path")) for one in raw_frames)),
+        "os_type": os_type(system.get("name"), (text(one.get("abs_path")) for one in raw_frames)) or _browsers(event),
         "os_version": text(system.get("version")),
         "os_build": text(system.get("build")),
         "agent_version": version_of(event.get("release")),
@@ -182,6 +182,14 @@ def _host_id(event: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
     device, user = _context(event, "device"), mapping(event.get("user"))
     told = (device.get("id"), device.get("device_unique_identifier"), event.get("server_name"))
     return first((tags.get("host_id"), *told, tags.get("server_name"), user.get("id")))
+
+
+def _browsers(event: Mapping[str, Any]) -> str | None:
+    """The system of the browser in which a page failed. On a server the request is somebody else's."""
+    if event.get("platform") != "javascript":
+        return None
+    headers = {str(name).lower(): value for name, value in _pairs(mapping(event.get("request")).get("headers"))}
+    return of_browser(headers.get("user-agent"))
 
 
 def _said(event: Mapping[str, Any], thrown: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

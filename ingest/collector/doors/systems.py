@@ -14,6 +14,11 @@ _NAMES = (
     ("linux", re.compile(r"linux|gnu/linux|android|ubuntu|debian|fedora|centos|rhel|red hat|rocky|alma|alpine|arch|"
                          r"suse|opensuse|sles|amazon|amzn|raspbian|nixos|gentoo|oracle|chrome ?os")),
 )  # fmt: skip
+_BROWSERS = (
+    ("windows", re.compile(r"Windows")),
+    ("linux", re.compile(r"Android|Linux|CrOS")),
+    ("darwin", re.compile(r"Macintosh|iPhone|iPad")),
+)
 _MORE_LINUX = re.compile(r"\blinux\b")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _OF_A_MAC = ("/Users/", "/Applications/", "/System/", "/Library/", "/opt/homebrew/", "/private/")
@@ -48,3 +53,9 @@ def _by_paths(paths: Iterable[str | None]) -> str | None:
         if path and path.startswith("/"):
             found = "linux"
     return found
+
+
+def of_browser(agent: Any) -> str | None:
+    """The contract's os_type by a browser's ``User-Agent``; None where it does not tell."""
+    said = text(agent) or ""
+    return next((system for system, names in _BROWSERS if names.search(said)), None)

@@ -15,7 +15,7 @@ from ingest.collector.doors.journal import COREDUMP
 from ingest.collector.rates import Rates
 from ingest.collector.refusal import Refusal
 from ingest.collector.tokens import FILE, Scope, Tokens
-from tests.ingest.collector.conftest import NDJSON, booked, crash_ids, crashes, serving
+from tests.ingest.collector.conftest import NDJSON, booked, crash_ids, crashes, serving, until
 from tests.ingest.conftest import NOW, line
 
 LINE = line("crash") + b"\n"
@@ -69,6 +69,27 @@ def test_a_file_of_before_there_were_scopes_goes_on_working(lake):
     found = Tokens(lake.root).find(token, now=NOW)
     assert found is not None
     assert (found.name, found.scope, found.rate, found.former) == ("edge", Scope.SEND, None, ())
+
+
+def test_whether_it_lives_is_told_even_where_tokens_cannot_be_read(lake):
+    (lake.root / FILE).write_text("{")
+    with serving(lake) as client:
+        assert (client.get("/healthz").status, set(client.get("/healthz").document)) == (200, {"status"})
+        assert client.get("/metrics").code == "unauthorized"
+        assert client.get("/metrics", Authorization="Bearer x").code == "tokens_unreadable"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"scope": "root"}, {"rate": 0}, {"rate": "fast"}, {"former": [{"sha256": "x", "until": "soon"}]}, {"x": 1}],
+)
+def test_a_file_that_says_something_else_lets_nobody_in(tokens, tmp_path, damage):
+    token = tokens.add("edge", now=NOW)
+    kept = json.loads((tmp_path / FILE).read_text())
+    kept["tokens"][0] |= damage
+    (tmp_path / FILE).write_text(json.dumps(kept))
+    with pytest.raises(LakeError, match="cannot be read"):
+        tokens.find(token, now=NOW)
 
 
 # -- rotation and revocation
@@ -233,3 +254,27 @@ def test_a_journal_of_a_sender_in_debt_is_refused_and_one_under_way_goes_on(lake
         assert client.ask("POST", "/upload", journal, headers).status == 202
         assert client.ask("POST", "/upload", journal, headers).code == "rate_limited"
     assert len(crash_ids(lake)) == 3
+
+
+def test_a_journal_whose_token_is_revoked_meanwhile_is_not_taken_to_its_end(lake, monkeypatch):
+    monkeypatch.setattr("ingest.collector.reception._PART_BYTES", 1)
+    entry = (
+        f"MESSAGE_ID={COREDUMP}\n_MACHINE_ID=h1\nCOREDUMP_SIGNAL_NAME=SIGSEGV\nCOREDUMP_PID=%d\n"
+        "COREDUMP_TIMESTAMP=1764061200000000\n\n"
+    )
+    tokens = Tokens(lake.root)
+    token = tokens.add("edge", now=NOW)
+    headers = {"Content-Type": "application/vnd.fdo.journal", "Authorization": f"Bearer {token}"}
+
+    def journal():
+        yield (entry % 1).encode()
+        until(
+            lambda: "records_acknowledged_total 1\n" in client.get("/metrics", Authorization=f"Bearer {other}").document
+        )
+        tokens.revoke("edge", now=NOW)
+        yield (entry % 2).encode()
+
+    other = tokens.add("watch", now=NOW, scope=Scope.READ)
+    with serving(lake) as client:
+        assert client.ask("POST", "/upload", journal(), headers).status == 401
+    assert len(crash_ids(lake)) == 1

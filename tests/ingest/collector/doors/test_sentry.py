@@ -175,6 +175,27 @@ def test_the_system_is_told_by_its_name_or_else_by_paths(name, path, os_type):
     assert the_record(sentry.read_envelope(of_event(event), asked())).get("os_type") == os_type
 
 
+@pytest.mark.parametrize(
+    ("platform", "headers", "os_type"),
+    [
+        ("javascript", {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/150.0"}, "windows"),
+        ("javascript", [["user-agent", "Mozilla/5.0 (X11; Linux x86_64) Chrome/150.0"]], "linux"),
+        ("javascript", {"User-Agent": "Mozilla/5.0 (Linux; Android 16) Chrome/150.0"}, "linux"),
+        ("javascript", {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X)"}, "darwin"),
+        ("javascript", {"User-Agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"}, "darwin"),
+        ("javascript", {"User-Agent": 7}, None),
+        ("javascript", 7, None),
+        ("python", {"User-Agent": "Mozilla/5.0 (Windows NT 10.0)"}, None),  # of who asked the server for something
+    ],
+)
+def test_the_system_of_a_page_is_its_browsers(platform, headers, os_type):
+    event = {
+        **EVENT, "contexts": {}, "level": "fatal", "exception": {"type": "E"}, "platform": platform,
+        "request": {"headers": headers},
+    }  # fmt: skip
+    assert the_record(sentry.read_envelope(of_event(event), asked())).get("os_type") == os_type
+
+
 def test_a_native_frame_is_told_by_its_library_and_the_offset_in_it():
     frame = {"package": "/opt/agent/libscan.so", "function": "scan", "instruction_addr": "0x7f0000001234"}
     images = [{"image_addr": "0x7f0000001000", "image_size": 4096}, {"image_addr": None}, 7]
