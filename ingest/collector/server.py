@@ -11,6 +11,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -126,7 +127,7 @@ class Collector:
             most_of_one = limits.connections_of_one
             open_from: ClassVar = Counter()
 
-        config = uvicorn.Config(
+        config = _Config(
             self._app,
             http=Protocol,
             ws="none",
@@ -192,6 +193,29 @@ def _sender_of(peer: Any) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or ipaddress.ip_network((int(address) >> 64 << 64, 64)).network_address
     return str(address)
+
+
+class _Config(uvicorn.Config):
+    """With a loop that waits for a TLS handshake no longer than for headers; uvicorn leaves it at asyncio's minute.
+
+    Until it is shaken hands nothing else counts or watches a connection.
+    """
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        """A loop for ``run``."""
+        protocol: Any = self.http_protocol_class
+        return partial(_Loop, protocol.headers_s)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    def __init__(self, handshake_s: float) -> None:
+        super().__init__()
+        self._handshake_s = handshake_s
+
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
+        if options.get("ssl") is not None:
+            options["ssl_handshake_timeout"] = self._handshake_s
+        return await super().create_server(*args, **options)
 
 
 class _Protocol(H11Protocol):

@@ -81,10 +81,16 @@ class Client:
 
 
 @contextmanager
-def serving(lake: Lake, *, limits: Limits | None = None, **options: Any) -> Iterator[Client]:
-    """A collector; when the context is left, the lake has what was acknowledged."""
+def serving(
+    lake: Lake, *, limits: Limits | None = None, tls: Mapping[str, Path] = {}, **options: Any
+) -> Iterator[Client]:
+    """A collector; when the context is left, the lake has what was acknowledged.
+
+    Args:
+        tls: certificate and key, in PEM.
+    """
     with Collector(lake, limits=limits, **options) as collector, listen("127.0.0.1", 0) as listener:
-        server = collector.server()
+        server = collector.server(**tls)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -7,7 +7,10 @@ import http.client
 import json
 import re
 import socket
+import ssl
+import subprocess
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -244,6 +247,24 @@ def test_headers_that_drip_are_given_up_however_lively_they_are(lake):
 
             until(is_closed)
         assert client.post(LINE).status == 202
+
+
+def test_a_tls_handshake_that_stalls_is_given_up_as_headers_are(lake, tmp_path):
+    files = {"certificate": tmp_path / "cert.pem", "key": tmp_path / "key.pem"}
+    made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost", "-nodes", "-days", "2"]
+    made += ["-keyout", str(files["key"]), "-out", str(files["certificate"])]
+    subprocess.run(["openssl", "req", "-x509", *made], check=True, capture_output=True)
+    trusting = ssl.create_default_context(cafile=str(files["certificate"]))
+    with serving(lake, limits=Limits(headers_s=0.2), tls=files) as client:
+        address = ("127.0.0.1", client.port)
+        with socket.create_connection(address, timeout=PATIENCE_S) as plain:
+            plain.sendall(b"\x16\x03\x01")
+            began = time.monotonic()
+            assert plain.recv(4096) == b""
+            assert time.monotonic() - began < 30  # left alone, asyncio takes a minute
+        with trusting.wrap_socket(socket.create_connection(address), server_hostname="localhost") as secure:
+            secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert secure.recv(12) == b"HTTP/1.1 200"
 
 
 def test_headers_without_end_are_refused_and_not_held(client):
