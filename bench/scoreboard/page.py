@@ -128,17 +128,20 @@ def _prose(text: str) -> str:
 
 def _guilty_table(rows: Sequence[Row]) -> str:
     head = (
-        "method", "correct", "wrong", "abstained", "missed", "first name right",
+        "method", "correct", "wrong", "abstained", "missed", "first name right", "correct where the oracle alarms",
         "min to alarm", "min to name", "exposed", "crashed",
     )  # fmt: skip
     lines = []
+    clear = {(row.scenario, row.seed) for row in rows if row.method == ORACLE and row.alarm_min is not None}
     for method in (*METHODS, ORACLE):
         mine = [row for row in rows if row.method == method]
+        seen = [row for row in mine if (row.scenario, row.seed) in clear]
         lines.append(
             (
                 _strong(method),
                 *(_share(sum(row.verdict is verdict for row in mine), len(mine)) for verdict in Verdict),
                 _share(sum(row.first_right for row in mine), len(mine)),
+                _share(sum(row.verdict is Verdict.CORRECT for row in seen), len(seen)),
                 _median([row.alarm_min for row in mine]),
                 _median([row.name_min for row in mine]),
                 _median([row.exposed for row in mine]),
