@@ -9,8 +9,10 @@ Prints one JSON line for every fleet and method. Everything here is synthetic.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
+import fleetcrash.attribution
 from bench.scoreboard.baselines import BASELINES
 from bench.scoreboard.fleets import OURS, Row, Verdict, play, train
 from bench.scoreboard.page import Settings, page
@@ -76,7 +79,8 @@ def main() -> int:
         fleets = [(scenario, seed) for scenario in scenarios for seed in seeds]
         rows = _played(workers, fleets, chosen.hosts, chosen.days, tuned)
     settings = Settings(
-        command=" ".join(["python -m bench.scoreboard", *(each for each in sys.argv[1:])]),
+        command=shlex.join(["python", "-m", "bench.scoreboard", *sys.argv[1:]]),
+        detector=detector_digest(),
         size=chosen.size,
         seeds=chosen.seeds,
         scenarios=len(scenarios),
@@ -88,6 +92,14 @@ def main() -> int:
     )
     chosen.out.write_text(page(rows, settings))
     return 0
+
+
+def detector_digest() -> str:
+    """Twelve digits that tell one detector from another: of the text of fleetcrash.attribution."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(fleetcrash.attribution.__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def thresholds(highest: Sequence[dict[str, float]]) -> tuple[dict[str, float], int]:

@@ -99,10 +99,12 @@ def votes_and_vetoes(seen: Seen) -> Course:
     e within the window WD_i after they got c, WD = 1 h, 24 h, 72 h and since the deployment; B those that had e within
     72 h before they got it. Temporal: ST(e, c) = Σ_i w_i log((P_i - B + 1) / (B + 1)) over the i with P_i > B. Spatial:
     SS(e, c) = N_f / N_df, of the hosts with e since the release those that have c; below a threshold c is left out.
-    e is blamed on the c with the greatest ST, decayed exponentially with the age of the deployment to a share within
-    [a, b]. Source: Li et al., Gandalf, NSDI 2020. Not published, or not found, and so chosen here: w_i = 1/4, threshold
-    0.5, a = 0.1, b = 1, a decay by e in 24 h. Left out: the 30 days of Holt-Winters before it, and the trained
-    classifier after it, in whose place stands the tuned threshold on the score, the greatest of any signature.
+    e is blamed on the c with the greatest ST, decayed exponentially with the age of the deployment to a share
+    within [a, b]. Source: Li et al., Gandalf, NSDI 2020, by its first author's notes
+    (github.com/lize1985/documentation) and a reader's summary; the paper itself was not at hand. Chosen here, for
+    want of the published figures: w_i = 1/4, threshold 0.5, a = 0.1, b = 1, a decay by e in 24 h. Left out: the 30
+    days of Holt-Winters before it, and the trained classifier after it, in whose place stands the tuned threshold
+    on the score, the greatest of any signature.
     """
     best = np.zeros(seen.ticks)
     blamed = np.full(seen.ticks, -1, np.int64)

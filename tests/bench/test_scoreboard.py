@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import log, log10
 
@@ -219,9 +220,27 @@ def test_the_page_says_in_words_who_is_not_beaten():
     assert "beaten on both: correct on 0 fleets against our 1, and wrong on 2 against 0" in lines["EWMA chart"]
 
 
+def test_the_page_says_who_is_sooner():
+    at_minute = {OURS: (20.0, 30.0, 9.0), "Chi-square": (10.0, 30.0, None)}
+    rows = [
+        replace(row(method, Verdict.CORRECT, seed=seed), name_min=minute)
+        for method, minutes in at_minute.items()
+        for seed, minute in enumerate(minutes)
+    ]
+    line = dict(zip(BASELINES, unbeaten(rows), strict=True))["Chi-square"]
+    assert "(2 fleets), it does after 30 minutes and we after 30 (medians); it is sooner on 1 of them." in line
+
+
+def test_no_line_of_the_page_becomes_a_list_by_a_formula():
+    rows = [row(method, Verdict.CORRECT, guilty=guilty) for method in METHODS for guilty in (True, False)]
+    settings = Settings("make scoreboard", "abc", "", 1, 1, 100, 2, 3, 0, dict.fromkeys(BASELINES, 1.0))
+    methods = page(rows, settings).partition("## The methods")[2]
+    assert not [line for line in methods.splitlines() if line.startswith(("- ", "+ ", "= "))]
+
+
 def test_the_page_has_every_method_its_formula_and_that_all_is_synthetic():
     rows = [row(method, Verdict.CORRECT, guilty=guilty) for method in METHODS for guilty in (True, False)]
-    settings = Settings("make scoreboard", "Small.", 1, 1, 100, 2, 3, 0, dict.fromkeys(BASELINES, 1.0))
+    settings = Settings("make scoreboard", "abc", "Small.", 1, 1, 100, 2, 3, 0, dict.fromkeys(BASELINES, 1.0))
     text = " ".join(page([*rows, row(ORACLE, Verdict.CORRECT)], settings).split())
     for said in ("All of it is synthetic", "make scoreboard", "χ² =", "ST(e, c) =", "z(t) =", "(A + r H) / (M + H)"):
         assert said in text
