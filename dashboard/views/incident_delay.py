@@ -94,9 +94,9 @@ def _said(delay: Delay, whom: str) -> str:
         else ""
     )
     return (
-        f"{reached}Had nobody got the update any more from a minute on; hosts: {whom}. Hit: crashed, or a server gone "
-        "dark, while it had the update. Counted; less those that would have been hit anyway, as many as in an equal "
-        "time before each install. The range is the 95 % interval of these."
+        f"{reached}Hosts ({whom}) that a halt of the rollout would have spared. Hit: crashed, or a server gone dark, "
+        "while it had the update; less those that would have been hit anyway, as many as in an equal time before each "
+        "install. The range is the 95 % interval of these."
     )
 
 
