@@ -89,7 +89,9 @@ class Inquiry:
         updates = np.unique(self.news.exposed_events.update[rows])
         updates = np.array([u for u in updates if u not in but and u in self._penalty], dtype=np.int64)
         members = self.spots.slices.members.T
-        seen = (self.exposed_counts(tick, mine, updates).astype(np.float32) @ members).astype(np.float64)
+        counts = self.exposed_counts(tick, mine, updates)
+        hit = np.flatnonzero(counts.any((0, 1, 2)))  # most cells have no event
+        seen = (counts[..., hit].astype(np.float32) @ members[hit]).astype(np.float64)
         expected = self.expected.of_hosts_with(updates, tick) * cells
         mean = (expected.astype(np.float32) @ members).astype(np.float64)
         shape = (OUTCOMES, len(updates), AGES, len(self._conditional), len(TEST_RATIOS))
