@@ -149,9 +149,13 @@ class Privacy:
         return b"{" + b",".join(parts) + b"}"
 
     def _action_of_tag(self, name: str, value: bytes, hidden: Mapping[bytes, Action]) -> Action:
+        """What its own entry says, else the strictest of what its name, its value and ``tags.*`` do."""
         fields = self.fields
-        told = fields.get(f"tags.{name}") or fields.get(name) or fields.get("tags.*")
-        return hidden.get(_canonical(value), Action.KEEP) if told is None else told
+        told = fields.get(f"tags.{name}")
+        if told is not None:
+            return told
+        others = (fields.get(name), hidden.get(_canonical(value)), fields.get("tags.*"))
+        return Action.DROP if Action.DROP in others else Action.HASH if Action.HASH in others else Action.KEEP
 
     def _hashed(self, name: str, raw: bytes) -> bytes:
         """A hash of a JSON string, as one; what no rule would take stays what no rule would take."""

@@ -65,6 +65,20 @@ def test_every_other_tag_may_be_dropped_and_one_kept():
     assert kept({"record": "crash", "tags": tags}, policy)["tags"] == {"ring": "1", "user": hashed("alice")}
 
 
+def test_of_what_a_tags_name_its_value_and_the_rest_say_the_strictest_holds():
+    fields = {"host_id": Action.HASH, "crash_id": Action.KEEP, "owner": Action.DROP, "tags.*": Action.HASH}
+    tags = {"crash_id": "x", "owner": "bob", "boss": "eve", "any": "h1"}
+    record = {"record": "host", "host_id": "h1", "owner": "eve"}
+    crash = {"record": "crash", "host_id": "h1", "crash_id": "x", "tags": tags}
+    assert kept(crash, Privacy(fields, KEY)) == {
+        **crash, "host_id": hashed("h1"),
+        "tags": {"crash_id": hashed("x"), "boss": hashed("eve"), "any": hashed("h1")},
+    }  # fmt: skip
+    assert kept(record, Privacy(fields, KEY)) == {"record": "host", "host_id": hashed("h1")}
+    dropping = Privacy({**fields, "tags.*": Action.DROP, "tags.boss": Action.KEEP}, KEY)
+    assert kept(crash, dropping)["tags"] == {"boss": "eve"}
+
+
 def test_fields_that_the_contract_does_not_know_are_left_out():
     assert kept({"record": "crash", "login": "alice", "owner": "alice", "code": "0x50"}) == {
         "record": "crash", "code": "0x50"
