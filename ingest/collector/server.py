@@ -8,7 +8,6 @@ import json
 import resource
 import socket
 import ssl
-import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -53,7 +52,7 @@ class Collector:
         rate: records a second of each sender without a rate of its own; None for as many as come.
         privacy: what is hashed or left out of records; None: they are kept as they come.
         origins: of pages that may use Sentry's envelope door from a browser.
-        wall: the machine's clock, nanoseconds since 1970.
+        clock: makes the clock by which records are known.
     Raises:
         BadArgument: another collector has the spool, or it cannot be used.
     """
@@ -69,7 +68,7 @@ class Collector:
         rate: float | None = None,
         privacy: Privacy | None = None,
         origins: frozenset[str] = frozenset(),
-        wall: Callable[[], int] = time.time_ns,
+        clock: Callable[..., Clock] = Clock,
     ) -> None:
         self._limits = limits = limits or Limits()
         folder = spool or lake.root / SPOOL
@@ -79,9 +78,9 @@ class Collector:
             self._keys.spooled(description)
         metrics = Metrics()
         least_us = max((description.received_us for description in self._spool.recovered), default=0)
-        clock = Clock(folder, least_us=least_us, wall=wall)
+        ours = clock(folder, least_us=least_us)
         self._committer = Committer(
-            lake.for_another_thread(), self._spool, self._keys, limits, metrics, clock, replay=replay
+            lake.for_another_thread(), self._spool, self._keys, limits, metrics, ours, replay=replay
         )
         dumps = Dumps(lake.root, limits.dumps_bytes)
         parts = Parts(
@@ -93,7 +92,7 @@ class Collector:
             dumps,
             limits,
             metrics,
-            clock,
+            ours,
             privacy,
         )
         self._app = application(parts, needs_token=needs_token, origins=origins)

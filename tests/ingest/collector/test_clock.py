@@ -9,13 +9,17 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetcrash.times import time_text
 from ingest.collector import segments
 from ingest.collector.clock import Clock
+from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
+from ingest.collector.segments import Description
 from ingest.collector.server import SPOOL
 from ingest.collector.spool import Spool
+from monitor.loop import Monitor
 from tests.ingest.collector.conftest import booked, crash_ids, crashes, serving, until
-from tests.ingest.conftest import rows_of
+from tests.ingest.conftest import line, rows_of
 
 HOUR_NS = 3_600_000_000_000
 START_NS = 1_800_000_000_000_000_000
@@ -34,8 +38,8 @@ class Machine:
         self.wall += ns
         self.steady += ns
 
-    def clock(self, folder) -> Clock:
-        return Clock(folder, wall=lambda: self.wall, steady=lambda: self.steady)
+    def clock(self, folder, *, least_us: int = 0) -> Clock:
+        return Clock(folder, least_us=least_us, wall=lambda: self.wall, steady=lambda: self.steady)
 
 
 def test_set_back_an_hour_it_goes_on_at_half_its_pace_until_the_hour_is_made_good(tmp_path):
@@ -98,7 +102,7 @@ def steps_of(machine: Machine) -> list[Callable[[], None]]:
 def test_records_that_come_while_the_clock_jumps_are_known_in_the_order_of_their_answers(lake, monkeypatch):
     machine = Machine()
     monkeypatch.setattr("ingest.collector.spool.time.time_ns", lambda: machine.wall)
-    with serving(lake, limits=EAGER, wall=lambda: machine.wall) as client:
+    with serving(lake, limits=EAGER, clock=machine.clock) as client:
         for number, step in enumerate(steps_of(machine)):
             step()
             assert client.post(crashes(number, 1), Idempotency_Key=f"k{number}").status == 202
@@ -133,7 +137,7 @@ def test_what_waits_is_committed_in_the_order_in_which_it_came_however_the_clock
 def test_a_collector_that_starts_after_the_clock_was_set_back_stamps_nothing_earlier(lake):
     machine = Machine()
     for number in range(2):
-        with serving(lake, limits=LATER, wall=lambda: machine.wall) as client:
+        with serving(lake, limits=LATER, clock=machine.clock) as client:
             client.post(crashes(number, 1))
         machine.wall -= HOUR_NS
     received = {row["crash_id"]: row["received_at"] for row in rows_of(lake, "crash")}
@@ -143,9 +147,48 @@ def test_a_collector_that_starts_after_the_clock_was_set_back_stamps_nothing_ear
 
 def test_a_rate_goes_on_while_the_clock_jumps(lake):
     machine = Machine()
-    with serving(lake, rate=0.0001, wall=lambda: machine.wall) as client:
+    with serving(lake, rate=0.0001, clock=machine.clock) as client:
         assert client.post(crashes(0, 1)).status == 202
         for step in steps_of(machine):
             step()
             assert client.post(crashes(1, 1)).code == "rate_limited"
     assert crash_ids(lake) == ["c0"]
+
+
+def test_the_monitor_goes_on_while_the_clock_jumps_and_takes_back_nothing(lake):
+    machine = Machine()
+    monitor = Monitor(lake)
+    judged = []
+    with serving(lake, limits=EAGER, clock=machine.clock) as client:
+        client.post(line("host") + b"\n" + line("session", online_until=None))
+        for number, step in enumerate(steps_of(machine)):
+            step()
+            machine.runs(4 * 60_000_000_000)
+            assert client.post(crashes(number, 1, occurred_at=occurred(machine))).status == 202
+            until(lambda: client.get("/healthz").document["backlog_bytes"] == 0)
+            found = monitor.look()
+            assert found is not None, "a minute has passed by our clock, too"
+            judged.append(found["as_of"])
+    monitor.close()
+    assert judged == sorted(set(judged))
+    assert len(judged) == 5
+
+
+def occurred(machine: Machine) -> str:
+    return time_text(datetime.fromtimestamp((machine.wall - 60_000_000_000) / 1e9, tz=UTC))
+
+
+def test_a_key_is_remembered_though_the_clock_is_set_ahead_by_an_hour_and_forgotten_after_a_day(tmp_path, monkeypatch):
+    machine = Machine()
+    monkeypatch.setattr("ingest.collector.keys.time.time", lambda: machine.wall / 1e9)
+    monkeypatch.setattr("ingest.collector.keys._FORGET_EVERY_S", -1.0)
+    keys = Keys(tmp_path)
+    for step in steps_of(machine):
+        keys.settle([Description("b", "/v1/records", START_NS // 1000, 1, "k", "d")])
+        step()
+        keys.settle([])
+        assert keys.find("k") is not None
+    machine.wall += 25 * HOUR_NS
+    keys.settle([])
+    assert keys.find("k") is None
+    keys.close()
