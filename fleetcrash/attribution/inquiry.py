@@ -86,14 +86,11 @@ class Inquiry:
             mine: (events,) the events. cells: (cells,) where they may be. but: updates that are not on trial.
         """
         rows = self.exposed_rows(tick, mine)
-        updates = np.unique(self.news.exposed_events.update[rows])
-        updates = np.array([u for u in updates if u not in but and u in self._penalty], dtype=np.int64)
-        members = self.spots.slices.members.T
-        counts = self.exposed_counts(tick, mine, updates)
-        hit = np.flatnonzero(counts.any((0, 1, 2)))  # most cells have no event
-        seen = (counts[..., hit].astype(np.float32) @ members[hit]).astype(np.float64)
-        expected = self.expected.of_hosts_with(updates, tick) * cells
-        mean = (expected.astype(np.float32) @ members).astype(np.float64)
+        struck = np.flatnonzero(np.bincount(self.news.exposed_events.update[rows])).tolist()
+        updates = np.array([u for u in struck if u not in but and u in self._penalty], dtype=np.int64)
+        slices = self.spots.slices
+        seen = slices.add_up(self.exposed_counts(tick, mine, updates))
+        mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * cells)
         shape = (OUTCOMES, len(updates), AGES, len(self._conditional), len(TEST_RATIOS))
         penalty = np.array([self._penalty[u] for u in updates]).swapaxes(0, 1) if len(updates) else np.zeros(shape)
         all_events, all_expected = self._since_release(tick, mine, updates)
