@@ -86,6 +86,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     assert "Traceback" not in errors.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_demo_names_the_culprit_is_filtered_shared_and_ended(demo: Demo, chromium: Browser):
     origin = "http://" + urlsplit(demo.address).netloc
     watched = Watched(chromium, origin)

@@ -36,6 +36,7 @@ def example(monkeypatch) -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_it_ships_to_one_ring_stops_at_the_next_and_says_why_on_one_screen(example, tmp_path, capsys):
     assert example.main(["--lake", str(tmp_path / "lake")]) == 4
     said = capsys.readouterr().out

@@ -74,6 +74,7 @@ def test_kill_9_in_a_load_then_the_same_load(lake, of_one_load):
     assert tables(lake) == expected_tables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fatal", [2, 5])
 def test_a_load_that_dies_between_two_tables_then_the_same_load(lake, of_one_load, monkeypatch, fatal):
     path, expected, expected_tables = of_one_load
@@ -117,6 +118,7 @@ def test_a_second_try_judges_by_the_clock_of_the_first(lake, tmp_path, monkeypat
     assert len(rows_of(lake, "quarantine")) == 1
 
 
+@pytest.mark.slow
 def test_records_of_a_batch_that_died_are_seen_once_another_batch_brings_them(lake, tmp_path, monkeypatch):
     died = write(tmp_path / "died.ndjson", [line("crash"), line("install")])
     append = Lake.append

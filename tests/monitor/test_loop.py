@@ -200,6 +200,7 @@ def test_records_of_the_past_that_are_loaded_while_it_watches_are_judged_as_well
     monitor.close()
 
 
+@pytest.mark.slow
 def test_a_monitor_that_is_killed_and_started_again_says_what_one_that_lived_would(growing):
     growing.tell(4)
     with _process(growing.lake) as running:

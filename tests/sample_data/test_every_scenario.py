@@ -17,6 +17,8 @@ from sample_data.simulator.scenario import read_scenario
 from tests.sample_data.conftest import KINDS, Simulated
 from tests.sample_data.test_contract import BY_THE_CLOCK, broken
 
+pytestmark = pytest.mark.slow
+
 SEED = 4
 
 
@@ -35,7 +37,6 @@ def played(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scenario", scenario_names())
 def test_the_same_seed_gives_the_same_bytes(played, tmp_path, scenario):
     play(scenario, tmp_path)
