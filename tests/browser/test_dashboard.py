@@ -76,8 +76,11 @@ def test_the_page_follows_the_lake_by_itself_and_keeps_its_place(chromium: Brows
         page = watched.open()
         expect(page.locator(".fc-banner").first).to_contain_text("All quiet")
         expect(page.get_by_role("heading", name="Top crash clusters")).to_be_visible()
+        expect(rows_of(page, "Top crash clusters").first).to_be_visible()
         scrolled = page.locator("[data-testid=stMain]")
-        scrolled.evaluate("main => main.scrollTo(0, 250)")
+        # The page grows while it is drawn: until it is long enough it does not scroll.
+        scroll = "main => { main.scrollTo(0, 250); return main.scrollTop >= 250 }"
+        page.wait_for_function(scroll, arg=scrolled.element_handle())
         tick(lake, [incident()])
         expect(page.locator(".fc-banner").first).to_contain_text("is crashing Windows hosts")
         expect(_cards(page).nth(2)).to_contain_text(GUILTY)
