@@ -23,7 +23,6 @@ from ingest.collector.openapi import HEALTHZ, METRICS, OPENAPI, document
 from ingest.collector.origins import WithOrigins, preflight
 from ingest.collector.reception import Parts, Reception, drained
 from ingest.collector.refusal import Refusal
-from ingest.collector.tokens import Scope
 
 CLIENTS = (sentry.ENVELOPE, sentry.STORE, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX, minidump_upload.MINIDUMP)
 _PATHS = tuple(
@@ -107,13 +106,13 @@ class _Desk:
         """Say how things stand: to anybody whether they do well, to who may read also what is wrong."""
         trouble = self._parts.committer.trouble
         document: dict[str, Any] = {"status": "ok" if trouble is None else "degraded"}
-        if self._reception.holds(token_of(request), Scope.READ):
+        if self._reception.may_read(token_of(request)):
             document |= {"trouble": trouble, "backlog_bytes": self._parts.spool.backlog_bytes}
         return self._answered(request, JSONResponse(document))
 
     async def metrics(self, request: Request) -> Response:
         """Say what was counted."""
-        self._reception.check(token_of(request), Scope.READ)
+        self._reception.check_reader(token_of(request))
         text = self._parts.metrics.text(
             backlog_bytes=self._parts.spool.backlog_bytes,
             held_bytes=self._reception.room.held_bytes,

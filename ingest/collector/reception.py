@@ -224,13 +224,22 @@ class Reception:
         """Whether nobody may do anything without a token."""
         return self._needs_token or self._parts.tokens.configured
 
-    def holds(self, token: str | None, scope: Scope) -> bool:
-        """Whether a token allows something, where one is wanted. Where tokens cannot be read none does."""
+    def may_read(self, token: str | None) -> bool:
+        """Whether somebody with this token may see how things stand. Where tokens cannot be read none does."""
         try:
-            self.check(token, scope)
+            self.check_reader(token)
         except Refusal:
             return False
         return True
+
+    def check_reader(self, token: str | None) -> None:
+        """See that somebody with this token may see how things stand: on this machine everybody may.
+
+        Raises:
+            Refusal: the collector listens to others, and the token does not allow it.
+        """
+        if self._needs_token:
+            self.check(token, Scope.READ)
 
     def check(self, token: str | None, scope: Scope) -> None:
         """See that a token allows something, where one is wanted.

@@ -31,7 +31,7 @@ def tokens(tmp_path) -> Tokens:
 
 def test_each_scope_opens_its_doors_and_no_other(lake):
     made = {scope: Tokens(lake.root).add(scope, now=NOW, scope=scope) for scope in Scope}
-    with serving(lake) as client:
+    with serving(lake, needs_token=True) as client:
 
         def statuses(token: str) -> tuple[int, int, set[str]]:
             header = {"Authorization": f"Bearer {token}"}
@@ -50,6 +50,14 @@ def test_each_scope_opens_its_doors_and_no_other(lake):
         "This token is of scope read; wanted send",
     )
     assert booked(lake)["read"] == 2
+
+
+def test_on_this_machine_everybody_may_look_and_only_senders_need_a_token(lake):
+    Tokens(lake.root).add("edge", now=NOW)
+    with serving(lake) as client:
+        assert client.post(LINE).status == 401
+        assert client.get("/metrics").status == 200
+        assert set(client.get("/healthz").document) == {"status", "trouble", "backlog_bytes"}
 
 
 @pytest.mark.parametrize("needs_token", [True, False])
@@ -73,7 +81,7 @@ def test_a_file_of_before_there_were_scopes_goes_on_working(lake):
 
 def test_whether_it_lives_is_told_even_where_tokens_cannot_be_read(lake):
     (lake.root / FILE).write_text("{")
-    with serving(lake) as client:
+    with serving(lake, needs_token=True) as client:
         assert (client.get("/healthz").status, set(client.get("/healthz").document)) == (200, {"status"})
         assert client.get("/metrics").code == "unauthorized"
         assert client.get("/metrics", Authorization="Bearer x").code == "tokens_unreadable"
