@@ -282,7 +282,8 @@ class Detector:
         expected = self._inquiry.expected.of_hosts_with(update, tick)[:, 0]
         flat = (-1, len(self.news.cells))
         companions = self._inquiry.companions(judgement.update, tick, mine) if total >= LEAST_EVENTS else []
-        return find_condition(self.news.cells, events.reshape(flat), expected.reshape(flat), companions)
+        found = find_condition(self.news.cells, events.reshape(flat), expected.reshape(flat), companions)
+        return found if is_new else incident.weigh_condition(tick, found)
 
     def _settle(self, incident: Incident, tick: int, judgement: Judgement, trial: Trial, found: Waves) -> None:
         """Note where to watch the incident, and since when, after a judgement."""

@@ -47,6 +47,7 @@ class Incident:
         spot: the slice or place in which its rate is watched.
         wave_spot: the slice or place that a rise without an update follows.
         doubted_tick: since when the evidence no longer carries the name that is given; None while it does.
+        unearned_tick: since when the condition that is given is not earned any more; None while it is.
         contested_tick: since when what the condition leaves out looks like another update's; None while it does not.
         within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
         onset_minute: from when on a wave is held to have raised the rate.
@@ -61,6 +62,7 @@ class Incident:
     closed_tick: int | None = None
     doubted_tick: int | None = None
     contested_tick: int | None = None
+    unearned_tick: int | None = None
     within: Condition | None = None
     without: tuple[Condition, ...] = ()
     kind: Kind = Kind.UNDETERMINED
@@ -107,6 +109,15 @@ class Incident:
         if tick - self.doubted_tick >= (RENAMING_MINUTES if judgement.kind is Kind.UPDATE else JUDGING_MINUTES):
             return judgement
         return replace(judgement, kind=Kind.UPDATE, update=self.update)
+
+    def weigh_condition(self, tick: int, found: Condition | None) -> Condition | None:
+        """The condition; or the one that was given, while none has been earned for less than a quarter of an hour."""
+        if found is not None or self.condition is None:
+            self.unearned_tick = None
+            return found
+        if self.unearned_tick is None:
+            self.unearned_tick = tick
+        return self.condition if tick - self.unearned_tick < JUDGING_MINUTES else None
 
     def close(self, tick: int) -> None:
         """End the incident; what is said of it stays."""

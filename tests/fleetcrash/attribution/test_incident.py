@@ -50,3 +50,12 @@ def test_another_name_is_taken_after_five_minutes(named):
 def test_a_name_that_is_no_longer_on_trial_is_not_held(named):
     trial = Trial(np.array([OTHER]), *(np.zeros((OUTCOMES, 1, AGES, 1)),) * 2, *(np.zeros(1),) * 2, np.zeros((1, 1)))
     assert named.weigh(101, judgement(Kind.NO_UPDATE), trial).kind is Kind.NO_UPDATE
+
+
+def test_a_condition_is_taken_back_after_a_quarter_of_an_hour_without_one_and_another_taken_at_once(named):
+    named.condition = {"os_type": "windows"}
+    for minute in range(JUDGING_MINUTES):
+        assert named.weigh_condition(200 + minute, None) == {"os_type": "windows"}
+    assert named.weigh_condition(200 + JUDGING_MINUTES, None) is None
+    assert named.weigh_condition(201, {"ring": "pilot"}) == {"ring": "pilot"}
+    assert named.weigh_condition(200 + JUDGING_MINUTES, None) == {"os_type": "windows"}  # doubt begins anew
