@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.news import News, Texts
 
-_FEW = 0.02  # hosts with and hosts without it must both be more, or it tells nobody apart
+_FEW = 0.1  # hosts with and hosts without it must both be more, or it hardly tells anybody apart
 _MOST = 0.8  # of the hosts that crashed have it, or the fault does not need it
 _TOLD_BY_ATTRIBUTES = ("agent", "os_patch")  # that is what hosts are by it: their version, or their build
 

@@ -29,7 +29,7 @@ LEAST_EVENTS = 30
 _UNKNOWN_SHARE = 0.5
 # With less of the fleet than that in the inventory, nobody can say whom the fault leaves alone.
 _LOG_PRIOR_KEYS = np.log([0.2, 0.5, 0.3])  # none, one, two attributes
-_LOG_PRIOR_WITH = float(np.log(0.1))  # a fault seldom needs another update
+_LOG_PRIOR_WITH = float(np.log(0.01))  # a fault seldom needs another update
 _KEYS = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 _ORDERED = ("agent_version", "os_build", "os_version")
 _WITHIN_ONE_OS = ("os_build", "os_version", "agent_version")
