@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.figures import base_layout, decades, label, plotly_time
+from dashboard.figures import base_layout, decades, label, mark_zone, plotly_time
 from dashboard.releases import STRIP_ROWS, Marker, mark_releases
 from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import OS_NAMES, count, rate
@@ -93,19 +93,7 @@ def rate_chart(
         gridcolor=colours.grid,
         hoverformat="%d %b %H:%M UTC",
     )
-    figure.add_annotation(
-        x=0,
-        xref="paper",
-        xanchor="right",
-        xshift=-19,
-        y=0,
-        yref="paper",
-        yanchor="top",
-        yshift=-5,
-        text="UTC",
-        showarrow=False,
-        font={"size": 13, "color": colours.muted},
-    )
+    mark_zone(figure, colours)
     figure.update_layout(
         yaxis={
             **_rate_axis(top, floor, log=log),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
-from dashboard.figures import base_layout, plotly_time
+from dashboard.figures import base_layout, mark_zone, plotly_time
 from dashboard.theme import palette
 from fleetcrash.attribution.delay import Delay
 
@@ -59,15 +59,7 @@ def delay_chart(
     )
     begun, ended = delay.by_minute[0].halted_at, delay.by_minute[-1].halted_at
     for number, (words, at) in enumerate(each for each in marks if begun <= each[1] <= ended):
-        figure.add_shape(
-            type="line",
-            x0=plotly_time(at),
-            x1=plotly_time(at),
-            yref="paper",
-            y0=0,
-            y1=1,
-            line={"color": colours.muted, "width": 1, "dash": "dot"},
-        )
+        _upright(figure, at, {"color": colours.muted, "width": 1, "dash": "dot"})
         # Alarm and name often lie a minute apart: their words stand on different lines.
         figure.add_annotation(
             x=plotly_time(at),
@@ -81,15 +73,7 @@ def delay_chart(
             bgcolor=colours.ground,
             font={"size": 12, "color": colours.muted},
         )
-    figure.add_shape(
-        type="line",
-        x0=plotly_time(chosen),
-        x1=plotly_time(chosen),
-        yref="paper",
-        y0=0,
-        y1=1,
-        line={"color": colours.ink, "width": 2},
-    )
+    _upright(figure, chosen, {"color": colours.ink, "width": 2})
     figure.update_layout(
         **base_layout(colours, 320),
         margin={"l": 62, "r": 16, "t": 8, "b": 40},
@@ -120,20 +104,14 @@ def delay_chart(
         hoverformat="halted %d %b %H:%M UTC",
         fixedrange=True,
     )
-    figure.add_annotation(
-        x=0,
-        xref="paper",
-        xanchor="right",
-        xshift=-19,
-        y=0,
-        yref="paper",
-        yanchor="top",
-        yshift=-5,
-        text="UTC",
-        showarrow=False,
-        font={"size": 13, "color": colours.muted},
-    )
+    mark_zone(figure, colours)
     return figure
+
+
+def _upright(figure: go.Figure, at: datetime, line: dict[str, object]) -> None:
+    """Draw a line at an instant from the top of the chart to its bottom."""
+    time = plotly_time(at)
+    figure.add_shape(type="line", x0=time, x1=time, yref="paper", y0=0, y1=1, line=line)
 
 
 def _title(words: str, colour: str) -> dict[str, object]:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
+import plotly.graph_objects as go
+
 from dashboard.theme import Palette
 from dashboard.wording import plain
 
@@ -41,3 +43,20 @@ def plotly_time(instant: datetime) -> str:
 def decades(low: float, high: float) -> list[float]:
     """The powers of ten between two bounds, for the ticks of a log axis."""
     return [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+
+
+def mark_zone(figure: go.Figure, colours: Palette) -> None:
+    """Say below the first tick of a time axis that its times are in UTC."""
+    figure.add_annotation(
+        x=0,
+        xref="paper",
+        xanchor="right",
+        xshift=-19,
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-5,
+        text="UTC",
+        showarrow=False,
+        font={"size": 13, "color": colours.muted},
+    )

@@ -20,7 +20,7 @@ from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import grown
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.news import News
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
@@ -196,9 +196,10 @@ class Detector:
         self._stake_all(tick)
 
     def _core(self, incident: Incident) -> Condition:
-        """The condition of a named incident; where it says nothing, the operating system that its hosts all have."""
-        if incident.condition or incident.update is None:
-            return incident.condition or {}
+        """What a named incident's condition says of cells; or else the operating system that its hosts all have."""
+        told = {key: text for key, text in (incident.condition or {}).items() if key in CELL_ATTRIBUTES}
+        if told or incident.update is None:
+            return told
         with_it = np.unique(np.nonzero(self._inquiry.expected.time.by_update[incident.update].moment)[0])
         systems = {name for name in (self.news.cells[cell].os_type for cell in with_it.tolist()) if name is not None}
         return {"os_type": systems.pop()} if len(systems) == 1 else {}
@@ -270,11 +271,11 @@ class Detector:
         """
         if judgement.kind is not Kind.UPDATE or judgement.update is None:
             return None
-        update = np.array([judgement.update])
-        events = self._inquiry.exposed_counts(tick, mine, update)[:, 0]
         is_new = judgement.update != incident.update
         if not is_new and incident.contested_tick is not None and tick - incident.contested_tick < JUDGING_MINUTES:
             return incident.condition
+        update = np.array([judgement.update])
+        events = self._inquiry.exposed_counts(tick, mine, update)[:, 0]
         total = int(events.sum())
         if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:
             return incident.condition
