@@ -239,15 +239,7 @@ class Reception:
             Refusal: the collector listens to others, and the token does not allow it.
         """
         if self._needs_token:
-            self.check(token, Scope.READ)
-
-    def check(self, token: str | None, scope: Scope) -> None:
-        """See that a token allows something, where one is wanted.
-
-        Raises:
-            Refusal: it does not.
-        """
-        self._known(token, scope)
+            self._known(token, Scope.READ)
 
     def _sender(self, token: str | None) -> Token:
         """Who sends.
@@ -260,6 +252,11 @@ class Reception:
         return found
 
     def _known(self, token: str | None, scope: Scope = Scope.SEND) -> Token:
+        """Whose token it is; nobody's, where none is wanted.
+
+        Raises:
+            Refusal: one is wanted, and this one does not allow it.
+        """
         if not self.wants_token:
             return _ANYBODY
         try:
