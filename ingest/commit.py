@@ -54,13 +54,15 @@ class Intake:
     Args:
         lake: the lake to write.
         bench: the workbench to judge on; its temporary tables are replaced with each batch.
-        now: aware; our clock.
+        now: aware; the clock that records are judged by.
+        loaded_at: aware; our clock, where a replay is judged by the fleet's; None: they are one.
     """
 
-    def __init__(self, lake: Lake, bench: Workbench, *, now: datetime) -> None:
+    def __init__(self, lake: Lake, bench: Workbench, *, now: datetime, loaded_at: datetime | None = None) -> None:
         self._lake = lake
         self._bench = bench
         self._now = now
+        self._loaded_at = loaded_at or now
         bench.run(filled("macros"))
 
     def take(self, arrival: Arrival) -> Counts:
@@ -238,7 +240,7 @@ class Intake:
             accepted=counts.accepted,
             duplicates=counts.duplicates,
             quarantined=counts.quarantined,
-            now=self._now,
+            loaded_at=self._loaded_at,
             leans_on=sorted(leans_on),
         )
         self._lake.append("batch", rows, batch_id=batch_id)

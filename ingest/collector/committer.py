@@ -138,11 +138,10 @@ class Committer:
 
     def _commit(self, batch_id: str, bodies: Sequence[Body]) -> Counts:
         joined = Joined.of(bodies, batch_id=batch_id, source=SOURCE)
-        now = datetime.fromtimestamp(bodies[-1].description.received_us / 1e6, tz=UTC)
+        received_at = datetime.fromtimestamp(bodies[-1].description.received_us / 1e6, tz=UTC)
         arrival: Arrival = joined.lines if self._replay else Stamped(joined)
-        if self._replay:
-            now = self._replayed(arrival, now)
-        intake = Intake(self._lake, self._bench, now=now)
+        now = self._replayed(arrival, received_at) if self._replay else received_at
+        intake = Intake(self._lake, self._bench, now=now, loaded_at=received_at)
         judged = intake.judge(arrival)
         if judged.refused is not None:
             judged = replace(judged, refused=joined.refused(judged.refused))

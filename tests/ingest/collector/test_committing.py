@@ -87,9 +87,11 @@ def test_a_replay_keeps_the_senders_clocks_and_loads_the_same(lake, tmp_path):
         line("crash", crash_id="b", received_at="2024-07-19T05:30:00Z", occurred_at="2024-07-19T05:29:00Z"),
         line("session"),
     ]
+    began = datetime.now(UTC)
     with serving(lake, replay=True, limits=EAGER) as client:
         for each in lines:
             assert client.post(each).status == 202
+    assert all(began <= row["loaded_at"] <= datetime.now(UTC) for row in rows_of(lake, "batch"))
     other = Lake.create(tmp_path / "other")
     load(other, [write(tmp_path / "in.ndjson", lines)], now=NOW)
     assert answers(lake) == answers(other)
