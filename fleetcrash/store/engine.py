@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -31,6 +31,8 @@ from fleetcrash.store.reading import rows_of
 from fleetcrash.store.schema import SCHEMA_VERSION
 from fleetcrash.store.snapshot import Snapshots, TableFiles
 
+_Found = TypeVar("_Found")
+
 _VIEWS = (
     "crashes",
     "installs",
@@ -44,9 +46,9 @@ _VIEWS = (
 )
 
 
-_LOOKS = 4
+_LOOKS = 10
 # A file may be deleted between the look at which there are and its reading: by a forget, or a compaction that keeps
-# none.
+# none. Looked at again, the log names another in its place.
 
 CACHE_FROM_S = 0.05
 """An answer that takes less is sooner counted again than it is worth a file."""
@@ -111,8 +113,7 @@ class Engine:
         self._snapshot: dict[str, TableFiles] = {}
         self._assumed: set[str] | None = None  # views that are defined without records of what they tell
         self._as_of: datetime | None = None
-        self.refresh()
-        self.as_of = as_of if as_of is not None else self.newest_known()
+        self._look(lambda: self._open(as_of))
 
     def __enter__(self) -> Self:
         return self
@@ -139,14 +140,22 @@ class Engine:
 
     def refresh(self) -> bool:
         """Take the lake's newest snapshot, of whole batches only. Returns whether anything had changed."""
+        return self._look(self._refresh)
+
+    def _look(self, work: Callable[[], _Found]) -> _Found:
+        """Do what takes a snapshot and reads of it, again where a file of it is gone by then."""
         for left in reversed(range(_LOOKS)):
             try:
-                return self._refresh()
+                return work()
             except LakeError:
                 self._snapshot = {}
                 if not left:
                     raise
         raise AssertionError("unreachable")
+
+    def _open(self, as_of: datetime | None) -> None:
+        self._refresh()
+        self.as_of = as_of if as_of is not None else self.newest_known()
 
     def _refresh(self) -> bool:
         try:

@@ -23,7 +23,18 @@ from fleetcrash.store import dumps
 from fleetcrash.store.aggregates import Aggregates
 from fleetcrash.store.housekeeping import sweep_spills
 from fleetcrash.store.lake import File, Lake
-from fleetcrash.store.log import UNDER_WAY_S, Log, Swept, age_s, checkpoint, delete, replace, unreferenced
+from fleetcrash.store.log import (
+    UNDER_WAY_S,
+    Log,
+    NewFile,
+    Swept,
+    age_s,
+    checkpoint,
+    delete,
+    replace,
+    replaced,
+    unreferenced,
+)
 from fleetcrash.store.mentions import Mentions
 from fleetcrash.store.rewriting import SETTLED, Rewriter, write_files
 
@@ -130,10 +141,17 @@ def _remove(lake: Lake, table: str, mentions: Mentions, rewriter: Rewriter) -> R
     for _ in range(_TRIES):
         removed = Removed()
         old: list[str] = []
-        written = []
-        for file in source.concerned(lake.files(table)):
-            old.append(Path(file.path).name)
-            written += write_files(lake, table, source.cleaned(file, removed), settled=old[-1].startswith(SETTLED))
+        written: list[NewFile] = []
+        files = lake.files(table)
+        try:
+            for file in source.concerned(files):
+                old.append(Path(file.path).name)
+                written += write_files(lake, table, source.cleaned(file, removed), settled=old[-1].startswith(SETTLED))
+        except LakeError:
+            delete([lake.folder(table) / one.name for one in written])
+            if replaced(lake, table, [file.path for file in files]):
+                continue
+            raise
         if not old or replace(lake, table, old, written, same_rows=False):
             return removed
         delete([lake.folder(table) / one.name for one in written])  # somebody merged the files meanwhile

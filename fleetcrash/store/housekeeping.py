@@ -18,7 +18,7 @@ from typing import Any
 from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
 from fleetcrash.store.lake import File, Lake
-from fleetcrash.store.log import UNDER_WAY_S, Log, Swept, age_s, checkpoint, delete, replace, unreferenced
+from fleetcrash.store.log import UNDER_WAY_S, Log, Swept, age_s, checkpoint, delete, replace, replaced, unreferenced
 from fleetcrash.store.rewriting import SETTLED, SPILL, TARGET_BYTES, Rewriter, write_files
 
 KEEP = timedelta(hours=24)
@@ -90,9 +90,9 @@ def sweep(lake: Lake, table: str, *, keep: timedelta) -> Swept:
     old_enough_s = max(keep_s, UNDER_WAY_S)
     spare = unreferenced(lake, table)
     now_s = time.time()
-    replaced = [path for path, removed_s in spare.replaced.items() if now_s - removed_s >= keep_s]
+    old = [path for path, removed_s in spare.replaced.items() if now_s - removed_s >= keep_s]
     orphans = [path for path in spare.orphans if age_s(path) >= old_enough_s]
-    return delete(replaced) + delete(orphans) + Log(lake.folder(table)).prune(older_than_s=old_enough_s)
+    return delete(old) + delete(orphans) + Log(lake.folder(table)).prune(older_than_s=old_enough_s)
 
 
 def sweep_spills(lake: Lake) -> list[Path]:
@@ -141,10 +141,14 @@ def _merge_group(lake: Lake, table: str, group: Sequence[File]) -> int | None:
     """Merge files. Returns how many they became; None when somebody else has replaced one of them."""
     order = ", ".join(f'"{name}"' for name in _SORTED_BY.get(table, ()))
     query = f"SELECT * FROM rows ORDER BY {order}" if order else "SELECT * FROM rows"  # noqa: S608 - names of ours
-    with Rewriter(lake) as rewriter:
-        written = write_files(
-            lake, table, rewriter.whole_rows(table, [file.path for file in group], query), settled=True
-        )
+    paths = [file.path for file in group]
+    try:
+        with Rewriter(lake) as rewriter:
+            written = write_files(lake, table, rewriter.whole_rows(table, paths, query), settled=True)
+    except LakeError:
+        if replaced(lake, table, paths):
+            return None
+        raise
     if replace(lake, table, [Path(file.path).name for file in group], written, same_rows=True):
         return len(written)
     delete([lake.folder(table) / one.name for one in written])

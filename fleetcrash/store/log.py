@@ -123,6 +123,15 @@ def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile]
     raise LakeError(f"{table} in the lake at {lake.root} is written by too many at once; run it again later.")
 
 
+def replaced(lake: Lake, table: str, paths: Collection[str]) -> bool:
+    """Whether somebody has put others in the place of one of these files, so that it may be deleted by now.
+
+    Raises:
+        LakeError: the table cannot be read.
+    """
+    return not {file.path for file in lake.files(table)}.issuperset(paths)
+
+
 def checkpoint(lake: Lake, table: str) -> None:
     """Sum up the log at the newest version, where that has not been done.
 

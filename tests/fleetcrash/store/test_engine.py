@@ -13,6 +13,7 @@ from fleetcrash.attribution.impact import impact_of
 from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
 from fleetcrash.store import Engine, Lake
+from fleetcrash.store.forgetting import forget
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import at
 
@@ -48,6 +49,22 @@ def test_an_engine_sees_what_came_later_once_it_is_refreshed(lake):
         assert engine.refresh()
         assert _crashes_seen(engine) == 2
         assert not engine.refresh()
+
+
+def test_an_engine_opens_although_a_file_that_it_is_to_read_is_replaced_and_deleted(lake, monkeypatch):
+    append_rows(lake, "crash", [_crash(1), _crash(2, host_id="gone")])
+    real = Engine.newest_known
+    forgotten: list[bool] = []
+
+    def meet(engine):
+        if not forgotten:
+            forgotten.append(forget(Lake.open(lake.root), "gone").found)
+        return real(engine)
+
+    monkeypatch.setattr(Engine, "newest_known", meet)
+    with Engine(lake) as engine:
+        assert _crashes_seen(engine) == 1
+    assert forgotten == [True]
 
 
 def test_the_instant_can_be_moved_both_ways(lake):

@@ -23,6 +23,7 @@ from fleetcrash.store import Engine, Lake, forgetting, log
 from fleetcrash.store.forgetting import forget
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.store.mentions import Mentions
+from fleetcrash.store.rewriting import write_files
 from ingest.load import load
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import at
@@ -293,6 +294,23 @@ def test_a_merge_in_between_is_no_trouble(filled, monkeypatch):
     assert "crash" in met
     assert files_with(filled, "host-7") == []
     assert len(rows_of(filled, "crash")) == 3
+
+
+def test_another_host_that_is_forgotten_in_between_is_no_trouble(filled, monkeypatch):
+    other = Lake.open(filled.root)
+    met: list[bool] = []
+
+    def meet(lake_, table, *arguments, **named):
+        if table == "crash" and not met:
+            met.append(True)
+            assert forget(other, "other").found
+        return write_files(lake_, table, *arguments, **named)
+
+    monkeypatch.setattr(forgetting, "write_files", meet)
+    assert forget(filled, "host-7").as_json()["rows"]["crash"] == 1
+    assert met
+    assert files_with(filled, "host-7") == []
+    assert rows_of(filled, "crash") == []
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from fleetcrash.errors import LakeError
 from fleetcrash.store import Engine, Lake, housekeeping, log
+from fleetcrash.store.forgetting import forget
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.store.log import Log, NewFile, replace
 from fleetcrash.store.rewriting import SPILL, write_files
@@ -244,6 +245,28 @@ def test_a_merge_that_finds_its_files_replaced_begins_again(lake, monkeypatch):
     assert not [path for path in parquet_files(lake) if path not in {Path(f.path).name for f in lake.files("crash")}][
         2:
     ]
+
+
+def test_a_merge_whose_files_are_replaced_and_deleted_while_it_reads_begins_again(lake, monkeypatch):
+    append(lake, "a", batch="one")
+    append(lake, "b", batch="two")
+    met: list[bool] = []
+
+    def meet(*arguments, **named):
+        if not met:
+            met.append(True)
+            forget(Lake.open(lake.root), "a")
+        return write_files(*arguments, **named)
+
+    monkeypatch.setattr(housekeeping, "write_files", meet)
+    compact(lake, "crash")
+    assert hosts_in(lake) == [["b"]]
+    monkeypatch.undo()
+    (file,) = lake.files("crash")
+    append(lake, "c", batch="three")
+    Path(file.path).unlink()
+    with pytest.raises(LakeError, match="cannot be read"):  # nobody has replaced it
+        compact(lake, "crash")
 
 
 def test_merging_in_vain_over_and_over_is_said_in_one_line(lake, monkeypatch):
