@@ -6,9 +6,9 @@ from datetime import datetime
 from html import escape
 from shlex import quote
 
-from dashboard.data import Snapshot, Update
 from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Fact, facts, text
+from dashboard.snapshot import Snapshot, Update
 from dashboard.wording import CAUSE_NAMES, clock, condition_words, count, kind_name, on_lake, percent, plain, whom
 
 

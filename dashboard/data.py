@@ -13,17 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.incidents import Judgement, read_judgement
+from dashboard.incidents import read_judgement
 from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
+from dashboard.snapshot import LakeState, Snapshot, Update
 from fleetcrash.attribution.delay import Delay, delay_of
 from fleetcrash.attribution.impact import Impact, impact_of
 from fleetcrash.clustering import Cluster, Clusters, Sample, Signatures
@@ -37,62 +37,6 @@ _IDLE_S = 60.0  # with no viewer for so long the lake is left alone
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-
-class LakeState(Enum):
-    """What was found at the lake's path."""
-
-    MISSING = "missing"
-    UNREADABLE = "unreadable"
-    EMPTY = "empty"
-    READY = "ready"
-
-
-@dataclass(frozen=True)
-class Update:
-    """A row of the release catalogue."""
-
-    update_id: str
-    kind: str | None
-    released_at: datetime
-    reverted_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The lake at one look.
-
-    Attributes:
-        number: grows with every change of the lake; equal numbers mean equal answers.
-        problem: why the lake could not be read at the last look; empty when it could.
-        as_of: the newest known time of the lake; answers are as of it.
-        fleet: the row of ``fleet_now``.
-        judgement: the monitor's newest tick; None when it never ticked here.
-        choices: what may be filtered by, per dimension.
-        health: the row of ``health_now``.
-    """
-
-    number: int
-    state: LakeState
-    root: Path
-    problem: str = ""
-    as_of: datetime | None = None
-    fleet: Mapping[str, Any] = field(default_factory=dict)
-    judgement: Judgement | None = None
-    updates: tuple[Update, ...] = ()
-    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    health: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def newest(self) -> datetime:
-        """The newest known time of a lake that is ready."""
-        if self.as_of is None:
-            raise FleetcrashError(f"The lake at {self.root} is {self.state.value}: it has no newest time.")
-        return self.as_of
-
-    def update(self, update_id: str | None) -> Update | None:
-        """The catalogue's row of that update, if it has one."""
-        return next((each for each in self.updates if each.update_id == update_id), None)
 
 
 class QueryFailed(RuntimeError):
@@ -289,12 +233,16 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        span_s = (selection.until - selection.since).total_seconds()
-        counted = self.frame("crashes_by_cluster_bucket", selection, since=selection.since, bucket_s=span_s / buckets)
-        sparks: dict[str, list[int]] = {}
-        for cluster_id, bucket, crashes in counted.itertuples(index=False):
-            sparks.setdefault(cluster_id, [0] * buckets)[min(int(bucket), buckets - 1)] += int(crashes)
-        return sparks
+        bucket_s = (selection.until - selection.since).total_seconds() / buckets
+
+        def ask(engine: Engine) -> Mapping[str, list[int]]:
+            counted = engine.table("crashes_by_cluster_bucket", since=selection.since, bucket_s=bucket_s)
+            sparks: dict[str, list[int]] = {}
+            for cluster_id, bucket, crashes in zip(*(column.to_pylist() for column in counted.columns), strict=True):
+                sparks.setdefault(cluster_id, [0] * buckets)[min(bucket, buckets - 1)] += crashes
+            return sparks
+
+        return self.answer("sparks", ask, buckets, selection=selection)
 
     def _clusters(self, engine: Engine) -> Clusters:
         if self._clusters_now is None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.data import Snapshot
 from dashboard.selection import Filters, Selection
+from dashboard.snapshot import Snapshot
 from dashboard.wording import clock, os_name, plain
 
 SPANS = {

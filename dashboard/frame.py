@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.data import Feed, Snapshot
+from dashboard.data import Feed
 from dashboard.filters import View, filter_row, live_every
 from dashboard.pages import current_feed
+from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, of_one_look
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from dashboard.data import Snapshot
 from dashboard.markup import Card
+from dashboard.snapshot import Snapshot
 from dashboard.wording import ago, clock
 
 _REAL_TIME = timedelta(minutes=10)  # a monitor that judged an instant this near to its own clock was fed live

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
-from dashboard.data import LakeState, Snapshot
 from dashboard.freshness import freshness
+from dashboard.snapshot import LakeState, Snapshot
 from dashboard.wording import ago, clock, count, plain
 
 _MOST_QUARANTINED = 0.01

@@ -11,9 +11,10 @@ from typing import Any
 import streamlit as st
 
 from dashboard import links
-from dashboard.data import Feed, LakeState, QueryFailed, Snapshot
+from dashboard.data import Feed, QueryFailed
 from dashboard.health import problem_banner, problems
 from dashboard.markup import notice, state
+from dashboard.snapshot import LakeState, Snapshot
 from dashboard.wording import count, on_lake, plain
 
 

@@ -10,13 +10,14 @@ import streamlit as st
 
 from dashboard import links
 from dashboard.cluster_tables import shares_table, variants_table
-from dashboard.data import Feed, Snapshot
+from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.markup import Card, Column, Link, Row, cards, state, table, text
 from dashboard.rates import measure
 from dashboard.selection import Selection
+from dashboard.snapshot import Snapshot
 from dashboard.stack import stack_table, why
 from dashboard.states import panel
 from dashboard.views.crash_list import crash_list

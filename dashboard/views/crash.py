@@ -10,10 +10,11 @@ from typing import Any
 import streamlit as st
 
 from dashboard import links
-from dashboard.data import Feed, Snapshot
+from dashboard.data import Feed
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.markup import Column, Fact, Row, facts, state, table, text
+from dashboard.snapshot import Snapshot
 from dashboard.stack import stack_table, why
 from dashboard.states import panel
 from dashboard.wording import clock, count, os_name, plain

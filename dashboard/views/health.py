@@ -15,13 +15,14 @@ import streamlit as st
 
 from dashboard import health_tables as tables
 from dashboard.alerts import alerts_table, receivers
-from dashboard.data import Feed, LakeState, Snapshot
+from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View, live_every
 from dashboard.freshness import freshness
 from dashboard.health import lacks_too_much, problem_banner, problems
 from dashboard.markup import Card, cards, notice
 from dashboard.pages import current_feed
+from dashboard.snapshot import LakeState, Snapshot
 from dashboard.states import needs_lake, of_one_look, panel
 from dashboard.wording import ago, clock, count, on_lake
 

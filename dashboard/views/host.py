@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import links
-from dashboard.data import Feed, Snapshot
+from dashboard.data import Feed
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.host_chart import MOST_MARKS, host_chart
@@ -14,6 +14,7 @@ from dashboard.incidents import Incident
 from dashboard.markup import Card, Column, Fact, Link, Row, cards, facts, state, table, text
 from dashboard.pages import is_dark
 from dashboard.selection import Selection
+from dashboard.snapshot import Snapshot
 from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import named_updates

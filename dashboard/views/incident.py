@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import tables
 from dashboard.banner import headline, next_step, plain_headline
-from dashboard.data import Feed, Snapshot
+from dashboard.data import Feed
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.freshness import freshness
@@ -18,6 +18,7 @@ from dashboard.incident_charts import ratio_chart, states_chart
 from dashboard.incidents import STATES, Incident, Interval, Judgement
 from dashboard.markup import Card, Column, Fact, Row, cards, facts, markdown_text, notice, state, table
 from dashboard.pages import current_feed, incident_page, is_dark, overview_page
+from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, panel
 from dashboard.views.incident_delay import what_waiting_cost
 from dashboard.views.incident_rows import incident_clusters, incident_hosts

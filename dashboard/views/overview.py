@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard import links, tables
 from dashboard.banner import incident_banner, plain_headline, quiet_banner, unjudged_banner
 from dashboard.cluster_tables import SPARK_BUCKETS, clusters_table
-from dashboard.data import Feed, Snapshot
+from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
 from dashboard.frame import framed
@@ -22,6 +22,7 @@ from dashboard.markup import Card, cards, markdown_text
 from dashboard.pages import incident_page
 from dashboard.rates import Rates, measure
 from dashboard.selection import Selection
+from dashboard.snapshot import Snapshot
 from dashboard.states import data_problems, panel
 from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CAUSE_NAMES, clock, count, percent, plain, rate, times

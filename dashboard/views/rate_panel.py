@@ -12,13 +12,14 @@ import streamlit as st
 
 from dashboard import links
 from dashboard.charts import bucket_words, line_styles, rate_chart
-from dashboard.data import Feed, Snapshot
+from dashboard.data import Feed
 from dashboard.filters import View
 from dashboard.markup import legend, notice
 from dashboard.pages import is_dark
 from dashboard.rates import Rates
 from dashboard.releases import Marker
 from dashboard.selection import Selection
+from dashboard.snapshot import Snapshot
 from dashboard.wording import clock, rate
 
 _MOST_LINES = 6

@@ -13,7 +13,7 @@ import streamlit as st
 from dashboard import links, tables
 from dashboard.banner import plain_headline
 from dashboard.charts import bucket_words
-from dashboard.data import Feed, Snapshot
+from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
 from dashboard.incident_charts import states_chart
@@ -21,6 +21,7 @@ from dashboard.incidents import STATES, Incident
 from dashboard.markup import Card, Fact, cards, facts, notice, state, text
 from dashboard.pages import is_dark
 from dashboard.selection import Selection
+from dashboard.snapshot import Snapshot
 from dashboard.states import panel
 from dashboard.update_chart import update_chart
 from dashboard.update_tables import FEWEST_CRASHES, Suspicion, compared, hosts_table, suspicions

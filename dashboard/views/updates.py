@@ -6,11 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import links
-from dashboard.data import Feed, Snapshot
+from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.selection import Selection
+from dashboard.snapshot import Snapshot
 from dashboard.states import panel
 from dashboard.update_tables import FEWEST_CRASHES, listed, suspicions, updates_table
 from dashboard.views import update

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.data import LakeState, Snapshot
 from dashboard.health import problems
 from dashboard.health_tables import raw_words
 from dashboard.incidents import Judgement
+from dashboard.snapshot import LakeState, Snapshot
 from fleetcrash.store import Lake
 from monitor.alerts.message import Event, compose, other_content
 from monitor.alerts.outbox import Outbox

@@ -11,8 +11,9 @@ from threading import Thread
 import pytest
 
 from dashboard import data
-from dashboard.data import Feed, LakeState, QueryFailed
+from dashboard.data import Feed, QueryFailed
 from dashboard.selection import Filters, Selection
+from dashboard.snapshot import LakeState
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION
 from tests.dashboard.fleet import NOW, START, append_rows, incident, outage, tick

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.data import LakeState, Snapshot
 from dashboard.freshness import freshness
 from dashboard.incidents import Judgement, read_judgement
 from dashboard.markup import markdown_text, text
 from dashboard.selection import Selection
+from dashboard.snapshot import LakeState, Snapshot
 from dashboard.wording import ago, clock, condition_words, percent, plain, rate, times, whom
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)

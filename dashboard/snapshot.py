@@ -1,0 +1,69 @@
+"""The lake at one look, as every page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from dashboard.incidents import Judgement
+from fleetcrash.errors import FleetcrashError
+
+
+class LakeState(Enum):
+    """What was found at the lake's path."""
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    READY = "ready"
+
+
+@dataclass(frozen=True)
+class Update:
+    """A row of the release catalogue."""
+
+    update_id: str
+    kind: str | None
+    released_at: datetime
+    reverted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The lake at one look.
+
+    Attributes:
+        number: grows with every change of the lake; equal numbers mean equal answers.
+        problem: why the lake could not be read at the last look; empty when it could.
+        as_of: the newest known time of the lake; answers are as of it.
+        fleet: the row of ``fleet_now``.
+        judgement: the monitor's newest tick; None when it never ticked here.
+        choices: what may be filtered by, per dimension.
+        health: the row of ``health_now``.
+    """
+
+    number: int
+    state: LakeState
+    root: Path
+    problem: str = ""
+    as_of: datetime | None = None
+    fleet: Mapping[str, Any] = field(default_factory=dict)
+    judgement: Judgement | None = None
+    updates: tuple[Update, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    health: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def newest(self) -> datetime:
+        """The newest known time of a lake that is ready."""
+        if self.as_of is None:
+            raise FleetcrashError(f"The lake at {self.root} is {self.state.value}: it has no newest time.")
+        return self.as_of
+
+    def update(self, update_id: str | None) -> Update | None:
+        """The catalogue's row of that update, if it has one."""
+        return next((each for each in self.updates if each.update_id == update_id), None)
