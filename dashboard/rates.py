@@ -14,6 +14,9 @@ _LEAST_CRASHES = 5
 LOG_ABOVE = 20.0
 """A peak of more than so many baselines presses all else to the floor of a linear axis."""
 
+_NEWS = timedelta(hours=2)
+_ENOUGH = timedelta(hours=12)
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -51,35 +54,45 @@ def summed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.groupby("bucket_start", as_index=False)[["crashes", "host_hours"]].sum()
 
 
-def measure(
-    shown: pd.DataFrame,
-    history: pd.DataFrame,
-    last_hour: pd.Series,
-    *,
-    until: datetime,
-    disturbed: Sequence[tuple[datetime, datetime]],
-) -> Rates:
+def calm(
+    buckets: pd.DataFrame, bucket_s: float, *, until: datetime, disturbed: Sequence[tuple[datetime, datetime]]
+) -> pd.DataFrame:
+    """The buckets of a curve that its baseline rests on.
+
+    Args:
+        buckets: crashes and host-hours by ``bucket_start``.
+        until: end of the window; the two hours before it are no baseline.
+        disturbed: stretches of incidents; nor is what lies in them.
+    """
+    starts, width = buckets["bucket_start"], timedelta(seconds=bucket_s)
+    is_calm = starts + width <= until - _NEWS
+    for since, ended in disturbed:
+        is_calm &= (starts + width <= since) | (starts >= ended)
+    return buckets[is_calm]
+
+
+def is_enough(calm_buckets: pd.DataFrame, bucket_s: float) -> bool:
+    """Whether a baseline can rest on so many buckets; else one should look further back."""
+    return bool(calm_buckets["bucket_start"].nunique() * bucket_s >= _ENOUGH.total_seconds())
+
+
+def measure(shown: pd.DataFrame, calm_buckets: pd.DataFrame, last_hour: pd.Series) -> Rates:
     """The last hour, the peak and the baseline of a curve.
 
     Args:
-        shown: buckets of the chart. history: hourly buckets that reach further back.
+        shown: buckets of the chart.
+        calm_buckets: those of the baseline.
         last_hour: ``crashes`` and ``host_hours`` of the last hour of the window.
-        until: end of the window.
-        disturbed: stretches of incidents; what lies in them is no baseline. Nor is the last hour.
     """
     buckets = summed(shown)
     enough = buckets[buckets["host_hours"] >= buckets["host_hours"].median() / 4]
     per_bucket = enough["crashes"] / enough["host_hours"].where(enough["host_hours"] > 0)
     peak = per_bucket.max() if per_bucket.notna().any() else None
     highest = enough.loc[per_bucket.idxmax()] if peak else None
-    hours = summed(history)
-    calm = hours["bucket_start"] < until - timedelta(hours=2)
-    for since, ended in disturbed:
-        calm &= (hours["bucket_start"] + timedelta(hours=1) <= since) | (hours["bucket_start"] >= ended)
     return Rates(
         now=last_hour["crashes"] / last_hour["host_hours"] if last_hour["host_hours"] > 0 else None,
         now_crashes=int(last_hour["crashes"]),
-        baseline=_pooled(hours[calm]),
+        baseline=_pooled(calm_buckets),
         peak=None if peak is None else float(peak),
         peak_at=None if highest is None else highest["bucket_start"].to_pydatetime(),
         peak_crashes=0 if highest is None else int(highest["crashes"]),

@@ -118,7 +118,7 @@ def _trend(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, clu
         updates=updates,
         named=named_updates(snapshot),
     )
-    rates = measure(curve.fleet, curve.fleet.iloc[:0], hit, until=selection.until, disturbed=[])
+    rates = measure(curve.fleet, curve.fleet.iloc[:0], hit)
     draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
     export(
         feed,

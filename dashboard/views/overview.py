@@ -20,11 +20,11 @@ from dashboard.freshness import freshness
 from dashboard.incidents import Incident
 from dashboard.markup import Card, cards, markdown_text
 from dashboard.pages import incident_page
-from dashboard.rates import Rates, measure
+from dashboard.rates import Rates, calm, is_enough, measure
 from dashboard.selection import Selection
 from dashboard.snapshot import Snapshot
 from dashboard.states import data_problems, panel
-from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
+from dashboard.views.rate_panel import Curve, ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CAUSE_NAMES, clock, count, percent, plain, rate, times
 from fleetcrash.clustering import Cluster
 
@@ -94,8 +94,7 @@ def _panels(feed: Feed, view: View) -> None:
             updates=updates,
             named=named,
         )
-        # Asked last, because it reads another window.
-        rates = _rates(feed, selection, snapshot, curve.fleet)
+        rates = feed.kept(("rates", selection), lambda: _rates(feed, selection, snapshot, curve))
         above.html(cards(_cards(snapshot, view, selection, rates, hit)))
         draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
         export(
@@ -124,17 +123,20 @@ def _top_clusters(snapshot: Snapshot, clusters: Sequence[Cluster], sparks: Mappi
     return listed + (more if len(clusters) > len(shown) else "")
 
 
-def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, shown: pd.DataFrame) -> Rates:
-    two_days = selection.window(selection.until - timedelta(hours=48), selection.until)
-    history = feed.frame("crash_rate_by_minute_os", two_days, since=two_days.since, until=two_days.until, bucket_s=3600)
+def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, curve: Curve) -> Rates:
     incidents = snapshot.judgement.incidents if snapshot.judgement else ()
     disturbed = [
         (each.alarm_at - timedelta(hours=1), each.closed_at or selection.until) for each in incidents if each.alarm_at
     ]
-    last_hour = history[history["bucket_start"] >= selection.until - timedelta(hours=1)]
-    return measure(
-        shown, history, last_hour[["crashes", "host_hours"]].sum(), until=selection.until, disturbed=disturbed
-    )
+    last_hour = feed.frame("crash_rate_after", selection, after=selection.until - timedelta(hours=1)).iloc[0]
+    calm_buckets = calm(curve.fleet, curve.bucket_s, until=selection.until, disturbed=disturbed)
+    if not is_enough(calm_buckets, curve.bucket_s):
+        # Asked last, because it reads another window.
+        two_days = selection.window(selection.until - timedelta(hours=48), selection.until)
+        hours = {"since": two_days.since, "until": two_days.until, "bucket_s": 3600}
+        history = feed.frame("crash_rate_by_minute_os", two_days, **hours)
+        calm_buckets = calm(history, 3600, until=selection.until, disturbed=disturbed)
+    return measure(curve.fleet, calm_buckets, last_hour)
 
 
 def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, hit: pd.Series) -> list[Card]:

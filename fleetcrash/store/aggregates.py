@@ -29,6 +29,7 @@ AGGREGATES = frozenset(
         "clustering/seen_by_cluster",
         "clustering/titles_by_cluster",
         "clustering/watched_from",
+        "crash_rate_after",
         "crash_rate_by_agent_version",
         "crash_rate_by_minute_agent_version",
         "crash_rate_by_minute_os",

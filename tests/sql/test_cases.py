@@ -37,6 +37,7 @@ COUNTING = (
     "clustering/counts_by_variant_os",
     "clustering/seen_by_cluster",
     "clustering/updates_before_cluster",
+    "crash_rate_after",
     "crash_rate_by_agent_version",
     "crash_rate_by_minute_agent_version",
     "crash_rate_by_minute_os",

@@ -45,6 +45,7 @@ def parameters_of(query: str, window: Selection) -> dict[str, Any]:
         "crash_rate_by_minute_agent_version": buckets,
         "crash_rate_by_minute_os": buckets,
         "crash_rate_by_minute_update": {**buckets, "shown": ["a1", "agent"]},
+        "crash_rate_after": {"after": at(LAST_MINUTE - 60)},
         "filter_values": {"most": 8},
     }
     return asked.get(query, {})
