@@ -26,7 +26,7 @@ from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
 from ingest.collector.segments import Body
 from ingest.collector.spool import Spool
-from ingest.collector.stamped import Joined, Stamped
+from ingest.collector.stamped import Joined, Stamped, without_repetitions
 from ingest.commit import Intake, Judged
 from ingest.report import Counts
 
@@ -145,6 +145,8 @@ class Committer:
         judged = intake.judge(arrival)
         if judged.refused is not None:
             judged = replace(judged, refused=joined.refused(judged.refused))
+        if not self._replay:
+            judged = without_repetitions(self._bench, judged)
         return intake.commit(judged)
 
     def _replayed(self, arrival: Arrival, wall: datetime) -> datetime:

@@ -9,12 +9,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fleetcrash.records import Kind
+from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest.arrival import Given, LaidOut, as_numbers, from_numbers
 from ingest.collector.segments import Body
+from ingest.commit import Judged
 from ingest.ndjson import Lines
-from ingest.rules import filled
+from ingest.rules import filled, judged, quoted
+
+_SUBJECT = {Kind.SESSION: ("host_id", "online_from"), Kind.UPDATE: ("update_id",)}
+# A row of the inventory that says nothing new says that the host was seen, and is kept for that.
+
+_LATER = {
+    Kind.SESSION: "said.online_until IS NOT NULL, said.online_until",
+    Kind.UPDATE: "CAST(to_json(said) AS VARCHAR) DESC",
+}
+# As in the views presence and updates.
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,31 @@ class Stamped:
         """As the lines do."""
         laid_out = self.joined.lines.lay_out(bench, judged)
         return replace(laid_out, kinds=_stamped(laid_out.kinds))
+
+
+def without_repetitions(bench: Workbench, found: Judged) -> Judged:
+    """A batch that our clock stamped, with what says again what stands told as a duplicate of the row that stands.
+
+    Else each resend of a session or an update would be known anew, and what it says known later than it was.
+    """
+    tables = dict(found.tables)
+    for kind in _SUBJECT.keys() & tables.keys():
+        bench.register(judged(kind), tables[kind])
+        bench.lake_view(kind.value)
+        subject = _SUBJECT[kind]
+        tables[kind] = bench.table(
+            filled(
+                "said_again",
+                judged=judged(kind),
+                lake=f"lake_{kind.value}",
+                subject=", ".join(map(quoted, subject)),
+                same_subject=" AND ".join(f"judged.{quoted(name)} = stored.{quoted(name)}" for name in subject),
+                later=_LATER[kind],
+                said=", ".join(quoted(column.name) for column in COLUMNS[kind] if column.name != "received_at"),
+            ),
+            batch_id=found.batch_id,
+        )
+    return replace(found, tables=tables)
 
 
 def _stamped(kinds: Mapping[Kind, Given]) -> dict[Kind, Given]:

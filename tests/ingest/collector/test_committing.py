@@ -138,6 +138,62 @@ def test_a_key_with_other_records_is_refused_before_and_after_they_are_in_the_la
     assert crash_ids(lake) == ["c0"]
 
 
+def sent_in_turn(lake: Lake, lines: list[bytes], *, at_once: bool) -> dict[str, int]:
+    """What the books say of bodies of one line each, in one commit or each in its own."""
+    with serving(lake, limits=LATER if at_once else EAGER) as client:
+        for each in lines:
+            assert client.post(each).status == 202
+            if not at_once:
+                until(lambda: client.get("/healthz").document["backlog_bytes"] == 0)
+    return booked(lake)
+
+
+SAID_TWO_WAYS = [
+    (line("session", online_until="2024-07-18T06:00:00Z"), line("session"), "presence"),
+    (line("update", reverted_at="2024-07-19T05:27:00Z"), line("update"), "updates"),
+]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(("said", "otherwise", "view"), SAID_TWO_WAYS)
+def test_a_session_or_an_update_that_is_sent_again_is_a_duplicate_and_is_known_no_later(
+    lake, said, otherwise, view, at_once
+):
+    assert sent_in_turn(lake, [said], at_once=False)["accepted"] == 1
+    before = answers(lake, as_of=datetime.now(UTC))[view]
+    assert sent_in_turn(lake, [said, said], at_once=at_once) == booked_of(accepted=1, duplicates=2)
+    assert answers(lake, as_of=datetime.now(UTC))[view] == before
+    back = [otherwise, otherwise, said, said]
+    assert sent_in_turn(lake, back, at_once=at_once) == booked_of(accepted=3, duplicates=4), "the way back is a change"
+
+
+@pytest.mark.parametrize(("stands", "other", "view"), SAID_TWO_WAYS)
+def test_of_two_that_are_known_at_one_time_a_resend_of_the_one_that_stands_is_the_duplicate(lake, stands, other, view):
+    with serving(lake, limits=EAGER) as client:
+        client.post(stands + b"\n" + other)
+    before = answers(lake, as_of=datetime.now(UTC))[view]
+    assert sent_in_turn(lake, [stands], at_once=True) == booked_of(accepted=2, duplicates=1)
+    assert answers(lake, as_of=datetime.now(UTC))[view] == before
+    assert sent_in_turn(lake, [other, other], at_once=True) == booked_of(accepted=3, duplicates=2)
+    assert answers(lake, as_of=datetime.now(UTC))[view] != before
+
+
+def test_an_update_that_was_loaded_from_a_file_and_is_sent_is_a_duplicate(lake, tmp_path):
+    load(lake, [write(tmp_path / "in.ndjson", [line("update")])], now=NOW)
+    before = answers(lake, as_of=datetime.now(UTC))
+    assert sent_in_turn(lake, [line("update")], at_once=True) == booked_of(accepted=1, duplicates=1)
+    assert answers(lake, as_of=datetime.now(UTC)) == before
+
+
+def booked_of(**counts: int) -> dict[str, int]:
+    """The books with these counts, and no other."""
+    return {"read": sum(counts.values()), "accepted": 0, "duplicates": 0, "quarantined": 0, **counts}
+
+
+def test_a_host_that_is_sent_again_was_seen_again(lake):
+    assert sent_in_turn(lake, [line("host", seen_at=None)] * 2, at_once=False) == booked_of(accepted=2)
+
+
 # -- stopped in the middle
 
 
