@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,12 @@ ALERTS: dict[str, Any] = {
     "metavar": "FILE",
     "action": "append",
     "help": "who is told of incidents, in TOML; may be given again (default: alerts.toml in the lake, if it is there)",
+}
+
+METRICS: dict[str, Any] = {
+    "metavar": "PORT",
+    "type": int,
+    "help": "of this machine, on which the monitor tells Prometheus how it stands (default: it tells nobody)",
 }
 
 
@@ -66,12 +73,14 @@ def add_to(commands: Commands) -> None:
     )
 
     one.add_argument("--alerts", **ALERTS)
+    one.add_argument("--monitor-metrics", **METRICS)
 
     one = commands.add(monitor, "--lake", example="fleetcrash monitor --lake lake", serves=True)
     one.add_argument(
         "--interval", type=positive, default=_LOOK_EVERY_S, help=f"seconds between looks (default: {_LOOK_EVERY_S:g})"
     )
     one.add_argument("--alerts", **ALERTS)
+    one.add_argument("--metrics", **METRICS)
     one.add_argument("--beside", type=int, help=argparse.SUPPRESS)  # the process that started it, and that it ends with
 
     one = commands.add(dashboard, "--lake", "--port", example="fleetcrash dashboard --lake lake", serves=True)
@@ -88,7 +97,7 @@ def serve(chosen: argparse.Namespace) -> int:
     from ingest.collector.origins import origins_of
     from ingest.collector.server import Collector, listen
     from ingest.collector.tokens import Tokens
-    from monitor.children import Children
+    from monitor.children import Children, check_port
 
     lake = lake_of(chosen, create=True)
     needs_token = not is_loopback(chosen.host)
@@ -102,6 +111,8 @@ def serve(chosen: argparse.Namespace) -> int:
     if (chosen.tls_cert is None) != (chosen.tls_key is None):
         raise BadArgument("TLS takes both --tls-cert and --tls-key. Nothing was started.")
     alerts_config(lake, chosen.alerts)  # a mistake in it is said before anything is started
+    if chosen.monitor_metrics is not None:
+        check_port(chosen.monitor_metrics, option="--monitor-metrics")
     origins = origins_of(chosen.origin)
     privacy = None
     if chosen.privacy is not None:
@@ -128,15 +139,16 @@ def serve(chosen: argparse.Namespace) -> int:
         ) as collector,
     ):
         server = collector.server(certificate=chosen.tls_cert, key=chosen.tls_key)
+        start = partial(
+            start_monitor, beside, lake, interval_s=_LOOK_EVERY_S, alerts=chosen.alerts, metrics=chosen.monitor_metrics
+        )
         if not chosen.no_monitor:
-            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S, alerts=chosen.alerts)
+            start()
         scheme = "http" if chosen.tls_cert is None else "https"
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         print(f"Collector: {scheme}://{host}:{listener.getsockname()[1]}/v1/records   (Ctrl-C stops)", flush=True)
         ended = threading.Event()
-        keeper = threading.Thread(
-            target=_keep_monitor, args=(beside, lake, ended, chosen.alerts), name="fleetcrash-keeper"
-        )
+        keeper = threading.Thread(target=_keep_monitor, args=(beside, start, ended), name="fleetcrash-keeper")
         keeper.start()
         try:
             server.run(sockets=[listener])
@@ -149,9 +161,11 @@ def serve(chosen: argparse.Namespace) -> int:
 def monitor(chosen: argparse.Namespace) -> int:
     """Watch the lake and keep what is found in it."""
     from monitor.loop import watch
+    from monitor.metrics import Metrics, telling
 
     lake = lake_of(chosen, create=True)
     config = alerts_config(lake, chosen.alerts)
+    metrics = Metrics()
     print(f"Watching {lake.root} every {chosen.interval:g} s. Ctrl-C stops.", file=sys.stderr)
     stop = threading.Event()
     if chosen.beside is not None:
@@ -162,8 +176,12 @@ def monitor(chosen: argparse.Namespace) -> int:
         if config is not None:
             from monitor.alerts.alerting import Alerting
 
-            alerting = stack.enter_context(Alerting(lake.root, config))
-        watch(lake, interval_s=chosen.interval, stop=stop, alerting=alerting)
+            alerting = stack.enter_context(Alerting(lake.root, config, metrics=metrics))
+        if chosen.metrics is not None:
+            stack.enter_context(
+                telling(lambda: metrics.text(None if alerting is None else alerting.standing()), chosen.metrics)
+            )
+        watch(lake, interval_s=chosen.interval, stop=stop, alerting=alerting, metrics=metrics)
     return Exit.DONE
 
 
@@ -240,11 +258,19 @@ def alerts_config(lake: Lake, alerts: Sequence[str] | None) -> Config | None:
     return read_config(files) if files else None
 
 
-def start_monitor(beside: Children, lake: Lake, *, interval_s: float, alerts: Sequence[str] | None = None) -> None:
+def start_monitor(
+    beside: Children,
+    lake: Lake,
+    *,
+    interval_s: float,
+    alerts: Sequence[str] | None = None,
+    metrics: int | None = None,
+) -> None:
     """Start a monitor of the lake beside this process.
 
     Args:
         alerts: files that say who is told of incidents; None: the lake's own, where it has one.
+        metrics: port on which it tells how it stands; None: it tells nobody.
     """
     root = Path(__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
@@ -252,10 +278,12 @@ def start_monitor(beside: Children, lake: Lake, *, interval_s: float, alerts: Se
     command += ["--beside", str(os.getpid())]
     for file in alerts or ():
         command += ["--alerts", str(file)]
+    if metrics is not None:
+        command += ["--metrics", str(metrics)]
     beside.start("monitor", command, environment={**os.environ, "PYTHONPATH": path})
 
 
-def _keep_monitor(beside: Children, lake: Lake, ended: threading.Event, alerts: Sequence[str] | None = None) -> None:
+def _keep_monitor(beside: Children, start: Callable[[], None], ended: threading.Event) -> None:
     """Start the monitor again where it ended by itself: the collector goes on without it."""
     from monitor.children import ChildEnded
 
@@ -264,7 +292,7 @@ def _keep_monitor(beside: Children, lake: Lake, ended: threading.Event, alerts: 
             beside.check()
         except ChildEnded as error:
             LOG.error("%s It is started again.", error)
-            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S, alerts=alerts)
+            start()
 
 
 def _set_with_signals(stop: threading.Event) -> None:

@@ -110,9 +110,11 @@ class Children:
             time.sleep(_GLANCE_S)
 
 
-def check_port(port: int, *, host: str = "127.0.0.1") -> None:
+def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") -> None:
     """Raise unless the port can be listened on.
 
+    Args:
+        option: by which another is chosen.
     Raises:
         BadArgument: it is taken, or may not be used.
     """
@@ -125,5 +127,5 @@ def check_port(port: int, *, host: str = "127.0.0.1") -> None:
         except OSError as error:
             raise BadArgument(
                 f"Port {port} on {host} cannot be used ({error.strerror}). Nothing was started. "
-                f"Choose another with --port {port + 1 if port < 65535 else port - 1}."
+                f"Choose another with {option} {port + 1 if port < 65535 else port - 1}."
             ) from error

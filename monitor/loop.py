@@ -21,6 +21,7 @@ from fleetcrash.attribution.report import JSON, document
 from fleetcrash.errors import one_line
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.housekeeping import compact
+from monitor.metrics import Metrics
 
 if TYPE_CHECKING:
     from monitor.alerts.alerting import Alerting
@@ -36,12 +37,14 @@ class Monitor:
 
     Args:
         lake: where the records are and the findings go.
+        metrics: where ticks are counted; None: nobody asks.
     Attributes:
         newest_known: newest known time of the lake at the last look; None without records.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, metrics: Metrics | None = None) -> None:
         self._lake = lake
+        self._metrics = metrics or Metrics()
         self._engine = Engine(lake)
         self._detector: Detector | None = None
         self._ticked = -1
@@ -88,6 +91,7 @@ class Monitor:
             detector.extend(news)
         for tick in range(self._ticked + 1, news.last_tick + 1):
             detector.tick(tick)
+            self._metrics.judged(1)
         self._ticked = news.last_tick
         if news.first_tick <= news.last_tick:  # else there is no event yet, and where to begin is not known
             self._detector = detector
@@ -110,6 +114,7 @@ def watch(
     interval_s: float = DEFAULT_INTERVAL_S,
     stop: threading.Event | None = None,
     alerting: Alerting | None = None,
+    metrics: Metrics | None = None,
 ) -> None:
     """Look at the lake every ``interval_s`` seconds until stopped.
 
@@ -117,18 +122,21 @@ def watch(
         interval_s: from the start of one look to the start of the next; a longer look is followed by the next at once.
         stop: set it to end the watch after the look under way.
         alerting: told of each look. With it a look that fails does not end the watch, so that somebody hears of it.
+        metrics: where looks are counted; None: nobody asks.
     Raises:
         LakeError: the lake cannot be read or written, and there is nobody to tell.
     """
     stop = stop or threading.Event()
+    metrics = metrics or Metrics()
     monitor: Monitor | None = None
     looks, said = 0, ""
     try:
         while not stop.is_set():
             started = time.monotonic()
             try:
-                monitor = monitor or Monitor(lake)
+                monitor = monitor or Monitor(lake, metrics)
                 found = monitor.look()
+                metrics.looked(time.monotonic() - started, time.time(), incidents_open=_open_in(found))
                 if alerting is not None:
                     alerting.looked(found, monitor.newest_known)
                 if found is not None:
@@ -140,6 +148,7 @@ def watch(
                 if alerting is None or stop.is_set():  # an engine that is stopped says so in an error of its own
                     raise
                 LOG.error("this look failed, and is tried again: %s", one_line(error))
+                metrics.failed()
                 alerting.failed(one_line(error))
                 if monitor is not None:  # its engine may be in the middle of anything
                     monitor.close()
@@ -148,6 +157,10 @@ def watch(
     finally:
         if monitor is not None:
             monitor.close()
+
+
+def _open_in(found: JSON | None) -> int | None:
+    return None if found is None else sum(incident["closed_at"] is None for incident in found["incidents"])
 
 
 def _tell(found: JSON, said: str) -> str:

@@ -14,11 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, compile_path
 
+from fleetcrash.prometheus import CONTENT_TYPE
 from ingest.collector.credentials import token_of
 from ingest.collector.doors import bulk, journal, minidump_upload, otlp, sentry
 from ingest.collector.doors.door import BodyDoor, Page
 from ingest.collector.doors.records import RECORDS
-from ingest.collector.metrics import CONTENT_TYPE
 from ingest.collector.openapi import HEALTHZ, METRICS, OPENAPI, document
 from ingest.collector.origins import WithOrigins, preflight
 from ingest.collector.reception import Parts, Reception, drained

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
 from collections.abc import Iterator
 
+from fleetcrash.prometheus import Histogram, metric
 from ingest.report import Counts
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _OUTCOMES = ("accepted", "duplicates", "quarantined")
@@ -25,8 +23,7 @@ class Metrics:
         self._bytes_acknowledged = 0
         self._records = dict.fromkeys(_OUTCOMES, 0)
         self._commits = 0
-        self._buckets = [0] * (len(_SECONDS) + 1)
-        self._seconds = 0.0
+        self._seconds = Histogram(_SECONDS)
 
     def answered(self, door: str, status: int) -> None:
         """Count an answer at a door."""
@@ -38,8 +35,7 @@ class Metrics:
         with self._lock:
             self._records_acknowledged += records
             self._bytes_acknowledged += size_bytes
-            self._buckets[bisect_left(_SECONDS, seconds)] += 1
-            self._seconds += seconds
+            self._seconds.took(seconds)
 
     def not_read(self, door: str, events: int) -> None:
         """Count events that are no crash, and so no records."""
@@ -70,28 +66,14 @@ class Metrics:
                 *_metric("records_committed_total", "counter", "Records that the lake got, by what became of them.",
                          outcomes),
                 *_metric("commits_total", "counter", "Commits to the lake.", {"": self._commits}),
-                *self._histogram(),
+                *self._seconds.lines("fleetcrash_collector_acknowledge_seconds",
+                                     "From the last byte of a body to its answer."),
                 *_metric("backlog_bytes", "gauge", "Acknowledged and not yet in the lake.", {"": backlog_bytes}),
                 *_metric("held_bytes", "gauge", "Bodies in memory.", {"": held_bytes}),
                 *_metric("healthy", "gauge", "1 while the lake takes what comes.", {"": int(healthy)}),
             ]  # fmt: skip
         return "\n".join(lines) + "\n"
 
-    def _histogram(self) -> Iterator[str]:
-        samples, total = {}, 0
-        for bound, count in zip((*_SECONDS, "+Inf"), self._buckets, strict=True):
-            total += count
-            samples[f'_bucket{{le="{bound}"}}'] = total
-        name = "fleetcrash_collector_acknowledge_seconds"
-        yield f"# HELP {name} From the last byte of a body to its answer."
-        yield f"# TYPE {name} histogram"
-        for suffix, value in {**samples, "_sum": round(self._seconds, 6), "_count": total}.items():
-            yield f"{name}{suffix} {value}"
-
 
 def _metric(name: str, kind: str, says: str, samples: dict[str, int]) -> Iterator[str]:
-    full = f"fleetcrash_collector_{name}"
-    yield f"# HELP {full} {says}"
-    yield f"# TYPE {full} {kind}"
-    for labels, value in samples.items():
-        yield f"{full}{{{labels}}} {value}" if labels else f"{full} {value}"
+    return metric(f"fleetcrash_collector_{name}", kind, says, samples)

@@ -23,6 +23,7 @@ from monitor.alerts.leader import Leader
 from monitor.alerts.message import Event, compose, incident_content, other_content, taken_back
 from monitor.alerts.outbox import Kept, Outbox
 from monitor.alerts.posting import NoAnswer, request
+from monitor.metrics import Metrics, Standing
 
 LOG = logging.getLogger("fleetcrash.alerts")
 
@@ -46,12 +47,21 @@ class Alerting:
 
     Args:
         clock: seconds since 1970.
+        metrics: where tries to send are counted; None: nobody asks.
     Raises:
         LakeError: the outbox cannot be used.
     """
 
-    def __init__(self, lake_root: Path, config: Config, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        lake_root: Path,
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.outbox = Outbox(lake_root)
+        self._metrics = metrics
         self._config = config
         self._clock = clock
         self._names = [one.name for one in config.receivers]
@@ -113,7 +123,18 @@ class Alerting:
 
     def couriers(self) -> list[Courier]:
         """One for each receiver."""
-        return [Courier(self.outbox, receiver, clock=self._clock) for receiver in self._config.receivers]
+        return [
+            Courier(self.outbox, receiver, clock=self._clock, metrics=self._metrics)
+            for receiver in self._config.receivers
+        ]
+
+    def standing(self) -> Standing:
+        """How alerting stands now; what waits is left out where the outbox cannot be read."""
+        try:
+            waiting = {one["name"]: int(one["waiting"]) for one in self.outbox.receivers(self._clock())}
+        except sqlite3.Error:
+            waiting = {}
+        return Standing(self.leads, waiting)
 
     def _told(self) -> None:
         """Tell all that is news, if it is we who tell."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from monitor.alerts.outbox import Due, Outbox
 from monitor.alerts.receivers import Outcome, Receiver, Result
+from monitor.metrics import Metrics
 
 LOG = logging.getLogger("fleetcrash.alerts")
 
@@ -24,6 +25,7 @@ class Courier:
     Args:
         clock: seconds since 1970.
         chance: a number from 0 to 1, anew each time: spreads the tries of many couriers.
+        metrics: where tries are counted; None: nobody asks.
     """
 
     def __init__(
@@ -33,11 +35,13 @@ class Courier:
         *,
         clock: Callable[[], float],
         chance: Callable[[], float] = random.random,
+        metrics: Metrics | None = None,
     ) -> None:
         self._outbox = outbox
         self._receiver = receiver
         self._clock = clock
         self._chance = chance
+        self._metrics = metrics or Metrics()
         self._said = ""
 
     def step(self) -> bool:
@@ -51,6 +55,7 @@ class Courier:
         if due is None:
             return False
         outcome = self._receiver.send(due.message, self._clock())
+        self._metrics.sent(name, outcome.result.value)
         now = self._clock()
         if outcome.result is Result.DELIVERED:
             self._outbox.delivered(name, due.message, now)

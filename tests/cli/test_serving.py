@@ -7,24 +7,20 @@ import sys
 import threading
 
 from commands import serving
-from fleetcrash.store import Lake
 from monitor.children import Children
 
 
-def test_a_monitor_that_ends_by_itself_is_started_again(tmp_path, monkeypatch, caplog):
+def test_a_monitor_that_ends_by_itself_is_started_again(monkeypatch, caplog):
     monkeypatch.setattr(serving, "_GLANCE_S", 0.01)
     ended, started = threading.Event(), threading.Event()
 
-    def start(beside: Children, _lake: Lake, *, interval_s: float, alerts: list[str]) -> None:
+    def start() -> None:
         beside.start("monitor", [sys.executable, "-c", "import time; time.sleep(600)"], environment=os.environ)
-        assert interval_s > 0
-        assert alerts == ["alerts.toml"]
         started.set()
 
-    monkeypatch.setattr(serving, "start_monitor", start)
     with Children() as beside:
         beside.start("monitor", [sys.executable, "-c", "raise SystemExit(7)"], environment=os.environ)
-        keeper = threading.Thread(target=serving._keep_monitor, args=(beside, Lake(tmp_path), ended, ["alerts.toml"]))
+        keeper = threading.Thread(target=serving._keep_monitor, args=(beside, start, ended))
         keeper.start()
         assert started.wait(60)
         ended.set()

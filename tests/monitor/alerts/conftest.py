@@ -17,6 +17,7 @@ import pytest
 from monitor.alerts.alerting import Alerting
 from monitor.alerts.config import Config
 from monitor.alerts.receivers import Endpoint, Webhook
+from monitor.metrics import Metrics
 
 START = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 PATIENCE_S = 30.0
@@ -179,8 +180,10 @@ def webhook(hook: Hook, name: str = "oncall", **given: Any) -> Webhook:
 class Told:
     """Alerting without threads: a test says when the time has come for what."""
 
-    def __init__(self, root: Path, clock: Clock, *receivers: Any, **config: Any) -> None:
-        self.alerting = Alerting(root, Config(receivers, **config), clock=clock)
+    def __init__(
+        self, root: Path, clock: Clock, *receivers: Any, metrics: Metrics | None = None, **config: Any
+    ) -> None:
+        self.alerting = Alerting(root, Config(receivers, **config), clock=clock, metrics=metrics)
         self.couriers = self.alerting.couriers()
 
     def found(self, *incidents: dict[str, Any], minute: int = 10) -> None:
