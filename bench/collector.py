@@ -76,9 +76,10 @@ class Sender:
 
 
 @contextmanager
-def collector(lake: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A collector as a process, without a monitor, and its port."""
-    command = [sys.executable, "-m", "cli", "serve", "--no-monitor", "--port", "0", "--lake", str(lake)]
+def collector(lake: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A collector as a process, and its port; without options it has no monitor beside it."""
+    command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--lake", str(lake)]
+    command += options or ("--no-monitor",)
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
