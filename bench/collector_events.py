@@ -1,12 +1,14 @@
 """How many events of Sentry's SDKs, one a request, are taken and processed a second, here and by another server?
 
     python -m bench.collector_events --events 5000
-    python -m bench.collector_events --events 1000 --dsn http://KEY@127.0.0.1:8000/1 --counted-by 'sqlite3 ...'
+    python -m bench.collector_events --events 1000 --dsn http://KEY@127.0.0.1:8000/1 --counted-by 'sqlite3 ...' \
+        --process 4711 --process 4712
 
 Without ``--dsn`` it starts ``fleetcrash serve`` as a process on a fresh lake; with it the events go to a server that is
 there already, on this machine only. An event is a Python exception that nobody handled, with a stack of so many frames
 and the source around each. Taken means answered with 200; processed means that the server's store holds it: the lake,
-or whatever ``--counted-by`` prints the number of events of. Run both on the same machine, one after the other; the
+or whatever ``--counted-by`` prints the number of events of. Beside stands what an event cost the server's processes,
+children included, which says more where others use the machine. Run both on the same machine, one after the other; the
 senders run on the same cores. Everything is synthetic.
 """
 
@@ -22,7 +24,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +33,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench.collector import at_once, collector, rows_of
+from bench.collector_running import Noted, children_of
 
 _CONNECTIONS = 16
 _PATIENCE_S = 600.0
@@ -43,12 +46,18 @@ class Server:
 
     Attributes:
         count: how many it has processed so far.
+        processes: ids of its processes; those that they started count with them.
     """
 
     port: int
     project: str
     key: str
     count: Callable[[], int]
+    processes: Sequence[int]
+
+    def cpu_s(self) -> float:
+        """What its processes have used so far."""
+        return sum(Noted.of(one).cpu_s for process in self.processes for one in (process, *children_of(process)))
 
 
 def envelope(number: int, frames: int) -> bytes:
@@ -59,7 +68,7 @@ def envelope(number: int, frames: int) -> bytes:
          "pre_context": [_SOURCE] * 4, "context_line": _SOURCE, "post_context": [_SOURCE] * 4}
         for n in range(frames)
     ]  # fmt: skip
-    event_id = uuid.UUID(int=number + 1).hex
+    event_id = uuid.uuid4().hex  # a server that is there already may know those of an earlier run
     unhandled = {"type": "excepthook", "handled": False}
     value = {"type": "ValueError", "value": "wanted a whole number", "mechanism": unhandled,
              "stacktrace": {"frames": stack}}  # fmt: skip
@@ -96,16 +105,18 @@ def sent(server: Server, events: int, frames: int) -> dict[str, Any]:
                 time.sleep(0.1)
         connection.close()
 
-    before = server.count()
+    before, cpu_before_s = server.count(), server.cpu_s()
     began = time.perf_counter()
     taken_s = at_once(_CONNECTIONS, work)
     while (count := server.count() - before) < events:
         assert time.perf_counter() - began < _PATIENCE_S, f"{count} of {events} were processed"
         time.sleep(0.1)
     processed_s = time.perf_counter() - began
+    cpu_s = server.cpu_s() - cpu_before_s
     return {
         "events": events, "bytes_an_event": len(bodies[0]), "taken_per_s": round(events / taken_s, 1),
         "processed_per_s": round(events / processed_s, 1), "refused_429": sum(refused),
+        "cpu_ms_an_event": round(cpu_s / events * 1000, 2),
     }  # fmt: skip
 
 
@@ -121,19 +132,24 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=30)
     parser.add_argument("--dsn", help="of another server on this machine; wants --counted-by")
     parser.add_argument("--counted-by", help="command that prints how many events the other server has processed")
+    parser.add_argument("--process", type=int, action="append", default=[], help="id of one of the other server's")
     chosen = parser.parse_args()
     if (chosen.dsn is None) != (chosen.counted_by is None):
         parser.error("--dsn and --counted-by go together")
     with ExitStack() as stack:
         if chosen.dsn is None:
             lake = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleetcrash-"))) / "lake"
-            _, port = stack.enter_context(collector(lake))
-            server = Server(port, "1", "key", lambda: rows_of(lake))
+            process, port = stack.enter_context(collector(lake))
+            server = Server(port, "1", "key", lambda: rows_of(lake), [process.pid])
         else:
             there = urlsplit(chosen.dsn)
             assert there.hostname == "127.0.0.1", "events are sent to this machine only"
             server = Server(
-                there.port or 80, there.path.strip("/"), there.username or "", lambda: _counted_by(chosen.counted_by)
+                there.port or 80,
+                there.path.strip("/"),
+                there.username or "",
+                lambda: _counted_by(chosen.counted_by),
+                chosen.process,
             )
         told = sent(server, chosen.events, chosen.frames)
     load = {"load_average": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}

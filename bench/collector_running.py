@@ -1,12 +1,14 @@
-"""Processes that a measurement ends and starts again, and ways to wait for what they do."""
+"""Processes that a measurement starts, ends and looks at, and ways to wait for what they do."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.collector.server import listen
@@ -14,6 +16,39 @@ from ingest.collector.server import listen
 ROOT = Path(__file__).parent.parent
 CLI = (sys.executable, "-m", "cli")
 PATIENCE_S = 120.0
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Noted:
+    """How a process stood at an instant.
+
+    Attributes:
+        cpu_s: used since it started, system and user.
+    """
+
+    rss_mib: float
+    threads: int
+    files: int
+    cpu_s: float
+
+    @classmethod
+    def of(cls, process_id: int) -> Noted:
+        """How a process stands now.
+
+        Raises:
+            OSError: there is no such process.
+        """
+        folder = Path("/proc") / str(process_id)
+        status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+        user_and_system = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+        return cls(
+            int(status["VmRSS"].split()[0]) / 1024,
+            int(status["Threads"]),
+            len(list((folder / "fd").iterdir())),
+            sum(map(int, user_and_system)) / _TICKS_PER_S,
+        )
 
 
 class Running:
@@ -63,6 +98,12 @@ class Running:
     def _start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=log, stderr=log)
+
+
+def children_of(process_id: int) -> list[int]:
+    """Ids of the processes that another has started."""
+    tasks = (Path("/proc") / str(process_id) / "task").iterdir()
+    return [int(one) for task in tasks for one in (task / "children").read_text().split()]
 
 
 def free_port() -> int:

@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.collector import Sender, collector, committed_within
-from bench.collector_running import ROOT
+from bench.collector_running import ROOT, Noted, children_of
 from fleetcrash.store import Lake
 
 HOSTS = 100_000
@@ -38,7 +37,6 @@ _BATCHES_PER_S = 4
 _SINGLES_PER_S = 80
 _CRASHES_OF_TEN = 1  # of ten records of a batch; the others are heartbeats
 _NOTE_EVERY_S = 10.0
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _FRESH = """
 import sys
 from fleetcrash.store import Lake
@@ -48,37 +46,6 @@ monitor.look()
 print("looked", flush=True)
 sys.stdin.read()
 """
-
-
-@dataclass(frozen=True)
-class Noted:
-    """How a process stood at an instant.
-
-    Attributes:
-        cpu_s: used since it started, system and user.
-    """
-
-    rss_mib: float
-    threads: int
-    files: int
-    cpu_s: float
-
-    @classmethod
-    def of(cls, process_id: int) -> Noted:
-        """How a process stands now.
-
-        Raises:
-            OSError: there is no such process.
-        """
-        folder = Path("/proc") / str(process_id)
-        status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-        user_and_system = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
-        return cls(
-            int(status["VmRSS"].split()[0]) / 1024,
-            int(status["Threads"]),
-            len(list((folder / "fd").iterdir())),
-            sum(map(int, user_and_system)) / _TICKS_PER_S,
-        )
 
 
 class Fleet:
@@ -203,8 +170,7 @@ def _child_of(process_id: int) -> int:
     """The one process that another has started."""
     deadline = time.monotonic() + 30.0
     while time.monotonic() < deadline:
-        tasks = (Path("/proc") / str(process_id) / "task").iterdir()
-        children = [int(one) for task in tasks for one in (task / "children").read_text().split()]
+        children = children_of(process_id)
         if children:
             (child,) = children
             return child
