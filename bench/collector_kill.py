@@ -341,9 +341,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=TROUBLES)
     parser.add_argument("--times", type=int, default=20)
-    parser.add_argument("--hosts", type=int, default=1500)
-    parser.add_argument("--minutes", type=float, default=40.0, help="that are replayed, from the release on")
-    parser.add_argument("--pace", type=float, default=0.2, help="seconds between two bodies of five fleet seconds")
+    parser.add_argument("--hosts", type=int, default=600)
+    parser.add_argument("--minutes", type=float, default=20.0, help="that are replayed, from the release on")
+    parser.add_argument("--pace", type=float, default=0.25, help="seconds between two bodies of five fleet seconds")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fleetcrash-") as scratch:
