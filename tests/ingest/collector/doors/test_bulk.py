@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.collector.doors import bulk
@@ -224,6 +224,7 @@ def test_actions_and_documents_have_bounds(monkeypatch):
 LINES = st.sampled_from([SEGFAULT, *OOPS]) | st.text(max_size=30)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a machine that others use
 @given(
     st.lists(
         st.dictionaries(st.sampled_from(["message", "host", "facility", "@timestamp", "time"]), anything() | LINES)
