@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fleetcrash.records import Kind
+from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest.bits import Data, Ends
 
@@ -21,12 +21,17 @@ class Given:
 
     Attributes:
         fields: a SELECT for ``rules.judge``.
+        names: the columns of the kind that it has; in no record is any other given. The required ones and
+            ``received_at`` are among them.
+        is_whole: whether each value that was given is there; else one that is null may break its rule.
         raw: a SELECT of ``line`` and ``raw``, the bytes as they came; read for the refused lines only.
         parameters, raw_parameters: ``$named`` values of the two.
     """
 
     fields: str
     raw: str
+    names: Set[str] = frozenset()
+    is_whole: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
     raw_parameters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -78,6 +83,11 @@ class Arrival(Protocol):
             judged: ``line`` of the plain records, which have been judged.
         """
         ...
+
+
+def always_there(kind: Kind) -> set[str]:
+    """The columns of a kind that ``Given.fields`` has, whether any record names them or not."""
+    return {column.name for column in COLUMNS[kind] if column.required or column.name == "received_at"}
 
 
 def counted_from(first: int, count: int) -> pa.Array:

@@ -140,9 +140,7 @@ class Intake:
         return replace(laid_out, kinds={**plain, **laid_out.kinds}), tables
 
     def _by_kind(self, kinds: Mapping[Kind, Given], *, now: datetime) -> dict[Kind, pa.Table]:
-        return {
-            kind: judge(self._bench, kind, given.fields, now=now, **given.parameters) for kind, given in kinds.items()
-        }
+        return {kind: judge(self._bench, kind, given, now=now) for kind, given in kinds.items()}
 
     def _commit_sound(self, tables: Mapping[Kind, pa.Table], counts: Counts, *, batch_id: str, source: str) -> Counts:
         """Store the sound records, and enter the batch in the books."""
@@ -211,7 +209,9 @@ class Intake:
     def _put_aside(self, arrival: Arrival, laid_out: LaidOut) -> pa.Table | None:
         """What was refused, with its bytes, as the quarantine keeps it."""
         parts = [
-            self._refused(Given(filled("refused", judged=judged(kind)), given.raw, {}, given.raw_parameters), arrival)
+            self._refused(
+                Given(filled("refused", judged=judged(kind)), given.raw, raw_parameters=given.raw_parameters), arrival
+            )
             for kind, given in laid_out.kinds.items()
         ]
         if laid_out.strangers is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE, Column, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest import plain_lines
-from ingest.arrival import Given, LaidOut, as_flags, as_numbers, counted_from, from_numbers, parts_of
+from ingest.arrival import Given, LaidOut, always_there, as_flags, as_numbers, counted_from, from_numbers, parts_of
 from ingest.bits import Data, Ends, places_of
 from ingest.rules import filled, given_flag, quoted
 from ingest.streams import BATCH_BYTES, LONGEST_LINE_BYTES, Cut, parts
@@ -72,8 +72,8 @@ class Lines:
         bench.register("whole_lines", self._as_they_came)
         raw = filled("raw_lines")
         return {
-            kind: plain_lines.given(kind, raw, longest=LONGEST_LINE_BYTES)
-            for kind in plain_lines.kinds_of(self.data, self.ends)
+            kind: plain_lines.given(kind, names, raw, longest=LONGEST_LINE_BYTES)
+            for kind, names in plain_lines.kinds_of(self.data, self.ends).items()
         }
 
     def lay_out(self, bench: Workbench, judged: Sequence[pa.ChunkedArray]) -> LaidOut:
@@ -98,7 +98,7 @@ class Lines:
                 fields.setdefault(Kind(shape["record"]), {"record"}).update(shape["names"])
         return LaidOut(
             read=len(self.ends) - odd + bench.rows(filled("staged_count"))[0]["read"],
-            kinds={kind: _given(kind) for kind in sorted(fields)},
+            kinds={kind: _given(kind, fields[kind]) for kind in sorted(fields)},
             strangers=Given(filled("strange_lines"), filled("raw_lines")),
             unknown_fields=frozenset(
                 name
@@ -191,8 +191,9 @@ def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
         first_line += len(lines.ends)
 
 
-def _given(kind: Kind) -> Given:
-    columns = COLUMNS[kind]
+def _given(kind: Kind, names: Set[str]) -> Given:
+    """The staged records of a kind, which name but these fields."""
+    columns = tuple(column for column in COLUMNS[kind] if column.name in names | always_there(kind))
     return Given(
         fields=filled(
             "fields_of_lines",
@@ -200,6 +201,7 @@ def _given(kind: Kind) -> Given:
             repeats=_repeats(columns),
         ),
         raw=filled("raw_lines"),
+        names={column.name for column in columns},
         parameters={
             "record_kind": kind.value,
             "structure": json.dumps(

@@ -13,15 +13,19 @@ Which records break a rule is not told here: plain lines come before the same ru
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Set
 
 import numpy as np
 
 from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE, Kind
-from ingest.arrival import Given
+from ingest.arrival import Given, always_there
 from ingest.bits import Bits, Counts, Data, Ends, bits_at, bits_of, counted, inside, places_of
 from ingest.rules import filled, given_flag, quoted
 
-_LOOKS = 64  # lines of a batch that are looked at for the kinds it holds; lines of a kind that is missed are not plain
+_LOOKS = 64
+# Lines of a batch that are looked at for the kinds it holds and their fields; lines with others are not plain.
+
+_LONGEST_LOOK_BYTES = 1 << 16  # a longer line is taken to have all fields: to look would take Python long
 
 _QUOTE, _COMMA, _BRACE, _BRACKET, _BACKSLASH = b'",{[\\'
 
@@ -97,25 +101,41 @@ def _drop_escaped(quotes: Bits, data: Data) -> None:
     np.bitwise_and.at(quotes, escaped >> 6, ~(np.uint64(1) << (escaped & 63).astype(np.uint64)))
 
 
-def kinds_of(data: Data, ends: Ends) -> list[Kind]:
-    """The kinds that lines here and there begin with, as most senders write them."""
+def kinds_of(data: Data, ends: Ends) -> dict[Kind, set[str]]:
+    """The kinds that lines here and there begin with, as most senders write them, and the fields that these name."""
     looked_at = np.linspace(0, len(ends) - 1, min(len(ends), _LOOKS)).astype(np.int64)
     starts = np.append(np.int32(0), ends)[looked_at].tolist()
-    return [kind for kind in Kind if any(data.startswith(_beginnings(kind), start) for start in starts)]
+    found: dict[Kind, set[str]] = {}
+    for start, end in zip(starts, ends[looked_at].tolist(), strict=True):
+        for kind in Kind:
+            if data.startswith(_beginnings(kind), start):
+                found.setdefault(kind, set()).update(_names_of(data[start:end], kind))
+    return found
+
+
+def _names_of(line: Data, kind: Kind) -> Iterable[str]:
+    if len(line) > _LONGEST_LOOK_BYTES:
+        return [column.name for column in COLUMNS[kind]]
+    try:
+        record: dict[str, object] = json.loads(line)  # what begins as an object is one, if it is anything
+    except (ValueError, RecursionError):
+        return ()
+    return record.keys()
 
 
 def _beginnings(kind: Kind) -> tuple[bytes, bytes]:
     return f'{{"record":"{kind.value}"'.encode(), f'{{"record": "{kind.value}"'.encode()
 
 
-def given(kind: Kind, raw: str, *, longest: int) -> Given:
+def given(kind: Kind, names: Set[str], raw: str, *, longest: int) -> Given:
     """The plain lines of a kind, among those that ``arrived``.
 
     Args:
+        names: fields that are looked for; a line that has any other is not plain.
         raw: a SELECT of the lines as they came.
         longest: bytes of a line that is not too long.
     """
-    columns = COLUMNS[kind]
+    columns = [column for column in COLUMNS[kind] if column.name in names | always_there(kind)]
     compact, spaced = _beginnings(kind)
     fields = [(column.type, quoted(column.name), given_flag(column.name)) for column in columns]
     return Given(
@@ -127,6 +147,8 @@ def given(kind: Kind, raw: str, *, longest: int) -> Given:
             marks=" + ".join(_MARKS[of].format(name) for of, name, _ in fields),
         ),
         raw=raw,
+        names={column.name for column in columns},
+        is_whole=True,
         parameters={
             "structure": json.dumps({column.name: _TYPE[column.type] for column in columns}),
             "compact": compact.decode(),

@@ -1,13 +1,13 @@
 """The rules for a record, made from the columns of ``fleetcrash.records``: one rule set for every way in.
 
 A way in turns its records into a SELECT with ``line``, ``repeats`` (an object that names a key twice) and,
-for each column, the value to store and whether one was given. What is a rule stands here and in
-``sql/macros.sql``; a way in knows only the form in which its values come.
+for each column that any of them may have, the value to store and whether one was given. What is a rule stands here
+and in ``sql/macros.sql``; a way in knows only the form in which its values come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -25,6 +25,7 @@ from fleetcrash.records import (
     Kind,
 )
 from fleetcrash.store.workbench import Workbench
+from ingest.arrival import Given
 
 NOT_JSON = "not_json"
 NOT_CSV = "not_csv"
@@ -87,36 +88,38 @@ def standing(kind: Kind) -> str:
     return f"ROW(known_at, CAST(to_json(struct_pack({fields}, known_at := known_at)) AS VARCHAR))"
 
 
-def judge(bench: Workbench, kind: Kind, given: str, *, now: datetime, **parameters: Any) -> pa.Table:
+def judge(bench: Workbench, kind: Kind, given: Given, *, now: datetime) -> pa.Table:
     """Apply the rules to the records of one kind.
 
     Args:
-        given: a SELECT of the records in the form that the module's docstring says.
+        given: the records; its ``fields`` have the form that the module's docstring says.
         now: aware; what records without ``received_at`` are measured by.
-        parameters: of ``given``.
     Returns:
         The rows of ``sql/judged.sql``: line, reason, the stored columns, known_at and a hash of the key.
     """
     columns = COLUMNS[kind]
+    there = tuple(column for column in columns if column.name in given.names)
+    own_time = next(column for column in columns if column.name == OWN_TIME[kind])
     cases: list[str] = [f"WHEN repeats THEN '{NOT_JSON}'"]
-    cases += [f"WHEN {condition} THEN '{reason}'" for condition, reason in _rules(columns)]
+    cases += [f"WHEN {condition} THEN '{reason}'" for condition, reason in _rules(there, is_whole=given.is_whole)]
     return bench.table(
         filled(
             "judged",
-            given=given,
+            given=given.fields,
             reason=f"CASE {' '.join(cases)} END",
-            stored=", ".join(_stored(column) for column in columns),
-            known_at=f"coalesce(received_at, {quoted(OWN_TIME[kind])}, CAST($from_the_start AS TIMESTAMPTZ))",
-            key=", ".join(_default(column) for column in columns if column.name in key_columns(kind)),
+            stored=", ".join(f"{_stored(column, there)} AS {quoted(column.name)}" for column in columns),
+            known_at=f"coalesce(received_at, {_given(own_time, there)}, CAST($from_the_start AS TIMESTAMPTZ))",
+            key=", ".join(_stored(column, there) for column in columns if column.name in key_columns(kind)),
         ),
         now=now,
         from_the_start=KNOWN_FROM_THE_START,
-        **_rule_values(columns),
-        **parameters,
+        **_rule_values(there),
+        **{f"default_{column.name}": column.default for column in columns if column.default is not None},
+        **given.parameters,
     )
 
 
-def _rules(columns: tuple[Column, ...]) -> Iterator[tuple[str, str]]:
+def _rules(columns: tuple[Column, ...], *, is_whole: bool) -> Iterator[tuple[str, str]]:
     """Conditions on which a record is refused, with the reason; in the contract's order."""
     for column in columns:
         if column.required:
@@ -125,17 +128,18 @@ def _rules(columns: tuple[Column, ...]) -> Iterator[tuple[str, str]]:
             empty = f" OR {name} = ''" if column.max_length is not None else ""
             yield f"NOT {given}{empty}", f"missing_field:{column.name}"
     for column in columns:
-        if column.type == TIME:
-            yield f"{given_flag(column.name)} AND {quoted(column.name)} IS NULL", f"bad_time:{column.name}"
+        if column.type == TIME and not is_whole:
+            yield _is_lost(column), f"bad_time:{column.name}"
     for column in columns:
         if column.type != TIME:
             name = quoted(column.name)
-            broken = f"{given_flag(column.name)} AND {name} IS NULL"
+            broken = [] if is_whole else [_is_lost(column)]
             if column.values:
-                broken += f" OR NOT list_contains($values_{column.name}, {name})"
+                broken.append(f"NOT list_contains($values_{column.name}, {name})")
             if column.minimum is not None:
-                broken += f" OR {name} < $minimum_{column.name}"
-            yield broken, f"bad_value:{column.name}"
+                broken.append(f"{name} < $minimum_{column.name}")
+            if broken:
+                yield " OR ".join(broken), f"bad_value:{column.name}"
     for column in columns:
         if column.max_length is not None:
             yield f"length({quoted(column.name)}) > $max_length_{column.name}", f"too_long:{column.name}"
@@ -156,15 +160,19 @@ def _rule_values(columns: tuple[Column, ...]) -> dict[str, Any]:
             values[f"minimum_{column.name}"] = column.minimum
         if column.max_length is not None:
             values[f"max_length_{column.name}"] = column.max_length
-        if column.default is not None:
-            values[f"default_{column.name}"] = column.default
     return values
 
 
-def _default(column: Column) -> str:
-    name = quoted(column.name)
-    return name if column.default is None else f"coalesce({name}, $default_{column.name})"
+def _is_lost(column: Column) -> str:
+    return f"{given_flag(column.name)} AND {quoted(column.name)} IS NULL"
 
 
-def _stored(column: Column) -> str:
-    return f"{_default(column)} AS {quoted(column.name)}"
+def _given(column: Column, there: Container[Column]) -> str:
+    return quoted(column.name) if column in there else f"CAST(NULL AS {column.type})"
+
+
+def _stored(column: Column, there: Container[Column]) -> str:
+    if column.default is None:
+        return _given(column, there)
+    default = f"CAST($default_{column.name} AS {column.type})"
+    return f"coalesce({quoted(column.name)}, {default})" if column in there else default

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store.workbench import Workbench
-from ingest.arrival import Given, LaidOut, counted_from
+from ingest.arrival import Given, LaidOut, always_there, counted_from
 from ingest.columns import Form, Shaped, shaped
 from ingest.rules import UNKNOWN_RECORD, filled, given_flag, quoted
 
@@ -177,6 +177,7 @@ def lay_out(
     """
     relation = f"rows_{kind.value if kind else 'strange'}"
     due = {column.name: column.type for column in COLUMNS[kind]} if kind else {}
+    needed = always_there(kind) if kind else set()
     arrays: dict[str, Any] = {"line": table.numbers}
     columns: list[str] = []
     fields: dict[str, str] = {}
@@ -201,7 +202,8 @@ def lay_out(
             value = form.value_as(due[name], quoted(arrived))
             fields[name] = f"{value} AS {quoted(name)}, {quoted(flag)} AS {given_flag(name)}"
     for name, type_due in due.items():
-        fields.setdefault(name, f"CAST(NULL AS {type_due}) AS {quoted(name)}, false AS {given_flag(name)}")
+        if name in needed:
+            fields.setdefault(name, f"CAST(NULL AS {type_due}) AS {quoted(name)}, false AS {given_flag(name)}")
     registered = pa.table(arrays)
     bench.register(relation, pa.Table.from_batches(registered.to_batches(_ROWS_A_THREAD), schema=registered.schema))
     raw = filled("raw_rows", rows=relation, shown=", ".join(shown))
@@ -211,7 +213,7 @@ def lay_out(
     sound = filled(
         "fields_of_rows", rows=relation, columns=", ".join(["line", *columns]), fields=", ".join(fields.values())
     )
-    return Given(sound, raw, raw_parameters=parameters)
+    return Given(sound, raw, names=fields.keys(), raw_parameters=parameters)
 
 
 def _shown(form: Shaped, arrived: str, lost: str) -> str:

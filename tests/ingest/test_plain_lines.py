@@ -71,9 +71,7 @@ def found_plain(lake: Lake, lines: list[bytes]) -> set[int]:
     batch = ndjson.Lines("batch", "source", b"".join(each + b"\n" for each in lines), 0)
     with Workbench(lake) as bench:
         bench.run(filled("macros"))
-        found = [
-            judge(bench, kind, given.fields, now=NOW, **given.parameters) for kind, given in batch.plain(bench).items()
-        ]
+        found = [judge(bench, kind, given, now=NOW) for kind, given in batch.plain(bench).items()]
         return {number for rows in found for number in rows["line"].to_pylist()}
 
 
@@ -125,7 +123,7 @@ def test_the_quick_way_says_what_a_close_look_says(tmp_path_factory, lines):
     lake = Lake.create(tmp_path_factory.mktemp("lake"))
     quick, found_quick = outcome(lake, lines)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plain_lines, "kinds_of", lambda _data, _ends: [])
+        patch.setattr(plain_lines, "kinds_of", lambda _data, _ends: {})
         close, found_close = outcome(lake, lines)
     assert quick == close
     assert found_quick == found_close
