@@ -40,6 +40,7 @@ def places_of(data: Data, byte: int) -> Ends:
     found = [
         np.flatnonzero(whole[start : start + SLICE_BYTES] == byte) + start
         for start in range(0, len(whole), SLICE_BYTES)
+        if data.find(byte, start, start + SLICE_BYTES) >= 0  # far quicker, where it is rare
     ]
     return np.concatenate(found).astype(np.int32) if found else np.empty(0, np.int32)
 

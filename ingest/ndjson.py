@@ -68,7 +68,7 @@ class Lines:
 
     def plain(self, bench: Workbench) -> Mapping[Kind, Given]:
         """Register all lines as ``arrived``, and as ``whole_lines`` for the quarantine; see ``plain_lines``."""
-        bench.register("arrived", self._lines)
+        bench.register("arrived", self.marked)
         bench.register("whole_lines", self._as_they_came)
         raw = filled("raw_lines")
         return {
@@ -87,7 +87,7 @@ class Lines:
         odd = int(is_odd.sum())
         if not odd:
             return LaidOut(len(self.ends), {}, None, frozenset())
-        bench.register("odd_lines", self._lines.filter(as_flags(is_odd)))
+        bench.register("odd_lines", _decodable(self.marked.filter(as_flags(is_odd))))
         bench.run(filled("staged_lines"), kinds=[kind.value for kind in Kind], longest=LONGEST_LINE_BYTES)
         shapes = bench.rows(filled("shapes"))
         if repeating := [shape["shape"] for shape in shapes if len(set(shape["names"])) < len(shape["names"])]:
@@ -121,8 +121,11 @@ class Lines:
         return pa.table({"line": as_numbers(lines), "bytes": parts_of(self.data, starts, self.ends - np.int32(1))})
 
     @cached_property
-    def _lines(self) -> pa.Table:
-        """The lines as ``line``, ``bytes`` and, where it is UTF-8, ``text``, both sharing ``data``; and their marks."""
+    def marked(self) -> pa.Table:
+        """The lines as ``line``, ``bytes`` and ``text``, both sharing ``data``, and their marks.
+
+        What is no UTF-8 is in ``text`` as well: the parser takes no such line for plain.
+        """
         ends, count = self.ends, len(self.ends)
         shared, offsets = pa.py_buffer(self.data), pa.py_buffer(np.append(np.int32(0), ends))
         raw = pa.BinaryArray.from_buffers(pa.binary(), count, [None, offsets, shared])
@@ -130,16 +133,16 @@ class Lines:
         quotes, marks = plain_lines.counted_marks(self.data, ends)
         rest = {"quotes": as_numbers(quotes), "marks": as_numbers(marks)}
         table = pa.table({"line": counted_from(self.first_line, count), "bytes": raw, "text": text, **rest})
-        return pa.Table.from_batches(map(_decodable, table.to_batches(_ROWS_A_THREAD)), schema=table.schema)
+        return pa.Table.from_batches(table.to_batches(_ROWS_A_THREAD), schema=table.schema)
 
 
-def _decodable(lines: pa.RecordBatch) -> pa.RecordBatch:
+def _decodable(lines: pa.Table) -> pa.Table:
     """Lines without ``text`` where it is no UTF-8."""
-    text = lines.column("text")
+    text = lines["text"]
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:
-        sound = np.array([_decodes(raw) for raw in lines.column("bytes").to_pylist()])
+        sound = np.array([_decodes(raw) for raw in lines["bytes"].to_pylist()])
         kept = pc.if_else(as_flags(sound), text, pa.scalar(None, text.type))
         return lines.set_column(lines.schema.get_field_index("text"), "text", kept)
     return lines
@@ -187,6 +190,7 @@ def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
         has_mark = first_line == 1 and part.data.startswith(codecs.BOM_UTF8)
         whole = part.data[len(codecs.BOM_UTF8) :] if has_mark else part.data
         lines = Lines(part.name, source, whole if whole.endswith(b"\n") else whole + b"\n", first_line)
+        _ = lines.marked  # looked through here, by the thread that reads
         yield lines
         first_line += len(lines.ends)
 

@@ -15,7 +15,7 @@ from fleetcrash.store.workbench import Workbench
 from ingest import ndjson, plain_lines
 from ingest.commit import Intake
 from ingest.rules import filled, judge
-from tests.ingest.conftest import NOW, SOUND, line
+from tests.ingest.conftest import NOW, SOUND, line, rows_of
 from tests.ingest.test_duplicates import FEW
 
 STACK = SOUND["crash"]["frames"]
@@ -57,7 +57,10 @@ ODD = [
     line("crash").replace(b'{"rack": "r7"}', b'{"a": "1", "a": "2"}'),
     line("crash").replace(b'{"module": "nt", ', b'{"module": "nt", "module": "nt", '),
     line("crash")[:-1],
-    line("crash", host_id="h").replace(b'"h"', b'"\xff"'),
+    *(
+        line("crash", host_id="h").replace(b'"h"', b'"%s"' % no_utf8)
+        for no_utf8 in (b"\xff", b"\xc0\xaf", b"\xed\xa0\x80")
+    ),
     b'{"record": "crashes"}',
     b"",
     b'"',
@@ -85,6 +88,18 @@ def test_lines_of_a_kind_that_is_rare_are_judged_all_the_same(load_lines):
     lines = [line("heartbeat", at=f"2024-07-19T04:{n // 60:02}:{n % 60:02}Z") for n in range(300)]
     lines[7] = line("host")
     assert load_lines(*lines).accepted == 300
+
+
+def test_fields_that_few_lines_have_are_judged_all_the_same(load_lines, lake):
+    bare = {name: SOUND["crash"][name] for name in ("host_id", "occurred_at", "os_type")}
+    records: list[dict[str, Any]] = [{"record": "crash", "crash_id": f"c{n}", **bare} for n in range(1000)]
+    records[7] |= {"tags": {"a": "b"}, "domain": "user"}
+    records[8] |= {"domain": "moon"}
+    report = load_lines(*(json.dumps(record).encode() for record in records))
+    assert (report.accepted, dict(report.reasons)) == (999, {"bad_value:domain": 1})
+    kept = {row["crash_id"]: (row["domain"], row["tags"]) for row in rows_of(lake, "crash")}
+    assert kept.pop("c7") == ("user", [("a", "b")])
+    assert set(map(str, kept.values())) == {"('kernel', None)"}
 
 
 VALUES = st.recursive(
