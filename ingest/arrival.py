@@ -113,7 +113,7 @@ def as_numbers(numbers: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> pa.Arr
 
 
 def from_numbers(numbers: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """Numbers of an Arrow column of int64 without nulls."""
+    """Numbers of an Arrow column of int64 without nulls; of uint64 their bits."""
     chunks = [np.frombuffer(each.buffers()[1], np.int64, len(each), 8 * each.offset) for each in numbers.chunks]
     return np.concatenate(chunks) if chunks else np.empty(0, np.int64)
 

@@ -16,13 +16,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store import Lake
 from fleetcrash.store.workbench import Workbench
-from ingest.arrival import Arrival, Given, LaidOut, repeated
+from ingest.arrival import Arrival, Given, LaidOut, as_numbers, from_numbers, repeated
 from ingest.report import Counts
 from ingest.rules import filled, judge, judged, key_columns, quoted, same_key, standing
 
@@ -84,7 +85,7 @@ class Intake:
             return Judged(
                 arrival.batch_id, arrival.source, self._taken_before(arrival.batch_id, laid_out), {}, in_books=True
             )
-        refused = self._put_aside(arrival, laid_out)
+        refused = self._put_aside(arrival, laid_out, tables)
         reasons = {} if refused is None else _counted(refused["reason"])
         counts = Counts(laid_out.read, 0, 0, sum(reasons.values()), reasons, laid_out.unknown_fields)
         return Judged(arrival.batch_id, arrival.source, counts, tables, refused)
@@ -127,16 +128,15 @@ class Intake:
         return counts, named, lines
 
     def _judged(self, arrival: Arrival, *, now: datetime) -> tuple[LaidOut, dict[Kind, pa.Table]]:
-        """Judge the plain records, then the others; ``judged(kind)`` holds those of a kind, as does the dict."""
+        """Judge the plain records, then the others."""
         plain = arrival.plain(self._bench)
         of_plain = self._by_kind(plain, now=now)
         laid_out = arrival.lay_out(self._bench, [rows["line"] for rows in of_plain.values()])
         of_others = self._by_kind(laid_out.kinds, now=now)
-        tables = {}
-        for kind in sorted({*of_plain, *of_others}):
-            parts = [rows[kind] for rows in (of_plain, of_others) if kind in rows]
-            tables[kind] = pa.concat_tables(parts)
-            self._bench.register(judged(kind), tables[kind])
+        tables = {
+            kind: pa.concat_tables([rows[kind] for rows in (of_plain, of_others) if kind in rows])
+            for kind in sorted({*of_plain, *of_others})
+        }
         return replace(laid_out, kinds={**plain, **laid_out.kinds}), tables
 
     def _by_kind(self, kinds: Mapping[Kind, Given], *, now: datetime) -> dict[Kind, pa.Table]:
@@ -188,48 +188,55 @@ class Intake:
             "key": ", ".join(map(quoted, key_columns(kind))),
             "standing": standing(kind),
         }
-        contested = bench.table(filled("contested", **places), batch_id=batch_id)
-        if len(contested):
+        # Hashes only narrow the search; standings.sql compares the keys themselves, among the rows that have them.
+        twice = _met_twice(rows["key_hash"].filter(is_sound))
+        in_lake = bench.table(filled("met_in_lake", **places), batch_id=batch_id)["key_hash"]
+        any_in_lake = len(in_lake) > 0
+        if any_in_lake or len(twice):
             # Whole rows are compared, so only of these few is every column looked at.
-            bench.register("claims", rows.filter(pc.is_in(rows["key_hash"], value_set=contested["key_hash"])))
-            any_in_lake = pc.any(contested["in_lake"]).as_py()
+            contested = pa.chunked_array([twice, *in_lake.chunks])
+            bench.register("claims", rows.filter(pc.is_in(rows["key_hash"], value_set=contested)))
             bench.run(filled("standings", **places), batch_id=batch_id, any_in_lake=any_in_lake)
             new -= bench.rows(filled("standing_count"))[0]["not_new"]
             not_stored = bench.table(filled("not_stored"))["line"]
             is_stored = pc.and_not(is_sound, pc.is_in(rows["line"], value_set=not_stored))
-            bench.lake_view("batch")
-            unfinished = {row["batch_id"] for row in bench.rows(filled("unfinished"))}
-        stored = rows if len(rows) == pc.sum(is_stored).as_py() else rows.filter(is_stored)
+            if any_in_lake:
+                bench.lake_view("batch")
+                unfinished = {row["batch_id"] for row in bench.rows(filled("unfinished"))}
+        stored = rows.select([*(column.name for column in COLUMNS[kind]), "known_at"])
+        if len(rows) > pc.sum(is_stored).as_py():
+            stored = stored.filter(is_stored)
         if len(stored):
-            stored = stored.select([*(column.name for column in COLUMNS[kind]), "known_at"])
             stored = stored.append_column("batch_id", repeated(batch_id, len(stored)))
             self._lake.append(kind.value, stored, batch_id=batch_id)
         return new, sound, unfinished
 
-    def _put_aside(self, arrival: Arrival, laid_out: LaidOut) -> pa.Table | None:
-        """What was refused, with its bytes, as the quarantine keeps it."""
-        parts = [
-            self._refused(
-                Given(filled("refused", judged=judged(kind)), given.raw, raw_parameters=given.raw_parameters), arrival
-            )
-            for kind, given in laid_out.kinds.items()
+    def _put_aside(self, arrival: Arrival, laid_out: LaidOut, tables: Mapping[Kind, pa.Table]) -> pa.Table | None:
+        """What was refused, with its bytes, as the quarantine keeps it; None: nothing was."""
+        bench, strangers = self._bench, laid_out.strangers
+        refused = [
+            (laid_out.kinds[kind], rows.select(["line", "reason"]).filter(pc.is_valid(rows["reason"])))
+            for kind, rows in tables.items()
         ]
-        if laid_out.strangers is not None:
-            parts.append(self._refused(laid_out.strangers, arrival))
-        refused = [part for part in parts if part is not None]
-        return pa.concat_tables(refused) if refused else None
-
-    def _refused(self, refused: Given, arrival: Arrival) -> pa.Table | None:
-        if not self._bench.rows(filled("refused_count", refused=refused.fields), **refused.parameters)[0]["refused"]:
-            return None  # spares looking at the raw bytes
-        return self._bench.table(
-            filled("quarantine_rows", refused=refused.fields, raw=refused.raw),
-            source=arrival.source,
-            now=self._now,
-            batch_id=arrival.batch_id,
-            **refused.parameters,
-            **refused.raw_parameters,
-        ).cast(self._lake.schemas["quarantine"])
+        if strangers is not None:
+            refused.append((strangers, bench.table(strangers.fields, **strangers.parameters)))
+        by_raw: dict[str, tuple[Given, list[pa.Table]]] = {}
+        for given, lines in refused:
+            if len(lines):  # else the raw bytes need no look
+                by_raw.setdefault(given.raw, (given, []))[1].append(lines)
+        parts = []
+        for given, lines in by_raw.values():
+            bench.register("refused", pa.concat_tables(lines))
+            parts.append(
+                bench.table(
+                    filled("quarantine_rows", raw=given.raw),
+                    source=arrival.source,
+                    now=self._now,
+                    batch_id=arrival.batch_id,
+                    **given.raw_parameters,
+                ).cast(self._lake.schemas["quarantine"])
+            )
+        return pa.concat_tables(parts) if parts else None
 
     def _commit_entry(self, counts: Counts, *, batch_id: str, source: str, leans_on: set[str]) -> None:
         rows = self._bench.table(
@@ -259,6 +266,12 @@ class Intake:
             {row["reason"]: row["refused"] for row in reasons},
             laid_out.unknown_fields,
         )
+
+
+def _met_twice(hashes: pa.ChunkedArray) -> pa.Array:
+    """Hashes that are there more than once."""
+    in_order = np.sort(from_numbers(hashes))
+    return as_numbers(in_order[1:][in_order[1:] == in_order[:-1]]).view(pa.uint64())
 
 
 def _counted(reasons: pa.ChunkedArray) -> dict[str, int]:

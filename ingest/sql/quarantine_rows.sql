@@ -1,6 +1,6 @@
--- Refused records as the quarantine keeps them, one row per record.
+-- Refused records (refused) as the quarantine keeps them, one row per record.
 SELECT
   $source AS source, line, reason, raw,
   CAST($now AS TIMESTAMPTZ) AS known_at, $batch_id AS batch_id, CAST(NULL AS VARCHAR) AS replayed_by
-FROM (__refused__) AS refused JOIN (__raw__) AS arrived USING (line)
+FROM refused JOIN (__raw__) AS arrived USING (line)
 ORDER BY line

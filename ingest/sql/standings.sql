@@ -5,12 +5,9 @@
 -- $any_in_lake: whether any may be in the lake; it is large, and whole rows of it are compared.
 -- $batch_id: rows of an earlier try of this very batch are no others.
 CREATE OR REPLACE TEMP TABLE standings AS
-WITH ranked AS (
-  SELECT
-    line, __key__, __standing__ AS standing,
-    row_number() OVER (PARTITION BY __key__ ORDER BY __standing__, line) AS place
-  FROM claims
-  WHERE reason IS NULL
+WITH claimed AS (SELECT line, __key__, __standing__ AS standing FROM claims WHERE reason IS NULL),
+ranked AS (
+  SELECT *, row_number() OVER (PARTITION BY __key__ ORDER BY standing, line) AS place FROM claimed
 ),
 held AS (
   SELECT __key__, min(__standing__) AS standing, array_agg(DISTINCT batch_id) AS batches

@@ -1,2 +1,0 @@
--- How many records were refused, one row.
-SELECT count(*) AS refused FROM (__refused__)
