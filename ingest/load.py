@@ -6,6 +6,8 @@ broken off leaves a whole lake. Loading the same again changes nothing.
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,8 +27,13 @@ from fleetcrash.store.workbench import Workbench
 from ingest import sources as finding
 from ingest import tables as in_columns
 from ingest.arrival import Arrival
-from ingest.commit import Intake, Judged
+from ingest.commit import Intake
 from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
+
+_INTAKES = 2
+# Two batches under way keep the cores busy while one of them is written, which takes but one; each takes some 200 MiB.
+
+_THREADS = max(1, (os.cpu_count() or 1) // _INTAKES)  # of each; threads that take turns on a core cost a tenth more
 
 
 def load(
@@ -54,18 +61,19 @@ def load(
     counts, before = Counts(), 0
     with _Line(lake, now=aware(now)) as line:
         for place, source in enumerate(found):
-            within = under_way = 0
+            begun: list[int] = []
             try:
                 for arrival in source.batches():
                     counts += line.take(arrival)
-                    within, under_way = within + under_way, arrival.size_bytes
+                    begun.append(arrival.size_bytes)
+                    within = sum(begun[:-_INTAKES])  # all others may be under way
                     if progress is not None and within:
                         at = before + min(within, source.size_bytes or within)
                         progress(Progress(source.name, place, len(found), at, total, counts.read))
             except UnreadableSource as error:
                 problems.append(str(error))
             counts += line.end()
-            before += source.size_bytes or within
+            before += source.size_bytes or sum(begun)
             if progress is not None:
                 progress(Progress(source.name, place + 1, len(found), before, total, counts.read))
     report = LoadReport.of(counts, [source.name for source in found], seconds=perf_counter() - started)
@@ -125,61 +133,64 @@ def aware(now: datetime) -> datetime:
 
 
 class _Line:
-    """Two intakes in a line, so that both cores work: one judges a batch while the other commits the batch before, and
-    may go on while the next is read.
+    """Two intakes that take turns, so that both cores work: each judges a batch and, once the batch before is
+    committed, commits it, while the other one has another and the next is read.
 
-    Batches are committed in order, each as a whole before the next. A load of one batch needs but the first intake. Use
-    it as a context manager.
+    Batches are committed in order, each as a whole before the next. A load of one batch needs but one intake. Use it as
+    a context manager.
     """
 
     def __init__(self, lake: Lake, *, now: datetime) -> None:
         self._lake = lake
         self._now = now
         self._open = ExitStack()
-        self._first = self._intake(lake)
-        self._second: Intake | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="fleetcrash-commit")
-        self._judged: Judged | None = None
-        self._under_way: Future[Counts] | None = None
+        self._pool = ThreadPoolExecutor(_INTAKES, thread_name_prefix="fleetcrash-intake")
+        self._idle: list[Intake] = []
+        self._under_way: deque[tuple[Intake, Future[Counts]]] = deque()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._pool.shutdown()  # a commit under way is let finish
+        self._pool.shutdown()  # batches under way are let finish
         self._open.close()
 
     def take(self, arrival: Arrival) -> Counts:
-        """Judge a batch, while the batch before is committed. Returns the counts of the batch before.
+        """Begin with a batch, once an intake is idle. Returns the counts of batches that were committed.
 
         Raises:
-            LakeError: the lake cannot be read, or the batch before could not be committed.
+            LakeError: the lake cannot be read or written.
         """
-        if self._judged is not None:
-            self._second = self._intake(self._lake.for_another_thread())
-            self._under_way = self._pool.submit(self._second.commit, self._judged)
-            self._judged = None
-        judged = self._first.judge(arrival)
-        counts = self._settle()
-        if self._second is None:
-            self._judged = judged
-        else:  # goes on while the next batch is read
-            self._under_way = self._pool.submit(self._second.commit, judged)
+        counts = self._settle(leave=_INTAKES - 1)
+        intake = self._idle.pop() if self._idle else self._intake()
+        before = self._under_way[-1][1] if self._under_way else None
+        self._under_way.append((intake, self._pool.submit(_take_after, before, intake, arrival)))
         return counts
 
     def end(self) -> Counts:
         """Commit what is left to commit, and return its counts.
 
         Raises:
-            LakeError: it could not be committed.
+            LakeError: the lake cannot be read or written.
         """
-        counts = self._settle()
-        judged, self._judged = self._judged, None
-        return counts if judged is None else counts + self._first.commit(judged)
+        return self._settle(leave=0)
 
-    def _settle(self) -> Counts:
-        under_way, self._under_way = self._under_way, None
-        return Counts() if under_way is None else under_way.result()
+    def _settle(self, *, leave: int) -> Counts:
+        counts = Counts()
+        while len(self._under_way) > leave:
+            intake, taken = self._under_way.popleft()
+            counts += taken.result()
+            self._idle.append(intake)
+        return counts
 
-    def _intake(self, lake: Lake) -> Intake:
-        return Intake(lake, self._open.enter_context(Workbench(lake)), now=self._now)
+    def _intake(self) -> Intake:
+        lake = self._lake.for_another_thread()
+        return Intake(lake, self._open.enter_context(Workbench(lake, threads=_THREADS)), now=self._now)
+
+
+def _take_after(before: Future[Counts] | None, intake: Intake, arrival: Arrival) -> Counts:
+    """Judge a batch, and commit it after the one before; if that failed, as it did."""
+    judged = intake.judge(arrival)
+    if before is not None:
+        before.result()
+    return intake.commit(judged)

@@ -16,8 +16,10 @@ import pytest
 
 from fleetcrash.errors import LakeError
 from fleetcrash.store import Lake
+from ingest.commit import Intake, Judged
 from ingest.load import load
-from tests.ingest.conftest import NOW, answers, line, write
+from ingest.report import Counts
+from tests.ingest.conftest import NOW, answers, line, rows_of, write
 
 ROOT = Path(__file__).parents[2]
 LINES = [line("crash", crash_id=f"c{n}", tags={"note": os.urandom(200).hex()}) for n in range(5000)]
@@ -57,6 +59,27 @@ def test_a_disk_that_is_nearly_full_is_said_to_be_before_anything_is_written(lak
     with pytest.raises(LakeError, match="the disk is full"):
         load(lake, [write(tmp_path / "in.ndjson", LINES[:3])], now=NOW)
     assert not any(lake.files(name) for name in ("crash", "batch"))
+
+
+def test_no_batch_is_committed_after_one_that_could_not_be(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.ndjson.BATCH_BYTES", 2000)
+    path = write(tmp_path / "in.ndjson", LINES[:40])
+    commit, tried = Intake.commit, []
+
+    def failing(self: Intake, judged: Judged) -> Counts:
+        tried.append(judged.batch_id)
+        if len(tried) == 3:
+            raise LakeError("no room")
+        return commit(self, judged)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Intake, "commit", failing)
+        with pytest.raises(LakeError, match="no room"):
+            load(lake, [path], now=NOW)
+    assert len(tried) == 3
+    assert {row["batch_id"] for row in rows_of(lake, "batch")} == set(tried[:2])
+    report = load(lake, [path], now=NOW)
+    assert (report.read, len(answers(lake)["crashes"])) == (40, 40)
 
 
 @pytest.mark.slow
