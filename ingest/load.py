@@ -33,7 +33,8 @@ from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
 _INTAKES = 2
 # Two batches under way keep the cores busy while one of them is written, which takes but one; each takes some 200 MiB.
 
-_THREADS = max(1, (os.cpu_count() or 1) // _INTAKES)  # of each; threads that take turns on a core cost a tenth more
+_THREADS = max(1, (os.cpu_count() or 1) // _INTAKES)
+# Of the second; threads that take turns on a core cost a tenth more. The first has all cores: small loads need no other.
 
 
 def load(
@@ -185,7 +186,8 @@ class _Line:
 
     def _intake(self) -> Intake:
         lake = self._lake.for_another_thread()
-        return Intake(lake, self._open.enter_context(Workbench(lake, threads=_THREADS)), now=self._now)
+        bench = Workbench(lake, threads=_THREADS if self._under_way else None)
+        return Intake(lake, self._open.enter_context(bench), now=self._now)
 
 
 def _take_after(before: Future[Counts] | None, intake: Intake, arrival: Arrival) -> Counts:
