@@ -33,7 +33,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
-from fleetcrash.attribution.news import read_news
+from fleetcrash.attribution.reading import read_news
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.aggregates import AGGREGATES, FOLDER, Aggregates

@@ -22,7 +22,7 @@ def headline(incident: Incident) -> str:
     if incident.verdict == "update":
         name = f"<b>{text(incident.update_id)}</b>"
         kind, hit = kind_name(incident.update_kind), whom(incident.condition)
-        return f"{name} ({escape(kind)}) is crashing {escape(hit)}"
+        return f"{name} ({escape(kind)}) is {_doing(incident)} {escape(hit)}"
     if incident.verdict == "cannot_separate":
         names = [f"<b>{text(each.update_id)}</b>" for each in incident.candidates[:3]]
         tied = " or ".join(names) or "two updates"
@@ -33,10 +33,14 @@ def headline(incident: Incident) -> str:
     return "Crashes rose; <b>what did it is being judged</b>"
 
 
+def _doing(incident: Incident) -> str:
+    return "crashing" if incident.hosts_left is None else "silencing"
+
+
 def plain_headline(incident: Incident) -> str:
     """What is wrong, without markup, for titles and links."""
     if incident.verdict == "update":
-        return f"{plain(incident.update_id)} is crashing {whom(incident.condition)}"
+        return f"{plain(incident.update_id)} is {_doing(incident)} {whom(incident.condition)}"
     if incident.verdict == "cannot_separate":
         return " or ".join(plain(each.update_id) for each in incident.candidates[:3]) or "Two updates"
     if incident.verdict == "no_update":
@@ -85,6 +89,8 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
     crashed = evidence.get("hosts_crashed")
     exposed = impact.get("exposed") or evidence.get("hosts_exposed")
     of_all = f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}" if exposed else ""
+    if incident.hosts_left is not None:
+        shown.append(Fact("Went offline", count(incident.hosts_left)))
     shown.append(Fact("Hosts crashed", count(crashed) + of_all))
     if incident.verdict == "update":
         shown.append(Fact("At risk", count(impact.get("at_risk"))))

@@ -80,6 +80,12 @@ class Incident:
         return self.closed_at is None
 
     @property
+    def hosts_left(self) -> int | None:
+        """Hosts that went offline soon after the update, where that is what speaks against it; else None."""
+        found = self.evidence.get("hosts_left")
+        return found if isinstance(found, int) else None
+
+    @property
     def probability(self) -> float | None:
         """How sure the monitor is of the update that it names; None where it names none."""
         if self.verdict != "update":

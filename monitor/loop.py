@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.news import read_news
+from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import JSON, document
 from fleetcrash.errors import one_line
 from fleetcrash.store import Engine, Lake

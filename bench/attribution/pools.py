@@ -54,6 +54,7 @@ POOLS = {
     ),
     "canary": Pool(("canary-ring",), hosts=20_000),
     "several": Pool(("two-faults", "two-faults-one-system")),
+    "silent": Pool(("2010-bitdefender", "2010-mcafee", "2013-kaspersky", "2015-panda"), hosts=8000, days=None),
     "weak-data": Pool(("no-installs",)),
     "slow": Pool(("slow-burn",), hosts=400_000),
     "nothing": Pool(

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.news import read_news
+from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 
 Ints = NDArray[np.int64]

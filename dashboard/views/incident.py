@@ -44,6 +44,8 @@ _LIMITS = {
     "ratio": "A rate ratio compares what happened to exposed hosts with what was to be expected without the "
     "update; its interval is of this comparison alone, not corrected for the number of updates looked at.",
     "silence": "A host that crashes too early to report is seen only as dark, and only if it is a server.",
+    "offline": "A host that went offline may have been put to sleep: only their number speaks, "
+    "beside that of hosts without the update.",
 }
 
 
@@ -216,15 +218,18 @@ def _cards(incident: Incident) -> list[Card]:
     if incident.verdict != "update":
         dark = evidence.get("hosts_dark")
         return [who, hit, Card("Dark", count(dark), more="servers gone silent", kind="bad" if dark else "")]
+    not_hit = "exposed, not hit" if incident.hosts_left is None else "exposed, awake or offline"
     return [
         who,
         hit,
         Card(
             "At risk",
             count(impact.get("at_risk")),
-            more=f"exposed, not hit; {count(impact.get('pending'))} may still get it",
+            more=f"{not_hit}; {count(impact.get('pending'))} may still get it",
         ),
-        Card("Recovered", count(impact.get("recovered")), more="online for 30 minutes since the last crash"),
+        _went_offline(incident, incident.hosts_left)
+        if incident.hosts_left is not None
+        else Card("Recovered", count(impact.get("recovered")), more="online for 30 minutes since the last crash"),
         Card(
             "Dark",
             count(impact.get("dark")),
@@ -283,6 +288,11 @@ def _states(incident: Incident) -> None:
     )
 
 
+def _went_offline(incident: Incident, hosts: int) -> Card:
+    expected = incident.evidence.get("events_expected")
+    return Card("Went offline", count(hosts), more=f"soon after the install; {count(expected)} expected", kind="bad")
+
+
 def _evidence(incident: Incident) -> str:
     evidence, ratio = incident.evidence, incident.rate_ratio
     rows = [
@@ -295,7 +305,10 @@ def _evidence(incident: Incident) -> str:
         high = "no bound" if ratio.high is None else times(ratio.high)
         rows.append(Row(["Rate ratio", f"{times(ratio.estimate)} ({times(ratio.low)} to {high})"]))
     for key, name in (
-        ("events_judged", "Crashes and silences judged"),
+        (
+            "events_judged",
+            "Crashes and silences judged" if incident.hosts_left is None else "Went offline soon after it",
+        ),
         ("events_expected", "Expected of them"),
     ):
         value = evidence.get(key)
@@ -344,7 +357,7 @@ def _history(incident: Incident, beside: datetime | None) -> str:
 
 
 def _limits(judgement: Judgement, incident: Incident) -> str:
-    said = [_LIMITS["ratio"], _LIMITS["silence"]]
+    said = [_LIMITS["ratio"], _LIMITS["silence" if incident.hosts_left is None else "offline"]]
     if incident.update_id is not None and incident.condition is not None:
         said.insert(0, _LIMITS["condition"])
     if judgement.exposure_source in ("release", "none"):

@@ -32,7 +32,7 @@ _PRIOR_RATE = np.array([1.4e-6, 2.0e-6, 7.0e-6])
 # Per host-minute: about one crash in a thousand host-days of twelve hours, one silent server in 350 days, and just
 # after a boot five times as many crashes. Worth two events, so that a first day of data outweighs it.
 _PRIOR_EVENTS = 2.0
-_PRIOR_BOOT = np.array([[0.0, 2.0, 1.0], [5.0, 2.0, 1.0], [1.0, 0.0, 0.0]])
+_PRIOR_BOOT = np.array([[0.0, 2.0, 1.0, 1.0], [5.0, 2.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0]])
 # Machines crash more just after boot; how much more is learned once there are a few such crashes.
 _BOOT_EVENTS = 3.0
 _FACTOR_EVENTS = 10.0

@@ -17,6 +17,8 @@ from fleetcrash.attribution import suspects, waves
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES
 from fleetcrash.attribution.condition import LEAST_EVENTS, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.departures import at_one_place
+from fleetcrash.attribution.expectation import DAY
 from fleetcrash.attribution.exposure import grown
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
@@ -98,6 +100,8 @@ class Detector:
             if (unclaimed & (self.news.events.tick <= tick)).any():
                 self._watch(tick)
             self._watched = tick
+        if self.news.installs_told:
+            self._watch_departures(tick)
 
     @property
     def named(self) -> list[tuple[str, Condition | None]]:
@@ -130,7 +134,7 @@ class Detector:
             leader = int(np.argmax(trial.log_evidence))
             if incident.update is not None:
                 leader = int(np.flatnonzero(trial.updates == incident.update)[0])
-            return (*trial.counts(leader), float(trial.log_evidence[leader]))
+            return (*self.counts_of(incident, trial, leader), float(trial.log_evidence[leader]))
         if judgement.wave is None:
             return 0.0, 0.0, 0.0
         row, length = judgement.wave
@@ -139,6 +143,16 @@ class Detector:
             float(found.expected[:, row, length].sum()),
             float(found.log_evidence[row, length]),
         )
+
+    def counts_of(self, incident: Incident, trial: Trial, row: int) -> tuple[float, float]:
+        """Events of an update's hosts, and how many were to be expected, where they speak loudest against it.
+
+        Args:
+            trial: the incident's. row: of the update in it.
+        """
+        if incident.by_departures:
+            return self._inquiry.departures.counts(int(trial.updates[row]))
+        return trial.counts(row)
 
     # -- events
 
@@ -158,6 +172,24 @@ class Detector:
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
         incident = self._opened(tick)
+        self._stake_all(tick)
+        self._follow(incident, tick)
+        self._stake_all(tick)
+
+    def _watch_departures(self, tick: int) -> None:
+        """Open an incident when hosts leave because of an update; or let that speak in one that is not understood yet.
+
+        Beside an incident that names an update, and for a day after it, nothing is said: hosts in a boot loop leave as
+        well, and seem to leave because of whatever else they get as they come back.
+        """
+        update = self._inquiry.departures.leading(tick)
+        if update is None or any(one.update is not None and tick - one.ended(tick) < DAY for one in self.incidents):
+            return
+        incident = next(iter(self.open_incidents), None)
+        if (incident is not None and incident.by_departures) or at_one_place(self.news.left_at(update), tick):
+            return
+        incident = incident or self._opened(tick)
+        incident.by_departures = True
         self._stake_all(tick)
         self._follow(incident, tick)
         self._stake_all(tick)
@@ -247,7 +279,8 @@ class Detector:
             mine: (events,) which ones. cells: (cells,) where they may be.
             but: updates that are not on trial.
         """
-        trial = self._inquiry.trial(tick, mine, cells, but=but)
+        by_departures = incident is not None and incident.by_departures
+        trial = self._inquiry.trial(tick, mine, cells, but=but, departures=by_departures)
         released = np.array([self._inquiry.released(int(update)) for update in trial.updates], dtype=np.int64)
         leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
         found = self._inquiry.waves(tick, mine, caution=False, also_from=leading)
@@ -260,9 +293,14 @@ class Detector:
             before=Kind.UNDETERMINED if incident is None else incident.kind,
             named_before=None if incident is None else incident.update,
             named_elsewhere={one.update for one in self.incidents if one is not incident and one.update is not None},
-            contrast=partial(self._inquiry.contrast, tick, mine) if self.news.installs_told else None,
+            contrast=partial(self._contrast, tick, mine, by_departures) if self.news.installs_told else None,
         )
         return judgement, trial, found
+
+    def _contrast(self, tick: int, mine: Mask, by_departures: bool, update: int) -> float:
+        """What hosts with an update and those beside them without it say for it."""
+        crashes = self._inquiry.contrast(tick, mine, update)
+        return max(crashes, self._inquiry.departures.log_test(update)) if by_departures else crashes
 
     def _condition(self, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> Condition | None:
         """The condition of what a judgement names: looked for anew as its events grow in number.
@@ -274,16 +312,14 @@ class Detector:
         is_new = judgement.update != incident.update
         if not is_new and incident.contested_tick is not None and tick - incident.contested_tick < JUDGING_MINUTES:
             return incident.condition
-        update = np.array([judgement.update])
-        events = self._inquiry.exposed_counts(tick, mine, update)[:, 0]
+        events, expected = self._inquiry.by_cell(judgement.update, tick, mine, departures=incident.by_departures)
         total = int(events.sum())
         if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:
             return incident.condition
         incident.condition_events = total
-        expected = self._inquiry.expected.of_hosts_with(update, tick)[:, 0]
-        flat = (-1, len(self.news.cells))
-        companions = self._inquiry.companions(judgement.update, tick, mine) if total >= LEAST_EVENTS else []
-        found = find_condition(self.news.cells, events.reshape(flat), expected.reshape(flat), companions)
+        may_need_another = total >= LEAST_EVENTS and not incident.by_departures
+        companions = self._inquiry.companions(judgement.update, tick, mine) if may_need_another else []
+        found = find_condition(self.news.cells, events, expected, companions)
         return found if is_new else incident.weigh_condition(tick, found)
 
     def _settle(self, incident: Incident, tick: int, judgement: Judgement, trial: Trial, found: Waves) -> None:
@@ -293,7 +329,7 @@ class Detector:
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
             row = int(np.flatnonzero(trial.updates == judgement.update)[0])
             incident.spot = self.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
-            if incident.spot == 0:
+            if incident.spot == 0 or incident.by_departures:
                 incident.spot = self.spots.only_system(trial.expected[:, row].sum((0, 1)))
         elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
             row = judgement.wave[0]
@@ -342,6 +378,8 @@ class Detector:
             mean = 2.0 * sum(self._inquiry.expected.of_last_hour(outcome, incident.spot, tick) for outcome in outcomes)
             count = int((lately & np.isin(events.outcome, outcomes)).sum())
             raised |= count > mean + 3.0 * np.sqrt(mean) + 2.0
+        if incident.by_departures and incident.update is not None:
+            raised |= self._inquiry.departures.is_raised(incident.update, tick)
         if raised:
             incident.last_raised_minute = tick
         dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)

@@ -19,7 +19,7 @@ from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
 
 AGE_MINUTES = (2, 10, 60, 240, 1440)  # an install is younger than
 AGES = len(AGE_MINUTES)
-BOOTS = 3  # time since boot: under ten minutes, under thirty, later
+BOOTS = 4  # time since boot: under ten minutes, under thirty, under twelve hours, later
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
 Floats = NDArray[np.float64]
@@ -126,7 +126,8 @@ class HostTime:
         Args:
             minutes, cells, since_boot: (n,) of the events; minutes within the last KEPT_MINUTES.
         Returns:
-            (n, AGES) shares with an install younger than two minutes, ten minutes, an hour, four hours, a day.
+            (n, AGES) shares with an install younger than two minutes, ten minutes, an hour, four hours, a day; NaN
+            where nobody is known to have been online.
         """
         lately = self.by_update[update].lately
         if lately is None:
@@ -134,7 +135,7 @@ class HostTime:
         row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
         exposed = np.cumsum(lately[row, stratum], axis=1)
         online = np.maximum(self.online_lately[row, stratum][:, None], exposed)
-        share: Floats = np.divide(exposed, online, out=np.zeros(exposed.shape), where=online > 0)
+        share: Floats = np.divide(exposed, online, out=np.full(exposed.shape, np.nan), where=online > 0)
         return share
 
     def _advance_online(self, tick: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from fleetcrash.attribution.backtest import judged_instant, run
 from fleetcrash.attribution.conditions import check
 from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
-from fleetcrash.attribution.news import keep_known
+from fleetcrash.attribution.reading import keep_known
 from fleetcrash.errors import BadArgument, UnknownName
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake

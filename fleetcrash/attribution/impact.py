@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.conditions import Condition, matcher
-from fleetcrash.attribution.news import keep_known
+from fleetcrash.attribution.reading import keep_known
 from fleetcrash.store.engine import Engine
 
 

@@ -49,6 +49,7 @@ class Incident:
         doubted_tick: since when the evidence no longer carries the name that is given; None while it does.
         unearned_tick: since when the condition that is given is not earned any more; None while it is.
         contested_tick: since when what the condition leaves out looks like another update's; None while it does not.
+        by_departures: hosts that left soon after they got an update opened it, or tell what did.
         within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
         onset_minute: from when on a wave is held to have raised the rate.
         last_raised_minute: newest tick at which the hour before was above the baseline.
@@ -63,6 +64,7 @@ class Incident:
     doubted_tick: int | None = None
     contested_tick: int | None = None
     unearned_tick: int | None = None
+    by_departures: bool = False
     within: Condition | None = None
     without: tuple[Condition, ...] = ()
     kind: Kind = Kind.UNDETERMINED
@@ -123,6 +125,10 @@ class Incident:
         """End the incident; what is said of it stays."""
         self.closed_tick = tick
         self.claims_all = False
+
+    def ended(self, tick: int) -> int:
+        """The tick at which it closed; a later one while it is open."""
+        return tick if self.closed_tick is None else self.closed_tick
 
     def disturbs(self, minute: int) -> bool:
         """Whether the fleet was not itself in that minute because of this incident."""

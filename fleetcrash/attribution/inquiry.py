@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fleetcrash.attribution.baseline import DARK, OUTCOMES
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
+from fleetcrash.attribution.departures import Departures
 from fleetcrash.attribution.evidence import TEST_RATIOS, log_contrast
 from fleetcrash.attribution.expectation import DAY, Expectation
 from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES
@@ -41,6 +42,7 @@ class Inquiry:
         self.news = news
         self.spots = Spots(news)
         self.expected = Expectation(news, self.spots)
+        self.departures = Departures(news)
         self._first_tick = news.first_tick
         self._penalty: dict[int, Floats] = {}
         self._take_over()
@@ -55,6 +57,7 @@ class Inquiry:
         self.news, self.spots = news, Spots(news)
         moved = self.spots.moved(before)
         self.expected.extend(news, self.spots, moved, tick=tick)
+        self.departures.extend(news)
         self._take_over()
         kept = np.searchsorted(self._conditional, moved[conditional])
         for update, values in self._penalty.items():
@@ -74,36 +77,42 @@ class Inquiry:
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> bool:
         """Take in a minute; see ``Expectation.advance``. Returns whether an event became known in it."""
         self.expected.advance(tick, claimed=claimed, disturbed=disturbed)
+        self.departures.advance(tick, self.expected.time)
         new = self._new_events(tick)
         if new.size:
             self._penalise(new, tick)
         return bool(new.size)
 
-    def trial(self, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]) -> Trial:
+    def trial(self, tick: int, mine: Mask, cells: Mask, *, but: set[int | None], departures: bool = False) -> Trial:
         """Try every update that hosts with some of the events had.
 
         Args:
             mine: (events,) the events. cells: (cells,) where they may be. but: updates that are not on trial.
+            departures: whether the hosts that left count as well, and updates of which nothing else is known.
         """
         rows = self.exposed_rows(tick, mine)
         struck = np.flatnonzero(np.bincount(self.news.exposed_events.update[rows])).tolist()
-        updates = np.array([u for u in struck if u not in but and u in self._penalty], dtype=np.int64)
+        tried = {update for update in struck if update in self._penalty}
+        if departures:
+            tried |= self.expected.time.by_update.keys() & self.departures.updates()
+        updates = np.array(sorted(tried - but), dtype=np.int64)
         slices = self.spots.slices
         seen = slices.add_up(self.exposed_counts(tick, mine, updates))
         mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * cells)
-        shape = (OUTCOMES, len(updates), AGES, len(self._conditional), len(TEST_RATIOS))
-        penalty = np.array([self._penalty[u] for u in updates]).swapaxes(0, 1) if len(updates) else np.zeros(shape)
+        uncharged = np.zeros((OUTCOMES, AGES, len(self._conditional), len(TEST_RATIOS)))
+        penalty = np.array([self._penalty.get(u, uncharged) for u in updates]).reshape(-1, *uncharged.shape)
         all_events, all_expected = self._since_release(tick, mine, updates)
-        return try_updates(
+        trial = try_updates(
             updates,
             seen,
             mean,
             others=(np.maximum(all_events - seen.sum(2), 0.0), np.maximum(all_expected - mean.sum(2), 0.0)),
-            log_penalty=penalty,
+            log_penalty=penalty.swapaxes(0, 1),
             caution=self.expected.baseline.caution(),
             log_weight=self.spots.log_weights(tick)[1],
             conditional_slices=self._conditional,
         )
+        return trial.with_departures([self.departures.log_test(u) for u in updates.tolist()]) if departures else trial
 
     def waves(self, tick: int, mine: Mask, *, caution: bool, also_from: int | None = None) -> Waves:
         """Try every wave that some of the events of the last day may be.
@@ -136,7 +145,8 @@ class Inquiry:
         picked = mine & (events.tick <= tick) & (events.minute <= tick) & (events.minute > tick - KEPT_MINUTES)
         time = self.expected.time
         share = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])[:, -1]
-        return log_contrast(had[picked], share)
+        compared = ~np.isnan(share)
+        return log_contrast(had[picked][compared], share[compared])
 
     def companions(self, update: int, tick: int, mine: Mask) -> list[Companion]:
         """Other updates that the fault of one may need, with the events of the hosts that had them."""
@@ -151,6 +161,20 @@ class Inquiry:
             counted = self.exposed_counts(tick, mine & with_it, np.array([update]))[:, 0]
             found.append(Companion(news.suspects[other].update_id, counted.reshape(-1, len(news.cells)), share))
         return found
+
+    def by_cell(self, update: int, tick: int, mine: Mask, *, departures: bool) -> tuple[Floats, Floats]:
+        """(K, cells) events of hosts that had an update, and those expected, by outcome and age of the install.
+
+        Args:
+            departures: whether hosts that left are a further outcome.
+        """
+        events = self.exposed_counts(tick, mine, np.array([update]))[:, 0]
+        expected = self.expected.of_hosts_with(np.array([update]), tick)[:, 0]
+        flat = (-1, len(self.news.cells))
+        parts = [(events.reshape(flat), expected.reshape(flat))]
+        if departures:
+            parts.append(self.departures.by_cell(update, self.expected.time, tick))
+        return np.concatenate([seen for seen, _ in parts]), np.concatenate([mean for _, mean in parts])
 
     def exposed_counts(self, tick: int, mine: Mask, updates: Ints) -> Floats:
         """(OUTCOMES, U, AGES, cells) events of hosts that had each update, by the age of the install."""
@@ -213,6 +237,7 @@ class Inquiry:
         outcome = np.stack([events.outcome[new] == number for number in range(OUTCOMES)]).astype(float)
         for update in self.expected.time.by_update:
             share = self.expected.time.risk_set(update, events.minute[new], events.cell[new], events.since_boot[new])
+            share = np.nan_to_num(share, nan=1.0)  # beside nobody an event says nothing for an update
             terms = np.log1p((TEST_RATIOS - 1.0) * share[..., None])
             total = np.einsum("oe,ke,ear->oakr", outcome, inside, terms)
             self._penalty[update] = self._penalty.get(update, 0.0) + total

@@ -106,6 +106,7 @@ def _evidence(detector: Detector, incident: Incident, impact: Impact | None) -> 
         "log_evidence": round(log_evidence, 3),
         "events_judged": int(seen),
         "events_expected": round(expected, 6),
+        "hosts_left": int(seen) if incident.by_departures else None,
     }
 
 
@@ -116,7 +117,7 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
         return []
     rows = []
     for rank in np.argsort(-trial.log_evidence)[:5]:
-        seen, mean = trial.counts(int(rank))
+        seen, mean = detector.counts_of(incident, trial, int(rank))
         low, estimate, high = rate_interval(seen, mean)
         suspect = detector.news.suspects[int(trial.updates[rank])]
         rows.append(
@@ -150,9 +151,9 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
 
 
 def _controls(engine: Engine, detector: Detector, incident: Incident, impact: Impact) -> JSON | None:
-    """What the named update is compared with; None while nothing is named."""
-    if incident.update is None or incident.trial is None:
-        return None
+    """What the crashes with the named update are compared with; None while nothing is named."""
+    if incident.update is None or incident.trial is None or incident.by_departures:
+        return None  # of hosts that leave, those beside them are the control
     row = int(np.flatnonzero(incident.trial.updates == incident.update)[0])
     update_id = detector.news.suspects[incident.update].update_id
     return asdict(controls_of(engine, update_id, impact, incident.trial.window_min(row)))
@@ -177,16 +178,16 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
     since = tick_text(incident.alarm_tick)[11:16]
     if incident.kind is Kind.UPDATE and incident.update is not None and impact is not None:
         suspect = detector.news.suspects[incident.update]
-        weight = candidates[0]["probability"] if candidates else 0.0
         whom = "some of its hosts" if incident.condition is None else condition_words(incident.condition)
+        does = "silences" if incident.by_departures else "crashes"
         return (
-            f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) crashes {whom}: "
+            f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_offline(detector, incident)}"
             f"{impact.hosts_crashed:,} of {impact.exposed:,} exposed hosts crashed, "
             f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk "
-            f"({min(weight, 0.999):.1%} sure, alarm {since} UTC)."
+            f"({_how_sure(incident, suspect.update_id, candidates)}, alarm {since} UTC)."
         )
     crashes, dark = detector.claimed(incident)
-    rise = f"{crashes:,} hosts crashed and {dark:,} went dark since {since} UTC"
+    rise = f"{_offline(detector, incident)}{crashes:,} hosts crashed and {dark:,} went dark since {since} UTC"
     if incident.kind is Kind.NO_UPDATE:
         module = detector.common_module(incident)
         inside = f", mostly in {module}" if module else ""
@@ -195,3 +196,18 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
         names = " or ".join(row["update_id"] for row in candidates[:3]) or "no update"
         return f"{rise}: cannot separate {names} from one another or from a rise of its own."
     return f"{rise}: more than the baseline explains; which change did it is still being judged."
+
+
+def _how_sure(incident: Incident, update_id: str, candidates: Sequence[JSON]) -> str:
+    if incident.doubted_tick is not None:
+        return f"in doubt since {tick_text(incident.doubted_tick)[11:16]} UTC"
+    weight = sum(row["probability"] for row in candidates if row["update_id"] == update_id)
+    return f"{min(weight, 0.999):.1%} sure"
+
+
+def _offline(detector: Detector, incident: Incident) -> str:
+    """How many hosts went offline, for an incident that rests on that."""
+    if not incident.by_departures:
+        return ""
+    seen, expected, _ = detector.counts_behind(incident)
+    return f"{seen:,.0f} hosts went offline soon after it where {expected:,.0f} were expected; "

@@ -9,7 +9,8 @@ alpha (Ville's inequality).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,19 @@ class Trial:
     def window_min(self, row: int) -> int:
         """The time after the install that speaks loudest for an update, minutes."""
         return AGE_MINUTES[self._by_age(row)[2]]
+
+    def with_departures(self, log_tests: Sequence[float]) -> Trial:
+        """The same trial, with the departures of hosts counted in.
+
+        Args:
+            log_tests: (U,) ``Departures.log_test`` of each update.
+        """
+        left = np.array(log_tests, float)
+        return replace(
+            self,
+            log_evidence=self.log_evidence + np.logaddexp(left, 0.0) - np.log(2.0),
+            log_test=np.logaddexp(self.log_test, left) - np.log(2.0),
+        )
 
     def _by_age(self, row: int) -> tuple[Floats, Floats, int]:
         cut_by = int(np.argmax(self.log_by_slice[row]))

@@ -34,6 +34,7 @@ _KEPT = (
     ("cells", "detection/cells"),
     ("host_cell", "detection/host_cell"),
     ("at_risk", "detection/at_risk"),
+    ("gone", "detection/gone"),
     ("events", "detection/events"),
 )
 

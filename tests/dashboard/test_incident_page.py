@@ -47,6 +47,18 @@ def test_the_page_says_what_whom_when_and_how_sure(lake: Lake, incident_page):
     assert states["data"][0]["y"] == ["Recovered", "Dark", "Crashed", "Cleared", "At risk", "Pending"]
 
 
+def test_an_update_after_which_hosts_went_offline_silences_them(lake: Lake, incident_page):
+    evidence = {**incident()["evidence"], "hosts_left": 501, "events_judged": 501, "events_expected": 16.3}
+    tick(lake, [incident(evidence=evidence)])
+    text = incident_page(lake.root, "inc-0001").text
+    for said in (
+        f"{GUILTY} (content update) is silencing", "Went offline 501 soon after the install; 16 expected",
+        "At risk 3 exposed, awake or offline", "Went offline soon after it 501", "may have been put to sleep",
+    ):  # fmt: skip
+        assert said in text
+    assert "Recovered 11 online" not in text
+
+
 def test_a_name_stands_beside_its_controls(lake: Lake, incident_page):
     controls = {"window_min": 60, "after": 42, "before": 3, "placebo": 7.25, "placebo_as_many": 0.04}
     tick(lake, [incident(controls=controls)])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fleetcrash.attribution.news import read_news
+from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import at

@@ -24,7 +24,7 @@ from fleetcrash.attribution.backtest import Span, backtest, incidents
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.hosts import list_hosts
 from fleetcrash.attribution.impact import HOST_COLUMNS, State
-from fleetcrash.attribution.news import read_news
+from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import document
 from fleetcrash.errors import BadArgument, LakeError, UnknownName
 from fleetcrash.store import Engine, Lake

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.companions import others_had
-from fleetcrash.attribution.news import News, read_news
+from fleetcrash.attribution.news import News
+from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, lake_of
 

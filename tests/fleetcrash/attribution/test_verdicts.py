@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -10,6 +11,7 @@ from fleetcrash.attribution.backtest import Span, backtest, incidents
 from fleetcrash.attribution.hosts import list_hosts
 from fleetcrash.errors import BadArgument, LakeError, UnknownName
 from fleetcrash.store import Lake
+from tests.fleetcrash.worlds import World, at, lake_of
 
 INCIDENT_KEYS = {
     "incident_id", "alarm_at", "named_at", "closed_at", "verdict", "update_id", "update_kind", "cause", "candidates",
@@ -70,3 +72,25 @@ def test_unknown_names_and_states_are_refused(outage):
 def test_an_empty_lake_has_nothing_to_judge(tmp_path):
     with pytest.raises(LakeError, match="no record"):
         incidents(Lake.create(tmp_path / "lake"))
+
+
+def test_crashes_of_hosts_of_which_nobody_knows_whether_they_were_online_blame_no_update(empty_lake):
+    """A lake that begins in the middle of a wave: half of the hosts have an update and crash no more than others."""
+    hosts = [f"h{number}" for number in range(600)]
+    order = Random(4).sample(hosts, len(hosts))
+    world: World = {
+        "host": [{"host_id": host, "os_type": "windows", "region": f"r{n % 5}"} for n, host in enumerate(hosts)],
+        "update": [{"update_id": "agent-1", "kind": "agent", "version": "7.12", "released_at": at(0)}],
+        "install": [{"host_id": host, "update_id": "agent-1", "applied_at": at(0)} for host in hosts[::2]],
+        # The first beat of most comes after their crash.
+        "heartbeat": [
+            {"host_id": host, "at": at(minute)} for n, host in enumerate(hosts) for minute in (n / 100, n / 100 + 5)
+        ],
+        "crash": [
+            {"crash_id": host, "host_id": host, "os_type": "windows", "occurred_at": at(n / 200)}
+            for n, host in enumerate(order)
+        ],
+    }
+    with lake_of(world, empty_lake) as lake:
+        for minute in (1, 2, 3, 5, 10):
+            assert all(each["update_id"] is None for each in incidents(lake, as_of=at(minute))["incidents"])

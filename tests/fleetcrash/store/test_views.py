@@ -198,6 +198,20 @@ def test_a_session_that_turns_out_to_go_on_is_online_again(lake):
     assert _online(lake, 100) == [(0, None)]
 
 
+def test_what_is_told_again_is_known_no_later_for_it(lake):
+    """A resend, or word of a withdrawal, must not change what was known at a moment in the past."""
+    session = {"host_id": "h", "online_from": at(0), "online_until": at(60)}
+    append_rows(lake, "session", [{**session, "received_at": at(80)}, {**session, "received_at": at(200)}])
+    update = {"update_id": "u", "kind": "content", "released_at": at(10)}
+    append_rows(
+        lake, "update", [{**update, "received_at": at(11)}, {**update, "reverted_at": at(90), "received_at": at(91)}]
+    )
+    for now in (100, 300):
+        (presence,), (known,) = _view(lake, "presence", now), _view(lake, "updates", now)
+        assert (presence["since_known"], presence["gone_known"]) == (at(80), at(80))
+        assert (known["known_at"], known["reverted_at"]) == (at(11), at(90))
+
+
 def test_a_gap_of_two_and_a_half_intervals_ends_a_session_at_the_last_beat(lake):
     longest = 750 / 60
     beats = [0, 5, 10, 10 + longest, 15 + longest, 15 + 2 * longest + 1 / 60]

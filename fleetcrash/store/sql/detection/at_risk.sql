@@ -1,8 +1,9 @@
 -- Stretches in which a host could crash, one row per host, cell and time since the start of its session.
 -- Half-open [from_us, until_us), microseconds; until_us is null while the stretch lasts.
 -- A host counts until its silence is known, and from when its presence is: the row is then the same at every
--- tick that may look at it. since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 later;
--- machines crash more just after boot, and they install just after boot.
+-- tick that may look at it. since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 under twelve hours,
+-- 3 later; machines crash more just after boot, and they install just after boot. Those that are up for longer are other
+-- machines than those that are put to sleep.
 WITH stretched AS (
   SELECT
     host_id, CAST(epoch_us(online_from) AS BIGINT) AS boot_us,
@@ -16,7 +17,7 @@ split AS (
     greatest(from_us, boot_us + low_us) AS from_us,
     CASE WHEN high_us IS NULL THEN until_us ELSE least(coalesce(until_us, boot_us + high_us), boot_us + high_us) END AS until_us
   FROM stretched
-  CROSS JOIN (VALUES (0, 0, 600000000), (1, 600000000, 1800000000), (2, 1800000000, NULL)) AS age (since_boot, low_us, high_us)
+  CROSS JOIN (VALUES (0, 0, 600000000), (1, 600000000, 1800000000), (2, 1800000000, 43200000000), (3, 43200000000, NULL)) AS age (since_boot, low_us, high_us)
 )
 SELECT
   split.host_id, split.since_boot,

@@ -1,6 +1,6 @@
 -- What happened to hosts that may be news, one row per event, numbered in the order in which we knew.
 -- A crash counts when no report known before it puts a crash of the host less than 24 hours earlier or later than it:
--- a host in a loop is one witness. Dark: an always-on host whose session ended and that did not come back in ten minutes.
+-- a host in a loop is one witness. Dark: an always-on host that left (see gone).
 -- at_us: where exposure is judged. A crash noticed at the next boot happened at the end of the session before that boot, or
 -- where that end was not known when the crash was, at the boot.
 WITH ordered AS (
@@ -40,44 +40,13 @@ booted AS (
   ASOF LEFT JOIN sat
     ON sat.host_id = first_in_a_day.host_id AND first_in_a_day.placed_at >= sat.online_from
 ),
-followed AS (
-  SELECT
-    known_presence.host_id, online_until, gone_known,
-    lead(online_from) OVER (PARTITION BY known_presence.host_id ORDER BY online_from) AS next_from,
-    lead(since_known) OVER (PARTITION BY known_presence.host_id ORDER BY online_from) AS next_known
-  FROM known_presence
-  WHERE NOT assumed
-),
-patched AS (
-  SELECT host_id, placed_at, known_installs.known_at
-  FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
-  WHERE updates.kind = 'os_patch'
-),
-gone_dark AS (
-  SELECT followed.*
-  FROM followed
-  JOIN known_spans
-    ON known_spans.host_id = followed.host_id AND known_spans.always_on
-    AND known_spans.valid_from <= followed.online_until
-    AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
-  WHERE online_until IS NOT NULL
-    AND (next_from IS NULL OR next_from > online_until + INTERVAL 10 MINUTE OR next_known > gone_known)
-    AND NOT EXISTS (
-      SELECT 1 FROM patched
-      WHERE patched.host_id = followed.host_id AND patched.known_at <= followed.gone_known
-        AND patched.placed_at <= followed.online_until
-        AND patched.placed_at > followed.online_until - INTERVAL 1 HOUR
-    )
-),
 happened AS (
   SELECT
     0 AS outcome, crash_id AS event_id, host_id, known_at, at_time, module, os_type, CAST(NULL AS TIMESTAMPTZ) AS back_at
   FROM booted
   UNION ALL
-  SELECT
-    1 AS outcome, 'dark' AS event_id, host_id, gone_known, online_until, NULL, NULL,
-    greatest(next_from, next_known) AS back_at
-  FROM gone_dark
+  SELECT 1 AS outcome, 'dark' AS event_id, host_id, gone_known, online_until, NULL, NULL, back_at
+  FROM gone WHERE always_on
 ),
 described AS (
   SELECT
@@ -100,7 +69,8 @@ SELECT
   CASE
     WHEN at_time < boot_at + INTERVAL 10 MINUTE THEN 0
     WHEN at_time < boot_at + INTERVAL 30 MINUTE THEN 1
-    ELSE 2
+    WHEN at_time < boot_at + INTERVAL 12 HOUR OR boot_at IS NULL THEN 2
+    ELSE 3
   END AS since_boot
 FROM described
 ORDER BY event

@@ -7,7 +7,7 @@ WITH disturbed AS (
 )
 SELECT
   hosts.ring, coalesce(cells.os_type, events.os_type) AS os_type, coalesce(cells.always_on, false) AS always_on,
-  events.since_boot, events.outcome, count(*) AS events
+  least(events.since_boot, 2) AS since_boot, events.outcome, count(*) AS events
 FROM events
 LEFT JOIN gate_exposed AS exposed ON exposed.host_id = events.host_id
 LEFT JOIN cells ON cells.cell = events.cell
@@ -16,5 +16,5 @@ WHERE events.at_us < coalesce(exposed.installed_us, 9223372036854775807)
   AND events.at_us < CAST(epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS BIGINT) - CAST($lag_us AS BIGINT)
   AND events.at_us >= CAST(epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS BIGINT) - CAST($history_us AS BIGINT)
   AND NOT EXISTS (SELECT 1 FROM disturbed WHERE events.at_us >= disturbed.from_us AND events.at_us < disturbed.until_us)
-GROUP BY hosts.ring, coalesce(cells.os_type, events.os_type), coalesce(cells.always_on, false), events.since_boot, events.outcome
+GROUP BY hosts.ring, coalesce(cells.os_type, events.os_type), coalesce(cells.always_on, false), least(events.since_boot, 2), events.outcome
 ORDER BY hosts.ring, os_type, always_on, since_boot, outcome

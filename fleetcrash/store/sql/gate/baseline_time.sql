@@ -20,7 +20,7 @@ quiet AS (
 ),
 stretched AS (
   SELECT
-    at_risk.host_id, at_risk.cell, at_risk.since_boot,
+    at_risk.host_id, at_risk.cell, least(at_risk.since_boot, 2) AS since_boot,
     greatest(at_risk.from_us, bounds.from_us, quiet.from_us) AS from_us,
     least(at_risk.until_us, exposed.installed_us, bounds.until_us, quiet.until_us) AS until_us
   FROM at_risk

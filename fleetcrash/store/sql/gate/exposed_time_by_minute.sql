@@ -12,7 +12,7 @@ WITH followed AS (
 ),
 pieces AS (
   SELECT
-    followed.ring, followed.weight, at_risk.cell, at_risk.since_boot, age.age,
+    followed.ring, followed.weight, at_risk.cell, least(at_risk.since_boot, 2) AS since_boot, age.age,
     greatest(at_risk.from_us, followed.installed_us + age.low_us) AS from_us,
     least(at_risk.until_us, followed.installed_us + age.high_us, followed.followed_us) AS until_us
   FROM followed

@@ -4,7 +4,7 @@
 WITH hit AS (
   SELECT
     exposed.host_id, exposed.ring, exposed.region, exposed.os_type, exposed.place, exposed.weight, exposed.installed_us,
-    events.at_us, events.since_boot, events.outcome, coalesce(cells.always_on, false) AS always_on,
+    events.at_us, least(events.since_boot, 2) AS since_boot, events.outcome, coalesce(cells.always_on, false) AS always_on,
     min(events.outcome) OVER (PARTITION BY exposed.host_id) = 0 AS crashed
   FROM gate_exposed AS exposed
   JOIN events ON events.host_id = exposed.host_id

@@ -18,14 +18,19 @@ folded AS (
   SELECT host_id, min(beat_at) AS online_from, max(beat_at) AS last_beat, min(known_at) AS since_known
   FROM numbered GROUP BY host_id, stretch
 ),
+-- Of what was said of a session the newest counts, and from when that was first said: saying it again changes nothing.
+said AS (
+  SELECT host_id, online_from, online_until, min(known_at) AS first_known, max(known_at) AS last_known
+  FROM lake_session WHERE known_at <= getvariable('as_of')
+  GROUP BY host_id, online_from, online_until
+),
 stated AS (
   SELECT
     host_id, online_from,
-    arg_max_null(online_until, (known_at, online_until IS NOT NULL, online_until)) AS online_until,
-    min(known_at) AS since_known,
-    max(known_at) AS gone_known
-  FROM lake_session WHERE known_at <= getvariable('as_of')
-  GROUP BY host_id, online_from
+    arg_max_null(online_until, (last_known, online_until IS NOT NULL, online_until)) AS online_until,
+    min(first_known) AS since_known,
+    arg_max(first_known, (last_known, online_until IS NOT NULL, online_until)) AS gone_known
+  FROM said GROUP BY host_id, online_from
 ),
 both_kinds AS (
   SELECT host_id, online_from, online_until, since_known, gone_known FROM stated

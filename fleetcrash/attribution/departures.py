@@ -1,0 +1,228 @@
+"""Departures: hosts that leave soon after they got an update, more often than hosts beside them that did not.
+
+A laptop that falls silent may have been closed, so its silence by itself is no news; only a server's is. But people do
+not close their laptops because of an update: of all that leave at a moment, those that just got it should be no more
+than their share of the hosts online. The test is conditional, as for crashes; there is no baseline, because whole
+offices leave at five. Hosts that just came online install what they missed and may soon leave again, so the share is
+taken among hosts as long online, and an update has to more than double the rate before anything counts against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.evidence import log_mean_exp
+from fleetcrash.attribution.exposure import BOOTS, KEPT_MINUTES, HostTime, grown, stratum_of_cells
+from fleetcrash.attribution.news import LeftAt, News
+from fleetcrash.attribution.suspects import LOG_THRESHOLD
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+AGES = 3  # of an install at the departure: under two minutes, under ten, under an hour
+HARMLESS_RATIO = 2.0
+RATIOS = np.array([4.0, 8.0, 16.0, 64.0])
+"""How much more often hosts may leave than those beside them, a harmless update at most and a guilty one."""
+
+_UNKNOWN_MINUTES = 13  # until it is known that a session has ended; 750 seconds after the last heartbeat
+LEAST_HOSTS = 10
+_MOST_AT_A_PLACE = 0.5
+
+
+@dataclass
+class _Account:
+    """What is counted for one update.
+
+    Attributes:
+        hits: (AGES, cells) hosts that left with it, by age of the install.
+        expected: (AGES, strata x BOOTS) how many it would be if they left as often as the hosts beside them.
+        log_penalty: (AGES, RATIOS + 1) sum over all departures of log(1 + (r - 1) p), p the share of the hosts that had
+            an install younger than each age; the last ratio is the harmless one.
+        left: (LAG_MINUTES, strata x BOOTS) hits by the minute in which they left, modulo.
+        lately: (LAG_MINUTES + 1, 2, AGES) what ``now`` was at each of the last ticks, modulo.
+    """
+
+    hits: Floats
+    expected: Floats
+    left: Floats
+    log_penalty: Floats = field(default_factory=lambda: np.zeros((AGES, len(RATIOS) + 1)))
+    lately: Floats = field(default_factory=lambda: np.zeros((LAG_MINUTES + 1, 2, AGES)))
+
+    def now(self) -> Floats:
+        """(2, AGES) hits, and expected, up to now."""
+        return np.stack([self.hits.sum(1), self.expected.sum(1)])
+
+
+class Departures:
+    """Departures and what is expected of them, by update, advanced tick by tick."""
+
+    def __init__(self, news: News) -> None:
+        self._accounts: dict[int, _Account] = {}
+        self._left = np.zeros((LAG_MINUTES, 0))  # hosts that left, by minute, modulo, and stratum x BOOTS
+        self.extend(news)
+
+    def extend(self, news: News) -> None:
+        """Go on with later news: the same cells and updates in the same order, and perhaps more of each."""
+        self._news = news
+        self._stratum = stratum_of_cells(news.cells)
+        self._rows = (int(self._stratum.max()) + 1) * BOOTS
+        self._left = grown(self._left, 1, self._rows)
+        self._left_row = self._with_row = 0
+        for account in self._accounts.values():
+            account.hits = grown(account.hits, 1, len(news.cells))
+            account.expected = grown(account.expected, 1, self._rows)
+            account.left = grown(account.left, 1, self._rows)
+
+    def advance(self, tick: int, time: HostTime) -> None:
+        """Take in who was known by the tick to have left.
+
+        Args:
+            time: advanced to the same tick.
+        """
+        for kept in (self._left, *(account.left for account in self._accounts.values())):
+            kept[tick % LAG_MINUTES] = 0.0
+        self._count_with(tick)
+        rows = self._news.left
+        taken = slice(self._left_row, int(np.searchsorted(rows.tick, tick, side="right")))
+        self._left_row = taken.stop
+        if taken.start < taken.stop:
+            row = self._stratum[rows.cell[taken]] * BOOTS + rows.since_boot[taken]
+            np.add.at(self._left, (rows.minute[taken] % LAG_MINUTES, row), rows.hosts[taken].astype(float))
+            self._charge(rows.minute[taken], row, rows.hosts[taken], time)
+        for account in self._accounts.values():
+            account.lately[tick % len(account.lately)] = account.now()
+
+    def _count_with(self, tick: int) -> None:
+        rows = self._news.left_with
+        taken = slice(self._with_row, int(np.searchsorted(rows.tick, tick, side="right")))
+        self._with_row = taken.stop
+        for update in np.unique(rows.update[taken]).tolist():
+            own = taken.start + np.flatnonzero(rows.update[taken] == update)
+            account, hosts = self._account(update), rows.hosts[own].astype(float)
+            np.add.at(account.hits, (rows.age[own], rows.cell[own]), hosts)
+            row = self._stratum[rows.cell[own]] * BOOTS + rows.since_boot[own]
+            np.add.at(account.left, (rows.minute[own] % LAG_MINUTES, row), hosts)
+
+    def _charge(self, minute: Ints, row: Ints, hosts: Ints, time: HostTime) -> None:
+        """Charge every update for those who left, whether they had it or not."""
+        keys, inverse = np.unique(minute * self._rows + row, return_inverse=True)
+        left = np.bincount(inverse, hosts)
+        minute, row = np.divmod(keys, self._rows)
+        for update, of_update in time.by_update.items():
+            if of_update.lately is None:
+                continue
+            # Installs age within the minute, so the larger share of the two between which the hosts left.
+            share = np.maximum(*(self._share(update, of_update.lately, minute - n, row, time) for n in (0, 1)))
+            if not share.any():
+                continue
+            account = self._account(update)
+            account.log_penalty += np.einsum("n,nar->ar", left, log_charge(share))
+            np.add.at(account.expected.T, row, np.diff(share, axis=1, prepend=0.0) * left[:, None])
+
+    def _share(self, update: int, lately: NDArray[np.int32], minute: Ints, row: Ints, time: HostTime) -> Floats:
+        """(n, AGES) share of the hosts that could leave, at each minute and row, that had it for less than each age."""
+        exposed = np.cumsum(lately[minute % KEPT_MINUTES, row, :AGES], axis=1)
+        if not exposed.any():
+            return np.zeros(exposed.shape)
+        # Who left counts as online until that is known, but cannot leave again.
+        before = (minute[:, None] - np.arange(1, _UNKNOWN_MINUTES + 1)) % LAG_MINUTES
+        online = time.online_lately[minute % KEPT_MINUTES, row] - self._left[before, row[:, None]].sum(1)
+        if update in self._accounts:
+            exposed = exposed - self._accounts[update].left[before, row[:, None]].sum(1)[:, None]
+        exposed = np.maximum(exposed, 0.0)
+        share: Floats = exposed / np.maximum(np.maximum(online[:, None], exposed), 1.0)
+        return share
+
+    def _account(self, update: int) -> _Account:
+        if update not in self._accounts:
+            self._accounts[update] = _Account(
+                hits=np.zeros((AGES, len(self._news.cells))),
+                expected=np.zeros((AGES, self._rows)),
+                left=np.zeros((LAG_MINUTES, self._rows)),
+            )
+        return self._accounts[update]
+
+    def log_test(self, update: int) -> float:
+        """Log of the sequential test that the update more than doubles the rate at which hosts leave."""
+        account = self._accounts.get(update)
+        return -np.inf if account is None else log_excess(account.hits.sum(1), account.log_penalty)
+
+    def counts(self, update: int) -> tuple[float, float]:
+        """Hosts that left soon after the install, and how many were to be expected; as soon as shows most."""
+        account = self._accounts.get(update)
+        if account is None:
+            return 0.0, 0.0
+        hits, expected = np.cumsum(account.now(), axis=1)
+        age = int(np.argmax((hits - expected) / np.sqrt(expected + 1.0)))
+        return float(hits[age]), float(expected[age])
+
+    def is_raised(self, update: int, tick: int) -> bool:
+        """Whether in the last hour clearly more of its hosts left than twice those that the others' rate explains."""
+        account = self._accounts.get(update)
+        if account is None:
+            return False
+        hits, expected = np.cumsum(account.now() - account.lately[(tick - LAG_MINUTES) % len(account.lately)], axis=1)
+        mean = HARMLESS_RATIO * expected
+        return bool((hits > mean + 3.0 * np.sqrt(mean) + 2.0).any())
+
+    def updates(self) -> set[int]:
+        """Updates with which enough hosts have left for anything to be said."""
+        return {update for update, account in self._accounts.items() if account.hits.sum() >= LEAST_HOSTS}
+
+    def leading(self, tick: int) -> int | None:
+        """The update that most is said against, where its test has passed and its hosts still leave; else None."""
+        of_each = {update: self.log_test(update) for update in self.updates() if self.is_raised(update, tick)}
+        update = max(of_each, key=lambda one: (of_each[one], one), default=None)
+        return None if update is None or of_each[update] < LOG_THRESHOLD else update
+
+    def by_cell(self, update: int, time: HostTime, tick: int) -> tuple[Floats, Floats]:
+        """(AGES, cells) hosts that left and how many were to be expected of each cell."""
+        account = self._account(update)
+        minutes = np.maximum(time.by_update[update].host_minutes(tick)[:, :, :AGES], 0.0)
+        row = self._stratum[:, None] * BOOTS + np.arange(BOOTS)
+        total = np.zeros((self._rows, AGES))
+        np.add.at(total, row, minutes)
+        part = np.divide(minutes, total[row], out=np.zeros_like(minutes), where=total[row] > 0)
+        return account.hits, np.einsum("cba,acb->ac", part, account.expected[:, row])
+
+
+def log_excess(hits: Floats, log_penalty: Floats) -> float:
+    """Log of an e-value against "hosts with the update leave at most HARMLESS_RATIO times as often as the others".
+
+    Args:
+        hits: (AGES,) hosts that left with it, by age of the install.
+        log_penalty: (AGES, RATIOS + 1) see ``_Account``.
+    Source: partial likelihood of Cox (1972), averaged over ratios and ages. Its ratio of a larger to the harmless one
+        has a mean of at most one under any ratio that is no larger than that.
+    """
+    within = np.cumsum(hits)[:, None]
+    by_ratio = within * np.log(RATIOS / HARMLESS_RATIO) - (log_penalty[:, :-1] - log_penalty[:, -1:])
+    return float(log_mean_exp(by_ratio, axis=(0, 1)))
+
+
+def log_charge(share: Floats) -> Floats:
+    """(..., RATIOS + 1) what one departure adds to the penalty, at a share (...) of the hosts that had the update."""
+    charge: Floats = np.log1p((np.append(RATIOS, HARMLESS_RATIO) - 1.0) * share[..., None])
+    return charge
+
+
+def at_one_place(left: LeftAt, tick: int) -> bool:
+    """Whether most hosts that left with an update stood at one group, site or customer, and few of the others did.
+
+    A site that loses its network takes with it whoever got an update there.
+    """
+    known = left.tick <= tick
+    for dimension in np.unique(left.dimension[known].astype(str)).tolist():
+        own = known & (left.dimension == dimension)
+        places, number = np.unique(left.place[own].astype(str), return_inverse=True)
+        with_update = np.bincount(number, left.with_update[own], len(places))
+        others = np.bincount(number, left.hosts[own] - left.with_update[own], len(places))
+        share = with_update / max(with_update.sum(), 1.0)
+        usual = others / max(others.sum(), 1.0)
+        if ((share > _MOST_AT_A_PLACE) & (share > 2.0 * usual)).any():
+            return True
+    return False

@@ -1,0 +1,55 @@
+-- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
+-- An OS patch restarts a host and may take longer; what ends in the hour after one is left out.
+-- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
+-- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
+-- known to be back, null until then. since_boot: as in at_risk.
+-- Reads the kept tables known_presence, known_installs, known_spans and host_cell.
+WITH followed AS (
+  SELECT
+    host_id, online_from, online_until, since_known, gone_known,
+    lead(online_from) OVER of_host AS next_from,
+    lead(since_known) OVER of_host AS next_known
+  FROM known_presence
+  WHERE NOT assumed
+  WINDOW of_host AS (PARTITION BY host_id ORDER BY online_from)
+),
+patched AS (
+  SELECT known_installs.host_id, known_installs.placed_at, known_installs.known_at
+  FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
+  WHERE updates.kind = 'os_patch'
+)
+SELECT
+  followed.host_id, followed.online_until, followed.gone_known,
+  greatest(followed.next_from, followed.next_known) AS back_at,
+  coalesce(known_spans.always_on, false) AS always_on,
+  followed.since_known <= followed.online_until AND followed.gone_known <= followed.online_until + INTERVAL 30 MINUTE AS in_time,
+  coalesce(host_cell.cell, -1) AS cell,
+  CAST(epoch_us(followed.online_until) AS BIGINT) AS left_us,
+  (CAST(epoch_us(followed.gone_known) AS BIGINT) + 59999999) // 60000000 AS gone_tick,
+  CASE
+    WHEN followed.online_until < followed.online_from + INTERVAL 10 MINUTE THEN 0
+    WHEN followed.online_until < followed.online_from + INTERVAL 30 MINUTE THEN 1
+    WHEN followed.online_until < followed.online_from + INTERVAL 12 HOUR THEN 2
+    ELSE 3
+  END AS since_boot
+FROM followed
+LEFT JOIN known_spans
+  ON known_spans.host_id = followed.host_id
+  AND known_spans.valid_from <= followed.online_until
+  AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
+LEFT JOIN host_cell
+  ON host_cell.host_id = followed.host_id
+  AND host_cell.from_us <= CAST(epoch_us(followed.online_until) AS BIGINT)
+  AND coalesce(host_cell.until_us, 9223372036854775807) > CAST(epoch_us(followed.online_until) AS BIGINT)
+WHERE followed.online_until IS NOT NULL
+  AND (
+    followed.next_from IS NULL
+    OR followed.next_from > followed.online_until + INTERVAL 10 MINUTE
+    OR followed.next_known > followed.gone_known
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM patched
+    WHERE patched.host_id = followed.host_id AND patched.known_at <= followed.gone_known
+      AND patched.placed_at <= followed.online_until
+      AND patched.placed_at > followed.online_until - INTERVAL 1 HOUR
+  )
