@@ -128,12 +128,13 @@ def test_installs_that_are_told_after_their_hosts_were_gone_say_nothing(empty_la
 
 
 def test_servers_and_hosts_that_were_just_patched_or_come_back_at_once_do_not_count_as_left(empty_lake):
-    names = ("laptop", "server", "patched", "back", "late")
+    names = ("laptop", "server", "patched", "flashed", "back", "late")
     world: World = {
         "host": [{"host_id": name, "os_type": "windows", "always_on": name == "server"} for name in names],
         "update": [
             {"update_id": "u", "kind": "content", "released_at": at(0)},
             {"update_id": "os", "kind": "os_patch", "released_at": at(0)},
+            {"update_id": "bios", "kind": "driver", "released_at": at(0)},
         ],
         "session": [
             *({"host_id": name, "online_from": at(-60), "online_until": at(20)} for name in names if name != "late"),
@@ -143,11 +144,13 @@ def test_servers_and_hosts_that_were_just_patched_or_come_back_at_once_do_not_co
         "install": [
             *({"host_id": name, "update_id": "u", "applied_at": at(15)} for name in names),
             {"host_id": "patched", "update_id": "os", "applied_at": at(10)},
+            *({"host_id": name, "update_id": "bios", "applied_at": at(10)} for name in ("flashed", "server")),
         ],
         "crash": [{"crash_id": "c", "host_id": "laptop", "os_type": "windows", "occurred_at": at(1)}],
     }
     with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
         news = read_news(engine)
+    assert news.events.host[news.events.outcome == 1].tolist() == ["server"]
     (tick,) = news.left.tick.tolist()
     assert news.left.hosts.tolist() == [1]
     assert (tick - int(news.left.minute[0]), news.left_with.age.tolist()) == (10, [1])

@@ -1,5 +1,6 @@
 -- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
--- An OS patch restarts a host and may take longer; what ends in the hour after one is left out.
+-- An OS patch restarts a host and may take longer; what ends in the hour after one is left out. So may a driver, firmware
+-- above all; only a server's silence is news all the same.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
 -- known to be back, null until then. since_boot: as in at_risk.
@@ -13,10 +14,10 @@ WITH followed AS (
   WHERE NOT assumed
   WINDOW of_host AS (PARTITION BY host_id ORDER BY online_from)
 ),
-patched AS (
-  SELECT known_installs.host_id, known_installs.placed_at, known_installs.known_at
+restarting AS (
+  SELECT known_installs.host_id, known_installs.placed_at, known_installs.known_at, updates.kind
   FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
-  WHERE updates.kind = 'os_patch'
+  WHERE updates.kind IN ('os_patch', 'driver')
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
@@ -48,8 +49,9 @@ WHERE followed.online_until IS NOT NULL
     OR followed.next_known > followed.gone_known
   )
   AND NOT EXISTS (
-    SELECT 1 FROM patched
-    WHERE patched.host_id = followed.host_id AND patched.known_at <= followed.gone_known
-      AND patched.placed_at <= followed.online_until
-      AND patched.placed_at > followed.online_until - INTERVAL 1 HOUR
+    SELECT 1 FROM restarting
+    WHERE restarting.host_id = followed.host_id AND restarting.known_at <= followed.gone_known
+      AND restarting.placed_at <= followed.online_until
+      AND restarting.placed_at > followed.online_until - INTERVAL 1 HOUR
+      AND (restarting.kind = 'os_patch' OR NOT coalesce(known_spans.always_on, false))
   )
