@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import sys
 from pathlib import Path
 
@@ -13,6 +11,7 @@ _ROOT = str(Path(__file__).resolve().parent.parent)
 if _ROOT not in sys.path:  # Streamlit adds the folder of the script, which is one too deep
     sys.path.append(_ROOT)
 
+from dashboard.garbage import hide_what_stays  # noqa: E402
 from dashboard.pages import (  # noqa: E402
     clusters_page,
     current_feed,
@@ -29,10 +28,7 @@ from dashboard.theme import STYLE  # noqa: E402
 
 @st.cache_resource(show_spinner=False)
 def _settle() -> bool:
-    """Hide what was imported from the garbage collector: Streamlit collects after every run of a fragment."""
-    gc.collect()
-    gc.freeze()
-    atexit.register(gc.unfreeze)  # what is frozen at the end counts as leaked, and DuckDB's bindings complain
+    hide_what_stays()
     return True
 
 
