@@ -6,15 +6,15 @@ import atexit
 import gc
 import threading
 
-_EVERY_S = 15.0  # a look at everything takes a tenth of a second, and one at what is not hidden a hundredth of that
+_EVERY_S = 15.0
 
 
-def hide_what_stays() -> None:
+def hide_what_stays(*, every_s: float = _EVERY_S) -> None:
     """Hide what there is from the collector, now and every so often, once the garbage in it is gone."""
     stop = threading.Event()
 
     def renew() -> None:
-        while not stop.wait(_EVERY_S):
+        while not stop.wait(every_s):
             gc.unfreeze()
             gc.collect()
             gc.freeze()
