@@ -33,7 +33,7 @@ def add_to(commands: Commands) -> None:
         "--soak", type=int, metavar="MINUTES", help="how long a ring has the update before it may go (default: 120)"
     )
     one.add_argument("--override", choices=("go", "halt"), help="decide otherwise, which is kept; needs --reason")
-    one.add_argument("--reason", metavar="TEXT", help="why, for those who read it later; name no host here")
+    one.add_argument("--reason", metavar="TEXT", help="why, for those who read it later")
 
 
 def gate(chosen: argparse.Namespace) -> int:

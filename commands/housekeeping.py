@@ -53,9 +53,13 @@ def compact(chosen: argparse.Namespace) -> int:
 
 def forget(chosen: argparse.Namespace) -> int:
     """Remove a host from the lake, so that no file there names it."""
+    from fleetcrash.gate import overrides
     from fleetcrash.store.forgetting import forget as forget_host
+    from ingest.collector import token_book
+    from monitor.alerts import outbox
 
-    receipt = forget_host(lake_of(chosen), chosen.host_id)
+    books = (overrides.strike, token_book.strike, outbox.strike)
+    receipt = forget_host(lake_of(chosen), chosen.host_id, books=books)
     told = receipt.as_json()
     if chosen.json:
         print_json(told)
@@ -64,6 +68,7 @@ def forget(chosen: argparse.Namespace) -> int:
         print(f"Rows removed: {rows}.")
         print(f"Quarantined records removed: {told['quarantined']:,}. Documents rewritten: {told['documents']:,}.")
         print(f"Entries removed from other hosts' records: {told['entries']:,}.")
+        print(f"Entries of books in which it was struck out: {told['struck']:,}.")
         print(f"Files deleted: {told['files']:,} ({told['bytes']:,} bytes).")
         for one in told["remaining"]:
             print(f"Remaining: {one['path']}: {one['why']}.")

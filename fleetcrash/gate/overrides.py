@@ -1,4 +1,5 @@
-"""The book of overrides: what people decided against the gate, each with a reason. Lines are added, never changed.
+"""The book of overrides: what people decided against the gate, each with a reason. Lines are added, never changed,
+but that a forgotten host is struck out of a reason.
 
 One JSON object a line in ``_gate/overrides.ndjson`` in the lake's folder, beside the tables, so that neither compaction
 nor a migration touches it. An entry stands from the instant that its answer was as of: asked as of an earlier one, the
@@ -8,16 +9,17 @@ gate does not know it.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from fleetcrash.errors import BadArgument, LakeError, one_line
+from fleetcrash.store import ledger
+from fleetcrash.store.mentions import Mentions
 
 BOOK: Final = Path("_gate") / "overrides.ndjson"
-_MOST_CHARACTERS = 2000  # of a reason; a line is then written in one piece
+_MOST_CHARACTERS = 2000  # of a reason, which is to be read at a glance
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,10 @@ def add(root: Path, entry: Override) -> None:
     Raises:
         LakeError: the book cannot be written.
     """
-    line = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
     path = root / BOOK
     try:
         path.parent.mkdir(exist_ok=True)
-        with path.open("ab") as book:
-            book.write(line.encode())
-            book.flush()
-            os.fsync(book.fileno())
+        ledger.add(path, asdict(entry))
     except OSError as error:
         raise LakeError(f"The override was not written: {path} cannot be ({one_line(error)}).") from error
 
@@ -85,9 +83,7 @@ def newest(root: Path, update_id: str, as_of: datetime) -> Override | None:
     path = root / BOOK
     found = None
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return None
+        lines = ledger.lines(path)
     except (OSError, UnicodeDecodeError) as error:
         raise LakeError(f"{path} cannot be read: {one_line(error)}. Nothing was decided.") from error
     for number, line in enumerate(lines, 1):
@@ -102,3 +98,18 @@ def newest(root: Path, update_id: str, as_of: datetime) -> Override | None:
         if entry.update_id == update_id and stands:
             found = entry
     return found
+
+
+def strike(root: Path, mentions: Mentions) -> int:
+    """Strike a forgotten host out of the reasons; what was decided, by whom and when stays.
+
+    Returns:
+        how many entries were changed.
+    Raises:
+        LakeError: the book cannot be written.
+    """
+    path = root / BOOK
+    try:
+        return ledger.strike(path, mentions, ("reason",))
+    except OSError as error:
+        raise LakeError(f"{path} cannot be written, and may name the host: {one_line(error)}.") from error

@@ -8,7 +8,8 @@ that after a kill anywhere the same call does the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.records import TEXT_MAP, table_columns
-from fleetcrash.store import dumps
+from fleetcrash.store import databases, dumps
 from fleetcrash.store.aggregates import Aggregates
 from fleetcrash.store.housekeeping import sweep_spills
 from fleetcrash.store.lake import File, Lake
@@ -37,6 +38,10 @@ from fleetcrash.store.log import (
 )
 from fleetcrash.store.mentions import Mentions
 from fleetcrash.store.rewriting import SETTLED, Rewriter, write_files
+
+Book = Callable[[Path, Mentions], int]
+"""Strikes the host out of a book below a lake's folder that others than the store keep; returns how many entries it
+changed. It raises LakeError."""
 
 _TRIES = 5
 _TEXTS = {"quarantine": "raw", "incident": "document"}  # what a name may be anywhere in
@@ -71,19 +76,21 @@ class Receipt:
 
     Attributes:
         removed: by table.
+        struck: entries of books out of which the name was struck.
         swept: files that were deleted.
         remaining: nothing, once the host is gone for good.
     """
 
     host_id: str
     removed: dict[str, Removed] = field(default_factory=dict)
+    struck: int = 0
     swept: Swept = field(default_factory=Swept)
     remaining: list[Remaining] = field(default_factory=list)
 
     @property
     def found(self) -> bool:
-        """Whether any row named the host."""
-        return any(one.rows or one.entries or one.documents for one in self.removed.values())
+        """Whether any row or book named the host."""
+        return self.struck > 0 or any(one.rows or one.entries or one.documents for one in self.removed.values())
 
     def as_json(self) -> dict[str, Any]:
         """For a command's output."""
@@ -96,18 +103,21 @@ class Receipt:
             "entries": sum(one.entries for one in kinds.values()),
             "quarantined": self.removed["quarantine"].rows,
             "documents": self.removed["incident"].documents,
+            "struck": self.struck,
             "files": self.swept.files,
             "bytes": self.swept.size_bytes,
             "remaining": [{"path": one.path, "why": one.why} for one in self.remaining],
         }
 
 
-def forget(lake: Lake, host_id: str) -> Receipt:
+def forget(lake: Lake, host_id: str, *, books: Sequence[Book] = ()) -> Receipt:
     """Remove a host from everything below the lake's folder. What arrives later is not forgotten.
 
+    Args:
+        books: what else there may be below the folder in which people write. Their entries stay, without the name.
     Raises:
         BadArgument: this can be nobody's name.
-        LakeError: a table cannot be read or written; run it again to do the rest.
+        LakeError: a table or a book cannot be read or written; run it again to do the rest.
     """
     try:
         host_id.encode()
@@ -131,6 +141,8 @@ def forget(lake: Lake, host_id: str) -> Receipt:
             )
     for folder in sweep_spills(lake):
         receipt.remaining.append(Remaining(str(folder), "somebody is compacting the lake; run this again afterwards"))
+    for strike in books:
+        receipt.struck += strike(lake.root, mentions)
     receipt.remaining += _left(lake, mentions)
     return receipt
 
@@ -295,8 +307,20 @@ def _left(lake: Lake, mentions: Mentions) -> list[Remaining]:
             if _Source(table, rewriter, mentions).concerned(lake.files(table)):
                 left.append(Remaining(str(lake.folder(table)), "rows came in meanwhile; run this again"))
     for path in sorted(lake.root.rglob("*")):
-        if path.suffix != ".parquet" and path.is_file() and mentions.in_file(path):
+        if path.is_file() and _file_holds(path, mentions):
             left.append(
                 Remaining(str(path), "names the host, and is not of a kind that may be changed or deleted here")
             )
     return left
+
+
+def _file_holds(path: Path, mentions: Mentions) -> bool:
+    """Whether a file that is none of a table's rows names the host. A database that cannot be read may."""
+    if path.suffix in (".parquet", *databases.BESIDE):
+        return False
+    if path.suffix != databases.SUFFIX:
+        return mentions.in_file(path)
+    try:
+        return databases.holds(path, mentions)
+    except sqlite3.Error:
+        return path.exists()

@@ -14,6 +14,8 @@ import pyarrow as pa
 FORGOTTEN = "forgotten host"
 """What stands in a document where a forgotten name stood."""
 
+_STRUCK = f"[{FORGOTTEN}]"  # in a sentence of somebody's own it must not pass for their words
+
 _LONGEST_BY_LETTER = 256  # a longer name is looked for in whole spellings only, or its pattern takes seconds to make
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -43,6 +45,10 @@ class Mentions:
     def in_bytes(self, data: bytes | memoryview | mmap) -> bool:
         """Whether the name is anywhere in these bytes."""
         return self._bytes.search(data) is not None
+
+    def perhaps_in(self, data: bytes) -> bool:
+        """Whether the name is anywhere in these bytes, be it as a part of a longer one."""
+        return self._candidates.search(data) is not None
 
     def in_file(self, path: Path) -> bool:
         """Whether the name is anywhere in a file; not in one that is gone."""
@@ -80,6 +86,10 @@ class Mentions:
         except ValueError:
             return self._replaced(document)
         return json.dumps(self._cleaned(parsed))
+
+    def struck(self, text: str) -> str:
+        """What somebody wrote, with "[forgotten host]" for each mention; what was struck out before stays so."""
+        return _STRUCK.join(self._text.sub(lambda _: _STRUCK, part) for part in text.split(_STRUCK))
 
     def _cleaned(self, value: Any) -> Any:
         if isinstance(value, str):

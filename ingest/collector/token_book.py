@@ -1,4 +1,5 @@
-"""The book of changes to tokens: who did what to which, and when. Lines are added, never changed.
+"""The book of changes to tokens: who did what to which, and when. Lines are added, never changed, but that a
+forgotten host is struck out of the names of tokens.
 
 One JSON object a line in ``_audit/tokens.ndjson`` in the lake's folder, beside the tables, so that neither compaction
 nor a migration touches it. No line holds a token or its hash.
@@ -7,12 +8,13 @@ nor a migration touches it. No line holds a token or its hash.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
 from fleetcrash.errors import LakeError, one_line
+from fleetcrash.store import ledger
+from fleetcrash.store.mentions import Mentions
 
 BOOK: Final = Path("_audit") / "tokens.ndjson"
 
@@ -49,10 +51,7 @@ def add(root: Path, entry: Entry) -> None:
     path = root / BOOK
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        with path.open("ab") as book:
-            book.write(json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n")
-            book.flush()
-            os.fsync(book.fileno())
+        ledger.add(path, asdict(entry))
     except OSError as error:
         raise LakeError(f"{path} cannot be written: {one_line(error)}. Nothing was changed.") from error
 
@@ -65,9 +64,7 @@ def entries(root: Path) -> list[Entry]:
     """
     path = root / BOOK
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
+        lines = ledger.lines(path)
     except (OSError, UnicodeDecodeError) as error:
         raise LakeError(f"{path} cannot be read: {one_line(error)}.") from error
     found = []
@@ -81,3 +78,18 @@ def entries(root: Path) -> list[Entry]:
                 "Restore the file from a backup, or mend the line by hand."
             ) from error
     return found
+
+
+def strike(root: Path, mentions: Mentions) -> int:
+    """Strike a forgotten host out of the names of tokens: some fleets give each host a token called after it.
+
+    Returns:
+        how many entries were changed.
+    Raises:
+        LakeError: the book cannot be written.
+    """
+    path = root / BOOK
+    try:
+        return ledger.strike(path, mentions, ("name",))
+    except OSError as error:
+        raise LakeError(f"{path} cannot be written, and may name the host: {one_line(error)}.") from error

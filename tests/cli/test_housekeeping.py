@@ -11,6 +11,13 @@ from deltalake import DeltaTable
 import cli
 from fleetcrash.records import table_columns
 from fleetcrash.store import Lake, doctor
+from ingest.collector.keys import Keys
+from ingest.collector.limits import Limits
+from ingest.collector.segments import Body, Description
+from ingest.collector.spool import Spool
+from monitor.alerts.course import Told
+from monitor.alerts.message import Event, Message
+from monitor.alerts.outbox import Outbox
 from tests.dashboard import fleet
 
 
@@ -69,6 +76,57 @@ def test_forget_as_text_names_what_remains(lake, run):
     assert "Rows removed: " in out
     assert "1 host" in out
     assert f"Remaining: {lake}/notes.txt: " in out
+
+
+def test_forget_strikes_the_host_out_of_what_people_wrote(lake, run):
+    """A fleet with a token a host, whose on-call engineers name hosts wherever they are asked for a reason."""
+    root, host = Path(lake), "host-07"
+    run("gate", fleet.GUILTY, "--lake", lake, "--override", "go", "--reason", f"only {host} and host-070, INC-7")
+    run("silence", "add", "all", "--for", "1h", "--reason", f"{host} is being rebuilt", "--lake", lake)
+    run("token", "add", host, "--lake", lake)
+    with Outbox(root) as outbox:
+        outbox.open_to(["chat"])
+        outbox.down("chat", f"{host}: no route to host", now=0.0, next_at=1.0)
+        body = json.dumps({"message_id": "m1", "summary": f"the rise follows {host}, and no update."})
+        message = Message(0, "m1", "inc-1", 1, Event.OPENED, None, body)
+        outbox.tell("incident", message, Told(True, "no_update", None, {"site": host}, 1, 0.0).as_text(),
+                    receivers=["chat"], now=0.0)  # fmt: skip
+    status, out, _ = run("forget", host, "--lake", lake, "--json")
+    told = json.loads(out)
+    assert (status, told["struck"]) == (0, 6)
+    assert [Path(one["path"]).name for one in told["remaining"]] == ["_tokens.json"], "it is still to be revoked by"
+    run("token", "revoke", host, "--lake", lake)
+    status, out, _ = run("forget", host, "--lake", lake)
+    assert (status, "struck out: 1." in out, "Remaining" in out) == (0, True, False)
+    files = [path for path in root.rglob("*") if path.is_file()]
+    hits = [path for path in files if host.encode() in path.read_bytes().replace(b"host-070", b"")]
+    assert hits == []
+    book = [json.loads(line) for line in (root / "_gate" / "overrides.ndjson").read_text().splitlines()]
+    assert [(one["decision"], one["reason"]) for one in book] == [("go", "only [forgotten host] and host-070, INC-7")]
+    assert "[forgotten host] is being rebuilt" in run("silence", "list", "--lake", lake)[1]
+    changes = json.loads(run("token", "log", "--lake", lake, "--json")[1])["changes"]
+    assert [(one["action"], one["name"]) for one in changes] == [
+        ("add", "[forgotten host]"), ("revoke", "[forgotten host]"),
+    ]  # fmt: skip
+    with Outbox(root) as outbox:
+        (kept,) = outbox.rows("SELECT body, told FROM message JOIN alert USING (number)")
+        assert "forgotten host" in json.loads(kept["body"])["summary"]
+        assert Told.from_text(kept["told"]).condition == {"site": "forgotten host"}
+    assert run("forget", host, "--lake", lake)[0] == 2, "nothing is left to do"
+
+
+def test_forget_names_what_the_lake_has_yet_to_take(lake, run):
+    spool = Spool(Path(lake) / "_spool", Limits())
+    spool.start()
+    lines = b'{"record":"host","host_id":"host-07","os_type":"linux"}\n'
+    spool.append(Body(Description("b1", "/v1/records", 0, 1), lines)).result()
+    spool.end()
+    spool.close()
+    keys = Keys(Path(lake) / "_spool")
+    keys.settle([Description("b2", "/v1/records", 0, 1, "a" * 64, "b" * 64)])
+    keys.close()
+    (one,) = json.loads(run("forget", "host-07", "--lake", lake, "--json")[1])["remaining"]
+    assert one["path"].endswith(".segment")
 
 
 def test_forget_takes_an_id_that_looks_like_an_option_after_two_dashes(lake, run):

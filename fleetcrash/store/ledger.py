@@ -1,0 +1,139 @@
+"""Ledgers: books beside the tables in which people's decisions are kept, one JSON object a line.
+
+Lines are added and never changed, but that a forgotten host's name is struck out of what people wrote in them. Whoever
+adds and whoever strikes out waits for the other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fleetcrash.store.mentions import Mentions
+
+
+def add(path: Path, entry: Mapping[str, Any]) -> None:
+    """Add a line, on disk for good once this returns. Where it cannot be written whole, nothing of it stays.
+
+    Args:
+        path: of the ledger; its folder must be there.
+    Raises:
+        OSError: it cannot be written.
+    """
+    with _held(path, os.O_CREAT | os.O_RDWR | os.O_APPEND) as ledger:
+        end = os.fstat(ledger).st_size
+        try:
+            _write(ledger, _line(entry))
+        except OSError:
+            os.ftruncate(ledger, end)  # a disk may have had room for half of it
+            raise
+        if not end:
+            _sync(path.parent)
+
+
+def lines(path: Path) -> list[str]:
+    """The lines, oldest first. None where there is no ledger.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read.
+    """
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        return []
+    return text.removesuffix("\n").split("\n") if text else []  # splitlines would also end a line within a text
+
+
+def strike(path: Path, mentions: Mentions, fields: Collection[str]) -> int:
+    """Strike a name out of some fields of all entries; the other fields and what is no entry stay as they are.
+
+    The ledger is written anew beside the old one and takes its place in one step, so that a kill leaves one of the two.
+
+    Returns:
+        how many entries were changed.
+    Raises:
+        OSError: the ledger cannot be read or written.
+    """
+    with suppress(FileNotFoundError), _held(path, os.O_RDONLY) as ledger:
+        old = path.read_bytes().splitlines(keepends=True)
+        new = [_struck(line, mentions, fields) for line in old]
+        changed = sum(one != other for one, other in zip(old, new, strict=True))
+        if changed:
+            _replace(path, b"".join(new), like=os.fstat(ledger))
+        return changed
+    return 0
+
+
+@contextmanager
+def _held(path: Path, flags: int) -> Iterator[int]:
+    """A descriptor of the ledger, which nobody else changes or replaces meanwhile."""
+    while True:
+        ledger = os.open(path, flags, 0o666)
+        try:
+            fcntl.flock(ledger, fcntl.LOCK_EX)
+            if _is_still_at(ledger, path):  # another may have taken its place while we waited
+                yield ledger
+                return
+        finally:
+            os.close(ledger)
+
+
+def _is_still_at(ledger: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(ledger), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _struck(line: bytes, mentions: Mentions, fields: Collection[str]) -> bytes:
+    if not mentions.in_bytes(line):
+        return line
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(entry, dict):
+        return line
+    texts = {name: mentions.struck(entry[name]) for name in fields if isinstance(entry.get(name), str)}
+    struck = {**entry, **texts}
+    return line if struck == entry else _line(struck)
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+
+
+def _replace(path: Path, data: bytes, *, like: os.stat_result) -> None:
+    """Put a file in the place of another, for the same readers and writers."""
+    scratch = path.with_name(f"{path.name}-")  # whoever has the lock has this name to itself
+    file = os.open(scratch, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    try:
+        os.fchmod(file, stat.S_IMODE(like.st_mode))
+        with suppress(PermissionError):  # who may not give a file away is its owner, or was let in by its group
+            os.fchown(file, like.st_uid, like.st_gid)
+        _write(file, data)
+    finally:
+        os.close(file)
+    scratch.replace(path)
+    _sync(path.parent)
+
+
+def _write(file: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+    os.fsync(file)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
