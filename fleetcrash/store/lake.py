@@ -136,6 +136,10 @@ class Lake:
         except (OSError, DeltaError) as error:
             if isinstance(error, LakeError):
                 raise
+            if "No space left" in str(error):
+                raise LakeError(
+                    f"The lake at {lake.root} cannot be made: the disk is full. Free some space and run this again."
+                ) from error
             raise LakeError(f"The lake at {lake.root} cannot be written: {one_line(error)}.") from error
         return lake
 

@@ -104,7 +104,7 @@ class _Desk:
 
     async def healthz(self, request: Request) -> Response:
         """Say how things stand: to anybody whether they do well, to who may read also what is wrong."""
-        trouble = self._parts.committer.trouble
+        trouble = self._trouble
         document: dict[str, Any] = {"status": "ok" if trouble is None else "degraded"}
         if self._reception.may_read(token_of(request)):
             document |= {"trouble": trouble, "backlog_bytes": self._parts.spool.backlog_bytes}
@@ -116,9 +116,14 @@ class _Desk:
         text = self._parts.metrics.text(
             backlog_bytes=self._parts.spool.backlog_bytes,
             held_bytes=self._reception.room.held_bytes,
-            healthy=self._parts.committer.trouble is None,
+            healthy=self._trouble is None,
         )
         return Response(text, media_type=CONTENT_TYPE)
+
+    @property
+    def _trouble(self) -> str | None:
+        """What is wrong, in a sentence; None where nothing is."""
+        return self._parts.committer.trouble or self._parts.spool.trouble
 
     async def refused(self, request: Request, error: Exception) -> Response:
         """Answer a Refusal."""

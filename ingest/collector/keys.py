@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,13 @@ from typing import Any
 from fleetcrash.errors import BadArgument
 from ingest.collector.segments import Description
 
+LOG = logging.getLogger("fleetcrash.collector")
+
 KEPT_S = 24 * 3600
 """How long a key is remembered once its body is in the lake: longer than any client tries."""
 
 _FORGET_EVERY_S = 600.0
+_LITTLE_BYTES = 1 << 20  # a disk with less may be why a file cannot be made, whatever SQLite calls it
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS answer (
@@ -39,37 +45,54 @@ class Answer:
     digest: str
 
 
+@dataclass(frozen=True)
+class _Connections:
+    """The file, open to the thread that commits and to the one that asks."""
+
+    writer: sqlite3.Connection
+    reader: sqlite3.Connection
+
+
 class Keys:
     """The keys of one spool. Those of bodies in the spool are in memory, the others in a file.
+
+    A disk that is full when the collector starts keeps the file closed until there is room.
 
     Args:
         folder: where the file is.
     Raises:
-        BadArgument: the file cannot be used.
+        BadArgument: the file cannot be used, and will not be by itself.
     """
 
     def __init__(self, folder: Path) -> None:
         self._spooled: dict[str, Answer] = {}
         self._lock = threading.Lock()  # of the dict
         self._path = folder / "keys.sqlite"
-        try:
-            self._file, self._reader = self._connected(), self._connected()
-            self._file.execute("PRAGMA journal_mode = WAL")  # nobody who looks waits for a write
-            self._file.executescript(_TABLE)
-        except sqlite3.Error as error:
-            raise BadArgument(
-                f"{self._path} cannot be used ({error}). Nothing was started. Without the file the collector starts, "
-                "and takes what is sent again with a key of the last day for new."
-            ) from error
+        self._opening = threading.Lock()
+        self._connections: _Connections | None = None
         self._forget_at = time.monotonic()
+        try:
+            self._opened()
+        except sqlite3.Error as error:
+            if not self._may_pass(error):
+                raise BadArgument(
+                    f"{self._path} cannot be used ({error}). Nothing was started. Without the file the collector "
+                    "starts, and takes what is sent again with a key of the last day for new."
+                ) from error
+            LOG.error("%s cannot be used, and is tried again: %s", self._path, error)
 
     def find(self, key: str) -> Answer | None:
-        """What was answered to a request with this key; None if there was none. For one thread."""
+        """What was answered to a request with this key; None if there was none. For one thread.
+
+        Raises:
+            sqlite3.Error: the file cannot be read.
+        """
         with self._lock:
             known = self._spooled.get(key)
         if known is not None:
             return known
-        row = self._reader.execute("SELECT batch_id, read, digest FROM answer WHERE key = ?", (key,)).fetchone()
+        reader = self._opened().reader
+        row = reader.execute("SELECT batch_id, read, digest FROM answer WHERE key = ?", (key,)).fetchone()
         return None if row is None else Answer(*row)
 
     def spooled(self, description: Description) -> None:
@@ -100,23 +123,48 @@ class Keys:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
-        self._reader.close()
+        if self._connections is not None:
+            self._connections.writer.close()
+            self._connections.reader.close()
+
+    def _opened(self) -> _Connections:
+        """The file, open.
+
+        Raises:
+            sqlite3.Error: it cannot be used.
+        """
+        with self._opening:
+            if self._connections is None:
+                with ExitStack() as stack:  # closes them, unless all goes well
+                    writer, reader = (stack.enter_context(closing(self._connected())) for _ in range(2))
+                    writer.execute("PRAGMA journal_mode = WAL")  # nobody who looks waits for a write
+                    for one in (writer, reader):
+                        one.execute("PRAGMA synchronous = FULL")
+                    writer.executescript(_TABLE)
+                    self._connections = _Connections(writer, reader)
+                    stack.pop_all()
+            return self._connections
+
+    def _may_pass(self, error: sqlite3.Error) -> bool:
+        """Whether the disk is to blame, and not the file."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what it adds to tell one from another
+        return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or (
+            code == sqlite3.SQLITE_CANTOPEN and shutil.disk_usage(self._path.parent).free < _LITTLE_BYTES
+        )
 
     def _connected(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
+        return sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
 
     def _write(self, rows: list[tuple[Any, ...]], *, forget: bool) -> None:
-        self._file.execute("BEGIN IMMEDIATE")
+        file = self._opened().writer
+        file.execute("BEGIN IMMEDIATE")
         try:
-            self._file.executemany("INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?)", rows)
+            file.executemany("INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?)", rows)
             if forget:
-                self._file.execute("DELETE FROM answer WHERE at < ?", (int(time.time()) - KEPT_S,))
+                file.execute("DELETE FROM answer WHERE at < ?", (int(time.time()) - KEPT_S,))
                 self._forget_at = time.monotonic() + _FORGET_EVERY_S
-            self._file.execute("COMMIT")
+            file.execute("COMMIT")
         except sqlite3.Error:
-            if self._file.in_transaction:
-                self._file.execute("ROLLBACK")
+            if file.in_transaction:
+                file.execute("ROLLBACK")
             raise

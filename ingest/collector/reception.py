@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import logging
+import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -297,7 +298,7 @@ class Reception:
             return await self._spooled(body)
         task = self._under_way.get(key)
         if task is None:
-            answer = self._parts.keys.find(key)
+            answer = self._answered_before(key)
             if answer is None:
                 task = self._under_way[key] = asyncio.create_task(self._spooled(body))
                 task.add_done_callback(lambda _: self._under_way.pop(key))
@@ -308,6 +309,18 @@ class Reception:
             said = "This Idempotency-Key came with other records before. Nothing of this request was kept."
             raise Refusal(422, "key_reused", said)
         return answer
+
+    def _answered_before(self, key: str) -> Answer | None:
+        """What was answered to a request with this key; None if there was none.
+
+        Raises:
+            Refusal: nobody knows. A body that was taken all the same might be there twice.
+        """
+        try:
+            return self._parts.keys.find(key)
+        except sqlite3.Error as error:
+            LOG.error("the keys cannot be read: %s", error)
+            raise unavailable("keys_unreadable", "cannot tell whether it has this key already") from error
 
     async def _spooled(self, body: Body) -> Answer:
         description = body.description

@@ -32,6 +32,8 @@ _SPARE_BYTES = 2 << 20
 # Left free for the lake, beside half of what waits: the lake must be able to take in what was acknowledged, or a full
 # disk would stay full.
 
+_FULL = "the disk of {} is full, and senders are answered 507"
+
 
 @dataclass
 class _Waiting:
@@ -65,10 +67,12 @@ class Spool:
         self._sizes = self._recover()
         self._named = max(map(_number, self._sizes), default=0)
         self._waiting_bytes = 0
+        self._said_full = False
         self._flusher = threading.Thread(target=self._flush_for_ever, name="fleetcrash-spool")
 
     def start(self) -> None:
-        """Begin to write what is appended."""
+        """Begin to write what is appended, as soon as there is room."""
+        self._free_bytes()
         self._flusher.start()
 
     @property
@@ -85,8 +89,24 @@ class Spool:
         backlog_bytes = self.backlog_bytes
         if backlog_bytes and backlog_bytes + size_bytes > self._limits.backlog_bytes:
             raise busy(f"{backlog_bytes:,} bytes wait for the lake")
-        if shutil.disk_usage(self._folder).free < size_bytes + backlog_bytes // 2 + _SPARE_BYTES:
+        if self._free_bytes() < size_bytes:
             raise disk_full()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is taken, however small; None where something is."""
+        return _FULL.format(self._folder) if self._free_bytes() < 0 else None
+
+    def _free_bytes(self) -> int:
+        """What bodies may take of the disk, beside what is left free for the lake; says when that is nothing."""
+        free_bytes = shutil.disk_usage(self._folder).free - self.backlog_bytes // 2 - _SPARE_BYTES
+        if (free_bytes < 0) != self._said_full:
+            self._said_full = free_bytes < 0
+            if self._said_full:
+                LOG.error("%s. It goes on by itself when there is room", _FULL.format(self._folder))
+            else:
+                LOG.info("the disk of %s has room again", self._folder)
+        return free_bytes
 
     def append(self, body: Body) -> Future[None]:
         """Take a body. The future is done once it is on disk for good, or holds the Refusal."""

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.store import Lake
 from ingest.collector import segments
+from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.segments import Body, Description, Segment
 from ingest.collector.server import SPOOL, Collector
@@ -264,6 +266,14 @@ def test_of_a_torn_or_damaged_segment_the_whole_bodies_before_are_read(tmp_path_
 # -- disks and lakes that fail
 
 
+def fill(disk: Path) -> Path:
+    """A file that leaves a small disk no byte."""
+    filler = disk / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(disk).free))
+    assert not shutil.disk_usage(disk).free
+    return filler
+
+
 def test_a_body_whose_sender_was_given_up_holds_up_no_other(tmp_path):
     spool = Spool(tmp_path, LATER)
     bodies = [Body(Description(f"b{n}", "/", n, 1), b"{}\n") for n in range(3)]
@@ -305,6 +315,52 @@ def test_a_disk_that_fills_up_is_said_and_all_that_was_acknowledged_is_kept(smal
         assert client.post(crashes(acknowledged, 1)).status == 202
     assert acknowledged >= 200
     assert crash_ids(lake) == sorted(f"c{n}" for n in range(acknowledged + 1))
+
+
+@pytest.mark.parametrize("left", ["nothing", "a collector that ended", "a collector that was killed"])
+def test_on_a_full_disk_it_starts_says_so_and_goes_on_when_there_is_room(small_disk, left, caplog):
+    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
+    lake = Lake.create(small_disk / "lake")
+    first = {"batch_id": None}
+    if left == "a collector that ended":
+        with serving(lake) as client:
+            first = client.post(crashes(0, 1), Idempotency_Key="k").document
+    elif left == "a collector that was killed":
+        spool = Spool(lake.root / SPOOL, LATER)
+        spool.start()
+        spool.append(Body(Description("b", "/v1/records", 0, 1), crashes(0, 1))).result(60)
+        spool.end()
+        spool.close()
+    filler = fill(small_disk)
+    with serving(lake, limits=EAGER) as client:
+        for key in ("k", None):
+            answer = client.post(crashes(1, 1), Idempotency_Key=key)
+            assert (answer.status, answer.code, answer.headers["retry-after"]) == (507, "disk_full", "10")
+        health = client.get("/healthz").document
+        assert (health["status"], "full" in health["trouble"]) == ("degraded", True)
+        assert "healthy 0\n" in client.get("/metrics").document
+        filler.unlink()
+        again = client.post(crashes(0, 1), Idempotency_Key="k")
+        assert (again.status, client.post(crashes(1, 1)).status) == (202, 202)
+        until(lambda: client.get("/healthz").document["status"] == "ok")
+    if left == "a collector that ended":
+        assert again.document["batch_id"] == first["batch_id"], "the key is known"
+    assert crash_ids(lake) == ["c0", "c1"]
+    assert f"the disk of {lake.root / SPOOL} is full, and senders are answered 507" in caplog.text
+    assert [path.name for path in (lake.root / SPOOL).glob("*.segment")] == []
+
+
+def test_while_the_keys_cannot_be_read_what_has_one_is_not_taken(lake, monkeypatch):
+    def failing(*_):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with serving(lake) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Keys, "_opened", failing)
+            answer = client.post(crashes(0, 1), Idempotency_Key="k")
+            assert (answer.status, answer.code) == (503, "keys_unreadable")
+        assert client.post(crashes(0, 1), Idempotency_Key="k").status == 202
+    assert crash_ids(lake) == ["c0"]
 
 
 def test_a_lake_that_cannot_be_written_is_tried_again(lake, monkeypatch):
