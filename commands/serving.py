@@ -160,11 +160,13 @@ def serve(chosen: argparse.Namespace) -> int:
 
 def monitor(chosen: argparse.Namespace) -> int:
     """Watch the lake and keep what is found in it."""
+    from monitor.alerts.following import Following
     from monitor.loop import watch
     from monitor.metrics import Metrics, telling
 
     lake = lake_of(chosen, create=True)
-    config = alerts_config(lake, chosen.alerts)
+    if chosen.beside is None:  # else somebody is served who would rather have no alerts than nobody who watches
+        alerts_config(lake, chosen.alerts)
     metrics = Metrics()
     print(f"Watching {lake.root} every {chosen.interval:g} s. Ctrl-C stops.", file=sys.stderr)
     stop = threading.Event()
@@ -172,15 +174,9 @@ def monitor(chosen: argparse.Namespace) -> int:
         threading.Thread(target=_stop_with, args=(chosen.beside, stop), daemon=True).start()
     _set_with_signals(stop)
     with ExitStack() as stack:
-        alerting = None
-        if config is not None:
-            from monitor.alerts.alerting import Alerting
-
-            alerting = stack.enter_context(Alerting(lake.root, config, metrics=metrics))
+        alerting = stack.enter_context(Following(lake.root, chosen.alerts, metrics=metrics))
         if chosen.metrics is not None:
-            stack.enter_context(
-                telling(lambda: metrics.text(None if alerting is None else alerting.standing()), chosen.metrics)
-            )
+            stack.enter_context(telling(lambda: metrics.text(alerting.standing()), chosen.metrics))
         watch(lake, interval_s=chosen.interval, stop=stop, alerting=alerting, metrics=metrics)
     return Exit.DONE
 

@@ -25,6 +25,7 @@ from monitor.metrics import Metrics
 
 if TYPE_CHECKING:
     from monitor.alerts.alerting import Alerting
+    from monitor.alerts.following import Following
 
 LOG = logging.getLogger("fleetcrash.monitor")
 
@@ -113,7 +114,7 @@ def watch(
     *,
     interval_s: float = DEFAULT_INTERVAL_S,
     stop: threading.Event | None = None,
-    alerting: Alerting | None = None,
+    alerting: Alerting | Following | None = None,
     metrics: Metrics | None = None,
 ) -> None:
     """Look at the lake every ``interval_s`` seconds until stopped.

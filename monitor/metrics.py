@@ -26,10 +26,12 @@ class Standing:
     Attributes:
         leads: whether it is this process that sends.
         waiting: messages that each receiver has yet to get, silenced ones included.
+        follows: whether the files that say who is told are understood as they are now.
     """
 
     leads: bool
     waiting: Mapping[str, int]
+    follows: bool = True
 
 
 class Metrics:
@@ -93,6 +95,8 @@ class Metrics:
                 waiting = {f'receiver="{name}"': count for name, count in sorted(standing.waiting.items())}
                 lines += [
                     *_metric("leads", "gauge", "1 where this monitor is the one that sends.", int(standing.leads)),
+                    *_metric("alerts_file_good", "gauge", "1 where what says who is told is understood as it is now.",
+                             int(standing.follows)),
                     *metric("fleetcrash_monitor_alerts_total", "counter", "Tries to send an alert.", sent),
                     *metric("fleetcrash_monitor_alerts_waiting", "gauge", "Alerts that a receiver has yet to get.",
                             waiting),

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from monitor.alerts.leader import Leader
 from monitor.alerts.message import Event, compose, incident_content, other_content, taken_back
 from monitor.alerts.outbox import Kept, Outbox
 from monitor.alerts.posting import NoAnswer, request
+from monitor.alerts.receivers import Receiver
 from monitor.metrics import Metrics, Standing
 
 LOG = logging.getLogger("fleetcrash.alerts")
@@ -38,6 +39,18 @@ _ENDS_WITHIN_S = 1.0
 _SEEN = "seen_as_of"  # of the newest document that was compared
 _FEED = "feed"
 _TRYING_SINCE = "trying_since"  # empty once a look has succeeded
+
+
+@dataclass(frozen=True)
+class _Served:
+    """Somebody to whom a thread sends.
+
+    Attributes:
+        stop: ends the thread.
+    """
+
+    receiver: Receiver
+    stop: threading.Event = field(default_factory=threading.Event)
 
 
 class Alerting:
@@ -74,6 +87,7 @@ class Alerting:
         self._lock = threading.RLock()  # of all that is said; sending goes on beside it
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._served: dict[str, _Served] = {}
         self._is_serving = False
 
     def __enter__(self) -> Self:
@@ -82,6 +96,8 @@ class Alerting:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._stop.set()
+        for one in self._served.values():
+            one.stop.set()
         deadline = time.monotonic() + _ENDS_WITHIN_S
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0.0))
@@ -121,12 +137,24 @@ class Alerting:
         if self.leads and self._config.dead_man.address is not None:
             self._ping()
 
+    def change(self, config: Config) -> None:
+        """Tell others, or in another way, from now on. Whoever is new is told of what is open.
+
+        A message that is under way to somebody who is told no more, or elsewhere, may still arrive there.
+        """
+        with self._lock:
+            self._config = config
+            self._names = [one.name for one in config.receivers]
+            self._watch.settings = config.dead_man
+            self._is_serving = False
+        self._tried(self._told)
+
     def couriers(self) -> list[Courier]:
         """One for each receiver."""
-        return [
-            Courier(self.outbox, receiver, clock=self._clock, metrics=self._metrics)
-            for receiver in self._config.receivers
-        ]
+        return [self._courier(receiver) for receiver in self._config.receivers]
+
+    def _courier(self, receiver: Receiver) -> Courier:
+        return Courier(self.outbox, receiver, clock=self._clock, metrics=self._metrics)
 
     def standing(self) -> Standing:
         """How alerting stands now; what waits is left out where the outbox cannot be read."""
@@ -147,11 +175,18 @@ class Alerting:
             self._tell_troubles()
 
     def _serve(self) -> None:
-        """Begin to send, where we have threads to do it."""
+        """Send to those who are to be told, where we have threads to do it, and to no others."""
+        wanted = {one.name: one for one in self._config.receivers}
         self.outbox.open_to(self._names)
-        if self._threads:
-            for courier, name in zip(self.couriers(), self._names, strict=True):
-                self._start(partial(courier.run, self._stop), f"fleetcrash-alerts-{name}")
+        for name, one in list(self._served.items()):
+            if wanted.get(name) != one.receiver:
+                one.stop.set()
+                del self._served[name]
+                self.outbox.try_at_once(name)  # what kept it waiting may have been mended
+        for name, receiver in wanted.items() if self._threads else ():
+            if name not in self._served:
+                served = self._served[name] = _Served(receiver)
+                self._start(partial(self._courier(receiver).run, served.stop), f"fleetcrash-alerts-{name}")
         self._is_serving = True
 
     def _tell_incidents(self) -> None:
@@ -242,7 +277,7 @@ class Alerting:
 
     def _start(self, work: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
-        self._threads.append(thread)
+        self._threads = [*(one for one in self._threads if one.is_alive()), thread]
         thread.start()
 
 

@@ -17,6 +17,9 @@ from monitor.alerts.receivers import Alertmanager, Apprise, Endpoint, Receiver, 
 FILE = "alerts.toml"
 """In the lake's folder it is read without being named."""
 
+NOT_STARTED = " Nothing was started."
+"""How each mistake ends. Whoever has started says otherwise what becomes of it."""
+
 _TYPES = ("webhook", "alertmanager", "apprise")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -92,7 +95,7 @@ def read_config(paths: Sequence[Path], environment: Mapping[str, str] = os.envir
             dead_man = _dead_man(section.table("dead_man"))
     if not receivers:
         shown = " and ".join(map(str, paths)) or FILE
-        raise BadArgument(f"{shown} names no receiver; wanted one such as [receivers.oncall]. Nothing was started.")
+        raise BadArgument(f"{shown} names no receiver; wanted one such as [receivers.oncall].{NOT_STARTED}")
     return Config(tuple(receivers), dashboard, dead_man)
 
 
@@ -101,12 +104,12 @@ def _parsed(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
         if len(raw) > _MOST_BYTES:
-            raise BadArgument(f"{path} has more than {_MOST_BYTES:,} bytes. Nothing was started.")
+            raise BadArgument(f"{path} has more than {_MOST_BYTES:,} bytes.{NOT_STARTED}")
         return tomllib.loads(raw.decode())
     except OSError as error:
-        raise BadArgument(f"{path} cannot be read: {error.strerror}. Nothing was started.") from error
+        raise BadArgument(f"{path} cannot be read: {error.strerror}.{NOT_STARTED}") from error
     except ValueError as error:  # TOML or UTF-8
-        raise BadArgument(f"{path} is no TOML: {error}. Nothing was started.") from error
+        raise BadArgument(f"{path} is no TOML: {error}.{NOT_STARTED}") from error
 
 
 def _receiver(name: str, section: _Section) -> Receiver:
@@ -176,7 +179,7 @@ class _Section:
 
     def wrong(self, what: str) -> BadArgument:
         where = f"{self.path}: [{self.name}]" if self.name else f"{self.path}"
-        return BadArgument(f"{where} {what}. Nothing was started.")
+        return BadArgument(f"{where} {what}.{NOT_STARTED}")
 
     def only(self, wanted: set[str]) -> None:
         for key in self.values:

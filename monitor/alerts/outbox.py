@@ -126,9 +126,13 @@ class Outbox:
             folder.mkdir(mode=0o700, exist_ok=True)
             self._file = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=_PATIENCE_S)
             self._file.row_factory = sqlite3.Row
-            self._file.execute("PRAGMA journal_mode = WAL")  # a command that lists does not wait for a write
-            self._file.execute("PRAGMA synchronous = FULL")
-            self._file.executescript(_TABLES)
+            try:
+                self._file.execute("PRAGMA journal_mode = WAL")  # a command that lists does not wait for a write
+                self._file.execute("PRAGMA synchronous = FULL")
+                self._file.executescript(_TABLES)
+            except sqlite3.Error:
+                self._file.close()
+                raise
         except (OSError, sqlite3.Error) as error:
             raise LakeError(f"{self.path} cannot be used: {error}. No alert is sent until it can.") from error
 
@@ -199,6 +203,12 @@ class Outbox:
             for name in set(known) - set(receivers):
                 file.execute("DELETE FROM delivery WHERE receiver = ?", (name,))
                 file.execute("DELETE FROM receiver WHERE name = ?", (name,))
+
+    def try_at_once(self, receiver: str) -> None:
+        """Wait no longer after a failure."""
+        with self.transaction() as file:
+            file.execute("UPDATE receiver SET tries = 0, next_at = 0 WHERE name = ?", (receiver,))
+            file.execute("UPDATE delivery SET tries = 0, next_at = 0 WHERE receiver = ?", (receiver,))
 
     @staticmethod
     def _wait(file: sqlite3.Connection, receiver: str, alert: str, number: int) -> None:

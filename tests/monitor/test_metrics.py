@@ -108,6 +108,7 @@ def test_a_second_monitor_does_not_lead(lake, hooks):  # noqa: F811
     for each in (one, other):
         each.found(incident())
     texts = [Metrics().text(each.alerting.standing()) for each in (one, other)]
+    assert all("\nfleetcrash_monitor_alerts_file_good 1\n" in text for text in texts)
     assert [re.findall(r"^fleetcrash_monitor_leads (\d)$", text, re.MULTILINE) for text in texts] == [["1"], ["0"]]
 
 
@@ -159,3 +160,8 @@ def test_a_bucket_holds_what_is_at_most_its_bound():
 def test_the_page_on_operating_names_every_metric():
     told = Metrics().text(Standing(leads=True, waiting={}))
     assert [name for name in re.findall(r"# TYPE (\S+)", told) if f"`{name}`" not in PAGE] == []
+
+
+def test_a_file_that_cannot_be_understood_is_told():
+    text = Metrics().text(Standing(leads=True, waiting={}, follows=False))
+    assert "\nfleetcrash_monitor_alerts_file_good 0\n" in text
