@@ -68,7 +68,6 @@ def add(root: Path, entry: Override) -> None:
     """
     path = root / BOOK
     try:
-        path.parent.mkdir(exist_ok=True)
         ledger.add(path, asdict(entry))
     except OSError as error:
         raise LakeError(f"The override was not written: {path} cannot be ({one_line(error)}).") from error

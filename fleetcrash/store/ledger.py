@@ -16,16 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from fleetcrash.store.mentions import Mentions
+from fleetcrash.store.ownership import give
 
 
-def add(path: Path, entry: Mapping[str, Any]) -> None:
+def add(path: Path, entry: Mapping[str, Any], *, mode: int = 0o777) -> None:
     """Add a line, on disk for good once this returns. Where it cannot be written whole, nothing of it stays.
 
     Args:
-        path: of the ledger; its folder must be there.
+        path: of the ledger, in a folder of the lake's that is made where it is missing.
+        mode: of that folder.
     Raises:
         OSError: it cannot be written.
     """
+    folder = path.parent
+    if not folder.exists():
+        folder.mkdir(mode, exist_ok=True)
+        give(folder, like=folder.parent)
     with _held(path, os.O_CREAT | os.O_RDWR | os.O_APPEND) as ledger:
         end = os.fstat(ledger).st_size
         try:
@@ -34,7 +40,8 @@ def add(path: Path, entry: Mapping[str, Any]) -> None:
             os.ftruncate(ledger, end)  # a disk may have had room for half of it
             raise
         if not end:
-            _sync(path.parent)
+            give(ledger, like=folder)
+            _sync(folder)
 
 
 def lines(path: Path) -> list[str]:
@@ -60,12 +67,12 @@ def strike(path: Path, mentions: Mentions, fields: Collection[str]) -> int:
     Raises:
         OSError: the ledger cannot be read or written.
     """
-    with suppress(FileNotFoundError), _held(path, os.O_RDONLY) as ledger:
+    with suppress(FileNotFoundError), _held(path, os.O_RDONLY):
         old = path.read_bytes().splitlines(keepends=True)
         new = [_struck(line, mentions, fields) for line in old]
         changed = sum(one != other for one, other in zip(old, new, strict=True))
         if changed:
-            _replace(path, b"".join(new), like=os.fstat(ledger))
+            _replace(path, b"".join(new))
         return changed
     return 0
 
@@ -109,14 +116,13 @@ def _line(entry: Mapping[str, Any]) -> bytes:
     return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
 
 
-def _replace(path: Path, data: bytes, *, like: os.stat_result) -> None:
+def _replace(path: Path, data: bytes) -> None:
     """Put a file in the place of another, for the same readers and writers."""
     scratch = path.with_name(f"{path.name}-")  # whoever has the lock has this name to itself
     file = os.open(scratch, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
-        os.fchmod(file, stat.S_IMODE(like.st_mode))
-        with suppress(PermissionError):  # who may not give a file away is its owner, or was let in by its group
-            os.fchown(file, like.st_uid, like.st_gid)
+        os.fchmod(file, stat.S_IMODE(path.stat().st_mode))
+        give(file, like=path)
         _write(file, data)
     finally:
         os.close(file)

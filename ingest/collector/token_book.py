@@ -50,8 +50,7 @@ def add(root: Path, entry: Entry) -> None:
     """
     path = root / BOOK
     try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        ledger.add(path, asdict(entry))
+        ledger.add(path, asdict(entry), mode=0o700)
     except OSError as error:
         raise LakeError(f"{path} cannot be written: {one_line(error)}. Nothing was changed.") from error
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetcrash.errors import BadArgument, LakeError, UnknownName
+from fleetcrash.store.ownership import give
 from fleetcrash.times import parse_time, time_text
 from ingest.collector import token_book
 from ingest.collector.token_book import Entry
@@ -195,6 +196,7 @@ class Tokens:
         except OSError as error:
             raise LakeError(f"{self._path} cannot be written: {error.strerror}. Nothing was changed.") from error
         try:
+            give(lock, like=self._path.parent)
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
@@ -207,6 +209,7 @@ class Tokens:
         try:
             descriptor, scratch = tempfile.mkstemp(dir=self._path.parent, prefix=FILE)  # only we may read it
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                give(descriptor, like=self._path.parent)
                 file.write(text + "\n")
                 file.flush()
                 os.fsync(file.fileno())

@@ -19,6 +19,7 @@ from fleetcrash.errors import LakeError
 from fleetcrash.store import databases
 from fleetcrash.store.databases import Texts
 from fleetcrash.store.mentions import Mentions
+from fleetcrash.store.ownership import give
 from monitor.alerts.message import Event, Message
 
 FOLDER = "_alerts"
@@ -123,13 +124,16 @@ class Outbox:
         self.path = folder / FILE
         self._lock = threading.RLock()
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+                give(folder, like=lake_root)
             self._file = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=_PATIENCE_S)
             self._file.row_factory = sqlite3.Row
             try:
                 self._file.execute("PRAGMA journal_mode = WAL")  # a command that lists does not wait for a write
                 self._file.execute("PRAGMA synchronous = FULL")
                 self._file.executescript(_TABLES)
+                give(self.path, like=folder)  # what SQLite keeps beside it follows
             except sqlite3.Error:
                 self._file.close()
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,22 @@ def test_forget_strikes_the_host_out_of_what_people_wrote(lake, run):
         assert "forgotten host" in json.loads(kept["body"])["summary"]
         assert Told.from_text(kept["told"]).condition == {"site": "forgotten host"}
     assert run("forget", host, "--lake", lake)[0] == 2, "nothing is left to do"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_writes_in_the_lake_of_a_service_is_the_services(lake, run):
+    root, service = Path(lake), 65534
+    for path in (root, *root.rglob("*")):
+        os.chown(path, service, service)
+    run("token", "add", "host-07", "--lake", lake)
+    run("token", "rotate", "host-07", "--lake", lake)
+    run("gate", fleet.GUILTY, "--lake", lake, "--override", "go", "--reason", "host-07 is a test machine")
+    run("silence", "add", "all", "--for", "1h", "--reason", "host-07 is being rebuilt", "--lake", lake)
+    run("forget", "host-07", "--lake", lake)
+    written = [path for top in root.glob("_[tag]*") for path in (top, *top.rglob("*"))]
+    names = {path.name for path in written}
+    assert names >= {"_tokens.json", "_tokens.lock", "_audit", "tokens.ndjson", "_gate", "_alerts", "outbox.sqlite"}
+    assert [path for path in written if path.stat().st_uid != service] == []
 
 
 def test_forget_names_what_the_lake_has_yet_to_take(lake, run):
