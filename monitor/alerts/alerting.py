@@ -96,7 +96,7 @@ class Alerting:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._stop.set()
-        for one in self._served.values():
+        for one in list(self._served.values()):
             one.stop.set()
         deadline = time.monotonic() + _ENDS_WITHIN_S
         for thread in self._threads:
@@ -176,6 +176,8 @@ class Alerting:
 
     def _serve(self) -> None:
         """Send to those who are to be told, where we have threads to do it, and to no others."""
+        if self._stop.is_set():
+            return
         wanted = {one.name: one for one in self._config.receivers}
         self.outbox.open_to(self._names)
         for name, one in list(self._served.items()):
