@@ -24,8 +24,9 @@ from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store import Lake
 from fleetcrash.store.workbench import Workbench
 from ingest.arrival import Arrival, Given, LaidOut, as_numbers, from_numbers, repeated
+from ingest.known_keys import KnownKeys
 from ingest.report import Counts
-from ingest.rules import filled, judge, judged, key_columns, quoted, same_key, standing
+from ingest.rules import filled, judge, key_columns, quoted, same_key, standing
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,23 @@ class Intake:
         bench: the workbench to judge on; its temporary tables are replaced with each batch.
         now: aware; the clock that records are judged by.
         loaded_at: aware; our clock, where a replay is judged by the fleet's; None: they are one.
+        known: what is known of the lake's keys; shared by intakes whose batches are committed one after the other.
     """
 
-    def __init__(self, lake: Lake, bench: Workbench, *, now: datetime, loaded_at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        bench: Workbench,
+        *,
+        now: datetime,
+        loaded_at: datetime | None = None,
+        known: KnownKeys | None = None,
+    ) -> None:
         self._lake = lake
         self._bench = bench
         self._now = now
         self._loaded_at = loaded_at or now
+        self._known = known or KnownKeys()
         bench.run(filled("macros"))
 
     def take(self, arrival: Arrival) -> Counts:
@@ -179,24 +190,23 @@ class Intake:
             return 0, 0, set()
         new, unfinished = sound, set[str]()
         is_stored = is_sound
-        bench.register(judged(kind), rows)
-        bench.lake_view(kind.value)
         places = {
-            "judged": judged(kind),
             "lake": f"lake_{kind.value}",
             "same_key": same_key(kind),
             "key": ", ".join(map(quoted, key_columns(kind))),
             "standing": standing(kind),
         }
         # Hashes only narrow the search; standings.sql compares the keys themselves, among the rows that have them.
-        twice = _met_twice(rows["key_hash"].filter(is_sound))
-        in_lake = bench.table(filled("met_in_lake", **places), batch_id=batch_id)["key_hash"]
-        any_in_lake = len(in_lake) > 0
-        if any_in_lake or len(twice):
+        hashes = np.sort(from_numbers(rows["key_hash"].filter(is_sound)))
+        in_lake = self._known.among(bench, kind, hashes)
+        contested = np.concatenate([in_lake, hashes[1:][hashes[1:] == hashes[:-1]]])
+        if len(contested):
             # Whole rows are compared, so only of these few is every column looked at.
-            contested = pa.chunked_array([twice, *in_lake.chunks])
-            bench.register("claims", rows.filter(pc.is_in(rows["key_hash"], value_set=contested)))
-            bench.run(filled("standings", **places), batch_id=batch_id, any_in_lake=any_in_lake)
+            claims = rows.filter(pc.is_in(rows["key_hash"], value_set=as_numbers(contested).view(pa.uint64())))
+            bench.register("claims", claims)
+            any_in_lake = len(in_lake) > 0
+            bench.lake_view(kind.value, None if any_in_lake else [])  # it is large, and whole rows are compared
+            bench.run(filled("standings", **places), batch_id=batch_id)
             new -= bench.rows(filled("standing_count"))[0]["not_new"]
             not_stored = bench.table(filled("not_stored"))["line"]
             is_stored = pc.and_not(is_sound, pc.is_in(rows["line"], value_set=not_stored))
@@ -266,12 +276,6 @@ class Intake:
             {row["reason"]: row["refused"] for row in reasons},
             laid_out.unknown_fields,
         )
-
-
-def _met_twice(hashes: pa.ChunkedArray) -> pa.Array:
-    """Hashes that are there more than once."""
-    in_order = np.sort(from_numbers(hashes))
-    return as_numbers(in_order[1:][in_order[1:] == in_order[:-1]]).view(pa.uint64())
 
 
 def _counted(reasons: pa.ChunkedArray) -> dict[str, int]:

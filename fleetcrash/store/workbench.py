@@ -7,6 +7,7 @@ Values reach a statement as ``$named`` parameters only.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any, Self
 
@@ -78,22 +79,30 @@ class Workbench:
         """Let go of a registered Arrow table."""
         self._con.unregister(name)
 
-    def lake_view(self, table: str) -> bool:
-        """Make ``lake_<table>`` read the newest snapshot of a table, unfinished batches included.
-
-        Returns:
-            Whether it has any row.
+    def lake_files(self, table: str) -> list[str]:
+        """The files of a table's newest snapshot, unfinished batches included.
 
         Raises:
             LakeError: the table cannot be read.
         """
-        name = f"lake_{table}"
-        files_now = [file.path for file in self._lake.files(table)]
+        return [file.path for file in self._lake.files(table)]
+
+    def lake_view(self, table: str, paths: Collection[str] | None = None) -> bool:
+        """Make ``lake_<table>`` read a table.
+
+        Args:
+            paths: files to read; None: those of the newest snapshot, unfinished batches included.
+        Returns:
+            Whether it has any row.
+        Raises:
+            LakeError: the table cannot be read.
+        """
+        files = self.lake_files(table) if paths is None else list(paths)
         try:
-            rows_of(self._con, table, files_now).create_view(name, replace=True)
+            rows_of(self._con, table, files).create_view(f"lake_{table}", replace=True)
         except duckdb.Error as error:
             raise LakeError(f"The lake at {self._lake.root} cannot be read: {str(error).splitlines()[0]}") from error
-        return bool(files_now)
+        return bool(files)
 
     def _relation(self, query: str, parameters: dict[str, Any]) -> duckdb.DuckDBPyRelation:
         try:

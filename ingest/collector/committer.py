@@ -28,6 +28,7 @@ from ingest.collector.segments import Body
 from ingest.collector.spool import Spool
 from ingest.collector.stamped import Joined, Stamped, without_repetitions
 from ingest.commit import Intake, Judged
+from ingest.known_keys import KnownKeys
 from ingest.report import Counts
 
 LOG = logging.getLogger("fleetcrash.collector")
@@ -71,6 +72,7 @@ class Committer:
         self._replay = replay
         self._newest: datetime | None = None  # received_at of a sender, when replaying
         self._bench = Workbench(lake)
+        self._known = KnownKeys()
         self._failures: dict[Path, int] = {}
         self._commits = 0
         self._compaction: threading.Thread | None = None
@@ -141,7 +143,7 @@ class Committer:
         received_at = datetime.fromtimestamp(bodies[-1].description.received_us / 1e6, tz=UTC)
         arrival: Arrival = joined.lines if self._replay else Stamped(joined)
         now = self._replayed(arrival, received_at) if self._replay else received_at
-        intake = Intake(self._lake, self._bench, now=now, loaded_at=received_at)
+        intake = Intake(self._lake, self._bench, now=now, loaded_at=received_at, known=self._known)
         judged = intake.judge(arrival)
         if judged.refused is not None:
             judged = replace(judged, refused=joined.refused(judged.refused))

@@ -15,7 +15,7 @@ from ingest.arrival import Given, LaidOut, as_numbers, from_numbers
 from ingest.collector.segments import Body
 from ingest.commit import Judged
 from ingest.ndjson import Lines
-from ingest.rules import filled, judged, quoted
+from ingest.rules import filled, judged, key_columns, quoted
 
 _SUBJECT = {Kind.SESSION: ("host_id", "online_from"), Kind.UPDATE: ("update_id",)}
 # A row of the inventory that says nothing new says that the host was seen, and is kept for that.
@@ -118,6 +118,7 @@ def without_repetitions(bench: Workbench, found: Judged) -> Judged:
                 same_subject=" AND ".join(f"judged.{quoted(name)} = stored.{quoted(name)}" for name in subject),
                 later=_LATER[kind],
                 said=", ".join(quoted(column.name) for column in COLUMNS[kind] if column.name != "received_at"),
+                key=", ".join(map(quoted, key_columns(kind))),
             ),
             batch_id=found.batch_id,
         )

@@ -8,7 +8,7 @@ WITH told AS (
   SELECT line, received_at, known_at, key_hash, __subject__, struct_pack(__said__) AS said
   FROM __judged__ WHERE reason IS NULL
   UNION ALL
-  SELECT NULL, received_at, known_at, NULL, __subject__, struct_pack(__said__)
+  SELECT NULL, received_at, known_at, hash(__key__), __subject__, struct_pack(__said__)
   FROM __lake__ AS stored
   WHERE batch_id IS DISTINCT FROM $batch_id
     AND EXISTS (SELECT 1 FROM __judged__ AS judged WHERE reason IS NULL AND __same_subject__)
@@ -28,7 +28,7 @@ followed AS (
 SELECT judged.* REPLACE (
   CASE WHEN reason IS NULL THEN first.received_at ELSE received_at END AS received_at,
   CASE WHEN reason IS NULL THEN first.known_at ELSE known_at END AS known_at,
-  coalesce(first.key_hash, key_hash) AS key_hash
+  CASE WHEN reason IS NULL THEN first.key_hash ELSE key_hash END AS key_hash
 )
 FROM __judged__ AS judged LEFT JOIN followed USING (line)
 ORDER BY line

@@ -2,7 +2,6 @@
 -- stored, and the batches of the lake that hold it.
 -- Of records with one key the earliest known stands, then the lesser by its JSON, as the views read them. One that
 -- would stand before what the lake holds is a duplicate, but is stored: else the order of loading would decide.
--- $any_in_lake: whether any may be in the lake; it is large, and whole rows of it are compared.
 -- $batch_id: rows of an earlier try of this very batch are no others.
 CREATE OR REPLACE TEMP TABLE standings AS
 WITH claimed AS (SELECT line, __key__, __standing__ AS standing FROM claims WHERE reason IS NULL),
@@ -12,7 +11,7 @@ ranked AS (
 held AS (
   SELECT __key__, min(__standing__) AS standing, array_agg(DISTINCT batch_id) AS batches
   FROM __lake__ AS judged
-  WHERE $any_in_lake AND batch_id IS DISTINCT FROM $batch_id
+  WHERE batch_id IS DISTINCT FROM $batch_id
     AND EXISTS (SELECT 1 FROM ranked AS stored WHERE __same_key__)
   GROUP BY ALL
 )

@@ -90,6 +90,16 @@ def test_lines_of_a_kind_that_is_rare_are_judged_all_the_same(load_lines):
     assert load_lines(*lines).accepted == 300
 
 
+def test_a_comma_in_a_string_where_nearly_none_is_makes_a_line_odd_and_changes_nothing(load_lines, lake):
+    lines = [line("crash", crash_id=f"c{n}") for n in range(1000)]
+    lines[7] = line("crash", crash_id="c7", module="std::pair<int, int>")
+    lines[8] = line("crash", crash_id="c8", module="a,b").replace(b', "code": "0x50"', b"")  # as many as without both
+    assert found_plain(lake, lines) == {*range(1000)} - {7, 8}
+    assert load_lines(*lines).accepted == 1000
+    kept = {row["crash_id"]: (row["module"], row["code"]) for row in rows_of(lake, "crash")}
+    assert (kept["c7"], kept["c8"]) == (("std::pair<int, int>", "0x50"), ("a,b", None))
+
+
 def test_fields_that_few_lines_have_are_judged_all_the_same(load_lines, lake):
     bare = {name: SOUND["crash"][name] for name in ("host_id", "occurred_at", "os_type")}
     records: list[dict[str, Any]] = [{"record": "crash", "crash_id": f"c{n}", **bare} for n in range(1000)]
