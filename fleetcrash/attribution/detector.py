@@ -34,6 +34,9 @@ Mask = NDArray[np.bool_]
 
 _HOT_MINUTES = 90  # an incident younger than this is judged anew at every minute with a new event ...
 _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minute
+_SETTLED_MINUTES = DAY - LAG_MINUTES
+# Then the verdict stands. Waves are known of the last day only: as the first minutes of one go out of sight, whatever
+# else it may be seems ever more likely.
 _CONDITION_GROWTH = 1.02  # the condition is looked for again once the events have grown by this factor
 _LEAST_OUTSIDE = 3  # events that a condition leaves out: with fewer nothing passes a test
 _CONTESTED_PROBABILITY = 0.5
@@ -92,7 +95,8 @@ class Detector:
             for incident in self.open_incidents:
                 self._look_outside(incident, tick)
         for incident in self.open_incidents:
-            if tick % _IDLE_MINUTES == 0 or (fresh and tick - incident.alarm_tick < _HOT_MINUTES):
+            age = tick - incident.alarm_tick
+            if age < _SETTLED_MINUTES and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
                 self._follow(incident, tick)
             self._maybe_close(incident, tick)
         if fresh and not any(incident.claims_all for incident in self.open_incidents):
@@ -289,6 +293,7 @@ class Detector:
             found,
             released_minute=released,
             place_log_weight=self.spots.log_weights(tick)[0],
+            stands_there=self.spots.stands_there,
             minutes_open=0 if incident is None else tick - incident.alarm_tick,
             before=Kind.UNDETERMINED if incident is None else incident.kind,
             named_before=None if incident is None else incident.update,
@@ -361,12 +366,16 @@ class Detector:
 
     def _stake_all(self, tick: int) -> None:
         self._claimed = self._inquiry.too_early.copy()
-        # What a named update explains is no evidence for an incident that is not understood yet.
-        for incident in sorted(self.incidents, key=lambda one: one.update is None):
+        of_waves = np.zeros(len(self._claimed), bool)
+        # What is explained is no evidence for an incident that is not understood yet; nor is what follows no update for
+        # a later one that names an update.
+        for incident in sorted(self.incidents, key=lambda one: one.kind not in (Kind.UPDATE, Kind.NO_UPDATE)):
             self._stake(incident, tick)
-            if incident.update is None:
-                incident.set_claim(incident.claim(len(self._claimed)) & ~self._claimed)
+            taken = self._claimed if incident.update is None else of_waves
+            incident.set_claim(incident.claim(len(self._claimed)) & ~taken)
             self._claimed |= incident.claim(len(self._claimed))
+            if incident.kind is Kind.NO_UPDATE:
+                of_waves |= incident.claim(len(self._claimed))
 
     def _maybe_close(self, incident: Incident, tick: int) -> None:
         """Close after an hour at the baseline with nobody dark because of it."""

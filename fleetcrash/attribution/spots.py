@@ -61,6 +61,11 @@ class Spots:
         condition = self.slices.slices[spot].condition
         return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
 
+    @property
+    def stands_there(self) -> Mask:
+        """(spots,) whether a spot is where hosts stand: a region, group, site or customer."""
+        return np.array([self.name(spot)[0] in ("region", *PLACES) for spot in range(len(self))], bool)
+
     def whole_system(self, spot: int, tick: int) -> int:
         """The spot of the operating system that a slice was part of as of a tick; else the spot itself."""
         if spot >= len(self.slices) or self.slices.slices[spot].key not in _WITHIN_A_SYSTEM:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects
+from fleetcrash.attribution.exposure import AGE_MINUTES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, LOG_SHAPE, Waves
 
@@ -23,9 +24,12 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 NAMING_PROBABILITY = 0.9
-_LOG_APART_BY_RELEASE = float(np.log(999))
-# Where exposure goes by releases, some hosts got an update hours later, and nobody says which: of two the one that
-# only seems to fit better must not be named.
+_LOG_APART_BY_TIME = float(np.log(999))
+# Where hosts do not tell two updates apart, because all have both or nobody says which has what, only the time after
+# each is left. How long a fault waits nobody knows beforehand, so the one that only seems to fit better must not be
+# named.
+_EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
+# A fault that strikes within ten minutes shows which of two pushes it follows.
 KEEPING_PROBABILITY = 0.5  # a name once given is kept until the odds turn, so that the page does not flap
 LOG_PRIOR_UPDATE = float(np.log(1e-3))
 # About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
@@ -40,6 +44,7 @@ _LOG_ACQUITTAL = 7.6
 _LOG_NO_CONTRAST = -0.2
 # Hosts with the update must not crash less than those beside them; where all have it, nothing is said, which is zero.
 COINCIDENT_MINUTES = 2
+_MOSTLY = 0.5
 _EXPLAINED_SHARE = 0.8
 # A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it.
 JUDGING_MINUTES = 15
@@ -81,6 +86,7 @@ def judge(
     *,
     released_minute: Ints,
     place_log_weight: Floats,
+    stands_there: Mask,
     minutes_open: int,
     before: Kind,
     named_before: int | None,
@@ -92,6 +98,8 @@ def judge(
     Args:
         released_minute: (U,) minute in which each update of the trial was released.
         place_log_weight: (places,) log prior of each slice or place of a wave.
+        stands_there: (places,) whether a place is one where hosts stand, such as a region: an update that strikes after
+            a while strikes what hosts are, so that a wave there is none of its doing.
         minutes_open: minutes since the alarm.
         before, named_before: the verdict so far, and the update that it names.
         named_elsewhere: updates that earlier incidents name.
@@ -102,14 +110,20 @@ def judge(
     of_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     leader = int(np.argmax(of_updates)) if len(trial.updates) else None
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
-    same = np.zeros(of_waves.shape, bool)
-    tied = no_contrast = False
+    rivals, most, tied, no_contrast = of_waves, -np.inf, False, False
     if leader is not None:
-        released = int(released_minute[leader])
-        of_waves, same, tied = _tie(of_waves, waves, trial, leader, released)
+        released, most = int(released_minute[leader]), float(trial.log_evidence[leader])
+        by_hosts = 0.0 if contrast is None else contrast(int(trial.updates[leader]))
+        same, delayed = _begun_by(of_waves, waves, trial, leader, released)
+        delayed &= ~stands_there[waves.place][:, None] & (by_hosts >= _LOG_NO_CONTRAST)
+        rivals, with_release = _tie(of_waves, same, most)
+        of_waves, later = _tie(rivals, delayed, most)
+        tied = with_release or later
+        # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell.
+        rivals = rivals[~same] if contrast is None else rivals
         if contrast is not None:
             least = _LOG_MARGIN if _begins_with(waves, trial, leader, released) else _LOG_NO_CONTRAST
-            no_contrast = contrast(int(trial.updates[leader])) < least
+            no_contrast = by_hosts < least
     total_wave = np.logaddexp.reduce(of_waves, axis=None, initial=-np.inf) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([of_updates, [total_wave, 0.0]]))
     probabilities = np.exp(of_updates - total)
@@ -117,9 +131,7 @@ def judge(
     if len(waves):
         row, shape = np.unravel_index(int(np.argmax(of_waves)), of_waves.shape)
         best_wave = (int(row), int(shape))
-    # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell.
-    rivals = of_waves[~same] if contrast is None else of_waves
-    margin = -np.inf if leader is None else float(trial.log_evidence[leader] - rivals.max(initial=0.0))
+    margin = most - float(rivals.max(initial=0.0))
 
     def verdict(kind: Kind, update: int | None = None) -> Judgement:
         return Judgement(kind, update, probabilities, best_wave, margin)
@@ -129,17 +141,15 @@ def judge(
     if leader is not None:
         update = int(trial.updates[leader])
         named = update == named_before
-        others = np.logaddexp.reduce(np.delete(of_updates, leader), initial=-np.inf)
-        apart = contrast is not None or of_updates[leader] - others >= _LOG_APART_BY_RELEASE
         if (
             probabilities[leader] >= _enough(named)
             and trial.log_test[leader] >= suspects.LOG_THRESHOLD
             and margin >= (-_LOG_ACQUITTAL if named else _LOG_MARGIN)
-            and (named or (apart and not no_contrast))
+            and (named or (not no_contrast and _is_apart(trial, leader, of_updates, contrast)))
         ):
             return verdict(Kind.UPDATE, update)
     by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)
-    if not early and (by_wave or (leader is not None and margin < -_LOG_ACQUITTAL)):
+    if not early and (by_wave or (leader is not None and of_waves.max(initial=0.0) - most > _LOG_ACQUITTAL)):
         return verdict(Kind.NO_UPDATE)
     by_some_update = probabilities.sum() >= _enough(before is Kind.CANNOT_SEPARATE)
     if minutes_open >= JUDGING_MINUTES and (tied or no_contrast or by_some_update):
@@ -150,6 +160,20 @@ def judge(
 def _enough(kept: bool) -> float:
     """The probability that a verdict needs, which is less for the one that is given already."""
     return KEEPING_PROBABILITY if kept else NAMING_PROBABILITY
+
+
+def _is_apart(trial: Trial, leader: int, of_updates: Floats, contrast: Callable[[int], float] | None) -> bool:
+    """Whether the leading update is told from every other one by more than by how long a fault takes to strike."""
+    near = np.flatnonzero(of_updates > of_updates[leader] - _LOG_APART_BY_TIME)
+    if len(near) == 1:
+        return True
+    if contrast is None:
+        return False
+    by_age = trial.events[:, leader, :, int(np.argmax(trial.log_by_slice[leader]))].sum(0)
+    if by_age[:_EARLY_AGES].sum() >= _MOSTLY * by_age.sum():
+        return True
+    of_leader = contrast(int(trial.updates[leader]))
+    return all(of_leader - contrast(int(trial.updates[one])) >= _LOG_MARGIN for one in near if one != leader)
 
 
 def _may_be_its(
@@ -179,24 +203,28 @@ def _begins_with(waves: Waves, trial: Trial, leader: int, released_minute: int) 
     return bool((with_release[:, None] & rose & _explained(waves, trial, leader)[:, : rose.shape[1]]).any())
 
 
-def _tie(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int) -> tuple[Floats, Mask, bool]:
-    """Let no wave that may have begun with the leading update's release be better than the update.
+def _begun_by(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int) -> tuple[Mask, Mask]:
+    """(n, SHAPES) which waves, in hosts that mostly had the leading update, may have begun with its release.
 
     A wave begins at any minute, an update acts when its installs say; so of the two the wave always fits a little
-    better. Where it begins with the release, or the events can hardly tell its beginning from the release, and most of
-    its hosts had the update, that does not acquit the update.
+    better. Where it begins with the release, or the events can hardly tell its beginning from the release, that does
+    not acquit the update.
 
     Returns:
-        the evidence on waves, lowered where it must be; which of them may have begun so; whether any was lowered.
+        Those, and those that begin within the hour after: a fault may take a while to strike.
     """
     explained = _explained(waves, trial, leader)
-    with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
+    after = (waves.onset - released_minute)[:, None]
     from_release = np.full(waves.place.max(initial=0) + 1, -np.inf)
-    best = np.max(of_waves, axis=1, where=explained & with_release[:, None], initial=-np.inf)
+    best = np.max(of_waves, axis=1, where=explained & (np.abs(after) <= COINCIDENT_MINUTES), initial=-np.inf)
     np.maximum.at(from_release, waves.place, best)
     same = explained & (of_waves <= from_release[waves.place][:, None] + _LOG_MARGIN)
-    most = float(trial.log_evidence[leader])
+    return same, explained & (after >= -COINCIDENT_MINUTES) & (after <= _SOON_MINUTES)
+
+
+def _tie(of_waves: Floats, same: Mask, most: float) -> tuple[Floats, bool]:
+    """Let no wave that may be the update's doing be better than the update; whether any was."""
     excess = np.max(of_waves, where=same, initial=-np.inf) - most
     if excess <= 0:
-        return of_waves, same, False
-    return np.where(same, np.minimum(of_waves - excess, most), of_waves), same, True
+        return of_waves, False
+    return np.where(same, np.minimum(of_waves - excess, most), of_waves), True

@@ -25,6 +25,7 @@ def _judged(
     named: bool = False,
     minutes: int = 0,
     contrast: float | None = 100.0,
+    stands_there: bool = False,
 ) -> Judgement:
     """One update, and one wave of EVENTS events of which ``had_update`` happened to hosts with the update."""
     events = np.zeros((OUTCOMES, 1, AGES, 1))
@@ -39,6 +40,7 @@ def _judged(
         wave,
         released_minute=np.array([RELEASED]),
         place_log_weight=np.zeros(1),
+        stands_there=np.array([stands_there]),
         minutes_open=minutes,
         before=Kind.UPDATE if named else Kind.UNDETERMINED,
         named_before=UPDATE if named else None,
@@ -62,14 +64,40 @@ def test_nor_does_it_let_the_update_be_named_anew():
 @pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize(
     ("onset", "had_update"),
-    [(RELEASED + COINCIDENT_MINUTES + 1, EVENTS), (RELEASED, EVENTS / 2)],
-    ids=["it begins later", "half of its hosts had not got the update"],
+    [(RELEASED + 61, EVENTS), (RELEASED - COINCIDENT_MINUTES - 1, EVENTS), (RELEASED, EVENTS / 2)],
+    ids=["it begins long after", "it begins before", "half of its hosts had not got the update"],
 )
 def test_any_other_wave_that_explains_the_events_better_does(onset, had_update, named):
     told = _judged(
         update_says=100.0, wave_says=150.0, onset=onset, had_update=had_update, named=named, minutes=JUDGING_MINUTES
     )
     assert (told.kind, told.update) == (Kind.NO_UPDATE, None)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(
+    ("stands_there", "contrast", "kind"),
+    [
+        (False, 0.0, Kind.CANNOT_SEPARATE),
+        (False, -1.0, Kind.NO_UPDATE),
+        (True, 0.0, Kind.NO_UPDATE),
+    ],
+    ids=["hosts of a kind, all of whom had it", "hosts without it are hit as well", "a region"],
+)
+def test_an_update_that_strikes_after_a_while_is_not_acquitted_by_a_wave_among_hosts_of_a_kind(
+    stands_there, contrast, kind, named
+):
+    told = _judged(
+        update_says=100.0,
+        wave_says=150.0,
+        onset=RELEASED + 20,
+        minutes=JUDGING_MINUTES,
+        named=named,
+        contrast=contrast,
+        stands_there=stands_there,
+    )
+    assert (told.kind, told.update) == (kind, None)
+    assert (told.probabilities[0] > 0.5) == (kind is Kind.CANNOT_SEPARATE)
 
 
 def test_while_installs_are_still_being_told_a_wave_soon_after_the_release_acquits_nobody():
@@ -91,6 +119,7 @@ def test_of_two_that_explain_the_events_the_one_that_did_it_before_is_named(else
         waves,
         released_minute=np.array([RELEASED, RELEASED]),
         place_log_weight=np.zeros(0),
+        stands_there=np.zeros(0, bool),
         minutes_open=0,
         before=Kind.UNDETERMINED,
         named_before=None,
@@ -135,6 +164,7 @@ def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
         Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
         released_minute=np.array([RELEASED, RELEASED]),
         place_log_weight=np.zeros(0),
+        stands_there=np.zeros(0, bool),
         minutes_open=0,
         before=Kind.UNDETERMINED,
         named_before=None,
