@@ -49,8 +49,8 @@ class Companion:
     """Another update that some of the exposed hosts had when they got the one in question.
 
     Attributes:
-        events: (K, C) events of those that had it.
-        share: (C,) of the exposed hosts of each cell that had it.
+        events: (K, C) events of those that had it; of an outcome that says nothing of it, all.
+        share: (K, C) of the exposed hosts of each cell that had it; of such an outcome, one.
     """
 
     update_id: str
@@ -78,7 +78,7 @@ def find_condition(
     plainer = [one for one in candidates if len(one[0]) < 2]
     for other in companions:
         with_it = [({**told, "with_update": other.update_id}, mask, prior) for told, mask, prior in plainer]
-        found = _weigh(with_it, other.events[:, support], expected[:, support] * other.share[support])
+        found = _weigh(with_it, other.events[:, support], expected[:, support] * other.share[:, support])
         answers += [(told, key, weight + _LOG_PRIOR_WITH - np.log(len(companions))) for told, key, weight in found]
     total = np.logaddexp.reduce([weight for _, _, weight in answers])
     by_hosts: dict[tuple[str | None, bytes], tuple[float, list[Condition]]] = {}

@@ -154,12 +154,17 @@ class Inquiry:
         if not news.installs_told:
             return []
         events = news.exposed_events.event[rows[news.exposed_events.update[rows] == update]]
+        is_dark = news.events.outcome == DARK
         found = []
         for other, share, had in others_had(news, update, tick, news.events.host[events]):
-            with_it = np.zeros(len(news.events), bool)
+            # Only servers are missed, and they have what was sent out at night: silence says nothing of another update.
+            with_it = is_dark.copy()
             with_it[events[had]] = True
             counted = self.exposed_counts(tick, mine & with_it, np.array([update]))[:, 0]
-            found.append(Companion(news.suspects[other].update_id, counted.reshape(-1, len(news.cells)), share))
+            shares = np.broadcast_to(share, counted.shape).copy()
+            shares[DARK] = 1.0
+            flat = (-1, len(news.cells))
+            found.append(Companion(news.suspects[other].update_id, counted.reshape(flat), shares.reshape(flat)))
         return found
 
     def by_cell(self, update: int, tick: int, mine: Mask, *, departures: bool) -> tuple[Floats, Floats]:

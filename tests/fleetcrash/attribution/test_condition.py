@@ -161,8 +161,8 @@ def test_a_fault_that_needs_another_update_is_told_with_it_and_any_other_without
     cells = fleet()
     for needed in (True, False):
         events, expected = counted(cells, {"os_type": "windows"}, events=200.0, seed=5)
-        beside = Companion("policy", events * (1.0 if needed else 0.5), np.full(len(cells), 0.5))
-        other = Companion("driver", events * 0.85, np.full(len(cells), 0.8))
+        beside = Companion("policy", events * (1.0 if needed else 0.5), np.full(events.shape, 0.5))
+        other = Companion("driver", events * 0.85, np.full(events.shape, 0.8))
         found = find_condition(cells, events, expected, [other, beside])
         assert found == {"os_type": "windows"} | ({"with_update": "policy"} if needed else {})
 
@@ -170,5 +170,5 @@ def test_a_fault_that_needs_another_update_is_told_with_it_and_any_other_without
 def test_of_two_updates_that_the_same_hosts_had_none_is_given():
     cells = fleet()
     events, expected = counted(cells, {}, events=200.0, seed=6)
-    twins = [Companion(name, events, np.full(len(cells), 0.5)) for name in ("policy", "driver")]
+    twins = [Companion(name, events, np.full(events.shape, 0.5)) for name in ("policy", "driver")]
     assert find_condition(cells, events, expected, twins) is None

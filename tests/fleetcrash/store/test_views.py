@@ -250,6 +250,22 @@ def test_an_agent_installed_at_the_instant_of_a_row_of_the_inventory_is_what_the
     assert [row["agent_version"] for row in _view(lake, "host_spans", 1000)] == ["8.0"]
 
 
+def test_a_version_that_is_not_written_as_the_hosts_own_tells_nothing_of_it(lake):
+    """Some catalogues number updates by themselves; v44 is no agent that any host runs."""
+    updates = [
+        {"update_id": name, "kind": kind, "version": version, "released_at": at(0)}
+        for name, kind, version in (("a", "agent", "v44"), ("b", "agent", "7.16.2"), ("p", "os_patch", "KB22"))
+    ]
+    append_rows(lake, "update", updates)
+    append_rows(
+        lake, "host", [{"host_id": "h", "os_type": "windows", "agent_version": "7.11.18110", "os_build": "22631.1"}]
+    )
+    _installs(lake, ("a", 10, "installed"), ("p", 15, "installed"), ("b", 20, "installed"))
+    spans = sorted(_view(lake, "host_spans", 1000), key=lambda row: row["valid_from"])
+    told = [(row["agent_version"], row["os_build"]) for row in spans]
+    assert told == [("7.11.18110", "22631.1")] * 3 + [("7.16.2", "22631.1")]
+
+
 def test_of_the_rows_of_an_update_the_newest_known_counts_and_what_follows_from_it(lake):
     _installs(lake, ("u", 10, "installed"), ("v", 20, "installed"))
     for batch, (channel, known) in enumerate([("1", 5), ("2", 60)]):

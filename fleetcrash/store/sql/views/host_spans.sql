@@ -1,5 +1,7 @@
 -- What a host was, one row per host and stretch of unchanged attributes, half-open [valid_from, valid_until).
 -- A change is a row of the inventory, an agent install (agent_version) or an OS patch (os_build).
+-- An update whose version is not written as the host's own row of the inventory writes it, v44 beside 7.11.18110, tells
+-- nothing of the host: some catalogues number updates by themselves.
 -- Nothing is applied backwards: before its first row a host has no span. valid_until is null for the last;
 -- known_from: from when we knew of the change.
 WITH changed AS (
@@ -25,6 +27,16 @@ numbered AS (
     ) AS row_of_inventory
   FROM changed
 ),
+told AS (
+  SELECT * REPLACE (
+    CASE WHEN coalesce(regexp_extract(agent_version, '^\D*') = regexp_extract(first_value(agent_version) OVER one_row, '^\D*'), true)
+      THEN agent_version END AS agent_version,
+    CASE WHEN coalesce(regexp_extract(os_build, '^\D*') = regexp_extract(first_value(os_build) OVER one_row, '^\D*'), true)
+      THEN os_build END AS os_build
+  )
+  FROM numbered
+  WINDOW one_row AS (PARTITION BY host_id, row_of_inventory ORDER BY valid_from, rank, tie DESC)
+),
 filled AS (
   SELECT
     host_id, valid_from,
@@ -42,7 +54,7 @@ filled AS (
     last_value(site IGNORE NULLS) OVER one_row AS site,
     last_value(customer IGNORE NULLS) OVER one_row AS customer,
     last_value(always_on IGNORE NULLS) OVER one_row AS always_on
-  FROM numbered
+  FROM told
   WINDOW
     whole_host AS (PARTITION BY host_id ORDER BY valid_from, rank, tie DESC),
     one_row AS (
