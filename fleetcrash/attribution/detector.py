@@ -96,7 +96,9 @@ class Detector:
                 self._look_outside(incident, tick)
         for incident in self.open_incidents:
             age = tick - incident.alarm_tick
-            if age < _SETTLED_MINUTES and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
+            if age >= _SETTLED_MINUTES:
+                incident.settle()
+            elif not incident.settled and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
                 self._follow(incident, tick)
             self._maybe_close(incident, tick)
         if fresh and not any(incident.claims_all for incident in self.open_incidents):
@@ -257,12 +259,12 @@ class Detector:
     def _follow(self, incident: Incident, tick: int) -> None:
         """Judge an open incident anew on its own events, those that no other claims, and those of unsolved ones.
 
-        A slow fault may be over for an hour before it is understood: what an incident that closed without an answer
-        left behind is evidence for the next one.
+        A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
+        behind is evidence for the next one.
         """
         mine = ~self._claimed | incident.claim(len(self._claimed))
         for other in self.incidents:
-            if other.closed_tick is not None and other.kind in (Kind.UNDETERMINED, Kind.CANNOT_SEPARATE):
+            if (other.settled or other.closed_tick is not None) and not other.is_understood:
                 mine |= other.claim(len(self._claimed))
         cells = self._cells_of(incident)
         mine &= cells[self.news.events.cell]
@@ -329,7 +331,7 @@ class Detector:
 
     def _settle(self, incident: Incident, tick: int, judgement: Judgement, trial: Trial, found: Waves) -> None:
         """Note where to watch the incident, and since when, after a judgement."""
-        incident.claims_all = judgement.kind in (Kind.UNDETERMINED, Kind.CANNOT_SEPARATE)
+        incident.claims_all = not incident.is_understood
         incident.spot = 0
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
             row = int(np.flatnonzero(trial.updates == judgement.update)[0])
@@ -369,7 +371,7 @@ class Detector:
         of_waves = np.zeros(len(self._claimed), bool)
         # What is explained is no evidence for an incident that is not understood yet; nor is what follows no update for
         # a later one that names an update.
-        for incident in sorted(self.incidents, key=lambda one: one.kind not in (Kind.UPDATE, Kind.NO_UPDATE)):
+        for incident in sorted(self.incidents, key=lambda one: not one.is_understood):
             self._stake(incident, tick)
             taken = self._claimed if incident.update is None else of_waves
             incident.set_claim(incident.claim(len(self._claimed)) & ~taken)
@@ -378,7 +380,10 @@ class Detector:
                 of_waves |= incident.claim(len(self._claimed))
 
     def _maybe_close(self, incident: Incident, tick: int) -> None:
-        """Close after an hour at the baseline with nobody dark because of it."""
+        """Close after an hour at the baseline with nobody dark because of it.
+
+        With some dark still, one without an answer keeps it from then on: what rises anew is another incident.
+        """
         events = self.news.events
         inside = (self.spots.of_event == incident.spot).any(1) & (events.tick <= tick)
         lately = inside & (events.minute > tick - LAG_MINUTES)
@@ -389,10 +394,14 @@ class Detector:
             raised |= count > mean + 3.0 * np.sqrt(mean) + 2.0
         if incident.by_departures and incident.update is not None:
             raised |= self._inquiry.departures.is_raised(incident.update, tick)
-        if raised:
+        if raised and (incident.is_understood or not incident.settled):
             incident.last_raised_minute = tick
         dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
         dark &= events.back_tick > tick
         dark &= events.minute >= incident.alarm_tick - LAG_MINUTES
-        if tick - max(incident.last_raised_minute, incident.alarm_tick) >= LAG_MINUTES and not dark.any():
+        if tick - max(incident.last_raised_minute, incident.alarm_tick) < LAG_MINUTES:
+            return
+        if not dark.any():
             incident.close(tick)
+        elif not incident.is_understood:
+            incident.settle()

@@ -44,6 +44,7 @@ class Incident:
         judgement, trial, waves: the weights behind it.
         history: every change of verdict, update or condition.
         claims_all: nothing else can open an incident while this one is not understood.
+        settled: what is said of it stays, though hosts may still be dark because of it.
         spot: the slice or place in which its rate is watched.
         wave_spot: the slice or place that a rise without an update follows.
         doubted_tick: since when the evidence no longer carries the name that is given; None while it does.
@@ -75,6 +76,7 @@ class Incident:
     waves: Waves | None = None
     history: list[Turn] = field(default_factory=list)
     claims_all: bool = True
+    settled: bool = False
     spot: int = 0
     wave_spot: int = 0
     condition_events: int = 0
@@ -121,10 +123,20 @@ class Incident:
             self.unearned_tick = tick
         return self.condition if tick - self.unearned_tick < JUDGING_MINUTES else None
 
+    @property
+    def is_understood(self) -> bool:
+        """Whether it is known what did it, an update or none."""
+        return self.kind in (Kind.UPDATE, Kind.NO_UPDATE)
+
+    def settle(self) -> None:
+        """Leave what is said of it as it is."""
+        self.settled = True
+        self.claims_all = False
+
     def close(self, tick: int) -> None:
         """End the incident; what is said of it stays."""
         self.closed_tick = tick
-        self.claims_all = False
+        self.settle()
 
     def ended(self, tick: int) -> int:
         """The tick at which it closed; a later one while it is open."""
