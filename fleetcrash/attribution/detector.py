@@ -262,7 +262,10 @@ class Detector:
         A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
         behind is evidence for the next one.
         """
-        mine = ~self._claimed | incident.claim(len(self._claimed))
+        mine = ~self._claimed
+        if incident.kind is Kind.NO_UPDATE:  # elsewhere something else may have begun
+            mine &= (self.spots.of_event == incident.spot).any(1)
+        mine |= incident.claim(len(self._claimed))
         for other in self.incidents:
             if (other.settled or other.closed_tick is not None) and not other.is_understood:
                 mine |= other.claim(len(self._claimed))

@@ -171,3 +171,28 @@ def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
         contrast=None if contrast is None else {OTHER: contrast}.__getitem__,
     )
     assert told.update == (OTHER if named else None)
+
+
+@pytest.mark.parametrize(
+    ("age", "contrasts", "named"),
+    [(0, (0.0, 0.0), True), (3, (0.0, 0.0), False), (3, (1.0, 5.0), True)],
+    ids=["at once", "hours later, in hosts that have both", "hours later, in hosts that mostly lack the other"],
+)
+def test_of_two_whose_hosts_are_the_same_a_fault_that_waits_tells_neither(age, contrasts, named):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[0, :, age, 0] = EVENTS
+    evidence = np.array([100.0, 104.0])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
+    none = np.zeros((OUTCOMES, 0, SHAPES))
+    told = judge(
+        trial,
+        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
+        released_minute=np.array([RELEASED, RELEASED]),
+        place_log_weight=np.zeros(0),
+        stands_there=np.zeros(0, bool),
+        minutes_open=JUDGING_MINUTES,
+        before=Kind.UNDETERMINED,
+        named_before=None,
+        contrast=dict(zip((UPDATE, OTHER), contrasts, strict=True)).__getitem__,
+    )
+    assert (told.kind, told.update) == ((Kind.UPDATE, OTHER) if named else (Kind.CANNOT_SEPARATE, None))

@@ -1,0 +1,92 @@
+"""Several things at once, and one after the other: each is an incident of its own, and none is taken for another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fleetcrash.attribution.backtest import incidents
+from fleetcrash.store import Lake
+from tests.fleetcrash.worlds import World, at, lake_of
+
+HOSTS = 1200
+REGIONS = 6
+PUSHED_AT = 150
+WITH_IT = [number for number in range(HOSTS) if number // REGIONS % 2]
+
+
+def _fleet(**changes: Any) -> World:
+    """Windows hosts of six regions, always on, half of which get an update."""
+    return {
+        "host": [
+            {
+                "host_id": f"h{number}",
+                "os_type": "windows",
+                "region": f"r{number % REGIONS}",
+                "model": f"m{number % 5}",
+                "always_on": True,
+            }
+            for number in range(HOSTS)
+        ],
+        "session": [{"host_id": f"h{number}", "online_from": at(0)} for number in range(HOSTS)],
+        "update": [{"update_id": "u", "kind": "content", "channel": "1", "released_at": at(PUSHED_AT)}],
+        "install": [
+            {"host_id": f"h{number}", "update_id": "u", "applied_at": at(PUSHED_AT + number / HOSTS)}
+            for number in WITH_IT
+        ],
+        "crash": [],
+        **changes,
+    }
+
+
+def _crash(number: int, minute: float) -> dict[str, Any]:
+    return {
+        "crash_id": f"h{number} at {minute}",
+        "host_id": f"h{number}",
+        "os_type": "windows",
+        "occurred_at": at(minute),
+        "received_at": at(minute + 1),
+    }
+
+
+def _of_the_update() -> list[dict[str, Any]]:
+    """Crashes of every fourth host with the update, two minutes after it came."""
+    return [_crash(number, PUSHED_AT + 2 + number / HOSTS) for number in WITH_IT[::4]]
+
+
+@pytest.fixture
+def early() -> list[dict[str, Any]]:
+    """Crashes of old, so that there is something to hold a rise against."""
+    return [_crash(number, 1 + number / 10) for number in range(1, HOSTS, 200)]
+
+
+def test_a_fault_in_the_middle_of_a_regions_outage_is_named_once_and_the_outage_is_never_blamed_on_it(
+    empty_lake: Lake, early: list[dict[str, Any]]
+) -> None:
+    outage = [_crash(number, PUSHED_AT - 20 + number / HOSTS * 5) for number in range(1, HOSTS, REGIONS)]
+    with lake_of(_fleet(crash=[*early, *outage, *_of_the_update()]), empty_lake) as lake:
+        first, second = incidents(lake, as_of=at(PUSHED_AT + 60))["incidents"]
+    assert (first["verdict"], first["cause"]) == ("no_update", "region")
+    assert {turn["update_id"] for turn in first["history"]} == {None}
+    assert second["update_id"] == "u"
+    assert {turn["verdict"] for turn in second["history"]} <= {"undetermined", "update"}
+    assert second["evidence"]["crashes"] == len(_of_the_update())
+
+
+def test_a_fault_that_comes_while_hosts_are_dark_because_of_something_unsolved_is_an_incident_of_its_own(
+    empty_lake: Lake, early: list[dict[str, Any]]
+) -> None:
+    world = _fleet(crash=[*early, *_of_the_update()])
+    world["update"].append({"update_id": "v", "kind": "content", "channel": "2", "released_at": at(10)})
+    world["install"] += [{"host_id": f"h{number}", "update_id": "v", "applied_at": at(10)} for number in range(HOSTS)]
+    for number in range(3, HOSTS, 40):
+        world["session"][number]["online_until"] = at(12 + number % 4)
+    with lake_of(world, empty_lake) as lake:
+        before = incidents(lake, as_of=at(PUSHED_AT))["incidents"]
+        first, second = incidents(lake, as_of=at(PUSHED_AT + 60))["incidents"]
+    assert [one["verdict"] for one in before] == ["cannot_separate"]
+    assert (first["alarm_at"], first["verdict"]) == (before[0]["alarm_at"], "cannot_separate")
+    assert first["closed_at"] is None  # its hosts are still dark
+    assert second["update_id"] == "u"
+    assert second["alarm_at"] > at(PUSHED_AT).isoformat()
