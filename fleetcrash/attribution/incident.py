@@ -48,6 +48,7 @@ class Incident:
         spot: the slice or place in which its rate is watched.
         wave_spot: the slice or place that a rise without an update follows.
         doubted_tick: since when the evidence no longer carries the name that is given; None while it does.
+        regained_tick: since when it carries a name again, after one was taken back; None while it does not.
         unearned_tick: since when the condition that is given is not earned any more; None while it is.
         contested_tick: since when what the condition leaves out looks like another update's; None while it does not.
         by_departures: hosts that left soon after they got an update opened it, or tell what did.
@@ -63,6 +64,7 @@ class Incident:
     named_tick: int | None = None
     closed_tick: int | None = None
     doubted_tick: int | None = None
+    regained_tick: int | None = None
     contested_tick: int | None = None
     unearned_tick: int | None = None
     by_departures: bool = False
@@ -103,9 +105,12 @@ class Incident:
         """The judgement; or the name that was given, while that has been in doubt for a short time only.
 
         In the worst minutes crashes are told before the installs that they follow, and a name that goes and comes back
-        wakes people twice. Another update's name is taken sooner than none.
+        wakes people twice. Another update's name is taken sooner than none. After a name was taken back, one has to
+        stand for a quarter of an hour before it is given.
         """
-        if self.update is None or judgement.update == self.update or self.update not in trial.updates:
+        if self.update is None:
+            return self._weigh_new_name(tick, judgement)
+        if judgement.update == self.update or self.update not in trial.updates:
             self.doubted_tick = None
             return judgement
         if self.doubted_tick is None:
@@ -113,6 +118,16 @@ class Incident:
         if tick - self.doubted_tick >= (RENAMING_MINUTES if judgement.kind is Kind.UPDATE else JUDGING_MINUTES):
             return judgement
         return replace(judgement, kind=Kind.UPDATE, update=self.update)
+
+    def _weigh_new_name(self, tick: int, judgement: Judgement) -> Judgement:
+        if judgement.update is None or self.named_tick is None:
+            self.regained_tick = None
+            return judgement
+        if self.regained_tick is None:
+            self.regained_tick = tick
+        if tick - self.regained_tick >= JUDGING_MINUTES:
+            return judgement
+        return replace(judgement, kind=self.kind, update=None)
 
     def weigh_condition(self, tick: int, found: Condition | None) -> Condition | None:
         """The condition; or the one that was given, while none has been earned for less than a quarter of an hour."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects
+from fleetcrash.attribution.baseline import CRASH, DARK
 from fleetcrash.attribution.exposure import AGE_MINUTES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, LOG_SHAPE, Waves
@@ -29,7 +30,8 @@ _LOG_APART_BY_TIME = float(np.log(999))
 # each is left. How long a fault waits nobody knows beforehand, so the one that only seems to fit better must not be
 # named.
 _EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
-# A fault that strikes within ten minutes shows which of two pushes it follows.
+# A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
+# wait for it, and comes after whatever made the host boot.
 KEEPING_PROBABILITY = 0.5  # a name once given is kept until the odds turn, so that the page does not flap
 LOG_PRIOR_UPDATE = float(np.log(1e-3))
 # About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
@@ -169,8 +171,8 @@ def _is_apart(trial: Trial, leader: int, of_updates: Floats, contrast: Callable[
         return True
     if contrast is None:
         return False
-    by_age = trial.events[:, leader, :, int(np.argmax(trial.log_by_slice[leader]))].sum(0)
-    if by_age[:_EARLY_AGES].sum() >= _MOSTLY * by_age.sum():
+    events = trial.events[:, leader, :, int(np.argmax(trial.log_by_slice[leader]))]
+    if events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum():
         return True
     of_leader = contrast(int(trial.updates[leader]))
     return all(of_leader - contrast(int(trial.updates[one])) >= _LOG_MARGIN for one in near if one != leader)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.store import Lake
 from tests.fleetcrash.worlds import World, at, lake_of
 
 HOSTS = 1200
@@ -62,7 +62,7 @@ def early() -> list[dict[str, Any]]:
 
 
 def test_a_fault_in_the_middle_of_a_regions_outage_is_named_once_and_the_outage_is_never_blamed_on_it(
-    empty_lake: Lake, early: list[dict[str, Any]]
+    empty_lake: Path, early: list[dict[str, Any]]
 ) -> None:
     outage = [_crash(number, PUSHED_AT - 20 + number / HOSTS * 5) for number in range(1, HOSTS, REGIONS)]
     with lake_of(_fleet(crash=[*early, *outage, *_of_the_update()]), empty_lake) as lake:
@@ -75,7 +75,7 @@ def test_a_fault_in_the_middle_of_a_regions_outage_is_named_once_and_the_outage_
 
 
 def test_a_fault_that_comes_while_hosts_are_dark_because_of_something_unsolved_is_an_incident_of_its_own(
-    empty_lake: Lake, early: list[dict[str, Any]]
+    empty_lake: Path, early: list[dict[str, Any]]
 ) -> None:
     world = _fleet(crash=[*early, *_of_the_update()])
     world["update"].append({"update_id": "v", "kind": "content", "channel": "2", "released_at": at(10)})

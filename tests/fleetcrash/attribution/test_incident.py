@@ -41,6 +41,16 @@ def test_doubt_that_is_dispelled_begins_anew(named):
     assert named.weigh(200 + JUDGING_MINUTES, judgement(Kind.NO_UPDATE), TRIAL).update == FIRST
 
 
+def test_after_a_name_was_taken_back_one_has_to_stand_for_a_quarter_of_an_hour(named):
+    named.record(200, judgement(Kind.NO_UPDATE), TRIAL, NO_WAVES, None)
+    assert named.weigh(300, judgement(Kind.UPDATE, FIRST), TRIAL).kind is Kind.NO_UPDATE
+    named.weigh(305, judgement(Kind.CANNOT_SEPARATE), TRIAL)
+    for minute in range(JUDGING_MINUTES):
+        held = named.weigh(310 + minute, judgement(Kind.UPDATE, FIRST), TRIAL)
+        assert (held.kind, held.update) == (Kind.NO_UPDATE, None)
+    assert named.weigh(310 + JUDGING_MINUTES, judgement(Kind.UPDATE, FIRST), TRIAL).update == FIRST
+
+
 def test_another_name_is_taken_after_five_minutes(named):
     for minute in range(RENAMING_MINUTES):
         assert named.weigh(101 + minute, judgement(Kind.UPDATE, OTHER), TRIAL).update == FIRST

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.baseline import OUTCOMES
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import COINCIDENT_MINUTES, JUDGING_MINUTES, Judgement, Kind, judge
@@ -174,13 +174,18 @@ def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
 
 
 @pytest.mark.parametrize(
-    ("age", "contrasts", "named"),
-    [(0, (0.0, 0.0), True), (3, (0.0, 0.0), False), (3, (1.0, 5.0), True)],
-    ids=["at once", "hours later, in hosts that have both", "hours later, in hosts that mostly lack the other"],
+    ("outcome", "age", "contrasts", "named"),
+    [
+        (CRASH, 0, (0.0, 0.0), True),
+        (CRASH, 3, (0.0, 0.0), False),
+        (CRASH, 3, (1.0, 5.0), True),
+        (CRASH_AT_BOOT, 0, (0.0, 0.0), False),
+    ],
+    ids=["at once", "hours later, in hosts that have both", "hours later, in hosts that mostly lack one", "at a boot"],
 )
-def test_of_two_whose_hosts_are_the_same_a_fault_that_waits_tells_neither(age, contrasts, named):
+def test_of_two_whose_hosts_are_the_same_a_fault_that_waits_tells_neither(outcome, age, contrasts, named):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
-    events[0, :, age, 0] = EVENTS
+    events[outcome, :, age, 0] = EVENTS
     evidence = np.array([100.0, 104.0])
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
     none = np.zeros((OUTCOMES, 0, SHAPES))
