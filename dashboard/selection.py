@@ -15,6 +15,7 @@ _EXPOSED = ("updates", "channels")
 _HOSTS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings", "sites")
 TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
     "exposures_in_window": ("since", "until"),
+    "worded_crashes": ("text",),
     "selected_exposures": _EXPOSED,
     "selected_time": ("since", "until", *_HOSTS, *_EXPOSED),
     "selected_crashes": ("since", "until", *_HOSTS, *_EXPOSED, "clusters", "text"),

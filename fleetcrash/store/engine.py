@@ -106,6 +106,7 @@ class Engine:
         self._cache_from_s = cache_from_s
         self._grow_from_s = grow_from_s
         self._growths: list[tuple[Look, Growth]] = []  # to the present look, by the earlier ones
+        self._keys: dict[str, str] = {}  # of the kept tables at the present look
         self._kept: dict[str, _Kept] = {}
         self._con = connect(threads=threads)
         self._con.execute("SET preserve_insertion_order = false")
@@ -123,7 +124,7 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the database; the lake is untouched."""
-        self._forget_growths()
+        self._forget_look()
         self._con.close()
 
     @property
@@ -134,7 +135,7 @@ class Engine:
     @as_of.setter
     def as_of(self, instant: datetime | None) -> None:
         self._as_of = instant
-        self._forget_growths()
+        self._forget_look()
         self._con.execute("SET VARIABLE as_of = CAST($as_of AS TIMESTAMPTZ)", {"as_of": instant})
         self._define_views()
 
@@ -168,7 +169,7 @@ class Engine:
             if table_files != self._snapshot.get(name):
                 self._define_table(name, table_files)
         self._snapshot = taken
-        self._forget_growths()
+        self._forget_look()
         if self._assumed is not None:  # else the views' variable has no type yet
             self._define_views()
         return True
@@ -225,6 +226,7 @@ class Engine:
             if (kept.query, kept.parameters) == (known.query, known.parameters):
                 kept.look, kept.anew_s = known.look, known.anew_s
         self._kept[name] = kept
+        self._keys.clear()  # of whatever reads it
 
     def _count(self, query: str, parameters: dict[str, Any], kept: Collection[str]) -> tuple[pa.Table, float]:
         """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not.
@@ -283,15 +285,19 @@ class Engine:
         growth.grow(name, kept.query, kept.parameters, before)
         return True
 
-    def _forget_growths(self) -> None:
+    def _forget_look(self) -> None:
+        """Forget what was true of the look before."""
         for _, growth in self._growths:
             growth.close()
         self._growths.clear()
+        self._keys.clear()
 
     def _key_of(self, name: str) -> str:
         """Names what a kept table is to hold."""
-        kept = self._kept[name]
-        return kept.by + self._key(kept.query, kept.parameters, self._before(name))
+        if name not in self._keys:
+            kept = self._kept[name]
+            self._keys[name] = kept.by + self._key(kept.query, kept.parameters, self._before(name))
+        return self._keys[name]
 
     def _before(self, name: str) -> list[str]:
         """The kept tables that one may read."""

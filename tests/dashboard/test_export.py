@@ -79,6 +79,7 @@ def test_a_question_is_traced_through_the_tables_that_it_reads():
         "selected_crashes",
         "selected_exposures",
         "selected_time",
+        "worded_crashes",
     }
     assert "-- as of '2026-03-04T14:00:00Z'" in text
     assert "-- $since = '2026-03-04T00:00:00Z'" in text

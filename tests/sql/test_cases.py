@@ -68,6 +68,7 @@ COUNTING = (
     "shares_by_attribute",
     "updates_known",
     "updates_released",
+    "worded_crashes",
 )
 
 

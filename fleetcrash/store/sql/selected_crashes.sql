@@ -1,10 +1,10 @@
 -- Crashes in the window and within the filters, one row per crash, placed where the analysis puts it.
 -- $since, $until: half-open, UTC. $os_types, $os_builds, $agent_versions, $models, $regions, $rings, $sites, $clusters,
 -- $updates, $channels: lists; null or an empty list filters nothing. The last two keep the crashes of hosts that were exposed.
--- $text: found in the code, the module or the tags (as {key=value}), upper and lower case alike; empty filters nothing.
+-- $text: keeps the crashes that say it, which are those of worded_crashes; empty filters nothing.
 -- place: where the rest of the crash stands in placed_crashes. host: as there.
 -- Each filter is a condition, or a branch, of its own with its parameter in it: DuckDB leaves out those that filter nothing.
--- Reads the kept tables placed_crashes and selected_exposures.
+-- Reads the kept tables placed_crashes, worded_crashes and selected_exposures.
 WITH filtered AS (
   SELECT
     rowid AS place, crash_id, host_id, host, placed_at, exposed_at, os_type, os_build, agent_version, cluster_id, signature
@@ -22,16 +22,10 @@ WITH filtered AS (
     AND (coalesce(len(CAST($sites AS VARCHAR[])), 0) = 0 OR list_contains(CAST($sites AS VARCHAR[]), site))
     AND (coalesce(len(CAST($clusters AS VARCHAR[])), 0) = 0 OR list_contains(CAST($clusters AS VARCHAR[]), cluster_id))
 ),
-matching AS (
-  SELECT crash_id FROM crashes
-  WHERE contains(
-    lower(concat_ws(' ', code, module, CAST(tags AS VARCHAR))), lower(coalesce(CAST($text AS VARCHAR), ''))
-  )
-),
 worded AS (
   SELECT * FROM filtered WHERE coalesce(CAST($text AS VARCHAR), '') = ''
   UNION ALL
-  SELECT * FROM filtered SEMI JOIN matching USING (crash_id) WHERE coalesce(CAST($text AS VARCHAR), '') <> ''
+  SELECT * FROM filtered SEMI JOIN worded_crashes USING (crash_id) WHERE coalesce(CAST($text AS VARCHAR), '') <> ''
 )
 SELECT * EXCLUDE (crash_id, host_id) FROM worded
 WHERE coalesce(len(CAST($updates AS VARCHAR[])), 0) + coalesce(len(CAST($channels AS VARCHAR[])), 0) = 0
