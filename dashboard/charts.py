@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.figures import base_layout, decades, label, mark_zone, plotly_time
+from dashboard.figures import Figure, base_layout, decades, label, mark_zone, plotly_time
 from dashboard.releases import STRIP_ROWS, Marker, mark_releases
 from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import OS_NAMES, count, rate
@@ -66,7 +66,7 @@ def rate_chart(
     grid = pd.date_range(since, until, freq=f"{bucket_s}s", inclusive="left")
     values = frame.assign(drawn=frame[measured].astype(float) * (1.0 if counts else 1000.0))
     floor = _floor(values["drawn"]) if log else 0.0
-    figure = go.Figure()
+    figure = Figure()
     for name, style in line_styles(frame, group, dark=dark).items():
         line = values[values[group] == name].set_index("bucket_start").reindex(grid)
         figure.add_trace(_line(line, style, floor, timedelta(seconds=bucket_s) / 2, counts=counts))

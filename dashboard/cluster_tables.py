@@ -31,11 +31,12 @@ def clusters_table(
         rank_from: rank of the first one.
     """
     most = max((each.hosts for each in clusters), default=0)
+    leading_to = links.leading("cluster", "id")
     rows = [
         Row(
             [
                 str(rank),
-                Link(plain(each.title, 90), links.address("cluster", id=each.cluster_id)),
+                Link(plain(each.title, 90), leading_to(each.cluster_id)),
                 CLUSTER_STATES[each.state],
                 _spark(sparks.get(each.cluster_id, ())),
                 count(each.hosts),

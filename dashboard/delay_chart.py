@@ -7,7 +7,7 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
-from dashboard.figures import base_layout, mark_zone, plotly_time
+from dashboard.figures import Figure, base_layout, mark_zone, plotly_time
 from dashboard.theme import palette
 from fleetcrash.attribution.delay import Delay
 
@@ -25,7 +25,7 @@ def delay_chart(
     colours = palette(dark=dark)
     times = [plotly_time(each.halted_at) for each in delay.by_minute]
     bounds = [[each.because.low for each in delay.by_minute], [each.because.high for each in delay.by_minute]]
-    figure = go.Figure()
+    figure = Figure()
     for number, bound in enumerate(bounds):
         figure.add_trace(
             go.Scatter(

@@ -15,6 +15,21 @@ from dashboard.wording import plain
 _FONT = '"Source Sans", "Source Sans Pro", "Segoe UI", sans-serif'
 
 
+class Figure(go.Figure):  # type: ignore[misc]  # Plotly tells no types
+    """A figure that is described once: Streamlit asks for its description at every run of a panel.
+
+    It is asked once the figure is whole; what is changed later is not in it.
+    """
+
+    _described: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figure as Plotly's JSON knows it. Shared: do not change it."""
+        if self._described is None:
+            self._described = super().to_dict()
+        return self._described
+
+
 def label(text: object, limit: int = 28) -> str:
     """A string of the fleet as a label: Plotly reads a kind of HTML in labels, and % in templates."""
     return escape(plain(text, limit), quote=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -46,6 +46,10 @@ class Dimension:
     wide: bool = False
     value_name: Callable[[str], str] = str
 
+    def names(self, values: Sequence[str]) -> list[str]:
+        """Values as people know them."""
+        return [self.value_name(each) for each in values]
+
 
 DIMENSIONS = (
     Dimension("os", "os_types", "os_type", "OS", "", wide=True, value_name=os_name),
@@ -59,6 +63,15 @@ DIMENSIONS = (
     Dimension("site", "sites", "site", "Site", "site "),
     Dimension("cluster", "clusters", "cluster", "Crash cluster", "cluster "),
 )
+
+_TOLD: Mapping[str, Callable[[Any], list[str]]] = {
+    **{each.key: each.names for each in DIMENSIONS},
+    "q": lambda words: [words] if words else [],
+    "range": lambda span: [] if span in (None, _DEFAULT_RANGE) else [span],
+    **dict.fromkeys(("from", "to"), lambda instant: [f"{instant:%Y-%m-%dT%H:%M}"] if instant else []),
+}
+"""How the URL tells what a widget of the row holds, by the widget's key."""
+_UNDRAWN = object()
 
 
 @dataclass(frozen=True)
@@ -115,13 +128,10 @@ def carried() -> dict[str, list[str]]:
 
     What the widgets hold counts: a choice just made is not in the URL yet. A page without the row leaves the URL alone.
     """
-    held = st.session_state
-    named = {each.key: [each.value_name(value) for value in held.get(each.key, ())] for each in DIMENSIONS}
-    named["q"] = [held["q"]] if held.get("q") else []
-    named["range"] = [held["range"]] if held.get("range") not in (None, _DEFAULT_RANGE) else []
-    for end in ("from", "to"):
-        named[end] = [f"{held[end]:%Y-%m-%dT%H:%M}"] if held.get(end) else []
-    told = {key: values if key in held else st.query_params.get_all(key) for key, values in named.items()}
+    told = {}
+    for key, tell in _TOLD.items():
+        held = st.session_state.get(key, _UNDRAWN)
+        told[key] = st.query_params.get_all(key) if held is _UNDRAWN else tell(held)
     return {key: values for key, values in told.items() if values}
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.figures import base_layout, label, plotly_time
+from dashboard.figures import Figure, base_layout, label, plotly_time
 from dashboard.theme import Palette, palette
 from dashboard.wording import clock
 
@@ -34,7 +34,7 @@ def host_chart(
         named: updates that an incident names; they are drawn as the culprit.
     """
     colours = palette(dark=dark)
-    figure = go.Figure()
+    figure = Figure()
     _stretches(figure, online, since, until, colours)
     _installs(figure, updates, named, since, until, colours)
     shown = crashes.head(MOST_MARKS)

@@ -8,7 +8,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from dashboard.figures import base_layout, decades, label
+from dashboard.figures import Figure, base_layout, decades, label
 from dashboard.incidents import Interval
 from dashboard.theme import palette
 from dashboard.wording import count, times
@@ -24,7 +24,7 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
     ends = [end for _, each, _ in rows for end in (each.low, each.estimate, each.high) if end and math.isfinite(end)]
     left = min([0.5, *ends]) / 1.6
     right = max([2.0, *ends]) * 2.5
-    figure = go.Figure()
+    figure = Figure()
     for place, (name, each, guilty) in enumerate(rows):
         colour = colours.culprit if guilty else colours.muted
         low, high = max(each.low, left), each.high if each.high is not None else right
@@ -106,7 +106,7 @@ def states_chart(states: Sequence[tuple[str, str, int]], *, dark: bool = False) 
         "pending": colours.grid,
     }
     most = max((hosts for _, _, hosts in states), default=0)
-    figure = go.Figure(
+    figure = Figure(
         go.Bar(
             y=[name for _, name, _ in states],
             x=[hosts for _, _, hosts in states],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from html import escape
 from urllib.parse import urlencode
 
@@ -20,8 +20,26 @@ def address(page: str, **parameters: str) -> str:
         page: its path, such as ``cluster``, or ``OVERVIEW``.
         parameters: the page's own; a filter among them takes the place of the viewer's.
     """
-    wanted: dict[str, list[str]] = {**carried(), **{name: [value] for name, value in parameters.items()}}
+    return _address(page, carried(), parameters)
+
+
+def leading(page: str, parameter: str) -> Callable[[str], str]:
+    """Addresses of one page that differ in one parameter, for the rows of a table.
+
+    The viewer's filters are looked up once: they are many, and so are the rows.
+    """
+    filters = carried()
+    return lambda value: _address(page, filters, {parameter: value})
+
+
+def _address(page: str, filters: Mapping[str, list[str]], parameters: Mapping[str, str]) -> str:
+    wanted = {**filters, **{name: [value] for name, value in parameters.items()}}
     return f"{page}?{urlencode(wanted, doseq=True)}" if wanted else page
+
+
+def alike() -> Hashable:
+    """The same for viewers whose links take the same filters along; they may share what has links in it."""
+    return urlencode(carried(), doseq=True)
 
 
 def link(page: str, words: object, *, limit: int = 48, **parameters: str) -> str:

@@ -18,10 +18,11 @@ _MOST_UPDATES = 12  # newest first: a release of last week is rarely the questio
 def versions_table(versions: pd.DataFrame) -> str:
     """Crash rate by agent version."""
     most = _most(versions["rate"])
+    leading_to = links.leading(links.OVERVIEW, "agent")
     rows = [
         Row(
             [
-                Link(plain(each.agent_version, 32), links.address(links.OVERVIEW, agent=each.agent_version)),
+                Link(plain(each.agent_version, 32), leading_to(each.agent_version)),
                 rate(each.rate),
                 count(each.crashes),
                 f"{count(each.hosts_crashed)} of {count(each.hosts_online)}",
@@ -43,10 +44,11 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> 
     """Crash rate by update, while exposed to it and otherwise."""
     shown = updates[(updates.index < _MOST_UPDATES) | updates["update_id"].isin(guilty)]
     most = _most(shown["rate"])
+    leading_to = links.leading("updates", "id")
     rows = [
         Row(
             [
-                Link(plain(each.update_id, 32), links.address("updates", id=each.update_id)),
+                Link(plain(each.update_id, 32), leading_to(each.update_id)),
                 kind_name(None if pd.isna(each.kind) else each.kind),
                 "not catalogued"
                 if pd.isna(each.released_at)

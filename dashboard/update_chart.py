@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts import bucket_words
-from dashboard.figures import base_layout, plotly_time
+from dashboard.figures import Figure, base_layout, plotly_time
 from dashboard.theme import palette
 
 _GAP = 0.07  # of the figure's height between the two
@@ -35,7 +35,7 @@ def update_chart(
     colours = palette(dark=dark)
     width = timedelta(seconds=bucket_s)
     colour = colours.culprit if named else colours.lines[0]
-    figure = go.Figure()
+    figure = Figure()
     grown = [(each.bucket_start.to_pydatetime() + width, int(each.hosts)) for each in installs.itertuples()]
     steps = [(since, 0), *((min(at, until), hosts) for at, hosts in grown)]
     steps.append((until, steps[-1][1]))

@@ -148,13 +148,14 @@ def updates_table(
         curves: crashes while exposed, over the window.
     """
     most = float(shown["rate"].max()) if shown["rate"].notna().any() else 0.0
+    leading_to = links.leading("updates", "id")
     rows = []
     for each in shown.itertuples():
         suspicion = suspected.get(each.update_id)
         rows.append(
             Row(
                 [
-                    Link(plain(each.update_id, 40), links.address("updates", id=each.update_id)),
+                    Link(plain(each.update_id, 40), leading_to(each.update_id)),
                     kind_name(_said(each.kind)),
                     plain(_said(each.channel) or "–", 24),
                     plain(_said(each.version) or "–", 24),
@@ -194,10 +195,11 @@ def updates_table(
 
 def hosts_table(hosts: pd.DataFrame, beside: datetime, *, most: int) -> str:
     """The hosts that an update concerns, those first that need somebody."""
+    leading_to = links.leading("host", "id")
     rows = [
         Row(
             [
-                Link(plain(each.host_id, 40), links.address("host", id=each.host_id)),
+                Link(plain(each.host_id, 40), leading_to(each.host_id)),
                 STATE_NAMES.get(each.state, plain(each.state)),
                 os_name(_said(each.os_type) or "unknown"),
                 plain(_said(each.agent_version) or "–", 24),

@@ -95,8 +95,6 @@ def _first_seen(cluster: Cluster, before: pd.DataFrame, newest: datetime) -> str
 
 def _trend(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, cluster: Cluster) -> None:
     hit = feed.frame("hosts_affected", selection).iloc[0]
-    versions = feed.frame("crash_rate_by_agent_version", selection)
-    updates = feed.frame("crash_rate_by_update", selection)
     shown = view.window_words(selection).partition(":")[0]
     share = f"{100 * hit['hosts_crashed'] / hit['hosts_online']:.2g} % of " if hit["hosts_online"] else ""
     st.html(
@@ -114,8 +112,6 @@ def _trend(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, clu
         drawing,
         selection,
         crashes=int(hit["crashes"]),
-        versions=versions,
-        updates=updates,
         named=named_updates(snapshot),
     )
     rates = measure(curve.fleet, curve.fleet.iloc[:0], hit)
@@ -131,10 +127,11 @@ def _trend(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, clu
 
 
 def _precursors(before: pd.DataFrame, named: set[str], newest: datetime) -> str:
+    leading_to = links.leading("updates", "id")
     rows = [
         Row(
             [
-                Link(plain(each.update_id, 40), links.address("updates", id=each.update_id)),
+                Link(plain(each.update_id, 40), leading_to(each.update_id)),
                 kind_name(None if pd.isna(each.kind) else each.kind),
                 "–" if pd.isna(each.released_at) else clock(each.released_at.to_pydatetime(), beside=newest),
                 f"{ago(each.lead_s)} later",
@@ -186,10 +183,11 @@ def _update_shares(feed: Feed, selection: Selection, updates: pd.DataFrame) -> p
 def _hosts(feed: Feed, selection: Selection) -> None:
     hosts = feed.frame("crashed_hosts", selection, most=_MOST_HOSTS)
     inside = int(hosts["hosts"].iloc[0]) if len(hosts) else 0
+    leading_to = links.leading("host", "id")
     rows = [
         Row(
             [
-                Link(plain(each.host_id, 40), links.address("host", id=each.host_id)),
+                Link(plain(each.host_id, 40), leading_to(each.host_id)),
                 count(each.crashes),
                 plain(each.os_build, 24),
                 plain(each.agent_version, 24),

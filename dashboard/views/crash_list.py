@@ -26,11 +26,12 @@ def crash_list(
     crashes = feed.frame("crashes_listed", selection, **whose, most=_MOST_ROWS)
     beside = selection.until
     inside = int(crashes["crashes"].iloc[0]) if len(crashes) else 0
+    to_crash, to_host = links.leading("crash", "id"), links.leading("host", "id")
     rows = [
         Row(
             [
-                Link(clock(each.placed_at.to_pydatetime(), beside=beside), links.address("crash", id=each.crash_id)),
-                *([] if host_id else [Link(plain(each.host_id, 32), links.address("host", id=each.host_id))]),
+                Link(clock(each.placed_at.to_pydatetime(), beside=beside), to_crash(each.crash_id)),
+                *([] if host_id else [Link(plain(each.host_id, 32), to_host(each.host_id))]),
                 os_name(each.os_type),
                 plain(each.agent_version, 24),
                 plain(each.code, 32) if isinstance(each.code, str) else "–",

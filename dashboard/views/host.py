@@ -141,10 +141,11 @@ def _over_chart(view: View, selection: Selection) -> str:
 
 
 def _updates(updates: pd.DataFrame, named: set[str], snapshot: Snapshot) -> str:
+    leading_to = links.leading("updates", "id")
     rows = [
         Row(
             [
-                Link(plain(each.update_id, 40), links.address("updates", id=each.update_id)),
+                Link(plain(each.update_id, 40), leading_to(each.update_id)),
                 kind_name(None if pd.isna(each.kind) else each.kind),
                 "–" if pd.isna(each.version) else plain(each.version, 24),
                 clock(each.exposed_from.to_pydatetime(), beside=snapshot.as_of).removesuffix(" UTC"),

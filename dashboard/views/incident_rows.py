@@ -104,10 +104,11 @@ def _matching(hosts: pa.Table, filters: Filters) -> pa.ChunkedArray:
 
 
 def _table(hosts: pa.Table, state: str, note: str) -> str:
+    leading_to = links.leading("host", "id")
     rows = [
         Row(
             [
-                Link(plain(each["host_id"], 40), links.address("host", id=each["host_id"])),
+                Link(plain(each["host_id"], 40), leading_to(each["host_id"])),
                 os_name(each["os_type"]) if each["os_type"] else "–",
                 *(plain(each[name], 32) if each[name] else "–" for name in _ATTRIBUTES),
                 clock(each["installed_at"]).removesuffix(" UTC"),

@@ -79,21 +79,10 @@ def _panels(feed: Feed, view: View) -> None:
     above = st.container()
     drawing = drawing_row()
     with panel("Crash rate"):
+        # Each part is asked for just before it is drawn, so that the figures need not wait for the tables.
         hit = feed.frame("hosts_affected", selection).iloc[0]
-        versions = feed.frame("crash_rate_by_agent_version", selection)
-        updates = feed.frame("crash_rate_by_update", selection)
-        clusters = feed.clusters(selection)
-        sparks = feed.sparks(selection, SPARK_BUCKETS)
-        named = named_updates(snapshot)
-        curve = ask_curve(
-            feed,
-            drawing,
-            selection,
-            crashes=int(hit["crashes"]),
-            versions=versions,
-            updates=updates,
-            named=named,
-        )
+        named, alike = named_updates(snapshot), (selection, links.alike())
+        curve = ask_curve(feed, drawing, selection, crashes=int(hit["crashes"]), named=named)
         rates = feed.kept(("rates", selection), lambda: _rates(feed, selection, snapshot, curve))
         above.html(cards(_cards(snapshot, view, selection, rates, hit)))
         draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
@@ -107,12 +96,15 @@ def _panels(feed: Feed, view: View) -> None:
         )
         left, right = st.columns(2, gap="large")
         with left:
-            st.html(tables.versions_table(versions))
+            versions = feed.frame("crash_rate_by_agent_version", selection)
+            st.html(feed.kept(("by version", *alike), lambda: tables.versions_table(versions)))
             export(feed, "By agent version", versions, question="crash_rate_by_agent_version", selection=selection)
         with right:
-            st.html(tables.updates_table(updates, named, snapshot.newest))
+            updates = feed.frame("crash_rate_by_update", selection)
+            st.html(feed.kept(("by update", *alike), lambda: tables.updates_table(updates, named, snapshot.newest)))
             export(feed, "By update", updates, question="crash_rate_by_update", selection=selection)
-        st.html(_top_clusters(snapshot, clusters, sparks))
+        clusters, sparks = feed.clusters(selection), feed.sparks(selection, SPARK_BUCKETS)
+        st.html(feed.kept(("top clusters", *alike), lambda: _top_clusters(snapshot, clusters, sparks)))
 
 
 def _top_clusters(snapshot: Snapshot, clusters: Sequence[Cluster], sparks: Mapping[str, list[int]]) -> str:

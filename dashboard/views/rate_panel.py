@@ -73,14 +73,12 @@ def ask_curve(
     selection: Selection,
     *,
     crashes: int,
-    versions: pd.DataFrame,
-    updates: pd.DataFrame,
     named: set[str],
 ) -> Curve:
     """The rows of the curve, no more lines than can be told apart.
 
     Args:
-        crashes: how many the selection has. versions, updates: the answers for its tables.
+        crashes: how many the selection has.
         named: updates that an incident names; they come first among the lines by update.
     """
     bucketed: dict[str, Any] = {
@@ -91,13 +89,14 @@ def ask_curve(
     group, question = _QUESTIONS[drawing.lines]
     fleet = feed.frame("crash_rate_by_minute_os", selection, **bucketed)
     if group == "update_id":
-        wanted = list(selection.filters.updates) or _telling(updates, named)
+        wanted = list(selection.filters.updates) or _telling(feed.frame("crash_rate_by_update", selection), named)
         lines = feed.frame(question, selection, shown=wanted[:_MOST_LINES], **bucketed)
         known = len(wanted)
     else:
         lines = feed.frame(question, selection, **bucketed)
         known = lines[group].nunique()
         if known > _MOST_LINES:
+            versions = feed.frame("crash_rate_by_agent_version", selection)
             most = versions.nlargest(_MOST_LINES, "host_hours")["agent_version"]
             lines = lines[lines[group].isin(most)]
     return Curve(fleet, lines, group, question, bucketed["bucket_s"], max(0, known - _MOST_LINES))
@@ -114,7 +113,9 @@ def draw_curve(
     counts = not bool((curve.lines["host_hours"] > 0).any())
     log = drawing.scale == "log" or (drawing.scale == "auto" and rates.wants_log)
     dark = is_dark()
-    styles = line_styles(curve.lines, curve.group, dark=dark).values()
+    styles = feed.kept(
+        ("styles", selection, curve.group, dark), lambda: line_styles(curve.lines, curve.group, dark=dark)
+    ).values()
     said = " ".join(_remarks(view, drawing, selection, snapshot, curve, log=log, counts=counts))
     st.html(
         f'<div class="fc fc-over-chart"><span class="fc-note">{escape(said)}</span>'

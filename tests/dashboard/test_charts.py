@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from dashboard.charts import line_styles, rate_chart
@@ -119,3 +120,9 @@ def test_states_carry_their_figures_as_text():
 
 def test_an_empty_table_is_no_crash():
     assert len(_chart(_frame({})).data) == 0
+
+
+def test_a_figure_is_described_once_and_as_plotly_would():
+    figure = _chart(_frame({0: 0.2, 10: 0.1, 20: 0.0, 30: 0.0, 40: 0.0, 50: 0.0}))
+    assert figure.to_dict() == go.Figure(figure).to_dict()
+    assert figure.to_dict() is figure.to_dict()
