@@ -1,8 +1,9 @@
 """Crash clusters of a lake as of an instant: which there are, since when, whom they hit, and what came before.
 
 A query finds the distinct shapes among the crashes, the rules sign each shape once, and the signatures go back into the
-engine as a kept table, where SQL counts. Nothing of this is done for a question whose answer is at hand. The kept table
-``clustered_crashes`` (crash_id, host_id, placed_at, os_type, cluster_id, signature) is for other queries, too.
+engine as a kept table, where SQL counts. Nothing of this is done for a question whose answer is at hand. The kept
+tables ``shaped_crashes`` (each crash with its shape) and ``signed_shapes`` (each shape with its cluster) are for other
+queries, too.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Cluster:
     """Crashes that are judged one fault.
 
     Attributes:
-        hosts, crashes: distinct hosts and crashes, exact.
+        hosts, crashes: distinct hosts and crashes, counted one by one; hosts by a number, as in ``shaped_crashes.sql``.
         first_seen, last_seen: placed as the analysis places crashes, aware UTC.
         variants: most crashes first. os_type: crashes by operating system.
     """
@@ -126,12 +127,11 @@ class Clusters:
         self._answers: dict[Hashable, Rows] = {}
 
     def keep(self) -> None:
-        """Have the engine keep the table ``clustered_crashes``, for queries that read it."""
+        """Have the engine keep the tables ``shaped_crashes`` and ``signed_shapes``, for queries that read them."""
         if self._kept:
             return
         self._engine.keep("shaped_crashes", "clustering/shaped_crashes")
         self._engine.keep_made("signed_shapes", self._sign, of="clustering/shaped_crashes", by=_rules())
-        self._engine.keep("clustered_crashes", "clustering/clustered_crashes")
         self._engine.keep("known_exposures", "known_exposures")
         self._kept = True
 

@@ -21,7 +21,6 @@ from fleetcrash.store.reading import rows_of
 from fleetcrash.store.snapshot import TableFiles
 
 GROWS_BY: Mapping[str, str] = {
-    "clustering/clustered_crashes": "crash_id",
     "clustering/shaped_crashes": "crash_id",
     "known_exposures": "host_id",
     "known_history": "host_id",

@@ -114,7 +114,7 @@ def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict
 
 
 def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
-    """A row of a kept table with names in place of the numbers that stand for a host and a crash."""
+    """A row of a kept table with names in place of the numbers that stand for a host, a crash and a shape."""
     named = {}
     if "place" in row:
         (crash,) = engine._con.sql(f"SELECT crash_id FROM placed_crashes WHERE rowid = {row['place']}").fetchall()
@@ -122,7 +122,11 @@ def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
     if "host" in row and "host_id" not in row:
         (host,) = {host for host in _HOSTS if engine._con.sql(f"SELECT hash('{host}')").fetchall()[0][0] == row["host"]}
         named["host_id"] = host
-    return named | {name: value for name, value in row.items() if name not in ("host", "place")}
+    if "shape" in row:
+        engine._make("signed_shapes")
+        signed = f"SELECT cluster_id, signature FROM signed_shapes WHERE shape = {row['shape']}"
+        row = row | dict(zip(("cluster_id", "signature"), engine._con.sql(signed).fetchall()[0], strict=True))
+    return named | {name: value for name, value in row.items() if name not in ("host", "place", "shape")}
 
 
 def _reads(query: str, parameter: str) -> bool:

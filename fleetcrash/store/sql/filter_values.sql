@@ -1,14 +1,14 @@
 -- What a viewer may filter by, one row per dimension and value. hosts: how many hosts have it now; of an
 -- update, how often it was installed.
 -- Values that occur in crashes alone are there as well, with no host. Newest updates first, else most hosts first.
--- Reads the kept tables known_spans and clustered_crashes. Of each dimension at most $most values: beyond that a list is no help, and any value can be typed.
+-- Reads the kept tables known_spans and shaped_crashes. Of each dimension at most $most values: beyond that a list is no help, and any value can be typed.
 WITH described AS (
   SELECT os_type, os_build, agent_version, model, region, ring, site FROM known_spans WHERE valid_until IS NULL
 ),
 unpivoted AS (
   UNPIVOT described ON os_type, os_build, agent_version, model, region, ring, site INTO NAME dimension VALUE value
 ),
-crashed AS (SELECT DISTINCT os_type, os_build, agent_version FROM clustered_crashes),
+crashed AS (SELECT DISTINCT os_type, os_build, agent_version FROM shaped_crashes),
 unpivoted_crashes AS (UNPIVOT crashed ON os_type, os_build, agent_version INTO NAME dimension VALUE value),
 valued AS (
   SELECT dimension, value, count(*) AS hosts, NULL AS released_at FROM unpivoted GROUP BY dimension, value

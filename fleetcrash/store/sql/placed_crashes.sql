@@ -1,10 +1,10 @@
--- Crashes with their cluster and the attributes that their hosts had, one row per crash, in the order of time: who asks for
+-- Crashes with their shape and the attributes that their hosts had, one row per crash, in the order of time: who asks for
 -- a window reads little more than the window.
--- host: a number for host_id, to count and join by; two hosts of one number, a chance of 3e-6 among ten million, count as one.
+-- host, shape: numbers, as in shaped_crashes.
 -- Attributes: the crash's own, else the host's at the crash, else 'unknown'.
 -- exposed_at: when exposure is judged. Of a crash noticed at the next boot that is the end of the session before that boot;
 -- while that end is not known yet, the crash's own time stands in for it, not the end of a still earlier session.
--- Reads the kept tables clustered_crashes, known_presence and known_spans.
+-- Reads the kept tables shaped_crashes, known_presence and known_spans.
 WITH left_behind AS (
   SELECT
     host_id, online_until,
@@ -12,10 +12,10 @@ WITH left_behind AS (
   FROM known_presence
 ),
 dated AS (
-  SELECT *, placed_at AS exposed_at FROM clustered_crashes WHERE NOT at_next_boot
+  SELECT *, placed_at AS exposed_at FROM shaped_crashes WHERE NOT at_next_boot
   UNION ALL
   SELECT noticed.*, coalesce(left_behind.online_until, noticed.placed_at)
-  FROM (SELECT * FROM clustered_crashes WHERE at_next_boot) AS noticed
+  FROM (SELECT * FROM shaped_crashes WHERE at_next_boot) AS noticed
   ASOF LEFT JOIN left_behind ON left_behind.host_id = noticed.host_id AND noticed.placed_at >= left_behind.left_at
 )
 SELECT
@@ -26,7 +26,7 @@ SELECT
   coalesce(host_spans.region, 'unknown') AS region,
   coalesce(host_spans.ring, 'unknown') AS ring,
   coalesce(host_spans.site, 'unknown') AS site,
-  dated.cluster_id, dated.signature, hash(dated.host_id) AS host
+  dated.shape, dated.host
 FROM dated LEFT JOIN known_spans AS host_spans
   ON host_spans.host_id = dated.host_id
   AND host_spans.valid_from <= dated.placed_at AND coalesce(host_spans.valid_until, 'infinity') > dated.placed_at

@@ -2,21 +2,21 @@
 -- hosts_last_hour: hosts that crashed in the hour before the instant. host_hours_hit_before: pairs of host and hour before
 -- that hour, back to $since (a host in a boot loop counts once an hour). first_in_day, last_before_day: the crashes around
 -- the instant 24 hours ago, null without one.
--- Reads the kept table clustered_crashes.
+-- Reads the kept tables shaped_crashes and signed_shapes.
 WITH seen AS (
   SELECT
     cluster_id,
     min(placed_at) AS first_seen,
     min(placed_at) FILTER (placed_at > getvariable('as_of') - INTERVAL 24 HOUR) AS first_in_day,
     max(placed_at) FILTER (placed_at <= getvariable('as_of') - INTERVAL 24 HOUR) AS last_before_day
-  FROM clustered_crashes GROUP BY cluster_id
+  FROM shaped_crashes JOIN signed_shapes USING (shape) GROUP BY cluster_id
 ),
 hit AS (
   SELECT DISTINCT
     cluster_id,
     placed_at > getvariable('as_of') - INTERVAL 1 HOUR AS in_hour,
-    hash(host_id, floor((epoch(getvariable('as_of')) - epoch(placed_at)) / 3600)) AS host_hour
-  FROM clustered_crashes
+    hash(host, floor((epoch(getvariable('as_of')) - epoch(placed_at)) / 3600)) AS host_hour
+  FROM shaped_crashes JOIN signed_shapes USING (shape)
   WHERE placed_at >= CAST($since AS TIMESTAMPTZ) OR placed_at > getvariable('as_of') - INTERVAL 1 HOUR
 ),
 counted AS (

@@ -1,9 +1,10 @@
 -- Updates that came before a cluster was first seen, one row per update, the newest of them first.
 -- $cluster_id; $most: rows at most. installed_at: on the host of the first crash, null when it has none of it. came_at: the
 -- later of release and that install; an update counts only while that host was exposed to it, or where no install is known.
--- Reads the kept tables clustered_crashes and known_exposures.
+-- Reads the kept tables shaped_crashes, signed_shapes and known_exposures.
 WITH first_crash AS (
-  SELECT host_id, placed_at AS first_seen FROM clustered_crashes WHERE cluster_id = $cluster_id
+  SELECT host_id, placed_at AS first_seen FROM shaped_crashes JOIN signed_shapes USING (shape)
+  WHERE cluster_id = $cluster_id
   ORDER BY placed_at, crash_id LIMIT 1
 ),
 installed AS (
