@@ -134,6 +134,16 @@ def listed(
     return frame.reset_index(drop=True)
 
 
+def with_installs(found: pd.DataFrame, installs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``listed`` with how far each update spread.
+
+    Args:
+        installs: the answer of ``installs_by_update``.
+    """
+    frame = found.merge(installs, on="update_id", how="left")
+    return frame.assign(hosts_installed=frame["hosts_installed"].fillna(0).astype(int))
+
+
 def updates_table(
     shown: pd.DataFrame,
     curves: Mapping[str, Sequence[float]],

@@ -45,7 +45,7 @@ def panels(feed: Feed, view: View, asked: str) -> None:
             return
         row = rows.iloc[0]
         suspicion = suspicions(snapshot.judgement).get(asked)
-        st.html(_head(snapshot, row, suspicion))
+        st.html(_head(snapshot, row, feed.frame("installs_by_update", update_id=asked), suspicion))
         selection = view.selection(snapshot).of_all_updates()
         incident = suspicion.incident if suspicion and suspicion.part == "named" else None
         hosts = _hosts(feed, asked, incident)
@@ -70,8 +70,9 @@ def _unknown(snapshot: Snapshot, asked: str, known: int) -> None:
     st.html(f'<div class="fc"><a href="{escape(links.address("updates"))}">All {count(known)} updates</a></div>')
 
 
-def _head(snapshot: Snapshot, row: pd.Series, suspicion: Suspicion | None) -> str:
+def _head(snapshot: Snapshot, row: pd.Series, installs: pd.DataFrame, suspicion: Suspicion | None) -> str:
     beside = snapshot.newest
+    installed = installs.iloc[0] if len(installs) else {"hosts_installed": 0, "last_installed_at": None}
     shown = [
         Fact("Kind", kind_name(_text(row["kind"]))),
         Fact("Channel", plain(_text(row["channel"]) or "none", 40)),
@@ -79,8 +80,8 @@ def _head(snapshot: Snapshot, row: pd.Series, suspicion: Suspicion | None) -> st
         Fact("Released", _time(row["released_at"], beside, "not in the catalogue")),
         Fact("Withdrawn", _time(row["reverted_at"], beside, "no")),
         Fact("First install", _time(row["first_installed_at"], beside, "none")),
-        Fact("Last install", _time(row["last_installed_at"], beside, "none")),
-        Fact("Hosts that installed it", count(row["hosts_installed"])),
+        Fact("Last install", _time(installed["last_installed_at"], beside, "none")),
+        Fact("Hosts that installed it", count(installed["hosts_installed"])),
     ]
     kind, said = "notice", ""
     if suspicion is not None:

@@ -13,7 +13,7 @@ from dashboard.frame import framed
 from dashboard.selection import Selection
 from dashboard.snapshot import Snapshot
 from dashboard.states import panel
-from dashboard.update_tables import FEWEST_CRASHES, listed, suspicions, updates_table
+from dashboard.update_tables import FEWEST_CRASHES, listed, suspicions, updates_table, with_installs
 from dashboard.views import update
 from dashboard.wording import count
 
@@ -54,9 +54,17 @@ def _list(feed: Feed, view: View) -> None:
         curves = _curves(feed, selection, shown["update_id"].tolist())
         note = _note(feed, snapshot, view, selection, len(found), first, len(shown))
         above.html(updates_table(shown, curves, suspicions(snapshot.judgement), snapshot.newest, note=note))
-        asked = ("updates_known", "crash_rate_by_update", "hosts_affected")
+        asked = ("updates_known", "crash_rate_by_update", "hosts_affected", "installs_by_update")
         chosen = {"find": find.strip(), "updates": view.filters.updates, "channels": view.filters.channels}
-        export(feed, "Updates", found, question=asked, selection=selection, parameters=chosen)
+        # Every host of every install is counted for a file alone: of ten million installs that takes seconds.
+        export(
+            feed,
+            "Updates",
+            lambda: with_installs(found, feed.frame("installs_by_update", update_id=None)),
+            question=asked,
+            selection=selection,
+            parameters=chosen,
+        )
 
 
 def _first_page() -> None:

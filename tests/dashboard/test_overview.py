@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,16 @@ def test_filters_change_chart_cards_and_tables_alike(lake: Lake, overview):
     exposed = overview(lake.root, update=GUILTY)
     assert "of 48 online" in exposed.text
     assert "drv2.sys" not in exposed.text
+
+
+def test_viewers_of_one_selection_keep_their_own_links(lake: Lake, overview):
+    said = "from=2026-03-04T10%3A00"  # which selects nothing as long as the range is not a custom one
+    assert said not in overview(lake.root).markup
+    theirs = overview(lake.root, **{"from": "2026-03-04T10:00"})
+    links = re.findall(r'<td[^>]*><a href="([^"]*)"', theirs.markup)
+    assert {link.partition("?")[0] for link in links} == {"./", "updates", "cluster"}
+    assert all(said in link for link in links)
+    assert said not in overview(lake.root).markup
 
 
 def test_what_is_filtered_is_said_and_cleared_at_once(lake: Lake, overview):

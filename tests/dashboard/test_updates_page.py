@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.selection import Filters
 from dashboard.update_chart import update_chart
-from dashboard.update_tables import Ratio, listed, ratio
+from dashboard.update_tables import Ratio, listed, ratio, with_installs
 from fleetcrash.store import Lake
 from tests.dashboard.fleet import GUILTY, INNOCENT, NOW, RELEASED, START, append_rows, incident, outage, tick
 
@@ -231,3 +231,12 @@ def test_the_culprit_is_drawn_in_its_own_colour():
     assert named.data[1].marker.color != other.data[1].marker.color
     assert list(named.data[0].y) == [0, 7, 7]
     assert [each.text for each in named.layout.annotations] == ["released", "withdrawn"]
+
+
+def test_a_file_of_updates_tells_how_far_each_spread():
+    found = pd.DataFrame({"update_id": ["b", "a"], "crashes": [2, 1]})
+    installs = pd.DataFrame({"update_id": ["a"], "hosts_installed": [7], "last_installed_at": [pd.Timestamp(NOW)]})
+    told = with_installs(found, installs)
+    assert told["update_id"].tolist() == ["b", "a"]
+    assert told["hosts_installed"].tolist() == [0, 7]
+    assert told["last_installed_at"].isna().tolist() == [True, False]

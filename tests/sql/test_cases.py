@@ -59,6 +59,7 @@ COUNTING = (
     "hosts_affected",
     "hosts_exposed_by_minute",
     "incident_now",
+    "installs_by_update",
     "known_exposures",
     "online_stretches",
     "placed_crashes",
