@@ -131,9 +131,10 @@ class Growth:
             seen = set(earlier.files[kind].paths)
             added = [path for path in now.files[kind].paths if path not in seen]
             rows_of(self._con, kind, added).create_view(f"added_{kind}", replace=True)
+        rows_of(self._con, Kind.CRASH, earlier.files[Kind.CRASH].paths).create_view("earlier_crash", replace=True)
         for name in ("changed_crashes", "changed_updates"):
             self._create("TABLE", name, query_text(f"growth/{name}"), before=earlier.as_of)
-        self._create("TABLE", "reported", "SELECT * FROM lake_crash SEMI JOIN changed_crashes USING (crash_id)")
+        self._create("TABLE", "reported", query_text("growth/reported"))
         self._create("TABLE", "changed_hosts", query_text("growth/changed_hosts"), before=earlier.as_of)
 
     def close(self) -> None:
@@ -163,7 +164,8 @@ class Growth:
             for view in _VIEWS_BY.get(self._by, ()):
                 self._con.execute(f"DROP VIEW {view}")  # so that a query that must not read it fails
             for kind in _RECORDS_BY[by]:
-                changed = f"SELECT * FROM memory.main.lake_{kind} SEMI JOIN {_CHANGED_BY[by]} USING ({by})"  # noqa: S608
+                told = "reported" if kind is Kind.CRASH else f"memory.main.lake_{kind}"
+                changed = f"SELECT * FROM {told} SEMI JOIN {_CHANGED_BY[by]} USING ({by})"  # noqa: S608 - names of ours
                 self._create("TABLE", f"lake_{kind}", changed)
             for view in _VIEWS_BY[by]:
                 self._create("VIEW", view, query_text(f"views/{view}"))
