@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.verdict import Kind
@@ -12,6 +12,8 @@ from fleetcrash.attribution.verdict import Kind
 _OF_PLACE = {"region": "region", "site": "site", "group": "site", "customer": "site"}
 _FEW_HOSTS = 2
 _LATE_SHARE = 0.5
+_MOST = 0.8  # of the crashes are in a module that is said to be theirs ...
+_FEWEST = 3  # ... if there are so many
 
 
 def cause_of(detector: Detector, incident: Incident) -> str | None:
@@ -32,4 +34,14 @@ def cause_of(detector: Detector, incident: Incident) -> str | None:
     where = _OF_PLACE.get(detector.spots.name(incident.wave_spot)[0])
     if where is not None:
         return where
-    return "other" if detector.common_module(incident) is None else "module"
+    return "other" if common_module(detector, incident) is None else "module"
+
+
+def common_module(detector: Detector, incident: Incident) -> str | None:
+    """The module in which at least four fifths of the incident's crashes happened, if there is one."""
+    events = detector.news.events
+    picked = events.module[incident.claim(len(events)) & (events.outcome != DARK)]
+    names, counts = np.unique(np.array([name or "" for name in picked], dtype=str), return_counts=True)
+    if not len(names) or counts.max() < _MOST * len(picked) or len(picked) < _FEWEST:
+        return None
+    return str(names[counts.argmax()]) or None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
-from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES
+from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.condition import LEAST_EVENTS, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.departures import at_one_place
@@ -121,15 +121,6 @@ class Detector:
         """How many hosts crashed and how many went dark in what the incident accounts for."""
         outcome = self.news.events.outcome[incident.claim(len(self.news.events))]
         return int((outcome != DARK).sum()), int((outcome == DARK).sum())
-
-    def common_module(self, incident: Incident) -> str | None:
-        """The module in which at least four fifths of the incident's crashes happened, if there is one."""
-        events = self.news.events
-        picked = events.module[incident.claim(len(events)) & (events.outcome != DARK)]
-        names, counts = np.unique(np.array([name or "" for name in picked], dtype=str), return_counts=True)
-        if not len(names) or counts.max() < 0.8 * len(picked) or len(picked) < 3:
-            return None
-        return str(names[counts.argmax()]) or None
 
     def counts_behind(self, incident: Incident) -> tuple[float, float, float]:
         """Events seen, events expected and log evidence of what the incident is blamed on, or of the likeliest."""
@@ -388,13 +379,7 @@ class Detector:
         With some dark still, one without an answer keeps it from then on: what rises anew is another incident.
         """
         events = self.news.events
-        inside = (self.spots.of_event == incident.spot).any(1) & (events.tick <= tick)
-        lately = inside & (events.minute > tick - LAG_MINUTES)
-        raised = False
-        for outcomes in ((CRASH, CRASH_AT_BOOT), (DARK,)):
-            mean = 2.0 * sum(self._inquiry.expected.of_last_hour(outcome, incident.spot, tick) for outcome in outcomes)
-            count = int((lately & np.isin(events.outcome, outcomes)).sum())
-            raised |= count > mean + 3.0 * np.sqrt(mean) + 2.0
+        raised = self._inquiry.is_raised(incident.spot, tick)
         if incident.by_departures and incident.update is not None:
             raised |= self._inquiry.departures.is_raised(incident.update, tick)
         if raised and (incident.is_understood or not incident.settled):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.baseline import DARK, OUTCOMES
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
 from fleetcrash.attribution.departures import Departures
@@ -136,6 +136,16 @@ class Inquiry:
             caution=self.expected.baseline.caution() if caution else None,
             also_from=also_from,
         )
+
+    def is_raised(self, spot: int, tick: int) -> bool:
+        """Whether in the last hour clearly more happened in a spot than twice what the baseline expects."""
+        events = self.news.events
+        lately = (self.spots.of_event == spot).any(1) & (events.tick <= tick) & (events.minute > tick - LAG_MINUTES)
+        for outcomes in ((CRASH, CRASH_AT_BOOT), (DARK,)):
+            mean = 2.0 * sum(self.expected.of_last_hour(outcome, spot, tick) for outcome in outcomes)
+            if (lately & np.isin(events.outcome, outcomes)).sum() > mean + 3.0 * np.sqrt(mean) + 2.0:
+                return True
+        return False
 
     def contrast(self, tick: int, mine: Mask, update: int) -> float:
         """What the events of the last day say for an update by hosts with it and without it alone."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fleetcrash.attribution.causes import cause_of
+from fleetcrash.attribution.causes import cause_of, common_module
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.controls import controls_of
 from fleetcrash.attribution.detector import Detector
@@ -189,7 +189,7 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
     crashes, dark = detector.claimed(incident)
     rise = f"{_offline(detector, incident)}{crashes:,} hosts crashed and {dark:,} went dark since {since} UTC"
     if incident.kind is Kind.NO_UPDATE:
-        module = detector.common_module(incident)
+        module = common_module(detector, incident)
         inside = f", mostly in {module}" if module else ""
         return f"{rise}: the rise follows {detector.spots.describe(incident.wave_spot)}{inside}, and no update."
     if incident.kind is Kind.CANNOT_SEPARATE:

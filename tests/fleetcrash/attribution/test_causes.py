@@ -19,18 +19,21 @@ class Told(SimpleNamespace):
         return len(self.minute)
 
 
-def said(*, place="os_type", module=None, hosts=40, happened=range(600, 640), known=None, kind=Kind.NO_UPDATE):
+def said(
+    *, place="os_type", module=None, mostly=8, hosts=40, happened=range(600, 640), known=None, kind=Kind.NO_UPDATE
+):
     """The cause of an incident of forty events, one a minute, each told two minutes after it happened."""
     happened = np.array(happened)
     events = Told(
         minute=happened,
         tick=happened + SOON if known is None else np.array(known),
         host=np.array([f"h{number % hosts}" for number in range(len(happened))], dtype=object),
+        outcome=np.zeros(len(happened), np.int64),
+        module=np.array([module if number % 10 < mostly else None for number in range(len(happened))], dtype=object),
     )
     detector: Any = SimpleNamespace(
         news=SimpleNamespace(events=events),
         spots=SimpleNamespace(name=lambda spot: (place, "x")),
-        common_module=lambda incident: module,
     )
     everything = np.ones(len(happened), bool)
     incident: Any = SimpleNamespace(kind=kind, wave_spot=0, claim=lambda size: everything)
@@ -46,6 +49,7 @@ def test_a_place_is_named_as_the_contract_names_it(place, cause):
 
 def test_elsewhere_it_is_a_module_or_something_else():
     assert said(module="third.sys") == "module"
+    assert said(module="third.sys", mostly=7) == "other"
     assert said() == "other"
 
 
