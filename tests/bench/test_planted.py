@@ -1,0 +1,57 @@
+"""Faults planted in the records of another fleet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.attribution.outcome import guilty_of
+from bench.attribution.planted import plant
+from fleetcrash.attribution.conditions import matches
+from sample_data.simulator import simulate
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fleet on which nothing happens."""
+    folder = tmp_path_factory.mktemp("quiet") / "fleet"
+    simulate("quiet", folder, hosts=1500, seed=3, days=2)
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whoever_is_struck_had_the_update_met_the_condition_and_was_online(
+    quiet: Path, tmp_path: Path, seed: int
+) -> None:
+    out = tmp_path / "planted"
+    truth = plant(quiet, out, seed)
+    assert json.loads((out / "truth.json").read_text()) == truth
+    assert [fault["update_id"] for fault in guilty_of(truth)] == [truth["guilty"]]
+    before, after = ({name: _read(folder, name) for name in ("crash", "session")} for folder in (quiet, out))
+    hosts = _read(quiet, "host").set_index("host_id")
+    installs = _read(quiet, "install").query("update_id == @truth['guilty']")
+    installed = installs.set_index("host_id")["applied_at"]
+    added = after["crash"].iloc[len(before["crash"]) :]
+    assert len(added) == (0 if truth["silent"] else truth["hosts_hit"])
+    for crash in added.itertuples():
+        assert crash.occurred_at > installed[crash.host_id]
+        assert matches(truth["condition"], hosts.loc[crash.host_id].dropna().astype(str).to_dict())
+    ended = after["session"]["online_until"].iloc[: len(before["session"])]
+    cut = ended.ne(before["session"]["online_until"]) & ended.notna()
+    assert int(cut.sum()) == truth["hosts_hit"]
+    assert (ended[cut] > before["session"]["online_from"][cut]).all()
+    was = before["session"]["online_until"][cut]
+    assert (was.isna() | (ended[cut] < was)).all()
+
+
+def test_the_same_seed_plants_the_same(quiet: Path, tmp_path: Path) -> None:
+    assert plant(quiet, tmp_path / "a", 5) == plant(quiet, tmp_path / "b", 5)
+    for name in ("crash", "session"):
+        pd.testing.assert_frame_equal(*(_read(tmp_path / folder, name) for folder in "ab"))
+
+
+def _read(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_parquet(folder / f"{name}.parquet")
