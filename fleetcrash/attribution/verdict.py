@@ -140,18 +140,21 @@ def judge(
 
     # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
     early = minutes_open < JUDGING_MINUTES and _may_be_its(waves, best_wave, trial, leader, released_minute)
+    acquitted = leader is not None and of_waves.max(initial=0.0) - most > _LOG_ACQUITTAL
     if leader is not None:
         update = int(trial.updates[leader])
         named = update == named_before
         if (
             probabilities[leader] >= _enough(named)
             and trial.log_test[leader] >= suspects.LOG_THRESHOLD
-            and margin >= (-_LOG_ACQUITTAL if named else _LOG_MARGIN)
-            and (named or (not no_contrast and _is_apart(trial, leader, of_updates, contrast)))
+            and not acquitted
+            and (
+                named or (margin >= _LOG_MARGIN and not no_contrast and _is_apart(trial, leader, of_updates, contrast))
+            )
         ):
             return verdict(Kind.UPDATE, update)
     by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)
-    if not early and (by_wave or (leader is not None and of_waves.max(initial=0.0) - most > _LOG_ACQUITTAL)):
+    if not early and (by_wave or acquitted):
         return verdict(Kind.NO_UPDATE)
     by_some_update = probabilities.sum() >= _enough(before is Kind.CANNOT_SEPARATE)
     if minutes_open >= JUDGING_MINUTES and (tied or no_contrast or by_some_update):
