@@ -149,7 +149,8 @@ class HostTime:
 
     def _advance_exposed(self, tick: int) -> None:
         rows = self.news.exposed
-        first, until = self._exposed_row, int(np.searchsorted(rows.tick, tick, side="right"))
+        # Of the rows' own type, or all of them would be widened at every tick.
+        first, until = self._exposed_row, int(np.searchsorted(rows.tick, np.int32(tick), side="right"))
         self._exposed_row = until
         order = first + np.argsort(rows.update[first:until], kind="stable")
         updates = rows.update[order]
@@ -176,7 +177,7 @@ class HostTime:
             time.lately = np.zeros((KEPT_MINUTES, self.strata * BOOTS, AGES), np.int32)
         time.changed_tick = tick
         cell, boot, age, change = rows.cell[picked], rows.since_boot[picked], rows.age[picked], rows.change[picked]
-        minute = rows.minute[picked]
+        minute = rows.minute[picked].astype(np.int64)
         fine = (cell * BOOTS + boot) * AGES + age
         np.add.at(time.level.reshape(-1), fine, change.astype(float))
         np.add.at(time.moment.reshape(-1), fine, (change * minute).astype(float))

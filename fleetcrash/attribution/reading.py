@@ -8,13 +8,13 @@ from functools import cache, partial
 import numpy as np
 import pyarrow as pa
 
+from fleetcrash.attribution.exposed import changes_of
 from fleetcrash.attribution.news import (
     CELL_ATTRIBUTES,
     OS_INDEX,
     Beside,
     Cell,
     Events,
-    Exposed,
     ExposedEvents,
     Ints,
     Left,
@@ -31,7 +31,7 @@ from fleetcrash.store.engine import Engine
 _US_A_MINUTE = 60_000_000
 _NEVER = np.iinfo(np.int64).max
 _KNOWN = ("known_presence", "known_installs", "known_spans", "known_history")
-_STEPS = ("cells", "host_cell", "at_risk", "gone", "events", "exposed_events")
+_STEPS = ("cells", "host_cell", "numbered_places", "at_risk", "gone", "events", "exposed_events")
 
 
 def keep_known(engine: Engine) -> None:
@@ -53,11 +53,19 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     cells = _cells(engine.table("detection/cells_in_order"))
     suspects = _suspects(engine.table("detection/suspects"))
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
-    places = engine.table("detection/places")
+    places = engine.table("detection/places_in_order")
     bounds = engine.rows("detection/first_and_last_tick")[0]
     events = _events(engine.table("detection/events_in_order"))
     if not len(events):
         after_tick = bounds["last_tick"]  # no minute to judge, so no counts either
+    # The largest by far, so it is worked out before there is much else to keep.
+    exposed = changes_of(
+        engine.table("detection/exposed_stretches", updates=list(update_index), after_tick=after_tick),
+        after_tick=after_tick,
+        last_tick=bounds["last_tick"],
+        updates=len(suspects),
+        cells=len(cells),
+    )
     return News(
         first_tick=bounds["first_tick"],
         last_tick=bounds["last_tick"],
@@ -66,7 +74,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         suspects=suspects,
         online=_online(engine.table("detection/online_by_minute_cell", after_tick=after_tick)),
         places=_places(engine.table("detection/online_by_minute_place", after_tick=after_tick), places),
-        exposed=_exposed(engine.table("detection/exposed_by_minute_cell", after_tick=after_tick), update_index),
+        exposed=exposed,
         events=events,
         exposed_events=_exposed_events(engine.table("detection/exposed_events_in_order"), update_index),
         left=_left(engine.table("detection/left_by_minute_cell", after_tick=after_tick)),
@@ -116,22 +124,17 @@ def _online(table: pa.Table) -> Online:
 
 
 def _places(table: pa.Table, known: pa.Table) -> OnlineAtPlace:
-    names = tuple(zip(known["dimension"].to_pylist(), known["place"].to_pylist(), strict=True))
-    dimensions, dimension = _codes(table, "dimension")
-    values, value = _codes(table, "place")
-    numbers = {name: number for number, name in enumerate(names)}
-    index = np.array([[numbers.get((one, other), -1) for other in values] for one in dimensions], dtype=np.int64)
     systems, system = _codes(table, "os_type")
     return OnlineAtPlace(
         minute=_ints(table, "minute"),
-        place=index[dimension, value] if len(table) else np.zeros(0, np.int64),
+        place=_ints(table, "place"),
         stratum=stratum_of_place(
             np.array([OS_INDEX.get(name, 3) for name in [*systems, None]], dtype=np.int64)[system],
             _ints(table, "always_on"),
             _ints(table, "since_boot"),
         ),
         change=_ints(table, "change"),
-        names=names,
+        names=tuple(zip(known["dimension"].to_pylist(), known["name"].to_pylist(), strict=True)),
         known_tick=_ints(known, "known_tick"),
     )
 
@@ -142,18 +145,6 @@ def _codes(table: pa.Table, name: str) -> tuple[list[str], Ints]:
     values = found.dictionary.to_pylist()
     codes: Ints = found.indices.fill_null(len(values)).to_numpy().astype(np.int64)
     return values, codes
-
-
-def _exposed(table: pa.Table, update_index: dict[str, int]) -> Exposed:
-    return Exposed(
-        tick=_ints(table, "tick"),
-        minute=_ints(table, "minute"),
-        update=_updates(table, update_index),
-        cell=_ints(table, "cell") + 1,
-        since_boot=_ints(table, "since_boot"),
-        age=_ints(table, "age"),
-        change=_ints(table, "change"),
-    )
 
 
 def _beside(engine: Engine, suspects: Sequence[Suspect], update_index: dict[str, int], update: int) -> Beside:

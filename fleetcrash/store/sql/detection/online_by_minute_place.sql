@@ -1,30 +1,42 @@
--- Change in the number of hosts at risk, one row per minute, place (group, site or customer), OS, time since boot.
+-- Change in the number of hosts at risk, one row per minute, place (the number of a group, site or customer), OS, always on
+-- and time since boot.
 -- To ten minutes, rounded up: there are thousands of places, and their rates are watched over hours.
--- $after_tick: minutes up to it are left out. Reads the kept tables at_risk and cells.
-WITH changed AS (
-  SELECT (from_us + 599999999) // 600000000 * 10 AS minute, cell, since_boot, "group", site, customer, 1 AS change
+-- $after_tick: minutes up to it are left out. Reads the kept tables at_risk, cells and numbered_places.
+WITH placed AS (
+  SELECT
+    from_us, until_us, at_risk.cell, since_boot,
+    of_group.place AS group_place, of_site.place AS site_place, of_customer.place AS customer_place
   FROM at_risk
+  LEFT JOIN numbered_places AS of_group ON of_group.dimension = 'group' AND of_group.name = at_risk."group"
+  LEFT JOIN numbered_places AS of_site ON of_site.dimension = 'site' AND of_site.name = at_risk.site
+  LEFT JOIN numbered_places AS of_customer
+    ON of_customer.dimension = 'customer' AND of_customer.name = at_risk.customer
+),
+changed AS (
+  SELECT
+    CAST((from_us + 599999999) // 600000000 * 10 AS INTEGER) AS at_minute, cell, since_boot,
+    group_place, site_place, customer_place, 1 AS change
+  FROM placed
   UNION ALL
-  SELECT (until_us + 599999999) // 600000000 * 10, cell, since_boot, "group", site, customer, -1
-  FROM at_risk WHERE until_us IS NOT NULL
+  SELECT
+    CAST((until_us + 599999999) // 600000000 * 10 AS INTEGER), cell, since_boot,
+    group_place, site_place, customer_place, -1
+  FROM placed WHERE until_us IS NOT NULL
 ),
 counted AS (
-  SELECT minute, cells.os_type, cells.always_on, since_boot, "group", site, customer, sum(change) AS change
+  SELECT
+    at_minute, cells.os_type, cells.always_on, since_boot, coalesce(group_place, site_place, customer_place) AS place,
+    sum(change) AS change
   FROM changed JOIN cells ON cells.cell = changed.cell
-  WHERE minute > $after_tick
-  GROUP BY ALL
+  WHERE at_minute > $after_tick
+  GROUP BY GROUPING SETS (
+    (at_minute, cells.os_type, cells.always_on, since_boot, group_place),
+    (at_minute, cells.os_type, cells.always_on, since_boot, site_place),
+    (at_minute, cells.os_type, cells.always_on, since_boot, customer_place)
+  )
   HAVING sum(change) <> 0
-),
-placed AS (
-  SELECT minute, 'group' AS dimension, "group" AS place, os_type, always_on, since_boot, change FROM counted
-  UNION ALL SELECT minute, 'site', site, os_type, always_on, since_boot, change FROM counted
-  UNION ALL SELECT minute, 'customer', customer, os_type, always_on, since_boot, change FROM counted
 )
-SELECT
-  CAST(minute AS INTEGER) AS minute, dimension, place, os_type, always_on, since_boot,
-  CAST(sum(change) AS INTEGER) AS change
-FROM placed
+SELECT at_minute AS minute, place, os_type, always_on, since_boot, CAST(change AS INTEGER) AS change
+FROM counted
 WHERE place IS NOT NULL
-GROUP BY minute, dimension, place, os_type, always_on, since_boot
-HAVING sum(change) <> 0
-ORDER BY minute, dimension, place, os_type, always_on, since_boot
+ORDER BY at_minute, place, os_type, always_on, since_boot

@@ -1,0 +1,188 @@
+"""Stretches of hosts at risk with an update, as changes by minute, cell and age of the install.
+
+Hosts that stay for a day after an install are ten changes each, as it grows older. A query would take three times as
+long to work out millions of them and add them up: here each is one integer, and integers sort fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.news import Exposed, Narrow
+
+Rows = Mapping[str, Narrow]
+Keys = NDArray[np.int64]
+
+_NEVER = 2**31 - 1  # the minute or tick of what has not happened
+_SINCE = (0, *AGE_MINUTES[:-1])
+_AGE_BITS, _BOOT_BITS = 3, 2
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where in 63 bits a change has its tick, lag (from its minute to its tick), update, cell, time since boot and age.
+
+    Attributes:
+        first_tick: the tick that is numbered 0.
+        cell, update, lag, tick: the lowest bit of each; below them are the time since boot and the age.
+    """
+
+    first_tick: int
+    cell: int
+    update: int
+    lag: int
+    tick: int
+
+    @classmethod
+    def of(cls, *, first_tick: int, last_tick: int, updates: int, cells: int) -> _Layout:
+        """One for numbers below these; what is left is the lag's."""
+        cell = _AGE_BITS + _BOOT_BITS
+        update = cell + cells.bit_length()
+        lag = update + updates.bit_length()
+        return cls(first_tick, cell, update, lag, tick=62 - max(last_tick - first_tick, 0).bit_length())
+
+    @property
+    def lags(self) -> int:
+        """How many lags can be told apart."""
+        return 1 << (self.tick - self.lag)
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """Changes of one sign: (n,) arrays. which: update, cell, time since boot and age, as in a key."""
+
+    tick: Narrow
+    minute: Narrow
+    which: Keys
+    sign: int
+
+    def __getitem__(self, picked: NDArray[np.bool_]) -> _Changes:
+        return _Changes(self.tick[picked], self.minute[picked], self.which[picked], self.sign)
+
+
+def changes_of(stretches: pa.Table, *, after_tick: int, last_tick: int, updates: int, cells: int) -> Exposed:
+    """The changes that became known after one tick and by another, those of one minute and kind added up.
+
+    Args:
+        stretches: the answer of ``detection/exposed_stretches``, which numbers cells from -1 on.
+        updates, cells: how many there are.
+    """
+    first = pc.min(stretches["from_minute"]).as_py()
+    first_tick = max(after_tick + 1, last_tick if first is None else first)
+    layout = _Layout.of(first_tick=first_tick, last_tick=last_tick, updates=updates, cells=cells)
+    ages = pc.add(pc.subtract(stretches["last_age"], stretches["first_age"]), 1)
+    most = 3 * (pc.sum(ages).as_py() or 0)
+    batches, late = stretches.to_batches(), list[_Changes]()
+    del stretches  # so that each batch goes once it is counted, and the keys once they are added up
+    exposed = _added_up(_keys(batches, layout, last_tick=last_tick, most=most, late=late), layout)
+    return _with_late(exposed, late, layout)
+
+
+def _keys(batches: list[pa.RecordBatch], layout: _Layout, *, last_tick: int, most: int, late: list[_Changes]) -> Keys:
+    """(n,) the changes of all batches, which are used up, packed but not in order.
+
+    Args:
+        most: as many as there may be.
+        late: takes those whose lag does not fit into a key.
+    """
+    keys = np.empty(most, np.int64)  # of which what is not used is not touched
+    used = 0
+    while batches:
+        for changes in _changes(batches.pop(), layout):
+            told = changes[(changes.tick >= layout.first_tick) & (changes.tick <= last_tick)]
+            lag = told.tick - told.minute
+            in_time = lag < layout.lags
+            if not in_time.all():
+                late.append(told[~in_time])
+                told, lag = told[in_time], lag[in_time]
+            keys[used : used + len(lag)] = _packed(told, lag, layout)
+            used += len(lag)
+    return keys[:used]
+
+
+def _changes(batch: pa.RecordBatch, layout: _Layout) -> Iterator[_Changes]:
+    """What the stretches of a batch come to, whenever that became known."""
+    every = {name: batch[name].to_numpy() for name in batch.schema.names}
+    which = every["number"].astype(np.int64) << layout.update
+    which += (every["cell"] + 1).astype(np.int64) << layout.cell
+    which += every["since_boot"].astype(np.int64) << _AGE_BITS
+    for age in range(AGES):
+        picked = np.flatnonzero((every["first_age"] <= age) & (every["last_age"] >= age))
+        rows = {name: values[picked] for name, values in every.items()}
+        begins = np.maximum(rows["from_minute"], rows["installed_minute"] + _SINCE[age])
+        ends = np.minimum(rows["until_minute"], rows["installed_minute"] + AGE_MINUTES[age])
+        ends = np.maximum(begins, np.minimum(ends, rows["end_minute"]))
+        superseded = rows["superseded_tick"]
+        ends_tick = np.maximum(np.maximum(rows["known_tick"], rows["since_tick"]), ends)
+        of_age = which[picked] + age
+        entered = _Changes(np.maximum(rows["known_tick"], begins), begins, of_age, 1)
+        left = _Changes(ends_tick, ends, of_age, -1)
+        # What was counted before an end was known is taken back at the tick at which it was, and not left out.
+        taken_back = _Changes(superseded, ends, of_age, 1)
+        yield entered[rows["since_tick"] < 0]
+        yield left[ends_tick < superseded]
+        yield taken_back[(ends_tick < superseded) & (superseded < _NEVER)]
+
+
+def _packed(changes: _Changes, lag: Narrow, layout: _Layout) -> Keys:
+    """(n,) the changes, as integers in the order of their ticks; the last bit is the sign."""
+    keys: Keys = (changes.tick - layout.first_tick).astype(np.int64) << layout.tick
+    keys |= lag.astype(np.int64) << layout.lag
+    keys |= changes.which
+    keys <<= 1
+    keys |= changes.sign > 0
+    return keys
+
+
+def _added_up(keys: Keys, layout: _Layout) -> Exposed:
+    """The changes of packed keys, which are sorted in their place."""
+    keys.sort()
+    sign = keys.astype(np.int8)  # their last byte
+    sign &= 1
+    sign *= 2
+    sign -= 1
+    keys >>= 1
+    is_first = np.ones(len(keys), bool)
+    np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+    starts = np.flatnonzero(is_first)
+    change = np.add.reduceat(sign, starts, dtype=np.int32) if len(starts) else np.zeros(0, np.int32)
+    del sign, is_first
+    keys, change = keys[starts[change != 0]], change[change != 0]
+    del starts
+    tick = (keys >> layout.tick).astype(np.int32) + np.int32(layout.first_tick)
+    lag = _bits(keys, layout.lag, layout.tick)
+    return _exposed(tick, tick - lag, keys, change, layout)
+
+
+def _with_late(exposed: Exposed, late: list[_Changes], layout: _Layout) -> Exposed:
+    """The same with the few changes that were told too late for their lag to fit into a key; they are not added up."""
+    if not late:
+        return exposed
+    told = [_exposed(one.tick, one.minute, one.which, np.full(len(one.tick), one.sign), layout) for one in late]
+    parts = [exposed, *told]
+    order = np.argsort(np.concatenate([part.tick for part in parts]), kind="stable")
+    return Exposed(**{name: np.concatenate([vars(part)[name] for part in parts])[order] for name in vars(exposed)})
+
+
+def _exposed(tick: Narrow, minute: Narrow, which: Keys, change: Narrow, layout: _Layout) -> Exposed:
+    return Exposed(
+        tick=tick,
+        minute=minute,
+        update=_bits(which, layout.update, layout.lag),
+        cell=_bits(which, layout.cell, layout.update),
+        since_boot=_bits(which, _AGE_BITS, layout.cell),
+        age=_bits(which, 0, _AGE_BITS),
+        change=change.astype(np.int32),
+    )
+
+
+def _bits(keys: Keys, low: int, high: int) -> Narrow:
+    """(n,) the number in some bits of keys, the last of which is left out."""
+    return ((keys >> low) & ((1 << (high - low)) - 1)).astype(np.int32)
