@@ -23,6 +23,11 @@ _KINDS = SYSTEMS * 2 * BOOTS  # of host-time that share a rate: OS, always on, t
 _RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
 
 
+def _nothing_until(spots: int) -> Floats:
+    """(OUTCOMES, spots, RING) zeros; what is of one minute lies side by side, for one is written at every tick."""
+    return np.zeros((RING, OUTCOMES, spots)).transpose(1, 2, 0)
+
+
 class Expectation:
     """Host-time and the baseline, advanced together.
 
@@ -37,7 +42,7 @@ class Expectation:
         self.time = HostTime.start(news)
         self.baseline = Baseline(len(spots))
         self.total = np.zeros((OUTCOMES, len(spots)))
-        self.until = np.zeros((OUTCOMES, len(spots), RING))
+        self.until = _nothing_until(len(spots))
         self._online_at = np.zeros((len(spots), _KINDS))
         self._pending: deque[tuple[int, Floats, Floats]] = deque()
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
@@ -59,7 +64,10 @@ class Expectation:
 
         self.time.extend(news)
         self.baseline.move(placed)
-        self.total, self.until = placed(self.total), placed(self.until)
+        self.total = placed(self.total)
+        until = _nothing_until(len(spots))
+        until[:, moved] = self.until
+        self.until = until
         self._pending = deque((minute, host_minutes, placed(raw)) for minute, host_minutes, raw in self._pending)
         self._online_at = placed(self._online_at[None])[0]
         # A slice that is new has a factor of one; the others keep theirs until rates are next worked out.
