@@ -1,7 +1,8 @@
 """Stretches of hosts at risk with an update, as changes by minute, cell and age of the install.
 
-Hosts that stay for a day after an install are ten changes each, as it grows older. A query would take three times as
-long to work out millions of them and add them up: here each is one integer, and integers sort fast.
+A host that stays for a day after an install is ten changes, as the install grows older. A query takes several times as
+long to work out millions of them and add them up; here each is one integer, and integers sort fast. What the changes
+are, ``detection/exposed_by_minute_cell`` says: the same by the query alone.
 """
 
 from __future__ import annotations
