@@ -36,7 +36,6 @@ AGGREGATES = frozenset(
         "crash_rate_by_minute_update",
         "crash_rate_by_update",
         "crashes_by_cluster_bucket",
-        "detection/exposed_by_minute_cell",
         "detection/left_by_minute_cell",
         "detection/left_with_update",
         "detection/online_by_minute_cell",
