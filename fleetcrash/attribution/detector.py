@@ -258,7 +258,7 @@ class Detector:
             mine &= (self.spots.of_event == incident.spot).any(1)
         mine |= incident.claim(len(self._claimed))
         for other in self.incidents:
-            if (other.settled or other.closed_tick is not None) and not other.is_understood:
+            if other.settled and not other.is_understood:  # a closed one is settled, too
                 mine |= other.claim(len(self._claimed))
         cells = self._cells_of(incident)
         mine &= cells[self.news.events.cell]

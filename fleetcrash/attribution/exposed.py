@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, BOOTS
 from fleetcrash.attribution.news import Exposed, Narrow
 
 Rows = Mapping[str, Narrow]
@@ -23,7 +23,7 @@ Keys = NDArray[np.int64]
 
 _NEVER = 2**31 - 1  # the minute or tick of what has not happened
 _SINCE = (0, *AGE_MINUTES[:-1])
-_AGE_BITS, _BOOT_BITS = 3, 2
+_AGE_BITS, _BOOT_BITS = (AGES - 1).bit_length(), (BOOTS - 1).bit_length()
 
 
 @dataclass(frozen=True)

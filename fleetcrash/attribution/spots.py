@@ -28,6 +28,7 @@ class Spots:
 
     Attributes:
         slices: the slices, which are the first spots.
+        stands_there: (spots,) whether a spot is where hosts stand: a region, group, site or customer.
         of_event: (events, k) the spots that each event belongs to, -1 where there are fewer than k.
     """
 
@@ -36,6 +37,10 @@ class Spots:
         self._news = news
         self._cell_since = np.array([cell.known_tick for cell in news.cells])
         self._names = news.places.names
+        self._dimension = np.array([name for name, _ in self._names], dtype=str)
+        self.stands_there: Mask = np.array(
+            [part.key == "region" for part in self.slices.slices] + [True] * len(self._names)
+        )
         self.of_event = self._find()
 
     def __len__(self) -> int:
@@ -60,11 +65,6 @@ class Spots:
             return " ".join(self._names[spot - len(self.slices)])
         condition = self.slices.slices[spot].condition
         return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
-
-    @property
-    def stands_there(self) -> Mask:
-        """(spots,) whether a spot is where hosts stand: a region, group, site or customer."""
-        return np.array([self.name(spot)[0] in ("region", *PLACES) for spot in range(len(self))], bool)
 
     def whole_system(self, spot: int, tick: int) -> int:
         """The spot of the operating system that a slice was part of as of a tick; else the spot itself."""
@@ -102,12 +102,9 @@ class Spots:
 
     def _weigh_places(self, tick: int) -> Floats:
         known = self._news.places.known_tick <= tick
-        used = [name for (name, _), there in zip(self._names, known, strict=True) if there]
-        sizes = {name: used.count(name) for name in set(used)}
-        weights = [
-            _PLACE_WEIGHT / len(sizes) / sizes[name] if there else 0.0
-            for (name, _), there in zip(self._names, known, strict=True)
-        ]
+        used, row, sizes = np.unique(self._dimension[known], return_inverse=True, return_counts=True)
+        weights = np.zeros(len(known))
+        weights[known] = _PLACE_WEIGHT / max(len(used), 1) / sizes[row]
         with np.errstate(divide="ignore"):
             return np.log(weights)
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from fleetcrash.errors import LakeError, one_line
 from fleetcrash.store.mentions import Mentions
 from fleetcrash.store.ownership import give
 
@@ -65,15 +66,18 @@ def strike(path: Path, mentions: Mentions, fields: Collection[str]) -> int:
     Returns:
         how many entries were changed.
     Raises:
-        OSError: the ledger cannot be read or written.
+        LakeError: the ledger cannot be read or written.
     """
-    with suppress(FileNotFoundError), _held(path, os.O_RDONLY):
-        old = path.read_bytes().splitlines(keepends=True)
-        new = [_struck(line, mentions, fields) for line in old]
-        changed = sum(one != other for one, other in zip(old, new, strict=True))
-        if changed:
-            _replace(path, b"".join(new))
-        return changed
+    try:
+        with suppress(FileNotFoundError), _held(path, os.O_RDONLY):
+            old = path.read_bytes().splitlines(keepends=True)
+            new = [_struck(line, mentions, fields) for line in old]
+            changed = sum(one != other for one, other in zip(old, new, strict=True))
+            if changed:
+                _replace(path, b"".join(new))
+            return changed
+    except OSError as error:
+        raise LakeError(f"{path} cannot be written, and may name the host: {one_line(error)}.") from error
     return 0
 
 

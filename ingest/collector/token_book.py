@@ -87,8 +87,4 @@ def strike(root: Path, mentions: Mentions) -> int:
     Raises:
         LakeError: the book cannot be written.
     """
-    path = root / BOOK
-    try:
-        return ledger.strike(path, mentions, ("name",))
-    except OSError as error:
-        raise LakeError(f"{path} cannot be written, and may name the host: {one_line(error)}.") from error
+    return ledger.strike(root / BOOK, mentions, ("name",))
