@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.figures import Figure, base_layout, decades, label, mark_zone, plotly_time
+from dashboard.figures import Parts, base_layout, decades, label, plotly_time, zone_note
 from dashboard.releases import STRIP_ROWS, Marker, mark_releases
 from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import OS_NAMES, count, rate
@@ -66,74 +66,75 @@ def rate_chart(
     grid = pd.date_range(since, until, freq=f"{bucket_s}s", inclusive="left")
     values = frame.assign(drawn=frame[measured].astype(float) * (1.0 if counts else 1000.0))
     floor = _floor(values["drawn"]) if log else 0.0
-    figure = Figure()
+    parts = Parts()
+    # A point stands in the middle of its bucket: at its start, a rise would seem to come before its release.
+    x = [plotly_time(each) for each in grid + timedelta(seconds=bucket_s) / 2]
     for name, style in line_styles(frame, group, dark=dark).items():
         line = values[values[group] == name].set_index("bucket_start").reindex(grid)
-        figure.add_trace(_line(line, style, floor, timedelta(seconds=bucket_s) / 2, counts=counts))
+        parts.traces.append(_line(x, line, style, floor, counts=counts))
     held = set(frame["bucket_start"] if covered is None else covered)
-    _mark_no_data(figure, held, grid, bucket_s, until, colours)
-    mark_releases(figure, markers, since, until, colours)
+    _mark_no_data(parts, held, grid, bucket_s, until, colours)
+    mark_releases(parts, markers, since, until, colours)
+    parts.annotations.append(zone_note(colours))
     top = float(values["drawn"].max()) if len(values) and values["drawn"].notna().any() else 0.0
     title = f"crashes per {bucket_words(bucket_s)}" if counts else "crashes per 1,000 host-hours"
-    figure.update_layout(
-        **base_layout(colours, height),
-        hovermode="x unified",
-        margin={"l": 58, "r": 16, "t": 26, "b": 40},
-        showlegend=False,
-        uirevision="kept",
+    return parts.figure(
+        {
+            **base_layout(colours, height),
+            "hovermode": "x unified",
+            "margin": {"l": 58, "r": 16, "t": 26, "b": 40},
+            "showlegend": False,
+            "uirevision": "kept",
+            "xaxis": {
+                "range": [plotly_time(since), plotly_time(until)],
+                "tickformat": "%H:%M\n%d %b",
+                "tickangle": 0,
+                "ticks": "outside",
+                "tickcolor": colours.muted,
+                "linecolor": colours.muted,
+                "showline": True,
+                "gridcolor": colours.grid,
+                "hoverformat": "%d %b %H:%M UTC",
+            },
+            "yaxis": {
+                **_rate_axis(top, floor, log=log),
+                "domain": [0, 0.8],
+                "gridcolor": colours.grid,
+                "zeroline": False,
+                "title": {"text": title, "standoff": 8, "font": {"size": 12, "color": colours.muted}},
+            },
+            "yaxis2": {"domain": [0.81, 1.0], "range": [0, STRIP_ROWS + 1], "visible": False, "fixedrange": True},
+        }
     )
-    figure.update_xaxes(
-        range=[plotly_time(since), plotly_time(until)],
-        tickformat="%H:%M\n%d %b",
-        tickangle=0,
-        ticks="outside",
-        tickcolor=colours.muted,
-        linecolor=colours.muted,
-        showline=True,
-        gridcolor=colours.grid,
-        hoverformat="%d %b %H:%M UTC",
-    )
-    mark_zone(figure, colours)
-    figure.update_layout(
-        yaxis={
-            **_rate_axis(top, floor, log=log),
-            "domain": [0, 0.8],
-            "gridcolor": colours.grid,
-            "zeroline": False,
-            "title": {"text": title, "standoff": 8, "font": {"size": 12, "color": colours.muted}},
-        },
-        yaxis2={"domain": [0.81, 1.0], "range": [0, STRIP_ROWS + 1], "visible": False, "fixedrange": True},
-    )
-    return figure
 
 
-def _line(line: pd.DataFrame, style: LineStyle, floor: float, middle: timedelta, *, counts: bool) -> go.Scatter:
-    # A point stands in the middle of its bucket: at its start, a rise would seem to come before its release.
+def _line(x: Sequence[str], line: pd.DataFrame, style: LineStyle, floor: float, *, counts: bool) -> dict[str, Any]:
     drawn = line["drawn"].where(line["drawn"].isna() | (line["drawn"] > 0), floor)
     shown = [
         f"{count(value)}" if counts else f"{rate(value)} per 1,000 h" for value in line["crashes" if counts else "rate"]
     ]
     crashes = [count(value) if value == value else "–" for value in line["crashes"]]
     hours = [count(value) if value == value else "–" for value in line["host_hours"]]
-    return go.Scatter(
-        x=[plotly_time(each + middle) for each in line.index],
-        y=[None if value != value else value for value in drawn],
-        name=label(style.name),
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": [None if value != value else value for value in drawn],
+        "name": label(style.name),
         # A line alone cannot be clicked: the points are there, unseen.
-        mode="lines+markers",
-        marker={"opacity": 0, "size": 8},
-        selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}},
-        connectgaps=False,
-        line={"color": style.colour, "dash": style.dash, "width": 2},
-        customdata=list(zip(shown, crashes, hours, strict=True)),
-        hovertemplate="%{fullData.name}: %{customdata[0]} "
+        "mode": "lines+markers",
+        "marker": {"opacity": 0, "size": 8},
+        "selected": {"marker": {"opacity": 0}},
+        "unselected": {"marker": {"opacity": 0}},
+        "connectgaps": False,
+        "line": {"color": style.colour, "dash": style.dash, "width": 2},
+        "customdata": [list(each) for each in zip(shown, crashes, hours, strict=True)],
+        "hovertemplate": "%{fullData.name}: %{customdata[0]} "
         "(%{customdata[1]} crashes, %{customdata[2]} host-hours)<extra></extra>",
-    )
+    }
 
 
 def _mark_no_data(
-    figure: go.Figure,
+    parts: Parts,
     held: Set[datetime],
     grid: pd.DatetimeIndex,
     bucket_s: int,
@@ -148,28 +149,32 @@ def _mark_no_data(
         else:
             stretches.append([begun, ended])
     for begun, ended in stretches:
-        figure.add_shape(
-            type="rect",
-            xref="x",
-            yref="y domain",
-            x0=plotly_time(begun),
-            x1=plotly_time(ended),
-            y0=0,
-            y1=1,
-            fillcolor=colours.muted,
-            opacity=0.16,
-            line_width=0,
-            layer="below",
+        parts.shapes.append(
+            {
+                "type": "rect",
+                "xref": "x",
+                "yref": "y domain",
+                "x0": plotly_time(begun),
+                "x1": plotly_time(ended),
+                "y0": 0,
+                "y1": 1,
+                "fillcolor": colours.muted,
+                "opacity": 0.16,
+                "line": {"width": 0},
+                "layer": "below",
+            }
         )
         if (ended - begun).total_seconds() * 12 >= (until - grid[0].to_pydatetime()).total_seconds():
-            figure.add_annotation(
-                x=plotly_time(begun + (ended - begun) / 2),
-                xref="x",
-                y=0.5,
-                yref="y domain",
-                showarrow=False,
-                text="no data",
-                font={"size": 13, "color": colours.muted},
+            parts.annotations.append(
+                {
+                    "x": plotly_time(begun + (ended - begun) / 2),
+                    "xref": "x",
+                    "y": 0.5,
+                    "yref": "y domain",
+                    "showarrow": False,
+                    "text": "no data",
+                    "font": {"size": 13, "color": colours.muted},
+                }
             )
 
 

@@ -7,7 +7,7 @@
 -- Reads the kept tables placed_crashes, signed_shapes, worded_crashes and selected_exposures.
 WITH filtered AS (
   SELECT
-    rowid AS place, crash_id, host_id, host, placed_at, exposed_at, os_type, os_build, agent_version, shape
+    rowid AS place, crash_id, host, placed_at, exposed_at, os_type, os_build, agent_version, shape
   FROM placed_crashes
   WHERE placed_at >= CAST($since AS TIMESTAMPTZ) AND placed_at < CAST($until AS TIMESTAMPTZ)
     AND (coalesce(len(CAST($os_types AS VARCHAR[])), 0) = 0 OR list_contains(CAST($os_types AS VARCHAR[]), os_type))
@@ -30,10 +30,10 @@ worded AS (
   UNION ALL
   SELECT * FROM filtered SEMI JOIN worded_crashes USING (crash_id) WHERE coalesce(CAST($text AS VARCHAR), '') <> ''
 )
-SELECT * EXCLUDE (crash_id, host_id) FROM worded
+SELECT * EXCLUDE (crash_id) FROM worded
 WHERE coalesce(len(CAST($updates AS VARCHAR[])), 0) + coalesce(len(CAST($channels AS VARCHAR[])), 0) = 0
 UNION ALL
-SELECT worded.* EXCLUDE (crash_id, host_id) FROM worded SEMI JOIN selected_exposures AS exposed
-  ON exposed.host_id = worded.host_id
+SELECT worded.* EXCLUDE (crash_id) FROM worded SEMI JOIN selected_exposures AS exposed
+  ON exposed.host = worded.host
   AND exposed.exposed_from <= worded.exposed_at AND exposed.exposed_until > worded.exposed_at
 WHERE coalesce(len(CAST($updates AS VARCHAR[])), 0) + coalesce(len(CAST($channels AS VARCHAR[])), 0) > 0

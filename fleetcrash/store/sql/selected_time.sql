@@ -6,7 +6,7 @@
 -- host: as in online_stretches. Reads the kept tables online_stretches and selected_exposures.
 WITH clipped AS (
   SELECT
-    host_id, host, os_type, os_build, agent_version,
+    host, os_type, os_build, agent_version,
     greatest(online_from, CAST($since AS TIMESTAMPTZ)) AS online_from,
     least(online_until, CAST($until AS TIMESTAMPTZ), getvariable('as_of')) AS online_until
   FROM online_stretches
@@ -30,6 +30,6 @@ SELECT
   clipped.host, clipped.os_type, clipped.os_build, clipped.agent_version,
   greatest(clipped.online_from, exposed.exposed_from), least(clipped.online_until, exposed.exposed_until)
 FROM clipped JOIN selected_exposures AS exposed
-  ON exposed.host_id = clipped.host_id
+  ON exposed.host = clipped.host
   AND exposed.exposed_from < clipped.online_until AND exposed.exposed_until > clipped.online_from
 WHERE coalesce(len(CAST($updates AS VARCHAR[])), 0) + coalesce(len(CAST($channels AS VARCHAR[])), 0) > 0
