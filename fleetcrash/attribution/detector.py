@@ -66,7 +66,7 @@ class Detector:
         self.news = news
         moved = self._inquiry.extend(news, self._tick)
         for incident in self.incidents:
-            incident.spot, incident.wave_spot = int(moved[incident.spot]), int(moved[incident.wave_spot])
+            incident.move(moved)
         self._claimed = grown(self._claimed, 0, len(news.events)) | self._inquiry.too_early
 
     @property
@@ -77,7 +77,7 @@ class Detector:
     @property
     def open_incidents(self) -> list[Incident]:
         """Incidents that have not closed."""
-        return [incident for incident in self.incidents if incident.closed_tick is None]
+        return [one for one in self.incidents if one.closed_tick is None]
 
     def tick(self, tick: int, *, look: bool = True) -> None:
         """Take in what was known by a whole minute, and judge it. Ticks come in order, none left out.
@@ -91,6 +91,7 @@ class Detector:
         if not look:
             return
         if fresh and self.incidents:
+            self._set_apart()
             self._stake_all(tick)
             for incident in self.open_incidents:
                 self._look_outside(incident, tick)
@@ -102,8 +103,8 @@ class Detector:
                 self._follow(incident, tick)
             self._maybe_close(incident, tick)
         if fresh and not any(incident.claims_all for incident in self.open_incidents):
-            unclaimed = ~self._claimed & (self.news.events.tick > self._watched)
-            if (unclaimed & (self.news.events.tick <= tick)).any():
+            known = self.news.events.tick
+            if (~self._claimed & (known > self._watched) & (known <= tick)).any():
                 self._watch(tick)
             self._watched = tick
         if self.news.installs_told:
@@ -115,43 +116,9 @@ class Detector:
         suspects_now = self.news.suspects
         return [(suspects_now[one.update].update_id, one.condition) for one in self.incidents if one.update is not None]
 
-    # -- what stands behind an incident
-
-    def claimed(self, incident: Incident) -> tuple[int, int]:
-        """How many hosts crashed and how many went dark in what the incident accounts for."""
-        outcome = self.news.events.outcome[incident.claim(len(self.news.events))]
-        return int((outcome != DARK).sum()), int((outcome == DARK).sum())
-
-    def counts_behind(self, incident: Incident) -> tuple[float, float, float]:
-        """Events seen, events expected and log evidence of what the incident is blamed on, or of the likeliest."""
-        trial, found, judgement = incident.trial, incident.waves, incident.judgement
-        if trial is None or found is None or judgement is None:
-            return 0.0, 0.0, 0.0
-        if incident.kind is not Kind.NO_UPDATE and len(trial.updates):
-            leader = int(np.argmax(trial.log_evidence))
-            if incident.update is not None:
-                leader = int(np.flatnonzero(trial.updates == incident.update)[0])
-            return (*self.counts_of(incident, trial, leader), float(trial.log_evidence[leader]))
-        if judgement.wave is None:
-            return 0.0, 0.0, 0.0
-        row, length = judgement.wave
-        return (
-            float(found.events[:, row, length].sum()),
-            float(found.expected[:, row, length].sum()),
-            float(found.log_evidence[row, length]),
-        )
-
-    def counts_of(self, incident: Incident, trial: Trial, row: int) -> tuple[float, float]:
-        """Events of an update's hosts, and how many were to be expected, where they speak loudest against it.
-
-        Args:
-            trial: the incident's. row: of the update in it.
-        """
-        if incident.by_departures:
-            return self._inquiry.departures.counts(int(trial.updates[row]))
-        return trial.counts(row)
-
-    # -- events
+    def departures_behind(self, update: int) -> tuple[float, float]:
+        """Hosts that left soon after they got an update, and how many were to be expected."""
+        return self._inquiry.departures.counts(update)
 
     def _disturbed(self, minute: int) -> bool:
         return any(incident.disturbs(minute) for incident in self.incidents)
@@ -261,13 +228,48 @@ class Detector:
             if other.settled and not other.is_understood:  # a closed one is settled, too
                 mine |= other.claim(len(self._claimed))
         cells = self._cells_of(incident)
-        mine &= cells[self.news.events.cell]
+        mine &= cells[self.news.events.cell] & ~self._apart(incident)
         others = {other.update for other in self.open_incidents if other is not incident}
         judgement, trial, found = self._judged(incident, tick, mine, cells, but=others)
+        late = self._late_wave(incident, judgement, tick, mine)
+        if late is not None:
+            without = mine & ~self._inquiry.events_at(*late)
+            again = self._judged(incident, tick, without, cells, but=others)
+            if again[0].update == incident.update:
+                incident.set_apart(*late)
+                mine, (judgement, trial, found) = without, again
         judgement = incident.weigh(tick, judgement, trial)
         condition = self._condition(incident, judgement, tick, mine)
         incident.record(tick, judgement, trial, found, condition)
         self._settle(incident, tick, judgement, trial, found)
+
+    def _late_wave(self, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> tuple[int, int] | None:
+        """Spot and onset of a wave that may be why a name stands no longer: it began just before that."""
+        if incident.update is None or judgement.update == incident.update:
+            return None
+        since = (tick if incident.doubted_tick is None else incident.doubted_tick) - JUDGING_MINUTES
+        found = self._inquiry.waves(tick, mine & (self.news.events.minute >= since), caution=False)
+        pairs = zip(found.place.tolist(), found.onset.tolist(), strict=True)
+        apart = found.where([self._is_apart(incident, spot, onset) for spot, onset in pairs])
+        return apart.strongest(self.spots.log_weights(tick)[0])
+
+    def _is_apart(self, incident: Incident, spot: int, onset: int) -> bool:
+        """Whether a wave is none of a named incident's doing: it began later, and not in all its hosts."""
+        return incident.began_after(onset) and not self.spots.covers(spot, incident.spot)
+
+    def _set_apart(self) -> None:
+        """Take from each named incident what follows a wave that another one found, an hour or more after the name."""
+        for other in (one for one in self.open_incidents if one.kind is Kind.NO_UPDATE):
+            for incident in self.open_incidents:
+                if self._is_apart(incident, other.wave_spot, other.onset_minute):
+                    incident.set_apart(other.wave_spot, other.onset_minute)
+
+    def _apart(self, incident: Incident) -> Mask:
+        """(events,) those that are none of the incident's doing."""
+        apart = np.zeros(len(self.news.events), bool)
+        for spot, onset in incident.apart.items():
+            apart |= self._inquiry.events_at(spot, onset)
+        return apart
 
     def _judged(
         self, incident: Incident | None, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]
@@ -328,6 +330,8 @@ class Detector:
         incident.claims_all = not incident.is_understood
         incident.spot = 0
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
+            released = self._inquiry.released(judgement.update)
+            incident.released_minute = min(incident.released_minute, max(released, incident.alarm_tick - DAY))
             row = int(np.flatnonzero(trial.updates == judgement.update)[0])
             incident.spot = self.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
             if incident.spot == 0 or incident.by_departures:
@@ -348,7 +352,7 @@ class Detector:
         events = self.news.events
         since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)
         claim = (events.tick <= tick) & (events.tick >= since) & (self.spots.of_event == incident.spot).any(1)
-        claim &= self._cells_of(incident)[events.cell]
+        claim &= self._cells_of(incident)[events.cell] & ~self._apart(incident)
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
             if incident.update is not None:

@@ -18,6 +18,7 @@ from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.times import tick_text
 
+Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 RENAMING_MINUTES = 5
@@ -53,7 +54,10 @@ class Incident:
         contested_tick: since when what the condition leaves out looks like another update's; None while it does not.
         by_departures: hosts that left soon after they got an update opened it, or tell what did.
         within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
+        apart: spots in which, from a minute on, events are none of its doing: a wave began there once it was named.
         onset_minute: from when on a wave is held to have raised the rate.
+        released_minute: when the update that is named was released, or a day before the alarm: a fault may strike some
+            hosts hours before it is noticed, and the baseline is not to learn from them.
         last_raised_minute: newest tick at which the hour before was above the baseline.
     """
 
@@ -61,6 +65,7 @@ class Incident:
     alarm_tick: int
     onset_minute: int
     last_raised_minute: int
+    released_minute: int
     named_tick: int | None = None
     closed_tick: int | None = None
     doubted_tick: int | None = None
@@ -70,6 +75,7 @@ class Incident:
     by_departures: bool = False
     within: Condition | None = None
     without: tuple[Condition, ...] = ()
+    apart: dict[int, int] = field(default_factory=dict)
     kind: Kind = Kind.UNDETERMINED
     update: int | None = None
     condition: Condition | None = None
@@ -89,7 +95,18 @@ class Incident:
         """A new incident, judged by nobody yet."""
         stamp = tick_text(tick).replace("-", "").replace(":", "")[:13]
         suffix = f"-{others_in_this_minute + 1}" if others_in_this_minute else ""
-        return cls(f"inc-{stamp}{suffix}".lower(), tick, onset_minute=tick, last_raised_minute=tick)
+        return cls(
+            f"inc-{stamp}{suffix}".lower(), tick, onset_minute=tick, last_raised_minute=tick, released_minute=tick
+        )
+
+    def move(self, moved: Ints) -> None:
+        """Take over another numbering of the spots.
+
+        Args:
+            moved: (spots before,) the number that each has now.
+        """
+        self.spot, self.wave_spot = int(moved[self.spot]), int(moved[self.wave_spot])
+        self.apart = {int(moved[spot]): onset for spot, onset in self.apart.items()}
 
     def record(self, tick: int, judgement: Judgement, trial: Trial, waves: Waves, condition: Condition | None) -> None:
         """Take over a judgement; a change of verdict, update or condition is a turn of the history."""
@@ -138,6 +155,16 @@ class Incident:
             self.unearned_tick = tick
         return self.condition if tick - self.unearned_tick < JUDGING_MINUTES else None
 
+    def began_after(self, onset: int) -> bool:
+        """Whether a wave from that minute on began so long after a name was given that the name cannot rest on it."""
+        return self.update is not None and self.named_tick is not None and onset > self.named_tick + LAG_MINUTES
+
+    def set_apart(self, spot: int, onset: int) -> None:
+        """Leave what happens in a spot from a minute on to another incident."""
+        if onset < self.apart.get(spot, onset + 1):
+            self.apart[spot] = onset
+            self.condition_events = 0  # it may rest on what is apart now
+
     @property
     def is_understood(self) -> bool:
         """Whether it is known what did it, an update or none."""
@@ -159,7 +186,8 @@ class Incident:
 
     def disturbs(self, minute: int) -> bool:
         """Whether the fleet was not itself in that minute because of this incident."""
-        return self.alarm_tick - LAG_MINUTES <= minute <= self.last_raised_minute
+        since = min(self.alarm_tick - LAG_MINUTES, self.released_minute)
+        return since <= minute <= self.last_raised_minute
 
     def claim(self, events: int) -> Mask:
         """(events,) which events the incident accounts for."""

@@ -137,6 +137,11 @@ class Inquiry:
             also_from=also_from,
         )
 
+    def events_at(self, spot: int, since: int) -> Mask:
+        """(events,) those in a spot from a minute on."""
+        there: Mask = (self.spots.of_event == spot).any(1) & (self.news.events.minute >= since)
+        return there
+
     def is_raised(self, spot: int, tick: int) -> bool:
         """Whether in the last hour clearly more happened in a spot than twice what the baseline expects."""
         events = self.news.events

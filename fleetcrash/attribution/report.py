@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fleetcrash.attribution.baseline import DARK
 from fleetcrash.attribution.causes import cause_of, common_module
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.controls import controls_of
@@ -16,6 +17,7 @@ from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.evidence import rate_interval
 from fleetcrash.attribution.impact import Impact, State, impact_of
 from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import Kind
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import tick_text, time_text
@@ -94,9 +96,9 @@ def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
 
 
 def _evidence(detector: Detector, incident: Incident, impact: Impact | None) -> JSON:
-    seen, expected, log_evidence = detector.counts_behind(incident)
+    seen, expected, log_evidence = _counts_behind(detector, incident)
     low, estimate, high = rate_interval(seen, expected)
-    crashes, dark = detector.claimed(incident)
+    crashes, dark = _claimed(detector, incident)
     return {
         "crashes": crashes if impact is None else impact.crashes,
         "hosts_crashed": crashes if impact is None else impact.hosts_crashed,
@@ -110,6 +112,44 @@ def _evidence(detector: Detector, incident: Incident, impact: Impact | None) -> 
     }
 
 
+def _claimed(detector: Detector, incident: Incident) -> tuple[int, int]:
+    """How many hosts crashed and how many went dark in what the incident accounts for."""
+    events = detector.news.events
+    outcome = events.outcome[incident.claim(len(events))]
+    return int((outcome != DARK).sum()), int((outcome == DARK).sum())
+
+
+def _counts_behind(detector: Detector, incident: Incident) -> tuple[float, float, float]:
+    """Events seen, events expected and log evidence of what the incident is blamed on, or of the likeliest."""
+    trial, found, judgement = incident.trial, incident.waves, incident.judgement
+    if trial is None or found is None or judgement is None:
+        return 0.0, 0.0, 0.0
+    if incident.kind is not Kind.NO_UPDATE and len(trial.updates):
+        leader = int(np.argmax(trial.log_evidence))
+        if incident.update is not None:
+            leader = int(np.flatnonzero(trial.updates == incident.update)[0])
+        return (*_counts_of(detector, incident, trial, leader), float(trial.log_evidence[leader]))
+    if judgement.wave is None:
+        return 0.0, 0.0, 0.0
+    row, length = judgement.wave
+    return (
+        float(found.events[:, row, length].sum()),
+        float(found.expected[:, row, length].sum()),
+        float(found.log_evidence[row, length]),
+    )
+
+
+def _counts_of(detector: Detector, incident: Incident, trial: Trial, row: int) -> tuple[float, float]:
+    """Events of an update's hosts, and how many were to be expected, where they speak loudest against it.
+
+    Args:
+        trial: the incident's. row: of the update in it.
+    """
+    if incident.by_departures:
+        return detector.departures_behind(int(trial.updates[row]))
+    return trial.counts(row)
+
+
 def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
     """The strongest updates, and the strongest rise that follows none, with what each explains."""
     trial, judgement = incident.trial, incident.judgement
@@ -117,7 +157,7 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
         return []
     rows = []
     for rank in np.argsort(-trial.log_evidence)[:5]:
-        seen, mean = detector.counts_of(incident, trial, int(rank))
+        seen, mean = _counts_of(detector, incident, trial, int(rank))
         low, estimate, high = rate_interval(seen, mean)
         suspect = detector.news.suspects[int(trial.updates[rank])]
         rows.append(
@@ -186,7 +226,7 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
             f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk "
             f"({_how_sure(incident, suspect.update_id, candidates)}, alarm {since} UTC)."
         )
-    crashes, dark = detector.claimed(incident)
+    crashes, dark = _claimed(detector, incident)
     rise = f"{_offline(detector, incident)}{crashes:,} hosts crashed and {dark:,} went dark since {since} UTC"
     if incident.kind is Kind.NO_UPDATE:
         module = common_module(detector, incident)
@@ -209,5 +249,5 @@ def _offline(detector: Detector, incident: Incident) -> str:
     """How many hosts went offline, for an incident that rests on that."""
     if not incident.by_departures:
         return ""
-    seen, expected, _ = detector.counts_behind(incident)
+    seen, expected, _ = _counts_behind(detector, incident)
     return f"{seen:,.0f} hosts went offline soon after it where {expected:,.0f} were expected; "

@@ -66,6 +66,12 @@ class Spots:
         condition = self.slices.slices[spot].condition
         return ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in condition.items()) or "the whole fleet"
 
+    def covers(self, spot: int, other: int) -> bool:
+        """Whether a slice holds all of another one; of places nobody knows."""
+        if max(spot, other) >= len(self.slices):
+            return spot == other
+        return bool((self.slices.members[spot] >= self.slices.members[other]).all())
+
     def whole_system(self, spot: int, tick: int) -> int:
         """The spot of the operating system that a slice was part of as of a tick; else the spot itself."""
         if spot >= len(self.slices) or self.slices.slices[spot].key not in _WITHIN_A_SYSTEM:

@@ -6,6 +6,7 @@ some minutes. A region that loses its power, a site's driver, a backlog or a pat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +60,30 @@ class Waves:
         """
         if not len(self):
             return -np.inf
-        parts = self.log_evidence + log_weight[self.place][:, None] + LOG_SHAPE
-        return float(np.logaddexp.reduce(parts, axis=None))
+        return float(np.logaddexp.reduce(self._weighed(log_weight), axis=None))
+
+    def strongest(self, log_weight: Floats) -> tuple[int, int] | None:
+        """Place and onset of the wave that has most for it, if it is worth an alarm by itself.
+
+        Args:
+            log_weight: (places,) log prior of each place.
+        """
+        if not len(self):
+            return None
+        by_row = self._weighed(log_weight).max(1)
+        row = int(np.argmax(by_row))
+        return (int(self.place[row]), int(self.onset[row])) if by_row[row] >= LOG_THRESHOLD else None
+
+    def where(self, kept: Sequence[bool]) -> Waves:
+        """The waves of some rows."""
+        rows = np.flatnonzero(kept)
+        return Waves(
+            self.place[rows], self.onset[rows], self.log_evidence[rows], self.events[:, rows], self.expected[:, rows]
+        )
+
+    def _weighed(self, log_weight: Floats) -> Floats:
+        weighed: Floats = self.log_evidence + log_weight[self.place][:, None] + LOG_SHAPE
+        return weighed
 
 
 def find_waves(

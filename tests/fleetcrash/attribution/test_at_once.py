@@ -90,3 +90,25 @@ def test_a_fault_that_comes_while_hosts_are_dark_because_of_something_unsolved_i
     assert first["closed_at"] is None  # its hosts are still dark
     assert second["update_id"] == "u"
     assert second["alarm_at"] > at(PUSHED_AT).isoformat()
+
+
+def test_a_regions_outage_hours_after_a_fault_is_an_incident_of_its_own_and_leaves_the_name_alone(
+    empty_lake: Path, early: list[dict[str, Any]]
+) -> None:
+    outage_at = PUSHED_AT + 180
+    world = _fleet(crash=[*early, *_of_the_update()])
+    # A few of its hosts go on to crash, so that the incident is open when the outage comes.
+    world["crash"] += [_crash(number, PUSHED_AT + 20 + number / 6) for number in WITH_IT[2::20]]
+    world["crash"] += [_crash(number, outage_at + number / HOSTS * 5) for number in range(1, HOSTS, REGIONS)]
+    with lake_of(world, empty_lake) as lake:
+        first, second = incidents(lake, as_of=at(outage_at + 60))["incidents"]
+    assert first["update_id"] == "u"
+    assert {(turn["verdict"], turn["update_id"]) for turn in first["history"]} <= {
+        ("undetermined", None),
+        ("cannot_separate", None),
+        ("update", "u"),
+    }
+    named = [turn for turn in first["history"] if turn["update_id"]]
+    assert all("region" not in (turn["condition"] or {}) for turn in named)
+    assert (second["verdict"], second["cause"]) == ("no_update", "region")
+    assert second["alarm_at"] >= at(outage_at).isoformat()[:16]
