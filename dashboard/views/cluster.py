@@ -21,7 +21,7 @@ from dashboard.snapshot import Snapshot
 from dashboard.stack import stack_table, why
 from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
-from dashboard.views.rate_panel import ask_curve, draw_curve, drawing_row, named_updates
+from dashboard.views.rate_panel import Drawing, ask_curve, draw_curve, drawing_row, named_updates
 from dashboard.wording import CLUSTER_STATES, ago, clock, count, kind_name, plain
 from fleetcrash.clustering import Cluster
 from fleetcrash.errors import UnknownName
@@ -50,7 +50,8 @@ def _panels(feed: Feed, view: View, cluster_id: str) -> None:
         st.html(_head(cluster, before, snapshot))
         selection = view.selection(snapshot)
         selection = replace(selection, filters=replace(selection.filters, clusters=(cluster_id,)))
-        _trend(feed, view, selection, snapshot, cluster)
+        drawing = _figures(feed, view, selection, cluster)
+        over_tables = st.container()
         left, right = st.columns([3, 2], gap="large")
         sample = feed.sample(cluster_id)
         left.html(stack_table(sample, title=f"Stack of crash {plain(sample.crash_id, 40)}"))
@@ -60,6 +61,9 @@ def _panels(feed: Feed, view: View, cluster_id: str) -> None:
         _shares(feed, selection)
         _hosts(feed, selection)
         crash_list(feed, selection, cluster_id=cluster_id, known=cluster.crashes)
+        with over_tables:
+            # Last: a browser shows nothing else while it takes in the code that draws the first chart.
+            _curve(feed, view, selection, snapshot, drawing)
 
 
 def _unknown(asked: str, snapshot: Snapshot) -> str:
@@ -93,7 +97,7 @@ def _first_seen(cluster: Cluster, before: pd.DataFrame, newest: datetime) -> str
     return f"{said}; last seen {clock(cluster.last_seen, beside=newest)}."
 
 
-def _trend(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, cluster: Cluster) -> None:
+def _figures(feed: Feed, view: View, selection: Selection, cluster: Cluster) -> Drawing:
     hit = feed.frame("hosts_affected", selection).iloc[0]
     shown = view.window_words(selection).partition(":")[0]
     share = f"{100 * hit['hosts_crashed'] / hit['hosts_online']:.2g} % of " if hit["hosts_online"] else ""
@@ -106,14 +110,12 @@ def _trend(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, clu
             ]
         )
     )
-    drawing = drawing_row()
-    curve = ask_curve(
-        feed,
-        drawing,
-        selection,
-        crashes=int(hit["crashes"]),
-        named=named_updates(snapshot),
-    )
+    return drawing_row()
+
+
+def _curve(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, drawing: Drawing) -> None:
+    hit = feed.frame("hosts_affected", selection).iloc[0]
+    curve = ask_curve(feed, drawing, selection, crashes=int(hit["crashes"]), named=named_updates(snapshot))
     rates = measure(curve.fleet, curve.fleet.iloc[:0], hit)
     draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
     export(
