@@ -238,6 +238,7 @@ class Detector:
             if again[0].update == incident.update:
                 incident.set_apart(*late)
                 mine, (judgement, trial, found) = without, again
+        incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         judgement = incident.weigh(tick, judgement, trial)
         condition = self._condition(incident, judgement, tick, mine)
         incident.record(tick, judgement, trial, found, condition)

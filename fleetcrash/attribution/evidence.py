@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 RATIOS = np.geomspace(1.5, 1e5, 14)
 """Rate ratios that a fault may have, equally likely on a log scale: from hardly visible to a boot loop."""
@@ -88,6 +89,23 @@ def log_contrast(had: NDArray[np.bool_], share: Floats) -> float:
     """
     terms = np.log1p((TEST_RATIOS - 1.0) * share[:, None]).sum(0)
     return float(log_mean_exp(had.sum() * np.log(TEST_RATIOS) - terms))
+
+
+def log_contrast_by_age(age: Ints, shares: Floats) -> float:
+    """Log likelihood ratio that hosts crash more for some time after they got an update than the hosts beside them.
+
+    Once all have it, those that got it last still differ from those that got it first. Whatever raises the rate of all
+    hosts alike cancels.
+
+    Args:
+        age: (n,) age of the install at each event, by its number; as many as there are where the host lacked it.
+        shares: (n, ages) of the hosts at risk at that moment that had an install younger than each age.
+    Source: partial likelihood of Cox (1972), time after the install and ratio unknown.
+    """
+    within = age[:, None] <= np.arange(shares.shape[1])
+    terms = np.log1p((TEST_RATIOS - 1.0) * shares[..., None]).sum(0)
+    hits = within.sum(0)[:, None] * np.log(TEST_RATIOS)
+    return float(log_mean_exp(hits - terms, axis=(0, 1)))
 
 
 UNRECORDED_SHARES = np.array([0.0, 0.03, 0.2])

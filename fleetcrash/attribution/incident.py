@@ -6,6 +6,7 @@ because of it. Its id comes from the alarm's minute, never from the update, so t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.exposure import KEPT_MINUTES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import Waves
@@ -22,6 +24,7 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 RENAMING_MINUTES = 5
+_BEFORE_OUT_OF_SIGHT = 240
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Incident:
         wave_spot: the slice or place that a rise without an update follows.
         doubted_tick: since when the evidence no longer carries the name that is given; None while it does.
         regained_tick: since when it carries a name again, after one was taken back; None while it does not.
+        tied: updates that could not be told from others before their hosts' first day with them was over.
         unearned_tick: since when the condition that is given is not earned any more; None while it is.
         contested_tick: since when what the condition leaves out looks like another update's; None while it does not.
         by_departures: hosts that left soon after they got an update opened it, or tell what did.
@@ -71,6 +75,7 @@ class Incident:
     doubted_tick: int | None = None
     regained_tick: int | None = None
     contested_tick: int | None = None
+    tied: set[int] = field(default_factory=set)
     unearned_tick: int | None = None
     by_departures: bool = False
     within: Condition | None = None
@@ -136,7 +141,22 @@ class Incident:
             return judgement
         return replace(judgement, kind=Kind.UPDATE, update=self.update)
 
+    def keep_tied(self, tick: int, released: Mapping[int, int]) -> None:
+        """Keep in mind the updates that are not told apart while those of a day ago are about to pass out of sight.
+
+        What happens to a host is held against an update for a day. Of two that cannot be told apart the younger one
+        would seem the likelier after that, for no other reason.
+
+        Args:
+            released: the updates that are not told apart, with the minutes of their releases.
+        """
+        if self.update is None and tick - self.alarm_tick >= JUDGING_MINUTES:
+            ages = {update: KEPT_MINUTES - (tick - minute) for update, minute in released.items()}
+            self.tied |= {update for update, left in ages.items() if LAG_MINUTES <= left <= _BEFORE_OUT_OF_SIGHT}
+
     def _weigh_new_name(self, tick: int, judgement: Judgement) -> Judgement:
+        if judgement.update is not None and self.tied - {judgement.update}:
+            return replace(judgement, kind=Kind.CANNOT_SEPARATE, update=None)
         if judgement.update is None or self.named_tick is None:
             self.regained_tick = None
             return judgement

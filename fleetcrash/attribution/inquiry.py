@@ -15,7 +15,7 @@ from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINU
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
 from fleetcrash.attribution.departures import Departures
-from fleetcrash.attribution.evidence import TEST_RATIOS, log_contrast
+from fleetcrash.attribution.evidence import TEST_RATIOS, log_contrast, log_contrast_by_age
 from fleetcrash.attribution.expectation import DAY, Expectation
 from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES
 from fleetcrash.attribution.news import News
@@ -26,6 +26,9 @@ from fleetcrash.attribution.waves import Waves, find_waves
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+_STEADY = 2  # of the times since a boot, from half an hour on
+_LOG_BY_AGE = 2.0  # who had got an update just then has to say more, because there is always somebody who had
 
 
 class Inquiry:
@@ -153,15 +156,24 @@ class Inquiry:
         return False
 
     def contrast(self, tick: int, mine: Mask, update: int) -> float:
-        """What the events of the last day say for an update by hosts with it and without it alone."""
+        """What the events of the last day say for an update by hosts with it and without it alone.
+
+        Or, if that says more, by hosts that had just got it and those that had it for longer: only crashes long after a
+        boot, because a host that comes online installs what it missed, and may crash for having come online.
+        """
         events, rows = self.news.events, self.exposed_rows(tick, mine)
-        had = np.zeros(len(events), bool)
-        had[self.news.exposed_events.event[rows[self.news.exposed_events.update[rows] == update]]] = True
+        rows = rows[self.news.exposed_events.update[rows] == update]
+        age = np.full(len(events), AGES)
+        age[self.news.exposed_events.event[rows]] = self.news.exposed_events.age[rows]
         picked = mine & (events.tick <= tick) & (events.minute <= tick) & (events.minute > tick - KEPT_MINUTES)
         time = self.expected.time
-        share = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])[:, -1]
-        compared = ~np.isnan(share)
-        return log_contrast(had[picked][compared], share[compared])
+        shares = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])
+        compared = ~np.isnan(shares[:, -1])
+        event = np.flatnonzero(picked)[compared]
+        age, shares = age[event], shares[compared]
+        steady = (events.outcome[event] == CRASH) & (events.since_boot[event] >= _STEADY)
+        by_age = log_contrast_by_age(age[steady], shares[steady]) - _LOG_BY_AGE
+        return max(log_contrast(age < AGES, shares[:, -1]), by_age)
 
     def companions(self, update: int, tick: int, mine: Mask) -> list[Companion]:
         """Other updates that the fault of one may need, with the events of the hosts that had them."""

@@ -25,10 +25,10 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 NAMING_PROBABILITY = 0.9
-_LOG_APART_BY_TIME = float(np.log(999))
+_LOG_APART = float(np.log(999))
 # Where hosts do not tell two updates apart, because all have both or nobody says which has what, only the time after
 # each is left. How long a fault waits nobody knows beforehand, so the one that only seems to fit better must not be
-# named.
+# named; nor the one that the few hosts with but one of the two speak for a little, at one of many looks.
 _EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
 # A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
 # wait for it, and comes after whatever made the host boot.
@@ -73,6 +73,7 @@ class Judgement:
         probabilities: (U,) posterior of each update of the trial; the rest is "no change".
         wave: index of the strongest wave and of its shape, None without a wave.
         log_margin: log of how much better the leading update explains the events than the best wave.
+        near: updates that the evidence does not tell from the leading one, which is one of them.
     """
 
     kind: Kind
@@ -80,6 +81,7 @@ class Judgement:
     probabilities: Floats
     wave: tuple[int, int] | None
     log_margin: float
+    near: tuple[int, ...] = ()
 
 
 def judge(
@@ -121,8 +123,9 @@ def judge(
         rivals, with_release = _tie(of_waves, same, most)
         of_waves, later = _tie(rivals, delayed, most)
         tied = with_release or later
-        # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell.
-        rivals = rivals[~same] if contrast is None else rivals
+        # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell; and
+        # what hosts with it have and those beside them have not, no wave explains.
+        rivals = rivals[~same] if contrast is None or by_hosts >= _LOG_APART else rivals
         if contrast is not None:
             least = _LOG_MARGIN if _begins_with(waves, trial, leader, released) else _LOG_NO_CONTRAST
             no_contrast = by_hosts < least
@@ -134,9 +137,10 @@ def judge(
         row, shape = np.unravel_index(int(np.argmax(of_waves)), of_waves.shape)
         best_wave = (int(row), int(shape))
     margin = most - float(rivals.max(initial=0.0))
+    near = tuple(trial.updates[of_updates > of_updates.max(initial=-np.inf) - _LOG_APART].tolist())
 
     def verdict(kind: Kind, update: int | None = None) -> Judgement:
-        return Judgement(kind, update, probabilities, best_wave, margin)
+        return Judgement(kind, update, probabilities, best_wave, margin, near)
 
     # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
     early = minutes_open < JUDGING_MINUTES and _may_be_its(waves, best_wave, trial, leader, released_minute)
@@ -169,7 +173,7 @@ def _enough(kept: bool) -> float:
 
 def _is_apart(trial: Trial, leader: int, of_updates: Floats, contrast: Callable[[int], float] | None) -> bool:
     """Whether the leading update is told from every other one by more than by how long a fault takes to strike."""
-    near = np.flatnonzero(of_updates > of_updates[leader] - _LOG_APART_BY_TIME)
+    near = np.flatnonzero(of_updates > of_updates[leader] - _LOG_APART)
     if len(near) == 1:
         return True
     if contrast is None:
@@ -178,7 +182,7 @@ def _is_apart(trial: Trial, leader: int, of_updates: Floats, contrast: Callable[
     if events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum():
         return True
     of_leader = contrast(int(trial.updates[leader]))
-    return all(of_leader - contrast(int(trial.updates[one])) >= _LOG_MARGIN for one in near if one != leader)
+    return all(of_leader - contrast(int(trial.updates[one])) >= _LOG_APART for one in near if one != leader)
 
 
 def _may_be_its(

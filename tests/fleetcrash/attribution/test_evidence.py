@@ -13,6 +13,7 @@ from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.evidence import (
     TEST_RATIOS,
     log_contrast,
+    log_contrast_by_age,
     log_likeliest,
     log_mean_exp,
     log_poisson_ratio,
@@ -217,5 +218,30 @@ def test_the_contrast_of_a_harmless_update_is_one_on_the_average(seed, crashes):
     random = np.random.default_rng(seed)
     share = random.uniform(0.05, 0.95, crashes)
     tries = [math.exp(log_contrast(random.random(crashes) < share, share)) for _ in range(2000)]
+    assert np.mean(np.minimum(tries, 1e3)) < 1.5
+    assert np.mean(np.array(tries) >= 20) <= 0.06
+
+
+def test_where_all_have_just_got_the_update_or_all_long_ago_its_age_says_nothing():
+    assert log_contrast_by_age(np.zeros(500, int), np.ones((500, 3))) == pytest.approx(0.0, abs=1e-9)
+    long_ago = np.tile([0.0, 0.0, 1.0], (500, 1))
+    assert log_contrast_by_age(np.full(500, 2), long_ago) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_where_all_have_the_update_and_those_crash_that_got_it_last_its_age_tells():
+    shares = np.tile([0.2, 0.5, 1.0], (40, 1))
+    assert log_contrast_by_age(np.zeros(40, int), shares) > 30
+    assert log_contrast(np.ones(40, bool), shares[:, -1]) == pytest.approx(0.0, abs=1e-9)
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
+def test_the_contrast_by_age_of_a_harmless_update_is_one_on_the_average(seed, crashes):
+    random = np.random.default_rng(seed)
+    shares = np.sort(random.uniform(0.02, 0.98, (crashes, 4)), axis=1)
+    tries = []
+    for _ in range(1000):
+        age = (random.random(crashes)[:, None] >= shares).sum(1)
+        tries.append(math.exp(log_contrast_by_age(age, shares)))
     assert np.mean(np.minimum(tries, 1e3)) < 1.5
     assert np.mean(np.array(tries) >= 20) <= 0.06

@@ -54,11 +54,16 @@ def test_a_wave_that_begins_with_the_release_does_not_acquit_the_update(onset):
     assert (named.kind, named.update) == (Kind.UPDATE, UPDATE)
 
 
-def test_nor_does_it_let_the_update_be_named_anew():
-    early = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED)
-    late = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED, minutes=JUDGING_MINUTES)
+@pytest.mark.parametrize("contrast", [0.0, 6.0])
+def test_nor_does_it_let_the_update_be_named_anew(contrast):
+    early = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED, contrast=contrast)
+    late = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED, contrast=contrast, minutes=JUDGING_MINUTES)
     assert (early.kind, late.kind) == (Kind.UNDETERMINED, Kind.CANNOT_SEPARATE)
     assert late.probabilities[0] > 0.5
+
+
+def test_but_where_hosts_with_it_crash_and_those_beside_them_do_not_no_wave_that_begins_with_it_explains_that():
+    assert _judged(update_says=100.0, wave_says=150.0, onset=RELEASED, contrast=8.0).kind is Kind.UPDATE
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -179,10 +184,17 @@ def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
     [
         (CRASH, 0, (0.0, 0.0), True),
         (CRASH, 3, (0.0, 0.0), False),
-        (CRASH, 3, (1.0, 5.0), True),
+        (CRASH, 3, (1.0, 5.0), False),
+        (CRASH, 3, (1.0, 8.5), True),
         (CRASH_AT_BOOT, 0, (0.0, 0.0), False),
     ],
-    ids=["at once", "hours later, in hosts that have both", "hours later, in hosts that mostly lack one", "at a boot"],
+    ids=[
+        "at once",
+        "hours later, in hosts that have both",
+        "hours later, in hosts a few of which lack one",
+        "hours later, in hosts that mostly lack one",
+        "at a boot",
+    ],
 )
 def test_of_two_whose_hosts_are_the_same_a_fault_that_waits_tells_neither(outcome, age, contrasts, named):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
