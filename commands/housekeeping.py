@@ -56,9 +56,9 @@ def forget(chosen: argparse.Namespace) -> int:
     from fleetcrash.gate import overrides
     from fleetcrash.store.forgetting import forget as forget_host
     from ingest.collector import token_book
-    from monitor.alerts import outbox
+    from monitor.alerts import striking
 
-    books = (overrides.strike, token_book.strike, outbox.strike)
+    books = (overrides.strike, token_book.strike, striking.strike)
     receipt = forget_host(lake_of(chosen), chosen.host_id, books=books)
     told = receipt.as_json()
     if chosen.json:

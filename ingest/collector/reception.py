@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from starlette.requests import Request
 
@@ -23,7 +22,8 @@ from ingest.collector import bodies
 from ingest.collector.clock import Clock
 from ingest.collector.committer import Committer
 from ingest.collector.credentials import token_of
-from ingest.collector.doors.door import Asked, BodyDoor, Door, Reading, Stream, StreamDoor
+from ingest.collector.doors.door import Asked, BodyDoor, Reading, Stream, StreamDoor
+from ingest.collector.headers import content_type_of, encoding_of, key_of, source_of
 from ingest.collector.keys import Answer, Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
@@ -36,8 +36,6 @@ from ingest.collector.tokens import Scope, Token, Tokens
 
 LOG = logging.getLogger("fleetcrash.collector")
 
-_LONGEST_KEY = 255
-_LONGEST_SOURCE = 100  # characters of a path, as the quarantine names it
 _PART_BYTES = 1 << 20  # of records, that a stream holds before they are spooled
 # What takes longer than a few milliseconds is done beside the event loop.
 _LARGE_BYTES = 256 << 10
@@ -97,7 +95,7 @@ class Reception:
         if is_unnamed:
             limits = replace(limits, body_bytes=limits.unnamed_bytes)
         sender = None if is_unnamed else self._sender(token)
-        encoding, key, content_type = _encoding(request, door), _key(request), _content_type(request, door)
+        encoding, key, content_type = encoding_of(request, door), key_of(request), content_type_of(request, door)
         told = int(request.headers.get("content-length", 0))
         _check_bytes(told, limits)
         self._parts.spool.check_room(told)
@@ -116,7 +114,7 @@ class Reception:
                 reading = await self._redacted(self._parts.privacy, reading)
             if reading.lines is not body:
                 held.more(len(reading.lines) + sum(len(dump.data) for dump in reading.dumps))
-            description = Description(uuid.uuid4().hex, _source(request), received_us, reading.read)
+            description = Description(uuid.uuid4().hex, source_of(request), received_us, reading.read)
             if key is not None:
                 hashed = hashlib.sha256(f"{sender.name}\n{request.url.path}\n{key}".encode()).hexdigest()
                 hashing = _digest if self._parts.privacy is None else self._parts.privacy.digest
@@ -145,7 +143,7 @@ class Reception:
     async def _flowed(self, request: Request, door: StreamDoor, chunks: AsyncIterator[bytes]) -> None:
         token = token_of(request)
         self._sender(token)
-        encoding, _ = _encoding(request, door), _content_type(request, door)
+        encoding, _ = encoding_of(request, door), content_type_of(request, door)
         self._parts.spool.check_room(0)
         limits = replace(self._parts.limits, body_s=self._parts.limits.stream_s)
         with self.room.enter() as held:
@@ -180,7 +178,7 @@ class Reception:
             # Beyond its rate a stream goes on, and the next one waits: begun anew it would end at the same place.
             sender = self._known(token)
             self._parts.rates.spend(sender.name, sender.rate, records.read)
-            description = Description(uuid.uuid4().hex, _source(request), self._parts.clock.now_us(), records.read)
+            description = Description(uuid.uuid4().hex, source_of(request), self._parts.clock.now_us(), records.read)
             privacy, lines = self._parts.privacy, records.lines
             if privacy is not None:
                 lines = await asyncio.to_thread(privacy.lines, lines)
@@ -364,44 +362,6 @@ def _digest(body: bytearray) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _source(request: Request) -> str:
-    """The path as the quarantine names it: without what a terminal might take for orders."""
-    return quote(request.scope["path"])[:_LONGEST_SOURCE]
-
-
 def _check_bytes(size_bytes: int, limits: Limits) -> None:
     if size_bytes > limits.body_bytes:
         raise too_large("The body has", limits.body_bytes, "bytes")
-
-
-def _encoding(request: Request, door: Door) -> str:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in door.encodings:
-        known = ", ".join(one for one in door.encodings if one not in ("identity", "x-gzip"))
-        raise Refusal(
-            415, "unsupported_encoding", f"Content-Encoding {encoding[:100]!r} is not known; wanted {known} or none."
-        )
-    return encoding
-
-
-def _content_type(request: Request, door: Door) -> str:
-    """The media type of a body, with its parameters.
-
-    Raises:
-        Refusal: it is not taken at this door.
-    """
-    given = request.headers.get("content-type", door.types[0])
-    kind, _, parameters = given.lower().partition(";")
-    charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "')
-    if kind.strip() not in door.types or charset not in ("", "utf-8", "utf8", "us-ascii"):
-        said = f"Content-Type {given[:100]!r} is not taken here; wanted {door.types[0]}, in UTF-8."
-        raise Refusal(415, "unsupported_type", said)
-    return given
-
-
-def _key(request: Request) -> str | None:
-    """The Idempotency-Key; None without one."""
-    given = request.headers.get("idempotency-key", "")
-    if len(given) > _LONGEST_KEY:
-        raise Refusal(400, "bad_key", f"The Idempotency-Key has more than {_LONGEST_KEY} characters.")
-    return given or None

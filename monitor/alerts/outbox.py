@@ -16,9 +16,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from fleetcrash.errors import LakeError
-from fleetcrash.store import databases
-from fleetcrash.store.databases import Texts
-from fleetcrash.store.mentions import Mentions
 from fleetcrash.store.ownership import give
 from monitor.alerts.message import Event, Message
 
@@ -67,15 +64,6 @@ _SILENCED = """EXISTS (
     scope = 'all' OR (scope = 'incident' AND name = message.alert) OR (scope = 'update' AND name = message.update_id)
   )
 )"""
-
-_WRITTEN = {
-    "silence": Texts(plain=("reason", "made_by", "ended_by")),
-    "receiver": Texts(plain=("error",)),
-    "delivery": Texts(plain=("error",)),
-    "message": Texts(documents=("body",)),
-    "alert": Texts(documents=("told",)),
-}
-# Where a host may be named. Keys stay: by them messages are told apart, and silences find what they are about.
 
 
 @dataclass(frozen=True)
@@ -380,23 +368,6 @@ class Outbox:
                 if self._file.in_transaction:
                     self._file.execute("ROLLBACK")
                 raise
-
-
-def strike(lake_root: Path, mentions: Mentions) -> int:
-    """Strike a forgotten host out of silences and messages, while a monitor may be sending.
-
-    Returns:
-        how many rows were changed.
-    Raises:
-        LakeError: the file cannot be written, or is in use for too long.
-    """
-    path = lake_root / FOLDER / FILE
-    if not path.exists():
-        return 0
-    try:
-        return databases.strike(path, mentions, _WRITTEN)
-    except (OSError, sqlite3.Error) as error:
-        raise LakeError(f"{path} cannot be written, and may name the host: {error}. Run this again later.") from error
 
 
 def _message(row: Mapping[str, Any]) -> Message:

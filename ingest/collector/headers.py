@@ -1,0 +1,60 @@
+"""What the head of a request says of its body, checked."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from ingest.collector.doors.door import Door
+from ingest.collector.refusal import Refusal
+
+_LONGEST_KEY = 255
+_LONGEST_SOURCE = 100  # characters of a path, as the quarantine names it
+
+
+def source_of(request: Request) -> str:
+    """The path as the quarantine names it: without what a terminal might take for orders."""
+    return quote(request.scope["path"])[:_LONGEST_SOURCE]
+
+
+def encoding_of(request: Request, door: Door) -> str:
+    """How a body is packed.
+
+    Raises:
+        Refusal: in a way that this door does not know.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in door.encodings:
+        known = ", ".join(one for one in door.encodings if one not in ("identity", "x-gzip"))
+        raise Refusal(
+            415, "unsupported_encoding", f"Content-Encoding {encoding[:100]!r} is not known; wanted {known} or none."
+        )
+    return encoding
+
+
+def content_type_of(request: Request, door: Door) -> str:
+    """The media type of a body, with its parameters.
+
+    Raises:
+        Refusal: it is not taken at this door.
+    """
+    given = request.headers.get("content-type", door.types[0])
+    kind, _, parameters = given.lower().partition(";")
+    charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "')
+    if kind.strip() not in door.types or charset not in ("", "utf-8", "utf8", "us-ascii"):
+        said = f"Content-Type {given[:100]!r} is not taken here; wanted {door.types[0]}, in UTF-8."
+        raise Refusal(415, "unsupported_type", said)
+    return given
+
+
+def key_of(request: Request) -> str | None:
+    """The Idempotency-Key; None without one.
+
+    Raises:
+        Refusal: it is too long.
+    """
+    given = request.headers.get("idempotency-key", "")
+    if len(given) > _LONGEST_KEY:
+        raise Refusal(400, "bad_key", f"The Idempotency-Key has more than {_LONGEST_KEY} characters.")
+    return given or None
