@@ -239,7 +239,8 @@ class Detector:
                 incident.set_apart(*late)
                 mine, (judgement, trial, found) = without, again
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
-        judgement = incident.weigh(tick, judgement, trial)
+        named = None if judgement.update is None else self._inquiry.released(judgement.update)
+        judgement = incident.weigh(tick, judgement, trial, named)
         condition = self._condition(incident, judgement, tick, mine)
         incident.record(tick, judgement, trial, found, condition)
         self._settle(incident, tick, judgement, trial, found)
@@ -331,8 +332,6 @@ class Detector:
         incident.claims_all = not incident.is_understood
         incident.spot = 0
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
-            released = self._inquiry.released(judgement.update)
-            incident.released_minute = min(incident.released_minute, max(released, incident.alarm_tick - DAY))
             row = int(np.flatnonzero(trial.updates == judgement.update)[0])
             incident.spot = self.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
             if incident.spot == 0 or incident.by_departures:

@@ -53,15 +53,14 @@ class Incident:
         wave_spot: the slice or place that a rise without an update follows.
         doubted_tick: since when the evidence no longer carries the name that is given; None while it does.
         regained_tick: since when it carries a name again, after one was taken back; None while it does not.
-        tied: updates that could not be told from others before their hosts' first day with them was over.
+        tied: updates that could not be told from others before their hosts' first day with them was over, and the
+            minutes of their releases.
         unearned_tick: since when the condition that is given is not earned any more; None while it is.
         contested_tick: since when what the condition leaves out looks like another update's; None while it does not.
         by_departures: hosts that left soon after they got an update opened it, or tell what did.
         within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
         apart: spots in which, from a minute on, events are none of its doing: a wave began there once it was named.
         onset_minute: from when on a wave is held to have raised the rate.
-        released_minute: when the update that is named was released, or a day before the alarm: a fault may strike some
-            hosts hours before it is noticed, and the baseline is not to learn from them.
         last_raised_minute: newest tick at which the hour before was above the baseline.
     """
 
@@ -69,13 +68,12 @@ class Incident:
     alarm_tick: int
     onset_minute: int
     last_raised_minute: int
-    released_minute: int
     named_tick: int | None = None
     closed_tick: int | None = None
     doubted_tick: int | None = None
     regained_tick: int | None = None
     contested_tick: int | None = None
-    tied: set[int] = field(default_factory=set)
+    tied: dict[int, int] = field(default_factory=dict)
     unearned_tick: int | None = None
     by_departures: bool = False
     within: Condition | None = None
@@ -100,9 +98,7 @@ class Incident:
         """A new incident, judged by nobody yet."""
         stamp = tick_text(tick).replace("-", "").replace(":", "")[:13]
         suffix = f"-{others_in_this_minute + 1}" if others_in_this_minute else ""
-        return cls(
-            f"inc-{stamp}{suffix}".lower(), tick, onset_minute=tick, last_raised_minute=tick, released_minute=tick
-        )
+        return cls(f"inc-{stamp}{suffix}".lower(), tick, onset_minute=tick, last_raised_minute=tick)
 
     def move(self, moved: Ints) -> None:
         """Take over another numbering of the spots.
@@ -123,15 +119,18 @@ class Incident:
         if changed or not self.history:
             self.history.append(Turn(tick, self.kind, self.update, self.condition))
 
-    def weigh(self, tick: int, judgement: Judgement, trial: Trial) -> Judgement:
+    def weigh(self, tick: int, judgement: Judgement, trial: Trial, released: int | None = None) -> Judgement:
         """The judgement; or the name that was given, while that has been in doubt for a short time only.
 
         In the worst minutes crashes are told before the installs that they follow, and a name that goes and comes back
         wakes people twice. Another update's name is taken sooner than none. After a name was taken back, one has to
         stand for a quarter of an hour before it is given.
+
+        Args:
+            released: the minute in which the update that is judged guilty was released; None: none is.
         """
         if self.update is None:
-            return self._weigh_new_name(tick, judgement)
+            return self._weigh_new_name(tick, judgement, released)
         if judgement.update == self.update or self.update not in trial.updates:
             self.doubted_tick = None
             return judgement
@@ -151,11 +150,13 @@ class Incident:
             released: the updates that are not told apart, with the minutes of their releases.
         """
         if self.update is None and tick - self.alarm_tick >= JUDGING_MINUTES:
-            ages = {update: KEPT_MINUTES - (tick - minute) for update, minute in released.items()}
-            self.tied |= {update for update, left in ages.items() if LAG_MINUTES <= left <= _BEFORE_OUT_OF_SIGHT}
+            left = {update: KEPT_MINUTES - (tick - minute) for update, minute in released.items()}
+            self.tied |= {
+                update: released[update] for update in left if LAG_MINUTES <= left[update] <= _BEFORE_OUT_OF_SIGHT
+            }
 
-    def _weigh_new_name(self, tick: int, judgement: Judgement) -> Judgement:
-        if judgement.update is not None and self.tied - {judgement.update}:
+    def _weigh_new_name(self, tick: int, judgement: Judgement, released: int | None) -> Judgement:
+        if released is not None and any(older < released for older in self.tied.values()):
             return replace(judgement, kind=Kind.CANNOT_SEPARATE, update=None)
         if judgement.update is None or self.named_tick is None:
             self.regained_tick = None
@@ -206,8 +207,7 @@ class Incident:
 
     def disturbs(self, minute: int) -> bool:
         """Whether the fleet was not itself in that minute because of this incident."""
-        since = min(self.alarm_tick - LAG_MINUTES, self.released_minute)
-        return since <= minute <= self.last_raised_minute
+        return self.alarm_tick - LAG_MINUTES <= minute <= self.last_raised_minute
 
     def claim(self, events: int) -> Mask:
         """(events,) which events the incident accounts for."""

@@ -47,6 +47,7 @@ _LOG_NO_CONTRAST = -0.2
 # Hosts with the update must not crash less than those beside them; where all have it, nothing is said, which is zero.
 COINCIDENT_MINUTES = 2
 _MOSTLY = 0.5
+_LITTLE = 0.1
 _EXPLAINED_SHARE = 0.8
 # A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it.
 JUDGING_MINUTES = 15
@@ -205,9 +206,11 @@ def _begins_with(waves: Waves, trial: Trial, leader: int, released_minute: int) 
     """Whether a wave from the leading update's release on, in hosts that mostly had it, rose within the hour.
 
     Once a push has reached everybody, what follows it and what began beside it look alike, however many hosts crash:
-    only hosts without the update, at the same moment, can tell.
+    only hosts without the update, at the same moment, can tell. What is little beside all that followed later, as the
+    first of the boots that a fault waits for, is no such wave.
     """
-    rose = waves.log_evidence[:, : int(np.searchsorted(LENGTHS, _SOON_MINUTES, side="right"))] >= _LOG_MARGIN
+    least = max(_LOG_MARGIN, _LITTLE * float(trial.log_evidence[leader]))
+    rose = waves.log_evidence[:, : int(np.searchsorted(LENGTHS, _SOON_MINUTES, side="right"))] >= least
     with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
     return bool((with_release[:, None] & rose & _explained(waves, trial, leader)[:, : rose.shape[1]]).any())
 

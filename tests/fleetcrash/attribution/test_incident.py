@@ -73,32 +73,25 @@ def test_a_condition_is_taken_back_after_a_quarter_of_an_hour_without_one_and_an
 
 
 @pytest.mark.parametrize(
-    ("tied_at", "named"),
-    [(100 + JUDGING_MINUTES - 1, OTHER), (300, None), (FIRST_OUT_OF_SIGHT - 30, OTHER)],
-    ids=["just after the alarm", "hours before its day is over", "when part of it is over"],
+    ("tied_at", "released", "named"),
+    [
+        (100 + JUDGING_MINUTES - 1, 90, True),
+        (300, 90, False),
+        (300, FIRST_OUT_OF_SIGHT - KEPT_MINUTES - 1, True),
+        (FIRST_OUT_OF_SIGHT - 30, 90, True),
+    ],
+    ids=["just after the alarm", "before its day is over", "and is the younger", "when part of it is over"],
 )
-def test_of_two_that_cannot_be_told_apart_the_younger_is_not_named_once_the_older_is_out_of_sight(tied_at, named):
+def test_of_two_that_cannot_be_told_apart_the_younger_is_not_named_once_the_older_is_out_of_sight(
+    tied_at, released, named
+):
     incident = Incident.opened(100, 0)
-    incident.keep_tied(tied_at, {FIRST: FIRST_OUT_OF_SIGHT - KEPT_MINUTES, OTHER: 90})
-    told = incident.weigh(FIRST_OUT_OF_SIGHT + 10, judgement(Kind.UPDATE, OTHER), TRIAL)
+    incident.keep_tied(tied_at, {FIRST: FIRST_OUT_OF_SIGHT - KEPT_MINUTES, OTHER: released})
+    told = incident.weigh(FIRST_OUT_OF_SIGHT + 10, judgement(Kind.UPDATE, OTHER), TRIAL, released)
     assert (told.kind, told.update) == ((Kind.UPDATE, OTHER) if named else (Kind.CANNOT_SEPARATE, None))
-
-
-def test_what_is_tied_with_itself_alone_may_be_named():
-    incident = Incident.opened(100, 0)
-    incident.keep_tied(300, {FIRST: FIRST_OUT_OF_SIGHT - KEPT_MINUTES})
-    assert incident.weigh(310, judgement(Kind.UPDATE, FIRST), TRIAL).update == FIRST
 
 
 def test_only_a_wave_that_began_an_hour_after_a_name_is_none_of_its_doing(named):
     assert not named.began_after(100 + LAG_MINUTES)
     assert named.began_after(101 + LAG_MINUTES)
     assert not Incident.opened(100, 0).began_after(500)
-
-
-def test_while_an_update_is_named_the_baseline_learns_nothing_from_its_release_on(named):
-    assert named.disturbs(100 - LAG_MINUTES)
-    assert not named.disturbs(99 - LAG_MINUTES)
-    named.released_minute = -300
-    assert named.disturbs(-300)
-    assert not named.disturbs(-301)
