@@ -51,7 +51,7 @@ def _panels(feed: Feed, view: View, cluster_id: str) -> None:
         selection = view.selection(snapshot)
         selection = replace(selection, filters=replace(selection.filters, clusters=(cluster_id,)))
         drawing = _figures(feed, view, selection, cluster)
-        over_tables = st.container()
+        over_tables = st.container(key="curve-place")  # as tall as the curve from the start, so that nothing moves
         left, right = st.columns([3, 2], gap="large")
         sample = feed.sample(cluster_id)
         left.html(stack_table(sample, title=f"Stack of crash {plain(sample.crash_id, 40)}"))
