@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects
-from fleetcrash.attribution.baseline import CRASH, DARK
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
 from fleetcrash.attribution.exposure import AGE_MINUTES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, LOG_SHAPE, Waves
@@ -32,6 +32,12 @@ _LOG_APART = float(np.log(999))
 _EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
 # A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
 # wait for it, and comes after whatever made the host boot.
+_LATE_AGES = int(np.searchsorted(AGE_MINUTES, 240, side="right"))
+# What strikes at a boot hours after an update may be of one of more than a day ago as well, which is not on trial any
+# more: then hosts without the update have to tell ...
+_LOG_PER_EVENT = 0.2
+# ... and by so much an event: of an update that most hosts have, those that lack it were not online yesterday either,
+# and lack whatever else came then.
 KEEPING_PROBABILITY = 0.5  # a name once given is kept until the odds turn, so that the page does not flap
 LOG_PRIOR_UPDATE = float(np.log(1e-3))
 # About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
@@ -175,11 +181,15 @@ def _enough(kept: bool) -> float:
 def _is_apart(trial: Trial, leader: int, of_updates: Floats, contrast: Callable[[int], float] | None) -> bool:
     """Whether the leading update is told from every other one by more than by how long a fault takes to strike."""
     near = np.flatnonzero(of_updates > of_updates[leader] - _LOG_APART)
+    if contrast is None:
+        return len(near) == 1
+    events = trial.events[:, leader, :, int(np.argmax(trial.log_by_slice[leader]))]
+    if events[CRASH_AT_BOOT, _LATE_AGES:].sum() > _MOSTLY * events.sum():
+        least = max(_LOG_MARGIN, _LOG_PER_EVENT * float(events.sum()))
+        if contrast(int(trial.updates[leader])) < least:
+            return False
     if len(near) == 1:
         return True
-    if contrast is None:
-        return False
-    events = trial.events[:, leader, :, int(np.argmax(trial.log_by_slice[leader]))]
     if events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum():
         return True
     of_leader = contrast(int(trial.updates[leader]))

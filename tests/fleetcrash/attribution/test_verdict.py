@@ -159,6 +159,35 @@ def test_without_installs_what_rose_with_the_release_is_the_updates():
     assert told.probabilities[0] < 0.99
 
 
+@pytest.mark.parametrize(
+    ("outcome", "age", "contrast", "named"),
+    [
+        (CRASH_AT_BOOT, 4, 0.2 * EVENTS - 0.1, False),
+        (CRASH_AT_BOOT, 4, 0.2 * EVENTS + 0.1, True),
+        (CRASH_AT_BOOT, 3, 0.0, True),
+        (CRASH, 4, 0.0, True),
+    ],
+    ids=["hosts hardly tell", "hosts tell", "within four hours", "long after a boot"],
+)
+def test_what_strikes_at_a_boot_hours_later_may_be_of_an_update_of_the_day_before(outcome, age, contrast, named):
+    events = np.zeros((OUTCOMES, 1, AGES, 1))
+    events[outcome, 0, age, 0] = EVENTS
+    evidence = np.array([100.0])
+    none = np.zeros((OUTCOMES, 0, SHAPES))
+    told = judge(
+        Trial(np.array([UPDATE]), events, events / 10, evidence, evidence, evidence[:, None]),
+        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
+        released_minute=np.array([RELEASED]),
+        place_log_weight=np.zeros(0),
+        stands_there=np.zeros(0, bool),
+        minutes_open=0,
+        before=Kind.UNDETERMINED,
+        named_before=None,
+        contrast={UPDATE: contrast}.__getitem__,
+    )
+    assert told.update == (UPDATE if named else None)
+
+
 @pytest.mark.parametrize(("lead", "contrast", "named"), [(6.0, 0.0, True), (6.0, None, False), (8.0, None, True)])
 def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
