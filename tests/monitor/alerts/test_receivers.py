@@ -100,9 +100,9 @@ def test_a_whole_request_has_one_deadline_however_it_drips():
         dripping = threading.Thread(target=drip)
         dripping.start()
         began = time.monotonic()
-        with pytest.raises(NoAnswer, match=r"no answer within 0\.2 s"):
-            request("POST", f"http://127.0.0.1:{listener.getsockname()[1]}/", body=b"{}", timeout_s=0.2)
-        assert time.monotonic() - began < 5
+        with pytest.raises(NoAnswer, match=r"no answer within 2 s"):
+            request("POST", f"http://127.0.0.1:{listener.getsockname()[1]}/", body=b"{}", timeout_s=2.0)
+        assert time.monotonic() - began < 10
         ended.set()
         dripping.join()
 
