@@ -7,7 +7,7 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
-from dashboard.figures import Figure, base_layout, mark_zone, plotly_time
+from dashboard.figures import Figure, base_layout, plotly_time, zone_note
 from dashboard.theme import palette
 from fleetcrash.attribution.delay import Delay
 
@@ -104,7 +104,7 @@ def delay_chart(
         hoverformat="halted %d %b %H:%M UTC",
         fixedrange=True,
     )
-    mark_zone(figure, colours)
+    figure.add_annotation(**zone_note(colours))
     return figure
 
 

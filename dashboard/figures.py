@@ -80,11 +80,6 @@ def decades(low: float, high: float) -> list[float]:
     return [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
 
 
-def mark_zone(figure: go.Figure, colours: Palette) -> None:
-    """Say below the first tick of a time axis that its times are in UTC."""
-    figure.add_annotation(**zone_note(colours))
-
-
 def zone_note(colours: Palette) -> dict[str, Any]:
     """The annotation of a time axis that says that its times are in UTC."""
     return {
