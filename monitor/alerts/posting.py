@@ -104,7 +104,10 @@ def request(
             text = "" if 200 <= status < 300 else _beginning(response)
         return Answer(status, text, _seconds(retry_after, now))
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswer(f"no answer within {timeout_s:g} s" if line.was_cut else _why(error)) from error
+        if line.was_cut or isinstance(error, TimeoutError):  # the timer and the socket's own limit end together
+            awaited = "answer" if line.connected else "connection"
+            raise NoAnswer(f"no {awaited} within {timeout_s:g} s") from error
+        raise NoAnswer(_why(error)) from error
     finally:
         timer.cancel()
         line.close()
@@ -122,6 +125,10 @@ class _Line:
     def held(self) -> socket.socket:
         assert self._socket is not None  # noqa: S101 - asked for after it is held
         return self._socket
+
+    @property
+    def connected(self) -> bool:
+        return self._socket is not None
 
     def hold(self, one: socket.socket) -> None:
         with self._lock:
@@ -176,8 +183,6 @@ def _why(error: Exception) -> str:
         return f"its certificate is not valid: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"no TLS: {(error.reason or 'handshake failed').replace('_', ' ').lower()}"
-    if isinstance(error, TimeoutError):
-        return "no connection in time"
     if isinstance(error, socket.gaierror):
         return f"its host is not known: {error.strerror}"
     if isinstance(error, ConnectionError | http.client.RemoteDisconnected):

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -107,11 +107,25 @@ def test_a_whole_request_has_one_deadline_however_it_drips():
         dripping.join()
 
 
-def test_one_that_never_answers_is_given_up():
+@pytest.mark.parametrize("timer_comes", [True, False], ids=["timer first", "socket's limit first"])
+def test_one_that_never_answers_is_given_up(timer_comes, monkeypatch):
+    if not timer_comes:
+        monkeypatch.setattr("monitor.alerts.posting._Line.cut", lambda _line: None)
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        with pytest.raises(NoAnswer, match="no answer within"):
+        with pytest.raises(NoAnswer, match=r"no answer within 1 s"):
             request("POST", address, body=b"{}", timeout_s=1.0)
+
+
+def test_one_that_lets_nobody_in_is_given_up():
+    with ExitStack() as lines:
+        listener = lines.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=0)))
+        for _ in range(2):  # its queue is full: Linux takes one more than it was told
+            waiting = lines.enter_context(closing(socket.socket()))
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        with pytest.raises(NoAnswer, match=r"no connection within 0\.5 s"):
+            request("POST", f"http://127.0.0.1:{listener.getsockname()[1]}/", body=b"{}", timeout_s=0.5)
 
 
 def test_nobody_there_is_said_in_words():
