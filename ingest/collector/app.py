@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, compile_path
+from starlette.routing import Route
 
 from fleetcrash.prometheus import CONTENT_TYPE
 from ingest.collector.credentials import token_of
@@ -25,13 +25,6 @@ from ingest.collector.reception import Parts, Reception, drained
 from ingest.collector.refusal import Refusal
 
 CLIENTS = (sentry.ENVELOPE, sentry.STORE, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX, minidump_upload.MINIDUMP)
-_PATHS = tuple(
-    (compile_path(path)[0], path)
-    for path in (
-        RECORDS.path, HEALTHZ, METRICS, OPENAPI, journal.UPLOAD.path, *(door.path for door in CLIENTS),
-        *(page.path for page in bulk.PAGES),
-    )
-)  # fmt: skip
 
 PAGES = (*bulk.PAGES, Page(OPENAPI, document(), "application/json"))
 
@@ -154,7 +147,6 @@ class _Desk:
 
     def _answered(self, request: Request, response: Response) -> Response:
         """Count an answer. Strangers do not make up labels: what is no door's path is one."""
-        path = request.url.path
-        door = next((known for pattern, known in _PATHS if pattern.fullmatch(path)), "other")
-        self._parts.metrics.answered(door, response.status_code)
+        route = request.scope.get("route")
+        self._parts.metrics.answered("other" if route is None else route.path, response.status_code)
         return response

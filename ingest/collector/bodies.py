@@ -96,8 +96,29 @@ class Held:
         self._held_bytes += size_bytes
 
 
+async def received(chunks: AsyncIterator[bytes], limits: Limits, held: Held) -> bytearray:
+    """A body to its end.
+
+    Raises:
+        Refusal: it is too large, nothing came for a while, or it takes too long in all, or there is no memory left.
+    """
+    clock = asyncio.get_running_loop().time
+    ends_at = clock() + limits.body_s
+    body = bytearray()
+    try:
+        async with asyncio.timeout_at(min(clock() + limits.stall_s, ends_at)) as limit:
+            async for chunk in chunks:
+                held.more(len(chunk))
+                body += chunk
+                check_bytes(len(body), limits)
+                limit.reschedule(min(clock() + limits.stall_s, ends_at))
+    except TimeoutError:
+        raise _too_slow(limits) from None
+    return body
+
+
 async def within(chunks: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[bytes]:
-    """The chunks of a body, as long as they keep coming.
+    """The chunks of a body, as long as they keep coming; what is done with each may take its time.
 
     Raises:
         Refusal: nothing came for a while, or it takes too long in all.
@@ -111,12 +132,26 @@ async def within(chunks: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise Refusal(
-                408, "too_slow",
-                f"The body did not come within {limits.body_s:g} s, or stalled for {limits.stall_s:g} s. "
-                "Nothing of it was kept.",
-            ) from None  # fmt: skip
+            raise _too_slow(limits) from None
         yield chunk
+
+
+def check_bytes(size_bytes: int, limits: Limits) -> None:
+    """See that a body is not larger than may be.
+
+    Raises:
+        Refusal: it is.
+    """
+    if size_bytes > limits.body_bytes:
+        raise too_large("The body has", limits.body_bytes, "bytes")
+
+
+def _too_slow(limits: Limits) -> Refusal:
+    return Refusal(
+        408, "too_slow",
+        f"The body did not come within {limits.body_s:g} s, or stalled for {limits.stall_s:g} s. "
+        "Nothing of it was kept.",
+    )  # fmt: skip
 
 
 async def drained(chunks: AsyncIterator[bytes]) -> bool:

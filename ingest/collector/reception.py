@@ -29,7 +29,7 @@ from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
 from ingest.collector.privacy import Privacy
 from ingest.collector.rates import Rates
-from ingest.collector.refusal import Refusal, disk_full, too_large, unavailable
+from ingest.collector.refusal import Refusal, disk_full, unavailable
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Scope, Token, Tokens
@@ -97,10 +97,10 @@ class Reception:
         sender = None if is_unnamed else self._sender(token)
         encoding, key, content_type = encoding_of(request, door), key_of(request), content_type_of(request, door)
         told = int(request.headers.get("content-length", 0))
-        _check_bytes(told, limits)
+        bodies.check_bytes(told, limits)
         self._parts.spool.check_room(told)
         with self.room.enter() as held:
-            body = await _received(chunks, limits, held)
+            body = await bodies.received(chunks, limits, held)
             began, received_us = time.perf_counter(), self._parts.clock.now_us()
             if encoding != "identity":
                 is_small = len(body) < _LARGE_BYTES // _MOST_PACKED
@@ -122,6 +122,8 @@ class Reception:
                 description = replace(description, batch_id=hashed[:32], key=hashed, digest=digest)
             for dump in reading.dumps:
                 await asyncio.to_thread(self._keep, dump)
+            if len(reading.lines) > told:  # else the disk was asked already, which costs
+                self._parts.spool.check_room(len(reading.lines))
             answer = await self._paid(sender, Body(description, reading.lines))
             self._parts.metrics.acknowledged(answer.read, len(reading.lines), time.perf_counter() - began)
             self._parts.metrics.not_read(door.path, reading.not_read)
@@ -182,6 +184,7 @@ class Reception:
             privacy, lines = self._parts.privacy, records.lines
             if privacy is not None:
                 lines = await asyncio.to_thread(privacy.lines, lines)
+            self._parts.spool.check_room(len(lines))
             await self._spooled(Body(description, lines))
             self._parts.metrics.acknowledged(records.read, len(lines), time.perf_counter() - began)
 
@@ -323,7 +326,7 @@ class Reception:
     async def _spooled(self, body: Body) -> Answer:
         description = body.description
         if description.read:
-            self._parts.spool.check_room(len(body.lines))
+            self._parts.spool.check_backlog(len(body.lines))
             self._parts.keys.spooled(description)
             try:
                 await asyncio.wrap_future(self._parts.spool.append(body))
@@ -331,20 +334,6 @@ class Reception:
                 self._parts.keys.dropped(description)
                 raise
         return Answer(description.batch_id, description.read, description.digest or "")
-
-
-async def _received(chunks: AsyncIterator[bytes], limits: Limits, held: bodies.Held) -> bytearray:
-    """A body to its end.
-
-    Raises:
-        Refusal: it is too large or too slow, or there is no memory left.
-    """
-    body = bytearray()
-    async for chunk in bodies.within(chunks, limits):
-        held.more(len(chunk))
-        body += chunk
-        _check_bytes(len(body), limits)
-    return body
 
 
 async def drained(request: Request, chunks: AsyncIterator[bytes]) -> bool:
@@ -360,8 +349,3 @@ async def _beside(is_small: bool, work: Callable[..., _T], *arguments: Any) -> _
 
 def _digest(body: bytearray) -> str:
     return hashlib.sha256(body).hexdigest()
-
-
-def _check_bytes(size_bytes: int, limits: Limits) -> None:
-    if size_bytes > limits.body_bytes:
-        raise too_large("The body has", limits.body_bytes, "bytes")

@@ -80,15 +80,23 @@ class Spool:
         """Bytes that the lake does not have yet."""
         return self._waiting_bytes + sum(list(self._sizes.values()))
 
+    def check_backlog(self, size_bytes: int) -> None:
+        """See that what waits leaves room for a body of a size.
+
+        Raises:
+            Refusal: too much is waiting.
+        """
+        backlog_bytes = self.backlog_bytes
+        if backlog_bytes and backlog_bytes + size_bytes > self._limits.backlog_bytes:
+            raise busy(f"{backlog_bytes:,} bytes wait for the lake")
+
     def check_room(self, size_bytes: int) -> None:
         """See that a body of a size may be taken.
 
         Raises:
             Refusal: too much is waiting, or the disk is full.
         """
-        backlog_bytes = self.backlog_bytes
-        if backlog_bytes and backlog_bytes + size_bytes > self._limits.backlog_bytes:
-            raise busy(f"{backlog_bytes:,} bytes wait for the lake")
+        self.check_backlog(size_bytes)
         if self._free_bytes() < size_bytes:
             raise disk_full()
 

@@ -28,6 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?")
 _VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){1,5}(?:[-+.][\w.+-]{1,40})?)")
 _MOST_WHOLE = 2**63 - 1
+_JSON = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 class NotJson(ValueError):
@@ -41,7 +42,7 @@ def parsed(data: bytes | bytearray | memoryview) -> Any:
         NotJson: it is none.
     """
     try:
-        return json.loads(bytes(data).decode(), parse_constant=lambda _: None)
+        return _JSON.decode(bytes(data).decode())
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from error
 
@@ -64,6 +65,8 @@ def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
     said = _as_text(value, longest)
     if said is None:
         return None
+    if said.isascii():
+        return said.replace("\x00", "").strip() or None
     return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "").strip() or None
 
 
