@@ -109,7 +109,7 @@ def test_a_crash_sent_twice_is_there_once_with_its_faults_told(lake, knock):
     (row,) = quarantined(lake)
     assert row["source"].startswith(f"{knock.path}, batch ")
     assert (row["line"], row["reason"]) == (1, "missing_field:host_id")
-    assert b'"record": "crash"' in row["raw"]
+    assert b'"record":"crash"' in row["raw"]
 
 
 def bomb(size_bytes: int) -> bytes:
