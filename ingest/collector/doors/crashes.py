@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -145,12 +144,12 @@ def version_of(value: Any) -> str | None:
 
 def base_name(path: Any) -> str | None:
     """The last part of a path of any system."""
-    said = path[-LONGEST_TEXT:] if isinstance(path, str) else ""
-    return text(said.replace("\\", "/").rstrip("/").rpartition("/")[2])
+    if not isinstance(path, str):
+        return None
+    return text(path[-LONGEST_TEXT:].replace("\\", "/").rstrip("/").rpartition("/")[2])
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """One step of a stack; see the contract's ``frames``."""
 
     module: str | None = None
@@ -182,8 +181,7 @@ class Records:
 
     def crash(self, *, frames: Sequence[Frame] = (), **fields: Any) -> None:
         """Add a crash. Fields without a value are left out, so that a rule may miss them."""
-        stack = [{"module": one.module, "function": one.function, "offset": one.offset} for one in frames[:MOST_FRAMES]]
-        record = {"record": "crash", **fields, "frames": stack}
+        record = {"record": "crash", **fields, "frames": list(frames[:MOST_FRAMES])}
         told = {name: value for name, value in record.items() if value not in (None, [], {})}
         self.as_it_came(_written(told))
 
@@ -206,4 +204,4 @@ def _written(record: Mapping[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(record)
     except UnicodeEncodeError:
-        return json.dumps(record).encode()
+        return json.dumps(msgspec.to_builtins(record)).encode()

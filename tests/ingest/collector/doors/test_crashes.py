@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.collector.doors.crashes import NotJson, Records, parsed
+from ingest.collector.doors.crashes import Frame, NotJson, Records, parsed
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
@@ -54,6 +54,7 @@ def test_what_only_looks_like_a_document_is_refused_as_the_standard_library_refu
 @example("half \ud800", 1)
 def test_a_record_says_what_its_fields_said(name, number):
     records = Records()
-    records.crash(host_id=name, uptime_s=number, os_type=None, tags={})
+    records.crash(host_id=name, uptime_s=number, os_type=None, tags={}, frames=[Frame("a", None, 1)])
     (line,) = bytes(records.lines).splitlines()
-    assert json.loads(line) == {"record": "crash", "host_id": name, "uptime_s": number}
+    assert json.loads(line) == {"record": "crash", "host_id": name, "uptime_s": number,
+                                "frames": [{"module": "a", "function": None, "offset": 1}]}  # fmt: skip
