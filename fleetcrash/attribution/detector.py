@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
-from fleetcrash.attribution.condition import LEAST_EVENTS, cells_that_may_meet, find_condition
+from fleetcrash.attribution.claims import Claims
+from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.departures import at_one_place
 from fleetcrash.attribution.expectation import DAY
-from fleetcrash.attribution.exposure import grown
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.news import CELL_ATTRIBUTES, News
+from fleetcrash.attribution.news import News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
@@ -57,7 +57,7 @@ class Detector:
     def __post_init__(self) -> None:
         self._tick = self.news.first_tick - 1
         self._inquiry = Inquiry(self.news)
-        self._claimed = self._inquiry.too_early.copy()
+        self._claims = Claims(self._inquiry)
         self._unjudged = False
         self._watched = -1
 
@@ -67,7 +67,7 @@ class Detector:
         moved = self._inquiry.extend(news, self._tick)
         for incident in self.incidents:
             incident.move(moved)
-        self._claimed = grown(self._claimed, 0, len(news.events)) | self._inquiry.too_early
+        self._claims.extend()
 
     @property
     def spots(self) -> Spots:
@@ -86,13 +86,13 @@ class Detector:
             look: False only counts; what it passed over is judged at the next look.
         """
         self._tick = tick
-        fresh = self._inquiry.advance(tick, claimed=self._claimed, disturbed=self._disturbed) or self._unjudged
+        fresh = self._inquiry.advance(tick, claimed=self._claims.taken, disturbed=self._disturbed) or self._unjudged
         self._unjudged = fresh and not look
         if not look:
             return
         if fresh and self.incidents:
             self._set_apart()
-            self._stake_all(tick)
+            self._claims.stake(self.incidents, tick)
             for incident in self.open_incidents:
                 self._look_outside(incident, tick)
         for incident in self.open_incidents:
@@ -104,7 +104,7 @@ class Detector:
             self._maybe_close(incident, tick)
         if fresh and not any(incident.claims_all for incident in self.open_incidents):
             known = self.news.events.tick
-            if (~self._claimed & (known > self._watched) & (known <= tick)).any():
+            if (~self._claims.taken & (known > self._watched) & (known <= tick)).any():
                 self._watch(tick)
             self._watched = tick
         if self.news.installs_told:
@@ -127,7 +127,7 @@ class Detector:
 
     def _watch(self, tick: int) -> None:
         """Open an incident when the events that no incident claims pass a test."""
-        free = ~self._claimed
+        free = ~self._claims.taken
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but={other.update for other in self.open_incidents})
         passed = len(trial.updates) and trial.log_test.max() >= suspects.LOG_THRESHOLD
@@ -136,9 +136,9 @@ class Detector:
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
         incident = self._opened(tick)
-        self._stake_all(tick)
+        self._claims.stake(self.incidents, tick)
         self._follow(incident, tick)
-        self._stake_all(tick)
+        self._claims.stake(self.incidents, tick)
 
     def _watch_departures(self, tick: int) -> None:
         """Open an incident when hosts leave because of an update; or let that speak in one that is not understood yet.
@@ -154,9 +154,9 @@ class Detector:
             return
         incident = incident or self._opened(tick)
         incident.by_departures = True
-        self._stake_all(tick)
+        self._claims.stake(self.incidents, tick)
         self._follow(incident, tick)
-        self._stake_all(tick)
+        self._claims.stake(self.incidents, tick)
 
     def _opened(self, tick: int) -> Incident:
         incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
@@ -170,7 +170,7 @@ class Detector:
         after all, its condition was told too narrow and is told anew.
         """
         events = self.news.events
-        left_out = self._left_out(first)
+        left_out = self._claims.left_out(first)
         mine = left_out[events.cell] & first.claim(len(events)) & (events.minute > first.alarm_tick - LAG_MINUTES)
         if first.update is None or int(mine[: np.searchsorted(events.tick, tick, side="right")].sum()) < _LEAST_OUTSIDE:
             first.contested_tick = None
@@ -185,34 +185,11 @@ class Detector:
         if named is None or named == first.update:
             return
         second = self._opened(tick)
-        second.within, second.without = first.within, (*first.without, self._core(first))
-        first.within, first.contested_tick = self._core(first), None
-        self._stake_all(tick)
+        second.within, second.without = first.within, (*first.without, self._claims.core(first))
+        first.within, first.contested_tick = self._claims.core(first), None
+        self._claims.stake(self.incidents, tick)
         self._follow(second, tick)
-        self._stake_all(tick)
-
-    def _core(self, incident: Incident) -> Condition:
-        """What a named incident's condition says of cells; or else the operating system that its hosts all have."""
-        told = {key: text for key, text in (incident.condition or {}).items() if key in CELL_ATTRIBUTES}
-        if told or incident.update is None:
-            return told
-        with_it = np.unique(np.nonzero(self._inquiry.expected.time.by_update[incident.update].moment)[0])
-        systems = {name for name in (self.news.cells[cell].os_type for cell in with_it.tolist()) if name is not None}
-        return {"os_type": systems.pop()} if len(systems) == 1 else {}
-
-    def _left_out(self, incident: Incident) -> Mask:
-        """(cells,) those of the incident that its condition leaves out; none while it is not determined."""
-        if incident.condition is None:
-            return np.zeros(len(self.news.cells), bool)
-        return self._cells_of(incident) & ~cells_that_may_meet(self.news.cells, self._core(incident))
-
-    def _cells_of(self, incident: Incident) -> Mask:
-        """(cells,) those whose events may be the incident's."""
-        cells = self.news.cells
-        inside = cells_that_may_meet(cells, incident.within or {})
-        for elsewhere in incident.without:
-            inside &= ~cells_that_may_meet(cells, elsewhere)
-        return inside
+        self._claims.stake(self.incidents, tick)
 
     def _follow(self, incident: Incident, tick: int) -> None:
         """Judge an open incident anew on its own events, those that no other claims, and those of unsolved ones.
@@ -220,15 +197,15 @@ class Detector:
         A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
         behind is evidence for the next one.
         """
-        mine = ~self._claimed
+        mine = ~self._claims.taken
         if incident.kind is Kind.NO_UPDATE:  # elsewhere something else may have begun
             mine &= (self.spots.of_event == incident.spot).any(1)
-        mine |= incident.claim(len(self._claimed))
+        mine |= incident.claim(len(self._claims.taken))
         for other in self.incidents:
             if other.settled and not other.is_understood:  # a closed one is settled, too
-                mine |= other.claim(len(self._claimed))
-        cells = self._cells_of(incident)
-        mine &= cells[self.news.events.cell] & ~self._apart(incident)
+                mine |= other.claim(len(self._claims.taken))
+        cells = self._claims.cells_of(incident)
+        mine &= cells[self.news.events.cell] & ~self._claims.apart(incident)
         others = {other.update for other in self.open_incidents if other is not incident}
         judgement, trial, found = self._judged(incident, tick, mine, cells, but=others)
         late = self._late_wave(incident, judgement, tick, mine)
@@ -265,13 +242,6 @@ class Detector:
             for incident in self.open_incidents:
                 if self._is_apart(incident, other.wave_spot, other.onset_minute):
                     incident.set_apart(other.wave_spot, other.onset_minute)
-
-    def _apart(self, incident: Incident) -> Mask:
-        """(events,) those that are none of the incident's doing."""
-        apart = np.zeros(len(self.news.events), bool)
-        for spot, onset in incident.apart.items():
-            apart |= self._inquiry.events_at(spot, onset)
-        return apart
 
     def _judged(
         self, incident: Incident | None, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]
@@ -341,41 +311,6 @@ class Detector:
             incident.wave_spot = int(found.place[row])
             incident.spot = self.spots.whole_system(incident.wave_spot, tick)
             incident.onset_minute = min(int(found.onset[row]), incident.onset_minute)
-
-    def _stake(self, incident: Incident, tick: int) -> None:
-        """Claim the events that the incident accounts for, so that they open no second one.
-
-        While its rate is raised, that is whatever is reported from where it is watched: a crash in a boot loop may
-        reach us without its install, or with a clock that is hours behind. Later it is what happens to hosts that have
-        the named update. A closed incident goes on to claim what happened before its end and is reported after it.
-        """
-        events = self.news.events
-        since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)
-        claim = (events.tick <= tick) & (events.tick >= since) & (self.spots.of_event == incident.spot).any(1)
-        claim &= self._cells_of(incident)[events.cell] & ~self._apart(incident)
-        if not incident.claims_all:
-            raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
-            if incident.update is not None:
-                rows = self._inquiry.exposed_rows(tick, ~self._inquiry.too_early)
-                rows = rows[self.news.exposed_events.update[rows] == incident.update]
-                raised[self.news.exposed_events.event[rows]] = True
-            claim &= raised
-        if incident.closed_tick is not None:
-            claim &= events.minute <= incident.closed_tick
-        incident.set_claim(claim)
-
-    def _stake_all(self, tick: int) -> None:
-        self._claimed = self._inquiry.too_early.copy()
-        of_waves = np.zeros(len(self._claimed), bool)
-        # What is explained is no evidence for an incident that is not understood yet; nor is what follows no update for
-        # a later one that names an update.
-        for incident in sorted(self.incidents, key=lambda one: not one.is_understood):
-            self._stake(incident, tick)
-            taken = self._claimed if incident.update is None else of_waves
-            incident.set_claim(incident.claim(len(self._claimed)) & ~taken)
-            self._claimed |= incident.claim(len(self._claimed))
-            if incident.kind is Kind.NO_UPDATE:
-                of_waves |= incident.claim(len(self._claimed))
 
     def _maybe_close(self, incident: Incident, tick: int) -> None:
         """Close after an hour at the baseline with nobody dark because of it.

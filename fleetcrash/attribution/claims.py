@@ -1,0 +1,107 @@
+"""Which events are whose: what each incident accounts for, so that nothing is evidence twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.condition import cells_that_may_meet
+from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.exposure import grown
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.news import CELL_ATTRIBUTES
+from fleetcrash.attribution.verdict import Kind
+
+Mask = NDArray[np.bool_]
+
+
+class Claims:
+    """The events that incidents account for.
+
+    Attributes:
+        taken: (events,) those of any incident, and those that are nobody's because they came too early.
+    """
+
+    def __init__(self, inquiry: Inquiry) -> None:
+        self._inquiry = inquiry
+        self.taken = inquiry.too_early.copy()
+
+    def extend(self) -> None:
+        """Go on with the inquiry's later news."""
+        self.taken = grown(self.taken, 0, len(self._inquiry.news.events)) | self._inquiry.too_early
+
+    def cells_of(self, incident: Incident) -> Mask:
+        """(cells,) those whose events may be an incident's."""
+        cells = self._inquiry.news.cells
+        inside = cells_that_may_meet(cells, incident.within or {})
+        for elsewhere in incident.without:
+            inside &= ~cells_that_may_meet(cells, elsewhere)
+        return inside
+
+    def core(self, incident: Incident) -> Condition:
+        """What a named incident's condition says of cells; or else the operating system that its hosts all have."""
+        told = {key: text for key, text in (incident.condition or {}).items() if key in CELL_ATTRIBUTES}
+        if told or incident.update is None:
+            return told
+        cells = self._inquiry.news.cells
+        with_it = np.unique(np.nonzero(self._inquiry.expected.time.by_update[incident.update].moment)[0])
+        systems = {name for name in (cells[cell].os_type for cell in with_it.tolist()) if name is not None}
+        return {"os_type": systems.pop()} if len(systems) == 1 else {}
+
+    def left_out(self, incident: Incident) -> Mask:
+        """(cells,) those of an incident that its condition leaves out; none while it is not determined."""
+        cells = self._inquiry.news.cells
+        if incident.condition is None:
+            return np.zeros(len(cells), bool)
+        return self.cells_of(incident) & ~cells_that_may_meet(cells, self.core(incident))
+
+    def apart(self, incident: Incident) -> Mask:
+        """(events,) those that are none of an incident's doing."""
+        apart = np.zeros(len(self._inquiry.news.events), bool)
+        for spot, onset in incident.apart.items():
+            apart |= self._inquiry.events_at(spot, onset)
+        return apart
+
+    def stake(self, incidents: Sequence[Incident], tick: int) -> None:
+        """Let each incident claim what it accounts for.
+
+        What is explained is no evidence for an incident that is not understood yet; nor is what follows no update for a
+        later one that names an update.
+        """
+        self.taken = self._inquiry.too_early.copy()
+        of_waves = np.zeros(len(self.taken), bool)
+        for incident in sorted(incidents, key=lambda one: not one.is_understood):
+            taken = self.taken if incident.update is None else of_waves
+            incident.set_claim(self._of(incident, tick) & ~taken)
+            claim = incident.claim(len(self.taken))
+            self.taken |= claim
+            if incident.kind is Kind.NO_UPDATE:
+                of_waves |= claim
+
+    def _of(self, incident: Incident, tick: int) -> Mask:
+        """(events,) those that an incident accounts for, so that they open no second one.
+
+        While its rate is raised, that is whatever is reported from where it is watched: a crash in a boot loop may
+        reach us without its install, or with a clock that is hours behind. Later it is what happens to hosts that have
+        the named update. A closed incident goes on to claim what happened before its end and is reported after it.
+        """
+        news = self._inquiry.news
+        events = news.events
+        since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)
+        claim = (events.tick <= tick) & (events.tick >= since)
+        claim &= (self._inquiry.spots.of_event == incident.spot).any(1)
+        claim &= self.cells_of(incident)[events.cell] & ~self.apart(incident)
+        if not incident.claims_all:
+            raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
+            if incident.update is not None:
+                rows = self._inquiry.exposed_rows(tick, ~self._inquiry.too_early)
+                rows = rows[news.exposed_events.update[rows] == incident.update]
+                raised[news.exposed_events.event[rows]] = True
+            claim &= raised
+        if incident.closed_tick is not None:
+            claim &= events.minute <= incident.closed_tick
+        return claim
