@@ -20,6 +20,7 @@ from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.departures import at_one_place
 from fleetcrash.attribution.expectation import DAY
+from fleetcrash.attribution.exposure import AGE_MINUTES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import News
@@ -40,6 +41,9 @@ _SETTLED_MINUTES = DAY - LAG_MINUTES
 _CONDITION_GROWTH = 1.02  # the condition is looked for again once the events have grown by this factor
 _LEAST_OUTSIDE = 3  # events that a condition leaves out: with fewer nothing passes a test
 _CONTESTED_PROBABILITY = 0.5
+_UNLIKELY = 1e-3
+_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
+_MOSTLY_SOON = 0.8
 
 
 @dataclass
@@ -164,7 +168,7 @@ class Detector:
         return incident
 
     def _look_outside(self, first: Incident, tick: int) -> None:
-        """Open a second incident where another update explains what the condition of the first leaves out.
+        """Open a second incident where something else explains what the condition of the first leaves out.
 
         All suspects are weighed on those events alone, the first one's update among them: where it is the likelier
         after all, its condition was told too narrow and is told anew.
@@ -182,7 +186,7 @@ class Detector:
             first.contested_tick = None
         elif first.contested_tick is None and judgement.probabilities.max() > _CONTESTED_PROBABILITY:
             first.contested_tick = tick
-        if named is None or named == first.update:
+        if named == first.update or (named is None and not self._is_anothers(first, judgement, trial, tick, mine)):
             return
         second = self._opened(tick)
         second.within, second.without = first.within, (*first.without, self._claims.core(first))
@@ -190,6 +194,21 @@ class Detector:
         self._claims.stake(self.incidents, tick)
         self._follow(second, tick)
         self._claims.stake(self.incidents, tick)
+
+    def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, left_out: Mask) -> bool:
+        """Whether events that a condition leaves out are none of its update's doing, whatever did them.
+
+        They are worth an alarm without it, and it is unlikely; and it strikes soon after an install where its condition
+        holds: one that waits, as for a boot, may come to others later.
+        """
+        its = trial.updates == first.update
+        likely = float(judgement.probabilities[its].sum())
+        alarm = trial.log_test[~its].max(initial=-np.inf) >= suspects.LOG_THRESHOLD
+        if first.update is None or likely > _UNLIKELY or not alarm:
+            return False
+        inside = first.claim(len(left_out)) & ~left_out
+        by_age = self._inquiry.exposed_counts(tick, inside, np.array([first.update])).sum((0, 1, 3))
+        return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
 
     def _follow(self, incident: Incident, tick: int) -> None:
         """Judge an open incident anew on its own events, those that no other claims, and those of unsolved ones.
