@@ -112,3 +112,25 @@ def test_a_regions_outage_hours_after_a_fault_is_an_incident_of_its_own_and_leav
     assert all("region" not in (turn["condition"] or {}) for turn in named)
     assert (second["verdict"], second["cause"]) == ("no_update", "region")
     assert second["alarm_at"] >= at(outage_at).isoformat()[:16]
+
+
+def test_what_a_condition_leaves_out_is_another_incident_though_what_did_it_cannot_be_told(
+    empty_lake: Path, early: list[dict[str, Any]]
+) -> None:
+    pushed_to_all_at = PUSHED_AT + 30
+    new = {number for number in range(HOSTS) if number // 24 % 2}  # of the newer OS
+    of_the_other = [number for number in range(5, HOSTS, 20) if number not in new]
+    world = _fleet(crash=[*early, *(one for one in _of_the_update() if int(one["host_id"][1:]) in new)])
+    for number, host in enumerate(world["host"]):
+        host["os_version"] = "11" if number in new else "10"
+    world["update"].append({"update_id": "v", "kind": "content", "channel": "2", "released_at": at(pushed_to_all_at)})
+    world["install"] += [
+        {"host_id": f"h{number}", "update_id": "v", "applied_at": at(pushed_to_all_at)} for number in range(HOSTS)
+    ]
+    world["crash"] += [_crash(number, pushed_to_all_at + 1 + number / 40) for number in of_the_other]
+    with lake_of(world, empty_lake) as lake:
+        first, second = incidents(lake, as_of=at(pushed_to_all_at + 60))["incidents"]
+    assert (first["update_id"], first["condition"]) == ("u", {"os_version": "11"})
+    assert {turn["update_id"] for turn in second["history"]} == {None}
+    assert second["alarm_at"] >= at(pushed_to_all_at).isoformat()[:16]
+    assert second["evidence"]["crashes"] == len(of_the_other)
