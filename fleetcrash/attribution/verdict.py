@@ -53,9 +53,10 @@ _LOG_NO_CONTRAST = -0.2
 # Hosts with the update must not crash less than those beside them; where all have it, nothing is said, which is zero.
 COINCIDENT_MINUTES = 2
 _MOSTLY = 0.5
-_LITTLE = 0.1
 _EXPLAINED_SHARE = 0.8
-# A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it.
+# A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it ...
+_LITTLE = 0.1
+# ... unless it is so small a part of what speaks for the update: then most came later, and the beginning is chance.
 JUDGING_MINUTES = 15
 # How long an undetermined incident is given before a tie is called a tie.
 _SOON_MINUTES = 60
@@ -144,10 +145,10 @@ def judge(
         row, shape = np.unravel_index(int(np.argmax(of_waves)), of_waves.shape)
         best_wave = (int(row), int(shape))
     margin = most - float(rivals.max(initial=0.0))
-    near = tuple(trial.updates[of_updates > of_updates.max(initial=-np.inf) - _LOG_APART].tolist())
+    near = np.flatnonzero(of_updates > of_updates.max(initial=-np.inf) - _LOG_APART)
 
     def verdict(kind: Kind, update: int | None = None) -> Judgement:
-        return Judgement(kind, update, probabilities, best_wave, margin, near)
+        return Judgement(kind, update, probabilities, best_wave, margin, tuple(trial.updates[near].tolist()))
 
     # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
     early = minutes_open < JUDGING_MINUTES and _may_be_its(waves, best_wave, trial, leader, released_minute)
@@ -159,9 +160,7 @@ def judge(
             probabilities[leader] >= _enough(named)
             and trial.log_test[leader] >= suspects.LOG_THRESHOLD
             and not acquitted
-            and (
-                named or (margin >= _LOG_MARGIN and not no_contrast and _is_apart(trial, leader, of_updates, contrast))
-            )
+            and (named or (margin >= _LOG_MARGIN and not no_contrast and _is_apart(trial, leader, near, contrast)))
         ):
             return verdict(Kind.UPDATE, update)
     by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)
@@ -178,9 +177,12 @@ def _enough(kept: bool) -> float:
     return KEEPING_PROBABILITY if kept else NAMING_PROBABILITY
 
 
-def _is_apart(trial: Trial, leader: int, of_updates: Floats, contrast: Callable[[int], float] | None) -> bool:
-    """Whether the leading update is told from every other one by more than by how long a fault takes to strike."""
-    near = np.flatnonzero(of_updates > of_updates[leader] - _LOG_APART)
+def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Callable[[int], float] | None) -> bool:
+    """Whether the leading update is told from every other one by more than by how long a fault takes to strike.
+
+    Args:
+        near: rows of the trial that the evidence hardly tells from the leader, which is one of them.
+    """
     if contrast is None:
         return len(near) == 1
     events = trial.events[:, leader, :, int(np.argmax(trial.log_by_slice[leader]))]
