@@ -122,13 +122,23 @@ def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, curve: Curve) -
     ]
     last_hour = feed.frame("crash_rate_after", selection, after=selection.until - timedelta(hours=1)).iloc[0]
     calm_buckets = calm(curve.fleet, curve.bucket_s, until=selection.until, disturbed=disturbed)
-    if not is_enough(calm_buckets, curve.bucket_s):
+    since = _history_since(selection, snapshot)
+    if not is_enough(calm_buckets, curve.bucket_s) and since < selection.since:
         # Asked last, because it reads another window.
-        two_days = selection.window(selection.until - timedelta(hours=48), selection.until)
+        two_days = selection.window(since, selection.until)
         hours = {"since": two_days.since, "until": two_days.until, "bucket_s": 3600}
         history = feed.frame("crash_rate_by_minute_os", two_days, **hours)
         calm_buckets = calm(history, 3600, until=selection.until, disturbed=disturbed)
     return measure(curve.fleet, calm_buckets, last_hour)
+
+
+def _history_since(selection: Selection, snapshot: Snapshot) -> datetime:
+    """From when on a baseline may look back: two days, but nobody was exposed to an update before its release."""
+    two_days_ago = selection.until - timedelta(hours=48)
+    released = [snapshot.update(update_id) for update_id in selection.filters.updates]
+    if not released or None in released:
+        return two_days_ago
+    return max(two_days_ago, min(each.released_at for each in released if each is not None))
 
 
 def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, hit: pd.Series) -> list[Card]:

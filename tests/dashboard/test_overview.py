@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.data import Feed
 from fleetcrash.store import Lake
 from tests.dashboard.fleet import GUILTY, INNOCENT, NOW, RELEASED, append_rows, incident, outage, tick
 
@@ -135,6 +136,22 @@ def test_filters_change_chart_cards_and_tables_alike(lake: Lake, overview):
     exposed = overview(lake.root, update=GUILTY)
     assert "of 48 online" in exposed.text
     assert "drv2.sys" not in exposed.text
+
+
+@pytest.mark.parametrize(("filtered", "windows"), [({}, 2), ({"update": GUILTY}, 1), ({"update": "nobody-knows"}, 2)])
+def test_a_baseline_looks_back_no_further_than_the_release_of_what_is_filtered_by(
+    lake: Lake, overview, monkeypatch, filtered, windows
+):
+    asked = set()
+    frame = Feed.frame
+
+    def watched(self, question, selection=None, **parameters):
+        asked.add(None if selection is None else selection.since)
+        return frame(self, question, selection, **parameters)
+
+    monkeypatch.setattr(Feed, "frame", watched)
+    assert "baseline" in overview(lake.root, range="6h", **filtered).text
+    assert len(asked - {None}) == windows
 
 
 def test_viewers_of_one_selection_keep_their_own_links(lake: Lake, overview):
