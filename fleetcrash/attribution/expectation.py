@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline, learned_at
-from fleetcrash.attribution.exposure import AGES, BOOTS, HostTime
+from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, HostTime
+from fleetcrash.attribution.hazard import InstallHazard
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
 
@@ -20,6 +21,7 @@ Mask = NDArray[np.bool_]
 DAY = 1440
 RING = DAY + 1
 _KINDS = SYSTEMS * 2 * BOOTS  # of host-time that share a rate: OS, always on, time since boot
+_SEEN_FOR_LONG = 2  # of the times since a boot, from half an hour on
 _RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
 
 
@@ -34,6 +36,7 @@ class Expectation:
     Attributes:
         time: host-time of the fleet and of each update.
         baseline: the rates, learned from what was quiet.
+        hazard: how much more follows an install of any update; learned where nobody tells presence.
         until: (OUTCOMES, spots, RING) events expected before each minute of the last day, modulo RING.
         total: (OUTCOMES, spots) events expected up to now.
     """
@@ -41,6 +44,7 @@ class Expectation:
     def __init__(self, news: News, spots: Spots) -> None:
         self.time = HostTime.start(news)
         self.baseline = Baseline(len(spots))
+        self.hazard = InstallHazard()
         self.total = np.zeros((OUTCOMES, len(spots)))
         self.until = _nothing_until(len(spots))
         self._online_at = np.zeros((len(spots), _KINDS))
@@ -88,6 +92,9 @@ class Expectation:
         self._learn_order = np.argsort(ripe, kind="stable")
         self._ripe = ripe[self._learn_order]
         self._learned = int((ripe <= tick).sum())
+        if not news.presence_told:
+            self._of_exposed = np.argsort(news.exposed_events.event, kind="stable")
+            self._exposed_event = news.exposed_events.event[self._of_exposed]
         self._rates = self._work_out_rates()
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
@@ -101,6 +108,8 @@ class Expectation:
         self._count_online(tick)
         self._learn(tick, claimed, disturbed)
         if tick % _RATE_MINUTES == 0:
+            if not self._news.presence_told:
+                self.time.weight = self.hazard.ratios()
             self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
             self._rates = self._work_out_rates()
         self._expect(tick)
@@ -121,7 +130,7 @@ class Expectation:
             minutes = np.maximum(self.time.by_update[int(update)].host_minutes(tick), 0.0)
             for boot in range(BOOTS):
                 expected[:, number] += (self._rates[:, :, boot, None] * minutes[:, boot]).swapaxes(1, 2)
-        return expected
+        return expected * self.time.weight[:, None]
 
     def _work_out_rates(self) -> Floats:
         """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""
@@ -185,11 +194,25 @@ class Expectation:
                 counted[events.outcome[event], self._system[events.cell[event]], events.since_boot[event]] += 1
                 spots = self._spots.of_event[event]
                 at_spots[events.outcome[event], spots[spots >= 0]] += 1
+                if not self._news.presence_told and events.minute[event] > tick - KEPT_MINUTES:
+                    self._learn_hazard(event)
         quiet = [entry for entry in ripe if not disturbed(entry[0])]
         if quiet or counted.any():
             host_minutes, raw = np.zeros_like(counted), np.zeros_like(at_spots)
             for minute, minutes_there, expected_there in quiet:
-                told = slice(None) if minute > self._news.first_crash_minute else DARK
+                told = np.full(OUTCOMES, minute > self._news.first_crash_minute)
+                told[DARK] = not self._news.may_be_patching(minute)
                 host_minutes[told] += minutes_there[told]
                 raw[told] += expected_there[told]
             self.baseline.learn(counted, host_minutes, at_spots, raw)
+
+    def _learn_hazard(self, event: int) -> None:
+        """Learn from a crash what follows installs; but of hosts first seen just then, which were so by an install."""
+        events, exposed = self._news.events, self._news.exposed_events
+        if events.since_boot[event] < _SEEN_FOR_LONG:
+            return
+        low, high = np.searchsorted(self._exposed_event, [event, event + 1])
+        rows = self._of_exposed[low:high]
+        ages = dict(zip(exposed.update[rows].tolist(), exposed.age[rows].tolist(), strict=True))
+        where = int(events.minute[event]), int(events.cell[event]), int(events.since_boot[event])
+        self.hazard.learn(self.time, ages, *where)

@@ -74,6 +74,7 @@ class HostTime:
         online_now: (strata x BOOTS,) the same, coarsely.
         online_lately: (KEPT_MINUTES, strata x BOOTS) the same for each of the last minutes.
         by_update: host-time of each update that a host at risk has had for less than a day.
+        weight: (AGES,) how much a host counts in a risk set, by the age of its install.
     """
 
     news: News
@@ -83,6 +84,7 @@ class HostTime:
     online_now: NDArray[np.int32]
     online_lately: NDArray[np.int32]
     by_update: dict[int, UpdateTime] = field(default_factory=dict)
+    weight: Floats = field(default_factory=lambda: np.ones(AGES))
     _online_row: int = 0
     _exposed_row: int = 0
 
@@ -129,14 +131,25 @@ class HostTime:
             (n, AGES) shares with an install younger than two minutes, ten minutes, an hour, four hours, a day; NaN
             where nobody is known to have been online.
         """
-        lately = self.by_update[update].lately
-        if lately is None:
-            return np.zeros((len(minutes), AGES))
-        row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
-        exposed = np.cumsum(lately[row, stratum], axis=1)
-        online = np.maximum(self.online_lately[row, stratum][:, None], exposed)
+        exposed, others = self.at_risk(update, minutes, cells, since_boot)
+        exposed = np.cumsum(exposed * self.weight, axis=1)
+        online = (others + exposed[:, -1])[:, None]
         share: Floats = np.divide(exposed, online, out=np.full(exposed.shape, np.nan), where=online > 0)
         return share
+
+    def at_risk(self, update: int, minutes: Ints, cells: Ints, since_boot: Ints) -> tuple[Floats, Floats]:
+        """Hosts at risk where and when each event happened.
+
+        Args:
+            minutes, cells, since_boot: see ``risk_set``.
+        Returns:
+            (n, AGES) hosts that had the update, by the age of the install, and (n,) those that had not.
+        """
+        row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
+        online = self.online_lately[row, stratum].astype(float)
+        lately = self.by_update[update].lately
+        exposed = np.zeros((len(minutes), AGES)) if lately is None else lately[row, stratum].astype(float)
+        return exposed, np.maximum(online - exposed.sum(1), 0.0)
 
     def _advance_online(self, tick: int) -> None:
         rows = self.news.online

@@ -19,6 +19,7 @@ Texts = NDArray[np.object_]
 
 CELL_ATTRIBUTES = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 PLACES = ("group", "site", "customer")
+_DAY = 1440
 OS_INDEX = {"windows": 0, "darwin": 1, "linux": 2, None: 3}
 
 
@@ -205,6 +206,7 @@ class News:
         first_crash_minute: crashes count from then on, an hour before the first was known: whoever told of hosts may
             have begun to tell of crashes much later. Far in the future while there is none.
         installs_told: whether installs are on record; else exposure goes by releases.
+        presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
         beside: what else the hosts with an update had, by its index; left_at: where hosts stood that left with it. Both
             ask the engine, which must still be open.
     """
@@ -222,5 +224,14 @@ class News:
     left: Left
     left_with: LeftWith
     installs_told: bool
+    presence_told: bool
     beside: Callable[[int], Beside]
     left_at: Callable[[int], LeftAt]
+
+    def may_be_patching(self, minute: int) -> bool:
+        """Whether a host that falls silent may be restarting for an OS patch, nobody telling when it got it.
+
+        Such silences are no events (see ``detection/gone``), and teach nothing of what is usual either.
+        """
+        patches = [one.released_us for one in self.suspects if one.kind == "os_patch" and one.released_us is not None]
+        return not self.installs_told and any(0 <= minute - us // 60_000_000 <= _DAY for us in patches)

@@ -66,6 +66,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         updates=len(suspects),
         cells=len(cells),
     )
+    sources = engine.rows("sources_of_exposure")[0]
     return News(
         first_tick=bounds["first_tick"],
         last_tick=bounds["last_tick"],
@@ -79,7 +80,8 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         exposed_events=_exposed_events(engine.table("detection/exposed_events_in_order"), update_index),
         left=_left(engine.table("detection/left_by_minute_cell", after_tick=after_tick)),
         left_with=_left_with(engine.table("detection/left_with_update", after_tick=after_tick), update_index),
-        installs_told=engine.rows("sources_of_exposure")[0]["exposure_source"] == "installs",
+        installs_told=sources["exposure_source"] == "installs",
+        presence_told=sources["presence_source"] == "sessions",
         beside=cache(partial(_beside, engine, suspects, update_index)),
         left_at=cache(partial(_left_at, engine, suspects)),
     )

@@ -1,6 +1,7 @@
 -- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
 -- An OS patch restarts a host and may take longer; what ends in the hour after one is left out. So may a driver, firmware
--- above all; only a server's silence is news all the same.
+-- above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of the day
+-- after its release a patch restarted a host, and that day is left out.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
 -- known to be back, null until then. since_boot: as in at_risk.
@@ -18,6 +19,10 @@ restarting AS (
   SELECT known_installs.host_id, known_installs.placed_at, known_installs.known_at, updates.kind
   FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
   WHERE updates.kind IN ('os_patch', 'driver')
+),
+patched AS (
+  SELECT released_at, known_at FROM updates
+  WHERE kind = 'os_patch' AND NOT EXISTS (FROM known_installs)
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
@@ -54,4 +59,9 @@ WHERE followed.online_until IS NOT NULL
       AND restarting.placed_at <= followed.online_until
       AND restarting.placed_at > followed.online_until - INTERVAL 1 HOUR
       AND (restarting.kind = 'os_patch' OR NOT coalesce(known_spans.always_on, false))
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM patched
+    WHERE patched.known_at <= followed.gone_known AND patched.released_at <= followed.online_until
+      AND patched.released_at > followed.online_until - INTERVAL 24 HOUR
   )

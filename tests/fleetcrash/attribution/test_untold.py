@@ -1,0 +1,112 @@
+"""Where nobody tells installs, or presence, what usually follows them is not held against an update."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.hazard import InstallHazard
+from fleetcrash.store import Engine
+from tests.fleetcrash.worlds import World, at, lake_of
+
+HOSTS = 3000
+FIRST_AT, SECOND_AT, UNTIL = 600, 1500, 2000
+
+
+def _crash(number: int, minute: float) -> dict[str, Any]:
+    return {
+        "crash_id": f"h{number} at {minute}",
+        "host_id": f"h{number}",
+        "os_type": "windows",
+        "occurred_at": at(minute),
+        "received_at": at(minute + 1),
+    }
+
+
+@pytest.fixture
+def fleet() -> World:
+    """A day of a fleet that crashes now and then, and two updates of one channel."""
+    random = Random(4)
+    return {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "always_on": True} for n in range(HOSTS)],
+        "update": [
+            {"update_id": name, "kind": "content", "channel": "1", "released_at": at(minute)}
+            for name, minute in (("first", FIRST_AT), ("second", SECOND_AT))
+        ],
+        "crash": [_crash(random.randrange(HOSTS), minute) for minute in range(2, SECOND_AT, 100)],
+    }
+
+
+def _with_installs(fleet: World, crashed: range, after_min: float) -> World:
+    """The fleet without presence: all get the first update at once, and the second one as they come online."""
+    random = Random(5)
+    came = {n: SECOND_AT + random.uniform(0, UNTIL - SECOND_AT - 60) for n in range(0, HOSTS, 2)}
+    fleet["install"] = [
+        *({"host_id": f"h{n}", "update_id": "first", "applied_at": at(FIRST_AT + n / HOSTS)} for n in range(HOSTS)),
+        *({"host_id": f"h{n}", "update_id": "second", "applied_at": at(minute)} for n, minute in came.items()),
+    ]
+    fleet["crash"] += [_crash(n, came[n] + after_min) for n in crashed]
+    return fleet
+
+
+def test_some_crashes_just_after_an_install_blame_it_where_many_do_but_not_where_a_boot_may_be_why(
+    empty_lake: Path, fleet: World
+) -> None:
+    few = _with_installs(fleet, range(0, 1600, 200), after_min=4)
+    with lake_of(few, empty_lake) as lake:
+        for incident in incidents(lake, as_of=at(UNTIL))["incidents"]:
+            assert {turn["update_id"] for turn in incident["history"]} == {None}
+    few["crash"] += [_crash(n, minute) for n, minute in _later(few)]
+    with lake_of(few, empty_lake) as lake:
+        found = incidents(lake, as_of=at(UNTIL))["incidents"]
+    assert {one["update_id"] for one in found} - {None} == {"second"}
+
+
+def _later(fleet: World) -> list[tuple[int, float]]:
+    """Crashes of more hosts with the second update, four minutes after they got it."""
+    came = {row["host_id"]: row["applied_at"] for row in fleet["install"] if row["update_id"] == "second"}
+    return [(n, (came[f"h{n}"] - at(0)).total_seconds() / 60 + 4) for n in range(1000, 2000, 20) if n % 200]
+
+
+def test_servers_that_restart_on_the_day_of_a_patch_are_no_news_where_nobody_tells_installs(
+    empty_lake: Path, fleet: World
+) -> None:
+    fleet["update"][0]["kind"] = "os_patch"
+    fleet["session"] = [{"host_id": f"h{n}", "online_from": at(0)} for n in range(HOSTS)]
+    for n in range(7, HOSTS, 50):
+        fleet["session"][n]["online_until"] = at(FIRST_AT + 100 + n / 10)
+    with lake_of(fleet, empty_lake) as lake:
+        assert incidents(lake, as_of=at(SECOND_AT))["incidents"] == []
+        with Engine(lake, as_of=at(SECOND_AT)) as engine:
+            assert engine.frame("sources_of_exposure")["exposure_source"].tolist() == ["release"]
+    fleet["update"][0]["kind"] = "content"
+    with lake_of(fleet, empty_lake) as lake:
+        assert incidents(lake, as_of=at(SECOND_AT))["incidents"], "after another update they are news"
+
+
+class _Beside:
+    """Host-time of one update: of a hundred hosts ten have it, five of them for less than two minutes."""
+
+    by_update: ClassVar = {0: None}
+
+    def at_risk(self, *_: Any) -> tuple[Any, Any]:
+        return np.array([[5.0, 0.0, 5.0, 0.0, 0.0]]), np.array([90.0])
+
+
+def test_how_much_more_follows_an_install_is_learned_and_never_less_than_nothing() -> None:
+    hazard = InstallHazard()
+    assert hazard.ratios().tolist() == [3.0, 3.0, 1.5, 1.0, 1.0]
+    for age in [0] * 30 + [None] * 70:
+        hazard.learn(_Beside(), {} if age is None else {0: age}, 0, 0, 3)  # type: ignore[arg-type]
+    assert hazard.seen.tolist() == [30.0, 0.0, 0.0, 0.0, 0.0]
+    assert hazard.expected.tolist() == pytest.approx([5.0, 0.0, 5.0, 0.0, 0.0])
+    ratios = hazard.ratios()
+    assert len(ratios) == AGES
+    assert ratios[0] == pytest.approx((30 + 6) / 7)
+    assert ratios[2] == 1.0
