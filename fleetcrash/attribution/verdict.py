@@ -51,6 +51,9 @@ _LOG_ACQUITTAL = 7.6
 # ... and the best wave to the update two thousand to one: it was chosen from as many onsets and lengths.
 _LOG_NO_CONTRAST = -0.2
 # Hosts with the update must not crash less than those beside them; where all have it, nothing is said, which is zero.
+_LOG_CONTRAST = float(np.log(60))
+# Where a wave began with the push they have to crash so much more: as a ratio of likelihoods, looked at for as long as
+# the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
 COINCIDENT_MINUTES = 2
 _MOSTLY = 0.5
 _EXPLAINED_SHARE = 0.8
@@ -135,7 +138,7 @@ def judge(
         # what hosts with it have and those beside them have not, no wave explains.
         rivals = rivals[~same] if contrast is None or by_hosts >= _LOG_APART else rivals
         if contrast is not None:
-            least = _LOG_MARGIN if _begins_with(waves, trial, leader, released) else _LOG_NO_CONTRAST
+            least = _LOG_CONTRAST if _begins_with(waves, trial, leader, released) else _LOG_NO_CONTRAST
             no_contrast = by_hosts < least
     total_wave = np.logaddexp.reduce(of_waves, axis=None, initial=-np.inf) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([of_updates, [total_wave, 0.0]]))
