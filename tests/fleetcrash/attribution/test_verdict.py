@@ -140,7 +140,7 @@ def test_an_update_that_explains_the_events_twenty_times_better_is_named():
 
 
 @pytest.mark.parametrize(
-    ("contrast", "kind"), [(-1.0, Kind.CANNOT_SEPARATE), (2.9, Kind.CANNOT_SEPARATE), (3.1, Kind.UPDATE)]
+    ("contrast", "kind"), [(-1.0, Kind.CANNOT_SEPARATE), (4.0, Kind.CANNOT_SEPARATE), (4.2, Kind.UPDATE)]
 )
 def test_what_rose_with_the_release_is_the_updates_only_where_hosts_without_it_fared_better(contrast, kind):
     told = _judged(update_says=160.0, wave_says=150.0, onset=RELEASED, minutes=JUDGING_MINUTES, contrast=contrast)
