@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,5 +234,10 @@ class News:
 
         Such silences are no events (see ``detection/gone``), and teach nothing of what is usual either.
         """
-        patches = [one.released_us for one in self.suspects if one.kind == "os_patch" and one.released_us is not None]
-        return not self.installs_told and any(0 <= minute - us // 60_000_000 <= _DAY for us in patches)
+        return not self.installs_told and any(0 <= minute - released <= _DAY for released in self._patched)
+
+    @cached_property
+    def _patched(self) -> list[int]:
+        """Minutes in which OS patches were released."""
+        patches = (one.released_us for one in self.suspects if one.kind == "os_patch")
+        return [us // 60_000_000 for us in patches if us is not None]
