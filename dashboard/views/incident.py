@@ -275,7 +275,10 @@ def _states(incident: Incident) -> None:
     said = "" if none else f"{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; pending on top"
     st.html(f'<div class="fc"><h3>Exposed hosts by state</h3><p class="fc-note">{said}</p></div>')
     if none:
-        st.html(notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it."))
+        why = "As long as no update is named, nobody is exposed to it."
+        if incident.verdict == "update":
+            why = "Nothing is known of hosts but their crashes: no inventory, no installs, no presence."
+        st.html(notice("No host counts as exposed", why))
         return
     states = [(name, STATE_NAMES[name], impact.get(name, 0)) for name in STATES]
     said = ", ".join(f"{name.lower()} {count(hosts)}" for _, name, hosts in states)

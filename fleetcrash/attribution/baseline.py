@@ -28,7 +28,7 @@ fault may wait for the next boot, and because whatever a host installs just afte
 
 SYSTEMS = 4
 
-_PRIOR_RATE = np.array([1.4e-6, 2.0e-6, 7.0e-6])
+PRIOR_RATE = np.array([1.4e-6, 2.0e-6, 7.0e-6])
 # Per host-minute: about one crash in a thousand host-days of twelve hours, one silent server in 350 days, and just
 # after a boot five times as many crashes. Worth two events, so that a first day of data outweighs it.
 _PRIOR_EVENTS = 2.0
@@ -56,11 +56,13 @@ class Baseline:
     """Counts behind the rates, and the rates.
 
     Attributes:
+        prior_rate: (OUTCOMES,) events per host-minute before anything is learned.
         events, host_minutes: (OUTCOMES, SYSTEMS, BOOTS).
         slice_events, slice_expected: (OUTCOMES, slices) by single attribute, expected without the factors.
     """
 
     slices: int
+    prior_rate: Floats = field(default_factory=lambda: PRIOR_RATE)
     events: Floats = field(init=False)
     host_minutes: Floats = field(init=False)
     slice_events: Floats = field(init=False)
@@ -109,8 +111,8 @@ class Baseline:
     def _overall(self) -> Floats:
         """(OUTCOMES,) events per host-minute of the whole fleet; one that crashes more does so after boots as well."""
         events, minutes = self.events.sum((1, 2)), self.host_minutes.sum((1, 2))
-        overall: Floats = (events + _PRIOR_EVENTS) / (minutes + _PRIOR_EVENTS / _PRIOR_RATE)
-        at_boot = _PRIOR_RATE[CRASH_AT_BOOT] * overall[CRASH] / _PRIOR_RATE[CRASH]
+        overall: Floats = (events + _PRIOR_EVENTS) / (minutes + _PRIOR_EVENTS / self.prior_rate)
+        at_boot = self.prior_rate[CRASH_AT_BOOT] * overall[CRASH] / self.prior_rate[CRASH]
         overall[CRASH_AT_BOOT] = (events[CRASH_AT_BOOT] + _PRIOR_EVENTS) / (
             minutes[CRASH_AT_BOOT] + _PRIOR_EVENTS / at_boot
         )

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline, learned_at
+from fleetcrash.attribution import crashers
+from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, SYSTEMS, Baseline, learned_at
 from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, HostTime
 from fleetcrash.attribution.hazard import InstallHazard
 from fleetcrash.attribution.news import OS_INDEX, News
@@ -43,7 +44,7 @@ class Expectation:
 
     def __init__(self, news: News, spots: Spots) -> None:
         self.time = HostTime.start(news)
-        self.baseline = Baseline(len(spots))
+        self.baseline = Baseline(len(spots), crashers.PRIOR_RATE if news.crashes_only else PRIOR_RATE)
         self.hazard = InstallHazard()
         self.total = np.zeros((OUTCOMES, len(spots)))
         self.until = _nothing_until(len(spots))
@@ -92,7 +93,8 @@ class Expectation:
         self._learn_order = np.argsort(ripe, kind="stable")
         self._ripe = ripe[self._learn_order]
         self._learned = int((ripe <= tick).sum())
-        if not news.presence_told:
+        self._learns_hazard = news.installs_told and not news.presence_told
+        if self._learns_hazard:
             self._of_exposed = np.argsort(news.exposed_events.event, kind="stable")
             self._exposed_event = news.exposed_events.event[self._of_exposed]
         self._rates = self._work_out_rates()
@@ -108,7 +110,7 @@ class Expectation:
         self._count_online(tick)
         self._learn(tick, claimed, disturbed)
         if tick % _RATE_MINUTES == 0:
-            if not self._news.presence_told:
+            if self._learns_hazard:
                 self.time.weight = self.hazard.ratios()
             self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
             self._rates = self._work_out_rates()
@@ -194,7 +196,7 @@ class Expectation:
                 counted[events.outcome[event], self._system[events.cell[event]], events.since_boot[event]] += 1
                 spots = self._spots.of_event[event]
                 at_spots[events.outcome[event], spots[spots >= 0]] += 1
-                if not self._news.presence_told and events.minute[event] > tick - KEPT_MINUTES:
+                if self._learns_hazard and events.minute[event] > tick - KEPT_MINUTES:
                     self._learn_hazard(event)
         quiet = [entry for entry in ripe if not disturbed(entry[0])]
         if quiet or counted.any():

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution import crashers
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
@@ -38,7 +39,7 @@ class Inquiry:
         news: what there is to know; rows of later ticks are not looked at.
         spots: where a rise may be. expected: host-time and the baseline.
         too_early: (events,) those that happened before their outcome was counted; there is no host-time to hold them
-            against.
+            against, or too little.
     """
 
     def __init__(self, news: News) -> None:
@@ -76,10 +77,13 @@ class Inquiry:
         events = self.news.events
         self.too_early = events.minute <= self._first_tick
         self.too_early |= (events.outcome != DARK) & (events.minute <= self.news.first_crash_minute)
+        warm_until = self.news.first_crash_minute + crashers.WARM_UP_MINUTES if self.news.crashes_only else -1
+        self._only_learned = (events.minute <= warm_until) & ~self.too_early
+        self.too_early |= self._only_learned
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> bool:
         """Take in a minute; see ``Expectation.advance``. Returns whether an event became known in it."""
-        self.expected.advance(tick, claimed=claimed, disturbed=disturbed)
+        self.expected.advance(tick, claimed=claimed & ~self._only_learned, disturbed=disturbed)
         self.departures.advance(tick, self.expected.time)
         new = self._new_events(tick)
         if new.size:

@@ -208,6 +208,7 @@ class News:
             have begun to tell of crashes much later. Far in the future while there is none.
         installs_told: whether installs are on record; else exposure goes by releases.
         presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
+        crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
         beside: what else the hosts with an update had, by its index; left_at: where hosts stood that left with it. Both
             ask the engine, which must still be open.
     """
@@ -226,6 +227,7 @@ class News:
     left_with: LeftWith
     installs_told: bool
     presence_told: bool
+    crashes_only: bool
     beside: Callable[[int], Beside]
     left_at: Callable[[int], LeftAt]
 

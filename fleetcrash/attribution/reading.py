@@ -8,6 +8,7 @@ from functools import cache, partial
 import numpy as np
 import pyarrow as pa
 
+from fleetcrash.attribution import crashers
 from fleetcrash.attribution.exposed import changes_of
 from fleetcrash.attribution.news import (
     CELL_ATTRIBUTES,
@@ -67,21 +68,31 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         cells=len(cells),
     )
     sources = engine.rows("sources_of_exposure")[0]
+    online = _online(engine.table("detection/online_by_minute_cell", after_tick=after_tick))
+    of_events = _exposed_events(engine.table("detection/exposed_events_in_order"), update_index)
+    installs_told, presence_told = sources["exposure_source"] == "installs", sources["presence_source"] == "sessions"
+    crashes_only = len(cells) == 1 and not installs_told and not presence_told
+    if crashes_only:
+        last_tick = bounds["last_tick"]
+        online = crashers.online_after_crash(events, after_tick=after_tick)
+        exposed = crashers.exposed_since_release(events, suspects, after_tick=after_tick, last_tick=last_tick)
+        of_events = crashers.exposed_events(events, suspects)
     return News(
         first_tick=bounds["first_tick"],
         last_tick=bounds["last_tick"],
         first_crash_minute=_NEVER if bounds["first_crash_tick"] is None else bounds["first_crash_tick"] - 60,
         cells=cells,
         suspects=suspects,
-        online=_online(engine.table("detection/online_by_minute_cell", after_tick=after_tick)),
+        online=online,
         places=_places(engine.table("detection/online_by_minute_place", after_tick=after_tick), places),
         exposed=exposed,
         events=events,
-        exposed_events=_exposed_events(engine.table("detection/exposed_events_in_order"), update_index),
+        exposed_events=of_events,
         left=_left(engine.table("detection/left_by_minute_cell", after_tick=after_tick)),
         left_with=_left_with(engine.table("detection/left_with_update", after_tick=after_tick), update_index),
-        installs_told=sources["exposure_source"] == "installs",
-        presence_told=sources["presence_source"] == "sessions",
+        installs_told=installs_told,
+        presence_told=presence_told,
+        crashes_only=crashes_only,
         beside=cache(partial(_beside, engine, suspects, update_index)),
         left_at=cache(partial(_left_at, engine, suspects)),
     )

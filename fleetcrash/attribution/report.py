@@ -99,6 +99,8 @@ def _evidence(detector: Detector, incident: Incident, impact: Impact | None) -> 
     seen, expected, log_evidence = _counts_behind(detector, incident)
     low, estimate, high = rate_interval(seen, expected)
     crashes, dark = _claimed(detector, incident)
+    if impact is not None and not impact.exposed:
+        impact = None  # nothing is known of hosts but their crashes
     return {
         "crashes": crashes if impact is None else impact.crashes,
         "hosts_crashed": crashes if impact is None else impact.hosts_crashed,
@@ -220,8 +222,14 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
         suspect = detector.news.suspects[incident.update]
         whom = "some of its hosts" if incident.condition is None else condition_words(incident.condition)
         does = "silences" if incident.by_departures else "crashes"
+        blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_offline(detector, incident)}"
+        if not impact.exposed:
+            return (
+                f"{blamed}{_claimed(detector, incident)[0]:,} hosts crashed, of how many that had it is not known "
+                f"({_how_sure(incident, suspect.update_id, candidates)}, alarm {since} UTC)."
+            )
         return (
-            f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_offline(detector, incident)}"
+            f"{blamed}"
             f"{impact.hosts_crashed:,} of {impact.exposed:,} exposed hosts crashed, "
             f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk "
             f"({_how_sure(incident, suspect.update_id, candidates)}, alarm {since} UTC)."

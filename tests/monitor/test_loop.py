@@ -183,6 +183,19 @@ def test_installs_that_are_told_for_the_first_time_change_what_all_rests_on(grow
     monitor.close()
 
 
+def test_an_inventory_that_is_told_for_the_first_time_changes_what_all_rests_on(growing):
+    """Until then the hosts that had crashed stood for all."""
+    monitor = Monitor(growing.lake)
+    hosts = growing._records["host"]
+    growing._records = {kind: growing._records[kind] for kind in ("crash", "update")}
+    growing.tell(20)
+    assert monitor.look() is not None
+    growing.load({"host": hosts}, "an inventory at last")
+    growing.tell(30)
+    assert monitor.look() == incidents(growing.lake)
+    monitor.close()
+
+
 def test_records_of_the_past_that_are_loaded_while_it_watches_are_judged_as_well(growing):
     """Whoever loads an older file beside a running monitor must not get another answer than after a restart."""
 

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.hazard import InstallHazard
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.report import document
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, lake_of
 
@@ -88,6 +91,45 @@ def test_servers_that_restart_on_the_day_of_a_patch_are_no_news_where_nobody_tel
     fleet["update"][0]["kind"] = "content"
     with lake_of(fleet, empty_lake) as lake:
         assert incidents(lake, as_of=at(SECOND_AT))["incidents"], "after another update they are news"
+
+
+def _only_crashes(fleet: World) -> World:
+    """The fleet of which nothing but crashes is known; six hours of them, all of new hosts."""
+    random = Random(6)
+    crashed = random.sample(range(HOSTS), 200)
+    crashes = [_crash(n, minute) for n, minute in zip(crashed, range(900, 2900, 10), strict=True)]
+    return {"update": fleet["update"], "crash": crashes}
+
+
+def test_of_crashes_alone_what_follows_a_release_is_named_and_a_steady_rate_is_no_news(
+    empty_lake: Path, fleet: World
+) -> None:
+    world = _only_crashes(fleet)
+    with lake_of(world, empty_lake) as lake:
+        assert incidents(lake, as_of=at(UNTIL))["incidents"] == []
+    world["crash"] += [_crash(HOSTS + n, SECOND_AT + 1 + n / 20) for n in range(200)]
+    with lake_of(world, empty_lake) as lake:
+        (found,) = incidents(lake, as_of=at(UNTIL))["incidents"]
+    assert (found["update_id"], found["condition"], found["impact"]["exposed"]) == ("second", None, 0)
+    assert found["evidence"]["crashes"] >= 200
+    assert "of how many that had it is not known" in found["summary"]
+
+
+def test_of_crashes_alone_who_goes_on_with_what_is_new_says_the_same(empty_lake: Path, fleet: World) -> None:
+    world = _only_crashes(fleet)
+    world["crash"] += [_crash(HOSTS + n, SECOND_AT + 1 + n / 20) for n in range(200)]
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(SECOND_AT - 1)) as engine:
+        news = read_news(engine)
+        detector, ticked = Detector(news), news.first_tick - 1
+        for minute in (SECOND_AT - 1, SECOND_AT + 1, SECOND_AT + 9, UNTIL):
+            engine.as_of = at(minute)
+            if minute >= SECOND_AT:
+                news = read_news(engine, after_tick=ticked)
+                detector.extend(news)
+            for tick in range(ticked + 1, news.last_tick + 1):
+                detector.tick(tick)
+            ticked = news.last_tick
+        assert document(engine, detector, at(UNTIL), detector.incidents) == incidents(lake, as_of=at(UNTIL))
 
 
 class _Beside:

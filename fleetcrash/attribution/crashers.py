@@ -1,0 +1,94 @@
+"""Host-time where nothing is known of hosts but their crashes: no inventory, no installs, no presence.
+
+Then the hosts that have crashed within a day stand for the fleet: as many crashes are expected as there were yesterday,
+and up to four times as many on the first day, when ever more hosts are known. Who was exposed goes by releases, as
+everywhere that no install is told. That names what makes many hosts crash soon after a release, and notices other
+rises; it tells no condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fleetcrash.attribution.exposure import AGE_MINUTES
+from fleetcrash.attribution.news import Events, Exposed, ExposedEvents, Ints, Online, Suspect
+
+PRIOR_RATE = np.array([1 / 1440, 2.0e-6, 5 / 1440])
+"""Of each outcome, per host-minute: about a crash a day for each host of which one is known."""
+
+WARM_UP_MINUTES = 360
+"""While hardly a host is known, what comes is learned from and not judged."""
+
+_SINCE_BOOT = 2  # nobody knows; as queries put an event whose boot is not known
+_DAY = 1440
+_NEVER = np.iinfo(np.int64).max
+_FROM_MINUTES = (0, *AGE_MINUTES[:-1])
+
+
+def online_after_crash(events: Events, *, after_tick: int) -> Online:
+    """The hosts at risk: each for a day from the tick at which a crash of it was known.
+
+    Args:
+        after_tick: counts up to this tick are left out.
+    """
+    minute = np.concatenate([events.tick, events.tick + _DAY])
+    change = np.repeat([1, -1], len(events))
+    kept = np.flatnonzero(minute > after_tick)
+    kept = kept[np.argsort(minute[kept], kind="stable")]
+    nothing = np.zeros(len(kept), np.int64)
+    return Online(minute[kept], cell=nothing, since_boot=nothing + _SINCE_BOOT, change=change[kept])
+
+
+def exposed_since_release(events: Events, suspects: Sequence[Suspect], *, after_tick: int, last_tick: int) -> Exposed:
+    """Those of them that had each update, by its age, from its release on.
+
+    Args:
+        after_tick: counts up to this tick are left out. last_tick: so are those after this one.
+    """
+    began, ended = events.tick, events.tick + _DAY  # in order, and each host's apart
+    rows = [np.zeros((0, 5), np.int64)]
+    for update, suspect in enumerate(suspects):
+        released = _released_minute(suspect)
+        if released is None:
+            continue
+        for age, (low, high) in enumerate(zip(_FROM_MINUTES, AGE_MINUTES, strict=True)):
+            came = np.searchsorted(began, [released + low, released + high], side="right")
+            went = np.searchsorted(ended, [released + low, released + high], side="right")
+            joined, left = began[slice(*came)], ended[slice(*went)]
+            minute = np.concatenate([[released + low], joined, left, [released + high]])
+            change = np.concatenate(
+                [[came[0] - went[0]], np.ones_like(joined), -np.ones_like(left), [went[1] - came[1]]]
+            )
+            tick = np.maximum(minute, suspect.known_tick)
+            told = (change != 0) & (tick > after_tick) & (tick <= last_tick)
+            columns = tick, minute, np.full_like(minute, update), np.full_like(minute, age), change
+            rows.append(np.stack(columns, axis=1)[told])
+    tick, minute, updates, ages, change = _by_tick(np.concatenate(rows)).astype(np.int32).T
+    nothing = np.zeros_like(tick)
+    return Exposed(tick, minute, updates, cell=nothing, since_boot=nothing + _SINCE_BOOT, age=ages, change=change)
+
+
+def exposed_events(events: Events, suspects: Sequence[Suspect]) -> ExposedEvents:
+    """Which events came within a day after each release."""
+    found = [np.zeros((0, 4), np.int64)]
+    for update, suspect in enumerate(suspects):
+        released = _released_minute(suspect)
+        if released is None:
+            continue
+        age_min = events.minute - released
+        event = np.flatnonzero((age_min > 0) & (age_min < AGE_MINUTES[-1]))
+        age = np.searchsorted(AGE_MINUTES, age_min[event], side="right")
+        tick = np.maximum(events.tick[event], suspect.known_tick)
+        found.append(np.stack([tick, event, np.full_like(event, update), age], axis=1))
+    tick, event, updates, age = _by_tick(np.concatenate(found)).T
+    return ExposedEvents(tick, gone_tick=np.full_like(tick, _NEVER), event=event, update=updates, age=age)
+
+
+def _by_tick(rows: Ints) -> Ints:
+    return rows[np.argsort(rows[:, 0], kind="stable")]
+
+
+def _released_minute(suspect: Suspect) -> int | None:
+    return None if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
