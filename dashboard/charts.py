@@ -110,10 +110,8 @@ def rate_chart(
 
 def _line(x: Sequence[str], line: pd.DataFrame, style: LineStyle, floor: float, *, counts: bool) -> dict[str, Any]:
     drawn = line["drawn"].where(line["drawn"].isna() | (line["drawn"] > 0), floor)
-    shown = [
-        f"{count(value)}" if counts else f"{rate(value)} per 1,000 h" for value in line["crashes" if counts else "rate"]
-    ]
     crashes = [count(value) if value == value else "–" for value in line["crashes"]]
+    shown = crashes if counts else [f"{rate(value)} per 1,000 h" for value in line["rate"]]
     hours = [count(value) if value == value else "–" for value in line["host_hours"]]
     return {
         "type": "scatter",

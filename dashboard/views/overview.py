@@ -162,13 +162,19 @@ def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, h
         Card(
             f"Hosts crashed{where}",
             count(hit["hosts_crashed"]),
-            unit=f"of {count(hit['hosts_online'])} online",
+            unit=_of_online(hit),
             more=f"{count(hit['crashes'])} crashes, {view.window_words(selection).partition(':')[0]}",
             address=links.address("clusters"),
         ),
         _culprit_card(snapshot),
         freshness(snapshot, datetime.now(UTC)).card,
     ]
+
+
+def _of_online(hit: pd.Series) -> str:
+    if not hit["hosts_online"] and hit["crashes"]:
+        return "nobody tells who was online"
+    return f"of {count(hit['hosts_online'])} online"
 
 
 def _culprit_card(snapshot: Snapshot) -> Card:

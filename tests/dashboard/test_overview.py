@@ -233,3 +233,21 @@ def test_a_live_fleet_shows_the_age_of_its_newest_record(tmp_path: Path, overvie
     page = overview(lake.root)
     assert "Age of the data" in page.text
     assert "Fleet time" not in page.text
+
+
+def test_of_crashes_alone_the_curve_counts_them_and_nobody_is_said_to_be_online(tmp_path: Path, overview):
+    lake = Lake.create(tmp_path / "lake")
+    crashes = [
+        {
+            "crash_id": f"c{n}",
+            "host_id": f"h{n}",
+            "os_type": "windows",
+            "occurred_at": RELEASED + timedelta(minutes=n * n),
+        }
+        for n in range(20)
+    ]  # with gaps between them
+    append_rows(lake, "crash", crashes, batch_id="crashes")
+    page = overview(lake.root)
+    assert "crashes are counted instead of rated" in page.text
+    assert "nobody tells who was online" in page.text
+    assert page.lines == {"Windows"}
