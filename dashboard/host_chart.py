@@ -93,7 +93,7 @@ def _installs(
     figure: go.Figure, updates: pd.DataFrame, named: Set[str], since: datetime, until: datetime, colours: Palette
 ) -> None:
     inside = updates[(updates["exposed_from"] >= since) & (updates["exposed_from"] < until)].head(MOST_MARKS)
-    guilty = inside["update_id"].isin(named).tolist()
+    guilty = inside["update_id"].isin(named)
     figure.add_trace(
         go.Scatter(
             x=[plotly_time(each) for each in inside["exposed_from"]],

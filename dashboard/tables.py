@@ -25,7 +25,7 @@ def versions_table(versions: pd.DataFrame) -> str:
                 Link(plain(each.agent_version, 32), leading_to(each.agent_version)),
                 rate(each.rate),
                 count(each.crashes),
-                f"{count(each.hosts_crashed)} of {count(each.hosts_online)}",
+                count(each.hosts_crashed) + (f" of {count(each.hosts_online)}" if each.hosts_online else ""),
             ],
             share=_share(each.rate, most),
         )

@@ -105,3 +105,33 @@ def test_pages_of_an_empty_lake_wait_for_records(tmp_path: Path, view):
     lake = Lake.create(tmp_path / "lake")
     for name in ("clusters", "cluster", "host", "crash"):
         assert "The lake is empty" in view(name, lake.root, id="x").text
+
+
+def test_a_host_that_got_nothing_in_the_time_range_is_shown_all_the_same(lake: Lake, view):
+    page = view("host", lake.root, id="host-02", range="1h")
+    online, installs, _ = page.figures[0]["data"]
+    assert online["x"]
+    assert not installs["x"]
+
+
+def test_a_lake_of_crashes_alone_is_shown_down_to_one_report(tmp_path: Path, view):
+    crashes_only = Lake.create(tmp_path / "lake")
+    crashed_at = [NOW - timedelta(minutes=n * n) for n in range(20)]
+    crashes = [
+        {"crash_id": f"c{n}", "host_id": f"h{n}", "os_type": "windows", "module": "a.sys", "occurred_at": at}
+        for n, at in enumerate(crashed_at)
+    ]
+    append_rows(crashes_only, "crash", crashes, batch_id="crashes")
+    released = {"update_id": GUILTY, "kind": "content", "channel": "291", "released_at": NOW - timedelta(hours=2)}
+    append_rows(crashes_only, "update", [released], batch_id="updates")
+    unexposed = dict.fromkeys(incident()["impact"], 0)
+    tick(crashes_only, [incident(impact=unexposed, condition=None)])
+    with Engine(crashes_only) as engine:
+        cluster_id = Clusters(engine).list()[0].cluster_id
+    found_at = {"clusters": {}, "cluster": {"id": cluster_id}, "host": {"id": "h3"}, "crash": {"id": "c3"}}
+    for name, parameters in found_at.items():
+        assert "a.sys" in view(name, crashes_only.root, **parameters).text or name == "host"
+    for name, parameters in {"updates": {}, "health": {}, "incident": {}}.items():
+        assert view(name, crashes_only.root, **parameters).text
+    page = view("incident", crashes_only.root, id=incident()["incident_id"])
+    assert "Nothing is known of hosts but their crashes" in page.text
