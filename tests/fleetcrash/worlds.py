@@ -36,6 +36,17 @@ def at(minute: float) -> datetime:
     return START + timedelta(minutes=minute)
 
 
+def crash_of(number: int, minute: float) -> Row:
+    """A crash of Windows host ``h{number}``, told a minute later."""
+    return {
+        "crash_id": f"h{number} at {minute}",
+        "host_id": f"h{number}",
+        "os_type": "windows",
+        "occurred_at": at(minute),
+        "received_at": at(minute + 1),
+    }
+
+
 def known_at(kind: str, row: Mapping[str, Any]) -> datetime:
     """When a record was known, by the contract: received_at, else its own time, else from the start."""
     known: datetime | None = row.get("received_at") or row.get(OWN_TIME[Kind(kind)])

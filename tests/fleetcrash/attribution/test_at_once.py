@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from tests.fleetcrash.worlds import World, at, lake_of
+from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 HOSTS = 1200
 REGIONS = 6
@@ -40,31 +40,21 @@ def _fleet(**changes: Any) -> World:
     }
 
 
-def _crash(number: int, minute: float) -> dict[str, Any]:
-    return {
-        "crash_id": f"h{number} at {minute}",
-        "host_id": f"h{number}",
-        "os_type": "windows",
-        "occurred_at": at(minute),
-        "received_at": at(minute + 1),
-    }
-
-
 def _of_the_update() -> list[dict[str, Any]]:
     """Crashes of every fourth host with the update, two minutes after it came."""
-    return [_crash(number, PUSHED_AT + 2 + number / HOSTS) for number in WITH_IT[::4]]
+    return [crash_of(number, PUSHED_AT + 2 + number / HOSTS) for number in WITH_IT[::4]]
 
 
 @pytest.fixture
 def early() -> list[dict[str, Any]]:
     """Crashes of old, so that there is something to hold a rise against."""
-    return [_crash(number, 1 + number / 10) for number in range(1, HOSTS, 200)]
+    return [crash_of(number, 1 + number / 10) for number in range(1, HOSTS, 200)]
 
 
 def test_a_fault_in_the_middle_of_a_regions_outage_is_named_once_and_the_outage_is_never_blamed_on_it(
     empty_lake: Path, early: list[dict[str, Any]]
 ) -> None:
-    outage = [_crash(number, PUSHED_AT - 20 + number / HOSTS * 5) for number in range(1, HOSTS, REGIONS)]
+    outage = [crash_of(number, PUSHED_AT - 20 + number / HOSTS * 5) for number in range(1, HOSTS, REGIONS)]
     with lake_of(_fleet(crash=[*early, *outage, *_of_the_update()]), empty_lake) as lake:
         first, second = incidents(lake, as_of=at(PUSHED_AT + 60))["incidents"]
     assert (first["verdict"], first["cause"]) == ("no_update", "region")
@@ -98,8 +88,8 @@ def test_a_regions_outage_hours_after_a_fault_is_an_incident_of_its_own_and_leav
     outage_at = PUSHED_AT + 180
     world = _fleet(crash=[*early, *_of_the_update()])
     # A few of its hosts go on to crash, so that the incident is open when the outage comes.
-    world["crash"] += [_crash(number, PUSHED_AT + 20 + number / 6) for number in WITH_IT[2::20]]
-    world["crash"] += [_crash(number, outage_at + number / HOSTS * 5) for number in range(1, HOSTS, REGIONS)]
+    world["crash"] += [crash_of(number, PUSHED_AT + 20 + number / 6) for number in WITH_IT[2::20]]
+    world["crash"] += [crash_of(number, outage_at + number / HOSTS * 5) for number in range(1, HOSTS, REGIONS)]
     with lake_of(world, empty_lake) as lake:
         first, second = incidents(lake, as_of=at(outage_at + 60))["incidents"]
     assert first["update_id"] == "u"
@@ -127,7 +117,7 @@ def test_what_a_condition_leaves_out_is_another_incident_though_what_did_it_cann
     world["install"] += [
         {"host_id": f"h{number}", "update_id": "v", "applied_at": at(pushed_to_all_at)} for number in range(HOSTS)
     ]
-    world["crash"] += [_crash(number, pushed_to_all_at + 1 + number / 40) for number in of_the_other]
+    world["crash"] += [crash_of(number, pushed_to_all_at + 1 + number / 40) for number in of_the_other]
     with lake_of(world, empty_lake) as lake:
         first, second = incidents(lake, as_of=at(pushed_to_all_at + 60))["incidents"]
     assert (first["update_id"], first["condition"]) == ("u", {"os_version": "11"})

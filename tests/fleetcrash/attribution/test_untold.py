@@ -16,20 +16,10 @@ from fleetcrash.attribution.hazard import InstallHazard
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import document
 from fleetcrash.store import Engine
-from tests.fleetcrash.worlds import World, at, lake_of
+from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 HOSTS = 3000
 FIRST_AT, SECOND_AT, UNTIL = 600, 1500, 2000
-
-
-def _crash(number: int, minute: float) -> dict[str, Any]:
-    return {
-        "crash_id": f"h{number} at {minute}",
-        "host_id": f"h{number}",
-        "os_type": "windows",
-        "occurred_at": at(minute),
-        "received_at": at(minute + 1),
-    }
 
 
 @pytest.fixture
@@ -42,7 +32,7 @@ def fleet() -> World:
             {"update_id": name, "kind": "content", "channel": "1", "released_at": at(minute)}
             for name, minute in (("first", FIRST_AT), ("second", SECOND_AT))
         ],
-        "crash": [_crash(random.randrange(HOSTS), minute) for minute in range(2, SECOND_AT, 100)],
+        "crash": [crash_of(random.randrange(HOSTS), minute) for minute in range(2, SECOND_AT, 100)],
     }
 
 
@@ -54,7 +44,7 @@ def _with_installs(fleet: World, crashed: range, after_min: float) -> World:
         *({"host_id": f"h{n}", "update_id": "first", "applied_at": at(FIRST_AT + n / HOSTS)} for n in range(HOSTS)),
         *({"host_id": f"h{n}", "update_id": "second", "applied_at": at(minute)} for n, minute in came.items()),
     ]
-    fleet["crash"] += [_crash(n, came[n] + after_min) for n in crashed]
+    fleet["crash"] += [crash_of(n, came[n] + after_min) for n in crashed]
     return fleet
 
 
@@ -65,7 +55,7 @@ def test_some_crashes_just_after_an_install_blame_it_where_many_do_but_not_where
     with lake_of(few, empty_lake) as lake:
         for incident in incidents(lake, as_of=at(UNTIL))["incidents"]:
             assert {turn["update_id"] for turn in incident["history"]} == {None}
-    few["crash"] += [_crash(n, minute) for n, minute in _later(few)]
+    few["crash"] += [crash_of(n, minute) for n, minute in _later(few)]
     with lake_of(few, empty_lake) as lake:
         found = incidents(lake, as_of=at(UNTIL))["incidents"]
     assert {one["update_id"] for one in found} - {None} == {"second"}
@@ -94,10 +84,10 @@ def test_servers_that_restart_on_the_day_of_a_patch_are_no_news_where_nobody_tel
 
 
 def _only_crashes(fleet: World) -> World:
-    """The fleet of which nothing but crashes is known; six hours of them, all of new hosts."""
+    """The fleet of which nothing but crashes is known: one every ten minutes, each of another host."""
     random = Random(6)
     crashed = random.sample(range(HOSTS), 200)
-    crashes = [_crash(n, minute) for n, minute in zip(crashed, range(900, 2900, 10), strict=True)]
+    crashes = [crash_of(n, minute) for n, minute in zip(crashed, range(900, 2900, 10), strict=True)]
     return {"update": fleet["update"], "crash": crashes}
 
 
@@ -107,7 +97,7 @@ def test_of_crashes_alone_what_follows_a_release_is_named_and_a_steady_rate_is_n
     world = _only_crashes(fleet)
     with lake_of(world, empty_lake) as lake:
         assert incidents(lake, as_of=at(UNTIL))["incidents"] == []
-    world["crash"] += [_crash(HOSTS + n, SECOND_AT + 1 + n / 20) for n in range(200)]
+    world["crash"] += [crash_of(HOSTS + n, SECOND_AT + 1 + n / 20) for n in range(200)]
     with lake_of(world, empty_lake) as lake:
         (found,) = incidents(lake, as_of=at(UNTIL))["incidents"]
     assert (found["update_id"], found["condition"], found["impact"]["exposed"]) == ("second", None, 0)
@@ -117,7 +107,7 @@ def test_of_crashes_alone_what_follows_a_release_is_named_and_a_steady_rate_is_n
 
 def test_of_crashes_alone_who_goes_on_with_what_is_new_says_the_same(empty_lake: Path, fleet: World) -> None:
     world = _only_crashes(fleet)
-    world["crash"] += [_crash(HOSTS + n, SECOND_AT + 1 + n / 20) for n in range(200)]
+    world["crash"] += [crash_of(HOSTS + n, SECOND_AT + 1 + n / 20) for n in range(200)]
     with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(SECOND_AT - 1)) as engine:
         news = read_news(engine)
         detector, ticked = Detector(news), news.first_tick - 1
