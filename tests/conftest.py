@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from fleetcrash.store import Lake
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the front door has it; read when numpy is imported
+settings.register_profile("fleetcrash", deadline=None, derandomize=True)  # no test is timed, and seeds are fixed
+settings.load_profile("fleetcrash")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _NOT_RUN = pytest.StashKey[str]()
 
