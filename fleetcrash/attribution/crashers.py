@@ -83,7 +83,14 @@ def exposed_events(events: Events, suspects: Sequence[Suspect]) -> ExposedEvents
         tick = np.maximum(events.tick[event], suspect.known_tick)
         found.append(np.stack([tick, event, np.full_like(event, update), age], axis=1))
     tick, event, updates, age = _by_tick(np.concatenate(found)).T
-    return ExposedEvents(tick, gone_tick=np.full_like(tick, _NEVER), event=event, update=updates, age=age)
+    return ExposedEvents(
+        tick,
+        gone_tick=np.full_like(tick, _NEVER),
+        event=event,
+        update=updates,
+        age=age,
+        boot_age=np.full_like(tick, -1),
+    )
 
 
 def _by_tick(rows: Ints) -> Ints:

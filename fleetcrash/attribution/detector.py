@@ -20,7 +20,7 @@ from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.departures import at_one_place
 from fleetcrash.attribution.expectation import DAY
-from fleetcrash.attribution.exposure import AGE_MINUTES
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import News
@@ -207,7 +207,7 @@ class Detector:
         if first.update is None or likely > _UNLIKELY or not alarm:
             return False
         inside = first.claim(len(left_out)) & ~left_out
-        by_age = self._inquiry.exposed_counts(tick, inside, np.array([first.update])).sum((0, 1, 3))
+        by_age = self._inquiry.exposed_counts(tick, inside, np.array([first.update])).sum((0, 1, 3))[:AGES]
         return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
 
     def _follow(self, incident: Incident, tick: int) -> None:
@@ -263,6 +263,24 @@ class Detector:
                     incident.set_apart(other.wave_spot, other.onset_minute)
 
     def _judged(
+        self, incident: Incident | None, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]
+    ) -> tuple[Judgement, Trial, Waves]:
+        """Weigh all hypotheses on some events; if what leads may only have made hosts boot, all others.
+
+        Args:
+            incident, tick, mine, cells, but: as of ``_weighed``.
+        """
+        judgement, trial, found = self._weighed(incident, tick, mine, cells, but=but)
+        leader = judgement.leader(trial.updates)
+        waiting = set() if leader is None else self._inquiry.waiting_for_boots_of(leader, tick, mine, trial)
+        if leader is None or not waiting:
+            return judgement, trial, found
+        again, rest, _ = self._weighed(incident, tick, mine, cells, but=but | {leader})
+        if again.update in waiting:
+            return again.told_of(trial.updates, rest.updates), trial, found
+        return judgement.taken_back(0 if incident is None else tick - incident.alarm_tick), trial, found
+
+    def _weighed(
         self, incident: Incident | None, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]
     ) -> tuple[Judgement, Trial, Waves]:
         """Weigh all hypotheses on some events.
@@ -324,7 +342,7 @@ class Detector:
             row = int(np.flatnonzero(trial.updates == judgement.update)[0])
             incident.spot = self.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
             if incident.spot == 0 or incident.by_departures:
-                incident.spot = self.spots.only_system(trial.expected[:, row].sum((0, 1)))
+                incident.spot = self.spots.only_system(trial.expected[:, row, :AGES].sum((0, 1)))
         elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
             row = judgement.wave[0]
             incident.wave_spot = int(found.place[row])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import crashers
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, SYSTEMS, Baseline, learned_at
-from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, HostTime
+from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, WINDOWS, HostTime
 from fleetcrash.attribution.hazard import InstallHazard
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
@@ -126,13 +126,14 @@ class Expectation:
         return (self.total - self.until[:, :, minute % RING])[:, : len(self._spots.slices)]
 
     def of_hosts_with(self, updates: Ints, tick: int) -> Floats:
-        """(OUTCOMES, U, AGES, cells) events to be expected of the hosts that had each update."""
-        expected = np.zeros((OUTCOMES, len(updates), AGES, len(self._news.cells)))
+        """(OUTCOMES, U, WINDOWS, cells) events to be expected of the hosts that had each update."""
+        expected = np.zeros((OUTCOMES, len(updates), WINDOWS, len(self._news.cells)))
         for number, update in enumerate(updates):
             minutes = np.maximum(self.time.by_update[int(update)].host_minutes(tick), 0.0)
             for boot in range(BOOTS):
                 expected[:, number] += (self._rates[:, :, boot, None] * minutes[:, boot]).swapaxes(1, 2)
-        return expected * self.time.weight[:, None]
+        expected[:, :, :AGES] *= self.time.weight[:, None]
+        return expected
 
     def _work_out_rates(self) -> Floats:
         """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""

@@ -15,15 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, BOOTS
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, BOOT_MINUTES, BOOTS, WINDOWS
 from fleetcrash.attribution.news import Exposed, Narrow
 
 Rows = Mapping[str, Narrow]
 Keys = NDArray[np.int64]
 
 _NEVER = 2**31 - 1  # the minute or tick of what has not happened
-_SINCE = (0, *AGE_MINUTES[:-1])
-_AGE_BITS, _BOOT_BITS = (AGES - 1).bit_length(), (BOOTS - 1).bit_length()
+_FROM = (0, *AGE_MINUTES[:-1], 0, *BOOT_MINUTES[:-1])
+_UNTIL = (*AGE_MINUTES, *BOOT_MINUTES)
+_AGE_BITS, _BOOT_BITS = (WINDOWS - 1).bit_length(), (BOOTS - 1).bit_length()
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,10 @@ def changes_of(stretches: pa.Table, *, after_tick: int, last_tick: int, updates:
     first_tick = max(after_tick + 1, last_tick if first is None else first)
     layout = _Layout.of(first_tick=first_tick, last_tick=last_tick, updates=updates, cells=cells)
     ages = pc.add(pc.subtract(stretches["last_age"], stretches["first_age"]), 1)
-    most = 3 * (pc.sum(ages).as_py() or 0)
+    most = 3 * (
+        (pc.sum(ages).as_py() or 0)
+        + len(BOOT_MINUTES) * (pc.sum(pc.greater_equal(stretches["boot_minute"], 0)).as_py() or 0)
+    )
     batches, late = stretches.to_batches(), list[_Changes]()
     del stretches  # so that each batch goes once it is counted, and the keys once they are added up
     exposed = _added_up(_keys(batches, layout, last_tick=last_tick, most=most, late=late), layout)
@@ -114,11 +118,17 @@ def _changes(batch: pa.RecordBatch, layout: _Layout) -> Iterator[_Changes]:
     which = every["number"].astype(np.int64) << layout.update
     which += (every["cell"] + 1).astype(np.int64) << layout.cell
     which += every["since_boot"].astype(np.int64) << _AGE_BITS
-    for age in range(AGES):
-        picked = np.flatnonzero((every["first_age"] <= age) & (every["last_age"] >= age))
+    for age in range(WINDOWS):
+        if age < AGES:
+            picked = np.flatnonzero((every["first_age"] <= age) & (every["last_age"] >= age))
+        else:
+            picked = np.flatnonzero(every["boot_minute"] >= 0)
         rows = {name: values[picked] for name, values in every.items()}
-        begins = np.maximum(rows["from_minute"], rows["installed_minute"] + _SINCE[age])
-        ends = np.minimum(rows["until_minute"], rows["installed_minute"] + AGE_MINUTES[age])
+        since = rows["installed_minute" if age < AGES else "boot_minute"]
+        begins = np.maximum(rows["from_minute"], since + _FROM[age])
+        ends = np.minimum(
+            np.minimum(rows["until_minute"], since + _UNTIL[age]), rows["installed_minute"] + AGE_MINUTES[-1]
+        )
         ends = np.maximum(begins, np.minimum(ends, rows["end_minute"]))
         superseded = rows["superseded_tick"]
         ends_tick = np.maximum(np.maximum(rows["known_tick"], rows["since_tick"]), ends)

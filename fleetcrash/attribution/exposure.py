@@ -19,10 +19,19 @@ from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
 
 AGE_MINUTES = (2, 10, 60, 240, 1440)  # an install is younger than
 AGES = len(AGE_MINUTES)
+BOOT_MINUTES = (2, 10)  # a boot since the install was less than
+WINDOWS = AGES + len(BOOT_MINUTES)
+"""Beside its age, exposure is counted once more in the minutes after a boot since: a fault may wait for it."""
 BOOTS = 4  # time since boot: under ten minutes, under thirty, under twelve hours, later
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
 Floats = NDArray[np.float64]
+
+
+def within_windows(counts: Floats, axis: int = 0) -> Floats:
+    """What came within each time after the install, and after a boot since, from what came at each age."""
+    ages, boots = np.split(counts, [AGES], axis)
+    return np.concatenate([np.cumsum(ages, axis), np.cumsum(boots, axis)], axis)
 
 
 def stratum_of_cells(cells: Sequence[Cell]) -> Ints:
@@ -48,9 +57,9 @@ class UpdateTime:
     """Hosts at risk that have one update.
 
     Attributes:
-        level, moment: (cells, BOOTS, AGES) sums of change and of change x minute.
-        now: (strata x BOOTS, AGES) hosts at this minute.
-        lately: (KEPT_MINUTES, strata x BOOTS, AGES) the same for each of the last minutes; None once they are all zero.
+        level, moment: (cells, BOOTS, WINDOWS) sums of change and of change x minute.
+        now: (strata x BOOTS, WINDOWS) hosts at this minute.
+        lately: (KEPT_MINUTES, strata x BOOTS, WINDOWS) the same for each of the last minutes; None once they are all zero.
         changed_tick: the last tick that brought a change.
     """
 
@@ -61,7 +70,7 @@ class UpdateTime:
     changed_tick: int
 
     def host_minutes(self, tick: int) -> Floats:
-        """(cells, BOOTS, AGES) host-minutes at risk up to the tick."""
+        """(cells, BOOTS, WINDOWS) host-minutes at risk up to the tick."""
         return tick * self.level - self.moment
 
 
@@ -128,12 +137,13 @@ class HostTime:
         Args:
             minutes, cells, since_boot: (n,) of the events; minutes within the last KEPT_MINUTES.
         Returns:
-            (n, AGES) shares with an install younger than two minutes, ten minutes, an hour, four hours, a day; NaN
-            where nobody is known to have been online.
+            (n, WINDOWS) shares with an install younger than two minutes, ten minutes, an hour, four hours, a day, and
+            with a boot since it less than two and ten minutes ago; NaN where nobody is known to have been online.
         """
         exposed, others = self.at_risk(update, minutes, cells, since_boot)
-        exposed = np.cumsum(exposed * self.weight, axis=1)
-        online = (others + exposed[:, -1])[:, None]
+        exposed[:, :AGES] *= self.weight
+        exposed = within_windows(exposed, axis=1)
+        online = (others + exposed[:, AGES - 1])[:, None]
         share: Floats = np.divide(exposed, online, out=np.full(exposed.shape, np.nan), where=online > 0)
         return share
 
@@ -143,13 +153,14 @@ class HostTime:
         Args:
             minutes, cells, since_boot: see ``risk_set``.
         Returns:
-            (n, AGES) hosts that had the update, by the age of the install, and (n,) those that had not.
+            (n, WINDOWS) hosts that had the update, by the age of the install and once more by that of
+            a boot since; and (n,) those that had not.
         """
         row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
         online = self.online_lately[row, stratum].astype(float)
         lately = self.by_update[update].lately
-        exposed = np.zeros((len(minutes), AGES)) if lately is None else lately[row, stratum].astype(float)
-        return exposed, np.maximum(online - exposed.sum(1), 0.0)
+        exposed = np.zeros((len(minutes), WINDOWS)) if lately is None else lately[row, stratum].astype(float)
+        return exposed, np.maximum(online - exposed[:, :AGES].sum(1), 0.0)
 
     def _advance_online(self, tick: int) -> None:
         rows = self.news.online
@@ -180,22 +191,22 @@ class HostTime:
         time = self.by_update.get(update)
         if time is None:
             time = self.by_update[update] = UpdateTime(
-                level=np.zeros((len(self.news.cells), BOOTS, AGES)),
-                moment=np.zeros((len(self.news.cells), BOOTS, AGES)),
-                now=np.zeros((self.strata * BOOTS, AGES), np.int32),
+                level=np.zeros((len(self.news.cells), BOOTS, WINDOWS)),
+                moment=np.zeros((len(self.news.cells), BOOTS, WINDOWS)),
+                now=np.zeros((self.strata * BOOTS, WINDOWS), np.int32),
                 lately=None,
                 changed_tick=tick,
             )
         if time.lately is None:
-            time.lately = np.zeros((KEPT_MINUTES, self.strata * BOOTS, AGES), np.int32)
+            time.lately = np.zeros((KEPT_MINUTES, self.strata * BOOTS, WINDOWS), np.int32)
         time.changed_tick = tick
         cell, boot, age, change = rows.cell[picked], rows.since_boot[picked], rows.age[picked], rows.change[picked]
         minute = rows.minute[picked].astype(np.int64)
-        fine = (cell * BOOTS + boot) * AGES + age
+        fine = (cell * BOOTS + boot) * WINDOWS + age
         np.add.at(time.level.reshape(-1), fine, change.astype(float))
         np.add.at(time.moment.reshape(-1), fine, (change * minute).astype(float))
         coarse = self.stratum[cell] * BOOTS + boot
-        np.add.at(time.now.reshape(-1), coarse * AGES + age, change.astype(np.int32))
+        np.add.at(time.now.reshape(-1), coarse * WINDOWS + age, change.astype(np.int32))
         # A change known late holds for the minutes since; they are few but for a backlog.
         since = np.maximum(minute, tick - KEPT_MINUTES + 1)
         end = tick % KEPT_MINUTES

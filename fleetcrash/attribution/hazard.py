@@ -40,6 +40,7 @@ class InstallHazard:
         where = np.array([minute]), np.array([cell]), np.array([since_boot])
         for update in time.by_update:
             exposed, others = (counts[0] for counts in time.at_risk(update, *where))
+            exposed = exposed[:AGES]
             if others + exposed.sum() > 0:
                 self.expected += exposed / (others + exposed.sum())
                 if update in ages:

@@ -18,10 +18,10 @@ from fleetcrash.attribution.condition import Companion
 from fleetcrash.attribution.departures import Departures
 from fleetcrash.attribution.evidence import TEST_RATIOS, log_contrast, log_contrast_by_age
 from fleetcrash.attribution.expectation import DAY, Expectation
-from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES
+from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES, WINDOWS
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.spots import Spots
-from fleetcrash.attribution.suspects import Trial, try_updates
+from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial, try_updates
 from fleetcrash.attribution.waves import Waves, find_waves
 
 Floats = NDArray[np.float64]
@@ -29,6 +29,8 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _STEADY = 2  # of the times since a boot, from half an hour on
+_MOSTLY = 0.5
+_NEARLY_ALL = 0.9
 _LOG_BY_AGE = 2.0  # who had got an update just then has to say more, because there is always somebody who had
 
 
@@ -106,20 +108,47 @@ class Inquiry:
         slices = self.spots.slices
         seen = slices.add_up(self.exposed_counts(tick, mine, updates))
         mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * cells)
-        uncharged = np.zeros((OUTCOMES, AGES, len(self._conditional), len(TEST_RATIOS)))
+        uncharged = np.zeros((OUTCOMES, WINDOWS, len(self._conditional), len(TEST_RATIOS)))
         penalty = np.array([self._penalty.get(u, uncharged) for u in updates]).reshape(-1, *uncharged.shape)
         all_events, all_expected = self._since_release(tick, mine, updates)
         trial = try_updates(
             updates,
             seen,
             mean,
-            others=(np.maximum(all_events - seen.sum(2), 0.0), np.maximum(all_expected - mean.sum(2), 0.0)),
+            others=(
+                np.maximum(all_events - seen[:, :, :AGES].sum(2), 0.0),
+                np.maximum(all_expected - mean[:, :, :AGES].sum(2), 0.0),
+            ),
             log_penalty=penalty.swapaxes(0, 1),
             caution=self.expected.baseline.caution(),
             log_weight=self.spots.log_weights(tick)[1],
             conditional_slices=self._conditional,
         )
         return trial.with_departures([self.departures.log_test(u) for u in updates.tolist()]) if departures else trial
+
+    def waiting_for_boots_of(self, update: int, tick: int, mine: Mask, trial: Trial) -> set[int]:
+        """Updates that may be behind what hosts with another one do: a fault may wait for a boot, and a patch brings one.
+
+        Most of it comes at boots, nearly all of those hosts had them as well, and hosts with them and without the other
+        crash, too.
+
+        Args:
+            mine: (events,) the events. trial: of them.
+        """
+        events, rows = self.news.events, self.news.exposed_events
+        of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
+        cells = self.spots.slices.members[int(np.argmax(of_slice))] > 0
+        there = self.exposed_rows(tick, mine & cells[events.cell])
+        struck = np.unique(rows.event[there[rows.update[there] == update]])
+        at_boot = struck[events.outcome[struck] == CRASH_AT_BOOT]
+        if len(at_boot) <= _MOSTLY * len(struck):
+            return set()
+        without = mine & cells[events.cell]
+        without[struck] = False
+        rest = self.trial(tick, without, cells, but={update})
+        had = there[np.isin(rows.event[there], at_boot)]
+        hosts = np.bincount(rows.update[had], minlength=len(self.news.suspects))[rest.updates]
+        return set(rest.updates[(rest.log_test >= LOG_THRESHOLD) & (hosts >= _NEARLY_ALL * len(at_boot))].tolist())
 
     def waves(self, tick: int, mine: Mask, *, caution: bool, also_from: int | None = None) -> Waves:
         """Try every wave that some of the events of the last day may be.
@@ -163,21 +192,25 @@ class Inquiry:
         """What the events of the last day say for an update by hosts with it and without it alone.
 
         Or, if that says more, by hosts that had just got it and those that had it for longer: only crashes long after a
-        boot, because a host that comes online installs what it missed, and may crash for having come online.
+        boot, because a host that comes online installs what it missed, and may crash for having come online. Or by the
+        boots with the update and those without.
         """
         events, rows = self.news.events, self.exposed_rows(tick, mine)
         rows = rows[self.news.exposed_events.update[rows] == update]
-        age = np.full(len(events), AGES)
+        age, booted_since = np.full(len(events), AGES), np.zeros(len(events), bool)
         age[self.news.exposed_events.event[rows]] = self.news.exposed_events.age[rows]
+        booted_since[self.news.exposed_events.event[rows]] = self.news.exposed_events.boot_age[rows] >= 0
         picked = mine & (events.tick <= tick) & (events.minute <= tick) & (events.minute > tick - KEPT_MINUTES)
         time = self.expected.time
         shares = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])
         compared = ~np.isnan(shares[:, -1])
         event = np.flatnonzero(picked)[compared]
-        age, shares = age[event], shares[compared]
+        age, booted_since, shares = age[event], booted_since[event], shares[compared]
         steady = (events.outcome[event] == CRASH) & (events.since_boot[event] >= _STEADY)
-        by_age = log_contrast_by_age(age[steady], shares[steady]) - _LOG_BY_AGE
-        return max(log_contrast(age < AGES, shares[:, -1]), by_age)
+        by_age = log_contrast_by_age(age[steady], shares[steady, :AGES]) - _LOG_BY_AGE
+        booted = events.outcome[event] == CRASH_AT_BOOT
+        at_boot = log_contrast(booted_since[booted], shares[booted, -1]) - _LOG_BY_AGE
+        return max(log_contrast(age < AGES, shares[:, AGES - 1]), by_age, at_boot)
 
     def companions(self, update: int, tick: int, mine: Mask) -> list[Companion]:
         """Other updates that the fault of one may need, with the events of the hosts that had them."""
@@ -191,7 +224,7 @@ class Inquiry:
             # Only servers are missed, and they have what was sent out at night: silence says nothing of another update.
             with_it = is_dark.copy()
             with_it[events[had]] = True
-            counted = self.exposed_counts(tick, mine & with_it, np.array([update]))[:, 0]
+            counted = self.exposed_counts(tick, mine & with_it, np.array([update]))[:, 0, :AGES]
             shares = np.broadcast_to(share, counted.shape).copy()
             shares[DARK] = 1.0
             flat = (-1, len(news.cells))
@@ -204,8 +237,8 @@ class Inquiry:
         Args:
             departures: whether hosts that left are a further outcome.
         """
-        events = self.exposed_counts(tick, mine, np.array([update]))[:, 0]
-        expected = self.expected.of_hosts_with(np.array([update]), tick)[:, 0]
+        events = self.exposed_counts(tick, mine, np.array([update]))[:, 0, :AGES]
+        expected = self.expected.of_hosts_with(np.array([update]), tick)[:, 0, :AGES]
         flat = (-1, len(self.news.cells))
         parts = [(events.reshape(flat), expected.reshape(flat))]
         if departures:
@@ -213,19 +246,19 @@ class Inquiry:
         return np.concatenate([seen for seen, _ in parts]), np.concatenate([mean for _, mean in parts])
 
     def exposed_counts(self, tick: int, mine: Mask, updates: Ints) -> Floats:
-        """(OUTCOMES, U, AGES, cells) events of hosts that had each update, by the age of the install."""
+        """(OUTCOMES, U, WINDOWS, cells) events of hosts that had each update, by the age of the install.
+
+        Those soon after a boot since the install are counted once more, by the age of the boot.
+        """
         rows, events = self.news.exposed_events, self.news.events
         picked = self.exposed_rows(tick, mine)
         picked = picked[np.isin(rows.update[picked], updates)]
-        counts = np.zeros((OUTCOMES, len(updates), AGES, len(self.news.cells)))
-        event = rows.event[picked]
-        where = (
-            events.outcome[event],
-            np.searchsorted(updates, rows.update[picked]),
-            rows.age[picked],
-            events.cell[event],
-        )
-        np.add.at(counts, where, 1.0)
+        counts = np.zeros((OUTCOMES, len(updates), WINDOWS, len(self.news.cells)))
+        at_boot = picked[rows.boot_age[picked] >= 0]
+        for counted, window in ((picked, rows.age[picked]), (at_boot, AGES + rows.boot_age[at_boot])):
+            event = rows.event[counted]
+            which = np.searchsorted(updates, rows.update[counted])
+            np.add.at(counts, (events.outcome[event], which, window, events.cell[event]), 1.0)
         return counts
 
     def exposed_rows(self, tick: int, mine: Mask) -> Ints:

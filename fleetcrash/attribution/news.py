@@ -128,13 +128,18 @@ class Events:
 
 @dataclass(frozen=True)
 class ExposedEvents:
-    """Which events happened to hosts that had an update for less than a day: (n,) arrays sorted by tick."""
+    """Which events happened to hosts that had an update for less than a day: (n,) arrays sorted by tick.
+
+    Attributes:
+        boot_age: which of BOOT_MINUTES ago the host booted, with the update; -1: earlier, or without it.
+    """
 
     tick: Ints
     gone_tick: Ints
     event: Ints
     update: Ints
     age: Ints
+    boot_age: Ints
 
 
 @dataclass(frozen=True)

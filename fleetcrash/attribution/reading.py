@@ -237,4 +237,5 @@ def _exposed_events(table: pa.Table, update_index: dict[str, int]) -> ExposedEve
         event=_ints(table, "event"),
         update=_updates(table, update_index),
         age=_ints(table, "age"),
+        boot_age=_ints(table, "boot_age"),
     )

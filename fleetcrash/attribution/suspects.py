@@ -22,7 +22,7 @@ from fleetcrash.attribution.evidence import (
     log_raised,
     log_raised_by_update,
 )
-from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, WINDOWS, within_windows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,7 +39,8 @@ class Trial:
 
     Attributes:
         updates: (U,) indices of the updates.
-        events: (OUTCOMES, U, AGES, G) events of hosts that had the update, by the age of the install.
+        events: (OUTCOMES, U, WINDOWS, G) events of hosts that had the update, by the age of the install, and once more
+            by that of a boot since.
         expected: the same shape, at the baseline.
         log_evidence: (U,) log Bayes factor of "this update did it" against "nothing did".
         log_test: (U,) log of the sequential test.
@@ -59,12 +60,12 @@ class Trial:
         Args:
             row: of the update among ``updates``.
         """
-        seen, mean, age = self._by_age(row)
-        return float(seen[age]), float(mean[age])
+        seen, mean, window = self._by_window(row)
+        return float(seen[window]), float(mean[window])
 
     def window_min(self, row: int) -> int:
-        """The time after the install that speaks loudest for an update, minutes."""
-        return AGE_MINUTES[self._by_age(row)[2]]
+        """The time after the install that speaks loudest for an update, minutes; a day where that is the next boot."""
+        return AGE_MINUTES[min(self._by_window(row)[2], AGES - 1)]
 
     def with_departures(self, log_tests: Sequence[float]) -> Trial:
         """The same trial, with the departures of hosts counted in.
@@ -79,10 +80,10 @@ class Trial:
             log_test=np.logaddexp(self.log_test, left) - np.log(2.0),
         )
 
-    def _by_age(self, row: int) -> tuple[Floats, Floats, int]:
+    def _by_window(self, row: int) -> tuple[Floats, Floats, int]:
         cut_by = int(np.argmax(self.log_by_slice[row]))
-        seen = np.cumsum(self.events[:, row, :, cut_by].sum(0))
-        mean = np.cumsum(self.expected[:, row, :, cut_by].sum(0))
+        seen = within_windows(self.events[:, row, :, cut_by].sum(0))
+        mean = within_windows(self.expected[:, row, :, cut_by].sum(0))
         return seen, mean, int(np.argmax(log_raised(seen, mean)))
 
 
@@ -99,33 +100,34 @@ def try_updates(
 ) -> Trial:
     """Judge every update on the events of the hosts that had it.
 
-    A fault has either one ratio for some time after the install, or one of its own for each age of the install: its
-    rate falls as its hosts crash and are gone.
+    A fault has either one ratio for some time after the install, or at the boots since, or one of its own for each
+    age of the install: its rate falls as its hosts crash and are gone.
 
     Args:
         updates: (U,) indices.
-        events: (OUTCOMES, U, AGES, G) by slice and age of the install.
+        events: (OUTCOMES, U, WINDOWS, G) by slice and age of the install, and once more by that of a boot since.
         expected: the same shape, baseline events of the same host-time.
         others: (OUTCOMES, U, G) events, and events expected, of hosts without the update since its release.
-        log_penalty: (OUTCOMES, U, AGES, K, ratios) sum over the events of log(1 + (r - 1) p), p the share of the hosts
-            at risk that had an install younger than each age; K conditional slices.
+        log_penalty: (OUTCOMES, U, WINDOWS, K, ratios) sum over the events of log(1 + (r - 1) p), p the share of the
+            hosts at risk that had an install younger than each age, or a boot since; K conditional slices.
         caution: (OUTCOMES,) how much higher the history test takes the baseline.
         log_weight: (G,) log prior of each slice.
         conditional_slices: (K,) which of the G slices the conditional test tries.
     """
     weight = np.exp(log_weight)
-    seen, mean = np.cumsum(events, axis=2), np.cumsum(expected, axis=2)
+    seen, mean = within_windows(events, axis=2), within_windows(expected, axis=2)
+    ever = AGES - 1  # the last age's window is all that is followed
     within = log_raised(seen, mean)
-    unrecorded = log_raised_by_update(seen[:, :, -1], mean[:, :, -1], *others) - within[:, :, -1]
+    unrecorded = log_raised_by_update(seen[:, :, ever], mean[:, :, ever], *others) - within[:, :, ever]
     one_ratio = log_mean_exp(within.sum(0), axis=1)
-    ratio_by_age = log_raised(events, expected).sum((0, 2))
+    ratio_by_age = log_raised(events[:, :, :AGES], expected[:, :, :AGES]).sum((0, 2))
     parts = np.logaddexp(one_ratio, ratio_by_age) - np.log(2.0) + unrecorded.sum(0) + log_weight
     evidence = np.logaddexp.reduce(parts, axis=1) if len(updates) else np.zeros(0)
 
     safe = np.where(np.isinf(caution), 1.0, caution)[:, None, None, None]
     history = log_poisson_ratio(seen, mean * safe, TEST_RATIOS)
     history = log_mean_exp(history, axis=-1)
-    history = log_mean_exp(history, axis=(2, 3), weights=weight / AGES)
+    history = log_mean_exp(history, axis=(2, 3), weights=weight / WINDOWS)
     history = np.where(np.isinf(caution)[:, None], -np.inf, history)
 
     hit = seen[..., conditional_slices, None] * np.log(TEST_RATIOS)

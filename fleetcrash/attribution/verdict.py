@@ -8,7 +8,7 @@ prior's help, prefer it to every wave: a wave that happens to start with a push 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
-from fleetcrash.attribution.exposure import AGE_MINUTES
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, LOG_SHAPE, Waves
 
@@ -93,6 +93,32 @@ class Judgement:
     wave: tuple[int, int] | None
     log_margin: float
     near: tuple[int, ...] = ()
+
+    def told_of(self, updates: Ints, own: Ints) -> Judgement:
+        """The same, with a probability of each of more updates: none of those that were not weighed.
+
+        Args:
+            updates: (U,) all of them, in order. own: those that were weighed.
+        """
+        probabilities = np.zeros(len(updates))
+        probabilities[np.searchsorted(updates, own)] = self.probabilities
+        return replace(self, probabilities=probabilities)
+
+    def leader(self, updates: Ints) -> int | None:
+        """The likeliest of the updates (U,) that were weighed, where any change is likelier than none."""
+        likely = float(self.probabilities.sum()) > _MOSTLY
+        return int(updates[np.argmax(self.probabilities)]) if likely else None
+
+    def taken_back(self, minutes_open: int) -> Judgement:
+        """The same without the name, if there is one.
+
+        Args:
+            minutes_open: minutes since the alarm.
+        """
+        if self.update is None:
+            return self
+        kind = Kind.CANNOT_SEPARATE if minutes_open >= JUDGING_MINUTES else Kind.UNDETERMINED
+        return replace(self, kind=kind, update=None)
 
 
 def judge(
@@ -188,7 +214,7 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Callable[[int], f
     """
     if contrast is None:
         return len(near) == 1
-    events = trial.events[:, leader, :, int(np.argmax(trial.log_by_slice[leader]))]
+    events = trial.events[:, leader, :AGES, int(np.argmax(trial.log_by_slice[leader]))]
     if events[CRASH_AT_BOOT, _LATE_AGES:].sum() > _MOSTLY * events.sum():
         least = max(_LOG_MARGIN, _LOG_PER_EVENT * float(events.sum()))
         if contrast(int(trial.updates[leader])) < least:
@@ -213,7 +239,7 @@ def _may_be_its(
 
 def _explained(waves: Waves, trial: Trial, leader: int) -> Mask:
     """(n, SHAPES) whether most of the events of a wave happened to hosts that had the leading update."""
-    share: Mask = trial.events[:, leader].sum((0, 1)).max() >= _EXPLAINED_SHARE * waves.events.sum(0)
+    share: Mask = trial.events[:, leader, :AGES].sum((0, 1)).max() >= _EXPLAINED_SHARE * waves.events.sum(0)
     return share
 
 

@@ -4,9 +4,10 @@
 -- tick that may look at it. since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 under twelve hours,
 -- 3 later; machines crash more just after boot, and they install just after boot. Those that are up for longer are other
 -- machines than those that are put to sleep.
+-- boot_us: when the session began; null where presence is assumed, and after the first ten minutes.
 WITH stretched AS (
   SELECT
-    host_id, CAST(epoch_us(online_from) AS BIGINT) AS boot_us,
+    host_id, assumed, CAST(epoch_us(online_from) AS BIGINT) AS boot_us,
     CAST(epoch_us(greatest(online_from, since_known)) AS BIGINT) AS from_us,
     CAST(epoch_us(gone_known) AS BIGINT) AS until_us
   FROM known_presence
@@ -14,13 +15,14 @@ WITH stretched AS (
 split AS (
   SELECT
     host_id, since_boot,
+    CASE WHEN since_boot = 0 AND NOT assumed THEN boot_us END AS boot_us,
     greatest(from_us, boot_us + low_us) AS from_us,
     CASE WHEN high_us IS NULL THEN until_us ELSE least(coalesce(until_us, boot_us + high_us), boot_us + high_us) END AS until_us
   FROM stretched
   CROSS JOIN (VALUES (0, 0, 600000000), (1, 600000000, 1800000000), (2, 1800000000, 43200000000), (3, 43200000000, NULL)) AS age (since_boot, low_us, high_us)
 )
 SELECT
-  split.host_id, split.since_boot,
+  split.host_id, split.since_boot, split.boot_us,
   coalesce(host_cell.cell, -1) AS cell, host_cell."group", host_cell.site, host_cell.customer,
   greatest(split.from_us, coalesce(host_cell.from_us, split.from_us)) AS from_us,
   least(split.until_us, host_cell.until_us) AS until_us

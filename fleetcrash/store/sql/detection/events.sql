@@ -3,6 +3,7 @@
 -- a host in a loop is one witness. Dark: an always-on host that left (see gone).
 -- at_us: where exposure is judged. A crash noticed at the next boot happened at the end of the session before that boot, or
 -- where that end was not known when the crash was, at the boot.
+-- boot_us: when the session began in which it happened; null where presence is assumed.
 WITH ordered AS (
   SELECT
     *,
@@ -50,7 +51,7 @@ happened AS (
 ),
 described AS (
   SELECT
-    happened.*, known_presence.online_from AS boot_at, host_cell.cell, host_cell."group", host_cell.site, host_cell.customer
+    happened.*, known_presence.online_from AS boot_at, known_presence.assumed, host_cell.cell, host_cell."group", host_cell.site, host_cell.customer
   FROM happened
   ASOF LEFT JOIN known_presence ON known_presence.host_id = happened.host_id AND happened.at_time > known_presence.online_from
   LEFT JOIN host_cell
@@ -66,6 +67,7 @@ SELECT
   CAST(epoch_us(at_time) AS BIGINT) AS at_us,
   CAST(epoch_us(known_at) AS BIGINT) AS known_us,
   CAST((CAST(epoch_us(back_at) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS back_tick,
+  CASE WHEN NOT assumed THEN CAST(epoch_us(boot_at) AS BIGINT) END AS boot_us,
   CASE
     WHEN at_time < boot_at + INTERVAL 10 MINUTE THEN 0
     WHEN at_time < boot_at + INTERVAL 30 MINUTE THEN 1

@@ -1,6 +1,7 @@
 -- Change in the number of hosts at risk that have had an update for a while, one row per tick at which the change
 -- became known, minute to which it applies, update, cell, time since boot and age of the install
--- (0 under two minutes, 1 under ten, 2 under an hour, 3 under four hours, 4 under a day). Older exposure is not followed.
+-- (0 under two minutes, 1 under ten, 2 under an hour, 3 under four hours, 4 under a day); once more, where the session began
+-- since the install, by its age (5 under two minutes, 6 under ten). Older exposure is not followed.
 -- A row is the same at every tick that may look at it: what was counted before an end was known is taken back at
 -- the tick at which it was, and not left out.
 -- $after_tick: ticks up to it are left out, and so are those after the instant.
@@ -19,8 +20,8 @@ WITH versions AS (
 pieces AS (
   SELECT
     versions.*, at_risk.cell, at_risk.since_boot, age.age,
-    (greatest(at_risk.from_us, versions.from_us + age.low_us) + 59999999) // 60000000 AS from_minute,
-    (least(at_risk.until_us, versions.from_us + age.high_us) + 59999999) // 60000000 AS last_minute
+    (greatest(at_risk.from_us, aged.low_us) + 59999999) // 60000000 AS from_minute,
+    (least(at_risk.until_us, aged.high_us) + 59999999) // 60000000 AS last_minute
   FROM versions
   JOIN at_risk
     ON at_risk.host_id = versions.host_id
@@ -29,13 +30,20 @@ pieces AS (
   CROSS JOIN (
     VALUES
       (0, 0, 120000000), (1, 120000000, 600000000), (2, 600000000, 3600000000),
-      (3, 3600000000, 14400000000), (4, 14400000000, 86400000000)
+      (3, 3600000000, 14400000000), (4, 14400000000, 86400000000), (5, 0, 120000000), (6, 120000000, 600000000)
   ) AS age (age, low_us, high_us)
-  WHERE greatest(at_risk.from_us, versions.from_us + age.low_us) < least(at_risk.until_us, versions.from_us + age.high_us)
-    AND greatest(at_risk.from_us, versions.from_us + age.low_us) <= epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ))
+  CROSS JOIN LATERAL (
+    SELECT
+      CASE WHEN age.age < 5 THEN versions.from_us WHEN at_risk.boot_us > versions.from_us THEN at_risk.boot_us END AS since_us
+  ) AS since
+  CROSS JOIN LATERAL (
+    SELECT since_us + age.low_us AS low_us, least(since_us + age.high_us, versions.from_us + 86400000000) AS high_us
+  ) AS aged
+  WHERE since_us IS NOT NULL
+    AND greatest(at_risk.from_us, aged.low_us) < least(at_risk.until_us, aged.high_us)
+    AND greatest(at_risk.from_us, aged.low_us) <= epoch_us(CAST(getvariable('as_of') AS TIMESTAMPTZ))
     AND greatest(
-      known_tick, since_tick, superseded_tick,
-      (least(at_risk.until_us, versions.from_us + age.high_us) + 59999999) // 60000000
+      known_tick, since_tick, superseded_tick, (least(at_risk.until_us, aged.high_us) + 59999999) // 60000000
     ) > $after_tick
 ),
 ended AS (

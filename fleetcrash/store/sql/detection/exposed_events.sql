@@ -2,9 +2,11 @@
 -- tick: when both were known; gone_tick: when it turned out that the exposure had ended before the event, or that the
 -- update had been installed again since, else null.
 -- age: of the install, 0 under two minutes, 1 under ten, 2 under an hour, 3 under four hours, 4 under a day.
+-- boot_age: of a session that began since the install, 0 under two minutes, 1 under ten; -1 where it came later or in none.
 WITH had AS (
   SELECT
-    events.event, events.at_us, events.tick AS event_tick, history.update_id,
+    events.event, events.at_us, events.tick AS event_tick, events.since_boot, events.boot_us,
+    history.update_id,
     CAST(epoch_us(history.exposed_from) AS BIGINT) AS from_us,
     (CAST(epoch_us(history.known_at) AS BIGINT) + 59999999) // 60000000 AS known_tick,
     min((CAST(epoch_us(history.since_known) AS BIGINT) + 59999999) // 60000000)
@@ -32,7 +34,12 @@ SELECT
     WHEN at_us < from_us + 3600000000 THEN 2
     WHEN at_us < from_us + 14400000000 THEN 3
     ELSE 4
-  END AS INTEGER) AS age
+  END AS INTEGER) AS age,
+  CAST(CASE
+    WHEN since_boot > 0 OR coalesce(boot_us <= from_us, true) THEN -1
+    WHEN at_us < boot_us + 120000000 THEN 0
+    ELSE 1
+  END AS INTEGER) AS boot_age
 FROM dated
 WHERE tick < coalesce(gone_tick, 2147483647)
 ORDER BY tick, event, update_id, age

@@ -3,6 +3,7 @@
 -- cell, as exposed_by_minute_cell tells it.
 -- Minutes and ticks are rounded up; those without an end are 2147483647. from_minute, until_minute: of the host at risk
 -- with the update; first_age, last_age: of the install within them; end_minute: of the exposure.
+-- boot_minute: of the session that began since the install, in its first ten minutes; else -1.
 -- known_tick: of the install, since_tick and superseded_tick: between which the end was held to be true; since_tick is
 -- -1 for the version without an end, as of which the exposure begins.
 -- $updates: the updates, which are numbered from 0. $after_tick: stretches that say nothing later are left out.
@@ -26,6 +27,7 @@ versions AS (
 stretched AS (
   SELECT
     versions.* EXCLUDE (host_id), at_risk.cell, at_risk.since_boot,
+    CASE WHEN versions.from_us < at_risk.boot_us THEN (at_risk.boot_us + 59999999) // 60000000 END AS boot_minute,
     greatest(at_risk.from_us, versions.from_us) - versions.from_us AS first_us,
     least(at_risk.until_us, versions.from_us + 86400000000, instant.now_us + 1) - versions.from_us AS last_us,
     (greatest(at_risk.from_us, versions.from_us) + 59999999) // 60000000 AS from_minute,
@@ -49,7 +51,8 @@ SELECT
   CAST(CASE
     WHEN last_us <= 120000000 THEN 0 WHEN last_us <= 600000000 THEN 1 WHEN last_us <= 3600000000 THEN 2
     WHEN last_us <= 14400000000 THEN 3 ELSE 4
-  END AS TINYINT) AS last_age
+  END AS TINYINT) AS last_age,
+  CAST(coalesce(boot_minute, -1) AS INTEGER) AS boot_minute
 FROM stretched
 WHERE first_us < last_us
   AND greatest(known_tick, since_tick, superseded_tick, least(until_minute, installed_minute + 1440)) > $after_tick
