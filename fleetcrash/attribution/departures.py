@@ -14,16 +14,20 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution import exposure
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.evidence import log_mean_exp
-from fleetcrash.attribution.exposure import BOOTS, KEPT_MINUTES, HostTime, grown, stratum_of_cells
+from fleetcrash.attribution.exposure import BOOT_MINUTES, BOOTS, KEPT_MINUTES, HostTime, grown, stratum_of_cells
 from fleetcrash.attribution.news import LeftAt, News
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-AGES = 3  # of an install at the departure: under two minutes, under ten, under an hour
+AGES = 4  # of an install at the departure: under two minutes, under ten, under an hour, under four
+WINDOWS = AGES + len(BOOT_MINUTES)
+"""Hosts that left are counted by the age of the install and, once more, by that of a boot since: as exposure is."""
+_OF_EXPOSED = np.array([*range(AGES), *range(exposure.AGES, exposure.WINDOWS)])  # which of its ages they are
 HARMLESS_RATIO = 2.0
 RATIOS = np.array([4.0, 8.0, 16.0, 64.0])
 """How much more often hosts may leave than those beside them, a harmless update at most and a guilty one."""
@@ -38,22 +42,22 @@ class _Account:
     """What is counted for one update.
 
     Attributes:
-        hits: (AGES, cells) hosts that left with it, by age of the install.
-        expected: (AGES, strata x BOOTS) how many it would be if they left as often as the hosts beside them.
-        log_penalty: (AGES, RATIOS + 1) sum over all departures of log(1 + (r - 1) p), p the share of the hosts that had
-            an install younger than each age; the last ratio is the harmless one.
-        left: (LAG_MINUTES, strata x BOOTS) hits by the minute in which they left, modulo.
-        lately: (LAG_MINUTES + 1, 2, AGES) what ``now`` was at each of the last ticks, modulo.
+        hits: (WINDOWS, cells) hosts that left with it, by age of the install and of a boot since.
+        expected: (WINDOWS, strata x BOOTS) how many it would be if they left as often as the hosts beside them.
+        log_penalty: (WINDOWS, RATIOS + 1) sum over all departures of log(1 + (r - 1) p), p the share of the hosts that
+            had an install, or a boot since, younger than each age; the last ratio is the harmless one.
+        left: (LAG_MINUTES, strata x BOOTS, WINDOWS) hits by the minute in which they left, modulo.
+        lately: (LAG_MINUTES + 1, 2, WINDOWS) what ``now`` was at each of the last ticks, modulo.
     """
 
     hits: Floats
     expected: Floats
     left: Floats
-    log_penalty: Floats = field(default_factory=lambda: np.zeros((AGES, len(RATIOS) + 1)))
-    lately: Floats = field(default_factory=lambda: np.zeros((LAG_MINUTES + 1, 2, AGES)))
+    log_penalty: Floats = field(default_factory=lambda: np.zeros((WINDOWS, len(RATIOS) + 1)))
+    lately: Floats = field(default_factory=lambda: np.zeros((LAG_MINUTES + 1, 2, WINDOWS)))
 
     def now(self) -> Floats:
-        """(2, AGES) hits, and expected, up to now."""
+        """(2, WINDOWS) hits, and expected, up to now."""
         return np.stack([self.hits.sum(1), self.expected.sum(1)])
 
 
@@ -105,7 +109,7 @@ class Departures:
             account, hosts = self._account(update), rows.hosts[own].astype(float)
             np.add.at(account.hits, (rows.age[own], rows.cell[own]), hosts)
             row = self._stratum[rows.cell[own]] * BOOTS + rows.since_boot[own]
-            np.add.at(account.left, (rows.minute[own] % LAG_MINUTES, row), hosts)
+            np.add.at(account.left, (rows.minute[own] % LAG_MINUTES, row, rows.age[own]), hosts)
 
     def _charge(self, minute: Ints, row: Ints, hosts: Ints, time: HostTime) -> None:
         """Charge every update for those who left, whether they had it or not."""
@@ -121,18 +125,18 @@ class Departures:
                 continue
             account = self._account(update)
             account.log_penalty += np.einsum("n,nar->ar", left, log_charge(share))
-            np.add.at(account.expected.T, row, np.diff(share, axis=1, prepend=0.0) * left[:, None])
+            np.add.at(account.expected.T, row, _by_age(share) * left[:, None])
 
     def _share(self, update: int, lately: NDArray[np.int32], minute: Ints, row: Ints, time: HostTime) -> Floats:
-        """(n, AGES) share of the hosts that could leave, at each minute and row, that had it for less than each age."""
-        exposed = np.cumsum(lately[minute % KEPT_MINUTES, row, :AGES], axis=1)
+        """(n, WINDOWS) share of those that could leave, at each minute and row, that had it for less than each age."""
+        exposed = _within(lately[minute % KEPT_MINUTES, row][:, _OF_EXPOSED].astype(float))
         if not exposed.any():
             return np.zeros(exposed.shape)
         # Who left counts as online until that is known, but cannot leave again.
         before = (minute[:, None] - np.arange(1, _UNKNOWN_MINUTES + 1)) % LAG_MINUTES
         online = time.online_lately[minute % KEPT_MINUTES, row] - self._left[before, row[:, None]].sum(1)
         if update in self._accounts:
-            exposed = exposed - self._accounts[update].left[before, row[:, None]].sum(1)[:, None]
+            exposed = exposed - _within(self._accounts[update].left[before, row[:, None]].sum(1))
         exposed = np.maximum(exposed, 0.0)
         share: Floats = exposed / np.maximum(np.maximum(online[:, None], exposed), 1.0)
         return share
@@ -140,9 +144,9 @@ class Departures:
     def _account(self, update: int) -> _Account:
         if update not in self._accounts:
             self._accounts[update] = _Account(
-                hits=np.zeros((AGES, len(self._news.cells))),
-                expected=np.zeros((AGES, self._rows)),
-                left=np.zeros((LAG_MINUTES, self._rows)),
+                hits=np.zeros((WINDOWS, len(self._news.cells))),
+                expected=np.zeros((WINDOWS, self._rows)),
+                left=np.zeros((LAG_MINUTES, self._rows, WINDOWS)),
             )
         return self._accounts[update]
 
@@ -156,7 +160,7 @@ class Departures:
         account = self._accounts.get(update)
         if account is None:
             return 0.0, 0.0
-        hits, expected = np.cumsum(account.now(), axis=1)
+        hits, expected = _within(account.now())
         age = int(np.argmax((hits - expected) / np.sqrt(expected + 1.0)))
         return float(hits[age]), float(expected[age])
 
@@ -165,13 +169,14 @@ class Departures:
         account = self._accounts.get(update)
         if account is None:
             return False
-        hits, expected = np.cumsum(account.now() - account.lately[(tick - LAG_MINUTES) % len(account.lately)], axis=1)
+        hits, expected = _within(account.now() - account.lately[(tick - LAG_MINUTES) % len(account.lately)])
         mean = HARMLESS_RATIO * expected
         return bool((hits > mean + 3.0 * np.sqrt(mean) + 2.0).any())
 
     def updates(self) -> set[int]:
         """Updates with which enough hosts have left for anything to be said."""
-        return {update for update, account in self._accounts.items() if account.hits.sum() >= LEAST_HOSTS}
+        left = {update: _within(account.hits.sum(1)).max() for update, account in self._accounts.items()}
+        return {update for update, most in left.items() if most >= LEAST_HOSTS}
 
     def leading(self, tick: int) -> int | None:
         """The update that most is said against, where its test has passed and its hosts still leave; else None."""
@@ -180,28 +185,47 @@ class Departures:
         return None if update is None or of_each[update] < LOG_THRESHOLD else update
 
     def by_cell(self, update: int, time: HostTime, tick: int) -> tuple[Floats, Floats]:
-        """(AGES, cells) hosts that left and how many were to be expected of each cell."""
+        """(K, cells) hosts that left and how many were to be expected of each cell.
+
+        By the age of the install or by that of a boot since, whichever says more.
+        """
         account = self._account(update)
-        minutes = np.maximum(time.by_update[update].host_minutes(tick)[:, :, :AGES], 0.0)
+        excess = log_mean_exp(_by_ratio(account.hits.sum(1), account.log_penalty), axis=1)
+        own = slice(AGES) if int(np.argmax(excess)) < AGES else slice(AGES, None)
+        minutes = np.maximum(time.by_update[update].host_minutes(tick)[:, :, _OF_EXPOSED[own]], 0.0)
         row = self._stratum[:, None] * BOOTS + np.arange(BOOTS)
-        total = np.zeros((self._rows, AGES))
+        total = np.zeros((self._rows, minutes.shape[2]))
         np.add.at(total, row, minutes)
         part = np.divide(minutes, total[row], out=np.zeros_like(minutes), where=total[row] > 0)
-        return account.hits, np.einsum("cba,acb->ac", part, account.expected[:, row])
+        return account.hits[own], np.einsum("cba,acb->ac", part, account.expected[own][:, row])
 
 
 def log_excess(hits: Floats, log_penalty: Floats) -> float:
     """Log of an e-value against "hosts with the update leave at most HARMLESS_RATIO times as often as the others".
 
     Args:
-        hits: (AGES,) hosts that left with it, by age of the install.
-        log_penalty: (AGES, RATIOS + 1) see ``_Account``.
+        hits: (WINDOWS,) hosts that left with it. log_penalty: (WINDOWS, RATIOS + 1) see ``_Account``.
     Source: partial likelihood of Cox (1972), averaged over ratios and ages. Its ratio of a larger to the harmless one
         has a mean of at most one under any ratio that is no larger than that.
     """
-    within = np.cumsum(hits)[:, None]
-    by_ratio = within * np.log(RATIOS / HARMLESS_RATIO) - (log_penalty[:, :-1] - log_penalty[:, -1:])
-    return float(log_mean_exp(by_ratio, axis=(0, 1)))
+    return float(log_mean_exp(_by_ratio(hits, log_penalty), axis=(0, 1)))
+
+
+def _by_ratio(hits: Floats, log_penalty: Floats) -> Floats:
+    within = _within(hits)[:, None]
+    by_ratio: Floats = within * np.log(RATIOS / HARMLESS_RATIO) - (log_penalty[:, :-1] - log_penalty[:, -1:])
+    return by_ratio
+
+
+def _within(counts: Floats) -> Floats:
+    """(..., WINDOWS) what came within each time after the install and a boot since, from what came at each age."""
+    return np.concatenate([np.cumsum(counts[..., :AGES], -1), np.cumsum(counts[..., AGES:], -1)], -1)
+
+
+def _by_age(within: Floats) -> Floats:
+    """The reverse of ``_within``."""
+    parts = within[..., :AGES], within[..., AGES:]
+    return np.concatenate([np.diff(part, axis=-1, prepend=0.0) for part in parts], -1)
 
 
 def log_charge(share: Floats) -> Floats:

@@ -59,7 +59,7 @@ class UpdateTime:
     Attributes:
         level, moment: (cells, BOOTS, WINDOWS) sums of change and of change x minute.
         now: (strata x BOOTS, WINDOWS) hosts at this minute.
-        lately: (KEPT_MINUTES, strata x BOOTS, WINDOWS) the same for each of the last minutes; None once they are all zero.
+        lately: (KEPT_MINUTES, strata x BOOTS, WINDOWS) that for each of the last minutes; None once all are zero.
         changed_tick: the last tick that brought a change.
     """
 

@@ -144,16 +144,23 @@ class Incident:
         """Keep in mind the updates that are not told apart while those of a day ago are about to pass out of sight.
 
         What happens to a host is held against an update for a day. Of two that cannot be told apart the younger one
-        would seem the likelier after that, for no other reason.
+        would seem the likelier after that, for no other reason. Those that are told apart before are let go.
 
         Args:
             released: the updates that are not told apart, with the minutes of their releases.
         """
         if self.update is None and tick - self.alarm_tick >= JUDGING_MINUTES:
-            left = {update: KEPT_MINUTES - (tick - minute) for update, minute in released.items()}
-            self.tied |= {
-                update: released[update] for update in left if LAG_MINUTES <= left[update] <= _BEFORE_OUT_OF_SIGHT
+            self.tied = {
+                one: at for one, at in self.tied.items() if one in released or self._left(tick, at) < LAG_MINUTES
             }
+            self.tied |= {
+                one: at for one, at in released.items() if LAG_MINUTES <= self._left(tick, at) <= _BEFORE_OUT_OF_SIGHT
+            }
+
+    @staticmethod
+    def _left(tick: int, released: int) -> int:
+        """Minutes until what follows an update of that minute passes out of sight."""
+        return KEPT_MINUTES - (tick - released)
 
     def _weigh_new_name(self, tick: int, judgement: Judgement, released: int | None) -> Judgement:
         if released is not None and any(older < released for older in self.tied.values()):

@@ -127,7 +127,7 @@ class Inquiry:
         return trial.with_departures([self.departures.log_test(u) for u in updates.tolist()]) if departures else trial
 
     def waiting_for_boots_of(self, update: int, tick: int, mine: Mask, trial: Trial) -> set[int]:
-        """Updates that may be behind what hosts with another one do: a fault may wait for a boot, and a patch brings one.
+        """Updates that may be behind what another's hosts do: a fault may wait for a boot, and a patch brings one.
 
         Most of it comes at boots, nearly all of those hosts had them as well, and hosts with them and without the other
         crash, too.
@@ -143,11 +143,11 @@ class Inquiry:
         at_boot = struck[events.outcome[struck] == CRASH_AT_BOOT]
         if len(at_boot) <= _MOSTLY * len(struck):
             return set()
-        without = mine & cells[events.cell]
-        without[struck] = False
+        without, had = mine & cells[events.cell], self.news.had(update)
+        without[had.event[had.tick <= tick]] = False
         rest = self.trial(tick, without, cells, but={update})
-        had = there[np.isin(rows.event[there], at_boot)]
-        hosts = np.bincount(rows.update[had], minlength=len(self.news.suspects))[rest.updates]
+        beside = there[np.isin(rows.event[there], at_boot)]
+        hosts = np.bincount(rows.update[beside], minlength=len(self.news.suspects))[rest.updates]
         return set(rest.updates[(rest.log_test >= LOG_THRESHOLD) & (hosts >= _NEARLY_ALL * len(at_boot))].tolist())
 
     def waves(self, tick: int, mine: Mask, *, caution: bool, also_from: int | None = None) -> Waves:

@@ -186,6 +186,18 @@ class LeftAt:
 
 
 @dataclass(frozen=True)
+class Had:
+    """Events of hosts that had an update, for however long: (n,) arrays sorted by event.
+
+    Attributes:
+        tick: at which that was known.
+    """
+
+    event: Ints
+    tick: Ints
+
+
+@dataclass(frozen=True)
 class Beside:
     """What else hosts with one update had when they got it, as changes in hosts: (n,) arrays sorted by tick.
 
@@ -214,8 +226,8 @@ class News:
         installs_told: whether installs are on record; else exposure goes by releases.
         presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
-        beside: what else the hosts with an update had, by its index; left_at: where hosts stood that left with it. Both
-            ask the engine, which must still be open.
+        beside: what else the hosts with an update had, by its index; left_at: where hosts stood that left with it; had:
+            which events happened to hosts that had it. They ask the engine, which must still be open.
     """
 
     first_tick: int
@@ -235,6 +247,7 @@ class News:
     crashes_only: bool
     beside: Callable[[int], Beside]
     left_at: Callable[[int], LeftAt]
+    had: Callable[[int], Had]
 
     def may_be_patching(self, minute: int) -> bool:
         """Whether a host that falls silent may be restarting for an OS patch, nobody telling when it got it.

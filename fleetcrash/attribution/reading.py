@@ -17,6 +17,7 @@ from fleetcrash.attribution.news import (
     Cell,
     Events,
     ExposedEvents,
+    Had,
     Ints,
     Left,
     LeftAt,
@@ -95,6 +96,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         crashes_only=crashes_only,
         beside=cache(partial(_beside, engine, suspects, update_index)),
         left_at=cache(partial(_left_at, engine, suspects)),
+        had=cache(partial(_had, engine, suspects)),
     )
 
 
@@ -204,6 +206,11 @@ def _left_at(engine: Engine, suspects: Sequence[Suspect], update: int) -> LeftAt
         hosts=_ints(table, "hosts"),
         with_update=_ints(table, "with_update"),
     )
+
+
+def _had(engine: Engine, suspects: Sequence[Suspect], update: int) -> Had:
+    table = engine.table("detection/events_with_update", update_id=suspects[update].update_id)
+    return Had(event=_ints(table, "event"), tick=_ints(table, "tick"))
 
 
 def _updates(table: pa.Table, update_index: dict[str, int]) -> Ints:

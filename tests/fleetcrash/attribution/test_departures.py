@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.departures import AGES, HARMLESS_RATIO, at_one_place, log_charge, log_excess
+from fleetcrash.attribution.departures import AGES, HARMLESS_RATIO, WINDOWS, at_one_place, log_charge, log_excess
 from fleetcrash.attribution.news import LeftAt
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import JSON
@@ -183,20 +183,27 @@ def test_a_harmless_update_hardly_ever_passes_however_often_one_looks(ratio):
     random = np.random.default_rng(20260304)
     passed = 0
     for _ in range(RUNS):
-        share = np.sort(random.uniform(0.0, 0.9, (DEPARTURES, AGES)), axis=1)
-        odds = ratio * share
-        had = random.uniform(size=(DEPARTURES, 1)) < odds / (odds + 1.0 - share)  # of those leaving, at each age
-        by_age = np.diff(had.astype(float), axis=1, prepend=0.0)  # had it younger than this age, and not the one before
-        hits, penalty = np.cumsum(by_age, axis=0), np.cumsum(log_charge(share), axis=0)
+        shares, by_age = [], []
+        for ages in (AGES, WINDOWS - AGES):  # of the install, and of a boot since
+            share = np.sort(random.uniform(0.0, 0.9, (DEPARTURES, ages)), axis=1)
+            odds = ratio * share
+            had = random.uniform(size=(DEPARTURES, 1)) < odds / (odds + 1.0 - share)  # of those leaving, at each age
+            by_age.append(np.diff(had.astype(float), axis=1, prepend=0.0))  # younger than this age, not the one before
+            shares.append(share)
+        charges = log_charge(np.concatenate(shares, axis=1))
+        hits, penalty = np.cumsum(np.concatenate(by_age, axis=1), axis=0), np.cumsum(charges, axis=0)
         most = max(log_excess(hits[number], penalty[number]) for number in range(0, DEPARTURES, 5))
         passed += most >= -np.log(ALPHA)
     assert passed / RUNS <= ALPHA + 2 * np.sqrt(ALPHA * (1 - ALPHA) / RUNS)
 
 
 def test_a_guilty_one_passes_once_a_dozen_hosts_have_left():
-    share = np.full((12, AGES), 0.05)
-    assert log_excess(np.array([12.0, 0.0, 0.0]), log_charge(share).sum(0)) > np.log(3000)
-    assert log_excess(np.array([1.0, 0.0, 0.0]), log_charge(share).sum(0)) < 0
+    charge = log_charge(np.full((12, WINDOWS), 0.05)).sum(0)
+    for window in range(WINDOWS):
+        hits = np.zeros(WINDOWS)
+        hits[window] = 12.0
+        assert log_excess(hits, charge) > np.log(3000)
+        assert log_excess(hits / 12.0, charge) < 0
 
 
 def test_without_any_departure_nothing_is_said(empty_lake, tmp_path: Path):

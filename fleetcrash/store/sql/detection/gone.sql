@@ -4,7 +4,7 @@
 -- after its release a patch restarted a host, and that day is left out.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
--- known to be back, null until then. since_boot: as in at_risk.
+-- known to be back, null until then. since_boot: as in at_risk; boot_us: when the session began.
 -- Reads the kept tables known_presence, known_installs, known_spans and host_cell.
 WITH followed AS (
   SELECT
@@ -30,7 +30,7 @@ SELECT
   coalesce(known_spans.always_on, false) AS always_on,
   followed.since_known <= followed.online_until AND followed.gone_known <= followed.online_until + INTERVAL 30 MINUTE AS in_time,
   coalesce(host_cell.cell, -1) AS cell,
-  CAST(epoch_us(followed.online_until) AS BIGINT) AS left_us,
+  CAST(epoch_us(followed.online_until) AS BIGINT) AS left_us, CAST(epoch_us(followed.online_from) AS BIGINT) AS boot_us,
   (CAST(epoch_us(followed.gone_known) AS BIGINT) + 59999999) // 60000000 AS gone_tick,
   CASE
     WHEN followed.online_until < followed.online_from + INTERVAL 10 MINUTE THEN 0
