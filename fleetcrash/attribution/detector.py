@@ -90,7 +90,8 @@ class Detector:
             look: False only counts; what it passed over is judged at the next look.
         """
         self._tick = tick
-        fresh = self._inquiry.advance(tick, claimed=self._claims.taken, disturbed=self._disturbed) or self._unjudged
+        claimed = self._claims.taken | self._claims.suspected
+        fresh = self._inquiry.advance(tick, claimed=claimed, disturbed=self._disturbed) or self._unjudged
         self._unjudged = fresh and not look
         if not look:
             return
@@ -237,6 +238,7 @@ class Detector:
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.weigh(tick, judgement, trial, named)
+        self._claims.suspect(judgement, trial, found, tick)
         condition = self._condition(incident, judgement, tick, mine)
         incident.record(tick, judgement, trial, found, condition)
         self._settle(incident, tick, judgement, trial, found)
@@ -275,9 +277,9 @@ class Detector:
         waiting = set() if leader is None else self._inquiry.waiting_for_boots_of(leader, tick, mine, trial)
         if leader is None or not waiting:
             return judgement, trial, found
-        again, rest, _ = self._weighed(incident, tick, mine, cells, but=but | {leader})
+        again, rest, beside = self._weighed(incident, tick, mine, cells, but=but | {leader})
         if again.update in waiting:
-            return again.told_of(trial.updates, rest.updates), trial, found
+            return again.told_of(trial.updates, rest.updates), trial, beside
         return judgement.taken_back(0 if incident is None else tick - incident.alarm_tick), trial, found
 
     def _weighed(

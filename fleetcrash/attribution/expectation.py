@@ -24,6 +24,7 @@ RING = DAY + 1
 _KINDS = SYSTEMS * 2 * BOOTS  # of host-time that share a rate: OS, always on, time since boot
 _SEEN_FOR_LONG = 2  # of the times since a boot, from half an hour on
 _RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
+_LEAST_CHANGE = 0.02  # of what is to be expected, that is worth reckoning the past anew
 
 
 def _nothing_until(spots: int) -> Floats:
@@ -52,6 +53,7 @@ class Expectation:
         self._pending: deque[tuple[int, Floats, Floats]] = deque()
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
         self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
+        self._past_rates, self._past_factors = self._learned_rates, self._learned_factors
         self._take_over(news, spots, tick=news.first_tick - 1)
 
     def extend(self, news: News, spots: Spots, moved: Ints, *, tick: int) -> None:
@@ -77,6 +79,7 @@ class Expectation:
         self._online_at = placed(self._online_at[None])[0]
         # A slice that is new has a factor of one; the others keep theirs until rates are next worked out.
         self._learned_factors = placed(self._learned_factors - 1.0) + 1.0
+        self._past_factors = placed(self._past_factors - 1.0) + 1.0
         self._take_over(news, spots, tick=tick)
 
     def _take_over(self, news: News, spots: Spots, *, tick: int) -> None:
@@ -97,13 +100,13 @@ class Expectation:
         if self._learns_hazard:
             self._of_exposed = np.argsort(news.exposed_events.event, kind="stable")
             self._exposed_event = news.exposed_events.event[self._of_exposed]
-        self._rates = self._work_out_rates()
+        self._take_rates()
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         """Take in a minute, and learn from those long enough before it.
 
         Args:
-            claimed: (events,) events that an incident accounts for; they are not learned from.
+            claimed: (events,) events that an incident may account for; they are not learned from.
             disturbed: whether an incident made a minute unlike the baseline.
         """
         self.time.advance(tick)
@@ -113,7 +116,8 @@ class Expectation:
             if self._learns_hazard:
                 self.time.weight = self.hazard.ratios()
             self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
-            self._rates = self._work_out_rates()
+            self._take_rates()
+            self._reckon_past()
         self._expect(tick)
 
     def of_last_hour(self, outcome: int, spot: int, tick: int) -> float:
@@ -135,13 +139,51 @@ class Expectation:
         expected[:, :, :AGES] *= self.time.weight[:, None]
         return expected
 
-    def _work_out_rates(self) -> Floats:
-        """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline."""
-        factors = self._spots.slices.cell_factors(self._learned_factors[:, : len(self._spots.slices)])
-        rates = self._learned_rates[:, self._system] * factors[..., None]
-        rates[DARK] *= self._always_on[:, None]
+    def _take_rates(self) -> None:
+        self._rates = self._rates_of_cells(self._learned_rates, self._learned_factors)
         self._per_minute = None
-        return rates
+
+    def _rates_of_cells(self, rates: Floats, factors: Floats) -> Floats:
+        """(OUTCOMES, cells, BOOTS) events per host-minute at the baseline's rates and factors."""
+        of_cells = self._spots.slices.cell_factors(factors[:, : len(self._spots.slices)])
+        by_cell: Floats = rates[:, self._system] * of_cells[..., None]
+        by_cell[DARK] *= self._always_on[:, None]
+        return by_cell
+
+    def _reckon_past(self) -> None:
+        """Take what was to be expected so far by the rates of now, as what hosts with an update were to do is taken.
+
+        While rates are learned, an update and a wave in the same hosts would else be held against different ones.
+        """
+        before, now = (
+            self._a_minute(self._rates_of_cells(rates, factors), rates, factors)
+            for rates, factors in (
+                (self._past_rates, self._past_factors),
+                (self._learned_rates, self._learned_factors),
+            )
+        )
+        of_fleet = np.divide(now[:, :1], before[:, :1], out=np.ones((OUTCOMES, 1)), where=before[:, :1] > 0)
+        ratio = np.divide(now, before, out=np.repeat(of_fleet, now.shape[1], axis=1), where=before > 0)
+        if np.abs(ratio - 1.0).max() > _LEAST_CHANGE:
+            self.total *= ratio
+            self.until *= ratio[..., None]
+            self._past_rates, self._past_factors = self._learned_rates, self._learned_factors
+
+    def _a_minute(self, of_cells: Floats, rates: Floats, factors: Floats) -> Floats:
+        """(OUTCOMES, spots) events to be expected of the hosts online within a minute."""
+        of_slices = np.einsum("ocb,cb->oc", of_cells, self.time.online) @ self._members.T
+        return np.concatenate([of_slices, self._at_places(self._raw(rates), factors)], axis=1)
+
+    def _raw(self, rates: Floats) -> Floats:
+        """(OUTCOMES, spots) events to be expected within a minute, without the factors."""
+        by_kind = np.stack([rates, rates], axis=2)
+        by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
+        raw: Floats = np.einsum("ok,pk->op", by_kind.reshape(OUTCOMES, _KINDS), self._online_at)
+        return raw
+
+    def _at_places(self, raw: Floats, factors: Floats) -> Floats:
+        slices = len(self._members)
+        return raw[:, slices:] * np.maximum(factors[:, slices:], 1.0)
 
     def _count_online(self, tick: int) -> None:
         """Take in who came and went by the tick, at every spot."""
@@ -171,14 +213,10 @@ class Expectation:
     def _expect(self, tick: int) -> None:
         if self._per_minute is None:
             self._per_minute = np.einsum("ocb,cb->oc", self._rates, self.time.online) @ self._members.T
-        plain = self.baseline.rates()
-        by_kind = np.stack([plain, plain], axis=2)
-        by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
-        raw = np.einsum("ok,pk->op", by_kind.reshape(OUTCOMES, _KINDS), self._online_at)
+        raw = self._raw(self.baseline.rates())
         slices = len(self._members)
-        place_factors = np.maximum(self.baseline.factors()[:, slices:], 1.0)
         self.total[:, :slices] += self._per_minute
-        self.total[:, slices:] += raw[:, slices:] * place_factors
+        self.total[:, slices:] += self._at_places(raw, self.baseline.factors())
         self.until[:, :, (tick + 1) % RING] = self.total
         online = self._online_at[0].reshape(SYSTEMS, 2, BOOTS)  # the first slice is the whole fleet
         self._pending.append((tick, self.baseline.at_risk(online), raw))

@@ -21,7 +21,7 @@ from fleetcrash.attribution.expectation import DAY, Expectation
 from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES, WINDOWS
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.spots import Spots
-from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial, try_updates
+from fleetcrash.attribution.suspects import Trial, try_updates
 from fleetcrash.attribution.waves import Waves, find_waves
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,7 @@ Mask = NDArray[np.bool_]
 _STEADY = 2  # of the times since a boot, from half an hour on
 _MOSTLY = 0.5
 _NEARLY_ALL = 0.9
+_LOG_WAITS = float(np.log(999))
 _LOG_BY_AGE = 2.0  # who had got an update just then has to say more, because there is always somebody who had
 
 
@@ -130,7 +131,7 @@ class Inquiry:
         """Updates that may be behind what another's hosts do: a fault may wait for a boot, and a patch brings one.
 
         Most of it comes at boots, nearly all of those hosts had them as well, and hosts with them and without the other
-        crash, too.
+        crash at boots, too.
 
         Args:
             mine: (events,) the events. trial: of them.
@@ -143,12 +144,12 @@ class Inquiry:
         at_boot = struck[events.outcome[struck] == CRASH_AT_BOOT]
         if len(at_boot) <= _MOSTLY * len(struck):
             return set()
-        without, had = mine & cells[events.cell], self.news.had(update)
+        without, had = mine & cells[events.cell] & (events.outcome == CRASH_AT_BOOT), self.news.had(update)
         without[had.event[had.tick <= tick]] = False
         rest = self.trial(tick, without, cells, but={update})
         beside = there[np.isin(rows.event[there], at_boot)]
         hosts = np.bincount(rows.update[beside], minlength=len(self.news.suspects))[rest.updates]
-        return set(rest.updates[(rest.log_test >= LOG_THRESHOLD) & (hosts >= _NEARLY_ALL * len(at_boot))].tolist())
+        return set(rest.updates[(rest.log_evidence >= _LOG_WAITS) & (hosts >= _NEARLY_ALL * len(at_boot))].tolist())
 
     def waves(self, tick: int, mine: Mask, *, caution: bool, also_from: int | None = None) -> Waves:
         """Try every wave that some of the events of the last day may be.
@@ -177,6 +178,13 @@ class Inquiry:
         """(events,) those in a spot from a minute on."""
         there: Mask = (self.spots.of_event == spot).any(1) & (self.news.events.minute >= since)
         return there
+
+    def events_with(self, update: int, tick: int) -> Mask:
+        """(events,) those of hosts that had an update for less than a day, as known by a tick."""
+        rows = self.exposed_rows(tick, ~self.too_early)
+        with_it = np.zeros(len(self.news.events), bool)
+        with_it[self.news.exposed_events.event[rows[self.news.exposed_events.update[rows] == update]]] = True
+        return with_it
 
     def is_raised(self, spot: int, tick: int) -> bool:
         """Whether in the last hour clearly more happened in a spot than twice what the baseline expects."""

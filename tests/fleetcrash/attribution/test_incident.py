@@ -91,6 +91,17 @@ def test_of_two_that_cannot_be_told_apart_the_younger_is_not_named_once_the_olde
     assert (told.kind, told.update) == ((Kind.UPDATE, OTHER) if named else (Kind.CANNOT_SEPARATE, None))
 
 
+def test_what_is_told_apart_while_both_are_in_sight_is_tied_no_longer():
+    older = FIRST_OUT_OF_SIGHT - KEPT_MINUTES
+    incident = Incident.opened(100, 0)
+    incident.keep_tied(300, {FIRST: older, OTHER: 90})
+    incident.keep_tied(310, {OTHER: 90})
+    assert incident.weigh(310, judgement(Kind.UPDATE, OTHER), TRIAL, 90).update == OTHER
+    incident.keep_tied(320, {FIRST: older, OTHER: 90})
+    incident.keep_tied(FIRST_OUT_OF_SIGHT - LAG_MINUTES + 1, {OTHER: 90})  # too late to tell
+    assert incident.weigh(FIRST_OUT_OF_SIGHT, judgement(Kind.UPDATE, OTHER), TRIAL, 90).update is None
+
+
 def test_only_a_wave_that_began_an_hour_after_a_name_is_none_of_its_doing(named):
     assert not named.began_after(100 + LAG_MINUTES)
     assert named.began_after(101 + LAG_MINUTES)
