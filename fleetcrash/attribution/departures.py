@@ -9,7 +9,9 @@ taken among hosts as long online, and an update has to more than double the rate
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +139,7 @@ class Departures:
         online = time.online_lately[minute % KEPT_MINUTES, row] - self._left[before, row[:, None]].sum(1)
         if update in self._accounts:
             exposed = exposed - _within(self._accounts[update].left[before, row[:, None]].sum(1))
-        exposed = np.maximum(exposed, 0.0)
+        exposed = _by_family(np.maximum.accumulate, np.maximum(exposed, 0.0))  # those that left have grown older since
         share: Floats = exposed / np.maximum(np.maximum(online[:, None], exposed), 1.0)
         return share
 
@@ -219,13 +221,17 @@ def _by_ratio(hits: Floats, log_penalty: Floats) -> Floats:
 
 def _within(counts: Floats) -> Floats:
     """(..., WINDOWS) what came within each time after the install and a boot since, from what came at each age."""
-    return np.concatenate([np.cumsum(counts[..., :AGES], -1), np.cumsum(counts[..., AGES:], -1)], -1)
+    return _by_family(np.cumsum, counts)
 
 
 def _by_age(within: Floats) -> Floats:
     """The reverse of ``_within``."""
-    parts = within[..., :AGES], within[..., AGES:]
-    return np.concatenate([np.diff(part, axis=-1, prepend=0.0) for part in parts], -1)
+    return _by_family(partial(np.diff, prepend=0.0), within)
+
+
+def _by_family(work: Callable[..., Floats], values: Floats) -> Floats:
+    """Work on the ages of the install and, apart from them, on those of a boot since: both along the last axis."""
+    return np.concatenate([work(values[..., :AGES], axis=-1), work(values[..., AGES:], axis=-1)], -1)
 
 
 def log_charge(share: Floats) -> Floats:

@@ -45,6 +45,7 @@ class Trial:
         log_evidence: (U,) log Bayes factor of "this update did it" against "nothing did".
         log_test: (U,) log of the sequential test.
         log_by_slice: (U, G) the evidence by the slice that is hit, its prior included.
+        by_departures: whether hosts that left are counted in, of which the events are no part.
     """
 
     updates: Ints
@@ -53,6 +54,7 @@ class Trial:
     log_evidence: Floats
     log_test: Floats
     log_by_slice: Floats
+    by_departures: bool = False
 
     def counts(self, row: int) -> tuple[float, float]:
         """Events seen and expected in the slice and the time after the install that speak loudest for an update.
@@ -78,6 +80,7 @@ class Trial:
             self,
             log_evidence=self.log_evidence + np.logaddexp(left, 0.0) - np.log(2.0),
             log_test=np.logaddexp(self.log_test, left) - np.log(2.0),
+            by_departures=True,
         )
 
     def _by_window(self, row: int) -> tuple[Floats, Floats, int]:

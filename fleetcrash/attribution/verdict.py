@@ -182,16 +182,14 @@ def judge(
     # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
     early = minutes_open < JUDGING_MINUTES and _may_be_its(waves, best_wave, trial, leader, released_minute)
     acquitted = leader is not None and of_waves.max(initial=0.0) - most > _LOG_ACQUITTAL
-    if leader is not None:
-        update = int(trial.updates[leader])
-        named = update == named_before
-        if (
-            probabilities[leader] >= _enough(named)
-            and trial.log_test[leader] >= suspects.LOG_THRESHOLD
-            and not acquitted
-            and (named or (margin >= _LOG_MARGIN and not no_contrast and _is_apart(trial, leader, near, contrast)))
-        ):
-            return verdict(Kind.UPDATE, update)
+    if leader is not None and not acquitted:
+        named = int(trial.updates[leader]) == named_before
+        likely, passed = probabilities[leader] >= _enough(named), trial.log_test[leader] >= suspects.LOG_THRESHOLD
+        is_apart = named or _is_apart(trial, leader, near, contrast)
+        if likely and passed and is_apart and (named or (margin >= _LOG_MARGIN and not no_contrast)):
+            return verdict(Kind.UPDATE, int(trial.updates[leader]))
+        if not is_apart and named_before in trial.updates[of_updates > of_updates[leader] - _LOG_MARGIN]:
+            return verdict(Kind.UPDATE, named_before)  # it was told apart before, and is not now
     by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)
     if not early and (by_wave or acquitted):
         return verdict(Kind.NO_UPDATE)
@@ -221,7 +219,7 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Callable[[int], f
             return False
     if len(near) == 1:
         return True
-    if events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum():
+    if not trial.by_departures and events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum():
         return True
     of_leader = contrast(int(trial.updates[leader]))
     return all(of_leader - contrast(int(trial.updates[one])) >= _LOG_APART for one in near if one != leader)

@@ -7,7 +7,6 @@ from random import Random
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.report import JSON
 from fleetcrash.store import Lake
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
@@ -57,7 +56,7 @@ def fleet(random: Random, *, waits: float, patch: float) -> World:
     return world
 
 
-def told(lake: Lake) -> list[JSON]:
+def told(lake: Lake) -> list[str]:
     """The names that were ever given, each once."""
     found = incidents(lake, as_of=at(END))["incidents"]
     return sorted({turn["update_id"] for one in found for turn in one["history"] if turn["update_id"]})

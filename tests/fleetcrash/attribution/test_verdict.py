@@ -243,3 +243,27 @@ def test_of_two_whose_hosts_are_the_same_a_fault_that_waits_tells_neither(outcom
         contrast=dict(zip((UPDATE, OTHER), contrasts, strict=True)).__getitem__,
     )
     assert (told.kind, told.update) == ((Kind.UPDATE, OTHER) if named else (Kind.CANNOT_SEPARATE, None))
+
+
+@pytest.mark.parametrize(
+    ("lead", "named"), [(2.0, UPDATE), (4.0, None), (8.0, OTHER)], ids=["hardly", "by some", "far ahead"]
+)
+@pytest.mark.parametrize("by_departures", [False, True])
+def test_a_name_is_kept_while_another_that_is_not_told_from_it_is_hardly_likelier(by_departures, lead, named):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, :, 0 if by_departures else 3, 0] = EVENTS
+    evidence = np.array([100.0, 100.0 + lead])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None], by_departures)
+    none = np.zeros((OUTCOMES, 0, SHAPES))
+    told = judge(
+        trial,
+        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
+        released_minute=np.array([RELEASED, RELEASED]),
+        place_log_weight=np.zeros(0),
+        stands_there=np.zeros(0, bool),
+        minutes_open=JUDGING_MINUTES,
+        before=Kind.UPDATE,
+        named_before=UPDATE,
+        contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
+    )
+    assert (told.kind, told.update) == (Kind.CANNOT_SEPARATE if named is None else Kind.UPDATE, named)
