@@ -29,6 +29,7 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _STEADY = 2  # of the times since a boot, from half an hour on
+_BRINGING_BOOTS = ("os_patch", "driver", "agent")
 _MOSTLY = 0.5
 _NEARLY_ALL = 0.9
 _LOG_WAITS = float(np.log(999))
@@ -136,6 +137,8 @@ class Inquiry:
         Args:
             mine: (events,) the events. trial: of them.
         """
+        if self.news.suspects[update].kind not in _BRINGING_BOOTS:
+            return set()
         events, rows = self.news.events, self.news.exposed_events
         of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
         cells = self.spots.slices.members[int(np.argmax(of_slice))] > 0
