@@ -198,7 +198,7 @@ class Intake:
         }
         # Hashes only narrow the search; standings.sql compares the keys themselves, among the rows that have them.
         hashes = np.sort(from_numbers(rows["key_hash"].filter(is_sound)))
-        in_lake = self._known.among(bench, kind, hashes)
+        in_lake = self._known.among(bench, kind, hashes, self._lake.files(kind.value))
         contested = np.concatenate([in_lake, hashes[1:][hashes[1:] == hashes[:-1]]])
         if len(contested):
             # Whole rows are compared, so only of these few is every column looked at.
@@ -218,7 +218,8 @@ class Intake:
             stored = stored.filter(is_stored)
         if len(stored):
             stored = stored.append_column("batch_id", repeated(batch_id, len(stored)))
-            self._lake.append(kind.value, stored, batch_id=batch_id)
+            if self._lake.append(kind.value, stored, batch_id=batch_id):
+                self._known.bring(kind, batch_id, hashes)
         return new, sound, unfinished
 
     def _put_aside(self, arrival: Arrival, laid_out: LaidOut, tables: Mapping[Kind, pa.Table]) -> pa.Table | None:

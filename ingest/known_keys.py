@@ -1,15 +1,18 @@
-"""Which keys the lake holds, as hashes in memory: each of its files is looked through once, however long a load is."""
+"""Which keys the lake holds, as hashes in memory: what a load brings is held from the start, and each other file of the
+lake is looked through once, however long the load is.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from fleetcrash.records import Kind
+from fleetcrash.store.lake import File
 from fleetcrash.store.workbench import Workbench
 from ingest.arrival import from_numbers
 from ingest.rules import filled, key_columns, quoted
@@ -27,30 +30,44 @@ class KnownKeys:
 
     def __init__(self) -> None:
         self._files: dict[Kind, set[str]] = defaultdict(set)
+        self._brought: dict[Kind, set[str]] = defaultdict(set)
         self._sorted: dict[Kind, list[Hashes]] = defaultdict(list)
 
-    def among(self, bench: Workbench, kind: Kind, hashes: Hashes) -> Hashes:
-        """Those of some hashes that the newest snapshot of the lake holds.
+    def among(self, bench: Workbench, kind: Kind, hashes: Hashes, files: Collection[File]) -> Hashes:
+        """Those of some hashes that a snapshot of the lake holds.
 
         Args:
             hashes: in order.
+            files: of the snapshot; no earlier one than that of the last call.
         Raises:
             LakeError: the table cannot be read.
         """
-        files = set(bench.lake_files(kind.value))
-        if not self._files[kind] <= files:  # rewritten, by a compaction say: what is held may be of no use
-            self._files[kind].clear()
-            self._sorted[kind].clear()
+        paths = {file.path for file in files}
+        if not self._files[kind] <= paths:  # rewritten, by a compaction say: what is held may be of no use
+            for several in (self._files, self._brought, self._sorted):
+                several.pop(kind, None)
+        self._files[kind].update(file.path for file in files if file.only_batch in self._brought[kind])
         found = [_common(hashes, held) for held in self._sorted[kind]]
-        if new := sorted(files - self._files[kind]):
+        if new := sorted(paths - self._files[kind]):
             found += self._look_through(bench, kind, hashes, new)
         return np.concatenate([np.empty(0, np.int64), *found])
+
+    def bring(self, kind: Kind, batch_id: str, hashes: Hashes) -> None:
+        """Hold what a batch has just brought, so that its file need not be looked through.
+
+        Args:
+            batch_id: committed by whoever calls; no other rows came by this name.
+            hashes: in order; those of all its rows are among them.
+        """
+        if len(hashes) <= self._room():
+            self._hold(kind, hashes)
+            self._brought[kind].add(batch_id)
 
     def _look_through(self, bench: Workbench, kind: Kind, hashes: Hashes, paths: Sequence[str]) -> Iterator[Hashes]:
         """Those of some hashes that files hold; all of the files' are held from now on, if there is room."""
         bench.lake_view(kind.value, paths)
         key = ", ".join(map(quoted, key_columns(kind)))
-        room = _HELD - sum(len(held) for several in self._sorted.values() for held in several)
+        room = self._room()
         there: list[Hashes] = []
         for rows in bench.reader(filled("keys_in_lake", lake=f"lake_{kind.value}", key=key)):
             some = np.sort(from_numbers(pa.chunked_array(rows["key_hash"])))
@@ -61,12 +78,18 @@ class KnownKeys:
         if room < 0:
             return
         self._files[kind].update(paths)
-        held = self._sorted[kind]
         for some in there:
-            # Few and long lists are searched soonest; this way a hash is merged as often as their number doubles.
-            while held and len(held[-1]) < 2 * len(some):
-                some = np.sort(np.concatenate([held.pop(), some]))
-            held.append(some)
+            self._hold(kind, some)
+
+    def _room(self) -> int:
+        return _HELD - sum(len(held) for several in self._sorted.values() for held in several)
+
+    def _hold(self, kind: Kind, some: Hashes) -> None:
+        """Few and long lists are searched soonest; this way a hash is merged as often as their number doubles."""
+        held = self._sorted[kind]
+        while held and len(held[-1]) < 2 * len(some):
+            some = np.sort(np.concatenate([held.pop(), some]))
+        held.append(some)
 
 
 def _common(some: Hashes, held: Hashes) -> Hashes:

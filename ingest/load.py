@@ -28,6 +28,7 @@ from ingest import sources as finding
 from ingest import tables as in_columns
 from ingest.arrival import Arrival
 from ingest.commit import Intake
+from ingest.known_keys import KnownKeys
 from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
 
 _INTAKES = 2
@@ -146,6 +147,7 @@ class _Line:
         self._now = now
         self._open = ExitStack()
         self._pool = ThreadPoolExecutor(_INTAKES, thread_name_prefix="fleetcrash-intake")
+        self._known = KnownKeys()
         self._idle: list[Intake] = []
         self._under_way: deque[tuple[Intake, Future[Counts]]] = deque()
 
@@ -187,7 +189,7 @@ class _Line:
     def _intake(self) -> Intake:
         lake = self._lake.for_another_thread()
         bench = Workbench(lake, threads=_THREADS if self._under_way else None)
-        return Intake(lake, self._open.enter_context(bench), now=self._now)
+        return Intake(lake, self._open.enter_context(bench), now=self._now, known=self._known)
 
 
 def _take_after(before: Future[Counts] | None, intake: Intake, arrival: Arrival) -> Counts:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fleetcrash.records import Kind
 from fleetcrash.store.housekeeping import compact
+from fleetcrash.store.lake import File
 from fleetcrash.store.workbench import Workbench
 from ingest import known_keys, ndjson
 from ingest.commit import Intake
@@ -45,7 +46,12 @@ def test_what_a_load_has_brought_is_found_whether_it_is_held_or_not(lake, monkey
     assert [(counts.accepted, counts.duplicates) for counts in found] == [(10, 0)] + [(8, 2)] * 8
 
 
-def test_a_file_is_looked_through_once(lake, monkeypatch):
+def test_a_file_is_looked_through_once_and_what_the_load_has_brought_not_at_all(lake, monkeypatch):
+    with Workbench(lake) as bench:
+        before = Intake(lake, bench, now=NOW)
+        for number in range(3):
+            before.take(batch(number, crashes(range(10 * number, 10 * number + 10))))
+    there = {file.path for file in lake.files("crash")}
     looked_at: list[str] = []
     view = Workbench.lake_view
 
@@ -56,9 +62,11 @@ def test_a_file_is_looked_through_once(lake, monkeypatch):
     monkeypatch.setattr(Workbench, "lake_view", seen)
     with Workbench(lake) as bench:
         intake = Intake(lake, bench, now=NOW)
-        for number in range(5):
+        for number in range(3, 8):
             intake.take(batch(number, crashes(range(10 * number, 10 * number + 10))))
-    assert len(looked_at) == len(set(looked_at)) == 4
+        assert (len(looked_at), set(looked_at)) == (3, there)
+        last = intake.take(batch(8, crashes(range(20, 90))))
+    assert (last.accepted, last.duplicates) == (10, 60)
 
 
 def test_what_others_bring_and_rewrite_meanwhile_is_found(lake):
@@ -73,33 +81,40 @@ def test_what_others_bring_and_rewrite_meanwhile_is_found(lake):
 
 
 @given(
-    st.lists(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 5), max_size=9), max_size=6),
+    st.lists(
+        st.tuples(
+            st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 5), max_size=9),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
     st.lists(st.integers(-6, 6) | st.sampled_from([-(2**63), 2**63 - 1]), max_size=9),
+    st.sampled_from([0, 12, 1 << 25]),
 )
 @settings(deadline=None, derandomize=True)
-def test_the_hashes_that_are_held_are_those_of_all_files(files, asked):
-    known, there = KnownKeys(), {str(number): hashes for number, hashes in enumerate(files)}
+def test_the_hashes_that_are_held_are_those_of_all_files(batches, asked, room):
+    known, there, looked_at = KnownKeys(), dict[str, list[int]](), list[str]()
 
     class Bench:
         """The files of a lake that grows by one each time it is looked at."""
 
-        def __init__(self) -> None:
-            self.count = 0
-            self.looked_at: Sequence[str] = ()
-
-        def lake_files(self, _table: str) -> list[str]:
-            self.count += 1
-            return list(there)[: self.count]
-
         def lake_view(self, _table: str, paths: Sequence[str]) -> None:
-            self.looked_at = paths
+            looked_at[:] = paths
 
         def reader(self, _query: str) -> Iterator[pa.RecordBatch]:
-            for path in self.looked_at:
+            for path in looked_at:
                 yield pa.record_batch({"key_hash": pa.array(there[path], pa.int64())})
 
-    bench, wanted = Bench(), set[int]()
-    for hashes in files:
-        wanted |= set(hashes)
-        found = known.among(cast(Workbench, bench), Kind.CRASH, np.sort(np.array(asked, np.int64)))
-        assert set(found.tolist()) == wanted & set(asked)
+    bench, wanted = cast(Workbench, Bench()), set[int]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known_keys, "_HELD", room)
+        for number, (hashes, is_ours) in enumerate(batches):
+            there[str(number)] = hashes
+            wanted |= set(hashes)
+            if is_ours:
+                known.bring(Kind.CRASH, f"batch {number}", np.sort(np.array(hashes, np.int64)))
+            files = [File(path, f"batch {path}", 0, None) for path in there]
+            found = known.among(bench, Kind.CRASH, np.sort(np.array(asked, np.int64)), files)
+            assert set(found.tolist()) == wanted & set(asked)
+            assert room < 1 << 25 or is_ours is (str(number) not in looked_at)
+            looked_at.clear()
