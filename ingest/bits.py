@@ -17,28 +17,36 @@ SLICE_BYTES = 1 << 18  # looked through at a time, so that what is made of each 
 _SLICE_WORDS = SLICE_BYTES // 8
 
 
-def bits_of(data: Data, *wanted: int) -> Bits:
-    """A bit for each byte of ``data``: whether it is one of the wanted."""
-    found = np.zeros(-(-len(data) // 64), np.uint64)
-    there = [byte for byte in wanted if byte in data]
-    if not there:
-        return found
-    packed = found.view(np.uint8)
+def bits_of(data: Data, *sets: bytes) -> list[Bits]:
+    """For each set of bytes a bit for each byte of ``data``: whether it is in the set.
+
+    Each slice is looked through for all of them while it is near.
+    """
+    found = [np.zeros(-(-len(data) // 64), np.uint64) for _ in sets]
+    there = [[byte for byte in wanted if byte in data] for wanted in sets]
+    whole = np.frombuffer(data, np.uint8)
+    flags, more = np.empty(SLICE_BYTES, np.bool_), np.empty(SLICE_BYTES, np.bool_)  # new ones would be new pages
     for start in range(0, len(data), SLICE_BYTES):
-        at = np.frombuffer(data, np.uint8, min(SLICE_BYTES, len(data) - start), start)
-        flags = at == there[0]
-        for byte in there[1:]:
-            flags |= at == byte
-        bits = np.packbits(flags, bitorder="little")
-        packed[start // 8 : start // 8 + len(bits)] = bits
+        at = whole[start : start + SLICE_BYTES]
+        is_wanted, is_next = flags[: len(at)], more[: len(at)]
+        for bits, wanted in zip(found, there, strict=True):
+            if not wanted:
+                continue
+            np.equal(at, wanted[0], out=is_wanted)
+            for byte in wanted[1:]:
+                np.equal(at, byte, out=is_next)
+                np.logical_or(is_wanted, is_next, out=is_wanted)
+            packed = np.packbits(is_wanted, bitorder="little")
+            bits.view(np.uint8)[start // 8 : start // 8 + len(packed)] = packed
     return found
 
 
 def places_of(data: Data, byte: int) -> Ends:
     """Where a byte stands."""
     whole = np.frombuffer(data, np.uint8)
+    flags = np.empty(SLICE_BYTES, np.bool_)
     found = [
-        np.flatnonzero(whole[start : start + SLICE_BYTES] == byte) + start
+        np.flatnonzero(np.equal(at := whole[start : start + SLICE_BYTES], byte, out=flags[: len(at)])) + start
         for start in range(0, len(whole), SLICE_BYTES)
         if data.find(byte, start, start + SLICE_BYTES) >= 0  # far quicker, where it is rare
     ]

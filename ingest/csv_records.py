@@ -19,7 +19,7 @@ from ingest.bits import SLICE_BYTES, Bits, Data, bits_at, bits_of, inside
 Places = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
-QUOTE, COMMA, NEWLINE, RETURN = b'",\n\r'
+QUOTE, NEWLINE, RETURN = b'"\n\r'
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Marks:
     @classmethod
     def of(cls, data: Data) -> Marks:
         """Look through bytes."""
-        quotes, commas, newlines, returns = (bits_of(data, byte) for byte in (QUOTE, COMMA, NEWLINE, RETURN))
+        quotes, commas, newlines, returns = bits_of(data, b'"', b",", b"\n", b"\r")
         return cls(len(data), quotes, commas, newlines, returns, inside(quotes))
 
     @property

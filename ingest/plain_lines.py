@@ -28,7 +28,7 @@ _LOOKS = 64
 
 _LONGEST_LOOK_BYTES = 1 << 16  # a longer line is taken to have all fields: to look would take Python long
 
-_QUOTE, _COMMA, _BRACE, _BRACKET, _BACKSLASH = b'",{[\\'
+_QUOTES, _COMMAS_AND_BRACKETS, _BACKSLASH = b'"', b",{[", ord("\\")
 
 _TYPE = {
     TEXT: "VARCHAR",
@@ -95,9 +95,9 @@ def counted_marks(data: Data, ends: Ends) -> tuple[Counts, Counts]:
 
 
 def _quotes_and_marks(data: Data) -> tuple[Bits, Bits]:
-    quotes = bits_of(data, _QUOTE)
+    quotes, marks = bits_of(data, _QUOTES, _COMMAS_AND_BRACKETS)
     _drop_escaped(quotes, data)
-    return quotes, bits_of(data, _COMMA, _BRACE, _BRACKET)
+    return quotes, marks
 
 
 def _outside_strings(marks: Bits, quotes: Bits, ends: Ends) -> Counts:
