@@ -151,6 +151,7 @@ def batches(blocks: Iterable[bytes], source: str, *, named: Kind | None) -> Iter
     for part in parts(
         blocks,
         seed=f"csv\n{named or ''}\n".encode(),
+        first_bytes=BATCH_BYTES,
         batch_bytes=BATCH_BYTES,
         held_bytes=LONGEST_HELD_BYTES,
         cut=cut,

@@ -32,7 +32,7 @@ from ingest.known_keys import KnownKeys
 from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
 
 _INTAKES = 2
-# Two batches under way keep the cores busy while one of them is written, which takes but one; each takes some 200 MiB.
+# Two batches under way keep the cores busy while one of them is written, which takes but one; each takes some 400 MiB.
 
 _THREADS = max(1, (os.cpu_count() or 1) // _INTAKES)
 # Of the second; threads that take turns on a core cost a tenth more. The first has all, a small load needs no other.

@@ -27,6 +27,8 @@ from ingest.streams import BATCH_BYTES, LONGEST_LINE_BYTES, Cut, parts
 
 LONGEST_HELD_BYTES = 256 << 20  # a line is held in memory; one that is longer still means that this is no NDJSON
 
+_FIRST = 4  # so many times smaller is the first batch: until it is read, all others wait
+
 _ROWS_A_THREAD = 8192  # rows of one Arrow batch, the unit in which DuckDB shares the work among its threads
 
 _VALUE = {
@@ -181,6 +183,7 @@ def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
     for part in parts(
         blocks,
         seed=b"ndjson\n",
+        first_bytes=max(1, BATCH_BYTES // _FIRST),
         batch_bytes=BATCH_BYTES,
         held_bytes=LONGEST_HELD_BYTES,
         cut=cut,
