@@ -138,8 +138,8 @@ class _Line:
     """Two intakes that take turns, so that both cores work: each judges a batch and, once the batch before is
     committed, commits it, while the other one has another and the next is read.
 
-    Batches are committed in order, each as a whole before the next. A load of one batch needs but one intake. Use it as
-    a context manager.
+    Batches are committed in order, each as a whole before the next. A load of one batch needs but one intake, which is
+    made while the batch is read. Use it as a context manager.
     """
 
     def __init__(self, lake: Lake, *, now: datetime) -> None:
@@ -148,10 +148,11 @@ class _Line:
         self._open = ExitStack()
         self._pool = ThreadPoolExecutor(_INTAKES, thread_name_prefix="fleetcrash-intake")
         self._known = KnownKeys()
-        self._idle: list[Intake] = []
-        self._under_way: deque[tuple[Intake, Future[Counts]]] = deque()
+        self._idle: list[Future[Intake]] = []
+        self._under_way: deque[tuple[Future[Intake], Future[Counts]]] = deque()
 
     def __enter__(self) -> Self:
+        self._idle.append(self._pool.submit(self._intake, threads=None))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -165,7 +166,7 @@ class _Line:
             LakeError: the lake cannot be read or written.
         """
         counts = self._settle(leave=_INTAKES - 1)
-        intake = self._idle.pop() if self._idle else self._intake()
+        intake = self._idle.pop() if self._idle else self._pool.submit(self._intake, threads=_THREADS)
         before = self._under_way[-1][1] if self._under_way else None
         self._under_way.append((intake, self._pool.submit(_take_after, before, intake, arrival)))
         return counts
@@ -186,15 +187,16 @@ class _Line:
             self._idle.append(intake)
         return counts
 
-    def _intake(self) -> Intake:
+    def _intake(self, *, threads: int | None) -> Intake:
         lake = self._lake.for_another_thread()
-        bench = Workbench(lake, threads=_THREADS if self._under_way else None)
+        bench = Workbench(lake, threads=threads)
         return Intake(lake, self._open.enter_context(bench), now=self._now, known=self._known)
 
 
-def _take_after(before: Future[Counts] | None, intake: Intake, arrival: Arrival) -> Counts:
+def _take_after(before: Future[Counts] | None, intake: Future[Intake], arrival: Arrival) -> Counts:
     """Judge a batch, and commit it after the one before; if that failed, as it did."""
-    judged = intake.judge(arrival)
+    taker = intake.result()  # begun before this, so that it is ready or under way
+    judged = taker.judge(arrival)
     if before is not None:
         before.result()
-    return intake.commit(judged)
+    return taker.commit(judged)
