@@ -158,3 +158,10 @@ def test_a_batch_is_the_same_however_the_blocks_fall(monkeypatch):
     assert b"".join(found for _, _, found in named[0]) == data
     grown = [batch.batch_id for batch in ndjson.batches([data + data], "-")]
     assert grown[: len(named[0]) - 1] == [batch_id for batch_id, _, _ in named[0][:-1]]
+
+
+def test_batches_grow_to_their_full_size(monkeypatch):
+    monkeypatch.setattr(ndjson, "BATCH_BYTES", 800)
+    lines = ndjson.batches([b"a line..\n" * 400], "-")
+    sizes = [len(batch.data) for batch in lines]
+    assert sizes == [9 * 22, 9 * 44, 9 * 89, 9 * 89, 9 * 89, 9 * 67]
