@@ -74,18 +74,28 @@ def parts(
         too_long: the error for a record that is too long to be held.
     """
     digest = hashlib.sha256(seed)
+    ahead = digest.copy()  # of what is held as well
     held = bytearray()
     broken: Exception | None = None
     for piece, is_full, is_last, broken in _regular(blocks, first_bytes, batch_bytes):
+        hashed = len(held)
         held += piece
         if not is_full:
+            ahead.update(piece)  # now, while it is near: a batch is not
             continue
         whole = cut(held, is_last and broken is None)
         if whole.size_bytes:
             data, held = held, held[whole.size_bytes :]
             del data[whole.size_bytes :]  # in place: to copy a batch takes longer than to look it through
-            digest.update(data)
+            if hashed > len(data):  # all of the last piece and more is of a record that has no end yet
+                ahead, hashed = digest.copy(), 0
+            ahead.update(memoryview(data)[hashed:])
+            digest = ahead
             yield Part(digest.hexdigest(), data, whole.found)
+            ahead = digest.copy()
+            ahead.update(held)
+        else:
+            ahead.update(piece)
         if len(held) > held_bytes:
             raise too_long()
     if broken is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import io
 import json
 import sys
@@ -158,6 +159,19 @@ def test_a_batch_is_the_same_however_the_blocks_fall(monkeypatch):
     assert b"".join(found for _, _, found in named[0]) == data
     grown = [batch.batch_id for batch in ndjson.batches([data + data], "-")]
     assert grown[: len(named[0]) - 1] == [batch_id for batch_id, _, _ in named[0][:-1]]
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 5000])
+def test_a_batch_is_named_by_all_bytes_up_to_its_end(monkeypatch, block):
+    monkeypatch.setattr(ndjson, "BATCH_BYTES", 100)
+    data = b"\n".join([b"a" * size for size in (10, 40, 260, 3, 3, 900, 90, 0, 20, 99, 120)])
+    found = list(ndjson.batches([data[start : start + block] for start in range(0, len(data), block)], "-"))
+    assert len(found) > 4
+    end = 0
+    for batch in found:
+        end += len(batch.data)
+        assert batch.batch_id == hashlib.sha256(b"ndjson\n" + data[:end]).hexdigest()
+    assert end == len(data) + 1  # the newline that the last line lacks
 
 
 def test_batches_grow_to_their_full_size(monkeypatch):
