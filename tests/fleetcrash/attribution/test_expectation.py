@@ -1,0 +1,60 @@
+"""What is to be expected: the same of the same hosts, counted by where they are or by what they have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.store import Engine
+from tests.fleetcrash.worlds import World, at, crash_of, lake_of
+
+HOSTS, PUSHED, END = 400, 200, 900
+
+
+def world(crashes: dict[int, float], *, every: int = 1) -> World:
+    """Servers that are always online; every so many get one update at a minute, some crash once, by their numbers."""
+    hosts = [f"h{number}" for number in range(HOSTS)]
+    return {
+        "host": [{"host_id": host, "os_type": "windows", "region": "a"} for host in hosts],
+        "update": [{"update_id": "content", "kind": "content", "released_at": at(PUSHED)}],
+        "session": [{"host_id": host, "online_from": at(-900)} for host in hosts],
+        "install": [{"host_id": host, "update_id": "content", "applied_at": at(PUSHED)} for host in hosts[::every]],
+        "crash": [crash_of(number, minute) for number, minute in crashes.items()],
+    }
+
+
+@pytest.mark.parametrize("learned", [{1: 0.0}, {1: 0.0, 2: 250.0, 3: 260.0, 4: 270.0, 5: 280.0}], ids=["less", "more"])
+def test_a_wave_and_an_update_in_the_same_hosts_are_held_against_the_same_rates_while_these_are_learned(
+    empty_lake, learned
+):
+    with lake_of(world({**learned, 9: END}), empty_lake) as lake, Engine(lake) as engine:
+        detector = Detector(read_news(engine))
+        expected = detector._inquiry.expected
+        update = np.array([[one.update_id for one in detector.news.suspects].index("content")])
+        rates = []
+        for tick in range(detector.news.first_tick, detector.news.last_tick + 1):
+            detector.tick(tick)
+            minute = tick - int(at(0).timestamp()) // 60
+            if minute > PUSHED + 60 and minute % 10 == 0:
+                of_update = expected.of_hosts_with(update, tick)[:, 0, :5].sum((1, 2))
+                of_fleet = expected.of_slices_since(tick - (minute - PUSHED) + 1)[:, 0]
+                assert of_update == pytest.approx(of_fleet, rel=0.05)
+                rates.append(of_fleet[0] / (minute - PUSHED))
+    assert max(rates) > 1.2 * min(rates)  # they were learned meanwhile
+
+
+def test_what_a_fault_did_before_its_alarm_is_not_learned_from(empty_lake):
+    """Hours lie between a slow fault's first crashes and the alarm, and the history is hardly longer."""
+    first, early = {1: 100.0}, {2: 310.0, 4: 320.0, 6: 330.0}
+    crashes = first | early | {number: 450.0 + number for number in range(8, 200, 2)}
+    with lake_of(world(crashes, every=2), empty_lake) as lake, Engine(lake) as engine:
+        detector = Detector(read_news(engine))
+        for tick in range(detector.news.first_tick, detector.news.last_tick + 1):
+            detector.tick(tick)
+        assert detector.incidents
+        before = int((detector.news.events.minute < detector.incidents[0].alarm_tick - LAG_MINUTES).sum())
+        learned = detector._inquiry.expected.baseline.events.sum()
+    assert (before, learned) == (len(first) + len(early), len(first))
