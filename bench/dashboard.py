@@ -337,7 +337,7 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, default=10_000_000)
     parser.add_argument("--hosts", type=int, default=400_000)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--viewers", type=int, default=30)
+    parser.add_argument("--viewers", type=int, default=30, help="how many watch; 0: that is left out")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--lake", type=Path, help="a lake that an earlier run made here; kept for later ones")
@@ -361,7 +361,7 @@ def main() -> int:
                 "filter": redrawn,
                 "whole": whole,
                 **pages(chromium, address, lake),
-                "watching": viewers(chromium, address, pid, chosen.viewers, chosen.minutes),
+                "watching": viewers(chromium, address, pid, chosen.viewers, chosen.minutes) if chosen.viewers > 0 else None,
                 "rss_gib": round(_rss_bytes(pid) / 2**30, 2),
             }
         chromium.close()
