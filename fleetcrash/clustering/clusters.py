@@ -127,11 +127,12 @@ class Clusters:
         self._answers: dict[Hashable, Rows] = {}
 
     def keep(self) -> None:
-        """Have the engine keep the tables ``shaped_crashes`` and ``signed_shapes``, for queries that read them."""
+        """Have the engine keep ``shaped_crashes``, ``signed_shapes`` and ``shapes_seen`` for queries that read them."""
         if self._kept:
             return
         self._engine.keep("shaped_crashes", "clustering/shaped_crashes")
         self._engine.keep_made("signed_shapes", self._sign, of="clustering/shaped_crashes", by=_rules())
+        self._engine.keep("shapes_seen", "clustering/shapes_seen")
         self._engine.keep("known_exposures", "known_exposures")
         self._kept = True
 

@@ -2,14 +2,11 @@
 -- hosts_last_hour: hosts that crashed in the hour before the instant. host_hours_hit_before: pairs of host and hour before
 -- that hour, back to $since (a host in a boot loop counts once an hour). first_in_day, last_before_day: the crashes around
 -- the instant 24 hours ago, null without one.
--- Reads the kept tables shaped_crashes and signed_shapes.
+-- Reads the kept tables shaped_crashes, shapes_seen and signed_shapes.
 WITH seen AS (
   SELECT
-    cluster_id,
-    min(placed_at) AS first_seen,
-    min(placed_at) FILTER (placed_at > getvariable('as_of') - INTERVAL 24 HOUR) AS first_in_day,
-    max(placed_at) FILTER (placed_at <= getvariable('as_of') - INTERVAL 24 HOUR) AS last_before_day
-  FROM shaped_crashes JOIN signed_shapes USING (shape) GROUP BY cluster_id
+    cluster_id, min(first_seen) AS first_seen, min(first_in_day) AS first_in_day, max(last_before_day) AS last_before_day
+  FROM shapes_seen JOIN signed_shapes USING (shape) GROUP BY cluster_id
 ),
 hit AS (
   SELECT DISTINCT
@@ -17,7 +14,8 @@ hit AS (
     placed_at > getvariable('as_of') - INTERVAL 1 HOUR AS in_hour,
     hash(host, floor((epoch(getvariable('as_of')) - epoch(placed_at)) / 3600)) AS host_hour
   FROM shaped_crashes JOIN signed_shapes USING (shape)
-  WHERE placed_at >= CAST($since AS TIMESTAMPTZ) OR placed_at > getvariable('as_of') - INTERVAL 1 HOUR
+  WHERE placed_at >= least(CAST($since AS TIMESTAMPTZ), getvariable('as_of') - INTERVAL 1 HOUR)
+    AND (placed_at >= CAST($since AS TIMESTAMPTZ) OR placed_at > getvariable('as_of') - INTERVAL 1 HOUR)
 ),
 counted AS (
   SELECT

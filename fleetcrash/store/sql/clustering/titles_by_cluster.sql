@@ -1,5 +1,5 @@
 -- What a cluster's crashes share and how it is called, one row per cluster.
--- Reads the kept tables shaped_crashes and signed_shapes.
+-- Reads the kept tables shapes_seen and signed_shapes.
 SELECT DISTINCT cluster_id, family, title FROM signed_shapes
-WHERE shape IN (SELECT shape FROM shaped_crashes)
+WHERE shape IN (SELECT shape FROM shapes_seen)
 ORDER BY cluster_id

@@ -1,10 +1,13 @@
 -- Updates that came before a cluster was first seen, one row per update, the newest of them first.
 -- $cluster_id; $most: rows at most. installed_at: on the host of the first crash, null when it has none of it. came_at: the
 -- later of release and that install; an update counts only while that host was exposed to it, or where no install is known.
--- Reads the kept tables shaped_crashes, signed_shapes and known_exposures.
-WITH first_crash AS (
-  SELECT host_id, placed_at AS first_seen FROM shaped_crashes JOIN signed_shapes USING (shape)
-  WHERE cluster_id = $cluster_id
+-- Reads the kept tables shaped_crashes, shapes_seen, signed_shapes and known_exposures.
+WITH of_cluster AS (
+  SELECT shape, first_seen FROM shapes_seen JOIN signed_shapes USING (shape) WHERE cluster_id = $cluster_id
+),
+first_crash AS (
+  SELECT host_id, placed_at AS first_seen FROM shaped_crashes JOIN of_cluster
+    ON of_cluster.shape = shaped_crashes.shape AND of_cluster.first_seen = shaped_crashes.placed_at
   ORDER BY placed_at, crash_id LIMIT 1
 ),
 installed AS (
