@@ -120,9 +120,10 @@ def page(engine: Engine) -> list[pa.Table]:
     for name in _CLUSTERS:
         answers.append(engine.table(f"clustering/{name}"))
     for name in ("crash_rate_by_minute_os", "crash_rate_by_minute_agent_version"):
-        answers.append(engine.table(name, since=day.since, until=day.until, bucket_s=300))
-    _select(engine, two_days)
-    answers.append(engine.table("crash_rate_by_minute_os", since=two_days.since, until=two_days.until, bucket_s=3600))
+        answers.append(engine.table(name, since=day.since, until=day.until, bucket_s=300, with_hosts=True))
+    for name, query in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
+        engine.keep(name, query, **two_days.parameters(query))
+    answers.append(engine.table("earlier_rate_by_hour", since=two_days.since, until=two_days.until))
     return answers
 
 

@@ -361,7 +361,9 @@ def main() -> int:
                 "filter": redrawn,
                 "whole": whole,
                 **pages(chromium, address, lake),
-                "watching": viewers(chromium, address, pid, chosen.viewers, chosen.minutes) if chosen.viewers > 0 else None,
+                "watching": viewers(chromium, address, pid, chosen.viewers, chosen.minutes)
+                if chosen.viewers > 0
+                else None,
                 "rss_gib": round(_rss_bytes(pid) / 2**30, 2),
             }
         chromium.close()

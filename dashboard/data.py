@@ -244,6 +244,24 @@ class Feed:
 
         return self.answer("sparks", ask, buckets, selection=selection)
 
+    def earlier(self, selection: Selection, since: datetime) -> pd.DataFrame:
+        """Crashes and host-hours by hour of a selection with an earlier start, for its baseline.
+
+        Args:
+            since: no further back than LOOKS_BACK.
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        earlier = selection.window(since, selection.until)
+
+        def ask(engine: Engine) -> pd.DataFrame:
+            # Beside the tables of the selection itself, which the other questions of the page read.
+            for name, query in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
+                engine.keep(name, query, **earlier.parameters(query))
+            return engine.frame("earlier_rate_by_hour", since=earlier.since, until=earlier.until)
+
+        return self.answer("earlier_rate_by_hour", ask, since, selection=selection)
+
     def _clusters(self, engine: Engine) -> Clusters:
         if self._clusters_now is None:
             self._clusters_now = Clusters(engine, self._signatures)

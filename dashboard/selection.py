@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-TABLES_OF_THE_LAKE = ("known_presence", "known_spans", "known_exposures", "online_stretches", "placed_crashes")
+TABLES_OF_THE_LAKE = (
+    "known_presence",
+    "known_spans",
+    "known_exposures",
+    "online_stretches",
+    "placed_crashes",
+    "host_kinds",
+)
 """Queries whose answers are kept as tables of the same name: they change with the lake alone, and read
 the kept tables of ``fleetcrash.clustering``."""
 
@@ -17,11 +24,16 @@ TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
     "exposures_in_window": ("since", "until"),
     "worded_crashes": ("text",),
     "selected_exposures": _EXPOSED,
-    "selected_time": ("since", "until", *_HOSTS, *_EXPOSED),
-    "selected_crashes": ("since", "until", *_HOSTS, *_EXPOSED, "clusters", "text"),
+    "selected_kinds": _HOSTS,
+    "selected_time": ("since", "until", *_EXPOSED),
+    "time_by_update": (),
+    "selected_crashes": ("since", "until", *_EXPOSED, "clusters", "text"),
 }
 """Queries kept as tables that change with the window and the filters as well, with their parameters; they read the
 tables above, and the later ones the earlier."""
+
+LOOKS_BACK = timedelta(hours=48)
+"""How far before the end of a window its baseline may look."""
 
 _BUCKETS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 86400)
 _FEWEST_BUCKETS = 26
@@ -73,6 +85,10 @@ class Selection:
     def parameters(self, table: str) -> dict[str, Any]:
         """The parameters of one of ``TABLES_OF_A_SELECTION``."""
         values = {"since": self.since, "until": self.until, **asdict(self.filters)}
+        if (
+            table == "exposures_in_window"
+        ):  # the same for the window of the baseline, which is asked for beside this one
+            values["since"] = min(self.since, self.until - LOOKS_BACK)
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in values.items()

@@ -21,7 +21,7 @@ from dashboard.snapshot import Snapshot
 from dashboard.stack import stack_table, why
 from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
-from dashboard.views.rate_panel import Drawing, ask_curve, draw_curve, drawing_row, named_updates
+from dashboard.views.rate_panel import Drawing, ask_curve, draw_curve, drawing_row, export_curve, named_updates
 from dashboard.wording import CLUSTER_STATES, ago, clock, count, kind_name, plain
 from fleetcrash.clustering import Cluster
 from fleetcrash.errors import UnknownName
@@ -118,14 +118,7 @@ def _curve(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, dra
     curve = ask_curve(feed, drawing, selection, crashes=int(hit["crashes"]), named=named_updates(snapshot))
     rates = measure(curve.fleet, curve.fleet.iloc[:0], hit)
     draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
-    export(
-        feed,
-        "Crash rate",
-        curve.lines,
-        question=curve.question,
-        selection=selection,
-        parameters={"bucket_s": curve.bucket_s},
-    )
+    export_curve(feed, selection, curve)
 
 
 def _precursors(before: pd.DataFrame, named: set[str], newest: datetime) -> str:

@@ -21,10 +21,10 @@ from dashboard.incidents import Incident
 from dashboard.markup import Card, cards, markdown_text
 from dashboard.pages import incident_page
 from dashboard.rates import Rates, calm, is_enough, measure
-from dashboard.selection import Selection
+from dashboard.selection import LOOKS_BACK, Selection
 from dashboard.snapshot import Snapshot
 from dashboard.states import data_problems, panel
-from dashboard.views.rate_panel import Curve, ask_curve, draw_curve, drawing_row, named_updates
+from dashboard.views.rate_panel import Curve, ask_curve, draw_curve, drawing_row, export_curve, named_updates
 from dashboard.wording import CAUSE_NAMES, clock, count, percent, plain, rate, times
 from fleetcrash.clustering import Cluster
 
@@ -86,14 +86,7 @@ def _panels(feed: Feed, view: View) -> None:
         rates = feed.kept(("rates", selection), lambda: _rates(feed, selection, snapshot, curve))
         above.html(cards(_cards(snapshot, view, selection, rates, hit)))
         draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
-        export(
-            feed,
-            "Crash rate",
-            curve.lines,
-            question=curve.question,
-            selection=selection,
-            parameters={"bucket_s": curve.bucket_s},
-        )
+        export_curve(feed, selection, curve)
         left, right = st.columns(2, gap="large")
         with left:
             versions = feed.frame("crash_rate_by_agent_version", selection)
@@ -124,17 +117,13 @@ def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, curve: Curve) -
     calm_buckets = calm(curve.fleet, curve.bucket_s, until=selection.until, disturbed=disturbed)
     since = _history_since(selection, snapshot)
     if not is_enough(calm_buckets, curve.bucket_s) and since < selection.since:
-        # Asked last, because it reads another window.
-        two_days = selection.window(since, selection.until)
-        hours = {"since": two_days.since, "until": two_days.until, "bucket_s": 3600}
-        history = feed.frame("crash_rate_by_minute_os", two_days, **hours)
-        calm_buckets = calm(history, 3600, until=selection.until, disturbed=disturbed)
+        calm_buckets = calm(feed.earlier(selection, since), 3600, until=selection.until, disturbed=disturbed)
     return measure(curve.fleet, calm_buckets, last_hour)
 
 
 def _history_since(selection: Selection, snapshot: Snapshot) -> datetime:
     """From when on a baseline may look back: two days, but nobody was exposed to an update before its release."""
-    two_days_ago = selection.until - timedelta(hours=48)
+    two_days_ago = selection.until - LOOKS_BACK
     released = [snapshot.update(update_id) for update_id in selection.filters.updates]
     if not released or None in released:
         return two_days_ago

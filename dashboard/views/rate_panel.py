@@ -13,6 +13,7 @@ import streamlit as st
 from dashboard import links
 from dashboard.charts import bucket_words, line_styles, rate_chart
 from dashboard.data import Feed
+from dashboard.export import export
 from dashboard.filters import View
 from dashboard.markup import legend, notice
 from dashboard.pages import is_dark
@@ -87,19 +88,39 @@ def ask_curve(
         "bucket_s": selection.bucket_s(crashes),
     }
     group, question = _QUESTIONS[drawing.lines]
-    fleet = feed.frame("crash_rate_by_minute_os", selection, **bucketed)
+    fleet = feed.frame("crash_rate_by_minute_os", selection, with_hosts=False, **bucketed)
     if group == "update_id":
         wanted = list(selection.filters.updates) or _telling(feed.frame("crash_rate_by_update", selection), named)
         lines = feed.frame(question, selection, shown=wanted[:_MOST_LINES], **bucketed)
         known = len(wanted)
     else:
-        lines = feed.frame(question, selection, **bucketed)
+        lines = feed.frame(question, selection, with_hosts=False, **bucketed)
         known = lines[group].nunique()
         if known > _MOST_LINES:
             versions = feed.frame("crash_rate_by_agent_version", selection)
             most = versions.nlargest(_MOST_LINES, "host_hours")["agent_version"]
             lines = lines[lines[group].isin(most)]
     return Curve(fleet, lines, group, question, bucketed["bucket_s"], max(0, known - _MOST_LINES))
+
+
+def export_curve(feed: Feed, selection: Selection, curve: Curve) -> None:
+    """Offer the rows of the curve as a file; the hosts that crashed are counted for that alone."""
+    asked: dict[str, Any] = {"since": selection.since, "until": selection.until, "bucket_s": curve.bucket_s}
+
+    def with_hosts() -> pd.DataFrame:
+        if curve.group == "update_id":  # told of few updates, with their hosts
+            return curve.lines
+        frame = feed.frame(curve.question, selection, with_hosts=True, **asked)
+        return frame[frame[curve.group].isin(curve.lines[curve.group])]
+
+    export(
+        feed,
+        "Crash rate",
+        with_hosts,
+        question=curve.question,
+        selection=selection,
+        parameters={"bucket_s": curve.bucket_s},
+    )
 
 
 def draw_curve(

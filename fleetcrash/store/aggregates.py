@@ -40,6 +40,7 @@ AGGREGATES = frozenset(
         "detection/left_with_update",
         "detection/online_by_minute_cell",
         "detection/online_by_minute_place",
+        "earlier_rate_by_hour",
         "filter_values",
         "fleet_now",
         "hosts_affected",

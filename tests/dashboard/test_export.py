@@ -74,11 +74,14 @@ def test_a_question_is_traced_through_the_tables_that_it_reads():
         "known_presence",
         "known_spans",
         "exposures_in_window",
+        "host_kinds",
         "online_stretches",
         "placed_crashes",
         "selected_crashes",
         "selected_exposures",
+        "selected_kinds",
         "selected_time",
+        "time_by_update",
         "worded_crashes",
     }
     assert "-- as of '2026-03-04T14:00:00Z'" in text

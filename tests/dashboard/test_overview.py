@@ -143,13 +143,18 @@ def test_a_baseline_looks_back_no_further_than_the_release_of_what_is_filtered_b
     lake: Lake, overview, monkeypatch, filtered, windows
 ):
     asked = set()
-    frame = Feed.frame
+    frame, earlier = Feed.frame, Feed.earlier
 
     def watched(self, question, selection=None, **parameters):
         asked.add(None if selection is None else selection.since)
         return frame(self, question, selection, **parameters)
 
+    def looked_back(self, selection, since):
+        asked.add(since)
+        return earlier(self, selection, since)
+
     monkeypatch.setattr(Feed, "frame", watched)
+    monkeypatch.setattr(Feed, "earlier", looked_back)
     assert "baseline" in overview(lake.root, range="6h", **filtered).text
     assert len(asked - {None}) == windows
 

@@ -35,7 +35,10 @@ COUNTING = (
     "books_now",
     "clustering/counts_by_cluster",
     "clustering/counts_by_variant_os",
+    "clustering/counts_by_variant_os_selected",
+    "clustering/sample_of_cluster",
     "clustering/seen_by_cluster",
+    "clustering/shapes_seen",
     "clustering/updates_before_cluster",
     "crash_rate_after",
     "crash_rate_by_agent_version",
@@ -47,12 +50,14 @@ COUNTING = (
     "crashes_by_cluster_bucket",
     "crashes_listed",
     "delay_by_record",
+    "earlier_rate_by_hour",
     "filter_values",
     "exposures_in_window",
     "fleet_now",
     "gaps_in_feed",
     "health_now",
     "hits_around_install",
+    "host_kinds",
     "host_now",
     "host_online",
     "host_updates",
@@ -65,8 +70,10 @@ COUNTING = (
     "placed_crashes",
     "selected_crashes",
     "selected_exposures",
+    "selected_kinds",
     "selected_time",
     "shares_by_attribute",
+    "time_by_update",
     "updates_known",
     "updates_released",
     "worded_crashes",
@@ -107,15 +114,24 @@ def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict
     if parameters.get("since") is not None:
         for name, read in TABLES_OF_A_SELECTION.items():
             engine.keep(name, name, **{key: selection[key] for key in read})
-    given = {**selection, **parameters}
+        for name, kept in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
+            engine.keep(name, kept, **{key: selection[key] for key in TABLES_OF_A_SELECTION[kept]})
+    given = {"with_hosts": True, **selection, **parameters}
     rows = engine.rows(query, **{name: value for name, value in given.items() if _reads(query, name)})
-    if query not in (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION):
+    if query not in (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION, "clustering/shapes_seen"):
         return rows
     return sorted((_named(engine, row) for row in rows), key=str)
 
 
 def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
-    """A row of a kept table with names in place of the numbers that stand for a host, a crash and a shape."""
+    """A row of a kept table with names in place of the numbers that stand for a host, its kind, a crash and a shape."""
+    if "kind" in row and "os_type" not in row:
+        engine._make("host_kinds")
+        described = f"SELECT os_type, os_build, agent_version FROM host_kinds WHERE kind = {row['kind']}"
+        (kind,) = engine._con.sql(described).fetchall()
+        told = dict(zip(("os_type", "os_build", "agent_version"), kind, strict=True))
+        before = list(row)[: list(row).index("kind")]
+        row = {name: row[name] for name in before} | told | {k: v for k, v in row.items() if k not in before}
     named = {}
     if "place" in row:
         (crash,) = engine._con.sql(f"SELECT crash_id FROM placed_crashes WHERE rowid = {row['place']}").fetchall()
@@ -127,7 +143,7 @@ def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
         engine._make("signed_shapes")
         signed = f"SELECT cluster_id, signature FROM signed_shapes WHERE shape = {row['shape']}"
         row = row | dict(zip(("cluster_id", "signature"), engine._con.sql(signed).fetchall()[0], strict=True))
-    return named | {name: value for name, value in row.items() if name not in ("host", "place", "shape")}
+    return named | {name: value for name, value in row.items() if name not in ("host", "kind", "place", "shape")}
 
 
 def _reads(query: str, parameter: str) -> bool:

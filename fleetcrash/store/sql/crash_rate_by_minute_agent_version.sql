@@ -2,16 +2,30 @@
 -- $since, $until: half-open, UTC, by where the analysis places a crash; buckets start at $since, the last may be short.
 -- A bucket in which hosts were online and none crashed has crashes = 0. A bucket without a row is one without data: nobody
 -- was known to be online and nobody crashed. rate is per host-hour, null where there are crashes but no host-hours.
--- Reads the kept tables selected_time and selected_crashes. Host-time comes from the edges of the stretches and a running sum
--- of hosts online, never from a row per host and minute.
--- Whoever was online all the time, and that are most, has the same edges.
-WITH alike AS (
-  SELECT agent_version, online_from, online_until, count(*) AS stretches FROM selected_time GROUP BY ALL
+-- $with_hosts: whether to count the hosts that crashed, which takes as long as all the rest; else hosts_crashed is null.
+-- Reads the kept tables selected_time, selected_crashes and host_kinds. Host-time comes from the edges of the stretches and a
+-- running sum of hosts online, never from a row per host and minute.
+-- Stretches that begin in the same bucket and end in the same are alike.
+WITH stretched AS (
+  SELECT
+    kind,
+    epoch(online_from) - epoch(CAST($since AS TIMESTAMPTZ)) AS from_s,
+    epoch(online_until) - epoch(CAST($since AS TIMESTAMPTZ)) AS until_s
+  FROM selected_time
+),
+alike AS (
+  SELECT
+    agent_version,
+    CAST(floor(from_s / $bucket_s) AS BIGINT) AS opened, CAST(floor(until_s / $bucket_s) AS BIGINT) AS closed,
+    count(*) AS stretches,
+    sum(from_s - floor(from_s / $bucket_s) * $bucket_s) AS open_s,
+    sum(until_s - floor(until_s / $bucket_s) * $bucket_s) AS close_s
+  FROM stretched JOIN host_kinds USING (kind) GROUP BY ALL
 ),
 edged AS (
-  SELECT agent_version, epoch(online_from) - epoch(CAST($since AS TIMESTAMPTZ)) AS at_s, stretches AS step FROM alike
+  SELECT agent_version, opened AS bucket, stretches AS step, open_s AS into_s FROM alike
   UNION ALL
-  SELECT agent_version, epoch(online_until) - epoch(CAST($since AS TIMESTAMPTZ)), -stretches FROM alike
+  SELECT agent_version, closed, -stretches, -close_s FROM alike
 ),
 gridded AS (
   SELECT
@@ -23,15 +37,15 @@ gridded AS (
   )) AS buckets(bucket)
 ),
 stepped AS (
-  SELECT edged.agent_version, gridded.bucket, sum(step) AS hosts, sum(step * (gridded.until_s - at_s)) AS host_s
-  FROM edged JOIN gridded ON gridded.bucket = CAST(floor(at_s / $bucket_s) AS BIGINT)
-  GROUP BY edged.agent_version, gridded.bucket
+  SELECT edged.agent_version, bucket, sum(step) AS hosts, sum(step * (gridded.until_s - gridded.from_s) - into_s) AS host_s
+  FROM edged JOIN gridded USING (bucket)
+  GROUP BY edged.agent_version, bucket
 ),
 counted AS (
   SELECT
     agent_version, CAST(floor((epoch(placed_at) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT) AS bucket,
-    count(*) AS crashes, count(DISTINCT host) AS hosts_crashed
-  FROM selected_crashes GROUP BY ALL
+    count(*) AS crashes, count(DISTINCT CASE WHEN CAST($with_hosts AS BOOLEAN) THEN host END) AS hosts_crashed
+  FROM selected_crashes JOIN host_kinds USING (kind) GROUP BY ALL
 ),
 named AS (SELECT agent_version FROM stepped UNION SELECT agent_version FROM counted),
 carried AS (
@@ -47,7 +61,7 @@ SELECT
   CAST($since AS TIMESTAMPTZ) + to_seconds(carried.from_s) AS bucket_start,
   carried.agent_version,
   CAST(coalesce(counted.crashes, 0) AS BIGINT) AS crashes,
-  CAST(coalesce(counted.hosts_crashed, 0) AS BIGINT) AS hosts_crashed,
+  CASE WHEN CAST($with_hosts AS BOOLEAN) THEN CAST(coalesce(counted.hosts_crashed, 0) AS BIGINT) END AS hosts_crashed,
   CASE WHEN host_s > 0.001 THEN host_s / 3600.0 ELSE 0 END AS host_hours,
   CASE WHEN host_s > 0.001 THEN coalesce(counted.crashes, 0) * 3600.0 / host_s END AS rate
 FROM carried LEFT JOIN counted ON counted.agent_version = carried.agent_version AND counted.bucket = carried.bucket

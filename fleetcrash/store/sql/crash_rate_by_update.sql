@@ -1,21 +1,9 @@
 -- Crashes, hosts and host-hours online while exposed, one row per update to which a host was exposed, newest release first.
--- Window and filters are those of the kept tables selected_time and selected_crashes; it reads exposures_in_window as well.
+-- Window and filters are those of the kept tables selected_time and selected_crashes; it reads time_by_update and
+-- exposures_in_window as well.
 -- rate and rate_otherwise are per host-hour: while exposed to the update, and all other host-time of the window. Both are
 -- null without host-hours. A host is exposed to many updates at once, so rows add up to more than the fleet.
-WITH overlapped AS (
-  SELECT
-    exposed.update_id, exposed.host,
-    epoch(least(selected_time.online_until, exposed.exposed_until))
-      - epoch(greatest(selected_time.online_from, exposed.exposed_from)) AS host_s
-  FROM selected_time JOIN exposures_in_window AS exposed
-    ON exposed.host = selected_time.host
-    AND exposed.exposed_from < selected_time.online_until AND exposed.exposed_until > selected_time.online_from
-),
-timed AS (
-  SELECT update_id, count(DISTINCT host) AS hosts_exposed, sum(host_s) / 3600.0 AS host_hours
-  FROM overlapped GROUP BY update_id
-),
-counted AS (
+WITH counted AS (
   SELECT
     exposed.update_id,
     count(*) AS crashes,  -- once each: a later install of an update ends the exposure by an earlier one
@@ -40,5 +28,5 @@ SELECT
   CASE WHEN summed.host_hours - coalesce(timed.host_hours, 0) > 0.001
     THEN (summed.crashes - coalesce(counted.crashes, 0)) / (summed.host_hours - coalesce(timed.host_hours, 0))
   END AS rate_otherwise
-FROM timed FULL JOIN counted USING (update_id) LEFT JOIN updates USING (update_id) CROSS JOIN summed
+FROM time_by_update AS timed FULL JOIN counted USING (update_id) LEFT JOIN updates USING (update_id) CROSS JOIN summed
 ORDER BY updates.released_at DESC NULLS LAST, update_id

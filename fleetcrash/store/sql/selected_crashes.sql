@@ -1,25 +1,14 @@
 -- Crashes in the window and within the filters, one row per crash, placed where the analysis puts it.
--- $since, $until: half-open, UTC. $os_types, $os_builds, $agent_versions, $models, $regions, $rings, $sites, $clusters,
--- $updates, $channels: lists; null or an empty list filters nothing. The last two keep the crashes of hosts that were exposed.
+-- $since, $until: half-open, UTC. $clusters, $updates, $channels: lists; null or an empty list filters nothing. The last two
+-- keep the crashes of hosts that were exposed.
 -- $text: keeps the crashes that say it, which are those of worded_crashes; empty filters nothing.
--- place: where the rest of the crash stands in placed_crashes. host, shape: as there.
+-- place: where the rest of the crash stands in placed_crashes. host, shape, kind: as there.
 -- Each filter is a condition, or a branch, of its own with its parameter in it: DuckDB leaves out those that filter nothing.
--- Reads the kept tables placed_crashes, signed_shapes, worded_crashes and selected_exposures.
+-- Reads the kept tables placed_crashes, selected_kinds, signed_shapes, worded_crashes and selected_exposures.
 WITH filtered AS (
-  SELECT
-    rowid AS place, crash_id, host, placed_at, exposed_at, os_type, os_build, agent_version, shape
-  FROM placed_crashes
+  SELECT rowid AS place, crash_id, host, placed_at, exposed_at, kind, shape
+  FROM placed_crashes SEMI JOIN selected_kinds USING (kind)
   WHERE placed_at >= CAST($since AS TIMESTAMPTZ) AND placed_at < CAST($until AS TIMESTAMPTZ)
-    AND (coalesce(len(CAST($os_types AS VARCHAR[])), 0) = 0 OR list_contains(CAST($os_types AS VARCHAR[]), os_type))
-    AND (coalesce(len(CAST($os_builds AS VARCHAR[])), 0) = 0 OR list_contains(CAST($os_builds AS VARCHAR[]), os_build))
-    AND (
-      coalesce(len(CAST($agent_versions AS VARCHAR[])), 0) = 0
-      OR list_contains(CAST($agent_versions AS VARCHAR[]), agent_version)
-    )
-    AND (coalesce(len(CAST($models AS VARCHAR[])), 0) = 0 OR list_contains(CAST($models AS VARCHAR[]), model))
-    AND (coalesce(len(CAST($regions AS VARCHAR[])), 0) = 0 OR list_contains(CAST($regions AS VARCHAR[]), region))
-    AND (coalesce(len(CAST($rings AS VARCHAR[])), 0) = 0 OR list_contains(CAST($rings AS VARCHAR[]), ring))
-    AND (coalesce(len(CAST($sites AS VARCHAR[])), 0) = 0 OR list_contains(CAST($sites AS VARCHAR[]), site))
     AND (
       coalesce(len(CAST($clusters AS VARCHAR[])), 0) = 0
       OR shape IN (SELECT shape FROM signed_shapes WHERE list_contains(CAST($clusters AS VARCHAR[]), cluster_id))

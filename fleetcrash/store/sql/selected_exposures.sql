@@ -2,7 +2,8 @@
 -- [exposed_from, exposed_until); overlapping exposures are one stretch. No row where the filters ask for no update.
 -- $updates, $channels: lists; null or an empty list filters nothing. Both together: updates of the list, in those channels.
 -- host: as in online_stretches. Reads the kept table exposures_in_window, and tells of its window alone.
--- Most hosts have one such exposure, which overlaps none; to see that is less work than to put all in order.
+-- A host's exposures to one update never overlap: a later install of it ends the exposure by an earlier one. To several
+-- updates most hosts have one exposure all the same; to see that is less work than to put all in order.
 WITH chosen AS (
   SELECT host, exposed_from, exposed_until FROM exposures_in_window
   WHERE coalesce(len(CAST($updates AS VARCHAR[])), 0) + coalesce(len(CAST($channels AS VARCHAR[])), 0) > 0
@@ -17,7 +18,7 @@ WITH chosen AS (
 ),
 spanned AS (
   SELECT host, count(*) AS exposures, min(exposed_from) AS exposed_from, max(exposed_until) AS exposed_until
-  FROM chosen GROUP BY host
+  FROM chosen WHERE coalesce(len(CAST($updates AS VARCHAR[])), 0) <> 1 GROUP BY host
 ),
 covered AS (
   SELECT
@@ -35,6 +36,8 @@ numbered AS (
     ) AS island
   FROM covered
 )
+SELECT host, exposed_from, exposed_until FROM chosen WHERE len(CAST($updates AS VARCHAR[])) = 1
+UNION ALL
 SELECT host, exposed_from, exposed_until FROM spanned WHERE exposures = 1
 UNION ALL
 SELECT host, min(exposed_from), max(exposed_until) FROM numbered GROUP BY host, island

@@ -42,8 +42,9 @@ def parameters_of(query: str, window: Selection) -> dict[str, Any]:
         "clustering/counts_by_variant_os": {"cluster_id": None},
         "clustering/seen_by_cluster": {"since": window.since},
         "crashes_by_cluster_bucket": {"since": window.since, "bucket_s": 600},
-        "crash_rate_by_minute_agent_version": buckets,
-        "crash_rate_by_minute_os": buckets,
+        "crash_rate_by_minute_agent_version": {**buckets, "with_hosts": True},
+        "crash_rate_by_minute_os": {**buckets, "with_hosts": True},
+        "earlier_rate_by_hour": {"since": window.since, "until": window.until},
         "crash_rate_by_minute_update": {**buckets, "shown": ["a1", "agent"]},
         "crash_rate_after": {"after": at(LAST_MINUTE - 60)},
         "filter_values": {"most": 8},
@@ -60,6 +61,8 @@ def ask(engine: Engine, query: str, window: Selection = DAY) -> Any:
         engine.keep(name, name)
     for name in TABLES_OF_A_SELECTION:
         engine.keep(name, name, **window.parameters(name))
+    for name, kept in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
+        engine.keep(name, kept, **window.parameters(kept))
     return engine.rows(query, **parameters_of(query, window))
 
 
