@@ -9,7 +9,18 @@ from shlex import quote
 from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Fact, facts, text
 from dashboard.snapshot import Snapshot, Update
-from dashboard.wording import CAUSE_NAMES, clock, condition_words, count, kind_name, on_lake, percent, plain, whom
+from dashboard.wording import (
+    CAUSE_NAMES,
+    NOT_TOLD,
+    clock,
+    condition_words,
+    count,
+    kind_name,
+    on_lake,
+    percent,
+    plain,
+    whom,
+)
 
 
 def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
@@ -92,10 +103,12 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
     if incident.hosts_left is not None:
         shown.append(Fact("Went offline", count(incident.hosts_left)))
     shown.append(Fact("Hosts crashed", count(crashed) + of_all))
-    if incident.verdict == "update":
+    if snapshot.only_crashes:
+        shown.append(Fact("At risk, dark", "not known"))
+    elif incident.verdict == "update":
         shown.append(Fact("At risk", count(impact.get("at_risk"))))
     dark = impact.get("dark") if incident.verdict == "update" else evidence.get("hosts_dark")
-    if dark is not None:
+    if dark is not None and not snapshot.only_crashes:
         shown.append(Fact("Dark", count(dark)))
     shown.append(Fact("Since", _since(incident, snapshot.update(incident.update_id), beside)))
     return shown
@@ -135,6 +148,8 @@ def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
         said = f"withdraw {name}."
         if pending:
             said += f" {count(pending)} more hosts would match and have not received it."
+    if snapshot.only_crashes:
+        return f"{said} Which hosts have it is not known: {NOT_TOLD}.", ""
     state = "dark" if dark and update is not None and update.reverted_at is not None else "at_risk"
     command = f"fleetcrash hosts {quote(incident.update_id)} --state {state} --csv"
     return f"{said} Hosts to reach:", on_lake(command, snapshot.root)

@@ -49,7 +49,7 @@ def freshness(snapshot: Snapshot, now: datetime) -> Freshness:
     said = _arrivals(batch_at, ticked_at, now, behind=behind)
     if live:
         age_s = (now - newest).total_seconds()
-        silent = age_s > _LATE_S
+        silent = age_s > _LATE_S and not snapshot.only_crashes  # without a crash nobody has anything to say there
         more = f"feed silent; {said}" if silent else said
         return Freshness(
             live=True,

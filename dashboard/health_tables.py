@@ -58,8 +58,12 @@ def feeds_table(delays: pd.DataFrame, beside: datetime) -> str:
     return table("Lag by feed", columns, rows, note=note)
 
 
-def gaps_table(gaps: pd.DataFrame, beside: datetime, *, most: int) -> str:
-    """Stretches without any record."""
+def gaps_table(gaps: pd.DataFrame, beside: datetime, *, most: int, only_crashes: bool = False) -> str:
+    """Stretches without any record.
+
+    Args:
+        only_crashes: whether nothing but crashes is ever told.
+    """
     rows = [
         Row([_time(each.silent_from, beside), _time(each.silent_until, beside), ago(each.lasted_s)])
         for each in gaps.head(most).itertuples()
@@ -70,6 +74,8 @@ def gaps_table(gaps: pd.DataFrame, beside: datetime, *, most: int) -> str:
         note = "None: in the day to the newest record, some record was received at least every 10 min."
     elif len(gaps) > most:
         note += f"; the newest {most} of {count(len(gaps))}"
+    if rows and only_crashes:
+        note += "; nothing but crashes is told here, so it may be that nobody crashed"
     return table("Gaps", columns, rows, note=note)
 
 

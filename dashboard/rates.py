@@ -54,6 +54,25 @@ def summed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.groupby("bucket_start", as_index=False)[["crashes", "host_hours"]].sum()
 
 
+def with_silence(
+    lines: pd.DataFrame, group: str, since: datetime, until: datetime, bucket_s: int, begun: datetime
+) -> pd.DataFrame:
+    """The lines of a lake of crashes alone, zero where nobody reported a crash, from the first that was ever reported.
+
+    Before that nobody may have listened: no data. Where presence is told, a bucket without a row is no data as well.
+
+    Args:
+        lines: rows by ``bucket_start`` and ``group``, at least one. since, until: the window, half-open.
+        begun: when the first crash of all was.
+    """
+    buckets = pd.date_range(since, until, freq=f"{bucket_s}s", inclusive="left")
+    buckets = buckets[buckets + timedelta(seconds=bucket_s) > begun]
+    whole = pd.MultiIndex.from_product([buckets, sorted(set(lines[group]))], names=["bucket_start", group])
+    known = lines.set_index(["bucket_start", group])
+    filled: pd.DataFrame = known.reindex(whole.union(known.index)).reset_index()
+    return filled.fillna({"crashes": 0, "host_hours": 0.0})
+
+
 def calm(
     buckets: pd.DataFrame, bucket_s: float, *, until: datetime, disturbed: Sequence[tuple[datetime, datetime]]
 ) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.incidents import Judgement
+from dashboard.selection import Filters
 from fleetcrash.errors import FleetcrashError
 
 
@@ -63,6 +64,19 @@ class Snapshot:
         if self.as_of is None:
             raise FleetcrashError(f"The lake at {self.root} is {self.state.value}: it has no newest time.")
         return self.as_of
+
+    @property
+    def only_crashes(self) -> bool:
+        """Whether nothing is known of hosts but their crashes: no inventory, no installs, no presence.
+
+        Who is online, at risk or has an update is then not known, which is not that nobody is or has.
+        """
+        told = ("hosts_known", "has_presence", "has_installs")
+        return bool(self.fleet.get("crashes")) and not any(self.fleet.get(name) for name in told)
+
+    def cannot_tell(self, filters: Filters) -> bool:
+        """Whether it is not known whom the filters mean: hosts exposed to something, where nothing tells who was."""
+        return self.only_crashes and bool(filters.updates or filters.channels)
 
     def update(self, update_id: str | None) -> Update | None:
         """The catalogue's row of that update, if it has one."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from datetime import datetime
 
 import pandas as pd
 
 from dashboard import links
 from dashboard.markup import Column, Link, Row, table
-from dashboard.wording import clock, count, kind_name, os_name, plain, rate
+from dashboard.snapshot import Snapshot
+from dashboard.wording import NOT_TOLD, clock, count, kind_name, os_name, plain, rate
 
 _PER = "per 1,000 host-hours"
 _MOST_UPDATES = 12  # newest first: a release of last week is rarely the question
 
 
-def versions_table(versions: pd.DataFrame) -> str:
+def versions_table(versions: pd.DataFrame, snapshot: Snapshot) -> str:
     """Crash rate by agent version."""
     most = _most(versions["rate"])
     leading_to = links.leading(links.OVERVIEW, "agent")
@@ -37,10 +37,14 @@ def versions_table(versions: pd.DataFrame) -> str:
         Column("Crashes", number=True, wide=True),
         Column("Hosts crashed", number=True),
     ]
-    return table("Crash rate by agent version", columns, rows, bar=1, note=_PER if rows else "Nobody was online.")
+    if snapshot.only_crashes:
+        note = f"not rated, for host-time is not known: {NOT_TOLD}" if rows else "Nobody reported a crash here."
+    else:
+        note = _PER if rows else "Nobody was online."
+    return table("Crash rate by agent version", columns, rows, bar=1, note=note)
 
 
-def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> str:
+def updates_table(updates: pd.DataFrame, guilty: Set[str], snapshot: Snapshot) -> str:
     """Crash rate by update, while exposed to it and otherwise."""
     shown = updates[(updates.index < _MOST_UPDATES) | updates["update_id"].isin(guilty)]
     most = _most(shown["rate"])
@@ -52,7 +56,7 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> 
                 kind_name(None if pd.isna(each.kind) else each.kind),
                 "not catalogued"
                 if pd.isna(each.released_at)
-                else clock(each.released_at.to_pydatetime(), beside=beside).removesuffix(" UTC"),
+                else clock(each.released_at.to_pydatetime(), beside=snapshot.newest).removesuffix(" UTC"),
                 rate(each.rate),
                 rate(each.rate_otherwise),
                 f"{count(each.hosts_crashed)} of {count(each.hosts_exposed)}",
@@ -71,12 +75,14 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], beside: datetime) -> 
         Column("Hosts crashed", number=True),
     ]
     note = f"{_PER}; a host is exposed to several updates at once" if rows else "No host was exposed to an update here."
+    if snapshot.only_crashes:
+        note = f"Who has an update is not known: {NOT_TOLD}."
     if len(shown) < len(updates):
         note += f"; {len(updates) - len(shown)} older ones are left out"
     return table("Crash rate by update", columns, rows, bar=3, note=note)
 
 
-def blast_radius_table(radius: pd.DataFrame) -> str:
+def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot) -> str:
     """Who of the exposed crashed, by OS and agent version."""
     rows = [
         Row(
@@ -98,7 +104,10 @@ def blast_radius_table(radius: pd.DataFrame) -> str:
         Column("Exposed", number=True),
         Column("Share", number=True),
     ]
-    return table("Blast radius", columns, rows, bar=4, note="hosts that crashed while exposed, of those ever exposed")
+    note = "hosts that crashed while exposed, of those ever exposed"
+    if snapshot.only_crashes:
+        note = f"Who has the update is not known: {NOT_TOLD}."
+    return table("Blast radius", columns, rows, bar=4, note=note)
 
 
 def _most(values: pd.Series) -> float:

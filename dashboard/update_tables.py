@@ -151,11 +151,13 @@ def updates_table(
     beside: datetime,
     *,
     note: str,
+    told: bool = True,
 ) -> str:
     """A page of the list.
 
     Args:
         curves: crashes while exposed, over the window.
+        told: whether it is known who was exposed.
     """
     most = float(shown["rate"].max()) if shown["rate"].notna().any() else 0.0
     leading_to = links.leading("updates", "id")
@@ -174,12 +176,14 @@ def updates_table(
                     Link(suspicion.words, links.address("incident", id=suspicion.incident.incident_id))
                     if suspicion
                     else "–",
-                    count(each.hosts_exposed),
-                    count(each.crashes),
+                    count(each.hosts_exposed) if told else "–",
+                    count(each.crashes) if told else "–",
                     rate(each.rate),
                     rate(each.rate_otherwise),
                     Ratio(each.ratio, each.ratio_bound).words if each.ratio == each.ratio else "–",
-                    Spark(curves.get(each.update_id, ()), f"{count(each.crashes)} crashes over the time range"),
+                    Spark(curves.get(each.update_id, ()), f"{count(each.crashes)} crashes over the time range")
+                    if told
+                    else "–",
                 ],
                 share=each.rate / most if most and each.rate == each.rate else 0.0,
                 guilty=suspicion is not None and suspicion.part == "named",

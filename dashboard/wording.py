@@ -46,6 +46,9 @@ CLUSTER_STATES = {
     "regressed": "back again",
     "quiet": "quiet",
 }
+NOT_TOLD = "no inventory, no installs, no presence"
+"""Why something of hosts is not known where there is nothing but crashes."""
+
 _CONDITION_NAMES = {
     "os_version": "OS version",
     "os_build": "OS build",

@@ -101,10 +101,13 @@ def _figures(feed: Feed, view: View, selection: Selection, cluster: Cluster) -> 
     hit = feed.frame("hosts_affected", selection).iloc[0]
     shown = view.window_words(selection).partition(":")[0]
     share = f"{100 * hit['hosts_crashed'] / hit['hosts_online']:.2g} % of " if hit["hosts_online"] else ""
+    online = f"{share}{count(hit['hosts_online'])} online"
+    if feed.snapshot().only_crashes:
+        online = "nobody tells who was online"
     st.html(
         cards(
             [
-                Card("Hosts", count(hit["hosts_crashed"]), more=f"{share}{count(hit['hosts_online'])} online, {shown}"),
+                Card("Hosts", count(hit["hosts_crashed"]), more=f"{online}, {shown}"),
                 Card("Crashes", count(hit["crashes"]), more=shown),
                 Card("Hosts ever", count(cluster.hosts), more=f"{count(cluster.crashes)} crashes in all"),
             ]

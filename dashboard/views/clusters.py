@@ -16,8 +16,9 @@ from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.markup import notice
 from dashboard.selection import Selection
+from dashboard.snapshot import Snapshot
 from dashboard.states import panel
-from dashboard.wording import CLUSTER_STATES, count
+from dashboard.wording import CLUSTER_STATES, NOT_TOLD, count
 from fleetcrash.clustering import Cluster
 
 _PER_PAGE = 50
@@ -44,7 +45,7 @@ def _panels(feed: Feed, view: View) -> None:
         first = (page - 1) * _PER_PAGE
         shown = found[first : first + _PER_PAGE]
         if not shown:
-            st.html(notice("No cluster here", _why_none(view, selection, clusters)))
+            st.html(notice("No cluster here", _why_none(view, selection, snapshot, clusters)))
             return
         st.html(
             clusters_table(
@@ -80,10 +81,12 @@ def _page(rows: int) -> tuple[int, int]:
     return int(asked), pages
 
 
-def _why_none(view: View, selection: Selection, clusters: Sequence[Cluster]) -> str:
+def _why_none(view: View, selection: Selection, snapshot: Snapshot, clusters: Sequence[Cluster]) -> str:
     if clusters:
         return f"None of the {count(len(clusters))} clusters has that title and state."
     only = f", only {view.narrowed}" if view.narrowed else ""
+    if snapshot.cannot_tell(view.filters):
+        return f"Who has an update is not known: {NOT_TOLD}. So nothing can be said of what is{only.strip(',')}."
     return f"Nobody crashed: {view.window_words(selection)}{only}."
 
 

@@ -128,7 +128,7 @@ def _gaps(feed: Feed, snapshot: Snapshot) -> None:
         return
     asked: dict[str, Any] = {"gap_s": _GAP_S, "window_s": _GAP_WINDOW_S}
     gaps = feed.frame("gaps_in_feed", **asked)
-    st.html(tables.gaps_table(gaps, snapshot.as_of, most=_MOST_GAPS))
+    st.html(tables.gaps_table(gaps, snapshot.as_of, most=_MOST_GAPS, only_crashes=snapshot.only_crashes))
     export(feed, "Gaps", gaps, question="gaps_in_feed", parameters=asked)
 
 

@@ -18,7 +18,7 @@ from dashboard.snapshot import Snapshot
 from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
 from dashboard.views.rate_panel import named_updates
-from dashboard.wording import STATE_NAMES, clock, count, kind_name, os_name, plain
+from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, kind_name, os_name, plain
 from fleetcrash.attribution.impact import State
 
 _MOST_ROWS = 50
@@ -58,7 +58,7 @@ def _panels(feed: Feed, view: View, host_id: str) -> None:
         crashes = feed.frame("crashes_listed", selection, host_id=host_id, cluster_id=None, most=MOST_MARKS)
         st.html(_head(host))
         st.html(cards(_cards(feed, host, snapshot)))
-        st.html(_over_chart(view, selection))
+        st.html(_over_chart(view, selection, host))
         st.plotly_chart(
             host_chart(
                 online,
@@ -106,6 +106,12 @@ def _cards(feed: Feed, host: pd.Series, snapshot: Snapshot) -> list[Card]:
         presence = Card("Last seen", "never", more="only the inventory names it")
     elif host["online"]:
         presence = Card("Last seen", "online", more=f"as of {clock(snapshot.as_of)}")
+    elif not host["stretches"]:
+        presence = Card(
+            "Last seen",
+            clock(seen.to_pydatetime(), beside=snapshot.as_of),
+            more="its newest record; whether it is online is not known",
+        )
     else:
         silent = bool(host["always_on"] is True)
         presence = Card(
@@ -117,26 +123,34 @@ def _cards(feed: Feed, host: pd.Series, snapshot: Snapshot) -> list[Card]:
     shown = [
         presence,
         Card("Crashes", count(host["crashes"]), more="of all that is known, whatever the filters"),
-        Card("Installs and removals", count(host["installs"]), more="that the host reported"),
+        Card("Installs and removals", count(host["installs"]), more="that the host reported")
+        if snapshot.fleet.get("has_installs")
+        else Card("Installs and removals", "–", more="not known: no installs are recorded"),
     ]
     incidents = snapshot.judgement.incidents if snapshot.judgement else ()
-    shown += [_state_card(feed, host["host_id"], each) for each in incidents if each.update_id is not None][:2]
+    shown += [_state_card(feed, snapshot, host["host_id"], each) for each in incidents if each.update_id is not None][
+        :2
+    ]
     return shown
 
 
-def _state_card(feed: Feed, host_id: str, incident: Incident) -> Card:
+def _state_card(feed: Feed, snapshot: Snapshot, host_id: str, incident: Incident) -> Card:
     """What the host is to the update that an incident names."""
     update_id = incident.update_id or ""
     found = feed.impact(update_id, incident.condition).state_of(host_id)
     label = f"By {plain(update_id, 30)}"
+    if found is None and snapshot.only_crashes:
+        return Card(label, "not known", more=f"whether it has the update: {NOT_TOLD}")
     if found is None:
         return Card(label, "not concerned", more="never exposed, or the condition leaves it out")
     bad = found in (State.DARK, State.CRASHED, State.AT_RISK)
     return Card(label, STATE_NAMES[found].lower(), more="its state in the incident", kind="bad" if bad else "")
 
 
-def _over_chart(view: View, selection: Selection) -> str:
+def _over_chart(view: View, selection: Selection, host: pd.Series) -> str:
     said = f"{view.window_words(selection)}. Bars: online. Diamonds: installs. Crosses: crashes within the filters."
+    if not host["stretches"]:
+        said += " When it was online is not known."
     return f'<div class="fc"><h3>What happened to it</h3><p class="fc-note">{text(said, 300)}</p></div>'
 
 

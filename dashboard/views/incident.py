@@ -24,6 +24,7 @@ from dashboard.views.incident_delay import what_waiting_cost
 from dashboard.views.incident_rows import incident_clusters, incident_hosts
 from dashboard.wording import (
     CAUSE_NAMES,
+    NOT_TOLD,
     STATE_NAMES,
     VERDICT_NAMES,
     clock,
@@ -43,6 +44,8 @@ _LIMITS = {
     "condition": "The condition is the simplest one that fits the crashes so far; it can still change.",
     "ratio": "A rate ratio compares what happened to exposed hosts with what was to be expected without the "
     "update; its interval is of this comparison alone, not corrected for the number of updates looked at.",
+    "crashes": "Nothing but crashes was recorded: the hosts that crashed within a day stand for the fleet. Who has the "
+    "update, who is at risk and who went dark is not known, nor is a host that crashes too early to report.",
     "silence": "A host that crashes too early to report is seen only as dark, and only if it is a server.",
     "offline": "A host that went offline may have been put to sleep: only their number speaks, "
     "beside that of hosts without the update.",
@@ -83,16 +86,16 @@ def _no_incident(feed: Feed, asked: str) -> None:
 def _impact(feed: Feed, asked: str) -> None:
     snapshot, _, incident = _found(feed, asked)
     st.html(_head(snapshot, incident))
-    st.html(cards(_cards(incident)))
+    st.html(cards(_cards(incident, snapshot)))
     left, right = st.columns(2, gap="large")
     with left:
-        _ratios(incident)
+        _ratios(incident, snapshot)
     with right:
-        _states(incident)
+        _states(incident, snapshot)
     if incident.update_id is not None:
         with panel("Blast radius"):
             radius = feed.frame("blast_radius_by_os_agent_version", None, update_id=incident.update_id)
-            st.html(tables.blast_radius_table(radius))
+            st.html(tables.blast_radius_table(radius, snapshot))
         with panel("The cost of waiting"):
             what_waiting_cost(feed, incident)
 
@@ -101,9 +104,9 @@ def _impact(feed: Feed, asked: str) -> None:
 def _reasons(feed: Feed, asked: str) -> None:
     snapshot, judgement, incident = _found(feed, asked)
     left, right = st.columns(2, gap="large")
-    left.html(_evidence(incident))
+    left.html(_evidence(incident, snapshot))
     right.html(_history(incident, snapshot.as_of))
-    st.html(_limits(judgement, incident))
+    st.html(_limits(judgement, incident, snapshot))
     age = escape(freshness(snapshot, datetime.now(UTC)).words)
     st.html(f'<div class="fc"><span class="fc-note">Judged as of {clock(judgement.as_of)}; {age}.</span></div>')
 
@@ -183,7 +186,7 @@ def _head(snapshot: Snapshot, incident: Incident) -> str:
     )
 
 
-def _cards(incident: Incident) -> list[Card]:
+def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
     impact, evidence = incident.impact, incident.evidence
     if incident.verdict == "update":
         who = Card(
@@ -215,6 +218,8 @@ def _cards(incident: Incident) -> list[Card]:
         unit=f"of {count(exposed)} {word}" if exposed else "",
         more=f"{share}{count(evidence.get('crashes'))} crashes",
     )
+    if snapshot.only_crashes:
+        return [who, hit, Card("At risk, recovered, dark", "–", more=f"not known: {NOT_TOLD}")]
     if incident.verdict != "update":
         dark = evidence.get("hosts_dark")
         return [who, hit, Card("Dark", count(dark), more="servers gone silent", kind="bad" if dark else "")]
@@ -239,9 +244,10 @@ def _cards(incident: Incident) -> list[Card]:
     ]
 
 
-def _ratios(incident: Incident) -> None:
+def _ratios(incident: Incident, snapshot: Snapshot) -> None:
+    what = "Crashes" if snapshot.only_crashes else "Rate of exposed hosts"
     st.html(
-        '<div class="fc"><h3>Rate of exposed hosts over what was to be expected</h3>'
+        f'<div class="fc"><h3>{what} over what was to be expected</h3>'
         '<p class="fc-note">with intervals; the further from × 1, the stronger</p></div>'
     )
     rows: list[tuple[str, Interval, bool]] = []
@@ -268,17 +274,19 @@ def _ratios(incident: Incident) -> None:
         st.html('<div class="fc"><span class="fc-note">No rival explanation was weighed here.</span></div>')
 
 
-def _states(incident: Incident) -> None:
+def _states(incident: Incident, snapshot: Snapshot) -> None:
     impact = incident.impact
     exposed = impact.get("exposed", 0)
     none = not exposed and not impact.get("pending")
     said = "" if none else f"{count(exposed)} exposed = recovered + dark + crashed + cleared + at risk; pending on top"
     st.html(f'<div class="fc"><h3>Exposed hosts by state</h3><p class="fc-note">{said}</p></div>')
     if none:
-        why = "As long as no update is named, nobody is exposed to it."
-        if incident.verdict == "update":
-            why = "Nothing is known of hosts but their crashes: no inventory, no installs, no presence."
-        st.html(notice("No host counts as exposed", why))
+        if snapshot.only_crashes:
+            st.html(notice("Not known", f"Nothing is known of hosts but their crashes: {NOT_TOLD}."))
+        elif incident.verdict == "update":
+            st.html(notice("No host counts as exposed", "None is known to have had the update."))
+        else:
+            st.html(notice("No host counts as exposed", "As long as no update is named, nobody is exposed to it."))
         return
     states = [(name, STATE_NAMES[name], impact.get(name, 0)) for name in STATES]
     said = ", ".join(f"{name.lower()} {count(hosts)}" for _, name, hosts in states)
@@ -296,13 +304,14 @@ def _went_offline(incident: Incident, hosts: int) -> Card:
     return Card("Went offline", count(hosts), more=f"soon after the install; {count(expected)} expected", kind="bad")
 
 
-def _evidence(incident: Incident) -> str:
+def _evidence(incident: Incident, snapshot: Snapshot) -> str:
     evidence, ratio = incident.evidence, incident.rate_ratio
+    unknown = "not known" if snapshot.only_crashes else ""
     rows = [
         Row(["Crashes counted", count(evidence.get("crashes"))]),
         Row(["Hosts crashed", count(evidence.get("hosts_crashed"))]),
-        Row(["Hosts exposed", count(evidence.get("hosts_exposed"))]),
-        Row(["Hosts gone dark", count(evidence.get("hosts_dark"))]),
+        Row(["Hosts exposed", unknown or count(evidence.get("hosts_exposed"))]),
+        Row(["Hosts gone dark", unknown or count(evidence.get("hosts_dark"))]),
     ]
     if ratio is not None:
         high = "no bound" if ratio.high is None else times(ratio.high)
@@ -320,7 +329,7 @@ def _evidence(incident: Incident) -> str:
     strength = evidence.get("log_evidence")
     if isinstance(strength, int | float):
         rows.append(Row(["Log evidence", f"{strength:.1f}"]))
-    rows += _controls(incident.controls)
+    rows += [] if unknown else _controls(incident.controls)
     for each in incident.candidates:
         rows.append(Row([f"Probability of {plain(each.update_id, 40)}", percent(each.probability)]))
     left = 1 - sum(each.probability for each in incident.candidates)
@@ -359,13 +368,14 @@ def _history(incident: Incident, beside: datetime | None) -> str:
     return table("History of the verdict", columns, rows, note="" if rows else "The verdict has not changed.")
 
 
-def _limits(judgement: Judgement, incident: Incident) -> str:
-    said = [_LIMITS["ratio"], _LIMITS["silence" if incident.hosts_left is None else "offline"]]
+def _limits(judgement: Judgement, incident: Incident, snapshot: Snapshot) -> str:
+    silence = "silence" if incident.hosts_left is None else "offline"
+    said = [_LIMITS["ratio"], _LIMITS["crashes" if snapshot.only_crashes else silence]]
     if incident.update_id is not None and incident.condition is not None:
         said.insert(0, _LIMITS["condition"])
-    if judgement.exposure_source in ("release", "none"):
+    if judgement.exposure_source in ("release", "none") and not snapshot.only_crashes:
         said.append(_LIMITS["no_installs"])
-    if judgement.presence_source == "assumed":
+    if judgement.presence_source == "assumed" and not snapshot.only_crashes:
         said.append(_LIMITS["assumed"])
     lines = "".join(f"<li>{escape(each)}</li>" for each in said)
     return f'<div class="fc"><h3>Limits</h3><ul class="fc-limits">{lines}</ul></div>'

@@ -15,7 +15,7 @@ from dashboard.incidents import Incident
 from dashboard.markup import Card, cards, legend, notice
 from dashboard.pages import is_dark
 from dashboard.theme import palette
-from dashboard.wording import clock, condition_words, count
+from dashboard.wording import NOT_TOLD, clock, condition_words, count
 from fleetcrash.attribution.delay import RING_MINUTES, RING_SHARE, Delay, Range, Spared
 
 _TITLE = "What waiting cost"
@@ -33,7 +33,11 @@ def what_waiting_cost(feed: Feed, incident: Incident) -> None:
     delay = feed.delay(incident.update_id, incident.condition)
     if delay is None or len(delay.by_minute) < 2:
         st.html(f'<div class="fc"><h3>{_TITLE}</h3></div>')
-        st.html(notice("Nothing to count yet", "The update has reached no host of this incident, or just begun to."))
+        if feed.snapshot().only_crashes:
+            st.html(notice("Not known", f"Nothing tells when the update reached which host: {NOT_TOLD}."))
+        else:
+            said = "The update has reached no host of this incident, or just begun to."
+            st.html(notice("Nothing to count yet", said))
         return
     begun = delay.by_minute[0].halted_at
     whom = condition_words(incident.condition)

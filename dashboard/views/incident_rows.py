@@ -18,7 +18,7 @@ from dashboard.incidents import STATES, Incident
 from dashboard.markup import Column, Link, Row, table
 from dashboard.selection import Filters, Selection
 from dashboard.states import panel
-from dashboard.wording import STATE_NAMES, clock, count, os_name, plain
+from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, count, os_name, plain
 from fleetcrash.attribution.impact import HOST_COLUMNS
 
 _MOST_ROWS = 50
@@ -46,11 +46,14 @@ def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
     with panel("Crash clusters of the incident"):
         since, until = incident.alarm_at - _BEFORE_ALARM, incident.closed_at or snapshot.newest
         filters = view.filters
-        if incident.update_id is not None:
+        told = incident.update_id is not None and not snapshot.only_crashes
+        if incident.update_id is not None and told:
             filters = replace(filters, updates=(incident.update_id,))
         selection = Selection(since, until, filters)
         clusters = feed.clusters(selection)
-        who = f"of hosts with {plain(incident.update_id)}" if incident.update_id else "of all hosts"
+        who = f"of hosts with {plain(incident.update_id)}" if told else "of all hosts"
+        if incident.update_id is not None and not told:
+            who += f", for who has {plain(incident.update_id)} is not known"
         only = f", only {view.narrowed}" if view.narrowed else ""
         note = f"since {clock(since, beside=until)}, {who}{only}; most hosts first"
         if len(clusters) > _MOST_CLUSTERS:
@@ -69,6 +72,9 @@ def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
 def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:
     """Draw the hosts of an incident in one state, within the filters; the file has all of them."""
     if incident.update_id is None:
+        return
+    if feed.snapshot().only_crashes:
+        st.html(table("Hosts by state", [], [], note=f"Not known: {NOT_TOLD}."))
         return
     with panel("Hosts of the incident"):
         hosts = feed.impact(incident.update_id, incident.condition).hosts

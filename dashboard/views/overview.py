@@ -25,7 +25,7 @@ from dashboard.selection import LOOKS_BACK, Selection
 from dashboard.snapshot import Snapshot
 from dashboard.states import data_problems, panel
 from dashboard.views.rate_panel import Curve, ask_curve, draw_curve, drawing_row, export_curve, named_updates
-from dashboard.wording import CAUSE_NAMES, clock, count, percent, plain, rate, times
+from dashboard.wording import CAUSE_NAMES, NOT_TOLD, clock, count, percent, plain, rate, times
 from fleetcrash.clustering import Cluster
 
 _MOST_BANNERS = 3
@@ -86,15 +86,17 @@ def _panels(feed: Feed, view: View) -> None:
         rates = feed.kept(("rates", selection), lambda: _rates(feed, selection, snapshot, curve))
         above.html(cards(_cards(snapshot, view, selection, rates, hit)))
         draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
+        if snapshot.cannot_tell(view.filters):
+            return
         export_curve(feed, selection, curve)
         left, right = st.columns(2, gap="large")
         with left:
             versions = feed.frame("crash_rate_by_agent_version", selection)
-            st.html(feed.kept(("by version", *alike), lambda: tables.versions_table(versions)))
+            st.html(feed.kept(("by version", *alike), lambda: tables.versions_table(versions, snapshot)))
             export(feed, "By agent version", versions, question="crash_rate_by_agent_version", selection=selection)
         with right:
             updates = feed.frame("crash_rate_by_update", selection)
-            st.html(feed.kept(("by update", *alike), lambda: tables.updates_table(updates, named, snapshot.newest)))
+            st.html(feed.kept(("by update", *alike), lambda: tables.updates_table(updates, named, snapshot)))
             export(feed, "By update", updates, question="crash_rate_by_update", selection=selection)
         clusters, sparks = feed.clusters(selection), feed.sparks(selection, SPARK_BUCKETS)
         st.html(feed.kept(("top clusters", *alike), lambda: _top_clusters(snapshot, clusters, sparks)))
@@ -151,17 +153,19 @@ def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, h
         Card(
             f"Hosts crashed{where}",
             count(hit["hosts_crashed"]),
-            unit=_of_online(hit),
+            unit=_of_online(hit, snapshot),
             more=f"{count(hit['crashes'])} crashes, {view.window_words(selection).partition(':')[0]}",
             address=links.address("clusters"),
-        ),
+        )
+        if not snapshot.cannot_tell(view.filters)
+        else Card(f"Hosts crashed{where}", "–", more=f"who has an update is not known: {NOT_TOLD}"),
         _culprit_card(snapshot),
         freshness(snapshot, datetime.now(UTC)).card,
     ]
 
 
-def _of_online(hit: pd.Series) -> str:
-    if not hit["hosts_online"] and hit["crashes"]:
+def _of_online(hit: pd.Series, snapshot: Snapshot) -> str:
+    if snapshot.only_crashes or (not hit["hosts_online"] and hit["crashes"]):
         return "nobody tells who was online"
     return f"of {count(hit['hosts_online'])} online"
 

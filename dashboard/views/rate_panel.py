@@ -17,11 +17,11 @@ from dashboard.export import export
 from dashboard.filters import View
 from dashboard.markup import legend, notice
 from dashboard.pages import is_dark
-from dashboard.rates import Rates
+from dashboard.rates import Rates, with_silence
 from dashboard.releases import Marker
 from dashboard.selection import Selection
 from dashboard.snapshot import Snapshot
-from dashboard.wording import clock, rate
+from dashboard.wording import NOT_TOLD, clock, count, rate
 
 _MOST_LINES = 6
 _QUESTIONS = {
@@ -128,10 +128,17 @@ def draw_curve(
 ) -> None:
     """Draw the curve, or say that there is nothing to draw."""
     if curve.lines.empty:
-        said = f"Nobody was online and nobody crashed: {view.window_words(selection)}{_only(view)}."
-        st.html(notice("No data here", said))
+        st.html(notice("No data here", _why_none(view, selection, snapshot, curve)))
         return
     counts = not bool((curve.lines["host_hours"] > 0).any())
+    lines, covered = curve.lines, curve.fleet["bucket_start"]
+    if snapshot.only_crashes:
+        begun = snapshot.fleet["oldest_at"]
+        lines = feed.kept(
+            ("silence", selection, curve.group, curve.bucket_s),
+            lambda: with_silence(curve.lines, curve.group, selection.since, selection.until, curve.bucket_s, begun),
+        )
+        covered = lines["bucket_start"]
     log = drawing.scale == "log" or (drawing.scale == "auto" and rates.wants_log)
     dark = is_dark()
     styles = feed.kept(
@@ -145,7 +152,7 @@ def draw_curve(
     figure = feed.kept(
         ("curve", selection, curve.group, curve.bucket_s, log, dark),
         lambda: rate_chart(
-            curve.lines,
+            lines,
             group=curve.group,
             markers=markers(snapshot),
             since=selection.since,
@@ -153,11 +160,14 @@ def draw_curve(
             bucket_s=curve.bucket_s,
             log=log,
             counts=counts,
-            covered=curve.fleet["bucket_start"],
+            covered=covered,
             dark=dark,
         ),
     )
     peak = f"peak {rate(rates.peak)} at {clock(rates.peak_at)}" if rates.peak else "no crash"
+    told = f"Crash rate per 1,000 host-hours, {view.window_words(selection)}: {peak}, baseline {rate(rates.baseline)}."
+    if counts:
+        told = f"Crashes, {view.window_words(selection)}: {count(curve.fleet['crashes'].sum())} in all."
     picked = st.plotly_chart(
         figure,
         theme=None,
@@ -165,11 +175,19 @@ def draw_curve(
         on_select="rerun",
         selection_mode="points",
         config={"displaylogo": False, "displayModeBar": False},
-        alt=f"Crash rate per 1,000 host-hours, {view.window_words(selection)}: {peak}, "
-        f"baseline {rate(rates.baseline)}.",
+        alt=told,
     )
     for point in picked["selection"]["points"][:1]:
         st.html(_opening(datetime.fromisoformat(str(point["x"])).replace(tzinfo=UTC), curve.bucket_s))
+
+
+def _why_none(view: View, selection: Selection, snapshot: Snapshot, curve: Curve) -> str:
+    where = f"{view.window_words(selection)}{_only(view)}"
+    if not snapshot.only_crashes:
+        return f"Nobody was online and nobody crashed: {where}."
+    if curve.group == "update_id" or snapshot.cannot_tell(view.filters):
+        return f"Who has an update is not known: {NOT_TOLD}. So nothing can be said of {where}."
+    return f"Nobody reported a crash: {where}. Who was online is not known: {NOT_TOLD}."
 
 
 def _opening(middle: datetime, bucket_s: int) -> str:
@@ -216,6 +234,8 @@ def _remarks(
     said.append("Click a point for its crashes.")
     if counts:
         said.append("Host-time is not known here, so crashes are counted instead of rated.")
+        if snapshot.only_crashes:
+            said.append("At zero nobody reported a crash; who was online is not known.")
     elif not snapshot.fleet.get("has_presence"):
         said.append("No presence was recorded: a host counts as online for 24 hours after it was last seen.")
     if view.filters.updates and not snapshot.fleet.get("has_installs"):

@@ -25,7 +25,7 @@ from dashboard.snapshot import Snapshot
 from dashboard.states import panel
 from dashboard.update_chart import update_chart
 from dashboard.update_tables import FEWEST_CRASHES, Suspicion, compared, hosts_table, suspicions
-from dashboard.wording import STATE_NAMES, clock, condition_words, count, kind_name, on_lake, plain, rate
+from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, condition_words, count, kind_name, on_lake, plain, rate
 from fleetcrash.attribution.impact import HOST_COLUMNS
 
 _LONGEST_ID = 128
@@ -46,6 +46,10 @@ def panels(feed: Feed, view: View, asked: str) -> None:
         row = rows.iloc[0]
         suspicion = suspicions(snapshot.judgement).get(asked)
         st.html(_head(snapshot, row, feed.frame("installs_by_update", update_id=asked), suspicion))
+        if snapshot.only_crashes:
+            said = "Nothing tells which hosts have it, and so not who crashed with it or is at risk"
+            st.html(notice("Who has it is not known", f"{said}: {NOT_TOLD}."))
+            return
         selection = view.selection(snapshot).of_all_updates()
         incident = suspicion.incident if suspicion and suspicion.part == "named" else None
         hosts = _hosts(feed, asked, incident)
@@ -79,10 +83,15 @@ def _head(snapshot: Snapshot, row: pd.Series, installs: pd.DataFrame, suspicion:
         Fact("Version", plain(_text(row["version"]) or "not told", 40)),
         Fact("Released", _time(row["released_at"], beside, "not in the catalogue")),
         Fact("Withdrawn", _time(row["reverted_at"], beside, "no")),
-        Fact("First install", _time(row["first_installed_at"], beside, "none")),
-        Fact("Last install", _time(installed["last_installed_at"], beside, "none")),
-        Fact("Hosts that installed it", count(installed["hosts_installed"])),
     ]
+    if snapshot.fleet.get("has_installs"):
+        shown += [
+            Fact("First install", _time(row["first_installed_at"], beside, "none")),
+            Fact("Last install", _time(installed["last_installed_at"], beside, "none")),
+            Fact("Hosts that installed it", count(installed["hosts_installed"])),
+        ]
+    else:
+        shown.append(Fact("Installs", "none recorded"))
     kind, said = "notice", ""
     if suspicion is not None:
         incident = suspicion.incident
@@ -238,7 +247,7 @@ def _states(feed: Feed, hosts: pd.DataFrame, update_id: str, incident: Incident 
             )
     with right:
         radius = feed.frame("blast_radius_by_os_agent_version", update_id=update_id)
-        st.html(tables.blast_radius_table(radius))
+        st.html(tables.blast_radius_table(radius, feed.snapshot()))
         export(
             feed,
             "Blast radius",

@@ -15,7 +15,7 @@ from dashboard.snapshot import Snapshot
 from dashboard.states import panel
 from dashboard.update_tables import FEWEST_CRASHES, listed, suspicions, updates_table, with_installs
 from dashboard.views import update
-from dashboard.wording import count
+from dashboard.wording import NOT_TOLD, count
 
 _ROWS = 50
 _SPARK_BUCKETS = 24
@@ -53,7 +53,8 @@ def _list(feed: Feed, view: View) -> None:
         shown = found.iloc[first : first + _ROWS]
         curves = _curves(feed, selection, shown["update_id"].tolist())
         note = _note(feed, snapshot, view, selection, len(found), first, len(shown))
-        above.html(updates_table(shown, curves, suspicions(snapshot.judgement), snapshot.newest, note=note))
+        suspected, told = suspicions(snapshot.judgement), not snapshot.only_crashes
+        above.html(updates_table(shown, curves, suspected, snapshot.newest, note=note, told=told))
         asked = ("updates_known", "crash_rate_by_update", "hosts_affected", "installs_by_update")
         chosen = {"find": find.strip(), "updates": view.filters.updates, "channels": view.filters.channels}
         # Every host of every install is counted for a file alone: of ten million installs that takes seconds.
@@ -102,6 +103,8 @@ def _note(feed: Feed, snapshot: Snapshot, view: View, selection: Selection, foun
         return f"None of {count(known)} updates is within the filters."
     of_all = f" of {count(known)}" if found < known else ""
     rows = f", {count(first + 1)} to {count(first + shown)} shown" if shown < found else ""
+    if snapshot.only_crashes:
+        return f"{count(found)}{of_all} updates, newest release first{rows}. Who has one is not known: {NOT_TOLD}."
     said = [
         f"{count(found)}{of_all} updates, newest release first{rows}.",
         f"Rates are crashes per 1,000 host-hours, {view.window_words(selection)}; otherwise: of all other host-time.",
