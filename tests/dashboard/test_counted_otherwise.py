@@ -9,14 +9,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dashboard.data import Feed
 from dashboard.selection import LOOKS_BACK, Filters, Selection
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
-from tests.fleetcrash.worlds import LAST_MINUTE, UPDATES, World, at, lake_of, worlds
+from tests.fleetcrash.worlds import LAST_MINUTE, UPDATES, World, at, crash_of, lake_of, worlds
 
 _HOUR = timedelta(hours=1)
 _FILTERS = st.builds(
@@ -82,7 +82,15 @@ def _feeds(world: World, empty: Path) -> Iterator[Feed]:
             feed.close()
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_FEW: dict[str, Any] = {
+    "deadline": None,
+    "derandomize": True,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
+_FEW |= {"phases": [Phase.generate]}  # shrinking takes minutes
+
+
+@settings(max_examples=12, **_FEW)
 @given(world=worlds(), asked=st.lists(_FILTERS, min_size=2, max_size=3), from_minute=st.integers(0, 200))
 def test_a_selection_and_its_baseline(empty: Path, world: World, asked: list[Filters], from_minute: int):
     for feed in _feeds(world, empty):
@@ -92,6 +100,24 @@ def test_a_selection_and_its_baseline(empty: Path, world: World, asked: list[Fil
             selection = Selection(at(from_minute), at(LAST_MINUTE), filters)
             _check(feed, selection)
             feed._answers.clear()
+
+
+def test_a_baseline_counts_exposure_that_ended_before_the_window(empty: Path):
+    world: World = {
+        "update": [{"update_id": "a1", "kind": "content", "channel": "a", "released_at": at(0)}],
+        "install": [
+            {"host_id": "h0", "update_id": "a1", "applied_at": at(30)},
+            {"host_id": "h0", "update_id": "a1", "applied_at": at(90), "action": "removed"},
+        ],
+        "session": [{"host_id": "h0", "online_from": at(0), "online_until": None}],
+        "crash": [crash_of(0, minute) for minute in (10, 60, 100, 200)],
+    }
+    for feed in _feeds(world, empty):
+        selection = Selection(at(120), at(LAST_MINUTE), Filters(updates=("a1",)))
+        assert feed.frame("hosts_affected", selection).iloc[0]["crashes"] == 0
+        baseline = feed.earlier(selection, at(0))
+        assert baseline["crashes"].tolist() == [0, 1]
+        assert baseline["host_hours"].tolist() == pytest.approx([0.5, 0.5])
 
 
 def _check(feed: Feed, selection: Selection) -> None:
@@ -122,7 +148,7 @@ def _check(feed: Feed, selection: Selection) -> None:
     assert baseline["host_hours"].sum() == pytest.approx(whole["host_hours"], abs=1e-5)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, **_FEW)
 @given(world=worlds())
 def test_the_clusters(empty: Path, world: World):
     with lake_of(world, empty, shuffled=Random(7)) as lake, Engine(lake) as engine:
