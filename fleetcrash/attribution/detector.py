@@ -215,7 +215,7 @@ class Detector:
         """Judge an open incident anew on its own events, those that no other claims, and those of unsolved ones.
 
         A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
-        behind is evidence for the next one.
+        behind is evidence for the next one, for a day: of no longer are waves known that may be behind it.
         """
         mine = ~self._claims.taken
         if incident.kind is Kind.NO_UPDATE:  # elsewhere something else may have begun
@@ -223,7 +223,7 @@ class Detector:
         mine |= incident.claim(len(self._claims.taken))
         for other in self.incidents:
             if other.settled and not other.is_understood:  # a closed one is settled, too
-                mine |= other.claim(len(self._claims.taken))
+                mine |= other.claim(len(self._claims.taken)) & (self.news.events.minute > tick - DAY)
         cells = self._claims.cells_of(incident)
         mine &= cells[self.news.events.cell] & ~self._claims.apart(incident)
         others = {other.update for other in self.open_incidents if other is not incident}
