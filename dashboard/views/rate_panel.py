@@ -119,7 +119,7 @@ def export_curve(feed: Feed, selection: Selection, curve: Curve) -> None:
         with_hosts,
         question=curve.question,
         selection=selection,
-        parameters={"bucket_s": curve.bucket_s},
+        parameters={**asked, "with_hosts": True},
     )
 
 

@@ -14,9 +14,7 @@ from fleetcrash.attribution.exposure import grown
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import CELL_ATTRIBUTES
-from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import Judgement, Kind
-from fleetcrash.attribution.waves import Waves
+from fleetcrash.attribution.verdict import Kind
 
 Mask = NDArray[np.bool_]
 
@@ -26,19 +24,15 @@ class Claims:
 
     Attributes:
         taken: (events,) those of any incident, and those that are nobody's because they came too early.
-        suspected: (events,) those that what was ever held the likeliest cause of an incident would explain, however
-            long before the alarm: a slow fault is not learned from.
     """
 
     def __init__(self, inquiry: Inquiry) -> None:
         self._inquiry = inquiry
         self.taken = inquiry.too_early.copy()
-        self.suspected = np.zeros(len(self.taken), bool)
 
     def extend(self) -> None:
         """Go on with the inquiry's later news."""
         self.taken = grown(self.taken, 0, len(self._inquiry.news.events)) | self._inquiry.too_early
-        self.suspected = grown(self.suspected, 0, len(self._inquiry.news.events))
 
     def cells_of(self, incident: Incident) -> Mask:
         """(cells,) those whose events may be an incident's."""
@@ -71,19 +65,6 @@ class Claims:
         for spot, onset in incident.apart.items():
             apart |= self._inquiry.events_at(spot, onset)
         return apart
-
-    def suspect(self, judgement: Judgement, trial: Trial, found: Waves, tick: int) -> None:
-        """Keep in mind what the likeliest cause, by a judgement of an incident, would explain.
-
-        Args:
-            trial, found: what the judgement weighed.
-        """
-        update = judgement.leader(trial.updates)
-        if update is not None:
-            self.suspected |= self._inquiry.events_with(update, tick)
-        elif judgement.wave is not None:
-            row = judgement.wave[0]
-            self.suspected |= self._inquiry.events_at(int(found.place[row]), int(found.onset[row]))
 
     def stake(self, incidents: Sequence[Incident], tick: int) -> None:
         """Let each incident claim what it accounts for.

@@ -2,7 +2,7 @@
 
 ``Detector.tick`` is all there is to it. ``incidents``, ``backtest`` and the live monitor call the same method with
 the same counts; it reads no clock, and what it says at a tick depends on what was known by then alone. Of the lake it
-asks one thing, through ``News.beside``: what else the hosts with an update had, once one is named.
+asks what ``News.beside``, ``left_at`` and ``had`` tell of a single update, once that is suspected.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ _CONDITION_GROWTH = 1.02  # the condition is looked for again once the events ha
 _LEAST_OUTSIDE = 3  # events that a condition leaves out: with fewer nothing passes a test
 _CONTESTED_PROBABILITY = 0.5
 _UNLIKELY = 1e-3
+_AS_OFTEN = 0.5
+# What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
+# those may be boots of hosts whose install of the other was not told: then neither is named.
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
 _MOSTLY_SOON = 0.8
 
@@ -90,8 +93,7 @@ class Detector:
             look: False only counts; what it passed over is judged at the next look.
         """
         self._tick = tick
-        claimed = self._claims.taken | self._claims.suspected
-        fresh = self._inquiry.advance(tick, claimed=claimed, disturbed=self._disturbed) or self._unjudged
+        fresh = self._inquiry.advance(tick, claimed=self._claims.taken, disturbed=self._disturbed) or self._unjudged
         self._unjudged = fresh and not look
         if not look:
             return
@@ -238,7 +240,6 @@ class Detector:
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.weigh(tick, judgement, trial, named)
-        self._claims.suspect(judgement, trial, found, tick)
         condition = self._condition(incident, judgement, tick, mine)
         incident.record(tick, judgement, trial, found, condition)
         self._settle(incident, tick, judgement, trial, found)
@@ -274,12 +275,13 @@ class Detector:
         """
         judgement, trial, found = self._weighed(incident, tick, mine, cells, but=but)
         leader = judgement.leader(trial.updates)
-        waiting = set() if leader is None else self._inquiry.waiting_for_boots_of(leader, tick, mine, trial)
-        if leader is None or not waiting:
+        waiting = {} if leader is None else self._inquiry.waiting_for_boots_of(leader, tick, mine, trial)
+        if leader is None or not waiting or judgement.update in waiting:
             return judgement, trial, found
-        again, rest, beside = self._weighed(incident, tick, mine, cells, but=but | {leader})
-        if again.update in waiting:
-            return again.told_of(trial.updates, rest.updates), trial, beside
+        again, tried, beside = self._weighed(incident, tick, mine, cells, but=but | {leader})
+        named_before = None if incident is None else incident.update
+        if again.update in waiting and (again.update == named_before or waiting[again.update] >= _AS_OFTEN):
+            return again.told_of(trial.updates, tried.updates), trial, beside
         return judgement.taken_back(0 if incident is None else tick - incident.alarm_tick), trial, found
 
     def _weighed(
@@ -339,6 +341,11 @@ class Detector:
     def _settle(self, incident: Incident, tick: int, judgement: Judgement, trial: Trial, found: Waves) -> None:
         """Note where to watch the incident, and since when, after a judgement."""
         incident.claims_all = not incident.is_understood
+        leader = judgement.leader(trial.updates)
+        if leader is not None:
+            incident.suspected_minute = self._inquiry.released(leader)
+        elif judgement.wave is not None:
+            incident.suspected_minute = int(found.onset[judgement.wave[0]])
         incident.spot = 0
         if judgement.kind is Kind.UPDATE and judgement.update is not None:
             row = int(np.flatnonzero(trial.updates == judgement.update)[0])

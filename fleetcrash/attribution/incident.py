@@ -61,12 +61,15 @@ class Incident:
         within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
         apart: spots in which, from a minute on, events are none of its doing: a wave began there once it was named.
         onset_minute: from when on a wave is held to have raised the rate.
+        suspected_minute: from when on its likeliest cause, an update or a wave, may have done so: a slow fault's first
+            crashes are hours before the alarm.
         last_raised_minute: newest tick at which the hour before was above the baseline.
     """
 
     incident_id: str
     alarm_tick: int
     onset_minute: int
+    suspected_minute: int
     last_raised_minute: int
     named_tick: int | None = None
     closed_tick: int | None = None
@@ -98,7 +101,9 @@ class Incident:
         """A new incident, judged by nobody yet."""
         stamp = tick_text(tick).replace("-", "").replace(":", "")[:13]
         suffix = f"-{others_in_this_minute + 1}" if others_in_this_minute else ""
-        return cls(f"inc-{stamp}{suffix}".lower(), tick, onset_minute=tick, last_raised_minute=tick)
+        return cls(
+            f"inc-{stamp}{suffix}".lower(), tick, onset_minute=tick, suspected_minute=tick, last_raised_minute=tick
+        )
 
     def move(self, moved: Ints) -> None:
         """Take over another numbering of the spots.
@@ -214,7 +219,8 @@ class Incident:
 
     def disturbs(self, minute: int) -> bool:
         """Whether the fleet was not itself in that minute because of this incident."""
-        return self.alarm_tick - LAG_MINUTES <= minute <= self.last_raised_minute
+        since = max(min(self.suspected_minute, self.alarm_tick - LAG_MINUTES), self.alarm_tick - KEPT_MINUTES)
+        return since <= minute <= self.last_raised_minute
 
     def claim(self, events: int) -> Mask:
         """(events,) which events the incident accounts for."""

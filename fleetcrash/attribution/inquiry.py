@@ -29,10 +29,11 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _STEADY = 2  # of the times since a boot, from half an hour on
-_BRINGING_BOOTS = ("os_patch", "driver", "agent")
+_BRINGING_BOOTS = ("os_patch", "driver", "agent")  # the kinds that restart hosts
 _MOSTLY = 0.5
-_NEARLY_ALL = 0.9
-_LOG_WAITS = float(np.log(999))
+_NEARLY_ALL = 0.9  # a few installs are always told late
+_LOG_WAITS = float(np.log(999))  # as far as one update has to be from another elsewhere
+_LEAST_ALONE = 0.05  # of what strikes at boots; as many installs may never be told
 _LOG_BY_AGE = 2.0  # who had got an update just then has to say more, because there is always somebody who had
 
 
@@ -128,17 +129,19 @@ class Inquiry:
         )
         return trial.with_departures([self.departures.log_test(u) for u in updates.tolist()]) if departures else trial
 
-    def waiting_for_boots_of(self, update: int, tick: int, mine: Mask, trial: Trial) -> set[int]:
+    def waiting_for_boots_of(self, update: int, tick: int, mine: Mask, trial: Trial) -> dict[int, float]:
         """Updates that may be behind what another's hosts do: a fault may wait for a boot, and a patch brings one.
 
         Most of it comes at boots, nearly all of those hosts had them as well, and hosts with them and without the other
-        crash at boots, too.
+        crash at boots, too: more than the baseline, though that is taken of all hosts with them.
 
         Args:
             mine: (events,) the events. trial: of them.
+        Returns:
+            Of each how much more often hosts with it and without the other crash at a boot than hosts with the other.
         """
         if self.news.suspects[update].kind not in _BRINGING_BOOTS:
-            return set()
+            return {}
         events, rows = self.news.events, self.news.exposed_events
         of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
         cells = self.spots.slices.members[int(np.argmax(of_slice))] > 0
@@ -146,13 +149,35 @@ class Inquiry:
         struck = np.unique(rows.event[there[rows.update[there] == update]])
         at_boot = struck[events.outcome[struck] == CRASH_AT_BOOT]
         if len(at_boot) <= _MOSTLY * len(struck):
-            return set()
-        without, had = mine & cells[events.cell] & (events.outcome == CRASH_AT_BOOT), self.news.had(update)
+            return {}
+        without = mine & cells[events.cell] & (events.outcome == CRASH_AT_BOOT)
+        had = self.news.had(update)
         without[had.event[had.tick <= tick]] = False
-        rest = self.trial(tick, without, cells, but={update})
-        beside = there[np.isin(rows.event[there], at_boot)]
-        hosts = np.bincount(rows.update[beside], minlength=len(self.news.suspects))[rest.updates]
-        return set(rest.updates[(rest.log_evidence >= _LOG_WAITS) & (hosts >= _NEARLY_ALL * len(at_boot))].tolist())
+        tried = self.trial(tick, without, cells, but={update})
+        hosts = self._hosts_struck(tick, at_boot)[tried.updates]
+        alone = self._hosts_struck(tick, np.flatnonzero(without), booted=True)[tried.updates]
+        waits = (tried.log_evidence >= _LOG_WAITS) & (hosts >= _NEARLY_ALL * len(at_boot))
+        waits &= alone >= _LEAST_ALONE * len(at_boot)
+        brought = self._minutes_at_boot(update, tick, cells, slice(AGES))
+        others = [
+            self._minutes_at_boot(one, tick, cells, slice(AGES, None)) - brought for one in tried.updates.tolist()
+        ]
+        rate = len(at_boot) / max(brought, 1.0)
+        ratios = alone / np.maximum(others, 1.0) / rate
+        return dict(zip(tried.updates[waits].tolist(), ratios[waits].tolist(), strict=True))
+
+    def _hosts_struck(self, tick: int, events: Ints, *, booted: bool = False) -> Ints:
+        """(updates,) how many of some events happened to hosts that had each; or had it and booted since."""
+        rows = self.news.exposed_events
+        mine = np.zeros(len(self.news.events), bool)
+        mine[events] = True
+        picked = self.exposed_rows(tick, mine)
+        picked = picked[rows.boot_age[picked] >= 0] if booted else picked
+        return np.bincount(rows.update[picked], minlength=len(self.news.suspects))
+
+    def _minutes_at_boot(self, update: int, tick: int, cells: Mask, ages: slice) -> float:
+        """Host-minutes within ten minutes of a boot, with an update of some ages, in some cells."""
+        return float(self.expected.time.by_update[update].host_minutes(tick)[cells, 0, ages].sum())
 
     def waves(self, tick: int, mine: Mask, *, caution: bool, also_from: int | None = None) -> Waves:
         """Try every wave that some of the events of the last day may be.

@@ -188,8 +188,10 @@ def judge(
         is_apart = named or _is_apart(trial, leader, near, contrast)
         if likely and passed and is_apart and (named or (margin >= _LOG_MARGIN and not no_contrast)):
             return verdict(Kind.UPDATE, int(trial.updates[leader]))
-        if not is_apart and named_before in trial.updates[of_updates > of_updates[leader] - _LOG_MARGIN]:
-            return verdict(Kind.UPDATE, named_before)  # it was told apart before, and is not now
+        if not is_apart and probabilities[near].sum() >= KEEPING_PROBABILITY:
+            kept = (of_updates > of_updates[leader] - _LOG_MARGIN) & (trial.log_test >= suspects.LOG_THRESHOLD)
+            if named_before in trial.updates[kept]:
+                return verdict(Kind.UPDATE, named_before)  # it was told apart before, and is not now
     by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)
     if not early and (by_wave or acquitted):
         return verdict(Kind.NO_UPDATE)

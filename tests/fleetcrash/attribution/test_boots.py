@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.store import Lake
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.store import Engine, Lake
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 HOSTS = range(400)
@@ -78,3 +80,50 @@ def test_a_patch_that_crashes_hosts_at_the_boot_that_it_brings_is_named(empty_la
 def test_boots_alone_blame_nobody(empty_lake, seed):
     with lake_of(fleet(Random(seed), waits=0.0, patch=0.0), empty_lake) as lake:
         assert told(lake) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("share", "late_min"), [(0.02, None), (0.05, None), (0.2, 30.0)], ids=["2 %", "5 %", "late"])
+def test_nor_is_an_update_that_all_have_blamed_where_some_installs_of_a_guilty_patch_are_not_told(
+    empty_lake, seed, share, late_min
+):
+    random, world = Random(seed), fleet(Random(seed), waits=0.0, patch=0.5)
+    crashed = {row["host_id"] for row in world["crash"]}
+    for row in [row for row in world["install"] if row["update_id"] == "patch" and row["host_id"] in crashed]:
+        if random.random() < share:
+            if late_min is None:
+                world["install"].remove(row)
+            else:
+                row["received_at"] = row["applied_at"] + timedelta(minutes=late_min)
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) in ([], ["patch"])
+
+
+def test_who_had_an_update_is_known_by_the_installs_told_by_then_until_another_takes_its_place(empty_lake):
+    hosts = ["replaced", "kept", "late", "without"]
+    installed = [
+        ("replaced", "a1", 10, 10),
+        ("replaced", "a2", 60, 60),
+        ("kept", "a1", -3000, 10),
+        ("late", "a1", 10, 210),
+    ]
+    world: World = {
+        "host": [{"host_id": host, "os_type": "windows"} for host in hosts],
+        "update": [{"update_id": name, "kind": "agent", "released_at": at(-5000)} for name in ("a1", "a2")],
+        "session": [{"host_id": host, "online_from": at(-5000)} for host in hosts],
+        "install": [
+            {"host_id": host, "update_id": name, "applied_at": at(applied), "received_at": at(told_at)}
+            for host, name, applied, told_at in installed
+        ],
+        "crash": [
+            {"crash_id": host, "host_id": host, "os_type": "windows", "occurred_at": at(200), "received_at": at(201)}
+            for host in hosts
+        ],
+    }
+    with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
+        news = read_news(engine)
+        index = [one.update_id for one in news.suspects].index("a1")
+        had = news.had(index)
+        start = int(at(0).timestamp()) // 60
+        found = {news.events.host[event]: tick - start for event, tick in zip(had.event, had.tick, strict=True)}
+    assert found == {"kept": 201, "late": 210}

@@ -93,6 +93,35 @@ def test_an_update_after_which_hosts_fall_silent_is_named_with_its_condition(emp
     assert incident["alarm_at"] < at(200).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def silencing_at_boot(random: Random, *, guilty: bool) -> World:
+    """Half of the hosts get the update. All go offline for twenty minutes; of model A nearly all with it then stay away."""
+    world = fleet(random)
+    others = {host for number, host in enumerate(HOSTS) if number // 4 % 2}
+    world["install"][:] = [r for r in world["install"] if r["update_id"] != "content" or r["host_id"] not in others]
+    model = {row["host_id"]: row["model"] for row in world["host"]}
+    with_it = {
+        row["host_id"]: minute_of(row["applied_at"]) for row in world["install"] if row["update_id"] == "content"
+    }
+    for row in [row for row in world["session"] if row["online_until"] is None]:
+        host, until = row["host_id"], random.uniform(ROLLED_OUT, END - 60)
+        row["online_until"] = at(until)
+        struck = guilty and model[host] == "A" and with_it.get(host, END) < until and random.random() < 0.9
+        ends = at(until + 20 + random.uniform(0.3, 3)) if struck else None
+        world["session"].append({"host_id": host, "online_from": at(until + 20), "online_until": ends})
+        world["install"][:] = [r for r in world["install"] if r["host_id"] != host or r["applied_at"] <= at(until)]
+    return world
+
+
+@pytest.mark.parametrize("guilty", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_update_after_which_hosts_fall_silent_at_their_next_boot_is_named_with_its_condition(
+    empty_lake, seed, guilty
+):
+    with lake_of(silencing_at_boot(Random(seed), guilty=guilty), empty_lake) as lake:
+        found = [(one["verdict"], one["update_id"], one["condition"]) for one in said(lake)]
+    assert found == ([("update", "content", {"model": "A"})] if guilty else [])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_hosts_that_are_put_to_sleep_blame_nobody(empty_lake, seed):
     with lake_of(fleet(Random(seed)), empty_lake) as lake:

@@ -267,3 +267,23 @@ def test_a_name_is_kept_while_another_that_is_not_told_from_it_is_hardly_likelie
         contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
     )
     assert (told.kind, told.update) == (Kind.CANNOT_SEPARATE if named is None else Kind.UPDATE, named)
+
+
+@pytest.mark.parametrize(("evidence", "kind"), [(100.0, Kind.UPDATE), (7.0, Kind.UNDETERMINED)], ids=["much", "little"])
+def test_but_not_where_nothing_is_likelier_than_either(evidence, kind):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, :, 3, 0] = EVENTS
+    said = np.array([evidence, evidence + 1.0])
+    none = np.zeros((OUTCOMES, 0, SHAPES))
+    told = judge(
+        Trial(np.array([UPDATE, OTHER]), events, events, said, said, said[:, None]),
+        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
+        released_minute=np.array([RELEASED, RELEASED]),
+        place_log_weight=np.zeros(0),
+        stands_there=np.zeros(0, bool),
+        minutes_open=0,
+        before=Kind.UPDATE,
+        named_before=UPDATE,
+        contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
+    )
+    assert told.kind is kind

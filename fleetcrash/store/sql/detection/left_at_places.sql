@@ -1,5 +1,6 @@
 -- Where hosts stood that left and are not always on, one row per tick at which it was known, dimension (group, site,
--- customer) and place. hosts: all that left; with_update: those that left_with_update counts.
+-- customer) and place. hosts: all that left; with_update: those that had got an update in
+-- the four hours before, or in the day before and had booted since, less than ten minutes ago, whatever became of it.
 -- $update_id: the update. Reads the kept tables gone, known_history and host_cell.
 WITH standing AS (
   SELECT host_id, "group", site, customer, from_us, coalesce(until_us, 9223372036854775807) AS until_us FROM host_cell

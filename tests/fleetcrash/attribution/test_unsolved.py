@@ -1,0 +1,72 @@
+"""What an incident that nobody understood leaves behind: no evidence for ever, and no baseline that sinks."""
+
+from __future__ import annotations
+
+from random import Random
+
+from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.store import Engine
+from tests.fleetcrash.worlds import World, at, crash_of, lake_of
+
+DAY = 1440
+
+
+def servers(count: int) -> World:
+    """Servers that have long been online in two regions, every second one in each."""
+    hosts = [f"h{number}" for number in range(count)]
+    return {
+        "host": [
+            {"host_id": host, "os_type": "windows", "always_on": True, "region": "ab"[number % 2]}
+            for number, host in enumerate(hosts)
+        ],
+        "session": [{"host_id": host, "online_from": at(-3 * DAY)} for host in hosts],
+        "update": [],
+        "install": [],
+        "crash": [],
+    }
+
+
+def test_what_fell_silent_two_days_ago_is_no_evidence_for_what_begins_today(empty_lake):
+    world = servers(200)
+    world["update"] = [{"update_id": "content", "kind": "content", "released_at": at(600)}]
+    world["install"] = [{"host_id": f"h{n}", "update_id": "content", "applied_at": at(600.5)} for n in range(200)]
+    for number, row in enumerate(world["session"][:60]):
+        row["online_until"] = at(630 + number / 2)
+    world["crash"] = [crash_of(199, -1500.0), *(crash_of(100 + n, 2400 + 3 * n) for n in range(20))]
+    with lake_of(world, empty_lake) as lake:
+        first, second = incidents(lake)["incidents"]
+    assert first["verdict"] == "cannot_separate"  # all had it at once
+    assert (second["verdict"], second["history"][0]["verdict"]) == ("no_update", "no_update")
+
+
+def regional(random: Random) -> World:
+    """One region's hosts crash for two hours, all others now and then, before and after."""
+    world = servers(400)
+    world["crash"] = [crash_of(2 * n + 1, -1500.0 + 35 * n) for n in range(130)]
+    world["crash"] += [crash_of(2 * n, 1500 + random.uniform(0, 120)) for n in range(60)]
+    world["crash"] += [crash_of(260 + 2 * n, 2000 + 30 * n) for n in range(60)]
+    return world
+
+
+def test_a_monitor_that_reads_on_says_and_learns_what_one_look_at_all_does(empty_lake):
+    with lake_of(regional(Random(2)), empty_lake) as lake:
+        with Engine(lake) as engine:
+            whole = Detector(read_news(engine))
+        first, last, start = whole.news.first_tick, whole.news.last_tick, int(at(0).timestamp()) // 60
+        for tick in range(first, last + 1):
+            whole.tick(tick)
+        with Engine(lake, as_of=at(1400)) as engine:
+            live, told = Detector(read_news(engine)), first - 1
+        for until in (1400 + start, 1530 + start, 1700 + start, 2500 + start, last):
+            if told >= first:
+                with Engine(lake, as_of=at(until - start)) as engine:
+                    live.extend(read_news(engine, after_tick=told))
+            for tick in range(told + 1, until + 1):
+                live.tick(tick)
+            told = until
+    assert whole.incidents
+    assert [one.history for one in live.incidents] == [one.history for one in whole.incidents]
+    learned = [one._inquiry.expected.baseline.events.tolist() for one in (live, whole)]
+    assert learned[0] == learned[1]
