@@ -94,7 +94,7 @@ def test_an_update_after_which_hosts_fall_silent_is_named_with_its_condition(emp
 
 
 def silencing_at_boot(random: Random, *, guilty: bool) -> World:
-    """Half of the hosts get the update. All go offline for twenty minutes; of model A nearly all with it then stay away."""
+    """Half of the hosts get the update. All go offline for twenty minutes; model A with it nearly all for good then."""
     world = fleet(random)
     others = {host for number, host in enumerate(HOSTS) if number // 4 % 2}
     world["install"][:] = [r for r in world["install"] if r["update_id"] != "content" or r["host_id"] not in others]
