@@ -149,7 +149,8 @@ class Incident:
         """Keep in mind the updates that are not told apart while those of a day ago are about to pass out of sight.
 
         What happens to a host is held against an update for a day. Of two that cannot be told apart the younger one
-        would seem the likelier after that, for no other reason. Those that are told apart before are let go.
+        would seem the likelier after that, for no other reason, or the older one, whose hosts boot twice before the
+        younger is out of sight as well. Those that are told apart before are let go.
 
         Args:
             released: the updates that are not told apart, with the minutes of their releases.
@@ -168,7 +169,8 @@ class Incident:
         return KEPT_MINUTES - (tick - released)
 
     def _weigh_new_name(self, tick: int, judgement: Judgement, released: int | None) -> Judgement:
-        if released is not None and any(older < released for older in self.tied.values()):
+        others = [at for update, at in self.tied.items() if update != judgement.update]
+        if released is not None and any(at < released or judgement.update in self.tied for at in others):
             return replace(judgement, kind=Kind.CANNOT_SEPARATE, update=None)
         if judgement.update is None or self.named_tick is None:
             self.regained_tick = None
