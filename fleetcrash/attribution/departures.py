@@ -26,7 +26,8 @@ from fleetcrash.attribution.suspects import LOG_THRESHOLD
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-AGES = 4  # of an install at the departure: under two minutes, under ten, under an hour, under four
+AGES = 3  # of an install at the departure: under two minutes, under ten, under an hour
+# Not longer: how long hosts stay online depends on how long they have been, which is told but coarsely.
 WINDOWS = AGES + len(BOOT_MINUTES)
 """Hosts that left are counted by the age of the install and, once more, by that of a boot since: as exposure is."""
 _OF_EXPOSED = np.array([*range(AGES), *range(exposure.AGES, exposure.WINDOWS)])  # which of its ages they are

@@ -1,6 +1,6 @@
 -- Where hosts stood that left and are not always on, one row per tick at which it was known, dimension (group, site,
 -- customer) and place. hosts: all that left; with_update: those that had got an update in
--- the four hours before, or in the day before and had booted since, less than ten minutes ago, whatever became of it.
+-- the hour before, or in the day before and had booted since, less than ten minutes ago, whatever became of it.
 -- $update_id: the update. Reads the kept tables gone, known_history and host_cell.
 WITH standing AS (
   SELECT host_id, "group", site, customer, from_us, coalesce(until_us, 9223372036854775807) AS until_us FROM host_cell
@@ -17,7 +17,7 @@ counted AS (
     ON history.host_id = gone.host_id AND history.update_id = $update_id AND history.known_at <= gone.gone_known
     AND CAST(epoch_us(history.exposed_from) AS BIGINT) <= gone.left_us
     AND (
-      CAST(epoch_us(history.exposed_from) AS BIGINT) > gone.left_us - 14400000000
+      CAST(epoch_us(history.exposed_from) AS BIGINT) > gone.left_us - 3600000000
       OR (
         gone.since_boot = 0 AND CAST(epoch_us(history.exposed_from) AS BIGINT) < gone.boot_us
         AND CAST(epoch_us(history.exposed_from) AS BIGINT) > gone.left_us - 86400000000

@@ -1,8 +1,8 @@
--- Those of the hosts that left, not being always on, that had got an update in the four hours before, or in the day before
--- and had booted since, less than ten minutes ago; as far as that was known when it was known that they had left. One row
--- per tick at which it was, minute in which they left, update, cell, time since boot and age of the install (0 under two
--- minutes, 1 under ten, 2 under an hour, 3 under four hours); once more by the age of the boot (4 under two minutes, 5 under
--- ten). An install that is told later does not count, nor does it among those who stayed.
+-- Those of the hosts that left, not being always on, that had got an update in the hour before, or in the day before and
+-- had booted since, less than ten minutes ago; as far as that was known when it was known that they had left. One row per
+-- tick at which it was, minute in which they left, update, cell, time since boot and age of the install (0 under two
+-- minutes, 1 under ten, 2 under an hour); once more by the age of the boot (3 under two minutes, 4 under ten). An install
+-- that is told later does not count, nor does it among those who stayed.
 -- $after_tick: ticks up to it are left out. Reads the kept tables gone and known_history.
 WITH had AS (
   SELECT
@@ -13,7 +13,7 @@ WITH had AS (
     ON history.host_id = gone.host_id
     AND CAST(epoch_us(history.exposed_from) AS BIGINT) <= gone.left_us
     AND CAST(epoch_us(history.exposed_from) AS BIGINT)
-      > gone.left_us - CASE WHEN gone.since_boot = 0 THEN 86400000000 ELSE 14400000000 END
+      > gone.left_us - CASE WHEN gone.since_boot = 0 THEN 86400000000 ELSE 3600000000 END
     -- The version that was held to be true then, and by which the exposure had not ended.
     AND history.known_at <= gone.gone_known
     AND coalesce(history.since_known <= gone.gone_known, true)
@@ -28,12 +28,11 @@ aged AS (
     CASE
       WHEN left_us < from_us + 120000000 THEN 0
       WHEN left_us < from_us + 600000000 THEN 1
-      WHEN left_us < from_us + 3600000000 THEN 2
-      ELSE 3
+      ELSE 2
     END AS age
-  FROM had WHERE left_us < from_us + 14400000000
+  FROM had WHERE left_us < from_us + 3600000000
   UNION ALL
-  SELECT *, CASE WHEN left_us < boot_us + 120000000 THEN 4 ELSE 5 END AS age
+  SELECT *, CASE WHEN left_us < boot_us + 120000000 THEN 3 ELSE 4 END AS age
   FROM had WHERE since_boot = 0 AND from_us < boot_us
 )
 SELECT
