@@ -150,20 +150,27 @@ class Detector:
     def _watch_departures(self, tick: int) -> None:
         """Open an incident when hosts leave because of an update; or let that speak in one that is not understood yet.
 
-        Beside an incident that names an update, and for a day after it, nothing is said: hosts in a boot loop leave as
-        well, and seem to leave because of whatever else they get as they come back.
+        Beside an incident that names an update, and for a day after it, nothing is said, nor in one whose hosts crash:
+        hosts in a boot loop leave as well, and seem to leave because of whatever else they get as they come back.
         """
         update = self._inquiry.departures.leading(tick)
         if update is None or any(one.update is not None and tick - one.ended(tick) < DAY for one in self.incidents):
             return
         incident = next(iter(self.open_incidents), None)
-        if (incident is not None and incident.by_departures) or at_one_place(self.news.left_at(update), tick):
+        if incident is not None and (incident.by_departures or self._is_of_crashes(incident)):
+            return
+        if at_one_place(self.news.left_at(update), tick):
             return
         incident = incident or self._opened(tick)
         incident.by_departures = True
         self._claims.stake(self.incidents, tick)
         self._follow(incident, tick)
         self._claims.stake(self.incidents, tick)
+
+    def _is_of_crashes(self, incident: Incident) -> bool:
+        """Whether most of what an incident accounts for are crashes."""
+        mine = self.news.events.outcome[incident.claim(len(self.news.events))]
+        return bool((mine != DARK).sum() > (mine == DARK).sum())
 
     def _opened(self, tick: int) -> Incident:
         incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
