@@ -157,9 +157,8 @@ class Detector:
         if update is None or any(one.update is not None and tick - one.ended(tick) < DAY for one in self.incidents):
             return
         incident = next(iter(self.open_incidents), None)
-        if incident is not None and (incident.by_departures or self._is_of_crashes(incident)):
-            return
-        if at_one_place(self.news.left_at(update), tick):
+        told = incident is not None and (incident.by_departures or self._is_of_crashes(incident))
+        if told or at_one_place(self.news.left_at(update), tick):
             return
         incident = incident or self._opened(tick)
         incident.by_departures = True
@@ -221,22 +220,18 @@ class Detector:
         return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
 
     def _follow(self, incident: Incident, tick: int) -> None:
-        """Judge an open incident anew on its own events, those that no other claims, and those of unsolved ones.
+        """Judge an open incident anew.
 
-        A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
-        behind is evidence for the next one, for a day: of no longer are waves known that may be behind it.
+        One that follows no update is judged on what happens where it is, for elsewhere something else may have begun;
+        where that says no such thing any more, on everything.
         """
-        mine = ~self._claims.taken
-        if incident.kind is Kind.NO_UPDATE:  # elsewhere something else may have begun
-            mine &= (self.spots.of_event == incident.spot).any(1)
-        mine |= incident.claim(len(self._claims.taken))
-        for other in self.incidents:
-            if other.settled and not other.is_understood:  # a closed one is settled, too
-                mine |= other.claim(len(self._claims.taken)) & (self.news.events.minute > tick - DAY)
         cells = self._claims.cells_of(incident)
-        mine &= cells[self.news.events.cell] & ~self._claims.apart(incident)
         others = {other.update for other in self.open_incidents if other is not incident}
+        mine = self._evidence(incident, tick, there=incident.kind is Kind.NO_UPDATE)
         judgement, trial, found = self._judged(incident, tick, mine, cells, but=others)
+        if incident.kind is Kind.NO_UPDATE and not judgement.kind.is_answer:
+            mine = self._evidence(incident, tick, there=False)
+            judgement, trial, found = self._judged(incident, tick, mine, cells, but=others)
         late = self._late_wave(incident, judgement, tick, mine)
         if late is not None:
             without = mine & ~self._inquiry.events_at(*late)
@@ -250,6 +245,24 @@ class Detector:
         condition = self._condition(incident, judgement, tick, mine)
         incident.record(tick, judgement, trial, found, condition)
         self._settle(incident, tick, judgement, trial, found)
+
+    def _evidence(self, incident: Incident, tick: int, *, there: bool) -> Mask:
+        """(events,) an incident's own, those that no other claims, and those of unsolved ones.
+
+        A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
+        behind is evidence for the next one, for a day: of no longer are waves known that may be behind it.
+
+        Args:
+            there: only where the incident is, but for those of unsolved ones.
+        """
+        mine = ~self._claims.taken
+        if there:
+            mine &= (self.spots.of_event == incident.spot).any(1)
+        mine |= incident.claim(len(self._claims.taken))
+        for other in self.incidents:
+            if other.settled and not other.is_understood:  # a closed one is settled, too
+                mine |= other.claim(len(self._claims.taken)) & (self.news.events.minute > tick - DAY)
+        return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.apart(incident)
 
     def _late_wave(self, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> tuple[int, int] | None:
         """Spot and onset of a wave that may be why a name stands no longer: it began just before that."""
@@ -283,7 +296,7 @@ class Detector:
         judgement, trial, found = self._weighed(incident, tick, mine, cells, but=but)
         leader = judgement.leader(trial.updates)
         waiting = {} if leader is None else self._inquiry.waiting_for_boots_of(leader, tick, mine, trial)
-        if leader is None or not waiting or judgement.update in waiting:
+        if not waiting or judgement.update in waiting:
             return judgement, trial, found
         again, tried, beside = self._weighed(incident, tick, mine, cells, but=but | {leader})
         named_before = None if incident is None else incident.update

@@ -203,7 +203,7 @@ class Incident:
     @property
     def is_understood(self) -> bool:
         """Whether it is known what did it, an update or none."""
-        return self.kind in (Kind.UPDATE, Kind.NO_UPDATE)
+        return self.kind.is_answer
 
     def settle(self) -> None:
         """Leave what is said of it as it is."""

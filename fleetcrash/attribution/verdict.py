@@ -48,7 +48,8 @@ _LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / 1440))
 _LOG_MARGIN = 3.0
 # The events must prefer the update to the best wave twenty to one before the prior is asked ...
 _LOG_ACQUITTAL = 7.6
-# ... and the best wave to the update two thousand to one: it was chosen from as many onsets and lengths.
+# ... and the best wave to the update two thousand to one: it was chosen from as many onsets and lengths. Once the two
+# were not told apart it takes the square of that, so that the verdict does not go back and forth.
 _LOG_NO_CONTRAST = -0.2
 # Hosts with the update must not crash less than those beside them; where all have it, nothing is said, which is zero.
 _LOG_CONTRAST = float(np.log(60))
@@ -72,6 +73,11 @@ class Kind(StrEnum):
     NO_UPDATE = "no_update"
     CANNOT_SEPARATE = "cannot_separate"
     UNDETERMINED = "undetermined"
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says what did it, an update or none."""
+        return self in (Kind.UPDATE, Kind.NO_UPDATE)
 
 
 @dataclass(frozen=True)
@@ -181,7 +187,8 @@ def judge(
 
     # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
     early = minutes_open < JUDGING_MINUTES and _may_be_its(waves, best_wave, trial, leader, released_minute)
-    acquitted = leader is not None and of_waves.max(initial=0.0) - most > _LOG_ACQUITTAL
+    acquittal = _LOG_ACQUITTAL * (2.0 if before is Kind.CANNOT_SEPARATE else 1.0)
+    acquitted = leader is not None and of_waves.max(initial=0.0) - most > acquittal
     if leader is not None and not acquitted:
         named = int(trial.updates[leader]) == named_before
         likely, passed = probabilities[leader] >= _enough(named), trial.log_test[leader] >= suspects.LOG_THRESHOLD
