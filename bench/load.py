@@ -159,7 +159,7 @@ def bare(path: Path, lake: Path) -> int:
     else:
         rows = con.read_json(str(path), columns=columns, format="newline_delimited", ignore_errors=True)
     reader: pa.RecordBatchReader = rows.to_arrow_reader(60_000)
-    properties = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=60_000)
+    properties = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=60_000)
     write_deltalake(str(lake), reader, writer_properties=properties)
     return 0
 
@@ -219,7 +219,7 @@ def msgspec(path: Path, lake: Path) -> int:
                     rows.clear()
         yield pa.RecordBatch.from_pylist(rows, schema=schema)
 
-    properties = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=60_000)
+    properties = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=60_000)
     write_deltalake(str(lake), pa.RecordBatchReader.from_batches(schema, batches()), writer_properties=properties)
     return 0
 

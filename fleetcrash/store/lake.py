@@ -25,7 +25,7 @@ from fleetcrash.store.paths import check_path
 from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, arrow_schema, conformed
 
 COMPRESSION: Final = "ZSTD"
-COMPRESSION_LEVEL: Final = 3
+COMPRESSION_LEVEL: Final = 1
 ROW_GROUP_ROWS: Final = 60_000
 # Row groups of 60,000 rows let a query on one host or hour skip most of a file; zstd halves the bytes of the
 # writer's default compression.
