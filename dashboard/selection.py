@@ -85,9 +85,8 @@ class Selection:
     def parameters(self, table: str) -> dict[str, Any]:
         """The parameters of one of ``TABLES_OF_A_SELECTION``."""
         values = {"since": self.since, "until": self.until, **asdict(self.filters)}
-        if (
-            table == "exposures_in_window"
-        ):  # the same for the window of the baseline, which is asked for beside this one
+        if table == "exposures_in_window":
+            # The same for the window of the baseline, which is asked for beside this one.
             values["since"] = min(self.since, self.until - LOOKS_BACK)
         return {
             name: list(value) if isinstance(value, tuple) else value

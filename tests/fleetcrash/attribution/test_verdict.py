@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,20 @@ def _judged(
         before=Kind.UPDATE if named else Kind.UNDETERMINED,
         named_before=UPDATE if named else None,
         contrast=None if contrast is None else {UPDATE: contrast}.__getitem__,
+    )
+
+
+def _without_waves(trial: Trial, **how: Any) -> Judgement:
+    """Updates of one release, against nothing; named by nobody before, unless it says how."""
+    none = np.zeros((OUTCOMES, 0, SHAPES))
+    usual: dict[str, Any] = {"minutes_open": 0, "before": Kind.UNDETERMINED, "named_before": None}
+    return judge(
+        trial,
+        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
+        released_minute=np.full(len(trial.updates), RELEASED),
+        place_log_weight=np.zeros(0),
+        stands_there=np.zeros(0, bool),
+        **(usual | how),
     )
 
 
@@ -118,17 +133,8 @@ def test_of_two_that_explain_the_events_the_one_that_did_it_before_is_named(else
     events = np.zeros((OUTCOMES, 2, AGES, 1))
     evidence = np.array([100.0, 103.0])
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
-    none = np.zeros((OUTCOMES, 0, SHAPES))
-    waves = Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none)
-    told = judge(
+    told = _without_waves(
         trial,
-        waves,
-        released_minute=np.array([RELEASED, RELEASED]),
-        place_log_weight=np.zeros(0),
-        stands_there=np.zeros(0, bool),
-        minutes_open=0,
-        before=Kind.UNDETERMINED,
-        named_before=None,
         named_elsewhere=elsewhere,
         contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
     )
@@ -173,16 +179,8 @@ def test_what_strikes_at_a_boot_hours_later_may_be_of_an_update_of_the_day_befor
     events = np.zeros((OUTCOMES, 1, AGES, 1))
     events[outcome, 0, age, 0] = EVENTS
     evidence = np.array([100.0])
-    none = np.zeros((OUTCOMES, 0, SHAPES))
-    told = judge(
+    told = _without_waves(
         Trial(np.array([UPDATE]), events, events / 10, evidence, evidence, evidence[:, None]),
-        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
-        released_minute=np.array([RELEASED]),
-        place_log_weight=np.zeros(0),
-        stands_there=np.zeros(0, bool),
-        minutes_open=0,
-        before=Kind.UNDETERMINED,
-        named_before=None,
         contrast={UPDATE: contrast}.__getitem__,
     )
     assert told.update == (UPDATE if named else None)
@@ -193,16 +191,8 @@ def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
     evidence = np.array([100.0, 100.0 + lead])
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
-    none = np.zeros((OUTCOMES, 0, SHAPES))
-    told = judge(
+    told = _without_waves(
         trial,
-        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
-        released_minute=np.array([RELEASED, RELEASED]),
-        place_log_weight=np.zeros(0),
-        stands_there=np.zeros(0, bool),
-        minutes_open=0,
-        before=Kind.UNDETERMINED,
-        named_before=None,
         contrast=None if contrast is None else {OTHER: contrast}.__getitem__,
     )
     assert told.update == (OTHER if named else None)
@@ -230,16 +220,9 @@ def test_of_two_whose_hosts_are_the_same_a_fault_that_waits_tells_neither(outcom
     events[outcome, :, age, 0] = EVENTS
     evidence = np.array([100.0, 104.0])
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
-    none = np.zeros((OUTCOMES, 0, SHAPES))
-    told = judge(
+    told = _without_waves(
         trial,
-        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
-        released_minute=np.array([RELEASED, RELEASED]),
-        place_log_weight=np.zeros(0),
-        stands_there=np.zeros(0, bool),
         minutes_open=JUDGING_MINUTES,
-        before=Kind.UNDETERMINED,
-        named_before=None,
         contrast=dict(zip((UPDATE, OTHER), contrasts, strict=True)).__getitem__,
     )
     assert (told.kind, told.update) == ((Kind.UPDATE, OTHER) if named else (Kind.CANNOT_SEPARATE, None))
@@ -254,13 +237,8 @@ def test_a_name_is_kept_while_another_that_is_not_told_from_it_is_hardly_likelie
     events[CRASH, :, 0 if by_departures else 3, 0] = EVENTS
     evidence = np.array([100.0, 100.0 + lead])
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None], by_departures)
-    none = np.zeros((OUTCOMES, 0, SHAPES))
-    told = judge(
+    told = _without_waves(
         trial,
-        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
-        released_minute=np.array([RELEASED, RELEASED]),
-        place_log_weight=np.zeros(0),
-        stands_there=np.zeros(0, bool),
         minutes_open=JUDGING_MINUTES,
         before=Kind.UPDATE,
         named_before=UPDATE,
@@ -274,14 +252,8 @@ def test_but_not_where_nothing_is_likelier_than_either(evidence, kind):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
     events[CRASH, :, 3, 0] = EVENTS
     said = np.array([evidence, evidence + 1.0])
-    none = np.zeros((OUTCOMES, 0, SHAPES))
-    told = judge(
+    told = _without_waves(
         Trial(np.array([UPDATE, OTHER]), events, events, said, said, said[:, None]),
-        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
-        released_minute=np.array([RELEASED, RELEASED]),
-        place_log_weight=np.zeros(0),
-        stands_there=np.zeros(0, bool),
-        minutes_open=0,
         before=Kind.UPDATE,
         named_before=UPDATE,
         contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
