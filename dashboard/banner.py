@@ -25,10 +25,11 @@ from dashboard.wording import (
 
 def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
     """An open incident."""
-    return _boxed(incident.verdict, headline(incident), facts(_facts(incident, snapshot)), _next(incident, snapshot))
+    title = headline(incident, snapshot)
+    return _boxed(incident.verdict, title, facts(_facts(incident, snapshot)), _next(incident, snapshot))
 
 
-def headline(incident: Incident) -> str:
+def headline(incident: Incident, snapshot: Snapshot) -> str:
     """What is wrong, in one sentence of markup."""
     if incident.verdict == "update":
         name = f"<b>{text(incident.update_id)}</b>"
@@ -40,6 +41,8 @@ def headline(incident: Incident) -> str:
         return f"Crashes rose after an update: {tied}, which cannot be told apart yet"
     if incident.verdict == "no_update":
         cause = CAUSE_NAMES.get(incident.cause or "", "something that is no update")
+        if not snapshot.updates:
+            return f"Crashes rose, and <b>no update is known</b> to be in the fleet: the rise follows {escape(cause)}"
         return f"Crashes rose and <b>no update</b> is to blame: the rise follows {escape(cause)}"
     return "Crashes rose; <b>what did it is being judged</b>"
 
@@ -133,7 +136,8 @@ def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
     if incident.verdict == "cannot_separate":
         return "pause the rollout of both; the next hosts to install one without the other will tell.", ""
     if incident.verdict == "no_update":
-        return f"withdrawing an update would not help. {plain(incident.summary, 300)}".strip(), ""
+        what = "withdrawing an update would not help." if snapshot.updates else "load releases or installs as well."
+        return f"{what} {plain(incident.summary, 300)}".strip(), ""
     if incident.verdict == "undetermined" or incident.update_id is None:
         return "wait for the next tick before you withdraw anything; hold rollouts that are under way.", ""
     name = plain(incident.update_id)

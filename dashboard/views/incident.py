@@ -181,7 +181,7 @@ def _head(snapshot: Snapshot, incident: Incident) -> str:
     run = f" <code>{escape(command)}</code>" if command else ""
     now = f"<p class='fc-next'><b>Now:</b> {escape(said)}{run}</p>" if incident.is_open else ""
     return (
-        f'<div class="fc fc-banner fc-{kind}" role="status"><p class="fc-title">{headline(incident)}</p>'
+        f'<div class="fc fc-banner fc-{kind}" role="status"><p class="fc-title">{headline(incident, snapshot)}</p>'
         f"{facts(shown)}{now}</div>"
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.condition import cells_that_may_meet
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import grown
@@ -65,6 +65,11 @@ class Claims:
         for spot, onset in incident.apart.items():
             apart |= self._inquiry.events_at(spot, onset)
         return apart
+
+    def is_of_crashes(self, incident: Incident) -> bool:
+        """Whether most of what an incident accounts for are crashes."""
+        mine = self._inquiry.news.events.outcome[incident.claim(len(self.taken))]
+        return bool((mine != DARK).sum() > (mine == DARK).sum())
 
     def stake(self, incidents: Sequence[Incident], tick: int) -> None:
         """Let each incident claim what it accounts for.

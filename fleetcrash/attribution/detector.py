@@ -2,7 +2,7 @@
 
 ``Detector.tick`` is all there is to it. ``incidents``, ``backtest`` and the live monitor call the same method with
 the same counts; it reads no clock, and what it says at a tick depends on what was known by then alone. Of the lake it
-asks what ``News.beside``, ``left_at`` and ``had`` tell of a single update, once that is suspected.
+asks what ``News.beside``, ``left_at``, ``had`` and ``whereabouts`` tell of one update, once that is suspected.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Detector:
         if update is None or any(one.update is not None and tick - one.ended(tick) < DAY for one in self.incidents):
             return
         incident = next(iter(self.open_incidents), None)
-        told = incident is not None and (incident.by_departures or self._is_of_crashes(incident))
+        told = incident is not None and (incident.by_departures or self._claims.is_of_crashes(incident))
         if told or at_one_place(self.news.left_at(update), tick):
             return
         incident = incident or self._opened(tick)
@@ -165,11 +165,6 @@ class Detector:
         self._claims.stake(self.incidents, tick)
         self._follow(incident, tick)
         self._claims.stake(self.incidents, tick)
-
-    def _is_of_crashes(self, incident: Incident) -> bool:
-        """Whether most of what an incident accounts for are crashes."""
-        mine = self.news.events.outcome[incident.claim(len(self.news.events))]
-        return bool((mine != DARK).sum() > (mine == DARK).sum())
 
     def _opened(self, tick: int) -> Incident:
         incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
@@ -330,6 +325,7 @@ class Detector:
             named_before=None if incident is None else incident.update,
             named_elsewhere={one.update for one in self.incidents if one is not incident and one.update is not None},
             contrast=partial(self._contrast, tick, mine, by_departures) if self.news.installs_told else None,
+            of_one_place=partial(self._inquiry.is_of_one_place, tick, mine, trial),
         )
         return judgement, trial, found
 

@@ -6,19 +6,20 @@ decides.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution import crashers
+from fleetcrash.attribution import crashers, witnesses
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
 from fleetcrash.attribution.departures import Departures
 from fleetcrash.attribution.evidence import TEST_RATIOS, log_contrast, log_contrast_by_age
 from fleetcrash.attribution.expectation import DAY, Expectation
-from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES, WINDOWS
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES, WINDOWS
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial, try_updates
@@ -29,6 +30,8 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _STEADY = 2  # of the times since a boot, from half an hour on
+_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
+# Of installs: who crashes so soon after one, and long after a boot, did not get it for having come online.
 _BRINGING_BOOTS = ("os_patch", "driver", "agent")  # the kinds that restart hosts
 _MOSTLY = 0.5
 _NEARLY_ALL = 0.9  # a few installs are always told late
@@ -142,11 +145,8 @@ class Inquiry:
         """
         if self.news.suspects[update].kind not in _BRINGING_BOOTS:
             return {}
-        events, rows = self.news.events, self.news.exposed_events
-        of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
-        cells = self.spots.slices.members[int(np.argmax(of_slice))] > 0
-        there = self.exposed_rows(tick, mine & cells[events.cell])
-        struck = np.unique(rows.event[there[rows.update[there] == update]])
+        events = self.news.events
+        struck, cells = self._struck(update, tick, mine, trial)
         at_boot = struck[events.outcome[struck] == CRASH_AT_BOOT]
         if len(at_boot) <= _MOSTLY * len(struck):
             return {}
@@ -165,6 +165,34 @@ class Inquiry:
         rate = len(at_boot) / max(brought, 1.0)
         ratios = alone / np.maximum(others, 1.0) / rate
         return dict(zip(tried.updates[waits].tolist(), ratios[waits].tolist(), strict=True))
+
+    def is_of_one_place(self, tick: int, mine: Mask, trial: Trial, update: int) -> bool:
+        """Whether what speaks for an update happened at one place, though hosts elsewhere have it as well.
+
+        Not where hosts that were long up crashed as soon as they got it: no trouble of the place follows installs.
+
+        Args:
+            mine: (events,) the events. trial: of them.
+        """
+        struck, cells = self._struck(update, tick, mine, trial)
+        if not witnesses.may_be_of_one_place(self.news.events, struck):
+            return False
+        event, age, _, shares = self._compared(tick, mine & cells[self.news.events.cell], update)
+        if self.news.installs_told and self._by_age(event, age, shares[:, :_SOON_AGES]) >= witnesses.enough(
+            len(struck)
+        ):
+            return False
+        asked = tuple(witnesses.to_look_at(struck).tolist())
+        found = self.news.whereabouts(update, asked, tuple(np.flatnonzero(cells).tolist()))
+        return witnesses.are_of_one_place(found, Counter(dimension for dimension, _ in self.news.places.names))
+
+    def _struck(self, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
+        """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""
+        rows = self.news.exposed_events
+        of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
+        cells: Mask = self.spots.slices.members[int(np.argmax(of_slice))] > 0
+        there = self.exposed_rows(tick, mine & cells[self.news.events.cell])
+        return np.unique(rows.event[there[rows.update[there] == update]]), cells
 
     def _hosts_struck(self, tick: int, events: Ints, *, booted: bool = False) -> Ints:
         """(updates,) how many of some events happened to hosts that had each; or had it and booted since."""
@@ -231,6 +259,24 @@ class Inquiry:
         boot, because a host that comes online installs what it missed, and may crash for having come online. Or by the
         boots with the update and those without.
         """
+        event, age, booted_since, shares = self._compared(tick, mine, update)
+        booted = self.news.events.outcome[event] == CRASH_AT_BOOT
+        at_boot = log_contrast(booted_since[booted], shares[booted, -1]) - _LOG_BY_AGE
+        return max(log_contrast(age < AGES, shares[:, AGES - 1]), self._by_age(event, age, shares), at_boot)
+
+    def _by_age(self, event: Ints, age: Ints, shares: Floats) -> float:
+        """What crashes long after a boot say by who had just got an update, of the ages that there are shares of."""
+        events = self.news.events
+        steady = (events.outcome[event] == CRASH) & (events.since_boot[event] >= _STEADY)
+        return log_contrast_by_age(age[steady], shares[steady, :AGES]) - _LOG_BY_AGE
+
+    def _compared(self, tick: int, mine: Mask, update: int) -> tuple[Ints, Ints, Mask, Floats]:
+        """Those of some events of the last day that there are hosts beside.
+
+        Returns:
+            (n,) their numbers, age of the install, whether the host has booted since, and (n, WINDOWS) shares of the
+            hosts at risk that had an install or a boot since younger than each age.
+        """
         events, rows = self.news.events, self.exposed_rows(tick, mine)
         rows = rows[self.news.exposed_events.update[rows] == update]
         age, booted_since = np.full(len(events), AGES), np.zeros(len(events), bool)
@@ -241,12 +287,7 @@ class Inquiry:
         shares = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])
         compared = ~np.isnan(shares[:, -1])
         event = np.flatnonzero(picked)[compared]
-        age, booted_since, shares = age[event], booted_since[event], shares[compared]
-        steady = (events.outcome[event] == CRASH) & (events.since_boot[event] >= _STEADY)
-        by_age = log_contrast_by_age(age[steady], shares[steady, :AGES]) - _LOG_BY_AGE
-        booted = events.outcome[event] == CRASH_AT_BOOT
-        at_boot = log_contrast(booted_since[booted], shares[booted, -1]) - _LOG_BY_AGE
-        return max(log_contrast(age < AGES, shares[:, AGES - 1]), by_age, at_boot)
+        return event, age[event], booted_since[event], shares[compared]
 
     def companions(self, update: int, tick: int, mine: Mask) -> list[Companion]:
         """Other updates that the fault of one may need, with the events of the hosts that had them."""

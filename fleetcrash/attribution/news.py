@@ -198,6 +198,20 @@ class Had:
 
 
 @dataclass(frozen=True)
+class Whereabouts:
+    """Where some events of hosts with an update happened: (n,) arrays, one for each event and dimension of a place.
+
+    Attributes:
+        hosts: hosts that it could have happened to; hosts_there: those of them at its place.
+    """
+
+    dimension: Texts
+    place: Texts
+    hosts: Ints
+    hosts_there: Ints
+
+
+@dataclass(frozen=True)
 class Beside:
     """What else hosts with one update had when they got it, as changes in hosts: (n,) arrays sorted by tick.
 
@@ -227,7 +241,8 @@ class News:
         presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
         beside: what else the hosts with an update had, by its index; left_at: where hosts stood that left with it; had:
-            which events happened to hosts that had it. They ask the engine, which must still be open.
+            which events happened to hosts that had it; whereabouts: where some of these happened, by their numbers,
+            among hosts with it in some cells. They ask the engine, which must still be open.
     """
 
     first_tick: int
@@ -248,6 +263,7 @@ class News:
     beside: Callable[[int], Beside]
     left_at: Callable[[int], LeftAt]
     had: Callable[[int], Had]
+    whereabouts: Callable[[int, tuple[int, ...], tuple[int, ...]], Whereabouts]
 
     def may_be_patching(self, minute: int) -> bool:
         """Whether a host that falls silent may be restarting for an OS patch, nobody telling when it got it.

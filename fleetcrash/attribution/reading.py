@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from fleetcrash.attribution.news import (
     OnlineAtPlace,
     Suspect,
     Texts,
+    Whereabouts,
 )
 from fleetcrash.store.engine import Engine
 
@@ -97,6 +98,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         beside=cache(partial(_beside, engine, suspects, update_index)),
         left_at=cache(partial(_left_at, engine, suspects)),
         had=cache(partial(_had, engine, suspects)),
+        whereabouts=lru_cache(partial(_whereabouts, engine, suspects)),
     )
 
 
@@ -211,6 +213,23 @@ def _left_at(engine: Engine, suspects: Sequence[Suspect], update: int) -> LeftAt
 def _had(engine: Engine, suspects: Sequence[Suspect], update: int) -> Had:
     table = engine.table("detection/events_with_update", update_id=suspects[update].update_id)
     return Had(event=_ints(table, "event"), tick=_ints(table, "tick"))
+
+
+def _whereabouts(
+    engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], cells: tuple[int, ...]
+) -> Whereabouts:
+    table = engine.table(
+        "detection/hosts_beside_events",
+        update_id=suspects[update].update_id,
+        events=list(events),
+        cells=[cell - 1 for cell in cells],
+    )
+    return Whereabouts(
+        dimension=_texts(table, "dimension"),
+        place=_texts(table, "place"),
+        hosts=_ints(table, "hosts"),
+        hosts_there=_ints(table, "hosts_there"),
+    )
 
 
 def _updates(table: pa.Table, update_index: dict[str, int]) -> Ints:

@@ -239,7 +239,8 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
     if incident.kind is Kind.NO_UPDATE:
         module = common_module(detector, incident)
         inside = f", mostly in {module}" if module else ""
-        return f"{rise}: the rise follows {detector.spots.describe(incident.wave_spot)}{inside}, and no update."
+        none = "and no update" if detector.news.suspects else "and no update is known to have been sent out"
+        return f"{rise}: the rise follows {detector.spots.describe(incident.wave_spot)}{inside}, {none}."
     if incident.kind is Kind.CANNOT_SEPARATE:
         names = " or ".join(row["update_id"] for row in candidates[:3]) or "no update"
         return f"{rise}: cannot separate {names} from one another or from a rise of its own."

@@ -91,6 +91,17 @@ def test_other_verdicts_accuse_nobody(changed: dict[str, Any], said: list[str], 
     assert "fc-banner fc-update" not in page.markup
 
 
+def test_where_no_update_is_known_none_is_cleared_of_blame(tmp_path: Path, overview):
+    lake = Lake.create(tmp_path / "lake")
+    row = {"crash_id": "1", "host_id": "h", "os_type": "windows", "occurred_at": RELEASED, "received_at": RELEASED}
+    append_rows(lake, "crash", [row])
+    tick(lake, [incident(verdict="no_update", update_id=None, cause="other", candidates=[], condition=None)])
+    page = overview(lake.root)
+    assert "no update is known to be in the fleet" in page.text
+    assert "load releases or installs as well" in page.text
+    assert "to blame" not in page.text
+
+
 def test_quiet_is_calm_and_remembers_the_last_incident(lake: Lake, overview):
     tick(lake, [incident(closed_at="2026-03-04T13:30:00Z")])
     page = overview(lake.root)

@@ -105,6 +105,17 @@ def test_of_crashes_alone_what_follows_a_release_is_named_and_a_steady_rate_is_n
     assert "of how many that had it is not known" in found["summary"]
 
 
+def test_of_crashes_alone_without_any_release_told_the_rise_is_no_updates_as_far_as_is_known(
+    empty_lake: Path, fleet: World
+) -> None:
+    world = _only_crashes(fleet)
+    world["crash"] += [crash_of(HOSTS + n, SECOND_AT + 1 + n / 20) for n in range(200)]
+    with lake_of({**world, "update": []}, empty_lake) as lake:
+        (found,) = incidents(lake, as_of=at(UNTIL))["incidents"]
+    assert found["verdict"] == "no_update"
+    assert found["summary"].endswith("and no update is known to have been sent out.")
+
+
 def test_of_crashes_alone_who_goes_on_with_what_is_new_says_the_same(empty_lake: Path, fleet: World) -> None:
     world = _only_crashes(fleet)
     world["crash"] += [crash_of(HOSTS + n, SECOND_AT + 1 + n / 20) for n in range(200)]

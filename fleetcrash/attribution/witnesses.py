@@ -1,0 +1,73 @@
+"""Witnesses: whether what speaks for an update is told of one place alone, though other places have it as well.
+
+A customer's driver that crashes hosts some time after they come online crashes them some time after an install, too:
+the times fit whatever was sent out that day. But an update strikes alike wherever it is, and hosts that have it
+elsewhere and do not crash speak against it. A group's, site's or customer's hosts are one witness.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.news import PLACES, Events, Whereabouts
+
+Ints = NDArray[np.int64]
+
+_MOST = 0.8  # of the events, or they are not told of one place
+_LOG_APART = float(np.log(999))
+_LOG_PER_EVENT = (
+    0.2  # hosts come online and get what they missed at the same hours of the day, if not in the same minutes
+)
+_GROWTH = 1.25  # looked at again once the events have grown by this factor ...
+_ENOUGH = 100  # ... and at no more than this, spread evenly
+
+
+def may_be_of_one_place(events: Events, struck: Ints) -> bool:
+    """Whether most of some events, by their numbers, happened at one group, site or customer."""
+    return any(
+        max(Counter(place for place in places[struck] if place is not None).values(), default=0) >= _MOST * len(struck)
+        for places in events.places
+    )
+
+
+def enough(count: int) -> float:
+    """Log likelihood ratio that installs must say for so many events, or the place may be behind them all the same."""
+    return max(_LOG_APART, _LOG_PER_EVENT * count)
+
+
+def to_look_at(struck: Ints) -> Ints:
+    """Which of some events to ask about: the same ones until there are clearly more."""
+    steps = np.unique((_GROWTH ** np.arange(100)).astype(np.int64))
+    first = int(steps[np.searchsorted(steps, len(struck), side="right") - 1])
+    return struck[np.linspace(0, first - 1, min(first, _ENOUGH)).astype(np.int64)]
+
+
+def are_of_one_place(found: Whereabouts, known: Mapping[str, int]) -> bool:
+    """Whether events happened so mostly at one place that no fault that strikes alike wherever it is would do so.
+
+    That is a thousand times less likely than that this place, of as many as there are, is where it happens.
+
+    Args:
+        known: how many groups, sites and customers there are.
+    """
+    return any(_log_odds(found, dimension) - np.log(max(known[dimension], 1)) >= _LOG_APART for dimension in PLACES)
+
+
+def _log_odds(found: Whereabouts, dimension: str) -> float:
+    """Log likelihood ratio of the place of most events, as often as they happened there, against its share of hosts."""
+    of_dimension = found.dimension == dimension
+    if not of_dimension.any():
+        return -np.inf
+    _, number, counts = np.unique(found.place[of_dimension].astype(str), return_inverse=True, return_counts=True)
+    there = number == int(np.argmax(counts))
+    share = float(there.mean())
+    if share < _MOST:
+        return -np.inf
+    usual = found.hosts_there[of_dimension][there] / found.hosts[of_dimension][there]
+    # Of those that happened elsewhere, whose hosts may all have been elsewhere, no more is asked than that they did.
+    elsewhere = float((~there).sum()) * float(np.log1p(-share)) if share < 1.0 else 0.0
+    return float(np.log(share / usual).sum()) + elsewhere

@@ -1,0 +1,187 @@
+"""One place's own trouble is no update's, however well the times fit; an update that is guilty there alone is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import numpy as np
+import pytest
+
+from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.news import Whereabouts
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.witnesses import are_of_one_place, to_look_at
+from fleetcrash.store import Engine, Lake
+from tests.fleetcrash.worlds import World, at, crash_of, lake_of
+
+HOSTS = range(600)
+END = 480
+CUSTOMERS = 10
+ONE = "c3"
+
+
+def customer(n: int) -> str:
+    return f"c{n % CUSTOMERS}"
+
+
+def fleet(
+    random: Random,
+    *,
+    online_from: Callable[[int], float],
+    gets_it: Callable[[int, float], float | None],
+    crashes: Callable[[int, float, float | None], float | None],
+) -> World:
+    """Hosts of ten customers, an update, and crashes; what is random is drawn by whoever asks.
+
+    Args:
+        online_from: when a host comes online.
+        gets_it: when it gets the update, by its number and when it came online.
+        crashes: when it crashes, by that and when it got the update.
+    """
+    world: World = {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "customer": customer(n)} for n in HOSTS],
+        "update": [{"update_id": "content", "kind": "content", "channel": "1", "released_at": at(0)}],
+        "session": [],
+        "install": [],
+        "crash": [crash_of(1, -200.0), crash_of(2, -100.0)],
+    }
+    for n in HOSTS:
+        online = online_from(n)
+        world["session"].append({"host_id": f"h{n}", "online_from": at(online)})
+        got = gets_it(n, online)
+        if got is not None:
+            world["install"].append({"host_id": f"h{n}", "update_id": "content", "applied_at": at(got)})
+        crashed = crashes(n, online, got)
+        if crashed is not None:
+            world["crash"].append(crash_of(n, crashed))
+    return world
+
+
+def told(lake: Lake) -> set[str]:
+    """The names that were ever given."""
+    found = incidents(lake, as_of=at(END))["incidents"]
+    assert found, "nothing was noticed"
+    return {turn["update_id"] for one in found for turn in one["history"] if turn["update_id"]}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_one_customers_hosts_that_crash_some_time_after_they_come_online_blame_no_update(empty_lake, seed):
+    random = Random(seed)
+    world = fleet(
+        random,
+        online_from=lambda n: random.uniform(30, 400),
+        gets_it=lambda n, online: online + random.uniform(1, 15),
+        crashes=lambda n, online, got: online + random.uniform(15, 60) if customer(n) == ONE else None,
+    )
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) == set()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_but_an_update_that_does_so_wherever_it_is_gets_named(empty_lake, seed):
+    random = Random(seed)
+    world = fleet(
+        random,
+        online_from=lambda n: random.uniform(30, 400),
+        gets_it=lambda n, online: online + random.uniform(1, 15) if n % 3 else None,
+        crashes=lambda n, online, got: got + random.uniform(15, 60) if got and n % 7 == 0 else None,
+    )
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) == {"content"}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_so_does_one_that_only_one_customer_got(empty_lake, seed):
+    random = Random(seed)
+    world = fleet(
+        random,
+        online_from=lambda n: -600,
+        gets_it=lambda n, online: random.uniform(0, 240) if customer(n) == ONE and n % 20 == 3 else None,
+        crashes=lambda n, online, got: got and got + random.uniform(1, 5),
+    )
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) == {"content"}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_and_one_that_crashes_one_customers_hosts_as_soon_as_each_gets_it(empty_lake, seed):
+    random = Random(seed)
+    world = fleet(
+        random,
+        online_from=lambda n: -600,
+        gets_it=lambda n, online: random.uniform(0, 240),
+        crashes=lambda n, online, got: got + random.uniform(1, 5) if customer(n) == ONE and got else None,
+    )
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) == {"content"}
+
+
+def whereabouts(there: int, elsewhere: int, *, share: float) -> Whereabouts:
+    """Events at customer ``a`` and at others, where it has that share of the hosts; and the group of all of them."""
+    places = ["a"] * there + [f"b{n}" for n in range(elsewhere)]
+    count = len(places)
+    return Whereabouts(
+        dimension=np.array(["customer"] * count + ["group"] * count, dtype=object),
+        place=np.array([*places, *["all"] * count], dtype=object),
+        hosts=np.full(2 * count, 1000),
+        hosts_there=np.array([*[round(1000 * share)] * count, *[1000] * count]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "elsewhere", "share", "expected"),
+    [(5, 0, 0.05, True), (3, 0, 0.05, False), (40, 4, 0.7, False), (40, 4, 0.5, True), (40, 12, 0.05, False)],
+    ids=["five of five", "three of three", "most of the hosts", "half of them", "a quarter is elsewhere"],
+)
+def test_events_are_of_one_place_where_its_share_of_the_hosts_does_not_explain_it(there, elsewhere, share, expected):
+    found = whereabouts(there, elsewhere, share=share)
+    assert are_of_one_place(found, {"customer": 20, "group": 1, "site": 0}) is expected
+
+
+def test_the_same_events_are_asked_about_until_there_are_clearly_more():
+    asked = [tuple(to_look_at(np.arange(count)).tolist()) for count in range(1, 2000)]
+    assert len(set(asked)) < 50
+    assert all(len(set(each)) == len(each) <= 100 for each in asked)
+    assert all(each[-1] + 1 >= 0.75 * count for count, each in enumerate(asked, 1))
+
+
+def test_whom_an_event_could_have_happened_to_is_told_as_it_was_known_then(empty_lake):
+    """Of ten Windows hosts with the update, some lack a reason to count."""
+    counted = {"same": "c1", "other": "c2"}
+    uncounted = ("offline", "late", "lacks", "removed", "macos", "long ago")
+    world: World = {
+        "host": [
+            {
+                "host_id": name,
+                "os_type": "darwin" if name == "macos" else "windows",
+                "customer": counted.get(name, "c1"),
+            }
+            for name in ("struck", *counted, *uncounted)
+        ],
+        "update": [{"update_id": "content", "kind": "content", "channel": "1", "released_at": at(0)}],
+        "session": [
+            {"host_id": name, "online_from": at(-3000), "online_until": at(50) if name == "offline" else None}
+            for name in ("struck", *counted, *uncounted)
+        ],
+        "install": [
+            {
+                "host_id": name,
+                "update_id": "content",
+                "applied_at": at(-1500 if name == "long ago" else 10),
+                "received_at": at(200 if name == "late" else 10),
+            }
+            for name in ("struck", *counted, *uncounted)
+            if name != "lacks"
+        ]
+        + [{"host_id": "removed", "update_id": "content", "applied_at": at(60), "action": "removed"}],
+        "crash": [
+            {"crash_id": "1", "host_id": "struck", "os_type": "windows", "occurred_at": at(99), "received_at": at(100)}
+        ],
+    }
+    with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
+        news = read_news(engine)
+        update = [one.update_id for one in news.suspects].index("content")
+        found = news.whereabouts(update, (0,), tuple(range(len(news.cells))))
+    assert found.dimension.tolist() == ["customer"]
+    assert (found.place[0], found.hosts[0], found.hosts_there[0]) == ("c1", 3, 2)
