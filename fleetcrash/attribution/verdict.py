@@ -64,6 +64,8 @@ _LITTLE = 0.1
 JUDGING_MINUTES = 15
 # How long an undetermined incident is given before a tie is called a tie.
 _SOON_MINUTES = 60
+_STAGED_MINUTES = 1440
+# A fault may take an hour to strike; where no installs are on record, its first ring may get the update hours later.
 
 
 class Kind(StrEnum):
@@ -163,7 +165,8 @@ def judge(
     if leader is not None:
         released, most = int(released_minute[leader]), float(trial.log_evidence[leader])
         by_hosts = 0.0 if contrast is None else contrast(int(trial.updates[leader]))
-        same, delayed = _begun_by(of_waves, waves, trial, leader, released)
+        late = _STAGED_MINUTES if contrast is None else _SOON_MINUTES
+        same, delayed = _begun_by(of_waves, waves, trial, leader, released, late)
         delayed &= ~stands_there[waves.place][:, None] & (by_hosts >= _LOG_NO_CONTRAST)
         rivals, with_release = _tie(of_waves, same, most)
         of_waves, later = _tie(rivals, delayed, most)
@@ -266,15 +269,19 @@ def _begins_with(waves: Waves, trial: Trial, leader: int, released_minute: int) 
     return bool((with_release[:, None] & rose & _explained(waves, trial, leader)[:, : rose.shape[1]]).any())
 
 
-def _begun_by(of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int) -> tuple[Mask, Mask]:
+def _begun_by(
+    of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int, late: int
+) -> tuple[Mask, Mask]:
     """(n, SHAPES) which waves, in hosts that mostly had the leading update, may have begun with its release.
 
     A wave begins at any minute, an update acts when its installs say; so of the two the wave always fits a little
     better. Where it begins with the release, or the events can hardly tell its beginning from the release, that does
     not acquit the update.
 
+    Args:
+        late: minutes after the release in which hosts may first be struck.
     Returns:
-        Those, and those that begin within the hour after: a fault may take a while to strike.
+        Those, and those that begin within so many minutes after.
     """
     explained = _explained(waves, trial, leader)
     after = (waves.onset - released_minute)[:, None]
@@ -282,7 +289,7 @@ def _begun_by(of_waves: Floats, waves: Waves, trial: Trial, leader: int, release
     best = np.max(of_waves, axis=1, where=explained & (np.abs(after) <= COINCIDENT_MINUTES), initial=-np.inf)
     np.maximum.at(from_release, waves.place, best)
     same = explained & (of_waves <= from_release[waves.place][:, None] + _LOG_MARGIN)
-    return same, explained & (after >= -COINCIDENT_MINUTES) & (after <= _SOON_MINUTES)
+    return same, explained & (after >= -COINCIDENT_MINUTES) & (after <= late)
 
 
 def _tie(of_waves: Floats, same: Mask, most: float) -> tuple[Floats, bool]:

@@ -121,6 +121,25 @@ def test_an_update_that_strikes_after_a_while_is_not_acquitted_by_a_wave_among_h
     assert (told.probabilities[0] > 0.5) == (kind is Kind.CANNOT_SEPARATE)
 
 
+@pytest.mark.parametrize(
+    ("after", "stands_there", "kind"),
+    [(300, False, Kind.CANNOT_SEPARATE), (300, True, Kind.NO_UPDATE), (1441, False, Kind.NO_UPDATE)],
+    ids=["five hours later", "in a region", "a day later"],
+)
+def test_without_installs_no_wave_within_the_day_acquits_an_update_that_may_be_rolled_out_in_stages(
+    after, stands_there, kind
+):
+    told = _judged(
+        update_says=100.0,
+        wave_says=150.0,
+        onset=RELEASED + after,
+        minutes=JUDGING_MINUTES,
+        contrast=None,
+        stands_there=stands_there,
+    )
+    assert told.kind is kind
+
+
 def test_while_installs_are_still_being_told_a_wave_soon_after_the_release_acquits_nobody():
     early = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED + 10)
     other = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED + 10, had_update=EVENTS / 2)
