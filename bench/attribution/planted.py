@@ -5,8 +5,9 @@
 Each folder has crash, host, install, session and update records as Parquet, of a fleet in which no update did any harm.
 In each run a fault of an update in one of them is drawn: of which kind it is, whom it hits and how many of them, how
 long it waits after the install, or for the next boot, and whether hosts crash or only fall silent. Their crashes are
-added, and their sessions cut. Seeds follow from the text of the detector, as those of a pool do. Prints one JSON line a
-run and one for all. The faults are synthetic, whatever the fleet is.
+added, and their sessions cut. With --rivals it is a rise that no update brought: hosts that have something else in
+common crash for a while. Seeds follow from the text of the detector, as those of a pool do. Prints one JSON line a run
+and one for all. The faults are synthetic, whatever the fleet is.
 """
 
 from __future__ import annotations
@@ -25,14 +26,22 @@ from random import Random
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bench.attribution.outcome import Outcome, run
+from bench.attribution.planting import (
+    Frames,
+    after,
+    online_then,
+    read_fleet,
+    sessions_in_order,
+    strike,
+    write_fleet,
+)
 from bench.attribution.pools import seed_of, summary
+from bench.attribution.rivals import plant_rival
 from fleetcrash.attribution.conditions import matcher, version_key
 
-_TABLES = ("crash", "host", "install", "session", "update")
 _KINDS = ("content", "content", "agent", "os_patch", "driver")
 _SHARES = (0.02, 0.1, 0.5)
 _WAITS_S = (15.0, 60.0, 600.0, 5400.0, None)  # median; None: until the next boot
@@ -40,9 +49,6 @@ _SILENT = 0.2  # of the faults only silence hosts
 _LEAST_HOSTS = 500  # got an update whose fault is worth looking for
 _LEAST_HIT = 20  # hosts, or a fault is drawn anew
 _TRIES = 50
-_STAY_OFF = 0.2  # of the hosts that crash
-
-Frames = dict[str, pd.DataFrame]
 
 
 def plant(source: Path, out: Path, seed: int) -> dict[str, Any]:
@@ -51,8 +57,7 @@ def plant(source: Path, out: Path, seed: int) -> dict[str, Any]:
     Returns:
         The truth, as a simulated fleet has it, and what was drawn.
     """
-    frames = {name: _read(source / f"{name}.parquet") for name in _TABLES}
-    draw = Random(seed)
+    frames, draw = read_fleet(source), Random(seed)
     for _ in range(_TRIES):
         truth = _drawn(frames, draw)
         hits = _hits(frames, truth, np.random.default_rng(draw.randrange(2**32)))
@@ -60,30 +65,10 @@ def plant(source: Path, out: Path, seed: int) -> dict[str, Any]:
             break
     else:
         raise SystemExit(f"{source} has no update that {_LEAST_HOSTS} hosts installed and were online after.")
-    shuffle = np.random.default_rng(seed)
-    frames["session"] = _cut(frames["session"], hits, silent=truth["silent"], draw=shuffle)
-    if not truth["silent"]:
-        crashes = _crashes(frames["host"], hits, shuffle, prefix=f"planted-{seed}")
-        frames["crash"] = pd.concat([frames["crash"], crashes], ignore_index=True)
-    out.mkdir(parents=True)
-    for name, frame in frames.items():
-        _write(frame, out / f"{name}.parquet")
+    strike(frames, hits, silent=truth["silent"], prefix=f"planted-{seed}", draw=np.random.default_rng(seed))
     truth |= {"scenario": f"planted in {source.name}", "seed": seed, "hosts_hit": len(hits)}
-    (out / "truth.json").write_text(json.dumps(truth))
+    write_fleet(frames, out, truth)
     return truth
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """Records, their times in UTC without saying so, which is easier to reckon with."""
-    frame = pd.read_parquet(path)
-    for name in frame.select_dtypes("datetimetz"):
-        frame[name] = frame[name].dt.tz_convert(None)
-    return frame
-
-
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    times = {name: frame[name].dt.tz_localize("UTC") for name in frame.select_dtypes("datetime")}
-    frame.assign(**times).to_parquet(path, index=False)
 
 
 def _drawn(frames: Frames, draw: Random) -> dict[str, Any]:
@@ -123,64 +108,19 @@ def _hits(frames: Frames, truth: dict[str, Any], draw: np.random.Generator) -> p
         meets &= hosts[key].map(accepts).to_numpy(bool)
     got = installs[(installs["update_id"] == truth["guilty"]) & installs["host_id"].isin(hosts["host_id"][meets])]
     hit = got[draw.random(len(got)) < truth["share"]][["host_id", "applied_at"]]
-    sessions = frames["session"].reset_index(names="row")[["row", "host_id", "online_from", "online_until"]]
-    sessions = sessions.sort_values("online_from")
-    if truth["wait_s"] is None:
-        joined = pd.merge_asof(
-            hit.sort_values("applied_at"),
-            sessions,
-            left_on="applied_at",
-            right_on="online_from",
-            by="host_id",
-            direction="forward",
-            allow_exact_matches=False,
-        ).dropna(subset="online_from")
-        joined["at"] = joined["online_from"] + _after(40.0, len(joined), draw)
-    else:
-        hit = hit.assign(at=hit["applied_at"] + _after(truth["wait_s"], len(hit), draw))
-        joined = pd.merge_asof(
-            hit.sort_values("at"), sessions, left_on="at", right_on="online_from", by="host_id", direction="backward"
-        )
-    online = joined["online_until"].isna() | (joined["online_until"] > joined["at"])
-    inside = joined["row"].notna() & online & (joined["at"] < _end(frames))
-    return joined[inside].drop_duplicates("row")[["host_id", "at", "row"]]
-
-
-def _end(frames: Frames) -> pd.Timestamp:
-    return max(frames["session"]["online_from"].max(), frames["session"]["online_until"].max())
-
-
-def _after(median_s: float, count: int, draw: np.random.Generator) -> npt.NDArray[np.timedelta64]:
-    return (draw.lognormal(np.log(median_s), 0.7, count) * 1e6).astype("timedelta64[us]")
-
-
-def _cut(sessions: pd.DataFrame, hits: pd.DataFrame, *, silent: bool, draw: np.random.Generator) -> pd.DataFrame:
-    """The sessions, those that were struck ending there; most hosts that crashed are back minutes later."""
-    sessions, rows = sessions.copy(), hits["row"].astype(int).to_numpy()
-    until = sessions["online_until"].iloc[rows].to_numpy()
-    at = hits["at"].to_numpy()
-    sessions.iloc[rows, sessions.columns.get_loc("online_until")] = hits["at"]
-    if silent:
-        return sessions
-    back = at + _after(240.0, len(hits), draw)
-    returns = (draw.random(len(hits)) >= _STAY_OFF) & (np.isnat(until) | (back < until))
-    again = sessions.iloc[rows].assign(online_from=back, online_until=until)[returns]
-    for name in ("online_from", "online_until"):
-        again[name] = again[name].astype(sessions[name].dtype)
-    return pd.concat([sessions, again], ignore_index=True)
-
-
-def _crashes(hosts: pd.DataFrame, hits: pd.DataFrame, draw: np.random.Generator, *, prefix: str) -> pd.DataFrame:
-    told = [name for name in ("os_type", "os_version", "os_build", "agent_version") if name in hosts]
-    crashes = hits.merge(hosts[["host_id", *told]], on="host_id")
-    return crashes[["host_id", *told]].assign(
-        record="crash",
-        crash_id=[f"{prefix}-{number}" for number in range(len(crashes))],
-        occurred_at=crashes["at"],
-        received_at=crashes["at"] + _after(240.0, len(crashes), draw),
-        code="0x50",
-        module="planted.sys",
-    )
+    if truth["wait_s"] is not None:
+        return online_then(frames, hit.assign(at=hit["applied_at"] + after(truth["wait_s"], len(hit), draw)))
+    boots = pd.merge_asof(
+        hit.sort_values("applied_at"),
+        sessions_in_order(frames),
+        left_on="applied_at",
+        right_on="online_from",
+        by="host_id",
+        direction="forward",
+        allow_exact_matches=False,
+    ).dropna(subset="online_from")
+    at = boots["online_from"] + after(40.0, len(boots), draw)
+    return online_then(frames, boots[["host_id", "applied_at"]].assign(at=at))
 
 
 def planted(source: str, seed: int) -> Outcome:
@@ -194,10 +134,22 @@ def planted(source: str, seed: int) -> Outcome:
         return replace(found, scenario=f"{found.scenario}: {how}")
 
 
+def rivalled(source: str, seed: int) -> Outcome:
+    """Plant a rise that no update brought, and judge the records."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "fleet"
+        truth = plant_rival(Path(source), folder, seed)
+        found = run(str(folder), seed, hosts=None, days=None)
+        where = ", ".join(f"{key} {value}" for key, value in truth["where"].items())
+        how = f"{truth['how']}, {truth['hosts_hit']} hosts of {where} for {truth['lasts_min']} min from {truth['at']}"
+        return replace(found, scenario=f"{found.scenario}: {how}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge as many fleets as asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="+")
+    parser.add_argument("--rivals", action="store_true", help="plant rises that no update brought: name nothing")
     parser.add_argument("--runs", type=int, default=24)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side")
     chosen = parser.parse_args(arguments)
@@ -205,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outcomes = []
     with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("spawn")) as workers:
         sources = [chosen.folder[number % len(chosen.folder)] for number in range(chosen.runs)]
-        for outcome in workers.map(planted, sources, [seed_of("planted", number) for number in range(chosen.runs)]):
+        judged, pool = (rivalled, "rival") if chosen.rivals else (planted, "planted")
+        for outcome in workers.map(judged, sources, [seed_of(pool, number) for number in range(chosen.runs)]):
             outcomes.append(outcome)
             print(json.dumps(asdict(outcome)), flush=True)
     print(json.dumps(summary(outcomes)))

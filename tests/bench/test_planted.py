@@ -10,6 +10,7 @@ import pytest
 
 from bench.attribution.outcome import guilty_of
 from bench.attribution.planted import plant
+from bench.attribution.rivals import plant_rival
 from fleetcrash.attribution.conditions import matches
 from sample_data.simulator import simulate
 
@@ -45,6 +46,29 @@ def test_whoever_is_struck_had_the_update_met_the_condition_and_was_online(
     assert (ended[cut] > before["session"]["online_from"][cut]).all()
     was = before["session"]["online_until"][cut]
     assert (was.isna() | (ended[cut] < was)).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_rise_that_no_update_brought_strikes_hosts_that_have_something_in_common_while_it_lasts(
+    quiet: Path, tmp_path: Path, seed: int
+) -> None:
+    truth = plant_rival(quiet, tmp_path / "out", seed)
+    assert guilty_of(truth) == []
+    hosts = _read(tmp_path / "out", "host").set_index("host_id")
+    before, after = (
+        {name: _read(folder, name) for name in ("crash", "session")} for folder in (quiet, tmp_path / "out")
+    )
+    begins = pd.Timestamp(truth["at"], tz="UTC")
+    added = after["crash"].iloc[len(before["crash"]) :]
+    assert len(added) == (0 if truth["how"] == "silent" else truth["hosts_hit"])
+    assert (added["occurred_at"] >= begins).all()
+    if truth["how"] == "steady":
+        assert (added["occurred_at"] <= begins + pd.Timedelta(minutes=truth["lasts_min"])).all()
+    ended = after["session"]["online_until"].iloc[: len(before["session"])]
+    cut = after["session"].iloc[: len(before["session"])][ended.ne(before["session"]["online_until"]) & ended.notna()]
+    assert cut["host_id"].nunique() == truth["hosts_hit"]
+    for key, value in truth["where"].items():
+        assert (hosts.loc[cut["host_id"], key] == value).all()
 
 
 def test_the_same_seed_plants_the_same(quiet: Path, tmp_path: Path) -> None:
