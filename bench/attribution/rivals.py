@@ -86,7 +86,7 @@ def _hits(frames: Frames, rise: dict[str, Any], draw: np.random.Generator) -> pd
     if rise["how"] in ("steady", "silent"):
         lasts_s = 60.0 * rise["lasts_min"] / (10.0 if rise["how"] == "silent" else 1.0)
         offsets = (draw.random(len(chosen)) * lasts_s * 1e6).astype("timedelta64[us]")
-        struck = pd.DataFrame({"host_id": chosen.to_numpy(), "at": begins.to_numpy() + offsets})
+        struck = pd.DataFrame({"host_id": chosen.reset_index(drop=True), "at": begins.to_numpy() + offsets})
     else:
         sessions = sessions_in_order(frames)
         came = sessions[sessions["host_id"].isin(chosen) & sessions["online_from"].between(begins, ends)]
