@@ -51,7 +51,7 @@ class Incident:
         settled: what is said of it stays, though hosts may still be dark because of it.
         spot: the slice or place in which its rate is watched.
         wave_spot: the slice or place that a rise without an update follows.
-        doubted_tick: since when the evidence no longer carries the name that is given; None while it does.
+        doubted_tick: since when the evidence no longer carries the verdict that is given; None while it does.
         regained_tick: since when it carries a name again, after one was taken back; None while it does not.
         tied: updates that could not be told from others before their hosts' first day with them was over, and the
             minutes of their releases.
@@ -142,6 +142,7 @@ class Incident:
         if self.doubted_tick is None:
             self.doubted_tick = tick
         if tick - self.doubted_tick >= (RENAMING_MINUTES if judgement.kind is Kind.UPDATE else JUDGING_MINUTES):
+            self.doubted_tick = None
             return judgement
         return replace(judgement, kind=Kind.UPDATE, update=self.update)
 
@@ -172,14 +173,29 @@ class Incident:
         others = [at for update, at in self.tied.items() if update != judgement.update]
         if released is not None and any(at < released or judgement.update in self.tied for at in others):
             return replace(judgement, kind=Kind.CANNOT_SEPARATE, update=None)
-        if judgement.update is None or self.named_tick is None:
+        if judgement.update is None:
             self.regained_tick = None
+            return self._weigh_other_verdict(tick, judgement)
+        if self.named_tick is None:
+            self.doubted_tick = None
             return judgement
         if self.regained_tick is None:
             self.regained_tick = tick
         if tick - self.regained_tick >= JUDGING_MINUTES:
+            self.doubted_tick = None
             return judgement
         return replace(judgement, kind=self.kind, update=None)
+
+    def _weigh_other_verdict(self, tick: int, judgement: Judgement) -> Judgement:
+        """The judgement, which names nothing; or the verdict that was given, in doubt for a short time only."""
+        if self.kind in (Kind.UNDETERMINED, judgement.kind):
+            self.doubted_tick = None
+        elif self.doubted_tick is None:
+            self.doubted_tick = tick
+        if self.doubted_tick is None or tick - self.doubted_tick >= JUDGING_MINUTES:
+            self.doubted_tick = None
+            return judgement
+        return replace(judgement, kind=self.kind)
 
     def weigh_condition(self, tick: int, found: Condition | None) -> Condition | None:
         """The condition; or the one that was given, while none has been earned for less than a quarter of an hour."""

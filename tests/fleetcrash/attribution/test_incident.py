@@ -52,6 +52,20 @@ def test_after_a_name_was_taken_back_one_has_to_stand_for_a_quarter_of_an_hour(n
     assert named.weigh(310 + JUDGING_MINUTES, judgement(Kind.UPDATE, FIRST), TRIAL).update == FIRST
 
 
+@pytest.mark.parametrize("kind", [Kind.CANNOT_SEPARATE, Kind.UNDETERMINED])
+def test_so_does_any_other_verdict_but_the_first(kind):
+    incident = Incident.opened(100, 0)
+    assert incident.weigh(100, judgement(Kind.NO_UPDATE), TRIAL).kind is Kind.NO_UPDATE
+    incident.record(100, judgement(Kind.NO_UPDATE), TRIAL, NO_WAVES, None)
+    for minute in range(110, 110 + JUDGING_MINUTES):
+        assert incident.weigh(minute, judgement(kind), TRIAL).kind is Kind.NO_UPDATE
+    incident.weigh(125, judgement(Kind.NO_UPDATE), TRIAL)
+    assert incident.weigh(126, judgement(kind), TRIAL).kind is Kind.NO_UPDATE
+    assert incident.weigh(127, judgement(Kind.UPDATE, FIRST), TRIAL).update == FIRST, "a name does not wait"
+    assert incident.weigh(140, judgement(kind), TRIAL).kind is Kind.NO_UPDATE
+    assert incident.weigh(140 + JUDGING_MINUTES, judgement(kind), TRIAL).kind is kind
+
+
 def test_another_name_is_taken_after_five_minutes(named):
     for minute in range(RENAMING_MINUTES):
         assert named.weigh(101 + minute, judgement(Kind.UPDATE, OTHER), TRIAL).update == FIRST
