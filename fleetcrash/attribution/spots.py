@@ -37,7 +37,8 @@ class Spots:
         self._news = news
         self._cell_since = np.array([cell.known_tick for cell in news.cells])
         self._names = news.places.names
-        self._dimension = np.array([name for name, _ in self._names], dtype=str)
+        dimensions, self._dimension = np.unique([name for name, _ in self._names], return_inverse=True)
+        self._dimensions = len(dimensions)
         self.stands_there: Mask = np.array(
             [part.key == "region" for part in self.slices.slices] + [True] * len(self._names)
         )
@@ -108,9 +109,9 @@ class Spots:
 
     def _weigh_places(self, tick: int) -> Floats:
         known = self._news.places.known_tick <= tick
-        used, row, sizes = np.unique(self._dimension[known], return_inverse=True, return_counts=True)
+        sizes = np.bincount(self._dimension[known], minlength=self._dimensions)
         weights = np.zeros(len(known))
-        weights[known] = _PLACE_WEIGHT / max(len(used), 1) / sizes[row]
+        weights[known] = _PLACE_WEIGHT / max((sizes > 0).sum(), 1) / sizes[self._dimension[known]]
         with np.errstate(divide="ignore"):
             return np.log(weights)
 
