@@ -29,17 +29,18 @@ class Claims:
     def __init__(self, inquiry: Inquiry) -> None:
         self._inquiry = inquiry
         self.taken = inquiry.too_early.copy()
+        self._meeting: dict[str, Mask] = {}
 
     def extend(self) -> None:
         """Go on with the inquiry's later news."""
         self.taken = grown(self.taken, 0, len(self._inquiry.news.events)) | self._inquiry.too_early
+        self._meeting.clear()
 
     def cells_of(self, incident: Incident) -> Mask:
         """(cells,) those whose events may be an incident's."""
-        cells = self._inquiry.news.cells
-        inside = cells_that_may_meet(cells, incident.within or {})
+        inside = self._that_may_meet(incident.within or {})
         for elsewhere in incident.without:
-            inside &= ~cells_that_may_meet(cells, elsewhere)
+            inside = inside & ~self._that_may_meet(elsewhere)
         return inside
 
     def core(self, incident: Incident) -> Condition:
@@ -54,10 +55,16 @@ class Claims:
 
     def left_out(self, incident: Incident) -> Mask:
         """(cells,) those of an incident that its condition leaves out; none while it is not determined."""
-        cells = self._inquiry.news.cells
         if incident.condition is None:
-            return np.zeros(len(cells), bool)
-        return self.cells_of(incident) & ~cells_that_may_meet(cells, self.core(incident))
+            return np.zeros(len(self._inquiry.news.cells), bool)
+        return self.cells_of(incident) & ~self._that_may_meet(self.core(incident))
+
+    def _that_may_meet(self, condition: Condition) -> Mask:
+        """``cells_that_may_meet``, kept until there are other cells; not to be changed."""
+        key = repr(condition)
+        if key not in self._meeting:
+            self._meeting[key] = cells_that_may_meet(self._inquiry.news.cells, condition)
+        return self._meeting[key]
 
     def apart(self, incident: Incident) -> Mask:
         """(events,) those that are none of an incident's doing."""

@@ -115,7 +115,8 @@ def cells_that_may_meet(cells: Sequence[Cell], condition: Condition) -> Mask:
             continue  # of another update a cell says nothing
         column, accepts = CELL_ATTRIBUTES.index(key), matcher(text)
         values = [cell.attributes[column] for cell in cells]
-        meets &= np.array([value is None or accepts(value) for value in values])
+        may = {value: value is None or accepts(value) for value in set(values)}
+        meets &= np.array([may[value] for value in values], bool)
     return meets
 
 

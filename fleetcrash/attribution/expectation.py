@@ -134,8 +134,7 @@ class Expectation:
         expected = np.zeros((OUTCOMES, len(updates), WINDOWS, len(self._news.cells)))
         for number, update in enumerate(updates):
             minutes = np.maximum(self.time.by_update[int(update)].host_minutes(tick), 0.0)
-            for boot in range(BOOTS):
-                expected[:, number] += (self._rates[:, :, boot, None] * minutes[:, boot]).swapaxes(1, 2)
+            expected[:, number] = np.matmul(self._rates.swapaxes(0, 1), minutes).transpose(1, 2, 0)
         expected[:, :, :AGES] *= self.time.weight[:, None]
         return expected
 

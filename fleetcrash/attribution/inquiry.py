@@ -351,19 +351,18 @@ class Inquiry:
 
     def _since_release(self, tick: int, mine: Mask, updates: Ints) -> tuple[Floats, Floats]:
         """(OUTCOMES, U, slices) events of all hosts since each update's release, within the last day, and expected."""
-        events = self.news.events
+        events, cells = self.news.events, len(self.news.cells)
         until = int(np.searchsorted(events.tick, tick, side="right"))
         picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY))
-        inside = self.spots.slices.members[:, events.cell[picked]]
-        seen = np.zeros((OUTCOMES, len(updates), len(self.spots.slices)))
-        mean = np.zeros_like(seen)
+        minute, key = events.minute[picked], events.outcome[picked] * cells + events.cell[picked]
+        counts = np.zeros((OUTCOMES, len(updates), cells))
+        mean = np.zeros((OUTCOMES, len(updates), len(self.spots.slices)))
         for number, update in enumerate(updates):
             since = max(self.released(int(update)), tick - DAY + 1)
-            for outcome in range(OUTCOMES):
-                counts = (events.minute[picked] >= since) & (events.outcome[picked] == outcome)
-                seen[outcome, number] = inside @ counts.astype(np.float32)
+            counted = np.bincount(key[minute >= since], minlength=OUTCOMES * cells)
+            counts[:, number] = counted.reshape(OUTCOMES, cells)
             mean[:, number] = self.expected.of_slices_since(since)
-        return seen, mean
+        return self.spots.slices.add_up(counts), mean
 
     def _new_events(self, tick: int) -> Ints:
         events = self.news.events
