@@ -2,7 +2,7 @@
 
 ``Detector.tick`` is all there is to it. ``incidents``, ``backtest`` and the live monitor call the same method with
 the same counts; it reads no clock, and what it says at a tick depends on what was known by then alone. Of the lake it
-asks what ``News.beside``, ``left_at``, ``had`` and ``whereabouts`` tell of one update, once that is suspected.
+asks what ``News.beside`` and its like tell of one update, once that is suspected.
 """
 
 from __future__ import annotations
@@ -325,7 +325,7 @@ class Detector:
             named_before=None if incident is None else incident.update,
             named_elsewhere={one.update for one in self.incidents if one is not incident and one.update is not None},
             contrast=partial(self._contrast, tick, mine, by_departures) if self.news.installs_told else None,
-            of_one_place=partial(self._inquiry.is_of_one_place, tick, mine, trial),
+            is_doubtful=partial(self._inquiry.is_doubtful, tick, mine, trial),
         )
         return judgement, trial, found
 

@@ -166,25 +166,32 @@ class Inquiry:
         ratios = alone / np.maximum(others, 1.0) / rate
         return dict(zip(tried.updates[waits].tolist(), ratios[waits].tolist(), strict=True))
 
-    def is_of_one_place(self, tick: int, mine: Mask, trial: Trial, update: int) -> bool:
-        """Whether what speaks for an update happened at one place, though hosts elsewhere have it as well.
-
-        Not where hosts that were long up crashed as soon as they got it: no trouble of the place follows installs.
+    def is_doubtful(self, tick: int, mine: Mask, trial: Trial, update: int) -> bool:
+        """Whether some of an update's hosts alone are struck, who have something else in common; see ``witnesses``.
 
         Args:
             mine: (events,) the events. trial: of them.
         """
         struck, cells = self._struck(update, tick, mine, trial)
+        if not len(struck):
+            return False
+        asked = witnesses.to_look_at(struck)
+        told, where = tuple(asked.tolist()), tuple(np.flatnonzero(cells).tolist())
+        if self.news.presence_told and self.news.installs_told:
+            minutes = trial.window_min(int(np.flatnonzero(trial.updates == update)[0]))
+            known = int(self.news.events.tick[asked[-1]])
+            if witnesses.are_only_fresh(self.news.by_start(update, told, where, minutes, known)):
+                return True
         if not witnesses.may_be_of_one_place(self.news.events, struck):
             return False
+        # Not where hosts that were long up crashed as soon as they got it: no trouble of the place follows installs.
         event, age, _, shares = self._compared(tick, mine & cells[self.news.events.cell], update)
         if self.news.installs_told and self._by_age(event, age, shares[:, :_SOON_AGES]) >= witnesses.enough(
             len(struck)
         ):
             return False
-        asked = tuple(witnesses.to_look_at(struck).tolist())
-        found = self.news.whereabouts(update, asked, tuple(np.flatnonzero(cells).tolist()))
-        return witnesses.are_of_one_place(found, Counter(dimension for dimension, _ in self.news.places.names))
+        places = Counter(dimension for dimension, _ in self.news.places.names)
+        return witnesses.are_of_one_place(self.news.whereabouts(update, told, where), places)
 
     def _struck(self, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
         """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""

@@ -212,6 +212,21 @@ class Whereabouts:
 
 
 @dataclass(frozen=True)
+class ByStart:
+    """How hosts fared for a while after they got an update: (n,) arrays, by whether they are always on and fresh.
+
+    Attributes:
+        fresh: hosts that got it within half an hour after they came online.
+        at_risk_s: seconds that they were at risk; struck: how many of some events happened to them.
+    """
+
+    always_on: NDArray[np.bool_]
+    fresh: NDArray[np.bool_]
+    at_risk_s: NDArray[np.float64]
+    struck: Ints
+
+
+@dataclass(frozen=True)
 class Beside:
     """What else hosts with one update had when they got it, as changes in hosts: (n,) arrays sorted by tick.
 
@@ -242,7 +257,8 @@ class News:
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
         beside: what else the hosts with an update had, by its index; left_at: where hosts stood that left with it; had:
             which events happened to hosts that had it; whereabouts: where some of these happened, by their numbers,
-            among hosts with it in some cells. They ask the engine, which must still be open.
+            among hosts with it in some cells; by_start: whom, by when those got it, within so many minutes of that and
+            as known by a tick. They ask the engine, which must still be open.
     """
 
     first_tick: int
@@ -264,6 +280,7 @@ class News:
     left_at: Callable[[int], LeftAt]
     had: Callable[[int], Had]
     whereabouts: Callable[[int, tuple[int, ...], tuple[int, ...]], Whereabouts]
+    by_start: Callable[[int, tuple[int, ...], tuple[int, ...], int, int], ByStart]
 
     def may_be_patching(self, minute: int) -> bool:
         """Whether a host that falls silent may be restarting for an OS patch, nobody telling when it got it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
 
 import numpy as np
@@ -14,6 +15,7 @@ from fleetcrash.attribution.news import (
     CELL_ATTRIBUTES,
     OS_INDEX,
     Beside,
+    ByStart,
     Cell,
     Events,
     ExposedEvents,
@@ -99,6 +101,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         left_at=cache(partial(_left_at, engine, suspects)),
         had=cache(partial(_had, engine, suspects)),
         whereabouts=lru_cache(partial(_whereabouts, engine, suspects)),
+        by_start=lru_cache(partial(_by_start, engine, suspects)),
     )
 
 
@@ -229,6 +232,31 @@ def _whereabouts(
         place=_texts(table, "place"),
         hosts=_ints(table, "hosts"),
         hosts_there=_ints(table, "hosts_there"),
+    )
+
+
+def _by_start(
+    engine: Engine,
+    suspects: Sequence[Suspect],
+    update: int,
+    events: tuple[int, ...],
+    cells: tuple[int, ...],
+    minutes: int,
+    tick: int,
+) -> ByStart:
+    table = engine.table(
+        "detection/hosts_by_start",
+        update_id=suspects[update].update_id,
+        events=list(events),
+        cells=[cell - 1 for cell in cells],
+        minutes=minutes,
+        at=datetime.fromtimestamp(tick * 60, UTC),
+    )
+    return ByStart(
+        always_on=table["always_on"].to_numpy(zero_copy_only=False),
+        fresh=table["fresh"].to_numpy(zero_copy_only=False),
+        at_risk_s=table["at_risk_s"].to_numpy(),
+        struck=_ints(table, "struck"),
     )
 
 

@@ -141,7 +141,7 @@ def judge(
     named_before: int | None,
     named_elsewhere: Collection[int] = (),
     contrast: Callable[[int], float] | None = None,
-    of_one_place: Callable[[int], bool] = lambda _: False,
+    is_doubtful: Callable[[int], bool] = lambda _: False,
 ) -> Judgement:
     """Weigh the hypotheses.
 
@@ -155,7 +155,7 @@ def judge(
         named_elsewhere: updates that earlier incidents name.
         contrast: ``evidence.log_contrast`` of an update by its index; None where no installs are on record, so that
             exposure goes by releases and nothing sets hosts apart.
-        of_one_place: of an update by its index, see ``witnesses``; asked before one is named.
+        is_doubtful: of an update by its index, see ``witnesses``; asked before one is named.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
     of_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
@@ -199,7 +199,7 @@ def judge(
         likely, passed = probabilities[leader] >= _enough(named), trial.log_test[leader] >= suspects.LOG_THRESHOLD
         is_apart = named or _is_apart(trial, leader, near, contrast)
         stands = likely and passed and is_apart and (named or (margin >= _LOG_MARGIN and not no_contrast))
-        if stands and (named or trial.by_departures or not of_one_place(int(trial.updates[leader]))):
+        if stands and (named or trial.by_departures or not is_doubtful(int(trial.updates[leader]))):
             return verdict(Kind.UPDATE, int(trial.updates[leader]))
         if not is_apart and probabilities[near].sum() >= KEEPING_PROBABILITY:
             kept = (of_updates > of_updates[leader] - _LOG_MARGIN) & (trial.log_test >= suspects.LOG_THRESHOLD)

@@ -1,8 +1,9 @@
-"""Witnesses: whether what speaks for an update is told of one place alone, though other places have it as well.
+"""Witnesses: whether what speaks for an update is told by some of its hosts alone, who have something else in common.
 
-A customer's driver that crashes hosts some time after they come online crashes them some time after an install, too:
-the times fit whatever was sent out that day. But an update strikes alike wherever it is, and hosts that have it
-elsewhere and do not crash speak against it. A group's, site's or customer's hosts are one witness.
+What crashes hosts some time after they come online crashes them some time after an install, too, because they get then
+what they missed: the times fit whatever was sent out that day. But an update strikes alike wherever it is and whenever
+hosts get it. If it is one customer's driver, the hosts that have the update elsewhere do not crash: a group's, site's
+or customer's hosts are one witness. If it is everybody's, those that got the update while they were up do not.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.news import PLACES, Events, Whereabouts
+from fleetcrash.attribution.evidence import log_mean_exp
+from fleetcrash.attribution.news import PLACES, ByStart, Events, Whereabouts
 
 Ints = NDArray[np.int64]
 
@@ -22,6 +24,8 @@ _LOG_APART = float(np.log(999))
 _LOG_PER_EVENT = (
     0.2  # hosts come online and get what they missed at the same hours of the day, if not in the same minutes
 )
+_SPARED = np.array([0.01, 0.03, 0.1, 0.3])
+# How much less the others may be struck, where it is no update's doing.
 _GROWTH = 1.25  # looked at again once the events have grown by this factor ...
 _ENOUGH = 100  # ... and at no more than this, spread evenly
 
@@ -71,3 +75,21 @@ def _log_odds(found: Whereabouts, dimension: str) -> float:
     # Of those that happened elsewhere, whose hosts may all have been elsewhere, no more is asked than that they did.
     elsewhere = float((~there).sum()) * float(np.log1p(-share)) if share < 1.0 else 0.0
     return float(np.log(share / usual).sum()) + elsewhere
+
+
+def are_only_fresh(found: ByStart) -> bool:
+    """Whether hosts that got an update as they came online are struck, and those that got it later clearly less.
+
+    Servers, that hardly ever come online, are held against servers, and the others against the others.
+    """
+    log_likelihood = np.zeros(len(_SPARED))
+    for always_on in (False, True):
+        fresh, other = (found.always_on == always_on) & found.fresh, (found.always_on == always_on) & ~found.fresh
+        at_risk_s = float(found.at_risk_s[fresh].sum()), float(found.at_risk_s[other].sum())
+        if min(at_risk_s) > 0:
+            odds = at_risk_s[1] / at_risk_s[0]
+            log_likelihood += float(found.struck[fresh].sum()) * (np.log1p(odds) - np.log1p(_SPARED * odds))
+            log_likelihood += float(found.struck[other].sum()) * (
+                np.log(_SPARED) + np.log1p(odds) - np.log1p(_SPARED * odds)
+            )
+    return float(log_mean_exp(log_likelihood)) >= _LOG_APART

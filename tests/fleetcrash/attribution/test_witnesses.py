@@ -1,4 +1,4 @@
-"""One place's own trouble is no update's, however well the times fit; an update that is guilty there alone is."""
+"""What strikes one place alone, or whoever comes online, is no update's doing, however well the times fit."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.news import Whereabouts
+from fleetcrash.attribution.news import ByStart, Whereabouts
 from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.witnesses import are_of_one_place, to_look_at
+from fleetcrash.attribution.witnesses import are_of_one_place, are_only_fresh, to_look_at
 from fleetcrash.store import Engine, Lake
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
@@ -117,6 +117,55 @@ def test_and_one_that_crashes_one_customers_hosts_as_soon_as_each_gets_it(empty_
         assert told(lake) == {"content"}
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_whoever_comes_online_may_crash_without_the_update_that_he_missed_being_to_blame(empty_lake, seed):
+    random = Random(seed)
+    world = fleet(
+        random,
+        online_from=lambda n: -600 if n % 2 else random.uniform(30, 400),
+        gets_it=lambda n, online: max(online, 0) + random.uniform(1, 15 if online > 0 else 60),
+        crashes=lambda n, online, got: online + random.uniform(16, 45) if online > 0 and n % 3 else None,
+    )
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) == set()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_but_where_hosts_that_were_online_all_along_crash_as_well_it_is(empty_lake, seed):
+    random = Random(seed)
+    world = fleet(
+        random,
+        online_from=lambda n: -600 if n % 2 else random.uniform(30, 400),
+        gets_it=lambda n, online: max(online, 0) + random.uniform(1, 15 if online > 0 else 60) if n % 5 else None,
+        crashes=lambda n, online, got: got + random.uniform(5, 30) if got and n % 3 else None,
+    )
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) == {"content"}
+
+
+def by_start(*rows: tuple[bool, bool, float, int]) -> ByStart:
+    """Of each always_on, fresh, hours at risk, struck."""
+    always_on, fresh, hours, struck = zip(*rows, strict=True)
+    return ByStart(np.array(always_on), np.array(fresh), 3600.0 * np.array(hours), np.array(struck))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(False, True, 10, 20), (False, False, 90, 3)], True),
+        ([(False, True, 10, 4), (False, False, 90, 36)], False),
+        ([(False, True, 10, 3), (False, False, 90, 0)], False),
+        ([(False, True, 10, 20), (True, False, 900, 0)], False),
+        ([(False, True, 10, 20), (False, False, 90, 150), (True, False, 900, 0)], False),
+        ([(False, True, 10, 20)], False),
+        ([(False, False, 10, 20)], False),
+    ],
+    ids=["fresh ones", "alike", "too few", "no others but servers", "others, too", "all are fresh", "none is"],
+)
+def test_hosts_that_came_online_are_held_against_others_of_their_kind(rows, expected):
+    assert are_only_fresh(by_start(*rows)) is expected
+
+
 def whereabouts(there: int, elsewhere: int, *, share: float) -> Whereabouts:
     """Events at customer ``a`` and at others, where it has that share of the hosts; and the group of all of them."""
     places = ["a"] * there + [f"b{n}" for n in range(elsewhere)]
@@ -185,3 +234,36 @@ def test_whom_an_event_could_have_happened_to_is_told_as_it_was_known_then(empty
         found = news.whereabouts(update, (0,), tuple(range(len(news.cells))))
     assert found.dimension.tolist() == ["customer"]
     assert (found.place[0], found.hosts[0], found.hosts_there[0]) == ("c1", 3, 2)
+
+
+def test_how_hosts_fared_that_got_an_update_as_they_came_online_is_told_as_it_was_known(empty_lake):
+    online = {"fresh": 20, "steady": -60, "left": -60, "late": 20, "dropped": -60, "server": -60}
+    world: World = {
+        "host": [{"host_id": name, "os_type": "windows", "always_on": name == "server"} for name in online],
+        "update": [{"update_id": "content", "kind": "content", "channel": "1", "released_at": at(0)}],
+        "session": [
+            {"host_id": name, "online_from": at(begins), "online_until": at(50) if name == "left" else None}
+            for name, begins in online.items()
+        ],
+        "install": [
+            {
+                "host_id": name,
+                "update_id": "content",
+                "applied_at": at(30),
+                "received_at": at(200 if name == "late" else 31),
+            }
+            for name in online
+        ]
+        + [{"host_id": "dropped", "update_id": "content", "applied_at": at(60), "action": "removed"}],
+        "crash": [crash_of(0, 85.0) | {"host_id": name, "crash_id": name} for name in ("fresh", "steady", "dropped")],
+    }
+    with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
+        news = read_news(engine)
+        update = [one.update_id for one in news.suspects].index("content")
+        cells, tick = tuple(range(len(news.cells))), int(at(150).timestamp()) // 60
+        found = news.by_start(update, (0, 1, 2), cells, 60, tick)
+        sooner = news.by_start(update, (0, 1, 2), cells, 60, tick - 90)
+    told_of = zip(found.always_on.tolist(), found.fresh.tolist(), found.at_risk_s / 60, found.struck, strict=True)
+    # Who left counts until that is known, ten minutes later.
+    assert list(told_of) == [(False, False, 60 + 30 + 30, 1), (False, True, 60, 1), (True, False, 60, 0)]
+    assert (sooner.at_risk_s / 60).tolist() == [30 + 30 + 30, 30, 30]
