@@ -4,8 +4,10 @@
 -- was known to be online and nobody crashed. rate is per host-hour, null where there are crashes but no host-hours.
 -- $with_hosts: whether to count the hosts that crashed, which takes as long as all the rest; else hosts_crashed is null.
 -- Reads the kept tables selected_time, selected_crashes and host_kinds. Host-time comes from the edges of the stretches and a
--- running sum of hosts online, never from a row per host and minute.
--- Stretches that begin in the same bucket and end in the same are alike.
+-- running sum of hosts online, never from a row per host and minute. Stretches of one kind that begin in the same bucket and
+-- end in the same are alike.
+-- Edges and crashes stand in one list with zeros in each other's place: of a small selection planning takes longest, and to
+-- add them up at once is planned in two thirds of the time.
 WITH stretched AS (
   SELECT
     kind,
@@ -15,55 +17,55 @@ WITH stretched AS (
 ),
 alike AS (
   SELECT
-    os_type,
+    kind,
     CAST(floor(from_s / $bucket_s) AS BIGINT) AS opened, CAST(floor(until_s / $bucket_s) AS BIGINT) AS closed,
     count(*) AS stretches,
     sum(from_s - floor(from_s / $bucket_s) * $bucket_s) AS open_s,
     sum(until_s - floor(until_s / $bucket_s) * $bucket_s) AS close_s
-  FROM stretched JOIN host_kinds USING (kind) GROUP BY ALL
+  FROM stretched GROUP BY ALL
 ),
-edged AS (
-  SELECT os_type, opened AS bucket, stretches AS step, open_s AS into_s FROM alike
+crashed AS (
+  SELECT
+    kind, host, CAST(floor((epoch(placed_at) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT) AS bucket
+  FROM selected_crashes
+),
+listed AS (
+  SELECT kind, opened AS bucket, stretches AS step, open_s AS into_s, 0 AS crashes, 0 AS hosts_crashed FROM alike
   UNION ALL
-  SELECT os_type, closed, -stretches, -close_s FROM alike
+  SELECT kind, closed, -stretches, -close_s, 0, 0 FROM alike
+  UNION ALL
+  SELECT kind, bucket, 0, 0, count(*), 0 FROM crashed GROUP BY kind, bucket
+  UNION ALL
+  SELECT any_value(kind), bucket, 0, 0, 0, count(DISTINCT host)
+  FROM crashed JOIN host_kinds USING (kind) WHERE CAST($with_hosts AS BOOLEAN) GROUP BY os_type, bucket
+),
+summed AS (
+  SELECT
+    os_type, bucket,
+    sum(step) AS step, sum(into_s) AS into_s, sum(crashes) AS crashes, sum(hosts_crashed) AS hosts_crashed
+  FROM listed JOIN host_kinds USING (kind) GROUP BY os_type, bucket
 ),
 gridded AS (
   SELECT
-    bucket,
-    bucket * $bucket_s AS from_s,
-    least((bucket + 1) * $bucket_s, epoch(CAST($until AS TIMESTAMPTZ)) - epoch(CAST($since AS TIMESTAMPTZ))) AS until_s
+    os_type, bucket, bucket * $bucket_s AS from_s,
+    least($bucket_s, epoch(CAST($until AS TIMESTAMPTZ)) - epoch(CAST($since AS TIMESTAMPTZ)) - bucket * $bucket_s) AS width_s
   FROM range(CAST(
     ceil((epoch(CAST($until AS TIMESTAMPTZ)) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT
-  )) AS buckets(bucket)
+  )) AS buckets(bucket) CROSS JOIN (SELECT DISTINCT os_type FROM summed)
 ),
-stepped AS (
-  SELECT edged.os_type, bucket, sum(step) AS hosts, sum(step * (gridded.until_s - gridded.from_s) - into_s) AS host_s
-  FROM edged JOIN gridded USING (bucket)
-  GROUP BY edged.os_type, bucket
-),
-counted AS (
-  SELECT
-    os_type, CAST(floor((epoch(placed_at) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT) AS bucket,
-    count(*) AS crashes, count(DISTINCT CASE WHEN CAST($with_hosts AS BOOLEAN) THEN host END) AS hosts_crashed
-  FROM selected_crashes JOIN host_kinds USING (kind) GROUP BY ALL
-),
-named AS (SELECT os_type FROM stepped UNION SELECT os_type FROM counted),
 carried AS (
+  -- Who came in a bucket is counted for all of it, less what had passed of it by then.
   SELECT
-    named.os_type, gridded.bucket, gridded.from_s,
-    coalesce(stepped.host_s, 0) + (gridded.until_s - gridded.from_s) * coalesce(sum(stepped.hosts) OVER (
-      PARTITION BY named.os_type ORDER BY gridded.bucket ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ), 0) AS host_s
-  FROM named CROSS JOIN gridded
-  LEFT JOIN stepped ON stepped.os_type = named.os_type AND stepped.bucket = gridded.bucket
+    os_type, bucket, from_s, coalesce(crashes, 0) AS crashes, coalesce(hosts_crashed, 0) AS hosts_crashed,
+    width_s * coalesce(sum(step) OVER (PARTITION BY os_type ORDER BY bucket), 0) - coalesce(into_s, 0) AS host_s
+  FROM gridded LEFT JOIN summed USING (os_type, bucket)
 )
 SELECT
-  CAST($since AS TIMESTAMPTZ) + to_seconds(carried.from_s) AS bucket_start,
-  carried.os_type,
-  CAST(coalesce(counted.crashes, 0) AS BIGINT) AS crashes,
-  CASE WHEN CAST($with_hosts AS BOOLEAN) THEN CAST(coalesce(counted.hosts_crashed, 0) AS BIGINT) END AS hosts_crashed,
+  CAST($since AS TIMESTAMPTZ) + to_seconds(from_s) AS bucket_start,
+  os_type,
+  CAST(crashes AS BIGINT) AS crashes,
+  CASE WHEN CAST($with_hosts AS BOOLEAN) THEN CAST(hosts_crashed AS BIGINT) END AS hosts_crashed,
   CASE WHEN host_s > 0.001 THEN host_s / 3600.0 ELSE 0 END AS host_hours,
-  CASE WHEN host_s > 0.001 THEN coalesce(counted.crashes, 0) * 3600.0 / host_s END AS rate
-FROM carried LEFT JOIN counted ON counted.os_type = carried.os_type AND counted.bucket = carried.bucket
-WHERE host_s > 0.001 OR counted.crashes > 0
-ORDER BY bucket_start, carried.os_type
+  CASE WHEN host_s > 0.001 THEN crashes * 3600.0 / host_s END AS rate
+FROM carried WHERE host_s > 0.001 OR crashes > 0
+ORDER BY bucket_start, os_type
