@@ -186,9 +186,8 @@ class Inquiry:
             return False
         # Not where hosts that were long up crashed as soon as they got it: no trouble of the place follows installs.
         event, age, _, shares = self._compared(tick, mine & cells[self.news.events.cell], update)
-        if self.news.installs_told and self._by_age(event, age, shares[:, :_SOON_AGES]) >= witnesses.enough(
-            len(struck)
-        ):
+        said = self._by_age(event, age, shares[:, :_SOON_AGES])
+        if self.news.installs_told and said >= witnesses.enough(len(struck)):
             return False
         places = Counter(dimension for dimension, _ in self.news.places.names)
         return witnesses.are_of_one_place(self.news.whereabouts(update, told, where), places)

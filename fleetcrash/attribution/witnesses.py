@@ -21,9 +21,7 @@ Ints = NDArray[np.int64]
 
 _MOST = 0.8  # of the events, or they are not told of one place
 _LOG_APART = float(np.log(999))
-_LOG_PER_EVENT = (
-    0.2  # hosts come online and get what they missed at the same hours of the day, if not in the same minutes
-)
+_LOG_PER_EVENT = 0.2  # hosts come online, and get what they missed, at the same hours of the day
 _SPARED = np.array([0.01, 0.03, 0.1, 0.3])
 # How much less the others may be struck, where it is no update's doing.
 _GROWTH = 1.25  # looked at again once the events have grown by this factor ...
@@ -82,14 +80,12 @@ def are_only_fresh(found: ByStart) -> bool:
 
     Servers, that hardly ever come online, are held against servers, and the others against the others.
     """
-    log_likelihood = np.zeros(len(_SPARED))
+    log_ratio = np.zeros(len(_SPARED))
     for always_on in (False, True):
         fresh, other = (found.always_on == always_on) & found.fresh, (found.always_on == always_on) & ~found.fresh
-        at_risk_s = float(found.at_risk_s[fresh].sum()), float(found.at_risk_s[other].sum())
-        if min(at_risk_s) > 0:
-            odds = at_risk_s[1] / at_risk_s[0]
-            log_likelihood += float(found.struck[fresh].sum()) * (np.log1p(odds) - np.log1p(_SPARED * odds))
-            log_likelihood += float(found.struck[other].sum()) * (
-                np.log(_SPARED) + np.log1p(odds) - np.log1p(_SPARED * odds)
-            )
-    return float(log_mean_exp(log_likelihood)) >= _LOG_APART
+        fresh_s, other_s = float(found.at_risk_s[fresh].sum()), float(found.at_risk_s[other].sum())
+        if min(fresh_s, other_s) > 0:
+            odds, of_others = other_s / fresh_s, int(found.struck[other].sum())
+            struck = int(found.struck[fresh].sum()) + of_others
+            log_ratio += of_others * np.log(_SPARED) + struck * (np.log1p(odds) - np.log1p(_SPARED * odds))
+    return float(log_mean_exp(log_ratio)) >= _LOG_APART
