@@ -6,7 +6,6 @@ decides.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -175,22 +174,25 @@ class Inquiry:
         struck, cells = self._struck(update, tick, mine, trial)
         if not len(struck):
             return False
-        asked = witnesses.to_look_at(struck)
-        told, where = tuple(asked.tolist()), tuple(np.flatnonzero(cells).tolist())
+        row, asked = int(np.flatnonzero(trial.updates == update)[0]), witnesses.to_look_at(struck)
+        told = tuple(asked.tolist())
         if self.news.presence_told and self.news.installs_told:
-            minutes = trial.window_min(int(np.flatnonzero(trial.updates == update)[0]))
-            known = int(self.news.events.tick[asked[-1]])
+            minutes = trial.window_min(row)
+            known, where = int(self.news.events.tick[asked[-1]]), tuple(np.flatnonzero(cells).tolist())
             if witnesses.are_only_fresh(self.news.by_start(update, told, where, minutes, known)):
                 return True
-        if not witnesses.may_be_of_one_place(self.news.events, struck):
+        if not witnesses.may_be_of_one_place(self.news, struck):
             return False
-        # Not where hosts that were long up crashed as soon as they got it: no trouble of the place follows installs.
+        # Not where installs tell: hosts that were long up crashed as soon as they got it, those beside them did not.
         event, age, _, shares = self._compared(tick, mine & cells[self.news.events.cell], update)
-        said = self._by_age(event, age, shares[:, :_SOON_AGES])
-        if self.news.installs_told and said >= witnesses.enough(len(struck)):
+        soon = self._by_age(event, age, shares[:, :_SOON_AGES])
+        beside = log_contrast(age < AGES, shares[:, AGES - 1])
+        if self.news.installs_told and max(soon, beside) >= witnesses.enough(len(struck)):
             return False
-        places = Counter(dimension for dimension, _ in self.news.places.names)
-        return witnesses.are_of_one_place(self.news.whereabouts(update, told, where), places)
+        if self.spots.stands_there[int(np.argmax(trial.log_by_slice[row]))]:
+            cells = np.ones(len(cells), bool)
+        found = self.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
+        return witnesses.are_of_one_place(found, witnesses.places_known(self.news))
 
     def _struck(self, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
         """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""

@@ -208,6 +208,8 @@ def judge(
     by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)
     if not early and (by_wave or acquitted):
         return verdict(Kind.NO_UPDATE)
+    if before is Kind.NO_UPDATE and leader is not None and is_doubtful(int(trial.updates[leader])):
+        return verdict(Kind.NO_UPDATE)
     by_some_update = probabilities.sum() >= _enough(before is Kind.CANNOT_SEPARATE)
     if minutes_open >= JUDGING_MINUTES and (tied or no_contrast or by_some_update):
         return verdict(Kind.CANNOT_SEPARATE)

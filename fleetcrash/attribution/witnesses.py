@@ -2,8 +2,9 @@
 
 What crashes hosts some time after they come online crashes them some time after an install, too, because they get then
 what they missed: the times fit whatever was sent out that day. But an update strikes alike wherever it is and whenever
-hosts get it. If it is one customer's driver, the hosts that have the update elsewhere do not crash: a group's, site's
-or customer's hosts are one witness. If it is everybody's, those that got the update while they were up do not.
+hosts get it. If it is one customer's driver, the hosts that have the update elsewhere do not crash: a region's,
+group's, site's or customer's hosts are one witness. If it is everybody's, those that got the update while they were up
+do not.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.evidence import log_mean_exp
-from fleetcrash.attribution.news import PLACES, ByStart, Events, Whereabouts
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, ByStart, Cell, News, Whereabouts
 
 Ints = NDArray[np.int64]
 
@@ -28,12 +29,18 @@ _GROWTH = 1.25  # looked at again once the events have grown by this factor ...
 _ENOUGH = 100  # ... and at no more than this, spread evenly
 
 
-def may_be_of_one_place(events: Events, struck: Ints) -> bool:
-    """Whether most of some events, by their numbers, happened at one group, site or customer."""
+def may_be_of_one_place(news: News, struck: Ints) -> bool:
+    """Whether most of some events, by their numbers, happened at one region, group, site or customer."""
+    of_events = [[_region(news.cells[cell]) for cell in news.events.cell[struck].tolist()]]
+    of_events += [places[struck].tolist() for places in news.events.places]
     return any(
-        max(Counter(place for place in places[struck] if place is not None).values(), default=0) >= _MOST * len(struck)
-        for places in events.places
+        max(Counter(place for place in places if place is not None).values(), default=0) >= _MOST * len(struck)
+        for places in of_events
     )
+
+
+def _region(cell: Cell) -> str | None:
+    return cell.attributes[CELL_ATTRIBUTES.index("region")]
 
 
 def enough(count: int) -> float:
@@ -48,15 +55,19 @@ def to_look_at(struck: Ints) -> Ints:
     return struck[np.linspace(0, first - 1, min(first, _ENOUGH)).astype(np.int64)]
 
 
+def places_known(news: News) -> Mapping[str, int]:
+    """How many regions, groups, sites and customers there are."""
+    return Counter(dimension for dimension, _ in news.places.names) | {
+        "region": len({_region(cell) for cell in news.cells})
+    }
+
+
 def are_of_one_place(found: Whereabouts, known: Mapping[str, int]) -> bool:
     """Whether events happened so mostly at one place that no fault that strikes alike wherever it is would do so.
 
-    That is a thousand times less likely than that this place, of as many as there are, is where it happens.
-
-    Args:
-        known: how many groups, sites and customers there are.
+    That is a thousand times less likely than that this place, of as many as are known, is where it happens.
     """
-    return any(_log_odds(found, dimension) - np.log(max(known[dimension], 1)) >= _LOG_APART for dimension in PLACES)
+    return any(_log_odds(found, one) - np.log(number) >= _LOG_APART for one, number in known.items())
 
 
 def _log_odds(found: Whereabouts, dimension: str) -> float:

@@ -27,6 +27,8 @@ def _judged(
     minutes: int = 0,
     contrast: float | None = 100.0,
     stands_there: bool = False,
+    doubtful: bool = False,
+    before: Kind = Kind.UNDETERMINED,
 ) -> Judgement:
     """One update, and one wave of EVENTS events of which ``had_update`` happened to hosts with the update."""
     events = np.zeros((OUTCOMES, 1, AGES, 1))
@@ -43,9 +45,10 @@ def _judged(
         place_log_weight=np.zeros(1),
         stands_there=np.array([stands_there]),
         minutes_open=minutes,
-        before=Kind.UPDATE if named else Kind.UNDETERMINED,
+        before=Kind.UPDATE if named else before,
         named_before=UPDATE if named else None,
         contrast=None if contrast is None else {UPDATE: contrast}.__getitem__,
+        is_doubtful={UPDATE: doubtful}.__getitem__,
     )
 
 
@@ -162,6 +165,24 @@ def test_of_two_that_explain_the_events_the_one_that_did_it_before_is_named(else
 
 def test_an_update_that_explains_the_events_twenty_times_better_is_named():
     assert _judged(update_says=160.0, wave_says=150.0, onset=RELEASED).kind is Kind.UPDATE
+
+
+@pytest.mark.parametrize(
+    ("named", "before", "wave_says", "kind"),
+    [
+        (False, Kind.UNDETERMINED, 150.0, Kind.CANNOT_SEPARATE),
+        (False, Kind.CANNOT_SEPARATE, 150.0, Kind.CANNOT_SEPARATE),
+        (False, Kind.NO_UPDATE, 150.0, Kind.NO_UPDATE),
+        (False, Kind.NO_UPDATE, 158.0, Kind.NO_UPDATE),
+        (True, Kind.UPDATE, 150.0, Kind.UPDATE),
+    ],
+    ids=["not said before", "not told apart before", "no update before", "no update, and it is a tie", "named before"],
+)
+def test_but_not_where_only_some_of_its_hosts_are_struck_who_have_something_else_in_common(
+    named, before, wave_says, kind
+):
+    how = {"onset": RELEASED + 100, "minutes": JUDGING_MINUTES, "named": named, "before": before}
+    assert _judged(update_says=160.0, wave_says=wave_says, doubtful=True, **how).kind is kind
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,20 @@
--- Whom some events could have happened to, one row per event and dimension (group, site, customer) in which its host has a
--- place. hosts: of its OS and in some cells, at risk then, with an update for less than a day; hosts_there: those of them
+-- Whom some events could have happened to, one row per event and dimension (region, group, site, customer) in which its host
+-- has a place. hosts: of its OS and in some cells, at risk then, with an update for less than a day; hosts_there: those of them
 -- at its place.
 -- Presence and installs count as they were known when the event was. The host itself is one of them, known to have been
 -- online or not.
 -- $update_id: the update. $events, $cells: numbers of the events, and of the cells.
 -- Reads the kept tables events, cells, known_history and at_risk.
 WITH asked AS (
-  SELECT events.event, host_id, cells.os_type, at_us, make_timestamptz(known_us) AS told_at, "group", site, customer
+  SELECT
+    events.event, host_id, cells.os_type, at_us, make_timestamptz(known_us) AS told_at,
+    cells.region, "group", site, customer
   FROM events LEFT JOIN cells ON cells.cell = events.cell
   WHERE events.event IN (SELECT unnest($events))
 ),
 stretched AS (
   SELECT
-    at_risk.host_id, cells.os_type, at_risk."group", at_risk.site, at_risk.customer,
+    at_risk.host_id, cells.os_type, cells.region, at_risk."group", at_risk.site, at_risk.customer,
     greatest(at_risk.from_us, CAST(epoch_us(exposed_from) AS BIGINT)) AS from_us,
     least(
       at_risk.until_us, CAST(epoch_us(exposed_until) AS BIGINT), CAST(epoch_us(exposed_from) AS BIGINT) + 86400000000
@@ -24,7 +26,8 @@ stretched AS (
   WHERE history.update_id = $update_id AND at_risk.cell IN (SELECT unnest($cells))
 ),
 beside AS (
-  SELECT DISTINCT asked.event, stretched.host_id, stretched."group", stretched.site, stretched.customer
+  SELECT DISTINCT
+    asked.event, stretched.host_id, stretched.region, stretched."group", stretched.site, stretched.customer
   FROM asked
   JOIN stretched
     ON stretched.os_type IS NOT DISTINCT FROM asked.os_type AND stretched.host_id <> asked.host_id
@@ -33,17 +36,19 @@ beside AS (
 ),
 counted AS (
   SELECT
-    asked.event, asked."group", asked.site, asked.customer,
+    asked.event, asked.region, asked."group", asked.site, asked.customer,
     1 + count(beside.host_id) AS hosts,
+    1 + count(*) FILTER (WHERE beside.region = asked.region) AS of_region,
     1 + count(*) FILTER (WHERE beside."group" = asked."group") AS of_group,
     1 + count(*) FILTER (WHERE beside.site = asked.site) AS of_site,
     1 + count(*) FILTER (WHERE beside.customer = asked.customer) AS of_customer
   FROM asked LEFT JOIN beside ON beside.event = asked.event
-  GROUP BY asked.event, asked."group", asked.site, asked.customer
+  GROUP BY asked.event, asked.region, asked."group", asked.site, asked.customer
 )
 SELECT event, dimension, place, CAST(hosts AS INTEGER) AS hosts, CAST(hosts_there AS INTEGER) AS hosts_there
 FROM (
-  SELECT event, 'group' AS dimension, "group" AS place, hosts, of_group AS hosts_there FROM counted
+  SELECT event, 'region' AS dimension, region AS place, hosts, of_region AS hosts_there FROM counted
+  UNION ALL SELECT event, 'group', "group", hosts, of_group FROM counted
   UNION ALL SELECT event, 'site', site, hosts, of_site FROM counted
   UNION ALL SELECT event, 'customer', customer, hosts, of_customer FROM counted
 )
