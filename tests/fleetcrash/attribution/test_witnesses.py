@@ -31,16 +31,18 @@ def fleet(
     online_from: Callable[[int], float],
     gets_it: Callable[[int, float], float | None],
     crashes: Callable[[int, float, float | None], float | None],
+    place: str = "customer",
 ) -> World:
     """Hosts of ten customers, an update, and crashes; what is random is drawn by whoever asks.
 
     Args:
+        place: what the ten are called.
         online_from: when a host comes online.
         gets_it: when it gets the update, by its number and when it came online.
         crashes: when it crashes, by that and when it got the update.
     """
     world: World = {
-        "host": [{"host_id": f"h{n}", "os_type": "windows", "customer": customer(n)} for n in HOSTS],
+        "host": [{"host_id": f"h{n}", "os_type": "windows", place: customer(n)} for n in HOSTS],
         "update": [{"update_id": "content", "kind": "content", "channel": "1", "released_at": at(0)}],
         "session": [],
         "install": [],
@@ -65,14 +67,30 @@ def told(lake: Lake) -> set[str]:
     return {turn["update_id"] for one in found for turn in one["history"] if turn["update_id"]}
 
 
+@pytest.mark.parametrize("place", ["customer", "region"])
 @pytest.mark.parametrize("seed", range(2))
-def test_one_customers_hosts_that_crash_some_time_after_they_come_online_blame_no_update(empty_lake, seed):
+def test_one_customers_hosts_that_crash_some_time_after_they_come_online_blame_no_update(empty_lake, seed, place):
     random = Random(seed)
     world = fleet(
         random,
+        place=place,
         online_from=lambda n: random.uniform(30, 400),
         gets_it=lambda n, online: online + random.uniform(1, 15),
         crashes=lambda n, online, got: online + random.uniform(15, 60) if customer(n) == ONE else None,
+    )
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) == set()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nor_do_a_regions_that_begin_to_crash_after_everybody_got_it(empty_lake, seed):
+    random = Random(seed)
+    world = fleet(
+        random,
+        place="region",
+        online_from=lambda n: -600,
+        gets_it=lambda n, online: random.uniform(0, 30),
+        crashes=lambda n, online, got: random.uniform(100, 400) if customer(n) == ONE else None,
     )
     with lake_of(world, empty_lake) as lake:
         assert told(lake) == set()
@@ -205,6 +223,7 @@ def test_whom_an_event_could_have_happened_to_is_told_as_it_was_known_then(empty
                 "host_id": name,
                 "os_type": "darwin" if name == "macos" else "windows",
                 "customer": counted.get(name, "c1"),
+                "region": "north",
             }
             for name in ("struck", *counted, *uncounted)
         ],
@@ -232,8 +251,10 @@ def test_whom_an_event_could_have_happened_to_is_told_as_it_was_known_then(empty
         news = read_news(engine)
         update = [one.update_id for one in news.suspects].index("content")
         found = news.whereabouts(update, (0,), tuple(range(len(news.cells))))
-    assert found.dimension.tolist() == ["customer"]
-    assert (found.place[0], found.hosts[0], found.hosts_there[0]) == ("c1", 3, 2)
+    assert list(zip(found.dimension, found.place, found.hosts, found.hosts_there, strict=True)) == [
+        ("customer", "c1", 3, 2),
+        ("region", "north", 3, 3),
+    ]
 
 
 def test_how_hosts_fared_that_got_an_update_as_they_came_online_is_told_as_it_was_known(empty_lake):
