@@ -133,8 +133,8 @@ class Detector:
     # -- judging
 
     def _watch(self, tick: int) -> None:
-        """Open an incident when the events that no incident claims pass a test."""
-        free = ~self._claims.taken
+        """Open an incident when the events of the last day that no incident claims pass a test."""
+        free = ~self._claims.taken & (self.news.events.minute > tick - DAY)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but={other.update for other in self.open_incidents})
         passed = len(trial.updates) and trial.log_test.max() >= suspects.LOG_THRESHOLD
@@ -242,10 +242,10 @@ class Detector:
         self._settle(incident, tick, judgement, trial, found)
 
     def _evidence(self, incident: Incident, tick: int, *, there: bool) -> Mask:
-        """(events,) an incident's own, those that no other claims, and those of unsolved ones.
+        """(events,) an incident's own, and of the last day those that no other claims and those of unsolved ones.
 
         A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
-        behind is evidence for the next one, for a day: of no longer are waves known that may be behind it.
+        behind is evidence for the next one. Of no longer than a day are waves known that may be behind it.
 
         Args:
             there: only where the incident is, but for those of unsolved ones.
@@ -253,10 +253,11 @@ class Detector:
         mine = ~self._claims.taken
         if there:
             mine &= (self.spots.of_event == incident.spot).any(1)
-        mine |= incident.claim(len(self._claims.taken))
         for other in self.incidents:
             if other.settled and not other.is_understood:  # a closed one is settled, too
-                mine |= other.claim(len(self._claims.taken)) & (self.news.events.minute > tick - DAY)
+                mine |= other.claim(len(self._claims.taken))
+        mine &= self.news.events.minute > tick - DAY
+        mine |= incident.claim(len(self._claims.taken))
         return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.apart(incident)
 
     def _late_wave(self, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> tuple[int, int] | None:
