@@ -165,11 +165,11 @@ class Inquiry:
         ratios = alone / np.maximum(others, 1.0) / rate
         return dict(zip(tried.updates[waits].tolist(), ratios[waits].tolist(), strict=True))
 
-    def is_doubtful(self, tick: int, mine: Mask, trial: Trial, update: int) -> bool:
+    def is_doubtful(self, tick: int, mine: Mask, trial: Trial, update: int, onset: int | None) -> bool:
         """Whether some of an update's hosts alone are struck, who have something else in common; see ``witnesses``.
 
         Args:
-            mine: (events,) the events. trial: of them.
+            mine: (events,) the events. trial: of them. onset: when the best wave began, if there is one.
         """
         struck, cells = self._struck(update, tick, mine, trial)
         if not len(struck):
@@ -179,7 +179,10 @@ class Inquiry:
         if self.news.presence_told and self.news.installs_told:
             minutes = trial.window_min(row)
             known, where = int(self.news.events.tick[asked[-1]]), tuple(np.flatnonzero(cells).tolist())
-            if witnesses.are_only_fresh(self.news.by_start(update, told, where, minutes, known)):
+            found = self.news.by_start(update, told, where, minutes, known)
+            if witnesses.are_only_fresh(found):
+                return True
+            if onset is not None and witnesses.are_only_late(found, minutes=minutes, onset=onset):
                 return True
         if not witnesses.may_be_of_one_place(self.news, struck):
             return False
@@ -191,8 +194,8 @@ class Inquiry:
             return False
         if self.spots.stands_there[int(np.argmax(trial.log_by_slice[row]))]:
             cells = np.ones(len(cells), bool)
-        found = self.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
-        return witnesses.are_of_one_place(found, witnesses.places_known(self.news))
+        places = self.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
+        return witnesses.are_of_one_place(places, witnesses.places_known(self.news))
 
     def _struck(self, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
         """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""

@@ -213,15 +213,16 @@ class Whereabouts:
 
 @dataclass(frozen=True)
 class ByStart:
-    """How hosts fared for a while after they got an update: (n,) arrays, by whether they are always on and fresh.
+    """How hosts fared for a while after they got an update: (n,) arrays, by always_on, fresh and when they got it.
 
     Attributes:
-        fresh: hosts that got it within half an hour after they came online.
+        fresh: hosts that got it within half an hour after they came online. installed: minute in which they got it.
         at_risk_s: seconds that they were at risk; struck: how many of some events happened to them.
     """
 
     always_on: NDArray[np.bool_]
     fresh: NDArray[np.bool_]
+    installed: Ints
     at_risk_s: NDArray[np.float64]
     struck: Ints
 

@@ -255,6 +255,7 @@ def _by_start(
     return ByStart(
         always_on=table["always_on"].to_numpy(zero_copy_only=False),
         fresh=table["fresh"].to_numpy(zero_copy_only=False),
+        installed=_ints(table, "installed"),
         at_risk_s=table["at_risk_s"].to_numpy(),
         struck=_ints(table, "struck"),
     )

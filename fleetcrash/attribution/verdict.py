@@ -141,7 +141,7 @@ def judge(
     named_before: int | None,
     named_elsewhere: Collection[int] = (),
     contrast: Callable[[int], float] | None = None,
-    is_doubtful: Callable[[int], bool] = lambda _: False,
+    is_doubtful: Callable[[int, int | None], bool] = lambda *_: False,
 ) -> Judgement:
     """Weigh the hypotheses.
 
@@ -155,7 +155,8 @@ def judge(
         named_elsewhere: updates that earlier incidents name.
         contrast: ``evidence.log_contrast`` of an update by its index; None where no installs are on record, so that
             exposure goes by releases and nothing sets hosts apart.
-        is_doubtful: of an update by its index, see ``witnesses``; asked before one is named.
+        is_doubtful: of an update by its index, and the minute in which the best wave began, if there is one; asked
+            before one is named. See ``witnesses``.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
     of_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
@@ -180,10 +181,10 @@ def judge(
     total_wave = np.logaddexp.reduce(of_waves, axis=None, initial=-np.inf) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([of_updates, [total_wave, 0.0]]))
     probabilities = np.exp(of_updates - total)
-    best_wave = None
+    best_wave, onset = None, None
     if len(waves):
         row, shape = np.unravel_index(int(np.argmax(of_waves)), of_waves.shape)
-        best_wave = (int(row), int(shape))
+        best_wave, onset = (int(row), int(shape)), int(waves.onset[row])
     margin = most - float(rivals.max(initial=0.0))
     near = np.flatnonzero(of_updates > of_updates.max(initial=-np.inf) - _LOG_APART)
 
@@ -199,7 +200,7 @@ def judge(
         likely, passed = probabilities[leader] >= _enough(named), trial.log_test[leader] >= suspects.LOG_THRESHOLD
         is_apart = named or _is_apart(trial, leader, near, contrast)
         stands = likely and passed and is_apart and (named or (margin >= _LOG_MARGIN and not no_contrast))
-        if stands and (named or trial.by_departures or not is_doubtful(int(trial.updates[leader]))):
+        if stands and (named or trial.by_departures or not is_doubtful(int(trial.updates[leader]), onset)):
             return verdict(Kind.UPDATE, int(trial.updates[leader]))
         if not is_apart and probabilities[near].sum() >= KEEPING_PROBABILITY:
             kept = (of_updates > of_updates[leader] - _LOG_MARGIN) & (trial.log_test >= suspects.LOG_THRESHOLD)
@@ -208,7 +209,7 @@ def judge(
     by_wave = np.exp(total_wave - total) >= _enough(before is Kind.NO_UPDATE)
     if not early and (by_wave or acquitted):
         return verdict(Kind.NO_UPDATE)
-    if before is Kind.NO_UPDATE and leader is not None and is_doubtful(int(trial.updates[leader])):
+    if before is Kind.NO_UPDATE and leader is not None and is_doubtful(int(trial.updates[leader]), onset):
         return verdict(Kind.NO_UPDATE)
     by_some_update = probabilities.sum() >= _enough(before is Kind.CANNOT_SEPARATE)
     if minutes_open >= JUDGING_MINUTES and (tied or no_contrast or by_some_update):

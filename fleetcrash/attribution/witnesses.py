@@ -4,13 +4,13 @@ What crashes hosts some time after they come online crashes them some time after
 what they missed: the times fit whatever was sent out that day. But an update strikes alike wherever it is and whenever
 hosts get it. If it is one customer's driver, the hosts that have the update elsewhere do not crash: a region's,
 group's, site's or customer's hosts are one witness. If it is everybody's, those that got the update while they were up
-do not.
+do not, nor those that had got it before it began.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from fleetcrash.attribution.evidence import log_mean_exp
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, ByStart, Cell, News, Whereabouts
 
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 _MOST = 0.8  # of the events, or they are not told of one place
 _LOG_APART = float(np.log(999))
@@ -91,12 +92,31 @@ def are_only_fresh(found: ByStart) -> bool:
 
     Servers, that hardly ever come online, are held against servers, and the others against the others.
     """
+    return _are_spared(found, ~found.fresh, [found.always_on == always_on for always_on in (False, True)])
+
+
+def are_only_late(found: ByStart, *, minutes: int, onset: int) -> bool:
+    """Whether hosts that got an update later are struck, and those that had it for a while before a wave clearly less.
+
+    Args:
+        minutes: for how long after the install it is told how they fared. onset: the minute in which the wave began.
+    """
+    kinds = [
+        (found.always_on == always_on) & (found.fresh == fresh)
+        for always_on in (False, True)
+        for fresh in (False, True)
+    ]
+    return _are_spared(found, found.installed + minutes <= onset, kinds)
+
+
+def _are_spared(found: ByStart, some: Mask, kinds: Sequence[Mask]) -> bool:
+    """Whether some hosts are struck clearly less for the time that they are at risk than others of the same kind."""
     log_ratio = np.zeros(len(_SPARED))
-    for always_on in (False, True):
-        fresh, other = (found.always_on == always_on) & found.fresh, (found.always_on == always_on) & ~found.fresh
-        fresh_s, other_s = float(found.at_risk_s[fresh].sum()), float(found.at_risk_s[other].sum())
-        if min(fresh_s, other_s) > 0:
-            odds, of_others = other_s / fresh_s, int(found.struck[other].sum())
-            struck = int(found.struck[fresh].sum()) + of_others
-            log_ratio += of_others * np.log(_SPARED) + struck * (np.log1p(odds) - np.log1p(_SPARED * odds))
+    for kind in kinds:
+        of_some, of_others = kind & some, kind & ~some
+        some_s, others_s = float(found.at_risk_s[of_some].sum()), float(found.at_risk_s[of_others].sum())
+        if min(some_s, others_s) > 0:
+            odds, struck = some_s / others_s, int(found.struck[of_some].sum())
+            both = struck + int(found.struck[of_others].sum())
+            log_ratio += struck * np.log(_SPARED) + both * (np.log1p(odds) - np.log1p(_SPARED * odds))
     return float(log_mean_exp(log_ratio)) >= _LOG_APART

@@ -48,7 +48,7 @@ def _judged(
         before=Kind.UPDATE if named else before,
         named_before=UPDATE if named else None,
         contrast=None if contrast is None else {UPDATE: contrast}.__getitem__,
-        is_doubtful={UPDATE: doubtful}.__getitem__,
+        is_doubtful=lambda update, _: {UPDATE: doubtful}[update],
     )
 
 

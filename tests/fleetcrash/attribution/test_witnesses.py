@@ -11,7 +11,7 @@ import pytest
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.news import ByStart, Whereabouts
 from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.witnesses import are_of_one_place, are_only_fresh, to_look_at
+from fleetcrash.attribution.witnesses import are_of_one_place, are_only_fresh, are_only_late, to_look_at
 from fleetcrash.store import Engine, Lake
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
@@ -149,6 +149,19 @@ def test_whoever_comes_online_may_crash_without_the_update_that_he_missed_being_
 
 
 @pytest.mark.parametrize("seed", range(2))
+def test_nor_where_that_happens_from_some_hour_on(empty_lake, seed):
+    random = Random(seed)
+    world = fleet(
+        random,
+        online_from=lambda n: random.uniform(30, 400),
+        gets_it=lambda n, online: online + random.uniform(1, 15),
+        crashes=lambda n, online, got: online + random.uniform(16, 45) if online > 250 and n % 3 else None,
+    )
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) == set()
+
+
+@pytest.mark.parametrize("seed", range(2))
 def test_but_where_hosts_that_were_online_all_along_crash_as_well_it_is(empty_lake, seed):
     random = Random(seed)
     world = fleet(
@@ -164,7 +177,36 @@ def test_but_where_hosts_that_were_online_all_along_crash_as_well_it_is(empty_la
 def by_start(*rows: tuple[bool, bool, float, int]) -> ByStart:
     """Of each always_on, fresh, hours at risk, struck."""
     always_on, fresh, hours, struck = zip(*rows, strict=True)
-    return ByStart(np.array(always_on), np.array(fresh), 3600.0 * np.array(hours), np.array(struck))
+    installed = np.zeros(len(rows), int)
+    return ByStart(np.array(always_on), np.array(fresh), installed, 3600.0 * np.array(hours), np.array(struck))
+
+
+def by_minute(*rows: tuple[int, float, int], fresh: bool = True) -> ByStart:
+    """Of each minute of installs, hours at risk, struck."""
+    installed, hours, struck = zip(*rows, strict=True)
+    none = np.zeros(len(rows), bool)
+    return ByStart(none, none | fresh, np.array(installed), 3600.0 * np.array(hours), np.array(struck))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(100, 30, 0), (239, 30, 0), (250, 30, 9), (300, 30, 15)], True),
+        ([(100, 30, 6), (239, 30, 5), (250, 30, 6), (300, 30, 7)], False),
+        ([(100, 1, 0), (250, 30, 9), (300, 30, 15)], False),
+        ([(241, 60, 0), (250, 30, 9), (300, 30, 15)], False),
+        ([(250, 30, 9), (300, 30, 15)], False),
+    ],
+    ids=["those before are spared", "alike", "few before", "had it for less than an hour", "none before"],
+)
+def test_hosts_that_had_an_update_before_a_wave_began_are_held_against_later_ones(rows, expected):
+    assert are_only_late(by_minute(*rows), minutes=60, onset=300) is expected
+
+
+def test_and_no_host_that_was_up_against_one_that_came_online():
+    early, late = by_minute((100, 60, 0), fresh=False), by_minute((300, 60, 24))
+    both = ByStart(*(np.concatenate(pair) for pair in zip(vars(early).values(), vars(late).values(), strict=True)))
+    assert not are_only_late(both, minutes=60, onset=300)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
--- How hosts fared for a while after they got an update, one row per always_on and fresh: whether they got it within half an
--- hour after they came online, as those do that missed it. at_risk_s: seconds that such hosts were at risk; struck: how many
--- of some events happened to them.
+-- How hosts fared for a while after they got an update, one row per always_on, fresh and minute in which they got it.
+-- fresh: within half an hour after they came online, as those do that missed it. at_risk_s: seconds that such hosts were at
+-- risk; struck: how many of some events happened to them.
 -- As it was known at $at: installs, presence and the time at risk. $update_id: the update. $events, $cells: numbers of the
 -- events, and of the cells that the hosts are in. $minutes: how long after the install.
 -- Reads the kept tables events, cells, known_history, known_presence and at_risk.
@@ -15,6 +15,7 @@ sat AS (
 begun AS (
   SELECT
     had.host_id, had.exposed_from < sat.online_from + INTERVAL 30 MINUTE AS fresh,
+    CAST((CAST(epoch_us(had.exposed_from) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS installed,
     CAST(epoch_us(had.exposed_from) AS BIGINT) AS from_us,
     least(
       CAST(epoch_us(had.exposed_from) AS BIGINT) + CAST($minutes AS BIGINT) * 60000000,
@@ -24,7 +25,7 @@ begun AS (
 ),
 spent AS (
   SELECT
-    cells.always_on, begun.fresh,
+    cells.always_on, begun.fresh, begun.installed,
     sum(least(begun.until_us, at_risk.until_us) - greatest(begun.from_us, at_risk.from_us)) / 1e6 AS at_risk_s
   FROM begun
   JOIN at_risk
@@ -35,13 +36,15 @@ spent AS (
   GROUP BY ALL
 ),
 hit AS (
-  SELECT cells.always_on, begun.fresh, count(DISTINCT events.event) AS struck
+  SELECT cells.always_on, begun.fresh, begun.installed, count(DISTINCT events.event) AS struck
   FROM events
   JOIN begun ON begun.host_id = events.host_id AND begun.from_us <= events.at_us AND begun.until_us > events.at_us
   JOIN cells ON cells.cell = events.cell
   WHERE events.event IN (SELECT unnest($events))
   GROUP BY ALL
 )
-SELECT always_on, fresh, CAST(at_risk_s AS DOUBLE) AS at_risk_s, CAST(coalesce(struck, 0) AS INTEGER) AS struck
-FROM spent LEFT JOIN hit USING (always_on, fresh)
-ORDER BY always_on, fresh
+SELECT
+  always_on, fresh, installed,
+  CAST(at_risk_s AS DOUBLE) AS at_risk_s, CAST(coalesce(struck, 0) AS INTEGER) AS struck
+FROM spent LEFT JOIN hit USING (always_on, fresh, installed)
+ORDER BY always_on, fresh, installed
