@@ -173,6 +173,12 @@ class Incident:
         others = [at for update, at in self.tied.items() if update != judgement.update]
         if released is not None and any(at < released or judgement.update in self.tied for at in others):
             return replace(judgement, kind=Kind.CANNOT_SEPARATE, update=None)
+        if (
+            judgement.update is not None
+            and released is not None
+            and self._was_cleared(tick, judgement.update, released)
+        ):
+            return replace(judgement, kind=self.kind, update=None)
         if judgement.update is None:
             self.regained_tick = None
             return self._weigh_other_verdict(tick, judgement)
@@ -185,6 +191,20 @@ class Incident:
             self.doubted_tick = None
             return judgement
         return replace(judgement, kind=self.kind, update=None)
+
+    def _was_cleared(self, tick: int, update: int, released: int) -> bool:
+        """Whether an update was there, and never named, when it was said for a quarter of an hour that none did it.
+
+        As hosts that crashed are gone and the day goes by, a rise that lasts for hours fits its beginning less and
+        less, and an update that may act at each age in its own way fits ever better.
+        """
+        if any(turn.update == update for turn in self.history):
+            return False
+        ends = [turn.tick for turn in self.history[1:]] + [tick]
+        return any(
+            turn.kind is Kind.NO_UPDATE and end - turn.tick >= JUDGING_MINUTES and released <= turn.tick
+            for turn, end in zip(self.history, ends, strict=False)  # no turn yet: nothing was said
+        )
 
     def _weigh_other_verdict(self, tick: int, judgement: Judgement) -> Judgement:
         """The judgement, which names nothing; or the verdict that was given, in doubt for a short time only."""

@@ -66,6 +66,29 @@ def test_so_does_any_other_verdict_but_the_first(kind):
     assert incident.weigh(140 + JUDGING_MINUTES, judgement(kind), TRIAL).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("stood", "released", "named"),
+    [(JUDGING_MINUTES, 90, None), (JUDGING_MINUTES - 1, 90, FIRST), (JUDGING_MINUTES, 101, FIRST)],
+    ids=["it was there", "it was said for a short time only", "it was released later"],
+)
+@pytest.mark.parametrize("kind", [Kind.NO_UPDATE, Kind.CANNOT_SEPARATE])
+def test_what_was_there_when_no_update_was_to_blame_is_not_named_later(stood, released, named, kind):
+    incident = Incident.opened(100, 0)
+    incident.record(100, judgement(Kind.NO_UPDATE), TRIAL, NO_WAVES, None)
+    incident.record(100 + stood, judgement(kind), TRIAL, NO_WAVES, None)
+    told = incident.weigh(100 + stood, judgement(Kind.UPDATE, FIRST), TRIAL, released)
+    assert (told.kind, told.update) == ((kind, None) if named is None else (Kind.UPDATE, named))
+
+
+def test_but_one_that_was_named_before_may_be_again():
+    incident = Incident.opened(100, 0)
+    incident.record(100, judgement(Kind.UPDATE, FIRST), TRIAL, NO_WAVES, None)
+    incident.record(150, judgement(Kind.NO_UPDATE), TRIAL, NO_WAVES, None)
+    for tick in range(200, 200 + JUDGING_MINUTES):
+        assert incident.weigh(tick, judgement(Kind.UPDATE, FIRST), TRIAL, 90).update is None
+    assert incident.weigh(200 + JUDGING_MINUTES, judgement(Kind.UPDATE, FIRST), TRIAL, 90).update == FIRST
+
+
 def test_another_name_is_taken_after_five_minutes(named):
     for minute in range(RENAMING_MINUTES):
         assert named.weigh(101 + minute, judgement(Kind.UPDATE, OTHER), TRIAL).update == FIRST
