@@ -125,24 +125,27 @@ def _hits(frames: Frames, truth: dict[str, Any], draw: np.random.Generator) -> p
 
 def planted(source: str, seed: int) -> Outcome:
     """Plant a fault in the records of a folder, and judge them."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "fleet"
-        truth = plant(Path(source), folder, seed)
-        found = run(str(folder), seed, hosts=None, days=None)
-        wait = "boot" if truth["wait_s"] is None else f"{truth['wait_s']:.0f} s"
-        how = f"{truth['guilty_kind']}, {truth['hosts_hit']} hosts {'silent' if truth['silent'] else 'crash'}, {wait}"
-        return replace(found, scenario=f"{found.scenario}: {how}")
+    found, truth = _judged(plant, source, seed)
+    wait = "boot" if truth["wait_s"] is None else f"{truth['wait_s']:.0f} s"
+    how = f"{truth['guilty_kind']}, {truth['hosts_hit']} hosts {'silent' if truth['silent'] else 'crash'}, {wait}"
+    return replace(found, scenario=f"{found.scenario}: {how}")
 
 
 def rivalled(source: str, seed: int) -> Outcome:
     """Plant a rise that no update brought, and judge the records."""
+    found, truth = _judged(plant_rival, source, seed)
+    where = ", ".join(f"{key} {value}" for key, value in truth["where"].items())
+    how = f"{truth['how']}, {truth['hosts_hit']} hosts of {where} for {truth['lasts_min']} min from {truth['at']}"
+    return replace(found, scenario=f"{found.scenario}: {how}")
+
+
+def _judged(
+    planter: Callable[[Path, Path, int], dict[str, Any]], source: str, seed: int
+) -> tuple[Outcome, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "fleet"
-        truth = plant_rival(Path(source), folder, seed)
-        found = run(str(folder), seed, hosts=None, days=None)
-        where = ", ".join(f"{key} {value}" for key, value in truth["where"].items())
-        how = f"{truth['how']}, {truth['hosts_hit']} hosts of {where} for {truth['lasts_min']} min from {truth['at']}"
-        return replace(found, scenario=f"{found.scenario}: {how}")
+        truth = planter(Path(source), folder, seed)
+        return run(str(folder), seed, hosts=None, days=None), truth
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

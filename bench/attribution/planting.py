@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-TABLES = ("crash", "host", "install", "session", "update")
+_TABLES = ("crash", "host", "install", "session", "update")
 _STAY_OFF = 0.2  # of the hosts that crash
 
 Frames = dict[str, pd.DataFrame]
@@ -19,7 +19,7 @@ Frames = dict[str, pd.DataFrame]
 def read_fleet(source: Path) -> Frames:
     """The records of a folder, their times in UTC without saying so, which is easier to reckon with."""
     frames = {}
-    for table in TABLES:
+    for table in _TABLES:
         frame = pd.read_parquet(source / f"{table}.parquet")
         for name in frame.select_dtypes("datetimetz"):
             frame[name] = frame[name].dt.tz_convert(None)
