@@ -66,12 +66,14 @@ class Claims:
             self._meeting[key] = cells_that_may_meet(self._inquiry.news.cells, condition)
         return self._meeting[key]
 
-    def apart(self, incident: Incident) -> Mask:
-        """(events,) those that are none of an incident's doing."""
-        apart = np.zeros(len(self._inquiry.news.events), bool)
-        for spot, onset in incident.apart.items():
-            apart |= self._inquiry.events_at(spot, onset)
-        return apart
+    def ceded(self, incident: Incident, tick: int) -> Mask:
+        """(events,) those that are none of an incident's doing, as known by a tick."""
+        ceded = np.zeros(len(self._inquiry.news.events), bool)
+        for spot, onset in incident.ceded_spots.items():
+            ceded |= self._inquiry.events_at(spot, onset)
+        for update in incident.ceded_updates:
+            ceded |= self._inquiry.events_with(update, tick)
+        return ceded
 
     def is_of_crashes(self, incident: Incident) -> bool:
         """Whether most of what an incident accounts for are crashes."""
@@ -103,10 +105,10 @@ class Claims:
         """
         news = self._inquiry.news
         events = news.events
-        since = min(incident.onset_minute, incident.alarm_tick - LAG_MINUTES)
+        since = min(incident.onset_minute, incident.suspected_minute, incident.alarm_tick - LAG_MINUTES)
         claim = (events.tick <= tick) & (events.tick >= since)
         claim &= (self._inquiry.spots.of_event == incident.spot).any(1)
-        claim &= self.cells_of(incident)[events.cell] & ~self.apart(incident)
+        claim &= self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
             if incident.update is not None:

@@ -7,8 +7,8 @@ asks what ``News.beside`` and its like tell of one update, once that is suspecte
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,9 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import Waves
+from fleetcrash.attribution.weighing import Case, Found, judged
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,9 +43,6 @@ _CONDITION_GROWTH = 1.02  # the condition is looked for again once the events ha
 _LEAST_OUTSIDE = 3  # events that a condition leaves out: with fewer nothing passes a test
 _CONTESTED_PROBABILITY = 0.5
 _UNLIKELY = 1e-3
-_AS_OFTEN = 0.5
-# What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
-# those may be boots of hosts whose install of the other was not told: then neither is named.
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
 _MOSTLY_SOON = 0.8
 
@@ -98,7 +96,7 @@ class Detector:
         if not look:
             return
         if fresh and self.incidents:
-            self._set_apart()
+            self._cede_waves()
             self._claims.stake(self.incidents, tick)
             for incident in self.open_incidents:
                 self._look_outside(incident, tick)
@@ -109,7 +107,7 @@ class Detector:
             elif not incident.settled and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
                 self._follow(incident, tick)
             self._maybe_close(incident, tick)
-        if fresh and not any(incident.claims_all for incident in self.open_incidents):
+        if fresh:
             known = self.news.events.tick
             if (~self._claims.taken & (known > self._watched) & (known <= tick)).any():
                 self._watch(tick)
@@ -136,16 +134,13 @@ class Detector:
         """Open an incident when the events of the last day that no incident claims pass a test."""
         free = ~self._claims.taken & (self.news.events.minute > tick - DAY)
         everywhere = np.ones(len(self.news.cells), bool)
-        trial = self._inquiry.trial(tick, free, everywhere, but={other.update for other in self.open_incidents})
+        trial = self._inquiry.trial(tick, free, everywhere, but=_named(self.open_incidents))
         passed = len(trial.updates) and trial.log_test.max() >= suspects.LOG_THRESHOLD
         if not passed:
             found = self._inquiry.waves(tick, free, caution=True)
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
-        incident = self._opened(tick)
-        self._claims.stake(self.incidents, tick)
-        self._follow(incident, tick)
-        self._claims.stake(self.incidents, tick)
+        self._begin(self._opened(tick), tick)
 
     def _watch_departures(self, tick: int) -> None:
         """Open an incident when hosts leave because of an update; or let that speak in one that is not understood yet.
@@ -162,14 +157,30 @@ class Detector:
             return
         incident = incident or self._opened(tick)
         incident.by_departures = True
-        self._claims.stake(self.incidents, tick)
-        self._follow(incident, tick)
-        self._claims.stake(self.incidents, tick)
+        self._begin(incident, tick)
 
     def _opened(self, tick: int) -> Incident:
         incident = Incident.opened(tick, sum(other.alarm_tick == tick for other in self.incidents))
         self.incidents.append(incident)
         return incident
+
+    def _begin(self, incident: Incident, tick: int) -> None:
+        """Judge an incident by what it can claim now, and let it claim what it accounts for."""
+        self._claims.stake(self.incidents, tick)
+        self._follow(incident, tick)
+        self._claims.stake(self.incidents, tick)
+
+    def _case(self, incident: Incident | None, tick: int, events: Mask, cells: Mask) -> Case:
+        """Some events, to be judged as an incident's; what others name meanwhile is not on trial."""
+        others = [one for one in self.incidents if one is not incident]
+        return Case(
+            incident,
+            tick,
+            events,
+            cells,
+            but=_named(one for one in others if one.closed_tick is None),
+            named_elsewhere=_named(others),
+        )
 
     def _look_outside(self, first: Incident, tick: int) -> None:
         """Open a second incident where something else explains what the condition of the first leaves out.
@@ -183,8 +194,8 @@ class Detector:
         if first.update is None or int(mine[: np.searchsorted(events.tick, tick, side="right")].sum()) < _LEAST_OUTSIDE:
             first.contested_tick = None
             return
-        others = {other.update for other in self.open_incidents if other is not first}
-        judgement, trial, _ = self._judged(None, tick, mine, left_out, but=others)
+        case = self._case(None, tick, mine, left_out)
+        judgement, trial, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
         named = judgement.update if judgement.kind is Kind.UPDATE else None
         if not len(trial.updates) or int(trial.updates[np.argmax(judgement.probabilities)]) == first.update:
             first.contested_tick = None
@@ -195,9 +206,7 @@ class Detector:
         second = self._opened(tick)
         second.within, second.without = first.within, (*first.without, self._claims.core(first))
         first.within, first.contested_tick = self._claims.core(first), None
-        self._claims.stake(self.incidents, tick)
-        self._follow(second, tick)
-        self._claims.stake(self.incidents, tick)
+        self._begin(second, tick)
 
     def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, left_out: Mask) -> bool:
         """Whether events that a condition leaves out are none of its update's doing, whatever did them.
@@ -220,26 +229,23 @@ class Detector:
         One that follows no update is judged on what happens where it is, for elsewhere something else may have begun;
         where that says no such thing any more, on everything.
         """
-        cells = self._claims.cells_of(incident)
-        others = {other.update for other in self.open_incidents if other is not incident}
-        mine = self._evidence(incident, tick, there=incident.kind is Kind.NO_UPDATE)
-        judgement, trial, found = self._judged(incident, tick, mine, cells, but=others)
-        if incident.kind is Kind.NO_UPDATE and not judgement.kind.is_answer:
-            mine = self._evidence(incident, tick, there=False)
-            judgement, trial, found = self._judged(incident, tick, mine, cells, but=others)
-        late = self._late_wave(incident, judgement, tick, mine)
-        if late is not None:
-            without = mine & ~self._inquiry.events_at(*late)
-            again = self._judged(incident, tick, without, cells, but=others)
-            if again[0].update == incident.update:
-                incident.set_apart(*late)
-                mine, (judgement, trial, found) = without, again
+        there = incident.kind is Kind.NO_UPDATE
+        mine, found = self._judged(incident, tick, there=there)
+        later = self._cede_later_cause(incident, tick, found[0], found[2])
+        if later or (there and not found[0].kind.is_answer):
+            mine, found = self._judged(incident, tick, there=False)
+        mine, (judgement, trial, waves_found) = self._without_late_wave(incident, tick, mine, found)
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.weigh(tick, judgement, trial, named)
         condition = self._condition(incident, judgement, tick, mine)
-        incident.record(tick, judgement, trial, found, condition)
-        self._settle(incident, tick, judgement, trial, found)
+        incident.record(tick, judgement, trial, waves_found, condition)
+        self._settle(incident, tick, judgement, trial, waves_found)
+
+    def _judged(self, incident: Incident, tick: int, *, there: bool) -> tuple[Mask, Found]:
+        """An incident's evidence, as of ``_evidence``, and what is found on it."""
+        mine = self._evidence(incident, tick, there=there)
+        return mine, judged(self._inquiry, self._case(incident, tick, mine, self._claims.cells_of(incident)))
 
     def _evidence(self, incident: Incident, tick: int, *, there: bool) -> Mask:
         """(events,) an incident's own, and of the last day those that no other claims and those of unsolved ones.
@@ -258,82 +264,59 @@ class Detector:
                 mine |= other.claim(len(self._claims.taken))
         mine &= self.news.events.minute > tick - DAY
         mine |= incident.claim(len(self._claims.taken))
-        return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.apart(incident)
+        return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.ceded(incident, tick)
 
-    def _late_wave(self, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> tuple[int, int] | None:
-        """Spot and onset of a wave that may be why a name stands no longer: it began just before that."""
-        if incident.update is None or judgement.update == incident.update:
-            return None
+    def _cede_later_cause(self, incident: Incident, tick: int, judgement: Judgement, waves_found: Waves) -> bool:
+        """Leave to an incident of its own what began too late to have raised the alarm; whether anything was.
+
+        Of an incident that names an update only once that has been in doubt as long as a new name takes.
+        """
+        named, wave = judgement.update, judgement.wave
+        if named is not None and self._inquiry.released(named) > incident.alarm_tick:
+            if named == incident.update or not incident.may_be_renamed(tick):
+                return False
+            incident.ceded_updates.add(named)
+        elif judgement.kind is Kind.NO_UPDATE and not incident.is_understood and wave is not None:
+            spot, onset = int(waves_found.place[wave[0]]), int(waves_found.onset[wave[0]])
+            if onset <= incident.alarm_tick + LAG_MINUTES or self.spots.covers(spot, incident.spot):
+                return False
+            incident.cede(spot, onset)
+        else:
+            return False
+        self._begin(self._opened(tick), tick)
+        return True
+
+    def _without_late_wave(self, incident: Incident, tick: int, mine: Mask, found: Found) -> tuple[Mask, Found]:
+        """The evidence and what is found on it; without a wave that began just before a name stood no longer.
+
+        That is left to another incident where the name stands without it.
+        """
+        if incident.update is None or found[0].update == incident.update:
+            return mine, found
         since = (tick if incident.doubted_tick is None else incident.doubted_tick) - JUDGING_MINUTES
-        found = self._inquiry.waves(tick, mine & (self.news.events.minute >= since), caution=False)
-        pairs = zip(found.place.tolist(), found.onset.tolist(), strict=True)
-        apart = found.where([self._is_apart(incident, spot, onset) for spot, onset in pairs])
-        return apart.strongest(self.spots.log_weights(tick)[0])
+        lately = self._inquiry.waves(tick, mine & (self.news.events.minute >= since), caution=False)
+        pairs = zip(lately.place.tolist(), lately.onset.tolist(), strict=True)
+        later = lately.where([self._is_later(incident, spot, onset) for spot, onset in pairs])
+        late = later.strongest(self.spots.log_weights(tick)[0])
+        if late is None:
+            return mine, found
+        without = mine & ~self._inquiry.events_at(*late)
+        again = judged(self._inquiry, self._case(incident, tick, without, self._claims.cells_of(incident)))
+        if again[0].update != incident.update:
+            return mine, found
+        incident.cede(*late)
+        return without, again
 
-    def _is_apart(self, incident: Incident, spot: int, onset: int) -> bool:
+    def _is_later(self, incident: Incident, spot: int, onset: int) -> bool:
         """Whether a wave is none of a named incident's doing: it began later, and not in all its hosts."""
         return incident.began_after(onset) and not self.spots.covers(spot, incident.spot)
 
-    def _set_apart(self) -> None:
+    def _cede_waves(self) -> None:
         """Take from each named incident what follows a wave that another one found, an hour or more after the name."""
         for other in (one for one in self.open_incidents if one.kind is Kind.NO_UPDATE):
             for incident in self.open_incidents:
-                if self._is_apart(incident, other.wave_spot, other.onset_minute):
-                    incident.set_apart(other.wave_spot, other.onset_minute)
-
-    def _judged(
-        self, incident: Incident | None, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]
-    ) -> tuple[Judgement, Trial, Waves]:
-        """Weigh all hypotheses on some events; if what leads may only have made hosts boot, all others.
-
-        Args:
-            incident, tick, mine, cells, but: as of ``_weighed``.
-        """
-        judgement, trial, found = self._weighed(incident, tick, mine, cells, but=but)
-        leader = judgement.leader(trial.updates)
-        waiting = {} if leader is None else self._inquiry.waiting_for_boots_of(leader, tick, mine, trial)
-        if not waiting or judgement.update in waiting:
-            return judgement, trial, found
-        again, tried, beside = self._weighed(incident, tick, mine, cells, but=but | {leader})
-        named_before = None if incident is None else incident.update
-        if again.update in waiting and (again.update == named_before or waiting[again.update] >= _AS_OFTEN):
-            return again.told_of(trial.updates, tried.updates), trial, beside
-        return judgement.taken_back(0 if incident is None else tick - incident.alarm_tick), trial, found
-
-    def _weighed(
-        self, incident: Incident | None, tick: int, mine: Mask, cells: Mask, *, but: set[int | None]
-    ) -> tuple[Judgement, Trial, Waves]:
-        """Weigh all hypotheses on some events.
-
-        Args:
-            incident: whose events they are; None while they are nobody's.
-            mine: (events,) which ones. cells: (cells,) where they may be.
-            but: updates that are not on trial.
-        """
-        by_departures = incident is not None and incident.by_departures
-        trial = self._inquiry.trial(tick, mine, cells, but=but, departures=by_departures)
-        released = np.array([self._inquiry.released(int(update)) for update in trial.updates], dtype=np.int64)
-        leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
-        found = self._inquiry.waves(tick, mine, caution=False, also_from=leading)
-        judgement = judge(
-            trial,
-            found,
-            released_minute=released,
-            place_log_weight=self.spots.log_weights(tick)[0],
-            stands_there=self.spots.stands_there,
-            minutes_open=0 if incident is None else tick - incident.alarm_tick,
-            before=Kind.UNDETERMINED if incident is None else incident.kind,
-            named_before=None if incident is None else incident.update,
-            named_elsewhere={one.update for one in self.incidents if one is not incident and one.update is not None},
-            contrast=partial(self._contrast, tick, mine, by_departures) if self.news.installs_told else None,
-            is_doubtful=partial(self._inquiry.is_doubtful, tick, mine, trial),
-        )
-        return judgement, trial, found
-
-    def _contrast(self, tick: int, mine: Mask, by_departures: bool, update: int) -> float:
-        """What hosts with an update and those beside them without it say for it."""
-        crashes = self._inquiry.contrast(tick, mine, update)
-        return max(crashes, self._inquiry.departures.log_test(update)) if by_departures else crashes
+                if self._is_later(incident, other.wave_spot, other.onset_minute):
+                    incident.cede(other.wave_spot, other.onset_minute)
 
     def _condition(self, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> Condition | None:
         """The condition of what a judgement names: looked for anew as its events grow in number.
@@ -395,3 +378,8 @@ class Detector:
             incident.close(tick)
         elif not incident.is_understood:
             incident.settle()
+
+
+def _named(incidents: Iterable[Incident]) -> frozenset[int]:
+    """The updates that some incidents name."""
+    return frozenset(one.update for one in incidents if one.update is not None)

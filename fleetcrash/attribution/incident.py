@@ -52,14 +52,17 @@ class Incident:
         spot: the slice or place in which its rate is watched.
         wave_spot: the slice or place that a rise without an update follows.
         doubted_tick: since when the evidence no longer carries the verdict that is given; None while it does.
-        regained_tick: since when it carries a name again, after one was taken back; None while it does not.
+        was_questioned: an update would have been named, but for its witnesses.
+        regained_tick: since when the evidence carries a name, after one was taken back or questioned; None while it
+            does not.
         tied: updates that could not be told from others before their hosts' first day with them was over, and the
             minutes of their releases.
         unearned_tick: since when the condition that is given is not earned any more; None while it is.
         contested_tick: since when what the condition leaves out looks like another update's; None while it does not.
         by_departures: hosts that left soon after they got an update opened it, or tell what did.
         within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
-        apart: spots in which, from a minute on, events are none of its doing: a wave began there once it was named.
+        ceded_spots: spots in which, from a minute on, events are none of its doing: a wave began there later.
+        ceded_updates: updates of after its alarm that have an incident of their own.
         onset_minute: from when on a wave is held to have raised the rate.
         suspected_minute: from when on its likeliest cause, an update or a wave, may have done so: a slow fault's first
             crashes are hours before the alarm.
@@ -74,6 +77,7 @@ class Incident:
     named_tick: int | None = None
     closed_tick: int | None = None
     doubted_tick: int | None = None
+    was_questioned: bool = False
     regained_tick: int | None = None
     contested_tick: int | None = None
     tied: dict[int, int] = field(default_factory=dict)
@@ -81,7 +85,8 @@ class Incident:
     by_departures: bool = False
     within: Condition | None = None
     without: tuple[Condition, ...] = ()
-    apart: dict[int, int] = field(default_factory=dict)
+    ceded_spots: dict[int, int] = field(default_factory=dict)
+    ceded_updates: set[int] = field(default_factory=set)
     kind: Kind = Kind.UNDETERMINED
     update: int | None = None
     condition: Condition | None = None
@@ -112,7 +117,9 @@ class Incident:
             moved: (spots before,) the number that each has now.
         """
         self.spot, self.wave_spot = int(moved[self.spot]), int(moved[self.wave_spot])
-        self.apart = {int(moved[spot]): onset for spot, onset in self.apart.items()}
+        self.ceded_spots = {int(moved[spot]): onset for spot, onset in self.ceded_spots.items()}
+        if self.waves is not None:
+            self.waves = replace(self.waves, place=moved[self.waves.place])
 
     def record(self, tick: int, judgement: Judgement, trial: Trial, waves: Waves, condition: Condition | None) -> None:
         """Take over a judgement; a change of verdict, update or condition is a turn of the history."""
@@ -128,8 +135,8 @@ class Incident:
         """The judgement; or the name that was given, while that has been in doubt for a short time only.
 
         In the worst minutes crashes are told before the installs that they follow, and a name that goes and comes back
-        wakes people twice. Another update's name is taken sooner than none. After a name was taken back, one has to
-        stand for a quarter of an hour before it is given.
+        wakes people twice. Another update's name is taken sooner than none. After a name was taken back, or one was
+        not given for its witnesses, it has to stand for a quarter of an hour.
 
         Args:
             released: the minute in which the update that is judged guilty was released; None: none is.
@@ -181,8 +188,9 @@ class Incident:
             return replace(judgement, kind=self.kind, update=None)
         if judgement.update is None:
             self.regained_tick = None
+            self.was_questioned |= judgement.is_doubted
             return self._weigh_other_verdict(tick, judgement)
-        if self.named_tick is None:
+        if self.named_tick is None and not self.was_questioned:
             self.doubted_tick = None
             return judgement
         if self.regained_tick is None:
@@ -230,11 +238,17 @@ class Incident:
         """Whether a wave from that minute on began so long after a name was given that the name cannot rest on it."""
         return self.update is not None and self.named_tick is not None and onset > self.named_tick + LAG_MINUTES
 
-    def set_apart(self, spot: int, onset: int) -> None:
+    def cede(self, spot: int, onset: int) -> None:
         """Leave what happens in a spot from a minute on to another incident."""
-        if onset < self.apart.get(spot, onset + 1):
-            self.apart[spot] = onset
-            self.condition_events = 0  # it may rest on what is apart now
+        if onset < self.ceded_spots.get(spot, onset + 1):
+            self.ceded_spots[spot] = onset
+            self.condition_events = 0  # it may rest on what is another's now
+
+    def may_be_renamed(self, tick: int) -> bool:
+        """Whether it names nothing, or a name that has been in doubt for as long as it takes to give another."""
+        if self.update is None:
+            return True
+        return self.doubted_tick is not None and tick - self.doubted_tick >= RENAMING_MINUTES
 
     @property
     def is_understood(self) -> bool:
@@ -256,9 +270,15 @@ class Incident:
         return tick if self.closed_tick is None else self.closed_tick
 
     def disturbs(self, minute: int) -> bool:
-        """Whether the fleet was not itself in that minute because of this incident."""
+        """Whether the fleet may not have been itself in that minute because of this incident.
+
+        As long as it claims what happens: minutes without their events would teach that hardly anything does.
+        """
         since = max(min(self.suspected_minute, self.alarm_tick - LAG_MINUTES), self.alarm_tick - KEPT_MINUTES)
-        return since <= minute <= self.last_raised_minute
+        until = self.last_raised_minute + LAG_MINUTES
+        if self.update is not None:
+            until = max(until, self.suspected_minute + KEPT_MINUTES)
+        return since <= minute and (self.claims_all or minute <= until)
 
     def claim(self, events: int) -> Mask:
         """(events,) which events the incident accounts for."""

@@ -6,7 +6,7 @@ decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class Inquiry:
             self._penalise(new, tick)
         return bool(new.size)
 
-    def trial(self, tick: int, mine: Mask, cells: Mask, *, but: set[int | None], departures: bool = False) -> Trial:
+    def trial(self, tick: int, mine: Mask, cells: Mask, *, but: Set[int], departures: bool = False) -> Trial:
         """Try every update that hosts with some of the events had.
 
         Args:

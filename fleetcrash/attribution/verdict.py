@@ -93,6 +93,7 @@ class Judgement:
         wave: index of the strongest wave and of its shape, None without a wave.
         log_margin: log of how much better the leading update explains the events than the best wave.
         near: updates that the evidence does not tell from the leading one, which is one of them.
+        is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
     """
 
     kind: Kind
@@ -101,6 +102,7 @@ class Judgement:
     wave: tuple[int, int] | None
     log_margin: float
     near: tuple[int, ...] = ()
+    is_doubted: bool = False
 
     def told_of(self, updates: Ints, own: Ints) -> Judgement:
         """The same, with a probability of each of more updates: none of those that were not weighed.
@@ -181,7 +183,7 @@ def judge(
     total_wave = np.logaddexp.reduce(of_waves, axis=None, initial=-np.inf) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([of_updates, [total_wave, 0.0]]))
     probabilities = np.exp(of_updates - total)
-    best_wave, onset = None, None
+    best_wave, onset, is_doubted = None, None, False
     if len(waves):
         row, shape = np.unravel_index(int(np.argmax(of_waves)), of_waves.shape)
         best_wave, onset = (int(row), int(shape)), int(waves.onset[row])
@@ -189,7 +191,8 @@ def judge(
     near = np.flatnonzero(of_updates > of_updates.max(initial=-np.inf) - _LOG_APART)
 
     def verdict(kind: Kind, update: int | None = None) -> Judgement:
-        return Judgement(kind, update, probabilities, best_wave, margin, tuple(trial.updates[near].tolist()))
+        told_from = tuple(trial.updates[near].tolist())
+        return Judgement(kind, update, probabilities, best_wave, margin, told_from, is_doubted)
 
     # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
     early = minutes_open < JUDGING_MINUTES and _may_be_its(waves, best_wave, trial, leader, released_minute)
@@ -200,7 +203,9 @@ def judge(
         likely, passed = probabilities[leader] >= _enough(named), trial.log_test[leader] >= suspects.LOG_THRESHOLD
         is_apart = named or _is_apart(trial, leader, near, contrast)
         stands = likely and passed and is_apart and (named or (margin >= _LOG_MARGIN and not no_contrast))
-        if stands and (named or trial.by_departures or not is_doubtful(int(trial.updates[leader]), onset)):
+        is_old = named or trial.by_departures
+        is_doubted = bool(stands) and not is_old and is_doubtful(int(trial.updates[leader]), onset)
+        if stands and not is_doubted:
             return verdict(Kind.UPDATE, int(trial.updates[leader]))
         if not is_apart and probabilities[near].sum() >= KEEPING_PROBABILITY:
             kept = (of_updates > of_updates[leader] - _LOG_MARGIN) & (trial.log_test >= suspects.LOG_THRESHOLD)

@@ -26,6 +26,7 @@ _LOG_APART = float(np.log(999))
 _LOG_PER_EVENT = 0.2  # hosts come online, and get what they missed, at the same hours of the day
 _SPARED = np.array([0.01, 0.03, 0.1, 0.3])
 # How much less the others may be struck, where it is no update's doing.
+_HARDLY_ANY = 0.1  # of the time of those that got it as they came online
 _GROWTH = 1.25  # looked at again once the events have grown by this factor ...
 _ENOUGH = 100  # ... and at no more than this, spread evenly
 
@@ -90,8 +91,12 @@ def _log_odds(found: Whereabouts, dimension: str) -> float:
 def are_only_fresh(found: ByStart) -> bool:
     """Whether hosts that got an update as they came online are struck, and those that got it later clearly less.
 
-    Servers, that hardly ever come online, are held against servers, and the others against the others.
+    Servers, that hardly ever come online, are held against servers, and the others against the others; where hardly
+    any of the others got it while they were up, as at night, servers stand for those.
     """
+    others = found.at_risk_s * ~found.always_on
+    if others[~found.fresh].sum() < _HARDLY_ANY * others[found.fresh].sum():
+        return _are_spared(found, ~found.fresh, [np.ones(len(found.fresh), bool)])
     return _are_spared(found, ~found.fresh, [found.always_on == always_on for always_on in (False, True)])
 
 

@@ -1,5 +1,7 @@
 """What an incident makes of judgements that come one after the other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -141,3 +143,37 @@ def test_only_a_wave_that_began_an_hour_after_a_name_is_none_of_its_doing(named)
     assert not named.began_after(100 + LAG_MINUTES)
     assert named.began_after(101 + LAG_MINUTES)
     assert not Incident.opened(100, 0).began_after(500)
+
+
+def test_a_name_that_was_not_given_for_its_witnesses_has_to_stand_for_a_quarter_of_an_hour():
+    incident = Incident.opened(100, 0)
+    incident.weigh(100, replace(judgement(Kind.UNDETERMINED), is_doubted=True), TRIAL)
+    for minute in range(JUDGING_MINUTES):
+        held = incident.weigh(101 + minute, judgement(Kind.UPDATE, FIRST), TRIAL)
+        assert (held.kind, held.update) == (Kind.UNDETERMINED, None)
+    assert incident.weigh(101 + JUDGING_MINUTES, judgement(Kind.UPDATE, FIRST), TRIAL).update == FIRST
+
+
+def test_no_minute_is_learned_from_while_an_incident_claims_what_happens():
+    incident = Incident.opened(1000, 0)
+    assert incident.disturbs(2000), "nobody understands it, so it claims everything"
+    incident.record(1000, judgement(Kind.NO_UPDATE), TRIAL, NO_WAVES, None)
+    incident.settle()
+    incident.last_raised_minute = 1100
+    assert [incident.disturbs(minute) for minute in (939, 940, 1160, 1161)] == [False, True, True, False]
+
+
+def test_nor_in_the_day_after_the_release_of_the_update_that_it_names(named):
+    named.settle()
+    named.suspected_minute, named.last_raised_minute = 90, 200
+    assert named.disturbs(90 + KEPT_MINUTES)
+    assert not named.disturbs(91 + KEPT_MINUTES)
+
+
+def test_the_wave_beside_it_is_the_same_once_spots_are_numbered_anew():
+    incident = Incident.opened(100, 0)
+    waves = replace(NO_WAVES, place=np.array([1, 0, 1]))
+    incident.record(100, judgement(Kind.NO_UPDATE), TRIAL, waves, None)
+    incident.move(np.array([4, 7]))
+    assert incident.waves is not None
+    assert incident.waves.place.tolist() == [7, 4, 7]

@@ -70,3 +70,33 @@ def test_a_monitor_that_reads_on_says_and_learns_what_one_look_at_all_does(empty
     assert [one.history for one in live.incidents] == [one.history for one in whole.incidents]
     learned = [one._inquiry.expected.baseline.events.tolist() for one in (live, whole)]
     assert learned[0] == learned[1]
+
+
+def undecided(count: int) -> World:
+    """Servers that all got an update in one minute; from then on some of every kind crash."""
+    world = servers(count)
+    world["update"] = [{"update_id": "first", "kind": "content", "released_at": at(600)}]
+    world["install"] = [{"host_id": f"h{n}", "update_id": "first", "applied_at": at(600.5)} for n in range(count)]
+    world["crash"] = [crash_of(count - 1, -1500.0), *(crash_of(n, 601 + 6 * n) for n in range(100))]
+    return world
+
+
+def test_a_wave_that_begins_long_after_an_alarm_is_an_incident_of_its_own(empty_lake):
+    world = undecided(400)
+    world["crash"] += [crash_of(200 + 2 * n, 970 + n / 8) for n in range(90)]
+    with lake_of(world, empty_lake) as lake:
+        first, second = incidents(lake)["incidents"]
+    assert (first["verdict"], second["verdict"]) == ("cannot_separate", "no_update")
+    assert first["alarm_at"] < at(970).isoformat() <= second["alarm_at"]
+
+
+def test_so_is_what_an_update_does_that_came_after_the_alarm(empty_lake):
+    world = undecided(400)
+    world["update"].append({"update_id": "second", "kind": "content", "released_at": at(900)})
+    later = [(200 + n, 900 + n / 2) for n in range(0, 200, 3)]
+    world["install"] += [{"host_id": f"h{n}", "update_id": "second", "applied_at": at(minute)} for n, minute in later]
+    world["crash"] += [crash_of(n, minute + 2) for n, minute in later]
+    with lake_of(world, empty_lake) as lake:
+        first, second = incidents(lake)["incidents"]
+    assert {turn["update_id"] for turn in first["history"]} == {None}
+    assert (second["update_id"], second["alarm_at"] >= at(900).isoformat()) == ("second", True)

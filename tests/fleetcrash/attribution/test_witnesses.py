@@ -215,14 +215,14 @@ def test_and_no_host_that_was_up_against_one_that_came_online():
         ([(False, True, 10, 20), (False, False, 90, 3)], True),
         ([(False, True, 10, 4), (False, False, 90, 36)], False),
         ([(False, True, 10, 3), (False, False, 90, 0)], False),
-        ([(False, True, 10, 20), (True, False, 900, 0)], False),
+        ([(False, True, 10, 20), (True, False, 900, 0)], True),
         ([(False, True, 10, 20), (False, False, 90, 150), (True, False, 900, 0)], False),
         ([(False, True, 10, 20)], False),
         ([(False, False, 10, 20)], False),
     ],
-    ids=["fresh ones", "alike", "too few", "no others but servers", "others, too", "all are fresh", "none is"],
+    ids=["fresh ones", "alike", "too few", "servers for want of others", "others, too", "all are fresh", "none is"],
 )
-def test_hosts_that_came_online_are_held_against_others_of_their_kind(rows, expected):
+def test_hosts_that_came_online_are_held_against_others_of_their_kind_where_there_are_any(rows, expected):
     assert are_only_fresh(by_start(*rows)) is expected
 
 

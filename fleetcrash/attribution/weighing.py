@@ -1,0 +1,95 @@
+"""Weighing: all hypotheses on some events, and those again that hide behind an update which only made hosts boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.verdict import Judgement, Kind, judge
+from fleetcrash.attribution.waves import Waves
+
+Mask = NDArray[np.bool_]
+Found = tuple[Judgement, Trial, Waves]
+
+_AS_OFTEN = 0.5
+# What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
+# those may be boots of hosts whose install of the other was not told: then neither is named.
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is to be judged.
+
+    Attributes:
+        incident: whose events they are; None while they are nobody's.
+        tick: what was known by then counts.
+        events: (events,) which ones. cells: (cells,) where they may be.
+        but: updates that are not on trial.
+        named_elsewhere: updates that other incidents name or named.
+    """
+
+    incident: Incident | None
+    tick: int
+    events: Mask
+    cells: Mask
+    but: frozenset[int]
+    named_elsewhere: frozenset[int]
+
+    @property
+    def minutes_open(self) -> int:
+        """Minutes since the alarm; none while there is no incident."""
+        return 0 if self.incident is None else self.tick - self.incident.alarm_tick
+
+    @property
+    def named_before(self) -> int | None:
+        """The update that the incident names so far."""
+        return None if self.incident is None else self.incident.update
+
+
+def judged(inquiry: Inquiry, case: Case) -> Found:
+    """Weigh all hypotheses on some events; if what leads may only have made hosts boot, all others."""
+    judgement, trial, found = _weighed(inquiry, case)
+    leader = judgement.leader(trial.updates)
+    if leader is None:
+        return judgement, trial, found
+    waiting = inquiry.waiting_for_boots_of(leader, case.tick, case.events, trial)
+    if not waiting or judgement.update in waiting:
+        return judgement, trial, found
+    again, tried, beside = _weighed(inquiry, replace(case, but=case.but | {leader}))
+    if again.update in waiting and (again.update == case.named_before or waiting[again.update] >= _AS_OFTEN):
+        return again.told_of(trial.updates, tried.updates), trial, beside
+    return judgement.taken_back(case.minutes_open), trial, found
+
+
+def _weighed(inquiry: Inquiry, case: Case) -> Found:
+    tick, incident = case.tick, case.incident
+    by_departures = incident is not None and incident.by_departures
+    trial = inquiry.trial(tick, case.events, case.cells, but=case.but, departures=by_departures)
+    released = np.array([inquiry.released(int(update)) for update in trial.updates], dtype=np.int64)
+    leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
+    found = inquiry.waves(tick, case.events, caution=False, also_from=leading)
+
+    def contrast(update: int) -> float:
+        crashes = inquiry.contrast(tick, case.events, update)
+        return max(crashes, inquiry.departures.log_test(update)) if by_departures else crashes
+
+    judgement = judge(
+        trial,
+        found,
+        released_minute=released,
+        place_log_weight=inquiry.spots.log_weights(tick)[0],
+        stands_there=inquiry.spots.stands_there,
+        minutes_open=case.minutes_open,
+        before=Kind.UNDETERMINED if incident is None else incident.kind,
+        named_before=case.named_before,
+        named_elsewhere=case.named_elsewhere,
+        contrast=contrast if inquiry.news.installs_told else None,
+        is_doubtful=partial(inquiry.is_doubtful, tick, case.events, trial),
+    )
+    return judgement, trial, found
