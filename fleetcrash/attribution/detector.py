@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
+from fleetcrash.attribution.case import Case, Found, judged
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
 from fleetcrash.attribution.conditions import Condition
@@ -28,7 +29,6 @@ from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import Waves
-from fleetcrash.attribution.weighing import Case, Found, judged
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

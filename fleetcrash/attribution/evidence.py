@@ -17,6 +17,8 @@ RATIOS = np.geomspace(1.5, 1e5, 14)
 TEST_RATIOS = np.array([1.5, 2.0, 4.0, 16.0, 128.0, 1024.0])
 """Rate ratios of the sequential tests."""
 
+LOG_THOUSAND = float(np.log(999))
+"""How much has to be said where a chance resemblance is to be ruled out: a thousand to one."""
 
 LEAST_EXPECTED = 1e-3
 """Expected events are taken to be at least this many where some were seen."""

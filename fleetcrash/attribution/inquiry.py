@@ -16,7 +16,7 @@ from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINU
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
 from fleetcrash.attribution.departures import Departures
-from fleetcrash.attribution.evidence import TEST_RATIOS, log_contrast, log_contrast_by_age
+from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS, log_contrast, log_contrast_by_age
 from fleetcrash.attribution.expectation import DAY, Expectation
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES, WINDOWS
 from fleetcrash.attribution.news import News
@@ -34,7 +34,6 @@ _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
 _BRINGING_BOOTS = ("os_patch", "driver", "agent")  # the kinds that restart hosts
 _MOSTLY = 0.5
 _NEARLY_ALL = 0.9  # a few installs are always told late
-_LOG_WAITS = float(np.log(999))  # as far as one update has to be from another elsewhere
 _LEAST_ALONE = 0.05  # of what strikes at boots; as many installs may never be told
 _LOG_BY_AGE = 2.0  # who had got an update just then has to say more, because there is always somebody who had
 
@@ -155,7 +154,7 @@ class Inquiry:
         tried = self.trial(tick, without, cells, but={update})
         hosts = self._hosts_struck(tick, at_boot)[tried.updates]
         alone = self._hosts_struck(tick, np.flatnonzero(without), booted=True)[tried.updates]
-        waits = (tried.log_evidence >= _LOG_WAITS) & (hosts >= _NEARLY_ALL * len(at_boot))
+        waits = (tried.log_evidence >= LOG_THOUSAND) & (hosts >= _NEARLY_ALL * len(at_boot))
         waits &= alone >= _LEAST_ALONE * len(at_boot)
         brought = self._minutes_at_boot(update, tick, cells, slice(AGES))
         others = [

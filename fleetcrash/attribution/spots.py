@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.news import PLACES, News
+from fleetcrash.attribution.odds import LOG_PRIOR_UPDATE
 from fleetcrash.attribution.slices import Slices, cut
-from fleetcrash.attribution.verdict import LOG_PRIOR_UPDATE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -15,14 +15,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.evidence import log_mean_exp
+from fleetcrash.attribution.evidence import LOG_THOUSAND, log_mean_exp
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, ByStart, Cell, News, Whereabouts
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _MOST = 0.8  # of the events, or they are not told of one place
-_LOG_APART = float(np.log(999))
 _LOG_PER_EVENT = 0.2  # hosts come online, and get what they missed, at the same hours of the day
 _SPARED = np.array([0.01, 0.03, 0.1, 0.3])
 # How much less the others may be struck, where it is no update's doing.
@@ -47,7 +46,7 @@ def _region(cell: Cell) -> str | None:
 
 def enough(count: int) -> float:
     """Log likelihood ratio that installs must say for so many events, or the place may be behind them all the same."""
-    return max(_LOG_APART, _LOG_PER_EVENT * count)
+    return max(LOG_THOUSAND, _LOG_PER_EVENT * count)
 
 
 def to_look_at(struck: Ints) -> Ints:
@@ -69,7 +68,7 @@ def are_of_one_place(found: Whereabouts, known: Mapping[str, int]) -> bool:
 
     That is a thousand times less likely than that this place, of as many as are known, is where it happens.
     """
-    return any(_log_odds(found, one) - np.log(number) >= _LOG_APART for one, number in known.items())
+    return any(_log_odds(found, one) - np.log(number) >= LOG_THOUSAND for one, number in known.items())
 
 
 def _log_odds(found: Whereabouts, dimension: str) -> float:
@@ -124,4 +123,4 @@ def _are_spared(found: ByStart, some: Mask, kinds: Sequence[Mask]) -> bool:
             odds, struck = some_s / others_s, int(found.struck[of_some].sum())
             both = struck + int(found.struck[of_others].sum())
             log_ratio += struck * np.log(_SPARED) + both * (np.log1p(odds) - np.log1p(_SPARED * odds))
-    return float(log_mean_exp(log_ratio)) >= _LOG_APART
+    return float(log_mean_exp(log_ratio)) >= LOG_THOUSAND

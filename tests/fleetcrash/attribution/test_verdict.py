@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.odds import COINCIDENT_MINUTES, Contrast, weigh
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import COINCIDENT_MINUTES, JUDGING_MINUTES, Judgement, Kind, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
 from fleetcrash.attribution.waves import SHAPES, Waves
 
 UPDATE, OTHER, RELEASED, EVENTS = 7, 9, 1000, 100.0
@@ -38,32 +40,41 @@ def _judged(
     counted = np.zeros((OUTCOMES, 1, SHAPES))
     counted[0] = EVENTS
     wave = Waves(np.array([0]), np.array([onset]), np.full((1, SHAPES), wave_says), counted, counted / 10)
-    return judge(
+    of_hosts = None if contrast is None else {UPDATE: contrast}.__getitem__
+    odds = weigh(
         trial,
         wave,
         released_minute=np.array([RELEASED]),
         place_log_weight=np.zeros(1),
         stands_there=np.array([stands_there]),
+        contrast=of_hosts,
+    )
+    return judge(
+        odds,
         minutes_open=minutes,
         before=Kind.UPDATE if named else before,
         named_before=UPDATE if named else None,
-        contrast=None if contrast is None else {UPDATE: contrast}.__getitem__,
+        contrast=of_hosts,
         is_doubtful=lambda update, _: {UPDATE: doubtful}[update],
     )
 
 
-def _without_waves(trial: Trial, **how: Any) -> Judgement:
+def _without_waves(
+    trial: Trial, *, contrast: Contrast | None = None, named_elsewhere: Sequence[int] = (), **how: Any
+) -> Judgement:
     """Updates of one release, against nothing; named by nobody before, unless it says how."""
     none = np.zeros((OUTCOMES, 0, SHAPES))
     usual: dict[str, Any] = {"minutes_open": 0, "before": Kind.UNDETERMINED, "named_before": None}
-    return judge(
+    odds = weigh(
         trial,
         Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
         released_minute=np.full(len(trial.updates), RELEASED),
         place_log_weight=np.zeros(0),
         stands_there=np.zeros(0, bool),
-        **(usual | how),
+        named_elsewhere=named_elsewhere,
+        contrast=contrast,
     )
+    return judge(odds, contrast=contrast, **(usual | how))
 
 
 @pytest.mark.parametrize("onset", [RELEASED - COINCIDENT_MINUTES, RELEASED, RELEASED + COINCIDENT_MINUTES])

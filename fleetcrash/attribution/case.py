@@ -1,4 +1,4 @@
-"""Weighing: all hypotheses on some events, and those again that hide behind an update which only made hosts boot."""
+"""A case: some events, and what all hypotheses make of them; also those that hide behind what only made hosts boot."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.odds import weigh
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves
@@ -63,7 +64,7 @@ def judged(inquiry: Inquiry, case: Case) -> Found:
         return judgement, trial, found
     again, tried, beside = _weighed(inquiry, replace(case, but=case.but | {leader}))
     if again.update in waiting and (again.update == case.named_before or waiting[again.update] >= _AS_OFTEN):
-        return again.told_of(trial.updates, tried.updates), trial, beside
+        return again.widened_to(trial.updates, tried.updates), trial, beside
     return judgement.taken_back(case.minutes_open), trial, found
 
 
@@ -75,21 +76,26 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
     found = inquiry.waves(tick, case.events, caution=False, also_from=leading)
 
-    def contrast(update: int) -> float:
+    def of_hosts(update: int) -> float:
         crashes = inquiry.contrast(tick, case.events, update)
         return max(crashes, inquiry.departures.log_test(update)) if by_departures else crashes
 
-    judgement = judge(
+    contrast = of_hosts if inquiry.news.installs_told else None
+    odds = weigh(
         trial,
         found,
         released_minute=released,
         place_log_weight=inquiry.spots.log_weights(tick)[0],
         stands_there=inquiry.spots.stands_there,
+        named_elsewhere=case.named_elsewhere,
+        contrast=contrast,
+    )
+    judgement = judge(
+        odds,
         minutes_open=case.minutes_open,
         before=Kind.UNDETERMINED if incident is None else incident.kind,
         named_before=case.named_before,
-        named_elsewhere=case.named_elsewhere,
-        contrast=contrast if inquiry.news.installs_told else None,
+        contrast=contrast,
         is_doubtful=partial(inquiry.is_doubtful, tick, case.events, trial),
     )
     return judgement, trial, found

@@ -1,0 +1,227 @@
+"""Odds: what some events say for each update, each wave and nothing, once it is known which waves an update may be.
+
+One cause is assumed. A wave may begin at any minute, an update acts when its installs say; so of the two the wave
+always fits a little better, and one that may be the update's own doing must not outweigh it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.evidence import LOG_THOUSAND
+from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.waves import LENGTHS, LOG_SHAPE, Waves
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+Contrast = Callable[[int], float]
+"""``evidence.log_contrast`` of an update by its index."""
+
+# About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
+LOG_PRIOR_UPDATE = float(np.log(1e-3))
+# One that another incident names is as likely as not behind this one.
+_LOG_PRIOR_AGAIN = float(np.log(0.5))
+# A wave in a fleet every twenty days.
+_LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / 1440))
+
+# What the events may say more for one beginning of a wave than for another, and nobody could tell the two.
+LOG_MARGIN = 3.0
+
+# A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it ...
+COINCIDENT_MINUTES = 2
+_EXPLAINED_SHARE = 0.8
+# ... unless it is so small a part of what speaks for the update: then most came later, and the beginning is chance.
+_LITTLE = 0.1
+
+# A fault may take an hour to strike; where no installs are on record, its first ring may get the update hours later.
+_SOON_MINUTES = 60
+_STAGED_MINUTES = 1440
+
+# Hosts with the update must not crash less than those beside them; where all have it, nothing is said, which is zero.
+_LOG_NO_CONTRAST = -0.2
+# Where a wave began with the push they have to crash so much more: as a ratio of likelihoods, looked at for as long as
+# the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
+_LOG_CONTRAST = float(np.log(60))
+
+
+@dataclass(frozen=True)
+class Odds:
+    """What the events say for each hypothesis.
+
+    Attributes:
+        trial, waves: of the events.
+        leader: row in the trial of the likeliest update; None where none is on trial.
+        log_updates: (U,) log weight of each update, its prior included; nothing weighs zero.
+        log_waves: (n, SHAPES) of each wave, without the prior of its minute; one that may be the leader's doing weighs
+            no more than what speaks for the leader.
+        probabilities: (U,) posterior of each update. of_any_wave: that of all waves together; the rest is nothing.
+        log_margin: how much better the leader explains the events than the best wave that is not its own beginning.
+        is_tied: a wave that may be the leader's doing explains them better.
+        lacks_contrast: hosts with the leader and those beside them say too little for it.
+        begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
+    """
+
+    trial: Trial
+    waves: Waves
+    leader: int | None
+    log_updates: Floats
+    log_waves: Floats
+    probabilities: Floats
+    of_any_wave: float
+    log_margin: float
+    is_tied: bool
+    lacks_contrast: bool
+    begins_with_leader: bool
+
+    @property
+    def best_wave(self) -> tuple[int, int] | None:
+        """Row and shape of the strongest wave."""
+        return _strongest(self.log_waves)
+
+    @property
+    def onset(self) -> int | None:
+        """The minute in which the strongest wave began."""
+        best = self.best_wave
+        return None if best is None else int(self.waves.onset[best[0]])
+
+    @property
+    def log_acquittal(self) -> float:
+        """How much better the best wave, or nothing, explains the events than the leader."""
+        if self.leader is None:
+            return -np.inf
+        return float(self.log_waves.max(initial=0.0)) - float(self.trial.log_evidence[self.leader])
+
+    @property
+    def near(self) -> Ints:
+        """Rows of the updates that the evidence hardly tells from the leader, which is one of them."""
+        return np.flatnonzero(self.log_updates > self.log_updates.max(initial=-np.inf) - LOG_THOUSAND)
+
+
+def weigh(
+    trial: Trial,
+    waves: Waves,
+    *,
+    released_minute: Ints,
+    place_log_weight: Floats,
+    stands_there: Mask,
+    named_elsewhere: Collection[int] = (),
+    contrast: Contrast | None = None,
+) -> Odds:
+    """Weigh the hypotheses.
+
+    Args:
+        released_minute: (U,) minute in which each update of the trial was released.
+        place_log_weight: (places,) log prior of each slice or place of a wave.
+        stands_there: (places,) whether a place is one where hosts stand, such as a region: an update that strikes after
+            a while strikes what hosts are, so that a wave there is none of its doing.
+        named_elsewhere: updates that other incidents name.
+        contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
+    """
+    again = np.isin(trial.updates, list(named_elsewhere))
+    log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
+    of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
+    leader = int(np.argmax(log_updates)) if len(trial.updates) else None
+    log_waves, log_margin, is_tied, lacks_contrast = of_waves, -np.inf, False, False
+    if leader is not None:
+        released, most = int(released_minute[leader]), float(trial.log_evidence[leader])
+        by_hosts = 0.0 if contrast is None else contrast(int(trial.updates[leader]))
+        late = _STAGED_MINUTES if contrast is None else _SOON_MINUTES
+        same, delayed = _begun_by(of_waves, waves, trial, leader, released, late)
+        delayed &= ~stands_there[waves.place][:, None] & (by_hosts >= _LOG_NO_CONTRAST)
+        beside, with_release = _tie(of_waves, same, most)
+        log_waves, later = _tie(beside, delayed, most)
+        is_tied = with_release or later
+        # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell; and
+        # what hosts with it have and those beside them have not, no wave explains.
+        rivals = beside[~same] if contrast is None or by_hosts >= LOG_THOUSAND else beside
+        log_margin = most - float(rivals.max(initial=0.0))
+        if contrast is not None:
+            least = _LOG_CONTRAST if _begins_with(waves, trial, leader, released) else _LOG_NO_CONTRAST
+            lacks_contrast = by_hosts < least
+    log_any_wave = float(np.logaddexp.reduce(log_waves, axis=None, initial=-np.inf)) + _LOG_PRIOR_WAVE_A_MINUTE
+    total = np.logaddexp.reduce(np.concatenate([log_updates, [log_any_wave, 0.0]]))
+    return Odds(
+        trial,
+        waves,
+        leader,
+        log_updates,
+        log_waves,
+        probabilities=np.exp(log_updates - total),
+        of_any_wave=float(np.exp(log_any_wave - total)),
+        log_margin=log_margin,
+        is_tied=is_tied,
+        lacks_contrast=lacks_contrast,
+        begins_with_leader=_is_soon_after(waves, _strongest(log_waves), trial, leader, released_minute),
+    )
+
+
+def _strongest(log_waves: Floats) -> tuple[int, int] | None:
+    if not len(log_waves):
+        return None
+    row, shape = np.unravel_index(int(np.argmax(log_waves)), log_waves.shape)
+    return int(row), int(shape)
+
+
+def _is_soon_after(
+    waves: Waves, best: tuple[int, int] | None, trial: Trial, leader: int | None, released_minute: Ints
+) -> bool:
+    """Whether the best wave begins within an hour after the leading update's release, in hosts that mostly had it."""
+    if best is None or leader is None:
+        return False
+    after = int(waves.onset[best[0]]) - int(released_minute[leader])
+    return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(_explained(waves, trial, leader)[best])
+
+
+def _explained(waves: Waves, trial: Trial, leader: int) -> Mask:
+    """(n, SHAPES) whether most of the events of a wave happened to hosts that had the leading update."""
+    share: Mask = trial.events[:, leader, :AGES].sum((0, 1)).max() >= _EXPLAINED_SHARE * waves.events.sum(0)
+    return share
+
+
+def _begins_with(waves: Waves, trial: Trial, leader: int, released_minute: int) -> bool:
+    """Whether a wave from the leading update's release on, in hosts that mostly had it, rose within the hour.
+
+    Once a push has reached everybody, what follows it and what began beside it look alike, however many hosts crash:
+    only hosts without the update, at the same moment, can tell. What is little beside all that followed later, as the
+    first of the boots that a fault waits for, is no such wave.
+    """
+    least = max(LOG_MARGIN, _LITTLE * float(trial.log_evidence[leader]))
+    rose = waves.log_evidence[:, : int(np.searchsorted(LENGTHS, _SOON_MINUTES, side="right"))] >= least
+    with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
+    return bool((with_release[:, None] & rose & _explained(waves, trial, leader)[:, : rose.shape[1]]).any())
+
+
+def _begun_by(
+    of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int, late: int
+) -> tuple[Mask, Mask]:
+    """(n, SHAPES) which waves, in hosts that mostly had the leading update, may have begun with its release.
+
+    One that begins with the release, or whose beginning the events can hardly tell from it, does not acquit the update.
+
+    Args:
+        late: minutes after the release in which hosts may first be struck.
+    Returns:
+        Those, and those that begin within so many minutes after.
+    """
+    explained = _explained(waves, trial, leader)
+    after = (waves.onset - released_minute)[:, None]
+    from_release = np.full(waves.place.max(initial=0) + 1, -np.inf)
+    best = np.max(of_waves, axis=1, where=explained & (np.abs(after) <= COINCIDENT_MINUTES), initial=-np.inf)
+    np.maximum.at(from_release, waves.place, best)
+    same = explained & (of_waves <= from_release[waves.place][:, None] + LOG_MARGIN)
+    return same, explained & (after >= -COINCIDENT_MINUTES) & (after <= late)
+
+
+def _tie(of_waves: Floats, same: Mask, most: float) -> tuple[Floats, bool]:
+    """Let no wave that may be the update's doing be better than the update; whether any was."""
+    excess = np.max(of_waves, where=same, initial=-np.inf) - most
+    if excess <= 0:
+        return of_waves, False
+    return np.where(same, np.minimum(of_waves - excess, most), of_waves), True
