@@ -22,6 +22,7 @@ from fleetcrash.store.findings import BACKUP, Finding, Severity, broken, note
 from fleetcrash.store.lake import File, Lake
 from fleetcrash.store.log import Log, unreferenced
 from fleetcrash.store.migration import older
+from fleetcrash.store.paths import DAMAGED, SPOOL
 from fleetcrash.store.schema import SCHEMA_VERSION
 
 _LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 2 * 1024**3
@@ -48,7 +49,7 @@ def examine(lake: Lake, *, progress: Callable[[int, int], None] | None = None) -
         findings += found
     if whole:  # else what the rows say of the batches is not the whole of it
         findings += in_the_books(lake, rows)
-    findings += [*_kept_answers(lake), *_disk(lake)]
+    findings += [*_damaged_on_the_way(lake), *_kept_answers(lake), *_disk(lake)]
     return sorted(findings, key=lambda one: one.severity is not Severity.BROKEN)
 
 
@@ -254,6 +255,18 @@ def _file(file: File, table: str, rows: Batches) -> Iterator[Finding]:
     if file.rows is not None and counted != file.rows:
         found = f"The file has {counted:,} rows; the log says {file.rows:,}."
         yield broken(path, found, "It is not the file that was written.", BACKUP)
+
+
+def _damaged_on_the_way(lake: Lake) -> Iterator[Finding]:
+    """Files that a collector has put aside, if it has its spool in the lake."""
+    for path in sorted((lake.root / SPOOL).glob(f"*{DAMAGED}")):
+        yield broken(
+            path,
+            "Records in this file of the collector's spool were damaged on its disk.",
+            "They were acknowledged to their senders and are not in the lake; what could be read of the file is.",
+            "Let the senders send again what they sent then: what the lake has counts as a duplicate. See to the disk, "
+            "and move the file away.",
+        )
 
 
 def _kept_answers(lake: Lake) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Where a lake can be."""
+"""Where a lake can be, and what the collector keeps beside its tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import re
 from pathlib import Path
 
 from fleetcrash.errors import LakeError
+
+SPOOL = "_spool"
+"""Folder for what was acknowledged and is not in the lake yet, unless the collector was told of another."""
+
+DAMAGED = ".damaged"
+"""Ends the name of a file of the spool of which not all could be read."""
 
 _UNFIT = re.compile(r"[%\[\]\\^|\x00-\x1f\x7f]")
 # deltalake takes a path for a URL: it reads %41 as A and dies, of a panic that is no Exception, of the others.

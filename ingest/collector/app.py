@@ -110,6 +110,7 @@ class _Desk:
             backlog_bytes=self._parts.spool.backlog_bytes,
             held_bytes=self._reception.room.held_bytes,
             healthy=self._trouble is None,
+            damaged=len(self._parts.spool.damaged()),
         )
         return Response(text, media_type=CONTENT_TYPE)
 

@@ -126,13 +126,14 @@ class Committer:
         self.trouble = trouble
 
     def _take(self, segment: Path) -> None:
-        bodies = segments.read(segment).bodies
+        found = segments.read(segment)
+        bodies = found.bodies
         if bodies:
             counts = self._commit(segment.stem, bodies)
             self._metrics.committed(counts)
             self._keys.settle([body.description for body in bodies])
             self._clock.keep()  # until here the segment told the next start how late it was
-        self._spool.remove(segment)
+        self._spool.remove(segment, found)
         self._failures.pop(segment, None)
         self._commits += 1
         if self._commits % _COMPACT_EVERY == 0:

@@ -50,7 +50,7 @@ class Metrics:
             for outcome in _OUTCOMES:
                 self._records[outcome] += getattr(counts, outcome)
 
-    def text(self, *, backlog_bytes: int, held_bytes: int, healthy: bool) -> str:
+    def text(self, *, backlog_bytes: int, held_bytes: int, healthy: bool, damaged: int) -> str:
         """All of them, with how things stand now."""
         with self._lock:
             answers = {f'door="{door}",status="{status}"': n for (door, status), n in sorted(self._requests.items())}
@@ -70,7 +70,10 @@ class Metrics:
                                      "From the last byte of a body to its answer."),
                 *_metric("backlog_bytes", "gauge", "Acknowledged and not yet in the lake.", {"": backlog_bytes}),
                 *_metric("held_bytes", "gauge", "Bodies in memory.", {"": held_bytes}),
-                *_metric("healthy", "gauge", "1 while the lake takes what comes.", {"": int(healthy)}),
+                *_metric("healthy", "gauge", "1 while the lake takes what comes, and has all that came.",
+                         {"": int(healthy)}),
+                *_metric("damaged_files", "gauge", "Files of the spool with acknowledged records that cannot be read.",
+                         {"": damaged}),
             ]  # fmt: skip
         return "\n".join(lines) + "\n"
 

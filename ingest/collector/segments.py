@@ -1,7 +1,8 @@
 """Segments: files of bodies that were acknowledged, one behind the other, each with a checksum.
 
-A body that was being written when the machine stopped is the tail of its segment. It was never acknowledged, is told by
-its length or its checksum, and is cut off.
+A body that was being written when the machine stopped is the tail of its segment: it was never acknowledged, and is
+told by running into the end of the file. A body that is all there and fails its checksum was damaged later: it was
+acknowledged, as were those behind it, which begin where its length says.
 """
 
 from __future__ import annotations
@@ -61,12 +62,14 @@ class Segment:
     """What a segment holds.
 
     Attributes:
-        bodies: in the order in which they came.
-        whole_bytes: of the bodies; the file may be longer by a torn tail.
+        bodies: those that are whole, in the order in which they came.
+        whole_bytes: of them; the file is longer by what is damaged or torn.
+        is_torn: what is not whole is one tail that runs into the end of the file.
     """
 
     bodies: tuple[Body, ...]
     whole_bytes: int
+    is_torn: bool = False
 
 
 def read(path: Path) -> Segment:
@@ -75,22 +78,39 @@ def read(path: Path) -> Segment:
     Raises:
         OSError: it cannot be read.
     """
-    data, at = memoryview(path.read_bytes()), 0
+    raw = path.read_bytes()
+    data, at, whole_bytes = memoryview(raw), 0, 0
     bodies = []
-    while found := _body_at(data, at):
-        body, at = found
-        bodies.append(body)
-    return Segment(tuple(bodies), at)
+    while end := _end_of(data, at):
+        body = _body(data[at:end])
+        if body is not None:
+            bodies.append(body)
+            whole_bytes += end - at
+        at = end
+    # A length that was damaged may run into the end as well; then other bodies begin behind its head.
+    is_torn = whole_bytes == at < len(data) and _may_be_cut_short(data, at) and raw.find(_MAGIC, at + 1) < 0
+    return Segment(tuple(bodies), whole_bytes, is_torn)
 
 
-def _body_at(data: memoryview, at: int) -> tuple[Body, int] | None:
-    """The body that begins at a byte, and the byte after it; None where none does that is whole."""
+def _end_of(data: memoryview, at: int) -> int | None:
+    """The byte after the body that begins at a byte; None where none does, or it runs into the end."""
     if at + _HEAD.size > len(data):
         return None
-    magic, checksum, described_bytes, lines_bytes = _HEAD.unpack_from(data, at)
-    start = at + _HEAD.size
-    middle, end = start + described_bytes, start + described_bytes + lines_bytes
-    if magic != _MAGIC or end > len(data) or zlib.crc32(data[start:end]) != checksum:
+    magic, _, described_bytes, lines_bytes = _HEAD.unpack_from(data, at)
+    end = at + _HEAD.size + int(described_bytes) + int(lines_bytes)
+    return end if magic == _MAGIC and end <= len(data) else None
+
+
+def _may_be_cut_short(data: memoryview, at: int) -> bool:
+    """Whether what begins at a byte, and is no body, may be the beginning of one."""
+    return _MAGIC.startswith(bytes(data[at : at + len(_MAGIC)]))
+
+
+def _body(data: memoryview) -> Body | None:
+    """The body that these bytes are; None if they are damaged."""
+    _, checksum, described_bytes, _ = _HEAD.unpack_from(data)
+    if zlib.crc32(data[_HEAD.size :]) != checksum:
         return None
-    described: dict[str, Any] = json.loads(bytes(data[start:middle]))
-    return Body(Description(**described), data[middle:end]), end
+    middle = _HEAD.size + int(described_bytes)
+    described: dict[str, Any] = json.loads(bytes(data[_HEAD.size : middle]))
+    return Body(Description(**described), data[middle:])

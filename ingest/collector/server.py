@@ -21,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from fleetcrash.errors import BadArgument
 from fleetcrash.store import Lake
 from fleetcrash.store.dumps import Dumps
+from fleetcrash.store.paths import SPOOL
 from ingest.collector.app import application
 from ingest.collector.clock import Clock
 from ingest.collector.committer import Committer
@@ -35,7 +36,6 @@ from ingest.collector.tokens import Tokens
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8510
-SPOOL = "_spool"
 
 _CONNECTIONS_IN_QUEUE = 2048
 _ENDS_WITHIN_S = 10

@@ -1,7 +1,8 @@
 """The spool: what was acknowledged and is not in the lake yet, on disk for good.
 
 Bodies that wait are written and synced together, so that many small ones cost one sync. A segment is closed when the
-committer asks for what there is, or when it is large; it is deleted once the lake has it.
+committer asks for what there is, or when it is large; it is deleted once the lake has it. One that was damaged is kept
+under another name.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetcrash.errors import BadArgument
+from fleetcrash.store.paths import DAMAGED
 from ingest.collector.limits import Limits
 from ingest.collector.refusal import Refusal, busy, disk_full, unavailable
 from ingest.collector.segments import Body, Description, Segment, read
@@ -33,6 +35,10 @@ _SPARE_BYTES = 2 << 20
 # disk would stay full.
 
 _FULL = "the disk of {} is full, and senders are answered 507"
+_KEPT = (
+    "{} was damaged on its disk: the lake has the bodies of it that could be read, and not the others. Let their "
+    "senders send again (what the lake has counts as a duplicate), see to the disk, and move the file away"
+)
 
 
 @dataclass
@@ -102,8 +108,15 @@ class Spool:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing is taken, however small; None where something is."""
-        return _FULL.format(self._folder) if self._free_bytes() < 0 else None
+        """Why nothing is taken, however small, or what was damaged; None where all is well."""
+        if self._free_bytes() < 0:
+            return _FULL.format(self._folder)
+        damaged = self.damaged()
+        return _KEPT.format(damaged[0]) if damaged else None
+
+    def damaged(self) -> list[Path]:
+        """Files that are kept because acknowledged bodies in them cannot be read."""
+        return sorted(self._folder.glob(f"*{DAMAGED}"))
 
     def _free_bytes(self) -> int:
         """What bodies may take of the disk, beside what is left free for the lake; says when that is nothing."""
@@ -133,13 +146,17 @@ class Spool:
             self._close_segment()
             return sorted(self._sizes)
 
-    def remove(self, segment: Path) -> None:
-        """Forget a segment that the lake has.
+    def remove(self, segment: Path, found: Segment) -> None:
+        """Forget a segment that the lake has. One that held more than was found in it is kept under another name.
 
         Raises:
-            OSError: it cannot be deleted.
+            OSError: it cannot be deleted, or renamed.
         """
-        segment.unlink()
+        if found.whole_bytes < self._sizes[segment]:
+            kept = segment.rename(segment.with_suffix(DAMAGED))
+            LOG.error("%s", _KEPT.format(kept))
+        else:
+            segment.unlink()
         del self._sizes[segment]
 
     def end(self) -> None:
@@ -160,10 +177,11 @@ class Spool:
         sizes = {}
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
             found = read(path)
-            _cut(path, found)
+            if found.is_torn:
+                _cut(path, found.whole_bytes)
             LOG.info("%s: %s bodies that the lake has yet to take", path.name, f"{len(found.bodies):,}")
             self.recovered += [body.description for body in found.bodies]
-            sizes[path] = found.whole_bytes
+            sizes[path] = path.stat().st_size
         return sizes
 
     def _flush_for_ever(self) -> None:
@@ -262,13 +280,12 @@ def _number(path: Path) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _cut(path: Path, found: Segment) -> None:
-    torn_bytes = path.stat().st_size - found.whole_bytes
-    if torn_bytes:
-        LOG.warning(
-            "%s: cut %s bytes behind the last whole body, which were never acknowledged", path.name, f"{torn_bytes:,}"
-        )
-        os.truncate(path, found.whole_bytes)
+def _cut(path: Path, whole_bytes: int) -> None:
+    torn_bytes = path.stat().st_size - whole_bytes
+    LOG.warning(
+        "%s: cut %s bytes behind the last whole body, which were never acknowledged", path.name, f"{torn_bytes:,}"
+    )
+    os.truncate(path, whole_bytes)
 
 
 def _gathered(taken: list[_Waiting]) -> Iterator[bytes | bytearray | memoryview]:

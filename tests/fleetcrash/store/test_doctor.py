@@ -21,6 +21,7 @@ from fleetcrash.store.findings import Finding, Severity
 from fleetcrash.store.forgetting import forget
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.store.log import Log
+from fleetcrash.store.paths import DAMAGED, SPOOL
 from ingest.load import load
 from tests.ingest.conftest import NOW, line, write
 
@@ -230,6 +231,15 @@ def test_a_file_where_answers_would_be_kept(lake):
     (lake.root / FOLDER).write_text("")
     (found,) = examine(lake)
     assert (found.severity, found.where) == (Severity.NOTE, str(lake.root / FOLDER))
+
+
+def test_what_a_collector_could_not_read_of_its_spool(lake):
+    (lake.root / SPOOL).mkdir()
+    (lake.root / SPOOL / "1-a.segment").write_bytes(b"waits")
+    assert examine(lake) == []
+    (lake.root / SPOOL / f"1-b{DAMAGED}").write_bytes(b"is kept")
+    (found,) = examine(lake)
+    assert (found.severity, Path(found.where).name) == (Severity.BROKEN, f"1-b{DAMAGED}")
 
 
 def test_a_disk_that_is_nearly_full(lake, monkeypatch):

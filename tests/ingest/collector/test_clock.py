@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetcrash.store.paths import SPOOL
 from fleetcrash.times import time_text
 from ingest.collector import segments
 from ingest.collector.clock import Clock
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.segments import Description
-from ingest.collector.server import SPOOL
 from ingest.collector.spool import Spool
 from monitor.loop import Monitor
 from tests.ingest.collector.conftest import booked, crash_ids, crashes, serving, until

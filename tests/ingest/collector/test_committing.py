@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.store import Lake
+from fleetcrash.store.paths import SPOOL
 from ingest.collector import segments
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.segments import Body, Description, Segment
-from ingest.collector.server import SPOOL, Collector
+from ingest.collector.server import Collector
 from ingest.collector.spool import Spool
 from ingest.commit import Intake
 from ingest.load import load
@@ -35,6 +36,8 @@ from tests.ingest.conftest import NOW, SOUND, answers, line, quarantined, rows_o
 from tests.ingest.test_faults import small_disk
 
 __all__ = ["small_disk"]
+
+HEAD_BYTES = 20  # of a body in a segment
 
 LATER = Limits(commit_every_s=3600)  # nothing is committed before the end
 EAGER = Limits(commit_every_s=0.01)
@@ -243,8 +246,36 @@ def test_a_torn_tail_is_cut_and_said(lake, empty_lake, tmp_path, caplog):
     assert booked(other) == {"read": 4, "accepted": 4, "duplicates": 0, "quarantined": 0}
 
 
+@pytest.mark.parametrize("found", ["by the next start", "by the collector that wrote it"])
+def test_what_was_damaged_is_kept_and_said_and_all_else_is_in_the_lake(lake, found, caplog):
+    with serving(lake, limits=LATER) as client:
+        for number in range(3):
+            client.post(crashes(number, 1))
+        (segment,) = (lake.root / SPOOL).glob("*.segment")
+        data = bytearray(segment.read_bytes())
+        data[data.index(b'"c1"') + 1] ^= 1
+        segment.write_bytes(data)
+        kept = segment.with_suffix(".damaged")
+        if found == "by the next start":
+            segment.rename(lake.root / "away")
+    if found == "by the next start":
+        kept.unlink(missing_ok=True)
+        (lake.root / "away").rename(segment)
+    with serving(lake, limits=EAGER) as client:
+        until(kept.exists)
+        health = client.get("/healthz").document
+        assert (health["status"], str(kept) in health["trouble"], health["backlog_bytes"]) == ("degraded", True, 0)
+        assert "damaged_files 1\n" in client.get("/metrics").document
+        assert client.post(crashes(3, 1)).status == 202, "it goes on"
+        kept.rename(lake.root / "kept")
+        assert client.get("/healthz").document["status"] == "ok"
+    assert f"{kept} was damaged on its disk" in caplog.text
+    assert (lake.root / "kept").read_bytes() == data
+    assert crash_ids(lake) == ["c0", "c2", "c3"]
+
+
 @given(lines=st.lists(st.binary(min_size=1, max_size=40), max_size=4), cut=st.integers(0, 400), flipped=st.integers(0))
-def test_of_a_torn_or_damaged_segment_the_whole_bodies_before_are_read(tmp_path_factory, lines, cut, flipped):
+def test_of_a_torn_or_damaged_segment_the_whole_bodies_are_read(tmp_path_factory, lines, cut, flipped):
     bodies = [Body(Description(f"b{n}", "/", n, 1), memoryview(each)) for n, each in enumerate(lines)]
     parts = [b"".join(body.packed()) for body in bodies]
     data = bytearray(b"".join(parts))
@@ -255,12 +286,20 @@ def test_of_a_torn_or_damaged_segment_the_whole_bodies_before_are_read(tmp_path_
     path.write_bytes(data[:cut])
     ends = np.cumsum([len(part) for part in parts])
     whole = int(np.searchsorted(ends, cut, side="right"))
-    assert segments.read(path) == Segment(tuple(bodies[:whole]), sum(map(len, parts[:whole])))
+    whole_bytes = sum(map(len, parts[:whole]))
+    assert segments.read(path) == Segment(tuple(bodies[:whole]), whole_bytes, is_torn=cut > whole_bytes)
     if data:
-        data[flipped % len(data)] ^= 1
+        at = flipped % len(data)
+        data[at] ^= 1
         path.write_bytes(data)
-        whole = int(np.searchsorted(ends, flipped % len(data), side="right"))
-        assert segments.read(path).bodies == tuple(bodies[:whole])
+        hit = int(np.searchsorted(ends, at, side="right"))
+        found = segments.read(path)
+        assert found.bodies[:hit] == tuple(bodies[:hit])
+        in_body = at - sum(map(len, parts[:hit])) >= HEAD_BYTES
+        if in_body:
+            assert found.bodies[hit:] == tuple(bodies[hit + 1 :])
+        assert found.whole_bytes < len(data)
+        assert not found.is_torn or (not in_body and hit == len(bodies) - 1), "nothing acknowledged is cut off"
 
 
 # -- disks and lakes that fail
