@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from fleetcrash.store import Lake
     from monitor.alerts.config import Config
     from monitor.children import Children
-
-LOG = logging.getLogger("fleetcrash.serving")
 
 _LOOK_EVERY_S = 15.0
 _GLANCE_S = 1.0
@@ -97,7 +94,7 @@ def serve(chosen: argparse.Namespace) -> int:
     from ingest.collector.origins import origins_of
     from ingest.collector.server import Collector, listen
     from ingest.collector.tokens import Tokens
-    from monitor.children import Children, check_port
+    from monitor.children import Children, Keeper, check_port
 
     lake = lake_of(chosen, create=True)
     needs_token = not is_loopback(chosen.host)
@@ -142,19 +139,11 @@ def serve(chosen: argparse.Namespace) -> int:
         start = partial(
             start_monitor, beside, lake, interval_s=_LOOK_EVERY_S, alerts=chosen.alerts, metrics=chosen.monitor_metrics
         )
-        if not chosen.no_monitor:
-            start()
         scheme = "http" if chosen.tls_cert is None else "https"
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-        print(f"Collector: {scheme}://{host}:{listener.getsockname()[1]}/v1/records   (Ctrl-C stops)", flush=True)
-        ended = threading.Event()
-        keeper = threading.Thread(target=_keep_monitor, args=(beside, start, ended), name="fleetcrash-keeper")
-        keeper.start()
-        try:
+        with nullcontext() if chosen.no_monitor else Keeper(beside, "monitor", start):
+            print(f"Collector: {scheme}://{host}:{listener.getsockname()[1]}/v1/records   (Ctrl-C stops)", flush=True)
             server.run(sockets=[listener])
-        finally:
-            ended.set()
-            keeper.join()
     return Exit.DONE
 
 
@@ -183,7 +172,7 @@ def monitor(chosen: argparse.Namespace) -> int:
 
 def dashboard(chosen: argparse.Namespace) -> int:
     """Serve the pages, with a monitor beside them."""
-    from monitor.children import Children
+    from monitor.children import Children, Keeper
 
     sign_in = None
     if chosen.sign_in is not None:
@@ -208,10 +197,10 @@ def dashboard(chosen: argparse.Namespace) -> int:
             trusted_header=chosen.trusted_header,
             sign_in=sign_in,
         )
-        if not chosen.no_monitor:
-            start_monitor(beside, lake, interval_s=_LOOK_EVERY_S)
-        print(f"Dashboard: {chosen.address or f'http://{chosen.host}:{chosen.port}'}   (Ctrl-C stops)", flush=True)
-        beside.wait()
+        start = partial(start_monitor, beside, lake, interval_s=_LOOK_EVERY_S)
+        with nullcontext() if chosen.no_monitor else Keeper(beside, "monitor", start):
+            print(f"Dashboard: {chosen.address or f'http://{chosen.host}:{chosen.port}'}   (Ctrl-C stops)", flush=True)
+            beside.wait("dashboard")
     return Exit.DONE
 
 
@@ -277,18 +266,6 @@ def start_monitor(
     if metrics is not None:
         command += ["--metrics", str(metrics)]
     beside.start("monitor", command, environment={**os.environ, "PYTHONPATH": path})
-
-
-def _keep_monitor(beside: Children, start: Callable[[], None], ended: threading.Event) -> None:
-    """Start the monitor again where it ended by itself: the collector goes on without it."""
-    from monitor.children import ChildEnded
-
-    while not ended.wait(_GLANCE_S):
-        try:
-            beside.check()
-        except ChildEnded as error:
-            LOG.error("%s It is started again.", error)
-            start()
 
 
 def _set_with_signals(stop: threading.Event) -> None:

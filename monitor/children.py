@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -12,11 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from fleetcrash.errors import BadArgument, FleetcrashError
+from fleetcrash.errors import BadArgument, FleetcrashError, one_line
+
+LOG = logging.getLogger("fleetcrash.serving")
 
 _READY_WITHIN_S = 90.0
 _ENDS_WITHIN_S = 10.0
 _GLANCE_S = 0.2
+_LEAST_PAUSE_S, _MOST_PAUSE_S = (
+    1.0,
+    60.0,
+)  # before a start; doubled each time, or one that cannot live keeps a core busy
+_LIVED_S = 60.0  # then it could live, and the next pause is the least again
 
 
 class ChildEnded(FleetcrashError, RuntimeError):
@@ -58,13 +67,16 @@ class Children:
             command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=out, start_new_session=True
         )
 
-    def check(self) -> None:
+    def check(self, *names: str) -> None:
         """Raise if one of them has ended.
 
+        Args:
+            names: those that matter; none: all.
         Raises:
             ChildEnded: it has; the message says which, and with what status.
         """
-        for name, child in self._running.items():
+        for name in names or tuple(self._running):
+            child = self._running[name]
             if child.poll() is not None:
                 raise ChildEnded(f"The {name} ended by itself with status {child.returncode}; see above.")
 
@@ -99,15 +111,60 @@ class Children:
                 raise ChildEnded(f"{otherwise} within {_READY_WITHIN_S:.0f} s.")
             time.sleep(_GLANCE_S)
 
-    def wait(self) -> None:
+    def wait(self, *names: str) -> None:
         """Stay until one of them ends or Ctrl-C is pressed.
 
+        Args:
+            names: those that matter; none: all.
         Raises:
             ChildEnded: one ended.
         """
         while True:
-            self.check()
+            self.check(*names)
             time.sleep(_GLANCE_S)
+
+
+class Keeper:
+    """Starts a process again where it ended by itself, until its context is left: the command goes on without it.
+
+    Args:
+        family: that it is of; it outlives the keeper.
+        start: starts it; called at once, and in a thread after that.
+    """
+
+    def __init__(self, family: Children, name: str, start: Callable[[], None]) -> None:
+        self._family = family
+        self._name = name
+        self._start = start
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="fleetcrash-keeper")
+
+    def __enter__(self) -> Self:
+        self._start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        started, pause_s = time.monotonic(), _LEAST_PAUSE_S
+        while not self._end.wait(_GLANCE_S):
+            try:
+                self._family.check(self._name)
+                continue
+            except ChildEnded as ended:
+                if time.monotonic() - started >= _LIVED_S:
+                    pause_s = _LEAST_PAUSE_S
+                LOG.error("%s It is started again in %g s.", ended, pause_s)
+            if self._end.wait(pause_s):
+                return
+            started, pause_s = time.monotonic(), min(2 * pause_s, _MOST_PAUSE_S)
+            try:
+                self._start()
+            except Exception as error:  # of a machine without room for a process, say
+                LOG.error("the %s could not be started: %s", self._name, one_line(error))
 
 
 def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") -> None:

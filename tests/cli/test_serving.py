@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import threading
 
+import pytest
+
+import monitor.children
 from commands import serving
-from monitor.children import Children
-
-
-def test_a_monitor_that_ends_by_itself_is_started_again(monkeypatch, caplog):
-    monkeypatch.setattr(serving, "_GLANCE_S", 0.01)
-    ended, started = threading.Event(), threading.Event()
-
-    def start() -> None:
-        beside.start("monitor", [sys.executable, "-c", "import time; time.sleep(600)"], environment=os.environ)
-        started.set()
-
-    with Children() as beside:
-        beside.start("monitor", [sys.executable, "-c", "raise SystemExit(7)"], environment=os.environ)
-        keeper = threading.Thread(target=serving._keep_monitor, args=(beside, start, ended))
-        keeper.start()
-        assert started.wait(60)
-        ended.set()
-        keeper.join(60)
-        beside.check()  # the second one goes on
-    assert "ended by itself with status 7" in caplog.text
+from fleetcrash.store import Lake
+from monitor.children import ChildEnded, Children
 
 
 def test_a_monitor_ends_with_the_process_that_started_it():
     stop = threading.Event()
     serving._stop_with(os.getppid() + 1, stop)
     assert stop.is_set()
+
+
+def test_the_pages_go_on_without_a_monitor_which_is_started_again(tmp_path, monkeypatch):
+    """Served in place of the pages: a process that ends once a second monitor was started."""
+    monkeypatch.setattr(monitor.children, "_LEAST_PAUSE_S", 0.01)
+    Lake.create(tmp_path / "lake")
+    again = tmp_path / "again"
+    pages = f"import os, time\nwhile not os.path.exists({str(again)!r}): time.sleep(0.01)\nraise SystemExit(9)"
+    starts: list[str] = []
+
+    def start_dashboard(beside: Children, *_, **__) -> None:
+        beside.start("dashboard", [sys.executable, "-c", pages], environment=os.environ)
+
+    def start_monitor(beside: Children, *_, **__) -> None:
+        if starts:
+            again.touch()
+        starts.append("raise SystemExit(7)" if not starts else "import time; time.sleep(600)")
+        beside.start("monitor", [sys.executable, "-c", starts[-1]], environment=os.environ)
+
+    monkeypatch.setattr(serving, "start_dashboard", start_dashboard)
+    monkeypatch.setattr(serving, "start_monitor", start_monitor)
+    chosen = argparse.Namespace(
+        lake=str(tmp_path / "lake"), host="127.0.0.1", port=0, address=None, trusted_header=None, sign_in=None,
+        no_monitor=False,
+    )  # fmt: skip
+    with pytest.raises(ChildEnded, match="The dashboard ended by itself with status 9"):
+        serving.dashboard(chosen)
+    assert len(starts) == 2

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import pytest
 
 import monitor.children
 from fleetcrash.errors import BadArgument
-from monitor.children import ChildEnded, Children, check_port
+from monitor.children import ChildEnded, Children, Keeper, check_port
 
 PATIENCE_S = 60.0
 FOREVER = "import time; time.sleep(600)"
@@ -99,6 +100,50 @@ def test_one_that_ends_by_itself_is_named_with_its_status():
         start(family, "brief", "raise SystemExit(7)")
         with pytest.raises(ChildEnded, match=r"The brief ended by itself with status 7"):
             family.wait()
+
+
+def test_one_that_is_kept_is_started_again_after_longer_and_longer_pauses(monkeypatch, caplog):
+    monkeypatch.setattr(monitor.children, "_GLANCE_S", 0.001)
+    monkeypatch.setattr(monitor.children, "_LEAST_PAUSE_S", 0.001)
+    monkeypatch.setattr(monitor.children, "_MOST_PAUSE_S", 0.003)
+    turns = iter(["raise SystemExit(7)", "fails", "raise SystemExit(8)", "raise SystemExit(9)", FOREVER])
+    started = threading.Event()
+
+    def begin() -> None:
+        code = next(turns)
+        if code == "fails":
+            raise BlockingIOError("no room for a process")
+        start(family, "kept", code)
+        if code == FOREVER:
+            started.set()
+
+    with Children() as family, Keeper(family, "kept", begin):
+        assert started.wait(PATIENCE_S)
+        family.check()  # the last one goes on
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.rpartition("again in ")[2] for line in said if "again in" in line] == [
+        "0.001 s.", "0.002 s.", "0.003 s.", "0.003 s.",
+    ]  # fmt: skip
+    assert [status in "".join(said) for status in ("status 7", "status 8", "status 9")] == [True] * 3
+    assert "the kept could not be started: no room for a process" in said
+
+
+def test_after_one_that_lived_the_pause_is_short_again(monkeypatch, caplog):
+    monkeypatch.setattr(monitor.children, "_GLANCE_S", 0.001)
+    monkeypatch.setattr(monitor.children, "_LEAST_PAUSE_S", 0.001)
+    monkeypatch.setattr(monitor.children, "_LIVED_S", 0.0)
+    turns = iter(["", "", "", FOREVER])
+    started = threading.Event()
+
+    def begin() -> None:
+        code = next(turns)
+        start(family, "kept", code)
+        if code == FOREVER:
+            started.set()
+
+    with Children() as family, Keeper(family, "kept", begin):
+        assert started.wait(PATIENCE_S)
+    assert [record.getMessage().endswith("in 0.001 s.") for record in caplog.records] == [True] * 3
 
 
 def test_waiting_for_an_address_ends_when_it_answers_or_when_the_process_is_gone():
