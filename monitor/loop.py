@@ -1,7 +1,8 @@
 """The monitor: looks at the lake again and again, and appends what it finds to the lake's ``incident`` table.
 
 It judges every whole minute up to the newest known time, however far apart its looks are, so that a monitor that was
-stopped, or that falls behind, says the same as one that was not. The fleet's clock is the lake's newest known time.
+stopped, or that falls behind, says the same as one that was not. The fleet's clock is the lake's newest known time; a
+minute that has only just ended waits a few seconds for what is still on its way to the lake.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import json
 import logging
 import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -21,6 +23,7 @@ from fleetcrash.attribution.report import JSON, document
 from fleetcrash.errors import one_line
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.housekeeping import compact
+from fleetcrash.times import tick_time
 from monitor.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -32,6 +35,11 @@ LOG = logging.getLogger("fleetcrash.monitor")
 DEFAULT_INTERVAL_S = 15.0
 _COMPACT_EVERY = 100  # looks; a commit a look would leave a file a look
 
+_SETTLED_S = 5.0
+# A record is in the lake a second (between two commits) and the work of a commit after the instant at which it is
+# known, and collectors that share a lake commit each in its own time. One that comes after its minute was judged has
+# all minutes judged again, which takes minutes on a large lake.
+
 
 class Monitor:
     """A watch over one lake. Not for two threads at once.
@@ -39,12 +47,14 @@ class Monitor:
     Args:
         lake: where the records are and the findings go.
         metrics: where ticks are counted; None: nobody asks.
+        clock: seconds since 1970.
     Attributes:
         newest_known: newest known time of the lake at the last look; None without records.
     """
 
-    def __init__(self, lake: Lake, metrics: Metrics | None = None) -> None:
+    def __init__(self, lake: Lake, metrics: Metrics | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self._lake = lake
+        self._clock = clock
         self._metrics = metrics or Metrics()
         self._engine = Engine(lake)
         self._detector: Detector | None = None
@@ -53,7 +63,7 @@ class Monitor:
         self.newest_known: datetime | None = None
 
     def look(self) -> JSON | None:
-        """Judge every minute that became known since the last look, and keep the findings.
+        """Judge every minute that became known and settled since the last look, and keep the findings.
 
         Returns:
             The ``incidents`` document, or None when nothing new was known.
@@ -61,17 +71,24 @@ class Monitor:
             LakeError: the lake cannot be read or written.
         """
         changed = self._engine.refresh()
-        newest = self.newest_known = self._engine.newest_known()
-        if newest is None or (not changed and self._detector is not None):
+        if changed or self.newest_known is None:
+            self.newest_known = self._engine.newest_known()
+        if self.newest_known is None:
             return None
-        self._engine.as_of = newest
-        last_tick = int(newest.timestamp()) // 60
-        if self._detector is not None and last_tick <= self._ticked:
+        last_tick = self._settled_tick(self.newest_known.timestamp())
+        if last_tick <= self._ticked and (self._detector is not None or not changed):
             return None
+        # Of the minute that is not judged yet nothing is looked at.
+        as_of = min(self.newest_known, tick_time(last_tick + 1) - timedelta(microseconds=1))
+        self._engine.as_of = as_of
         detector = self._advance()
-        found = document(self._engine, detector, newest, detector.incidents)
-        self._keep(newest, found)
+        found = document(self._engine, detector, as_of, detector.incidents)
+        self._keep(as_of, found)
         return found
+
+    def _settled_tick(self, newest_s: float) -> int:
+        """The last minute of which all is in the lake, by its own clock or, where nothing more comes, by ours."""
+        return int(max(newest_s - _SETTLED_S, min(newest_s, self._clock() - _SETTLED_S)) // 60)
 
     def close(self) -> None:
         """Let go of the lake."""

@@ -101,29 +101,33 @@ class Reception:
         self._parts.spool.check_room(told)
         with self.room.enter() as held:
             body = await bodies.received(chunks, limits, held)
-            began, received_us = time.perf_counter(), self._parts.clock.now_us()
+            began = time.perf_counter()
             if encoding != "identity":
                 is_small = len(body) < _LARGE_BYTES // _MOST_PACKED
                 body = await _beside(is_small, bodies.unpacked, body, encoding, limits, held)
             if sender is None:
                 sender = self._sender(None if door.token_in is None else door.token_in(body))
-            asked = Asked(content_type, datetime.fromtimestamp(received_us / 1e6, tz=UTC), self._parts.limits)
+            came_at = datetime.fromtimestamp(self._parts.clock.now_us() / 1e6, tz=UTC)
+            asked = Asked(content_type, came_at, self._parts.limits)
             reading = await self._read(door, body, asked)
             if self._parts.privacy is not None:
                 held.more(2 * len(reading.lines))
                 reading = await self._redacted(self._parts.privacy, reading)
             if reading.lines is not body:
                 held.more(len(reading.lines) + sum(len(dump.data) for dump in reading.dumps))
-            description = Description(uuid.uuid4().hex, source_of(request), received_us, reading.read)
+            batch_id, hashed, digest = uuid.uuid4().hex, None, None
             if key is not None:
                 hashed = hashlib.sha256(f"{sender.name}\n{request.url.path}\n{key}".encode()).hexdigest()
                 hashing = _digest if self._parts.privacy is None else self._parts.privacy.digest
                 digest = await _beside(len(body) < _LARGE_BYTES, hashing, body)
-                description = replace(description, batch_id=hashed[:32], key=hashed, digest=digest)
+                batch_id = hashed[:32]
             for dump in reading.dumps:
                 await asyncio.to_thread(self._keep, dump)
             if len(reading.lines) > told:  # else the disk was asked already, which costs
                 self._parts.spool.check_room(len(reading.lines))
+            # Known from now on, not from when it came: another that came later may be in the lake already.
+            received_us = self._parts.clock.now_us()
+            description = Description(batch_id, source_of(request), received_us, reading.read, hashed, digest)
             answer = await self._paid(sender, Body(description, reading.lines))
             self._parts.metrics.acknowledged(answer.read, len(reading.lines), time.perf_counter() - began)
             self._parts.metrics.not_read(door.path, reading.not_read)
@@ -180,11 +184,11 @@ class Reception:
             # Beyond its rate a stream goes on, and the next one waits: begun anew it would end at the same place.
             sender = self._known(token)
             self._parts.rates.spend(sender.name, sender.rate, records.read)
-            description = Description(uuid.uuid4().hex, source_of(request), self._parts.clock.now_us(), records.read)
             privacy, lines = self._parts.privacy, records.lines
             if privacy is not None:
                 lines = await asyncio.to_thread(privacy.lines, lines)
             self._parts.spool.check_room(len(lines))
+            description = Description(uuid.uuid4().hex, source_of(request), self._parts.clock.now_us(), records.read)
             await self._spooled(Body(description, lines))
             self._parts.metrics.acknowledged(records.read, len(lines), time.perf_counter() - began)
 

@@ -25,7 +25,7 @@ class Description:
     Attributes:
         batch_id: names it to its sender.
         door: where it came in, such as ``/v1/records``.
-        received_us: when it came, by our clock, microseconds since 1970.
+        received_us: when it went to the spool, by our clock, microseconds since 1970.
         read: records in it.
         key: hash of its sender and its Idempotency-Key; None without one.
         digest: hash of the lines, where there is a key.

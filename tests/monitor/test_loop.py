@@ -116,6 +116,40 @@ def test_what_comes_within_the_minute_waits_for_the_next(growing):
     monitor.close()
 
 
+def test_a_minute_that_has_only_just_ended_waits_for_what_is_still_on_its_way(growing, caplog):
+    """One of two collectors commits a record of the minute after the other has committed one of the next."""
+    caplog.set_level("INFO", "fleetcrash.monitor")
+    edge = fleet.RELEASED + timedelta(minutes=4)
+    now = edge
+    monitor = Monitor(growing.lake, clock=lambda: now.timestamp())
+    growing.tell(2)
+    append_host(growing, edge - timedelta(minutes=1), "a")
+    assert monitor.look() is not None
+    append_host(growing, edge + timedelta(seconds=1), "b")
+    now = edge + timedelta(seconds=2)
+    assert monitor.look() is None
+    append_host(growing, edge - timedelta(seconds=1), "late")
+    now = edge + timedelta(seconds=4.9)
+    assert monitor.look() is None
+    now = edge + timedelta(seconds=5)  # and nothing more comes
+    assert monitor.look() == incidents(growing.lake)
+    assert monitor.look() is None
+    assert "judging again" not in caplog.text
+    monitor.close()
+
+
+def test_while_a_minute_waits_it_says_what_was_so_when_the_one_before_was_over(growing):
+    edge = fleet.RELEASED + timedelta(minutes=4)
+    monitor = Monitor(growing.lake, clock=lambda: edge.timestamp())
+    growing.tell(3)
+    append_host(growing, edge + timedelta(seconds=1), "a")
+    found = monitor.look()
+    assert found == incidents(growing.lake, as_of=edge - timedelta(microseconds=1))
+    append_host(growing, edge + timedelta(seconds=5), "b")  # by a clock that is ahead of ours
+    assert monitor.look() == incidents(growing.lake)
+    monitor.close()
+
+
 def append_host(growing: Fleet, seen_at: datetime, name: str) -> None:
     """A record of no importance: it moves the clock."""
     row = {"host_id": [name], "os_type": ["linux"], "seen_at": [seen_at]}

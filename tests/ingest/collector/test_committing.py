@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import itertools
 import json
 import os
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.store import Lake
 from fleetcrash.store.paths import SPOOL
-from ingest.collector import segments
+from ingest.collector import bodies, segments
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.segments import Body, Description, Segment
@@ -70,6 +71,28 @@ def test_records_are_stamped_with_our_clock_whatever_the_sender_says(lake):
     assert {row.get("crash_id") for row in rows} == {"said", "unsaid", "soon", None}
     assert all(began <= row["received_at"] == row["known_at"] <= ended for row in rows)
     assert [row["reason"] for row in quarantined(lake)] == ["bad_time:received_at", "future_time:occurred_at"]
+
+
+def test_a_body_that_takes_long_to_unpack_is_known_after_one_that_came_later(lake, monkeypatch):
+    reached, freed = threading.Event(), threading.Event()
+    unpacked = bodies.unpacked
+
+    def slowly(*arguments):
+        reached.set()
+        assert freed.wait(60)
+        return unpacked(*arguments)
+
+    monkeypatch.setattr(bodies, "unpacked", slowly)
+    with serving(lake, limits=EAGER) as client, ThreadPoolExecutor(1) as sender:
+        packed = gzip.compress(crashes(0, 1, tags={"note": os.urandom(900).hex()}))
+        first = sender.submit(client.post, packed, Content_Encoding="gzip")
+        assert reached.wait(60)
+        client.post(crashes(1, 1))
+        until(lambda: crash_ids(lake) == ["c1"])
+        freed.set()
+        assert first.result(60).status == 202
+    received = {row["crash_id"]: row["received_at"] for row in rows_of(lake, "crash")}
+    assert received["c0"] > received["c1"]
 
 
 def test_the_quarantine_names_the_batch_and_its_line(lake):
