@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Lake
 from fleetcrash.times import time_text
 from ingest.load import append_tables
@@ -196,6 +197,24 @@ def test_before_anything_happened_it_says_that_all_is_quiet_and_goes_on(growing)
     assert monitor.look() is not None
     growing.tell(40)
     assert monitor.look() == incidents(growing.lake)
+    monitor.close()
+
+
+def test_a_lake_in_which_nothing_happened_is_counted_once(growing, monkeypatch):
+    counted: list[int] = []
+
+    def counting(*arguments, **options):
+        counted.append(1)
+        return read_news(*arguments, **options)
+
+    monkeypatch.setattr("monitor.loop.read_news", counting)
+    append_host(growing, fleet.START, "first")
+    monitor = Monitor(growing.lake)
+    assert monitor.look() is not None
+    monitor.look()  # its own row is news to it
+    before = len(counted)
+    assert monitor.look() is monitor.look() is None
+    assert len(counted) == before
     monitor.close()
 
 
