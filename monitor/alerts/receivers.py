@@ -8,6 +8,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -17,6 +18,9 @@ from monitor.alerts.posting import Answer, NoAnswer, request
 
 _JSON_TYPE = "application/json; charset=utf-8"
 _BUSY = (408, 425, 429)
+
+_sending: ContextVar[io.StringIO | None] = ContextVar("_sending", default=None)
+# Whose sending a line of apprise's log is of. It has threads of its own, which take the context of the caller along.
 
 
 class Result(Enum):
@@ -185,6 +189,8 @@ class Apprise:
         told = io.StringIO()
         handler = logging.StreamHandler(told)
         handler.setLevel(logging.WARNING)
+        _sending.set(told)
+        handler.addFilter(lambda _: _sending.get() is told)  # what others fail at may hold their address
         logger = logging.getLogger("apprise")
         logger.addHandler(handler)
         try:

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from monitor.alerts.message import Event, compose, incident_content, other_content
 from monitor.alerts.posting import NoAnswer, request
 from monitor.alerts.receivers import Alertmanager, Apprise, Endpoint, Outcome, Result, Webhook, scrubbed
-from tests.monitor.alerts.conftest import START, Told, answer, at, incident, named, raw
+from tests.monitor.alerts.conftest import PATIENCE_S, START, Told, answer, at, incident, named, raw
 
 NOTE = compose("test", 1, Event.TEST, other_content("test", starts_at=START, ends_at=None, summary="It works."),
                changed=[])  # fmt: skip
@@ -205,6 +206,25 @@ def test_apprise_says_why_it_could_not_without_its_address(hook, caplog):
     assert len(hook.got) == 1, "no redirect is followed"
     for secret in ("s3cr3t", "p4ssw0rd"):
         assert secret not in refused.reason + caplog.text + repr(one)
+
+
+def test_of_two_that_fail_at_once_through_apprise_each_says_its_own_reason(hook):
+    one, other = (Apprise(name, f"json://127.0.0.1:{hook.port}/{name}/") for name in ("one", "other"))
+    other_failed = threading.Event()
+
+    def act(handler):
+        assert other_failed.wait(PATIENCE_S)
+        answer(404)(handler)
+
+    hook.answers = [act, answer(500)]
+    with ThreadPoolExecutor(1) as sender:
+        first = sender.submit(one.send, NOTE, START)
+        hook.wait_for(1)
+        second = other.send(NOTE, START)
+        other_failed.set()
+        said = first.result(PATIENCE_S)
+    assert ["404" in said.reason, "500" in said.reason] == [True, False]
+    assert ["404" in second.reason, "500" in second.reason] == [False, True]
 
 
 def test_parts_of_addresses_are_taken_out_and_short_words_stay():
