@@ -17,6 +17,7 @@ from commands import alerts, demo, feeding, gate, housekeeping, judging, quarant
 from commands.options import Commands
 from commands.output import Exit
 from fleetcrash.errors import FleetcrashError
+from fleetcrash.terminal import readable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # a reader that has left is noticed here, and not while Python shuts down
         return status
     except FleetcrashError as error:
-        print(f"fleetcrash: {error}", file=sys.stderr)
+        print(f"fleetcrash: {readable(str(error))}", file=sys.stderr)
         return Exit.BAD_USE
     except KeyboardInterrupt:
         return _stopped(stop, serves=chosen.serves)

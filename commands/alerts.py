@@ -12,6 +12,7 @@ from commands.options import Commands, lake_of, lake_path
 from commands.output import Exit, print_json
 from commands.serving import ALERTS
 from fleetcrash.errors import BadArgument
+from fleetcrash.terminal import readable
 
 if TYPE_CHECKING:
     from monitor.alerts.config import Config
@@ -49,12 +50,12 @@ def list_(chosen: argparse.Namespace) -> int:
         return Exit.DONE
     for row in stands:
         waits = f"{row['waiting'] - row['silenced']:,} wait, {row['silenced']:,} silenced"
-        trouble = f"; {row['error']} ({row['error_at']})" if row["error"] else ""
+        trouble = f"; {readable(row['error'])} ({row['error_at']})" if row["error"] else ""
         print(f"{row['name']}: last delivered {row['delivered_at'] or 'never'}; {waits}{trouble}")
     for row in listed:
-        trouble = f": {row['error']}" if row["error"] else ""
+        trouble = f": {readable(row['error'])}" if row["error"] else ""
         print(f"\n{row['made_at']}  {row['alert']} {row['event']}, to {row['receiver']}: {row['status']}{trouble}")
-        print(f"  {row['summary']}")
+        print(f"  {readable(row['summary'])}")
     if not receivers:
         print("Nobody is told: no monitor with alerts has watched this lake.")
     return Exit.DONE
@@ -77,7 +78,9 @@ def test(chosen: argparse.Namespace) -> int:
         is_delivered = outcome.result is Result.DELIVERED
         rows.append({"receiver": receiver.name, "delivered": is_delivered, "reason": outcome.reason or None})
         if not chosen.json:
-            print(f"{receiver.name}: " + ("delivered" if is_delivered else f"not delivered: {outcome.reason}"))
+            print(
+                f"{receiver.name}: " + ("delivered" if is_delivered else f"not delivered: {readable(outcome.reason)}")
+            )
     if chosen.json:
         print_json({"schema": 1, "receivers": rows})
     return Exit.DONE if all(row["delivered"] for row in rows) else _NOT_ALL

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from commands.options import Commands, lake_of, lake_path
 from commands.output import Exit, Progress, print_json
+from fleetcrash.terminal import readable
 
 if TYPE_CHECKING:
     from ingest.report import LoadReport
@@ -86,4 +87,4 @@ def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:
     for reason, count in report.reasons.items():
         print(f"  quarantined {count:,}: {reason}")
     if report.unknown_fields:
-        print(f"  ignored fields: {', '.join(report.unknown_fields)}")
+        print(f"  ignored fields: {', '.join(map(readable, report.unknown_fields))}")

@@ -7,6 +7,7 @@ import textwrap
 
 from commands.options import Commands, lake_of, time_of
 from commands.output import JSON, Exit, Progress, print_json
+from fleetcrash.terminal import readable
 
 _WIDTH = 100
 
@@ -62,15 +63,16 @@ def gate(chosen: argparse.Namespace) -> int:
 
 
 def _print(found: JSON) -> None:
-    print(f"{found['decision'].upper()}  {found['update_id']}  as of {found['as_of']}")
-    print(textwrap.fill(found["reason"], _WIDTH))
+    print(f"{found['decision'].upper()}  {readable(found['update_id'])}  as of {found['as_of']}")
+    print(*map(readable, textwrap.wrap(found["reason"], _WIDTH)), sep="\n")
     if not found["rings"]:
         return
-    width = max(4, *(len(one["ring"]) for one in found["rings"]))
+    names = [readable(one["ring"]) for one in found["rings"]]
+    width = max(4, *map(len, names))
     print(f"\n{'ring':{width}}  decision   exposed  host-hours  crashed   dark  expected  excess below")
-    for one in found["rings"]:
+    for name, one in zip(names, found["rings"], strict=True):
         print(
-            f"{one['ring']:{width}}  {one['decision']:8}  {one['exposed']:8,}  {one['host_hours']:10,.1f}"
+            f"{name:{width}}  {one['decision']:8}  {one['exposed']:8,}  {one['host_hours']:10,.1f}"
             f"  {one['crashed']:7,}  {one['dark']:5,}  {one['expected']:8.2f}  {one['upper_bound']:.4f}"
             + ("" if one["bound_from"] == "ring" else " (all rings)")
         )

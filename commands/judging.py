@@ -10,6 +10,7 @@ import sys
 from commands.options import Commands, lake_of, time_of
 from commands.output import JSON, Exit, Progress, print_json
 from fleetcrash.errors import BadArgument
+from fleetcrash.terminal import readable
 
 
 def add_to(commands: Commands) -> None:
@@ -98,7 +99,7 @@ def clusters(chosen: argparse.Namespace) -> int:
         return Exit.DONE
     print(f"As of {found['as_of']}: {len(found['clusters'])} crash cluster(s).")
     for cluster in found["clusters"]:
-        print(f"\n{cluster['cluster_id']}  {cluster['state']}  {cluster['title']}")
+        print(f"\n{cluster['cluster_id']}  {cluster['state']}  {readable(cluster['title'])}")
         systems = ", ".join(cluster["os_type"])
         print(f"  hosts {cluster['hosts']:,}, crashes {cluster['crashes']:,}, {systems}", end="")
         print(f", {cluster['first_seen']} to {cluster['last_seen']}")
@@ -113,13 +114,13 @@ def explain(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print_json(found)
         return Exit.DONE
-    print(f"{found['crash_id']} is in {found['cluster_id']}: {found['title']}\n")
+    print(f"{readable(found['crash_id'])} is in {found['cluster_id']}: {readable(found['title'])}\n")
     width = max(len(step["rule"]) for step in found["steps"])
     for step in found["steps"]:
-        print(f"{step['rule']:{width}}  {step['saw']} -> {step['made']}")
-    print(f"\nfamily     {found['family']}\nsignature  {found['signature']}")
+        print(f"{step['rule']:{width}}  {readable(step['saw'])} -> {readable(step['made'])}")
+    print(f"\nfamily     {readable(found['family'])}\nsignature  {readable(found['signature'])}")
     for number, frame in enumerate(found["frames"]):
-        print(f"{number:9}  {frame['name']}  ({frame['role']})")
+        print(f"{number:9}  {readable(frame['name'])}  ({frame['role']})")
     return Exit.DONE
 
 
@@ -146,7 +147,7 @@ def _print_incidents(found: JSON, *, as_json: bool) -> None:
     for incident in found["incidents"]:
         ended = f", closed {incident['closed_at']}" if incident["closed_at"] else ""
         print(f"\n{incident['incident_id']}  {incident['verdict']}  (alarm {incident['alarm_at']}{ended})")
-        print(f"  {incident['summary']}")
+        print(f"  {readable(incident['summary'])}")
         impact = incident["impact"]
         if impact["exposed"]:
             states = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in impact.items())

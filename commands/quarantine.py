@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from commands.options import Commands, lake_of
 from commands.output import Exit, print_json
+from fleetcrash.terminal import readable
 
 
 def add_to(commands: Commands) -> None:
@@ -33,7 +34,7 @@ def list_(chosen: argparse.Namespace) -> int:
         print(f"\n{row['reason']}: {row['records']:,} from {sources}, the last {row['last_at']}")
         for sample in row["samples"]:
             cut = f" ... ({sample['size_bytes']:,} bytes)" if sample["size_bytes"] > SAMPLE_BYTES else ""
-            print(f"  {sample['source']}:{sample['line']}  {sample['raw']}{cut}")
+            print(f"  {readable(sample['source'])}:{sample['line']}  {sample['raw']}{cut}")
     return Exit.DONE
 
 

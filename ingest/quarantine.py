@@ -15,6 +15,7 @@ from typing import Any
 
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.workbench import Workbench
+from fleetcrash.terminal import readable
 from fleetcrash.times import time_text
 from ingest import csv_rows, ndjson, tables
 from ingest.arrival import Arrival
@@ -43,7 +44,7 @@ def listed(lake: Lake, *, samples: int = 3) -> JSON:
         for row in reasons:
             shown = engine.rows("quarantine_samples", reason=row["reason"], samples=samples, bytes=SAMPLE_BYTES)
             row["samples"] = [
-                {**one, "raw": _text(one["raw"]), "known_at": time_text(one["known_at"])} for one in shown
+                {**one, "raw": readable(one["raw"]), "known_at": time_text(one["known_at"])} for one in shown
             ]
             row["last_at"] = time_text(row["last_at"])
     return {"schema": SCHEMA, "quarantined": sum(row["records"] for row in reasons), "reasons": reasons}
@@ -105,9 +106,3 @@ def _csv_header(raw: bytes) -> bytes:
     while end >= 0 and raw.count(b'"', 0, end) % 2:
         end = raw.find(b"\n", end + 1)
     return raw if end < 0 else raw[:end]
-
-
-def _text(raw: bytes) -> str:
-    """Bytes from strangers, fit to be shown: what is no text, and what moves a terminal's cursor, is spelled out."""
-    text = raw.decode("utf-8", "backslashreplace")
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

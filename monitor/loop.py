@@ -23,6 +23,7 @@ from fleetcrash.attribution.report import JSON, document
 from fleetcrash.errors import one_line
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.housekeeping import compact
+from fleetcrash.terminal import readable
 from fleetcrash.times import tick_time
 from monitor.metrics import Metrics
 
@@ -190,5 +191,5 @@ def _tell(found: JSON, said: str) -> str:
     verdicts = [(one["incident_id"], one["verdict"], one["update_id"], one["condition"]) for one in open_now]
     if repr(verdicts) != said:
         summary = "; ".join(incident["summary"] for incident in open_now) or "all quiet"
-        LOG.info("%.16sZ  %s", found["as_of"], summary)  # to the minute
+        LOG.info("%.16sZ  %s", found["as_of"], readable(summary))  # to the minute
     return repr(verdicts)

@@ -1,6 +1,7 @@
 """Names of modules and functions as they are compared: without what differs between two hosts with the same fault.
 
-Every function here takes any text, returns a short one, and returns the empty text where the name says nothing.
+Every function here takes any text, returns a short one, and returns the empty text where the name says nothing. What
+cannot be shown, such as what moves a terminal's cursor, is no part of a name.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ _MAX_READ_LENGTH = 1000  # characters that are looked at; some C++ names have me
 _UNKNOWN = frozenset(lines("unknown_names"))
 _ADDRESS = re.compile(r"(?:sub_|fun_|loc_|jit\W*|@|\[|<)?(?:0x)?[0-9a-f]{6,16}[\])>]?", re.IGNORECASE)
 _OFFSET = re.compile(r"\s?\+\s?(?:0x[0-9a-f]+|\d+)(?:/(?:0x)?[0-9a-f]+)?\b.*", re.IGNORECASE)
+
+
+def _shown(text: str) -> str:
+    return text if text.isprintable() else "".join(each for each in text if each.isprintable())
+
 
 # -- modules
 
@@ -39,7 +45,7 @@ def module_name(text: str | None, *, windows_kernel: bool = False) -> str:
         text: such as ``C:\Windows\System32\drivers\CSAgent.sys``, ``libc.so.6``, ``com.apple.iokit.IOFoo (1.0)``.
         windows_kernel: a name without extension is a driver's, as debuggers write it: ``csagent`` is ``csagent.sys``.
     """
-    name = (text or "")[-_MAX_READ_LENGTH:].strip().strip("'\"").removesuffix("(deleted)").strip()
+    name = _shown((text or "")[-_MAX_READ_LENGTH:]).strip().strip("'\"").removesuffix("(deleted)").strip()
     name = name.partition("!")[0].partition("?")[0] if not name.startswith("?") else ""
     name = re.sub(r"\s*\([\w.\-]+\)(?:\[.*|@.*)?$", "", name)  # "(1.0)[uuid]@0xffff", of a kernel extension
     name = _OFFSET.sub("", name).replace("\\", "/").rstrip("/")
@@ -112,7 +118,7 @@ def function_name(text: str | None) -> str:
     Args:
         text: as a debugger writes it: ``foo<int>::bar(char*) const+0x1f``, ``ext4_free.isra.0+0x3c/0x90 [ext4]``.
     """
-    name = (text or "")[:_MAX_READ_LENGTH].strip()
+    name = _shown((text or "")[:_MAX_READ_LENGTH]).strip()
     if re.match(r"[\w.\-]+!(?!=)", name):
         name = name.partition("!")[2]
     name = _OFFSET.sub("", name).strip()

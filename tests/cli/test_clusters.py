@@ -32,6 +32,9 @@ def lake(tmp_path_factory) -> str:
     return str(path)
 
 
+HOSTILE = "\x1b]0;title\x07\x1b[2J\r\u202e"
+
+
 @pytest.fixture
 def run(capsys):
     """Run a command in this process: status, stdout, stderr."""
@@ -98,3 +101,18 @@ def test_a_lake_without_a_record_is_2(tmp_path, run, command):
     status, out, err = run(*command, "--lake", str(tmp_path / "lake"))
     assert (status, out) == (2, "")
     assert "holds no record yet" in err
+
+
+def test_what_moves_a_cursor_is_shown_and_moves_none(tmp_path, run):
+    row = {
+        "host_id": "h1", "os_type": "linux", "crash_id": f"c{HOSTILE}", "occurred_at": "2026-03-04T12:00:00+00:00",
+        "module": f"evil{HOSTILE}.so", "code": f"SIG{HOSTILE}", "module_version": f"1{HOSTILE}",
+        "frames": [{"module": f"evil{HOSTILE}.so", "function": f"f{HOSTILE}", "offset": None}],
+    }  # fmt: skip
+    lake = Lake.create(tmp_path / "lake")
+    append_rows(lake, "crash", [row])
+    said = ""
+    for command in (("clusters",), ("explain", row["crash_id"]), ("explain", f"d{HOSTILE}"), ("gate", HOSTILE)):
+        said += "".join(run(*command, "--lake", str(lake.root))[1:])
+    assert "evil" in said
+    assert said.replace("\n", "").isprintable()

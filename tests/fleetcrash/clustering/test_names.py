@@ -100,3 +100,11 @@ def test_any_text_has_a_short_name(text):
 def test_a_name_of_a_megabyte_is_cut():
     assert len(function_name("f" * 1_000_000)) == MAX_NAME_LENGTH
     assert function_name("f<" * 400_000).startswith("f")
+
+
+@given(st.text(max_size=60))
+def test_a_name_can_be_shown_whatever_it_is_made_of(text):
+    for name in (module_name(text), function_name(text)):
+        assert name.isprintable()
+    hidden = "\x1b[2J\u202e\x9b"
+    assert (module_name(f"ev{hidden}il.so"), function_name(f"r{hidden}un")) == ("ev[2jil.so", "r[2Jun")
