@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 
-from commands.options import Commands, lake_of, time_of
+from commands.options import Commands, lake_of, time_of, who
 from commands.output import JSON, Exit, Progress, print_json
 from fleetcrash.terminal import readable
 
@@ -54,7 +54,7 @@ def gate(chosen: argparse.Namespace) -> int:
     found = ask(lake, chosen.update_id, as_of=as_of, settings=settings, progress=shown)
     shown.end()
     if reason is not None:
-        found = overrule(lake, found, decision=chosen.override, reason=reason)
+        found = overrule(lake, found, decision=chosen.override, reason=reason, by=who())
     if chosen.json:
         print_json(found)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -64,12 +63,13 @@ def gate(
     return _document(update_id, answer, instant, settings, newest(lake.root, update_id, instant))
 
 
-def overrule(lake: Lake, found: JSON, *, decision: str, reason: str) -> JSON:
+def overrule(lake: Lake, found: JSON, *, decision: str, reason: str, by: str) -> JSON:
     """Decide otherwise than a ``gate`` document says, and keep that in the book of overrides.
 
     Args:
         decision: go or halt.
         reason: as ``overrides.check_reason`` returns it.
+        by: who decides.
     Returns:
         The document with the override in force.
     Raises:
@@ -79,7 +79,7 @@ def overrule(lake: Lake, found: JSON, *, decision: str, reason: str) -> JSON:
         update_id=found["update_id"],
         decision=decision,
         reason=reason,
-        by=getpass.getuser(),
+        by=by,
         as_of=found["as_of"],
         overruled=found["without_override"]["decision"],
         written_at=time_text(datetime.now(UTC)),
@@ -164,7 +164,8 @@ def _overridden(override: Override, decision: Decision, reason: str) -> JSON:
     if in_force:
         said = f"Overridden by {override.by}: {override.reason.rstrip('.')}. Without that, {decision}: {reason}"
     else:
-        said = f"{reason} (The {override.decision} of {override.by} at {override.as_of} was given when it was on hold.)"
+        given = f"The {override.decision} of {override.by} at {override.as_of} was given over a {override.overruled}."
+        said = f"{reason} ({given})"
     return {
         "decision": override.decision if in_force else str(decision),
         "reason": said,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -72,6 +73,16 @@ def test_an_override_needs_a_reason_and_then_decides(tmp_path, run):
     status, out, _ = run("gate", "u1", "--lake", lake, *SOAKED, "--json")
     assert status == 4
     assert json.loads(out)["override"]["reason"] == "a customer rang"
+
+
+def test_whoever_has_no_name_on_the_machine_may_override(tmp_path, run, monkeypatch):
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    lake = str(quiet_lake(tmp_path / "lake").root)
+    status, out, _ = run("gate", "u1", "--lake", lake, *SOAKED, "--override", "halt", "--reason", "so", "--json")
+    assert (status, json.loads(out)["override"]["by"]) == (4, f"uid {os.getuid()}")
 
 
 def test_the_help_has_an_example(capsys):
