@@ -119,10 +119,10 @@ def read_rings(engine: Engine, update_id: str, *, disturbed: Sequence[Span]) -> 
         "disturbed_until_us": [_us(until) for _, until in disturbed],
     }
     baseline = learn(engine.rows("gate/baseline_time", **history), engine.rows("gate/baseline_events", **history))
-    hits: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    hits: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for row in engine.rows("gate/hits_in_order"):
         hits[row["ring"]].append(row)
-    time: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    time: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for row in engine.rows("gate/exposed_time_by_minute"):
         time[row["ring"]].append(row)
     told = engine.rows("gate/rings")
@@ -141,8 +141,7 @@ def _ring(
     first_minute: int,
     minutes: int,
 ) -> Ring:
-    name = told["ring"]
-    ring = None if name in ("all", "unknown") else name  # as the inventory has it
+    ring = told["ring"]  # as the inventory has it
     told_minutes = max(minutes - LAG_MINUTES, 0)
     online, weighted = np.zeros((minutes + 1, AGES)), np.zeros((minutes + 1, AGES))
     expected, expected_early, expected_weighted = 0.0, 0.0, np.zeros(OUTCOMES)
@@ -158,7 +157,7 @@ def _ring(
     online = online.cumsum(0)[:minutes]
     crashed = sum(row["crashed"] for row in hits)
     return Ring(
-        name=name,
+        name=told["name"],
         exposed=told["exposed"],
         host_hours=float(online.sum()) / 60.0,
         crashed=crashed,

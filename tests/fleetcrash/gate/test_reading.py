@@ -109,6 +109,22 @@ def test_a_fleet_without_rings_is_one_ring_and_more_than_a_day_is_not_followed(t
     assert rings["all"].hit == 0
 
 
+@pytest.mark.parametrize("name", ["all", "unknown"])
+def test_a_ring_may_be_called_what_is_said_of_hosts_without_one(tmp_path, name):
+    def rings_of(called: str) -> list[Ring]:
+        hosts = [host(number, called if number < 20 else None) for number in range(40)]
+        lake = lake_with(tmp_path / called, host=hosts, install=[install(number, RELEASED) for number in range(25)],
+                         crash=[crash(number, START + minutes(5 + number)) for number in range(12)])  # fmt: skip
+        with Engine(lake, as_of=AN_HOUR_LATER) as engine:
+            return read_rings(engine, "u1", disturbed=[])[0]
+
+    expected, other = rings_of("canary")
+    named, without = rings_of(name)
+    assert (named.name, without.name) == (name, "unknown")
+    assert [named.exposed, without.exposed] == [20, 5]
+    assert [named.expected, without.expected] == pytest.approx([expected.expected, other.expected])
+
+
 def test_one_large_customer_counts_for_a_third_and_its_site_bears_witness_twice(tmp_path):
     hosts = [host(number, "canary", customer="big", site="hq") for number in range(90)]
     hosts += [host(number, "canary", customer=f"small-{number}") for number in range(90, 100)]

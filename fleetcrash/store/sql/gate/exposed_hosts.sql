@@ -1,8 +1,8 @@
 -- Hosts that have, or had, an update as of the instant, one row per host, microseconds; to be kept as gate_exposed.
 -- $update_id: the update. $most_share: of a ring, that one customer may stand for, unless it is more of the fleet.
--- ring: 'all' in a fleet that tells of no rings, 'unknown' where it does of others only. weight: what the host counts in the
--- bound, less than 1 where its customer (else site, else group) has more than its part of the ring. place: hosts that may
--- fall together (site, else group, else customer); null: the host by itself. Reads the kept table known_history.
+-- ring: as the inventory has it, null where it is silent. weight: what the host counts in the bound, less than 1 where
+-- its customer (else site, else group) has more than its part of the ring. place: hosts that may fall together (site,
+-- else group, else customer); null: the host by itself. Reads the kept table known_history.
 WITH exposed AS (
   SELECT
     host_id, min(exposed_from) AS installed_at,
@@ -26,8 +26,8 @@ shares AS (
 ),
 described AS (
   SELECT
-    exposed.host_id, exposed.installed_at, exposed.ended_at, fleet.region, fleet.os_type, fleet.place, fleet.customer,
-    coalesce(fleet.ring, CASE WHEN (SELECT count(ring) FROM fleet) = 0 THEN 'all' ELSE 'unknown' END) AS ring
+    exposed.host_id, exposed.installed_at, exposed.ended_at, fleet.ring, fleet.region, fleet.os_type, fleet.place,
+    fleet.customer
   FROM exposed LEFT JOIN fleet ON fleet.host_id = exposed.host_id
 ),
 counted AS (

@@ -1,4 +1,5 @@
 -- The rings that have, or had, the update, one row per ring, in the order in which they got it.
+-- name: the ring; 'all' for none in a fleet that tells of no rings, 'unknown' for none in one that tells of some.
 -- soaked_from_us: when a twentieth of its hosts had it; a stray host begins no soak.
 -- begun: it is more than a few strays: a hundredth of the ring, and one in two hundred of all hosts that have it.
 -- beat_us: newest heartbeat of such a host, null unless most of them tell of their presence so.
@@ -7,19 +8,17 @@ WITH beats AS (
   SELECT host_id, max(least("at", known_at)) AS beat_at FROM lake_heartbeat
   WHERE known_at <= getvariable('as_of') GROUP BY host_id
 ),
-sizes AS (
-  SELECT
-    coalesce(ring, CASE WHEN (SELECT count(ring) FROM hosts) = 0 THEN 'all' ELSE 'unknown' END) AS ring, count(*) AS hosts
-  FROM hosts GROUP BY ring
-)
+sizes AS (SELECT ring, count(*) AS hosts FROM hosts GROUP BY ring)
 SELECT
-  exposed.ring, count(*) AS exposed, sum(exposed.weight) AS weighted,
+  exposed.ring,
+  coalesce(exposed.ring, CASE WHEN (SELECT count(ring) FROM hosts) = 0 THEN 'all' ELSE 'unknown' END) AS name,
+  count(*) AS exposed, sum(exposed.weight) AS weighted,
   100 * count(*) >= coalesce(any_value(sizes.hosts), 0) AND 200 * count(*) >= sum(count(*)) OVER () AS begun,
   CAST(min(installed_us) AS BIGINT) AS first_us,
   CAST(quantile_disc(installed_us, 0.05) AS BIGINT) AS soaked_from_us,
   CASE WHEN 2 * count(beats.host_id) > count(*) THEN CAST(epoch_us(max(beats.beat_at)) AS BIGINT) END AS beat_us
 FROM gate_exposed AS exposed
 LEFT JOIN beats ON beats.host_id = exposed.host_id
-LEFT JOIN sizes ON sizes.ring = exposed.ring
+LEFT JOIN sizes ON sizes.ring IS NOT DISTINCT FROM exposed.ring
 GROUP BY exposed.ring
-ORDER BY first_us, exposed.ring
+ORDER BY first_us, name, exposed.ring
