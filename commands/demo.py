@@ -51,8 +51,6 @@ def demo(chosen: argparse.Namespace) -> int:
     from sample_data.replay import records_known_by, replay
     from sample_data.sample import DEMO_HOSTS, folder_of, opening_of
 
-    shown = Progress("Simulating")
-
     def on_first_use(folder: Path) -> Progress:
         print(f"Simulating {DEMO_HOSTS:,} hosts of {chosen.scenario}, once; kept in {folder} ...", flush=True)
         return shown
@@ -60,8 +58,8 @@ def demo(chosen: argparse.Namespace) -> int:
     check_port(chosen.port)
     if chosen.alerts:
         read_config([Path(file) for file in chosen.alerts])
-    folder = folder_of(chosen.scenario, cache=Path(DEMO_FLEETS), on_first_use=on_first_use)
-    shown.end()
+    with Progress("Simulating") as shown:
+        folder = folder_of(chosen.scenario, cache=Path(DEMO_FLEETS), on_first_use=on_first_use)
     start = opening_of(folder)
     lake = _demolake_of(chosen)
     source = f"replay of {folder.name}"

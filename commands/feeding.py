@@ -33,11 +33,10 @@ def simulate(chosen: argparse.Namespace) -> int:
     """Write a scenario's records and their truth."""
     from sample_data.simulator import simulate as write_fleet
 
-    shown = Progress("Simulating")
-    summary = write_fleet(
-        chosen.scenario, chosen.out, hosts=chosen.hosts, seed=chosen.seed, days=chosen.days, progress=shown
-    )
-    shown.end()
+    with Progress("Simulating") as shown:
+        summary = write_fleet(
+            chosen.scenario, chosen.out, hosts=chosen.hosts, seed=chosen.seed, days=chosen.days, progress=shown
+        )
     print_json({"scenario": summary.scenario, "out": str(summary.folder), "seed": summary.seed,
                  "hosts": summary.hosts, "records": dict(summary.records)})  # fmt: skip
     return Exit.DONE
@@ -50,25 +49,22 @@ def load(chosen: argparse.Namespace) -> int:
     from ingest.report import IncompleteLoad
     from ingest.report import Progress as LoadProgress
 
-    shown = Progress("Trying" if chosen.dry_run else "Loading")
-
     def progress(at: LoadProgress) -> None:
         shown(at.bytes_done, at.bytes_total, records=at.read)
 
     now = datetime.now(UTC)
     try:
-        if chosen.dry_run:
-            there = lake_of(chosen) if lake_path(chosen).exists() else None
-            report = dry_run(there, chosen.paths, now=now, progress=progress)
-        else:
-            report = load_sources(lake_of(chosen, create=True), chosen.paths, now=now, progress=progress)
+        with Progress("Trying" if chosen.dry_run else "Loading") as shown:
+            if chosen.dry_run:
+                there = lake_of(chosen) if lake_path(chosen).exists() else None
+                report = dry_run(there, chosen.paths, now=now, progress=progress)
+            else:
+                report = load_sources(lake_of(chosen, create=True), chosen.paths, now=now, progress=progress)
     except IncompleteLoad as error:
-        shown.end()
         _print_load(error.report, chosen)
         for problem in error.problems:
             print(f"fleetcrash: {problem}", file=sys.stderr)
         return Exit.BAD_USE
-    shown.end()
     _print_load(report, chosen)
     return Exit.SOME_QUARANTINED if report.quarantined else Exit.DONE
 

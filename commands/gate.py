@@ -50,9 +50,8 @@ def gate(chosen: argparse.Namespace) -> int:
         raise BadArgument("--reason says why somebody overrides, and there is no --override. Nothing was written.")
     reason = check_reason(chosen.reason) if chosen.override is not None else None
     lake, as_of = lake_of(chosen), time_of(chosen.as_of)
-    shown = Progress("Judging")
-    found = ask(lake, chosen.update_id, as_of=as_of, settings=settings, progress=shown)
-    shown.end()
+    with Progress("Judging") as shown:
+        found = ask(lake, chosen.update_id, as_of=as_of, settings=settings, progress=shown)
     if reason is not None:
         found = overrule(lake, found, decision=chosen.override, reason=reason, by=who())
     if chosen.json:

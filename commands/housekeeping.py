@@ -34,13 +34,12 @@ def compact(chosen: argparse.Namespace) -> int:
     from fleetcrash.store.housekeeping import compact as compact_tables
 
     lake = lake_of(chosen)
-    shown = Progress("Compacting")
     done = []
     tables = list(table_columns())
-    for place, name in enumerate(tables):
-        shown(place, len(tables))
-        done += compact_tables(lake, name, keep=chosen.keep_files)
-    shown.end()
+    with Progress("Compacting") as shown:
+        for place, name in enumerate(tables):
+            shown(place, len(tables))
+            done += compact_tables(lake, name, keep=chosen.keep_files)
     if chosen.json:
         print_json({"schema": 1, "tables": [one.as_json() for one in done]})
         return Exit.DONE
@@ -90,15 +89,14 @@ def doctor(chosen: argparse.Namespace) -> int:
     from fleetcrash.store.migration import migrate
 
     lake = Lake(lake_path(chosen))
-    shown = Progress("Examining")
     lake.check_present()
     migrated, trouble = [], ""
     try:
         migrated = migrate(lake) if chosen.migrate else []
     except LakeError as error:
         trouble = str(error)  # what it comes from is among the findings
-    findings = examine(lake, progress=shown)
-    shown.end()
+    with Progress("Examining") as shown:
+        findings = examine(lake, progress=shown)
     broken = [one for one in findings if one.severity is Severity.BROKEN]
     if chosen.json:
         print_json(

@@ -48,9 +48,8 @@ def incidents(chosen: argparse.Namespace) -> int:
     """Say what is wrong with the fleet."""
     from fleetcrash.attribution.backtest import incidents as find_incidents
 
-    shown = Progress("Judging")
-    found = find_incidents(lake_of(chosen), as_of=time_of(chosen.as_of), progress=shown)
-    shown.end()
+    with Progress("Judging") as shown:
+        found = find_incidents(lake_of(chosen), as_of=time_of(chosen.as_of), progress=shown)
     _print_incidents(found, as_json=chosen.json)
     return Exit.DONE
 
@@ -61,9 +60,8 @@ def backtest(chosen: argparse.Namespace) -> int:
     from fleetcrash.attribution.backtest import backtest as run_backtest
 
     span = Span(since=time_of(chosen.since), until=time_of(chosen.until), step_minutes=_minutes(chosen.step))
-    shown = Progress("Replaying")
-    found = run_backtest(lake_of(chosen), span, progress=shown)
-    shown.end()
+    with Progress("Replaying") as shown:
+        found = run_backtest(lake_of(chosen), span, progress=shown)
     _print_incidents(found, as_json=chosen.json)
     return Exit.DONE
 

@@ -6,7 +6,8 @@ import json
 import sys
 import time
 from enum import IntEnum
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 JSON = dict[str, Any]
 
@@ -28,12 +29,19 @@ def print_json(document: JSON) -> None:
 
 
 class Progress:
-    """A line on stderr for work that takes more than two seconds, on a terminal only."""
+    """A line on stderr for work that takes more than two seconds, on a terminal only; leaving the context clears it."""
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._started = time.monotonic()
         self._shown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def __call__(self, done: int, total: int | None, *, records: int | None = None) -> None:
         """Show how far the work is.
@@ -50,8 +58,3 @@ class Progress:
             part += f", {records:,} records, {records / elapsed:,.0f}/s"
         print(f"\r{self._what}: {part}\x1b[K", end="", file=sys.stderr, flush=True)
         self._shown = True
-
-    def end(self) -> None:
-        """Clear the line."""
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
