@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 
-from commands.options import Commands, lake_of, time_of, who
+from commands.options import Commands, duration, lake_of, time_of, who
 from commands.output import JSON, Exit, Progress, print_json
 from fleetcrash.terminal import readable
 
@@ -31,7 +31,10 @@ def add_to(commands: Commands) -> None:
         help="share of hosts beyond the baseline that may crash or go dark (default: 0.001)",
     )
     one.add_argument(
-        "--soak", type=int, metavar="MINUTES", help="how long a ring has the update before it may go (default: 120)"
+        "--soak",
+        type=duration("mhd", bare="m"),
+        metavar="TIME",
+        help="how long a ring has the update before it may go, such as 30 or 30m (default: 120 minutes)",
     )
     one.add_argument("--override", choices=("go", "halt"), help="decide otherwise, which is kept; needs --reason")
     one.add_argument("--reason", metavar="TEXT", help="why, for those who read it later")
@@ -45,7 +48,8 @@ def gate(chosen: argparse.Namespace) -> int:
     from fleetcrash.gate.overrides import check_reason
     from fleetcrash.gate.settings import Settings
 
-    settings = Settings(max_excess=chosen.max_excess, **({} if chosen.soak is None else {"soak_minutes": chosen.soak}))
+    soak = {} if chosen.soak is None else {"soak_minutes": int(chosen.soak // 60)}
+    settings = Settings(max_excess=chosen.max_excess, **soak)
     if chosen.override is None and chosen.reason is not None:
         raise BadArgument("--reason says why somebody overrides, and there is no --override. Nothing was written.")
     reason = check_reason(chosen.reason) if chosen.override is not None else None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from datetime import timedelta
 
-from commands.options import Commands, lake_of, lake_path
+from commands.options import Commands, duration, lake_of, lake_path
 from commands.output import Exit, Progress, print_json
 from fleetcrash.errors import LakeError
 
@@ -18,8 +17,8 @@ def add_to(commands: Commands) -> None:
     one.add_argument(
         "--keep-files",
         metavar="TIME",
-        type=_duration,
-        default=timedelta(hours=24),
+        type=duration(or_none=True),
+        default=86_400.0,
         help="how long replaced files stay for those who read them, such as 90m or 7d (default: 24h)",
     )
     one = commands.add(forget, "--lake", "--json", example="fleetcrash forget laptop-0042 --json")
@@ -39,7 +38,7 @@ def compact(chosen: argparse.Namespace) -> int:
     with Progress("Compacting") as shown:
         for place, name in enumerate(tables):
             shown(place, len(tables))
-            done += compact_tables(lake, name, keep=chosen.keep_files)
+            done += compact_tables(lake, name, keep=timedelta(seconds=chosen.keep_files))
     if chosen.json:
         print_json({"schema": 1, "tables": [one.as_json() for one in done]})
         return Exit.DONE
@@ -118,12 +117,3 @@ def doctor(chosen: argparse.Namespace) -> int:
     if trouble:
         print(f"fleetcrash: {trouble}", file=sys.stderr)
     return Exit.BAD_USE if broken or trouble else Exit.DONE
-
-
-def _duration(text: str) -> timedelta:
-    """The value of an option that is a length of time."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; wanted a whole number and s, m, h or d, such as 24h")
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    return timedelta(**{units[found[2]]: int(found[1])})

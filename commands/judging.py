@@ -7,7 +7,7 @@ import csv
 import json
 import sys
 
-from commands.options import Commands, lake_of, time_of
+from commands.options import Commands, duration, lake_of, time_of
 from commands.output import JSON, Exit, Progress, print_json
 from fleetcrash.errors import BadArgument
 from fleetcrash.terminal import readable
@@ -27,7 +27,13 @@ def add_to(commands: Commands) -> None:
     )
     one.add_argument("--from", dest="since", metavar="T0", help="list incidents that alarm after it")
     one.add_argument("--to", dest="until", metavar="T1", help="judge up to here (default: the newest known time)")
-    one.add_argument("--step", default="1m", help="between looks, such as 1m or 1h (default: 1m)")
+    one.add_argument(
+        "--step",
+        metavar="TIME",
+        type=duration("mhd"),
+        default=60.0,
+        help="between looks, such as 1m or 1h (default: 1m)",
+    )
 
     one = commands.add(
         hosts, "--lake", "--as-of", "--json", example="fleetcrash hosts cf-291-20240719 --state at_risk --csv"
@@ -59,7 +65,7 @@ def backtest(chosen: argparse.Namespace) -> int:
     from fleetcrash.attribution.backtest import Span
     from fleetcrash.attribution.backtest import backtest as run_backtest
 
-    span = Span(since=time_of(chosen.since), until=time_of(chosen.until), step_minutes=_minutes(chosen.step))
+    span = Span(since=time_of(chosen.since), until=time_of(chosen.until), step_minutes=int(chosen.step // 60))
     with Progress("Replaying") as shown:
         found = run_backtest(lake_of(chosen), span, progress=shown)
     _print_incidents(found, as_json=chosen.json)
@@ -120,13 +126,6 @@ def explain(chosen: argparse.Namespace) -> int:
     for number, frame in enumerate(found["frames"]):
         print(f"{number:9}  {readable(frame['name'])}  ({frame['role']})")
     return Exit.DONE
-
-
-def _minutes(text: str) -> int:
-    number, unit = text[:-1], text[-1:]
-    if not number.isdigit() or unit not in ("m", "h") or int(number) < 1:
-        raise BadArgument(f"--step {text!r} is not understood; wanted whole minutes or hours, such as 1m or 1h.")
-    return int(number) * (60 if unit == "h" else 1)
 
 
 def _json_argument(name: str, text: str) -> object:

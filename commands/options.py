@@ -21,7 +21,8 @@ LAKE_VARIABLE = "FLEETCRASH_LAKE"
 DEFAULT_LAKE = "lake"
 DEFAULT_PORT = 8501
 
-_UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_LONGEST_S = 36_500 * 86_400.0  # a hundred years; much more and no calendar has the day
 _COMMON: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "one JSON document on stdout"},
     "--as-of": {"metavar": "T", "help": "judge from what was known then (default: the newest known time)"},
@@ -96,10 +97,10 @@ def time_of(text: str | None) -> datetime | None:
 
 
 def positive(text: str) -> float:
-    """The value of an option that must be above zero."""
+    """The value of an option that must be above zero, and below a million."""
     number = float(text)
     if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and below 1,000,000")
     return number
 
 
@@ -110,12 +111,23 @@ def whole(text: str) -> int:
     return int(text)
 
 
-def seconds(text: str) -> float:
-    """The value of an option that is a stretch of time: a number with m, h or d."""
-    found = re.fullmatch(r"([0-9]{1,6})([mhd])", text)
-    if found is None or int(found[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; wanted one such as 30m, 2h or 1d")
-    return int(found[1]) * _UNITS_S[found[2]]
+def duration(units: str = "smhd", *, or_none: bool = False, bare: str | None = None) -> Callable[[str], float]:
+    """What makes seconds of an option that is a stretch of time: a whole number and a unit.
+
+    Args:
+        units: those that are taken.
+        or_none: no time at all, such as 0h, is one as well.
+        bare: unit of a number without one; None: it takes one.
+    """
+
+    def seconds(text: str) -> float:
+        found = re.fullmatch(f"([0-9]{{1,6}})([{units}]{'?' if bare else ''})", text)
+        seconds = 0.0 if found is None else int(found[1]) * _UNITS_S[found[2] or str(bare)]
+        if found is None or not (or_none or seconds) or seconds > _LONGEST_S:
+            raise argparse.ArgumentTypeError(f"{text!r} is no time; wanted one such as 30m, 2h or 1d")
+        return seconds
+
+    return seconds
 
 
 def who() -> str:

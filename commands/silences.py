@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from commands.options import Commands, lake_of, seconds, who
+from commands.options import Commands, duration, lake_of, who
 from commands.output import Exit, print_json
 from fleetcrash.errors import BadArgument
 from fleetcrash.terminal import readable
@@ -21,7 +21,7 @@ def add_to(commands: Commands) -> None:
     group = commands.group("silence", "Hear nothing of an update, an incident or anything, for a while")
     example = "fleetcrash silence add --for 2h --update content-291-32 --reason rolled-back"
     one = group.add(add, "--lake", "--json", example=example)
-    one.add_argument("--for", dest="for_s", metavar="TIME", type=seconds, required=True, help="such as 30m, 2h, 1d")
+    one.add_argument("--for", dest="for_s", metavar="TIME", type=duration(), required=True, help="such as 30m, 2h, 1d")
     what = one.add_mutually_exclusive_group()
     what.add_argument("--update", metavar="ID", help="whatever incident names it")
     what.add_argument("--incident", metavar="ID", help="one incident")

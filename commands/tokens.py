@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from commands.options import Commands, lake_of, positive, seconds, who
+from commands.options import Commands, duration, lake_of, positive, who
 from commands.output import Exit, print_json
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_to(commands: Commands) -> None:
     one = group.add(rotate, "--lake", example="fleetcrash token rotate edge-eu --overlap 2h --lake lake")
     one.add_argument("name", metavar="NAME", help="as it was added")
     one.add_argument(
-        "--overlap", type=seconds, default=86_400.0, metavar="TIME",
+        "--overlap", type=duration(), default=86_400.0, metavar="TIME",
         help="how long the old secret is taken as well, such as 30m, 2h, 1d (default: 1d)",
     )  # fmt: skip
     one = group.add(revoke, "--lake", example="fleetcrash token revoke edge-eu --lake lake")

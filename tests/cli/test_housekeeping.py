@@ -54,7 +54,7 @@ def test_a_time_that_is_none_is_2(lake, time, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["compact", "--lake", lake, f"--keep-files={time}"])
     assert stopped.value.code == 2
-    assert "such as 24h" in capsys.readouterr().err
+    assert "such as 30m" in capsys.readouterr().err
 
 
 def test_forget_says_what_it_removed_and_the_next_that_nobody_is_there(lake, run):

@@ -1,14 +1,16 @@
-"""What the commands show while they work."""
+"""What the commands share: what they show while they work, and how they read numbers and times."""
 
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentTypeError
 from itertools import count
 from types import SimpleNamespace
 
 import pytest
 
 from commands import output
+from commands.options import duration, positive
 from fleetcrash.errors import LakeError
 
 
@@ -25,3 +27,16 @@ def test_an_error_does_not_stand_behind_a_half_drawn_line(monkeypatch, capsys):
     with pytest.raises(LakeError):
         work()
     assert capsys.readouterr().err == "\rJudging:  50%, 60 s left\x1b[K\r\x1b[K"
+
+
+def test_a_time_is_a_whole_number_and_a_unit():
+    assert [duration()(text) for text in ("1s", "30m", "2h", "1d")] == [1.0, 1800.0, 7200.0, 86_400.0]
+    assert [duration("mhd", bare="m")(text) for text in ("90", "90m")] == [5400.0, 5400.0]
+    assert duration(or_none=True)("0h") == 0.0
+    with pytest.raises(ArgumentTypeError, match="'1s' is no time; wanted one such as 30m, 2h or 1d"):
+        duration("mhd")("1s")
+
+
+def test_a_number_that_is_too_large_is_not_called_too_small():
+    with pytest.raises(ArgumentTypeError, match="2e6 is not above 0 and below 1,000,000"):
+        positive("2e6")
