@@ -13,6 +13,7 @@ import pyarrow as pa
 from fleetcrash.errors import UnreadableSource
 from ingest import csv_rows, ndjson, tables
 from ingest.arrival import Arrival
+from ingest.inflating import Inflater
 
 STDIN = "-"
 TRUTH = "truth.json"  # lies beside the records of a simulated fleet and is no record
@@ -128,17 +129,10 @@ def _plain(path: Path) -> Iterator[bytes]:
 
 def _gzip(path: Path) -> Iterator[bytes]:
     """The members of a gzip file. The gzip module would drop what a truncated file holds before its end."""
-    with path.open("rb") as stream:
-        member = zlib.decompressobj(wbits=31)
-        for block in iter(lambda: stream.read(_BLOCK_BYTES), b""):
-            while block:
-                if member.eof:
-                    member = zlib.decompressobj(wbits=31)
-                yield member.decompress(block, _BLOCK_BYTES)
-                block = member.unconsumed_tail or member.unused_data
-        yield member.flush()
-        if not member.eof:
-            raise EOFError("the gzip stream is truncated")
+    inflater = Inflater()
+    for block in _plain(path):
+        yield from inflater.feed(block)
+    inflater.end()
 
 
 def _zstd(path: Path) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from ingest.collector.limits import Limits
 from ingest.collector.refusal import Refusal, busy, too_large
+from ingest.inflating import Inflater
 
 ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")
 CLIENTS_ENCODINGS = (*ENCODINGS, "deflate", "br")
@@ -204,43 +205,6 @@ def _blocks(body: bytearray, encoding: str) -> Iterator[bytes]:
     # RFC 9110 means zlib's frame by it; some senders leave the frame out.
     is_framed = len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
     return _inflated(body, Inflater(wbits=15 if is_framed else -15))
-
-
-class Inflater:
-    """gzip (of one member or several) or deflate, unpacked as it comes.
-
-    Args:
-        wbits: the frame, as zlib numbers them; 31 is gzip.
-    """
-
-    def __init__(self, wbits: int = 31) -> None:
-        self._wbits = wbits
-        self._member = zlib.decompressobj(wbits)
-
-    def feed(self, packed: bytes) -> Iterator[bytes]:
-        """Unpack what came, in blocks of a mebibyte at the most.
-
-        Raises:
-            zlib.error: it is damaged.
-        """
-        block = b""
-        while packed or block:
-            if self._member.eof:
-                if not packed:
-                    return
-                self._member = zlib.decompressobj(self._wbits)
-            block = self._member.decompress(packed, _BLOCK_BYTES)
-            yield block
-            packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-
-    def end(self) -> None:
-        """See that what came is whole.
-
-        Raises:
-            EOFError: it is not.
-        """
-        if not self._member.eof:
-            raise EOFError("it ends too soon")
 
 
 def _inflated(body: bytearray, inflater: Inflater) -> Iterator[bytes]:

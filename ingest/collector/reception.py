@@ -33,6 +33,7 @@ from ingest.collector.refusal import Refusal, disk_full, unavailable
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Scope, Token, Tokens
+from ingest.inflating import Inflater
 
 LOG = logging.getLogger("fleetcrash.collector")
 
@@ -155,7 +156,7 @@ class Reception:
         with self.room.enter() as held:
             held.more(2 * _PART_BYTES)
             stream = door.open()
-            inflater = None if encoding == "identity" else bodies.Inflater()
+            inflater = None if encoding == "identity" else Inflater()
             try:
                 async for chunk in bodies.within(chunks, limits):
                     for block in (chunk,) if inflater is None else inflater.feed(chunk):

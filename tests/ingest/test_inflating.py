@@ -1,0 +1,30 @@
+"""What is unpacked as it comes: the same in whatever pieces, and all that came before a cut."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.inflating import Inflater
+
+
+@given(members=st.lists(st.binary(max_size=2000), min_size=1, max_size=3), size=st.integers(1, 500), cut=st.integers(1))
+def test_members_in_pieces_are_their_contents_and_a_cut_is_told(members, size, cut):
+    packed = b"".join(gzip.compress(each) for each in members)
+    inflater = Inflater()
+    pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
+    assert b"".join(block for piece in pieces for block in inflater.feed(piece)) == b"".join(members)
+    inflater.end()
+    cut_short = Inflater()
+    before = b"".join(cut_short.feed(packed[: len(packed) - 1 - cut % 8]))  # within the last member's trailer
+    assert before == b"".join(members)
+    with pytest.raises(EOFError, match="truncated"):
+        cut_short.end()
+
+
+def test_what_unpacks_to_much_comes_in_small_blocks():
+    blocks = list(Inflater().feed(gzip.compress(bytes(5 << 20))))
+    assert (sum(map(len, blocks)), max(map(len, blocks))) == (5 << 20, 1 << 20)
