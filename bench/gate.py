@@ -34,10 +34,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.gate.baseline import SAFETY
+from fleetcrash.attribution.baseline import SAFETY
 from fleetcrash.gate.decision import gate
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, WINDOWS, Evidence, Hits
-from fleetcrash.gate.reading import LAG_MINUTES, Ring, Update
+from fleetcrash.gate.reading import TOLD_AFTER_MINUTES, Ring, Update
 from fleetcrash.gate.rules import Answer, Circumstances, Decision, decide
 from fleetcrash.gate.settings import Settings
 from fleetcrash.store import Engine, Lake
@@ -119,7 +119,7 @@ class Drawn:
     def known_by(self, minute: int) -> Ring:
         """What the queries would make of it, as of a minute."""
         known = self._known <= minute
-        told = max(minute - LAG_MINUTES, 0)
+        told = max(minute - TOLD_AFTER_MINUTES, 0)
         exposed = max(int((self.installed <= minute).sum()), 1)
         lived = float(self._lived[told])
         hits = Hits(

@@ -9,26 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.baseline import CRASH, DARK, PRIOR_RATE, SAFETY, SYSTEMS
+from fleetcrash.attribution.news import OS_INDEX
+
 Floats = NDArray[np.float64]
 Kind = tuple[str | None, bool, int]
 """OS, always on, and time since boot: 0 under ten minutes, 1 under thirty, 2 later."""
 
-OUTCOMES = 2  # a crash, gone dark
+OUTCOMES = 2  # a crash, gone dark; numbered as the detector numbers them
 BOOTS = 3
-_SYSTEMS: dict[str | None, int] = {"windows": 0, "darwin": 1, "linux": 2, None: 3}
-
-_PRIOR_RATE = np.array([1.4e-6, 2.0e-6])
-# Per host-minute: a crash in a thousand days of twelve hours, a silent server in 350 days; worth two events, so that a
-# day of data outweighs it.
-_PRIOR_EVENTS = 2.0
+_PRIOR_EVENTS = 2.0  # what the detector's prior rate is worth, so that a day of data outweighs it
 _PRIOR_BOOT = np.array([[5.0, 2.0, 1.0], [1.0, 1.0, 1.0]])
 # Machines crash more just after boot; how much more is learned from the data once there are a few such crashes.
 _KIND_EVENTS = 3.0
 _RING_EVENTS = 10.0
 # A ring needs about ten events before its own rate counts as much as the fleet's.
 _RING_BOUNDS = (1 / 3, 5.0)
-SAFETY = 1.5
-# The halting test takes rates this much higher: a fleet is not the Poisson process that is written down here.
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,8 @@ class Baseline:
     def rates_of(self, ring: str | None, kind: Kind) -> Floats:
         """(OUTCOMES,) crashes and silences per minute of one host of a kind, in a ring."""
         os_type, always_on, since_boot = kind
-        rates: Floats = self.rates[:, _SYSTEMS.get(os_type, 3), int(always_on), since_boot].copy()
-        rates[1] *= always_on
+        rates: Floats = self.rates[:, _system(os_type), int(always_on), since_boot].copy()
+        rates[DARK] *= always_on
         rates *= self.ring_factors.get(ring, 1.0)
         return rates
 
@@ -61,21 +57,21 @@ def learn(time: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]) -> B
     minutes_of: dict[str | None, Floats] = {}
     events_of: dict[str | None, Floats] = {}
     for row in time:
-        minutes = minutes_of.setdefault(row["ring"], np.zeros((4, 2, BOOTS)))
+        minutes = minutes_of.setdefault(row["ring"], np.zeros((SYSTEMS, 2, BOOTS)))
         minutes[_place(row)] += row["host_minutes"]
     for row in events:
-        counts = events_of.setdefault(row["ring"], np.zeros((OUTCOMES, 4, 2, BOOTS)))
+        counts = events_of.setdefault(row["ring"], np.zeros((OUTCOMES, SYSTEMS, 2, BOOTS)))
         counts[(row["outcome"], *_place(row))] += row["events"]
-    minutes = sum(minutes_of.values(), np.zeros((4, 2, BOOTS)))
-    counts = sum(events_of.values(), np.zeros((OUTCOMES, 4, 2, BOOTS)))
+    minutes = sum(minutes_of.values(), np.zeros((SYSTEMS, 2, BOOTS)))
+    counts = sum(events_of.values(), np.zeros((OUTCOMES, SYSTEMS, 2, BOOTS)))
     rates = np.stack([_rates(counts[outcome], minutes, outcome) for outcome in range(OUTCOMES)])
     factors = {}
     for ring, ring_minutes in minutes_of.items():
-        expected = (rates[0] * ring_minutes).sum() + (rates[1] * ring_minutes)[:, 1].sum()
+        expected = (rates[CRASH] * ring_minutes).sum() + (rates[DARK] * ring_minutes)[:, 1].sum()
         seen = events_of.get(ring, np.zeros(1)).sum()
         factors[ring] = float(np.clip((seen + _RING_EVENTS) / (expected + _RING_EVENTS), *_RING_BOUNDS))
     seen, lived = float(counts.sum()), float(minutes.sum())
-    estimate = (seen + _PRIOR_EVENTS) / (lived + _PRIOR_EVENTS / _PRIOR_RATE[0])
+    estimate = (seen + _PRIOR_EVENTS) / (lived + _PRIOR_EVENTS / PRIOR_RATE[CRASH])
     # The upper 99 % limit of a Poisson count, by the square root that evens out its variance.
     most = (np.sqrt(seen + 1.0) + 2.33 / 2.0) ** 2 / lived if lived > 0 else np.inf
     return Baseline(rates, factors, estimate, float(max(SAFETY, most / estimate)))
@@ -83,9 +79,9 @@ def learn(time: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]) -> B
 
 def _rates(counts: Floats, minutes: Floats, outcome: int) -> Floats:
     """(systems, 2, BOOTS) rates of one outcome, each shrunk towards the one above it."""
-    if outcome == 1:  # only hosts that are always on go dark
+    if outcome == DARK:  # only hosts that are always on go dark
         minutes = minutes * np.array([0.0, 1.0])[:, None]
-    prior = _PRIOR_RATE[outcome]
+    prior = PRIOR_RATE[outcome]
     overall = (counts.sum() + _PRIOR_EVENTS) / (minutes.sum() + _PRIOR_EVENTS / prior)
     by_kind = (counts.sum(2) + _KIND_EVENTS) / (minutes.sum(2) + _KIND_EVENTS / overall)
     expected = by_kind[..., None] * _PRIOR_BOOT[outcome]
@@ -94,4 +90,8 @@ def _rates(counts: Floats, minutes: Floats, outcome: int) -> Floats:
 
 
 def _place(row: dict[str, Any]) -> tuple[int, int, int]:
-    return _SYSTEMS.get(row["os_type"], 3), int(row["always_on"]), row["since_boot"]
+    return _system(row["os_type"]), int(row["always_on"]), row["since_boot"]
+
+
+def _system(os_type: str | None) -> int:
+    return OS_INDEX.get(os_type, OS_INDEX[None])

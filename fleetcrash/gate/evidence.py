@@ -21,7 +21,8 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 WINDOWS = (2, 10, 60, 1440)
-"""Minutes after the install within which an excess may fall; hosts are followed for the longest. The detector's."""
+"""Minutes after the install within which an excess may fall; hosts are followed for the longest. The detector
+looks at four hours as well."""
 
 AGES = len(WINDOWS)
 EARLY_AGES = 3  # those of the first hour

@@ -14,7 +14,7 @@ from fleetcrash.gate.baseline import OUTCOMES, Baseline, Kind, learn
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Floats, Hits
 from fleetcrash.store.engine import Engine
 
-LAG_MINUTES = 10
+TOLD_AFTER_MINUTES = 10
 # That a session ended is known ten minutes after it did, and nine in ten crashes nine minutes after they happened: only
 # hosts that were on longer ago than this can be said to have come through.
 _HISTORY_DAYS = 14
@@ -111,7 +111,7 @@ def read_rings(engine: Engine, update_id: str, *, disturbed: Sequence[Span]) -> 
     engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE)
     engine.keep("gate_hits", "gate/hit_hosts")
     engine.keep("gate_beside", "gate/hits_beside")
-    lag_us = LAG_MINUTES * _US_A_MINUTE
+    lag_us = TOLD_AFTER_MINUTES * _US_A_MINUTE
     history = {
         "lag_us": lag_us,
         "history_us": _HISTORY_DAYS * 1440 * _US_A_MINUTE,
@@ -142,7 +142,7 @@ def _ring(
     minutes: int,
 ) -> Ring:
     ring = told["ring"]  # as the inventory has it
-    told_minutes = max(minutes - LAG_MINUTES, 0)
+    told_minutes = max(minutes - TOLD_AFTER_MINUTES, 0)
     online, weighted = np.zeros((minutes + 1, AGES)), np.zeros((minutes + 1, AGES))
     expected, expected_early, expected_weighted = 0.0, 0.0, np.zeros(OUTCOMES)
     for row in time:
