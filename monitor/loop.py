@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("fleetcrash.monitor")
 
-DEFAULT_INTERVAL_S = 15.0
 _COMPACT_EVERY = 100  # looks; a commit a look would leave a file a look
 
 _SETTLED_S = 5.0
@@ -133,7 +132,7 @@ class Monitor:
 def watch(
     lake: Lake,
     *,
-    interval_s: float = DEFAULT_INTERVAL_S,
+    interval_s: float,
     stop: threading.Event | None = None,
     alerting: Alerting | Following | None = None,
     metrics: Metrics | None = None,

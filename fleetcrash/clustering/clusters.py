@@ -160,14 +160,6 @@ class Clusters:
             raise UnknownName(f"No crash cluster {cluster_id!r} is known. List them with `fleetcrash clusters`.")
         return found[0]
 
-    def cluster_of(self, crash_id: str) -> str:
-        """The id of the cluster that a crash is in.
-
-        Raises:
-            UnknownName: the crash is not known.
-        """
-        return self.stack(crash_id).signature.cluster_id
-
     def sample(self, cluster_id: str) -> Sample:
         """The earliest crash of a cluster's largest variant.
 

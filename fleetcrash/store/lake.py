@@ -54,8 +54,8 @@ _COMPRESSION = 4  # rows in memory to bytes on disk, at the least
 _SPARE_BYTES = 1 << 20  # for the log
 
 _WRITE_TRIES = 3
-# An append that meets a change of rows, such as a mark on quarantined ones, is refused by deltalake, and let through
-# the next time.
+# An append that meets a change of rows, such as a mark on quarantined ones, is refused by deltalake, and so is the
+# mark; the next time it is let through.
 
 _OPEN_TRIES = 3
 # Housekeeping may delete a checkpoint between the look at what is the newest one and its reading.
@@ -240,7 +240,7 @@ class Lake:
                 "replayed_by": pa.repeat(by, len(rows)),
             }
         )
-        for left in reversed(range(_OPEN_TRIES)):
+        for left in reversed(range(_WRITE_TRIES)):
             try:
                 merger = self.delta("quarantine").merge(
                     taken, same, source_alias="taken", target_alias="held", writer_properties=_WRITER

@@ -34,9 +34,6 @@ from ingest.collector.reception import Parts
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Tokens
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8510
-
 _CONNECTIONS_IN_QUEUE = 2048
 _ENDS_WITHIN_S = 10
 _OTHER_FILES = 500  # of the lake, the spool and DuckDB

@@ -130,7 +130,7 @@ def test_a_sample_shows_which_frame_decides(clusters):
     assert clusters.sample(AGENT).crash_id == "c2"
     stack = clusters.stack("c4")
     assert [(frame.module, frame.role.value) for frame in stack.frames] == [("nt", "reporting"), ("csagent", "decides")]
-    assert clusters.cluster_of("c4") == AGENT
+    assert stack.signature.cluster_id == AGENT
     with pytest.raises(UnknownName):
         clusters.stack("c99")
 
