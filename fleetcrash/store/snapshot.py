@@ -41,8 +41,24 @@ class TableFiles:
         return hashlib.sha256(repr((names, sorted(self.unbooked))).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A file with rows of batches that are not in the books yet.
+
+    Attributes:
+        unbooked: these batches.
+        has_others: it has rows of other batches, or of none, as well.
+    """
+
+    unbooked: frozenset[str]
+    has_others: bool
+
+
 class Snapshots:
     """Takes looks at a lake. Not for two threads at once.
+
+    A batch is never taken out of the books, so a file whose batches were all found there is never looked into again,
+    and of the books only what is new. So what is remembered grows with the files, not with the batches that ever were.
 
     Args:
         lake: the lake to look at.
@@ -52,8 +68,9 @@ class Snapshots:
     def __init__(self, lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
         self._lake = lake
         self._con = con
-        self._booked: set[str] = set()
-        self._batches: dict[str, frozenset[str | None]] = {}  # by path; None: rows of no batch, which all may see
+        self._books: frozenset[str] = frozenset()  # paths of their files that were read
+        self._settled: frozenset[str] = frozenset()  # paths
+        self._held: dict[str, _Held] = {}  # by path
 
     def take(self) -> dict[str, TableFiles]:
         """The files of every table, as of the books of this moment.
@@ -65,35 +82,47 @@ class Snapshots:
         books = self._lake.files(_BOOKS)
         files = {name: self._lake.files(name) for name in table_columns() if name != _BOOKS}
         in_batches = {name: found for name, found in files.items() if BATCH_ID in table_columns()[name]}
-        known = self._batches
-        self._batches = {
-            file.path: known[file.path] if file.path in known else self._batches_in(file)
-            for found in in_batches.values()
-            for file in found
-        }
-        written = frozenset(batch for batches in self._batches.values() for batch in batches if batch is not None)
-        if not written <= self._booked:  # never taken out of the books, so what was found there once is there
-            self._booked = self._read_books(books)
-        unbooked = written - self._booked
+        self._sort(frozenset(file.path for file in books), [file for found in in_batches.values() for file in found])
         taken = {name: TableFiles(tuple(file.path for file in found)) for name, found in files.items()}
         taken[_BOOKS] = TableFiles(tuple(file.path for file in books))
-        for name, found in in_batches.items() if unbooked else ():
-            taken[name] = self._without(unbooked, found)
+        for name, found in in_batches.items() if self._held else ():
+            taken[name] = self._without_unbooked([file.path for file in found])
         return taken
 
-    def _without(self, unbooked: frozenset[str], files: list[File]) -> TableFiles:
-        held = [(file.path, self._batches[file.path]) for file in files]
-        kept = [(path, batches) for path, batches in held if not batches <= unbooked]
-        mixed = unbooked & {batch for _, batches in kept for batch in batches}
-        return TableFiles(tuple(path for path, _ in kept), tuple(sorted(mixed)))
+    def _sort(self, books: frozenset[str], files: list[File]) -> None:
+        """Tell which files have rows of batches that are not in the books."""
+        known = self._settled | self._held.keys()
+        found = {file.path: self._batches_in(file) for file in files if file.path not in known}
+        booked = self._read_books(books - self._books)
+        if any(batches - booked - {None} for batches in found.values()):
+            booked |= self._read_books(books & self._books)  # a merged file has batches of long ago
+        held = {}
+        for path in [file.path for file in files]:
+            if path in found:
+                unbooked = frozenset(batch for batch in found[path] if batch is not None and batch not in booked)
+                held[path] = _Held(unbooked, len(unbooked) < len(found[path]))
+            elif path in self._held:
+                unbooked = self._held[path].unbooked - booked
+                others = self._held[path].has_others or len(unbooked) < len(self._held[path].unbooked)
+                held[path] = _Held(unbooked, others)
+        self._books = books
+        self._held = {path: one for path, one in held.items() if one.unbooked}
+        self._settled = frozenset(file.path for file in files if file.path not in self._held)
+
+    def _without_unbooked(self, paths: list[str]) -> TableFiles:
+        kept = [path for path in paths if path not in self._held or self._held[path].has_others]
+        mixed = frozenset[str]().union(*(self._held[path].unbooked for path in kept if path in self._held))
+        return TableFiles(tuple(kept), tuple(sorted(mixed)))
 
     def _batches_in(self, file: File) -> frozenset[str | None]:
+        """Whose rows a file has; None: rows of no batch, which all may see."""
         if file.only_batch is not None:
             return frozenset([file.only_batch])
         found = self._con.read_parquet([file.path]).project(BATCH_ID.name).distinct().fetchall()
         return frozenset(batch for (batch,) in found)
 
-    def _read_books(self, books: list[File]) -> set[str]:
-        entries = rows_of(self._con, _BOOKS, [file.path for file in books]).project("batch_id, leans_on").fetchall()
+    def _read_books(self, paths: frozenset[str]) -> set[str]:
+        """The batches that files of the books name."""
+        entries = rows_of(self._con, _BOOKS, sorted(paths)).project("batch_id, leans_on").fetchall() if paths else []
         booked = {batch for batch, _ in entries}
         return booked.union(*(leans_on for _, leans_on in entries if leans_on))

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetcrash.store import Engine, Lake
+from fleetcrash.store import Engine, Lake, snapshot
 from fleetcrash.store.housekeeping import compact
+from fleetcrash.store.reading import rows_of
 from tests.dashboard.fleet import book
 from tests.fleetcrash.worlds import at
 
@@ -72,6 +73,35 @@ def test_names_of_batches_are_only_names(lake):
     compact(lake)
     with Engine(lake) as engine:
         assert seen(engine)[0] == ["a"]
+
+
+def test_of_the_books_only_what_is_new_is_read_and_no_batch_is_remembered(lake, monkeypatch):
+    read: list[int] = []
+
+    def counting(con, table, paths):
+        if table == "batch":
+            read.append(len(paths))
+        return rows_of(con, table, paths)
+
+    for number in range(5):
+        write(lake, f"early-{number}", crash=(f"a{number}",), booked=True)
+    with Engine(lake) as engine:
+        monkeypatch.setattr(snapshot, "rows_of", counting)
+        for number in range(3):
+            write(lake, f"late-{number}", crash=(f"b{number}",), booked=True)
+            assert len(seen(engine)[0]) == 6 + number
+        assert read == [1, 1, 1]
+        assert not engine._snapshots._held
+        compact(lake)
+        write(lake, "under way", crash=("c",), booked=False)
+        assert seen(engine)[0] == [*(f"a{number}" for number in range(5)), "b0", "b1", "b2"]
+        assert [one.unbooked for one in engine._snapshots._held.values()] == [{"under way"}] * 2
+        compact(lake)
+        write(lake, "last", crash=("d",), booked=True)
+        assert seen(engine)[0] == [*(f"a{number}" for number in range(5)), "b0", "b1", "b2", "d"]
+        book(lake, "under way")
+        assert seen(engine)[0][-2:] == ["c", "d"]
+        assert not engine._snapshots._held
 
 
 @pytest.mark.slow
