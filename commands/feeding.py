@@ -63,7 +63,7 @@ def load(chosen: argparse.Namespace) -> int:
     except IncompleteLoad as error:
         _print_load(error.report, chosen)
         for problem in error.problems:
-            print(f"fleetcrash: {problem}", file=sys.stderr)
+            print(f"fleetcrash: {readable(problem)}", file=sys.stderr)
         return Exit.BAD_USE
     _print_load(report, chosen)
     return Exit.SOME_QUARANTINED if report.quarantined else Exit.DONE
