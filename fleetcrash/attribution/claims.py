@@ -38,9 +38,9 @@ class Claims:
 
     def cells_of(self, incident: Incident) -> Mask:
         """(cells,) those whose events may be an incident's."""
-        inside = self._that_may_meet(incident.within or {})
+        inside = self.that_may_meet(incident.within or {})
         for elsewhere in incident.without:
-            inside = inside & ~self._that_may_meet(elsewhere)
+            inside = inside & ~self.that_may_meet(elsewhere)
         return inside
 
     def core(self, incident: Incident) -> Condition:
@@ -57,9 +57,9 @@ class Claims:
         """(cells,) those of an incident that its condition leaves out; none while it is not determined."""
         if incident.condition is None:
             return np.zeros(len(self._inquiry.news.cells), bool)
-        return self.cells_of(incident) & ~self._that_may_meet(self.core(incident))
+        return self.cells_of(incident) & ~self.that_may_meet(self.core(incident))
 
-    def _that_may_meet(self, condition: Condition) -> Mask:
+    def that_may_meet(self, condition: Condition) -> Mask:
         """``cells_that_may_meet``, kept until there are other cells; not to be changed."""
         key = repr(condition)
         if key not in self._meeting:

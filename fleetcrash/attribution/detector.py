@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
-from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
+from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.case import Case, Found, judged
 from fleetcrash.attribution.claims import Claims
-from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
 from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.course import condition_of, maybe_end, watch
 from fleetcrash.attribution.departures import at_one_place
 from fleetcrash.attribution.expectation import DAY
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.news import News
+from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
@@ -39,7 +39,6 @@ _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minut
 _SETTLED_MINUTES = DAY - LAG_MINUTES
 # Then the verdict stands. Waves are known of the last day only: as the first minutes of one go out of sight, whatever
 # else it may be seems ever more likely.
-_CONDITION_GROWTH = 1.02  # the condition is looked for again once the events have grown by this factor
 _LEAST_OUTSIDE = 3  # events that a condition leaves out: with fewer nothing passes a test
 _CONTESTED_PROBABILITY = 0.5
 _UNLIKELY = 1e-3
@@ -106,7 +105,7 @@ class Detector:
                 incident.settle()
             elif not incident.settled and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
                 self._follow(incident, tick)
-            self._maybe_close(incident, tick)
+            maybe_end(self._inquiry, incident, tick)
         if fresh:
             known = self.news.events.tick
             if (~self._claims.taken & (known > self._watched) & (known <= tick)).any():
@@ -190,7 +189,8 @@ class Detector:
         """
         events = self.news.events
         left_out = self._claims.left_out(first)
-        mine = left_out[events.cell] & first.claim(len(events)) & (events.minute > first.alarm_tick - LAG_MINUTES)
+        outside = left_out[events.cell]
+        mine = outside & first.claim(len(events)) & (events.minute > first.alarm_tick - LAG_MINUTES)
         if first.update is None or int(mine[: np.searchsorted(events.tick, tick, side="right")].sum()) < _LEAST_OUTSIDE:
             first.contested_tick = None
             return
@@ -201,14 +201,14 @@ class Detector:
             first.contested_tick = None
         elif first.contested_tick is None and judgement.probabilities.max() > _CONTESTED_PROBABILITY:
             first.contested_tick = tick
-        if named == first.update or (named is None and not self._is_anothers(first, judgement, trial, tick, mine)):
+        if named == first.update or (named is None and not self._is_anothers(first, judgement, trial, tick, outside)):
             return
         second = self._opened(tick)
         second.within, second.without = first.within, (*first.without, self._claims.core(first))
         first.within, first.contested_tick = self._claims.core(first), None
         self._begin(second, tick)
 
-    def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, left_out: Mask) -> bool:
+    def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, outside: Mask) -> bool:
         """Whether events that a condition leaves out are none of its update's doing, whatever did them.
 
         They are worth an alarm without it, and it is unlikely; and it strikes soon after an install where its condition
@@ -219,7 +219,7 @@ class Detector:
         alarm = trial.log_test[~its].max(initial=-np.inf) >= suspects.LOG_THRESHOLD
         if first.update is None or likely > _UNLIKELY or not alarm:
             return False
-        inside = first.claim(len(left_out)) & ~left_out
+        inside = first.claim(len(outside)) & ~outside
         by_age = self._inquiry.exposed_counts(tick, inside, np.array([first.update])).sum((0, 1, 3))[:AGES]
         return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
 
@@ -231,16 +231,17 @@ class Detector:
         """
         there = incident.kind is Kind.NO_UPDATE
         mine, found = self._judged(incident, tick, there=there)
-        later = self._cede_later_cause(incident, tick, found[0], found[2])
+        later = self._cede_later_system(incident, tick, mine)
+        later = later or self._cede_later_cause(incident, tick, found[0], found[2])
         if later or (there and not found[0].kind.is_answer):
             mine, found = self._judged(incident, tick, there=False)
         mine, (judgement, trial, waves_found) = self._without_late_wave(incident, tick, mine, found)
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.weigh(tick, judgement, trial, named)
-        condition = self._condition(incident, judgement, tick, mine)
+        condition = condition_of(self._inquiry, incident, judgement, tick, mine)
         incident.record(tick, judgement, trial, waves_found, condition)
-        self._settle(incident, tick, judgement, trial, waves_found)
+        watch(self._inquiry, incident, tick, (judgement, trial, waves_found))
 
     def _judged(self, incident: Incident, tick: int, *, there: bool) -> tuple[Mask, Found]:
         """An incident's evidence, as of ``_evidence``, and what is found on it."""
@@ -265,6 +266,34 @@ class Detector:
         mine &= self.news.events.minute > tick - DAY
         mine |= incident.claim(len(self._claims.taken))
         return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.ceded(incident, tick)
+
+    def _cede_later_system(self, incident: Incident, tick: int, mine: Mask) -> bool:
+        """Leave to an incident of its own what began in another OS long after the alarm of one without an answer.
+
+        An update may be behind the first rise, and would be acquitted by the second: one wave in all systems explains
+        the two of them better than it does.
+        """
+        if incident.is_understood:
+            return False
+        events, since = self.news.events, incident.alarm_tick + JUDGING_MINUTES
+        place_log_weight = self.spots.log_weights(tick)[0]
+        for system in (system for system in OS_INDEX if system is not None):
+            there = mine & self._claims.that_may_meet({"os_type": system})[events.cell]
+            if int((there & (events.minute > since) & (events.tick <= tick)).sum()) < _LEAST_OUTSIDE:
+                continue
+            found = self._inquiry.waves(tick, there, caution=True)
+            strongest = self._not_of_all(found, incident).strongest(place_log_weight)
+            if strongest is None or found.log_alarm(place_log_weight) < waves.LOG_THRESHOLD or strongest[1] <= since:
+                continue
+            spot, onset = self.spots.whole_system(strongest[0], tick), strongest[1] - JUDGING_MINUTES
+            incident.cede(spot, max(onset, since))  # a few came before it was a wave
+            self._begin(self._opened(tick), tick)
+            return True
+        return False
+
+    def _not_of_all(self, found: Waves, incident: Incident) -> Waves:
+        """The waves that are not everywhere where an incident is."""
+        return found.where([not self.spots.covers(spot, incident.spot) for spot in found.place.tolist()])
 
     def _cede_later_cause(self, incident: Incident, tick: int, judgement: Judgement, waves_found: Waves) -> bool:
         """Leave to an incident of its own what began too late to have raised the alarm; whether anything was.
@@ -317,67 +346,6 @@ class Detector:
             for incident in self.open_incidents:
                 if self._is_later(incident, other.wave_spot, other.onset_minute):
                     incident.cede(other.wave_spot, other.onset_minute)
-
-    def _condition(self, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> Condition | None:
-        """The condition of what a judgement names: looked for anew as its events grow in number.
-
-        While what it leaves out may be another update's, the one that was found stays for a quarter of an hour.
-        """
-        if judgement.kind is not Kind.UPDATE or judgement.update is None:
-            return None
-        is_new = judgement.update != incident.update
-        if not is_new and incident.contested_tick is not None and tick - incident.contested_tick < JUDGING_MINUTES:
-            return incident.condition
-        events, expected = self._inquiry.by_cell(judgement.update, tick, mine, departures=incident.by_departures)
-        total = int(events.sum())
-        if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:
-            return incident.condition
-        incident.condition_events = total
-        may_need_another = total >= LEAST_EVENTS and not incident.by_departures
-        companions = self._inquiry.companions(judgement.update, tick, mine) if may_need_another else []
-        found = find_condition(self.news.cells, events, expected, companions)
-        return found if is_new else incident.weigh_condition(tick, found)
-
-    def _settle(self, incident: Incident, tick: int, judgement: Judgement, trial: Trial, found: Waves) -> None:
-        """Note where to watch the incident, and since when, after a judgement."""
-        incident.claims_all = not incident.is_understood
-        leader = judgement.leader(trial.updates)
-        if leader is not None:
-            incident.suspected_minute = self._inquiry.released(leader)
-        elif judgement.wave is not None:
-            incident.suspected_minute = int(found.onset[judgement.wave[0]])
-        incident.spot = 0
-        if judgement.kind is Kind.UPDATE and judgement.update is not None:
-            row = int(np.flatnonzero(trial.updates == judgement.update)[0])
-            incident.spot = self.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
-            if incident.spot == 0 or incident.by_departures:
-                incident.spot = self.spots.only_system(trial.expected[:, row, :AGES].sum((0, 1)))
-        elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
-            row = judgement.wave[0]
-            incident.wave_spot = int(found.place[row])
-            incident.spot = self.spots.whole_system(incident.wave_spot, tick)
-            incident.onset_minute = min(int(found.onset[row]), incident.onset_minute)
-
-    def _maybe_close(self, incident: Incident, tick: int) -> None:
-        """Close after an hour at the baseline with nobody dark because of it.
-
-        With some dark still, one without an answer keeps it from then on: what rises anew is another incident.
-        """
-        events = self.news.events
-        raised = self._inquiry.is_raised(incident.spot, tick)
-        if incident.by_departures and incident.update is not None:
-            raised |= self._inquiry.departures.is_raised(incident.update, tick)
-        if raised and (incident.is_understood or not incident.settled):
-            incident.last_raised_minute = tick
-        dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
-        dark &= events.back_tick > tick
-        dark &= events.minute >= incident.alarm_tick - LAG_MINUTES
-        if tick - max(incident.last_raised_minute, incident.alarm_tick) < LAG_MINUTES:
-            return
-        if not dark.any():
-            incident.close(tick)
-        elif not incident.is_understood:
-            incident.settle()
 
 
 def _named(incidents: Iterable[Incident]) -> frozenset[int]:

@@ -100,3 +100,15 @@ def test_so_is_what_an_update_does_that_came_after_the_alarm(empty_lake):
         first, second = incidents(lake)["incidents"]
     assert {turn["update_id"] for turn in first["history"]} == {None}
     assert (second["update_id"], second["alarm_at"] >= at(900).isoformat()) == ("second", True)
+
+
+def test_nor_does_a_rise_in_another_system_acquit_the_update_that_may_be_behind_the_first(empty_lake):
+    world = undecided(400)
+    world["crash"] = [crash_of(n, 601 + n / 2) for n in range(100)] + [crash_of(399, -1500.0)]
+    for row in world["host"][300:]:
+        row["os_type"] = "linux"
+    world["crash"] += [crash_of(300 + n, 700 + n / 4) | {"os_type": "linux"} for n in range(60)]
+    with lake_of(world, empty_lake) as lake:
+        first, second = incidents(lake)["incidents"]
+    assert {turn["verdict"] for turn in first["history"]} == {"undetermined", "cannot_separate"}
+    assert (second["verdict"], second["alarm_at"] >= at(700).isoformat()) == ("no_update", True)

@@ -1,0 +1,85 @@
+"""The course of an incident: what a judgement makes of its condition, where it is watched, and when it ends."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
+from fleetcrash.attribution.case import Found
+from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
+from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
+
+Mask = NDArray[np.bool_]
+
+# A condition is looked for again once its events have grown by this factor.
+_CONDITION_GROWTH = 1.02
+
+
+def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> Condition | None:
+    """The condition of what a judgement names: looked for anew as its events grow in number.
+
+    While what it leaves out may be another update's, the one that was found stays for a quarter of an hour.
+    """
+    if judgement.kind is not Kind.UPDATE or judgement.update is None:
+        return None
+    is_new = judgement.update != incident.update
+    if not is_new and incident.contested_tick is not None and tick - incident.contested_tick < JUDGING_MINUTES:
+        return incident.condition
+    events, expected = inquiry.by_cell(judgement.update, tick, mine, departures=incident.by_departures)
+    total = int(events.sum())
+    if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:
+        return incident.condition
+    incident.condition_events = total
+    may_need_another = total >= LEAST_EVENTS and not incident.by_departures
+    companions = inquiry.companions(judgement.update, tick, mine) if may_need_another else []
+    found = find_condition(inquiry.news.cells, events, expected, companions)
+    return found if is_new else incident.weigh_condition(tick, found)
+
+
+def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None:
+    """Note where to watch the incident, and since when, after a judgement."""
+    judgement, trial, waves = found
+    incident.claims_all = not incident.is_understood
+    leader = judgement.leader(trial.updates)
+    if leader is not None:
+        incident.suspected_minute = inquiry.released(leader)
+    elif judgement.wave is not None:
+        incident.suspected_minute = int(waves.onset[judgement.wave[0]])
+    incident.spot = 0
+    if judgement.kind is Kind.UPDATE and judgement.update is not None:
+        row = int(np.flatnonzero(trial.updates == judgement.update)[0])
+        incident.spot = inquiry.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
+        if incident.spot == 0 or incident.by_departures:
+            incident.spot = inquiry.spots.only_system(trial.expected[:, row, :AGES].sum((0, 1)))
+    elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
+        row = judgement.wave[0]
+        incident.wave_spot = int(waves.place[row])
+        incident.spot = inquiry.spots.whole_system(incident.wave_spot, tick)
+        incident.onset_minute = min(int(waves.onset[row]), incident.onset_minute)
+
+
+def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
+    """Close after an hour at the baseline with nobody dark because of it.
+
+    With some dark still, one without an answer keeps it from then on: what rises anew is another incident.
+    """
+    events = inquiry.news.events
+    raised = inquiry.is_raised(incident.spot, tick)
+    if incident.by_departures and incident.update is not None:
+        raised |= inquiry.departures.is_raised(incident.update, tick)
+    if raised and (incident.is_understood or not incident.settled):
+        incident.last_raised_minute = tick
+    dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
+    dark &= events.back_tick > tick
+    dark &= events.minute >= incident.alarm_tick - LAG_MINUTES
+    if tick - max(incident.last_raised_minute, incident.alarm_tick) < LAG_MINUTES:
+        return
+    if not dark.any():
+        incident.close(tick)
+    elif not incident.is_understood:
+        incident.settle()
