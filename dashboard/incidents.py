@@ -37,8 +37,6 @@ class Rival:
     kind: str
     rate_ratio: Interval | None
     probability: float | None
-    hosts_crashed: int | None
-    hosts_exposed: int | None
     log_evidence: float | None
 
 
@@ -194,8 +192,6 @@ def _rival(read: Mapping[str, Any]) -> Rival:
         kind=str(read.get("kind") or ""),
         rate_ratio=_interval(read.get("rate_ratio")),
         probability=_number(read.get("probability")),
-        hosts_crashed=_whole(read.get("hosts_crashed")),
-        hosts_exposed=_whole(read.get("hosts_exposed")),
         log_evidence=_number(read.get("log_evidence")),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.expectation import DAY
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import JSON, document
 from fleetcrash.errors import BadArgument, LakeError
@@ -17,6 +18,10 @@ from fleetcrash.times import tick_time, time_text
 
 Progress = Callable[[int, int], None]
 """Called with ticks done and ticks in all."""
+
+# What happened is judged for a day, and an incident ends an hour after it is over: three days without a record leave
+# nothing to change.
+_STILL_MINUTES = 3 * DAY
 
 
 @dataclass(frozen=True)
@@ -77,11 +82,17 @@ def backtest(lake: Lake, span: Span, *, progress: Progress | None = None) -> JSO
 
 
 def run(engine: Engine, *, step_minutes: int, progress: Progress | None = None) -> Detector:
-    """Tick from the first record to the engine's instant, looking every ``step_minutes``."""
+    """Tick from the first record to the engine's instant, looking every ``step_minutes``.
+
+    Or, where that is years ahead of the records, until no tick changes anything any more.
+    """
     news = read_news(engine)
     detector = Detector(news)
-    ticks = news.last_tick - news.first_tick + 1
-    for done, tick in enumerate(range(news.first_tick, news.last_tick + 1)):
+    newest = engine.newest_known()
+    still = news.last_tick if newest is None else int(newest.timestamp()) // 60 + _STILL_MINUTES
+    last_tick = min(news.last_tick, still)
+    ticks = last_tick - news.first_tick + 1
+    for done, tick in enumerate(range(news.first_tick, last_tick + 1)):
         detector.tick(tick, look=tick % step_minutes == 0)
         if progress is not None and done % 60 == 0:
             progress(done, ticks)

@@ -20,7 +20,7 @@ from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import Kind
 from fleetcrash.store.engine import Engine
-from fleetcrash.times import tick_text, time_text
+from fleetcrash.times import tick_text, tick_time, time_text
 
 SCHEMA = 1
 _MOST_CANDIDATES = 10
@@ -50,7 +50,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident) -> JSON:
     suspect = None if incident.update is None else detector.news.suspects[incident.update]
     impact = None if suspect is None else impact_of(engine, suspect.update_id, incident.condition)
     candidates = _candidates(detector, incident)
-    evidence = _evidence(detector, incident, impact)
+    evidence = _evidence(engine, detector, incident, impact)
     return {
         "incident_id": incident.incident_id,
         "alarm_at": tick_text(incident.alarm_tick),
@@ -64,7 +64,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident) -> JSON:
         "condition": incident.condition,
         "evidence": evidence,
         "impact": _no_impact() if impact is None else impact.counts(),
-        "summary": _summary(detector, incident, impact, candidates),
+        "summary": _summary(detector, incident, impact, candidates, evidence),
         "history": [
             {
                 "at": tick_text(turn.tick),
@@ -95,17 +95,20 @@ def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
     return [{"update_id": name, "probability": round(weight, 6)} for name, weight in named[:_MOST_CANDIDATES]]
 
 
-def _evidence(detector: Detector, incident: Incident, impact: Impact | None) -> JSON:
+def _evidence(engine: Engine, detector: Detector, incident: Incident, impact: Impact | None) -> JSON:
     seen, expected, log_evidence = _counts_behind(detector, incident)
     low, estimate, high = rate_interval(seen, expected)
-    crashes, dark = _claimed(detector, incident)
-    if impact is not None and not impact.exposed:
-        impact = None  # nothing is known of hosts but their crashes
+    if impact is None or not impact.exposed:  # no update is named, or nothing is known of hosts but their crashes
+        counts = _claimed(engine, detector, incident)
+    else:
+        counts = {
+            "crashes": impact.crashes,
+            "hosts_crashed": impact.hosts_crashed,
+            "hosts_exposed": impact.exposed,
+            "hosts_dark": impact.hosts_dark,
+        }
     return {
-        "crashes": crashes if impact is None else impact.crashes,
-        "hosts_crashed": crashes if impact is None else impact.hosts_crashed,
-        "hosts_exposed": 0 if impact is None else impact.exposed,
-        "hosts_dark": dark if impact is None else impact.hosts_dark,
+        **counts,
         "rate_ratio": {"low": low, "estimate": estimate, "high": high},
         "log_evidence": round(log_evidence, 3),
         "events_judged": int(seen),
@@ -114,11 +117,18 @@ def _evidence(detector: Detector, incident: Incident, impact: Impact | None) -> 
     }
 
 
-def _claimed(detector: Detector, incident: Incident) -> tuple[int, int]:
-    """How many hosts crashed and how many went dark in what the incident accounts for."""
+def _claimed(engine: Engine, detector: Detector, incident: Incident) -> dict[str, int]:
+    """The crashes, and hosts that crashed and went dark, in what the incident accounts for."""
     events = detector.news.events
-    outcome = events.outcome[incident.claim(len(events))]
-    return int((outcome != DARK).sum()), int((outcome == DARK).sum())
+    claim = incident.claim(len(events))
+    is_dark = events.outcome == DARK
+    until = None if incident.closed_tick is None else tick_time(incident.closed_tick)
+    crashed = np.flatnonzero(claim & ~is_dark).tolist()
+    return {
+        **engine.rows("detection/crashes_behind_events", events=crashed, until=until)[0],
+        "hosts_exposed": 0,
+        "hosts_dark": len(np.unique(events.host[claim & is_dark])),
+    }
 
 
 def _counts_behind(detector: Detector, incident: Incident) -> tuple[float, float, float]:
@@ -216,7 +226,9 @@ def condition_words(condition: Condition) -> str:
     return ", ".join(words)
 
 
-def _summary(detector: Detector, incident: Incident, impact: Impact | None, candidates: Sequence[JSON]) -> str:
+def _summary(
+    detector: Detector, incident: Incident, impact: Impact | None, candidates: Sequence[JSON], evidence: JSON
+) -> str:
     since = tick_text(incident.alarm_tick)[11:16]
     if incident.kind is Kind.UPDATE and incident.update is not None and impact is not None:
         suspect = detector.news.suspects[incident.update]
@@ -225,7 +237,7 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
         blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_offline(detector, incident)}"
         if not impact.exposed:
             return (
-                f"{blamed}{_claimed(detector, incident)[0]:,} hosts crashed, of how many that had it is not known "
+                f"{blamed}{evidence['hosts_crashed']:,} hosts crashed, of how many that had it is not known "
                 f"({_how_sure(incident, suspect.update_id, candidates)}, alarm {since} UTC)."
             )
         return (
@@ -234,8 +246,8 @@ def _summary(detector: Detector, incident: Incident, impact: Impact | None, cand
             f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk "
             f"({_how_sure(incident, suspect.update_id, candidates)}, alarm {since} UTC)."
         )
-    crashes, dark = _claimed(detector, incident)
-    rise = f"{_offline(detector, incident)}{crashes:,} hosts crashed and {dark:,} went dark since {since} UTC"
+    hit = f"{evidence['hosts_crashed']:,} hosts crashed and {evidence['hosts_dark']:,} went dark since {since} UTC"
+    rise = f"{_offline(detector, incident)}{hit}"
     if incident.kind is Kind.NO_UPDATE:
         module = common_module(detector, incident)
         inside = f", mostly in {module}" if module else ""

@@ -112,3 +112,13 @@ def test_nor_does_a_rise_in_another_system_acquit_the_update_that_may_be_behind_
         first, second = incidents(lake)["incidents"]
     assert {turn["verdict"] for turn in first["history"]} == {"undetermined", "cannot_separate"}
     assert (second["verdict"], second["alarm_at"] >= at(700).isoformat()) == ("no_update", True)
+
+
+def test_where_no_update_is_named_every_crash_counts_and_every_host_once(empty_lake):
+    world = servers(400)
+    world["crash"] = [crash_of(399, -1500.0)]
+    world["crash"] += [crash_of(2 * n, 600 + n / 4 + 3 * again) for n in range(60) for again in range(5)]
+    with lake_of(world, empty_lake) as lake:
+        (told,) = incidents(lake)["incidents"]
+    assert (told["verdict"], told["update_id"]) == ("no_update", None)
+    assert (told["evidence"]["crashes"], told["evidence"]["hosts_crashed"]) == (300, 60)
