@@ -129,7 +129,7 @@ def page(engine: Engine) -> list[pa.Table]:
 
 def _select(engine: Engine, selection: Selection) -> None:
     for name in TABLES_OF_A_SELECTION:
-        engine.keep(name, name, **selection.parameters(name))
+        engine.keep(name, selection.query(name), **selection.parameters(name))
 
 
 def ask(question: str, root: str, way: str) -> dict[str, Any]:

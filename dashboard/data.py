@@ -256,8 +256,8 @@ class Feed:
 
         def ask(engine: Engine) -> pd.DataFrame:
             # Beside the tables of the selection itself, which the other questions of the page read.
-            for name, query in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
-                engine.keep(name, query, **earlier.parameters(query))
+            for name, table in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
+                engine.keep(name, earlier.query(table), **earlier.parameters(table))
             return engine.frame("earlier_rate_by_hour", since=earlier.since, until=earlier.until)
 
         return self.answer("earlier_rate_by_hour", ask, since, selection=selection)
@@ -280,7 +280,7 @@ class Feed:
         if selection is not None and selection != self._kept:
             self._kept = None
             for name in TABLES_OF_A_SELECTION:
-                self._engine.keep(name, name, **selection.parameters(name))
+                self._engine.keep(name, selection.query(name), **selection.parameters(name))
             self._kept = selection
         return self._engine
 

@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard.data import Feed
 from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.wording import clock, plain
-from fleetcrash.store.queries import query_text
+from fleetcrash.store.queries import query_text, words
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 """What makes a cell a formula in a spreadsheet; the wide forms do in an East Asian one."""
@@ -154,8 +154,9 @@ def traced(
     """The SQL of questions and of the kept tables that they read, each with its parameters as comments."""
     asked = [question] if isinstance(question, str) else question
     parts = []
-    for name, text in _queries_behind(*asked).items():
-        lines = [f"-- fleetcrash/store/sql/{name}.sql"]
+    for name, query in _queries_behind(asked, selection).items():
+        text = query_text(query)
+        lines = [f"-- fleetcrash/store/sql/{query}.sql"]
         given = {key: value for key, value in parameters.items() if f"${key}" in text}
         if name in asked:
             lines += [f"-- as of {_literal(as_of)}"] if as_of else []
@@ -167,12 +168,12 @@ def traced(
     return "\n\n\n".join(parts)
 
 
-def _queries_behind(*questions: str) -> dict[str, str]:
-    """The SQL of questions by name, then that of the kept tables which they read, themselves or through another."""
-    found = {question: query_text(question) for question in questions}
+def _queries_behind(questions: Sequence[str], selection: Selection | None) -> dict[str, str]:
+    """Questions, then the kept tables that they read, themselves or through another; each with its query."""
+    found = {question: question for question in questions}
     for name in reversed((*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION)):  # a table reads only those before it
-        if any(re.search(rf"\b{name}\b", re.sub(r"--[^\n]*", "", text)) for text in found.values()):
-            found[name] = query_text(name)
+        if any(name in words(query) for query in found.values()):
+            found[name] = selection.query(name) if selection is not None else name
     return found
 
 

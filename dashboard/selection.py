@@ -18,19 +18,32 @@ TABLES_OF_THE_LAKE = (
 """Queries whose answers are kept as tables of the same name: they change with the lake alone, and read
 the kept tables of ``fleetcrash.clustering``."""
 
+_WINDOW = ("since", "until")
 _EXPOSED = ("updates", "channels")
 _HOSTS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings", "sites")
 TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
-    "exposures_in_window": ("since", "until"),
+    "exposures_in_window": _WINDOW,
+    "exposed_updates": (),
+    "exposed_time": _WINDOW,
+    "exposed_crashes": _WINDOW,
     "worded_crashes": ("text",),
     "selected_exposures": _EXPOSED,
     "selected_kinds": _HOSTS,
-    "selected_time": ("since", "until", *_EXPOSED),
+    "selected_time": (*_WINDOW, *_EXPOSED),
     "time_by_update": (),
-    "selected_crashes": ("since", "until", *_EXPOSED, "clusters", "text"),
+    "selected_crashes": (*_WINDOW, *_EXPOSED, "clusters", "text"),
 }
 """Queries kept as tables that change with the window and the filters as well, with their parameters; they read the
 tables above, and the later ones the earlier."""
+
+SHORTER_WAYS: Mapping[str, tuple[str, ...]] = {
+    "selected_time_of_update": ("since", "updates"),
+    "time_by_update_of_all": ("since",),
+    "selected_crashes_of_update": ("since", "updates", "clusters", "text"),
+}
+"""Queries that say the same as some of these where the filters are simple, with their parameters."""
+
+_REACH_BACK = ("exposures_in_window", "exposed_time", "exposed_crashes")
 
 LOOKS_BACK = timedelta(hours=48)
 """How far before the end of a window its baseline may look."""
@@ -82,16 +95,24 @@ class Selection:
     until: datetime
     filters: Filters = field(default_factory=Filters)
 
+    def query(self, table: str) -> str:
+        """The query whose answer one of ``TABLES_OF_A_SELECTION`` holds: its own, or a shorter way to the same."""
+        filters = self.filters
+        if table in ("selected_time", "selected_crashes") and len(filters.updates) == 1 and not filters.channels:
+            return f"{table}_of_update"
+        if table == "time_by_update" and not filters.updates and not filters.channels:
+            return "time_by_update_of_all"
+        return table
+
     def parameters(self, table: str) -> dict[str, Any]:
-        """The parameters of one of ``TABLES_OF_A_SELECTION``."""
+        """The parameters of the query of one of ``TABLES_OF_A_SELECTION``."""
         values = {"since": self.since, "until": self.until, **asdict(self.filters)}
-        if table == "exposures_in_window":
+        if table in _REACH_BACK:
             # The same for the window of the baseline, which is asked for beside this one.
             values["since"] = min(self.since, self.until - LOOKS_BACK)
+        read = {**TABLES_OF_A_SELECTION, **SHORTER_WAYS}[self.query(table)]
         return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
-            if name in TABLES_OF_A_SELECTION[table]
+            name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name in read
         }
 
     def bucket_s(self, crashes: int) -> int:

@@ -12,15 +12,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Filters
+from dashboard.selection import SHORTER_WAYS, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Filters, Selection
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
@@ -28,6 +29,13 @@ from tests.dashboard.fleet import append_rows
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.rglob("params.json"))
 _HOSTS = "abcdefgh"  # those of the cases
+_NUMBERS = ("host", "kind", "place", "shape", "update_number")
+CASES_OF_EXPOSURE = [
+    case
+    for case in CASES
+    if (case / "install.ndjson").exists()
+    and {"since", "until", "as_of"} <= json.loads((case / "params.json").read_text()).keys()
+]
 FILTERS = tuple(each.name for each in fields(Filters))
 COUNTING = (
     "batches_newest",
@@ -51,6 +59,9 @@ COUNTING = (
     "crashes_listed",
     "delay_by_record",
     "earlier_rate_by_hour",
+    "exposed_crashes",
+    "exposed_time",
+    "exposed_updates",
     "filter_values",
     "exposures_in_window",
     "fleet_now",
@@ -69,11 +80,14 @@ COUNTING = (
     "online_stretches",
     "placed_crashes",
     "selected_crashes",
+    "selected_crashes_of_update",
     "selected_exposures",
     "selected_kinds",
     "selected_time",
+    "selected_time_of_update",
     "shares_by_attribute",
     "time_by_update",
+    "time_by_update_of_all",
     "updates_known",
     "updates_released",
     "worded_crashes",
@@ -88,6 +102,33 @@ def test_a_case_answers_as_expected(case: Path, tmp_path: Path):
     with Engine(lake, as_of=None if as_of is None else datetime.fromisoformat(as_of)) as engine:
         answer = _answer(engine, _query(case), _timed(parameters))
     assert _as_csv(answer) == (case / "expect.csv").read_text()
+
+
+@pytest.mark.parametrize("case", CASES_OF_EXPOSURE, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_a_shorter_way_says_the_same(case: Path, tmp_path: Path):
+    parameters = _timed(json.loads((case / "params.json").read_text()))
+    as_of = datetime.fromisoformat(parameters["as_of"])
+    installs = map(json.loads, (case / "install.ndjson").read_text().splitlines())
+    asked = [Filters()]
+    for update_id in sorted({each["update_id"] for each in installs}):
+        of_it = Filters(updates=(update_id,))
+        asked += [of_it, replace(of_it, text="x"), replace(of_it, os_types=("linux",))]
+    with Engine(_lake(case, tmp_path), as_of=as_of) as engine:
+        for filters in asked:
+            selection = Selection(parameters["since"], parameters["until"], filters)
+            _keep(engine, {"since": selection.since, "until": selection.until} | asdict(filters))
+            ways = [
+                (table, selection.query(table)) for table in TABLES_OF_A_SELECTION if selection.query(table) != table
+            ]
+            assert ways
+            for table, shorter in ways:
+                said = engine.table(shorter, **selection.parameters(table))
+                engine._make(table)
+                assert _sorted(said) == _sorted(engine._con.table(table).to_arrow_table())
+
+
+def _sorted(table: pa.Table) -> list[dict[str, Any]]:
+    return sorted(table.to_pylist(), key=str)
 
 
 @pytest.mark.parametrize("query", COUNTING)
@@ -108,23 +149,27 @@ def _lake(case: Path, tmp_path: Path) -> Lake:
 
 def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     selection = {name: parameters.get(name) for name in ("since", "until", *FILTERS)}
-    Clusters(engine).keep()
-    for name in TABLES_OF_THE_LAKE:
-        engine.keep(name, name)
-    if parameters.get("since") is not None:
-        for name, read in TABLES_OF_A_SELECTION.items():
-            engine.keep(name, name, **{key: selection[key] for key in read})
-        for name, kept in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
-            engine.keep(name, kept, **{key: selection[key] for key in TABLES_OF_A_SELECTION[kept]})
+    _keep(engine, selection)
     given = {"with_hosts": True, **selection, **parameters}
     rows = engine.rows(query, **{name: value for name, value in given.items() if _reads(query, name)})
-    if query not in (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION, "clustering/shapes_seen"):
+    if query not in (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION, *SHORTER_WAYS, "clustering/shapes_seen"):
         return rows
     return sorted((_named(engine, row) for row in rows), key=str)
 
 
+def _keep(engine: Engine, selection: dict[str, Any]) -> None:
+    Clusters(engine).keep()
+    for name in TABLES_OF_THE_LAKE:
+        engine.keep(name, name)
+    if selection["since"] is not None:
+        for name, read in TABLES_OF_A_SELECTION.items():
+            engine.keep(name, name, **{key: selection[key] for key in read})
+        for name, kept in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
+            engine.keep(name, kept, **{key: selection[key] for key in TABLES_OF_A_SELECTION[kept]})
+
+
 def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
-    """A row of a kept table with names in place of the numbers that stand for a host, its kind, a crash and a shape."""
+    """A row of a kept table with names in place of its numbers."""
     if "kind" in row and "os_type" not in row:
         engine._make("host_kinds")
         described = f"SELECT os_type, os_build, agent_version FROM host_kinds WHERE kind = {row['kind']}"
@@ -143,7 +188,11 @@ def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
         engine._make("signed_shapes")
         signed = f"SELECT cluster_id, signature FROM signed_shapes WHERE shape = {row['shape']}"
         row = row | dict(zip(("cluster_id", "signature"), engine._con.sql(signed).fetchall()[0], strict=True))
-    return named | {name: value for name, value in row.items() if name not in ("host", "kind", "place", "shape")}
+    if "update_number" in row and "update_id" not in row:
+        engine._make("exposed_updates")
+        listed = f"SELECT update_id FROM exposed_updates WHERE update_number = {row['update_number']}"
+        named["update_id"] = engine._con.sql(listed).fetchall()[0][0]
+    return named | {name: value for name, value in row.items() if name not in _NUMBERS}
 
 
 def _reads(query: str, parameter: str) -> bool:

@@ -1,18 +1,13 @@
 -- Crashes, hosts and host-hours online while exposed, one row per update to which a host was exposed, newest release first.
--- Window and filters are those of the kept tables selected_time and selected_crashes; it reads time_by_update and
--- exposures_in_window as well.
+-- Window and filters are those of the kept tables selected_time and selected_crashes; it reads time_by_update,
+-- exposed_crashes and exposed_updates as well.
 -- rate and rate_otherwise are per host-hour: while exposed to the update, and all other host-time of the window. Both are
 -- null without host-hours. A host is exposed to many updates at once, so rows add up to more than the fleet.
 WITH counted AS (
-  SELECT
-    exposed.update_id,
-    count(*) AS crashes,  -- once each: a later install of an update ends the exposure by an earlier one
-    count(DISTINCT selected_crashes.host) AS hosts_crashed
-  FROM selected_crashes JOIN exposures_in_window AS exposed
-    ON exposed.host = selected_crashes.host
-    AND exposed.exposed_from <= selected_crashes.exposed_at AND exposed.exposed_until > selected_crashes.exposed_at
-  GROUP BY exposed.update_id
+  SELECT update_number, count(*) AS crashes, count(DISTINCT host) AS hosts_crashed
+  FROM exposed_crashes SEMI JOIN selected_crashes USING (place) GROUP BY update_number
 ),
+named AS (SELECT update_id, crashes, hosts_crashed FROM counted JOIN exposed_updates USING (update_number)),
 summed AS (
   SELECT
     (SELECT count(*) FROM selected_crashes) AS crashes,
@@ -20,13 +15,13 @@ summed AS (
 )
 SELECT
   update_id, updates.kind, updates.released_at, updates.reverted_at,
-  CAST(coalesce(counted.crashes, 0) AS BIGINT) AS crashes,
-  CAST(coalesce(counted.hosts_crashed, 0) AS BIGINT) AS hosts_crashed,
+  CAST(coalesce(named.crashes, 0) AS BIGINT) AS crashes,
+  CAST(coalesce(named.hosts_crashed, 0) AS BIGINT) AS hosts_crashed,
   CAST(coalesce(timed.hosts_exposed, 0) AS BIGINT) AS hosts_exposed,
   coalesce(timed.host_hours, 0) AS host_hours,
-  coalesce(counted.crashes, 0) / nullif(timed.host_hours, 0) AS rate,
+  coalesce(named.crashes, 0) / nullif(timed.host_hours, 0) AS rate,
   CASE WHEN summed.host_hours - coalesce(timed.host_hours, 0) > 0.001
-    THEN (summed.crashes - coalesce(counted.crashes, 0)) / (summed.host_hours - coalesce(timed.host_hours, 0))
+    THEN (summed.crashes - coalesce(named.crashes, 0)) / (summed.host_hours - coalesce(timed.host_hours, 0))
   END AS rate_otherwise
-FROM time_by_update AS timed FULL JOIN counted USING (update_id) LEFT JOIN updates USING (update_id) CROSS JOIN summed
+FROM time_by_update AS timed FULL JOIN named USING (update_id) LEFT JOIN updates USING (update_id) CROSS JOIN summed
 ORDER BY updates.released_at DESC NULLS LAST, update_id

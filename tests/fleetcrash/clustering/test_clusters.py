@@ -112,7 +112,7 @@ def test_a_selection_narrows_counts_but_not_the_state(engine):
         engine.keep(name, name)
     selection = Selection(FAULT, FAULT + timedelta(microseconds=1), Filters(clusters=(AGENT,)))
     for name in TABLES_OF_A_SELECTION:
-        engine.keep(name, name, **selection.parameters(name))
+        engine.keep(name, selection.query(name), **selection.parameters(name))
     (found,) = Clusters(engine).list(selected=True)
     assert (found.cluster_id, found.crashes, found.hosts, found.os_type) == (AGENT, 1, 1, {"windows": 1})
     assert (found.first_seen, found.last_seen) == (FAULT, FAULT)

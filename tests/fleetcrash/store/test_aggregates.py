@@ -62,7 +62,7 @@ def ask(engine: Engine, query: str, window: Selection = DAY) -> Any:
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
     for name in TABLES_OF_A_SELECTION:
-        engine.keep(name, name, **window.parameters(name))
+        engine.keep(name, window.query(name), **window.parameters(name))
     for name, kept in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
         engine.keep(name, kept, **window.parameters(kept))
     return engine.rows(query, **parameters_of(query, window))
