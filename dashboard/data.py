@@ -158,6 +158,22 @@ class Feed:
                     self._answers[(number, key)] = made
         return made
 
+    def hit(self, selection: Selection) -> pd.Series:
+        """The hosts that crashed and those that were online: the row of ``hosts_affected``.
+
+        Of one update it is what a table of all updates says in its row, where one of the other filters is at hand.
+
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        filters = selection.filters
+        told = self._answers.get(("crash_rate_by_update", selection.of_all_updates(), ()))
+        if told is not None and len(filters.updates) == 1 and not filters.channels:
+            rows = told[told["update_id"] == filters.updates[0]].rename(columns={"hosts_exposed": "hosts_online"})
+            if not rows.empty:
+                return rows[["hosts_crashed", "crashes", "hosts_online", "host_hours"]].iloc[0]
+        return self.frame("hosts_affected", selection).iloc[0]
+
     def impact(self, update_id: str, condition: Mapping[str, str] | None) -> Impact:
         """The hosts that an update concerns, by state.
 

@@ -80,7 +80,7 @@ def _panels(feed: Feed, view: View) -> None:
     drawing = drawing_row()
     with panel("Crash rate"):
         # Each part is asked for just before it is drawn, so that the figures need not wait for the tables.
-        hit = feed.frame("hosts_affected", selection).iloc[0]
+        hit = feed.hit(selection)
         named, alike = named_updates(snapshot), (selection, links.alike())
         curve = ask_curve(feed, drawing, selection, crashes=int(hit["crashes"]), named=named)
         rates = feed.kept(("rates", selection), lambda: _rates(feed, selection, snapshot, curve))

@@ -147,6 +147,9 @@ def _check(feed: Feed, selection: Selection) -> None:
     whole = feed.frame("hosts_affected", earlier).iloc[0]
     assert baseline["host_hours"].sum() == pytest.approx(whole["host_hours"], abs=1e-5)
 
+    feed.frame("crash_rate_by_update", selection.of_all_updates())  # whose rows say the same
+    assert feed.hit(selection).to_dict() == pytest.approx(hit.to_dict(), abs=1e-5)
+
 
 @settings(max_examples=10, **_FEW)
 @given(world=worlds())
