@@ -32,6 +32,7 @@ TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
     "selected_time": (*_WINDOW, *_EXPOSED),
     "time_by_update": (),
     "selected_crashes": (*_WINDOW, *_EXPOSED, "clusters", "text"),
+    "crashes_by_update": (),
 }
 """Queries kept as tables that change with the window and the filters as well, with their parameters; they read the
 tables above, and the later ones the earlier."""
@@ -40,8 +41,9 @@ SHORTER_WAYS: Mapping[str, tuple[str, ...]] = {
     "selected_time_of_update": ("since", "updates"),
     "time_by_update_of_all": ("since",),
     "selected_crashes_of_update": ("since", "updates", "clusters", "text"),
+    "crashes_by_update_of_all": ("since",),
 }
-"""Queries that say the same as some of these where the filters are simple, with their parameters."""
+"""Queries that say the same as some of these where window and filters are simple, with their parameters."""
 
 _REACH_BACK = ("exposures_in_window", "exposed_time", "exposed_crashes")
 
@@ -98,10 +100,15 @@ class Selection:
     def query(self, table: str) -> str:
         """The query whose answer one of ``TABLES_OF_A_SELECTION`` holds: its own, or a shorter way to the same."""
         filters = self.filters
-        if table in ("selected_time", "selected_crashes") and len(filters.updates) == 1 and not filters.channels:
+        # Of four weeks what is exposed would take a GiB of memory.
+        if filters.channels or self.until - self.since > LOOKS_BACK:
+            return table
+        if table in ("selected_time", "selected_crashes") and len(filters.updates) == 1:
             return f"{table}_of_update"
-        if table == "time_by_update" and not filters.updates and not filters.channels:
+        if table == "time_by_update" and not filters.updates:
             return "time_by_update_of_all"
+        if table == "crashes_by_update" and not filters.updates and not filters.only_crashes:
+            return "crashes_by_update_of_all"
         return table
 
     def parameters(self, table: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from dashboard.selection import SHORTER_WAYS, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Filters, Selection
+from dashboard.selection import LOOKS_BACK, SHORTER_WAYS, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Filters, Selection
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
@@ -56,6 +56,8 @@ COUNTING = (
     "crash_rate_by_update",
     "crashed_hosts",
     "crashes_by_cluster_bucket",
+    "crashes_by_update",
+    "crashes_by_update_of_all",
     "crashes_listed",
     "delay_by_record",
     "earlier_rate_by_hour",
@@ -120,7 +122,7 @@ def test_a_shorter_way_says_the_same(case: Path, tmp_path: Path):
             ways = [
                 (table, selection.query(table)) for table in TABLES_OF_A_SELECTION if selection.query(table) != table
             ]
-            assert ways
+            assert ways or selection.until - selection.since > LOOKS_BACK
             for table, shorter in ways:
                 said = engine.table(shorter, **selection.parameters(table))
                 engine._make(table)

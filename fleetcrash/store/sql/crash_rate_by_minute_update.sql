@@ -4,8 +4,8 @@
 -- of them counts under both.
 -- A bucket in which hosts were online and none crashed has crashes = 0. A bucket without a row is one without data: nobody
 -- was known to be online and nobody crashed. rate is per host-hour, null where there are crashes but no host-hours.
--- Reads the kept tables selected_time, exposures_in_window, selected_crashes, exposed_crashes and exposed_updates. Host-time
--- comes from the edges of the stretches and a running sum of hosts online, never from a row per host and minute.
+-- Reads the kept tables selected_time, exposures_in_window and selected_crashes. Host-time comes from the edges of the
+-- stretches and a running sum of hosts online, never from a row per host and minute.
 WITH exposed AS (
   SELECT * FROM exposures_in_window WHERE list_contains(CAST($shown AS VARCHAR[]), update_id)
 ),
@@ -19,9 +19,11 @@ overlapped AS (
     AND exposed.exposed_from < selected_time.online_until AND exposed.exposed_until > selected_time.online_from
 ),
 crashed AS (
-  SELECT update_id, host, placed_at
-  FROM exposed_crashes SEMI JOIN selected_crashes USING (place) JOIN exposed_updates USING (update_number)
-  WHERE list_contains(CAST($shown AS VARCHAR[]), update_id)
+  -- Each crash once: a later install of an update ends the exposure by an earlier one.
+  SELECT exposed.update_id, selected_crashes.host, selected_crashes.placed_at
+  FROM selected_crashes JOIN exposed
+    ON exposed.host = selected_crashes.host
+    AND exposed.exposed_from <= selected_crashes.exposed_at AND exposed.exposed_until > selected_crashes.exposed_at
 ),
 edged AS (
   SELECT update_id, epoch(online_from) - epoch(CAST($since AS TIMESTAMPTZ)) AS at_s, 1 AS step FROM overlapped

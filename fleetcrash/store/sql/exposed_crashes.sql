@@ -5,7 +5,7 @@
 -- Reads the kept tables placed_crashes and exposures_in_window.
 SELECT
   hash(exposed.update_id) AS update_number,
-  crashed.rowid AS place, crashed.host, crashed.placed_at, crashed.kind, crashed.shape
+  crashed.rowid AS place, crashed.host, crashed.placed_at, crashed.exposed_at, crashed.kind, crashed.shape
 FROM placed_crashes AS crashed JOIN exposures_in_window AS exposed
   ON exposed.host = crashed.host
   AND exposed.exposed_from <= crashed.exposed_at AND exposed.exposed_until > crashed.exposed_at

@@ -19,11 +19,10 @@ worded AS (
   UNION ALL
   SELECT * FROM filtered SEMI JOIN worded_crashes USING (crash_id) WHERE coalesce(CAST($text AS VARCHAR), '') <> ''
 )
-SELECT place, host, placed_at, kind, shape FROM worded
+SELECT * EXCLUDE (crash_id) FROM worded
 WHERE coalesce(len(CAST($updates AS VARCHAR[])), 0) + coalesce(len(CAST($channels AS VARCHAR[])), 0) = 0
 UNION ALL
-SELECT worded.place, worded.host, worded.placed_at, worded.kind, worded.shape
-FROM worded SEMI JOIN selected_exposures AS exposed
+SELECT worded.* EXCLUDE (crash_id) FROM worded SEMI JOIN selected_exposures AS exposed
   ON exposed.host = worded.host
   AND exposed.exposed_from <= worded.exposed_at AND exposed.exposed_until > worded.exposed_at
 WHERE coalesce(len(CAST($updates AS VARCHAR[])), 0) + coalesce(len(CAST($channels AS VARCHAR[])), 0) > 0

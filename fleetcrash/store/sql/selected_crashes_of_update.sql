@@ -3,7 +3,7 @@
 -- Reads the kept tables exposed_crashes, which ends with the window and may begin before it, selected_kinds, placed_crashes,
 -- signed_shapes and worded_crashes.
 WITH filtered AS (
-  SELECT place, host, placed_at, kind, shape
+  SELECT place, host, placed_at, exposed_at, kind, shape
   FROM exposed_crashes SEMI JOIN selected_kinds USING (kind)
   WHERE update_number = hash(CAST($updates AS VARCHAR[])[1]) AND placed_at >= CAST($since AS TIMESTAMPTZ)
     AND (
