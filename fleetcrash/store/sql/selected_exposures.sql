@@ -1,7 +1,8 @@
 -- Time at which hosts were exposed to what the filters ask for, one row per host and stretch, half-open
 -- [exposed_from, exposed_until); overlapping exposures are one stretch. No row where the filters ask for no update.
 -- $updates, $channels: lists; null or an empty list filters nothing. Both together: updates of the list, in those channels.
--- host: as in online_stretches. Reads the kept table exposures_in_window, and tells of its window alone.
+-- host: as in online_stretches. Reads the kept tables exposures_in_window and exposed_updates, and tells of their window
+-- alone.
 -- A host's exposures to one update never overlap: a later install of it ends the exposure by an earlier one. To several
 -- updates most hosts have one exposure all the same; to see that is less work than to put all in order.
 WITH chosen AS (
@@ -13,7 +14,7 @@ WITH chosen AS (
     )
     AND (
       coalesce(len(CAST($channels AS VARCHAR[])), 0) = 0
-      OR list_contains(CAST($channels AS VARCHAR[]), channel)
+      OR update_id IN (SELECT update_id FROM exposed_updates WHERE list_contains(CAST($channels AS VARCHAR[]), channel))
     )
 ),
 spanned AS (
