@@ -59,11 +59,11 @@ class Odds:
         trial, waves: of the events.
         leader: row in the trial of the likeliest update; None where none is on trial.
         log_updates: (U,) log weight of each update, its prior included; nothing weighs zero.
-        log_waves: (n, SHAPES) of each wave, without the prior of its minute; one that may be the leader's doing weighs
-            no more than what speaks for the leader.
+        log_waves: (n, SHAPES) of each wave, without the prior of its minute; one that may be the doing of the leader,
+            or of an update hardly told from it, weighs no more than what speaks for that.
         probabilities: (U,) posterior of each update. of_any_wave: that of all waves together; the rest is nothing.
         log_margin: how much better the leader explains the events than the best wave that is not its own beginning.
-        is_tied: a wave that may be the leader's doing explains them better.
+        is_tied: a wave that may be the leader's doing, or that of an update hardly told from it, explains them better.
         lacks_contrast: hosts with the leader and those beside them say too little for it.
         begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
     """
@@ -101,7 +101,7 @@ class Odds:
     @property
     def near(self) -> Ints:
         """Rows of the updates that the evidence hardly tells from the leader, which is one of them."""
-        return np.flatnonzero(self.log_updates > self.log_updates.max(initial=-np.inf) - LOG_THOUSAND)
+        return _near(self.log_updates)
 
 
 def weigh(
@@ -129,12 +129,17 @@ def weigh(
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
     leader = int(np.argmax(log_updates)) if len(trial.updates) else None
     log_waves, log_margin, is_tied, lacks_contrast = of_waves, -np.inf, False, False
-    if leader is not None:
-        released, most = int(released_minute[leader]), float(trial.log_evidence[leader])
-        by_hosts = 0.0 if contrast is None else contrast(int(trial.updates[leader]))
+
+    def begun_by(row: int) -> tuple[Mask, Mask, float]:
+        """The waves that an update may have begun, at once or later, and what hosts beside its own say for it."""
+        by_hosts = 0.0 if contrast is None else contrast(int(trial.updates[row]))
         late = _STAGED_MINUTES if contrast is None else _SOON_MINUTES
-        same, delayed = _begun_by(of_waves, waves, trial, leader, released, late)
-        delayed &= ~stands_there[waves.place][:, None] & (by_hosts >= _LOG_NO_CONTRAST)
+        same, delayed = _begun_by(of_waves, waves, trial, row, int(released_minute[row]), late)
+        return same, delayed & ~stands_there[waves.place][:, None] & (by_hosts >= _LOG_NO_CONTRAST), by_hosts
+
+    if leader is not None:
+        most = float(trial.log_evidence[leader])
+        same, delayed, by_hosts = begun_by(leader)
         beside, with_release = _tie(of_waves, same, most)
         log_waves, later = _tie(beside, delayed, most)
         is_tied = with_release or later
@@ -143,8 +148,13 @@ def weigh(
         rivals = beside[~same] if contrast is None or by_hosts >= LOG_THOUSAND else beside
         log_margin = most - float(rivals.max(initial=0.0))
         if contrast is not None:
-            least = _LOG_CONTRAST if _begins_with(waves, trial, leader, released) else _LOG_NO_CONTRAST
-            lacks_contrast = by_hosts < least
+            with_push = _begins_with(waves, trial, leader, int(released_minute[leader]))
+            lacks_contrast = by_hosts < (_LOG_CONTRAST if with_push else _LOG_NO_CONTRAST)
+        # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
+        for row in (row for row in _near(log_updates).tolist() if row != leader and len(waves)):
+            same, delayed, _ = begun_by(row)
+            log_waves, is_its = _tie(log_waves, same | delayed, float(trial.log_evidence[row]))
+            is_tied |= is_its
     log_any_wave = float(np.logaddexp.reduce(log_waves, axis=None, initial=-np.inf)) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([log_updates, [log_any_wave, 0.0]]))
     return Odds(
@@ -160,6 +170,10 @@ def weigh(
         lacks_contrast=lacks_contrast,
         begins_with_leader=_is_soon_after(waves, _strongest(log_waves), trial, leader, released_minute),
     )
+
+
+def _near(log_updates: Floats) -> Ints:
+    return np.flatnonzero(log_updates > log_updates.max(initial=-np.inf) - LOG_THOUSAND)
 
 
 def _strongest(log_waves: Floats) -> tuple[int, int] | None:

@@ -237,6 +237,33 @@ def test_what_strikes_at_a_boot_hours_later_may_be_of_an_update_of_the_day_befor
     assert told.update == (UPDATE if named else None)
 
 
+@pytest.mark.parametrize(
+    ("onset", "kind"), [(RELEASED, Kind.CANNOT_SEPARATE), (RELEASED - 30, Kind.NO_UPDATE)], ids=["with it", "before it"]
+)
+def test_a_wave_that_begins_with_one_of_two_that_are_hardly_told_apart_acquits_neither(onset, kind):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[0, :, 3, 0] = EVENTS
+    evidence = np.array([100.0, 103.0])
+    counted = np.zeros((OUTCOMES, 1, SHAPES))
+    counted[0] = EVENTS
+    odds = weigh(
+        Trial(np.array([UPDATE, OTHER]), events, events / 10, evidence, evidence, evidence[:, None]),
+        Waves(np.array([0]), np.array([onset]), np.full((1, SHAPES), 140.0), counted, counted / 10),
+        released_minute=np.array([RELEASED, RELEASED - 200]),
+        place_log_weight=np.zeros(1),
+        stands_there=np.array([False]),
+        contrast=lambda _: 0.0,
+    )
+    told = judge(
+        odds,
+        minutes_open=JUDGING_MINUTES,
+        before=Kind.UNDETERMINED,
+        named_before=None,
+        contrast=lambda _: 0.0,
+    )
+    assert told.kind is kind
+
+
 @pytest.mark.parametrize(("lead", "contrast", "named"), [(6.0, 0.0, True), (6.0, None, False), (8.0, None, True)])
 def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
