@@ -36,12 +36,18 @@ Mask = NDArray[np.bool_]
 
 _HOT_MINUTES = 90  # an incident younger than this is judged anew at every minute with a new event ...
 _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minute
-_SETTLED_MINUTES = DAY - LAG_MINUTES
+
 # Then the verdict stands. Waves are known of the last day only: as the first minutes of one go out of sight, whatever
 # else it may be seems ever more likely.
-_LEAST_OUTSIDE = 3  # events that a condition leaves out: with fewer nothing passes a test
+_SETTLED_MINUTES = DAY - LAG_MINUTES
+
+# Of what a condition leaves out: with fewer events nothing passes a test; from so likely on it may be another update's;
+# and so unlikely must the first one be, to open an incident beside it.
+_LEAST_OUTSIDE = 3
 _CONTESTED_PROBABILITY = 0.5
 _UNLIKELY = 1e-3
+
+# An update most of whose events come within an hour of an install does not wait for anything.
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
 _MOSTLY_SOON = 0.8
 

@@ -2,6 +2,20 @@
 
 It opens when a test passes, is judged anew at every tick, and closes after an hour at its baseline with nobody dark
 because of it. Its id comes from the alarm's minute, never from the update, so that it survives a change of verdict.
+
+What is said of it changes less often than what is found, so that nobody is woken twice for the same thing:
+
+    said            found                                   so long
+    nothing yet     anything                                said at once
+    nothing yet     a name, once one was doubted            a quarter of an hour
+    a name          another name                            five minutes
+    a name          no name                                 a quarter of an hour
+    no name         a name, after one was taken back        a quarter of an hour
+    "no update"     an update that was there all the time   never
+    another answer  anything else but a name                a quarter of an hour
+    a condition     none                                    a quarter of an hour
+
+Besides, ``verdict.judge`` keeps an answer by lower odds than it took to give it.
 """
 
 from __future__ import annotations
@@ -23,7 +37,10 @@ from fleetcrash.times import tick_text
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+# For how long another update has to be found before its name is taken; a wrong name is worse than a late one, and none.
 RENAMING_MINUTES = 5
+
+# In the last minutes of the hosts' first day with an update a tie is noted; one of long before may have been broken.
 _BEFORE_OUT_OF_SIGHT = 240
 
 
@@ -63,6 +80,7 @@ class Incident:
         within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
         ceded_spots: spots in which, from a minute on, events are none of its doing: a wave began there later.
         ceded_updates: updates of after its alarm that have an incident of their own.
+        condition_events: how many events the condition rests on.
         onset_minute: from when on a wave is held to have raised the rate.
         suspected_minute: from when on its likeliest cause, an update or a wave, may have done so: a slow fault's first
             crashes are hours before the alarm.

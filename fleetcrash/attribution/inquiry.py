@@ -29,8 +29,8 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _STEADY = 2  # of the times since a boot, from half an hour on
-_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
-# Of installs: who crashes so soon after one, and long after a boot, did not get it for having come online.
+# Of installs: who crashes within ten minutes of one, and long after a boot, did not get it for having come online.
+_AT_ONCE_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
 _BRINGING_BOOTS = ("os_patch", "driver", "agent")  # the kinds that restart hosts
 _MOSTLY = 0.5
 _NEARLY_ALL = 0.9  # a few installs are always told late
@@ -43,7 +43,7 @@ class Inquiry:
 
     Attributes:
         news: what there is to know; rows of later ticks are not looked at.
-        spots: where a rise may be. expected: host-time and the baseline.
+        spots: where a rise may be. expected: host-time and the baseline. departures: hosts that left.
         too_early: (events,) those that happened before their outcome was counted; there is no host-time to hold them
             against, or too little.
     """
@@ -187,7 +187,7 @@ class Inquiry:
             return False
         # Not where installs tell: hosts that were long up crashed as soon as they got it, those beside them did not.
         event, age, _, shares = self._compared(tick, mine & cells[self.news.events.cell], update)
-        soon = self._by_age(event, age, shares[:, :_SOON_AGES])
+        soon = self._by_age(event, age, shares[:, :_AT_ONCE_AGES])
         beside = log_contrast(age < AGES, shares[:, AGES - 1])
         if self.news.installs_told and max(soon, beside) >= witnesses.enough(len(struck)):
             return False

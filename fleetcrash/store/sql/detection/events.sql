@@ -1,6 +1,6 @@
 -- What happened to hosts that may be news, one row per event, numbered in the order in which we knew.
--- A crash counts when no report known before it puts a crash of the host less than 24 hours earlier or later than it:
--- a host in a loop is one witness. Dark: an always-on host that left (see gone).
+-- A crash counts when it is 24 hours or more after every crash of its host that was known before it: a host in a loop is one
+-- witness, and what is told late of the days before is none. Dark: an always-on host that left (see gone).
 -- at_us: where exposure is judged. A crash noticed at the next boot happened at the end of the session before that boot, or
 -- where that end was not known when the crash was, at the boot.
 -- boot_us: when the session began in which it happened; null where presence is assumed.
