@@ -47,6 +47,8 @@ _LEAST_OUTSIDE = 3
 _CONTESTED_PROBABILITY = 0.5
 _UNLIKELY = 1e-3
 
+_MOSTLY = 0.5
+
 # An update most of whose events come within an hour of an install does not wait for anything.
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
 _MOSTLY_SOON = 0.8
@@ -238,7 +240,7 @@ class Detector:
         there = incident.kind is Kind.NO_UPDATE
         mine, found = self._judged(incident, tick, there=there)
         later = self._cede_later_system(incident, tick, mine)
-        later = later or self._cede_later_cause(incident, tick, found[0], found[2])
+        later = later or self._cede_later_cause(incident, tick, mine, found[0], found[2])
         if later or (there and not found[0].kind.is_answer):
             mine, found = self._judged(incident, tick, there=False)
         mine, (judgement, trial, waves_found) = self._without_late_wave(incident, tick, mine, found)
@@ -292,6 +294,8 @@ class Detector:
             if strongest is None or found.log_alarm(place_log_weight) < waves.LOG_THRESHOLD or strongest[1] <= since:
                 continue
             spot, onset = self.spots.whole_system(strongest[0], tick), strongest[1] - JUDGING_MINUTES
+            if not self._rose_elsewhere(incident, mine, self._inquiry.events_at(spot, 0)):
+                continue
             incident.cede(spot, max(onset, since))  # a few came before it was a wave
             self._begin(self._opened(tick), tick)
             return True
@@ -301,7 +305,15 @@ class Detector:
         """The waves that are not everywhere where an incident is."""
         return found.where([not self.spots.covers(spot, incident.spot) for spot in found.place.tolist()])
 
-    def _cede_later_cause(self, incident: Incident, tick: int, judgement: Judgement, waves_found: Waves) -> bool:
+    def _rose_elsewhere(self, incident: Incident, mine: Mask, there: Mask) -> bool:
+        """Whether at most half of what raised an alarm happened there; a rise that grows is no other one."""
+        since = self.news.events.minute - incident.alarm_tick
+        early = mine & (since > -LAG_MINUTES) & (since <= JUDGING_MINUTES)
+        return int((early & there).sum()) <= _MOSTLY * int(early.sum())
+
+    def _cede_later_cause(
+        self, incident: Incident, tick: int, mine: Mask, judgement: Judgement, waves_found: Waves
+    ) -> bool:
         """Leave to an incident of its own what began too late to have raised the alarm; whether anything was.
 
         Of an incident that names an update only once that has been in doubt as long as a new name takes.
@@ -314,6 +326,8 @@ class Detector:
         elif judgement.kind is Kind.NO_UPDATE and not incident.is_understood and wave is not None:
             spot, onset = int(waves_found.place[wave[0]]), int(waves_found.onset[wave[0]])
             if onset <= incident.alarm_tick + LAG_MINUTES or self.spots.covers(spot, incident.spot):
+                return False
+            if not self._rose_elsewhere(incident, mine, self._inquiry.events_at(spot, 0)):
                 return False
             incident.cede(spot, onset)
         else:
