@@ -114,6 +114,16 @@ def test_nor_does_a_rise_in_another_system_acquit_the_update_that_may_be_behind_
     assert (second["verdict"], second["alarm_at"] >= at(700).isoformat()) == ("no_update", True)
 
 
+def test_a_rise_that_grows_in_one_system_is_one_incident(empty_lake):
+    world = undecided(400)
+    for row in world["host"][300:]:
+        row["os_type"] = "linux"
+    world["crash"] = [crash_of(399, -1500.0) | {"os_type": "linux"}, *(crash_of(n, 601 + 5 * n) for n in range(8))]
+    world["crash"] += [crash_of(20 + n, 640 + n / 20) for n in range(250)]
+    with lake_of(world, empty_lake) as lake:
+        assert len(incidents(lake)["incidents"]) == 1
+
+
 def test_where_no_update_is_named_every_crash_counts_and_every_host_once(empty_lake):
     world = servers(400)
     world["crash"] = [crash_of(399, -1500.0)]
