@@ -21,11 +21,10 @@ LOG = logging.getLogger("fleetcrash.serving")
 _READY_WITHIN_S = 90.0
 _ENDS_WITHIN_S = 10.0
 _GLANCE_S = 0.2
-_LEAST_PAUSE_S, _MOST_PAUSE_S = (
-    1.0,
-    60.0,
-)  # before a start; doubled each time, or one that cannot live keeps a core busy
-_LIVED_S = 60.0  # then it could live, and the next pause is the least again
+# Before a start; doubled each time, or a process that cannot live keeps a core busy.
+_LEAST_PAUSE_S, _MOST_PAUSE_S = 1.0, 60.0
+# Then it could live, and the next pause is the least again.
+_LIVED_S = 60.0
 
 
 class ChildEnded(FleetcrashError, RuntimeError):

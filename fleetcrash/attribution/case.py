@@ -18,9 +18,9 @@ from fleetcrash.attribution.waves import Waves
 Mask = NDArray[np.bool_]
 Found = tuple[Judgement, Trial, Waves]
 
-_AS_OFTEN = 0.5
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
+_AS_OFTEN = 0.5
 
 
 @dataclass(frozen=True)

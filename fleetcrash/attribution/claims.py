@@ -105,8 +105,7 @@ class Claims:
         """
         news = self._inquiry.news
         events = news.events
-        since = min(incident.onset_minute, incident.suspected_minute, incident.alarm_tick - LAG_MINUTES)
-        claim = (events.tick <= tick) & (events.tick >= since)
+        claim = (events.tick <= tick) & (events.tick >= incident.since)
         claim &= (self._inquiry.spots.of_event == incident.spot).any(1)
         claim &= self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)
         if not incident.claims_all:

@@ -269,6 +269,12 @@ class Incident:
         return self.doubted_tick is not None and tick - self.doubted_tick >= RENAMING_MINUTES
 
     @property
+    def since(self) -> int:
+        """The minute from which on events may be its doing: an hour before its alarm, or its cause's, within a day."""
+        began = min(self.onset_minute, self.suspected_minute, self.alarm_tick - LAG_MINUTES)
+        return max(began, self.alarm_tick - KEPT_MINUTES)
+
+    @property
     def is_understood(self) -> bool:
         """Whether it is known what did it, an update or none."""
         return self.kind.is_answer
@@ -292,11 +298,10 @@ class Incident:
 
         As long as it claims what happens: minutes without their events would teach that hardly anything does.
         """
-        since = max(min(self.suspected_minute, self.alarm_tick - LAG_MINUTES), self.alarm_tick - KEPT_MINUTES)
         until = self.last_raised_minute + LAG_MINUTES
         if self.update is not None:
             until = max(until, self.suspected_minute + KEPT_MINUTES)
-        return since <= minute and (self.claims_all or minute <= until)
+        return self.since <= minute and (self.claims_all or minute <= until)
 
     def claim(self, events: int) -> Mask:
         """(events,) which events the incident accounts for."""

@@ -246,7 +246,7 @@ def _summary(
             f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk "
             f"({_how_sure(incident, suspect.update_id, candidates)}, alarm {since} UTC)."
         )
-    hit = f"{evidence['hosts_crashed']:,} hosts crashed and {evidence['hosts_dark']:,} went dark since {since} UTC"
+    hit = f"{evidence['hosts_crashed']:,} hosts crashed and {evidence['hosts_dark']:,} went dark, alarm {since} UTC"
     rise = f"{_offline(detector, incident)}{hit}"
     if incident.kind is Kind.NO_UPDATE:
         module = common_module(detector, incident)
