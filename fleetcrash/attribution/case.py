@@ -8,10 +8,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.after_install import log_by_delay
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.odds import weigh
-from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.verdict import Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves
 
@@ -80,6 +81,13 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         crashes = inquiry.contrast(tick, case.events, update)
         return max(crashes, inquiry.departures.log_test(update)) if by_departures else crashes
 
+    def by_delay(row: int) -> float:
+        if incident is None or not inquiry.news.presence_told or trial.log_test[row] < LOG_THRESHOLD:
+            return 0.0
+        cells = inquiry.spots.slices.members[int(np.argmax(trial.log_by_slice[row]))] > 0
+        there = case.events & cells[inquiry.news.events.cell]
+        return log_by_delay(inquiry.news, tick, there, int(trial.updates[row]), int(released[row]))
+
     contrast = of_hosts if inquiry.news.installs_told else None
     odds = weigh(
         trial,
@@ -89,6 +97,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         stands_there=inquiry.spots.stands_there,
         named_elsewhere=case.named_elsewhere,
         contrast=contrast,
+        by_delay=by_delay,
     )
     judgement = judge(
         odds,

@@ -40,7 +40,7 @@ Mask = NDArray[np.bool_]
 # For how long another update has to be found before its name is taken; a wrong name is worse than a late one, and none.
 RENAMING_MINUTES = 5
 
-# In the last minutes of the hosts' first day with an update a tie is noted; one of long before may have been broken.
+# In the last hours of the hosts' first day with an update a tie is noted; one of long before may have been broken.
 _BEFORE_OUT_OF_SIGHT = 240
 
 
@@ -185,9 +185,7 @@ class Incident:
             self.tied = {
                 one: at for one, at in self.tied.items() if one in released or self._left(tick, at) < LAG_MINUTES
             }
-            self.tied |= {
-                one: at for one, at in released.items() if LAG_MINUTES <= self._left(tick, at) <= _BEFORE_OUT_OF_SIGHT
-            }
+            self.tied |= {one: at for one, at in released.items() if self._left(tick, at) <= _BEFORE_OUT_OF_SIGHT}
 
     @staticmethod
     def _left(tick: int, released: int) -> int:

@@ -228,6 +228,22 @@ class ByStart:
 
 
 @dataclass(frozen=True)
+class ByDelay:
+    """Whom some events could have happened to, by how long hosts had had an update: (n,) arrays, by event and age.
+
+    Attributes:
+        had: whether hosts had the update. age_s: seconds since its install, in steps of ten; zero where they had not.
+        hosts: hosts at risk, the event's own among them; struck: 1 where the event's own is.
+    """
+
+    event: Ints
+    had: NDArray[np.bool_]
+    age_s: Ints
+    hosts: Ints
+    struck: Ints
+
+
+@dataclass(frozen=True)
 class Beside:
     """What else hosts with one update had when they got it, as changes in hosts: (n,) arrays sorted by tick.
 
@@ -259,7 +275,8 @@ class News:
         beside: what else the hosts with an update had, by its index; left_at: where hosts stood that left with it; had:
             which events happened to hosts that had it; whereabouts: where some of these happened, by their numbers,
             among hosts with it in some cells; by_start: whom, by when those got it, within so many minutes of that and
-            as known by a tick. They ask the engine, which must still be open.
+            as known by a tick; by_delay: beside whom, by how long they had had it, as known by a tick. They ask the
+            engine, which must still be open.
     """
 
     first_tick: int
@@ -282,6 +299,7 @@ class News:
     had: Callable[[int], Had]
     whereabouts: Callable[[int, tuple[int, ...], tuple[int, ...]], Whereabouts]
     by_start: Callable[[int, tuple[int, ...], tuple[int, ...], int, int], ByStart]
+    by_delay: Callable[[int, tuple[int, ...], int], ByDelay]
 
     def may_be_patching(self, minute: int) -> bool:
         """Whether a host that falls silent may be restarting for an OS patch, nobody telling when it got it.

@@ -44,11 +44,14 @@ _LITTLE = 0.1
 _SOON_MINUTES = 60
 _STAGED_MINUTES = 1440
 
-# Hosts with the update must not crash less than those beside them; where all have it, nothing is said, which is zero.
-_LOG_NO_CONTRAST = -0.2
+# Hosts with the update must not crash clearly less than those beside them. Where all have it nothing is said, which is
+# zero, or less if a few crashed that do not tell of their install, or for something else.
+_LOG_NO_CONTRAST = -1.0
 # Where a wave began with the push they have to crash so much more: as a ratio of likelihoods, looked at for as long as
 # the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
 _LOG_CONTRAST = float(np.log(60))
+# Where those do not tell, it may show in how long after their installs hosts are struck: by chance once in a hundred.
+_LOG_BY_DELAY = float(np.log(100))
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def weigh(
     stands_there: Mask,
     named_elsewhere: Collection[int] = (),
     contrast: Contrast | None = None,
+    by_delay: Callable[[int], float] = lambda _: 0.0,
 ) -> Odds:
     """Weigh the hypotheses.
 
@@ -123,6 +127,7 @@ def weigh(
             a while strikes what hosts are, so that a wave there is none of its doing.
         named_elsewhere: updates that other incidents name.
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
+        by_delay: of a row of the trial what ``after_install.log_by_delay`` says; asked where hosts say too little.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
@@ -144,12 +149,14 @@ def weigh(
         log_waves, later = _tie(beside, delayed, most)
         is_tied = with_release or later
         # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell; and
-        # what hosts with it have and those beside them have not, no wave explains.
-        rivals = beside[~same] if contrast is None or by_hosts >= LOG_THOUSAND else beside
-        log_margin = most - float(rivals.max(initial=0.0))
+        # what hosts with it have and those beside them have not, no wave explains; nor what strikes by the install.
+        is_its_own = contrast is None or by_hosts >= LOG_THOUSAND
         if contrast is not None:
             with_push = _begins_with(waves, trial, leader, int(released_minute[leader]))
             lacks_contrast = by_hosts < (_LOG_CONTRAST if with_push else _LOG_NO_CONTRAST)
+            if (lacks_contrast or is_tied) and not is_its_own and by_delay(leader) >= _LOG_BY_DELAY:
+                is_its_own, lacks_contrast = True, False
+        log_margin = most - float(beside[~same if is_its_own else ...].max(initial=0.0))
         # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
         for row in (row for row in _near(log_updates).tolist() if row != leader and len(waves)):
             same, delayed, _ = begun_by(row)

@@ -15,6 +15,7 @@ from fleetcrash.attribution.news import (
     CELL_ATTRIBUTES,
     OS_INDEX,
     Beside,
+    ByDelay,
     ByStart,
     Cell,
     Events,
@@ -102,6 +103,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         had=cache(partial(_had, engine, suspects)),
         whereabouts=lru_cache(partial(_whereabouts, engine, suspects)),
         by_start=lru_cache(partial(_by_start, engine, suspects)),
+        by_delay=lru_cache(partial(_by_delay, engine, suspects)),
     )
 
 
@@ -257,6 +259,22 @@ def _by_start(
         fresh=table["fresh"].to_numpy(zero_copy_only=False),
         installed=_ints(table, "installed"),
         at_risk_s=table["at_risk_s"].to_numpy(),
+        struck=_ints(table, "struck"),
+    )
+
+
+def _by_delay(engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], tick: int) -> ByDelay:
+    table = engine.table(
+        "detection/hosts_by_delay",
+        update_id=suspects[update].update_id,
+        events=list(events),
+        at=datetime.fromtimestamp(tick * 60, UTC),
+    )
+    return ByDelay(
+        event=_ints(table, "event"),
+        had=table["age_s"].is_valid().to_numpy(),
+        age_s=_ints(table, "age_s"),
+        hosts=_ints(table, "hosts"),
         struck=_ints(table, "struck"),
     )
 

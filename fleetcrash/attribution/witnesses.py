@@ -51,9 +51,14 @@ def enough(count: int) -> float:
 
 def to_look_at(struck: Ints) -> Ints:
     """Which of some events to ask about: the same ones until there are clearly more."""
-    steps = np.unique((_GROWTH ** np.arange(100)).astype(np.int64))
-    first = int(steps[np.searchsorted(steps, len(struck), side="right") - 1])
+    first = step_below(len(struck))
     return struck[np.linspace(0, first - 1, min(first, _ENOUGH)).astype(np.int64)]
+
+
+def step_below(count: int) -> int:
+    """The largest of the steps that numbers of events grow by, so that few are asked about, that count reaches."""
+    steps = np.unique((_GROWTH ** np.arange(100)).astype(np.int64))
+    return int(steps[np.searchsorted(steps, count, side="right") - 1])
 
 
 def places_known(news: News) -> Mapping[str, int]:

@@ -117,7 +117,7 @@ def test_a_condition_is_taken_back_after_a_quarter_of_an_hour_without_one_and_an
         (100 + JUDGING_MINUTES - 1, 90, True),
         (300, 90, False),
         (300, FIRST_OUT_OF_SIGHT - KEPT_MINUTES - 1, False),
-        (FIRST_OUT_OF_SIGHT - 30, 90, True),
+        (FIRST_OUT_OF_SIGHT - 30, 90, False),
     ],
     ids=["just after the alarm", "before its day is over", "and is the older", "when part of it is over"],
 )

@@ -28,6 +28,7 @@ def _judged(
     named: bool = False,
     minutes: int = 0,
     contrast: float | None = 100.0,
+    by_delay: float = 0.0,
     stands_there: bool = False,
     doubtful: bool = False,
     before: Kind = Kind.UNDETERMINED,
@@ -48,6 +49,7 @@ def _judged(
         place_log_weight=np.zeros(1),
         stands_there=np.array([stands_there]),
         contrast=of_hosts,
+        by_delay=lambda _: by_delay,
     )
     return judge(
         odds,
@@ -113,7 +115,7 @@ def test_any_other_wave_that_explains_the_events_better_does(onset, had_update, 
     ("stands_there", "contrast", "kind"),
     [
         (False, 0.0, Kind.CANNOT_SEPARATE),
-        (False, -1.0, Kind.NO_UPDATE),
+        (False, -1.1, Kind.NO_UPDATE),
         (True, 0.0, Kind.NO_UPDATE),
     ],
     ids=["hosts of a kind, all of whom had it", "hosts without it are hit as well", "a region"],
@@ -204,10 +206,22 @@ def test_what_rose_with_the_release_is_the_updates_only_where_hosts_without_it_f
     assert told.kind is kind
 
 
+@pytest.mark.parametrize(("by_delay", "kind"), [(4.5, Kind.CANNOT_SEPARATE), (4.7, Kind.UPDATE)])
+@pytest.mark.parametrize("wave_says", [150.0, 170.0], ids=["fits worse", "fits better"])
+def test_what_strikes_as_long_after_the_install_as_a_fault_does_is_no_wave(by_delay, kind, wave_says):
+    with_release = partial(_judged, onset=RELEASED, minutes=JUDGING_MINUTES, contrast=0.0, by_delay=by_delay)
+    assert with_release(update_says=160.0, wave_says=wave_says).kind is kind
+
+
+def test_a_wave_before_the_release_is_not_explained_by_how_long_after_the_install_hosts_crash():
+    told = _judged(update_says=160.0, wave_says=190.0, onset=RELEASED - 30, contrast=0.0, by_delay=100.0)
+    assert told.kind is Kind.NO_UPDATE
+
+
 def test_what_rose_long_after_the_release_needs_no_hosts_without_the_update_but_none_that_fared_worse():
     later = partial(_judged, update_says=160.0, wave_says=150.0, onset=RELEASED + 60)
     assert later(contrast=0.0).kind is Kind.UPDATE
-    assert later(contrast=-1.0).kind is Kind.UNDETERMINED
+    assert later(contrast=-1.1).kind is Kind.UNDETERMINED
 
 
 def test_without_installs_what_rose_with_the_release_is_the_updates():

@@ -256,14 +256,16 @@ def test_the_same_events_are_asked_about_until_there_are_clearly_more():
 
 
 def test_whom_an_event_could_have_happened_to_is_told_as_it_was_known_then(empty_lake):
-    """Of ten Windows hosts with the update, some lack a reason to count."""
+    """Of all hosts with the update, some lack a reason to count: servers are no measure of where others stand, say."""
     counted = {"same": "c1", "other": "c2"}
-    uncounted = ("offline", "late", "lacks", "removed", "macos", "long ago")
+    uncounted = ("offline", "late", "lacks", "removed", "macos", "long ago", "server", "older build")
     world: World = {
         "host": [
             {
                 "host_id": name,
                 "os_type": "darwin" if name == "macos" else "windows",
+                "os_build": "1" if name == "older build" else "2",
+                "always_on": name == "server",
                 "customer": counted.get(name, "c1"),
                 "region": "north",
             }

@@ -1,20 +1,20 @@
 -- Whom some events could have happened to, one row per event and dimension (region, group, site, customer) in which its host
--- has a place. hosts: of its OS and in some cells, at risk then, with an update for less than a day; hosts_there: those of them
--- at its place.
+-- has a place. hosts: of its OS build, servers or not, in some cells, at risk then, with an update for less than a day;
+-- hosts_there: those of them at its place. Of its build, or a group of servers would stand out where servers' builds alone are hit.
 -- Presence and installs count as they were known when the event was. The host itself is one of them, known to have been
 -- online or not.
 -- $update_id: the update. $events, $cells: numbers of the events, and of the cells.
 -- Reads the kept tables events, cells, known_history and at_risk.
 WITH asked AS (
   SELECT
-    events.event, host_id, cells.os_type, at_us, make_timestamptz(known_us) AS told_at,
+    events.event, host_id, cells.os_type, cells.os_build, cells.always_on, at_us, make_timestamptz(known_us) AS told_at,
     cells.region, "group", site, customer
   FROM events LEFT JOIN cells ON cells.cell = events.cell
   WHERE events.event IN (SELECT unnest($events))
 ),
 stretched AS (
   SELECT
-    at_risk.host_id, cells.os_type, cells.region, at_risk."group", at_risk.site, at_risk.customer,
+    at_risk.host_id, cells.os_type, cells.os_build, cells.always_on, cells.region, at_risk."group", at_risk.site, at_risk.customer,
     greatest(at_risk.from_us, CAST(epoch_us(exposed_from) AS BIGINT)) AS from_us,
     least(
       at_risk.until_us, CAST(epoch_us(exposed_until) AS BIGINT), CAST(epoch_us(exposed_from) AS BIGINT) + 86400000000
@@ -30,7 +30,8 @@ beside AS (
     asked.event, stretched.host_id, stretched.region, stretched."group", stretched.site, stretched.customer
   FROM asked
   JOIN stretched
-    ON stretched.os_type IS NOT DISTINCT FROM asked.os_type AND stretched.host_id <> asked.host_id
+    ON stretched.os_type IS NOT DISTINCT FROM asked.os_type AND stretched.os_build IS NOT DISTINCT FROM asked.os_build
+    AND stretched.always_on = asked.always_on AND stretched.host_id <> asked.host_id
     AND stretched.from_us <= asked.at_us AND stretched.until_us > asked.at_us
     AND stretched.known_at <= asked.told_at AND coalesce(stretched.superseded_known > asked.told_at, true)
 ),

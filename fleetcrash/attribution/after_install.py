@@ -1,0 +1,94 @@
+"""After the install: whether hosts are struck as long after they got an update as a fault would have it, or whenever.
+
+A push reaches everybody within minutes. Whatever else begins then strikes hosts whether they got it a minute ago, five
+minutes ago or not yet; a fault strikes each host some time after its own install. So of the hosts that were at risk at
+the moment of an event it is asked how likely each was to be the one. However a wave rises and falls, it has no answer
+to that.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.baseline import CRASH_AT_BOOT
+from fleetcrash.attribution.evidence import log_mean_exp
+from fleetcrash.attribution.news import ByDelay, News
+from fleetcrash.attribution.witnesses import step_below
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# The time from an install to the crash is lognormal, with one of these medians; of the hosts that a fault may strike it
+# strikes three in ten.
+_MEDIAN_S = np.array([20.0, 80.0, 320.0, 1280.0])
+_SPREAD = 1.1
+_STRUCK = 0.3
+# One event in twenty is of something else, and of the hosts without a record of the install one in ten has it all the
+# same: those that crash at once may never tell.
+_STRAY = 0.05
+_UNRECORDED = 0.1
+
+_LONG_UP = 2  # of the times since a boot, from half an hour on
+_WHILE_UP, _WHILE_MINUTES = 1, 10  # from ten minutes on
+_MOST_EVENTS = 100  # the first ones tell the most: later all have had it for long
+_MINUTES = 5  # asked again every so often, because installs are told late
+_STEP_S = 10.0  # of the ages in ``ByDelay``
+
+
+def log_by_delay(news: News, tick: int, mine: Mask, update: int, released_minute: int) -> float:
+    """Log likelihood ratio of a fault of an update, against anything that strikes hosts whenever they got it.
+
+    Only hosts that were up before the release or for half an hour count: one that comes online late installs what it
+    missed, and may crash for having just come online.
+
+    Args:
+        mine: (events,) the events. released_minute: of the update.
+    Returns:
+        The most that it ever came to as the events became known; an innocent update gets to log(x) one time in x at
+        most (Ville's inequality). Zero where there are no events to ask about.
+    """
+    events = news.events
+    since = events.minute - released_minute
+    was_up = (events.since_boot >= _LONG_UP) | ((events.since_boot == _WHILE_UP) & (since < _WHILE_MINUTES))
+    asked = np.flatnonzero(mine & was_up & (since >= 0) & (events.tick <= tick) & (events.outcome != CRASH_AT_BOOT))
+    if not len(asked):
+        return 0.0
+    told = tuple(asked[: min(step_below(len(asked)), _MOST_EVENTS)].tolist())
+    known = max(int(events.tick[told[-1]]), tick - tick % _MINUTES)
+    found = news.by_delay(update, told, known)
+    return log_of_delays(found, 60.0 * since[found.event].astype(float))
+
+
+def log_of_delays(found: ByDelay, since_release_s: Floats) -> float:
+    """The most that the events said together, one after the other.
+
+    Args:
+        since_release_s: (n,) seconds from the release of the update to the event of each row.
+    Source: partial likelihood of Cox (1972).
+    """
+    with_it = hazard(np.where(found.had, found.age_s + _STEP_S / 2, since_release_s))
+    of_host = np.where(found.had, 1.0, _UNRECORDED)[:, None] * with_it
+    event, number = np.unique(found.event, return_inverse=True)
+    struck, beside = (np.zeros((len(event), len(_MEDIAN_S))) for _ in range(2))
+    np.add.at(struck, number, of_host * found.struck[:, None])
+    np.add.at(beside, number, of_host * found.hosts[:, None])
+    hosts = np.bincount(number, found.hosts)[:, None]
+    said = np.cumsum(np.log(_STRAY + (1.0 - _STRAY) * struck * hosts / beside), axis=0)
+    return float(log_mean_exp(said).max(initial=0.0))
+
+
+def hazard(age_s: Floats) -> Floats:
+    """(n, medians) rate at which hosts are struck so many seconds after the install, per second."""
+    age = np.maximum(age_s, _STEP_S / 2)[:, None]
+    deviation = np.log(age / _MEDIAN_S) / _SPREAD
+    density = np.exp(-0.5 * deviation**2) / (age * _SPREAD * math.sqrt(2.0 * math.pi))
+    struck = 0.5 * (1.0 + _erf(deviation / math.sqrt(2.0)))
+    answer: Floats = _STRUCK * density / (1.0 - _STRUCK * struck)
+    return answer
+
+
+_erf = np.vectorize(math.erf, otypes=[float])
