@@ -28,7 +28,7 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     if judgement.kind is not Kind.UPDATE or judgement.update is None:
         return None
     is_new = judgement.update != incident.update
-    if not is_new and incident.contested_tick is not None and tick - incident.contested_tick < JUDGING_MINUTES:
+    if not is_new and incident.contested.is_younger(tick, JUDGING_MINUTES):
         return incident.condition
     events, expected = inquiry.by_cell(judgement.update, tick, mine, departures=incident.by_departures)
     total = int(events.sum())

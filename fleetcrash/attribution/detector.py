@@ -200,20 +200,21 @@ class Detector:
         outside = left_out[events.cell]
         mine = outside & first.claim(len(events)) & (events.minute > first.alarm_tick - LAG_MINUTES)
         if first.update is None or int(mine[: np.searchsorted(events.tick, tick, side="right")].sum()) < _LEAST_OUTSIDE:
-            first.contested_tick = None
+            first.contested.end()
             return
         case = self._case(None, tick, mine, left_out)
         judgement, trial, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
         named = judgement.update if judgement.kind is Kind.UPDATE else None
         if not len(trial.updates) or int(trial.updates[np.argmax(judgement.probabilities)]) == first.update:
-            first.contested_tick = None
-        elif first.contested_tick is None and judgement.probabilities.max() > _CONTESTED_PROBABILITY:
-            first.contested_tick = tick
+            first.contested.end()
+        elif judgement.probabilities.max() > _CONTESTED_PROBABILITY:
+            first.contested.begin(tick)
         if named == first.update or (named is None and not self._is_anothers(first, judgement, trial, tick, outside)):
             return
         second = self._opened(tick)
         second.within, second.without = first.within, (*first.without, self._claims.core(first))
-        first.within, first.contested_tick = self._claims.core(first), None
+        first.within = self._claims.core(first)
+        first.contested.end()
         self._begin(second, tick)
 
     def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, outside: Mask) -> bool:
@@ -342,7 +343,7 @@ class Detector:
         """
         if incident.update is None or found[0].update == incident.update:
             return mine, found
-        since = (tick if incident.doubted_tick is None else incident.doubted_tick) - JUDGING_MINUTES
+        since = (tick if incident.doubt.since is None else incident.doubt.since) - JUDGING_MINUTES
         lately = self._inquiry.waves(tick, mine & (self.news.events.minute >= since), caution=False)
         pairs = zip(lately.place.tolist(), lately.onset.tolist(), strict=True)
         later = lately.where([self._is_later(incident, spot, onset) for spot, onset in pairs])

@@ -238,13 +238,14 @@ class Expectation:
                     self._learn_hazard(event)
         quiet = [entry for entry in ripe if not disturbed(entry[0])]
         if quiet or counted.any():
-            host_minutes, raw = np.zeros_like(counted), np.zeros_like(at_spots)
+            learned, host_minutes, raw = np.zeros(OUTCOMES, np.int64), np.zeros_like(counted), np.zeros_like(at_spots)
             for minute, minutes_there, expected_there in quiet:
                 told = np.full(OUTCOMES, minute > self._news.first_crash_minute)
-                told[DARK] = not self._news.may_be_patching(minute)
+                told[DARK] = minute > self._news.first_left_minute and not self._news.may_be_patching(minute)
+                learned += told
                 host_minutes[told] += minutes_there[told]
                 raw[told] += expected_there[told]
-            self.baseline.learn(counted, host_minutes, at_spots, raw)
+            self.baseline.learn(learned, counted, host_minutes, at_spots, raw)
 
     def _learn_hazard(self, event: int) -> None:
         """Learn from a crash what follows installs; but of hosts first seen just then, which were so by an install."""

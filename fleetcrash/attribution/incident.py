@@ -55,6 +55,34 @@ class Turn:
 
 
 @dataclass
+class Spell:
+    """A time for which something has been so without a break.
+
+    Attributes:
+        since: the tick at which it began; None while it is not so.
+    """
+
+    since: int | None = None
+
+    def begin(self, tick: int) -> int:
+        """It is so now; since when it has been."""
+        self.since = tick if self.since is None else self.since
+        return self.since
+
+    def lasted(self, tick: int, minutes: int) -> bool:
+        """Whether it has been so for so many minutes; it begins now unless it had begun."""
+        return tick - self.begin(tick) >= minutes
+
+    def is_younger(self, tick: int, minutes: int) -> bool:
+        """Whether it is so, and has been for less than so many minutes."""
+        return self.since is not None and tick - self.since < minutes
+
+    def end(self) -> None:
+        """It is not so any more."""
+        self.since = None
+
+
+@dataclass
 class Incident:
     """What is known of one incident as of the last tick.
 
@@ -68,14 +96,13 @@ class Incident:
         settled: what is said of it stays, though hosts may still be dark because of it.
         spot: the slice or place in which its rate is watched.
         wave_spot: the slice or place that a rise without an update follows.
-        doubted_tick: since when the evidence no longer carries the verdict that is given; None while it does.
+        doubt: while the evidence does not carry the verdict that is given.
         was_questioned: an update would have been named, but for its witnesses.
-        regained_tick: since when the evidence carries a name, after one was taken back or questioned; None while it
-            does not.
+        regained: while the evidence carries a name, after one was taken back or questioned.
         tied: updates that could not be told from others before their hosts' first day with them was over, and the
             minutes of their releases.
-        unearned_tick: since when the condition that is given is not earned any more; None while it is.
-        contested_tick: since when what the condition leaves out looks like another update's; None while it does not.
+        unearned: while the condition that is given is not earned.
+        contested: while what the condition leaves out looks like another update's.
         by_departures: hosts that left soon after they got an update opened it, or tell what did.
         within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
         ceded_spots: spots in which, from a minute on, events are none of its doing: a wave began there later.
@@ -94,12 +121,12 @@ class Incident:
     last_raised_minute: int
     named_tick: int | None = None
     closed_tick: int | None = None
-    doubted_tick: int | None = None
+    doubt: Spell = field(default_factory=Spell)
     was_questioned: bool = False
-    regained_tick: int | None = None
-    contested_tick: int | None = None
+    regained: Spell = field(default_factory=Spell)
+    contested: Spell = field(default_factory=Spell)
     tied: dict[int, int] = field(default_factory=dict)
-    unearned_tick: int | None = None
+    unearned: Spell = field(default_factory=Spell)
     by_departures: bool = False
     within: Condition | None = None
     without: tuple[Condition, ...] = ()
@@ -162,12 +189,10 @@ class Incident:
         if self.update is None:
             return self._weigh_new_name(tick, judgement, released)
         if judgement.update == self.update or self.update not in trial.updates:
-            self.doubted_tick = None
+            self.doubt.end()
             return judgement
-        if self.doubted_tick is None:
-            self.doubted_tick = tick
-        if tick - self.doubted_tick >= (RENAMING_MINUTES if judgement.kind is Kind.UPDATE else JUDGING_MINUTES):
-            self.doubted_tick = None
+        if self.doubt.lasted(tick, RENAMING_MINUTES if judgement.kind is Kind.UPDATE else JUDGING_MINUTES):
+            self.doubt.end()
             return judgement
         return replace(judgement, kind=Kind.UPDATE, update=self.update)
 
@@ -203,16 +228,12 @@ class Incident:
         ):
             return replace(judgement, kind=self.kind, update=None)
         if judgement.update is None:
-            self.regained_tick = None
+            self.regained.end()
             self.was_questioned |= judgement.is_doubted
             return self._weigh_other_verdict(tick, judgement)
-        if self.named_tick is None and not self.was_questioned:
-            self.doubted_tick = None
-            return judgement
-        if self.regained_tick is None:
-            self.regained_tick = tick
-        if tick - self.regained_tick >= JUDGING_MINUTES:
-            self.doubted_tick = None
+        is_first = self.named_tick is None and not self.was_questioned
+        if is_first or self.regained.lasted(tick, JUDGING_MINUTES):
+            self.doubt.end()
             return judgement
         return replace(judgement, kind=self.kind, update=None)
 
@@ -233,22 +254,19 @@ class Incident:
     def _weigh_other_verdict(self, tick: int, judgement: Judgement) -> Judgement:
         """The judgement, which names nothing; or the verdict that was given, in doubt for a short time only."""
         if self.kind in (Kind.UNDETERMINED, judgement.kind):
-            self.doubted_tick = None
-        elif self.doubted_tick is None:
-            self.doubted_tick = tick
-        if self.doubted_tick is None or tick - self.doubted_tick >= JUDGING_MINUTES:
-            self.doubted_tick = None
+            self.doubt.end()
+            return judgement
+        if self.doubt.lasted(tick, JUDGING_MINUTES):
+            self.doubt.end()
             return judgement
         return replace(judgement, kind=self.kind)
 
     def weigh_condition(self, tick: int, found: Condition | None) -> Condition | None:
         """The condition; or the one that was given, while none has been earned for less than a quarter of an hour."""
         if found is not None or self.condition is None:
-            self.unearned_tick = None
+            self.unearned.end()
             return found
-        if self.unearned_tick is None:
-            self.unearned_tick = tick
-        return self.condition if tick - self.unearned_tick < JUDGING_MINUTES else None
+        return None if self.unearned.lasted(tick, JUDGING_MINUTES) else self.condition
 
     def began_after(self, onset: int) -> bool:
         """Whether a wave from that minute on began so long after a name was given that the name cannot rest on it."""
@@ -264,7 +282,7 @@ class Incident:
         """Whether it names nothing, or a name that has been in doubt for as long as it takes to give another."""
         if self.update is None:
             return True
-        return self.doubted_tick is not None and tick - self.doubted_tick >= RENAMING_MINUTES
+        return self.doubt.since is not None and not self.doubt.is_younger(tick, RENAMING_MINUTES)
 
     @property
     def since(self) -> int:

@@ -269,6 +269,8 @@ class News:
         first_tick, last_tick: minutes to judge; without an event the first is after the last.
         first_crash_minute: crashes count from then on, an hour before the first was known: whoever told of hosts may
             have begun to tell of crashes much later. Far in the future while there is none.
+        first_left_minute: silence teaches from then on how often it comes: when the first host left that is not always
+            on; 0 where none ever did.
         installs_told: whether installs are on record; else exposure goes by releases.
         presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
@@ -282,6 +284,7 @@ class News:
     first_tick: int
     last_tick: int
     first_crash_minute: int
+    first_left_minute: int
     cells: tuple[Cell, ...]
     suspects: tuple[Suspect, ...]
     online: Online

@@ -52,6 +52,7 @@ _LOG_NO_CONTRAST = -1.0
 _LOG_CONTRAST = float(np.log(60))
 # Where those do not tell, it may show in how long after their installs hosts are struck: by chance once in a hundred.
 _LOG_BY_DELAY = float(np.log(100))
+_WORTH_ASKING = 0.5  # of an update that is no likelier nothing is said, whatever the answer
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def weigh(
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
     leader = int(np.argmax(log_updates)) if len(trial.updates) else None
     log_waves, log_margin, is_tied, lacks_contrast = of_waves, -np.inf, False, False
+    beside, same, is_its_own = of_waves, np.zeros(of_waves.shape, bool), contrast is None
 
     def begun_by(row: int) -> tuple[Mask, Mask, float]:
         """The waves that an update may have begun, at once or later, and what hosts beside its own say for it."""
@@ -146,31 +148,34 @@ def weigh(
         most = float(trial.log_evidence[leader])
         same, delayed, by_hosts = begun_by(leader)
         beside, with_release = _tie(of_waves, same, most)
-        log_waves, later = _tie(beside, delayed, most)
-        is_tied = with_release or later
+        log_waves, with_delay = _tie(beside, delayed, most)
+        is_tied = with_release or with_delay
         # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell; and
         # what hosts with it have and those beside them have not, no wave explains; nor what strikes by the install.
-        is_its_own = contrast is None or by_hosts >= LOG_THOUSAND
+        is_its_own |= by_hosts >= LOG_THOUSAND
         if contrast is not None:
             with_push = _begins_with(waves, trial, leader, int(released_minute[leader]))
             lacks_contrast = by_hosts < (_LOG_CONTRAST if with_push else _LOG_NO_CONTRAST)
-            if (lacks_contrast or is_tied) and not is_its_own and by_delay(leader) >= _LOG_BY_DELAY:
-                is_its_own, lacks_contrast = True, False
-        log_margin = most - float(beside[~same if is_its_own else ...].max(initial=0.0))
         # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
         for row in (row for row in _near(log_updates).tolist() if row != leader and len(waves)):
-            same, delayed, _ = begun_by(row)
-            log_waves, is_its = _tie(log_waves, same | delayed, float(trial.log_evidence[row]))
+            at_once, later, _ = begun_by(row)
+            log_waves, is_its = _tie(log_waves, at_once | later, float(trial.log_evidence[row]))
             is_tied |= is_its
     log_any_wave = float(np.logaddexp.reduce(log_waves, axis=None, initial=-np.inf)) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([log_updates, [log_any_wave, 0.0]]))
+    probabilities = np.exp(log_updates - total)
+    if leader is not None:
+        may_be_told = (lacks_contrast or is_tied) and not is_its_own and probabilities[leader] >= _WORTH_ASKING
+        if may_be_told and by_delay(leader) >= _LOG_BY_DELAY:
+            is_its_own, lacks_contrast = True, False
+        log_margin = float(trial.log_evidence[leader]) - float(beside[~same if is_its_own else ...].max(initial=0.0))
     return Odds(
         trial,
         waves,
         leader,
         log_updates,
         log_waves,
-        probabilities=np.exp(log_updates - total),
+        probabilities=probabilities,
         of_any_wave=float(np.exp(log_any_wave - total)),
         log_margin=log_margin,
         is_tied=is_tied,

@@ -86,6 +86,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         first_tick=bounds["first_tick"],
         last_tick=bounds["last_tick"],
         first_crash_minute=_NEVER if bounds["first_crash_tick"] is None else bounds["first_crash_tick"] - 60,
+        first_left_minute=bounds["first_left_tick"] or 0,
         cells=cells,
         suspects=suspects,
         online=online,

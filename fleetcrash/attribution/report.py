@@ -260,8 +260,8 @@ def _summary(
 
 
 def _how_sure(incident: Incident, update_id: str, candidates: Sequence[JSON]) -> str:
-    if incident.doubted_tick is not None:
-        return f"in doubt since {tick_text(incident.doubted_tick)[11:16]} UTC"
+    if incident.doubt.since is not None:
+        return f"in doubt since {tick_text(incident.doubt.since)[11:16]} UTC"
     weight = sum(row["probability"] for row in candidates if row["update_id"] == update_id)
     return f"{min(weight, 0.999):.1%} sure"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
 from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.exposure import BOOTS
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
@@ -58,3 +59,33 @@ def test_what_a_fault_did_before_its_alarm_is_not_learned_from(empty_lake):
         before = int((detector.news.events.minute < detector.incidents[0].alarm_tick - LAG_MINUTES).sum())
         learned = detector._inquiry.expected.baseline.events.sum()
     assert (before, learned) == (len(first) + len(early), len(first))
+
+
+def test_silence_teaches_nothing_before_anybody_was_told_to_have_left(empty_lake):
+    """Who tells of sessions from noon on tells of those that began before, and of none that had ended by then."""
+    told_from = 300
+    fleet = world({0: told_from + 5.0, 1: END})
+    for number, host in enumerate(fleet["host"]):
+        host["always_on"] = number >= 100
+    for number in range(10, 100, 10):
+        fleet["session"][number]["online_until"] = at(told_from + number)
+    with lake_of(fleet, empty_lake) as lake, Engine(lake) as engine:
+        detector = Detector(read_news(engine))
+        start = int(at(0).timestamp()) // 60
+        first_left, first_crash = detector.news.first_left_minute - start, detector.news.first_crash_minute - start
+        for tick in range(detector.news.first_tick, detector.news.last_tick + 1):
+            detector.tick(tick)
+        baseline = detector._inquiry.expected.baseline
+    assert first_left == told_from + 10 + 10  # a session's end is known ten minutes after it
+    last_learned = (END + first_crash) / 2  # older than half of the history
+    assert baseline.minutes[DARK] == pytest.approx(last_learned - first_left, abs=2)
+    assert baseline.host_minutes[DARK].sum() == 300 * baseline.minutes[DARK]
+
+
+@pytest.mark.parametrize(("minutes", "margin"), [(0, 3.0), (720, 2.25), (1440, 1.5), (14400, 1.5)])
+def test_the_margin_is_wider_until_a_whole_day_was_learned_from(minutes, margin):
+    baseline = Baseline(slices=1)
+    told, slices = np.full(OUTCOMES, minutes), np.zeros((OUTCOMES, 1))
+    shape = (OUTCOMES, SYSTEMS, BOOTS)
+    baseline.learn(told, np.full(shape, 1e6), np.full(shape, 1e12), slices, slices)
+    assert baseline.caution() == pytest.approx(margin, rel=0.01)
