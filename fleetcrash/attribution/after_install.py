@@ -34,7 +34,7 @@ _UNRECORDED = 0.1
 
 _LONG_UP = 2  # of the times since a boot, from half an hour on
 _WHILE_UP, _WHILE_MINUTES = 1, 10  # from ten minutes on
-_MOST_EVENTS = 100  # the first ones tell the most: later all have had it for long
+_MOST_EVENTS = 500  # the first ones tell the most: later all have had it for long
 _MINUTES = 5  # asked again every so often, because installs are told late
 _STEP_S = 10.0  # of the ages in ``ByDelay``
 

@@ -56,7 +56,7 @@ def to_look_at(struck: Ints) -> Ints:
 
 
 def step_below(count: int) -> int:
-    """The largest of the steps that numbers of events grow by, so that few are asked about, that count reaches."""
+    """The largest step that a count has reached: at each there are so many more that it is worth to ask again."""
     steps = np.unique((_GROWTH ** np.arange(100)).astype(np.int64))
     return int(steps[np.searchsorted(steps, count, side="right") - 1])
 
