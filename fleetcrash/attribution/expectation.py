@@ -230,22 +230,28 @@ class Expectation:
         while self._learned < len(self._ripe) and self._ripe[self._learned] <= tick:
             event = int(self._learn_order[self._learned])
             self._learned += 1
-            if not claimed[event] and not disturbed(int(events.minute[event])):
-                counted[events.outcome[event], self._system[events.cell[event]], events.since_boot[event]] += 1
+            minute, outcome = int(events.minute[event]), int(events.outcome[event])
+            if not claimed[event] and self._is_told(minute)[outcome] and not disturbed(minute):
+                counted[outcome, self._system[events.cell[event]], events.since_boot[event]] += 1
                 spots = self._spots.of_event[event]
-                at_spots[events.outcome[event], spots[spots >= 0]] += 1
-                if self._learns_hazard and events.minute[event] > tick - KEPT_MINUTES:
+                at_spots[outcome, spots[spots >= 0]] += 1
+                if self._learns_hazard and minute > tick - KEPT_MINUTES:
                     self._learn_hazard(event)
         quiet = [entry for entry in ripe if not disturbed(entry[0])]
         if quiet or counted.any():
             learned, host_minutes, raw = np.zeros(OUTCOMES, np.int64), np.zeros_like(counted), np.zeros_like(at_spots)
             for minute, minutes_there, expected_there in quiet:
-                told = np.full(OUTCOMES, minute > self._news.first_crash_minute)
-                told[DARK] = minute > self._news.first_left_minute and not self._news.may_be_patching(minute)
+                told = self._is_told(minute)
                 learned += told
                 host_minutes[told] += minutes_there[told]
                 raw[told] += expected_there[told]
             self.baseline.learn(learned, counted, host_minutes, at_spots, raw)
+
+    def _is_told(self, minute: int) -> NDArray[np.bool_]:
+        """(OUTCOMES,) whether it was told in that minute how often each comes; else it teaches neither."""
+        told = np.full(OUTCOMES, minute > self._news.first_crash_minute)
+        told[DARK] = minute > self._news.first_left_minute and not self._news.may_be_patching(minute)
+        return told
 
     def _learn_hazard(self, event: int) -> None:
         """Learn from a crash what follows installs; but of hosts first seen just then, which were so by an install."""
