@@ -68,7 +68,8 @@ class Odds:
         probabilities: (U,) posterior of each update. of_any_wave: that of all waves together; the rest is nothing.
         log_margin: how much better the leader explains the events than the best wave that is not its own beginning.
         is_tied: a wave that may be the leader's doing, or that of an update hardly told from it, explains them better.
-        lacks_contrast: hosts with the leader and those beside them say too little for it.
+        lacks_contrast: hosts with the leader and those beside them say too little for it; where it is not known which
+            these are, the time of its release does.
         begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
     """
 
@@ -156,6 +157,9 @@ def weigh(
         if contrast is not None:
             with_push = _begins_with(waves, trial, leader, int(released_minute[leader]))
             lacks_contrast = by_hosts < (_LOG_CONTRAST if with_push else _LOG_NO_CONTRAST)
+        else:
+            # By releases alone, whatever begins within the day would be some update's.
+            lacks_contrast = _is_long_after(waves, _strongest(of_waves), int(released_minute[leader]))
         # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
         for row in (row for row in _near(log_updates).tolist() if row != leader and len(waves)):
             at_once, later, _ = begun_by(row)
@@ -193,6 +197,11 @@ def _strongest(log_waves: Floats) -> tuple[int, int] | None:
         return None
     row, shape = np.unravel_index(int(np.argmax(log_waves)), log_waves.shape)
     return int(row), int(shape)
+
+
+def _is_long_after(waves: Waves, best: tuple[int, int] | None, released_minute: int) -> bool:
+    """Whether the best wave begins more than an hour after a release."""
+    return best is not None and int(waves.onset[best[0]]) - released_minute > _SOON_MINUTES
 
 
 def _is_soon_after(

@@ -230,6 +230,12 @@ def test_without_installs_what_rose_with_the_release_is_the_updates():
     assert told.probabilities[0] < 0.99
 
 
+@pytest.mark.parametrize(("after", "kind"), [(60, Kind.UPDATE), (61, Kind.CANNOT_SEPARATE)])
+def test_without_installs_what_rose_more_than_an_hour_after_the_release_may_be_anybodys(after, kind):
+    how = {"onset": RELEASED + after, "minutes": JUDGING_MINUTES}
+    assert _judged(update_says=100.0, wave_says=90.0, contrast=None, **how).kind is kind
+
+
 @pytest.mark.parametrize(
     ("outcome", "age", "contrast", "named"),
     [
