@@ -21,15 +21,7 @@ from dashboard.snapshot import Snapshot
 from dashboard.stack import stack_table, why
 from dashboard.states import panel
 from dashboard.views.crash_list import crash_list
-from dashboard.views.rate_panel import (
-    Drawing,
-    ask_curve,
-    draw_curve,
-    drawing_row,
-    export_curve,
-    named_updates,
-    show_tables_first,
-)
+from dashboard.views.rate_panel import Drawing, ask_curve, draw_curve, drawing_row, export_curve, named_updates
 from dashboard.wording import CLUSTER_STATES, ago, clock, count, kind_name, plain
 from fleetcrash.clustering import Cluster
 from fleetcrash.errors import UnknownName
@@ -69,8 +61,8 @@ def _panels(feed: Feed, view: View, cluster_id: str) -> None:
         _shares(feed, selection)
         _hosts(feed, selection)
         crash_list(feed, selection, cluster_id=cluster_id, known=cluster.crashes)
-        show_tables_first()
         with over_tables:
+            # Last: a browser shows nothing else while it takes in the code that draws the first chart.
             _curve(feed, view, selection, snapshot, drawing)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -25,7 +24,6 @@ from dashboard.snapshot import Snapshot
 from dashboard.wording import NOT_TOLD, clock, count, rate
 
 _MOST_LINES = 6
-_MOMENT_S = 0.1
 _QUESTIONS = {
     "OS": ("os_type", "crash_rate_by_minute_os"),
     "version": ("agent_version", "crash_rate_by_minute_agent_version"),
@@ -123,16 +121,6 @@ def export_curve(feed: Feed, selection: Selection, curve: Curve) -> None:
         selection=selection,
         parameters={**asked, "with_hosts": True},
     )
-
-
-def show_tables_first() -> None:
-    """Let a browser that has drawn no chart yet show what it was sent, before it is sent the curve.
-
-    It shows nothing else while it takes in the code that draws charts, which is most of a second.
-    """
-    if "has_charts" not in st.session_state:
-        st.session_state["has_charts"] = True
-        time.sleep(_MOMENT_S)
 
 
 def draw_curve(

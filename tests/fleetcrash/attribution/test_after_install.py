@@ -45,12 +45,14 @@ def told_by(found: ByDelay) -> float:
 
 @pytest.mark.parametrize("median_s", [60.0, 900.0])
 def test_what_begins_with_a_push_and_strikes_whoever_it_likes_is_hardly_ever_taken_for_a_fault(median_s):
-    random = np.random.default_rng(7)
+    random, draws = np.random.default_rng(7), 120
     told = [
-        told_by(delays(random, lambda had: 90 + random.lognormal(np.log(median_s), 0.9, len(had)))) for _ in range(200)
+        told_by(delays(random, lambda had: 90 + random.lognormal(np.log(median_s), 0.9, len(had))))
+        for _ in range(draws)
     ]
     for times in (5, 20, 100):
-        assert np.mean(np.array(told) >= np.log(times)) <= 1.3 / times
+        at_most = draws / times  # on average, and by chance a little more
+        assert (np.array(told) >= np.log(times)).sum() <= at_most + 2.5 * np.sqrt(at_most)
 
 
 @pytest.mark.parametrize(("median_s", "least"), [(30.0, 0.95), (150.0, 0.8)])
