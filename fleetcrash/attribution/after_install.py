@@ -19,7 +19,6 @@ from fleetcrash.attribution.news import ByDelay, News
 from fleetcrash.attribution.witnesses import step_below
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 # The time from an install to the crash is lognormal, with one of these medians; of the hosts that a fault may strike it

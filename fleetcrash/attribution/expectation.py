@@ -86,6 +86,8 @@ class Expectation:
         self._news, self._spots = news, spots
         self._system = np.array([OS_INDEX.get(cell.os_type, 3) for cell in news.cells])
         self._always_on = np.array([cell.always_on for cell in news.cells], np.int64)
+        known = [cell.known_tick for cell in news.cells[1:] if not cell.always_on]  # the first is of unknown hosts
+        self._others_from = min(known, default=np.iinfo(np.int64).max)
         self._kind = (self._system * 2 + self._always_on) * BOOTS
         self._members = spots.slices.members.astype(float)
         self._cell_row = self._place_row = 0
@@ -250,7 +252,8 @@ class Expectation:
     def _is_told(self, minute: int) -> NDArray[np.bool_]:
         """(OUTCOMES,) whether it was told in that minute how often each comes; else it teaches neither."""
         told = np.full(OUTCOMES, minute > self._news.first_crash_minute)
-        told[DARK] = minute > self._news.first_left_minute and not self._news.may_be_patching(minute)
+        are_ends_told = minute > self._news.first_left_minute or minute < self._others_from
+        told[DARK] = are_ends_told and not self._news.may_be_patching(minute)
         return told
 
     def _learn_hazard(self, event: int) -> None:

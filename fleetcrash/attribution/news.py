@@ -269,8 +269,8 @@ class News:
         first_tick, last_tick: minutes to judge; without an event the first is after the last.
         first_crash_minute: crashes count from then on, an hour before the first was known: whoever told of hosts may
             have begun to tell of crashes much later. Far in the future while there is none.
-        first_left_minute: silence teaches from then on how often it comes: when the first host left that is not always
-            on; 0 where none ever did.
+        first_left_minute: when it was first known that a host left that is not always on. Before that, while there are
+            such hosts, silence teaches nothing. Far in the future while none did.
         installs_told: whether installs are on record; else exposure goes by releases.
         presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.

@@ -84,6 +84,24 @@ def test_silence_teaches_nothing_before_anybody_was_told_to_have_left(empty_lake
     assert baseline.events[DARK].sum() == 1
 
 
+@pytest.mark.parametrize(("laptops", "learns"), [(0, True), (100, False)])
+def test_while_nobody_has_left_silence_teaches_in_a_fleet_of_servers_alone(empty_lake, laptops, learns):
+    """As of an instant before the first one leaves; what comes later changes nothing of that."""
+    fleet = world({0: 5.0, 1: 600.0, 2: END})
+    for number, host in enumerate(fleet["host"]):
+        host["always_on"] = number >= laptops
+    fleet["session"][10]["online_until"] = at(END - 60)
+    learned = []
+    for instant in (at(600), None):
+        with lake_of(fleet, empty_lake) as lake, Engine(lake, as_of=instant) as engine:
+            detector = Detector(read_news(engine))
+            for tick in range(detector.news.first_tick, int(at(600).timestamp()) // 60 + 1):
+                detector.tick(tick)
+            learned.append(int(detector._inquiry.expected.baseline.minutes[DARK]))
+    assert learned[0] == learned[1]
+    assert (learned[0] > 0) == learns
+
+
 @pytest.mark.parametrize(("minutes", "margin"), [(0, 3.0), (720, 2.25), (1440, 1.5), (14400, 1.5)])
 def test_the_margin_is_wider_until_a_whole_day_was_learned_from(minutes, margin):
     baseline = Baseline(slices=1)

@@ -2,7 +2,7 @@
 -- Hosts of the same OS, model, region and ring, servers or not, that had been up for as long (see at_risk), were at risk just
 -- then, and had had no event in the day before; the event's own host is one of them, known to have been online or not.
 -- age_s: seconds since the install, in steps of ten, null where a host did not have it. struck: 1 in the row of the event's own.
--- As it was known at $at: installs and earlier events. $update_id: the update. $events: numbers of the events.
+-- As it was known at $at: installs, beats and earlier events. $update_id: the update. $events: numbers of the events.
 -- Where presence is told by heartbeats, what happened at the end of a session happened at some time after the last beat, and a
 -- host may well install at a beat: such events are left out.
 -- Where more than 20,000 hosts have the update one host in so many is counted.
@@ -13,9 +13,10 @@ WITH asked AS (
     cells.os_type, cells.model, cells.region, cells.ring, cells.always_on
   FROM events JOIN cells ON cells.cell = events.cell
   WHERE events.event IN (SELECT unnest($events))
-    AND NOT (EXISTS (SELECT 1 FROM lake_heartbeat) AND EXISTS (
+    AND NOT (EXISTS (SELECT 1 FROM lake_heartbeat WHERE known_at <= CAST($at AS TIMESTAMPTZ)) AND EXISTS (
       SELECT 1 FROM known_presence
-      WHERE known_presence.host_id = events.host_id AND CAST(epoch_us(online_until) AS BIGINT) = events.at_us
+      WHERE known_presence.host_id = events.host_id AND gone_known <= CAST($at AS TIMESTAMPTZ)
+        AND CAST(epoch_us(online_until) AS BIGINT) = events.at_us
     ))
 ),
 had AS (
