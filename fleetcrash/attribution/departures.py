@@ -9,9 +9,7 @@ taken among hosts as long online, and an update has to more than double the rate
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +29,10 @@ AGES = 3  # of an install at the departure: under two minutes, under ten, under 
 WINDOWS = AGES + len(BOOT_MINUTES)
 """Hosts that left are counted by the age of the install and, once more, by that of a boot since: as exposure is."""
 _OF_EXPOSED = np.array([*range(AGES), *range(exposure.AGES, exposure.WINDOWS)])  # which of its ages they are
+_FAMILY = np.arange(WINDOWS) >= AGES
+_ALIKE = _FAMILY[:, None] == _FAMILY  # ages of the install, or ages of a boot since
+_EARLIER = np.triu(_ALIKE).astype(float)
+_JUST_BEFORE = (np.eye(WINDOWS, k=1) * _ALIKE).astype(float)
 HARMLESS_RATIO = 2.0
 RATIOS = np.array([4.0, 8.0, 16.0, 64.0])
 """How much more often hosts may leave than those beside them, a harmless update at most and a guilty one."""
@@ -50,6 +52,7 @@ class _Account:
         log_penalty: (WINDOWS, RATIOS + 1) sum over all departures of log(1 + (r - 1) p), p the share of the hosts that
             had an install, or a boot since, younger than each age; the last ratio is the harmless one.
         left: (LAG_MINUTES, strata x BOOTS, WINDOWS) hits by the minute in which they left, modulo.
+        now: (2, WINDOWS) hits, and expected, of all cells.
         lately: (LAG_MINUTES + 1, 2, WINDOWS) what ``now`` was at each of the last ticks, modulo.
     """
 
@@ -57,11 +60,14 @@ class _Account:
     expected: Floats
     left: Floats
     log_penalty: Floats = field(default_factory=lambda: np.zeros((WINDOWS, len(RATIOS) + 1)))
+    now: Floats = field(default_factory=lambda: np.zeros((2, WINDOWS)))
     lately: Floats = field(default_factory=lambda: np.zeros((LAG_MINUTES + 1, 2, WINDOWS)))
 
-    def now(self) -> Floats:
-        """(2, WINDOWS) hits, and expected, up to now."""
-        return np.stack([self.hits.sum(1), self.expected.sum(1)])
+    @property
+    def most_hits(self) -> float:
+        """Hosts that left with it within the longest time after the install or after a boot since."""
+        most: float = _within(self.now[0]).max()
+        return most
 
 
 class Departures:
@@ -101,7 +107,7 @@ class Departures:
             np.add.at(self._left, (rows.minute[taken] % LAG_MINUTES, row), rows.hosts[taken].astype(float))
             self._charge(rows.minute[taken], row, rows.hosts[taken], time)
         for account in self._accounts.values():
-            account.lately[tick % len(account.lately)] = account.now()
+            account.lately[tick % len(account.lately)] = account.now
 
     def _count_with(self, tick: int) -> None:
         rows = self._news.left_with
@@ -111,6 +117,7 @@ class Departures:
             own = taken.start + np.flatnonzero(rows.update[taken] == update)
             account, hosts = self._account(update), rows.hosts[own].astype(float)
             np.add.at(account.hits, (rows.age[own], rows.cell[own]), hosts)
+            np.add.at(account.now[0], rows.age[own], hosts)
             row = self._stratum[rows.cell[own]] * BOOTS + rows.since_boot[own]
             np.add.at(account.left, (rows.minute[own] % LAG_MINUTES, row, rows.age[own]), hosts)
 
@@ -123,25 +130,33 @@ class Departures:
             if of_update.lately is None:
                 continue
             # Installs age within the minute, so the larger share of the two between which the hosts left.
-            share = np.maximum(*(self._share(update, of_update.lately, minute - n, row, time) for n in (0, 1)))
+            share = self._share(update, of_update.lately, np.stack([minute, minute - 1]), row, time).max(0)
             if not share.any():
                 continue
             account = self._account(update)
             account.log_penalty += np.einsum("n,nar->ar", left, log_charge(share))
-            np.add.at(account.expected.T, row, _by_age(share) * left[:, None])
+            expected = _by_age(share) * left[:, None]
+            np.add.at(account.expected.T, row, expected)
+            account.now[1] += expected.sum(0)
 
     def _share(self, update: int, lately: NDArray[np.int32], minute: Ints, row: Ints, time: HostTime) -> Floats:
-        """(n, WINDOWS) share of those that could leave, at each minute and row, that had it for less than each age."""
-        exposed = _within(lately[minute % KEPT_MINUTES, row][:, _OF_EXPOSED].astype(float))
+        """(2, n, WINDOWS) share of those that could leave, at each minute and row, that had it for less than each age.
+
+        Args:
+            minute: (2, n). row: (n,).
+        """
+        exposed = _within(lately[minute % KEPT_MINUTES, row][..., _OF_EXPOSED].astype(float))
         if not exposed.any():
             return np.zeros(exposed.shape)
         # Who left counts as online until that is known, but cannot leave again.
-        before = (minute[:, None] - np.arange(1, _UNKNOWN_MINUTES + 1)) % LAG_MINUTES
-        online = time.online_lately[minute % KEPT_MINUTES, row] - self._left[before, row[:, None]].sum(1)
+        before = (minute[..., None] - np.arange(1, _UNKNOWN_MINUTES + 1)) % LAG_MINUTES
+        online = time.online_lately[minute % KEPT_MINUTES, row] - self._left[before, row[:, None]].sum(-1)
         if update in self._accounts:
-            exposed = exposed - _within(self._accounts[update].left[before, row[:, None]].sum(1))
-        exposed = _by_family(np.maximum.accumulate, np.maximum(exposed, 0.0))  # those that left have grown older since
-        share: Floats = exposed / np.maximum(np.maximum(online[:, None], exposed), 1.0)
+            exposed = exposed - _within(self._accounts[update].left[before, row[:, None]].sum(-2))
+        exposed = np.maximum(exposed, 0.0)
+        for family in (exposed[..., :AGES], exposed[..., AGES:]):
+            np.maximum.accumulate(family, axis=-1, out=family)  # those that left have grown older since
+        share: Floats = exposed / np.maximum(np.maximum(online[..., None], exposed), 1.0)
         return share
 
     def _account(self, update: int) -> _Account:
@@ -156,14 +171,14 @@ class Departures:
     def log_test(self, update: int) -> float:
         """Log of the sequential test that the update more than doubles the rate at which hosts leave."""
         account = self._accounts.get(update)
-        return -np.inf if account is None else log_excess(account.hits.sum(1), account.log_penalty)
+        return -np.inf if account is None else log_excess(account.now[0], account.log_penalty)
 
     def counts(self, update: int) -> tuple[float, float]:
         """Hosts that left soon after the install, and how many were to be expected; as soon as shows most."""
         account = self._accounts.get(update)
         if account is None:
             return 0.0, 0.0
-        hits, expected = _within(account.now())
+        hits, expected = _within(account.now)
         age = int(np.argmax((hits - expected) / np.sqrt(expected + 1.0)))
         return float(hits[age]), float(expected[age])
 
@@ -172,14 +187,13 @@ class Departures:
         account = self._accounts.get(update)
         if account is None:
             return False
-        hits, expected = _within(account.now() - account.lately[(tick - LAG_MINUTES) % len(account.lately)])
+        hits, expected = _within(account.now - account.lately[(tick - LAG_MINUTES) % len(account.lately)])
         mean = HARMLESS_RATIO * expected
         return bool((hits > mean + 3.0 * np.sqrt(mean) + 2.0).any())
 
     def updates(self) -> set[int]:
         """Updates with which enough hosts have left for anything to be said."""
-        left = {update: _within(account.hits.sum(1)).max() for update, account in self._accounts.items()}
-        return {update for update, most in left.items() if most >= LEAST_HOSTS}
+        return {update for update, account in self._accounts.items() if account.most_hits >= LEAST_HOSTS}
 
     def leading(self, tick: int) -> int | None:
         """The update that most is said against, where its test has passed and its hosts still leave; else None."""
@@ -193,7 +207,7 @@ class Departures:
         By the age of the install or by that of a boot since, whichever says more.
         """
         account = self._account(update)
-        excess = log_mean_exp(_by_ratio(account.hits.sum(1), account.log_penalty), axis=1)
+        excess = log_mean_exp(_by_ratio(account.now[0], account.log_penalty), axis=1)
         own = slice(AGES) if int(np.argmax(excess)) < AGES else slice(AGES, None)
         minutes = np.maximum(time.by_update[update].host_minutes(tick)[:, :, _OF_EXPOSED[own]], 0.0)
         row = self._stratum[:, None] * BOOTS + np.arange(BOOTS)
@@ -222,17 +236,13 @@ def _by_ratio(hits: Floats, log_penalty: Floats) -> Floats:
 
 def _within(counts: Floats) -> Floats:
     """(..., WINDOWS) what came within each time after the install and a boot since, from what came at each age."""
-    return _by_family(np.cumsum, counts)
+    within: Floats = counts @ _EARLIER
+    return within
 
 
 def _by_age(within: Floats) -> Floats:
     """The reverse of ``_within``."""
-    return _by_family(partial(np.diff, prepend=0.0), within)
-
-
-def _by_family(work: Callable[..., Floats], values: Floats) -> Floats:
-    """Work on the ages of the install and, apart from them, on those of a boot since: both along the last axis."""
-    return np.concatenate([work(values[..., :AGES], axis=-1), work(values[..., AGES:], axis=-1)], -1)
+    return within - within @ _JUST_BEFORE
 
 
 def log_charge(share: Floats) -> Floats:

@@ -39,7 +39,6 @@ class Expectation:
         time: host-time of the fleet and of each update.
         baseline: the rates, learned from what was quiet.
         hazard: how much more follows an install of any update; learned where nobody tells presence.
-        until: (OUTCOMES, spots, RING) events expected before each minute of the last day, modulo RING.
         total: (OUTCOMES, spots) events expected up to now.
     """
 
@@ -48,7 +47,8 @@ class Expectation:
         self.baseline = Baseline(len(spots), crashers.PRIOR_RATE if news.crashes_only else PRIOR_RATE)
         self.hazard = InstallHazard()
         self.total = np.zeros((OUTCOMES, len(spots)))
-        self.until = _nothing_until(len(spots))
+        self._until = _nothing_until(len(spots))  # before each minute of the last day, modulo RING, but for ``_scale``
+        self._scale = np.ones((OUTCOMES, len(spots)))  # what the past was multiplied by, as it was reckoned anew
         self._online_at = np.zeros((len(spots), _KINDS))
         self._pending: deque[tuple[int, Floats, Floats]] = deque()
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
@@ -73,8 +73,9 @@ class Expectation:
         self.baseline.move(placed)
         self.total = placed(self.total)
         until = _nothing_until(len(spots))
-        until[:, moved] = self.until
-        self.until = until
+        until[:, moved] = self._until
+        self._until = until
+        self._scale = placed(self._scale - 1.0) + 1.0
         self._pending = deque((minute, host_minutes, placed(raw)) for minute, host_minutes, raw in self._pending)
         self._online_at = placed(self._online_at[None])[0]
         # A slice that is new has a factor of one; the others keep theirs until rates are next worked out.
@@ -124,12 +125,17 @@ class Expectation:
 
     def of_last_hour(self, outcome: int, spot: int, tick: int) -> float:
         """Events of an outcome to be expected at a spot in the last hour."""
-        before: float = self.until[outcome, spot, (tick - LAG_MINUTES + 1) % RING]
+        before = self._until[outcome, spot, (tick - LAG_MINUTES + 1) % RING] * self._scale[outcome, spot]
         return float(self.total[outcome, spot] - before)
+
+    def until(self, spots: Ints, minutes: Ints) -> Floats:
+        """(OUTCOMES, ...) events to be expected at spots before minutes of the last day, both of one shape."""
+        before: Floats = self._until[:, spots, minutes % RING] * self._scale[:, spots]
+        return before
 
     def of_slices_since(self, minute: int) -> Floats:
         """(OUTCOMES, slices) events to be expected since a minute of the last day."""
-        return (self.total - self.until[:, :, minute % RING])[:, : len(self._spots.slices)]
+        return (self.total - self._until[:, :, minute % RING] * self._scale)[:, : len(self._spots.slices)]
 
     def of_hosts_with(self, updates: Ints, tick: int) -> Floats:
         """(OUTCOMES, U, WINDOWS, cells) events to be expected of the hosts that had each update."""
@@ -167,7 +173,7 @@ class Expectation:
         ratio = np.divide(now, before, out=np.repeat(of_fleet, now.shape[1], axis=1), where=before > 0)
         if np.abs(ratio - 1.0).max() > _LEAST_CHANGE:
             self.total *= ratio
-            self.until *= ratio[..., None]
+            self._scale *= ratio
             self._past_rates, self._past_factors = self._learned_rates, self._learned_factors
 
     def _a_minute(self, of_cells: Floats, rates: Floats, factors: Floats) -> Floats:
@@ -179,7 +185,7 @@ class Expectation:
         """(OUTCOMES, spots) events to be expected within a minute, without the factors."""
         by_kind = np.stack([rates, rates], axis=2)
         by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
-        raw: Floats = np.einsum("ok,pk->op", by_kind.reshape(OUTCOMES, _KINDS), self._online_at)
+        raw: Floats = by_kind.reshape(OUTCOMES, _KINDS) @ self._online_at.T
         return raw
 
     def _at_places(self, raw: Floats, factors: Floats) -> Floats:
@@ -214,11 +220,11 @@ class Expectation:
     def _expect(self, tick: int) -> None:
         if self._per_minute is None:
             self._per_minute = np.einsum("ocb,cb->oc", self._rates, self.time.online) @ self._members.T
-        raw = self._raw(self.baseline.rates())
+        raw = self._raw(self._learned_rates)
         slices = len(self._members)
         self.total[:, :slices] += self._per_minute
-        self.total[:, slices:] += self._at_places(raw, self.baseline.factors())
-        self.until[:, :, (tick + 1) % RING] = self.total
+        self.total[:, slices:] += self._at_places(raw, self._learned_factors)
+        self._until[:, :, (tick + 1) % RING] = self.total / self._scale
         online = self._online_at[0].reshape(SYSTEMS, 2, BOOTS)  # the first slice is the whole fleet
         self._pending.append((tick, self.baseline.at_risk(online), raw))
 

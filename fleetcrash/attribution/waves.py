@@ -6,12 +6,13 @@ some minutes. A region that loses its power, a site's driver, a backlog or a pat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.evidence import log_likeliest, log_raised
 
 Floats = NDArray[np.float64]
@@ -92,7 +93,7 @@ def find_waves(
     outcome: Ints,
     *,
     end: int,
-    expected_until: Floats,
+    expected_until: Callable[[Ints, Ints], Floats],
     caution: Floats | None = None,
     also_from: int | None = None,
 ) -> Waves:
@@ -102,26 +103,27 @@ def find_waves(
         place, minute, outcome: (n,) of the events of the last day, an event once for each place that it belongs to.
         end: the minute after the newest.
         also_from: a minute from which a wave is tried at every place with an event, whether it had one then or not.
-        expected_until: (OUTCOMES, places, ring) events expected at the baseline before each minute, modulo the ring.
+        expected_until: events expected at the baseline at places before minutes of the last day, (OUTCOMES, ...) of
+            two arrays of one shape.
         caution: (OUTCOMES,) how much higher to take the baseline; None: as estimated.
     """
-    ring = expected_until.shape[2]
-    start = end - ring + 1
-    key = place * (ring + 1) + (minute - start)
+    day = LENGTHS[-1]
+    start = end - day
+    key = place * (day + 2) + (minute - start)
     in_order = np.sort(key)  # np.unique would take thirty times as long
     starts = in_order[np.diff(in_order, prepend=-1) > 0]
     if also_from is not None and also_from >= start:
         present = np.flatnonzero(np.bincount(place))
-        starts = np.union1d(starts, present * (ring + 1) + (also_from - start))
-    places, onsets = np.divmod(starts, ring + 1)
-    ends = np.minimum(onsets[:, None] + LENGTHS, ring - 1)
-    seen = np.empty((len(expected_until), *ends.shape))
-    for number in range(len(expected_until)):
+        starts = np.union1d(starts, present * (day + 2) + (also_from - start))
+    places, onsets = np.divmod(starts, day + 2)
+    ends = np.minimum(onsets[:, None] + LENGTHS, day)
+    seen = np.empty((OUTCOMES, *ends.shape))
+    for number in range(OUTCOMES):
         ordered = np.sort(key[outcome == number])
-        until = np.searchsorted(ordered, places[:, None] * (ring + 1) + ends)
+        until = np.searchsorted(ordered, places[:, None] * (day + 2) + ends)
         seen[number] = until - np.searchsorted(ordered, starts)[:, None]
-    before = expected_until[:, places, (start + onsets) % ring]
-    mean = np.maximum(expected_until[:, places[:, None], (start + ends) % ring] - before[:, :, None], 0.0)
+    before = expected_until(places, start + onsets)
+    mean = np.maximum(expected_until(np.broadcast_to(places[:, None], ends.shape), start + ends) - before[:, :, None], 0)
     if caution is not None:
         mean = mean * np.minimum(caution, 1e9)[:, None, None]
     if len(starts) > _MOST_ONSETS:
