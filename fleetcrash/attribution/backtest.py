@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.expectation import DAY
+from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import JSON, document
 from fleetcrash.errors import BadArgument, LakeError

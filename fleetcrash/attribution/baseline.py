@@ -1,8 +1,9 @@
 """The baseline: how often hosts crash, and go dark, when nothing is wrong.
 
 Rates per host-minute by outcome, OS and time since boot, times a factor for each build, agent version, model and
-region, all learned from the past. What happened while an incident was open, or lately, is left out, so that a fault
-does not raise the bar that it is measured with: the last day, or the later half of what there is where that is less.
+region and one for the hour of the day (``hours``), all learned from the past. What happened while an incident was open,
+or lately, is left out, so that a fault does not raise the bar that it is measured with: the last day, or the later half
+of what there is where that is less.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.exposure import BOOTS
+from fleetcrash.attribution.hours import HOURS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,7 +63,8 @@ class Baseline:
     Attributes:
         prior_rate: (OUTCOMES,) events per host-minute before anything is learned.
         minutes: (OUTCOMES,) of the past that were learned from.
-        events, host_minutes: (OUTCOMES, SYSTEMS, BOOTS).
+        events: (OUTCOMES, SYSTEMS, BOOTS). host_minutes: (HOURS, OUTCOMES, SYSTEMS, BOOTS).
+        by_hour: (OUTCOMES, HOURS) how much more happens in each hour of the day than the rates say.
         slice_events, slice_expected: (OUTCOMES, slices) by single attribute, expected without the factors.
     """
 
@@ -70,13 +73,15 @@ class Baseline:
     minutes: Ints = field(init=False)
     events: Floats = field(init=False)
     host_minutes: Floats = field(init=False)
+    by_hour: Floats = field(init=False)
     slice_events: Floats = field(init=False)
     slice_expected: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         self.minutes = np.zeros(OUTCOMES, np.int64)
         self.events = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
-        self.host_minutes = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
+        self.host_minutes = np.zeros((HOURS, OUTCOMES, SYSTEMS, BOOTS))
+        self.by_hour = np.ones((OUTCOMES, HOURS))
         self.slice_events = np.zeros((OUTCOMES, self.slices))
         self.slice_expected = np.zeros((OUTCOMES, self.slices))
 
@@ -111,15 +116,20 @@ class Baseline:
 
     def rates(self) -> Floats:
         """(OUTCOMES, SYSTEMS, BOOTS) events per host-minute, each shrunk towards the one above it."""
-        overall = self._overall()
-        by_system = (self.events.sum(2) + _BOOT_EVENTS) / (self.host_minutes.sum(2) + _BOOT_EVENTS / overall[:, None])
+        overall, host_minutes = self._overall(), self._weighed()
+        by_system = (self.events.sum(2) + _BOOT_EVENTS) / (host_minutes.sum(2) + _BOOT_EVENTS / overall[:, None])
         expected = by_system[..., None] * np.maximum(_PRIOR_BOOT[:, None], 1e-9)
-        rates: Floats = (self.events + _BOOT_EVENTS) / (self.host_minutes + _BOOT_EVENTS / expected)
+        rates: Floats = (self.events + _BOOT_EVENTS) / (host_minutes + _BOOT_EVENTS / expected)
         return np.where(_PRIOR_BOOT[:, None] > 0, rates, 0.0)
+
+    def _weighed(self) -> Floats:
+        """(OUTCOMES, SYSTEMS, BOOTS) host-minutes, those of each hour for as many as they are worth."""
+        weighed: Floats = np.einsum("oh,hosb->osb", self.by_hour, self.host_minutes)
+        return weighed
 
     def _overall(self) -> Floats:
         """(OUTCOMES,) events per host-minute of the whole fleet; one that crashes more does so after boots as well."""
-        events, minutes = self.events.sum((1, 2)), self.host_minutes.sum((1, 2))
+        events, minutes = self.events.sum((1, 2)), self._weighed().sum((1, 2))
         overall: Floats = (events + _PRIOR_EVENTS) / (minutes + _PRIOR_EVENTS / self.prior_rate)
         at_boot = self.prior_rate[CRASH_AT_BOOT] * overall[CRASH] / self.prior_rate[CRASH]
         overall[CRASH_AT_BOOT] = (events[CRASH_AT_BOOT] + _PRIOR_EVENTS) / (
@@ -138,7 +148,7 @@ class Baseline:
         The larger of the safety margin and the 99 % upper bound on the fleet's rate over its estimate: with little
         history the tests on history say little, of a fleet of any size.
         """
-        events, minutes = self.events.sum((1, 2)), self.host_minutes.sum((1, 2))
+        events, minutes = self.events.sum((1, 2)), self._weighed().sum((1, 2))
         upper = (np.sqrt(events + 1.0) + 2.33 / 2.0) ** 2
         with np.errstate(divide="ignore"):
             bound = np.where(minutes > 0, upper / minutes / self._overall(), np.inf)

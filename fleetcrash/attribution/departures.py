@@ -242,7 +242,8 @@ def _within(counts: Floats) -> Floats:
 
 def _by_age(within: Floats) -> Floats:
     """The reverse of ``_within``."""
-    return within - within @ _JUST_BEFORE
+    at_age: Floats = within - within @ _JUST_BEFORE
+    return at_age
 
 
 def log_charge(share: Floats) -> Floats:

@@ -20,8 +20,8 @@ from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.course import condition_of, maybe_end, watch
 from fleetcrash.attribution.departures import at_one_place
-from fleetcrash.attribution.expectation import DAY
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import OS_INDEX, News

@@ -12,6 +12,7 @@ from fleetcrash.attribution import crashers
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, SYSTEMS, Baseline, learned_at
 from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, WINDOWS, HostTime
 from fleetcrash.attribution.hazard import InstallHazard
+from fleetcrash.attribution.hours import DAY, HOURS, Hours, hour_of
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
 
@@ -19,7 +20,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-DAY = 1440
 RING = DAY + 1
 _KINDS = SYSTEMS * 2 * BOOTS  # of host-time that share a rate: OS, always on, time since boot
 _SEEN_FOR_LONG = 2  # of the times since a boot, from half an hour on
@@ -46,6 +46,7 @@ class Expectation:
         self.time = HostTime.start(news)
         self.baseline = Baseline(len(spots), crashers.PRIOR_RATE if news.crashes_only else PRIOR_RATE)
         self.hazard = InstallHazard()
+        self._hours = Hours(OUTCOMES)
         self.total = np.zeros((OUTCOMES, len(spots)))
         self._until = _nothing_until(len(spots))  # before each minute of the last day, modulo RING, but for ``_scale``
         self._scale = np.ones((OUTCOMES, len(spots)))  # what the past was multiplied by, as it was reckoned anew
@@ -99,6 +100,7 @@ class Expectation:
         self._learn_order = np.argsort(ripe, kind="stable")
         self._ripe = ripe[self._learn_order]
         self._learned = int((ripe <= tick).sum())
+        self._known = int(np.searchsorted(news.events.tick, tick, side="right"))
         self._learns_hazard = news.installs_told and not news.presence_told
         if self._learns_hazard:
             self._of_exposed = np.argsort(news.exposed_events.event, kind="stable")
@@ -114,10 +116,13 @@ class Expectation:
         """
         self.time.advance(tick)
         self._count_online(tick)
+        self._count_by_hour(tick)
         self._learn(tick, claimed, disturbed)
         if tick % _RATE_MINUTES == 0:
             if self._learns_hazard:
                 self.time.weight = self.hazard.ratios()
+            if tick % DAY == 0:
+                self._take_hours(tick)
             self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
             self._take_rates()
             self._reckon_past()
@@ -141,8 +146,10 @@ class Expectation:
         """(OUTCOMES, U, WINDOWS, cells) events to be expected of the hosts that had each update."""
         expected = np.zeros((OUTCOMES, len(updates), WINDOWS, len(self._news.cells)))
         for number, update in enumerate(updates):
-            minutes = np.maximum(self.time.by_update[int(update)].host_minutes(tick), 0.0)
+            time = self.time.by_update[int(update)]
+            minutes = np.maximum(time.host_minutes(tick), 0.0)
             expected[:, number] = np.matmul(self._rates.swapaxes(0, 1), minutes).transpose(1, 2, 0)
+            expected[:, number] *= time.mean_of(self.baseline.by_hour)[..., None]
         expected[:, :, :AGES] *= self.time.weight[:, None]
         return expected
 
@@ -175,6 +182,19 @@ class Expectation:
             self.total *= ratio
             self._scale *= ratio
             self._past_rates, self._past_factors = self._learned_rates, self._learned_factors
+
+    def _take_hours(self, midnight: int) -> None:
+        """Take the hours of the day as the days before tell them, and the last one's anew by that."""
+        by_hour = self._hours.factors(midnight // DAY)
+        if np.array_equal(by_hour, self.baseline.by_hour):
+            return
+        ratio = np.repeat(by_hour / self.baseline.by_hour, DAY // HOURS, axis=1)
+        self.baseline.by_hour = by_hour
+        minutes = np.arange(midnight - DAY, midnight + 1) % RING
+        until = self._until[:, :, minutes]
+        until[:, :, 1:] = until[:, :, :1] + np.cumsum(np.diff(until, axis=2) * ratio[:, None], axis=2)
+        self._until[:, :, minutes] = until
+        self.total = until[:, :, -1] * self._scale
 
     def _a_minute(self, of_cells: Floats, rates: Floats, factors: Floats) -> Floats:
         """(OUTCOMES, spots) events to be expected of the hosts online within a minute."""
@@ -220,13 +240,30 @@ class Expectation:
     def _expect(self, tick: int) -> None:
         if self._per_minute is None:
             self._per_minute = np.einsum("ocb,cb->oc", self._rates, self.time.online) @ self._members.T
-        raw = self._raw(self._learned_rates)
+        by_hour = self._of_hour(tick)[:, None]
+        raw = self._raw(self._learned_rates) * by_hour
         slices = len(self._members)
-        self.total[:, :slices] += self._per_minute
+        self.total[:, :slices] += self._per_minute * by_hour
         self.total[:, slices:] += self._at_places(raw, self._learned_factors)
         self._until[:, :, (tick + 1) % RING] = self.total / self._scale
+        self._pending.append((tick, self._at_risk(), raw))
+
+    def _at_risk(self) -> Floats:
         online = self._online_at[0].reshape(SYSTEMS, 2, BOOTS)  # the first slice is the whole fleet
-        self._pending.append((tick, self.baseline.at_risk(online), raw))
+        return self.baseline.at_risk(online)
+
+    def _of_hour(self, tick: int) -> Floats:
+        """(OUTCOMES,) how much more happens at this hour of the day than the rates say."""
+        return self.baseline.by_hour[:, hour_of(tick)]
+
+    def _count_by_hour(self, tick: int) -> None:
+        """Take in what is to be expected of a minute, whatever its hour, and which events came to be known."""
+        events = self._news.events
+        expected = (self._learned_rates * self._at_risk()).sum((1, 2))
+        self._hours.expect(tick, expected, self._is_told(tick))
+        taken = slice(self._known, int(np.searchsorted(events.tick, tick, side="right")))
+        self._known = taken.stop
+        self._hours.count(events.minute[taken], events.outcome[taken])
 
     def _learn(self, tick: int, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         ripe = []
@@ -247,11 +284,12 @@ class Expectation:
                     self._learn_hazard(event)
         quiet = [entry for entry in ripe if not disturbed(entry[0])]
         if quiet or counted.any():
-            learned, host_minutes, raw = np.zeros(OUTCOMES, np.int64), np.zeros_like(counted), np.zeros_like(at_spots)
+            learned, raw = np.zeros(OUTCOMES, np.int64), np.zeros_like(at_spots)
+            host_minutes = np.zeros((HOURS, *counted.shape))
             for minute, minutes_there, expected_there in quiet:
                 told = self._is_told(minute)
                 learned += told
-                host_minutes[told] += minutes_there[told]
+                host_minutes[hour_of(minute), told] += minutes_there[told]
                 raw[told] += expected_there[told]
             self.baseline.learn(learned, counted, host_minutes, at_spots, raw)
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.hours import HOURS, hour_of
 from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
 
 AGE_MINUTES = (2, 10, 60, 240, 1440)  # an install is younger than
@@ -61,6 +62,7 @@ class UpdateTime:
         now: (strata x BOOTS, WINDOWS) hosts at this minute.
         lately: (KEPT_MINUTES, strata x BOOTS, WINDOWS) that for each of the last minutes; None once all are zero.
         changed_tick: the last tick that brought a change.
+        by_hour: (HOURS, WINDOWS) host-minutes by the hour of the day, of who had left as well until that was known.
     """
 
     level: Floats
@@ -68,10 +70,22 @@ class UpdateTime:
     now: NDArray[np.int32]
     lately: NDArray[np.int32] | None
     changed_tick: int
+    by_hour: Floats = field(default_factory=lambda: np.zeros((HOURS, WINDOWS)))
 
     def host_minutes(self, tick: int) -> Floats:
         """(cells, BOOTS, WINDOWS) host-minutes at risk up to the tick."""
         return tick * self.level - self.moment
+
+    def mean_of(self, by_hour: Floats) -> Floats:
+        """(outcomes, WINDOWS) the mean of something that depends on the hour of the day, over its host-time.
+
+        Args:
+            by_hour: (outcomes, HOURS).
+        """
+        total = self.by_hour.sum(0)
+        out = np.ones((len(by_hour), WINDOWS))
+        mean: Floats = np.divide(by_hour @ self.by_hour, total, out=out, where=total > 0)
+        return mean
 
 
 @dataclass
@@ -184,6 +198,7 @@ class HostTime:
             if time.lately is None:
                 continue
             time.lately[tick % KEPT_MINUTES] = time.now
+            time.by_hour[hour_of(tick)] += time.now.sum(0)
             if tick - time.changed_tick > KEPT_MINUTES and not time.now.any():
                 time.lately = None  # nobody had it for less than a day within memory: let the memory go
 

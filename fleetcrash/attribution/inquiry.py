@@ -17,8 +17,9 @@ from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
 from fleetcrash.attribution.departures import Departures
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS, log_contrast, log_contrast_by_age
-from fleetcrash.attribution.expectation import DAY, Expectation
+from fleetcrash.attribution.expectation import Expectation
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES, WINDOWS
+from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial, try_updates

@@ -122,8 +122,8 @@ def find_waves(
         ordered = np.sort(key[outcome == number])
         until = np.searchsorted(ordered, places[:, None] * (day + 2) + ends)
         seen[number] = until - np.searchsorted(ordered, starts)[:, None]
-    before = expected_until(places, start + onsets)
-    mean = np.maximum(expected_until(np.broadcast_to(places[:, None], ends.shape), start + ends) - before[:, :, None], 0)
+    before = expected_until(places, start + onsets)[:, :, None]
+    mean = np.maximum(expected_until(np.broadcast_to(places[:, None], ends.shape), start + ends) - before, 0.0)
     if caution is not None:
         mean = mean * np.minimum(caution, 1e9)[:, None, None]
     if len(starts) > _MOST_ONSETS:

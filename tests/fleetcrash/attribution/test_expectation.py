@@ -8,6 +8,7 @@ import pytest
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.exposure import BOOTS
+from fleetcrash.attribution.hours import HOURS
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
@@ -80,7 +81,7 @@ def test_silence_teaches_nothing_before_anybody_was_told_to_have_left(empty_lake
     assert first_left == told_from + 10 + 10  # a session's end is known ten minutes after it
     last_learned = (END + first_crash) / 2  # older than half of the history
     assert baseline.minutes[DARK] == pytest.approx(last_learned - first_left, abs=2)
-    assert baseline.host_minutes[DARK].sum() == pytest.approx(299 * baseline.minutes[DARK], rel=0.01)
+    assert baseline.host_minutes[:, DARK].sum() == pytest.approx(299 * baseline.minutes[DARK], rel=0.01)
     assert baseline.events[DARK].sum() == 1
 
 
@@ -107,5 +108,5 @@ def test_the_margin_is_wider_until_a_whole_day_was_learned_from(minutes, margin)
     baseline = Baseline(slices=1)
     told, slices = np.full(OUTCOMES, minutes), np.zeros((OUTCOMES, 1))
     shape = (OUTCOMES, SYSTEMS, BOOTS)
-    baseline.learn(told, np.full(shape, 1e6), np.full(shape, 1e12), slices, slices)
+    baseline.learn(told, np.full(shape, 1e6), np.full((HOURS, *shape), 1e12 / HOURS), slices, slices)
     assert baseline.caution() == pytest.approx(margin, rel=0.01)
