@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.exposure import BOOTS
-from fleetcrash.attribution.hours import HOURS
+from fleetcrash.attribution.hours import DAY, HOURS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,7 +44,6 @@ SAFETY = 1.5
 # The sequential tests take the rate this much higher: the fleet is not the Poisson process that we write down. And
 # this much before anything is learned, as of hours of the day that were not: by day servers are taken down more often.
 _SAFETY_AT_FIRST = 3.0
-_DAY = 1440
 
 
 def learned_at(minute: Any, first_crash_minute: int) -> Any:
@@ -152,5 +151,5 @@ class Baseline:
         upper = (np.sqrt(events + 1.0) + 2.33 / 2.0) ** 2
         with np.errstate(divide="ignore"):
             bound = np.where(minutes > 0, upper / minutes / self._overall(), np.inf)
-        unknown = 1.0 - np.minimum(self.minutes / _DAY, 1.0)
+        unknown = 1.0 - np.minimum(self.minutes / DAY, 1.0)
         return np.maximum(bound, SAFETY + (_SAFETY_AT_FIRST - SAFETY) * unknown)

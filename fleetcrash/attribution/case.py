@@ -81,12 +81,13 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         crashes = inquiry.contrast(tick, case.events, update)
         return max(crashes, inquiry.departures.log_test(update)) if by_departures else crashes
 
-    def by_delay(row: int) -> float:
+    def by_delay(update: int) -> float:
+        row = int(np.searchsorted(trial.updates, update))
         if incident is None or not inquiry.news.presence_told or trial.log_test[row] < LOG_THRESHOLD:
             return 0.0
         cells = inquiry.spots.slices.members[int(np.argmax(trial.log_by_slice[row]))] > 0
         there = case.events & cells[inquiry.news.events.cell]
-        return log_by_delay(inquiry.news, tick, there, int(trial.updates[row]), int(released[row]))
+        return log_by_delay(inquiry.news, tick, there, update, int(released[row]))
 
     contrast = of_hosts if inquiry.news.installs_told else None
     odds = weigh(

@@ -218,8 +218,7 @@ class Incident:
         return KEPT_MINUTES - (tick - released)
 
     def _weigh_new_name(self, tick: int, judgement: Judgement, released: int | None) -> Judgement:
-        others = [at for update, at in self.tied.items() if update != judgement.update]
-        if released is not None and any(at < released or judgement.update in self.tied for at in others):
+        if released is not None and not judgement.is_told_by_hosts and self._is_tied(judgement.update, released):
             return replace(judgement, kind=Kind.CANNOT_SEPARATE, update=None)
         if (
             judgement.update is not None
@@ -236,6 +235,11 @@ class Incident:
             self.doubt.end()
             return judgement
         return replace(judgement, kind=self.kind, update=None)
+
+    def _is_tied(self, update: int | None, released: int) -> bool:
+        """Whether another may have done it that passed out of sight before the two were told apart."""
+        others = [at for one, at in self.tied.items() if one != update]
+        return any(at < released or update in self.tied for at in others)
 
     def _was_cleared(self, tick: int, update: int, released: int) -> bool:
         """Whether an update was there, and never named, when it was said for a quarter of an hour that none did it.

@@ -7,7 +7,8 @@ always fits a little better, and one that may be the update's own doing must not
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,53 @@ class Odds:
         return _near(self.log_updates)
 
 
+@dataclass(frozen=True)
+class _Rivalry:
+    """Updates and the waves that each may have begun.
+
+    Attributes:
+        trial, waves: of the events.
+        of_waves: (n, SHAPES) log weight of each wave, its prior included but for that of its minute.
+        released_minute, stands_there, contrast: see ``weigh``.
+    """
+
+    trial: Trial
+    waves: Waves
+    of_waves: Floats
+    released_minute: Ints
+    stands_there: Mask
+    contrast: Contrast | None
+
+    def hosts_say(self, row: int) -> float:
+        """What hosts with an update and those beside them say for it."""
+        return 0.0 if self.contrast is None else self.contrast(int(self.trial.updates[row]))
+
+    def begun_by(self, row: int) -> tuple[Mask, Mask]:
+        """(n, SHAPES) the waves that an update may have begun at its release, and those that it may have later."""
+        late = _STAGED_MINUTES if self.contrast is None else _SOON_MINUTES
+        released = int(self.released_minute[row])
+        at_once, delayed = _begun_by(self.of_waves, self.waves, self.trial, row, released, late)
+        elsewhere = ~self.stands_there[self.waves.place][:, None]
+        return at_once, delayed & elsewhere & (self.hosts_say(row) >= _LOG_NO_CONTRAST)
+
+    def lacks_contrast(self, row: int) -> bool:
+        """Whether hosts say too little for an update; where nobody knows which these are, its release."""
+        released = int(self.released_minute[row])
+        if self.contrast is None:
+            # By releases alone, whatever begins within the day would be some update's.
+            return _is_long_after(self.waves, _strongest(self.of_waves), released)
+        with_push = _begins_with(self.waves, self.trial, row, released)
+        return self.hosts_say(row) < (_LOG_CONTRAST if with_push else _LOG_NO_CONTRAST)
+
+    def tie(self, log_waves: Floats, begun: Mask, row: int) -> tuple[Floats, bool]:
+        """Let no wave that may be an update's doing be better than the update; whether any was."""
+        most = float(self.trial.log_evidence[row])
+        excess = np.max(log_waves, where=begun, initial=-np.inf) - most
+        if excess <= 0:
+            return log_waves, False
+        return np.where(begun, np.minimum(log_waves - excess, most), log_waves), True
+
+
 def weigh(
     trial: Trial,
     waves: Waves,
@@ -129,61 +177,58 @@ def weigh(
             a while strikes what hosts are, so that a wave there is none of its doing.
         named_elsewhere: updates that other incidents name.
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
-        by_delay: of a row of the trial what ``after_install.log_by_delay`` says; asked where hosts say too little.
+        by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
-    leader = int(np.argmax(log_updates)) if len(trial.updates) else None
-    log_waves, log_margin, is_tied, lacks_contrast = of_waves, -np.inf, False, False
-    beside, same, is_its_own = of_waves, np.zeros(of_waves.shape, bool), contrast is None
+    if not len(trial.updates):
+        return _odds(trial, waves, None, log_updates, of_waves, released_minute=released_minute)
+    asked_once = None if contrast is None else cache(contrast)
+    rivalry = _Rivalry(trial, waves, of_waves, released_minute, stands_there, asked_once)
+    leader = int(np.argmax(log_updates))
+    at_once, later = rivalry.begun_by(leader)
+    beside, with_release = rivalry.tie(of_waves, at_once, leader)
+    log_waves, with_delay = rivalry.tie(beside, later, leader)
+    is_tied = with_release or with_delay
+    # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
+    for row in (row for row in _near(log_updates).tolist() if row != leader and len(waves)):
+        log_waves, is_its = rivalry.tie(log_waves, np.logical_or(*rivalry.begun_by(row)), row)
+        is_tied |= is_its
+    odds = _odds(trial, waves, leader, log_updates, log_waves, released_minute=released_minute)
+    # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell; and what
+    # hosts with it have and those beside them have not, no wave explains; nor what strikes by the install.
+    is_its_own = contrast is None or rivalry.hosts_say(leader) >= LOG_THOUSAND
+    lacks_contrast = rivalry.lacks_contrast(leader)
+    may_be_told = (lacks_contrast or is_tied) and not is_its_own and odds.probabilities[leader] >= _WORTH_ASKING
+    if may_be_told and by_delay(int(trial.updates[leader])) >= _LOG_BY_DELAY:
+        is_its_own, lacks_contrast = True, False
+    best_beside = float(beside[~at_once if is_its_own else ...].max(initial=0.0))
+    return replace(
+        odds,
+        log_margin=float(trial.log_evidence[leader]) - best_beside,
+        is_tied=is_tied,
+        lacks_contrast=lacks_contrast,
+    )
 
-    def begun_by(row: int) -> tuple[Mask, Mask, float]:
-        """The waves that an update may have begun, at once or later, and what hosts beside its own say for it."""
-        by_hosts = 0.0 if contrast is None else contrast(int(trial.updates[row]))
-        late = _STAGED_MINUTES if contrast is None else _SOON_MINUTES
-        same, delayed = _begun_by(of_waves, waves, trial, row, int(released_minute[row]), late)
-        return same, delayed & ~stands_there[waves.place][:, None] & (by_hosts >= _LOG_NO_CONTRAST), by_hosts
 
-    if leader is not None:
-        most = float(trial.log_evidence[leader])
-        same, delayed, by_hosts = begun_by(leader)
-        beside, with_release = _tie(of_waves, same, most)
-        log_waves, with_delay = _tie(beside, delayed, most)
-        is_tied = with_release or with_delay
-        # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell; and
-        # what hosts with it have and those beside them have not, no wave explains; nor what strikes by the install.
-        is_its_own |= by_hosts >= LOG_THOUSAND
-        if contrast is not None:
-            with_push = _begins_with(waves, trial, leader, int(released_minute[leader]))
-            lacks_contrast = by_hosts < (_LOG_CONTRAST if with_push else _LOG_NO_CONTRAST)
-        else:
-            # By releases alone, whatever begins within the day would be some update's.
-            lacks_contrast = _is_long_after(waves, _strongest(of_waves), int(released_minute[leader]))
-        # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
-        for row in (row for row in _near(log_updates).tolist() if row != leader and len(waves)):
-            at_once, later, _ = begun_by(row)
-            log_waves, is_its = _tie(log_waves, at_once | later, float(trial.log_evidence[row]))
-            is_tied |= is_its
+def _odds(
+    trial: Trial, waves: Waves, leader: int | None, log_updates: Floats, log_waves: Floats, *, released_minute: Ints
+) -> Odds:
+    """The posterior, before anything is asked about the leader."""
     log_any_wave = float(np.logaddexp.reduce(log_waves, axis=None, initial=-np.inf)) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([log_updates, [log_any_wave, 0.0]]))
-    probabilities = np.exp(log_updates - total)
-    if leader is not None:
-        may_be_told = (lacks_contrast or is_tied) and not is_its_own and probabilities[leader] >= _WORTH_ASKING
-        if may_be_told and by_delay(leader) >= _LOG_BY_DELAY:
-            is_its_own, lacks_contrast = True, False
-        log_margin = float(trial.log_evidence[leader]) - float(beside[~same if is_its_own else ...].max(initial=0.0))
     return Odds(
         trial,
         waves,
         leader,
         log_updates,
         log_waves,
-        probabilities=probabilities,
+        probabilities=np.exp(log_updates - total),
         of_any_wave=float(np.exp(log_any_wave - total)),
-        log_margin=log_margin,
-        is_tied=is_tied,
-        lacks_contrast=lacks_contrast,
+        log_margin=-np.inf,
+        is_tied=False,
+        lacks_contrast=False,
         begins_with_leader=_is_soon_after(waves, _strongest(log_waves), trial, leader, released_minute),
     )
 
@@ -252,11 +297,3 @@ def _begun_by(
     np.maximum.at(from_release, waves.place, best)
     same = explained & (of_waves <= from_release[waves.place][:, None] + LOG_MARGIN)
     return same, explained & (after >= -COINCIDENT_MINUTES) & (after <= late)
-
-
-def _tie(of_waves: Floats, same: Mask, most: float) -> tuple[Floats, bool]:
-    """Let no wave that may be the update's doing be better than the update; whether any was."""
-    excess = np.max(of_waves, where=same, initial=-np.inf) - most
-    if excess <= 0:
-        return of_waves, False
-    return np.where(same, np.minimum(of_waves - excess, most), of_waves), True

@@ -73,6 +73,8 @@ class Judgement:
         log_margin: log of how much better the leading update explains the events than the best wave.
         near: updates that the evidence does not tell from the leading one, which is one of them.
         is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
+        is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
+            before, which they have as well.
     """
 
     kind: Kind
@@ -82,6 +84,7 @@ class Judgement:
     log_margin: float
     near: tuple[int, ...] = ()
     is_doubted: bool = False
+    is_told_by_hosts: bool = False
 
     def widened_to(self, updates: Ints, own: Ints) -> Judgement:
         """The same, with a probability of each of more updates: none of those that were not weighed.
@@ -136,7 +139,8 @@ def judge(
     if named is None:
         kind = _without_name(odds, minutes_open, before, is_acquitted, is_doubtful)
     told_from = tuple(odds.trial.updates[odds.near].tolist())
-    return Judgement(kind, named, odds.probabilities, odds.best_wave, odds.log_margin, told_from, is_doubted)
+    by_hosts = named is not None and contrast is not None and _is_told_by_hosts(odds.trial, named, contrast)
+    return Judgement(kind, named, odds.probabilities, odds.best_wave, odds.log_margin, told_from, is_doubted, by_hosts)
 
 
 def _named(
@@ -201,7 +205,7 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None) 
     """
     if contrast is None:
         return len(near) == 1
-    events = trial.events[:, leader, :AGES, int(np.argmax(trial.log_by_slice[leader]))]
+    events = _events_of(trial, leader)
     if events[CRASH_AT_BOOT, _LATE_AGES:].sum() > _MOSTLY * events.sum():
         least = max(LOG_MARGIN, _LOG_PER_EVENT * float(events.sum()))
         if contrast(int(trial.updates[leader])) < least:
@@ -212,3 +216,15 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None) 
         return True
     of_leader = contrast(int(trial.updates[leader]))
     return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in near if one != leader)
+
+
+def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast) -> bool:
+    """Whether by the crashes, for who leaves was online just before, hosts without the update fare that much better."""
+    events = float(_events_of(trial, int(np.searchsorted(trial.updates, update))).sum())
+    return not trial.by_departures and contrast(update) >= max(LOG_THOUSAND, _LOG_PER_EVENT * events)
+
+
+def _events_of(trial: Trial, row: int) -> Floats:
+    """(OUTCOMES, AGES) events of hosts with an update, in the slice that says most."""
+    events: Floats = trial.events[:, row, :AGES, int(np.argmax(trial.log_by_slice[row]))]
+    return events
