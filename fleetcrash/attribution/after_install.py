@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 
 # The time from an install to the crash is lognormal, with one of these medians; of the hosts that a fault may strike it
 # strikes three in ten.
-_MEDIAN_S = np.array([20.0, 80.0, 320.0, 1280.0])
+_MEDIAN_S = np.array([20.0, 80.0, 320.0, 1280.0, 5120.0, 20480.0])
 _SPREAD = 1.1
 _STRUCK = 0.3
 # One event in twenty is of something else, and of the hosts without a record of the install one in ten has it all the

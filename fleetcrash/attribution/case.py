@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from fleetcrash.attribution.after_install import log_by_delay
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.odds import weigh
+from fleetcrash.attribution.odds import LOG_BY_DELAY, weigh
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.verdict import Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves
@@ -89,6 +88,11 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         there = case.events & cells[inquiry.news.events.cell]
         return log_by_delay(inquiry.news, tick, there, update, int(released[row]))
 
+    def is_doubtful(update: int, onset: int | None) -> bool:
+        return inquiry.is_doubtful(
+            tick, case.events, trial, update, onset, told_by_delay=lambda: by_delay(update) >= LOG_BY_DELAY
+        )
+
     contrast = of_hosts if inquiry.news.installs_told else None
     odds = weigh(
         trial,
@@ -106,6 +110,6 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         before=Kind.UNDETERMINED if incident is None else incident.kind,
         named_before=case.named_before,
         contrast=contrast,
-        is_doubtful=partial(inquiry.is_doubtful, tick, case.events, trial),
+        is_doubtful=is_doubtful,
     )
     return judgement, trial, found

@@ -165,11 +165,20 @@ class Inquiry:
         ratios = alone / np.maximum(others, 1.0) / rate
         return dict(zip(tried.updates[waits].tolist(), ratios[waits].tolist(), strict=True))
 
-    def is_doubtful(self, tick: int, mine: Mask, trial: Trial, update: int, onset: int | None) -> bool:
+    def is_doubtful(
+        self,
+        tick: int,
+        mine: Mask,
+        trial: Trial,
+        update: int,
+        onset: int | None,
+        told_by_delay: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Whether some of an update's hosts alone are struck, who have something else in common; see ``witnesses``.
 
         Args:
             mine: (events,) the events. trial: of them. onset: when the best wave began, if there is one.
+            told_by_delay: whether those of a region are struck that got it as long ago as a fault would have it.
         """
         struck, cells = self._struck(update, tick, mine, trial)
         if not len(struck):
@@ -195,7 +204,11 @@ class Inquiry:
         if self.spots.stands_there[int(np.argmax(trial.log_by_slice[row]))]:
             cells = np.ones(len(cells), bool)
         places = self.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
-        return witnesses.are_of_one_place(places, witnesses.places_known(self.news))
+        of_each = dict(witnesses.places_known(self.news))
+        regions = {"region": of_each.pop("region")}
+        if witnesses.are_of_one_place(places, of_each):
+            return True
+        return witnesses.are_of_one_place(places, regions) and not told_by_delay()
 
     def _struck(self, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
         """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""

@@ -52,7 +52,7 @@ _LOG_NO_CONTRAST = -1.0
 # the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
 _LOG_CONTRAST = float(np.log(60))
 # Where those do not tell, it may show in how long after their installs hosts are struck: by chance once in a hundred.
-_LOG_BY_DELAY = float(np.log(100))
+LOG_BY_DELAY = float(np.log(100))
 _WORTH_ASKING = 0.5  # of an update that is no likelier nothing is said, whatever the answer
 
 
@@ -139,6 +139,18 @@ class _Rivalry:
         elsewhere = ~self.stands_there[self.waves.place][:, None]
         return at_once, delayed & elsewhere & (self.hosts_say(row) >= _LOG_NO_CONTRAST)
 
+    def among(self, row: int) -> Mask:
+        """(n, SHAPES) the waves in hosts that mostly had an update, but for those of long before its release."""
+        since = (self.waves.onset - int(self.released_minute[row]))[:, None] >= -_SOON_MINUTES
+        return _explained(self.waves, self.trial, row) & since
+
+    def is_its_own(self, row: int) -> bool:
+        """Whether a wave that begins with an update is that update, as far as anybody can tell.
+
+        Where exposure goes by releases; and what hosts with it have and those beside them have not, no wave explains.
+        """
+        return self.contrast is None or self.hosts_say(row) >= LOG_THOUSAND
+
     def lacks_contrast(self, row: int) -> bool:
         """Whether hosts say too little for an update; where nobody knows which these are, its release."""
         released = int(self.released_minute[row])
@@ -182,40 +194,46 @@ def weigh(
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
-    if not len(trial.updates):
-        return _odds(trial, waves, None, log_updates, of_waves, released_minute=released_minute)
     asked_once = None if contrast is None else cache(contrast)
     rivalry = _Rivalry(trial, waves, of_waves, released_minute, stands_there, asked_once)
+    if not len(trial.updates):
+        return _odds(rivalry, None, log_updates, of_waves)
     leader = int(np.argmax(log_updates))
-    at_once, later = rivalry.begun_by(leader)
-    beside, with_release = rivalry.tie(of_waves, at_once, leader)
+    odds = _of_leader(rivalry, leader, log_updates)
+    is_open = odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN
+    if not is_open or rivalry.is_its_own(leader):
+        return odds
+    supposed = _of_leader(rivalry, leader, log_updates, told_by_delay=True)
+    is_worth_asking = supposed.probabilities[leader] >= _WORTH_ASKING
+    return supposed if is_worth_asking and by_delay(int(trial.updates[leader])) >= LOG_BY_DELAY else odds
+
+
+def _of_leader(rivalry: _Rivalry, leader: int, log_updates: Floats, *, told_by_delay: bool = False) -> Odds:
+    """The odds, once it is known which waves the leading update may have begun.
+
+    Args:
+        told_by_delay: hosts are struck as long after its install as a fault would have it: no wave among them says why.
+    """
+    at_once, later = (rivalry.among(leader),) * 2 if told_by_delay else rivalry.begun_by(leader)
+    beside, with_release = rivalry.tie(rivalry.of_waves, at_once, leader)
     log_waves, with_delay = rivalry.tie(beside, later, leader)
     is_tied = with_release or with_delay
     # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
-    for row in (row for row in _near(log_updates).tolist() if row != leader and len(waves)):
+    for row in (row for row in _near(log_updates).tolist() if row != leader and len(rivalry.waves)):
         log_waves, is_its = rivalry.tie(log_waves, np.logical_or(*rivalry.begun_by(row)), row)
         is_tied |= is_its
-    odds = _odds(trial, waves, leader, log_updates, log_waves, released_minute=released_minute)
-    # Where exposure goes by releases, a wave that begins with one is that update as far as anybody can tell; and what
-    # hosts with it have and those beside them have not, no wave explains; nor what strikes by the install.
-    is_its_own = contrast is None or rivalry.hosts_say(leader) >= LOG_THOUSAND
-    lacks_contrast = rivalry.lacks_contrast(leader)
-    may_be_told = (lacks_contrast or is_tied) and not is_its_own and odds.probabilities[leader] >= _WORTH_ASKING
-    if may_be_told and by_delay(int(trial.updates[leader])) >= _LOG_BY_DELAY:
-        is_its_own, lacks_contrast = True, False
-    best_beside = float(beside[~at_once if is_its_own else ...].max(initial=0.0))
+    best_beside = float(beside[~at_once if told_by_delay or rivalry.is_its_own(leader) else ...].max(initial=0.0))
     return replace(
-        odds,
-        log_margin=float(trial.log_evidence[leader]) - best_beside,
+        _odds(rivalry, leader, log_updates, log_waves),
+        log_margin=float(rivalry.trial.log_evidence[leader]) - best_beside,
         is_tied=is_tied,
-        lacks_contrast=lacks_contrast,
+        lacks_contrast=not told_by_delay and rivalry.lacks_contrast(leader),
     )
 
 
-def _odds(
-    trial: Trial, waves: Waves, leader: int | None, log_updates: Floats, log_waves: Floats, *, released_minute: Ints
-) -> Odds:
+def _odds(rivalry: _Rivalry, leader: int | None, log_updates: Floats, log_waves: Floats) -> Odds:
     """The posterior, before anything is asked about the leader."""
+    trial, waves = rivalry.trial, rivalry.waves
     log_any_wave = float(np.logaddexp.reduce(log_waves, axis=None, initial=-np.inf)) + _LOG_PRIOR_WAVE_A_MINUTE
     total = np.logaddexp.reduce(np.concatenate([log_updates, [log_any_wave, 0.0]]))
     return Odds(
@@ -229,7 +247,7 @@ def _odds(
         log_margin=-np.inf,
         is_tied=False,
         lacks_contrast=False,
-        begins_with_leader=_is_soon_after(waves, _strongest(log_waves), trial, leader, released_minute),
+        begins_with_leader=_is_soon_after(waves, _strongest(log_waves), trial, leader, rivalry.released_minute),
     )
 
 

@@ -79,10 +79,10 @@ def test_whom_an_event_could_have_happened_to_is_told_by_age_and_as_it_was_known
     """The struck host got it two minutes before; of the others some are no rivals, or had it for other times."""
     ages_min = {"struck": 2.0, "same": 2.1, "older": 5.0, "later": -3.0, "late": 4.0, "removed": 8.0, "crashed": 5.0}
     others = {"model": {"model": "n"}, "region": {"region": "south"}, "ring": {"ring": "early"}}
-    alike: dict[str, Any] = {name: {} for name in (*ages_min, "never", "left", "just up")}
+    alike: dict[str, Any] = {name: {} for name in (*ages_min, "never", "left", "just up", "came online")}
     hosts = {**alike, **others, "server": {"always_on": True}}
     usual = {"os_type": "windows", "model": "m", "region": "north", "ring": "broad", "always_on": False}
-    started = {"just up": 85.0}
+    started = {"just up": 85.0, "came online": 66.0}
     world: World = {
         "host": [{"host_id": name, **usual, **own} for name, own in hosts.items()],
         "update": [{"update_id": "content", "kind": "content", "channel": "1", "released_at": at(80)}],
@@ -108,6 +108,7 @@ def test_whom_an_event_could_have_happened_to_is_told_by_age_and_as_it_was_known
                 "ring": 1.0,
                 "server": 1.0,
                 "just up": 1.0,
+                "came online": 5.0,
             }.items()
         ]
         + [{"host_id": "removed", "update_id": "content", "applied_at": at(99), "action": "removed"}],
@@ -179,3 +180,33 @@ def test_what_begins_with_a_push_to_everybody_and_strikes_whoever_it_likes_is_ne
     ) as lake:
         (incident,) = incidents(lake)["incidents"]
     assert {turn["update_id"] for turn in incident["history"]} == {None}
+
+
+def reached_over_an_hour(struck_at: Callable[[np.random.Generator, float], float]) -> World:
+    """Servers in two regions that all get an update within an hour; half of those in one crash as it is said."""
+    world = servers(2 * HOSTS)
+    random = np.random.default_rng(5)
+    got = PUSHED_AT + 60 * random.random(2 * HOSTS)
+    world["update"] = [{"update_id": "content", "kind": "content", "channel": "1", "released_at": at(PUSHED_AT)}]
+    world["install"] = [
+        {"host_id": f"h{n}", "update_id": "content", "applied_at": at(got[n]), "received_at": at(got[n] + 0.2)}
+        for n in range(2 * HOSTS)
+    ]
+    world["crash"] = [crash_of(n, -1500.0 + 40 * n) for n in range(40)]
+    world["crash"] += [crash_of(n, struck_at(random, got[n])) for n in range(40, 2 * HOSTS, 4)]
+    return world
+
+
+@pytest.mark.parametrize("is_fault", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_a_slow_fault_of_one_region_is_told_from_a_rise_there_by_how_long_after_the_installs_it_strikes(
+    empty_lake, is_fault
+):
+    """An hour and a half after the install, or for as long after the push, whenever a host got it."""
+
+    def struck_at(random: np.random.Generator, got: float) -> float:
+        return (got if is_fault else PUSHED_AT + 30) + random.lognormal(np.log(90), 0.7)
+
+    with lake_of(reached_over_an_hour(struck_at), empty_lake) as lake:
+        (incident,) = incidents(lake)["incidents"]
+    named = {turn["update_id"] for turn in incident["history"]} - {None}
+    assert named == ({"content"} if is_fault else set())

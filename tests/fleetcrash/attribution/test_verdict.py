@@ -213,9 +213,15 @@ def test_what_strikes_as_long_after_the_install_as_a_fault_does_is_no_wave(by_de
     assert with_release(update_says=160.0, wave_says=wave_says).kind is kind
 
 
-def test_a_wave_before_the_release_is_not_explained_by_how_long_after_the_install_hosts_crash():
-    told = _judged(update_says=160.0, wave_says=190.0, onset=RELEASED - 30, contrast=0.0, by_delay=100.0)
-    assert told.kind is Kind.NO_UPDATE
+@pytest.mark.parametrize(
+    ("onset", "had_update", "kind"),
+    [(-30, EVENTS, Kind.UPDATE), (-30, 0.7 * EVENTS, Kind.NO_UPDATE), (-61, EVENTS, Kind.NO_UPDATE)],
+    ids=["in its hosts", "in others as well", "long before"],
+)
+def test_how_long_after_the_install_hosts_crash_explains_no_wave_in_others_or_of_before(onset, had_update, kind):
+    of_wave = partial(_judged, update_says=160.0, wave_says=190.0, onset=RELEASED + onset, had_update=had_update)
+    assert of_wave(contrast=0.0, by_delay=0.0).kind is Kind.NO_UPDATE
+    assert of_wave(contrast=0.0, by_delay=100.0).kind is kind
 
 
 def test_what_rose_long_after_the_release_needs_no_hosts_without_the_update_but_none_that_fared_worse():

@@ -3,6 +3,8 @@
 -- then, and had had no event in the day before; the event's own host is one of them, known to have been online or not.
 -- age_s: seconds since the install, in steps of ten, null where a host did not have it. struck: 1 in the row of the event's own.
 -- As it was known at $at: installs, beats and earlier events. $update_id: the update. $events: numbers of the events.
+-- Neither counts, the host of the event or one beside it, that got the update within half an hour after it came online: it may
+-- be struck for how long it has been up, which is nearly as long.
 -- Where presence is told by heartbeats, what happened at the end of a session happened at some time after the last beat, and a
 -- host may well install at a beat: such events are left out.
 -- Where more than 20,000 hosts have the update one host in so many is counted.
@@ -19,13 +21,22 @@ WITH asked AS (
         AND CAST(epoch_us(online_until) AS BIGINT) = events.at_us
     ))
 ),
-had AS (
+sat AS (
+  SELECT host_id, online_from FROM known_presence WHERE NOT assumed AND since_known <= CAST($at AS TIMESTAMPTZ)
+),
+got AS (
   SELECT
-    host_id, CAST(epoch_us(exposed_from) AS BIGINT) AS from_us,
+    host_id, exposed_from, CAST(epoch_us(exposed_from) AS BIGINT) AS from_us,
     coalesce(CAST(epoch_us(exposed_until) AS BIGINT), 9223372036854775807) AS until_us
   FROM known_history
   WHERE update_id = $update_id AND known_at <= CAST($at AS TIMESTAMPTZ)
     AND coalesce(since_known <= CAST($at AS TIMESTAMPTZ), true) AND coalesce(superseded_known > CAST($at AS TIMESTAMPTZ), true)
+),
+had AS (
+  SELECT
+    got.host_id, got.from_us, got.until_us,
+    coalesce(got.exposed_from < sat.online_from + INTERVAL 30 MINUTE, false) AS fresh
+  FROM got ASOF LEFT JOIN sat ON sat.host_id = got.host_id AND got.exposed_from >= sat.online_from
 ),
 counted AS (
   SELECT
@@ -53,7 +64,8 @@ beside AS (
 ),
 aged AS (
   SELECT
-    beside.event, beside.host_id, beside.struck, (beside.at_us - max(had.from_us)) // 10000000 * 10 AS age_s
+    beside.event, beside.host_id, beside.struck, (beside.at_us - max(had.from_us)) // 10000000 * 10 AS age_s,
+    coalesce(bool_or(had.fresh), false) AS fresh
   FROM beside
   LEFT JOIN had
     ON had.host_id = beside.host_id AND had.from_us <= beside.at_us AND had.until_us > beside.at_us
@@ -62,5 +74,6 @@ aged AS (
 SELECT
   event, CAST(age_s AS INTEGER) AS age_s, CAST(count(*) AS INTEGER) AS hosts, CAST(sum(struck) AS INTEGER) AS struck
 FROM aged
+WHERE NOT fresh AND event NOT IN (SELECT event FROM aged WHERE fresh AND struck = 1)
 GROUP BY event, age_s
 ORDER BY event, age_s
