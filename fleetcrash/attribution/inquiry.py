@@ -15,8 +15,9 @@ from fleetcrash.attribution import crashers, witnesses
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
+from fleetcrash.attribution.contrast import Compared
 from fleetcrash.attribution.departures import Departures
-from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS, log_contrast, log_contrast_by_age
+from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.expectation import Expectation
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES, WINDOWS
 from fleetcrash.attribution.hours import DAY
@@ -29,14 +30,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_STEADY = 2  # of the times since a boot, from half an hour on
 # Of installs: who crashes within ten minutes of one, and long after a boot, did not get it for having come online.
 _AT_ONCE_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
 _BRINGING_BOOTS = ("os_patch", "driver", "agent")  # the kinds that restart hosts
 _MOSTLY = 0.5
 _NEARLY_ALL = 0.9  # a few installs are always told late
 _LEAST_ALONE = 0.05  # of what strikes at boots; as many installs may never be told
-_LOG_BY_AGE = 2.0  # who had got an update just then has to say more, because there is always somebody who had
 
 
 class Inquiry:
@@ -196,10 +195,9 @@ class Inquiry:
         if not witnesses.may_be_of_one_place(self.news, struck):
             return False
         # Not where installs tell: hosts that were long up crashed as soon as they got it, those beside them did not.
-        event, age, _, shares = self._compared(tick, mine & cells[self.news.events.cell], update)
-        soon = self._by_age(event, age, shares[:, :_AT_ONCE_AGES])
-        beside = log_contrast(age < AGES, shares[:, AGES - 1])
-        if self.news.installs_told and max(soon, beside) >= witnesses.enough(len(struck)):
+        compared = self._compared(tick, mine & cells[self.news.events.cell], update)
+        by_installs = max(compared.log_by_age(_AT_ONCE_AGES), compared.log_with_it())
+        if self.news.installs_told and by_installs >= witnesses.enough(len(struck)):
             return False
         if self.spots.stands_there[int(np.argmax(trial.log_by_slice[row]))]:
             cells = np.ones(len(cells), bool)
@@ -277,30 +275,11 @@ class Inquiry:
         return False
 
     def contrast(self, tick: int, mine: Mask, update: int) -> float:
-        """What the events of the last day say for an update by hosts with it and without it alone.
+        """What the events of the last day say for an update by hosts with it and those beside; see ``contrast``."""
+        return self._compared(tick, mine, update).log_most()
 
-        Or, if that says more, by hosts that had just got it and those that had it for longer: only crashes long after a
-        boot, because a host that comes online installs what it missed, and may crash for having come online. Or by the
-        boots with the update and those without.
-        """
-        event, age, booted_since, shares = self._compared(tick, mine, update)
-        booted = self.news.events.outcome[event] == CRASH_AT_BOOT
-        at_boot = log_contrast(booted_since[booted], shares[booted, -1]) - _LOG_BY_AGE
-        return max(log_contrast(age < AGES, shares[:, AGES - 1]), self._by_age(event, age, shares), at_boot)
-
-    def _by_age(self, event: Ints, age: Ints, shares: Floats) -> float:
-        """What crashes long after a boot say by who had just got an update, of the ages that there are shares of."""
-        events = self.news.events
-        steady = (events.outcome[event] == CRASH) & (events.since_boot[event] >= _STEADY)
-        return log_contrast_by_age(age[steady], shares[steady, :AGES]) - _LOG_BY_AGE
-
-    def _compared(self, tick: int, mine: Mask, update: int) -> tuple[Ints, Ints, Mask, Floats]:
-        """Those of some events of the last day that there are hosts beside.
-
-        Returns:
-            (n,) their numbers, age of the install, whether the host has booted since, and (n, WINDOWS) shares of the
-            hosts at risk that had an install or a boot since younger than each age.
-        """
+    def _compared(self, tick: int, mine: Mask, update: int) -> Compared:
+        """Those of some events of the last day that there are hosts beside."""
         events, rows = self.news.events, self.exposed_rows(tick, mine)
         rows = rows[self.news.exposed_events.update[rows] == update]
         age, booted_since = np.full(len(events), AGES), np.zeros(len(events), bool)
@@ -311,7 +290,9 @@ class Inquiry:
         shares = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])
         compared = ~np.isnan(shares[:, -1])
         event = np.flatnonzero(picked)[compared]
-        return event, age[event], booted_since[event], shares[compared]
+        return Compared(
+            events.outcome[event], events.since_boot[event], age[event], booted_since[event], shares[compared]
+        )
 
     def companions(self, update: int, tick: int, mine: Mask) -> list[Companion]:
         """Other updates that the fault of one may need, with the events of the hosts that had them."""
