@@ -286,8 +286,9 @@ def test_what_was_damaged_is_kept_and_said_and_all_else_is_in_the_lake(lake, fou
         (lake.root / "away").rename(segment)
     with serving(lake, limits=EAGER) as client:
         until(kept.exists)
+        until(lambda: client.get("/healthz").document["backlog_bytes"] == 0)  # counted after the file is put aside
         health = client.get("/healthz").document
-        assert (health["status"], str(kept) in health["trouble"], health["backlog_bytes"]) == ("degraded", True, 0)
+        assert (health["status"], str(kept) in health["trouble"]) == ("degraded", True)
         assert "damaged_files 1\n" in client.get("/metrics").document
         assert client.post(crashes(3, 1)).status == 202, "it goes on"
         kept.rename(lake.root / "kept")
