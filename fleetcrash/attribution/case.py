@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
     found = inquiry.waves(tick, case.events, caution=False, also_from=leading)
 
+    @cache  # asked by the odds and by the verdict
     def of_hosts(update: int) -> float:
         crashes = inquiry.contrast(tick, case.events, update)
         return max(crashes, inquiry.departures.log_test(update)) if by_departures else crashes

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,8 +193,7 @@ def weigh(
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
-    asked_once = None if contrast is None else cache(contrast)
-    rivalry = _Rivalry(trial, waves, of_waves, released_minute, stands_there, asked_once)
+    rivalry = _Rivalry(trial, waves, of_waves, released_minute, stands_there, contrast)
     if not len(trial.updates):
         return _odds(rivalry, None, log_updates, of_waves)
     leader = int(np.argmax(log_updates))
