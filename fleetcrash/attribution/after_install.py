@@ -34,7 +34,7 @@ _UNRECORDED = 0.1
 _LONG_UP = 2  # of the times since a boot, from half an hour on
 _WHILE_UP, _WHILE_MINUTES = 1, 10  # from ten minutes on
 _MOST_EVENTS = 500  # the first ones tell the most: later all have had it for long
-_MINUTES = 5  # asked again every so often, because installs are told late
+_MINUTES, _AT_MOST_MINUTES = 5, 60  # asked again every so often, and for so long, because installs are told late
 _STEP_S = 10.0  # of the ages in ``ByDelay``
 
 
@@ -57,7 +57,8 @@ def log_by_delay(news: News, tick: int, mine: Mask, update: int, released_minute
     if not len(asked):
         return 0.0
     told = tuple(asked[: min(step_below(len(asked)), _MOST_EVENTS)].tolist())
-    known = max(int(events.tick[told[-1]]), tick - tick % _MINUTES)
+    last = int(events.tick[told[-1]])
+    known = max(last, min(tick - tick % _MINUTES, last + _AT_MOST_MINUTES))
     found = news.by_delay(update, told, known)
     return log_of_delays(found, 60.0 * since[found.event].astype(float))
 
@@ -82,12 +83,13 @@ def log_of_delays(found: ByDelay, since_release_s: Floats) -> float:
 
 def hazard(age_s: Floats) -> Floats:
     """(n, medians) rate at which hosts are struck so many seconds after the install, per second."""
-    age = np.maximum(age_s, _STEP_S / 2)[:, None]
+    few, which = np.unique(np.maximum(age_s, _STEP_S / 2), return_inverse=True)  # they come in steps
+    age = few[:, None]
     deviation = np.log(age / _MEDIAN_S) / _SPREAD
     density = np.exp(-0.5 * deviation**2) / (age * _SPREAD * math.sqrt(2.0 * math.pi))
     struck = 0.5 * (1.0 + _erf(deviation / math.sqrt(2.0)))
     answer: Floats = _STRUCK * density / (1.0 - _STRUCK * struck)
-    return answer
+    return answer[which]
 
 
 _erf = np.vectorize(math.erf, otypes=[float])
