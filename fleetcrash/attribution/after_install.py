@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.evidence import log_mean_exp
+from fleetcrash.attribution.exposure import LONG_UP
 from fleetcrash.attribution.news import ByDelay, News
 from fleetcrash.attribution.witnesses import step_below
 
@@ -31,7 +32,6 @@ _STRUCK = 0.3
 _STRAY = 0.05
 _UNRECORDED = 0.1
 
-_LONG_UP = 2  # of the times since a boot, from half an hour on
 _WHILE_UP, _WHILE_MINUTES = 1, 10  # from ten minutes on
 _MOST_EVENTS = 500  # the first ones tell the most: later all have had it for long
 _MINUTES, _AT_MOST_MINUTES = 5, 60  # asked again every so often, and for so long, because installs are told late
@@ -52,7 +52,7 @@ def log_by_delay(news: News, tick: int, mine: Mask, update: int, released_minute
     """
     events = news.events
     since = events.minute - released_minute
-    was_up = (events.since_boot >= _LONG_UP) | ((events.since_boot == _WHILE_UP) & (since < _WHILE_MINUTES))
+    was_up = (events.since_boot >= LONG_UP) | ((events.since_boot == _WHILE_UP) & (since < _WHILE_MINUTES))
     asked = np.flatnonzero(mine & was_up & (since >= 0) & (events.tick <= tick) & (events.outcome != CRASH_AT_BOOT))
     if not len(asked):
         return 0.0

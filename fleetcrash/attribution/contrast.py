@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT
 from fleetcrash.attribution.evidence import log_contrast, log_contrast_by_age
-from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.exposure import AGES, LONG_UP
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_STEADY = 2  # of the times since a boot, from half an hour on
 _LOG_BY_AGE = 2.0  # who had got an update just then has to say more, because there is always somebody who had
 
 
@@ -53,7 +52,7 @@ class Compared:
         Args:
             ages: how many of the ages may be meant by "just".
         """
-        steady = (self.outcome == CRASH) & (self.since_boot >= _STEADY)
+        steady = (self.outcome == CRASH) & (self.since_boot >= LONG_UP)
         return log_contrast_by_age(self.age[steady], self.shares[steady, :ages]) - _LOG_BY_AGE
 
     def _log_at_boot(self) -> float:

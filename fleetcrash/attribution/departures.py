@@ -63,12 +63,6 @@ class _Account:
     now: Floats = field(default_factory=lambda: np.zeros((2, WINDOWS)))
     lately: Floats = field(default_factory=lambda: np.zeros((LAG_MINUTES + 1, 2, WINDOWS)))
 
-    @property
-    def most_hits(self) -> float:
-        """Hosts that left with it within the longest time after the install or after a boot since."""
-        most: float = _within(self.now[0]).max()
-        return most
-
 
 class Departures:
     """Departures and what is expected of them, by update, advanced tick by tick."""
@@ -193,7 +187,7 @@ class Departures:
 
     def updates(self) -> set[int]:
         """Updates with which enough hosts have left for anything to be said."""
-        return {update for update, account in self._accounts.items() if account.most_hits >= LEAST_HOSTS}
+        return {update for update, account in self._accounts.items() if _within(account.now[0]).max() >= LEAST_HOSTS}
 
     def leading(self, tick: int) -> int | None:
         """The update that most is said against, where its test has passed and its hosts still leave; else None."""

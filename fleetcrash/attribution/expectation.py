@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import crashers
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, SYSTEMS, Baseline, learned_at
-from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, WINDOWS, HostTime
+from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, LONG_UP, WINDOWS, HostTime
 from fleetcrash.attribution.hazard import InstallHazard
 from fleetcrash.attribution.hours import DAY, HOURS, Hours, hour_of
 from fleetcrash.attribution.news import OS_INDEX, News
@@ -22,7 +22,6 @@ Mask = NDArray[np.bool_]
 
 RING = DAY + 1
 _KINDS = SYSTEMS * 2 * BOOTS  # of host-time that share a rate: OS, always on, time since boot
-_SEEN_FOR_LONG = 2  # of the times since a boot, from half an hour on
 _RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
 _LEAST_CHANGE = 0.02  # of what is to be expected, that is worth reckoning the past anew
 
@@ -303,7 +302,7 @@ class Expectation:
     def _learn_hazard(self, event: int) -> None:
         """Learn from a crash what follows installs; but of hosts first seen just then, which were so by an install."""
         events, exposed = self._news.events, self._news.exposed_events
-        if events.since_boot[event] < _SEEN_FOR_LONG:
+        if events.since_boot[event] < LONG_UP:
             return
         low, high = np.searchsorted(self._exposed_event, [event, event + 1])
         rows = self._of_exposed[low:high]

@@ -24,6 +24,7 @@ BOOT_MINUTES = (2, 10)  # a boot since the install was less than
 WINDOWS = AGES + len(BOOT_MINUTES)
 """Beside its age, exposure is counted once more in the minutes after a boot since: a fault may wait for it."""
 BOOTS = 4  # time since boot: under ten minutes, under thirty, under twelve hours, later
+LONG_UP = 2  # of these, from half an hour on
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
 Floats = NDArray[np.float64]

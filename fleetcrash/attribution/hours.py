@@ -7,6 +7,8 @@ least are left out, the upper and the lower quarter, and of two or three days th
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +29,8 @@ _BOUNDS = (0.2, 10.0)
 # The lower one keeps a few crashes in a quiet night from being news.
 
 
-def hour_of(minute: int) -> int:
-    """The hour of the day, UTC, of a minute since 1970."""
+def hour_of(minute: Any) -> Any:
+    """The hour of the day, UTC, of a minute since 1970; of an int or of (n,) minutes."""
     return minute // 60 % HOURS
 
 
@@ -61,7 +63,7 @@ class Hours:
         """Take in events (n,) that came to be known, of minutes that were taken in."""
         day = minutes // DAY
         kept = self._day[day % _DAYS] == day
-        np.add.at(self._events, (day[kept] % _DAYS, minutes[kept] // 60 % HOURS, outcomes[kept]), 1.0)
+        np.add.at(self._events, (day[kept] % _DAYS, hour_of(minutes[kept]), outcomes[kept]), 1.0)
 
     def factors(self, today: int) -> Floats:
         """(outcomes, HOURS) how much more happens in each hour than the whole day's rate says; ones for two days.

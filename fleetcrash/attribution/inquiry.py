@@ -171,7 +171,7 @@ class Inquiry:
         trial: Trial,
         update: int,
         onset: int | None,
-        told_by_delay: Callable[[], bool] = lambda: False,
+        told_by_delay: Callable[[], bool],
     ) -> bool:
         """Whether some of an update's hosts alone are struck, who have something else in common; see ``witnesses``.
 

@@ -128,6 +128,13 @@ def test_of_two_that_cannot_be_told_apart_neither_is_named_once_one_is_out_of_si
     assert (told.kind, told.update) == ((Kind.UPDATE, OTHER) if named else (Kind.CANNOT_SEPARATE, None))
 
 
+def test_but_the_named_one_is_where_hosts_without_it_fare_so_much_better_that_it_cannot_be_the_other():
+    incident = Incident.opened(100, 0)
+    incident.keep_tied(300, {FIRST: FIRST_OUT_OF_SIGHT - KEPT_MINUTES, OTHER: 90})
+    by_hosts = replace(judgement(Kind.UPDATE, OTHER), is_told_by_hosts=True)
+    assert incident.weigh(FIRST_OUT_OF_SIGHT + 10, by_hosts, TRIAL, 90).update == OTHER
+
+
 def test_what_is_told_apart_while_both_are_in_sight_is_tied_no_longer():
     older = FIRST_OUT_OF_SIGHT - KEPT_MINUTES
     incident = Incident.opened(100, 0)

@@ -213,6 +213,12 @@ def test_what_strikes_as_long_after_the_install_as_a_fault_does_is_no_wave(by_de
     assert with_release(update_says=160.0, wave_says=wave_says).kind is kind
 
 
+@pytest.mark.parametrize(("contrast", "by_hosts"), [(19.0, False), (21.0, True)])
+def test_hosts_without_the_update_have_to_say_so_much_an_event_before_it_is_told_by_them(contrast, by_hosts):
+    told = _judged(update_says=160.0, wave_says=10.0, onset=RELEASED, contrast=contrast)
+    assert (told.update, told.is_told_by_hosts) == (UPDATE, by_hosts)
+
+
 @pytest.mark.parametrize(
     ("onset", "had_update", "kind"),
     [(-30, EVENTS, Kind.UPDATE), (-30, 0.7 * EVENTS, Kind.NO_UPDATE), (-61, EVENTS, Kind.NO_UPDATE)],
