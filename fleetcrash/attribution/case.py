@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.after_install import log_by_delay
+from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.odds import LOG_BY_DELAY, weigh
@@ -23,6 +25,20 @@ Found = tuple[Judgement, Trial, Waves]
 # those may be boots of hosts whose install of the other was not told: then neither is named.
 _AS_OFTEN = 0.5
 
+_MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
+
+
+@dataclass(frozen=True)
+class KnownFault:
+    """What another incident was traced to.
+
+    Attributes:
+        guilty: the update that it names. events: (events,) those that it accounts for.
+    """
+
+    guilty: int
+    events: Mask
+
 
 @dataclass(frozen=True)
 class Case:
@@ -34,6 +50,7 @@ class Case:
         events: (events,) which ones. cells: (cells,) where they may be.
         but: updates that are not on trial.
         named_elsewhere: updates that other incidents name or named.
+        needed_by: by updates that a known fault needs beside the guilty one, that fault.
     """
 
     incident: Incident | None
@@ -42,6 +59,7 @@ class Case:
     cells: Mask
     but: frozenset[int]
     named_elsewhere: frozenset[int]
+    needed_by: Mapping[int, KnownFault]
 
     @property
     def minutes_open(self) -> int:
@@ -55,7 +73,23 @@ class Case:
 
 
 def judged(inquiry: Inquiry, case: Case) -> Found:
-    """Weigh all hypotheses on some events; if what leads may only have made hosts boot, all others."""
+    """Weigh all hypotheses on some events, together with those of a known fault that they seem to be more of.
+
+    A fault that needs two updates strikes whoever gets the second of them, so that this one seems to have done it.
+    """
+    judgement, trial, found = _not_of_boots(inquiry, case)
+    leader = judgement.leader(trial.updates)
+    if leader is None or leader not in case.needed_by:
+        return judgement, trial, found
+    known = case.needed_by[leader]
+    events = dict(zip(trial.updates.tolist(), trial.events[:, :, :AGES, 0].sum((0, 2)).tolist(), strict=True))
+    if events.get(known.guilty, 0.0) < _MOSTLY * events[leader]:
+        return judgement, trial, found
+    return _not_of_boots(inquiry, replace(case, events=case.events | known.events))
+
+
+def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
+    """What is found on some events; if what leads may only have made hosts boot, what is found without it."""
     judgement, trial, found = _weighed(inquiry, case)
     leader = judgement.leader(trial.updates)
     if leader is None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
 from fleetcrash.attribution.baseline import LAG_MINUTES
-from fleetcrash.attribution.case import Case, Found, judged
+from fleetcrash.attribution.case import Case, Found, KnownFault, judged
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.course import condition_of, maybe_end, watch
@@ -187,7 +187,18 @@ class Detector:
             cells,
             but=_named(one for one in others if one.closed_tick is None),
             named_elsewhere=_named(others),
+            needed_by=self._needed_by(others),
         )
+
+    def _needed_by(self, incidents: list[Incident]) -> dict[int, KnownFault]:
+        """The faults of some incidents, by the updates that they need beside the guilty ones."""
+        names = [suspect.update_id for suspect in self.news.suspects]
+        return {
+            names.index(name): KnownFault(one.update, one.claim(len(self._claims.taken)))
+            for one in incidents
+            if one.update is not None
+            for name in one.needed
+        }
 
     def _look_outside(self, first: Incident, tick: int) -> None:
         """Open a second incident where something else explains what the condition of the first leaves out.

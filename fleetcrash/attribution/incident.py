@@ -295,6 +295,12 @@ class Incident:
         return max(began, self.alarm_tick - KEPT_MINUTES)
 
     @property
+    def needed(self) -> frozenset[str]:
+        """Other updates that a host must have for the named one to strike it, as was said at some time."""
+        conditions = [turn.condition or {} for turn in self.history if turn.update == self.update]
+        return frozenset(told["with_update"] for told in conditions if "with_update" in told)
+
+    @property
     def is_understood(self) -> bool:
         """Whether it is known what did it, an update or none."""
         return self.kind.is_answer
