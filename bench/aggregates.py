@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
+from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
@@ -119,10 +119,14 @@ def page(engine: Engine) -> list[pa.Table]:
     answers.append(engine.table("crashes_by_cluster_bucket", since=day.since, bucket_s=3600))
     for name in _CLUSTERS:
         answers.append(engine.table(f"clustering/{name}"))
+    for name in TABLES_OF_A_CURVE:
+        engine.keep(name, day.query(name), **day.parameters(name, bucket_s=300))
     for name in ("crash_rate_by_minute_os", "crash_rate_by_minute_agent_version"):
-        answers.append(engine.table(name, since=day.since, until=day.until, bucket_s=300, with_hosts=True))
+        answers.append(engine.table(name, since=day.since, until=day.until, bucket_s=300))
+    answers.append(engine.table("hosts_crashed_by_minute", since=day.since, bucket_s=300, by="os_type"))
     for name, query in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
         engine.keep(name, query, **two_days.parameters(query))
+    engine.keep("earlier_edges", "earlier_edges", since=two_days.since, bucket_s=3600)
     answers.append(engine.table("earlier_rate_by_hour", since=two_days.since, until=two_days.until))
     return answers
 

@@ -22,7 +22,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.incidents import read_judgement
-from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
+from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.snapshot import LakeState, Snapshot, Update
 from fleetcrash.attribution.delay import Delay, delay_of
 from fleetcrash.attribution.impact import Impact, impact_of
@@ -33,6 +33,7 @@ from fleetcrash.store import Engine, Lake
 REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
 _MOST_CHOICES = 1000  # of one filter; a longer list is slow in a browser, and whatever it lacks can be typed
 _IDLE_S = 60.0  # with no viewer for so long the lake is left alone
+_HOUR_S = 3600
 
 T = TypeVar("T")
 
@@ -260,6 +261,22 @@ class Feed:
 
         return self.answer("sparks", ask, buckets, selection=selection)
 
+    def curve(self, question: str, selection: Selection, bucket_s: int) -> pd.DataFrame:
+        """The answer of a query of crashes and host-hours by bucket of a selection's window.
+
+        Args:
+            question: name of a query file that reads TABLES_OF_A_CURVE. bucket_s: width of a bucket.
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+
+        def ask(engine: Engine) -> pd.DataFrame:
+            for name in TABLES_OF_A_CURVE:
+                engine.keep(name, selection.query(name), **selection.parameters(name, bucket_s=bucket_s))
+            return engine.frame(question, since=selection.since, until=selection.until, bucket_s=bucket_s)
+
+        return self.answer(question, ask, bucket_s, selection=selection)
+
     def earlier(self, selection: Selection, since: datetime) -> pd.DataFrame:
         """Crashes and host-hours by hour of a selection with an earlier start, for its baseline.
 
@@ -269,11 +286,22 @@ class Feed:
             QueryFailed: the lake or the query failed.
         """
         earlier = selection.window(since, selection.until)
+        edges = earlier.query("selected_edges")
+        ways = {
+            "fleet_hours": ("fleet_edges", "fleet_edges"),
+            "earlier_time": ("selected_time", earlier.query("selected_time")),
+            "earlier_crashes": ("selected_crashes", earlier.query("selected_crashes")),
+            # Of an update everything is kept in one place, of which both windows are a part.
+            "earlier_edges": (
+                "selected_edges",
+                edges if edges.endswith("_of_update") else edges.replace("selected", "earlier"),
+            ),
+        }
 
         def ask(engine: Engine) -> pd.DataFrame:
             # Beside the tables of the selection itself, which the other questions of the page read.
-            for name, table in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
-                engine.keep(name, earlier.query(table), **earlier.parameters(table))
+            for name, (table, query) in ways.items():
+                engine.keep(name, query, **earlier.parameters(table, bucket_s=_HOUR_S))
             return engine.frame("earlier_rate_by_hour", since=earlier.since, until=earlier.until)
 
         return self.answer("earlier_rate_by_hour", ask, since, selection=selection)

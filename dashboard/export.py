@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data import Feed
-from dashboard.selection import TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
+from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.wording import clock, plain
 from fleetcrash.store.queries import query_text, words
 
@@ -162,7 +162,8 @@ def traced(
             lines += [f"-- as of {_literal(as_of)}"] if as_of else []
         else:
             lines[0] += f", which is kept as {name}"
-            given = selection.parameters(name) if selection is not None and name in TABLES_OF_A_SELECTION else {}
+            kept = {} if selection is None or name in TABLES_OF_THE_LAKE else selection.parameters(name, **parameters)
+            given = {key: value for key, value in kept.items() if f"${key}" in text}
         lines += [f"-- ${key} = {_literal(value)}" for key, value in given.items() if value not in ([], "", None)]
         parts.append("\n".join([*lines, "", text.strip()]))
     return "\n\n\n".join(parts)
@@ -171,7 +172,8 @@ def traced(
 def _queries_behind(questions: Sequence[str], selection: Selection | None) -> dict[str, str]:
     """Questions, then the kept tables that they read, themselves or through another; each with its query."""
     found = {question: question for question in questions}
-    for name in reversed((*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION)):  # a table reads only those before it
+    kept = (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION, *TABLES_OF_A_CURVE)
+    for name in reversed(kept):  # a table reads only those before it
         if any(name in words(query) for query in found.values()):
             found[name] = selection.query(name) if selection is not None else name
     return found

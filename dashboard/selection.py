@@ -26,6 +26,7 @@ TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
     "exposed_updates": (),
     "exposed_time": _WINDOW,
     "exposed_crashes": _WINDOW,
+    "fleet_sums": _WINDOW,
     "worded_crashes": ("text",),
     "selected_exposures": _EXPOSED,
     "selected_kinds": _HOSTS,
@@ -33,17 +34,34 @@ TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
     "time_by_update": (),
     "selected_crashes": (*_WINDOW, *_EXPOSED, "clusters", "text"),
     "crashes_by_update": (),
+    "selected_sums": (),
+    "selected_lately": ("until",),
 }
 """Queries kept as tables that change with the window and the filters as well, with their parameters; they read the
 tables above, and the later ones the earlier."""
+
+TABLES_OF_A_CURVE: Mapping[str, tuple[str, ...]] = {
+    "fleet_edges": (*_WINDOW, "bucket_s"),
+    "selected_edges": ("since", "bucket_s"),
+}
+"""The same for a curve, of buckets of so many seconds; they read all of the above."""
 
 SHORTER_WAYS: Mapping[str, tuple[str, ...]] = {
     "selected_time_of_update": ("since", "updates"),
     "time_by_update_of_all": ("since",),
     "selected_crashes_of_update": ("since", "updates", "clusters", "text"),
     "crashes_by_update_of_all": ("since",),
+    "selected_sums_of_kinds": (),
+    "selected_edges_of_kinds": (),
+    "selected_edges_of_update": ("since", "bucket_s", "updates"),
+    "selected_lately_of_kinds": (),
+    "selected_lately_of_update": ("until", "updates"),
 }
-"""Queries that say the same as some of these where window and filters are simple, with their parameters."""
+"""Queries that say the same as some of these where window and filters are simple, with their parameters: of the kinds
+of hosts that are asked for, of one update, or of all updates."""
+
+_WHATEVER_CRASHES = ("selected_time", "selected_crashes", "time_by_update")
+"""Of these there are shorter ways for some of the crashes as well."""
 
 _REACH_BACK = ("exposures_in_window", "exposed_time", "exposed_crashes")
 
@@ -98,26 +116,26 @@ class Selection:
     filters: Filters = field(default_factory=Filters)
 
     def query(self, table: str) -> str:
-        """The query whose answer one of ``TABLES_OF_A_SELECTION`` holds: its own, or a shorter way to the same."""
+        """The query whose answer one of the tables above holds: its own, or a shorter way to the same."""
         filters = self.filters
-        # Of four weeks what is exposed would take a GiB of memory.
-        if filters.channels or self.until - self.since > LOOKS_BACK:
+        if filters.channels or len(filters.updates) > 1 or (filters.only_crashes and table not in _WHATEVER_CRASHES):
             return table
-        if table in ("selected_time", "selected_crashes") and len(filters.updates) == 1:
-            return f"{table}_of_update"
-        if table == "time_by_update" and not filters.updates:
-            return "time_by_update_of_all"
-        if table == "crashes_by_update" and not filters.updates and not filters.only_crashes:
-            return "crashes_by_update_of_all"
-        return table
+        ways = [] if filters.updates else [f"{table}_of_kinds"]
+        if self.until - self.since <= LOOKS_BACK:  # of four weeks what is exposed would take a GiB of memory
+            ways.append(f"{table}_of_update" if filters.updates else f"{table}_of_all")
+        return next((way for way in ways if way in SHORTER_WAYS), table)
 
-    def parameters(self, table: str) -> dict[str, Any]:
-        """The parameters of the query of one of ``TABLES_OF_A_SELECTION``."""
-        values = {"since": self.since, "until": self.until, **asdict(self.filters)}
+    def parameters(self, table: str, **more: Any) -> dict[str, Any]:
+        """The parameters of the query of one of ``TABLES_OF_A_SELECTION``, or of ``TABLES_OF_A_CURVE``.
+
+        Args:
+            more: values of what neither window nor filters tell.
+        """
+        values = {"since": self.since, "until": self.until, **asdict(self.filters), **more}
         if table in _REACH_BACK:
             # The same for the window of the baseline, which is asked for beside this one.
             values["since"] = min(self.since, self.until - LOOKS_BACK)
-        read = {**TABLES_OF_A_SELECTION, **SHORTER_WAYS}[self.query(table)]
+        read = {**TABLES_OF_A_SELECTION, **TABLES_OF_A_CURVE, **SHORTER_WAYS}[self.query(table)]
         return {
             name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name in read
         }

@@ -88,13 +88,13 @@ def ask_curve(
         "bucket_s": selection.bucket_s(crashes),
     }
     group, question = _QUESTIONS[drawing.lines]
-    fleet = feed.frame("crash_rate_by_minute_os", selection, with_hosts=False, **bucketed)
+    fleet = feed.curve("crash_rate_by_minute_os", selection, bucketed["bucket_s"])
     if group == "update_id":
         wanted = list(selection.filters.updates) or _telling(feed.frame("crash_rate_by_update", selection), named)
         lines = feed.frame(question, selection, shown=wanted[:_MOST_LINES], **bucketed)
         known = len(wanted)
     else:
-        lines = feed.frame(question, selection, with_hosts=False, **bucketed)
+        lines = feed.curve(question, selection, bucketed["bucket_s"])
         known = lines[group].nunique()
         if known > _MOST_LINES:
             versions = feed.frame("crash_rate_by_agent_version", selection)
@@ -107,20 +107,20 @@ def export_curve(feed: Feed, selection: Selection, curve: Curve) -> None:
     """Offer the rows of the curve as a file; the hosts that crashed are counted for that alone."""
     asked: dict[str, Any] = {"since": selection.since, "until": selection.until, "bucket_s": curve.bucket_s}
 
-    def with_hosts() -> pd.DataFrame:
-        if curve.group == "update_id":  # told of few updates, with their hosts
-            return curve.lines
-        frame = feed.frame(curve.question, selection, with_hosts=True, **asked)
-        return frame[frame[curve.group].isin(curve.lines[curve.group])]
+    questions, parameters = [curve.question], asked
+    if curve.group != "update_id":  # told of few updates, with their hosts
+        questions, parameters = [*questions, "hosts_crashed_by_minute"], {**asked, "by": curve.group}
 
-    export(
-        feed,
-        "Crash rate",
-        with_hosts,
-        question=curve.question,
-        selection=selection,
-        parameters={**asked, "with_hosts": True},
-    )
+    def with_hosts() -> pd.DataFrame:
+        if curve.group == "update_id":
+            return curve.lines
+        hosts = feed.frame(
+            "hosts_crashed_by_minute", selection, since=selection.since, bucket_s=curve.bucket_s, by=curve.group
+        ).rename(columns={"line": curve.group})
+        joined = curve.lines.merge(hosts, how="left", on=["bucket_start", curve.group])
+        return joined.fillna({"hosts_crashed": 0}).astype({"hosts_crashed": "int64"})
+
+    export(feed, "Crash rate", with_hosts, question=questions, selection=selection, parameters=parameters)
 
 
 def draw_curve(

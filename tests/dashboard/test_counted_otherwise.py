@@ -122,9 +122,7 @@ def test_a_baseline_counts_exposure_that_ended_before_the_window(empty: Path):
 
 def _check(feed: Feed, selection: Selection) -> None:
     hit = feed.frame("hosts_affected", selection).iloc[0]
-    window = {"since": selection.since, "until": selection.until}
-    by_os = feed.frame("crash_rate_by_minute_os", selection, bucket_s=600, with_hosts=True, **window)
-    lean = feed.frame("crash_rate_by_minute_os", selection, bucket_s=600, with_hosts=False, **window)
+    by_os = feed.curve("crash_rate_by_minute_os", selection, 600)
     versions = feed.frame("crash_rate_by_agent_version", selection)
     assert feed._engine is not None
     expected = _crashes(feed._engine, selection)
@@ -136,8 +134,12 @@ def _check(feed: Feed, selection: Selection) -> None:
         assert {value: number for value, number in counted.items() if number} == told
     for total in (by_os["host_hours"].sum(), versions["host_hours"].sum()):
         assert total == pytest.approx(hit["host_hours"], abs=1e-5)
-    assert lean["hosts_crashed"].isna().all()
-    assert lean.drop(columns="hosts_crashed").equals(by_os.drop(columns="hosts_crashed"))
+
+    last_hour = feed.frame(
+        "hosts_affected", selection.window(max(selection.since, selection.until - _HOUR), selection.until)
+    ).iloc[0]
+    lately = feed.frame("crash_rate_lately", selection).iloc[0]
+    assert lately.to_dict() == pytest.approx(last_hour[["crashes", "host_hours"]].to_dict(), abs=1e-5)
 
     earlier = selection.window(at(0), selection.until)
     assert earlier.until - earlier.since <= LOOKS_BACK

@@ -21,13 +21,30 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from dashboard.selection import LOOKS_BACK, SHORTER_WAYS, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Filters, Selection
+from dashboard.selection import (
+    LOOKS_BACK,
+    SHORTER_WAYS,
+    TABLES_OF_A_CURVE,
+    TABLES_OF_A_SELECTION,
+    TABLES_OF_THE_LAKE,
+    Filters,
+    Selection,
+)
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.rglob("params.json"))
+_OF_A_SELECTION = {**TABLES_OF_A_SELECTION, **TABLES_OF_A_CURVE}
+_KEPT = (
+    *TABLES_OF_THE_LAKE,
+    *_OF_A_SELECTION,
+    *SHORTER_WAYS,
+    "clustering/shapes_seen",
+    "earlier_edges",
+    "earlier_edges_of_kinds",
+)
 _HOSTS = "abcdefgh"  # those of the cases
 _NUMBERS = ("host", "kind", "place", "shape", "update_number")
 CASES_OF_EXPOSURE = [
@@ -48,25 +65,29 @@ COUNTING = (
     "clustering/seen_by_cluster",
     "clustering/shapes_seen",
     "clustering/updates_before_cluster",
-    "crash_rate_after",
     "crash_rate_by_agent_version",
     "crash_rate_by_minute_agent_version",
     "crash_rate_by_minute_os",
     "crash_rate_by_minute_update",
     "crash_rate_by_update",
+    "crash_rate_lately",
     "crashed_hosts",
     "crashes_by_cluster_bucket",
     "crashes_by_update",
     "crashes_by_update_of_all",
     "crashes_listed",
     "delay_by_record",
+    "earlier_edges",
+    "earlier_edges_of_kinds",
     "earlier_rate_by_hour",
     "exposed_crashes",
     "exposed_time",
     "exposed_updates",
     "filter_values",
     "exposures_in_window",
+    "fleet_edges",
     "fleet_now",
+    "fleet_sums",
     "gaps_in_feed",
     "health_now",
     "hits_around_install",
@@ -75,6 +96,7 @@ COUNTING = (
     "host_online",
     "host_updates",
     "hosts_affected",
+    "hosts_crashed_by_minute",
     "hosts_exposed_by_minute",
     "incident_now",
     "installs_by_update",
@@ -83,8 +105,16 @@ COUNTING = (
     "placed_crashes",
     "selected_crashes",
     "selected_crashes_of_update",
+    "selected_edges",
+    "selected_edges_of_kinds",
+    "selected_edges_of_update",
     "selected_exposures",
     "selected_kinds",
+    "selected_lately",
+    "selected_lately_of_kinds",
+    "selected_lately_of_update",
+    "selected_sums",
+    "selected_sums_of_kinds",
     "selected_time",
     "selected_time_of_update",
     "shares_by_attribute",
@@ -111,26 +141,26 @@ def test_a_shorter_way_says_the_same(case: Path, tmp_path: Path):
     parameters = _timed(json.loads((case / "params.json").read_text()))
     as_of = datetime.fromisoformat(parameters["as_of"])
     installs = map(json.loads, (case / "install.ndjson").read_text().splitlines())
-    asked = [Filters()]
+    asked = [Filters(), Filters(os_types=("linux",)), Filters(agent_versions=("7.11",))]
     for update_id in sorted({each["update_id"] for each in installs}):
         of_it = Filters(updates=(update_id,))
         asked += [of_it, replace(of_it, text="x"), replace(of_it, os_types=("linux",))]
     with Engine(_lake(case, tmp_path), as_of=as_of) as engine:
         for filters in asked:
             selection = Selection(parameters["since"], parameters["until"], filters)
-            _keep(engine, {"since": selection.since, "until": selection.until} | asdict(filters))
-            ways = [
-                (table, selection.query(table)) for table in TABLES_OF_A_SELECTION if selection.query(table) != table
-            ]
+            _keep(engine, {"since": selection.since, "until": selection.until, "bucket_s": 300} | asdict(filters))
+            ways = [(table, selection.query(table)) for table in _OF_A_SELECTION if selection.query(table) != table]
             assert ways or selection.until - selection.since > LOOKS_BACK
             for table, shorter in ways:
-                said = engine.table(shorter, **selection.parameters(table))
+                said = engine.table(shorter, **selection.parameters(table, bucket_s=300))
                 engine._make(table)
                 assert _sorted(said) == _sorted(engine._con.table(table).to_arrow_table())
 
 
 def _sorted(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=str)
+    """Its rows, whose sums may have been added up in another order."""
+    rows = [{k: round(v, 9) if isinstance(v, float) else v for k, v in row.items()} for row in table.to_pylist()]
+    return sorted(rows, key=str)
 
 
 @pytest.mark.parametrize("query", COUNTING)
@@ -150,11 +180,11 @@ def _lake(case: Path, tmp_path: Path) -> Lake:
 
 
 def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    selection = {name: parameters.get(name) for name in ("since", "until", *FILTERS)}
+    selection = {name: parameters.get(name) for name in ("since", "until", *FILTERS, "bucket_s")}
     _keep(engine, selection)
-    given = {"with_hosts": True, **selection, **parameters}
+    given = {**selection, **parameters}
     rows = engine.rows(query, **{name: value for name, value in given.items() if _reads(query, name)})
-    if query not in (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION, *SHORTER_WAYS, "clustering/shapes_seen"):
+    if query not in _KEPT:
         return rows
     return sorted((_named(engine, row) for row in rows), key=str)
 
@@ -164,10 +194,13 @@ def _keep(engine: Engine, selection: dict[str, Any]) -> None:
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
     if selection["since"] is not None:
-        for name, read in TABLES_OF_A_SELECTION.items():
+        for name, read in _OF_A_SELECTION.items():
             engine.keep(name, name, **{key: selection[key] for key in read})
         for name, kept in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
             engine.keep(name, kept, **{key: selection[key] for key in TABLES_OF_A_SELECTION[kept]})
+        window = {"since": selection["since"], "bucket_s": 3600}
+        engine.keep("fleet_hours", "fleet_edges", **window, until=selection["until"])
+        engine.keep("earlier_edges", "earlier_edges", **window)
 
 
 def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
@@ -183,7 +216,7 @@ def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
     if "place" in row:
         (crash,) = engine._con.sql(f"SELECT crash_id FROM placed_crashes WHERE rowid = {row['place']}").fetchall()
         named["crash_id"] = crash[0]
-    if "host" in row and "host_id" not in row:
+    if row.get("host") is not None and "host_id" not in row:
         (host,) = {host for host in _HOSTS if engine._con.sql(f"SELECT hash('{host}')").fetchall()[0][0] == row["host"]}
         named["host_id"] = host
     if "shape" in row:
