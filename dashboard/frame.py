@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +14,14 @@ from dashboard.pages import current_feed
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake, of_one_look
 
+Charts = Callable[[], None]
+
+_TABLES_FIRST_S = 0.12
+_SEEN = "charts-seen"
+
 
 def framed(
-    draw: Callable[..., None],
+    draw: Callable[..., Charts | None],
     *more: Any,
     above: Callable[[Feed, Snapshot], object] | None = None,
     every_s: float | None = None,
@@ -24,7 +30,8 @@ def framed(
 
     Args:
         draw: the page itself, given the feed, what the filter row says and ``more``. It is drawn anew all the time,
-            each time from one look at the lake, unless the viewer has paused it.
+            each time from one look at the lake, unless the viewer has paused it. It may leave its charts to what it
+            returns, which asks nothing more.
         above: what stands over the filter row, such as the breadcrumbs.
         every_s: how often the page is drawn anew, paused or not; None: as often as the lake is looked at.
     Returns:
@@ -41,14 +48,35 @@ def framed(
     return True
 
 
-@of_one_look
 def _live(
-    feed: Feed, view: View, offered: dict[str, frozenset[str]], draw: Callable[..., None], more: tuple[Any, ...]
+    feed: Feed,
+    view: View,
+    offered: dict[str, frozenset[str]],
+    draw: Callable[..., Charts | None],
+    more: tuple[Any, ...],
 ) -> None:
+    charts = _drawn(feed, view, offered, draw, more)
+    if charts is None:
+        return
+    if _SEEN not in st.session_state:
+        # A browser shows nothing of what came with a first chart until it has taken in the code that draws charts.
+        time.sleep(_TABLES_FIRST_S)
+        st.session_state[_SEEN] = True
+    charts()
+
+
+@of_one_look
+def _drawn(
+    feed: Feed,
+    view: View,
+    offered: dict[str, frozenset[str]],
+    draw: Callable[..., Charts | None],
+    more: tuple[Any, ...],
+) -> Charts | None:
     snapshot = feed.snapshot()
     if snapshot.as_of is None or _offered(snapshot) != offered:
         st.rerun()  # the lake was emptied, or the filter row must offer what has come in since
-    draw(feed, view, *more)
+    return draw(feed, view, *more)
 
 
 def _offered(snapshot: Snapshot) -> dict[str, frozenset[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -16,6 +16,8 @@ from dashboard.health import problem_banner, problems
 from dashboard.markup import notice, state
 from dashboard.snapshot import LakeState, Snapshot
 from dashboard.wording import count, on_lake, plain
+
+T = TypeVar("T")
 
 
 def lake_card(snapshot: Snapshot) -> str:
@@ -71,13 +73,13 @@ def data_problems(feed: Feed) -> None:
         st.html(problem_banner(said, links.address("health")))
 
 
-def of_one_look(draw: Callable[..., None]) -> Callable[..., None]:
+def of_one_look(draw: Callable[..., T]) -> Callable[..., T]:
     """Have what draws a part of a page, given the feed first, see the lake at one look."""
 
     @wraps(draw)
-    def drawn(feed: Feed, *more: Any) -> None:
+    def drawn(feed: Feed, *more: Any) -> T:
         with feed.still():
-            draw(feed, *more)
+            return draw(feed, *more)
 
     return drawn
 

@@ -13,7 +13,7 @@ from dashboard.cluster_tables import shares_table, variants_table
 from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
-from dashboard.frame import framed
+from dashboard.frame import Charts, framed
 from dashboard.markup import Card, Column, Link, Row, cards, state, table, text
 from dashboard.rates import measure
 from dashboard.selection import Selection
@@ -38,14 +38,14 @@ def show() -> None:
     framed(_panels, asked, above=lambda *_: st.html(way))
 
 
-def _panels(feed: Feed, view: View, cluster_id: str) -> None:
+def _panels(feed: Feed, view: View, cluster_id: str) -> Charts | None:
     snapshot = feed.snapshot()
     with panel("This cluster"):
         try:
             cluster = feed.cluster(cluster_id)
         except UnknownName:
             st.html(_unknown(cluster_id, snapshot))
-            return
+            return None
         before = feed.precursors(cluster_id)
         st.html(_head(cluster, before, snapshot))
         selection = view.selection(snapshot)
@@ -61,9 +61,17 @@ def _panels(feed: Feed, view: View, cluster_id: str) -> None:
         _shares(feed, selection)
         _hosts(feed, selection)
         crash_list(feed, selection, cluster_id=cluster_id, known=cluster.crashes)
-        with over_tables:
-            # Last: a browser shows nothing else while it takes in the code that draws the first chart.
-            _curve(feed, view, selection, snapshot, drawing)
+        hit = feed.frame("hosts_affected", selection).iloc[0]
+        curve = ask_curve(feed, drawing, selection, crashes=int(hit["crashes"]), named=named_updates(snapshot))
+        rates = measure(curve.fleet, curve.fleet.iloc[:0], hit)
+
+        def charts() -> None:
+            with over_tables:
+                draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
+                export_curve(feed, selection, curve)
+
+        return charts
+    return None
 
 
 def _unknown(asked: str, snapshot: Snapshot) -> str:
@@ -114,14 +122,6 @@ def _figures(feed: Feed, view: View, selection: Selection, cluster: Cluster) -> 
         )
     )
     return drawing_row()
-
-
-def _curve(feed: Feed, view: View, selection: Selection, snapshot: Snapshot, drawing: Drawing) -> None:
-    hit = feed.frame("hosts_affected", selection).iloc[0]
-    curve = ask_curve(feed, drawing, selection, crashes=int(hit["crashes"]), named=named_updates(snapshot))
-    rates = measure(curve.fleet, curve.fleet.iloc[:0], hit)
-    draw_curve(feed, view, drawing, selection, snapshot, curve, rates)
-    export_curve(feed, selection, curve)
 
 
 def _precursors(before: pd.DataFrame, named: set[str], newest: datetime) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import links
 from dashboard.data import Feed
 from dashboard.filters import View
-from dashboard.frame import framed
+from dashboard.frame import Charts, framed
 from dashboard.host_chart import MOST_MARKS, host_chart
 from dashboard.incidents import Incident
 from dashboard.markup import Card, Column, Fact, Link, Row, cards, facts, state, table, text
@@ -44,14 +44,14 @@ def show() -> None:
     framed(_panels, asked, above=lambda *_: st.html(way))
 
 
-def _panels(feed: Feed, view: View, host_id: str) -> None:
+def _panels(feed: Feed, view: View, host_id: str) -> Charts | None:
     snapshot = feed.snapshot()
     selection = view.selection(snapshot)
     with panel("This host"):
         found = feed.frame("host_now", host_id=host_id)
         if found.empty:
             st.html(_unknown(host_id, snapshot))
-            return
+            return None
         host = found.iloc[0]
         online = feed.frame("host_online", host_id=host_id)
         updates = feed.frame("host_updates", host_id=host_id)
@@ -59,23 +59,29 @@ def _panels(feed: Feed, view: View, host_id: str) -> None:
         st.html(_head(host))
         st.html(cards(_cards(feed, host, snapshot)))
         st.html(_over_chart(view, selection, host))
-        st.plotly_chart(
-            host_chart(
-                online,
-                updates,
-                crashes,
-                named=named_updates(snapshot),
-                since=selection.since,
-                until=selection.until,
-                dark=is_dark(),
-            ),
-            theme=None,
-            key="host-line",
-            config={"displayModeBar": False},
-            alt=f"What happened to the host, {view.window_words(selection)}: {count(len(crashes))} crashes.",
-        )
+        over_tables = st.container(key="line-place")  # as tall as the chart from the start, so that nothing moves
         crash_list(feed, selection, host_id=host_id, known=int(host["crashes"]))
         st.html(_updates(updates, named_updates(snapshot), snapshot))
+
+        def charts() -> None:
+            over_tables.plotly_chart(
+                host_chart(
+                    online,
+                    updates,
+                    crashes,
+                    named=named_updates(snapshot),
+                    since=selection.since,
+                    until=selection.until,
+                    dark=is_dark(),
+                ),
+                theme=None,
+                key="host-line",
+                config={"displayModeBar": False},
+                alt=f"What happened to the host, {view.window_words(selection)}: {count(len(crashes))} crashes.",
+            )
+
+        return charts
+    return None
 
 
 def _unknown(asked: str, snapshot: Snapshot) -> str:
