@@ -137,8 +137,18 @@ class Baseline:
         return overall
 
     def factors(self) -> Floats:
-        """(OUTCOMES, slices) how much more often than its OS a build, agent version, model, region or place crashes."""
-        factor = (self.slice_events + _FACTOR_EVENTS) / (self.slice_expected + _FACTOR_EVENTS)
+        """(OUTCOMES, slices) how much more often than its OS a build, agent version, model, region or place crashes.
+
+        What was expected is scaled to what happened in the whole fleet, which is the first slice: a rate that was too
+        high or too low at first is no slice's doing, and would else count once for each of a host's attributes.
+        """
+        of_fleet = np.divide(
+            self.slice_events[:, :1],
+            self.slice_expected[:, :1],
+            out=np.ones((OUTCOMES, 1)),
+            where=self.slice_expected[:, :1] > 0,
+        )
+        factor = (self.slice_events + _FACTOR_EVENTS) / (self.slice_expected * of_fleet + _FACTOR_EVENTS)
         return np.clip(factor, *_FACTOR_BOUNDS)
 
     def caution(self) -> Floats:

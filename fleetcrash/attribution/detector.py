@@ -71,7 +71,7 @@ class Detector:
         self._inquiry = Inquiry(self.news)
         self._claims = Claims(self._inquiry)
         self._unjudged = False
-        self._watched = -1
+        self._watched = -1  # what was known by then and nobody's was watched
 
     def extend(self, news: News) -> None:
         """Go on with later news, read with ``after_tick`` at the last tick."""
@@ -114,6 +114,9 @@ class Detector:
             elif not incident.settled and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
                 self._follow(incident, tick)
             maybe_end(self._inquiry, incident, tick)
+        if self._watched < 0:
+            self._claims.stake(self.incidents, tick)
+            fresh = True
         if fresh:
             known = self.news.events.tick
             if (~self._claims.taken & (known > self._watched) & (known <= tick)).any():
@@ -366,6 +369,7 @@ class Detector:
         if again[0].update != incident.update:
             return mine, found
         incident.cede(*late)
+        self._watched = -1  # it may be over: nothing of it is news
         return without, again
 
     def _is_later(self, incident: Incident, spot: int, onset: int) -> bool:

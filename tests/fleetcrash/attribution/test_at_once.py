@@ -82,14 +82,17 @@ def test_a_fault_that_comes_while_hosts_are_dark_because_of_something_unsolved_i
     assert second["alarm_at"] > at(PUSHED_AT).isoformat()
 
 
+@pytest.mark.parametrize("lasting_min", [5.0, 0.5])  # the shorter one is over before it is told from the fault
 def test_a_regions_outage_hours_after_a_fault_is_an_incident_of_its_own_and_leaves_the_name_alone(
-    empty_lake: Path, early: list[dict[str, Any]]
+    empty_lake: Path, early: list[dict[str, Any]], lasting_min: float
 ) -> None:
     outage_at = PUSHED_AT + 180
     world = _fleet(crash=[*early, *_of_the_update()])
     # A few of its hosts go on to crash, so that the incident is open when the outage comes.
     world["crash"] += [crash_of(number, PUSHED_AT + 20 + number / 6) for number in WITH_IT[2::20]]
-    world["crash"] += [crash_of(number, outage_at + number / HOSTS * 5) for number in range(1, HOSTS, REGIONS)]
+    world["crash"] += [
+        crash_of(number, outage_at + number / HOSTS * lasting_min) for number in range(1, HOSTS, REGIONS)
+    ]
     with lake_of(world, empty_lake) as lake:
         first, second = incidents(lake, as_of=at(outage_at + 60))["incidents"]
     assert first["update_id"] == "u"

@@ -110,3 +110,24 @@ def test_the_margin_is_wider_until_a_whole_day_was_learned_from(minutes, margin)
     shape = (OUTCOMES, SYSTEMS, BOOTS)
     baseline.learn(told, np.full(shape, 1e6), np.full((HOURS, *shape), 1e12 / HOURS), slices, slices)
     assert baseline.caution() == pytest.approx(margin, rel=0.01)
+
+
+def learned(events: list[float], expected: list[float]) -> Baseline:
+    """What was seen in slices, of which the first is the whole fleet, and what was expected when it was learned."""
+    baseline = Baseline(slices=len(events))
+    told, counted = np.zeros((OUTCOMES, SYSTEMS, BOOTS)), np.zeros((HOURS, OUTCOMES, SYSTEMS, BOOTS))
+    seen, raw = np.zeros((OUTCOMES, len(events))), np.zeros((OUTCOMES, len(events)))
+    seen[DARK], raw[DARK] = events, expected
+    baseline.learn(np.zeros(OUTCOMES, np.int64), told, counted, seen, raw)
+    return baseline
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+def test_a_rate_that_was_wrong_at_first_is_no_slices_doing(scale):
+    factors = learned([100.0, 100.0, 60.0, 40.0], [100.0 * scale, 100.0 * scale, 60.0 * scale, 40.0 * scale]).factors()
+    assert factors[DARK] == pytest.approx([1.0, 1.0, 1.0, 1.0])
+
+
+def test_a_slice_is_held_against_the_whole_fleet():
+    factors = learned([100.0, 60.0, 40.0], [500.0, 100.0, 400.0]).factors()[DARK]
+    assert factors == pytest.approx([1.0, (60 + 10) / (20 + 10), (40 + 10) / (80 + 10)])
