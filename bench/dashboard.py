@@ -33,6 +33,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -311,12 +312,20 @@ def _rss_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _costing(what: Callable[[], tuple[list[float], ...]], pid: int) -> list[dict[str, float]]:
-    """The spread of some waits, and what each of them cost the server, which a busy machine hardly alters."""
+@contextmanager
+def _fresh(lake: Lake, folder: Path, chromium: Browser) -> Iterator[tuple[str, int]]:
+    """A server of which nothing was asked but the overview: its address and process."""
+    Aggregates(lake.root).clear()
+    with served(lake, folder) as (address, pid):
+        paint(chromium, address)
+        yield address, pid
+
+
+def _costing(what: Callable[[], tuple[list[float], ...]], pid: int) -> tuple[tuple[list[float], ...], float]:
+    """Some waits, and the seconds of CPU that each of them cost the server, which a busy machine hardly alters."""
     before = _cpu_s(pid)
     waited = what()
-    cpu_s = round((_cpu_s(pid) - before) / len(waited[0]), 3)
-    return [{**_spread(waits), "server_cpu_s": cpu_s} for waits in waited]
+    return waited, round((_cpu_s(pid) - before) / len(waited[0]), 3)
 
 
 def _spread(seconds: list[float]) -> dict[str, float]:
@@ -337,6 +346,7 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, default=10_000_000)
     parser.add_argument("--hosts", type=int, default=400_000)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--starts", type=int, default=3, help="servers, one after the other, that filters are asked of")
     parser.add_argument("--viewers", type=int, default=30, help="how many watch; 0: that is left out")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--chromium", default="/usr/bin/chromium")
@@ -345,27 +355,29 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         root = chosen.lake or Path(scratch) / "lake"
         lake = Lake.open(root) if root.exists() else large_lake(root, chosen.crashes, chosen.hosts)
-        Aggregates(lake.root).clear()  # what an earlier run asked is not to be at hand
         chromium = playwright.chromium.launch(executable_path=chosen.chromium, args=_CHROMIUM)
         began = time.perf_counter()
-        with served(lake, Path(scratch)) as (address, pid):
-            paint(chromium, address)
+        with _fresh(lake, Path(scratch), chromium) as (address, pid):
             found: dict[str, Any] = {
                 "start_s": round(time.perf_counter() - began, 2),
                 "start_cpu_s": round(_cpu_s(pid), 1),
             }
-            (painted,) = _costing(lambda: _timed(lambda: paint(chromium, address), chosen.rounds), pid)
-            redrawn, whole = _costing(lambda: filters(chromium, address), pid)
+            (painted,), cost_s = _costing(lambda: _timed(lambda: paint(chromium, address), chosen.rounds), pid)
+            clicks = [_costing(lambda: filters(chromium, address), pid)]
             found |= {
-                "paint": painted,
-                "filter": redrawn,
-                "whole": whole,
+                "paint": {**_spread(painted), "server_cpu_s": cost_s},
                 **pages(chromium, address, lake),
                 "watching": viewers(chromium, address, pid, chosen.viewers, chosen.minutes)
                 if chosen.viewers > 0
                 else None,
                 "rss_gib": round(_rss_bytes(pid) / 2**30, 2),
             }
+        for _ in range(1, chosen.starts):
+            with _fresh(lake, Path(scratch), chromium) as (address, pid):
+                clicks.append(_costing(lambda: filters(chromium, address), pid))
+        for name, waits in zip(("filter", "whole"), zip(*(waited for waited, _ in clicks), strict=True), strict=True):
+            each_s = round(statistics.mean(cost for _, cost in clicks), 3)
+            found[name] = {**_spread(list(chain(*waits))), "server_cpu_s": each_s}
         chromium.close()
     print(json.dumps({"crashes": chosen.crashes, "hosts": chosen.hosts, **found, "synthetic": True}))
     return 0
