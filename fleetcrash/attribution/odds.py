@@ -202,7 +202,7 @@ def weigh(
     if not is_open or rivalry.is_its_own(leader):
         return odds
     supposed = _of_leader(rivalry, leader, log_updates, told_by_delay=True)
-    is_worth_asking = supposed.probabilities[leader] >= _WORTH_ASKING
+    is_worth_asking = supposed.probabilities[leader] >= _WORTH_ASKING and rivalry.hosts_say(leader) >= _LOG_NO_CONTRAST
     return supposed if is_worth_asking and by_delay(int(trial.updates[leader])) >= LOG_BY_DELAY else odds
 
 

@@ -213,6 +213,12 @@ def test_what_strikes_as_long_after_the_install_as_a_fault_does_is_no_wave(by_de
     assert with_release(update_says=160.0, wave_says=wave_says).kind is kind
 
 
+@pytest.mark.parametrize(("contrast", "kind"), [(-0.9, Kind.UPDATE), (-1.1, Kind.CANNOT_SEPARATE)])
+def test_that_says_nothing_where_hosts_without_the_update_clearly_fare_worse(contrast, kind):
+    with_release = partial(_judged, onset=RELEASED, minutes=JUDGING_MINUTES, contrast=contrast, by_delay=100.0)
+    assert with_release(update_says=160.0, wave_says=150.0).kind is kind
+
+
 @pytest.mark.parametrize(("contrast", "by_hosts"), [(19.0, False), (21.0, True)])
 def test_hosts_without_the_update_have_to_say_so_much_an_event_before_it_is_told_by_them(contrast, by_hosts):
     told = _judged(update_says=160.0, wave_says=10.0, onset=RELEASED, contrast=contrast)
