@@ -50,8 +50,8 @@ _LOG_NO_CONTRAST = -1.0
 # Where a wave began with the push they have to crash so much more: as a ratio of likelihoods, looked at for as long as
 # the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
 _LOG_CONTRAST = float(np.log(60))
-# Where those do not tell, it may show in how long after their installs hosts are struck: by chance once in a hundred.
-LOG_BY_DELAY = float(np.log(100))
+# Where those do not tell, it may show in how long after their installs hosts are struck: by chance once in a thousand.
+LOG_BY_DELAY = LOG_THOUSAND
 _WORTH_ASKING = 0.5  # of an update that is no likelier nothing is said, whatever the answer
 
 

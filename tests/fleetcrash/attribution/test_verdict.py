@@ -206,7 +206,7 @@ def test_what_rose_with_the_release_is_the_updates_only_where_hosts_without_it_f
     assert told.kind is kind
 
 
-@pytest.mark.parametrize(("by_delay", "kind"), [(4.5, Kind.CANNOT_SEPARATE), (4.7, Kind.UPDATE)])
+@pytest.mark.parametrize(("by_delay", "kind"), [(6.8, Kind.CANNOT_SEPARATE), (7.0, Kind.UPDATE)])
 @pytest.mark.parametrize("wave_says", [150.0, 170.0], ids=["fits worse", "fits better"])
 def test_what_strikes_as_long_after_the_install_as_a_fault_does_is_no_wave(by_delay, kind, wave_says):
     with_release = partial(_judged, onset=RELEASED, minutes=JUDGING_MINUTES, contrast=0.0, by_delay=by_delay)
