@@ -164,7 +164,7 @@ def pushed(struck_at: Callable[[np.random.Generator, float], float]) -> World:
         if n not in (60, 75, 90, 105)
     ]
     world["crash"] = [crash_of(n, -1500.0 + 70 * n) for n in range(40)]
-    world["crash"] += [crash_of(n, struck_at(random, got[n])) for n in range(60, 120)]
+    world["crash"] += [crash_of(n, struck_at(random, got[n])) for n in range(60, 180)]
     return world
 
 
