@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
+from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Kept, Selection
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
@@ -113,27 +114,24 @@ def page(engine: Engine) -> list[pa.Table]:
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
     answers = [engine.table("filter_values", most=100), engine.table("fleet_now")]
-    _select(engine, day)
+    _keep(engine, day.kept(TABLES_OF_A_SELECTION))
     for name in ("hosts_affected", "crash_rate_by_agent_version", "crash_rate_by_update"):
         answers.append(engine.table(name))
     answers.append(engine.table("crashes_by_cluster_bucket", since=day.since, bucket_s=3600))
     for name in _CLUSTERS:
         answers.append(engine.table(f"clustering/{name}"))
-    for name in TABLES_OF_A_CURVE:
-        engine.keep(name, day.query(name), **day.parameters(name, bucket_s=300))
+    _keep(engine, day.kept(TABLES_OF_A_CURVE, bucket_s=300))
     for name in ("crash_rate_by_minute_os", "crash_rate_by_minute_agent_version"):
         answers.append(engine.table(name, since=day.since, until=day.until, bucket_s=300))
     answers.append(engine.table("hosts_crashed_by_minute", since=day.since, bucket_s=300, by="os_type"))
-    for name, query in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
-        engine.keep(name, query, **two_days.parameters(query))
-    engine.keep("earlier_edges", "earlier_edges", since=two_days.since, bucket_s=3600)
+    _keep(engine, two_days.kept_of_baseline())
     answers.append(engine.table("earlier_rate_by_hour", since=two_days.since, until=two_days.until))
     return answers
 
 
-def _select(engine: Engine, selection: Selection) -> None:
-    for name in TABLES_OF_A_SELECTION:
-        engine.keep(name, selection.query(name), **selection.parameters(name))
+def _keep(engine: Engine, tables: Iterable[Kept]) -> None:
+    for name, query, parameters in tables:
+        engine.keep(name, query, **parameters)
 
 
 def ask(question: str, root: str, way: str) -> dict[str, Any]:

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import atexit
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.incidents import read_judgement
 from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
-from dashboard.snapshot import LakeState, Snapshot, Update
+from dashboard.snapshot import LakeState, Snapshot, snapshot_of
 from fleetcrash.attribution.delay import Delay, delay_of
 from fleetcrash.attribution.impact import Impact, impact_of
 from fleetcrash.clustering import Cluster, Clusters, Sample, Signatures
@@ -31,9 +29,7 @@ from fleetcrash.errors import FleetcrashError, LakeError, UnknownName
 from fleetcrash.store import Engine, Lake
 
 REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
-_MOST_CHOICES = 1000  # of one filter; a longer list is slow in a browser, and whatever it lacks can be typed
 _IDLE_S = 60.0  # with no viewer for so long the lake is left alone
-_HOUR_S = 3600
 
 T = TypeVar("T")
 
@@ -271,8 +267,8 @@ class Feed:
         """
 
         def ask(engine: Engine) -> pd.DataFrame:
-            for name in TABLES_OF_A_CURVE:
-                engine.keep(name, selection.query(name), **selection.parameters(name, bucket_s=bucket_s))
+            for name, query, parameters in selection.kept(TABLES_OF_A_CURVE, bucket_s=bucket_s):
+                engine.keep(name, query, **parameters)
             return engine.frame(question, since=selection.since, until=selection.until, bucket_s=bucket_s)
 
         return self.answer(question, ask, bucket_s, selection=selection)
@@ -286,22 +282,11 @@ class Feed:
             QueryFailed: the lake or the query failed.
         """
         earlier = selection.window(since, selection.until)
-        edges = earlier.query("selected_edges")
-        ways = {
-            "fleet_hours": ("fleet_edges", "fleet_edges"),
-            "earlier_time": ("selected_time", earlier.query("selected_time")),
-            "earlier_crashes": ("selected_crashes", earlier.query("selected_crashes")),
-            # Of an update everything is kept in one place, of which both windows are a part.
-            "earlier_edges": (
-                "selected_edges",
-                edges if edges.endswith("_of_update") else edges.replace("selected", "earlier"),
-            ),
-        }
 
         def ask(engine: Engine) -> pd.DataFrame:
             # Beside the tables of the selection itself, which the other questions of the page read.
-            for name, (table, query) in ways.items():
-                engine.keep(name, query, **earlier.parameters(table, bucket_s=_HOUR_S))
+            for name, query, parameters in earlier.kept_of_baseline():
+                engine.keep(name, query, **parameters)
             return engine.frame("earlier_rate_by_hour", since=earlier.since, until=earlier.until)
 
         return self.answer("earlier_rate_by_hour", ask, since, selection=selection)
@@ -323,8 +308,8 @@ class Feed:
             self._kept_of_lake, self._kept = True, None
         if selection is not None and selection != self._kept:
             self._kept = None
-            for name in TABLES_OF_A_SELECTION:
-                self._engine.keep(name, selection.query(name), **selection.parameters(name))
+            for name, query, parameters in selection.kept(TABLES_OF_A_SELECTION):
+                self._engine.keep(name, query, **parameters)
             self._kept = selection
         return self._engine
 
@@ -353,35 +338,7 @@ class Feed:
         self._engine.as_of = self._engine.newest_known()
         self._answers.clear()
         self._kept_of_lake = False
-        self._snapshot = self._take(self._engine)
-
-    def _take(self, engine: Engine) -> Snapshot:
-        ticks = engine.rows("incident_now")
-        judgement = read_judgement(**ticks[0]) if ticks else None
-        health = engine.rows("health_now")[0]
-        number = self._snapshot.number + 1
-        if engine.as_of is None:
-            return Snapshot(number, LakeState.EMPTY, self._root, judgement=judgement, health=health)
-        engine = self._prepared(None)
-        choices: dict[str, list[str]] = {}
-        for row in engine.rows("filter_values", most=_MOST_CHOICES):
-            choices.setdefault(row["dimension"], []).append(row["value"])
-        for dimension in ("agent_version", "os_build"):
-            choices.get(dimension, []).sort(key=_by_version, reverse=True)
-        return Snapshot(
-            number=number,
-            state=LakeState.READY,
-            root=self._root,
-            as_of=engine.as_of,
-            fleet=engine.rows("fleet_now")[0],
-            judgement=judgement,
-            updates=tuple(
-                Update(row["update_id"], row["kind"], _utc(row["released_at"]), row["reverted_at"])
-                for row in engine.rows("updates_released")
-            ),
-            choices={dimension: tuple(values) for dimension, values in choices.items()},
-            health=health,
-        )
+        self._snapshot = snapshot_of(self._prepared(None), self._snapshot.number + 1, self._root)
 
     def _fail(self, problem: str) -> None:
         self._let_go()
@@ -403,14 +360,6 @@ def feed_of(root: str) -> Feed:
     feed = Feed(Path(root))
     atexit.register(feed.close)  # a database that is open when the interpreter goes leaves noise on stderr
     return feed
-
-
-def _by_version(version: str) -> list[tuple[int, int | str]]:
-    return [(1, int(part)) if part.isdigit() else (0, part) for part in re.findall(r"\d+|[^\W\d]+", version)]
-
-
-def _utc(instant: datetime) -> datetime:
-    return instant.astimezone(UTC)
 
 
 def _frozen(value: Any) -> Hashable:

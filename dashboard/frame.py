@@ -12,7 +12,7 @@ from dashboard.data import Feed
 from dashboard.filters import View, filter_row, live_every
 from dashboard.pages import current_feed
 from dashboard.snapshot import Snapshot
-from dashboard.states import needs_lake, of_one_look
+from dashboard.states import needs_lake
 
 Charts = Callable[[], None]
 
@@ -55,7 +55,11 @@ def _live(
     draw: Callable[..., Charts | None],
     more: tuple[Any, ...],
 ) -> None:
-    charts = _drawn(feed, view, offered, draw, more)
+    with feed.still():
+        snapshot = feed.snapshot()
+        if snapshot.as_of is None or _offered(snapshot) != offered:
+            st.rerun()  # the lake was emptied, or the filter row must offer what has come in since
+        charts = draw(feed, view, *more)
     if charts is None:
         return
     if _SEEN not in st.session_state:
@@ -63,20 +67,6 @@ def _live(
         time.sleep(_TABLES_FIRST_S)
         st.session_state[_SEEN] = True
     charts()
-
-
-@of_one_look
-def _drawn(
-    feed: Feed,
-    view: View,
-    offered: dict[str, frozenset[str]],
-    draw: Callable[..., Charts | None],
-    more: tuple[Any, ...],
-) -> Charts | None:
-    snapshot = feed.snapshot()
-    if snapshot.as_of is None or _offered(snapshot) != offered:
-        st.rerun()  # the lake was emptied, or the filter row must offer what has come in since
-    return draw(feed, view, *more)
 
 
 def _offered(snapshot: Snapshot) -> dict[str, frozenset[str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+Kept = tuple[str, str, dict[str, Any]]
 
 TABLES_OF_THE_LAKE = (
     "known_presence",
@@ -45,6 +47,16 @@ TABLES_OF_A_CURVE: Mapping[str, tuple[str, ...]] = {
     "selected_edges": ("since", "bucket_s"),
 }
 """The same for a curve, of buckets of so many seconds; they read all of the above."""
+
+_TABLES_OF_A_BASELINE = {
+    "fleet_hours": "fleet_edges",
+    "earlier_time": "selected_time",
+    "earlier_crashes": "selected_crashes",
+    "earlier_edges": "selected_edges",
+}
+"""What is kept beside these for the time that a baseline looks back to, and as which of them."""
+_OF_THESE = {"selected_edges": "earlier_edges", "selected_edges_of_kinds": "earlier_edges_of_kinds"}
+"""Queries that read them in place of those of the selection itself."""
 
 SHORTER_WAYS: Mapping[str, tuple[str, ...]] = {
     "selected_time_of_update": ("since", "updates"),
@@ -139,6 +151,19 @@ class Selection:
         return {
             name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if name in read
         }
+
+    def kept(self, tables: Iterable[str], **more: Any) -> list[Kept]:
+        """Name, query and parameters of tables to keep.
+
+        Args:
+            more: see ``parameters``.
+        """
+        return [(table, self.query(table), self.parameters(table, **more)) for table in tables]
+
+    def kept_of_baseline(self) -> list[Kept]:
+        """The same of the tables that ``earlier_rate_by_hour`` reads, where this is the window to look back to."""
+        found = zip(_TABLES_OF_A_BASELINE, self.kept(_TABLES_OF_A_BASELINE.values(), bucket_s=3600), strict=True)
+        return [(name, _OF_THESE.get(query, query), parameters) for name, (_, query, parameters) in found]
 
     def bucket_s(self, crashes: int) -> int:
         """Width of a bucket of the chart, seconds.

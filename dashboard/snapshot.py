@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from dashboard.incidents import Judgement
+from dashboard.incidents import Judgement, read_judgement
 from dashboard.selection import Filters
 from fleetcrash.errors import FleetcrashError
+from fleetcrash.store import Engine
+
+_MOST_CHOICES = 1000  # of one filter; a longer list is slow in a browser, and whatever it lacks can be typed
 
 
 class LakeState(Enum):
@@ -81,3 +85,35 @@ class Snapshot:
     def update(self, update_id: str | None) -> Update | None:
         """The catalogue's row of that update, if it has one."""
         return next((each for each in self.updates if each.update_id == update_id), None)
+
+
+def snapshot_of(engine: Engine, number: int, root: Path) -> Snapshot:
+    """The lake as an engine sees it, which keeps the tables of the lake; root: where it is."""
+    ticks = engine.rows("incident_now")
+    judgement = read_judgement(**ticks[0]) if ticks else None
+    health = engine.rows("health_now")[0]
+    if engine.as_of is None:
+        return Snapshot(number, LakeState.EMPTY, root, judgement=judgement, health=health)
+    choices: dict[str, list[str]] = {}
+    for row in engine.rows("filter_values", most=_MOST_CHOICES):
+        choices.setdefault(row["dimension"], []).append(row["value"])
+    for dimension in ("agent_version", "os_build"):
+        choices.get(dimension, []).sort(key=_by_version, reverse=True)
+    return Snapshot(
+        number=number,
+        state=LakeState.READY,
+        root=root,
+        as_of=engine.as_of,
+        fleet=engine.rows("fleet_now")[0],
+        judgement=judgement,
+        updates=tuple(
+            Update(row["update_id"], row["kind"], row["released_at"].astimezone(UTC), row["reverted_at"])
+            for row in engine.rows("updates_released")
+        ),
+        choices={dimension: tuple(values) for dimension, values in choices.items()},
+        health=health,
+    )
+
+
+def _by_version(version: str) -> list[tuple[int, int | str]]:
+    return [(1, int(part)) if part.isdigit() else (0, part) for part in re.findall(r"\d+|[^\W\d]+", version)]

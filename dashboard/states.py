@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import wraps
-from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -16,8 +14,6 @@ from dashboard.health import problem_banner, problems
 from dashboard.markup import notice, state
 from dashboard.snapshot import LakeState, Snapshot
 from dashboard.wording import count, on_lake, plain
-
-T = TypeVar("T")
 
 
 def lake_card(snapshot: Snapshot) -> str:
@@ -71,17 +67,6 @@ def data_problems(feed: Feed) -> None:
     said = problems(feed.snapshot(), datetime.now(UTC))
     if said:
         st.html(problem_banner(said, links.address("health")))
-
-
-def of_one_look(draw: Callable[..., T]) -> Callable[..., T]:
-    """Have what draws a part of a page, given the feed first, see the lake at one look."""
-
-    @wraps(draw)
-    def drawn(feed: Feed, *more: Any) -> T:
-        with feed.still():
-            return draw(feed, *more)
-
-    return drawn
 
 
 @contextmanager

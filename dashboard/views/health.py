@@ -23,7 +23,7 @@ from dashboard.health import lacks_too_much, problem_banner, problems
 from dashboard.markup import Card, cards, notice
 from dashboard.pages import current_feed
 from dashboard.snapshot import LakeState, Snapshot
-from dashboard.states import needs_lake, of_one_look, panel
+from dashboard.states import needs_lake, panel
 from dashboard.wording import ago, clock, count, on_lake
 
 _SOUND = '<div class="fc fc-banner fc-quiet" role="status"><p><b>Nothing is wrong with the data.</b></p></div>'
@@ -45,10 +45,14 @@ def show() -> None:
         '<div class="fc"><span class="fc-note">Of the whole lake: filters and time range do not apply here, '
         "and stay set for the other pages.</span></div>"
     )
-    st.fragment(_panels, run_every=live_every(View()))(feed)
+    st.fragment(_live, run_every=live_every(View()))(feed)
 
 
-@of_one_look
+def _live(feed: Feed) -> None:
+    with feed.still():
+        _panels(feed)
+
+
 def _panels(feed: Feed) -> None:
     snapshot, now = feed.snapshot(), datetime.now(UTC)
     said = problems(snapshot, now)

@@ -1,36 +1,25 @@
 -- The same as selected_edges, of all hosts: kept, so that a filter by what hosts are picks rows of it.
 -- $since, $until: half-open, UTC, never past the instant. $bucket_s: as there.
 -- Reads the kept tables online_stretches and placed_crashes.
-WITH stretched AS (
+WITH clipped AS (
   SELECT
     kind,
-    epoch(greatest(online_from, CAST($since AS TIMESTAMPTZ))) - epoch(CAST($since AS TIMESTAMPTZ)) AS from_s,
-    epoch(least(online_until, CAST($until AS TIMESTAMPTZ), getvariable('as_of')))
-      - epoch(CAST($since AS TIMESTAMPTZ)) AS until_s
+    greatest(online_from, CAST($since AS TIMESTAMPTZ)) AS online_from,
+    least(online_until, CAST($until AS TIMESTAMPTZ), getvariable('as_of')) AS online_until
   FROM online_stretches
   WHERE online_until > CAST($since AS TIMESTAMPTZ)
     AND online_from < least(CAST($until AS TIMESTAMPTZ), getvariable('as_of'))
 ),
-alike AS (
-  SELECT
-    kind,
-    CAST(floor(from_s / $bucket_s) AS BIGINT) AS opened, CAST(floor(until_s / $bucket_s) AS BIGINT) AS closed,
-    count(*) AS stretches,
-    sum(from_s - floor(from_s / $bucket_s) * $bucket_s) AS open_s,
-    sum(until_s - floor(until_s / $bucket_s) * $bucket_s) AS close_s
-  FROM stretched GROUP BY ALL
-),
-listed AS (
-  SELECT kind, opened AS bucket, stretches AS step, open_s AS into_s, 0 AS crashes FROM alike
+marked AS (
+  SELECT kind, online_from AS moment, 1 AS step, 0 AS crashes FROM clipped
   UNION ALL
-  SELECT kind, closed, -stretches, -close_s, 0 FROM alike
+  SELECT kind, online_until, -1, 0 FROM clipped
   UNION ALL
-  SELECT
-    kind, CAST(floor((epoch(placed_at) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT), 0, 0, count(*)
-  FROM placed_crashes
+  SELECT kind, placed_at, 0, 1 FROM placed_crashes
   WHERE placed_at >= CAST($since AS TIMESTAMPTZ) AND placed_at < CAST($until AS TIMESTAMPTZ)
-  GROUP BY ALL
-)
+),
+placed AS (SELECT kind, epoch(moment) - epoch(CAST($since AS TIMESTAMPTZ)) AS at_s, step, crashes FROM marked)
 SELECT
-  kind, bucket, CAST(sum(step) AS BIGINT) AS step, sum(into_s) AS into_s, CAST(sum(crashes) AS BIGINT) AS crashes
-FROM listed GROUP BY kind, bucket
+  kind, CAST(floor(at_s / $bucket_s) AS BIGINT) AS bucket,
+  CAST(sum(step) AS BIGINT) AS step, sum(step * (at_s % $bucket_s)) AS into_s, CAST(sum(crashes) AS BIGINT) AS crashes
+FROM placed GROUP BY ALL

@@ -3,33 +3,20 @@
 -- Reads the kept tables exposed_time and exposed_crashes, which end with the window and may begin before it, and
 -- selected_kinds.
 WITH stretched AS (
-  SELECT
-    kind,
-    epoch(greatest(online_from, CAST($since AS TIMESTAMPTZ))) - epoch(CAST($since AS TIMESTAMPTZ)) AS from_s,
-    epoch(online_until) - epoch(CAST($since AS TIMESTAMPTZ)) AS until_s
+  SELECT kind, greatest(online_from, CAST($since AS TIMESTAMPTZ)) AS online_from, online_until
   FROM exposed_time SEMI JOIN selected_kinds USING (kind)
   WHERE update_number = hash(CAST($updates AS VARCHAR[])[1]) AND online_until > CAST($since AS TIMESTAMPTZ)
 ),
-alike AS (
-  SELECT
-    kind,
-    CAST(floor(from_s / $bucket_s) AS BIGINT) AS opened, CAST(floor(until_s / $bucket_s) AS BIGINT) AS closed,
-    count(*) AS stretches,
-    sum(from_s - floor(from_s / $bucket_s) * $bucket_s) AS open_s,
-    sum(until_s - floor(until_s / $bucket_s) * $bucket_s) AS close_s
-  FROM stretched GROUP BY ALL
-),
-listed AS (
-  SELECT kind, opened AS bucket, stretches AS step, open_s AS into_s, 0 AS crashes FROM alike
+marked AS (
+  SELECT kind, online_from AS moment, 1 AS step, 0 AS crashes FROM stretched
   UNION ALL
-  SELECT kind, closed, -stretches, -close_s, 0 FROM alike
+  SELECT kind, online_until, -1, 0 FROM stretched
   UNION ALL
-  SELECT
-    kind, CAST(floor((epoch(placed_at) - epoch(CAST($since AS TIMESTAMPTZ))) / $bucket_s) AS BIGINT), 0, 0, count(*)
-  FROM exposed_crashes SEMI JOIN selected_kinds USING (kind)
+  SELECT kind, placed_at, 0, 1 FROM exposed_crashes SEMI JOIN selected_kinds USING (kind)
   WHERE update_number = hash(CAST($updates AS VARCHAR[])[1]) AND placed_at >= CAST($since AS TIMESTAMPTZ)
-  GROUP BY ALL
-)
+),
+placed AS (SELECT kind, epoch(moment) - epoch(CAST($since AS TIMESTAMPTZ)) AS at_s, step, crashes FROM marked)
 SELECT
-  kind, bucket, CAST(sum(step) AS BIGINT) AS step, sum(into_s) AS into_s, CAST(sum(crashes) AS BIGINT) AS crashes
-FROM listed GROUP BY kind, bucket
+  kind, CAST(floor(at_s / $bucket_s) AS BIGINT) AS bucket,
+  CAST(sum(step) AS BIGINT) AS step, sum(step * (at_s % $bucket_s)) AS into_s, CAST(sum(crashes) AS BIGINT) AS crashes
+FROM placed GROUP BY ALL

@@ -111,8 +111,8 @@ def test_a_selection_narrows_counts_but_not_the_state(engine):
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
     selection = Selection(FAULT, FAULT + timedelta(microseconds=1), Filters(clusters=(AGENT,)))
-    for name in TABLES_OF_A_SELECTION:
-        engine.keep(name, selection.query(name), **selection.parameters(name))
+    for name, query, parameters in selection.kept(TABLES_OF_A_SELECTION):
+        engine.keep(name, query, **parameters)
     (found,) = Clusters(engine).list(selected=True)
     assert (found.cluster_id, found.crashes, found.hosts, found.os_type) == (AGENT, 1, 1, {"windows": 1})
     assert (found.first_seen, found.last_seen) == (FAULT, FAULT)

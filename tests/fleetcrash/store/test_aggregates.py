@@ -60,13 +60,9 @@ def ask(engine: Engine, query: str, window: Selection = DAY) -> Any:
     Clusters(engine).keep()
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
-    for name in TABLES_OF_A_SELECTION:
-        engine.keep(name, window.query(name), **window.parameters(name))
-    for name, kept in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
-        engine.keep(name, kept, **window.parameters(kept))
-    for name in TABLES_OF_A_CURVE:
-        engine.keep(name, window.query(name), **window.parameters(name, bucket_s=600))
-    engine.keep("earlier_edges", "earlier_edges", since=window.since, bucket_s=3600)
+    kept = [*window.kept(TABLES_OF_A_SELECTION), *window.kept(TABLES_OF_A_CURVE, bucket_s=600)]
+    for name, text, parameters in [*kept, *window.kept_of_baseline()]:
+        engine.keep(name, text, **parameters)
     return engine.rows(query, **parameters_of(query, window))
 
 
