@@ -204,7 +204,7 @@ def _show(page: Page, address: str) -> None:
 def _opened(page: Page, address: str) -> tuple[float, float | None]:
     """Open an address; seconds until its last table is there, and its last chart if it has one."""
     _show(page, address)
-    page.wait_for_function("performance.now() - window.fcContent.last > 1000")  # nothing more comes
+    page.wait_for_function("performance.now() - window.fcContent.last > 2000")  # nothing more comes
     noted = page.evaluate("window.fcContent")
     return noted["tables"] / 1000, noted["charts"] / 1000 if "charts" in noted else None
 
