@@ -44,7 +44,7 @@ tables above, and the later ones the earlier."""
 
 TABLES_OF_A_CURVE: Mapping[str, tuple[str, ...]] = {
     "fleet_edges": (*_WINDOW, "bucket_s"),
-    "selected_edges": ("since", "bucket_s"),
+    "selected_edges": (*_WINDOW, "bucket_s"),
 }
 """The same for a curve, of buckets of so many seconds; they read all of the above."""
 
@@ -65,7 +65,7 @@ SHORTER_WAYS: Mapping[str, tuple[str, ...]] = {
     "crashes_by_update_of_all": ("since",),
     "selected_sums_of_kinds": (),
     "selected_edges_of_kinds": (),
-    "selected_edges_of_update": ("since", "bucket_s", "updates"),
+    "selected_edges_of_update": (*_WINDOW, "bucket_s", "updates"),
     "selected_lately_of_kinds": (),
     "selected_lately_of_update": ("until", "updates"),
 }

@@ -198,8 +198,8 @@ def _keep(engine: Engine, selection: dict[str, Any]) -> None:
             engine.keep(name, name, **{key: selection[key] for key in read})
         for name, kept in (("earlier_time", "selected_time"), ("earlier_crashes", "selected_crashes")):
             engine.keep(name, kept, **{key: selection[key] for key in TABLES_OF_A_SELECTION[kept]})
-        window = {"since": selection["since"], "bucket_s": 3600}
-        engine.keep("fleet_hours", "fleet_edges", **window, until=selection["until"])
+        window = {"since": selection["since"], "until": selection["until"], "bucket_s": 3600}
+        engine.keep("fleet_hours", "fleet_edges", **window)
         engine.keep("earlier_edges", "earlier_edges", **window)
 
 

@@ -1,10 +1,10 @@
 -- The same as selected_edges of the time that a baseline looks back to. Reads earlier_time and earlier_crashes, which are
 -- kept as selected_time and selected_crashes are, of that window.
--- $since: start of that window, UTC. $bucket_s: as there.
+-- $since, $until: that window, half-open, UTC. $bucket_s: as there.
 WITH marked AS (
   SELECT kind, online_from AS moment, 1 AS step, 0 AS crashes FROM earlier_time
   UNION ALL
-  SELECT kind, online_until, -1, 0 FROM earlier_time
+  SELECT kind, online_until, -1, 0 FROM earlier_time WHERE online_until < CAST($until AS TIMESTAMPTZ)
   UNION ALL
   SELECT kind, placed_at, 0, 1 FROM earlier_crashes
 ),

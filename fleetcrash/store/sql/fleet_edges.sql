@@ -13,7 +13,7 @@ WITH clipped AS (
 marked AS (
   SELECT kind, online_from AS moment, 1 AS step, 0 AS crashes FROM clipped
   UNION ALL
-  SELECT kind, online_until, -1, 0 FROM clipped
+  SELECT kind, online_until, -1, 0 FROM clipped WHERE online_until < CAST($until AS TIMESTAMPTZ)
   UNION ALL
   SELECT kind, placed_at, 0, 1 FROM placed_crashes
   WHERE placed_at >= CAST($since AS TIMESTAMPTZ) AND placed_at < CAST($until AS TIMESTAMPTZ)
