@@ -180,15 +180,13 @@ def _spark(curve: Spark) -> str:
     top = max(curve.values, default=0.0)
     step = _SPARK_WIDTH / max(1, len(curve.values))
     bars = "".join(
-        f'<rect x="{index * step:.1f}" y="{_SPARK_HEIGHT - height:.1f}" width="{max(step - 0.5, 0.5):.1f}" '
-        f'height="{height:.1f}"/>'
+        f"M{(index + 0.5) * step:.1f} {_SPARK_HEIGHT}v-{max(1.0, value / top * _SPARK_HEIGHT):.1f}"
         for index, value in enumerate(curve.values)
         if value > 0
-        for height in [max(1.0, value / top * _SPARK_HEIGHT)]
     )
     drawn = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SPARK_WIDTH}" height="{_SPARK_HEIGHT}" '
-        f'fill="{_SPARK_COLOUR}">{bars}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SPARK_WIDTH}" height="{_SPARK_HEIGHT}">'
+        f'<path stroke="{_SPARK_COLOUR}" stroke-width="{max(step - 0.5, 0.5):.1f}" d="{bars}"/></svg>'
     )
     encoded = b64encode(drawn.encode()).decode()
     return (
