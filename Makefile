@@ -13,6 +13,8 @@ PY := $(VENV)/bin/python
 # What the caller's shell may hold and must not decide what is installed or imported here. Proxies, certificates and
 # mirrors (PIP_INDEX_URL, PIP_CERT, ...) are left as they are.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS
+# Images of containers are often built with it set; every process that a test starts would compile all anew.
+unexport PYTHONDONTWRITEBYTECODE
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_PYTHON PIP_REQUIREMENT PIP_CONSTRAINT PIP_NO_DEPS PIP_DRY_RUN
 unexport PIP_REQUIRE_VIRTUALENV PIP_NO_BINARY PIP_IGNORE_INSTALLED PIP_EDITABLE PIP_REQUIRE_HASHES PIP_PRE
 unexport PYTEST_ADDOPTS PYTEST_PLUGINS MYPYPATH
