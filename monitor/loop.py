@@ -33,12 +33,16 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("fleetcrash.monitor")
 
+_WRITER = "monitor"
 _COMPACT_EVERY = 100  # looks; a commit a look would leave a file a look
 
 _SETTLED_S = 5.0
 # A record is in the lake a second (between two commits) and the work of a commit after the instant at which it is
 # known, and collectors that share a lake commit each in its own time. One that comes after its minute was judged has
-# all minutes judged again, which takes minutes on a large lake.
+# all minutes judged again, which takes minutes on a large lake ...
+
+_NEXT_MINUTE_S = 120.0
+# ... so it waits for the next minute to be judged, where the lake's clock goes with ours and that one is due.
 
 
 class Monitor:
@@ -60,31 +64,48 @@ class Monitor:
         self._detector: Detector | None = None
         self._ticked = -1
         self._judged_on: tuple[object, ...] = ()
+        self._changed = False  # since the newest judgement
         self.newest_known: datetime | None = None
 
     def look(self) -> JSON | None:
         """Judge every minute that became known and settled since the last look, and keep the findings.
+
+        Where records of minutes that were judged came in, these are judged again, though no new one is known.
 
         Returns:
             The ``incidents`` document, or None when nothing new was known.
         Raises:
             LakeError: the lake cannot be read or written.
         """
-        changed = self._engine.refresh()
-        if changed or self.newest_known is None:
+        if self._refresh() or self.newest_known is None:
             self.newest_known = self._engine.newest_known()
         if self.newest_known is None:
             return None
-        last_tick = self._settled_tick(self.newest_known.timestamp())
-        if last_tick <= self._ticked and (self._detector is not None or not changed):
+        newest_s = self.newest_known.timestamp()
+        last_tick = self._settled_tick(newest_s)
+        if last_tick <= self._ticked and not self._must_judge_again(newest_s):
             return None
         # Of the minute that is not judged yet nothing is looked at.
         as_of = min(self.newest_known, tick_time(last_tick + 1) - timedelta(microseconds=1))
         self._engine.as_of = as_of
+        self._changed = False
         detector = self._advance()
         found = document(self._engine, detector, as_of, detector.incidents)
         self._keep(as_of, found)
         return found
+
+    def _refresh(self) -> bool:
+        """Take the lake's newest snapshot; whether anything had changed."""
+        changed = self._engine.refresh()
+        self._changed |= changed
+        return changed
+
+    def _must_judge_again(self, newest_s: float) -> bool:
+        """Whether the minutes that were judged rest on something else by now, and no new one is due that would tell."""
+        if not self._changed or (self._detector is not None and abs(self._clock() - newest_s) < _NEXT_MINUTE_S):
+            return False
+        self._changed = self._detector is None or self._basis() != self._judged_on  # it may have been our own row
+        return self._changed
 
     def _settled_tick(self, newest_s: float) -> int:
         """The last minute of which all is in the lake, by its own clock or, where nothing more comes, by ours."""
@@ -125,8 +146,17 @@ class Monitor:
         return (*counted.values(), *self._engine.rows("sources_of_exposure")[0].values())
 
     def _keep(self, as_of: datetime, found: JSON) -> None:
-        row = {"as_of": [as_of], "ticked_at": [datetime.now(UTC)], "document": [json.dumps(found, allow_nan=False)]}
-        self._lake.append("incident", pa.table(row), batch_id="monitor", sequence=self._ticked)
+        """Append what was found, unless the lake has it, or what was found later, from whoever else watches it."""
+        text = json.dumps(found, allow_nan=False)
+        while True:
+            kept = self._lake.sequence("incident", _WRITER)  # before the rows are looked at: a later one is noticed
+            self._refresh()
+            rows = self._engine.rows("incident_now")
+            if rows and (rows[0]["as_of"] > as_of or rows[0]["document"] == text):
+                return
+            row = pa.table({"as_of": [as_of], "ticked_at": [datetime.now(UTC)], "document": [text]})
+            if self._lake.append("incident", row, batch_id=_WRITER, sequence=kept + 1):
+                return
 
 
 def watch(

@@ -203,7 +203,7 @@ class Lake:
                 )
                 return True
             except CommitFailedError as error:
-                if self._sequence(table, batch_id) >= sequence:
+                if self.sequence(table, batch_id) >= sequence:
                     return False  # another process committed the same batch in between
                 if not left:
                     raise LakeError(
@@ -256,6 +256,14 @@ class Lake:
     def committed(self, table: str, batch_id: str) -> bool:
         """Whether the batch is in the table already."""
         return self.ask(table, lambda delta: delta.transaction_version(batch_id)) is not None
+
+    def sequence(self, table: str, batch_id: str) -> int:
+        """The number under which a writer last appended to a table; zero before it did.
+
+        Raises:
+            LakeError: the table cannot be read.
+        """
+        return self.ask(table, lambda delta: delta.transaction_version(batch_id)) or 0
 
     def files(self, table: str) -> list[File]:
         """The Parquet files of the table's newest snapshot; a reader of them sees no later commit.
@@ -358,9 +366,6 @@ class Lake:
                     raise self._unreadable(table, error) from error
                 time.sleep(0.02)
         raise AssertionError("unreachable")
-
-    def _sequence(self, table: str, batch_id: str) -> int:
-        return self.ask(table, lambda delta: delta.transaction_version(batch_id)) or 0
 
     def _unreadable(self, table: str, error: BaseException) -> LakeError:
         return LakeError(

@@ -27,7 +27,8 @@ class Feed:
 
     Attributes:
         newest: newest known time of the lake, seconds since 1970; None without records.
-        news_at: when that last moved, by our clock as far as we looked; None: never yet.
+        news_at: when that last moved, by our clock as far as we looked; None: never yet. Still to come after a record
+            of a host whose clock is ahead: nothing newer can be seen till then, so that silence is not told either.
         steady_since: since when it has kept up with our clock without a gap; None: it does not.
         was_regular: it kept up for long enough, so that its end is news.
     """
@@ -47,7 +48,7 @@ class Feed:
         if newest is None or newest == self.newest:
             return self
         if abs(now - newest) > limit_s:
-            if self.was_regular and newest < now:  # it came while nobody looked, and nothing has since
+            if self.was_regular:  # it came while nobody looked, and nothing has since; or a host's clock is ahead
                 return Feed(newest, newest, None, True)
             return Feed(newest, now)  # a replay, or a file of last year: no feed that could stop
         is_gap = self.steady_since is None or self.news_at is None or now - self.news_at > limit_s

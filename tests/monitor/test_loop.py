@@ -74,7 +74,7 @@ class Fleet:
     def kept(self) -> list[dict[str, Any]]:
         """The findings in the lake, by time."""
         rows = [row for file in self.lake.files("incident") for row in pq.read_table(file.path).to_pylist()]
-        return sorted(rows, key=lambda row: row["as_of"])
+        return sorted(rows, key=lambda row: (row["as_of"], row["ticked_at"]))
 
     def newest(self) -> Any:
         """The newest findings in the lake."""
@@ -263,6 +263,54 @@ def test_records_of_the_past_that_are_loaded_while_it_watches_are_judged_as_well
     growing.load({"crash": growing._records["crash"].filter(every_second(growing._records["crash"]))}, "held back")
     growing.tell(30)
     assert monitor.look() == incidents(growing.lake)
+    monitor.close()
+
+
+def test_records_that_move_no_clock_are_judged_at_once(growing):
+    """A look may fall between two files of one load, and nothing comes after them."""
+
+    def all_but_three(table: pa.Table) -> pa.ChunkedArray:
+        return pc.greater_equal(pa.chunked_array([pa.array(range(len(table)))]), 3)
+
+    early, late = Monitor(growing.lake), Monitor(growing.lake)
+    growing.tell(30, but=all_but_three)
+    assert early.look() == late.look() == incidents(growing.lake)
+    assert growing.newest()["incidents"] == []
+    growing.load({"crash": growing._records["crash"].filter(all_but_three(growing._records["crash"]))}, "the rest")
+    said = incidents(growing.lake)
+    assert said["incidents"] != []
+    assert early.look() == late.look() == said
+    assert early.look() is late.look() is None
+    kept = [json.loads(row["document"]) for row in growing.kept()]
+    assert kept[1:] == [said], "both say the same, which is kept once"
+    early.close()
+    late.close()
+
+
+def test_a_record_of_the_day_to_come_hides_nothing_that_comes_after_it(growing):
+    monitor = Monitor(growing.lake)
+    growing.tell(-1)
+    append_host(growing, fleet.RELEASED + timedelta(hours=20), "its clock is ahead")
+    assert monitor.look() is not None
+    growing.tell(30)
+    found = monitor.look()
+    assert found == growing.newest() == incidents(growing.lake)
+    assert found is not None
+    assert found["incidents"] != []
+    monitor.close()
+
+
+def test_late_records_wait_for_a_minute_that_is_due(growing):
+    """All minutes are judged again for them: once a minute at most, where the lake's clock goes with ours."""
+    growing.tell(5)
+    now = fleet.RELEASED + timedelta(minutes=6)
+    monitor = Monitor(growing.lake, clock=lambda: now.timestamp())
+    assert monitor.look() is not None
+    append_host(growing, fleet.RELEASED, "late")
+    assert monitor.look() is None
+    now += timedelta(minutes=3)  # and no further minute came
+    assert monitor.look() == incidents(growing.lake)
+    assert monitor.look() is None
     monitor.close()
 
 

@@ -68,6 +68,15 @@ def test_a_file_that_is_loaded_once_is_no_feed(watched, hook, clock):
     assert hook.events == []
 
 
+def test_one_record_of_a_clock_that_is_ahead_is_not_the_end_of_a_feed(watched, hook, clock):
+    watched.minutes(clock, 20)
+    watched.minutes(clock, 1, lag_s=-3600)
+    watched.minutes(clock, 74, lag_s=None)  # nothing newer can be seen for an hour
+    assert hook.events == []
+    watched.minutes(clock, 2, lag_s=None)
+    assert hook.events == [("dead-man-records", "opened")]
+
+
 def test_records_that_come_now_and_then_are_no_regular_feed(watched, hook, clock):
     for _ in range(4):
         watched.minutes(clock, 1)
