@@ -5,7 +5,7 @@ lake is looked through once, however long the load is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +48,11 @@ class KnownKeys:
                 several.pop(kind, None)
         self._files[kind].update(file.path for file in files if file.only_batch in self._brought[kind])
         found = [_common(hashes, held) for held in self._sorted[kind]]
-        if new := sorted(paths - self._files[kind]):
-            found += self._look_through(bench, kind, hashes, new)
+        fitting, others = self._fitting([file for file in files if file.path not in self._files[kind]])
+        if fitting:
+            found += self._look_through(bench, kind, hashes, fitting, holds=True)
+        if others:
+            found += self._look_through(bench, kind, hashes, others, holds=False)
         return np.concatenate([np.empty(0, np.int64), *found])
 
     def bring(self, kind: Kind, batch_id: str, hashes: Hashes) -> None:
@@ -63,23 +66,40 @@ class KnownKeys:
             self._hold(kind, hashes)
             self._brought[kind].add(batch_id)
 
-    def _look_through(self, bench: Workbench, kind: Kind, hashes: Hashes, paths: Sequence[str]) -> Iterator[Hashes]:
-        """Those of some hashes that files hold; all of the files' are held from now on, if there is room."""
+    def _fitting(self, files: Iterable[File]) -> tuple[list[str], list[str]]:
+        """Paths of files whose hashes there is room for, all of them together, and of the others."""
+        room = self._room()
+        fitting, others = list[str](), list[str]()
+        for file in files:
+            if file.rows is not None and file.rows <= room:
+                room -= file.rows
+                fitting.append(file.path)
+            else:
+                others.append(file.path)
+        return fitting, others
+
+    def _look_through(
+        self, bench: Workbench, kind: Kind, hashes: Hashes, paths: Sequence[str], *, holds: bool
+    ) -> list[Hashes]:
+        """Those of some hashes that files hold.
+
+        Args:
+            holds: hold all that are in the files from now on.
+        """
         bench.lake_view(kind.value, paths)
         key = ", ".join(map(quoted, key_columns(kind)))
-        room = self._room()
+        found = []
         there: list[Hashes] = []
         for rows in bench.reader(filled("keys_in_lake", lake=f"lake_{kind.value}", key=key)):
             some = np.sort(from_numbers(pa.chunked_array(rows["key_hash"])))
-            yield _common(hashes, some)
-            room -= len(some)
-            if room >= 0:
+            found.append(_common(hashes, some))
+            if holds:
                 there.append(some)
-        if room < 0:
-            return
-        self._files[kind].update(paths)
-        for some in there:
-            self._hold(kind, some)
+        if holds:
+            self._files[kind].update(paths)
+            for some in there:
+                self._hold(kind, some)
+        return found
 
     def _room(self) -> int:
         return _HELD - sum(len(held) for several in self._sorted.values() for held in several)

@@ -46,12 +46,13 @@ def test_what_a_load_has_brought_is_found_whether_it_is_held_or_not(lake, monkey
     assert [(counts.accepted, counts.duplicates) for counts in found] == [(10, 0)] + [(8, 2)] * 8
 
 
-def test_a_file_is_looked_through_once_and_what_the_load_has_brought_not_at_all(lake, monkeypatch):
+@pytest.fixture
+def looked_at(lake, monkeypatch) -> list[str]:
+    """The files of three batches of ten crashes, each time that one is looked through from now on."""
     with Workbench(lake) as bench:
         before = Intake(lake, bench, now=NOW)
         for number in range(3):
             before.take(batch(number, crashes(range(10 * number, 10 * number + 10))))
-    there = {file.path for file in lake.files("crash")}
     looked_at: list[str] = []
     view = Workbench.lake_view
 
@@ -60,6 +61,11 @@ def test_a_file_is_looked_through_once_and_what_the_load_has_brought_not_at_all(
         return view(bench, table, paths)
 
     monkeypatch.setattr(Workbench, "lake_view", seen)
+    return looked_at
+
+
+def test_a_file_is_looked_through_once_and_what_the_load_has_brought_not_at_all(lake, looked_at):
+    there = {file.path for file in lake.files("crash")}
     with Workbench(lake) as bench:
         intake = Intake(lake, bench, now=NOW)
         for number in range(3, 8):
@@ -67,6 +73,16 @@ def test_a_file_is_looked_through_once_and_what_the_load_has_brought_not_at_all(
         assert (len(looked_at), set(looked_at)) == (3, there)
         last = intake.take(batch(8, crashes(range(20, 90))))
     assert (last.accepted, last.duplicates) == (10, 60)
+
+
+def test_of_more_files_than_there_is_room_for_only_the_rest_is_looked_through_again(lake, looked_at, monkeypatch):
+    monkeypatch.setattr(known_keys, "_HELD", 25)
+    with Workbench(lake) as bench:
+        intake = Intake(lake, bench, now=NOW)
+        for number, looks in enumerate([3, 1, 1], 3):
+            assert intake.take(batch(number, crashes(range(30)))).duplicates == 30
+            assert len(looked_at) == looks
+            looked_at.clear()
 
 
 def test_what_others_bring_and_rewrite_meanwhile_is_found(lake):
@@ -99,10 +115,11 @@ def test_the_hashes_that_are_held_are_those_of_all_files(batches, asked, room):
         """The files of a lake that grows by one each time it is looked at."""
 
         def lake_view(self, _table: str, paths: Sequence[str]) -> None:
-            looked_at[:] = paths
+            self._paths = paths
+            looked_at.extend(paths)
 
         def reader(self, _query: str) -> Iterator[pa.RecordBatch]:
-            for path in looked_at:
+            for path in self._paths:
                 yield pa.record_batch({"key_hash": pa.array(there[path], pa.int64())})
 
     bench, wanted = cast(Workbench, Bench()), set[int]()
@@ -113,7 +130,7 @@ def test_the_hashes_that_are_held_are_those_of_all_files(batches, asked, room):
             wanted |= set(hashes)
             if is_ours:
                 known.bring(Kind.CRASH, f"batch {number}", np.sort(np.array(hashes, np.int64)))
-            files = [File(path, f"batch {path}", 0, None) for path in there]
+            files = [File(path, f"batch {path}", 0, len(hashes)) for path, hashes in there.items()]
             found = known.among(bench, Kind.CRASH, np.sort(np.array(asked, np.int64)), files)
             assert set(found.tolist()) == wanted & set(asked)
             assert room < 1 << 25 or is_ours is (str(number) not in looked_at)
