@@ -216,14 +216,12 @@ class Clusters:
         watched_from = self._once("watched_from")[0]["watched_from"] or as_of
         since = baseline_from(as_of, watched_from)
         if selected:
-            known = {row["cluster_id"]: row for row in self._once("seen_by_cluster", since=since)}
-            counted = [
-                {**known[row["cluster_id"]], **row} for row in self._table("counts_by_cluster_selected").to_pylist()
-            ]
+            counted = self._table("counts_by_cluster_selected").to_pylist()
             split = self._table("counts_by_variant_os_selected")
         else:
-            counted = self._once("counts_by_cluster", cluster_id=cluster_id, since=since)
+            counted = self._once("counts_by_cluster", cluster_id=cluster_id)
             split = self._table("counts_by_variant_os", cluster_id=cluster_id)
+        known = {row["cluster_id"]: row for row in self._once("seen_by_cluster", cluster_id=cluster_id, since=since)}
         variants: dict[str, dict[str, int]] = {}
         systems: dict[str, dict[str, int]] = {}
         for row in split.to_pylist():
@@ -233,7 +231,7 @@ class Clusters:
         titles = {row["cluster_id"]: row for row in self._once("titles_by_cluster")}
         return tuple(
             self._cluster(
-                {**row, **titles[row["cluster_id"]]},
+                {**known[row["cluster_id"]], **row, **titles[row["cluster_id"]]},
                 variants[row["cluster_id"]],
                 systems[row["cluster_id"]],
                 as_of,

@@ -38,9 +38,9 @@ def parameters_of(query: str, window: Selection) -> dict[str, Any]:
     buckets = {"since": window.since, "until": window.until, "bucket_s": 600}
     asked: dict[str, dict[str, Any]] = {
         "blast_radius_by_os_agent_version": {"update_id": "a1"},
-        "clustering/counts_by_cluster": {"cluster_id": None, "since": window.since},
+        "clustering/counts_by_cluster": {"cluster_id": None},
         "clustering/counts_by_variant_os": {"cluster_id": None},
-        "clustering/seen_by_cluster": {"since": window.since},
+        "clustering/seen_by_cluster": {"cluster_id": None, "since": window.since},
         "crashes_by_cluster_bucket": {"since": window.since, "bucket_s": 600},
         "crash_rate_by_minute_agent_version": buckets,
         "crash_rate_by_minute_os": buckets,
