@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,8 +34,20 @@ from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import document
 from fleetcrash.store import Engine, Lake
+from fleetcrash.store.kept import Kept, KeptTables
 from ingest.load import load
 from sample_data.simulator import simulate
+
+
+class TimedTables(KeptTables):
+    """Kept tables that tell how long each took to make."""
+
+    note: Callable[[str, float], None]
+
+    def _make_anew(self, name: str, kept: Kept) -> None:
+        started = time.perf_counter()
+        super()._make_anew(name, kept)
+        self.note(name, time.perf_counter() - started)
 
 
 class TimedEngine(Engine):
@@ -44,6 +56,8 @@ class TimedEngine(Engine):
     def __init__(self, lake: Lake) -> None:
         self.seconds: dict[str, float] = {}
         super().__init__(lake, cache_from_s=None)
+        self._kept = timed = TimedTables(self._con, self._now)
+        timed.note = self._note
 
     def table(self, query: str, **parameters: Any) -> pa.Table:
         """The answer; what it took without the kept tables that had to be made for it is noted."""
@@ -51,11 +65,6 @@ class TimedEngine(Engine):
         answer = super().table(query, **parameters)
         self._note(query, time.perf_counter() - started - (sum(self.seconds.values()) - made_before))
         return answer
-
-    def _make_anew(self, name: str, kept: Any) -> None:
-        started = time.perf_counter()
-        super()._make_anew(name, kept)
-        self._note(name, time.perf_counter() - started)
 
     def _note(self, name: str, seconds: float) -> None:
         name = name.removeprefix("detection/")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import duckdb
 
+VERSION: str = duckdb.__version__
+"""Of another one an answer may be another."""
+
 
 def connect(*, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """An empty database in UTC that writes nothing to stdout.

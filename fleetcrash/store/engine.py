@@ -8,12 +8,9 @@ is kept beside the facts, see ``aggregates``.
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import takewhile
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -24,27 +21,15 @@ from fleetcrash.errors import LakeError
 from fleetcrash.records import BATCH_ID
 from fleetcrash.store.aggregates import AGGREGATES, Aggregates
 from fleetcrash.store.database import connect
-from fleetcrash.store.growth import GROW_FROM_S, GROWS_BY, Growth, Look
+from fleetcrash.store.growth import GROW_FROM_S
+from fleetcrash.store.kept import Kept, KeptTables
 from fleetcrash.store.lake import Lake
-from fleetcrash.store.queries import query_text, words
+from fleetcrash.store.look import VIEWS, Look
+from fleetcrash.store.queries import query_text
 from fleetcrash.store.reading import rows_of
-from fleetcrash.store.schema import SCHEMA_VERSION
 from fleetcrash.store.snapshot import Snapshots, TableFiles
 
 _Found = TypeVar("_Found")
-
-_VIEWS = (
-    "crashes",
-    "installs",
-    "updates",
-    "hosts",
-    "presence",
-    "steps",
-    "exposure_history",
-    "exposures",
-    "host_spans",
-)
-
 
 _LOOKS = 10
 # A file may be deleted between the look at which there are and its reading: by a forget, or a compaction that keeps
@@ -52,29 +37,6 @@ _LOOKS = 10
 
 CACHE_FROM_S = 0.05
 """An answer that takes less is sooner counted again than it is worth a file."""
-
-_KEYS = 1  # count up when an answer changes for a reason that no key tells, such as a change to ``reading``
-
-
-@dataclass
-class _Kept:
-    """A table that is made when a question first reads it.
-
-    Attributes:
-        make, by: see ``keep_made``; None and empty where it is the query's answer.
-        key: of what it holds; empty before it is made.
-        look: of which it holds the answer; None before it is made.
-        took_s: what making it took, with the tables that it reads; anew_s: without them, when it was last made anew.
-    """
-
-    query: str
-    parameters: dict[str, Any]
-    make: Callable[[], pa.Table] | None = None
-    by: str = ""
-    key: str = ""
-    look: Look | None = None
-    took_s: float = 0.0
-    anew_s: float = 0.0
 
 
 class Engine:
@@ -104,12 +66,9 @@ class Engine:
         self._lake = lake
         self._aggregates = Aggregates(lake.root)
         self._cache_from_s = cache_from_s
-        self._grow_from_s = grow_from_s
-        self._growths: list[tuple[Look, Growth]] = []  # to the present look, by the earlier ones
-        self._keys: dict[str, str] = {}  # of the kept tables at the present look
-        self._kept: dict[str, _Kept] = {}
         self._con = connect(threads=threads)
         self._con.execute("SET preserve_insertion_order = false")
+        self._kept = KeptTables(self._con, self._now, grow_from_s=grow_from_s)
         self._snapshots = Snapshots(lake, self._con)
         self._snapshot: dict[str, TableFiles] = {}
         self._assumed: set[str] | None = None  # views that are defined without records of what they tell
@@ -124,7 +83,7 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the database; the lake is untouched."""
-        self._forget_look()
+        self._kept.forget_look()
         self._con.close()
 
     @property
@@ -135,7 +94,7 @@ class Engine:
     @as_of.setter
     def as_of(self, instant: datetime | None) -> None:
         self._as_of = instant
-        self._forget_look()
+        self._kept.forget_look()
         self._con.execute("SET VARIABLE as_of = CAST($as_of AS TIMESTAMPTZ)", {"as_of": instant})
         self._define_views()
 
@@ -169,7 +128,7 @@ class Engine:
             if table_files != self._snapshot.get(name):
                 self._define_table(name, table_files)
         self._snapshot = taken
-        self._forget_look()
+        self._kept.forget_look()
         if self._assumed is not None:  # else the views' variable has no type yet
             self._define_views()
         return True
@@ -182,11 +141,11 @@ class Engine:
     def table(self, query: str, **parameters: Any) -> pa.Table:
         """The answer of one query file as an Arrow table."""
         if self._cache_from_s is None or query not in AGGREGATES or not self._snapshot:
-            return self._count(query, parameters, self._kept)[0]
-        key = self._key(query, parameters, self._kept)
+            return self._count(query, parameters)[0]
+        key = self._kept.key(query, parameters)
         answer = self._aggregates.find(key)
         if answer is None:
-            answer, took_s = self._count(query, parameters, self._kept)
+            answer, took_s = self._count(query, parameters)
             if took_s >= self._cache_from_s:
                 rests_on = (path for table_files in self._snapshot.values() for path in table_files.paths)
                 self._aggregates.put(key, answer, rests_on=rests_on)
@@ -207,7 +166,7 @@ class Engine:
         It is made when one does, and brought up to date when the lake or the instant has changed since. It may read the
         tables that were named before it.
         """
-        self._keep(name, _Kept(query, parameters))
+        self._kept.keep(name, Kept(query, parameters))
 
     def keep_made(self, name: str, make: Callable[[], pa.Table], *, of: str, by: str) -> None:
         """The same with a table that a function makes.
@@ -217,109 +176,20 @@ class Engine:
             of: a query file without parameters; whenever its answer may be another, the table is made anew.
             by: tells the function from others: two of one name make the same table.
         """
-        self._keep(name, _Kept(of, {}, make, by))
+        self._kept.keep(name, Kept(of, {}, make, by))
 
-    def _keep(self, name: str, kept: _Kept) -> None:
-        known = self._kept.get(name)
-        if known is not None:
-            kept.key, kept.took_s = known.key, known.took_s
-            if (kept.query, kept.parameters) == (known.query, known.parameters):
-                kept.look, kept.anew_s = known.look, known.anew_s
-        self._kept[name] = kept
-        self._keys.clear()  # of whatever reads it
-
-    def _count(self, query: str, parameters: dict[str, Any], kept: Collection[str]) -> tuple[pa.Table, float]:
-        """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not.
-
-        Args:
-            kept: which tables it may read.
-        """
-        made_s = sum(self._make(name) for name in kept if name in words(query))
-        started = time.perf_counter()
+    def _count(self, query: str, parameters: dict[str, Any]) -> tuple[pa.Table, float]:
+        """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not."""
         try:
+            made_s = self._kept.make_for(query)
+            started = time.perf_counter()
             answer = self._con.sql(query_text(query), params=parameters or None).to_arrow_table()
         except duckdb.Error as error:
             raise self._unreadable(error) from error
         return answer, made_s + time.perf_counter() - started
 
-    def _make(self, name: str) -> float:
-        """Bring a kept table up to the present look, unless it is; the seconds that this takes or took."""
-        kept, key = self._kept[name], self._key_of(name)
-        if key == kept.key:
-            return kept.took_s
-        before = self._before(name)
-        made_s = 0.0 if kept.make else sum(self._make(other) for other in before if other in words(kept.query))
-        look = Look(self._snapshot, self._as_of, frozenset(self._assumed or ()))
-        started = time.perf_counter()
-        earlier, kept.key, kept.look = kept.look, "", None  # of nothing, until it is whole again
-        try:
-            grown = self._grow(name, kept, earlier, look, before)
-            if not grown:
-                self._make_anew(name, kept)
-        except duckdb.Error as error:
-            raise self._unreadable(error) from error
-        took_s = time.perf_counter() - started
-        kept.anew_s = kept.anew_s if grown else took_s
-        kept.took_s, kept.key, kept.look = made_s + took_s, key, look
-        return kept.took_s
-
-    def _make_anew(self, name: str, kept: _Kept) -> None:
-        # Not temporary: the connection of a Growth reads it.
-        if kept.make is None:
-            self._con.execute(f"CREATE OR REPLACE TABLE {name} AS {query_text(kept.query)}", kept.parameters or None)
-        else:
-            self._con.register("_answer", kept.make())
-            self._con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM _answer")  # noqa: S608 - a name of ours
-            self._con.unregister("_answer")
-
-    def _grow(self, name: str, kept: _Kept, earlier: Look | None, look: Look, before: list[str]) -> bool:
-        """Let a kept table of an earlier look grow; whether that could be done."""
-        if kept.make or kept.query not in GROWS_BY or kept.anew_s < self._grow_from_s:
-            return False
-        if earlier is None or not look.follows(earlier):
-            return False
-        growth = next((growth for since, growth in self._growths if since == earlier), None)
-        if growth is None:
-            growth = Growth(self._con, earlier, look)
-            self._growths.append((earlier, growth))
-        growth.grow(name, kept.query, kept.parameters, before)
-        return True
-
-    def _forget_look(self) -> None:
-        """Forget what was true of the look before."""
-        for _, growth in self._growths:
-            growth.close()
-        self._growths.clear()
-        self._keys.clear()
-
-    def _key_of(self, name: str) -> str:
-        """Names what a kept table is to hold."""
-        if name not in self._keys:
-            kept = self._kept[name]
-            self._keys[name] = kept.by + self._key(kept.query, kept.parameters, self._before(name))
-        return self._keys[name]
-
-    def _before(self, name: str) -> list[str]:
-        """The kept tables that one may read."""
-        return list(takewhile(lambda other: other != name, self._kept))
-
-    def _key(self, query: str, parameters: dict[str, Any], kept: Collection[str]) -> str:
-        """Names the answer of a query file: made of all that it depends on, and maybe of more."""
-        told: list[object] = [_KEYS, SCHEMA_VERSION, duckdb.__version__, self._as_of, sorted(parameters.items())]
-        reads = [query]
-        seen: set[str] = set()
-        while reads:
-            reading = reads.pop()
-            told.append(query_text(reading))
-            for word in sorted(words(reading) - seen):
-                seen.add(word)
-                if word in kept:
-                    told.append(self._key_of(word))
-                elif word in _VIEWS:
-                    reads.append(self._view(word))
-                elif word.removeprefix("lake_") in self._snapshot:
-                    told.append(self._snapshot[word.removeprefix("lake_")].digest)
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+    def _now(self) -> Look:
+        return Look(self._snapshot, self._as_of, frozenset(self._assumed or ()))
 
     def _define_views(self) -> None:
         told = self.rows("sources_of_exposure")[0]
@@ -331,17 +201,13 @@ class Engine:
         if assumed == self._assumed:
             return
         self._assumed = None
-        for view in _VIEWS:
-            text = query_text(f"views/{view}_assumed" if view in assumed else f"views/{view}")
+        defined = Look(self._snapshot, self._as_of, frozenset(assumed))
+        for view in VIEWS:
             try:
-                self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {text}")
+                self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {query_text(defined.view(view))}")
             except duckdb.Error as error:
                 raise self._unreadable(error) from error
         self._assumed = assumed
-
-    def _view(self, name: str) -> str:
-        """The query file of a view."""
-        return f"views/{name}_assumed" if name in (self._assumed or ()) else f"views/{name}"
 
     def _unreadable(self, error: duckdb.Error, *, reads_files: bool = False) -> Exception:
         """What to raise for an error of DuckDB: a file that is gone or damaged is the lake's, anything else is ours.

@@ -9,16 +9,14 @@ told (files were merged or taken away, the instant went back, presence or exposu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import duckdb
 
 from fleetcrash.records import Kind
+from fleetcrash.store.look import Look
 from fleetcrash.store.queries import query_text, words
 from fleetcrash.store.reading import rows_of
-from fleetcrash.store.snapshot import TableFiles
 
 GROWS_BY: Mapping[str, str] = {
     "clustering/shaped_crashes": "crash_id",
@@ -79,34 +77,6 @@ _SWAP = (
     SELECT * FROM grown AS row_grown WHERE hash(row_grown) NOT IN (SELECT print FROM staying)
     """,
 )
-
-
-@dataclass(frozen=True)
-class Look:
-    """What an engine answers from.
-
-    Attributes:
-        files: of each table of the lake.
-        as_of: the instant; None in a lake without a record.
-        assumed: views that are defined without records of what they tell.
-    """
-
-    files: Mapping[str, TableFiles]
-    as_of: datetime | None
-    assumed: frozenset[str]
-
-    def follows(self, earlier: Look) -> bool:
-        """Whether what is known now is what was known then and maybe more, so that a table may grow."""
-        if self.as_of is None or earlier.as_of is None or self.as_of < earlier.as_of:
-            return False
-        # What is assumed of a host rests on other hosts: on whether any was seen at all, and on every release.
-        if self.assumed or earlier.assumed:
-            return False
-        pairs = [(earlier.files[kind], self.files[kind]) for kind in Kind]
-        return all(
-            set(before.paths) <= set(after.paths) and not before.unbooked and not after.unbooked
-            for before, after in pairs
-        )
 
 
 class Growth:

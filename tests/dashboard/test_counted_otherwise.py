@@ -47,7 +47,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _rows(engine: Engine, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    engine._make("placed_crashes")
+    engine._kept.make("placed_crashes")
     asked = {name: value for name, value in parameters.items() if f"${name}" in query}
     return [tuple(row.values()) for row in engine._con.sql(query, params=asked or None).to_arrow_table().to_pylist()]
 
@@ -161,8 +161,8 @@ def test_the_clusters(empty: Path, world: World):
             return
         clusters = Clusters(engine)
         clusters.keep()
-        engine._make("shaped_crashes")
-        engine._make("signed_shapes")
+        engine._kept.make("shaped_crashes")
+        engine._kept.make("signed_shapes")
         listed = clusters.list()
         signed = "FROM shaped_crashes JOIN signed_shapes USING (shape)"
         counted = engine._con.sql(

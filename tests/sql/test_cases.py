@@ -153,7 +153,7 @@ def test_a_shorter_way_says_the_same(case: Path, tmp_path: Path):
             assert ways or selection.until - selection.since > LOOKS_BACK
             for table, shorter in ways:
                 said = engine.table(shorter, **selection.parameters(table, bucket_s=300))
-                engine._make(table)
+                engine._kept.make(table)
                 assert _sorted(said) == _sorted(engine._con.table(table).to_arrow_table())
 
 
@@ -206,7 +206,7 @@ def _keep(engine: Engine, selection: dict[str, Any]) -> None:
 def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
     """A row of a kept table with names in place of its numbers."""
     if "kind" in row and "os_type" not in row:
-        engine._make("host_kinds")
+        engine._kept.make("host_kinds")
         described = f"SELECT os_type, os_build, agent_version FROM host_kinds WHERE kind = {row['kind']}"
         (kind,) = engine._con.sql(described).fetchall()
         told = dict(zip(("os_type", "os_build", "agent_version"), kind, strict=True))
@@ -220,11 +220,11 @@ def _named(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
         (host,) = {host for host in _HOSTS if engine._con.sql(f"SELECT hash('{host}')").fetchall()[0][0] == row["host"]}
         named["host_id"] = host
     if "shape" in row:
-        engine._make("signed_shapes")
+        engine._kept.make("signed_shapes")
         signed = f"SELECT cluster_id, signature FROM signed_shapes WHERE shape = {row['shape']}"
         row = row | dict(zip(("cluster_id", "signature"), engine._con.sql(signed).fetchall()[0], strict=True))
     if "update_number" in row and "update_id" not in row:
-        engine._make("exposed_updates")
+        engine._kept.make("exposed_updates")
         listed = f"SELECT update_id FROM exposed_updates WHERE update_number = {row['update_number']}"
         named["update_id"] = engine._con.sql(listed).fetchall()[0][0]
     return named | {name: value for name, value in row.items() if name not in _NUMBERS}

@@ -1,0 +1,149 @@
+"""Answers of query files that are kept as tables of an engine's database, for later queries to read.
+
+Such a table is made when a question first reads it, and brought up to date when one does after the lake or the instant
+has changed: made anew, or grown by what is new, see ``growth``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from fleetcrash.store.growth import GROW_FROM_S, GROWS_BY, Growth
+from fleetcrash.store.look import Look
+from fleetcrash.store.queries import query_text, words
+
+
+@dataclass
+class Kept:
+    """A kept table.
+
+    Attributes:
+        make, by: see ``Engine.keep_made``; None and empty where it is the query's answer.
+        key: of what it holds; empty before it is made.
+        look: of which it holds the answer; None before it is made.
+        took_s: what making it took, with the tables that it reads; anew_s: without them, when it was last made anew.
+    """
+
+    query: str
+    parameters: dict[str, Any]
+    make: Callable[[], pa.Table] | None = None
+    by: str = ""
+    key: str = ""
+    look: Look | None = None
+    took_s: float = 0.0
+    anew_s: float = 0.0
+
+
+class KeptTables:
+    """The kept tables of one engine, in the order in which they were named. Not for two threads at once.
+
+    Args:
+        con: the engine's database.
+        look: what the engine answers from now.
+        grow_from_s: a table that took so long to make grows by what is new, where that can be told.
+    """
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, look: Callable[[], Look], *, grow_from_s: float = GROW_FROM_S
+    ) -> None:
+        self._con = con
+        self._look = look
+        self._grow_from_s = grow_from_s
+        self._tables: dict[str, Kept] = {}
+        self._keys: dict[str, str] = {}  # at the present look
+        self.growths: list[tuple[Look, Growth]] = []  # to the present look, by the earlier ones
+
+    def __getitem__(self, name: str) -> Kept:
+        """The table of that name, as it is."""
+        return self._tables[name]
+
+    def keep(self, name: str, kept: Kept) -> None:
+        """Give a table a name. It may read those that were named before it."""
+        known = self._tables.get(name)
+        if known is not None:
+            kept.key, kept.took_s = known.key, known.took_s
+            if (kept.query, kept.parameters) == (known.query, known.parameters):
+                kept.look, kept.anew_s = known.look, known.anew_s
+        self._tables[name] = kept
+        self._keys.clear()  # of whatever reads it
+
+    def key(self, query: str, parameters: dict[str, Any]) -> str:
+        """Names the answer of a query file that may read all of them."""
+        return self._look().key(query, parameters, self._tables, self._key_of)
+
+    def make_for(self, query: str) -> float:
+        """Bring the tables that a query file reads up to the present look; the seconds that this takes or took.
+
+        Raises:
+            duckdb.Error: the lake cannot be read.
+        """
+        return sum(self.make(name) for name in self._tables if name in words(query))
+
+    def make(self, name: str) -> float:
+        """Bring a table up to the present look, unless it is; the seconds that this takes or took.
+
+        Raises:
+            duckdb.Error: the lake cannot be read.
+        """
+        kept, key = self._tables[name], self._key_of(name)
+        if key == kept.key:
+            return kept.took_s
+        before = self._before(name)
+        made_s = 0.0 if kept.make else sum(self.make(other) for other in before if other in words(kept.query))
+        look = self._look()
+        started = time.perf_counter()
+        earlier, kept.key, kept.look = kept.look, "", None  # of nothing, until it is whole again
+        grown = self._grow(name, kept, earlier, look, before)
+        if not grown:
+            self._make_anew(name, kept)
+        took_s = time.perf_counter() - started
+        kept.anew_s = kept.anew_s if grown else took_s
+        kept.took_s, kept.key, kept.look = made_s + took_s, key, look
+        return kept.took_s
+
+    def forget_look(self) -> None:
+        """Forget what was true of the look before."""
+        for _, growth in self.growths:
+            growth.close()
+        self.growths.clear()
+        self._keys.clear()
+
+    def _make_anew(self, name: str, kept: Kept) -> None:
+        # Not temporary: the connection of a Growth reads it.
+        if kept.make is None:
+            self._con.execute(f"CREATE OR REPLACE TABLE {name} AS {query_text(kept.query)}", kept.parameters or None)
+        else:
+            self._con.register("_answer", kept.make())
+            self._con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM _answer")  # noqa: S608 - a name of ours
+            self._con.unregister("_answer")
+
+    def _grow(self, name: str, kept: Kept, earlier: Look | None, look: Look, before: list[str]) -> bool:
+        """Let a table of an earlier look grow; whether that could be done."""
+        if kept.make or kept.query not in GROWS_BY or kept.anew_s < self._grow_from_s:
+            return False
+        if earlier is None or not look.follows(earlier):
+            return False
+        growth = next((growth for since, growth in self.growths if since == earlier), None)
+        if growth is None:
+            growth = Growth(self._con, earlier, look)
+            self.growths.append((earlier, growth))
+        growth.grow(name, kept.query, kept.parameters, before)
+        return True
+
+    def _key_of(self, name: str) -> str:
+        """Names what a table is to hold."""
+        if name not in self._keys:
+            kept = self._tables[name]
+            self._keys[name] = kept.by + self._look().key(kept.query, kept.parameters, self._before(name), self._key_of)
+        return self._keys[name]
+
+    def _before(self, name: str) -> list[str]:
+        """The tables that one may read."""
+        return list(takewhile(lambda other: other != name, self._tables))
