@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,8 @@ class Source:
     """Something to load.
 
     Attributes:
-        name: as the user wrote it, or within the folder that the user wrote; it stands in the quarantine.
+        name: as the user wrote it, or within the folder that the user wrote; it stands in the quarantine. Bytes of
+            it that are no UTF-8 are spelled out.
         size_bytes: as it lies on disk; None for a stream.
         batches: reads it; raises UnreadableSource where it cannot, after the batches before.
     """
@@ -59,33 +61,39 @@ def _found(given: str | Path) -> list[Source]:
         if path.is_dir():
             return _in_folder(path)
         if not path.exists():
-            raise UnreadableSource(f"{path} does not exist. Nothing of it was loaded. {_wanted()}")
+            raise UnreadableSource(f"{_named(path)} does not exist. Nothing of it was loaded. {_wanted()}")
         reader = _reader(path)
         if reader is not None:
             return [_source(path, reader)]
     except UnreadableSource:
         raise
     except OSError as error:
-        raise UnreadableSource(f"{path} cannot be read: {error.strerror}. Nothing of it was loaded.") from error
-    found = f"ends in {path.suffix}" if path.suffix else "has no suffix"
-    raise UnreadableSource(f"{path} {found}, which is no known format. Nothing of it was loaded. {_wanted()}")
+        raise UnreadableSource(f"{_named(path)} cannot be read: {error.strerror}. Nothing of it was loaded.") from error
+    found = f"ends in {_named(path.suffix)}" if path.suffix else "has no suffix"
+    raise UnreadableSource(f"{_named(path)} {found}, which is no known format. Nothing of it was loaded. {_wanted()}")
 
 
 def _in_folder(folder: Path) -> list[Source]:
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     found = [_source(path, reader) for path in files if path.name != TRUTH and (reader := _reader(path))]
     if not found:
-        others = f"{len(files)} files, among them {files[0].name}" if files else "no file"
+        others = f"{len(files)} files, among them {_named(files[0].name)}" if files else "no file"
         folders = sum(path.is_dir() for path in folder.iterdir())
         raise UnreadableSource(
-            f"The folder {folder} holds nothing to load: {others}, and {folders} folders, which are not "
+            f"The folder {_named(folder)} holds nothing to load: {others}, and {folders} folders, which are not "
             f"searched. Nothing was changed. {_wanted()}"
         )
     return found
 
 
 def _source(path: Path, reader: Reader) -> Source:
-    return Source(str(path), path.stat().st_size, lambda: reader(path, str(path)))
+    name = _named(path)
+    return Source(name, path.stat().st_size, lambda: reader(path, name))
+
+
+def _named(path: str | Path) -> str:
+    """A path as text that can be stored and printed: a file's name is bytes, and need not be UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _reader(path: Path) -> Reader | None:
@@ -136,7 +144,7 @@ def _gzip(path: Path) -> Iterator[bytes]:
 
 
 def _zstd(path: Path) -> Iterator[bytes]:
-    with pa.OSFile(str(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
+    with pa.OSFile(os.fsencode(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
         yield from iter(lambda: stream.read(_SMALL_BLOCK_BYTES), b"")
 
 

@@ -7,6 +7,7 @@ each is judged as what it says it is.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
         size_bytes = path.stat().st_size
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        with pq.ParquetFile(path) as parquet:
+        with pa.OSFile(os.fsencode(path)) as file, pq.ParquetFile(file) as parquet:  # a text would have to be UTF-8
             if named is None and "record" not in parquet.schema_arrow.names:
                 raise of_no_kind(source)
             first, rows = 1, max(parquet.metadata.num_rows, 1)

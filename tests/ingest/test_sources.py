@@ -7,10 +7,13 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fleetcrash.errors import BadArgument, UnreadableSource
@@ -69,6 +72,33 @@ def test_a_folder_is_read_by_name_with_every_known_suffix(lake, tmp_path):
     assert (report.read, report.accepted, report.quarantined) == (6, 6, 0)
     assert (seen[-1].sources_done, seen[-1].bytes_done) == (5, seen[-1].bytes_total)
     assert seen[-1].read == 6
+
+
+def test_a_name_that_is_no_utf8_is_spelled_out_and_its_file_read_like_any_other(lake, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+
+    def named(suffix: bytes) -> str:
+        return os.fsdecode(os.fsencode(folder) + b"/crash-caf\xe9" + suffix)
+
+    try:
+        write(Path(named(b".ndjson")), [line("crash", crash_id="1"), b"{"])
+    except OSError:
+        pytest.skip("this file system has no such names")
+    Path(named(b".json.gz")).write_bytes(gzip.compress(line("crash", crash_id="2")))
+    with pa.CompressedOutputStream(pa.OSFile(os.fsencode(named(b".jsonl.zst")), "wb"), "zstd") as stream:
+        stream.write(line("crash", crash_id="3"))
+    Path(named(b".csv")).write_text("crash_id,host_id,occurred_at,os_type\n4,h1,2024-07-19T04:09:00Z,linux\n")
+    row = {"crash_id": ["5"], "host_id": ["h1"], "occurred_at": ["2024-07-19T04:09:00Z"], "os_type": ["linux"]}
+    pq.write_table(pa.table(row), pa.OSFile(os.fsencode(named(b".parquet")), "wb"))
+    write(folder / "z.ndjson", [line("crash", crash_id="6")])
+    with pytest.raises(IncompleteLoad, match=r"gone\\xe9\.csv does not exist") as raised:
+        load(lake, [folder, os.fsdecode(b"gone\xe9.csv")], now=NOW)
+    report = raised.value.report
+    assert (report.read, report.accepted, report.quarantined) == (7, 6, 1)
+    assert {row["crash_id"] for row in rows_of(lake, "crash")} == set("123456")
+    assert str(folder / "crash-caf\\xe9.ndjson") in report.sources
+    assert [row["source"] for row in quarantined(lake)] == [str(folder / "crash-caf\\xe9.ndjson")]
 
 
 def test_stdin_is_ndjson(lake, monkeypatch):
