@@ -1,4 +1,4 @@
-"""The only reader of the core: one snapshot for all viewers, and answers kept until the lake changes.
+"""The only reader of the core: one snapshot for all viewers, and answers kept until the lake changes, within a bound.
 
 A thread takes the lake's newest snapshot every other second while somebody looks. A question is asked once
 for each snapshot and selection, for any number of viewers: an engine serves one thread at a time.
@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 import streamlit as st
 
+from dashboard.answers import Answers
 from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.snapshot import LakeState, Snapshot, snapshot_of
 from fleetcrash.attribution.delay import Delay, delay_of
@@ -32,6 +33,8 @@ REFRESH_S = 1.0  # with a page that renews itself every other second, what arriv
 _IDLE_S = 60.0  # with no viewer for so long the lake is left alone
 
 T = TypeVar("T")
+
+_NOT_ASKED = object()  # an answer may be None
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +60,7 @@ class Feed:
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._snapshot = Snapshot(number=0, state=LakeState.MISSING, root=root)
-        self._answers: dict[Hashable, Any] = {}
+        self._answers = Answers()
         self._signatures = Signatures()
         self._clusters_now: Clusters | None = None
         self._kept: Selection | None = None
@@ -124,7 +127,8 @@ class Feed:
 
         Args:
             question: what is asked, in a word. key: what else the answer depends on.
-            ask: called once until the lake changes, for all viewers, with the tables of the lake kept.
+            ask: called once until the lake changes, for all viewers, with the tables of the lake kept; again only
+                where so much else was asked since that the answer had to go.
             selection: for questions that read a selection's tables.
         Raises:
             UnknownName: the question was about something that is not there.
@@ -132,27 +136,28 @@ class Feed:
         """
         place = (question, selection, key)
         with self._lock:
-            if place not in self._answers:
+            answer: T | object = self._answers.get(place, _NOT_ASKED)
+            if answer is _NOT_ASKED:
                 try:
-                    self._answers[place] = ask(self._prepared(selection))
+                    answer = ask(self._prepared(selection))
                 except UnknownName:
                     raise
                 except Exception as error:
                     if not self._stop.is_set():  # a page that is still open while the app ends is no news
                         _log.exception("%s failed", question)
                     raise QueryFailed(question, error) from error
-            answer: T = self._answers[place]
-            return answer
+                self._answers.keep(place, answer)
+            return cast(T, answer)
 
     def kept(self, key: Hashable, build: Callable[[], T]) -> T:
-        """What ``build`` makes of answers, once for all viewers until the lake changes. Do not change it."""
+        """What ``build`` makes of answers, once for all viewers as any answer. Do not change it."""
         number = self._snapshot.number
         made: T | None = self._answers.get((number, key))
         if made is None:
             made = build()
             with self._lock:
                 if number == self._snapshot.number:
-                    self._answers[(number, key)] = made
+                    self._answers.keep((number, key), made)
         return made
 
     def hit(self, selection: Selection) -> pd.Series:

@@ -166,7 +166,7 @@ class Clusters:
         Raises:
             UnknownName: no crash that is known is in it.
         """
-        found = self._table("sample_of_cluster", cluster_id=cluster_id).to_pylist()
+        found = self._rows("sample_of_cluster", cluster_id=cluster_id)
         if not found:
             raise UnknownName(f"No crash cluster {cluster_id!r} is known. List them with `fleetcrash clusters`.")
         return self.stack(found[0]["crash_id"])
@@ -202,11 +202,15 @@ class Clusters:
         self.keep()
         return self._engine.table(f"clustering/{query}", **parameters)
 
+    def _rows(self, query: str, **parameters: Any) -> Rows:
+        rows: Rows = self._table(query, **parameters).to_pylist()
+        return rows
+
     def _once(self, query: str, **parameters: Any) -> Rows:
         """Rows that are the same whatever is selected: asked once."""
         key = (query, *sorted(parameters.items()))
         if key not in self._answers:
-            self._answers[key] = self._table(query, **parameters).to_pylist()
+            self._answers[key] = self._rows(query, **parameters)
         return self._answers[key]
 
     def _clusters(self, *, cluster_id: str | None = None, selected: bool = False) -> tuple[Cluster, ...]:
@@ -216,12 +220,13 @@ class Clusters:
         watched_from = self._once("watched_from")[0]["watched_from"] or as_of
         since = baseline_from(as_of, watched_from)
         if selected:
-            counted = self._table("counts_by_cluster_selected").to_pylist()
+            counted = self._rows("counts_by_cluster_selected")
             split = self._table("counts_by_variant_os_selected")
         else:
-            counted = self._once("counts_by_cluster", cluster_id=cluster_id)
+            counted = self._rows("counts_by_cluster", cluster_id=cluster_id)
             split = self._table("counts_by_variant_os", cluster_id=cluster_id)
-        known = {row["cluster_id"]: row for row in self._once("seen_by_cluster", cluster_id=cluster_id, since=since)}
+        ask = self._once if cluster_id is None else self._rows  # there may be any number of names
+        known = {row["cluster_id"]: row for row in ask("seen_by_cluster", cluster_id=cluster_id, since=since)}
         variants: dict[str, dict[str, int]] = {}
         systems: dict[str, dict[str, int]] = {}
         for row in split.to_pylist():
