@@ -13,6 +13,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from fleetcrash.store.mentions import Mentions
 
 FOLDER = "_dumps"
 _DUMP, _ABOUT = ".dmp", ".json"
+_HALF = "-"  # behind the suffix of what is not whole yet
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,11 @@ class Dumps:
             self._sizes.pop(dump.name, None)
             while self._sizes and sum(self._sizes.values()) + size_bytes > self._most_bytes:
                 name, _ = self._sizes.popitem(last=False)
-                delete([self._folder / f"{name}{_DUMP}", self._folder / f"{name}{_ABOUT}"])
+                delete(_files(self._folder / name))
+            self._sizes[dump.name] = size_bytes  # also where it cannot be written: a part of it may be there
             # First whose it is: a dump that nobody could tell the host of would outlive a forget.
             _write(self._folder / f"{dump.name}{_ABOUT}", described)
             _write(self._folder / f"{dump.name}{_DUMP}", dump.data)
-            self._sizes[dump.name] = size_bytes
 
 
 def forget(lake_root: Path, mentions: Mentions) -> Swept:
@@ -91,8 +93,13 @@ def forget(lake_root: Path, mentions: Mentions) -> Swept:
     swept = Swept()
     for path in sorted((lake_root / FOLDER).glob("*")):
         if mentions.in_file(path):
-            swept += delete([path, path.with_suffix(_DUMP), path.with_suffix(_ABOUT)])
+            swept += delete({path, *_files(path.with_suffix(""))})
     return swept
+
+
+def _files(dump: Path) -> list[Path]:
+    """All that may lie in the folder of a dump, by its path without suffix; halves that a killed write left as well."""
+    return [dump.with_suffix(f"{suffix}{half}") for suffix in (_DUMP, _ABOUT) for half in ("", _HALF)]
 
 
 def _found(folder: Path) -> OrderedDict[str, int]:
@@ -107,12 +114,17 @@ def _found(folder: Path) -> OrderedDict[str, int]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    scratch = path.with_suffix(f"{path.suffix}-")
-    with scratch.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    scratch = path.with_suffix(f"{path.suffix}{_HALF}")
+    try:
+        with scratch.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError:
+        with suppress(OSError):
+            scratch.unlink()  # a disk that is full needs the room
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

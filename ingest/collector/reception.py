@@ -9,7 +9,7 @@ import logging
 import sqlite3
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -122,14 +122,13 @@ class Reception:
                 hashing = _digest if self._parts.privacy is None else self._parts.privacy.digest
                 digest = await _beside(len(body) < _LARGE_BYTES, hashing, body)
                 batch_id = hashed[:32]
-            for dump in reading.dumps:
-                await asyncio.to_thread(self._keep, dump)
-            if len(reading.lines) > told:  # else the disk was asked already, which costs
-                self._parts.spool.check_room(len(reading.lines))
+            size_bytes = len(reading.lines) + sum(len(dump.data) for dump in reading.dumps)
+            if size_bytes > told:  # else the disk was asked already, which costs
+                self._parts.spool.check_room(size_bytes)
             # Known from now on, not from when it came: another that came later may be in the lake already.
             received_us = self._parts.clock.now_us()
             description = Description(batch_id, source_of(request), received_us, reading.read, hashed, digest)
-            answer = await self._paid(sender, Body(description, reading.lines))
+            answer = await self._paid(sender, Body(description, reading.lines), reading.dumps)
             self._parts.metrics.acknowledged(answer.read, len(reading.lines), time.perf_counter() - began)
             self._parts.metrics.not_read(door.path, reading.not_read)
         return answer, reading
@@ -278,7 +277,7 @@ class Reception:
             raise Refusal(403, "forbidden", said)
         return found
 
-    async def _paid(self, sender: Token, body: Body) -> Answer:
+    async def _paid(self, sender: Token, body: Body, dumps: Sequence[Dump]) -> Answer:
         """Take a body within its sender's rate.
 
         Raises:
@@ -288,12 +287,12 @@ class Reception:
         rates.check(sender.name, sender.rate)  # once more: others of its bodies may have come since
         rates.spend(sender.name, sender.rate, records)
         try:
-            return await self._once(body)
+            return await self._once(body, dumps)
         except Refusal:
             rates.spend(sender.name, sender.rate, -records)
             raise
 
-    async def _once(self, body: Body) -> Answer:
+    async def _once(self, body: Body, dumps: Sequence[Dump]) -> Answer:
         """Spool a body, once for each key.
 
         Raises:
@@ -301,12 +300,12 @@ class Reception:
         """
         key = body.description.key
         if key is None:
-            return await self._spooled(body)
+            return await self._spooled(body, dumps)
         task = self._under_way.get(key)
         if task is None:
             answer = self._answered_before(key)
             if answer is None:
-                task = self._under_way[key] = asyncio.create_task(self._spooled(body))
+                task = self._under_way[key] = asyncio.create_task(self._spooled(body, dumps))
                 task.add_done_callback(lambda _: self._under_way.pop(key))
         if task is not None:
             answer = await asyncio.shield(task)  # its own sender may leave; then it is ours
@@ -328,10 +327,17 @@ class Reception:
             LOG.error("the keys cannot be read: %s", error)
             raise unavailable("keys_unreadable", "cannot tell whether it has this key already") from error
 
-    async def _spooled(self, body: Body) -> Answer:
+    async def _spooled(self, body: Body, dumps: Sequence[Dump] = ()) -> Answer:
+        """Put a body on disk, and the dumps of its records before it.
+
+        Raises:
+            Refusal: it cannot be taken. A dump is kept only where all but the disk would have taken the body.
+        """
         description = body.description
         if description.read:
             self._parts.spool.check_backlog(len(body.lines))
+            for dump in dumps:  # they push out older ones, so nothing that was looked at may refuse the body from here
+                await asyncio.to_thread(self._keep, dump)
             self._parts.keys.spooled(description)
             try:
                 await asyncio.wrap_future(self._parts.spool.append(body))

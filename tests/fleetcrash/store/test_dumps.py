@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -49,6 +50,39 @@ def test_the_oldest_make_room_also_after_a_restart(tmp_path):
     assert [data[0] for data in kept(tmp_path)] == [2, 3, 4], "one that is too large pushes nobody out"
 
 
+def test_halves_that_a_killed_write_left_make_room_like_any_dump(tmp_path):
+    first = Dumps(tmp_path, 3500)
+    dump, killed = Dump("c0", "h1", bytes(1000)), Dump("c1", "h1", bytes(1000))
+    first.keep(dump)
+    folder = tmp_path / dumps.FOLDER
+    for n, suffix in enumerate((".dmp-", ".json-", ".json")):
+        half = folder / f"{killed.name}{suffix}"
+        half.write_bytes(bytes(400))
+        os.utime(half, (n, n))
+    restarted = Dumps(tmp_path, 3500)
+    restarted.keep(Dump("c2", "h1", bytes(1000)))
+    assert len(names(tmp_path)) == 7, "all of it is within the bound"
+    restarted.keep(Dump("c3", "h1", bytes(1000)))
+    assert not [name for name in names(tmp_path) if name.startswith(killed.name)]
+    assert len(names(tmp_path)) == 6
+
+
+def test_what_could_not_be_written_leaves_no_half_and_is_counted(tmp_path, monkeypatch):
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "x")
+
+    keeper = Dumps(tmp_path, 2500)
+    keeper.keep(Dump("c0", "h1", bytes([0]) * 1000))
+    with monkeypatch.context() as patch:
+        patch.setattr("fleetcrash.store.dumps.os.fsync", full)
+        for n in range(1, 4):
+            with pytest.raises(OSError, match="x"):
+                keeper.keep(Dump(f"c{n}", "h1", bytes([n]) * 1000))
+    assert not [name for name in names(tmp_path) if name.endswith("-")]
+    keeper.keep(Dump("c4", "h1", bytes([4]) * 1000))
+    assert sum(len(data) for data in kept(tmp_path)) <= 2500
+
+
 def test_files_that_somebody_deleted_are_no_trouble(tmp_path):
     keeper = Dumps(tmp_path, 2500)
     for n in range(4):
@@ -72,9 +106,13 @@ def test_forgetting_a_host_takes_its_dumps_and_those_that_name_it(tmp_path):
     keeper.keep(Dump("c4", "h3", b"form", {"peer": "h1"}))
     scratch = lake.root / dumps.FOLDER / "cut.dmp-"
     scratch.write_bytes(b"half of a dump of h1")
+    nameless = Dump("c5", "h1", b"half of a dump that names nobody")
+    keeper.keep(nameless)
+    whole = lake.root / dumps.FOLDER / f"{nameless.name}.dmp"
+    whole.rename(whole.with_suffix(".dmp-"))
     receipt = forget(lake, "h1")
     assert kept(lake.root) == [b"of h10"]
-    assert not scratch.exists()
+    assert not [name for name in names(lake.root) if name.endswith("-")]
     assert receipt.remaining == []
     assert receipt.swept.files >= 7
 

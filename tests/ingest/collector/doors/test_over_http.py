@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import errno
 import gzip
 import json
 import threading
@@ -11,13 +10,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from fleetcrash.store import Lake
-from fleetcrash.store.dumps import Dumps
 from ingest.collector.doors import sentry
 from ingest.collector.limits import Limits
 from ingest.collector.tokens import Tokens
@@ -319,32 +316,7 @@ def test_elasticsearchs_clients_find_a_cluster(client):
         assert client.ask("HEAD", path, None, {}).status == 200
 
 
-# -- dumps
-
-
-def test_a_dump_is_on_disk_before_its_answer(lake):
-    with serving(lake) as client:
-        crash_id = send(client, KNOCKS["minidump"]).document
-        kept = sorted((lake.root / "_dumps").iterdir())
-        assert [path.suffix for path in kept] == [".dmp", ".json"]
-        assert kept[0].read_bytes() == dump()
-        about = json.loads(kept[1].read_text())
-        assert about == {"crash_id": crash_id, "host_id": "h1", "form": {"guid": "h1"}}
-    (row,) = rows_of(lake, "crash")
-    assert (row["crash_id"], row["module"]) == (crash_id, "csagent.dll")
-
-
-@pytest.mark.parametrize(("error", "status"), [(errno.ENOSPC, 507), (errno.EIO, 503)])
-def test_a_dump_that_cannot_be_kept_is_not_acknowledged(lake, monkeypatch, error, status):
-    def full(*_: Any) -> None:
-        raise OSError(error, "x")
-
-    with serving(lake) as client:
-        with monkeypatch.context() as patch:
-            patch.setattr(Dumps, "keep", full)
-            assert send(client, KNOCKS["minidump"]).status == status
-        assert send(client, KNOCKS["minidump"]).status == 200
-    assert booked(lake)["read"] == 1
+# -- dumps in envelopes
 
 
 def test_a_minidump_in_an_envelope_completes_its_event(lake):
