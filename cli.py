@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from commands import alerts, demo, feeding, gate, housekeeping, judging, quarantine, serving, silences, tokens
-from commands.options import Commands
+from commands.options import Commands, check_text
 from commands.output import Exit
 from fleetcrash.errors import FleetcrashError
 from fleetcrash.terminal import readable
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), stop)
     try:
+        check_text(chosen)
         status = run(chosen)
         sys.stdout.flush()  # a reader that has left is noticed here, and not while Python shuts down
         return status

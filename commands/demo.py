@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.options import Commands, positive
+from commands.options import Commands, check_lake_path, positive
 from commands.output import Exit, Progress
 from commands.replaying import Sender, collecting, receiving
 from commands.serving import ALERTS, start_dashboard, start_monitor
@@ -101,7 +101,7 @@ def _demolake_of(chosen: argparse.Namespace) -> Lake:
     """A new lake for a demo, in place of that of an earlier one and of nothing else."""
     from fleetcrash.store import Lake
 
-    root = Path(chosen.lake or DEFAULT_DEMO_LAKE)
+    root = check_lake_path(Path(chosen.lake or DEFAULT_DEMO_LAKE))
     mark = root / ".made-by-demo"
     if root.exists() and not mark.exists() and any(root.iterdir()):
         raise BadArgument(f"{root} was not made by the demo, so the demo leaves it alone. Choose another --lake.")

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fleetcrash.errors import BadArgument
+from fleetcrash.terminal import readable
 from fleetcrash.times import parse_time
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ DEFAULT_PORT = 8501
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _LONGEST_S = 36_500 * 86_400.0  # a hundred years; much more and no calendar has the day
+_PATHS = frozenset({"alerts", "paths", "privacy", "sign_in", "spool", "tls_cert", "tls_key"})
+# Arguments that need not be text, for a file's name is bytes. That of a lake or of a scenario is written down.
 _COMMON: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "one JSON document on stdout"},
     "--as-of": {"metavar": "T", "help": "judge from what was known then (default: the newest known time)"},
@@ -71,9 +75,43 @@ class Commands:
         return Commands(one.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser)
 
 
+def check_text(chosen: argparse.Namespace) -> None:
+    """See that arguments are text, which can be stored, printed and looked for; files that are read may have any name.
+
+    Raises:
+        BadArgument: one has bytes that are no UTF-8.
+    """
+    for name, value in vars(chosen).items():
+        for each in value if isinstance(value, list) else [value]:
+            if name not in _PATHS and isinstance(each, str):
+                _check_utf8(each, "an argument")
+
+
+def check_lake_path(path: Path) -> Path:
+    """A path at which a lake can be.
+
+    Raises:
+        BadArgument: it has bytes that are no UTF-8, be it in the working folder's name; Delta tables know text only.
+    """
+    _check_utf8(os.path.abspath(path), "the path of a lake")
+    return path
+
+
+def _check_utf8(text: str, what: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = readable(os.fsencode(text))
+        raise BadArgument(f"'{shown}' is not UTF-8, which {what} has to be. Nothing was changed.") from None
+
+
 def lake_path(chosen: argparse.Namespace) -> Path:
-    """Where the store is, whether it is there or not."""
-    return Path(chosen.lake or os.environ.get(LAKE_VARIABLE) or DEFAULT_LAKE)
+    """Where the store is, whether it is there or not.
+
+    Raises:
+        BadArgument: none can be there.
+    """
+    return check_lake_path(Path(chosen.lake or os.environ.get(LAKE_VARIABLE) or DEFAULT_LAKE))
 
 
 def lake_of(chosen: argparse.Namespace, *, create: bool = False) -> Lake:

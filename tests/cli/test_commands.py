@@ -167,6 +167,60 @@ def test_bad_use_is_2_with_one_line_that_says_why_and_nothing_on_stdout(lake, ru
     assert not Path(f"{lake}-out").exists()
 
 
+NO_TEXT = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["silence", "add", "all", "--for", "1h", "--reason", NO_TEXT],
+        ["token", "add", NO_TEXT],
+        ["explain", NO_TEXT],
+        ["incidents", "--as-of", NO_TEXT],
+        ["quarantine", "replay", "--reason", NO_TEXT],
+        ["gate", fleet.GUILTY, "--override", "go", "--reason", NO_TEXT],
+        ["serve", "--origin", "https://a.example", "--origin", NO_TEXT],
+        ["simulate", "quiet", "--out", NO_TEXT],
+        ["load", __file__, "--lake", NO_TEXT],
+        ["demo", "--no-browser", "--lake", NO_TEXT],
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_an_argument_that_is_no_text_is_2_and_shown(run, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("fleetcrash: 'caf\\xe9' is not UTF-8") or "/caf\\xe9' is not UTF-8" in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lake_whose_path_is_no_text_is_2_wherever_it_is_named(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("FLEETCRASH_LAKE", NO_TEXT)
+    assert "the path of a lake" in run("clusters")[2]
+    monkeypatch.delenv("FLEETCRASH_LAKE")
+    folder = tmp_path / NO_TEXT
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    monkeypatch.chdir(folder)
+    for command in (["doctor"], ["load", __file__], ["demo", "--no-browser"]):
+        status, _, err = run(*command)
+        assert (status, "the path of a lake" in err) == (2, True)
+    assert not list(folder.iterdir())
+
+
+def test_a_file_whose_name_is_no_text_is_loaded(run, tmp_path):
+    path = tmp_path / f"{NO_TEXT}.ndjson"
+    try:
+        path.write_bytes(HOST)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    status, out, _ = run("load", str(path), "--lake", str(tmp_path / "lake"), "--json")
+    assert (status, json.loads(out)["sources"]) == (0, [str(tmp_path / "caf\\xe9.ndjson")])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
