@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.options import Commands, lake_of, lake_path
+from commands.options import Commands, lake_of, lake_path, whole
 from commands.output import Exit, print_json
 from commands.serving import ALERTS
 from fleetcrash.errors import BadArgument
@@ -25,7 +25,7 @@ def add_to(commands: Commands) -> None:
     """Add the group of commands."""
     group = commands.group("alert", "What was sent to whom, and a test of it")
     one = group.add(list_, "--lake", "--json", example="fleetcrash alert list --lake lake")
-    one.add_argument("--most", type=int, default=_MOST_LISTED, help=f"newest so many (default: {_MOST_LISTED})")
+    one.add_argument("--most", type=whole(0), default=_MOST_LISTED, help=f"newest so many (default: {_MOST_LISTED})")
     one = group.add(test, "--lake", "--json", example="fleetcrash alert test --alerts alerts.toml")
     one.add_argument("--alerts", **ALERTS)
 
@@ -41,7 +41,7 @@ def list_(chosen: argparse.Namespace) -> int:
     now = time.time()
     with Outbox(lake_of(chosen).root) as outbox:
         receivers, deliveries = outbox.receivers(now), outbox.deliveries(now)
-    listed = [_listed(row, shown) for row in deliveries[: max(chosen.most, 0)]]
+    listed = [_listed(row, shown) for row in deliveries[: chosen.most]]
     stands = [
         {**row, **{key: shown(row[key]) for key in ("delivered_at", "oldest_at", "error_at")}} for row in receivers
     ]

@@ -129,7 +129,7 @@ def time_of(text: str | None) -> datetime | None:
     """The instant that an option names, aware, or None without it.
 
     Raises:
-        BadArgument: it is no time, or has no offset.
+        BadArgument: it is no time, has no offset, or no record may have it.
     """
     return None if text is None else parse_time(text)
 
@@ -142,11 +142,15 @@ def positive(text: str) -> float:
     return number
 
 
-def whole(text: str) -> int:
-    """The value of an option that counts something, from 1."""
-    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 999999")
-    return int(text)
+def whole(least: int = 1) -> Callable[[str], int]:
+    """What makes a number of an option that counts something, from the least on."""
+
+    def number(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to 999999")
+        return int(text)
+
+    return number
 
 
 def duration(units: str = "smhd", *, or_none: bool = False, bare: str | None = None) -> Callable[[str], float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 
-from commands.options import Commands, lake_of
+from commands.options import Commands, lake_of, whole
 from commands.output import Exit, print_json
 from fleetcrash.terminal import readable
 
@@ -14,7 +14,7 @@ def add_to(commands: Commands) -> None:
     """Add the commands of this file."""
     group = commands.group("quarantine", "Records that were put aside: list them, replay them.")
     one = group.add(list_, "--lake", "--json", example="fleetcrash quarantine list --samples 1")
-    one.add_argument("--samples", type=int, default=3, help="records to show of each reason (default: 3)")
+    one.add_argument("--samples", type=whole(0), default=3, help="records to show of each reason (default: 3)")
 
     one = group.add(replay, "--lake", "--json", example="fleetcrash quarantine replay --reason future_time:occurred_at")
     one.add_argument("--reason", metavar="CODE", help="only what was put aside for it (default: all)")
@@ -24,7 +24,7 @@ def list_(chosen: argparse.Namespace) -> int:
     """Say what was put aside, by reason, with samples."""
     from ingest.quarantine import SAMPLE_BYTES, listed
 
-    found = listed(lake_of(chosen), samples=max(chosen.samples, 0))
+    found = listed(lake_of(chosen), samples=chosen.samples)
     if chosen.json:
         print_json(found)
         return Exit.DONE

@@ -59,10 +59,13 @@ def add_to(commands: Commands) -> None:
         help="records a second of a sender whose token has no rate of its own (default: as many as come)",
     )  # fmt: skip
     one.add_argument(
-        "--connections", type=whole, metavar="N", help="open at the same time; others are closed (default: 5000)"
+        "--connections", type=whole(), metavar="N", help="open at the same time; others are closed (default: 5000)"
     )
     one.add_argument(
-        "--connections-per-address", type=whole, metavar="N", help="of these, from one address (default: half of them)"
+        "--connections-per-address",
+        type=whole(),
+        metavar="N",
+        help="of these, from one address (default: half of them)",
     )
     one.add_argument("--no-monitor", action="store_true", help="only collect; another process watches")
     one.add_argument(

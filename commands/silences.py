@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from commands.options import Commands, duration, lake_of, who
+from commands.options import Commands, duration, lake_of, who, whole
 from commands.output import Exit, print_json
 from fleetcrash.errors import BadArgument
 from fleetcrash.terminal import readable
@@ -30,7 +30,7 @@ def add_to(commands: Commands) -> None:
     one = group.add(list_, "--lake", "--json", example="fleetcrash silence list")
     one.add_argument("--ended", action="store_true", help="also those that hold no more")
     one = group.add(end, "--lake", "--json", example="fleetcrash silence end 3")
-    one.add_argument("number", metavar="ID", type=int, help="as the list has it")
+    one.add_argument("number", metavar="ID", type=whole(), help="as the list has it")
 
 
 def add(chosen: argparse.Namespace) -> int:

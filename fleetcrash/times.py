@@ -6,12 +6,16 @@ from datetime import UTC, datetime
 
 from fleetcrash.errors import BadArgument
 
+FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+"""Times are from the one on and before the other, those of records and those asked about: microseconds, nanoseconds
+(pandas) and Delta can all hold them."""
+
 
 def parse_time(text: str) -> datetime:
     """An instant from RFC 3339 text.
 
     Raises:
-        BadArgument: not a time, or one without an offset: 04:09 where?
+        BadArgument: not a time, one that no record may have, or one without an offset: 04:09 where?
     """
     try:
         found = datetime.fromisoformat(text.strip())
@@ -19,10 +23,9 @@ def parse_time(text: str) -> datetime:
         raise BadArgument(f"{text!r} is not a time; wanted one such as 2024-07-19T04:09:00Z.") from None
     if found.tzinfo is None:
         raise BadArgument(f"{text!r} has no offset; wanted one such as 2024-07-19T04:09:00Z or +02:00.")
-    try:
-        return found.astimezone(UTC)
-    except OverflowError:
-        raise BadArgument(f"{text!r} is outside the years 1 to 9999 in UTC; wanted an instant within them.") from None
+    if not FIRST <= found < END:
+        raise BadArgument(f"{text!r} is outside the years 1970 to 2261 in UTC, where all records are.")
+    return found.astimezone(UTC)
 
 
 def time_text(instant: datetime) -> str:

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum, auto
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetcrash.records import FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE
+from fleetcrash.times import END, FIRST
 
 _UTC = pa.timestamp("us", tz="UTC")
-_SOONEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
-# As time_in_range in macros.sql; a timestamp in seconds can be too large to become one in microseconds.
-
 _UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -163,7 +160,8 @@ def _shaped_text(column: pa.ChunkedArray, given: pa.ChunkedArray) -> Shaped:
 def _shaped_time(column: pa.ChunkedArray, given: pa.ChunkedArray) -> Shaped:
     unit = column.type.unit
     column = column.cast(pa.timestamp(unit, tz="UTC"))  # without a zone it is UTC
-    soonest, latest = (int(bound.timestamp()) * _UNITS_A_SECOND[unit] for bound in (_SOONEST, _LATEST))
+    # As time_in_range in macros.sql; a timestamp in seconds can be too large to become one in microseconds.
+    soonest, latest = (int(bound.timestamp()) * _UNITS_A_SECOND[unit] for bound in (FIRST, END))
     units = column.cast(pa.int64())
     extremes = pc.min_max(units).as_py()
     if extremes["min"] is None or (soonest <= extremes["min"] and extremes["max"] < latest):

@@ -137,6 +137,8 @@ def _bad_uses(lake: str) -> dict[str, list[str]]:
         "a time without offset": ["incidents", *here, "--as-of", "2026-03-04T12:00:00"],
         "no time": ["incidents", *here, "--as-of", "yesterday"],
         "a time off the calendar": ["incidents", *here, "--as-of", "0001-01-01T00:00:00+14:00"],
+        "a time before all records": ["clusters", *here, "--as-of", "1970-01-01T00:00:00+00:01"],
+        "a time after all records": ["incidents", *here, "--as-of", "9999-12-31T23:59:59Z"],
         "a start without offset": ["backtest", *here, "--from", "2026-03-04"],
         "an end before the start": [
             "backtest",
@@ -236,6 +238,10 @@ def test_a_file_whose_name_is_no_text_is_loaded(run, tmp_path):
         ["gate", "u1", "--soak", "0"],
         ["gate", "u1", "--soak", "٣"],
         ["token", "rotate", "a", "--overlap", "0h"],
+        ["quarantine", "list", "--samples", "9" * 23],
+        ["alert", "list", "--most=-1"],
+        ["silence", "end", "9" * 23],
+        ["serve", "--connections", "0"],
     ],
 )
 def test_what_the_parser_refuses_is_2_as_well(arguments, capsys):

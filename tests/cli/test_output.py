@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from commands import output
-from commands.options import duration, positive
+from commands.options import duration, positive, whole
 from fleetcrash.errors import LakeError
 
 
@@ -35,6 +35,13 @@ def test_a_time_is_a_whole_number_and_a_unit():
     assert duration(or_none=True)("0h") == 0.0
     with pytest.raises(ArgumentTypeError, match="'1s' is no time; wanted one such as 30m, 2h or 1d"):
         duration("mhd")("1s")
+
+
+def test_a_count_is_whole_and_has_a_least_and_a_most():
+    assert [whole(0)("0"), whole()("1"), whole()("999999")] == [0, 1, 999_999]
+    for least, text in ((1, "0"), (0, "-1"), (0, "1000000"), (0, "9" * 30), (0, "1.5"), (0, "²"), (0, "")):
+        with pytest.raises(ArgumentTypeError, match=f"no whole number from {least} to 999999"):
+            whole(least)(text)
 
 
 def test_a_number_that_is_too_large_is_not_called_too_small():

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetcrash.errors import BadArgument, FleetcrashError
-from fleetcrash.times import parse_time, tick_text, tick_time, time_text
+from fleetcrash.times import END, FIRST, parse_time, tick_text, tick_time, time_text
 
 FIXED = settings(max_examples=100, deadline=None, derandomize=True)
 
 _OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-INSTANTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=_OFFSETS)  # noqa: DTZ001 - bounds of local times
+INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(2261, 12, 30), timezones=_OFFSETS)  # noqa: DTZ001 - bounds of local times
 
 
 @FIXED
@@ -54,10 +54,23 @@ def test_any_other_text_is_bad_use_and_no_fault_of_ours(text):
         assert parse_time(text).tzinfo is UTC
 
 
-@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00"])
-def test_an_instant_outside_the_calendar_is_bad_use(text):
-    with pytest.raises(FleetcrashError, match="years 1 to 9999"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "1970-01-01T00:00:00+00:01",
+        "2261-12-31T23:00:00-01:00",
+        "9999-12-31T23:59:59-01:00",
+    ],
+)
+def test_an_instant_that_no_record_may_have_is_bad_use(text):
+    with pytest.raises(FleetcrashError, match="years 1970 to 2261"):
         parse_time(text)
+
+
+def test_the_first_and_the_last_instant_that_a_record_may_have():
+    assert parse_time("1970-01-01T00:00:00Z") == FIRST
+    assert parse_time("2261-12-31T23:59:59.999999Z") == END - timedelta(microseconds=1)
 
 
 @pytest.mark.parametrize(
