@@ -143,9 +143,9 @@ def serve(chosen: argparse.Namespace) -> int:
             start_monitor, beside, lake, interval_s=_LOOK_EVERY_S, alerts=chosen.alerts, metrics=chosen.monitor_metrics
         )
         scheme = "http" if chosen.tls_cert is None else "https"
-        host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+        url = url_of(chosen.host, listener.getsockname()[1], scheme=scheme)
         with nullcontext() if chosen.no_monitor else Keeper(beside, "monitor", start):
-            print(f"Collector: {scheme}://{host}:{listener.getsockname()[1]}/v1/records   (Ctrl-C stops)", flush=True)
+            print(f"Collector: {url}/v1/records   (Ctrl-C stops)", flush=True)
             server.run(sockets=[listener])
     return Exit.DONE
 
@@ -202,9 +202,14 @@ def dashboard(chosen: argparse.Namespace) -> int:
         )
         start = partial(start_monitor, beside, lake, interval_s=_LOOK_EVERY_S)
         with nullcontext() if chosen.no_monitor else Keeper(beside, "monitor", start):
-            print(f"Dashboard: {chosen.address or f'http://{chosen.host}:{chosen.port}'}   (Ctrl-C stops)", flush=True)
+            print(f"Dashboard: {chosen.address or url_of(chosen.host, chosen.port)}   (Ctrl-C stops)", flush=True)
             beside.wait("dashboard")
     return Exit.DONE
+
+
+def url_of(host: str, port: int, *, scheme: str = "http") -> str:
+    """The URL of what listens on a host and a port; an IPv6 address stands in brackets."""
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def start_dashboard(

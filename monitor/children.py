@@ -172,16 +172,23 @@ def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") ->
     Args:
         option: by which another is chosen.
     Raises:
-        BadArgument: it is taken, or may not be used.
+        BadArgument: it is taken, or may not be used, or there is no such host here.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OverflowError as error:
-            raise BadArgument(f"There is no port {port}; they go up to 65535. Nothing was started.") from error
-        except OSError as error:
-            raise BadArgument(
-                f"Port {port} on {host} cannot be used ({error.strerror}). Nothing was started. "
-                f"Choose another with {option} {port + 1 if port < 65535 else port - 1}."
-            ) from error
+    if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
+        raise BadArgument(f"There is no port {port}; they go up to 65535. Nothing was started.")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise BadArgument(f"There is no host {host} ({error.strerror}). Nothing was started.") from error
+    for family, kind, protocol, _, address in found:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:  # as servers do that listen on each address of a host
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                raise BadArgument(
+                    f"Port {port} on {host} cannot be used ({error.strerror}). Nothing was started. "
+                    f"Choose another with {option} {port + 1 if port < 65535 else port - 1}."
+                ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 import threading
 
@@ -19,6 +20,27 @@ def test_a_monitor_ends_with_the_process_that_started_it():
     stop = threading.Event()
     serving._stop_with(os.getppid() + 1, stop)
     assert stop.is_set()
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80"), ("fleet.example", "http://fleet.example:80")],
+)
+def test_an_ipv6_address_stands_in_brackets(host, url):
+    assert serving.url_of(host, 80) == url
+    assert serving.url_of(host, 80, scheme="https") == url.replace("http", "https")
+
+
+@pytest.mark.slow
+def test_the_pages_are_served_on_ipv6(tmp_path):
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as free:
+            port = free.getsockname()[1]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with Children() as beside:
+        serving.start_dashboard(beside, Lake.create(tmp_path / "lake"), port, host="::1")
+        beside.wait_until_ready(f"{serving.url_of('::1', port)}/_stcore/health")
 
 
 def test_the_pages_go_on_without_a_monitor_which_is_started_again(tmp_path, monkeypatch):

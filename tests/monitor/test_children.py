@@ -173,6 +173,36 @@ def test_a_port_that_is_taken_is_refused_and_a_free_one_is_not():
     check_port(port)
 
 
+def test_a_port_is_looked_for_where_the_host_is():
+    try:
+        taken = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BadArgument, match=rf"Port {port} on ::1 cannot be used.*in use"):
+            check_port(port, host="::1")
+        check_port(port, host="127.0.0.1")
+    check_port(port, host="::1")
+
+
+def test_a_name_is_looked_for_at_each_of_its_addresses(monkeypatch):
+    loopbacks = ["127.0.0.1", "127.0.0.2"]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, 0)) for host in loopbacks]
+    for at in range(2):
+        with socket.create_server((loopbacks[at], 0)) as taken:
+            port = taken.getsockname()[1]
+            addresses = [(*one[:4], (one[4][0], port)) for one in found]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, addresses=addresses, **__: addresses)
+            with pytest.raises(BadArgument, match=r"Port \d+ on fleet cannot be used"):
+                check_port(port, host="fleet")
+
+
+def test_a_host_that_is_none_is_said():
+    with pytest.raises(BadArgument, match=r"There is no host .*Nothing was started"):
+        check_port(8501, host="no host of this name")
+
+
 @pytest.mark.parametrize("port", [65536, 99999999, -1])
 def test_a_number_that_is_no_port_is_refused(port):
     with pytest.raises(BadArgument):
