@@ -13,12 +13,14 @@ from pathlib import PurePath
 from time import perf_counter
 from typing import Any
 
+import pyarrow as pa
+
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.workbench import Workbench
 from fleetcrash.terminal import readable
 from fleetcrash.times import time_text
 from ingest import csv_rows, ndjson, tables
-from ingest.arrival import Arrival
+from ingest.arrival import Arrival, repeated
 from ingest.commit import Intake
 from ingest.load import aware
 from ingest.report import Counts, LoadReport
@@ -72,6 +74,7 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
             bench.lake_view("quarantine")
             aside = bench.table(filled("put_aside"), reason=reason, batch_id=batch["batch_id"])
             stay += len(aside)
+            marks = []
             for arrivals, places in _streams(aside["source"][0].as_py(), aside["raw"].to_pylist()):
                 for arrival in arrivals:
                     taken, named, lines = intake.retake(arrival)
@@ -80,7 +83,10 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
                     if lines:
                         sources.append(arrival.source)
                         rows = aside.take([places[line] for line in lines]).select(["line", "raw"])
-                        lake.mark_replayed(rows, of=batch["batch_id"], by=named)
+                        marks.append(rows.append_column("replayed_by", repeated(named, len(rows))))
+            if marks:
+                # All at once: a replay that died before reads the same stream again, and knows its batches by name.
+                lake.mark_replayed(pa.concat_tables(marks), of=batch["batch_id"])
     return LoadReport.of(counts, sorted(set(sources)), seconds=perf_counter() - started), stay
 
 
