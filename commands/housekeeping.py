@@ -66,6 +66,7 @@ def forget(chosen: argparse.Namespace) -> int:
         print(f"Rows removed: {rows}.")
         print(f"Quarantined records removed: {told['quarantined']:,}. Documents rewritten: {told['documents']:,}.")
         print(f"Entries removed from other hosts' records: {told['entries']:,}.")
+        print(f"Batches and quarantined records out of whose source it was struck: {told['sources']:,}.")
         print(f"Entries of books in which it was struck out: {told['struck']:,}.")
         print(f"Files deleted: {told['files']:,} ({told['bytes']:,} bytes).")
         for one in told["remaining"]:

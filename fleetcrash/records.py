@@ -174,6 +174,9 @@ BATCH_ID = Column("batch_id", TEXT, "batch of the load that brought the record")
 KNOWN_FROM_THE_START = "1970-01-01T00:00:00Z"
 """``known_at`` of a host row that states no time."""
 
+COLLECTOR = "collector"
+"""``source`` in the books of a batch that a collector brought. A word of ours, which no file or door is called."""
+
 QUARANTINE: tuple[Column, ...] = (
     Column("source", TEXT, "file or door that the record came by"),
     Column("line", WHOLE, "line of the source, from 1; row for Parquet"),

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fleetcrash.errors import BadArgument, LakeError
-from fleetcrash.records import TEXT_MAP, table_columns
+from fleetcrash.records import FRAMES, TEXT, TEXT_MAP, table_columns
 from fleetcrash.store import databases, dumps
 from fleetcrash.store.aggregates import Aggregates
 from fleetcrash.store.housekeeping import sweep_spills
@@ -44,7 +44,17 @@ Book = Callable[[Path, Mentions], int]
 changed. It raises LakeError."""
 
 _TRIES = 5
-_TEXTS = {"quarantine": "raw", "incident": "document"}  # what a name may be anywhere in
+_TEXTS = {"quarantine": ("raw", "source"), "batch": ("source",), "incident": ("document",)}
+# What a name may be anywhere in. A row whose raw bytes have it goes; a source and a document lose the name.
+
+_CONTAINS = {
+    TEXT: "contains({0}, getvariable('host'))",
+    TEXT_MAP: "list_bool_or(list_transform(list_concat(map_keys({0}), map_values({0})), "
+    "lambda text: contains(text, getvariable('host'))))",
+    FRAMES: "list_bool_or(list_transform({0}, "
+    "lambda frame: contains(concat(frame.module, ' ', frame.\"function\"), getvariable('host'))))",
+}
+"""Whether the name is somewhere in a value, be it within a word: where to look closer."""
 
 
 @dataclass
@@ -55,11 +65,13 @@ class Removed:
         rows: rows that went.
         entries: rows of others that lost an entry of a map.
         documents: rows of others whose document was changed.
+        sources: rows out of whose source the name was struck.
     """
 
     rows: int = 0
     entries: int = 0
     documents: int = 0
+    sources: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,11 +102,13 @@ class Receipt:
     @property
     def found(self) -> bool:
         """Whether any row or book named the host."""
-        return self.struck > 0 or any(one.rows or one.entries or one.documents for one in self.removed.values())
+        return self.struck > 0 or any(
+            one.rows or one.entries or one.documents or one.sources for one in self.removed.values()
+        )
 
     def as_json(self) -> dict[str, Any]:
         """For a command's output."""
-        kinds = {name: one for name, one in self.removed.items() if name not in _TEXTS}
+        kinds = {name: one for name, one in self.removed.items() if name not in ("quarantine", "incident")}
         return {
             "schema": 1,
             "host_id": self.host_id,
@@ -103,6 +117,7 @@ class Receipt:
             "entries": sum(one.entries for one in kinds.values()),
             "quarantined": self.removed["quarantine"].rows,
             "documents": self.removed["incident"].documents,
+            "sources": sum(one.sources for one in self.removed.values()),
             "struck": self.struck,
             "files": self.swept.files,
             "bytes": self.swept.size_bytes,
@@ -178,12 +193,14 @@ class _Source:
         self._rewriter = rewriter
         self._mentions = mentions
         columns = table_columns()[table]
+        self._columns = columns
+        self._texts = _TEXTS.get(table, ())
         self._has_host = any(column.name == "host_id" for column in columns)
         self._maps = [f'"{column.name}"' for column in columns if column.type == TEXT_MAP]
 
     def concerned(self, files: Sequence[File]) -> list[File]:
         """The files in which the host is. Looks at many at once, and closer where there is something to find."""
-        if not files or not (self._has_host or self._table in _TEXTS) or not self._any([file.path for file in files]):
+        if not files or not (self._has_host or self._texts) or not self._any([file.path for file in files]):
             return []
         if len(files) == 1:
             return list(files)
@@ -192,7 +209,7 @@ class _Source:
 
     def cleaned(self, file: File, removed: Removed) -> Iterator[pa.RecordBatch]:
         """The rows of a file without the host; adds to ``removed`` what was taken out."""
-        if self._table in _TEXTS:
+        if self._texts:
             for batch in self._rewriter.whole_rows(self._table, [file.path], "SELECT * FROM rows"):
                 yield from self._cleaned_texts(batch, removed)
             return
@@ -209,27 +226,47 @@ class _Source:
         query = f"SELECT *{f' REPLACE ({maps})' if maps else ''} FROM rows WHERE NOT ({mine})"  # noqa: S608
         yield from self._rewriter.whole_rows(self._table, [file.path], query, host=self._mentions.name)
 
+    def elsewhere(self, files: Sequence[File]) -> list[str]:
+        """Columns in which rows of others name the host, such as the site that is called as its only host.
+
+        What these say is theirs and stays; columns of which every value is a word of ours are not looked at.
+        """
+        looked = [
+            column
+            for column in self._columns
+            if column.type in _CONTAINS and not column.values and column.name not in ("host_id", "reason", *self._texts)
+        ]
+        if not files or not looked:
+            return []
+        names = ", ".join(f'"{column.name}"' for column in looked)
+        contained = " OR ".join(_CONTAINS[column.type].format(f'"{column.name}"') for column in looked)
+        found = set[str]()
+        for batch in self._stream([file.path for file in files], f"SELECT {names} FROM rows WHERE {contained}"):  # noqa: S608
+            for name in batch.schema.names:
+                if _found(name, batch[name], self._mentions):
+                    found.add(name)
+        return sorted(found)
+
     def _cleaned_texts(self, batch: pa.RecordBatch, removed: Removed) -> Iterator[pa.RecordBatch]:
-        column = _TEXTS[self._table]
-        found = self._mentions.in_column(batch[column])
-        if not found.any():
-            yield batch
-        elif self._table == "quarantine":
-            removed.rows += int(found.sum())
-            yield batch.filter(pa.array(~found))
-        else:
-            before = batch[column].to_pylist()
-            texts = [self._mentions.without(text) if hit else text for text, hit in zip(before, found, strict=True)]
-            removed.documents += sum(text != old for text, old in zip(texts, before, strict=True))
-            place = batch.schema.get_field_index(column)
-            yield batch.set_column(place, batch.schema.field(place), pa.array(texts, batch.schema.field(place).type))
+        if "raw" in self._texts:
+            mine = self._mentions.in_column(batch["raw"])
+            removed.rows += int(mine.sum())
+            batch = batch.filter(pa.array(~mine))
+        if "document" in self._texts:
+            batch, changed = _changed(batch, "document", self._mentions.in_column, self._mentions.without)
+            removed.documents += changed
+        if "source" in self._texts:
+            batch, changed = _changed(batch, "source", self._mentions.in_sources, self._mentions.struck_in_source)
+            removed.sources += changed
+        yield batch
 
     def _any(self, paths: list[str]) -> bool:
-        if self._table in _TEXTS:
-            column = _TEXTS[self._table]
+        if self._texts:
+            names = ", ".join(self._texts)
             return any(
-                self._mentions.in_column(batch[column]).any()
-                for batch in self._rewriter.stream(self._table, paths, f"SELECT {column} FROM rows")  # noqa: S608
+                _found(name, batch[name], self._mentions)
+                for batch in self._rewriter.stream(self._table, paths, f"SELECT {names} FROM rows")  # noqa: S608
+                for name in self._texts
             )
         looked = self._stream(paths, f"SELECT 1 AS one FROM rows WHERE {self._where()} LIMIT 1")  # noqa: S608
         return any(len(batch) for batch in looked)
@@ -245,6 +282,28 @@ class _Source:
 
     def _stream(self, paths: list[str], query: str) -> Iterator[pa.RecordBatch]:
         return self._rewriter.stream(self._table, paths, query, host=self._mentions.name)
+
+
+def _changed(
+    batch: pa.RecordBatch, name: str, finds: Callable[[pa.Array], Any], change: Callable[[str], str]
+) -> tuple[pa.RecordBatch, int]:
+    """Rows with a column changed where something is found in it, and how many of them say something else now."""
+    found = finds(batch[name])
+    if not found.any():
+        return batch, 0
+    before = batch[name].to_pylist()
+    texts = [change(text) if hit else text for text, hit in zip(before, found, strict=True)]
+    place = batch.schema.get_field_index(name)
+    field = batch.schema.field(place)
+    changed = sum(text != old for text, old in zip(texts, before, strict=True))
+    return batch.set_column(place, field, pa.array(texts, field.type)), changed
+
+
+def _found(name: str, values: pa.Array, mentions: Mentions) -> bool:
+    """Whether a column of text, of bytes or of what holds them mentions the host."""
+    if name == "source":
+        return bool(mentions.in_sources(values).any())
+    return any(bool(mentions.in_column(texts).any()) for texts in _texts(values))
 
 
 def _sweep(lake: Lake, table: str, mentions: Mentions, remaining: list[Remaining]) -> Swept:
@@ -273,10 +332,7 @@ def _parquet_holds(path: Path, mentions: Mentions) -> bool | None:
     try:
         with pq.ParquetFile(path) as parquet:
             return any(
-                bool(mentions.in_column(texts).any())
-                for batch in parquet.iter_batches()
-                for column in batch.columns
-                for texts in _texts(column)
+                _found(name, batch[name], mentions) for batch in parquet.iter_batches() for name in batch.schema.names
             )
     except FileNotFoundError:
         return False
@@ -300,12 +356,16 @@ def _texts(values: pa.Array) -> Iterator[pa.Array]:
 
 
 def _left(lake: Lake, mentions: Mentions) -> list[Remaining]:
-    """Rows that came in meanwhile, and files that are none of a table's rows and name the host."""
+    """Rows that came in meanwhile or are of others, and files that are none of a table's rows, that name the host."""
     left = []
     with Rewriter(lake) as rewriter:
         for table in table_columns():
-            if _Source(table, rewriter, mentions).concerned(lake.files(table)):
+            source, files = _Source(table, rewriter, mentions), lake.files(table)
+            if source.concerned(files):
                 left.append(Remaining(str(lake.folder(table)), "rows came in meanwhile; run this again"))
+            elif columns := source.elsewhere(files):
+                why = f"rows of others name the host in {', '.join(columns)}, which is theirs to say"
+                left.append(Remaining(str(lake.folder(table)), why))
     for path in sorted(lake.root.rglob("*")):
         if path.is_file() and _file_holds(path, mentions):
             left.append(

@@ -7,9 +7,12 @@ import re
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
+
+from fleetcrash.records import COLLECTOR, Kind
 
 FORGOTTEN = "forgotten host"
 """What stands in a document where a forgotten name stood."""
@@ -24,6 +27,8 @@ _BEFORE = rb"(?:(?<![A-Za-z0-9_\-])(?<![A-Za-z0-9]\.)|(?<=\\[bfnrt])|(?<=\\u[0-9
 _AFTER = rb"(?![A-Za-z0-9_\-]|\.[A-Za-z0-9])"
 # host-1 is neither in host-10 nor in my-host-1 nor in host-1.example.com: those are names of others. What JSON escapes
 # before a name, such as an end of line or a quotation mark, is no part of it.
+
+_CSV_NAME = re.compile(r"[^/]*\.csv(?:\.gz|\.zst)?\Z", re.IGNORECASE)
 
 
 class Mentions:
@@ -40,6 +45,8 @@ class Mentions:
         self._candidates = re.compile(b"(?=" + spelled + b"|" + wide + b")")
         wide_word = b"(?<!" + _WORD + rb"\x00)" + wide + b"(?!" + _WORD + rb"\x00)"
         self._bytes = re.compile(_BEFORE + b"(?:" + spelled + b")" + _AFTER + b"|" + wide_word)
+        spelled_in_a_path = "|".join(re.escape(way) for way in {name, quote(name)})
+        self._in_path = re.compile(f"{re.escape(_STRUCK)}|(?<![A-Za-z0-9])(?:{spelled_in_a_path})(?![A-Za-z0-9])")
         self._text = re.compile(_BEFORE.decode() + re.escape(name) + _AFTER.decode())
 
     def in_bytes(self, data: bytes | memoryview | mmap) -> bool:
@@ -79,6 +86,14 @@ class Mentions:
                 looked_at = row
         return found
 
+    def in_sources(self, sources: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which names of sources mention the name, as an array of bool. A null does not."""
+        told = sources.dictionary_encode()
+        mentioned = [text is not None and self.struck_in_source(text) != text for text in told.dictionary.to_pylist()]
+        places = told.indices.fill_null(len(mentioned)).to_numpy(zero_copy_only=False)
+        found: np.ndarray[Any, np.dtype[np.bool_]] = np.array([*mentioned, False], dtype=bool)[places]
+        return found
+
     def without(self, document: str) -> str:
         """A JSON document in which "forgotten host" stands for each mention; other text is treated as one string."""
         try:
@@ -90,6 +105,27 @@ class Mentions:
     def struck(self, text: str) -> str:
         """What somebody wrote, with "[forgotten host]" for each mention; what was struck out before stays so."""
         return _STRUCK.join(self._text.sub(lambda _: _STRUCK, part) for part in text.split(_STRUCK))
+
+    def struck_in_source(self, source: str) -> str:
+        """The name of a file or a door, with "[forgotten host]" for each mention.
+
+        Names of files are put together from words: crash-host-1.csv and host-1_2024-07-19.ndjson are of host-1. So
+        whatever is no letter or digit ends a name here, and host-1 is struck out of host-1-a.ndjson as well. It costs
+        a source a part of its label, where the other way would leave a host's name.
+        """
+        if source == COLLECTOR:
+            return source
+        file_name = _CSV_NAME.search(source)
+
+        def instead(found: re.Match[str]) -> str:
+            # Of CSV the beginning of a file's name says which kind of record its rows are, and they may be replayed.
+            is_first = file_name is not None and found.start() == file_name.start()
+            kind = next((one.value for one in Kind if is_first and found[0].lower().startswith(one.value)), None)
+            if kind is None:
+                return _STRUCK
+            return found[0] if found[0].lower() == kind else f"{kind}-{_STRUCK}"
+
+        return self._in_path.sub(instead, source)
 
     def _cleaned(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetcrash.errors import FleetcrashError, one_line
+from fleetcrash.records import COLLECTOR
 from fleetcrash.store import Lake
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.store.workbench import Workbench
@@ -33,7 +34,6 @@ from ingest.report import Counts
 
 LOG = logging.getLogger("fleetcrash.collector")
 
-SOURCE = "collector"
 _TRIES = 3
 # A lake that cannot be written is tried for ever. Whatever else fails is a fault of ours, which the same segment would
 # meet again: it is left in the spool for the next start, and those behind it go on.
@@ -140,7 +140,7 @@ class Committer:
             self._compact()
 
     def _commit(self, batch_id: str, bodies: Sequence[Body]) -> Counts:
-        joined = Joined.of(bodies, batch_id=batch_id, source=SOURCE)
+        joined = Joined.of(bodies, batch_id=batch_id, source=COLLECTOR)
         received_at = datetime.fromtimestamp(bodies[-1].description.received_us / 1e6, tz=UTC)
         arrival: Arrival = joined.lines if self._replay else Stamped(joined)
         now = self._replayed(arrival, received_at) if self._replay else received_at

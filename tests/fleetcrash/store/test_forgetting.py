@@ -19,12 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetcrash.errors import BadArgument
+from fleetcrash.records import COLLECTOR
 from fleetcrash.store import Engine, Lake, forgetting, log
 from fleetcrash.store.forgetting import forget
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.store.mentions import Mentions
 from fleetcrash.store.rewriting import write_files
 from ingest.load import load
+from ingest.quarantine import replay
 from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import at
 from tests.ingest.conftest import NOW, line, write
@@ -209,6 +211,82 @@ def test_however_it_is_spelled(raw, mentioned):
     assert mentions.in_bytes(raw) == mentioned
     beside = [b"hidden", None, raw, "hü".encode(), b"/1"]
     assert mentions.in_column(pa.array(beside).slice(1)).tolist() == [False, mentioned, False, False]
+
+
+# -- where records came from
+
+
+def test_a_file_that_is_called_as_the_host_is_named_nowhere_and_loads_once_all_the_same(lake, tmp_path):
+    lines = [line("crash", host_id="other"), b"nonsense"]
+    file = write(tmp_path / "host-1.ndjson", lines)
+    load(lake, [file], now=NOW)
+    assert len(files_with(lake, "host-1.ndjson")) >= 2
+    told = forget(lake, "host-1").as_json()
+    assert (told["found"], told["sources"], told["quarantined"], told["remaining"]) == (True, 2, 0, [])
+    assert files_with(lake, "host-1") == []
+    struck = str(tmp_path / "[forgotten host].ndjson")
+    assert {row["source"] for table in ("batch", "quarantine") for row in rows_of(lake, table)} == {struck}
+    assert [row["raw"] for row in rows_of(lake, "quarantine")] == [b"nonsense"]
+    again = load(lake, [file], now=NOW)
+    assert (again.read, again.accepted, again.duplicates, again.quarantined) == (2, 0, 1, 1)
+    assert files_with(lake, "host-1") == [], "a second load of the same bytes writes nothing"
+    assert not forget(lake, "host-1").found
+
+
+@pytest.mark.parametrize(
+    ("source", "struck"),
+    [
+        ("/in/host-1/crash.ndjson", "/in/[forgotten host]/crash.ndjson"),
+        ("crash-host-1.csv.gz", "crash-[forgotten host].csv.gz"), ("/in/host-1.csv", "/in/host-[forgotten host].csv"),
+        ("host-1_07-19.json", "[forgotten host]_07-19.json"),
+        ("/api/h%C3%BC/envelope/, batch 7", "/api/[forgotten host]/envelope/, batch 7"),
+        ("host-10.csv", None), ("myhost-1.csv", None), (None, None),
+    ],
+)  # fmt: skip
+def test_a_name_is_struck_out_of_a_source_between_whatever_is_no_letter_or_digit(source, struck):
+    mentions = Mentions("hü" if source and "%" in source else "host-1")
+    told = pa.array(["another", source, None])
+    assert mentions.in_sources(told).tolist() == [False, struck is not None, False]
+    if struck is not None:
+        assert mentions.struck_in_source(source) == struck
+        assert not mentions.in_sources(pa.array([struck])).any()
+
+
+@pytest.mark.parametrize("name", ["crash-lab", "crash", "csv", "forgotten", "host"])
+def test_what_a_file_of_csv_holds_is_told_by_its_name_afterwards_as_well(lake, tmp_path, name):
+    soon = "2024-07-21T12:00:00Z"  # too far ahead of NOW, and no longer so a day later
+    file = tmp_path / "crash-lab.csv"
+    write(file, [b"crash_id,host_id,occurred_at,os_type", f"c1,other,{soon},linux".encode()])
+    assert load(lake, [file], now=NOW).quarantined == 1
+    forget(lake, name)
+    assert not forget(lake, name).found
+    report, stay = replay(lake, now=NOW + timedelta(days=2))
+    assert (report.accepted, stay) == ((0, 1) if name == "csv" else (1, 0))
+
+
+def test_what_we_call_the_collector_is_no_hosts_name(lake):
+    entry = pa.table({"source": [COLLECTOR], "batch_id": ["b"], "read": [0]})
+    lake.append("batch", entry, batch_id="b")
+    receipt = forget(lake, COLLECTOR)
+    assert (receipt.found, receipt.remaining) == (False, [])
+    assert [row["source"] for row in rows_of(lake, "batch")] == [COLLECTOR]
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "column"),
+    [
+        ("crash", {"crash_id": "c", "tags": {"seen": "beside host-7, twice"}}, "tags"),
+        ("crash", {"crash_id": "c", "frames": [{"module": "C:/host-7/a.dll"}]}, "frames"),
+        ("host", {"site": "host-7"}, "site"),
+    ],
+)  # fmt: skip
+def test_what_rows_of_others_say_of_it_is_theirs_and_is_reported(filled, table, row, column):
+    own = {"crash": {"occurred_at": at(1)}, "host": {}}[table]
+    append_rows(filled, table, [{"host_id": "other", "os_type": "linux", **own, **row}])
+    before = len(rows_of(filled, table))
+    (left,) = forget(filled, "host-7").remaining
+    assert (left.path, column in left.why) == (str(filled.folder(table)), True)
+    assert len(rows_of(filled, table)) == before - 1
 
 
 # -- what no log names
