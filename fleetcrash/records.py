@@ -175,7 +175,11 @@ KNOWN_FROM_THE_START = "1970-01-01T00:00:00Z"
 """``known_at`` of a host row that states no time."""
 
 COLLECTOR = "collector"
-"""``source`` in the books of a batch that a collector brought. A word of ours, which no file or door is called."""
+"""``source`` in the books of a batch that a collector brought, which put its clock into the records. It is a word of
+ours, which no file or door is called; a replay from the quarantine goes by it."""
+
+REPLAYING_COLLECTOR = "collector, replaying"
+"""The same of one that kept the clocks of the senders."""
 
 QUARANTINE: tuple[Column, ...] = (
     Column("source", TEXT, "file or door that the record came by"),

@@ -27,6 +27,7 @@ from ingest.arrival import Arrival, Given, LaidOut, as_numbers, from_numbers, re
 from ingest.known_keys import KnownKeys
 from ingest.report import Counts
 from ingest.rules import filled, judge, key_columns, quoted, same_key, standing
+from ingest.stamped import without_repetitions
 
 
 @dataclass(frozen=True)
@@ -115,24 +116,30 @@ class Intake:
             judged_batch.tables, judged_batch.counts, batch_id=judged_batch.batch_id, source=judged_batch.source
         )
 
-    def retake(self, arrival: Arrival) -> tuple[Counts, str, list[int]]:
+    def retake(self, arrival: Arrival, *, stamped_at: datetime | None = None) -> tuple[Counts, str, list[int]]:
         """Judge records that had been put aside once more, and commit those that are sound by now.
 
+        Args:
+            stamped_at: our clock where the arrival's records carry it, by which they are judged; None: their senders'.
         Returns:
             Their counts, the batch that they came in by, and their lines; what is refused again is not counted.
         Raises:
             LakeError: the lake cannot be read or written; the same replay, run again, completes it.
         """
-        laid_out, tables = self._judged(arrival, now=self._now)
+        laid_out, tables = self._judged(arrival, now=stamped_at or self._now)
         lines = [
             line for rows in tables.values() for line in rows.filter(pc.is_null(rows["reason"]))["line"].to_pylist()
         ]
-        # Named by what it takes in: the next replay of the same batch may take in more.
-        named = hashlib.sha256(f"replay\n{arrival.batch_id}\n{sorted(lines)}".encode()).hexdigest()
+        # Named by what it takes in: the next replay of the same batch may take in more. The same bytes without our
+        # clock are other records; with it they are the same at any time, so that a replay that died is completed.
+        what = "replay" if stamped_at is None else "replay, stamped"
+        named = hashlib.sha256(f"{what}\n{arrival.batch_id}\n{sorted(lines)}".encode()).hexdigest()
         if not lines:
             return Counts(), named, []
         if self._lake.committed("batch", named):
             return self._taken_before(named, laid_out), named, lines
+        if stamped_at is not None:
+            tables = dict(without_repetitions(self._bench, tables, batch_id=named))
         counts = self._commit_sound(
             tables, Counts(read=len(lines)), batch_id=named, source=f"quarantine of {arrival.source}"
         )

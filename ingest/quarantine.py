@@ -7,7 +7,7 @@ listed nor replayed again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import PurePath
 from time import perf_counter
@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from fleetcrash.records import COLLECTOR
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.workbench import Workbench
 from fleetcrash.terminal import readable
@@ -25,6 +26,7 @@ from ingest.commit import Intake
 from ingest.load import aware
 from ingest.report import Counts, LoadReport
 from ingest.rules import filled
+from ingest.stamped import Stamped
 
 SCHEMA = 1
 SAMPLE_BYTES = 400
@@ -55,6 +57,10 @@ def listed(lake: Lake, *, samples: int = 3) -> JSON:
 def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[LoadReport, int]:
     """Judge what was put aside once more, and take in what the rules let pass by now.
 
+    A record that came to a collector is known from this replay on: it did not count before, and what its sender says of
+    ``received_at`` is believed no more than at the door. One that was loaded, or came to a collector with ``--replay``,
+    keeps what it says.
+
     Args:
         now: our clock, aware.
         reason: only what was put aside for it.
@@ -70,14 +76,20 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
         intake = Intake(lake, bench, now=aware(now))
         bench.lake_view("quarantine")
         bench.lake_view("batch")
-        for batch in bench.rows(filled("batches_put_aside"), reason=reason):
+        for batch in bench.rows(filled("batches_put_aside"), reason=reason, stamped_source=COLLECTOR):
+            stamped_at = None
+            if batch["is_stamped"]:
+                # The machine's clock may have been set back since; the door's never goes back.
+                stamped_at = max(now, datetime.fromtimestamp(batch["put_aside_us"] / 1e6, tz=UTC))
             bench.lake_view("quarantine")
             aside = bench.table(filled("put_aside"), reason=reason, batch_id=batch["batch_id"])
             stay += len(aside)
             marks = []
-            for arrivals, places in _streams(aside["source"][0].as_py(), aside["raw"].to_pylist()):
+            for arrivals, places in _streams(
+                aside["source"][0].as_py(), aside["raw"].to_pylist(), stamped_at=stamped_at
+            ):
                 for arrival in arrivals:
-                    taken, named, lines = intake.retake(arrival)
+                    taken, named, lines = intake.retake(arrival, stamped_at=stamped_at)
                     counts += taken
                     stay -= len(lines)
                     if lines:
@@ -90,11 +102,18 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
     return LoadReport.of(counts, sorted(set(sources)), seconds=perf_counter() - started), stay
 
 
-def _streams(source: str, raws: Sequence[bytes]) -> Iterator[tuple[Iterator[Arrival], dict[int, int]]]:
-    """Records that were put aside, read as what they were, and where in ``raws`` each line of a stream stands."""
-    if not source.lower().endswith(_CSV):
-        data = b"".join(raw + b"\n" for raw in raws)
-        yield ndjson.batches([data], source), {place + 1: place for place in range(len(raws))}
+def _streams(
+    source: str, raws: Sequence[bytes], *, stamped_at: datetime | None
+) -> Iterator[tuple[Iterator[Arrival], dict[int, int]]]:
+    """Records that were put aside, read as what they were, and where in ``raws`` each line of a stream stands.
+
+    Args:
+        stamped_at: our clock, which goes into records that came over the network; None: they keep their senders'.
+    """
+    if stamped_at is not None or not source.lower().endswith(_CSV):
+        lines = ndjson.batches([b"".join(raw + b"\n" for raw in raws)], source)
+        places = {place + 1: place for place in range(len(raws))}
+        yield lines if stamped_at is None else (Stamped.at(stamped_at, one) for one in lines), places
         return
     for header, rows in groupby(enumerate(raws), key=lambda row: _csv_header(row[1])):
         stream, places, line = [header], {}, header.count(b"\n") + 2

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 import pyarrow as pa
 
-from fleetcrash.records import COLLECTOR, Kind
+from fleetcrash.records import COLLECTOR, REPLAYING_COLLECTOR, Kind
 
 FORGOTTEN = "forgotten host"
 """What stands in a document where a forgotten name stood."""
@@ -113,7 +113,7 @@ class Mentions:
         whatever is no letter or digit ends a name here, and host-1 is struck out of host-1-a.ndjson as well. It costs
         a source a part of its label, where the other way would leave a host's name.
         """
-        if source == COLLECTOR:
+        if source in (COLLECTOR, REPLAYING_COLLECTOR):
             return source
         file_name = _CSV_NAME.search(source)
 

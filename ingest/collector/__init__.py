@@ -3,6 +3,7 @@
 In the order of a record's way: ``server`` listens; ``app`` answers, with ``tokens`` (who may; ``token_book`` says who
 changed that), ``rates`` (how much) and ``bodies`` (sizes, encodings, slow senders); ``privacy`` hides what nobody is to
 keep; ``spool`` writes what was acknowledged to ``segments``; ``committer`` takes segments into the lake by the loader's
-rules, with the arrival's time put in by ``stamped``; ``keys`` remembers Idempotency-Keys. ``metrics`` counts.
+rules, ``joined`` to one batch with the arrival's time in each record; ``keys`` remembers Idempotency-Keys. ``metrics``
+counts.
 docs/adr/20261125-collector.md says why it is so.
 """

@@ -15,22 +15,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetcrash.errors import FleetcrashError, one_line
-from fleetcrash.records import COLLECTOR
+from fleetcrash.records import COLLECTOR, REPLAYING_COLLECTOR
 from fleetcrash.store import Lake
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.store.workbench import Workbench
 from ingest.arrival import Arrival
 from ingest.collector import segments
 from ingest.collector.clock import Clock
+from ingest.collector.joined import Joined
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
 from ingest.collector.segments import Body
 from ingest.collector.spool import Spool
-from ingest.collector.stamped import Joined, Stamped, without_repetitions
 from ingest.commit import Intake, Judged
 from ingest.known_keys import KnownKeys
 from ingest.report import Counts
+from ingest.stamped import without_repetitions
 
 LOG = logging.getLogger("fleetcrash.collector")
 
@@ -140,16 +141,18 @@ class Committer:
             self._compact()
 
     def _commit(self, batch_id: str, bodies: Sequence[Body]) -> Counts:
-        joined = Joined.of(bodies, batch_id=batch_id, source=COLLECTOR)
+        source = REPLAYING_COLLECTOR if self._replay else COLLECTOR
+        joined = Joined.of(bodies, batch_id=batch_id, source=source)
         received_at = datetime.fromtimestamp(bodies[-1].description.received_us / 1e6, tz=UTC)
-        arrival: Arrival = joined.lines if self._replay else Stamped(joined)
+        arrival: Arrival = joined.lines if self._replay else joined.stamped()
         now = self._replayed(arrival, received_at) if self._replay else received_at
         intake = Intake(self._lake, self._bench, now=now, loaded_at=received_at, known=self._known)
         judged = intake.judge(arrival)
         if judged.refused is not None:
             judged = replace(judged, refused=joined.refused(judged.refused))
         if not self._replay:
-            judged = without_repetitions(self._bench, judged)
+            tables = without_repetitions(self._bench, judged.tables, batch_id=batch_id)
+            judged = replace(judged, tables=tables)
         return intake.commit(judged)
 
     def _replayed(self, arrival: Arrival, wall: datetime) -> datetime:

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetcrash.errors import BadArgument
-from fleetcrash.records import COLLECTOR
+from fleetcrash.records import COLLECTOR, REPLAYING_COLLECTOR
 from fleetcrash.store import Engine, Lake, forgetting, log
 from fleetcrash.store.forgetting import forget
 from fleetcrash.store.housekeeping import compact
@@ -264,12 +264,13 @@ def test_what_a_file_of_csv_holds_is_told_by_its_name_afterwards_as_well(lake, t
     assert (report.accepted, stay) == ((0, 1) if name == "csv" else (1, 0))
 
 
-def test_what_we_call_the_collector_is_no_hosts_name(lake):
-    entry = pa.table({"source": [COLLECTOR], "batch_id": ["b"], "read": [0]})
+@pytest.mark.parametrize("ours", [COLLECTOR, REPLAYING_COLLECTOR])
+def test_what_we_call_a_collector_is_no_hosts_name(lake, ours):
+    entry = pa.table({"source": [ours], "batch_id": ["b"], "read": [0]})
     lake.append("batch", entry, batch_id="b")
     receipt = forget(lake, COLLECTOR)
     assert (receipt.found, receipt.remaining) == (False, [])
-    assert [row["source"] for row in rows_of(lake, "batch")] == [COLLECTOR]
+    assert [row["source"] for row in rows_of(lake, "batch")] == [ours]
 
 
 @pytest.mark.parametrize(

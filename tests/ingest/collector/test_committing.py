@@ -449,7 +449,7 @@ def test_a_fault_of_ours_on_one_segment_holds_up_no_other(lake, monkeypatch, cap
     judge = Intake.judge
 
     def failing(self, arrival):
-        if b"poison" in arrival.joined.lines.data:
+        if b"poison" in arrival.lines.data:
             raise ZeroDivisionError
         return judge(self, arrival)
 
