@@ -59,7 +59,7 @@ class Feed:
         """For how long nothing came, of a feed that was regular; at most for as long as we watch."""
         if not self.was_regular or self.news_at is None:
             return 0.0
-        return now - max(self.news_at, started)
+        return max(0.0, now - max(self.news_at, started))
 
     def as_text(self) -> str:
         """For the outbox."""
