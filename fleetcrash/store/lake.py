@@ -171,11 +171,11 @@ class Lake:
         if not any(self.folder(name).joinpath("_delta_log").is_dir() for name in table_columns()):
             raise self._absent()
 
-    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader, *, batch_id: str, sequence: int = 1) -> bool:
+    def append(self, table: str, rows: pa.Table, *, batch_id: str, sequence: int = 1) -> bool:
         """Commit the rows of one batch to one table, once.
 
         Args:
-            rows: the columns of the table in any order; absent ones are null. A reader is streamed.
+            rows: the columns of the table in any order; absent ones are null.
             batch_id: names the batch; a second append under the same name to the same table does nothing.
             sequence: for a writer that appends under one name for ever; only a higher number is committed.
         Returns:
@@ -183,11 +183,9 @@ class Lake:
         Raises:
             LakeError: the table cannot be written (disk full, not permitted, not a lake).
         """
-        tries = 1 if isinstance(rows, pa.RecordBatchReader) else _WRITE_TRIES  # a stream cannot be read again
-        for left in reversed(range(tries)):
-            # A disk that fills up while deltalake writes makes it panic aloud; so look first, where the size is known.
-            size_bytes = 0 if isinstance(rows, pa.RecordBatchReader) else rows.nbytes
-            if shutil.disk_usage(self.root).free < size_bytes // _COMPRESSION + _SPARE_BYTES:
+        for left in reversed(range(_WRITE_TRIES)):
+            # A disk that fills up while deltalake writes makes it panic aloud; so look first.
+            if shutil.disk_usage(self.root).free < rows.nbytes // _COMPRESSION + _SPARE_BYTES:
                 raise self._full(table)
             try:
                 # Looked for in the snapshot that the commit rests on: whoever commits the batch later is noticed.

@@ -48,7 +48,7 @@ class Overlay(Lake):
         """Whether the batch is in either."""
         return super().committed(table, batch_id) or (self.below is not None and self.below.committed(table, batch_id))
 
-    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader, *, batch_id: str, sequence: int = 1) -> bool:
+    def append(self, table: str, rows: pa.Table, *, batch_id: str, sequence: int = 1) -> bool:
         """Commit to the scratch folder what neither holds; see ``Lake.append``."""
         if self.below is not None and self.below.committed(table, batch_id):
             return False

@@ -32,11 +32,8 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     return pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in columns])
 
 
-def conformed(rows: pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> pa.Table | pa.RecordBatchReader:
+def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Rows in all columns of a schema, in order and of their types; a column that they lack is null."""
-    if isinstance(rows, pa.RecordBatchReader):
-        tables = (conformed(pa.Table.from_batches([batch]), schema) for batch in rows)
-        return pa.RecordBatchReader.from_batches(schema, (batch for table in tables for batch in table.to_batches()))
     columns = [
         rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
         for field in schema
