@@ -27,6 +27,13 @@ LONGEST_TEXT = 1000  # characters of a name, a message, a tag
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?")
+_BASIC_OFFSET = re.compile(rf"({_LOCAL_TIME.pattern}) ?([+-]\d\d):?(\d\d)")
+# As many digits as whole seconds, and their thousandths to billionths, have from 2001 to 2286. A date without dashes
+# has 8, with a time 14 or 17.
+_EPOCH_TEXT = re.compile(r"(?:\d{10}|\d{13}|\d{16}|\d{19})(?:\.\d{1,9})?")
+_LEAST_OF_UNIT = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1000))
+"""Numbers above which a time since 1970 is in a finer unit: as seconds they are after the year 5000, as the unit before
+1974."""
 _VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){1,5}(?:[-+.][\w.+-]{1,40})?)")
 _MOST_WHOLE = 2**63 - 1
 _LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
@@ -114,26 +121,39 @@ def name_of(*parts: str | bytes) -> str:
     return hashed.hexdigest()[:32]
 
 
-def time_of(value: Any, *, unit: int = 1) -> str | None:
-    """A time as the contract wants it, from a number since 1970 or a text without zone, which means UTC.
+def time_of(value: Any, *, unit: int | None = None) -> str | None:
+    """A time as the contract wants it, from a number since 1970 or a text; one without zone means UTC.
 
     Args:
-        unit: how many of the number make a second.
+        unit: how many of the number make a second; None where the sender's format does not fix it, so that it is told
+            by size.
     Returns:
         RFC 3339 text; None for nothing; another text for what is no time, so that the rules say so.
     """
     if value is None:
         return None
     if isinstance(value, str):
-        return f"{value}Z" if _LOCAL_TIME.fullmatch(value) else value[:LONGEST_TEXT]
+        if unit is not None or not _EPOCH_TEXT.fullmatch(value):
+            return _mended_time(value)
+        value = float(value) if "." in value else int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"a {type(value).__name__}"
+    if unit is None:
+        unit = next((finer for least, finer in _LEAST_OF_UNIT if value > least), 1)
     try:
         whole_s, rest = divmod(value, unit)
         since = timedelta(seconds=whole_s, microseconds=rest * 1_000_000 // unit)
         return time_text(_EPOCH + since)
     except (OverflowError, ValueError):
         return str(value)[:LONGEST_TEXT]
+
+
+def _mended_time(said: str) -> str:
+    """A text with the zone that RFC 3339 wants, where it is that of a time; else as it came."""
+    if _LOCAL_TIME.fullmatch(said):
+        return f"{said}Z"
+    found = _BASIC_OFFSET.fullmatch(said)
+    return f"{found[1]}{found[2]}:{found[3]}" if found else said[:LONGEST_TEXT]
 
 
 def version_of(value: Any) -> str | None:
@@ -143,10 +163,10 @@ def version_of(value: Any) -> str | None:
 
 
 def base_name(path: Any) -> str | None:
-    """The last part of a path of any system."""
+    """The last part of a path of any system, without the mark of Linux that the file is gone from there."""
     if not isinstance(path, str):
         return None
-    return text(path[-LONGEST_TEXT:].replace("\\", "/").rstrip("/").rpartition("/")[2])
+    return text(path.removesuffix(" (deleted)")[-LONGEST_TEXT:].replace("\\", "/").rstrip("/").rpartition("/")[2])
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -84,7 +84,7 @@ def read(data: bytes) -> Found | None:
 
 def _user(data: bytes) -> Found:
     count, directory, _, stamp = struct.unpack_from("<IIII", data, 8)
-    found = Found("user", occurred_at=time_of(stamp) if stamp else None)
+    found = Found("user", occurred_at=time_of(stamp, unit=1) if stamp else None)
     streams: dict[int, tuple[int, int]] = {}
     for number in range(min(count, _MOST_STREAMS)):
         kind, size, place = _unpacked("<III", data, directory + 12 * number) or (0, 0, 0)

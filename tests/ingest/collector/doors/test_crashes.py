@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.collector.doors.crashes import Frame, NotJson, Records, parsed
+from fleetcrash.times import parse_time
+from ingest.collector.doors.crashes import Frame, NotJson, Records, base_name, parsed, time_of
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
@@ -58,3 +59,61 @@ def test_a_record_says_what_its_fields_said(name, number):
     (line,) = bytes(records.lines).splitlines()
     assert json.loads(line) == {"record": "crash", "host_id": name, "uptime_s": number,
                                 "frames": [{"module": "a", "function": None, "offset": 1}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "time"),
+    [
+        (1795777200, "2026-11-27T11:00:00Z"),
+        (1795777200.5, "2026-11-27T11:00:00.500000Z"),
+        (1795777200123, "2026-11-27T11:00:00.123000Z"),
+        (1795777200123.0, "2026-11-27T11:00:00.123000Z"),
+        (1795777200123456, "2026-11-27T11:00:00.123456Z"),
+        (1795777200123456789, "2026-11-27T11:00:00.123456Z"),
+        ("1795777200", "2026-11-27T11:00:00Z"),
+        ("1795777200.25", "2026-11-27T11:00:00.250000Z"),
+        ("1795777200123", "2026-11-27T11:00:00.123000Z"),
+        ("1795777200123456789", "2026-11-27T11:00:00.123456Z"),
+        ("2026-11-27T11:00:00.000+0000", "2026-11-27T11:00:00.000+00:00"),
+        ("2026-11-27T04:00:00-0700", "2026-11-27T04:00:00-07:00"),
+        ("2026-11-27 12:00:00 +0100", "2026-11-27 12:00:00+01:00"),
+        ("2026-11-27T12:00:00+01:00", "2026-11-27T12:00:00+01:00"),
+        ("2026-11-27T11:00:00Z", "2026-11-27T11:00:00Z"),
+        ("2026-11-27T11:00:00", "2026-11-27T11:00:00Z"),
+    ],
+)
+def test_a_time_is_told_whatever_unit_and_offset_a_client_writes(said, time):
+    assert time_of(said) == time
+    known = parse_time(time)
+    assert known == parse_time("2026-11-27T11:00:00Z").replace(microsecond=known.microsecond)
+
+
+@pytest.mark.parametrize("said", ["20261127", "20261127110000", "20261127110000123", "+0000", "Nov 27 11:00:00", "1e9"])
+def test_what_tells_no_time_goes_to_the_rules_as_it_came(said):
+    assert time_of(said) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "time"),
+    [
+        (1795777200123, 1_000_000, "1970-01-21T18:49:37.200123Z"),  # a journal's, of a machine without a clock
+        (1795777200123456, 1_000_000_000, "1970-01-21T18:49:37.200123Z"),
+        (1795777200123, 1, "1795777200123"),
+    ],
+)
+def test_a_unit_that_the_format_fixes_is_not_guessed(number, unit, time):
+    assert time_of(number, unit=unit) == time
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/opt/agent/libscan.so.1 (deleted)", "libscan.so.1"),
+        ("C:\\Program Files\\Agent\\scan.dll", "scan.dll"),
+        ("/opt/copy (deleted).so", "copy (deleted).so"),
+        ("/opt/" + "x" * 2000 + "/libscan.so (deleted)", "libscan.so"),
+        (7, None),
+    ],
+)
+def test_a_library_is_named_by_the_end_of_its_path(path, name):
+    assert base_name(path) == name
