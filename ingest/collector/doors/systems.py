@@ -10,16 +10,29 @@ from ingest.collector.doors.crashes import text
 
 _NAMES = (
     ("windows", re.compile(r"windows|win32|win64|win$|microsoft windows")),
-    ("darwin", re.compile(r"mac ?os|os ?x|darwin|ios|ipados|tvos|watchos|visionos|iphone|apple")),
-    ("linux", re.compile(r"linux|gnu/linux|android|ubuntu|debian|fedora|centos|rhel|red hat|rocky|alma|alpine|arch|"
-                         r"suse|opensuse|sles|amazon|amzn|raspbian|nixos|gentoo|oracle|chrome ?os")),
+    ("darwin", re.compile(r"mac ?os|mac$|macintosh|os ?x|darwin|ios|ipados|tvos|watchos|visionos|iphone|apple")),
+    ("linux", re.compile(r"linux|gnu/linux|android|ubuntu|debian|fedora|centos|rhel|red ?hat|rocky|alma|alpine|arch|"
+                         r"suse|opensuse|sles|amazon|amzn|raspbian|nixos|gentoo|oracle(?! solaris)|"
+                         r"chrom(?:e|ium) ?os")),
 )  # fmt: skip
+_LINUXES = frozenset([
+    "anolis", "artix", "azurelinux", "bazzite", "bottlerocket", "cachyos", "clear", "cloudlinux", "coreos", "cos",
+    "deepin", "devuan", "elementary", "endeavouros", "flatcar", "garuda", "guix", "kali", "kylin", "mageia",
+    "manjaro", "mariner", "mx", "neon", "nobara", "ol", "openeuler", "openwrt", "parrot", "photon", "pop",
+    "postmarketos", "pureos", "qubes", "raspberry", "scientific", "slackware", "sled", "solus", "steamos", "tails",
+    "talos", "tencentos", "tizen", "trisquel", "ultramarine", "uos", "void", "wolfi", "zorin",
+])  # fmt: skip
+"""The ID of os-release, or the first word of its NAME, of those whose name need not say Linux. Whole words: some are
+short."""
+
 _BROWSERS = (
     ("windows", re.compile(r"Windows")),
     ("linux", re.compile(r"Android|Linux|CrOS")),
     ("darwin", re.compile(r"Macintosh|iPhone|iPad")),
 )
-_MORE_LINUX = re.compile(r"\blinux\b")
+_MORE_LINUX = re.compile(r"\blinux\b|container-optimized os|kde neon")
+_WORD = re.compile(r"[a-z]+")
+_NO_SYSTEM = re.compile(r"unix\b")  # what Mono and older .NET call both Linux and macOS
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _OF_A_MAC = ("/Users/", "/Applications/", "/System/", "/Library/", "/opt/homebrew/", "/private/")
 
@@ -34,13 +47,15 @@ def os_type(name: Any, paths: Iterable[str | None] = ()) -> Any:
         One of the contract's; the name as it came where it is another system's; None where nothing tells.
     """
     said = text(name)
-    if said is None:
+    lower = (said or "").lower()
+    if said is None or _NO_SYSTEM.match(lower):
         return _by_paths(paths)
-    lower = said.lower()
     for system, names in _NAMES:
         if names.match(lower):
             return system
-    return "linux" if _MORE_LINUX.search(lower) else said
+    word = _WORD.match(lower)
+    is_linux = (word is not None and word[0] in _LINUXES) or _MORE_LINUX.search(lower)
+    return "linux" if is_linux else said
 
 
 def _by_paths(paths: Iterable[str | None]) -> str | None:
