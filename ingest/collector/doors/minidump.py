@@ -29,15 +29,20 @@ _SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x82
 _POINTERS = {0: (0xB8, "<I"), 5: (64, "<I"), 9: (0xF8, "<Q"), 12: (264, "<Q"), 0x8003: (264, "<Q")}
 """Where a thread's context has its instruction pointer, by processor: x86, ARM, x64, ARM64, breakpad's old ARM64."""
 
+REQUESTED = "DUMP_REQUESTED"
+"""The code of a dump that a program asked for while it went on: no crash."""
+
 _SIGNALS = {
     1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
     9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 31: "SIGSYS",
-    0xFFFFFFFF: "DUMP_REQUESTED",
+    0xFFFFFFFF: REQUESTED,
 }  # fmt: skip
 _MACH = {
     1: "EXC_BAD_ACCESS", 2: "EXC_BAD_INSTRUCTION", 3: "EXC_ARITHMETIC", 4: "EXC_EMULATION", 5: "EXC_SOFTWARE",
     6: "EXC_BREAKPOINT", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD", 13: "EXC_CORPSE_NOTIFY",
+    0x43507378: REQUESTED,  # crashpad's CPsx
 }  # fmt: skip
+_NT = {0x0517A7ED: REQUESTED}  # crashpad's again; all others go by their numbers
 
 _KERNEL = b"PAGEDU64"
 _KERNEL_HEADER_BYTES = 0x1038
@@ -68,6 +73,11 @@ class Found:
     client_id: str | None = None
     address: int | None = None
     arguments: tuple[str, ...] = ()
+
+    @property
+    def is_crash(self) -> bool:
+        """Whether what the dump shows ended with it."""
+        return self.code != REQUESTED
 
     def fields(self) -> dict[str, Any]:
         """The fields of a record that the dump tells."""
@@ -127,7 +137,7 @@ def _with_exception(found: Found, data: bytes, place: int, architecture: int | N
     if told is None:
         return found
     code, address = told[2], told[5]
-    names = {"linux": _SIGNALS, "darwin": _MACH}.get(found.os_type or "", {})
+    names = {"linux": _SIGNALS, "darwin": _MACH, "windows": _NT}.get(found.os_type or "", {})
     # Windows tells the instruction; others what it reached for, and the instruction only in the thread's context.
     context = _unpacked("<II", data, place + 160)
     if context and architecture in _POINTERS:

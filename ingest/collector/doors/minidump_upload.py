@@ -1,4 +1,8 @@
-"""Dumps as crashpad, breakpad and curl send them: a form with the dump and what the client says with it."""
+"""Dumps as crashpad, breakpad and curl send them: a form with the dump and what the client says with it.
+
+A dump that a program asked for while it went on (DumpWithoutCrashing) is no crash. Its client is told an id, as for
+any other, since it would send it again; nothing is kept.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,8 @@ def read(body: bytearray, asked: Asked) -> Reading:
         raise Refusal(400, "bad_minidump", said)
     host_id = first((form.get("host_id"), form.get("device_id"), form.get("guid"), found.client_id))
     crash_id = first((form.get("crash_id"),)) or found.report_id or name_of(host_id or "", data)
+    if not found.is_crash:
+        return Reading(b"", 0, not_read=1, reply=crash_id.encode(), reply_type="text/plain")
     versions = (version_of(form.get(name)) for name in ("agent_version", "ver", "version", "_version"))
     fields = {
         "crash_id": crash_id,

@@ -17,7 +17,7 @@ from tests.ingest.collector.doors.conftest import asked, read_or_refused, the_re
 
 SAMPLES = Path(os.environ.get("FLEETCRASH_SAMPLES", "../shared/samples")) / "minidump"
 STAMP = 1721362202
-WINDOWS, LINUX, MAC = 2, 0x8201, 0x8101
+WINDOWS, LINUX, ANDROID, MAC = 2, 0x8201, 0x8203, 0x8101
 BASE = 0x7FF600000000
 
 
@@ -100,6 +100,31 @@ def test_elsewhere_the_instruction_is_in_the_context():
     assert found is not None
     assert (found.os_type, found.os_version, found.os_build) == ("darwin", "10.15.7", "19H114")
     assert found.code == "EXC_BAD_ACCESS"
+
+
+@pytest.mark.parametrize(
+    ("platform", "code"), [(WINDOWS, 0x0517A7ED), (LINUX, 0xFFFFFFFF), (ANDROID, 0xFFFFFFFF), (MAC, 0x43507378)]
+)
+def test_a_dump_that_was_asked_for_is_no_crash(platform, code):
+    data = dump(platform, code=code, report_id=bytes(range(1, 17)))
+    found = minidump.read(data)
+    assert found is not None
+    assert (found.code, found.is_crash) == ("DUMP_REQUESTED", False)
+    reading = read({"guid": "h1"}, data)
+    assert (reading.lines, reading.read, reading.not_read, reading.dumps) == (b"", 0, 1, ())
+    assert reading.reply == b"04030201-0605-0807-090a-0b0c0d0e0f10", "or its client sends it again"
+
+
+@pytest.mark.parametrize(("platform", "code"), [(LINUX, 0x0517A7ED), (WINDOWS, 0x43507378), (MAC, 0xFFFFFFFF)])
+def test_what_another_systems_crashpad_calls_a_request_is_a_crash(platform, code):
+    record = the_record(read({"guid": "h1"}, dump(platform, code=code)))
+    assert record["code"] == f"0x{code:x}"
+
+
+def test_a_library_that_was_replaced_under_a_running_program_keeps_its_name():
+    found = minidump.read(dump(LINUX, code=11, module="/opt/agent/libscan.so.3 (deleted)"))
+    assert found is not None
+    assert (found.module, found.module_offset) == ("libscan.so.3", 0x1234)
 
 
 def test_a_kernel_dump_tells_its_bugcheck():
