@@ -1,8 +1,8 @@
 """Sentry's envelopes, and the store door of its older clients.
 
 A crash is an event that ended what it ran in: its level is fatal, or an exception of it was not handled; or an
-envelope that brings a minidump. All else that clients send (handled errors, messages, transactions, sessions, logs,
-client reports) is no crash.
+envelope that brings a minidump of one. All else that clients send (handled errors, messages, transactions, sessions,
+logs, client reports) is no crash.
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ from ingest.collector.refusal import Refusal, too_large
 _MOST_ITEMS = 1000  # clients send a handful
 _LONGEST_HEADER_BYTES = 64 << 10
 _NO_LINE_END = re.compile(rb"[^\r\n]")
-_HANGS = frozenset(["anr", "apphang", "mx_hang_diagnostic", "app_hang", "watchdog"])
+_HANGS = frozenset([
+    "anr", "apphang", "mx_hang_diagnostic", "app_hang", "watchdog",
+    "appexitinfo", "historicalappexitinfo",  # what Android itself tells of an ANR, at the next start
+])  # fmt: skip
+_ASSEMBLY = re.compile(r"([^,]+), *(?:Version=([^,]*)|Culture=|PublicKeyToken=)")
 _TYPES = (
     "application/x-sentry-envelope", "application/json", "text/plain", "application/octet-stream",
     "application/x-www-form-urlencoded",  # what curl says unless told
@@ -54,6 +58,15 @@ _TYPES = (
 class _Item:
     header: Mapping[str, Any]
     payload: memoryview
+
+
+@dataclass(frozen=True)
+class _Image:
+    """Where a library lies in memory: its first byte, and the one after its last."""
+
+    start: int
+    end: int
+    file: str | None
 
 
 def read_envelope(body: bytearray, asked: Asked) -> Reading:
@@ -84,10 +97,10 @@ def read_envelope(body: bytearray, asked: Asked) -> Reading:
         if event is None:
             records.as_it_came(payload)
             continue
-        mine, attached = attached, []  # they are of the first event
+        mine, attached = [bytes(one) for one in attached], []  # they are of the first event
         first_id = first_id or event["event_id"]
-        if mine or is_crash(event):
-            dumps += _add(records, event, [bytes(one) for one in mine], asked)
+        if is_crash(event) or any(_is_of_crash(one) for one in mine):
+            dumps += _add(records, event, mine, asked)
         else:
             not_read += 1
     reply_id = first_id or name_of(bytes(body))
@@ -143,6 +156,12 @@ def is_crash(event: Mapping[str, Any]) -> bool:
     )
 
 
+def _is_of_crash(dump: bytes) -> bool:
+    """Whether a minidump is of a crash. One that cannot be read was sent for some reason, too."""
+    found = minidump.read(dump)
+    return found is None or found.is_crash
+
+
 def _add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes], asked: Asked) -> list[Dump]:
     """Add the record of a crash, completed by what a minidump says. Returns the dumps to keep."""
     exceptions = _exceptions(event)
@@ -150,31 +169,51 @@ def _add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes], ask
     raw_frames = _raw_frames(event, thrown)
     images = _images(event)
     blamed = next((one for one in raw_frames if one.get("in_app") is True), raw_frames[0] if raw_frames else {})
+    at_fault = _frame(blamed, images)
     system, mechanism = _context(event, "os"), mapping(thrown.get("mechanism"))
     tags = tags_of(_pairs(event.get("tags")))
     fields = {
         "crash_id": event["event_id"],
         "host_id": _host_id(event, tags),
         "occurred_at": time_of(event.get("timestamp")),
-        "os_type": os_type(system.get("name"), (text(one.get("abs_path")) for one in raw_frames)) or _browsers(event),
+        "os_type": os_type(_os_name(event), (text(one.get("abs_path")) for one in raw_frames)) or _browsers(event),
         "os_version": text(system.get("version")),
         "os_build": text(system.get("build")),
         "agent_version": version_of(event.get("release")),
         "domain": "hang" if (text(mechanism.get("type")) or "").lower() in _HANGS else "user",
         "code": text(thrown.get("type")),
-        "module": _frame(blamed, images).module,
+        "module": at_fault.module,
+        "module_version": _package(blamed)[1],
+        "module_offset": None if at_fault.module is None else at_fault.offset,
     }
     kept = []
     for data in dumps:
         found = minidump.read(data)
         if found is not None:
             kept.append(Dump(event["event_id"], fields["host_id"], data))
-            fields = {**found.fields(), **{key: value for key, value in fields.items() if value is not None}}
+            fields = _completed(fields, found.fields())
     if fields["occurred_at"] is None:
         fields |= {"occurred_at": time_text(asked.received_at), "time_quality": "received"}
     frames = [_frame(one, images) for one in raw_frames]
     records.crash(**fields, frames=frames, tags=tags_of([*_said(event, thrown), *tags.items()]))
     return kept
+
+
+def _completed(event: Mapping[str, Any], dump: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an event, and of its minidump those that it leaves out.
+
+    The place of a crash is taken from one of them: an offset is of its own module only.
+    """
+    said = {name: value for name, value in event.items() if value is not None}
+    is_elsewhere = "module" in said and said["module"].lower() != (dump.get("module") or "").lower()
+    left = ("module", "module_version", "module_offset") if is_elsewhere else ()
+    return {**event, **{name: value for name, value in dump.items() if name not in left}, **said}
+
+
+def _os_name(event: Mapping[str, Any]) -> str | None:
+    """What a client calls its system. Unity and .NET have one text for its name and version."""
+    system = _context(event, "os")
+    return text(system.get("name")) or text(system.get("raw_description"))
 
 
 def _host_id(event: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
@@ -199,7 +238,7 @@ def _said(event: Mapping[str, Any], thrown: Mapping[str, Any]) -> Iterator[tuple
     )
     yield "message", thrown.get("value") or mapping(event.get("logentry")).get("formatted") or event.get("message")
     yield "mechanism", mapping(thrown.get("mechanism")).get("type")
-    yield "os_name", _context(event, "os").get("name")
+    yield "os_name", _os_name(event)
     yield "model", _context(event, "device").get("model")
     yield "app", _context(event, "app").get("app_identifier")
 
@@ -278,23 +317,36 @@ def _raw_frames(event: Mapping[str, Any], thrown: Mapping[str, Any]) -> list[Map
     return []
 
 
-def _frame(raw: Mapping[str, Any], images: Sequence[tuple[int, int]]) -> Frame:
-    address = whole(raw.get("instruction_addr"))
-    start = whole(raw.get("image_addr"))
-    if start is None and address is not None:
-        start = next((base for base, end in images if base <= address < end), None)
+def _frame(raw: Mapping[str, Any], images: Sequence[_Image]) -> Frame:
+    # An address that is relative to something is in none of the places where the images lie.
+    is_absolute = not (text(raw.get("addr_mode")) or "").startswith("rel")
+    address = whole(raw.get("instruction_addr")) if is_absolute else None
+    start, file = whole(raw.get("image_addr")), _package(raw)[0]
+    if address is not None and (start is None or file is None):
+        image = next((one for one in images if one.start <= address < one.end), None)
+        if image is not None:
+            start = image.start if start is None else start
+            file = file or image.file
     offset = address - start if address is not None and start is not None and address >= start else None
-    module = base_name(raw.get("package")) or text(raw.get("module")) or text(raw.get("filename"))
-    return Frame(module, text(raw.get("function")), offset)
+    return Frame(file or text(raw.get("module")) or text(raw.get("filename")), text(raw.get("function")), offset)
 
 
-def _images(event: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """Where each library of a native event lies in memory: its first byte and the one after its last."""
+def _package(raw: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The file that a frame names, and its version where .NET gives the full name of an assembly."""
+    said = raw.get("package")
+    assembly = _ASSEMBLY.match(said) if isinstance(said, str) else None
+    return (text(assembly[1]), text(assembly[2])) if assembly else (base_name(said), None)
+
+
+def _images(event: Mapping[str, Any]) -> list[_Image]:
+    """The libraries of a native event that lie in memory."""
     found = []
     for one in sequence(mapping(event.get("debug_meta")).get("images"))[:2000]:
-        base, size = whole(mapping(one).get("image_addr")), whole(mapping(one).get("image_size"))
-        if base is not None and size:
-            found.append((base, base + size))
+        image = mapping(one)
+        start, size = whole(image.get("image_addr")), whole(image.get("image_size"))
+        if start is not None and size:
+            file = image.get("code_file") or image.get("name")  # the latter in older clients of Apple's systems
+            found.append(_Image(start, start + size, base_name(file)))
     return found
 
 

@@ -176,6 +176,30 @@ def test_the_system_is_told_by_its_name_or_else_by_paths(name, path, os_type):
 
 
 @pytest.mark.parametrize(
+    ("described", "os_type"),
+    [
+        ("Microsoft Windows 10.0.19045", "windows"),
+        ("Windows 11  (10.0.22631) 64bit", "windows"),
+        ("Darwin 23.1.0 Darwin Kernel Version 23.1.0", "darwin"),
+        ("Mac OS X 14.5.0", "darwin"),
+        ("Ubuntu 22.04.5 LTS", "linux"),
+        ("Android OS 14 / API-34 (UP1A.231005.007/S911BXXS3)", "linux"),
+        ("FreeBSD 14.1-RELEASE", "FreeBSD 14.1-RELEASE"),
+        ("Unix 6.8.0.45", "linux"),  # by the path
+        ("  ", "linux"),
+    ],
+)
+def test_a_system_without_a_name_is_told_by_its_description_before_any_path(described, os_type):
+    frames = {"stacktrace": {"frames": [{"abs_path": "/_/src/Sync.cs"}]}}  # where a build machine had it
+    system = {"raw_description": described}
+    event = {**EVENT, "contexts": {"os": system}, "level": "fatal", "exception": {"type": "E", **frames}}
+    record = the_record(sentry.read_envelope(of_event(event), asked()))
+    assert (record["os_type"], record["tags"].get("os_name")) == (os_type, described.strip() or None)
+    named = {**event, "contexts": {"os": {**system, "name": "Windows"}}}
+    assert the_record(sentry.read_envelope(of_event(named), asked()))["os_type"] == "windows"
+
+
+@pytest.mark.parametrize(
     ("platform", "headers", "os_type"),
     [
         ("javascript", {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/150.0"}, "windows"),
@@ -196,15 +220,20 @@ def test_the_system_of_a_page_is_its_browsers(platform, headers, os_type):
     assert the_record(sentry.read_envelope(of_event(event), asked())).get("os_type") == os_type
 
 
-def test_a_native_frame_is_told_by_its_library_and_the_offset_in_it():
-    frame = {"package": "/opt/agent/libscan.so", "function": "scan", "instruction_addr": "0x7f0000001234"}
-    images = [{"image_addr": "0x7f0000001000", "image_size": 4096}, {"image_addr": None}, 7]
-    thread = {"crashed": True, "stacktrace": {"frames": [{"function": "main"}, frame]}}
-    event = {**EVENT, "level": "fatal", "debug_meta": {"images": images}, "threads": {"values": [thread]}}
-    event["exception"] = {"values": [{"type": "SIGSEGV"}]}
-    record = the_record(sentry.read_envelope(of_event(event), asked()))
-    assert record["frames"][0] == {"module": "libscan.so", "function": "scan", "offset": 0x234}
-    assert (record["module"], record["code"]) == ("libscan.so", "SIGSEGV")
+@pytest.mark.parametrize(
+    ("mechanism", "domain"),
+    [
+        ("AppExitInfo", "hang"),
+        ("HistoricalAppExitInfo", "hang"),
+        ("ANR", "hang"),
+        ("UncaughtExceptionHandler", "user"),
+        (None, "user"),
+    ],
+)
+def test_an_app_that_did_not_respond_hung(mechanism, domain):
+    thrown = {"type": "ApplicationNotResponding", "mechanism": {"type": mechanism, "handled": False}}
+    event = {**EVENT, "contexts": {"os": {"name": "Android"}}, "exception": {"values": [thrown]}}
+    assert the_record(sentry.read_envelope(of_event(event), asked()))["domain"] == domain
 
 
 def test_what_is_wrong_with_a_crash_is_left_for_the_rules_to_say():
