@@ -67,6 +67,7 @@ def test_another_module_another_kind_of_fault_and_another_system_are_other_famil
         (stack("!kasan_report", "!memcpy", "ext4!ext4_find", domain="kernel", code="Oops"), "ext4!ext4_find"),
         (stack("!dump_stack", "!__warn", "!kfree", "!tipc_join", domain="kernel"), "kernel!tipc_join"),
         (stack("!__rust_start_panic", "!core::panicking::panic", "app!app::parse"), "app!app::parse"),
+        (stack("!__rustc::rust_begin_unwind", "!core::panicking::panic_fmt", "!shop::sum"), "shop::sum"),
         (stack("!runtime.gopanic", "!runtime.sigpanic", "!main.(*S).run"), "main.*S.run"),
         (stack("!??", "!std::vector<int>::at(unsigned long)", "!parse"), "parse"),
         (stack("ntdll.dll!RtlRaiseStatus", "KERNELBASE.dll!RaiseException", "app.exe!run", os_type="windows"),
