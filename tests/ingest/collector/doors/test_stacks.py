@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetcrash.clustering import Frame, Shape, sign
 from ingest.collector.doors import stacks
 from ingest.collector.doors.crashes import MOST_FRAMES
 
@@ -69,6 +70,190 @@ SANITIZER = """
         #1 0x7f1122 in start /lib/libc.so.6
         #2 0x4f8e30  (/opt/x/scan+0x4f8e30)
 """
+OLD_COREDUMP = """
+    Process 31 (relay) of user 990 dumped core.
+
+    Stack trace of thread 31:
+    #0  0x00007f8c0d3a5e10 raise (libc.so.6)
+    #1  0x00007f8c0d3a7214 abort (libc.so.6)
+    #2  0x0000000000400526 queue::push(int, queue::item*) (relay)
+    #3  0x00007f8c0d391555 n/a (/usr/lib64/libev.so.4)
+"""
+DELETED = "#0 0x00007f5a3c0a1236 flush (/opt/My Relay/relay (deleted) + 0x22)"
+BUILD_ID = "    #0 0x4f8a5f in main (/usr/bin/relay+0x1f) (BuildId: 0a1b2c)"
+SHRUNK = """
+    java.lang.NullPointerException: x
+    \tat b4.c.a(SourceFile:23)
+    \tat b4.c.b(Unknown Source:2)
+    \tat b4.d.<clinit>(r8-map-id-0123456789abcdef:12)
+    \tat b4.e.run(:7)
+    \tat android.os.Handler.dispatchMessage(Handler.java:106)
+"""
+KOTLIN = """
+    java.lang.IllegalStateException: no layout
+    \tat app.feed.FeedNode.measure-BRTryo0(FeedNode.kt:10)
+    \tat app.feed.Size.constructor-impl(Size.kt:3)
+    \tat app.io.-Util.check(-Util.kt:24)
+    \tat app.feed.FeedKt$load$1.invokeSuspend(Feed.kt:5)
+"""
+LOGBACK = """
+    java.lang.IllegalStateException: x
+    \tat app//shop.Cart.lambda$sum$0(Cart.java:13) ~[shop-1.0.jar:1.0]
+    \tat shop.Cart$$Lambda$14/0x0000000800066840.get(Unknown Source) ~[?:?]
+    \tat shop.Main$$Lambda/0x00007f1c04001000.run(Unknown Source) [classes/:na]
+    \tat java.base@17.0.1/java.lang.Thread.run(Thread.java:833) [?:?]
+    \tSuppressed: java.io.IOException: y
+    \t\tat shop.Till.close(Till.java:3)
+"""
+GENERIC = """
+    System.InvalidOperationException: x
+       at Shop.Store`1.Get[T,K](T key, Dictionary`2 all) in C:\\src dir\\Store.cs:line 3
+       at Shop.Service.<Run>g__Local|0_0(String x) in /src/Service.cs:line 12
+       at Shop.Cart..ctor(Int32[,] sizes)
+       at Shop.Cart.System.Collections.Generic.IEnumerable<System.String>.GetEnumerator()
+       at Shop.Program.Main(String[] args)
+"""
+MONO = """
+    System.NullReferenceException: x
+      at Game.Player.Update () [0x00012] in <0123456789abcdef0123456789abcdef>:0
+      at Game.Loop.Run (System.Single step, System.Int32 n) [0x00000] in /src/Loop.cs:12
+"""
+GERMAN = """
+    System.InvalidOperationException: Fehler
+       bei Shop.Cart.Sum(String name) in C:\\src\\Cart.cs:Zeile 12.
+       bei Shop.Program.Main(String[] args)
+"""
+FRENCH = """
+    System.InvalidOperationException: Erreur
+       à Shop.Cart.Sum(String name) dans C:\\src\\Cart.cs:ligne 12
+       à Shop.Program.Main()
+"""
+SPANISH = """
+    System.InvalidOperationException: Error
+       en Shop.Cart.Sum(String name) en C:\\src\\Cart.cs:línea 12
+"""
+ITALIAN = """
+    System.InvalidOperationException: Errore
+       in Shop.Cart.Sum(String name) in C:\\src\\Cart.cs:riga 12
+"""
+DESKTOP = """
+    TypeError: x
+        at open (C:\\Program Files (x86)\\Shop\\app\\main.js:3:9)
+        at Object.<anonymous> (/Applications/My Shop.app/Contents/Resources/app.asar/start.js:1:1)
+        at C:\\Program Files (x86)\\Shop\\index.js:1:1
+        at async /srv/shop/run.mjs:7:1
+        at eval (eval at load (/srv/shop/plugin.js:1:2), <anonymous>:1:1)
+        at Array.map (<anonymous>)
+        at Module._compile (node:internal/modules/cjs/loader:1105:14)
+"""
+BUILTIN_FIRST = """
+    SyntaxError: Unexpected end of JSON input
+        at JSON.parse (<anonymous>)
+        at load (/srv/shop/config.js:4:9)
+"""
+HERMES = """
+    TypeError: undefined is not a function
+        at render (address at index.android.bundle:1:2345)
+        at apply (native)
+        at anonymous (address at /data/user/0/shop/main.jsbundle:1:9)
+"""
+FIREFOX = """
+    render@https://shop.example/static/main.js?v=3:3:9
+    async*load/</<@https://shop.example/npm/react@18/lazy.js:10:1
+    map@[native code]
+    @https://shop.example/static/main.js:12:1
+    global code@https://shop.example/cart/:2:3
+"""
+RUST = """
+    thread 'main' panicked at src/cart.rs:4:5:
+    index out of bounds
+    stack backtrace:
+       0: rust_begin_unwind
+                 at /rustc/0a1b2c/library/std/src/panicking.rs:645:5
+       1: core::panicking::panic_fmt
+                 at /rustc/0a1b2c/library/core/src/panicking.rs:72:14
+       2: shop::cart::sum::{{closure}}
+                 at ./src/cart.rs:4:5
+       3: <alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once
+       4: main
+    note: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.
+"""
+RUST_FULL = """
+       0:     0x55d0c7e0f3a5 - __rustc[4794b31dd7191200]::rust_begin_unwind
+       1:     0x55d0c7e0f3b5 - shop[0a1b2c3d4e5f6071]::cart::sum
+                                   at /src/cart.rs:4:5
+                               shop::cart::all
+                                   at /src/cart.rs:9:1
+       2:     0x7f0000001000 - <unknown>
+"""
+RUST_ERROR = """
+    Error: no config
+
+    Caused by:
+        0: timeout
+        1: No such file or directory (os error 2)
+
+    Stack backtrace:
+       0: shop::config::read
+       1: main
+"""
+GO = """
+panic: runtime error: index out of range [3] with length 3
+
+goroutine 1 [running]:
+shop/cart.(*Cart).Sum(0xc000010000, {0x1, 0x2})
+\t/src/shop/cart/cart.go:42 +0x1d
+main.each[...](...)
+\t/src/shop/main.go:12
+created by main.main in goroutine 1
+\t/src/shop/main.go:9 +0x25
+
+goroutine 18 [select]:
+main.wait()
+\t/src/shop/wait.go:3 +0x1
+exit status 2
+"""
+GO_RECOVERED = """
+goroutine 7 [running]:
+runtime/debug.Stack()
+\t/usr/local/go/src/runtime/debug/stack.go:24 +0x5e
+main.guard.func1()
+\t/src/shop/guard.go:12 +0x2a
+panic({0x4a5, 0xc0})
+\t/usr/local/go/src/runtime/panic.go:884 +0x212
+main.serve(...)
+\t/src/shop/serve.go:4
+"""
+GO_ERROR = """
+no config
+main.read
+\t/src/shop/config.go:12
+main.main
+\t/src/shop/main.go:5
+"""
+PHP = """
+    PHP Fatal error:  Uncaught RuntimeException: boom: (x) in /srv/shop/src/Cart.php:34
+    Stack trace:
+    #0 /srv/shop/src/Till.php(12): Shop\\Cart->sum('a: (b)', Array)
+    #1 [internal function]: Shop\\Till->Shop\\{closure}(1)
+    #2 /srv/shop/index.php(3): array_map(Object(Closure), Array)
+    #3 {main}
+      thrown in /srv/shop/src/Cart.php on line 34
+"""
+RUBY = """
+    /srv/shop/lib/cart.rb:12:in `block (2 levels) in sum': boom: x (RuntimeError)
+    \tfrom <internal:kernel>:187:in `loop'
+    \tfrom /srv/shop/lib/till.rb:7:in 'Till#close'
+    \tfrom bin/shop:3:in `<main>'
+    /srv/shop/lib/disk.rb:2:in `read': gone (IOError)
+    \tfrom /srv/shop/lib/cart.rb:9:in `sum'
+"""
+RUBY_NUMBERED = """
+    Traceback (most recent call last):
+    \t2: from /srv/shop/main.rb:9:in `<main>'
+    \t1: from /srv/shop/main.rb:6:in `run'
+    /srv/shop/lib/cart.rb:2:in `sum': boom (RuntimeError)
+"""
 
 
 @pytest.mark.parametrize(
@@ -100,6 +285,18 @@ SANITIZER = """
             SANITIZER,
             [(None, "scan(char const*, int)", None), (None, "start /lib/libc.so.6", None), ("scan", None, 0x4F8E30)],
         ),
+        (
+            OLD_COREDUMP,
+            [
+                ("libc.so.6", "raise", None),
+                ("libc.so.6", "abort", None),
+                ("relay", "queue::push(int, queue::item*)", None),
+                ("libev.so.4", None, None),
+            ],
+        ),
+        (DELETED, [("relay", "flush", 0x22)]),
+        (BUILD_ID, [("relay", "main", 0x1F)]),
+        ("#0 0x4f8e21 in scan (argc)", [(None, "scan (argc)", None)]),
         ("", []),
         ("disk full at 04:10", []),
         ("at home (with 3 cats)", []),
@@ -110,9 +307,162 @@ def test_frames_come_innermost_first(said, frames):
     assert [(one.module, one.function, one.offset) for one in found.frames] == frames
 
 
+@pytest.mark.parametrize(
+    ("said", "frames"),
+    [
+        (
+            SHRUNK,
+            ["b4.c a", "b4.c b", "b4.d <clinit>", "b4.e run", "android.os.Handler dispatchMessage"],
+        ),
+        (
+            KOTLIN,
+            [
+                "app.feed.FeedNode measure-BRTryo0",
+                "app.feed.Size constructor-impl",
+                "app.io.-Util check",
+                "app.feed.FeedKt$load$1 invokeSuspend",
+            ],
+        ),
+        (
+            LOGBACK,
+            ["shop.Cart lambda$sum$0", "shop.Cart$$Lambda get", "shop.Main$$Lambda run", "java.lang.Thread run"],
+        ),
+        (
+            GENERIC,
+            [
+                "Shop.Store`1 Get",
+                "Shop.Service <Run>g__Local|0_0",
+                "Shop.Cart .ctor",
+                "Shop.Cart.System.Collections.Generic.IEnumerable<System.String> GetEnumerator",
+                "Shop.Program Main",
+            ],
+        ),
+        (MONO, ["Game.Player Update", "Game.Loop Run"]),
+        (GERMAN, ["Shop.Cart Sum", "Shop.Program Main"]),
+        (FRENCH, ["Shop.Cart Sum", "Shop.Program Main"]),
+        (SPANISH, ["Shop.Cart Sum"]),
+        (ITALIAN, ["Shop.Cart Sum"]),
+    ],
+)
+def test_no_frame_of_java_kotlin_or_dotnet_is_left_out(said, frames):
+    assert named(said) == frames
+
+
+@pytest.mark.parametrize(
+    ("said", "frames"),
+    [
+        (
+            DESKTOP,
+            [
+                "app/main.js open",
+                "app.asar/start.js Object.<anonymous>",
+                "Shop/index.js ",
+                "shop/run.mjs ",
+                "shop/plugin.js eval",
+                "node:internal/modules/cjs/loader Module._compile",
+            ],
+        ),
+        (BUILTIN_FIRST, ["shop/config.js load"]),
+        (HERMES, ["index.android.bundle render", "shop/main.jsbundle anonymous"]),
+        (
+            FIREFOX,
+            ["static/main.js?v=3 render", "react@18/lazy.js load", "static/main.js ", "cart/ global code"],
+        ),
+        (PHP, ["src/Cart.php Shop\\Cart->sum", "src/Till.php Shop\\Till->Shop\\{closure}", " array_map",
+               "shop/index.php {main}"]),
+        (RUBY, ["lib/cart.rb sum", "lib/till.rb Till#close", "bin/shop <main>"]),
+        (RUBY_NUMBERED, ["lib/cart.rb sum", "shop/main.rb run", "shop/main.rb <main>"]),
+    ],
+)  # fmt: skip
+def test_frames_of_scripts(said, frames):
+    assert named(said) == frames
+
+
+@pytest.mark.parametrize(
+    ("said", "frames"),
+    [
+        (
+            RUST,
+            [
+                " rust_begin_unwind",
+                " core::panicking::panic_fmt",
+                " shop::cart::sum::{{closure}}",
+                " <alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once",
+                " main",
+            ],
+        ),
+        (RUST_FULL, [" __rustc::rust_begin_unwind", " shop::cart::sum", " shop::cart::all", " "]),
+        (RUST_ERROR, [" shop::config::read", " main"]),
+        (GO, [" shop/cart.(*Cart).Sum", " main.each", " main.main"]),
+        (GO_RECOVERED, [" runtime.gopanic", " main.serve"]),
+        (GO_ERROR, [" main.read", " main.main"]),
+    ],
+)
+def test_frames_of_compiled_languages_name_their_package_and_no_module(said, frames):
+    assert named(said) == frames
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (RUST, "shop::cart::sum::{{closure}}"),
+        (RUST.replace("shop::cart::sum", "shop::till::open"), "shop::till::open::{{closure}}"),
+        (RUST_FULL, "shop::cart::sum"),
+        (GO_RECOVERED, "main.serve"),
+        (OLD_COREDUMP, "relay!queue::push"),
+    ],
+)
+def test_what_throws_and_panics_does_not_decide_a_cluster(said, place):
+    frames = tuple(Frame(one.module, one.function, one.offset) for one in stacks.read(dedent(said)).frames)
+    assert sign(Shape("linux", "user", frames=frames)).family == f"linux | unknown | {place}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "at 04:10",
+        "at 04:10:22",
+        "at db.example.com:5432",
+        "at connect (db.example.com:5432)",
+        "at retry (see /tmp/relay.log:12)",
+        "at the end of /tmp/relay.log:12:1",
+        "at example.com (port 443)",
+        "at example.com(10.0.0.1:443)",
+        "at shop.Cart(12 items) and then not",
+        "  in example.com (see below)",
+        "  in shop.Cart(items)",
+        "en shop.Cart(String x)",
+        "  at /rustc/0a1b2c/library/std/src/panicking.rs:645:5",
+        "  at main (src/main.rs:4:5)",
+        "0: open the till\n1: count\n2: close it",
+        "0: open\n1: count\n2: close",
+        "1: shop::cart\n2: shop::till",
+        "2024-07-19 04:10:22 INFO main.go:12 started (in 3 s)",
+        "see main.start()\n  it is in /src/main.go, line 12",
+        "#1 fixed in /srv/shop(12): thanks",
+        "#0 ticket (12): closed (late)",
+        "mail root@relay.example:25:1",
+        "cron@relay.example:25:1",
+        "INFO ops@https://shop.example/main.js:3:9",
+        "ERROR /srv/shop/lib/cart.rb:12:in `sum'",
+        "we met at 12:30:in 'the shop'",
+    ],
+)
+def test_prose_and_lines_of_a_log_are_no_frames(line):
+    assert named(line) == []
+
+
+def named(said: str) -> list[str]:
+    """The frames of a text, as module and function."""
+    return [f"{one.module or ''} {one.function or ''}" for one in stacks.read(dedent(said)).frames]
+
+
 def test_paths_tell_the_system():
     assert "/srv/agent/main.py" in stacks.read(dedent(PYTHON)).paths
-    assert stacks.read(dedent(DOTNET)).paths[0].startswith("C:\\")
+    for said in (DOTNET, GENERIC, GERMAN, FRENCH, SPANISH, ITALIAN, DESKTOP):
+        assert stacks.read(dedent(said)).paths[0].startswith("C:\\")
+    assert stacks.read(dedent(RUST)).paths[2] == "./src/cart.rs"
+    assert stacks.read(dedent(GO)).paths[0] == "/src/shop/cart/cart.go"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +475,23 @@ def test_paths_tell_the_system():
         "at " + "(" * 2000 + "\n",
         "#0 0x" + "f" * 2000 + " in " + "(" * 500 + "\n",
         "#1 0xffff " + "x " * 1000 + "\n",
+        "#1 0xffff x" + " " * 1900 + "(y\n",
+        "#1 /x" + "(1" * 900 + "\n",
+        "at a.b(" + "()" * 900 + "\n",
+        "   bei a.b() x " + ":a 1" * 450 + "x\n",
+        "at x (" + "a/" * 950 + ":1:1)\n",
+        "at /" + ":1" * 950 + "x\n",
+        "x@" + "a.a/" * 450 + ":1:1\n",
+        "a*" * 950 + "@/x:1:1\n",
+        "x:" * 900 + ":in 'x\n",
+        " " * 1900 + "x\n",
+        "0: a::" + "<" * 1900 + "\n",
+        "main.run()\n\t" + ".go" * 600 + ":x\n",
+        "\t/main.go:1\n",
+        "main.run()\n\t/main.go:1\n",
+        "/x.rb:1:in 'x'\n",
+        "3: from /x.rb:1:in 'x'\n",
+        "x@/x.js:1:1\n",
     ],
 )
 def test_a_stack_without_end_takes_bounded_time_and_frames(line):
@@ -134,11 +501,27 @@ def test_a_stack_without_end_takes_bounded_time_and_frames(line):
     assert time.process_time() - began < 2, "seconds of CPU; minutes, were a pattern to try every way"
 
 
-@given(
-    st.text()
-    | st.lists(st.sampled_from(["at ", "#0 ", "0x12ab ", "f", ".", "(", ")", " + 0x1", ":3", "\n", "/a.js"])).map(
-        "".join
-    )
-)
+PIECES = [
+    "at ",
+    "#0 ",
+    "0: ",
+    "0x12ab ",
+    "f",
+    ".",
+    "::",
+    "(",
+    ")",
+    "@",
+    "'",
+    ":in ",
+    " + 0x1",
+    ":3",
+    "\n",
+    " ",
+    "/a.js",
+]
+
+
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
 def test_no_text_breaks_it(said):
     assert len(stacks.read(said).frames) <= MOST_FRAMES

@@ -1,0 +1,65 @@
+"""What the readers of stack texts share: a step of a stack, and how paths in it are told and shortened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ingest.collector.doors.crashes import LONGEST_TEXT, MOST_FRAMES, Frame, text
+
+_PLACE = re.compile(r"(?P<path>.+?):\d{1,9}(?P<column>:\d{1,9})?")
+_ROOTED = re.compile(r"(?:[A-Za-z][\w+.\-]{0,40}:)?[/\\]|node:")
+_FILE = re.compile(r".*\.[A-Za-z]\w{0,9}")
+_SCRIPT = re.compile(r".+\.(?:[cm]?[jt]sx?|vue|svelte|bundle|jsbundle|hbc|html?|php)")
+
+
+class Step(NamedTuple):
+    """A frame, and the path of the code that it names; empty where it names none."""
+
+    frame: Frame
+    path: str
+
+
+def steps_of(lines: Sequence[str], step_of: Callable[[str], Step | None]) -> list[Step]:
+    """The steps of the first exception of a text, a line each; what follows is what caused it."""
+    steps: list[Step] = []
+    for line in lines:
+        if steps and (line.lstrip().startswith(("Caused by:", "Suppressed:")) or len(steps) >= MOST_FRAMES):
+            break
+        if (step := step_of(line)) is not None:
+            steps.append(step)
+    return steps
+
+
+def path_of(place: str, *, with_column: bool = False) -> str | None:
+    """The path of ``/app/main.js:3:9``; None for what is no path with a line, such as a time, or a host with its port.
+
+    Args:
+        with_column: a line alone is not enough.
+    """
+    found = _PLACE.fullmatch(place)
+    if found is None or (with_column and not found["column"]):
+        return None
+    return found["path"] if is_path(found["path"]) else None
+
+
+def is_path(said: str) -> bool:
+    """Whether it is a file's path or address: only one that begins at a root may have blanks in it."""
+    if _ROOTED.match(said):
+        return True
+    if ":" in said or any(one.isspace() for one in said):
+        return False
+    folder, _, name = said.replace("\\", "/").rpartition("/")
+    return (_FILE if folder else _SCRIPT).fullmatch(name) is not None
+
+
+def short_path(path: str) -> str | None:
+    """A path without what differs from host to host: from the packages on, or its last two parts."""
+    tidy = path.replace("\\", "/")
+    for place in ("site-packages/", "dist-packages/", "node_modules/"):
+        if place in tidy:
+            return text(tidy.rpartition(place)[2])
+    if tidy.startswith("node:"):
+        return text(tidy)
+    return text("/".join(tidy.split("/")[-2:]), LONGEST_TEXT)

@@ -1,0 +1,74 @@
+"""Stack texts of Java, Kotlin, .NET and Mono."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ingest.collector.doors.crashes import Frame, text
+from ingest.collector.doors.stack_steps import Step, steps_of
+
+# .NET Framework says it in the language of the system.
+_AT_ELSEWHERE = frozenset(["bei", "à", "en", "in", "em", "w", "v", "vid", "bij", "в", "在", "場所", "위치:", "konum:"])
+_CALL = re.compile(
+    r"\s*(?P<at>\S{1,8}) (?P<name>[^\s()]+)(?P<blank> ?)\((?P<inside>[^()]*(?:\([^()]*\)[^()]*)*)\)(?P<tail>.*)"
+)
+_JAVA_LOADER = re.compile(r"(?:[\w.\-]*(?:@[\w.\-+]+)?/){1,3}")
+_JAVA_LAMBDA = re.compile(r"(\$\$Lambda)[$/][\w$/]*")
+_JAVA_PLACE = re.compile(r"(?:[^\d\s:/\\][^:/\\]*)?:\d{1,9}")
+_JAVA_TAIL = re.compile(r"(?: ~?\[[^\[\]]*\])?")
+_GENERICS = re.compile(r"\[[^\[\]]*\]")
+_NET_TAIL = re.compile(r" in (?P<path>.+)")
+_NET_TAIL_ELSEWHERE = re.compile(r"(?: \S{1,8} (?P<path>\S.*): ?\w{1,12} \d{1,9}\.?)?")
+_MONO_TAIL = re.compile(r" (?:\[0x[0-9a-f]+\] in |<0x|in )(?P<path>.*)")
+
+
+def managed(lines: Sequence[str]) -> list[Step]:
+    """Of the first exception. Java tells its cause after it, .NET before it."""
+    return steps_of(lines, _step)
+
+
+def _step(line: str) -> Step | None:
+    """``at com.example.Main.run(Main.java:13)``, or ``at Example.Main.Run(String a) in C:\\src\\Main.cs:line 3``."""
+    call = _CALL.fullmatch(line.rstrip())
+    if call is None:
+        return None
+    path = _path(call, is_indented=line[:1].isspace())
+    name = _JAVA_LAMBDA.sub(r"\1", call["name"])
+    if loader := _JAVA_LOADER.match(name):
+        name = name[loader.end() :]
+    owner, _, function = _GENERICS.sub("", name).rpartition(".")
+    if owner.endswith("."):  # Example.Main..ctor
+        owner, function = owner[:-1], f".{function}"
+    if path is None or not _is_name(owner) or not _is_name(function):
+        return None
+    return Step(Frame(text(owner), text(function)), path)
+
+
+def _path(call: re.Match[str], *, is_indented: bool) -> str | None:
+    """The source's path that a call tells, empty where it tells none; None where it is no call."""
+    inside, tail = call["inside"], call["tail"]
+    if call["at"] in _AT_ELSEWHERE:
+        # These are words of prose as well: only what can be nothing but .NET's.
+        found = _NET_TAIL_ELSEWHERE.fullmatch(tail)
+        is_net = is_indented and not call["blank"] and _are_parameters(inside)
+        return (found["path"] or "") if found and is_net else None
+    if call["at"] != "at":
+        return None
+    if call["blank"]:  # as JavaScript's `at Array.map (<anonymous>)`
+        found = None if ":" in inside else _MONO_TAIL.fullmatch(tail)
+        return found["path"] if found else None
+    if _JAVA_TAIL.fullmatch(tail):
+        return "" if ":" not in inside or _JAVA_PLACE.fullmatch(inside) else None
+    found = None if ":" in inside else _NET_TAIL.fullmatch(tail)
+    return found["path"] if found else None
+
+
+def _are_parameters(inside: str) -> bool:
+    """``String path, Int32 depth``: .NET tells each with its type, or there is none."""
+    return not inside or all(" " in one for one in inside.split(", "))
+
+
+def _is_name(said: str) -> bool:
+    """Whether it is one of code, and of no file, address or setting."""
+    return not any(one in said for one in "\\/:;=\"'") and any(one.isalnum() for one in said)
