@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fleetcrash.clustering.codes import canonical_code
 from ingest.collector.doors import stacks
 from ingest.collector.doors.crashes import Records, base_name, first, name_of, tags_of, text, time_of, whole
 from ingest.collector.doors.door import StreamDoor
@@ -138,6 +139,8 @@ def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
     host_id = first((entry.get("_MACHINE_ID"), entry.get("_HOSTNAME"), entry.get("COREDUMP_HOSTNAME")))
     at_us = entry.get("COREDUMP_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
     stack = stacks.read(entry.get("MESSAGE", ""))
+    # A jump to nowhere has no module, and what called it has.
+    place = next((frame for frame in stack.frames if frame.module), None)
     known = (at_us or "", entry.get("_BOOT_ID", ""), entry.get("COREDUMP_PID", ""))
     records.crash(
         crash_id=name_of(host_id or "", *known),
@@ -145,12 +148,17 @@ def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
         occurred_at=time_of(number, unit=1_000_000) if (number := whole(at_us)) else at_us,
         os_type="linux",
         domain="user",
-        code=text(entry.get("COREDUMP_SIGNAL_NAME")),
-        module=stack.frames[0].module if stack.frames else base_name(entry.get("COREDUMP_EXE")),
-        module_offset=stack.frames[0].offset if stack.frames else None,
+        code=text(entry.get("COREDUMP_SIGNAL_NAME")) or _signal_name(entry.get("COREDUMP_SIGNAL")),
+        module=place.module if place else base_name(entry.get("COREDUMP_EXE")),
+        module_offset=place.offset if place else None,
         frames=stack.frames,
         tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
     )
+
+
+def _signal_name(number: str | None) -> str | None:
+    """``SIGSEGV`` of 11: older systemd tells the number alone."""
+    return canonical_code(text(number), "linux") or None
 
 
 UPLOAD = StreamDoor(

@@ -81,6 +81,35 @@ def test_a_core_dump_is_a_crash_and_all_else_is_not_read():
     assert read(entry({**COREDUMP, "COREDUMP_PID": "8"}))[0][0]["crash_id"] != crash_id
 
 
+def crash(**fields: str) -> dict[str, Any]:
+    """The record of a core dump with other fields; one that is empty is not told."""
+    told = {name: value for name, value in (COREDUMP | fields).items() if value}
+    return read(entry(told))[0][0]
+
+
+def test_the_module_is_the_innermost_that_is_known():
+    nowhere = STACK.replace("#0  ", "#0  0x0000000000000000 n/a (n/a + 0x0)\n#1  ")
+    record = crash(MESSAGE=nowhere)
+    assert (record["module"], record["module_offset"], len(record["frames"])) == ("scan", 0x1139, 2)
+    record = crash(MESSAGE="Process 7 (scan) dumped core.\n\n#0  0x0000000000000000 n/a (n/a + 0x0)\n")
+    assert (record["module"], record.get("module_offset"), len(record["frames"])) == ("scan", None, 1)
+    assert crash(MESSAGE="Process 7 (scan) dumped core.")["module"] == "scan"
+
+
+def test_older_systemd_tells_no_offsets():
+    record = crash(MESSAGE="#0  0x00007f8c0d3a5e10 raise (libc.so.6)\n#1  0x0000000000400526 main (scan)\n")
+    assert (record["module"], "module_offset" in record) == ("libc.so.6", False)
+    assert record["frames"][1] == {"module": "scan", "function": "main", "offset": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "code"),
+    [("", "11", "SIGSEGV"), ("", "6", "SIGABRT"), ("SIGBUS", "7", "SIGBUS"), ("", "34", "34"), ("", "", None)],
+)
+def test_a_signal_without_its_name_is_told_by_its_number(name, number, code):
+    assert crash(COREDUMP_SIGNAL_NAME=name, COREDUMP_SIGNAL=number).get("code") == code
+
+
 @given(st.lists(st.integers(0, 3000), max_size=6))
 def test_it_is_the_same_however_it_is_cut(cuts):
     body = entry(OTHER) + entry(COREDUMP) + entry({**OTHER, "BLOB": b"\n\x00\xff\n\n=" * 9}) + entry(COREDUMP)
