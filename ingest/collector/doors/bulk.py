@@ -20,6 +20,9 @@ from ingest.collector.doors.systems import os_type
 from ingest.collector.refusal import too_large
 
 _MOST_ACTIONS = 100_000  # each is answered with some hundred bytes
+_MOST_LINES = 300  # of one message: a whole oops has fewer
+_MOST_MORE_LINES = 100_000  # of a body's messages behind their first ones; each takes some hundred bytes
+_LONGEST_MESSAGE = 200_000
 _ACTIONS = ("index", "create")
 _TIMES = ("@timestamp", "timereported", "timestamp", "timegenerated", "time", "date", "ISODATE")
 _WRITERS = (
@@ -35,7 +38,7 @@ _TYPES = (
 
 @dataclass(frozen=True)
 class _Document:
-    """What is kept of a document that may be a line of a kernel, until all are there.
+    """What is kept of a document that may be of a kernel, beside its lines, until all are there.
 
     Attributes:
         own_id: by its client, or a hash of it.
@@ -43,7 +46,6 @@ class _Document:
     """
 
     own_id: str
-    said: str
     host_id: str | None
     at: str | None
     system: str
@@ -56,12 +58,42 @@ class _Document:
         system = mapping(mapping(fields.get("host")).get("os"))
         return cls(
             own_id,
-            _said(fields) or "",
             _host_id(fields),
             time_of(next((one for one in times if one is not None), None)),
             text(system.get("type")) or text(system.get("name")) or "linux",
             text(system.get("kernel")),
         )
+
+
+class _Kernels:
+    """What the kernels of the hosts of one bulk said, in its order.
+
+    Attributes:
+        documents: as they came. more: lines that may still be kept behind the first ones of their messages.
+    """
+
+    def __init__(self) -> None:
+        self.documents: list[_Document] = []
+        self.more = _MOST_MORE_LINES
+        self._lines: dict[str | None, list[kernel_log.Line]] = {}
+
+    def add(self, fields: Mapping[str, Any], own_id: str) -> None:
+        """Keep a document, and the lines of its message."""
+        most = min(_MOST_LINES, 1 + self.more)
+        lines = list(kernel_log.lines_of(_said(fields) or "", len(self.documents), most))
+        self.more -= max(len(lines) - 1, 0)
+        document = _Document.of(fields, own_id)
+        self.documents.append(document)
+        self._lines.setdefault(document.host_id, []).extend(lines)
+
+    def add_faults(self, records: Records, asked: Asked) -> int:
+        """Add the crashes that the lines tell of. Returns how many documents stand for one."""
+        found = set()
+        for lines in self._lines.values():
+            for fault in kernel_log.faults(lines):
+                found.add(fault.line.number)
+                _add(records, self.documents[fault.line.number], fault, asked)
+        return len(found)
 
 
 def read(body: bytearray, asked: Asked) -> Reading:
@@ -72,7 +104,7 @@ def read(body: bytearray, asked: Asked) -> Reading:
     """
     records, not_read = Records(), 0
     items: list[dict[str, Any]] = []
-    documents: list[_Document] = []
+    kernels = _Kernels()
     for action, target, raw in _actions(body):
         if len(items) >= _MOST_ACTIONS:
             raise too_large("The body has", _MOST_ACTIONS, "actions")
@@ -99,14 +131,14 @@ def read(body: bytearray, asked: Asked) -> Reading:
             journal.add_core_dump(records, {name: said for name, said in entry.items() if isinstance(said, str)})
         elif _is_of_kernel(fields):
             named = f"{text(target.get('_index')) or ''}/{own_id}" if own_id else raw
-            documents.append(_Document.of(fields, name_of(named)))
+            kernels.add(fields, name_of(named))
         else:
             not_read += 1
-    found = _add_faults(records, documents, asked)
+    found = kernels.add_faults(records, asked)
     is_bad = any("error" in one for item in items for one in item.values())
     # Without spaces: there are shippers that look for the text "errors":false.
     reply = json.dumps({"took": 0, "errors": is_bad, "items": items}, separators=(",", ":")).encode()
-    return Reading(records.lines, records.read, not_read + len(documents) - found, reply)
+    return Reading(records.lines, records.read, not_read + len(kernels.documents) - found, reply)
 
 
 def _actions(body: bytearray) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
@@ -170,7 +202,8 @@ def _is_of_kernel(fields: Mapping[str, Any]) -> bool:
 
 def _said(fields: Mapping[str, Any]) -> str | None:
     return next(
-        (found for name in ("message", "msg", "MESSAGE", "log") if (found := text(fields.get(name), 2000))), None
+        (found for name in ("message", "msg", "MESSAGE", "log") if (found := text(fields.get(name), _LONGEST_MESSAGE))),
+        None,
     )
 
 
@@ -182,21 +215,8 @@ def _host_id(fields: Mapping[str, Any]) -> str | None:
     return first((*ids, host.get("name"), host.get("hostname"), *names))
 
 
-def _add_faults(records: Records, documents: list[_Document], asked: Asked) -> int:
-    """Add the crashes that the documents tell of. Returns how many documents stand for one."""
-    by_host: dict[str | None, list[kernel_log.Line]] = {}
-    for number, document in enumerate(documents):
-        by_host.setdefault(document.host_id, []).append(kernel_log.Line(number, document.said))
-    found = 0
-    for lines in by_host.values():
-        for fault in kernel_log.faults(lines):
-            found += 1
-            _add(records, documents[fault.number], fault, asked)
-    return found
-
-
 def _add(records: Records, document: _Document, fault: kernel_log.Fault, asked: Asked) -> None:
-    crash_id = document.own_id
+    crash_id = name_of(document.own_id, str(fault.line.part)) if fault.line.part else document.own_id
     if fault.domain == "kernel" and document.at:
         crash_id = name_of("kernel", document.host_id or "", document.at[:16])  # its minute
     records.crash(

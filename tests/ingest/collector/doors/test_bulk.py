@@ -17,7 +17,7 @@ from tests.ingest.collector.doors.test_journal import COREDUMP, entry
 from tests.ingest.collector.doors.test_journal import read as journal_records
 from tests.ingest.conftest import SOUND, line
 
-SEGFAULT = "scan[7]: segfault at 0 ip 00007f3300001234 sp 00007ffe error 4 in libscan.so.2[7f3300000000+5000]"
+SEGFAULT = "scan[7]: segfault at 0 ip 00007f3300001234 sp 00007ffe error 4 in libscan.so.2[1234,7f3300000000+5000]"
 SYSLOG = {"message": SEGFAULT, "fromhost": "web-1", "facility": "kern", "timereported": "2024-07-19T04:10:02+00:00"}
 OOPS = """\
 BUG: unable to handle page fault for address: ffffc90000a3f000
@@ -71,8 +71,8 @@ def test_a_fault_of_a_process_is_a_crash():
     [
         ("[ 12.5] a[7]: segfault at 8 ip 10 sp 20 error 4 in x.so[f00,0+1000] on CPU 1", "SIGSEGV", "x.so", 0xF00),
         ("scan[7]: segfault at 0 ip 0000000000000000 sp 00007ffe error 14", "SIGSEGV", "scan", None),
-        ("traps: a[7] general protection fault ip:7f10 sp:7ffe error:0 in x.so[7f00+1000]", "SIGSEGV", "x.so", 0x10),
-        ("traps: scan[7] trap invalid opcode ip:401136 sp:7ffe error:0 in scan[401000+1000]", "SIGILL", "scan", 0x136),
+        ("traps: a[7] general protection fault ip:7f10 sp:7ffe error:0 in x.so[7f00+1000]", "SIGSEGV", "x.so", None),
+        ("traps: scan[7] trap invalid opcode ip:401136 sp:7ffe error:0 in scan[401000+1000]", "SIGILL", "scan", None),
         ("traps: scan[7] trap divide error ip:401136 sp:7ffe error:0", "SIGFPE", "scan", None),
     ],
 )  # fmt: skip
@@ -125,6 +125,40 @@ def test_lines_of_one_oops_in_two_bodies_are_one_crash():
 def test_what_kernels_say_of_themselves(said, code):
     record = the_record(read(bulk_of({**SYSLOG, "message": said}))[0])
     assert (record["domain"], record["code"]) == ("kernel", code)
+
+
+def test_a_message_of_several_lines_is_as_its_lines():
+    whole = {**SYSLOG, "message": "\n".join(OOPS)}
+    lines = [{**SYSLOG, "message": said} for said in OOPS]
+    reading, _ = read(bulk_of(whole))
+    assert the_record(reading) == the_record(read(bulk_of(*lines))[0])
+    assert (reading.read, reading.not_read) == (1, 0)
+
+
+def test_faults_of_processes_in_one_message_are_crashes_of_their_own():
+    body = bulk_of({**SYSLOG, "message": f"{SEGFAULT}\n{SEGFAULT.replace('scan', 'other')}"})
+    reading, _ = read(body)
+    assert len({one["crash_id"] for one in records_in(reading)}) == reading.read == 2
+    assert reading.not_read == 0
+    assert records_in(reading) == records_in(read(body)[0])
+
+
+def test_lines_behind_the_first_of_a_message_have_bounds(monkeypatch):
+    monkeypatch.setattr(bulk, "_MOST_MORE_LINES", 3)
+    below = {**SYSLOG, "message": f"a\nb\nc\n{SEGFAULT}"}
+    assert read(bulk_of(below))[0].read == 1
+    assert read(bulk_of(below, below))[0].read == 1
+    assert read(bulk_of(below, SYSLOG))[0].read == 2
+    monkeypatch.setattr(bulk, "_MOST_LINES", 3)
+    assert read(bulk_of(below))[0].read == 0
+
+
+def test_a_log_file_that_a_shipper_follows_is_read():
+    said = f"Nov 27 11:00:00 web-1 kernel: [ 1234.5] {SEGFAULT}"
+    fields = {"@timestamp": "2026-11-27T11:00:00.000Z", "host": {"name": "web-1"}, "log": {"file": {"path": "/x"}}}
+    record = the_record(read(bulk_of({**fields, "message": said}))[0])
+    assert (record["host_id"], record["module"], record["tags"]["comm"]) == ("web-1", "libscan.so.2", "scan")
+    assert read(bulk_of({**fields, "message": said.replace("kernel", "agent")}))[0].read == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,345 @@
+"""Logs of kernels: the fault and its innermost function, whatever kernel, processor and shipper tell of it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.collector.doors import kernel_log
+from ingest.collector.doors.kernel_log import Fault
+
+# Linux 3.10 on x86: two addresses in brackets before the function, told of once more behind the trace.
+OLD_OOPS = """\
+[ 1234.567890] BUG: unable to handle kernel NULL pointer dereference at 0000000000000008
+[ 1234.567891] IP: [<ffffffffc0411a24>] sensor_open+0x44/0x120 [sensor_lsm]
+[ 1234.567892] PGD 80000000b7a5d067 PUD b7a5e067 PMD 0
+[ 1234.567893] Oops: 0000 [#1] SMP
+[ 1234.567894] Modules linked in: sensor_lsm(POE) xfs libcrc32c
+[ 1234.567895] CPU: 1 PID: 811 Comm: bash Tainted: P           OE  ------------   3.10.0-1160.el7.x86_64 #1
+[ 1234.567896] RIP: 0010:[<ffffffffc0411a24>]  [<ffffffffc0411a24>] sensor_open+0x44/0x120 [sensor_lsm]
+[ 1234.567897] RSP: 0018:ffff9b2e36e43e58  EFLAGS: 00010246
+[ 1234.567898] Call Trace:
+[ 1234.567899]  [<ffffffff8d6b3f1e>] security_file_open+0x2e/0x80
+[ 1234.567900]  [<ffffffff8d64b1c3>] ? do_dentry_open+0xb3/0x2d0
+[ 1234.567901]  [<ffffffff8d64b47a>] vfs_open+0x5a/0xb0
+[ 1234.567902] RIP  [<ffffffffc0411a24>] sensor_open+0x44/0x120 [sensor_lsm]
+[ 1234.567903]  RSP <ffff9b2e36e43e58>
+[ 1234.567904] ---[ end trace 5d1b64c0c1f0a7de ]---
+[ 1234.567905] Kernel panic - not syncing: Fatal exception"""
+WARNING_PANIC = """\
+[   10.100000] ------------[ cut here ]------------
+[   10.100001] WARNING: CPU: 1 PID: 12 at drivers/sensor/ring.c:112 ring_put+0x12/0x40 [sensor]
+[   10.100002] RIP: 0010:ring_put+0x12/0x40 [sensor]
+[   10.100003] Kernel panic - not syncing: kernel: panic_on_warn set ...
+[   10.100004] CPU: 1 UID: 0 PID: 12 Comm: kworker/1:0 Not tainted 6.12.0 #1
+[   10.100005] Call Trace:
+[   10.100006]  <TASK>
+[   10.100007]  dump_stack_lvl+0x3d/0x1f0
+[   10.100008]  panic+0x71d/0x800
+[   10.100009]  check_panic_on_warn+0xab/0xb0
+[   10.100010]  __warn+0xf6/0x3c0
+[   10.100011]  ? ring_put+0x12/0x40 [sensor]
+[   10.100012]  report_bug+0x3c3/0x580
+[   10.100013]  handle_bug+0x184/0x210
+[   10.100014]  exc_invalid_op+0x17/0x50
+[   10.100015]  asm_exc_invalid_op+0x1a/0x20
+[   10.100016] RIP: 0010:ring_put+0x12/0x40 [sensor]
+[   10.100017] Code: 48 89 d9 49 8b 14 24
+[   10.100018] RSP: 0018:ffff888068157c40 EFLAGS: 00010282
+[   10.100019]  ring_flush+0x51/0x70 [sensor]
+[   10.100020]  process_one_work+0x1a1/0x3f0
+[   10.100021] Kernel Offset: disabled
+[   10.100022] ---[ end Kernel panic - not syncing: kernel: panic_on_warn set ... ]---"""
+LOCKUP_PANIC = """\
+[  500.100000] watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [scan:123]
+[  500.100001] RIP: 0010:ring_spin+0x31/0x42 [sensor]
+[  500.100002] Call Trace:
+[  500.100003]  ring_wait+0x1/0x2 [sensor]
+[  500.200000] Kernel panic - not syncing: softlockup: hung tasks
+[  500.200001] Call Trace:
+[  500.200002]  <IRQ>
+[  500.200003]  dump_stack_lvl+0x5c/0x80
+[  500.200004]  panic+0x118/0x2f0
+[  500.200005]  watchdog_timer_fn.cold+0xc/0x16
+[  500.200006]  __hrtimer_run_queues+0x10f/0x2a0
+[  500.200007]  hrtimer_interrupt+0xf8/0x230
+[  500.200008]  __sysvec_apic_timer_interrupt+0x4b/0x110
+[  500.200009]  sysvec_apic_timer_interrupt+0x66/0x80
+[  500.200010]  </IRQ>
+[  500.200011]  <TASK>
+[  500.200012]  asm_sysvec_apic_timer_interrupt+0x1a/0x20
+[  500.200013] RIP: 0010:ring_spin+0x31/0x42 [sensor]
+[  500.200014]  ring_wait+0x1/0x2 [sensor]"""
+KASAN_PANIC = """\
+[   77.100000] ==================================================================
+[   77.100001] BUG: KASAN: slab-use-after-free in ring_read+0x91/0xa2 [sensor]
+[   77.100002] Read of size 8 at addr ffff88800abc1230 by task scan/123
+[   77.100003] Call Trace:
+[   77.100004]  kasan_report+0xb1/0xe2
+[   77.100005]  ring_read+0x91/0xa2 [sensor]
+[   77.100006] Kernel panic - not syncing: KASAN: panic_on_warn set ...
+[   77.100007] Call Trace:
+[   77.100008]  dump_stack_lvl+0x1/0x2
+[   77.100009]  panic+0x1/0x2
+[   77.100010]  check_panic_on_warn+0x1/0x2
+[   77.100011]  end_report+0x1/0x2
+[   77.100012]  kasan_report+0xb1/0xe2
+[   77.100013]  ring_read+0x91/0xa2 [sensor]"""
+PPC64LE = """\
+[  100.1] BUG: Kernel NULL pointer dereference on read at 0x00000000
+[  100.1] Faulting instruction address: 0xc0080000025c0abc
+[  100.1] Oops: Kernel access of bad area, sig: 11 [#1]
+[  100.1] LE PAGE_SIZE=64K MMU=Radix SMP NR_CPUS=2048 NUMA pSeries
+[  100.1] NIP:  c0080000025c0abc LR: c0080000025c0a90 CTR: c0000000005b6a70
+[  100.1] NIP [c0080000025c0abc] ring_write+0x2c/0x60 [sensor]
+[  100.1] LR [c0080000025c0a90] ring_write+0x0/0x60 [sensor]
+[  100.1] Call Trace:
+[  100.1] [c00000003aab7c30] [c0000000005b6b1c] proc_reg_write+0xac/0x120 (unreliable)
+[  100.1] [c00000003aab7c60] [c0000000004ec5b0] vfs_write+0xf0/0x390
+[  100.1] --- interrupt: 3000 at 0x7fff9a0c1234
+[  100.1] ---[ end trace 0000000000000000 ]---"""
+ARM32 = """\
+[   39.1] Unable to handle kernel NULL pointer dereference at virtual address 00000000
+[   39.1] Internal error: Oops: 817 [#1] SMP ARM
+[   39.1] PC is at ring_write+0x1c/0x34 [sensor]
+[   39.1] LR is at vfs_write+0xa8/0x184
+[   39.1] pc : [<bf000018>]    lr : [<c0123456>]    psr: 60000013
+[   39.1] [<bf000018>] (ring_write [sensor]) from [<c0123456>] (vfs_write+0xa8/0x184)
+[   39.1] [<c0123456>] (vfs_write) from [<c0123500>] (ksys_write+0x3c/0x90)
+[   39.1] ---[ end trace 2b9c5a4b1f6c0c4b ]---"""
+NEWER_ARM32 = """\
+[   39.1] Internal error: Oops: 817 [#1] SMP ARM
+[   39.1] PC is at ring_write+0x1c/0x34 [sensor]
+[   39.1] Call trace:
+[   39.1]  ring_write [sensor] from vfs_write+0xa8/0x184
+[   39.1]  vfs_write from ksys_write+0x3c/0x90"""
+ARM64 = """\
+[   39.1] Internal error: Oops: 0000000096000044 [#1] PREEMPT SMP
+[   39.1] pc : ring_write+0x1c/0x34 [sensor]
+[   39.1] lr : vfs_write+0xa8/0x184
+[   39.1] Call trace:
+[   39.1]  ring_write+0x1c/0x34 [sensor] (P)
+[   39.1]  vfs_write+0xa8/0x184 (L)
+[   39.1]  ksys_write+0x1/0x2"""
+S390 = """\
+[  100.1] Oops: 0004 ilc:3 [#1] SMP
+[  100.1] Krnl PSW : 0704c00180000000 000003ff80123456 (ring_write+0x2c/0x60 [sensor])
+[  100.1] Call Trace:
+[  100.1]  [<000003ff80123456>] ring_write+0x2c/0x60 [sensor]
+[  100.1] ([<000003ff80123400>] ring_lock+0x2c/0x60 [sensor])
+[  100.1]  [<0000000000345678>] vfs_write+0xf0/0x390
+[  100.1]  [<0000000000345600>] ksys_write+0xf0/0x390"""
+MIPS = """\
+[   39.1] CPU 0 Unable to handle kernel paging request at virtual address 00000000, epc == c0123456, ra == c0123400
+[   39.1] Oops[#1]:
+[   39.1] epc   : c0123456 ring_write+0x1c/0x34 [sensor]
+[   39.1] Call Trace:
+[   39.1] [<c0123456>] ring_write+0x1c/0x34 [sensor]
+[   39.1] [<80123456>] vfs_write+0xa8/0x184
+[   39.1] [<80123400>] ksys_write+0xa8/0x184"""
+
+
+def faults(*messages: str) -> list[Fault]:
+    lines = [line for number, said in enumerate(messages) for line in kernel_log.lines_of(said, number, 1000)]
+    return list(kernel_log.faults(lines))
+
+
+def the_fault(said: str) -> Fault:
+    (fault,) = faults(said)
+    return fault
+
+
+def stack(fault: Fault) -> list[str]:
+    return [f"{frame.module}!{frame.function}" for frame in fault.frames]
+
+
+def test_an_old_kernel_names_the_function_behind_two_addresses():
+    fault = the_fault(OLD_OOPS)
+    assert stack(fault) == ["sensor_lsm!sensor_open", "kernel!security_file_open", "kernel!vfs_open"]
+    assert (fault.module, fault.code) == ("sensor_lsm", "OOPS")
+
+
+def test_the_line_before_an_oops_names_the_function_where_its_own_was_lost():
+    lines = [said for said in OLD_OOPS.splitlines() if "RIP" not in said]
+    assert stack(the_fault("\n".join(lines))) == stack(the_fault(OLD_OOPS))
+
+
+def test_what_one_oops_blames_is_not_blamed_by_the_next():
+    lines = [*OLD_OOPS.splitlines(), "[ 1300.1] Oops: 0000 [#2] SMP", "[ 1300.1] Call Trace:"]
+    first, second = faults("\n".join(lines))
+    assert (len(first.frames), list(second.frames)) == (3, [])
+
+
+@pytest.mark.parametrize(
+    "log",
+    [PPC64LE, ARM32, NEWER_ARM32, ARM64, S390, MIPS],
+    ids=["ppc64le", "arm", "newer arm", "arm64", "s390", "mips"],
+)  # fmt: skip
+def test_other_processors_tell_their_stack_in_their_own_way(log):
+    fault = the_fault(log)
+    expected = ["sensor!ring_write", "kernel!vfs_write", "kernel!ksys_write"]
+    assert stack(fault) == expected[: 2 if log is PPC64LE else 3]
+    assert fault.module == "sensor"
+
+
+def test_a_function_that_calls_itself_is_there_as_often_as_the_trace_says():
+    steps = [" walk+0x1/0x2", " step+0x1/0x2", " walk+0x1/0x2", " walk+0x1/0x2"]
+    fault = the_fault("\n".join(["Oops: 0000 [#1]", "RIP: 0010:top+0x1/0x2", "Call Trace:", *steps]))
+    assert stack(fault) == ["kernel!top", "kernel!walk", "kernel!step", "kernel!walk", "kernel!walk"]
+
+
+@pytest.mark.parametrize(
+    ("log", "interrupted", "message"),
+    [
+        (WARNING_PANIC, ["sensor!ring_put", "sensor!ring_flush"], "WARNING: CPU: 1 PID: 12 at drivers/sensor"),
+        (LOCKUP_PANIC, ["sensor!ring_spin", "sensor!ring_wait"], "watchdog: BUG: soft lockup - CPU#3 stuck for 22s!"),
+        (KASAN_PANIC, ["sensor!ring_read"], "BUG: KASAN: slab-use-after-free in ring_read+0x91/0xa2 [sensor]"),
+    ],
+    ids=["warning", "lockup", "kasan"],
+)  # fmt: skip
+def test_a_panic_on_a_report_tells_what_was_interrupted_and_what_was_reported(log, interrupted, message):
+    fault = the_fault(log)
+    own = [frame for frame in stack(fault) if frame.startswith("sensor!")]
+    assert own == interrupted
+    assert stack(fault)[:2] == ["kernel!dump_stack_lvl", "kernel!panic"]
+    assert fault.code.startswith("Kernel panic: ")
+    assert fault.tags["message"].startswith(message)
+
+
+@pytest.mark.parametrize("log", [WARNING_PANIC, LOCKUP_PANIC, KASAN_PANIC])
+def test_a_report_without_a_panic_is_no_crash(log):
+    assert faults(log.partition("Kernel panic")[0]) == []
+
+
+def test_a_report_is_no_reason_of_a_later_panic_of_another_kind():
+    report = LOCKUP_PANIC.partition("[  500.200000]")[0]
+    panic = "[  500.3] Kernel panic - not syncing: Attempted to kill init!"
+    assert the_fault(report + panic).tags["message"] == "Kernel panic - not syncing: Attempted to kill init!"
+    idle = "".join(f"[  500.3] usb 1-1: reset {n}\n" for n in range(400))
+    late = "[  900.3] Kernel panic - not syncing: softlockup: hung tasks"
+    assert the_fault(report + idle + late).tags["message"] == "Kernel panic - not syncing: softlockup: hung tasks"
+
+
+@pytest.mark.parametrize("start", ["[    0.000000] Linux version 5.15.0 (gcc)", "[    2.1] usb 1-1: new device", ""])
+def test_a_panic_of_a_later_boot_is_a_crash_of_its_own(start):
+    log = OLD_OOPS.rpartition("\n")[0]
+    panic = (
+        "[    9.5] Kernel panic - not syncing: Fatal machine check\n[    9.5] Call Trace:\n[    9.5]  mce_panic+0x1/0x2"
+    )
+    first, second = faults("\n".join([log, start, panic]))
+    assert (first.code, second.code) == ("OOPS", "Kernel panic: Fatal machine check")
+    assert (len(first.frames), stack(second)) == (3, ["kernel!mce_panic"])
+
+
+def test_the_stack_of_an_oops_ends_where_the_next_boot_begins():
+    boots = "[ 50.1] Oops: 0000 [#1]\n[ 50.1] RIP: 0010:f+0x1/0x2\n[ 0.1] Call Trace:\n[ 0.1]  g+0x1/0x2"
+    assert stack(the_fault(boots)) == ["kernel!f"]
+
+
+def test_a_panic_of_the_same_boot_is_the_same_crash_though_its_lines_came_a_little_late():
+    late = "[ 1234.2] Kernel panic - not syncing: Fatal exception"
+    assert the_fault(OLD_OOPS + "\n" + late).code == "OOPS"
+
+
+SEGFAULT = "nginx[123]: segfault at 0 ip 00007f5a3c0a1234 sp 00007ffd error 4 in libc.so.6[a1234,7f5a3c028000+195000]"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "<6>",
+        "[ 1234.5] ",
+        "[ 1234.567890][ T123] ",
+        "kernel: [ 1234.5] ",
+        "[Fri Nov  7 11:00:00 2026] ",
+        "Nov 27 11:00:00 web-1 kernel: ",
+        "Nov  7 11:00:00 web-1.example.com kernel: [ 1234.5] ",
+        "2026-11-27T11:00:00.123456+01:00 web-1 kernel: [ 1234.5] ",
+        "2026-11-27T11:00:00Z web-1 kernel: ",
+        "<6>1 2026-11-27T11:00:00.123Z web-1 kernel - - - [ 1234.5] ",
+    ],
+)
+def test_what_stands_before_a_line_is_no_part_of_it(header):
+    fault = the_fault(header + SEGFAULT)
+    assert (fault.tags["comm"], fault.tags["pid"], fault.tags["message"]) == ("nginx", "123", SEGFAULT)
+    oops = [header + told for told in ("kernel BUG at mm/slub.c:305!", "invalid opcode: 0000 [#1] SMP")]
+    assert the_fault("\n".join(oops)).code == "kernel BUG at mm/slub.c:305"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("Oops[#1]:", "OOPS"),
+        ("Oops: Oops: 0002 [#1] SMP NOPTI", "OOPS"),
+        ("Kernel BUG [#1]", "Kernel BUG"),
+        ("specification exception: 0006 ilc:2 [#1] SMP", "specification exception"),
+        ("BUG: Kernel NULL pointer dereference on read\nstack gone [#1]", "stack gone"),
+    ],
+)
+def test_a_line_that_counts_is_an_oops_with_what_kernels_write_beside_it(said, code):
+    assert the_fault(said).code == code
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"Nov 27 11:00:00 web-1 agent[7]: {SEGFAULT}",
+        f"Nov 27 11:00:00 web-1 agent: kernel: {SEGFAULT}",
+        "2026-11-27T11:00:00Z web-1 agent: Oops: 0000 [#1] SMP",
+        f"Nov 27 11:00:00 web-1 agent[7]: the log says\n{SEGFAULT}\n" + "\n".join(OLD_OOPS.splitlines()),
+        "Merge pull request [#12] from the branch",
+        "closed: the fault, seen by two [#7]",
+        "the kernel said: Kernel panic - not syncing: Fatal exception",
+        "\n \n",
+    ],
+)  # fmt: skip
+def test_what_no_kernel_said_is_no_crash(said):
+    assert faults(said) == []
+
+
+def test_lines_of_a_kernel_among_others_of_one_message_are_read():
+    log = f"Nov 27 11:00:00 web-1 agent[7]: started\nNov 27 11:00:01 web-1 kernel: {SEGFAULT}\nand more"
+    assert the_fault(log).line.part == 1
+
+
+def test_a_place_in_a_mapping_is_no_place_in_its_module():
+    mapped = the_fault(
+        "a[7]: segfault at 0 ip 00007f5a3c0a1234 sp 00007ffd error 4 in libc-2.31.so[7f5a3c028000+195000]"
+    )
+    assert (mapped.module, mapped.module_offset, mapped.tags["mapping_offset"]) == ("libc-2.31.so", None, "0x79234")
+    told = the_fault(SEGFAULT)
+    assert (told.module_offset, "mapping_offset" in told.tags) == (0xA1234, False)
+
+
+def test_a_message_has_a_bound_of_lines_and_each_line_of_characters():
+    assert len(list(kernel_log.lines_of("x\n" * 1000, 0, 10))) == 10
+    assert len(next(kernel_log.lines_of("x" * 10_000, 0, 10)).text) == 2000
+
+
+PIECES = (
+    "a: ", "Oops: ", "[<ffffffff81234567>] ", "[ffffffff81234567] ", "NIP ", "Nov 27 11:00:00 h ", " from ", "a.", "[",
+    "(", "a+0x1/0x2 ", "traps: ", " ", "0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+@pytest.mark.parametrize("start", ["", "Oops: ", "RIP: 0010:", "a[7]: segfault at 0 ip 0 sp 0 error 0 in ", "traps: "])
+def test_a_hostile_line_takes_little_time(start, piece):
+    lines = list(kernel_log.lines_of(f"Oops: 0000 [#1]\nCall Trace:\n{start}{piece * 2000}x", 0, 10))
+    began = time.process_time()
+    for _ in range(10):
+        list(kernel_log.faults(lines))
+    assert time.process_time() - began < 0.1  # 10 ms each; seen: 0.1 ms
+
+
+@given(
+    st.lists(st.sampled_from([*PIECES, "\n", *OLD_OOPS.splitlines(True), *LOCKUP_PANIC.splitlines(True)]) | st.text())
+)
+def test_no_text_breaks_the_reading(pieces):
+    for fault in faults("".join(pieces)):
+        assert fault.domain in ("kernel", "user")
+        assert len(fault.frames) <= 256
