@@ -90,6 +90,7 @@ _FEW: dict[str, Any] = {
 _FEW |= {"phases": [Phase.generate]}  # shrinking takes minutes
 
 
+@pytest.mark.slow
 @settings(max_examples=12, **_FEW)
 @given(world=worlds(), asked=st.lists(_FILTERS, min_size=2, max_size=3), from_minute=st.integers(0, 200))
 def test_a_selection_and_its_baseline(empty: Path, world: World, asked: list[Filters], from_minute: int):
@@ -153,6 +154,7 @@ def _check(feed: Feed, selection: Selection) -> None:
     assert feed.hit(selection).to_dict() == pytest.approx(hit.to_dict(), abs=1e-5)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, **_FEW)
 @given(world=worlds())
 def test_the_clusters(empty: Path, world: World):

@@ -197,7 +197,8 @@ def reached_over_an_hour(struck_at: Callable[[np.random.Generator, float], float
     return world
 
 
-@pytest.mark.parametrize("is_fault", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("is_fault", [True, False])
 def test_a_slow_fault_of_one_region_is_told_from_a_rise_there_by_how_long_after_the_installs_it_strikes(
     empty_lake, is_fault
 ):

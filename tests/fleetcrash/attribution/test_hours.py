@@ -132,6 +132,7 @@ def alarms(detector: Detector) -> list[int]:
     return [(one.alarm_tick - int(at(0).timestamp()) // 60) // DAY for one in detector.incidents]
 
 
+@pytest.mark.slow
 def test_a_fleet_that_crashes_by_day_is_no_incident_once_two_days_were_seen(empty_lake):
     assert max(alarms(watched_office(empty_lake)), default=0) < 2
 
