@@ -53,7 +53,7 @@ class Monitor:
         metrics: where ticks are counted; None: nobody asks.
         clock: seconds since 1970.
     Attributes:
-        newest_known: newest known time of the lake at the last look; None without records.
+        newest_known: newest known time of the lake as it was last read; None without records.
     """
 
     def __init__(self, lake: Lake, metrics: Metrics | None = None, *, clock: Callable[[], float] = time.time) -> None:
@@ -77,8 +77,7 @@ class Monitor:
         Raises:
             LakeError: the lake cannot be read or written.
         """
-        if self._refresh() or self.newest_known is None:
-            self.newest_known = self._engine.newest_known()
+        self._refresh()
         if self.newest_known is None:
             return None
         newest_s = self.newest_known.timestamp()
@@ -94,11 +93,11 @@ class Monitor:
         self._keep(as_of, found)
         return found
 
-    def _refresh(self) -> bool:
-        """Take the lake's newest snapshot; whether anything had changed."""
-        changed = self._engine.refresh()
-        self._changed |= changed
-        return changed
+    def _refresh(self) -> None:
+        """Take the lake's newest snapshot."""
+        if self._engine.refresh() or self.newest_known is None:
+            self._changed = True
+            self.newest_known = self._engine.newest_known()
 
     def _must_judge_again(self, newest_s: float) -> bool:
         """Whether the minutes that were judged rest on something else by now, and no new one is due that would tell."""

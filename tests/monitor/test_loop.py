@@ -22,6 +22,7 @@ import pytest
 
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.report import document
 from fleetcrash.store import Lake
 from fleetcrash.times import time_text
 from ingest.load import append_tables
@@ -285,6 +286,25 @@ def test_records_that_move_no_clock_are_judged_at_once(growing):
     assert kept[1:] == [said], "both say the same, which is kept once"
     early.close()
     late.close()
+
+
+def test_what_comes_while_a_look_is_kept_is_judged_by_the_next(growing, monkeypatch):
+    """Another has kept the same already, so that no row of ours is there to be noticed."""
+    growing.tell(5)
+    first, second = Monitor(growing.lake), Monitor(growing.lake)
+    assert first.look() is not None
+
+    def slowly(*arguments: Any) -> Any:
+        found = document(*arguments)
+        growing.tell(30)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr("monitor.loop.document", slowly)
+        assert second.look() is not None
+    assert second.look() == incidents(growing.lake)
+    first.close()
+    second.close()
 
 
 def test_a_record_of_the_day_to_come_hides_nothing_that_comes_after_it(growing):
