@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
 import subprocess
@@ -180,15 +181,21 @@ def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") ->
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise BadArgument(f"There is no host {host} ({error.strerror}). Nothing was started.") from error
+    refused: list[OSError] = []
     for family, kind, protocol, _, address in found:
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:  # as servers do that listen on each address of a host
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:  # as servers do that listen on each address of a host
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 probe.bind(address)
-            except OSError as error:
-                raise BadArgument(
-                    f"Port {port} on {host} cannot be used ({error.strerror}). Nothing was started. "
-                    f"Choose another with {option} {port + 1 if port < 65535 else port - 1}."
-                ) from error
+        except OSError as error:
+            refused.append(error)
+    # A name may have an address that this machine does not, as where IPv6 is off; what is taken on one is taken.
+    serious = [one for one in refused if one.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)]
+    if serious or len(refused) == len(found):
+        why = (serious or refused)[0]
+        raise BadArgument(
+            f"Port {port} on {host} cannot be used ({why.strerror}). Nothing was started. "
+            f"Choose another with {option} {port + 1 if port < 65535 else port - 1}."
+        ) from why

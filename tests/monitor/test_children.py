@@ -198,6 +198,18 @@ def test_a_name_is_looked_for_at_each_of_its_addresses(monkeypatch):
                 check_port(port, host="fleet")
 
 
+def test_an_address_that_this_machine_does_not_have_hinders_no_other(monkeypatch):
+    """A name may have an IPv6 address where IPv6 is off."""
+    nowhere = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 0))
+    unknown = (31, socket.SOCK_STREAM, 0, "", ("", 0))  # a family that no system serves
+    here = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 0))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown, nowhere, here])
+    check_port(0, host="fleet")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown, nowhere])
+    with pytest.raises(BadArgument, match="cannot be used"):
+        check_port(0, host="fleet")
+
+
 def test_a_host_that_is_none_is_said():
     with pytest.raises(BadArgument, match=r"There is no host .*Nothing was started"):
         check_port(8501, host="no host of this name")

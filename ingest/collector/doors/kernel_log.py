@@ -246,7 +246,7 @@ def _stack(lines: Sequence[Line], at: int, blamed: Frame | None) -> list[Frame]:
     frames, pointed, in_trace, clock = [blamed] if blamed else [], blamed, False, lines[at].clock
     for line in lines[at + 1 : at + 1 + _MOST_LINES]:
         said = line.text
-        if _END.search(said) or _died(said, None) or _is_of_next_boot(said, line.clock, clock):
+        if _END.search(said) or _HEAD.match(said) or _died(said, None) or _is_of_next_boot(said, line.clock, clock):
             break
         in_trace = in_trace or _TRACE.search(said) is not None
         if pointer := _POINTER.match(said):
