@@ -58,11 +58,7 @@ class KeptTables:
         self._grow_from_s = grow_from_s
         self._tables: dict[str, Kept] = {}
         self._keys: dict[str, str] = {}  # at the present look
-        self.growths: list[tuple[Look, Growth]] = []  # to the present look, by the earlier ones
-
-    def __getitem__(self, name: str) -> Kept:
-        """The table of that name, as it is."""
-        return self._tables[name]
+        self._growths: list[tuple[Look, Growth]] = []  # to the present look, by the earlier ones
 
     def keep(self, name: str, kept: Kept) -> None:
         """Give a table a name. It may read those that were named before it."""
@@ -110,9 +106,9 @@ class KeptTables:
 
     def forget_look(self) -> None:
         """Forget what was true of the look before."""
-        for _, growth in self.growths:
+        for _, growth in self._growths:
             growth.close()
-        self.growths.clear()
+        self._growths.clear()
         self._keys.clear()
 
     def _make_anew(self, name: str, kept: Kept) -> None:
@@ -130,10 +126,10 @@ class KeptTables:
             return False
         if earlier is None or not look.follows(earlier):
             return False
-        growth = next((growth for since, growth in self.growths if since == earlier), None)
+        growth = next((growth for since, growth in self._growths if since == earlier), None)
         if growth is None:
             growth = Growth(self._con, earlier, look)
-            self.growths.append((earlier, growth))
+            self._growths.append((earlier, growth))
         growth.grow(name, kept.query, kept.parameters, before)
         return True
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fleetcrash.errors import LakeError
 from fleetcrash.store import Engine, Lake
 from ingest.load import load
 from ingest.report import LoadReport
@@ -85,3 +87,24 @@ def answers(lake: Lake, *, as_of: datetime = NOW) -> dict[str, list[str]]:
                 row.pop("batch_id", None)
             found[view] = sorted(map(str, rows))
         return found
+
+
+@contextmanager
+def full_disk(table: str) -> Iterator[None]:
+    """While this lasts nothing can be appended to a table; ``mark``: no record be marked as taken in by a replay."""
+    append = Lake.append
+
+    def unless_full(self: Lake, name: str, *arguments: Any, **named: Any) -> bool:
+        if name == table:
+            raise LakeError("the disk is full")
+        return append(self, name, *arguments, **named)
+
+    def never(*_: Any, **__: Any) -> None:
+        raise LakeError("the disk is full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if table == "mark":
+            patch.setattr(Lake, "mark_replayed", never)
+        else:
+            patch.setattr(Lake, "append", unless_full)
+        yield

@@ -15,7 +15,7 @@ from fleetcrash.store import Lake
 from ingest.load import load
 from ingest.quarantine import listed, replay
 from tests.dashboard.fleet import versions
-from tests.ingest.conftest import NOW, answers, line, rows_of, write
+from tests.ingest.conftest import NOW, answers, full_disk, line, rows_of, write
 
 SOON = "2024-07-21T12:00:00Z"  # too far ahead of NOW, and no longer so a day later
 LATER = NOW + timedelta(days=2)
@@ -88,24 +88,10 @@ def test_rows_of_parquet_and_of_csv_are_read_as_what_they_were(lake, tmp_path):
 
 
 @pytest.mark.parametrize("fatal", ["crash", "install", "batch", "mark"])
-def test_a_replay_that_dies_and_is_run_again_takes_in_each_record_once(lake, load_lines, monkeypatch, fatal):
+def test_a_replay_that_dies_and_is_run_again_takes_in_each_record_once(lake, load_lines, fatal):
     load_lines(*(soon(f"c{n}") for n in range(3)), line("install", applied_at=SOON, received_at=None))
-    append = Lake.append
-
-    def dying(self, table, *args, **named):
-        if table == fatal:
-            raise LakeError("the disk is full")
-        return append(self, table, *args, **named)
-
-    def never(*args, **named):
-        raise LakeError("the disk is full")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "append", dying)
-        if fatal == "mark":
-            patch.setattr(Lake, "mark_replayed", never)
-        with pytest.raises(LakeError):
-            replay(lake, now=LATER)
+    with full_disk(fatal), pytest.raises(LakeError):
+        replay(lake, now=LATER)
     _, stay = replay(lake, now=LATER)
     assert stay == 0
     assert [len(rows_of(lake, kind)) for kind in ("crash", "install")] == [3, 1]

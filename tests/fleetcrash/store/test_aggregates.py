@@ -169,8 +169,8 @@ def test_what_a_kept_table_takes_counts_for_every_question_that_reads_it(filled)
     with Engine(filled, cache_from_s=0) as engine:
         ask(engine, "hosts_affected")
         ask(engine, "crash_rate_by_agent_version")
-        longest_s = engine._kept["fleet_sums"].took_s
-        assert engine._kept["placed_crashes"].took_s < longest_s
+        longest_s = engine._kept._tables["fleet_sums"].took_s
+        assert engine._kept._tables["placed_crashes"].took_s < longest_s
         assert engine._count("hosts_affected", {})[1] > longest_s
 
 

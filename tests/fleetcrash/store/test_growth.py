@@ -141,7 +141,7 @@ def test_a_table_follows_every_kind_of_change(empty_lake, before: int, after: in
         engine.refresh()
         engine.as_of = at(after)
         grown = _tables(engine)
-        assert engine._kept.growths, "nothing grew"
+        assert engine._kept._growths, "nothing grew"
         with Engine(lake.for_another_thread(), as_of=at(after), threads=1) as anew:
             assert grown == _tables(anew)
         assert grown != earlier
@@ -165,7 +165,7 @@ def test_where_files_were_merged_a_table_is_made_anew(empty_lake):
         compact(Lake.open(lake.root), "install", "crash")
         assert engine.refresh()
         assert _tables(engine) == before
-        assert not engine._kept.growths
+        assert not engine._kept._growths
 
 
 def test_a_table_that_could_not_grow_is_made_anew_the_next_time(empty_lake, monkeypatch):

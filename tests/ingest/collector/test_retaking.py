@@ -17,7 +17,7 @@ from ingest.quarantine import listed, replay
 from ingest.streams import BATCH_BYTES
 from tests.dashboard.fleet import versions
 from tests.ingest.collector.conftest import booked, crash_ids, serving
-from tests.ingest.conftest import answers, line, quarantined, rows_of, write
+from tests.ingest.conftest import answers, full_disk, line, quarantined, rows_of, write
 
 LATER = Limits(commit_every_s=3600)  # nothing is committed before the end
 
@@ -171,26 +171,12 @@ def test_a_session_that_is_taken_in_again_is_a_duplicate_and_is_known_no_later(l
 
 
 @pytest.mark.parametrize("fatal", ["session", "batch", "mark"])
-def test_a_replay_that_dies_is_completed_by_one_at_another_time(lake, mend, monkeypatch, fatal):
+def test_a_replay_that_dies_is_completed_by_one_at_another_time(lake, mend, fatal):
     send(lake, refused("c") + line("session", online_from=in_hours(30)) + b"\n" + refused("c"))
     mend()
-    append = Lake.append
-
-    def dying(self, table, *args, **named):
-        if table == fatal:
-            raise LakeError("the disk is full")
-        return append(self, table, *args, **named)
-
-    def never(*args, **named):
-        raise LakeError("the disk is full")
-
     now = datetime.now(UTC) + timedelta(hours=31)
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "append", dying)
-        if fatal == "mark":
-            patch.setattr(Lake, "mark_replayed", never)
-        with pytest.raises(LakeError):
-            replay(lake, now=now)
+    with full_disk(fatal), pytest.raises(LakeError):
+        replay(lake, now=now)
     _, stay = replay(lake, now=now + timedelta(hours=1))
     assert stay == 0
     assert booked(lake) == {"read": 6, "accepted": 2, "duplicates": 1, "quarantined": 3}
