@@ -29,10 +29,11 @@ from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
 from ingest.collector.privacy import Privacy
 from ingest.collector.rates import Rates
-from ingest.collector.refusal import Refusal, disk_full, unavailable
+from ingest.collector.refusal import Refusal, disk_full, unavailable, unfit
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Scope, Token, Tokens
+from ingest.formats.crashes import Unfit
 from ingest.inflating import Inflater
 
 LOG = logging.getLogger("fleetcrash.collector")
@@ -43,6 +44,7 @@ _LARGE_BYTES = 256 << 10
 _LARGE_DOCUMENT_BYTES = 64 << 10
 _SMALL_REDACTED_BYTES = 64 << 10
 _MOST_PACKED = 1000  # gzip makes a thousandth of zeros
+_WHOLE_PARTS = "What came whole before it was kept."
 _ANYBODY = Token("", "", "")  # where no token is wanted
 _T = TypeVar("_T")
 
@@ -167,9 +169,14 @@ class Reception:
                     inflater.end()
             except bodies.DAMAGED as error:
                 raise bodies.damaged(encoding, error) from error
+            except Unfit as error:
+                raise unfit(error, _WHOLE_PARTS) from error
             finally:
                 await self._part(request, door, stream, token)
-            stream.end()
+            try:
+                stream.end()
+            except Unfit as error:
+                raise unfit(error, _WHOLE_PARTS) from error
 
     async def _part(self, request: Request, door: StreamDoor, stream: Stream, token: str | None) -> None:
         """Spool what a stream has brought so far.
@@ -197,6 +204,8 @@ class Reception:
             return await self._understood(door, body, asked)
         except Refusal:
             raise
+        except Unfit as error:
+            raise unfit(error, "Nothing of it was kept.") from error
         except Exception as error:
             if self._parts.privacy is None:
                 raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fleetcrash.errors import FleetcrashError
+from ingest.formats.crashes import Unfit
 
 
 class Refusal(FleetcrashError):
@@ -26,6 +27,17 @@ class Refusal(FleetcrashError):
 def too_large(found: str, bound: int, unit: str) -> Refusal:
     """The body has more of something than may be."""
     return Refusal(413, "too_large", f"{found} more than {bound:,} {unit}. Nothing of it was kept. Send it in parts.")
+
+
+def unfit(error: Unfit, kept: str) -> Refusal:
+    """What came is not what its door takes.
+
+    Args:
+        kept: what became of it.
+    """
+    if error.is_too_large:
+        return Refusal(413, error.code, f"{error}. {kept} Send it in parts.")
+    return Refusal(400, error.code, f"{error}. {kept}")
 
 
 def busy(what: str) -> Refusal:

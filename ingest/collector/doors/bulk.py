@@ -11,13 +11,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fleetcrash.times import time_text
 from ingest.collector import bodies
-from ingest.collector.doors import journal, kernel_log
-from ingest.collector.doors.crashes import NotJson, Records, first, mapping, name_of, parsed, tags_of, text, time_of
 from ingest.collector.doors.door import Asked, BodyDoor, Page, Reading
-from ingest.collector.doors.systems import os_type
-from ingest.collector.refusal import too_large
+from ingest.formats import journal, kernel_log
+from ingest.formats.crashes import (
+    NotJson,
+    Records,
+    first,
+    mapping,
+    name_of,
+    parsed,
+    tags_of,
+    text,
+    time_of,
+    too_much,
+)
+from ingest.formats.systems import os_type
 
 _MOST_ACTIONS = 100_000  # each is answered with some hundred bytes
 _MOST_LINES = 300  # of one message: a whole oops has fewer
@@ -86,13 +95,13 @@ class _Kernels:
         self.documents.append(document)
         self._lines.setdefault(document.host_id, []).extend(lines)
 
-    def add_faults(self, records: Records, asked: Asked) -> int:
+    def add_faults(self, records: Records) -> int:
         """Add the crashes that the lines tell of. Returns how many documents stand for one."""
         found = set()
         for lines in self._lines.values():
             for fault in kernel_log.faults(lines):
                 found.add(fault.line.number)
-                _add(records, self.documents[fault.line.number], fault, asked)
+                _add(records, self.documents[fault.line.number], fault)
         return len(found)
 
 
@@ -100,20 +109,20 @@ def read(body: bytearray, asked: Asked) -> Reading:
     """The crashes of a bulk.
 
     Raises:
-        Refusal: it has more actions, or a larger document, than may be.
+        Unfit: it has more actions, or a larger document, than may be.
     """
-    records, not_read = Records(), 0
+    records, not_read = Records(asked.told), 0
     items: list[dict[str, Any]] = []
     kernels = _Kernels()
     for action, target, raw in _actions(body):
         if len(items) >= _MOST_ACTIONS:
-            raise too_large("The body has", _MOST_ACTIONS, "actions")
+            raise too_much("The body has", _MOST_ACTIONS, "actions")
         if action not in _ACTIONS:
             items.append(_refused(action, target, "only index and create, each with its document, are taken here"))
             if action == "":
                 records.as_it_came(raw)
             continue
-        asked.check_document(len(raw))
+        asked.told.check_document(len(raw))
         try:
             fields = parsed(raw)
         except NotJson:
@@ -134,7 +143,7 @@ def read(body: bytearray, asked: Asked) -> Reading:
             kernels.add(fields, name_of(named))
         else:
             not_read += 1
-    found = kernels.add_faults(records, asked)
+    found = kernels.add_faults(records)
     is_bad = any("error" in one for item in items for one in item.values())
     # Without spaces: there are shippers that look for the text "errors":false.
     reply = json.dumps({"took": 0, "errors": is_bad, "items": items}, separators=(",", ":")).encode()
@@ -215,15 +224,15 @@ def _host_id(fields: Mapping[str, Any]) -> str | None:
     return first((*ids, host.get("name"), host.get("hostname"), *names))
 
 
-def _add(records: Records, document: _Document, fault: kernel_log.Fault, asked: Asked) -> None:
+def _add(records: Records, document: _Document, fault: kernel_log.Fault) -> None:
     crash_id = name_of(document.own_id, str(fault.line.part)) if fault.line.part else document.own_id
     if fault.domain == "kernel" and document.at:
         crash_id = name_of("kernel", document.host_id or "", document.at[:16])  # its minute
     records.crash(
         crash_id=crash_id,
         host_id=document.host_id,
-        occurred_at=document.at or time_text(asked.received_at),
-        time_quality="log" if document.at else "received",
+        occurred_at=document.at,
+        time_quality="log",
         os_type=os_type(document.system),
         os_version=document.system_version,
         domain=fault.domain,

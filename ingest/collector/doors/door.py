@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from fleetcrash.store.dumps import Dump
-from ingest.collector.doors.crashes import Records
 from ingest.collector.limits import Limits
-from ingest.collector.refusal import too_large
+from ingest.formats.crashes import Records, Told
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,10 @@ class Asked:
     received_at: datetime
     limits: Limits
 
-    def check_document(self, size_bytes: int) -> None:
-        """See that a document may be parsed: in memory it takes up to seventy times its size.
-
-        Raises:
-            Refusal: it is too large.
-        """
-        if size_bytes > self.limits.document_bytes:
-            raise too_large("A document of the body has", self.limits.document_bytes, "bytes")
+    @property
+    def told(self) -> Told:
+        """What is known of crashes that say nothing of it."""
+        return Told(self.received_at, document_bytes=self.limits.document_bytes)
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,11 @@ class Stream(Protocol):
     records: Records
 
     def feed(self, data: bytes) -> None:
-        """Go on with what came. Memory is bounded, whatever it is."""
+        """Go on with what came. Memory is bounded, whatever it is.
+
+        Raises:
+            Unfit: it is not of the door's format.
+        """
 
     def taken(self) -> tuple[Records, int]:
         """Hand over the records, and the count of events that are no crash, since the last time."""
@@ -75,7 +74,7 @@ class Stream(Protocol):
         """See that the body came to its end.
 
         Raises:
-            Refusal: it did not.
+            Unfit: it did not.
         """
 
 
@@ -101,7 +100,7 @@ class BodyDoor(Door):
     """A way in for bodies that are read as a whole.
 
     Attributes:
-        read: what a body brings. Raises a Refusal for one that is not of the door's format.
+        read: what a body brings. Raises Unfit, or a Refusal, for one that is not of the door's format.
         token_in: the token that a body may carry itself, None for none; where the door's clients do that.
         is_parsed: its documents are, so that only one large body is read at a time.
         reply_headers: of every reply.

@@ -7,14 +7,12 @@ any other, since it would send it again; nothing is kept.
 from __future__ import annotations
 
 from fleetcrash.store.dumps import Dump
-from fleetcrash.times import time_text
 from ingest.collector import bodies
-from ingest.collector.doors import minidump
-from ingest.collector.doors.crashes import Records, first, name_of, tags_of, version_of
 from ingest.collector.doors.door import Asked, BodyDoor, Reading
 from ingest.collector.doors.forms import parts_of
-from ingest.collector.doors.systems import os_type
 from ingest.collector.refusal import Refusal
+from ingest.formats import minidump
+from ingest.formats.crashes import Records
 
 _FILE = "upload_file_minidump"
 _LONGEST_VALUE_BYTES = 4000
@@ -39,25 +37,12 @@ def read(body: bytearray, asked: Asked) -> Reading:
             f"The form has no file {_FILE} that begins as a dump does, with MDMP or PAGEDU64. Nothing of it was kept."
         )
         raise Refusal(400, "bad_minidump", said)
-    host_id = first((form.get("host_id"), form.get("device_id"), form.get("guid"), found.client_id))
-    crash_id = first((form.get("crash_id"),)) or found.report_id or name_of(host_id or "", data)
+    records = Records(asked.told)
+    crash_id, host_id = minidump.add(records, found, data, form)
+    reply, dump = crash_id.encode(), Dump(crash_id, host_id, data, form)
     if not found.is_crash:
-        return Reading(b"", 0, not_read=1, reply=crash_id.encode(), reply_type="text/plain")
-    versions = (version_of(form.get(name)) for name in ("agent_version", "ver", "version", "_version"))
-    fields = {
-        "crash_id": crash_id,
-        "host_id": host_id,
-        "occurred_at": time_text(asked.received_at),
-        "time_quality": None if found.occurred_at else "received",
-        "agent_version": next((one for one in versions if one), None),
-        "os_type": os_type(form.get("os_type") or form.get("platform")),
-        **found.fields(),
-    }
-    records = Records()
-    arguments = ((f"argument{number}", said) for number, said in enumerate(found.arguments, 1))
-    records.crash(**fields, tags=tags_of([*arguments, *form.items()]))
-    dump = Dump(crash_id, host_id, data, form)
-    return Reading(records.lines, records.read, reply=crash_id.encode(), reply_type="text/plain", dumps=(dump,))
+        return Reading(b"", 0, not_read=1, reply=reply, reply_type="text/plain")
+    return Reading(records.lines, records.read, reply=reply, reply_type="text/plain", dumps=(dump,))
 
 
 MINIDUMP = BodyDoor("/v1/minidump", ("multipart/form-data",), bodies.CLIENTS_ENCODINGS, ("POST",), read)

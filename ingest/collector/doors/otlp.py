@@ -1,312 +1,35 @@
-"""OpenTelemetry's logs over HTTP, in protobuf and in JSON.
-
-A crash is a log record of the event ``app.crash`` (or its forerunner ``device.crash``), or one with an exception
-(``exception.type`` or ``exception.stacktrace``) that ended what it ran in: severity FATAL, or ``exception.escaped``.
-Names are those of the semantic conventions. Where a record and its resource both have an attribute, the record's
-counts: who reports a crash need not be who crashed.
-"""
+"""OpenTelemetry's door: logs over HTTP, in protobuf and in JSON."""
 
 from __future__ import annotations
 
 import json
-from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any, TypeVar
 
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from fleetcrash.times import time_text
 from ingest.collector import bodies
-from ingest.collector.doors import stacks
-from ingest.collector.doors.crashes import (
-    NotJson,
-    Records,
-    first,
-    mapping,
-    name_of,
-    parsed,
-    sequence,
-    tags_of,
-    text,
-    time_of,
-    version_of,
-    whole,
-)
 from ingest.collector.doors.door import Asked, BodyDoor, Reading
-from ingest.collector.doors.systems import os_type
-from ingest.collector.refusal import Refusal, too_large
+from ingest.formats import otlp
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
-_EVENTS = frozenset(["app.crash", "device.crash"])
-_MOST_PARTS = 100_000  # log records, scopes and resources; exporters send 512 by themselves, collectors some 8,000
-_LONGEST_MESSAGE_BYTES = 1 << 20
-_RESOURCE_LOGS, _RESOURCE, _SCOPE_LOGS, _LOG_RECORDS = 1, 1, 2, 2  # numbers of fields
-_MOST_ATTRIBUTES = 128  # of a record, and of its resource: the bound of SDKs
-_FATAL = 21  # the least severity number of FATAL
-_HOSTS = ("host.id", "device.id", "app.installation.id", "host.name")
-_NOT_KEPT = (
-    "exception.stacktrace",
-    "user.",
-    "enduser.",
-    "client.",
-    "process.command",
-)  # the stack is in frames; people
-
-_M = TypeVar("_M", LogRecord, Resource)
-Attributes = MutableMapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _NoLog:
-    """What stands where a log record should."""
-
-    raw: bytes
-
-
-@dataclass(frozen=True)
-class _Log:
-    """A log record, from either encoding.
-
-    Attributes:
-        attributes: the record's over its resource's; texts, numbers and truths only.
-        times_ns: when it was, and when it was seen, since 1970; 0 where not told.
-        body: as text.
-    """
-
-    attributes: Attributes
-    event_name: str | None
-    severity: int
-    severity_text: str
-    times_ns: tuple[int, int]
-    body: str
 
 
 def read(body: bytearray, asked: Asked) -> Reading:
     """The crashes of an export.
 
     Raises:
-        Refusal: it is not an export of logs, or too large.
+        Unfit: it is not an export of logs, or too large.
     """
-    asked.check_document(len(body))
-    records, not_read, rejected = Records(), 0, 0
     is_json = asked.content_type.partition(";")[0].strip().lower() == _JSON
-    for number, log in enumerate(_of_json(body) if is_json else _of_protobuf(body)):
-        if number >= _MOST_PARTS:
-            raise too_large("The export has", _MOST_PARTS, "parts")
-        if log is None:
-            continue
-        if isinstance(log, _NoLog):
-            records.as_it_came(log.raw)
-            rejected += 1
-        elif _is_crash(log):
-            _add(records, log, asked)
-        else:
-            not_read += 1
+    export = (otlp.of_json if is_json else otlp.of_protobuf)(body, asked.told)
     if not is_json:
         reply = ExportLogsServiceResponse().SerializeToString()
-    elif rejected:
-        told = {"rejectedLogRecords": str(rejected), "errorMessage": "What is no log record was put aside."}
+    elif export.rejected:
+        told = {"rejectedLogRecords": str(export.rejected), "errorMessage": "What is no log record was put aside."}
         reply = json.dumps({"partialSuccess": told}).encode()
     else:
         reply = b"{}"
-    return Reading(records.lines, records.read, not_read, reply, _JSON if is_json else _PROTOBUF)
-
-
-def _is_crash(log: _Log) -> bool:
-    if log.event_name in _EVENTS:
-        return True
-    if not any(name in log.attributes for name in ("exception.type", "exception.stacktrace")):
-        return False
-    is_fatal = log.severity >= _FATAL or log.severity_text.upper() in ("FATAL", "CRITICAL")
-    return is_fatal or log.attributes.get("exception.escaped") is True
-
-
-def _add(records: Records, log: _Log, asked: Asked) -> None:
-    said = log.attributes
-    stack = stacks.read(str(said.get("exception.stacktrace", "")))
-    at_ns = next((one for one in log.times_ns if one), None)
-    host_id = first(said.get(name) for name in _HOSTS)
-    own_id = first((said.get("app.crash.id"), said.get("log.record.uid")))
-    records.crash(
-        crash_id=own_id or name_of(host_id or "", repr((log.times_ns, log.event_name, log.body, sorted(said.items())))),
-        host_id=host_id,
-        occurred_at=time_of(at_ns, unit=1_000_000_000) if at_ns else time_text(asked.received_at),
-        time_quality=None if at_ns else "received",
-        os_type=os_type(said.get("os.type") or said.get("os.name"), stack.paths),
-        os_version=text(said.get("os.version")),
-        os_build=text(said.get("os.build_id")),
-        agent_version=version_of(said.get("service.version")),
-        domain="user",
-        code=text(said.get("exception.type")),
-        module=stack.frames[0].module if stack.frames else None,
-        module_offset=stack.frames[0].offset if stack.frames else None,
-        frames=stack.frames,
-        tags=tags_of(
-            [
-                ("event_name", log.event_name), ("severity", log.severity_text), ("body", log.body),
-                *((key, value) for key, value in said.items() if not key.startswith(_NOT_KEPT)),
-            ]
-        ),
-    )  # fmt: skip
-
-
-def _of_protobuf(body: bytearray) -> Iterator[_Log | None]:
-    """The log records of an export; None for each part of it, so that all are counted.
-
-    They are parsed one at a time: as objects they take seventy times their bytes.
-    """
-    try:
-        for number, resource_logs in _fields(memoryview(body)):
-            yield None
-            if number == _RESOURCE_LOGS:
-                yield from _of_resource(resource_logs)
-    except DecodeError as error:
-        raise _no_export(str(error)) from error
-
-
-def _of_resource(resource_logs: memoryview) -> Iterator[_Log | None]:
-    resource: dict[str, Any] = {}
-    for number, told in _fields(resource_logs):
-        yield None
-        if number == _RESOURCE:
-            resource |= _of_pairs(_parsed(Resource, told).attributes)
-    for number, scope_logs in _fields(resource_logs):
-        if number == _SCOPE_LOGS:
-            for inner, raw in _fields(scope_logs):
-                yield None
-                if inner == _LOG_RECORDS:
-                    record = _parsed(LogRecord, raw)
-                    attributes = ChainMap(_of_pairs(record.attributes), resource)
-                    yield _Log(
-                        attributes,
-                        record.event_name or text(attributes.get("event.name")),
-                        record.severity_number,
-                        record.severity_text,
-                        (record.time_unix_nano, record.observed_time_unix_nano),
-                        record.body.string_value,
-                    )
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields of a message in protobuf's wire format, by number; empty for those that are numbers.
-
-    Raises:
-        DecodeError: it is none.
-    """
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind, end = tag & 7, at
-        if kind == 0:
-            _, end = _varint(message, at)
-        elif kind in (1, 5):
-            end = at + (8 if kind == 1 else 4)
-        elif kind == 2:
-            size_bytes, at = _varint(message, at)
-            end = at + size_bytes
-        if kind not in (0, 1, 2, 5) or end > len(message):
-            raise DecodeError(f"no field at byte {at}")
-        yield tag >> 3, message[at:end] if kind == 2 else message[:0]
-        at = end
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    found = 0
-    for place in range(at, min(at + 10, len(message))):
-        found |= (message[place] & 127) << 7 * (place - at)
-        if message[place] < 128:
-            return found, place + 1
-    raise DecodeError(f"no number at byte {at}")
-
-
-def _parsed(kind: type[_M], raw: memoryview) -> _M:
-    if len(raw) > _LONGEST_MESSAGE_BYTES:
-        raise too_large("A log record or a resource has", _LONGEST_MESSAGE_BYTES, "bytes")
-    message = kind()
-    message.ParseFromString(bytes(raw))
-    return message
-
-
-def _of_pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    found = {}
-    for pair in islice(pairs, _MOST_ATTRIBUTES):
-        kind = pair.value.WhichOneof("value")
-        if kind in ("string_value", "int_value", "double_value", "bool_value"):
-            found[pair.key] = getattr(pair.value, kind)
-    return found
-
-
-def _of_json(body: bytearray) -> Iterator[_Log | _NoLog | None]:
-    """As of protobuf."""
-    try:
-        export = parsed(body)
-    except NotJson as error:
-        raise _no_export(str(error)) from error
-    if not isinstance(export, dict):
-        raise _no_export("it is no object")
-    for resource_logs in _listed(export, "resourceLogs", "resource_logs"):
-        yield None
-        resource = _of_json_pairs(mapping(mapping(resource_logs).get("resource")).get("attributes"))
-        for scope_logs in _listed(resource_logs, "scopeLogs", "scope_logs"):
-            yield None
-            for record in _listed(scope_logs, "logRecords", "log_records"):
-                if isinstance(record, dict):
-                    yield _json_log(record, resource)
-                else:
-                    yield _NoLog(_dumped(record))
-
-
-def _json_log(record: Mapping[str, Any], resource: Attributes) -> _Log:
-    attributes = ChainMap(_of_json_pairs(record.get("attributes")), resource)
-    name = text(record.get("eventName")) or text(record.get("event_name")) or text(attributes.get("event.name"))
-    times = [
-        next((found for spelling in spellings if (found := whole(record.get(spelling)))), 0)
-        for spellings in (("timeUnixNano", "time_unix_nano"), ("observedTimeUnixNano", "observed_time_unix_nano"))
-    ]
-    severity = record.get("severityNumber", record.get("severity_number"))
-    is_named_fatal = isinstance(severity, str) and severity.startswith("SEVERITY_NUMBER_FATAL")
-    return _Log(
-        attributes,
-        name,
-        _FATAL if is_named_fatal else whole(severity) or 0,
-        text(record.get("severityText", record.get("severity_text"))) or "",
-        (times[0], times[1]),
-        text(mapping(record.get("body")).get("stringValue")) or "",
-    )
-
-
-def _of_json_pairs(pairs: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for pair in sequence(pairs)[:_MOST_ATTRIBUTES]:
-        key, value = text(mapping(pair).get("key")), mapping(mapping(pair).get("value"))
-        for kind in ("stringValue", "intValue", "doubleValue", "boolValue"):
-            said = value.get(kind)
-            if key and isinstance(said, str | int | float):
-                found[key] = said
-    return found
-
-
-def _listed(holder: Any, *spellings: str) -> Sequence[Any]:
-    """A list under a name in lowerCamelCase, as OTLP wants, or as protobuf's JSON takes it as well."""
-    return next((found for name in spellings if (found := sequence(mapping(holder).get(name)))), ())
-
-
-def _dumped(value: Any) -> bytes:
-    try:
-        return json.dumps(value).encode()
-    except RecursionError:
-        return b"nested too deeply"
-
-
-def _no_export(why: str) -> Refusal:
-    said = f"The body is no export of OpenTelemetry logs: {' '.join(why.split())[:200]}. Nothing of it was kept."
-    return Refusal(400, "bad_otlp", said)
+    records = export.records
+    return Reading(records.lines, records.read, export.not_read, reply, _JSON if is_json else _PROTOBUF)
 
 
 LOGS = BodyDoor("/v1/logs", (_PROTOBUF, _JSON), bodies.CLIENTS_ENCODINGS, ("POST",), read)

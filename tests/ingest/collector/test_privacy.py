@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import cli
 from fleetcrash.errors import BadArgument
 from fleetcrash.store.dumps import FOLDER
-from ingest.collector.doors.journal import COREDUMP
 from ingest.collector.limits import Limits
 from ingest.collector.privacy import NOT_KEPT, Action, Privacy, read_privacy
+from ingest.formats.journal import COREDUMP
 from tests.ingest.collector.conftest import NDJSON, booked, serving, until
 from tests.ingest.collector.doors.test_minidump import dump, form
 from tests.ingest.conftest import line, rows_of
@@ -221,7 +221,7 @@ def test_a_fault_at_a_door_logs_nothing_of_the_body(lake, caplog, monkeypatch):
     def fails(data):
         raise KeyError(bytes(data).decode())
 
-    monkeypatch.setattr("ingest.collector.doors.sentry.parsed", fails)
+    monkeypatch.setattr("ingest.formats.sentry.parsed", fails)
     with serving(lake, privacy=POLICY) as client:
         answer = client.post(b'{"user":"SECRET"}', "/api/1/store/", Content_Type="application/json")
         assert (answer.status, answer.code) == (500, "internal")

@@ -11,10 +11,10 @@ import pytest
 import cli
 from fleetcrash.errors import LakeError
 from ingest.collector import token_book
-from ingest.collector.doors.journal import COREDUMP
 from ingest.collector.rates import Rates
 from ingest.collector.refusal import Refusal
 from ingest.collector.tokens import FILE, Scope, Tokens
+from ingest.formats.journal import COREDUMP
 from tests.ingest.collector.conftest import NDJSON, booked, crash_ids, crashes, serving, until
 from tests.ingest.conftest import NOW, line
 

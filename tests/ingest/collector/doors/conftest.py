@@ -14,6 +14,7 @@ from ingest.collector.bodies import records_in as records_in_lines
 from ingest.collector.doors.door import Asked, Reading
 from ingest.collector.limits import Limits
 from ingest.collector.refusal import Refusal
+from ingest.formats.crashes import Unfit
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOW_TEXT = "2026-11-25T12:00:00Z"
@@ -40,9 +41,11 @@ def the_record(reading: Reading) -> dict[str, Any]:
 
 
 def read_or_refused(read: Callable[[bytearray, Asked], Reading], body: bytes | bytearray, how: Asked) -> Reading | None:
-    """A reading that holds together, or a refusal with a status of the sender's; any other exception is a fault."""
+    """A reading that holds together; None where the body is refused by fault of its sender. All else is a fault."""
     try:
         reading = read(bytearray(body), how)
+    except Unfit:
+        return None
     except Refusal as refusal:
         if not 400 <= refusal.status < 500:
             raise

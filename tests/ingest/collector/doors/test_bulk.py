@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from ingest.collector.doors import bulk
 from ingest.collector.doors.door import Reading
-from ingest.collector.refusal import Refusal
+from ingest.formats.crashes import Unfit
 from tests.ingest.collector.doors.conftest import NOW_TEXT, anything, asked, read_or_refused, records_in, the_record
-from tests.ingest.collector.doors.test_journal import COREDUMP, entry
-from tests.ingest.collector.doors.test_journal import read as journal_records
 from tests.ingest.conftest import SOUND, line
+from tests.ingest.formats.test_journal import COREDUMP, entry
+from tests.ingest.formats.test_journal import read as journal_records
 
 SEGFAULT = "scan[7]: segfault at 0 ip 00007f3300001234 sp 00007ffe error 4 in libscan.so.2[1234,7f3300000000+5000]"
 SYSLOG = {"message": SEGFAULT, "fromhost": "web-1", "facility": "kern", "timereported": "2024-07-19T04:10:02+00:00"}
@@ -249,9 +249,9 @@ def test_nothing_is_answered_with_nothing():
 def test_actions_and_documents_have_bounds(monkeypatch):
     monkeypatch.setattr(bulk, "_MOST_ACTIONS", 10)
     assert read(b"7\n" * 10)[0].read == 10
-    with pytest.raises(Refusal, match="actions"):
+    with pytest.raises(Unfit, match="actions"):
         read(b"7\n" * 11)
-    with pytest.raises(Refusal, match="more than 100 bytes"):
+    with pytest.raises(Unfit, match="more than 100 bytes"):
         bulk.read(bytearray(bulk_of({"message": "x" * 100})), asked(document_bytes=100))
 
 

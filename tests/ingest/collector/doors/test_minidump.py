@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.collector.doors import minidump, minidump_upload
+from ingest.collector.doors import minidump_upload
 from ingest.collector.refusal import Refusal
+from ingest.formats import minidump
 from tests.ingest.collector.doors.conftest import asked, read_or_refused, the_record
 
 SAMPLES = Path(os.environ.get("FLEETCRASH_SAMPLES", "../shared/samples")) / "minidump"

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 
-from ingest.collector.doors import crashes, otlp
+from ingest.collector.doors import otlp as door
 from ingest.collector.doors.door import Reading
-from ingest.collector.refusal import Refusal
+from ingest.formats import crashes, otlp
+from ingest.formats.crashes import Unfit
 from tests.ingest.collector.doors.conftest import NOW_TEXT, asked, broken, read_or_refused, records_in, the_record
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json; charset=utf-8"
@@ -48,9 +49,9 @@ def export(attributes: dict[str, Any], *, resource: dict[str, Any] = RESOURCE, *
 
 def read(document: Any, how: str = JSON) -> Reading:
     if how == JSON:
-        return otlp.read(bytearray(json.dumps(document).encode()), asked(JSON))
+        return door.read(bytearray(json.dumps(document).encode()), asked(JSON))
     message = json_format.ParseDict(document, ExportLogsServiceRequest())
-    return otlp.read(bytearray(message.SerializeToString()), asked(PROTOBUF))
+    return door.read(bytearray(message.SerializeToString()), asked(PROTOBUF))
 
 
 @pytest.mark.parametrize("how", [PROTOBUF, JSON])
@@ -179,20 +180,20 @@ def test_snake_case_is_understood_as_protobuf_does():
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b"\xff", b"[" * 100_000, b"7"])
 def test_what_is_no_export_is_refused(body):
-    with pytest.raises(Refusal, match="no export") as refused:
-        otlp.read(bytearray(body), asked(JSON))
-    assert refused.value.status == 400
+    with pytest.raises(Unfit, match="no export") as refused:
+        door.read(bytearray(body), asked(JSON))
+    assert not refused.value.is_too_large
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\xff" * 20, b"\x0a\x05abc", b"\x0b", b"\x09abc", b"\x0a" * 1000])
 def test_what_is_no_message_is_refused(body):
-    with pytest.raises(Refusal, match="no export"):
-        otlp.read(bytearray(body), asked(PROTOBUF))
+    with pytest.raises(Unfit, match="no export"):
+        door.read(bytearray(body), asked(PROTOBUF))
 
 
 def test_large_exports_are_refused():
-    with pytest.raises(Refusal, match="more than 100 bytes"):
-        otlp.read(bytearray(101), asked(PROTOBUF, document_bytes=100))
+    with pytest.raises(Unfit, match="more than 100 bytes"):
+        door.read(bytearray(101), asked(PROTOBUF, document_bytes=100))
 
 
 @pytest.mark.parametrize("how", [PROTOBUF, JSON])
@@ -204,11 +205,11 @@ def test_log_records_have_a_bound_and_so_have_their_attributes(how, monkeypatch)
     logs += logs * 2
     assert read(document, how).read == 3
     logs += [{}] * 8
-    with pytest.raises(Refusal, match="more than 10 parts"):
+    with pytest.raises(Unfit, match="more than 10 parts"):
         read(document, how)
     logs[:] = [{"body": {"stringValue": "x" * (1 << 20)}}]
     if how == PROTOBUF:
-        with pytest.raises(Refusal, match="more than 1,048,576 bytes"):
+        with pytest.raises(Unfit, match="more than 1,048,576 bytes"):
             read(document, how)
 
 
@@ -217,25 +218,25 @@ def test_what_many_crashes_share_is_bounded(monkeypatch):
     document = export(CRASH, resource={"shared": "x" * 1000})
     logs = document["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
     logs *= 20
-    with pytest.raises(Refusal, match="as records, have more than 10,000 bytes") as refused:
+    with pytest.raises(Unfit, match="as records, have more than 10,000 bytes") as refused:
         read(document)
-    assert refused.value.status == 413
+    assert refused.value.is_too_large
 
 
 @given(broken(export(CRASH)))
 def test_no_document_breaks_the_door(document):
-    reading = read_or_refused(otlp.read, json.dumps(document).encode(), asked(JSON))
+    reading = read_or_refused(door.read, json.dumps(document).encode(), asked(JSON))
     assert reading is not None or not isinstance(document, dict)
 
 
 @given(st.binary(max_size=100))
 def test_no_bytes_break_the_door(body):
-    read_or_refused(otlp.read, body, asked(JSON))
-    read_or_refused(otlp.read, body, asked(PROTOBUF))
+    read_or_refused(door.read, body, asked(JSON))
+    read_or_refused(door.read, body, asked(PROTOBUF))
 
 
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=3))
 def test_no_damage_to_a_message_breaks_the_door(place, damage):
     body = bytearray(json_format.ParseDict(export(CRASH), ExportLogsServiceRequest()).SerializeToString())
     body[place : place + len(damage)] = damage
-    read_or_refused(otlp.read, body, asked(PROTOBUF))
+    read_or_refused(door.read, body, asked(PROTOBUF))

@@ -16,16 +16,17 @@ import pytest
 
 from fleetcrash.store import Lake
 from ingest.collector.doors import sentry
+from ingest.collector.doors.door import Asked
 from ingest.collector.limits import Limits
 from ingest.collector.tokens import Tokens
 from tests.ingest.collector.conftest import Answered, Client, booked, serving
 from tests.ingest.collector.doors.conftest import NOW
 from tests.ingest.collector.doors.test_bulk import SYSLOG, bulk_of
-from tests.ingest.collector.doors.test_journal import COREDUMP, OTHER, entry
 from tests.ingest.collector.doors.test_minidump import dump, form
 from tests.ingest.collector.doors.test_otlp import CRASH, export
 from tests.ingest.collector.doors.test_sentry import EVENT, EVENT_ID, of_event
 from tests.ingest.conftest import quarantined, rows_of
+from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
 
 SMALL = Limits(body_bytes=100_000, commit_every_s=0.02)
 
@@ -342,5 +343,5 @@ def test_a_minidump_in_an_envelope_completes_its_event(lake):
 
 def test_garbage_in_place_of_a_minidump_is_a_crash_all_the_same():
     body = b'{}\n{"type":"attachment","attachment_type":"event.minidump"}\ngarbage\n'
-    reading = sentry.read_envelope(bytearray(body), SimpleNamespace(received_at=NOW, limits=SMALL))  # type: ignore[arg-type]
+    reading = sentry.read_envelope(bytearray(body), Asked("", NOW, SMALL))
     assert (reading.read, reading.dumps) == (1, ())

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.collector.doors import sentry
-from ingest.collector.refusal import Refusal
+from ingest.formats.crashes import Unfit
 from tests.ingest.collector.doors.conftest import (
     NOW_TEXT,
     anything,
@@ -286,15 +286,15 @@ def test_an_event_has_the_id_of_its_envelope_or_one_of_its_own_making():
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"[]\n", b"nonsense", b"\xff", b"{" * 70_000])
 def test_what_does_not_begin_as_an_envelope_is_refused(body):
-    with pytest.raises(Refusal, match="does not begin with a JSON object") as refused:
+    with pytest.raises(Unfit, match="does not begin with a JSON object") as refused:
         sentry.read_envelope(bytearray(body), asked())
-    assert refused.value.status == 400
+    assert not refused.value.is_too_large
 
 
 def test_large_events_and_many_items_are_refused():
-    with pytest.raises(Refusal, match="more than 100 bytes"):
+    with pytest.raises(Unfit, match="more than 100 bytes"):
         sentry.read_envelope(of_event(EVENT), asked(document_bytes=100))
-    with pytest.raises(Refusal, match="items"):
+    with pytest.raises(Unfit, match="items"):
         sentry.read_envelope(envelope(*[({"type": "session"}, b"{}")] * 1001), asked())
 
 

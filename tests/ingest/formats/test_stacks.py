@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetcrash.clustering import Frame, Shape, sign
-from ingest.collector.doors import stacks
-from ingest.collector.doors.crashes import MOST_FRAMES
+from ingest.formats import stacks
+from ingest.formats.crashes import MOST_FRAMES
 
 PYTHON = """
     Traceback (most recent call last):

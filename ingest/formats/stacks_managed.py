@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ingest.collector.doors.crashes import Frame, text
-from ingest.collector.doors.stack_steps import Step, steps_of
+from ingest.formats.crashes import Frame, text
+from ingest.formats.stack_steps import Step, steps_of
 
 # .NET Framework says it in the language of the system.
 _AT_ELSEWHERE = frozenset(["bei", "à", "en", "in", "em", "w", "v", "vid", "bij", "в", "在", "場所", "위치:", "konum:"])

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ingest.collector.doors.crashes import LONGEST_TEXT, MOST_FRAMES, Frame, base_name, text
+from ingest.formats.crashes import LONGEST_TEXT, MOST_FRAMES, Frame, base_name, text
 
 _MOST_LINES = 300  # of one fault
 _LONGEST_LINE = 2000

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.collector.doors import kernel_log
-from ingest.collector.doors.kernel_log import Fault
+from ingest.formats import kernel_log
+from ingest.formats.kernel_log import Fault
 
 # Linux 3.10 on x86: two addresses in brackets before the function, told of once more behind the trace.
 OLD_OOPS = """\

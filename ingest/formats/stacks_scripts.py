@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ingest.collector.doors.crashes import MOST_FRAMES, Frame, text
-from ingest.collector.doors.stack_steps import Step, is_path, path_of, short_path, steps_of
+from ingest.formats.crashes import MOST_FRAMES, Frame, text
+from ingest.formats.stack_steps import Step, is_path, path_of, short_path, steps_of
 
 _COMPILED = (".rs", ".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".go", ".swift", ".m", ".mm", ".zig")
 _V8_FUNCTION = re.compile(r"(?:(?:async|new) )*(?P<name>(?:(?:get|set|static) )?[^\s()]+(?: \[as [^\s\]]+\])?)")

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleetcrash.times import parse_time
-from ingest.collector.doors.crashes import Frame, NotJson, Records, base_name, parsed, time_of
+from ingest.formats.crashes import Frame, NotJson, Records, base_name, parsed, time_of
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ingest.collector.doors.crashes import MOST_FRAMES, Frame, base_name, text
-from ingest.collector.doors.stack_steps import Step
+from ingest.formats.crashes import MOST_FRAMES, Frame, base_name, text
+from ingest.formats.stack_steps import Step
 
 _NOT_KNOWN = frozenset(["n/a", "??", "???", "<unknown>"])
 

@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.collector.doors.crashes import MOST_FRAMES, Frame, text
-from ingest.collector.doors.stack_steps import Step, short_path
-from ingest.collector.doors.stacks_managed import managed
-from ingest.collector.doors.stacks_native import go, native, rust
-from ingest.collector.doors.stacks_scripts import javascript, php, ruby
+from ingest.formats.crashes import MOST_FRAMES, Frame, text
+from ingest.formats.stack_steps import Step, short_path
+from ingest.formats.stacks_managed import managed
+from ingest.formats.stacks_native import go, native, rust
+from ingest.formats.stacks_scripts import javascript, php, ruby
 
 _LONGEST_STACK = 256 << 10  # characters; Python's innermost frames are at the end, the others' at the start
 _LONGEST_LINE = 2000

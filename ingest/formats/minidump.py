@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fleetcrash.times import time_text
-from ingest.collector.doors.crashes import base_name, text, time_of
+from ingest.formats.crashes import Records, base_name, first, name_of, tags_of, text, time_of, version_of
+from ingest.formats.systems import os_type
 
 _MOST_STREAMS = 500
 _MOST_MODULES = 10_000
@@ -90,6 +91,28 @@ def read(data: bytes) -> Found | None:
     if data.startswith(_KERNEL):
         return _kernel(data) if len(data) >= _KERNEL_HEADER_BYTES else None
     return _user(data) if data.startswith(b"MDMP") and len(data) >= 32 else None
+
+
+def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) -> tuple[str, str | None]:
+    """Add what a dump shows, if it is a crash. Returns its crash_id and host_id.
+
+    Args:
+        form: what was said with it.
+    """
+    host_id = records.host_id((form.get("host_id"), form.get("device_id"), form.get("guid"), found.client_id))
+    crash_id = first((form.get("crash_id"),)) or found.report_id or name_of(host_id or "", data)
+    versions = (version_of(form.get(name)) for name in ("agent_version", "ver", "version", "_version"))
+    fields = {
+        "crash_id": crash_id,
+        "host_id": host_id,
+        "agent_version": next((one for one in versions if one), None),
+        "os_type": os_type(form.get("os_type") or form.get("platform")),
+        **found.fields(),
+    }
+    arguments = ((f"argument{number}", said) for number, said in enumerate(found.arguments, 1))
+    if found.is_crash:
+        records.crash(**fields, tags=tags_of([*arguments, *form.items()]))
+    return crash_id, host_id
 
 
 def _user(data: bytes) -> Found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.collector.doors.systems import os_type
+from ingest.formats.systems import os_type
 
 # ID of os-release, then NAME or PRETTY_NAME of some.
 LINUXES = (

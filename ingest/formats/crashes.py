@@ -1,4 +1,4 @@
-"""Records of crashes as lines, and the values in them, from whatever a client sends.
+"""Records of crashes as lines, and the values in them, from whatever a client sends or a file holds.
 
 A value that a rule is about (a host, a time, a system) goes into the record as it came where it is not understood, so
 that the rules refuse it by name. What only adds to a crash (frames, tags) is left out where it makes no sense.
@@ -11,14 +11,15 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from fleetcrash.errors import FleetcrashError
 from fleetcrash.records import MAX_ID_LENGTH
 from fleetcrash.times import time_text
-from ingest.collector.refusal import too_large
 
 MOST_FRAMES = 256  # innermost; no rule of a signature looks further
 MOST_TAGS = 64
@@ -37,6 +38,25 @@ _LEAST_OF_UNIT = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1000))
 _VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){1,5}(?:[-+.][\w.+-]{1,40})?)")
 _MOST_WHOLE = 2**63 - 1
 _LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
+
+
+class Unfit(FleetcrashError):
+    """What came is not of the format that it is read as, or is more than is read of it.
+
+    Attributes:
+        code: stable name of the reason, for programs.
+        is_too_large: it is more than is read.
+    """
+
+    def __init__(self, code: str, message: str, *, is_too_large: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.is_too_large = is_too_large
+
+
+def too_much(found: str, bound: int, unit: str) -> Unfit:
+    """There is more of something than is read."""
+    return Unfit("too_large", f"{found} more than {bound:,} {unit}", is_too_large=True)
 
 
 class NotJson(ValueError):
@@ -189,18 +209,53 @@ def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
     return tags
 
 
-class Records:
-    """Lines for the rules, as a door finds them.
+@dataclass(frozen=True)
+class Told:
+    """What is known of crashes beside what they say themselves.
 
-    They have a bound: what many crashes of a small body share, such as a large resource, is in the record of each.
+    Attributes:
+        at: when those were that tell no time, and how that is known: one of the contract's ``time_quality``.
+        host_id: of those that name no host.
+        document_bytes: of a document that is parsed; in memory it takes up to seventy times its size.
     """
 
-    def __init__(self) -> None:
+    at: datetime
+    time_quality: str = "received"
+    host_id: str | None = None
+    document_bytes: int = 8 << 20
+
+    def check_document(self, size_bytes: int) -> None:
+        """See that a document may be parsed.
+
+        Raises:
+            Unfit: it is too large.
+        """
+        if size_bytes > self.document_bytes:
+            raise too_much("A document has", self.document_bytes, "bytes")
+
+
+class Records:
+    """Lines for the rules, as they are found.
+
+    They have a bound: what many crashes of a small body share, such as a large resource, is in the record of each.
+
+    Args:
+        told: what is known of them all; None: nothing.
+    """
+
+    def __init__(self, told: Told | None = None) -> None:
         self.lines = bytearray()
         self.read = 0
+        self._told = told
+
+    def host_id(self, values: Iterable[Any]) -> str | None:
+        """The first of several that names a host, or else what is told of those that name none."""
+        return first(values) or (self._told.host_id if self._told else None)
 
     def crash(self, *, frames: Sequence[Frame] = (), **fields: Any) -> None:
         """Add a crash. Fields without a value are left out, so that a rule may miss them."""
+        if self._told and fields.get("occurred_at") is None:
+            fields |= {"occurred_at": time_text(self._told.at), "time_quality": self._told.time_quality}
         record = {"record": "crash", **fields, "frames": list(frames[:MOST_FRAMES])}
         told = {name: value for name, value in record.items() if value not in (None, [], {})}
         self.as_it_came(_written(told))
@@ -209,14 +264,14 @@ class Records:
         """Add what came on one line: a record as it is, or what cannot be understood, for the rules to say why.
 
         Raises:
-            Refusal: the records become too large.
+            Unfit: the records become too large.
         """
         line = bytes(raw).strip(b"\r\n").replace(b"\n", b" ").replace(b"\r", b" ")
         if line.strip(b" \t"):
             self.lines += line + b"\n"
             self.read += 1
         if len(self.lines) > _MOST_BYTES:
-            raise too_large("Its crashes, as records, have", _MOST_BYTES, "bytes")
+            raise too_much("The crashes, as records, have", _MOST_BYTES, "bytes")
 
 
 def _written(record: Mapping[str, Any]) -> bytes:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ingest.collector.doors.crashes import text
+from ingest.formats.crashes import text
 
 _NAMES = (
     ("windows", re.compile(r"windows|win32|win64|win$|microsoft windows")),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ingest.collector.doors.crashes import LONGEST_TEXT, MOST_FRAMES, Frame, text
+from ingest.formats.crashes import LONGEST_TEXT, MOST_FRAMES, Frame, text
 
 _PLACE = re.compile(r"(?P<path>.+?):\d{1,9}(?P<column>:\d{1,9})?")
 _ROOTED = re.compile(r"(?:[A-Za-z][\w+.\-]{0,40}:)?[/\\]|node:")

@@ -1,0 +1,76 @@
+"""What a format of crash files is: how a file is known to be of it, and what reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from ingest.formats.crashes import Records, Told
+
+HEAD_BYTES = 64 << 10
+DOCUMENT_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Head:
+    """The beginning of a file or a stream, by which its format is told.
+
+    Attributes:
+        name: the file's, in lower case, without ``.gz`` or ``.zst``; empty for a stream.
+        data: the first ``HEAD_BYTES``, or all where it has fewer.
+    """
+
+    name: str
+    data: bytes
+
+    @cached_property
+    def text(self) -> str:
+        """The data as text: of UTF-16 where it begins with its mark, else of UTF-8; what is neither is replaced."""
+        return decoded(self.data)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of crash files.
+
+    Attributes:
+        title: what people call it.
+        recognises: whether a file that begins so is of it. Never by the name alone where the content tells; it is asked
+            of files of all kinds, and must say no to the contract's own records.
+    """
+
+    title: str
+    recognises: Callable[[Head], bool]
+
+
+@dataclass(frozen=True)
+class Document(Format):
+    """A format that is read as a whole.
+
+    Attributes:
+        read: the crashes of a document. Raises Unfit for one that is not of the format, or too damaged to tell a crash.
+        most_bytes: of a document. What is behind them is not looked at where ``is_cut``; else a larger one is refused.
+    """
+
+    read: Callable[[bytes, Told], Records]
+    most_bytes: int = DOCUMENT_BYTES
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
+class Log(Format):
+    """A format that goes on and on; read in bounded memory, however long it is.
+
+    Attributes:
+        read: the crashes, as they come. Raises Unfit where it is damaged, after what came whole before.
+    """
+
+    read: Callable[[Iterator[bytes], Told], Iterator[Records]]
+
+
+def decoded(data: bytes) -> str:
+    """Text of UTF-16 where it begins with its mark, else of UTF-8; what is neither is replaced."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")

@@ -1,0 +1,169 @@
+"""systemd's journal in its export format, which ``systemd-journal-upload`` sends and ``journalctl -o export`` writes.
+
+A crash is what systemd-coredump says of a process that dumped core; all other entries are none. It may be a
+whole journal, with binary fields of any size: of an entry only a few fields are held, and of those only so much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fleetcrash.clustering.codes import canonical_code
+from ingest.formats import stacks
+from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, time_of, whole
+
+COREDUMP = "fc2e22bc6ee647b6b90729ab34a250b1"
+_LONGEST_VALUE_BYTES = 64 << 10
+_LONGEST_NAME_BYTES = 256  # a field's name has 64 at the most
+_TAGS = {
+    "COREDUMP_EXE": "exe", "COREDUMP_COMM": "comm", "COREDUMP_UNIT": "unit", "COREDUMP_USER_UNIT": "user_unit",
+    "COREDUMP_PACKAGE_NAME": "package", "COREDUMP_PACKAGE_VERSION": "package_version",
+    "_HOSTNAME": "hostname", "_BOOT_ID": "boot_id",
+    "COREDUMP_SIGNAL": "signal",
+}  # fmt: skip
+_READ = frozenset(_TAGS) | {
+    "MESSAGE_ID", "MESSAGE", "_MACHINE_ID", "COREDUMP_HOSTNAME", "COREDUMP_PID", "COREDUMP_TIMESTAMP",
+    "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP",
+}  # fmt: skip
+# Neither a command line nor the environment, which hold secrets.
+_HELD = frozenset(name.encode() for name in _READ)
+
+
+class Journal:
+    """Entries as they come, in parts of any size.
+
+    Attributes:
+        records: that wait to be taken.
+
+    Args:
+        told: what is known of all crashes in it.
+    """
+
+    def __init__(self, told: Told | None = None) -> None:
+        self.records = Records(told)
+        self._told = told
+        self._not_read = 0
+        self._entry: dict[bytes, bytes] = {}
+        self._is_empty = True  # the entry has no field yet
+        self._rest = bytearray()  # a line, or the size of a binary field, that has not come to its end
+        self._is_long = False  # the line is longer than is held
+        self._name: bytes | None = None  # of the binary field under way
+        self._left: int | None = None  # bytes of it that are to come; None while its size is
+        self._value = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Go on with what came. Memory is bounded, whatever it is.
+
+        Raises:
+            Unfit: it is no journal.
+        """
+        at = 0
+        while at < len(data):
+            if self._name is not None:
+                at = self._binary(self._name, data, at)
+                continue
+            end = data.find(b"\n", at)
+            self._hold(data[at : len(data) if end < 0 else end])
+            if end < 0:
+                return
+            at = end + 1
+            self._line()
+
+    def taken(self) -> tuple[Records, int]:
+        """Hand over the records, and the count of entries that are no crash, since the last time."""
+        taken, self.records = (self.records, self._not_read), Records(self._told)
+        self._not_read = 0
+        return taken
+
+    def end(self) -> None:
+        """End the last entry, which no blank line need follow.
+
+        Raises:
+            Unfit: it is cut short.
+        """
+        if self._name is not None or self._rest or self._is_long:
+            raise Unfit("bad_journal", "The journal ends within an entry")
+        self._close()
+
+    def _hold(self, part: bytes) -> None:
+        if len(self._rest) + len(part) <= _LONGEST_VALUE_BYTES:
+            self._rest += part
+        else:
+            self._rest += part[: _LONGEST_VALUE_BYTES - len(self._rest)]
+            self._is_long = True
+
+    def _line(self) -> None:
+        line, is_long = bytes(self._rest), self._is_long
+        self._rest.clear()
+        self._is_long = False
+        if not line:
+            self._close()
+            return
+        self._is_empty = False
+        name, equals, value = line.partition(b"=")
+        if equals:
+            self._set(name, value)
+        elif is_long or len(line) > _LONGEST_NAME_BYTES:
+            raise Unfit("bad_journal", "A field's name in the journal has no end")
+        else:
+            self._name, self._left = line, None
+
+    def _binary(self, name: bytes, data: bytes, at: int) -> int:
+        """Go on with a binary field: eight bytes of its size, the value, a newline. Returns where it stops."""
+        if self._left is None:
+            part = data[at : at + 8 - len(self._rest)]
+            self._rest += part
+            if len(self._rest) == 8:
+                self._left = int.from_bytes(self._rest, "little") + 1  # and the newline
+                self._rest.clear()
+            return at + len(part)
+        taken = min(self._left, len(data) - at)
+        if name in _HELD and len(self._value) < _LONGEST_VALUE_BYTES:
+            self._value += data[at : at + min(taken, _LONGEST_VALUE_BYTES - len(self._value))]
+        self._left -= taken
+        if not self._left:
+            self._set(name, bytes(self._value.removesuffix(b"\n")))
+            self._value.clear()
+            self._name = None
+        return at + taken
+
+    def _set(self, name: bytes, value: bytes) -> None:
+        if name in _HELD:
+            self._entry[name] = value
+
+    def _close(self) -> None:
+        """End an entry."""
+        if self._entry.get(b"MESSAGE_ID") == COREDUMP.encode():
+            told = {name.decode(): value.decode("utf-8", "replace") for name, value in self._entry.items()}
+            add_core_dump(self.records, told)
+        elif not self._is_empty:
+            self._not_read += 1
+        self._entry.clear()
+        self._is_empty = True
+
+
+def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
+    """Add the crash of an entry of systemd-coredump."""
+    host_id = records.host_id((entry.get("_MACHINE_ID"), entry.get("_HOSTNAME"), entry.get("COREDUMP_HOSTNAME")))
+    at_us = entry.get("COREDUMP_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
+    stack = stacks.read(entry.get("MESSAGE", ""))
+    # A jump to nowhere has no module, and what called it has.
+    place = next((frame for frame in stack.frames if frame.module), None)
+    known = (at_us or "", entry.get("_BOOT_ID", ""), entry.get("COREDUMP_PID", ""))
+    records.crash(
+        crash_id=name_of(host_id or "", *known),
+        host_id=host_id,
+        occurred_at=time_of(number, unit=1_000_000) if (number := whole(at_us)) else at_us,
+        os_type="linux",
+        domain="user",
+        code=text(entry.get("COREDUMP_SIGNAL_NAME")) or _signal_name(entry.get("COREDUMP_SIGNAL")),
+        module=place.module if place else base_name(entry.get("COREDUMP_EXE")),
+        module_offset=place.offset if place else None,
+        frames=stack.frames,
+        tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
+    )
+
+
+def _signal_name(number: str | None) -> str | None:
+    """``SIGSEGV`` of 11: older systemd tells the number alone."""
+    return canonical_code(text(number), "linux") or None
