@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,12 @@ def add_to(commands: Commands) -> None:
 
     one = commands.add(load, "--lake", "--json", example="fleetcrash load fleet/ crashes.ndjson")
     one.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
-    one.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, or - for NDJSON on stdin")
+    one.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, or - for stdin")
+    named = one.add_mutually_exclusive_group()
+    named.add_argument("--host", metavar="HOST_ID", help="whose crashes are in crash files that name no host")
+    named.add_argument(
+        "--host-by-folder", action="store_true", help="the same, by the folder within PATH that a crash file is in"
+    )
 
 
 def simulate(chosen: argparse.Namespace) -> int:
@@ -48,18 +54,20 @@ def load(chosen: argparse.Namespace) -> int:
     from ingest.load import load as load_sources
     from ingest.report import IncompleteLoad
     from ingest.report import Progress as LoadProgress
+    from ingest.sources import Hosts
 
     def progress(at: LoadProgress) -> None:
         shown(at.bytes_done, at.bytes_total, records=at.read)
 
-    now = datetime.now(UTC)
+    now, hosts = datetime.now(UTC), Hosts(chosen.host, chosen.host_by_folder)
     try:
         with Progress("Trying" if chosen.dry_run else "Loading") as shown:
             if chosen.dry_run:
                 there = lake_of(chosen) if lake_path(chosen).exists() else None
-                report = dry_run(there, chosen.paths, now=now, progress=progress)
+                report = dry_run(there, chosen.paths, now=now, hosts=hosts, progress=progress)
             else:
-                report = load_sources(lake_of(chosen, create=True), chosen.paths, now=now, progress=progress)
+                lake = lake_of(chosen, create=True)
+                report = load_sources(lake, chosen.paths, now=now, hosts=hosts, progress=progress)
     except IncompleteLoad as error:
         _print_load(error.report, chosen)
         for problem in error.problems:
@@ -70,6 +78,8 @@ def load(chosen: argparse.Namespace) -> int:
 
 
 def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:
+    for line in _told_beside(report, chosen):
+        print(f"fleetcrash: {readable(line)}", file=sys.stderr)
     if chosen.json:
         print_json(report.as_json())
         return
@@ -84,3 +94,12 @@ def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:
         print(f"  quarantined {count:,}: {reason}")
     if report.unknown_fields:
         print(f"  ignored fields: {', '.join(map(readable, report.unknown_fields))}")
+
+
+def _told_beside(report: LoadReport, chosen: argparse.Namespace) -> Iterator[str]:
+    """What the counts do not tell, a line each."""
+    if report.left_out:
+        more = f" and {len(report.left_out) - 3} more" if len(report.left_out) > 3 else ""
+        yield f"Files of no known format were left out: {', '.join(report.left_out[:3])}{more}."
+    if not (chosen.host or chosen.host_by_folder) and (count := report.reasons.get("missing_field:host_id")):
+        yield f"{count:,} records name no host. Load crash files that do not with --host HOST_ID or --host-by-folder."

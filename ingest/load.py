@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,8 +29,13 @@ from ingest import sources as finding
 from ingest import tables as in_columns
 from ingest.arrival import Arrival
 from ingest.commit import Intake
+from ingest.crash_files import Unreadable
+from ingest.joined import Joined
 from ingest.known_keys import KnownKeys
 from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
+from ingest.sources import Hosts
+
+_NOBODY = Hosts()
 
 _INTAKES = 2
 # Two batches under way keep the cores busy while one of them is written, which takes but one; each takes some 400 MiB.
@@ -43,13 +49,15 @@ def load(
     sources: Sequence[str | Path],
     *,
     now: datetime,
+    hosts: Hosts = _NOBODY,
     progress: Callable[[Progress], None] | None = None,
 ) -> LoadReport:
-    """Load files, folders and ``-`` (NDJSON on stdin) into a lake.
+    """Load files, folders and ``-`` (stdin) into a lake.
 
     Args:
-        sources: in this order; of a folder every file of a known format, by name.
+        sources: in this order; of a folder, and the folders in it, every file of a known format, by path.
         now: our clock, aware; what records without ``received_at`` are measured by.
+        hosts: what crashes in crash files are said to be of that name no host.
         progress: told after each batch.
     Raises:
         IncompleteLoad: a source could not be read; whatever could be is loaded, and ``report`` counts it.
@@ -57,12 +65,13 @@ def load(
         BadArgument: ``now`` has no offset.
     """
     started = perf_counter()
-    found, problems = finding.find(sources)
-    sizes = [source.size_bytes for source in found]
+    found = finding.find(sources, now=aware(now), hosts=hosts)
+    problems = list(found.problems)
+    sizes = [source.size_bytes for source in found.sources]
     total = None if None in sizes else sum(size for size in sizes if size is not None)
     counts, before = Counts(), 0
-    with _Line(lake, now=aware(now)) as line:
-        for place, source in enumerate(found):
+    with _Line(lake, now=now) as line:
+        for place, source in enumerate(found.sources):
             begun: list[int] = []
             try:
                 for arrival in source.batches():
@@ -71,14 +80,17 @@ def load(
                     within = sum(begun[:-_INTAKES])  # all others may be under way
                     if progress is not None and within:
                         at = before + min(within, source.size_bytes or within)
-                        progress(Progress(source.name, place, len(found), at, total, counts.read))
+                        progress(Progress(source.names[0], place, len(found.sources), at, total, counts.read))
+            except Unreadable as error:
+                problems += error.problems
             except UnreadableSource as error:
                 problems.append(str(error))
             counts += line.end()
             before += source.size_bytes or sum(begun)
             if progress is not None:
-                progress(Progress(source.name, place + 1, len(found), before, total, counts.read))
-    report = LoadReport.of(counts, [source.name for source in found], seconds=perf_counter() - started)
+                progress(Progress(source.names[0], place + 1, len(found.sources), before, total, counts.read))
+    names = [name for source in found.sources for name in source.names]
+    report = LoadReport.of(counts, names, seconds=perf_counter() - started, left_out=found.left_out)
     if problems:
         raise IncompleteLoad(problems, report)
     return report
@@ -89,6 +101,7 @@ def dry_run(
     sources: Sequence[str | Path],
     *,
     now: datetime,
+    hosts: Hosts = _NOBODY,
     progress: Callable[[Progress], None] | None = None,
 ) -> LoadReport:
     """Say what a load would do: all of it is done, but to a scratch folder over the lake, which is only read.
@@ -97,7 +110,7 @@ def dry_run(
         lake: None where there is none yet; see ``load`` for the rest.
     """
     with TemporaryDirectory(prefix="fleetcrash-") as scratch:
-        return load(Overlay.over(lake, Path(scratch)), sources, now=now, progress=progress)
+        return load(Overlay.over(lake, Path(scratch)), sources, now=now, hosts=hosts, progress=progress)
 
 
 def append_tables(
@@ -197,6 +210,8 @@ def _take_after(before: Future[Counts] | None, intake: Future[Intake], arrival: 
     """Judge a batch, and commit it after the one before; if that failed, as it did."""
     taker = intake.result()  # begun before this, so that it is ready or under way
     judged = taker.judge(arrival)
+    if isinstance(arrival, Joined) and judged.refused is not None:
+        judged = replace(judged, refused=arrival.apart(judged.refused))
     if before is not None:
         before.result()
     return taker.commit(judged)

@@ -16,7 +16,7 @@ class Progress:
     """How far a load is.
 
     Attributes:
-        source: what is being read.
+        source: what is being read; of files that are read together the first.
         sources_done, sources: whole sources.
         bytes_done, bytes_total: of all sources as they lie on disk; None where one has no known size.
         read: records read so far.
@@ -57,7 +57,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """The contract's ``load`` document."""
+    """The contract's ``load`` document.
+
+    Attributes:
+        left_out: files in folders that are of no known format.
+    """
 
     schema: int
     sources: tuple[str, ...]
@@ -68,9 +72,10 @@ class LoadReport:
     reasons: Mapping[str, int]
     unknown_fields: tuple[str, ...]
     seconds: float
+    left_out: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, counts: Counts, sources: Sequence[str], *, seconds: float) -> LoadReport:
+    def of(cls, counts: Counts, sources: Sequence[str], *, seconds: float, left_out: Sequence[str] = ()) -> LoadReport:
         """The report of a load; the most frequent reason comes first."""
         reasons = sorted(counts.reasons.items(), key=lambda item: (-item[1], item[0]))
         return cls(
@@ -83,11 +88,13 @@ class LoadReport:
             dict(reasons),
             tuple(sorted(counts.unknown_fields)),
             round(seconds, 3),
+            tuple(left_out),
         )
 
     def as_json(self) -> dict[str, Any]:
         """The document, ready for ``json.dumps``."""
-        return {**asdict(self), "sources": list(self.sources), "unknown_fields": list(self.unknown_fields)}
+        lists = ("sources", "unknown_fields", "left_out")
+        return {name: list(value) if name in lists else value for name, value in asdict(self).items()}
 
 
 class IncompleteLoad(UnreadableSource):

@@ -1,28 +1,54 @@
-"""What is to be loaded: finding files, telling their format by their suffix, opening them."""
+"""What is to be loaded: finding files, and telling their formats.
+
+Records of the contract go by the suffix of their file, crash files by what stands in them: most have no suffix of their
+own. A file whose suffix is the contract's may be a crash file all the same, where its content says so.
+"""
 
 from __future__ import annotations
 
 import os
-import sys
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-
 from fleetcrash.errors import UnreadableSource
-from ingest import csv_rows, ndjson, tables
+from ingest import crash_files, csv_rows, ndjson, tables
 from ingest.arrival import Arrival
-from ingest.inflating import Inflater
+from ingest.crash_files import CrashFile
+from ingest.formats.crashes import Told
+from ingest.formats.format import HEAD_BYTES, Head
+from ingest.formats.known import format_of
+from ingest.opening import DAMAGED, PACKED, begins, blocks_of, cut_short, named, stdin
 
 STDIN = "-"
 TRUTH = "truth.json"  # lies beside the records of a simulated fleet and is no record
 
-_BLOCK_BYTES = 1 << 20
-_SMALL_BLOCK_BYTES = 64 << 10  # the block in which a truncated stream breaks off is lost
+_NDJSON, _CSV, _PARQUET = (".ndjson", ".jsonl", ".json"), ".csv", ".parquet"
+_TABLE = "_delta_log"  # a folder of this name makes the folder around it a table, such as a lake has
 
-Reader = Callable[[Path, str], Iterator[Arrival]]
+
+@dataclass(frozen=True)
+class Hosts:
+    """What crashes that name no host are said to be of.
+
+    Attributes:
+        host_id: of all of them.
+        by_folder: each is of the host that a folder is named after: the one in the folder to load that its file is in.
+    """
+
+    host_id: str | None = None
+    by_folder: bool = False
+
+    def of(self, path: Path, within: Path | None) -> str | None:
+        """The host of a file's crashes; None: nobody says.
+
+        Args:
+            within: the folder to load in which it was found.
+        """
+        if self.by_folder and within is not None and path.parent != within:
+            return named(path.relative_to(within).parts[0])
+        return self.host_id
 
 
 @dataclass(frozen=True)
@@ -30,136 +56,194 @@ class Source:
     """Something to load.
 
     Attributes:
-        name: as the user wrote it, or within the folder that the user wrote; it stands in the quarantine. Bytes of
-            it that are no UTF-8 are spelled out.
+        names: of its files, as the user wrote them, or within the folder that the user wrote; they stand in the
+            quarantine. Bytes that are no UTF-8 are spelled out.
         size_bytes: as it lies on disk; None for a stream.
         batches: reads it; raises UnreadableSource where it cannot, after the batches before.
     """
 
-    name: str
+    names: tuple[str, ...]
     size_bytes: int | None
     batches: Callable[[], Iterator[Arrival]]
 
 
-def find(paths: Sequence[str | Path]) -> tuple[list[Source], list[str]]:
-    """Files to load, those of a folder in order of their names, and one line for each path that cannot be."""
-    found: list[Source] = []
-    problems: list[str] = []
+@dataclass(frozen=True)
+class Found:
+    """What paths lead to.
+
+    Attributes:
+        sources: in the order in which they are loaded.
+        problems: one line for each path that cannot be read.
+        left_out: files in folders that are of no known format.
+    """
+
+    sources: list[Source]
+    problems: list[str]
+    left_out: list[str]
+
+
+def find(paths: Sequence[str | Path], *, now: datetime, hosts: Hosts) -> Found:
+    """Files to load, those of a folder and the folders in it in the order of their paths.
+
+    Args:
+        now: when crashes on stdin were that tell no time.
+        hosts: for those that name no host.
+    """
+    finder = _Finder(now, hosts)
     for path in paths:
         try:
-            found += _found(path)
+            finder.add(path)
         except UnreadableSource as error:
-            problems.append(str(error))
-    return found, problems
+            finder.problems.append(str(error))
+    return Found(_together(finder.found), finder.problems, finder.left_out)
 
 
-def _found(given: str | Path) -> list[Source]:
-    if str(given) == STDIN:
-        return [Source(STDIN, None, lambda: ndjson.batches(_stdin(), STDIN))]
-    path = Path(given)
-    try:
-        if path.is_dir():
-            return _in_folder(path)
-        if not path.exists():
-            raise UnreadableSource(f"{_named(path)} does not exist. Nothing of it was loaded. {_wanted()}")
-        reader = _reader(path)
-        if reader is not None:
-            return [_source(path, reader)]
-    except UnreadableSource:
-        raise
-    except OSError as error:
-        raise UnreadableSource(f"{_named(path)} cannot be read: {error.strerror}. Nothing of it was loaded.") from error
-    found = f"ends in {_named(path.suffix)}" if path.suffix else "has no suffix"
-    raise UnreadableSource(f"{_named(path)} {found}, which is no known format. Nothing of it was loaded. {_wanted()}")
+class _Finder:
+    """What has been found so far; see ``Found``."""
 
+    def __init__(self, now: datetime, hosts: Hosts) -> None:
+        self.found: list[Source | CrashFile] = []
+        self.problems: list[str] = []
+        self.left_out: list[str] = []
+        self._now = now
+        self._hosts = hosts
 
-def _in_folder(folder: Path) -> list[Source]:
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    found = [_source(path, reader) for path in files if path.name != TRUTH and (reader := _reader(path))]
-    if not found:
-        others = f"{len(files)} files, among them {_named(files[0].name)}" if files else "no file"
-        folders = sum(path.is_dir() for path in folder.iterdir())
-        raise UnreadableSource(
-            f"The folder {_named(folder)} holds nothing to load: {others}, and {folders} folders, which are not "
-            f"searched. Nothing was changed. {_wanted()}"
-        )
-    return found
+    def add(self, given: str | Path) -> None:
+        """Add what a path leads to.
 
-
-def _source(path: Path, reader: Reader) -> Source:
-    name = _named(path)
-    return Source(name, path.stat().st_size, lambda: reader(path, name))
-
-
-def _named(path: str | Path) -> str:
-    """A path as text that can be stored and printed: a file's name is bytes, and need not be UTF-8."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _reader(path: Path) -> Reader | None:
-    name = path.name.lower()
-    return next((reader for suffix, reader in FORMATS.items() if name.endswith(suffix)), None)
-
-
-def _read_parquet(path: Path, name: str) -> Iterator[Arrival]:
-    return tables.batches(path, name)
-
-
-def _ndjson(blocks: Iterator[bytes], _: Path, name: str) -> Iterator[Arrival]:
-    return ndjson.batches(blocks, name)
-
-
-def _csv(blocks: Iterator[bytes], path: Path, name: str) -> Iterator[Arrival]:
-    return csv_rows.batches(blocks, name, named=tables.named_kind(path.name))
-
-
-def _read_stream(
-    blocks: Callable[[Path], Iterator[bytes]], batches: Callable[[Iterator[bytes], Path, str], Iterator[Arrival]]
-) -> Reader:
-    def read(path: Path, name: str) -> Iterator[Arrival]:
+        Raises:
+            UnreadableSource: it leads to nothing that can be loaded.
+        """
+        path = Path(given)
         try:
-            yield from batches(blocks(path), path, name)
+            if str(given) == STDIN:
+                self.found.append(self._stdin())
+            elif path.is_dir():
+                self._add_folder(path)
+            elif not path.exists():
+                raise UnreadableSource(f"{named(path)} does not exist. Nothing of it was loaded. {_wanted()}")
+            elif (file := self._file(path, None)) is not None:
+                self.found.append(file)
+            else:
+                what = f"ends in {named(path.suffix)}" if path.suffix else "has no suffix"
+                said = f"{named(path)} {what}, and its content is of no known format. Nothing of it was loaded."
+                raise UnreadableSource(f"{said} {_wanted()}")
         except UnreadableSource:
             raise
-        except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
-            raise UnreadableSource(
-                f"{name} cannot be read to its end: {' '.join(str(error).split())[:200]}. "
-                "The whole lines before the damage are loaded."
-            ) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
-    return read
+    def _add_folder(self, folder: Path) -> None:
+        found, left_out = len(self.found), len(self.left_out)
+        for path in _files_in(folder):
+            try:
+                file = self._file(path, folder)
+            except OSError as error:
+                self.problems.append(str(_unreadable(path, error)))
+                continue
+            if file is None:
+                self.left_out.append(named(path))
+            else:
+                self.found.append(file)
+        if len(self.found) == found:
+            others = self.left_out[left_out:]
+            del self.left_out[left_out:]
+            what = f"{len(others)} files of no known format, among them {others[0]}" if others else "no file"
+            said = f"The folder {named(folder)} holds nothing to load: {what}. Nothing was changed."
+            raise UnreadableSource(f"{said} {_wanted()}")
+
+    def _file(self, path: Path, within: Path | None) -> Source | CrashFile | None:
+        """A file of a known format; None: of none.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        name, size_bytes, inner = named(path), path.stat().st_size, path.name.lower()
+        if inner.endswith(_PARQUET):
+            return Source((name,), size_bytes, lambda: tables.batches(path, name))
+        inner = next((inner.removesuffix(suffix) for suffix in PACKED if inner.endswith(suffix)), inner)
+        if inner.endswith(_CSV):
+            kind = tables.named_kind(path.name)
+            return _of_lines(name, size_bytes, lambda: csv_rows.batches(blocks_of(path), name, named=kind))
+        data, _ = begins(blocks_of(path), HEAD_BYTES)
+        format = format_of(Head(inner, data))
+        if format is not None:
+            at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+            told = Told(at, "log", self._hosts.of(path, within), named(path.name))
+            return CrashFile(name, size_bytes, format, told, lambda: blocks_of(path))
+        if inner.endswith(_NDJSON):
+            return _of_lines(name, size_bytes, lambda: ndjson.batches(blocks_of(path), name))
+        return None
+
+    def _stdin(self) -> Source | CrashFile:
+        data, blocks = begins(stdin(), HEAD_BYTES)
+        format = format_of(Head("", data))
+        if format is None:
+            return Source((STDIN,), None, lambda: ndjson.batches(blocks, STDIN))
+        return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), lambda: blocks)
 
 
-def _plain(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        yield from iter(lambda: stream.read(_BLOCK_BYTES), b"")
+def _files_in(folder: Path) -> list[Path]:
+    """The files to look at in a folder and the folders in it: none that is hidden, a truth, or of a lake.
+
+    Links to folders are not followed: they may lead back.
+    """
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder):
+        if any((Path(place) / name / _TABLE).is_dir() for name in folders):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place) / name for name in files if not name.startswith(".") and name != TRUTH]
+    return sorted(path for path in found if path.is_file())
 
 
-def _gzip(path: Path) -> Iterator[bytes]:
-    """The members of a gzip file. The gzip module would drop what a truncated file holds before its end."""
-    inflater = Inflater()
-    for block in _plain(path):
-        yield from inflater.feed(block)
-    inflater.end()
+def _together(found: Sequence[Source | CrashFile]) -> list[Source]:
+    """Sources; crash files one behind the other are one."""
+    sources: list[Source] = []
+    crashes: list[CrashFile] = []
+    for one in (*found, None):
+        if isinstance(one, CrashFile):
+            crashes.append(one)
+            continue
+        if crashes:
+            sources.append(_of_crash_files(tuple(crashes)))
+            crashes.clear()
+        if one is not None:
+            sources.append(one)
+    return sources
 
 
-def _zstd(path: Path) -> Iterator[bytes]:
-    with pa.OSFile(os.fsencode(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
-        yield from iter(lambda: stream.read(_SMALL_BLOCK_BYTES), b"")
+def _of_crash_files(files: Sequence[CrashFile]) -> Source:
+    sizes = [file.size_bytes for file in files if file.size_bytes is not None]
+    title = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} other crash files"
+    return Source(
+        tuple(file.name for file in files),
+        sum(sizes) if len(sizes) == len(files) else None,
+        lambda: crash_files.batches(files, title),
+    )
 
 
-def _stdin() -> Iterator[bytes]:
-    yield from iter(lambda: sys.stdin.buffer.read(_BLOCK_BYTES), b"")
+def _of_lines(name: str, size_bytes: int, batches: Callable[[], Iterator[Arrival]]) -> Source:
+    """A source of lines, of which a damaged one keeps those before the damage."""
+
+    def read() -> Iterator[Arrival]:
+        try:
+            yield from batches()
+        except UnreadableSource:
+            raise
+        except DAMAGED as error:
+            raise cut_short(name, error, "The whole lines before the damage are loaded.") from error
+
+    return Source((name,), size_bytes, read)
 
 
-# A new format is a line here and a reader of its own that yields arrivals.
-FORMATS: dict[str, Reader] = {".parquet": _read_parquet}
-for _suffixes, _batches in (((".ndjson", ".jsonl", ".json"), _ndjson), ((".csv",), _csv)):
-    for _suffix in _suffixes:
-        FORMATS[_suffix] = _read_stream(_plain, _batches)
-        FORMATS[f"{_suffix}.gz"] = _read_stream(_gzip, _batches)
-        FORMATS[f"{_suffix}.zst"] = _read_stream(_zstd, _batches)
+def _unreadable(path: Path, error: OSError) -> UnreadableSource:
+    return UnreadableSource(f"{named(path)} cannot be read: {error.strerror}. Nothing of it was loaded.")
 
 
 def _wanted() -> str:
-    return f"Files ending in {', '.join(FORMATS)} are read, and `-` for NDJSON on stdin."
+    return (
+        f"Records in files ending in {', '.join((*_NDJSON, _CSV, _PARQUET))} are read (all but the last also with "
+        f"{' or '.join(PACKED)}), crash files of systems and tools whatever they are called, and `-` for stdin."
+    )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,16 +23,16 @@ from fleetcrash.store.workbench import Workbench
 from ingest.arrival import Arrival
 from ingest.collector import segments
 from ingest.collector.clock import Clock
-from ingest.collector.joined import Joined
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
 from ingest.collector.segments import Body
 from ingest.collector.spool import Spool
 from ingest.commit import Intake, Judged
+from ingest.joined import Joined
 from ingest.known_keys import KnownKeys
 from ingest.report import Counts
-from ingest.stamped import without_repetitions
+from ingest.stamped import Stamped, without_repetitions
 
 LOG = logging.getLogger("fleetcrash.collector")
 
@@ -142,14 +143,16 @@ class Committer:
 
     def _commit(self, batch_id: str, bodies: Sequence[Body]) -> Counts:
         source = REPLAYING_COLLECTOR if self._replay else COLLECTOR
-        joined = Joined.of(bodies, batch_id=batch_id, source=source)
+        parts = [(f"{body.description.door}, batch {body.description.batch_id}", body.lines) for body in bodies]
+        joined = Joined.of(parts, batch_id=batch_id, source=source)
         received_at = datetime.fromtimestamp(bodies[-1].description.received_us / 1e6, tz=UTC)
-        arrival: Arrival = joined.lines if self._replay else joined.stamped()
+        arrived_us = np.repeat([body.description.received_us for body in bodies], joined.counts)
+        arrival: Arrival = joined if self._replay else Stamped(joined.lines, arrived_us)
         now = self._replayed(arrival, received_at) if self._replay else received_at
         intake = Intake(self._lake, self._bench, now=now, loaded_at=received_at, known=self._known)
         judged = intake.judge(arrival)
         if judged.refused is not None:
-            judged = replace(judged, refused=joined.refused(judged.refused))
+            judged = replace(judged, refused=joined.apart(judged.refused))
         if not self._replay:
             tables = without_repetitions(self._bench, judged.tables, batch_id=batch_id)
             judged = replace(judged, tables=tables)

@@ -216,12 +216,14 @@ class Told:
     Attributes:
         at: when those were that tell no time, and how that is known: one of the contract's ``time_quality``.
         host_id: of those that name no host.
+        file: name of the file that holds them; it goes into their tags.
         document_bytes: of a document that is parsed; in memory it takes up to seventy times its size.
     """
 
     at: datetime
     time_quality: str = "received"
     host_id: str | None = None
+    file: str | None = None
     document_bytes: int = 8 << 20
 
     def check_document(self, size_bytes: int) -> None:
@@ -256,6 +258,8 @@ class Records:
         """Add a crash. Fields without a value are left out, so that a rule may miss them."""
         if self._told and fields.get("occurred_at") is None:
             fields |= {"occurred_at": time_text(self._told.at), "time_quality": self._told.time_quality}
+        if self._told and self._told.file:
+            fields["tags"] = tags_of([("file", self._told.file), *fields.get("tags", {}).items()])
         record = {"record": "crash", **fields, "frames": list(frames[:MOST_FRAMES])}
         told = {name: value for name, value in record.items() if value not in (None, [], {})}
         self.as_it_came(_written(told))

@@ -6,11 +6,13 @@ whole journal, with binary fields of any size: of an entry only a few fields are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
 from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, time_of, whole
+from ingest.formats.format import Log
 
 COREDUMP = "fc2e22bc6ee647b6b90729ab34a250b1"
 _LONGEST_VALUE_BYTES = 64 << 10
@@ -167,3 +169,20 @@ def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
 def _signal_name(number: str | None) -> str | None:
     """``SIGSEGV`` of 11: older systemd tells the number alone."""
     return canonical_code(text(number), "linux") or None
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    journal = Journal(told)
+    try:
+        for block in blocks:
+            journal.feed(block)
+            yield journal.taken()[0]
+        journal.end()
+    except Exception:  # whatever it is: what came before it counts
+        yield journal.taken()[0]
+        raise
+    yield journal.taken()[0]
+
+
+_FIRST_FIELD = re.compile(rb"\s{0,9}(?:__CURSOR|__REALTIME_TIMESTAMP|__MONOTONIC_TIMESTAMP|__SEQNUM)=[^\n]{1,300}\n")
+JOURNAL = Log("a systemd journal in export format", lambda head: _FIRST_FIELD.match(head.data) is not None, _read)

@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fleetcrash.times import time_text
-from ingest.formats.crashes import Records, base_name, first, name_of, tags_of, text, time_of, version_of
+from ingest.formats.crashes import Records, Told, Unfit, base_name, first, name_of, tags_of, text, time_of, version_of
+from ingest.formats.format import Document
 from ingest.formats.systems import os_type
 
 _MOST_STREAMS = 500
@@ -45,7 +46,7 @@ _MACH = {
 }  # fmt: skip
 _NT = {0x0517A7ED: REQUESTED}  # crashpad's again; all others go by their numbers
 
-_KERNEL = b"PAGEDU64"
+_USER, _KERNEL = b"MDMP", b"PAGEDU64"
 _KERNEL_HEADER_BYTES = 0x1038
 _FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 
@@ -90,7 +91,7 @@ def read(data: bytes) -> Found | None:
     """What a dump says; None if it is no dump at all."""
     if data.startswith(_KERNEL):
         return _kernel(data) if len(data) >= _KERNEL_HEADER_BYTES else None
-    return _user(data) if data.startswith(b"MDMP") and len(data) >= 32 else None
+    return _user(data) if data.startswith(_USER) and len(data) >= 32 else None
 
 
 def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) -> tuple[str, str | None]:
@@ -238,3 +239,26 @@ def _filetime(ticks: int) -> str | None:
         return time_text(_FILETIME_EPOCH + timedelta(microseconds=ticks // 10)) if ticks else None
     except OverflowError:
         return None
+
+
+def _read(data: bytes, told: Told) -> Records:
+    """The crash of a file.
+
+    Raises:
+        Unfit: it is no dump.
+    """
+    found = read(data)
+    if found is None:
+        raise Unfit("bad_minidump", "It ends within its header")
+    records = Records(told)
+    add(records, found, data, {})
+    return records
+
+
+MINIDUMP = Document(
+    "a minidump",
+    recognises=lambda head: head.data.startswith((_USER, _KERNEL)),
+    read=_read,
+    most_bytes=64 << 20,  # what tells of the crash stands before the memory, which may be all that a machine has
+    is_cut=True,
+)

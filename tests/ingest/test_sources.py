@@ -38,8 +38,7 @@ def test_bad_use_says_what_was_found_and_what_is_wanted(lake, tmp_path):
     assert "does not exist" in problems[0]
     assert "no file" in problems[1]
     assert "ends in .xml" in problems[2]
-    assert "2 files, among them notes.txt" in problems[3]
-    assert "1 folders" in problems[3]
+    assert f"1 files of no known format, among them {others / 'notes.txt'}" in problems[3]
     assert "has no suffix" in problems[4]
     assert all(".ndjson" in problem and ".parquet" in problem for problem in problems)
     assert isinstance(raised.value, UnreadableSource)

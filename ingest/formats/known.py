@@ -1,0 +1,29 @@
+"""The formats of crash files that are read from files, and which of them a file has."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ingest.formats.format import Document, Head, Log
+from ingest.formats.journal import JOURNAL
+from ingest.formats.minidump import MINIDUMP
+
+FORMATS: tuple[Document | Log, ...] = (MINIDUMP, JOURNAL)
+"""In the order in which they are asked: what is told by its first bytes, then what is told by what stands in it."""
+
+
+def format_of(head: Head) -> Document | Log | None:
+    """The format of a file that begins so; None for the contract's own records and for what no format knows."""
+    if not head.data.strip() or _is_of_the_contract(head.data):
+        return None
+    return next((one for one in FORMATS if one.recognises(head)), None)
+
+
+def _is_of_the_contract(data: bytes) -> bool:
+    line = data.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0]
+    if not line.startswith(b"{"):
+        return False
+    try:
+        return "record" in msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    except (ValueError, RecursionError):
+        return False

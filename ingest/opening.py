@@ -1,0 +1,93 @@
+"""Opening files and stdin: their bytes in blocks, unpacked where they are packed, and how they begin."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+
+from fleetcrash.errors import UnreadableSource
+from ingest.inflating import Inflater
+
+PACKED = (".gz", ".zst")
+DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
+"""What is raised while a file is read that is not what it says."""
+
+_BLOCK_BYTES = 1 << 20
+_SMALL_BLOCK_BYTES = 64 << 10  # the block in which a truncated stream breaks off is lost
+
+Blocks = Iterator[bytes]
+
+
+def blocks_of(path: Path) -> Blocks:
+    """The bytes of a file, of ``.gz`` and ``.zst`` what is packed in it.
+
+    Raises, after the blocks before the damage:
+        EOFError, OSError, zlib.error, pyarrow.ArrowException: see ``DAMAGED``.
+    """
+    opener = {".gz": _gzip, ".zst": _zstd}.get(path.suffix.lower(), _plain)
+    return opener(path)
+
+
+def stdin() -> Blocks:
+    """The bytes of stdin."""
+    yield from iter(lambda: sys.stdin.buffer.read(_BLOCK_BYTES), b"")
+
+
+def begins(blocks: Blocks, size_bytes: int) -> tuple[bytes, Blocks]:
+    """The first bytes, fewer where there are no more or they are damaged; and all blocks, as if none had been read."""
+    taken: list[bytes] = []
+    left = size_bytes
+    while left > 0:
+        try:
+            block = next(blocks)
+        except StopIteration:
+            break
+        except DAMAGED as error:
+            return b"".join(taken)[:size_bytes], chain(taken, _raising(error))
+        taken.append(block)
+        left -= len(block)
+    return b"".join(taken)[:size_bytes], chain(taken, blocks)
+
+
+def cut_short(name: str, error: BaseException, kept: str) -> UnreadableSource:
+    """A file that cannot be read to its end.
+
+    Args:
+        kept: what of it is loaded.
+    """
+    what = " ".join(str(error).split())[:200].rstrip(".")
+    return UnreadableSource(f"{name} cannot be read to its end: {what}. {kept}")
+
+
+def named(path: str | Path) -> str:
+    """A path as text that can be stored and printed: a file's name is bytes, and need not be UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _raising(error: Exception) -> Blocks:
+    raise error
+    yield b""  # so that it is an iterator, which raises when it is asked
+
+
+def _plain(path: Path) -> Blocks:
+    with path.open("rb") as stream:
+        yield from iter(lambda: stream.read(_BLOCK_BYTES), b"")
+
+
+def _gzip(path: Path) -> Blocks:
+    """The members of a gzip file. The gzip module would drop what a truncated file holds before its end."""
+    inflater = Inflater()
+    for block in _plain(path):
+        yield from inflater.feed(block)
+    inflater.end()
+
+
+def _zstd(path: Path) -> Blocks:
+    with pa.OSFile(os.fsencode(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
+        yield from iter(lambda: stream.read(_SMALL_BLOCK_BYTES), b"")

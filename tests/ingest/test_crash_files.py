@@ -1,0 +1,135 @@
+"""Crash files of systems and tools through the loader: found by content, put together, told apart in the quarantine."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fleetcrash.store import Lake
+from ingest import crash_files
+from ingest.load import dry_run, load
+from ingest.report import IncompleteLoad
+from ingest.sources import Hosts
+from tests.ingest.collector.doors.test_minidump import STAMP, dump, kernel_dump
+from tests.ingest.conftest import NOW, line, quarantined, rows_of, write
+from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
+
+
+def make(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def hosts_of(lake: Lake) -> set[str]:
+    return {row["host_id"] for row in rows_of(lake, "crash")}
+
+
+def test_a_format_is_told_by_content_whatever_the_file_is_called(lake, tmp_path):
+    folder = tmp_path / "in"
+    make(folder / "a", dump())
+    make(folder / "b.json", entry(COREDUMP) + entry(OTHER))
+    make(folder / "c.log.gz", gzip.compress(entry({**COREDUMP, "COREDUMP_PID": "8"})))
+    write(folder / "d.ndjson", [line("crash")])
+    make(folder / "notes.txt", b"nothing to see")
+    report = load(lake, [folder], now=NOW, hosts=Hosts("h9"))
+    assert (report.read, report.accepted) == (4, 4)
+    assert [Path(name).name for name in report.sources] == ["a", "b.json", "c.log.gz", "d.ndjson"]
+    assert [Path(name).name for name in report.left_out] == ["notes.txt"]
+    assert hosts_of(lake) == {"h9", "m1", "h1"}
+    assert {dict(row["tags"]).get("file") for row in rows_of(lake, "crash")} == {"a", "b.json", "c.log.gz", None}
+
+
+def test_crash_files_that_lie_together_are_one_batch_and_told_apart_in_the_quarantine(lake, tmp_path):
+    for number in range(20):
+        make(tmp_path / "in" / f"{number:02}.dmp", dump(address=0x7FF600000000 + number))
+    make(tmp_path / "in" / "30.export", entry(COREDUMP))
+    make(tmp_path / "in" / "40.dmp", kernel_dump())
+    report = load(lake, [tmp_path / "in"], now=NOW)
+    assert (report.read, report.accepted, report.reasons) == (22, 1, {"missing_field:host_id": 21})
+    (batch,) = rows_of(lake, "batch")
+    assert batch["source"] == f"{tmp_path / 'in' / '00.dmp'} and 21 other crash files"
+    names = [f"{number:02}.dmp" for number in range(20)] + ["40.dmp"]
+    aside = quarantined(lake)
+    assert sorted((row["source"], row["line"]) for row in aside) == [(str(tmp_path / "in" / n), 1) for n in names]
+    assert all(f'"file":"{Path(row["source"]).name}"'.encode() in row["raw"] for row in aside)
+    again = load(lake, [tmp_path / "in"], now=NOW)
+    assert (again.read, again.duplicates, again.quarantined) == (22, 1, 21)
+    assert len(quarantined(lake)) == 21
+
+
+def test_whose_crashes_they_are_is_said_for_files_that_do_not(lake, tmp_path):
+    make(tmp_path / "in" / "pc-1" / "store" / "a.dmp", dump(code=1))
+    make(tmp_path / "in" / "pc-2" / "a.dmp", dump(code=2))
+    make(tmp_path / "in" / "a.dmp", dump(code=3))
+    make(tmp_path / "in" / "pc-2" / "core.export", entry(COREDUMP))
+    report = load(lake, [tmp_path / "in"], now=NOW, hosts=Hosts(by_folder=True))
+    assert (report.accepted, report.reasons) == (3, {"missing_field:host_id": 1})
+    assert hosts_of(lake) == {"pc-1", "pc-2", "m1"}
+    assert load(lake, [tmp_path / "in" / "a.dmp"], now=NOW, hosts=Hosts("pc-3")).accepted == 1
+
+
+def test_a_crash_that_tells_no_time_was_when_its_file_was_last_changed(lake, tmp_path):
+    path = make(tmp_path / "a.dmp", dump().replace(STAMP.to_bytes(4, "little"), bytes(4)))
+    changed = datetime(2024, 7, 19, 4, 9, tzinfo=UTC)
+    os.utime(path, (changed.timestamp(), changed.timestamp()))
+    load(lake, [path], now=NOW, hosts=Hosts("h1"))
+    (row,) = rows_of(lake, "crash")
+    assert (row["occurred_at"], row["time_quality"], row["known_at"]) == (changed, "log", changed)
+
+
+def test_damaged_files_say_so_and_the_others_are_loaded(lake, tmp_path):
+    make(tmp_path / "in" / "1.dmp", b"MDMP cut")
+    make(tmp_path / "in" / "2.export", entry(COREDUMP) + entry(OTHER)[:-3])
+    make(tmp_path / "in" / "3.gz", gzip.compress(entry({**COREDUMP, "COREDUMP_PID": "9"}) + os.urandom(9000))[:-4000])
+    make(tmp_path / "in" / "4.dmp", dump())
+    with pytest.raises(IncompleteLoad) as raised:
+        load(lake, [tmp_path / "in"], now=NOW, hosts=Hosts("h9"))
+    problems = raised.value.problems
+    assert len(problems) == 3
+    for problem, said in zip(problems, ("header", "ends within an entry", "truncated"), strict=True):
+        assert said in problem
+        assert "before the damage are loaded" in problem
+    assert raised.value.report.accepted == 3
+    assert len(raised.value.report.sources) == 4
+
+
+def test_stdin_may_be_a_journal(lake, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(entry(OTHER) + entry(COREDUMP))))
+    report = load(lake, ["-"], now=NOW)
+    assert (report.sources, report.read, report.accepted) == (("-",), 1, 1)
+
+
+def test_a_lake_within_a_folder_is_none_of_its_files(lake, tmp_path):
+    make(tmp_path / "deep" / "er" / "a.dmp", dump())
+    write(tmp_path / "deep" / "er" / "b.ndjson", [line("crash")])
+    inner = Lake.create(tmp_path / "deep" / "lake")
+    load(inner, [tmp_path / "deep" / "er"], now=NOW, hosts=Hosts("h1"))
+    (tmp_path / "deep" / "back").symlink_to(tmp_path)
+    (tmp_path / "deep" / ".hidden").mkdir()
+    make(tmp_path / "deep" / ".hidden" / "a.dmp", dump(code=7))
+    report = load(lake, [tmp_path / "deep"], now=NOW, hosts=Hosts("h1"))
+    assert (report.read, report.left_out) == (2, ())
+
+
+def test_many_crashes_are_several_batches_and_a_dry_run_changes_nothing(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(crash_files, "_BATCH_BYTES", 1000)
+    for number in range(30):
+        make(tmp_path / "in" / f"{number}.dmp", dump(code=number))
+    tried = dry_run(lake, [tmp_path / "in"], now=NOW, hosts=Hosts("h1"))
+    assert rows_of(lake, "batch") == []
+    done = load(lake, [tmp_path / "in"], now=NOW, hosts=Hosts("h1"))
+    assert (tried.read, tried.accepted) == (done.read, done.accepted) == (30, 30)
+    assert len(rows_of(lake, "batch")) > 3
+
+
+def test_records_of_the_contract_are_no_crash_file_whatever_they_hold(lake, tmp_path):
+    odd = line("crash", tags={"log": "MDMP __CURSOR=s=1\n"}).replace(b"{", b" \n{", 1)
+    report = load(lake, [write(tmp_path / "a.json", [odd])], now=NOW)
+    assert (report.read, report.accepted) == (1, 1)
