@@ -167,16 +167,13 @@ class Reception:
                         await asyncio.sleep(0)  # a packed chunk may hold a thousand times its size
                 if inflater is not None:
                     inflater.end()
+                stream.end()
             except bodies.DAMAGED as error:
                 raise bodies.damaged(encoding, error) from error
             except Unfit as error:
                 raise unfit(error, _WHOLE_PARTS) from error
             finally:
                 await self._part(request, door, stream, token)
-            try:
-                stream.end()
-            except Unfit as error:
-                raise unfit(error, _WHOLE_PARTS) from error
 
     async def _part(self, request: Request, door: StreamDoor, stream: Stream, token: str | None) -> None:
         """Spool what a stream has brought so far.

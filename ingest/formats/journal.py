@@ -1,50 +1,104 @@
 """systemd's journal in its export format, which ``systemd-journal-upload`` sends and ``journalctl -o export`` writes.
 
-A crash is what systemd-coredump says of a process that dumped core; all other entries are none. It may be a
-whole journal, with binary fields of any size: of an entry only a few fields are held, and of those only so much.
+A crash is what systemd-coredump says of a process that dumped core, and what the kernel says that ``kernel_log`` knows;
+all other entries are none. It may be a whole journal, with binary fields of any size: of an entry only a few fields are
+held, and of those only so much.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
 from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, time_of, whole
 from ingest.formats.format import Log
+from ingest.formats.kernel_lines import LONGEST_LINE, Line
+from ingest.formats.kernel_log import Fault, Kernels
+from ingest.formats.kernel_log import add as add_fault
 
 COREDUMP = "fc2e22bc6ee647b6b90729ab34a250b1"
-_LONGEST_VALUE_BYTES = 64 << 10
+LONGEST_VALUE_BYTES = 64 << 10
 _LONGEST_NAME_BYTES = 256  # a field's name has 64 at the most
+_AT_ONCE_US = 2_000_000  # in this time a kernel has said all of a fault
+_MOST_LINES = 300  # of one message
 _TAGS = {
     "COREDUMP_EXE": "exe", "COREDUMP_COMM": "comm", "COREDUMP_UNIT": "unit", "COREDUMP_USER_UNIT": "user_unit",
     "COREDUMP_PACKAGE_NAME": "package", "COREDUMP_PACKAGE_VERSION": "package_version",
     "_HOSTNAME": "hostname", "_BOOT_ID": "boot_id",
     "COREDUMP_SIGNAL": "signal",
 }  # fmt: skip
-_READ = frozenset(_TAGS) | {
+READ = frozenset(_TAGS) | {
     "MESSAGE_ID", "MESSAGE", "_MACHINE_ID", "COREDUMP_HOSTNAME", "COREDUMP_PID", "COREDUMP_TIMESTAMP",
-    "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP",
+    "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP", "_TRANSPORT", "_SOURCE_MONOTONIC_TIMESTAMP",
 }  # fmt: skip
 # Neither a command line nor the environment, which hold secrets.
-_HELD = frozenset(name.encode() for name in _READ)
+_HELD = frozenset(name.encode() for name in READ)
 
 
-class Journal:
-    """Entries as they come, in parts of any size.
+class Entries:
+    """The crashes that entries tell of, whatever form they came in.
 
     Attributes:
         records: that wait to be taken.
+        not_read: entries that are no crash. Of a kernel's lines none is counted.
+
+    Args:
+        told: what is known of all crashes.
+    """
+
+    def __init__(self, told: Told | None = None) -> None:
+        self.records = Records(told)
+        self.not_read = 0
+        self._told = told
+        self._kernels = Kernels()
+        self._kernel_us = 0  # when one said something last
+
+    def add(self, entry: Mapping[str, str]) -> None:
+        """Add an entry: the fields of ``READ`` that it has."""
+        at_us = whole(entry.get("__REALTIME_TIMESTAMP")) or 0
+        if self._kernel_us and abs(at_us - self._kernel_us) > _AT_ONCE_US:
+            self._settle()
+        if entry.get("MESSAGE_ID") == COREDUMP:
+            add_core_dump(self.records, entry)
+        elif entry.get("_TRANSPORT") == "kernel":
+            self._kernel_us = at_us
+            clock_us = whole(entry.get("_SOURCE_MONOTONIC_TIMESTAMP"))
+            for said in entry.get("MESSAGE", "").split("\n", _MOST_LINES)[:_MOST_LINES]:
+                line = Line(said[:LONGEST_LINE], None if clock_us is None else clock_us / 1e6, at_us)
+                self._add_faults(self._kernels.feed(self.records.host_id(_names_of_host(entry)), line))
+        else:
+            self.not_read += 1
+
+    def taken(self) -> tuple[Records, int]:
+        """Hand over the records, and the count of entries that are no crash, since the last time."""
+        taken, self.records, self.not_read = (self.records, self.not_read), Records(self._told), 0
+        return taken
+
+    def end(self) -> None:
+        """There are no more entries."""
+        self._settle()
+
+    def _settle(self) -> None:
+        self._add_faults(self._kernels.end())
+        self._kernel_us = 0
+
+    def _add_faults(self, found: Iterable[tuple[str | None, Fault]]) -> None:
+        for host_id, fault in found:
+            at = time_of(fault.line.origin, unit=1_000_000) if fault.line.origin else None
+            add_fault(self.records, fault, host_id=host_id, at=at)
+
+
+class Journal:
+    """Entries of the export format as they come, in parts of any size.
 
     Args:
         told: what is known of all crashes in it.
     """
 
     def __init__(self, told: Told | None = None) -> None:
-        self.records = Records(told)
-        self._told = told
-        self._not_read = 0
+        self._entries = Entries(told)
         self._entry: dict[bytes, bytes] = {}
         self._is_empty = True  # the entry has no field yet
         self._rest = bytearray()  # a line, or the size of a binary field, that has not come to its end
@@ -52,6 +106,15 @@ class Journal:
         self._name: bytes | None = None  # of the binary field under way
         self._left: int | None = None  # bytes of it that are to come; None while its size is
         self._value = bytearray()
+
+    @property
+    def records(self) -> Records:
+        """What waits to be taken."""
+        return self._entries.records
+
+    def taken(self) -> tuple[Records, int]:
+        """Hand over the records, and the count of entries that are no crash, since the last time."""
+        return self._entries.taken()
 
     def feed(self, data: bytes) -> None:
         """Go on with what came. Memory is bounded, whatever it is.
@@ -71,27 +134,24 @@ class Journal:
             at = end + 1
             self._line()
 
-    def taken(self) -> tuple[Records, int]:
-        """Hand over the records, and the count of entries that are no crash, since the last time."""
-        taken, self.records = (self.records, self._not_read), Records(self._told)
-        self._not_read = 0
-        return taken
-
     def end(self) -> None:
         """End the last entry, which no blank line need follow.
 
         Raises:
             Unfit: it is cut short.
         """
-        if self._name is not None or self._rest or self._is_long:
+        is_cut = self._name is not None or bool(self._rest) or self._is_long
+        if not is_cut:
+            self._close()
+        self._entries.end()
+        if is_cut:
             raise Unfit("bad_journal", "The journal ends within an entry")
-        self._close()
 
     def _hold(self, part: bytes) -> None:
-        if len(self._rest) + len(part) <= _LONGEST_VALUE_BYTES:
+        if len(self._rest) + len(part) <= LONGEST_VALUE_BYTES:
             self._rest += part
         else:
-            self._rest += part[: _LONGEST_VALUE_BYTES - len(self._rest)]
+            self._rest += part[: LONGEST_VALUE_BYTES - len(self._rest)]
             self._is_long = True
 
     def _line(self) -> None:
@@ -120,8 +180,8 @@ class Journal:
                 self._rest.clear()
             return at + len(part)
         taken = min(self._left, len(data) - at)
-        if name in _HELD and len(self._value) < _LONGEST_VALUE_BYTES:
-            self._value += data[at : at + min(taken, _LONGEST_VALUE_BYTES - len(self._value))]
+        if name in _HELD and len(self._value) < LONGEST_VALUE_BYTES:
+            self._value += data[at : at + min(taken, LONGEST_VALUE_BYTES - len(self._value))]
         self._left -= taken
         if not self._left:
             self._set(name, bytes(self._value.removesuffix(b"\n")))
@@ -135,18 +195,15 @@ class Journal:
 
     def _close(self) -> None:
         """End an entry."""
-        if self._entry.get(b"MESSAGE_ID") == COREDUMP.encode():
-            told = {name.decode(): value.decode("utf-8", "replace") for name, value in self._entry.items()}
-            add_core_dump(self.records, told)
-        elif not self._is_empty:
-            self._not_read += 1
+        if not self._is_empty:
+            self._entries.add({name.decode(): value.decode("utf-8", "replace") for name, value in self._entry.items()})
         self._entry.clear()
         self._is_empty = True
 
 
 def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
     """Add the crash of an entry of systemd-coredump."""
-    host_id = records.host_id((entry.get("_MACHINE_ID"), entry.get("_HOSTNAME"), entry.get("COREDUMP_HOSTNAME")))
+    host_id = records.host_id(_names_of_host(entry))
     at_us = entry.get("COREDUMP_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
     stack = stacks.read(entry.get("MESSAGE", ""))
     # A jump to nowhere has no module, and what called it has.
@@ -164,6 +221,10 @@ def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
         frames=stack.frames,
         tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
     )
+
+
+def _names_of_host(entry: Mapping[str, str]) -> tuple[str | None, ...]:
+    return entry.get("_MACHINE_ID"), entry.get("_HOSTNAME"), entry.get("COREDUMP_HOSTNAME")
 
 
 def _signal_name(number: str | None) -> str | None:

@@ -8,24 +8,27 @@ only says why a kernel that is set to panic on it did. In a minute a host's kern
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from ingest.formats.crashes import LONGEST_TEXT, MOST_FRAMES, Frame, base_name, text
+from ingest.formats.crashes import (
+    LONGEST_TEXT,
+    MOST_FRAMES,
+    Frame,
+    Records,
+    base_name,
+    name_of,
+    tags_of,
+    text,
+)
+from ingest.formats.kernel_lines import Line
 
 _MOST_LINES = 300  # of one fault
-_LONGEST_LINE = 2000
+_MOST_HELD = 100_000  # lines of all hosts, that wait for those behind them; some hundred bytes each
 _CLOCK_SLACK_S = 1.0  # processors write side by side, so a line may be a little older than the one before it
 
-# What stands before the text: of the kernel's own ring, of a log file that syslog wrote, and of dmesg -T.
-_STAMP = re.compile(
-    r"(?:<\d{1,3}>)?"
-    r"(?:(?:1 )?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?"
-    r"(?:Z|[+-]\d\d:?\d\d)? \S{1,255} (?P<writer>[^\s:\[\]]{1,64})(?:\[\d{1,10}\])?(?:: ?| - - - ))?"
-    r"(?:kernel: ?)?"
-    r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})\](?:\[\s{0,8}[TC]\d{1,10}\])? ?"
-    r"|\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\] ?)?"
-)
 _IN_LIBRARY = (
     r"(?: in (?P<module>[^\[\s]{1,200})\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+[0-9a-f]+\])?"
 )
@@ -74,24 +77,9 @@ _HOP = re.compile(  # of 32-bit Arm: each line names a function and who called i
     r"\s{0,16}" + _ADDRESSES + r"\(?(?P<callee>[\w.$]{1,200})(?:" + _OFFSET + r")?(?: \[(?P<callees>\w{1,64})\])?\)?"
     r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
 )
+_RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) (?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
 _TRACE = re.compile(r"Call [Tt]race:")
 _END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NMI|NMI backtrace for")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of a host's kernel.
-
-    Attributes:
-        number: of the document that it came in. part: its place in that document's message.
-        text: without the kernel's clock, and without what syslog writes before it.
-        clock: seconds since the kernel started, where the line tells.
-    """
-
-    number: int
-    text: str
-    clock: float | None = None
-    part: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,6 +89,7 @@ class Fault:
     Attributes:
         line: the one that stands for it.
         domain: kernel or user.
+        release: of the kernel.
     """
 
     line: Line
@@ -109,6 +98,7 @@ class Fault:
     module: str | None = None
     module_offset: int | None = None
     frames: Sequence[Frame] = ()
+    release: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -118,7 +108,7 @@ class _Boot:
 
     Attributes:
         head: the line that begins an oops. blamed: the function that the line behind it names.
-        warning, warned_at: the last report that is no crash unless a panic follows, and its line.
+        warning, warned_at: the last report that is no crash unless a panic follows, and the number of its line.
     """
 
     has_died: bool = False
@@ -128,34 +118,40 @@ class _Boot:
     warned_at: int = 0
 
 
-def lines_of(message: str, number: int, most: int) -> Iterator[Line]:
-    """The lines of a message that are not blank: shippers send a line each, or many as one.
+class Kernel:
+    """The crashes in lines of one host, as they come.
 
-    What another program wrote by syslog's header is no kernel's, and neither are the lines behind it without one.
-
-    Args:
-        number: of the message's document. most: lines that are looked at; the rest is left out.
+    A line waits for those behind it, which tell its stack.
     """
-    is_of_kernel = True
-    for part, whole in enumerate(message.split("\n", most)[:most]):
-        said = whole.strip()[:_LONGEST_LINE]
-        stamp = _STAMP.match(said)
-        if stamp is None or not said:
-            continue
-        if stamp["writer"]:
-            is_of_kernel = stamp["writer"] == "kernel"
-        if is_of_kernel:
-            yield Line(number, said[stamp.end() :], float(stamp["clock"]) if stamp["clock"] else None, part)
 
+    def __init__(self) -> None:
+        self._held: deque[Line] = deque()
+        self._boot = _Boot()
+        self._clock: float | None = None
+        self._count = 0
 
-def faults(lines: Sequence[Line]) -> Iterator[Fault]:
-    """The crashes in lines of one host, in their order."""
-    boot, clock = _Boot(), None
-    for at, line in enumerate(lines):
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def feed(self, line: Line) -> Iterator[Fault]:
+        """Go on with a line."""
+        self._held.append(line)
+        if len(self._held) > _MOST_LINES:
+            yield from self._oldest()
+
+    def end(self) -> Iterator[Fault]:
+        """No line belongs to those before it any more."""
+        while self._held:
+            yield from self._oldest()
+
+    def _oldest(self) -> Iterator[Fault]:
+        line = self._held.popleft()
         said, now = line.text, line.clock
-        if _is_of_next_boot(said, now, clock):
-            boot = _Boot()
-        clock = clock if now is None else now
+        self._count += 1
+        if _is_of_next_boot(said, now, self._clock):
+            self._boot = _Boot()
+        self._clock = self._clock if now is None else now
+        boot = self._boot
         if process := _of_process(line, said):
             yield process
         elif _HEAD.match(said):
@@ -163,17 +159,98 @@ def faults(lines: Sequence[Line]) -> Iterator[Fault]:
         elif boot.head and (blamed := _BLAMED.match(said)):
             boot.blamed = _frame(blamed)
         elif _WARNING.match(said):
-            boot.warning, boot.warned_at = said, at
+            boot.warning, boot.warned_at = said, self._count
         elif died := _died(said, boot.head):
             boot.has_died = True
-            yield _of_kernel(lines, at, boot.head or said, _code(boot.head or "", died), boot.blamed)
+            yield _of_kernel(line, self._held, boot.head or said, _code(boot.head or "", died), boot.blamed)
             boot.head = boot.blamed = None
         elif (panic := _PANIC.match(said)) and not boot.has_died:
             boot.has_died = True
             told = boot.head or said
-            if boot.warning and at - boot.warned_at <= _MOST_LINES and _PANIC_ON.search(panic["what"]):
+            if boot.warning and self._count - boot.warned_at <= _MOST_LINES and _PANIC_ON.search(panic["what"]):
                 told = boot.warning
-            yield _of_kernel(lines, at, told, f"Kernel panic: {panic['what']}".rstrip(" :"))
+            yield _of_kernel(line, self._held, told, f"Kernel panic: {panic['what']}".rstrip(" :"))
+
+
+class Kernels:
+    """The crashes in lines of many hosts, as they come, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str | None, Kernel] = OrderedDict()
+        self._held = 0
+
+    def feed(self, host: str | None, line: Line) -> Iterator[tuple[str | None, Fault]]:
+        """Go on with a line of a host."""
+        kernel = self._of.setdefault(host, Kernel())
+        self._of.move_to_end(host)
+        before = len(kernel)
+        yield from ((host, fault) for fault in kernel.feed(line))
+        self._held += len(kernel) - before
+        while self._held > _MOST_HELD:
+            yield from self._end_of(next(iter(self._of)))
+
+    def end(self) -> Iterator[tuple[str | None, Fault]]:
+        """No line belongs to those before it any more."""
+        for host, kernel in self._of.items():
+            yield from ((host, fault) for fault in kernel.end())
+        self._held = 0
+
+    def _end_of(self, host: str | None) -> Iterator[tuple[str | None, Fault]]:
+        kernel = self._of.pop(host)
+        self._held -= len(kernel)
+        yield from ((host, fault) for fault in kernel.end())
+
+
+def faults(lines: Iterable[Line]) -> Iterator[Fault]:
+    """The crashes in lines of one host, in their order."""
+    kernel = Kernel()
+    for line in lines:
+        yield from kernel.feed(line)
+    yield from kernel.end()
+
+
+def begins_fault(said: str) -> bool:
+    """Whether a line begins what a kernel says when it crashes. Nobody else begins one so."""
+    return any(form.match(said) for form in (_HEAD, _PANIC, _WARNING, _SEGFAULT, _TRAP))
+
+
+def add(
+    records: Records,
+    fault: Fault,
+    *,
+    host_id: str | None,
+    at: str | None,
+    own_id: str | None = None,
+    os_type: str | None = "linux",
+    os_version: str | None = None,
+) -> None:
+    """Add the crash that is a fault.
+
+    Args:
+        at: when its line was written; None: nobody says.
+        own_id: of the line, where it has one.
+        os_type, os_version: of the host, where more is known than what the kernel says.
+    """
+    host = host_id or ""
+    if fault.domain == "kernel" and at:
+        crash_id = name_of("kernel", host, at[:16])  # its minute
+    else:
+        crash_id = own_id or name_of(fault.domain, host, at or "", str(fault.line.clock), fault.line.text)
+    records.crash(
+        crash_id=crash_id,
+        host_id=host_id,
+        occurred_at=at,
+        time_quality="log",
+        os_type=os_type,
+        os_version=os_version or fault.release,
+        domain=fault.domain,
+        code=text(fault.code),
+        module=fault.module,
+        module_offset=fault.module_offset,
+        uptime_s=fault.line.clock,
+        frames=fault.frames,
+        tags=tags_of(fault.tags.items()),
+    )
 
 
 def _is_of_next_boot(said: str, now: float | None, before: float | None) -> bool:
@@ -221,32 +298,38 @@ def _code(head: str, what: str) -> str:
     return "OOPS" if what == "Oops" else what
 
 
-def _of_kernel(lines: Sequence[Line], at: int, said: str, what: str, blamed: Frame | None = None) -> Fault:
+def _of_kernel(line: Line, behind: Iterable[Line], said: str, what: str, blamed: Frame | None = None) -> Fault:
     """A fault of the kernel, with the stack that the lines behind it tell."""
-    frames = _stack(lines, at, blamed)
+    frames, release = _stack(line, behind, blamed)
     return Fault(
-        lines[at],
+        line,
         "kernel",
         what.strip(),
         frames[0].module if frames else None,
         frames=frames,
+        release=release,
         tags={"message": said[:LONGEST_TEXT]},
     )
 
 
-def _stack(lines: Sequence[Line], at: int, blamed: Frame | None) -> list[Frame]:
-    """The frames that the lines behind a fault's own tell, innermost first.
+def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[list[Frame], str | None]:
+    """The frames that the lines behind a fault's own tell, innermost first, and the kernel's release.
 
     A kernel that reports from an interrupt writes where it was interrupted into the trace, behind its own machinery:
     there it is a frame as others are.
 
     Args:
-        at: the fault's own line. blamed: the function that a line before it names.
+        blamed: the function that a line before the fault's own names.
     """
-    frames, pointed, in_trace, clock = [blamed] if blamed else [], blamed, False, lines[at].clock
-    for line in lines[at + 1 : at + 1 + _MOST_LINES]:
+    frames, pointed, in_trace, release = [blamed] if blamed else [], blamed, False, None
+    for line in islice(behind, _MOST_LINES):
         said = line.text
-        if _END.search(said) or _HEAD.match(said) or _died(said, None) or _is_of_next_boot(said, line.clock, clock):
+        if (
+            _END.search(said)
+            or _HEAD.match(said)
+            or _died(said, None)
+            or _is_of_next_boot(said, line.clock, fault.clock)
+        ):
             break
         in_trace = in_trace or _TRACE.search(said) is not None
         if pointer := _POINTER.match(said):
@@ -260,9 +343,11 @@ def _stack(lines: Sequence[Line], at: int, blamed: Frame | None) -> list[Frame]:
         elif in_trace and (step := _step(said)):
             frames += [step] if step != pointed else []
             pointed = None  # only where the trace begins does it tell the pointer's function again
+        elif told := _RELEASE.match(said):
+            release = release or told["release"]
         if len(frames) >= MOST_FRAMES:
             break
-    return frames[:MOST_FRAMES]
+    return frames[:MOST_FRAMES], release
 
 
 def _step(said: str) -> Frame | None:

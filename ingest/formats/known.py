@@ -6,9 +6,11 @@ import msgspec
 
 from ingest.formats.format import Document, Head, Log
 from ingest.formats.journal import JOURNAL
+from ingest.formats.journal_json import JOURNAL_JSON
+from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 
-FORMATS: tuple[Document | Log, ...] = (MINIDUMP, JOURNAL)
+FORMATS: tuple[Document | Log, ...] = (MINIDUMP, JOURNAL, JOURNAL_JSON, KERNEL_FILE)
 """In the order in which they are asked: what is told by its first bytes, then what is told by what stands in it."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ingest.collector import bodies
 from ingest.collector.doors.door import Asked, BodyDoor, Page, Reading
-from ingest.formats import journal, kernel_log
+from ingest.formats import journal, kernel_lines, kernel_log
 from ingest.formats.crashes import (
     NotJson,
     Records,
@@ -21,7 +21,6 @@ from ingest.formats.crashes import (
     mapping,
     name_of,
     parsed,
-    tags_of,
     text,
     time_of,
     too_much,
@@ -84,12 +83,12 @@ class _Kernels:
     def __init__(self) -> None:
         self.documents: list[_Document] = []
         self.more = _MOST_MORE_LINES
-        self._lines: dict[str | None, list[kernel_log.Line]] = {}
+        self._lines: dict[str | None, list[kernel_lines.Line]] = {}
 
     def add(self, fields: Mapping[str, Any], own_id: str) -> None:
         """Keep a document, and the lines of its message."""
         most = min(_MOST_LINES, 1 + self.more)
-        lines = list(kernel_log.lines_of(_said(fields) or "", len(self.documents), most))
+        lines = list(kernel_lines.lines_of(_said(fields) or "", len(self.documents), most))
         self.more -= max(len(lines) - 1, 0)
         document = _Document.of(fields, own_id)
         self.documents.append(document)
@@ -100,8 +99,18 @@ class _Kernels:
         found = set()
         for lines in self._lines.values():
             for fault in kernel_log.faults(lines):
-                found.add(fault.line.number)
-                _add(records, self.documents[fault.line.number], fault)
+                number, part = fault.line.origin
+                found.add(number)
+                document = self.documents[number]
+                kernel_log.add(
+                    records,
+                    fault,
+                    host_id=document.host_id,
+                    at=document.at,
+                    own_id=name_of(document.own_id, str(part)) if part else document.own_id,
+                    os_type=os_type(document.system),
+                    os_version=document.system_version,
+                )
         return len(found)
 
 
@@ -222,26 +231,6 @@ def _host_id(fields: Mapping[str, Any]) -> str | None:
     ids = (fields.get("host_id"), host.get("id"), fields.get("_MACHINE_ID"))
     names = (fields.get(name) for name in ("host.name", "host", "hostname", "fromhost", "HOST", "_HOSTNAME"))
     return first((*ids, host.get("name"), host.get("hostname"), *names))
-
-
-def _add(records: Records, document: _Document, fault: kernel_log.Fault) -> None:
-    crash_id = name_of(document.own_id, str(fault.line.part)) if fault.line.part else document.own_id
-    if fault.domain == "kernel" and document.at:
-        crash_id = name_of("kernel", document.host_id or "", document.at[:16])  # its minute
-    records.crash(
-        crash_id=crash_id,
-        host_id=document.host_id,
-        occurred_at=document.at,
-        time_quality="log",
-        os_type=os_type(document.system),
-        os_version=document.system_version,
-        domain=fault.domain,
-        code=text(fault.code),
-        module=fault.module,
-        module_offset=fault.module_offset,
-        frames=fault.frames,
-        tags=tags_of(fault.tags.items()),
-    )
 
 
 _BANNER = {

@@ -52,13 +52,11 @@ class Reading:
 
 
 class Stream(Protocol):
-    """What a body without end brings, as it comes.
+    """What a body without end brings, as it comes."""
 
-    Attributes:
-        records: that wait to be taken.
-    """
-
-    records: Records
+    @property
+    def records(self) -> Records:
+        """What waits to be taken."""
 
     def feed(self, data: bytes) -> None:
         """Go on with what came. Memory is bounded, whatever it is.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.formats import kernel_log
+from ingest.formats import kernel_lines, kernel_log
 from ingest.formats.kernel_log import Fault
 
 # Linux 3.10 on x86: two addresses in brackets before the function, told of once more behind the trace.
@@ -143,7 +143,7 @@ MIPS = """\
 
 
 def faults(*messages: str) -> list[Fault]:
-    lines = [line for number, said in enumerate(messages) for line in kernel_log.lines_of(said, number, 1000)]
+    lines = [line for number, said in enumerate(messages) for line in kernel_lines.lines_of(said, number, 1000)]
     return list(kernel_log.faults(lines))
 
 
@@ -303,7 +303,7 @@ def test_what_no_kernel_said_is_no_crash(said):
 
 def test_lines_of_a_kernel_among_others_of_one_message_are_read():
     log = f"Nov 27 11:00:00 web-1 agent[7]: started\nNov 27 11:00:01 web-1 kernel: {SEGFAULT}\nand more"
-    assert the_fault(log).line.part == 1
+    assert the_fault(log).line.origin == (0, 1)
 
 
 def test_a_place_in_a_mapping_is_no_place_in_its_module():
@@ -316,8 +316,8 @@ def test_a_place_in_a_mapping_is_no_place_in_its_module():
 
 
 def test_a_message_has_a_bound_of_lines_and_each_line_of_characters():
-    assert len(list(kernel_log.lines_of("x\n" * 1000, 0, 10))) == 10
-    assert len(next(kernel_log.lines_of("x" * 10_000, 0, 10)).text) == 2000
+    assert len(list(kernel_lines.lines_of("x\n" * 1000, 0, 10))) == 10
+    assert len(next(kernel_lines.lines_of("x" * 10_000, 0, 10)).text) == 2000
 
 
 PIECES = (
@@ -329,7 +329,7 @@ PIECES = (
 @pytest.mark.parametrize("piece", PIECES)
 @pytest.mark.parametrize("start", ["", "Oops: ", "RIP: 0010:", "a[7]: segfault at 0 ip 0 sp 0 error 0 in ", "traps: "])
 def test_a_hostile_line_takes_little_time(start, piece):
-    lines = list(kernel_log.lines_of(f"Oops: 0000 [#1]\nCall Trace:\n{start}{piece * 2000}x", 0, 10))
+    lines = list(kernel_lines.lines_of(f"Oops: 0000 [#1]\nCall Trace:\n{start}{piece * 2000}x", 0, 10))
     began = time.process_time()
     for _ in range(10):
         list(kernel_log.faults(lines))

@@ -27,6 +27,8 @@ from tests.ingest.collector.doors.test_otlp import CRASH, export
 from tests.ingest.collector.doors.test_sentry import EVENT, EVENT_ID, of_event
 from tests.ingest.conftest import quarantined, rows_of
 from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
+from tests.ingest.formats.test_journal_json import kernel_entries
+from tests.ingest.formats.test_kernel_log import OLD_OOPS
 
 SMALL = Limits(body_bytes=100_000, commit_every_s=0.02)
 
@@ -291,6 +293,13 @@ def test_a_journal_that_breaks_off_keeps_its_whole_entries(lake):
         broken = gzip.compress(entry(COREDUMP))[:-3]
         assert send(client, KNOCKS["journal"], broken, Content_Encoding="gzip").code == "bad_encoding"
     assert booked(lake) == {"read": 2, "accepted": 1, "duplicates": 1, "quarantined": 0}
+
+
+def test_what_a_journal_ends_with_counts(lake):
+    oops = b"".join(entry(one) for one in kernel_entries(OLD_OOPS))
+    with serving(lake) as client:
+        assert send(client, KNOCKS["journal"], oops + entry(COREDUMP).removesuffix(b"\n")).status == 202
+    assert {row["domain"] for row in rows_of(lake, "crash")} == {"kernel", "user"}
 
 
 def test_a_journal_may_hold_zeros_packed_a_thousand_times(lake):

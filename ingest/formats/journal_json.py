@@ -1,0 +1,78 @@
+"""systemd's journal as JSON: ``journalctl -o json``, ``json-pretty``, ``json-seq`` and ``json-sse``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ingest.formats.crashes import NotJson, Records, Told, parsed
+from ingest.formats.format import Head, Log
+from ingest.formats.journal import LONGEST_VALUE_BYTES, READ, Entries
+from ingest.formats.lines import lines_in
+
+_LONGEST_ENTRY_BYTES = 16 << 20  # with --all an entry may hold a core
+_PART_BYTES = 1 << 20
+_FIELD = re.compile(rb'"__(?:CURSOR|REALTIME_TIMESTAMP)"\s{0,9}:')
+_BEFORE = re.compile(rb"\s*\x1e?(?:data: )?")
+
+
+def _recognises(head: Head) -> bool:
+    start = _BEFORE.match(head.data)
+    return start is not None and head.data[start.end() :][:1] == b"{" and _FIELD.search(head.data) is not None
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    entries = Entries(told)
+    try:
+        for raw in _documents(blocks):
+            try:
+                document = parsed(raw)
+            except NotJson:
+                document = None
+            if isinstance(document, dict):
+                entries.add({name: said for name in READ if (said := _text(document.get(name))) is not None})
+            else:
+                entries.records.as_it_came(raw)
+            if len(entries.records.lines) > _PART_BYTES:
+                yield entries.taken()[0]
+    except Exception:  # whatever it is: what came before it counts
+        entries.end()
+        yield entries.taken()[0]
+        raise
+    entries.end()
+    yield entries.taken()[0]
+
+
+def _documents(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Entries: a line each, or the lines from a brace alone to one alone."""
+    held: bytearray | None = None
+    for line in lines_in(blocks, _LONGEST_ENTRY_BYTES):
+        said = _BEFORE.sub(b"", line, count=1).rstrip()
+        if held is not None:
+            if len(held) <= _LONGEST_ENTRY_BYTES:
+                held += said
+            if said == b"}":
+                yield bytes(held)
+                held = None
+        elif said == b"{":
+            held = bytearray(said)
+        elif said:
+            yield said
+    if held is not None:
+        yield bytes(held)
+
+
+def _text(value: Any) -> str | None:
+    """A field as text: journalctl writes what is no UTF-8 as numbers, and several values of one name as a list."""
+    if isinstance(value, list) and value and isinstance(value[0], str | list):
+        value = value[0]
+    if isinstance(value, list):
+        try:
+            return bytes(value[:LONGEST_VALUE_BYTES]).decode("utf-8", "replace")
+        except (TypeError, ValueError):
+            return None
+    return value[:LONGEST_VALUE_BYTES] if isinstance(value, str) else None
+
+
+JOURNAL_JSON = Log("a systemd journal in JSON", _recognises, _read)

@@ -1,0 +1,136 @@
+"""Text files of kernels: what stands before the lines, whose they are and when they were written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.formats import kernel_log
+from ingest.formats.crashes import Told
+from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.kernel_lines import Line, stamp_of, time_of_stamp
+from ingest.formats.known import format_of
+from tests.ingest.conftest import line
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
+from tests.ingest.formats.test_kernel_log import OLD_OOPS, WARNING_PANIC
+
+SEGFAULT = "scan[7]: segfault at 8 ip 00007f00a1b2c3d4 sp 00007ffc error 4 in libscan.so[1234,7f00a1b00000+90000]"
+
+
+def with_header(text: str, header: str) -> bytes:
+    return "\n".join(header + one for one in text.splitlines()).encode()
+
+
+def the_crash(data: bytes, told: Told = TOLD):
+    (crash,) = crashes_of(KERNEL_FILE, data, told=told)
+    return crash
+
+
+def test_a_dump_of_the_ring_tells_the_crash_and_not_when_or_whose():
+    crash = the_crash(OLD_OOPS.encode())
+    assert crash | {"tags": None, "frames": None, "crash_id": None} == {
+        "record": "crash", "crash_id": None, "host_id": "h-told", "occurred_at": "2026-11-25T12:00:00Z",
+        "time_quality": "log", "os_type": "linux", "os_version": "3.10.0-1160.el7.x86_64", "domain": "kernel",
+        "code": "OOPS", "module": "sensor_lsm", "uptime_s": 1234.567893, "frames": None, "tags": None,
+    }  # fmt: skip
+    assert [frame["function"] for frame in crash["frames"]] == ["sensor_open", "security_file_open", "vfs_open"]
+
+
+@pytest.mark.parametrize(
+    ("header", "at", "host"),
+    [
+        ("Jul 19 04:10:02 web-1 kernel: ", "2026-07-19T04:10:02Z", "web-1"),
+        ("Nov 26 04:10:02 web-1 kernel: ", "2026-11-26T04:10:02Z", "web-1"),
+        ("Dec  9 04:10:02 web-1 kernel: ", "2025-12-09T04:10:02Z", "web-1"),
+        ("Feb 29 04:10:02 web-1 kernel: ", "2024-02-29T04:10:02Z", "web-1"),
+        ("2024-07-19T04:10:02.25+02:00 web-1 kernel: ", "2024-07-19T04:10:02.25+02:00", "web-1"),
+        ("2024-07-19 04:10:02 web-1 kernel: ", "2024-07-19 04:10:02Z", "web-1"),
+        ("<3>1 2024-07-19T04:10:02Z web-1 kernel - - - ", "2024-07-19T04:10:02Z", "web-1"),
+        ("<3>", "2026-11-25T12:00:00Z", "h-told"),
+        ("kern  :err   : ", "2026-11-25T12:00:00Z", "h-told"),
+        ("\x1b[32m", "2026-11-25T12:00:00Z", "h-told"),
+    ],
+)
+def test_what_stands_before_a_line_tells_whose_it_is_and_when_it_was_written(header, at, host):
+    data = with_header(OLD_OOPS, header)
+    assert KERNEL_FILE.recognises(head(data))
+    crash = the_crash(data)
+    assert (crash["occurred_at"], crash["host_id"], crash["module"]) == (at, host, "sensor_lsm")
+    assert crash["uptime_s"] == 1234.567893
+
+
+@pytest.mark.parametrize("header", ["[Fri Jul 19 04:10:02 2024] ", "2024-07-19T04:10:02,250000+02:00 "])
+def test_dmesg_tells_a_time_in_place_of_its_clock(header):
+    data = with_header("\n".join(one.partition("] ")[2] for one in OLD_OOPS.splitlines()), header)
+    assert KERNEL_FILE.recognises(head(data))
+    crash = the_crash(data)
+    assert crash["occurred_at"] in ("2024-07-19T04:10:02Z", "2024-07-19T04:10:02.250000+02:00")
+    assert "uptime_s" not in crash
+
+
+def test_a_log_server_has_lines_of_many_hosts_and_of_many_programs():
+    hosts = [f"web-{number}" for number in range(5)]
+    lines = []
+    for said in OLD_OOPS.splitlines():
+        for host in hosts:
+            lines.append(f"Jul 19 04:10:02 {host} kernel: {said}")
+            lines.append(f"Jul 19 04:10:02 {host} app[3]: Kernel panic - not syncing: said by an app")
+    lines.append("Jul 19 05:00:00 web-1 kernel: " + SEGFAULT)
+    crashes = crashes_of(KERNEL_FILE, "\r\n".join(lines).encode(), block_bytes=100)
+    kernels = [crash for crash in crashes if crash["domain"] == "kernel"]
+    assert sorted(crash["host_id"] for crash in kernels) == hosts
+    assert all(len(crash["frames"]) == 3 for crash in kernels)
+    (process,) = [crash for crash in crashes if crash["domain"] == "user"]
+    assert (process["host_id"], process["module"], process["code"]) == ("web-1", "libscan.so", "SIGSEGV")
+    assert len({crash["crash_id"] for crash in crashes}) == 6
+
+
+def test_the_same_lines_in_another_file_are_the_same_crashes():
+    longer = b"[    0.000001] Linux version 3.10\n" + OLD_OOPS.encode() + b"\n[ 1300.0] " + SEGFAULT.encode()
+    first, second = the_crash(OLD_OOPS.encode()), crashes_of(KERNEL_FILE, longer)[0]
+    assert first["crash_id"] == second["crash_id"]
+
+
+def test_lines_of_too_many_hosts_do_not_wait_for_ever(monkeypatch):
+    monkeypatch.setattr(kernel_log, "_MOST_HELD", 50)
+    kernels = kernel_log.Kernels()
+    lines = [Line(said) for said in WARNING_PANIC.replace("[ ", "").splitlines()]
+    found = []
+    for number in range(100):
+        found += list(kernels.feed(f"h{number}", lines[number % len(lines)]))
+        assert sum(len(one) for one in kernels._of.values()) == kernels._held <= 50
+    found += list(kernels.end())
+    assert kernels._held == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"nothing", b"\0[  1.0] x", line("crash"), b"a,b\n1,2", b'{"MESSAGE": "[  1.0] x"}', b"it said [ 1.5] twice",
+     b"2024-07-19 04:10:02 INFO started"],
+)  # fmt: skip
+def test_other_files_are_none(data):
+    assert not KERNEL_FILE.recognises(head(data))
+
+
+def test_a_console_is_known_by_what_only_a_dying_kernel_says():
+    said = b"Booting...\nlogin: \nKernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n"
+    assert format_of(head(said)) is KERNEL_FILE
+    assert the_crash(said)["code"] == "Kernel panic: Attempted to kill init! exitcode=0x0000000b"
+
+
+@pytest.mark.parametrize(
+    "said", ["Foo 19 04:10:02 h kernel: x", "Jun 31 04:10:02 h kernel: x", "Jul 99 04:10:02 h a: b"]
+)
+def test_no_date_is_no_time(said):
+    assert time_of_stamp(stamp_of(said), before=datetime(2026, 1, 1, tzinfo=UTC)) is None
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_break_it(data):
+    KERNEL_FILE.recognises(head(data))
+    for crash in crashes_of(KERNEL_FILE, data, block_bytes=7):
+        json.dumps(crash)
