@@ -9,8 +9,18 @@ from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
+from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 
-FORMATS: tuple[Document | Log, ...] = (MINIDUMP, JOURNAL, JOURNAL_JSON, KERNEL_FILE)
+FORMATS: tuple[Document | Log, ...] = (
+    MINIDUMP,
+    JOURNAL,
+    JOURNAL_JSON,
+    OTLP_FILE,
+    SENTRY_ENVELOPE,
+    SENTRY_EVENT,
+    KERNEL_FILE,
+)
 """In the order in which they are asked: what is told by its first bytes, then what is told by what stands in it."""
 
 

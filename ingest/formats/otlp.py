@@ -9,6 +9,7 @@ counts: who reports a crash need not be who crashed.
 from __future__ import annotations
 
 import json
+import re
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ from ingest.formats.crashes import (
     version_of,
     whole,
 )
+from ingest.formats.format import Log
+from ingest.formats.lines import lines_in
 from ingest.formats.systems import os_type
 
 _EVENTS = frozenset(["app.crash", "device.crash"])
@@ -322,3 +325,31 @@ def _dumped(value: Any) -> bytes:
 
 def _no_export(why: str) -> Unfit:
     return Unfit("bad_otlp", f"This is no export of OpenTelemetry logs: {' '.join(why.split())[:200]}")
+
+
+def _read_file(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    """The exports of a file: one a line, as the collector's file exporter writes them, or one over all lines."""
+    lines = lines_in(blocks, told.document_bytes)
+    first_line = bytearray(next((line for line in lines if line.strip()), b""))
+    try:
+        yield of_json(first_line, told).records
+    except Unfit as damage:
+        if damage.is_too_large:
+            raise
+        for line in lines:
+            first_line += line
+            told.check_document(len(first_line))
+        yield of_json(first_line, told).records
+        return
+    for line in lines:
+        if line.strip():
+            try:
+                yield of_json(bytearray(line), told).records
+            except Unfit:
+                records = Records(told)
+                records.as_it_came(line)
+                yield records
+
+
+_EXPORT = re.compile(rb'\s{0,99}\{\s{0,99}"(?:resourceLogs|resource_logs)"\s{0,99}:')
+OTLP_FILE = Log("OpenTelemetry logs in JSON", lambda head: _EXPORT.match(head.data) is not None, _read_file)

@@ -35,6 +35,7 @@ from ingest.formats.crashes import (
     version_of,
     whole,
 )
+from ingest.formats.format import Document, Head
 from ingest.formats.systems import of_browser, os_type
 
 _MOST_ITEMS = 1000  # clients send a handful
@@ -359,3 +360,31 @@ def _pairs(tags: Any) -> Iterator[tuple[Any, Any]]:
     for pair in sequence(tags):
         if isinstance(pair, list) and len(pair) == 2:
             yield pair[0], pair[1]
+
+
+def _begins_envelope(head: Head) -> bool:
+    body = bytearray(head.data)
+    header, at = header_of(body)
+    if header is None or not header.keys() & {"event_id", "dsn", "sent_at", "sdk"}:
+        return False
+    begin = _NO_LINE_END.search(body, at)
+    item = _header(memoryview(body), begin.start())[0] if begin else None
+    return item is not None and "type" in item
+
+
+def _read_envelope(data: bytes, told: Told) -> Records:
+    return envelope(bytearray(data), told).records
+
+
+def _read_event(data: bytes, told: Told) -> Records:
+    return alone(bytearray(data), told).records
+
+
+_EVENT = re.compile(rb'\s{0,99}\{.{0,65536}"event_id"\s{0,9}:', re.DOTALL)
+_OF_AN_EVENT = re.compile(rb'"(?:exception|platform|breadcrumbs|sdk|logentry|contexts)"\s{0,9}:')
+SENTRY_ENVELOPE = Document("a Sentry envelope", _begins_envelope, _read_envelope)
+SENTRY_EVENT = Document(
+    "a Sentry event",
+    lambda head: bool(_EVENT.match(head.data) and _OF_AN_EVENT.search(head.data)),
+    _read_event,
+)
