@@ -88,7 +88,7 @@ def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:
         f"{report.read:,} read = {report.accepted:,} accepted + {report.duplicates:,} duplicates "
         f"+ {report.quarantined:,} quarantined" + (" (dry run: nothing was changed)" if chosen.dry_run else "")
     )
-    from_each = "1 source" if len(report.sources) == 1 else f"{len(report.sources)} sources"
+    from_each = "1 source" if len(report.sources) == 1 else f"{len(report.sources):,} sources"
     print(f"  from {from_each} in {report.seconds:.1f} s ({rate:,.0f} records/s)")
     for reason, count in report.reasons.items():
         print(f"  quarantined {count:,}: {reason}")

@@ -12,6 +12,8 @@ from ingest.formats.minidump import MINIDUMP
 from ingest.formats.otlp import OTLP_FILE
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 
+_LINES = 50  # that are looked at for the contract's records
+
 FORMATS: tuple[Document | Log, ...] = (
     MINIDUMP,
     JOURNAL,
@@ -32,8 +34,12 @@ def format_of(head: Head) -> Document | Log | None:
 
 
 def _is_of_the_contract(data: bytes) -> bool:
-    line = data.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0]
-    if not line.startswith(b"{"):
+    """Whether one of the first lines is a record: any of them may be broken."""
+    return any(_is_record(line) for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n", _LINES)[:_LINES])
+
+
+def _is_record(line: bytes) -> bool:
+    if not line.lstrip().startswith(b"{"):
         return False
     try:
         return "record" in msgspec.json.decode(line, type=dict[str, msgspec.Raw])

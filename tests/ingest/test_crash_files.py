@@ -133,3 +133,10 @@ def test_records_of_the_contract_are_no_crash_file_whatever_they_hold(lake, tmp_
     odd = line("crash", tags={"log": "MDMP __CURSOR=s=1\n"}).replace(b"{", b" \n{", 1)
     report = load(lake, [write(tmp_path / "a.json", [odd])], now=NOW)
     assert (report.read, report.accepted) == (1, 1)
+
+
+def test_one_broken_record_does_not_make_a_file_another_format(lake, tmp_path):
+    tags = {"event_id": "x", "platform": "native"}
+    lines = [b'{"record": "crash", "event_id": "x", ', line("crash", tags=tags), line("host")]
+    report = load(lake, [write(tmp_path / "a.json", lines)], now=NOW)
+    assert (report.read, report.accepted, report.reasons) == (3, 2, {"not_json": 1})
