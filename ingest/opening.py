@@ -40,7 +40,12 @@ def stdin() -> Blocks:
 
 
 def begins(blocks: Blocks, size_bytes: int) -> tuple[bytes, Blocks]:
-    """The first bytes, fewer where there are no more or they are damaged; and all blocks, as if none had been read."""
+    """The first bytes, fewer where there are no more; and all blocks, as if none had been read.
+
+    Raises:
+        EOFError, OSError, zlib.error, pyarrow.ArrowException: it is damaged before any came. Later damage is raised
+            by the blocks, in its place.
+    """
     taken: list[bytes] = []
     left = size_bytes
     while left > 0:
@@ -49,6 +54,8 @@ def begins(blocks: Blocks, size_bytes: int) -> tuple[bytes, Blocks]:
         except StopIteration:
             break
         except DAMAGED as error:
+            if not any(taken):
+                raise
             return b"".join(taken)[:size_bytes], chain(taken, _raising(error))
         taken.append(block)
         left -= len(block)

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 
-from fleetcrash.errors import UnreadableSource
+from fleetcrash.errors import UnreadableSource, one_line
 from ingest import crash_files, csv_rows, ndjson, tables
 from ingest.arrival import Arrival
 from ingest.crash_files import CrashFile
 from ingest.formats.crashes import Told
 from ingest.formats.format import HEAD_BYTES, Head
 from ingest.formats.known import format_of
-from ingest.opening import DAMAGED, PACKED, begins, blocks_of, cut_short, named, stdin
+from ingest.opening import DAMAGED, PACKED, Blocks, begins, blocks_of, cut_short, named, stdin
 
 STDIN = "-"
 TRUTH = "truth.json"  # lies beside the records of a simulated fleet and is no record
@@ -130,7 +131,7 @@ class _Finder:
                 raise UnreadableSource(f"{said} {_wanted()}")
         except UnreadableSource:
             raise
-        except OSError as error:
+        except DAMAGED as error:
             raise _unreadable(path, error) from error
 
     def _add_folder(self, folder: Path) -> None:
@@ -138,7 +139,7 @@ class _Finder:
         for path in _files_in(folder):
             try:
                 file = self._file(path, folder)
-            except OSError as error:
+            except DAMAGED as error:
                 self.problems.append(str(_unreadable(path, error)))
                 continue
             if file is None:
@@ -153,26 +154,31 @@ class _Finder:
             raise UnreadableSource(f"{said} {_wanted()}")
 
     def _file(self, path: Path, within: Path | None) -> Source | CrashFile | None:
-        """A file of a known format; None: of none.
+        """A file of a known format; None: of none. What can be read but once, such as a pipe, is opened but once.
 
         Raises:
-            OSError: it cannot be read.
+            EOFError, OSError, zlib.error, pyarrow.ArrowException: it cannot be read.
         """
-        name, size_bytes, inner = named(path), path.stat().st_size, path.name.lower()
+        name, about, inner = named(path), path.stat(), path.name.lower()
+        size_bytes = about.st_size if S_ISREG(about.st_mode) else None
         if inner.endswith(_PARQUET):
             return Source((name,), size_bytes, lambda: tables.batches(path, name))
         inner = next((inner.removesuffix(suffix) for suffix in PACKED if inner.endswith(suffix)), inner)
         if inner.endswith(_CSV):
             kind = tables.named_kind(path.name)
             return _of_lines(name, size_bytes, lambda: csv_rows.batches(blocks_of(path), name, named=kind))
-        data, _ = begins(blocks_of(path), HEAD_BYTES)
+        data, blocks = begins(blocks_of(path), HEAD_BYTES)
+
+        def again() -> Blocks:
+            return blocks if size_bytes is None else blocks_of(path)
+
         format = format_of(Head(inner, data))
         if format is not None:
-            at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+            at = datetime.fromtimestamp(about.st_mtime, tz=UTC)
             told = Told(at, "log", self._hosts.of(path, within), named(path.name))
-            return CrashFile(name, size_bytes, format, told, lambda: blocks_of(path))
+            return CrashFile(name, size_bytes, format, told, again)
         if inner.endswith(_NDJSON):
-            return _of_lines(name, size_bytes, lambda: ndjson.batches(blocks_of(path), name))
+            return _of_lines(name, size_bytes, lambda: ndjson.batches(again(), name))
         return None
 
     def _stdin(self) -> Source | CrashFile:
@@ -224,7 +230,7 @@ def _of_crash_files(files: Sequence[CrashFile]) -> Source:
     )
 
 
-def _of_lines(name: str, size_bytes: int, batches: Callable[[], Iterator[Arrival]]) -> Source:
+def _of_lines(name: str, size_bytes: int | None, batches: Callable[[], Iterator[Arrival]]) -> Source:
     """A source of lines, of which a damaged one keeps those before the damage."""
 
     def read() -> Iterator[Arrival]:
@@ -238,8 +244,9 @@ def _of_lines(name: str, size_bytes: int, batches: Callable[[], Iterator[Arrival
     return Source((name,), size_bytes, read)
 
 
-def _unreadable(path: Path, error: OSError) -> UnreadableSource:
-    return UnreadableSource(f"{named(path)} cannot be read: {error.strerror}. Nothing of it was loaded.")
+def _unreadable(path: Path, error: Exception) -> UnreadableSource:
+    why = getattr(error, "strerror", None) or one_line(error)
+    return UnreadableSource(f"{named(path)} cannot be read: {why}. Nothing of it was loaded.")
 
 
 def _wanted() -> str:

@@ -47,12 +47,15 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     lines = lines_in(blocks, _LONGEST_LINE_BYTES)
     while True:
         try:
-            said = _tidy(next(lines).decode("utf-8", "replace"))
+            raw = next(lines)
         except StopIteration:
             break
         except Exception as error:  # whatever it is: what came before it counts
             damage = error
             break
+        if not raw.strip():
+            continue
+        said = _tidy(raw.decode("utf-8", "replace"))
         stamp = stamp_of(said)
         if stamp["writer"]:
             # A line without a header goes on with the one before it.

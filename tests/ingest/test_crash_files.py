@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -140,3 +141,23 @@ def test_one_broken_record_does_not_make_a_file_another_format(lake, tmp_path):
     lines = [b'{"record": "crash", "event_id": "x", ', line("crash", tags=tags), line("host")]
     report = load(lake, [write(tmp_path / "a.json", lines)], now=NOW)
     assert (report.read, report.accepted, report.reasons) == (3, 2, {"not_json": 1})
+
+
+@pytest.mark.parametrize("data", [line("crash") + b"\n", entry(COREDUMP)])
+def test_a_pipe_is_read_once(lake, tmp_path, data):
+    pipe = tmp_path / "records.json"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
+    report = load(lake, [pipe], now=NOW)
+    writer.join()
+    assert (report.read, report.accepted) == (1, 1)
+
+
+def test_a_file_of_which_nothing_can_be_read_says_why(lake, tmp_path):
+    make(tmp_path / "in" / "a.gz", gzip.compress(b"x")[:5])
+    make(tmp_path / "in" / "b.dmp", dump())
+    with pytest.raises(IncompleteLoad, match=r"a\.gz cannot be read: it is truncated\. Nothing of it"):
+        load(lake, [tmp_path / "in"], now=NOW, hosts=Hosts("h1"))
+    with pytest.raises(IncompleteLoad, match=r"a\.gz cannot be read: it is truncated\. Nothing of it"):
+        load(lake, [tmp_path / "in" / "a.gz"], now=NOW)
