@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from ingest.formats.crashes import (
@@ -56,6 +56,8 @@ _WARNING = re.compile(
     r"WARNING: |BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): |(?:(?:NMI )?watchdog: )?BUG: (?:soft|workqueue) lockup"
     r"|(?:NMI )?watchdog: Watchdog detected hard LOCKUP|INFO: (?:task|rcu)|rcu: INFO: "
 )
+_HANG = re.compile(r"lockup|LOCKUP|INFO: (?:task|rcu)")
+_PANIC_ON_HANG = re.compile(r"softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 
 _ADDRESSES = r"(?:\[<?[0-9a-f]{8,16}>?\] {0,2}){0,2}"
@@ -109,6 +111,7 @@ class _Boot:
     Attributes:
         head: the line that begins an oops. blamed: the function that the line behind it names.
         warning, warned_at: the last report that is no crash unless a panic follows, and the number of its line.
+        hang, hung_at: the stack of the first task or processor that was said to hang, and the number of that line.
     """
 
     has_died: bool = False
@@ -116,6 +119,8 @@ class _Boot:
     blamed: Frame | None = None
     warning: str | None = None
     warned_at: int = 0
+    hang: Sequence[Frame] = ()
+    hung_at: int = 0
 
 
 class Kernel:
@@ -159,17 +164,41 @@ class Kernel:
         elif boot.head and (blamed := _BLAMED.match(said)):
             boot.blamed = _frame(blamed)
         elif _WARNING.match(said):
-            boot.warning, boot.warned_at = said, self._count
+            self._warned(line)
         elif died := _died(said, boot.head):
             boot.has_died = True
             yield _of_kernel(line, self._held, boot.head or said, _code(boot.head or "", died), boot.blamed)
             boot.head = boot.blamed = None
-        elif (panic := _PANIC.match(said)) and not boot.has_died:
+        elif (panic := _PANIC.match(said)) and not boot.has_died and not self._dies_yet():
             boot.has_died = True
-            told = boot.head or said
-            if boot.warning and self._count - boot.warned_at <= _MOST_LINES and _PANIC_ON.search(panic["what"]):
-                told = boot.warning
-            yield _of_kernel(line, self._held, told, f"Kernel panic: {panic['what']}".rstrip(" :"))
+            yield self._panicked(line, panic["what"])
+
+    def _warned(self, line: Line) -> None:
+        """Remember a report that is no crash unless a panic follows."""
+        boot = self._boot
+        boot.warning, boot.warned_at = line.text, self._count
+        if _HANG.search(line.text) and (not boot.hang or self._count - boot.hung_at > _MOST_LINES):
+            boot.hang, boot.hung_at = _stack(line, self._held, None)[0], self._count
+
+    def _dies_yet(self) -> bool:
+        """Whether an oops stands behind a panic, which another processor was quicker to tell: it says more."""
+        for line in self._held:
+            if _is_of_next_boot(line.text, line.clock, self._clock):
+                return False
+            if _died(line.text, self._boot.head):
+                return True
+        return False
+
+    def _panicked(self, line: Line, what: str) -> Fault:
+        """The crash that is a panic; it says why in what it is, or in the report before it."""
+        boot, told = self._boot, self._boot.head or line.text
+        if boot.warning and self._count - boot.warned_at <= _MOST_LINES and _PANIC_ON.search(what):
+            told = boot.warning
+        found = _of_kernel(line, self._held, told, f"Kernel panic: {what}".rstrip(" :"))
+        if boot.hang and self._count - boot.hung_at <= _MOST_LINES and _PANIC_ON_HANG.search(what):
+            # The panic's own stack is that of whoever watches for hangs.
+            return replace(found, module=boot.hang[0].module, frames=boot.hang)
+        return found
 
 
 class Kernels:

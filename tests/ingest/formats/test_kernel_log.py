@@ -204,7 +204,8 @@ def test_a_panic_on_a_report_tells_what_was_interrupted_and_what_was_reported(lo
     fault = the_fault(log)
     own = [frame for frame in stack(fault) if frame.startswith("sensor!")]
     assert own == interrupted
-    assert stack(fault)[:2] == ["kernel!dump_stack_lvl", "kernel!panic"]
+    by_watchdog = "lockup" in message  # the panic's own stack is the watchdog's
+    assert stack(fault)[:2] == (interrupted if by_watchdog else ["kernel!dump_stack_lvl", "kernel!panic"])
     assert fault.code.startswith("Kernel panic: ")
     assert fault.tags["message"].startswith(message)
 
@@ -343,3 +344,38 @@ def test_no_text_breaks_the_reading(pieces):
     for fault in faults("".join(pieces)):
         assert fault.domain in ("kernel", "user")
         assert len(fault.frames) <= 256
+
+
+def test_a_panic_on_a_task_that_hangs_tells_that_task_and_not_who_watches():
+    hung = """\
+[  567.0] INFO: task scan:7871 blocked for more than 140 seconds.
+[  567.1]       Not tainted 4.19.0-rc8+ #67
+[  567.2] Call Trace:
+[  567.3]  __schedule+0x86c/0x1ed0
+[  567.4]  schedule+0xfe/0x460
+[  567.5]  ring_drain+0x1cc/0x260 [sensor]
+[  567.6] INFO: task other:12 blocked for more than 140 seconds.
+[  567.7] Call Trace:
+[  567.8]  __schedule+0x86c/0x1ed0
+[  567.9]  other_wait+0x10/0x20
+[  568.0] Kernel panic - not syncing: hung_task: blocked tasks
+[  568.1] CPU: 0 PID: 953 Comm: khungtaskd Not tainted 4.19.0-rc8+ #67
+[  568.2] Call Trace:
+[  568.3]  dump_stack+0x244/0x39d
+[  568.4]  panic+0x2ad/0x55c
+[  568.5]  watchdog+0xb0f/0x1060"""
+    fault = the_fault(hung)
+    assert (fault.code, fault.domain) == ("Kernel panic: hung_task: blocked tasks", "kernel")
+    assert stack(fault) == ["kernel!__schedule", "kernel!schedule", "sensor!ring_drain"]
+    without = "\n".join(one for one in hung.splitlines() if "INFO" not in one)
+    assert stack(the_fault(without))[:2] == ["kernel!dump_stack", "kernel!panic"]
+
+
+def test_a_panic_that_another_processor_was_quicker_to_tell_is_the_oops_behind_it():
+    lines = OLD_OOPS.splitlines()
+    early = lines[0].replace("BUG: unable to handle kernel NULL pointer dereference at 0000000000000008",
+                             "Kernel panic - not syncing: panic_on_warn set ...")  # fmt: skip
+    fault = the_fault("\n".join([lines[0], early, *lines[1:]]))
+    assert (fault.code, stack(fault)[0]) == ("OOPS", "sensor_lsm!sensor_open")
+    apart = [lines[0], early, "[    0.0] Linux version 3.10.0", *lines[1:]]
+    assert [one.code for one in faults("\n".join(apart))] == ["Kernel panic: panic_on_warn set ...", "OOPS"]
