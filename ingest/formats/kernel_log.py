@@ -56,7 +56,9 @@ _WARNING = re.compile(
     r"WARNING: |BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): |(?:(?:NMI )?watchdog: )?BUG: (?:soft|workqueue) lockup"
     r"|(?:NMI )?watchdog: Watchdog detected hard LOCKUP|INFO: (?:task|rcu)|rcu: INFO: "
 )
-_HANG = re.compile(r"lockup|LOCKUP|INFO: (?:task|rcu)")
+_HANG = re.compile(
+    r"(?:(?:NMI )?watchdog: )?(?:BUG: soft lockup|Watchdog detected hard LOCKUP)|INFO: (?:task|rcu)|rcu: INFO: "
+)
 _PANIC_ON_HANG = re.compile(r"softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 
@@ -177,7 +179,7 @@ class Kernel:
         """Remember a report that is no crash unless a panic follows."""
         boot = self._boot
         boot.warning, boot.warned_at = line.text, self._count
-        if _HANG.search(line.text) and (not boot.hang or self._count - boot.hung_at > _MOST_LINES):
+        if _HANG.match(line.text) and (not boot.hang or self._count - boot.hung_at > _MOST_LINES):
             boot.hang, boot.hung_at = _stack(line, self._held, None)[0], self._count
 
     def _dies_yet(self) -> bool:
@@ -356,6 +358,7 @@ def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[l
         if (
             _END.search(said)
             or _HEAD.match(said)
+            or _HANG.match(said)
             or _died(said, None)
             or _is_of_next_boot(said, line.clock, fault.clock)
         ):
