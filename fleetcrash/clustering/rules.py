@@ -105,7 +105,9 @@ def _name_frames(draft: Draft) -> tuple[str, str]:
             module = KERNEL  # the core has no module of its own in the text of an oops
         if module == KERNEL and draft.shape.os_type == "darwin":
             function = function.removeprefix("_")  # of the linker; where a tool has left it off there is none
-        role = Role.OTHER if module or function else Role.UNKNOWN
+        # Without symbols every backtrace of macOS is the kernel's addresses, above whatever is at fault.
+        says_nothing = draft.shape.os_type == "darwin" and module == KERNEL
+        role = Role.OTHER if function or (module and not says_nothing) else Role.UNKNOWN
         draft.frames.append(NamedFrame(module, function, frame.offset, role))
     known = sum(frame.role is not Role.UNKNOWN for frame in draft.frames)
     return f"{len(draft.shape.frames)} frames", f"{known} with a name"
@@ -130,6 +132,12 @@ def _mark(draft: Draft, name: str, role: Role) -> tuple[str, str]:
             marked.append(frame.name)
     more = f" and {len(marked) - 3} more" if len(marked) > 3 else ""
     return f"list {name}", (", ".join(map(_shown, marked[:3])) or "none of the frames") + more
+
+
+def _decide_by_blame(draft: Draft) -> tuple[str, str]:
+    """Without symbols a stack of macOS begins in the system's own code; its report knows whose code called that."""
+    at = next((at for at, frame in enumerate(draft.frames) if frame.module == draft.module), None)
+    return _decide_by_module(draft) if at is None else _decide_at(draft, at)
 
 
 def _decide_by_frame(draft: Draft) -> tuple[str, str]:
@@ -196,6 +204,17 @@ def _has_own_module(draft: Draft) -> bool:
     return not any(frame_list(name).has(draft.module, "") for name in ("reporting", "machinery"))
 
 
+def _knows_better_than_addresses(draft: Draft) -> bool:
+    at = draft.first(Role.OTHER)
+    if draft.shape.os_type != "darwin" or at is None or draft.frames[at].function:
+        return False
+    return draft.module != KERNEL and _has_own_module(draft)
+
+
+def _decides_frame(draft: Draft) -> bool:
+    return draft.decided is None and draft.first(Role.OTHER) is not None
+
+
 def _code_names_a_function(draft: Draft) -> bool:
     return draft.decided is None and _PLACE_IN_TEXT.search(draft.shape.code or "") is not None
 
@@ -219,7 +238,8 @@ RULES = (
     Rule("frames", lambda draft: bool(draft.shape.frames), _name_frames),
     Rule("reporting", lambda draft: bool(draft.frames), _mark_reporting),
     Rule("machinery", lambda draft: bool(draft.frames), _mark_machinery),
-    Rule("first frame", lambda draft: draft.first(Role.OTHER) is not None, _decide_by_frame),
+    Rule("blamed before addresses", _knows_better_than_addresses, _decide_by_blame),
+    Rule("first frame", _decides_frame, _decide_by_frame),
     Rule("blamed module", _has_own_module, _decide_by_module),
     Rule(
         "machinery only",

@@ -43,6 +43,18 @@ def test_a_version_and_an_offset_are_a_variant_and_no_other_family():
     assert sign(replace(OUTAGE, module="other.sys")).variant == "windows | memory | csagent.sys +0xe14ed"
 
 
+def test_without_symbols_a_mac_is_told_by_whom_its_report_blames():
+    frames = (Frame("mach_kernel", None, 1), Frame("com.apple.iokit.IOFoo", None, 2), Frame("com.acme.usb", None, 3))
+    nameless = Shape("darwin", "kernel", "type 14=page fault", "com.acme.usb", "7.1", 3, frames)
+    assert sign(nameless).variant == "darwin | memory | com.acme.usb 7.1 +0x3"
+    assert sign(replace(nameless, module=None)).family == "darwin | memory | com.apple.iokit.iofoo"
+    assert sign(replace(nameless, module="mach_kernel")).family == "darwin | memory | com.apple.iokit.iofoo"
+    assert sign(replace(nameless, module="mach_kernel", frames=frames[:1])).family == "darwin | memory | kernel"
+    assert sign(replace(nameless, module="WindowServer", frames=frames[:2])).family == "darwin | memory | windowserver"
+    named = (frames[0], Frame("com.apple.iokit.IOFoo", "_foo_start"), frames[2])
+    assert sign(replace(nameless, frames=named)).family == "darwin | memory | com.apple.iokit.iofoo!_foo_start"
+
+
 def test_a_hang_is_a_hang_whatever_ended_it():
     assert sign(replace(OUTAGE, domain="hang")).family == sign(replace(OUTAGE, code="0x133")).family
 
@@ -81,6 +93,11 @@ def test_another_module_another_kind_of_fault_and_another_system_are_other_famil
         (stack("node:internal/modules/cjs/loader!Module._compile", "/srv/app.js!Foo.bar"), "app.js!Foo.bar"),
         (stack("mach_kernel!_panic + 0x54", "mach_kernel!_assfail + 0x2f", "mach_kernel!_ip6_setmoptions + 0x3382",
                os_type="darwin", domain="kernel", code="panic"), "kernel!ip6_setmoptions"),
+        (stack("mach_kernel!_panic", "mach_kernel!_kalloc_type_var_impl", "mach_kernel!_IOFree", "acme.usb!_write_done",
+               os_type="darwin", domain="kernel", code="panic"), "acme.usb!_write_done"),
+        (stack("libsystem_kernel.dylib!mach_msg2_trap", "GraphicsServices!GSEventRunModal",
+               "UIKitCore!-[UIApplication _run]", "UIKitCore!UIApplicationMain", "App!main", os_type="darwin"),
+         "app!main"),
         (stack("!dump_stack_lvl", "!panic", "!check_panic_on_warn", "!end_report", "!kasan_report", "sensor!ring_read",
                domain="kernel"), "sensor!ring_read"),
         (stack("!vpanic", "!check_panic_on_warn", "!__warn", "!__report_bug", "!bug_brk_handler",

@@ -1,0 +1,279 @@
+"""Panics of Apple's kernel as it writes them: to a serial console, into a log, a ``.panic`` file, a ``panicString``.
+
+Without symbols a backtrace is addresses. Those in an extension of the kernel are told by the list of extensions below
+it, all others are the kernel's own. What stands above the caller that the first line names is run by every panic.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
+from typing import Any
+
+from fleetcrash.times import time_text
+from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, Unfit, name_of, tags_of, text
+from ingest.formats.format import Document, Head, decoded
+
+KERNEL = "mach_kernel"
+_APPLE = "com.apple."
+HEAD = "panic(cpu "
+_MOST_PANICS = 1000  # of a document
+_LONGEST_PANIC = 256 << 10  # characters: what tells of the crash is in the first 20,000, then come all extensions
+_LONGEST_LINE = 2000
+_LONGEST_CODE = 200
+_KERNEL_BYTES = 64 << 20  # of the kernel's own code, which has some 10 MB
+_NEAR = 2000  # characters before a panic, where a report of it says whose and when
+
+_PREFIX = re.compile(r".{0,120}?\bkernel(?:\[[\d:]{1,12}\])?(?: \(.{0,60}?\))?: ")  # of a log, before each line
+_HEAD = re.compile(r"panic\(cpu \d{1,4}(?: caller (?P<caller>0x[0-9a-fA-F]{1,16}))?\): ?(?P<what>.*)")
+_BOOTED = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.|\*\*\* Panic Report \*\*\*|\bpanicString\b")
+_BOOT = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.[^\n]{0,120}root:xnu-")
+
+_FRAME = re.compile(
+    r"0x[0-9a-f]{1,16} : (?P<address>0x[0-9a-f]{1,16})"
+    r"(?: (?P<module>[\w.\-]{1,200}) : (?P<function>\S.*?)(?: \+ 0x[0-9a-f]{1,16})?| \(.*\))?",
+    re.IGNORECASE,
+)
+_FRAME_OF_ARM = re.compile(r"lr: (?P<address>0x[0-9a-f]{1,16})\s{1,4}fp: 0x[0-9a-f]{1,16}", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"(?P<name>[\w.\-]{1,200})\((?P<version>[^()]{0,100})\)(?:\[[0-9a-f\-]{0,40}\])?"
+    r"@(?P<start>0x[0-9a-f]{1,16})->(?P<end>0x[0-9a-f]{1,16})",
+    re.IGNORECASE,
+)
+_TRAP = re.compile(r"(?P<what>Kernel trap) at (?P<pc>0x[0-9a-f]{1,16}),(?P<type> type \d{1,3}=[^,]{1,60})")
+_ABORT = re.compile(r"(?P<what>[A-Z][\w .()]{1,80}?)[.:]? (?:at )?pc[ =](?P<pc>0x[0-9a-f]{1,16})(?P<type>)")
+_SOURCE = re.compile(r"(?:, file: |[\" ]{0,2}@)(?P<file>[^\s,@\"]{1,300})(?:, line: |:)(?P<line>\d{1,6})[\s\"]{0,9}$")
+_UNRESPONSIVE = re.compile(r"no successful checkins from (?:com\.apple\.)?([\w.\-]{1,200})")
+_SUSPECTED = re.compile(r"Suspected bundle: ([\w\-]{1,60}(?:\.[\w\-]{1,60}){0,8})")
+_FIELDS = {
+    "build": r"(?:Mac OS version:\s{0,4}|OS version: {0,9})(?P<said>\d{1,2}[A-Z]\w{1,12})\s*$",
+    "uptime_ns": r"System uptime in nanoseconds: {0,9}(?P<said>\d{1,19})",
+    "exec_base": r"Kernel text exec base: {0,9}(?P<said>0x[0-9a-f]{1,16})",
+    "base": r"Kernel text base: {0,9}(?P<said>0x[0-9a-f]{1,16})",
+    "booted": r"Boot {0,9}: (?P<said>0x[0-9a-f]{1,16} 0x[0-9a-f]{1,8})",
+    "now": r"Calendar: (?P<said>0x[0-9a-f]{1,16} 0x[0-9a-f]{1,8})",
+    "process": r"(?:BSD p|P)rocess name corresponding to current thread(?: \(0x[0-9a-f]{1,16}\))?: (?P<said>.{1,100})",
+    "task": r"Panicked task .{0,200}?: pid \d{1,7}: (?P<said>.{1,100})",
+    "model": r"System model name: (?P<said>[^(\n]{1,100})",
+    "kernel": r"(?:Kernel version:\s{0,4})?Darwin Kernel [Vv]ersion (?P<said>\d[\d.]{0,20})",
+}
+_OF_PANIC = {name: re.compile(rf"^[ \t]{{0,16}}{pattern}", re.MULTILINE) for name, pattern in _FIELDS.items()}
+_HOST = re.compile(r"^[ \t]{0,16}(?:Anonymous UUID|CrashReporter Key): {1,20}(\S{1,128})\s*$", re.MULTILINE)
+_WRITTEN = re.compile(r"^[ \t]{0,16}[A-Z][a-z]{2} ([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Panic:
+    """What a panic says.
+
+    Attributes:
+        known_by: what tells it from all others.
+        fields: of a record, what the panic tells of them.
+        tags: what else is worth one.
+    """
+
+    known_by: tuple[str, ...]
+    fields: Mapping[str, Any]
+    frames: Sequence[Frame] = ()
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """Code in the kernel's memory: an extension, or the kernel itself."""
+
+    name: str
+    version: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A frame of a backtrace, and the code that it is in."""
+
+    address: int
+    frame: Frame
+    code: _Loaded | None
+
+
+def read(said: str) -> Panic | None:
+    """The panic that a text begins with; None where it says nothing."""
+    whole = (_unprefixed(line) for line in said[:_LONGEST_PANIC].splitlines())
+    lines = [line for line in whole if line]  # a console may end each line twice
+    at = next((at for at, line in enumerate(lines) if _HEAD.match(line)), None)
+    if at is None:
+        # Of a reset that no kernel wrote of, and of what a debugger says alone.
+        head = next(iter(lines), None)
+        return Panic((head,), {"code": head[:_LONGEST_CODE]}, tags={"message": head}) if head else None
+    head = lines[at]
+    found = _HEAD.match(head)
+    assert found is not None  # noqa: S101 - it was looked for
+    told = {name: match["said"].strip() for name, match in _searched("\n".join(lines))}
+    message = found["what"].replace("\\n", " ").strip()
+    fault = _TRAP.match(message) or _ABORT.match(message)
+    steps = _steps(lines[at + 1 :], told.get("exec_base") or told.get("base"))
+    place = _place(steps, [fault["pc"] if fault else None, found["caller"]])
+    frames = [step.frame for step in steps]
+    now, booted = _instant(told.get("now")), _instant(told.get("booted"))
+    source = _SOURCE.search(message)
+    plain = (message[: source.start()] if source else message).strip(' "')
+    fields = {
+        "code": (fault["what"] + fault["type"] if fault else plain)[:_LONGEST_CODE] or None,
+        **_blamed(message, steps[place:]),
+        "os_build": told.get("build"),
+        "occurred_at": time_text(now) if now else None,
+        "uptime_s": _uptime_s(told.get("uptime_ns"), booted, now),
+    }
+    tags = {
+        "message": plain,
+        "source": f"{source['file'].rpartition('/')[2]}:{source['line']}" if source else None,
+        "process": told.get("process") or told.get("task"),
+        "model": told.get("model"),
+        "kernel": told.get("kernel"),
+    }
+    known_by = (head, told.get("uptime_ns", ""), told.get("now", ""), *(f"{step.address:x}" for step in steps))
+    return Panic(known_by, fields, frames, tags)
+
+
+def add(records: Records, panic: Panic, *, model: str | None = None, **known: Any) -> None:
+    """Add the record of a panic.
+
+    Args:
+        model: of the machine. known: fields that a report around it knows; a value counts over what the panic says.
+    """
+    fields: dict[str, Any] = {**panic.fields, **{name: value for name, value in known.items() if value is not None}}
+    fields.setdefault("crash_id", name_of(fields.get("host_id") or "", *panic.known_by))
+    tags = tags_of([*panic.tags.items(), ("model", model)])
+    records.crash(os_type="darwin", domain="kernel", **fields, frames=panic.frames, tags=tags)
+
+
+def _read_document(data: bytes, told: Told) -> Records:
+    records = Records(told)
+    said = decoded(data).replace("\r", "\n")
+    for before, panic in islice(_panics(said), _MOST_PANICS):
+        if (found := read(panic)) is not None:
+            host = (_HOST.findall(before) or [None])[-1]
+            add(records, found, host_id=records.host_id((host,)), **_written(found, before))
+    if not records.read and not _BOOT.search(said[:_LONGEST_PANIC]):
+        raise Unfit("bad_panic", "There is no panic of Apple's kernel in it")
+    return records
+
+
+def _written(panic: Panic, before: str) -> dict[str, str]:
+    """When a report was written, which is at the next start; nothing where the panic itself tells its time."""
+    found = _WRITTEN.findall(before)
+    if panic.fields.get("occurred_at") or not found:
+        return {}
+    try:
+        at = datetime.strptime(found[-1], "%b %d %H:%M:%S %Y").replace(tzinfo=UTC)
+    except ValueError:
+        return {}
+    return {"occurred_at": time_text(at), "time_quality": "reboot"}
+
+
+def _panics(said: str) -> Iterator[tuple[str, str]]:
+    """Each panic of a text, behind what stands before it. A panic on top of a panic is no crash of its own."""
+    starts: list[int] = []
+    at, looked, has_booted = said.find(HEAD), 0, True
+    while at >= 0 and len(starts) < _MOST_PANICS:
+        line = said.rfind("\n", 0, at) + 1
+        has_booted = has_booted or _BOOTED.search(said, looked, line) is not None
+        looked = line
+        before = said[line : min(at, line + _NEAR)]
+        if has_booted and (not before.strip() or _PREFIX.fullmatch(before)):
+            starts.append(line)
+            has_booted = False
+        at = said.find("\n", at)
+        at = said.find(HEAD, at) if at >= 0 else -1
+    for start, end in pairwise([*starts, len(said)]):
+        yield said[max(start - _NEAR, 0) : start], said[start : min(end, start + _LONGEST_PANIC)]
+
+
+def _unprefixed(line: str) -> str:
+    line = line[:_LONGEST_LINE]
+    prefix = _PREFIX.match(line)
+    return (line[prefix.end() :] if prefix else line).strip()
+
+
+def _searched(said: str) -> Iterator[tuple[str, re.Match[str]]]:
+    for name, pattern in _OF_PANIC.items():
+        if found := pattern.search(said):
+            yield name, found
+
+
+def _steps(lines: Sequence[str], base: str | None) -> list[_Step]:
+    """The first backtrace: it is of the processor that panicked."""
+    found: list[re.Match[str]] = []
+    for line in lines:
+        step = _FRAME.fullmatch(line) or _FRAME_OF_ARM.fullmatch(line)
+        if (found and not step) or len(found) >= MOST_FRAMES:
+            break
+        found += [step] if step else []
+    loaded = [
+        _Loaded(one["name"], one["version"] or None, int(one["start"], 16), int(one["end"], 16) + 1)
+        for line in lines
+        if (one := _EXTENSION.fullmatch(line))
+    ]
+    if base:
+        loaded.append(_Loaded(KERNEL, None, int(base, 16), int(base, 16) + _KERNEL_BYTES))
+    return [_step(one.groupdict(), loaded) for one in found]
+
+
+def _step(found: Mapping[str, str | None], loaded: Sequence[_Loaded]) -> _Step:
+    address, name = int(found["address"] or "0", 16), found.get("module")
+    code = next((one for one in loaded if one.start <= address < one.end and name in (None, one.name)), None)
+    module = name or (code.name if code else None)
+    return _Step(address, Frame(module, text(found.get("function")), address - code.start if code else None), code)
+
+
+def _place(steps: Sequence[_Step], addresses: Sequence[str | None]) -> int:
+    """Where in a backtrace it went wrong: at the first of the addresses that is there, or else the innermost."""
+    for wanted in addresses:
+        for at, step in enumerate(steps):
+            if wanted and step.address == int(wanted, 16):
+                return at
+    return 0
+
+
+def _blamed(message: str, steps: Sequence[_Step]) -> dict[str, Any]:
+    """Whose fault it is: whom the kernel itself names, or an extension that is not Apple's, or who panicked."""
+    if named := _UNRESPONSIVE.search(message) or _SUSPECTED.search(message):
+        return {"module": named[1]}
+    names = [step.frame.module or KERNEL for step in steps]
+    others = (step for step, name in zip(steps, names, strict=True) if name != KERNEL and not name.startswith(_APPLE))
+    step = next(others, next((step for step in steps if step.frame.module), None))
+    if step is None:
+        return {}
+    return {
+        "module": step.frame.module,
+        "module_version": step.code.version if step.code else None,
+        "module_offset": step.frame.offset,
+    }
+
+
+def _instant(said: str | None) -> datetime | None:
+    """A time of the kernel's: seconds since 1970 and microseconds; None where the clock was not set."""
+    seconds, micros = (int(one, 16) for one in said.split()) if said else (0, 0)
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds, microseconds=micros) if seconds else None
+    except OverflowError:
+        return None
+
+
+def _uptime_s(uptime_ns: str | None, booted: datetime | None, now: datetime | None) -> float | None:
+    if uptime_ns:
+        return int(uptime_ns) / 1e9
+    return (now - booted).total_seconds() if now and booted and now >= booted else None
+
+
+def _recognises(head: Head) -> bool:
+    if head.text.lstrip()[:1] in ("{", "["):
+        return False
+    return next(_panics(head.text.replace("\r", "\n")), None) is not None or _BOOT.search(head.text) is not None
+
+
+XNU_PANIC = Document("panic of Apple's kernel, as text", _recognises, _read_document)
