@@ -151,13 +151,18 @@ def add(records: Records, panic: Panic, *, model: str | None = None, **known: An
     records.crash(os_type="darwin", domain="kernel", **fields, frames=panic.frames, tags=tags)
 
 
+def host_of(said: str) -> str | None:
+    """Whose panic it is, by the last that a report says of it."""
+    found = _HOST.findall(said[-_LONGEST_PANIC:])
+    return found[-1] if found else None
+
+
 def _read_document(data: bytes, told: Told) -> Records:
     records = Records(told)
     said = decoded(data).replace("\r", "\n")
     for before, panic in islice(_panics(said), _MOST_PANICS):
         if (found := read(panic)) is not None:
-            host = (_HOST.findall(before) or [None])[-1]
-            add(records, found, host_id=records.host_id((host,)), **_written(found, before))
+            add(records, found, host_id=records.host_id((host_of(before),)), **_written(found, before))
     if not records.read and not _BOOT.search(said[:_LONGEST_PANIC]):
         raise Unfit("bad_panic", "There is no panic of Apple's kernel in it")
     return records

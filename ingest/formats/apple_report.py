@@ -1,0 +1,241 @@
+"""Apple's ``.ips`` and ``.panic`` files: a header in JSON, then the report in JSON, or as text in old systems.
+
+Only crashes, panics of the kernel and processes that a watchdog ended are read. What else macOS and iOS keep in such
+files (memory pressure, use of resources, stackshots, faults that a process went on from) is no crash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ingest.formats import apple_text, xnu_panic
+from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of, without_home
+from ingest.formats.crashes import (
+    MOST_FRAMES,
+    Frame,
+    Records,
+    Told,
+    Unfit,
+    base_name,
+    mapping,
+    name_of,
+    sequence,
+    tags_of,
+    text,
+    time_of,
+    whole,
+)
+from ingest.formats.cut_json import first_object
+from ingest.formats.format import Document, Head, decoded
+
+_CRASHES = (None, "109", "309", "409")  # 409: a watchdog's
+_PANICS = (None, "110", "115", "210")
+_NOT_FATAL = ("isSimulated", "isNonFatal", "is_simulated")
+_HANGS = frozenset(["WATCHDOG"])
+_MOST_IMAGES = 5000
+_LONG_TEXT = "anicString"  # panicString, macOSPanicString
+_NOT_SET = re.compile(r"\s*(?:not yet set)?\s*", re.IGNORECASE)
+
+_TRANSLATED = re.compile(r"^-{5,40}\nTranslated Report ", re.MULTILINE)
+_FULL = re.compile(r"^Full Report\n-{5,40}\n\s{0,9}(?=\{)", re.MULTILINE)
+
+_KEY = r'"{}"\s{{0,9}}:'
+_HEADER = re.compile(_KEY.format("bug_type"))
+_BODY = [re.compile(_KEY.format(name)) for name in ("crashReporterKey", "panicString", "osVersion", "procName")]
+_RECORD = re.compile(_KEY.format("record"))
+
+
+def _read(data: bytes, told: Told) -> Records:
+    told.check_document(len(data))
+    records = Records(told)
+    said = decoded(data).replace("\r\n", "\n").strip("\x00 \t\n")
+    if said.startswith("-"):
+        full = _FULL.search(said)
+        if full is None:  # Console's translation alone
+            apple_text.add(records, said, {})
+            return records
+        said = said[full.end() :]
+    header, rest = first_object(said, _LONG_TEXT)
+    rest = rest.lstrip(" \t\n,")
+    if header is None:
+        raise Unfit("bad_apple_report", "It does not begin with a JSON object")
+    if rest.startswith("{"):
+        body, _ = first_object(rest, _LONG_TEXT)
+        _add(records, header, body or {})
+    elif rest and _kind(header) in _PANICS + _CRASHES:
+        _add_text(records, header, rest)
+    else:
+        _add(records, header, header)
+    return records
+
+
+def _kind(header: Mapping[str, Any]) -> str | None:
+    return text(header.get("bug_type"))
+
+
+def _add(records: Records, header: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """Add the record of a report in JSON, if it is of a crash."""
+    kind = _kind(header) or _kind(body)
+    panics = [body.get(name) for name in ("macOSPanicString", "panicString")]
+    said = next((one for one in panics if isinstance(one, str) and not _NOT_SET.fullmatch(one)), None)
+    if kind == "210" or (said and kind in _PANICS):
+        _add_panic(records, header, body, said or "")
+    elif kind in _CRASHES and _is_of_crash(body, is_told=kind is not None):
+        _add_crash(records, header, body)
+
+
+def _is_of_crash(body: Mapping[str, Any], *, is_told: bool) -> bool:
+    if any(body.get(name) for name in _NOT_FATAL):
+        return False
+    return is_told or bool(body.get("exception") or body.get("termination"))
+
+
+def _add_text(records: Records, header: Mapping[str, Any], said: str) -> None:
+    """Add the record of a report whose body is text."""
+    if xnu_panic.HEAD in said:
+        _add_panic(records, header, {"crashReporterKey": xnu_panic.host_of(said)}, said)
+    elif _kind(header) in _CRASHES:
+        apple_text.add(records, said, header)
+
+
+def _add_panic(records: Records, header: Mapping[str, Any], body: Mapping[str, Any], said: str) -> None:
+    panic = xnu_panic.read(said) or xnu_panic.Panic((), {})
+    system = text(header.get("macos_version") or header.get("os_version") or body.get("build"))
+    # The chip beside an Intel's processor, which tells of panics of macOS, has a system of its own.
+    version, build = (None, None) if system and system.startswith("Bridge") else system_of(system)
+    # A report is written when the system has started again.
+    at = None if panic.fields.get("occurred_at") else time_of(body.get("date") or header.get("timestamp"))
+    xnu_panic.add(
+        records,
+        panic,
+        crash_id=own_id(body.get("incident")) or own_id(header.get("incident_id")),
+        host_id=records.host_id((own_id(body.get("crashReporterKey")),)),
+        occurred_at=at,
+        time_quality="reboot" if at else None,
+        os_version=version,
+        os_build=build,
+        model=text(body.get("product")),
+    )
+
+
+def _add_crash(records: Records, header: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    exception, termination = mapping(body.get("exception")), mapping(body.get("termination"))
+    process = text(body.get("procName")) or text(header.get("app_name")) or text(header.get("name"))
+    images = [_image(one) for one in sequence(body.get("usedImages"))[:_MOST_IMAGES]]
+    steps = _steps(body, images)
+    killed = _killed(exception, termination)
+    system = mapping(body.get("osVersion"))
+    version, build = system_of(header.get("os_version"))
+    at = body.get("captureTime") or header.get("timestamp")
+    host_id = records.host_id((own_id(body.get("crashReporterKey")),))
+    pid = text(body.get("pid"))
+    at_fault = blamed(steps, process)
+    if at_fault["module"] == process:
+        at_fault["module_version"] = at_fault.get("module_version") or _version(body, header)
+    incident = own_id(body.get("incident")) or own_id(header.get("incident_id"))
+    namespace = text(termination.get("namespace"))
+    records.crash(
+        crash_id=incident or name_of(host_id or "", str(at), process or "", pid or ""),
+        host_id=host_id,
+        occurred_at=time_of(at),
+        os_type="darwin",
+        os_version=system_of(system.get("train"))[0] or version,
+        os_build=text(system.get("build")) or build,
+        domain="hang" if namespace in _HANGS or is_hang(killed) else "user",
+        code=code_of(text(exception.get("type")), text(exception.get("signal")), killed) or namespace,
+        **at_fault,
+        frames=[step.frame for step in steps],
+        uptime_s=whole(body.get("uptime")),
+        tags=tags_of(_tags(header, body, process)),
+    )
+
+
+def _killed(exception: Mapping[str, Any], termination: Mapping[str, Any]) -> list[str | None]:
+    """What a report says of who ended a process, and why."""
+    code = whole(termination.get("code"))
+    said = [termination.get(name) for name in ("namespace", "indicator")]
+    more = [*sequence(termination.get("reasons")), *sequence(termination.get("details"))][:20]
+    return [
+        f"0x{code:08x}" if code is not None else None,
+        *(text(one) for one in (exception.get("codes"), *said, *more)),
+    ]
+
+
+def _steps(body: Mapping[str, Any], images: Sequence[Image | None]) -> list[Step]:
+    """The frames that tell of the crash: where an exception was thrown, or else of the thread that crashed."""
+    if thrown := sequence(body.get("lastExceptionBacktrace")):
+        return [_step(mapping(one), images) for one in thrown[:MOST_FRAMES]]
+    for backtrace in sequence(body.get("asiBacktraces"))[:1]:
+        if isinstance(backtrace, str) and (frames := apple_text.frames_of(backtrace[: 256 << 10].splitlines())):
+            named = {image.name: image for image in images if image}
+            return [Step(frame, named.get(frame.module)) for frame in frames]
+    threads = [mapping(one) for one in sequence(body.get("threads"))]
+    number = whole(body.get("faultingThread"))
+    crashed = next((one for one in threads if one.get("triggered") is True), {})
+    if not crashed and threads:
+        crashed = threads[number if number is not None and number < len(threads) else 0]
+    return [_step(mapping(one), images) for one in sequence(crashed.get("frames"))[:MOST_FRAMES]]
+
+
+def _step(raw: Mapping[str, Any], images: Sequence[Image | None]) -> Step:
+    number = whole(raw.get("imageIndex"))
+    image = images[number] if number is not None and number < len(images) else None
+    name = text(raw.get("imageName")) or (image.name if image else None)
+    return Step(Frame(name, text(raw.get("symbol")), whole(raw.get("imageOffset")) if name else None), image)
+
+
+def _image(raw: Any) -> Image | None:
+    """An image; None for what only holds the place of code that is in none."""
+    told = mapping(raw)
+    path = told.get("path") if isinstance(told.get("path"), str) else ""
+    name = text(told.get("name")) or base_name(path)
+    version = text(told.get("CFBundleShortVersionString")) or text(told.get("CFBundleVersion"))
+    return Image(name, path or "", version) if name and name != "???" else None
+
+
+def _version(body: Mapping[str, Any], header: Mapping[str, Any]) -> str | None:
+    bundle = mapping(body.get("bundleInfo"))
+    told = (bundle.get("CFBundleShortVersionString"), header.get("app_version"), bundle.get("CFBundleVersion"))
+    return next((found for one in told if (found := text(one)) and found != "???"), None)
+
+
+def _tags(header: Mapping[str, Any], body: Mapping[str, Any], process: str | None) -> list[tuple[str, Any]]:
+    exception, termination = mapping(body.get("exception")), mapping(body.get("termination"))
+    bundle = mapping(body.get("bundleInfo"))
+    return [
+        ("process", process), ("pid", body.get("pid")), ("model", body.get("modelCode")),
+        ("bundle_id", bundle.get("CFBundleIdentifier") or header.get("bundleID")),
+        ("app_version", _version(body, header)), ("build_version", header.get("build_version")),
+        ("signal", exception.get("signal")), ("exception", exception.get("type")),
+        ("exception_codes", exception.get("subtype") or exception.get("codes")),
+        ("termination", termination.get("namespace")), ("reason", without_home(_reason(termination))),
+        ("message", without_home(_message(body))), ("translated", body.get("translated") is True or None),
+    ]  # fmt: skip
+
+
+def _reason(termination: Mapping[str, Any]) -> str | None:
+    told = [termination.get("indicator"), *sequence(termination.get("reasons")), *sequence(termination.get("details"))]
+    return " ".join(found for one in told[:20] if (found := text(one))) or None
+
+
+def _message(body: Mapping[str, Any]) -> str | None:
+    """What the process left to say, such as of an exception that nothing caught."""
+    said = [text(one) for notes in mapping(body.get("asi")).values() for one in sequence(notes)[:20]]
+    return " ".join(one for one in said[:20] if one and "DYLD_" not in one) or None  # which is of its environment
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text.replace("\r\n", "\n").lstrip("\x00 \t\n")
+    if _TRANSLATED.match(said):
+        return True
+    if not said.startswith("{"):
+        return False
+    header = said[: said.find("}") + 1] or said
+    if _RECORD.search(header):
+        return False
+    return _HEADER.search(header) is not None or sum(key.search(said) is not None for key in _BODY) >= 2
+
+
+APPLE_REPORT = Document("Apple's crash report", _recognises, _read)

@@ -1,0 +1,294 @@
+"""Crash reports of macOS and iOS as text: Apple's own until 2021, of PLCrashReporter and tools like it until today.
+
+A report is a head of ``Name: value``, then threads of numbered frames, then the images that they lie in. A report of
+a hang is of another shape below its head, with one heaviest stack.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of, without_home
+from ingest.formats.crashes import (
+    MOST_FRAMES,
+    Frame,
+    Records,
+    Told,
+    Unfit,
+    base_name,
+    name_of,
+    tags_of,
+    text,
+    time_of,
+    whole,
+)
+from ingest.formats.format import Document, Head, decoded
+
+_MOST_LINES = 100_000  # some have 600 threads
+_LONGEST_LINE = 2000
+_MOST_THREADS = 5000
+_MOST_IMAGES = 5000
+
+_FIELD = re.compile(r"(?P<name>[A-Z][A-Za-z/ ]{1,40}):(?:\s+(?P<value>\S.*))?")
+_THREAD = re.compile(r"Thread (?P<number>\d{1,5})(?P<crashed> Crashed)?(?: Highlighted)?:")
+_THROWN = re.compile(r"(?:Last Exception|Application Specific) Backtrace(?: \d{1,3})?:")
+_HEAVIEST = re.compile(r"Heaviest stack for the (?:main thread|target)")
+_STATE = re.compile(r"Thread (?:\d{1,5}|\w{1,20}) crashed with |Binary Images(?: Description)?:")
+_HANGS = ("hang", "unresponsive", "service process watchdog")
+_NOTES = ("Application Specific Information", "Application Specific Signatures", "Dyld Error Message")
+
+_ADDRESS = re.compile(r"\s(0x[0-9a-fA-F]{1,16})(?:\s|$)")
+_IN_IMAGE = re.compile(r"(?:0x[0-9a-fA-F]{1,16}|0) \+ (?P<offset>\d{1,15})(?!\S)")
+_PLACE = re.compile(r"(?: \[inlined\])?(?: \([^()]{1,300}:\d{1,9}\))?(?: \[inlined\])?$")
+_INTO_FUNCTION = re.compile(r" \+ \d{1,15}$")
+_HEAVY_STEP = re.compile(r"\d{1,6} {1,9}(?P<function>\S.*) \((?P<module>[^()]{1,200}) \+ (?P<offset>\d{1,15})\) \[0x")
+_IMAGE = re.compile(
+    r"(?P<start>0x[0-9a-fA-F]{1,16}) {0,9}- {0,30}(?P<end>0x[0-9a-fA-F]{1,16}|\?\?\?) {1,9}\+?(?P<rest>\S.*)"
+)
+_ARCHITECTURE = re.compile(r" (?:arm\w{1,10}|x86_64h?|i386|ppc\w{0,10}|unknown)$")
+_VERSION = re.compile(r"\((?P<short>[^()\s]{1,60})(?: - [^()]{0,60})?\)")
+_UNKNOWN = frozenset(["???", "??", "", "0x0", "<redacted>", "<deduplicated_symbol>", "<unavailable>"])
+
+_MARKS = re.compile(
+    r"^(?:Incident Identifier|Crash ?Reporter Key|Hardware Model|Process|Command|Host Name|Identifier|Code Type|"
+    r"Parent Process|Date/Time|OS Version|Report Version|Exception Type|Crashed Thread|Triggered by Thread|"
+    r"Anonymous UUID|Exception|Event):[ \t]",
+    re.MULTILINE,
+)
+_FRAGMENT = re.compile(
+    r"^Thread \d{1,5}(?: Crashed)?:[^\n]{0,200}\n\d{1,4}[ \t]{1,40}\S[^\n]{0,300}\s0x[0-9a-fA-F]{4,16}\s", re.MULTILINE
+)
+
+
+@dataclass
+class _Report:
+    """The parts of a report.
+
+    Attributes:
+        notes: what the process left to say. crashed: the number of the thread that a heading calls so.
+        thrown: the backtrace of an exception, which the crash of its thread comes after.
+    """
+
+    fields: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    threads: dict[int, list[str]] = field(default_factory=dict)
+    crashed: int | None = None
+    thrown: list[str] = field(default_factory=list)
+    heaviest: list[str] = field(default_factory=list)
+    images: list[Image] = field(default_factory=list)
+
+    def said(self, *names: str) -> str | None:
+        return next((found for name in names if (found := self.fields.get(name))), None)
+
+
+def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
+    """Add the record of a report, if it is of a crash or a hang.
+
+    Args:
+        header: what a line of JSON before it tells; empty where there is none.
+    Raises:
+        Unfit: it has no thread and names no exception.
+    """
+    report = _parsed(said)
+    exception = report.said("Exception Type", "Exception")
+    if not (
+        report.threads or report.thrown or exception or report.said("Event", "Crashed Thread", "Triggered by Thread")
+    ):
+        raise Unfit("bad_crash_report", "There is no thread and no exception in the report")
+    event = report.said("Event")
+    is_of_hang = event is not None and event.lower().startswith(_HANGS)
+    if (event and not is_of_hang) or "not a crash" in (report.said("Exception Note") or "").lower():
+        return
+    named, _, pid = (report.said("Process", "Command") or "").rpartition(" [")
+    process = text(named or pid) or text(header.get("name")) or text(header.get("app_name"))
+    pid = pid.strip("]") if named else report.said("PID") or ""
+    steps = _steps(report)
+    killed = [report.said(name) for name in ("Exception Codes", "Termination Reason", "Termination Description")]
+    version, build = system_of(report.said("OS Version") or header.get("os_version"))
+    keys = (own_id(report.said(name)) for name in ("CrashReporter Key", "Crash Reporter Key", "Anonymous UUID"))
+    host_id = records.host_id((*keys, report.said("Host Name")))
+    at = report.said("Date/Time") or header.get("timestamp")
+    incident = own_id(report.said("Incident Identifier")) or own_id(header.get("incident_id"))
+    at_fault = blamed(steps, process)
+    if at_fault["module"] == process and process is not None:
+        own = text(header.get("app_version")) or (report.said("Version") or "").partition(" (")[0]
+        at_fault["module_version"] = None if own in _UNKNOWN else own
+    frames = [step.frame for step in steps]
+    known_by = (at or "", process or "", pid, *(f"{one.module} {one.function} {one.offset}" for one in frames[:16]))
+    records.crash(
+        crash_id=incident or name_of(host_id or "", *known_by),
+        host_id=host_id,
+        occurred_at=time_of(at),
+        os_type="darwin",
+        os_version=version,
+        os_build=build,
+        domain="hang" if is_of_hang or is_hang(killed) else "user",
+        code=_code(exception, killed),
+        **at_fault,
+        frames=frames,
+        uptime_s=whole((report.said("Time Awake Since Boot") or "").partition(" ")[0]),
+        tags=tags_of(_tags(report, exception, process, pid)),
+    )
+
+
+def frames_of(lines: Sequence[str]) -> list[Frame]:
+    """The frames of a backtrace alone, without images."""
+    return [step.frame for line in lines[:MOST_FRAMES] if (step := _step(line.strip()[:_LONGEST_LINE], _Images([])))]
+
+
+def _parsed(said: str) -> _Report:
+    report = _Report()
+    into: list[str] | None = None  # where the lines below a heading go
+    in_images = False
+    for line in said.split("\n", _MOST_LINES)[:_MOST_LINES]:
+        line = line.strip()[:_LONGEST_LINE]
+        if thread := _THREAD.match(line):
+            number = int(thread["number"])
+            if thread["crashed"] and report.crashed is None:
+                report.crashed = number
+            into = report.threads.setdefault(number, []) if len(report.threads) < _MOST_THREADS else None
+        elif _THROWN.match(line):
+            into = [] if report.thrown else report.thrown  # the first is of the exception that ended it
+        elif _HEAVIEST.match(line):
+            into = [] if report.heaviest else report.heaviest
+        elif _STATE.match(line):
+            into, in_images = None, line.startswith("Binary Images")
+        elif in_images:
+            if len(report.images) < _MOST_IMAGES and (image := _image(line)):
+                report.images.append(image)
+        elif line[:1].isdigit() or line[:1] == "(":
+            if into is not None and len(into) < MOST_FRAMES:
+                into.append(line)
+        elif found := _FIELD.fullmatch(line):
+            if not report.threads:
+                report.fields.setdefault(found["name"], (found["value"] or "").strip())
+            into = report.notes if found["name"] in _NOTES else None
+        elif into is report.notes and line and len(report.notes) < MOST_FRAMES:
+            report.notes.append(line)
+    return report
+
+
+class _Images:
+    """Images, found by an address within or by a name."""
+
+    def __init__(self, images: Sequence[Image]) -> None:
+        self._sorted = sorted(images, key=lambda image: image.start)
+        self._starts = [image.start for image in self._sorted]
+        self._named = {image.name: image for image in images}
+
+    def of(self, address: int, name: str | None) -> Image | None:
+        at = bisect_right(self._starts, address) - 1
+        if at >= 0 and address < self._sorted[at].end:
+            return self._sorted[at]
+        return self._named.get(name)
+
+
+def _steps(report: _Report) -> list[Step]:
+    """The frames that tell of the crash: where an exception was thrown, or else of the thread that crashed."""
+    images = _Images(report.images)
+    if report.heaviest:
+        return [step for line in reversed(report.heaviest) if (step := _heavy_step(line))]
+    if report.thrown:
+        lines = [one for line in report.thrown for one in _spread(line)]
+    else:
+        told = report.said("Crashed Thread", "Triggered by Thread", "Highlighted Thread", "Thread") or "0"
+        number = whole(told.split()[0].rstrip(",")) if report.crashed is None else report.crashed
+        lines = [] if number is None else report.threads.get(number, [])
+    return [step for line in lines[:MOST_FRAMES] if (step := _step(line, images))]
+
+
+def _spread(line: str) -> list[str]:
+    """A frame each, also of an exception's backtrace that is ``(0x18eb1 0x18df2)``."""
+    if not line.startswith("("):
+        return [line]
+    return [f"0 ??? {address} ???" for address in line.strip("()").split()[:MOST_FRAMES]]
+
+
+def _step(line: str, images: _Images) -> Step | None:
+    """``3   AppKit   0x00007fff31f4a95b -[NSApplication run] + 755``, or ``... 0x7fff31f30000 + 108891``."""
+    number, _, rest = line.partition(" ")
+    found = _ADDRESS.search(f" {rest}".replace("\t", " "))
+    if not number.isdigit() or found is None:
+        return None
+    rest = f" {rest}".replace("\t", " ")
+    name, after = rest[: found.start()].strip(), rest[found.end() :].strip()
+    address = int(found[1], 16)
+    image = images.of(address, name)
+    module = (image.name if image else None) or (None if name in _UNKNOWN else text(name))
+    offset = address - image.start if image and image.start <= address < image.end else None
+    function = None
+    if within := _IN_IMAGE.match(after):
+        offset = int(within["offset"]) if module and offset is None else offset
+    else:
+        plain = _INTO_FUNCTION.sub("", _PLACE.sub("", after)).strip()
+        function = None if plain in _UNKNOWN else text(plain)
+    return Step(Frame(module, function, offset), image)
+
+
+def _heavy_step(line: str) -> Step | None:
+    """``12  start + 2076 (dyld + 24516) [0x1856a0fc4]``."""
+    found = _HEAVY_STEP.match(line)
+    if found is None:
+        return None
+    function = _INTO_FUNCTION.sub("", found["function"])
+    name = None if function in _UNKNOWN else text(function)
+    return Step(Frame(text(found["module"]), name, int(found["offset"])))
+
+
+def _image(line: str) -> Image | None:
+    """``0x1000 - 0x1fff +App arm64 (1.2 - 34) <6dec...> /Applications/App.app/Contents/MacOS/App``."""
+    found = _IMAGE.match(line)
+    if found is None:
+        return None
+    left, _, right = found["rest"].partition(" <")
+    path = right.partition(">")[2].strip()
+    if not path:
+        left, slash, tail = left.partition(" /")
+        path = f"/{tail}" if slash else ""
+    version = _VERSION.search(left)
+    name = base_name(path) or text(_ARCHITECTURE.sub("", left.partition(" (")[0]))
+    end = int(found["end"], 16) + 1 if found["end"] != "???" else 0
+    short = version["short"] if version else "???"
+    start = int(found["start"], 16)
+    return (
+        None if name in _UNKNOWN else Image(name, path, None if short in ("???", "*", "0.0.0") else short, start, end)
+    )
+
+
+def _code(exception: str | None, killed: Sequence[str | None]) -> str | None:
+    """Of ``EXC_CRASH (SIGABRT)``, ``EXC_BAD_ACCESS (0x0001)``, ``SIGSEGV``, ``00000020``."""
+    kind, _, more = (exception or "").partition(" ")
+    signal = re.search(r"SIG[A-Z0-9]{2,10}", more)
+    return text(code_of(kind or None, signal[0] if signal else None, killed))
+
+
+def _tags(report: _Report, exception: str | None, process: str | None, pid: str) -> list[tuple[str, Any]]:
+    codes = report.said("Exception Subtype", "Exception Codes", "Codes")
+    return [
+        ("process", process), ("pid", pid), ("bundle_id", report.said("Identifier")),
+        ("app_version", report.said("Version")), ("model", report.said("Hardware Model", "Hardware model")),
+        ("exception", exception), ("exception_codes", codes), ("message", without_home(" ".join(report.notes))),
+        ("termination", without_home(report.said("Termination Reason"))),
+    ]  # fmt: skip
+
+
+def _read(data: bytes, told: Told) -> Records:
+    told.check_document(len(data))
+    records = Records(told)
+    add(records, decoded(data).replace("\r\n", "\n").replace("\r", "\n"), {})
+    return records
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text.lstrip().replace("\r\n", "\n").replace("\r", "\n")
+    if said[:1] in ("{", "["):
+        return False
+    marks = {found[0] for found in _MARKS.finditer(said)}
+    return len(marks) >= 4 or _FRAGMENT.search(said) is not None
+
+
+APPLE_TEXT = Document("crash report of macOS or iOS, as text", _recognises, _read)

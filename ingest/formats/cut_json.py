@@ -1,0 +1,59 @@
+"""JSON that other things follow, or that breaks off: what is whole of it tells of a crash all the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_MOST_DEPTH = 100  # of brackets, where it breaks off
+_MOST_TOKENS = 1_000_000  # of such a document; a crash has some 50,000
+
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # what people copy has plain line ends in it
+_TOKEN = re.compile(r'["\[\]{},]')
+_STRING_END = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+
+
+def first_object(said: str, long_text: str) -> tuple[dict[str, Any] | None, str]:
+    """The JSON object that a text begins with, None for anything else; and what follows it.
+
+    Args:
+        long_text: the end of a name; of a text under it that breaks off, the lines that are whole count.
+    """
+    for number, tried in enumerate(_readings(said, re.compile(rf'{long_text}"\s{{0,9}}:\s{{0,9}}"$'))):
+        try:
+            found, end = _DECODER.raw_decode(tried)
+        except (ValueError, RecursionError):
+            continue
+        return (found if isinstance(found, dict) else None), "" if number else said[end:]
+    return None, said
+
+
+def _readings(said: str, long_text: re.Pattern[str]) -> Iterator[str]:
+    """A document as it is; then as it would be, had it ended behind the last value that is whole."""
+    yield said
+    at, open_ = 0, ""
+    cut, open_there = 0, ""
+    for _ in range(_MOST_TOKENS):
+        token = _TOKEN.search(said, at)
+        if token is None or len(open_) > _MOST_DEPTH:
+            break
+        at, kind = token.end(), token[0]
+        if kind == '"':
+            end = _STRING_END.match(said, at)
+            if end is None:
+                if long_text.search(said, max(at - 100, 0), at):
+                    line = said.rfind("\\n", at)
+                    yield said[: line if line > 0 else len(said)].rstrip("\\") + '"' + open_
+                break
+            at = end.end()
+        elif kind in "[{":
+            open_ = ("]" if kind == "[" else "}") + open_
+        elif kind in "]}":
+            open_ = open_[1:]
+        else:
+            cut, open_there = token.start(), open_
+    if said.rstrip().endswith(('"', "]", "}")):
+        yield said + open_
+    yield said[:cut] + open_there
