@@ -38,7 +38,7 @@ _MOST_IMAGES = 5000
 _LONG_TEXT = "anicString"  # panicString, macOSPanicString
 _NOT_SET = re.compile(r"\s*(?:not yet set)?\s*", re.IGNORECASE)
 
-_TRANSLATED = re.compile(r"^-{5,40}\nTranslated Report ", re.MULTILINE)
+_TRANSLATED = re.compile(r"(?:-{5,80}\n)?Translated Report ")
 _FULL = re.compile(r"^Full Report\n-{5,40}\n\s{0,9}(?=\{)", re.MULTILINE)
 
 _KEY = r'"{}"\s{{0,9}}:'
@@ -51,7 +51,7 @@ def _read(data: bytes, told: Told) -> Records:
     told.check_document(len(data))
     records = Records(told)
     said = decoded(data).replace("\r\n", "\n").strip("\x00 \t\n")
-    if said.startswith("-"):
+    if _TRANSLATED.match(said):
         full = _FULL.search(said)
         if full is None:  # Console's translation alone
             apple_text.add(records, said, {})

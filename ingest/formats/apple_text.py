@@ -42,7 +42,7 @@ _HANGS = ("hang", "unresponsive", "service process watchdog")
 _NOTES = ("Application Specific Information", "Application Specific Signatures", "Dyld Error Message")
 
 _ADDRESS = re.compile(r"\s(0x[0-9a-fA-F]{1,16})(?:\s|$)")
-_IN_IMAGE = re.compile(r"(?:0x[0-9a-fA-F]{1,16}|0) \+ (?P<offset>\d{1,15})(?!\S)")
+_BASE = re.compile(r"0x[0-9a-fA-F]{1,16}|0")
 _PLACE = re.compile(r"(?: \[inlined\])?(?: \([^()]{1,300}:\d{1,9}\))?(?: \[inlined\])?$")
 _INTO_FUNCTION = re.compile(r" \+ \d{1,15}$")
 _HEAVY_STEP = re.compile(r"\d{1,6} {1,9}(?P<function>\S.*) \((?P<module>[^()]{1,200}) \+ (?P<offset>\d{1,15})\) \[0x")
@@ -54,8 +54,8 @@ _VERSION = re.compile(r"\((?P<short>[^()\s]{1,60})(?: - [^()]{0,60})?\)")
 _UNKNOWN = frozenset(["???", "??", "", "0x0", "<redacted>", "<deduplicated_symbol>", "<unavailable>"])
 
 _MARKS = re.compile(
-    r"^(?:Incident Identifier|Crash ?Reporter Key|Hardware Model|Process|Command|Host Name|Identifier|Code Type|"
-    r"Parent Process|Date/Time|OS Version|Report Version|Exception Type|Crashed Thread|Triggered by Thread|"
+    r"^[ \t]{0,16}(?:Incident Identifier|Crash ?Reporter Key|Hardware Model|Process|Command|Host Name|Identifier|"
+    r"Code Type|Parent Process|Date/Time|OS Version|Report Version|Exception Type|Crashed Thread|Triggered by Thread|"
     r"Anonymous UUID|Exception|Event):[ \t]",
     re.MULTILINE,
 )
@@ -220,13 +220,13 @@ def _step(line: str, images: _Images) -> Step | None:
     image = images.of(address, name)
     module = (image.name if image else None) or (None if name in _UNKNOWN else text(name))
     offset = address - image.start if image and image.start <= address < image.end else None
-    function = None
-    if within := _IN_IMAGE.match(after):
-        offset = int(within["offset"]) if module and offset is None else offset
-    else:
-        plain = _INTO_FUNCTION.sub("", _PLACE.sub("", after)).strip()
-        function = None if plain in _UNKNOWN else text(plain)
-    return Step(Frame(module, function, offset), image)
+    plain = _PLACE.sub("", after).strip()
+    symbol, _, into = plain.rpartition(" + ")
+    if not into.isdecimal():
+        symbol = plain
+    elif _BASE.fullmatch(symbol) or symbol == name:  # no symbol: how far it is into the image
+        symbol, offset = "", whole(into) if module and offset is None else offset
+    return Step(Frame(module, None if symbol in _UNKNOWN else text(symbol), offset), image)
 
 
 def _heavy_step(line: str) -> Step | None:
@@ -287,7 +287,7 @@ def _recognises(head: Head) -> bool:
     said = head.text.lstrip().replace("\r\n", "\n").replace("\r", "\n")
     if said[:1] in ("{", "["):
         return False
-    marks = {found[0] for found in _MARKS.finditer(said)}
+    marks = {found[0].strip() for found in _MARKS.finditer(said)}
     return len(marks) >= 4 or _FRAGMENT.search(said) is not None
 
 

@@ -27,7 +27,10 @@ _LONGEST_CODE = 200
 _KERNEL_BYTES = 64 << 20  # of the kernel's own code, which has some 10 MB
 _NEAR = 2000  # characters before a panic, where a report of it says whose and when
 
-_PREFIX = re.compile(r".{0,120}?\bkernel(?:\[[\d:]{1,12}\])?(?: \(.{0,60}?\))?: ")  # of a log, before each line
+_PREFIX = re.compile(  # of a log, before each line
+    r"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\d).{0,120}?"
+    r"\bkernel(?:\[[\d:]{1,12}\])?(?: \(.{0,60}?\))?: "
+)
 _HEAD = re.compile(r"panic\(cpu \d{1,4}(?: caller (?P<caller>0x[0-9a-fA-F]{1,16}))?\): ?(?P<what>.*)")
 _BOOTED = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.|\*\*\* Panic Report \*\*\*|\bpanicString\b")
 _BOOT = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.[^\n]{0,120}root:xnu-")

@@ -261,6 +261,7 @@ def test_consoles_translation_has_the_report_behind_it():
     full = "\n-----------\nFull Report\n-----------\n\n"
     head_ = "Process:  Acme [748]\nIdentifier: com.acme.app\n\nException Type: EXC_BAD_ACCESS (SIGSEGV)\n\n"
     assert crash((text + head_ + full).encode() + report()) == crash(report())
+    assert crash((text.partition("\n")[2] + head_ + full).encode() + report()) == crash(report())
     assert crash((text + head_).encode())["module"] == "Acme"
 
 

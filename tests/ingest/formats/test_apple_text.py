@@ -249,8 +249,6 @@ def test_a_report_that_console_translated():
 
 
 def test_the_systems_own_code_is_told_by_its_path():
-    record = crash(MAC.replace("com.acme.sync.helper  ", "libshim.dylib  ").replace("/Users/*/Acme Sync Helper", "/{}"))
-    assert record["module"] == "{}"
     for path, module in (
         ("/System/Library/X.framework/X", "Acme Sync Helper"),
         ("/Volumes/Sim/RuntimeRoot/usr/lib/libx.dylib", "Acme Sync Helper"),
@@ -258,6 +256,13 @@ def test_the_systems_own_code_is_told_by_its_path():
         ("/usr/local/lib/libx.dylib", "libx.dylib"),
     ):
         assert crash(MAC.replace("/Users/*/Acme Sync Helper", path))["module"] == module
+
+
+def test_an_image_in_a_functions_place_is_no_function():
+    line = "2   com.acme.sync.helper          \t0x0000000108b702a6 "
+    for there in ("0x10864e000 + 5382822", "com.acme.sync.helper + 5382822", "0x10864e000 + 5382822 [inlined]"):
+        said = MAC.replace(f"{line}0x10864e000 + 5382822", line + there)
+        assert crash(said)["frames"][2] == {"module": "Acme Sync Helper", "function": None, "offset": 5382822}
 
 
 def test_an_older_report_without_images():
@@ -319,6 +324,7 @@ def test_line_ends_and_encodings_make_no_other_crash():
 def test_reports_are_recognised(said):
     assert APPLE_TEXT.recognises(head(said.encode()))
     assert APPLE_TEXT.recognises(head(said.replace("\n", "\r\n").encode()))
+    assert "Thread 0" in said[:20] or APPLE_TEXT.recognises(head(said.replace("\n", "\n    ").encode()))
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,7 @@ def test_a_panic_of_apple_silicon():
         ("Kernel instruction fetch abort: pc=0xffffff801c2ef1f0 iss=0xf", "Kernel instruction fetch abort", "memory"),
         ("Break 0x0001 instruction exception from kernel. Panic (by design) at pc 0xfffffe004d289d44, lr 0x1",
          "Break 0x0001 instruction exception from kernel. Panic (by design)", "trap"),
+        ("fault told to the kernel: a page fault at 0x1", "fault told to the kernel: a page fault at 0x1", "memory"),
         ("Machine Check at 0xffffff80021020ba, registers:", "Machine Check at 0xffffff80021020ba, registers:",
          "hardware"),
         ("Kernel trap at 0xffffff80021020ba, type 8=double fault, registers:", "Kernel trap type 8=double fault",
@@ -245,6 +246,8 @@ def test_a_log_has_its_clock_before_each_line():
     lines = EXTENSIONS.partition("*** Panic Report ***\n")[2].splitlines()
     logged = "\n".join(f"Aug 20 10:27:28 epsilon kernel[0]: {line}" for line in lines)
     plain = crash("\n".join(lines))
+    unified = "\n".join(f"2018-08-20 10:27:28.000000+0200 0x1 Default 0x0 0 0 kernel: {line}" for line in lines)
+    assert crash(unified) == plain
     assert crash(logged) == plain
     assert crash("\r\n".join(lines)) == plain
     assert crash("\r\r\n".join(lines)) == plain
