@@ -64,7 +64,7 @@ def _read(data: bytes, told: Told) -> Records:
     if rest.startswith("{"):
         body, _ = first_object(rest, _LONG_TEXT)
         _add(records, header, body or {})
-    elif rest and _kind(header) in _PANICS + _CRASHES:
+    elif rest:
         _add_text(records, header, rest)
     else:
         _add(records, header, header)
@@ -94,9 +94,10 @@ def _is_of_crash(body: Mapping[str, Any], *, is_told: bool) -> bool:
 
 def _add_text(records: Records, header: Mapping[str, Any], said: str) -> None:
     """Add the record of a report whose body is text."""
-    if xnu_panic.HEAD in said:
+    kind = _kind(header)
+    if xnu_panic.HEAD in said and kind in _PANICS:
         _add_panic(records, header, {"crashReporterKey": xnu_panic.host_of(said)}, said)
-    elif _kind(header) in _CRASHES:
+    elif kind in _CRASHES or "\nEvent:" in said:  # which is a hang's, or no crash
         apple_text.add(records, said, header)
 
 

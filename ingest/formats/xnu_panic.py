@@ -24,6 +24,7 @@ _MOST_PANICS = 1000  # of a document
 _LONGEST_PANIC = 256 << 10  # characters: what tells of the crash is in the first 20,000, then come all extensions
 _LONGEST_LINE = 2000
 _LONGEST_CODE = 200
+_MOST_EXTENSIONS = 1000  # of a backtrace
 _KERNEL_BYTES = 64 << 20  # of the kernel's own code, which has some 10 MB
 _NEAR = 2000  # characters before a panic, where a report of it says whose and when
 
@@ -32,7 +33,7 @@ _PREFIX = re.compile(  # of a log, before each line
     r"\bkernel(?:\[[\d:]{1,12}\])?(?: \(.{0,60}?\))?: "
 )
 _HEAD = re.compile(r"panic\(cpu \d{1,4}(?: caller (?P<caller>0x[0-9a-fA-F]{1,16}))?\): ?(?P<what>.*)")
-_BOOTED = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.|\*\*\* Panic Report \*\*\*|\bpanicString\b")
+_BOOTED = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.|\*\*\* Panic Report \*\*\*|Interval Since Last Panic Report:")
 _BOOT = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.[^\n]{0,120}root:xnu-")
 
 _FRAME = re.compile(
@@ -43,9 +44,10 @@ _FRAME = re.compile(
 _FRAME_OF_ARM = re.compile(r"lr: (?P<address>0x[0-9a-f]{1,16})\s{1,4}fp: 0x[0-9a-f]{1,16}", re.IGNORECASE)
 _EXTENSION = re.compile(
     r"(?P<name>[\w.\-]{1,200})\((?P<version>[^()]{0,100})\)(?:\[[0-9a-f\-]{0,40}\])?"
-    r"@(?P<start>0x[0-9a-f]{1,16})->(?P<end>0x[0-9a-f]{1,16})",
+    r"(?:@(?P<start>0x[0-9a-f]{1,16})(?:->(?P<end>0x[0-9a-f]{1,16}))?)?",
     re.IGNORECASE,
 )
+_EXTENSIONS = re.compile(r"Kernel (?:Extensions|loadable modules) in backtrace")
 _TRAP = re.compile(r"(?P<what>Kernel trap) at (?P<pc>0x[0-9a-f]{1,16}),(?P<type> type \d{1,3}=[^,]{1,60})")
 _ABORT = re.compile(r"(?P<what>[A-Z][\w .()]{1,80}?)[.:]? (?:at )?pc[ =](?P<pc>0x[0-9a-f]{1,16})(?P<type>)")
 _SOURCE = re.compile(r"(?:, file: |[\" ]{0,2}@)(?P<file>[^\s,@\"]{1,300})(?:, line: |:)(?P<line>\d{1,6})[\s\"]{0,9}$")
@@ -107,18 +109,17 @@ def read(said: str) -> Panic | None:
     """The panic that a text begins with; None where it says nothing."""
     whole = (_unprefixed(line) for line in said[:_LONGEST_PANIC].splitlines())
     lines = [line for line in whole if line]  # a console may end each line twice
-    at = next((at for at, line in enumerate(lines) if _HEAD.match(line)), None)
-    if at is None:
+    heads = ((at, found) for at, line in enumerate(lines) if (found := _HEAD.match(line)))
+    at, found = next(heads, (0, None))
+    if found is None:
         # Of a reset that no kernel wrote of, and of what a debugger says alone.
         head = next(iter(lines), None)
         return Panic((head,), {"code": head[:_LONGEST_CODE]}, tags={"message": head}) if head else None
-    head = lines[at]
-    found = _HEAD.match(head)
-    assert found is not None  # noqa: S101 - it was looked for
     told = {name: match["said"].strip() for name, match in _searched("\n".join(lines))}
-    message = found["what"].replace("\\n", " ").strip()
+    message = (found["what"] or "".join(lines[at + 1 : at + 2])).replace("\\n", " ").strip()
     fault = _TRAP.match(message) or _ABORT.match(message)
-    steps = _steps(lines[at + 1 :], told.get("exec_base") or told.get("base"))
+    extensions = list(islice(_extensions(lines), _MOST_EXTENSIONS))
+    steps = _steps(lines[at + 1 :], extensions, told.get("exec_base") or told.get("base"))
     place = _place(steps, [fault["pc"] if fault else None, found["caller"]])
     frames = [step.frame for step in steps]
     now, booted = _instant(told.get("now")), _instant(told.get("booted"))
@@ -126,7 +127,7 @@ def read(said: str) -> Panic | None:
     plain = (message[: source.start()] if source else message).strip(' "')
     fields = {
         "code": (fault["what"] + fault["type"] if fault else plain)[:_LONGEST_CODE] or None,
-        **_blamed(message, steps[place:]),
+        **_blamed(message, steps[place:], extensions),
         "os_build": told.get("build"),
         "occurred_at": time_text(now) if now else None,
         "uptime_s": _uptime_s(told.get("uptime_ns"), booted, now),
@@ -138,7 +139,7 @@ def read(said: str) -> Panic | None:
         "model": told.get("model"),
         "kernel": told.get("kernel"),
     }
-    known_by = (head, told.get("uptime_ns", ""), told.get("now", ""), *(f"{step.address:x}" for step in steps))
+    known_by = (lines[at], told.get("uptime_ns", ""), told.get("now", ""), *(f"{step.address:x}" for step in steps))
     return Panic(known_by, fields, frames, tags)
 
 
@@ -213,7 +214,20 @@ def _searched(said: str) -> Iterator[tuple[str, re.Match[str]]]:
             yield name, found
 
 
-def _steps(lines: Sequence[str], base: str | None) -> list[_Step]:
+def _extensions(lines: Sequence[str]) -> Iterator[_Loaded]:
+    """The extensions that the kernel found in a backtrace; below each stand those that it only depends on."""
+    heading = next((at for at, line in enumerate(lines) if _EXTENSIONS.match(line)), len(lines))
+    for line in lines[heading + 1 :]:
+        if line.startswith("dependency:"):
+            continue
+        found = _EXTENSION.fullmatch(line)
+        if found is None:
+            return
+        start, end = (int(found[name], 16) if found[name] else -1 for name in ("start", "end"))
+        yield _Loaded(found["name"], found["version"] or None, start, end + 1)
+
+
+def _steps(lines: Sequence[str], extensions: Sequence[_Loaded], base: str | None) -> list[_Step]:
     """The first backtrace: it is of the processor that panicked."""
     found: list[re.Match[str]] = []
     for line in lines:
@@ -221,11 +235,7 @@ def _steps(lines: Sequence[str], base: str | None) -> list[_Step]:
         if (found and not step) or len(found) >= MOST_FRAMES:
             break
         found += [step] if step else []
-    loaded = [
-        _Loaded(one["name"], one["version"] or None, int(one["start"], 16), int(one["end"], 16) + 1)
-        for line in lines
-        if (one := _EXTENSION.fullmatch(line))
-    ]
+    loaded = list(extensions)
     if base:
         loaded.append(_Loaded(KERNEL, None, int(base, 16), int(base, 16) + _KERNEL_BYTES))
     return [_step(one.groupdict(), loaded) for one in found]
@@ -247,13 +257,17 @@ def _place(steps: Sequence[_Step], addresses: Sequence[str | None]) -> int:
     return 0
 
 
-def _blamed(message: str, steps: Sequence[_Step]) -> dict[str, Any]:
+def _blamed(message: str, steps: Sequence[_Step], extensions: Sequence[_Loaded]) -> dict[str, Any]:
     """Whose fault it is: whom the kernel itself names, or an extension that is not Apple's, or who panicked."""
     if named := _UNRESPONSIVE.search(message) or _SUSPECTED.search(message):
         return {"module": named[1]}
     names = [step.frame.module or KERNEL for step in steps]
     others = (step for step, name in zip(steps, names, strict=True) if name != KERNEL and not name.startswith(_APPLE))
-    step = next(others, next((step for step in steps if step.frame.module), None))
+    step = next(others, None)
+    placeless = (one for one in extensions if one.start < 0 and not one.name.startswith(_APPLE))
+    if step is None and (listed := next(placeless, None)):
+        return {"module": listed.name, "module_version": listed.version}
+    step = step or next((step for step in steps if step.frame.module), None)
     if step is None:
         return {}
     return {

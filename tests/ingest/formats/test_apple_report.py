@@ -14,7 +14,7 @@ from fleetcrash.clustering import Shape, sign
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.crashes import Unfit
 from tests.ingest.formats.conftest import crashes_of, head
-from tests.ingest.formats.test_apple_text import PHONE
+from tests.ingest.formats.test_apple_text import HANG, PHONE
 from tests.ingest.formats.test_xnu_panic import EXTENSIONS, SILICON
 
 HEADER = {
@@ -282,9 +282,15 @@ def test_what_is_no_crash_is_not_read(header, body):
     assert crashes_of(APPLE_REPORT, data) == []
 
 
-def test_text_that_is_no_crash_is_not_read():
-    data = b'{"bug_type":"202","app_name":"Acme"}\nDate/Time: x\nCommand: Acme\n\nEvent: cpu usage\n'
+@pytest.mark.parametrize("event", [b"Event: cpu usage\n", b"Thread 0:\n", b"panic(cpu 0): told by a process\n", b"{"])
+def test_text_that_is_no_crash_is_not_read(event):
+    data = b'{"bug_type":"202","app_name":"Acme"}\nDate/Time: x\nCommand: Acme\n\n' + event
     assert crashes_of(APPLE_REPORT, data) == []
+
+
+def test_a_hang_as_text_behind_a_header():
+    record = crash(b'{"bug_type":"228","incident_id":"F71C"}\n' + HANG.encode())
+    assert (record["crash_id"], record["domain"], record["module"]) == ("F71C", "hang", "Acme Mail")
 
 
 def test_a_report_that_is_cut_short_tells_what_is_whole():

@@ -227,6 +227,27 @@ def test_a_bundle_that_the_kernel_suspects():
     assert (record["module"], record["tags"]["source"]) == ("com.acme.driver.Sensor", "IOServicePM.cpp:5524")
 
 
+def test_an_extension_that_only_sees_the_trap_is_not_to_blame():
+    hooked = EXTENSIONS.replace("com.acme.", "com.apple.").replace("Return Address\n", "Return Address\n0x1 : 0x5004\n")
+    hook = "com.acme.Hook(1.0)@0x5000->0x5fff\n         com.apple.iokit.IOUSBFoo(900"
+    record = crash(hooked.replace("com.apple.iokit.IOUSBFoo(900", hook, 1))
+    assert record["frames"][0] == {"module": "com.acme.Hook", "function": None, "offset": 4}
+    assert record["module"] == "com.apple.iokit.IOUSBFoo"
+
+
+def test_an_extension_that_is_told_without_its_place():
+    said = "panic(cpu 4 caller 0xfffffe001): Kernel data abort\nKernel Extensions in backtrace:\n"
+    record = crash(
+        said + "com.apple.foo(2.9)\n   dependency: com.acme.base(1)\ncom.acme.tunnel(1.2)\ncom.acme.late(3)\n"
+    )
+    assert (record["module"], record["module_version"], "module_offset" in record) == ("com.acme.tunnel", "1.2", False)
+
+
+def test_a_message_on_a_line_of_its_own():
+    record = crash('panic(cpu 1 caller 0x1ad754a):\n"assertion failed: x"@/Volumes/depot/arc.c:42\nBacktrace (CPU 1)\n')
+    assert (record["code"], record["tags"]["source"]) == ("assertion failed: x", "arc.c:42")
+
+
 def test_a_32_bit_kernel():
     record = crash(
         'panic(cpu 0 caller 0x47f5ad): "Process 1 exec of /sbin/launchd failed, errno 5\\n"'
