@@ -98,7 +98,10 @@ def _add_text(records: Records, header: Mapping[str, Any], said: str) -> None:
     if xnu_panic.HEAD in said and kind in _PANICS:
         _add_panic(records, header, {"crashReporterKey": xnu_panic.host_of(said)}, said)
     elif kind in _CRASHES or "\nEvent:" in said:  # which is a hang's, or no crash
-        apple_text.add(records, said, header)
+        try:
+            apple_text.add(records, said, header)
+        except Unfit:  # too damaged, so that only the header tells of it
+            _add(records, header, header)
 
 
 def _add_panic(records: Records, header: Mapping[str, Any], body: Mapping[str, Any], said: str) -> None:

@@ -306,6 +306,12 @@ def test_a_report_that_is_cut_short_tells_what_is_whole():
         assert crash(panic[:at])["code"].startswith("port[2]::_linkDown")
 
 
+@pytest.mark.parametrize("body", [b"[1]", b"\x00\xff\xfe", b"{broken", b"Incident Identifier: x\n"])
+def test_where_the_body_is_damaged_the_header_tells_of_the_crash(body):
+    record = crash(json.dumps(HEADER).encode() + b"\n" + body)
+    assert (record["crash_id"], record["module"], record["os_build"]) == (HEADER["incident_id"], "Acme", "23F79")
+
+
 def test_a_panic_that_was_copied_has_plain_line_ends():
     panic = SILICON.replace("\\n", "")
     said = report(PANIC_HEADER, PANIC, panicString=panic).replace(b"\\n", b"\n").replace(b"\\t", b"\t")
