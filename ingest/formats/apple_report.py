@@ -105,7 +105,7 @@ def _add_text(records: Records, header: Mapping[str, Any], said: str) -> None:
 
 
 def _add_panic(records: Records, header: Mapping[str, Any], body: Mapping[str, Any], said: str) -> None:
-    panic = xnu_panic.read(said) or xnu_panic.Panic((), {})
+    panic = xnu_panic.read(said) or xnu_panic.Panic((str(header.get("timestamp")),), {})
     system = text(header.get("macos_version") or header.get("os_version") or body.get("build"))
     # The chip beside an Intel's processor, which tells of panics of macOS, has a system of its own.
     version, build = (None, None) if system and system.startswith("Bridge") else system_of(system)
