@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from ingest.formats.apple_report import APPLE_REPORT
+from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.format import Document, Head, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -11,6 +13,7 @@ from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.otlp import OTLP_FILE
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
+from ingest.formats.xnu_panic import XNU_PANIC
 
 _LINES = 50  # that are looked at for the contract's records
 
@@ -21,6 +24,9 @@ FORMATS: tuple[Document | Log, ...] = (
     OTLP_FILE,
     SENTRY_ENVELOPE,
     SENTRY_EVENT,
+    APPLE_REPORT,
+    APPLE_TEXT,
+    XNU_PANIC,
     KERNEL_FILE,
 )
 """In the order in which they are asked: what is told by its first bytes, then what is told by what stands in it."""
