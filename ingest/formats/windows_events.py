@@ -192,11 +192,11 @@ class Crashes:
     def _system(self, host: str, numbers: Sequence[str], revision: str) -> None:
         if not all(one.isdecimal() and len(one) < 7 for one in numbers):
             return
-        system = {"os_version": ".".join(numbers), "os_build": numbers[2]}
+        system = {"os_version": ".".join(numbers)}
         if revision.isdecimal() and int(revision[:10]) > 1:
-            system["os_build"] += f".{int(revision[:10])}"
-        old = self._systems.get(host, {}).get("os_build", "")
-        if "." not in system["os_build"] and old.startswith(f"{numbers[2]}."):
+            system["os_build"] = f"{numbers[2]}.{int(revision[:10])}"
+        old = self._systems.get(host, {})
+        if "os_build" not in system and old.get("os_version") == system["os_version"]:
             return  # of newer systems only one of the two events tells the revision
         if len(self._systems) < _MOST_HOSTS or host in self._systems:
             self._systems[host] = system
