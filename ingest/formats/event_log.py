@@ -8,19 +8,21 @@ from __future__ import annotations
 import codecs
 import re
 import struct
+import sys
 from collections.abc import Iterable, Iterator
-from tempfile import SpooledTemporaryFile
+from shutil import copyfileobj
+from subprocess import DEVNULL, PIPE, Popen
+from tempfile import TemporaryFile
 from typing import IO
 from xml.etree.ElementTree import ParseError
+from zlib import crc32
 
-from evtx import PyEvtxParser
-
+from ingest.formats import evtx_process
 from ingest.formats.crashes import Records, Told, Unfit, too_much
 from ingest.formats.format import Head, Log
-from ingest.formats.windows_events import Crashes, Event, event_of
+from ingest.formats.windows_events import PROVIDERS, Crashes, Event, event_of
 
 _MOST_BYTES = 4 << 30  # no classic log of Windows grows beyond
-_HELD_BYTES = 8 << 20  # in memory; a longer log is put into a file, as its parser goes back and forth
 _LONGEST_EVENT = 1 << 20  # characters; Windows allows 64 KiB of data
 _RECORDS_AT_ONCE = 1000
 
@@ -28,6 +30,8 @@ _MAGIC = b"ElfFile\0"
 _HEADER_BYTES, _CHUNK_BYTES = 4096, 64 << 10
 _CHUNK_COUNT = struct.Struct("<H")
 _CHUNK_COUNT_AT = 42
+_EVENTS_SUM, _EVENTS_SUM_AT = struct.Struct("<II"), 48  # where the events of a chunk end, and their sum
+_HEAD_SUM, _HEAD_SUM_AT = struct.Struct("<I"), 124
 
 _EVENT = re.compile(r"<Event[\s>]")
 _EVENT_END = "</Event>"
@@ -86,37 +90,65 @@ def _event(xml: str, damage: _Damage) -> Event | None:
 
 def _read_log(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     damage = _Damage()
-    with SpooledTemporaryFile(_HELD_BYTES) as file:
-        size_bytes = 0
+    with TemporaryFile() as file:
+        _spool(blocks, file, damage)
+        yield from _read(_of_log(file, damage), told, damage)
+
+
+def _spool(blocks: Iterable[bytes], file: IO[bytes], damage: _Damage) -> None:
+    """Put a log into a file, as its parser goes back and forth; last what may keep the parser from all that follows."""
+    rest, header, size_bytes = bytearray(), b"", 0
+    with TemporaryFile() as doubtful:
         for block in blocks:
-            size_bytes += file.write(block)
+            size_bytes += len(block)
             if size_bytes > _MOST_BYTES:
                 raise too_much("The event log has", _MOST_BYTES, "bytes")
-        yield from _read(_of_log(file, size_bytes, damage), told, damage)
-
-
-def _of_log(file: IO[bytes], size_bytes: int, damage: _Damage) -> Iterator[str]:
-    """The events of a log; of a chunk that is damaged, those that are whole."""
-    file.seek(_CHUNK_COUNT_AT)
-    header = file.read(_CHUNK_COUNT.size)
-    file.seek(0)
-    try:
-        found = PyEvtxParser(file, number_of_threads=1).records()
-    except (RuntimeError, OSError) as error:
-        raise Unfit("bad_event_log", f"This is no event log: {' '.join(str(error).split())[:200]}") from error
-    while True:
-        try:
-            record = next(found, None)
-        except (RuntimeError, OSError) as error:
-            damage.add(str(error))
-            continue
-        if record is None:
-            break
-        xml = record["data"]
-        start = _EVENT.search(xml)
-        yield xml[start.start() :] if start else xml
-    if size_bytes < _HEADER_BYTES + _CHUNK_COUNT.unpack(header)[0] * _CHUNK_BYTES:
+            rest += block
+            if not header and len(rest) >= _HEADER_BYTES:
+                header = bytes(rest[:_HEADER_BYTES])
+                file.write(header)
+                del rest[:_HEADER_BYTES]
+            while header and len(rest) >= _CHUNK_BYTES:
+                chunk = bytes(rest[:_CHUNK_BYTES])
+                del rest[:_CHUNK_BYTES]
+                if chunk.strip(b"\0"):  # else it is room that was made in advance
+                    (file if _is_sound(chunk) else doubtful).write(chunk)
+        doubtful.write(rest)
+        doubtful.seek(0)
+        copyfileobj(doubtful, file)
+    if not header or size_bytes < _HEADER_BYTES + _CHUNK_COUNT.unpack_from(header, _CHUNK_COUNT_AT)[0] * _CHUNK_BYTES:
         damage.add("its end is missing")
+    file.flush()
+    file.seek(0)
+
+
+def _is_sound(chunk: bytes) -> bool:
+    """Whether its sums are right. Those of a log that is being written may be wrong, so others are read as well."""
+    end, events_sum = _EVENTS_SUM.unpack_from(chunk, _EVENTS_SUM_AT)
+    head_sum = _HEAD_SUM.unpack_from(chunk, _HEAD_SUM_AT)[0]
+    return (crc32(chunk[512:end]), crc32(chunk[:120] + chunk[128:512])) == (events_sum, head_sum)
+
+
+def _of_log(file: IO[bytes], damage: _Damage) -> Iterator[str]:
+    """The events of a log; of a chunk that is damaged, those that are whole."""
+    command = [sys.executable, "-P", evtx_process.__file__, *PROVIDERS]
+    parser = Popen(command, stdin=file, stdout=PIPE, stderr=DEVNULL)
+    assert parser.stdout is not None  # noqa: S101 - it is a pipe
+    try:
+        while len(frame := parser.stdout.read(evtx_process.FRAME.size)) == evtx_process.FRAME.size:
+            kind, size_bytes = evtx_process.FRAME.unpack(frame)
+            said = parser.stdout.read(size_bytes).decode("utf-8", "replace")
+            start = _EVENT.search(said)
+            if kind == evtx_process.DAMAGE or start is None:
+                damage.add(said)
+            else:
+                yield said[start.start() :]
+        if parser.wait():
+            damage.add("it keeps its parser busy for too long, or takes too much memory")
+    finally:
+        parser.kill()
+        parser.stdout.close()
+        parser.wait()
 
 
 # -- XML

@@ -35,6 +35,9 @@ _LONGEST_VALUE = 32 << 10  # characters; Windows writes no more of one
 _WAITS_FOR = {"kernel": timedelta(days=1), "user": timedelta(minutes=1)}
 """How far the events of one crash are apart. A clock may be set right after a boot; a dump of a kernel takes long."""
 
+_KINDS = ("power", "bugcheck", "error", "runtime")
+"""Of events; of what two of them tell, the one's counts that is later here."""
+
 _PROVIDER = re.compile(r"""<Provider\s[^>]{0,300}?Name\s*=\s*["']([^"'<>]{1,100})["']""")
 _CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF])  # what no XML may hold
 _FINER_THAN_US = re.compile(r"(\.\d{6})\d+")
@@ -103,7 +106,7 @@ class _Crash:
     Attributes:
         of: host, domain, and the program's name in lower case; that is empty for the kernel.
         at: when it was told; None where that is no time.
-        told: what each event told, by its kind; of what two tell, the kind that is later in the alphabet counts.
+        told: what each event told, by its kind.
     """
 
     of: tuple[str, str, str]
@@ -210,7 +213,7 @@ class Crashes:
         pressed = whole(event.named("PowerButtonTimestamp")) or event.named("LongPowerButtonPressDetected") == "true"
         sleeping = event.named("SleepInProgress").lower() not in ("", "0", "false")
         tags = {"power_button": "pressed" if pressed else "", "sleep": "in progress" if sleeping else ""}
-        self._kernel_crash(event, "41", f"0x{code:x}" if code else POWER_LOST, arguments, tags)
+        self._kernel_crash(event, "power", f"0x{code:x}" if code else POWER_LOST, arguments, tags)
 
     def _bugcheck(self, event: Event) -> None:
         """BugCheck 1001: the kernel before this boot ended with a bugcheck."""
@@ -326,10 +329,11 @@ class Crashes:
     def _write(self, crash: _Crash) -> None:
         fields: dict[str, Any] = {}
         tags: dict[str, Any] = {}
-        for _, told in sorted(crash.told.items()):
-            fields.update(told)
-            tags.update(told["tags"])
-        event = fields.pop("event")
+        for kind in sorted(crash.told, key=_KINDS.index):
+            fields.update(crash.told[kind])
+            tags.update(crash.told[kind]["tags"])
+        del fields["event"]
+        event = min((one["event"] for one in crash.told.values()), key=lambda one: one.at or "")
         fields["module"] = fields.get("module") or (base_name(tags.get("exe")) if crash.of[1] == "user" else None)
         self._write_fields({**fields, "tags": tags}, event, "reboot" if crash.of[1] == "kernel" else "exact")
 
@@ -386,3 +390,6 @@ _READERS: Mapping[str, Callable[[Crashes, Event], None]] = {
     "Windows Error Reporting": Crashes._report,
 }
 """What reads the events of a provider."""
+
+PROVIDERS = tuple(_READERS)
+"""Whose events may tell of a crash."""

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
+from zlib import crc32
 
 _FILETIME_1970 = 11_644_473_600 * 10_000_000
 _CHUNK_BYTES = 64 << 10
@@ -64,6 +65,8 @@ def _chunk(events: Sequence[Made], first: int) -> bytes:
     end = first + len(events) - 1
     head = struct.pack("<8sQQQQIIII", b"ElfChnk\0", first, end, first, end, 128, last, len(body), 0)
     body[: len(head)] = head
+    body[52:56] = struct.pack("<I", crc32(body[512:]))
+    body[124:128] = struct.pack("<I", crc32(body[:120] + body[128:512]))
     return bytes(body.ljust(_CHUNK_BYTES, b"\0"))
 
 

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetcrash.clustering.rules import sign
 from fleetcrash.clustering.signature import Shape
+from ingest.formats import evtx_process
 from ingest.formats.crashes import Unfit
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from tests.ingest.formats.conftest import TOLD, crashes_before_damage, crashes_of, head
@@ -96,16 +98,24 @@ APPCRASH = ["scan.exe", "4.2.0.1", "66a1b2c3", "hook.dll", "7.11.0.5", "66a1b2c4
 
 
 def read(*events: Made) -> list[dict[str, Any]]:
-    """The crashes of events; that a log and its export say the same is checked on the way."""
-    found = crashes_of(EVENT_LOG, evtx(events))
-    for text in (xml(events), "\ufeff<Events>" + xml(events) + "</Events>", '<?xml version="1.0"?>\n' + xml(events)):
-        assert crashes_of(EVENT_LOG_XML, text.encode()) == found
-        assert crashes_of(EVENT_LOG_XML, text.encode("utf-16"), block_bytes=100) == found
-    return found
+    """The crashes of events, as wevtutil writes them."""
+    return crashes_of(EVENT_LOG_XML, xml(events).encode())
 
 
 def xml(events: Any) -> str:
     return "\n".join(event.xml() for event in events)
+
+
+def test_a_log_and_all_its_exports_say_the_same():
+    events = [*BOOT, NOTHING, power(), bugcheck(at=later(60)), runtime(), error(at=later(1)), error("ä&<é.exe")]
+    events += [wer("AppHangB1", ["b.exe", "1"]), *[error(f"p{number}.exe", report="") for number in range(40)]]
+    found = crashes_of(EVENT_LOG, evtx(events), block_bytes=1000)
+    assert len(found) == 44
+    for start, end in (("", ""), ("\ufeff<Events>", "</Events>"), ('<?xml version="1.0"?>\n', "\n")):
+        text = start + xml(events) + end
+        assert crashes_of(EVENT_LOG_XML, text.encode()) == found
+        assert crashes_of(EVENT_LOG_XML, text.encode("utf-16"), block_bytes=1000) == found
+    assert crashes_of(EVENT_LOG_XML, xml(events).encode("utf-16-le")) == found
 
 
 @pytest.mark.parametrize("provider", ["BugCheck", "Microsoft-Windows-WER-SystemErrorReporting"])
@@ -144,6 +154,7 @@ def test_two_events_of_one_boot_are_one_crash_in_any_order(code, power_code):
     pair = [power(power_code), bugcheck(code, at=later(95))]
     found = read(*BOOT, NOTHING, *pair)
     assert [(one["crash_id"], one["tags"]["dump"]) for one in found] == [(REPORT, "071924-9109-01.dmp")]
+    assert found[0]["occurred_at"] == AT, "before the agent's first beat, which a dump may take longer than"
     assert [one["crash_id"] for one in read(*reversed(pair), *reversed(BOOT))] == [REPORT]
 
 
@@ -417,17 +428,75 @@ def test_providers_without_an_end_take_no_time():
     assert crashes_of(EVENT_LOG_XML, text.encode()) == []
 
 
+@pytest.fixture
+def parser(tmp_path, monkeypatch):
+    """Put another program in the place of the parser's."""
+
+    def put(program: str) -> None:
+        path = tmp_path / "parser.py"
+        path.write_text(f"import os, sys, time\nout = sys.stdout.buffer\n{program}\n")
+        monkeypatch.setattr(evtx_process, "__file__", str(path))
+
+    return put
+
+
+def test_what_the_parser_told_before_its_end_counts(parser):
+    told = error().xml().encode()
+    frame = evtx_process.FRAME.pack(evtx_process.EVENT, len(told)) + told
+    for rest in (b"", frame[:2], frame[:-9]):
+        parser(f"out.write({frame + rest!r})\nout.flush()\nos.kill(os.getpid(), 9)")
+        found, damage = crashes_before_damage(EVENT_LOG, evtx([]))
+        assert (len(found), "too long" in str(damage)) == (1, not rest[9:])
+
+
+def test_a_parser_whose_events_nobody_wants_is_ended(parser):
+    told = error().xml().encode()
+    frame = evtx_process.FRAME.pack(evtx_process.EVENT, len(told)) + told
+    parser(f"while True: out.write({frame!r})")
+    next(EVENT_LOG.read(iter([evtx([])]), TOLD))
+
+
+def going_round(events: list[Made]) -> bytes:
+    """A log whose table of names goes round in a circle, with sums that are right."""
+    data = bytearray(evtx(events))
+    chunk = data[4096:]
+    first, second = (chunk.index(name.encode("utf-16-le")) - 8 for name in ("Event", "System"))
+    chunk[128:132] = chunk[second : second + 4] = first.to_bytes(4, "little")
+    chunk[first : first + 4] = second.to_bytes(4, "little")
+    chunk[52:56] = crc32(chunk[512 : int.from_bytes(chunk[48:52], "little")]).to_bytes(4, "little")
+    chunk[124:128] = crc32(chunk[:120] + chunk[128:512]).to_bytes(4, "little")
+    return bytes(data[:4096] + chunk)
+
+
+@pytest.mark.slow
+def test_a_log_that_keeps_its_parser_busy_for_good():
+    found, damage = crashes_before_damage(EVENT_LOG, going_round([error()]))
+    assert (found, "too long" in str(damage)) == ([], True)
+    busy = going_round([error()])[4096:]
+    log = bytearray(evtx([error(f"p{number}.exe", report="") for number in range(20)]))
+    log[4096:4096] = busy[:52] + b"none" + busy[56:]  # its sums are wrong
+    found, damage = crashes_before_damage(EVENT_LOG, bytes(log))
+    assert (len(found), "too long" in str(damage)) == (20, True)
+
+
+@settings(max_examples=10)
 @given(st.binary(max_size=300))
-def test_no_bytes_break_it(data):
-    for format in (EVENT_LOG, EVENT_LOG_XML):
-        format.recognises(head(data))
-        for whole in (data, b"ElfFile\0" + data, evtx([error()])[:4096] + data, b"<Event " + data + b"</Event>"):
-            read_or_refuse(format, whole)
+def test_no_bytes_break_a_log(data):
+    EVENT_LOG.recognises(head(data))
+    read_or_refuse(EVENT_LOG, b"ElfFile\0" + data)
+    read_or_refuse(EVENT_LOG, evtx([error()])[:4096] + data)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_xml(data):
+    EVENT_LOG_XML.recognises(head(data))
+    read_or_refuse(EVENT_LOG_XML, data)
+    read_or_refuse(EVENT_LOG_XML, b"<Event " + data + b"</Event>")
 
 
 def test_a_log_that_is_cut_or_changed_anywhere_breaks_nothing():
     log, text = evtx([power(), runtime()])[: 4096 + 4000], xml([power(), runtime()]).encode()
-    for format, whole, step in ((EVENT_LOG, log, 29), (EVENT_LOG_XML, text, 5)):
+    for format, whole, step in ((EVENT_LOG, log, 600), (EVENT_LOG_XML, text, 5)):
         for at in range(0, len(whole), step):
             for data in (whole[:at], whole[:at] + b"\xff" + whole[at + 1 :]):
                 format.recognises(head(data))
