@@ -49,16 +49,16 @@ _NAMES = {
     "waiting on application name": "waits_for", "waiting on application version": "",
     "error status code": "code",
 }  # fmt: skip
-_TAGS = ("exe", "exe_version", "package", "hang_type", "hang_signature", "waits_for", "method", "il_offset",
-         "argument1", "argument2", "argument3", "argument4")  # fmt: skip
+_TAGS = ("exe", "exe_version", "package", "hang_type", "hang_signature", "waits_for", "method", "il_offset")
 
 _HEX = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16})")
 _ID = re.compile(r"\{?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\}?")
 _HASHED_NAME = re.compile(r"[A-Z0-9]{32}")  # of an exception whose name is too long for a signature
 _FIRST_LINE = re.compile(r"\s*Version=\d{1,9}\s")
 _TYPE_LINE = re.compile(r"^EventType=\S", re.MULTILINE)
+_OTHER_LINE = re.compile(r"^(?:EventTime=\d|Sig\[0\]\.(?:Name|Value)=)", re.MULTILINE)
 _LINE = re.compile(
-    r"^(EventType|EventTime|ReportIdentifier|IntegratorReportIdentifier|Response\.BucketId|OriginalFilename"
+    r"^(EventType|EventTime|ReportIdentifier|IntegratorReportIdentifier|Response\.BucketId|TargetAppVer"
     r"|(?:Dynamic)?Sig\[\d{1,3}\]\.(?:Name|Value)|OsInfo\[\d{1,3}\]\.(?:Key|Value))[^\S\n]*=([^\r\n]*)",
     re.MULTILINE,
 )
@@ -96,6 +96,7 @@ def problem(kind: str, values: Sequence[str | None], names: Sequence[str | None]
     if not places and not ("code" in said and "module" in said):
         return None
     tags = {name: said[name] for name in _TAGS if name in said}
+    tags |= {name: hex_code(given) or given for name, given in said.items() if name.startswith("argument")}
     return Problem({name: value for name, value in _fields(kind, said).items() if value is not None}, tags)
 
 
@@ -164,7 +165,8 @@ def _text(data: bytes) -> str:
 
 def _recognises(head: Head) -> bool:
     said = _text(head.data)
-    return _FIRST_LINE.match(said) is not None and _TYPE_LINE.search(said) is not None
+    is_report = _FIRST_LINE.match(said) or _OTHER_LINE.search(said)
+    return is_report is not None and _TYPE_LINE.search(said) is not None
 
 
 def _read(data: bytes, told: Told) -> Records:
@@ -175,8 +177,10 @@ def _read(data: bytes, told: Told) -> Records:
     if not kind:
         raise Unfit("bad_wer", "This is no report of Windows Error Reporting: it tells no EventType")
     records = Records(told)
-    names, values = _listed(said, "Sig", "Name"), _listed(said, "Sig", "Value")
-    found = problem(kind, values, names)
+    # The place of a packaged program's name has that of the package; its file is the last of its version's parts.
+    program = said.get("TargetAppVer", "").rpartition("!")[2]
+    named = [program if program and one.startswith("praid:") else one for one in _listed(said, "Sig", "Value")]
+    found = problem(kind, named, _listed(said, "Sig", "Name"))
     if found is not None:
         _add(records, kind, found, said)
     return records

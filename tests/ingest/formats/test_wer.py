@@ -87,6 +87,7 @@ def test_it_is_the_same_in_any_encoding_and_language(encoding, end):
     assert REPORT_WER.recognises(head(data, "Report.wer"))
     assert REPORT_WER.recognises(head(data))
     assert crashes_of(REPORT_WER, data) == [crash()]
+    assert REPORT_WER.recognises(head(report(Version="").encode(encoding)))
 
 
 def test_a_name_that_is_understood_counts_more_than_its_place():
@@ -103,6 +104,10 @@ def test_packaged_programs_have_their_package_before_all_else(names):
     record = crash("MoAppCrash", ["Acme.Scan_4.2_x64__8wekyb3d8bbwe", "praid:App", *VALUES[1:]], names)
     assert (record["code"], record["module"], record["module_offset"]) == ("0xc0000005", "hook.dll", 0x1A2B3)
     assert record["tags"]["package"] == "Acme.Scan_4.2_x64__8wekyb3d8bbwe"
+    assert record["tags"]["exe"] == "praid:App"
+    hang = ["Acme.Scan_4.2_x64__8wekyb3d8bbwe", "praid:App", "4.2.0.1"]
+    version = "4.2_neutral_!2024//07//10:07:30:22!b13cc3!Acme Scan.exe"
+    assert crash("MoAppHang", hang, [], TargetAppVer=version)["module"] == "Acme Scan.exe"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +143,7 @@ def test_a_bugcheck_was_before_the_reboot():
     record = crash("BlueScreen", values, ["Code", "Parameter 1"], IntegratorReportIdentifier="")
     assert (record["domain"], record["code"], record["time_quality"]) == ("kernel", "0x50", "reboot")
     assert (record["crash_id"], record["os_version"]) == (REPORT, "10.0.22621")
-    assert record["tags"]["argument1"] == "ffff8a0000000040"
+    assert [record["tags"][f"argument{at}"] for at in (1, 2)] == ["0xffff8a0000000040", "0x0"]
     assert "module" not in record
 
 
