@@ -221,6 +221,22 @@ def test_a_managed_process_dies_once(seconds):
     assert sign(Shape.of(record)).title.startswith("acme.scan.queue")
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "System.ThrowHelper.ThrowKeyNotFoundException()",
+        "System.IO.__Error.WinIOError(Int32, System.String)",
+        "System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw()",
+    ],
+)
+def test_what_the_runtime_does_decides_no_cluster(inner):
+    text = (
+        f"Application: scan.exe\nException Info: System.X\n   at {inner}\n   at Acme.Scan.Queue.Take(System.String)\n"
+    )
+    (record,) = read(runtime(text=text))
+    assert sign(Shape.of(record)).family == "windows | System.X | acme.scan.queue!Take"
+
+
 def test_other_processes_are_other_crashes():
     assert len(read(runtime("other.exe"), error())) == 2
     assert len(read(runtime(), error(at=later(3600)))) == 2
