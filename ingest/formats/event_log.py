@@ -139,8 +139,10 @@ def _of_log(file: IO[bytes], damage: _Damage) -> Iterator[str]:
             kind, size_bytes = evtx_process.FRAME.unpack(frame)
             said = parser.stdout.read(size_bytes).decode("utf-8", "replace")
             start = _EVENT.search(said)
-            if kind == evtx_process.DAMAGE or start is None:
+            if kind == evtx_process.DAMAGE:
                 damage.add(said)
+            elif start is None:
+                damage.add("an event has another name")
             else:
                 yield said[start.start() :]
         if parser.wait():
