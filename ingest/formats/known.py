@@ -6,21 +6,29 @@ import msgspec
 
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
+from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.format import Document, Head, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
+from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
+from ingest.formats.wer import REPORT_WER
 from ingest.formats.xnu_panic import XNU_PANIC
 
 _LINES = 50  # that are looked at for the contract's records
 
 FORMATS: tuple[Document | Log, ...] = (
     MINIDUMP,
+    EVENT_LOG,
+    EVENT_LOG_XML,
+    REPORT_WER,
     JOURNAL,
     JOURNAL_JSON,
+    OSQUERY_LOG,
+    OSQUERY_ROWS,
     OTLP_FILE,
     SENTRY_ENVELOPE,
     SENTRY_EVENT,

@@ -30,6 +30,7 @@ from ingest.formats.crashes import (
     whole,
 )
 from ingest.formats.format import Document, Head, Log
+from ingest.formats.lines import lines_in
 from ingest.formats.wer import hex_code
 
 _LONGEST_LINE_BYTES = 8 << 20  # a line may hold all rows of a table
@@ -233,37 +234,21 @@ def _identity(row: Row) -> tuple[str, ...]:
 
 
 def _read_log(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    records, bad = Records(told), 0
-    for line in _lines(blocks):
+    records = Records(told)
+    for line in lines_in(blocks, _LONGEST_LINE_BYTES):
+        raw = line.removeprefix(b"\xef\xbb\xbf")
         try:
-            value = parsed(line) if line is not None else None
+            value = parsed(raw) if raw.strip() else {}
         except NotJson:
             value = None
-        if not isinstance(value, dict):
-            bad += 1
-            continue
-        _add(records, value)
+        if isinstance(value, dict):
+            _add(records, value)
+        else:
+            records.as_it_came(raw)
         if records.read >= _RECORDS_AT_ONCE:
             yield records
             records = Records(told)
     yield records
-    if bad:
-        raise Unfit("bad_osquery", f"{bad} lines of the osquery log are no result, or cut, or too long")
-
-
-def _lines(blocks: Iterator[bytes]) -> Iterator[bytes | None]:
-    """The lines that are not blank; None for one that is longer than is read."""
-    rest, is_long = b"", False
-    for block in blocks:
-        *whole, rest = (rest + block).split(b"\n")
-        for line in whole:
-            if is_long or line.strip():
-                yield None if is_long else line.removeprefix(b"\xef\xbb\xbf")
-            is_long = False
-        if len(rest) > _LONGEST_LINE_BYTES:
-            rest, is_long = b"", True
-    if is_long or rest.strip():
-        yield None if is_long else rest
 
 
 def _is_log(head: Head) -> bool:

@@ -67,8 +67,9 @@ def test_what_is_no_entry_is_left_to_the_rules_and_the_others_are_read(monkeypat
     monkeypatch.setattr(journal_json, "_LONGEST_ENTRY_BYTES", 1000)
     good = json.dumps(COREDUMP).encode()
     data = b"\n".join([good, b'{"cut": ', b"[1]", b'{"long": "' + b"x" * 2000 + b'"}'])
-    lines = b"".join(bytes(one.lines) for one in JOURNAL_JSON.read(iter([data]), TOLD)).splitlines()
-    assert [one[:8] for one in lines] == [b'{"record', b'{"cut":', b"[1]", b'{"long":']
+    crash, *left = crashes_of(JOURNAL_JSON, data)
+    assert crash["host_id"] == "m1"
+    assert [one[:8] for one in left] == [b'{"cut":', b"[1]", b'{"long":']
 
 
 def test_what_a_kernel_said_waits_for_no_more_than_what_it_says_at_once():

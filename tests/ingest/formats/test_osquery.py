@@ -13,7 +13,7 @@ from fleetcrash.clustering.rules import sign
 from fleetcrash.clustering.signature import Shape
 from ingest.formats.crashes import Unfit
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
-from tests.ingest.formats.conftest import TOLD, crashes_before_damage, crashes_of, head
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
 
 WINDOWS = {
     "datetime": "2024-07-19 04:10:03 UTC",
@@ -261,11 +261,13 @@ def test_other_files_are_no_results(data):
         assert not format.recognises(head(data, "osqueryd.results.log"))
 
 
-def test_a_line_that_is_no_result_costs_nothing_else():
+def test_a_line_that_is_no_result_is_left_to_the_rules_and_costs_nothing_else():
     good = log(result(WINDOWS))
-    for bad in (b"{\n", b"[1]\n", good[:200], b"\xff\n", b'{"x":' + b" " * (9 << 20) + b"1}\n"):
-        found, damage = crashes_before_damage(OSQUERY_LOG, good + bad.rstrip(b"\n") + b"\n" + log(result(MAC)))
-        assert (len(found), damage.code) == (2, "bad_osquery")
+    for bad in (b"{", b"[1]", good[:200], b"\xff", b'{"x":' + b" " * (9 << 20) + b"1}"):
+        first, left, second = crashes_of(OSQUERY_LOG, good + bad + b"\n" + log(result(MAC)))
+        assert (first["os_type"], second["os_type"]) == ("windows", "darwin")
+        assert left == bad[: len(left)]
+        assert left
     assert len(crashes_of(OSQUERY_LOG, b"\n" + good + b"\r\n\n" + good.rstrip(), block_bytes=97)) == 2
 
 
