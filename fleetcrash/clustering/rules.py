@@ -151,6 +151,12 @@ def _decide_by_module(draft: Draft) -> tuple[str, str]:
     return _shown(draft.shape.module), draft.module
 
 
+def _decide_by_program(draft: Draft) -> tuple[str, str]:
+    """All that is told of the place is the system's own: the program that called it, of which each has its faults."""
+    draft.decided = NamedFrame(module_name(draft.shape.program), "", None, Role.DECIDES)
+    return _shown(draft.shape.program), draft.decided.name
+
+
 def _decide_by_machinery(draft: Draft) -> tuple[str, str]:
     """A stack of nothing but the system's own: the innermost frame that does not report."""
     return _decide_at(draft, draft.first(Role.MACHINERY))
@@ -199,9 +205,15 @@ def _add_offset(draft: Draft) -> tuple[str, str]:
 
 
 def _has_own_module(draft: Draft) -> bool:
-    if not draft.module or draft.decided is not None:
-        return False
-    return not any(frame_list(name).has(draft.module, "") for name in ("reporting", "machinery"))
+    return draft.decided is None and _is_own(draft.module)
+
+
+def _is_program_at_fault(draft: Draft) -> bool:
+    return draft.decided is None and not draft.in_kernel and _is_own(module_name(draft.shape.program))
+
+
+def _is_own(module: str) -> bool:
+    return bool(module) and not any(frame_list(name).has(module, "") for name in ("reporting", "machinery"))
 
 
 def _knows_better_than_addresses(draft: Draft) -> bool:
@@ -241,6 +253,7 @@ RULES = (
     Rule("blamed before addresses", _knows_better_than_addresses, _decide_by_blame),
     Rule("first frame", _decides_frame, _decide_by_frame),
     Rule("blamed module", _has_own_module, _decide_by_module),
+    Rule("program", _is_program_at_fault, _decide_by_program),
     Rule(
         "machinery only",
         lambda draft: draft.decided is None and draft.first(Role.MACHINERY) is not None,

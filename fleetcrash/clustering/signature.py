@@ -29,6 +29,7 @@ class Shape:
 
     Attributes:
         frames: innermost first.
+        program: that crashed, where the crash is of a process and says so.
     """
 
     os_type: str
@@ -38,6 +39,7 @@ class Shape:
     module_version: str | None = None
     module_offset: int | None = None
     frames: tuple[Frame, ...] = ()
+    program: str | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Shape:
@@ -51,6 +53,7 @@ class Shape:
             module_version=row.get("module_version"),
             module_offset=row.get("module_offset"),
             frames=tuple(_frame(one) for one in frames[:MAX_FRAMES]),
+            program=row.get("program"),
         )
 
 

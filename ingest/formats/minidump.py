@@ -59,6 +59,7 @@ class Found:
         report_id, client_id: crashpad's, of the dump and of the installation that made it.
         address: of the instruction that was at fault.
         arguments: of a bugcheck.
+        exe: the program, which writers of dumps list before what it has loaded.
     """
 
     domain: str
@@ -75,6 +76,7 @@ class Found:
     client_id: str | None = None
     address: int | None = None
     arguments: tuple[str, ...] = ()
+    exe: str | None = None
 
     @property
     def is_crash(self) -> bool:
@@ -83,7 +85,7 @@ class Found:
 
     def fields(self) -> dict[str, Any]:
         """The fields of a record that the dump tells."""
-        inner = ("report_id", "client_id", "address", "arguments")
+        inner = ("report_id", "client_id", "address", "arguments", "exe")
         return {name: value for name, value in asdict(self).items() if value is not None and name not in inner}
 
 
@@ -112,7 +114,7 @@ def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) ->
     }
     arguments = ((f"argument{number}", said) for number, said in enumerate(found.arguments, 1))
     if found.is_crash:
-        records.crash(**fields, tags=tags_of([*arguments, *form.items()]))
+        records.crash(**fields, tags=tags_of([("exe", found.exe), *arguments, *form.items()]))
     return crash_id, host_id
 
 
@@ -129,7 +131,7 @@ def _user(data: bytes) -> Found:
         found, architecture = _with_system(found, data, *streams[_SYSTEM])
     if _EXCEPTION in streams:
         found = _with_exception(found, data, streams[_EXCEPTION][0], architecture)
-    if _MODULES in streams and found.address is not None:
+    if _MODULES in streams:
         found = _with_module(found, data, *streams[_MODULES])
     if _CRASHPAD in streams:
         found = _with_ids(found, data, streams[_CRASHPAD][0])
@@ -173,12 +175,15 @@ def _with_exception(found: Found, data: bytes, place: int, architecture: int | N
 
 def _with_module(found: Found, data: bytes, place: int, size: int) -> Found:
     count = (_unpacked("<I", data, place) or (0,))[0]
-    assert found.address is not None  # noqa: S101 - the caller looked
-    for at in _places(count, place, size):
+    for number, at in enumerate(_places(count, place, size)):
         told = _unpacked("<QIIIIIIII", data, at)
         if told is None:
             return found
         base, image_bytes, _, _, name, signature, _, high, low = told
+        if number == 0:
+            found = replace(found, exe=base_name(_name(data, name)))
+        if found.address is None:
+            return found
         if base <= found.address < base + image_bytes:
             parts = (high >> 16, high & 0xFFFF, low >> 16, low & 0xFFFF)
             return replace(

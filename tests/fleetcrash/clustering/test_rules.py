@@ -141,6 +141,21 @@ def test_without_a_stack_the_module_then_the_text_then_the_code_decide():
     assert len(sign(Shape("linux", "user", "x y " * 300)).family) < 100
 
 
+@pytest.mark.parametrize("domain", ["user", "hang"])
+def test_what_crashes_in_the_systems_own_code_is_told_apart_by_its_program(domain):
+    inner = (Frame("libc.so.6", "raise"), Frame("libc.so.6", "abort"), Frame("libc.so.6", "free"))
+    for frames, module in ((inner, None), ((), "libc.so.6"), (inner, "libc.so.6")):
+        by = {
+            program: sign(Shape("linux", domain, "6", module, frames=frames, program=program)).family.rpartition(" ")[2]
+            for program in ("/opt/x/scan", "other", None, "/usr/bin/python3.11", "libc.so.6")
+        }
+        assert (by["/opt/x/scan"], by["other"]) == ("scan", "other")
+        assert by[None] == by["/usr/bin/python3.11"] == by["libc.so.6"], "a runtime is no program of its own"
+    assert sign(Shape("linux", "kernel", "6", "libc.so.6", program="scan")).family.endswith("libc.so")
+    own = Shape("linux", domain, "6", "libfoo.so.1", program="scan")
+    assert sign(own).family.endswith("libfoo.so"), "whose own code is at fault needs no program"
+
+
 def test_a_title_is_for_people():
     assert sign(OUTAGE).title == "csagent.sys: invalid memory access"
     assert sign(stack("app!ns::run(int)")).title == "app: invalid memory access in ns::run"

@@ -9,6 +9,7 @@ SELECT
   coalesce(time_quality = 'reboot', false) AS at_next_boot,
   hash(
     os_type, domain, code, module, module_version, module_offset,
+    CASE WHEN domain <> 'kernel' THEN coalesce(tags['exe'], tags['process'], tags['comm']) END,
     list_transform(
       frames[:128],
       lambda frame: hash(

@@ -13,7 +13,8 @@ reported AS (
 )
 SELECT
   shape, report.os_type, report.domain, report.code, report.module, report.module_version, report.module_offset,
-  report.frames[:128] AS frames
+  report.frames[:128] AS frames,
+  CASE WHEN report.domain <> 'kernel' THEN coalesce(report.tags['exe'], report.tags['process'], report.tags['comm']) END AS program
 FROM reported
 QUALIFY row_number() OVER (
   PARTITION BY shape ORDER BY report.known_at, CASE WHEN reports > 1 THEN CAST(to_json(report) AS VARCHAR) END
