@@ -1,0 +1,225 @@
+"""What minidump-stackwalk makes of a dump, as JSON: rust-minidump's, older ones', and Socorro's that holds one.
+
+It has no name of the host and, but for Socorro's, no time. A dump that a program asked for while it went on is no
+crash.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from ingest.formats.crashes import (
+    MOST_FRAMES,
+    Frame,
+    NotJson,
+    Records,
+    Told,
+    Unfit,
+    base_name,
+    first,
+    mapping,
+    name_of,
+    parsed,
+    sequence,
+    tags_of,
+    text,
+    time_of,
+    whole,
+)
+from ingest.formats.format import Document, Head
+from ingest.formats.systems import os_type
+
+_MOST_MODULES = 10_000  # a large process has hundreds
+_CRASH_INFO = re.compile(r'"crash_info"\s{0,100}:\s{0,100}\{')
+_BESIDE = re.compile(r'"(?:crashing_thread|threads|modules|system_info)"\s{0,100}:')
+_NO_CRASH = frozenset(["dump_requested", "no crash", "simulated exception", "simulated", "0x43507378", "0x517a7ed"])
+"""What a dump says that a program asked for: breakpad's own code, and crashpad's on macOS and Windows."""
+
+_NUMBER = re.compile(r"0x0*(?P<digits>[0-9a-f]{1,16})")
+_LINUX_VERSION = re.compile(r"(?:0\.0\.0 )?(?:Linux )?(?P<release>\d\S{0,100})")
+_VERSION = re.compile(r"(?P<version>\d+(?:\.\d+)+)(?: (?P<build>[\w.]{1,40})$)?")
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What a stackwalker says of a dump.
+
+    Attributes:
+        code: the reason of the crash, as it came. system, system_version: too.
+        versions: of modules, by their file.
+        identity: what tells the crash from others of its host.
+    """
+
+    code: str | None
+    system: str | None
+    system_version: str | None
+    frames: Sequence[Frame]
+    versions: Mapping[str, str]
+    identity: Sequence[str]
+    tags: Mapping[str, Any]
+    crash_id: str | None = None
+    occurred_at: str | None = None
+
+
+def add(records: Records, walked: Walked) -> None:
+    """Add what a stackwalker says, if it is of a crash."""
+    code = _code(walked.code)
+    if code is None or code.lower() in _NO_CRASH:
+        return
+    system = os_type(walked.system)
+    version, build = _versions(system, walked.system_version or "")
+    # A jump to nowhere has no module, and what called it has.
+    place = next((frame for frame in walked.frames if frame.module), Frame())
+    host_id = records.host_id(())
+    records.crash(
+        crash_id=walked.crash_id or name_of(host_id or "", *walked.identity),
+        host_id=host_id,
+        occurred_at=walked.occurred_at,
+        os_type=system,
+        os_version=version,
+        os_build=build,
+        domain="user",
+        code=code,
+        module=place.module,
+        module_version=walked.versions.get(place.module or ""),
+        module_offset=place.offset,
+        frames=walked.frames,
+        tags=tags_of(walked.tags.items()),
+    )
+
+
+def _code(said: str | None) -> str | None:
+    """``SIGSEGV`` of ``SIGSEGV / SEGV_MAPERR``. A Mac tells the signal behind a word that says no more than crash."""
+    if said is None:
+        return None
+    code, _, more = (part.strip() for part in said.partition("/"))
+    if more.startswith("SIG"):
+        return more
+    number = _NUMBER.fullmatch(code.lower())
+    return f"0x{number['digits']}" if number else code
+
+
+def _versions(system: Any, said: str) -> tuple[str | None, str | None]:
+    """Version and build: of ``10.0.22631 3880``, ``14.5.0 23F79``, ``0.0.0 Linux 6.1.0-21-amd64 #1 SMP``."""
+    if system == "linux":  # as uname tells it
+        release = _LINUX_VERSION.match(said)
+        return (release["release"] if release and release["release"] != "0.0.0" else None), None
+    found = _VERSION.match(said)
+    if found is None:
+        return None, None
+    version, build = found["version"], found["build"]
+    if system == "windows" and build:
+        build = f"{version.rpartition('.')[2]}.{build}" if build.isdigit() else None
+    return version, build
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text.lstrip()
+    return said.startswith("{") and _CRASH_INFO.search(said) is not None and _BESIDE.search(said) is not None
+
+
+def _read(data: bytes, told: Told) -> Records:
+    told.check_document(len(data))
+    try:
+        document = mapping(parsed(data.removeprefix(b"\xef\xbb\xbf")))
+    except NotJson as error:
+        raise Unfit("bad_stackwalk", "The output of minidump-stackwalk is no whole JSON document") from error
+    dump = mapping(document.get("json_dump")) or document
+    if not isinstance(dump.get("crash_info"), dict):
+        raise Unfit("bad_stackwalk", "The document has no crash_info, as minidump-stackwalk writes it")
+    records = Records(told)
+    add(records, _walked(document, dump))
+    return records
+
+
+def _walked(document: Mapping[str, Any], dump: Mapping[str, Any]) -> Walked:
+    """What a document says.
+
+    Args:
+        document: Socorro's, or else the dump itself.
+    """
+    crash, system = mapping(dump.get("crash_info")), mapping(dump.get("system_info"))
+    modules = [mapping(one) for one in sequence(dump.get("modules"))[:_MOST_MODULES]]
+    main = whole(dump.get("main_module"))
+    thread = _thread(dump, crash)
+    return Walked(
+        code=text(crash.get("type")),
+        system=text(system.get("os")),
+        system_version=text(system.get("os_ver")),
+        frames=list(islice(_frames(thread), MOST_FRAMES)),
+        versions=_module_versions(modules),
+        identity=_identity(dump, crash, thread, modules),
+        tags={
+            "exe": base_name(modules[main].get("filename")) if main is not None and main < len(modules) else None,
+            "pid": dump.get("pid"),
+            "message": crash.get("assertion") or _message_of_mac(dump),
+            "address": crash.get("address"),
+            "thread": thread.get("thread_name"),
+            "cpu": system.get("cpu_arch"),
+            "process_uptime_s": dump.get("process_uptime"),
+        },
+        crash_id=first((document.get("uuid"), document.get("crash_id"))),
+        occurred_at=_time(document),
+    )
+
+
+def _thread(dump: Mapping[str, Any], crash: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The thread that crashed: told by itself, or by its place among all."""
+    thread = mapping(dump.get("crashing_thread"))
+    if thread.get("frames"):
+        return thread
+    at, threads = whole(crash.get("crashing_thread")), sequence(dump.get("threads"))
+    return mapping(threads[at]) if at is not None and at < len(threads) else thread
+
+
+def _frames(thread: Mapping[str, Any]) -> Iterator[Frame]:
+    for one in map(mapping, sequence(thread.get("frames"))):
+        module = base_name(one.get("module"))
+        for inlined in sequence(one.get("inlines")):  # from the innermost on
+            yield Frame(module, _function(mapping(inlined).get("function")))
+        yield Frame(module, _function(one.get("function")), whole(one.get("module_offset")) if module else None)
+
+
+def _function(said: Any) -> str | None:
+    name = text(said)
+    return None if name is None or name.startswith("<unknown in ") else name
+
+
+def _module_versions(modules: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    told = ((base_name(one.get("filename")), text(one.get("version"))) for one in modules)
+    return {file: version for file, version in told if file and version}
+
+
+def _identity(
+    dump: Mapping[str, Any], crash: Mapping[str, Any], thread: Mapping[str, Any], modules: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """What stays the same when a dump is walked again with more symbols."""
+    innermost = mapping(next(iter(sequence(thread.get("frames"))), None))
+    registers = mapping(innermost.get("registers") or thread.get("registers"))
+    return [
+        str(text(one) or "")
+        for one in (dump.get("pid"), crash.get("type"), crash.get("address"), innermost.get("offset"))
+    ] + [
+        json.dumps(sorted((name, text(value)) for name, value in registers.items())),
+        json.dumps([[text(one.get("base_addr")), text(one.get("filename"))] for one in modules]),
+    ]
+
+
+def _message_of_mac(dump: Mapping[str, Any]) -> str | None:
+    told = sequence(mapping(dump.get("mac_crash_info")).get("records"))
+    return next((said for one in told[:10] if (said := text(mapping(one).get("message")))), None)
+
+
+def _time(document: Mapping[str, Any]) -> str | None:
+    """Of Socorro's: the client's clock."""
+    if (at := whole(document.get("crash_time"))) is not None:
+        return time_of(at, unit=1)
+    return time_of(text(document.get("client_crash_date")))
+
+
+JSON = Document(title="minidump-stackwalk JSON", recognises=_recognises, read=_read)

@@ -1,0 +1,116 @@
+"""What minidump-stackwalk prints for people, and breakpad's ``minidump_stackwalk -m`` for programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, Unfit, base_name, text, whole
+from ingest.formats.format import Document, Head, decoded
+from ingest.formats.stackwalk import Walked, add
+
+_MOST_BYTES = 8 << 20  # of a process with many threads; the one that crashed is printed first
+_LONGEST_LINE = 4000
+
+_PRINTED = re.compile(r"^Operating system: [^\n]{1,200}\n(?: {1,40}[^\n]{1,400}\n)?CPU: ", re.MULTILINE)
+_PIPED = re.compile(r"^OS\|[^|\n]{0,100}\|[^|\n]{0,400}\nCPU\|", re.MULTILINE)
+
+_THREAD = re.compile(r"Thread \d{1,9}(?P<name> .{0,200})? \(crashed\)(?: - tid: \d{1,10})?")
+_FRAME = re.compile(r"\s{0,4}\d{1,5}  (?P<rest>\S.*)")
+_IN_MODULE = re.compile(r"(?P<module>.+) \+ (?P<offset>0x[0-9a-f]{1,16})", re.IGNORECASE)
+_SOURCE = re.compile(r" \[[^\[\]]+ : \d+ \+ 0x[0-9a-f]+\]$| \+ 0x[0-9a-f]+$", re.IGNORECASE)
+_LOADED = re.compile(r"0x[0-9a-f]{1,16} - 0x[0-9a-f]{1,16}  (?P<file>.+?)  (?P<version>\S+)(?P<main>  \(main\))?.*")
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text.replace("\r\n", "\n")
+    return _PRINTED.search(said) is not None or _PIPED.search(said) is not None
+
+
+def _read(data: bytes, told: Told) -> Records:
+    lines = [line[:_LONGEST_LINE] for line in decoded(data).splitlines()]
+    is_piped = _PIPED.search("\n".join(lines[:1000])) is not None
+    walked = _piped(lines) if is_piped else _printed(lines)
+    if walked is None:
+        raise Unfit("bad_stackwalk", "The output of minidump-stackwalk ends before it says why the process ended")
+    records = Records(told)
+    add(records, walked)
+    return records
+
+
+def _printed(lines: Sequence[str]) -> Walked | None:
+    """``Crash reason:  SIGSEGV``, ``Thread 0 (crashed)``, `` 0  relay!read [a.c : 3 + 0x4]`` with its registers."""
+    at = {name: number for number, name in enumerate(line.partition(":")[0] for line in lines)}
+    start = next((number for number, line in enumerate(lines) if line.startswith("Operating system: ")), len(lines))
+    if "Crash reason" not in at:
+        is_crash = "No crash" not in (line.strip() for line in lines)
+        return None if is_crash else Walked("No crash", None, None, (), {}, (), {})
+    thread = next((number for number, line in enumerate(lines) if _THREAD.fullmatch(line.rstrip())), len(lines))
+    own = _until_blank(lines[thread + 1 :])
+    loaded = [found for line in lines[at.get("Loaded modules", len(lines)) :] if (found := _LOADED.fullmatch(line))]
+    reason, address = (_value(lines, at.get(name)) for name in ("Crash reason", "Crash address"))
+    head = _THREAD.fullmatch(lines[thread].rstrip()) if thread < len(lines) else None
+    return Walked(
+        code=reason,
+        system=_value(lines, start),
+        system_version=lines[start + 1].strip() if start + 1 < len(lines) else None,
+        frames=[_frame(found["rest"]) for line in own if (found := _FRAME.fullmatch(line.rstrip()))][:MOST_FRAMES],
+        versions={found["file"]: found["version"] for found in loaded if "?" not in found["version"]},
+        identity=(reason or "", address or "", *(line.strip() for line in own)),
+        tags={
+            "exe": next((found["file"] for found in loaded if found["main"]), None),
+            "message": _value(lines, at.get("Assertion")),
+            "address": address,
+            "thread": head["name"] if head else None,
+            "cpu": _value(lines, at.get("CPU")),
+        },
+    )
+
+
+def _value(lines: Sequence[str], at: int | None) -> str | None:
+    return text(lines[at].partition(":")[2]) if at is not None and at < len(lines) else None
+
+
+def _until_blank(lines: Sequence[str]) -> list[str]:
+    end = next((at for at, line in enumerate(lines) if not line.strip()), len(lines))
+    return list(lines[:end])
+
+
+def _frame(rest: str) -> Frame:
+    module, called, function = rest.partition("!")
+    if called:
+        return Frame(base_name(module), text(_SOURCE.sub("", function)))
+    found = _IN_MODULE.fullmatch(rest)
+    return Frame(base_name(found["module"]), None, whole(found["offset"])) if found else Frame()
+
+
+def _piped(lines: Sequence[str]) -> Walked | None:
+    """``Crash|SIGSEGV|0x0|0``, then ``0|0|relay|read|a.c|3|0x4``: thread, frame, module, function, source, offset."""
+    rows = [line.rstrip().split("|") for line in lines if "|" in line]
+    crash = next((row for row in rows if row[0] == "Crash" and len(row) >= 4), None)
+    if crash is None:
+        return None
+    system = next((row for row in rows if row[0] == "OS" and len(row) >= 3), ["", "", ""])
+    modules = [row for row in rows if row[0] == "Module" and len(row) >= 8]
+    own = [row for row in rows if row[0] == crash[3] and len(row) == 7 and row[1].isdigit()]
+    return Walked(
+        code=text(crash[1]),
+        system=system[1],
+        system_version=system[2],
+        frames=list(_piped_frames(own[:MOST_FRAMES])),
+        versions={row[1]: row[2] for row in modules if row[2]},
+        identity=["|".join(row) for row in (crash, *modules, *own)],
+        tags={"exe": next((row[1] for row in modules if row[7] == "1"), None), "address": crash[2]},
+    )
+
+
+def _piped_frames(rows: Sequence[Sequence[str]]) -> Iterator[Frame]:
+    for _, _, module, function, _, _, offset in rows:
+        file = base_name(module)
+        # With a function the offset is that within it.
+        yield Frame(file, text(function), whole(offset) if file and not function else None)
+
+
+TEXT = Document(
+    title="minidump-stackwalk text", recognises=_recognises, read=_read, most_bytes=_MOST_BYTES, is_cut=True
+)

@@ -1,0 +1,324 @@
+"""What minidump-stackwalk prints, as JSON and as text, of several versions and systems."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.formats.crashes import Told, Unfit
+from ingest.formats.stackwalk import JSON
+from ingest.formats.stackwalk_text import TEXT
+from tests.ingest.formats.conftest import AT, crashes_of, head
+from tests.ingest.formats.damage import changed, survives
+
+SAMPLES = Path(os.environ.get("FLEETCRASH_SAMPLES", "../shared/samples"))
+
+FRAMES = [
+    {
+        "frame": 0, "trust": "context", "module": "relay.dll", "module_offset": "0x0000000000001d72",
+        "offset": "0x00007ff601d71d72", "function": None, "registers": {"rip": "0x00007ff601d71d72"},
+    },
+    {
+        "frame": 1, "trust": "cfi", "module": "agent.exe", "module_offset": "0x0000000000000200",
+        "offset": "0x00007ff600000200", "function": "run(int)", "file": "c:\\src\\run.cc", "line": 7,
+        "inlines": [{"function": "push", "file": "c:\\src\\push.h", "line": 1}],
+    },
+    {"frame": 2, "trust": "scan", "module": None, "module_offset": None, "offset": "0x0000000000000001"},
+    {"frame": 3, "trust": "cfi", "module": "ntdll.dll", "module_offset": "0x10", "function": "<unknown in ntdll.dll>"},
+]  # fmt: skip
+DUMP: dict[str, Any] = {
+    "status": "OK",
+    "pid": 3932,
+    "crash_info": {
+        "type": "EXCEPTION_ACCESS_VIOLATION_READ", "address": "0x0000000000000008", "crashing_thread": 1,
+        "assertion": "queue is empty",
+    },
+    "crashing_thread": {"frame_count": 4, "frames": FRAMES, "thread_name": "worker", "threads_index": 1},
+    "system_info": {"os": "Windows NT", "os_ver": "10.0.22631 3880", "cpu_arch": "amd64", "cpu_count": 8},
+    "process_uptime": 41,
+    "thread_count": 2,
+    "threads": [{"frames": []}, {"frames": FRAMES, "thread_name": "worker"}],
+    "main_module": 0,
+    "modules": [
+        {"base_addr": "0x00007ff600000000", "filename": "agent.exe", "version": "7.11.1"},
+        {"base_addr": "0x00007ff601d70000", "filename": "C:\\Program Files\\relay\\relay.dll", "version": "3.2.1.0"},
+    ],
+    "unloaded_modules": [],
+}  # fmt: skip
+
+PRINTED = """\
+2026-11-25 INFO reading agent.dmp
+Operating system: Linux
+                  0.0.0 Linux 6.1.0-21-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.90-1 (2024-05-03) x86_64
+CPU: amd64
+     family 6 model 158 stepping 12
+     1 CPU
+
+GPU: UNKNOWN
+
+Crash reason:  SIGSEGV /SEGV_MAPERR
+Crash address: 0x8
+Process uptime: not available
+
+Thread 0 worker (crashed)
+ 0  librelay.so + 0x1d72
+    rax = 0x0000000000000000   rdx = 0x0000000000000000
+    rip = 0x00007f5c988d1d72
+    Found by: given as instruction pointer in context
+ 1  agent!relay::push(item*, std::vector<int> const&) [push.cc : 10 + 0x4]
+    rip = 0x0000560ac97c988
+    Found by: call frame info
+ 2  agent!run + 0x1f
+    Found by: call frame info
+ 3  0x7f5c98000001
+    Found by: stack scanning
+
+Thread 1
+ 0  libc.so.6 + 0x20d4c
+
+Loaded modules:
+0x5600ac97b000 - 0x5600ac97dfff  agent  ???  (main)
+0x7f5c988d0000 - 0x7f5c98a9efff  librelay.so  3.2.1  (WARNING: No symbols, librelay.so, 0A1B)
+"""
+PIPED = """\
+OS|Mac OS X|14.5.0 23F79
+CPU|arm64|family 6|8
+GPU|||
+Crash|EXC_BAD_ACCESS / KERN_INVALID_ADDRESS|0x8|1
+Module|agent|7.11.1|agent|0A1B|0x100000000|0x100010000|1
+Module|librelay.dylib|3.2.1|librelay.dylib|0A1C|0x200000000|0x200010000|0
+
+0|0|libsystem_kernel.dylib||||0x99
+1|0|librelay.dylib||||0x1d72
+1|1|agent|run(int)|/src/run.cc|7|0x1f
+1|2|||||
+"""
+
+
+def record(document: Any) -> dict[str, Any]:
+    (found,) = crashes_of(JSON, json.dumps(document).encode())
+    return found
+
+
+def printed(said: str) -> dict[str, Any]:
+    (found,) = crashes_of(TEXT, said.encode())
+    return found
+
+
+def with_crash(**fields: Any) -> dict[str, Any]:
+    return {**DUMP, "crash_info": {**DUMP["crash_info"], **fields}}
+
+
+def with_system(os: str, os_ver: str | None) -> dict[str, Any]:
+    return {**DUMP, "system_info": {"os": os, "os_ver": os_ver}}
+
+
+def test_a_dump_as_json():
+    found = record(DUMP)
+    assert len(found.pop("crash_id")) == 32
+    assert found == {
+        "record": "crash",
+        "host_id": "h-told",
+        "occurred_at": "2026-11-25T12:00:00Z",
+        "time_quality": "log",
+        "os_type": "windows",
+        "os_version": "10.0.22631",
+        "os_build": "22631.3880",
+        "domain": "user",
+        "code": "EXCEPTION_ACCESS_VIOLATION_READ",
+        "module": "relay.dll",
+        "module_version": "3.2.1.0",
+        "module_offset": 0x1D72,
+        "frames": [
+            {"module": "relay.dll", "function": None, "offset": 0x1D72},
+            {"module": "agent.exe", "function": "push", "offset": None},
+            {"module": "agent.exe", "function": "run(int)", "offset": 0x200},
+            {"module": None, "function": None, "offset": None},
+            {"module": "ntdll.dll", "function": None, "offset": 0x10},
+        ],
+        "tags": {
+            "exe": "agent.exe", "pid": "3932", "message": "queue is empty", "address": "0x0000000000000008",
+            "thread": "worker", "cpu": "amd64", "process_uptime_s": "41",
+        },
+    }  # fmt: skip
+
+
+def test_the_same_dump_is_one_crash_however_it_is_written_and_with_whatever_symbols():
+    compact, pretty = json.dumps(DUMP, separators=(",", ":")), json.dumps(DUMP, indent=1, sort_keys=True)
+    symbols = [{**FRAMES[0], "function": "relay::push"}, *FRAMES[1:]]
+    with_symbols = json.dumps({**DUMP, "crashing_thread": {"frames": symbols}})
+    ids = {crashes_of(JSON, one.encode())[0]["crash_id"] for one in (compact, pretty, "\ufeff" + pretty, with_symbols)}
+    assert len(ids) == 1
+    elsewhere = Told(AT, "log", "h-2")
+    assert crashes_of(JSON, compact.encode(), told=elsewhere)[0]["crash_id"] not in ids
+    assert record({**DUMP, "pid": 3933})["crash_id"] not in ids
+
+
+def test_older_ones_tell_the_thread_by_its_number_alone():
+    older = {name: value for name, value in DUMP.items() if name != "crashing_thread"}
+    assert len(record(older)["frames"]) == 5
+    assert "frames" not in record({**older, "threads": []})
+    assert "frames" not in record({**older, "crash_info": {"type": "SIGSEGV", "crashing_thread": None}})
+
+
+def test_socorros_report_holds_one_and_tells_its_id_and_time():
+    found = record({"uuid": "0a1b-2c", "crash_time": 1721362202, "product": "Relay", "json_dump": DUMP})
+    assert (found["crash_id"], found["occurred_at"]) == ("0a1b-2c", "2024-07-19T04:10:02Z")
+    assert "time_quality" not in found
+    found = record({"uuid": "0a1b-2c", "client_crash_date": "2024-07-19 04:10:02+00:00", "json_dump": DUMP})
+    assert found["occurred_at"] == "2024-07-19 04:10:02+00:00"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("SIGSEGV /SEGV_MAPERR", "SIGSEGV"),
+        ("SIGABRT / SI_TKILL", "SIGABRT"),
+        ("EXC_BAD_ACCESS / KERN_INVALID_ADDRESS", "EXC_BAD_ACCESS"),
+        ("EXC_SOFTWARE / SIGABRT", "SIGABRT"),
+        ("EXC_CRASH / SIGABRT", "SIGABRT"),
+        ("EXCEPTION_STACK_BUFFER_OVERRUN / FAST_FAIL_FATAL_APP_EXIT", "EXCEPTION_STACK_BUFFER_OVERRUN"),
+        ("0x00000050", "0x50"),
+        ("0xC06D007F / 0x00000000", "0xc06d007f"),
+    ],
+)
+def test_the_code_is_the_reason_without_what_it_adds(said, code):
+    assert record(with_crash(type=said))["code"] == code
+
+
+@pytest.mark.parametrize("reason", [None, "DUMP_REQUESTED", "No crash", "Simulated Exception", "0x0517a7ed"])
+def test_a_dump_that_a_program_asked_for_is_no_crash(reason):
+    assert crashes_of(JSON, json.dumps(with_crash(type=reason)).encode()) == []
+
+
+@pytest.mark.parametrize(
+    ("system", "said", "expected"),
+    [
+        ("Windows NT", "10.0.22631 3880", ("windows", "10.0.22631", "22631.3880")),
+        ("Windows NT", "6.1.7601 Service Pack 1", ("windows", "6.1.7601", None)),
+        ("Windows NT", "10.0.19045", ("windows", "10.0.19045", None)),
+        ("Mac OS X", "14.5.0 23F79", ("darwin", "14.5.0", "23F79")),
+        ("Linux", "0.0.0 Linux 5.4.0-42-generic #46-Ubuntu SMP x86_64", ("linux", "5.4.0-42-generic", None)),
+        ("Linux", "4.9.60-linuxkit-aufs #1 SMP Mon Nov 6", ("linux", "4.9.60-linuxkit-aufs", None)),
+        ("Android", "0.0.0 Linux 4.14.186-perf+ #1 SMP PREEMPT", ("linux", "4.14.186-perf+", None)),
+        ("Linux", "0.0.0", ("linux", None, None)),
+        ("Linux", None, ("linux", None, None)),
+        ("0x00008204", "1.2", ("0x00008204", "1.2", None)),
+    ],
+)
+def test_versions_of_systems(system, said, expected):
+    found = record(with_system(system, said))
+    assert (found["os_type"], found.get("os_version"), found.get("os_build")) == expected
+
+
+def test_a_dump_as_text():
+    found = printed(PRINTED)
+    assert len(found.pop("crash_id")) == 32
+    assert found == {
+        "record": "crash",
+        "host_id": "h-told",
+        "occurred_at": "2026-11-25T12:00:00Z",
+        "time_quality": "log",
+        "os_type": "linux",
+        "os_version": "6.1.0-21-amd64",
+        "domain": "user",
+        "code": "SIGSEGV",
+        "module": "librelay.so",
+        "module_version": "3.2.1",
+        "module_offset": 0x1D72,
+        "frames": [
+            {"module": "librelay.so", "function": None, "offset": 0x1D72},
+            {"module": "agent", "function": "relay::push(item*, std::vector<int> const&)", "offset": None},
+            {"module": "agent", "function": "run", "offset": None},
+            {"module": None, "function": None, "offset": None},
+        ],
+        "tags": {"exe": "agent", "address": "0x8", "thread": "worker", "cpu": "amd64"},
+    }
+    assert printed(PRINTED.replace("\n", "\r\n")) | {"crash_id": ""} == found | {"crash_id": ""}
+    assert printed(PRINTED.replace("worker (crashed)", " (crashed) - tid: 7"))["frames"] == found["frames"]
+
+
+def test_a_dump_as_breakpad_writes_it_for_programs():
+    found = printed(PIPED)
+    assert (found["os_type"], found["os_version"], found["os_build"]) == ("darwin", "14.5.0", "23F79")
+    assert (found["code"], found["module"], found["module_version"]) == ("EXC_BAD_ACCESS", "librelay.dylib", "3.2.1")
+    assert found["module_offset"] == 0x1D72
+    assert found["frames"][1:] == [
+        {"module": "agent", "function": "run(int)", "offset": None},
+        {"module": None, "function": None, "offset": None},
+    ]
+    assert found["tags"] == {"exe": "agent", "address": "0x8"}
+
+
+def test_text_without_a_crash():
+    no_crash = PRINTED.partition("Crash reason")[0] + "No crash\nProcess uptime: 3 seconds\n"
+    assert crashes_of(TEXT, no_crash.encode()) == []
+    assert (
+        crashes_of(TEXT, PIPED.replace("Crash|EXC_BAD_ACCESS / KERN_INVALID_ADDRESS", "Crash|No crash").encode()) == []
+    )
+    with pytest.raises(Unfit, match="ends before"):
+        crashes_of(TEXT, PRINTED.partition("Crash reason")[0].encode())
+
+
+@pytest.mark.parametrize(
+    ("format", "data"),
+    [(JSON, json.dumps(DUMP)), (JSON, json.dumps(DUMP, indent=2)), (TEXT, PRINTED), (TEXT, PIPED),
+     (TEXT, PRINTED.replace("\n", "\r\n"))],
+)  # fmt: skip
+def test_its_own_files_are_recognised(format, data):
+    assert format.recognises(head(data.encode()))
+    assert not {JSON: TEXT, TEXT: JSON}[format].recognises(head(data.encode()))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"record": "crash", "crash_id": "c", "tags": {"crash_info": "x"}}\n',
+        b'{"record":"crash","frames":[{"module":"a","function":"crash_info"}]}\n',
+        b'{"event_id": "0a", "platform": "native", "threads": {"values": []}}',
+        b"crash_id,host_id,occurred_at\n",
+        b"Operating system: the one that we have\n",
+        b"",
+    ],
+)
+def test_others_are_not(data):
+    assert not JSON.recognises(head(data))
+    assert not TEXT.recognises(head(data))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"crash_info": null}', json.dumps(DUMP).encode()[:-1]])
+def test_what_is_no_whole_document_is_refused(data):
+    with pytest.raises(Unfit, match="minidump-stackwalk"):
+        crashes_of(JSON, data)
+
+
+@given(st.binary(max_size=200) | changed(json.dumps(DUMP).encode()))
+def test_no_bytes_break_json(data):
+    survives(JSON, data)
+
+
+@given(st.binary(max_size=200) | changed(PRINTED.encode()) | changed(PIPED.encode()))
+def test_no_bytes_break_text(data):
+    survives(TEXT, data)
+
+
+def test_text_may_end_anywhere():
+    for said in (PRINTED, PIPED):
+        for end in range(0, len(said), 7):
+            survives(TEXT, said[:end].encode())
+
+
+@pytest.mark.parametrize("name", ["json-pretty.json", "linux_json_pretty.json"])
+def test_recorded_ones(name):
+    path = SAMPLES / "stackwalk_json" / name
+    if not path.exists():
+        pytest.skip(f"no samples at {SAMPLES}; FLEETCRASH_SAMPLES names their folder")
+    assert JSON.recognises(head(path.read_bytes()))
+    (found,) = crashes_of(JSON, path.read_bytes())
+    assert found["frames"][0]["offset"] == found["module_offset"]
