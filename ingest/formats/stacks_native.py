@@ -17,6 +17,11 @@ _NOT_KNOWN = frozenset(["n/a", "??", "???", "<unknown>"])
 _NATIVE = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:0x)?[0-9a-fA-F]{4,16}\s+(?P<in>in )?(?P<rest>\S.*)")
 _IN_MODULE = re.compile(r"(?P<module>[^()]+?)\s?\+\s?0x(?P<offset>[0-9a-fA-F]{1,15})")
 _MODULE_ALONE = re.compile(r"[\w.+@~/\-]+")
+_GDB = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:(?:0x)?[0-9a-fA-F]{4,16}\s+in )?(?P<rest>\S.*)")
+_GDB_ARGUMENTS = re.compile(r" \((?:\)(?= at | from |$)|(?=[\w$@.]{1,100}=))")
+_GDB_LIBRARY = re.compile(r"\) from (?P<library>\S.*)$")
+_GDB_PLACE = re.compile(r"\) at (?P<path>\S.*):\d{1,9}$")
+_GDB_SIGNAL = "<signal handler called>"
 _IN_SOURCE = re.compile(r"(?P<function>.+?) (?:at )?(?P<place>/?[\w./\\+-]+\.\w{1,4}):\d+(?::\d+)?")
 
 _RUST_HEAD = re.compile(r"\W*(?:stack )?backtrace\W*", re.IGNORECASE)
@@ -33,15 +38,37 @@ def native(lines: Sequence[str]) -> list[Step]:
     """``#0  0x000055a00bf4a139 main (/opt/x/crash + 0x1139)``, or ``#0 0x7f in main /src/main.c:12:3``: one thread."""
     steps: list[Step] = []
     last = -1
-    for line in lines:
-        found = _NATIVE.fullmatch(line.rstrip())
-        if found is None:
+    for line, below in pairwise([*lines, ""]):
+        said = line.rstrip()
+        if below[:1].isspace() and below.lstrip().startswith(("at ", "from ")):  # a debugger's place, broken off
+            said = f"{said} {below.strip()}"
+        found = _GDB.fullmatch(said)
+        step = _debuggers_step(found["rest"]) if found else None
+        if step is None:
+            found = _NATIVE.fullmatch(line.rstrip())
+            step = _native_step(found["rest"], is_debuggers=found["in"] is not None) if found else None
+        if found is None or step is None:
             continue
         if int(found["number"]) <= last or len(steps) >= MOST_FRAMES:
             break
         last = int(found["number"])
-        steps.append(_native_step(found["rest"], is_debuggers=found["in"] is not None))
+        steps.append(step)
     return steps
+
+
+def _debuggers_step(rest: str) -> Step | None:
+    """``read (this=0x1, name="x") at /src/a.cc:3``, ``?? () from /lib/libc.so.6``. What arguments were is left out."""
+    if rest == _GDB_SIGNAL:
+        return Step(Frame(None, rest), "")
+    arguments = _GDB_ARGUMENTS.search(rest)
+    if arguments is None:
+        return None
+    library, place = _GDB_LIBRARY.search(rest), _GDB_PLACE.search(rest)
+    module = library["library"] if library else None
+    return Step(
+        Frame(_module(module) if module else None, _function(rest[: arguments.start()])),
+        module or (place["path"] if place else ""),
+    )
 
 
 def _native_step(rest: str, *, is_debuggers: bool) -> Step:

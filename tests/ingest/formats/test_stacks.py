@@ -79,6 +79,20 @@ OLD_COREDUMP = """
     #2  0x0000000000400526 queue::push(int, queue::item*) (relay)
     #3  0x00007f8c0d391555 n/a (/usr/lib64/libev.so.4)
 """
+DEBUGGER = """
+    #0  __GI_raise (sig=sig@entry=6) at ../sysdeps/unix/sysv/linux/raise.c:50
+    #1  0x00007ffff7a4e859 in __GI_abort () at abort.c:79
+    #2  0x00007ffff7e29a31 in ?? () from /lib/x86_64-linux-gnu/libstdc++.so.6
+    #3  <signal handler called>
+    #4  0x000000000048a45c in (anonymous namespace)::open (all=std::vector of length 9 = {...}, k=u"x) at") at a.cc:3
+    #5  std::function<void ()>::operator() (this=0x0) at /usr/include/std_function.h:590
+    #6  relay::push (this=0x7ffe, item=...,
+        count=3) at /src/relay.cc:9
+    #7  relay::run (this=0x7ffe)
+        at /src/relay.cc:12
+    #8  0x00007f34f7fc3ca8 in g_main_loop_run ()
+       from /usr/lib/libglib-2.0.so.0
+"""
 DELETED = "#0 0x00007f5a3c0a1236 flush (/opt/My Relay/relay (deleted) + 0x22)"
 BUILD_ID = "    #0 0x4f8a5f in main (/usr/bin/relay+0x1f) (BuildId: 0a1b2c)"
 SHRUNK = """
@@ -292,6 +306,20 @@ RUBY_NUMBERED = """
                 ("libc.so.6", "abort", None),
                 ("relay", "queue::push(int, queue::item*)", None),
                 ("libev.so.4", None, None),
+            ],
+        ),
+        (
+            DEBUGGER,
+            [
+                (None, "__GI_raise", None),
+                (None, "__GI_abort", None),
+                ("libstdc++.so.6", None, None),
+                (None, "<signal handler called>", None),
+                (None, "(anonymous namespace)::open", None),
+                (None, "std::function<void ()>::operator()", None),
+                (None, "relay::push", None),
+                (None, "relay::run", None),
+                ("libglib-2.0.so.0", "g_main_loop_run", None),
             ],
         ),
         (DELETED, [("relay", "flush", 0x22)]),
