@@ -1,0 +1,117 @@
+"""Reports of casr (``.casrep``): of gdb, of sanitizers, and of the exceptions of several languages.
+
+A report holds the whole environment and command line of the process. Nothing of these is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ingest.formats import stacks
+from ingest.formats.crashes import (
+    LONGEST_TEXT,
+    Frame,
+    NotJson,
+    Records,
+    Told,
+    Unfit,
+    base_name,
+    mapping,
+    name_of,
+    parsed,
+    sequence,
+    tags_of,
+    text,
+    time_of,
+)
+from ingest.formats.format import Document, Head
+from ingest.formats.systems import os_type
+
+_MOST_LINES = 2000  # of a stack or of the report of a tool
+_NAMES = tuple(re.compile(rf'"{name}"\s{{0,100}}:') for name in ("Date", "Uname", "OSRelease"))
+_MORE_NAMES = re.compile(r'"(?:ExecutablePath|CrashSeverity)"\s{0,100}:')
+_UNAME = re.compile(r"(?P<system>\S{1,40}) (?P<host>\S{1,255}) (?P<release>\S{1,200})")
+_LANGUAGES = ("PythonReport", "GoReport", "JavaReport", "JsReport", "RustReport", "CSharpReport", "LuaReport")
+_SANITIZERS = ("AsanReport", "UbsanReport", "MsanReport")
+_ERROR = re.compile(r"ERROR: |WARNING: |runtime error: |panic: |panicked at ")
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text.lstrip()
+    return said.startswith("{") and all(name.search(said) for name in _NAMES) and bool(_MORE_NAMES.search(said))
+
+
+def _read(data: bytes, told: Told) -> Records:
+    told.check_document(len(data))
+    try:
+        report = mapping(parsed(data.removeprefix(b"\xef\xbb\xbf")))
+    except NotJson as error:
+        raise Unfit("bad_casrep", "The casr report is no whole JSON document") from error
+    if not isinstance(report.get("CrashSeverity"), dict):
+        raise Unfit("bad_casrep", "The document has no CrashSeverity, as casr writes it")
+    records = Records(told)
+    _add(records, report)
+    return records
+
+
+def _add(records: Records, report: Mapping[str, Any]) -> None:
+    severity = mapping(report["CrashSeverity"])
+    code = text(severity.get("ShortDescription"))
+    uname = _UNAME.match(text(report.get("Uname")) or "")
+    host_id = records.host_id((uname["host"] if uname else None,))
+    frames, path = _stack(report), base_name(report.get("ExecutablePath"))
+    at_fault = next((one for one in frames if one.module or one.function), Frame())
+    records.crash(
+        crash_id=name_of(host_id or "", text(report.get("Date")) or "", path or "", _lines(report, "Stacktrace")),
+        host_id=host_id,
+        occurred_at=time_of(text(report.get("Date"))),
+        os_type=os_type(uname["system"] if uname else report.get("OS")),
+        os_version=uname["release"] if uname else None,
+        domain="hang" if code == "timeout" else "user",
+        code=code,
+        module=at_fault.module or path,
+        module_offset=at_fault.offset if at_fault.module else None,
+        frames=frames,
+        tags=tags_of(
+            [
+                ("exe", path),
+                ("message", _message(report) or severity.get("Description")),
+                ("severity", severity.get("Type")),
+                ("crash_line", report.get("CrashLine")),
+                ("os_name", " ".join(filter(None, (text(report.get(name)) for name in ("OS", "OSRelease"))))),
+                ("package", report.get("Package")),
+                ("package_version", report.get("PackageVersion")),
+                ("architecture", report.get("Architecture")),
+            ]
+        ),
+    )
+
+
+def _stack(report: Mapping[str, Any]) -> list[Frame]:
+    """What a language itself wrote has its form; ``Stacktrace`` has Python's lines from the innermost on."""
+    for name in _LANGUAGES:
+        if frames := stacks.read(_lines(report, name)).frames:
+            return list(frames)
+    lines = _lines(report, "Stacktrace").split("\n")
+    is_python = any(line.startswith('File "') for line in lines)
+    return list(stacks.read("\n".join(reversed(lines) if is_python else lines)).frames)
+
+
+def _lines(report: Mapping[str, Any], name: str) -> str:
+    lines = sequence(report.get(name))[:_MOST_LINES]
+    return "\n".join(line[:LONGEST_TEXT] for line in lines if isinstance(line, str))
+
+
+def _message(report: Mapping[str, Any]) -> str | None:
+    """The line by which a sanitizer or a language says what is wrong. Other lines may tell of arguments and data."""
+    for name in (*_SANITIZERS, *_LANGUAGES):
+        for line in sequence(report.get(name))[:_MOST_LINES]:
+            said = text(line)
+            if said and _ERROR.search(said):
+                return said
+    return None
+
+
+CASREP = Document(title="casr report", recognises=_recognises, read=_read)

@@ -1,0 +1,244 @@
+"""Reports of casr, of its tools for gdb, sanitizers and languages."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetcrash.clustering import Shape, sign
+from ingest.formats.casr import CASREP
+from ingest.formats.crashes import Unfit
+from tests.ingest.formats.conftest import crashes_of, head
+from tests.ingest.formats.damage import changed, survives
+
+SAMPLES = Path(os.environ.get("FLEETCRASH_SAMPLES", "../shared/samples"))
+
+REPORT: dict[str, Any] = {
+    "Date": "2026-11-20T17:17:17.598406+03:00",
+    "Uname": "Linux build-7 6.1.0-21-amd64 #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux",
+    "OS": "Debian",
+    "OSRelease": "12",
+    "Architecture": "amd64",
+    "ExecutablePath": "/home/rita/relay/build/relay",
+    "ProcEnviron": ["TOKEN=geheim"],
+    "ProcCmdline": "relay --password=geheim",
+    "ProcMaps": ["0x400000 0x401000 0x1000 0x0 /home/rita/relay/build/relay"],
+    "CrashSeverity": {
+        "Type": "NOT_EXPLOITABLE", "ShortDescription": "SourceAv",
+        "Description": "Access violation on source operand", "Explanation": "A read, likely.",
+    },
+    "Stacktrace": [
+        "#0  __memmove_avx_unaligned_erms () at ../sysdeps/memmove.S:383",
+        '#1  0x00000000005e3099 in relay::Queue::push (this=0x7fff, name="geheim") at /src/queue.cc:97',
+        "#2  0x00007ffff7e29a31 in ?? () from /lib/x86_64-linux-gnu/libstdc++.so.6",
+        "#3  main (argc=<optimized out>, argv=<optimized out>) at /src/main.cc:7",
+    ],
+    "Registers": {"rip": 6172825},
+    "Disassembly": ["==> 0x5e3099: mov rax, [rax]"],
+    "Package": "relay",
+    "PackageVersion": "3.2-1",
+    "AsanReport": [],
+    "CrashLine": "/src/queue.cc:97",
+    "Source": ["---> 97 push(geheim)"],
+}  # fmt: skip
+
+SANITIZED = {
+    "CrashSeverity": {"Type": "EXPLOITABLE", "ShortDescription": "heap-buffer-overflow(write)", "Description": "x"},
+    "Stacktrace": [
+        "    #0 0x4f8e21 in __asan_memcpy (/opt/relay/relay+0x4f8e21)",
+        "    #1 0x4f8e30 in relay::Queue::push(char const*) /src/queue.cc:97:3",
+    ],
+    "AsanReport": [
+        "==7==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x602000000018",
+        "    #0 0x4f8e21 in __asan_memcpy (/opt/relay/relay+0x4f8e21)",
+    ],
+}
+PYTHON = {
+    "CrashSeverity": {"Type": "NOT_EXPLOITABLE", "ShortDescription": "ValueError", "Description": "no item"},
+    "Stacktrace": ['File "/srv/relay/queue.py", line 9, in push', 'File "/srv/relay/main.py", line 3, in <module>'],
+}
+GO = {
+    "CrashSeverity": {"Type": "NOT_EXPLOITABLE", "ShortDescription": "GoPanic", "Description": "index out of range"},
+    "Stacktrace": ["relay/queue.(*Queue).Push(0xc000010000)", "      /src/queue.go:42 +0x1d"],
+    "GoReport": [
+        "panic: runtime error: index out of range [3] with length 3",
+        "",
+        "goroutine 1 [running]:",
+        "relay/queue.(*Queue).Push(0xc000010000)",
+        "\t/src/queue.go:42 +0x1d",
+        "main.main()",
+        "\t/src/main.go:9 +0x25",
+    ],
+}
+JAVA = {
+    "CrashSeverity": {"Type": "NOT_EXPLOITABLE", "ShortDescription": "IllegalStateException", "Description": "full"},
+    "Stacktrace": ["at relay.Queue.push(Queue.java:13)", "at relay.Main.main(Main.java:3)"],
+}
+JS = {
+    "CrashSeverity": {"Type": "NOT_EXPLOITABLE", "ShortDescription": "TypeError", "Description": "x"},
+    "Stacktrace": ["at push (/srv/relay/lib/queue.js:3:9)", "at /srv/relay/main.js:1:1"],
+}
+CSHARP = {
+    "CrashSeverity": {"Type": "NOT_EXPLOITABLE", "ShortDescription": "System.InvalidOperationException"},
+    "Stacktrace": ["at Relay.Queue.Push(String name) in /src/Queue.cs:line 12", "at Relay.Program.Main()"],
+}
+RUST = {
+    "CrashSeverity": {"Type": "NOT_EXPLOITABLE", "ShortDescription": "RustPanic", "Description": "x"},
+    "Stacktrace": [],
+    "RustReport": [
+        "thread 'main' panicked at src/queue.rs:4:5:",
+        "stack backtrace:",
+        "   0: rust_begin_unwind",
+        "   1: relay::queue::push",
+        "             at ./src/queue.rs:4:5",
+    ],
+}
+
+
+def record(**fields: Any) -> dict[str, Any]:
+    (found,) = crashes_of(CASREP, json.dumps(REPORT | fields).encode())
+    return found
+
+
+def test_a_report_of_gdb():
+    found = record()
+    assert len(found.pop("crash_id")) == 32
+    assert found == {
+        "record": "crash",
+        "host_id": "build-7",
+        "occurred_at": "2026-11-20T17:17:17.598406+03:00",
+        "os_type": "linux",
+        "os_version": "6.1.0-21-amd64",
+        "domain": "user",
+        "code": "SourceAv",
+        "module": "relay",
+        "frames": [
+            {"module": None, "function": "__memmove_avx_unaligned_erms", "offset": None},
+            {"module": None, "function": "relay::Queue::push", "offset": None},
+            {"module": "libstdc++.so.6", "function": None, "offset": None},
+            {"module": None, "function": "main", "offset": None},
+        ],
+        "tags": {
+            "exe": "relay", "message": "Access violation on source operand", "severity": "NOT_EXPLOITABLE",
+            "crash_line": "/src/queue.cc:97", "os_name": "Debian 12", "package": "relay", "package_version": "3.2-1",
+            "architecture": "amd64",
+        },
+    }  # fmt: skip
+    assert sign(Shape.of(found)).family == "linux | memory | relay::Queue::push"
+
+
+def test_nothing_of_the_environment_the_command_line_and_the_arguments_is_kept():
+    assert "geheim" not in json.dumps(record())
+    assert "rita" not in json.dumps(record())
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "frames", "place"),
+    [
+        (
+            SANITIZED,
+            "heap-buffer-overflow(write)",
+            ["relay __asan_memcpy", " relay::Queue::push(char const*)"],
+            "linux | memory | relay::Queue::push",
+        ),
+        (PYTHON, "ValueError", ["relay/queue.py push", "relay/main.py <module>"], "linux | ValueError | queue.py!push"),
+        (GO, "GoPanic", [" relay/queue.(*Queue).Push", " main.main"], "linux | GoPanic | relay/queue.*Queue.Push"),
+        (
+            JAVA,
+            "IllegalStateException",
+            ["relay.Queue push", "relay.Main main"],
+            "linux | IllegalStateException | relay.queue!push",
+        ),
+        (JS, "TypeError", ["lib/queue.js push", "relay/main.js "], "linux | TypeError | queue.js!push"),
+        (
+            CSHARP,
+            "System.InvalidOperationException",
+            ["Relay.Queue Push", "Relay.Program Main"],
+            "linux | System.InvalidOperationException | relay.queue!Push",
+        ),
+        (
+            RUST,
+            "RustPanic",
+            [" rust_begin_unwind", " relay::queue::push"],
+            "linux | RustPanic | relay::queue::push",
+        ),
+    ],
+)
+def test_reports_of_other_tools(fields, code, frames, place):
+    found = record(**fields)
+    assert found["code"] == code
+    assert [f"{one['module'] or ''} {one['function'] or ''}" for one in found["frames"]] == frames
+    assert sign(Shape.of(found)).family == place
+
+
+def test_the_message_is_the_line_that_says_what_is_wrong():
+    assert record(**SANITIZED)["tags"]["message"].startswith("==7==ERROR: AddressSanitizer: heap-buffer-overflow")
+    assert record(**GO)["tags"]["message"] == "panic: runtime error: index out of range [3] with length 3"
+
+
+def test_a_target_that_does_not_end_hangs():
+    assert record(CrashSeverity={"ShortDescription": "timeout"})["domain"] == "hang"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("AbortSignal", "abort"), ("SafeFunctionCheck", "abort"), ("TrapSignal", "trap"), ("BadInstruction", "trap"),
+     ("DestAvNearNull", "memory"), ("SegFaultOnPc", "memory"), ("FPE", "arithmetic"), ("StackOverflow", "stack"),
+     ("double-free", "corruption"), ("stack-use-after-return(read)", "memory"), ("memory-leaks", "leak")],
+)  # fmt: skip
+def test_severities_are_classes_of_codes(code, expected):
+    assert sign(Shape.of(record(CrashSeverity={"ShortDescription": code}))).family.split(" | ")[1] == expected
+
+
+def test_other_systems_and_missing_parts():
+    mac = record(Uname="Darwin mini-3 23.5.0 Darwin Kernel Version 23.5.0", OS="")
+    assert (mac["os_type"], mac["host_id"], mac["os_version"]) == ("darwin", "mini-3", "23.5.0")
+    bare = record(Uname="", OS="Ubuntu", ExecutablePath="", Stacktrace=[], Date="")
+    assert (bare["os_type"], bare["host_id"], bare["occurred_at"]) == ("linux", "h-told", "2026-11-25T12:00:00Z")
+    assert "module" not in bare
+    assert "frames" not in bare
+
+
+def test_a_copy_is_the_same_crash_and_another_report_is_not():
+    again = json.dumps(REPORT, indent=2, sort_keys=True).encode()
+    assert crashes_of(CASREP, again)[0]["crash_id"] == record()["crash_id"]
+    assert record(Date="2026-11-20T17:17:18.598406+03:00")["crash_id"] != record()["crash_id"]
+
+
+def test_its_own_are_recognised_and_others_are_not():
+    assert CASREP.recognises(head(json.dumps(REPORT).encode()))
+    assert CASREP.recognises(head(json.dumps(REPORT, indent=1).encode()))
+    for other in (b"", b"{}", b'{"record": "crash", "Date": 1}', b"ProblemType: Crash\nDate: x\nUname: y\n"):
+        assert not CASREP.recognises(head(other))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"CrashSeverity": 3}', json.dumps(REPORT).encode()[:-1]])
+def test_what_is_no_whole_report_is_refused(data):
+    with pytest.raises(Unfit, match="casr"):
+        crashes_of(CASREP, data)
+
+
+@given(st.binary(max_size=200) | changed(json.dumps(REPORT | SANITIZED).encode()))
+def test_no_bytes_break_it(data):
+    survives(CASREP, data)
+
+
+def test_recorded_ones_are_clustered_as_their_crash_line_says():
+    paths = sorted((SAMPLES / "casr").glob("*/*.casrep"))
+    if not paths:
+        pytest.skip(f"no samples at {SAMPLES}; FLEETCRASH_SAMPLES names their folder")
+    families, labels = defaultdict(set), defaultdict(set)
+    for path in paths:
+        (found,) = crashes_of(CASREP, path.read_bytes())
+        family, label = sign(Shape.of(found)).family, found["tags"].get("crash_line")
+        if label:
+            families[label].add(family)
+            labels[family].add(label)
+    assert len(families) == len(labels) == 7, "one cluster a crash line, and none of two"
