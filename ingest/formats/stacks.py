@@ -1,7 +1,7 @@
 """Stack traces that are text, as languages, debuggers and systems write them, innermost frame first.
 
-Which form a text has is told here, and Python's is read; ``stacks_native``, ``stacks_managed`` and ``stacks_scripts``
-read the others. Prose and lines of a log are no frames, whatever numbers and paths they hold.
+Which form a text has is told here, and Python's is read; ``stacks_native``, ``stacks_runtimes``, ``stacks_managed`` and
+``stacks_scripts`` read the others. Prose and lines of a log are no frames, whatever numbers and paths they hold.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ingest.formats.crashes import MOST_FRAMES, Frame, text
 from ingest.formats.stack_steps import Step, short_path
 from ingest.formats.stacks_managed import managed
 from ingest.formats.stacks_native import go, native, rust
+from ingest.formats.stacks_runtimes import of_itself
 from ingest.formats.stacks_scripts import javascript, php, ruby
 
 _LONGEST_STACK = 256 << 10  # characters; Python's innermost frames are at the end, the others' at the start
@@ -22,7 +23,7 @@ _LONGEST_LINE = 2000
 _PYTHON_HEAD = "Traceback (most recent call last):"
 _PYTHON = re.compile(r'\s*File "([^"]+)", line \d+(?:, in (.+))?')
 # A form that is told by more than one line stands before those that read each line alone.
-_FORMS = (native, rust, go, php, managed, javascript, ruby)
+_FORMS = (native, rust, go, of_itself, php, managed, javascript, ruby)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from ingest.formats.stack_steps import Step
 _NOT_KNOWN = frozenset(["n/a", "??", "???", "<unknown>"])
 
 _NATIVE = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:0x)?[0-9a-fA-F]{4,16}\s+(?P<in>in )?(?P<rest>\S.*)")
+_NO_ADDRESS = re.compile(
+    r"\s*#(?P<number>\d{1,6}) (?P<rest>\S.* \([^()]+\+0x[0-9a-f]{1,15}\)(?: \(BuildId: \w+\))?)(?P<in>$)"
+)
 _IN_MODULE = re.compile(r"(?P<module>[^()]+?)\s?\+\s?0x(?P<offset>[0-9a-fA-F]{1,15})")
 _MODULE_ALONE = re.compile(r"[\w.+@~/\-]+")
 _GDB = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:(?:0x)?[0-9a-fA-F]{4,16}\s+in )?(?P<rest>\S.*)")
@@ -22,7 +25,11 @@ _GDB_ARGUMENTS = re.compile(r" \((?:\)(?= at | from |$)|(?=[\w$@.]{1,100}=))")
 _GDB_LIBRARY = re.compile(r"\) from (?P<library>\S.*)$")
 _GDB_PLACE = re.compile(r"\) at (?P<path>\S.*):\d{1,9}$")
 _GDB_SIGNAL = "<signal handler called>"
-_IN_SOURCE = re.compile(r"(?P<function>.+?) (?:at )?(?P<place>/?[\w./\\+-]+\.\w{1,4}):\d+(?::\d+)?")
+_IN_SOURCE = re.compile(
+    r"(?P<function>.+?) (?:at )?(?P<place>(?:[A-Za-z]:)?(?:[\w.@+\\/-]*[\\/][\w.@+-]+|[\w+-]+\.\w{1,4})):\d+(?::\d+)?"
+)
+_MODULE_BARE = re.compile(r"(?P<module>/\S+)\+(?:0x)?(?P<offset>[0-9a-fA-F]{1,15})")
+_PROCESSOR = re.compile(r":(?:x86_64h?|arm64e?|i386)$")
 
 _RUST_HEAD = re.compile(r"\W*(?:stack )?backtrace\W*", re.IGNORECASE)
 _RUST = re.compile(r"(?P<number>\d{1,6}): +(?:0x[0-9a-f]{1,16} - )?(?P<name>\S.*)")
@@ -45,7 +52,7 @@ def native(lines: Sequence[str]) -> list[Step]:
         found = _GDB.fullmatch(said)
         step = _debuggers_step(found["rest"]) if found else None
         if step is None:
-            found = _NATIVE.fullmatch(line.rstrip())
+            found = _NATIVE.fullmatch(line.rstrip()) or _NO_ADDRESS.fullmatch(line.rstrip())
             step = _native_step(found["rest"], is_debuggers=found["in"] is not None) if found else None
         if found is None or step is None:
             continue
@@ -76,10 +83,15 @@ def _native_step(rest: str, *, is_debuggers: bool) -> Step:
     called, opened, inside = rest.replace(" (deleted)", "").removesuffix(")").rpartition("(")
     if opened and rest.endswith(")"):
         if found := _IN_MODULE.fullmatch(inside):
-            return Step(Frame(_module(found["module"]), _function(called), int(found["offset"], 16)), found["module"])
+            module = _PROCESSOR.sub("", found["module"])  # which part of a Mac's file
+            source = _IN_SOURCE.fullmatch(called.strip())
+            function = source["function"] if source else called
+            return Step(Frame(_module(module), _function(function), int(found["offset"], 16)), module)
         # Older systemd tells no offset. A debugger has a function's arguments in that place.
         if not is_debuggers and called[-1:].isspace() and _MODULE_ALONE.fullmatch(inside):
             return Step(Frame(_module(inside), _function(called)), inside)
+    if found := _MODULE_BARE.fullmatch(rest):  # of Android
+        return Step(Frame(_module(found["module"]), None, int(found["offset"], 16)), found["module"])
     if found := _IN_SOURCE.fullmatch(rest):
         return Step(Frame(None, _function(found["function"])), found["place"])
     return Step(Frame(None, _function(rest)), "")

@@ -1,0 +1,245 @@
+"""What a process prints when it ends by a fault that its own runtime found, as it stands among its other output.
+
+Sanitizers of LLVM and GCC, libFuzzer and Centipede, checks of Chromium, V8 and Node, panics of Go and Rust. They tell
+neither the host nor the time nor, but by paths, the system. A report without a stack that does not say that it ended
+the process is no crash: UndefinedBehaviorSanitizer goes on after most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ingest.formats import stacks
+from ingest.formats.crashes import Frame, Records, Told, name_of, tags_of, text
+from ingest.formats.format import Head, Log
+from ingest.formats.stack_steps import short_path
+from ingest.formats.text_lines import lines_of
+
+_MOST_LINES = 600  # of a report; its first stack has 256 frames at the most, on two lines each for Go
+_LONGEST_LINE = 4000  # template arguments
+_MOST_BETWEEN = 2000  # lines between two reports of one crash
+_LONGEST_CODE = 200
+_UNTIL_STACK = 40  # lines between the head of a report and its stack; V8 and Node write what was on their heap
+
+_SANITIZER = re.compile(
+    r"(?:=={0,1}(?P<pid>\d{1,10})=={0,1} ?)?(?P<level>ERROR|WARNING): "
+    r"(?P<tool>\w{0,30}Sanitizer|libFuzzer|Centipede|GWP-ASan): (?P<what>\S.*)"
+)
+_UNDEFINED = re.compile(r"(?P<place>\S+:\d{1,9}(?::\d{1,9})?): runtime error: (?P<what>\S.*)")
+_CHROMIUM = re.compile(
+    r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?"
+    r"FATAL:(?P<source>[\w./\\-]{1,200})[(:]\d{1,9}\)?\] ?(?P<what>.*)"
+)
+_GLOG = re.compile(
+    r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +(?P<pid>\d{1,10}) (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>Check failed.*)"
+)
+_V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|JavaScript|process).*)")
+_NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")
+_GO = re.compile(r"(?P<what>(?:panic|fatal error): \S.*)")
+_GOROUTINE = re.compile(r"goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[")
+_RUST = re.compile(r"thread 'main'(?: \(\d+\))? panicked at (?P<what>\S.*)")
+_HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST)
+_MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ", "FATAL ERROR",
+          "panic: ", "fatal error: ", "panicked at ", "] Check failed")  # fmt: skip
+"""What a head has in it: a search of each line for these is fast."""
+
+_PREFIX = re.compile(r"[^\"{}]{0,120}?(?===\d+==)")  # of a log that the report is in
+_KIND = re.compile(r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: \w+){0,3}?)"
+                   r"(?= on | in | after | of | overlap|: |[.,;(]| \(|$)")  # fmt: skip
+_FIRST_FRAME = re.compile(r"\s*(?:#0{1,2}\s|1: (?:0x)?[0-9a-fA-F]{4})")
+_STACK_HEAD = re.compile(
+    r"goroutine \d|stack backtrace:|Backtrace:|=+ C stack trace|-+ Native stack trace|\*\*\* Check failure"
+)
+_END = re.compile(
+    r"SUMMARY: |==\d+==ABORTING|\s*(?:freed|previously allocated|allocated) by thread|Thread T\d+ created"
+)
+_BY_SIGNAL = re.compile(r": (?:ABRT|ILL|TRAP|BUS|SEGV|breakpoint|illegal-instruction|deadly signal)$")
+_CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
+_NUMBERS = re.compile(r"\d+")
+_MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON, XML: others' formats, whatever texts they hold
+_TOMBSTONE = "*** *** *** *** ***"
+
+_SYSTEMS = (
+    ("windows", re.compile(r"\b[A-Za-z]:\\|\.(?:dll|exe|pdb)\b|_win\.cc", re.IGNORECASE)),
+    (
+        "darwin",
+        re.compile(r"\.dylib\b|/System/Library/|/Applications/|/Users/|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"),
+    ),
+)
+
+
+@dataclass
+class _Report:
+    """A report as its lines come.
+
+    Attributes:
+        code, message: what its head says. is_fatal: whether that says that the process ended.
+        source: the file of a check. tool: the sanitizer. number: of its first line.
+    """
+
+    code: str
+    message: str
+    pid: str | None = None
+    is_fatal: bool = True
+    is_go: bool = False
+    source: str | None = None
+    tool: str | None = None
+    number: int = 0
+    lines: list[str] = field(default_factory=list)
+    has_stack: bool = False
+
+    def frames(self) -> Sequence[Frame]:
+        """The first stack of it."""
+        return stacks.read("\n".join(self.lines[1:])).frames
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text
+    if _MARKED_UP.match(said) or _TOMBSTONE in said:
+        return False
+    lines = said.splitlines()
+    for at, line in enumerate(lines):
+        report = _report_of(line)
+        if report and (not report.is_go or any(map(_GOROUTINE.match, lines[at + 1 : at + _UNTIL_STACK]))):
+            return True
+    return False
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    for report in _crashes(_reports(lines_of(blocks, _LONGEST_LINE))):
+        yield from _records(report, told)
+
+
+def _reports(lines: Iterator[str]) -> Iterator[_Report]:
+    report: _Report | None = None
+    for number, line in enumerate(lines):
+        begun = _report_of(line)
+        if report is not None and (_is_over(report, line) or (begun and (report.has_stack or not begun.is_go))):
+            yield report
+            report = None
+        if report is None and begun:
+            report, begun.number = begun, number
+        if report is not None:
+            report.has_stack = report.has_stack or bool(_FIRST_FRAME.match(line) or _STACK_HEAD.match(line))
+            report.lines.append(line)
+    if report is not None:
+        yield report
+
+
+def _crashes(reports: Iterator[_Report]) -> Iterator[_Report]:
+    """A crash each: of what one process prints of it, the first says why, and what follows is how it ended."""
+    held: _Report | None = None
+    for report in reports:
+        if held is None:
+            held = report
+        elif _is_of_same(held, report):
+            held.is_fatal = True
+            if len(held.lines) < _MOST_LINES and not held.frames():
+                held.lines += report.lines
+        else:
+            goes_on = not held.is_fatal and not held.is_go and held.tool == report.tool
+            if not goes_on:
+                yield held
+            held = report
+    if held is not None:
+        yield held
+
+
+def _is_of_same(first: _Report, then: _Report) -> bool:
+    if first.pid and then.pid:
+        return first.pid == then.pid
+    is_near = then.number - first.number <= _MOST_BETWEEN
+    return is_near and _BY_SIGNAL.search(then.code) is not None and not _BY_SIGNAL.search(first.code)
+
+
+def _is_over(report: _Report, line: str) -> bool:
+    """Whether a line is behind a report: behind its first stack, or where it has none by then."""
+    if report.has_stack and _END.match(line):
+        return True
+    # Go, V8 and Node write a blank line between the head of a stack and its frames.
+    if report.has_stack and not line.strip() and not _STACK_HEAD.match(report.lines[-1]):
+        return True
+    return len(report.lines) >= (_MOST_LINES if report.has_stack else _UNTIL_STACK)
+
+
+def _report_of(line: str) -> _Report | None:
+    """The report that a line begins; None where it begins none."""
+    if not any(mark in line for mark in _MARKS):
+        return None
+    prefix = _PREFIX.match(line)
+    said = line[prefix.end() :] if prefix else line
+    found = next((found for head in _HEADS if (found := head.match(said))), None)
+    if found is None:
+        return None
+    what, message = found["what"].strip(), said.strip()
+    if found.re is _SANITIZER:
+        tool, kind = found["tool"], _KIND.match(what)
+        is_fatal = tool != "ThreadSanitizer" or found["level"] == "ERROR"
+        code = f"{tool}: {kind['kind'] if kind else what}"
+        return _Report(code, message, found["pid"], is_fatal=is_fatal, tool=tool)
+    if found.re is _UNDEFINED:
+        code = f"runtime error: {_without_values(what)}"
+        return _Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")
+    if found.re is _GO:
+        is_own = what.startswith(("panic: runtime error: ", "fatal error: "))
+        return _Report(_without_values(what) if is_own else "panic", message, is_go=True, is_fatal=False)
+    if found.re is _RUST:
+        return _Report("panic", message)
+    if found.re is _NODE:
+        return _Report(what, message)
+    if found.re is _V8:
+        return _Report(what.partition(" in ")[0], message, source=found["source"])
+    return _Report(_of_check(what), message, found["pid"], source=found["source"])
+
+
+def _of_check(what: str) -> str:
+    """``Check failed`` of ``Check failed: len > 0 (-1 vs. 0)``: the place tells which, and values differ."""
+    return next((kind for kind in _CHECKS if what.startswith(kind)), "Fatal error")
+
+
+def _without_values(what: str) -> str:
+    """Without what differs from run to run: what is in brackets and quotes, and numbers."""
+    plain = re.sub(r"\[[^\[\]]*\]|\([^()]*\)|'[^']*'", "", what)
+    return " ".join(_NUMBERS.sub("", plain).split())
+
+
+def _records(report: _Report, told: Told) -> Iterator[Records]:
+    frames = report.frames()
+    is_go = any(map(_GOROUTINE.match, report.lines))
+    if not is_go if report.is_go else not (report.is_fatal or frames):
+        return
+    if not frames and report.source:
+        frames = [Frame(short_path(report.source))]  # all that is told of the place
+    code, message = report.code, report.message
+    if report.code == "Fatal error" and len(report.lines) > 1 and report.lines[1].startswith("# "):  # of V8
+        message = report.lines[1][2:].strip()
+        code = _of_check(message)
+    records = Records(told)
+    host_id = records.host_id(())
+    place = next((one for one in frames if one.module or one.function), Frame())
+    records.crash(
+        crash_id=name_of(host_id or "", *report.lines),
+        host_id=host_id,
+        os_type=_os_type(report.lines),
+        domain="hang" if code == "libFuzzer: timeout" else "user",
+        code=text(code, _LONGEST_CODE),
+        module=place.module,
+        module_offset=place.offset if place.module else None,
+        frames=frames,
+        tags=tags_of([("message", message), ("pid", report.pid)]),
+    )
+    yield records
+
+
+def _os_type(lines: Sequence[str]) -> str:
+    """By what only one system has in its paths. Where there is none of it, it is Linux, where most of these run."""
+    for line in lines:
+        for system, marks in _SYSTEMS:
+            if marks.search(line):
+                return system
+    return "linux"
+
+
+LOG = Log(title="Sanitizer, fuzzer or runtime report", recognises=_recognises, read=_read)

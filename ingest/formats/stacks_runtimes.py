@@ -1,0 +1,48 @@
+"""Stack texts that a process writes of itself: by glibc's backtrace, Node, Chromium on Windows, Google's logging."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ingest.formats.crashes import Frame, base_name, text
+from ingest.formats.stack_steps import Step, steps_of
+
+_ADDRESS = r"\[(?:0x)?[0-9a-fA-F]{4,16}(?:\+\d{1,9})?\]"
+_SYMBOLS = re.compile(
+    r"\s*(?P<module>[\w./+@-]+)\((?P<function>[^+\s][^+]*?)?(?:\+0x(?P<offset>[0-9a-f]{1,15}))?\)"
+    r"(?P<address> ?" + _ADDRESS + r")?"
+)
+_NODE = re.compile(r"\s*\d{1,5}: (?:0x)?[0-9a-fA-F]{4,16} (?P<function>\S.*?)?(?P<module> \[[^\[\]]+\])?")
+_WINDOWS = re.compile(r"\s+(?P<function>\S.*?) " + _ADDRESS + r"(?: \((?P<path>.+):\d{1,9}\))?")
+_LOGGED = re.compile(r"\s*@\s+0x[0-9a-f]{4,16} {1,4}(?P<function>\S.*)")
+_NO_NAME = frozenset(["(No symbol)", "(unknown)", "(inline)"])
+
+
+def of_itself(lines: Sequence[str]) -> list[Step]:
+    """A line a frame, in one of four forms."""
+    return steps_of(lines, _step)
+
+
+def _step(line: str) -> Step | None:
+    said = line.rstrip()
+    if found := _SYMBOLS.fullmatch(said):  # /usr/bin/relay(_ZN5Queue4pushEv+0x1f) [0x4f8e21]
+        module, function = found["module"], found["function"]
+        if not (found["address"] or (found["offset"] and "/" in module)):
+            return None
+        # With a function the offset is that within it.
+        offset = int(found["offset"], 16) if found["offset"] and not function else None
+        return Step(Frame(base_name(module), text(function), offset), module)
+    if found := _NODE.fullmatch(said):  # 1: 0xb090e0 node::Abort() [node]
+        module = (found["module"] or "").strip(" []")
+        is_address = module.startswith("0x")
+        return Step(Frame(None if is_address else base_name(module), text(found["function"])), module)
+    if found := _WINDOWS.fullmatch(said):  # relay::Queue::Push [0x00007FFE913FFCF2+18] (src\queue.cc:329)
+        return Step(Frame(None, _function(found["function"])), found["path"] or "")
+    if found := _LOGGED.fullmatch(said):  # @     0x7f8babe1ae54  relay::Queue::Push()
+        return Step(Frame(None, _function(found["function"])), "")
+    return None
+
+
+def _function(said: str) -> str | None:
+    return None if said in _NO_NAME else text(said)

@@ -1,0 +1,371 @@
+"""Reports of sanitizers, fuzzers and runtimes among other output: one crash for each process that ended."""
+
+from __future__ import annotations
+
+import os
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetcrash.clustering import Shape, sign
+from ingest.formats.sanitizer import LOG
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
+from tests.ingest.formats.damage import changed, survives
+
+SAMPLES = Path(os.environ.get("FLEETCRASH_SAMPLES", "../shared/samples"))
+
+ASAN = """\
+relay: 3 items
+=================================================================
+==14764==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000011 at pc 0x55d5 bp 0x7ffd sp 0x7ffd
+READ of size 1 at 0x602000000011 thread T0
+SCARINESS: 40 (1-byte-read-heap-use-after-free)
+    #0 0x55d5c02adb4b in __interceptor_memcpy (/opt/relay/bin/relay+0x4adb4b) (BuildId: 0a1b2c)
+    #1 0x55d5bff5539d in relay::Queue::push(char const*) /src/queue.cc:97:3
+    #2 0x7ce393a30082 in __libc_start_main ../csu/libc-start.c:308
+
+0x602000000011 is located 1 bytes inside of 16-byte region [0x602000000010,0x602000000020)
+freed by thread T0 here:
+    #0 0x55d5c02adb4b in free (/opt/relay/bin/relay+0x4adb4b)
+
+SUMMARY: AddressSanitizer: heap-use-after-free /src/queue.cc:97:3 in relay::Queue::push(char const*)
+==14764==ABORTING
+"""
+LEAK = """\
+==7==ERROR: LeakSanitizer: detected memory leaks
+
+Direct leak of 4 byte(s) in 1 object(s) allocated from:
+    #0 0x4f8e21 in malloc (/opt/relay/bin/relay+0x4f8e21)
+    #1 0x4f8e30 in relay::open /src/open.cc:9:3
+
+SUMMARY: AddressSanitizer: 4 byte(s) leaked in 1 allocation(s).
+"""
+MEMORY = """\
+==8966==WARNING: MemorySanitizer: use-of-uninitialized-value
+    #0 0x7fbe995caeff in relay::read(int) src/read.cc:5:2
+"""
+HARDWARE = """\
+==31==ERROR: HWAddressSanitizer: tag-mismatch on address 0x0042ac at pc 0x0055
+READ of size 4 at 0x0042ac tags: 9c/00 (ptr/mem) in thread T0
+    #0 0x55de (/system/lib64/librelay.so+0x1de)
+"""
+RACE = """\
+==================
+WARNING: ThreadSanitizer: data race (pid=3318)
+  Write of size 4 at 0x7b04 by thread T1:
+    #0 relay::count() /src/count.cc:3:5 (relay+0x4c1) (BuildId: 0a1b)
+    #1 main /src/main.cc:9 (relay+0x5)
+"""
+UNDEFINED = """\
+src/relay.cc:41:17: runtime error: signed integer overflow: 2147483647 + 1 cannot be represented in type 'int'
+    #0 0x4f8e21 in relay::add(int) src/relay.cc:41:17
+SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior src/relay.cc:41:17 in
+"""
+FUZZER = """\
+INFO: Seed: 883475
+==588579== ERROR: libFuzzer: timeout after 25 seconds
+    #0 0x4e8327 in __sanitizer_print_stack_trace /src/asan_stack.cc:38:3
+    #1 0x55209b in fuzzer::Fuzzer::AlarmCallback() /src/FuzzerLoop.cpp:300:5
+    #2 0x4f6a63 in relay::parse(char const*) /src/parse.cc:4:16
+    #3 0x4f6a99 in LLVMFuzzerTestOneInput /src/fuzz.cc:4:16
+
+SUMMARY: libFuzzer: timeout
+"""
+GO = """\
+2026/11/20 04:10:02 listening
+panic: runtime error: index out of range [3] with length 3
+
+goroutine 108 [running]:
+relay/queue.(*Queue).Push(0xc420115a40)
+\t/src/queue/queue.go:42 +0xd0
+main.main()
+\t/src/main.go:9 +0x25
+exit status 2
+"""
+GO_NIL = """\
+panic: runtime error: invalid memory address or nil pointer dereference
+[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x4a5]
+
+goroutine 1 gp=0xc000002380 m=0 mp=0x5a [running]:
+main.main()
+\t/src/main.go:9 +0x25
+"""
+GO_OWN = """\
+panic: open /home/rita/geheim: no such file
+
+goroutine 1 [running]:
+main.main()
+\t/src/main.go:9 +0x25
+"""
+GO_DEADLOCK = (
+    "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\nmain.main()\n\t/m.go:9 +0x2\n"
+)
+CHROMIUM = """\
+[1537171:1537204:0214/065240.734167:ERROR:bus.cc(397)] Failed to connect
+[1537171:1537171:0214/065241.734167:FATAL:relay_queue.cc(449)] Check failed: len > 0 (-1 vs. 0).
+#0 0x55d5c02adb4b base::debug::CollectStackTrace()
+#1 0x55d5c02adb4c logging::LogMessage::~LogMessage()
+#2 0x55d5c02adb4d relay::Queue::push()
+#3 0x55d5c02adb4e (/opt/relay/bin/relay+0x1de)
+
+Received signal 6
+"""
+WINDOWS = """\
+[104:3220:0803/071419.059:FATAL:v8_initializer.cc:716] V8 error: Empty MaybeLocal. (v8::ToLocalChecked).
+Backtrace:
+\tbase::debug::CollectStackTrace [0x00007FFE913FFCF2+18] (base\\debug\\stack_trace_win.cc:329)
+\tlogging::LogMessage::~LogMessage [0x00007FFE91273008+664] (base\\logging.cc:665)
+\trelay::Queue::push [0x00007FFE99FDFB31+481] (src\\queue.cc:716)
+\t(No symbol) [0x00007FFE99FDFB32]
+
+==104==ERROR: AddressSanitizer: breakpoint on unknown address 0x7ffe913ffcf2
+    #0 0x7ffe91273007 in logging::LogMessage::~LogMessage C:\\src\\base\\logging.cc:665
+"""
+V8 = """\
+#
+# Fatal error in ../../src/objects-debug.cc, line 1639
+# Check failed: old_kind == new_kind (3 vs. 16).
+#
+#FailureMessage Object: 0x7ffd
+==== C stack trace ===============================
+
+    /opt/relay/libv8_libbase.so(V8_Fatal+0x19a) [0x7f5c988d1d72]
+    /opt/relay/librelay.so(relay::Queue::push(int)+0x1f) [0x7f5c988d1d73]
+    /opt/relay/relay(+0x125bf) [0x55d5c02adb4b]
+"""
+NODE = """\
+<--- Last few GCs --->
+
+[22:0x5a] 41 ms: Mark-sweep 2047.0 (2051.5) -> 2046.9 (2051.5) MB
+
+FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+----- Native stack trace -----
+
+ 1: 0xb8f0e0 node::OOMErrorHandler(char const*, v8::OOMDetails const&) [node]
+ 2: 0xf0a1e0 v8::Utils::ReportOOMFailure(v8::internal::Isolate*, char const*) [node]
+ 3: 0x7f5c988d1d72  [/srv/relay/build/relay.node]
+"""
+GLOG = """\
+F20261120 04:10:02.123456 12345 queue.cc:97] Check failed: size < 9 (9 vs. 9)
+*** Check failure stack trace: ***
+    @     0x7f8babe1ae54  google::LogMessage::Fail()
+    @     0x7f8babe1ae55  relay::Queue::push()
+    @     0x7f8babe1ae56  (unknown)
+"""
+RUST = """\
+thread 'main' panicked at src/queue.rs:4:5:
+index out of bounds: the len is 3 but the index is 9
+stack backtrace:
+   0: rust_begin_unwind
+             at /rustc/0a1b/library/std/src/panicking.rs:645:5
+   1: relay::queue::push
+             at ./src/queue.rs:4:5
+"""
+REPORTS = {
+    "asan": (ASAN, "AddressSanitizer: heap-use-after-free", "linux | memory | relay::Queue::push"),
+    "leak": (LEAK, "LeakSanitizer: detected memory leaks", "linux | leak | relay::open"),
+    "memory": (MEMORY, "MemorySanitizer: use-of-uninitialized-value", "linux | memory | relay::read"),
+    "hardware": (HARDWARE, "HWAddressSanitizer: tag-mismatch", "linux | memory | librelay.so"),
+    "race": (RACE, "ThreadSanitizer: data race", "linux | race | relay!relay::count"),
+    "undefined": (
+        UNDEFINED,
+        "runtime error: signed integer overflow: + cannot be represented in type",
+        "linux | undefined | relay::add",
+    ),
+    "fuzzer": (FUZZER, "libFuzzer: timeout", "linux | hang | relay::parse"),
+    "go": (
+        GO,
+        "panic: runtime error: index out of range with length",
+        "linux | panic: runtime error: index out of range with length | relay/queue.*Queue.Push",
+    ),
+    "nil": (
+        GO_NIL,
+        "panic: runtime error: invalid memory address or nil pointer dereference",
+        "linux | memory | main.main",
+    ),
+    "own": (GO_OWN, "panic", "linux | panic | main.main"),
+    "deadlock": (GO_DEADLOCK, "fatal error: all goroutines are asleep - deadlock!", "linux | locking | main.main"),
+    "chromium": (CHROMIUM, "Check failed", "linux | abort | relay::Queue::push"),
+    "windows": (WINDOWS, "V8 error", "windows | abort | relay::Queue::push"),
+    "v8": (V8, "Check failed", "linux | abort | librelay.so!relay::Queue::push"),
+    "node": (
+        NODE,
+        "Reached heap limit Allocation failed - JavaScript heap out of memory",
+        "linux | oom | relay.node",
+    ),
+    "glog": (GLOG, "Check failed", "linux | abort | relay::Queue::push"),
+    "rust": (RUST, "panic", "linux | panic | relay::queue::push"),
+}
+
+
+def record(said: str) -> dict[str, Any]:
+    (found,) = crashes_of(LOG, said.encode())
+    return found
+
+
+def test_a_report_of_address_sanitizer():
+    found = record(ASAN)
+    assert len(found.pop("crash_id")) == 32
+    assert found == {
+        "record": "crash",
+        "host_id": "h-told",
+        "occurred_at": "2026-11-25T12:00:00Z",
+        "time_quality": "log",
+        "os_type": "linux",
+        "domain": "user",
+        "code": "AddressSanitizer: heap-use-after-free",
+        "module": "relay",
+        "module_offset": 0x4ADB4B,
+        "frames": [
+            {"module": "relay", "function": "__interceptor_memcpy", "offset": 0x4ADB4B},
+            {"module": None, "function": "relay::Queue::push(char const*)", "offset": None},
+            {"module": None, "function": "__libc_start_main", "offset": None},
+        ],
+        "tags": {"message": ASAN.splitlines()[2], "pid": "14764"},
+    }
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_reports_and_where_they_belong(name):
+    said, code, family = REPORTS[name]
+    found = record(said)
+    assert found["code"] == code
+    assert sign(Shape.of(found)).family == family
+    assert LOG.recognises(head(said.encode()))
+    assert record(said.replace("\n", "\r\n")) | {"crash_id": ""} == found | {"crash_id": ""}
+    assert crashes_of(LOG, said.encode(), block_bytes=7) == [found]
+
+
+def test_what_does_not_end_is_a_hang():
+    assert record(FUZZER)["domain"] == "hang"
+
+
+def test_many_in_one_text_are_many_crashes_and_a_text_read_twice_tells_the_same():
+    said = "".join(one for one, _, _ in REPORTS.values())
+    found = crashes_of(LOG, said.encode())
+    assert [one["code"] for one in found] == [code for _, code, _ in REPORTS.values()]
+    assert len({one["crash_id"] for one in found}) == len(found)
+    assert crashes_of(LOG, said.encode()) == found
+
+
+def test_a_check_and_the_signal_that_it_ends_by_are_one_crash():
+    ending = (
+        "==9==ERROR: AddressSanitizer: ILL on unknown address 0x0\n    #0 0x4f8e21 in relay::fail() /src/fail.cc:3\n"
+    )
+    bare = "\n".join(V8.splitlines()[:4]) + "\n"
+    found = record(bare + ending)
+    assert (found["code"], found["frames"][0]["function"]) == ("Check failed", "relay::fail()")
+    assert record(UNDEFINED + "==9== ERROR: libFuzzer: deadly signal\n" + ending)["code"].startswith("runtime error")
+    # Two processes, and one that found something else.
+    assert len(crashes_of(LOG, (CHROMIUM + ending).encode())) == 2
+    assert len(crashes_of(LOG, (V8 + ASAN).encode())) == 2
+
+
+def test_a_check_without_a_stack_is_told_by_its_file():
+    found = record("[5:5:0100/000000:FATAL:sandbox/zygote_linux.cc(449)] Check failed: len > 0 (-1 vs. 0)\n")
+    assert (found["code"], found["module"], found["tags"]["pid"]) == ("Check failed", "sandbox/zygote_linux.cc", "5")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "src/relay.cc:41:17: runtime error: shift exponent 32 is too large\nrelay goes on\n",  # that ended nothing
+        "panic: the disk is full, said rita\n" + "more\n" * 60,
+        "thread 'worker-3' panicked at src/queue.rs:4:5:\n",  # caught, or not: its process went on
+    ],
+)
+def test_what_ended_no_process_is_no_crash(said):
+    assert crashes_of(LOG, said.encode()) == []
+
+
+def test_of_reports_of_one_tool_that_goes_on_the_last_may_have_ended_it():
+    (found,) = crashes_of(LOG, (UNDEFINED * 3 + UNDEFINED.replace("add", "sub")).encode())
+    assert found["frames"][0]["function"] == "relay::sub(int)"
+
+
+@pytest.mark.parametrize(
+    ("frame", "system"),
+    [
+        ("#0 0x7ff6 in push C:\\src\\queue.cc:3", "windows"),
+        ("#0 0x10e0 in push (relay:x86_64+0x10e0)\n#1 0x7ff8 in start (libdyld.dylib:x86_64+0x1163d)", "darwin"),
+        ("#0 0x4f8e in push /src/queue.cc:3", "linux"),
+        ("#0 0x4f8e in push src/queue.cc:3", "linux"),
+    ],
+)
+def test_the_system_is_told_by_paths(frame, system):
+    found = record(f"==9==ERROR: AddressSanitizer: SEGV on unknown address 0x0\n{frame}\n")
+    assert found["os_type"] == system
+    assert found["frames"][0]["function"] == "push"
+
+
+def test_a_log_may_write_something_before_it():
+    said = "".join(f"2026-11-20T04:10:02Z relay[7]: {line}\n" for line in ASAN.splitlines())
+    assert LOG.recognises(head(said.encode()))
+    assert record(said)["code"] == "AddressSanitizer: heap-use-after-free"
+
+
+def test_text_of_windows_shells():
+    said = ASAN.encode("utf-16")
+    assert LOG.recognises(head(said))
+    assert len(crashes_of(LOG, said)) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b'{"record": "crash", "tags": {"message": "==7==ERROR: AddressSanitizer: SEGV on unknown address"}}\n',
+        b'{"AsanReport": ["==7==ERROR: AddressSanitizer: SEGV"]}',
+        b"crash_id,host_id,message\nc,h,FATAL: x\n",
+        b"ERROR: something failed\npanic: is what they did\n",
+        b"[    0.05] BUG: KASAN: slab-out-of-bounds in push+0x1/0x2\n",
+        b"*** *** *** *** *** *** *** ***\nBuild fingerprint: 'x'\n[FATAL:a.cc(1)] Check failed: x\n",
+        b"Traceback (most recent call last):\n",
+    ],
+)
+def test_others_are_not_recognised(data):
+    assert not LOG.recognises(head(data))
+
+
+@given(st.binary(max_size=300) | changed(ASAN.encode()) | changed(GO.encode()) | changed(WINDOWS.encode()))
+def test_no_bytes_break_it(data):
+    survives(LOG, data)
+
+
+def test_it_may_end_anywhere():
+    for said, _, _ in REPORTS.values():
+        for end in range(0, len(said), 40):
+            survives(LOG, said[:end].encode())
+
+
+@pytest.mark.parametrize(
+    "block",
+    [b"x" * (1 << 20), b"=" * (1 << 20), b"==7==ERROR: AddressSanitizer: a b c d e f " + b"g " * 500_000,
+     b"    #0 0x4f8e21 in f(" * 50_000, b"#0 0x1 in a\n" * 80_000, b"==7==ERROR: AddressSanitizer: SEGV\n" * 900],
+    ids=["one line", "marks", "long head", "long frame", "frames", "heads"],
+)  # fmt: skip
+def test_memory_and_time_are_bounded_whatever_comes(block):
+    began, found = time.perf_counter(), 0
+    tracemalloc.start()
+    for records in LOG.read(iter([ASAN.encode(), *[block] * 2]), TOLD):
+        found += records.read
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found >= 1
+    assert peak < 16 << 20, "bytes, of 2 MiB that came in blocks of one"
+    assert time.perf_counter() - began < 5, "seconds, with memory traced"
+
+
+def test_recorded_ones():
+    folder = SAMPLES / "clusterfuzz"
+    if not folder.exists():
+        pytest.skip(f"no samples at {SAMPLES}; FLEETCRASH_SAMPLES names their folder")
+    paths = [path for path in sorted(folder.glob("*.txt")) if LOG.recognises(head(path.read_bytes()))]
+    assert len(paths) == 20, "all but two kernels', two of logcat and a program that did not start"
+    for path in paths:
+        assert len(crashes_of(LOG, path.read_bytes())) == (2 if "comparison" in path.name else 1)
