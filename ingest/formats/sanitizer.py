@@ -41,8 +41,8 @@ _GO = re.compile(r"(?P<what>(?:panic|fatal error): \S.*)")
 _GOROUTINE = re.compile(r"goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[")
 _RUST = re.compile(r"thread 'main'(?: \(\d+\))? panicked at (?P<what>\S.*)")
 _HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST)
-_MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ", "FATAL ERROR",
-          "panic: ", "fatal error: ", "panicked at ", "] Check failed")  # fmt: skip
+_MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
+          "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed")  # fmt: skip
 """What a head has in it: a search of each line for these is fast."""
 
 _PREFIX = re.compile(r"[^\"{}]{0,120}?(?===\d+==)")  # of a log that the report is in

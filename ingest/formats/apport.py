@@ -1,0 +1,183 @@
+"""Reports of Ubuntu's apport (``/var/crash/*.crash``): of processes, Python programs and the kernel.
+
+Of the fields only a few are held. Those that hold secrets (environment, command line, groups) are not among them, and
+neither is the core dump, which may have any size. The system tells neither the zone of its clock nor its own name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from fleetcrash.clustering.codes import canonical_code
+from fleetcrash.times import time_text
+from ingest.formats import kernel_log, stacks
+from ingest.formats.crashes import Frame, Records, Told, Unfit, base_name, name_of, tags_of, text
+from ingest.formats.format import Head, Log
+from ingest.formats.text_lines import lines_of
+
+_LONGEST_LINE = 4000
+_MOST_CHARACTERS = 256 << 10  # of a field's value
+_MOST_KERNEL_LINES = 5000
+
+_FIELD = re.compile(r"(?P<name>[A-Za-z][\w.-]{0,99}):(?: (?P<value>.*))?")
+_HEAD = re.compile(r"^ProblemType: \w{1,40}\s*$", re.MULTILINE)
+_BESIDE = re.compile(r"^(?:Architecture|Date|DistroRelease|ExecutablePath|Package|SourcePackage|Uname):", re.MULTILINE)
+_DATE = re.compile(
+    r"(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) {1,2}(?P<day>\d{1,2}) (?P<time>\d\d:\d\d:\d\d) (?P<year>\d{4})"
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_UNAME = re.compile(r"Linux (?P<release>\d\S{0,100})")
+_EXCEPTION = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?")
+_PLACE = re.compile(r"(?P<module>[^:]+)\+(?P<offset>[0-9a-f]{1,15})")
+
+_DOMAINS = {"Crash": "user", "Hang": "hang", "KernelCrash": "kernel", "KernelOops": "kernel"}
+"""Other problems, such as of a package that could not be installed, are no crashes."""
+
+_TAGS = {
+    "DistroRelease": "os_name", "Package": "package", "SourcePackage": "source_package", "Title": "title",
+    "AssertionMessage": "message", "SegvReason": "reason", "Architecture": "architecture", "CrashCounter": "count",
+    "SystemdUnit": "unit",
+}  # fmt: skip
+_HELD = frozenset(_TAGS) | {
+    "ProblemType", "Date", "ExecutablePath", "Signal", "SignalName", "Stacktrace", "StacktraceTop",
+    "StacktraceAddressSignature", "Uname", "Traceback", "OopsText", "VmCoreDmesg",
+}  # fmt: skip
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text.replace("\r\n", "\n")
+    return _HEAD.search(said) is not None and _BESIDE.search(said) is not None
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    report = _fields(lines_of(blocks, _LONGEST_LINE))
+    domain = _DOMAINS.get(report.get("ProblemType", ""))
+    if "ProblemType" not in report:
+        raise Unfit("bad_apport", "The apport report does not tell its ProblemType")
+    records = Records(told)
+    if domain == "kernel":
+        _add_kernels(records, report)
+    elif domain is not None:
+        _add_process(records, report, domain)
+    yield records
+
+
+def _fields(lines: Iterator[str]) -> dict[str, str]:
+    """The fields that are held: a name and a value on its line, or on the lines below that begin with a blank."""
+    held: dict[str, list[str]] = {}
+    value: list[str] | None = None
+    left = 0
+    for line in lines:
+        if line.startswith((" ", "\t")):
+            if value is not None and left > 0:
+                value.append(line[1:])
+                left -= len(line)
+            continue
+        field = _FIELD.fullmatch(line)
+        name = field["name"] if field else ""
+        value = None
+        if field and name in _HELD and name not in held and field["value"] != "base64":
+            value = held[name] = [field["value"]] if field["value"] else []
+            left = _MOST_CHARACTERS
+    return {name: "\n".join(parts).strip() for name, parts in held.items()}
+
+
+def _add_process(records: Records, report: Mapping[str, str], domain: str) -> None:
+    exe = base_name(report.get("ExecutablePath"))
+    frames = _stack(report)
+    at_fault = next((one for one in frames if one.module or one.function), Frame())
+    host_id, at = records.host_id(()), _time(report.get("Date", ""))
+    records.crash(
+        crash_id=_name(report, host_id),
+        host_id=host_id,
+        occurred_at=at,
+        time_quality="log" if at else None,
+        os_type="linux",
+        os_version=_kernel_release(report),
+        domain=domain,
+        code=_code(report),
+        module=at_fault.module or exe,
+        module_offset=at_fault.offset if at_fault.module else None,
+        frames=frames,
+        tags=tags_of([("exe", exe), *((tag, report.get(name)) for name, tag in _TAGS.items())]),
+    )
+
+
+def _add_kernels(records: Records, report: Mapping[str, str]) -> None:
+    """The crash that the kernel's own text tells; a warning is none, though apport calls it an oops."""
+    said = report.get("OopsText") or report.get("VmCoreDmesg")
+    fault = None
+    if said:
+        told = list(kernel_log.lines_of(said, 0, _MOST_KERNEL_LINES))
+        fault = next((one for one in kernel_log.faults(told) if one.domain == "kernel"), None)
+        if fault is None:
+            return
+    host_id, at = records.host_id(()), _time(report.get("Date", ""))
+    records.crash(
+        crash_id=_name(report, host_id),
+        host_id=host_id,
+        occurred_at=at,
+        time_quality="log" if at else None,
+        os_type="linux",
+        os_version=_kernel_release(report),
+        domain="kernel",
+        code=fault.code if fault else None,
+        module=fault.module if fault else None,
+        module_offset=fault.module_offset if fault else None,
+        frames=fault.frames if fault else (),
+        uptime_s=fault.line.clock if fault else None,
+        tags=tags_of(
+            [*(fault.tags.items() if fault else ()), *((tag, report.get(name)) for name, tag in _TAGS.items())]
+        ),
+    )
+
+
+def _name(report: Mapping[str, str], host_id: str | None) -> str:
+    """What stays the same when a stack is added to a report."""
+    known = (report.get(name, "") for name in ("ProblemType", "Date", "ExecutablePath", "Signal", "OopsText"))
+    return name_of(host_id or "", *known)
+
+
+def _time(said: str) -> str | None:
+    """``Fri Jul 19 04:10:02 2024``, without zone, as UTC; None for nothing, and what it is not as it came."""
+    found = _DATE.fullmatch(said.strip())
+    if found is None or found["month"] not in _MONTHS:
+        return said or None
+    day = f"{found['year']}-{_MONTHS.index(found['month']) + 1:02}-{int(found['day']):02}T{found['time']}"
+    try:
+        return time_text(datetime.fromisoformat(day).replace(tzinfo=UTC))
+    except ValueError:
+        return said
+
+
+def _code(report: Mapping[str, str]) -> str | None:
+    if signal := text(report.get("SignalName")):
+        return signal
+    if signal := text(report.get("Signal")):
+        return canonical_code(signal, "linux") or signal
+    for line in reversed(report.get("Traceback", "").splitlines()):
+        # The exception stands behind the last frame, and its text may have several lines.
+        if line.startswith((" ", "\t")) or not (found := _EXCEPTION.fullmatch(line)):
+            continue
+        return found["name"]
+    return None
+
+
+def _stack(report: Mapping[str, str]) -> list[Frame]:
+    """A traceback, a debugger's stack, the top of it, or modules and offsets alone, whichever the report has."""
+    top = "\n".join(f"#{number}  {line}" for number, line in enumerate(report.get("StacktraceTop", "").splitlines()))
+    for said in (report.get("Traceback", ""), report.get("Stacktrace", ""), top):
+        if frames := stacks.read(said).frames:
+            return list(frames)
+    places = map(_PLACE.fullmatch, report.get("StacktraceAddressSignature", "").split(":"))
+    return [Frame(base_name(place["module"]), None, int(place["offset"], 16)) for place in places if place]
+
+
+def _kernel_release(report: Mapping[str, str]) -> str | None:
+    found = _UNAME.match(report.get("Uname", ""))
+    return found["release"] if found else None
+
+
+CRASH = Log(title="apport report", recognises=_recognises, read=_read)
