@@ -20,6 +20,10 @@ _NO_ADDRESS = re.compile(
 )
 _IN_MODULE = re.compile(r"(?P<module>[^()]+?)\s?\+\s?0x(?P<offset>[0-9a-fA-F]{1,15})")
 _MODULE_ALONE = re.compile(r"[\w.+@~/\-]+")
+_ANDROID = re.compile(r"\s*#(?P<number>\d{1,6})\s+pc (?:0x)?(?P<pc>[0-9a-fA-F]{4,16})\s+(?P<rest>\S.*)")
+_ANDROID_PLACE = re.compile(
+    r"(?P<module>\S+)(?: \(offset 0x[0-9a-f]+\))?(?: \((?P<function>.*?)(?:\+\d{1,9})?\))?(?: \(BuildId: \w+\))?"
+)
 _GDB = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:(?:0x)?[0-9a-fA-F]{4,16}\s+in )?(?P<rest>\S.*)")
 _GDB_ARGUMENTS = re.compile(r" \((?:\)(?= at | from |$)|(?=[\w$@.]{1,100}=))")
 _GDB_LIBRARY = re.compile(r"\) from (?P<library>\S.*)$")
@@ -51,6 +55,8 @@ def native(lines: Sequence[str]) -> list[Step]:
             said = f"{said} {below.strip()}"
         found = _GDB.fullmatch(said)
         step = _debuggers_step(found["rest"]) if found else None
+        if step is None and (found := _ANDROID.fullmatch(said)):
+            step = _androids_step(found["rest"], int(found["pc"], 16))
         if step is None:
             found = _NATIVE.fullmatch(line.rstrip()) or _NO_ADDRESS.fullmatch(line.rstrip())
             step = _native_step(found["rest"], is_debuggers=found["in"] is not None) if found else None
@@ -76,6 +82,15 @@ def _debuggers_step(rest: str) -> Step | None:
         Frame(_module(module) if module else None, _function(rest[: arguments.start()])),
         module or (place["path"] if place else ""),
     )
+
+
+def _androids_step(rest: str, pc: int) -> Step | None:
+    """``/data/app/x/base.apk!librelay.so (offset 0x1000) (relay::push(int)+20) (BuildId: 0a1b)``."""
+    found = _ANDROID_PLACE.fullmatch(rest.replace(" (deleted)", ""))
+    if found is None:
+        return None
+    module = found["module"].rpartition("!")[2]
+    return Step(Frame(_module(module), text(found["function"]), pc), found["module"])
 
 
 def _native_step(rest: str, *, is_debuggers: bool) -> Step:

@@ -1,0 +1,219 @@
+"""Crashes of Android: tombstones, and logcat with its blocks of debuggerd, uncaught exceptions of Java, and ANRs.
+
+A log has the clock of the device, often without the year and mostly without its zone; then the time is the file's. Of
+an exception that others wrap, the innermost cause counts: those around it are the framework's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.formats import stacks
+from ingest.formats.crashes import Frame, Records, Told, name_of, tags_of, text, time_of
+from ingest.formats.format import Head, Log
+from ingest.formats.text_lines import lines_of
+
+_LONGEST_LINE = 2000
+_MOST_LINES = 600  # of a block; the rest is registers, memory and maps
+_MOST_OPEN = 8  # blocks under way at once, of one writer each
+
+_STAMP = r"(?:(?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?\s{1,3})?"
+_LINE = re.compile(
+    _STAMP + r"(?:"
+    r"(?:\w{1,20}\s{1,6})?\d{1,7}\s{1,6}\d{1,7}\s[VDIWEFA]\s(?P<tag>[^:]{1,60}?)\s{0,40}: ?"  # threadtime
+    r"|[VDIWEFA]/(?P<brief>[^(:]{1,60}?)\s{0,40}\(\s{0,6}\d{1,7}\): ?"  # brief, time
+    r"|\d{1,7}-\d{1,7}/\S{1,200} [VDIWEFA]/(?P<studio>[^:]{1,60}): "  # Android Studio's
+    r"|\d{1,7}-\d{1,7}\s{1,6}(?P<newer>\S{1,60})\s{1,60}\S{1,200}\s{1,60}[VDIWEFA]\s{1,6}"
+    r")(?P<said>.*)"
+)
+_WRITERS = ("DEBUG", "AndroidRuntime", "ActivityManager", "ActivityTaskManager", "crash_dump", "libc")
+_BEGINNING = re.compile(r"^-{5,} beginning of (?:/dev/log/)?\w", re.MULTILINE)
+_STARS = "*** *** *** *** *** ***"
+
+_PROCESS = re.compile(r"pid: (?P<pid>\d+), tid: (?P<tid>\d+)(?:, name: (?P<thread>.*?))?\s+>>> (?P<process>.*?) <<<")
+_SIGNAL = re.compile(r"signal \d+ \((?P<name>[^()]+)\), code -?\d+ \((?P<code>[^()]*)\)(?:, fault addr (?P<addr>\S+))?")
+_FINGERPRINT = re.compile(
+    r"Build fingerprint: '?[^/'\s]*/[^/'\s]*/(?P<device>[^:'\s]*):(?P<version>[^/'\s]*)/(?P<build>[^/'\s]*)"
+)
+_VALUE = re.compile(r"(?P<name>Timestamp|Abort message|Cause|Cmdline|ABI|Process uptime): '?(?P<value>.*?)'?")
+_FRAME = re.compile(r"\s*#\d+\s")
+_EXCEPTION = re.compile(r"(?:\*\*\* )?FATAL EXCEPTION(?: IN SYSTEM PROCESS)?: (?P<thread>.*)")
+_JAVA_PROCESS = re.compile(r"Process: (?P<process>[^,\s]+), PID: (?P<pid>\d+)")
+_THROWN = re.compile(r"(?:Caused by: )?(?P<name>(?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*)(?:: .*)?")
+_HANG = re.compile(r"ANR in (?P<process>[^\s(]+)")
+_HANG_VALUE = re.compile(r"(?P<name>PID|Reason|Subject): (?P<value>.*)")
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+
+
+@dataclass
+class _Block:
+    """The lines of one crash, of one writer.
+
+    Attributes:
+        at: the stamp of the first line, where it has the year.
+    """
+
+    stamp: str
+    at: str | None
+    lines: list[str] = field(default_factory=list)
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text.replace("\r\n", "\n")
+    if said.lstrip().startswith(("{", "[{")):
+        return False
+    if _BEGINNING.search(said):
+        return True
+    lines = said.split("\n")
+    told = [found for line in lines[:40] if line.strip() and (found := _LINE.fullmatch(line))]
+    if len(told) >= 3 and all(found["date"] or found["brief"] for found in told):
+        return True
+    return any(_PROCESS.search(line) or (_EXCEPTION.search(line) and "AndroidRuntime" in line) for line in lines)
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    under_way: dict[str, _Block] = {}
+    for line in lines_of(blocks, _LONGEST_LINE):
+        found = _LINE.fullmatch(line)
+        writer = next(filter(None, found.group("tag", "brief", "studio", "newer")), "").strip() if found else ""
+        said = found["said"] if found else line
+        if found and not writer.startswith(_WRITERS):
+            continue
+        block = under_way.get(writer)
+        if _begins(said, block):
+            if block is not None:
+                yield from _records(block, told)
+            under_way.pop(writer, None)
+            if len(under_way) >= _MOST_OPEN:
+                yield from _records(under_way.pop(next(iter(under_way))), told)
+            block = under_way[writer] = _Block(*_stamp(found))
+        if block is not None and len(block.lines) < _MOST_LINES:
+            block.lines.append(said)
+    for block in under_way.values():
+        yield from _records(block, told)
+
+
+def _begins(said: str, block: _Block | None) -> bool:
+    """Whether a line begins a crash: its first, or that of a process where no line of stars went before."""
+    if _STARS in said or _EXCEPTION.match(said) or _HANG.match(said):
+        return True
+    return _PROCESS.match(said) is not None and (block is None or any(map(_PROCESS.match, block.lines)))
+
+
+def _stamp(found: re.Match[str] | None) -> tuple[str, str | None]:
+    """A line's stamp as it is, and as a time where it has the year; without a zone it is as if of UTC."""
+    if found is None or not found["date"]:
+        return "", None
+    stamp = f"{found['date']} {found['time']}{found['zone'] or ''}"
+    return stamp, _time(stamp) if len(found["date"]) > len("07-19") else None
+
+
+def _time(said: str) -> str | None:
+    return time_of(_FRACTION.sub(r"\1", said))
+
+
+def _records(block: _Block, told: Told) -> Iterator[Records]:
+    records = Records(told)
+    if _EXCEPTION.match(block.lines[0]):
+        _add_exception(records, block)
+    elif hang := _HANG.match(block.lines[0]):
+        _add_hang(records, block, hang["process"])
+    else:
+        _add_native(records, block)
+    if records.read:
+        yield records
+
+
+def _add_native(records: Records, block: _Block) -> None:
+    process = _first(_PROCESS, block.lines)
+    signal = _first(_SIGNAL, block.lines)
+    if process is None or signal is None:  # a stack that somebody asked for
+        return
+    values = {found["name"]: found["value"] for line in block.lines if (found := _VALUE.fullmatch(line.strip()))}
+    build = _first(_FINGERPRINT, block.lines)
+    # An abort message may bring a stack of its own, without names.
+    start = next((at for at, line in enumerate(block.lines) if line.strip() == "backtrace:"), 0)
+    frames = list(stacks.read("\n".join(line for line in block.lines[start:] if _FRAME.match(line))).frames)
+    place = next((one for one in frames if one.module), Frame())
+    at = _time(values["Timestamp"]) if "Timestamp" in values else block.at
+    same = [line.strip() for line in block.lines if _PROCESS.match(line) or _SIGNAL.match(line) or _FRAME.match(line)]
+    _add(
+        records,
+        (values.get("Timestamp", ""), *same),
+        occurred_at=at,
+        time_quality="log" if at and "Timestamp" not in values else None,
+        os_version=text(build["version"]) if build else None,
+        os_build=text(build["build"]) if build else None,
+        domain="user",
+        code=text(signal["name"]),
+        module=place.module,
+        module_offset=place.offset,
+        frames=frames,
+        tags={
+            "process": process["process"],
+            "thread": process["thread"],
+            "pid": process["pid"],
+            "signal_code": signal["code"],
+            "address": signal["addr"],
+            "message": values.get("Abort message") or values.get("Cause"),
+            "abi": values.get("ABI"),
+            "model": build["device"] if build else None,
+            "process_uptime": values.get("Process uptime"),
+        },
+    )
+
+
+def _add_exception(records: Records, block: _Block) -> None:
+    process = _first(_JAVA_PROCESS, block.lines)
+    causes = [at for at, line in enumerate(block.lines) if at and _THROWN.fullmatch(line.strip())]
+    own = [at for at in causes if block.lines[at].startswith("Caused by: ")] or causes[:1]
+    start = own[-1] if own else len(block.lines)
+    thrown = _THROWN.fullmatch(block.lines[start].strip()) if own else None
+    frames = list(stacks.read("\n".join(block.lines[start:])).frames)
+    same = [line.strip() for line in block.lines if line.lstrip().startswith(("at ", "Caused by: ", "Process: "))]
+    _add(
+        records,
+        (block.stamp if process is None else "", *block.lines[:1], thrown[0] if thrown else "", *same),
+        occurred_at=block.at,
+        time_quality="log" if block.at else None,
+        domain="user",
+        code=thrown["name"] if thrown else None,
+        module=frames[0].module if frames else None,
+        frames=frames,
+        tags={
+            "process": process["process"] if process else None,
+            "pid": process["pid"] if process else None,
+            "thread": block.lines[0].partition("EXCEPTION")[2].partition(": ")[2],
+            "message": thrown[0] if thrown else None,
+        },
+    )
+
+
+def _add_hang(records: Records, block: _Block, process: str) -> None:
+    values = {found["name"]: found["value"] for line in block.lines if (found := _HANG_VALUE.fullmatch(line.strip()))}
+    _add(
+        records,
+        (block.stamp, process, values.get("PID", ""), values.get("Reason", "")),
+        occurred_at=block.at,
+        time_quality="log" if block.at else None,
+        domain="hang",
+        code="ANR",
+        module=text(process),
+        tags={"process": process, "pid": values.get("PID"), "message": values.get("Reason") or values.get("Subject")},
+    )
+
+
+def _add(records: Records, identity: Sequence[str], *, tags: dict[str, Any], **fields: Any) -> None:
+    host_id = records.host_id(())
+    name = name_of(host_id or "", *identity)
+    records.crash(crash_id=name, host_id=host_id, os_type="linux", tags=tags_of(tags.items()), **fields)
+
+
+def _first(pattern: re.Pattern[str], lines: Sequence[str]) -> re.Match[str] | None:
+    return next((found for line in lines if (found := pattern.match(line.strip()))), None)
+
+
+LOG = Log(title="Android tombstone or logcat", recognises=_recognises, read=_read)

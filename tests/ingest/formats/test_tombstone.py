@@ -1,0 +1,257 @@
+"""Tombstones of Android, and logcat in each of its forms: native crashes, uncaught exceptions, ANRs."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetcrash.clustering import Shape, sign
+from ingest.formats.tombstone import LOG
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
+from tests.ingest.formats.damage import changed, survives
+
+SAMPLES = Path(os.environ.get("FLEETCRASH_SAMPLES", "../shared/samples"))
+
+TOMBSTONE = """\
+*** *** *** *** *** *** *** *** *** *** *** *** *** *** *** ***
+Build fingerprint: 'acme/pad/pad:14/UP1A.231005.007/10754064:user/release-keys'
+Revision: 'MP1.0'
+ABI: 'arm64'
+Timestamp: 2024-07-19 04:10:02.123456789+0200
+Process uptime: 5s
+Cmdline: com.acme.relay --password=geheim
+pid: 4321, tid: 4330, name: relay worker  >>> com.acme.relay <<<
+uid: 10123
+signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x0000000000000008
+Cause: null pointer dereference
+    x0  0000000000000000  x1  0000007b2a3c4d50
+backtrace:
+      #00 pc 000000000004f1ac  /apex/com.android.runtime/lib64/bionic/libc.so (memcpy+188) (BuildId: 0a1b)
+      #01 pc 0000000000012345  /data/app/~~x==/com.acme.relay-y==/base.apk!librelay.so (offset 0x1000) (relay::push(int)+20) (BuildId: 0a1c)
+      #02 pc 0000000000000210  /memfd:jit-cache (deleted) (com.acme.relay.Main.run+72)
+      #03 pc 0000000000000999  <anonymous:7b2a3c>
+
+memory near x1:
+    0000007b2a3c4d50 0000000000000000
+
+--- --- --- --- --- --- --- --- --- --- --- --- --- --- --- ---
+Timestamp: 2024-07-19 04:10:02.123456789+0200
+pid: 4321, tid: 4321, name: com.acme.relay  >>> com.acme.relay <<<
+    x0  0000000000000000
+      #00 pc 00000000000b1e2c  /apex/com.android.runtime/lib64/bionic/libc.so (__epoll_pwait+8)
+"""  # noqa: E501 - as long as they are
+JAVA = """\
+FATAL EXCEPTION: main
+Process: com.acme.relay, PID: 4321
+java.lang.RuntimeException: Unable to start activity: java.lang.IllegalStateException: no item
+\tat android.app.ActivityThread.performLaunchActivity(ActivityThread.java:3644)
+\tat com.android.internal.os.ZygoteInit.main(ZygoteInit.java:978)
+Caused by: java.lang.IllegalStateException: no item
+\tat java.util.ArrayList.get(ArrayList.java:437)
+\tat com.acme.relay.Queue.push(Queue.java:13)
+\tat com.acme.relay.Main.onCreate(Main.java:9)
+\t... 11 more
+"""
+ANR = """\
+ANR in com.acme.relay (com.acme.relay/.Main)
+PID: 4321
+Reason: Input dispatching timed out (Waiting because no window has focus)
+Load: 3.02 / 2.5 / 2.1
+"""
+
+
+def threadtime(said: str, tag: str, stamp: str = "07-19 04:10:02.123") -> str:
+    lines = [f"{stamp}  4321  4330 E {tag:8}: {line}\n" for line in said.splitlines()]
+    # Others write in between.
+    noise = f"{stamp}  1000  1001 I chatty  : pid: 9, tid: 9, name: x  >>> y <<<\n"
+    return noise.join(lines)
+
+
+FORMS = {
+    "threadtime": threadtime,
+    "uid": lambda said, tag: "".join(
+        f"07-19 04:10:02.123 10123  4321  4330 E {tag}: {line}\n" for line in said.splitlines()
+    ),
+    "brief": lambda said, tag: "".join(f"E/{tag} ( 4321): {line}\n" for line in said.splitlines()),
+    "time": lambda said, tag: "".join(f"07-19 04:10:02.123 E/{tag}(4321): {line}\n" for line in said.splitlines()),
+    "studio": lambda said, tag: "".join(
+        f"07-19 04:10:02.123 4321-4330/com.acme.relay E/{tag}: {line}\n" for line in said.splitlines()
+    ),
+    "newer studio": lambda said, tag: "".join(
+        f"2024-07-19 04:10:02.123  4321-4330  {tag}  com.acme.relay  E  {line}\n" for line in said.splitlines()
+    ),
+    "crlf": lambda said, tag: threadtime(said, tag).replace("\n", "\r\n"),
+}
+
+
+def record(said: str) -> dict[str, Any]:
+    (found,) = crashes_of(LOG, said.encode())
+    return found
+
+
+def test_a_tombstone():
+    found = record(TOMBSTONE)
+    assert len(found.pop("crash_id")) == 32
+    assert found == {
+        "record": "crash",
+        "host_id": "h-told",
+        "occurred_at": "2024-07-19T04:10:02.123456+02:00".replace("T", " "),
+        "os_type": "linux",
+        "os_version": "14",
+        "os_build": "UP1A.231005.007",
+        "domain": "user",
+        "code": "SIGSEGV",
+        "module": "libc.so",
+        "module_offset": 0x4F1AC,
+        "frames": [
+            {"module": "libc.so", "function": "memcpy", "offset": 0x4F1AC},
+            {"module": "librelay.so", "function": "relay::push(int)", "offset": 0x12345},
+            {"module": "memfd:jit-cache", "function": "com.acme.relay.Main.run", "offset": 0x210},
+            {"module": "<anonymous:7b2a3c>", "function": None, "offset": 0x999},
+        ],
+        "tags": {
+            "process": "com.acme.relay", "thread": "relay worker", "pid": "4321", "signal_code": "SEGV_MAPERR",
+            "address": "0x0000000000000008", "message": "null pointer dereference", "abi": "arm64", "model": "pad",
+            "process_uptime": "5s",
+        },
+    }  # fmt: skip
+    assert sign(Shape.of(found)).family == "linux | memory | librelay.so!relay::push"
+
+
+def test_an_uncaught_exception_is_its_innermost_cause():
+    found = record(threadtime(JAVA, "AndroidRuntime"))
+    assert len(found.pop("crash_id")) == 32
+    assert found == {
+        "record": "crash",
+        "host_id": "h-told",
+        "occurred_at": "2026-11-25T12:00:00Z",
+        "time_quality": "log",
+        "os_type": "linux",
+        "domain": "user",
+        "code": "java.lang.IllegalStateException",
+        "module": "java.util.ArrayList",
+        "frames": [
+            {"module": "java.util.ArrayList", "function": "get", "offset": None},
+            {"module": "com.acme.relay.Queue", "function": "push", "offset": None},
+            {"module": "com.acme.relay.Main", "function": "onCreate", "offset": None},
+        ],
+        "tags": {
+            "process": "com.acme.relay", "pid": "4321", "thread": "main",
+            "message": "Caused by: java.lang.IllegalStateException: no item",
+        },
+    }  # fmt: skip
+    assert sign(Shape.of(found)).family == "linux | java.lang.IllegalStateException | com.acme.relay.queue!push"
+
+
+def test_older_ones_tell_no_process():
+    said = JAVA.replace("Process: com.acme.relay, PID: 4321\n", "")
+    found = record(threadtime(said, "AndroidRuntime"))
+    assert found["code"] == "java.lang.IllegalStateException"
+    later = record(threadtime(said, "AndroidRuntime", "07-20 04:10:02.123"))
+    assert later["crash_id"] != found["crash_id"]
+    system = (
+        "*** FATAL EXCEPTION IN SYSTEM PROCESS: main\njava.lang.NullPointerException\n\tat com.acme.A.b(A.java:1)\n"
+    )
+    assert record(threadtime(system, "AndroidRuntime"))["code"] == "java.lang.NullPointerException"
+
+
+def test_an_application_that_does_not_respond():
+    found = record(threadtime(ANR, "ActivityManager", "2024-07-19 04:10:02.123456 +0200"))
+    assert (found["domain"], found["code"], found["module"]) == ("hang", "ANR", "com.acme.relay")
+    assert found["occurred_at"] == "2024-07-19 04:10:02.123456+02:00"
+    assert found["tags"]["message"].startswith("Input dispatching timed out")
+    assert sign(Shape.of(found)).family == "linux | hang | com.acme.relay"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_logcat_in_each_of_its_forms(form):
+    said = FORMS[form](TOMBSTONE, "DEBUG") + FORMS[form](JAVA, "AndroidRuntime") + FORMS[form](ANR, "ActivityManager")
+    assert LOG.recognises(head(said.encode()))
+    found = crashes_of(LOG, said.encode())
+    assert sorted(one["code"] for one in found) == ["ANR", "SIGSEGV", "java.lang.IllegalStateException"]
+    native = next(one for one in found if one["code"] == "SIGSEGV")
+    assert native == record(TOMBSTONE), "one crash, wherever it is told"
+    assert crashes_of(LOG, said.encode(), block_bytes=7) == found
+
+
+def test_writers_in_one_log_do_not_mix():
+    native, java = threadtime(TOMBSTONE, "DEBUG").splitlines(), threadtime(JAVA, "AndroidRuntime").splitlines()
+    mixed = [line for pair in zip(native, java, strict=False) for line in pair] + native[len(java) :]
+    found = crashes_of(LOG, ("\n".join(mixed) + "\n").encode())
+    assert {one["crash_id"] for one in found} == {
+        record(TOMBSTONE)["crash_id"],
+        record(threadtime(JAVA, "AndroidRuntime"))["crash_id"],
+    }
+
+
+def test_two_crashes_are_two_and_a_stack_that_was_asked_for_is_none():
+    twice = TOMBSTONE + TOMBSTONE.replace("4330", "4331")
+    assert len({one["crash_id"] for one in crashes_of(LOG, twice.encode())}) == 2
+    asked = "\n".join(line for line in TOMBSTONE.splitlines() if not line.startswith("signal"))
+    assert crashes_of(LOG, asked.encode()) == []
+    assert crashes_of(LOG, threadtime("started\nANR was not seen\n", "ActivityManager").encode()) == []
+
+
+def test_older_tombstones():
+    older = TOMBSTONE.replace(", name: relay worker", "").replace("Timestamp: 2024-07-19 04:10:02.123456789+0200\n", "")
+    older = older.replace(" (BuildId: 0a1b)", "").replace("fault addr 0x0000000000000008", "fault addr --------")
+    found = record(older)
+    assert (found["time_quality"], found["frames"][0]["function"]) == ("log", "memcpy")
+    assert "thread" not in found["tags"]
+
+
+@pytest.mark.parametrize("said", [TOMBSTONE, threadtime("started", "Zygote") + "--------- beginning of main\n"])
+def test_its_own_are_recognised(said):
+    assert LOG.recognises(head(said.encode()))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b'{"record": "crash", "tags": {"message": "pid: 1, tid: 2, name: x  >>> y <<<"}}\n',
+        b"Jul 19 04:10:02 web-1 kernel: [  122.5] relay[7]: segfault at 8\n" * 5,
+        b"2024-07-19 04:10:02,123 INFO relay: started\n" * 5,
+        b"crash_id,host_id,occurred_at\nc,h,2024-07-19 04:10:02.123\n",
+        b'Exception in thread "main" java.lang.IllegalStateException\n\tat a.B.c(B.java:1)\n',
+    ],
+)
+def test_others_are_not(data):
+    assert not LOG.recognises(head(data))
+
+
+@given(st.binary(max_size=300) | changed(TOMBSTONE.encode()) | changed(threadtime(JAVA, "AndroidRuntime").encode()))
+def test_no_bytes_break_it(data):
+    survives(LOG, data)
+
+
+def test_it_may_end_anywhere():
+    for said in (TOMBSTONE, threadtime(JAVA, "AndroidRuntime"), ANR):
+        for end in range(0, len(said), 19):
+            survives(LOG, said[:end].encode())
+
+
+@pytest.mark.parametrize(
+    "block", [b"x" * (1 << 20), b"*** *** *** *** *** ***\n" * 20_000, b"    x0  0000000000000000\n" * 40_000]
+)
+def test_memory_is_bounded_whatever_comes(block):
+    tracemalloc.start()
+    found = sum(records.read for records in LOG.read(iter([TOMBSTONE.encode(), *[block] * 3]), TOLD))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == 1
+    assert peak < 12 << 20, "bytes, of 3 MiB that came in blocks of one"
+
+
+def test_recorded_ones():
+    folder = SAMPLES / "clusterfuzz"
+    if not folder.exists():
+        pytest.skip(f"no samples at {SAMPLES}; FLEETCRASH_SAMPLES names their folder")
+    (found,) = crashes_of(LOG, (folder / "oom.txt").read_bytes())
+    assert (found["code"], found["os_version"], len(found["frames"])) == ("SIGABRT", "6.0", 40)
