@@ -24,7 +24,7 @@ _STAMP = r"(?:(?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?
 _LINE = re.compile(
     _STAMP + r"(?:"
     r"(?:\w{1,20}\s{1,6})?\d{1,7}\s{1,6}\d{1,7}\s[VDIWEFA]\s(?P<tag>[^:]{1,60}?)\s{0,40}: ?"  # threadtime
-    r"|[VDIWEFA]/(?P<brief>[^(:]{1,60}?)\s{0,40}\(\s{0,6}\d{1,7}\): ?"  # brief, time
+    r"|[VDIWEFA]/(?P<brief>[^(:]{1,60}?)\s{0,40}(?:\(\s{0,6}\d{1,7}\))?: ?"  # brief, time, tag
     r"|\d{1,7}-\d{1,7}/\S{1,200} [VDIWEFA]/(?P<studio>[^:]{1,60}): "  # Android Studio's
     r"|\d{1,7}-\d{1,7}\s{1,6}(?P<newer>\S{1,60})\s{1,60}\S{1,200}\s{1,60}[VDIWEFA]\s{1,6}"
     r")(?P<said>.*)"
@@ -33,7 +33,13 @@ _WRITERS = ("DEBUG", "AndroidRuntime", "ActivityManager", "ActivityTaskManager",
 _BEGINNING = re.compile(r"^-{5,} beginning of (?:/dev/log/)?\w", re.MULTILINE)
 _STARS = "*** *** *** *** *** ***"
 
-_PROCESS = re.compile(r"pid: (?P<pid>\d+), tid: (?P<tid>\d+)(?:, name: (?P<thread>.*?))?\s+>>> (?P<process>.*?) <<<")
+_PROCESS = re.compile(
+    r"pid: (?P<pid>\d+), tid: (?P<tid>\d+)(?:, name: (?P<thread>.{0,100}?))?\s{1,9}>>> (?P<process>[^<>]{1,300}) <<<"
+)
+_FATAL = re.compile(
+    r"Fatal signal \d+ \((?P<name>[^()]+)\),? (?:code|at) \S+(?: \((?P<code>[^()]*)\))?.{0,100}?"
+    r" in tid (?P<tid>\d+) \((?P<thread>[^()]*)\)(?:, pid (?P<pid>\d+) \((?P<process>[^()]*)\))?"
+)
 _SIGNAL = re.compile(r"signal \d+ \((?P<name>[^()]+)\), code -?\d+ \((?P<code>[^()]*)\)(?:, fault addr (?P<addr>\S+))?")
 _FINGERPRINT = re.compile(
     r"Build fingerprint: '?[^/'\s]*/[^/'\s]*/(?P<device>[^:'\s]*):(?P<version>[^/'\s]*)/(?P<build>[^/'\s]*)"
@@ -76,23 +82,30 @@ def _recognises(head: Head) -> bool:
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     under_way: dict[str, _Block] = {}
+    dying: dict[str, _Block] = {}  # what the C library says of a thread, which a block of debuggerd follows, or none
+    writer = ""
     for line in lines_of(blocks, _LONGEST_LINE):
         found = _LINE.fullmatch(line)
-        writer = next(filter(None, found.group("tag", "brief", "studio", "newer")), "").strip() if found else ""
-        said = found["said"] if found else line
-        if found and not writer.startswith(_WRITERS):
+        if found:  # other lines are those of the writer before
+            writer = next(filter(None, found.group("tag", "brief", "studio", "newer"))).strip()
+        if writer and not writer.startswith(_WRITERS):
             continue
+        said = found["said"] if found else line
         block = under_way.get(writer)
+        if fatal := _FATAL.match(said):
+            dying[fatal["tid"]] = _Block(*_stamp(found), [said])
+        if process := _PROCESS.match(said):
+            dying.pop(process["tid"], None)
         if _begins(said, block):
             if block is not None:
                 yield from _records(block, told)
-            under_way.pop(writer, None)
-            if len(under_way) >= _MOST_OPEN:
-                yield from _records(under_way.pop(next(iter(under_way))), told)
             block = under_way[writer] = _Block(*_stamp(found))
         if block is not None and len(block.lines) < _MOST_LINES:
             block.lines.append(said)
-    for block in under_way.values():
+        for open_ones in (under_way, dying):
+            if len(open_ones) > _MOST_OPEN:
+                yield from _records(open_ones.pop(next(iter(open_ones))), told)
+    for block in (*under_way.values(), *dying.values()):
         yield from _records(block, told)
 
 
@@ -121,6 +134,8 @@ def _records(block: _Block, told: Told) -> Iterator[Records]:
         _add_exception(records, block)
     elif hang := _HANG.match(block.lines[0]):
         _add_hang(records, block, hang["process"])
+    elif fatal := _FATAL.match(block.lines[0]):
+        _add_dying(records, block, fatal)
     else:
         _add_native(records, block)
     if records.read:
@@ -169,7 +184,7 @@ def _add_native(records: Records, block: _Block) -> None:
 def _add_exception(records: Records, block: _Block) -> None:
     process = _first(_JAVA_PROCESS, block.lines)
     causes = [at for at, line in enumerate(block.lines) if at and _THROWN.fullmatch(line.strip())]
-    own = [at for at in causes if block.lines[at].startswith("Caused by: ")] or causes[:1]
+    own = [at for at in causes if block.lines[at].lstrip().startswith("Caused by: ")] or causes[:1]
     start = own[-1] if own else len(block.lines)
     thrown = _THROWN.fullmatch(block.lines[start].strip()) if own else None
     frames = list(stacks.read("\n".join(block.lines[start:])).frames)
@@ -203,6 +218,19 @@ def _add_hang(records: Records, block: _Block, process: str) -> None:
         code="ANR",
         module=text(process),
         tags={"process": process, "pid": values.get("PID"), "message": values.get("Reason") or values.get("Subject")},
+    )
+
+
+def _add_dying(records: Records, block: _Block, fatal: re.Match[str]) -> None:
+    _add(
+        records,
+        (block.stamp, fatal[0]),
+        occurred_at=block.at,
+        time_quality="log" if block.at else None,
+        domain="user",
+        code=text(fatal["name"]),
+        module=text(fatal["process"]),
+        tags={"thread": fatal["thread"], "pid": fatal["pid"], "signal_code": fatal["code"], "message": fatal[0]},
     )
 
 

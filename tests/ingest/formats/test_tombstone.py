@@ -180,6 +180,26 @@ def test_logcat_in_each_of_its_forms(form):
     assert crashes_of(LOG, said.encode(), block_bytes=7) == found
 
 
+def test_what_the_c_library_says_is_a_crash_where_no_block_follows():
+    said = (
+        "Fatal signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x8 in tid 4330 (relay worker), pid 4321 (relay)"
+    )
+    dying = threadtime(said, "libc")
+    found = record(dying)
+    assert (found["code"], found["module"], found["tags"]["thread"]) == ("SIGSEGV", "relay", "relay worker")
+    assert record(dying + threadtime(TOMBSTONE, "DEBUG")) == record(TOMBSTONE)
+
+
+def test_lines_without_a_head_are_those_of_the_writer_before():
+    first, _, rest = JAVA.partition("\n")
+    said = f"I/Zygote: started\n  not: this\nE/AndroidRuntime: {first}\n" + "".join(
+        f"                  {line}\n" for line in rest.splitlines()
+    )
+    assert LOG.recognises(head(said.encode()))
+    found = record(said)
+    assert (found["code"], found["tags"]["pid"], len(found["frames"])) == ("java.lang.IllegalStateException", "4321", 3)
+
+
 def test_writers_in_one_log_do_not_mix():
     native, java = threadtime(TOMBSTONE, "DEBUG").splitlines(), threadtime(JAVA, "AndroidRuntime").splitlines()
     mixed = [line for pair in zip(native, java, strict=False) for line in pair] + native[len(java) :]
