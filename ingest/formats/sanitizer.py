@@ -135,7 +135,7 @@ def _crashes(reports: Iterator[_Report]) -> Iterator[_Report]:
         if held is None:
             held = report
         elif _is_of_same(held, report):
-            held.is_fatal = True
+            held.is_fatal, held.tool = True, report.tool
             if len(held.lines) < _MOST_LINES and not held.frames():
                 held.lines += report.lines
         else:
@@ -148,10 +148,11 @@ def _crashes(reports: Iterator[_Report]) -> Iterator[_Report]:
 
 
 def _is_of_same(first: _Report, then: _Report) -> bool:
-    if first.pid and then.pid:
-        return first.pid == then.pid
-    is_near = then.number - first.number <= _MOST_BETWEEN
-    return is_near and _BY_SIGNAL.search(then.code) is not None and not _BY_SIGNAL.search(first.code)
+    """Whether a signal is that by which a process ended that has said why. In containers many have the same number."""
+    has_ended = first.tool is not None and first.is_fatal
+    if has_ended or not _BY_SIGNAL.search(then.code) or then.number - first.number > _MOST_BETWEEN:
+        return False
+    return not (first.pid and then.pid) or first.pid == then.pid
 
 
 def _is_over(report: _Report, line: str) -> bool:
