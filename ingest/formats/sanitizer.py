@@ -1,6 +1,7 @@
 """What a process prints when it ends by a fault that its own runtime found, as it stands among its other output.
 
-Sanitizers of LLVM and GCC, libFuzzer and Centipede, checks of Chromium, V8 and Node, panics of Go and Rust. They tell
+Sanitizers of LLVM and GCC, libFuzzer and Centipede, checks of Chromium, V8 and Node, of C and C++ libraries,
+panics of Go and Rust. They tell
 neither the host nor the time nor, but by paths, the system. A report without a stack that does not say that it ended
 the process is no crash: UndefinedBehaviorSanitizer goes on after most.
 """
@@ -11,8 +12,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
-from ingest.formats.crashes import Frame, Records, Told, name_of, tags_of, text
+from ingest.formats.crashes import Frame, Records, Told, base_name, name_of, tags_of, text
 from ingest.formats.format import Head, Log
 from ingest.formats.stack_steps import short_path
 from ingest.formats.text_lines import lines_of
@@ -35,14 +37,33 @@ _CHROMIUM = re.compile(
 _GLOG = re.compile(
     r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +(?P<pid>\d{1,10}) (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>Check failed.*)"
 )
-_V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|JavaScript|process).*)")
+_V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|[Jj]ava[Ss]cript|process).*)")
 _NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")
 _GO = re.compile(r"(?P<what>(?:panic|fatal error): \S.*)")
 _GOROUTINE = re.compile(r"goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[")
 _RUST = re.compile(r"thread 'main'(?: \(\d+\))? panicked at (?P<what>\S.*)")
-_HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST)
+_SELF_CHECK = re.compile(
+    r"={1,2}(?P<pid>\d{1,10})={0,2}(?P<tool>\w{0,30}Sanitizer) CHECK failed: (?P<source>[^\s:]+)(?P<what>.*)"
+)
+_RECEIVED = re.compile(r"Received signal (?P<what>4|5|6|7|8|11|31)(?: [A-Z_]{1,20})?(?: [0-9a-f]{8,16})?\s*$")
+_LIBC = re.compile(
+    r"\*\*\* (?:(?=stack smashing|buffer overflow)|Error in [`'].{0,300}?': )"
+    r"(?P<what>[a-z][\w()! ,:-]{2,100}?)(?: detected \*\*\*|: 0x[0-9a-f]{1,16} \*\*\*)"
+)
+_ASSERT = re.compile(
+    r"(?P<exe>[^\s:]{1,200}): [^\s:]{1,300}:\d{1,9}: (?P<function>.{1,500}?): "
+    r"(?P<what>Assertion [`'].*' failed\.)"
+)
+_TERMINATE = re.compile(r"terminate called after throwing an instance of '(?P<what>[^']{1,200})'")
+_JAZZER = re.compile(r"== Java Exception: (?P<what>[\w.$]{1,200})")
+_ATHERIS = re.compile(r" ?=== (?P<what>Uncaught Python exception): ===")
+_HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST, _SELF_CHECK, _RECEIVED, _LIBC, _ASSERT,
+          _TERMINATE, _JAZZER, _ATHERIS)  # fmt: skip
+_AS_IT_IS = (_NODE, _LIBC, _TERMINATE, _JAZZER, _ATHERIS)
 _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
-          "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed")  # fmt: skip
+          "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",
+          "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", "terminate called after throwing",
+          "== Java Exception: ", "Uncaught Python exception")  # fmt: skip
 """What a head has in it: a search of each line for these is fast."""
 
 _PREFIX = re.compile(r"[^\"{}]{0,120}?(?===\d+==)")  # of a log that the report is in
@@ -51,12 +72,14 @@ _KIND = re.compile(r"(?P<kind>attempting double-free|attempting free|detected me
 _FIRST_FRAME = re.compile(r"\s*(?:#0{1,2}\s|1: (?:0x)?[0-9a-fA-F]{4})")
 _STACK_HEAD = re.compile(
     r"goroutine \d|stack backtrace:|Backtrace:|=+ C stack trace|-+ Native stack trace|\*\*\* Check failure"
+    r"|Traceback \(most|=+ Backtrace: =+"
 )
 _END = re.compile(
     r"SUMMARY: |==\d+==ABORTING|\s*(?:freed|previously allocated|allocated) by thread|Thread T\d+ created"
 )
-_BY_SIGNAL = re.compile(r": (?:ABRT|ILL|TRAP|BUS|SEGV|breakpoint|illegal-instruction|deadly signal)$")
+_BY_SIGNAL = re.compile(r"^SIG[A-Z]+$|: (?:ABRT|ILL|TRAP|BUS|SEGV|breakpoint|illegal-instruction|deadly signal)$")
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
+_THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
 _NUMBERS = re.compile(r"\d+")
 _MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON, XML: others' formats, whatever texts they hold
 _TOMBSTONE = "*** *** *** *** ***"
@@ -76,7 +99,7 @@ class _Report:
 
     Attributes:
         code, message: what its head says. is_fatal: whether that says that the process ended.
-        source: the file of a check. tool: the sanitizer. number: of its first line.
+        source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
     """
 
     code: str
@@ -85,6 +108,7 @@ class _Report:
     is_fatal: bool = True
     is_go: bool = False
     source: str | None = None
+    called: Frame | None = None
     tool: str | None = None
     number: int = 0
     lines: list[str] = field(default_factory=list)
@@ -139,7 +163,7 @@ def _crashes(reports: Iterator[_Report]) -> Iterator[_Report]:
             if len(held.lines) < _MOST_LINES and not held.frames():
                 held.lines += report.lines
         else:
-            goes_on = not held.is_fatal and not held.is_go and held.tool == report.tool
+            goes_on = not held.is_fatal and held.tool is not None and held.tool == report.tool
             if not goes_on:
                 yield held
             held = report
@@ -188,10 +212,18 @@ def _report_of(line: str) -> _Report | None:
         return _Report(_without_values(what) if is_own else "panic", message, is_go=True, is_fatal=False)
     if found.re is _RUST:
         return _Report("panic", message)
-    if found.re is _NODE:
-        return _Report(what, message)
     if found.re is _V8:
-        return _Report(what.partition(" in ")[0], message, source=found["source"])
+        return _Report(_without_values(what.partition(" in ")[0]), message, source=found["source"])
+    if found.re is _SELF_CHECK:
+        return _Report(f"{found['tool']}: CHECK failed", message, found["pid"], source=found["source"])
+    if found.re is _RECEIVED:
+        return _Report(canonical_code(what, "linux"), message, is_fatal=False)
+    if found.re is _ASSERT:
+        # All that is told of the place, unless a sanitizer goes on to tell the stack.
+        called = Frame(base_name(found["exe"]), text(found["function"]))
+        return _Report("Assertion failed", what, called=called)
+    if found.re in _AS_IT_IS:
+        return _Report(what, message)
     return _Report(_of_check(what), message, found["pid"], source=found["source"])
 
 
@@ -211,12 +243,14 @@ def _records(report: _Report, told: Told) -> Iterator[Records]:
     is_go = any(map(_GOROUTINE.match, report.lines))
     if not is_go if report.is_go else not (report.is_fatal or frames):
         return
-    if not frames and report.source:
-        frames = [Frame(short_path(report.source))]  # all that is told of the place
+    if not frames and (report.called or report.source):
+        frames = [report.called or Frame(short_path(report.source or ""))]  # all that is told of the place
     code, message = report.code, report.message
     if report.code == "Fatal error" and len(report.lines) > 1 and report.lines[1].startswith("# "):  # of V8
         message = report.lines[1][2:].strip()
         code = _of_check(message)
+    if report.code == "Uncaught Python exception" and (thrown := _THROWN.match("".join(report.lines[1:2]))):
+        code, message = thrown["name"], thrown[0]
     records = Records(told)
     host_id = records.host_id(())
     place = next((one for one in frames if one.module or one.function), Frame())

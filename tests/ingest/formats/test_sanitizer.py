@@ -203,6 +203,57 @@ REPORTS = {
 }
 
 
+OTHERS = [
+    (
+        '==7==AddressSanitizer CHECK failed: /src/asan_thread.cpp:369 "((x)) != (0)" (0x0, 0x0)\n'
+        "    #0 0x4f8e in __asan::Check() /src/a.cc:3\n    #1 0x4f8f in relay::start() /src/b.cc:4\n",
+        "AddressSanitizer: CHECK failed",
+        "linux | abort | relay::start",
+    ),
+    (
+        "Received signal 11 SEGV_MAPERR 000000000008\n#0 0x55d5c02adb4b relay::Queue::push()\n",
+        "SIGSEGV",
+        "linux | memory | relay::Queue::push",
+    ),
+    ("*** stack smashing detected ***: terminated\n", "stack smashing", "linux | corruption stack smashing"),
+    (
+        "*** Error in `./relay': double free or corruption (fasttop): 0x0000000001dd4010 ***\n"
+        "======= Backtrace: =========\n/lib/x86_64-linux-gnu/libc.so.6(+0x777e5)[0x7f5140efc000]\n"
+        "./librelay.so(push+0x1f)[0x400526]\n",
+        "double free or corruption (fasttop)",
+        "linux | corruption | librelay.so!push",
+    ),
+    (
+        "relay: src/queue.cc:97: void relay::Queue::push(int): Assertion `size < 9' failed.\nAborted\n",
+        "Assertion failed",
+        "linux | abort | relay!relay::Queue::push",
+    ),
+    (
+        "terminate called after throwing an instance of 'relay::Full'\n  what():  no room\n",
+        "relay::Full",
+        "linux | relay::Full",
+    ),
+    (
+        "== Java Exception: com.acme.relay.FullException: no room\n\tat com.acme.relay.Queue.push(Queue.java:13)\n",
+        "com.acme.relay.FullException",
+        "linux | com.acme.relay.FullException | com.acme.relay.queue!push",
+    ),
+    (
+        " === Uncaught Python exception: ===\nrelay.FullError: no room\nTraceback (most recent call last):\n"
+        '  File "/srv/relay/queue.py", line 9, in push\n    raise Full\n',
+        "relay.FullError",
+        "linux | relay.FullError | queue.py!push",
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "code", "family"), OTHERS)
+def test_other_reports(said, code, family):
+    found = record(said)
+    assert (found["code"], sign(Shape.of(found)).family) == (code, family)
+    assert LOG.recognises(head(said.encode()))
+
+
 def record(said: str) -> dict[str, Any]:
     (found,) = crashes_of(LOG, said.encode())
     return found
@@ -279,6 +330,9 @@ def test_a_check_without_a_stack_is_told_by_its_file():
     "said",
     [
         "src/relay.cc:41:17: runtime error: shift exponent 32 is too large\nrelay goes on\n",  # that ended nothing
+        "Received signal 15, shutting down\n#0 0x55d5 main\n",
+        "Received signal 11 SEGV_MAPERR 000000000008\n",  # and no stack
+        "*** warning detected ***: x\n",
         "panic: the disk is full, said rita\n" + "more\n" * 60,
         "thread 'worker-3' panicked at src/queue.rs:4:5:\n",  # caught, or not: its process went on
     ],
