@@ -67,8 +67,8 @@ _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime er
 """What a head has in it: a search of each line for these is fast."""
 
 _PREFIX = re.compile(r"[^\"{}]{0,120}?(?===\d+==)")  # of a log that the report is in
-_KIND = re.compile(r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: \w+){0,3}?)"
-                   r"(?= on | in | after | of | overlap|: |[.,;(]| \(|$)")  # fmt: skip
+_KIND = re.compile(r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
+                   r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)")  # fmt: skip
 _FIRST_FRAME = re.compile(r"\s*(?:#0{1,2}\s|1: (?:0x)?[0-9a-fA-F]{4})")
 _STACK_HEAD = re.compile(
     r"goroutine \d|stack backtrace:|Backtrace:|=+ C stack trace|-+ Native stack trace|\*\*\* Check failure"
@@ -80,7 +80,7 @@ _END = re.compile(
 _BY_SIGNAL = re.compile(r"^SIG[A-Z]+$|: (?:ABRT|ILL|TRAP|BUS|SEGV|breakpoint|illegal-instruction|deadly signal)$")
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
 _THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
-_NUMBERS = re.compile(r"\d+")
+_NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
 _MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON, XML: others' formats, whatever texts they hold
 _TOMBSTONE = "*** *** *** *** ***"
 
@@ -100,6 +100,7 @@ class _Report:
     Attributes:
         code, message: what its head says. is_fatal: whether that says that the process ended.
         source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
+        prefix: characters that a log writes before each line.
     """
 
     code: str
@@ -111,6 +112,7 @@ class _Report:
     called: Frame | None = None
     tool: str | None = None
     number: int = 0
+    prefix: int = 0
     lines: list[str] = field(default_factory=list)
     has_stack: bool = False
 
@@ -140,14 +142,15 @@ def _reports(lines: Iterator[str]) -> Iterator[_Report]:
     report: _Report | None = None
     for number, line in enumerate(lines):
         begun = _report_of(line)
-        if report is not None and (_is_over(report, line) or (begun and (report.has_stack or not begun.is_go))):
+        said = line[report.prefix :] if report is not None else line
+        if report is not None and (_is_over(report, said) or (begun and (report.has_stack or not begun.is_go))):
             yield report
             report = None
         if report is None and begun:
-            report, begun.number = begun, number
+            report, begun.number, said = begun, number, line[begun.prefix :]
         if report is not None:
-            report.has_stack = report.has_stack or bool(_FIRST_FRAME.match(line) or _STACK_HEAD.match(line))
-            report.lines.append(line)
+            report.has_stack = report.has_stack or bool(_FIRST_FRAME.match(said) or _STACK_HEAD.match(said))
+            report.lines.append(said)
     if report is not None:
         yield report
 
@@ -194,7 +197,8 @@ def _report_of(line: str) -> _Report | None:
     if not any(mark in line for mark in _MARKS):
         return None
     prefix = _PREFIX.match(line)
-    said = line[prefix.end() :] if prefix else line
+    before = prefix.end() if prefix else 0
+    said = line[before:]
     found = next((found for head in _HEADS if (found := head.match(said))), None)
     if found is None:
         return None
@@ -202,8 +206,8 @@ def _report_of(line: str) -> _Report | None:
     if found.re is _SANITIZER:
         tool, kind = found["tool"], _KIND.match(what)
         is_fatal = tool != "ThreadSanitizer" or found["level"] == "ERROR"
-        code = f"{tool}: {kind['kind'] if kind else what}"
-        return _Report(code, message, found["pid"], is_fatal=is_fatal, tool=tool)
+        code = f"{tool}: {kind['kind'] if kind else _without_values(what)}"
+        return _Report(code, message, found["pid"], is_fatal=is_fatal, tool=tool, prefix=before)
     if found.re is _UNDEFINED:
         code = f"runtime error: {_without_values(what)}"
         return _Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")

@@ -191,6 +191,22 @@ def test_no_list_says_a_thing_twice(name):
     assert [line for line, times in told.items() if times > 1] == []
 
 
+@pytest.mark.parametrize(
+    ("frames", "decides"),
+    [
+        (["raise", "abort", "__sprintf_chk", "relay::write"], "relay::write"),
+        (["__interceptor_memcpy", "relay::parse", "LLVMFuzzerTestOneInput", "fuzzer::RunOneTest"], "relay::parse"),
+        (["ExitCallback", "LLVMFuzzerTestOneInput", "fuzzer::RunOneTest", "main"], "LLVMFuzzerTestOneInput"),
+        (["testing::internal::AssertHelper::operator=", "operator()", "relay::Test_Push"], "relay::Test_Push"),
+        (["java.util.ArrayList!get", "kotlin.Lazy!value", "com.acme.Queue!push"], "com.acme.queue!push"),
+        (["android.os.Handler!dispatchMessage", "com.acme.Main!run"], "com.acme.main!run"),
+        (["libc.so!abort", "boot-framework.oat!android.os.Looper.loop", "librelay.so!push"], "librelay.so!push"),
+    ],
+)
+def test_what_reports_and_what_only_carries_does_not_decide(frames, decides):
+    assert sign(stack(*frames)).family == f"linux | memory | {decides}"
+
+
 names = (
     st.none()
     | st.text(max_size=60)

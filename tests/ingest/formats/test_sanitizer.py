@@ -364,7 +364,13 @@ def test_the_system_is_told_by_paths(frame, system):
 def test_a_log_may_write_something_before_it():
     said = "".join(f"2026-11-20T04:10:02Z relay[7]: {line}\n" for line in ASAN.splitlines())
     assert LOG.recognises(head(said.encode()))
-    assert record(said)["code"] == "AddressSanitizer: heap-use-after-free"
+    found = record(said)
+    assert (found["code"], found["frames"]) == ("AddressSanitizer: heap-use-after-free", record(ASAN)["frames"])
+
+
+def test_the_kind_of_a_report_has_no_values():
+    said = "==7==ERROR: AddressSanitizer: requested allocation size 0xffffffffffffffff (0x800 after) exceeds 0x10000\n"
+    assert record(said)["code"] == "AddressSanitizer: requested allocation size"
 
 
 def test_text_of_windows_shells():
