@@ -67,8 +67,10 @@ _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime er
 """What a head has in it: a search of each line for these is fast."""
 
 _PREFIX = re.compile(r"[^\"{}]{0,120}?(?===\d+==)")  # of a log that the report is in
-_KIND = re.compile(r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
-                   r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)")  # fmt: skip
+_KIND = re.compile(
+    r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
+    r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
+)
 _FIRST_FRAME = re.compile(r"\s*(?:#0{1,2}\s|1: (?:0x)?[0-9a-fA-F]{4})")
 _STACK_HEAD = re.compile(
     r"goroutine \d|stack backtrace:|Backtrace:|=+ C stack trace|-+ Native stack trace|\*\*\* Check failure"
@@ -115,9 +117,12 @@ class _Report:
     prefix: int = 0
     lines: list[str] = field(default_factory=list)
     has_stack: bool = False
+    stack: Sequence[Frame] | None = None
 
     def frames(self) -> Sequence[Frame]:
-        """The first stack of it."""
+        """The first stack of it, unless another was found to tell more."""
+        if self.stack is not None:
+            return self.stack
         return stacks.read("\n".join(self.lines[1:])).frames
 
 
@@ -163,8 +168,8 @@ def _crashes(reports: Iterator[_Report]) -> Iterator[_Report]:
             held = report
         elif _is_of_same(held, report):
             held.is_fatal, held.tool = True, report.tool
-            if len(held.lines) < _MOST_LINES and not held.frames():
-                held.lines += report.lines
+            held.stack = max(held.frames(), report.frames(), key=_telling)
+            held.lines += report.lines
         else:
             goes_on = not held.is_fatal and held.tool is not None and held.tool == report.tool
             if not goes_on:
@@ -180,6 +185,10 @@ def _is_of_same(first: _Report, then: _Report) -> bool:
     if has_ended or not _BY_SIGNAL.search(then.code) or then.number - first.number > _MOST_BETWEEN:
         return False
     return not (first.pid and then.pid) or first.pid == then.pid
+
+
+def _telling(frames: Sequence[Frame]) -> tuple[int, int]:
+    return sum(frame.function is not None for frame in frames), len(frames)
 
 
 def _is_over(report: _Report, line: str) -> bool:
