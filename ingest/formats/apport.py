@@ -42,7 +42,7 @@ _TAGS = {
 }  # fmt: skip
 _HELD = frozenset(_TAGS) | {
     "ProblemType", "Date", "ExecutablePath", "Signal", "SignalName", "Stacktrace", "StacktraceTop",
-    "StacktraceAddressSignature", "Uname", "Traceback", "OopsText", "VmCoreDmesg",
+    "StacktraceAddressSignature", "Uname", "Traceback", "OopsText", "VmCoreDmesg", "Failure",
 }  # fmt: skip
 
 
@@ -106,7 +106,10 @@ def _add_process(records: Records, report: Mapping[str, str], domain: str) -> No
 
 
 def _add_kernels(records: Records, report: Mapping[str, str]) -> None:
-    """The crash that the kernel's own text tells; a warning is none, though apport calls it an oops."""
+    """The crash that the kernel's own text tells; a warning is none, though apport calls it an oops.
+
+    A failure to resume leaves no text: it is noticed at the next boot.
+    """
     said = report.get("OopsText") or report.get("VmCoreDmesg")
     fault = None
     if said:
@@ -114,16 +117,16 @@ def _add_kernels(records: Records, report: Mapping[str, str]) -> None:
         fault = next((one for one in kernel_log.faults(told) if one.domain == "kernel"), None)
         if fault is None:
             return
-    host_id, at = records.host_id(()), _time(report.get("Date", ""))
+    host_id, at, failure = records.host_id(()), _time(report.get("Date", "")), report.get("Failure", "")
     records.crash(
         crash_id=_name(report, host_id),
         host_id=host_id,
         occurred_at=at,
-        time_quality="log" if at else None,
+        time_quality=("reboot" if "resume" in failure else "log") if at else None,
         os_type="linux",
         os_version=_kernel_release(report),
         domain="kernel",
-        code=fault.code if fault else None,
+        code=fault.code if fault else text(failure),
         module=fault.module if fault else None,
         module_offset=fault.module_offset if fault else None,
         frames=fault.frames if fault else (),

@@ -161,6 +161,11 @@ def test_a_kernel():
     assert record(without(OOPS, "OopsText").replace("KernelOops", "KernelCrash"))["domain"] == "kernel"
 
 
+def test_a_system_that_did_not_resume():
+    found = record(without(OOPS, "OopsText").replace("Failure: oops", "Failure: suspend/resume"))
+    assert (found["domain"], found["code"], found["time_quality"]) == ("kernel", "suspend/resume", "reboot")
+
+
 def test_a_warning_of_the_kernel_is_no_crash():
     warning = "OopsText:\n WARNING: CPU: 1 PID: 7 at net/core.c:9 relay_push+0x1/0x2 [relay]\n"
     assert crashes_of(CRASH, (without(OOPS, "OopsText") + warning).encode()) == []
