@@ -200,6 +200,10 @@ def test_no_list_says_a_thing_twice(name):
         (["testing::internal::AssertHelper::operator=", "operator()", "relay::Test_Push"], "relay::Test_Push"),
         (["java.util.ArrayList!get", "kotlin.Lazy!value", "com.acme.Queue!push"], "com.acme.queue!push"),
         (["android.os.Handler!dispatchMessage", "com.acme.Main!run"], "com.acme.main!run"),
+        (
+            ["libc.so!abort", "android.hardware.audio@2.0-impl.so!open", "push"],
+            "android.hardware.audio@2.0-impl.so!open",
+        ),
         (["libc.so!abort", "boot-framework.oat!android.os.Looper.loop", "librelay.so!push"], "librelay.so!push"),
     ],
 )
