@@ -80,7 +80,7 @@ def batches(files: Sequence[CrashFile], source: str) -> Iterator[Joined]:
                     yield batch()
                     parts, held_bytes, taken_bytes = [], 0, 0
         except Unfit as error:
-            problems.append(f"{file.name} is not read to its end as {file.format.title}: {error}. {_KEPT}")
+            problems.append(f"{file.name} cannot be read to its end as a {file.format.title}: {error}. {_KEPT}")
         except DAMAGED as error:
             problems.append(str(cut_short(file.name, error, _KEPT)))
         taken_bytes += counted.taken()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
 from fleetcrash.clustering.codes import canonical_code
-from fleetcrash.times import time_text
-from ingest.formats import kernel_log, stacks
+from ingest.formats import kernel_lines, kernel_log, stacks
 from ingest.formats.crashes import Frame, Records, Told, Unfit, base_name, name_of, tags_of, text
+from ingest.formats.dates import date_in_words
 from ingest.formats.format import Head, Log
-from ingest.formats.text_lines import lines_of
+from ingest.formats.lines import text_lines_in
 
 _LONGEST_LINE = 4000
 _MOST_CHARACTERS = 256 << 10  # of a field's value
@@ -24,10 +23,6 @@ _MOST_KERNEL_LINES = 5000
 _FIELD = re.compile(r"(?P<name>[A-Za-z][\w.-]{0,99}):(?: (?P<value>.*))?")
 _HEAD = re.compile(r"^ProblemType: \w{1,40}\s*$", re.MULTILINE)
 _BESIDE = re.compile(r"^(?:Architecture|Date|DistroRelease|ExecutablePath|Package|SourcePackage|Uname):", re.MULTILINE)
-_DATE = re.compile(
-    r"(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) {1,2}(?P<day>\d{1,2}) (?P<time>\d\d:\d\d:\d\d) (?P<year>\d{4})"
-)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNAME = re.compile(r"Linux (?P<release>\d\S{0,100})")
 _EXCEPTION = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?")
 _PLACE = re.compile(r"(?P<module>[^:]+)\+(?P<offset>[0-9a-f]{1,15})")
@@ -52,7 +47,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    report = _fields(lines_of(blocks, _LONGEST_LINE))
+    report = _fields(text_lines_in(blocks, _LONGEST_LINE))
     domain = _DOMAINS.get(report.get("ProblemType", ""))
     if "ProblemType" not in report:
         raise Unfit("bad_apport", "The apport report does not tell its ProblemType")
@@ -113,7 +108,7 @@ def _add_kernels(records: Records, report: Mapping[str, str]) -> None:
     said = report.get("OopsText") or report.get("VmCoreDmesg")
     fault = None
     if said:
-        told = list(kernel_log.lines_of(said, 0, _MOST_KERNEL_LINES))
+        told = list(kernel_lines.lines_of(said, 0, _MOST_KERNEL_LINES))
         fault = next((one for one in kernel_log.faults(told) if one.domain == "kernel"), None)
         if fault is None:
             return
@@ -144,15 +139,8 @@ def _name(report: Mapping[str, str], host_id: str | None) -> str:
 
 
 def _time(said: str) -> str | None:
-    """``Fri Jul 19 04:10:02 2024``, without zone, as UTC; None for nothing, and what it is not as it came."""
-    found = _DATE.fullmatch(said.strip())
-    if found is None or found["month"] not in _MONTHS:
-        return said or None
-    day = f"{found['year']}-{_MONTHS.index(found['month']) + 1:02}-{int(found['day']):02}T{found['time']}"
-    try:
-        return time_text(datetime.fromisoformat(day).replace(tzinfo=UTC))
-    except ValueError:
-        return said
+    """A date, without zone, as UTC; None for nothing, and what is none as it came."""
+    return date_in_words(said) or said or None
 
 
 def _code(report: Mapping[str, str]) -> str | None:
@@ -183,4 +171,4 @@ def _kernel_release(report: Mapping[str, str]) -> str | None:
     return found["release"] if found else None
 
 
-CRASH = Log(title="apport report", recognises=_recognises, read=_read)
+APPORT = Log("apport report", _recognises, _read)

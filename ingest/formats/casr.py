@@ -114,4 +114,4 @@ def _message(report: Mapping[str, Any]) -> str | None:
     return None
 
 
-CASREP = Document(title="casr report", recognises=_recognises, read=_read)
+CASREP = Document("casr report", _recognises, _read)

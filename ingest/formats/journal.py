@@ -246,4 +246,4 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 _FIRST_FIELD = re.compile(rb"\s{0,9}(?:__CURSOR|__REALTIME_TIMESTAMP|__MONOTONIC_TIMESTAMP|__SEQNUM)=[^\n]{1,300}\n")
-JOURNAL = Log("a systemd journal in export format", lambda head: _FIRST_FIELD.match(head.data) is not None, _read)
+JOURNAL = Log("systemd journal in export format", lambda head: _FIRST_FIELD.match(head.data) is not None, _read)

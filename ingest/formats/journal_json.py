@@ -75,4 +75,4 @@ def _text(value: Any) -> str | None:
     return value[:LONGEST_VALUE_BYTES] if isinstance(value, str) else None
 
 
-JOURNAL_JSON = Log("a systemd journal in JSON", _recognises, _read)
+JOURNAL_JSON = Log("systemd journal in JSON", _recognises, _read)

@@ -14,16 +14,16 @@ from ingest.formats.crashes import Records, Told
 from ingest.formats.format import Head, Log
 from ingest.formats.kernel_lines import line_of, stamp_of, time_of_stamp
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
-from ingest.formats.lines import lines_in
+from ingest.formats.lines import text_lines_in
 
-_LONGEST_LINE_BYTES = 4000
+_LONGEST_LINE = 4000
 _LINES_LOOKED_AT = 2000
 _PART_BYTES = 1 << 20
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
 def _recognises(head: Head) -> bool:
-    if b"\0" in head.data:
+    if "\0" in head.text:
         return False
     return any(_is_of_a_log(_tidy(line)) for line in islice(head.text.splitlines(), _LINES_LOOKED_AT))
 
@@ -44,25 +44,24 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     kernels, records = Kernels(), Records(told)
     is_of_kernel, host, at = True, None, None
     damage: Exception | None = None
-    lines = lines_in(blocks, _LONGEST_LINE_BYTES)
+    lines = text_lines_in(blocks, _LONGEST_LINE)
     while True:
         try:
-            raw = next(lines)
+            said = _tidy(next(lines))
         except StopIteration:
             break
         except Exception as error:  # whatever it is: what came before it counts
             damage = error
             break
-        if not raw.strip():
+        if not said:
             continue
-        said = _tidy(raw.decode("utf-8", "replace"))
         stamp = stamp_of(said)
         if stamp["writer"]:
             # A line without a header goes on with the one before it.
             is_of_kernel, host, at = stamp["writer"] == "kernel", stamp["host"], stamp
         elif stamp["iso"] or stamp["date"]:
             at = stamp
-        if said and is_of_kernel:
+        if is_of_kernel:
             for found in kernels.feed(host, line_of(said, stamp, origin=at)):
                 _add(records, *found, told)
         if len(records.lines) > _PART_BYTES:
@@ -81,4 +80,4 @@ def _add(records: Records, host: str | None, fault: Fault, told: Told) -> None:
     add(records, fault, host_id=records.host_id((host,)), at=at)
 
 
-KERNEL_FILE = Log("a log of a Linux kernel", _recognises, _read)
+KERNEL_FILE = Log("log of a Linux kernel", _recognises, _read)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from fleetcrash.times import time_text
 from ingest.formats.crashes import time_of
+from ingest.formats.dates import date_in_words
 
 LONGEST_LINE = 2000  # characters that are looked at
 
@@ -26,9 +26,6 @@ _STAMP = re.compile(
     r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})\](?:\[\s{0,8}[TC]\d{1,10}\])? ?"
     r"|\[(?P<date>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\] ?)?"
 )
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DATE = re.compile(r"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)(?:\.\d+)?(?: (\d{4}))?")
-_AHEAD = timedelta(days=2)  # of the file's last change, that a date without its year may be: zones, and clocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +85,4 @@ def time_of_stamp(stamp: re.Match[str], *, before: datetime) -> str | None:
     said = stamp["iso"] or stamp["at"]
     if said and said[0].isdigit():
         return time_of(said.replace(",", "."))
-    found = _DATE.fullmatch(said or stamp["date"] or "")
-    if found is None or found[1] not in _MONTHS:
-        return None
-    month, (day, hour, minute, second) = _MONTHS.index(found[1]) + 1, map(int, found.group(2, 3, 4, 5))
-    for year in [int(found[6])] if found[6] else range(before.year + 1, before.year - 8, -1):
-        try:
-            at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-        except ValueError:  # the 29th of February of another year, the 31st of June
-            continue
-        if found[6] or at <= before + _AHEAD:
-            return time_text(at)
-    return None
+    return date_in_words(said or stamp["date"] or "", before=before)

@@ -6,6 +6,8 @@ import msgspec
 
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
+from ingest.formats.apport import APPORT
+from ingest.formats.casr import CASREP
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.format import Document, Head, Log
 from ingest.formats.journal import JOURNAL
@@ -14,7 +16,11 @@ from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
+from ingest.formats.stackwalk import STACKWALK
+from ingest.formats.stackwalk_text import STACKWALK_TEXT
+from ingest.formats.tombstone import TOMBSTONE
 from ingest.formats.wer import REPORT_WER
 from ingest.formats.xnu_panic import XNU_PANIC
 
@@ -32,9 +38,15 @@ FORMATS: tuple[Document | Log, ...] = (
     OTLP_FILE,
     SENTRY_ENVELOPE,
     SENTRY_EVENT,
+    STACKWALK,
+    STACKWALK_TEXT,
+    CASREP,
+    APPORT,
     APPLE_REPORT,
     APPLE_TEXT,
     XNU_PANIC,
+    TOMBSTONE,
+    SANITIZER,
     KERNEL_FILE,
 )
 """In the order in which they are asked: what is told by its first bytes, then what is told by what stands in it."""

@@ -1,7 +1,8 @@
-"""The lines of a stream of bytes, in bounded memory."""
+"""The lines of a stream, in bounded memory, whatever it is."""
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator
 
 
@@ -17,3 +18,22 @@ def lines_in(blocks: Iterable[bytes], longest_bytes: int) -> Iterator[bytes]:
         held += rest[: longest_bytes + 1 - len(held)]
     if held:
         yield bytes(held)
+
+
+def text_lines_in(blocks: Iterable[bytes], longest: int) -> Iterator[str]:
+    """The lines of a text: of UTF-16 where it begins with its mark, else of UTF-8; what is neither is replaced.
+
+    Args:
+        longest: characters of a line; the rest of it is left out.
+    """
+    decoder, rest = None, ""
+    for block in blocks:
+        if decoder is None:
+            is_wide = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            decoder = codecs.getincrementaldecoder("utf-16" if is_wide else "utf-8-sig")("replace")
+        *whole, rest = (rest + decoder.decode(block)).split("\n")
+        rest = rest[:longest]
+        for line in whole:
+            yield line[:longest].rstrip("\r")
+    if rest:
+        yield rest.rstrip("\r")

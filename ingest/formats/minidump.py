@@ -261,7 +261,7 @@ def _read(data: bytes, told: Told) -> Records:
 
 
 MINIDUMP = Document(
-    "a minidump",
+    "minidump",
     recognises=lambda head: head.data.startswith((_USER, _KERNEL)),
     read=_read,
     most_bytes=64 << 20,  # what tells of the crash stands before the memory, which may be all that a machine has

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from ingest.formats.crashes import (
@@ -29,6 +28,7 @@ from ingest.formats.crashes import (
     time_of,
     whole,
 )
+from ingest.formats.dates import date_in_words
 from ingest.formats.format import Document, Head, Log
 from ingest.formats.lines import lines_in
 from ingest.formats.wer import hex_code
@@ -182,10 +182,7 @@ def _time(said: Any) -> str | None:
     told = text(said)
     if told is None:
         return None
-    try:
-        return time_of(datetime.strptime(told, "%a %b %d %H:%M:%S %Y").isoformat())  # noqa: DTZ007 - time_of says UTC
-    except ValueError:
-        return time_of(told.removesuffix(" UTC"))
+    return date_in_words(told) or time_of(told.removesuffix(" UTC"))
 
 
 def _rows(result: Row) -> Iterator[Row]:

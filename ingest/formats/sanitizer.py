@@ -1,9 +1,8 @@
 """What a process prints when it ends by a fault that its own runtime found, as it stands among its other output.
 
-Sanitizers of LLVM and GCC, libFuzzer and Centipede, checks of Chromium, V8 and Node, of C and C++ libraries,
-panics of Go and Rust. They tell
-neither the host nor the time nor, but by paths, the system. A report without a stack that does not say that it ended
-the process is no crash: UndefinedBehaviorSanitizer goes on after most.
+Sanitizers of LLVM and GCC, libFuzzer and Centipede, checks of Chromium, V8 and Node, of C and C++ libraries, panics of
+Go and Rust. They tell neither the host nor the time nor, but by paths, the system. A report without a stack that does
+not say that it ended the process is no crash: UndefinedBehaviorSanitizer goes on after most.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
 from ingest.formats.crashes import Frame, Records, Told, base_name, name_of, tags_of, text
 from ingest.formats.format import Head, Log
+from ingest.formats.lines import text_lines_in
 from ingest.formats.stack_steps import short_path
-from ingest.formats.text_lines import lines_of
 
 _MOST_LINES = 600  # of a report; its first stack has 256 frames at the most, on two lines each for Go
 _LONGEST_LINE = 4000  # template arguments
@@ -139,7 +138,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    for report in _crashes(_reports(lines_of(blocks, _LONGEST_LINE))):
+    for report in _crashes(_reports(text_lines_in(blocks, _LONGEST_LINE))):
         yield from _records(report, told)
 
 
@@ -290,4 +289,4 @@ def _os_type(lines: Sequence[str]) -> str:
     return "linux"
 
 
-LOG = Log(title="Sanitizer, fuzzer or runtime report", recognises=_recognises, read=_read)
+SANITIZER = Log("report of a sanitizer, a fuzzer or a runtime", _recognises, _read)

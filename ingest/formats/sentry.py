@@ -382,9 +382,9 @@ def _read_event(data: bytes, told: Told) -> Records:
 
 _EVENT = re.compile(rb'\s{0,99}\{.{0,65536}"event_id"\s{0,9}:', re.DOTALL)
 _OF_AN_EVENT = re.compile(rb'"(?:exception|platform|breadcrumbs|sdk|logentry|contexts)"\s{0,9}:')
-SENTRY_ENVELOPE = Document("a Sentry envelope", _begins_envelope, _read_envelope)
+SENTRY_ENVELOPE = Document("Sentry envelope", _begins_envelope, _read_envelope)
 SENTRY_EVENT = Document(
-    "a Sentry event",
+    "Sentry event",
     lambda head: bool(_EVENT.match(head.data) and _OF_AN_EVENT.search(head.data)),
     _read_event,
 )

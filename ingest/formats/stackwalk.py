@@ -222,4 +222,4 @@ def _time(document: Mapping[str, Any]) -> str | None:
     return time_of(text(document.get("client_crash_date")))
 
 
-JSON = Document(title="minidump-stackwalk JSON", recognises=_recognises, read=_read)
+STACKWALK = Document("JSON of minidump-stackwalk", _recognises, _read)

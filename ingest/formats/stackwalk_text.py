@@ -111,6 +111,4 @@ def _piped_frames(rows: Sequence[Sequence[str]]) -> Iterator[Frame]:
         yield Frame(file, text(function), whole(offset) if file and not function else None)
 
 
-TEXT = Document(
-    title="minidump-stackwalk text", recognises=_recognises, read=_read, most_bytes=_MOST_BYTES, is_cut=True
-)
+STACKWALK_TEXT = Document("text of minidump-stackwalk", _recognises, _read, _MOST_BYTES, is_cut=True)

@@ -14,7 +14,7 @@ from typing import Any
 from ingest.formats import stacks
 from ingest.formats.crashes import Frame, Records, Told, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
-from ingest.formats.text_lines import lines_of
+from ingest.formats.lines import text_lines_in
 
 _LONGEST_LINE = 2000
 _MOST_LINES = 600  # of a block; the rest is registers, memory and maps
@@ -84,7 +84,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     under_way: dict[str, _Block] = {}
     dying: dict[str, _Block] = {}  # what the C library says of a thread, which a block of debuggerd follows, or none
     writer = ""
-    for line in lines_of(blocks, _LONGEST_LINE):
+    for line in text_lines_in(blocks, _LONGEST_LINE):
         found = _LINE.fullmatch(line)
         if found:  # other lines are those of the writer before
             writer = next(filter(None, found.group("tag", "brief", "studio", "newer"))).strip()
@@ -244,4 +244,4 @@ def _first(pattern: re.Pattern[str], lines: Sequence[str]) -> re.Match[str] | No
     return next((found for line in lines if (found := pattern.match(line.strip()))), None)
 
 
-LOG = Log(title="Android tombstone or logcat", recognises=_recognises, read=_read)
+TOMBSTONE = Log("Android tombstone or logcat", _recognises, _read)

@@ -230,4 +230,4 @@ def _filetime(said: str | None) -> str | None:
     return time_of(ticks - _FILETIME_1970, unit=_FILETIME_UNIT) if ticks and ticks > _FILETIME_1970 else None
 
 
-REPORT_WER = Document("Windows Error Reporting", _recognises, _read, _MOST_BYTES, is_cut=True)
+REPORT_WER = Document("report of Windows Error Reporting", _recognises, _read, _MOST_BYTES, is_cut=True)

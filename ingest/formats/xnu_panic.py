@@ -15,6 +15,7 @@ from typing import Any
 
 from fleetcrash.times import time_text
 from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, Unfit, name_of, tags_of, text
+from ingest.formats.dates import date_in_words
 from ingest.formats.format import Document, Head, decoded
 
 KERNEL = "mach_kernel"
@@ -175,13 +176,8 @@ def _read_document(data: bytes, told: Told) -> Records:
 def _written(panic: Panic, before: str) -> dict[str, str]:
     """When a report was written, which is at the next start; nothing where the panic itself tells its time."""
     found = _WRITTEN.findall(before)
-    if panic.fields.get("occurred_at") or not found:
-        return {}
-    try:
-        at = datetime.strptime(found[-1], "%b %d %H:%M:%S %Y").replace(tzinfo=UTC)
-    except ValueError:
-        return {}
-    return {"occurred_at": time_text(at), "time_quality": "reboot"}
+    at = date_in_words(found[-1]) if found else None
+    return {"occurred_at": at, "time_quality": "reboot"} if at and not panic.fields.get("occurred_at") else {}
 
 
 def _panics(said: str) -> Iterator[tuple[str, str]]:

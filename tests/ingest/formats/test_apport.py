@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetcrash.clustering import Shape, sign
-from ingest.formats.apport import CRASH
+from ingest.formats.apport import APPORT
 from ingest.formats.crashes import Unfit
 from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
@@ -78,7 +78,7 @@ Uname: Linux 6.8.0-38-generic x86_64
 
 
 def record(said: str) -> dict[str, Any]:
-    (found,) = crashes_of(CRASH, said.encode())
+    (found,) = crashes_of(APPORT, said.encode())
     return found
 
 
@@ -168,14 +168,14 @@ def test_a_system_that_did_not_resume():
 
 def test_a_warning_of_the_kernel_is_no_crash():
     warning = "OopsText:\n WARNING: CPU: 1 PID: 7 at net/core.c:9 relay_push+0x1/0x2 [relay]\n"
-    assert crashes_of(CRASH, (without(OOPS, "OopsText") + warning).encode()) == []
+    assert crashes_of(APPORT, (without(OOPS, "OopsText") + warning).encode()) == []
 
 
 @pytest.mark.parametrize("kind", ["Bug", "Package", "RecoverableProblem", "Snap"])
 def test_other_problems_are_no_crashes(kind):
     said = PROCESS.replace("ProblemType: Crash", f"ProblemType: {kind}").encode()
-    assert CRASH.recognises(head(said))
-    assert crashes_of(CRASH, said) == []
+    assert APPORT.recognises(head(said))
+    assert crashes_of(APPORT, said) == []
 
 
 def test_a_process_that_hung():
@@ -190,11 +190,11 @@ def test_a_time_that_is_none_is_for_the_rules_and_one_that_is_missing_is_the_fil
 
 @pytest.mark.parametrize("said", [PROCESS, PYTHON, OOPS])
 def test_it_is_the_same_however_it_is_cut_and_however_lines_end(said):
-    assert CRASH.recognises(head(said.encode()))
+    assert APPORT.recognises(head(said.encode()))
     found = record(said)
-    assert crashes_of(CRASH, said.encode(), block_bytes=7) == [found]
+    assert crashes_of(APPORT, said.encode(), block_bytes=7) == [found]
     assert record(said.replace("\n", "\r\n")) == found
-    assert CRASH.recognises(head(said.replace("\n", "\r\n").encode()))
+    assert APPORT.recognises(head(said.replace("\n", "\r\n").encode()))
 
 
 @pytest.mark.parametrize(
@@ -203,12 +203,12 @@ def test_it_is_the_same_however_it_is_cut_and_however_lines_end(said):
      b"message\nProblemType: is told\nDate: x\n"],
 )  # fmt: skip
 def test_others_are_not_recognised(data):
-    assert not CRASH.recognises(head(data))
+    assert not APPORT.recognises(head(data))
 
 
 def test_what_tells_no_type_is_refused():
     with pytest.raises(Unfit, match="ProblemType"):
-        crashes_of(CRASH, without(PROCESS, "ProblemType").encode())
+        crashes_of(APPORT, without(PROCESS, "ProblemType").encode())
 
 
 def test_a_core_dump_of_any_size_takes_no_memory():
@@ -216,7 +216,7 @@ def test_a_core_dump_of_any_size_takes_no_memory():
     for block in (b" " + b"A" * 76 + b"\n", b"A" * 77):
         blocks = [start, *[block * 13_000] * 20, b"\n", end]
         tracemalloc.start()
-        (records,) = CRASH.read(iter(blocks), TOLD)
+        (records,) = APPORT.read(iter(blocks), TOLD)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert json.loads(records.lines)["code"] == "SIGSEGV"
@@ -225,10 +225,10 @@ def test_a_core_dump_of_any_size_takes_no_memory():
 
 @given(st.binary(max_size=300) | changed(PROCESS.encode()) | changed(OOPS.encode()) | changed(PYTHON.encode()))
 def test_no_bytes_break_it(data):
-    survives(CRASH, data)
+    survives(APPORT, data)
 
 
 def test_it_may_end_anywhere():
     for said in (PROCESS, PYTHON, OOPS):
         for end in range(0, len(said), 9):
-            survives(CRASH, said[:end].encode())
+            survives(APPORT, said[:end].encode())

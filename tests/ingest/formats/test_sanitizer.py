@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetcrash.clustering import Shape, sign
-from ingest.formats.sanitizer import LOG
+from ingest.formats.sanitizer import SANITIZER
 from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
 
@@ -251,11 +251,11 @@ OTHERS = [
 def test_other_reports(said, code, family):
     found = record(said)
     assert (found["code"], sign(Shape.of(found)).family) == (code, family)
-    assert LOG.recognises(head(said.encode()))
+    assert SANITIZER.recognises(head(said.encode()))
 
 
 def record(said: str) -> dict[str, Any]:
-    (found,) = crashes_of(LOG, said.encode())
+    (found,) = crashes_of(SANITIZER, said.encode())
     return found
 
 
@@ -287,9 +287,9 @@ def test_reports_and_where_they_belong(name):
     found = record(said)
     assert found["code"] == code
     assert sign(Shape.of(found)).family == family
-    assert LOG.recognises(head(said.encode()))
+    assert SANITIZER.recognises(head(said.encode()))
     assert record(said.replace("\n", "\r\n")) | {"crash_id": ""} == found | {"crash_id": ""}
-    assert crashes_of(LOG, said.encode(), block_bytes=7) == [found]
+    assert crashes_of(SANITIZER, said.encode(), block_bytes=7) == [found]
 
 
 def test_what_does_not_end_is_a_hang():
@@ -298,10 +298,10 @@ def test_what_does_not_end_is_a_hang():
 
 def test_many_in_one_text_are_many_crashes_and_a_text_read_twice_tells_the_same():
     said = "".join(one for one, _, _ in REPORTS.values())
-    found = crashes_of(LOG, said.encode())
+    found = crashes_of(SANITIZER, said.encode())
     assert [one["code"] for one in found] == [code for _, code, _ in REPORTS.values()]
     assert len({one["crash_id"] for one in found}) == len(found)
-    assert crashes_of(LOG, said.encode()) == found
+    assert crashes_of(SANITIZER, said.encode()) == found
 
 
 def test_a_check_and_the_signal_that_it_ends_by_are_one_crash():
@@ -314,11 +314,11 @@ def test_a_check_and_the_signal_that_it_ends_by_are_one_crash():
     assert record(UNDEFINED + ending)["code"].startswith("runtime error")
     # The first process of a container has the same number each time.
     again = ASAN.replace("heap-use-after-free on", "SEGV on unknown")
-    assert len(crashes_of(LOG, (ASAN + again + ending.replace("==9==", "==14764==")).encode())) == 3
-    assert len(crashes_of(LOG, (bare + ending + ending.replace("ILL", "TRAP")).encode())) == 2
+    assert len(crashes_of(SANITIZER, (ASAN + again + ending.replace("==9==", "==14764==")).encode())) == 3
+    assert len(crashes_of(SANITIZER, (bare + ending + ending.replace("ILL", "TRAP")).encode())) == 2
     # Two processes, and one that found something else.
-    assert len(crashes_of(LOG, (CHROMIUM + ending).encode())) == 2
-    assert len(crashes_of(LOG, (V8 + ASAN).encode())) == 2
+    assert len(crashes_of(SANITIZER, (CHROMIUM + ending).encode())) == 2
+    assert len(crashes_of(SANITIZER, (V8 + ASAN).encode())) == 2
 
 
 def test_a_check_without_a_stack_is_told_by_its_file():
@@ -338,11 +338,11 @@ def test_a_check_without_a_stack_is_told_by_its_file():
     ],
 )
 def test_what_ended_no_process_is_no_crash(said):
-    assert crashes_of(LOG, said.encode()) == []
+    assert crashes_of(SANITIZER, said.encode()) == []
 
 
 def test_of_reports_of_one_tool_that_goes_on_the_last_may_have_ended_it():
-    (found,) = crashes_of(LOG, (UNDEFINED * 3 + UNDEFINED.replace("add", "sub")).encode())
+    (found,) = crashes_of(SANITIZER, (UNDEFINED * 3 + UNDEFINED.replace("add", "sub")).encode())
     assert found["frames"][0]["function"] == "relay::sub(int)"
 
 
@@ -363,7 +363,7 @@ def test_the_system_is_told_by_paths(frame, system):
 
 def test_a_log_may_write_something_before_it():
     said = "".join(f"2026-11-20T04:10:02Z relay[7]: {line}\n" for line in ASAN.splitlines())
-    assert LOG.recognises(head(said.encode()))
+    assert SANITIZER.recognises(head(said.encode()))
     found = record(said)
     assert (found["code"], found["frames"]) == ("AddressSanitizer: heap-use-after-free", record(ASAN)["frames"])
 
@@ -375,8 +375,8 @@ def test_the_kind_of_a_report_has_no_values():
 
 def test_text_of_windows_shells():
     said = ASAN.encode("utf-16")
-    assert LOG.recognises(head(said))
-    assert len(crashes_of(LOG, said)) == 1
+    assert SANITIZER.recognises(head(said))
+    assert len(crashes_of(SANITIZER, said)) == 1
 
 
 @pytest.mark.parametrize(
@@ -393,18 +393,18 @@ def test_text_of_windows_shells():
     ],
 )
 def test_others_are_not_recognised(data):
-    assert not LOG.recognises(head(data))
+    assert not SANITIZER.recognises(head(data))
 
 
 @given(st.binary(max_size=300) | changed(ASAN.encode()) | changed(GO.encode()) | changed(WINDOWS.encode()))
 def test_no_bytes_break_it(data):
-    survives(LOG, data)
+    survives(SANITIZER, data)
 
 
 def test_it_may_end_anywhere():
     for said, _, _ in REPORTS.values():
         for end in range(0, len(said), 40):
-            survives(LOG, said[:end].encode())
+            survives(SANITIZER, said[:end].encode())
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ def test_it_may_end_anywhere():
 def test_memory_and_time_are_bounded_whatever_comes(block):
     began, found = time.perf_counter(), 0
     tracemalloc.start()
-    for records in LOG.read(iter([ASAN.encode(), *[block] * 2]), TOLD):
+    for records in SANITIZER.read(iter([ASAN.encode(), *[block] * 2]), TOLD):
         found += records.read
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -429,7 +429,7 @@ def test_recorded_ones():
     folder = SAMPLES / "clusterfuzz"
     if not folder.exists():
         pytest.skip(f"no samples at {SAMPLES}; FLEETCRASH_SAMPLES names their folder")
-    paths = [path for path in sorted(folder.glob("*.txt")) if LOG.recognises(head(path.read_bytes()))]
+    paths = [path for path in sorted(folder.glob("*.txt")) if SANITIZER.recognises(head(path.read_bytes()))]
     assert len(paths) == 20, "all but two kernels', two of logcat and a program that did not start"
     for path in paths:
-        assert len(crashes_of(LOG, path.read_bytes())) == (2 if "comparison" in path.name else 1)
+        assert len(crashes_of(SANITIZER, path.read_bytes())) == (2 if "comparison" in path.name else 1)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.formats.crashes import Told, Unfit
-from ingest.formats.stackwalk import JSON
-from ingest.formats.stackwalk_text import TEXT
+from ingest.formats.stackwalk import STACKWALK as JSON
+from ingest.formats.stackwalk_text import STACKWALK_TEXT as TEXT
 from tests.ingest.formats.conftest import AT, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetcrash.clustering import Shape, sign
-from ingest.formats.tombstone import LOG
+from ingest.formats.tombstone import TOMBSTONE as FORMAT
 from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
 
@@ -91,7 +91,7 @@ FORMS = {
 
 
 def record(said: str) -> dict[str, Any]:
-    (found,) = crashes_of(LOG, said.encode())
+    (found,) = crashes_of(FORMAT, said.encode())
     return found
 
 
@@ -172,12 +172,12 @@ def test_an_application_that_does_not_respond():
 @pytest.mark.parametrize("form", FORMS)
 def test_logcat_in_each_of_its_forms(form):
     said = FORMS[form](TOMBSTONE, "DEBUG") + FORMS[form](JAVA, "AndroidRuntime") + FORMS[form](ANR, "ActivityManager")
-    assert LOG.recognises(head(said.encode()))
-    found = crashes_of(LOG, said.encode())
+    assert FORMAT.recognises(head(said.encode()))
+    found = crashes_of(FORMAT, said.encode())
     assert sorted(one["code"] for one in found) == ["ANR", "SIGSEGV", "java.lang.IllegalStateException"]
     native = next(one for one in found if one["code"] == "SIGSEGV")
     assert native == record(TOMBSTONE), "one crash, wherever it is told"
-    assert crashes_of(LOG, said.encode(), block_bytes=7) == found
+    assert crashes_of(FORMAT, said.encode(), block_bytes=7) == found
 
 
 def test_what_the_c_library_says_is_a_crash_where_no_block_follows():
@@ -195,7 +195,7 @@ def test_lines_without_a_head_are_those_of_the_writer_before():
     said = f"I/Zygote: started\n  not: this\nE/AndroidRuntime: {first}\n" + "".join(
         f"                  {line}\n" for line in rest.splitlines()
     )
-    assert LOG.recognises(head(said.encode()))
+    assert FORMAT.recognises(head(said.encode()))
     found = record(said)
     assert (found["code"], found["tags"]["pid"], len(found["frames"])) == ("java.lang.IllegalStateException", "4321", 3)
 
@@ -203,7 +203,7 @@ def test_lines_without_a_head_are_those_of_the_writer_before():
 def test_writers_in_one_log_do_not_mix():
     native, java = threadtime(TOMBSTONE, "DEBUG").splitlines(), threadtime(JAVA, "AndroidRuntime").splitlines()
     mixed = [line for pair in zip(native, java, strict=False) for line in pair] + native[len(java) :]
-    found = crashes_of(LOG, ("\n".join(mixed) + "\n").encode())
+    found = crashes_of(FORMAT, ("\n".join(mixed) + "\n").encode())
     assert {one["crash_id"] for one in found} == {
         record(TOMBSTONE)["crash_id"],
         record(threadtime(JAVA, "AndroidRuntime"))["crash_id"],
@@ -212,10 +212,10 @@ def test_writers_in_one_log_do_not_mix():
 
 def test_two_crashes_are_two_and_a_stack_that_was_asked_for_is_none():
     twice = TOMBSTONE + TOMBSTONE.replace("4330", "4331")
-    assert len({one["crash_id"] for one in crashes_of(LOG, twice.encode())}) == 2
+    assert len({one["crash_id"] for one in crashes_of(FORMAT, twice.encode())}) == 2
     asked = "\n".join(line for line in TOMBSTONE.splitlines() if not line.startswith("signal"))
-    assert crashes_of(LOG, asked.encode()) == []
-    assert crashes_of(LOG, threadtime("started\nANR was not seen\n", "ActivityManager").encode()) == []
+    assert crashes_of(FORMAT, asked.encode()) == []
+    assert crashes_of(FORMAT, threadtime("started\nANR was not seen\n", "ActivityManager").encode()) == []
 
 
 def test_older_tombstones():
@@ -228,7 +228,7 @@ def test_older_tombstones():
 
 @pytest.mark.parametrize("said", [TOMBSTONE, threadtime("started", "Zygote") + "--------- beginning of main\n"])
 def test_its_own_are_recognised(said):
-    assert LOG.recognises(head(said.encode()))
+    assert FORMAT.recognises(head(said.encode()))
 
 
 @pytest.mark.parametrize(
@@ -243,18 +243,18 @@ def test_its_own_are_recognised(said):
     ],
 )
 def test_others_are_not(data):
-    assert not LOG.recognises(head(data))
+    assert not FORMAT.recognises(head(data))
 
 
 @given(st.binary(max_size=300) | changed(TOMBSTONE.encode()) | changed(threadtime(JAVA, "AndroidRuntime").encode()))
 def test_no_bytes_break_it(data):
-    survives(LOG, data)
+    survives(FORMAT, data)
 
 
 def test_it_may_end_anywhere():
     for said in (TOMBSTONE, threadtime(JAVA, "AndroidRuntime"), ANR):
         for end in range(0, len(said), 19):
-            survives(LOG, said[:end].encode())
+            survives(FORMAT, said[:end].encode())
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_it_may_end_anywhere():
 )
 def test_memory_is_bounded_whatever_comes(block):
     tracemalloc.start()
-    found = sum(records.read for records in LOG.read(iter([TOMBSTONE.encode(), *[block] * 3]), TOLD))
+    found = sum(records.read for records in FORMAT.read(iter([TOMBSTONE.encode(), *[block] * 3]), TOLD))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found == 1
@@ -273,5 +273,5 @@ def test_recorded_ones():
     folder = SAMPLES / "clusterfuzz"
     if not folder.exists():
         pytest.skip(f"no samples at {SAMPLES}; FLEETCRASH_SAMPLES names their folder")
-    (found,) = crashes_of(LOG, (folder / "oom.txt").read_bytes())
+    (found,) = crashes_of(FORMAT, (folder / "oom.txt").read_bytes())
     assert (found["code"], found["os_version"], len(found["frames"])) == ("SIGABRT", "6.0", 40)
