@@ -6,13 +6,13 @@ Most hold one crash: a batch of each would take most of the time to commit.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fleetcrash.errors import UnreadableSource
 from ingest.bits import Data
 from ingest.formats.crashes import Records, Told, Unfit, too_much
-from ingest.formats.format import Document, Log
+from ingest.formats.format import BrokenOff, Document, Log, until_broken
 from ingest.joined import Joined
 from ingest.opening import DAMAGED, Blocks, cut_short
 
@@ -69,62 +69,75 @@ def batches(files: Sequence[CrashFile], source: str) -> Iterator[Joined]:
         return Joined.of(parts, batch_id=digest.hexdigest(), source=source, size_bytes=taken_bytes)
 
     for file in files:
-        counted = _Counted()
+        blocks = _Opened(file.open())
         try:
-            for records in _crashes(file, counted):
+            for records in _crashes(file.format, blocks, file.told):
                 digest.update(records.lines)
                 parts.append((file.name, records.lines))
                 held_bytes += len(records.lines)
-                taken_bytes += counted.taken()
+                taken_bytes += blocks.taken_bytes()
                 if held_bytes >= _BATCH_BYTES:
                     yield batch()
                     parts, held_bytes, taken_bytes = [], 0, 0
-        except Unfit as error:
-            problems.append(f"{file.name} cannot be read to its end as a {file.format.title}: {error}. {_KEPT}")
-        except DAMAGED as error:
-            problems.append(str(cut_short(file.name, error, _KEPT)))
-        taken_bytes += counted.taken()
+        except (Unfit, BrokenOff) as error:
+            if blocks.damage is None:  # else that is why
+                problems.append(f"{file.name} cannot be read to its end as a {file.format.title}: {error}. {_KEPT}")
+        except DAMAGED as error:  # of what the reader needed besides, such as a disk for a large file
+            blocks.damage = error
+        if blocks.damage is not None:
+            problems.append(str(cut_short(file.name, blocks.damage, _KEPT)))
+        taken_bytes += blocks.taken_bytes()
     if parts:
         yield batch()
     if problems:
         raise Unreadable(problems)
 
 
-class _Counted:
-    """How many bytes have been read since the last time that somebody asked."""
+class _Opened:
+    """The bytes of a file; BrokenOff is raised where it cannot be read any further.
 
-    def __init__(self) -> None:
-        self._read_bytes = 0
+    Attributes:
+        damage: what was raised there; None as long as there was none.
+    """
 
-    def of(self, blocks: Blocks) -> Blocks:
-        for block in blocks:
-            self._read_bytes += len(block)
-            yield block
+    def __init__(self, blocks: Blocks) -> None:
+        self.damage: Exception | None = None
+        self._blocks = blocks
+        self._taken_bytes = 0
 
-    def taken(self) -> int:
-        taken, self._read_bytes = self._read_bytes, 0
+    def __iter__(self) -> Blocks:
+        try:
+            for block in self._blocks:
+                self._taken_bytes += len(block)
+                yield block
+        except DAMAGED as error:
+            self.damage = error
+            raise BrokenOff from error
+
+    def taken_bytes(self) -> int:
+        """How many have been read since the last time that somebody asked."""
+        taken, self._taken_bytes = self._taken_bytes, 0
         return taken
 
 
-def _crashes(file: CrashFile, counted: _Counted) -> Iterator[Records]:
+def _crashes(format: Document | Log, blocks: Iterable[bytes], told: Told) -> Iterator[Records]:
     """The crashes of a file, each part with some."""
-    blocks = counted.of(file.open())
-    if isinstance(file.format, Log):
-        yield from (records for records in file.format.read(blocks, file.told) if records.read)
+    if isinstance(format, Log):
+        yield from (records for records in format.read(iter(blocks), told) if records.read)
         return
-    records = file.format.read(_whole(blocks, file.format), file.told)
+    records = format.read(_whole(blocks, format), told)
     if records.read:
         yield records
 
 
-def _whole(blocks: Blocks, format: Document) -> bytes:
+def _whole(blocks: Iterable[bytes], format: Document) -> bytes:
     """A document; of one that may be cut its beginning.
 
     Raises:
         Unfit: it is larger than any is.
     """
     held = bytearray()
-    for block in blocks:
+    for block in until_broken(blocks):
         held += block
         if len(held) > format.most_bytes:
             if not format.is_cut:

@@ -24,14 +24,16 @@ _SMALL_BLOCK_BYTES = 64 << 10  # the block in which a truncated stream breaks of
 Blocks = Iterator[bytes]
 
 
-def blocks_of(path: Path) -> Blocks:
+def blocks_of(path: Path, block_bytes: int = _BLOCK_BYTES) -> Blocks:
     """The bytes of a file, of ``.gz`` and ``.zst`` what is packed in it.
 
+    Args:
+        block_bytes: that are read at once.
     Raises, after the blocks before the damage:
         EOFError, OSError, zlib.error, pyarrow.ArrowException: see ``DAMAGED``.
     """
     opener = {".gz": _gzip, ".zst": _zstd}.get(path.suffix.lower(), _plain)
-    return opener(path)
+    return opener(path, block_bytes)
 
 
 def stdin() -> Blocks:
@@ -82,19 +84,19 @@ def _raising(error: Exception) -> Blocks:
     yield b""  # so that it is an iterator, which raises when it is asked
 
 
-def _plain(path: Path) -> Blocks:
+def _plain(path: Path, block_bytes: int) -> Blocks:
     with path.open("rb") as stream:
-        yield from iter(lambda: stream.read(_BLOCK_BYTES), b"")
+        yield from iter(lambda: stream.read(block_bytes), b"")
 
 
-def _gzip(path: Path) -> Blocks:
+def _gzip(path: Path, block_bytes: int) -> Blocks:
     """The members of a gzip file. The gzip module would drop what a truncated file holds before its end."""
     inflater = Inflater()
-    for block in _plain(path):
+    for block in _plain(path, block_bytes):
         yield from inflater.feed(block)
     inflater.end()
 
 
-def _zstd(path: Path) -> Blocks:
+def _zstd(path: Path, block_bytes: int) -> Blocks:
     with pa.OSFile(os.fsencode(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
-        yield from iter(lambda: stream.read(_SMALL_BLOCK_BYTES), b"")
+        yield from iter(lambda: stream.read(min(block_bytes, _SMALL_BLOCK_BYTES)), b"")

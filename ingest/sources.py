@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from stat import S_ISREG
 
@@ -167,19 +168,21 @@ class _Finder:
         if inner.endswith(_CSV):
             kind = tables.named_kind(path.name)
             return _of_lines(name, size_bytes, lambda: csv_rows.batches(blocks_of(path), name, named=kind))
-        data, blocks = begins(blocks_of(path), HEAD_BYTES)
-
-        def again() -> Blocks:
-            return blocks if size_bytes is None else blocks_of(path)
-
+        data, opened = _begun(path, is_read_once=size_bytes is None)
         format = format_of(Head(inner, data))
         if format is not None:
-            at = datetime.fromtimestamp(about.st_mtime, tz=UTC)
-            told = Told(at, "log", self._hosts.of(path, within), named(path.name))
-            return CrashFile(name, size_bytes, format, told, again)
+            told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), named(path.name))
+            return CrashFile(name, size_bytes, format, told, opened)
         if inner.endswith(_NDJSON):
-            return _of_lines(name, size_bytes, lambda: ndjson.batches(again(), name))
+            return _of_lines(name, size_bytes, lambda: ndjson.batches(opened(), name))
         return None
+
+    def _changed(self, mtime: float) -> datetime:
+        """When a file was changed last; now where its file system tells a time that has not come or is none."""
+        try:
+            return min(datetime.fromtimestamp(mtime, tz=UTC), self._now)
+        except (OverflowError, ValueError):
+            return self._now
 
     def _stdin(self) -> Source | CrashFile:
         data, blocks = begins(stdin(), HEAD_BYTES)
@@ -187,6 +190,16 @@ class _Finder:
         if format is None:
             return Source((STDIN,), None, lambda: ndjson.batches(blocks, STDIN))
         return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), lambda: blocks)
+
+
+def _begun(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Blocks]]:
+    """How a file begins, and what opens it from its start. Of thousands that are found, none is kept open until then.
+
+    Raises:
+        EOFError, OSError, zlib.error, pyarrow.ArrowException: it cannot be read.
+    """
+    data, blocks = begins(blocks_of(path, HEAD_BYTES), HEAD_BYTES)
+    return data, (lambda: blocks) if is_read_once else partial(blocks_of, path)
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -173,6 +173,7 @@ class Reception:
             except Unfit as error:
                 raise unfit(error, _WHOLE_PARTS) from error
             finally:
+                stream.settle()
                 await self._part(request, door, stream, token)
 
     async def _part(self, request: Request, door: StreamDoor, stream: Stream, token: str | None) -> None:

@@ -19,7 +19,7 @@ from zlib import crc32
 
 from ingest.formats import evtx_process
 from ingest.formats.crashes import Records, Told, Unfit, too_much
-from ingest.formats.format import Head, Log
+from ingest.formats.format import Head, Log, until_broken
 from ingest.formats.windows_events import PROVIDERS, Crashes, Event, event_of
 
 _MOST_BYTES = 4 << 30  # no classic log of Windows grows beyond
@@ -99,7 +99,7 @@ def _spool(blocks: Iterable[bytes], file: IO[bytes], damage: _Damage) -> None:
     """Put a log into a file, as its parser goes back and forth; last what may keep the parser from all that follows."""
     rest, header, size_bytes = bytearray(), b"", 0
     with TemporaryFile() as doubtful:
-        for block in blocks:
+        for block in until_broken(blocks):
             size_bytes += len(block)
             if size_bytes > _MOST_BYTES:
                 raise too_much("The event log has", _MOST_BYTES, "bytes")
@@ -181,7 +181,7 @@ def _decoded(blocks: Iterable[bytes]) -> Iterator[str]:
     """Text of UTF-16 where it begins so, else of UTF-8; what is neither is replaced."""
     decoder: codecs.IncrementalDecoder | None = None
     head = b""
-    for block in blocks:
+    for block in until_broken(blocks):
         head += block if decoder is None else b""
         if decoder is None and len(head) >= 4:
             decoder = codecs.getincrementaldecoder(_encoding(head))("replace")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,10 @@ from ingest.formats.crashes import Records, Told
 
 HEAD_BYTES = 64 << 10
 DOCUMENT_BYTES = 64 << 20
+
+
+class BrokenOff(Exception):
+    """A file cannot be read any further; why, who opened it knows."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class Log(Format):
     """A format that goes on and on; read in bounded memory, however long it is.
 
     Attributes:
-        read: the crashes, as they come. Raises Unfit where it is damaged, after what came whole before.
+        read: the crashes, as they come. Raises Unfit where it is damaged, after what came whole before. Its blocks
+            may raise BrokenOff, and it may too, after what came whole before.
     """
 
     read: Callable[[Iterator[bytes], Told], Iterator[Records]]
@@ -74,3 +79,11 @@ def decoded(data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+
+
+def until_broken(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The blocks of a file, to its end or to where it breaks off."""
+    try:
+        yield from blocks
+    except BrokenOff:
+        return

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
 from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, time_of, whole
-from ingest.formats.format import Log
+from ingest.formats.format import BrokenOff, Log
 from ingest.formats.kernel_lines import LONGEST_LINE, Line
 from ingest.formats.kernel_log import Fault, Kernels
 from ingest.formats.kernel_log import add as add_fault
@@ -141,11 +141,14 @@ class Journal:
             Unfit: it is cut short.
         """
         is_cut = self._name is not None or bool(self._rest) or self._is_long
-        if not is_cut:
-            self._close()
-        self._entries.end()
         if is_cut:
             raise Unfit("bad_journal", "The journal ends within an entry")
+        self._close()
+        self.settle()
+
+    def settle(self) -> None:
+        """Write the crashes of which no more is told, whatever becomes of the entry under way."""
+        self._entries.end()
 
     def _hold(self, part: bytes) -> None:
         if len(self._rest) + len(part) <= LONGEST_VALUE_BYTES:
@@ -239,7 +242,8 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             journal.feed(block)
             yield journal.taken()[0]
         journal.end()
-    except Exception:  # whatever it is: what came before it counts
+    except (Unfit, BrokenOff):  # what came whole before it counts
+        journal.settle()
         yield journal.taken()[0]
         raise
     yield journal.taken()[0]

@@ -24,22 +24,17 @@ def _recognises(head: Head) -> bool:
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     entries = Entries(told)
-    try:
-        for raw in _documents(blocks):
-            try:
-                document = parsed(raw)
-            except NotJson:
-                document = None
-            if isinstance(document, dict):
-                entries.add({name: said for name in READ if (said := _text(document.get(name))) is not None})
-            else:
-                entries.records.as_it_came(raw)
-            if len(entries.records.lines) > _PART_BYTES:
-                yield entries.taken()[0]
-    except Exception:  # whatever it is: what came before it counts
-        entries.end()
-        yield entries.taken()[0]
-        raise
+    for raw in _documents(blocks):
+        try:
+            document = parsed(raw)
+        except NotJson:
+            document = None
+        if isinstance(document, dict):
+            entries.add({name: said for name in READ if (said := _text(document.get(name))) is not None})
+        else:
+            entries.records.as_it_came(raw)
+        if len(entries.records.lines) > _PART_BYTES:
+            yield entries.taken()[0]
     entries.end()
     yield entries.taken()[0]
 

@@ -43,16 +43,8 @@ def _tidy(line: str) -> str:
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     kernels, records = Kernels(), Records(told)
     is_of_kernel, host, at = True, None, None
-    damage: Exception | None = None
-    lines = text_lines_in(blocks, _LONGEST_LINE)
-    while True:
-        try:
-            said = _tidy(next(lines))
-        except StopIteration:
-            break
-        except Exception as error:  # whatever it is: what came before it counts
-            damage = error
-            break
+    for line in text_lines_in(blocks, _LONGEST_LINE):
+        said = _tidy(line)
         if not said:
             continue
         stamp = stamp_of(said)
@@ -70,8 +62,6 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     for found in kernels.end():
         _add(records, *found, told)
     yield records
-    if damage is not None:
-        raise damage
 
 
 def _add(records: Records, host: str | None, fault: Fault, told: Told) -> None:

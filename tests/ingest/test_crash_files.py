@@ -5,27 +5,36 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import random
 import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from fleetcrash.store import Lake
 from ingest import crash_files
+from ingest.formats.format import HEAD_BYTES
 from ingest.load import dry_run, load
 from ingest.report import IncompleteLoad
-from ingest.sources import Hosts
+from ingest.sources import Hosts, find
 from tests.ingest.collector.doors.test_minidump import STAMP, dump, kernel_dump
 from tests.ingest.conftest import NOW, line, quarantined, rows_of, write
 from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
+from tests.ingest.formats.test_sanitizer import ASAN
+from tests.ingest.formats.test_tombstone import TOMBSTONE
 
 
 def make(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
+
+
+def zstd(data: bytes) -> bytes:
+    return pa.Codec("zstd").compress(data, asbytes=True)
 
 
 def hosts_of(lake: Lake) -> set[str]:
@@ -99,6 +108,36 @@ def test_damaged_files_say_so_and_the_others_are_loaded(lake, tmp_path):
         assert "before the damage are loaded" in problem
     assert raised.value.report.accepted == 3
     assert len(raised.value.report.sources) == 4
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".zst", zstd)])
+def test_a_report_before_the_damage_of_a_log_is_a_crash(lake, tmp_path, suffix, pack):
+    noise = random.Random(1).randbytes(300_000).hex().encode()
+    lines = b"".join(noise[at : at + 60] + b"\n" for at in range(0, len(noise), 60))
+    for name, said in {"a": ASAN.encode(), "b": TOMBSTONE.encode(), "c": entry(COREDUMP)}.items():
+        make(tmp_path / "in" / f"{name}.log{suffix}", pack(said + b"\n" + lines)[:200_000])
+    with pytest.raises(IncompleteLoad) as raised:
+        load(lake, [tmp_path / "in"], now=NOW, hosts=Hosts("h9"))
+    assert raised.value.report.accepted == 3
+    assert len(raised.value.problems) == 3
+    assert all("cannot be read to its end" in problem for problem in raised.value.problems)
+
+
+def test_files_are_not_open_until_they_are_read(tmp_path):
+    for number in range(50):
+        make(tmp_path / f"{number}.dmp", dump(code=number) + bytes(2 * HEAD_BYTES))
+    opened = len(os.listdir("/proc/self/fd"))
+    found = find([tmp_path], now=NOW, hosts=Hosts())
+    assert len(found.sources[0].names) == 50
+    assert len(os.listdir("/proc/self/fd")) == opened
+
+
+def test_a_time_that_has_not_come_is_no_files(lake, tmp_path):
+    path = make(tmp_path / "a.dmp", dump().replace(STAMP.to_bytes(4, "little"), bytes(4)))
+    os.utime(path, (1 << 40, 1 << 40))
+    assert load(lake, [path], now=NOW, hosts=Hosts("h1")).accepted == 1
+    (row,) = rows_of(lake, "crash")
+    assert row["occurred_at"] == NOW
 
 
 def test_stdin_may_be_a_journal(lake, monkeypatch):

@@ -75,6 +75,9 @@ class Stream(Protocol):
             Unfit: it did not.
         """
 
+    def settle(self) -> None:
+        """What waits for more of its crash waits no longer, as no more comes."""
+
 
 @dataclass(frozen=True)
 class Door:

@@ -1,11 +1,11 @@
-"""The journal's door: core dumps among all else that a machine logs, however it is cut, and in bounded memory."""
+"""systemd's journal: core dumps among all else that a machine logs, however it is cut, and in bounded memory."""
 
 from __future__ import annotations
 
 import json
 import os
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.formats.crashes import Unfit
-from ingest.formats.journal import Journal
+from ingest.formats.format import BrokenOff
+from ingest.formats.journal import JOURNAL, Journal
+from tests.ingest.formats.conftest import TOLD
 
 SAMPLES = Path(os.environ.get("FLEETCRASH_SAMPLES", "../shared/samples"))
 STACK = (
@@ -116,6 +118,20 @@ def test_it_is_the_same_however_it_is_cut(cuts):
     places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
     assert read(*(body[start:end] for start, end in pairwise(places))) == read(body)
     assert read(body)[1] == 2
+
+
+def test_what_the_kernel_said_before_a_stream_broke_off_is_a_crash():
+    said = {**OTHER, "_TRANSPORT": "kernel", "MESSAGE": "Kernel panic - not syncing: Fatal exception"}
+
+    def blocks() -> Iterator[bytes]:
+        yield entry(said) + entry(COREDUMP)[:-30]
+        raise BrokenOff
+
+    found = []
+    with pytest.raises(BrokenOff):  # noqa: PT012 - what came before it counts
+        for records in JOURNAL.read(blocks(), TOLD):
+            found += bytes(records.lines).splitlines()
+    assert [json.loads(one)["domain"] for one in found] == ["kernel"]
 
 
 def test_the_last_entry_needs_no_blank_line_and_blank_lines_are_no_entries():
