@@ -19,6 +19,7 @@ from ingest.formats.lines import text_lines_in
 _LONGEST_LINE = 4000
 _LINES_LOOKED_AT = 2000
 _PART_BYTES = 1 << 20
+_OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # with a blank many write a date who are no syslog
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
@@ -31,7 +32,7 @@ def _recognises(head: Head) -> bool:
 def _is_of_a_log(said: str) -> bool:
     stamp = stamp_of(said)
     if stamp["host"]:
-        return True
+        return stamp["writer"] == "kernel" or _OF_PROGRAMS.match(stamp["at"]) is None
     rest = said[stamp.end() :]
     return bool(rest) and (any(stamp.group("iso", "clock", "date")) or begins_fault(rest))
 

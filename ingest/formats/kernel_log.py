@@ -56,6 +56,7 @@ _WARNING = re.compile(
     r"WARNING: |BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): |(?:(?:NMI )?watchdog: )?BUG: (?:soft|workqueue) lockup"
     r"|(?:NMI )?watchdog: Watchdog detected hard LOCKUP|INFO: (?:task|rcu)|rcu: INFO: "
 )
+_OWN_WARNING = re.compile(r"WARNING: (?:CPU: \d|at \S+:\d)")
 _HANG = re.compile(
     r"(?:(?:NMI )?watchdog: )?(?:BUG: soft lockup|Watchdog detected hard LOCKUP)|INFO: (?:task|rcu)|rcu: INFO: "
 )
@@ -242,6 +243,8 @@ def faults(lines: Iterable[Line]) -> Iterator[Fault]:
 
 def begins_fault(said: str) -> bool:
     """Whether a line begins what a kernel says when it crashes. Nobody else begins one so."""
+    if said.startswith("WARNING: "):
+        return _OWN_WARNING.match(said) is not None
     return any(form.match(said) for form in (_HEAD, _PANIC, _WARNING, _SEGFAULT, _TRAP))
 
 

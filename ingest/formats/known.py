@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from ingest.formats.apple_report import APPLE_REPORT
@@ -24,6 +26,7 @@ from ingest.formats.tombstone import TOMBSTONE
 from ingest.formats.wer import REPORT_WER
 from ingest.formats.xnu_panic import XNU_PANIC
 
+_CUT_RECORD = re.compile(rb'\s*\{\s{0,9}"record"\s{0,9}:')
 _LINES = 50  # that are looked at for the contract's records
 
 FORMATS: tuple[Document | Log, ...] = (
@@ -67,6 +70,8 @@ def _is_of_the_contract(data: bytes) -> bool:
 def _is_record(line: bytes) -> bool:
     if not line.lstrip().startswith(b"{"):
         return False
+    if _CUT_RECORD.match(line):  # longer than what is looked at, perhaps
+        return True
     try:
         return "record" in msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     except (ValueError, RecursionError):

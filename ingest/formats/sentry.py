@@ -363,7 +363,7 @@ def _pairs(tags: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _begins_envelope(head: Head) -> bool:
-    body = bytearray(head.data)
+    body = bytearray(head.data.lstrip())
     header, at = header_of(body)
     if header is None or not header.keys() & {"event_id", "dsn", "sent_at", "sdk"}:
         return False
@@ -373,7 +373,7 @@ def _begins_envelope(head: Head) -> bool:
 
 
 def _read_envelope(data: bytes, told: Told) -> Records:
-    return envelope(bytearray(data), told).records
+    return envelope(bytearray(data.lstrip()), told).records
 
 
 def _read_event(data: bytes, told: Told) -> Records:

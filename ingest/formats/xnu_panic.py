@@ -35,7 +35,10 @@ _PREFIX = re.compile(  # of a log, before each line
 )
 _HEAD = re.compile(r"panic\(cpu \d{1,4}(?: caller (?P<caller>0x[0-9a-fA-F]{1,16}))?\): ?(?P<what>.*)")
 _BOOTED = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.|\*\*\* Panic Report \*\*\*|Interval Since Last Panic Report:")
-_BOOT = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.[^\n]{0,120}root:xnu-")
+_BOOT = re.compile(
+    r"^(?:[^\n]{0,200}\bkernel[^\n]{0,80}: |\s{0,16})Darwin Kernel [Vv]ersion \d{1,3}\.[^\n]{0,120}root:xnu-",
+    re.MULTILINE,
+)
 
 _FRAME = re.compile(
     r"0x[0-9a-f]{1,16} : (?P<address>0x[0-9a-f]{1,16})"

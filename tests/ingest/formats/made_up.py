@@ -1,0 +1,110 @@
+"""A few made-up files of each format that is read from files, each with at least one crash in it."""
+
+from __future__ import annotations
+
+import json
+
+from ingest.formats.apple_report import APPLE_REPORT
+from ingest.formats.apple_text import APPLE_TEXT
+from ingest.formats.apport import APPORT
+from ingest.formats.casr import CASREP
+from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
+from ingest.formats.format import Document, Log
+from ingest.formats.journal import JOURNAL
+from ingest.formats.journal_json import JOURNAL_JSON
+from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.minidump import MINIDUMP
+from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
+from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.sanitizer import SANITIZER
+from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
+from ingest.formats.stackwalk import STACKWALK
+from ingest.formats.stackwalk_text import STACKWALK_TEXT
+from ingest.formats.tombstone import TOMBSTONE
+from ingest.formats.wer import REPORT_WER
+from ingest.formats.xnu_panic import XNU_PANIC
+from tests.ingest.collector.doors import test_otlp, test_sentry
+from tests.ingest.collector.doors.test_minidump import dump, kernel_dump
+from tests.ingest.formats import (
+    test_apple_report,
+    test_apple_text,
+    test_apport,
+    test_casr,
+    test_event_log,
+    test_journal_json,
+    test_kernel_log,
+    test_osquery,
+    test_sanitizer,
+    test_stackwalk,
+    test_tombstone,
+    test_wer,
+    test_xnu_panic,
+)
+from tests.ingest.formats.evtx_files import evtx
+from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
+
+_EVENTS = [*test_event_log.BOOT, test_event_log.NOTHING, test_event_log.bugcheck(), test_event_log.error()]
+_KERNELS = {
+    "oops": test_kernel_log.OLD_OOPS,
+    "lockup": test_kernel_log.LOCKUP_PANIC,
+    "kasan": test_kernel_log.KASAN_PANIC,
+}
+_SYSLOG = "".join(f"Jul 19 04:10:02 web-1 kernel: {line}\n" for line in test_kernel_log.OLD_OOPS.splitlines())
+
+
+def _json(value: object, indent: int | None = None) -> bytes:
+    return json.dumps(value, indent=indent).encode()
+
+
+FILES: dict[Document | Log, dict[str, bytes]] = {
+    MINIDUMP: {"user": dump(), "kernel": kernel_dump()},
+    EVENT_LOG: {"evtx": evtx(_EVENTS)},
+    EVENT_LOG_XML: {
+        "wevtutil": test_event_log.xml(_EVENTS).encode(),
+        "viewer": f'<?xml version="1.0"?><Events>{test_event_log.xml(_EVENTS)}</Events>'.encode("utf-16"),
+    },
+    REPORT_WER: {"utf-16": test_wer.report().encode("utf-16"), "utf-8": test_wer.report().encode()},
+    JOURNAL: {"export": entry(OTHER) + entry(COREDUMP)},
+    JOURNAL_JSON: {name: form(test_journal_json.ENTRIES).encode() for name, form in test_journal_json.FORMS.items()},
+    OSQUERY_LOG: {
+        name: test_osquery.log(test_osquery.OTHER, test_osquery.result(row))
+        for name, row in {"windows": test_osquery.WINDOWS, "mac": test_osquery.MAC, "panic": test_osquery.PANIC}.items()
+    },
+    OSQUERY_ROWS: {"rows": _json([test_osquery.WINDOWS, test_osquery.MAC], 1)},
+    OTLP_FILE: {"line": _json(test_otlp.export(test_otlp.CRASH)), "lines": _json(test_otlp.export(test_otlp.CRASH), 2)},
+    SENTRY_ENVELOPE: {"envelope": bytes(test_sentry.of_event(test_sentry.EVENT))},
+    SENTRY_EVENT: {"line": _json(test_sentry.EVENT), "lines": _json(test_sentry.EVENT, 2)},
+    STACKWALK: {"line": _json(test_stackwalk.DUMP), "lines": _json(test_stackwalk.DUMP, 2)},
+    STACKWALK_TEXT: {"printed": test_stackwalk.PRINTED.encode(), "piped": test_stackwalk.PIPED.encode()},
+    CASREP: {"line": _json(test_casr.REPORT), "lines": _json(test_casr.REPORT, 1)},
+    APPORT: {
+        name: said.encode()
+        for name, said in {"process": test_apport.PROCESS, "py": test_apport.PYTHON, "oops": test_apport.OOPS}.items()
+    },
+    APPLE_REPORT: {
+        "ips": test_apple_report.report(),
+        "panic": test_apple_report.report(test_apple_report.PANIC_HEADER, test_apple_report.PANIC),
+    },
+    APPLE_TEXT: {
+        name: said.encode()
+        for name, said in {
+            "mac": test_apple_text.MAC,
+            "phone": test_apple_text.PHONE,
+            "hang": test_apple_text.HANG,
+        }.items()
+    },
+    XNU_PANIC: {
+        "symbols": test_xnu_panic.SYMBOLS.encode(),
+        "extensions": test_xnu_panic.EXTENSIONS.encode(),
+        "silicon": test_xnu_panic.SILICON.encode(),
+    },
+    TOMBSTONE: {
+        "tombstone": test_tombstone.TOMBSTONE.encode(),
+        "java": test_tombstone.threadtime(test_tombstone.JAVA, "AndroidRuntime").encode(),
+        "hang": test_tombstone.threadtime(test_tombstone.ANR, "ActivityManager").encode(),
+    },
+    SANITIZER: {name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
+    KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
+}
+EACH = [(format, name, data) for format, files in FILES.items() for name, data in files.items()]
+IDS = [f"{format.title}: {name}" for format, name, _ in EACH]
