@@ -13,7 +13,6 @@ _SYSTEM = re.compile(
     r"(?:^|\s)(?P<version>\d{1,3}(?:\.\d{1,3}){0,3})(?: \([a-z]\))?(?: \((?:Build )?(?P<build>\w{3,16})\))?(?=\s|$)"
 )
 _OF_SYSTEM = re.compile(r"(?:^|/)(?:System/(?!Volumes/Data/)|usr/lib/|usr/libexec/)")
-_HOME = re.compile(r"/(?:Users|home)/[^/\s'\",:;()]{1,200}")
 _NO_ID = re.compile(r"\W*(?:TODO|null|unknown|0{8}-0{4}-0{4}-0{4}-0{12})\W*", re.IGNORECASE)
 
 _KILLS = frozenset([
@@ -97,9 +96,3 @@ def own_id(said: Any) -> str | None:
     """An id of a report or of a machine, unless a tool only holds its place."""
     found = said.strip() if isinstance(said, str) else None
     return None if not found or _NO_ID.fullmatch(found) else found
-
-
-def without_home(said: Any) -> str | None:
-    """A message without the names of people that are in its paths."""
-    plain = text(said)
-    return _HOME.sub("~", plain) if plain else None

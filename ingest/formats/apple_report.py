@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ingest.formats import apple_text, xnu_panic
-from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of, without_home
+from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of
 from ingest.formats.crashes import (
     MOST_FRAMES,
     Frame,
@@ -214,8 +214,8 @@ def _tags(header: Mapping[str, Any], body: Mapping[str, Any], process: str | Non
         ("app_version", _version(body, header)), ("build_version", header.get("build_version")),
         ("signal", exception.get("signal")), ("exception", exception.get("type")),
         ("exception_codes", exception.get("subtype") or exception.get("codes")),
-        ("termination", termination.get("namespace")), ("reason", without_home(_reason(termination))),
-        ("message", without_home(_message(body))), ("translated", body.get("translated") is True or None),
+        ("termination", termination.get("namespace")), ("reason", _reason(termination)),
+        ("message", _message(body)), ("translated", body.get("translated") is True or None),
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of, without_home
+from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of
 from ingest.formats.crashes import (
     MOST_FRAMES,
     Frame,
@@ -271,8 +271,8 @@ def _tags(report: _Report, exception: str | None, process: str | None, pid: str)
     return [
         ("process", process), ("pid", pid), ("bundle_id", report.said("Identifier")),
         ("app_version", report.said("Version")), ("model", report.said("Hardware Model", "Hardware model")),
-        ("exception", exception), ("exception_codes", codes), ("message", without_home(" ".join(report.notes))),
-        ("termination", without_home(report.said("Termination Reason"))),
+        ("exception", exception), ("exception_codes", codes), ("message", " ".join(report.notes)),
+        ("termination", report.said("Termination Reason")),
     ]  # fmt: skip
 
 

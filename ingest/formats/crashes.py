@@ -36,6 +36,13 @@ _LEAST_OF_UNIT = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1000))
 """Numbers above which a time since 1970 is in a finer unit: as seconds they are after the year 5000, as the unit before
 1974."""
 _VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){1,5}(?:[-+.][\w.+-]{1,40})?)")
+_HOME = re.compile(
+    r"/(?:Users|home)/[^/\s'\",:;()]{1,200}"
+    r"|\b[A-Za-z]:\\{1,2}(?:Users|Documents and Settings)\\{1,2}"
+    # A name that has blanks has a path behind it; of one that has none nobody knows where it ends.
+    r"(?:[^\\/:*?\"<>|\n]{1,64}(?=\\)|[^\\/\s:*?\"'<>|,;()]{1,64})",
+    re.IGNORECASE,
+)
 _MOST_WHOLE = 2**63 - 1
 _LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
 
@@ -127,6 +134,11 @@ def whole(value: Any) -> int | None:
     return value if is_whole and 0 <= value <= _MOST_WHOLE else None
 
 
+def without_home(said: str) -> str:
+    """A text without the names of people that are in its paths."""
+    return _HOME.sub("~", said)
+
+
 def first(values: Iterable[Any]) -> str | None:
     """The first of several that says something, as it came: a name that was cut or mended is another's."""
     return next((found for value in values if (found := _as_text(value, MAX_ID_LENGTH + 1))), None)
@@ -198,14 +210,14 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
-    """Tags of bounded number and length; of two with one name the first counts."""
+    """Tags of bounded number and length, without the homes of people; of two with one name the first counts."""
     tags: dict[str, str] = {}
     for key, value in pairs:
         if len(tags) >= MOST_TAGS:
             break
         name, said = text(key, 200), text(value)
         if name and said:
-            tags.setdefault(name, said)
+            tags.setdefault(name, without_home(said))
     return tags
 
 

@@ -34,6 +34,7 @@ from ingest.formats.crashes import (
     too_much,
     version_of,
     whole,
+    without_home,
 )
 from ingest.formats.format import Document, Head
 from ingest.formats.systems import of_browser, os_type
@@ -331,7 +332,8 @@ def _frame(raw: Mapping[str, Any], images: Sequence[_Image]) -> Frame:
             start = image.start if start is None else start
             file = file or image.file
     offset = address - start if address is not None and start is not None and address >= start else None
-    return Frame(file or text(raw.get("module")) or text(raw.get("filename")), text(raw.get("function")), offset)
+    script = without_home(text(raw.get("filename")) or "")
+    return Frame(file or text(raw.get("module")) or script or None, text(raw.get("function")), offset)
 
 
 def _package(raw: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ingest.formats.crashes import LONGEST_TEXT, MOST_FRAMES, Frame, text
+from ingest.formats.crashes import LONGEST_TEXT, MOST_FRAMES, Frame, text, without_home
 
 _PLACE = re.compile(r"(?P<path>.+?):\d{1,9}(?P<column>:\d{1,9})?")
 _ROOTED = re.compile(r"(?:[A-Za-z][\w+.\-]{0,40}:)?[/\\]|node:")
@@ -56,7 +56,7 @@ def is_path(said: str) -> bool:
 
 def short_path(path: str) -> str | None:
     """A path without what differs from host to host: from the packages on, or its last two parts."""
-    tidy = path.replace("\\", "/")
+    tidy = without_home(path).replace("\\", "/")
     for place in ("site-packages/", "dist-packages/", "node_modules/"):
         if place in tidy:
             return text(tidy.rpartition(place)[2])

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleetcrash.times import parse_time
-from ingest.formats.crashes import Frame, NotJson, Records, base_name, parsed, time_of
+from ingest.formats.crashes import Frame, NotJson, Records, base_name, parsed, tags_of, time_of
+from ingest.formats.stack_steps import short_path
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
@@ -117,3 +118,22 @@ def test_a_unit_that_the_format_fixes_is_not_guessed(number, unit, time):
 )
 def test_a_library_is_named_by_the_end_of_its_path(path, name):
     assert base_name(path) == name
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("panic: open /home/rita/x: no such file", "panic: open ~/x: no such file"),
+        ("/Users/Rita/a.c:3 and /home/rita", "~/a.c:3 and ~"),
+        (r"C:\Users\Rita Ros\AppData\x.dll", r"~\AppData\x.dll"),
+        (r"at c:\\users\\rita\\x.cs, D:\Documents and Settings\rita", r"at ~\\x.cs, ~"),
+        ("/srv/homepage/x, E:\\Program Files\\Users", "/srv/homepage/x, E:\\Program Files\\Users"),
+    ],
+)
+def test_homes_of_people_are_in_no_tag(said, kept):
+    assert tags_of([("message", said)]) == {"message": kept}
+
+
+def test_a_file_in_a_home_is_named_without_whose_it_is():
+    assert short_path("/home/rita/main.py") == short_path("C:\\Users\\tom\\main.py") == "~/main.py"
+    assert short_path("/home/rita/relay/src/main.py") == "src/main.py"
