@@ -17,7 +17,6 @@ from ingest.joined import Joined
 from ingest.opening import DAMAGED, Blocks, cut_short
 
 _BATCH_BYTES = 32 << 20  # of records; some 30,000 crashes
-_KEPT = "The crashes before the damage are loaded."
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,11 @@ def batches(files: Sequence[CrashFile], source: str) -> Iterator[Joined]:
         return Joined.of(parts, batch_id=digest.hexdigest(), source=source, size_bytes=taken_bytes)
 
     for file in files:
-        blocks = _Opened(file.open())
+        blocks, has_crashes = _Opened(file.open()), False
+        damage: Exception | None = None
         try:
             for records in _crashes(file.format, blocks, file.told):
+                has_crashes = True
                 digest.update(records.lines)
                 parts.append((file.name, records.lines))
                 held_bytes += len(records.lines)
@@ -79,13 +80,12 @@ def batches(files: Sequence[CrashFile], source: str) -> Iterator[Joined]:
                 if held_bytes >= _BATCH_BYTES:
                     yield batch()
                     parts, held_bytes, taken_bytes = [], 0, 0
-        except (Unfit, BrokenOff) as error:
-            if blocks.damage is None:  # else that is why
-                problems.append(f"{file.name} cannot be read to its end as a {file.format.title}: {error}. {_KEPT}")
-        except DAMAGED as error:  # of what the reader needed besides, such as a disk for a large file
-            blocks.damage = error
-        if blocks.damage is not None:
-            problems.append(str(cut_short(file.name, blocks.damage, _KEPT)))
+        except (BrokenOff, Unfit, *DAMAGED) as error:  # the last of what the reader needs besides, such as a disk
+            damage = error
+        damage = blocks.damage or damage  # a reader need not know that its file has not ended but broken off
+        if damage is not None:
+            kept = "The crashes before the damage are loaded." if has_crashes else "Nothing of it was loaded."
+            problems.append(str(cut_short(f"{file.name} ({file.format.title})", damage, kept)))
         taken_bytes += blocks.taken_bytes()
     if parts:
         yield batch()

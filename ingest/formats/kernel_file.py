@@ -19,26 +19,36 @@ from ingest.formats.lines import text_lines_in
 _LONGEST_LINE = 4000
 _LINES_LOOKED_AT = 2000
 _PART_BYTES = 1 << 20
+_CLOCK_DIGITS = 6  # behind the dot; other numbers in brackets are anybody's
+# Most files that are looked at are none, so that what costs least is asked first: what a stamp begins with, and words
+# of which each line that begins a fault has one.
+_ANY = re.compile("")
+_MAY_BEGIN = re.compile(r"[\s\0]*(?:[\x1b<\[\d]|kern|user|daemon|[A-Z][a-z]{2} [ \d]\d )")
+_OF_FAULTS = re.compile(r"panic - not|BUG|LOCKUP|segfault at|traps: |Unable to handle|WARNING: |INFO: ")
 _OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # with a blank many write a date who are no syslog
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
 def _recognises(head: Head) -> bool:
-    if "\0" in head.text:
-        return False
-    return any(_is_of_a_log(_tidy(line)) for line in islice(head.text.splitlines(), _LINES_LOOKED_AT))
+    lines = islice(head.text.splitlines(), _LINES_LOOKED_AT)
+    begins = _MAY_BEGIN if _OF_FAULTS.search(head.text) is None else _ANY
+    return any(_is_of_a_log(_tidy(line)) for line in lines if begins.match(line))
 
 
 def _is_of_a_log(said: str) -> bool:
+    if "\0" in said:
+        return False
     stamp = stamp_of(said)
     if stamp["host"]:
         return stamp["writer"] == "kernel" or _OF_PROGRAMS.match(stamp["at"]) is None
+    is_stamped = stamp["iso"] or stamp["date"] or len((stamp["clock"] or "").partition(".")[2]) == _CLOCK_DIGITS
     rest = said[stamp.end() :]
-    return bool(rest) and (any(stamp.group("iso", "clock", "date")) or begins_fault(rest))
+    return bool(rest) and (bool(is_stamped) or begins_fault(rest))
 
 
 def _tidy(line: str) -> str:
-    return (_COLOUR.sub("", line) if "\x1b" in line else line).strip()
+    """A line without colours and blanks, and without the zeros that a file has in it where the power went."""
+    return (_COLOUR.sub("", line) if "\x1b" in line else line).strip("\0 \t\r\n\v\f")
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:

@@ -234,8 +234,10 @@ def _read_log(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     records = Records(told)
     for line in lines_in(blocks, _LONGEST_LINE_BYTES):
         raw = line.removeprefix(b"\xef\xbb\xbf")
+        if not raw.strip():
+            continue
         try:
-            value = parsed(raw) if raw.strip() else {}
+            value = parsed(raw)
         except NotJson:
             value = None
         if isinstance(value, dict):

@@ -127,7 +127,7 @@ class _Report:
 
 def _recognises(head: Head) -> bool:
     said = head.text
-    if _MARKED_UP.match(said) or _TOMBSTONE in said:
+    if _MARKED_UP.match(said) or _TOMBSTONE in said or not _may_begin(said):
         return False
     lines = said.splitlines()
     for at, line in enumerate(lines):
@@ -200,9 +200,14 @@ def _is_over(report: _Report, line: str) -> bool:
     return len(report.lines) >= (_MOST_LINES if report.has_stack else _UNTIL_STACK)
 
 
+def _may_begin(said: str) -> bool:
+    """Whether there is any sense in looking for a report in a text: in most there is none."""
+    return any(mark in said for mark in _MARKS)
+
+
 def _report_of(line: str) -> _Report | None:
     """The report that a line begins; None where it begins none."""
-    if not any(mark in line for mark in _MARKS):
+    if not _may_begin(line):
         return None
     prefix = _PREFIX.match(line)
     before = prefix.end() if prefix else 0

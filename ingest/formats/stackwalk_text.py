@@ -24,6 +24,8 @@ _LOADED = re.compile(r"0x[0-9a-f]{1,16} - 0x[0-9a-f]{1,16}  (?P<file>.+?)  (?P<v
 
 def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
+    if "Operating system: " not in said and "OS|" not in said:
+        return False
     return _PRINTED.search(said) is not None or _PIPED.search(said) is not None
 
 

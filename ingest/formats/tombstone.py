@@ -77,6 +77,8 @@ def _recognises(head: Head) -> bool:
     told = [found for line in lines[:40] if line.strip() and (found := _LINE.fullmatch(line))]
     if len(told) >= 3 and all(found["date"] or found["brief"] for found in told):
         return True
+    if ">>> " not in said and "FATAL EXCEPTION" not in said:
+        return False
     return any(_PROCESS.search(line) or (_EXCEPTION.search(line) and "AndroidRuntime" in line) for line in lines)
 
 

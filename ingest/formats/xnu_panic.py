@@ -294,7 +294,9 @@ def _uptime_s(uptime_ns: str | None, booted: datetime | None, now: datetime | No
 def _recognises(head: Head) -> bool:
     if head.text.lstrip()[:1] in ("{", "["):
         return False
-    return next(_panics(head.text.replace("\r", "\n")), None) is not None or _BOOT.search(head.text) is not None
+    if next(_panics(head.text.replace("\r", "\n")), None) is not None:
+        return True
+    return "root:xnu-" in head.text and _BOOT.search(head.text) is not None
 
 
 XNU_PANIC = Document("panic of Apple's kernel, as text", _recognises, _read_document)

@@ -89,6 +89,14 @@ def test_a_log_server_has_lines_of_many_hosts_and_of_many_programs():
     assert len({crash["crash_id"] for crash in crashes}) == 6
 
 
+def test_zeros_where_the_power_went_are_no_part_of_a_line():
+    said = with_header(OLD_OOPS, "Jul 19 04:10:02 web-1 kernel: ")
+    data = said + b"\0" * 5000 + b"Jul 19 04:12:00 web-1 kernel: [    0.000000] Linux version 3.10\n"
+    for told in (data, b"\0" * 70 + said):
+        assert format_of(head(told)) is KERNEL_FILE
+        assert the_crash(told)["crash_id"] == the_crash(said)["crash_id"]
+
+
 def test_the_same_lines_in_another_file_are_the_same_crashes():
     longer = b"[    0.000001] Linux version 3.10\n" + OLD_OOPS.encode() + b"\n[ 1300.0] " + SEGFAULT.encode()
     first, second = the_crash(OLD_OOPS.encode()), crashes_of(KERNEL_FILE, longer)[0]
