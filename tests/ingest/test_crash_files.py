@@ -6,22 +6,31 @@ import gzip
 import io
 import os
 import random
+import signal
+import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fleetcrash.store import Lake
 from ingest import crash_files
 from ingest.formats.format import HEAD_BYTES
 from ingest.load import dry_run, load
-from ingest.report import IncompleteLoad
+from ingest.report import IncompleteLoad, LoadReport
 from ingest.sources import Hosts, find
 from tests.ingest.collector.doors.test_minidump import STAMP, dump, kernel_dump
 from tests.ingest.conftest import NOW, line, quarantined, rows_of, write
+from tests.ingest.formats.damage import changed
+from tests.ingest.formats.made_up import EACH
 from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
 from tests.ingest.formats.test_sanitizer import ASAN
 from tests.ingest.formats.test_tombstone import TOMBSTONE
@@ -202,3 +211,138 @@ def test_a_file_of_which_nothing_can_be_read_says_why(lake, tmp_path):
         load(lake, [tmp_path / "in"], now=NOW, hosts=Hosts("h1"))
     with pytest.raises(IncompleteLoad, match=r"a\.gz cannot be read: it is truncated\. Nothing of it"):
         load(lake, [tmp_path / "in" / "a.gz"], now=NOW)
+
+
+# -- whatever way the same files come, they are the same crashes
+
+
+def told_of(lake: Lake, *, but: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """The crashes of a lake by their names, without what tells how they came."""
+    found = {}
+    for row in rows_of(lake, "crash"):
+        row["tags"] = sorted((name, said) for name, said in row["tags"] if name != "file")
+        found[row["crash_id"]] = {name: value for name, value in row.items() if name not in (*NOT_OF_A_CRASH, *but)}
+    return found
+
+
+NOT_OF_A_CRASH = ("batch_id", "line", "known_at")
+ALL = {f"{at:02}": data for at, (_, _, data) in enumerate(EACH)}
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
+CHANGED_AT = (LATER - timedelta(hours=1)).timestamp()
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".zst": zstd}
+
+
+def put(folder: Path, files: Mapping[str, bytes], pack: str = "") -> Path:
+    for name, data in files.items():
+        path = make(folder / f"{name}{pack}", PACKERS[pack](data))
+        os.utime(path, (CHANGED_AT, CHANGED_AT))
+    return folder
+
+
+def load_whole(lake: Lake, *paths: str | Path) -> LoadReport:
+    report = load(lake, paths, now=LATER, hosts=Hosts("h-told"))
+    assert report.read == report.accepted + report.duplicates + report.quarantined
+    return report
+
+
+@pytest.fixture(scope="module")
+def all_at_once(tmp_path_factory) -> tuple[LoadReport, dict[str, dict[str, Any]]]:
+    folder = tmp_path_factory.mktemp("all")
+    lake = Lake.create(folder / "lake")
+    return load_whole(lake, put(folder / "in", ALL)), told_of(lake)
+
+
+def test_of_every_format_something_is_read_and_nothing_counted_twice(lake, tmp_path, all_at_once):
+    report, crashes = all_at_once
+    assert (report.reasons, report.left_out) == ({}, ())
+    assert len(crashes) == report.accepted
+    put(tmp_path / "in", ALL)
+    first = load_whole(lake, tmp_path / "in")
+    again = load_whole(lake, tmp_path / "in")
+    assert (again.read, again.accepted) == (first.read, 0)
+    assert told_of(lake) == crashes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pack", PACKERS)
+def test_files_in_any_order_under_any_names_and_in_two_loads(lake, tmp_path, all_at_once, pack):
+    names = list(ALL)
+    random.Random(7).shuffle(names)
+    renamed = {f"{at:02}.{['log', 'json', 'txt', 'xml'][at % 4]}": ALL[name] for at, name in enumerate(names)}
+    halves = [dict(list(renamed.items())[half::2]) for half in (0, 1)]
+    reports = [load_whole(lake, put(tmp_path / f"in{at}", files, pack)) for at, files in enumerate(halves)]
+    assert sum(report.read for report in reports) == all_at_once[0].read
+    assert told_of(lake) == all_at_once[1]
+
+
+@pytest.mark.slow
+def test_files_as_pipes_and_on_stdin(lake, tmp_path, all_at_once, monkeypatch):
+    read = 0
+    for at, (name, data) in enumerate(ALL.items()):
+        if at % 2:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+            read += load_whole(lake, "-").read
+            continue
+        pipe = tmp_path / name
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+        writer.start()
+        read += load_whole(lake, pipe).read
+        writer.join()
+    assert read == all_at_once[0].read
+    times = ("occurred_at", "time_quality")  # of those that tell none, when they came
+    expected = {name: {k: v for k, v in row.items() if k not in times} for name, row in all_at_once[1].items()}
+    assert told_of(lake, but=times) == expected
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(EACH).flatmap(lambda one: changed(one[2])) | st.binary(max_size=300), max_size=30))
+def test_what_is_read_of_damaged_files_is_accounted_for(tmp_path_factory, files):
+    folder = tmp_path_factory.mktemp("damaged")
+    put(folder / "in", {f"{at:02}": data for at, data in enumerate(files)})
+    lake = Lake.create(folder / "lake")
+    try:
+        report = load_whole(lake, folder / "in")
+    except IncompleteLoad as error:
+        report = error.report
+        assert all(len(problem.splitlines()) == 1 for problem in error.problems)  # noqa: PT017 - or there is none
+    assert report.read == report.accepted + report.duplicates + report.quarantined
+    assert len(rows_of(lake, "crash")) == report.accepted
+    if report.read:
+        before = told_of(lake)
+        with suppress(IncompleteLoad):
+            load_whole(lake, folder / "in")
+        assert told_of(lake) == before
+
+
+KILLED = """
+import sys
+from datetime import datetime, UTC
+from fleetcrash.store import Lake
+from ingest import crash_files
+from ingest.load import load
+from ingest.sources import Hosts
+crash_files._BATCH_BYTES = 50_000
+load(Lake.open(sys.argv[1]), [sys.argv[2]], now=datetime(2026, 12, 1, tzinfo=UTC), hosts=Hosts("h-told"),
+     progress=lambda at: print(at.read, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_in_a_load_of_many_crash_files_then_the_same_load(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(crash_files, "_BATCH_BYTES", 50_000)
+    put(tmp_path / "in", {f"{number:04}.dmp": dump(code=number) for number in range(2000)})
+    in_peace = Lake.create(tmp_path / "in peace")
+    load_whole(in_peace, tmp_path / "in")
+    command = [sys.executable, "-c", KILLED, str(lake.root), str(tmp_path / "in")]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": "."}) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        child.send_signal(signal.SIGKILL)
+    assert 0 < len(rows_of(lake, "batch")) < len(rows_of(in_peace, "batch"))
+    load_whole(lake, tmp_path / "in")
+    assert told_of(lake) == told_of(in_peace)
+    assert len(rows_of(lake, "crash")) == 2000
+    assert len(rows_of(lake, "batch")) == len(rows_of(in_peace, "batch"))
