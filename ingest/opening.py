@@ -98,5 +98,10 @@ def _gzip(path: Path, block_bytes: int) -> Blocks:
 
 
 def _zstd(path: Path, block_bytes: int) -> Blocks:
-    with pa.OSFile(os.fsencode(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
+    with _arrow_file(path) as file, pa.CompressedInputStream(file, "zstd") as stream:
         yield from iter(lambda: stream.read(min(block_bytes, _SMALL_BLOCK_BYTES)), b"")
+
+
+def _arrow_file(path: Path) -> pa.NativeFile:
+    """A file for Arrow: its own kind of file goes back and forth, which a pipe cannot."""
+    return pa.OSFile(os.fsencode(path)) if path.is_file() else pa.PythonFile(path.open("rb"), mode="r")

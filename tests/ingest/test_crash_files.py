@@ -193,11 +193,12 @@ def test_one_broken_record_does_not_make_a_file_another_format(lake, tmp_path):
     assert (report.read, report.accepted, report.reasons) == (3, 2, {"not_json": 1})
 
 
-@pytest.mark.parametrize("data", [line("crash") + b"\n", entry(COREDUMP)])
-def test_a_pipe_is_read_once(lake, tmp_path, data):
-    pipe = tmp_path / "records.json"
+@pytest.mark.parametrize("pack", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("data", [line("crash") + b"\n", entry(COREDUMP)], ids=["record", "journal"])
+def test_a_pipe_is_read_once(lake, tmp_path, data, pack):
+    pipe = tmp_path / f"records.json{pack}"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer = threading.Thread(target=pipe.write_bytes, args=(PACKERS[pack](data),))
     writer.start()
     report = load(lake, [pipe], now=NOW)
     writer.join()
