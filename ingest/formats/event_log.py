@@ -5,7 +5,6 @@ What of their events is a crash, ``windows_events`` tells.
 
 from __future__ import annotations
 
-import codecs
 import re
 import struct
 import sys
@@ -20,6 +19,7 @@ from zlib import crc32
 from ingest.formats import evtx_process
 from ingest.formats.crashes import Records, Told, Unfit, too_much
 from ingest.formats.format import Head, Log, until_broken
+from ingest.formats.lines import texts_in
 from ingest.formats.windows_events import PROVIDERS, Crashes, Event, event_of
 
 _MOST_BYTES = 4 << 30  # no classic log of Windows grows beyond
@@ -158,7 +158,7 @@ def _of_log(file: IO[bytes], damage: _Damage) -> Iterator[str]:
 
 def _read_xml(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     damage = _Damage()
-    yield from _read(_of_xml(_decoded(blocks), damage), told, damage)
+    yield from _read(_of_xml(texts_in(until_broken(blocks)), damage), told, damage)
 
 
 def _of_xml(texts: Iterable[str], damage: _Damage) -> Iterator[str]:
@@ -177,29 +177,8 @@ def _of_xml(texts: Iterable[str], damage: _Damage) -> Iterator[str]:
         damage.add("its last event has no end")
 
 
-def _decoded(blocks: Iterable[bytes]) -> Iterator[str]:
-    """Text of UTF-16 where it begins so, else of UTF-8; what is neither is replaced."""
-    decoder: codecs.IncrementalDecoder | None = None
-    head = b""
-    for block in until_broken(blocks):
-        head += block if decoder is None else b""
-        if decoder is None and len(head) >= 4:
-            decoder = codecs.getincrementaldecoder(_encoding(head))("replace")
-            block = head
-        if decoder is not None:
-            yield decoder.decode(block)
-    yield decoder.decode(b"", True) if decoder else head.decode("utf-8", "replace")
-
-
-def _encoding(head: bytes) -> str:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    return "utf-16-le" if head[1:2] == b"\0" else "utf-8-sig"
-
-
 def _is_xml(head: Head) -> bool:
-    said = head.data.decode(_encoding(head.data), "replace")
-    return _XML_HEAD.match(said) is not None and _XML_SURE.search(said) is not None
+    return _XML_HEAD.match(head.text) is not None and _XML_SURE.search(head.text) is not None
 
 
 EVENT_LOG = Log("Windows event log", lambda head: head.data.startswith(_MAGIC), _read_log)

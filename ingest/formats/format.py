@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +31,7 @@ class Head:
 
     @cached_property
     def text(self) -> str:
-        """The data as text: of UTF-16 where it begins with its mark, else of UTF-8; what is neither is replaced."""
+        """The data as text, see ``decoded``."""
         return decoded(self.data)
 
 
@@ -74,11 +75,16 @@ class Log(Format):
     read: Callable[[Iterator[bytes], Told], Iterator[Records]]
 
 
+def encoding_of(start: bytes) -> str:
+    """UTF-16 where a text begins with its mark, or as Windows writes it without one; else UTF-8."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-16-le" if start[:1] != b"\0" and start[1:2] == b"\0" else "utf-8-sig"
+
+
 def decoded(data: bytes) -> str:
-    """Text of UTF-16 where it begins with its mark, else of UTF-8; what is neither is replaced."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    """A text, see ``encoding_of``; what is none is replaced."""
+    return data.decode(encoding_of(data), "replace")
 
 
 def until_broken(blocks: Iterable[bytes]) -> Iterator[bytes]:

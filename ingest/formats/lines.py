@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator
 
-from ingest.formats.format import BrokenOff
+from ingest.formats.format import BrokenOff, decoded, encoding_of
+
+_LONGEST_MARK_BYTES = 3
 
 
 def lines_in(blocks: Iterable[bytes], longest_bytes: int) -> Iterator[bytes]:
@@ -26,18 +28,15 @@ def lines_in(blocks: Iterable[bytes], longest_bytes: int) -> Iterator[bytes]:
 
 
 def text_lines_in(blocks: Iterable[bytes], longest: int) -> Iterator[str]:
-    """The lines of a text: of UTF-16 where it begins with its mark, else of UTF-8; what is neither is replaced.
+    """The lines of a text, see ``texts_in``.
 
     Args:
         longest: characters of a line; the rest of it is left out.
     """
-    decoder, rest = None, ""
+    rest = ""
     try:
-        for block in blocks:
-            if decoder is None:
-                is_wide = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-                decoder = codecs.getincrementaldecoder("utf-16" if is_wide else "utf-8-sig")("replace")
-            *whole, rest = (rest + decoder.decode(block)).split("\n")
+        for part in texts_in(blocks):
+            *whole, rest = (rest + part).split("\n")
             rest = rest[:longest]
             for line in whole:
                 yield line[:longest].rstrip("\r")
@@ -45,3 +44,17 @@ def text_lines_in(blocks: Iterable[bytes], longest: int) -> Iterator[str]:
         return
     if rest:
         yield rest.rstrip("\r")
+
+
+def texts_in(blocks: Iterable[bytes]) -> Iterator[str]:
+    """The parts of a text, see ``format.encoding_of``; what is none is replaced."""
+    decoder: codecs.IncrementalDecoder | None = None
+    start = b""
+    for block in blocks:
+        start += block if decoder is None else b""
+        if decoder is None and len(start) > _LONGEST_MARK_BYTES:
+            decoder = codecs.getincrementaldecoder(encoding_of(start))("replace")
+            block = start
+        if decoder is not None:
+            yield decoder.decode(block)
+    yield decoder.decode(b"", True) if decoder else decoded(start)

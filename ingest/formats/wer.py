@@ -158,20 +158,14 @@ def _os_version(said: str | None) -> str | None:
     return found[1].replace("_", ".") if found else None
 
 
-def _text(data: bytes) -> str:
-    """Text of a report: of UTF-16 also where its mark is gone."""
-    return data.decode("utf-16-le", "replace") if data[1:2] == b"\0" else decoded(data)
-
-
 def _recognises(head: Head) -> bool:
-    said = _text(head.data)
-    is_report = _FIRST_LINE.match(said) or _OTHER_LINE.search(said)
-    return is_report is not None and _TYPE_LINE.search(said) is not None
+    is_report = _FIRST_LINE.match(head.text) or _OTHER_LINE.search(head.text)
+    return is_report is not None and _TYPE_LINE.search(head.text) is not None
 
 
 def _read(data: bytes, told: Told) -> Records:
     said: dict[str, str] = {}
-    for line in _LINE.finditer(_text(data)):
+    for line in _LINE.finditer(decoded(data)):
         said.setdefault(line[1], text(line[2]) or "")
     kind = said.get("EventType")
     if not kind:

@@ -89,6 +89,14 @@ def test_a_log_server_has_lines_of_many_hosts_and_of_many_programs():
     assert len({crash["crash_id"] for crash in crashes}) == 6
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_text_is_the_same_in_any_encoding_and_however_it_is_cut(encoding):
+    said = with_header(OLD_OOPS, "Jul 19 04:10:02 web-1 kernel: ").decode()
+    data = said.replace("\n", "\r\n").encode(encoding)
+    assert format_of(head(data)) is KERNEL_FILE
+    assert crashes_of(KERNEL_FILE, data, block_bytes=1) == crashes_of(KERNEL_FILE, said.encode())
+
+
 def test_zeros_where_the_power_went_are_no_part_of_a_line():
     said = with_header(OLD_OOPS, "Jul 19 04:10:02 web-1 kernel: ")
     data = said + b"\0" * 5000 + b"Jul 19 04:12:00 web-1 kernel: [    0.000000] Linux version 3.10\n"
