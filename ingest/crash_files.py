@@ -1,7 +1,4 @@
-"""Crash files as systems and tools write them (see ``ingest.formats``), many of them to a batch.
-
-Most hold one crash: a batch of each would take most of the time to commit.
-"""
+"""Crash files as systems and tools write them (see ``ingest.formats``), many to a batch: most hold one crash."""
 
 from __future__ import annotations
 

@@ -218,19 +218,10 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _together(found: Sequence[Source | CrashFile]) -> list[Source]:
-    """Sources; crash files one behind the other are one."""
-    sources: list[Source] = []
-    crashes: list[CrashFile] = []
-    for one in (*found, None):
-        if isinstance(one, CrashFile):
-            crashes.append(one)
-            continue
-        if crashes:
-            sources.append(_of_crash_files(tuple(crashes)))
-            crashes.clear()
-        if one is not None:
-            sources.append(one)
-    return sources
+    """Sources; all crash files are one, behind the others, since a batch of each would take most of the time."""
+    sources = [one for one in found if isinstance(one, Source)]
+    files = [one for one in found if isinstance(one, CrashFile)]
+    return [*sources, _of_crash_files(files)] if files else sources
 
 
 def _of_crash_files(files: Sequence[CrashFile]) -> Source:

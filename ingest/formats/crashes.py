@@ -38,6 +38,7 @@ _LEAST_OF_UNIT = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1000))
 _VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){1,5}(?:[-+.][\w.+-]{1,40})?)")
 _HOME = re.compile(
     r"/(?:Users|home)/[^/\s'\",:;()]{1,200}"
+    r"|^_home_[^_]{1,64}(?=_)"  # as apport names its files
     r"|\b[A-Za-z]:\\{1,2}(?:Users|Documents and Settings)\\{1,2}"
     # A name that has blanks has a path behind it; of one that has none nobody knows where it ends.
     r"(?:[^\\/:*?\"<>|\n]{1,64}(?=\\)|[^\\/\s:*?\"'<>|,;()]{1,64})",

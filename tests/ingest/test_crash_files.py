@@ -59,7 +59,7 @@ def test_a_format_is_told_by_content_whatever_the_file_is_called(lake, tmp_path)
     make(folder / "notes.txt", b"nothing to see")
     report = load(lake, [folder], now=NOW, hosts=Hosts("h9"))
     assert (report.read, report.accepted) == (4, 4)
-    assert [Path(name).name for name in report.sources] == ["a", "b.json", "c.log.gz", "d.ndjson"]
+    assert [Path(name).name for name in report.sources] == ["d.ndjson", "a", "b.json", "c.log.gz"]
     assert [Path(name).name for name in report.left_out] == ["notes.txt"]
     assert hosts_of(lake) == {"h9", "m1", "h1"}
     assert {dict(row["tags"]).get("file") for row in rows_of(lake, "crash")} == {"a", "b.json", "c.log.gz", None}
@@ -81,6 +81,15 @@ def test_crash_files_that_lie_together_are_one_batch_and_told_apart_in_the_quara
     again = load(lake, [tmp_path / "in"], now=NOW)
     assert (again.read, again.duplicates, again.quarantined) == (22, 1, 21)
     assert len(quarantined(lake)) == 21
+
+
+def test_files_of_records_between_crash_files_make_no_more_batches_of_these(lake, tmp_path):
+    for number in range(4):
+        make(tmp_path / "in" / f"{number}.dmp", dump(code=number))
+        write(tmp_path / "in" / f"{number}.json", [line("host", host_id=f"h{number}")])
+    report = load(lake, [tmp_path / "in"], now=NOW, hosts=Hosts("h1"))
+    assert report.accepted == 8
+    assert len(rows_of(lake, "batch")) == 5
 
 
 def test_whose_crashes_they_are_is_said_for_files_that_do_not(lake, tmp_path):

@@ -127,6 +127,7 @@ def test_a_library_is_named_by_the_end_of_its_path(path, name):
         ("/Users/Rita/a.c:3 and /home/rita", "~/a.c:3 and ~"),
         (r"C:\Users\Rita Ros\AppData\x.dll", r"~\AppData\x.dll"),
         (r"at c:\\users\\rita\\x.cs, D:\Documents and Settings\rita", r"at ~\\x.cs, ~"),
+        ("_home_rita_relay_main.py.1000.crash", "~_relay_main.py.1000.crash"),
         ("/srv/homepage/x, E:\\Program Files\\Users", "/srv/homepage/x, E:\\Program Files\\Users"),
     ],
 )
