@@ -354,3 +354,12 @@ def test_garbage_in_place_of_a_minidump_is_a_crash_all_the_same():
     body = b'{}\n{"type":"attachment","attachment_type":"event.minidump"}\ngarbage\n'
     reading = sentry.read_envelope(bytearray(body), Asked("", NOW, SMALL))
     assert (reading.read, reading.dumps) == (1, ())
+
+
+def test_what_a_kernel_said_before_its_journal_broke_off_is_kept(lake):
+    said = {**OTHER, "_TRANSPORT": "kernel", "MESSAGE": "Kernel panic - not syncing: Fatal exception"}
+    packed = gzip.compress(entry(said) + entry(OTHER))[:-5]
+    headers = {"Content-Type": "application/vnd.fdo.journal", "Content-Encoding": "gzip"}
+    with serving(lake) as client:
+        assert client.ask("POST", "/upload", packed, headers).status == 400
+    assert [row["domain"] for row in rows_of(lake, "crash")] == ["kernel"]
