@@ -65,29 +65,40 @@ def batches(files: Sequence[CrashFile], source: str) -> Iterator[Joined]:
         return Joined.of(parts, batch_id=digest.hexdigest(), source=source, size_bytes=taken_bytes)
 
     for file in files:
-        blocks, has_crashes = _Opened(file.open()), False
-        damage: Exception | None = None
-        try:
-            for records in _crashes(file.format, blocks, file.told):
-                has_crashes = True
-                digest.update(records.lines)
-                parts.append((file.name, records.lines))
-                held_bytes += len(records.lines)
-                taken_bytes += blocks.taken_bytes()
-                if held_bytes >= _BATCH_BYTES:
-                    yield batch()
-                    parts, held_bytes, taken_bytes = [], 0, 0
-        except (BrokenOff, Unfit, *DAMAGED) as error:  # the last of what the reader needs besides, such as a disk
-            damage = error
-        damage = blocks.damage or damage  # a reader need not know that its file has not ended but broken off
-        if damage is not None:
-            kept = "The crashes before the damage are loaded." if has_crashes else "Nothing of it was loaded."
-            problems.append(str(cut_short(f"{file.name} ({file.format.title})", damage, kept)))
-        taken_bytes += blocks.taken_bytes()
+        for lines, read_bytes in _read(file, problems):
+            digest.update(lines)
+            if lines:
+                parts.append((file.name, lines))
+            held_bytes += len(lines)
+            taken_bytes += read_bytes
+            if held_bytes >= _BATCH_BYTES:
+                yield batch()
+                parts, held_bytes, taken_bytes = [], 0, 0
     if parts:
         yield batch()
     if problems:
         raise Unreadable(problems)
+
+
+def _read(file: CrashFile, problems: list[str]) -> Iterator[tuple[Data, int]]:
+    """The crashes of a file, in parts, each with how many of its bytes have been read for it; the last has none.
+
+    Args:
+        problems: what is wrong with the file is added to them.
+    """
+    blocks, has_crashes = _Opened(file.open()), False
+    damage: Exception | None = None
+    try:
+        for records in _crashes(file.format, blocks, file.told):
+            has_crashes = True
+            yield records.lines, blocks.taken_bytes()
+    except (BrokenOff, Unfit, *DAMAGED) as error:  # the last of what the reader needs besides, such as a disk
+        damage = error
+    yield b"", blocks.taken_bytes()
+    damage = blocks.damage or damage  # a reader need not know that its file has not ended but broken off
+    if damage is not None:
+        kept = "The crashes before the damage are loaded." if has_crashes else "Nothing of it was loaded."
+        problems.append(str(cut_short(f"{file.name} ({file.format.title})", damage, kept)))
 
 
 class _Opened:
