@@ -1,4 +1,4 @@
-"""Dates in words, as C and syslog write them."""
+"""Times as only some systems write them: in words, as C and syslog do, and as Windows counts them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from fleetcrash.times import time_text
+from ingest.formats.crashes import time_of
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(r"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?: (\d{4}))?")
 _AHEAD = timedelta(days=2)  # that a date may be of the time before which it was: zones, and clocks
+_FILETIME_UNIT = 10_000_000
+_FILETIME_1970 = 11_644_473_600 * _FILETIME_UNIT
+_LAST_FILETIME = _FILETIME_1970 + 253_402_300_799 * _FILETIME_UNIT  # of the year 9999
 _MOST_YEARS = 8  # a 29th of February may be so long ago
 
 
@@ -35,3 +39,8 @@ def date_in_words(said: str, *, before: datetime | None = None) -> str | None:
         if found[6] or (before is not None and at <= before + _AHEAD):
             return time_text(at)
     return None
+
+
+def time_of_filetime(ticks: int) -> str | None:
+    """A time in units of 100 ns since 1601; None for what is none, or before 1970."""
+    return time_of(ticks - _FILETIME_1970, unit=_FILETIME_UNIT) if _FILETIME_1970 < ticks < _LAST_FILETIME else None

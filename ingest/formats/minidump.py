@@ -11,11 +11,10 @@ import struct
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fleetcrash.times import time_text
 from ingest.formats.crashes import Records, Told, Unfit, base_name, first, name_of, tags_of, text, time_of, version_of
+from ingest.formats.dates import time_of_filetime
 from ingest.formats.format import Document
 from ingest.formats.systems import os_type
 
@@ -48,7 +47,6 @@ _NT = {0x0517A7ED: REQUESTED}  # crashpad's again; all others go by their number
 
 _USER, _KERNEL = b"MDMP", b"PAGEDU64"
 _KERNEL_HEADER_BYTES = 0x1038
-_FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -232,18 +230,10 @@ def _kernel(data: bytes) -> Found:
         os_type="windows",
         os_version=f"10.0.{build}" if 10_000 <= build < 1_000_000 else None,  # before 10 the number tells no version
         code=f"0x{code:x}",
-        occurred_at=_filetime(ticks),
+        occurred_at=time_of_filetime(ticks),
         uptime_s=up_ticks / 1e7 if up_ticks < 1 << 56 else None,
         arguments=tuple(f"0x{one:x}" for one in arguments),
     )
-
-
-def _filetime(ticks: int) -> str | None:
-    """A time in units of 100 ns since 1601; None for what is none."""
-    try:
-        return time_text(_FILETIME_EPOCH + timedelta(microseconds=ticks // 10)) if ticks else None
-    except OverflowError:
-        return None
 
 
 def _read(data: bytes, told: Told) -> Records:

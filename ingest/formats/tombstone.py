@@ -44,7 +44,7 @@ _SIGNAL = re.compile(r"signal \d+ \((?P<name>[^()]+)\), code -?\d+ \((?P<code>[^
 _FINGERPRINT = re.compile(
     r"Build fingerprint: '?[^/'\s]*/[^/'\s]*/(?P<device>[^:'\s]*):(?P<version>[^/'\s]*)/(?P<build>[^/'\s]*)"
 )
-_VALUE = re.compile(r"(?P<name>Timestamp|Abort message|Cause|Cmdline|ABI|Process uptime): '?(?P<value>.*?)'?")
+_VALUE = re.compile(r"(?P<name>Timestamp|Abort message|Cause|ABI|Process uptime): '?(?P<value>.*?)'?")
 _FRAME = re.compile(r"\s*#\d+\s")
 _EXCEPTION = re.compile(r"(?:\*\*\* )?FATAL EXCEPTION(?: IN SYSTEM PROCESS)?: (?P<thread>.*)")
 _JAVA_PROCESS = re.compile(r"Process: (?P<process>[^,\s]+), PID: (?P<pid>\d+)")

@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, time_of, whole
+from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, whole
+from ingest.formats.dates import time_of_filetime
 from ingest.formats.format import Document, Head, decoded
 
 _MOST_BYTES = 4 << 20  # a report with thousands of modules has less than 1 MiB; no more of it is looked at
-_FILETIME_UNIT = 10_000_000
-_FILETIME_1970 = 11_644_473_600 * _FILETIME_UNIT
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 CLR_EXCEPTION = "0xe0434352"
 
@@ -197,7 +196,7 @@ def _add(records: Records, kind: str, found: Problem, said: Mapping[str, str]) -
     records.crash(
         crash_id=next((one for one in own if one), None) or name_of(host_id or "", *identity),
         host_id=host_id,
-        occurred_at=_filetime(said.get("EventTime")),
+        occurred_at=time_of_filetime(whole(said.get("EventTime")) or 0),
         time_quality="reboot" if is_kernels else "exact",
         os_type="windows",
         **fields,
@@ -216,12 +215,6 @@ def _listed(said: Mapping[str, str], name: str, part: str) -> list[str]:
     """``Sig[0].Name``, ``Sig[1].Name``, … in order of their numbers; empty where one is missing in between."""
     numbers = [int(key[len(name) + 1 : key.index("]")]) for key in said if key.startswith(f"{name}[")]
     return [said.get(f"{name}[{number}].{part}", "") for number in range(max(numbers, default=-1) + 1)]
-
-
-def _filetime(said: str | None) -> str | None:
-    """A time in units of 100 ns since 1601; None for nothing and for one before 1970."""
-    ticks = whole(said)
-    return time_of(ticks - _FILETIME_1970, unit=_FILETIME_UNIT) if ticks and ticks > _FILETIME_1970 else None
 
 
 REPORT_WER = Document("report of Windows Error Reporting", _recognises, _read, _MOST_BYTES, is_cut=True)
