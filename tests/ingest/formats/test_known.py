@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from ingest.formats.event_log import EVENT_LOG
 from ingest.formats.format import HEAD_BYTES, Document, Log
+from ingest.formats.journal import JOURNAL
 from ingest.formats.known import FORMATS, format_of
+from ingest.formats.minidump import MINIDUMP
 from tests.ingest.conftest import SOUND, line
 from tests.ingest.formats.conftest import crashes_of, head
 from tests.ingest.formats.damage import changed, survives
@@ -40,6 +43,19 @@ def test_prose_before_a_text_makes_it_no_other(format, name, data):
         assert found is format
     assert found in (format, None)
     assert format_of(head(b"\r\n\n" + data)) in (format, None)
+
+
+SIZED = (MINIDUMP, EVENT_LOG, JOURNAL)  # their texts have their sizes before them
+ROOTED = re.compile(rb"(?<![\w./~-])/(?:srv|opt|src|usr/bin|home/\w+)(?=/)")
+DRIVEN = re.compile(rb"[Cc]:(\\\\{1,2})(?:Users\\\\{1,2}\w+|src|Program Files)(?=\\\\)")
+
+
+@pytest.mark.parametrize(("format", "name", "data"), [one for one in EACH if one[0] not in SIZED])
+def test_no_record_tells_whose_home_it_is(format: Document | Log, name: str, data: bytes) -> None:
+    at_home = DRIVEN.sub(rb"C:\1Users\1bobbyt", ROOTED.sub(b"/home/bobbyt", data))
+    found = crashes_of(format, at_home)
+    assert len(found) == len(crashes_of(format, data)), name
+    assert "bobbyt" not in json.dumps(found)
 
 
 JAVA = b"""\
