@@ -56,6 +56,8 @@ _NOT_KEPT = (
     "enduser.",
     "client.",
     "process.command",
+    "process.owner",
+    "process.environment",
 )  # the stack is in frames; people
 
 _M = TypeVar("_M", LogRecord, Resource)

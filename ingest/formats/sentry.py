@@ -46,6 +46,8 @@ _HANGS = frozenset([
     "anr", "apphang", "mx_hang_diagnostic", "app_hang", "watchdog",
     "appexitinfo", "historicalappexitinfo",  # what Android itself tells of an ANR, at the next start
 ])  # fmt: skip
+_OF_PEOPLE = re.compile(r"(?:sentry:)?user(?:[._ -].*)?|user(?:id|name)|e-?mail|ip(?:_address)?|url", re.IGNORECASE)
+"""Tags that Sentry makes of who it was, and what was asked for."""
 _ASSEMBLY = re.compile(r"([^,]+), *(?:Version=([^,]*)|Culture=|PublicKeyToken=)")
 
 
@@ -199,7 +201,8 @@ def _add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes]) -> 
             kept.append(Dump(event["event_id"], fields["host_id"], data))
             fields = _completed(fields, found.fields())
     frames = [_frame(one, images) for one in raw_frames]
-    records.crash(**fields, frames=frames, tags=tags_of([*_said(event, thrown), *tags.items()]))
+    own = ((name, said) for name, said in tags.items() if not _OF_PEOPLE.fullmatch(name))
+    records.crash(**fields, frames=frames, tags=tags_of([*_said(event, thrown), *own]))
     return kept
 
 

@@ -66,3 +66,14 @@ def test_no_bytes_break_the_looks(data):
     for form in (OTLP_FILE, SENTRY_ENVELOPE, SENTRY_EVENT):
         form.recognises(head(data))
         form.recognises(head(b'{"event_id": "x", "sdk": ' + data))
+
+
+def test_no_tag_tells_of_people():
+    told = [["user", "id:7"], ["user.email", "rita@example.org"], ["sentry:user", "rita"], ["url", "https://x/?key=geheim"],
+            ["username", "rita"], ["customer", "acme"], ["userland", "9"]]  # fmt: skip
+    (crash,) = crashes_of(SENTRY_EVENT, json.dumps({**EVENT, "tags": told, "user": {"email": "rita@x"}}).encode())
+    assert "rita" not in json.dumps(crash)
+    assert "geheim" not in json.dumps(crash)
+    assert (crash["tags"]["customer"], crash["tags"]["userland"], "user" in crash["tags"]) == ("acme", "9", False)
+    (crash,) = crashes_of(OTLP_FILE, json.dumps(export({**CRASH, "process.owner": "rita"})).encode())
+    assert "rita" not in json.dumps(crash)
