@@ -10,7 +10,7 @@ from functools import cached_property
 from ingest.formats.crashes import Records, Told
 
 HEAD_BYTES = 64 << 10
-DOCUMENT_BYTES = 64 << 20
+_MOST_BYTES = 64 << 20  # of a document; what is parsed of one has its own bound, see Told
 
 
 class BrokenOff(Exception):
@@ -59,7 +59,7 @@ class Document(Format):
     """
 
     read: Callable[[bytes, Told], Records]
-    most_bytes: int = DOCUMENT_BYTES
+    most_bytes: int = _MOST_BYTES
     is_cut: bool = False
 
 

@@ -50,6 +50,8 @@ _RESOURCE_LOGS, _RESOURCE, _SCOPE_LOGS, _LOG_RECORDS = 1, 1, 2, 2  # numbers of 
 _MOST_ATTRIBUTES = 128  # of a record, and of its resource: the bound of SDKs
 _FATAL = 21  # the least severity number of FATAL
 _HOSTS = ("host.id", "device.id", "app.installation.id", "host.name")
+_RECORDS_AT_ONCE = 1000
+_OBJECT = re.compile(rb"\s*\{.*\}\s*", re.DOTALL)  # that a line is none is seen faster so than by parsing it
 _NOT_KEPT = (
     "exception.stacktrace",
     "user.",
@@ -343,14 +345,25 @@ def _read_file(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             told.check_document(len(first_line))
         yield of_json(first_line, told).records
         return
+    none = Records(told)  # of lines that are no exports
     for line in lines:
-        if line.strip():
-            try:
-                yield of_json(bytearray(line), told).records
-            except Unfit:
-                records = Records(told)
-                records.as_it_came(line)
-                yield records
+        export = _of_line(line, told)
+        if export is None:
+            none.as_it_came(line)
+        if none.read >= _RECORDS_AT_ONCE or (export is not None and none.read):
+            yield none
+            none = Records(told)
+        if export is not None:
+            yield export
+    yield none
+
+
+def _of_line(line: bytes, told: Told) -> Records | None:
+    """The crashes of an export; None for what is none."""
+    try:
+        return of_json(bytearray(line), told).records if _OBJECT.fullmatch(line) else None
+    except Unfit:
+        return None
 
 
 _EXPORT = re.compile(rb'\s{0,99}\{\s{0,99}"(?:resourceLogs|resource_logs)"\s{0,99}:')
