@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -153,3 +154,22 @@ def test_no_changed_file_breaks_its_reader(data):
     found = format_of(head(data))
     if found is not None and found is not EVENT_LOG:  # which has a process of its own, and tests of its own
         survives(found, data)
+
+
+PIECES = (
+    b"\0", b"\n", b"\r\n", b"{", b"{\n", b"}\n", b"[", b'{"a":', b"[{", b",", b'"\\', b"a", b"a\n", b"a ", b"a.", b"a/",
+    b"a::", b"(a", b"#0 ", b"#0 \n", b"0x1 ", b"0x1\n", b"at \n", b"<a>", b"    \n", b"\xff", "é".encode(),
+    b"panic: \n", b"1: a\n",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", PIECES)
+def test_nothing_takes_long_whatever_it_is_made_of(piece):
+    data = piece * ((256 << 10) // len(piece))
+    for format in FORMATS:
+        began = perf_counter()
+        format.recognises(head(data))
+        survives(format, data)
+        survives(format, next(iter(FILES[format].values())) + b"\n" + data)
+        assert perf_counter() - began < 5, format.title  # on a busy machine; a second for a mebibyte or two is usual
