@@ -84,8 +84,8 @@ def main() -> None:
                 said = f"usb 1-{number % 9}: new high-speed USB device number {number % 120}"
                 if number % 100 == 0:
                     said = f"scan[{number}]: {_SEGFAULT}"
-                at = time_text(_BEGAN + timedelta(seconds=number))
-                log.write(f"{at} web-{draw.randrange(1000)} kernel: [{number}.000000] {said}\n")
+                stamp = time_text(_BEGAN + timedelta(seconds=number))
+                log.write(f"{stamp} web-{draw.randrange(1000)} kernel: [{number}.000000] {said}\n")
         found = {
             "dumps": _measure([folder / "dumps"], folder, Hosts(by_folder=True)),
             "kernel_log": _measure([folder / "kern.log"], folder, Hosts()),
