@@ -35,8 +35,8 @@ _HEAD_SUM, _HEAD_SUM_AT = struct.Struct("<I"), 124
 
 _EVENT = re.compile(r"<Event[\s>]")
 _EVENT_END = "</Event>"
-_XML_HEAD = re.compile(r"[\s\ufeff]*(?:<\?xml[^<>]{0,200}\?>\s*)?(?:<Events(?:\s[^<>]{0,200})?>\s*)?(?:- )?<Event[\s>]")
-_XML_SURE = re.compile(r"<System>.{0,100}?<Provider\s", re.DOTALL)
+_XML_SURE = re.compile(r"<Event\s[^<>]{0,500}>[\s-]{0,100}<System>.{0,100}?<Provider\s", re.DOTALL)
+_OTHERS = re.compile(r"[\s\ufeff]*(?:[\[{]|<!DOCTYPE)")  # JSON, which may hold events as texts
 
 
 class _Damage:
@@ -198,8 +198,9 @@ def _encoding(head: bytes) -> str:
 
 
 def _is_xml(head: Head) -> bool:
+    """Whether there is an event: the Event Viewer copies a description in its language before each."""
     said = head.data.decode(_encoding(head.data), "replace")
-    return _XML_HEAD.match(said) is not None and _XML_SURE.search(said) is not None
+    return _OTHERS.match(said) is None and _XML_SURE.search(said) is not None
 
 
 EVENT_LOG = Log("Windows event log", lambda head: head.data.startswith(_MAGIC), _read_log)

@@ -12,7 +12,7 @@ from itertools import islice
 
 from ingest.formats.crashes import Records, Told
 from ingest.formats.format import Head, Log
-from ingest.formats.kernel_lines import line_of, stamp_of, time_of_stamp
+from ingest.formats.kernel_lines import host_of, line_of, stamp_of, time_of_stamp
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
 from ingest.formats.lines import text_lines_in
 
@@ -30,10 +30,10 @@ def _recognises(head: Head) -> bool:
 
 def _is_of_a_log(said: str) -> bool:
     stamp = stamp_of(said)
-    if stamp["host"]:
+    if stamp["host"] and not stamp["bare"]:
         return True
     rest = said[stamp.end() :]
-    return bool(rest) and (any(stamp.group("iso", "clock", "date")) or begins_fault(rest))
+    return bool(rest) and (any(stamp.group("iso", "clock", "date", "since")) or begins_fault(rest))
 
 
 def _tidy(line: str) -> str:
@@ -58,9 +58,11 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         stamp = stamp_of(said)
         if stamp["writer"]:
             # A line without a header goes on with the one before it.
-            is_of_kernel, host, at = stamp["writer"] == "kernel", stamp["host"], stamp
-        elif stamp["iso"] or stamp["date"]:
+            is_of_kernel, host, at = stamp["writer"] == "kernel", host_of(stamp), stamp
+        elif any(stamp.group("iso", "date", "bare", "minute")):
             at = stamp
+        elif stamp["of"]:
+            host = host_of(stamp)
         if is_of_kernel:
             for found in kernels.feed(host, line_of(said, stamp, origin=at)):
                 _add(records, *found, told)

@@ -142,6 +142,30 @@ MIPS = """\
 [   39.1] [<80123400>] ksys_write+0xa8/0x184"""
 
 
+DECODED = """\
+[   39.1] Oops: 0000 [#1] PREEMPT SMP
+[   39.1] RIP: 0010:ring_write (drivers/sensor/ring.c:12 drivers/sensor/ring.h:90 (discriminator 3)) sensor
+[   39.1] Call Trace:
+[   39.1] ? ring_lock (drivers/sensor/ring.c:4) sensor
+[   39.1] vfs_write (fs/read_write.c:468 (discriminator 1))
+[   39.1] ksys_write (??:?)"""
+WITH_SOURCE = """\
+[   39.1] Oops: 0000 [#1] PREEMPT SMP
+[   39.1] RIP: 0010:ring_write+0x1c/0x34 drivers/sensor/ring.c:12 [sensor]
+[   39.1] Call Trace:
+[   39.1]  vfs_write fs/read_write.c:468 [inline]
+[   39.1]  ksys_write+0xa8/0x184 fs/read_write.c:600"""
+LOONGARCH = """\
+[   39.1] CPU 3 Unable to handle kernel paging request at virtual address 0000000000000000, era == ff, ra == fe
+[   39.1] Oops[#1]:
+[   39.1]    ra: ffff800002012340 vfs_write+0xa8/0x184
+[   39.1]   ERA: ffff800002012345 ring_write+0x1c/0x34 [sensor]
+[   39.1] Call Trace:
+[   39.1] [<ffff800002012345>] ring_write+0x1c/0x34 [sensor]
+[   39.1] [<9000000000301234>] vfs_write+0xa8/0x184
+[   39.1] [<9000000000301244>] ksys_write+0xa8/0x184"""
+
+
 def faults(*messages: str) -> list[Fault]:
     lines = [line for number, said in enumerate(messages) for line in kernel_lines.lines_of(said, number, 1000)]
     return list(kernel_log.faults(lines))
@@ -175,8 +199,8 @@ def test_what_one_oops_blames_is_not_blamed_by_the_next():
 
 @pytest.mark.parametrize(
     "log",
-    [PPC64LE, ARM32, NEWER_ARM32, ARM64, S390, MIPS],
-    ids=["ppc64le", "arm", "newer arm", "arm64", "s390", "mips"],
+    [PPC64LE, ARM32, NEWER_ARM32, ARM64, S390, MIPS, DECODED, WITH_SOURCE, LOONGARCH],
+    ids=["ppc64le", "arm", "newer arm", "arm64", "s390", "mips", "decoded", "with source", "loongarch"],
 )  # fmt: skip
 def test_other_processors_tell_their_stack_in_their_own_way(log):
     fault = the_fault(log)

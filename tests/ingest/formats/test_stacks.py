@@ -94,6 +94,14 @@ DEBUGGER = """
        from /usr/lib/libglib-2.0.so.0
 """
 DELETED = "#0 0x00007f5a3c0a1236 flush (/opt/My Relay/relay (deleted) + 0x22)"
+ANDROID = """
+    #00 pc 0000000000062f48  /data/app/~~x==/com.acme-y==/lib/arm64/librelay.so (BuildId: 00dce9ad)
+    #01 pc 0000000000062f4c  /data/app/~~x==/com.acme-y==/lib/arm64/librelay.so (push+4) (BuildId: 00dce9ad)
+"""
+ON_WINDOWS = """
+    #0 0x7ff66697003b in std::_Func<`run'::`2'::<lambda_1>>::call C:\\Program Files\\VC 14\\include\\functional:874
+    #1 0x7ffac14089a0 in DispatchMessageW+0x740 (C:\\Windows\\System32\\USER32.dll+0x180a)
+"""
 BUILD_ID = "    #0 0x4f8a5f in main (/usr/bin/relay+0x1f) (BuildId: 0a1b2c)"
 SHRUNK = """
     java.lang.NullPointerException: x
@@ -323,6 +331,11 @@ RUBY_NUMBERED = """
             ],
         ),
         (DELETED, [("relay", "flush", 0x22)]),
+        (ANDROID, [("librelay.so", None, 0x62F48), ("librelay.so", "push", 0x62F4C)]),
+        (
+            ON_WINDOWS,
+            [(None, "std::_Func<`run'::`2'::<lambda_1>>::call", None), ("USER32.dll", "DispatchMessageW", 0x180A)],
+        ),
         (BUILD_ID, [("relay", "main", 0x1F)]),
         ("#0 0x4f8e21 in scan (argc)", [(None, "scan (argc)", None)]),
         ("", []),
