@@ -8,6 +8,7 @@ from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
+from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.format import Document, Head, Log
 from ingest.formats.journal import JOURNAL
@@ -45,6 +46,7 @@ FORMATS: tuple[Document | Log, ...] = (
     APPLE_REPORT,
     APPLE_TEXT,
     XNU_PANIC,
+    COREDUMPCTL,
     TOMBSTONE,
     SANITIZER,
     KERNEL_FILE,
