@@ -93,7 +93,7 @@ class _Log:
             self._end_dump()
             # A line without a header goes on with the one before it.
             self._writer, self._host, self._at = stamp["writer"], host_of(stamp), stamp
-        elif any(stamp.group("iso", "date", "bare", "minute")):
+        elif any(stamp.group("iso", "watched", "date", "bare", "minute")):
             self._at = stamp
         elif stamp["of"]:
             self._host = host_of(stamp)

@@ -21,6 +21,8 @@ _STAMP = re.compile(
     r"(?:<\d{1,3}>)?(?:[a-z]{4,8} {0,4}:[a-z]{3,6} {0,3}: )?"
     # dmesg --time-format iso; syslog in its old form and its new ones, journalctl in its short ones.
     r"(?:(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) "
+    # A console that was watched, or a log of one.
+    rf"|\[(?P<watched>{_ISO})\] {{1,4}}(?=\[)"
     rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})(?: (?P<zone>[A-Z]{{3,5}}|[+-]\d\d))??"
     # Who wrote the line, on which host; or nothing of it, as netconsole does, and people who hide it.
     rf"(?:(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} )(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
@@ -94,7 +96,7 @@ def time_of_stamp(stamp: re.Match[str], *, before: datetime) -> str | None:
     Args:
         before: roughly, where the stamp leaves out the year.
     """
-    said = stamp["iso"] or stamp["at"]
+    said = stamp["iso"] or stamp["watched"] or stamp["at"]
     if said and said[0].isdigit():
         return time_of(said.replace(",", ".") + (offset_of(stamp["zone"]) or ""))
     return date_in_words(said or stamp["date"] or stamp["minute"] or "", before=before)

@@ -53,6 +53,10 @@ _DIED = re.compile(
 )
 _DIES_AS = ("Oops", "Internal error: ", "Kernel bug detected", "Kernel BUG")
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
+_DIED_OF_ZFS = re.compile(  # a thread of which stops for ever
+    r"PANIC at (?P<place>[\w./-]{1,200}:\d{1,9}):\w{1,200}\(\)"
+    r"|SPLError: [\d:]{1,30}\((?P<older>[^\s:]{1,200}:\d{1,9}):\w{1,200}\(\)\) SPL PANIC"
+)
 _PANIC = re.compile(r"Kernel panic - not syncing: ?(?P<what>.{0,300})")
 _WARNING = re.compile(
     r"WARNING: |BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): |(?:(?:NMI )?watchdog: )?BUG: (?:soft|workqueue) lockup"
@@ -120,6 +124,7 @@ class Kernel:
         self._boot = _Boot()
         self._clock: float | None = None
         self._count = 0
+        self._before = ""
         self._last: tuple[float | None, str] = None, ""
 
     def __len__(self) -> int:
@@ -142,6 +147,7 @@ class Kernel:
     def _oldest(self) -> Iterator[Fault]:
         line = self._held.popleft()
         said, now = line.text, line.clock
+        before, self._before = self._before, said
         self._count += 1
         if _is_of_next_boot(said, now, self._clock):
             self._boot = _Boot()
@@ -160,6 +166,10 @@ class Kernel:
                 yield _of_kernel(line, self._held, boot.head or said, _code(boot.head or "", died), boot.blamed)
             boot.has_died, boot.died_at = True, now
             boot.head = boot.blamed = None
+        elif (died_of := _DIED_OF_ZFS.match(said)) and not self._has_just_died(now):
+            boot.has_died, boot.died_at = True, now
+            what = f"PANIC at {died_of['place'] or died_of['older']}"
+            yield _of_kernel(line, self._held, before if before.startswith("VERIFY") else said, what)
         elif (panic := _PANIC.match(said)) and not boot.has_died and not self._dies_yet():
             boot.has_died = True
             yield self._panicked(line, panic["what"])
@@ -235,7 +245,7 @@ def faults(lines: Iterable[Line]) -> Iterator[Fault]:
 
 def begins_fault(said: str) -> bool:
     """Whether a line begins what a kernel says when it crashes. Nobody else begins one so."""
-    begins = any(form.match(said) for form in (_HEAD, _PANIC, _WARNING, _SEGFAULT, _TRAP))
+    begins = any(form.match(said) for form in (_HEAD, _DIED_OF_ZFS, _PANIC, _WARNING, _SEGFAULT, _TRAP))
     return begins or ("[#" in said and _died(said, None) is not None)
 
 
@@ -347,6 +357,8 @@ def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[l
         blamed: the function that a line before the fault's own names.
     """
     frames, pointed, in_trace, release = [blamed] if blamed else [], blamed, False, None
+    doubted: list[Frame] = []
+    has_sure = False
     for line in islice(behind, _MOST_LINES):
         said = line.text
         if (
@@ -367,10 +379,15 @@ def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[l
             callee = Frame(hop["callees"] or "kernel", text(hop["callee"]))
             frames += [kernel_steps.frame_of(hop)] if frames[-1:] == [callee] else [callee, kernel_steps.frame_of(hop)]
         elif in_trace and (step := kernel_steps.step_of(said)):
-            frames += [step] if step != pointed else []
+            has_sure = has_sure or step.is_sure
+            if not step.is_sure:
+                doubted += [step.frame] if len(doubted) < MOST_FRAMES else []
+                continue
+            frames += [step.frame] if step.frame != pointed else []
             pointed = None  # only where the trace begins does it tell the pointer's function again
         elif told := kernel_steps.RELEASE.match(said):
             release = release or told["release"]
         if len(frames) >= MOST_FRAMES:
             break
-    return frames[:MOST_FRAMES], release
+    # A kernel without frame pointers is sure of none.
+    return (frames if has_sure else frames + doubted)[:MOST_FRAMES], release

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from ingest.formats.crashes import Frame, text
 
@@ -33,10 +34,19 @@ HOP = re.compile(  # of 32-bit Arm: each line names a function and who called it
 RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) (?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
 
 
-def step_of(said: str) -> Frame | None:
-    """A line of a trace, unless the kernel doubts it."""
+class Step(NamedTuple):
+    """A line of a trace, and whether the kernel is sure of it."""
+
+    frame: Frame
+    is_sure: bool
+
+
+def step_of(said: str) -> Step | None:
+    """The step that a line of a trace tells."""
     step = _STEP.fullmatch(said)
-    return None if step is None or any(step.group("bracket", "question", "doubt")) else frame_of(step)
+    if step is None or step["bracket"]:
+        return None
+    return Step(frame_of(step), not (step["question"] or step["doubt"]))
 
 
 def frame_of(found: re.Match[str]) -> Frame:

@@ -44,7 +44,7 @@ _RUST_PLACE = re.compile(r"at (?P<path>\S.*?):\d{1,9}(?::\d{1,9})?")
 _RUST_QUALIFIED = re.compile(r"[A-Za-z_>\]]::[A-Za-z_<{]")
 _RUST_CRATE_HASH = re.compile(r"\[[0-9a-f]{8,16}\]")
 
-_GO_PLACE = re.compile(r"\s+(?P<path>\S.*\.(?:go|s)):\d{1,9}(?: \+0x[0-9a-f]+)?")
+_GO_PLACE = re.compile(r"\s+(?P<path>\S.*\.(?:go|s)):\d{1,9}(?: \+0x[0-9a-f]+)?(?: fp=0x[0-9a-fx sp=]{1,80})?")
 _GO_PANIC = "runtime.gopanic"
 
 

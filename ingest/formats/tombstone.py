@@ -77,7 +77,13 @@ def _recognises(head: Head) -> bool:
     told = [found for line in lines[:40] if line.strip() and (found := _LINE.fullmatch(line))]
     if len(told) >= 3 and all(found["date"] or found["brief"] for found in told):
         return True
-    return any(_PROCESS.search(line) or (_EXCEPTION.search(line) and "AndroidRuntime" in line) for line in lines)
+    return any(map(_tells_of_crash, lines, [*lines[1:], ""]))
+
+
+def _tells_of_crash(line: str, below: str) -> bool:
+    if _PROCESS.search(line) or (_EXCEPTION.search(line) and "AndroidRuntime" in line):
+        return True
+    return _EXCEPTION.match(line) is not None and _JAVA_PROCESS.match(below.strip()) is not None
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:

@@ -153,6 +153,13 @@ def test_both_on_one_line_and_a_header_on_many_and_a_body_alone_are_read_alike()
     }
 
 
+def test_a_report_that_was_copied_stands_among_text():
+    for part in (report(), report().split(b"\n", 1)[1]):
+        copied = b"<details>\r\n\r\n```json\r\n" + part + b"\r\n```\r\n</details>\r\n"
+        assert APPLE_REPORT.recognises(head(copied))
+        assert crash(copied)["frames"] == crash(report())["frames"]
+
+
 def test_the_thread_that_crashed():
     calm = [{**thread, "triggered": False} for thread in BODY["threads"]]
     assert len(crash(report(threads=calm))["frames"]) == 4

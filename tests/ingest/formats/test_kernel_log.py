@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetcrash.clustering import Frame as SignedFrame
+from fleetcrash.clustering import Shape, sign
 from ingest.formats import kernel_lines, kernel_log
 from ingest.formats.kernel_log import Fault
 
@@ -403,3 +405,28 @@ def test_a_panic_that_another_processor_was_quicker_to_tell_is_the_oops_behind_i
     assert (fault.code, stack(fault)[0]) == ("OOPS", "sensor_lsm!sensor_open")
     apart = [lines[0], early, "[    0.0] Linux version 3.10.0", *lines[1:]]
     assert [one.code for one in faults("\n".join(apart))] == ["Kernel panic: panic_on_warn set ...", "OOPS"]
+
+
+def test_a_kernel_that_is_sure_of_no_step_is_taken_at_its_word():
+    doubted = OLD_OOPS.replace("] security_file_open", "] ? security_file_open").replace("] vfs_open", "] ? vfs_open")
+    functions = [frame.function for frame in the_fault(doubted).frames]
+    assert functions == ["sensor_open", "security_file_open", "do_dentry_open", "vfs_open"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["PANIC at ring.c:503:ring_drop()", "SPLError: 194:0:(ring.c:503:ring_drop()) SPL PANIC"],
+    ids=["now", "then"],
+)
+def test_zfs_stops_a_thread_for_ever(head):
+    said = (
+        f"[   39.1] VERIFY3(a >= b) failed (1 >= 2)\n[   39.2] {head}\n[   39.3] Showing stack for process 7\n"
+        "[   39.3] Call Trace:\n[   39.3]  spl_panic+0x1/0x2 [spl]\n[   39.3]  ring_drop+0x1/0x2 [zfs]\n"
+    )
+    assert kernel_log.begins_fault(head)
+    fault = the_fault(said)
+    assert (fault.code, stack(fault)) == ("PANIC at ring.c:503", ["spl!spl_panic", "zfs!ring_drop"])
+    assert fault.tags["message"] == "VERIFY3(a >= b) failed (1 >= 2)"
+    frames = tuple(SignedFrame(one.module, one.function) for one in fault.frames)
+    signature = sign(Shape(os_type="linux", domain="kernel", code=fault.code, frames=frames))
+    assert signature.title == "zfs: abort or failed assertion in ring_drop"
