@@ -190,7 +190,8 @@ def test_a_thrown_exception_is_told_by_where_it_was_thrown():
         ({"namespace": "FRONTBOARD", "code": 2343432205, "indicator": "scene-update watchdog"}, "0x8badf00d", "hang"),
         ({"namespace": "RUNNINGBOARD", "code": 3735883980, "flags": 6}, "0xdead10cc", "user"),
         ({"namespace": "DYLD", "code": 1, "indicator": "Library missing", "reasons": ["Library not loaded: x"]},
-         "SIGKILL", "user"),
+         "DYLD", "user"),
+        ({"namespace": "CODESIGNING", "code": 2, "indicator": "Invalid Page"}, "CODESIGNING", "user"),
         ({"namespace": "WATCHDOG", "code": 1, "indicator": "monitoring timed out for service"}, "SIGKILL", "hang"),
     ],
 )  # fmt: skip

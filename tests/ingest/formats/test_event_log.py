@@ -419,6 +419,7 @@ def test_events_that_were_copied_stand_among_text():
     for text in (
         said + event + said + event,
         f"It broke:\n```xml\n{event}\n```\n",
+        "> " + event.replace("><", ">\n> <"),
         event.replace("<System>", "\n- \n<System>"),
     ):
         assert format_of(head(text.encode())) is EVENT_LOG_XML

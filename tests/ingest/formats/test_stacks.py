@@ -235,6 +235,13 @@ main.wait()
 \t/src/shop/wait.go:3 +0x1
 exit status 2
 """
+GO_FAILED = """
+goroutine 33 gp=0xc0000061c0 m=1 mp=0xc000080008 [running]:
+runtime.throw({0x26389e0?, 0x2a?})
+    /usr/local/go/src/runtime/panic.go:547 +0x90 fp=0xc820023e28 sp=0xc820023e10 pc=0x41326c
+main.run()
+    /src/shop/main.go:12 +0x5a fp=0xc820023e78 sp=0xc820023e28 pc=0x41326e
+"""
 GO_RECOVERED = """
 goroutine 7 [running]:
 runtime/debug.Stack()
@@ -434,6 +441,7 @@ def test_frames_of_scripts(said, frames):
         ),
         (RUST_FULL, [" __rustc::rust_begin_unwind", " shop::cart::sum", " shop::cart::all", " "]),
         (RUST_ERROR, [" shop::config::read", " main"]),
+        (GO_FAILED, [" runtime.throw", " main.run"]),
         (GO, [" shop/cart.(*Cart).Sum", " main.each", " main.main"]),
         (GO_RECOVERED, [" runtime.gopanic", " main.serve"]),
         (GO_ERROR, [" main.read", " main.main"]),
