@@ -39,7 +39,7 @@ def _is_of_a_log(said: str) -> bool:
     if stamp["host"] or stamp["writer"] == WRITER:
         return True
     rest = said[stamp.end() :]
-    return bool(rest) and (any(stamp.group("iso", "clock", "date", "since")) or begins_fault(rest))
+    return bool(rest) and (any(stamp.group("iso", "clock", "clock_us", "date", "since")) or begins_fault(rest))
 
 
 def _tidy(line: str) -> str:

@@ -19,6 +19,8 @@ _FACILITY = r"[a-z]{3,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|i
 _STAMP = re.compile(
     # What the kernel's ring says of a line, and how dmesg -x spells it.
     r"(?:<\d{1,3}>)?(?:[a-z]{4,8} {0,4}:[a-z]{3,6} {0,3}: )?"
+    # /dev/kmsg and netconsole's longer form, which tell the kernel's clock in microseconds.
+    r"(?:\d{1,3},\d{1,19},(?P<clock_us>\d{1,16}),[-c+](?:,[^;]{0,100})?;)?"
     # dmesg --time-format iso; syslog in its old form and its new ones, journalctl in its short ones.
     r"(?:(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) "
     # A console that was watched, or a log of one.
@@ -87,7 +89,13 @@ def host_of(stamp: re.Match[str]) -> str | None:
 
 def line_of(said: str, stamp: re.Match[str], *, origin: Any) -> Line:
     """A line without its stamp."""
-    return Line(said[stamp.end() :][:LONGEST_LINE], float(stamp["clock"]) if stamp["clock"] else None, origin)
+    return Line(said[stamp.end() :][:LONGEST_LINE], _clock_of(stamp), origin)
+
+
+def _clock_of(stamp: re.Match[str]) -> float | None:
+    if stamp["clock_us"]:
+        return int(stamp["clock_us"]) / 1e6
+    return float(stamp["clock"]) if stamp["clock"] else None
 
 
 def time_of_stamp(stamp: re.Match[str], *, before: datetime) -> str | None:

@@ -13,6 +13,7 @@ from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.format import Document, Head, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
+from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
@@ -34,6 +35,7 @@ FORMATS: tuple[Document | Log, ...] = (
     REPORT_WER,
     JOURNAL,
     JOURNAL_JSON,
+    JOURNAL_VERBOSE,
     OSQUERY_LOG,
     OSQUERY_ROWS,
     OTLP_FILE,

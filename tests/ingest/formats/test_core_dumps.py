@@ -13,6 +13,7 @@ from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.crashes import Told
 from ingest.formats.deaths import Death, Deaths
 from ingest.formats.journal import JOURNAL
+from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.kernel_lines import Line
 from ingest.formats.kernel_log import Fault
@@ -90,6 +91,22 @@ def test_coredumpctl_and_the_journal_tell_of_one_crash():
         assert crashes_of(COREDUMPCTL, text.encode())[0]["crash_id"] == of_journal["crash_id"]
 
 
+def test_the_journal_is_read_as_it_is_printed_in_full():
+    cursor = "s=68820a717bf74002ad6dc1cca7d950d4;i=1b;b=6d80620fd6b34e68a17aac5977949412;m=14;t={:x};x=aa"
+    fields = "    _MACHINE_ID=b8d38fc5d6ee453c982979f8bd144c0c\n    _BOOT_ID=6d80620fd6b34e68a17aac5977949412\n"
+    text = (
+        f"ven. 2024-07-19 04:10:02.100000 CEST [{cursor.format(1721355002100000)}]\n{fields}    _TRANSPORT=kernel\n"
+        f"    MESSAGE={SEGFAULT}\n"
+        f"ven. 2024-07-19 04:10:09.000000 CEST [{cursor.format(1721355009000000)}]\n{fields}"
+        "    MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1\n    COREDUMP_PID=700\n"
+        "    COREDUMP_CMDLINE=relay --token hidden\n    COREDUMP_SIGNAL=11\n    COREDUMP_TIMESTAMP=1721355002000000\n    COREDUMP=[1.2M blob data]\n"
+        "    MESSAGE=" + STACK.replace("\n", "\n            ") + "\n"
+    ).encode()
+    assert format_of(head(text)) is JOURNAL_VERBOSE
+    assert crashes_of(JOURNAL_VERBOSE, text, block_bytes=50) == crashes_of(JOURNAL, journal())
+    assert crashes_of(JOURNAL_VERBOSE, text[: text.index(b"ven.", 10)]) == crashes_of(JOURNAL, journal(entries=1))
+
+
 def test_many_dumps_follow_each_other():
     other = INFO.replace("700 (relay)", "800 (scan)").replace(".700.", ".800.")
     text = f"Here they are:\n{INFO}\n{other}"
@@ -147,6 +164,8 @@ def test_processes_do_not_wait_without_end():
 @given(st.binary(max_size=300))
 def test_no_bytes_break_it(data):
     COREDUMPCTL.recognises(head(data))
+    JOURNAL_VERBOSE.recognises(head(data))
+    crashes_of(JOURNAL_VERBOSE, b"x [s=0;i=0;b=" + b"0" * 32 + b";m=0;t=ffffffffffffffff;x=0]\n    MESSAGE=" + data)
     for start in (INFO.encode(), b"           PID: 7 (x)\n        Signal: 1 (x)\n       Message: "):
         for crash in crashes_of(COREDUMPCTL, start + data, told=Told(AT, "log", "h"), block_bytes=64):
             json.dumps(crash)

@@ -93,6 +93,17 @@ def test_journalctl_writes_the_host_behind_the_clock():
     assert (crash["host_id"], crash["uptime_s"], len(crash["frames"])) == ("web-1", 1234.567893, 3)
 
 
+def test_the_kernels_own_device_tells_its_clock_in_microseconds():
+    lines = [one.partition("] ")[::2] for one in OLD_OOPS.splitlines()]
+    clocks = [f"{float(clock.strip('[ ')) * 1e6:.0f}" for clock, _ in lines]
+    data = "\n".join(
+        f"4,{n},{clocks[n]},-,caller=T7;{said}\n SUBSYSTEM=x" for n, (_, said) in enumerate(lines)
+    ).encode()
+    assert format_of(head(data)) is KERNEL_FILE
+    crash = the_crash(data)
+    assert (crash["uptime_s"], len(crash["frames"])) == (1234.567893, 3)
+
+
 def test_dmesg_tells_the_time_between_lines_in_place_of_its_clock():
     lines = [one.partition("] ")[2] for one in OLD_OOPS.splitlines()]
     data = "\n".join(["[Jul19 04:10] usb 1-1: new", *(f"[  +0.000002] {one}" for one in lines)]).encode()
