@@ -99,7 +99,8 @@ def test_the_journal_is_read_as_it_is_printed_in_full():
         f"    MESSAGE={SEGFAULT}\n"
         f"ven. 2024-07-19 04:10:09.000000 CEST [{cursor.format(1721355009000000)}]\n{fields}"
         "    MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1\n    COREDUMP_PID=700\n"
-        "    COREDUMP_CMDLINE=relay --token hidden\n    COREDUMP_SIGNAL=11\n    COREDUMP_TIMESTAMP=1721355002000000\n    COREDUMP=[1.2M blob data]\n"
+        "    COREDUMP_CMDLINE=relay --token hidden\n    COREDUMP_SIGNAL=11\n    COREDUMP_TIMESTAMP=1721355002000000\n"
+        "    COREDUMP=[1.2M blob data]\n"
         "    MESSAGE=" + STACK.replace("\n", "\n            ") + "\n"
     ).encode()
     assert format_of(head(text)) is JOURNAL_VERBOSE
