@@ -23,6 +23,9 @@ _KILLS = frozenset([
     0xC51BAD01, 0xC51BAD02, 0xC51BAD03,
 ])  # fmt: skip
 """Why the system ended a process, where that says more than SIGKILL."""
+_ENDED_BY = re.compile(r"\b(CODESIGNING|DYLD)\b")
+"""Who ended a process for what it is made of: a signature that is not right, a library that is missing. The exception,
+or the signal, is only how."""
 _NUMBER = re.compile(r"0x[0-9a-f]{8,16}\b|\b\d{10}\b", re.IGNORECASE)
 
 
@@ -60,7 +63,10 @@ def code_of(exception: str | None, signal: str | None, killed: Iterable[str | No
     Args:
         killed: texts of who ended it and why.
     """
-    for number in _NUMBER.findall(" ".join(one for one in killed if one)):
+    said = " ".join(one for one in killed if one)
+    if ended_by := _ENDED_BY.search(said):
+        return ended_by[1]
+    for number in _NUMBER.findall(said):
         code = int(number, 16 if "x" in number.lower() else 10)
         if code in _KILLS:
             return f"{code:#x}"

@@ -41,6 +41,9 @@ _NOT_SET = re.compile(r"\s*(?:not yet set)?\s*", re.IGNORECASE)
 _TRANSLATED = re.compile(r"(?:-{5,80}\n)?Translated Report ")
 _FULL = re.compile(r"^Full Report\n-{5,40}\n\s{0,9}(?=\{)", re.MULTILINE)
 
+_START = re.compile(r"^[ \t>]{0,8}(?=\{)", re.MULTILINE)
+_MOST_BEFORE = 4000  # characters, of what people write before a report
+
 _KEY = r'"{}"\s{{0,9}}:'
 _HEADER = re.compile(_KEY.format("bug_type"))
 _BODY = [re.compile(_KEY.format(name)) for name in ("crashReporterKey", "panicString", "osVersion", "procName")]
@@ -57,7 +60,7 @@ def _read(data: bytes, told: Told) -> Records:
             apple_text.add(records, said, {})
             return records
         said = said[full.end() :]
-    header, rest = first_object(said, _LONG_TEXT)
+    header, rest = first_object(_from_brace(said), _LONG_TEXT)
     rest = rest.lstrip(" \t\n,")
     if header is None:
         raise Unfit("bad_apple_report", "It does not begin with a JSON object")
@@ -69,6 +72,12 @@ def _read(data: bytes, told: Told) -> Records:
     else:
         _add(records, header, header)
     return records
+
+
+def _from_brace(said: str) -> str:
+    """A text from the first line on that begins with a brace, where one is near; else as it is."""
+    start = _START.search(said, 0, _MOST_BEFORE)
+    return said[start.end() :] if start else said
 
 
 def _kind(header: Mapping[str, Any]) -> str | None:
@@ -234,6 +243,7 @@ def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n").lstrip("\x00 \t\n")
     if _TRANSLATED.match(said):
         return True
+    said = _from_brace(said)
     if not said.startswith("{"):
         return False
     header = said[: said.find("}") + 1] or said

@@ -8,8 +8,24 @@ from datetime import UTC, datetime, timedelta
 from fleetcrash.times import time_text
 from ingest.formats.crashes import time_of
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DATE = re.compile(r"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?: (\d{4}))?")
+_MONTHS = (
+    "jan янв sty ene gen", "feb fév fev фев lut", "mar mär mrt мар maa", "apr avr abr апр kwi",
+    "may mai maj май мая mag mei", "jun juin июн cze giu", "jul juil июл lip lug", "aug août aoû авг sie ago",
+    "sep сен wrz set", "oct okt окт paź ott out", "nov ноя lis", "dec déc dez дек gru dic",
+)  # fmt: skip
+"""How languages begin the names of months; journalctl writes them in that of its user."""
+_MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+MONTH = r"[^\W\d_]{3,9}\.?"
+_DATE = re.compile(
+    rf"(?:[A-Z][a-z]{{2}} )?({MONTH}) {{1,2}}(\d{{1,2}}) (\d\d):(\d\d)(?::(\d\d)(?:\.\d{{1,9}})?)?(?: (\d{{4}}))?"
+)
+_ZONES = {
+    "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3,
+    "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10,
+    "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "ACST": 9.5, "AWST": 8, "NZST": 12, "NZDT": 13, "BRT": -3,
+}  # fmt: skip
+"""Hours before UTC of the names that mean one zone; CST and IST mean several."""
+_OFFSET = re.compile(r"([+-]\d\d):?(\d\d)?")
 _AHEAD = timedelta(days=2)  # that a date may be of the time before which it was: zones, and clocks
 _FILETIME_UNIT = 10_000_000
 _FILETIME_1970 = 11_644_473_600 * _FILETIME_UNIT
@@ -24,9 +40,10 @@ def date_in_words(said: str, *, before: datetime | None = None) -> str | None:
         before: when it was at the latest, roughly, of a date without a year.
     """
     found = _DATE.fullmatch(said.strip())
-    if found is None or found[1] not in _MONTHS:
+    month = _month(found[1]) if found else None
+    if found is None or month is None:
         return None
-    month, (day, hour, minute, second) = _MONTHS.index(found[1]) + 1, map(int, found.group(2, 3, 4, 5))
+    day, hour, minute, second = (int(one or 0) for one in found.group(2, 3, 4, 5))
     if found[6]:
         years = [int(found[6])]
     else:
@@ -44,3 +61,16 @@ def date_in_words(said: str, *, before: datetime | None = None) -> str | None:
 def time_of_filetime(ticks: int) -> str | None:
     """A time in units of 100 ns since 1601; None for what is none, or before 1970."""
     return time_of(ticks - _FILETIME_1970, unit=_FILETIME_UNIT) if _FILETIME_1970 < ticks < _LAST_FILETIME else None
+
+
+def _month(name: str) -> int | None:
+    lower = name.lower()
+    return next((number for length in (4, 3) if (number := _MONTH_OF.get(lower[:length]))), None)
+
+
+def offset_of(zone: str | None) -> str | None:
+    """``+02:00`` of ``CEST`` or ``+02``; None for what names no zone, or several."""
+    if found := _OFFSET.fullmatch(zone or ""):
+        return f"{found[1]}:{found[2] or '00'}"
+    hours = _ZONES.get(zone or "")
+    return None if hours is None else f"{int(hours):+03d}:{int(hours % 1 * 60):02d}"

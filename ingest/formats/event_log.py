@@ -35,8 +35,8 @@ _HEAD_SUM, _HEAD_SUM_AT = struct.Struct("<I"), 124
 
 _EVENT = re.compile(r"<Event[\s>]")
 _EVENT_END = "</Event>"
-_XML_HEAD = re.compile(r"[\s\ufeff]*(?:<\?xml[^<>]{0,200}\?>\s*)?(?:<Events(?:\s[^<>]{0,200})?>\s*)?(?:- )?<Event[\s>]")
-_XML_SURE = re.compile(r"<System>.{0,100}?<Provider\s", re.DOTALL)
+_XML_SURE = re.compile(r"<Event\s[^<>]{0,500}>[\s>-]{0,100}<System>.{0,100}?<Provider\s", re.DOTALL)
+_OTHERS = re.compile(r"[\s\ufeff]*(?:[\[{]|<!DOCTYPE)")  # JSON, which may hold events as texts
 
 
 class _Damage:
@@ -178,7 +178,8 @@ def _of_xml(texts: Iterable[str], damage: _Damage) -> Iterator[str]:
 
 
 def _is_xml(head: Head) -> bool:
-    return _XML_HEAD.match(head.text) is not None and _XML_SURE.search(head.text) is not None
+    """Whether there is an event: the Event Viewer copies a description in its language before each."""
+    return _OTHERS.match(head.text) is None and _XML_SURE.search(head.text) is not None
 
 
 EVENT_LOG = Log("Windows event log", lambda head: head.data.startswith(_MAGIC), _read_log)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
 from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, time_of, whole
+from ingest.formats.deaths import Death, Deaths, pids_of
 from ingest.formats.format import BrokenOff, Log
 from ingest.formats.kernel_lines import LONGEST_LINE, Line
 from ingest.formats.kernel_log import Fault, Kernels
@@ -53,6 +54,7 @@ class Entries:
         self.not_read = 0
         self._told = told
         self._kernels = Kernels()
+        self._deaths = Deaths()
         self._kernel_us = 0  # when one said something last
 
     def add(self, entry: Mapping[str, str]) -> None:
@@ -60,8 +62,11 @@ class Entries:
         at_us = whole(entry.get("__REALTIME_TIMESTAMP")) or 0
         if self._kernel_us and abs(at_us - self._kernel_us) > _AT_ONCE_US:
             self._settle()
+        self._add_deaths(self._deaths.until(at_us / 1e6))
         if entry.get("MESSAGE_ID") == COREDUMP:
             add_core_dump(self.records, entry)
+            death = Death(self.records.host_id(_names_of_host(entry)), at_us / 1e6, entry=entry, is_told=True)
+            self._add_deaths(self._deaths.add(death, pids_of(entry)))
         elif entry.get("_TRANSPORT") == "kernel":
             self._kernel_us = at_us
             clock_us = whole(entry.get("_SOURCE_MONOTONIC_TIMESTAMP"))
@@ -79,6 +84,7 @@ class Entries:
     def end(self) -> None:
         """There are no more entries."""
         self._settle()
+        self._add_deaths(self._deaths.end())
 
     def _settle(self) -> None:
         self._add_faults(self._kernels.end())
@@ -86,8 +92,20 @@ class Entries:
 
     def _add_faults(self, found: Iterable[tuple[str | None, Fault]]) -> None:
         for host_id, fault in found:
-            at = time_of(fault.line.origin, unit=1_000_000) if fault.line.origin else None
-            add_fault(self.records, fault, host_id=host_id, at=at)
+            if fault.domain == "kernel":
+                self._add_fault(host_id, fault)
+            else:
+                death = Death(host_id, fault.line.origin / 1e6, fault)
+                self._add_deaths(self._deaths.add(death, [fault.tags["pid"]]))
+
+    def _add_deaths(self, deaths: Iterable[Death]) -> None:
+        for death in deaths:
+            if death.fault:
+                self._add_fault(death.host, death.fault)
+
+    def _add_fault(self, host_id: str | None, fault: Fault) -> None:
+        at = time_of(fault.line.origin, unit=1_000_000) if fault.line.origin else None
+        add_fault(self.records, fault, host_id=host_id, at=at)
 
 
 class Journal:
@@ -204,8 +222,15 @@ class Journal:
         self._is_empty = True
 
 
-def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
-    """Add the crash of an entry of systemd-coredump."""
+def add_core_dump(
+    records: Records, entry: Mapping[str, str], *, code: str | None = None, time_quality: str | None = None
+) -> None:
+    """Add the crash of an entry of systemd-coredump.
+
+    Args:
+        code: where the entry tells none.
+        time_quality: where its time is not that of the crash.
+    """
     host_id = records.host_id(_names_of_host(entry))
     at_us = entry.get("COREDUMP_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
     stack = stacks.read(entry.get("MESSAGE", ""))
@@ -215,11 +240,12 @@ def add_core_dump(records: Records, entry: Mapping[str, str]) -> None:
     records.crash(
         crash_id=name_of(host_id or "", *known),
         host_id=host_id,
-        occurred_at=time_of(number, unit=1_000_000) if (number := whole(at_us)) else at_us,
+        occurred_at=time_of(number, unit=1_000_000) if (number := whole(at_us)) else at_us or None,
+        time_quality=time_quality,
         os_type="linux",
         domain="user",
-        code=text(entry.get("COREDUMP_SIGNAL_NAME")) or _signal_name(entry.get("COREDUMP_SIGNAL")),
-        module=place.module if place else base_name(entry.get("COREDUMP_EXE")),
+        code=text(entry.get("COREDUMP_SIGNAL_NAME")) or _signal_name(entry.get("COREDUMP_SIGNAL")) or code,
+        module=place.module if place else base_name(entry.get("COREDUMP_EXE") or entry.get("COREDUMP_COMM")),
         module_offset=place.offset if place else None,
         frames=stack.frames,
         tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),

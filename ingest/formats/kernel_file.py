@@ -7,12 +7,17 @@ of many hosts.
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 
+from ingest.formats.core_dumps import MOST_LINES, WRITER, entry_of
 from ingest.formats.crashes import Records, Told
+from ingest.formats.deaths import Death, Deaths, pids_of
 from ingest.formats.format import Head, Log
-from ingest.formats.kernel_lines import line_of, stamp_of, time_of_stamp
+from ingest.formats.journal import add_core_dump
+from ingest.formats.kernel_lines import host_of, line_of, stamp_of, time_of_stamp
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
 from ingest.formats.lines import text_lines_in
 
@@ -23,9 +28,11 @@ _CLOCK_DIGITS = 6  # behind the dot; other numbers in brackets are anybody's
 # Most files that are looked at are none, so that what costs least is asked first: what a stamp begins with, and words
 # of which each line that begins a fault has one.
 _ANY = re.compile("")
-_MAY_BEGIN = re.compile(r"[\s\0]*(?:[\x1b<\[\d]|kern|user|daemon|[A-Z][a-z]{2} [ \d]\d )")
-_OF_FAULTS = re.compile(r"panic - not|BUG|LOCKUP|segfault at|traps: |Unable to handle|WARNING: |INFO: ")
+_WORD = r"[^\W\d_]{2,9}\.? {1,2}"
+_MAY_BEGIN = re.compile(rf"[\s\0]*(?:[\x1b<\[\d]|[a-z]{{4,8}} {{0,4}}:[a-z]|{_WORD}(?:{_WORD})?\d)")
+_OF_FAULTS = re.compile(r"panic - not|BUG|LOCKUP|segfault at|traps: |Unable to handle|WARNING: |INFO: |PANIC|\[#\d")
 _OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # with a blank many write a date who are no syslog
+_MOST_SIGNALS = 1000
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
@@ -41,9 +48,12 @@ def _is_of_a_log(said: str) -> bool:
     stamp = stamp_of(said)
     if stamp["host"]:
         return stamp["writer"] == "kernel" or _OF_PROGRAMS.match(stamp["at"]) is None
-    is_stamped = stamp["iso"] or stamp["date"] or len((stamp["clock"] or "").partition(".")[2]) == _CLOCK_DIGITS
+    if stamp["writer"] == WRITER:
+        return True
     rest = said[stamp.end() :]
-    return bool(rest) and (bool(is_stamped) or begins_fault(rest))
+    is_stamped = any(stamp.group("iso", "clock_us", "date", "since"))
+    is_stamped = is_stamped or len((stamp["clock"] or "").partition(".")[2]) == _CLOCK_DIGITS
+    return bool(rest) and (is_stamped or begins_fault(rest))
 
 
 def _tidy(line: str) -> str:
@@ -52,33 +62,113 @@ def _tidy(line: str) -> str:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    kernels, records = Kernels(), Records(told)
-    is_of_kernel, host, at = True, None, None
+    log = _Log(told)
     for line in text_lines_in(blocks, _LONGEST_LINE):
-        said = _tidy(line)
-        if not said:
-            continue
+        if said := _tidy(line):
+            log.feed(said)
+        if len(log.records.lines) > _PART_BYTES:
+            yield log.taken()
+    log.end()
+    yield log.taken()
+
+
+class _Log:
+    """The crashes in a log, as its lines come.
+
+    Attributes:
+        records: that wait to be taken.
+    """
+
+    def __init__(self, told: Told) -> None:
+        self.records = Records(told)
+        self._told = told
+        self._kernels, self._deaths = Kernels(), Deaths()
+        self._writer = "kernel"  # of the last line that names one, and its host and stamp
+        self._host: str | None = None
+        self._at: re.Match[str] | None = None
+        self._dump: dict[str, str] = {}  # of systemd-coredump, whose lines come
+        self._dump_lines = 0
+        self._signals: OrderedDict[tuple[str | None, str], str] = OrderedDict()
+
+    def feed(self, said: str) -> None:
+        """Go on with a line."""
         stamp = stamp_of(said)
         if stamp["writer"]:
+            self._end_dump()
             # A line without a header goes on with the one before it.
-            is_of_kernel, host, at = stamp["writer"] == "kernel", stamp["host"], stamp
-        elif stamp["iso"] or stamp["date"]:
-            at = stamp
-        if is_of_kernel:
-            for found in kernels.feed(host, line_of(said, stamp, origin=at)):
-                _add(records, *found, told)
-        if len(records.lines) > _PART_BYTES:
-            yield records
-            records = Records(told)
-    for found in kernels.end():
-        _add(records, *found, told)
-    yield records
+            self._writer, self._host, self._at = stamp["writer"], host_of(stamp), stamp
+        elif any(stamp.group("iso", "watched", "date", "bare", "minute")):
+            self._at = stamp
+        elif stamp["of"]:
+            self._host = host_of(stamp)
+        if self._writer == "kernel":
+            for host, fault in self._kernels.feed(self._host, line_of(said, stamp, origin=self._at)):
+                self._add(host, fault)
+        elif self._writer == WRITER:
+            self._add_of_dump(said[stamp.end() :], is_new=bool(stamp["writer"]))
+
+    def end(self) -> None:
+        """There are no more lines."""
+        self._end_dump()
+        for host, fault in self._kernels.end():
+            self._add(host, fault)
+        for death in self._deaths.end():
+            self._add_death(death)
+
+    def taken(self) -> Records:
+        """Hand over the records since the last time."""
+        taken, self.records = self.records, Records(self._told)
+        return taken
+
+    def _add_of_dump(self, said: str, *, is_new: bool) -> None:
+        if is_new:
+            self._dump = entry_of(said)
+            self._dump_lines = 0
+        elif self._dump and self._dump_lines < MOST_LINES:
+            self._dump["MESSAGE"] += f"\n{said}"
+            self._dump_lines += 1
+
+    def _end_dump(self) -> None:
+        entry, self._dump = self._dump, {}
+        if not entry:
+            return
+        key = self._host, entry["COREDUMP_PID"]
+        if "COREDUMP_SIGNAL" in entry:  # which is told before the rest
+            self._signals[key] = entry["COREDUMP_SIGNAL"]
+            if len(self._signals) > _MOST_SIGNALS:
+                self._signals.popitem(last=False)
+            return
+        if key in self._signals:
+            entry["COREDUMP_SIGNAL"] = self._signals.pop(key)
+        at = self._time(self._at)
+        entry |= {name: one for name, one in (("_HOSTNAME", self._host), ("__REALTIME_TIMESTAMP", at)) if one}
+        for death in self._deaths.add(Death(self._host, _seconds(at), entry=entry), pids_of(entry)):
+            self._add_death(death)
+
+    def _add(self, host: str | None, fault: Fault) -> None:
+        at = self._time(fault.line.origin)
+        if fault.domain == "kernel":
+            add(self.records, fault, host_id=self.records.host_id((host,)), at=at)
+            return
+        for death in self._deaths.add(Death(host, _seconds(at), fault), [fault.tags["pid"]]):
+            self._add_death(death)
+
+    def _add_death(self, death: Death) -> None:
+        if death.entry:
+            add_core_dump(self.records, death.entry, code=death.fault.code if death.fault else None, time_quality="log")
+        elif death.fault:
+            at = self._time(death.fault.line.origin)
+            add(self.records, death.fault, host_id=self.records.host_id((death.host,)), at=at)
+
+    def _time(self, stamp: re.Match[str] | None) -> str | None:
+        return None if stamp is None else time_of_stamp(stamp, before=self._told.at)
 
 
-def _add(records: Records, host: str | None, fault: Fault, told: Told) -> None:
-    stamp = fault.line.origin
-    at = None if stamp is None else time_of_stamp(stamp, before=told.at)
-    add(records, fault, host_id=records.host_id((host,)), at=at)
+def _seconds(at: str | None) -> float | None:
+    try:
+        return datetime.fromisoformat(at).timestamp() if at else None
+    except (ValueError, OverflowError):
+        return None
 
 
 KERNEL_FILE = Log("log of a Linux kernel", _recognises, _read)

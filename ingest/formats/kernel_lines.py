@@ -9,22 +9,32 @@ from datetime import datetime
 from typing import Any
 
 from ingest.formats.crashes import time_of
-from ingest.formats.dates import date_in_words
+from ingest.formats.dates import MONTH, date_in_words, offset_of
 
 LONGEST_LINE = 2000  # characters that are looked at
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+_WORDS = rf"{MONTH} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?: \d{{4}})?"
+_FACILITY = r"[a-z]{3,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"  # as small systems write
 _STAMP = re.compile(
     # What the kernel's ring says of a line, and how dmesg -x spells it.
     r"(?:<\d{1,3}>)?(?:[a-z]{4,8} {0,4}:[a-z]{3,6} {0,3}: )?"
-    # dmesg --time-format iso; syslog, in its old form and its new ones, with who wrote the line.
+    # /dev/kmsg and netconsole's longer form, which tell the kernel's clock in microseconds.
+    r"(?:\d{1,3},\d{1,19},(?P<clock_us>\d{1,16}),[-c+](?:,[^;]{0,100})?;)?"
+    # dmesg --time-format iso; syslog in its old form and its new ones, journalctl in its short ones.
     r"(?:(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) "
-    rf"|(?:1 )?(?P<at>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?|{_ISO}) (?P<host>\S{{1,255}}) "
-    r"(?P<writer>[^\s:\[\]]{1,64})(?:\[\d{1,10}\])?(?:: ?| - - - ))?"
-    r"(?:kernel: ?)?"
-    # The kernel's own clock, as it is and as dmesg -T spells it.
-    r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})\](?:\[\s{0,8}[TC]\d{1,10}\])? ?"
-    r"|\[(?P<date>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\] ?)?"
+    # A console that was watched, or a log of one.
+    rf"|\[(?P<watched>{_ISO})\] {{1,4}}(?=\[)"
+    rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})(?: (?P<zone>[A-Z]{{3,5}}|[+-]\d\d))??"
+    # Who wrote the line, on which host; or nothing of it, as netconsole does, and people who hide it.
+    rf"(?:(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} )(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
+    r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:\d{1,10}|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
+    r"(?:kernel: ?|[\w.-]{1,255} login: (?=\[))?"
+    # The kernel's own clock, as it is and as dmesg -T and -H spell it.
+    r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?: <\s{0,9}\d{1,9}\.\d{6}>)?\](?:\[\s{0,8}[TC]\d{1,10}\])? ?"
+    r"(?:(?P<of>\S{1,255}) kernel: ?)?"
+    rf"|\[(?P<date>[A-Z][a-z]{{2}} {_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"
+    rf"|\[(?P<minute>{MONTH} {{1,2}}\d{{1,2}} \d\d:\d\d)\] ?|\[(?P<since> {{0,8}}\+\d{{1,7}}\.\d{{6}})\] ?)?"
 )
 
 
@@ -71,9 +81,21 @@ def stamp_of(said: str) -> re.Match[str]:
     return found
 
 
+def host_of(stamp: re.Match[str]) -> str | None:
+    """Whose line it is, where its stamp tells."""
+    host = stamp["host"] or stamp["of"]
+    return None if host == "-" else host
+
+
 def line_of(said: str, stamp: re.Match[str], *, origin: Any) -> Line:
     """A line without its stamp."""
-    return Line(said[stamp.end() :][:LONGEST_LINE], float(stamp["clock"]) if stamp["clock"] else None, origin)
+    return Line(said[stamp.end() :][:LONGEST_LINE], _clock_of(stamp), origin)
+
+
+def _clock_of(stamp: re.Match[str]) -> float | None:
+    if stamp["clock_us"]:
+        return int(stamp["clock_us"]) / 1e6
+    return float(stamp["clock"]) if stamp["clock"] else None
 
 
 def time_of_stamp(stamp: re.Match[str], *, before: datetime) -> str | None:
@@ -82,7 +104,7 @@ def time_of_stamp(stamp: re.Match[str], *, before: datetime) -> str | None:
     Args:
         before: roughly, where the stamp leaves out the year.
     """
-    said = stamp["iso"] or stamp["at"]
+    said = stamp["iso"] or stamp["watched"] or stamp["at"]
     if said and said[0].isdigit():
-        return time_of(said.replace(",", "."))
-    return date_in_words(said or stamp["date"] or "", before=before)
+        return time_of(said.replace(",", ".") + (offset_of(stamp["zone"]) or ""))
+    return date_in_words(said or stamp["date"] or stamp["minute"] or "", before=before)

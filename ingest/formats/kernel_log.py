@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from ingest.formats import kernel_steps
 from ingest.formats.crashes import (
     LONGEST_TEXT,
     MOST_FRAMES,
@@ -27,6 +28,7 @@ from ingest.formats.kernel_lines import Line
 
 _MOST_LINES = 300  # of one fault
 _MOST_HELD = 100_000  # lines of all hosts, that wait for those behind them; some hundred bytes each
+_ONCE_IN_S = 60.0  # faults that follow one of the same kernel are its consequences
 _CLOCK_SLACK_S = 1.0  # processors write side by side, so a line may be a little older than the one before it
 
 _IN_LIBRARY = (
@@ -51,6 +53,10 @@ _DIED = re.compile(
 )
 _DIES_AS = ("Oops", "Internal error: ", "Kernel bug detected", "Kernel BUG")
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
+_DIED_OF_ZFS = re.compile(  # a thread of which stops for ever
+    r"PANIC at (?P<place>[\w./-]{1,200}:\d{1,9}):\w{1,200}\(\)"
+    r"|SPLError: [\d:]{1,30}\((?P<older>[^\s:]{1,200}:\d{1,9}):\w{1,200}\(\)\) SPL PANIC"
+)
 _PANIC = re.compile(r"Kernel panic - not syncing: ?(?P<what>.{0,300})")
 _WARNING = re.compile(
     r"WARNING: |BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): |(?:(?:NMI )?watchdog: )?BUG: (?:soft|workqueue) lockup"
@@ -63,26 +69,6 @@ _HANG = re.compile(
 _PANIC_ON_HANG = re.compile(r"softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 
-_ADDRESSES = r"(?:\[<?[0-9a-f]{8,16}>?\] {0,2}){0,2}"
-_OFFSET = r"\+0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16}"
-_PLACE = r"(?P<function>[\w.$]{1,200})" + _OFFSET + r"(?: \[(?P<module>\w{1,64})[^\]]{0,80}\])?"
-_POINTER = re.compile(
-    r"(?:[RE]IP:? {0,2}(?:[0-9a-f]{4}:)?|EIP is at |PC is at |e?pc {0,5}: {0,2}(?:[0-9a-f]{8,16} )?|NIP "
-    r"|Krnl PSW ?: [0-9a-f]{8,16} [0-9a-f]{8,16} \(|--- interrupt: \w{1,8} at )" + _ADDRESSES + _PLACE
-)
-_BLAMED = re.compile(r"IP: " + _ADDRESSES + _PLACE)
-_STEP = re.compile(
-    r"\s{0,16}(?P<bracket>\()?"
-    + _ADDRESSES
-    + r"(?P<question>\? )?"
-    + _PLACE
-    + r"(?:\)| (?P<doubt>\(unreliable\))| \([A-Z]{1,4}\))?\s{0,16}"
-)
-_HOP = re.compile(  # of 32-bit Arm: each line names a function and who called it
-    r"\s{0,16}" + _ADDRESSES + r"\(?(?P<callee>[\w.$]{1,200})(?:" + _OFFSET + r")?(?: \[(?P<callees>\w{1,64})\])?\)?"
-    r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
-)
-_RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) (?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
 _TRACE = re.compile(r"Call [Tt]race:")
 _END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NMI|NMI backtrace for")
 
@@ -112,12 +98,14 @@ class _Boot:
     """What a kernel has told since it started.
 
     Attributes:
+        died_at: the kernel's clock then.
         head: the line that begins an oops. blamed: the function that the line behind it names.
         warning, warned_at: the last report that is no crash unless a panic follows, and the number of its line.
         hang, hung_at: the stack of the first task or processor that was said to hang, and the number of that line.
     """
 
     has_died: bool = False
+    died_at: float | None = None
     head: str | None = None
     blamed: Frame | None = None
     warning: str | None = None
@@ -137,12 +125,17 @@ class Kernel:
         self._boot = _Boot()
         self._clock: float | None = None
         self._count = 0
+        self._before = ""
+        self._last: tuple[float | None, str] = None, ""
 
     def __len__(self) -> int:
         return len(self._held)
 
     def feed(self, line: Line) -> Iterator[Fault]:
-        """Go on with a line."""
+        """Go on with a line. Two consoles on one wire write each line twice."""
+        if line.clock is not None and (line.clock, line.text) == self._last:
+            return
+        self._last = line.clock, line.text
         self._held.append(line)
         if len(self._held) > _MOST_LINES:
             yield from self._oldest()
@@ -155,6 +148,7 @@ class Kernel:
     def _oldest(self) -> Iterator[Fault]:
         line = self._held.popleft()
         said, now = line.text, line.clock
+        before, self._before = self._before, said
         self._count += 1
         if _is_of_next_boot(said, now, self._clock):
             self._boot = _Boot()
@@ -164,17 +158,26 @@ class Kernel:
             yield process
         elif _HEAD.match(said):
             boot.head, boot.blamed = said, None
-        elif boot.head and (blamed := _BLAMED.match(said)):
-            boot.blamed = _frame(blamed)
+        elif boot.head and (blamed := kernel_steps.BLAMED.match(said)):
+            boot.blamed = kernel_steps.frame_of(blamed)
         elif _WARNING.match(said):
             self._warned(line)
         elif died := _died(said, boot.head):
-            boot.has_died = True
-            yield _of_kernel(line, self._held, boot.head or said, _code(boot.head or "", died), boot.blamed)
+            if not self._has_just_died(now):
+                yield _of_kernel(line, self._held, boot.head or said, _code(boot.head or "", died), boot.blamed)
+            boot.has_died, boot.died_at = True, now
             boot.head = boot.blamed = None
+        elif (died_of := _DIED_OF_ZFS.match(said)) and not self._has_just_died(now):
+            boot.has_died, boot.died_at = True, now
+            what = f"PANIC at {died_of['place'] or died_of['older']}"
+            yield _of_kernel(line, self._held, before if before.startswith("VERIFY") else said, what)
         elif (panic := _PANIC.match(said)) and not boot.has_died and not self._dies_yet():
             boot.has_died = True
             yield self._panicked(line, panic["what"])
+
+    def _has_just_died(self, now: float | None) -> bool:
+        at = self._boot.died_at
+        return now is not None and at is not None and now - at < _ONCE_IN_S
 
     def _warned(self, line: Line) -> None:
         """Remember a report that is no crash unless a panic follows."""
@@ -245,7 +248,8 @@ def begins_fault(said: str) -> bool:
     """Whether a line begins what a kernel says when it crashes. Nobody else begins one so."""
     if said.startswith("WARNING: "):
         return _OWN_WARNING.match(said) is not None
-    return any(form.match(said) for form in (_HEAD, _PANIC, _WARNING, _SEGFAULT, _TRAP))
+    begins = any(form.match(said) for form in (_HEAD, _DIED_OF_ZFS, _PANIC, _WARNING, _SEGFAULT, _TRAP))
+    return begins or ("[#" in said and '"' not in said and _died(said, None) is not None)  # a log may quote one
 
 
 def add(
@@ -356,6 +360,8 @@ def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[l
         blamed: the function that a line before the fault's own names.
     """
     frames, pointed, in_trace, release = [blamed] if blamed else [], blamed, False, None
+    doubted: list[Frame] = []
+    has_sure = False
     for line in islice(behind, _MOST_LINES):
         said = line.text
         if (
@@ -367,29 +373,24 @@ def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[l
         ):
             break
         in_trace = in_trace or _TRACE.search(said) is not None
-        if pointer := _POINTER.match(said):
-            pointed = _frame(pointer)
+        if pointer := kernel_steps.POINTER.match(said):
+            pointed = kernel_steps.frame_of(pointer)
             # Old kernels write the pointer once more behind the trace.
             if not frames or (in_trace and pointed not in (frames[0], frames[-1])):
                 frames.append(pointed)
-        elif hop := _HOP.fullmatch(said):
+        elif hop := kernel_steps.HOP.fullmatch(said):
             callee = Frame(hop["callees"] or "kernel", text(hop["callee"]))
-            frames += [_frame(hop)] if frames[-1:] == [callee] else [callee, _frame(hop)]
-        elif in_trace and (step := _step(said)):
-            frames += [step] if step != pointed else []
+            frames += [kernel_steps.frame_of(hop)] if frames[-1:] == [callee] else [callee, kernel_steps.frame_of(hop)]
+        elif in_trace and (step := kernel_steps.step_of(said)):
+            has_sure = has_sure or step.is_sure
+            if not step.is_sure:
+                doubted += [step.frame] if len(doubted) < MOST_FRAMES else []
+                continue
+            frames += [step.frame] if step.frame != pointed else []
             pointed = None  # only where the trace begins does it tell the pointer's function again
-        elif told := _RELEASE.match(said):
+        elif told := kernel_steps.RELEASE.match(said):
             release = release or told["release"]
         if len(frames) >= MOST_FRAMES:
             break
-    return frames[:MOST_FRAMES], release
-
-
-def _step(said: str) -> Frame | None:
-    """A line of a trace, unless the kernel doubts it."""
-    step = _STEP.fullmatch(said)
-    return None if step is None or any(step.group("bracket", "question", "doubt")) else _frame(step)
-
-
-def _frame(found: re.Match[str]) -> Frame:
-    return Frame(found["module"] or "kernel", text(found["function"]))
+    # A kernel without frame pointers is sure of none.
+    return (frames if has_sure else frames + doubted)[:MOST_FRAMES], release

@@ -10,10 +10,12 @@ from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
+from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.format import Document, Head, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
+from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
@@ -36,6 +38,7 @@ FORMATS: tuple[Document | Log, ...] = (
     REPORT_WER,
     JOURNAL,
     JOURNAL_JSON,
+    JOURNAL_VERBOSE,
     OSQUERY_LOG,
     OSQUERY_ROWS,
     OTLP_FILE,
@@ -48,6 +51,7 @@ FORMATS: tuple[Document | Log, ...] = (
     APPLE_REPORT,
     APPLE_TEXT,
     XNU_PANIC,
+    COREDUMPCTL,
     TOMBSTONE,
     SANITIZER,
     KERNEL_FILE,

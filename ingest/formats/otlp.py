@@ -332,8 +332,11 @@ def _no_export(why: str) -> Unfit:
 
 
 def _read_file(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    """The exports of a file: one a line, as the collector's file exporter writes them, or one over all lines."""
-    lines = lines_in(blocks, told.document_bytes)
+    """The exports of a file: one a line, as the collector's file exporter writes them, or one over all lines.
+
+    Some clients that write to their standard output write no end of a line between two.
+    """
+    lines = (one for line in lines_in(blocks, told.document_bytes) for one in _BETWEEN.split(line))
     first_line = bytearray(next((line for line in lines if line.strip()), b""))
     try:
         yield of_json(first_line, told).records
@@ -366,5 +369,6 @@ def _of_line(line: bytes, told: Told) -> Records | None:
         return None
 
 
+_BETWEEN = re.compile(rb'(?<=\})(?=\{"(?:resourceLogs|resource_logs)":)')  # in no text, where quotes are escaped
 _EXPORT = re.compile(rb'\s{0,99}\{\s{0,99}"(?:resourceLogs|resource_logs)"\s{0,99}:')
 OTLP_FILE = Log("OpenTelemetry logs in JSON", lambda head: _EXPORT.match(head.data) is not None, _read_file)

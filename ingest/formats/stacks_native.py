@@ -22,7 +22,8 @@ _IN_MODULE = re.compile(r"(?P<module>[^()]+?)\s?\+\s?0x(?P<offset>[0-9a-fA-F]{1,
 _MODULE_ALONE = re.compile(r"[\w.+@~/\-]+")
 _ANDROID = re.compile(r"\s*#(?P<number>\d{1,6})\s+pc (?:0x)?(?P<pc>[0-9a-fA-F]{4,16})\s+(?P<rest>\S.*)")
 _ANDROID_PLACE = re.compile(
-    r"(?P<module>\S+)(?: \(offset 0x[0-9a-f]+\))?(?: \((?P<function>.*?)(?:\+\d{1,9})?\))?(?: \(BuildId: \w+\))?"
+    r"(?P<module>\S+)(?: \(offset 0x[0-9a-f]+\))?"
+    r"(?: \((?!BuildId: )(?P<function>.*?)(?:\+\d{1,9})?\))?(?: \(BuildId: \w+\))?"
 )
 _GDB = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:(?:0x)?[0-9a-fA-F]{4,16}\s+in )?(?P<rest>\S.*)")
 _GDB_ARGUMENTS = re.compile(r" \((?:\)(?= at | from |$)|(?=[\w$@.]{1,100}=))")
@@ -30,8 +31,10 @@ _GDB_LIBRARY = re.compile(r"\) from (?P<library>\S.*)$")
 _GDB_PLACE = re.compile(r"\) at (?P<path>\S.*):\d{1,9}$")
 _GDB_SIGNAL = "<signal handler called>"
 _IN_SOURCE = re.compile(
-    r"(?P<function>.+?) (?:at )?(?P<place>(?:[A-Za-z]:)?(?:[\w.@+\\/-]*[\\/][\w.@+-]+|[\w+-]+\.\w{1,4})):\d+(?::\d+)?"
+    r"(?P<function>.+?) (?:at )?(?P<place>[A-Za-z]:\\[^:]{1,500}"
+    r"|(?:[A-Za-z]:)?(?:[\w.@+\\/-]*[\\/][\w.@+-]+|[\w+-]+\.\w{1,4})):\d+(?::\d+)?"
 )
+_INTO_FUNCTION = re.compile(r"\+0x[0-9a-f]{1,15}$")
 _MODULE_BARE = re.compile(r"(?P<module>/\S+)\+(?:0x)?(?P<offset>[0-9a-fA-F]{1,15})")
 _PROCESSOR = re.compile(r":(?:x86_64h?|arm64e?|i386)$")
 
@@ -41,7 +44,7 @@ _RUST_PLACE = re.compile(r"at (?P<path>\S.*?):\d{1,9}(?::\d{1,9})?")
 _RUST_QUALIFIED = re.compile(r"[A-Za-z_>\]]::[A-Za-z_<{]")
 _RUST_CRATE_HASH = re.compile(r"\[[0-9a-f]{8,16}\]")
 
-_GO_PLACE = re.compile(r"\s+(?P<path>\S.*\.(?:go|s)):\d{1,9}(?: \+0x[0-9a-f]+)?")
+_GO_PLACE = re.compile(r"\s+(?P<path>\S.*\.(?:go|s)):\d{1,9}(?: \+0x[0-9a-f]+)?(?: fp=0x[0-9a-fx sp=]{1,80})?")
 _GO_PANIC = "runtime.gopanic"
 
 
@@ -100,7 +103,7 @@ def _native_step(rest: str, *, is_debuggers: bool) -> Step:
         if found := _IN_MODULE.fullmatch(inside):
             module = _PROCESSOR.sub("", found["module"])  # which part of a Mac's file
             source = _IN_SOURCE.fullmatch(called.strip())
-            function = source["function"] if source else called
+            function = source["function"] if source else _INTO_FUNCTION.sub("", called.strip())
             return Step(Frame(_module(module), _function(function), int(found["offset"], 16)), module)
         # Older systemd tells no offset. A debugger has a function's arguments in that place.
         if not is_debuggers and called[-1:].isspace() and _MODULE_ALONE.fullmatch(inside):

@@ -79,7 +79,13 @@ def _recognises(head: Head) -> bool:
         return True
     if ">>> " not in said and "FATAL EXCEPTION" not in said:
         return False
-    return any(_PROCESS.search(line) or (_EXCEPTION.search(line) and "AndroidRuntime" in line) for line in lines)
+    return any(map(_tells_of_crash, lines, [*lines[1:], ""]))
+
+
+def _tells_of_crash(line: str, below: str) -> bool:
+    if _PROCESS.search(line) or (_EXCEPTION.search(line) and "AndroidRuntime" in line):
+        return True
+    return _EXCEPTION.match(line) is not None and _JAVA_PROCESS.match(below.strip()) is not None
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:

@@ -52,6 +52,7 @@ _TAGS = ("exe", "exe_version", "package", "hang_type", "hang_signature", "waits_
 
 _HEX = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16})")
 _ID = re.compile(r"\{?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\}?")
+_STACK_HASH = "StackHash_"  # in place of a module, where the code is in none
 _HASHED_NAME = re.compile(r"[A-Z0-9]{32}")  # of an exception whose name is too long for a signature
 _FIRST_LINE = re.compile(r"\s*Version=\d{1,9}\s")
 _TYPE_LINE = re.compile(r"^EventType=\S", re.MULTILINE)
@@ -95,6 +96,8 @@ def problem(kind: str, values: Sequence[str | None], names: Sequence[str | None]
     if not places and not ("code" in said and "module" in said):
         return None
     tags = {name: said[name] for name in _TAGS if name in said}
+    if said.get("module", "").startswith(_STACK_HASH):
+        tags["stack"] = said["module"]
     tags |= {name: hex_code(given) or given for name, given in said.items() if name.startswith("argument")}
     return Problem({name: value for name, value in _fields(kind, said).items() if value is not None}, tags)
 
@@ -118,7 +121,7 @@ def place_of(said: Mapping[str, str]) -> dict[str, Any]:
         said: ``module``, ``module_version``, ``offset``, ``exe``, ``exe_version``, where they are told.
     """
     module = base_name(said.get("module"))
-    if module is None or module.lower() == "unknown":
+    if module is None or module.lower() == "unknown" or module.startswith(_STACK_HASH):
         return {"module": base_name(said.get("exe")), "module_version": version(said.get("exe_version"))}
     return {
         "module": module,

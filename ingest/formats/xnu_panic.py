@@ -54,6 +54,7 @@ _EXTENSION = re.compile(
 _EXTENSIONS = re.compile(r"Kernel (?:Extensions|loadable modules) in backtrace")
 _TRAP = re.compile(r"(?P<what>Kernel trap) at (?P<pc>0x[0-9a-f]{1,16}),(?P<type> type \d{1,3}=[^,]{1,60})")
 _ABORT = re.compile(r"(?P<what>[A-Z][\w .()]{1,80}?)[.:]? (?:at )?pc[ =](?P<pc>0x[0-9a-f]{1,16})(?P<type>)")
+_NO_MESSAGE = re.compile(r"Backtrace \(CPU|Panicked t|Debugger message: |BSD process name|Process name ")
 _SOURCE = re.compile(r"(?:, file: |[\" ]{0,2}@)(?P<file>[^\s,@\"]{1,300})(?:, line: |:)(?P<line>\d{1,6})[\s\"]{0,9}$")
 _UNRESPONSIVE = re.compile(r"no successful checkins from (?:com\.apple\.)?([\w.\-]{1,200})")
 _SUSPECTED = re.compile(r"Suspected bundle: ([\w\-]{1,60}(?:\.[\w\-]{1,60}){0,8})")
@@ -121,6 +122,8 @@ def read(said: str) -> Panic | None:
         return Panic((head,), {"code": head[:_LONGEST_CODE]}, tags={"message": head}) if head else None
     told = {name: match["said"].strip() for name, match in _searched("\n".join(lines))}
     message = (found["what"] or "".join(lines[at + 1 : at + 2])).replace("\\n", " ").strip()
+    if _NO_MESSAGE.match(message):
+        message = ""
     fault = _TRAP.match(message) or _ABORT.match(message)
     extensions = list(islice(_extensions(lines), _MOST_EXTENSIONS))
     steps = _steps(lines[at + 1 :], extensions, told.get("exec_base") or told.get("base"))

@@ -115,7 +115,8 @@ def test_a_crash_that_tells_no_time_was_when_its_file_was_last_changed(lake, tmp
 def test_damaged_files_say_so_and_the_others_are_loaded(lake, tmp_path):
     make(tmp_path / "in" / "1.dmp", b"MDMP cut")
     make(tmp_path / "in" / "2.export", entry(COREDUMP) + entry(OTHER)[:-3])
-    make(tmp_path / "in" / "3.gz", gzip.compress(entry({**COREDUMP, "COREDUMP_PID": "9"}) + os.urandom(9000))[:-4000])
+    others = b"".join(entry({**OTHER, "MESSAGE": f"{number**40:x}"}) for number in range(200))
+    make(tmp_path / "in" / "3.gz", gzip.compress(entry({**COREDUMP, "COREDUMP_PID": "9"}) + others)[:-4000])
     make(tmp_path / "in" / "4.dmp", dump())
     with pytest.raises(IncompleteLoad) as raised:
         load(lake, [tmp_path / "in"], now=NOW, hosts=Hosts("h9"))

@@ -288,6 +288,7 @@ def test_records_that_move_no_clock_are_judged_at_once(growing):
     late.close()
 
 
+@pytest.mark.slow
 def test_what_comes_while_a_look_is_kept_is_judged_by_the_next(growing, monkeypatch):
     """Another has kept the same already, so that no row of ours is there to be noticed."""
     growing.tell(5)
@@ -307,6 +308,7 @@ def test_what_comes_while_a_look_is_kept_is_judged_by_the_next(growing, monkeypa
     second.close()
 
 
+@pytest.mark.slow
 def test_a_record_of_the_day_to_come_hides_nothing_that_comes_after_it(growing):
     monitor = Monitor(growing.lake)
     growing.tell(-1)

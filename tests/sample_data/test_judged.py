@@ -57,6 +57,7 @@ def test_the_agent_is_named_and_never_the_content_beside_it(judged):
     assert (incident["update_id"], incident["update_kind"]) == (agent.truth["guilty"], "agent")
 
 
+@pytest.mark.slow
 def test_a_regions_power_is_told_as_a_rise_of_the_region_and_no_update_is_named(judged):
     region = judged("region-outage", hosts=1500, seed=3, after_min=60)
     (incident,) = region.said["incidents"]

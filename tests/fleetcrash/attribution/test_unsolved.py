@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.reading import read_news
@@ -50,6 +52,7 @@ def regional(random: Random) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_a_monitor_that_reads_on_says_and_learns_what_one_look_at_all_does(empty_lake):
     with lake_of(regional(Random(2)), empty_lake) as lake:
         with Engine(lake) as engine:
@@ -81,6 +84,7 @@ def undecided(count: int) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_a_wave_that_begins_long_after_an_alarm_is_an_incident_of_its_own(empty_lake):
     world = undecided(400)
     world["crash"] += [crash_of(200 + 2 * n, 970 + n / 8) for n in range(90)]

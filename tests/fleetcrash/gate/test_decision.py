@@ -148,6 +148,7 @@ def test_disturbed_stretches_are_joined():
 # -- overrides
 
 
+@pytest.mark.slow
 def test_an_override_decides_and_is_kept_with_its_reason(tmp_path):
     lake = quiet_lake(tmp_path / "lake")
     before = ask(lake)

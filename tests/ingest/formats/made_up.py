@@ -8,10 +8,12 @@ from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
+from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.format import Document, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
+from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
@@ -30,6 +32,7 @@ from tests.ingest.formats import (
     test_apple_text,
     test_apport,
     test_casr,
+    test_core_dumps,
     test_event_log,
     test_journal_json,
     test_kernel_log,
@@ -66,6 +69,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     REPORT_WER: {"utf-16": test_wer.report().encode("utf-16"), "utf-8": test_wer.report().encode()},
     JOURNAL: {"export": entry(OTHER) + entry(COREDUMP)},
     JOURNAL_JSON: {name: form(test_journal_json.ENTRIES).encode() for name, form in test_journal_json.FORMS.items()},
+    JOURNAL_VERBOSE: {"verbose": test_core_dumps.verbose()},
     OSQUERY_LOG: {
         name: test_osquery.log(test_osquery.OTHER, test_osquery.result(row))
         for name, row in {"windows": test_osquery.WINDOWS, "mac": test_osquery.MAC, "panic": test_osquery.PANIC}.items()
@@ -98,6 +102,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "extensions": test_xnu_panic.EXTENSIONS.encode(),
         "silicon": test_xnu_panic.SILICON.encode(),
     },
+    COREDUMPCTL: {"info": test_core_dumps.INFO.encode()},
     TOMBSTONE: {
         "tombstone": test_tombstone.TOMBSTONE.encode(),
         "java": test_tombstone.threadtime(test_tombstone.JAVA, "AndroidRuntime").encode(),

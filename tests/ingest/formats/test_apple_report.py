@@ -153,6 +153,13 @@ def test_both_on_one_line_and_a_header_on_many_and_a_body_alone_are_read_alike()
     }
 
 
+def test_a_report_that_was_copied_stands_among_text():
+    for part in (report(), report().split(b"\n", 1)[1]):
+        copied = b"<details>\r\n\r\n```json\r\n" + part + b"\r\n```\r\n</details>\r\n"
+        assert APPLE_REPORT.recognises(head(copied))
+        assert crash(copied)["frames"] == crash(report())["frames"]
+
+
 def test_the_thread_that_crashed():
     calm = [{**thread, "triggered": False} for thread in BODY["threads"]]
     assert len(crash(report(threads=calm))["frames"]) == 4
@@ -183,7 +190,8 @@ def test_a_thrown_exception_is_told_by_where_it_was_thrown():
         ({"namespace": "FRONTBOARD", "code": 2343432205, "indicator": "scene-update watchdog"}, "0x8badf00d", "hang"),
         ({"namespace": "RUNNINGBOARD", "code": 3735883980, "flags": 6}, "0xdead10cc", "user"),
         ({"namespace": "DYLD", "code": 1, "indicator": "Library missing", "reasons": ["Library not loaded: x"]},
-         "SIGKILL", "user"),
+         "DYLD", "user"),
+        ({"namespace": "CODESIGNING", "code": 2, "indicator": "Invalid Page"}, "CODESIGNING", "user"),
         ({"namespace": "WATCHDOG", "code": 1, "indicator": "monitoring timed out for service"}, "SIGKILL", "hang"),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from fleetcrash.clustering.signature import Shape
 from ingest.formats import evtx_process
 from ingest.formats.crashes import Unfit
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
+from ingest.formats.known import format_of
 from tests.ingest.formats.conftest import TOLD, crashes_before_damage, crashes_of, head
 from tests.ingest.formats.evtx_files import Made, evtx
 
@@ -410,6 +411,20 @@ def test_xml_that_is_damaged_costs_the_event():
     found, damage = crashes_before_damage(EVENT_LOG_XML, (good + good[:-9]).encode())
     assert (len(found), "no end" in str(damage)) == (1, True)
     assert len(crashes_of(EVENT_LOG_XML, (good + good[:300] + good).encode())) == 2
+
+
+def test_events_that_were_copied_stand_among_text():
+    said = "Log Name:      Application\nDescription:\nFaulting application name: scan.exe\nEvent Xml:\n"
+    event = error().xml()
+    for text in (
+        said + event + said + event,
+        f"It broke:\n```xml\n{event}\n```\n",
+        "> " + event.replace("><", ">\n> <"),
+        event.replace("<System>", "\n- \n<System>"),
+    ):
+        assert format_of(head(text.encode())) is EVENT_LOG_XML
+        assert {crash["module"] for crash in crashes_of(EVENT_LOG_XML, text.encode())} == {"hook.dll"}
+    assert not EVENT_LOG_XML.recognises(head(('{"raw": "' + event + '"}').encode()))
 
 
 def test_entities_are_not_made_larger():

@@ -50,6 +50,21 @@ def test_a_dump_of_the_ring_tells_the_crash_and_not_when_or_whose():
         ("2024-07-19T04:10:02.25+02:00 web-1 kernel: ", "2024-07-19T04:10:02.25+02:00", "web-1"),
         ("2024-07-19 04:10:02 web-1 kernel: ", "2024-07-19 04:10:02Z", "web-1"),
         ("<3>1 2024-07-19T04:10:02Z web-1 kernel - - - ", "2024-07-19T04:10:02Z", "web-1"),
+        ("Jul 19 04:10:02 kernel: ", "2026-07-19T04:10:02Z", "h-told"),
+        ("Jul 19 04:10:02 web-1 user.info kernel: ", "2026-07-19T04:10:02Z", "web-1"),
+        ("Fri Jul 19 04:10:02 2024 kern.warn kernel: ", "2024-07-19T04:10:02Z", "h-told"),
+        ("Jul 19 04:10:02  ", "2026-07-19T04:10:02Z", "h-told"),
+        ("2024-07-19T04:10:02.25+02:00   ", "2024-07-19T04:10:02.25+02:00", "h-told"),
+        ("2024-07-19T04:10:02Z - ", "2024-07-19T04:10:02Z", "h-told"),
+        ("<3>1 2024-07-19T04:10:02Z - kernel - - - ", "2024-07-19T04:10:02Z", "h-told"),
+        ("июл 19 04:10:02 web-1 kernel: ", "2026-07-19T04:10:02Z", "web-1"),
+        ("févr. 09 04:10:02 web-1 kernel: ", "2026-02-09T04:10:02Z", "web-1"),
+        ("Okt 19 04:10:02 web-1 kernel: ", "2026-10-19T04:10:02Z", "web-1"),
+        ("Fri 2024-07-19 04:10:02 CEST web-1 kernel: ", "2024-07-19 04:10:02+02:00", "web-1"),
+        ("Fri 2024-07-19 04:10:02 XST web-1 kernel: ", "2024-07-19 04:10:02Z", "web-1"),
+        ("1721362202.500000 web-1 kernel: ", "2024-07-19T04:10:02.500000Z", "web-1"),
+        ("[2024-07-19 04:10:02] ", "2024-07-19 04:10:02Z", "h-told"),
+        ("web-1 login: ", "2026-11-25T12:00:00Z", "h-told"),
         ("<3>", "2026-11-25T12:00:00Z", "h-told"),
         ("kern  :err   : ", "2026-11-25T12:00:00Z", "h-told"),
         ("\x1b[32m", "2026-11-25T12:00:00Z", "h-told"),
@@ -70,6 +85,54 @@ def test_dmesg_tells_a_time_in_place_of_its_clock(header):
     crash = the_crash(data)
     assert crash["occurred_at"] in ("2024-07-19T04:10:02Z", "2024-07-19T04:10:02.250000+02:00")
     assert "uptime_s" not in crash
+
+
+def test_journalctl_writes_the_host_behind_the_clock():
+    data = "\n".join(one.replace("] ", "] web-1 kernel: ", 1) for one in OLD_OOPS.splitlines()).encode()
+    crash = the_crash(data)
+    assert (crash["host_id"], crash["uptime_s"], len(crash["frames"])) == ("web-1", 1234.567893, 3)
+
+
+def test_the_kernels_own_device_tells_its_clock_in_microseconds():
+    lines = [one.partition("] ")[::2] for one in OLD_OOPS.splitlines()]
+    clocks = [f"{float(clock.strip('[ ')) * 1e6:.0f}" for clock, _ in lines]
+    data = "\n".join(
+        f"4,{n},{clocks[n]},-,caller=T7;{said}\n SUBSYSTEM=x" for n, (_, said) in enumerate(lines)
+    ).encode()
+    assert format_of(head(data)) is KERNEL_FILE
+    crash = the_crash(data)
+    assert (crash["uptime_s"], len(crash["frames"])) == (1234.567893, 3)
+
+
+def test_dmesg_tells_the_time_between_lines_in_place_of_its_clock():
+    lines = [one.partition("] ")[2] for one in OLD_OOPS.splitlines()]
+    data = "\n".join(["[Jul19 04:10] usb 1-1: new", *(f"[  +0.000002] {one}" for one in lines)]).encode()
+    assert format_of(head(data)) is KERNEL_FILE
+    assert "uptime_s" not in the_crash(data)
+    (crash,) = crashes_of(KERNEL_FILE, data.replace(b"[Jul19", b"[Jul 19"))
+    assert crash["occurred_at"] == "2026-07-19T04:10:00Z"
+
+
+def test_a_console_of_two_wires_writes_each_line_twice():
+    data = "".join(f"{one}\n{one}\n" for one in OLD_OOPS.splitlines()).encode()
+    assert [frame["function"] for frame in the_crash(data)["frames"]] == [
+        "sensor_open",
+        "security_file_open",
+        "vfs_open",
+    ]
+
+
+def test_what_a_kernel_dies_of_next_is_its_consequence():
+    next_one = OLD_OOPS.replace("[#1]", "[#2]").replace("[ 1234.", "[ 1240.")
+    later = OLD_OOPS.replace("[#1]", "[#3]").replace("[ 1234.", "[ 1340.")
+    crashes = crashes_of(KERNEL_FILE, "\n".join((OLD_OOPS, next_one, later)).encode())
+    assert [crash["uptime_s"] for crash in crashes] == [1234.567893, 1340.567893]
+
+
+def test_a_report_without_a_clock_is_known_by_its_number():
+    said = b"general protection fault: 0000 [#1] SMP\nRIP: 0010:sensor_open+0x44/0x120 [sensor]\n"
+    assert format_of(head(said)) is KERNEL_FILE
+    assert the_crash(said)["module"] == "sensor"
 
 
 def test_a_log_server_has_lines_of_many_hosts_and_of_many_programs():

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetcrash.clustering import Frame as SignedFrame
+from fleetcrash.clustering import Shape, sign
 from ingest.formats import kernel_lines, kernel_log
 from ingest.formats.kernel_log import Fault
 
@@ -142,6 +144,30 @@ MIPS = """\
 [   39.1] [<80123400>] ksys_write+0xa8/0x184"""
 
 
+DECODED = """\
+[   39.1] Oops: 0000 [#1] PREEMPT SMP
+[   39.1] RIP: 0010:ring_write (drivers/sensor/ring.c:12 drivers/sensor/ring.h:90 (discriminator 3)) sensor
+[   39.1] Call Trace:
+[   39.1] ? ring_lock (drivers/sensor/ring.c:4) sensor
+[   39.1] vfs_write (fs/read_write.c:468 (discriminator 1))
+[   39.1] ksys_write (??:?)"""
+WITH_SOURCE = """\
+[   39.1] Oops: 0000 [#1] PREEMPT SMP
+[   39.1] RIP: 0010:ring_write+0x1c/0x34 drivers/sensor/ring.c:12 [sensor]
+[   39.1] Call Trace:
+[   39.1]  vfs_write fs/read_write.c:468 [inline]
+[   39.1]  ksys_write+0xa8/0x184 fs/read_write.c:600"""
+LOONGARCH = """\
+[   39.1] CPU 3 Unable to handle kernel paging request at virtual address 0000000000000000, era == ff, ra == fe
+[   39.1] Oops[#1]:
+[   39.1]    ra: ffff800002012340 vfs_write+0xa8/0x184
+[   39.1]   ERA: ffff800002012345 ring_write+0x1c/0x34 [sensor]
+[   39.1] Call Trace:
+[   39.1] [<ffff800002012345>] ring_write+0x1c/0x34 [sensor]
+[   39.1] [<9000000000301234>] vfs_write+0xa8/0x184
+[   39.1] [<9000000000301244>] ksys_write+0xa8/0x184"""
+
+
 def faults(*messages: str) -> list[Fault]:
     lines = [line for number, said in enumerate(messages) for line in kernel_lines.lines_of(said, number, 1000)]
     return list(kernel_log.faults(lines))
@@ -175,8 +201,8 @@ def test_what_one_oops_blames_is_not_blamed_by_the_next():
 
 @pytest.mark.parametrize(
     "log",
-    [PPC64LE, ARM32, NEWER_ARM32, ARM64, S390, MIPS],
-    ids=["ppc64le", "arm", "newer arm", "arm64", "s390", "mips"],
+    [PPC64LE, ARM32, NEWER_ARM32, ARM64, S390, MIPS, DECODED, WITH_SOURCE, LOONGARCH],
+    ids=["ppc64le", "arm", "newer arm", "arm64", "s390", "mips", "decoded", "with source", "loongarch"],
 )  # fmt: skip
 def test_other_processors_tell_their_stack_in_their_own_way(log):
     fault = the_fault(log)
@@ -379,3 +405,28 @@ def test_a_panic_that_another_processor_was_quicker_to_tell_is_the_oops_behind_i
     assert (fault.code, stack(fault)[0]) == ("OOPS", "sensor_lsm!sensor_open")
     apart = [lines[0], early, "[    0.0] Linux version 3.10.0", *lines[1:]]
     assert [one.code for one in faults("\n".join(apart))] == ["Kernel panic: panic_on_warn set ...", "OOPS"]
+
+
+def test_a_kernel_that_is_sure_of_no_step_is_taken_at_its_word():
+    doubted = OLD_OOPS.replace("] security_file_open", "] ? security_file_open").replace("] vfs_open", "] ? vfs_open")
+    functions = [frame.function for frame in the_fault(doubted).frames]
+    assert functions == ["sensor_open", "security_file_open", "do_dentry_open", "vfs_open"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["PANIC at ring.c:503:ring_drop()", "SPLError: 194:0:(ring.c:503:ring_drop()) SPL PANIC"],
+    ids=["now", "then"],
+)
+def test_zfs_stops_a_thread_for_ever(head):
+    said = (
+        f"[   39.1] VERIFY3(a >= b) failed (1 >= 2)\n[   39.2] {head}\n[   39.3] Showing stack for process 7\n"
+        "[   39.3] Call Trace:\n[   39.3]  spl_panic+0x1/0x2 [spl]\n[   39.3]  ring_drop+0x1/0x2 [zfs]\n"
+    )
+    assert kernel_log.begins_fault(head)
+    fault = the_fault(said)
+    assert (fault.code, stack(fault)) == ("PANIC at ring.c:503", ["spl!spl_panic", "zfs!ring_drop"])
+    assert fault.tags["message"] == "VERIFY3(a >= b) failed (1 >= 2)"
+    frames = tuple(SignedFrame(one.module, one.function) for one in fault.frames)
+    signature = sign(Shape(os_type="linux", domain="kernel", code=fault.code, frames=frames))
+    assert signature.title == "zfs: abort or failed assertion in ring_drop"

@@ -39,6 +39,9 @@ def test_an_export_a_line_and_one_over_many():
     assert format_of(head(lines)) is OTLP_FILE
     found = crashes_of(OTLP_FILE, lines, block_bytes=100)
     pretty = json.dumps(one, indent=2).encode()
+    glued = lines.replace(b"\n", b"")
+    assert format_of(head(glued)) is OTLP_FILE
+    assert crashes_of(OTLP_FILE, glued, block_bytes=100) == found
     assert format_of(head(pretty)) is OTLP_FILE
     assert crashes_of(OTLP_FILE, pretty, block_bytes=100) == found[:1]
     assert len({crash["crash_id"] for crash in found}) == 2

@@ -94,6 +94,14 @@ DEBUGGER = """
        from /usr/lib/libglib-2.0.so.0
 """
 DELETED = "#0 0x00007f5a3c0a1236 flush (/opt/My Relay/relay (deleted) + 0x22)"
+ANDROID = """
+    #00 pc 0000000000062f48  /data/app/~~x==/com.acme-y==/lib/arm64/librelay.so (BuildId: 00dce9ad)
+    #01 pc 0000000000062f4c  /data/app/~~x==/com.acme-y==/lib/arm64/librelay.so (push+4) (BuildId: 00dce9ad)
+"""
+ON_WINDOWS = """
+    #0 0x7ff66697003b in std::_Func<`run'::`2'::<lambda_1>>::call C:\\Program Files\\VC 14\\include\\functional:874
+    #1 0x7ffac14089a0 in DispatchMessageW+0x740 (C:\\Windows\\System32\\USER32.dll+0x180a)
+"""
 BUILD_ID = "    #0 0x4f8a5f in main (/usr/bin/relay+0x1f) (BuildId: 0a1b2c)"
 SHRUNK = """
     java.lang.NullPointerException: x
@@ -227,6 +235,13 @@ main.wait()
 \t/src/shop/wait.go:3 +0x1
 exit status 2
 """
+GO_FAILED = """
+goroutine 33 gp=0xc0000061c0 m=1 mp=0xc000080008 [running]:
+runtime.throw({0x26389e0?, 0x2a?})
+    /usr/local/go/src/runtime/panic.go:547 +0x90 fp=0xc820023e28 sp=0xc820023e10 pc=0x41326c
+main.run()
+    /src/shop/main.go:12 +0x5a fp=0xc820023e78 sp=0xc820023e28 pc=0x41326e
+"""
 GO_RECOVERED = """
 goroutine 7 [running]:
 runtime/debug.Stack()
@@ -323,6 +338,11 @@ RUBY_NUMBERED = """
             ],
         ),
         (DELETED, [("relay", "flush", 0x22)]),
+        (ANDROID, [("librelay.so", None, 0x62F48), ("librelay.so", "push", 0x62F4C)]),
+        (
+            ON_WINDOWS,
+            [(None, "std::_Func<`run'::`2'::<lambda_1>>::call", None), ("USER32.dll", "DispatchMessageW", 0x180A)],
+        ),
         (BUILD_ID, [("relay", "main", 0x1F)]),
         ("#0 0x4f8e21 in scan (argc)", [(None, "scan (argc)", None)]),
         ("", []),
@@ -421,6 +441,7 @@ def test_frames_of_scripts(said, frames):
         ),
         (RUST_FULL, [" __rustc::rust_begin_unwind", " shop::cart::sum", " shop::cart::all", " "]),
         (RUST_ERROR, [" shop::config::read", " main"]),
+        (GO_FAILED, [" runtime.throw", " main.run"]),
         (GO, [" shop/cart.(*Cart).Sum", " main.each", " main.main"]),
         (GO_RECOVERED, [" runtime.gopanic", " main.serve"]),
         (GO_ERROR, [" main.read", " main.main"]),

@@ -275,3 +275,14 @@ def test_recorded_ones():
         pytest.skip(f"no samples at {SAMPLES}; FLEETCRASH_SAMPLES names their folder")
     (found,) = crashes_of(FORMAT, (folder / "oom.txt").read_bytes())
     assert (found["code"], found["os_version"], len(found["frames"])) == ("SIGABRT", "6.0", 40)
+
+
+def test_an_exception_without_the_logs_headers_is_read():
+    said = (
+        "It broke:\n\nFATAL EXCEPTION: main\n Process: com.acme.relay, PID: 77\n java.lang.IllegalStateException: x\n"
+        " \tat com.acme.relay.Main.run(Main.java:3)\n"
+    )
+    assert FORMAT.recognises(head(said.encode()))
+    (crash,) = crashes_of(FORMAT, said.encode())
+    assert (crash["code"], crash["module"]) == ("java.lang.IllegalStateException", "com.acme.relay.Main")
+    assert not FORMAT.recognises(head(b"FATAL EXCEPTION: main\nwas what it said\n"))

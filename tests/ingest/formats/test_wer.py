@@ -170,7 +170,8 @@ def test_a_module_that_is_not_known_is_that_of_the_program():
     record = crash(values=["scan.exe", "4.2.0.1", "0", "unknown", "0.0.0.0", "0", "c0000005", "00000000deadbeef"])
     assert (record["module"], record["module_version"], "module_offset" in record) == ("scan.exe", "4.2.0.1", False)
     record = crash(values=["scan.exe", "4.2.0.1", "0", "StackHash_3184", "0.0.0.0", "0", "c0000005", "PCH_84"])
-    assert (record["module"], "module_version" in record, "module_offset" in record) == ("StackHash_3184", False, False)
+    assert (record["module"], "module_version" in record, "module_offset" in record) == ("scan.exe", True, False)
+    assert record["tags"]["stack"] == "StackHash_3184"
 
 
 def test_crashes_of_one_fault_are_one_cluster_and_of_two_are_two():

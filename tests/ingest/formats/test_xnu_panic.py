@@ -353,3 +353,9 @@ def test_recorded_panics_are_of_the_function_that_their_title_names():
         said = (folder / name).read_text().partition("\n\n")[2]
         assert XNU_PANIC.recognises(head(said.encode()))
         assert family(crash(said)).endswith(f"kernel!{function}")
+
+
+def test_a_panic_without_a_message_has_no_code():
+    said = "panic(cpu 3 caller 0xffffff801852f830): \nBacktrace (CPU 3), Frame : Return Address\n"
+    (crash,) = crashes_of(XNU_PANIC, said.encode())
+    assert ("code" in crash, "tags" in crash) == (False, False)

@@ -1,0 +1,93 @@
+"""Core dumps as systemd tells them in words: systemd-coredump in a log, and ``coredumpctl info``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+from ingest.formats.crashes import Records, Told
+from ingest.formats.dates import offset_of
+from ingest.formats.format import Head, Log
+from ingest.formats.journal import add_core_dump
+from ingest.formats.lines import text_lines_in
+
+WRITER = "systemd-coredump"
+MOST_LINES = 300  # of one dump: its first thread's stack
+_LONGEST_LINE = 4000
+
+_PROCESS = re.compile(
+    r"(?:\[\S{1,4}\] )?Process (?P<pid>\d{1,10}) \((?P<comm>[^()]{0,64})\) of user \d{1,10} "
+    r"(?:dumped core|received a fatal signal|terminated abnormally with signal (?P<signal>\d{1,3}))"
+)
+_FIELD = re.compile(r"\s*(?P<name>[A-Z][A-Za-z ]{1,18}): (?P<said>.*)")
+_NAMES = {"PID": "COREDUMP_PID", "Executable": "COREDUMP_EXE", "Boot ID": "_BOOT_ID", "Machine ID": "_MACHINE_ID",
+          "Hostname": "_HOSTNAME", "Unit": "COREDUMP_UNIT", "User Unit": "COREDUMP_USER_UNIT"}  # fmt: skip
+_NUMBER_AND_NAME = re.compile(r"(\d{1,10}) \(([^()]{1,64})\)")
+_WHEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?: ([A-Z]{3,5}|[+-]\d\d(?::?\d\d)?))?")
+_STORED = re.compile(r"\.\d{1,10}\.(\d{16})(?:\.\w{1,4})?(?: \(|$)")
+
+
+def entry_of(said: str) -> dict[str, str]:
+    """The fields of what systemd-coredump says of a process; empty where it says another thing."""
+    found = _PROCESS.match(said)
+    if found is None:
+        return {}
+    told = {"COREDUMP_PID": found["pid"], "COREDUMP_COMM": found["comm"], "COREDUMP_SIGNAL": found["signal"]}
+    # rsyslog writes the end of a line as its number.
+    return {name: one for name, one in told.items() if one} | {"MESSAGE": said.replace("#012", "\n")}
+
+
+def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
+    entry: dict[str, str] = {}
+    message: list[str] = []
+    for line in lines:
+        found = _FIELD.fullmatch(line)
+        if found and found["name"] == "PID":
+            yield entry | {"MESSAGE": "\n".join(message)}
+            entry, message = {}, []
+        if found and not message:
+            entry |= _told(found["name"], found["said"].strip())
+        if message or (found and found["name"] == "Message"):
+            message += [line] if len(message) < MOST_LINES else []
+    yield entry | {"MESSAGE": "\n".join(message)}
+
+
+def _told(name: str, said: str) -> dict[str, str]:
+    """What a line of coredumpctl's tells, by the names of the journal."""
+    number = _NUMBER_AND_NAME.match(said)
+    if name == "PID" and number:
+        return {"COREDUMP_PID": number[1], "COREDUMP_COMM": number[2]}
+    if name == "Signal" and number:
+        return {"COREDUMP_SIGNAL": number[1]}
+    if name == "Package":
+        package, _, version = said.partition("/")
+        return {"COREDUMP_PACKAGE_NAME": package, "COREDUMP_PACKAGE_VERSION": version}
+    if name in ("Storage", "Coredump") and (stored := _STORED.search(said)):
+        return {"COREDUMP_TIMESTAMP": stored[1]}
+    if name == "Timestamp" and (when := _WHEN.search(said)):
+        at = datetime.fromisoformat(when[1] + (offset_of(when[2]) or "+00:00"))
+        return {"COREDUMP_TIMESTAMP": f"{int(at.timestamp())}000000"}
+    return {_NAMES[name]: said} if name in _NAMES else {}
+
+
+def _recognises(head: Head) -> bool:
+    names = [found["name"] for line in head.text.splitlines()[:200] if (found := _FIELD.fullmatch(line))]
+    return {"PID", "Signal", "Timestamp", "Message"} <= set(names)
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    entries = (
+        one
+        for one in _entries(text_lines_in(blocks, _LONGEST_LINE))
+        if {"COREDUMP_PID", "COREDUMP_SIGNAL"} <= one.keys()
+    )
+    while some := list(islice(entries, 1000)):
+        records = Records(told)
+        for entry in some:
+            add_core_dump(records, entry)
+        yield records
+
+
+COREDUMPCTL = Log("what coredumpctl tells", _recognises, _read)

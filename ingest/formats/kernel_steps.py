@@ -1,0 +1,55 @@
+"""Lines of a Linux kernel that name a function: of where it was, and of who called that, on all its processors."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ingest.formats.crashes import Frame, text
+
+_ADDRESSES = r"(?:\[<?[0-9a-f]{8,16}>?\] {0,2}){0,2}"
+_OFFSET = r"\+0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16}"
+_SOURCE = r"[\w./+-]{1,300}:(?:\d{1,7}|\?)"  # which scripts put beside an offset, or in its place
+_PLACE = (
+    r"(?P<function>[\w.$]{1,200})(?:" + _OFFSET + rf"(?: {_SOURCE})?(?: \[(?P<module>\w{{1,64}})[^\]]{{0,80}}\])?"
+    rf"| \((?:{_SOURCE}|\?\?:\?)(?: {_SOURCE}| \([\w ]{{1,40}}\)){{0,40}}\)(?: \[?(?P<named>\w{{1,64}})\]?)?"
+    rf"| {_SOURCE} \[inline\])"
+)
+POINTER = re.compile(
+    r"\s{0,8}(?:[RE]IP:? {0,2}(?:[0-9a-f]{4}:)?|EIP is at |PC is at |(?:e?pc|ERA) {0,5}: {0,2}(?:[0-9a-f]{8,16} )?|NIP "
+    r"|Krnl PSW ?: [0-9a-f]{8,16} [0-9a-f]{8,16} \(|--- interrupt: \w{1,8} at )" + _ADDRESSES + _PLACE
+)
+BLAMED = re.compile(r"IP: " + _ADDRESSES + _PLACE)
+_STEP = re.compile(
+    r"\s{0,16}(?P<bracket>\()?"
+    + _ADDRESSES
+    + r"(?P<question>\? )?"
+    + _PLACE
+    + r"(?:\)| (?P<doubt>\(unreliable\))| \([A-Z]{1,4}\))?\s{0,16}"
+)
+HOP = re.compile(  # of 32-bit Arm: each line names a function and who called it
+    r"\s{0,16}" + _ADDRESSES + r"\(?(?P<callee>[\w.$]{1,200})(?:" + _OFFSET + r")?(?: \[(?P<callees>\w{1,64})\])?\)?"
+    r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
+)
+RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) (?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
+
+
+class Step(NamedTuple):
+    """A line of a trace, and whether the kernel is sure of it."""
+
+    frame: Frame
+    is_sure: bool
+
+
+def step_of(said: str) -> Step | None:
+    """The step that a line of a trace tells."""
+    step = _STEP.fullmatch(said)
+    if step is None or step["bracket"]:
+        return None
+    return Step(frame_of(step), not (step["question"] or step["doubt"]))
+
+
+def frame_of(found: re.Match[str]) -> Frame:
+    """The frame that a line names."""
+    told = found.groupdict()
+    return Frame(told["module"] or told["named"] or "kernel", text(found["function"]))

@@ -1,0 +1,177 @@
+"""Core dumps in words: of coredumpctl, of a log; and the kernel's word of the same process."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.formats.core_dumps import COREDUMPCTL
+from ingest.formats.crashes import Told
+from ingest.formats.deaths import Death, Deaths
+from ingest.formats.journal import JOURNAL
+from ingest.formats.journal_verbose import JOURNAL_VERBOSE
+from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.kernel_lines import Line
+from ingest.formats.kernel_log import Fault
+from ingest.formats.known import format_of
+from tests.ingest.formats.conftest import AT, crashes_of, head
+
+STACK = """\
+Process 700 (relay) of user 0 dumped core.
+
+Module relay from deb relay-7.11.0-1.amd64
+Stack trace of thread 703:
+#0  0x00007fabbe417c7d push (librelay.so.3 + 0x22c7d)
+#1  0x00005624352a268f main (relay + 0x6b68f)
+
+Stack trace of thread 700:
+#0  0x00007fabbf3d10dc read (libc.so.6 + 0xf80dc)"""
+INFO = (
+    """\
+           PID: 700 (relay)
+           UID: 0 (root)
+        Signal: 11 (SEGV)
+     Timestamp: Fri 2024-07-19 04:10:02 CEST (33min ago)
+  Command Line: relay --token hidden
+    Executable: /usr/bin/relay
+          Unit: relay.service
+       Boot ID: 6d80620fd6b34e68a17aac5977949412
+    Machine ID: b8d38fc5d6ee453c982979f8bd144c0c
+      Hostname: web-1
+       Storage: /var/lib/systemd/coredump/core.relay.0.6d80620fd6b34e68a17aac5977949412.700.1721355002000000.zst
+       Package: relay/7.11.0-1
+       Message: """
+    + STACK.replace("\n", "\n                ")
+    + "\n"
+)
+SEGFAULT = "relay-2[703]: segfault at 8 ip 00007fabbe417c7d sp 00007ffc error 4 in librelay.so.3[22c7d,7fa0+40]"
+FRAMES = [("librelay.so.3", "push"), ("relay", "main")]
+
+
+def frames(crash: Any) -> list[tuple[str, str]]:
+    return [(frame["module"], frame["function"]) for frame in crash["frames"]]
+
+
+def journal(*, entries: int = 2) -> bytes:
+    """A kernel's word of a process, and systemd's of its dump."""
+    common = "_MACHINE_ID=b8d38fc5d6ee453c982979f8bd144c0c\n_BOOT_ID=6d80620fd6b34e68a17aac5977949412\n"
+    kernel = f"__REALTIME_TIMESTAMP=1721355002100000\n{common}_TRANSPORT=kernel\nMESSAGE={SEGFAULT}\n\n"
+    message = STACK.encode()
+    dump = (
+        f"__REALTIME_TIMESTAMP=1721355009000000\n{common}MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1\n"
+        "COREDUMP_PID=700\nCOREDUMP_SIGNAL=11\nCOREDUMP_TIMESTAMP=1721355002000000\nMESSAGE\n"
+    ).encode() + len(message).to_bytes(8, "little")
+    parts = [kernel.encode(), dump + message + b"\n\n"]
+    return b"".join(parts[:entries])
+
+
+def test_what_coredumpctl_tells_is_read():
+    assert format_of(head(INFO.encode())) is COREDUMPCTL
+    (crash,) = crashes_of(COREDUMPCTL, INFO.encode())
+    assert crash | {"frames": None, "crash_id": None} == {
+        "record": "crash", "crash_id": None, "host_id": "b8d38fc5d6ee453c982979f8bd144c0c",
+        "occurred_at": "2024-07-19T02:10:02Z", "os_type": "linux", "domain": "user", "code": "SIGSEGV",
+        "module": "librelay.so.3", "module_offset": 0x22C7D, "frames": None,
+        "tags": {
+            "exe": "/usr/bin/relay", "comm": "relay", "unit": "relay.service", "package": "relay",
+            "package_version": "7.11.0-1", "hostname": "web-1", "boot_id": "6d80620fd6b34e68a17aac5977949412",
+            "signal": "11",
+        },
+    }  # fmt: skip
+    assert frames(crash) == FRAMES
+
+
+def test_coredumpctl_and_the_journal_tell_of_one_crash():
+    (of_journal,) = crashes_of(JOURNAL, journal())
+    for text in (INFO, "\n".join(line for line in INFO.splitlines() if "Storage:" not in line)):
+        assert crashes_of(COREDUMPCTL, text.encode())[0]["crash_id"] == of_journal["crash_id"]
+
+
+def verbose() -> bytes:
+    """The same as ``journalctl -o verbose`` prints it."""
+    cursor = "s=68820a717bf74002ad6dc1cca7d950d4;i=1b;b=6d80620fd6b34e68a17aac5977949412;m=14;t={:x};x=aa"
+    fields = "    _MACHINE_ID=b8d38fc5d6ee453c982979f8bd144c0c\n    _BOOT_ID=6d80620fd6b34e68a17aac5977949412\n"
+    return (
+        f"ven. 2024-07-19 04:10:02.100000 CEST [{cursor.format(1721355002100000)}]\n{fields}    _TRANSPORT=kernel\n"
+        f"    MESSAGE={SEGFAULT}\n"
+        f"ven. 2024-07-19 04:10:09.000000 CEST [{cursor.format(1721355009000000)}]\n{fields}"
+        "    MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1\n    COREDUMP_PID=700\n"
+        "    COREDUMP_CMDLINE=relay --token hidden\n    COREDUMP_SIGNAL=11\n    COREDUMP_TIMESTAMP=1721355002000000\n"
+        "    COREDUMP=[1.2M blob data]\n"
+        "    MESSAGE=" + STACK.replace("\n", "\n            ") + "\n"
+    ).encode()
+
+
+def test_the_journal_is_read_as_it_is_printed_in_full():
+    text = verbose()
+    assert format_of(head(text)) is JOURNAL_VERBOSE
+    assert crashes_of(JOURNAL_VERBOSE, text, block_bytes=50) == crashes_of(JOURNAL, journal())
+    assert crashes_of(JOURNAL_VERBOSE, text[: text.index(b"ven.", 10)]) == crashes_of(JOURNAL, journal(entries=1))
+
+
+def test_many_dumps_follow_each_other():
+    other = INFO.replace("700 (relay)", "800 (scan)").replace(".700.", ".800.")
+    text = f"Here they are:\n{INFO}\n{other}"
+    assert [crash["tags"]["comm"] for crash in crashes_of(COREDUMPCTL, text.encode(), block_bytes=100)] == [
+        "relay",
+        "scan",
+    ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Jul 19 04:10:09 web-1 systemd-coredump[9]: " + STACK.replace("\n", "#012"),
+        "Jul 19 04:10:09 web-1 systemd-coredump[9]: [🡕] " + STACK.replace("\n", "\n                "),
+    ],
+    ids=["rsyslog", "journalctl"],
+)
+def test_a_log_tells_of_a_dump(said):
+    text = f"{said}\nJul 19 04:10:10 web-1 systemd[1]: relay.service: Main process exited\n"
+    assert format_of(head(text.encode())) is KERNEL_FILE
+    (crash,) = crashes_of(KERNEL_FILE, text.encode())
+    assert (crash["host_id"], crash["occurred_at"], crash["time_quality"]) == ("web-1", "2026-07-19T04:10:09Z", "log")
+    assert (frames(crash), "code" in crash) == (FRAMES, False)
+    ended = "Process 700 (relay) of user 0 terminated abnormally with signal 6/ABRT, processing..."
+    before = f"Jul 19 04:10:08 web-1 systemd-coredump[9]: {ended}\n"
+    assert [crash["code"] for crash in crashes_of(KERNEL_FILE, (before + text).encode())] == ["SIGABRT"]
+
+
+def test_a_kernels_word_of_the_same_process_is_no_other_crash():
+    (crash,) = crashes_of(JOURNAL, journal())
+    assert (crash["code"], frames(crash)) == ("SIGSEGV", FRAMES)
+    kernel = f"Jul 19 04:10:02 web-1 kernel: {SEGFAULT}\n"
+    dump = "Jul 19 04:10:09 web-1 systemd-coredump[9]: " + STACK.replace("\n", "#012") + "\n"
+    for text in (kernel + dump, dump + kernel):
+        (crash,) = crashes_of(KERNEL_FILE, text.encode())
+        assert (crash["code"], frames(crash)) == ("SIGSEGV", FRAMES)
+    assert len(crashes_of(KERNEL_FILE, (kernel + dump.replace("04:10", "04:40")).encode())) == 2
+    assert len(crashes_of(KERNEL_FILE, (kernel + dump.replace("web-1", "web-2")).encode())) == 2
+    assert len(crashes_of(KERNEL_FILE, (kernel + dump + kernel.replace("04:10", "05:10")).encode())) == 2
+
+
+def test_a_kernels_word_alone_is_a_crash():
+    (crash,) = crashes_of(JOURNAL, journal(entries=1))
+    assert (crash["module"], crash["module_offset"], crash["code"]) == ("librelay.so.3", 0x22C7D, "SIGSEGV")
+
+
+def test_processes_do_not_wait_without_end():
+    deaths = Deaths()
+    told = [
+        one for pid in range(3000) for one in deaths.add(Death("h", None, Fault(Line(""), "user", "x")), [str(pid)])
+    ]
+    assert (len(told), len(list(deaths.end())), len(list(deaths.end()))) == (1999, 1001, 0)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_it(data):
+    COREDUMPCTL.recognises(head(data))
+    JOURNAL_VERBOSE.recognises(head(data))
+    crashes_of(JOURNAL_VERBOSE, b"x [s=0;i=0;b=" + b"0" * 32 + b";m=0;t=ffffffffffffffff;x=0]\n    MESSAGE=" + data)
+    for start in (INFO.encode(), b"           PID: 7 (x)\n        Signal: 1 (x)\n       Message: "):
+        for crash in crashes_of(COREDUMPCTL, start + data, told=Told(AT, "log", "h"), block_bytes=64):
+            json.dumps(crash)
