@@ -57,7 +57,7 @@ def _measure(paths: list[Path], folder: Path, hosts: Hosts) -> dict[str, float]:
         "files": len(report.sources),
         "crashes": report.accepted,
         "files_per_s": round(len(report.sources) / took_s),
-        "crashes_per_s": round(report.accepted / took_s),
+        "crashes_per_s": round(report.accepted / took_s, 1),
         "mib_per_s": round(size_bytes / took_s / (1 << 20), 1),
     }
 
@@ -79,18 +79,20 @@ def main() -> None:
                 path.write_bytes(dump(code, at))
                 record = {"crash_id": str(number), "host_id": host, "occurred_at": time_text(at), "code": f"{code:#x}"}
                 records.write(json.dumps({"record": "crash", "os_type": "windows", **record}) + "\n")
-        with (folder / "kern.log").open("w") as log:
+        with (folder / "kern.log").open("w") as out:
             for number in range(chosen.lines):
                 said = f"usb 1-{number % 9}: new high-speed USB device number {number % 120}"
                 if number % 100 == 0:
                     said = f"scan[{number}]: {_SEGFAULT}"
                 stamp = time_text(_BEGAN + timedelta(seconds=number))
-                log.write(f"{stamp} web-{draw.randrange(1000)} kernel: [{number}.000000] {said}\n")
+                out.write(f"{stamp} web-{draw.randrange(1000)} kernel: [{number}.000000] {said}\n")
         found = {
             "dumps": _measure([folder / "dumps"], folder, Hosts(by_folder=True)),
             "kernel_log": _measure([folder / "kern.log"], folder, Hosts()),
             "the_dumps_crashes_as_ndjson": _measure([folder / "crashes.ndjson"], folder, Hosts()),
         }
+    log = found["kernel_log"]
+    log["lines_per_s"] = round(chosen.lines * log["crashes_per_s"] / log["crashes"])
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**found, "lines": chosen.lines, "peak_memory_mib": round(peak_mib), "synthetic": True}))
 

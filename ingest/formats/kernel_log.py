@@ -69,6 +69,10 @@ _HANG = re.compile(
 _PANIC_ON_HANG = re.compile(r"softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 
+# Nearly no line of a log tells of a crash, so that it is asked first whether one has a word of those that do.
+_MAY_TELL = re.compile(
+    r"segfault at|traps: |BUG|Unable to handle|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC|Kernel panic"
+)
 _TRACE = re.compile(r"Call [Tt]race:")
 _END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NMI|NMI backtrace for")
 
@@ -154,6 +158,8 @@ class Kernel:
             self._boot = _Boot()
         self._clock = self._clock if now is None else now
         boot = self._boot
+        if not _MAY_TELL.search(said):
+            return
         if process := _of_process(line, said):
             yield process
         elif _HEAD.match(said):
@@ -216,7 +222,9 @@ class Kernels:
 
     def feed(self, host: str | None, line: Line) -> Iterator[tuple[str | None, Fault]]:
         """Go on with a line of a host."""
-        kernel = self._of.setdefault(host, Kernel())
+        kernel = self._of.get(host)
+        if kernel is None:
+            kernel = self._of[host] = Kernel()
         self._of.move_to_end(host)
         before = len(kernel)
         yield from ((host, fault) for fault in kernel.feed(line))
