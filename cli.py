@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 
 from commands import alerts, demo, feeding, gate, housekeeping, judging, quarantine, serving, silences, tokens
@@ -18,6 +19,8 @@ from commands.options import Commands, check_text
 from commands.output import Exit
 from fleetcrash.errors import FleetcrashError
 from fleetcrash.terminal import readable
+
+_SOON_S = 0.05
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     run: Callable[[argparse.Namespace], int] = chosen.run
     stop = Stop()
+    sys.unraisablehook = stop.insist
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored where a shell runs us in the background
         signal.signal(signal.SIGINT, stop)
     if chosen.serves:
@@ -61,11 +65,30 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked_by: int | None = None
+        self._complain = sys.unraisablehook
 
     def __call__(self, number: int, _frame: object) -> None:
         """Interrupt."""
         self.asked_by = number
         raise KeyboardInterrupt
+
+    def insist(self, lost: sys.UnraisableHookArgs) -> None:
+        """Interrupt again where an interrupt was lost, in a destructor or the callback of a weak reference."""
+        if self.asked_by is None or not issubclass(lost.exc_type, KeyboardInterrupt):
+            self._complain(lost)
+            return
+        again = threading.Timer(_SOON_S, _interrupt_main, [self.asked_by])
+        again.daemon = True
+        again.start()
+
+
+def _interrupt_main(number: int) -> None:
+    """Send a signal to the main thread, so that it also wakes up."""
+    main_thread = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main_thread is not None:
+        signal.pthread_kill(main_thread, number)
+    else:
+        signal.raise_signal(number)
 
 
 def _stopped(stop: Stop, *, serves: bool) -> int:

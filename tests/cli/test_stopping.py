@@ -1,0 +1,42 @@
+"""Ctrl-C ends a command, whatever Python is doing when it comes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import argparse, os, signal, sys, time, weakref
+import cli
+
+class Held:
+    def __del__(self):
+        if sys.argv[1] == "destructor":
+            os.kill(os.getpid(), signal.SIGINT)
+
+def run(chosen):
+    held = Held()
+    if sys.argv[1] == "callback":
+        reference = weakref.ref(held, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    del held
+    time.sleep(60)
+    return 0
+
+class Parser:
+    def parse_args(self, arguments):
+        return argparse.Namespace(run=run, serves=False)
+
+cli._parser = Parser
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.parametrize("place", ["destructor", "callback"])
+def test_an_interrupt_that_python_loses_comes_again(place):
+    command = [sys.executable, "-c", SCRIPT, place]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "Stopped. The lake is whole.")
