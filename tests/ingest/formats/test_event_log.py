@@ -501,8 +501,6 @@ def going_round(events: list[Made]) -> bytes:
 
 @pytest.mark.slow
 def test_a_log_that_keeps_its_parser_busy_for_good():
-    found, damage = crashes_before_damage(EVENT_LOG, going_round([error()]))
-    assert (found, "too long" in str(damage)) == ([], True)
     busy = going_round([error()])[4096:]
     log = bytearray(evtx([error(f"p{number}.exe", report="") for number in range(20)]))
     log[4096:4096] = busy[:52] + b"none" + busy[56:]  # its sums are wrong
