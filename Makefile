@@ -35,7 +35,7 @@ demo: $(VENV)/.installed ## replay an outage live and open the dashboard; SCENAR
 	@exec $(PY) -m cli demo $(if $(SCENARIO),--scenario=$(call quoted,$(SCENARIO))) $(if $(SPEED),--speed '$(SPEED)') $(if $(PORT),--port '$(PORT)')
 
 test: $(VENV)/.installed-dev browser ## run the tests but the slow ones; ARGS='-k signature' for some of them
-	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m 'not slow' $(ARGS)
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not slow' $(ARGS)
 
 test-slow: $(VENV)/.installed-dev browser ## the rest: kills, races, random worlds, whole fleets
 	@$(PY) -m pytest -q -n $(WORKERS) --dist load -m slow $(ARGS)

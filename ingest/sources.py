@@ -19,8 +19,7 @@ from ingest import crash_files, csv_rows, ndjson, tables
 from ingest.arrival import Arrival
 from ingest.crash_files import CrashFile
 from ingest.formats.crashes import Told
-from ingest.formats.format import HEAD_BYTES, Head
-from ingest.formats.known import format_of
+from ingest.formats.format import HEAD_BYTES, Document, Head, Log
 from ingest.opening import DAMAGED, PACKED, Blocks, begins, blocks_of, cut_short, named, stdin
 
 STDIN = "-"
@@ -169,7 +168,7 @@ class _Finder:
             kind = tables.named_kind(path.name)
             return _of_lines(name, size_bytes, lambda: csv_rows.batches(blocks_of(path), name, named=kind))
         data, opened = _begun(path, is_read_once=size_bytes is None)
-        format = format_of(Head(inner, data))
+        format = _format_of(Head(inner, data))
         if format is not None:
             told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), named(path.name))
             return CrashFile(name, size_bytes, format, told, opened)
@@ -186,10 +185,19 @@ class _Finder:
 
     def _stdin(self) -> Source | CrashFile:
         data, blocks = begins(stdin(), HEAD_BYTES)
-        format = format_of(Head("", data))
+        format = _format_of(Head("", data))
         if format is None:
             return Source((STDIN,), None, lambda: ndjson.batches(blocks, STDIN))
         return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), lambda: blocks)
+
+
+def _format_of(head: Head) -> Document | Log | None:
+    if head.is_plain:
+        return None
+    # Only now: to know them all takes a tenth of a second, which no load of records is to wait for.
+    from ingest.formats.known import format_of
+
+    return format_of(head)
 
 
 def _begun(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Blocks]]:

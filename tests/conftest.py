@@ -19,6 +19,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the front door has it; 
 settings.register_profile("fleetcrash", deadline=None, derandomize=True)  # no test is timed, and seeds are fixed
 settings.load_profile("fleetcrash")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_LONG = tuple(
+    f"tests/{one}/" for one in ("fleetcrash/attribution", "browser", "monitor", "sample_data", "fleetcrash/gate")
+)
 _NOT_RUN = pytest.StashKey[str]()
 
 
@@ -47,7 +50,10 @@ def chromium_path() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the browser tests where no browser can be driven."""
+    """Begin with the folders whose tests take longest, so that no process is left alone with one of them; skip the
+    browser tests where no browser can be driven.
+    """
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
     marked = [item for item in items if item.get_closest_marker("browser")]
     missing = _missing() if marked else None
     if missing is None:

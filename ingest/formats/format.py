@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
+
 from ingest.formats.crashes import Records, Told
 
 HEAD_BYTES = 64 << 10
+_LINES = 50  # that are looked at for the contract's records
+_CUT_RECORD = re.compile(rb'\s*\{\s{0,9}"record"\s{0,9}:')
 _MOST_BYTES = 64 << 20  # of a document; what is parsed of one has its own bound, see Told
 
 
@@ -33,6 +38,12 @@ class Head:
     def text(self) -> str:
         """The data as text, see ``decoded``."""
         return decoded(self.data)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing, or a record of the contract among the first lines: any of them may be broken."""
+        lines = self.data.removeprefix(codecs.BOM_UTF8).split(b"\n", _LINES)[:_LINES]
+        return not self.data.strip() or any(map(_is_record, lines))
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,17 @@ class Log(Format):
     """
 
     read: Callable[[Iterator[bytes], Told], Iterator[Records]]
+
+
+def _is_record(line: bytes) -> bool:
+    if not line.lstrip().startswith(b"{"):
+        return False
+    if _CUT_RECORD.match(line):  # longer than what is looked at, perhaps
+        return True
+    try:
+        return "record" in msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    except (ValueError, RecursionError):
+        return False
 
 
 def encoding_of(start: bytes) -> str:

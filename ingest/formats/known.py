@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
-import msgspec
-
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
@@ -27,9 +23,6 @@ from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
 from ingest.formats.wer import REPORT_WER
 from ingest.formats.xnu_panic import XNU_PANIC
-
-_CUT_RECORD = re.compile(rb'\s*\{\s{0,9}"record"\s{0,9}:')
-_LINES = 50  # that are looked at for the contract's records
 
 FORMATS: tuple[Document | Log, ...] = (
     MINIDUMP,
@@ -61,22 +54,4 @@ FORMATS: tuple[Document | Log, ...] = (
 
 def format_of(head: Head) -> Document | Log | None:
     """The format of a file that begins so; None for the contract's own records and for what no format knows."""
-    if not head.data.strip() or _is_of_the_contract(head.data):
-        return None
-    return next((one for one in FORMATS if one.recognises(head)), None)
-
-
-def _is_of_the_contract(data: bytes) -> bool:
-    """Whether one of the first lines is a record: any of them may be broken."""
-    return any(_is_record(line) for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n", _LINES)[:_LINES])
-
-
-def _is_record(line: bytes) -> bool:
-    if not line.lstrip().startswith(b"{"):
-        return False
-    if _CUT_RECORD.match(line):  # longer than what is looked at, perhaps
-        return True
-    try:
-        return "record" in msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-    except (ValueError, RecursionError):
-        return False
+    return None if head.is_plain else next((one for one in FORMATS if one.recognises(head)), None)
