@@ -19,7 +19,7 @@ expect.set_options(timeout=PATIENCE_MS)
 @pytest.mark.parametrize(
     ("scheme", "width", "height"),
     [
-        pytest.param("light", 1440, 900, id="desk_light"),
+        pytest.param("light", 1440, 900, id="desk_light", marks=pytest.mark.slow),
         pytest.param("dark", 390, 844, id="phone_dark", marks=pytest.mark.slow),
     ],
 )

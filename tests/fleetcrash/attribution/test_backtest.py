@@ -102,6 +102,7 @@ def test_what_is_said_of_a_moment_needs_only_what_was_known_by_it_in_any_order(s
     assert incidents(then, as_of=moment) == simulated.said[moment]
 
 
+@pytest.mark.slow
 def test_what_was_said_once_stays_as_time_goes_on(simulated):
     for earlier, later in itertools.pairwise(MOMENTS):
         then, now = (simulated.said[moment]["incidents"] for moment in (earlier, later))
