@@ -192,7 +192,7 @@ class _Finder:
 
 
 def _format_of(head: Head) -> Document | Log | None:
-    if head.is_plain:
+    if head.is_no_crash_file:
         return None
     # Only now: to know them all takes a tenth of a second, which no load of records is to wait for.
     from ingest.formats.known import format_of

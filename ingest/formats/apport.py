@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import kernel_lines, kernel_log, stacks
-from ingest.formats.crashes import Frame, Records, Told, Unfit, base_name, name_of, tags_of, text
+from ingest.formats.crashes import Frame, Records, Told, Unfit, at_fault, base_name, name_of, tags_of, text
 from ingest.formats.dates import date_in_words
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
@@ -82,7 +82,6 @@ def _fields(lines: Iterator[str]) -> dict[str, str]:
 def _add_process(records: Records, report: Mapping[str, str], domain: str) -> None:
     exe = base_name(report.get("ExecutablePath"))
     frames = _stack(report)
-    at_fault = next((one for one in frames if one.module or one.function), Frame())
     host_id, at = records.host_id(()), _time(report.get("Date", ""))
     records.crash(
         crash_id=_name(report, host_id),
@@ -93,8 +92,7 @@ def _add_process(records: Records, report: Mapping[str, str], domain: str) -> No
         os_version=_kernel_release(report),
         domain=domain,
         code=_code(report),
-        module=at_fault.module or exe,
-        module_offset=at_fault.offset if at_fault.module else None,
+        **at_fault(frames, exe),
         frames=frames,
         tags=tags_of([("exe", exe), *((tag, report.get(name)) for name, tag in _TAGS.items())]),
     )

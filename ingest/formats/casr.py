@@ -13,14 +13,14 @@ from ingest.formats import stacks
 from ingest.formats.crashes import (
     LONGEST_TEXT,
     Frame,
-    NotJson,
     Records,
     Told,
     Unfit,
+    at_fault,
     base_name,
+    document_of,
     mapping,
     name_of,
-    parsed,
     sequence,
     tags_of,
     text,
@@ -44,11 +44,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(data: bytes, told: Told) -> Records:
-    told.check_document(len(data))
-    try:
-        report = mapping(parsed(data.removeprefix(b"\xef\xbb\xbf")))
-    except NotJson as error:
-        raise Unfit("bad_casrep", "The casr report is no whole JSON document") from error
+    report = mapping(document_of(data, told, code="bad_casrep", what="The casr report"))
     if not isinstance(report.get("CrashSeverity"), dict):
         raise Unfit("bad_casrep", "The document has no CrashSeverity, as casr writes it")
     records = Records(told)
@@ -62,7 +58,6 @@ def _add(records: Records, report: Mapping[str, Any]) -> None:
     uname = _UNAME.match(text(report.get("Uname")) or "")
     host_id = records.host_id((uname["host"] if uname else None,))
     frames, path = _stack(report), base_name(report.get("ExecutablePath"))
-    at_fault = next((one for one in frames if one.module or one.function), Frame())
     records.crash(
         crash_id=name_of(host_id or "", text(report.get("Date")) or "", path or "", _lines(report, "Stacktrace")),
         host_id=host_id,
@@ -71,8 +66,7 @@ def _add(records: Records, report: Mapping[str, Any]) -> None:
         os_version=uname["release"] if uname else None,
         domain="hang" if code == "timeout" else "user",
         code=code,
-        module=at_fault.module or path,
-        module_offset=at_fault.offset if at_fault.module else None,
+        **at_fault(frames, path),
         frames=frames,
         tags=tags_of(
             [

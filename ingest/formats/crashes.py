@@ -6,6 +6,7 @@ that the rules refuse it by name. What only adds to a crash (frames, tags) is le
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import math
@@ -210,6 +211,16 @@ class Frame(msgspec.Struct, frozen=True):
     offset: int | None = None
 
 
+def at_fault(frames: Iterable[Frame], otherwise: str | None = None) -> dict[str, Any]:
+    """The place of a crash by its stack: the innermost frame that names one. A jump to nowhere does not.
+
+    Args:
+        otherwise: the module, where that frame tells none.
+    """
+    place = next((frame for frame in frames if frame.module or frame.function), Frame())
+    return {"module": place.module or otherwise, "module_offset": place.offset if place.module else None}
+
+
 def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
     """Tags of bounded number and length, without the homes of people; of two with one name the first counts."""
     tags: dict[str, str] = {}
@@ -247,6 +258,21 @@ class Told:
         """
         if size_bytes > self.document_bytes:
             raise too_much("A document has", self.document_bytes, "bytes")
+
+
+def document_of(data: bytes, told: Told, *, code: str, what: str) -> Any:
+    """A file that is one JSON document.
+
+    Args:
+        code, what: of the error: a name for programs, and what the file should be.
+    Raises:
+        Unfit: it is none, or too large.
+    """
+    told.check_document(len(data))
+    try:
+        return parsed(data.removeprefix(codecs.BOM_UTF8))
+    except NotJson as error:
+        raise Unfit(code, f"{what} is no whole JSON document") from error
 
 
 class Records:

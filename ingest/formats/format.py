@@ -40,7 +40,7 @@ class Head:
         return decoded(self.data)
 
     @property
-    def is_plain(self) -> bool:
+    def is_no_crash_file(self) -> bool:
         """Whether there is nothing, or a record of the contract among the first lines: any of them may be broken."""
         lines = self.data.removeprefix(codecs.BOM_UTF8).split(b"\n", _LINES)[:_LINES]
         return not self.data.strip() or any(map(_is_record, lines))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
-from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, time_of, whole
+from ingest.formats.crashes import Records, Told, Unfit, at_fault, base_name, name_of, tags_of, text, time_of, whole
 from ingest.formats.deaths import Death, Deaths, pids_of
 from ingest.formats.format import BrokenOff, Log
 from ingest.formats.kernel_lines import LONGEST_LINE, Line
@@ -234,8 +234,6 @@ def add_core_dump(
     host_id = records.host_id(_names_of_host(entry))
     at_us = entry.get("COREDUMP_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
     stack = stacks.read(entry.get("MESSAGE", ""))
-    # A jump to nowhere has no module, and what called it has.
-    place = next((frame for frame in stack.frames if frame.module), None)
     known = (at_us or "", entry.get("_BOOT_ID", ""), entry.get("COREDUMP_PID", ""))
     records.crash(
         crash_id=name_of(host_id or "", *known),
@@ -245,8 +243,7 @@ def add_core_dump(
         os_type="linux",
         domain="user",
         code=text(entry.get("COREDUMP_SIGNAL_NAME")) or _signal_name(entry.get("COREDUMP_SIGNAL")) or code,
-        module=place.module if place else base_name(entry.get("COREDUMP_EXE") or entry.get("COREDUMP_COMM")),
-        module_offset=place.offset if place else None,
+        **at_fault(stack.frames, base_name(entry.get("COREDUMP_EXE") or entry.get("COREDUMP_COMM"))),
         frames=stack.frames,
         tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
     )

@@ -11,12 +11,11 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, takewhile
 
 from ingest.formats import kernel_steps
 from ingest.formats.crashes import (
     LONGEST_TEXT,
-    MOST_FRAMES,
     Frame,
     Records,
     base_name,
@@ -73,7 +72,6 @@ _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rc
 _MAY_TELL = re.compile(
     r"segfault at|traps: |BUG|Unable to handle|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC|Kernel panic"
 )
-_TRACE = re.compile(r"Call [Tt]race:")
 _END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NMI|NMI backtrace for")
 
 
@@ -361,44 +359,16 @@ def _of_kernel(line: Line, behind: Iterable[Line], said: str, what: str, blamed:
 def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[list[Frame], str | None]:
     """The frames that the lines behind a fault's own tell, innermost first, and the kernel's release.
 
-    A kernel that reports from an interrupt writes where it was interrupted into the trace, behind its own machinery:
-    there it is a frame as others are.
-
     Args:
         blamed: the function that a line before the fault's own names.
     """
-    frames, pointed, in_trace, release = [blamed] if blamed else [], blamed, False, None
-    doubted: list[Frame] = []
-    has_sure = False
-    for line in islice(behind, _MOST_LINES):
-        said = line.text
-        if (
-            _END.search(said)
-            or _HEAD.match(said)
-            or _HANG.match(said)
-            or _died(said, None)
-            or _is_of_next_boot(said, line.clock, fault.clock)
-        ):
-            break
-        in_trace = in_trace or _TRACE.search(said) is not None
-        if pointer := kernel_steps.POINTER.match(said):
-            pointed = kernel_steps.frame_of(pointer)
-            # Old kernels write the pointer once more behind the trace.
-            if not frames or (in_trace and pointed not in (frames[0], frames[-1])):
-                frames.append(pointed)
-        elif hop := kernel_steps.HOP.fullmatch(said):
-            callee = Frame(hop["callees"] or "kernel", text(hop["callee"]))
-            frames += [kernel_steps.frame_of(hop)] if frames[-1:] == [callee] else [callee, kernel_steps.frame_of(hop)]
-        elif in_trace and (step := kernel_steps.step_of(said)):
-            has_sure = has_sure or step.is_sure
-            if not step.is_sure:
-                doubted += [step.frame] if len(doubted) < MOST_FRAMES else []
-                continue
-            frames += [step.frame] if step.frame != pointed else []
-            pointed = None  # only where the trace begins does it tell the pointer's function again
-        elif told := kernel_steps.RELEASE.match(said):
-            release = release or told["release"]
-        if len(frames) >= MOST_FRAMES:
-            break
-    # A kernel without frame pointers is sure of none.
-    return (frames if has_sure else frames + doubted)[:MOST_FRAMES], release
+    own = takewhile(lambda line: not _is_over(line, fault), islice(behind, _MOST_LINES))
+    return kernel_steps.stack_of((line.text for line in own), blamed)
+
+
+def _is_over(line: Line, fault: Line) -> bool:
+    """Whether a line behind a fault's own tells of another, or of what came after it."""
+    said = line.text
+    if _END.search(said) or _HEAD.match(said) or _HANG.match(said) or _died(said, None):
+        return True
+    return _is_of_next_boot(said, line.clock, fault.clock)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from ingest.formats.crashes import Frame, text
+from ingest.formats.crashes import MOST_FRAMES, Frame, text
 
 _ADDRESSES = r"(?:\[<?[0-9a-f]{8,16}>?\] {0,2}){0,2}"
 _OFFSET = r"\+0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16}"
@@ -15,7 +16,7 @@ _PLACE = (
     rf"| \((?:{_SOURCE}|\?\?:\?)(?: {_SOURCE}| \([\w ]{{1,40}}\)){{0,40}}\)(?: \[?(?P<named>\w{{1,64}})\]?)?"
     rf"| {_SOURCE} \[inline\])"
 )
-POINTER = re.compile(
+_POINTER = re.compile(
     r"\s{0,8}(?:[RE]IP:? {0,2}(?:[0-9a-f]{4}:)?|EIP is at |PC is at |(?:e?pc|ERA) {0,5}: {0,2}(?:[0-9a-f]{8,16} )?|NIP "
     r"|Krnl PSW ?: [0-9a-f]{8,16} [0-9a-f]{8,16} \(|--- interrupt: \w{1,8} at )" + _ADDRESSES + _PLACE
 )
@@ -27,29 +28,67 @@ _STEP = re.compile(
     + _PLACE
     + r"(?:\)| (?P<doubt>\(unreliable\))| \([A-Z]{1,4}\))?\s{0,16}"
 )
-HOP = re.compile(  # of 32-bit Arm: each line names a function and who called it
+_HOP = re.compile(  # of 32-bit Arm: each line names a function and who called it
     r"\s{0,16}" + _ADDRESSES + r"\(?(?P<callee>[\w.$]{1,200})(?:" + _OFFSET + r")?(?: \[(?P<callees>\w{1,64})\])?\)?"
     r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
 )
-RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) (?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
+_RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) (?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
+_TRACE = re.compile(r"Call [Tt]race:")
 
 
-class Step(NamedTuple):
+class _Step(NamedTuple):
     """A line of a trace, and whether the kernel is sure of it."""
 
     frame: Frame
     is_sure: bool
 
 
-def step_of(said: str) -> Step | None:
+def _step_of(said: str) -> _Step | None:
     """The step that a line of a trace tells."""
     step = _STEP.fullmatch(said)
     if step is None or step["bracket"]:
         return None
-    return Step(frame_of(step), not (step["question"] or step["doubt"]))
+    return _Step(frame_of(step), not (step["question"] or step["doubt"]))
 
 
 def frame_of(found: re.Match[str]) -> Frame:
     """The frame that a line names."""
     told = found.groupdict()
     return Frame(told["module"] or told["named"] or "kernel", text(found["function"]))
+
+
+def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], str | None]:
+    """The frames that lines tell, innermost first, and the kernel's release.
+
+    A kernel that reports from an interrupt writes where it was interrupted into the trace, behind its own machinery:
+    there it is a frame as others are.
+
+    Args:
+        blamed: the function that was named before them.
+    """
+    frames, pointed, in_trace, release = [blamed] if blamed else [], blamed, False, None
+    doubted: list[Frame] = []
+    has_sure = False
+    for said in lines:
+        in_trace = in_trace or _TRACE.search(said) is not None
+        if pointer := _POINTER.match(said):
+            pointed = frame_of(pointer)
+            # Old kernels write the pointer once more behind the trace.
+            if not frames or (in_trace and pointed not in (frames[0], frames[-1])):
+                frames.append(pointed)
+        elif hop := _HOP.fullmatch(said):
+            callee = Frame(hop["callees"] or "kernel", text(hop["callee"]))
+            frames += [frame_of(hop)] if frames[-1:] == [callee] else [callee, frame_of(hop)]
+        elif in_trace and (step := _step_of(said)):
+            if step.is_sure:
+                has_sure = True
+                frames += [step.frame] if step.frame != pointed else []
+                pointed = None  # only where the trace begins does it tell the pointer's function again
+            elif len(doubted) < MOST_FRAMES:
+                doubted.append(step.frame)
+        elif told := _RELEASE.match(said):
+            release = release or told["release"]
+        if len(frames) >= MOST_FRAMES:
+            break
+    # A kernel without frame pointers is sure of none.
+    return (frames if has_sure else frames + doubted)[:MOST_FRAMES], release

@@ -54,4 +54,4 @@ FORMATS: tuple[Document | Log, ...] = (
 
 def format_of(head: Head) -> Document | Log | None:
     """The format of a file that begins so; None for the contract's own records and for what no format knows."""
-    return None if head.is_plain else next((one for one in FORMATS if one.recognises(head)), None)
+    return None if head.is_no_crash_file else next((one for one in FORMATS if one.recognises(head)), None)

@@ -17,8 +17,8 @@ from ingest.formats.crashes import (
     NotJson,
     Records,
     Told,
-    Unfit,
     base_name,
+    document_of,
     mapping,
     name_of,
     parsed,
@@ -266,13 +266,8 @@ def _is_log(head: Head) -> bool:
 
 
 def _read_rows(data: bytes, told: Told) -> Records:
-    told.check_document(len(data))
-    try:
-        values = parsed(data.removeprefix(b"\xef\xbb\xbf"))
-    except NotJson as error:
-        raise Unfit("bad_osquery", f"These are no rows of osquery: {' '.join(str(error).split())[:200]}") from error
     records = Records(told)
-    for value in sequence(values):
+    for value in sequence(document_of(data, told, code="bad_osquery", what="The list of rows")):
         _add(records, value)
     return records
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
-from ingest.formats.crashes import Frame, Records, Told, base_name, name_of, tags_of, text
+from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.stack_steps import short_path
@@ -270,15 +270,13 @@ def _records(report: _Report, told: Told) -> Iterator[Records]:
         code, message = thrown["name"], thrown[0]
     records = Records(told)
     host_id = records.host_id(())
-    place = next((one for one in frames if one.module or one.function), Frame())
     records.crash(
         crash_id=name_of(host_id or "", *report.lines),
         host_id=host_id,
         os_type=_os_type(report.lines),
         domain="hang" if code == "libFuzzer: timeout" else "user",
         code=text(code, _LONGEST_CODE),
-        module=place.module,
-        module_offset=place.offset if place.module else None,
+        **at_fault(frames),
         frames=frames,
         tags=tags_of([("message", message), ("pid", report.pid)]),
     )

@@ -16,15 +16,15 @@ from typing import Any
 from ingest.formats.crashes import (
     MOST_FRAMES,
     Frame,
-    NotJson,
     Records,
     Told,
     Unfit,
+    at_fault,
     base_name,
+    document_of,
     first,
     mapping,
     name_of,
-    parsed,
     sequence,
     tags_of,
     text,
@@ -73,8 +73,7 @@ def add(records: Records, walked: Walked) -> None:
         return
     system = os_type(walked.system)
     version, build = _versions(system, walked.system_version or "")
-    # A jump to nowhere has no module, and what called it has.
-    place = next((frame for frame in walked.frames if frame.module), Frame())
+    place = at_fault(walked.frames)
     host_id = records.host_id(())
     records.crash(
         crash_id=walked.crash_id or name_of(host_id or "", *walked.identity),
@@ -85,9 +84,8 @@ def add(records: Records, walked: Walked) -> None:
         os_build=build,
         domain="user",
         code=code,
-        module=place.module,
-        module_version=walked.versions.get(place.module or ""),
-        module_offset=place.offset,
+        **place,
+        module_version=walked.versions.get(place["module"] or ""),
         frames=walked.frames,
         tags=tags_of(walked.tags.items()),
     )
@@ -124,11 +122,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(data: bytes, told: Told) -> Records:
-    told.check_document(len(data))
-    try:
-        document = mapping(parsed(data.removeprefix(b"\xef\xbb\xbf")))
-    except NotJson as error:
-        raise Unfit("bad_stackwalk", "The output of minidump-stackwalk is no whole JSON document") from error
+    document = mapping(document_of(data, told, code="bad_stackwalk", what="The output of minidump-stackwalk"))
     dump = mapping(document.get("json_dump")) or document
     if not isinstance(dump.get("crash_info"), dict):
         raise Unfit("bad_stackwalk", "The document has no crash_info, as minidump-stackwalk writes it")

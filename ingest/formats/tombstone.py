@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.formats import stacks
-from ingest.formats.crashes import Frame, Records, Told, name_of, tags_of, text, time_of
+from ingest.formats.crashes import Records, Told, at_fault, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 
@@ -160,7 +160,6 @@ def _add_native(records: Records, block: _Block) -> None:
     # An abort message may bring a stack of its own, without names.
     start = next((at for at, line in enumerate(block.lines) if line.strip() == "backtrace:"), 0)
     frames = list(stacks.read("\n".join(line for line in block.lines[start:] if _FRAME.match(line))).frames)
-    place = next((one for one in frames if one.module), Frame())
     at = _time(values["Timestamp"]) if "Timestamp" in values else block.at
     same = [line.strip() for line in block.lines if _PROCESS.match(line) or _SIGNAL.match(line) or _FRAME.match(line)]
     _add(
@@ -172,8 +171,7 @@ def _add_native(records: Records, block: _Block) -> None:
         os_build=text(build["build"]) if build else None,
         domain="user",
         code=text(signal["name"]),
-        module=place.module,
-        module_offset=place.offset,
+        **at_fault(frames),
         frames=frames,
         tags={
             "process": process["process"],

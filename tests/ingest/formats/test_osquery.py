@@ -272,7 +272,7 @@ def test_a_line_that_is_no_result_is_left_to_the_rules_and_costs_nothing_else():
 
 
 def test_rows_that_are_cut_are_refused():
-    with pytest.raises(Unfit, match="no rows of osquery"):
+    with pytest.raises(Unfit, match="no whole JSON document"):
         OSQUERY_ROWS.read(json.dumps([WINDOWS]).encode()[:-9], TOLD)
 
 
