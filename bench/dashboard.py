@@ -9,9 +9,10 @@ Makes a lake of crashes over four weeks, serves it as the command line does, and
     filter     from the click on an OS, agent version or update to the cards and the curve that follow it, each for the
                first time
     whole      from the same click to the last table
-    first      from the address of each other page to its last table, for the first time, in a browser that was here
+    first      from the click that leads to each page to all of it, charts too, when nobody has asked for it before
     pages      the same once its questions have been asked, so that the server has the answers
-    charts     then from the same address to the last chart, of pages that have one; the browser takes in Plotly first
+    opened     then from the address of each page to its last table, in a new tab of a browser that was here
+    charts     and to its last chart, if it has one; a new tab takes in Plotly first
     viewers    share of a core that the server takes while so many browsers watch, and how its memory grew
 
 Prints one JSON line: medians and 95th percentiles in seconds, and the seconds of CPU that the server took for each. The
@@ -32,17 +33,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from dashboard.serve import command, environment
-from fleetcrash.clustering import Clusters
-from fleetcrash.store import Engine, Lake
+from fleetcrash.attribution.impact import State
+from fleetcrash.store import Lake
 from fleetcrash.store.aggregates import Aggregates
 from ingest.load import append_tables
 
@@ -54,6 +56,7 @@ _AGENT_VERSIONS = 8
 _EXPOSED_TO = 2  # of the newest updates, some hosts still are
 _VIEWPORT: ViewportSize = {"width": 1440, "height": 900}
 _READY_S = 900
+_ROUNDS = 5
 _SHOWN_S = 120  # a page that has not changed by then never will
 _CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
@@ -103,18 +106,17 @@ FROM range(CAST($days AS BIGINT))
 _AT_REST = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 # Times are those of the page's own clock: what a test driver takes to click, or to look again, nobody waits for.
 _NOTE_CONTENT = """(() => {
-  const noted = window.fcContent = {};
-  const shown = {tables: 0, charts: 0};
+  window.fcContent = {};
+  addEventListener("click", () => window.fcContent = {click: performance.now()}, {capture: true});
   const parts = {tables: ".fc table", charts: ".stPlotlyChart .main-svg"};
-  new MutationObserver(() => {
-    for (const [name, part] of Object.entries(parts)) {
-      const now = document.querySelectorAll(part).length;
-      if (now > shown[name]) noted[name] = noted.last = performance.now();
-      shown[name] = now;
-    }
+  new MutationObserver((changes) => {
+    const added = changes.flatMap(({addedNodes}) => [...addedNodes]).filter((node) => node.matches);
+    for (const [name, part] of Object.entries(parts))
+      if (added.some((node) => node.matches(part) || node.querySelector(part)))
+        window.fcContent[name] = window.fcContent.last = performance.now();
   }).observe(document, {subtree: true, childList: true});
 })()"""
-"""Notes when the last table of a page came, and its last chart if it has one."""
+"""Notes when the last table of a page came, and its last chart if it has one; and when the last click was."""
 
 _NOTE_REDRAWING = """() => {
   const noted = window.fcRedrawn = {};
@@ -148,6 +150,41 @@ def large_lake(root: Path, crashes: int, hosts: int) -> Lake:
         _append(lake, con, "crash", _CRASHES, {**known, "since": since, "until": min(crashes, since + _CHUNK)})
     con.close()
     return lake
+
+
+def judge(lake: Lake) -> None:
+    """Have the lake say that its newest update is to blame, as a monitor does, unless it says something already."""
+    if lake.files("incident"):
+        return
+    update_id, alarm = f"content-{_DAYS - 1}", f"{NOW - timedelta(hours=20):%Y-%m-%dT%H:%M:%SZ}"
+    found = {
+        "incident_id": "inc-0001",
+        "alarm_at": alarm,
+        "named_at": alarm,
+        "closed_at": None,
+        "verdict": "update",
+        "update_id": update_id,
+        "update_kind": "content",
+        "cause": None,
+        "candidates": [{"update_id": update_id, "probability": 0.99}],
+        "condition": {"os_type": "windows"},
+        "evidence": {
+            "crashes": 1000,
+            "hosts_crashed": 900,
+            "hosts_exposed": 320_000,
+            "hosts_dark": 0,
+            "rate_ratio": {"low": 2.0, "estimate": 3.0, "high": 4.0},
+            "log_evidence": 57.1,
+        },
+        "impact": dict.fromkeys(("exposed", *State), 0),
+        "summary": f"{update_id} crashes Windows hosts.",
+        "history": [{"at": alarm, "verdict": "update", "update_id": update_id, "condition": {"os_type": "windows"}}],
+    }
+    as_of = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    sources = {"exposure_source": "installs", "presence_source": "sessions"}
+    document = {"schema": 1, "as_of": as_of, **sources, "incidents": [found]}
+    row = {"as_of": NOW, "ticked_at": NOW, "document": json.dumps(document), "batch_id": "tick"}
+    lake.append("incident", pa.Table.from_pylist([row], schema=lake.schemas["incident"]), batch_id="tick")
 
 
 def _append(lake: Lake, con: duckdb.DuckDBPyConnection, kind: str, query: str, known: dict[str, Any]) -> None:
@@ -204,9 +241,15 @@ def _show(page: Page, address: str) -> None:
 def _opened(page: Page, address: str) -> tuple[float, float | None]:
     """Open an address; seconds until its last table is there, and its last chart if it has one."""
     _show(page, address)
-    page.wait_for_function("performance.now() - window.fcContent.last > 2000")  # nothing more comes
-    noted = page.evaluate("window.fcContent")
+    noted = _noted(page)
     return noted["tables"] / 1000, noted["charts"] / 1000 if "charts" in noted else None
+
+
+def _noted(page: Page) -> dict[str, float]:
+    """What ``_NOTE_CONTENT`` has noted once nothing more comes."""
+    page.wait_for_function("performance.now() - window.fcContent.last > 2000")
+    noted: dict[str, float] = page.evaluate("window.fcContent")
+    return noted
 
 
 def paint(chromium: Browser, address: str) -> float:
@@ -251,30 +294,45 @@ def filters(chromium: Browser, address: str) -> tuple[list[float], list[float]]:
     return redrawn, whole
 
 
-def pages(chromium: Browser, address: str, lake: Lake) -> dict[str, dict[str, float]]:
-    """Seconds from the address of each other page to its content: for the first time, and later on.
+def pages(chromium: Browser, address: str) -> dict[str, dict[str, float]]:
+    """Seconds from the click that leads to each page to all of it, the first time and later, and from its address.
 
-    In a browser that has been here before, as a viewer's has: it holds the scripts, and nothing of the page.
+    The way is a viewer's: from the overview down to one crash, along the menu, and to the incident.
     """
-    with Engine(lake) as engine:
-        sample = Clusters(engine).sample(Clusters(engine).list()[0].cluster_id)
-    cluster_id = sample.signature.cluster_id
-    found: dict[str, dict[str, float]] = {"first": {}, "pages": {}, "charts": {}}
+    steps = {
+        "cluster": '.fc table a[href^="cluster?"]',
+        "host": '.fc table a[href^="host?"]',
+        "crash": '.fc table a[href^="crash?"]',
+        "clusters": '.fc-crumbs a[href^="clusters"]',
+        "updates": '[data-testid="stTopNavLink"]:has-text("Updates")',
+        "update": '.fc table a[href^="updates?"]',
+        "health": '[data-testid="stTopNavLink"]:has-text("Data health")',
+        "overview": '[data-testid="stTopNavLink"]:has-text("Overview")',
+        "incident": 'a:has-text("Open the incident")',
+        "again": '[data-testid="stTopNavLink"]:has-text("Overview")',
+    }
+    clicked: dict[str, list[float]] = {name: [] for name in steps}
+    addresses: dict[str, str] = {}
     context = chromium.new_context(viewport=_VIEWPORT)
-    _open(context, address)
-    for name, path in (
-        ("clusters", "clusters"),
-        ("cluster", f"cluster?id={cluster_id}"),
-        ("host", f"host?id={sample.host_id}"),
-        ("crash", f"crash?id={sample.crash_id}"),
-        ("updates", "updates"),
-        ("health", "health"),
-    ):
-        tables, charts = zip(*(_open(context, f"{address}/{path}") for _ in range(6)), strict=True)
-        found["first"][name] = round(tables[0], 3)
-        found["pages"][name] = round(statistics.median(tables[1:]), 3)
+    with _page(context) as page:
+        _opened(page, address)
+        for _ in range(_ROUNDS):
+            for name, link in steps.items():
+                page.locator(link).first.click()
+                noted = _noted(page)
+                clicked[name].append((noted["last"] - noted["click"]) / 1000)
+                addresses[name] = page.url
+    found: dict[str, dict[str, float]] = {
+        "first": {name: round(times[0], 3) for name, times in clicked.items()},
+        "pages": {name: round(statistics.median(times[1:]), 3) for name, times in clicked.items()},
+        "opened": {},
+        "charts": {},
+    }
+    for name, where in addresses.items():
+        tables, charts = zip(*(_open(context, where) for _ in range(_ROUNDS)), strict=True)
+        found["opened"][name] = round(statistics.median(tables), 3)
         if charts[0] is not None:
-            found["charts"][name] = round(statistics.median(at for at in charts[1:] if at is not None), 3)
+            found["charts"][name] = round(statistics.median(at for at in charts if at is not None), 3)
     context.close()
     return found
 
@@ -355,6 +413,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         root = chosen.lake or Path(scratch) / "lake"
         lake = Lake.open(root) if root.exists() else large_lake(root, chosen.crashes, chosen.hosts)
+        judge(lake)
         chromium = playwright.chromium.launch(executable_path=chosen.chromium, args=_CHROMIUM)
         began = time.perf_counter()
         with _fresh(lake, Path(scratch), chromium) as (address, pid):
@@ -366,7 +425,7 @@ def main() -> int:
             clicks = [_costing(lambda: filters(chromium, address), pid)]
             found |= {
                 "paint": {**_spread(painted), "server_cpu_s": cost_s},
-                **pages(chromium, address, lake),
+                **pages(chromium, address),
                 "watching": viewers(chromium, address, pid, chosen.viewers, chosen.minutes)
                 if chosen.viewers > 0
                 else None,

@@ -32,13 +32,18 @@ def _settle() -> bool:
     return True
 
 
+_LINKS = Path(__file__).with_name("links.js").read_text(encoding="utf-8")
+
 st.set_page_config(page_title="fleetcrash", page_icon="📉", layout="wide")
 _settle()
 check()
 st.html(STYLE)
+st.html(f"<script>{_LINKS}</script>", unsafe_allow_javascript=True)
 shown = st.navigation(
     [overview_page(), incident_page(), clusters_page(), updates_page(), health_page(), *hidden_pages()], position="top"
 )
+problems = st.container()  # there or not, what follows stands at the same place
 if shown.url_path not in ("", "health"):  # which say so themselves; one part less that each viewer has renewed
-    st.fragment(data_problems, run_every=2)(current_feed())
+    with problems:
+        st.fragment(data_problems, run_every=2)(current_feed())
 shown.run()

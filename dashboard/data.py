@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -25,12 +26,15 @@ from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES
 from dashboard.snapshot import LakeState, Snapshot, snapshot_of
 from fleetcrash.attribution.delay import Delay, delay_of
 from fleetcrash.attribution.impact import Impact, impact_of
+from fleetcrash.attribution.reading import KNOWN, keep_known
 from fleetcrash.clustering import Cluster, Clusters, Sample, Signatures
 from fleetcrash.errors import FleetcrashError, LakeError, UnknownName
 from fleetcrash.store import Engine, Lake
 
 REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
 _IDLE_S = 60.0  # with no viewer for so long the lake is left alone
+_STILL_S = 2.0  # so long after the last question was answered nobody is about to ask the next of a page
+_READ_BY_MOST_PAGES = tuple(dict.fromkeys((*Clusters.TABLES, *TABLES_OF_THE_LAKE, *KNOWN)))
 
 T = TypeVar("T")
 
@@ -65,8 +69,9 @@ class Feed:
         self._clusters_now: Clusters | None = None
         self._kept: Selection | None = None
         self._kept_of_lake = False
+        self._unprepared = list(_READ_BY_MOST_PAGES)
         self._stop = threading.Event()
-        self._asked_at = time.monotonic()
+        self._asked_at, self._counted_at = time.monotonic(), math.inf
         self.refresh()
         self._watcher = threading.Thread(target=self._watch, name="lake-watch", daemon=True)
         if watch:
@@ -147,6 +152,7 @@ class Feed:
                         _log.exception("%s failed", question)
                     raise QueryFailed(question, error) from error
                 self._answers.keep(place, answer)
+                self._counted_at = time.monotonic()
             return cast(T, answer)
 
     def kept(self, key: Hashable, build: Callable[[], T]) -> T:
@@ -197,7 +203,10 @@ class Feed:
             QueryFailed: the lake or the query failed.
         """
         return self.answer(
-            "hits_around_install", lambda engine: delay_of(engine, update_id, condition), update_id, str(condition)
+            "hits_around_install",
+            lambda engine: delay_of(engine, update_id, self.impact(update_id, condition)),
+            update_id,
+            str(condition),
         )
 
     def clusters(self, selection: Selection) -> tuple[Cluster, ...]:
@@ -310,6 +319,8 @@ class Feed:
             self._clusters(self._engine).keep()
             for name in TABLES_OF_THE_LAKE:
                 self._engine.keep(name, name)
+            self._engine.keep_passing("judged_crashes", "judged_crashes_placed")
+            keep_known(self._engine)
             self._kept_of_lake, self._kept = True, None
         if selection is not None and selection != self._kept:
             self._kept = None
@@ -322,6 +333,23 @@ class Feed:
         while not self._stop.wait(REFRESH_S):
             if time.monotonic() - self._asked_at <= _IDLE_S:
                 self.refresh()
+                if self._unprepared and time.monotonic() - self._counted_at > _STILL_S:
+                    self.prepare()
+
+    def prepare(self) -> bool:
+        """Make one of the tables that most pages read before somebody has to wait for it; whether any is left to make.
+
+        Of a large lake each takes seconds. The first page that is asked for rests on answers kept beside the lake.
+        """
+        with self._lock:
+            if self._engine is None or not self._kept_of_lake or self._stop.is_set():
+                self._unprepared.clear()
+            if self._unprepared:
+                try:
+                    self._prepared(None).prepare(self._unprepared.pop(0))
+                except Exception:  # whatever the reason: the next look, or whoever asks, says so on the page
+                    _log.exception("The lake at %s could not be prepared", self._root)
+            return bool(self._unprepared)
 
     def _look(self) -> None:
         if self._engine is None:
@@ -334,6 +362,7 @@ class Feed:
                 )
                 return
             self._engine = Engine(Lake.open(self._root))
+            self._unprepared = list(_READ_BY_MOST_PAGES)
         elif not self._root.is_dir():  # the tables' own books are in memory and would not miss it
             raise LakeError(f"The lake at {self._root} cannot be read: it is not there any more.")
         elif not self._engine.refresh():

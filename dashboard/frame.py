@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.data import Feed
 from dashboard.filters import View, filter_row, live_every
-from dashboard.pages import current_feed
+from dashboard.pages import current_feed, of_all_pages
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake
 
@@ -41,9 +41,14 @@ def framed(
     snapshot = needs_lake(feed)
     if snapshot is None:
         return False
+    # The row stands at the same place of every page, however much is above it, so that one takes over the other's.
+    with of_all_pages():
+        top = st.container()
     if above is not None:
-        above(feed, snapshot)
-    view = filter_row(snapshot)
+        with top:
+            above(feed, snapshot)
+    with of_all_pages():
+        view = filter_row(snapshot)
     st.fragment(_live, run_every=every_s or live_every(view))(feed, view, _offered(snapshot), draw, more)
     return True
 

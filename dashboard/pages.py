@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.data import Feed, feed_of
 from dashboard.serve import LAKE_VARIABLE
@@ -76,3 +79,17 @@ def current_feed() -> Feed:
 def is_dark() -> bool:
     """Whether the viewer's theme is dark."""
     return st.context.theme.type == "dark"
+
+
+@contextmanager
+def of_all_pages() -> Iterator[None]:
+    """What is drawn within belongs to the app, as if ``app.py`` had drawn it: it stays when the page changes.
+
+    A page's own parts are gone at once then, and with its widgets their parameters of the URL.
+    """
+    context = get_script_run_ctx()
+    if context is None:  # drawn by hand, without an app
+        yield
+        return
+    with context.run_with_active_hash(context.pages_manager.main_script_hash):
+        yield

@@ -22,8 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.conditions import Condition
-from fleetcrash.attribution.impact import State, impact_of
+from fleetcrash.attribution.impact import Impact, State
 from fleetcrash.store.engine import Engine
 
 Ints = NDArray[np.int64]
@@ -111,16 +110,15 @@ class Delay:
         )
 
 
-def delay_of(engine: Engine, update_id: str, condition: Condition | None) -> Delay | None:
+def delay_of(engine: Engine, update_id: str, impact: Impact) -> Delay | None:
     """What the delay of a halt cost, as of the engine's instant; None where the update has reached no host.
 
     Args:
-        condition: which of its hosts count, as for impact_of.
+        impact: of the same engine, instant and update; its hosts count.
     """
     if engine.as_of is None:
         return None
-    hosts = impact_of(engine, update_id, condition).hosts
-    hosts = hosts.filter(pc.not_equal(hosts["state"], State.PENDING.value))
+    hosts = impact.hosts.filter(pc.not_equal(impact.hosts["state"], State.PENDING.value))
     if not len(hosts):
         return None
     engine.keep("known_exposures", "known_exposures")

@@ -36,14 +36,15 @@ from fleetcrash.store.engine import Engine
 
 _US_A_MINUTE = 60_000_000
 _NEVER = np.iinfo(np.int64).max
-_KNOWN = ("known_presence", "known_installs", "known_spans", "known_history")
+KNOWN = ("known_presence", "known_installs", "known_spans", "known_history")
 _STEPS = ("cells", "host_cell", "numbered_places", "at_risk", "gone", "events", "exposed_events")
 
 
 def keep_known(engine: Engine) -> None:
     """Have the answers that several questions of one look read worked out once."""
-    for name in _KNOWN:
+    for name in KNOWN:
         engine.keep(name, name)
+    engine.keep_passing("judged_crashes", "judged_crashes")
 
 
 def read_news(engine: Engine, *, after_tick: int = -1) -> News:

@@ -120,6 +120,9 @@ class Clusters:
         known: signatures from earlier looks; it grows.
     """
 
+    TABLES = ("shaped_crashes", "signed_shapes", "shapes_seen", "known_exposures")
+    """What ``keep`` keeps, by name."""
+
     def __init__(self, engine: Engine, known: Signatures | None = None) -> None:
         self._engine = engine
         self._known = Signatures() if known is None else known
@@ -127,7 +130,7 @@ class Clusters:
         self._answers: dict[Hashable, Rows] = {}
 
     def keep(self) -> None:
-        """Have the engine keep ``shaped_crashes``, ``signed_shapes`` and ``shapes_seen`` for queries that read them."""
+        """Have the engine keep ``TABLES`` for queries that read them."""
         if self._kept:
             return
         self._engine.keep("shaped_crashes", "clustering/shaped_crashes")

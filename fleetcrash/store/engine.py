@@ -178,6 +178,26 @@ class Engine:
         """
         self._kept.keep(name, Kept(of, {}, make, by))
 
+    def keep_passing(self, name: str, query: str) -> None:
+        """The same without keeping rows: a question that reads it works it out then, from the tables that it reads.
+
+        Args:
+            query: without parameters. Of several queries that say the same the first one stays.
+        """
+        if not self._kept.keeps(name):
+            self._kept.keep(name, Kept(query, {}, passing=True))
+
+    def prepare(self, name: str) -> None:
+        """Make a kept table now, unless it is up to date, rather than when a question reads it.
+
+        Raises:
+            LakeError: the lake cannot be read.
+        """
+        try:
+            self._kept.make(name)
+        except duckdb.Error as error:
+            raise self._unreadable(error) from error
+
     def _count(self, query: str, parameters: dict[str, Any]) -> tuple[pa.Table, float]:
         """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not."""
         try:

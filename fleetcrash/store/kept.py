@@ -26,6 +26,7 @@ class Kept:
 
     Attributes:
         make, by: see ``Engine.keep_made``; None and empty where it is the query's answer.
+        passing: it holds nothing, see ``Engine.keep_passing``.
         key: of what it holds; empty before it is made.
         look: of which it holds the answer; None before it is made.
         took_s: what making it took, with the tables that it reads; anew_s: without them, when it was last made anew.
@@ -35,6 +36,7 @@ class Kept:
     parameters: dict[str, Any]
     make: Callable[[], pa.Table] | None = None
     by: str = ""
+    passing: bool = False
     key: str = ""
     look: Look | None = None
     took_s: float = 0.0
@@ -69,6 +71,10 @@ class KeptTables:
                 kept.look, kept.anew_s = known.look, known.anew_s
         self._tables[name] = kept
         self._keys.clear()  # of whatever reads it
+
+    def keeps(self, name: str) -> bool:
+        """Whether there is a table of that name, made or not."""
+        return name in self._tables
 
     def key(self, query: str, parameters: dict[str, Any]) -> str:
         """Names the answer of a query file that may read all of them."""
@@ -113,7 +119,9 @@ class KeptTables:
 
     def _make_anew(self, name: str, kept: Kept) -> None:
         # Not temporary: the connection of a Growth reads it.
-        if kept.make is None:
+        if kept.passing:
+            self._con.execute(f"CREATE OR REPLACE VIEW {name} AS {query_text(kept.query)}")
+        elif kept.make is None:
             self._con.execute(f"CREATE OR REPLACE TABLE {name} AS {query_text(kept.query)}", kept.parameters or None)
         else:
             self._con.register("_answer", kept.make())

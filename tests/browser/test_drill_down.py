@@ -22,6 +22,7 @@ CLUSTER = "csagent.sys: invalid memory access"
 
 def test_from_the_banner_to_one_crash_report_and_back(watched: Watched):
     page = watched.open()
+    page.evaluate("window.opened = 1")  # gone with the page, if any link loads another one
     page.get_by_text("Open the incident").click()
     rows_of(page, "Crash clusters of the incident").get_by_role("link", name=CLUSTER).click()
     expect(page.locator(".fc-title")).to_contain_text(CLUSTER)
@@ -39,6 +40,17 @@ def test_from_the_banner_to_one_crash_report_and_back(watched: Watched):
     expect(page.locator(".fc-title")).to_contain_text(CLUSTER)
     page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Clusters").click()
     expect(page.get_by_role("heading", name="Crash clusters")).to_be_visible()
+    assert page.evaluate("window.opened") == 1
+
+
+def test_a_link_opens_in_a_new_tab_where_the_viewer_asks_for_one(watched: Watched):
+    page = watched.open("/?os=Windows")
+    link = rows_of(page, "Top crash clusters").get_by_role("link", name=CLUSTER)
+    with watched.context.expect_page() as opened:
+        link.click(modifiers=["ControlOrMeta"])
+    expect(opened.value.locator(".fc-title")).to_contain_text(CLUSTER)
+    expect(opened.value.locator(".fc-narrowed")).to_have_text("Showing only Windows.")
+    expect(page.get_by_role("heading", name="Top crash clusters")).to_be_visible()
 
 
 def test_two_filters_together_narrow_every_page_and_travel_along(watched: Watched):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +17,9 @@ from dashboard.answers import Answers
 from dashboard.data import Feed, feed_of
 from dashboard.selection import Filters, Selection
 from fleetcrash.attribution.impact import Impact
-from tests.dashboard.fleet import NOW, outage
+from fleetcrash.errors import UnknownName
+from fleetcrash.store.kept import Kept, KeptTables
+from tests.dashboard.fleet import GUILTY, NOW, outage
 
 
 def test_those_go_that_were_not_asked_for_the_longest_time():
@@ -102,3 +105,24 @@ def test_a_hundred_pages_fit_beside_one_another(tmp_path, overview):
     overview(root)
     asked = len(feed_of(str(root))._answers)
     assert 10 < asked < answers.MOST / 100
+
+
+def test_tables_that_are_prepared_are_not_made_again_by_the_first_question(tmp_path: Path, monkeypatch):
+    made: list[str] = []
+    make_anew = KeptTables._make_anew
+
+    def noted(tables: KeptTables, name: str, kept: Kept) -> None:
+        made.append(name)
+        make_anew(tables, name, kept)
+
+    monkeypatch.setattr(KeptTables, "_make_anew", noted)
+    with closing(Feed(outage(tmp_path).root, watch=False)) as feed:
+        while feed.prepare():
+            pass
+        assert {"placed_crashes", "known_exposures", "known_history"} <= set(made)
+        made.clear()
+        feed.impact(GUILTY, None)
+        feed.delay(GUILTY, None)
+        with pytest.raises(UnknownName):
+            feed.cluster("clu-0000000000")
+        assert set(made) <= {"judged_crashes"}  # which holds nothing

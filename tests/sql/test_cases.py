@@ -30,6 +30,7 @@ from dashboard.selection import (
     Filters,
     Selection,
 )
+from fleetcrash.attribution.reading import keep_known
 from fleetcrash.clustering import Clusters
 from fleetcrash.store import Engine, Lake
 from tests.dashboard.fleet import append_rows
@@ -41,6 +42,8 @@ _KEPT = (
     *TABLES_OF_THE_LAKE,
     *_OF_A_SELECTION,
     *SHORTER_WAYS,
+    "judged_crashes",
+    "judged_crashes_placed",
     "clustering/shapes_seen",
     "earlier_edges",
     "earlier_edges_of_kinds",
@@ -100,6 +103,8 @@ COUNTING = (
     "hosts_exposed_by_minute",
     "incident_now",
     "installs_by_update",
+    "judged_crashes",
+    "judged_crashes_placed",
     "known_exposures",
     "online_stretches",
     "placed_crashes",
@@ -193,6 +198,7 @@ def _keep(engine: Engine, selection: dict[str, Any]) -> None:
     Clusters(engine).keep()
     for name in TABLES_OF_THE_LAKE:
         engine.keep(name, name)
+    keep_known(engine)
     if selection["since"] is not None:
         for name, read in _OF_A_SELECTION.items():
             engine.keep(name, name, **{key: selection[key] for key in read})

@@ -1,8 +1,8 @@
 -- Hosts that an update has reached, when each was first hit with it and whether it had been in as much time before it, one row
 -- per host. Hit: a crash, or an always-on host that went dark. $update_id: the update.
 -- had_s: seconds from the install to the end of the exposure or the instant. before_s: as many before the install, or since
--- the host was first online. Reads the kept tables known_presence and known_exposures.
--- A crash noticed at the next boot is placed at the end of the session before that boot.
+-- the host was first online. Reads the kept tables known_presence,
+-- known_spans, known_exposures and judged_crashes.
 WITH reached AS (
   SELECT host_id, min(exposed_from) AS installed_at, max(exposed_until) AS exposed_until
   FROM known_exposures WHERE update_id = $update_id GROUP BY host_id
@@ -25,16 +25,12 @@ compared AS (
   SELECT host_id, installed_at, exposed_until, had_s, greatest(least(had_s, known_s), 0.0) AS before_s FROM spanned
 ),
 hit AS (
-  SELECT
-    crashes.host_id,
-    CASE WHEN crashes.time_quality = 'reboot' THEN coalesce(last.online_until, crashes.placed_at)
-      ELSE crashes.placed_at END AS hit_at
-  FROM (SELECT host_id, placed_at, time_quality FROM crashes SEMI JOIN reached USING (host_id)) AS crashes
-  ASOF LEFT JOIN (SELECT host_id, online_until, coalesce(online_until, next_from) AS left_at FROM ended) AS last
-    ON last.host_id = crashes.host_id AND crashes.placed_at >= last.left_at
+  SELECT host_id, judged_at AS hit_at FROM judged_crashes SEMI JOIN reached USING (host_id)
+  WHERE judged_at >= (SELECT min(installed_at - to_microseconds(CAST(1e6 * before_s AS BIGINT))) FROM compared)
+    AND judged_at < (SELECT max(exposed_until) FROM compared)
   UNION ALL
   SELECT ended.host_id, ended.online_until
-  FROM ended JOIN hosts ON hosts.host_id = ended.host_id AND hosts.always_on
+  FROM ended SEMI JOIN (SELECT host_id FROM known_spans WHERE valid_until IS NULL AND always_on) AS always_on USING (host_id)
   WHERE NOT ended.assumed AND ended.online_until IS NOT NULL
     AND (ended.next_from IS NULL OR ended.next_from > ended.online_until + INTERVAL 10 MINUTE)
 )

@@ -1,9 +1,7 @@
 -- What an update did to each host as of the instant, one row per host that has been exposed to it or may yet be.
 -- $update_id: the update. Attributes are those of the instant; matching them with a condition is the reader's.
 -- state follows the order of the contract: recovered, dark, crashed, cleared, at_risk; pending: never exposed.
--- Reads the kept tables known_presence, known_installs, known_spans and known_history.
--- A crash noticed at the next boot is judged at the end of the session before that boot. While that end is not known yet,
--- the crash's own time stands in for it, not the end of a still earlier session.
+-- Reads the kept tables known_presence, known_installs, known_spans, known_history and judged_crashes.
 WITH exposed AS (
   SELECT
     host_id, exposed_from, coalesce(exposed_until, 'infinity') AS exposed_until
@@ -22,26 +20,21 @@ ended AS (
     lead(online_from) OVER (PARTITION BY host_id ORDER BY online_from) AS next_from
   FROM known_presence
 ),
-judged_crashes AS (
-  SELECT
-    crashes.host_id, crashes.placed_at,
-    CASE WHEN crashes.time_quality = 'reboot' THEN coalesce(ended.online_until, crashes.placed_at)
-      ELSE crashes.placed_at END AS judged_at
-  FROM crashes
-  ASOF LEFT JOIN (SELECT host_id, online_until, coalesce(online_until, next_from) AS left_at FROM ended) AS ended
-    ON ended.host_id = crashes.host_id AND crashes.placed_at >= ended.left_at
-),
 crashed AS (
   SELECT exposed.host_id, judged_crashes.placed_at
   FROM exposed
   JOIN judged_crashes
     ON judged_crashes.host_id = exposed.host_id
     AND judged_crashes.judged_at >= exposed.exposed_from AND judged_crashes.judged_at < exposed.exposed_until
+  WHERE judged_crashes.judged_at >= (SELECT min(exposed_from) FROM exposed)
+),
+always_on AS (
+  SELECT host_id FROM known_spans WHERE valid_until IS NULL AND always_on
 ),
 gone_dark AS (
   SELECT exposed.host_id, ended.online_until, ended.next_from IS NULL AS lasting
   FROM exposed
-  JOIN hosts ON hosts.host_id = exposed.host_id AND hosts.always_on
+  JOIN always_on ON always_on.host_id = exposed.host_id
   JOIN ended
     ON ended.host_id = exposed.host_id AND NOT ended.assumed
     AND ended.online_until >= exposed.exposed_from AND ended.online_until < exposed.exposed_until
@@ -64,15 +57,6 @@ back AS (
   WHERE least(coalesce(presence.online_until, 'infinity'), CAST(getvariable('as_of') AS TIMESTAMPTZ))
     >= greatest(presence.online_from, hit.last_hit_at) + INTERVAL 30 MINUTE
 ),
-seen AS (
-  SELECT host_id, max(seen_at) AS last_seen_at
-  FROM (
-    SELECT host_id, coalesce(online_until, CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS seen_at FROM known_presence
-    UNION ALL SELECT host_id, placed_at FROM crashes
-    UNION ALL SELECT host_id, placed_at FROM known_installs
-  ) AS sightings
-  GROUP BY host_id
-),
 now_on AS (
   SELECT * FROM known_spans
   WHERE valid_from <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
@@ -88,6 +72,20 @@ concerned AS (
     AND NOT EXISTS (
       SELECT 1 FROM updates WHERE update_id = $update_id AND reverted_at IS NOT NULL
     )
+),
+-- Whoever is online was seen this instant; only of the others may a crash or an install be what was seen last.
+not_online AS (
+  SELECT host_id FROM concerned
+  WHERE host_id NOT IN (SELECT host_id FROM known_presence WHERE online_until IS NULL)
+),
+seen AS (
+  SELECT host_id, max(seen_at) AS last_seen_at
+  FROM (
+    SELECT host_id, coalesce(online_until, CAST(getvariable('as_of') AS TIMESTAMPTZ)) AS seen_at FROM known_presence
+    UNION ALL SELECT host_id, placed_at FROM judged_crashes SEMI JOIN not_online USING (host_id)
+    UNION ALL SELECT host_id, placed_at FROM known_installs SEMI JOIN not_online USING (host_id)
+  ) AS sightings
+  GROUP BY host_id
 )
 SELECT
   concerned.host_id,

@@ -50,7 +50,7 @@ def world(*, reverted: float | None = None, installs: bool = True) -> World:
 def delay(empty_lake, told: World, minute: float, condition=None) -> Delay:
     """The delay as of a minute."""
     with lake_of(told, empty_lake) as lake, Engine(lake, as_of=at(minute)) as engine:
-        found = delay_of(engine, "u", condition)
+        found = delay_of(engine, "u", impact_of(engine, "u", condition))
     assert found is not None
     return found
 
@@ -90,7 +90,7 @@ def test_without_an_install_on_record_a_host_counts_from_the_release(empty_lake)
 
 def test_an_update_that_has_reached_nobody_has_no_cost(empty_lake):
     with lake_of(world(), empty_lake) as lake, Engine(lake, as_of=at(40)) as engine:
-        assert delay_of(engine, "another", None) is None
+        assert delay_of(engine, "another", impact_of(engine, "another", None)) is None
 
 
 @settings(max_examples=3, deadline=None, derandomize=True)
@@ -100,7 +100,8 @@ def test_the_earlier_the_halt_the_more_it_spares(empty_lake, told, when):
         for instant in when:
             engine.as_of = instant
             for update in ("a1", "a2"):
-                impact, found = impact_of(engine, update, None), delay_of(engine, update, None)
+                impact = impact_of(engine, update, None)
+                found = delay_of(engine, update, impact)
                 assert (found is None) == (impact.exposed == 0)
                 if found is None:
                     continue
