@@ -23,7 +23,7 @@ from dashboard.pages import (  # noqa: E402
 )
 from dashboard.sign_in import check  # noqa: E402
 from dashboard.states import data_problems  # noqa: E402
-from dashboard.theme import STYLE  # noqa: E402
+from dashboard.theme import SCRIPTS, STYLE  # noqa: E402
 
 
 @st.cache_resource(show_spinner=False)
@@ -32,13 +32,11 @@ def _settle() -> bool:
     return True
 
 
-_LINKS = Path(__file__).with_name("links.js").read_text(encoding="utf-8")
-
 st.set_page_config(page_title="fleetcrash", page_icon="📉", layout="wide")
 _settle()
 check()
 st.html(STYLE)
-st.html(f"<script>{_LINKS}</script>", unsafe_allow_javascript=True)
+st.html(f"<script>{SCRIPTS}</script>", unsafe_allow_javascript=True)
 shown = st.navigation(
     [overview_page(), incident_page(), clusters_page(), updates_page(), health_page(), *hidden_pages()], position="top"
 )

@@ -1,4 +1,4 @@
-"""Colours of the charts, and where the style sheet lies.
+"""Colours of the charts, the style sheet and the scripts.
 
 Okabe–Ito, with a dash for each colour, so that a chart also reads in grey. Vermilion is the culprit's alone.
 """
@@ -55,3 +55,4 @@ def palette(*, dark: bool) -> Palette:
 
 
 STYLE = Path(__file__).with_name("style.css")
+SCRIPTS = "".join(Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("links", "steady"))
