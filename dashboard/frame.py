@@ -70,8 +70,13 @@ def _live(
     if _SEEN not in st.session_state:
         # A browser shows nothing of what came with a first chart until it has taken in the code that draws charts.
         time.sleep(_TABLES_FIRST_S)
-        st.session_state[_SEEN] = True
     charts()
+    chart_is_drawn()
+
+
+def chart_is_drawn() -> None:
+    """Note that the browser has the code that draws charts, so that no page of this session need wait for it."""
+    st.session_state[_SEEN] = True
 
 
 def _offered(snapshot: Snapshot) -> dict[str, frozenset[str]]:

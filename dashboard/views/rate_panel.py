@@ -15,6 +15,7 @@ from dashboard.charts import bucket_words, line_styles, rate_chart
 from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
+from dashboard.frame import chart_is_drawn
 from dashboard.markup import legend, notice
 from dashboard.pages import is_dark
 from dashboard.rates import Rates, with_silence
@@ -177,6 +178,7 @@ def draw_curve(
         config={"displaylogo": False, "displayModeBar": False},
         alt=told,
     )
+    chart_is_drawn()
     for point in picked["selection"]["points"][:1]:
         st.html(_opening(datetime.fromisoformat(str(point["x"])).replace(tzinfo=UTC), curve.bucket_s))
 
