@@ -1,4 +1,7 @@
-"""Answers that are kept while the lake stands still, within a bound: viewers may ask for ever new texts and windows."""
+"""Answers that are kept while the lake stands still, within a bound: viewers may ask for ever new texts and windows.
+
+And what is raised where there is none.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,14 @@ MOST = 4000
 
 MOST_BYTES = 512 << 20
 # Only tables of a large fleet's hosts come near it: a million of them take some 100 MiB.
+
+
+class QueryFailed(RuntimeError):
+    """A question could not be answered; the log has the cause."""
+
+    def __init__(self, question: str, cause: BaseException) -> None:
+        super().__init__(f"{question}: {' '.join(str(cause).split())[:200]}")
+        self.question = question
 
 
 class Answers:

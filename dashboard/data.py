@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, TypeVar, cast
 import pandas as pd
 import streamlit as st
 
-from dashboard.answers import Answers
+from dashboard.answers import Answers, QueryFailed
 from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.snapshot import LakeState, Snapshot, snapshot_of
 from fleetcrash.attribution.delay import Delay, delay_of
@@ -43,14 +43,6 @@ _NOT_ASKED = object()  # an answer may be None
 _log = logging.getLogger(__name__)
 
 
-class QueryFailed(RuntimeError):
-    """A question could not be answered; the log has the cause."""
-
-    def __init__(self, question: str, cause: BaseException) -> None:
-        super().__init__(f"{question}: {' '.join(str(cause).split())[:200]}")
-        self.question = question
-
-
 class Feed:
     """A lake as the pages see it; safe for any number of threads.
 
@@ -61,7 +53,8 @@ class Feed:
 
     def __init__(self, root: Path, *, watch: bool = True) -> None:
         self._root = root
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # for as long as the snapshot is to stay
+        self._engine_lock = threading.RLock()  # taken within the other, never the other way round
         self._engine: Engine | None = None
         self._snapshot = Snapshot(number=0, state=LakeState.MISSING, root=root)
         self._answers = Answers()
@@ -82,7 +75,7 @@ class Feed:
         self._stop.set()
         if self._watcher.is_alive():
             self._watcher.join(timeout=5)
-        with self._lock:
+        with self._lock, self._engine_lock:
             self._let_go()
 
     def snapshot(self) -> Snapshot:
@@ -101,7 +94,7 @@ class Feed:
 
     def refresh(self) -> None:
         """Look at the lake. Whatever is wrong with it becomes the snapshot's state, never an exception."""
-        with self._lock:
+        with self._lock, self._engine_lock:
             try:
                 self._look()
             except Exception as error:  # whatever the reason: the page has to say it, and the next look may succeed
@@ -144,7 +137,8 @@ class Feed:
             answer: T | object = self._answers.get(place, _NOT_ASKED)
             if answer is _NOT_ASKED:
                 try:
-                    answer = ask(self._prepared(selection))
+                    with self._engine_lock:
+                        answer = ask(self._prepared(selection))
                 except UnknownName:
                     raise
                 except Exception as error:
@@ -333,23 +327,29 @@ class Feed:
         while not self._stop.wait(REFRESH_S):
             if time.monotonic() - self._asked_at <= _IDLE_S:
                 self.refresh()
-                if self._unprepared and time.monotonic() - self._counted_at > _STILL_S:
-                    self.prepare()
+                if time.monotonic() - self._counted_at > _STILL_S and not self.prepare():
+                    self._answer_ahead()
 
     def prepare(self) -> bool:
-        """Make one of the tables that most pages read before somebody has to wait for it; whether any is left to make.
+        """Make one of the tables that most pages read before somebody has to wait for it; whether any was left to make.
 
-        Of a large lake each takes seconds. The first page that is asked for rests on answers kept beside the lake.
+        Of a large lake each takes seconds. Meanwhile pages are drawn whose questions have been answered.
         """
-        with self._lock:
-            if self._engine is None or not self._kept_of_lake or self._stop.is_set():
-                self._unprepared.clear()
-            if self._unprepared:
-                try:
-                    self._prepared(None).prepare(self._unprepared.pop(0))
-                except Exception:  # whatever the reason: the next look, or whoever asks, says so on the page
-                    _log.exception("The lake at %s could not be prepared", self._root)
-            return bool(self._unprepared)
+        with self._engine_lock:
+            if self._engine is None or not self._kept_of_lake or not self._unprepared or self._stop.is_set():
+                return False
+            try:
+                self._prepared(None).prepare(self._unprepared.pop(0))
+            except Exception:  # whatever the reason: the next look, or whoever asks, says so on the page
+                _log.exception("The lake at %s could not be prepared", self._root)
+            return True
+
+    def _answer_ahead(self) -> None:
+        """Answer what takes longest on the page that comes next: whom an open incident hits, and what waiting cost."""
+        for incident in self._snapshot.judgement.open if self._snapshot.judgement else ():
+            if incident.update_id is not None and not self._stop.is_set():
+                with suppress(QueryFailed):
+                    self.delay(incident.update_id, incident.condition)
 
     def _look(self) -> None:
         if self._engine is None:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard import links
-from dashboard.data import Feed, QueryFailed
+from dashboard.answers import QueryFailed
+from dashboard.data import Feed
 from dashboard.health import problem_banner, problems
 from dashboard.markup import notice, state
 from dashboard.snapshot import LakeState, Snapshot

@@ -11,7 +11,8 @@ from threading import Thread
 import pytest
 
 from dashboard import data
-from dashboard.data import Feed, QueryFailed
+from dashboard.answers import QueryFailed
+from dashboard.data import Feed
 from dashboard.selection import Filters, Selection
 from dashboard.snapshot import LakeState
 from fleetcrash.store import Engine, Lake
