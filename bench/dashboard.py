@@ -149,13 +149,12 @@ def large_lake(root: Path, crashes: int, hosts: int) -> Lake:
     for since in range(0, crashes, _CHUNK):
         _append(lake, con, "crash", _CRASHES, {**known, "since": since, "until": min(crashes, since + _CHUNK)})
     con.close()
+    _judge(lake)
     return lake
 
 
-def judge(lake: Lake) -> None:
-    """Have the lake say that its newest update is to blame, as a monitor does, unless it says something already."""
-    if lake.files("incident"):
-        return
+def _judge(lake: Lake) -> None:
+    """Have the lake say that its newest update is to blame, as a monitor does."""
     update_id, alarm = f"content-{_DAYS - 1}", f"{NOW - timedelta(hours=20):%Y-%m-%dT%H:%M:%SZ}"
     found = {
         "incident_id": "inc-0001",
@@ -413,7 +412,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         root = chosen.lake or Path(scratch) / "lake"
         lake = Lake.open(root) if root.exists() else large_lake(root, chosen.crashes, chosen.hosts)
-        judge(lake)
         chromium = playwright.chromium.launch(executable_path=chosen.chromium, args=_CHROMIUM)
         began = time.perf_counter()
         with _fresh(lake, Path(scratch), chromium) as (address, pid):

@@ -22,7 +22,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.answers import Answers, QueryFailed
-from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
+from dashboard.selection import PASSED, TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.snapshot import LakeState, Snapshot, snapshot_of
 from fleetcrash.attribution.delay import Delay, delay_of
 from fleetcrash.attribution.impact import Impact, impact_of
@@ -73,6 +73,8 @@ class Feed:
     def close(self) -> None:
         """Stop looking and let go of the lake."""
         self._stop.set()
+        if (engine := self._engine) is not None:
+            engine.interrupt()
         if self._watcher.is_alive():
             self._watcher.join(timeout=5)
         with self._lock, self._engine_lock:
@@ -313,7 +315,8 @@ class Feed:
             self._clusters(self._engine).keep()
             for name in TABLES_OF_THE_LAKE:
                 self._engine.keep(name, name)
-            self._engine.keep_passing("judged_crashes", "judged_crashes_placed")
+            for name, query in PASSED.items():
+                self._engine.keep_passing(name, query)
             keep_known(self._engine)
             self._kept_of_lake, self._kept = True, None
         if selection is not None and selection != self._kept:
@@ -331,17 +334,15 @@ class Feed:
                     self._answer_ahead()
 
     def prepare(self) -> bool:
-        """Make one of the tables that most pages read before somebody has to wait for it; whether any was left to make.
-
-        Of a large lake each takes seconds. Meanwhile pages are drawn whose questions have been answered.
-        """
+        """Make one of the tables that most pages read, before somebody waits for it; whether any was left to make."""
         with self._engine_lock:
             if self._engine is None or not self._kept_of_lake or not self._unprepared or self._stop.is_set():
                 return False
             try:
                 self._prepared(None).prepare(self._unprepared.pop(0))
             except Exception:  # whatever the reason: the next look, or whoever asks, says so on the page
-                _log.exception("The lake at %s could not be prepared", self._root)
+                if not self._stop.is_set():
+                    _log.exception("The lake at %s could not be prepared", self._root)
             return True
 
     def _answer_ahead(self) -> None:
@@ -362,7 +363,6 @@ class Feed:
                 )
                 return
             self._engine = Engine(Lake.open(self._root))
-            self._unprepared = list(_READ_BY_MOST_PAGES)
         elif not self._root.is_dir():  # the tables' own books are in memory and would not miss it
             raise LakeError(f"The lake at {self._root} cannot be read: it is not there any more.")
         elif not self._engine.refresh():
@@ -371,7 +371,7 @@ class Feed:
             return
         self._engine.as_of = self._engine.newest_known()
         self._answers.clear()
-        self._kept_of_lake = False
+        self._kept_of_lake, self._unprepared = False, list(_READ_BY_MOST_PAGES)
         self._snapshot = snapshot_of(self._prepared(None), self._snapshot.number + 1, self._root)
 
     def _fail(self, problem: str) -> None:

@@ -13,14 +13,16 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data import Feed
-from dashboard.selection import TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
+from dashboard.selection import PASSED, TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.wording import clock, plain
+from fleetcrash.attribution.reading import KNOWN
 from fleetcrash.store.queries import query_text, words
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 """What makes a cell a formula in a spreadsheet; the wide forms do in an East Asian one."""
 _NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
 _AT_ONCE = 20_000  # rows that are a file within some 100 ms
+_OF_THE_LAKE = (*KNOWN, *TABLES_OF_THE_LAKE, *PASSED)
 _LONGEST_VALUE = 300  # of a parameter, in the text of a query
 
 
@@ -161,8 +163,8 @@ def traced(
         if name in asked:
             lines += [f"-- as of {_literal(as_of)}"] if as_of else []
         else:
-            lines[0] += f", which is kept as {name}"
-            kept = {} if selection is None or name in TABLES_OF_THE_LAKE else selection.parameters(name, **parameters)
+            lines[0] += f", which is {'read' if name in PASSED else 'kept'} as {name}"
+            kept = {} if selection is None or name in _OF_THE_LAKE else selection.parameters(name, **parameters)
             given = {key: value for key, value in kept.items() if f"${key}" in text}
         lines += [f"-- ${key} = {_literal(value)}" for key, value in given.items() if value not in ([], "", None)]
         parts.append("\n".join([*lines, "", text.strip()]))
@@ -172,10 +174,10 @@ def traced(
 def _queries_behind(questions: Sequence[str], selection: Selection | None) -> dict[str, str]:
     """Questions, then the kept tables that they read, themselves or through another; each with its query."""
     found = {question: question for question in questions}
-    kept = (*TABLES_OF_THE_LAKE, *TABLES_OF_A_SELECTION, *TABLES_OF_A_CURVE)
+    kept = (*_OF_THE_LAKE, *TABLES_OF_A_SELECTION, *TABLES_OF_A_CURVE)
     for name in reversed(kept):  # a table reads only those before it
-        if any(name in words(query) for query in found.values()):
-            found[name] = selection.query(name) if selection is not None else name
+        if name not in found and any(name in words(query) for query in found.values()):
+            found[name] = PASSED.get(name, name) if selection is None or name in _OF_THE_LAKE else selection.query(name)
     return found
 
 

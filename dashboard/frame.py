@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.data import Feed
 from dashboard.filters import View, filter_row, live_every
-from dashboard.pages import current_feed, of_all_pages
+from dashboard.pages import current_feed, current_page, of_all_pages
 from dashboard.snapshot import Snapshot
 from dashboard.states import needs_lake
 
@@ -18,6 +18,7 @@ Charts = Callable[[], None]
 
 _TABLES_FIRST_S = 0.12
 _SEEN = "charts-seen"
+_PAGE = "page-shown"
 
 
 def framed(
@@ -47,10 +48,19 @@ def framed(
     if above is not None:
         with top:
             above(feed, snapshot)
+    _end_the_pause_of_another_page()
     with of_all_pages():
         view = filter_row(snapshot)
     st.fragment(_live, run_every=every_s or live_every(view))(feed, view, _offered(snapshot), draw, more)
     return True
+
+
+def _end_the_pause_of_another_page() -> None:
+    """The row goes along to the next page; a pause is of what one reads."""
+    here = (current_page(), st.query_params.get("id", ""))
+    if st.session_state.setdefault(_PAGE, here) != here:
+        st.session_state[_PAGE] = here
+        st.session_state["pause"] = False
 
 
 def _live(

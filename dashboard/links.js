@@ -8,11 +8,15 @@
     const link = click.target.closest?.(".fc a[href]");
     const isPlain = click.button === 0 && !(click.metaKey || click.ctrlKey || click.shiftKey || click.altKey);
     const isConnected = document.querySelector('[data-test-connection-state="CONNECTED"]');
-    if (!link || !isPlain || !isConnected || click.defaultPrevented || link.target || link.origin !== location.origin) return;
+    if (!link || !isPlain || !isConnected || click.defaultPrevented) return;
+    if (link.origin !== location.origin || link.target || link.hash || link.hasAttribute("download")) return;
     click.preventDefault();
+    if (link.href === location.href) return;
     history.pushState(null, "", link.href);
     // As if the viewer had come back to the page, which the app follows by itself.
     window.dispatchEvent(new PopStateEvent("popstate"));
-    document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
+    const main = document.querySelector('[data-testid="stMain"]');
+    main?.scrollTo(0, 0);
+    main?.focus({preventScroll: true}); // or the keyboard would begin with the menu again
   });
 })();

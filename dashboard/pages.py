@@ -81,6 +81,12 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
+def current_page() -> str:
+    """Names the page that is drawn."""
+    context = get_script_run_ctx()
+    return "" if context is None else context.page_script_hash
+
+
 @contextmanager
 def of_all_pages() -> Iterator[None]:
     """What is drawn within belongs to the app, as if ``app.py`` had drawn it: it stays when the page changes.

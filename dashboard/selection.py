@@ -20,6 +20,9 @@ TABLES_OF_THE_LAKE = (
 """Queries whose answers are kept as tables of the same name: they change with the lake alone, and read
 the kept tables of ``fleetcrash.clustering``."""
 
+PASSED: Mapping[str, str] = {"judged_crashes": "judged_crashes_placed"}
+"""What is read by a name without being kept, and the query that stands for it; it reads the tables above."""
+
 _WINDOW = ("since", "until")
 _EXPOSED = ("updates", "channels")
 _HOSTS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings", "sites")

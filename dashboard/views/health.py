@@ -17,11 +17,11 @@ from dashboard import health_tables as tables
 from dashboard.alerts import alerts_table, receivers
 from dashboard.data import Feed
 from dashboard.export import export
-from dashboard.filters import View, live_every
+from dashboard.filters import View, filter_row, live_every
 from dashboard.freshness import freshness
 from dashboard.health import lacks_too_much, problem_banner, problems
 from dashboard.markup import Card, cards, notice
-from dashboard.pages import current_feed
+from dashboard.pages import current_feed, of_all_pages
 from dashboard.snapshot import LakeState, Snapshot
 from dashboard.states import needs_lake, panel
 from dashboard.wording import ago, clock, count, on_lake
@@ -41,6 +41,8 @@ def show() -> None:
         needed = needs_lake(feed)
         if needed is None:
             return
+    with of_all_pages(), st.container(key="filters-kept"):  # not shown; a row that is not drawn forgets what it holds
+        filter_row(snapshot)
     st.html(
         '<div class="fc"><span class="fc-note">Of the whole lake: filters and time range do not apply here, '
         "and stay set for the other pages.</span></div>"

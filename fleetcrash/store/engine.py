@@ -86,6 +86,10 @@ class Engine:
         self._kept.forget_look()
         self._con.close()
 
+    def interrupt(self) -> None:
+        """End what another thread is asking; it fails there. Nothing is lost by it."""
+        self._con.interrupt()
+
     @property
     def as_of(self) -> datetime | None:
         """The instant that answers are as of; None in a lake without a record."""

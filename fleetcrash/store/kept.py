@@ -95,7 +95,7 @@ class KeptTables:
             duckdb.Error: the lake cannot be read.
         """
         kept, key = self._tables[name], self._key_of(name)
-        if key == kept.key:
+        if key == kept.key and not kept.passing:  # which holds nothing: what it reads may have moved on and back
             return kept.took_s
         before = self._before(name)
         made_s = 0.0 if kept.make else sum(self.make(other) for other in before if other in words(kept.query))

@@ -104,6 +104,12 @@ def test_several_questions_have_each_its_own_parameters():
     assert text.count("/selected_time.sql") == 1
 
 
+def test_what_is_read_by_a_name_without_being_kept_is_traced_as_well():
+    text = traced("host_states", None, {"update_id": "u"})
+    assert "judged_crashes_placed.sql, which is read as judged_crashes" in text
+    assert all(f"/{name}.sql, which is kept" in text for name in ("placed_crashes", "known_history"))
+
+
 def test_a_question_of_the_lake_alone_reads_no_selection():
     assert "selected" not in traced("blast_radius_by_os_agent_version", None, {"update_id": "u"})
 
