@@ -81,3 +81,8 @@ def _bytes_of(answer: object) -> int:
     if isinstance(answer, Impact):
         return int(answer.hosts.nbytes)
     return len(answer) if isinstance(answer, bytes | str) else 0
+
+
+def frozen(value: Any) -> Hashable:
+    """A parameter of a question as a part of what was asked."""
+    return tuple(value) if isinstance(value, list) else value

@@ -21,7 +21,7 @@ from typing import Any, TypeVar, cast
 import pandas as pd
 import streamlit as st
 
-from dashboard.answers import Answers, QueryFailed
+from dashboard.answers import Answers, QueryFailed, frozen
 from dashboard.selection import PASSED, TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.snapshot import LakeState, Snapshot, snapshot_of
 from fleetcrash.attribution.delay import Delay, delay_of
@@ -63,6 +63,7 @@ class Feed:
         self._kept: Selection | None = None
         self._kept_of_lake = False
         self._unprepared = list(_READ_BY_MOST_PAGES)
+        self._ahead_of = -1  # number of the snapshot of which questions were answered ahead
         self._stop = threading.Event()
         self._asked_at, self._counted_at = time.monotonic(), math.inf
         self.refresh()
@@ -114,7 +115,7 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        key = tuple((name, _frozen(value)) for name, value in sorted(parameters.items()))
+        key = tuple((name, frozen(value)) for name, value in sorted(parameters.items()))
         answer: pd.DataFrame = self.answer(
             question, lambda engine: engine.frame(question, **parameters), *key, selection=selection
         )
@@ -330,8 +331,9 @@ class Feed:
         while not self._stop.wait(REFRESH_S):
             if time.monotonic() - self._asked_at <= _IDLE_S:
                 self.refresh()
-                if time.monotonic() - self._counted_at > _STILL_S and not self.prepare():
-                    self._answer_ahead()
+                is_still = time.monotonic() - self._counted_at > _STILL_S
+                if is_still and not self.prepare() and self._ahead_of != self._snapshot.number:
+                    self._answer_ahead()  # once: what fails is not asked again and again
 
     def prepare(self) -> bool:
         """Make one of the tables that most pages read, before somebody waits for it; whether any was left to make."""
@@ -347,6 +349,7 @@ class Feed:
 
     def _answer_ahead(self) -> None:
         """Answer what takes longest on the page that comes next: whom an open incident hits, and what waiting cost."""
+        self._ahead_of = self._snapshot.number
         for incident in self._snapshot.judgement.open if self._snapshot.judgement else ():
             if incident.update_id is not None and not self._stop.is_set():
                 with suppress(QueryFailed):
@@ -394,7 +397,3 @@ def feed_of(root: str) -> Feed:
     feed = Feed(Path(root))
     atexit.register(feed.close)  # a database that is open when the interpreter goes leaves noise on stderr
     return feed
-
-
-def _frozen(value: Any) -> Hashable:
-    return tuple(value) if isinstance(value, list) else value

@@ -1,8 +1,7 @@
 -- Hosts that an update has reached, when each was first hit with it and whether it had been in as much time before it, one row
 -- per host. Hit: a crash, or an always-on host that went dark. $update_id: the update.
 -- had_s: seconds from the install to the end of the exposure or the instant. before_s: as many before the install, or since
--- the host was first online. Reads the kept tables known_presence,
--- known_spans, known_exposures and judged_crashes.
+-- the host was first online. Reads the kept tables known_presence, known_spans, known_exposures and judged_crashes.
 WITH reached AS (
   SELECT host_id, min(exposed_from) AS installed_at, max(exposed_until) AS exposed_until
   FROM known_exposures WHERE update_id = $update_id GROUP BY host_id
