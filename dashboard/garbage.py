@@ -7,15 +7,23 @@ import gc
 import threading
 
 _EVERY_S = 15.0
+_ALL_ONCE_IN = 20  # of all there is it takes a tenth of a second, in which no page is drawn; of what is new a hundredth
 
 
-def hide_what_stays(*, every_s: float = _EVERY_S) -> None:
-    """Hide what there is from the collector, now and every so often, once the garbage in it is gone."""
+def hide_what_stays(*, every_s: float = _EVERY_S, all_once_in: int = _ALL_ONCE_IN) -> None:
+    """Hide what there is from the collector, now and every so often, once the garbage in it is gone.
+
+    Args:
+        every_s: seconds between. all_once_in: so many times; else what became garbage while hidden waits.
+    """
     stop = threading.Event()
 
     def renew() -> None:
+        times = 0
         while not stop.wait(every_s):
-            gc.unfreeze()
+            times += 1
+            if times % all_once_in == 0:
+                gc.unfreeze()
             gc.collect()
             gc.freeze()
 

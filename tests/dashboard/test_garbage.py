@@ -16,7 +16,7 @@ node = Node()
 node.itself = node
 weakref.finalize(node, gone.set)
 gc.disable()
-hide_what_stays(every_s=0.05)
+hide_what_stays(every_s=0.05, all_once_in=3)
 print(gc.get_freeze_count() > 1000, gone.is_set())
 del node
 print(gone.wait(20))
