@@ -19,6 +19,7 @@ from dashboard.pages import (  # noqa: E402
     hidden_pages,
     incident_page,
     overview_page,
+    title,
     updates_page,
 )
 from dashboard.sign_in import check  # noqa: E402
@@ -40,6 +41,7 @@ st.html(f"<script>{SCRIPTS}</script>", unsafe_allow_javascript=True)
 shown = st.navigation(
     [overview_page(), incident_page(), clusters_page(), updates_page(), health_page(), *hidden_pages()], position="top"
 )
+st.set_page_config(page_title=title(shown.title))  # so that several tabs, and where one was, can be told apart
 problems = st.container()  # there or not, what follows stands at the same place
 if shown.url_path not in ("", "health"):  # which say so themselves; one part less that each viewer has renewed
     with problems:

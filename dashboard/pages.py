@@ -14,6 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.data import Feed, feed_of
 from dashboard.serve import LAKE_VARIABLE
+from dashboard.wording import plain
 
 
 def overview_page() -> Any:
@@ -60,6 +61,12 @@ def health_page() -> Any:
     from dashboard.views import health  # the views link to one another
 
     return st.Page(health.show, title="Data health", url_path="health")
+
+
+def title(page: str) -> str:
+    """What the browser calls a page: of what it is, where the URL says so, and its own name."""
+    subject = st.query_params.get("id")
+    return " · ".join([*([plain(subject)] if subject else []), page, "fleetcrash"])
 
 
 def lake_path() -> str:

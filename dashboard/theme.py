@@ -55,4 +55,5 @@ def palette(*, dark: bool) -> Palette:
 
 
 STYLE = Path(__file__).with_name("style.css")
-SCRIPTS = "".join(Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("links", "steady"))
+_SCRIPTS = ("links", "steady", "announce")
+SCRIPTS = "".join(Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)

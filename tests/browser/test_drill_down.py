@@ -31,6 +31,8 @@ def test_from_the_banner_to_one_crash_report_and_back(watched: Watched):
     name = host.inner_text()
     host.click()
     expect(page.locator(".fc-title")).to_have_text(name)
+    expect(page).to_have_title(f"{name} · Host · fleetcrash")
+    expect(page.locator(".fc-said")).to_have_text(f"{name} · Host · fleetcrash")
     rows_of(page, "Crashes").get_by_role("link").first.click()
     expect(rows_of(page, "Stack").filter(has_text="decides")).to_contain_text("csagent.sys")
     expect(page.locator(".fc-banner")).to_contain_text(f"host {name}")
@@ -40,6 +42,7 @@ def test_from_the_banner_to_one_crash_report_and_back(watched: Watched):
     expect(page.locator(".fc-title")).to_contain_text(CLUSTER)
     page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Clusters").click()
     expect(page.get_by_role("heading", name="Crash clusters")).to_be_visible()
+    expect(page).to_have_title("Clusters · fleetcrash")
     assert page.evaluate("window.opened") == 1
 
 
