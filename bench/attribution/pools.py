@@ -56,7 +56,7 @@ POOLS = {
     "several": Pool(("two-faults", "two-faults-one-system")),
     "silent": Pool(("2010-bitdefender", "2010-mcafee", "2013-kaspersky", "2015-panda"), hosts=8000, days=None),
     "weak-data": Pool(("no-installs",)),
-    "slow": Pool(("slow-burn",), hosts=400_000),
+    "slow": Pool(("slow-burn", "slow-burn-trickling"), hosts=400_000),
     "nothing": Pool(
         (
             "region-outage",
