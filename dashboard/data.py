@@ -1,26 +1,169 @@
-"""The questions that pages ask of the lake, each answered once for all viewers."""
+"""The only reader of the core: one snapshot for all viewers, and answers kept until the lake changes, within a bound.
+
+A thread takes the lake's newest snapshot every second while somebody looks. A question is asked once for each snapshot
+and selection, for any number of viewers: an engine serves one thread at a time. While nobody asks, the thread makes
+what the next page reads, and gives way to whoever does.
+"""
 
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.lake_watch import LakeWatch
+from dashboard.answers import Answers, QueryFailed, frozen
+from dashboard.giving_way import GivingWay
+from dashboard.prepared import PreparedEngine
 from dashboard.selection import TABLES_OF_A_CURVE, Selection
-from dashboard.snapshot import Snapshot
+from dashboard.snapshot import LakeState, Snapshot, snapshot_of
 from fleetcrash.attribution.delay import Delay, delay_of
 from fleetcrash.attribution.impact import Impact, impact_of
-from fleetcrash.clustering import Cluster, Sample
-from fleetcrash.store import Engine
+from fleetcrash.clustering import Cluster, Clusters, Sample, Signatures
+from fleetcrash.errors import FleetcrashError, LakeError, UnknownName
+from fleetcrash.store import Engine, Lake
+
+REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
+_IDLE_S = 60.0  # with no viewer for so long the lake is left alone
+_STILL_S = 2.0  # so long after the last question was answered nobody is about to ask the next of a page
+
+T = TypeVar("T")
+
+_NOT_ASKED = object()  # an answer may be None
+
+_log = logging.getLogger(__name__)
 
 
-class Feed(LakeWatch):
-    """A lake as the pages see it; safe for any number of threads."""
+class Feed:
+    """A lake as the pages see it; safe for any number of threads.
+
+    Args:
+        root: path of the lake; it may come to be later.
+        watch: look at the lake from a thread of its own; else only ``refresh`` looks.
+    """
+
+    def __init__(self, root: Path, *, watch: bool = True) -> None:
+        self._root = root
+        self._lock = threading.RLock()  # for as long as the snapshot is to stay
+        self._asking = GivingWay(self._interrupt)  # taken within the other, never the other way round
+        self._prepared: PreparedEngine | None = None
+        self._snapshot = Snapshot(number=0, state=LakeState.MISSING, root=root)
+        self._answers = Answers()
+        self._signatures = Signatures()
+        self._ahead_of = -1  # number of the snapshot of which questions were answered ahead
+        self._stop = threading.Event()
+        self._asked_at, self._counted_at = time.monotonic(), math.inf
+        self.refresh()
+        self._watcher = threading.Thread(target=self._watch, name="lake-watch", daemon=True)
+        if watch:
+            self._watcher.start()
+
+    def close(self) -> None:
+        """Stop looking and let go of the lake."""
+        self._stop.set()
+        self._interrupt()
+        with self._lock, self._asking.held():
+            self._let_go()
+        if self._watcher.is_alive():
+            self._watcher.join(timeout=5)
+
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot; waits for a look only when nobody had asked for a while."""
+        idle = time.monotonic() - self._asked_at > _IDLE_S
+        self._asked_at = time.monotonic()
+        if idle:
+            self.refresh()
+        return self._snapshot
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """While this lasts the snapshot stays the same, so that figures beside one another are of one look."""
+        with self._lock:
+            yield
+
+    def refresh(self) -> None:
+        """Look at the lake. Whatever is wrong with it becomes the snapshot's state, never an exception."""
+        with self._lock, self._asking.held():
+            if self._stop.is_set():
+                return
+            try:
+                self._look()
+            except Exception as error:  # whatever the reason: the page has to say it, and the next look may succeed
+                if not isinstance(error, FleetcrashError):
+                    _log.exception("The lake at %s could not be read", self._root)
+                self._fail(" ".join(str(error).split())[:400] or type(error).__name__)
+
+    def frame(self, question: str, selection: Selection | None = None, **parameters: Any) -> pd.DataFrame:
+        """The answer of a query file on the newest snapshot. Shared between viewers: do not change it.
+
+        Args:
+            question: name of a query file.
+            selection: for queries that read a selection's tables.
+            parameters: the query's own.
+        Raises:
+            QueryFailed: the lake or the query failed.
+        """
+        key = tuple((name, frozen(value)) for name, value in sorted(parameters.items()))
+        answer: pd.DataFrame = self.answer(
+            question, lambda engine: engine.frame(question, **parameters), *key, selection=selection
+        )
+        return answer
+
+    def answer(
+        self, question: str, ask: Callable[[Engine], T], *key: Hashable, selection: Selection | None = None
+    ) -> T:
+        """What the core answers on the newest snapshot. Shared between viewers: do not change it.
+
+        Args:
+            question: what is asked, in a word. key: what else the answer depends on.
+            ask: called once until the lake changes, for all viewers, with the tables of the lake kept; again only
+                where so much else was asked since that the answer had to go.
+            selection: for questions that read a selection's tables.
+        Raises:
+            UnknownName: the question was about something that is not there.
+            QueryFailed: the lake or the question failed.
+        """
+        place = (question, selection, key)
+        answer: T | object = self._answers.get(place, _NOT_ASKED)
+        if answer is _NOT_ASKED:
+            with self._asking.held():
+                answer = self._answers.get(place, _NOT_ASKED)  # somebody else may have asked it meanwhile
+                if answer is _NOT_ASKED:
+                    answer = self._asked(question, ask, selection)
+                    self._answers.keep(place, answer)
+                    self._counted_at = time.monotonic()
+        return cast(T, answer)
+
+    def _asked(self, question: str, ask: Callable[[Engine], T], selection: Selection | None) -> T:
+        try:
+            if self._prepared is None:
+                raise FleetcrashError(self._snapshot.problem or "there is no lake")
+            return ask(self._prepared.engine_for(selection))
+        except UnknownName:
+            raise
+        except Exception as error:
+            if not self._is_no_news():
+                _log.exception("%s failed", question)
+            raise QueryFailed(question, error) from error
+
+    def kept(self, key: Hashable, build: Callable[[], T]) -> T:
+        """What ``build`` makes of answers, once for all viewers as any answer. Do not change it."""
+        number = self._snapshot.number
+        made: T | None = self._answers.get((number, key))
+        if made is None:
+            made = build()
+            self._answers.keep((number, key), made)
+        return made
 
     def hit(self, selection: Selection) -> pd.Series:
         """The hosts that crashed and those that were online: the row of ``hosts_affected``.
@@ -71,7 +214,7 @@ class Feed(LakeWatch):
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("clusters", lambda engine: self._clusters(engine).list(selected=True), selection=selection)
+        return self.answer("clusters", lambda _: self._clusters.list(selected=True), selection=selection)
 
     def cluster(self, cluster_id: str) -> Cluster:
         """A crash cluster, of all that is known.
@@ -80,7 +223,7 @@ class Feed(LakeWatch):
             UnknownName: no crash that is known is in it.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("cluster", lambda engine: self._clusters(engine).one(cluster_id), cluster_id)
+        return self.answer("cluster", lambda _: self._clusters.one(cluster_id), cluster_id)
 
     def precursors(self, cluster_id: str) -> pd.DataFrame:
         """Updates that came before a cluster was first seen, the nearest first.
@@ -88,9 +231,7 @@ class Feed(LakeWatch):
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        return self.answer(
-            "precursors", lambda engine: self._clusters(engine).precursors(cluster_id).to_pandas(), cluster_id
-        )
+        return self.answer("precursors", lambda _: self._clusters.precursors(cluster_id).to_pandas(), cluster_id)
 
     def sample(self, cluster_id: str) -> Sample:
         """A crash of a cluster with its stack.
@@ -99,7 +240,7 @@ class Feed(LakeWatch):
             UnknownName: no crash that is known is in it.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("sample", lambda engine: self._clusters(engine).sample(cluster_id), cluster_id)
+        return self.answer("sample", lambda _: self._clusters.sample(cluster_id), cluster_id)
 
     def stack(self, crash_id: str) -> Sample:
         """A crash with its stack and its signature.
@@ -108,7 +249,7 @@ class Feed(LakeWatch):
             UnknownName: the crash is not known.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("stack", lambda engine: self._clusters(engine).stack(crash_id), crash_id)
+        return self.answer("stack", lambda _: self._clusters.stack(crash_id), crash_id)
 
     def sparks(self, selection: Selection, buckets: int) -> Mapping[str, list[int]]:
         """Crashes of each cluster in each of so many equal parts of a selection's window.
@@ -161,15 +302,92 @@ class Feed(LakeWatch):
 
         return self.answer("earlier_rate_by_hour", ask, since, selection=selection)
 
-    def answer_ahead(self, snapshot: Snapshot) -> None:
-        """Answer whom the open incidents hit, and what waiting cost.
+    def prepare(self) -> bool:
+        """Make one of the tables that most pages read, before somebody waits for it; whether one was left to make."""
+        with self._asking.held_ahead():
+            if self._prepared is None:
+                return False
+            try:
+                return self._prepared.make_next()
+            except Exception:  # whatever the reason: the next look, or whoever asks, says so on the page
+                if not self._is_no_news():
+                    _log.exception("The lake at %s could not be prepared", self._root)
+                    self._prepared.leave_unmade()
+                return True
 
-        Raises:
-            QueryFailed: the lake or a query failed.
+    def answer_ahead(self) -> None:
+        """Answer what takes longest on the page that comes next: whom an open incident hits, and what waiting cost.
+
+        Once for each snapshot, however it ends; again only where it gave way.
         """
-        for incident in snapshot.judgement.open if snapshot.judgement else ():
-            if incident.update_id is not None:
-                self.delay(incident.update_id, incident.condition)
+        with self._asking.held_ahead():
+            if self._ahead_of == self._snapshot.number:
+                return
+            self._ahead_of = self._snapshot.number
+            for incident in self._snapshot.judgement.open if self._snapshot.judgement else ():
+                if self._stop.is_set():
+                    return
+                try:
+                    if incident.update_id is not None:
+                        self.delay(incident.update_id, incident.condition)
+                except QueryFailed:
+                    if self._asking.gave_way():
+                        self._ahead_of = -1
+                        return
+
+    @property
+    def _clusters(self) -> Clusters:
+        if self._prepared is None:
+            raise FleetcrashError("there is no lake")
+        return self._prepared.clusters
+
+    def _watch(self) -> None:
+        while not self._stop.wait(REFRESH_S):
+            if time.monotonic() - self._asked_at <= _IDLE_S:
+                self.refresh()
+                if time.monotonic() - self._counted_at > _STILL_S and not self.prepare():
+                    self.answer_ahead()
+
+    def _interrupt(self) -> None:
+        if (prepared := self._prepared) is not None:
+            prepared.interrupt()
+
+    def _is_no_news(self) -> bool:
+        """Whether a failure tells nothing: the app ends while a page is open, or what is done ahead gives way."""
+        return self._stop.is_set() or self._asking.gave_way()
+
+    def _look(self) -> None:
+        if self._prepared is None:
+            if not Lake(self._root).exists:
+                self._snapshot = Snapshot(
+                    number=self._snapshot.number,
+                    state=LakeState.MISSING,
+                    root=self._root,
+                    problem="is a file" if self._root.is_file() else "holds no lake",
+                )
+                return
+            self._prepared = PreparedEngine(Lake.open(self._root), self._signatures)
+        elif not self._root.is_dir():  # the tables' own books are in memory and would not miss it
+            raise LakeError(f"The lake at {self._root} cannot be read: it is not there any more.")
+        elif not self._prepared.refresh():
+            if self._snapshot.problem:
+                self._snapshot = replace(self._snapshot, problem="")
+            return
+        self._answers.clear()
+        self._snapshot = snapshot_of(self._prepared.engine_for(None), self._snapshot.number + 1, self._root)
+
+    def _fail(self, problem: str) -> None:
+        self._let_go()
+        known = self._snapshot
+        if known.state in (LakeState.READY, LakeState.EMPTY):
+            self._snapshot = replace(known, problem=problem)
+        else:
+            self._snapshot = Snapshot(known.number, LakeState.UNREADABLE, self._root, problem=problem)
+
+    def _let_go(self) -> None:
+        if self._prepared is not None:
+            self._prepared.close()
+        self._prepared = None
 
 
 @st.cache_resource(show_spinner=False, on_release=Feed.close)

@@ -14,7 +14,8 @@ def hide_what_stays(*, every_s: float = _EVERY_S, all_once_in: int = _ALL_ONCE_I
     """Hide what there is from the collector, now and every so often, once the garbage in it is gone.
 
     Args:
-        every_s: seconds between. all_once_in: so many times; else what became garbage while hidden waits.
+        every_s: seconds between two times. all_once_in: of so many times, one at which what became garbage while it was
+            hidden goes as well.
     """
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Work that is done ahead, and ends at once when somebody wants what it holds."""
+"""A lock whose holder gives way while it works ahead."""
 
 from __future__ import annotations
 
@@ -10,46 +10,44 @@ _AGAIN_S = 0.02  # an interrupt between two queries of the work ends nothing, so
 
 
 class GivingWay:
-    """Work behind locks that others want too.
+    """A lock that may be held to work ahead: that ends at once when somebody else wants the lock.
 
     Args:
-        interrupt: ends the query that is running, if there is one; it fails where it was asked.
+        interrupt: ends the query that runs under the lock, if there is one; it fails where it was asked.
     """
 
     def __init__(self, interrupt: Callable[[], None]) -> None:
         self._interrupt = interrupt
-        self._lock = threading.Lock()  # while it is held, what is at work stays so
+        self._lock = threading.RLock()
+        self._ahead = threading.Lock()  # while it is held, whoever works ahead goes on to, or nobody begins to
         self._worker: int | None = None
         self._interrupted = False
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """Holds while work is done ahead. Whoever works took all locks before, and lets go of them after."""
-        with self._lock:
-            self._worker, self._interrupted = threading.get_ident(), False
+    def held(self) -> Iterator[None]:
+        """Hold the lock, for which work that is done ahead gives way; whoever holds it already may."""
+        while not self._lock.acquire(timeout=_AGAIN_S):
+            with self._ahead:  # so that no query of somebody else is running, or will be, when this comes
+                if self._worker is not None:
+                    self._interrupted = True
+                    self._interrupt()
         try:
             yield
         finally:
-            with self._lock:
-                self._worker = None
+            self._lock.release()
 
     @contextmanager
-    def instead(self, *locks: threading.RLock) -> Iterator[None]:
-        """Hold locks, one after the other, for which whatever is done ahead gives way."""
-        held = []
-        try:
-            for lock in locks:
-                while not lock.acquire(timeout=_AGAIN_S):
-                    with self._lock:  # so that nobody else's query is running, or will be, when this comes
-                        if self._worker is not None:
-                            self._interrupted = True
-                            self._interrupt()
-                held.append(lock)
-            yield
-        finally:
-            for lock in reversed(held):
-                lock.release()
+    def held_ahead(self) -> Iterator[None]:
+        """Hold the lock to work ahead."""
+        with self._lock:
+            with self._ahead:
+                self._worker, self._interrupted = threading.get_ident(), False
+            try:
+                yield
+            finally:
+                with self._ahead:
+                    self._worker = None
 
     def gave_way(self) -> bool:
-        """Whether the calling thread is at work and was interrupted."""
+        """Whether the calling thread works ahead and was interrupted."""
         return self._interrupted and self._worker == threading.get_ident()

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from dashboard import lake_watch
+from dashboard import data
 from dashboard.answers import QueryFailed
 from dashboard.data import Feed
 from dashboard.selection import Filters, Selection
@@ -126,7 +126,7 @@ def test_a_lake_that_goes_away_keeps_what_was_read_and_says_so(feed: Feed, tmp_p
 
 
 def test_the_watcher_finds_changes_by_itself_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(lake_watch, "REFRESH_S", 0.05)
+    monkeypatch.setattr(data, "REFRESH_S", 0.05)
     feed = Feed(tmp_path / "later")
     outage(tmp_path / "later")
     for _ in range(400):
