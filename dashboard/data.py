@@ -1,4 +1,4 @@
-"""The only reader of the core: one snapshot for all viewers, and answers kept until the lake changes, within a bound.
+"""What asks the core, for all viewers: one snapshot, and answers that are kept until the lake changes, within a bound.
 
 A thread takes the lake's newest snapshot every second while somebody looks. A question is asked once for each snapshot
 and selection, for any number of viewers: an engine serves one thread at a time. While nobody asks, the thread makes
@@ -29,7 +29,7 @@ from dashboard.selection import TABLES_OF_A_CURVE, Selection
 from dashboard.snapshot import LakeState, Snapshot, snapshot_of
 from fleetcrash.attribution.delay import Delay, delay_of
 from fleetcrash.attribution.impact import Impact, impact_of
-from fleetcrash.clustering import Cluster, Clusters, Sample, Signatures
+from fleetcrash.clustering import Cluster, Sample, Signatures
 from fleetcrash.errors import FleetcrashError, LakeError, UnknownName
 from fleetcrash.store import Engine, Lake
 
@@ -146,9 +146,7 @@ class Feed:
 
     def _asked(self, question: str, ask: Callable[[Engine], T], selection: Selection | None) -> T:
         try:
-            if self._prepared is None:
-                raise FleetcrashError(self._snapshot.problem or "there is no lake")
-            return ask(self._prepared.engine_for(selection))
+            return ask(self._ready.engine_for(selection))
         except UnknownName:
             raise
         except Exception as error:
@@ -214,7 +212,7 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("clusters", lambda _: self._clusters.list(selected=True), selection=selection)
+        return self.answer("clusters", lambda _: self._ready.clusters.list(selected=True), selection=selection)
 
     def cluster(self, cluster_id: str) -> Cluster:
         """A crash cluster, of all that is known.
@@ -223,7 +221,7 @@ class Feed:
             UnknownName: no crash that is known is in it.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("cluster", lambda _: self._clusters.one(cluster_id), cluster_id)
+        return self.answer("cluster", lambda _: self._ready.clusters.one(cluster_id), cluster_id)
 
     def precursors(self, cluster_id: str) -> pd.DataFrame:
         """Updates that came before a cluster was first seen, the nearest first.
@@ -231,7 +229,7 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("precursors", lambda _: self._clusters.precursors(cluster_id).to_pandas(), cluster_id)
+        return self.answer("precursors", lambda _: self._ready.clusters.precursors(cluster_id).to_pandas(), cluster_id)
 
     def sample(self, cluster_id: str) -> Sample:
         """A crash of a cluster with its stack.
@@ -240,7 +238,7 @@ class Feed:
             UnknownName: no crash that is known is in it.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("sample", lambda _: self._clusters.sample(cluster_id), cluster_id)
+        return self.answer("sample", lambda _: self._ready.clusters.sample(cluster_id), cluster_id)
 
     def stack(self, crash_id: str) -> Sample:
         """A crash with its stack and its signature.
@@ -249,7 +247,7 @@ class Feed:
             UnknownName: the crash is not known.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("stack", lambda _: self._clusters.stack(crash_id), crash_id)
+        return self.answer("stack", lambda _: self._ready.clusters.stack(crash_id), crash_id)
 
     def sparks(self, selection: Selection, buckets: int) -> Mapping[str, list[int]]:
         """Crashes of each cluster in each of so many equal parts of a selection's window.
@@ -336,10 +334,10 @@ class Feed:
                         return
 
     @property
-    def _clusters(self) -> Clusters:
+    def _ready(self) -> PreparedEngine:
         if self._prepared is None:
-            raise FleetcrashError("there is no lake")
-        return self._prepared.clusters
+            raise FleetcrashError(self._snapshot.problem or "there is no lake")
+        return self._prepared
 
     def _watch(self) -> None:
         while not self._stop.wait(REFRESH_S):

@@ -14,7 +14,7 @@ class PreparedEngine:
     """An engine on a lake's newest snapshot. For one thread at a time, but for ``interrupt``.
 
     Args:
-        lake: opened until ``close``.
+        lake: is there. ``close`` lets go of what is held of it.
         signatures: those that are known already, for crashes that are alike.
     Raises:
         LakeError: the lake cannot be read; ``refresh`` and ``make_next`` raise it too.
