@@ -13,6 +13,7 @@ from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 
 Ints = NDArray[np.int64]
+Narrow = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
 MINUTE_US = 60_000_000
@@ -99,7 +100,7 @@ def read(engine: Engine) -> Seen:
     )
 
 
-def counted(ticks: Ints, size: int, weights: Ints | None = None) -> Floats:
+def counted(ticks: Ints | Narrow, size: int, weights: Narrow | None = None) -> Floats:
     """(size,) how many fall in each tick: what is before the first in the first, what is after the last nowhere."""
     within = ticks < size
     weight = None if weights is None else weights[within].astype(float)

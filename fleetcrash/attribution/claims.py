@@ -106,7 +106,7 @@ class Claims:
         news = self._inquiry.news
         events = news.events
         claim = (events.tick <= tick) & (events.tick >= incident.since)
-        claim &= (self._inquiry.spots.of_event == incident.spot).any(1)
+        claim &= self._inquiry.spots.events_at(incident.spot)
         claim &= self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.evidence import log_contrast, log_contrast_by_age
-from fleetcrash.attribution.exposure import AGES, LONG_UP
+from fleetcrash.attribution.exposure import AGES, BOOTS, LONG_UP, HostTime
+from fleetcrash.attribution.news import ExposedEvents, News
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -18,21 +19,64 @@ Mask = NDArray[np.bool_]
 _LOG_BY_AGE = 2.0  # who had got an update just then has to say more, because there is always somebody who had
 
 
+class Moments:
+    """Events by their moments: those of one minute, stratum, time since boot and outcome have the same hosts beside.
+
+    Half a fleet may crash within the hour; it does so in a few thousand moments.
+    """
+
+    def __init__(self, news: News, time: HostTime, event: Ints) -> None:
+        """Those of some events, by their numbers, which are of the last KEPT_MINUTES."""
+        events = news.events
+        among = time.stratum[events.cell[event]] * BOOTS + events.since_boot[event]
+        key = (events.minute[event] * (time.strata * BOOTS) + among) * OUTCOMES + events.outcome[event]
+        _, first, moment, count = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
+        self._time, self._count, self._one = time, count.astype(float), event[first]
+        self._events = events
+        self._of_event = np.full(len(events), -1)
+        self._of_event[event] = moment
+
+    def compared(self, exposed: ExposedEvents, rows: Ints, update: int) -> Compared:
+        """Those that there are hosts beside.
+
+        Args:
+            exposed, rows: which events happened to hosts that had the update.
+        """
+        one, events = self._one, self._events
+        moment = self._of_event[exposed.event[rows]]
+        rows, moment = rows[moment >= 0], moment[moment >= 0]
+        of_age = np.bincount(moment * AGES + exposed.age[rows], minlength=len(one) * AGES).reshape(len(one), AGES)
+        booted = np.bincount(moment[exposed.boot_age[rows] >= 0], minlength=len(one))
+        shares = self._time.risk_set(update, events.minute[one], events.cell[one], events.since_boot[one])
+        beside = ~np.isnan(shares[:, -1])
+        one = one[beside]
+        return Compared(
+            events.outcome[one],
+            events.since_boot[one],
+            self._count[beside],
+            of_age[beside].astype(float),
+            booted[beside].astype(float),
+            shares[beside],
+        )
+
+
 @dataclass(frozen=True)
 class Compared:
-    """Events that there are hosts beside.
+    """Moments at which there were hosts beside.
 
     Attributes:
         outcome, since_boot: (n,) of each; see ``Events``.
-        age: (n,) of the install, by its number; AGES where the host lacked the update.
-        booted_since: (n,) whether the host has booted since the install.
+        events: (n,) how many there were.
+        of_age: (n, AGES) those of hosts that had the update, by the age of the install.
+        booted_since: (n,) those of hosts that had booted since they got it.
         shares: (n, WINDOWS) of the hosts at risk that had an install, or a boot since, younger than each age.
     """
 
     outcome: Ints
     since_boot: Ints
-    age: Ints
-    booted_since: Mask
+    events: Floats
+    of_age: Floats
+    booted_since: Floats
     shares: Floats
 
     def log_most(self) -> float:
@@ -41,7 +85,7 @@ class Compared:
 
     def log_with_it(self) -> float:
         """By hosts with the update and those without it."""
-        return log_contrast(self.age < AGES, self.shares[:, AGES - 1])
+        return log_contrast(self.events, self.of_age.sum(1), self.shares[:, AGES - 1])
 
     def log_by_age(self, ages: int = AGES) -> float:
         """By hosts that had just got it and those that had it for longer.
@@ -53,9 +97,10 @@ class Compared:
             ages: how many of the ages may be meant by "just".
         """
         steady = (self.outcome == CRASH) & (self.since_boot >= LONG_UP)
-        return log_contrast_by_age(self.age[steady], self.shares[steady, :ages]) - _LOG_BY_AGE
+        said = log_contrast_by_age(self.events[steady], self.of_age[steady, :ages], self.shares[steady, :ages])
+        return said - _LOG_BY_AGE
 
     def _log_at_boot(self) -> float:
         """By the boots with the update and those without."""
         booted = self.outcome == CRASH_AT_BOOT
-        return log_contrast(self.booted_since[booted], self.shares[booted, -1]) - _LOG_BY_AGE
+        return log_contrast(self.events[booted], self.booted_since[booted], self.shares[booted, -1]) - _LOG_BY_AGE

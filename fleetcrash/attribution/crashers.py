@@ -37,8 +37,9 @@ def online_after_crash(events: Events, *, after_tick: int) -> Online:
     change = np.repeat([1, -1], len(events))
     kept = np.flatnonzero(minute > after_tick)
     kept = kept[np.argsort(minute[kept], kind="stable")]
-    nothing = np.zeros(len(kept), np.int64)
-    return Online(minute[kept], cell=nothing, since_boot=nothing + _SINCE_BOOT, change=change[kept])
+    nothing = np.zeros(len(kept), np.int32)
+    began = minute[kept].astype(np.int32)
+    return Online(began, cell=nothing, since_boot=nothing + np.int32(_SINCE_BOOT), change=change[kept].astype(np.int32))
 
 
 def exposed_since_release(events: Events, suspects: Sequence[Suspect], *, after_tick: int, last_tick: int) -> Exposed:
@@ -67,7 +68,8 @@ def exposed_since_release(events: Events, suspects: Sequence[Suspect], *, after_
             rows.append(np.stack(columns, axis=1)[told])
     tick, minute, updates, ages, change = _by_tick(np.concatenate(rows)).astype(np.int32).T
     nothing = np.zeros_like(tick)
-    return Exposed(tick, minute, updates, cell=nothing, since_boot=nothing + _SINCE_BOOT, age=ages, change=change)
+    since_boot = np.full(len(tick), _SINCE_BOOT, np.int8)
+    return Exposed(tick, minute, updates, nothing, since_boot, ages.astype(np.int8), change)
 
 
 def exposed_events(events: Events, suspects: Sequence[Suspect]) -> ExposedEvents:

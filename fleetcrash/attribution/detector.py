@@ -243,7 +243,7 @@ class Detector:
         if first.update is None or likely > _UNLIKELY or not alarm:
             return False
         inside = first.claim(len(outside)) & ~outside
-        by_age = self._inquiry.exposed_counts(tick, inside, np.array([first.update])).sum((0, 1, 3))[:AGES]
+        by_age = self._inquiry.exposed_counts(tick, inside, first.update).sum((0, 2))[:AGES]
         return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
 
     def _follow(self, incident: Incident, tick: int) -> None:
@@ -282,7 +282,7 @@ class Detector:
         """
         mine = ~self._claims.taken
         if there:
-            mine &= (self.spots.of_event == incident.spot).any(1)
+            mine &= self.spots.events_at(incident.spot)
         for other in self.incidents:
             if other.settled and not other.is_understood:  # a closed one is settled, too
                 mine |= other.claim(len(self._claims.taken))

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 RATIOS = np.geomspace(1.5, 1e5, 14)
 """Rate ratios that a fault may have, equally likely on a log scale: from hardly visible to a boot loop."""
@@ -78,35 +77,36 @@ def log_raised(events: ArrayLike, expected: ArrayLike) -> Floats:
     return answer
 
 
-def log_contrast(had: NDArray[np.bool_], share: Floats) -> float:
+def log_contrast(events: Floats, had: Floats, share: Floats) -> float:
     """Log likelihood ratio that hosts with an update crash more than the hosts beside them without it.
 
     Whatever raises the rate of all hosts alike cancels; where all have the update, nothing is left.
 
     Args:
-        had: (n,) whether the host of each event had the update, no matter for how long: a host that has just come
-            online installs what it missed, and may crash for having just come online.
+        events: (n,) how many there were at each moment.
+        had: (n,) those whose host had the update, no matter for how long: a host that has just come online installs
+            what it missed, and may crash for having just come online.
         share: (n,) of the hosts at risk at that moment that had it.
     Source: partial likelihood of Cox (1972), the ratio unknown among TEST_RATIOS.
     """
-    terms = np.log1p((TEST_RATIOS - 1.0) * share[:, None]).sum(0)
+    terms = events @ np.log1p((TEST_RATIOS - 1.0) * share[:, None])
     return float(log_mean_exp(had.sum() * np.log(TEST_RATIOS) - terms))
 
 
-def log_contrast_by_age(age: Ints, shares: Floats) -> float:
+def log_contrast_by_age(events: Floats, of_age: Floats, shares: Floats) -> float:
     """Log likelihood ratio that hosts crash more for some time after they got an update than the hosts beside them.
 
     Once all have it, those that got it last still differ from those that got it first. Whatever raises the rate of all
     hosts alike cancels.
 
     Args:
-        age: (n,) age of the install at each event, by its number; as many as there are where the host lacked it.
+        events: (n,) how many there were at each moment.
+        of_age: (n, ages) those whose host had the update, by the age of the install.
         shares: (n, ages) of the hosts at risk at that moment that had an install younger than each age.
     Source: partial likelihood of Cox (1972), time after the install and ratio unknown.
     """
-    within = age[:, None] <= np.arange(shares.shape[1])
-    terms = np.log1p((TEST_RATIOS - 1.0) * shares[..., None]).sum(0)
-    hits = within.sum(0)[:, None] * np.log(TEST_RATIOS)
+    terms = np.tensordot(events, np.log1p((TEST_RATIOS - 1.0) * shares[..., None]), axes=1)
+    hits = np.cumsum(of_age.sum(0))[:, None] * np.log(TEST_RATIOS)
     return float(log_mean_exp(hits - terms, axis=(0, 1)))
 
 

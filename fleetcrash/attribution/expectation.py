@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from fleetcrash.attribution.spots import Spots
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Narrow = NDArray[np.float32]
+_Floating = TypeVar("_Floating", Floats, Narrow)
 
 RING = DAY + 1
 _KINDS = SYSTEMS * 2 * BOOTS  # of host-time that share a rate: OS, always on, time since boot
@@ -50,7 +53,7 @@ class Expectation:
         self._until = _nothing_until(len(spots))  # before each minute of the last day, modulo RING, but for ``_scale``
         self._scale = np.ones((OUTCOMES, len(spots)))  # what the past was multiplied by, as it was reckoned anew
         self._online_at = np.zeros((len(spots), _KINDS))
-        self._pending: deque[tuple[int, Floats, Floats]] = deque()
+        self._pending: deque[tuple[int, Floats, Narrow]] = deque()  # one for each minute of up to a day
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
         self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
         self._past_rates, self._past_factors = self._learned_rates, self._learned_factors
@@ -64,8 +67,8 @@ class Expectation:
             tick: the last one taken in.
         """
 
-        def placed(values: Floats) -> Floats:
-            wider = np.zeros((values.shape[0], len(spots), *values.shape[2:]))
+        def placed(values: _Floating) -> _Floating:
+            wider = np.zeros((values.shape[0], len(spots), *values.shape[2:]), values.dtype)
             wider[:, moved] = values
             return wider
 
@@ -76,7 +79,7 @@ class Expectation:
         until[:, moved] = self._until
         self._until = until
         self._scale = placed(self._scale - 1.0) + 1.0
-        self._pending = deque((minute, host_minutes, placed(raw)) for minute, host_minutes, raw in self._pending)
+        self._pending = deque((minute, at_risk, placed(raw)) for minute, at_risk, raw in self._pending)
         self._online_at = placed(self._online_at[None])[0]
         # A slice that is new has a factor of one; the others keep theirs until rates are next worked out.
         self._learned_factors = placed(self._learned_factors - 1.0) + 1.0
@@ -93,7 +96,6 @@ class Expectation:
         self._members = spots.slices.members.astype(float)
         self._cell_row = self._place_row = 0
         self._place_at = (len(spots.slices) + news.places.place) * _KINDS + news.places.stratum
-        self._place_change = news.places.change.astype(float)
         self._count_cells()
         ripe = np.maximum(learned_at(news.events.minute, news.first_crash_minute), news.events.tick)
         self._learn_order = np.argsort(ripe, kind="stable")
@@ -214,7 +216,7 @@ class Expectation:
     def _count_online(self, tick: int) -> None:
         """Take in who came and went by the tick, at every spot."""
         cells, places = self._news.online, self._news.places
-        taken = slice(self._cell_row, int(np.searchsorted(cells.minute, tick, side="right")))
+        taken = slice(self._cell_row, int(np.searchsorted(cells.minute, np.int32(tick), side="right")))
         self._cell_row = taken.stop
         cell = cells.cell[taken]
         if len(cell) > len(self._news.cells):
@@ -224,9 +226,10 @@ class Expectation:
             changed[np.arange(len(cell)), self._kind[cell] + cells.since_boot[taken]] = cells.change[taken]
             self._online_at[: len(self._members)] += self._members[:, cell] @ changed
             self._per_minute = None
-        taken = slice(self._place_row, int(np.searchsorted(places.minute, tick, side="right")))
+        taken = slice(self._place_row, int(np.searchsorted(places.minute, np.int32(tick), side="right")))
         self._place_row = taken.stop
-        np.add.at(self._online_at.reshape(-1), self._place_at[taken], self._place_change[taken])
+        change = places.change[taken].astype(float)  # of the same type it is five times as fast
+        np.add.at(self._online_at.reshape(-1), self._place_at[taken], change)
 
     def _count_cells(self) -> None:
         """Count the hosts online at every slice anew."""
@@ -245,7 +248,7 @@ class Expectation:
         self.total[:, :slices] += self._per_minute * by_hour
         self.total[:, slices:] += self._at_places(raw, self._learned_factors)
         self._until[:, :, (tick + 1) % RING] = self.total / self._scale
-        self._pending.append((tick, self._at_risk(), raw))
+        self._pending.append((tick, self._at_risk(), raw.astype(np.float32)))
 
     def _at_risk(self) -> Floats:
         online = self._online_at[0].reshape(SYSTEMS, 2, BOOTS)  # the first slice is the whole fleet

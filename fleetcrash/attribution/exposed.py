@@ -7,12 +7,11 @@ are, ``detection/exposed_by_minute_cell`` says: the same by the query alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, BOOT_MINUTES, BOOTS, WINDOWS
@@ -24,6 +23,7 @@ Keys = NDArray[np.int64]
 _NEVER = 2**31 - 1  # the minute or tick of what has not happened
 _FROM = (0, *AGE_MINUTES[:-1], 0, *BOOT_MINUTES[:-1])
 _UNTIL = (*AGE_MINUTES, *BOOT_MINUTES)
+_AT_ONCE = 1 << 20  # changes
 _AGE_BITS, _BOOT_BITS = (WINDOWS - 1).bit_length(), (BOOTS - 1).bit_length()
 
 
@@ -69,47 +69,52 @@ class _Changes:
         return _Changes(self.tick[picked], self.minute[picked], self.which[picked], self.sign)
 
 
-def changes_of(stretches: pa.Table, *, after_tick: int, last_tick: int, updates: int, cells: int) -> Exposed:
+def changes_of(
+    stretches: Iterable[pa.RecordBatch],
+    *,
+    first_minute: int | None,
+    after_tick: int,
+    last_tick: int,
+    updates: int,
+    cells: int,
+) -> Exposed:
     """The changes that became known after one tick and by another, those of one minute and kind added up.
 
     Args:
         stretches: the answer of ``detection/exposed_stretches``, which numbers cells from -1 on.
+        first_minute: none begins before it; None where there are none.
         updates, cells: how many there are.
     """
-    first = pc.min(stretches["from_minute"]).as_py()
-    first_tick = max(after_tick + 1, last_tick if first is None else first)
+    first_tick = max(after_tick + 1, last_tick if first_minute is None else first_minute)
     layout = _Layout.of(first_tick=first_tick, last_tick=last_tick, updates=updates, cells=cells)
-    ages = pc.add(pc.subtract(stretches["last_age"], stretches["first_age"]), 1)
-    most = 3 * (
-        (pc.sum(ages).as_py() or 0)
-        + len(BOOT_MINUTES) * (pc.sum(pc.greater_equal(stretches["boot_minute"], 0)).as_py() or 0)
-    )
-    batches, late = stretches.to_batches(), list[_Changes]()
-    del stretches  # so that each batch goes once it is counted, and the keys once they are added up
-    exposed = _added_up(_keys(batches, layout, last_tick=last_tick, most=most, late=late), layout)
+    late = list[_Changes]()
+    exposed = _unpacked(*_added_up(_keys(stretches, layout, last_tick=last_tick, late=late)), layout)
     return _with_late(exposed, late, layout)
 
 
-def _keys(batches: list[pa.RecordBatch], layout: _Layout, *, last_tick: int, most: int, late: list[_Changes]) -> Keys:
-    """(n,) the changes of all batches, which are used up, packed but not in order.
+def _keys(stretches: Iterable[pa.RecordBatch], layout: _Layout, *, last_tick: int, late: list[_Changes]) -> Keys:
+    """(n,) the changes of all batches, packed but not in order.
 
     Args:
-        most: as many as there may be.
         late: takes those whose lag does not fit into a key.
     """
-    keys = np.empty(most, np.int64)  # of which what is not used is not touched
-    used = 0
-    while batches:
-        for changes in _changes(batches.pop(), layout):
+    parts = list[Keys]()
+    for batch in stretches:
+        for changes in _changes(batch, layout):
             told = changes[(changes.tick >= layout.first_tick) & (changes.tick <= last_tick)]
             lag = told.tick - told.minute
             in_time = lag < layout.lags
             if not in_time.all():
                 late.append(told[~in_time])
                 told, lag = told[in_time], lag[in_time]
-            keys[used : used + len(lag)] = _packed(told, lag, layout)
-            used += len(lag)
-    return keys[:used]
+            parts.append(_packed(told, lag, layout))
+    keys = np.empty(sum(map(len, parts)), np.int64)
+    used = 0
+    while parts:  # so that there are never twice as many
+        part = parts.pop()
+        keys[used : used + len(part)] = part
+        used += len(part)
+    return keys
 
 
 def _changes(batch: pa.RecordBatch, layout: _Layout) -> Iterator[_Changes]:
@@ -152,31 +157,35 @@ def _packed(changes: _Changes, lag: Narrow, layout: _Layout) -> Keys:
     return keys
 
 
-def _added_up(keys: Keys, layout: _Layout) -> Exposed:
-    """The changes of packed keys, which are sorted in their place."""
+def _added_up(keys: Keys) -> tuple[Keys, Narrow]:
+    """(k,) what packed keys, which are used up, come to, without their signs and in order; and by how much."""
     keys.sort()
-    sign = keys.astype(np.int8)  # their last byte
-    sign &= 1
-    sign *= 2
-    sign -= 1
-    keys >>= 1
-    is_first = np.ones(len(keys), bool)
-    np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
-    starts = np.flatnonzero(is_first)
-    change = np.add.reduceat(sign, starts, dtype=np.int32) if len(starts) else np.zeros(0, np.int32)
-    del sign, is_first
-    keys, change = keys[starts[change != 0]], change[change != 0]
-    del starts
-    tick = (keys >> layout.tick).astype(np.int32) + np.int32(layout.first_tick)
-    lag = _bits(keys, layout.lag, layout.tick)
-    return _exposed(tick, tick - lag, keys, change, layout)
+    used, changes, begin = 0, [np.zeros(0, np.int32)], 0
+    while begin < len(keys):
+        last = keys[min(begin + _AT_ONCE, len(keys)) - 1] | 1
+        end = begin + int(np.searchsorted(keys[begin:], last, side="right"))
+        which, sign = keys[begin:end] >> 1, (keys[begin:end] & 1) * 2 - 1
+        starts = np.flatnonzero(np.diff(which, prepend=-1))
+        change = np.add.reduceat(sign, starts, dtype=np.int32)
+        told = which[starts[change != 0]]
+        keys[used : used + len(told)] = told  # never beyond what was read
+        changes.append(change[change != 0])
+        used, begin = used + len(told), end
+    return keys[:used].copy(), np.concatenate(changes)
+
+
+def _unpacked(which: Keys, change: Narrow, layout: _Layout) -> Exposed:
+    tick = _bits(which, layout.tick, 62) + np.int32(layout.first_tick)
+    return _exposed(tick, tick - _bits(which, layout.lag, layout.tick), which, change, layout)
 
 
 def _with_late(exposed: Exposed, late: list[_Changes], layout: _Layout) -> Exposed:
     """The same with the few changes that were told too late for their lag to fit into a key; they are not added up."""
     if not late:
         return exposed
-    told = [_exposed(one.tick, one.minute, one.which, np.full(len(one.tick), one.sign), layout) for one in late]
+    told = [
+        _exposed(one.tick, one.minute, one.which, np.full(len(one.tick), one.sign, np.int32), layout) for one in late
+    ]
     parts = [exposed, *told]
     order = np.argsort(np.concatenate([part.tick for part in parts]), kind="stable")
     return Exposed(**{name: np.concatenate([vars(part)[name] for part in parts])[order] for name in vars(exposed)})
@@ -188,12 +197,15 @@ def _exposed(tick: Narrow, minute: Narrow, which: Keys, change: Narrow, layout: 
         minute=minute,
         update=_bits(which, layout.update, layout.lag),
         cell=_bits(which, layout.cell, layout.update),
-        since_boot=_bits(which, _AGE_BITS, layout.cell),
-        age=_bits(which, 0, _AGE_BITS),
-        change=change.astype(np.int32),
+        since_boot=_bits(which, _AGE_BITS, layout.cell).astype(np.int8),
+        age=_bits(which, 0, _AGE_BITS).astype(np.int8),
+        change=change,
     )
 
 
 def _bits(keys: Keys, low: int, high: int) -> Narrow:
     """(n,) the number in some bits of keys, the last of which is left out."""
-    return ((keys >> low) & ((1 << (high - low)) - 1)).astype(np.int32)
+    numbers = np.empty(len(keys), np.int32)
+    for begin in range(0, len(keys), _AT_ONCE):  # so that what is wide is never all there
+        numbers[begin : begin + _AT_ONCE] = (keys[begin : begin + _AT_ONCE] >> low) & ((1 << (high - low)) - 1)
+    return numbers

@@ -179,7 +179,7 @@ class HostTime:
 
     def _advance_online(self, tick: int) -> None:
         rows = self.news.online
-        taken = slice(self._online_row, int(np.searchsorted(rows.minute, tick, side="right")))
+        taken = slice(self._online_row, int(np.searchsorted(rows.minute, np.int32(tick), side="right")))
         self._online_row = taken.stop
         cell, boot, change = rows.cell[taken], rows.since_boot[taken], rows.change[taken]
         np.add.at(self.online, (cell, boot), change.astype(float))  # of the same type it is five times as fast

@@ -6,6 +6,7 @@ decides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Set
 
 import numpy as np
@@ -15,13 +16,13 @@ from fleetcrash.attribution import crashers, witnesses
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
-from fleetcrash.attribution.contrast import Compared
+from fleetcrash.attribution.contrast import Compared, Moments
 from fleetcrash.attribution.departures import Departures
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.expectation import Expectation
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES, WINDOWS
 from fleetcrash.attribution.hours import DAY
-from fleetcrash.attribution.news import News
+from fleetcrash.attribution.news import ExposedEvents, News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial, try_updates
 from fleetcrash.attribution.waves import Waves, find_waves
@@ -103,14 +104,15 @@ class Inquiry:
             mine: (events,) the events. cells: (cells,) where they may be. but: updates that are not on trial.
             departures: whether the hosts that left count as well, and updates of which nothing else is known.
         """
-        rows = self.exposed_rows(tick, mine)
-        struck = np.flatnonzero(np.bincount(self.news.exposed_events.update[rows])).tolist()
+        exposed = self.news.exposed_events
+        rows = exposed.known(tick, mine)
+        struck = np.flatnonzero(np.bincount(exposed.update[rows])).tolist()
         tried = {update for update in struck if update in self._penalty}
         if departures:
             tried |= self.expected.time.by_update.keys() & self.departures.updates()
         updates = np.array(sorted(tried - but), dtype=np.int64)
         slices = self.spots.slices
-        seen = slices.add_up(self.exposed_counts(tick, mine, updates))
+        seen = slices.add_up(*self._counted(exposed, rows, updates))
         mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * cells)
         uncharged = np.zeros((OUTCOMES, WINDOWS, len(self._conditional), len(TEST_RATIOS)))
         penalty = np.array([self._penalty.get(u, uncharged) for u in updates]).reshape(-1, *uncharged.shape)
@@ -195,7 +197,7 @@ class Inquiry:
         if not witnesses.may_be_of_one_place(self.news, struck):
             return False
         # Not where installs tell: hosts that were long up crashed as soon as they got it, those beside them did not.
-        compared = self._compared(tick, mine & cells[self.news.events.cell], update)
+        compared = self.compared(tick, mine & cells[self.news.events.cell])(update)
         by_installs = max(compared.log_by_age(_AT_ONCE_AGES), compared.log_with_it())
         if self.news.installs_told and by_installs >= witnesses.enough(len(struck)):
             return False
@@ -210,18 +212,17 @@ class Inquiry:
 
     def _struck(self, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
         """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""
-        rows = self.news.exposed_events
+        exposed = self.news.exposed_events.of(update)
         of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
         cells: Mask = self.spots.slices.members[int(np.argmax(of_slice))] > 0
-        there = self.exposed_rows(tick, mine & cells[self.news.events.cell])
-        return np.unique(rows.event[there[rows.update[there] == update]]), cells
+        return np.unique(exposed.event[exposed.known(tick, mine & cells[self.news.events.cell])]), cells
 
     def _hosts_struck(self, tick: int, events: Ints, *, booted: bool = False) -> Ints:
         """(updates,) how many of some events happened to hosts that had each; or had it and booted since."""
         rows = self.news.exposed_events
         mine = np.zeros(len(self.news.events), bool)
         mine[events] = True
-        picked = self.exposed_rows(tick, mine)
+        picked = rows.known(tick, mine)
         picked = picked[rows.boot_age[picked] >= 0] if booted else picked
         return np.bincount(rows.update[picked], minlength=len(self.news.suspects))
 
@@ -236,16 +237,11 @@ class Inquiry:
             mine: (events,) the events. caution: whether to take the baseline as high as an alarm must.
             also_from: see ``find_waves``.
         """
-        events = self.news.events
-        until = int(np.searchsorted(events.tick, tick, side="right"))
-        picked = np.flatnonzero(mine[:until] & (events.minute[:until] > tick - DAY) & (events.minute[:until] <= tick))
-        spots = self.spots.of_event[picked]
-        row, column = np.nonzero(spots >= 0)
-        event = picked[row]
+        events, picked = self.news.events, self._known(tick, mine, DAY)
         return find_waves(
-            spots[row, column],
-            events.minute[event],
-            events.outcome[event],
+            self.spots.of_event[picked],
+            events.minute[picked],
+            events.outcome[picked],
             end=tick + 1,
             expected_until=self.expected.until,
             caution=self.expected.baseline.caution() if caution else None,
@@ -254,59 +250,49 @@ class Inquiry:
 
     def events_at(self, spot: int, since: int) -> Mask:
         """(events,) those in a spot from a minute on."""
-        there: Mask = (self.spots.of_event == spot).any(1) & (self.news.events.minute >= since)
+        there: Mask = self.spots.events_at(spot) & (self.news.events.minute >= since)
         return there
 
     def events_with(self, update: int, tick: int) -> Mask:
         """(events,) those of hosts that had an update for less than a day, as known by a tick."""
-        rows = self.exposed_rows(tick, ~self.too_early)
-        with_it = np.zeros(len(self.news.events), bool)
-        with_it[self.news.exposed_events.event[rows[self.news.exposed_events.update[rows] == update]]] = True
+        exposed, with_it = self.news.exposed_events.of(update), np.zeros(len(self.news.events), bool)
+        with_it[exposed.event[exposed.known(tick, ~self.too_early)]] = True
         return with_it
 
     def is_raised(self, spot: int, tick: int) -> bool:
         """Whether in the last hour clearly more happened in a spot than twice what the baseline expects."""
         events = self.news.events
-        lately = (self.spots.of_event == spot).any(1) & (events.tick <= tick) & (events.minute > tick - LAG_MINUTES)
-        for outcomes in ((CRASH, CRASH_AT_BOOT), (DARK,)):
+        lately = self.spots.events_at(spot) & (events.tick <= tick) & (events.minute > tick - LAG_MINUTES)
+        seen = np.bincount(events.outcome[lately], minlength=OUTCOMES)
+        for outcomes in ([CRASH, CRASH_AT_BOOT], [DARK]):
             mean = 2.0 * sum(self.expected.of_last_hour(outcome, spot, tick) for outcome in outcomes)
-            if (lately & np.isin(events.outcome, outcomes)).sum() > mean + 3.0 * np.sqrt(mean) + 2.0:
+            if seen[outcomes].sum() > mean + 3.0 * np.sqrt(mean) + 2.0:
                 return True
         return False
 
-    def contrast(self, tick: int, mine: Mask, update: int) -> float:
-        """What the events of the last day say for an update by hosts with it and those beside; see ``contrast``."""
-        return self._compared(tick, mine, update).log_most()
+    def compared(self, tick: int, mine: Mask) -> Callable[[int], Compared]:
+        """Of an update, what is told by some events of the last day that there are hosts beside; see ``contrast``."""
+        moments = Moments(self.news, self.expected.time, self._known(tick, mine, KEPT_MINUTES))
 
-    def _compared(self, tick: int, mine: Mask, update: int) -> Compared:
-        """Those of some events of the last day that there are hosts beside."""
-        events, rows = self.news.events, self.exposed_rows(tick, mine)
-        rows = rows[self.news.exposed_events.update[rows] == update]
-        age, booted_since = np.full(len(events), AGES), np.zeros(len(events), bool)
-        age[self.news.exposed_events.event[rows]] = self.news.exposed_events.age[rows]
-        booted_since[self.news.exposed_events.event[rows]] = self.news.exposed_events.boot_age[rows] >= 0
-        picked = mine & (events.tick <= tick) & (events.minute <= tick) & (events.minute > tick - KEPT_MINUTES)
-        time = self.expected.time
-        shares = time.risk_set(update, events.minute[picked], events.cell[picked], events.since_boot[picked])
-        compared = ~np.isnan(shares[:, -1])
-        event = np.flatnonzero(picked)[compared]
-        return Compared(
-            events.outcome[event], events.since_boot[event], age[event], booted_since[event], shares[compared]
-        )
+        def of(update: int) -> Compared:
+            exposed = self.news.exposed_events.of(update)
+            return moments.compared(exposed, exposed.known(tick, mine), update)
+
+        return of
 
     def companions(self, update: int, tick: int, mine: Mask) -> list[Companion]:
         """Other updates that the fault of one may need, with the events of the hosts that had them."""
-        news, rows = self.news, self.exposed_rows(tick, mine)
+        news, exposed = self.news, self.news.exposed_events.of(update)
         if not news.installs_told:
             return []
-        events = news.exposed_events.event[rows[news.exposed_events.update[rows] == update]]
+        events = exposed.event[exposed.known(tick, mine)]
         is_dark = news.events.outcome == DARK
         found = []
         for other, share, had in others_had(news, update, tick, news.events.host[events]):
             # Only servers are missed, and they have what was sent out at night: silence says nothing of another update.
             with_it = is_dark.copy()
             with_it[events[had]] = True
-            counted = self.exposed_counts(tick, mine & with_it, np.array([update]))[:, 0, :AGES]
+            counted = self.exposed_counts(tick, mine & with_it, update)[:, :AGES]
             shares = np.broadcast_to(share, counted.shape).copy()
             shares[DARK] = 1.0
             flat = (-1, len(news.cells))
@@ -319,7 +305,7 @@ class Inquiry:
         Args:
             departures: whether hosts that left are a further outcome.
         """
-        events = self.exposed_counts(tick, mine, np.array([update]))[:, 0, :AGES]
+        events = self.exposed_counts(tick, mine, update)[:, :AGES]
         expected = self.expected.of_hosts_with(np.array([update]), tick)[:, 0, :AGES]
         flat = (-1, len(self.news.cells))
         parts = [(events.reshape(flat), expected.reshape(flat))]
@@ -327,27 +313,40 @@ class Inquiry:
             parts.append(self.departures.by_cell(update, self.expected.time, tick))
         return np.concatenate([seen for seen, _ in parts]), np.concatenate([mean for _, mean in parts])
 
-    def exposed_counts(self, tick: int, mine: Mask, updates: Ints) -> Floats:
-        """(OUTCOMES, U, WINDOWS, cells) events of hosts that had each update, by the age of the install.
+    def exposed_counts(self, tick: int, mine: Mask, update: int) -> Floats:
+        """(OUTCOMES, WINDOWS, cells) events of hosts that had an update; see ``_counted``."""
+        exposed = self.news.exposed_events.of(update)
+        counts, cells = self._counted(exposed, exposed.known(tick, mine), np.array([update]))
+        everywhere = np.zeros((OUTCOMES, WINDOWS, len(self.news.cells)))
+        everywhere[..., cells] = counts[:, 0]
+        return everywhere
 
-        Those soon after a boot since the install are counted once more, by the age of the boot.
+    def _counted(self, exposed: ExposedEvents, rows: Ints, updates: Ints) -> tuple[Floats, Ints]:
+        """(OUTCOMES, U, WINDOWS, k) those of some exposed events that are of these updates, and (k,) the cells of any.
+
+        By the age of the install; those soon after a boot since are counted once more, by the age of the boot.
         """
-        rows, events = self.news.exposed_events, self.news.events
-        picked = self.exposed_rows(tick, mine)
-        picked = picked[np.isin(rows.update[picked], updates)]
-        counts = np.zeros((OUTCOMES, len(updates), WINDOWS, len(self.news.cells)))
-        at_boot = picked[rows.boot_age[picked] >= 0]
-        for counted, window in ((picked, rows.age[picked]), (at_boot, AGES + rows.boot_age[at_boot])):
-            event = rows.event[counted]
-            which = np.searchsorted(updates, rows.update[counted])
-            np.add.at(counts, (events.outcome[event], which, window, events.cell[event]), 1.0)
-        return counts
+        events = self.news.events
+        number = np.full(len(self.news.suspects), -1)
+        number[updates] = np.arange(len(updates))
+        rows = rows[number[exposed.update[rows]] >= 0]
+        at_boot = rows[exposed.boot_age[rows] >= 0]
+        counted = np.concatenate([rows, at_boot])
+        window = np.concatenate([exposed.age[rows], AGES + exposed.boot_age[at_boot]])
+        event, which = exposed.event[counted], number[exposed.update[counted]]
+        present = np.zeros(len(self.news.cells), bool)
+        present[events.cell[event]] = True
+        cells, cell = np.flatnonzero(present), (np.cumsum(present) - 1)[events.cell[event]]
+        shape = (OUTCOMES, len(updates), WINDOWS, len(cells))
+        where = ((events.outcome[event] * len(updates) + which) * WINDOWS + window) * len(cells) + cell
+        return np.bincount(where, minlength=math.prod(shape)).reshape(shape).astype(float), cells
 
-    def exposed_rows(self, tick: int, mine: Mask) -> Ints:
-        """Rows of the exposed events, as known by a tick, that some of the events (events,) are in."""
-        rows = self.news.exposed_events
-        until = int(np.searchsorted(rows.tick, tick, side="right"))
-        return np.flatnonzero(mine[rows.event[:until]] & (rows.gone_tick[:until] > tick))
+    def _known(self, tick: int, mine: Mask, minutes: int) -> Ints:
+        """Those of some events (events,) that are of the last minutes, as known by a tick."""
+        events = self.news.events
+        until = int(np.searchsorted(events.tick, tick, side="right"))
+        minute = events.minute[:until]
+        return np.flatnonzero(mine[:until] & (minute > tick - minutes) & (minute <= tick))
 
     def released(self, update: int) -> int:
         """The minute of an update's release, or in which it was first heard of."""

@@ -8,14 +8,16 @@ here is named by its end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 Narrow = NDArray[np.int32]
+Tiny = NDArray[np.int8]
 Texts = NDArray[np.object_]
 
 CELL_ATTRIBUTES = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
@@ -63,12 +65,12 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Online:
-    """Changes in hosts at risk: (n,) arrays sorted by minute."""
+    """Changes in hosts at risk: (n,) arrays sorted by minute, narrow because there are so many."""
 
-    minute: Ints
-    cell: Ints
-    since_boot: Ints
-    change: Ints
+    minute: Narrow
+    cell: Narrow
+    since_boot: Narrow
+    change: Narrow
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,10 @@ class OnlineAtPlace:
         names: (dimension, value) of each place; known_tick: (places,) first tick at which a host was known there.
     """
 
-    minute: Ints
-    place: Ints
-    stratum: Ints
-    change: Ints
+    minute: Narrow
+    place: Narrow
+    stratum: Narrow
+    change: Narrow
     names: tuple[tuple[str, str], ...]
     known_tick: Ints
 
@@ -95,8 +97,8 @@ class Exposed:
     minute: Narrow
     update: Narrow
     cell: Narrow
-    since_boot: Narrow
-    age: Narrow
+    since_boot: Tiny
+    age: Tiny
     change: Narrow
 
 
@@ -140,6 +142,29 @@ class ExposedEvents:
     update: Ints
     age: Ints
     boot_age: Ints
+
+    def known(self, tick: int, mine: Mask) -> Ints:
+        """Rows, as known by a tick, that some of the events (events,) are in."""
+        until = int(np.searchsorted(self.tick, tick, side="right"))
+        return np.flatnonzero(mine[self.event[:until]] & (self.gone_tick[:until] > tick))
+
+    def of(self, update: int) -> ExposedEvents:
+        """Those of one update by its index, in the same order."""
+        return self._by_update.get(update, self._none)
+
+    @cached_property
+    def _by_update(self) -> dict[int, ExposedEvents]:
+        order = np.argsort(self.update, kind="stable")
+        updates, first = np.unique(self.update[order], return_index=True)
+        parts = np.split(order, first[1:])
+        return {update: self._rows(rows) for update, rows in zip(updates.tolist(), parts, strict=False)}
+
+    @cached_property
+    def _none(self) -> ExposedEvents:
+        return self._rows(np.zeros(0, np.int64))
+
+    def _rows(self, rows: Ints) -> ExposedEvents:
+        return ExposedEvents(*(getattr(self, column.name)[rows] for column in fields(self)))
 
 
 @dataclass(frozen=True)

@@ -135,8 +135,10 @@ class _Rivalry:
         late = _STAGED_MINUTES if self.contrast is None else _SOON_MINUTES
         released = int(self.released_minute[row])
         at_once, delayed = _begun_by(self.of_waves, self.waves, self.trial, row, released, late)
-        elsewhere = ~self.stands_there[self.waves.place][:, None]
-        return at_once, delayed & elsewhere & (self.hosts_say(row) >= _LOG_NO_CONTRAST)
+        delayed &= ~self.stands_there[self.waves.place][:, None]
+        if delayed.any() and self.hosts_say(row) < _LOG_NO_CONTRAST:
+            delayed[:] = False
+        return at_once, delayed
 
     def among(self, row: int) -> Mask:
         """(n, SHAPES) the waves in hosts that mostly had an update, but for those of long before its release."""

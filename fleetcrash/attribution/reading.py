@@ -25,6 +25,7 @@ from fleetcrash.attribution.news import (
     Left,
     LeftAt,
     LeftWith,
+    Narrow,
     News,
     Online,
     OnlineAtPlace,
@@ -60,14 +61,16 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     cells = _cells(engine.table("detection/cells_in_order"))
     suspects = _suspects(engine.table("detection/suspects"))
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
-    places = engine.table("detection/places_in_order")
+    known_places = engine.table("detection/places_in_order")
     bounds = engine.rows("detection/first_and_last_tick")[0]
     events = _events(engine.table("detection/events_in_order"))
     if not len(events):
         after_tick = bounds["last_tick"]  # no minute to judge, so no counts either
-    # The largest by far, so it is worked out before there is much else to keep.
+    # What is large is worked out before there is much else to keep.
+    places = _places(engine.table("detection/online_by_minute_place", after_tick=after_tick), known_places)
     exposed = changes_of(
-        engine.table("detection/exposed_stretches", updates=list(update_index), after_tick=after_tick),
+        engine.batches("detection/exposed_stretches", updates=list(update_index), after_tick=after_tick),
+        first_minute=engine.rows("detection/first_exposed_minute")[0]["first_minute"],
         after_tick=after_tick,
         last_tick=bounds["last_tick"],
         updates=len(suspects),
@@ -91,7 +94,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         cells=cells,
         suspects=suspects,
         online=online,
-        places=_places(engine.table("detection/online_by_minute_place", after_tick=after_tick), places),
+        places=places,
         exposed=exposed,
         events=events,
         exposed_events=of_events,
@@ -109,13 +112,19 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     )
 
 
-def stratum_of_place(os_index: Ints, always_on: Ints, since_boot: Ints) -> Ints:
+def stratum_of_place(os_index: Narrow, always_on: Narrow, since_boot: Narrow) -> Narrow:
     """Index of (OS, always on, time since boot) within a place: 4 x 2 x 4."""
     return (os_index * 2 + always_on) * 4 + since_boot
 
 
 def _ints(table: pa.Table, name: str, missing: int = 0) -> Ints:
     values: Ints = table[name].cast(pa.int64()).fill_null(missing).to_numpy()
+    return values
+
+
+def _narrow(table: pa.Table, name: str) -> Narrow:
+    """Of a column without a missing value, whose numbers are small."""
+    values: Narrow = table[name].cast(pa.int32()).to_numpy()
     return values
 
 
@@ -140,24 +149,24 @@ def _suspects(table: pa.Table) -> tuple[Suspect, ...]:
 
 def _online(table: pa.Table) -> Online:
     return Online(
-        minute=_ints(table, "minute"),
-        cell=_ints(table, "cell") + 1,
-        since_boot=_ints(table, "since_boot"),
-        change=_ints(table, "change"),
+        minute=_narrow(table, "minute"),
+        cell=_narrow(table, "cell") + np.int32(1),
+        since_boot=_narrow(table, "since_boot"),
+        change=_narrow(table, "change"),
     )
 
 
 def _places(table: pa.Table, known: pa.Table) -> OnlineAtPlace:
     systems, system = _codes(table, "os_type")
     return OnlineAtPlace(
-        minute=_ints(table, "minute"),
-        place=_ints(table, "place"),
+        minute=_narrow(table, "minute"),
+        place=_narrow(table, "place"),
         stratum=stratum_of_place(
-            np.array([OS_INDEX.get(name, 3) for name in [*systems, None]], dtype=np.int64)[system],
-            _ints(table, "always_on"),
-            _ints(table, "since_boot"),
+            np.array([OS_INDEX.get(name, 3) for name in [*systems, None]], dtype=np.int32)[system],
+            _narrow(table, "always_on"),
+            _narrow(table, "since_boot"),
         ),
-        change=_ints(table, "change"),
+        change=_narrow(table, "change"),
         names=tuple(zip(known["dimension"].to_pylist(), known["name"].to_pylist(), strict=True)),
         known_tick=_ints(known, "known_tick"),
     )

@@ -6,6 +6,7 @@ condition of a named update is in ``condition``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from fleetcrash.attribution.conditions import Condition, version_key
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 # How likely a fault is to hit one slice of each kind, before looking. A fault nearly always stays within one OS.
 _WEIGHTS = {
@@ -63,11 +65,17 @@ class Slices:
     def __len__(self) -> int:
         return len(self.slices)
 
-    def add_up(self, values: Floats) -> Floats:
-        """(..., slices) sums of (..., cells) values, to seven digits."""
+    def add_up(self, values: Floats, cells: Ints | None = None) -> Floats:
+        """(..., slices) sums of (..., cells) values, to seven digits.
+
+        Args:
+            cells: which cells the values are of; None: all.
+        """
+        members = self.members if cells is None else self.members[:, cells]
         # As one product; a stack of small ones takes a hundred times as long.
-        flat = values.reshape(-1, values.shape[-1]).astype(np.float32)
-        return (flat @ self.members.T).astype(np.float64).reshape(*values.shape[:-1], len(self))
+        *others, last = values.shape
+        flat = values.reshape(math.prod(others), last).astype(np.float32)
+        return (flat @ members.T).astype(np.float64).reshape(*others, len(self))
 
     def log_weight(self, tick: int) -> Floats:
         """(slices,) log prior that a fault hits just this slice; those not known by the tick weigh nothing.

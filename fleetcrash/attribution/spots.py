@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.news import PLACES, News
+from fleetcrash.attribution.news import PLACES, Narrow, News
 from fleetcrash.attribution.odds import LOG_PRIOR_UPDATE
 from fleetcrash.attribution.slices import Slices, cut
 
@@ -43,6 +43,7 @@ class Spots:
             [part.key == "region" for part in self.slices.slices] + [True] * len(self._names)
         )
         self.of_event = self._find()
+        self._events_at: dict[int, Mask] = {}
 
     def __len__(self) -> int:
         return len(self.slices) + len(self._names)
@@ -52,6 +53,12 @@ class Spots:
         here = {repr(part): number for number, part in enumerate(self.slices.slices)}
         slices = [here[repr(part)] for part in before.slices.slices]
         return np.array(slices + [len(self.slices) + number for number in range(len(before._names))], dtype=np.int64)
+
+    def events_at(self, spot: int) -> Mask:
+        """(events,) which ones happened in a spot; not to be changed."""
+        if spot not in self._events_at:
+            self._events_at[spot] = (self.of_event == spot).any(1)
+        return self._events_at[spot]
 
     def name(self, spot: int) -> tuple[str, str]:
         """Attribute and value that a spot is cut by."""
@@ -127,11 +134,11 @@ class Spots:
         ]
         return np.array(own, bool)
 
-    def _find(self) -> Ints:
+    def _find(self) -> Narrow:
         events = self._news.events
         members = self.slices.members[:, events.cell] if len(events) else np.zeros((1, 0))
         most = int(members.sum(0).max(initial=1)) + len(PLACES)
-        spots = np.full((len(events), most), -1, dtype=np.int64)
+        spots = np.full((len(events), most), -1, dtype=np.int32)
         column = np.zeros(len(events), dtype=np.int64)
         for number, inside in enumerate(members):
             hit = np.flatnonzero(inside)

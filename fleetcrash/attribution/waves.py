@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import OUTCOMES
-from fleetcrash.attribution.evidence import log_likeliest, log_raised
+from fleetcrash.attribution.evidence import LEAST_EXPECTED, log_likeliest, log_raised
+from fleetcrash.attribution.news import Narrow
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 LENGTHS = np.array([5, 15, 60, 240, 1440])
 """Minutes that a wave may last."""
@@ -31,6 +33,11 @@ LOG_THRESHOLD = float(np.log(1e6))
 """A Shiryaev-Roberts sum over onsets gets this high once in at least a million minutes (two years) without a wave."""
 
 _MOST_ONSETS = 400  # the strongest carry the sum; they bound the work of a tick in which half the fleet crashes
+_BUSIEST = 64  # places that are tried first, for nothing may be left to say for the others
+
+_DAY = int(LENGTHS[-1])
+_CODES = OUTCOMES + 1  # an outcome, or none
+_PLACE = (_DAY + 2) * _CODES  # places are this far apart, as a number that tells place, minute and outcome
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class Waves:
 
 
 def find_waves(
-    place: Ints,
+    places: Narrow,
     minute: Ints,
     outcome: Ints,
     *,
@@ -100,46 +107,118 @@ def find_waves(
     """Try a wave from every minute with an event on.
 
     Args:
-        place, minute, outcome: (n,) of the events of the last day, an event once for each place that it belongs to.
+        places: (n, k) where each of the events of the last day happened; -1 where it was at fewer than k places.
+        minute, outcome: (n,) of the events.
         end: the minute after the newest.
         also_from: a minute from which a wave is tried at every place with an event, whether it had one then or not.
         expected_until: events expected at the baseline at places before minutes of the last day, (OUTCOMES, ...) of
             two arrays of one shape.
         caution: (OUTCOMES,) how much higher to take the baseline; None: as estimated.
     """
-    day = LENGTHS[-1]
-    start = end - day
-    key = place * (day + 2) + (minute - start)
-    in_order = np.sort(key)  # np.unique would take thirty times as long
-    starts = in_order[np.diff(in_order, prepend=-1) > 0]
-    if also_from is not None and also_from >= start:
-        present = np.flatnonzero(np.bincount(place))
-        starts = np.union1d(starts, present * (day + 2) + (also_from - start))
-    places, onsets = np.divmod(starts, day + 2)
-    ends = np.minimum(onsets[:, None] + LENGTHS, day)
-    seen = np.empty((OUTCOMES, *ends.shape))
-    for number in range(OUTCOMES):
-        ordered = np.sort(key[outcome == number])
-        until = np.searchsorted(ordered, places[:, None] * (day + 2) + ends)
-        seen[number] = until - np.searchsorted(ordered, starts)[:, None]
-    before = expected_until(places, start + onsets)[:, :, None]
-    mean = np.maximum(expected_until(np.broadcast_to(places[:, None], ends.shape), start + ends) - before, 0.0)
-    if caution is not None:
-        mean = mean * np.minimum(caution, 1e9)[:, None, None]
-    if len(starts) > _MOST_ONSETS:
-        bound = np.maximum(log_likeliest(seen, mean).sum(0).max(1), log_likeliest(*_stretches(seen, mean)).sum((0, 2)))
-        kept = np.sort(np.argpartition(-bound, _MOST_ONSETS)[:_MOST_ONSETS])
-        places, onsets, seen, mean = places[kept], onsets[kept], seen[:, kept], mean[:, kept]
-    by_stretch = log_raised(*_stretches(seen, mean)).sum((0, 2))
+    start = end - _DAY
+    counted = ((places + 1) * OUTCOMES + outcome[:, None]).reshape(-1)  # what is nowhere comes first
+    by_place = np.bincount(counted, minlength=(places.max(initial=-1) + 2) * OUTCOMES).reshape(-1, OUTCOMES)[1:]
+    # No count says more than if it had all come at once, where next to nothing is expected.
+    ceiling = (by_place * np.log(np.maximum(by_place, 1) / LEAST_EXPECTED)).sum(1)
+
+    def onsets_at(tried: Mask) -> _Onsets:
+        there = np.append(tried, False)[places]
+        codes = places[there].astype(np.int64) * _PLACE
+        codes += np.repeat((minute - start) * _CODES + outcome, there.sum(1))
+        if also_from is not None and also_from >= start:
+            also = np.flatnonzero(tried) * _PLACE + (also_from - start) * _CODES + OUTCOMES
+            codes = np.concatenate([codes, also])
+        return _onsets(codes, start, expected_until, caution)
+
+    present = by_place.any(1)
+    least = np.partition(ceiling, -_BUSIEST)[-_BUSIEST] if len(ceiling) > _BUSIEST else 0.0
+    busiest = present & (ceiling >= least)
+    found = onsets_at(busiest).strongest()
+    least = found.bound().min() if len(found) == _MOST_ONSETS else 0.0
+    others = present & ~busiest & (ceiling >= least)
+    if others.any():
+        found = found.beside(onsets_at(others)).strongest()
+    by_stretch = log_raised(*_stretches(found.seen, found.mean)).sum((0, 2))
     return Waves(
-        places,
-        start + onsets,
-        np.column_stack([log_raised(seen, mean).sum(0), by_stretch]),
-        np.concatenate([seen, seen[:, :, -1:]], axis=2),
-        np.concatenate([mean, mean[:, :, -1:]], axis=2),
+        found.place,
+        start + found.minute,
+        np.column_stack([log_raised(found.seen, found.mean).sum(0), by_stretch]),
+        np.concatenate([found.seen, found.seen[:, :, -1:]], axis=2),
+        np.concatenate([found.mean, found.mean[:, :, -1:]], axis=2),
     )
 
 
+@dataclass(frozen=True)
+class _Onsets:
+    """Where and when waves may have begun, ordered by that.
+
+    Attributes:
+        place: (n,). minute: (n,) of the last day.
+        seen, mean: (OUTCOMES, n, LENGTHS) events, and events expected.
+    """
+
+    place: Ints
+    minute: Ints
+    seen: Floats
+    mean: Floats
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def bound(self) -> Floats:
+        """(n,) an upper bound on what each may say, quickly."""
+        of_lengths = log_likeliest(self.seen, self.mean).sum(0).max(1)
+        of_stretches = log_likeliest(*_stretches(self.seen, self.mean)).sum((0, 2))
+        bound: Floats = np.maximum(of_lengths, of_stretches)
+        return bound
+
+    def strongest(self) -> _Onsets:
+        """As many as are tried."""
+        if len(self) <= _MOST_ONSETS:
+            return self
+        return self._rows(np.sort(np.argpartition(-self.bound(), _MOST_ONSETS)[:_MOST_ONSETS]))
+
+    def beside(self, others: _Onsets) -> _Onsets:
+        """Together with those of other places."""
+        both = _Onsets(
+            np.concatenate([self.place, others.place]),
+            np.concatenate([self.minute, others.minute]),
+            np.concatenate([self.seen, others.seen], axis=1),
+            np.concatenate([self.mean, others.mean], axis=1),
+        )
+        return both._rows(np.argsort(both.place, kind="stable"))
+
+    def _rows(self, rows: Ints) -> _Onsets:
+        return _Onsets(self.place[rows], self.minute[rows], self.seen[:, rows], self.mean[:, rows])
+
+
+def _onsets(codes: Ints, start: int, expected_until: Callable[[Ints, Ints], Floats], caution: Floats | None) -> _Onsets:
+    """Every place and minute of some events.
+
+    Args:
+        codes: (n,) place, minute and outcome of each event as one number; OUTCOMES stands for none.
+    """
+    ordered = np.sort(codes)
+    first = np.flatnonzero(np.diff(ordered, prepend=-1))
+    count, code = np.diff(first, append=len(ordered)), ordered[first]
+    key, outcome = np.divmod(code, _CODES)
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    key = key[first]
+    place, minute = np.divmod(key, _PLACE // _CODES)
+    ends = np.minimum(minute[:, None] + LENGTHS, _DAY)
+    until = np.searchsorted(key, place[:, None] * (_PLACE // _CODES) + ends)
+    seen = np.empty((OUTCOMES, *ends.shape))
+    for number in range(OUTCOMES):
+        before = np.append(0, np.cumsum(count * (outcome == number)))[np.append(first, len(code))]
+        seen[number] = before[until] - before[:-1, None]
+    expected_before = expected_until(place, start + minute)[:, :, None]
+    expected = expected_until(np.broadcast_to(place[:, None], ends.shape), start + ends) - expected_before
+    mean = np.maximum(expected, 0.0)
+    if caution is not None:
+        mean = mean * np.minimum(caution, 1e9)[:, None, None]
+    return _Onsets(place, minute, seen, mean)
+
+
 def _stretches(seen: Floats, mean: Floats) -> tuple[Floats, Floats]:
-    """The same counts from each length to the next."""
-    return np.diff(seen, axis=2, prepend=0.0), np.diff(mean, axis=2, prepend=0.0)
+    """The same counts from each length to the next; what is expected may seem to fall by a last digit."""
+    return np.diff(seen, axis=2, prepend=0.0), np.maximum(np.diff(mean, axis=2, prepend=0.0), 0.0)

@@ -9,7 +9,7 @@ is kept beside the facts, see ``aggregates``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -34,6 +34,8 @@ _Found = TypeVar("_Found")
 _LOOKS = 10
 # A file may be deleted between the look at which there are and its reading: by a forget, or a compaction that keeps
 # none. Looked at again, the log names another in its place.
+
+_BATCH_ROWS = 500_000
 
 CACHE_FROM_S = 0.05
 """An answer that takes less is sooner counted again than it is worth a file."""
@@ -159,6 +161,17 @@ class Engine:
         """The answer of one query file as a list of dicts; times are aware datetimes in UTC."""
         answer: list[dict[str, Any]] = self.table(query, **parameters).to_pylist()
         return answer
+
+    def batches(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
+        """The answer of one query file, a part at a time, so that it need not all be there at once.
+
+        Nothing else may be asked of the engine until it is at its end.
+        """
+        try:
+            self._kept.make_for(query)
+            yield from self._con.sql(query_text(query), params=parameters or None).to_arrow_reader(_BATCH_ROWS)
+        except duckdb.Error as error:
+            raise self._unreadable(error) from error
 
     def frame(self, query: str, **parameters: Any) -> Any:
         """The answer of one query file as a pandas DataFrame."""

@@ -198,18 +198,29 @@ def test_a_guilty_update_passes_it():
 # -- contrast
 
 
+def contrast_of(had: np.ndarray, share: np.ndarray) -> float:
+    """Of one event at each moment."""
+    return log_contrast(np.ones(len(had)), had.astype(float), share)
+
+
+def contrast_by_age_of(age: np.ndarray, shares: np.ndarray) -> float:
+    """Of one event at each moment, whose host had the update for an age by its number; or lacked it."""
+    of_age = (age[:, None] == np.arange(shares.shape[1])).astype(float)
+    return log_contrast_by_age(np.ones(len(age)), of_age, shares)
+
+
 def test_where_everybody_has_the_update_the_contrast_says_nothing():
-    assert log_contrast(np.ones(500, bool), np.ones(500)) == pytest.approx(0.0, abs=1e-9)
+    assert contrast_of(np.ones(500, bool), np.ones(500)) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_each_crash_of_one_host_in_ten_says_as_much_as_its_share_allows():
-    one, ten = (log_contrast(np.ones(n, bool), np.full(n, 0.1)) for n in (1, 10))
+    one, ten = (contrast_of(np.ones(n, bool), np.full(n, 0.1)) for n in (1, 10))
     assert 0 < one < math.log(10)
     assert 5 * one < ten < 10 * math.log(10)
 
 
 def test_crashes_beside_the_update_speak_against_it():
-    assert log_contrast(np.zeros(20, bool), np.full(20, 0.5)) < log_contrast(np.zeros(1, bool), np.full(1, 0.5)) < 0
+    assert contrast_of(np.zeros(20, bool), np.full(20, 0.5)) < contrast_of(np.zeros(1, bool), np.full(1, 0.5)) < 0
 
 
 @settings(max_examples=5, deadline=None, derandomize=True)
@@ -217,21 +228,30 @@ def test_crashes_beside_the_update_speak_against_it():
 def test_the_contrast_of_a_harmless_update_is_one_on_the_average(seed, crashes):
     random = np.random.default_rng(seed)
     share = random.uniform(0.05, 0.95, crashes)
-    tries = [math.exp(log_contrast(random.random(crashes) < share, share)) for _ in range(2000)]
+    tries = [math.exp(contrast_of(random.random(crashes) < share, share)) for _ in range(2000)]
     assert np.mean(np.minimum(tries, 1e3)) < 1.5
     assert np.mean(np.array(tries) >= 20) <= 0.06
 
 
+def test_events_at_one_moment_say_as_much_as_each_at_its_own():
+    share, had, age = np.array([0.3, 0.3, 0.3, 0.7]), np.array([True, False, True, True]), np.array([0, 2, 1, 0])
+    together = log_contrast(np.array([3.0, 1.0]), np.array([2.0, 1.0]), share[2:])
+    assert together == pytest.approx(contrast_of(had, share))
+    shares, of_age = share[:, None] * [0.5, 1.0], np.array([[1.0, 1.0], [1.0, 0.0]])
+    together = log_contrast_by_age(np.array([3.0, 1.0]), of_age, shares[2:])
+    assert together == pytest.approx(contrast_by_age_of(age, shares))
+
+
 def test_where_all_have_just_got_the_update_or_all_long_ago_its_age_says_nothing():
-    assert log_contrast_by_age(np.zeros(500, int), np.ones((500, 3))) == pytest.approx(0.0, abs=1e-9)
+    assert contrast_by_age_of(np.zeros(500, int), np.ones((500, 3))) == pytest.approx(0.0, abs=1e-9)
     long_ago = np.tile([0.0, 0.0, 1.0], (500, 1))
-    assert log_contrast_by_age(np.full(500, 2), long_ago) == pytest.approx(0.0, abs=1e-9)
+    assert contrast_by_age_of(np.full(500, 2), long_ago) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_where_all_have_the_update_and_those_crash_that_got_it_last_its_age_tells():
     shares = np.tile([0.2, 0.5, 1.0], (40, 1))
-    assert log_contrast_by_age(np.zeros(40, int), shares) > 30
-    assert log_contrast(np.ones(40, bool), shares[:, -1]) == pytest.approx(0.0, abs=1e-9)
+    assert contrast_by_age_of(np.zeros(40, int), shares) > 30
+    assert contrast_of(np.ones(40, bool), shares[:, -1]) == pytest.approx(0.0, abs=1e-9)
 
 
 @settings(max_examples=5, deadline=None, derandomize=True)
@@ -242,6 +262,6 @@ def test_the_contrast_by_age_of_a_harmless_update_is_one_on_the_average(seed, cr
     tries = []
     for _ in range(1000):
         age = (random.random(crashes)[:, None] >= shares).sum(1)
-        tries.append(math.exp(log_contrast_by_age(age, shares)))
+        tries.append(math.exp(contrast_by_age_of(age, shares)))
     assert np.mean(np.minimum(tries, 1e3)) < 1.5
     assert np.mean(np.array(tries) >= 20) <= 0.06
