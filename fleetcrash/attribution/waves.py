@@ -36,8 +36,9 @@ _MOST_ONSETS = 400  # the strongest carry the sum; they bound the work of a tick
 _BUSIEST = 64  # places that are tried first, for nothing may be left to say for the others
 
 _DAY = int(LENGTHS[-1])
-_CODES = OUTCOMES + 1  # an outcome, or none
-_PLACE = (_DAY + 2) * _CODES  # places are this far apart, as a number that tells place, minute and outcome
+# A place and a minute are one number, places so far apart; and with an outcome, or none, they are another one.
+_APART = _DAY + 2
+_CODES = OUTCOMES + 1
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,11 @@ def find_waves(
 
     def onsets_at(tried: Mask) -> _Onsets:
         there = np.append(tried, False)[places]
-        codes = places[there].astype(np.int64) * _PLACE
+        codes = places[there].astype(np.int64) * (_APART * _CODES)
         codes += np.repeat((minute - start) * _CODES + outcome, there.sum(1))
         if also_from is not None and also_from >= start:
-            also = np.flatnonzero(tried) * _PLACE + (also_from - start) * _CODES + OUTCOMES
-            codes = np.concatenate([codes, also])
+            also = np.flatnonzero(tried) * _APART + (also_from - start)
+            codes = np.concatenate([codes, also * _CODES + OUTCOMES])
         return _onsets(codes, start, expected_until, caution)
 
     present = by_place.any(1)
@@ -196,7 +197,7 @@ def _onsets(codes: Ints, start: int, expected_until: Callable[[Ints, Ints], Floa
     """Every place and minute of some events.
 
     Args:
-        codes: (n,) place, minute and outcome of each event as one number; OUTCOMES stands for none.
+        codes: (n,) place, minute and outcome of each event as one number; OUTCOMES is none.
     """
     ordered = np.sort(codes)
     first = np.flatnonzero(np.diff(ordered, prepend=-1))
@@ -204,9 +205,9 @@ def _onsets(codes: Ints, start: int, expected_until: Callable[[Ints, Ints], Floa
     key, outcome = np.divmod(code, _CODES)
     first = np.flatnonzero(np.diff(key, prepend=-1))
     key = key[first]
-    place, minute = np.divmod(key, _PLACE // _CODES)
+    place, minute = np.divmod(key, _APART)
     ends = np.minimum(minute[:, None] + LENGTHS, _DAY)
-    until = np.searchsorted(key, place[:, None] * (_PLACE // _CODES) + ends)
+    until = np.searchsorted(key, place[:, None] * _APART + ends)
     seen = np.empty((OUTCOMES, *ends.shape))
     for number in range(OUTCOMES):
         before = np.append(0, np.cumsum(count * (outcome == number)))[np.append(first, len(code))]
