@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -143,3 +144,14 @@ def test_every_table_can_be_read_before_it_has_a_row(lake):
         for name, columns in table_columns().items():
             described = engine._con.sql(f'SELECT * FROM "lake_{name}"')
             assert described.columns == [column.name for column in columns]
+
+
+def test_an_answer_in_parts_is_the_same_answer(lake, monkeypatch):
+    monkeypatch.setattr("fleetcrash.store.engine._BATCH_ROWS", 2048)  # what DuckDB has at once
+    append_rows(lake, "crash", [_crash(number) for number in range(5000)])
+    with Engine(lake) as engine:
+        parts = list(engine.batches("crashes_known_since", since=at(-1)))
+        assert len(parts) > 1
+        whole = engine.table("crashes_known_since", since=at(-1))
+    keys = [(name, "ascending") for name in whole.column_names]
+    assert pa.Table.from_batches(parts).sort_by(keys).equals(whole.sort_by(keys))
