@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.after_install import log_by_delay
-from fleetcrash.attribution.contrast import Compared
+from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
@@ -112,13 +112,13 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
     found = inquiry.waves(tick, case.events, caution=False, also_from=leading)
 
-    @cache  # which is only asked for where a name is in sight
-    def compared() -> Callable[[int], Compared]:
-        return inquiry.compared(tick, case.events)
+    @cache  # dear, and only needed once an update may be named
+    def moments() -> Moments:
+        return inquiry.moments(tick, case.events)
 
     @cache  # asked by the odds and by the verdict
     def of_hosts(update: int) -> float:
-        crashes = compared()(update).log_most()
+        crashes = moments().of(update).log_most()
         return max(crashes, inquiry.departures.log_test(update)) if by_departures else crashes
 
     def by_delay(update: int) -> float:

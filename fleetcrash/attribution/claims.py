@@ -70,7 +70,7 @@ class Claims:
         """(events,) those that are none of an incident's doing, as known by a tick."""
         ceded = np.zeros(len(self._inquiry.news.events), bool)
         for spot, onset in incident.ceded_spots.items():
-            ceded |= self._inquiry.events_at(spot, onset)
+            ceded |= self._inquiry.events_since(spot, onset)
         for update in incident.ceded_updates:
             ceded |= self._inquiry.events_with(update, tick)
         return ceded

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.evidence import log_contrast, log_contrast_by_age
 from fleetcrash.attribution.exposure import AGES, BOOTS, LONG_UP, HostTime
-from fleetcrash.attribution.news import ExposedEvents, News
+from fleetcrash.attribution.news import News
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,24 +25,25 @@ class Moments:
     Half a fleet may crash within the hour; it does so in a few thousand moments.
     """
 
-    def __init__(self, news: News, time: HostTime, event: Ints) -> None:
-        """Those of some events, by their numbers, which are of the last KEPT_MINUTES."""
+    def __init__(self, news: News, time: HostTime, *, tick: int, mine: Mask, event: Ints) -> None:
+        """Take some events, as known by a tick.
+
+        Args:
+            mine: (events,) which ones. event: those of them that happened in the last KEPT_MINUTES, by their numbers.
+        """
         events = news.events
         among = time.stratum[events.cell[event]] * BOOTS + events.since_boot[event]
         key = (events.minute[event] * (time.strata * BOOTS) + among) * OUTCOMES + events.outcome[event]
         _, first, moment, count = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
         self._time, self._count, self._one = time, count.astype(float), event[first]
-        self._events = events
+        self._news, self._tick, self._mine = news, tick, mine
         self._of_event = np.full(len(events), -1)
         self._of_event[event] = moment
 
-    def compared(self, exposed: ExposedEvents, rows: Ints, update: int) -> Compared:
-        """Those that there are hosts beside.
-
-        Args:
-            exposed, rows: which events happened to hosts that had the update.
-        """
-        one, events = self._one, self._events
+    def of(self, update: int) -> Compared:
+        """What is told of an update: by the moments at which there were hosts beside."""
+        one, events, exposed = self._one, self._news.events, self._news.exposed_events.of(update)
+        rows = exposed.known(self._tick, self._mine)
         moment = self._of_event[exposed.event[rows]]
         rows, moment = rows[moment >= 0], moment[moment >= 0]
         of_age = np.bincount(moment * AGES + exposed.age[rows], minlength=len(one) * AGES).reshape(len(one), AGES)

@@ -54,6 +54,7 @@ class _Account:
         left: (LAG_MINUTES, strata x BOOTS, WINDOWS) hits by the minute in which they left, modulo.
         now: (2, WINDOWS) hits, and expected, of all cells.
         lately: (LAG_MINUTES + 1, 2, WINDOWS) what ``now`` was at each of the last ticks, modulo.
+        changed_tick: the last tick that brought a change.
     """
 
     hits: Floats
@@ -62,6 +63,15 @@ class _Account:
     log_penalty: Floats = field(default_factory=lambda: np.zeros((WINDOWS, len(RATIOS) + 1)))
     now: Floats = field(default_factory=lambda: np.zeros((2, WINDOWS)))
     lately: Floats = field(default_factory=lambda: np.zeros((LAG_MINUTES + 1, 2, WINDOWS)))
+    changed_tick: int = 0
+
+    def is_idle(self, tick: int) -> bool:
+        """Whether the last hour brought nothing, so that it is at its end in ``left`` and ``lately`` as well."""
+        return tick - self.changed_tick > len(self.lately)
+
+    def has_enough(self) -> bool:
+        """Whether enough hosts have left for anything to be said."""
+        return bool(_within(self.now[0]).max() >= LEAST_HOSTS)
 
 
 class Departures:
@@ -69,6 +79,9 @@ class Departures:
 
     def __init__(self, news: News) -> None:
         self._accounts: dict[int, _Account] = {}
+        self._lively: dict[
+            int, _Account
+        ] = {}  # those that are not idle; of 28 days there are hundreds, and few of a day
         self._left = np.zeros((LAG_MINUTES, 0))  # hosts that left, by minute, modulo, and stratum x BOOTS
         self.extend(news)
 
@@ -90,7 +103,8 @@ class Departures:
         Args:
             time: advanced to the same tick.
         """
-        for kept in (self._left, *(account.left for account in self._accounts.values())):
+        self._lively = {update: one for update, one in self._lively.items() if not one.is_idle(tick)}
+        for kept in (self._left, *(account.left for account in self._lively.values())):
             kept[tick % LAG_MINUTES] = 0.0
         self._count_with(tick)
         rows = self._news.left
@@ -99,8 +113,8 @@ class Departures:
         if taken.start < taken.stop:
             row = self._stratum[rows.cell[taken]] * BOOTS + rows.since_boot[taken]
             np.add.at(self._left, (rows.minute[taken] % LAG_MINUTES, row), rows.hosts[taken].astype(float))
-            self._charge(rows.minute[taken], row, rows.hosts[taken], time)
-        for account in self._accounts.values():
+            self._charge(rows.minute[taken], row, rows.hosts[taken], tick, time)
+        for account in self._lively.values():
             account.lately[tick % len(account.lately)] = account.now
 
     def _count_with(self, tick: int) -> None:
@@ -109,13 +123,13 @@ class Departures:
         self._with_row = taken.stop
         for update in np.unique(rows.update[taken]).tolist():
             own = taken.start + np.flatnonzero(rows.update[taken] == update)
-            account, hosts = self._account(update), rows.hosts[own].astype(float)
+            account, hosts = self._changed(update, tick), rows.hosts[own].astype(float)
             np.add.at(account.hits, (rows.age[own], rows.cell[own]), hosts)
             np.add.at(account.now[0], rows.age[own], hosts)
             row = self._stratum[rows.cell[own]] * BOOTS + rows.since_boot[own]
             np.add.at(account.left, (rows.minute[own] % LAG_MINUTES, row, rows.age[own]), hosts)
 
-    def _charge(self, minute: Ints, row: Ints, hosts: Ints, time: HostTime) -> None:
+    def _charge(self, minute: Ints, row: Ints, hosts: Ints, tick: int, time: HostTime) -> None:
         """Charge every update for those who left, whether they had it or not."""
         keys, inverse = np.unique(minute * self._rows + row, return_inverse=True)
         left = np.bincount(inverse, hosts)
@@ -127,7 +141,7 @@ class Departures:
             share = self._share(update, of_update.lately, np.stack([minute, minute - 1]), row, time).max(0)
             if not share.any():
                 continue
-            account = self._account(update)
+            account = self._changed(update, tick)
             account.log_penalty += np.einsum("n,nar->ar", left, log_charge(share))
             expected = _by_age(share) * left[:, None]
             np.add.at(account.expected.T, row, expected)
@@ -162,6 +176,12 @@ class Departures:
             )
         return self._accounts[update]
 
+    def _changed(self, update: int, tick: int) -> _Account:
+        """The account of an update, which is about to change."""
+        account = self._lively[update] = self._account(update)
+        account.changed_tick = tick
+        return account
+
     def log_test(self, update: int) -> float:
         """Log of the sequential test that the update more than doubles the rate at which hosts leave."""
         account = self._accounts.get(update)
@@ -178,7 +198,7 @@ class Departures:
 
     def is_raised(self, update: int, tick: int) -> bool:
         """Whether in the last hour clearly more of its hosts left than twice those that the others' rate explains."""
-        account = self._accounts.get(update)
+        account = self._lively.get(update)
         if account is None:
             return False
         hits, expected = _within(account.now - account.lately[(tick - LAG_MINUTES) % len(account.lately)])
@@ -187,11 +207,12 @@ class Departures:
 
     def updates(self) -> set[int]:
         """Updates with which enough hosts have left for anything to be said."""
-        return {update for update, account in self._accounts.items() if _within(account.now[0]).max() >= LEAST_HOSTS}
+        return {update for update, account in self._accounts.items() if account.has_enough()}
 
     def leading(self, tick: int) -> int | None:
         """The update that most is said against, where its test has passed and its hosts still leave; else None."""
-        of_each = {update: self.log_test(update) for update in self.updates() if self.is_raised(update, tick)}
+        raised = [update for update, one in self._lively.items() if one.has_enough() and self.is_raised(update, tick)]
+        of_each = {update: self.log_test(update) for update in raised}
         update = max(of_each, key=lambda one: (of_each[one], one), default=None)
         return None if update is None or of_each[update] < LOG_THRESHOLD else update
 

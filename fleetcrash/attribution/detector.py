@@ -309,7 +309,7 @@ class Detector:
             if strongest is None or found.log_alarm(place_log_weight) < waves.LOG_THRESHOLD or strongest[1] <= since:
                 continue
             spot, onset = self.spots.whole_system(strongest[0], tick), strongest[1] - JUDGING_MINUTES
-            if not self._rose_elsewhere(incident, mine, self._inquiry.events_at(spot, 0)):
+            if not self._rose_elsewhere(incident, mine, self._inquiry.events_since(spot, 0)):
                 continue
             incident.cede(spot, max(onset, since))  # a few came before it was a wave
             self._begin(self._opened(tick), tick)
@@ -342,7 +342,7 @@ class Detector:
             spot, onset = int(waves_found.place[wave[0]]), int(waves_found.onset[wave[0]])
             if onset <= incident.alarm_tick + LAG_MINUTES or self.spots.covers(spot, incident.spot):
                 return False
-            if not self._rose_elsewhere(incident, mine, self._inquiry.events_at(spot, 0)):
+            if not self._rose_elsewhere(incident, mine, self._inquiry.events_since(spot, 0)):
                 return False
             incident.cede(spot, onset)
         else:
@@ -364,7 +364,7 @@ class Detector:
         late = later.strongest(self.spots.log_weights(tick)[0])
         if late is None:
             return mine, found
-        without = mine & ~self._inquiry.events_at(*late)
+        without = mine & ~self._inquiry.events_since(*late)
         again = judged(self._inquiry, self._case(incident, tick, without, self._claims.cells_of(incident)))
         if again[0].update != incident.update:
             return mine, found

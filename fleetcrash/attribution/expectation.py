@@ -20,8 +20,8 @@ from fleetcrash.attribution.spots import Spots
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-Narrow = NDArray[np.float32]
-_Floating = TypeVar("_Floating", Floats, Narrow)
+_Singles = NDArray[np.float32]
+_Floating = TypeVar("_Floating", Floats, _Singles)
 
 RING = DAY + 1
 _KINDS = SYSTEMS * 2 * BOOTS  # of host-time that share a rate: OS, always on, time since boot
@@ -53,7 +53,7 @@ class Expectation:
         self._until = _nothing_until(len(spots))  # before each minute of the last day, modulo RING, but for ``_scale``
         self._scale = np.ones((OUTCOMES, len(spots)))  # what the past was multiplied by, as it was reckoned anew
         self._online_at = np.zeros((len(spots), _KINDS))
-        self._pending: deque[tuple[int, Floats, Narrow]] = deque()  # one for each minute of up to a day
+        self._pending: deque[tuple[int, Floats, _Singles]] = deque()  # one for each minute of up to a day
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
         self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
         self._past_rates, self._past_factors = self._learned_rates, self._learned_factors
@@ -216,7 +216,8 @@ class Expectation:
     def _count_online(self, tick: int) -> None:
         """Take in who came and went by the tick, at every spot."""
         cells, places = self._news.online, self._news.places
-        taken = slice(self._cell_row, int(np.searchsorted(cells.minute, np.int32(tick), side="right")))
+        minute = np.int32(tick)  # of the rows' own type, or all of them would be widened at every tick
+        taken = slice(self._cell_row, int(np.searchsorted(cells.minute, minute, side="right")))
         self._cell_row = taken.stop
         cell = cells.cell[taken]
         if len(cell) > len(self._news.cells):
@@ -226,7 +227,7 @@ class Expectation:
             changed[np.arange(len(cell)), self._kind[cell] + cells.since_boot[taken]] = cells.change[taken]
             self._online_at[: len(self._members)] += self._members[:, cell] @ changed
             self._per_minute = None
-        taken = slice(self._place_row, int(np.searchsorted(places.minute, np.int32(tick), side="right")))
+        taken = slice(self._place_row, int(np.searchsorted(places.minute, minute, side="right")))
         self._place_row = taken.stop
         change = places.change[taken].astype(float)  # of the same type it is five times as fast
         np.add.at(self._online_at.reshape(-1), self._place_at[taken], change)

@@ -23,7 +23,7 @@ Keys = NDArray[np.int64]
 _NEVER = 2**31 - 1  # the minute or tick of what has not happened
 _FROM = (0, *AGE_MINUTES[:-1], 0, *BOOT_MINUTES[:-1])
 _UNTIL = (*AGE_MINUTES, *BOOT_MINUTES)
-_AT_ONCE = 1 << 20  # changes
+_AT_ONCE = 1 << 20  # changes, in some 8 MiB; of a large fleet there are sixty million
 _AGE_BITS, _BOOT_BITS = (WINDOWS - 1).bit_length(), (BOOTS - 1).bit_length()
 
 
@@ -82,7 +82,7 @@ def changes_of(
 
     Args:
         stretches: the answer of ``detection/exposed_stretches``, which numbers cells from -1 on.
-        first_minute: none begins before it; None where there are none.
+        first_minute: none begins before it; None only where there are none.
         updates, cells: how many there are.
     """
     first_tick = max(after_tick + 1, last_tick if first_minute is None else first_minute)

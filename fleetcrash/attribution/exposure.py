@@ -143,6 +143,7 @@ class HostTime:
 
     def advance(self, tick: int) -> None:
         """Take in what became known by the tick. Ticks come in order, none left out."""
+        # The rows' times are narrow: they are searched with a number of their type, or all would be widened every time.
         self._advance_online(tick)
         self._advance_exposed(tick)
 
@@ -188,7 +189,6 @@ class HostTime:
 
     def _advance_exposed(self, tick: int) -> None:
         rows = self.news.exposed
-        # Of the rows' own type, or all of them would be widened at every tick.
         first, until = self._exposed_row, int(np.searchsorted(rows.tick, np.int32(tick), side="right"))
         self._exposed_row = until
         order = first + np.argsort(rows.update[first:until], kind="stable")

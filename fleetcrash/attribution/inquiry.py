@@ -16,7 +16,7 @@ from fleetcrash.attribution import crashers, witnesses
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
-from fleetcrash.attribution.contrast import Compared, Moments
+from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.departures import Departures
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.expectation import Expectation
@@ -197,7 +197,7 @@ class Inquiry:
         if not witnesses.may_be_of_one_place(self.news, struck):
             return False
         # Not where installs tell: hosts that were long up crashed as soon as they got it, those beside them did not.
-        compared = self.compared(tick, mine & cells[self.news.events.cell])(update)
+        compared = self.moments(tick, mine & cells[self.news.events.cell]).of(update)
         by_installs = max(compared.log_by_age(_AT_ONCE_AGES), compared.log_with_it())
         if self.news.installs_told and by_installs >= witnesses.enough(len(struck)):
             return False
@@ -248,7 +248,7 @@ class Inquiry:
             also_from=also_from,
         )
 
-    def events_at(self, spot: int, since: int) -> Mask:
+    def events_since(self, spot: int, since: int) -> Mask:
         """(events,) those in a spot from a minute on."""
         there: Mask = self.spots.events_at(spot) & (self.news.events.minute >= since)
         return there
@@ -270,15 +270,10 @@ class Inquiry:
                 return True
         return False
 
-    def compared(self, tick: int, mine: Mask) -> Callable[[int], Compared]:
-        """Of an update, what is told by some events of the last day that there are hosts beside; see ``contrast``."""
-        moments = Moments(self.news, self.expected.time, self._known(tick, mine, KEPT_MINUTES))
-
-        def of(update: int) -> Compared:
-            exposed = self.news.exposed_events.of(update)
-            return moments.compared(exposed, exposed.known(tick, mine), update)
-
-        return of
+    def moments(self, tick: int, mine: Mask) -> Moments:
+        """Those of some events (events,) of the last day, to compare hosts with an update and those beside them."""
+        event = self._known(tick, mine, KEPT_MINUTES)
+        return Moments(self.news, self.expected.time, tick=tick, mine=mine, event=event)
 
     def companions(self, update: int, tick: int, mine: Mask) -> list[Companion]:
         """Other updates that the fault of one may need, with the events of the hosts that had them."""

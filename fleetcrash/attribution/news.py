@@ -144,12 +144,12 @@ class ExposedEvents:
     boot_age: Ints
 
     def known(self, tick: int, mine: Mask) -> Ints:
-        """Rows, as known by a tick, that some of the events (events,) are in."""
+        """Rows of these, as known by a tick, that some of the events (events,) are in."""
         until = int(np.searchsorted(self.tick, tick, side="right"))
         return np.flatnonzero(mine[self.event[:until]] & (self.gone_tick[:until] > tick))
 
     def of(self, update: int) -> ExposedEvents:
-        """Those of one update by its index, in the same order."""
+        """Those of one update by its index, in the same order; copied once, for it is asked about at every tick."""
         return self._by_update.get(update, self._none)
 
     @cached_property

@@ -68,9 +68,10 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         after_tick = bounds["last_tick"]  # no minute to judge, so no counts either
     # What is large is worked out before there is much else to keep.
     places = _places(engine.table("detection/online_by_minute_place", after_tick=after_tick), known_places)
+    first_minute = engine.rows("detection/first_exposed_minute")[0]["first_minute"]
     exposed = changes_of(
         engine.batches("detection/exposed_stretches", updates=list(update_index), after_tick=after_tick),
-        first_minute=engine.rows("detection/first_exposed_minute")[0]["first_minute"],
+        first_minute=first_minute,
         after_tick=after_tick,
         last_tick=bounds["last_tick"],
         updates=len(suspects),
@@ -123,8 +124,7 @@ def _ints(table: pa.Table, name: str, missing: int = 0) -> Ints:
 
 
 def _narrow(table: pa.Table, name: str) -> Narrow:
-    """Of a column without a missing value, whose numbers are small."""
-    values: Narrow = table[name].cast(pa.int32()).to_numpy()
+    values: Narrow = table[name].cast(pa.int32()).fill_null(0).to_numpy()
     return values
 
 

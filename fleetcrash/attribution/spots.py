@@ -55,9 +55,11 @@ class Spots:
         return np.array(slices + [len(self.slices) + number for number in range(len(before._names))], dtype=np.int64)
 
     def events_at(self, spot: int) -> Mask:
-        """(events,) which ones happened in a spot; not to be changed."""
+        """(events,) which ones happened in a spot, kept for the few that are asked about."""
         if spot not in self._events_at:
-            self._events_at[spot] = (self.of_event == spot).any(1)
+            there: Mask = (self.of_event == spot).any(1)
+            there.setflags(write=False)
+            self._events_at[spot] = there
         return self._events_at[spot]
 
     def name(self, spot: int) -> tuple[str, str]:

@@ -33,12 +33,13 @@ LOG_THRESHOLD = float(np.log(1e6))
 """A Shiryaev-Roberts sum over onsets gets this high once in at least a million minutes (two years) without a wave."""
 
 _MOST_ONSETS = 400  # the strongest carry the sum; they bound the work of a tick in which half the fleet crashes
-_BUSIEST = 64  # places that are tried first, for nothing may be left to say for the others
+_BUSIEST = 64  # places that are tried first: some more than there are slices, which have most events
 
 _DAY = int(LENGTHS[-1])
-# A place and a minute are one number, places so far apart; and with an outcome, or none, they are another one.
-_APART = _DAY + 2
-_CODES = OUTCOMES + 1
+# Place and minute as one number, place * _APART + minute: a wave may end with the day, so one more than its minutes.
+_APART = _DAY + 1
+_OR_NONE = OUTCOMES + 1  # and with the outcome, of which there may be none, another one: that * _OR_NONE + outcome
+_ROUNDING = 1e-12  # of a sum of months; it is rounded to sixteen digits at every step
 
 
 @dataclass(frozen=True)
@@ -124,21 +125,22 @@ def find_waves(
 
     def onsets_at(tried: Mask) -> _Onsets:
         there = np.append(tried, False)[places]
-        codes = places[there].astype(np.int64) * (_APART * _CODES)
-        codes += np.repeat((minute - start) * _CODES + outcome, there.sum(1))
-        if also_from is not None and also_from >= start:
-            also = np.flatnonzero(tried) * _APART + (also_from - start)
-            codes = np.concatenate([codes, also * _CODES + OUTCOMES])
+        key = places[there].astype(np.int64) * _APART
+        codes = key * _OR_NONE + np.repeat((minute - start) * _OR_NONE + outcome, there.sum(1))
+        if also_from is not None and start <= also_from < end:
+            key = np.flatnonzero(tried) * _APART + (also_from - start)
+            codes = np.concatenate([codes, key * _OR_NONE + OUTCOMES])
         return _onsets(codes, start, expected_until, caution)
 
     present = by_place.any(1)
-    least = np.partition(ceiling, -_BUSIEST)[-_BUSIEST] if len(ceiling) > _BUSIEST else 0.0
-    busiest = present & (ceiling >= least)
-    found = onsets_at(busiest).strongest()
+    busy = np.partition(ceiling, -_BUSIEST)[-_BUSIEST] if len(ceiling) > _BUSIEST else 0.0
+    busiest = present & (ceiling >= busy)
+    found = onsets_at(busiest).most_promising()
+    # Of the other places only those matter that can say more than the least of these.
     least = found.bound().min() if len(found) == _MOST_ONSETS else 0.0
     others = present & ~busiest & (ceiling >= least)
     if others.any():
-        found = found.beside(onsets_at(others)).strongest()
+        found = found.beside(onsets_at(others)).most_promising()
     by_stretch = log_raised(*_stretches(found.seen, found.mean)).sum((0, 2))
     return Waves(
         found.place,
@@ -154,7 +156,7 @@ class _Onsets:
     """Where and when waves may have begun, ordered by that.
 
     Attributes:
-        place: (n,). minute: (n,) of the last day.
+        place: (n,). minute: (n,) since the day's start.
         seen, mean: (OUTCOMES, n, LENGTHS) events, and events expected.
     """
 
@@ -173,8 +175,8 @@ class _Onsets:
         bound: Floats = np.maximum(of_lengths, of_stretches)
         return bound
 
-    def strongest(self) -> _Onsets:
-        """As many as are tried."""
+    def most_promising(self) -> _Onsets:
+        """Those with the highest bounds, as many as are weighed."""
         if len(self) <= _MOST_ONSETS:
             return self
         return self._rows(np.sort(np.argpartition(-self.bound(), _MOST_ONSETS)[:_MOST_ONSETS]))
@@ -200,26 +202,35 @@ def _onsets(codes: Ints, start: int, expected_until: Callable[[Ints, Ints], Floa
         codes: (n,) place, minute and outcome of each event as one number; OUTCOMES is none.
     """
     ordered = np.sort(codes)
-    first = np.flatnonzero(np.diff(ordered, prepend=-1))
-    count, code = np.diff(first, append=len(ordered)), ordered[first]
-    key, outcome = np.divmod(code, _CODES)
-    first = np.flatnonzero(np.diff(key, prepend=-1))
-    key = key[first]
+    first_of_code = np.flatnonzero(np.diff(ordered, prepend=-1))
+    count, code = np.diff(first_of_code, append=len(ordered)), ordered[first_of_code]
+    key, outcome = np.divmod(code, _OR_NONE)
+    first_of_key = np.flatnonzero(np.diff(key, prepend=-1))
+    key = key[first_of_key]
     place, minute = np.divmod(key, _APART)
     ends = np.minimum(minute[:, None] + LENGTHS, _DAY)
     until = np.searchsorted(key, place[:, None] * _APART + ends)
     seen = np.empty((OUTCOMES, *ends.shape))
     for number in range(OUTCOMES):
-        before = np.append(0, np.cumsum(count * (outcome == number)))[np.append(first, len(code))]
+        before = np.append(0, np.cumsum(count * (outcome == number)))[np.append(first_of_key, len(code))]
         seen[number] = before[until] - before[:-1, None]
-    expected_before = expected_until(place, start + minute)[:, :, None]
-    expected = expected_until(np.broadcast_to(place[:, None], ends.shape), start + ends) - expected_before
-    mean = np.maximum(expected, 0.0)
+    edges = start + np.column_stack([minute, ends])
+    mean = np.cumsum(_grown(expected_until(np.broadcast_to(place[:, None], edges.shape), edges)), axis=2)
     if caution is not None:
         mean = mean * np.minimum(caution, 1e9)[:, None, None]
     return _Onsets(place, minute, seen, mean)
 
 
+def _grown(until: Floats) -> Floats:
+    """(..., k) by how much a sum grew from each of (..., k + 1) minutes to the next.
+
+    A rounded sum may seem to grow or fall by a last digit where nothing was expected; then nothing that is seen there
+    says anything, while a sliver expected would make it say a lot.
+    """
+    growth = np.diff(until, axis=-1)
+    return np.where(growth > _ROUNDING * until[..., 1:], growth, 0.0)
+
+
 def _stretches(seen: Floats, mean: Floats) -> tuple[Floats, Floats]:
-    """The same counts from each length to the next; what is expected may seem to fall by a last digit."""
-    return np.diff(seen, axis=2, prepend=0.0), np.maximum(np.diff(mean, axis=2, prepend=0.0), 0.0)
+    """The same counts from each length to the next."""
+    return np.diff(seen, axis=2, prepend=0.0), np.diff(mean, axis=2, prepend=0.0)

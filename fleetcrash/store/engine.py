@@ -35,7 +35,7 @@ _LOOKS = 10
 # A file may be deleted between the look at which there are and its reading: by a forget, or a compaction that keeps
 # none. Looked at again, the log names another in its place.
 
-_BATCH_ROWS = 500_000
+_BATCH_ROWS = 500_000  # some 20 MB of the largest answer, of fifteen million rows
 
 CACHE_FROM_S = 0.05
 """An answer that takes less is sooner counted again than it is worth a file."""
@@ -166,12 +166,17 @@ class Engine:
         """The answer of one query file, a part at a time, so that it need not all be there at once.
 
         Nothing else may be asked of the engine until it is at its end.
+
+        Raises:
+            LakeError: the lake cannot be read.
         """
         try:
             self._kept.make_for(query)
             yield from self._con.sql(query_text(query), params=parameters or None).to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             raise self._unreadable(error) from error
+        except OSError as error:  # so Arrow tells what went wrong in DuckDB after the first part
+            raise self._unreadable(duckdb.InvalidInputException(str(error))) from error
 
     def frame(self, query: str, **parameters: Any) -> Any:
         """The answer of one query file as a pandas DataFrame."""

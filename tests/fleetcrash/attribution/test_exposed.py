@@ -36,8 +36,10 @@ def rows_counted(engine: Engine, after_tick: int) -> Counter[tuple[Any, ...]]:
     return Counter((*key, change) for key, change in total.items() if change)
 
 
+@pytest.mark.parametrize("at_once", [64, 1 << 20])
 @pytest.mark.parametrize("share", [0.0, 0.6])
-def test_stretches_come_to_what_the_query_tells(outage, share):
+def test_stretches_come_to_what_the_query_tells(outage, share, at_once, monkeypatch):
+    monkeypatch.setattr(exposed, "_AT_ONCE", at_once)
     with Engine(outage.lake) as engine:
         news = read_news(engine)
         after_tick = -1 if not share else int(news.first_tick + share * (news.last_tick - news.first_tick))

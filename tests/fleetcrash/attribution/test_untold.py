@@ -153,3 +153,18 @@ def test_how_much_more_follows_an_install_is_learned_and_never_less_than_nothing
     assert len(ratios) == AGES
     assert ratios[0] == pytest.approx((30 + 6) / 7)
     assert ratios[2] == 1.0
+
+
+def test_hosts_of_which_nobody_says_whether_they_are_always_on_count_at_their_site(empty_lake: Path) -> None:
+    """As in files that others wrote; a load fills in that they are not."""
+    world: World = {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "site": "s", "always_on": None} for n in range(4)],
+        "session": [{"host_id": f"h{n}", "online_from": at(0), "online_until": None} for n in range(4)],
+        "crash": [crash_of(1, 90)],
+    }
+    with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
+        news = read_news(engine)
+        assert news.places.change.sum() == 4
+        detector = Detector(news)
+        for tick in range(news.first_tick, news.last_tick + 1):
+            detector.tick(tick)

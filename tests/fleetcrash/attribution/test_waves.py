@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fleetcrash.attribution import waves as waves_module
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.waves import LENGTHS, LOG_SHAPE, SHAPES, Waves, find_waves
 
 END = 10_000
+DAY = 1440
 RATE = 0.001  # events a minute
 
 
@@ -46,43 +48,68 @@ def test_a_rise_that_fades_is_best_told_stretch_by_stretch():
     assert np.argmax(of_onset(waves(fading), onset)) == SHAPES - 1
 
 
-@pytest.mark.parametrize("also_from", [None, END - 200])
-def test_among_many_places_the_strongest_waves_are_found(also_from):
-    """Places that cannot matter are passed over; those of one event each, of many and of few at once are not alike."""
-    random = np.random.default_rng(5)
-    sizes = np.concatenate([np.ones(300, np.int64), random.integers(2, 12, 150), [400, 900]])
-    place = np.repeat(np.arange(len(sizes)), sizes)
-    minute = END - 1 - random.integers(0, 1400, len(place))
-    minute[place % 7 == 0] = END - 50 - random.integers(0, 3, (place % 7 == 0).sum())
-    outcome = random.integers(0, OUTCOMES, len(place))
+class _Scattered:
+    """Events of 380 places in a row: some have a few all through the day, and others fewer, but at once."""
 
-    def of(some: np.ndarray) -> Waves:
-        places = np.stack([place[some], np.full(some.sum(), -1)], axis=1).astype(np.int32)
-        return find_waves(places, minute[some], outcome[some], end=END, expected_until=even, also_from=also_from)
+    def __init__(self, random: np.random.Generator) -> None:
+        size = random.permutation(np.concatenate([np.full(80, 14), random.integers(2, 7, 300)]))
+        self.place = np.repeat(np.arange(len(size)), size)
+        through = np.repeat(size == 14, size)
+        at_once = END - 1 - np.repeat(random.integers(0, DAY, len(size)), size)
+        self.minute = np.where(through, END - 1 - random.integers(0, DAY, len(self.place)), at_once)
+        self.outcome = random.integers(0, OUTCOMES, len(self.place))
 
-    one_by_one = [of(place == one) for one in range(len(sizes))]
-    evidence = np.sort(np.concatenate([found.log_evidence.max(1) for found in one_by_one]))
-    together = of(place >= 0)
-    assert len(together) < len(evidence)
-    assert np.sort(together.log_evidence.max(1))[-200:] == pytest.approx(evidence[-200:])
-    assert list(zip(together.place, together.onset, strict=True)) == sorted(
-        zip(together.place, together.onset, strict=True)
-    )
+    def waves(self, also_from: int | None) -> Waves:
+        places = np.stack([self.place, np.full(len(self.place), -1)], axis=1).astype(np.int32)
+        return find_waves(places, self.minute, self.outcome, end=END, expected_until=even, also_from=also_from)
+
+    def events_of(self, outcome: int, place: int, onset: int) -> list[int]:
+        """Within each length of a wave, counted one by one."""
+        own = self.minute[(self.place == place) & (self.outcome == outcome)]
+        return [int(((own >= onset) & (own < onset + length)).sum()) for length in LENGTHS.tolist()]
 
 
-def test_where_nothing_is_expected_any_more_the_strongest_wave_is_found_all_the_same():
-    """As in a region that lost its power; sums that are rounded may then seem to fall."""
+@pytest.mark.parametrize("also_from", [None, END - 300, END - 2 * DAY, END + 60])
+def test_places_that_cannot_matter_are_passed_over_and_no_others(also_from, monkeypatch):
+    scattered = _Scattered(np.random.default_rng(3))
+    found = scattered.waves(also_from)
+    monkeypatch.setattr(waves_module, "_BUSIEST", 10**6)  # so that every place is tried
+    every = scattered.waves(also_from)
+    assert len(found) == len(every)
+    for name in ("place", "onset", "log_evidence"):
+        assert np.array_equal(getattr(found, name), getattr(every, name))
+    minutes = set(zip(scattered.place.tolist(), scattered.minute.tolist(), strict=True))
+    without_event = set(zip(found.place.tolist(), found.onset.tolist(), strict=True)) - minutes
+    assert {onset for _, onset in without_event} == ({also_from} if also_from == END - 300 else set())
 
-    def until_the_outage(places: np.ndarray, before: np.ndarray) -> np.ndarray:
-        expected = RATE * np.minimum(before, END - 1000) - 2e-15 * np.maximum(before - (END - 1000), 0)
+
+def test_a_wave_has_the_events_of_its_place_within_its_length():
+    scattered = _Scattered(np.random.default_rng(4))
+    found = scattered.waves(None)
+    for row in range(0, len(found), 7):
+        for outcome in range(OUTCOMES):
+            counted = scattered.events_of(outcome, int(found.place[row]), int(found.onset[row]))
+            assert found.events[outcome, row, :-1].tolist() == counted
+
+
+def _in_an_outage(drift: float) -> Waves:
+    """A place where nothing is expected for the last 1000 minutes, but for a drift of the sum; events go on."""
+
+    def until(places: np.ndarray, before: np.ndarray) -> np.ndarray:
+        expected = RATE * np.minimum(before, END - 1000) + drift * np.maximum(before - (END - 1000), 0)
         return np.broadcast_to(expected, (OUTCOMES, *places.shape))
 
     minutes = END - 1 - np.arange(1200)
     nowhere = np.zeros(len(minutes), np.int64)
-    found = find_waves(
-        nowhere[:, None].astype(np.int32), minutes, nowhere, end=END, expected_until=until_the_outage, caution=None
-    )
+    return find_waves(nowhere[:, None].astype(np.int32), minutes, nowhere, end=END, expected_until=until)
+
+
+@pytest.mark.parametrize("drift", [-2e-15, 2e-15])
+def test_a_sum_that_is_rounded_makes_no_difference_where_nothing_is_expected(drift):
+    """As in a region that lost its power: what is expected there seems to grow or fall by its last digit."""
+    found, exact = _in_an_outage(drift), _in_an_outage(0.0)
     assert END - 1200 in found.onset
+    assert np.sort(found.log_evidence, axis=0) == pytest.approx(np.sort(exact.log_evidence, axis=0))
 
 
 def test_without_events_there_is_no_wave():
