@@ -49,7 +49,7 @@ class Claims:
         if told or incident.update is None:
             return told
         cells = self._inquiry.news.cells
-        with_it = np.unique(np.nonzero(self._inquiry.expected.time.by_update[incident.update].moment)[0])
+        with_it = self._inquiry.expected.time.by_update[incident.update].cells
         systems = {name for name in (cells[cell].os_type for cell in with_it.tolist()) if name is not None}
         return {"os_type": systems.pop()} if len(systems) == 1 else {}
 

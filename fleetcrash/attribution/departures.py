@@ -18,6 +18,7 @@ from fleetcrash.attribution import exposure
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.evidence import log_mean_exp
 from fleetcrash.attribution.exposure import BOOT_MINUTES, BOOTS, KEPT_MINUTES, HostTime, grown, stratum_of_cells
+from fleetcrash.attribution.lately import Lately
 from fleetcrash.attribution.news import LeftAt, News
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 
@@ -103,7 +104,9 @@ class Departures:
         Args:
             time: advanced to the same tick.
         """
-        self._lively = {update: one for update, one in self._lively.items() if not one.is_idle(tick)}
+        for update in [update for update, one in self._lively.items() if one.is_idle(tick)]:
+            idle = self._lively.pop(update)
+            idle.left = np.zeros(idle.left.shape)  # all of it is zero; what nobody writes to takes no memory
         for kept in (self._left, *(account.left for account in self._lively.values())):
             kept[tick % LAG_MINUTES] = 0.0
         self._count_with(tick)
@@ -147,20 +150,20 @@ class Departures:
             np.add.at(account.expected.T, row, expected)
             account.now[1] += expected.sum(0)
 
-    def _share(self, update: int, lately: NDArray[np.int32], minute: Ints, row: Ints, time: HostTime) -> Floats:
+    def _share(self, update: int, lately: Lately, minute: Ints, row: Ints, time: HostTime) -> Floats:
         """(2, n, WINDOWS) share of those that could leave, at each minute and row, that had it for less than each age.
 
         Args:
             minute: (2, n). row: (n,).
         """
-        exposed = _within(lately[minute % KEPT_MINUTES, row][..., _OF_EXPOSED].astype(float))
+        exposed = _within(lately.at(minute, row)[..., _OF_EXPOSED].astype(float))
         if not exposed.any():
             return np.zeros(exposed.shape)
         # Who left counts as online until that is known, but cannot leave again.
         before = (minute[..., None] - np.arange(1, _UNKNOWN_MINUTES + 1)) % LAG_MINUTES
         online = time.online_lately[minute % KEPT_MINUTES, row] - self._left[before, row[:, None]].sum(-1)
-        if update in self._accounts:
-            exposed = exposed - _within(self._accounts[update].left[before, row[:, None]].sum(-2))
+        if update in self._lively:
+            exposed = exposed - _within(self._lively[update].left[before, row[:, None]].sum(-2))
         exposed = np.maximum(exposed, 0.0)
         for family in (exposed[..., :AGES], exposed[..., AGES:]):
             np.maximum.accumulate(family, axis=-1, out=family)  # those that left have grown older since

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.hours import HOURS, hour_of
+from fleetcrash.attribution.lately import Lately
 from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
 
 AGE_MINUTES = (2, 10, 60, 240, 1440)  # an install is younger than
@@ -54,28 +55,96 @@ def grown(values: Any, axis: int, size: int) -> Any:
     return np.pad(values, [(0, missing if number == axis else 0) for number in range(values.ndim)])
 
 
+@dataclass(frozen=True)
+class _Few:
+    """Sums of so many cells, of which most are zero.
+
+    Attributes:
+        where: (n,) where the others are among the (cells, BOOTS, WINDOWS). sums: (2, n) those.
+    """
+
+    cells: int
+    where: Ints
+    sums: Floats
+
+    @classmethod
+    def of(cls, sums: Floats) -> _Few:
+        """Those of (2, cells, BOOTS, WINDOWS) all."""
+        flat = sums.reshape(2, -1)
+        where = np.flatnonzero(flat.any(0))
+        return cls(sums.shape[1], where, flat[:, where])
+
+    def everywhere(self) -> Floats:
+        """(2, cells, BOOTS, WINDOWS) all of them."""
+        sums = np.zeros((2, self.cells, BOOTS, WINDOWS))
+        sums.reshape(2, -1)[:, self.where] = self.sums
+        return sums
+
+    def extended(self, cells: int) -> _Few:
+        """The same of more cells."""
+        return _Few(cells, self.where, self.sums)
+
+
 @dataclass
 class UpdateTime:
     """Hosts at risk that have one update.
 
     Attributes:
-        level, moment: (cells, BOOTS, WINDOWS) sums of change and of change x minute.
+        sums: (2, cells, BOOTS, WINDOWS) of change, and of change x minute; of one that is idle (2, n), and where.
         now: (strata x BOOTS, WINDOWS) hosts at this minute.
-        lately: (KEPT_MINUTES, strata x BOOTS, WINDOWS) that for each of the last minutes; None once all are zero.
+        lately: that for each of the last KEPT_MINUTES; None of one that is idle: all of it was zero.
         changed_tick: the last tick that brought a change.
         by_hour: (HOURS, WINDOWS) host-minutes by the hour of the day, of who had left as well until that was known.
     """
 
-    level: Floats
-    moment: Floats
+    sums: Floats | _Few
     now: NDArray[np.int32]
-    lately: NDArray[np.int32] | None
+    lately: Lately | None
     changed_tick: int
     by_hour: Floats = field(default_factory=lambda: np.zeros((HOURS, WINDOWS)))
 
     def host_minutes(self, tick: int) -> Floats:
         """(cells, BOOTS, WINDOWS) host-minutes at risk up to the tick."""
-        return tick * self.level - self.moment
+        sums = self._all_sums()
+        minutes: Floats = tick * sums[0] - sums[1]
+        return minutes
+
+    @property
+    def cells(self) -> Ints:
+        """Those in which hosts ever had it."""
+        cells: Ints = np.flatnonzero(self._all_sums()[1].any((1, 2)))
+        return cells
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody had it for less than a day within KEPT_MINUTES."""
+        return self.lately is None
+
+    def rest(self) -> None:
+        """Let the memory go that one that is idle does not need."""
+        self.lately = None
+        if not isinstance(self.sums, _Few):
+            self.sums = _Few.of(self.sums)
+
+    def wake(self, rows: int) -> tuple[Floats, Lately]:
+        """The sums and what was lately, to be changed.
+
+        Args:
+            rows: strata x BOOTS.
+        """
+        self.sums = self._all_sums()
+        self.lately = self.lately or Lately(KEPT_MINUTES, (rows, WINDOWS))
+        return self.sums, self.lately
+
+    def extend(self, cells: int, rows: int) -> None:
+        """Make it that many cells, and strata x BOOTS."""
+        self.sums = self.sums.extended(cells) if isinstance(self.sums, _Few) else grown(self.sums, 1, cells)
+        self.now = grown(self.now, 0, rows)
+        if self.lately is not None:
+            self.lately.extend(rows)
+
+    def _all_sums(self) -> Floats:
+        return self.sums.everywhere() if isinstance(self.sums, _Few) else self.sums
 
     def mean_of(self, by_hour: Floats) -> Floats:
         """(outcomes, WINDOWS) the mean of something that depends on the hour of the day, over its host-time.
@@ -137,9 +206,7 @@ class HostTime:
         self.online_now = grown(self.online_now, 0, rows)
         self.online_lately = grown(self.online_lately, 1, rows)
         for time in self.by_update.values():
-            time.level, time.moment = grown(time.level, 0, cells), grown(time.moment, 0, cells)
-            time.now = grown(time.now, 0, rows)
-            time.lately = None if time.lately is None else grown(time.lately, 1, rows)
+            time.extend(cells, rows)
 
     def advance(self, tick: int) -> None:
         """Take in what became known by the tick. Ticks come in order, none left out."""
@@ -172,10 +239,10 @@ class HostTime:
             (n, WINDOWS) hosts that had the update, by the age of the install and once more by that of
             a boot since; and (n,) those that had not.
         """
-        row, stratum = minutes % KEPT_MINUTES, self.stratum[cells] * BOOTS + since_boot
-        online = self.online_lately[row, stratum].astype(float)
+        stratum = self.stratum[cells] * BOOTS + since_boot
+        online = self.online_lately[minutes % KEPT_MINUTES, stratum].astype(float)
         lately = self.by_update[update].lately
-        exposed = np.zeros((len(minutes), WINDOWS)) if lately is None else lately[row, stratum].astype(float)
+        exposed = np.zeros((len(minutes), WINDOWS)) if lately is None else lately.at(minutes, stratum).astype(float)
         return exposed, np.maximum(online - exposed[:, :AGES].sum(1), 0.0)
 
     def _advance_online(self, tick: int) -> None:
@@ -198,39 +265,30 @@ class HostTime:
         for time in self.by_update.values():
             if time.lately is None:
                 continue
-            time.lately[tick % KEPT_MINUTES] = time.now
+            time.lately.write(tick, time.now)
             time.by_hour[hour_of(tick)] += time.now.sum(0)
             if tick - time.changed_tick > KEPT_MINUTES and not time.now.any():
-                time.lately = None  # nobody had it for less than a day within memory: let the memory go
+                time.rest()
 
     def _take(self, rows: Exposed, picked: Ints, update: int, tick: int) -> None:
         time = self.by_update.get(update)
         if time is None:
             time = self.by_update[update] = UpdateTime(
-                level=np.zeros((len(self.news.cells), BOOTS, WINDOWS)),
-                moment=np.zeros((len(self.news.cells), BOOTS, WINDOWS)),
+                sums=np.zeros((2, len(self.news.cells), BOOTS, WINDOWS)),
                 now=np.zeros((self.strata * BOOTS, WINDOWS), np.int32),
                 lately=None,
                 changed_tick=tick,
             )
-        if time.lately is None:
-            time.lately = np.zeros((KEPT_MINUTES, self.strata * BOOTS, WINDOWS), np.int32)
+        (level, moment), lately = time.wake(self.strata * BOOTS)
         time.changed_tick = tick
         cell, boot, age, change = rows.cell[picked], rows.since_boot[picked], rows.age[picked], rows.change[picked]
         minute = rows.minute[picked].astype(np.int64)
         fine = (cell * BOOTS + boot) * WINDOWS + age
-        np.add.at(time.level.reshape(-1), fine, change.astype(float))
-        np.add.at(time.moment.reshape(-1), fine, (change * minute).astype(float))
+        np.add.at(level.reshape(-1), fine, change.astype(float))
+        np.add.at(moment.reshape(-1), fine, (change * minute).astype(float))
         coarse = self.stratum[cell] * BOOTS + boot
         np.add.at(time.now.reshape(-1), coarse * WINDOWS + age, change.astype(np.int32))
         # A change known late holds for the minutes since; they are few but for a backlog.
         since = np.maximum(minute, tick - KEPT_MINUTES + 1)
-        end = tick % KEPT_MINUTES
-        for row in np.flatnonzero(since < tick):
-            history = time.lately[:, coarse[row], age[row]]
-            begin = since[row] % KEPT_MINUTES
-            if begin < end:
-                history[begin:end] += np.int32(change[row])
-            else:
-                history[begin:] += np.int32(change[row])
-                history[:end] += np.int32(change[row])
+        for row in np.flatnonzero(since < tick).tolist():
+            lately.add(int(since[row]), tick, int(coarse[row]), int(age[row]), int(change[row]))

@@ -38,7 +38,9 @@ class InstallHazard:
             minute, cell, since_boot: where and when it happened, within the last KEPT_MINUTES.
         """
         where = np.array([minute]), np.array([cell]), np.array([since_boot])
-        for update in time.by_update:
+        for update, of_update in time.by_update.items():
+            if of_update.is_idle and update not in ages:
+                continue
             exposed, others = (counts[0] for counts in time.at_risk(update, *where))
             exposed = exposed[:AGES]
             if others + exposed.sum() > 0:

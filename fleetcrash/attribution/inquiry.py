@@ -379,7 +379,9 @@ class Inquiry:
             return
         inside = self.spots.slices.members[self._conditional][:, events.cell[new]]
         outcome = np.stack([events.outcome[new] == number for number in range(OUTCOMES)]).astype(float)
-        for update in self.expected.time.by_update:
+        for update, time in self.expected.time.by_update.items():
+            if time.is_idle and update in self._penalty:
+                continue  # nobody has it, and the share of nobody is no charge
             share = self.expected.time.risk_set(update, events.minute[new], events.cell[new], events.since_boot[new])
             share = np.nan_to_num(share, nan=1.0)  # beside nobody an event says nothing for an update
             terms = np.log1p((TEST_RATIOS - 1.0) * share[..., None])

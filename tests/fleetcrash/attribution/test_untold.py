@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -136,7 +137,7 @@ def test_of_crashes_alone_who_goes_on_with_what_is_new_says_the_same(empty_lake:
 class _Beside:
     """Host-time of one update: of a hundred hosts ten have it, five of them for less than two minutes."""
 
-    by_update: ClassVar = {0: None}
+    by_update: ClassVar = {0: SimpleNamespace(is_idle=False)}
 
     def at_risk(self, *_: Any) -> tuple[Any, Any]:
         return np.array([[5.0, 0.0, 5.0, 0.0, 0.0]]), np.array([90.0])

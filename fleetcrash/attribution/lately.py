@@ -1,0 +1,61 @@
+"""Counts of the last minutes at many places, kept for those alone where there ever was any.
+
+An update that reaches a handful of hosts counts at few of the places that a fleet has. Of a thousand updates a day
+those few are megabytes, and all of them gigabytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Narrow = NDArray[np.int32]
+
+
+class Lately:
+    """(minutes, rows, k) whole numbers, of the last minutes, modulo."""
+
+    def __init__(self, minutes: int, shape: tuple[int, int]) -> None:
+        """All zero; shape: rows and k."""
+        self._column = np.zeros(shape, np.int32)  # the first column is of all places where there never was any
+        self._place = np.zeros(1, np.int64)
+        self._counts = np.zeros((minutes, 1), np.int32)
+
+    def extend(self, rows: int) -> None:
+        """Make it that many rows, of which the new ones come last."""
+        before, k = self._column.shape
+        self._column = np.concatenate([self._column, np.zeros((rows - before, k), np.int32)])
+
+    def at(self, minute: Ints, row: Ints) -> Narrow:
+        """(..., k) the counts at minutes and rows, two arrays of one shape or of shapes that go together."""
+        counts: Narrow = self._counts[minute[..., None] % len(self._counts), self._column[row]]
+        return counts
+
+    def write(self, minute: int, now: Narrow) -> None:
+        """Note the counts (rows, k) of a minute."""
+        self._give_columns(np.flatnonzero(now))
+        used = len(self._place)
+        self._counts[minute % len(self._counts), 1:used] = now.reshape(-1)[self._place[1:]]
+
+    def add(self, first: int, last: int, row: int, of_row: int, change: int) -> None:
+        """Add a change to the minutes from one to another, the last one left out."""
+        place = row * self._column.shape[1] + of_row
+        self._give_columns(np.array([place]))
+        column = self._counts[:, self._column[row, of_row]]
+        begin, end = first % len(column), last % len(column)
+        for part in (slice(begin, end),) if begin < end else (slice(begin, None), slice(end)):
+            column[part] += np.int32(change)
+
+    def _give_columns(self, places: Ints) -> None:
+        flat = self._column.reshape(-1)
+        new = places[flat[places] == 0]
+        if not len(new):
+            return
+        used = len(self._place)
+        flat[new] = np.arange(used, used + len(new))
+        self._place = np.append(self._place, new)
+        if len(self._place) > self._counts.shape[1]:
+            wider = np.zeros((len(self._counts), min(2 * len(self._place), len(flat) + 1)), np.int32)
+            wider[:, :used] = self._counts[:, :used]
+            self._counts = wider
