@@ -90,7 +90,7 @@ class UpdateTime:
     """Hosts at risk that have one update.
 
     Attributes:
-        sums: (2, cells, BOOTS, WINDOWS) of change, and of change x minute; of one that is idle (2, n), and where.
+        sums: (2, cells, BOOTS, WINDOWS) of change, and of change x minute; of one that is idle, where there are few.
         now: (strata x BOOTS, WINDOWS) hosts at this minute.
         lately: that for each of the last KEPT_MINUTES; None of one that is idle: all of it was zero.
         changed_tick: the last tick that brought a change.
@@ -123,8 +123,11 @@ class UpdateTime:
     def rest(self) -> None:
         """Let the memory go that one that is idle does not need."""
         self.lately = None
-        if not isinstance(self.sums, _Few):
-            self.sums = _Few.of(self.sums)
+        if isinstance(self.sums, _Few):
+            return
+        few = _Few.of(self.sums)
+        if few.where.nbytes + few.sums.nbytes < self.sums.nbytes:  # not of what everybody got
+            self.sums = few
 
     def wake(self, rows: int) -> tuple[Floats, Lately]:
         """The sums and what was lately, to be changed.

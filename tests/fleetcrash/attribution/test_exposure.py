@@ -44,15 +44,18 @@ def test_places_where_there_never_was_any_take_no_memory():
     assert few.at(np.array([3, 3, 3]), np.array([5, 77, 78])).sum() == 18
 
 
-def test_an_update_that_rests_has_the_same_host_time_and_goes_on_from_it():
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_an_update_that_rests_has_the_same_host_time_and_goes_on_from_it(share):
     random = np.random.default_rng(2)
     cells, rows = 6, 4
-    sums = random.integers(0, 3, (2, cells, BOOTS, WINDOWS)) * (random.random((cells, BOOTS, WINDOWS)) < 0.1)
-    time = UpdateTime(sums.astype(float), np.zeros((rows, WINDOWS), np.int32), None, changed_tick=5)
+    sums = random.integers(1, 3, (2, cells, BOOTS, WINDOWS)) * (random.random((cells, BOOTS, WINDOWS)) < share)
+    sums = sums.astype(float)
+    time = UpdateTime(sums, np.zeros((rows, WINDOWS), np.int32), None, changed_tick=5)
     minutes, where = time.host_minutes(100), time.cells
     assert minutes.any()
     time.rest()
     assert time.is_idle
+    assert (time.sums is not sums) == (share < 1.0)
     assert np.array_equal(time.host_minutes(100), minutes)
     assert np.array_equal(time.cells, where)
     time.extend(cells + 2, rows + 1)
