@@ -12,7 +12,7 @@
   const say = () => {
     const title = document.title;
     if (title !== said && said) region.textContent = title; // the first one came with a page that was loaded
-    said = title;
+    region.dataset.title = said = title;
   };
   const wait = () => { clearTimeout(timer); timer = setTimeout(say, STAYS_MS); };
   new MutationObserver(wait).observe(document.head, {subtree: true, childList: true, characterData: true});

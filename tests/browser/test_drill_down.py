@@ -23,6 +23,8 @@ CLUSTER = "csagent.sys: invalid memory access"
 def test_from_the_banner_to_one_crash_report_and_back(watched: Watched):
     page = watched.open()
     page.evaluate("window.opened = 1")  # gone with the page, if any link loads another one
+    # The title that a page is loaded with is not said; who is as fast as this test could be on another page by then.
+    expect(page.locator(".fc-said")).to_have_attribute("data-title", re.compile("fleetcrash"))
     page.get_by_text("Open the incident").click()
     rows_of(page, "Crash clusters of the incident").get_by_role("link", name=CLUSTER).click()
     expect(page.locator(".fc-title")).to_contain_text(CLUSTER)
