@@ -80,9 +80,8 @@ class Departures:
 
     def __init__(self, news: News) -> None:
         self._accounts: dict[int, _Account] = {}
-        self._lively: dict[
-            int, _Account
-        ] = {}  # those that are not idle; of 28 days there are hundreds, and few of a day
+        # Those that are not idle: a few of the hundreds that there are after a month.
+        self._lively: dict[int, _Account] = {}
         self._left = np.zeros((LAG_MINUTES, 0))  # hosts that left, by minute, modulo, and stratum x BOOTS
         self.extend(news)
 

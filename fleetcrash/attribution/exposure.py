@@ -9,7 +9,7 @@ is reported after it happened.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -80,10 +80,6 @@ class _Few:
         sums.reshape(2, -1)[:, self.where] = self.sums
         return sums
 
-    def extended(self, cells: int) -> _Few:
-        """The same of more cells."""
-        return _Few(cells, self.where, self.sums)
-
 
 @dataclass
 class UpdateTime:
@@ -123,10 +119,9 @@ class UpdateTime:
     def rest(self) -> None:
         """Let the memory go that one that is idle does not need."""
         self.lately = None
-        if isinstance(self.sums, _Few):
-            return
-        few = _Few.of(self.sums)
-        if few.where.nbytes + few.sums.nbytes < self.sums.nbytes:  # not of what everybody got
+        sums = self._all_sums()
+        few = _Few.of(sums)
+        if few.where.nbytes + few.sums.nbytes < sums.nbytes:  # not of what everybody got
             self.sums = few
 
     def wake(self, rows: int) -> tuple[Floats, Lately]:
@@ -141,7 +136,7 @@ class UpdateTime:
 
     def extend(self, cells: int, rows: int) -> None:
         """Make it that many cells, and strata x BOOTS."""
-        self.sums = self.sums.extended(cells) if isinstance(self.sums, _Few) else grown(self.sums, 1, cells)
+        self.sums = replace(self.sums, cells=cells) if isinstance(self.sums, _Few) else grown(self.sums, 1, cells)
         self.now = grown(self.now, 0, rows)
         if self.lately is not None:
             self.lately.extend(rows)
