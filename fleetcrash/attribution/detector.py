@@ -181,14 +181,15 @@ class Detector:
         self._claims.stake(self.incidents, tick)
 
     def _case(self, incident: Incident | None, tick: int, events: Mask, cells: Mask) -> Case:
-        """Some events, to be judged as an incident's; what others name meanwhile is not on trial."""
+        """Some events, to be judged as an incident's; what others named before it opened is not on trial meanwhile."""
         others = [one for one in self.incidents if one is not incident]
+        elsewhere = (one for one in others if one.closed_tick is None)
         return Case(
             incident,
             tick,
             events,
             cells,
-            but=_named(one for one in others if one.closed_tick is None),
+            but=_named(one for one in elsewhere if incident is None or not incident.was_there_before(one)),
             named_elsewhere=_named(others),
             needed_by=self._needed_by(others),
         )
@@ -262,7 +263,8 @@ class Detector:
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.weigh(tick, judgement, trial, named)
-        condition = condition_of(self._inquiry, incident, judgement, tick, mine)
+        told = mine | self._claims.of_name(self.incidents, judgement.update)
+        condition = condition_of(self._inquiry, incident, judgement, tick, told)
         incident.record(tick, judgement, trial, waves_found, condition)
         watch(self._inquiry, incident, tick, (judgement, trial, waves_found))
 

@@ -294,6 +294,10 @@ class Incident:
         began = min(self.onset_minute, self.suspected_minute, self.alarm_tick - LAG_MINUTES)
         return max(began, self.alarm_tick - KEPT_MINUTES)
 
+    def was_there_before(self, other: Incident) -> bool:
+        """Whether it had opened before another one named anything: what did that may be behind both."""
+        return other.named_tick is not None and self.alarm_tick < other.named_tick
+
     @property
     def needed(self) -> frozenset[str]:
         """Other updates that a host must have for the named one to strike it, as was said at some time."""

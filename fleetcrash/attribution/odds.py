@@ -16,6 +16,7 @@ from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, LOG_SHAPE, Waves
+from fleetcrash.attribution.witnesses import enough
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,6 +72,7 @@ class Odds:
         lacks_contrast: hosts with the leader and those beside them say too little for it; where it is not known which
             these are, the time of its release does.
         begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
+        is_known: another incident names the leader, and hosts say that it is behind these events, too.
     """
 
     trial: Trial
@@ -84,6 +86,7 @@ class Odds:
     is_tied: bool
     lacks_contrast: bool
     begins_with_leader: bool
+    is_known: bool = False
 
     @property
     def best_wave(self) -> tuple[int, int] | None:
@@ -198,23 +201,57 @@ def weigh(
     rivalry = _Rivalry(trial, waves, of_waves, released_minute, stands_there, contrast)
     if not len(trial.updates):
         return _odds(rivalry, None, log_updates, of_waves)
+    known = _of_known_fault(rivalry, log_updates, again)
+    if known is not None:
+        return known
     leader = int(np.argmax(log_updates))
     odds = _of_leader(rivalry, leader, log_updates)
     is_open = odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN
     if not is_open or rivalry.is_its_own(leader):
         return odds
-    supposed = _of_leader(rivalry, leader, log_updates, told_by_delay=True)
+    supposed = _of_leader(rivalry, leader, log_updates, is_told=True)
     is_worth_asking = supposed.probabilities[leader] >= _WORTH_ASKING and rivalry.hosts_say(leader) >= _LOG_NO_CONTRAST
     return supposed if is_worth_asking and by_delay(int(trial.updates[leader])) >= LOG_BY_DELAY else odds
 
 
-def _of_leader(rivalry: _Rivalry, leader: int, log_updates: Floats, *, told_by_delay: bool = False) -> Odds:
+def _of_known_fault(rivalry: _Rivalry, log_updates: Floats, again: Mask) -> Odds | None:
+    """The odds, where an update that other hosts have shown to be guilty is behind these events, too.
+
+    What waits for a boot strikes a region in its morning, as a wave does, and with the boots come the installs of all
+    that was sent out meanwhile, which may fit the time better. But the hosts beside them that lack the guilty one are
+    spared. Where they say so, no wave explains it, and what they do not say it for weighs nothing beside it. For a name
+    they have to say so much an event that a good part of them must lack it.
+
+    Args:
+        again: (U,) whether another incident names it.
+    Returns:
+        None where no update that is named elsewhere leads then.
+    """
+    if rivalry.contrast is None or not again.any():
+        return None
+    events = rivalry.trial.events[:, :, :AGES, 0].sum((0, 2))
+    of_most = again & (events > 0) & (events >= _EXPLAINED_SHARE * events[np.argmax(log_updates)])
+    said = {row: rivalry.hosts_say(row) for row in np.flatnonzero(of_most).tolist()}
+    known = max(said, key=lambda row: float(log_updates[row]), default=None)
+    if known is None or said[known] < LOG_MARGIN:
+        return None
+    near = np.flatnonzero(log_updates > log_updates[known] - LOG_THOUSAND).tolist()
+    without = log_updates.copy()
+    without[[row for row in near if rivalry.hosts_say(row) < said[known] - LOG_MARGIN]] = -np.inf
+    if int(np.argmax(without)) != known:
+        return None
+    odds = _of_leader(rivalry, known, without, is_told=True)
+    is_known = said[known] >= enough(int(events[known]))
+    return replace(odds, is_known=is_known, lacks_contrast=not is_known)
+
+
+def _of_leader(rivalry: _Rivalry, leader: int, log_updates: Floats, *, is_told: bool = False) -> Odds:
     """The odds, once it is known which waves the leading update may have begun.
 
     Args:
-        told_by_delay: hosts are struck as long after its install as a fault would have it: no wave among them says why.
+        is_told: that it is the update, and not the moment: no wave among its hosts says why these are struck.
     """
-    at_once, later = (rivalry.among(leader),) * 2 if told_by_delay else rivalry.begun_by(leader)
+    at_once, later = (rivalry.among(leader),) * 2 if is_told else rivalry.begun_by(leader)
     beside, with_release = rivalry.tie(rivalry.of_waves, at_once, leader)
     log_waves, with_delay = rivalry.tie(beside, later, leader)
     is_tied = with_release or with_delay
@@ -222,12 +259,12 @@ def _of_leader(rivalry: _Rivalry, leader: int, log_updates: Floats, *, told_by_d
     for row in (row for row in _near(log_updates).tolist() if row != leader and len(rivalry.waves)):
         log_waves, is_its = rivalry.tie(log_waves, np.logical_or(*rivalry.begun_by(row)), row)
         is_tied |= is_its
-    best_beside = float(beside[~at_once if told_by_delay or rivalry.is_its_own(leader) else ...].max(initial=0.0))
+    best_beside = float(beside[~at_once if is_told or rivalry.is_its_own(leader) else ...].max(initial=0.0))
     return replace(
         _odds(rivalry, leader, log_updates, log_waves),
         log_margin=float(rivalry.trial.log_evidence[leader]) - best_beside,
         is_tied=is_tied,
-        lacks_contrast=not told_by_delay and rivalry.lacks_contrast(leader),
+        lacks_contrast=not is_told and rivalry.lacks_contrast(leader),
     )
 
 

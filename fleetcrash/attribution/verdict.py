@@ -155,7 +155,7 @@ def _named(
     update, passed = int(trial.updates[leader]), trial.log_test >= suspects.LOG_THRESHOLD
     is_old = update == named_before
     if is_old or _is_apart(trial, leader, near, contrast):
-        stands = odds.probabilities[leader] >= _enough(is_old) and passed[leader]
+        stands = odds.probabilities[leader] >= _enough(is_old) and (passed[leader] or odds.is_known)
         if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
             return None, False
         is_doubted = not is_old and not trial.by_departures and is_doubtful(update, odds.onset)

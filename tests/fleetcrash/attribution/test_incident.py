@@ -91,6 +91,12 @@ def test_but_one_that_was_named_before_may_be_again():
     assert incident.weigh(200 + JUDGING_MINUTES, judgement(Kind.UPDATE, FIRST), TRIAL, 90).update == FIRST
 
 
+@pytest.mark.parametrize(("opened", "is_there"), [(99, True), (100, False), (200, False)])
+def test_one_that_opened_before_another_named_anything_may_be_of_the_same_fault(named, opened, is_there):
+    assert Incident.opened(opened, 0).was_there_before(named) == is_there
+    assert not Incident.opened(opened, 0).was_there_before(Incident.opened(300, 0))
+
+
 def test_another_name_is_taken_after_five_minutes(named):
     for minute in range(RENAMING_MINUTES):
         assert named.weigh(101 + minute, judgement(Kind.UPDATE, OTHER), TRIAL).update == FIRST

@@ -1,10 +1,17 @@
-"""A fault that needs two updates, and strikes again as more hosts get the second of them."""
+"""A known fault strikes again: as more hosts get what it needs besides, and where the morning comes later."""
 
 from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from random import Random
 
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.store import Lake
+from ingest.load import load
+from sample_data.simulator import simulate
 from tests.fleetcrash.worlds import Row, World, at, lake_of
 
 HOSTS = [f"h{number}" for number in range(400)]
@@ -76,3 +83,70 @@ def test_hosts_without_the_guilty_one_are_not_of_the_known_fault(said):
     first, second = said({**told, "install": lacking})
     assert first == ({"bad"}, {"with_update": "policy"})
     assert "bad" not in second[0]
+
+
+RELEASED, REGIONS = 60, {"emea": (range(300), 180), "apac": (range(300, 600), 900)}
+FRESH = 800
+
+
+def mornings(random: Random, *, lacking: float, struck: float, by_region: bool = False) -> World:
+    """Hosts of two regions boot, each in its own morning, and get what was sent out shortly before; some crash.
+
+    Args:
+        lacking: how many of the later region lack the update that the earlier one crashes by.
+        struck: how likely a host of the later region crashes at its boot. by_region: whether it has the update or not.
+    """
+    world: World = {
+        "host": [],
+        "update": [
+            {"update_id": "bad", "kind": "content", "channel": "1", "released_at": at(RELEASED)},
+            {"update_id": "fresh", "kind": "content", "channel": "2", "released_at": at(FRESH)},
+        ],
+        "session": [],
+        "install": [],
+        "crash": [crash(f"h{number}", number * 10.0) for number in range(3)],
+    }
+    for region, (hosts, morning) in REGIONS.items():
+        for number in hosts:
+            host, boots_at = f"h{number}", morning + random.uniform(0, 120)
+            is_early = region == "emea"
+            has_it = random.random() >= (0.2 if is_early else lacking)
+            world["host"].append({"host_id": host, "os_type": "windows", "region": region})
+            world["session"] += [
+                {"host_id": host, "online_from": at(-600), "online_until": at(RELEASED + 20)},
+                {"host_id": host, "online_from": at(boots_at), "online_until": at(boots_at + 200)},
+            ]
+            if has_it:
+                world["install"].append(install(host, "bad", RELEASED + random.uniform(0, 10)))
+            if not is_early:
+                world["install"].append(install(host, "fresh", boots_at + 0.3))
+            if random.random() < (0.7 if is_early else struck) and (has_it or (by_region and not is_early)):
+                world["crash"].append(crash(host, boots_at + random.uniform(0.5, 3)))
+    return world
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fault_that_waits_for_boots_is_told_again_in_a_region_whose_morning_comes_later(said, seed):
+    assert said(mornings(Random(seed), lacking=0.4, struck=0.5)) == [({"bad"}, None), ({"bad"}, {})]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_but_not_where_the_hosts_there_that_lack_it_crash_as_well(said, seed):
+    first, *others = [names for names, _ in said(mornings(Random(seed), lacking=0.4, struck=0.3, by_region=True))]
+    assert first == {"bad"}
+    assert others
+    assert not any("bad" in names for names in others)
+
+
+@pytest.mark.slow
+def test_a_region_that_boots_before_the_fault_is_known_is_told_of_it_as_soon_as_it_is(tmp_path, empty_lake):
+    """All hosts of the region have the update, so that nothing but the other regions' hosts tells it from a wave."""
+    simulate("delayed-reboot", tmp_path / "fleet", hosts=20_000, seed=2101, days=2)
+    lake = Lake.open(shutil.copytree(empty_lake, tmp_path / "lake"))
+    load(lake, [tmp_path / "fleet"], now=datetime.now(UTC))
+    found = incidents(lake)["incidents"]
+    named = [{turn["update_id"] for turn in each["history"]} for each in found]
+    told = [{turn["verdict"] for turn in each["history"]} for each in found]
+    assert set().union(*named) == {None, "content-278-180"}
+    assert "no_update" not in set().union(*told)
+    assert "update" in told[0] & told[1]

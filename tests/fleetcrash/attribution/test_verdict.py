@@ -176,6 +176,68 @@ def test_of_two_that_explain_the_events_the_one_that_did_it_before_is_named(else
     assert (told.kind, told.update) == (Kind.UPDATE, named)
 
 
+def _beside_a_known_fault(
+    *,
+    says: float,
+    other: float,
+    elsewhere: Sequence[int] = (UPDATE,),
+    share: float = 1.0,
+    test: float = 100.0,
+    wave_says: float = 580.0,
+) -> Judgement:
+    """EVENTS events that another update, and a region's wave, fit better than one that most of the hosts struck had.
+
+    Args:
+        says, other: what the hosts beside say for the one and for the other. share: of the events, those of hosts that
+            had the one. test: of it.
+    """
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH_AT_BOOT, :, 0, 0] = EVENTS * share, EVENTS
+    evidence = np.array([500.0, 540.0])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events / 10, evidence, np.array([test, 100.0]), evidence[:, None])
+    counted = np.zeros((OUTCOMES, 1, SHAPES))
+    counted[CRASH_AT_BOOT] = EVENTS
+    contrast = {UPDATE: says, OTHER: other}.__getitem__
+    odds = weigh(
+        trial,
+        Waves(np.array([0]), np.array([RELEASED + 600]), np.full((1, SHAPES), wave_says), counted, counted / 10),
+        released_minute=np.full(2, RELEASED),
+        place_log_weight=np.zeros(1),
+        stands_there=np.array([True]),
+        named_elsewhere=elsewhere,
+        contrast=contrast,
+    )
+    return judge(odds, minutes_open=JUDGING_MINUTES, before=Kind.UNDETERMINED, named_before=None, contrast=contrast)
+
+
+@pytest.mark.parametrize("test", [100.0, 0.0])
+def test_a_known_fault_that_hosts_tell_is_no_regions_wave_and_none_of_what_came_with_the_boots(test):
+    told = _beside_a_known_fault(says=0.2 * EVENTS + 0.1, other=0.0, test=test)
+    assert (told.kind, told.update) == (Kind.UPDATE, UPDATE)
+
+
+@pytest.mark.parametrize(
+    ("says", "other", "how"),
+    [(21.0, 0.0, {"elsewhere": ()}), (21.0, 18.1, {}), (21.0, 0.0, {"share": 0.7})],
+    ids=["nobody named it", "they say as much for another", "some struck hosts lack it"],
+)
+def test_but_not_where_nobody_knew_it_or_hosts_do_not_say_it_of_it_alone(says, other, how):
+    told = _beside_a_known_fault(says=says, other=other, **how)
+    assert (told.kind, told.update) == (Kind.NO_UPDATE, None)
+
+
+@pytest.mark.parametrize("wave_says", [580.0, 0.0])
+@pytest.mark.parametrize("says", [3.1, 0.2 * EVENTS - 0.1])
+def test_while_hosts_say_too_little_for_a_known_fault_neither_it_nor_what_came_with_the_boots_is_named(says, wave_says):
+    told = _beside_a_known_fault(says=says, other=0.0, wave_says=wave_says)
+    assert (told.kind, told.update) == (Kind.CANNOT_SEPARATE, None)
+
+
+def test_nor_does_a_known_fault_stand_in_for_one_whose_installs_are_told_late():
+    told = _beside_a_known_fault(says=0.0, other=-4.0, wave_says=0.0)
+    assert told.probabilities[1] > 0.9
+
+
 def test_an_update_that_explains_the_events_twenty_times_better_is_named():
     assert _judged(update_says=160.0, wave_says=150.0, onset=RELEASED).kind is Kind.UPDATE
 
