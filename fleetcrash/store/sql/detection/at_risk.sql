@@ -23,7 +23,7 @@ split AS (
 )
 SELECT
   split.host_id, split.since_boot, split.boot_us,
-  coalesce(host_cell.cell, -1) AS cell, host_cell."group", host_cell.site, host_cell.customer,
+  coalesce(host_cell.cell, -1) AS cell,
   greatest(split.from_us, coalesce(host_cell.from_us, split.from_us)) AS from_us,
   least(split.until_us, host_cell.until_us) AS until_us
 FROM split

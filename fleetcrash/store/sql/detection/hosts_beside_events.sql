@@ -4,7 +4,7 @@
 -- Presence and installs count as they were known when the event was. The host itself is one of them, known to have been
 -- online or not.
 -- $update_id: the update. $events, $cells: numbers of the events, and of the cells.
--- Reads the kept tables events, cells, known_history and at_risk.
+-- Reads the kept tables events, cells, host_cell, known_history and at_risk.
 WITH asked AS (
   SELECT
     events.event, host_id, cells.os_type, cells.os_build, cells.always_on, at_us, make_timestamptz(known_us) AS told_at,
@@ -14,7 +14,7 @@ WITH asked AS (
 ),
 stretched AS (
   SELECT
-    at_risk.host_id, cells.os_type, cells.os_build, cells.always_on, cells.region, at_risk."group", at_risk.site, at_risk.customer,
+    at_risk.host_id, cells.os_type, cells.os_build, cells.always_on, cells.region, host_cell."group", host_cell.site, host_cell.customer,
     greatest(at_risk.from_us, CAST(epoch_us(exposed_from) AS BIGINT)) AS from_us,
     least(
       at_risk.until_us, CAST(epoch_us(exposed_until) AS BIGINT), CAST(epoch_us(exposed_from) AS BIGINT) + 86400000000
@@ -23,6 +23,9 @@ stretched AS (
   FROM known_history AS history
   JOIN at_risk ON at_risk.host_id = history.host_id
   LEFT JOIN cells ON cells.cell = at_risk.cell
+  LEFT JOIN host_cell
+    ON host_cell.host_id = at_risk.host_id AND host_cell.from_us <= at_risk.from_us
+    AND coalesce(host_cell.until_us, 9223372036854775807) > at_risk.from_us
   WHERE history.update_id = $update_id AND at_risk.cell IN (SELECT unnest($cells))
 ),
 beside AS (

@@ -1,16 +1,24 @@
 -- Change in the number of hosts at risk, one row per minute, place (the number of a group, site or customer), OS, always on
 -- and time since boot.
 -- To ten minutes, rounded up: there are thousands of places, and their rates are watched over hours.
--- $after_tick: minutes up to it are left out. Reads the kept tables at_risk, cells and numbered_places.
-WITH placed AS (
+-- $after_tick: minutes up to it are left out. Reads the kept tables at_risk, host_cell, cells and numbered_places.
+WITH standing AS (
   SELECT
-    from_us, until_us, at_risk.cell, since_boot,
+    host_cell.host_id, host_cell.from_us, coalesce(host_cell.until_us, 9223372036854775807) AS until_us,
     of_group.place AS group_place, of_site.place AS site_place, of_customer.place AS customer_place
-  FROM at_risk
-  LEFT JOIN numbered_places AS of_group ON of_group.dimension = 'group' AND of_group.name = at_risk."group"
-  LEFT JOIN numbered_places AS of_site ON of_site.dimension = 'site' AND of_site.name = at_risk.site
+  FROM host_cell
+  LEFT JOIN numbered_places AS of_group ON of_group.dimension = 'group' AND of_group.name = host_cell."group"
+  LEFT JOIN numbered_places AS of_site ON of_site.dimension = 'site' AND of_site.name = host_cell.site
   LEFT JOIN numbered_places AS of_customer
-    ON of_customer.dimension = 'customer' AND of_customer.name = at_risk.customer
+    ON of_customer.dimension = 'customer' AND of_customer.name = host_cell.customer
+),
+placed AS (
+  SELECT
+    at_risk.from_us, at_risk.until_us, at_risk.cell, at_risk.since_boot,
+    standing.group_place, standing.site_place, standing.customer_place
+  FROM at_risk
+  JOIN standing
+    ON standing.host_id = at_risk.host_id AND standing.from_us <= at_risk.from_us AND standing.until_us > at_risk.from_us
 ),
 changed AS (
   SELECT
