@@ -69,6 +69,8 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     # What is large is worked out before there is much else to keep.
     places = _places(engine.table("detection/online_by_minute_place", after_tick=after_tick), known_places)
     first_minute = engine.rows("detection/first_exposed_minute")[0]["first_minute"]
+    if after_tick < 0:  # later looks make but a part anew, and often
+        engine.pack()
     exposed = changes_of(
         engine.batches("detection/exposed_stretches", updates=list(update_index), after_tick=after_tick),
         first_minute=first_minute,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+
+import pyarrow as pa
 
 from dashboard.selection import PASSED, TABLES_OF_THE_LAKE
 from fleetcrash.attribution.reading import keep_known
@@ -37,3 +40,24 @@ def test_what_passes_through_is_of_the_present_look_also_where_what_it_reads_wen
         engine.prepare("placed_crashes")  # and not what passes it on
         engine.as_of = at(100)
         assert crashes() == 2
+
+
+def test_packed_tables_say_the_same_and_take_a_third_of_the_memory_at_most(empty_lake: Path):
+    """As host ids are: of hosts that come up again and again."""
+    hosts = [hashlib.sha256(str(number).encode()).hexdigest()[:16] for number in range(2000)]
+    told = pa.table({"host_id": hosts * 200, "minute": pa.array(range(400_000), pa.int64())})
+
+    def mebibytes() -> int:
+        return int(engine._con.sql("SELECT sum(memory_usage_bytes) // 1048576 FROM duckdb_memory()").fetchall()[0][0])
+
+    def asked() -> list[tuple[int, int]]:
+        return engine._con.sql(f"SELECT count(*), sum(minute) FROM stretches WHERE host_id = '{hosts[7]}'").fetchall()
+
+    with lake_of(_TWO_CRASHES, empty_lake) as lake, Engine(lake, as_of=at(100)) as engine:
+        engine.keep_made("stretches", lambda: told, of="newest_known", by="test")
+        engine.prepare("stretches")
+        said, loose = asked(), mebibytes()
+        assert said == [(200, sum(range(7, 400_000, 2000)))]
+        engine.pack()
+        assert asked() == said
+        assert mebibytes() <= loose / 3
