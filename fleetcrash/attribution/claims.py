@@ -75,13 +75,13 @@ class Claims:
             ceded |= self._inquiry.events_with(update, tick)
         return ceded
 
-    def of_name(self, incidents: Sequence[Incident], update: int | None) -> Mask:
-        """(events,) those of all incidents that name an update: whom it strikes, each of them tells in part."""
-        of_it = np.zeros(len(self.taken), bool)
-        for incident in incidents:
-            if update is not None and incident.update == update:
-                of_it |= incident.claim(len(of_it))
-        return of_it
+    def of_others(self, incident: Incident, incidents: Sequence[Incident], update: int | None) -> Mask:
+        """(events,) those of the other incidents that name an update: whom it strikes, each of them tells in part."""
+        theirs = np.zeros(len(self.taken), bool)
+        for other in incidents:
+            if other is not incident and other.update is not None and other.update == update:
+                theirs |= other.claim(len(theirs))
+        return theirs
 
     def is_of_crashes(self, incident: Incident) -> bool:
         """Whether most of what an incident accounts for are crashes."""

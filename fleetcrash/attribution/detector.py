@@ -263,7 +263,7 @@ class Detector:
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.weigh(tick, judgement, trial, named)
-        told = mine | self._claims.of_name(self.incidents, judgement.update)
+        told = mine | self._claims.of_others(incident, self.incidents, judgement.update)
         condition = condition_of(self._inquiry, incident, judgement, tick, told)
         incident.record(tick, judgement, trial, waves_found, condition)
         watch(self._inquiry, incident, tick, (judgement, trial, waves_found))

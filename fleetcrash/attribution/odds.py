@@ -227,8 +227,6 @@ def _of_known_fault(rivalry: _Rivalry, log_updates: Floats, again: Mask) -> Odds
     Returns:
         None where no update that is named elsewhere leads then.
     """
-    if rivalry.contrast is None or not again.any():
-        return None
     events = rivalry.trial.events[:, :, :AGES, 0].sum((0, 2))
     of_most = again & (events > 0) & (events >= _EXPLAINED_SHARE * events[np.argmax(log_updates)])
     said = {row: rivalry.hosts_say(row) for row in np.flatnonzero(of_most).tolist()}

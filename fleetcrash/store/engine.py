@@ -221,7 +221,7 @@ class Engine:
             raise self._unreadable(error) from error
 
     def pack(self) -> None:
-        """Pack the kept tables that were made by now: they take a quarter of the memory, and are read as fast.
+        """Pack the kept tables that were made by now: they take a third of the memory, and are read as fast.
 
         It takes a tenth of what making them took, so that it is for a large lake that is read once.
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime
 from random import Random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.claims import Claims
+from fleetcrash.attribution.incident import Incident
 from fleetcrash.store import Lake
 from ingest.load import load
 from sample_data.simulator import simulate
 from tests.fleetcrash.worlds import Row, World, at, lake_of
+
+if TYPE_CHECKING:
+    from fleetcrash.attribution.inquiry import Inquiry
 
 HOSTS = [f"h{number}" for number in range(400)]
 WITH_POLICY, LATER, NEVER = HOSTS[:200], HOSTS[200:230], HOSTS[230:]
@@ -136,6 +144,16 @@ def test_but_not_where_the_hosts_there_that_lack_it_crash_as_well(said, seed):
     assert first == {"bad"}
     assert others
     assert not any("bad" in names for names in others)
+
+
+def test_a_condition_rests_on_the_other_incidents_of_its_update_and_on_nothing_that_its_own_has_left_to_others():
+    incidents_of_it = [Incident.opened(number, 0) for number in range(4)]
+    for number, (incident, update) in enumerate(zip(incidents_of_it, (7, 7, 9, None), strict=True)):
+        incident.update = update
+        incident.set_claim(np.arange(4) == number)
+    claims = Claims(cast("Inquiry", SimpleNamespace(too_early=np.zeros(4, bool))))
+    assert claims.of_others(incidents_of_it[0], incidents_of_it, 7).tolist() == [False, True, False, False]
+    assert not claims.of_others(incidents_of_it[2], incidents_of_it, None).any()
 
 
 @pytest.mark.slow
