@@ -13,10 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from fleetcrash.attribution.backtest import lively
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import JSON, document
@@ -130,7 +132,7 @@ class Monitor:
             self._ticked = news.first_tick - 1
         else:
             detector.extend(news)
-        for tick in range(self._ticked + 1, news.last_tick + 1):
+        for tick in chain.from_iterable(lively(news, self._ticked + 1, news.last_tick)):
             detector.tick(tick)
             self._metrics.judged(1)
         self._ticked = news.last_tick

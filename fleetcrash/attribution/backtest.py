@@ -6,9 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+
+import numpy as np
 
 from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.exposure import KEPT_MINUTES
 from fleetcrash.attribution.hours import DAY
+from fleetcrash.attribution.news import News
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import JSON, document
 from fleetcrash.errors import BadArgument, LakeError
@@ -22,6 +27,7 @@ Progress = Callable[[int, int], None]
 # What happened is judged for a day, and an incident ends an hour after it is over: three days without a record leave
 # nothing to change.
 _STILL_MINUTES = 3 * DAY
+_LEAST_GAP = _STILL_MINUTES + KEPT_MINUTES  # the minutes that are kept are taken in before anything happens again
 
 
 @dataclass(frozen=True)
@@ -90,13 +96,34 @@ def run(engine: Engine, *, step_minutes: int, progress: Progress | None = None) 
     detector = Detector(news)
     newest = engine.newest_known()
     still = news.last_tick if newest is None else int(newest.timestamp()) // 60 + _STILL_MINUTES
-    last_tick = min(news.last_tick, still)
-    ticks = last_tick - news.first_tick + 1
-    for done, tick in enumerate(range(news.first_tick, last_tick + 1)):
+    stretches = lively(news, news.first_tick, min(news.last_tick, still))
+    ticks = sum(map(len, stretches))
+    for done, tick in enumerate(chain.from_iterable(stretches)):
         detector.tick(tick, look=tick % step_minutes == 0)
         if progress is not None and done % 60 == 0:
             progress(done, ticks)
     return detector
+
+
+def lively(news: News, first_tick: int, last_tick: int) -> list[range]:
+    """The ticks from one to another, but for those amid days in which nothing came to be known.
+
+    A record of a clock that stood at 1970 would else cost millions of them.
+    """
+    events = news.events.tick
+    told = events[(events > first_tick) & (events < last_tick)].astype(np.int64)
+    edges = np.concatenate([[first_tick], told, [last_tick]])
+    stretches, begin = [], first_tick
+    for gap in np.flatnonzero(np.diff(edges) > _LEAST_GAP).tolist():
+        beside = [
+            rows[slice(*np.searchsorted(rows, edges[gap : gap + 2].astype(rows.dtype)))]
+            for rows in (news.online.minute, news.exposed.tick)
+        ]
+        changes = np.unique(np.concatenate([edges[gap : gap + 2], *beside]))
+        for still in np.flatnonzero(np.diff(changes) > _LEAST_GAP).tolist():
+            stretches.append(range(begin, int(changes[still]) + _STILL_MINUTES))
+            begin = int(changes[still + 1]) - KEPT_MINUTES
+    return [*stretches, range(begin, last_tick + 1)]
 
 
 def judged_instant(engine: Engine) -> datetime:

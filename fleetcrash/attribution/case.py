@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.after_install import log_by_delay
+from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.odds import LOG_BY_DELAY, weigh
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
+from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves
 
@@ -52,6 +54,7 @@ class Case:
         but: updates that are not on trial.
         named_elsewhere: updates that other incidents name or named.
         needed_by: by updates that a known fault needs beside the guilty one, that fault.
+        tolls: by updates that incidents name which had closed before, what each had done by then.
     """
 
     incident: Incident | None
@@ -61,6 +64,7 @@ class Case:
     but: frozenset[int]
     named_elsewhere: frozenset[int]
     needed_by: Mapping[int, KnownFault]
+    tolls: Mapping[int, Toll]
 
     @property
     def minutes_open(self) -> int:
@@ -105,7 +109,7 @@ def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
 
 
 def _weighed(inquiry: Inquiry, case: Case) -> Found:
-    tick, incident = case.tick, case.incident
+    tick, incident, of_event = case.tick, case.incident, inquiry.news.events.cell
     by_departures = incident is not None and incident.by_departures
     trial = inquiry.trial(tick, case.events, case.cells, but=case.but, departures=by_departures)
     released = np.array([inquiry.released(int(update)) for update in trial.updates], dtype=np.int64)
@@ -126,13 +130,20 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         if incident is None or not inquiry.news.presence_told or trial.log_test[row] < LOG_THRESHOLD:
             return 0.0
         cells = inquiry.spots.slices.members[int(np.argmax(trial.log_by_slice[row]))] > 0
-        there = case.events & cells[inquiry.news.events.cell]
+        there = case.events & cells[of_event]
         return log_by_delay(inquiry.news, tick, there, update, int(released[row]))
 
     def is_doubtful(update: int, onset: int | None) -> bool:
         return inquiry.is_doubtful(
             tick, case.events, trial, update, onset, told_by_delay=lambda: by_delay(update) >= LOG_BY_DELAY
         )
+
+    def goes_on(update: int) -> bool:
+        toll, since = case.tolls.get(update), tick if incident is None else incident.alarm_tick - LAG_MINUTES
+        if toll is None:
+            return False
+        lately = case.events & (inquiry.news.events.minute > max(since, toll.tick))
+        return toll.goes_on(inquiry, tick, lately & case.cells[of_event])
 
     contrast = of_hosts if inquiry.news.installs_told else None
     odds = weigh(
@@ -144,6 +155,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         named_elsewhere=case.named_elsewhere,
         contrast=contrast,
         by_delay=by_delay,
+        goes_on=goes_on,
     )
     judgement = judge(
         odds,

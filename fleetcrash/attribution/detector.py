@@ -27,6 +27,7 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import Waves
 
@@ -92,11 +93,13 @@ class Detector:
         return [one for one in self.incidents if one.closed_tick is None]
 
     def tick(self, tick: int, *, look: bool = True) -> None:
-        """Take in what was known by a whole minute, and judge it. Ticks come in order, none left out.
+        """Take in what was known by a whole minute, and judge it. Ticks come in order, none left out but by ``lively``.
 
         Args:
             look: False only counts; what it passed over is judged at the next look.
         """
+        if tick > self._tick + 1:
+            self._inquiry.rest()
         self._tick = tick
         fresh = self._inquiry.advance(tick, claimed=self._claims.taken, disturbed=self._disturbed) or self._unjudged
         self._unjudged = fresh and not look
@@ -114,6 +117,8 @@ class Detector:
             elif not incident.settled and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
                 self._follow(incident, tick)
             maybe_end(self._inquiry, incident, tick)
+            if incident.closed_tick is not None and incident.update is not None:
+                incident.toll = self._toll_of(incident, incident.update, tick)
         if self._watched < 0:
             self._claims.stake(self.incidents, tick)
             fresh = True
@@ -192,7 +197,13 @@ class Detector:
             but=_named(one for one in elsewhere if incident is None or not incident.was_there_before(one)),
             named_elsewhere=_named(others),
             needed_by=self._needed_by(others),
+            tolls={one.toll.update: one.toll for one in others if one.toll and incident and incident.is_later(one)},
         )
+
+    def _toll_of(self, incident: Incident, update: int, tick: int) -> Toll:
+        """What the named update has done, in this incident and in others that name it."""
+        claimed = incident.claim(len(self._claims.taken)) | self._claims.of_others(incident, self.incidents, update)
+        return Toll.taken(self._inquiry, tick, update, incident.condition, claimed)
 
     def _needed_by(self, incidents: list[Incident]) -> dict[int, KnownFault]:
         """The faults of some incidents, by the updates that they need beside the guilty ones."""

@@ -108,6 +108,10 @@ class Expectation:
             self._exposed_event = news.exposed_events.event[self._of_exposed]
         self._take_rates()
 
+    def rest(self) -> None:
+        """Go on after ticks that were left out: nothing was to be expected in them."""
+        self._until[:] = (self.total / self._scale)[..., None]
+
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
         """Take in a minute, and learn from those long enough before it.
 

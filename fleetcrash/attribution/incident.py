@@ -30,6 +30,7 @@ from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import KEPT_MINUTES
 from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.times import tick_text
@@ -108,6 +109,7 @@ class Incident:
         ceded_spots: spots in which, from a minute on, events are none of its doing: a wave began there later.
         ceded_updates: updates of after its alarm that have an incident of their own.
         condition_events: how many events the condition rests on.
+        toll: what the named update had done when it closed.
         onset_minute: from when on a wave is held to have raised the rate.
         suspected_minute: from when on its likeliest cause, an update or a wave, may have done so: a slow fault's first
             crashes are hours before the alarm.
@@ -144,6 +146,7 @@ class Incident:
     spot: int = 0
     wave_spot: int = 0
     condition_events: int = 0
+    toll: Toll | None = None
     _claim: Mask | None = None
 
     @classmethod
@@ -297,6 +300,10 @@ class Incident:
     def was_there_before(self, other: Incident) -> bool:
         """Whether it had opened before another one named anything: what did that may be behind both."""
         return other.named_tick is not None and self.alarm_tick < other.named_tick
+
+    def is_later(self, other: Incident) -> bool:
+        """Whether it opened after another one had closed."""
+        return other.closed_tick is not None and self.alarm_tick > other.closed_tick
 
     @property
     def needed(self) -> frozenset[str]:

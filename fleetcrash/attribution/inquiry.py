@@ -54,7 +54,7 @@ class Inquiry:
         self.spots = Spots(news)
         self.expected = Expectation(news, self.spots)
         self.departures = Departures(news)
-        self._first_tick = news.first_tick
+        self._first_tick = self._tick = news.first_tick
         self._penalty: dict[int, Floats] = {}
         self._take_over()
 
@@ -90,12 +90,17 @@ class Inquiry:
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> bool:
         """Take in a minute; see ``Expectation.advance``. Returns whether an event became known in it."""
+        self._tick = tick
         self.expected.advance(tick, claimed=claimed & ~self._only_learned, disturbed=disturbed)
         self.departures.advance(tick, self.expected.time)
         new = self._new_events(tick)
         if new.size:
             self._penalise(new, tick)
         return bool(new.size)
+
+    def rest(self) -> None:
+        """Go on after days that were left out, with more than the minutes that are kept before the next news."""
+        self.expected.rest()
 
     def trial(self, tick: int, mine: Mask, cells: Mask, *, but: Set[int], departures: bool = False) -> Trial:
         """Try every update that hosts with some of the events had.
@@ -344,9 +349,13 @@ class Inquiry:
         return np.flatnonzero(mine[:until] & (minute > tick - minutes) & (minute <= tick))
 
     def released(self, update: int) -> int:
-        """The minute of an update's release, or in which it was first heard of."""
+        """The minute of an update's release; where that is unknown or is still to come, in which it was first heard of.
+
+        Hosts that have it already say that a release still to come is wrong, and as of now it may not be known.
+        """
         suspect = self.news.suspects[update]
-        return suspect.known_tick if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
+        known = None if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
+        return suspect.known_tick if known is None or known > self._tick else known
 
     def _since_release(self, tick: int, mine: Mask, updates: Ints) -> tuple[Floats, Floats]:
         """(OUTCOMES, U, slices) events of all hosts since each update's release, within the last day, and expected."""

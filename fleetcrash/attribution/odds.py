@@ -73,6 +73,7 @@ class Odds:
             these are, the time of its release does.
         begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
         is_known: another incident names the leader, and hosts say that it is behind these events, too.
+        goes_on: it is, and they are no more than it was to bring about after that one.
     """
 
     trial: Trial
@@ -87,6 +88,7 @@ class Odds:
     lacks_contrast: bool
     begins_with_leader: bool
     is_known: bool = False
+    goes_on: bool = False
 
     @property
     def best_wave(self) -> tuple[int, int] | None:
@@ -183,6 +185,7 @@ def weigh(
     named_elsewhere: Collection[int] = (),
     contrast: Contrast | None = None,
     by_delay: Callable[[int], float] = lambda _: 0.0,
+    goes_on: Callable[[int], bool] = lambda _: False,
 ) -> Odds:
     """Weigh the hypotheses.
 
@@ -194,6 +197,7 @@ def weigh(
         named_elsewhere: updates that other incidents name.
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
         by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
+        goes_on: of an update that a closed incident names what ``Toll.goes_on`` says.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
@@ -201,7 +205,7 @@ def weigh(
     rivalry = _Rivalry(trial, waves, of_waves, released_minute, stands_there, contrast)
     if not len(trial.updates):
         return _odds(rivalry, None, log_updates, of_waves)
-    known = _of_known_fault(rivalry, log_updates, again)
+    known = _of_known_fault(rivalry, log_updates, again, goes_on)
     if known is not None:
         return known
     leader = int(np.argmax(log_updates))
@@ -214,7 +218,7 @@ def weigh(
     return supposed if is_worth_asking and by_delay(int(trial.updates[leader])) >= LOG_BY_DELAY else odds
 
 
-def _of_known_fault(rivalry: _Rivalry, log_updates: Floats, again: Mask) -> Odds | None:
+def _of_known_fault(rivalry: _Rivalry, log_updates: Floats, again: Mask, goes_on: Callable[[int], bool]) -> Odds | None:
     """The odds, where an update that other hosts have shown to be guilty is behind these events, too.
 
     What waits for a boot strikes a region in its morning, as a wave does, and with the boots come the installs of all
@@ -231,7 +235,12 @@ def _of_known_fault(rivalry: _Rivalry, log_updates: Floats, again: Mask) -> Odds
     of_most = again & (events > 0) & (events >= _EXPLAINED_SHARE * events[np.argmax(log_updates)])
     said = {row: rivalry.hosts_say(row) for row in np.flatnonzero(of_most).tolist()}
     known = max(said, key=lambda row: float(log_updates[row]), default=None)
-    if known is None or said[known] < LOG_MARGIN:
+    if known is None:
+        return None
+    if goes_on(int(rivalry.trial.updates[known])):
+        alone = np.where(np.arange(len(again)) == known, log_updates, -np.inf)
+        return replace(_of_leader(rivalry, known, alone, is_told=True), is_known=True, goes_on=True)
+    if said[known] < LOG_MARGIN:
         return None
     near = np.flatnonzero(log_updates > log_updates[known] - LOG_THOUSAND).tolist()
     without = log_updates.copy()

@@ -254,8 +254,9 @@ def _summary(
         none = "and no update" if detector.news.suspects else "and no update is known to have been sent out"
         return f"{rise}: the rise follows {detector.spots.describe(incident.wave_spot)}{inside}, {none}."
     if incident.kind is Kind.CANNOT_SEPARATE:
-        names = " or ".join(row["update_id"] for row in candidates[:3]) or "no update"
-        return f"{rise}: cannot separate {names} from one another or from a rise of its own."
+        names = [row["update_id"] for row in candidates[:3]]
+        others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
+        return f"{rise}: cannot separate {' or '.join(names) or 'an update'} from {others}."
     return f"{rise}: more than the baseline explains; which change did it is still being judged."
 
 

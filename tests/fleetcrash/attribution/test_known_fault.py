@@ -146,6 +146,72 @@ def test_but_not_where_the_hosts_there_that_lack_it_crash_as_well(said, seed):
     assert not any("bad" in names for names in others)
 
 
+PUSHED_TO, LATE_RISERS, DAWN = range(400), range(400, 700), 900
+
+
+def comes_online_later(
+    random: Random, *, struck: float, struck_later: float, had_it: bool = False, dawn: float = DAWN
+) -> World:
+    """An update is pushed to half of a fleet; the others get it as they come online, with what was sent out meanwhile.
+
+    Args:
+        struck: how likely a host of the first half crashes within minutes. struck_later: one of the others, at that.
+        had_it: the others were online at the push and got it as well, and crash as they come online again.
+        dawn: when the others begin to come online; ``fresh`` is released at minute FRESH.
+    """
+    world: World = {
+        "host": [],
+        "update": [
+            {"update_id": "bad", "kind": "content", "channel": "1", "released_at": at(RELEASED)},
+            {"update_id": "fresh", "kind": "content", "channel": "2", "released_at": at(FRESH)},
+        ],
+        "session": [],
+        "install": [],
+        "crash": [crash(f"h{number}", number * 10.0) for number in range(3)],
+    }
+    for number in (*PUSHED_TO, *LATE_RISERS):
+        host, is_late = f"h{number}", number in LATE_RISERS
+        pushed, boots_at = RELEASED + random.uniform(0, 10), dawn + random.uniform(0, 120)
+        got = boots_at + random.uniform(0.2, 0.5) if is_late and not had_it else pushed
+        left = (RELEASED + 30 if had_it else RELEASED - 20) if is_late else 1200
+        world["host"].append({"host_id": host, "os_type": "windows", "region": "apac" if is_late else "emea"})
+        world["session"].append({"host_id": host, "online_from": at(-600), "online_until": at(left)})
+        world["install"].append(install(host, "bad", got))
+        if is_late:
+            world["session"].append({"host_id": host, "online_from": at(boots_at), "online_until": at(1200)})
+            world["install"].append(install(host, "fresh", boots_at + 0.3))
+        if random.random() < (struck_later if is_late else struck):
+            world["crash"].append(crash(host, (boots_at + 0.5 if is_late else got) + random.uniform(0.1, 3)))
+    return world
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_comes_online_later_is_struck_by_the_known_fault_and_not_by_what_else_they_get(said, seed):
+    first, *later = said(comes_online_later(Random(seed), struck=0.2, struck_later=0.2))
+    assert first[0] == {"bad"}
+    assert later
+    assert all(names == {"bad"} for names, _ in later)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"struck": 0.05, "struck_later": 0.6}, {"struck": 0.2, "struck_later": 0.2, "had_it": True}],
+    ids=["far more than it was to strike", "hosts that had it for hours"],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_what_it_was_not_to_bring_about_is_not_the_known_faults(said, seed, how):
+    first, *later = said(comes_online_later(Random(seed), **how))
+    assert first[0] == {"bad"}
+    assert later
+    assert not any("bad" in names for names, _ in later)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_update_that_hosts_have_before_its_release_is_in_no_endless_row_of_incidents(said, seed):
+    found = said(comes_online_later(Random(seed), struck=0.2, struck_later=0.2, had_it=True, dawn=FRESH - 100))
+    assert 2 <= len(found) <= 4
+
+
 def test_a_condition_rests_on_the_other_incidents_of_its_update_and_on_nothing_that_its_own_has_left_to_others():
     incidents_of_it = [Incident.opened(number, 0) for number in range(4)]
     for number, (incident, update) in enumerate(zip(incidents_of_it, (7, 7, 9, None), strict=True)):

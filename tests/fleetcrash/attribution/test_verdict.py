@@ -184,12 +184,13 @@ def _beside_a_known_fault(
     share: float = 1.0,
     test: float = 100.0,
     wave_says: float = 580.0,
+    goes_on: bool = False,
 ) -> Judgement:
     """EVENTS events that another update, and a region's wave, fit better than one that most of the hosts struck had.
 
     Args:
         says, other: what the hosts beside say for the one and for the other. share: of the events, those of hosts that
-            had the one. test: of it.
+            had the one. test: of it. goes_on: whether it was to strike as many. Its witnesses are doubted if asked.
     """
     events = np.zeros((OUTCOMES, 2, AGES, 1))
     events[CRASH_AT_BOOT, :, 0, 0] = EVENTS * share, EVENTS
@@ -206,8 +207,16 @@ def _beside_a_known_fault(
         stands_there=np.array([True]),
         named_elsewhere=elsewhere,
         contrast=contrast,
+        goes_on=lambda update: goes_on and update == UPDATE,
     )
-    return judge(odds, minutes_open=JUDGING_MINUTES, before=Kind.UNDETERMINED, named_before=None, contrast=contrast)
+    return judge(
+        odds,
+        minutes_open=JUDGING_MINUTES,
+        before=Kind.UNDETERMINED,
+        named_before=None,
+        contrast=contrast,
+        is_doubtful=lambda *_: goes_on,
+    )
 
 
 @pytest.mark.parametrize("test", [100.0, 0.0])
@@ -231,6 +240,21 @@ def test_but_not_where_nobody_knew_it_or_hosts_do_not_say_it_of_it_alone(says, o
 def test_while_hosts_say_too_little_for_a_known_fault_neither_it_nor_what_came_with_the_boots_is_named(says, wave_says):
     told = _beside_a_known_fault(says=says, other=0.0, wave_says=wave_says)
     assert (told.kind, told.update) == (Kind.CANNOT_SEPARATE, None)
+
+
+@pytest.mark.parametrize("says", [-0.5, 0.0, 30.0])
+def test_what_a_known_fault_was_to_bring_about_is_its_doing_whatever_hosts_say(says):
+    told = _beside_a_known_fault(says=says, other=0.0, test=0.0, goes_on=True)
+    assert (told.kind, told.update) == (Kind.UPDATE, UPDATE)
+    assert told.probabilities[1] == 0.0
+
+
+@pytest.mark.parametrize(
+    "how", [{"elsewhere": ()}, {"share": 0.7}], ids=["nobody named it", "some struck hosts lack it"]
+)
+def test_but_not_where_nobody_knew_it_or_some_of_the_struck_lack_it(how):
+    told = _beside_a_known_fault(says=0.0, other=0.0, goes_on=True, **how)
+    assert told.update is None
 
 
 def test_nor_does_a_known_fault_stand_in_for_one_whose_installs_are_told_late():

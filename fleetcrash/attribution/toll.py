@@ -1,0 +1,75 @@
+"""The toll of a known fault: how many of the hosts with its update are struck, and how long after they got it.
+
+Who comes online hours later gets then what was sent out meanwhile, and is struck by a fault that earlier hosts have
+shown already. That rises as a wave does: in a region's morning, in hosts that have just come online, and no host beside
+them lacks the update. But how many it was to strike, and how soon, the earlier ones tell. While those struck are no
+more than that, nothing else is needed to explain them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.condition import cells_that_may_meet
+from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.inquiry import Inquiry
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_MOSTLY = 0.5
+_AS_MANY = 2.0  # times what the earlier hosts tell: those that come online late may be of other kinds
+_Z = 2.33  # 99 %, one-sided
+
+
+@dataclass(frozen=True)
+class Toll:
+    """What an update that an incident names had done when that closed.
+
+    Attributes:
+        update: its index. tick: of the closing. condition: whom it strikes; None while that is not determined.
+        events: (AGES,) of hosts that had it, by the age of the install. host_minutes: (AGES,) at risk with it.
+    """
+
+    update: int
+    tick: int
+    condition: Condition | None
+    events: Floats
+    host_minutes: Floats
+
+    @classmethod
+    def taken(cls, inquiry: Inquiry, tick: int, update: int, condition: Condition | None, mine: Mask) -> Toll:
+        """Count some events (events,), those of all incidents that name the update."""
+        cells = cells_that_may_meet(inquiry.news.cells, condition or {})
+        events = inquiry.exposed_counts(tick, mine, update)[:, :AGES, cells].sum((0, 2))
+        return cls(update, tick, condition, events, _host_minutes(inquiry, tick, update, cells))
+
+    def goes_on(self, inquiry: Inquiry, tick: int, mine: Mask) -> bool:
+        """Whether most of some events are the fault's, and no more than were to come, at each age of the install.
+
+        Args:
+            mine: (events,) the events, all of after the closing.
+        """
+        cells = cells_that_may_meet(inquiry.news.cells, self.condition or {})
+        seen = inquiry.exposed_counts(tick, mine, self.update)[:, :AGES, cells].sum((0, 2))
+        known = mine & (inquiry.news.events.tick <= tick)
+        if seen.sum() <= _MOSTLY * float(known.sum()):
+            return False
+        ever = _host_minutes(inquiry, tick, self.update, cells)
+        since = np.maximum(ever - self.host_minutes, 0.0)
+        to_come = self.events / np.maximum(self.host_minutes, 1.0) * since
+        at_baseline = inquiry.expected.of_hosts_with(np.array([self.update]), tick)[:, 0, :AGES].sum(0)[:, cells].sum(1)
+        usual = at_baseline * since / np.maximum(ever, 1.0)
+        at_most = _AS_MANY * to_come + usual
+        # The square root of a Poisson count strays by about a half (Anscombe 1948).
+        return bool(to_come.sum() > usual.sum() and (np.sqrt(seen) <= np.sqrt(at_most) + _Z / 2.0).all())
+
+
+def _host_minutes(inquiry: Inquiry, tick: int, update: int, cells: Mask) -> Floats:
+    """(AGES,) of hosts at risk with an update so far, by the age of the install."""
+    minutes: Floats = inquiry.expected.time.by_update[update].host_minutes(tick)[cells, :, :AGES].sum((0, 1))
+    return minutes
