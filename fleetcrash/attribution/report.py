@@ -235,17 +235,18 @@ def _summary(
         whom = "some of its hosts" if incident.condition is None else condition_words(incident.condition)
         does = "silences" if incident.by_departures else "crashes"
         blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_offline(detector, incident)}"
+        sure = _how_sure(incident, suspect.update_id, candidates)
+        told = f"({sure}, alarm {since} UTC{_known_since(detector, incident)})"
         if not impact.exposed:
-            return (
-                f"{blamed}{evidence['hosts_crashed']:,} hosts crashed, of how many that had it is not known "
-                f"({_how_sure(incident, suspect.update_id, candidates)}, alarm {since} UTC)."
-            )
+            return f"{blamed}{evidence['hosts_crashed']:,} hosts crashed, of how many that had it is not known {told}."
         return (
             f"{blamed}"
             f"{impact.hosts_crashed:,} of {impact.exposed:,} exposed hosts crashed, "
-            f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk "
-            f"({_how_sure(incident, suspect.update_id, candidates)}, alarm {since} UTC)."
+            f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk {told}."
         )
+    other = None if evidence["hosts_crashed"] or evidence["hosts_dark"] else _taken_over_by(detector, incident)
+    if other is not None:
+        return f"Alarm {since} UTC: what raised it is part of {other.incident_id} by what is known now."
     hit = f"{evidence['hosts_crashed']:,} hosts crashed and {evidence['hosts_dark']:,} went dark, alarm {since} UTC"
     rise = f"{_offline(detector, incident)}{hit}"
     if incident.kind is Kind.NO_UPDATE:
@@ -258,6 +259,27 @@ def _summary(
         others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
         return f"{rise}: cannot separate {' or '.join(names) or 'an update'} from {others}."
     return f"{rise}: more than the baseline explains; which change did it is still being judged."
+
+
+def _taken_over_by(detector: Detector, incident: Incident) -> Incident | None:
+    """The incident that accounts for most of what came with the alarm of one that accounts for nothing any more."""
+    minute = detector.news.events.minute
+    then = (minute >= incident.since) & (minute <= incident.ended(int(detector.news.last_tick)))
+    counts = [int((one.claim(len(minute)) & then).sum()) for one in detector.incidents]
+    most = int(np.argmax(counts))
+    return detector.incidents[most] if counts[most] else None
+
+
+def _known_since(detector: Detector, incident: Incident) -> str:
+    """Which incident named the update first, where it was another one."""
+    turns = [
+        (turn.tick, one.incident_id)
+        for one in detector.incidents
+        for turn in one.history
+        if turn.update == incident.update
+    ]
+    first = min(turns)[1]
+    return "" if first == incident.incident_id else f", known since {first}"
 
 
 def _how_sure(incident: Incident, update_id: str, candidates: Sequence[JSON]) -> str:
