@@ -18,6 +18,7 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.odds import LOG_BY_DELAY, weigh
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
+from fleetcrash.attribution.untold import untold
 from fleetcrash.attribution.verdict import Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves
 
@@ -165,4 +166,8 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         contrast=contrast,
         is_doubtful=is_doubtful,
     )
+    if judgement.kind is Kind.NO_UPDATE and judgement.wave is not None and inquiry.news.installs_told:
+        row = judgement.wave[0]
+        if open_to := untold(inquiry, tick, case.events, int(found.place[row]), int(found.onset[row])):
+            judgement = judgement.left_open(open_to, case.minutes_open)
     return judgement, trial, found

@@ -105,6 +105,11 @@ class UpdateTime:
         minutes: Floats = tick * sums[0] - sums[1]
         return minutes
 
+    def hosts(self) -> Floats:
+        """(cells,) hosts at risk now that have had it for less than a day."""
+        hosts: Floats = self._all_sums()[0, :, :, :AGES].sum((1, 2))
+        return hosts
+
     @property
     def cells(self) -> Ints:
         """Those in which hosts ever had it."""

@@ -91,6 +91,10 @@ def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
         for update, probability in zip(incident.trial.updates, incident.judgement.probabilities, strict=True)
         if probability >= _LEAST_PROBABILITY
     ]
+    # Of those that nobody tells to have no evidence can be weighed: they are as likely as no change at all.
+    for update in (untold := incident.judgement.untold):
+        left = 1.0 - float(incident.judgement.probabilities.sum())
+        named.append((detector.news.suspects[update].update_id, left / (len(untold) + 1)))
     named.sort(key=lambda pair: (-round(pair[1], 6), pair[0]))
     return [{"update_id": name, "probability": round(weight, 6)} for name, weight in named[:_MOST_CANDIDATES]]
 

@@ -7,7 +7,7 @@ the push's fault. Whatever was said before is kept by lower odds than it took, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -20,6 +20,7 @@ from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.odds import LOG_MARGIN, Contrast, Odds
 from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.witnesses import enough
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,6 +37,7 @@ JUDGING_MINUTES = 15
 _LOG_ACQUITTAL = 7.6
 
 _MOSTLY = 0.5
+_ALIKE = 0.1  # at most so many of the events are at another age
 # A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
 # wait for it, and comes after whatever made the host boot.
 _EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
@@ -75,6 +77,7 @@ class Judgement:
         is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
         is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
             before, which they have as well.
+        untold: updates that may be behind it, though no host that is struck tells of having them.
     """
 
     kind: Kind
@@ -85,6 +88,7 @@ class Judgement:
     near: tuple[int, ...] = ()
     is_doubted: bool = False
     is_told_by_hosts: bool = False
+    untold: tuple[int, ...] = ()
 
     def widened_to(self, updates: Ints, own: Ints) -> Judgement:
         """The same, with a probability of each of more updates: none of those that were not weighed.
@@ -100,6 +104,15 @@ class Judgement:
         """The likeliest of the updates (U,) that were weighed, where any change is likelier than none."""
         likely = float(self.probabilities.sum()) > _MOSTLY
         return int(updates[np.argmax(self.probabilities)]) if likely else None
+
+    def left_open(self, untold: tuple[int, ...], minutes_open: int) -> Judgement:
+        """The same, where some updates may be behind what seemed to follow none.
+
+        Args:
+            minutes_open: minutes since the alarm.
+        """
+        kind = Kind.CANNOT_SEPARATE if minutes_open >= JUDGING_MINUTES else Kind.UNDETERMINED
+        return replace(self, kind=kind, untold=untold)
 
     def taken_back(self, minutes_open: int) -> Judgement:
         """The same without the name, if there is one.
@@ -132,20 +145,25 @@ def judge(
             before one is named. See ``witnesses``.
     """
     is_acquitted = odds.log_acquittal > _LOG_ACQUITTAL * (2.0 if before is Kind.CANNOT_SEPARATE else 1.0)
-    named, is_doubted = None, False
+    named, is_doubted, twins = None, False, _twins(odds, contrast)
     if odds.leader is not None and not is_acquitted:
-        named, is_doubted = _named(odds, odds.leader, named_before, contrast, is_doubtful)
+        named, is_doubted = _named(odds, odds.leader, twins, named_before, contrast, is_doubtful)
     kind = Kind.UPDATE
     if named is None:
         kind = _without_name(odds, minutes_open, before, is_acquitted, is_doubtful)
     told_from = tuple(odds.trial.updates[odds.near].tolist())
     by_hosts = named is not None and contrast is not None and _is_told_by_hosts(odds.trial, named, contrast)
-    return Judgement(kind, named, odds.probabilities, odds.best_wave, odds.log_margin, told_from, is_doubted, by_hosts)
+    shared = odds.probabilities.copy()
+    if named is None and twins:
+        rows = [row for row in (odds.leader, *twins) if row is not None]
+        shared[rows] = shared[rows].mean()
+    return Judgement(kind, named, shared, odds.best_wave, odds.log_margin, told_from, is_doubted, by_hosts)
 
 
 def _named(
     odds: Odds,
     leader: int,
+    twins: Sequence[int],
     named_before: int | None,
     contrast: Contrast | None,
     is_doubtful: Callable[[int, int | None], bool],
@@ -154,7 +172,7 @@ def _named(
     trial, near = odds.trial, odds.near
     update, passed = int(trial.updates[leader]), trial.log_test >= suspects.LOG_THRESHOLD
     is_old = update == named_before
-    if is_old or _is_apart(trial, leader, near, contrast):
+    if is_old or odds.goes_on or _is_apart(trial, leader, near, twins, contrast):
         stands = odds.probabilities[leader] >= _enough(is_old) and (passed[leader] or odds.is_known)
         if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
             return None, False
@@ -193,7 +211,7 @@ def _enough(kept: bool) -> float:
     return KEEPING_PROBABILITY if kept else NAMING_PROBABILITY
 
 
-def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None) -> bool:
+def _is_apart(trial: Trial, leader: int, near: Ints, twins: Sequence[int], contrast: Contrast | None) -> bool:
     """Whether the leading update is told from every other one by more than by how long a fault takes to strike.
 
     Where hosts do not tell two updates apart, because all have both or nobody says which has what, only the time after
@@ -202,6 +220,7 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None) 
 
     Args:
         near: rows of the trial that the evidence hardly tells from the leader, which is one of them.
+        twins: see ``_twins``.
     """
     if contrast is None:
         return len(near) == 1
@@ -210,12 +229,35 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None) 
         least = max(LOG_MARGIN, _LOG_PER_EVENT * float(events.sum()))
         if contrast(int(trial.updates[leader])) < least:
             return False
-    if len(near) == 1:
-        return True
-    if not trial.by_departures and events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum():
-        return True
+    others = [one for one in near.tolist() if one != leader]
+    if not trial.by_departures and _is_early(trial, leader):
+        return not twins
     of_leader = contrast(int(trial.updates[leader]))
-    return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in near if one != leader)
+    return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in others)
+
+
+def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
+    """The rows of updates that went out together with a leading one that strikes within minutes.
+
+    They are installed seconds apart, and which host was struck at which second says little; nor do the few say much
+    that have but one of them, for as many installs are never told. None where hosts tell them apart.
+    """
+    trial, leader = odds.trial, odds.leader
+    is_likely = leader is not None and odds.probabilities[leader] >= KEEPING_PROBABILITY
+    if leader is None or contrast is None or not is_likely or trial.by_departures or not _is_early(trial, leader):
+        return []
+    by_age = trial.events[:, :, :AGES, 0].sum(0)
+    unlike = np.abs(by_age - by_age[leader]).sum(1)
+    struck = float(by_age[leader].sum())
+    alike = [row for row in np.flatnonzero(unlike <= _ALIKE * struck).tolist() if row != leader and struck > 0]
+    least = enough(int(struck))
+    return [row for row in alike if contrast(int(trial.updates[leader])) - contrast(int(trial.updates[row])) < least]
+
+
+def _is_early(trial: Trial, row: int) -> bool:
+    """Whether most hosts with an update are struck within minutes of its install, and not at a boot."""
+    events = _events_of(trial, row)
+    return bool(events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum())
 
 
 def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast) -> bool:

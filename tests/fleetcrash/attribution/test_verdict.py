@@ -403,23 +403,33 @@ def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
 @pytest.mark.parametrize(
     ("outcome", "age", "contrasts", "named"),
     [
-        (CRASH, 0, (0.0, 0.0), True),
-        (CRASH, 3, (0.0, 0.0), False),
-        (CRASH, 3, (1.0, 5.0), False),
-        (CRASH, 3, (1.0, 8.5), True),
-        (CRASH_AT_BOOT, 0, (0.0, 0.0), False),
+        (CRASH, (2, 0), (0.0, 0.0), True),
+        (CRASH, (1, 0), (0.0, 0.0), True),
+        (CRASH, (0, 0), (0.0, 0.0), False),
+        (CRASH, (0, 0), (0.0, 8.0), False),
+        (CRASH, (0, 0), (0.0, 0.2 * EVENTS), True),
+        (CRASH, (3, 3), (0.0, 0.0), False),
+        (CRASH, (3, 3), (1.0, 5.0), False),
+        (CRASH, (3, 3), (1.0, 8.5), True),
+        (CRASH_AT_BOOT, (0, 0), (0.0, 0.0), False),
     ],
     ids=[
-        "at once",
+        "at once, and an hour after the other",
+        "at once, and minutes after the other",
+        "at once, after both",
+        "at once, after both, in hosts a few of which lack one",
+        "at once, after both, in hosts that mostly lack one",
         "hours later, in hosts that have both",
         "hours later, in hosts a few of which lack one",
         "hours later, in hosts that mostly lack one",
         "at a boot",
     ],
 )
-def test_of_two_whose_hosts_are_the_same_a_fault_that_waits_tells_neither(outcome, age, contrasts, named):
+def test_of_two_whose_hosts_are_the_same_a_fault_tells_one_by_striking_soon_after_it_alone(
+    outcome, age, contrasts, named
+):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
-    events[outcome, :, age, 0] = EVENTS
+    events[outcome, (0, 1), age, 0] = EVENTS
     evidence = np.array([100.0, 104.0])
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
     told = _without_waves(

@@ -1,0 +1,51 @@
+"""Untold installs: updates that the struck hosts may have, though nobody says so.
+
+A host that crashes at once may never tell what it installed, and some installs are told by the hour. Where a rise
+begins within minutes of a release, in hosts that do not tell of having it while nearly all others of their kind do, or
+while nobody tells of it yet, no one can say that no update did it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.odds import COINCIDENT_MINUTES
+
+Mask = NDArray[np.bool_]
+
+_BEFORE_MINUTES = 15  # the release came at most so long before the rise
+_LEAST_STRUCK = 5
+_HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, of those beside them
+_NOBODY = 20  # so few hosts may be those of a test
+_UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
+
+
+def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int) -> tuple[int, ...]:
+    """Updates that may be behind a wave, though the hosts that it strikes do not tell of having them.
+
+    Args:
+        mine: (events,) the events. spot, onset: where the wave is, and the minute in which it began.
+    Returns:
+        None of a wave where hosts stand, as a region: those that lose their power do not tell of anything.
+    """
+    if inquiry.spots.stands_there[spot]:
+        return ()
+    struck = mine & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
+    cells = inquiry.spots.slices.members[spot] > 0
+    if struck.sum() < _LEAST_STRUCK:
+        return ()
+    found = []
+    for update in range(len(inquiry.news.suspects)):
+        before = onset - inquiry.released(update)
+        if not -COINCIDENT_MINUTES <= before <= _BEFORE_MINUTES or inquiry.news.suspects[update].known_tick > tick:
+            continue
+        if inquiry.events_with(update, tick)[struck].mean() > _HARDLY_ANY:
+            continue
+        time = inquiry.expected.time
+        with_it = time.by_update[update].hosts() if update in time.by_update else np.zeros(len(cells))
+        is_new = with_it.sum() < _NOBODY and tick - inquiry.released(update) <= _UNTIL_MINUTES
+        if is_new or with_it[cells].sum() >= _NEARLY_ALL * time.online[cells].sum():
+            found.append(update)
+    return tuple(found)
