@@ -19,7 +19,7 @@ from fleetcrash.attribution.odds import LOG_BY_DELAY, weigh
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.untold import untold
-from fleetcrash.attribution.verdict import Judgement, Kind, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves
 
 Mask = NDArray[np.bool_]
@@ -167,7 +167,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         is_doubtful=is_doubtful,
     )
     if judgement.kind is Kind.NO_UPDATE and judgement.wave is not None and inquiry.news.installs_told:
-        row = judgement.wave[0]
-        if open_to := untold(inquiry, tick, case.events, int(found.place[row]), int(found.onset[row])):
+        where = int(found.place[judgement.wave[0]]), int(found.onset[judgement.wave[0]])
+        if open_to := untold(inquiry, tick, case.events, *where, is_early=case.minutes_open < JUDGING_MINUTES):
             judgement = judgement.left_open(open_to, case.minutes_open)
     return judgement, trial, found

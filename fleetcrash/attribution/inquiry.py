@@ -112,15 +112,17 @@ class Inquiry:
         exposed = self.news.exposed_events
         rows = exposed.known(tick, mine)
         struck = np.flatnonzero(np.bincount(exposed.update[rows])).tolist()
-        tried = {update for update in struck if update in self._penalty}
+        tried = self.expected.time.by_update.keys() & struck
         if departures:
             tried |= self.expected.time.by_update.keys() & self.departures.updates()
         updates = np.array(sorted(tried - but), dtype=np.int64)
         slices = self.spots.slices
         seen = slices.add_up(*self._counted(exposed, rows, updates))
         mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * cells)
-        uncharged = np.zeros((OUTCOMES, WINDOWS, len(self._conditional), len(TEST_RATIOS)))
-        penalty = np.array([self._penalty.get(u, uncharged) for u in updates]).reshape(-1, *uncharged.shape)
+        # Of one whose installs were told after all of its events, hosts beside it tell nothing.
+        shape = (OUTCOMES, WINDOWS, len(self._conditional), len(TEST_RATIOS))
+        uncharged = [np.full(shape, np.inf if u in struck else 0.0) for u in updates]
+        penalty = np.array([self._penalty.get(u, none) for u, none in zip(updates, uncharged, strict=True)])
         all_events, all_expected = self._since_release(tick, mine, updates)
         trial = try_updates(
             updates,
@@ -130,7 +132,7 @@ class Inquiry:
                 np.maximum(all_events - seen[:, :, :AGES].sum(2), 0.0),
                 np.maximum(all_expected - mean[:, :, :AGES].sum(2), 0.0),
             ),
-            log_penalty=penalty.swapaxes(0, 1),
+            log_penalty=penalty.reshape(-1, *shape).swapaxes(0, 1),
             caution=self.expected.baseline.caution(),
             log_weight=self.spots.log_weights(tick)[1],
             conditional_slices=self._conditional,

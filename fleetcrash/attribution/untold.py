@@ -22,11 +22,12 @@ _NOBODY = 20  # so few hosts may be those of a test
 _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
 
 
-def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int) -> tuple[int, ...]:
+def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is_early: bool) -> tuple[int, ...]:
     """Updates that may be behind a wave, though the hosts that it strikes do not tell of having them.
 
     Args:
         mine: (events,) the events. spot, onset: where the wave is, and the minute in which it began.
+        is_early: whether installs of the last minutes may still be told, so that any host with it counts.
     Returns:
         None of a wave where hosts stand, as a region: those that lose their power do not tell of anything.
     """
@@ -41,11 +42,13 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int) -> tu
         before = onset - inquiry.released(update)
         if not -COINCIDENT_MINUTES <= before <= _BEFORE_MINUTES or inquiry.news.suspects[update].known_tick > tick:
             continue
-        if inquiry.events_with(update, tick)[struck].mean() > _HARDLY_ANY:
+        lack_it = struck & ~inquiry.events_with(update, tick)
+        if lack_it.sum() < (1.0 - _HARDLY_ANY) * struck.sum():
             continue
         time = inquiry.expected.time
         with_it = time.by_update[update].hosts() if update in time.by_update else np.zeros(len(cells))
         is_new = with_it.sum() < _NOBODY and tick - inquiry.released(update) <= _UNTIL_MINUTES
-        if is_new or with_it[cells].sum() >= _NEARLY_ALL * time.online[cells].sum():
+        least = 1.0 if is_early else _NEARLY_ALL * (time.online[cells].sum() - lack_it.sum())
+        if is_new or with_it[cells].sum() >= least:
             found.append(update)
     return tuple(found)

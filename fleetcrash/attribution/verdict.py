@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
-from fleetcrash.attribution.evidence import LOG_THOUSAND
+from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.odds import LOG_MARGIN, Contrast, Odds
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.witnesses import enough
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,7 +36,8 @@ JUDGING_MINUTES = 15
 _LOG_ACQUITTAL = 7.6
 
 _MOSTLY = 0.5
-_ALIKE = 0.1  # at most so many of the events are at another age
+_ALIKE = 0.1  # at most so many of the events are at another age ...
+_LOG_OF_ONE = float(np.log(TEST_RATIOS.max()))  # ... and each of them says no more
 # A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
 # wait for it, and comes after whatever made the host boot.
 _EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
@@ -239,8 +239,8 @@ def _is_apart(trial: Trial, leader: int, near: Ints, twins: Sequence[int], contr
 def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
     """The rows of updates that went out together with a leading one that strikes within minutes.
 
-    They are installed seconds apart, and which host was struck at which second says little; nor do the few say much
-    that have but one of them, for as many installs are never told. None where hosts tell them apart.
+    They are installed seconds apart, and which host was struck at which second says little. Nor do the few struck hosts
+    that have but one of them say anything: as many installs are never told. The hosts beside them that lack one may.
     """
     trial, leader = odds.trial, odds.leader
     is_likely = leader is not None and odds.probabilities[leader] >= KEEPING_PROBABILITY
@@ -248,10 +248,12 @@ def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
         return []
     by_age = trial.events[:, :, :AGES, 0].sum(0)
     unlike = np.abs(by_age - by_age[leader]).sum(1)
-    struck = float(by_age[leader].sum())
-    alike = [row for row in np.flatnonzero(unlike <= _ALIKE * struck).tolist() if row != leader and struck > 0]
-    least = enough(int(struck))
-    return [row for row in alike if contrast(int(trial.updates[leader])) - contrast(int(trial.updates[row])) < least]
+    alike = np.flatnonzero((unlike <= _ALIKE * by_age[leader].sum()) & by_age.any(1))
+    least = LOG_THOUSAND + _LOG_OF_ONE * unlike
+    of_leader = contrast(int(trial.updates[leader]))
+    return [
+        row for row in alike.tolist() if row != leader and of_leader - contrast(int(trial.updates[row])) < least[row]
+    ]
 
 
 def _is_early(trial: Trial, row: int) -> bool:

@@ -406,8 +406,7 @@ def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
         (CRASH, (2, 0), (0.0, 0.0), True),
         (CRASH, (1, 0), (0.0, 0.0), True),
         (CRASH, (0, 0), (0.0, 0.0), False),
-        (CRASH, (0, 0), (0.0, 8.0), False),
-        (CRASH, (0, 0), (0.0, 0.2 * EVENTS), True),
+        (CRASH, (0, 0), (0.0, 8.0), True),
         (CRASH, (3, 3), (0.0, 0.0), False),
         (CRASH, (3, 3), (1.0, 5.0), False),
         (CRASH, (3, 3), (1.0, 8.5), True),
@@ -417,8 +416,7 @@ def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
         "at once, and an hour after the other",
         "at once, and minutes after the other",
         "at once, after both",
-        "at once, after both, in hosts a few of which lack one",
-        "at once, after both, in hosts that mostly lack one",
+        "at once, after both, while hosts beside them that lack one fare better",
         "hours later, in hosts that have both",
         "hours later, in hosts a few of which lack one",
         "hours later, in hosts that mostly lack one",
@@ -438,6 +436,17 @@ def test_of_two_whose_hosts_are_the_same_a_fault_tells_one_by_striking_soon_afte
         contrast=dict(zip((UPDATE, OTHER), contrasts, strict=True)).__getitem__,
     )
     assert (told.kind, told.update) == ((Kind.UPDATE, OTHER) if named else (Kind.CANNOT_SEPARATE, None))
+
+
+@pytest.mark.parametrize(("lack", "contrast", "named"), [(0, 8.0, True), (2, 8.0, False), (2, 22.0, True)])
+def test_the_few_struck_hosts_that_have_but_one_of_two_do_not_tell_which(lack, contrast, named):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, :, 0, 0] = EVENTS - lack, EVENTS
+    evidence = np.array([100.0, 120.0])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
+    told = _without_waves(trial, minutes_open=JUDGING_MINUTES, contrast={UPDATE: 0.0, OTHER: contrast}.__getitem__)
+    assert told.update == (OTHER if named else None)
+    assert (told.probabilities[0] > 0.1) == (not named)
 
 
 @pytest.mark.parametrize(

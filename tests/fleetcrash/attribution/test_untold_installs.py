@@ -1,0 +1,96 @@
+"""Installs that the struck hosts do not tell of, or that are told late, acquit no update."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from fleetcrash.attribution.backtest import incidents
+from tests.fleetcrash.worlds import Row, World, at, lake_of
+
+HOSTS, RELEASED = 400, 300
+HELD_BACK = 60
+
+
+def world(random: Random, *, tells: float = 1.0, told_after: float = 0.0, before: float = 1.0) -> World:
+    """An update is pushed to a fleet within minutes, and a third of its hosts crash soon after.
+
+    Args:
+        tells: how many of the struck hosts ever tell of their install. told_after: minutes until anybody does.
+        before: minutes from the release to the first crashes.
+    """
+    told: World = {
+        "host": [{"host_id": f"h{number}", "os_type": "windows", "region": "r"} for number in range(HOSTS)],
+        "update": [
+            {"update_id": "bad", "kind": "content", "channel": "1", "released_at": at(RELEASED)},
+            {"update_id": "old", "kind": "content", "channel": "2", "released_at": at(RELEASED - 200)},
+        ],
+        "session": [{"host_id": f"h{number}", "online_from": at(-600)} for number in range(HOSTS)],
+        "install": [install(f"h{number}", "old", RELEASED - 200 + random.uniform(0, 5)) for number in range(HOSTS)],
+        "crash": [crash(f"h{number}", 20.0 * number) for number in range(14)],
+    }
+    for number in range(20, HOSTS):
+        host, got = f"h{number}", RELEASED + random.uniform(0, 4)
+        is_struck = random.random() < 1 / 3
+        if is_struck:
+            told["crash"].append(crash(host, got + before + random.uniform(0, 2)))
+        if not is_struck or random.random() < tells:
+            told["install"].append(install(host, "bad", got, told_after))
+    told["crash"].append(crash("h0", RELEASED + 400))
+    return told
+
+
+def install(host: str, update: str, minute: float, told_after: float = 0.0) -> Row:
+    received = at(minute + max(told_after, 0.5))
+    return {"host_id": host, "update_id": update, "applied_at": at(minute), "received_at": received}
+
+
+def crash(host: str, minute: float) -> Row:
+    return {
+        "crash_id": f"{host}-{minute}",
+        "host_id": host,
+        "os_type": "windows",
+        "occurred_at": at(minute),
+        "received_at": at(minute + 0.2),
+    }
+
+
+@pytest.fixture
+def first(empty_lake):
+    """The first incident of a world."""
+
+    def of(told: World) -> Row:
+        with lake_of(told, empty_lake) as lake:
+            found: Row = incidents(lake)["incidents"][0]
+        return found
+
+    return of
+
+
+def verdicts(incident: Row) -> list[str]:
+    return [turn["verdict"] for turn in incident["history"]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("tells", [0.0, 0.1])
+def test_an_update_that_the_struck_hosts_do_not_tell_of_is_not_acquitted(first, seed, tells):
+    found = first(world(Random(seed), tells=tells))
+    assert verdicts(found)[-1] == "cannot_separate"
+    assert "no_update" not in verdicts(found)
+    assert "bad" in [each["update_id"] for each in found["candidates"]]
+    assert 0.0 < sum(each["probability"] for each in found["candidates"]) < 1.0
+    assert "cannot separate bad" in found["summary"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_whose_installs_are_told_an_hour_later_is_named_then(first, seed):
+    found = first(world(Random(seed), told_after=HELD_BACK))
+    assert "no_update" not in verdicts(found)
+    assert found["update_id"] == "bad"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_but_what_begins_half_an_hour_after_it_in_hosts_that_lack_it_is_none_of_its_doing(first, seed):
+    told = world(Random(seed), tells=0.0, before=30.0)
+    assert verdicts(first(told))[-1] == "no_update"
