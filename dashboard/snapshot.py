@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any
 
 from dashboard.incidents import Judgement, read_judgement
 from dashboard.selection import Filters
+from fleetcrash.attribution.conditions import version_key
 from fleetcrash.errors import FleetcrashError
 from fleetcrash.store import Engine
 
@@ -98,7 +98,7 @@ def snapshot_of(engine: Engine, number: int, root: Path) -> Snapshot:
     for row in engine.rows("filter_values", most=_MOST_CHOICES):
         choices.setdefault(row["dimension"], []).append(row["value"])
     for dimension in ("agent_version", "os_build"):
-        choices.get(dimension, []).sort(key=_by_version, reverse=True)
+        choices.get(dimension, []).sort(key=version_key, reverse=True)
     return Snapshot(
         number=number,
         state=LakeState.READY,
@@ -113,7 +113,3 @@ def snapshot_of(engine: Engine, number: int, root: Path) -> Snapshot:
         choices={dimension: tuple(values) for dimension, values in choices.items()},
         health=health,
     )
-
-
-def _by_version(version: str) -> list[tuple[int, int | str]]:
-    return [(1, int(part)) if part.isdigit() else (0, part) for part in re.findall(r"\d+|[^\W\d]+", version)]
