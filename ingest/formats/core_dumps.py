@@ -67,7 +67,10 @@ def _told(name: str, said: str) -> dict[str, str]:
     if name in ("Storage", "Coredump") and (stored := _STORED.search(said)):
         return {"COREDUMP_TIMESTAMP": stored[1]}
     if name == "Timestamp" and (when := _WHEN.search(said)):
-        at = datetime.fromisoformat(when[1] + (offset_of(when[2]) or "+00:00"))
+        try:
+            at = datetime.fromisoformat(when[1] + (offset_of(when[2]) or "+00:00"))
+        except ValueError:  # such as a thirteenth month; the rules say so
+            return {"COREDUMP_TIMESTAMP": when[1]}
         return {"COREDUMP_TIMESTAMP": f"{int(at.timestamp())}000000"}
     return {_NAMES[name]: said} if name in _NAMES else {}
 

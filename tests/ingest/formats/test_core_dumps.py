@@ -85,6 +85,13 @@ def test_what_coredumpctl_tells_is_read():
     assert frames(crash) == FRAMES
 
 
+@pytest.mark.parametrize("when", ["2024-13-45 04:10:02", "2024-07-19 24:60:61", "２０２４-07-19 04:10:02"])
+def test_a_time_that_is_none_is_left_to_the_rules(when):
+    said = "\n".join(line for line in INFO.splitlines() if "Storage:" not in line)  # which tells a time as well
+    (crash,) = crashes_of(COREDUMPCTL, said.replace("2024-07-19 04:10:02", when).encode())
+    assert crash["occurred_at"] == when
+
+
 def test_coredumpctl_and_the_journal_tell_of_one_crash():
     (of_journal,) = crashes_of(JOURNAL, journal())
     for text in (INFO, "\n".join(line for line in INFO.splitlines() if "Storage:" not in line)):
