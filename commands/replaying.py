@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -119,7 +120,7 @@ def receiving(tell: Callable[[dict[str, Any]], None]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             size_bytes = self.headers.get("Content-Length", "")
-            if not size_bytes.isdigit() or int(size_bytes) > _MOST_BYTES:
+            if not re.fullmatch("[0-9]{1,9}", size_bytes) or int(size_bytes) > _MOST_BYTES:
                 self.send_error(411)
                 return
             try:

@@ -121,4 +121,9 @@ def test_the_webhook_hands_on_what_is_json_and_refuses_the_rest():
         with pytest.raises(urllib.error.HTTPError, match="400") as refused:
             urllib.request.urlopen(address, data=b"no JSON")
         refused.value.close()
+        for size in ("²", "9" * 5000, str(1 << 30)):
+            asked = urllib.request.Request(address, data=b"{}", headers={"Content-Length": size})
+            with pytest.raises(urllib.error.HTTPError, match="411") as refused:
+                urllib.request.urlopen(asked)
+            refused.value.close()
     assert told == [{"alert": "inc-1"}]
