@@ -32,7 +32,9 @@ def check() -> None:
 
 
 def _check_signed_in(user: Mapping[str, Any], allow: list[str]) -> None:
-    if not user.get("is_logged_in") or time.time() - float(user.get("iat") or 0) > _LASTS_S:
+    since = user.get("iat")
+    is_recent = isinstance(since, int | float) and time.time() - since <= _LASTS_S
+    if not user.get("is_logged_in") or not is_recent:
         st.title("fleetcrash")
         st.button("Sign in", type="primary", on_click=st.login)
         st.stop()
@@ -43,10 +45,14 @@ def _check_signed_in(user: Mapping[str, Any], allow: list[str]) -> None:
 
 
 def is_allowed(user: Mapping[str, Any], allow: list[str]) -> bool:
-    """Whether one who signed in may see the pages. An address that the provider says nobody checked does not count."""
+    """Whether one who signed in may see the pages.
+
+    An address counts where the provider says that it was checked, which some say as text, or says nothing of that.
+    """
     if "*" in allow:
         return True
     email = str(user.get("email") or "").lower()
-    if not email or user.get("email_verified") is False:
+    checked = user.get("email_verified", True)
+    if not email or not (checked is True or checked == "true"):
         return False
     return any(email.endswith(one.lower()) if one.startswith("@") else email == one.lower() for one in allow)

@@ -31,6 +31,11 @@ server_metadata_url = "https://id.example.com/.well-known/openid-configuration"
 allow = ["@example.com"]
 """
 ANN: dict[str, Any] = {"is_logged_in": True, "email": "Ann@example.com"}
+UNVERIFIED: list[Any] = ["false", "", "no", 0, 1, None, [], {}]
+
+
+def verified_as(said: object) -> dict[str, Any]:
+    return {**ANN, "email_verified": said}
 
 
 class Headers:
@@ -92,9 +97,10 @@ def test_who_has_not_signed_in_is_asked_to(run):
 def test_who_signed_in_sees_it_for_half_a_day(run):
     now = time.time()
     assert sees(run(allow=["@example.com"], user={**ANN, "iat": now - 11 * 3600}))
-    app = run(allow=["@example.com"], user={**ANN, "iat": now - 13 * 3600})
-    assert not sees(app)
-    assert [one.label for one in app.button] == ["Sign in"]
+    for since in (now - 13 * 3600, None, "nan", float("nan")):
+        app = run(allow=["@example.com"], user={**ANN, "iat": since})
+        assert not sees(app)
+        assert [one.label for one in app.button] == ["Sign in"]
 
 
 def test_who_may_not_see_it_is_told_so_and_may_sign_out(run):
@@ -113,6 +119,8 @@ def test_who_may_not_see_it_is_told_so_and_may_sign_out(run):
         (ANN, ["bob@example.com"], False),
         ({"email": "eve@notexample.com"}, ["@example.com"], False),
         ({"email": "ann@example.com", "email_verified": False}, ["@example.com"], False),
+        *((verified_as(said), ["@example.com"], True) for said in (True, "true")),
+        *((verified_as(said), ["@example.com"], False) for said in UNVERIFIED),
         ({}, ["@example.com"], False),
         ({}, ["*"], True),
     ],
