@@ -116,6 +116,9 @@ class _Finder:
             UnreadableSource: it leads to nothing that can be loaded.
         """
         path = Path(given)
+        if not str(given):  # which Path takes for the folder that one is in
+            said = "A path to load is empty, as of a variable that is not set. Nothing of it was loaded."
+            raise UnreadableSource(f"{said} Name a file or a folder; . is this one. {_wanted()}")
         try:
             if str(given) == STDIN:
                 self.found.append(self._stdin())

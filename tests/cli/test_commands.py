@@ -133,6 +133,9 @@ def _bad_uses(lake: str) -> dict[str, list[str]]:
     here = ["--lake", lake]
     return {
         "no lake": ["incidents", "--lake", f"{lake} that is not there"],
+        "a lake without a name": ["incidents", "--lake", ""],
+        "a spool without a name": ["serve", *here, "--spool", ""],
+        "a folder without a name": ["simulate", "quiet", "--out", ""],
         "a lake that is a file": ["incidents", "--lake", __file__],
         "a time without offset": ["incidents", *here, "--as-of", "2026-03-04T12:00:00"],
         "no time": ["incidents", *here, "--as-of", "yesterday"],

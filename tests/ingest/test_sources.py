@@ -45,6 +45,14 @@ def test_bad_use_says_what_was_found_and_what_is_wanted(lake, tmp_path):
     assert (raised.value.report.accepted, raised.value.report.sources) == (1, (str(good),))
 
 
+def test_an_empty_path_is_not_the_folder_that_one_is_in(lake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "here.ndjson", [line("crash")])
+    with pytest.raises(IncompleteLoad, match="A path to load is empty") as raised:
+        load(lake, [""], now=NOW)
+    assert (raised.value.report.read, raised.value.report.sources) == (0, ())
+
+
 def test_a_time_without_an_offset_is_bad_use(lake):
     with pytest.raises(BadArgument, match="no offset"):
         load(lake, [], now=datetime(2024, 7, 20))  # noqa: DTZ001 - the point
