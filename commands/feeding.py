@@ -78,11 +78,16 @@ def load(chosen: argparse.Namespace) -> int:
 
 
 def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:
-    for line in _told_beside(report, chosen):
-        print(f"fleetcrash: {readable(line)}", file=sys.stderr)
     if chosen.json:
         print_json(report.as_json())
-        return
+    else:
+        _print_counts(report, chosen)
+    sys.stdout.flush()  # advice comes after the counts that it is about, also where both go into one file
+    for line in _told_beside(report):
+        print(f"fleetcrash: {readable(line)}", file=sys.stderr)
+
+
+def _print_counts(report: LoadReport, chosen: argparse.Namespace) -> None:
     rate = report.read / report.seconds if report.seconds else 0.0
     print(
         f"{report.read:,} read = {report.accepted:,} accepted + {report.duplicates:,} duplicates "
@@ -96,10 +101,9 @@ def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:
         print(f"  ignored fields: {', '.join(map(readable, report.unknown_fields))}")
 
 
-def _told_beside(report: LoadReport, chosen: argparse.Namespace) -> Iterator[str]:
+def _told_beside(report: LoadReport) -> Iterator[str]:
     """What the counts do not tell, a line each."""
     if report.left_out:
         more = f" and {len(report.left_out) - 3} more" if len(report.left_out) > 3 else ""
         yield f"Files of no known format were left out: {', '.join(report.left_out[:3])}{more}."
-    if not (chosen.host or chosen.host_by_folder) and (count := report.reasons.get("missing_field:host_id")):
-        yield f"{count:,} records name no host. Load crash files that do not with --host HOST_ID or --host-by-folder."
+    yield from report.advice

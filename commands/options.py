@@ -86,7 +86,9 @@ def check_text(chosen: argparse.Namespace) -> None:
         for each in value if isinstance(value, list) else [value]:
             if name in _NEVER_EMPTY and each == "":  # which would be the folder that one is in
                 option = f"--{name.replace('_', '-')}"
-                raise BadArgument(f"{option} is empty, as of a variable that is not set. Nothing was changed. Name a path.")
+                raise BadArgument(
+                    f"{option} is empty, as of a variable that is not set. Nothing was changed. Name a path."
+                )
             if name not in _PATHS and isinstance(each, str):
                 _check_utf8(each, "an argument")
 

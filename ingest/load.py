@@ -27,13 +27,14 @@ from fleetcrash.store.overlay import Overlay
 from fleetcrash.store.workbench import Workbench
 from ingest import sources as finding
 from ingest import tables as in_columns
+from ingest.advice import NO_HOST, Misread, advice
 from ingest.arrival import Arrival
 from ingest.commit import Intake
 from ingest.crash_files import Unreadable
 from ingest.joined import Joined
 from ingest.known_keys import KnownKeys
 from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
-from ingest.sources import Hosts
+from ingest.sources import Hosts, Source
 
 _NOBODY = Hosts()
 
@@ -69,10 +70,11 @@ def load(
     problems = list(found.problems)
     sizes = [source.size_bytes for source in found.sources]
     total = None if None in sizes else sum(size for size in sizes if size is not None)
-    counts, before = Counts(), 0
+    counts, before, told = Counts(), 0, _Told(hosts)
     with _Line(lake, now=now) as line:
         for place, source in enumerate(found.sources):
             begun: list[int] = []
+            counts_before = counts
             try:
                 for arrival in source.batches():
                     counts += line.take(arrival)
@@ -86,11 +88,14 @@ def load(
             except UnreadableSource as error:
                 problems.append(str(error))
             counts += line.end()
+            told.add(source, counts_before, counts)
             before += source.size_bytes or sum(begun)
             if progress is not None:
                 progress(Progress(source.names[0], place + 1, len(found.sources), before, total, counts.read))
     names = [name for source in found.sources for name in source.names]
-    report = LoadReport.of(counts, names, seconds=perf_counter() - started, left_out=found.left_out)
+    report = LoadReport.of(
+        counts, names, seconds=perf_counter() - started, left_out=found.left_out, advice=told.advice(counts)
+    )
     if problems:
         raise IncompleteLoad(problems, report)
     return report
@@ -145,6 +150,36 @@ def aware(now: datetime) -> datetime:
             f"The time {now.isoformat()} has no offset. Nothing was changed. Pass an aware time, such as UTC."
         )
     return now
+
+
+class _Told:
+    """What is learnt of sources while they are loaded that can be mended.
+
+    Args:
+        hosts: what crashes in crash files are said to be of that name no host.
+    """
+
+    def __init__(self, hosts: Hosts) -> None:
+        self._hosts = hosts
+        self._misread: dict[Misread, list[str]] = {}
+        self._crashes_without_host = 0
+
+    def add(self, source: Source, before: Counts, after: Counts) -> None:
+        """Add a source, with the counts of the load before and after it."""
+        if source.misread is not None and after.quarantined > before.quarantined:
+            self._misread.setdefault(source.misread, []).append(source.names[0])
+        if source.is_of_crash_files:
+            self._crashes_without_host += after.reasons.get(NO_HOST, 0) - before.reasons.get(NO_HOST, 0)
+
+    def advice(self, counts: Counts) -> tuple[str, ...]:
+        """The lines for the whole load."""
+        is_said = self._hosts.host_id is not None or self._hosts.by_folder
+        return advice(
+            self._misread,
+            crashes_without_host=0 if is_said else self._crashes_without_host,
+            records_without_host=counts.reasons.get(NO_HOST, 0) - self._crashes_without_host,
+            unknown_fields=sorted(counts.unknown_fields),
+        )
 
 
 class _Line:

@@ -61,6 +61,7 @@ class LoadReport:
 
     Attributes:
         left_out: files in folders that are of no known format.
+        advice: what to do about what was put aside, a line each; for people, and in no document.
     """
 
     schema: int
@@ -73,9 +74,18 @@ class LoadReport:
     unknown_fields: tuple[str, ...]
     seconds: float
     left_out: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, counts: Counts, sources: Sequence[str], *, seconds: float, left_out: Sequence[str] = ()) -> LoadReport:
+    def of(
+        cls,
+        counts: Counts,
+        sources: Sequence[str],
+        *,
+        seconds: float,
+        left_out: Sequence[str] = (),
+        advice: Sequence[str] = (),
+    ) -> LoadReport:
         """The report of a load; the most frequent reason comes first."""
         reasons = sorted(counts.reasons.items(), key=lambda item: (-item[1], item[0]))
         return cls(
@@ -89,12 +99,15 @@ class LoadReport:
             tuple(sorted(counts.unknown_fields)),
             round(seconds, 3),
             tuple(left_out),
+            tuple(advice),
         )
 
     def as_json(self) -> dict[str, Any]:
         """The document, ready for ``json.dumps``."""
         lists = ("sources", "unknown_fields", "left_out")
-        return {name: list(value) if name in lists else value for name, value in asdict(self).items()}
+        document = {name: list(value) if name in lists else value for name, value in asdict(self).items()}
+        del document["advice"]
+        return document
 
 
 class IncompleteLoad(UnreadableSource):

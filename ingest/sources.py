@@ -16,6 +16,7 @@ from stat import S_ISREG
 
 from fleetcrash.errors import UnreadableSource, one_line
 from ingest import crash_files, csv_rows, ndjson, tables
+from ingest.advice import Misread, misread_as
 from ingest.arrival import Arrival
 from ingest.crash_files import CrashFile
 from ingest.formats.crashes import Told
@@ -61,11 +62,15 @@ class Source:
             quarantine. Bytes that are no UTF-8 are spelled out.
         size_bytes: as it lies on disk; None for a stream.
         batches: reads it; raises UnreadableSource where it cannot, after the batches before.
+        is_of_crash_files: and not of the contract's records.
+        misread: what it begins like, where its lines are no records.
     """
 
     names: tuple[str, ...]
     size_bytes: int | None
     batches: Callable[[], Iterator[Arrival]]
+    is_of_crash_files: bool = False
+    misread: Misread | None = None
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,7 @@ class _Finder:
             told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), named(path.name))
             return CrashFile(name, size_bytes, format, told, opened)
         if inner.endswith(_NDJSON):
-            return _of_lines(name, size_bytes, lambda: ndjson.batches(opened(), name))
+            return _of_lines(name, size_bytes, lambda: ndjson.batches(opened(), name), misread=misread_as(data))
         return None
 
     def _changed(self, mtime: float) -> datetime:
@@ -190,7 +195,7 @@ class _Finder:
         data, blocks = begins(stdin(), HEAD_BYTES)
         format = _format_of(Head("", data))
         if format is None:
-            return Source((STDIN,), None, lambda: ndjson.batches(blocks, STDIN))
+            return Source((STDIN,), None, lambda: ndjson.batches(blocks, STDIN), misread=misread_as(data))
         return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), lambda: blocks)
 
 
@@ -242,10 +247,13 @@ def _of_crash_files(files: Sequence[CrashFile]) -> Source:
         tuple(file.name for file in files),
         sum(sizes) if len(sizes) == len(files) else None,
         lambda: crash_files.batches(files, title),
+        is_of_crash_files=True,
     )
 
 
-def _of_lines(name: str, size_bytes: int | None, batches: Callable[[], Iterator[Arrival]]) -> Source:
+def _of_lines(
+    name: str, size_bytes: int | None, batches: Callable[[], Iterator[Arrival]], *, misread: Misread | None = None
+) -> Source:
     """A source of lines, of which a damaged one keeps those before the damage."""
 
     def read() -> Iterator[Arrival]:
@@ -256,7 +264,7 @@ def _of_lines(name: str, size_bytes: int | None, batches: Callable[[], Iterator[
         except DAMAGED as error:
             raise cut_short(name, error, "The whole lines before the damage are loaded.") from error
 
-    return Source((name,), size_bytes, read)
+    return Source((name,), size_bytes, read, misread=misread)
 
 
 def _unreadable(path: Path, error: Exception) -> UnreadableSource:

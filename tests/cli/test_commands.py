@@ -262,6 +262,16 @@ def test_a_path_that_is_missing_is_2_and_the_rest_is_loaded(tmp_path, run):
     assert str(tmp_path / "none") in err
 
 
+def test_what_a_load_advises_is_on_stderr_and_the_counts_on_stdout(tmp_path, run):
+    (tmp_path / "all.json").write_bytes(b"[" + HOST + b"]")
+    status, out, err = run("load", str(tmp_path / "all.json"), "--lake", str(tmp_path / "lake"))
+    assert (status, out.splitlines()[0]) == (1, "2 read = 0 accepted + 0 duplicates + 2 quarantined")
+    assert err == (
+        f"fleetcrash: {tmp_path / 'all.json'} begins with [, as a JSON array does. "
+        "Write one record a line, with jq -c '.[]', and load that.\n"
+    )
+
+
 @pytest.mark.parametrize("damage", [b"", b"not parquet at all", b"PAR1" + bytes(200) + b"PAR1"])
 def test_a_lake_that_cannot_be_read_is_2(tmp_path, run, damage):
     lake = short_outage(tmp_path / "lake")

@@ -1,0 +1,54 @@
+"""What to do about sources that were read but brought little: a line each, for whoever loads them by hand."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+NO_HOST = "missing_field:host_id"
+
+_MEANS_A_HOST = ("host", "machine", "computer", "device")
+
+
+class Misread(Enum):
+    """What a source begins like whose lines are no records; the advice of each."""
+
+    ARRAY = "begins with [, as a JSON array does. Write one record a line, with jq -c '.[]'"
+    UTF_16 = "is UTF-16, as PowerShell's > writes it. Save it as UTF-8"
+
+
+def misread_as(start: bytes) -> Misread | None:
+    """What a source of lines begins like that it should not; None for nothing of that kind."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Misread.UTF_16
+    return Misread.ARRAY if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"[" else None
+
+
+def advice(
+    misread: Mapping[Misread, Sequence[str]],
+    *,
+    crashes_without_host: int,
+    records_without_host: int,
+    unknown_fields: Sequence[str],
+) -> tuple[str, ...]:
+    """The lines for a load.
+
+    Args:
+        misread: names of sources that look so, and of which something was put aside.
+        crashes_without_host: of crash files that nobody said the host of.
+        records_without_host: of sources whose records must name it.
+        unknown_fields: that the records had.
+    """  # fmt: skip
+    lines = []
+    for what, names in misread.items():
+        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+        lines.append(f"{names[0]}{more} {what.value}, and load that.")
+    if crashes_without_host:
+        said = "1 crash names" if crashes_without_host == 1 else f"{crashes_without_host:,} crashes name"
+        lines.append(f"{said} no host. Load crash files that do not with --host HOST_ID or --host-by-folder.")
+    meant = [name for name in unknown_fields if any(word in name.lower() for word in _MEANS_A_HOST)]
+    if records_without_host and meant:
+        said = "1 record has" if records_without_host == 1 else f"{records_without_host:,} records have"
+        lines.append(f"{said} no host_id. It may be what is called {', '.join(meant[:3])}: rename it.")
+    return tuple(lines)

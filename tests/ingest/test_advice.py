@@ -1,0 +1,71 @@
+"""What a load says to do about what it put aside, and that it says so only of what it helps."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import sys
+
+import pytest
+
+from ingest.advice import Misread
+from ingest.load import dry_run, load
+from ingest.sources import Hosts
+from tests.ingest.collector.doors.test_minidump import dump
+from tests.ingest.conftest import NOW, SOUND, line, write
+
+RECORD = {"record": "crash", **SOUND["crash"]}
+NAMELESS = {key: value for key, value in RECORD.items() if key != "host_id"}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_is_said_to_be_one_and_counted_as_before(lake, tmp_path, indent):
+    text = json.dumps([RECORD, RECORD], indent=indent)
+    path = write(tmp_path / "in.json", [text.encode()])
+    report = load(lake, [path], now=NOW)
+    lines = len(text.splitlines())
+    assert (report.read, report.accepted, report.quarantined) == (lines, 0, lines)
+    assert report.advice == (f"{path} {Misread.ARRAY.value}, and load that.",)
+    assert "advice" not in report.as_json()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_said_to_be_so_and_of_several_files_the_first_is_named(lake, tmp_path, encoding):
+    data = ("\ufeff" + json.dumps(RECORD) + "\r\n").encode(encoding)
+    for name in ("a.ndjson", "b.ndjson"):
+        (tmp_path / name).write_bytes(data)
+    report = dry_run(lake, [tmp_path], now=NOW)
+    assert (report.accepted, report.reasons) == (0, {"not_json": report.quarantined})
+    assert report.advice == (f"{tmp_path / 'a.ndjson'} (and 1 more) {Misread.UTF_16.value}, and load that.",)
+
+
+def test_stdin_is_looked_at_as_well(lake, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b" [" + line("crash") + b"]")))
+    assert load(lake, ["-"], now=NOW).advice == (f"- {Misread.ARRAY.value}, and load that.",)
+
+
+def test_sound_records_take_no_advice(load_lines):
+    assert load_lines(codecs.BOM_UTF8 + line("crash"), line("host")).advice == ()
+    assert load_lines(b"nonsense", line("session")).advice == ()
+
+
+def test_host_is_advised_for_crash_files_alone(lake, tmp_path):
+    (tmp_path / "a.dmp").write_bytes(dump())
+    records = write(tmp_path / "in.ndjson", [json.dumps(NAMELESS).encode()])
+    assert load(lake, [records], now=NOW).advice == ()
+    report = load(lake, [tmp_path], now=NOW)
+    assert report.reasons == {"missing_field:host_id": 2}
+    (said,) = report.advice
+    assert said == "1 crash names no host. Load crash files that do not with --host HOST_ID or --host-by-folder."
+    assert load(lake, [tmp_path], now=NOW, hosts=Hosts(by_folder=True)).advice == ()
+
+
+@pytest.mark.parametrize("name", ["in.ndjson", "crash.csv"])
+def test_of_records_the_fields_are_named_that_may_be_the_host(lake, tmp_path, name):
+    if name.endswith(".csv"):
+        lines = [b"crash_id,Hostname,colour,os_type,occurred_at", b"c1,h1,red,linux,2024-07-19T04:09:00Z"]
+    else:
+        lines = [json.dumps({**NAMELESS, "Hostname": "h1", "colour": "red"}).encode()]
+    (said,) = load(lake, [write(tmp_path / name, lines)], now=NOW).advice
+    assert said == "1 record has no host_id. It may be what is called Hostname: rename it."
