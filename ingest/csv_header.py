@@ -69,7 +69,8 @@ def header_of(raw: bytes, source: str, *, line: int, is_sound: bool, named: Kind
         shown = text if len(text) <= 100 else f"{text[:100]}…"
         raise unreadable(
             f"has no known column: {shown!r}",
-            f"Put a line above the rows that names them; a {named or Kind.CRASH} must have {wanted}.",
+            "Rename the columns; or, if the file has no header, put one above the rows: "
+            f"a {named or Kind.CRASH} must have {wanted}.",
         )
     # Columns without a name come from spreadsheets, several at once; nothing is read from them.
     if repeated := sorted(name for name, times in Counter(names).items() if name and times > 1):

@@ -59,6 +59,11 @@ def test_a_quote_that_is_never_closed_at_the_end_of_a_file_costs_its_own_line(la
 
 UNREADABLE = [
     (b"a,b\n1,2", "crash.csv", "line 1, which must name the columns, has no known column: 'a,b'.*crash_id, host_id"),
+    (
+        b"Crash ID,Hostname,OS,Time\n1,2,3,4",
+        "crash.csv",
+        "Rename the columns; or, if the file has no header, put one above",
+    ),
     (b"\n\n" + row() + b"\n", "crash.csv", "line 3, .* has no known column"),
     (HEADER.replace(b",", b";") + b"\n", "crash.csv", "separated by semicolons; commas are read"),
     (HEADER.replace(b",", b"\t") + b"\n", "crash.csv", "separated by tabs; commas are read"),
