@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from fleetcrash.errors import BadArgument
 from fleetcrash.records import COLLECTOR
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.workbench import Workbench
@@ -24,6 +25,7 @@ from ingest import csv_rows, ndjson, tables
 from ingest.arrival import Arrival, repeated
 from ingest.commit import Intake
 from ingest.load import aware
+from ingest.reasons import wanted_by_reason
 from ingest.report import Counts, LoadReport
 from ingest.rules import filled
 from ingest.stamped import Stamped
@@ -68,9 +70,11 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
         The report of what was taken in (read = accepted + duplicates), and how many records stay.
     Raises:
         LakeError: the lake cannot be read or written; the same replay, run again, completes it.
-        BadArgument: ``now`` has no offset.
+        BadArgument: ``now`` has no offset, or nothing was ever put aside for such a reason.
     """
     started = perf_counter()
+    if reason is not None and reason not in wanted_by_reason():
+        _check_held(lake, reason)
     counts, stay, sources = Counts(), 0, []
     with Workbench(lake) as bench:
         intake = Intake(lake, bench, now=aware(now))
@@ -100,6 +104,14 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
                 # All at once: a replay that died before reads the same stream again, and knows its batches by name.
                 lake.mark_replayed(pa.concat_tables(marks), of=batch["batch_id"])
     return LoadReport.of(counts, sorted(set(sources)), seconds=perf_counter() - started), stay
+
+
+def _check_held(lake: Lake, reason: str) -> None:
+    with Engine(lake) as engine:
+        held = [row["reason"] for row in engine.rows("quarantine_by_reason")]
+    if reason not in held:
+        there = ", ".join(held) or "nothing"
+        raise BadArgument(f"There is no reason {reason!r}. Nothing was taken in. The quarantine holds: {there}.")
 
 
 def _streams(

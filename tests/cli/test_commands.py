@@ -158,6 +158,7 @@ def _bad_uses(lake: str) -> dict[str, list[str]]:
         "a condition that is no object": ["hosts", fleet.GUILTY, *here, "--condition", "[]"],
         "a condition of an unknown key": ["hosts", fleet.GUILTY, *here, "--condition", '{"os": "windows"}'],
         "a bound that is none": ["hosts", fleet.GUILTY, *here, "--condition", '{"agent_version": "<=7"}'],
+        "an unknown reason": ["quarantine", "replay", *here, "--reason", "typo"],
         "an unknown scenario": ["simulate", "no-such-scenario", "--out", f"{lake}-out"],
         "a fleet of nobody": ["simulate", "quiet", "--out", f"{lake}-out", "--hosts", "0"],
     }

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fleetcrash.errors import LakeError
+from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.store import Lake
 from ingest.load import load
 from ingest.quarantine import listed, replay
@@ -72,6 +72,24 @@ def test_one_reason_alone_is_replayed(lake, load_lines):
     report, stay = replay(lake, now=LATER, reason="future_time:applied_at")
     assert (report.accepted, stay) == (1, 0)
     assert aside(lake) == {"future_time:occurred_at": 1}
+
+
+def test_a_reason_that_is_none_is_bad_use_and_one_that_holds_nothing_is_not(lake, load_lines):
+    load_lines(soon("a"), b"{")
+    with pytest.raises(BadArgument, match=r"no reason 'not_jason'.*holds: future_time:occurred_at, not_json\."):
+        replay(lake, now=LATER, reason="not_jason")
+    assert aside(lake) == {"future_time:occurred_at": 1, "not_json": 1}
+    report, stay = replay(lake, now=LATER, reason="not_csv")
+    assert (report.read, stay) == (0, 0)
+
+
+def test_a_reason_of_another_version_is_replayed_while_something_is_held_for_it(lake, load_lines, monkeypatch):
+    load_lines(soon("a"))
+    monkeypatch.setattr("ingest.quarantine.wanted_by_reason", dict)
+    report, stay = replay(lake, now=LATER, reason="future_time:occurred_at")
+    assert (report.accepted, stay) == (1, 0)
+    with pytest.raises(BadArgument, match="holds: nothing"):
+        replay(lake, now=LATER, reason="future_time:occurred_at")
 
 
 def test_rows_of_parquet_and_of_csv_are_read_as_what_they_were(lake, tmp_path):
