@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +16,9 @@ from fleetcrash.terminal import readable
 
 if TYPE_CHECKING:
     from ingest.report import LoadReport
+
+_NEAR = 0.8  # 1 is the same; "occured_at" is at 0.95 of occurred_at, and "size" at 0.5 of site
+_LONGEST_NAME = 100
 
 
 def add_to(commands: Commands) -> None:
@@ -98,7 +103,17 @@ def _print_counts(report: LoadReport, chosen: argparse.Namespace) -> None:
     for reason, count in report.reasons.items():
         print(f"  quarantined {count:,}: {reason}")
     if report.unknown_fields:
-        print(f"  ignored fields: {', '.join(map(readable, report.unknown_fields))}")
+        print(f"  ignored fields: {', '.join(map(_ignored, report.unknown_fields))}")
+
+
+def _ignored(name: str) -> str:
+    """A field that is not read, with the one that it may be meant for."""
+    from fleetcrash.records import COLUMNS
+
+    known = {"record", *(column.name for columns in COLUMNS.values() for column in columns)}
+    spelled = re.sub(r"[^a-z0-9]+", "_", name[:_LONGEST_NAME].lower())
+    near = [] if name in known else difflib.get_close_matches(spelled, sorted(known), n=1, cutoff=_NEAR)
+    return readable(name) + (f" ({near[0]}?)" if near else "")
 
 
 def _told_beside(report: LoadReport) -> Iterator[str]:

@@ -23,6 +23,7 @@ def add_to(commands: Commands) -> None:
 def list_(chosen: argparse.Namespace) -> int:
     """Say what was put aside, by reason, with samples."""
     from ingest.quarantine import SAMPLE_BYTES, listed
+    from ingest.reasons import wanted_by_reason
 
     found = listed(lake_of(chosen), samples=chosen.samples)
     if chosen.json:
@@ -32,6 +33,8 @@ def list_(chosen: argparse.Namespace) -> int:
     for row in found["reasons"]:
         sources = "1 source" if row["sources"] == 1 else f"{row['sources']:,} sources"
         print(f"\n{row['reason']}: {row['records']:,} from {sources}, the last {row['last_at']}")
+        if (wanted := wanted_by_reason().get(row["reason"])) is not None:
+            print(f"  wanted: {wanted}")
         for sample in row["samples"]:
             cut = f" ... ({sample['size_bytes']:,} bytes)" if sample["size_bytes"] > SAMPLE_BYTES else ""
             print(f"  {readable(sample['source'])}:{sample['line']}  {sample['raw']}{cut}")

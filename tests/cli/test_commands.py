@@ -273,6 +273,26 @@ def test_what_a_load_advises_is_on_stderr_and_the_counts_on_stdout(tmp_path, run
     )
 
 
+def test_an_ignored_field_is_shown_with_the_one_that_it_is_close_to(tmp_path, run):
+    fields = '"occured_at":1,"Agent Version":"1","colour":"red","released_at":1,"\\u202eevil":1'
+    (tmp_path / "in.ndjson").write_text(HOST.decode().strip()[:-1] + f",{fields}}}\n")
+    _, out, _ = run("load", str(tmp_path), "--lake", str(tmp_path / "lake"))
+    assert out.splitlines()[-1] == (
+        "  ignored fields: Agent Version (agent_version?), colour, occured_at (occurred_at?), released_at, \\u202eevil"
+    )
+
+
+def test_the_quarantine_says_what_is_wanted(tmp_path, run):
+    lines = [HOST.replace(b"windows", b"beos"), b"nonsense\n"]
+    (tmp_path / "in.ndjson").write_bytes(b"".join(lines))
+    assert run("load", str(tmp_path), "--lake", str(tmp_path / "lake"))[0] == 1
+    _, out, _ = run("quarantine", "list", "--lake", str(tmp_path / "lake"))
+    said = out.splitlines()
+    (of_values,) = [number for number, line in enumerate(said) if line.startswith("bad_value:os_type: 1 from")]
+    assert said[of_values + 1] == "  wanted: one of windows, darwin, linux"
+    assert said.count("  wanted: one JSON object a line, in UTF-8, with no key twice") == 1
+
+
 @pytest.mark.parametrize("damage", [b"", b"not parquet at all", b"PAR1" + bytes(200) + b"PAR1"])
 def test_a_lake_that_cannot_be_read_is_2(tmp_path, run, damage):
     lake = short_outage(tmp_path / "lake")
