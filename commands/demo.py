@@ -55,7 +55,7 @@ def demo(chosen: argparse.Namespace) -> int:
         print(f"Simulating {DEMO_HOSTS:,} hosts of {chosen.scenario}, once; kept in {folder} ...", flush=True)
         return shown
 
-    check_port(chosen.port)
+    port = check_port(chosen.port)
     if chosen.alerts:
         read_config([Path(file) for file in chosen.alerts])
     with Progress("Simulating") as shown:
@@ -64,15 +64,15 @@ def demo(chosen: argparse.Namespace) -> int:
     lake = _demolake_of(chosen)
     source = f"replay of {folder.name}"
     with Children() as beside, receiving(_print_alert) as webhook:
-        start_dashboard(beside, lake, chosen.port)
+        start_dashboard(beside, lake, port)
         print(f"A synthetic fleet, {chosen.scenario}: loading what was known by {time_text(start)} ...", flush=True)
         history = records_known_by(folder, start)  # days of it, which no sender would hold back for a demo
         append_tables(lake, history, batch_id="history", source=source, now=datetime.now(UTC))
-        own = _alerts_file(lake, webhook, chosen.port)
+        own = _alerts_file(lake, webhook, port)
         start_monitor(beside, lake, interval_s=2.0, alerts=[own, *(chosen.alerts or ())])
-        beside.wait_until_ready(f"http://127.0.0.1:{chosen.port}/_stcore/health")
+        beside.wait_until_ready(f"http://127.0.0.1:{port}/_stcore/health")
         beside.wait_for(lambda: lake.committed("incident", "monitor"), "The monitor has judged nothing")
-        address = f"http://127.0.0.1:{chosen.port}/?range={_DEMO_RANGE}"
+        address = f"http://127.0.0.1:{port}/?range={_DEMO_RANGE}"
         print(
             f"Dashboard: {address}\nReplaying at {chosen.speed:g} fleet seconds a second. Ctrl-C stops.",
             flush=True,
@@ -81,8 +81,8 @@ def demo(chosen: argparse.Namespace) -> int:
             import webbrowser
 
             webbrowser.open(address)
-        with collecting(lake) as port:
-            sender = Sender(port)
+        with collecting(lake) as door:
+            sender = Sender(door)
             step = timedelta(seconds=chosen.speed)
             began = time.monotonic()
             for beat, (instant, tables) in enumerate(replay(folder, start, step=step), start=1):

@@ -175,7 +175,7 @@ def monitor(chosen: argparse.Namespace) -> int:
 
 def dashboard(chosen: argparse.Namespace) -> int:
     """Serve the pages, with a monitor beside them."""
-    from monitor.children import Children, Keeper
+    from monitor.children import Children, Keeper, check_port
 
     sign_in = None
     if chosen.sign_in is not None:
@@ -189,12 +189,13 @@ def dashboard(chosen: argparse.Namespace) -> int:
             f"Whoever reaches {chosen.host} could see the pages, for nobody asks who is there. Nothing was started. "
             "Say --sign-in FILE, or --trusted-header NAME behind a proxy that asks, or listen on 127.0.0.1."
         )
+    port = check_port(chosen.port, host=chosen.host)
     lake = lake_of(chosen, create=not chosen.no_monitor)
     with Children() as beside:
         start_dashboard(
             beside,
             lake,
-            chosen.port,
+            port,
             host=chosen.host,
             address=chosen.address,
             trusted_header=chosen.trusted_header,
@@ -202,7 +203,7 @@ def dashboard(chosen: argparse.Namespace) -> int:
         )
         start = partial(start_monitor, beside, lake, interval_s=_LOOK_EVERY_S)
         with nullcontext() if chosen.no_monitor else Keeper(beside, "monitor", start):
-            print(f"Dashboard: {chosen.address or url_of(chosen.host, chosen.port)}   (Ctrl-C stops)", flush=True)
+            print(f"Dashboard: {chosen.address or url_of(chosen.host, port)}   (Ctrl-C stops)", flush=True)
             beside.wait("dashboard")
     return Exit.DONE
 

@@ -167,11 +167,14 @@ class Keeper:
                 LOG.error("the %s could not be started: %s", self._name, one_line(error))
 
 
-def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") -> None:
-    """Raise unless the port can be listened on.
+def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") -> int:
+    """A port that can be listened on.
 
     Args:
+        port: 0: any that is free.
         option: by which another is chosen.
+    Returns:
+        the port; of 0 one that was free just now, for a server that does not tell which it took.
     Raises:
         BadArgument: it is taken, or may not be used, or there is no such host here.
     """
@@ -188,7 +191,8 @@ def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") ->
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:  # as servers do that listen on each address of a host
                     probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind(address)
+                probe.bind((address[0], port, *address[2:]))
+                port = probe.getsockname()[1]
         except OSError as error:
             refused.append(error)
     # A name may have an address that this machine does not, as where IPv6 is off; what is taken on one is taken.
@@ -199,3 +203,4 @@ def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") ->
             f"Port {port} on {host} cannot be used ({why.strerror}). Nothing was started. "
             f"Choose another with {option} {port + 1 if port < 65535 else port - 1}."
         ) from why
+    return port

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import socket
 import sys
 import threading
@@ -43,7 +44,7 @@ def test_the_pages_are_served_on_ipv6(tmp_path):
         beside.wait_until_ready(f"{serving.url_of('::1', port)}/_stcore/health")
 
 
-def test_the_pages_go_on_without_a_monitor_which_is_started_again(tmp_path, monkeypatch):
+def test_the_pages_go_on_without_a_monitor_which_is_started_again(tmp_path, monkeypatch, capsys):
     """Served in place of the pages: a process that ends once a second monitor was started."""
     monkeypatch.setattr(monitor.children, "_LEAST_PAUSE_S", 0.01)
     Lake.create(tmp_path / "lake")
@@ -69,3 +70,4 @@ def test_the_pages_go_on_without_a_monitor_which_is_started_again(tmp_path, monk
     with pytest.raises(ChildEnded, match="The dashboard ended by itself with status 9"):
         serving.dashboard(chosen)
     assert len(starts) == 2
+    assert re.search(r"^Dashboard: http://127\.0\.0\.1:[1-9][0-9]+ ", capsys.readouterr().out), "of port 0 the real one"

@@ -210,6 +210,13 @@ def test_an_address_that_this_machine_does_not_have_hinders_no_other(monkeypatch
         check_port(0, host="fleet")
 
 
+def test_of_port_0_one_is_told_that_is_free():
+    port = check_port(0)
+    assert check_port(port) == port
+    with socket.create_server(("127.0.0.1", port)):
+        assert check_port(0) not in (0, port)
+
+
 def test_a_host_that_is_none_is_said():
     with pytest.raises(BadArgument, match=r"There is no host .*Nothing was started"):
         check_port(8501, host="no host of this name")
