@@ -168,12 +168,20 @@ def duration(units: str = "smhd", *, or_none: bool = False, bare: str | None = N
         bare: unit of a number without one; None: it takes one.
     """
 
+    *others, last = list(units)
+    named = f"{', '.join(others)} or {last}" if others else last
+    least = "" if or_none else " from 1"
+    otherwise = f"; without a unit it is {bare}" if bare else ""
+    wanted = f"wanted a whole number{least} of {named}, such as 30{'m' if 'm' in units else last}{otherwise}"
+
     def seconds(text: str) -> float:
         found = re.fullmatch(f"([0-9]{{1,6}})([{units}]{'?' if bare else ''})", text)
         seconds = 0.0 if found is None else int(found[1]) * _UNITS_S[found[2] or str(bare)]
         if found is None or not (or_none or seconds) or seconds > _LONGEST_S:
-            raise argparse.ArgumentTypeError(f"{text!r} is no time; wanted one such as 30m, 2h or 1d")
+            raise argparse.ArgumentTypeError(f"{text!r} is no time; {wanted}")
         return seconds
+
+    return seconds
 
     return seconds
 

@@ -143,7 +143,10 @@ def test_a_silence_is_added_listed_ended_and_stays_on_record(lake, capsys):
         (["--for", "2h", "--reason", "x"], "Silence what? Nothing was silenced."),
         (["all", "--for", "91d", "--reason", "x"], "90 days at most"),
         (["all", "--for", "1h", "--reason", ""], "takes a reason"),
-        (["all", "--for", "2", "--reason", "x"], "'2' is no time; wanted one such as 30m, 2h or 1d"),
+        (
+            ["all", "--for", "2", "--reason", "x"],
+            "'2' is no time; wanted a whole number from 1 of s, m, h or d, such as 30m",
+        ),
         (["all", "--for", "0h", "--reason", "x"], "'0h' is no time"),
         (["all", "--for", "1h", "--update", "u", "--reason", "x"], "not allowed with"),
     ],

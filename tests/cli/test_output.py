@@ -33,8 +33,14 @@ def test_a_time_is_a_whole_number_and_a_unit():
     assert [duration()(text) for text in ("1s", "30m", "2h", "1d")] == [1.0, 1800.0, 7200.0, 86_400.0]
     assert [duration("mhd", bare="m")(text) for text in ("90", "90m")] == [5400.0, 5400.0]
     assert duration(or_none=True)("0h") == 0.0
-    with pytest.raises(ArgumentTypeError, match="'1s' is no time; wanted one such as 30m, 2h or 1d"):
+    with pytest.raises(
+        ArgumentTypeError, match=r"'1s' is no time; wanted a whole number from 1 of m, h or d, such as 30m$"
+    ):
         duration("mhd")("1s")
+    with pytest.raises(ArgumentTypeError, match=r"such as 30m; without a unit it is m$"):
+        duration("mhd", bare="m")("1s")
+    with pytest.raises(ArgumentTypeError, match=r"'1s' is no time; wanted a whole number of h or d, such as 30d$"):
+        duration("hd", or_none=True)("1s")
 
 
 def test_a_count_is_whole_and_has_a_least_and_a_most():
