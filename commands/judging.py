@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import sys
 
 from commands.options import Commands, duration, lake_of, time_of
-from commands.output import JSON, Exit, Progress, print_json
+from commands.output import JSON, Exit, Progress, print_csv, print_json
 from fleetcrash.errors import BadArgument
 from fleetcrash.terminal import readable
 
@@ -87,9 +85,7 @@ def hosts(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print_json(found)
         return Exit.DONE
-    writer = csv.DictWriter(sys.stdout, HOST_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(found["hosts"])
+    print_csv(found["hosts"], HOST_COLUMNS)
     return Exit.DONE
 
 

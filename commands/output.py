@@ -1,13 +1,18 @@
-"""What the commands share: exit statuses, JSON on stdout, progress on stderr."""
+"""What the commands share: exit statuses, JSON and CSV on stdout, progress on stderr."""
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from types import TracebackType
 from typing import Any, Self
+
+from fleetcrash.spreadsheet import harmless
+from fleetcrash.terminal import readable
 
 JSON = dict[str, Any]
 
@@ -26,6 +31,21 @@ class Exit(IntEnum):
 def print_json(document: JSON) -> None:
     """Print one document on stdout."""
     print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def print_csv(rows: Iterable[Mapping[str, str | None]], columns: Sequence[str]) -> None:
+    """Print a table as CSV on stdout: no cell that a spreadsheet would run, and on a terminal none that moves it."""
+
+    class Lines:
+        def write(self, line: str) -> None:
+            print(line.removesuffix("\r\n"))
+
+    is_read_by_people = sys.stdout.isatty()
+    writer = csv.writer(Lines(), lineterminator="\r\n")  # a cell with either of them is then quoted
+    writer.writerow(columns)
+    for row in rows:
+        cells = [harmless(row[name] or "") for name in columns]
+        writer.writerow([readable(cell) for cell in cells] if is_read_by_people else cells)
 
 
 class Progress:

@@ -16,11 +16,9 @@ from dashboard.data import Feed
 from dashboard.selection import PASSED, TABLES_OF_A_CURVE, TABLES_OF_A_SELECTION, TABLES_OF_THE_LAKE, Selection
 from dashboard.wording import clock, plain
 from fleetcrash.attribution.reading import KNOWN
+from fleetcrash.spreadsheet import harmless
 from fleetcrash.store.queries import query_text, words
 
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
-"""What makes a cell a formula in a spreadsheet; the wide forms do in an East Asian one."""
-_NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
 _AT_ONCE = 20_000  # rows that are a file within some 100 ms
 _OF_THE_LAKE = (*KNOWN, *TABLES_OF_THE_LAKE, *PASSED)
 _LONGEST_VALUE = 300  # of a parameter, in the text of a query
@@ -103,7 +101,7 @@ def slug(title: str) -> str:
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """A table as CSV: times in Z, lists and maps as JSON, bytes as hex, and no cell that a spreadsheet would run."""
-    shown = pd.DataFrame({_harmless(str(name)): _column(values) for name, values in frame.items()}, copy=False)
+    shown = pd.DataFrame({harmless(str(name)): _column(values) for name, values in frame.items()}, copy=False)
     written: str = shown.to_csv(index=False, lineterminator="\r\n")  # a cell with either of them is then quoted
     return written.encode()
 
@@ -125,7 +123,7 @@ def _column(values: pd.Series) -> pd.Series:
 
 def _cell(value: object) -> object:
     if isinstance(value, str):
-        return _harmless(value)
+        return harmless(value)
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, datetime):
@@ -139,11 +137,6 @@ def _cell(value: object) -> object:
 
 def _instant(instant: datetime) -> str:
     return "" if pd.isna(instant) else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _harmless(text: str) -> str:
-    """Text with an apostrophe before it where it would be a formula; a number stays one."""
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def traced(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from ingest.load import load
 from tests.dashboard import fleet
 from tests.fleetcrash.short import short_outage
 
-SHORT = ["²", "7.11²", "٣.1", "\x1b[31mred", "\u202eevil", "=1+1", "<script>", "'; DROP TABLE crash; --"]
+SHORT = ["²", "7.11²", "٣.1", "\x1b[31mred", "\u202eevil", "=1+1", "<script>", 'a "b"\r,\n', "'; DROP TABLE crash; --"]
 HOSTILE = [*SHORT, "9" * 5000, f"7.{'9' * 5000}"]
 
 
@@ -84,6 +87,12 @@ def test_clusters_are_told(lake, run):
 
 
 @pytest.mark.parametrize("update_id", SHORT)
-def test_the_hosts_of_a_hostile_update_are_listed(lake, run, update_id):
+def test_the_hosts_of_a_hostile_update_are_listed(lake, run, update_id, capsys, monkeypatch):
     out = run("hosts", update_id, "--lake", str(lake.root), "--json")
-    assert update_id in {row["host_id"] for row in json.loads(out)["hosts"]}
+    listed = [row["host_id"] for row in json.loads(out)["hosts"]]
+    assert update_id in listed
+    assert cli.main(["hosts", update_id, "--lake", str(lake.root)]) == 0
+    cells = [row["host_id"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))]
+    assert cells == [f"'{host_id}" if host_id.startswith("=") else host_id for host_id in listed]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert len(run("hosts", update_id, "--lake", str(lake.root)).splitlines()) == len(listed) + 1
