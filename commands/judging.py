@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 
-from commands.options import Commands, duration, lake_of, time_of
+from commands.options import COMMON, Commands, duration, lake_of, time_of
 from commands.output import JSON, Exit, Progress, print_csv, print_json
 from fleetcrash.errors import BadArgument
 from fleetcrash.terminal import readable
+
+_STATES = "recovered, dark, crashed, cleared, at_risk or pending"  # State's, which would take long to import for help
 
 
 def add_to(commands: Commands) -> None:
@@ -33,13 +35,13 @@ def add_to(commands: Commands) -> None:
         help="between looks, such as 1m or 1h (default: 1m)",
     )
 
-    one = commands.add(
-        hosts, "--lake", "--as-of", "--json", example="fleetcrash hosts cf-291-20240719 --state at_risk --csv"
-    )
+    one = commands.add(hosts, "--lake", "--as-of", example="fleetcrash hosts content-291-32 --state at_risk --csv")
     one.add_argument("update_id", metavar="UPDATE_ID")
-    one.add_argument("--state", help="only hosts in this state")
+    one.add_argument("--state", help=f"only hosts in this state: {_STATES}")
     one.add_argument("--condition", metavar="JSON", help="which hosts (default: as the incident says, else all)")
-    one.add_argument("--csv", action="store_true", help="CSV, which is the default")
+    form = one.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="CSV, which is the default; ' stands before a formula")
+    form.add_argument("--json", **COMMON["--json"])
 
     commands.add(
         clusters, "--lake", "--as-of", "--json", example="fleetcrash clusters --as-of 2024-07-19T04:20:00Z --json"

@@ -28,7 +28,7 @@ _LONGEST_S = 36_500 * 86_400.0  # a hundred years; much more and no calendar has
 _PATHS = frozenset({"alerts", "paths", "privacy", "sign_in", "spool", "tls_cert", "tls_key"})
 # Arguments that need not be text, for a file's name is bytes. That of a lake or of a scenario is written down.
 _NEVER_EMPTY = (_PATHS - {"paths"}) | {"lake", "out"}  # of those to load, each is judged by itself
-_COMMON: dict[str, dict[str, Any]] = {
+COMMON: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "one JSON document on stdout"},
     "--as-of": {"metavar": "T", "help": "judge from what was known then (default: the newest known time)"},
     "--port": {"type": int, "default": DEFAULT_PORT, "help": "of the dashboard on 127.0.0.1 (default: %(default)s)"},
@@ -67,7 +67,7 @@ class Commands:
         )
         one.set_defaults(run=run, serves=serves)
         for option in common:
-            one.add_argument(option, **_COMMON[option])
+            one.add_argument(option, **COMMON[option])
         return one
 
     def group(self, name: str, text: str) -> Commands:

@@ -234,6 +234,7 @@ def test_a_file_whose_name_is_no_text_is_loaded(run, tmp_path):
         ["nonsense"],
         ["load"],
         ["hosts"],
+        ["hosts", "u1", "--csv", "--json"],
         ["incidents", "--as-of"],
         ["monitor", "--interval", "0"],
         *(["backtest", "--step", step] for step in ("30s", "0m", "", "²m", "1", "m", "-1m", "9999999m")),
@@ -333,6 +334,11 @@ def test_the_example_in_the_help_of_a_command_is_one_that_it_understands(name):
     example = command.format_help().split("example:")[1].split()
     assert " ".join(example).startswith(f"fleetcrash {name}")
     assert cli._parser().parse_args(example[1:]).run is not None
+
+
+def test_the_help_of_hosts_names_the_states():
+    said = " ".join(_commands()["hosts"].format_help().split())
+    assert f"only hosts in this state: {', '.join(list(State)[:-1])} or {list(State)[-1]}" in said
 
 
 def test_it_runs_from_any_folder_on_the_lake_that_the_environment_names(lake, tmp_path):
