@@ -19,7 +19,7 @@ def add_to(commands: Commands) -> None:
         "--lake",
         "--as-of",
         "--json",
-        example="fleetcrash gate cf-291-20240719 --max-excess 0.001",
+        example="fleetcrash gate content-291-32 --max-excess 0.001",
     )
     one.description = f"{one.description} Exit status: 0 go, 3 hold, 4 halt."
     one.add_argument("update_id", metavar="UPDATE_ID")

@@ -86,7 +86,9 @@ def add_to(commands: Commands) -> None:
     one = commands.add(dashboard, "--lake", "--port", example="fleetcrash dashboard --lake lake", serves=True)
     one.add_argument("--host", default="127.0.0.1", help="to listen on (default: 127.0.0.1); any other takes a sign-in")
     one.add_argument("--address", metavar="URL", help="by which people reach it, such as https://fleet.example.com")
-    one.add_argument("--trusted-header", metavar="NAME", help="in which a proxy says who is there; without it nothing")
+    one.add_argument(
+        "--trusted-header", metavar="NAME", help="header in which a proxy names the reader; without it nothing is shown"
+    )
     one.add_argument("--sign-in", metavar="FILE", help="OpenID Connect: a secrets.toml of Streamlit, and who may see")
     one.add_argument("--no-monitor", action="store_true", help="only show; another process watches")
 
