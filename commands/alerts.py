@@ -17,7 +17,6 @@ from fleetcrash.terminal import readable
 if TYPE_CHECKING:
     from monitor.alerts.config import Config
 
-_NOT_ALL = Exit.SOME_QUARANTINED  # done, but not all of it went through
 _MOST_LISTED = 50
 
 
@@ -83,7 +82,7 @@ def test(chosen: argparse.Namespace) -> int:
             )
     if chosen.json:
         print_json({"schema": 1, "receivers": rows})
-    return Exit.DONE if all(row["delivered"] for row in rows) else _NOT_ALL
+    return Exit.DONE if all(row["delivered"] for row in rows) else Exit.PARTLY
 
 
 def _listed(row: dict[str, Any], shown: Any) -> dict[str, Any]:

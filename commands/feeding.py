@@ -79,7 +79,7 @@ def load(chosen: argparse.Namespace) -> int:
             print(f"fleetcrash: {readable(problem)}", file=sys.stderr)
         return Exit.BAD_USE
     _print_load(report, chosen)
-    return Exit.SOME_QUARANTINED if report.quarantined else Exit.DONE
+    return Exit.PARTLY if report.quarantined else Exit.DONE
 
 
 def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:

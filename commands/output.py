@@ -18,10 +18,13 @@ JSON = dict[str, Any]
 
 
 class Exit(IntEnum):
-    """Exit statuses that scripts may rely on."""
+    """Exit statuses that scripts may rely on.
+
+    ``PARTLY``: done, but not with all of it: some records were put aside, or some receiver has no alert.
+    """
 
     DONE = 0
-    SOME_QUARANTINED = 1
+    PARTLY = 1
     BAD_USE = 2
     HOLD = 3
     HALT = 4

@@ -52,4 +52,4 @@ def replay(chosen: argparse.Namespace) -> int:
         print(
             f"{report.read:,} taken in = {report.accepted:,} accepted + {report.duplicates:,} duplicates; {stay:,} stay"
         )
-    return Exit.SOME_QUARANTINED if stay else Exit.DONE
+    return Exit.PARTLY if stay else Exit.DONE
