@@ -12,15 +12,18 @@ import os
 import signal
 import sys
 import threading
+import tomllib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from commands import alerts, demo, feeding, gate, housekeeping, judging, quarantine, serving, silences, tokens
-from commands.options import Commands, check_text
-from commands.output import Exit
+from commands.options import COMMON, Commands, check_text
+from commands.output import MEANINGS, Exit
 from fleetcrash.errors import FleetcrashError
 from fleetcrash.terminal import readable
 
 _SOON_S = 0.05
+_LAKE_BEFORE = "lake_before"  # a name of its own: a command's own option would put its default in place of what is said
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     parser = _parser()
     chosen = parser.parse_args(arguments)
+    _take_lake_before(parser, chosen)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     run: Callable[[argparse.Namespace], int] = chosen.run
     stop = Stop()
@@ -99,16 +103,50 @@ def _stopped(stop: Stop, *, serves: bool) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    statuses = "".join(f"  {status.value}  {meaning}\n" for status, meaning in MEANINGS.items())
     parser = argparse.ArgumentParser(
         prog="fleetcrash",
         description="Names the one update behind a crash spike, its condition, its evidence and the hosts at risk.",
-        epilog="Start with: fleetcrash demo",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=18),
+        epilog=f"exit statuses:\n{statuses}\nStart with: fleetcrash demo",
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=18),
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    lake = COMMON["--lake"]
+    parser.add_argument("--lake", dest=_LAKE_BEFORE, **{**lake, "help": f"{lake['help']}; also behind the command"})
     commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser)
     for group in (demo, feeding, serving, judging, gate, quarantine, alerts, silences, tokens, housekeeping):
         group.add_to(commands)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; only then is it looked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"{parser.prog} {_version()}")
+        parser.exit(Exit.DONE)
+
+
+def _version() -> str:
+    """Of a checkout what its pyproject.toml says: another version may be installed beside it."""
+    from importlib.metadata import version
+
+    try:
+        said = tomllib.loads(Path(__file__).with_name("pyproject.toml").read_text(encoding="utf-8"))
+        return str(said["project"]["version"])
+    except FileNotFoundError:
+        return version("fleetcrash")
+
+
+def _take_lake_before(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:
+    """Give a command the lake that was named before it, unless one is named behind it."""
+    before = vars(chosen).pop(_LAKE_BEFORE, None)
+    if before is None:
+        return
+    if "lake" not in chosen:
+        parser.error("this command works on no lake, so that --lake says nothing to it")
+    if chosen.lake is None:
+        chosen.lake = before
 
 
 if __name__ == "__main__":

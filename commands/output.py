@@ -31,6 +31,17 @@ class Exit(IntEnum):
     OUR_FAULT = 5
 
 
+MEANINGS = {
+    Exit.DONE: "done; of gate: go",
+    Exit.PARTLY: "done in part: some records are quarantined, or a receiver has no alert",
+    Exit.BAD_USE: "bad use, or something that could not be read",
+    Exit.HOLD: "of gate: hold",
+    Exit.HALT: "of gate: halt",
+    Exit.OUR_FAULT: "a fault of ours",
+}
+"""What an exit status means to who reads the help."""
+
+
 def print_json(document: JSON) -> None:
     """Print one document on stdout."""
     print(json.dumps(document, indent=2, allow_nan=False))

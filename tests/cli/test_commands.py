@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 import cli
+from commands.output import Exit
 from fleetcrash.attribution.impact import HOST_COLUMNS, State
 from fleetcrash.store import Lake
 from fleetcrash.times import time_text
@@ -235,6 +238,7 @@ def test_a_file_whose_name_is_no_text_is_loaded(run, tmp_path):
         ["load"],
         ["hosts"],
         ["hosts", "u1", "--csv", "--json"],
+        ["--lake", "lake", "simulate", "quiet", "--out", "out"],
         ["incidents", "--as-of"],
         ["monitor", "--interval", "0"],
         *(["backtest", "--step", step] for step in ("30s", "0m", "", "²m", "1", "m", "-1m", "9999999m")),
@@ -339,6 +343,34 @@ def test_the_example_in_the_help_of_a_command_is_one_that_it_understands(name):
 def test_the_help_of_hosts_names_the_states():
     said = " ".join(_commands()["hosts"].format_help().split())
     assert f"only hosts in this state: {', '.join(list(State)[:-1])} or {list(State)[-1]}" in said
+
+
+def test_the_help_lists_every_exit_status(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    shown = re.findall(r"^  ([0-9])  ", capsys.readouterr().out, flags=re.MULTILINE)
+    assert shown == [str(status.value) for status in Exit]
+
+
+def test_the_version_is_that_of_the_project(capsys, monkeypatch):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--version"])
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert (stopped.value.code, capsys.readouterr().out) == (0, f"fleetcrash {said}\n")
+    monkeypatch.setattr(cli, "__file__", "/nowhere/cli.py")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: f"of {name}")
+    assert cli._version() == "of fleetcrash", "as it is installed"
+
+
+def test_the_lake_may_be_named_before_the_command_and_counts_less_than_behind_it(lake, run, monkeypatch):
+    monkeypatch.setenv("FLEETCRASH_LAKE", "nowhere")
+    behind = run("incidents", "--lake", lake, *as_of(-1))
+    assert behind[0] == 0
+    assert run("--lake", lake, "incidents", *as_of(-1)) == behind
+    assert run("--lake", "nowhere", "incidents", "--lake", lake, *as_of(-1)) == behind
+    assert run("--lake", lake, "quarantine", "list")[0] == 0
+    assert run("--lake", lake, "incidents", "--lake", "nowhere")[0] == 2
+    assert "--lake is empty" in run("--lake", "", "incidents")[2]
 
 
 def test_it_runs_from_any_folder_on_the_lake_that_the_environment_names(lake, tmp_path):
