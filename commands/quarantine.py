@@ -42,7 +42,7 @@ def list_(chosen: argparse.Namespace) -> int:
 
 
 def replay(chosen: argparse.Namespace) -> int:
-    """Judge what was put aside again, and take in what the rules let pass by now."""
+    """Judge what was put aside again, and load what the rules now accept."""
     from ingest.quarantine import replay as replay_all
 
     report, stay = replay_all(lake_of(chosen), now=datetime.now(UTC), reason=chosen.reason)

@@ -220,7 +220,9 @@ def columns_markdown() -> str:
     parts = [
         "# Tables and columns of the lake",
         "",
-        "Times are UTC. A record without a required column, or with a value outside its rule, goes to the quarantine.",
+        "Times are RFC 3339 with an offset, such as 2024-07-19T04:09:00Z; more than a day ahead is refused. They are",
+        "kept in UTC. A record without a required column, or with a value outside its rule, goes to the quarantine.",
+        "`known_at` and `batch_id` are ours, whatever a record says; so are the tables quarantine, batch and incident.",
         "This page is made from `fleetcrash/records.py`: `python -m fleetcrash.records > docs/records.md`.",
     ]
     for table, columns in table_columns().items():
