@@ -56,6 +56,8 @@ class Case:
         named_elsewhere: updates that other incidents name or named.
         needed_by: by updates that a known fault needs beside the guilty one, that fault.
         tolls: by updates that incidents name which had closed before, what each had done by then.
+        blamed: parts of the fleet that stand apart and were in trouble within the day, as other incidents say: they may
+            be still, whatever their hosts get meanwhile.
     """
 
     incident: Incident | None
@@ -66,6 +68,7 @@ class Case:
     named_elsewhere: frozenset[int]
     needed_by: Mapping[int, KnownFault]
     tolls: Mapping[int, Toll]
+    blamed: frozenset[int]
 
     @property
     def minutes_open(self) -> int:
@@ -134,8 +137,12 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         there = case.events & cells[of_event]
         return log_by_delay(inquiry.news, tick, there, update, int(released[row]))
 
+    def is_at_blamed_place(update: int) -> bool:
+        struck = case.events & inquiry.events_with(update, tick)
+        return any((struck & inquiry.spots.events_at(spot)).sum() > _MOSTLY * struck.sum() for spot in case.blamed)
+
     def is_doubtful(update: int, onset: int | None) -> bool:
-        return inquiry.is_doubtful(
+        return is_at_blamed_place(update) or inquiry.is_doubtful(
             tick, case.events, trial, update, onset, told_by_delay=lambda: by_delay(update) >= LOG_BY_DELAY
         )
 

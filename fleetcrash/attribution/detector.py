@@ -197,8 +197,16 @@ class Detector:
             but=_named(one for one in elsewhere if incident is None or not incident.was_there_before(one)),
             named_elsewhere=_named(others),
             needed_by=self._needed_by(others),
+            blamed=self._blamed(others, tick),
             tolls={one.toll.update: one.toll for one in others if one.toll and incident and incident.is_later(one)},
         )
+
+    def _blamed(self, incidents: list[Incident], tick: int) -> frozenset[int]:
+        """The groups, sites and customers, with less than half of the fleet, that rises of the last day followed."""
+        told = {one.wave_spot for one in incidents if one.kind is Kind.NO_UPDATE and one.ended(tick) > tick - DAY}
+        expected = self._inquiry.expected.total.sum(0)
+        places = (spot for spot in told if spot >= len(self.spots.slices))
+        return frozenset(spot for spot in places if expected[spot] < _MOSTLY * expected[0])
 
     def _toll_of(self, incident: Incident, update: int, tick: int) -> Toll:
         """What the named update has done, in this incident and in others that name it."""
