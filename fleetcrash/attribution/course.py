@@ -76,7 +76,7 @@ def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
         incident.last_raised_minute = tick
     dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
     dark &= events.back_tick > tick
-    dark &= events.tick >= incident.alarm_tick - LAG_MINUTES
+    dark &= events.minute >= incident.alarm_tick - LAG_MINUTES
     if tick - max(incident.last_raised_minute, incident.alarm_tick) < LAG_MINUTES:
         return
     if not dark.any():

@@ -1,13 +1,12 @@
 -- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
--- An OS patch restarts a host and may take longer: what ends in the hour after one is left out, but for a server that is not
--- back after two hours, which is known then. So may a driver, firmware above all; only a server's silence is news all the same.
--- Where no install is told, nobody knows in which hour of the day after its release a patch restarted a host, and that day is
--- left out.
+-- An OS patch restarts a host and may take longer; what ends in the hour after one is left out. So may a driver, firmware
+-- above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of the day
+-- after its release a patch restarted a host, and that day is left out.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
 -- known to be back, null until then. since_boot: as in at_risk; boot_us: when the session began.
 -- Reads the kept tables known_presence, known_installs, known_spans and host_cell.
-WITH ended AS (
+WITH followed AS (
   SELECT
     host_id, online_from, online_until, since_known, gone_known,
     lead(online_from) OVER of_host AS next_from,
@@ -24,42 +23,12 @@ restarting AS (
 patched AS (
   SELECT released_at, known_at FROM updates
   WHERE kind = 'os_patch' AND NOT EXISTS (FROM known_installs)
-),
-left_for_long AS (
-  SELECT
-    ended.*,
-    coalesce(known_spans.always_on, false) AS always_on,
-    EXISTS (
-      SELECT 1 FROM restarting
-      WHERE restarting.host_id = ended.host_id AND restarting.known_at <= ended.gone_known
-        AND restarting.placed_at <= ended.online_until
-        AND restarting.placed_at > ended.online_until - INTERVAL 1 HOUR
-        AND (restarting.kind = 'os_patch' OR NOT coalesce(known_spans.always_on, false))
-    ) AS restarts
-  FROM ended
-  LEFT JOIN known_spans
-    ON known_spans.host_id = ended.host_id
-    AND known_spans.valid_from <= ended.online_until
-    AND coalesce(known_spans.valid_until, 'infinity') > ended.online_until
-  WHERE ended.online_until IS NOT NULL
-    AND (
-      ended.next_from IS NULL
-      OR ended.next_from > ended.online_until + INTERVAL 10 MINUTE
-      OR ended.next_known > ended.gone_known
-    )
-),
-followed AS (
-  SELECT
-    * EXCLUDE (gone_known),
-    gone_known AS told_at,
-    CASE WHEN restarts THEN greatest(gone_known, online_until + INTERVAL 2 HOUR) ELSE gone_known END AS gone_known
-  FROM left_for_long
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
   greatest(followed.next_from, followed.next_known) AS back_at,
-  followed.always_on,
-  followed.since_known <= followed.online_until AND followed.told_at <= followed.online_until + INTERVAL 30 MINUTE AS in_time,
+  coalesce(known_spans.always_on, false) AS always_on,
+  followed.since_known <= followed.online_until AND followed.gone_known <= followed.online_until + INTERVAL 30 MINUTE AS in_time,
   coalesce(host_cell.cell, -1) AS cell,
   CAST(epoch_us(followed.online_until) AS BIGINT) AS left_us, CAST(epoch_us(followed.online_from) AS BIGINT) AS boot_us,
   (CAST(epoch_us(followed.gone_known) AS BIGINT) + 59999999) // 60000000 AS gone_tick,
@@ -70,14 +39,29 @@ SELECT
     ELSE 3
   END AS since_boot
 FROM followed
+LEFT JOIN known_spans
+  ON known_spans.host_id = followed.host_id
+  AND known_spans.valid_from <= followed.online_until
+  AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
 LEFT JOIN host_cell
   ON host_cell.host_id = followed.host_id
   AND host_cell.from_us <= CAST(epoch_us(followed.online_until) AS BIGINT)
   AND coalesce(host_cell.until_us, 9223372036854775807) > CAST(epoch_us(followed.online_until) AS BIGINT)
-WHERE followed.gone_known <= getvariable('as_of')
-  AND (NOT followed.restarts OR followed.always_on AND coalesce(followed.next_known > followed.gone_known, true))
+WHERE followed.online_until IS NOT NULL
+  AND (
+    followed.next_from IS NULL
+    OR followed.next_from > followed.online_until + INTERVAL 10 MINUTE
+    OR followed.next_known > followed.gone_known
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM restarting
+    WHERE restarting.host_id = followed.host_id AND restarting.known_at <= followed.gone_known
+      AND restarting.placed_at <= followed.online_until
+      AND restarting.placed_at > followed.online_until - INTERVAL 1 HOUR
+      AND (restarting.kind = 'os_patch' OR NOT coalesce(known_spans.always_on, false))
+  )
   AND NOT EXISTS (
     SELECT 1 FROM patched
-    WHERE patched.known_at <= followed.told_at AND patched.released_at <= followed.online_until
+    WHERE patched.known_at <= followed.gone_known AND patched.released_at <= followed.online_until
       AND patched.released_at > followed.online_until - INTERVAL 24 HOUR
   )
