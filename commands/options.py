@@ -183,8 +183,6 @@ def duration(units: str = "smhd", *, or_none: bool = False, bare: str | None = N
 
     return seconds
 
-    return seconds
-
 
 def who() -> str:
     """The user of this process; a number where it has no name."""

@@ -72,7 +72,7 @@ def verdicts(incident: Row) -> list[str]:
     return [turn["verdict"] for turn in incident["history"]]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("tells", [0.0, 0.1])
 def test_an_update_that_the_struck_hosts_do_not_tell_of_is_not_acquitted(first, seed, tells):
     found = first(world(Random(seed), tells=tells))
@@ -83,14 +83,14 @@ def test_an_update_that_the_struck_hosts_do_not_tell_of_is_not_acquitted(first, 
     assert "cannot separate bad" in found["summary"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_one_whose_installs_are_told_an_hour_later_is_named_then(first, seed):
     found = first(world(Random(seed), told_after=HELD_BACK))
     assert "no_update" not in verdicts(found)
     assert found["update_id"] == "bad"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_but_what_begins_half_an_hour_after_it_in_hosts_that_lack_it_is_none_of_its_doing(first, seed):
     told = world(Random(seed), tells=0.0, before=30.0)
     assert verdicts(first(told))[-1] == "no_update"
