@@ -37,8 +37,10 @@ def headline(incident: Incident, snapshot: Snapshot) -> str:
         return f"{name} ({escape(kind)}) is {_doing(incident)} {escape(hit)}"
     if incident.verdict == "cannot_separate":
         names = [f"<b>{text(each.update_id)}</b>" for each in incident.candidates[:3]]
-        tied = " or ".join(names) or "two updates"
-        return f"Crashes rose after an update: {tied}, which cannot be told apart yet"
+        if len(names) > 1:
+            return f"Crashes rose after an update: {' or '.join(names)}, which cannot be told apart yet"
+        after = f" after an update, {names[0]}" if names else ""
+        return f"Crashes rose{after}; whether {'it' if names else 'an update'} did it cannot be told yet"
     if incident.verdict == "no_update":
         cause = CAUSE_NAMES.get(incident.cause or "", "something that is no update")
         if not snapshot.updates:
@@ -56,7 +58,8 @@ def plain_headline(incident: Incident) -> str:
     if incident.verdict == "update":
         return f"{plain(incident.update_id)} is {_doing(incident)} {whom(incident.condition)}"
     if incident.verdict == "cannot_separate":
-        return " or ".join(plain(each.update_id) for each in incident.candidates[:3]) or "Two updates"
+        names = [plain(each.update_id) for each in incident.candidates[:3]]
+        return " or ".join(names if len(names) > 1 else [*names, "something that is no update"])
     if incident.verdict == "no_update":
         return f"No update to blame: {CAUSE_NAMES.get(incident.cause or '', 'another cause')}"
     return "Crashes rose; being judged"
@@ -134,7 +137,9 @@ def _next(incident: Incident, snapshot: Snapshot) -> str:
 def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
     """What to do about it, and the command that helps; the command may be empty."""
     if incident.verdict == "cannot_separate":
-        return "pause the rollout of both; the next hosts to install one without the other will tell.", ""
+        if len(incident.candidates) > 1:
+            return "pause the rollout of both; the next hosts to install one without the other will tell.", ""
+        return "pause the rollout; the next hosts to install it, or to crash without it, will tell.", ""
     if incident.verdict == "no_update":
         what = "withdrawing an update would not help." if snapshot.updates else "load releases or installs as well."
         return f"{what} {plain(incident.summary, 300)}".strip(), ""

@@ -14,7 +14,8 @@ import plotly.graph_objects as go
 from dashboard.figures import Parts, base_layout, decades, label, plotly_time, zone_note
 from dashboard.releases import STRIP_ROWS, Marker, mark_releases
 from dashboard.theme import DASHES, OS_ORDER, Palette, palette
-from dashboard.wording import OS_NAMES, count, rate
+from dashboard.wording import count, rate
+from fleetcrash.attribution.conditions import SYSTEM_NAMES
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def line_styles(frame: pd.DataFrame, group: str, *, dark: bool = False) -> dict[
     styles = {}
     for index, name in enumerate(_ordered(frame[group], group)):
         place = _place(index, name, group)
-        shown = OS_NAMES.get(name, name) if group == "os_type" else name
+        shown = SYSTEM_NAMES.get(name, name) if group == "os_type" else name
         styles[name] = LineStyle(shown, lines[place % len(lines)], DASHES[place % len(DASHES)])
     return styles
 

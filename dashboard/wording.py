@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 
-OS_NAMES = {"windows": "Windows", "darwin": "macOS", "linux": "Linux"}
+from fleetcrash.attribution.conditions import SYSTEM_NAMES, in_words
+
 KIND_NAMES = {
     "content": "content update",
     "agent": "agent release",
@@ -28,7 +29,7 @@ CAUSE_NAMES = {
 VERDICT_NAMES = {
     "update": "an update did it",
     "no_update": "no update did it",
-    "cannot_separate": "cannot tell two updates apart",
+    "cannot_separate": "cannot be told apart",
     "undetermined": "still being judged",
 }
 STATE_NAMES = {
@@ -49,12 +50,6 @@ CLUSTER_STATES = {
 NOT_TOLD = "no inventory, no installs, no presence"
 """Why something of hosts is not known where there is nothing but crashes."""
 
-_CONDITION_NAMES = {
-    "os_version": "OS version",
-    "os_build": "OS build",
-    "agent_version": "agent",
-    "with_update": "together with",
-}
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
@@ -81,7 +76,7 @@ def on_lake(command: str, root: Path) -> str:
 
 def os_name(os_type: str) -> str:
     """What people call the operating system."""
-    return OS_NAMES.get(os_type, plain(os_type))
+    return SYSTEM_NAMES.get(os_type, plain(os_type))
 
 
 def kind_name(kind: str | None) -> str:
@@ -97,20 +92,17 @@ def whom(condition: Mapping[str, str] | None) -> str:
         return "hosts of every kind that have it"
     rest = dict(condition)
     os_type = rest.pop("os_type", None)
-    parts = [f"{os_name(os_type)} hosts" if os_type else "hosts"]
-    parts += [_requirement(key, wanted) for key, wanted in rest.items()]
-    return ", ".join(parts)
+    hosts = f"{os_name(os_type)} hosts" if os_type else "hosts"
+    return f"{hosts}, {in_words(rest, _shown)}" if rest else hosts
 
 
 def condition_words(condition: Mapping[str, str] | None) -> str:
     """A condition by itself, such as "Windows, agent ≥ 7.11"."""
-    if condition is None:
-        return "not determined yet"
-    if not condition:
-        return "all exposed hosts"
-    rest = dict(condition)
-    os_type = rest.pop("os_type", None)
-    return ", ".join(([os_name(os_type)] if os_type else []) + [_requirement(*each) for each in rest.items()])
+    return "not determined yet" if condition is None else in_words(condition, _shown)
+
+
+def _shown(text: str) -> str:
+    return plain(text, 60)
 
 
 def wave_words(name: str) -> str:
@@ -118,13 +110,6 @@ def wave_words(name: str) -> str:
     hit, _, since = name.rpartition(" from ")
     said = (hit or name).removeprefix("os type ").replace(" version", "").replace(">=", "≥ ")
     return f"{said} from {since[11:16]} (wave)" if hit else f"{said} (wave)"
-
-
-def _requirement(key: str, wanted: str) -> str:
-    value = plain(wanted, 60).replace(">=", "≥ ").replace(" <", " and < ").strip()
-    if value.startswith("<"):
-        value = f"< {value[1:]}"
-    return f"{_CONDITION_NAMES.get(key, plain(key))} {value}"
 
 
 def percent(share: float | None) -> str:

@@ -27,6 +27,14 @@ CONDITION_KEYS = (
     "with_update",
 )
 
+SYSTEM_NAMES = {"windows": "Windows", "darwin": "macOS", "linux": "Linux"}
+_KEY_NAMES = {
+    "os_version": "OS version",
+    "os_build": "OS build",
+    "agent_version": "agent",
+    "with_update": "together with",
+}
+
 Condition = Mapping[str, str]
 VersionKey = tuple[tuple[int, int, str], ...]
 
@@ -49,6 +57,25 @@ def _number_key(digits: str) -> tuple[int, int, str]:
     """A key that sorts runs of digits as integers, of any length: Python turns down int() of more than 4,300 digits."""
     significant = digits.lstrip("0")
     return _NUMBER, len(significant), significant
+
+
+def in_words(condition: Condition, shown: Callable[[str], str] = str) -> str:
+    """A condition as people say it.
+
+    >>> in_words({"os_type": "windows", "agent_version": ">=7.11 <7.16"})
+    'Windows, agent ≥ 7.11 and < 7.16'
+
+    Args:
+        shown: makes text of the fleet fit to be shown.
+    """
+    words = []
+    for key in sorted(condition, key=lambda key: key != "os_type"):
+        text = shown(condition[key])
+        bounds = f"< {text[1:]}" if text.startswith("<") else text.replace(">=", "≥ ").replace(" <", " and < ")
+        words.append(
+            SYSTEM_NAMES.get(text, text) if key == "os_type" else f"{_KEY_NAMES.get(key, shown(key))} {bounds}"
+        )
+    return ", ".join(words) or "all exposed hosts"
 
 
 def components(version: str) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fleetcrash.attribution.baseline import DARK
 from fleetcrash.attribution.causes import cause_of, common_module
-from fleetcrash.attribution.conditions import Condition
+from fleetcrash.attribution.conditions import in_words
 from fleetcrash.attribution.controls import controls_of
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.evidence import rate_interval
@@ -27,8 +27,6 @@ _MOST_CANDIDATES = 10
 _LEAST_PROBABILITY = 1e-4  # below it a candidate is noise on the page; it stays in the sum that is missing to 1
 
 JSON = dict[str, Any]
-
-_SYSTEMS = {"windows": "Windows", "darwin": "macOS", "linux": "Linux"}
 
 
 def document(engine: Engine, detector: Detector, as_of: datetime, incidents: Sequence[Incident]) -> JSON:
@@ -215,28 +213,13 @@ def _controls(engine: Engine, detector: Detector, incident: Incident, impact: Im
     return asdict(controls_of(engine, update_id, impact, incident.trial.window_min(row)))
 
 
-def condition_words(condition: Condition) -> str:
-    """A condition in words that a pager can show."""
-    if not condition:
-        return "all exposed hosts"
-    words = []
-    for key, text in condition.items():
-        if key == "os_type":
-            words.append(_SYSTEMS.get(text, text))
-        elif text.startswith((">", "<")):
-            words.append(f"{key.replace('_', ' ').replace(' version', '')} {text.replace('>=', '≥ ')}")
-        else:
-            words.append(f"{key.replace('_', ' ')} {text}")
-    return ", ".join(words)
-
-
 def _summary(
     detector: Detector, incident: Incident, impact: Impact | None, candidates: Sequence[JSON], evidence: JSON
 ) -> str:
     since = tick_text(incident.alarm_tick)[11:16]
     if incident.kind is Kind.UPDATE and incident.update is not None and impact is not None:
         suspect = detector.news.suspects[incident.update]
-        whom = "some of its hosts" if incident.condition is None else condition_words(incident.condition)
+        whom = "some of its hosts" if incident.condition is None else in_words(incident.condition)
         does = "silences" if incident.by_departures else "crashes"
         blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_offline(detector, incident)}"
         sure = _how_sure(incident, suspect.update_id, candidates)

@@ -76,11 +76,19 @@ def test_a_withdrawn_update_says_what_is_left_to_do(tmp_path: Path, overview):
             [GUILTY, INNOCENT, "cannot be told apart", "50.0 %", "49.0 %", "pause the rollout of both"],
         ),
         (
+            {
+                "verdict": "cannot_separate",
+                "update_id": None,
+                "candidates": [{"update_id": GUILTY, "probability": 0.5}],
+            },
+            [GUILTY, "whether it did it cannot be told yet", "50.0 %", "pause the rollout;"],
+        ),
+        (
             {"verdict": "undetermined", "update_id": None, "candidates": [], "condition": None},
             ["being judged", "wait for the next tick"],
         ),
     ],
-    ids=["no_update", "cannot_separate", "undetermined"],
+    ids=["no_update", "cannot_separate", "cannot_separate, one alone", "undetermined"],
 )
 def test_other_verdicts_accuse_nobody(changed: dict[str, Any], said: list[str], lake: Lake, overview):
     tick(lake, [incident(**changed)])
