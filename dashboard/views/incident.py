@@ -199,7 +199,7 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
         tied = " or ".join(
             f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.candidates[:3]
         )
-        who = Card("Attribution", "tied", more=tied)
+        who = Card("Attribution", "tied" if len(incident.candidates) > 1 else "not certain", more=tied)
     elif incident.verdict == "no_update":
         who = Card(
             "Attribution",

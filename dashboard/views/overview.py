@@ -181,7 +181,8 @@ def _culprit_card(snapshot: Snapshot) -> Card:
         return Card("Culprit", plain(first.update_id, 26), more=sure, kind="culprit")
     if first.verdict == "cannot_separate":
         names = ", ".join(f"{plain(each.update_id, 22)} {percent(each.probability)}" for each in first.candidates[:3])
-        return Card("Culprit", f"one of {len(first.candidates)}", more=names)
+        tied = len(first.candidates)
+        return Card("Culprit", f"one of {tied}" if tied > 1 else "not certain", more=names)
     if first.verdict == "no_update":
         return Card("Culprit", "no update", more=f"follows {CAUSE_NAMES.get(first.cause or '', 'another cause')}")
     return Card("Culprit", "being judged", more=f"alarm {clock(first.alarm_at, beside=snapshot.as_of)}")

@@ -81,7 +81,7 @@ def test_a_withdrawn_update_says_what_is_left_to_do(tmp_path: Path, overview):
                 "update_id": None,
                 "candidates": [{"update_id": GUILTY, "probability": 0.5}],
             },
-            [GUILTY, "whether it did it cannot be told yet", "50.0 %", "pause the rollout;"],
+            [GUILTY, "whether it did it cannot be told yet", "50.0 %", "pause the rollout;", "not certain"],
         ),
         (
             {"verdict": "undetermined", "update_id": None, "candidates": [], "condition": None},
