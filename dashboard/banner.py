@@ -36,7 +36,7 @@ def headline(incident: Incident, snapshot: Snapshot) -> str:
         kind, hit = kind_name(incident.update_kind), whom(incident.condition)
         return f"{name} ({escape(kind)}) is {_doing(incident)} {escape(hit)}"
     if incident.verdict == "cannot_separate":
-        names = [f"<b>{text(each.update_id)}</b>" for each in incident.candidates[:3]]
+        names = [f"<b>{text(each.update_id)}</b>" for each in incident.tied[:3]]
         if len(names) > 1:
             return f"Crashes rose after an update: {' or '.join(names)}, which cannot be told apart yet"
         after = f" after an update, {names[0]}" if names else ""
@@ -58,8 +58,9 @@ def plain_headline(incident: Incident) -> str:
     if incident.verdict == "update":
         return f"{plain(incident.update_id)} is {_doing(incident)} {whom(incident.condition)}"
     if incident.verdict == "cannot_separate":
-        names = [plain(each.update_id) for each in incident.candidates[:3]]
-        return " or ".join(names if len(names) > 1 else [*names, "something that is no update"])
+        names = [plain(each.update_id) for each in incident.tied[:3]]
+        other = "something that is no update" if names else "Crashes rose; whether an update did it cannot be told yet"
+        return " or ".join(names if len(names) > 1 else [*names, other])
     if incident.verdict == "no_update":
         return f"No update to blame: {CAUSE_NAMES.get(incident.cause or '', 'another cause')}"
     return "Crashes rose; being judged"
@@ -102,7 +103,7 @@ def _facts(incident: Incident, snapshot: Snapshot) -> list[Fact]:
             Fact("Whom", condition_words(incident.condition)),
         ]
     elif incident.verdict == "cannot_separate":
-        shown += [Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.candidates[:3]]
+        shown += [Fact(plain(each.update_id, 32), percent(each.probability)) for each in incident.tied[:3]]
     crashed = evidence.get("hosts_crashed")
     exposed = impact.get("exposed") or evidence.get("hosts_exposed")
     of_all = f" of {count(exposed)} {'exposed' if incident.verdict == 'update' else 'concerned'}" if exposed else ""
@@ -137,7 +138,7 @@ def _next(incident: Incident, snapshot: Snapshot) -> str:
 def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
     """What to do about it, and the command that helps; the command may be empty."""
     if incident.verdict == "cannot_separate":
-        if len(incident.candidates) > 1:
+        if len(incident.tied) > 1:
             return "pause the rollout of both; the next hosts to install one without the other will tell.", ""
         return "pause the rollout; the next hosts to install it, or to crash without it, will tell.", ""
     if incident.verdict == "no_update":

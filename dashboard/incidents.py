@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from fleetcrash.attribution.report import TIED_FROM
+
 STATES = ("recovered", "dark", "crashed", "cleared", "at_risk", "pending")
 VERDICTS = ("update", "no_update", "cannot_separate", "undetermined")
 
@@ -76,6 +78,11 @@ class Incident:
     def is_open(self) -> bool:
         """Whether the incident goes on."""
         return self.closed_at is None
+
+    @property
+    def tied(self) -> tuple[Candidate, ...]:
+        """The candidates that are called tied: the likeliest, and those of one in twenty at the least."""
+        return self.candidates[:1] + tuple(each for each in self.candidates[1:] if each.probability >= TIED_FROM)
 
     @property
     def hosts_left(self) -> int | None:

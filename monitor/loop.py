@@ -129,10 +129,11 @@ class Monitor:
             detector, news = None, read_news(self._engine)
         if detector is None:
             detector = Detector(news)
-            self._ticked = news.first_tick - 1
+            ticks = lively(news, news.first_tick, news.last_tick)
         else:
             detector.extend(news)
-        for tick in chain.from_iterable(lively(news, self._ticked + 1, news.last_tick)):
+            ticks = [range(self._ticked + 1, news.last_tick + 1)]
+        for tick in chain.from_iterable(ticks):
             detector.tick(tick)
             self._metrics.judged(1)
         self._ticked = news.last_tick

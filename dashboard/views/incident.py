@@ -196,10 +196,8 @@ def _cards(incident: Incident, snapshot: Snapshot) -> list[Card]:
             kind="culprit",
         )
     elif incident.verdict == "cannot_separate":
-        tied = " or ".join(
-            f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.candidates[:3]
-        )
-        who = Card("Attribution", "tied" if len(incident.candidates) > 1 else "not certain", more=tied)
+        tied = " or ".join(f"{plain(each.update_id, 24)} {percent(each.probability)}" for each in incident.tied[:3])
+        who = Card("Attribution", "tied" if len(incident.tied) > 1 else "not certain", more=tied)
     elif incident.verdict == "no_update":
         who = Card(
             "Attribution",

@@ -180,8 +180,8 @@ def _culprit_card(snapshot: Snapshot) -> Card:
         sure = f"probability {percent(first.probability)}"
         return Card("Culprit", plain(first.update_id, 26), more=sure, kind="culprit")
     if first.verdict == "cannot_separate":
-        names = ", ".join(f"{plain(each.update_id, 22)} {percent(each.probability)}" for each in first.candidates[:3])
-        tied = len(first.candidates)
+        names = ", ".join(f"{plain(each.update_id, 22)} {percent(each.probability)}" for each in first.tied[:3])
+        tied = len(first.tied)
         return Card("Culprit", f"one of {tied}" if tied > 1 else "not certain", more=names)
     if first.verdict == "no_update":
         return Card("Culprit", "no update", more=f"follows {CAUSE_NAMES.get(first.cause or '', 'another cause')}")

@@ -106,9 +106,12 @@ def run(engine: Engine, *, step_minutes: int, progress: Progress | None = None) 
 
 
 def lively(news: News, first_tick: int, last_tick: int) -> list[range]:
-    """The ticks from one to another, but for those amid days in which nothing came to be known.
+    """The ticks from one to another, but for those amid days in which nobody was online and nothing came to be known.
 
     A record of a clock that stood at 1970 would else cost millions of them.
+
+    Args:
+        news: all there is to know, from the first tick on.
     """
     events = news.events.tick
     told = events[(events > first_tick) & (events < last_tick)].astype(np.int64)
@@ -121,6 +124,9 @@ def lively(news: News, first_tick: int, last_tick: int) -> list[range]:
         ]
         changes = np.unique(np.concatenate([edges[gap : gap + 2], *beside]))
         for still in np.flatnonzero(np.diff(changes) > _LEAST_GAP).tolist():
+            until = np.searchsorted(news.online.minute, np.int32(changes[still]), side="right")
+            if news.online.change[:until].sum():
+                continue
             stretches.append(range(begin, int(changes[still]) + _STILL_MINUTES))
             begin = int(changes[still + 1]) - KEPT_MINUTES
     return [*stretches, range(begin, last_tick + 1)]

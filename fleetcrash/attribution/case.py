@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.after_install import log_by_delay
-from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
@@ -147,11 +146,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         )
 
     def goes_on(update: int) -> bool:
-        toll, since = case.tolls.get(update), tick if incident is None else incident.alarm_tick - LAG_MINUTES
-        if toll is None:
-            return False
-        lately = case.events & (inquiry.news.events.minute > max(since, toll.tick))
-        return toll.goes_on(inquiry, tick, lately & case.cells[of_event])
+        return update in case.tolls and case.tolls[update].goes_on(inquiry, tick, case.events & case.cells[of_event])
 
     contrast = of_hosts if inquiry.news.installs_told else None
     odds = weigh(

@@ -119,6 +119,10 @@ class Detector:
             maybe_end(self._inquiry, incident, tick)
             if incident.closed_tick is not None and incident.update is not None:
                 incident.toll = self._toll_of(incident, incident.update, tick)
+        if tick % LAG_MINUTES == 0 and not self.open_incidents:
+            for incident in self.incidents:
+                if incident.toll is not None:
+                    incident.toll.move_on(self._inquiry, tick)
         if self._watched < 0:
             self._claims.stake(self.incidents, tick)
             fresh = True
@@ -198,15 +202,22 @@ class Detector:
             named_elsewhere=_named(others),
             needed_by=self._needed_by(others),
             blamed=self._blamed(others, tick),
-            tolls={one.toll.update: one.toll for one in others if one.toll and incident and incident.is_later(one)},
+            tolls=self._tolls_before(incident),
         )
 
     def _blamed(self, incidents: list[Incident], tick: int) -> frozenset[int]:
-        """The groups, sites and customers, with less than half of the fleet, that rises of the last day followed."""
+        """The groups, sites and customers, with less than half of the fleet's events, that rises of a day followed."""
         told = {one.wave_spot for one in incidents if one.kind is Kind.NO_UPDATE and one.ended(tick) > tick - DAY}
         expected = self._inquiry.expected.total.sum(0)
         places = (spot for spot in told if spot >= len(self.spots.slices))
         return frozenset(spot for spot in places if expected[spot] < _MOSTLY * expected[0])
+
+    def _tolls_before(self, incident: Incident | None) -> dict[int, Toll]:
+        """What updates had done, by their index, when the last incident that names them closed before one opened."""
+        if incident is None:
+            return {}
+        before = sorted((one for one in self.incidents if incident.is_later(one)), key=lambda one: one.ended(0))
+        return {one.toll.update: one.toll for one in before if one.toll is not None}
 
     def _toll_of(self, incident: Incident, update: int, tick: int) -> Toll:
         """What the named update has done, in this incident and in others that name it."""

@@ -89,6 +89,7 @@ class UpdateTime:
         sums: (2, cells, BOOTS, WINDOWS) of change, and of change x minute; of one that is idle, where there are few.
         now: (strata x BOOTS, WINDOWS) hosts at this minute.
         lately: that for each of the last KEPT_MINUTES; None of one that is idle: all of it was zero.
+        since_minute: the first minute in which a host had it.
         changed_tick: the last tick that brought a change.
         by_hour: (HOURS, WINDOWS) host-minutes by the hour of the day, of who had left as well until that was known.
     """
@@ -96,6 +97,7 @@ class UpdateTime:
     sums: Floats | _Few
     now: NDArray[np.int32]
     lately: Lately | None
+    since_minute: int
     changed_tick: int
     by_hour: Floats = field(default_factory=lambda: np.zeros((HOURS, WINDOWS)))
 
@@ -212,7 +214,7 @@ class HostTime:
             time.extend(cells, rows)
 
     def advance(self, tick: int) -> None:
-        """Take in what became known by the tick. Ticks come in order, none left out."""
+        """Take in what became known by the tick. Ticks come in order; only days without news may be left out."""
         # The rows' times are narrow: they are searched with a number of their type, or all would be widened every time.
         self._advance_online(tick)
         self._advance_exposed(tick)
@@ -280,6 +282,7 @@ class HostTime:
                 sums=np.zeros((2, len(self.news.cells), BOOTS, WINDOWS)),
                 now=np.zeros((self.strata * BOOTS, WINDOWS), np.int32),
                 lately=None,
+                since_minute=int(rows.minute[picked].min()),
                 changed_tick=tick,
             )
         (level, moment), lately = time.wake(self.strata * BOOTS)

@@ -119,10 +119,9 @@ class Inquiry:
         slices = self.spots.slices
         seen = slices.add_up(*self._counted(exposed, rows, updates))
         mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * cells)
-        # Of one whose installs were told after all of its events, hosts beside it tell nothing.
-        shape = (OUTCOMES, WINDOWS, len(self._conditional), len(TEST_RATIOS))
-        uncharged = [np.full(shape, np.inf if u in struck else 0.0) for u in updates]
-        penalty = np.array([self._penalty.get(u, none) for u, none in zip(updates, uncharged, strict=True)])
+        self._charge_late(tick, set(struck) & tried)
+        uncharged = np.zeros((OUTCOMES, WINDOWS, len(self._conditional), len(TEST_RATIOS)))
+        penalty = np.array([self._penalty.get(u, uncharged) for u in updates]).reshape(-1, *uncharged.shape)
         all_events, all_expected = self._since_release(tick, mine, updates)
         trial = try_updates(
             updates,
@@ -132,7 +131,7 @@ class Inquiry:
                 np.maximum(all_events - seen[:, :, :AGES].sum(2), 0.0),
                 np.maximum(all_expected - mean[:, :, :AGES].sum(2), 0.0),
             ),
-            log_penalty=penalty.reshape(-1, *shape).swapaxes(0, 1),
+            log_penalty=penalty.swapaxes(0, 1),
             caution=self.expected.baseline.caution(),
             log_weight=self.spots.log_weights(tick)[1],
             conditional_slices=self._conditional,
@@ -383,18 +382,34 @@ class Inquiry:
 
     def _penalise(self, new: Ints, tick: int) -> None:
         """Charge every update for the events that just became known, whether its hosts had them or not."""
-        events = self.news.events
-        new = new[events.minute[new] > tick - KEPT_MINUTES]
-        new = new[~self.too_early[new]]
+        new = new[(self.news.events.minute[new] > tick - KEPT_MINUTES) & ~self.too_early[new]]
         if not new.size:
             return
-        inside = self.spots.slices.members[self._conditional][:, events.cell[new]]
-        outcome = np.stack([events.outcome[new] == number for number in range(OUTCOMES)]).astype(float)
+        self._charge_late(tick, self.expected.time.by_update.keys())
+        outcome, inside = self._cut(new)
         for update, time in self.expected.time.by_update.items():
-            if time.is_idle and update in self._penalty:
-                continue  # nobody has it, and the share of nobody is no charge
-            share = self.expected.time.risk_set(update, events.minute[new], events.cell[new], events.since_boot[new])
-            share = np.nan_to_num(share, nan=1.0)  # beside nobody an event says nothing for an update
-            terms = np.log1p((TEST_RATIOS - 1.0) * share[..., None])
-            total = np.einsum("oe,ke,ear->oakr", outcome, inside, terms)
-            self._penalty[update] = self._penalty.get(update, 0.0) + total
+            if not time.is_idle:  # the share of nobody is no charge
+                self._charge(update, new, outcome, inside)
+
+    def _charge_late(self, tick: int, updates: Set[int]) -> None:
+        """Charge those that were not yet for the events since a host had them: installs may be told after these."""
+        for update in updates - self._penalty.keys():
+            since = max(self.expected.time.by_update[update].since_minute, tick - KEPT_MINUTES + 1)
+            minute = self.news.events.minute[: int(np.searchsorted(self.news.events.tick, tick, side="left"))]
+            known = np.flatnonzero((minute >= since) & ~self.too_early[: len(minute)])
+            self._penalty[update] = np.zeros((OUTCOMES, WINDOWS, len(self._conditional), len(TEST_RATIOS)))
+            self._charge(update, known, *self._cut(known))
+
+    def _cut(self, events: Ints) -> tuple[Floats, NDArray[np.float32]]:
+        """(OUTCOMES, n) and (conditional slices, n) which outcome each of some events is, and in which slices."""
+        told = self.news.events
+        outcome = np.stack([told.outcome[events] == number for number in range(OUTCOMES)]).astype(float)
+        return outcome, self.spots.slices.members[self._conditional][:, told.cell[events]]
+
+    def _charge(self, update: int, events: Ints, outcome: Floats, inside: NDArray[np.float32]) -> None:
+        """Charge an update for some events by the share of the hosts at risk that had it; see ``try_updates``."""
+        told = self.news.events
+        share = self.expected.time.risk_set(update, told.minute[events], told.cell[events], told.since_boot[events])
+        share = np.nan_to_num(share, nan=1.0)  # beside nobody an event says nothing for an update
+        terms = np.log1p((TEST_RATIOS - 1.0) * share[..., None])
+        self._penalty[update] = self._penalty[update] + np.einsum("oe,ke,ear->oakr", outcome, inside, terms)

@@ -72,8 +72,8 @@ class Odds:
         lacks_contrast: hosts with the leader and those beside them say too little for it; where it is not known which
             these are, the time of its release does.
         begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
-        is_known: another incident names the leader, and hosts say that it is behind these events, too.
-        goes_on: it is, and they are no more than it was to bring about after that one.
+        is_known: another incident names the leader, which is behind these events, too: hosts say so, or it goes on.
+        goes_on: they are no more than it was to bring about after that one.
     """
 
     trial: Trial

@@ -18,11 +18,13 @@ from fleetcrash.attribution.evidence import rate_interval
 from fleetcrash.attribution.impact import Impact, State, impact_of
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import Kind
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Kind
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import tick_text, tick_time, time_text
 
 SCHEMA = 1
+TIED_FROM = 0.05
+"""Candidates beside the likeliest that are less likely are listed, and are not what a tie is between."""
 _MOST_CANDIDATES = 10
 _LEAST_PROBABILITY = 1e-4  # below it a candidate is noise on the page; it stays in the sum that is missing to 1
 
@@ -84,15 +86,13 @@ def _no_impact() -> dict[str, int]:
 def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
     if incident.judgement is None or incident.trial is None:
         return []
-    named = [
-        (detector.news.suspects[int(update)].update_id, float(probability))
-        for update, probability in zip(incident.trial.updates, incident.judgement.probabilities, strict=True)
-        if probability >= _LEAST_PROBABILITY
-    ]
-    # Of those that nobody tells to have no evidence can be weighed: they are as likely as no change at all.
-    for update in (untold := incident.judgement.untold):
-        left = 1.0 - float(incident.judgement.probabilities.sum())
-        named.append((detector.news.suspects[update].update_id, left / (len(untold) + 1)))
+    weights = zip(incident.trial.updates.tolist(), incident.judgement.probabilities.tolist(), strict=True)
+    likely = {update: weight for update, weight in weights if update not in incident.judgement.untold}
+    # Of those that hardly anybody tells to have no evidence can be weighed: they are as likely as no change at all.
+    left = 1.0 - sum(likely.values())
+    likely |= {update: left / (len(incident.judgement.untold) + 1) for update in incident.judgement.untold}
+    suspects = detector.news.suspects
+    named = [(suspects[one].update_id, weight) for one, weight in likely.items() if weight >= _LEAST_PROBABILITY]
     named.sort(key=lambda pair: (-round(pair[1], 6), pair[0]))
     return [{"update_id": name, "probability": round(weight, 6)} for name, weight in named[:_MOST_CANDIDATES]]
 
@@ -231,7 +231,8 @@ def _summary(
             f"{impact.hosts_crashed:,} of {impact.exposed:,} exposed hosts crashed, "
             f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk {told}."
         )
-    other = None if evidence["hosts_crashed"] or evidence["hosts_dark"] else _taken_over_by(detector, incident)
+    is_told = incident.by_departures or evidence["hosts_crashed"] or evidence["hosts_dark"]
+    other = None if is_told else _taken_over_by(detector, incident)
     if other is not None:
         return f"Alarm {since} UTC: what raised it is part of {other.incident_id} by what is known now."
     hit = f"{evidence['hosts_crashed']:,} hosts crashed and {evidence['hosts_dark']:,} went dark, alarm {since} UTC"
@@ -242,7 +243,7 @@ def _summary(
         none = "and no update" if detector.news.suspects else "and no update is known to have been sent out"
         return f"{rise}: the rise follows {detector.spots.describe(incident.wave_spot)}{inside}, {none}."
     if incident.kind is Kind.CANNOT_SEPARATE:
-        names = [row["update_id"] for row in candidates[:3]]
+        names = [row["update_id"] for row in candidates[:3] if row is candidates[0] or row["probability"] >= TIED_FROM]
         others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
         return f"{rise}: cannot separate {' or '.join(names) or 'an update'} from {others}."
     return f"{rise}: more than the baseline explains; which change did it is still being judged."
@@ -251,7 +252,7 @@ def _summary(
 def _taken_over_by(detector: Detector, incident: Incident) -> Incident | None:
     """The incident that accounts for most of what came with the alarm of one that accounts for nothing any more."""
     minute = detector.news.events.minute
-    then = (minute >= incident.since) & (minute <= incident.ended(int(detector.news.last_tick)))
+    then = (minute >= incident.since) & (minute <= incident.alarm_tick + JUDGING_MINUTES)
     counts = [int((one.claim(len(minute)) & then).sum()) for one in detector.incidents]
     most = int(np.argmax(counts))
     return detector.incidents[most] if counts[most] else None

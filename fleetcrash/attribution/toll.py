@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fleetcrash.attribution.condition import cells_that_may_meet
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
 
 Floats = NDArray[np.float64]
@@ -26,42 +27,52 @@ _AS_MANY = 2.0  # times what the earlier hosts tell: those that come online late
 _Z = 2.33  # 99 %, one-sided
 
 
-@dataclass(frozen=True)
+@dataclass
 class Toll:
-    """What an update that an incident names had done when that closed.
+    """What an update that an incident names had done when that closed, and the hosts at risk with it since.
 
     Attributes:
-        update: its index. tick: of the closing. condition: whom it strikes; None while that is not determined.
-        events: (AGES,) of hosts that had it, by the age of the install. host_minutes: (AGES,) at risk with it.
+        update: its index. condition: whom it strikes; None while that is not determined.
+        rate: (AGES,) events per host-minute of those with it, by the age of the install.
+        since: the tick from which on is counted; host_minutes: (AGES,) at risk up to then.
     """
 
     update: int
-    tick: int
     condition: Condition | None
-    events: Floats
+    rate: Floats
+    since: int
     host_minutes: Floats
+    _later: tuple[int, Floats]
 
     @classmethod
     def taken(cls, inquiry: Inquiry, tick: int, update: int, condition: Condition | None, mine: Mask) -> Toll:
         """Count some events (events,), those of all incidents that name the update."""
         cells = cells_that_may_meet(inquiry.news.cells, condition or {})
         events = inquiry.exposed_counts(tick, mine, update)[:, :AGES, cells].sum((0, 2))
-        return cls(update, tick, condition, events, _host_minutes(inquiry, tick, update, cells))
+        minutes = _host_minutes(inquiry, tick, update, cells)
+        return cls(update, condition, events / np.maximum(minutes, 1.0), tick, minutes, (tick, minutes))
+
+    def move_on(self, inquiry: Inquiry, tick: int) -> None:
+        """Count from the last time on that this was called, while nothing is wrong: what was spared tells nothing."""
+        self.since, self.host_minutes = self._later
+        cells = cells_that_may_meet(inquiry.news.cells, self.condition or {})
+        self._later = tick, _host_minutes(inquiry, tick, self.update, cells)
 
     def goes_on(self, inquiry: Inquiry, tick: int, mine: Mask) -> bool:
-        """Whether most of some events are the fault's, and no more than were to come, at each age of the install.
+        """Whether the fault explains most of a rise, by no more events than were to come, at each age of the install.
 
         Args:
-            mine: (events,) the events, all of after the closing.
+            mine: (events,) the events; those from before ``since`` do not count.
         """
         cells = cells_that_may_meet(inquiry.news.cells, self.condition or {})
-        seen = inquiry.exposed_counts(tick, mine, self.update)[:, :AGES, cells].sum((0, 2))
-        known = mine & (inquiry.news.events.tick <= tick)
-        if seen.sum() <= _MOSTLY * float(known.sum()):
+        later = mine & (inquiry.news.events.minute > self.since) & (inquiry.news.events.tick <= tick)
+        seen = inquiry.exposed_counts(tick, later, self.update)[:, :AGES, cells].sum((0, 2))
+        of_fleet = inquiry.expected.of_slices_since(max(self.since, tick - DAY) + 1)[:, 0].sum()
+        if seen.sum() <= _MOSTLY * (later.sum() - of_fleet):
             return False
         ever = _host_minutes(inquiry, tick, self.update, cells)
         since = np.maximum(ever - self.host_minutes, 0.0)
-        to_come = self.events / np.maximum(self.host_minutes, 1.0) * since
+        to_come = self.rate * since
         at_baseline = inquiry.expected.of_hosts_with(np.array([self.update]), tick)[:, 0, :AGES].sum(0)[:, cells].sum(1)
         usual = at_baseline * since / np.maximum(ever, 1.0)
         at_most = _AS_MANY * to_come + usual

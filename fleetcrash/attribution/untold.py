@@ -48,7 +48,7 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
         time = inquiry.expected.time
         with_it = time.by_update[update].hosts() if update in time.by_update else np.zeros(len(cells))
         is_new = with_it.sum() < _NOBODY and tick - inquiry.released(update) <= _UNTIL_MINUTES
-        least = 1.0 if is_early else _NEARLY_ALL * (time.online[cells].sum() - lack_it.sum())
-        if is_new or with_it[cells].sum() >= least:
+        others = 0.0 if is_early else time.online[cells].sum() - lack_it.sum()
+        if is_new or with_it[cells].sum() >= max(_NEARLY_ALL * others, 1.0):
             found.append(update)
     return tuple(found)

@@ -77,7 +77,7 @@ class Judgement:
         is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
         is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
             before, which they have as well.
-        untold: updates that may be behind it, though no host that is struck tells of having them.
+        untold: updates that may be behind it, though hardly a host that is struck tells of having them.
     """
 
     kind: Kind
@@ -244,7 +244,9 @@ def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
     """
     trial, leader = odds.trial, odds.leader
     is_likely = leader is not None and odds.probabilities[leader] >= KEEPING_PROBABILITY
-    if leader is None or contrast is None or not is_likely or trial.by_departures or not _is_early(trial, leader):
+    if leader is None or contrast is None or not is_likely or odds.is_known:
+        return []
+    if trial.by_departures or not _is_early(trial, leader):
         return []
     by_age = trial.events[:, :, :AGES, 0].sum(0)
     unlike = np.abs(by_age - by_age[leader]).sum(1)

@@ -10,6 +10,7 @@ from typing import Any
 
 from fleetcrash.attribution.backtest import incidents, judged_instant
 from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.report import TIED_FROM
 from fleetcrash.errors import UnknownName
 from fleetcrash.gate.overrides import Override, add, newest
 from fleetcrash.gate.reading import Span, read_rings, read_update
@@ -21,8 +22,6 @@ from fleetcrash.times import time_text
 
 JSON = dict[str, Any]
 
-_TIED_FROM = 0.05
-# A candidate below one in twenty is not what the tie is between; candidates are listed down to one in ten thousand.
 _BEFORE_ALARM = timedelta(minutes=LAG_MINUTES)
 # What came in the hour before an alarm belongs to the incident; the detector leaves it out of its baseline as well.
 
@@ -99,7 +98,7 @@ def accusation(found: Sequence[JSON], update_id: str) -> Accusation | None:
         if incident["verdict"] == "update" and incident["update_id"] == update_id:
             return Accusation(incident["incident_id"], True, incident["summary"])
     for incident in found:
-        tied = {one["update_id"] for one in incident["candidates"] if one["probability"] >= _TIED_FROM}
+        tied = {one["update_id"] for one in incident["candidates"] if one["probability"] >= TIED_FROM}
         if incident["verdict"] == "cannot_separate" and incident["closed_at"] is None and update_id in tied:
             return Accusation(incident["incident_id"], False, incident["summary"])
     return None

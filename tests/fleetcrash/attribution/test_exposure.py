@@ -50,7 +50,7 @@ def test_an_update_that_rests_has_the_same_host_time_and_goes_on_from_it(share):
     cells, rows = 6, 4
     sums = random.integers(1, 3, (2, cells, BOOTS, WINDOWS)) * (random.random((cells, BOOTS, WINDOWS)) < share)
     sums = sums.astype(float)
-    time = UpdateTime(sums, np.zeros((rows, WINDOWS), np.int32), None, changed_tick=5)
+    time = UpdateTime(sums, np.zeros((rows, WINDOWS), np.int32), None, since_minute=5, changed_tick=5)
     minutes, where = time.host_minutes(100), time.cells
     assert minutes.any()
     time.rest()

@@ -206,6 +206,20 @@ def test_what_it_was_not_to_bring_about_is_not_the_known_faults(said, seed, how)
     assert not any("bad" in names for names, _ in later)
 
 
+def test_hosts_that_were_spared_since_leave_nothing_open_for_a_later_rise(said):
+    """For hours others get the update and fare well; that many more were to be struck by then says nothing of now."""
+    told = comes_online_later(Random(3), struck=0.05, struck_later=0.6)
+    for number in range(1000, 4000):
+        host, got = f"h{number}", 250 + 0.15 * (number - 1000)
+        told["host"].append({"host_id": host, "os_type": "windows", "region": "emea"})
+        told["session"].append({"host_id": host, "online_from": at(-600), "online_until": at(1200)})
+        told["install"].append(install(host, "bad", got))
+    first, *later = said(told)
+    assert first[0] == {"bad"}
+    assert later
+    assert not any("bad" in names for names, _ in later)
+
+
 def test_an_update_that_hosts_have_before_its_release_is_in_no_endless_row_of_incidents(said):
     found = said(comes_online_later(Random(1), struck=0.2, struck_later=0.2, had_it=True, dawn=FRESH - 100))
     assert 2 <= len(found) <= 4

@@ -79,13 +79,14 @@ def test_a_crash_of_a_clock_that_stood_at_1970_costs_a_minute_or_two(empty_lake)
     assert later == pytest.approx([0], abs=2)
 
 
-def news(events: list[int], online: list[int], exposed: list[int]) -> News:
+def news(events: list[int], online: list[int], exposed: list[int], come: int = 0) -> News:
+    """News of some ticks and minutes, in the first of which so many hosts come online that never leave."""
     of_minute = [np.array(ticks, np.int32) for ticks in (events, online, exposed)]
     return cast(
         "News",
         SimpleNamespace(
             events=SimpleNamespace(tick=of_minute[0].astype(np.int64)),
-            online=SimpleNamespace(minute=of_minute[1]),
+            online=SimpleNamespace(minute=of_minute[1], change=np.array([come, *[0] * len(online)])[: len(online)]),
             exposed=SimpleNamespace(tick=of_minute[2]),
         ),
     )
@@ -96,7 +97,8 @@ def news(events: list[int], online: list[int], exposed: list[int]) -> News:
 def test_whatever_comes_to_be_known_is_taken_in_with_three_days_after_it_and_a_day_before(kind, days):
     first, last = 29_000_000, 29_000_000 + 100 * DAY
     known = [first + day * DAY for day in days]
-    told = news(**{each: known if each == kind else [] for each in ("events", "online", "exposed")})
+    events, online, exposed = (known if each == kind else [] for each in ("events", "online", "exposed"))
+    told = news(events, online, exposed)
     taken = list(chain.from_iterable(lively(told, first, last)))
     assert taken == sorted(set(taken))
     for tick in (first, *known, last):
@@ -106,8 +108,7 @@ def test_whatever_comes_to_be_known_is_taken_in_with_three_days_after_it_and_a_d
     assert left_out > (40 if len(days) == 4 else 60) * DAY
 
 
-def test_a_fleet_that_tells_every_hour_is_looked_at_in_every_minute():
-    first = 29_000_000
-    assert lively(news([], list(range(first, first + 100 * DAY, 60)), []), first, first + 100 * DAY) == [
-        range(first, first + 100 * DAY + 1)
-    ]
+@pytest.mark.parametrize(("every", "come"), [(60, 0), (20 * DAY, 3)], ids=["told of every hour", "online all the time"])
+def test_a_fleet_that_is_there_is_looked_at_in_every_minute(every, come):
+    first, last = 29_000_000, 29_000_000 + 100 * DAY
+    assert lively(news([], list(range(first, last, every)), [], come), first, last) == [range(first, last + 1)]

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
+import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.baseline import CRASH
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.evidence import TEST_RATIOS
+from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import Row, World, at, lake_of
 
 HOSTS, RELEASED = 400, 300
@@ -94,3 +101,20 @@ def test_one_whose_installs_are_told_an_hour_later_is_named_then(first, seed):
 def test_but_what_begins_half_an_hour_after_it_in_hosts_that_lack_it_is_none_of_its_doing(first, seed):
     told = world(Random(seed), tells=0.0, before=30.0)
     assert verdicts(first(told))[-1] == "no_update"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_update_whose_installs_are_told_after_the_crashes_is_charged_for_them(empty_lake, seed):
+    """By the share of the hosts that had it then; else each host with it would speak for it, and none against."""
+    told = world(Random(seed), told_after=HELD_BACK)
+    told["install"] = [row for row in told["install"] if row["update_id"] == "old" or int(row["host_id"][1:]) % 5 < 3]
+    with lake_of(told, empty_lake) as lake, Engine(lake) as engine:
+        detector = Detector(read_news(engine))
+        for tick in range(detector.news.first_tick, detector.news.last_tick + 1):
+            detector.tick(tick)
+    news = detector.news
+    bad = [one.update_id for one in news.suspects].index("bad")
+    released = int(at(RELEASED).timestamp()) // 60
+    after = int((news.events.minute > released + 5).sum())
+    charged = detector._inquiry._penalty[bad][CRASH, AGES - 1, 0, TEST_RATIOS.tolist().index(2.0)]
+    assert after * np.log1p(0.5) < charged < (news.events.minute > released).sum() * np.log1p(0.7)

@@ -257,6 +257,17 @@ def test_but_not_where_nobody_knew_it_or_some_of_the_struck_lack_it(how):
     assert told.update is None
 
 
+@pytest.mark.parametrize(("elsewhere", "named"), [((UPDATE,), UPDATE), ((), None)], ids=["known", "told by nobody"])
+def test_of_two_that_went_out_together_a_known_one_is_named_where_hosts_say_it_of_it(elsewhere, named):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, :, 0, 0] = EVENTS
+    evidence = np.array([500.0, 499.0])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events / 10, evidence, evidence, evidence[:, None])
+    says = 0.2 * EVENTS + 1.0
+    told = _without_waves(trial, named_elsewhere=elsewhere, contrast={UPDATE: says, OTHER: says - 4.0}.__getitem__)
+    assert told.update == named
+
+
 def test_nor_does_a_known_fault_stand_in_for_one_whose_installs_are_told_late():
     told = _beside_a_known_fault(says=0.0, other=-4.0, wave_says=0.0)
     assert told.probabilities[1] > 0.9
