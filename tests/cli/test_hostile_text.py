@@ -24,7 +24,8 @@ from tests.dashboard import fleet
 from tests.fleetcrash.short import short_outage
 
 SHORT = ["²", "7.11²", "٣.1", "\x1b[31mred", "\u202eevil", "=1+1", "<script>", 'a "b"\r,\n', "'; DROP TABLE crash; --"]
-HOSTILE = [*SHORT, "9" * 5000, f"7.{'9' * 5000}"]
+WORST = '=1+1 \x1b[31m"b"\r,\n'
+HOSTILE = [*SHORT, WORST, "9" * 5000, f"7.{'9' * 5000}"]
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +87,8 @@ def test_clusters_are_told(lake, run):
     assert "csagent.sys" in run("clusters", "--lake", str(lake.root))
 
 
-@pytest.mark.parametrize("update_id", ["=1+1", "\x1b[31mred", 'a "b"\r,\n'])
-def test_the_hosts_of_a_hostile_update_are_listed(lake, run, update_id, capsys, monkeypatch):
+def test_the_hosts_of_a_hostile_update_are_listed(lake, run, capsys, monkeypatch):
+    update_id = WORST
     out = run("hosts", update_id, "--lake", str(lake.root), "--json")
     listed = [row["host_id"] for row in json.loads(out)["hosts"]]
     assert update_id in listed

@@ -133,12 +133,12 @@ def mornings(random: Random, *, lacking: float, struck: float, by_region: bool =
     return world
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_fault_that_waits_for_boots_is_told_again_in_a_region_whose_morning_comes_later(said, seed):
     assert said(mornings(Random(seed), lacking=0.4, struck=0.5)) == [({"bad"}, None), ({"bad"}, {})]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_but_not_where_the_hosts_there_that_lack_it_crash_as_well(said, seed):
     first, *others = [names for names, _ in said(mornings(Random(seed), lacking=0.4, struck=0.3, by_region=True))]
     assert first == {"bad"}
