@@ -230,8 +230,10 @@ def _is_apart(trial: Trial, leader: int, near: Ints, twins: Sequence[int], contr
         if contrast(int(trial.updates[leader])) < least:
             return False
     others = [one for one in near.tolist() if one != leader]
+    if twins:
+        return False
     if not trial.by_departures and _is_early(trial, leader):
-        return not twins
+        return True
     of_leader = contrast(int(trial.updates[leader]))
     return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in others)
 
@@ -244,11 +246,11 @@ def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
     """
     trial, leader = odds.trial, odds.leader
     is_likely = leader is not None and odds.probabilities[leader] >= KEEPING_PROBABILITY
-    if leader is None or contrast is None or not is_likely or odds.is_known:
-        return []
-    if trial.by_departures or not _is_early(trial, leader):
+    if leader is None or contrast is None or not is_likely or odds.is_known or trial.by_departures:
         return []
     by_age = trial.events[:, :, :AGES, 0].sum(0)
+    if by_age[leader, :_EARLY_AGES].sum() < _MOSTLY * by_age[leader].sum():
+        return []
     unlike = np.abs(by_age - by_age[leader]).sum(1)
     alike = np.flatnonzero((unlike <= _ALIKE * by_age[leader].sum()) & by_age.any(1))
     least = LOG_THOUSAND + _LOG_OF_ONE * unlike
