@@ -11,12 +11,16 @@ from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.condition import cells_that_may_meet
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import grown
+from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import CELL_ATTRIBUTES
+from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Kind
 
 Mask = NDArray[np.bool_]
+
+_HALF = 0.5
 
 
 class Claims:
@@ -82,6 +86,18 @@ class Claims:
             if other is not incident and other.update is not None and other.update == update:
                 theirs |= other.claim(len(theirs))
         return theirs
+
+    def toll_of(self, incident: Incident, incidents: Sequence[Incident], update: int, tick: int) -> Toll:
+        """What an update that an incident names has done, in it and in the others that name it."""
+        mine = incident.claim(len(self.taken)) | self.of_others(incident, incidents, update)
+        return Toll.taken(self._inquiry, tick, update, incident.condition, mine)
+
+    def blamed(self, incidents: Sequence[Incident], tick: int) -> frozenset[int]:
+        """Groups, sites and customers, with less than half of the fleet's events, that rises of a day followed."""
+        told = {one.wave_spot for one in incidents if one.kind is Kind.NO_UPDATE and one.ended(tick) > tick - DAY}
+        expected = self._inquiry.expected.total.sum(0)
+        places = (spot for spot in told if spot >= len(self._inquiry.spots.slices))
+        return frozenset(spot for spot in places if expected[spot] < _HALF * expected[0])
 
     def is_of_crashes(self, incident: Incident) -> bool:
         """Whether most of what an incident accounts for are crashes."""

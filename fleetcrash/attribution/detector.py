@@ -27,7 +27,6 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import Waves
 
@@ -99,10 +98,13 @@ class Detector:
             look: False only counts; what it passed over is judged at the next look.
         """
         if tick > self._tick + 1:
-            self._inquiry.rest()
+            self._inquiry.expected.rest()
         self._tick = tick
         fresh = self._inquiry.advance(tick, claimed=self._claims.taken, disturbed=self._disturbed) or self._unjudged
         self._unjudged = fresh and not look
+        if tick % LAG_MINUTES == 0 and not self.open_incidents:
+            for toll in (one.toll for one in self.incidents if one.toll is not None):
+                toll.move_on(self._inquiry, tick)
         if not look:
             return
         if fresh and self.incidents:
@@ -118,11 +120,7 @@ class Detector:
                 self._follow(incident, tick)
             maybe_end(self._inquiry, incident, tick)
             if incident.closed_tick is not None and incident.update is not None:
-                incident.toll = self._toll_of(incident, incident.update, tick)
-        if tick % LAG_MINUTES == 0 and not self.open_incidents:
-            for incident in self.incidents:
-                if incident.toll is not None:
-                    incident.toll.move_on(self._inquiry, tick)
+                incident.toll = self._claims.toll_of(incident, self.incidents, incident.update, tick)
         if self._watched < 0:
             self._claims.stake(self.incidents, tick)
             fresh = True
@@ -201,28 +199,9 @@ class Detector:
             but=_named(one for one in elsewhere if incident is None or not incident.was_there_before(one)),
             named_elsewhere=_named(others),
             needed_by=self._needed_by(others),
-            blamed=self._blamed(others, tick),
-            tolls=self._tolls_before(incident),
+            tolls={} if incident is None else incident.tolls_before(others),
+            blamed=self._claims.blamed(others, tick),
         )
-
-    def _blamed(self, incidents: list[Incident], tick: int) -> frozenset[int]:
-        """The groups, sites and customers, with less than half of the fleet's events, that rises of a day followed."""
-        told = {one.wave_spot for one in incidents if one.kind is Kind.NO_UPDATE and one.ended(tick) > tick - DAY}
-        expected = self._inquiry.expected.total.sum(0)
-        places = (spot for spot in told if spot >= len(self.spots.slices))
-        return frozenset(spot for spot in places if expected[spot] < _MOSTLY * expected[0])
-
-    def _tolls_before(self, incident: Incident | None) -> dict[int, Toll]:
-        """What updates had done, by their index, when the last incident that names them closed before one opened."""
-        if incident is None:
-            return {}
-        before = sorted((one for one in self.incidents if incident.is_later(one)), key=lambda one: one.ended(0))
-        return {one.toll.update: one.toll for one in before if one.toll is not None}
-
-    def _toll_of(self, incident: Incident, update: int, tick: int) -> Toll:
-        """What the named update has done, in this incident and in others that name it."""
-        claimed = incident.claim(len(self._claims.taken)) | self._claims.of_others(incident, self.incidents, update)
-        return Toll.taken(self._inquiry, tick, update, incident.condition, claimed)
 
     def _needed_by(self, incidents: list[Incident]) -> dict[int, KnownFault]:
         """The faults of some incidents, by the updates that they need beside the guilty ones."""

@@ -109,7 +109,7 @@ class Expectation:
         self._take_rates()
 
     def rest(self) -> None:
-        """Go on after ticks that were left out: nothing was to be expected in them."""
+        """Go on after ticks that were left out, in which nobody was online and nothing was to be expected."""
         self._until[:] = (self.total / self._scale)[..., None]
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> None:

@@ -20,7 +20,7 @@ Besides, ``verdict.judge`` keeps an answer by lower odds than it took to give it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -301,9 +301,11 @@ class Incident:
         """Whether it had opened before another one named anything: what did that may be behind both."""
         return other.named_tick is not None and self.alarm_tick < other.named_tick
 
-    def is_later(self, other: Incident) -> bool:
-        """Whether it opened after another one had closed."""
-        return other.closed_tick is not None and self.alarm_tick > other.closed_tick
+    def tolls_before(self, others: Iterable[Incident]) -> dict[int, Toll]:
+        """What each update had done, by its index, when the last incident that names it closed before this opened."""
+        tolls = [(one.ended(self.alarm_tick), one.toll) for one in others if one.toll is not None]
+        before = sorted((told for told in tolls if told[0] < self.alarm_tick), key=lambda told: told[0])
+        return {toll.update: toll for _, toll in before}
 
     @property
     def needed(self) -> frozenset[str]:

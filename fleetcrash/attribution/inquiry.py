@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import crashers, witnesses
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
+from fleetcrash.attribution.charges import Charges
 from fleetcrash.attribution.companions import others_had
 from fleetcrash.attribution.condition import Companion
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.departures import Departures
-from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
+from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.expectation import Expectation
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES, WINDOWS
 from fleetcrash.attribution.hours import DAY
@@ -55,8 +56,9 @@ class Inquiry:
         self.expected = Expectation(news, self.spots)
         self.departures = Departures(news)
         self._first_tick = self._tick = news.first_tick
-        self._penalty: dict[int, Floats] = {}
+        self._charges = Charges()
         self._take_over()
+        self._charges.extend(news, self.spots.slices, self.too_early)
 
     def extend(self, news: News, tick: int) -> Ints:
         """Go on with later news, read with ``after_tick`` at the last tick.
@@ -64,23 +66,17 @@ class Inquiry:
         Returns:
             (spots before,) the number that each spot has now.
         """
-        before, conditional = self.spots, self._conditional
+        before = self.spots
         self.news, self.spots = news, Spots(news)
         moved = self.spots.moved(before)
         self.expected.extend(news, self.spots, moved, tick=tick)
         self.departures.extend(news)
         self._take_over()
-        kept = np.searchsorted(self._conditional, moved[conditional])
-        for update, values in self._penalty.items():
-            wider = np.zeros((*values.shape[:2], len(self._conditional), values.shape[3]))
-            wider[:, :, kept] = values
-            self._penalty[update] = wider
+        self._charges.extend(news, self.spots.slices, self.too_early, moved)
         return moved
 
     def _take_over(self) -> None:
         """Work out what follows from the news alone."""
-        parts = self.spots.slices.slices
-        self._conditional = np.array([n for n, part in enumerate(parts) if part.key in ("all", "os_type")], np.int64)
         events = self.news.events
         self.too_early = events.minute <= self._first_tick
         self.too_early |= (events.outcome != DARK) & (events.minute <= self.news.first_crash_minute)
@@ -95,12 +91,8 @@ class Inquiry:
         self.departures.advance(tick, self.expected.time)
         new = self._new_events(tick)
         if new.size:
-            self._penalise(new, tick)
+            self._charges.charge(new, tick, self.expected.time)
         return bool(new.size)
-
-    def rest(self) -> None:
-        """Go on after days that were left out, with more than the minutes that are kept before the next news."""
-        self.expected.rest()
 
     def trial(self, tick: int, mine: Mask, cells: Mask, *, but: Set[int], departures: bool = False) -> Trial:
         """Try every update that hosts with some of the events had.
@@ -113,15 +105,13 @@ class Inquiry:
         rows = exposed.known(tick, mine)
         struck = np.flatnonzero(np.bincount(exposed.update[rows])).tolist()
         tried = self.expected.time.by_update.keys() & struck
+        self._charges.charge_late(tick, self.expected.time, tried)
         if departures:
             tried |= self.expected.time.by_update.keys() & self.departures.updates()
         updates = np.array(sorted(tried - but), dtype=np.int64)
         slices = self.spots.slices
         seen = slices.add_up(*self._counted(exposed, rows, updates))
         mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * cells)
-        self._charge_late(tick, set(struck) & tried)
-        uncharged = np.zeros((OUTCOMES, WINDOWS, len(self._conditional), len(TEST_RATIOS)))
-        penalty = np.array([self._penalty.get(u, uncharged) for u in updates]).reshape(-1, *uncharged.shape)
         all_events, all_expected = self._since_release(tick, mine, updates)
         trial = try_updates(
             updates,
@@ -131,10 +121,10 @@ class Inquiry:
                 np.maximum(all_events - seen[:, :, :AGES].sum(2), 0.0),
                 np.maximum(all_expected - mean[:, :, :AGES].sum(2), 0.0),
             ),
-            log_penalty=penalty.swapaxes(0, 1),
+            log_penalty=self._charges.of(updates),
             caution=self.expected.baseline.caution(),
             log_weight=self.spots.log_weights(tick)[1],
-            conditional_slices=self._conditional,
+            conditional_slices=self._charges.slices,
         )
         return trial.with_departures([self.departures.log_test(u) for u in updates.tolist()]) if departures else trial
 
@@ -379,37 +369,3 @@ class Inquiry:
         if tick == self._first_tick:
             low = 0
         return np.arange(low, high)
-
-    def _penalise(self, new: Ints, tick: int) -> None:
-        """Charge every update for the events that just became known, whether its hosts had them or not."""
-        new = new[(self.news.events.minute[new] > tick - KEPT_MINUTES) & ~self.too_early[new]]
-        if not new.size:
-            return
-        self._charge_late(tick, self.expected.time.by_update.keys())
-        outcome, inside = self._cut(new)
-        for update, time in self.expected.time.by_update.items():
-            if not time.is_idle:  # the share of nobody is no charge
-                self._charge(update, new, outcome, inside)
-
-    def _charge_late(self, tick: int, updates: Set[int]) -> None:
-        """Charge those that were not yet for the events since a host had them: installs may be told after these."""
-        for update in updates - self._penalty.keys():
-            since = max(self.expected.time.by_update[update].since_minute, tick - KEPT_MINUTES + 1)
-            minute = self.news.events.minute[: int(np.searchsorted(self.news.events.tick, tick, side="left"))]
-            known = np.flatnonzero((minute >= since) & ~self.too_early[: len(minute)])
-            self._penalty[update] = np.zeros((OUTCOMES, WINDOWS, len(self._conditional), len(TEST_RATIOS)))
-            self._charge(update, known, *self._cut(known))
-
-    def _cut(self, events: Ints) -> tuple[Floats, NDArray[np.float32]]:
-        """(OUTCOMES, n) and (conditional slices, n) which outcome each of some events is, and in which slices."""
-        told = self.news.events
-        outcome = np.stack([told.outcome[events] == number for number in range(OUTCOMES)]).astype(float)
-        return outcome, self.spots.slices.members[self._conditional][:, told.cell[events]]
-
-    def _charge(self, update: int, events: Ints, outcome: Floats, inside: NDArray[np.float32]) -> None:
-        """Charge an update for some events by the share of the hosts at risk that had it; see ``try_updates``."""
-        told = self.news.events
-        share = self.expected.time.risk_set(update, told.minute[events], told.cell[events], told.since_boot[events])
-        share = np.nan_to_num(share, nan=1.0)  # beside nobody an event says nothing for an update
-        terms = np.log1p((TEST_RATIOS - 1.0) * share[..., None])
-        self._penalty[update] = self._penalty[update] + np.einsum("oe,ke,ear->oakr", outcome, inside, terms)

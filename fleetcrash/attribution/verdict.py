@@ -153,11 +153,10 @@ def judge(
         kind = _without_name(odds, minutes_open, before, is_acquitted, is_doubtful)
     told_from = tuple(odds.trial.updates[odds.near].tolist())
     by_hosts = named is not None and contrast is not None and _is_told_by_hosts(odds.trial, named, contrast)
-    shared = odds.probabilities.copy()
+    probabilities = odds.probabilities.copy()
     if named is None and twins:
-        rows = [row for row in (odds.leader, *twins) if row is not None]
-        shared[rows] = shared[rows].mean()
-    return Judgement(kind, named, shared, odds.best_wave, odds.log_margin, told_from, is_doubted, by_hosts)
+        probabilities[twins] = probabilities[twins].mean()
+    return Judgement(kind, named, probabilities, odds.best_wave, odds.log_margin, told_from, is_doubted, by_hosts)
 
 
 def _named(
@@ -168,11 +167,15 @@ def _named(
     contrast: Contrast | None,
     is_doubtful: Callable[[int, int | None], bool],
 ) -> tuple[int | None, bool]:
-    """The update to name, None if none; and whether one would be named but for its witnesses."""
+    """The update to name, None if none; and whether one would be named but for its witnesses.
+
+    Args:
+        twins: see ``_twins``.
+    """
     trial, near = odds.trial, odds.near
     update, passed = int(trial.updates[leader]), trial.log_test >= suspects.LOG_THRESHOLD
     is_old = update == named_before
-    if is_old or odds.goes_on or _is_apart(trial, leader, near, twins, contrast):
+    if is_old or odds.goes_on or (not twins and _is_apart(trial, leader, near, contrast)):
         stands = odds.probabilities[leader] >= _enough(is_old) and (passed[leader] or odds.is_known)
         if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
             return None, False
@@ -211,7 +214,7 @@ def _enough(kept: bool) -> float:
     return KEEPING_PROBABILITY if kept else NAMING_PROBABILITY
 
 
-def _is_apart(trial: Trial, leader: int, near: Ints, twins: Sequence[int], contrast: Contrast | None) -> bool:
+def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None) -> bool:
     """Whether the leading update is told from every other one by more than by how long a fault takes to strike.
 
     Where hosts do not tell two updates apart, because all have both or nobody says which has what, only the time after
@@ -220,7 +223,6 @@ def _is_apart(trial: Trial, leader: int, near: Ints, twins: Sequence[int], contr
 
     Args:
         near: rows of the trial that the evidence hardly tells from the leader, which is one of them.
-        twins: see ``_twins``.
     """
     if contrast is None:
         return len(near) == 1
@@ -229,41 +231,32 @@ def _is_apart(trial: Trial, leader: int, near: Ints, twins: Sequence[int], contr
         least = max(LOG_MARGIN, _LOG_PER_EVENT * float(events.sum()))
         if contrast(int(trial.updates[leader])) < least:
             return False
-    others = [one for one in near.tolist() if one != leader]
-    if twins:
-        return False
-    if not trial.by_departures and _is_early(trial, leader):
+    if len(near) == 1:
+        return True
+    if not trial.by_departures and events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum():
         return True
     of_leader = contrast(int(trial.updates[leader]))
-    return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in others)
+    return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in near if one != leader)
 
 
 def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
-    """The rows of updates that went out together with a leading one that strikes within minutes.
+    """The rows of a leading update that strikes within minutes and of those that went out together with it, if any did.
 
     They are installed seconds apart, and which host was struck at which second says little. Nor do the few struck hosts
     that have but one of them say anything: as many installs are never told. The hosts beside them that lack one may.
     """
     trial, leader = odds.trial, odds.leader
-    is_likely = leader is not None and odds.probabilities[leader] >= KEEPING_PROBABILITY
-    if leader is None or contrast is None or not is_likely or odds.is_known or trial.by_departures:
+    if leader is None or contrast is None or odds.is_known or trial.by_departures:
         return []
     by_age = trial.events[:, :, :AGES, 0].sum(0)
-    if by_age[leader, :_EARLY_AGES].sum() < _MOSTLY * by_age[leader].sum():
+    struck = by_age[leader].sum()
+    if odds.probabilities[leader] < KEEPING_PROBABILITY or by_age[leader, :_EARLY_AGES].sum() < _MOSTLY * struck:
         return []
     unlike = np.abs(by_age - by_age[leader]).sum(1)
-    alike = np.flatnonzero((unlike <= _ALIKE * by_age[leader].sum()) & by_age.any(1))
-    least = LOG_THOUSAND + _LOG_OF_ONE * unlike
-    of_leader = contrast(int(trial.updates[leader]))
-    return [
-        row for row in alike.tolist() if row != leader and of_leader - contrast(int(trial.updates[row])) < least[row]
-    ]
-
-
-def _is_early(trial: Trial, row: int) -> bool:
-    """Whether most hosts with an update are struck within minutes of its install, and not at a boot."""
-    events = _events_of(trial, row)
-    return bool(events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum())
+    alike = np.flatnonzero((unlike <= _ALIKE * struck) & by_age.any(1)).tolist()
+    says = {row: contrast(int(trial.updates[row])) for row in alike} if len(alike) > 1 else {}
+    tied = [row for row in says if says[leader] - says[row] < LOG_THOUSAND + _LOG_OF_ONE * unlike[row]]
+    return tied if len(tied) > 1 else []
 
 
 def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast) -> bool:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from tests.fleetcrash.worlds import Row, World, at, lake_of
+from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 HOSTS, AT_LAB = 600, 60
 FIRST, RELEASED = 200, 700
@@ -27,25 +27,15 @@ def world(random: Random, *, elsewhere: float = 0.0) -> World:
         "update": [{"update_id": "agent", "kind": "agent", "released_at": at(RELEASED)}],
         "session": [{"host_id": f"h{number}", "online_from": at(-600)} for number in range(HOSTS)],
         "install": [],
-        "crash": [crash(f"h{number + 500}", 20.0 * number) for number in range(10)],
+        "crash": [crash_of(number + 500, 20.0 * number) for number in range(10)],
     }
-    told["crash"] += [crash(f"h{number}", FIRST + random.uniform(0, 60)) for number in range(0, AT_LAB, 2)]
+    told["crash"] += [crash_of(number, FIRST + random.uniform(0, 60)) for number in range(0, AT_LAB, 2)]
     for number in range(AT_LAB * 2):
         got = RELEASED + random.uniform(0, 240)
         told["install"].append({"host_id": f"h{number}", "update_id": "agent", "applied_at": at(got)})
         if number % 4 == 1 if number < AT_LAB else random.random() < elsewhere:
-            told["crash"].append(crash(f"h{number}", got + random.uniform(1, 30)))
+            told["crash"].append(crash_of(number, got + random.uniform(1, 30)))
     return told
-
-
-def crash(host: str, minute: float) -> Row:
-    return {
-        "crash_id": f"{host}-{minute}",
-        "host_id": host,
-        "os_type": "windows",
-        "occurred_at": at(minute),
-        "received_at": at(minute + 0.2),
-    }
 
 
 @pytest.fixture

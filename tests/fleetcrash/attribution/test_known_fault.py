@@ -97,14 +97,9 @@ RELEASED, REGIONS = 60, {"emea": (range(300), 180), "apac": (range(300, 600), 90
 FRESH = 800
 
 
-def mornings(random: Random, *, lacking: float, struck: float, by_region: bool = False) -> World:
-    """Hosts of two regions boot, each in its own morning, and get what was sent out shortly before; some crash.
-
-    Args:
-        lacking: how many of the later region lack the update that the earlier one crashes by.
-        struck: how likely a host of the later region crashes at its boot. by_region: whether it has the update or not.
-    """
-    world: World = {
+def empty_world() -> World:
+    """Two updates, and a few crashes to begin with."""
+    return {
         "host": [],
         "update": [
             {"update_id": "bad", "kind": "content", "channel": "1", "released_at": at(RELEASED)},
@@ -114,6 +109,16 @@ def mornings(random: Random, *, lacking: float, struck: float, by_region: bool =
         "install": [],
         "crash": [crash(f"h{number}", number * 10.0) for number in range(3)],
     }
+
+
+def mornings(random: Random, *, lacking: float, struck: float, by_region: bool = False) -> World:
+    """Hosts of two regions boot, each in its own morning, and get what was sent out shortly before; some crash.
+
+    Args:
+        lacking: how many of the later region lack the update that the earlier one crashes by.
+        struck: how likely a host of the later region crashes at its boot. by_region: whether it has the update or not.
+    """
+    world = empty_world()
     for region, (hosts, morning) in REGIONS.items():
         for number in hosts:
             host, boots_at = f"h{number}", morning + random.uniform(0, 120)
@@ -159,16 +164,7 @@ def comes_online_later(
         had_it: the others were online at the push and got it as well, and crash as they come online again.
         dawn: when the others begin to come online; ``fresh`` is released at minute FRESH.
     """
-    world: World = {
-        "host": [],
-        "update": [
-            {"update_id": "bad", "kind": "content", "channel": "1", "released_at": at(RELEASED)},
-            {"update_id": "fresh", "kind": "content", "channel": "2", "released_at": at(FRESH)},
-        ],
-        "session": [],
-        "install": [],
-        "crash": [crash(f"h{number}", number * 10.0) for number in range(3)],
-    }
+    world = empty_world()
     for number in (*PUSHED_TO, *LATE_RISERS):
         host, is_late = f"h{number}", number in LATE_RISERS
         pushed, boots_at = RELEASED + random.uniform(0, 10), dawn + random.uniform(0, 120)

@@ -12,7 +12,7 @@ import pytest
 from fleetcrash.attribution.backtest import incidents, lively
 from fleetcrash.attribution.hours import DAY
 from monitor.loop import Monitor
-from tests.fleetcrash.worlds import Row, World, at, lake_of
+from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 if TYPE_CHECKING:
     from fleetcrash.attribution.news import News
@@ -33,14 +33,10 @@ def outage(day: int) -> World:
         ],
         "install": [{"host_id": host, "update_id": update, "applied_at": at(minute)} for host, minute in struck],
         "crash": [
-            *(crash(host, first + 10 * n) for n, host in enumerate(hosts[:5])),
-            *(crash(h, m + 1) for h, m in struck),
+            *(crash_of(number, first + 10 * number) for number in range(5)),
+            *(crash_of(2 * number, minute + 1) for number, (_, minute) in enumerate(struck)),
         ],
     }
-
-
-def crash(host: str, minute: float) -> Row:
-    return {"crash_id": f"{host} {minute}", "host_id": host, "os_type": "windows", "occurred_at": at(minute)}
 
 
 def both(one: World, other: World) -> World:
@@ -69,7 +65,7 @@ def test_an_outage_years_later_is_told_as_if_it_were_the_first_and_the_first_one
 
 def test_a_crash_of_a_clock_that_stood_at_1970_costs_a_minute_or_two(empty_lake):
     """Of alarm: what is learned from lags behind by a day, as where there is a long history."""
-    old = {**crash("h1", 0), "crash_id": "old", "occurred_at": at(-56 * 365 * DAY)}
+    old = crash_of(1, -56 * 365 * DAY)
     with lake_of(outage(0), empty_lake) as lake:
         usual = said(lake)
     with lake_of(both(outage(0), {**outage(0), "crash": [old]}), empty_lake) as lake:

@@ -14,7 +14,7 @@ from fleetcrash.attribution.evidence import TEST_RATIOS
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
-from tests.fleetcrash.worlds import Row, World, at, lake_of
+from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 HOSTS, RELEASED = 400, 300
 HELD_BACK = 60
@@ -35,32 +35,22 @@ def world(random: Random, *, tells: float = 1.0, told_after: float = 0.0, before
         ],
         "session": [{"host_id": f"h{number}", "online_from": at(-600)} for number in range(HOSTS)],
         "install": [install(f"h{number}", "old", RELEASED - 200 + random.uniform(0, 5)) for number in range(HOSTS)],
-        "crash": [crash(f"h{number}", 20.0 * number) for number in range(14)],
+        "crash": [crash_of(number, 20.0 * number) for number in range(14)],
     }
     for number in range(20, HOSTS):
         host, got = f"h{number}", RELEASED + random.uniform(0, 4)
         is_struck = random.random() < 1 / 3
         if is_struck:
-            told["crash"].append(crash(host, got + before + random.uniform(0, 2)))
+            told["crash"].append(crash_of(number, got + before + random.uniform(0, 2)))
         if not is_struck or random.random() < tells:
             told["install"].append(install(host, "bad", got, told_after))
-    told["crash"].append(crash("h0", RELEASED + 400))
+    told["crash"].append(crash_of(0, RELEASED + 400))
     return told
 
 
 def install(host: str, update: str, minute: float, told_after: float = 0.0) -> Row:
     received = at(minute + max(told_after, 0.5))
     return {"host_id": host, "update_id": update, "applied_at": at(minute), "received_at": received}
-
-
-def crash(host: str, minute: float) -> Row:
-    return {
-        "crash_id": f"{host}-{minute}",
-        "host_id": host,
-        "os_type": "windows",
-        "occurred_at": at(minute),
-        "received_at": at(minute + 0.2),
-    }
 
 
 @pytest.fixture
@@ -116,5 +106,5 @@ def test_an_update_whose_installs_are_told_after_the_crashes_is_charged_for_them
     bad = [one.update_id for one in news.suspects].index("bad")
     released = int(at(RELEASED).timestamp()) // 60
     after = int((news.events.minute > released + 5).sum())
-    charged = detector._inquiry._penalty[bad][CRASH, AGES - 1, 0, TEST_RATIOS.tolist().index(2.0)]
+    charged = detector._inquiry._charges.of(np.array([bad]))[CRASH, 0, AGES - 1, 0, TEST_RATIOS.tolist().index(2.0)]
     assert after * np.log1p(0.5) < charged < (news.events.minute > released).sum() * np.log1p(0.7)
