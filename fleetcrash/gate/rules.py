@@ -26,7 +26,7 @@ from fleetcrash.gate.settings import Settings
 from fleetcrash.times import time_text
 
 DETECTOR_RATE = FALSE_ALARMS_IN_30_DAYS / UPDATES_IN_30_DAYS
-"""Chance that the detector ever alarms about a harmless update; see docs/adr/20261124-attribution.md."""
+"""Chance that the detector ever alarms about a harmless update; see docs/naming.md."""
 
 _ENOUGH = 1.25
 # Times the hosts that would do if none was hit: with a quarter more, a hit that chance brings is seldom too much.
