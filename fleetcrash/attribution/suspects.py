@@ -1,9 +1,9 @@
 """Updates on trial: how much the events say for each one, and the sequential test that each must pass.
 
-Two tests, each on crashes and on silences, and their average (an average of e-values is one, however they hang
-together). The conditional test compares hosts that had the update with hosts beside them that had not, at the moment
-of each event: whatever rises for all alike cancels. The history test compares them with the baseline: it is what is
-left when everyone has the update. For a harmless update the average exceeds 1/alpha ever with a chance of at most
+Two tests, each on crashes, on silences and on both together, and their average (an average of e-values is one, however
+they hang together). The conditional test compares hosts that had the update with hosts beside them that had not, at the
+moment of each event: whatever rises for all alike cancels. The history test compares them with the baseline: it is what
+is left when everyone has the update. For a harmless update the average exceeds 1/alpha ever with a chance of at most
 alpha (Ville's inequality).
 """
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
 from fleetcrash.attribution.evidence import (
     TEST_RATIOS,
     log_mean_exp,
@@ -31,6 +32,16 @@ FALSE_ALARMS_IN_30_DAYS = 0.05
 UPDATES_IN_30_DAYS = 150
 LOG_THRESHOLD = float(np.log(UPDATES_IN_30_DAYS / FALSE_ALARMS_IN_30_DAYS))
 """At five updates a day, at most 0.05 harmless ones in 30 days have a test that ever gets this high."""
+
+# In which outcomes a fault shows, and how likely it is to show in just these, before looking: a weight of the average.
+# Of a handful of crashes one may well come at a boot, and be of the same fault.
+_SHOWS_IN = {
+    (CRASH, CRASH_AT_BOOT): 0.40,
+    (CRASH, CRASH_AT_BOOT, DARK): 0.25,
+    (CRASH,): 0.15,
+    (DARK,): 0.15,
+    (CRASH_AT_BOOT,): 0.05,
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,7 @@ def try_updates(
         others: (OUTCOMES, U, G) events, and events expected, of hosts without the update since its release.
         log_penalty: (OUTCOMES, U, WINDOWS, K, ratios) sum over the events of log(1 + (r - 1) p), p the share of the
             hosts at risk that had an install younger than each age, or a boot since; K conditional slices.
-        caution: (OUTCOMES,) how much higher the history test takes the baseline.
+        caution: (OUTCOMES,) how much higher the history test takes the baseline; infinite: it leaves the outcome out.
         log_weight: (G,) log prior of each slice.
         conditional_slices: (K,) which of the G slices the conditional test tries.
     """
@@ -127,16 +138,17 @@ def try_updates(
     parts = np.logaddexp(one_ratio, ratio_by_age) - np.log(2.0) + unrecorded.sum(0) + log_weight
     evidence = np.logaddexp.reduce(parts, axis=1) if len(updates) else np.zeros(0)
 
-    safe = np.where(np.isinf(caution), 1.0, caution)[:, None, None, None]
-    history = log_poisson_ratio(seen, mean * safe, TEST_RATIOS)
-    history = log_mean_exp(history, axis=-1)
-    history = log_mean_exp(history, axis=(2, 3), weights=weight / WINDOWS)
-    history = np.where(np.isinf(caution)[:, None], -np.inf, history)
-
-    hit = seen[..., conditional_slices, None] * np.log(TEST_RATIOS)
-    conditional = log_mean_exp(hit - log_penalty, axis=(2, 3, 4))
-
-    with np.errstate(divide="ignore"):
-        both = np.concatenate([history, conditional])
-        log_test = np.logaddexp.reduce(both, axis=0) - np.log(len(both))
+    told = np.isfinite(caution)[:, None, None, None]
+    safe = np.where(told, caution[:, None, None, None], 1.0)
+    history = log_poisson_ratio(np.where(told, seen, 0.0), np.where(told, mean, 0.0) * safe, TEST_RATIOS)
+    conditional = seen[..., conditional_slices, None] * np.log(TEST_RATIOS) - log_penalty
+    tests = [
+        np.log(share / 2.0) + log_e_value
+        for outcomes, share in _SHOWS_IN.items()
+        for log_e_value in (
+            log_mean_exp(log_mean_exp(history[list(outcomes)].sum(0)), axis=(1, 2), weights=weight / WINDOWS),
+            log_mean_exp(conditional[list(outcomes)].sum(0), axis=(1, 2, 3)),
+        )
+    ]
+    log_test = np.logaddexp.reduce(tests, axis=0)
     return Trial(updates, events, expected, evidence, log_test, parts)

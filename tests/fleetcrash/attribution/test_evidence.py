@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetcrash.attribution.baseline import OUTCOMES
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.evidence import (
     TEST_RATIOS,
     log_contrast,
@@ -21,8 +21,8 @@ from fleetcrash.attribution.evidence import (
     log_raised_by_update,
     rate_interval,
 )
-from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.suspects import Trial, try_updates
+from fleetcrash.attribution.exposure import AGES, WINDOWS, within_windows
+from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial, try_updates
 
 FIXED = settings(max_examples=100, deadline=None, derandomize=True)
 
@@ -193,6 +193,23 @@ def test_a_harmless_update_passes_its_test_no_more_often_than_promised():
 
 def test_a_guilty_update_passes_it():
     assert (_Looks(8, ratio=16.0, updates=100).best() >= math.log(3000)).mean() > 0.99
+
+
+def test_of_a_handful_of_crashes_half_may_come_at_a_boot():
+    def log_test(crashes: int, at_boot: int) -> float:
+        events = np.zeros((OUTCOMES, 1, WINDOWS, 1))
+        events[CRASH, 0, 2], events[CRASH_AT_BOOT, 0, 2] = crashes, at_boot
+        nobody = np.zeros((OUTCOMES, 1, 1))
+        everybody_had_it = within_windows(events, axis=2)[..., None] * np.log(TEST_RATIOS)
+        trial = try_updates(
+            np.arange(1), events, np.full(events.shape, 0.004),
+            others=(nobody, nobody), log_penalty=everybody_had_it,
+            caution=np.full(OUTCOMES, 2.0), log_weight=np.zeros(1), conditional_slices=np.arange(1),
+        )  # fmt: skip
+        return float(trial.log_test[0])
+
+    assert log_test(2, 0) < LOG_THRESHOLD < log_test(4, 0)
+    assert log_test(2, 2) > LOG_THRESHOLD
 
 
 # -- contrast

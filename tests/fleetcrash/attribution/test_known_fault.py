@@ -62,7 +62,7 @@ def world(struck_later: list[str]) -> World:
             *(install(host, "policy", minute) for host, minute in spread.items()),
         ],
         "crash": [
-            *(crash(HOSTS[number * 7 % 400], number * 60.0) for number in range(2, 20)),
+            *(crash(HOSTS[number * 97 % 400], number * 60.0) for number in range(2, 20)),
             *(crash(host, GOT_BAD + number % 60 + 0.5) for number, host in enumerate(HOSTS) if host in WITH_POLICY),
             *(crash(host, spread[host] + 0.5) for host in struck_later),
         ],
