@@ -55,7 +55,10 @@ _EXTENSIONS = re.compile(r"Kernel (?:Extensions|loadable modules) in backtrace")
 _TRAP = re.compile(r"(?P<what>Kernel trap) at (?P<pc>0x[0-9a-f]{1,16}),(?P<type> type \d{1,3}=[^,]{1,60})")
 _ABORT = re.compile(r"(?P<what>[A-Z][\w .()]{1,80}?)[.:]? (?:at )?pc[ =](?P<pc>0x[0-9a-f]{1,16})(?P<type>)")
 _NO_MESSAGE = re.compile(r"Backtrace \(CPU|Panicked t|Debugger message: |BSD process name|Process name ")
-_SOURCE = re.compile(r"(?:, file: |[\" ]{0,2}@)(?P<file>[^\s,@\"]{1,300})(?:, line: |:)(?P<line>\d{1,6})[\s\"]{0,9}$")
+_SOURCE = re.compile(  # of an assertion newer systems tell both its own and that of the function that panics
+    r"(?:, file: |[\" ]{0,2}@)(?P<file>[^\s,@\"]{1,300})(?:, line: |:)(?P<line>\d{1,6})"
+    r"(?:[\" ]{0,2}@[^\s,@\"]{1,300}:\d{1,6})?[\s\"]{0,9}$"
+)
 _UNRESPONSIVE = re.compile(r"no successful checkins from (?:com\.apple\.)?([\w.\-]{1,200})")
 _SUSPECTED = re.compile(r"Suspected bundle: ([\w\-]{1,60}(?:\.[\w\-]{1,60}){0,8})")
 _FIELDS = {

@@ -248,6 +248,12 @@ def test_a_message_on_a_line_of_its_own():
     assert (record["code"], record["tags"]["source"]) == ("assertion failed: x", "arc.c:42")
 
 
+def test_an_assertion_is_told_by_its_own_place_and_not_by_where_it_panics():
+    said = "assertion failed: ring->used >= 0, file: /Builds/4~Cx/xnu/bsd/net/ring.c, line: 42 @uipc_ring.c:8256\n"
+    record = crash("panic(cpu 2 caller 0xfffffe0057271718): " + said)
+    assert (record["code"], record["tags"]["source"]) == ("assertion failed: ring->used >= 0", "ring.c:42")
+
+
 def test_a_32_bit_kernel():
     record = crash(
         'panic(cpu 0 caller 0x47f5ad): "Process 1 exec of /sbin/launchd failed, errno 5\\n"'
