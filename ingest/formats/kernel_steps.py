@@ -32,8 +32,9 @@ _HOP = re.compile(  # of 32-bit Arm: each line names a function and who called i
     r"\s{0,16}" + _ADDRESSES + r"\(?(?P<callee>[\w.$]{1,200})(?:" + _OFFSET + r")?(?: \[(?P<callees>\w{1,64})\])?\)?"
     r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
 )
-_RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) (?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
+_RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) \(?(?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
 _TRACE = re.compile(r"Call [Tt]race:")
+_LAST_BREAK = "Last Breaking-Event-Address:"  # of s390: where it last jumped from, behind the trace
 
 
 class _Step(NamedTuple):
@@ -88,7 +89,7 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
                 doubted.append(step.frame)
         elif told := _RELEASE.match(said):
             release = release or told["release"]
-        if len(frames) >= MOST_FRAMES:
+        if len(frames) >= MOST_FRAMES or said.startswith(_LAST_BREAK):
             break
     # A kernel without frame pointers is sure of none.
     return (frames if has_sure else frames + doubted)[:MOST_FRAMES], release

@@ -133,7 +133,9 @@ S390 = """\
 [  100.1]  [<000003ff80123456>] ring_write+0x2c/0x60 [sensor]
 [  100.1] ([<000003ff80123400>] ring_lock+0x2c/0x60 [sensor])
 [  100.1]  [<0000000000345678>] vfs_write+0xf0/0x390
-[  100.1]  [<0000000000345600>] ksys_write+0xf0/0x390"""
+[  100.1]  [<0000000000345600>] ksys_write+0xf0/0x390
+[  100.1] Last Breaking-Event-Address:
+[  100.1]  [<000003ff80123440>] ring_write+0x16/0x60 [sensor]"""
 MIPS = """\
 [   39.1] CPU 0 Unable to handle kernel paging request at virtual address 00000000, epc == c0123456, ra == c0123400
 [   39.1] Oops[#1]:
@@ -191,6 +193,15 @@ def test_an_old_kernel_names_the_function_behind_two_addresses():
 def test_the_line_before_an_oops_names_the_function_where_its_own_was_lost():
     lines = [said for said in OLD_OOPS.splitlines() if "RIP" not in said]
     assert stack(the_fault("\n".join(lines))) == stack(the_fault(OLD_OOPS))
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Pid: 811, comm: bash Not tainted (2.6.27.9-159.el6 #1)", "Pid: 811, comm: bash Tainted: P 2.6.27.9-159.el6 #1"],
+)
+def test_kernels_before_three_tell_their_release_beside_a_process(said):
+    lines = [said if one.startswith("CPU: ") else one for one in (one[15:] for one in OLD_OOPS.splitlines())]
+    assert the_fault("\n".join(lines)).release == "2.6.27.9-159.el6"
 
 
 def test_what_one_oops_blames_is_not_blamed_by_the_next():
