@@ -25,6 +25,7 @@ _STAMP = re.compile(
     r"(?:(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) "
     # A console that was watched, or a log of one.
     rf"|\[(?P<watched>{_ISO})\] {{1,4}}(?=\[)"
+    r"|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,4}(?=\[)"
     rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})(?: (?P<zone>[A-Z]{{3,5}}|[+-]\d\d))??"
     # Who wrote the line, on which host; or nothing of it, as netconsole does, and people who hide it.
     rf"(?:(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} )(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
