@@ -33,6 +33,7 @@ _MAY_BEGIN = re.compile(rf"[\s\0]*(?:[\x1b<\[\d]|[a-z]{{4,8}} {{0,4}}:[a-z]|{_WO
 _OF_FAULTS = re.compile(r"panic - not|BUG|LOCKUP|segfault at|traps: |Unable to handle|WARNING: |INFO: |PANIC|\[#\d")
 _OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # with a blank many write a date who are no syslog
 _MOST_SIGNALS = 1000
+_WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, behind what others left without an end
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
@@ -42,10 +43,10 @@ def _recognises(head: Head) -> bool:
     return any(_is_of_a_log(_tidy(line)) for line in lines if begins.match(line))
 
 
-def _is_of_a_log(said: str) -> bool:
-    if "\0" in said:
+def _is_of_a_log(line: str) -> bool:
+    if "\0" in line:
         return False
-    stamp = stamp_of(said)
+    said, stamp = _stamped(line)
     if stamp["host"]:
         return stamp["writer"] == "kernel" or _OF_PROGRAMS.match(stamp["at"]) is None
     if stamp["writer"] == WRITER:
@@ -59,6 +60,15 @@ def _is_of_a_log(said: str) -> bool:
 def _tidy(line: str) -> str:
     """A line without colours and blanks, and without the zeros that a file has in it where the power went."""
     return (_COLOUR.sub("", line) if "\x1b" in line else line).strip("\0 \t\r\n\v\f")
+
+
+def _stamped(said: str) -> tuple[str, re.Match[str]]:
+    """A line from its stamp on, and that. On a console what a program left without an end may stand before it."""
+    stamp = stamp_of(said)
+    if not stamp[0] and (clock := _WITHIN.search(said)):
+        said = said[clock.start() :]
+        stamp = stamp_of(said)
+    return said, stamp
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
@@ -90,9 +100,9 @@ class _Log:
         self._dump_lines = 0
         self._signals: OrderedDict[tuple[str | None, str], str] = OrderedDict()
 
-    def feed(self, said: str) -> None:
+    def feed(self, line: str) -> None:
         """Go on with a line."""
-        stamp = stamp_of(said)
+        said, stamp = _stamped(line)
         if stamp["writer"]:
             self._end_dump()
             # A line without a header goes on with the one before it.

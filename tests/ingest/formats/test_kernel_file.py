@@ -20,6 +20,8 @@ from tests.ingest.formats.test_kernel_log import OLD_OOPS, WARNING_PANIC
 
 SEGFAULT = "scan[7]: segfault at 8 ip 00007f00a1b2c3d4 sp 00007ffc error 4 in libscan.so[1234,7f00a1b00000+90000]"
 
+PANIC = "[   12.345678] Kernel panic - not syncing: no init found"
+
 
 def with_header(text: str, header: str) -> bytes:
     return "\n".join(header + one for one in text.splitlines()).encode()
@@ -78,6 +80,14 @@ def test_what_stands_before_a_line_tells_whose_it_is_and_when_it_was_written(hea
     crash = the_crash(data)
     assert (crash["occurred_at"], crash["host_id"], crash["module"]) == (at, host, "sensor_lsm")
     assert crash["uptime_s"] == 1234.567893
+
+
+@pytest.mark.parametrize("left", ["[root@web-1 ~]# ", "panic: runtime e", "relay: 50%"])
+def test_on_a_console_a_line_may_stand_behind_what_a_program_left_without_an_end(left):
+    data = (left + OLD_OOPS).encode()
+    assert the_crash(data) == the_crash(OLD_OOPS.encode())
+    assert KERNEL_FILE.recognises(head((left + PANIC).encode()))
+    assert the_crash((left + PANIC).encode())["code"] == "Kernel panic: no init found"
 
 
 @pytest.mark.parametrize("header", ["[Fri Jul 19 04:10:02 2024] ", "2024-07-19T04:10:02,250000+02:00 "])
