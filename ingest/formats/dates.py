@@ -44,11 +44,7 @@ def date_in_words(said: str, *, before: datetime | None = None) -> str | None:
     if found is None or month is None:
         return None
     day, hour, minute, second = (int(one or 0) for one in found.group(2, 3, 4, 5))
-    if found[6]:
-        years = [int(found[6])]
-    else:
-        years = [] if before is None else [before.year + 1 - back for back in range(_MOST_YEARS + 1)]
-    for year in years:
+    for year in [int(found[6])] if found[6] else _years(before):
         try:
             at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:  # the 29th of February of another year, the 31st of June
@@ -58,9 +54,27 @@ def date_in_words(said: str, *, before: datetime | None = None) -> str | None:
     return None
 
 
+def date_without_year(said: str, *, before: datetime) -> str | None:
+    """``07-19 04:10:02.123``, perhaps with an offset, else taken for UTC; None for what is none."""
+    for year in _years(before):
+        try:
+            at = datetime.fromisoformat(f"{year}-{said}")
+        except ValueError:
+            continue
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        if at <= before + _AHEAD:
+            return time_text(at)
+    return None
+
+
 def time_of_filetime(ticks: int) -> str | None:
     """A time in units of 100 ns since 1601; None for what is none, or before 1970."""
     return time_of(ticks - _FILETIME_1970, unit=_FILETIME_UNIT) if _FILETIME_1970 < ticks < _LAST_FILETIME else None
+
+
+def _years(before: datetime | None) -> list[int]:
+    """Those that a date without a year may be of, the latest first."""
+    return [] if before is None else [before.year + 1 - back for back in range(_MOST_YEARS + 1)]
 
 
 def _month(name: str) -> int | None:

@@ -1,7 +1,7 @@
 """Crashes of Android: tombstones, and logcat with its blocks of debuggerd, uncaught exceptions of Java, and ANRs.
 
-A log has the clock of the device, often without the year and mostly without its zone; then the time is the file's. Of
-an exception that others wrap, the innermost cause counts: those around it are the framework's.
+A log has the clock of the device, often without the year and mostly without its zone. Of an exception that others wrap,
+the innermost cause counts: those around it are the framework's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from ingest.formats import stacks
 from ingest.formats.crashes import Records, Told, at_fault, name_of, tags_of, text, time_of
+from ingest.formats.dates import date_without_year
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 
@@ -25,7 +26,7 @@ _LINE = re.compile(
     _STAMP + r"(?:"
     r"(?:\w{1,20}\s{1,6})?\d{1,7}\s{1,6}\d{1,7}\s[VDIWEFA]\s(?P<tag>[^:]{1,60}?)\s{0,40}: ?"  # threadtime
     r"|[VDIWEFA]/(?P<brief>[^(:]{1,60}?)\s{0,40}(?:\(\s{0,6}\d{1,7}\))?: ?"  # brief, time, tag
-    r"|\d{1,7}-\d{1,7}/\S{1,200} [VDIWEFA]/(?P<studio>[^:]{1,60}): "  # Android Studio's
+    r"|\d{1,7}-\d{1,7}/\S{1,200} [VDIWEFA]/(?P<studio>[^:\ufe55]{1,60})[:\ufe55] "  # Android Studio's
     r"|\d{1,7}-\d{1,7}\s{1,6}(?P<newer>\S{1,60})\s{1,60}\S{1,200}\s{1,60}[VDIWEFA]\s{1,6}"
     r")(?P<said>.*)"
 )
@@ -59,7 +60,7 @@ class _Block:
     """The lines of one crash, of one writer.
 
     Attributes:
-        at: the stamp of the first line, where it has the year.
+        at: when the first line was written, where it has a stamp.
     """
 
     stamp: str
@@ -101,13 +102,13 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         said = found["said"] if found else line
         block = under_way.get(writer)
         if fatal := _FATAL.match(said):
-            dying[fatal["tid"]] = _Block(*_stamp(found), [said])
+            dying[fatal["tid"]] = _Block(*_stamp(found, told), [said])
         if process := _PROCESS.match(said):
             dying.pop(process["tid"], None)
         if _begins(said, block):
             if block is not None:
                 yield from _records(block, told)
-            block = under_way[writer] = _Block(*_stamp(found))
+            block = under_way[writer] = _Block(*_stamp(found, told))
         if block is not None and len(block.lines) < _MOST_LINES:
             block.lines.append(said)
         for open_ones in (under_way, dying):
@@ -124,12 +125,13 @@ def _begins(said: str, block: _Block | None) -> bool:
     return _PROCESS.match(said) is not None and (block is None or any(map(_PROCESS.match, block.lines)))
 
 
-def _stamp(found: re.Match[str] | None) -> tuple[str, str | None]:
-    """A line's stamp as it is, and as a time where it has the year; without a zone it is as if of UTC."""
+def _stamp(found: re.Match[str] | None, told: Told) -> tuple[str, str | None]:
+    """A line's stamp as it is, and as a time; without a zone it is as if of UTC."""
     if found is None or not found["date"]:
         return "", None
     stamp = f"{found['date']} {found['time']}{found['zone'] or ''}"
-    return stamp, _time(stamp) if len(found["date"]) > len("07-19") else None
+    has_year = len(found["date"]) > len("07-19")
+    return stamp, _time(stamp) if has_year else date_without_year(stamp, before=told.at)
 
 
 def _time(said: str) -> str | None:

@@ -83,6 +83,9 @@ FORMS = {
     "studio": lambda said, tag: "".join(
         f"07-19 04:10:02.123 4321-4330/com.acme.relay E/{tag}: {line}\n" for line in said.splitlines()
     ),
+    "older studio": lambda said, tag: "".join(
+        f"07-19 04:10:02.123  4321-4330/? E/{tag}\ufe55 {line}\n" for line in said.splitlines()
+    ),
     "newer studio": lambda said, tag: "".join(
         f"2024-07-19 04:10:02.123  4321-4330  {tag}  com.acme.relay  E  {line}\n" for line in said.splitlines()
     ),
@@ -130,7 +133,7 @@ def test_an_uncaught_exception_is_its_innermost_cause():
     assert found == {
         "record": "crash",
         "host_id": "h-told",
-        "occurred_at": "2026-11-25T12:00:00Z",
+        "occurred_at": "2026-07-19T04:10:02.123000Z",
         "time_quality": "log",
         "os_type": "linux",
         "domain": "user",
@@ -167,6 +170,21 @@ def test_an_application_that_does_not_respond():
     assert found["occurred_at"] == "2024-07-19 04:10:02.123456+02:00"
     assert found["tags"]["message"].startswith("Input dispatching timed out")
     assert sign(Shape.of(found)).family == "linux | hang | com.acme.relay"
+
+
+@pytest.mark.parametrize(
+    ("stamp", "at"),
+    [
+        ("07-19 04:10:02.123", "2026-07-19T04:10:02.123000Z"),
+        ("07-19 04:10:02.123456 +0200", "2026-07-19T02:10:02.123456Z"),
+        ("12-09 04:10:02.123", "2025-12-09T04:10:02.123000Z"),
+        ("02-29 04:10:02.123", "2024-02-29T04:10:02.123000Z"),
+    ],
+)
+def test_a_stamp_without_a_year_is_the_last_before_the_file(stamp, at):
+    found = record(threadtime(ANR, "ActivityManager", stamp))
+    assert (found["occurred_at"], found["time_quality"]) == (at, "log")
+    assert record(threadtime(ANR, "ActivityManager", "13-32 04:10:02.123"))["occurred_at"] == "2026-11-25T12:00:00Z"
 
 
 @pytest.mark.parametrize("form", FORMS)
