@@ -56,13 +56,16 @@ _ASSERT = re.compile(
 _TERMINATE = re.compile(r"terminate called after throwing an instance of '(?P<what>[^']{1,200})'")
 _JAZZER = re.compile(r"== Java Exception: (?P<what>[\w.$]{1,200})")
 _ATHERIS = re.compile(r" ?=== (?P<what>Uncaught Python exception): ===")
+_JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.js: )?\S")
+_DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
+_UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # whose name stands on the line below
 _HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST, _SELF_CHECK, _RECEIVED, _LIBC, _ASSERT,
-          _TERMINATE, _JAZZER, _ATHERIS)  # fmt: skip
-_AS_IT_IS = (_NODE, _LIBC, _TERMINATE, _JAZZER, _ATHERIS)
+          _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED)  # fmt: skip
+_AS_IT_IS = (_NODE, _LIBC, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED)
 _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
           "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",
           "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", "terminate called after throwing",
-          "== Java Exception: ", "Uncaught Python exception")  # fmt: skip
+          "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ")  # fmt: skip
 """What a head has in it: a search of each line for these is fast."""
 
 _PREFIX = re.compile(r"[^\"{}]{0,120}?(?===\d+==)")  # of a log that the report is in
@@ -79,6 +82,7 @@ _END = re.compile(
     r"SUMMARY: |==\d+==ABORTING|\s*(?:freed|previously allocated|allocated) by thread|Thread T\d+ created"
 )
 _BY_SIGNAL = re.compile(r"^SIG[A-Z]+$|: (?:ABRT|ILL|TRAP|BUS|SEGV|breakpoint|illegal-instruction|deadly signal)$")
+_AT = re.compile(r"\bpc 0x[0-9a-f]{4,16}\b")
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
 _THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
@@ -86,7 +90,13 @@ _MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON, XML: others' 
 _TOMBSTONE = "*** *** *** *** ***"
 
 _SYSTEMS = (
-    ("windows", re.compile(r"\b[A-Za-z]:\\|\.(?:dll|exe|pdb)\b|_win\.cc", re.IGNORECASE)),
+    (
+        "windows",
+        re.compile(
+            r"\b[A-Za-z]:\\|\w\\[\w.]+\.(?:rs|go|cc|cpp|c|h):\d|\.(?:dll|exe|pdb)\b|_win\.cc|BaseThreadInitThunk",
+            re.IGNORECASE,
+        ),
+    ),
     (
         "darwin",
         re.compile(r"\.dylib\b|/System/Library/|/Applications/|/Users/|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"),
@@ -180,6 +190,8 @@ def _crashes(reports: Iterator[_Report]) -> Iterator[_Report]:
 
 def _is_of_same(first: _Report, then: _Report) -> bool:
     """Whether a signal is that by which a process ended that has said why. In containers many have the same number."""
+    if then.message == first.message and _AT.search(then.message):  # told again, such as without symbols
+        return True
     has_ended = first.tool is not None and first.is_fatal
     if has_ended or not _BY_SIGNAL.search(then.code) or then.number - first.number > _MOST_BETWEEN:
         return False
@@ -266,7 +278,7 @@ def _records(report: _Report, told: Told) -> Iterator[Records]:
     if report.code == "Fatal error" and len(report.lines) > 1 and report.lines[1].startswith("# "):  # of V8
         message = report.lines[1][2:].strip()
         code = _of_check(message)
-    if report.code == "Uncaught Python exception" and (thrown := _THROWN.match("".join(report.lines[1:2]))):
+    if report.code in _UNCAUGHT and (thrown := _THROWN.match("".join(report.lines[1:2]))):
         code, message = thrown["name"], thrown[0]
     records = Records(told)
     host_id = records.host_id(())

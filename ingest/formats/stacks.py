@@ -45,7 +45,9 @@ def read(said: str) -> Stack:
         if steps:  # Ruby has had the same head
             return _stack(steps)
     lines = [line[:_LONGEST_LINE] for line in said[:_LONGEST_STACK].splitlines()]
-    return next((_stack(steps) for form in _FORMS if (steps := form(lines))), Stack())
+    found = next((steps for form in _FORMS if (steps := form(lines))), None)
+    # Others print Python's steps below a head of their own.
+    return _stack(found if found is not None else _python(said[-_LONGEST_STACK:]))
 
 
 def _stack(steps: Sequence[Step]) -> Stack:

@@ -244,6 +244,24 @@ OTHERS = [
         "relay.FullError",
         "linux | relay.FullError | queue.py!push",
     ),
+    (
+        "==14== Uncaught Exception: Jazzer.js: no room\nFullError: no room\n    at push (/out/relay/queue.js:27:9)\n"
+        "    at module.exports.fuzz (/out/relay/fuzz.js:36:2)\nMS: 1 ChangeByte-; base unit: 24b3fc682a0f5246a6e5\n",
+        "FullError",
+        "linux | FullError | queue.js!push",
+    ),
+    (
+        "===BUG DETECTED: PySecSan: Command injection ===\n[PYSECSAN] Stacktrace:\n"
+        '  File "fuzz.py", line 43, in <module>\n  File "relay/queue.py", line 9, in push\n[PYSECSAN] Exiting\n',
+        "PySecSan: Command injection",
+        "linux | PySecSan: Command injection | queue.py!push",
+    ),
+    (
+        "===BUG DETECTED: Shell corruption===\nAddressSanitizer:DEADLYSIGNAL\n"
+        "==9==ERROR: AddressSanitizer: ABRT on unknown address 0x0\n    #0 0x4f8e in relay::start() /src/b.cc:4\n",
+        "Shell corruption",
+        "linux | Shell corruption | relay::start",
+    ),
 ]
 
 
@@ -321,6 +339,15 @@ def test_a_check_and_the_signal_that_it_ends_by_are_one_crash():
     assert len(crashes_of(SANITIZER, (V8 + ASAN).encode())) == 2
 
 
+def test_a_report_that_is_told_again_without_its_symbols_is_the_same_crash():
+    said = "==9==ERROR: AddressSanitizer: SEGV on unknown address 0x0 (pc 0x4f8e21 bp 0x7ffc sp 0x7ffb T0)\n"
+    symbols = said + "    #0 0x4f8e21 in relay::fail() /src/fail.cc:3\nSUMMARY: AddressSanitizer: SEGV\n==9==ABORTING\n"
+    bare = said + "    #0 0x4f8e21  (/srv/relay+0x4f8e21)\n    #1 0x4f8e99  (/srv/relay+0x4f8e99)\n"
+    for told in (symbols + bare, bare + symbols):
+        assert record(told)["frames"][0]["function"] == "relay::fail()"
+    assert len(crashes_of(SANITIZER, (symbols + bare.replace("0x4f8e21 bp", "0x4f8e25 bp")).encode())) == 2
+
+
 def test_a_check_without_a_stack_is_told_by_its_file():
     found = record("[5:5:0100/000000:FATAL:sandbox/zygote_linux.cc(449)] Check failed: len > 0 (-1 vs. 0)\n")
     assert (found["code"], found["module"], found["tags"]["pid"]) == ("Check failed", "sandbox/zygote_linux.cc", "5")
@@ -351,6 +378,8 @@ def test_of_reports_of_one_tool_that_goes_on_the_last_may_have_ended_it():
     [
         ("#0 0x7ff6 in push C:\\src\\queue.cc:3", "windows"),
         ("#0 0x10e0 in push (relay:x86_64+0x10e0)\n#1 0x7ff8 in start (libdyld.dylib:x86_64+0x1163d)", "darwin"),
+        ("#0 0x4f8e in push src\\queue.cc:3", "windows"),
+        ("#0 0x4f8e in push\n#1 0x7ff9 in BaseThreadInitThunk", "windows"),
         ("#0 0x4f8e in push /src/queue.cc:3", "linux"),
         ("#0 0x4f8e in push src/queue.cc:3", "linux"),
     ],
