@@ -176,10 +176,12 @@ class _Finder:
             kind = tables.named_kind(path.name)
             return _of_lines(name, size_bytes, lambda: csv_rows.batches(blocks_of(path), name, named=kind))
         data, opened = _begun(path, is_read_once=size_bytes is None)
-        format = _format_of(Head(inner, data))
+        format, read = _told(Head(inner, data), opened)
+        if format is None and size_bytes is not None and not inner.endswith(_NDJSON):
+            format = _told_within(data, opened)
         if format is not None:
             told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), named(path.name))
-            return CrashFile(name, size_bytes, format, told, opened)
+            return CrashFile(name, size_bytes, format, told, read)
         if inner.endswith(_NDJSON):
             return _of_lines(name, size_bytes, lambda: ndjson.batches(opened(), name), misread=misread_as(data))
         return None
@@ -193,19 +195,35 @@ class _Finder:
 
     def _stdin(self) -> Source | CrashFile:
         data, blocks = begins(stdin(), HEAD_BYTES)
-        format = _format_of(Head("", data))
+        format, read = _told(Head("", data), lambda: blocks)
         if format is None:
             return Source((STDIN,), None, lambda: ndjson.batches(blocks, STDIN), misread=misread_as(data))
-        return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), lambda: blocks)
+        return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), read)
 
 
-def _format_of(head: Head) -> Document | Log | None:
+def _told(head: Head, opened: Callable[[], Blocks]) -> tuple[Document | Log | None, Callable[[], Blocks]]:
+    """The format of a file that begins so, and what opens it, without a mark that stands before each of its lines."""
     if head.is_no_crash_file:
-        return None
+        return None, opened
     # Only now: to know them all takes a tenth of a second, which no load of records is to wait for.
+    from ingest.formats import quoted
     from ingest.formats.known import format_of
 
-    return format_of(head)
+    mark = quoted.mark_of(head.data)
+    format = None if quoted.is_quote(mark) else format_of(head)
+    if format is not None or not mark:
+        return format, opened
+    plain = b"".join(quoted.without(mark, [head.data]))
+    return format_of(Head(head.name, plain)), lambda: quoted.without(mark, opened())
+
+
+def _told_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log | None:
+    """The format of a report that stands far behind the start of a text, such as in a long log of a program."""
+    if len(start) < HEAD_BYTES or b"\0" in start:
+        return None
+    from ingest.formats.known import format_within
+
+    return format_within(opened())
 
 
 def _begun(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Blocks]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
-from ingest.formats.format import Document, Head, Log
+from ingest.formats.format import HEAD_BYTES, Document, Head, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.journal_verbose import JOURNAL_VERBOSE
@@ -50,6 +52,22 @@ FORMATS: tuple[Document | Log, ...] = (
     KERNEL_FILE,
 )
 """In the order in which they are asked: what is told by its first bytes, then what is told by what stands in it."""
+
+
+_LOOKED_AT_BYTES = 16 << 20
+
+
+def format_within(blocks: Iterable[bytes]) -> Log | None:
+    """The format of reports that stand among what a program wrote before it crashed, however much that is."""
+    held, looked = b"", 0
+    for block in blocks:
+        whole, end, rest = (held[-HEAD_BYTES:] + block).rpartition(b"\n")
+        if SANITIZER.recognises(Head("", whole + end)):
+            return SANITIZER
+        held, looked = rest, looked + len(block)
+        if looked > _LOOKED_AT_BYTES:
+            break
+    return SANITIZER if SANITIZER.recognises(Head("", held)) else None
 
 
 def format_of(head: Head) -> Document | Log | None:

@@ -75,7 +75,7 @@ def _recognises(head: Head) -> bool:
     if _BEGINNING.search(said):
         return True
     lines = said.split("\n")
-    told = [found for line in lines[:40] if line.strip() and (found := _LINE.fullmatch(line))]
+    told = [found for line in lines[:40] if line.strip() and (found := _LINE.fullmatch(line.strip()))]
     if len(told) >= 3 and all(found["date"] or found["brief"] for found in told):
         return True
     if ">>> " not in said and "FATAL EXCEPTION" not in said:
@@ -94,12 +94,12 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     dying: dict[str, _Block] = {}  # what the C library says of a thread, which a block of debuggerd follows, or none
     writer = ""
     for line in text_lines_in(blocks, _LONGEST_LINE):
-        found = _LINE.fullmatch(line)
+        found = _LINE.fullmatch(line.strip())
         if found:  # other lines are those of the writer before
             writer = next(filter(None, found.group("tag", "brief", "studio", "newer"))).strip()
         if writer and not writer.startswith(_WRITERS):
             continue
-        said = found["said"] if found else line
+        said = found["said"] if found else line.strip()
         block = under_way.get(writer)
         if fatal := _FATAL.match(said):
             dying[fatal["tid"]] = _Block(*_stamp(found, told), [said])

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -32,8 +33,12 @@ from tests.ingest.conftest import NOW, line, quarantined, rows_of, write
 from tests.ingest.formats.damage import changed
 from tests.ingest.formats.made_up import EACH
 from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
-from tests.ingest.formats.test_sanitizer import ASAN
-from tests.ingest.formats.test_tombstone import TOMBSTONE
+from tests.ingest.formats.test_sanitizer import ASAN, GO
+from tests.ingest.formats.test_stackwalk import PRINTED
+from tests.ingest.formats.test_tombstone import TOMBSTONE, threadtime
+from tests.ingest.formats.test_wer import report as wer_report
+
+LOGCAT = threadtime(TOMBSTONE, "DEBUG")
 
 
 def make(path: Path, data: bytes) -> Path:
@@ -272,6 +277,36 @@ def test_of_every_format_something_is_read_and_nothing_counted_twice(lake, tmp_p
     again = load_whole(lake, tmp_path / "in")
     assert (again.read, again.accepted) == (first.read, 0)
     assert told_of(lake) == crashes
+
+
+@pytest.mark.parametrize("mark", [b"> ", b">>"])
+def test_a_text_that_somebody_quotes_has_the_same_crashes(lake, tmp_path, all_at_once, mark):
+    quoted = {
+        name: re.sub(rb"^(?!\Z)", mark, data, flags=re.MULTILINE) for name, data in ALL.items() if b"\0" not in data
+    }
+    report = load_whole(lake, put(tmp_path / "in", quoted))
+    assert (report.reasons, report.left_out) == ({}, ())
+    crashes = told_of(lake)
+    assert crashes == {name: all_at_once[1].get(name) for name in crashes}
+
+
+@pytest.mark.parametrize(
+    ("indent", "said"),
+    [("    ", wer_report()), ("\t", wer_report()), ("  ", LOGCAT), (" ", GO), ("    ", PRINTED)],
+    ids=["wer", "wer, tab", "logcat", "go", "walk"],
+)
+def test_a_text_with_blanks_before_each_line_has_the_same_crashes(lake, tmp_path, indent, said):
+    assert load_whole(lake, put(tmp_path / "plain", {"a": said.encode()})).accepted == 1
+    indented = "".join(indent + line for line in said.splitlines(keepends=True))
+    report = load_whole(lake, put(tmp_path / "in", {"a": indented.encode()}))
+    assert (report.read, report.duplicates) == (1, 1)
+
+
+def test_a_report_may_stand_far_down_in_what_a_program_wrote(lake, tmp_path):
+    log, end = b"relay: a batch of 12 items was sent\n" * (3 * HEAD_BYTES // 36), ASAN.encode()
+    files = {"relay.log": log + end, "other.log": log, "core": b"\x7fELF\0" + log + end}
+    report = load_whole(lake, put(tmp_path / "in", files))
+    assert (report.accepted, [Path(name).name for name in report.left_out]) == (1, ["core", "other.log"])
 
 
 @pytest.mark.slow
