@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice, pairwise
 from typing import Any
 
 from ingest.formats import apple_text, xnu_panic
@@ -41,6 +42,9 @@ _NOT_SET = re.compile(r"\s*(?:not yet set)?\s*", re.IGNORECASE)
 _TRANSLATED = re.compile(r"(?:-{5,80}\n)?Translated Report ")
 _FULL = re.compile(r"^Full Report\n-{5,40}\n\s{0,9}(?=\{)", re.MULTILINE)
 
+_MOST_REPORTS = 1000
+_BEGINS = re.compile(r"^(?:-{5,80}\nTranslated Report |[ \t>]{0,8}\{[^\n]{0,4000}?\"bug_type\"\s{0,9}:)", re.MULTILINE)
+
 _START = re.compile(r"^[ \t>]{0,8}(?=\{)", re.MULTILINE)
 _MOST_BEFORE = 4000  # characters, of what people write before a report
 
@@ -53,12 +57,31 @@ _RECORD = re.compile(_KEY.format("record"))
 def _read(data: bytes, told: Told) -> Records:
     told.check_document(len(data))
     records = Records(told)
-    said = decoded(data).replace("\r\n", "\n").strip("\x00 \t\n")
+    for report in _reports(decoded(data).replace("\r\n", "\n").strip("\x00 \t\n")):
+        _add_report(records, report)
+    return records
+
+
+def _reports(said: str) -> list[str]:
+    """The reports of a text, where some were put one behind the other."""
+    translated = {full.end() for full in _FULL.finditer(said)}
+    begins = [found.start() for found in islice(_BEGINS.finditer(said), _MOST_REPORTS)]
+    starts = [at for at in begins if at not in translated]
+    reports: list[str] = []
+    for start, end in pairwise([0, *starts[1:], len(said)]):
+        if reports and "\n" not in reports[-1].strip():  # a header, whose body tells the same
+            reports[-1] += said[start:end]
+        else:
+            reports.append(said[start:end])
+    return reports
+
+
+def _add_report(records: Records, said: str) -> None:
     if _TRANSLATED.match(said):
         full = _FULL.search(said)
         if full is None:  # Console's translation alone
             apple_text.add(records, said, {})
-            return records
+            return
         said = said[full.end() :]
     header, rest = first_object(_from_brace(said), _LONG_TEXT)
     rest = rest.lstrip(" \t\n,")
@@ -71,7 +94,6 @@ def _read(data: bytes, told: Told) -> Records:
         _add_text(records, header, rest)
     else:
         _add(records, header, header)
-    return records
 
 
 def _from_brace(said: str) -> str:

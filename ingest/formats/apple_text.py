@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from ingest.formats.apple import Image, Step, blamed, code_of, is_hang, own_id, system_of
@@ -53,6 +54,12 @@ _ARCHITECTURE = re.compile(r" (?:arm\w{1,10}|x86_64h?|i386|ppc\w{0,10}|unknown)$
 _VERSION = re.compile(r"\((?P<short>[^()\s]{1,60})(?: - [^()]{0,60})?\)")
 _UNKNOWN = frozenset(["???", "??", "", "0x0", "<redacted>", "<deduplicated_symbol>", "<unavailable>"])
 
+_MOST_REPORTS = 1000
+_LANDMARK = re.compile(
+    r"^[ \t]{0,16}(?:(?P<begins>Incident Identifier|Process|Date/Time:[^\n]{1,80}\nEnd time):[ \t]"
+    r"|(?P<event>Event):[ \t]|(?:Thread \d{1,5}(?: Crashed)?|Binary Images|Heaviest stack for [^\n:]{1,80}):)",
+    re.MULTILINE,
+)
 _MARKS = re.compile(
     r"^[ \t]{0,16}(?:Incident Identifier|Crash ?Reporter Key|Hardware Model|Process|Command|Host Name|Identifier|"
     r"Code Type|Parent Process|Date/Time|OS Version|Report Version|Exception Type|Crashed Thread|Triggered by Thread|"
@@ -133,6 +140,20 @@ def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
         uptime_s=whole((report.said("Time Awake Since Boot") or "").partition(" ")[0]),
         tags=tags_of(_tags(report, exception, process, pid)),
     )
+
+
+def reports_of(said: str) -> list[str]:
+    """The reports of a text, where some were put one behind the other: a head that follows threads begins the next."""
+    starts, has_threads, is_of_all = [0], False, False
+    for found in _LANDMARK.finditer(said):
+        if found["event"]:
+            is_of_all = True  # a hang's report tells of each process
+        elif not found["begins"]:
+            has_threads = True
+        elif has_threads and len(starts) < _MOST_REPORTS and not (is_of_all and found["begins"] == "Process"):
+            starts.append(found.start())
+            has_threads = is_of_all = False
+    return [said[start:end] for start, end in pairwise([*starts, len(said)])]
 
 
 def frames_of(lines: Sequence[str]) -> list[Frame]:
@@ -279,7 +300,8 @@ def _tags(report: _Report, exception: str | None, process: str | None, pid: str)
 def _read(data: bytes, told: Told) -> Records:
     told.check_document(len(data))
     records = Records(told)
-    add(records, decoded(data).replace("\r\n", "\n").replace("\r", "\n"), {})
+    for report in reports_of(decoded(data).replace("\r\n", "\n").replace("\r", "\n")):
+        add(records, report, {})
     return records
 
 

@@ -15,6 +15,8 @@ _LONGEST_LINE = 4000
 _PRINTED = re.compile(r"^Operating system: [^\n]{1,200}\n(?: {1,40}[^\n]{1,400}\n)?CPU: ", re.MULTILINE)
 _PIPED = re.compile(r"^OS\|[^|\n]{0,100}\|[^|\n]{0,400}\nCPU\|", re.MULTILINE)
 
+_NEXT = re.compile(r"^(?=Operating system: |OS\|)", re.MULTILINE)
+
 _THREAD = re.compile(r"Thread \d{1,9}(?P<name> .{0,200})? \(crashed\)(?: - tid: \d{1,10})?")
 _FRAME = re.compile(r"\s{0,4}\d{1,5}  (?P<rest>\S.*)")
 _IN_MODULE = re.compile(r"(?P<module>.+) \+ (?P<offset>0x[0-9a-f]{1,16})", re.IGNORECASE)
@@ -30,14 +32,20 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(data: bytes, told: Told) -> Records:
-    lines = [line[:_LONGEST_LINE] for line in decoded(data).splitlines()]
-    is_piped = _PIPED.search("\n".join(lines[:1000])) is not None
-    walked = _piped(lines) if is_piped else _printed(lines)
-    if walked is None:
-        raise Unfit("bad_stackwalk", "The output of minidump-stackwalk ends before it says why the process ended")
+    """The crashes of a file, each of a dump where those of many are one behind the other."""
     records = Records(told)
-    add(records, walked)
+    _, *parts = _NEXT.split("\n".join(decoded(data).splitlines()))
+    walked = [found for part in parts if (found := _walked(part)) is not None]
+    if not walked:
+        raise Unfit("bad_stackwalk", "The output of minidump-stackwalk ends before it says why the process ended")
+    for one in walked:
+        add(records, one)
     return records
+
+
+def _walked(part: str) -> Walked | None:
+    lines = [line[:_LONGEST_LINE] for line in part.split("\n")]
+    return _piped(lines) if part.startswith("OS|") else _printed(lines)
 
 
 def _printed(lines: Sequence[str]) -> Walked | None:

@@ -55,6 +55,7 @@ _ID = re.compile(r"\{?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\}?"
 _STACK_HASH = "StackHash_"  # in place of a module, where the code is in none
 _HASHED_NAME = re.compile(r"[A-Z0-9]{32}")  # of an exception whose name is too long for a signature
 _FIRST_LINE = re.compile(r"\s*Version=\d{1,9}\s")
+_NEXT = re.compile(r"^(?=\ufeff?Version=\d{1,9}\s*$)", re.MULTILINE)
 _TYPE_LINE = re.compile(r"^EventType=\S", re.MULTILINE)
 _OTHER_LINE = re.compile(r"^(?:EventTime=\d|Sig\[0\]\.(?:Name|Value)=)", re.MULTILINE)
 _LINE = re.compile(
@@ -166,20 +167,31 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(data: bytes, told: Told) -> Records:
-    said: dict[str, str] = {}
-    for line in _LINE.finditer(decoded(data)):
-        said.setdefault(line[1], text(line[2]) or "")
-    kind = said.get("EventType")
-    if not kind:
-        raise Unfit("bad_wer", "This is no report of Windows Error Reporting: it tells no EventType")
+    """The crashes of a file, which has more than one report where some were put one behind the other."""
     records = Records(told)
+    reports = [_values(part) for part in _NEXT.split(decoded(data))]
+    if not any("EventType" in said for said in reports):
+        raise Unfit("bad_wer", "This is no report of Windows Error Reporting: it tells no EventType")
+    for said in reports:
+        if kind := said.get("EventType"):
+            _add_report(records, kind, said)
+    return records
+
+
+def _values(part: str) -> dict[str, str]:
+    said: dict[str, str] = {}
+    for line in _LINE.finditer(part):
+        said.setdefault(line[1], text(line[2]) or "")
+    return said
+
+
+def _add_report(records: Records, kind: str, said: Mapping[str, str]) -> None:
     # The place of a packaged program's name has that of the package; its file is the last of its version's parts.
     program = said.get("TargetAppVer", "").rpartition("!")[2]
     named = [program if program and one.startswith("praid:") else one for one in _listed(said, "Sig", "Value")]
     found = problem(kind, named, _listed(said, "Sig", "Name"))
     if found is not None:
         _add(records, kind, found, said)
-    return records
 
 
 def _add(records: Records, kind: str, found: Problem, said: Mapping[str, str]) -> None:

@@ -273,6 +273,21 @@ def test_consoles_translation_has_the_report_behind_it():
     assert crash((text + head_).encode())["module"] == "Acme"
 
 
+def test_reports_that_were_put_one_behind_the_other_are_each_read():
+    text = "-------------------------------\nTranslated Report (Full Report Below)\n-------------------------------\n\n"
+    full = "\n-----------\nFull Report\n-----------\n\n"
+    older = json.dumps(HEADER | {"bug_type": "109"}).encode() + b"\n" + PHONE.encode()
+    translated = (text + "Process:  Acme [748]\n" + full).encode() + report(incident="T1")
+    cut = report(incident="C1")[:-900]
+    parts = [report(), older, report(PANIC_HEADER, PANIC), translated, cut, report(incident="L1")]
+    found = crashes_of(APPLE_REPORT, b"\n".join(parts))
+    assert [one["crash_id"] for one in found] == [
+        HEADER["incident_id"], "8B8D7A5F-13CF-4943-BA6B-1B0EC51D312A", PANIC["incident"], "T1", "C1", "L1",
+    ]  # fmt: skip
+    assert found[0] == crash(report())
+    assert crash(json.dumps(HEADER).encode() + b"\n" + json.dumps(BODY | {"bug_type": "309"}).encode()) == found[0]
+
+
 @pytest.mark.parametrize(
     ("header", "body"),
     [

@@ -280,6 +280,18 @@ def test_an_older_report_without_images():
     assert record["frames"] == [{"module": "Acme", "function": "run", "offset": None}]
 
 
+def test_reports_that_were_put_one_behind_the_other_are_each_read():
+    parts = [
+        MAC,
+        PHONE,
+        MAC.replace("[4711]", "[4712]"),
+        HANG,
+        HANG.replace("812", "813"),
+        PHONE.replace("8B8D", "8B8E"),
+    ]
+    assert crashes_of(APPLE_TEXT, "\n\n".join(parts).encode()) == [crash(part) for part in parts]
+
+
 def test_a_hang():
     record = crash(HANG)
     assert (record["domain"], record["module"], record["module_offset"]) == ("hang", "Acme Mail", 18536)

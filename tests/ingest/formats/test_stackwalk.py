@@ -119,6 +119,13 @@ def with_system(os: str, os_ver: str | None) -> dict[str, Any]:
     return {**DUMP, "system_info": {"os": os, "os_ver": os_ver}}
 
 
+@pytest.mark.parametrize("said", [PRINTED, PIPED], ids=["printed", "piped"])
+def test_texts_that_were_put_one_behind_the_other_are_each_read(said):
+    other = said.replace("0x8", "0x18")
+    (one,), (two,) = (crashes_of(TEXT, part.encode()) for part in (said, other))
+    assert crashes_of(TEXT, f"{said}\n{other}\n{said[:40]}".encode()) == [one, two]
+
+
 def test_a_dump_as_json():
     found = record(DUMP)
     assert len(found.pop("crash_id")) == 32

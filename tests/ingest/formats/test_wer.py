@@ -90,6 +90,13 @@ def test_it_is_the_same_in_any_encoding_and_language(encoding, end):
     assert REPORT_WER.recognises(head(report(Version="").encode(encoding)))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8"])
+def test_reports_that_were_put_one_behind_the_other_are_each_read(encoding):
+    parts = [report(), report(ReportIdentifier="", IntegratorReportIdentifier="", EventTime="133658214030000000")]
+    found = crashes_of(REPORT_WER, b"".join(part.encode(encoding) for part in parts))
+    assert [one["occurred_at"] for one in found] == [crash()["occurred_at"], "2024-07-19T00:10:03Z"]
+
+
 def test_a_name_that_is_understood_counts_more_than_its_place():
     swapped = [*VALUES[:6], VALUES[7], VALUES[6], "00000008"]
     by_name = crash("BEX64", swapped, [*NAMES[:6], NAMES[7], NAMES[6], "Exception Data"])
