@@ -76,8 +76,8 @@ def _told(name: str, said: str) -> dict[str, str]:
 
 
 def _recognises(head: Head) -> bool:
-    names = [found["name"] for line in head.text.splitlines()[:200] if (found := _FIELD.fullmatch(line))]
-    return {"PID", "Signal", "Timestamp", "Message"} <= set(names)
+    names = {found["name"] for line in head.text.splitlines()[:200] if (found := _FIELD.fullmatch(line))}
+    return {"PID", "Signal", "Timestamp"} <= names and not names.isdisjoint(("Message", "Executable", "Command Line"))
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:

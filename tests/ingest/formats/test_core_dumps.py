@@ -85,6 +85,13 @@ def test_what_coredumpctl_tells_is_read():
     assert frames(crash) == FRAMES
 
 
+def test_a_dump_without_a_message_is_a_crash():
+    data = INFO.partition("       Package:")[0].encode()
+    assert COREDUMPCTL.recognises(head(data))
+    (crash,) = crashes_of(COREDUMPCTL, data)
+    assert (crash["code"], crash["module"], "frames" in crash) == ("SIGSEGV", "relay", False)
+
+
 @pytest.mark.parametrize("when", ["2024-13-45 04:10:02", "2024-07-19 24:60:61", "２０２４-07-19 04:10:02"])
 def test_a_time_that_is_none_is_left_to_the_rules(when):
     said = "\n".join(line for line in INFO.splitlines() if "Storage:" not in line)  # which tells a time as well
