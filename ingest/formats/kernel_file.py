@@ -34,6 +34,8 @@ _OF_FAULTS = re.compile(r"panic - not|BUG|LOCKUP|segfault at|traps: |Unable to h
 _OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # with a blank many write a date who are no syslog
 _MOST_SIGNALS = 1000
 _WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, behind what others left without an end
+# What syslog says to all who are logged in: whose line and of when, then on a line of its own what a program said.
+_TO_ALL = re.compile(r"Message from syslogd@(?P<host>\S{1,254}) at (?P<at>\S{3,9} [ \d]?\d \d\d:\d\d:\d\d) \.\.\.")
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
@@ -96,13 +98,17 @@ class _Log:
         self._writer = "kernel"  # of the last line that names one, and its host and stamp
         self._host: str | None = None
         self._at: re.Match[str] | None = None
+        self._to_all = ""  # the header of the last line that went to all
         self._dump: dict[str, str] = {}  # of systemd-coredump, whose lines come
         self._dump_lines = 0
         self._signals: OrderedDict[tuple[str | None, str], str] = OrderedDict()
 
     def feed(self, line: str) -> None:
         """Go on with a line."""
-        said, stamp = _stamped(line)
+        if to_all := _TO_ALL.fullmatch(line):
+            self._to_all = f"{to_all['at']} {to_all['host']} "
+            return
+        said, stamp = _stamped(f"{self._to_all}{line}" if line.startswith("kernel:") else line)
         if stamp["writer"]:
             self._end_dump()
             # A line without a header goes on with the one before it.

@@ -82,6 +82,14 @@ def test_what_stands_before_a_line_tells_whose_it_is_and_when_it_was_written(hea
     assert crash["uptime_s"] == 1234.567893
 
 
+def test_what_went_to_all_terminals_tells_its_host_and_time():
+    said = [one if at < 4 else one.partition("] ")[2] for at, one in enumerate(OLD_OOPS.splitlines())]
+    data = "".join(f"Message from syslogd@web-1 at Jul  9 04:10:02 ...\n kernel:{one}\n\n" for one in said).encode()
+    assert KERNEL_FILE.recognises(head(data))
+    crash = the_crash(data)
+    assert (crash["occurred_at"], crash["host_id"], crash["module"]) == ("2026-07-09T04:10:02Z", "web-1", "sensor_lsm")
+
+
 @pytest.mark.parametrize("left", ["[root@web-1 ~]# ", "panic: runtime e", "relay: 50%"])
 def test_on_a_console_a_line_may_stand_behind_what_a_program_left_without_an_end(left):
     data = (left + OLD_OOPS).encode()
