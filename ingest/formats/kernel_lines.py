@@ -16,6 +16,10 @@ LONGEST_LINE = 2000  # characters that are looked at
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _WORDS = rf"{MONTH} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?: \d{{4}})?"
 _FACILITY = r"[a-z]{3,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"  # as small systems write
+_CALLER = (  # the task or processor that writes a line: as kernels tell it, and those of makers of phones
+    r" {0,2}\[\s{0,8}[TC]\d{1,10}(?:@C?\d{1,4})?\]| {1,2}c\d{1,3} {1,8}\d{1,8}(?= )"
+    r"| ?-?\(\d{1,3}\)\[\d{1,8}:[^\]\s]{1,40}\]| {0,2}\[\d{1,3}: {0,20}[^\]]{1,40}: {0,8}\d{1,8}\]"
+)
 _STAMP = re.compile(
     # What the kernel's ring says of a line, and how dmesg -x spells it.
     r"(?:<\d{1,3}>)?(?:[a-z]{4,8} {0,4}:[a-z]{3,6} {0,3}: )?"
@@ -32,7 +36,8 @@ _STAMP = re.compile(
     r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:\d{1,10}|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
     r"(?:kernel: ?|[\w.-]{1,255} login: (?=\[))?"
     # The kernel's own clock, as it is and as dmesg -T and -H spell it.
-    r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?: <\s{0,9}\d{1,9}\.\d{6}>)?\](?:\[\s{0,8}[TC]\d{1,10}\])? ?"
+    r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?: <\s{0,9}\d{1,9}\.\d{6}>)?\]"
+    rf"(?:{_CALLER})? ?"
     r"(?:(?P<of>\S{1,255}) kernel: ?)?"
     rf"|\[(?P<date>[A-Z][a-z]{{2}} {_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"
     rf"|\[(?P<minute>{MONTH} {{1,2}}\d{{1,2}} \d\d:\d\d)\] ?|\[(?P<since> {{0,8}}\+\d{{1,7}}\.\d{{6}})\] ?)?"

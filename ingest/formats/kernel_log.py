@@ -50,7 +50,10 @@ _DIED = re.compile(
     r"(?:Internal error: |Oops: ){0,3}(?P<what>[A-Za-z](?:[^\[\]:,]|[:,](?! )){0,200})(?P<more>[:,] .{0,200})?"
     r" ?\[#\d{1,6}\]"
 )
-_DIES_AS = ("Oops", "Internal error: ", "Kernel bug detected", "Kernel BUG")
+_DIES_AS = re.compile(
+    r"Oops|Internal error: |Kernel (?:BUG|bug detected|unaligned instruction access|bad sw trap|illegal instruction)"
+    r"|(?:Reserved instruction|Break instruction|Trap instruction|FP exception) in kernel"
+)
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
 _DIED_OF_ZFS = re.compile(  # a thread of which stops for ever
     r"PANIC at (?P<place>[\w./-]{1,200}:\d{1,9}):\w{1,200}\(\)"
@@ -330,7 +333,7 @@ def _died(said: str, head: str | None) -> str | None:
     if died is None:
         return None
     told = (died["more"] or "").rstrip().rpartition(": ")[2]
-    if head is None and not said.startswith(_DIES_AS) and not _ERROR_CODE.fullmatch(told):
+    if head is None and not _DIES_AS.match(said) and not _ERROR_CODE.fullmatch(told):
         return None
     return died["what"].strip()
 
