@@ -6,8 +6,10 @@ neither is the core dump, which may have any size. The system tells neither the 
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import kernel_lines, kernel_log, stacks
@@ -16,9 +18,10 @@ from ingest.formats.dates import date_in_words
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 
-_LONGEST_LINE = 4000
+_LONGEST_LINE = 256 << 10  # of a field that is packed; a kernel's log has a few such lines
 _MOST_CHARACTERS = 256 << 10  # of a field's value
-_MOST_KERNEL_LINES = 5000
+_MOST_UNPACKED_BYTES = 8 << 20
+_MOST_KERNEL_LINES = 5000  # the last: there it crashed
 
 _FIELD = re.compile(r"(?P<name>[A-Za-z][\w.-]{0,99}):(?: (?P<value>.*))?")
 _HEAD = re.compile(r"^ProblemType: \w{1,40}\s*$", re.MULTILINE)
@@ -39,6 +42,7 @@ _HELD = frozenset(_TAGS) | {
     "ProblemType", "Date", "ExecutablePath", "Signal", "SignalName", "Stacktrace", "StacktraceTop",
     "StacktraceAddressSignature", "Uname", "Traceback", "OopsText", "VmCoreDmesg", "Failure",
 }  # fmt: skip
+_PACKED = "VmCoreDmesg"  # which apport takes from a file, so that it is in base64
 
 
 def _recognises(head: Head) -> bool:
@@ -73,10 +77,27 @@ def _fields(lines: Iterator[str]) -> dict[str, str]:
         field = _FIELD.fullmatch(line)
         name = field["name"] if field else ""
         value = None
-        if field and name in _HELD and name not in held and field["value"] != "base64":
+        is_packed = field is not None and field["value"] == "base64"
+        if field and name in _HELD and name not in held and (name == _PACKED or not is_packed):
             value = held[name] = [field["value"]] if field["value"] else []
             left = _MOST_CHARACTERS
+    if held.get(_PACKED, [])[:1] == ["base64"]:
+        held[_PACKED] = _unpacked(held[_PACKED][1:])
     return {name: "\n".join(parts).strip() for name, parts in held.items()}
+
+
+def _unpacked(lines: Sequence[str]) -> list[str]:
+    """The lines of a text of which each given line is a piece of a gzip file; as far as they are whole."""
+    inflater = zlib.decompressobj(wbits=31)
+    text = b""
+    try:
+        for line in lines:
+            text += inflater.decompress(base64.b64decode(line), _MOST_UNPACKED_BYTES - len(text))
+            if len(text) >= _MOST_UNPACKED_BYTES:
+                break
+    except (ValueError, zlib.error):
+        pass
+    return text.decode("utf-8", "replace").splitlines()
 
 
 def _add_process(records: Records, report: Mapping[str, str], domain: str) -> None:
@@ -106,7 +127,8 @@ def _add_kernels(records: Records, report: Mapping[str, str]) -> None:
     said = report.get("OopsText") or report.get("VmCoreDmesg")
     fault = None
     if said:
-        told = list(kernel_lines.lines_of(said, 0, _MOST_KERNEL_LINES))
+        last = "\n".join(said.splitlines()[-_MOST_KERNEL_LINES:])
+        told = list(kernel_lines.lines_of(last, 0, _MOST_KERNEL_LINES))
         fault = next((one for one in kernel_log.faults(told) if one.domain == "kernel"), None)
         if fault is None:
             return

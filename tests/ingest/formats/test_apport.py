@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import tracemalloc
 from typing import Any
@@ -159,6 +161,24 @@ def test_a_kernel():
     dmesg = record(OOPS.replace("KernelOops", "KernelCrash").replace("OopsText", "VmCoreDmesg"))
     assert dmesg["frames"] == found["frames"]
     assert record(without(OOPS, "OopsText").replace("KernelOops", "KernelCrash"))["domain"] == "kernel"
+
+
+def packed(said: str) -> str:
+    """A text as apport packs what it takes from a file: a line is a piece of a gzip file."""
+    data = gzip.compress(said.encode())
+    return "".join(f" {base64.b64encode(piece).decode()}\n" for piece in (data[:10], data[10:400], data[400:]))
+
+
+def test_a_kernels_log_may_be_packed():
+    boot = "".join(f"[    0.{at:06}] pci 0000:00:1f.{at}: [8086:a0c8] type 00\n" for at in range(9000))
+    top, _, oops = OOPS.replace("KernelOops", "KernelCrash").partition("OopsText:\n")
+    log = boot + "\n".join(line.strip() for line in oops.splitlines()[:-2])
+    core = f"{top}VmCoreDmesg: base64\n{packed(log)}Uname: Linux 6.8.0-38-generic x86_64\n"
+    found = record(core)
+    assert (found["frames"], found["uptime_s"]) == (record(OOPS)["frames"], 122.500001)
+    assert (found["code"], found["os_version"]) == ("OOPS", "6.8.0-38-generic")
+    damaged = record(core.replace("base64\n H4s", "base64\n H5s"))
+    assert (damaged["domain"], "frames" in damaged) == ("kernel", False)
 
 
 def test_a_system_that_did_not_resume():
