@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import stacks
+from ingest.formats import apple_text, stacks
 from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
@@ -38,9 +38,10 @@ _GLOG = re.compile(
 )
 _V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|[Jj]ava[Ss]cript|process).*)")
 _NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")
-_GO = re.compile(r"(?P<what>(?:panic|fatal error): \S.*)")
+_GO = re.compile(r"(?P<what>(?:panic|fatal error|SIG(?:SEGV|ABRT|BUS|FPE|ILL|TRAP)): \S.*)")  # a signal: within C
 _GOROUTINE = re.compile(r"goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[")
-_RUST = re.compile(r"thread 'main'(?: \(\d+\))? panicked at (?P<what>\S.*)")
+_RUST = re.compile(r"thread '(?:main|<main>)'(?: \(\d+\))? panicked at (?P<what>\S.*)")
+_RUST_STACK = re.compile(r"(?P<what>fatal runtime error: stack overflow)")
 _SELF_CHECK = re.compile(
     r"={1,2}(?P<pid>\d{1,10})={0,2}(?P<tool>\w{0,30}Sanitizer) CHECK failed: (?P<source>[^\s:]+)(?P<what>.*)"
 )
@@ -49,23 +50,38 @@ _LIBC = re.compile(
     r"\*\*\* (?:(?=stack smashing|buffer overflow)|Error in [`'].{0,300}?': )"
     r"(?P<what>[a-z][\w()! ,:-]{2,100}?)(?: detected \*\*\*|: 0x[0-9a-f]{1,16} \*\*\*)"
 )
+_HEAP = re.compile(  # as newer libraries say it
+    r"(?P<what>(?:malloc|calloc|realloc|free|munmap_chunk|malloc_consolidate)\(\): [a-z][\w ().,>'-]{3,80}"
+    r"|double free or corruption \([\w!]{1,12}\)"
+    r"|corrupted (?:size vs\. prev_size|double-linked list)[\w ()-]{0,40})\s*$"
+)
 _ASSERT = re.compile(
     r"(?P<exe>[^\s:]{1,200}): [^\s:]{1,300}:\d{1,9}: (?P<function>.{1,500}?): "
     r"(?P<what>Assertion [`'].*' failed\.)"
 )
 _TERMINATE = re.compile(r"terminate called after throwing an instance of '(?P<what>[^']{1,200})'")
+_TERMINATED = re.compile(r"(?P<what>terminate called (?:without an active exception|recursively))")
+_LIBCXX = re.compile(
+    r"libc\+\+abi(?:\.dylib)?: terminating (?:due to|with) un(?:caught|expected) exception of type "
+    r"(?P<what>(?:[^\s:]|::)(?:[^:]|::){0,200}?)(?:: .*)?$"
+)
+_OBJECTIVE_C = re.compile(r"(?:.{0,120}\] )?\*\*\* Terminating app due to uncaught exception '(?P<what>[^']{1,100})'")
 _JAZZER = re.compile(r"== Java Exception: (?P<what>[\w.$]{1,200})")
 _ATHERIS = re.compile(r" ?=== (?P<what>Uncaught Python exception): ===")
 _JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.js: )?\S")
 _DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
 _UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # whose name stands on the line below
 _HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST, _SELF_CHECK, _RECEIVED, _LIBC, _ASSERT,
-          _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED)  # fmt: skip
-_AS_IT_IS = (_NODE, _LIBC, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED)
+          _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
+          _OBJECTIVE_C)  # fmt: skip
+_AS_IT_IS = (_NODE, _LIBC, *_HEADS[_HEADS.index(_TERMINATE) :])
 _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
           "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",
-          "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", "terminate called after throwing",
-          "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ")  # fmt: skip
+          "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ",
+          "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
+          "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
+          "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
+          "corrupted double-linked", "terminate called ", "libc++abi")  # fmt: skip
 """What a head has in it: a search of each line for these is fast."""
 
 _PREFIX = re.compile(r"[^\"{}]{0,120}?(?===\d+==)")  # of a log that the report is in
@@ -99,7 +115,10 @@ _SYSTEMS = (
     ),
     (
         "darwin",
-        re.compile(r"\.dylib\b|/System/Library/|/Applications/|/Users/|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"),
+        re.compile(
+            r"\.dylib\b|/System/Library/|/Applications/|/Users/|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
+            r"|Terminating app due to"
+        ),
     ),
 )
 
@@ -119,6 +138,7 @@ class _Report:
     pid: str | None = None
     is_fatal: bool = True
     is_go: bool = False
+    is_apple: bool = False
     source: str | None = None
     called: Frame | None = None
     tool: str | None = None
@@ -132,6 +152,8 @@ class _Report:
         """The first stack of it, unless another was found to tell more."""
         if self.stack is not None:
             return self.stack
+        if self.is_apple:
+            return apple_text.frames_of([line for line in self.lines if line.lstrip()[:1].isdigit()])
         return stacks.read("\n".join(self.lines[1:])).frames
 
 
@@ -190,6 +212,8 @@ def _crashes(reports: Iterator[_Report]) -> Iterator[_Report]:
 
 def _is_of_same(first: _Report, then: _Report) -> bool:
     """Whether a signal is that by which a process ended that has said why. In containers many have the same number."""
+    if first.is_apple and then.code == "NSException":
+        return True
     if then.message == first.message and _AT.search(then.message):  # told again, such as without symbols
         return True
     has_ended = first.tool is not None and first.is_fatal
@@ -237,6 +261,8 @@ def _report_of(line: str) -> _Report | None:
         code = f"runtime error: {_without_values(what)}"
         return _Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")
     if found.re is _GO:
+        if what.startswith("SIG"):
+            return _Report(what.partition(":")[0], message, is_go=True, is_fatal=False)
         is_own = what.startswith(("panic: runtime error: ", "fatal error: "))
         return _Report(_without_values(what) if is_own else "panic", message, is_go=True, is_fatal=False)
     if found.re is _RUST:
@@ -252,7 +278,7 @@ def _report_of(line: str) -> _Report | None:
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return _Report("Assertion failed", what, called=called)
     if found.re in _AS_IT_IS:
-        return _Report(what, message)
+        return _Report(what, message, is_apple=found.re is _OBJECTIVE_C)
     return _Report(_of_check(what), message, found["pid"], source=found["source"])
 
 

@@ -234,6 +234,42 @@ OTHERS = [
         "linux | relay::Full",
     ),
     (
+        "SIGSEGV: segmentation violation\nPC=0x7f3a m=3 sigcode=1 addr=0x8\nsignal arrived during cgo execution\n\n"
+        "goroutine 7 gp=0xc000007340 m=3 mp=0xc0000a [syscall]:\nruntime.cgocall(0x4f8e, 0xc000)\n"
+        "\t/usr/lib/go/src/runtime/cgocall.go:157 +0x4b\nacme.org/relay/queue.push(0x8)\n\t/srv/queue.go:9 +0x1f\n",
+        "SIGSEGV",
+        "linux | memory | acme.org/relay/queue.push",
+    ),
+    (
+        "\nthread 'main' has overflowed its stack\nfatal runtime error: stack overflow\nAborted (core dumped)\n",
+        "fatal runtime error: stack overflow",
+        "linux | stack fatal runtime error: stack overflow",
+    ),
+    ("free(): invalid pointer\nAborted (core dumped)\n", "free(): invalid pointer", "linux | free: invalid pointer"),
+    (
+        "relay: started\ndouble free or corruption (out)\n",
+        "double free or corruption (out)",
+        "linux | corruption double free or corruption (out)",
+    ),
+    (
+        "terminate called without an active exception\n",
+        "terminate called without an active exception",
+        "linux | terminate called without an active exception",
+    ),
+    (
+        "libc++abi: terminating due to uncaught exception of type std::runtime_error: no room: 9\n",
+        "std::runtime_error",
+        "linux | std::runtime_error",
+    ),
+    (
+        "2026-11-20 04:10:02 Relay[7:99] *** Terminating app due to uncaught exception 'RelayFull', reason: 'x'\n"
+        "*** First throw call stack:\n(\n\t0   CoreFoundation   0x00007ff81 __exceptionPreprocess + 242\n"
+        "\t1   Relay   0x00000001 -[Queue push:] + 66\n)\n"
+        "libc++abi: terminating due to uncaught exception of type NSException\n",
+        "RelayFull",
+        "darwin | RelayFull | relay!-[Queue push:]",
+    ),
+    (
         "== Java Exception: com.acme.relay.FullException: no room\n\tat com.acme.relay.Queue.push(Queue.java:13)\n",
         "com.acme.relay.FullException",
         "linux | com.acme.relay.FullException | com.acme.relay.queue!push",
