@@ -45,8 +45,31 @@ _MACH = {
 }  # fmt: skip
 _NT = {0x0517A7ED: REQUESTED}  # crashpad's again; all others go by their numbers
 
-_USER, _KERNEL = b"MDMP", b"PAGEDU64"
-_KERNEL_HEADER_BYTES = 0x1038
+_USER = b"MDMP"
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Where the header of a kernel dump tells what, all in bytes from its start.
+
+    Attributes:
+        code: of the bugcheck. arguments, form: its four arguments, and how they lie there.
+        at, up: the system's time, and since when it ran.
+        size: of all that is read.
+    """
+
+    code: int
+    arguments: int
+    form: str
+    at: int
+    up: int
+    size: int
+
+
+_KERNELS = {
+    b"PAGEDU64": _Header(0x38, 0x40, "<QQQQ", 0xFA8, 0x1030, 0x1038),
+    b"PAGEDUMP": _Header(0x28, 0x2C, "<IIII", 0xFC0, 0xFB8, 0xFC8),  # of 32-bit systems
+}
 
 
 @dataclass(frozen=True)
@@ -89,8 +112,8 @@ class Found:
 
 def read(data: bytes) -> Found | None:
     """What a dump says; None if it is no dump at all."""
-    if data.startswith(_KERNEL):
-        return _kernel(data) if len(data) >= _KERNEL_HEADER_BYTES else None
+    if header := _KERNELS.get(bytes(data[:8])):
+        return _kernel(data, header) if len(data) >= header.size else None
     return _user(data) if data.startswith(_USER) and len(data) >= 32 else None
 
 
@@ -218,13 +241,13 @@ def _name(data: bytes, place: int) -> str | None:
     return text(data[place + 4 : place + 4 + size].decode("utf-16-le", "replace"))
 
 
-def _kernel(data: bytes) -> Found:
+def _kernel(data: bytes, header: _Header) -> Found:
     """The header of a kernel dump. Who is at fault stands nowhere in it."""
     (build,) = struct.unpack_from("<I", data, 0x0C)
-    (code,) = struct.unpack_from("<I", data, 0x38)
-    arguments = struct.unpack_from("<QQQQ", data, 0x40)
-    (ticks,) = struct.unpack_from("<Q", data, 0xFA8)
-    (up_ticks,) = struct.unpack_from("<Q", data, 0x1030)
+    (code,) = struct.unpack_from("<I", data, header.code)
+    arguments = struct.unpack_from(header.form, data, header.arguments)
+    (ticks,) = struct.unpack_from("<Q", data, header.at)
+    (up_ticks,) = struct.unpack_from("<Q", data, header.up)
     return Found(
         "kernel",
         os_type="windows",
@@ -252,7 +275,7 @@ def _read(data: bytes, told: Told) -> Records:
 
 MINIDUMP = Document(
     "minidump",
-    recognises=lambda head: head.data.startswith((_USER, _KERNEL)),
+    recognises=lambda head: head.data.startswith((_USER, *_KERNELS)),
     read=_read,
     most_bytes=64 << 20,  # what tells of the crash stands before the memory, which may be all that a machine has
     is_cut=True,

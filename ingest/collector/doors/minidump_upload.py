@@ -33,9 +33,8 @@ def read(body: bytearray, asked: Asked) -> Reading:
             form.setdefault(part.name, bytes(part.data[:_LONGEST_VALUE_BYTES]).decode("utf-8", "replace"))
     found = minidump.read(data) if data is not None else None
     if data is None or found is None:
-        said = (
-            f"The form has no file {_FILE} that begins as a dump does, with MDMP or PAGEDU64. Nothing of it was kept."
-        )
+        begins = "as a dump does, with MDMP, PAGEDU64 or PAGEDUMP"
+        said = f"The form has no file {_FILE} that begins {begins}. Nothing of it was kept."
         raise Refusal(400, "bad_minidump", said)
     records = Records(asked.told)
     crash_id, host_id = minidump.add(records, found, data, form)

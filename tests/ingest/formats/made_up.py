@@ -26,7 +26,7 @@ from ingest.formats.tombstone import TOMBSTONE
 from ingest.formats.wer import REPORT_WER
 from ingest.formats.xnu_panic import XNU_PANIC
 from tests.ingest.collector.doors import test_otlp, test_sentry
-from tests.ingest.collector.doors.test_minidump import dump, kernel_dump
+from tests.ingest.collector.doors.test_minidump import dump, kernel_dump, older_kernel_dump
 from tests.ingest.formats import (
     test_apple_report,
     test_apple_text,
@@ -60,7 +60,7 @@ def _json(value: object, indent: int | None = None) -> bytes:
 
 
 FILES: dict[Document | Log, dict[str, bytes]] = {
-    MINIDUMP: {"user": dump(), "kernel": kernel_dump()},
+    MINIDUMP: {"user": dump(), "kernel": kernel_dump(), "32-bit kernel": older_kernel_dump()},
     EVENT_LOG: {"evtx": evtx(_EVENTS)},
     EVENT_LOG_XML: {
         "wevtutil": test_event_log.xml(_EVENTS).encode(),

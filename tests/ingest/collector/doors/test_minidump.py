@@ -72,6 +72,16 @@ def kernel_dump(code: int = 0x50) -> bytes:
     return bytes(data)
 
 
+def older_kernel_dump() -> bytes:
+    """Of a 32-bit system."""
+    data = bytearray(0x1000)
+    data[:8] = b"PAGEDUMP"
+    struct.pack_into("<II", data, 8, 15, 19045)
+    struct.pack_into("<IIIII", data, 0x28, 0xD1, 0x8, 2, 0, 0x9A543C1E)
+    struct.pack_into("<QQ", data, 0xFB8, 3155 * 1_000_000, (STAMP + 11644473600) * 10_000_000)
+    return bytes(data)
+
+
 def test_a_windows_dump_tells_code_module_and_system():
     found = minidump.read(dump())
     assert found is not None
@@ -142,7 +152,20 @@ def test_a_kernel_dump_tells_its_bugcheck():
     assert found.arguments == ("0xffff840500000074", "0x0", "0xfffff80335a43c1e", "0x2")
 
 
-@pytest.mark.parametrize("data", [b"", b"MDMP", b"PAGEDU64", kernel_dump()[:0x1000], b"MZ" + bytes(100), dump()[1:]])
+def test_a_kernel_dump_of_a_32_bit_system():
+    found = minidump.read(older_kernel_dump())
+    assert found is not None
+    assert (found.code, found.os_version, found.occurred_at) == ("0xd1", "10.0.19045", "2024-07-19T04:10:02Z")
+    assert (found.uptime_s, found.arguments) == (315.5, ("0x8", "0x2", "0x0", "0x9a543c1e"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"MDMP", b"PAGEDU64", b"PAGEDUMP", kernel_dump()[:0x1000], older_kernel_dump()[:0xFC7],
+        b"MZ" + bytes(100), dump()[1:],
+    ],
+)  # fmt: skip
 def test_what_is_no_dump_is_told(data):
     assert minidump.read(data) is None
 
