@@ -71,6 +71,12 @@ _KERNELS = {
     b"PAGEDUMP": _Header(0x28, 0x2C, "<IIII", 0xFC0, 0xFB8, 0xFC8),  # of 32-bit systems
 }
 
+_TRIAGE, _KIND_AT = 4, 0xF98  # the small kernel dumps of 64-bit systems, which list the drivers
+_DRIVERS_AT, _DRIVER_BYTES = 0x2030, 0x90
+_SAVED_DUMP = 0x10000000  # added to the bugchecks of such dumps
+_INSTRUCTIONS = {0x0A: 3, 0xC5: 3, 0xD1: 3, 0x50: 2, 0x1E: 1, 0x3B: 1, 0x7E: 1, 0x8E: 1, 0x116: 1}
+"""Which argument of a bugcheck, counted from 0, says where in code it was; Microsoft's reference of bug check codes."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -232,24 +238,28 @@ def _with_ids(found: Found, data: bytes, place: int) -> Found:
     return replace(found, report_id=report, client_id=client)
 
 
-def _name(data: bytes, place: int) -> str | None:
-    """A text of a dump: bytes of its length, then UTF-16."""
+def _name(data: bytes, place: int, *, unit_bytes: int = 1) -> str | None:
+    """A text of a dump: its length in bytes, or in other units, then UTF-16."""
     told = _unpacked("<I", data, place) if place else None
     if told is None:
         return None
-    size = min(told[0], _LONGEST_NAME_BYTES)
+    size = min(told[0] * unit_bytes, _LONGEST_NAME_BYTES)
     return text(data[place + 4 : place + 4 + size].decode("utf-16-le", "replace"))
 
 
 def _kernel(data: bytes, header: _Header) -> Found:
-    """The header of a kernel dump. Who is at fault stands nowhere in it."""
+    """The header of a kernel dump; of a small one also the driver at fault, where the bugcheck tells a place."""
     (build,) = struct.unpack_from("<I", data, 0x0C)
     (code,) = struct.unpack_from("<I", data, header.code)
     arguments = struct.unpack_from(header.form, data, header.arguments)
     (ticks,) = struct.unpack_from("<Q", data, header.at)
     (up_ticks,) = struct.unpack_from("<Q", data, header.up)
+    argument = _INSTRUCTIONS.get(code & ~_SAVED_DUMP)
+    place = _place_in_driver(data, arguments[argument]) if argument is not None else (None, None)
     return Found(
         "kernel",
+        module=place[0],
+        module_offset=place[1],
         os_type="windows",
         os_version=f"10.0.{build}" if 10_000 <= build < 1_000_000 else None,  # before 10 the number tells no version
         code=f"0x{code:x}",
@@ -257,6 +267,21 @@ def _kernel(data: bytes, header: _Header) -> Found:
         uptime_s=up_ticks / 1e7 if up_ticks < 1 << 56 else None,
         arguments=tuple(f"0x{one:x}" for one in arguments),
     )
+
+
+def _place_in_driver(data: bytes, address: int) -> tuple[str | None, int | None]:
+    """The driver that an address is in, and how far; nothing where the dump lists none."""
+    kind, listed = _unpacked("<I", data, _KIND_AT), _unpacked("<II", data, _DRIVERS_AT)
+    if not data.startswith(b"PAGEDU64") or kind != (_TRIAGE,) or listed is None:
+        return None, None
+    for number in range(min(listed[1], _MOST_MODULES)):
+        at = listed[0] + number * _DRIVER_BYTES
+        name, base, size = (_unpacked(form, data, at + more) for form, more in (("<I", 0), ("<Q", 0x38), ("<I", 0x48)))
+        if name is None or base is None or size is None:
+            break
+        if base[0] <= address < base[0] + size[0] and (file := base_name(_name(data, name[0], unit_bytes=2))):
+            return file, address - base[0]
+    return None, None
 
 
 def _read(data: bytes, told: Told) -> Records:

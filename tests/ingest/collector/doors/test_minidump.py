@@ -72,6 +72,22 @@ def kernel_dump(code: int = 0x50) -> bytes:
     return bytes(data)
 
 
+def small_kernel_dump(code: int = 0x50) -> bytes:
+    """With a list of drivers."""
+    data = bytearray(kernel_dump(code)) + bytes(0x1000)
+    struct.pack_into("<I", data, 0xF98, 4)
+    names = 0x2100
+    drivers = [("ntoskrnl.exe", 0xFFFFF80330000000, 0x1046000), ("relay.sys", 0xFFFFF80335A40000, 0x5000)]
+    struct.pack_into("<II", data, 0x2030, 0x2400, len(drivers))
+    for number, (name, base, size) in enumerate(drivers):
+        at, raw = 0x2400 + number * 0x90, name.encode("utf-16-le")
+        struct.pack_into("<I", data, at, names)
+        struct.pack_into("<QQI", data, at + 0x38, base, base + 0x10, size)
+        struct.pack_into(f"<I{len(raw)}s", data, names, len(name), raw)
+        names += 0x40
+    return bytes(data)
+
+
 def older_kernel_dump() -> bytes:
     """Of a 32-bit system."""
     data = bytearray(0x1000)
@@ -150,6 +166,17 @@ def test_a_kernel_dump_tells_its_bugcheck():
         "uptime_s": 315.5,
     }
     assert found.arguments == ("0xffff840500000074", "0x0", "0xfffff80335a43c1e", "0x2")
+
+
+@pytest.mark.parametrize("code", [0x50, 0x10000050])
+def test_a_small_kernel_dump_tells_the_driver_at_fault(code):
+    found = minidump.read(small_kernel_dump(code))
+    assert found is not None
+    assert (found.module, found.module_offset) == ("relay.sys", 0x3C1E)
+    for other in (small_kernel_dump(0x9F), small_kernel_dump(0x1E), small_kernel_dump()[:0x2490], kernel_dump()):
+        found = minidump.read(other)
+        assert found is not None
+        assert (found.module, found.module_offset) == (None, None)
 
 
 def test_a_kernel_dump_of_a_32_bit_system():
