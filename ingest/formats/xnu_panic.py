@@ -119,11 +119,12 @@ def read(said: str) -> Panic | None:
     lines = [line for line in whole if line]  # a console may end each line twice
     heads = ((at, found) for at, line in enumerate(lines) if (found := _HEAD.match(line)))
     at, found = next(heads, (0, None))
+    told = {name: match["said"].strip() for name, match in _searched("\n".join(lines))}
     if found is None:
         # Of a reset that no kernel wrote of, and of what a debugger says alone.
         head = next(iter(lines), None)
-        return Panic((head,), {"code": head[:_LONGEST_CODE]}, tags={"message": head}) if head else None
-    told = {name: match["said"].strip() for name, match in _searched("\n".join(lines))}
+        fields = {"code": head[:_LONGEST_CODE], **_beside(told)} if head else {}
+        return Panic((head,), fields, tags={"message": head, "kernel": told.get("kernel")}) if head else None
     message = (found["what"] or "".join(lines[at + 1 : at + 2])).replace("\\n", " ").strip()
     if _NO_MESSAGE.match(message):
         message = ""
@@ -132,15 +133,12 @@ def read(said: str) -> Panic | None:
     steps = _steps(lines[at + 1 :], extensions, told.get("exec_base") or told.get("base"))
     place = _place(steps, [fault["pc"] if fault else None, found["caller"]])
     frames = [step.frame for step in steps]
-    now, booted = _instant(told.get("now")), _instant(told.get("booted"))
     source = _SOURCE.search(message)
     plain = (message[: source.start()] if source else message).strip(' "')
     fields = {
         "code": (fault["what"] + fault["type"] if fault else plain)[:_LONGEST_CODE] or None,
         **_blamed(message, steps[place:], extensions),
-        "os_build": told.get("build"),
-        "occurred_at": time_text(now) if now else None,
-        "uptime_s": _uptime_s(told.get("uptime_ns"), booted, now),
+        **_beside(told),
     }
     tags = {
         "message": plain,
@@ -279,6 +277,16 @@ def _blamed(message: str, steps: Sequence[_Step], extensions: Sequence[_Loaded])
         "module": step.frame.module,
         "module_version": step.code.version if step.code else None,
         "module_offset": step.frame.offset,
+    }
+
+
+def _beside(told: Mapping[str, str]) -> dict[str, Any]:
+    """What a panic tells of its system, and of when it was."""
+    now, booted = _instant(told.get("now")), _instant(told.get("booted"))
+    return {
+        "os_build": told.get("build"),
+        "occurred_at": time_text(now) if now else None,
+        "uptime_s": _uptime_s(told.get("uptime_ns"), booted, now),
     }
 
 

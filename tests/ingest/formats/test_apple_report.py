@@ -238,6 +238,9 @@ def test_a_reset_that_no_kernel_wrote_of():
     record = crash(report(PANIC_HEADER, {"panicString": said, "macOSPanicString": "not yet set"}))
     assert (record["code"], record["domain"]) == (said, "kernel")
     assert crash(report(PANIC_HEADER, {}))["domain"] == "kernel"
+    said = "Debugger message: WDT timeout\nOS version: 21F79\nEpoch Time:  sec  usec\n  Calendar: 0x6699ca8a 0x0\n"
+    record = crash(report(PANIC_HEADER, PANIC | {"panicString": said}))
+    assert (record["code"], record["occurred_at"]) == ("Debugger message: WDT timeout", "2024-07-19T02:08:10Z")
 
 
 @pytest.mark.parametrize("kind", ["110", "115", "210"])
