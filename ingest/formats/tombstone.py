@@ -45,7 +45,7 @@ _SIGNAL = re.compile(r"signal \d+ \((?P<name>[^()]+)\), code -?\d+ \((?P<code>[^
 _FINGERPRINT = re.compile(
     r"Build fingerprint: '?[^/'\s]*/[^/'\s]*/(?P<device>[^:'\s]*):(?P<version>[^/'\s]*)/(?P<build>[^/'\s]*)"
 )
-_VALUE = re.compile(r"(?P<name>Timestamp|Abort message|Cause|ABI|Process uptime): '?(?P<value>.*?)'?")
+_VALUE = re.compile(r"(?P<name>Timestamp|Crash time|Abort message|Cause|ABI|Process uptime): '?(?P<value>.*?)'?")
 _FRAME = re.compile(r"\s*#\d+\s")
 _EXCEPTION = re.compile(r"(?:\*\*\* )?FATAL EXCEPTION(?: IN SYSTEM PROCESS)?: (?P<thread>.*)")
 _JAVA_PROCESS = re.compile(r"Process: (?P<process>[^,\s]+), PID: (?P<pid>\d+)")
@@ -61,11 +61,13 @@ class _Block:
 
     Attributes:
         at: when the first line was written, where it has a stamp.
+        fatal: what the C library said of its thread.
     """
 
     stamp: str
     at: str | None
     lines: list[str] = field(default_factory=list)
+    fatal: re.Match[str] | None = None
 
 
 def _recognises(head: Head) -> bool:
@@ -103,14 +105,14 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         block = under_way.get(writer)
         if fatal := _FATAL.match(said):
             dying[fatal["tid"]] = _Block(*_stamp(found, told), [said])
-        if process := _PROCESS.match(said):
-            dying.pop(process["tid"], None)
+        dead = dying.pop(process["tid"], None) if (process := _PROCESS.match(said)) else None
         if _begins(said, block):
             if block is not None:
                 yield from _records(block, told)
             block = under_way[writer] = _Block(*_stamp(found, told))
         if block is not None and len(block.lines) < _MOST_LINES:
             block.lines.append(said)
+            block.fatal = block.fatal or (_FATAL.match(dead.lines[0]) if dead else None)
         for open_ones in (under_way, dying):
             if len(open_ones) > _MOST_OPEN:
                 yield from _records(open_ones.pop(next(iter(open_ones))), told)
@@ -154,21 +156,22 @@ def _records(block: _Block, told: Told) -> Iterator[Records]:
 
 def _add_native(records: Records, block: _Block) -> None:
     process = _first(_PROCESS, block.lines)
-    signal = _first(_SIGNAL, block.lines)
+    signal = _first(_SIGNAL, block.lines) or block.fatal  # a log may be filtered
     if process is None or signal is None:  # a stack that somebody asked for
         return
     values = {found["name"]: found["value"] for line in block.lines if (found := _VALUE.fullmatch(line.strip()))}
+    said_at = values.get("Timestamp") or values.get("Crash time", "")  # of a program that makes its own tombstones
     build = _first(_FINGERPRINT, block.lines)
     # An abort message may bring a stack of its own, without names.
     start = next((at for at, line in enumerate(block.lines) if line.strip() == "backtrace:"), 0)
     frames = list(stacks.read("\n".join(line for line in block.lines[start:] if _FRAME.match(line))).frames)
-    at = _time(values["Timestamp"]) if "Timestamp" in values else block.at
+    at = _time(said_at) if said_at else block.at
     same = [line.strip() for line in block.lines if _PROCESS.match(line) or _SIGNAL.match(line) or _FRAME.match(line)]
     _add(
         records,
-        (values.get("Timestamp", ""), *same),
+        (said_at, *same),
         occurred_at=at,
-        time_quality="log" if at and "Timestamp" not in values else None,
+        time_quality="log" if at and not said_at else None,
         os_version=text(build["version"]) if build else None,
         os_build=text(build["build"]) if build else None,
         domain="user",
@@ -180,7 +183,7 @@ def _add_native(records: Records, block: _Block) -> None:
             "thread": process["thread"],
             "pid": process["pid"],
             "signal_code": signal["code"],
-            "address": signal["addr"],
+            "address": signal.groupdict().get("addr"),
             "message": values.get("Abort message") or values.get("Cause"),
             "abi": values.get("ABI"),
             "model": build["device"] if build else None,

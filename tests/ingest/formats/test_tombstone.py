@@ -208,6 +208,20 @@ def test_what_the_c_library_says_is_a_crash_where_no_block_follows():
     assert record(dying + threadtime(TOMBSTONE, "DEBUG")) == record(TOMBSTONE)
 
 
+def test_a_log_that_is_filtered_may_tell_the_signal_in_the_c_librarys_words_alone():
+    fatal = "Fatal signal 11 (SIGSEGV), code 1 (SEGV_MAPERR) in tid 4330 (relay worker), pid 4321 (relay)\n"
+    block = "\n".join(line for line in TOMBSTONE.splitlines() if line.startswith("pid: ") or "#0" in line)
+    found = record(threadtime(fatal, "libc") + threadtime(block.partition("\npid: ")[0], "DEBUG"))
+    assert (found["code"], found["frames"]) == ("SIGSEGV", record(TOMBSTONE)["frames"])
+    assert crashes_of(FORMAT, threadtime(block, "DEBUG").encode()) == []
+
+
+def test_a_program_that_makes_its_own_tombstones():
+    said = "Crash time: '2024-07-19T04:10:02.345-0300'"
+    found = record(TOMBSTONE.partition("\n--- ---")[0].replace("Timestamp: 2024-07-19 04:10:02.123456789+0200", said))
+    assert (found["occurred_at"], found["code"]) == ("2024-07-19T04:10:02.345-03:00", "SIGSEGV")
+
+
 def test_lines_without_a_head_are_those_of_the_writer_before():
     first, _, rest = JAVA.partition("\n")
     said = f"I/Zygote: started\n  not: this\nE/AndroidRuntime: {first}\n" + "".join(
