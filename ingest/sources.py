@@ -202,19 +202,22 @@ class _Finder:
 
 
 def _told(head: Head, opened: Callable[[], Blocks]) -> tuple[Document | Log | None, Callable[[], Blocks]]:
-    """The format of a file that begins so, and what opens it, without a mark that stands before each of its lines."""
+    """The format of a file that begins so, and what opens it: in UTF-8, and without a mark before each of its lines."""
     if head.is_no_crash_file:
         return None, opened
     # Only now: to know them all takes a tenth of a second, which no load of records is to wait for.
     from ingest.formats import quoted
     from ingest.formats.known import format_of
 
-    mark = quoted.mark_of(head.data)
-    format = None if quoted.is_quote(mark) else format_of(head)
+    data, read = head.data, opened
+    if quoted.is_encoded(data):
+        data, read = b"".join(quoted.in_utf8([data])), lambda: quoted.in_utf8(opened())
+    mark = quoted.mark_of(data)
+    format = None if quoted.is_quote(mark) else format_of(Head(head.name, data))
     if format is not None or not mark:
-        return format, opened
-    plain = b"".join(quoted.without(mark, [head.data]))
-    return format_of(Head(head.name, plain)), lambda: quoted.without(mark, opened())
+        return format, read
+    plain = b"".join(quoted.without(mark, [data]))
+    return format_of(Head(head.name, plain)), lambda: quoted.without(mark, read())
 
 
 def _told_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log | None:

@@ -1,11 +1,17 @@
-"""Text with a mark before each of its lines, as it is in mails and issues: ``>``, perhaps many, or blanks."""
+"""Text that is not as it was written: with a mark before each of its lines, as in mails and issues, or encoded anew.
+
+The mark is ``>``, perhaps many, or blanks. Windows' shells write what they are given in UTF-16, and editors a mark of
+UTF-8.
+"""
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 
-from ingest.formats.lines import lines_in
+from ingest.formats.format import encoding_of
+from ingest.formats.lines import lines_in, texts_in
 
 _LONGEST_LINE = 1 << 20
 _LEAST_LINES = 2  # that begin with the same blanks
@@ -37,3 +43,13 @@ def without(mark: bytes, blocks: Iterable[bytes]) -> Iterator[bytes]:
     bare = mark.rstrip()
     for line in lines_in(blocks, _LONGEST_LINE):
         yield (line[len(mark) :] if line.startswith(mark) else line.removeprefix(bare)) + b"\n"
+
+
+def is_encoded(start: bytes) -> bool:
+    """Whether a text is in UTF-16, or has UTF-8's mark."""
+    return start.startswith(codecs.BOM_UTF8) or encoding_of(start) != "utf-8-sig"
+
+
+def in_utf8(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text in UTF-8, without a mark."""
+    yield from (text.encode() for text in texts_in(blocks))

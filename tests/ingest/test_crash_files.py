@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import os
@@ -288,6 +289,19 @@ def test_a_text_that_somebody_quotes_has_the_same_crashes(lake, tmp_path, all_at
     assert (report.reasons, report.left_out) == ({}, ())
     crashes = told_of(lake)
     assert crashes == {name: all_at_once[1].get(name) for name in crashes}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_text_that_was_encoded_anew_has_the_same_crashes(lake, tmp_path, all_at_once, encoding):
+    mark = codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b""
+    texts = {name: data.decode() for name, data in ALL.items() if b"\0" not in data}
+    report = load_whole(
+        lake, put(tmp_path / "in", {name: mark + said.encode(encoding) for name, said in texts.items()})
+    )
+    assert (report.reasons, report.left_out) == ({}, ())
+    crashes = told_of(lake)
+    assert crashes == {name: all_at_once[1].get(name) for name in crashes}
+    assert len(crashes) > len(texts) // 2
 
 
 @pytest.mark.parametrize(
