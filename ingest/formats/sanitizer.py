@@ -109,7 +109,8 @@ _SYSTEMS = (
     (
         "windows",
         re.compile(
-            r"\b[A-Za-z]:\\|\w\\[\w.]+\.(?:rs|go|cc|cpp|c|h):\d|\.(?:dll|exe|pdb)\b|_win\.cc|BaseThreadInitThunk",
+            r"\b[A-Za-z]:\\|\w\\[\w.]+\.(?:rs|go|cc|cpp|c|h):\d|\.(?:dll|exe|pdb)\b|_win\.cc|BaseThreadInitThunk"
+            r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b",
             re.IGNORECASE,
         ),
     ),

@@ -13,7 +13,10 @@ _SYMBOLS = re.compile(
     r"\s*(?P<module>[\w./+@-]+)\((?P<function>[^+\s][^+]*?)?(?:\+0x(?P<offset>[0-9a-f]{1,15}))?\)"
     r"(?P<address> ?" + _ADDRESS + r")?"
 )
-_NODE = re.compile(r"\s*\d{1,5}: (?:0x)?[0-9a-fA-F]{4,16} (?P<function>\S.*?)?(?P<module> \[[^\[\]]+\])?")
+_NODE = re.compile(  # on Windows with how far it is into the function
+    r"\s*\d{1,5}: (?:0x)?[0-9a-fA-F]{4,16}(?: (?P<function>(?!\[)\S.*?))?(?:\+\d{1,9})?(?P<module> {1,2}\[[^\[\]]+\])?"
+)
+_OLD_NODE = re.compile(r"\s*\d{1,5}: (?P<function>\S{1,200}?::\S.{0,1000}?)(?P<module> \[[^\[\]]+\])")
 _WINDOWS = re.compile(r"\s+(?P<function>\S.*?) " + _ADDRESS + r"(?: \((?P<path>.+):\d{1,9}\))?")
 _LOGGED = re.compile(r"\s*@\s+0x[0-9a-f]{4,16} {1,4}(?P<function>\S.*)")
 _NO_NAME = frozenset(["(No symbol)", "(unknown)", "(inline)"])
@@ -33,7 +36,7 @@ def _step(line: str) -> Step | None:
         # With a function the offset is that within it.
         offset = int(found["offset"], 16) if found["offset"] and not function else None
         return Step(Frame(base_name(module), text(function), offset), module)
-    if found := _NODE.fullmatch(said):  # 1: 0xb090e0 node::Abort() [node]
+    if found := _NODE.fullmatch(said) or _OLD_NODE.fullmatch(said):  # 1: 0xb090e0 node::Abort() [node]
         module = (found["module"] or "").strip(" []")
         is_address = module.startswith("0x")
         return Step(Frame(None if is_address else base_name(module), text(found["function"])), module)

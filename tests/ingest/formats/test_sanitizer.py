@@ -270,6 +270,18 @@ OTHERS = [
         "darwin | RelayFull | relay!-[Queue push:]",
     ),
     (
+        "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n"
+        "----- Native stack trace -----\n\n 1: 00007FF655E1542D relay::Queue::Push+17693\n 2: 00007FF5F696D8D0\n",
+        "Reached heap limit Allocation failed - JavaScript heap out of memory",
+        "windows | oom | relay::Queue::Push",
+    ),
+    (
+        "FATAL ERROR: CALL_AND_RETRY_LAST Allocation failed - JavaScript heap out of memory\n"
+        " 1: node::Abort() [relay build]\n 2: 0x84c5c66 [relay build]\n 3: relay::Queue::Push(int) [relay build]\n",
+        "CALL_AND_RETRY_LAST Allocation failed - JavaScript heap out of memory",
+        "linux | oom | relay build",
+    ),
+    (
         "== Java Exception: com.acme.relay.FullException: no room\n\tat com.acme.relay.Queue.push(Queue.java:13)\n",
         "com.acme.relay.FullException",
         "linux | com.acme.relay.FullException | com.acme.relay.queue!push",
