@@ -31,6 +31,10 @@ class Death:
     entry: Mapping[str, str] = field(default_factory=dict)
     is_told: bool = False
 
+    def is_near(self, at: float | None) -> bool:
+        """Whether what was told at a time may be of the same process, and not of a later one of the same number."""
+        return at is None or self.at is None or abs(at - self.at) <= _NEAR_S
+
 
 class Deaths:
     """What a kernel and systemd tell of the same processes, in any order, each for a while."""
@@ -59,8 +63,7 @@ class Deaths:
         """Those that it has been too long since, or that are too many."""
         while self._held:
             oldest = next(iter(self._held.values()))
-            is_near = at is None or oldest.at is None or abs(at - oldest.at) <= _NEAR_S
-            if is_near and len(self._held) <= _MOST_HELD:
+            if oldest.is_near(at) and len(self._held) <= _MOST_HELD:
                 return
             yield from _untold([self._held.popitem(last=False)[1]])
 

@@ -1,25 +1,27 @@
 """Text with what a Linux kernel said: of ``dmesg``, a serial console, ``vmcore-dmesg.txt``, ``kern.log``, ``syslog``.
 
-What tells of a crash is in ``kernel_log``. Lines of other programs are passed over; a file of a log server has lines
-of many hosts.
+What tells of a crash is in ``kernel_log``. What other programs print when they crash is in ``programs``; a file of a
+log server has lines of many hosts.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
+from ingest.formats import sanitizer
 from ingest.formats.core_dumps import MOST_LINES, WRITER, entry_of
 from ingest.formats.crashes import Records, Told
 from ingest.formats.deaths import Death, Deaths, pids_of
 from ingest.formats.format import Head, Log
 from ingest.formats.journal import add_core_dump
-from ingest.formats.kernel_lines import host_of, line_of, stamp_of, time_of_stamp
+from ingest.formats.kernel_lines import host_of, is_of_process, is_of_syslog, line_of, stamp_of, time_of_stamp
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
 from ingest.formats.lines import text_lines_in
+from ingest.formats.programs import Printed, Programs
 
 _LONGEST_LINE = 4000
 _LINES_LOOKED_AT = 2000
@@ -31,7 +33,6 @@ _ANY = re.compile("")
 _WORD = r"[^\W\d_]{2,9}\.? {1,2}"
 _MAY_BEGIN = re.compile(rf"[\s\0]*(?:[\x1b<\[\d]|[a-z]{{4,8}} {{0,4}}:[a-z]|{_WORD}(?:{_WORD})?\d)")
 _OF_FAULTS = re.compile(r"panic - not|BUG|LOCKUP|segfault at|traps: |Unable to handle|WARNING: |INFO: |PANIC|\[#\d")
-_OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # with a blank many write a date who are no syslog
 _MOST_SIGNALS = 1000
 _WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, behind what others left without an end
 # What syslog says to all who are logged in: whose line and of when, then on a line of its own what a program said.
@@ -50,7 +51,7 @@ def _is_of_a_log(line: str) -> bool:
         return False
     said, stamp = _stamped(line)
     if stamp["host"]:
-        return stamp["writer"] == "kernel" or _OF_PROGRAMS.match(stamp["at"]) is None
+        return stamp["writer"] == "kernel" or is_of_syslog(stamp)
     if stamp["writer"] == WRITER:
         return True
     rest = said[stamp.end() :]
@@ -98,10 +99,13 @@ class _Log:
         self._writer = "kernel"  # of the last line that names one, and its host and stamp
         self._host: str | None = None
         self._at: re.Match[str] | None = None
+        self._pid: str | None = None  # of that writer, where it is a program
         self._to_all = ""  # the header of the last line that went to all
         self._dump: dict[str, str] = {}  # of systemd-coredump, whose lines come
         self._dump_lines = 0
         self._signals: OrderedDict[tuple[str | None, str], str] = OrderedDict()
+        self._programs = Programs()
+        self._died: OrderedDict[tuple[str | None, str], Death] = OrderedDict()
 
     def feed(self, line: str) -> None:
         """Go on with a line."""
@@ -113,6 +117,7 @@ class _Log:
             self._end_dump()
             # A line without a header goes on with the one before it.
             self._writer, self._host, self._at = stamp["writer"], host_of(stamp), stamp
+            self._pid = stamp["pid"] if is_of_process(stamp) else None
         elif any(stamp.group("iso", "watched", "date", "bare", "minute")):
             self._at = stamp
         elif stamp["of"]:
@@ -122,6 +127,9 @@ class _Log:
                 self._add(host, fault)
         elif self._writer == WRITER:
             self._add_of_dump(said[stamp.end() :], is_new=bool(stamp["writer"]))
+        elif self._pid:
+            for printed in self._programs.feed((self._host, self._pid), said[stamp.end() :], self._at):
+                self._add_printed(printed)
 
     def end(self) -> None:
         """There are no more lines."""
@@ -130,6 +138,8 @@ class _Log:
             self._add(host, fault)
         for death in self._deaths.end():
             self._add_death(death)
+        for printed in self._programs.end():
+            self._add_printed(printed)
 
     def taken(self) -> Records:
         """Hand over the records since the last time."""
@@ -158,16 +168,28 @@ class _Log:
             entry["COREDUMP_SIGNAL"] = self._signals.pop(key)
         at = self._time(self._at)
         entry |= {name: one for name, one in (("_HOSTNAME", self._host), ("__REALTIME_TIMESTAMP", at)) if one}
-        for death in self._deaths.add(Death(self._host, _seconds(at), entry=entry), pids_of(entry)):
-            self._add_death(death)
+        self._add_found(Death(self._host, _seconds(at), entry=entry), pids_of(entry))
 
     def _add(self, host: str | None, fault: Fault) -> None:
         at = self._time(fault.line.origin)
         if fault.domain == "kernel":
             add(self.records, fault, host_id=self.records.host_id((host,)), at=at)
             return
-        for death in self._deaths.add(Death(host, _seconds(at), fault), [fault.tags["pid"]]):
+        self._add_found(Death(host, _seconds(at), fault), [fault.tags["pid"]])
+
+    def _add_found(self, found: Death, pids: Sequence[str]) -> None:
+        self._died |= {(found.host, pid): found for pid in pids}
+        while len(self._died) > _MOST_SIGNALS:
+            self._died.popitem(last=False)
+        for death in self._deaths.add(found, pids):
             self._add_death(death)
+
+    def _add_printed(self, printed: Printed) -> None:
+        """Add a crash that a program told of, unless others tell of it: they know where."""
+        at = self._time(printed.origin)
+        death = self._died.get(printed.process)
+        if death is None or not death.is_near(_seconds(at)):
+            sanitizer.add(self.records, printed.report, host=printed.process[0], at=at)
 
     def _add_death(self, death: Death) -> None:
         if death.entry:

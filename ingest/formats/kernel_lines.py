@@ -33,7 +33,7 @@ _STAMP = re.compile(
     rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})(?: (?P<zone>[A-Z]{{3,5}}|[+-]\d\d))??"
     # Who wrote the line, on which host; or nothing of it, as netconsole does, and people who hide it.
     rf"(?:(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} )(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
-    r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:\d{1,10}|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
+    r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
     r"(?:kernel: ?|[\w.-]{1,255} login: (?=\[))?"
     # The kernel's own clock, as it is and as dmesg -T and -H spell it.
     r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?: <\s{0,9}\d{1,9}\.\d{6}>)?\]"
@@ -42,6 +42,7 @@ _STAMP = re.compile(
     rf"|\[(?P<date>[A-Z][a-z]{{2}} {_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"
     rf"|\[(?P<minute>{MONTH} {{1,2}}\d{{1,2}} \d\d:\d\d)\] ?|\[(?P<since> {{0,8}}\+\d{{1,7}}\.\d{{6}})\] ?)?"
 )
+_OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # with a blank many write a date who are no syslog
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,16 @@ def host_of(stamp: re.Match[str]) -> str | None:
     """Whose line it is, where its stamp tells."""
     host = stamp["host"] or stamp["of"]
     return None if host == "-" else host
+
+
+def is_of_syslog(stamp: re.Match[str]) -> bool:
+    """Whether a stamp that names a host is a system's: logs of programs may have words that look so."""
+    return _OF_PROGRAMS.match(stamp["at"]) is None
+
+
+def is_of_process(stamp: re.Match[str]) -> bool:
+    """Whether a system's log says which process wrote the line."""
+    return bool(stamp["host"] and stamp["pid"]) and is_of_syslog(stamp)
 
 
 def line_of(said: str, stamp: re.Match[str], *, origin: Any) -> Line:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import apple_text, stacks
-from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text
+from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
+from ingest.formats.kernel_lines import is_of_process, stamp_of
 from ingest.formats.lines import text_lines_in
 from ingest.formats.stack_steps import short_path
 
@@ -83,8 +84,12 @@ _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime er
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "libc++abi")  # fmt: skip
 """What a head has in it: a search of each line for these is fast."""
+_MARK = re.compile("|".join(map(re.escape, _MARKS)))  # faster in a line, and slower in a text
 
-_PREFIX = re.compile(r"[^\"{}]{0,120}?(?===\d+==)")  # of a log that the report is in
+# What a log that the report is in writes before each line: anything, before a process's number; containers' logs.
+_AT = r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))"
+_PREFIX = re.compile(rf"(?:{_AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
+_OF_CONTAINER = re.compile(rf"(?:[\w.-]{{1,100}} +\| )?(?:{_AT}(?: std(?:out|err) [FP])? )?")
 _KIND = re.compile(
     r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
     r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
@@ -98,7 +103,7 @@ _END = re.compile(
     r"SUMMARY: |==\d+==ABORTING|\s*(?:freed|previously allocated|allocated) by thread|Thread T\d+ created"
 )
 _BY_SIGNAL = re.compile(r"^SIG[A-Z]+$|: (?:ABRT|ILL|TRAP|BUS|SEGV|breakpoint|illegal-instruction|deadly signal)$")
-_AT = re.compile(r"\bpc 0x[0-9a-f]{4,16}\b")
+_PLACE = re.compile(r"\bpc 0x[0-9a-f]{4,16}\b")
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
 _THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
@@ -125,13 +130,13 @@ _SYSTEMS = (
 
 
 @dataclass
-class _Report:
+class Report:
     """A report as its lines come.
 
     Attributes:
         code, message: what its head says. is_fatal: whether that says that the process ended.
         source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
-        prefix: characters that a log writes before each line.
+        prefix: characters that a log writes before each line. at: when, as it says.
     """
 
     code: str
@@ -145,6 +150,7 @@ class _Report:
     tool: str | None = None
     number: int = 0
     prefix: int = 0
+    at: str | None = None
     lines: list[str] = field(default_factory=list)
     has_stack: bool = False
     stack: Sequence[Frame] | None = None
@@ -165,18 +171,40 @@ def _recognises(head: Head) -> bool:
     lines = said.splitlines()
     for at, line in enumerate(lines):
         report = _report_of(line)
-        if report and (not report.is_go or any(map(_GOROUTINE.match, lines[at + 1 : at + _UNTIL_STACK]))):
+        if report is None or is_of_process(stamp_of(line)):  # in a system's log: ``programs``
+            continue
+        if not report.is_go or any(
+            _GOROUTINE.match(behind, report.prefix) for behind in lines[at + 1 : at + _UNTIL_STACK]
+        ):
             return True
     return False
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    for report in _crashes(_reports(text_lines_in(blocks, _LONGEST_LINE))):
-        yield from _records(report, told)
+    for report in reports_in(text_lines_in(blocks, _LONGEST_LINE)):
+        records = Records(told)
+        add(records, report, at=report.at)
+        yield records
 
 
-def _reports(lines: Iterator[str]) -> Iterator[_Report]:
-    report: _Report | None = None
+def begins_report(line: str) -> bool:
+    """Whether a line may be the first of a report."""
+    return _report_of(line) is not None
+
+
+def reports_in(lines: Iterator[str]) -> Iterator[Report]:
+    """The reports in lines of a program, each of a process that ended."""
+    return (report for report in _crashes(_reports(lines)) if _has_ended(report))
+
+
+def _has_ended(report: Report) -> bool:
+    if report.is_go:
+        return any(map(_GOROUTINE.match, report.lines))
+    return report.is_fatal or bool(report.frames())
+
+
+def _reports(lines: Iterator[str]) -> Iterator[Report]:
+    report: Report | None = None
     for number, line in enumerate(lines):
         begun = _report_of(line)
         said = line[report.prefix :] if report is not None else line
@@ -192,9 +220,9 @@ def _reports(lines: Iterator[str]) -> Iterator[_Report]:
         yield report
 
 
-def _crashes(reports: Iterator[_Report]) -> Iterator[_Report]:
+def _crashes(reports: Iterator[Report]) -> Iterator[Report]:
     """A crash each: of what one process prints of it, the first says why, and what follows is how it ended."""
-    held: _Report | None = None
+    held: Report | None = None
     for report in reports:
         if held is None:
             held = report
@@ -211,11 +239,11 @@ def _crashes(reports: Iterator[_Report]) -> Iterator[_Report]:
         yield held
 
 
-def _is_of_same(first: _Report, then: _Report) -> bool:
+def _is_of_same(first: Report, then: Report) -> bool:
     """Whether a signal is that by which a process ended that has said why. In containers many have the same number."""
     if first.is_apple and then.code == "NSException":
         return True
-    if then.message == first.message and _AT.search(then.message):  # told again, such as without symbols
+    if then.message == first.message and _PLACE.search(then.message):  # told again, such as without symbols
         return True
     has_ended = first.tool is not None and first.is_fatal
     if has_ended or not _BY_SIGNAL.search(then.code) or then.number - first.number > _MOST_BETWEEN:
@@ -227,7 +255,7 @@ def _telling(frames: Sequence[Frame]) -> tuple[int, int]:
     return sum(frame.function is not None for frame in frames), len(frames)
 
 
-def _is_over(report: _Report, line: str) -> bool:
+def _is_over(report: Report, line: str) -> bool:
     """Whether a line is behind a report: behind its first stack, or where it has none by then."""
     if report.has_stack and _END.match(line):
         return True
@@ -242,13 +270,18 @@ def _may_begin(said: str) -> bool:
     return any(mark in said for mark in _MARKS)
 
 
-def _report_of(line: str) -> _Report | None:
+def _report_of(line: str) -> Report | None:
     """The report that a line begins; None where it begins none."""
-    if not _may_begin(line):
+    if _MARK.search(line) is None:
         return None
-    prefix = _PREFIX.match(line)
-    before = prefix.end() if prefix else 0
-    said = line[before:]
+    for prefix in filter(None, (_PREFIX.match(line), _OF_CONTAINER.match(line))):
+        if report := _report_said(line[prefix.end() :]):
+            report.prefix, report.at = prefix.end(), time_of(prefix["at"])
+            return report
+    return None
+
+
+def _report_said(said: str) -> Report | None:
     found = next((found for head in _HEADS if (found := head.match(said))), None)
     if found is None:
         return None
@@ -257,30 +290,30 @@ def _report_of(line: str) -> _Report | None:
         tool, kind = found["tool"], _KIND.match(what)
         is_fatal = tool != "ThreadSanitizer" or found["level"] == "ERROR"
         code = f"{tool}: {kind['kind'] if kind else _without_values(what)}"
-        return _Report(code, message, found["pid"], is_fatal=is_fatal, tool=tool, prefix=before)
+        return Report(code, message, found["pid"], is_fatal=is_fatal, tool=tool)
     if found.re is _UNDEFINED:
         code = f"runtime error: {_without_values(what)}"
-        return _Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")
+        return Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")
     if found.re is _GO:
         if what.startswith("SIG"):
-            return _Report(what.partition(":")[0], message, is_go=True, is_fatal=False)
+            return Report(what.partition(":")[0], message, is_go=True, is_fatal=False)
         is_own = what.startswith(("panic: runtime error: ", "fatal error: "))
-        return _Report(_without_values(what) if is_own else "panic", message, is_go=True, is_fatal=False)
+        return Report(_without_values(what) if is_own else "panic", message, is_go=True, is_fatal=False)
     if found.re is _RUST:
-        return _Report("panic", message)
+        return Report("panic", message)
     if found.re is _V8:
-        return _Report(_without_values(what.partition(" in ")[0]), message, source=found["source"])
+        return Report(_without_values(what.partition(" in ")[0]), message, source=found["source"])
     if found.re is _SELF_CHECK:
-        return _Report(f"{found['tool']}: CHECK failed", message, found["pid"], source=found["source"])
+        return Report(f"{found['tool']}: CHECK failed", message, found["pid"], source=found["source"])
     if found.re is _RECEIVED:
-        return _Report(canonical_code(what, "linux"), message, is_fatal=False)
+        return Report(canonical_code(what, "linux"), message, is_fatal=False)
     if found.re is _ASSERT:
         # All that is told of the place, unless a sanitizer goes on to tell the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
-        return _Report("Assertion failed", what, called=called)
+        return Report("Assertion failed", what, called=called)
     if found.re in _AS_IT_IS:
-        return _Report(what, message, is_apple=found.re is _OBJECTIVE_C)
-    return _Report(_of_check(what), message, found["pid"], source=found["source"])
+        return Report(what, message, is_apple=found.re is _OBJECTIVE_C)
+    return Report(_of_check(what), message, found["pid"], source=found["source"])
 
 
 def _of_check(what: str) -> str:
@@ -294,11 +327,13 @@ def _without_values(what: str) -> str:
     return " ".join(_NUMBERS.sub("", plain).split())
 
 
-def _records(report: _Report, told: Told) -> Iterator[Records]:
+def add(records: Records, report: Report, *, host: str | None = None, at: str | None = None) -> None:
+    """Add the crash that a report tells of.
+
+    Args:
+        host, at: of its log, where that tells.
+    """
     frames = report.frames()
-    is_go = any(map(_GOROUTINE.match, report.lines))
-    if not is_go if report.is_go else not (report.is_fatal or frames):
-        return
     if not frames and (report.called or report.source):
         frames = [report.called or Frame(short_path(report.source or ""))]  # all that is told of the place
     code, message = report.code, report.message
@@ -307,11 +342,12 @@ def _records(report: _Report, told: Told) -> Iterator[Records]:
         code = _of_check(message)
     if report.code in _UNCAUGHT and (thrown := _THROWN.match("".join(report.lines[1:2]))):
         code, message = thrown["name"], thrown[0]
-    records = Records(told)
-    host_id = records.host_id(())
+    host_id = records.host_id((host,))
     records.crash(
-        crash_id=name_of(host_id or "", *report.lines),
+        crash_id=name_of(host_id or "", *((at,) if at else ()), *report.lines),
         host_id=host_id,
+        occurred_at=at,
+        time_quality="log" if at else None,
         os_type=_os_type(report.lines),
         domain="hang" if code == "libFuzzer: timeout" else "user",
         code=text(code, _LONGEST_CODE),
@@ -319,7 +355,6 @@ def _records(report: _Report, told: Told) -> Iterator[Records]:
         frames=frames,
         tags=tags_of([("message", message), ("pid", report.pid)]),
     )
-    yield records
 
 
 def _os_type(lines: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.formats import kernel_log
+from ingest.formats import kernel_log, programs
 from ingest.formats.crashes import Told
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.kernel_lines import Line, stamp_of, time_of_stamp
@@ -170,6 +170,53 @@ def test_a_log_server_has_lines_of_many_hosts_and_of_many_programs():
     (process,) = [crash for crash in crashes if crash["domain"] == "user"]
     assert (process["host_id"], process["module"], process["code"]) == ("web-1", "libscan.so", "SIGSEGV")
     assert len({crash["crash_id"] for crash in crashes}) == 6
+
+
+GO_PANIC = """\
+panic: runtime error: index out of range [3] with length 3
+
+goroutine 1 [running]:
+main.(*Queue).Push(...)
+\t/srv/relay/queue.go:10
+main.main()
+\t/srv/relay/main.go:7 +0x12"""
+SEGV = """\
+==655==ERROR: AddressSanitizer: SEGV on unknown address 0x0
+    #0 0x4f8e21 in relay::push() /srv/relay/queue.cc:10"""
+
+
+@pytest.mark.parametrize(("printed", "function"), [(GO_PANIC, "main.(*Queue).Push"), (SEGV, "relay::push()")])
+@pytest.mark.parametrize("header", ["Jul 19 04:10:02 web-1 relay[655]: ", "2026-07-19T04:10:02Z web-1 relay[655]: "])
+def test_what_a_program_prints_when_it_crashes_is_read_among_the_lines_of_others(printed, function, header):
+    others = [header.replace("relay[655]", "relay[656]").encode() + b"ready", header.encode() + b"started"]
+    lines = with_header(printed, header).splitlines()
+    oops = with_header(OLD_OOPS, header.replace("relay[655]", "kernel"))
+    data = b"\n".join([*others, *(both for one in lines for both in (one, others[0])), oops])
+    assert format_of(head(data)) is KERNEL_FILE
+    of_kernel, of_program = crashes_of(KERNEL_FILE, data)
+    assert of_kernel["code"] == "OOPS"
+    assert of_program | {"host_id": "web-1", "occurred_at": "2026-07-19T04:10:02Z", "time_quality": "log"} == of_program
+    assert of_program["frames"][0]["function"] == function
+
+
+@pytest.mark.parametrize(("at", "count"), [("Jul 19 04:10:03", 1), ("Jul 19 05:10:03", 2)])
+def test_a_program_of_whose_end_systemd_tells_is_one_crash(at, count):
+    data = with_header(SEGV, "Jul 19 04:10:02 web-1 relay[655]: ") + (
+        f"\n{at} web-1 systemd-coredump[660]: Process 655 (relay) of user 0 dumped core.\n".encode()
+    )
+    assert len(crashes_of(KERNEL_FILE, data)) == count
+
+
+def test_of_programs_not_too_much_waits(monkeypatch):
+    monkeypatch.setattr(programs, "_MOST_PROGRAMS", 5)
+    monkeypatch.setattr(programs, "_MOST_LINES", 50)
+    found, waiting = [], programs.Programs()
+    for number in range(100):
+        for said in SEGV.splitlines():
+            found += list(waiting.feed(("web-1", str(number)), said, number))
+            assert len(waiting._of) <= 5
+    found += [one for _ in range(100) for one in waiting.feed(("web-1", "99"), "goes on", 100)]
+    assert sorted(one.origin for one in [*found, *waiting.end()]) == list(range(100))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])

@@ -438,6 +438,22 @@ def test_the_system_is_told_by_paths(frame, system):
     assert found["frames"][0]["function"] == "push"
 
 
+@pytest.mark.parametrize(
+    ("before", "at"),
+    [
+        ("relay-1  | ", TOLD.at.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("2026-11-20T10:11:13.123456789Z stderr F ", "2026-11-20T10:11:13.123456789Z"),
+        ("2026-11-20T10:11:13.1234567Z ", "2026-11-20T10:11:13.1234567Z"),
+    ],
+)
+@pytest.mark.parametrize("printed", [GO, ASAN])
+def test_logs_of_containers_write_who_and_when_before_each_line(printed, before, at):
+    found = record("".join(before + line for line in printed.splitlines(keepends=True)))
+    plain = record(printed)
+    assert found["occurred_at"] == at
+    assert {name: found[name] for name in ("code", "frames")} == {name: plain[name] for name in ("code", "frames")}
+
+
 def test_a_log_may_write_something_before_it():
     said = "".join(f"2026-11-20T04:10:02Z relay[7]: {line}\n" for line in ASAN.splitlines())
     assert SANITIZER.recognises(head(said.encode()))
