@@ -1,28 +1,30 @@
 """systemd's journal in its export format, which ``systemd-journal-upload`` sends and ``journalctl -o export`` writes.
 
-A crash is what systemd-coredump says of a process that dumped core, and what the kernel says that ``kernel_log`` knows;
-all other entries are none. It may be a whole journal, with binary fields of any size: of an entry only a few fields are
-held, and of those only so much.
+A crash is what systemd-coredump says of a process that dumped core, what the kernel says that ``kernel_log`` knows, and
+what another program printed when it crashed, see ``programs``; all other entries are none. It may be a whole journal,
+with binary fields of any size: of an entry only a few fields are held, and of those only so much.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import stacks
+from ingest.formats import sanitizer, stacks
 from ingest.formats.crashes import Records, Told, Unfit, at_fault, base_name, name_of, tags_of, text, time_of, whole
 from ingest.formats.deaths import Death, Deaths, pids_of
 from ingest.formats.format import BrokenOff, Log
 from ingest.formats.kernel_lines import LONGEST_LINE, Line
 from ingest.formats.kernel_log import Fault, Kernels
 from ingest.formats.kernel_log import add as add_fault
+from ingest.formats.programs import Printed, Programs
 
 COREDUMP = "fc2e22bc6ee647b6b90729ab34a250b1"
 LONGEST_VALUE_BYTES = 64 << 10
 _LONGEST_NAME_BYTES = 256  # a field's name has 64 at the most
 _AT_ONCE_US = 2_000_000  # in this time a kernel has said all of a fault
+_PRINTED_US = 60_000_000  # in this time a program has printed all of a report, and its core is dumped
 _MOST_LINES = 300  # of one message
 _TAGS = {
     "COREDUMP_EXE": "exe", "COREDUMP_COMM": "comm", "COREDUMP_UNIT": "unit", "COREDUMP_USER_UNIT": "user_unit",
@@ -33,6 +35,7 @@ _TAGS = {
 READ = frozenset(_TAGS) | {
     "MESSAGE_ID", "MESSAGE", "_MACHINE_ID", "COREDUMP_HOSTNAME", "COREDUMP_PID", "COREDUMP_TIMESTAMP",
     "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP", "_TRANSPORT", "_SOURCE_MONOTONIC_TIMESTAMP",
+    "_PID", "CONTAINER_ID",
 }  # fmt: skip
 # Neither a command line nor the environment, which hold secrets.
 _HELD = frozenset(name.encode() for name in READ)
@@ -56,17 +59,19 @@ class Entries:
         self._kernels = Kernels()
         self._deaths = Deaths()
         self._kernel_us = 0  # when one said something last
+        self._programs = Programs()
 
     def add(self, entry: Mapping[str, str]) -> None:
         """Add an entry: the fields of ``READ`` that it has."""
         at_us = whole(entry.get("__REALTIME_TIMESTAMP")) or 0
         if self._kernel_us and abs(at_us - self._kernel_us) > _AT_ONCE_US:
             self._settle()
+        self._add_printed(self._programs.until(lambda begun_us: abs(at_us - begun_us) > _PRINTED_US))
         self._add_deaths(self._deaths.until(at_us / 1e6))
         if entry.get("MESSAGE_ID") == COREDUMP:
             add_core_dump(self.records, entry)
             death = Death(self.records.host_id(_names_of_host(entry)), at_us / 1e6, entry=entry, is_told=True)
-            self._add_deaths(self._deaths.add(death, pids_of(entry)))
+            self._add_found(death, pids_of(entry))
         elif entry.get("_TRANSPORT") == "kernel":
             self._kernel_us = at_us
             clock_us = whole(entry.get("_SOURCE_MONOTONIC_TIMESTAMP"))
@@ -75,6 +80,7 @@ class Entries:
                 self._add_faults(self._kernels.feed(self.records.host_id(_names_of_host(entry)), line))
         else:
             self.not_read += 1
+            self._add_of_program(entry, at_us)
 
     def taken(self) -> tuple[Records, int]:
         """Hand over the records, and the count of entries that are no crash, since the last time."""
@@ -85,6 +91,7 @@ class Entries:
         """There are no more entries."""
         self._settle()
         self._add_deaths(self._deaths.end())
+        self._add_printed(self._programs.end())
 
     def _settle(self) -> None:
         self._add_faults(self._kernels.end())
@@ -95,8 +102,11 @@ class Entries:
             if fault.domain == "kernel":
                 self._add_fault(host_id, fault)
             else:
-                death = Death(host_id, fault.line.origin / 1e6, fault)
-                self._add_deaths(self._deaths.add(death, [fault.tags["pid"]]))
+                self._add_found(Death(host_id, fault.line.origin / 1e6, fault), [fault.tags["pid"]])
+
+    def _add_found(self, found: Death, pids: Sequence[str]) -> None:
+        self._programs.died(found, pids)
+        self._add_deaths(self._deaths.add(found, pids))
 
     def _add_deaths(self, deaths: Iterable[Death]) -> None:
         for death in deaths:
@@ -106,6 +116,20 @@ class Entries:
     def _add_fault(self, host_id: str | None, fault: Fault) -> None:
         at = time_of(fault.line.origin, unit=1_000_000) if fault.line.origin else None
         add_fault(self.records, fault, host_id=host_id, at=at)
+
+    def _add_of_program(self, entry: Mapping[str, str], at_us: int) -> None:
+        number = entry.get("CONTAINER_ID") or entry.get("_PID")
+        if number is None:
+            return
+        process = self.records.host_id(_names_of_host(entry)), number
+        for said in entry.get("MESSAGE", "").split("\n", _MOST_LINES)[:_MOST_LINES]:
+            self._add_printed(self._programs.feed(process, said, at_us))
+
+    def _add_printed(self, found: Iterable[Printed]) -> None:
+        for printed in found:
+            if not self._programs.has_died(printed.process, printed.origin / 1e6):
+                at = time_of(printed.origin, unit=1_000_000) if printed.origin else None
+                sanitizer.add(self.records, printed.report, host=printed.process[0], at=at)
 
 
 class Journal:

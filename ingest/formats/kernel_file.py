@@ -105,7 +105,6 @@ class _Log:
         self._dump_lines = 0
         self._signals: OrderedDict[tuple[str | None, str], str] = OrderedDict()
         self._programs = Programs()
-        self._died: OrderedDict[tuple[str | None, str], Death] = OrderedDict()
 
     def feed(self, line: str) -> None:
         """Go on with a line."""
@@ -178,17 +177,14 @@ class _Log:
         self._add_found(Death(host, _seconds(at), fault), [fault.tags["pid"]])
 
     def _add_found(self, found: Death, pids: Sequence[str]) -> None:
-        self._died |= {(found.host, pid): found for pid in pids}
-        while len(self._died) > _MOST_SIGNALS:
-            self._died.popitem(last=False)
+        self._programs.died(found, pids)
         for death in self._deaths.add(found, pids):
             self._add_death(death)
 
     def _add_printed(self, printed: Printed) -> None:
         """Add a crash that a program told of, unless others tell of it: they know where."""
         at = self._time(printed.origin)
-        death = self._died.get(printed.process)
-        if death is None or not death.is_near(_seconds(at)):
+        if not self._programs.has_died(printed.process, _seconds(at)):
             sanitizer.add(self.records, printed.report, host=printed.process[0], at=at)
 
     def _add_death(self, death: Death) -> None:

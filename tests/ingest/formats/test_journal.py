@@ -141,6 +141,45 @@ def test_the_last_entry_needs_no_blank_line_and_blank_lines_are_no_entries():
     assert read(b"") == read(b"\n") == ([], 0)
 
 
+def printed(said: str, *, at_us: int = 1721362203000000) -> bytes:
+    fields = OTHER | {"__REALTIME_TIMESTAMP": str(at_us), "_PID": "7"}
+    return b"".join(entry(fields | {"MESSAGE": line}) for line in said.splitlines())
+
+
+GO_PANIC = """\
+panic: runtime error: index out of range [3] with length 3
+
+goroutine 1 [running]:
+main.(*Queue).Push(...)
+\t/srv/relay/queue.go:10"""
+
+
+def test_what_a_program_printed_when_it_crashed_is_a_crash():
+    others = entry(OTHER | {"_PID": "8", "MESSAGE": "panic: not at all"})
+    (record,), not_read = read(
+        printed("ready") + others + others.join(printed(one or " ") for one in GO_PANIC.split("\n"))
+    )
+    assert record | {"host_id": "m1", "time_quality": "log", "occurred_at": "2024-07-19T04:10:03Z"} == record
+    assert [frame["function"] for frame in record["frames"]] == ["main.(*Queue).Push"]
+    assert not_read == 2 + 5 + 4
+
+
+def test_a_program_of_whose_end_systemd_tells_is_one_crash():
+    said = printed(
+        "==7==ERROR: AddressSanitizer: ABRT on unknown address 0x7\n    #0 0x4f8e21 in push /srv/queue.cc:10"
+    )
+    (record,), _ = read(said + entry(COREDUMP))
+    assert record["code"] == "SIGSEGV"
+
+
+def test_what_a_program_printed_is_told_while_a_journal_goes_on():
+    journal = Journal()
+    journal.feed(printed(GO_PANIC))
+    assert not journal.taken()[0].read
+    journal.feed(entry(OTHER | {"__REALTIME_TIMESTAMP": "1721362303000000"}))
+    assert journal.taken()[0].read == 1
+
+
 def test_what_is_wrong_with_a_core_dump_is_left_for_the_rules_to_say():
     bare = {"MESSAGE_ID": COREDUMP["MESSAGE_ID"]}
     assert set(read(entry(bare))[0][0]) == {"record", "crash_id", "os_type", "domain"}
