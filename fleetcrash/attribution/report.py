@@ -86,7 +86,8 @@ def _no_impact() -> dict[str, int]:
 def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
     if incident.judgement is None or incident.trial is None:
         return []
-    weights = zip(incident.trial.updates.tolist(), incident.judgement.probabilities.tolist(), strict=True)
+    stated = incident.judgement.stated(incident.kind)
+    weights = zip(incident.trial.updates.tolist(), stated.tolist(), strict=True)
     likely = {update: weight for update, weight in weights if update not in incident.judgement.untold}
     # Of those that hardly anybody tells to have no evidence can be weighed: they are as likely as no change at all.
     left = 1.0 - sum(likely.values())
@@ -169,7 +170,7 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
     trial, judgement = incident.trial, incident.judgement
     if trial is None or judgement is None:
         return []
-    rows = []
+    rows, stated = [], judgement.stated(incident.kind)
     for rank in np.argsort(-trial.log_evidence)[:5]:
         seen, mean = _counts_of(detector, incident, trial, int(rank))
         low, estimate, high = rate_interval(seen, mean)
@@ -182,7 +183,7 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
                 "rate_ratio": {"low": low, "estimate": estimate, "high": high},
                 "events": int(seen),
                 "expected": round(mean, 6),
-                "probability": round(float(judgement.probabilities[rank]), 6),
+                "probability": round(float(stated[rank]), 6),
             }
         )
     if judgement.wave is not None and incident.waves is not None:

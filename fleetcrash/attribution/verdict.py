@@ -105,6 +105,15 @@ class Judgement:
         likely = float(self.probabilities.sum()) > _MOSTLY
         return int(updates[np.argmax(self.probabilities)]) if likely else None
 
+    def stated(self, kind: Kind) -> Floats:
+        """(U,) the posterior as a verdict has it.
+
+        *No update* may rest on witnesses, whom the posterior does not weigh; no change is as likely then as that takes.
+        """
+        most, total = 1.0 - NAMING_PROBABILITY, float(self.probabilities.sum())
+        is_less = kind is Kind.NO_UPDATE and total > most
+        return self.probabilities * (most / total) if is_less else self.probabilities
+
     def left_open(self, untold: tuple[int, ...], minutes_open: int) -> Judgement:
         """The same, where some updates may be behind what seemed to follow none.
 

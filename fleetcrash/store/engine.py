@@ -250,7 +250,7 @@ class Engine:
         told = self.rows("sources_of_exposure")[0]
         assumed = set()
         if told["presence_source"] == "assumed":
-            assumed.add("presence")
+            assumed |= {"sightings", "presence"}
         if told["exposure_source"] != "installs":
             assumed.add("steps")
         if assumed == self._assumed:

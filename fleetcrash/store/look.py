@@ -19,6 +19,7 @@ VIEWS = (
     "installs",
     "updates",
     "hosts",
+    "sightings",
     "presence",
     "steps",
     "exposure_history",

@@ -1,4 +1,4 @@
-"""Where the detector places a crash that was noticed at the next boot."""
+"""What the detector takes for an event, and where it places one that was noticed at the next boot."""
 
 from __future__ import annotations
 
@@ -31,6 +31,42 @@ def test_a_crash_noticed_at_a_boot_is_placed_at_the_end_of_the_session_before_an
         with Engine(lake, as_of=at(now)) as engine:
             events = read_news(engine).events
         assert dict(zip(events.host, events.minute.tolist(), strict=True)) == known, now
+
+
+def test_a_crash_is_news_once_its_host_is_known_to_have_been_seen_where_nobody_tells_presence(lake):
+    seen = {"before": (80, 81), "told later": (80, 150), "after": (110, 111), "long before": (-1400, -1399)}
+    append_rows(lake, "install", [
+        {"host_id": host, "update_id": "u", "applied_at": at(minute), "received_at": at(known)}
+        for host, (minute, known) in seen.items()
+    ])  # fmt: skip
+    append_rows(lake, "crash", [
+        {"crash_id": host, "host_id": host, "os_type": "linux", "occurred_at": at(100), "received_at": at(101)}
+        for host in (*seen, "never")
+    ])  # fmt: skip
+    for now, news in ((102, {"before": 101}), (500, {"before": 101, "told later": 150})):
+        with Engine(lake, as_of=at(now)) as engine:
+            events = read_news(engine).events
+        assert dict(zip(events.host, events.tick.tolist(), strict=True)) == {
+            host: _minute(at(known)) for host, known in news.items()
+        }
+
+
+def test_hosts_that_were_seen_once_are_at_risk_until_others_are_seen(lake):
+    def seen(host: str, minute: float) -> dict[str, object]:
+        return {"host_id": host, "os_type": "linux", "received_at": at(minute)}
+
+    append_rows(lake, "host", [seen("a", 0), seen("b", 0), seen("a", 4000)])
+    append_rows(lake, "crash", [
+        {"crash_id": str(minute), "host_id": "b", "os_type": "linux", "occurred_at": at(minute)}
+        for minute in (1000, 3500, 5000)
+    ])  # fmt: skip
+    for now, minutes in ((3600, [1000, 3500]), (6000, [1000, 3500])):
+        with Engine(lake, as_of=at(now)) as engine:
+            assert read_news(engine).events.minute.tolist() == [_minute(at(minute)) for minute in minutes]
+            stretches = {row["host_id"]: row for row in engine.rows("known_presence") if row["online_from"] == at(0)}
+        over = None if now < 4000 else (at(1440), at(4000))
+        assert [stretches[host]["gone_known"] for host in "ab"] == [over and over[1]] * 2
+        assert [stretches[host]["online_until"] for host in "ab"] == [over and over[0]] * 2
 
 
 def _tell(lake: Lake) -> None:

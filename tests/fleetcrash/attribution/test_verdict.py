@@ -13,7 +13,7 @@ from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.odds import COINCIDENT_MINUTES, Contrast, weigh
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, Judgement, Kind, judge
 from fleetcrash.attribution.waves import SHAPES, Waves
 
 UPDATE, OTHER, RELEASED, EVENTS = 7, 9, 1000, 100.0
@@ -493,3 +493,12 @@ def test_but_not_where_nothing_is_likelier_than_either(evidence, kind):
         contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
     )
     assert told.kind is kind
+
+
+@pytest.mark.parametrize("sums_to", [0.0, 0.05, 0.99])
+def test_where_no_update_is_to_blame_no_change_is_as_likely_as_that_takes(sums_to):
+    judgement = Judgement(Kind.CANNOT_SEPARATE, None, np.array([0.75, 0.25]) * sums_to, None, 0.0)
+    assert judgement.stated(Kind.CANNOT_SEPARATE) is judgement.probabilities
+    stated = judgement.stated(Kind.NO_UPDATE)
+    assert stated.sum() == pytest.approx(min(sums_to, 1.0 - NAMING_PROBABILITY))
+    assert stated[0] == pytest.approx(3.0 * stated[1])

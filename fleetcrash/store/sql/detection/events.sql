@@ -3,6 +3,8 @@
 -- witness, and what is told late of the days before is none. Dark: an always-on host that left (see gone).
 -- at_us: where exposure is judged. A crash noticed at the next boot happened at the end of the session before that boot, or
 -- where that end was not known when the crash was, at the boot.
+-- Where hosts count as online because they were seen, a crash of one that had not been is no news: of such hosts nobody knows
+-- how many there are. It is news from when that is known.
 -- boot_us: when the session began in which it happened; null where presence is assumed.
 WITH ordered AS (
   SELECT
@@ -41,10 +43,20 @@ booted AS (
   ASOF LEFT JOIN sat
     ON sat.host_id = first_in_a_day.host_id AND first_in_a_day.placed_at >= sat.online_from
 ),
+seen_before AS (
+  SELECT booted.crash_id, min(sightings.known_at) AS seen_known
+  FROM booted JOIN sightings
+    ON sightings.host_id = booted.host_id
+    AND sightings.seen_at < booted.at_time
+    AND (sightings.seen_at >= booted.at_time - INTERVAL 24 HOUR OR coalesce(sightings.over_known > booted.known_at, true))
+  GROUP BY booted.crash_id
+),
 happened AS (
   SELECT
-    0 AS outcome, crash_id AS event_id, host_id, known_at, at_time, module, os_type, CAST(NULL AS TIMESTAMPTZ) AS back_at
-  FROM booted
+    0 AS outcome, crash_id AS event_id, host_id, greatest(known_at, seen_known) AS known_at, at_time, module, os_type,
+    CAST(NULL AS TIMESTAMPTZ) AS back_at
+  FROM booted LEFT JOIN seen_before USING (crash_id)
+  WHERE seen_known IS NOT NULL OR NOT EXISTS (SELECT 1 FROM sightings)
   UNION ALL
   SELECT 1 AS outcome, 'dark' AS event_id, host_id, gone_known, online_until, NULL, NULL, back_at
   FROM gone WHERE always_on
