@@ -10,6 +10,11 @@ from commands.output import JSON, Exit, Progress, print_csv, print_json
 from fleetcrash.errors import BadArgument
 from fleetcrash.terminal import readable
 
+_LATE = """\
+{crashes_told_late:,} of {crashes_known:,} crashes were received more than an hour after they happened. Until then
+nobody knew of them, nor which hosts were at risk: little can be said of that time. To judge the past, leave out
+`received_at` or say in it when each record came; `load` and `serve --replay` keep it."""
+
 _STATES = "recovered, dark, crashed, cleared, at_risk or pending"  # State's, which would take long to import for help
 
 
@@ -139,6 +144,8 @@ def _print_incidents(found: JSON, *, as_json: bool) -> None:
         print_json(found)
         return
     print(f"As of {found['as_of']}: {len(found['incidents'])} incident(s).")
+    if found["crashes_told_late"] > found["crashes_known"] / 2:
+        print(_LATE.format(**found))
     for incident in found["incidents"]:
         ended = f", closed {incident['closed_at']}" if incident["closed_at"] else ""
         print(f"\n{incident['incident_id']}  {incident['verdict']}  (alarm {incident['alarm_at']}{ended})")

@@ -42,6 +42,7 @@ def document(engine: Engine, detector: Detector, as_of: datetime, incidents: Seq
         "schema": SCHEMA,
         "as_of": time_text(as_of),
         **engine.rows("sources_of_exposure")[0],
+        **engine.rows("crashes_told_late")[0],
         "incidents": [_incident(engine, detector, incident) for incident in incidents],
     }
 

@@ -82,6 +82,17 @@ def test_incidents_before_the_outage_are_none(lake, run):
     assert (status, json.loads(out)["incidents"]) == (0, [])
 
 
+@pytest.mark.parametrize("at_once", [3, 2, 1])
+def test_where_most_crashes_came_late_it_says_that_little_can_be_said(tmp_path, run, at_once):
+    crash = {"record": "crash", "host_id": "a", "os_type": "linux", "occurred_at": "2024-07-19T04:10:00Z"}
+    late = {"received_at": "2024-07-20T04:10:00Z"}
+    lines = [{**crash, "crash_id": f"{number}", **({} if number < at_once else late)} for number in range(4)]
+    (tmp_path / "crash.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run("load", str(tmp_path / "crash.ndjson"), "--lake", str(tmp_path / "lake"))
+    _, said, _ = run("incidents", "--lake", str(tmp_path / "lake"))
+    assert ("3 of 4 crashes were received more than an hour after they happened." in said) == (at_once == 1)
+
+
 def test_a_backtest_takes_its_span_and_its_step(lake, run):
     since, until = time_text(fleet.RELEASED), time_text(fleet.RELEASED + timedelta(hours=1))
     status, out, err = run("backtest", "--lake", lake, "--from", since, "--to", until, "--step", "5m", "--json")

@@ -78,6 +78,7 @@ COUNTING = (
     "crashes_by_cluster_bucket",
     "crashes_by_update",
     "crashes_by_update_of_all",
+    "crashes_told_late",
     "crashes_listed",
     "delay_by_record",
     "earlier_edges",
