@@ -42,6 +42,7 @@ def _with_installs(fleet: World, crashed: range, after_min: float) -> World:
     random = Random(5)
     came = {n: SECOND_AT + random.uniform(0, UNTIL - SECOND_AT - 60) for n in range(0, HOSTS, 2)}
     fleet["install"] = [
+        *({"host_id": f"h{n}", "update_id": "before", "applied_at": at(-300)} for n in range(HOSTS)),
         *({"host_id": f"h{n}", "update_id": "first", "applied_at": at(FIRST_AT + n / HOSTS)} for n in range(HOSTS)),
         *({"host_id": f"h{n}", "update_id": "second", "applied_at": at(minute)} for n, minute in came.items()),
     ]
