@@ -274,7 +274,7 @@ class Beside:
 
     Attributes:
         is_count: of a sample of all hosts, the same at every tick; else of one host with an event.
-        host: that host, else None.
+        host: that host, else None. os_type, os_version: of the hosts.
         other: index of the other update; -1: the row counts the hosts, whatever else they had.
     """
 
@@ -282,6 +282,7 @@ class Beside:
     is_count: NDArray[np.bool_]
     host: Texts
     os_type: Texts
+    os_version: Texts
     other: Ints
     change: Ints
 

@@ -190,6 +190,7 @@ def _beside(engine: Engine, suspects: Sequence[Suspect], update_index: dict[str,
         is_count=table["host_id"].is_null().to_numpy(),
         host=_texts(table, "host_id"),
         os_type=_texts(table, "os_type"),
+        os_version=_texts(table, "os_version"),
         other=np.array([*(update_index.get(name, -1) for name in names), -1], dtype=np.int64)[code],
         change=_ints(table, "change"),
     )

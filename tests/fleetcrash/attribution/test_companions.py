@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -25,25 +27,32 @@ CHANNELS = {"bad": "1", "ended": "2", "follows": "2"}
 GOT_BAD, TOLD_LATE = 60, 90
 
 
-def world() -> World:
-    """Half of the hosts have the policy and crash; what else they have tells nobody apart, or came too late."""
-    half = HOSTS[::2]
+def world(hosts: Sequence[str] = HOSTS, versions: tuple[str | None, str | None] = (None, None)) -> World:
+    """Half of the hosts have the policy and crash; what else they have tells nobody apart, or came too late.
+
+    Args:
+        versions: of the OS of those that crash, and of the others.
+    """
+    half = hosts[::2]
     installs = [
         *((host, "policy", 10) for host in half),
-        *((host, "driver", 10) for host in HOSTS),
+        *((host, "driver", 10) for host in hosts),
         *((host, "os", 10) for host in half),
         *((host, "ended", 10) for host in half),
         *((host, "follows", 20) for host in half),
-        *((host, "bad", GOT_BAD) for host in HOSTS),
+        *((host, "bad", GOT_BAD) for host in hosts),
         *((host, "late", GOT_BAD + 1) for host in half),
     ]
     return {
-        "host": [{"host_id": host, "os_type": "windows"} for host in HOSTS],
+        "host": [
+            {"host_id": host, "os_type": "windows", "os_version": versions[number % 2]}
+            for number, host in enumerate(hosts)
+        ],
         "update": [
             {"update_id": name, "kind": kind, "channel": CHANNELS.get(name), "released_at": at(0)}
             for name, kind in KINDS.items()
         ],
-        "session": [{"host_id": host, "online_from": at(-600), "online_until": None} for host in HOSTS],
+        "session": [{"host_id": host, "online_from": at(-600), "online_until": None} for host in hosts],
         "install": [
             {
                 "host_id": host,
@@ -81,6 +90,13 @@ def test_what_most_that_crashed_had_and_not_all_have_is_told(asked):
     assert told.keys() == {"policy", "follows"}
     assert told["policy"][0] == pytest.approx(0.5, abs=0.25)  # of a sample of the hosts
     assert told["policy"][1] == 1.0
+
+
+def test_what_all_hosts_of_their_version_have_tells_nobody_apart(empty_lake):
+    hosts = [f"h{number}" for number in range(400)]
+    for versions, told in ((("11", "11"), {"policy", "follows"}), (("10", "11"), set())):
+        with lake_of(world(hosts, versions), empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
+            assert _told(read_news(engine), 120).keys() == told
 
 
 def test_an_install_counts_from_when_it_was_known(asked):
