@@ -4,6 +4,7 @@
     python -m bench.gate crasher --rollouts 1000 --share 0.02 --delay-s 300
     python -m bench.gate threefold --rollouts 75
     python -m bench.gate staged --rollouts 60
+    python -m bench.gate silent --rollouts 60 --rarer 100 --times 200
     python -m bench.gate slow --rollouts 300 --share 0.002 --delay-s 1500
     python -m bench.gate lake --rollouts 5
 
@@ -63,13 +64,17 @@ class Fault:
     Attributes:
         delay_s: median of the log-normal time from install to crash.
         ratio: of the rate of crashes, to what it was.
+        silences: of the rate of silences, to what it was.
         install_s: median of the log-normal time that a ring's hosts take to get the update.
+        rarer: how many times more seldom the servers of this fleet fall silent, whatever the update does.
     """
 
     share: float = 0.0
     delay_s: float = 60.0
     ratio: float = 1.0
+    silences: float = 1.0
     install_s: float = 85.0
+    rarer: float = 1.0
 
 
 class Drawn:
@@ -86,7 +91,9 @@ class Drawn:
             struck = draw.random(hosts) < fault.share
             delay = draw.lognormal(np.log(fault.delay_s / 60), 1.0, hosts)
             crash = np.where(struck, np.minimum(crash, self.installed + delay), crash)
-        silent = np.where(server, self.installed + draw.exponential(1 / (SILENCES * drift), hosts), np.inf)
+        self._silences = SILENCES / fault.rarer
+        silence = self.installed + draw.exponential(1 / (self._silences * drift * fault.silences), hosts)
+        silent = np.where(server, silence, np.inf)
         hit = np.minimum(crash, silent)
         self.end = begin + 2 * DAY
         self.servers = server.mean()
@@ -101,7 +108,7 @@ class Drawn:
         self._known = hit[fell] + np.where(self._outcome == 1, 10.0, late)
         self._minute = np.ceil(hit[fell]).astype(np.int64)
         self._age = np.searchsorted(WINDOWS, hit[fell] - self.installed[fell], side="right")
-        self._rate: Floats = CRASHES + SILENCES * server[fell].astype(float)
+        self._rate: Floats = CRASHES + self._silences * server[fell].astype(float)
 
     def _minutes(self, hit: Floats) -> Floats:
         changes = np.zeros((self.end + 2, AGES))
@@ -131,7 +138,7 @@ class Drawn:
             weight=np.ones(known.sum()),
             witness=np.ones(known.sum(), dtype=bool),
         )
-        rate = CRASHES + SILENCES * self.servers
+        rate = CRASHES + self._silences * self.servers
         return Ring(
             name=self.name,
             exposed=exposed,
@@ -146,7 +153,7 @@ class Drawn:
             evidence=Evidence(
                 time=self._time[:minute],
                 weighted=self._time[:told],
-                expected=np.array([CRASHES * lived, SILENCES * self.servers * lived]),
+                expected=np.array([CRASHES * lived, self._silences * self.servers * lived]),
                 hits=hits,
                 heads=float(exposed),
                 exposed=exposed,
@@ -288,11 +295,13 @@ def through_the_lake(count: int, first_seed: int) -> dict[str, Any]:
 def main() -> int:
     """Run the rollouts asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("harmless", "crasher", "threefold", "staged", "slow", "lake"))
+    parser.add_argument("what", choices=("harmless", "crasher", "threefold", "staged", "silent", "slow", "lake"))
     parser.add_argument("--rollouts", type=int, default=1000)
     parser.add_argument("--share", type=float, default=0.02, help="of hosts that the update crashes (default: 0.02)")
     parser.add_argument("--delay-s", type=float, default=60.0, help="median from install to crash (default: 60)")
     parser.add_argument("--install-s", type=float, default=85.0, help="median time to get the update (default: 85)")
+    parser.add_argument("--rarer", type=float, default=1.0, help="of silences: how many times more seldom (default: 1)")
+    parser.add_argument("--times", type=float, default=3.0, help="silent: as many silences as usual (default: 3)")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     fault = Fault(chosen.share, chosen.delay_s, install_s=chosen.install_s)
@@ -306,7 +315,12 @@ def main() -> int:
     elif chosen.what == "lake":
         found = through_the_lake(chosen.rollouts, chosen.seed)
     else:
-        found = staged(chosen.rollouts, chosen.seed, Fault(ratio=3.0 if chosen.what == "threefold" else 1.0))
+        fault = Fault(
+            ratio=3.0 if chosen.what == "threefold" else 1.0,
+            silences=chosen.times if chosen.what == "silent" else 1.0,
+            rarer=chosen.rarer,
+        )
+        found = {"rarer": fault.rarer, "silences": fault.silences, **staged(chosen.rollouts, chosen.seed, fault)}
     seconds = round(time.perf_counter() - started, 1)
     print(
         json.dumps({"what": chosen.what, "rollouts": chosen.rollouts, **found, "seconds": seconds, "synthetic": True})

@@ -16,6 +16,8 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.baseline import CRASH, DARK
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -43,6 +45,10 @@ _HALVINGS = 40
 _MOST_RATIO = 1e6
 RISE = 2.5
 """The rate ratio that is to be ruled out before an update leaves its second ring: three, by a baseline a fifth off."""
+
+_BESIDE_CRASHES = 0.25
+# Where silences are rare, 2.5 times as many are too few to be told or to matter: a quarter of the crashes that are
+# usual there is a sixth of the excess that is let pass of crashes themselves.
 
 
 @dataclass(frozen=True)
@@ -156,19 +162,75 @@ def ratio_bound(evidence: Evidence, *, alpha: float) -> float:
     Returns:
         Infinite where nothing is known. An outcome that is to be expected of no host, and did not come, is left out.
     """
-    hits, most = evidence.hits, 1.0
-    for outcome, expected in enumerate(evidence.expected):
-        beside, weight = hits.beside[hits.outcome == outcome], hits.weight[hits.outcome == outcome]
-        if expected == 0.0 and not len(beside) and evidence.expected.any():
-            continue
-        low, high = 1.0, _MOST_RATIO
-        for _ in range(_HALVINGS):
-            ratio = (low * high) ** 0.5
-            gain = (weight * np.log1p((ratio - 1.0) / beside)).sum()
-            ruled_out = (ratio - 1.0) * expected - gain >= -log(alpha)
-            low, high = (low, ratio) if ruled_out else (ratio, high)
-        most = max(most, float(high))
-    return most if most < _MOST_RATIO else float("inf")
+    return max((_ratio_bound(evidence, outcome, alpha) for outcome in _outcomes(evidence)), default=1.0)
+
+
+def _outcomes(evidence: Evidence) -> list[int]:
+    told, nothing = set(evidence.hits.outcome.tolist()), not evidence.expected.any()
+    return [outcome for outcome, expected in enumerate(evidence.expected) if expected or outcome in told or nothing]
+
+
+def _ratio_bound(evidence: Evidence, outcome: int, alpha: float) -> float:
+    low, high = 1.0, _MOST_RATIO
+    for _ in range(_HALVINGS):
+        ratio = (low * high) ** 0.5
+        ruled_out = (ratio - 1.0) * evidence.expected[outcome] - _gain(evidence, outcome, ratio) >= -log(alpha)
+        low, high = (low, ratio) if ruled_out else (ratio, high)
+    return float(high) if high < _MOST_RATIO else float("inf")
+
+
+def _gain(evidence: Evidence, outcome: int, ratio: float) -> float:
+    of_it = evidence.hits.outcome == outcome
+    return float((evidence.hits.weight[of_it] * np.log1p((ratio - 1.0) / evidence.hits.beside[of_it])).sum())
+
+
+@dataclass(frozen=True)
+class SlowFault:
+    """An outcome of which an update may bring too much in the long run.
+
+    Attributes:
+        outcome: as of ``Hits``.
+        hits: hosts that it befell.
+        expected: hosts that it would have befallen at the baseline.
+        ratio: anytime bound on its rate over the baseline; infinite where nothing is known.
+        limit: what that is to be below.
+        host_hours: how many more would do without another hit; infinite where nothing is known.
+    """
+
+    outcome: int
+    hits: int
+    expected: float
+    ratio: float
+    limit: float
+    host_hours: float
+
+
+def slow_fault(evidence: Evidence, max_excess: float, *, alpha: float) -> SlowFault | None:
+    """What is left of too many crashes, or silences, in the long run: the one that takes longer to rule out, if any.
+
+    An outcome may be less than RISE times as frequent as usual; or more often, as long as the excess is below the share
+    of hosts in a day, or, of silences, below a quarter of the crashes that are usual.
+
+    Args:
+        max_excess: share of hosts that may be hit beyond the baseline.
+        alpha: as of ``ratio_bound``.
+    """
+    found = []
+    host_hours, hosts = float(evidence.weighted.sum()) / 60.0, evidence.exposed / max(evidence.heads, 1e-9)
+    for outcome in _outcomes(evidence):
+        expected = float(evidence.expected[outcome])
+        let_pass = max((RISE - 1.0) * expected, max_excess * host_hours / 24.0)
+        if outcome == DARK:
+            let_pass = max(let_pass, _BESIDE_CRASHES * float(evidence.expected[CRASH]))
+        limit, more = RISE, float("inf")
+        if expected:
+            limit = 1.0 + let_pass / expected
+            more = ((_gain(evidence, outcome, limit) - log(alpha)) / let_pass - 1.0) * host_hours * hosts
+        ratio = _ratio_bound(evidence, outcome, alpha)
+        if ratio >= limit:
+            hits = int((evidence.hits.outcome == outcome).sum())
+            found.append(SlowFault(outcome, hits, expected * hosts, ratio, limit, more))
+    return max(found, key=lambda one: one.host_hours, default=None)
 
 
 def hosts_wanted(max_excess: float, *, alpha: float) -> float:

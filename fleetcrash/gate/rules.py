@@ -10,14 +10,16 @@ from math import ceil, inf, isfinite, log
 
 import numpy as np
 
+from fleetcrash.attribution.baseline import DARK
 from fleetcrash.attribution.suspects import FALSE_ALARMS_IN_30_DAYS, UPDATES_IN_30_DAYS
 from fleetcrash.gate.evidence import (
-    RISE,
     Evidence,
+    SlowFault,
     hosts_wanted,
     log_evidence,
     ratio_bound,
     shortfall,
+    slow_fault,
     together,
     upper_bound,
 )
@@ -172,12 +174,10 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         if risen and under.elsewhere is None:
             return answer(Decision.HALT, risen)
         missing = [risen, *missing] if risen else missing
-    if not missing and sum(ring.begun for ring in rings) > 1 and ratio >= RISE:
-        times = f"{ratio:.1f} times" if isfinite(ratio) else "many times"
-        missing.append(
-            f"a slow fault is not ruled out: {_counted(rings)}, so crashes or silences may be {times} as frequent as "
-            f"usual; from the second ring on that must be below {RISE:g}, and more host-hours will tell"
-        )
+    if not missing and whole is not None and sum(ring.begun for ring in rings) > 1:
+        slow = slow_fault(whole, under.settings.max_excess, alpha=under.alpha / 2)
+        if slow is not None:
+            missing.append(_slow(slow, whole))
     if under.elsewhere is not None and (risen or any(one.risen for one in answers)):
         summary = under.elsewhere.summary.rstrip(".")
         missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}")
@@ -261,10 +261,27 @@ def _too_wide(ring: Ring, evidence: Evidence, bound: float, by_itself: bool, und
     return f"{said}: about {ceil(wanted.hosts):,} more exposed hosts without a hit would do"
 
 
+def _slow(fault: SlowFault, whole: Evidence) -> str:
+    befell, events = ("went dark", "silences") if fault.outcome == DARK else ("crashed", "crashes")
+    times = f"{fault.ratio:.1f} times" if isfinite(fault.ratio) else "many times"
+    wanted = "more host-hours will tell"
+    if isfinite(fault.host_hours):
+        wanted = f"about {max(ceil(fault.host_hours), 1):,} more host-hours without a hit would do"
+    return (
+        f"a slow fault is not ruled out: {fault.hits:,} of {whole.exposed:,} hosts {befell} where "
+        f"{_about(fault.expected)} were expected, so {events} may be {times} as frequent as usual; from the second "
+        f"ring on that must be below {_about(fault.limit)}, and {wanted}"
+    )
+
+
 def _counted(rings: Sequence[Ring]) -> str:
     hit, exposed = sum(ring.hit for ring in rings), sum(ring.exposed for ring in rings)
     expected = sum(ring.expected for ring in rings)
-    return f"{hit:,} of {exposed:,} hosts crashed or went dark where {expected:.2g} were expected"
+    return f"{hit:,} of {exposed:,} hosts crashed or went dark where {_about(expected)} were expected"
+
+
+def _about(count: float) -> str:
+    return f"{count:.2g}" if count < 99.5 else f"{count:,.0f}"
 
 
 def _shares_of_alpha(rings: int, alpha: float) -> list[float]:

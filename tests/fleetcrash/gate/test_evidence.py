@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetcrash.gate.evidence import AGES, hosts_wanted, log_evidence, ratio_bound, shortfall, together, upper_bound
+from fleetcrash.gate.evidence import (
+    AGES,
+    RISE,
+    Evidence,
+    hosts_wanted,
+    log_evidence,
+    ratio_bound,
+    shortfall,
+    slow_fault,
+    together,
+    upper_bound,
+)
 from tests.fleetcrash.gate.rollouts import RATE, evidence
 
 ALPHA = 0.05
@@ -111,6 +122,66 @@ def test_the_rate_ratio_is_of_the_worse_outcome():
     assert ratio_bound(crashes, alpha=ALPHA) < 3
     silences = replace(crashes, expected=crashes.expected[::-1])
     assert ratio_bound(silences, alpha=ALPHA) > 3, "48 crashes where none were to be expected"
+
+
+def with_silences(hits: list[int], *silences: int, expected: float, hosts: int = 4000, times: float = 20.0) -> Evidence:
+    """Ten hours in which so many times as many crashes as elsewhere here are usual, and so many silences."""
+    fallen = evidence(hosts, 600, [*hits, *silences])
+    outcome = np.isin(fallen.hits.minute, silences).astype(np.int64)
+    usual = np.array([hosts * 600 * RATE * times, expected])
+    return replace(fallen, expected=usual, hits=replace(fallen.hits, outcome=outcome))
+
+
+USUAL = [5 * number + 1 for number in range(115)]  # crashes of ten hours in which as many are usual
+
+
+def test_silences_that_are_hardly_ever_to_be_expected_need_no_ratio():
+    quiet = with_silences(USUAL, expected=0.4)
+    assert ratio_bound(quiet, alpha=ALPHA) > 8, "which would take days to get below 2.5"
+    assert slow_fault(quiet, 0.001, alpha=ALPHA) is None
+    assert slow_fault(with_silences(USUAL, 302, expected=0.4), 0.001, alpha=ALPHA) is None, "one comes by chance"
+
+
+def test_silences_where_hardly_any_is_to_be_expected_are_a_slow_fault():
+    found = slow_fault(with_silences(USUAL, *range(302, 400, 5), expected=0.4), 0.001, alpha=ALPHA)
+    assert found is not None
+    assert (found.outcome, found.hits, found.expected) == (1, 20, 0.4)
+    assert found.ratio > found.limit > RISE
+    beside_none = slow_fault(with_silences([], 302, 307, expected=0.4, times=0.0), 0.001, alpha=ALPHA)
+    assert beside_none is not None, "it is crashes that are usual that let them pass"
+
+
+def test_crashes_are_held_to_their_own_rate_however_many_silences_are_usual():
+    found = slow_fault(with_silences(USUAL, expected=5000.0, times=20 / 3), 0.001, alpha=ALPHA)
+    assert found is not None
+    assert (found.outcome, found.limit) == (0, RISE)
+
+
+def test_what_is_rare_may_be_more_often_as_long_as_it_is_below_the_share_in_a_day():
+    rare = with_silences([], expected=0.0, times=0.01, hosts=20_000)
+    assert ratio_bound(rare, alpha=ALPHA) > RISE
+    assert slow_fault(rare, 0.001, alpha=ALPHA) is None, "8,333 days of a host without a crash"
+    assert slow_fault(rare, 0.0003, alpha=ALPHA) is not None
+
+
+@given(hits=st.lists(st.integers(1, 599), max_size=6), hosts=st.integers(100, 3000))
+@settings(max_examples=20, deadline=None)
+def test_the_host_hours_that_are_missing_to_rule_a_slow_fault_out_do(hits, hosts):
+    told = with_silences(hits, expected=0.1, hosts=hosts, times=1.0)
+    found = slow_fault(told, 0.001, alpha=ALPHA)
+    assert found is not None
+    for share, ruled_out in ((0.99, False), (1.01, True)):
+        more = 1.0 + share * found.host_hours * 60.0 / told.weighted.sum()
+        later = slow_fault(
+            replace(told, weighted=told.weighted * more, expected=told.expected * more), 0.001, alpha=ALPHA
+        )
+        assert (later is None or later.outcome != found.outcome) == ruled_out
+
+
+def test_where_nothing_is_known_a_slow_fault_is_not_ruled_out():
+    found = slow_fault(evidence(0, 0), 0.001, alpha=ALPHA)
+    assert found is not None
+    assert (found.ratio, found.host_hours) == (float("inf"), float("inf"))
 
 
 def test_what_is_missing_is_hosts_or_their_hours():

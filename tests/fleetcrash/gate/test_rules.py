@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from fleetcrash.errors import BadArgument
+from fleetcrash.gate.reading import Ring
 from fleetcrash.gate.rules import Accusation, Circumstances, Decision, Elsewhere, decide
 from fleetcrash.gate.settings import Settings
 from tests.fleetcrash.gate.rollouts import RELEASED, UPDATE, ring
@@ -106,13 +108,35 @@ def test_from_the_second_ring_on_a_slow_fault_must_be_ruled_out():
     rings = [ring(), ring("early", hosts=8000, hits=[70, 80, 90, 100, 110])]
     answer = decide(FRESH, rings, UNDER)
     assert answer.decision is Decision.HOLD
-    assert answer.reason.startswith("A slow fault is not ruled out: 5 of 12,000 hosts")
+    assert answer.reason == (
+        "A slow fault is not ruled out: 5 of 12,000 hosts crashed where 3.7 were expected, so crashes may be 3.8 times "
+        "as frequent as usual; from the second ring on that must be below 2.5, and about 12,289 more host-hours "
+        "without a hit would do."
+    )
     assert decide(FRESH, [rings[1]], UNDER).decision is Decision.GO, "alone, as the first ring, it may go"
     later = [ring(minutes=600), ring("early", hosts=8000, minutes=600)]
     under = replace(UNDER, instant=RELEASED + timedelta(minutes=600))
     assert decide(replace(FRESH, told_us=us(600)), later, under).decision is Decision.GO
     strays = [ring(), ring("broad", hosts=8000, begun=False)]
     assert decide(FRESH, strays, UNDER).decision is Decision.GO, "strays do not make a second ring"
+
+
+def test_a_quiet_fleet_whose_servers_hardly_ever_fall_silent_goes():
+    def told(name: str, hosts: int, silences: int = 0) -> Ring:
+        calm = ring(name, hosts=hosts, minutes=600, hits=[number * 60 for number in range(2, 8)])
+        hits = replace(calm.evidence.hits, outcome=np.array([0] * (6 - silences) + [1] * silences))
+        usual = calm.evidence.expected + np.array([12.0, 0.1])
+        return replace(calm, evidence=replace(calm.evidence, expected=usual, hits=hits), dark=silences)
+
+    under, fresh = replace(UNDER, instant=RELEASED + timedelta(minutes=600)), replace(FRESH, told_us=us(600))
+    answer = decide(fresh, [told("canary", 4000), told("early", 4000)], under)
+    assert answer.decision is Decision.GO
+    assert answer.rate_ratio > 10, "of silences, which cannot be told"
+    silent = decide(fresh, [told("canary", 4000), told("early", 4000, silences=4)], under)
+    assert silent.decision is Decision.HOLD
+    assert silent.reason.startswith(
+        "A slow fault is not ruled out: 4 of 8,000 hosts went dark where 0.2 were expected, so silences may be"
+    )
 
 
 def test_a_ring_too_small_to_tell_goes_by_all_rings_together():
