@@ -13,7 +13,7 @@ from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.report import TIED_FROM
 from fleetcrash.errors import UnknownName
 from fleetcrash.gate.overrides import Override, add, newest
-from fleetcrash.gate.reading import Span, read_rings, read_update
+from fleetcrash.gate.reading import Ring, Span, read_rings, read_update
 from fleetcrash.gate.rules import Accusation, Answer, Circumstances, Decision, Elsewhere, RingAnswer, decide
 from fleetcrash.gate.settings import Settings
 from fleetcrash.store.engine import Engine
@@ -56,7 +56,7 @@ def gate(
         instant=instant,
         caution=baseline.caution,
         accused=accusation(found, update_id),
-        elsewhere=explanation(found, update_id, since=min((ring.began_at for ring in rings), default=instant)),
+        elsewhere=explanation(found, update_id, rings, instant),
     )
     answer = decide(update, rings, under)
     return _document(update_id, answer, instant, settings, newest(lake.root, update_id, instant))
@@ -104,32 +104,40 @@ def accusation(found: Sequence[JSON], update_id: str) -> Accusation | None:
     return None
 
 
-def explanation(found: Sequence[JSON], update_id: str, *, since: datetime) -> Elsewhere | None:
-    """The newest incident that was put down to another update, or to none, and was not over when the rollout began."""
-    for incident in reversed(found):
+def explanation(found: Sequence[JSON], update_id: str, rings: Sequence[Ring], instant: datetime) -> Elsewhere | None:
+    """An incident that was put down to another update, or to none, and was not over when the rollout began.
+
+    The newest of those in whose time hosts that have the update were hit; else the newest.
+    """
+    since = min((ring.began_at for ring in rings), default=instant)
+    first_minute = since.replace(second=0, microsecond=0)
+    hits = [first_minute + timedelta(minutes=minute) for ring in rings for minute in ring.evidence.hits.minute.tolist()]
+    told: list[Elsewhere] = []
+    for incident in found:
         other = incident["verdict"] == "no_update" or (
             incident["verdict"] == "update" and incident["update_id"] != update_id
         )
-        if other and (incident["closed_at"] is None or datetime.fromisoformat(incident["closed_at"]) > since):
-            return Elsewhere(incident["incident_id"], incident["summary"])
-    return None
+        began, until = _span(incident, instant)
+        if other and (incident["closed_at"] is None or until > since):
+            met = any(began <= at <= until for at in hits)
+            told.append(Elsewhere(incident["incident_id"], incident["summary"], met))
+    return next((one for one in reversed(told) if one.met), told[-1] if told else None)
 
 
 def disturbed(found: Sequence[JSON], instant: datetime) -> list[Span]:
     """The stretches of incidents, disjoint and in order, from an hour before each alarm."""
-    spans: list[Span] = []
-    for incident in found:
-        since = datetime.fromisoformat(incident["alarm_at"]) - _BEFORE_ALARM
-        until = instant if incident["closed_at"] is None else datetime.fromisoformat(incident["closed_at"])
-        spans.append((since, until))
-    spans.sort()
     joined: list[Span] = []
-    for since, until in spans:
+    for since, until in sorted(_span(incident, instant) for incident in found):
         if joined and since <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], until))
         else:
             joined.append((since, until))
     return joined
+
+
+def _span(incident: JSON, instant: datetime) -> Span:
+    since = datetime.fromisoformat(incident["alarm_at"]) - _BEFORE_ALARM
+    return since, instant if incident["closed_at"] is None else datetime.fromisoformat(incident["closed_at"])
 
 
 def _document(update_id: str, answer: Answer, instant: datetime, settings: Settings, override: Override | None) -> JSON:

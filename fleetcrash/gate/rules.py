@@ -68,10 +68,16 @@ class Accusation:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """An incident of the time of the rollout that is put down to something else: another update, or none."""
+    """An incident of the time of the rollout that is put down to something else: another update, or none.
+
+    Attributes:
+        summary: the incident's, in a sentence.
+        met: hosts that have the update were hit in its time.
+    """
 
     incident_id: str
     summary: str
+    met: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class RingAnswer:
         upper_bound: anytime bound on the share of its hosts that the update hits.
         by_itself: the bound rests on the ring alone; else on all rings together, as it is too small to tell.
         risen: its own test says that hosts are hit.
+        struck: it is held, as more of its hosts were hit than may be.
         reasons: what is missing to a go, or why it is halted; empty for go.
     """
 
@@ -119,6 +126,7 @@ class RingAnswer:
     upper_bound: float
     by_itself: bool
     risen: bool
+    struck: bool
     reasons: tuple[str, ...]
 
 
@@ -174,11 +182,15 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         if risen and under.elsewhere is None:
             return answer(Decision.HALT, risen)
         missing = [risen, *missing] if risen else missing
+    hits_hold = any(one.struck for one in answers)
     if not missing and whole is not None and sum(ring.begun for ring in rings) > 1:
         slow = slow_fault(whole, under.settings.max_excess, alpha=under.alpha / 2)
         if slow is not None:
             missing.append(_slow(slow, whole))
-    if under.elsewhere is not None and (risen or any(one.risen for one in answers)):
+            hits_hold = slow.hits > slow.expected
+    if under.elsewhere is not None and (
+        risen or any(one.risen for one in answers) or (hits_hold and under.elsewhere.met)
+    ):
         summary = under.elsewhere.summary.rstrip(".")
         missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}")
     if missing:
@@ -203,11 +215,13 @@ def _judge_ring(ring: Ring, whole: Evidence | None, share: float, under: Circums
     risen = _risen([ring], ring.evidence, share, under)
     if risen:
         decision = Decision.HALT if under.elsewhere is None else Decision.HOLD
-        return RingAnswer(ring, decision, bound, by_itself, True, (risen,))
+        return RingAnswer(ring, decision, bound, by_itself, True, True, (risen,))
     reasons = [*_not_soaked(ring, under), *_stale(ring, under)]
-    if bound >= under.settings.max_excess:
+    too_wide = bound >= under.settings.max_excess
+    if too_wide:
         reasons.append(f"ring {ring.name}: {_too_wide(ring, evidence, bound, by_itself, under)}")
-    return RingAnswer(ring, Decision.HOLD if reasons else Decision.GO, bound, by_itself, False, tuple(reasons))
+    struck = too_wide and evidence.seen >= under.settings.max_excess
+    return RingAnswer(ring, Decision.HOLD if reasons else Decision.GO, bound, by_itself, False, struck, tuple(reasons))
 
 
 def _risen(rings: Sequence[Ring], evidence: Evidence, share: float, under: Circumstances) -> str:

@@ -17,7 +17,7 @@ from fleetcrash.store.doctor import examine
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.times import time_text
 from tests.dashboard import fleet
-from tests.fleetcrash.gate.rollouts import RELEASED, START, host, install, lake_with, quiet_lake
+from tests.fleetcrash.gate.rollouts import RELEASED, START, host, install, lake_with, quiet_lake, ring
 from tests.fleetcrash.short import short_outage
 
 KEYS = [
@@ -133,10 +133,27 @@ def test_named_and_tied_accuse_and_a_candidate_by_the_way_does_not():
 
 
 def test_what_is_put_down_to_others_since_the_rollout_began_explains():
-    assert explanation([incident("update", "u2")], "u1", since=RELEASED) is not None
-    assert explanation([incident("no_update", closed=True)], "u1", since=RELEASED) is not None
-    assert explanation([incident("update", "u1")], "u1", since=RELEASED) is None
-    assert explanation([incident("no_update", closed=True)], "u1", since=RELEASED + timedelta(hours=2)) is None
+    later, rings = RELEASED + timedelta(hours=3), [ring()]
+    assert explanation([incident("update", "u2")], "u1", rings, later) is not None
+    assert explanation([incident("no_update", closed=True)], "u1", rings, later) is not None
+    assert explanation([incident("update", "u1")], "u1", rings, later) is None
+    over = [ring(began_at=RELEASED + timedelta(hours=2))]
+    assert explanation([incident("no_update", closed=True)], "u1", over, later) is None
+
+
+def test_of_several_that_one_explains_in_whose_time_hosts_were_hit():
+    outage, newer = incident("no_update", closed=True), incident("update", "u2")
+    newer.update(incident_id="inc-2", alarm_at="2026-03-04T16:00:00Z")
+    later = RELEASED + timedelta(hours=5)
+
+    def told(hits: list[int]) -> tuple[str, bool]:
+        found = explanation([outage, newer], "u1", [ring(hits=hits)], later)
+        assert found is not None
+        return found.incident_id, found.met
+
+    assert told([40]) == ("inc-1", True)
+    assert told([40, 250]) == ("inc-2", True)
+    assert told([100]) == ("inc-2", False)
 
 
 def test_disturbed_stretches_are_joined():

@@ -104,6 +104,23 @@ def test_hits_that_another_incident_explains_hold_and_do_not_halt():
     assert decide(FRESH, [ring()], elsewhere).decision is Decision.GO, "a quiet ring does not wait for others"
 
 
+def test_a_ring_that_others_explain_says_so_while_its_bound_is_too_wide():
+    # Hosts beside it were hit alike, so that its own test finds nothing.
+    flooded = ring(hits=[20, 25, 30, 35, 40, 45, 50])
+    hits = replace(flooded.evidence.hits, beside=np.full(7, 1000.0))
+    flooded = replace(flooded, evidence=replace(flooded.evidence, hits=hits))
+    explained = Elsewhere("inc-2", "de lost its power.", met=True)
+    answer = decide(FRESH, [flooded], replace(UNDER, elsewhere=explained))
+    assert answer.decision is Decision.HOLD
+    assert answer.reason.startswith(
+        "Hosts were hit, which inc-2 may explain: de lost its power. Ring canary: bound 0.0014 is not below 0.001: 7 of"
+    )
+    for other in (None, replace(explained, met=False)):
+        assert decide(FRESH, [flooded], replace(UNDER, elsewhere=other)).reason.startswith("Ring canary: bound 0.0014")
+    few = decide(FRESH, [ring(hosts=1000)], replace(UNDER, elsewhere=explained))
+    assert few.reason.startswith("Ring canary: bound"), "too few hosts are no hits"
+
+
 def test_from_the_second_ring_on_a_slow_fault_must_be_ruled_out():
     rings = [ring(), ring("early", hosts=8000, hits=[70, 80, 90, 100, 110])]
     answer = decide(FRESH, rings, UNDER)
