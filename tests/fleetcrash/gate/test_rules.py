@@ -65,6 +65,7 @@ def test_what_is_not_known_holds(changed, reason):
     answer = decide(replace(FRESH, **changed), [ring()], UNDER)
     assert answer.decision is Decision.HOLD
     assert answer.reason.startswith(reason)
+    assert decide(replace(FRESH, **changed), [ring(hits=[1, 1, 2, 2, 3])], UNDER).decision is Decision.HALT
 
 
 def test_no_host_or_no_release_yet_holds():
