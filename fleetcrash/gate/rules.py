@@ -155,7 +155,7 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
     whole = together([ring.evidence for ring in rings]) if rings else None
     of_first, of_whole, *of_others = _shares_of_alpha(len(rings), under.settings.false_halt_rate - DETECTOR_RATE)
     answers = tuple(
-        _judge_ring(ring, whole if len(rings) > 1 else None, share, under)
+        _judge_ring(ring, rings, whole if len(rings) > 1 else None, share, under)
         for ring, share in zip(rings, [of_first, *of_others], strict=False)
     )
     ratio = inf if whole is None else ratio_bound(whole, alpha=under.alpha / 2)
@@ -198,11 +198,14 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
     return answer(Decision.GO, f"{_counted(rings)}; an excess above {bound:.4f} is ruled out in every ring")
 
 
-def _judge_ring(ring: Ring, whole: Evidence | None, share: float, under: Circumstances) -> RingAnswer:
+def _judge_ring(
+    ring: Ring, rings: Sequence[Ring], whole: Evidence | None, share: float, under: Circumstances
+) -> RingAnswer:
     """What is said of one ring.
 
     Args:
-        whole: the evidence of all rings; None where there is no other.
+        rings: all of them.
+        whole: their evidence; None where there is no other.
         share: of alpha, that its halting test may err.
     """
     # A ring that could hardly get below the share even if nothing at all happened takes the bound of all rings: a
@@ -219,7 +222,7 @@ def _judge_ring(ring: Ring, whole: Evidence | None, share: float, under: Circums
     reasons = [*_not_soaked(ring, under), *_stale(ring, under)]
     too_wide = bound >= under.settings.max_excess
     if too_wide:
-        reasons.append(f"ring {ring.name}: {_too_wide(ring, evidence, bound, by_itself, under)}")
+        reasons.append(f"ring {ring.name}: {_too_wide([ring] if by_itself else rings, evidence, bound, under)}")
     struck = too_wide and evidence.seen >= under.settings.max_excess
     return RingAnswer(ring, Decision.HOLD if reasons else Decision.GO, bound, by_itself, False, struck, tuple(reasons))
 
@@ -264,11 +267,11 @@ def _stale(ring: Ring, under: Circumstances) -> list[str]:
     return [f"ring {ring.name}: no heartbeat for {_minutes(silent_us)}"]
 
 
-def _too_wide(ring: Ring, evidence: Evidence, bound: float, by_itself: bool, under: Circumstances) -> str:
-    whose = "bound" if by_itself else "bound of all rings together"
+def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, under: Circumstances) -> str:
+    whose = "bound" if len(rings) == 1 else "bound of all rings together"
     said = f"{whose} {bound:.4f} is not below {under.settings.max_excess:g}"
     if evidence.seen >= under.settings.max_excess:
-        return f"{said}: {_counted([ring])}"
+        return f"{said}: {_counted(rings)}"
     wanted = shortfall(evidence, under.settings.max_excess, alpha=under.alpha)
     if wanted.host_hours is not None:
         return f"{said}: about {max(wanted.host_hours, 1.0):,.0f} more host-hours without a hit would do"

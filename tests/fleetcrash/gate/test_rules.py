@@ -165,6 +165,16 @@ def test_a_ring_too_small_to_tell_goes_by_all_rings_together():
     assert [one.by_itself for one in answer.rings] == [False, True]
 
 
+def test_a_bound_of_all_rings_is_told_with_the_hits_of_all_rings():
+    flooded = ring(hosts=400, hits=[20, 25, 30])
+    hits = replace(flooded.evidence.hits, beside=np.full(3, 1000.0))
+    flooded = replace(flooded, evidence=replace(flooded.evidence, hits=hits))
+    answer = decide(FRESH, [flooded, ring("early", hosts=500)], UNDER)
+    assert [one.by_itself for one in answer.rings] == [False, False]
+    for one in answer.rings:
+        assert ": 3 of 900 hosts crashed or went dark where 0.28 were expected" in one.reasons[0]
+
+
 def test_a_small_ring_that_fares_unlike_the_rest_is_bound_by_itself():
     elsewhere = replace(UNDER, elsewhere=Elsewhere("inc-2", "u2 crashes Windows."))
     answer = decide(FRESH, [ring(), ring("early", hosts=500, hits=[3, 4, 5])], elsewhere)
