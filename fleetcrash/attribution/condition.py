@@ -1,9 +1,10 @@
 """The condition of a named update: which of its exposed hosts it hits.
 
 Every slice by one or two attributes is tried on the crashes of exposed hosts against the host-time of exposed hosts.
-Slices that select the same exposed hosts are one answer. The answer is given once it holds nine tenths of the
-posterior; until then the condition is undetermined. A fault may need another update as well: those that some of the
-exposed hosts had are tried too, each with one attribute at the most.
+Slices that select the same exposed hosts are one answer; so are those on the same attributes that select the same but
+for a sliver in which nothing happened, for where the bound lies nobody can tell, and the likeliest of them is given. An
+answer is given once it holds nine tenths of the posterior; until then the condition is undetermined. A fault may need
+another update as well: those that some of the exposed hosts had are tried too, each with one attribute at the most.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ _UNKNOWN_SHARE = 0.5
 # With less of the fleet than that in the inventory, nobody can say whom the fault leaves alone.
 _LOG_PRIOR_KEYS = np.log([0.2, 0.5, 0.3])  # none, one, two attributes
 _LOG_PRIOR_WITH = float(np.log(0.01))  # a fault seldom needs another update
+_BETWEEN_TWO = 0.2  # of what is cut by a version that has two bounds; most faults stay once they have come
+_MOST_BETWEEN_TWO = 40  # versions of which every pair is tried as bounds
+_SLIVER = 0.02
+# Of the events that are to be expected. One host of a rare build makes two slices of one, and no crash of it will tell.
+_OUT_OF_REACH = 20.0  # of nine tenths
 _KEYS = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 _ORDERED = ("agent_version", "os_build", "os_version")
 _WITHIN_ONE_OS = ("os_build", "os_version", "agent_version")
@@ -38,10 +44,42 @@ _WITHIN_ONE_OS = ("os_build", "os_version", "agent_version")
 
 @dataclass(frozen=True)
 class _Atom:
+    """One part of a condition.
+
+    Attributes:
+        bounds: how many of them the text has. log_share: of its key's prior.
+    """
+
     key: str
     text: str
     mask: Mask
-    ordered: bool
+    bounds: int
+    log_share: float
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A condition that has been weighed.
+
+    Attributes:
+        hosts: what tells the hosts that it selects.
+        events, expected: (C,) of these, by cell.
+    """
+
+    told: Condition
+    hosts: tuple[str | None, bytes]
+    log_weight: float
+    events: Floats
+    expected: Floats
+
+    def is_nearly(self, other: _Answer) -> bool:
+        """Whether two on the same attributes select the same hosts, but for a few of which nothing would tell."""
+        if self.told.keys() != other.told.keys() or self.hosts[0] != other.hosts[0]:
+            return False
+        if (self.events != other.events).any():
+            return False
+        apart = float(np.abs(self.expected - other.expected).sum())
+        return apart <= _SLIVER * max(float(self.expected.sum()), float(other.expected.sum()))
 
 
 @dataclass(frozen=True)
@@ -77,23 +115,33 @@ def find_condition(
     answers = _weigh(candidates, events[:, support], expected[:, support])
     plainer = [one for one in candidates if len(one[0]) < 2]
     for other in companions:
-        with_it = [({**told, "with_update": other.update_id}, mask, prior) for told, mask, prior in plainer]
-        found = _weigh(with_it, other.events[:, support], expected[:, support] * other.share[:, support])
-        answers += [(told, key, weight + _LOG_PRIOR_WITH - np.log(len(companions))) for told, key, weight in found]
-    total = np.logaddexp.reduce([weight for _, _, weight in answers])
-    by_hosts: dict[tuple[str | None, bytes], tuple[float, list[Condition]]] = {}
-    for told, key, weight in answers:
-        if weight > total - 20.0:  # the others are out of reach of nine tenths
-            so_far, same = by_hosts.get(key, (-np.inf, []))
-            by_hosts[key] = (float(np.logaddexp(so_far, weight)), [*same, told])
-    most, same = max(by_hosts.values(), key=lambda answer: answer[0])
-    return min(same, key=_plainness) if most - total >= np.log(EARNED_PROBABILITY) else None
+        log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
+        with_it = [({**told, "with_update": other.update_id}, mask, prior + log_prior) for told, mask, prior in plainer]
+        answers += _weigh(with_it, other.events[:, support], expected[:, support] * other.share[:, support])
+    return _earned(answers)
 
 
-def _weigh(
-    candidates: Sequence[tuple[Condition, Mask, float]], events: Floats, expected: Floats
-) -> list[tuple[Condition, tuple[str | None, bytes], float]]:
-    """Each condition, what tells the hosts that it selects, and the log of its posterior weight.
+def _earned(answers: Sequence[_Answer]) -> Condition | None:
+    """The plainest of those that select the likeliest hosts, if they are likely enough."""
+    total = np.logaddexp.reduce([one.log_weight for one in answers])
+    by_hosts: dict[tuple[str | None, bytes], list[_Answer]] = {}
+    for one in answers:
+        if one.log_weight > total - _OUT_OF_REACH:
+            by_hosts.setdefault(one.hosts, []).append(one)
+    weights = {hosts: np.logaddexp.reduce([one.log_weight for one in same]) for hosts, same in by_hosts.items()}
+    likeliest = by_hosts[max(weights, key=lambda hosts: weights[hosts])]
+    nearly = [
+        weight
+        for hosts, weight in weights.items()
+        if any(one.is_nearly(other) for one in by_hosts[hosts] for other in likeliest)
+    ]
+    if np.logaddexp.reduce(nearly) - total < np.log(EARNED_PROBABILITY):
+        return None
+    return min((one.told for one in likeliest), key=_plainness)
+
+
+def _weigh(candidates: Sequence[tuple[Condition, Mask, float]], events: Floats, expected: Floats) -> list[_Answer]:
+    """Each condition with its weight in the posterior.
 
     Args:
         events, expected: (K, C) of the hosts that may meet it.
@@ -101,9 +149,12 @@ def _weigh(
     masks = np.array([mask for _, mask, _ in candidates], dtype=np.float32)
     seen, mean = np.split((masks @ np.concatenate([events, expected]).T).T, 2)
     weights = log_raised(seen, mean).sum(0) + np.array([prior for _, _, prior in candidates])
+    of_cell, mean_of_cell = events.sum(0), expected.sum(0)
+    out_of_reach = weights.max() - _OUT_OF_REACH
     return [
-        (told, (told.get("with_update"), mask.tobytes()), float(weight))
+        _Answer(told, (told.get("with_update"), mask.tobytes()), float(weight), of_cell * mask, mean_of_cell * mask)
         for (told, mask, _), weight in zip(candidates, weights, strict=True)
+        if weight >= out_of_reach
     ]
 
 
@@ -126,18 +177,22 @@ def _candidates(cells: Sequence[Cell]) -> list[tuple[Condition, Mask, float]]:
     everyone = np.ones(len(cells), bool)
     found: list[tuple[Condition, Mask, float]] = [({}, everyone, float(_LOG_PRIOR_KEYS[0]))]
     for key, of_key in atoms.items():
-        prior = _LOG_PRIOR_KEYS[1] - np.log(len(atoms)) - np.log(len(of_key))
-        found += [({key: a.text}, a.mask, float(prior)) for a in of_key if not (a.ordered and key in _WITHIN_ONE_OS)]
+        prior = _LOG_PRIOR_KEYS[1] - np.log(len(atoms))
+        found += [
+            ({key: a.text}, a.mask, float(prior + a.log_share))
+            for a in of_key
+            if not (a.bounds and key in _WITHIN_ONE_OS)
+        ]
     pairs = list(combinations(atoms, 2))
     for one, other in pairs:
-        prior = _LOG_PRIOR_KEYS[2] - np.log(len(pairs)) - np.log(len(atoms[one])) - np.log(len(atoms[other]))
+        prior = _LOG_PRIOR_KEYS[2] - np.log(len(pairs))
         for a in atoms[one]:
             for b in atoms[other]:
-                if b.ordered and b.key in _WITHIN_ONE_OS and a.key != "os_type":
+                if a.key != "os_type" and ((b.bounds and b.key in _WITHIN_ONE_OS) or a.bounds > 1):
                     continue
                 mask = a.mask & b.mask
                 if mask.any():
-                    found.append(({a.key: a.text, b.key: b.text}, mask, float(prior)))
+                    found.append(({a.key: a.text, b.key: b.text}, mask, float(prior + a.log_share + b.log_share)))
     return found
 
 
@@ -146,22 +201,37 @@ def _atoms(cells: Sequence[Cell], key: str) -> list[_Atom]:
     values = [cell.attributes[column] for cell in cells]
     present = sorted({value for value in values if value is not None}, key=lambda v: (version_key(v), v))
     # A value that reads like a bound or a prefix cannot be told as an equality in the contract's grammar.
-    texts = [(value, False) for value in present if value and value[0] not in "<>" and not value.endswith(".*")]
+    texts = [(value, 0) for value in present if value and value[0] not in "<>" and not value.endswith(".*")]
     if key in _ORDERED:
-        bounds = [value for value in present[1:] if re.fullmatch(r"[0-9A-Za-z][^\s<>]*", value)]
-        texts += [(f"{sign}{_short(value, present)}", True) for value in bounds for sign in (">=", "<")]
+        named = [value for value in present[1:] if re.fullmatch(r"[0-9A-Za-z][^\s<>]*", value)]
+        bounds = [_short(value, present) for value in named]
+        texts += [(f"{sign}{bound}", 1) for bound in bounds for sign in (">=", "<")]
         prefixes = {".".join(components(v)[:n]) for v in present for n in (1, 2) if len(components(v)) > n}
-        texts += [(f"{prefix}.*", False) for prefix in sorted(prefixes)]
+        texts += [(f"{prefix}.*", 0) for prefix in sorted(prefixes)]
+        if len(present) <= _MOST_BETWEEN_TWO:
+            texts += [(f">={low} <{high}", 2) for low, high in combinations(bounds, 2)]
     if len(present) < 2 and key != "os_type":
         return []
-    masks: dict[bytes, _Atom] = {}
+    masks: dict[bytes, tuple[str, Mask, int]] = {}
     codes = np.array([present.index(value) if value is not None else len(present) for value in values])
-    for text, ordered in texts:
-        accepts = matcher(text)
-        mask = np.array([*map(accepts, present), False])[codes]
+    for text, bounded in texts:
+        mask = _accepted(text, present)[codes]
         if mask.any():
-            masks.setdefault(mask.tobytes(), _Atom(key, text, mask, ordered))
-    return list(masks.values())
+            masks.setdefault(mask.tobytes(), (text, mask, bounded))
+    between = sum(bounded > 1 for _, _, bounded in masks.values())
+    others = len(masks) - between
+    share = _BETWEEN_TWO if between else 0.0
+    return [
+        _Atom(key, text, mask, bounded, float(np.log(share / between if bounded > 1 else (1.0 - share) / others)))
+        for text, mask, bounded in masks.values()
+    ]
+
+
+def _accepted(text: str, present: Sequence[str]) -> Mask:
+    """(present + 1,) which values meet a condition's text, and that one that is missing does not."""
+    low, _, high = text.partition(" <") if text.startswith(">=") else (text, "", "")
+    accepted = np.array([*map(matcher(low), present), False])
+    return accepted & np.array([*map(matcher(f"<{high}"), present), False]) if high else accepted
 
 
 def _short(version: str, present: Sequence[str]) -> str:

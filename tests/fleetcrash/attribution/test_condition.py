@@ -70,6 +70,7 @@ PLANTED: list[Condition] = [
     {"os_type": "windows", "agent_version": ">=7.11"},
     {"os_type": "linux", "agent_version": "<7.15"},
     {"os_type": "windows", "agent_version": "7.11.*"},
+    {"os_type": "windows", "agent_version": ">=7.11.18200 <7.16"},
     {"os_build": "22631.3880", "agent_version": "7.16.2"},
     {"model": "m2", "region": "eu"},
     {"os_type": "windows", "ring": "broad"},
@@ -107,6 +108,19 @@ def test_what_two_conditions_explain_alike_but_select_differently_is_undetermine
     events = np.array([[60.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     expected = np.array([[0.5, 0.5, 1e-9, 1e-9], [0.0, 0.0, 0.0, 0.0]])
     assert find_condition(cells, events, expected) is None
+
+
+def test_where_a_bound_lies_need_not_be_known_for_a_host_or_two():
+    """One host of another OS is of the same model: nobody can tell whether it is spared, nor need anybody."""
+    hit, alone, *others = (
+        cell(os_type="windows", os_version=version, model=model)
+        for version, model in [("10.0.19045", "m1"), ("10.0.17763", "m1"), ("10.0.22631", "m1"), ("10.0.19045", "m2")]
+    )
+    events = np.array([[60.0, 0.0, 0.0, 0.0]])
+    expected = np.array([[0.5, 0.004, 1.0, 10.0]])
+    assert find_condition([hit, alone, *others], events, expected) == {"os_version": "10.0.19045", "model": "m1"}
+    expected[0, 1] = 0.02  # where it stands for more, which hosts are hit is not known
+    assert find_condition([hit, alone, *others], events, expected) != {"os_version": "<10.0.22631", "model": "m1"}
 
 
 def test_cells_that_nobody_was_exposed_in_do_not_part_conditions():
