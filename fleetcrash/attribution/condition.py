@@ -4,20 +4,20 @@ Every slice by one or two attributes is tried on the crashes of exposed hosts ag
 Slices that select the same exposed hosts are one answer; so are those on the same attributes that select the same but
 for a sliver in which nothing happened, for where the bound lies nobody can tell, and the likeliest of them is given. An
 answer is given once it holds nine tenths of the posterior; until then the condition is undetermined. A fault may need
-another update as well: those that some of the exposed hosts had are tried too, each with one attribute at the most.
+another update as well, or strike at one group, site or customer: those are tried too, each with one attribute at most.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.conditions import Condition, components, matcher, version_key
+from fleetcrash.attribution.conditions import CONDITION_KEYS, Condition, components, matcher, version_key
 from fleetcrash.attribution.evidence import log_raised
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
 
@@ -36,6 +36,7 @@ _MOST_BETWEEN_TWO = 40  # versions of which every pair is tried as bounds
 _SLIVER = 0.02
 # Of the events that are to be expected. One host of a rare build makes two slices of one, and no crash of it will tell.
 _OUT_OF_REACH = 20.0  # of nine tenths
+_AT_A_PLACE = ""  # no update has this name
 _KEYS = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 _ORDERED = ("agent_version", "os_build", "os_version")
 _WITHIN_ONE_OS = ("os_build", "os_version", "agent_version")
@@ -96,8 +97,33 @@ class Companion:
     share: Floats
 
 
+@dataclass(frozen=True)
+class Place:
+    """A group, site or customer, at which some of the exposed hosts stand.
+
+    Attributes:
+        key, value: which.
+        log_prior: of the fault being there, of all places.
+        events: (K, C) events of the hosts there.
+        share: (K, C) of the exposed hosts of each cell that are there.
+        prints: (C,) what tells these hosts from others. is_whole: (C,) whether all of the cell are there.
+    """
+
+    key: str
+    value: str
+    log_prior: float
+    events: Floats
+    share: Floats
+    prints: NDArray[np.uint64]
+    is_whole: Mask
+
+
 def find_condition(
-    cells: Sequence[Cell], events: Floats, expected: Floats, companions: Sequence[Companion] = ()
+    cells: Sequence[Cell],
+    events: Floats,
+    expected: Floats,
+    companions: Sequence[Companion] = (),
+    places: Sequence[Place] = (),
 ) -> Condition | None:
     """The condition that the events have earned, or None.
 
@@ -105,7 +131,7 @@ def find_condition(
         cells: (C,) the cells.
         events: (K, C) events of hosts exposed to the update, by outcome and age of the install.
         expected: (K, C) at the baseline; cells without exposure are zero and do not count.
-        companions: other updates that the fault may need.
+        companions: other updates that the fault may need. places: where it may be.
     """
     unknown = np.array([cell.os_type is None for cell in cells])
     if events.sum() < LEAST_EVENTS or expected[:, unknown].sum() > _UNKNOWN_SHARE * expected.sum():
@@ -118,7 +144,20 @@ def find_condition(
         log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
         with_it = [({**told, "with_update": other.update_id}, mask, prior + log_prior) for told, mask, prior in plainer]
         answers += _weigh(with_it, other.events[:, support], expected[:, support] * other.share[:, support])
+    for place in places:
+        there = [({**told, place.key: place.value}, mask, prior + place.log_prior) for told, mask, prior in plainer]
+        found = _weigh(there, place.events[:, support], expected[:, support] * place.share[:, support])
+        answers += [_named_by_hosts(one, place, support) for one in found]
     return _earned(answers)
+
+
+def _named_by_hosts(answer: _Answer, place: Place, support: Sequence[int]) -> _Answer:
+    """The same answer, known by the hosts at the place that it selects; where those are whole cells, by the cells."""
+    inside = np.frombuffer(answer.hosts[1], dtype=bool)
+    prints, is_whole = place.prints[support], place.is_whole[support]
+    if (is_whole | (place.share[:, support] == 0.0).all(0))[inside].all():
+        return replace(answer, hosts=(None, (inside & is_whole).tobytes()))
+    return replace(answer, hosts=(_AT_A_PLACE, np.bitwise_xor.reduce(prints[inside]).tobytes()))
 
 
 def _earned(answers: Sequence[_Answer]) -> Condition | None:
@@ -163,7 +202,7 @@ def cells_that_may_meet(cells: Sequence[Cell], condition: Condition) -> Mask:
     meets = np.ones(len(cells), bool)
     for key, text in condition.items():
         if key not in CELL_ATTRIBUTES:
-            continue  # of another update a cell says nothing
+            continue  # of another update, or a place, a cell says nothing
         column, accepts = CELL_ATTRIBUTES.index(key), matcher(text)
         values = [cell.attributes[column] for cell in cells]
         may = {value: value is None or accepts(value) for value in set(values)}
@@ -247,5 +286,5 @@ def _short(version: str, present: Sequence[str]) -> str:
 
 
 def _plainness(condition: Condition) -> tuple[int, int, int, str]:
-    rank = sum(_KEYS.index(key) if key in _KEYS else len(_KEYS) for key in condition)
+    rank = sum(CONDITION_KEYS.index(key) for key in condition)
     return len(condition), rank, sum(map(len, condition.values())), str(condition)

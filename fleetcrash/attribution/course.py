@@ -12,6 +12,7 @@ from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.places import places_struck
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 
 Mask = NDArray[np.bool_]
@@ -37,7 +38,8 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     incident.condition_events = total
     may_need_another = total >= LEAST_EVENTS and not incident.by_departures
     companions = inquiry.companions(judgement.update, tick, mine) if may_need_another else []
-    found = find_condition(inquiry.news.cells, events, expected, companions)
+    places = places_struck(inquiry, judgement.update, tick, mine) if may_need_another else []
+    found = find_condition(inquiry.news.cells, events, expected, companions, places)
     return found if is_new else incident.weigh_condition(tick, found)
 
 

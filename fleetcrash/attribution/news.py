@@ -288,6 +288,23 @@ class Beside:
 
 
 @dataclass(frozen=True)
+class ExposedAt:
+    """Where the hosts with an update stood: (n,) arrays sorted by the tick at which it was known that they had it.
+
+    Attributes:
+        minute: of the install. place: the number of a group, site or customer; -1: wherever they stood.
+        prints: of the hosts, the same for the same ones.
+    """
+
+    tick: Narrow
+    minute: Narrow
+    cell: Narrow
+    place: Narrow
+    hosts: Narrow
+    prints: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
 class News:
     """Everything the detector needs to know as of an instant.
 
@@ -300,11 +317,11 @@ class News:
         installs_told: whether installs are on record; else exposure goes by releases.
         presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
-        beside: what else the hosts with an update had, by its index; left_at: where hosts stood that left with it; had:
-            which events happened to hosts that had it; whereabouts: where some of these happened, by their numbers,
-            among hosts with it in some cells; by_start: whom, by when those got it, within so many minutes of that and
-            as known by a tick; by_delay: beside whom, by how long they had had it, as known by a tick. They ask the
-            engine, which must still be open.
+        beside: what else the hosts with an update had, by its index; exposed_at: where these stood; left_at: where
+            those stood that left with it; had: which events happened to hosts that had it; whereabouts: where some of
+            these happened, by their numbers, among hosts with it in some cells; by_start: whom, by when those got it,
+            within so many minutes of that and as known by a tick; by_delay: beside whom, by how long they had had it,
+            as known by a tick. They ask the engine, which must still be open.
     """
 
     first_tick: int
@@ -324,6 +341,7 @@ class News:
     presence_told: bool
     crashes_only: bool
     beside: Callable[[int], Beside]
+    exposed_at: Callable[[int], ExposedAt]
     left_at: Callable[[int], LeftAt]
     had: Callable[[int], Had]
     whereabouts: Callable[[int, tuple[int, ...], tuple[int, ...]], Whereabouts]

@@ -19,6 +19,7 @@ from fleetcrash.attribution.news import (
     ByStart,
     Cell,
     Events,
+    ExposedAt,
     ExposedEvents,
     Had,
     Ints,
@@ -107,6 +108,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         presence_told=presence_told,
         crashes_only=crashes_only,
         beside=cache(partial(_beside, engine, suspects, update_index)),
+        exposed_at=cache(partial(_exposed_at, engine, suspects)),
         left_at=cache(partial(_left_at, engine, suspects)),
         had=cache(partial(_had, engine, suspects)),
         whereabouts=lru_cache(partial(_whereabouts, engine, suspects)),
@@ -193,6 +195,18 @@ def _beside(engine: Engine, suspects: Sequence[Suspect], update_index: dict[str,
         os_version=_texts(table, "os_version"),
         other=np.array([*(update_index.get(name, -1) for name in names), -1], dtype=np.int64)[code],
         change=_ints(table, "change"),
+    )
+
+
+def _exposed_at(engine: Engine, suspects: Sequence[Suspect], update: int) -> ExposedAt:
+    table = engine.table("detection/exposed_at_places", update_id=suspects[update].update_id)
+    return ExposedAt(
+        tick=_narrow(table, "tick"),
+        minute=_narrow(table, "minute"),
+        cell=_narrow(table, "cell") + np.int32(1),
+        place=table["place"].cast(pa.int32()).fill_null(-1).to_numpy(),
+        hosts=_narrow(table, "hosts"),
+        prints=table["prints"].to_numpy(),
     )
 
 

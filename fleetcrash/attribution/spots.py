@@ -17,7 +17,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_PLACE_WEIGHT = 0.3  # prior that a wave is cut by group, site or customer rather than by what the host is
+PLACE_WEIGHT = 0.3
+"""Prior that a wave is cut by group, site or customer rather than by what the host is."""
 
 _WITHIN_A_SYSTEM = ("os_type", "agent_version", "os_build", "model")
 # Cut by what a host is, which mostly goes with one operating system, and not by where it stands.
@@ -113,14 +114,14 @@ class Spots:
         made = self._made_by_update(tick)
         as_waves = np.where(made, -np.inf, of_slices)
         if self._names:
-            as_waves = np.concatenate([as_waves + np.log(1.0 - _PLACE_WEIGHT), self._weigh_places(tick)])
+            as_waves = np.concatenate([as_waves + np.log(1.0 - PLACE_WEIGHT), self._weigh_places(tick)])
         return as_waves, of_slices + np.where(made, LOG_PRIOR_UPDATE, 0.0)
 
     def _weigh_places(self, tick: int) -> Floats:
         known = self._news.places.known_tick <= tick
         sizes = np.bincount(self._dimension[known], minlength=self._dimensions)
         weights = np.zeros(len(known))
-        weights[known] = _PLACE_WEIGHT / max((sizes > 0).sum(), 1) / sizes[self._dimension[known]]
+        weights[known] = PLACE_WEIGHT / max((sizes > 0).sum(), 1) / sizes[self._dimension[known]]
         with np.errstate(divide="ignore"):
             return np.log(weights)
 

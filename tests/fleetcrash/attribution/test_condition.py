@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.condition import LEAST_EVENTS, Companion, cells_that_may_meet, find_condition
+from fleetcrash.attribution.condition import LEAST_EVENTS, Companion, Place, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition, matches
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
 
@@ -186,3 +186,51 @@ def test_of_two_updates_that_the_same_hosts_had_none_is_given():
     events, expected = counted(cells, {}, events=200.0, seed=6)
     twins = [Companion(name, events, np.full(events.shape, 0.5)) for name in ("policy", "driver")]
     assert find_condition(cells, events, expected, twins) is None
+
+
+def place(key: str, value: str, events: np.ndarray, share: np.ndarray, *, hosts: int = 1) -> Place:
+    """A place with a share of each cell, of a hundred of its kind. hosts: another number for others."""
+    prints = np.random.default_rng(hosts).integers(1, 2**63, size=len(share[0]), dtype=np.uint64)
+    return Place(key, value, float(np.log(0.001)), events, share, prints, np.zeros(len(share[0]), np.bool_))
+
+
+@pytest.mark.parametrize("planted", [{}, {"os_type": "windows"}, {"model": "m2"}], ids=str)
+@pytest.mark.parametrize("key", ["group", "site", "customer"])
+def test_a_fault_of_one_place_is_told_by_it(planted, key):
+    """A fifth of each cell stand there: all crashes are theirs, or a fifth of them, as it would be by chance."""
+    cells = fleet()
+    events, expected = counted(cells, planted, events=200.0, seed=7)
+    share = np.full(events.shape, 0.2)
+    elsewhere = place(key, "b", events * 0.2, share, hosts=2)
+    assert find_condition(cells, events, expected, places=[elsewhere]) == planted
+    there = place(key, "a", events, share)
+    assert find_condition(cells, events, expected, places=[there, elsewhere]) == {**planted, key: "a"}
+
+
+def test_a_few_crashes_elsewhere_do_not_take_a_place_back():
+    cells = fleet()
+    at_place, expected = counted(cells, {}, events=100.0, seed=8)
+    others = np.random.default_rng(8).poisson(expected * 30.0 / expected.sum()).astype(float)
+    expected *= 30.0 / expected.sum()
+    share = np.full(expected.shape, 0.02)
+    there = place("group", "a", at_place + others * 0.02, share)
+    assert find_condition(cells, at_place + others, expected, places=[there]) == {"group": "a"}
+
+
+def test_of_two_places_where_the_same_hosts_stand_the_broader_kind_is_given():
+    cells = fleet()
+    events, expected = counted(cells, {}, events=200.0, seed=9)
+    share = np.full(events.shape, 0.2)
+    same = [place(key, "a", events, share) for key in ("customer", "group", "site")]
+    assert find_condition(cells, events, expected, places=same) == {"group": "a"}
+    same[1] = place("group", "a", events, share, hosts=2)  # it has others in their stead
+    assert find_condition(cells, events, expected, places=same) is None
+
+
+def test_a_place_of_whole_cells_is_what_the_cells_are():
+    """All of the region's hosts are of one customer, and it has no others: the region says as much."""
+    cells = fleet()
+    events, expected = counted(cells, {"region": "us"}, events=200.0, seed=10)
+    us = selected(cells, {"region": "us"})
+    there = Place("customer", "a", -1.0, events * us, np.broadcast_to(us, events.shape) * 1.0, us * np.uint64(1), us)
+    assert find_condition(cells, events, expected, places=[there]) == {"region": "us"}
