@@ -113,7 +113,7 @@ def lively(news: News, first_tick: int, last_tick: int) -> list[range]:
     Args:
         news: all there is to know, from the first tick on.
     """
-    events = news.events.tick
+    events = np.sort(np.concatenate([news.events.tick, news.again.tick]))
     told = events[(events > first_tick) & (events < last_tick)].astype(np.int64)
     edges = np.concatenate([[first_tick], told, [last_tick]])
     stretches, begin = [], first_tick

@@ -54,7 +54,7 @@ class Case:
         but: updates that are not on trial.
         named_elsewhere: updates that other incidents name or named.
         needed_by: by updates that a known fault needs beside the guilty one, that fault.
-        tolls: by updates that incidents name which had closed before, what each had done by then.
+        tolls: by updates that incidents name which had ended before, what each had done by then.
         blamed: parts of the fleet that stand apart and were in trouble within the day, as other incidents say: they may
             be still, whatever their hosts get meanwhile.
     """

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
+from fleetcrash.attribution.case import KnownFault
 from fleetcrash.attribution.condition import cells_that_may_meet
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import grown
@@ -99,6 +100,16 @@ class Claims:
         places = (spot for spot in told if spot >= len(self._inquiry.spots.slices))
         return frozenset(spot for spot in places if expected[spot] < _HALF * expected[0])
 
+    def needed_by(self, incidents: Sequence[Incident]) -> dict[int, KnownFault]:
+        """The faults of some incidents, by the updates that they need beside the guilty ones."""
+        names = [suspect.update_id for suspect in self._inquiry.news.suspects]
+        return {
+            names.index(name): KnownFault(one.update, one.claim(len(self.taken)))
+            for one in incidents
+            if one.update is not None
+            for name in one.needed
+        }
+
     def is_of_crashes(self, incident: Incident) -> bool:
         """Whether most of what an incident accounts for are crashes."""
         mine = self._inquiry.news.events.outcome[incident.claim(len(self.taken))]
@@ -125,7 +136,7 @@ class Claims:
 
         While its rate is raised, that is whatever is reported from where it is watched: a crash in a boot loop may
         reach us without its install, or with a clock that is hours behind. Later it is what happens to hosts that have
-        the named update. A closed incident goes on to claim what happened before its end and is reported after it.
+        the named update. One that ended goes on to claim what happened before its end and is reported after it.
         """
         news = self._inquiry.news
         events = news.events
@@ -137,6 +148,6 @@ class Claims:
             if incident.update is not None:
                 raised |= self._inquiry.events_with(incident.update, tick)
             claim &= raised
-        if incident.closed_tick is not None:
-            claim &= events.minute <= incident.closed_tick
+        if incident.ended_tick is not None:
+            claim &= events.minute <= incident.ended_tick
         return claim

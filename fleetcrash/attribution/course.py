@@ -1,4 +1,4 @@
-"""The course of an incident: what a judgement makes of its condition, where it is watched, and when it ends."""
+"""The course of an incident: what a judgement makes of its condition, where it is watched, when it ends and closes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fleetcrash.attribution.case import Found
 from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.places import places_struck
@@ -19,6 +20,11 @@ Mask = NDArray[np.bool_]
 
 # A condition is looked for again once its events have grown by this factor.
 _CONDITION_GROWTH = 1.02
+
+# Of an incident's hosts so many have to crash again in an hour for it to go on: a quarter in a day is no baseline ...
+_LEAST_AGAIN = 0.01
+# ... nor is what hosts did in fewer hours than this.
+_LEAST_HOST_HOURS = 24.0
 
 
 def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tick: int, mine: Mask) -> Condition | None:
@@ -66,22 +72,63 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
 
 
 def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
-    """Close after an hour at the baseline with nobody dark because of it.
+    """End after an hour at the baseline with nobody dark because of it.
 
     With some dark still, one without an answer keeps it from then on: what rises anew is another incident.
     """
-    events = inquiry.news.events
     raised = inquiry.is_raised(incident.spot, tick)
     if incident.by_departures and incident.update is not None:
         raised |= inquiry.departures.is_raised(incident.update, tick)
     if raised and (incident.is_understood or not incident.settled):
         incident.last_raised_minute = tick
-    dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
-    dark &= events.back_tick > tick
-    dark &= events.minute >= incident.alarm_tick - LAG_MINUTES
     if tick - max(incident.last_raised_minute, incident.alarm_tick) < LAG_MINUTES:
         return
-    if not dark.any():
-        incident.close(tick)
+    if not _is_any_dark(inquiry, incident, tick):
+        incident.end(tick)
     elif not incident.is_understood:
         incident.settle()
+
+
+def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
+    events = inquiry.news.events
+    dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
+    dark &= (events.back_tick > tick) & (events.minute >= incident.alarm_tick - LAG_MINUTES)
+    return bool(dark.any())
+
+
+def maybe_close(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) -> None:
+    """Close what ended, unless clearly more of its hosts crashed again in the last hour than twice what is usual.
+
+    Only the first crash of a host is an event: what goes on in the hosts of a loop raises no rate.
+
+    Args:
+        claimed: (events,) those of any incident.
+    """
+    events, again = inquiry.news.events, inquiry.news.again
+    if incident.ended_tick == tick:
+        incident.crash_again = _usually_again(inquiry, ~claimed, incident.since, tick)
+    mine = incident.claim(len(events)) & (events.outcome != DARK)
+    lately = slice(*np.searchsorted(again.tick, [tick - LAG_MINUTES, tick], side="right"))
+    followed = again.event[lately][again.minute[lately] > tick - LAG_MINUTES]
+    seen, hosts = len(np.unique(followed[mine[followed]])), int(mine.sum())
+    mean = 2.0 * incident.crash_again * hosts
+    goes_on = seen > mean + 3.0 * np.sqrt(mean) + 2.0 and seen >= _LEAST_AGAIN * hosts
+    if not goes_on and not _is_any_dark(inquiry, incident, tick):
+        incident.closed_tick = tick
+
+
+def _usually_again(inquiry: Inquiry, free: Mask, since: int, tick: int) -> float:
+    """The share of hosts that crash again in an hour of the day after a crash, by those of the day before a minute.
+
+    Args:
+        free: (events,) those of no incident.
+    """
+    events, again = inquiry.news.events, inquiry.news.again
+    usual = free & (events.outcome != DARK) & (events.tick <= tick)
+    usual &= (events.minute > since - DAY) & (events.minute <= since)
+    host_hours = float((since - events.minute[usual]).sum()) / LAG_MINUTES
+    rows = slice(*np.searchsorted(again.tick, [since - DAY, tick], side="right"))
+    event, minute = again.event[rows], again.minute[rows]
+    counted = usual[event] & (minute <= since)
+    hours = (minute[counted] - events.minute[event[counted]]) // LAG_MINUTES
+    return len(np.unique(event[counted] * LAG_MINUTES + hours)) / (host_hours + _LEAST_HOST_HOURS)

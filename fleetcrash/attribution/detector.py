@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import suspects, waves
 from fleetcrash.attribution.baseline import LAG_MINUTES
-from fleetcrash.attribution.case import Case, Found, KnownFault, judged
+from fleetcrash.attribution.case import Case, Found, judged
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.conditions import Condition
-from fleetcrash.attribution.course import condition_of, maybe_end, watch
+from fleetcrash.attribution.course import condition_of, maybe_close, maybe_end, watch
 from fleetcrash.attribution.departures import at_one_place
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.hours import DAY
@@ -88,8 +88,8 @@ class Detector:
 
     @property
     def open_incidents(self) -> list[Incident]:
-        """Incidents that have not closed."""
-        return [one for one in self.incidents if one.closed_tick is None]
+        """Incidents that have not ended."""
+        return [one for one in self.incidents if one.ended_tick is None]
 
     def tick(self, tick: int, *, look: bool = True) -> None:
         """Take in what was known by a whole minute, and judge it. Ticks come in order, none left out but by ``lively``.
@@ -119,8 +119,11 @@ class Detector:
             elif not incident.settled and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
                 self._follow(incident, tick)
             maybe_end(self._inquiry, incident, tick)
-            if incident.closed_tick is not None and incident.update is not None:
+            if incident.ended_tick is not None and incident.update is not None:
                 incident.toll = self._claims.toll_of(incident, self.incidents, incident.update, tick)
+        for incident in self.incidents:
+            if incident.ended_tick is not None and incident.closed_tick is None:
+                maybe_close(self._inquiry, incident, self._claims.taken, tick)
         if self._watched < 0:
             self._claims.stake(self.incidents, tick)
             fresh = True
@@ -190,7 +193,7 @@ class Detector:
     def _case(self, incident: Incident | None, tick: int, events: Mask, cells: Mask) -> Case:
         """Some events, to be judged as an incident's; what others named before it opened is not on trial meanwhile."""
         others = [one for one in self.incidents if one is not incident]
-        elsewhere = (one for one in others if one.closed_tick is None)
+        elsewhere = (one for one in others if one.ended_tick is None)
         return Case(
             incident,
             tick,
@@ -198,20 +201,10 @@ class Detector:
             cells,
             but=_named(one for one in elsewhere if incident is None or not incident.was_there_before(one)),
             named_elsewhere=_named(others),
-            needed_by=self._needed_by(others),
+            needed_by=self._claims.needed_by(others),
             tolls={} if incident is None else incident.tolls_before(others),
             blamed=self._claims.blamed(others, tick),
         )
-
-    def _needed_by(self, incidents: list[Incident]) -> dict[int, KnownFault]:
-        """The faults of some incidents, by the updates that they need beside the guilty ones."""
-        names = [suspect.update_id for suspect in self.news.suspects]
-        return {
-            names.index(name): KnownFault(one.update, one.claim(len(self._claims.taken)))
-            for one in incidents
-            if one.update is not None
-            for name in one.needed
-        }
 
     def _look_outside(self, first: Incident, tick: int) -> None:
         """Open a second incident where something else explains what the condition of the first leaves out.
@@ -295,7 +288,7 @@ class Detector:
         if there:
             mine &= self.spots.events_at(incident.spot)
         for other in self.incidents:
-            if other.settled and not other.is_understood:  # a closed one is settled, too
+            if other.settled and not other.is_understood:  # one that ended is settled, too
                 mine |= other.claim(len(self._claims.taken))
         mine &= self.news.events.minute > tick - DAY
         mine |= incident.claim(len(self._claims.taken))

@@ -1,7 +1,9 @@
 """An incident: an alarm, what is said of it, and how that changed.
 
-It opens when a test passes, is judged anew at every tick, and closes after an hour at its baseline with nobody dark
-because of it. Its id comes from the alarm's minute, never from the update, so that it survives a change of verdict.
+It opens when a test passes, is judged anew at every tick, and ends after an hour at its baseline with nobody dark
+because of it: what happens from then on is evidence for others. It closes then, or once its hosts have not gone on
+crashing for an hour. Its id comes from the alarm's minute, never from the update, so that it survives a change of
+verdict.
 
 What is said of it changes less often than what is found, so that nobody is woken twice for the same thing:
 
@@ -89,7 +91,8 @@ class Incident:
 
     Attributes:
         incident_id: stable name, from the minute of the alarm.
-        alarm_tick, named_tick, closed_tick: when it opened, first named an update, and closed; None until then.
+        alarm_tick, named_tick, ended_tick, closed_tick: when it opened, first named an update, ended, and closed; None
+            until then.
         kind, update, condition: the verdict now.
         judgement, trial, waves: the weights behind it.
         history: every change of verdict, update or condition.
@@ -109,7 +112,8 @@ class Incident:
         ceded_spots: spots in which, from a minute on, events are none of its doing: a wave began there later.
         ceded_updates: updates of after its alarm that have an incident of their own.
         condition_events: how many events the condition rests on.
-        toll: what the named update had done when it closed.
+        toll: what the named update had done when it ended.
+        crash_again: how many of its hosts crash again in an hour at its baseline; known once it ended.
         onset_minute: from when on a wave is held to have raised the rate.
         suspected_minute: from when on its likeliest cause, an update or a wave, may have done so: a slow fault's first
             crashes are hours before the alarm.
@@ -122,6 +126,7 @@ class Incident:
     suspected_minute: int
     last_raised_minute: int
     named_tick: int | None = None
+    ended_tick: int | None = None
     closed_tick: int | None = None
     doubt: Spell = field(default_factory=Spell)
     was_questioned: bool = False
@@ -147,6 +152,7 @@ class Incident:
     wave_spot: int = 0
     condition_events: int = 0
     toll: Toll | None = None
+    crash_again: float = 0.0
     _claim: Mask | None = None
 
     @classmethod
@@ -302,7 +308,7 @@ class Incident:
         return other.named_tick is not None and self.alarm_tick < other.named_tick
 
     def tolls_before(self, others: Iterable[Incident]) -> dict[int, Toll]:
-        """What each update had done, by its index, when the last incident that names it closed before this opened."""
+        """What each update had done, by its index, when the last incident that names it ended before this opened."""
         tolls = [(one.ended(self.alarm_tick), one.toll) for one in others if one.toll is not None]
         before = sorted((told for told in tolls if told[0] < self.alarm_tick), key=lambda told: told[0])
         return {toll.update: toll for _, toll in before}
@@ -323,14 +329,14 @@ class Incident:
         self.settled = True
         self.claims_all = False
 
-    def close(self, tick: int) -> None:
-        """End the incident; what is said of it stays."""
-        self.closed_tick = tick
+    def end(self, tick: int) -> None:
+        """Claim nothing that happens from now on; what is said of it stays."""
+        self.ended_tick = tick
         self.settle()
 
     def ended(self, tick: int) -> int:
-        """The tick at which it closed; a later one while it is open."""
-        return tick if self.closed_tick is None else self.closed_tick
+        """The tick at which it ended; a later one while it goes on."""
+        return tick if self.ended_tick is None else self.ended_tick
 
     def disturbs(self, minute: int) -> bool:
         """Whether the fleet may not have been itself in that minute because of this incident.

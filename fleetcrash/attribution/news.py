@@ -168,6 +168,20 @@ class ExposedEvents:
 
 
 @dataclass(frozen=True)
+class Again:
+    """Hosts that crashed again, so that it is no event: (n,) arrays sorted by tick.
+
+    Attributes:
+        tick: at which it was known; minute: in which it happened.
+        event: the latest crash of the host by then that is one.
+    """
+
+    tick: Ints
+    minute: Ints
+    event: Ints
+
+
+@dataclass(frozen=True)
 class Left:
     """Hosts that left, not being always on: (n,) arrays sorted by tick.
 
@@ -335,6 +349,7 @@ class News:
     exposed: Exposed
     events: Events
     exposed_events: ExposedEvents
+    again: Again
     left: Left
     left_with: LeftWith
     installs_told: bool

@@ -197,7 +197,7 @@ def weigh(
         named_elsewhere: updates that other incidents name.
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
         by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
-        goes_on: of an update that a closed incident names what ``Toll.goes_on`` says.
+        goes_on: of an update that an ended incident names what ``Toll.goes_on`` says.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)

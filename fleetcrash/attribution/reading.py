@@ -14,6 +14,7 @@ from fleetcrash.attribution.exposed import changes_of
 from fleetcrash.attribution.news import (
     CELL_ATTRIBUTES,
     OS_INDEX,
+    Again,
     Beside,
     ByDelay,
     ByStart,
@@ -102,6 +103,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         exposed=exposed,
         events=events,
         exposed_events=of_events,
+        again=_again(engine.table("detection/crashes_again")),
         left=_left(engine.table("detection/left_by_minute_cell", after_tick=after_tick)),
         left_with=_left_with(engine.table("detection/left_with_update", after_tick=after_tick), update_index),
         installs_told=installs_told,
@@ -208,6 +210,10 @@ def _exposed_at(engine: Engine, suspects: Sequence[Suspect], update: int) -> Exp
         hosts=_narrow(table, "hosts"),
         prints=table["prints"].to_numpy(),
     )
+
+
+def _again(table: pa.Table) -> Again:
+    return Again(tick=_ints(table, "tick"), minute=_ints(table, "minute"), event=_ints(table, "event"))
 
 
 def _left(table: pa.Table) -> Left:

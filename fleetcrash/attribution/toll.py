@@ -29,7 +29,7 @@ _Z = 2.33  # 99 %, one-sided
 
 @dataclass
 class Toll:
-    """What an update that an incident names had done when that closed, and the hosts at risk with it since.
+    """What an update that an incident names had done when that ended, and the hosts at risk with it since.
 
     Attributes:
         update: its index. condition: whom it strikes; None while that is not determined.

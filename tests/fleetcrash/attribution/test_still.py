@@ -75,26 +75,27 @@ def test_a_crash_of_a_clock_that_stood_at_1970_costs_a_minute_or_two(empty_lake)
     assert later == pytest.approx([0], abs=2)
 
 
-def news(events: list[int], online: list[int], exposed: list[int], come: int = 0) -> News:
+def news(events: list[int], again: list[int], online: list[int], exposed: list[int], come: int = 0) -> News:
     """News of some ticks and minutes, in the first of which so many hosts come online that never leave."""
-    of_minute = [np.array(ticks, np.int32) for ticks in (events, online, exposed)]
+    of_minute = [np.array(ticks, np.int32) for ticks in (events, again, online, exposed)]
     return cast(
         "News",
         SimpleNamespace(
             events=SimpleNamespace(tick=of_minute[0].astype(np.int64)),
-            online=SimpleNamespace(minute=of_minute[1], change=np.array([come, *[0] * len(online)])[: len(online)]),
-            exposed=SimpleNamespace(tick=of_minute[2]),
+            again=SimpleNamespace(tick=of_minute[1].astype(np.int64)),
+            online=SimpleNamespace(minute=of_minute[2], change=np.array([come, *[0] * len(online)])[: len(online)]),
+            exposed=SimpleNamespace(tick=of_minute[3]),
         ),
     )
 
 
 @pytest.mark.parametrize("days", [(1, 2, 3), (1, 30), (1, 30, 31, 90), (), (50,)])
-@pytest.mark.parametrize("kind", ["events", "online", "exposed"])
+@pytest.mark.parametrize("kind", ["events", "again", "online", "exposed"])
 def test_whatever_comes_to_be_known_is_taken_in_with_three_days_after_it_and_a_day_before(kind, days):
     first, last = 29_000_000, 29_000_000 + 100 * DAY
     known = [first + day * DAY for day in days]
-    events, online, exposed = (known if each == kind else [] for each in ("events", "online", "exposed"))
-    told = news(events, online, exposed)
+    kinds = ("events", "again", "online", "exposed")
+    told = news(*(known if each == kind else [] for each in kinds))
     taken = list(chain.from_iterable(lively(told, first, last)))
     assert taken == sorted(set(taken))
     for tick in (first, *known, last):
@@ -107,4 +108,4 @@ def test_whatever_comes_to_be_known_is_taken_in_with_three_days_after_it_and_a_d
 @pytest.mark.parametrize(("every", "come"), [(60, 0), (20 * DAY, 3)], ids=["told of every hour", "online all the time"])
 def test_a_fleet_that_is_there_is_looked_at_in_every_minute(every, come):
     first, last = 29_000_000, 29_000_000 + 100 * DAY
-    assert lively(news([], list(range(first, last, every)), [], come), first, last) == [range(first, last + 1)]
+    assert lively(news([], [], list(range(first, last, every)), [], come), first, last) == [range(first, last + 1)]
