@@ -113,6 +113,7 @@ class Incident:
         ceded_updates: updates of after its alarm that have an incident of their own.
         condition_events: how many events the condition rests on.
         toll: what the named update had done when it ended.
+        held: the events that it accounted for when it ended; another incident may since.
         crash_again: how many of its hosts crash again in an hour at its baseline; known once it ended.
         onset_minute: from when on a wave is held to have raised the rate.
         suspected_minute: from when on its likeliest cause, an update or a wave, may have done so: a slow fault's first
@@ -152,6 +153,7 @@ class Incident:
     wave_spot: int = 0
     condition_events: int = 0
     toll: Toll | None = None
+    held: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     crash_again: float = 0.0
     _claim: Mask | None = None
 
@@ -332,6 +334,7 @@ class Incident:
     def end(self, tick: int) -> None:
         """Claim nothing that happens from now on; what is said of it stays."""
         self.ended_tick = tick
+        self.held = np.flatnonzero(self._claim) if self._claim is not None else self.held
         self.settle()
 
     def ended(self, tick: int) -> int:

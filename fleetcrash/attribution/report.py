@@ -18,13 +18,11 @@ from fleetcrash.attribution.evidence import rate_interval
 from fleetcrash.attribution.impact import Impact, State, impact_of
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, Kind
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, TIED_FROM, Kind
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import tick_text, tick_time, time_text
 
 SCHEMA = 1
-TIED_FROM = 0.05
-"""Candidates beside the likeliest that are less likely are listed, and are not what a tie is between."""
 _MOST_CANDIDATES = 10
 _LEAST_PROBABILITY = 1e-4  # below it a candidate is noise on the page; it stays in the sum that is missing to 1
 
@@ -227,37 +225,49 @@ def _summary(
         sure = _how_sure(incident, suspect.update_id, candidates)
         told = f"({sure}, alarm {since} UTC{_known_since(detector, incident)})"
         if not impact.exposed:
-            return f"{blamed}{evidence['hosts_crashed']:,} hosts crashed, of how many that had it is not known {told}."
+            return f"{blamed}{_hosts(evidence['hosts_crashed'])} crashed, of how many that had it is not known {told}."
         return (
             f"{blamed}"
-            f"{impact.hosts_crashed:,} of {impact.exposed:,} exposed hosts crashed, "
+            f"{impact.hosts_crashed:,} of {_hosts(impact.exposed, 'exposed ')} crashed, "
             f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk {told}."
         )
-    is_told = incident.by_departures or evidence["hosts_crashed"] or evidence["hosts_dark"]
-    other = None if is_told else _taken_over_by(detector, incident)
-    if other is not None:
-        return f"Alarm {since} UTC: what raised it is part of {other.incident_id} by what is known now."
-    hit = f"{evidence['hosts_crashed']:,} hosts crashed and {evidence['hosts_dark']:,} went dark, alarm {since} UTC"
-    rise = f"{_offline(detector, incident)}{hit}"
+    hit = f"{_hosts(evidence['hosts_crashed'])} crashed and {evidence['hosts_dark']:,} went dark"
+    is_left = bool(evidence["hosts_crashed"] or evidence["hosts_dark"])
+    other = None if incident.by_departures else _taken_over_by(detector, incident, is_left=is_left)
+    if other is not None and not (is_left and incident.is_understood):
+        how_much, beside = ("most of what", f"; beside that {hit}") if is_left else ("what", "")
+        return f"Alarm {since} UTC: {how_much} raised it is part of {other.incident_id} by what is known now{beside}."
+    rise = f"{_offline(detector, incident)}{hit}, alarm {since} UTC"
     if incident.kind is Kind.NO_UPDATE:
         module = common_module(detector, incident)
         inside = f", mostly in {module}" if module else ""
         none = "and no update" if detector.news.suspects else "and no update is known to have been sent out"
         return f"{rise}: the rise follows {detector.spots.describe(incident.wave_spot)}{inside}, {none}."
     if incident.kind is Kind.CANNOT_SEPARATE:
-        names = [row["update_id"] for row in candidates[:3] if row is candidates[0] or row["probability"] >= TIED_FROM]
+        names = [row["update_id"] for row in candidates[:3] if row["probability"] >= TIED_FROM]
         others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
         return f"{rise}: cannot separate {' or '.join(names) or 'an update'} from {others}."
-    return f"{rise}: more than the baseline explains; which change did it is still being judged."
+    found = (
+        "nothing tells which change did it, if any" if incident.settled else "which change did it is still being judged"
+    )
+    return f"{rise}: more than the baseline explains; {found}."
 
 
-def _taken_over_by(detector: Detector, incident: Incident) -> Incident | None:
-    """The incident that accounts for most of what came with the alarm of one that accounts for nothing any more."""
+def _taken_over_by(detector: Detector, incident: Incident, *, is_left: bool) -> Incident | None:
+    """Another incident that accounts by now for most of what an incident did when it ended.
+
+    Or for most of what came with the alarm of one that accounts for nothing.
+
+    Args:
+        is_left: whether it accounts for anything.
+    """
     minute = detector.news.events.minute
-    then = (minute >= incident.since) & (minute <= incident.alarm_tick + JUDGING_MINUTES)
-    counts = [int((one.claim(len(minute)) & then).sum()) for one in detector.incidents]
-    most = int(np.argmax(counts))
-    return detector.incidents[most] if counts[most] else None
+    events = incident.held
+    if not len(events) and not is_left:
+        events = np.flatnonzero((minute >= incident.since) & (minute <= incident.alarm_tick + JUDGING_MINUTES))
+    counts = [int(one.claim(len(minute))[events].sum()) for one in detector.incidents]
+    most = detector.incidents[int(np.argmax(counts))]
+    return most if max(counts) > int(incident.claim(len(minute))[events].sum()) else None
 
 
 def _known_since(detector: Detector, incident: Incident) -> str:
@@ -279,9 +289,13 @@ def _how_sure(incident: Incident, update_id: str, candidates: Sequence[JSON]) ->
     return f"{min(weight, 0.999):.1%} sure"
 
 
+def _hosts(count: int, which: str = "") -> str:
+    return f"{count:,} {which}{'host' if count == 1 else 'hosts'}"
+
+
 def _offline(detector: Detector, incident: Incident) -> str:
     """How many hosts went offline, for an incident that rests on that."""
     if not incident.by_departures:
         return ""
     seen, expected, _ = _counts_behind(detector, incident)
-    return f"{seen:,.0f} hosts went offline soon after it where {expected:,.0f} were expected; "
+    return f"{_hosts(round(seen))} went offline soon after it where {expected:,.0f} were expected; "

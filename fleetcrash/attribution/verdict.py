@@ -28,6 +28,9 @@ Ints = NDArray[np.int64]
 NAMING_PROBABILITY = 0.9
 KEEPING_PROBABILITY = 0.5
 
+# Updates that are less likely are not what a tie is between.
+TIED_FROM = 0.05
+
 # How long an undetermined incident is given before a tie is called a tie.
 JUDGING_MINUTES = 15
 
@@ -71,7 +74,7 @@ class Judgement:
         kind: the verdict.
         update: index of the named update, else None.
         probabilities: (U,) posterior of each update of the trial; the rest is "no change".
-        wave: index of the strongest wave and of its shape, None without a wave.
+        wave: index of the strongest wave and of its shape, None without a wave, or where "no update" is only kept.
         log_margin: log of how much better the leading update explains the events than the best wave.
         near: updates that the evidence does not tell from the leading one, which is one of them.
         is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
@@ -165,7 +168,9 @@ def judge(
     probabilities = odds.probabilities.copy()
     if named is None and twins:
         probabilities[twins] = probabilities[twins].mean()
-    return Judgement(kind, named, probabilities, odds.best_wave, odds.log_margin, told_from, is_doubted, by_hosts)
+    is_over = _is_faint(odds) and not is_acquitted and odds.of_any_wave < KEEPING_PROBABILITY
+    wave = None if kind is Kind.NO_UPDATE and is_over else odds.best_wave
+    return Judgement(kind, named, probabilities, wave, odds.log_margin, told_from, is_doubted, by_hosts)
 
 
 def _named(
@@ -212,10 +217,18 @@ def _without_name(
     leader = None if odds.leader is None else int(odds.trial.updates[odds.leader])
     if before is Kind.NO_UPDATE and leader is not None and is_doubtful(leader, odds.onset):
         return Kind.NO_UPDATE
+    if _is_faint(odds) and before is not Kind.CANNOT_SEPARATE:
+        # That hosts say too little for one is no tie where nobody would believe it, whatever they said.
+        return Kind.NO_UPDATE if before is Kind.NO_UPDATE else Kind.UNDETERMINED
     by_some_update = odds.probabilities.sum() >= _enough(before is Kind.CANNOT_SEPARATE)
     if minutes_open >= JUDGING_MINUTES and (odds.is_tied or odds.lacks_contrast or by_some_update):
         return Kind.CANNOT_SEPARATE
     return Kind.UNDETERMINED
+
+
+def _is_faint(odds: Odds) -> bool:
+    """Whether hardly anything speaks for an update."""
+    return float(odds.probabilities.sum()) < TIED_FROM
 
 
 def _enough(kept: bool) -> float:

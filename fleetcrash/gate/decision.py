@@ -10,7 +10,7 @@ from typing import Any
 
 from fleetcrash.attribution.backtest import incidents, judged_instant
 from fleetcrash.attribution.baseline import LAG_MINUTES
-from fleetcrash.attribution.report import TIED_FROM
+from fleetcrash.attribution.verdict import TIED_FROM
 from fleetcrash.errors import UnknownName
 from fleetcrash.gate.overrides import Override, add, newest
 from fleetcrash.gate.reading import Ring, Span, read_rings, read_update

@@ -75,7 +75,7 @@ def test_a_crash_of_a_clock_that_stood_at_1970_costs_a_minute_or_two(empty_lake)
     assert later == pytest.approx([0], abs=2)
 
 
-def news(events: list[int], again: list[int], online: list[int], exposed: list[int], come: int = 0) -> News:
+def news(events: list[int], again: list[int], online: list[int], exposed: list[int], *, come: int = 0) -> News:
     """News of some ticks and minutes, in the first of which so many hosts come online that never leave."""
     of_minute = [np.array(ticks, np.int32) for ticks in (events, again, online, exposed)]
     return cast(
@@ -108,4 +108,4 @@ def test_whatever_comes_to_be_known_is_taken_in_with_three_days_after_it_and_a_d
 @pytest.mark.parametrize(("every", "come"), [(60, 0), (20 * DAY, 3)], ids=["told of every hour", "online all the time"])
 def test_a_fleet_that_is_there_is_looked_at_in_every_minute(every, come):
     first, last = 29_000_000, 29_000_000 + 100 * DAY
-    assert lively(news([], [], list(range(first, last, every)), [], come), first, last) == [range(first, last + 1)]
+    assert lively(news([], [], list(range(first, last, every)), [], come=come), first, last) == [range(first, last + 1)]

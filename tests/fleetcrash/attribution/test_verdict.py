@@ -13,7 +13,7 @@ from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.odds import COINCIDENT_MINUTES, Contrast, weigh
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, Judgement, Kind, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, TIED_FROM, Judgement, Kind, judge
 from fleetcrash.attribution.waves import SHAPES, Waves
 
 UPDATE, OTHER, RELEASED, EVENTS = 7, 9, 1000, 100.0
@@ -83,6 +83,22 @@ def _without_waves(
 def test_a_wave_that_begins_with_the_release_does_not_acquit_the_update(onset):
     named = _judged(update_says=100.0, wave_says=150.0, onset=onset, named=True)
     assert (named.kind, named.update) == (Kind.UPDATE, UPDATE)
+
+
+@pytest.mark.parametrize(
+    ("before", "kind", "of_wave"),
+    [
+        (Kind.UNDETERMINED, Kind.UNDETERMINED, True),
+        (Kind.NO_UPDATE, Kind.NO_UPDATE, False),
+        (Kind.CANNOT_SEPARATE, Kind.CANNOT_SEPARATE, True),
+    ],
+)
+def test_an_update_that_hardly_anything_speaks_for_is_tied_with_nothing(before, kind, of_wave):
+    faint = {"wave_says": 3.5, "onset": RELEASED, "contrast": 0.0, "minutes": JUDGING_MINUTES, "before": before}
+    told, likelier = (_judged(update_says=says, **faint) for says in (0.0, 5.0))
+    assert told.probabilities[0] < TIED_FROM < likelier.probabilities[0]
+    assert (told.kind, likelier.kind) == (kind, Kind.CANNOT_SEPARATE)
+    assert (told.wave is not None) == of_wave, "a rise that is over is not looked for elsewhere"
 
 
 @pytest.mark.parametrize("contrast", [0.0, 6.0])

@@ -1,0 +1,81 @@
+"""The sentence of an incident that names no update."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.report import _summary
+from fleetcrash.attribution.verdict import Kind
+
+EVENTS, ALARM, ENDED = 14, 500, 580
+NO_IMPACT = None
+
+
+def incident(alarm: int, *mine: int, kind: Kind = Kind.CANNOT_SEPARATE) -> Incident:
+    """One that accounts for some of the events."""
+    opened = Incident.opened(alarm, 0)
+    opened.kind = kind
+    claim(opened, *mine)
+    return opened
+
+
+def claim(one: Incident, *mine: int) -> None:
+    one.set_claim(np.isin(np.arange(EVENTS), mine))
+
+
+def said(one: Incident, *others: Incident, crashed: int, candidates: dict[str, float] | None = None) -> str:
+    detector: Any = SimpleNamespace(
+        news=SimpleNamespace(events=SimpleNamespace(minute=np.full(EVENTS, ALARM)), suspects=()),
+        incidents=[one, *others],
+        spots=SimpleNamespace(describe=lambda _: "region a"),
+    )
+    listed = [{"update_id": name, "probability": weight} for name, weight in (candidates or {"bad": 0.9}).items()]
+    return _summary(detector, one, NO_IMPACT, listed, {"hosts_crashed": crashed, "hosts_dark": 0})
+
+
+def test_what_another_incident_took_over_is_said_to_be_its():
+    one, other = incident(ALARM, *range(EVENTS)), incident(ALARM + 100)
+    assert said(one, other, crashed=14).startswith(
+        "14 hosts crashed and 0 went dark, alarm 08:20 UTC: cannot separate bad"
+    )
+    one.end(ENDED)
+    claim(one, 0)
+    claim(other, *range(1, EVENTS))
+    assert said(one, other, crashed=1) == (
+        "Alarm 08:20 UTC: most of what raised it is part of inc-19700101t1000 by what is known now; "
+        "beside that 1 host crashed and 0 went dark."
+    )
+    claim(one)
+    assert said(one, other, crashed=0) == (
+        "Alarm 08:20 UTC: what raised it is part of inc-19700101t1000 by what is known now."
+    )
+
+
+def test_what_goes_on_beside_another_incident_is_its_own():
+    one, other = incident(ALARM, 0), incident(ALARM - 100, *range(1, EVENTS))
+    assert said(one, other, crashed=1).startswith(
+        "1 host crashed and 0 went dark, alarm 08:20 UTC: cannot separate bad"
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidates", "between"),
+    [
+        ({"a": 0.5, "b": 0.4, "c": 0.01}, "a or b from one another or from a rise of its own"),
+        ({"a": 0.04}, "an update from a rise of its own"),
+    ],
+)
+def test_no_tie_is_said_to_be_with_an_update_that_is_hardly_likely(candidates, between):
+    assert said(incident(ALARM, 0, 1), crashed=2, candidates=candidates).endswith(f"cannot separate {between}.")
+
+
+def test_of_what_is_over_nobody_says_that_it_is_still_being_judged():
+    one = incident(ALARM, 0, 1, kind=Kind.UNDETERMINED)
+    assert said(one, crashed=2).endswith("which change did it is still being judged.")
+    one.end(ENDED)
+    assert said(one, crashed=2).endswith("nothing tells which change did it, if any.")
