@@ -23,9 +23,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_LEAST_OF_EVENTS = (
-    0.1  # happen at a place, or it is none that a fault is confined to; so there are ten of a kind at most
-)
+# Of the events that happen at a place, or it is none that a fault is confined to; so there are ten of a kind at most.
+_LEAST_OF_EVENTS = 0.1
 
 
 def places_struck(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> list[Place]:
