@@ -254,7 +254,7 @@ def _atoms(cells: Sequence[Cell], key: str) -> list[_Atom]:
     masks: dict[bytes, tuple[str, Mask, int]] = {}
     codes = np.array([present.index(value) if value is not None else len(present) for value in values])
     for text, bounded in texts:
-        mask = _accepted(text, present)[codes]
+        mask = np.array([*map(matcher(text), present), False])[codes]
         if mask.any():
             masks.setdefault(mask.tobytes(), (text, mask, bounded))
     between = sum(bounded > 1 for _, _, bounded in masks.values())
@@ -264,13 +264,6 @@ def _atoms(cells: Sequence[Cell], key: str) -> list[_Atom]:
         _Atom(key, text, mask, bounded, float(np.log(share / between if bounded > 1 else (1.0 - share) / others)))
         for text, mask, bounded in masks.values()
     ]
-
-
-def _accepted(text: str, present: Sequence[str]) -> Mask:
-    """(present + 1,) which values meet a condition's text, and that one that is missing does not."""
-    low, _, high = text.partition(" <") if text.startswith(">=") else (text, "", "")
-    accepted = np.array([*map(matcher(low), present), False])
-    return accepted & np.array([*map(matcher(f"<{high}"), present), False]) if high else accepted
 
 
 def _short(version: str, present: Sequence[str]) -> str:

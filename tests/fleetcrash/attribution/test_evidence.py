@@ -195,6 +195,17 @@ def test_a_guilty_update_passes_it():
     assert (_Looks(8, ratio=16.0, updates=100).best() >= math.log(3000)).mean() > 0.99
 
 
+def test_nothing_seen_and_nothing_expected_is_no_evidence():
+    """An average of e-values is one only if its weights add up to one; then this is one, too."""
+    nothing = np.zeros((OUTCOMES, 1, WINDOWS, 2))
+    trial = try_updates(
+        np.arange(1), nothing, nothing,
+        others=(nothing[:, :, 0], nothing[:, :, 0]), log_penalty=np.zeros((*nothing.shape, len(TEST_RATIOS))),
+        caution=np.array([1.5, 3.0, np.inf]), log_weight=np.log([0.75, 0.25]), conditional_slices=np.arange(2),
+    )  # fmt: skip
+    assert trial.log_test == pytest.approx(0.0, abs=1e-12)
+
+
 def test_of_a_handful_of_crashes_half_may_come_at_a_boot():
     def log_test(crashes: int, at_boot: int) -> float:
         events = np.zeros((OUTCOMES, 1, WINDOWS, 1))
