@@ -23,7 +23,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.answers import Answers, QueryFailed, frozen
-from dashboard.giving_way import GivingWay
+from dashboard.giving_way import AGAIN_S, GivingWay
 from dashboard.prepared import PreparedEngine
 from dashboard.selection import TABLES_OF_A_CURVE, Selection
 from dashboard.snapshot import LakeState, Snapshot, snapshot_of
@@ -72,8 +72,13 @@ class Feed:
         """Stop looking and let go of the lake."""
         self._stop.set()
         self._interrupt()
-        with self._lock, self._asking.held():
-            self._let_go()
+        while not self._lock.acquire(timeout=AGAIN_S):
+            self._interrupt()
+        try:
+            with self._asking.held():
+                self._let_go()
+        finally:
+            self._lock.release()
         if self._watcher.is_alive():
             self._watcher.join(timeout=5)
 
@@ -99,6 +104,8 @@ class Feed:
             try:
                 self._look()
             except Exception as error:  # whatever the reason: the page has to say it, and the next look may succeed
+                if self._is_no_news():
+                    return
                 if not isinstance(error, FleetcrashError):
                     _log.exception("The lake at %s could not be read", self._root)
                 self._fail(" ".join(str(error).split())[:400] or type(error).__name__)

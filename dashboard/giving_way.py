@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_AGAIN_S = 0.02  # an interrupt between two queries of the work ends nothing, so it is given again
+AGAIN_S = 0.02  # an interrupt between two queries ends nothing, so it is given again
 
 
 class GivingWay:
@@ -26,7 +26,7 @@ class GivingWay:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock, for which work that is done ahead gives way; whoever holds it already may."""
-        while not self._lock.acquire(timeout=_AGAIN_S):
+        while not self._lock.acquire(timeout=AGAIN_S):
             with self._ahead:  # so that no query of somebody else is running, or will be, when this comes
                 if self._worker is not None:
                     self._interrupted = True

@@ -16,7 +16,7 @@ from dashboard import data
 from dashboard.data import Feed
 from dashboard.giving_way import GivingWay
 from dashboard.selection import Selection
-from fleetcrash.store import Engine
+from fleetcrash.store import Engine, Lake
 from fleetcrash.store.kept import Kept, KeptTables
 from tests.dashboard.fleet import NOW, START, incident, outage, tick
 
@@ -268,6 +268,22 @@ def test_the_end_waits_for_nothing_that_is_done_ahead(feed: Feed, pool, monkeypa
     assert not feed.prepare()
     feed.refresh()
     assert feed._prepared is None  # it is not opened again
+    assert caplog.records == []
+
+
+def test_the_end_cuts_a_look_at_the_lake_short_and_logs_nothing(feed: Feed, pool, monkeypatch, caplog):
+    begun = Event()
+
+    def looking_for_long(engine: Engine, *_: object) -> object:
+        begun.set()
+        return asking_for_long(engine)
+
+    monkeypatch.setattr(data, "snapshot_of", looking_for_long)
+    tick(Lake.open(feed.snapshot().root), [incident(incident_id="inc-0003")])
+    looking = begin(pool, feed.refresh, begun)
+    feed.close()
+    looking.result(WAIT_S)
+    assert feed.snapshot().problem == ""
     assert caplog.records == []
 
 
