@@ -25,6 +25,16 @@ _ZONES = {
     "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "ACST": 9.5, "AWST": 8, "NZST": 12, "NZDT": 13, "BRT": -3,
 }  # fmt: skip
 """Hours before UTC of the names that mean one zone; CST and IST mean several."""
+_WINDOWS_ZONES = {
+    "GMT": 0, "W. Europe": 1, "Central Europe": 1, "Central European": 1, "Romance": 1, "E. Europe": 2, "FLE": 2,
+    "GTB": 2, "Israel": 2, "South Africa": 2, "Arab": 3, "Russian": 3, "Arabian": 4, "Pakistan": 5, "India": 5.5,
+    "SE Asia": 7, "China": 8, "Singapore": 8, "Taipei": 8, "W. Australia": 8, "Tokyo": 9, "Korea": 9,
+    "AUS Eastern": 10, "E. Australia": 10, "New Zealand": 12, "E. South America": -3, "Argentina": -3, "Atlantic": -4,
+    "Eastern": -5, "US Eastern": -5, "Central": -6, "Mountain": -7, "US Mountain": -7, "Pacific": -8, "Alaskan": -9,
+    "Hawaiian": -10,
+}  # fmt: skip
+"""Hours before UTC of the names that Windows has for zones, without Standard Time; a Daylight Time is one hour more."""
+_WINDOWS_ZONE = re.compile(r"(?P<name>[A-Z][A-Za-z. ]{1,30}) (?P<kind>Standard|Daylight|Summer) Time")
 _OFFSET = re.compile(r"([+-]\d\d):?(\d\d)?")
 _AHEAD = timedelta(days=2)  # that a date may be of the time before which it was: zones, and clocks
 _FILETIME_UNIT = 10_000_000
@@ -83,8 +93,10 @@ def _month(name: str) -> int | None:
 
 
 def offset_of(zone: str | None) -> str | None:
-    """``+02:00`` of ``CEST`` or ``+02``; None for what names no zone, or several."""
+    """``+02:00`` of ``CEST``, ``+02`` or ``W. Europe Daylight Time``; None for what names no zone, or several."""
     if found := _OFFSET.fullmatch(zone or ""):
         return f"{found[1]}:{found[2] or '00'}"
     hours = _ZONES.get(zone or "")
+    if hours is None and (named := _WINDOWS_ZONE.fullmatch(zone or "")) and named["name"] in _WINDOWS_ZONES:
+        hours = _WINDOWS_ZONES[named["name"]] + (named["kind"] != "Standard")
     return None if hours is None else f"{int(hours):+03d}:{int(hours % 1 * 60):02d}"

@@ -14,6 +14,7 @@ from ingest.formats.format import HEAD_BYTES, Document, Head, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.journal_verbose import JOURNAL_VERBOSE
+from ingest.formats.jvm import HS_ERR
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
@@ -48,6 +49,7 @@ FORMATS: tuple[Document | Log, ...] = (
     XNU_PANIC,
     COREDUMPCTL,
     TOMBSTONE,
+    HS_ERR,
     SANITIZER,
     KERNEL_FILE,
 )

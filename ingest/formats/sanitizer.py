@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import apple_text, stacks
+from ingest.formats import apple_text, jvm, stacks
 from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
 from ingest.formats.kernel_lines import is_of_process, stamp_of
@@ -71,10 +72,11 @@ _JAZZER = re.compile(r"== Java Exception: (?P<what>[\w.$]{1,200})")
 _ATHERIS = re.compile(r" ?=== (?P<what>Uncaught Python exception): ===")
 _JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.js: )?\S")
 _DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
+_JVM = re.compile(rf"(?=# ){jvm.HEAD.pattern}")
 _UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # whose name stands on the line below
 _HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST, _SELF_CHECK, _RECEIVED, _LIBC, _ASSERT,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
-          _OBJECTIVE_C)  # fmt: skip
+          _OBJECTIVE_C, _JVM)  # fmt: skip
 _AS_IT_IS = (_NODE, _LIBC, *_HEADS[_HEADS.index(_TERMINATE) :])
 _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
           "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",
@@ -82,14 +84,15 @@ _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime er
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
-          "corrupted double-linked", "terminate called ", "libc++abi")  # fmt: skip
+          "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
+          "There is insufficient memory for the Java")  # fmt: skip
 """What a head has in it: a search of each line for these is fast."""
 _MARK = re.compile("|".join(map(re.escape, _MARKS)))  # faster in a line, and slower in a text
 
 # What a log that the report is in writes before each line: anything, before a process's number; containers' logs.
 _AT = r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))"
 _PREFIX = re.compile(rf"(?:{_AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
-_OF_CONTAINER = re.compile(rf"(?:[\w.-]{{1,100}} +\| )?(?:{_AT}(?: std(?:out|err) [FP])? )?")
+_OF_CONTAINER = re.compile(rf"(?:[\w.-]{{1,100}}(?: \d{{1,4}})? +\| )?(?:{_AT}(?: std(?:out|err) [FP])? )?")
 _KIND = re.compile(
     r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
     r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
@@ -145,6 +148,7 @@ class Report:
     is_fatal: bool = True
     is_go: bool = False
     is_apple: bool = False
+    is_java: bool = False
     source: str | None = None
     called: Frame | None = None
     tool: str | None = None
@@ -159,6 +163,8 @@ class Report:
         """The first stack of it, unless another was found to tell more."""
         if self.stack is not None:
             return self.stack
+        if self.is_java:
+            return jvm.frames_of(self.lines)
         if self.is_apple:
             return apple_text.frames_of([line for line in self.lines if line.lstrip()[:1].isdigit()])
         return stacks.read("\n".join(self.lines[1:])).frames
@@ -311,6 +317,8 @@ def _report_said(said: str) -> Report | None:
         # All that is told of the place, unless a sanitizer goes on to tell the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return Report("Assertion failed", what, called=called)
+    if found.re is _JVM:
+        return Report("", message, is_java=True)
     if found.re in _AS_IT_IS:
         return Report(what, message, is_apple=found.re is _OBJECTIVE_C)
     return Report(_of_check(what), message, found["pid"], source=found["source"])
@@ -333,6 +341,10 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
     Args:
         host, at: of its log, where that tells.
     """
+    if report.is_java:
+        head = takewhile(lambda line: line.startswith("#"), report.lines)
+        jvm.add(records, [line.rstrip() for line in head], host=host, at=at)
+        return
     frames = report.frames()
     if not frames and (report.called or report.source):
         frames = [report.called or Frame(short_path(report.source or ""))]  # all that is told of the place

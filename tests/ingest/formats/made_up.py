@@ -14,6 +14,7 @@ from ingest.formats.format import Document, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.journal_verbose import JOURNAL_VERBOSE
+from ingest.formats.jvm import HS_ERR
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
@@ -35,6 +36,7 @@ from tests.ingest.formats import (
     test_core_dumps,
     test_event_log,
     test_journal_json,
+    test_jvm,
     test_kernel_log,
     test_osquery,
     test_sanitizer,
@@ -108,6 +110,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "java": test_tombstone.threadtime(test_tombstone.JAVA, "AndroidRuntime").encode(),
         "hang": test_tombstone.threadtime(test_tombstone.ANR, "ActivityManager").encode(),
     },
+    HS_ERR: {"linux": test_jvm.LINUX.encode(), "windows": test_jvm.WINDOWS.encode()},
     SANITIZER: {name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
 }

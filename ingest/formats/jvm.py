@@ -1,0 +1,294 @@
+"""Fatal error logs of Java's virtual machine (``hs_err_pid*.log``), and the head of them that it prints as it dies.
+
+A log tells the command line, the environment and memory as well: of these nothing is read but the host's name. Its time
+is that of the host's clock, with a zone that a person understands; where nobody else does, it is taken for UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from ingest.formats.crashes import (
+    MOST_FRAMES,
+    Frame,
+    Records,
+    Told,
+    Unfit,
+    at_fault,
+    base_name,
+    name_of,
+    tags_of,
+    text,
+    time_of,
+)
+from ingest.formats.dates import date_in_words, offset_of
+from ingest.formats.format import Head, Log
+from ingest.formats.lines import text_lines_in
+from ingest.formats.stack_steps import short_path
+
+_LONGEST_LINE = 4000
+_MOST_HELD = 1000  # lines of a log that may tell something: frames, and a few others
+_HEAD_LINES = 25
+_MOST_WRITERS = 8  # innermost frames among which the one at fault may stand: above it are those that write the log
+
+HEAD = re.compile(
+    r"(?:#[ \t]{0,3})?(?P<what>(?:A fatal|An unexpected) error has been detected by (?:the )?(?:Java|HotSpot)"
+    r"|There is insufficient memory for the Java Runtime Environment to continue)\b"
+)
+_HEADS = re.compile(rf"^[ \t]{{0,9}}{HEAD.pattern}", re.MULTILINE)
+_PART = re.compile(r"-{5,}[ \t]{1,4}(?P<part>S U M M A R Y|T H R E A D|P R O C E S S|S Y S T E M)[ \t]")
+_BARE = re.compile(r"#[ \t]{0,3}")
+
+_FAULT = re.compile(
+    r"(?P<name>SIG[A-Z]{2,9}|EXCEPTION_[A-Z_]{3,60}|Internal Error|Out of Memory Error)"
+    r" \((?P<in>[^()]{1,300})\)(?: at pc=(?P<pc>0x[0-9a-fA-F]{1,16}))?"
+    r"(?: \(sent by [a-z ]{1,20}\))?,? {0,2}(?:pid=(?P<pid>\d{1,10}))?(?:, tid=\w{1,20})?\s*"
+)
+_NUMBER = re.compile(r"0x[0-9a-fA-F]{1,8}")
+_SOURCE = re.compile(r"(?:[A-Za-z]:)?[\w./\\+-]{1,200}:\d{1,7}")
+_MEMORY = re.compile(r"Native memory allocation \(\w{1,20}\) failed\b.*")
+_SAID = re.compile(r"(?:(?:guarantee|assert|fatal error|Error|error|ShouldNotReachHere|Unimplemented)\b).*")
+_VALUE = re.compile(
+    r"(?P<name>JRE version|Java VM|Time|timezone|time|OS uptime|Current thread(?= \(\w{1,20}\))|siginfo|HOSTNAME(?==))"
+    r"[^:=]{0,24}[:=]\s{0,8}(?P<value>\S.*)"
+)
+_FRAME = re.compile(
+    r"(?P<kind>[VvCJjA])  ?"
+    r"(?:\[(?P<module>[^\[\]]{1,300}?)(?:\+(?P<offset>0x[0-9a-fA-F]{1,15}))?\]\s{0,4})?(?P<rest>.*)"
+)
+_JAVA = re.compile(
+    r"(?:\d{1,9}(?:%|!|%!)?\s{1,4}(?:jvmci\s)?(?:[cC][12]\s|jvmci\s)?)?(?P<name>[\w$.<>/+;\-]{1,500})\((?P<arguments>[^()]{0,2000})\)"
+)
+_HIDDEN = re.compile(r"[/+]0x[0-9a-f]{8,16}")  # of classes that are made while it runs
+_INTO = re.compile(r"(?: \[clone [^\[\]]{1,80}\]){0,3}\+0x[0-9a-fA-F]{1,15}(?:\s{1,4}\([^()]{1,200}:\d{1,7}\))?$")
+_UNPACKED = re.compile(r"-?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{12,}")
+"""In the name of a library that a program unpacks anew each time it runs: ``jna1234567890123456789.tmp``."""
+_TIME = re.compile(
+    r"(?P<at>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \d{4})(?: (?P<zone>\S.{0,60}?))??"
+    r"(?:,? elapsed time: (?P<elapsed>\d{1,12}(?:\.\d{1,9})?) seconds\b.*)?"
+)
+_UPTIME = re.compile(r"(?P<days>\d{1,6}) days {1,3}(?P<hours>\d{1,2}):(?P<minutes>\d{2}) hours")
+_BY_FORM = {
+    "windows": re.compile(
+        r"\bBuild (?P<build>\d{4,6})\s{1,3}\((?P<version>\d{1,3}\.\d{1,3}\.\d{4,6})(?:\.(?P<revision>\d{1,6}))?\)"
+    ),
+    "mac": re.compile(r"\bmacOS (?P<version>\d{1,3}(?:\.\d{1,3}){1,2})(?: \((?P<build>\w{4,10})\))?"),
+    "darwin": re.compile(r"\bDarwin \d"),
+    "linux": re.compile(r"\buname: {0,3}Linux (?:\S{1,64} )?\d{1,3}\.\d\S{0,100}"),
+}
+"""What tells the system and its version, on whichever line it stands."""
+_RELEASE = re.compile(r"\d{1,3}\.\d\S*$")
+_THREAD = re.compile(r"\S{0,40}?(?:(?P<kind>\w+Thread|[A-Z]\w+) )?\"(?P<name>[^\"]{1,200})\"")
+_PLATFORM = re.compile(r"\b(?P<system>linux|windows|bsd|macosx|solaris|aix)-(?P<machine>[\w-]{2,20})")
+_SYSTEMS = {"linux": "linux", "windows": "windows", "bsd": "darwin", "macosx": "darwin"}
+
+
+def _recognises(head: Head) -> bool:
+    found = _HEADS.search(head.text)
+    return found is not None and _PART.search(head.text, found.end()) is not None
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    held: list[str] | None = None
+    part = ""
+    found_any = False
+    for line in text_lines_in(blocks, _LONGEST_LINE):
+        said = line.strip()
+        if HEAD.match(said):
+            if held is not None:
+                yield _of_log(held, told)
+            held, part, found_any = [], "", True
+        if held is None:
+            continue
+        if begun := _PART.match(said):
+            part = begun["part"]
+        if len(held) < _MOST_HELD and (len(held) < _HEAD_LINES or _may_tell(said, part)):
+            held.append(said)
+    if held is not None:
+        yield _of_log(held, told)
+    if not found_any:
+        raise Unfit("bad_hs_err", "The log of a virtual machine of Java tells no fatal error")
+
+
+def _may_tell(said: str, part: str) -> bool:
+    """Whether to hold a line: frames where the stack is, and what is told by name or form anywhere."""
+    if part == "T H R E A D" and (said.startswith(("Native frames", "Java frames")) or _FRAME.fullmatch(said)):
+        return True
+    return _VALUE.match(said) is not None or any(form.search(said) for form in _BY_FORM.values())
+
+
+def _of_log(lines: Sequence[str], told: Told) -> Records:
+    records = Records(told)
+    add(records, lines)
+    return records
+
+
+def frames_of(lines: Sequence[str]) -> list[Frame]:
+    """The stack, innermost first: of native frames, where those of Java may be among them or follow.
+
+    The frame that is said to be at fault stands first where the stack is of whoever wrote the log.
+    """
+    frames: list[Frame] = []
+    is_stack = has_java = False
+    for line in lines:
+        if line.startswith(("Native frames", "Java frames")):
+            if has_java:
+                break
+            is_stack = True
+        elif is_stack and len(frames) < MOST_FRAMES and (frame := _frame(line)):
+            frames.append(frame)
+            has_java = has_java or line[0] in "jJ"
+    blamed = _blamed(lines)
+    if blamed is not None and blamed not in frames[:_MOST_WRITERS]:
+        frames = [blamed, *frames][:MOST_FRAMES]
+    return frames
+
+
+def _blamed(lines: Sequence[str]) -> Frame | None:
+    """The frame below ``Problematic frame:``."""
+    at = next((at for at, line in enumerate(lines[:_HEAD_LINES]) if line.endswith("Problematic frame:")), None)
+    below = lines[at + 1 : at + 2] if at is not None else ()
+    return next((frame for line in below if (frame := _frame(_bare(line)))), None)
+
+
+def _bare(line: str) -> str:
+    return _BARE.sub("", line, count=1) if line.startswith("#") else line
+
+
+def _frame(line: str) -> Frame | None:
+    found = _FRAME.fullmatch(line.strip())
+    if found is None:
+        return None
+    rest = found["rest"].strip()
+    if found["kind"] in "VC":
+        # An address alone, such as of code that nobody knows, differs from run to run.
+        module = _UNPACKED.sub("", base_name(found["module"]) or "") if found["module"] else None
+        offset = int(found["offset"], 16) if module and found["offset"] else None
+        function = text(_INTO.sub("", rest)) if module else None
+        return Frame(module, function, offset) if module else None
+    if found["kind"] == "v":
+        return Frame(None, text(_INTO.sub("", rest.split(" ", 1)[0]).removeprefix("~"))) if rest[:1] == "~" else None
+    java = _JAVA.match(rest)
+    if java is None:
+        return None
+    owner, _, function = _HIDDEN.sub("", java["name"]).rpartition(".")
+    return Frame(text(owner), text(function)) if owner and function else None
+
+
+def add(records: Records, lines: Sequence[str], *, host: str | None = None, at: str | None = None) -> None:
+    """Add the crash of a log, or of the head of one.
+
+    Args:
+        lines: from the head on; without what stands before each, such as of a container's log.
+        host, at: of the log that they are in, where that tells.
+    """
+    head = [_bare(line) for line in lines[:_HEAD_LINES]]
+    fault = next((found for line in head if (found := _FAULT.fullmatch(line))), None)
+    memory = next((line for line in head if _MEMORY.match(line)), None)
+    said = _values(lines)
+    frames = frames_of(lines)
+    if not frames and fault and _SOURCE.fullmatch(fault["in"]):
+        frames = [Frame(short_path(fault["in"].rpartition(":")[0]))]  # all that is told of the place
+    own_at, time_quality = _time(said)
+    platform = _PLATFORM.search(said.get("Java VM", ""))
+    system = _system(said, platform)
+    host_id = records.host_id((said.get("HOSTNAME"), host))
+    what = fault[0].strip() if fault else memory or ""
+    records.crash(
+        crash_id=name_of(host_id or "", what, said.get("Java VM", ""), own_at or at or ""),
+        host_id=host_id,
+        occurred_at=own_at or at,
+        time_quality=time_quality if own_at else "log" if at else None,
+        os_type=system,
+        **_version(said, system),
+        domain="user",
+        code=_code(fault, memory),
+        **at_fault(frames),
+        frames=frames,
+        uptime_s=_uptime(said),
+        tags=tags_of(
+            [
+                ("message", _message(head, fault, memory)),
+                ("pid", fault["pid"] if fault else None),
+                ("thread", _thread(said)),
+                ("reason", said.get("siginfo")),
+                ("jre", said.get("JRE version")),
+                ("vm", said.get("Java VM")),
+                ("architecture", platform["machine"] if platform else None),
+            ]
+        ),
+    )
+
+
+def _values(lines: Sequence[str]) -> dict[str, str]:
+    """What is told by name, each from the first line that tells it; of the system from wherever it stands."""
+    said: dict[str, str] = {}
+    for line in lines:
+        if found := _VALUE.match(_bare(line)):
+            said.setdefault(found["name"].capitalize() if found["name"] == "time" else found["name"], found["value"])
+        for name, form in _BY_FORM.items():
+            if name not in said and (found := form.search(line)):
+                said[name] = found[0]
+    return said
+
+
+def _code(fault: re.Match[str] | None, memory: str | None) -> str | None:
+    if fault is None:
+        return "Out of Memory Error" if memory else None
+    if fault["name"].startswith("SIG"):
+        return fault["name"]
+    if _NUMBER.fullmatch(fault["in"]):  # of Windows
+        return f"0x{int(fault['in'], 16):x}"
+    return fault["name"]
+
+
+def _message(head: Sequence[str], fault: re.Match[str] | None, memory: str | None) -> str | None:
+    told = next((line for line in head[1:] if _SAID.fullmatch(line)), None)
+    return told or memory or (fault[0].strip() if fault else None)
+
+
+def _time(said: Mapping[str, str]) -> tuple[str | None, str]:
+    """When it was, and how that is known: exactly, where the zone is one that is known here."""
+    found = _TIME.fullmatch(said.get("Time", ""))
+    at = date_in_words(found["at"]) if found else None
+    if found is None or at is None:
+        return None, ""
+    offset = offset_of(found["zone"] or said.get("timezone"))
+    return (time_of(at.removesuffix("Z") + offset), "exact") if offset else (at, "log")
+
+
+def _system(said: Mapping[str, str], platform: re.Match[str] | None) -> str:
+    """By the platform that the machine was built for, or else by what is told of the host."""
+    if platform:
+        return _SYSTEMS.get(platform["system"], platform["system"])
+    return "windows" if "windows" in said else "darwin" if "mac" in said or "darwin" in said else "linux"
+
+
+def _version(said: Mapping[str, str], system: str) -> dict[str, str | None]:
+    """The version of the system, and its build, as its other crash files tell them."""
+    if system == "linux":
+        found = _RELEASE.search(said.get("linux", ""))
+        return {"os_version": found[0] if found else None}
+    found = _BY_FORM["windows" if system == "windows" else "mac"].search(said.get("windows", said.get("mac", "")))
+    if found is None:
+        return {}
+    build = found["build"]
+    if system == "windows":
+        build = f"{build}.{found['revision']}" if found["revision"] else None
+    return {"os_version": found["version"], "os_build": build}
+
+
+def _uptime(said: Mapping[str, str]) -> float | None:
+    found = _UPTIME.match(said.get("OS uptime", ""))
+    return (
+        None if found is None else (int(found["days"]) * 24 + int(found["hours"])) * 3600.0 + int(found["minutes"]) * 60
+    )
+
+
+def _thread(said: Mapping[str, str]) -> str | None:
+    found = _THREAD.search(said.get("Current thread", ""))
+    return found["name"] if found else None
+
+
+HS_ERR = Log("fatal error log of Java", _recognises, _read)
