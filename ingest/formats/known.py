@@ -10,6 +10,7 @@ from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
+from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Head, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -50,6 +51,7 @@ FORMATS: tuple[Document | Log, ...] = (
     COREDUMPCTL,
     TOMBSTONE,
     HS_ERR,
+    EVENT_TEXT,
     SANITIZER,
     KERNEL_FILE,
 )

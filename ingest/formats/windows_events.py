@@ -55,6 +55,7 @@ class Event:
     Attributes:
         at: its time. host: the computer's name.
         data: names, which may be empty, and values, in order.
+        is_local: its time is of a zone that is not told.
     """
 
     provider: str
@@ -62,6 +63,7 @@ class Event:
     at: str | None
     host: str | None
     data: Sequence[tuple[str, str]]
+    is_local: bool = False
 
     def place(self, at: int) -> str:
         """A value by its place; empty where there is none."""
@@ -244,7 +246,7 @@ class Crashes:
         names = ("AppName", "AppVersion", "", "ModuleName", "ModuleVersion", "", "ExceptionCode", "FaultingOffset")
         roles = ("exe", "exe_version", "", "module", "module_version", "", "code", "offset")
         said = {role: event.named(name, at) for at, (name, role) in enumerate(zip(names, roles, strict=True)) if role}
-        if not said["exe"] or not said["code"]:
+        if not said["exe"] or not (said["code"] or said["offset"]):  # Windows XP tells no code
             return
         own = event.named("IntegratorReportId", 12)
         tags = {"exe": said["exe"], "exe_version": said["exe_version"], "package": event.named("PackageFullName", 13)}
@@ -347,7 +349,7 @@ class Crashes:
                 "crash_id": fields.get("crash_id") or name_of(host_id or "", *identity),
                 "host_id": host_id,
                 "occurred_at": event.at,
-                "time_quality": time_quality,
+                "time_quality": "log" if event.is_local and time_quality == "exact" else time_quality,
                 "os_type": "windows",
                 "tags": tags_of(fields["tags"].items()),
             }

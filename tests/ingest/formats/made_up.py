@@ -10,6 +10,7 @@ from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
+from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -35,6 +36,7 @@ from tests.ingest.formats import (
     test_casr,
     test_core_dumps,
     test_event_log,
+    test_event_text,
     test_journal_json,
     test_jvm,
     test_kernel_log,
@@ -111,6 +113,11 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "hang": test_tombstone.threadtime(test_tombstone.ANR, "ActivityManager").encode(),
     },
     HS_ERR: {"linux": test_jvm.LINUX.encode(), "windows": test_jvm.WINDOWS.encode()},
+    EVENT_TEXT: {
+        "viewer": test_event_text.viewer(test_event_text.ERROR).encode(),
+        "wevtutil": test_event_text.wevtutil(test_event_text.BUGCHECK, "BugCheck", 1001).encode(),
+        "list": test_event_text.listed(test_event_text.ERROR).encode(),
+    },
     SANITIZER: {name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
 }

@@ -1,0 +1,81 @@
+"""Dates as Windows writes them in the form of its user's country, which nobody tells.
+
+Where it is not certain which number is the day, the date is not told: some thirty countries differ from the United
+States in no more than that. Seconds and a zone may be missing; a time without a zone is as if of UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from fleetcrash.times import time_text
+from ingest.formats.crashes import time_of
+
+_ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d{0,3}(Z|[+-]\d\d:\d\d)?")
+_LOCAL = re.compile(
+    r"(?P<date>\d{1,4}(?P<mark>[./-]) ?\d{1,2}(?P=mark) ?\d{1,4}\.?)[, T]{1,3}"
+    r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:\.\d{1,9})?)?"
+    r"(?:\s?(?P<half>[AaPp])\.?\s?[Mm]\.?)?"
+)
+_NUMBER = re.compile(r"\d+")
+_AHEAD = timedelta(days=2)  # that a date may be of the time before which it was: zones, and clocks
+
+
+def time_of_event(said: str) -> tuple[str, bool] | None:
+    """A time that is told for certain, and whether it is of some zone that is not told; None for others."""
+    found = _ISO.fullmatch(said.strip())
+    if found is None:
+        return None
+    at = time_of(f"{found[1]}{found[2] or ''}")
+    return None if at is None else (at, found[2] is None)
+
+
+def days_first(dates: Iterable[str]) -> bool | None:
+    """Whether the day stands before the month in dates of one form; None where none of them tells."""
+    for said in dates:
+        found = _LOCAL.fullmatch(said.strip())
+        one, other = _numbers(found)[:2] if found else (0, 0)
+        if found and found["mark"] == ".":
+            return True
+        if max(one, other) in range(13, 32) and min(one, other) in range(1, 13):
+            return one > other
+    return None
+
+
+def local_time(said: str, *, day_first: bool | None, after: datetime | None, before: datetime) -> str | None:
+    """``7/19/2024 4:10:02 AM``, ``19.07.2024 04:10:02``, ``2024/7/19 4:10:02``; None for what does not tell for sure.
+
+    Args:
+        day_first: whether the day stands before the month, where others tell.
+        after: the program's start, where it is told.
+        before: when it was at the latest, roughly.
+    """
+    found = _LOCAL.fullmatch(said.strip())
+    if found is None:
+        return None
+    one, other, last = _numbers(found)
+    if one > 31:
+        days = [(one, other, last)]
+    else:
+        firsts = (True, False) if day_first is None else (day_first,)
+        days = [(last, other, one) if first else (last, one, other) for first in firsts]
+    times = {at for year, month, day in days if (at := _at(found, year, month, day))}
+    possible = [at for at in times if at <= before + _AHEAD and (after is None or at >= after - _AHEAD)]
+    return time_text(possible[0]) if len(possible) == 1 else None
+
+
+def _numbers(found: re.Match[str]) -> tuple[int, int, int]:
+    one, other, last = map(int, _NUMBER.findall(found["date"]))
+    return one, other, last
+
+
+def _at(found: re.Match[str], year: int, month: int, day: int) -> datetime | None:
+    hour, half = int(found["hour"]), (found["half"] or "").lower()
+    if half:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    try:
+        return datetime(year, month, day, hour, int(found["minute"]), int(found["second"] or 0), tzinfo=UTC)
+    except ValueError:
+        return None

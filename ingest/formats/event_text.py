@@ -1,0 +1,295 @@
+"""Windows events as text: what the Event Viewer copies, wevtutil, Get-WinEvent and Get-EventLog print, and people keep.
+
+An event has a header, of names and values, or none; and a description in the language of the system. In it counts
+what stands in the same place in every language. What of it is a crash ``windows_events`` says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ingest.formats.crashes import Records, Told, whole
+from ingest.formats.dates import time_of_filetime
+from ingest.formats.event_dates import days_first, local_time, time_of_event
+from ingest.formats.format import Head, Log
+from ingest.formats.lines import text_lines_in
+from ingest.formats.windows_events import PROVIDERS, Crashes, Event
+
+_LONGEST_LINE = 4000
+_MOST_LINES = 400  # of an event
+_MOST_EVENTS = 20_000  # that are held until a date tells which of its numbers is the day
+_RECORDS_AT_ONCE = 1000
+
+_LABELS: Mapping[str, str] = {
+    label: role
+    for role, labels in {
+        "log": "log name|protokollname|nom du journal|nombre de registro|nome registro|nome do log|имя журнала"
+        "|ログの名前|日志名称|nazwa dziennika|logname|event type|index|entrytype|logboeknaam",
+        "provider": "source|event source|providername|quelle|origen|origine|fonte|источник|ソース|来源|źródło|bron",
+        "at": "date|datum|fecha|data|дата|日付|日期|timecreated|timegenerated",
+        "time": "time",  # of Windows XP, beside the date
+        "number": "event id|eventid|ereignis-id|id de l’événement|id de l'événement|id. del evento|id evento"
+        "|identificação do evento|код события|イベント id|事件 id|identyfikator zdarzenia|gebeurtenis-id",
+        "id": "id|instanceid",
+        "host": "computer|ordinateur|equipo|computador|компьютер|コンピューター|计算机|komputer|machinename",
+        "said": "description|beschreibung|descripción|descrizione|descrição|описание|説明|描述|opis|beschrijving"
+        "|message",
+    }.items()
+    for label in labels.split("|")
+}
+_FIRST = ("log", "provider", "at", "number")  # of which an event has one each
+_EVENT = re.compile(r"Event\[\d{1,9}\]:?")
+_LABELLED = re.compile(r"\s{0,4}(?P<label>[^\s:：][^:：]{0,30}?)\s{0,30}[:：](?P<value>.*)")
+_LIST_FORMS = ("Message ", "Description ")
+
+_COLON, _COMMA = r"\s?[:：]\s?", r"[,，、]\s?"
+_PROGRAM = re.compile(  # or module: the same three values in every language
+    rf"(?:[^:：,，]{{3,90}}{_COLON}|Nom de l.application défaillante |Nom du module défaillant )"
+    rf"(?P<name>[^:：,，、]{{1,260}}){_COMMA}[^:：]{{1,40}}{_COLON}(?P<version>[^,，、:：]{{1,60}}){_COMMA}"
+    rf"[^:：]{{1,40}}{_COLON}(?:0x)?[0-9a-fA-F]{{8}}\s*"
+)
+_HEX_LINE = re.compile(rf"[^:：]{{3,90}}{_COLON}(?P<value>(?:0x)?[0-9a-fA-F]{{8,16}})\s*")
+_ENGLISH = re.compile(
+    r"Faulting\s+application\s+name:\s+(?P<exe>[^,]{1,260}),\s+version:\s+(?P<exe_version>[^,]{1,60}),\s+time\s+stamp:"
+    r"\s+\w{1,10},?\s+Faulting\s+module\s+name:\s+(?P<module>[^,]{1,260}),\s+version:\s+(?P<module_version>[^,]{1,60}),"
+    r"\s+time\s+stamp:\s+\w{1,10}\s+Exception\s+code:\s+(?P<code>\w{1,10})\s+Fault\s+offset:\s+(?P<offset>\w{1,18})"
+)
+_OLDER = re.compile(
+    r"Faulting\s+application\s+(?P<exe>[^,]{1,260}),\s+version\s+(?P<exe_version>[^,]{1,60}),"
+    r"(?:\s+stamp\s+\w{1,10},|\s+time\s+stamp\s+\w{1,10},)?"
+    r"\s+faulting\s+module\s+(?P<module>[^,]{1,260}),\s+version\s+(?P<module_version>[^,]{1,60}),"
+    r"(?:\s+stamp\s+\w{1,10},\s+debug\?\s+\d,|\s+time\s+stamp\s+\w{1,10},)?"
+    r"(?:\s+exception\s+code\s+(?P<code>\w{1,10}),)?\s+fault\s+(?:address|offset)\s+(?P<offset>\w{1,18})"
+)
+_NAMES = {
+    "exe": "AppName", "exe_version": "AppVersion", "module": "ModuleName", "module_version": "ModuleVersion",
+    "code": "ExceptionCode", "offset": "FaultingOffset",
+}  # fmt: skip
+_GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_REPORT_ID = re.compile(
+    rf"Report I[dD]:\s{{0,3}}(?P<id>\{{?{_GUID}\}}?)|[:：]\s{{0,3}}(?P<other>{_GUID})\s*$", re.MULTILINE
+)
+_PACKAGE = re.compile(r"Faulting\s+package\s+full\s+name:[ \t]{0,3}(?P<name>[\w.~-]{3,100}_[\w.~-]{3,100})\s")
+_STARTED = re.compile(r"[:：]\s{0,3}(?:0x){1,2}(?P<ticks>1[cdCD][0-9a-fA-F]{13})\s*$", re.MULTILINE)
+_BUGCHECK = re.compile(r"0x[0-9a-fA-F]{8}\s\((?:0x[0-9a-fA-F]{8,16}(?:,\s)?){4}\)")
+_DUMP = re.compile(r"(?P<dump>[A-Za-z]:\\[^\n:*?\"<>|]{1,200}?\.dmp)", re.IGNORECASE)
+_DUMPS_ID = re.compile(r"[:：]\s{1,3}(?P<id>[0-9a-fA-F][0-9a-fA-F-]{7,39})\b")
+_BUGCHECK_ENGLISH = re.compile(r"rebooted\s+from\s+a\s+bugcheck\.\s+The\s+bugcheck\s+was:\s+0x")
+_REPORT_NAME = re.compile(
+    r"Event Name: {0,3}(?P<name>\w{3,40})|^[^:：\n]{3,40}[:：] {0,3}(?P<other>[A-Z]\w{4,20})\s*$", re.M
+)
+_REPORT_VALUE = re.compile(r"^\s{0,30}P(?P<at>\d\d?)[:：][ \t]{0,3}(?P<value>[^\n]{0,300})$", re.MULTILINE)
+_HANG = re.compile(r"(?P<exe>[^\s:\\]{1,200}\.exe)\W.{0,30}?(?P<version>\d{1,9}(?:\.\d{1,9}){1,3})\b", re.IGNORECASE)
+_MANAGED = re.compile(r"^\s{0,30}(?:Framework|CoreCLR|\.NET) Version: ", re.MULTILINE)
+_POWER = "Microsoft-Windows-Kernel-Power"
+
+_SURE_PROVIDER = re.compile(
+    rf"^\s{{0,4}}[^\s:：][^:：\n]{{2,30}}[:：]\s{{0,30}}(?:{'|'.join(map(re.escape, PROVIDERS[1:]))})\s*$", re.MULTILINE
+)
+_BESIDE = re.compile(
+    r"^\s{0,4}(?:Event ?ID|Id|InstanceId|Ereignis-ID|[^\n:：]{2,24})\s{0,30}[:：]\s{0,30}\d{2,5}\s*$", re.MULTILINE
+)
+_OTHERS = re.compile(r"[\s\ufeff]*[\[{<]")  # JSON and XML, which may hold events as texts
+
+
+@dataclass
+class _Block:
+    """The lines of an event: what its header tells by role, and its description.
+
+    Attributes:
+        column: where its text begins in each line, as lists of PowerShell are set.
+    """
+
+    told: dict[str, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    column: int = 0
+
+    @property
+    def said(self) -> str:
+        return "\n".join(self.lines).strip()
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text.replace("\r\n", "\n")
+    if _OTHERS.match(said) or "\0" in said:
+        return False
+    if _ENGLISH.search(said) or _OLDER.search(said) or _BUGCHECK_ENGLISH.search(said):
+        return True
+    if _SURE_PROVIDER.search(said) and _BESIDE.search(said):
+        return True
+    lines = said.split("\n")
+    return any(_PROGRAM.fullmatch(line) and _error_by_place(lines[at : at + 12]) for at, line in enumerate(lines))
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    crashes = Crashes(told)
+    held: list[tuple[_Block, Event]] = []
+
+    def settle() -> Iterator[Records]:
+        day_first = days_first(block.told.get("at", "") for block, _ in held)
+        for block, event in held:
+            crashes.add(_dated(block, event, told.at, day_first))
+            if crashes.records.read >= _RECORDS_AT_ONCE:
+                yield crashes.taken()
+        held.clear()
+
+    for block in _blocks(text_lines_in(blocks, _LONGEST_LINE)):
+        if (event := _event(block)) is not None:
+            held.append((block, event))
+        if len(held) >= _MOST_EVENTS:
+            yield from settle()
+    yield from settle()
+    crashes.end()
+    yield crashes.taken()
+
+
+def _blocks(lines: Iterator[str]) -> Iterator[_Block]:
+    """The events of a text: one ends where the next begins, by its header or, without one, by its description."""
+    block = _Block()
+    for line in lines:
+        if _EVENT.fullmatch(line.strip()):
+            yield block
+            block = _Block()
+            continue
+        found = _LABELLED.fullmatch(line)
+        role = _LABELS.get(found["label"].strip().lower()) if found else None
+        if (role in _FIRST and role in block.told) or _begins(line, block):
+            yield block
+            block = _Block()
+        if found and role and role not in block.told:
+            value = found["value"].strip()
+            if role == "said" and block.told:
+                block.lines.clear()  # of the header
+            block.told[role] = value[:1000]
+            if role != "said":
+                continue
+            if line.startswith(_LIST_FORMS):
+                block.column = found.start("value") + 1
+            line = " " * block.column + value
+        if len(block.lines) < _MOST_LINES:
+            is_set = block.column and not line[: block.column].strip()
+            block.lines.append(line[block.column :] if is_set else line)
+    yield block
+
+
+def _begins(line: str, block: _Block) -> bool:
+    """Whether a description begins where one has been: many stand one behind the other without headers."""
+    begins = line.lstrip().startswith(("Faulting application ", "The computer has rebooted from a bugcheck"))
+    return (
+        begins
+        and any("Faulting application " in one or "from a bugcheck" in one for one in block.lines)
+        and not (line.lstrip().startswith(("Faulting application start", "Faulting application path")))
+    )
+
+
+def _event(block: _Block) -> Event | None:
+    """The event of a block, without its time; None for one that tells of no crash."""
+    said = block.said
+    number = block.told.get("number") or block.told.get("id") or ""
+    provider = block.told.get("provider", "")
+    told = (
+        _error(said)
+        or _bugcheck(said)
+        or _report(said)
+        or _runtime(said, provider, number)
+        or _hang(said, provider)
+        or ((_POWER, 41, []) if provider.endswith("Kernel-Power") and number == "41" else None)
+    )
+    if told is None:
+        return None
+    host = block.told.get("host", "")
+    return Event(told[0], told[1], None, host if host and host != "." else None, told[2])
+
+
+_Told = tuple[str, int, list[tuple[str, str]]]
+
+
+def _error(said: str) -> _Told | None:
+    found = _ENGLISH.search(said) or _OLDER.search(said)
+    if found is not None:
+        values = {role: " ".join((one or "").split()) for role, one in found.groupdict().items()}
+    elif (by_place := _error_by_place(said.split("\n"))) is not None:
+        values = by_place
+    else:
+        return None
+    data = [(_NAMES[role], value) for role, value in values.items()]
+    package = _PACKAGE.search(said)
+    data.append(("IntegratorReportId", _report_id(said)))
+    data += [("PackageFullName", package["name"])] if package else []
+    return "Application Error", 1000, data
+
+
+def _error_by_place(lines: list[str]) -> dict[str, str] | None:
+    """The values of an error by their places: a program, its module, a code and an offset, a line each."""
+    told = [line.strip() for line in lines if line.strip()]
+    for at, line in enumerate(told[: max(len(told) - 3, 0)]):
+        program, module = _PROGRAM.fullmatch(line), _PROGRAM.fullmatch(told[at + 1])
+        code, offset = _HEX_LINE.fullmatch(told[at + 2]), _HEX_LINE.fullmatch(told[at + 3])
+        if program and module and code and offset:
+            return {
+                "exe": program["name"], "exe_version": program["version"], "module": module["name"],
+                "module_version": module["version"], "code": code["value"], "offset": offset["value"],
+            }  # fmt: skip
+    return None
+
+
+def _bugcheck(said: str) -> _Told | None:
+    found = _BUGCHECK.search(said)
+    if found is None:
+        return None
+    dump = _DUMP.search(said, found.end())
+    own = _DUMPS_ID.search(said, dump.end() if dump else found.end())
+    values = (("param1", " ".join(found[0].split())), ("param2", dump[0] if dump else ""))
+    return "BugCheck", 1001, [*values, ("param3", own["id"] if own else "")]
+
+
+def _report(said: str) -> _Told | None:
+    values = {int(one["at"]): one["value"].strip() for one in _REPORT_VALUE.finditer(said)}
+    name = _REPORT_NAME.search(said)
+    if not values or name is None:
+        return None
+    data = [("EventName", name["name"] or name["other"]), *((f"P{at}", values.get(at, "")) for at in range(1, 11))]
+    return "Windows Error Reporting", 1001, [*data, ("ReportId", _report_id(said))]
+
+
+def _runtime(said: str, provider: str, number: str) -> _Told | None:
+    start = _MANAGED.search(said)
+    if start is None and provider != ".NET Runtime":
+        return None
+    if start is not None:  # the program stands on the line above
+        said = f"{said[: start.start()].rstrip().rpartition(chr(10))[2]}\n{said[start.start() :]}"
+    return ".NET Runtime", whole(number) or 1026, [("", said)]
+
+
+def _report_id(said: str) -> str:
+    found = _REPORT_ID.search(said)
+    return (found["id"] or found["other"]) if found else ""
+
+
+def _hang(said: str, provider: str) -> _Told | None:
+    found = _HANG.search(said[:1000])
+    is_english = "stopped interacting with Windows and was closed" in " ".join(said.split())
+    if found is None or not (is_english or provider == "Application Hang"):
+        return None
+    data = [("AppName", found["exe"]), ("AppVersion", found["version"]), *[("", "")] * 4]
+    return "Application Hang", 1002, [*data, ("ReportId", _report_id(said))]
+
+
+def _dated(block: _Block, event: Event, before: datetime, day_first: bool | None) -> Event:
+    date = block.told.get("at", "")
+    at: str | None
+    if found := time_of_event(date):
+        at, is_local = found
+    else:
+        started = _STARTED.search(block.said)
+        began = time_of_filetime(int(started["ticks"], 16)) if started else None
+        after = datetime.fromisoformat(began) if began else None
+        said = f"{date} {block.told['time']}" if "time" in block.told else date
+        at, is_local = local_time(said, day_first=day_first, after=after, before=before), True
+    return Event(event.provider, event.number, at, event.host, event.data, is_local)
+
+
+EVENT_TEXT = Log("Windows events as text", _recognises, _read)

@@ -1,0 +1,338 @@
+"""Windows events as text, in each of the forms that people keep, and the dates in them."""
+
+from __future__ import annotations
+
+import tracemalloc
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.formats.crashes import Told
+from ingest.formats.event_dates import days_first, local_time, time_of_event
+from ingest.formats.event_text import EVENT_TEXT as FORMAT
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
+from tests.ingest.formats.damage import changed, survives
+
+GUID = "5e1f0c2a-0b9e-4d0c-8f43-0d9f5f0f1001"
+ERROR = f"""\
+Faulting application name: relay.exe, version: 3.2.1.0, time stamp: 0x66aa0000
+Faulting module name: queue.dll, version: 1.2.0.0, time stamp: 0x66bb0000
+Exception code: 0xc0000005
+Fault offset: 0x0000000000001b2c
+Faulting process id: 0x1A2C
+Faulting application start time: 0x0x1DAD98F2C1A0000
+Faulting application path: C:\\Users\\rita\\relay.exe
+Faulting module path: C:\\Program Files\\Relay\\queue.dll
+Report Id: {GUID}
+Faulting package full name:\x20
+Faulting package-relative application ID:\x20
+"""
+RUNTIME = """\
+Application: relay.exe
+Framework Version: v4.0.30319
+Description: The process was terminated due to an unhandled exception.
+Exception Info: System.InvalidOperationException
+   at Relay.Queue.Push(System.String)
+   at Relay.Program.Main()
+"""
+WER = f"""\
+Fault bucket , type 0
+Event Name: APPCRASH
+Response: Not available
+Cab Id: 0
+
+Problem signature:
+P1: relay.exe
+P2: 3.2.1.0
+P3: 66aa0000
+P4: queue.dll
+P5: 1.2.0.0
+P6: 66bb0000
+P7: c0000005
+P8: 0000000000001b2c
+P9:\x20
+P10:\x20
+
+Report Id: {GUID}
+"""
+BUGCHECK = (
+    "The computer has rebooted from a bugcheck.  The bugcheck was: 0x00000050 (0xffffffffffffff10, 0x0000000000000000, "
+    "0xfffff80211223344, 0x0000000000000000). A dump was saved in: C:\\Windows\\MEMORY.DMP. Report Id: "
+    "071924-1234-01.\n"
+)
+HANG = "The program relay.exe version 3.2.1.0 stopped interacting with Windows and was closed.\n Process ID: 1a\n"
+
+
+def viewer(said: str, source: str = "Application Error", number: int = 1000, at: str = "7/19/2024 4:10:02 AM") -> str:
+    return (
+        f"Log Name:      Application\nSource:        {source}\nDate:          {at}\nEvent ID:      {number}\n"
+        "Task Category: (100)\nLevel:         Error\nKeywords:      Classic\nUser:          N/A\n"
+        f"Computer:      PC-17\nDescription:\n{said}"
+    )
+
+
+def wevtutil(said: str, source: str = "Application Error", number: int = 1000) -> str:
+    return (
+        f"Event[0]:\n  Log Name: Application\n  Source: {source}\n  Date: 2024-07-19T04:10:02.1234567Z\n"
+        f"  Event ID: {number}\n  Task: N/A\n  Level: Error\n  Opcode: Info\n  Keyword: Classic\n  User: N/A\n"
+        f"  User Name: N/A\n  Computer: PC-17\n  Description: \n{said}\n"
+    )
+
+
+def listed(said: str, source: str = "Application Error", number: int = 1000) -> str:
+    body = said.rstrip("\n").replace("\n", "\n               ")
+    head = f"\n\nTimeCreated  : 19.07.2024 04:10:02\nProviderName : {source}\nId           : {number}\n"
+    return f"{head}Message      : {body}\n"
+
+
+def listed_all(said: str, source: str = "Application Error", number: int = 1000) -> str:
+    body = said.rstrip("\n").replace("\n", "\n                       ")
+    return (
+        f"\nMessage              : {body}\nId                   : {number}\nLevel                : 2\n"
+        f"ProviderName         : {source}\nLogName              : Application\nMachineName          : PC-17\n"
+        "TimeCreated          : 2024/07/19 4:10:02\nLevelDisplayName     : Error\n"
+    )
+
+
+def older_viewer(said: str, source: str = "Application Error", number: int = 1000) -> str:
+    return (
+        f"Event Type:\tError\nEvent Source:\t{source}\nEvent Category:\tNone\nEvent ID:\t{number}\nDate:\t\t7/19/2024\n"
+        f"Time:\t\t4:10:02 AM\nUser:\t\tN/A\nComputer:\tPC-17\nDescription:\n{said}"
+    )
+
+
+FORMS = {
+    "viewer": viewer, "wevtutil": wevtutil, "list": listed, "list of all": listed_all, "older viewer": older_viewer,
+    "crlf": lambda *of: viewer(*of).replace("\n", "\r\n"),
+}  # fmt: skip
+
+
+def record(said: str) -> dict[str, Any]:
+    (found,) = crashes_of(FORMAT, said.encode())
+    return found
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_an_error_in_each_form(form):
+    found = record(form(ERROR))
+    assert found == {
+        "record": "crash",
+        "crash_id": GUID,
+        "host_id": "h-told" if form is listed else "PC-17",
+        "occurred_at": "2024-07-19T04:10:02.123456Z" if form is wevtutil else "2024-07-19T04:10:02Z",
+        "time_quality": "exact" if form is wevtutil else "log",
+        "os_type": "windows",
+        "domain": "user",
+        "code": "0xc0000005",
+        "module": "queue.dll",
+        "module_version": "1.2.0.0",
+        "module_offset": 0x1B2C,
+        "tags": {"exe": "relay.exe", "exe_version": "3.2.1.0", "report_id": GUID},
+    }
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_others_in_each_form(form):
+    kernel = record(form(BUGCHECK, "BugCheck", 1001))
+    assert (kernel["domain"], kernel["code"], kernel["time_quality"]) == ("kernel", "0x50", "reboot")
+    assert kernel["tags"]["argument3"] == "0xfffff80211223344"
+    assert (kernel["tags"]["dump"], kernel["tags"]["report_id"]) == ("MEMORY.DMP", "071924-1234-01")
+    runtime = record(form(RUNTIME, ".NET Runtime", 1026))
+    assert (runtime["code"], runtime["module"]) == ("System.InvalidOperationException", "relay.exe")
+    assert [one["function"] for one in runtime["frames"]] == ["Push", "Main"]
+    report = record(form(WER, "Windows Error Reporting", 1001))
+    assert (report["crash_id"], report["module"], report["module_offset"]) == (GUID, "queue.dll", 0x1B2C)
+    hang = record(form(HANG, "Application Hang", 1002))
+    assert (hang["domain"], hang["module"], hang["module_version"]) == ("hang", "relay.exe", "3.2.1.0")
+    power = record(form("It rebooted.\n", "Microsoft-Windows-Kernel-Power", 41))
+    assert (power["domain"], power["code"]) == ("kernel", "KERNEL_POWER_41")
+
+
+def test_a_text_without_a_header_tells_neither_host_nor_time():
+    found = record(f"Seen today:\n\n{ERROR}")
+    assert (found["host_id"], found["occurred_at"], found["time_quality"]) == ("h-told", "2026-11-25T12:00:00Z", "log")
+    assert record(BUGCHECK)["code"] == "0x50"
+
+
+LANGUAGES = {
+    "de": """\
+Name der fehlerhaften Anwendung: relay.exe, Version: 3.2.1.0, Zeitstempel: 0x66aa0000
+Name des fehlerhaften Moduls: queue.dll, Version: 1.2.0.0, Zeitstempel: 0x66bb0000
+Ausnahmecode: 0xc0000005
+Fehleroffset: 0x00001b2c
+""",
+    "fr": """\
+Nom de l’application défaillante relay.exe, version : 3.2.1.0, horodatage : 0x66aa0000
+Nom du module défaillant : queue.dll, version : 1.2.0.0, horodatage : 0x66bb0000
+Code d’exception : 0xc0000005
+Décalage d’erreur : 0x0000000000001b2c
+""",
+    "zh": """\
+错误应用程序名称: relay.exe，版本: 3.2.1.0，时间戳: 0x66aa0000
+错误模块名称: queue.dll，版本: 1.2.0.0，时间戳: 0x66bb0000
+异常代码: 0xc0000005
+错误偏移量: 0x0000000000001b2c
+""",
+    "ja": """\
+障害が発生しているアプリケーション名: relay.exe、バージョン: 3.2.1.0、タイム スタンプ: 0x66aa0000
+障害が発生しているモジュール名: queue.dll、バージョン: 1.2.0.0、タイム スタンプ: 0x66bb0000
+例外コード: 0xc0000005
+障害オフセット: 0x0000000000001b2c
+""",
+}
+HEADERS = {
+    "de": "Protokollname: Application\nQuelle:        Application Error\nDatum:         19.07.2024 04:10:02\n"
+    "Ereignis-ID:   1000\nEbene:         Fehler\nComputer:      PC-17\nBeschreibung:\n",
+    "fr": "Nom du journal :Application\nSource :       Application Error\nDate :         19/07/2024 04:10:02\n"
+    "ID de l’événement :1000\nOrdinateur :   PC-17\nDescription :\n",
+    "zh": "日志名称:          Application\n来源:            Application Error\n日期:            2024/7/19 4:10:02\n"
+    "事件 ID:         1000\n计算机:           PC-17\n描述:\n",
+    "ja": "ログの名前:         Application\nソース:           Application Error\n日付:            2024/07/19 4:10:02\n"
+    "イベント ID:       1000\nコンピューター:       PC-17\n説明:\n",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_other_languages_have_the_same_values_in_the_same_places(language):
+    data = (HEADERS[language] + LANGUAGES[language]).encode("utf-16")
+    assert FORMAT.recognises(head(data))
+    assert FORMAT.recognises(head(LANGUAGES[language].encode()))
+    (found,) = crashes_of(FORMAT, data)
+    told = {**record(viewer(ERROR)), "crash_id": found["crash_id"]}
+    del told["tags"]["report_id"]
+    assert found == told
+
+
+def test_events_of_one_crash_are_one():
+    said = (
+        viewer(ERROR)
+        + "\n"
+        + viewer(RUNTIME, ".NET Runtime", 1026)
+        + "\n"
+        + viewer(WER, "Windows Error Reporting", 1001)
+    )
+    found = record(said)
+    assert (found["crash_id"], found["code"], len(found["frames"])) == (GUID, "System.InvalidOperationException", 2)
+
+
+def test_texts_one_behind_another_each_count():
+    other = ERROR.replace(GUID, GUID.replace("3", "4")).replace("queue.dll", "other.dll")
+    for said in (f"{ERROR}\n{other}", f"{wevtutil(ERROR)}\n{wevtutil(other)}", f"{listed(ERROR)}{listed(other)}"):
+        found = crashes_of(FORMAT, said.encode(), block_bytes=101)
+        assert [one["module"] for one in found] == ["queue.dll", "other.dll"]
+
+
+def test_lines_that_a_console_broke_are_read():
+    broken = ERROR.replace("time stamp: 0x67", "time stamp:\n               0x67").replace(
+        ", version: 1.2", ",\n               version: 1.2"
+    )
+    assert record(broken)["module_version"] == "1.2.0.0"
+    assert record(" ".join(ERROR.split()))["crash_id"] == GUID
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (
+            "Faulting application relay.exe, version 3.2.1.0, faulting module queue.dll, version 1.2.0.0, fault "
+            "address 0x00001b2c.\n",
+            None,
+        ),
+        (
+            "Faulting application relay.exe, version 3.2.1.0, time stamp 0x66aa0001, faulting module queue.dll, "
+            "version 1.2.0.0, time stamp 0x66bb0001, exception code 0xc0000005, fault offset 0x00001b2c.\n",
+            "0xc0000005",
+        ),
+    ],
+)
+def test_older_systems(said, code):
+    found = record(older_viewer(said))
+    assert (found.get("code"), found["module"], found["module_offset"]) == (code, "queue.dll", 0x1B2C)
+
+
+def test_no_home_and_no_user_is_kept():
+    assert "rita" not in str(record(viewer(ERROR).replace("N/A", "PC-17\\rita")))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b'{"record": "crash", "tags": {"message": "Faulting application name: x"}}\n',
+        b"Look for `Faulting application name` and `Exception code` in event 1000 of Application Error.\n",
+        b"Name: x, version: 2, time: 0x66aa0000\nName: y\n",
+        b"name: relay\nversion: 1.0.0\nsource: .NET Runtime sources\n",
+    ],
+)
+def test_others_are_not(data):
+    assert not FORMAT.recognises(head(data))
+
+
+@given(st.binary(max_size=300) | changed(viewer(ERROR).encode()) | changed(listed(WER).encode()))
+def test_no_bytes_break_it(data):
+    survives(FORMAT, data)
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_dates(said):
+    time_of_event(said)
+    local_time(said, day_first=days_first([said]), after=None, before=TOLD.at)
+
+
+@pytest.mark.parametrize(
+    "block", [b"x" * (1 << 18), b"Source: BugCheck\n" * 4000, b"P1: x\n" * 20_000, b"Date : \n" * 9000]
+)
+def test_memory_is_bounded_whatever_comes(block):
+    tracemalloc.start()
+    found = sum(records.read for records in FORMAT.read(iter([viewer(ERROR).encode(), *[block] * 3]), TOLD))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == 1
+    assert peak < 8 << 20, "bytes"
+
+
+BEFORE = datetime(2024, 9, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ("7/19/2024 4:10:02 PM", "2024-07-19T16:10:02Z"),
+        ("7/19/2024 12:10:02 AM", "2024-07-19T00:10:02Z"),
+        ("19/07/2024 16:10:02", "2024-07-19T16:10:02Z"),
+        ("08.07.2024 16:10:02", "2024-07-08T16:10:02Z"),
+        ("08.07.2024, 16:10", "2024-07-08T16:10:00Z"),
+        ("2024-07-08 16:10:02", "2024-07-08T16:10:02Z"),
+        ("2024. 07. 08. 16:10:02", "2024-07-08T16:10:02Z"),
+        ("7/7/2024 16:10:02", "2024-07-07T16:10:02Z"),
+        ("7/8/2024 16:10:02", None),  # the 7th of August, or the 8th of July
+        ("8/12/2024 9:24:55 AM", "2024-08-12T09:24:55Z"),  # by December its file had been written
+        ("31/31/2024 9:24:55", None),
+        ("7/8/2024 午後 4:10:02", None),
+        ("", None),
+    ],
+)
+def test_a_date_is_told_where_it_can_be_no_other(said, at):
+    day_first = True if "." in said else None
+    assert local_time(said, day_first=day_first, after=None, before=BEFORE) == at
+
+
+def test_dates_beside_it_and_the_programs_start_tell_which_number_is_the_day():
+    said = "7/8/2024 16:10:02"
+
+    def month(of: str, day_first: bool | None, after: datetime | None) -> str:
+        return (local_time(of, day_first=day_first, after=after, before=BEFORE) or "")[5:7]
+
+    assert month(said, day_first=days_first(["7/19/2024 1:00", said]), after=None) == "07"
+    assert month(said, day_first=days_first([said, "19/7/2024 1:00"]), after=None) == "08"
+    assert month(said, day_first=None, after=datetime(2024, 8, 1, tzinfo=UTC)) == "08"
+    earlier = ERROR.replace("0x0x1DAD98F2C1A0000", "0x1a")
+    both = viewer(earlier, at="7/8/2024 4:10:02 AM") + viewer(BUGCHECK, "BugCheck", 1001, at="7/19/2024 4:10:02 AM")
+    told = Told(datetime(2026, 11, 25, tzinfo=UTC), "log", "h")
+    assert {one["occurred_at"][:10] for one in crashes_of(FORMAT, both.encode(), told=told)} == {
+        "2024-07-08",
+        "2024-07-19",
+    }
