@@ -8,6 +8,7 @@ from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
+from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
@@ -36,6 +37,8 @@ FORMATS: tuple[Document | Log, ...] = (
     JOURNAL,
     JOURNAL_JSON,
     JOURNAL_VERBOSE,
+    DOCKER_LOG,
+    CRI_LOG,
     OSQUERY_LOG,
     OSQUERY_ROWS,
     OTLP_FILE,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import apple_text, jvm, stacks
+from ingest.formats import apple_text, jvm, stacks, uncaught
 from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
 from ingest.formats.kernel_lines import is_of_process, stamp_of
@@ -85,7 +85,7 @@ _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime er
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
-          "There is insufficient memory for the Java")  # fmt: skip
+          "There is insufficient memory for the Java", *uncaught.MARKS)  # fmt: skip
 """What a head has in it: a search of each line for these is fast."""
 _MARK = re.compile("|".join(map(re.escape, _MARKS)))  # faster in a line, and slower in a text
 
@@ -137,7 +137,8 @@ class Report:
     """A report as its lines come.
 
     Attributes:
-        code, message: what its head says. is_fatal: whether that says that the process ended.
+        code, message: what its head says. proof: what one of its lines is like, else it is none.
+        is_fatal: whether its head says that the process ended.
         source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
         prefix: characters that a log writes before each line. at: when, as it says.
     """
@@ -146,9 +147,10 @@ class Report:
     message: str
     pid: str | None = None
     is_fatal: bool = True
-    is_go: bool = False
+    proof: re.Pattern[str] | None = None
     is_apple: bool = False
     is_java: bool = False
+    thrown: uncaught.Form | None = None
     source: str | None = None
     called: Frame | None = None
     tool: str | None = None
@@ -163,6 +165,8 @@ class Report:
         """The first stack of it, unless another was found to tell more."""
         if self.stack is not None:
             return self.stack
+        if self.thrown is not None:
+            return uncaught.frames_of(self.thrown, self.lines)
         if self.is_java:
             return jvm.frames_of(self.lines)
         if self.is_apple:
@@ -179,9 +183,8 @@ def _recognises(head: Head) -> bool:
         report = _report_of(line)
         if report is None or is_of_process(stamp_of(line)):  # in a system's log: ``programs``
             continue
-        if not report.is_go or any(
-            _GOROUTINE.match(behind, report.prefix) for behind in lines[at + 1 : at + _UNTIL_STACK]
-        ):
+        proof = report.proof
+        if proof is None or any(proof.match(behind, report.prefix) for behind in lines[at + 1 : at + _UNTIL_STACK]):
             return True
     return False
 
@@ -204,8 +207,8 @@ def reports_in(lines: Iterator[str]) -> Iterator[Report]:
 
 
 def _has_ended(report: Report) -> bool:
-    if report.is_go:
-        return any(map(_GOROUTINE.match, report.lines))
+    if report.proof is not None:
+        return any(map(report.proof.match, report.lines[1:]))
     return report.is_fatal or bool(report.frames())
 
 
@@ -214,13 +217,13 @@ def _reports(lines: Iterator[str]) -> Iterator[Report]:
     for number, line in enumerate(lines):
         begun = _report_of(line)
         said = line[report.prefix :] if report is not None else line
-        if report is not None and (_is_over(report, said) or (begun and (report.has_stack or not begun.is_go))):
+        if report is not None and (_is_over(report, said) or (begun and (report.has_stack or not begun.proof))):
             yield report
             report = None
         if report is None and begun:
             report, begun.number, said = begun, number, line[begun.prefix :]
         if report is not None:
-            report.has_stack = report.has_stack or bool(_FIRST_FRAME.match(said) or _STACK_HEAD.match(said))
+            report.has_stack = report.has_stack or _has_stack(report, said)
             report.lines.append(said)
     if report is not None:
         yield report
@@ -261,9 +264,18 @@ def _telling(frames: Sequence[Frame]) -> tuple[int, int]:
     return sum(frame.function is not None for frame in frames), len(frames)
 
 
+def _has_stack(report: Report, line: str) -> bool:
+    """Whether a line is of a stack, or begins one."""
+    if report.thrown is not None:
+        return report.proof is None or report.proof.match(line) is not None
+    return bool(_FIRST_FRAME.match(line) or _STACK_HEAD.match(line))
+
+
 def _is_over(report: Report, line: str) -> bool:
     """Whether a line is behind a report: behind its first stack, or where it has none by then."""
     if report.has_stack and _END.match(line):
+        return True
+    if report.has_stack and report.thrown is not None and not uncaught.GOES_ON.match(line):
         return True
     # Go, V8 and Node write a blank line between the head of a stack and its frames.
     if report.has_stack and not line.strip() and not _STACK_HEAD.match(report.lines[-1]):
@@ -290,7 +302,8 @@ def _report_of(line: str) -> Report | None:
 def _report_said(said: str) -> Report | None:
     found = next((found for head in _HEADS if (found := head.match(said))), None)
     if found is None:
-        return None
+        form = uncaught.form_of(said)
+        return Report("", said.strip(), proof=form.proof, thrown=form) if form else None
     what, message = found["what"].strip(), said.strip()
     if found.re is _SANITIZER:
         tool, kind = found["tool"], _KIND.match(what)
@@ -302,9 +315,9 @@ def _report_said(said: str) -> Report | None:
         return Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")
     if found.re is _GO:
         if what.startswith("SIG"):
-            return Report(what.partition(":")[0], message, is_go=True, is_fatal=False)
+            return Report(what.partition(":")[0], message, proof=_GOROUTINE, is_fatal=False)
         is_own = what.startswith(("panic: runtime error: ", "fatal error: "))
-        return Report(_without_values(what) if is_own else "panic", message, is_go=True, is_fatal=False)
+        return Report(_without_values(what) if is_own else "panic", message, proof=_GOROUTINE, is_fatal=False)
     if found.re is _RUST:
         return Report("panic", message)
     if found.re is _V8:
@@ -354,6 +367,9 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
         code = _of_check(message)
     if report.code in _UNCAUGHT and (thrown := _THROWN.match("".join(report.lines[1:2]))):
         code, message = thrown["name"], thrown[0]
+    if report.thrown is not None:
+        name, message, _ = report.thrown.told(report.lines)
+        code = name or "uncaught exception"
     host_id = records.host_id((host,))
     records.crash(
         crash_id=name_of(host_id or "", *((at,) if at else ()), *report.lines),

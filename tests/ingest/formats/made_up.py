@@ -8,6 +8,7 @@ from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
+from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
@@ -34,6 +35,7 @@ from tests.ingest.formats import (
     test_apple_text,
     test_apport,
     test_casr,
+    test_containers,
     test_core_dumps,
     test_event_log,
     test_event_text,
@@ -74,6 +76,11 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     JOURNAL: {"export": entry(OTHER) + entry(COREDUMP)},
     JOURNAL_JSON: {name: form(test_journal_json.ENTRIES).encode() for name, form in test_journal_json.FORMS.items()},
     JOURNAL_VERBOSE: {"verbose": test_core_dumps.verbose().replace(b"6d80620f", b"7e91731f")},  # another boot
+    DOCKER_LOG: {
+        "docker": test_containers.docker(test_containers.JAVA).encode(),
+        "shipped": test_containers.shipped(test_containers.NODE).encode(),
+    },
+    CRI_LOG: {"cri": test_containers.cri(test_containers.PYTHON).encode()},
     OSQUERY_LOG: {
         name: test_osquery.log(test_osquery.OTHER, test_osquery.result(row))
         for name, row in {"windows": test_osquery.WINDOWS, "mac": test_osquery.MAC, "panic": test_osquery.PANIC}.items()

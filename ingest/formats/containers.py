@@ -1,0 +1,196 @@
+"""Logs of containers: docker's ``json-file``, also as shippers write it, and those of Kubernetes' runtimes (CRI).
+
+What a process printed when it crashed is a crash as in ``sanitizer``; of Python what stands at the end of the log, for
+a program that goes on prints tracebacks as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ingest.formats import sanitizer
+from ingest.formats.crashes import NotJson, Records, Told, mapping, parsed, text, time_of
+from ingest.formats.format import Head, Log
+from ingest.formats.lines import text_lines_in
+from ingest.formats.programs import Printed, Programs
+from ingest.formats.uncaught import PYTHON_HEAD, Traceback
+
+_LONGEST_LINE = 64 << 10  # docker and runtimes break longer ones; JSON escapes
+_LONGEST_SAID = 16 << 10
+_PART_BYTES = 1 << 20
+_MOST_STREAMS = 200  # of a log that a shipper put together
+_AT_ONCE_S = 1.0  # in this time a process that dies has said all
+
+_CRI = re.compile(
+    r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) (?P<stream>stdout|stderr) (?P<part>[FP])"
+    r"(?:[:\w]{0,20})?(?: (?P<said>.*))?"
+)
+_CUT_JSON = re.compile(r'\s{0,9}\{\s{0,9}"log"\s{0,9}:\s{0,9}"')
+_ROTATED = re.compile(r"\.log\.(?:\d{1,4}|\d{8}-\d{6})(?:\.gz)?$")  # whose process went on in the next
+_LINES_LOOKED_AT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a container.
+
+    Attributes:
+        stream: which of its outputs, of which container where many are in a file.
+        at: as it stands there. host: that it ran on.
+        is_whole: the next line of the stream does not go on with it.
+    """
+
+    stream: str
+    at: str | None
+    said: str
+    host: str | None = None
+    is_whole: bool = True
+
+
+@dataclass
+class _Stream:
+    """What is held of a stream: a line that has not come to its end, and the last traceback, with its last time."""
+
+    held: str = ""
+    traceback: Traceback = field(default_factory=Traceback)
+    origin: _Line | None = None
+    last_at: str | None = None
+
+
+def _recognises_json(head: Head) -> bool:
+    if not head.data.lstrip().startswith(b"{"):
+        return False
+    first, end, _ = head.text.lstrip().partition("\n")
+    try:
+        return _of_json(first) is not None
+    except NotJson:
+        return not end and _CUT_JSON.match(first) is not None
+
+
+def _recognises_cri(head: Head) -> bool:
+    lines = [line for line in head.text.lstrip().split("\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT] if line.strip()]
+    return bool(lines) and all(_CRI.fullmatch(line.rstrip("\r")) for line in lines)
+
+
+def _of_json(line: str) -> _Line | None:
+    """An entry; None for another object.
+
+    Raises:
+        NotJson: it is none.
+    """
+    entry = mapping(parsed(line.encode()))
+    said = entry.get("log")
+    if not isinstance(said, str) or not entry.keys() & {"stream", "time", "@timestamp"}:
+        return None
+    pod = mapping(entry.get("kubernetes"))
+    container = f"{text(pod.get('pod_name'))}/{text(pod.get('container_name'))}/" if pod else ""
+    stream = f"{container}{text(entry.get('stream')) or ''}"
+    # A shipper takes the ends of lines away; docker writes a long line in parts, of which the last has one.
+    is_whole = said.endswith("\n") or bool(pod) or "time" not in entry
+    return _Line(
+        stream, text(entry.get("time") or entry.get("@timestamp")), said.rstrip("\r\n"), text(pod.get("host")), is_whole
+    )
+
+
+def _of_cri(line: str) -> _Line | None:
+    found = _CRI.fullmatch(line)
+    if found is None:
+        return None
+    return _Line(found["stream"], found["at"], found["said"] or "", is_whole=found["part"] == "F")
+
+
+class _Container:
+    """The crashes in a log, as its lines come.
+
+    Attributes:
+        records: that wait to be taken.
+    """
+
+    def __init__(self, told: Told) -> None:
+        self.records = Records(told)
+        self._told = told
+        self._programs = Programs()
+        self._streams: dict[str, _Stream] = {}
+
+    def feed(self, line: _Line) -> None:
+        """Go on with a line."""
+        stream = self._streams.get(line.stream)
+        if stream is None:
+            if len(self._streams) >= _MOST_STREAMS:
+                self._streams.pop(next(iter(self._streams)))
+            stream = self._streams[line.stream] = _Stream()
+        said = (stream.held + line.said)[:_LONGEST_SAID]
+        if not line.is_whole:
+            stream.held = said
+            return
+        stream.held = ""
+        self._add(self._programs.feed((line.host, line.stream), said, line))
+        traceback = stream.traceback
+        if traceback.lines or said.startswith(PYTHON_HEAD):
+            if traceback.feed(said):
+                stream.origin = line if len(traceback.lines) == 1 else stream.origin
+                stream.last_at = line.at
+            elif traceback.thrown and _apart(stream.last_at, line.at) > _AT_ONCE_S:
+                traceback.clear()
+
+    def end(self) -> None:
+        """There are no more lines."""
+        self._add(self._programs.end())
+        if self._told.file and _ROTATED.search(self._told.file):
+            return
+        for stream in self._streams.values():
+            traceback, origin = stream.traceback, stream.origin
+            if traceback.thrown and origin:
+                thrown = traceback.thrown
+                report = sanitizer.Report(thrown["name"], thrown[0], lines=traceback.lines)
+                sanitizer.add(self.records, report, host=origin.host, at=time_of(origin.at))
+
+    def taken(self) -> Records:
+        """Hand over the records since the last time."""
+        taken, self.records = self.records, Records(self._told)
+        return taken
+
+    def _add(self, found: Iterator[Printed]) -> None:
+        for printed in found:
+            origin = printed.origin
+            sanitizer.add(self.records, printed.report, host=origin.host, at=time_of(origin.at))
+
+
+def _apart(one: str | None, other: str | None) -> float:
+    """Seconds between two stamps; any where one of them is none."""
+    try:
+        return abs((datetime.fromisoformat(other or "") - datetime.fromisoformat(one or "")).total_seconds())
+    except (ValueError, TypeError):
+        return float("inf")
+
+
+def _read_json(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    container = _Container(told)
+    for line in text_lines_in(blocks, _LONGEST_LINE):
+        try:
+            if line.strip() and (entry := _of_json(line)) is not None:
+                container.feed(entry)
+        except NotJson:
+            container.records.as_it_came(line.encode())
+        if len(container.records.lines) > _PART_BYTES:
+            yield container.taken()
+    container.end()
+    yield container.taken()
+
+
+def _read_cri(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    container = _Container(told)
+    for line in text_lines_in(blocks, _LONGEST_LINE):
+        if (entry := _of_cri(line)) is not None:
+            container.feed(entry)
+        if len(container.records.lines) > _PART_BYTES:
+            yield container.taken()
+    container.end()
+    yield container.taken()
+
+
+DOCKER_LOG = Log("docker's log of a container", _recognises_json, _read_json)
+CRI_LOG = Log("Kubernetes' log of a container", _recognises_cri, _read_cri)

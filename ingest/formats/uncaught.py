@@ -1,0 +1,173 @@
+"""Exceptions that nobody caught, as Java, .NET, Node, Ruby and Python print them when they end the process.
+
+Of an exception that others wrap the innermost counts, as its frames are where it began. Of a thread other than Java's
+main one the end is not the process's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import dropwhile, takewhile
+
+from ingest.formats import stacks
+from ingest.formats.crashes import Frame
+
+_NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\+))*[A-Za-z_$][\w$`]*"
+_JAVA = re.compile(rf'Exception in thread "main" (?P<name>{_NAME})(?:: .*)?')
+_NET = re.compile(
+    rf"(?:Unhandled [Ee]xception[.:]|\[ERROR\] FATAL UNHANDLED EXCEPTION:)\s{{0,3}}(?P<name>{_NAME})?(?:: .*)?"
+)
+_NODE = re.compile(r"[ \t]{0,300}\^{1,200}[ \t]{0,9}")  # where in the line above it was thrown
+_DENO = re.compile(rf"error: Uncaught (?:\(in (?:worker )?(?:promise|\"\")\) )?(?P<name>{_NAME}): .*")
+_RUBY = re.compile(
+    rf"[^\s:][^:]{{0,300}}\.rb:\d{{1,7}}:in [`'][^`']{{1,200}}': (?P<what>.{{0,1000}}) \((?P<name>{_NAME})\)"
+)
+_MEMORY = re.compile(r"(?:Terminating|Aborting) due to java\.lang\.OutOfMemoryError(?:: .*)?")
+_INTERPRETER = re.compile(
+    r"(?:Fatal Python error|Windows fatal exception): (?:\w{1,60}: )?(?P<what>[A-Za-z][^:]{2,120}).*"
+)
+_FILE = re.compile(r'(\s{0,9}File "[^"]{1,1000}", line \d{1,9}),? in ')
+_SIGNALS = {
+    "segmentation fault": "SIGSEGV", "aborted": "SIGABRT", "bus error": "SIGBUS", "illegal instruction": "SIGILL",
+    "floating point exception": "SIGFPE", "access violation": "0xc0000005", "stack overflow": "0xc00000fd",
+}  # fmt: skip
+MARKS = ('Exception in thread "main" ', "Unhandled exception", "Unhandled Exception", "FATAL UNHANDLED", "^", ".rb:",
+         "error: Uncaught ", " due to java.lang.OutOfMemoryError", "Fatal Python error: ",
+         "Windows fatal exception: ")  # fmt: skip
+"""What a head has in it."""
+GOES_ON = re.compile(r"\s|at |Caused by: |Suppressed: |\.{3} \d|--- End|---> |from |[}\]]|Node\.js v\d|Deno \d|$")
+"""What a line that is of the same report begins with, behind the first frame."""
+
+_CAUSE = re.compile(rf"\s*Caused by: (?P<name>{_NAME})(?:: .*)?")
+_WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{_NAME})(?:: .*)?")
+_THROWN = re.compile(rf"\[?(?:Uncaught:? )?(?P<name>{_NAME})(?: \[\w+\])?\]?(?:: .*)?")
+_AT = re.compile(r"\s*at \S")
+_FROM = re.compile(r"\s*from \S")
+_NODE_PROOF = re.compile(r"\s*at \S|Node\.js v\d")
+_MOST_HEAD = 20  # lines between the head and the first frame
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a language tells of one.
+
+    Attributes:
+        head: its first line. proof: a line of each that is one, behind the head; None where the head is enough.
+        told: what its lines say: the exception's name, the line that tells it, and the lines of its stack.
+    """
+
+    head: re.Pattern[str]
+    proof: re.Pattern[str] | None
+    told: Callable[[Sequence[str]], tuple[str | None, str, Sequence[str]]]
+
+
+def _of_java(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    causes = [(at, found) for at, line in enumerate(lines) if (found := _CAUSE.fullmatch(line.rstrip()))]
+    if causes:
+        at, found = causes[-1]
+        return found["name"], lines[at].strip(), lines[at:]
+    head = _JAVA.fullmatch(lines[0].rstrip())
+    return head["name"] if head else None, lines[0].strip(), lines
+
+
+def _of_net(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    start = next((at for at, line in enumerate(lines) if _AT.match(line)), _MOST_HEAD)
+    name: str | None = None
+    said = lines[0]
+    for number, line in enumerate(lines[: min(start, _MOST_HEAD)]):
+        found = (_WITHIN if number else _NET).fullmatch(line.rstrip())
+        if found is None and name is None and number == 1:  # of Mono, which breaks the line
+            found = _THROWN.fullmatch(line.strip())
+        if found and found["name"]:
+            name, said = found["name"], line
+    return name, said.strip(), lines
+
+
+def _of_script(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    line = next((line.strip() for line in lines[1:] if line.strip()), "")
+    found = _DENO.fullmatch(lines[0].strip())
+    if found is not None:
+        return found["name"], lines[0].strip(), lines
+    found = _THROWN.match(line)
+    return found["name"] if found else None, line, lines
+
+
+def _of_ruby(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    found = _RUBY.fullmatch(lines[0].strip())
+    return (found["name"], found["what"], lines) if found else (None, lines[0], lines)
+
+
+def _of_memory(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    return "java.lang.OutOfMemoryError", lines[0].strip(), ()
+
+
+def _of_interpreter(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    """Python's interpreter itself: the stack of the thread that died, innermost first, other than a traceback's."""
+    head = _INTERPRETER.fullmatch(lines[0].rstrip())
+    what = head["what"].strip() if head else ""
+    files = takewhile(str.strip, dropwhile(lambda line: not _FILE.match(line), lines))
+    return _SIGNALS.get(what.lower(), what), lines[0].strip(), [_FILE.sub(r"\1, in ", line) for line in files][::-1]
+
+
+FORMS = (
+    Form(_JAVA, _AT, _of_java),
+    Form(_NET, _AT, _of_net),
+    Form(_NODE, _NODE_PROOF, _of_script),
+    Form(_DENO, _AT, _of_script),
+    Form(_RUBY, _FROM, _of_ruby),
+    Form(_MEMORY, None, _of_memory),
+    Form(_INTERPRETER, _FILE, _of_interpreter),
+)
+
+
+def form_of(said: str) -> Form | None:
+    """The form that a line may be the head of."""
+    return next((form for form in FORMS if form.head.fullmatch(said.rstrip())), None)
+
+
+def frames_of(form: Form, lines: Sequence[str]) -> Sequence[Frame]:
+    """The stack, innermost first."""
+    return stacks.read("\n".join(form.told(lines)[2])).frames
+
+
+PYTHON_HEAD = "Traceback (most recent call last):"
+_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+_PYTHON = re.compile(rf"(?P<name>{_NAME})(?:: .*)?")
+_MOST_PYTHON = 600
+
+
+class Traceback:
+    """The last traceback of Python in lines, with those that it is chained to.
+
+    Attributes:
+        lines: of it. thrown: the line that names the exception and ends it; None as long as it has none.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.thrown: re.Match[str] | None = None
+
+    def feed(self, line: str) -> bool:
+        """Go on with a line; whether it is of a traceback."""
+        is_link = bool(self.lines) and line.startswith(_CHAINED)
+        if line.startswith(PYTHON_HEAD) or is_link:
+            if self.thrown is not None and not is_link:
+                self.clear()
+            self.thrown = None
+        elif not self.lines or (self.thrown is not None and line.strip()):
+            return False
+        elif line[:1].strip():
+            self.thrown = _PYTHON.fullmatch(line.rstrip())
+            if self.thrown is None:  # others wrote in between
+                self.clear()
+                return False
+        if line.strip() and len(self.lines) < _MOST_PYTHON:
+            self.lines.append(line)
+        return True
+
+    def clear(self) -> None:
+        """There was none."""
+        self.lines.clear()
+        self.thrown = None
