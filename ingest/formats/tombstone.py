@@ -24,10 +24,10 @@ _MOST_OPEN = 8  # blocks under way at once, of one writer each
 _STAMP = r"(?:(?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?\s{1,3})?"
 _LINE = re.compile(
     _STAMP + r"(?:"
-    r"(?:\w{1,20}\s{1,6})?\d{1,7}\s{1,6}\d{1,7}\s[VDIWEFA]\s(?P<tag>[^:]{1,60}?)\s{0,40}: ?"  # threadtime
-    r"|[VDIWEFA]/(?P<brief>[^(:]{1,60}?)\s{0,40}(?:\(\s{0,6}\d{1,7}\))?: ?"  # brief, time, tag
-    r"|\d{1,7}-\d{1,7}/\S{1,200} [VDIWEFA]/(?P<studio>[^:\ufe55]{1,60})[:\ufe55] "  # Android Studio's
-    r"|\d{1,7}-\d{1,7}\s{1,6}(?P<newer>\S{1,60})\s{1,60}\S{1,200}\s{1,60}[VDIWEFA]\s{1,6}"
+    r"(?:\w{1,20}\s{1,6})?(?P<pid>\d{1,7})\s{1,6}\d{1,7}\s[VDIWEFA]\s(?P<tag>[^:]{1,60}?)\s{0,40}: ?"  # threadtime
+    r"|[VDIWEFA]/(?P<brief>[^(:]{1,60}?)\s{0,40}(?:\(\s{0,6}(?P<briefs_pid>\d{1,7})\))?: ?"  # brief, time, tag
+    r"|(?P<studios_pid>\d{1,7})-\d{1,7}/\S{1,200} [VDIWEFA]/(?P<studio>[^:\ufe55]{1,60})[:\ufe55] "  # Android Studio's
+    r"|(?P<newers_pid>\d{1,7})-\d{1,7}\s{1,6}(?P<newer>\S{1,60})\s{1,60}\S{1,200}\s{1,60}[VDIWEFA]\s{1,6}"
     r")(?P<said>.*)"
 )
 _WRITERS = ("DEBUG", "AndroidRuntime", "ActivityManager", "ActivityTaskManager", "crash_dump", "libc")
@@ -41,6 +41,7 @@ _FATAL = re.compile(
     r"Fatal signal \d+ \((?P<name>[^()]+)\),? (?:code|at) \S+(?: \((?P<code>[^()]*)\))?.{0,100}?"
     r" in tid (?P<tid>\d+) \((?P<thread>[^()]*)\)(?:, pid (?P<pid>\d+) \((?P<process>[^()]*)\))?"
 )
+_NOT_FIRST = "Another thread contacted debuggerd first"
 _SIGNAL = re.compile(r"signal \d+ \((?P<name>[^()]+)\), code -?\d+ \((?P<code>[^()]*)\)(?:, fault addr (?P<addr>\S+))?")
 _FINGERPRINT = re.compile(
     r"Build fingerprint: '?[^/'\s]*/[^/'\s]*/(?P<device>[^:'\s]*):(?P<version>[^/'\s]*)/(?P<build>[^/'\s]*)"
@@ -62,12 +63,14 @@ class _Block:
     Attributes:
         at: when the first line was written, where it has a stamp.
         fatal: what the C library said of its thread.
+        pid: of the process that wrote the first line, where that tells.
     """
 
     stamp: str
     at: str | None
     lines: list[str] = field(default_factory=list)
     fatal: re.Match[str] | None = None
+    pid: str | None = None
 
 
 def _recognises(head: Head) -> bool:
@@ -104,8 +107,10 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         said = found["said"] if found else line.strip()
         block = under_way.get(writer)
         if fatal := _FATAL.match(said):
-            dying[fatal["tid"]] = _Block(*_stamp(found, told), [said])
-        dead = dying.pop(process["tid"], None) if (process := _PROCESS.match(said)) else None
+            _add_thread(dying, fatal, _Block(*_stamp(found, told), [said], pid=fatal["pid"] or _pid_of(found)))
+        elif said.startswith(_NOT_FIRST) and dying:  # of the thread that wrote last
+            dying.popitem()
+        dead = _taken(dying, process) if (process := _PROCESS.match(said)) else None
         if _begins(said, block):
             if block is not None:
                 yield from _records(block, told)
@@ -118,6 +123,26 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
                 yield from _records(open_ones.pop(next(iter(open_ones))), told)
     for block in (*under_way.values(), *dying.values()):
         yield from _records(block, told)
+
+
+def _add_thread(dying: dict[str, _Block], fatal: re.Match[str], block: _Block) -> None:
+    """Hold what is said of a thread. Where others of its process die beside it, the first is the crash."""
+    if block.pid is None or all(other.pid != block.pid for other in dying.values()):
+        dying[fatal["tid"]] = block
+
+
+def _taken(dying: dict[str, _Block], process: re.Match[str]) -> _Block | None:
+    """What was said of the thread of a block of debuggerd, or of another of its process."""
+    dead = dying.pop(process["tid"], None)
+    others = [tid for tid, other in dying.items() if other.pid == process["pid"]]
+    found = [dying.pop(tid) for tid in others]
+    return dead or next(iter(found), None)
+
+
+def _pid_of(found: re.Match[str] | None) -> str | None:
+    """The process that wrote a line; None where its header does not tell."""
+    pids = found.group("pid", "briefs_pid", "studios_pid", "newers_pid") if found else ()
+    return next(filter(None, pids), None)
 
 
 def _begins(said: str, block: _Block | None) -> bool:

@@ -208,6 +208,27 @@ def test_what_the_c_library_says_is_a_crash_where_no_block_follows():
     assert record(dying + threadtime(TOMBSTONE, "DEBUG")) == record(TOMBSTONE)
 
 
+FATAL = "Fatal signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x8 in tid {} (relay)"
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_threads_of_one_process_that_die_together_are_one_crash(form):
+    """``FORMS`` write all lines as of process 4321."""
+    both = form(FATAL.format(4330), "libc") + form(FATAL.format(4331), "libc")
+    assert [one["tags"]["message"] for one in crashes_of(FORMAT, both.encode())] == [FATAL.format(4330)]
+    (found,) = crashes_of(FORMAT, (both + form(TOMBSTONE, "DEBUG")).encode())
+    assert (found["crash_id"], len(found["frames"])) == (record(form(TOMBSTONE, "DEBUG"))["crash_id"], 4)
+    other = form(FATAL.format(99), "libc").replace("4321", "98")
+    assert len(crashes_of(FORMAT, (both + other).encode())) == 2
+
+
+def test_a_thread_that_says_it_was_not_the_first_is_none():
+    later = "Another thread contacted debuggerd first; not contacting debuggerd."
+    said = f"--------- libc (1236):\n{FATAL.format(4330)}\n{FATAL.format(4331)}\n{later}\n"
+    assert [one["tags"]["message"] for one in crashes_of(FORMAT, said.encode())] == [FATAL.format(4330)]
+    assert len(crashes_of(FORMAT, said.partition(later)[0].encode())) == 2, "nobody says which process they are of"
+
+
 def test_a_log_that_is_filtered_may_tell_the_signal_in_the_c_librarys_words_alone():
     fatal = "Fatal signal 11 (SIGSEGV), code 1 (SEGV_MAPERR) in tid 4330 (relay worker), pid 4321 (relay)\n"
     block = "\n".join(line for line in TOMBSTONE.splitlines() if line.startswith("pid: ") or "#0" in line)
