@@ -23,6 +23,7 @@ from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
+from ingest.formats.sentry_api import SENTRY_API
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
@@ -44,6 +45,7 @@ FORMATS: tuple[Document | Log, ...] = (
     OTLP_FILE,
     SENTRY_ENVELOPE,
     SENTRY_EVENT,
+    SENTRY_API,
     STACKWALK,
     STACKWALK_TEXT,
     CASREP,

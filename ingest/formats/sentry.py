@@ -113,7 +113,7 @@ def envelope(body: bytearray, told: Told) -> Events:
         mine, attached = [bytes(one) for one in attached], []  # they are of the first event
         first_id = first_id or event["event_id"]
         if is_crash(event) or any(_is_of_crash(one) for one in mine):
-            dumps += _add(records, event, mine)
+            dumps += add(records, event, mine)
         else:
             not_read += 1
     return Events(records, not_read, dumps, first_id or name_of(bytes(body)))
@@ -137,7 +137,7 @@ def alone(body: bytearray, told: Told) -> Events:
         return Events(records, 0, (), name_of(bytes(body)))
     crashed = is_crash(event)
     if crashed:
-        _add(records, event, [])
+        add(records, event, [])
     return Events(records, int(not crashed), (), event["event_id"])
 
 
@@ -170,7 +170,7 @@ def _is_of_crash(dump: bytes) -> bool:
     return found is None or found.is_crash
 
 
-def _add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes]) -> list[Dump]:
+def add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes]) -> list[Dump]:
     """Add the record of a crash, completed by what a minidump says. Returns the dumps to keep."""
     exceptions = _exceptions(event)
     thrown = exceptions[-1] if exceptions else {}  # the last is the one that was not caught

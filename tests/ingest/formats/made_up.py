@@ -23,6 +23,7 @@ from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
+from ingest.formats.sentry_api import SENTRY_API
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
@@ -44,6 +45,7 @@ from tests.ingest.formats import (
     test_kernel_log,
     test_osquery,
     test_sanitizer,
+    test_sentry_api,
     test_stackwalk,
     test_tombstone,
     test_wer,
@@ -89,6 +91,10 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     OTLP_FILE: {"line": _json(test_otlp.export(test_otlp.CRASH)), "lines": _json(test_otlp.export(test_otlp.CRASH), 2)},
     SENTRY_ENVELOPE: {"envelope": bytes(test_sentry.of_event(test_sentry.EVENT))},
     SENTRY_EVENT: {"line": _json(test_sentry.EVENT), "lines": _json(test_sentry.EVENT, 2)},
+    SENTRY_API: {
+        "one": _json(test_sentry_api.api(test_sentry.EVENT), 1),
+        "many": _json([test_sentry_api.api(test_sentry_api.NATIVE)]),
+    },
     STACKWALK: {"line": _json(test_stackwalk.DUMP), "lines": _json(test_stackwalk.DUMP, 2)},
     STACKWALK_TEXT: {"printed": test_stackwalk.PRINTED.encode(), "piped": test_stackwalk.PIPED.encode()},
     CASREP: {"line": _json(test_casr.REPORT), "lines": _json(test_casr.REPORT, 1)},
