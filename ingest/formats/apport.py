@@ -51,20 +51,26 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    report = _fields(text_lines_in(blocks, _LONGEST_LINE))
-    domain = _DOMAINS.get(report.get("ProblemType", ""))
-    if "ProblemType" not in report:
+    """The crashes of a file, which has more than one report where some were put one behind the other."""
+    is_told = False
+    for report in _reports(text_lines_in(blocks, _LONGEST_LINE)):
+        domain = _DOMAINS.get(report.get("ProblemType", ""))
+        is_told = is_told or "ProblemType" in report
+        records = Records(told)
+        if domain == "kernel":
+            _add_kernels(records, report)
+        elif domain is not None:
+            _add_process(records, report, domain)
+        yield records
+    if not is_told:
         raise Unfit("bad_apport", "The apport report does not tell its ProblemType")
-    records = Records(told)
-    if domain == "kernel":
-        _add_kernels(records, report)
-    elif domain is not None:
-        _add_process(records, report, domain)
-    yield records
 
 
-def _fields(lines: Iterator[str]) -> dict[str, str]:
-    """The fields that are held: a name and a value on its line, or on the lines below that begin with a blank."""
+def _reports(lines: Iterator[str]) -> Iterator[dict[str, str]]:
+    """The fields that are held of each report; apport tells its type first.
+
+    A field is a name and a value on its line, or on the lines below that begin with a blank.
+    """
     held: dict[str, list[str]] = {}
     value: list[str] | None = None
     left = 0
@@ -77,13 +83,21 @@ def _fields(lines: Iterator[str]) -> dict[str, str]:
         field = _FIELD.fullmatch(line)
         name = field["name"] if field else ""
         value = None
+        if name == "ProblemType" and name in held:
+            yield _joined(held)
+            held = {}
         is_packed = field is not None and field["value"] == "base64"
         if field and name in _HELD and name not in held and (name == _PACKED or not is_packed):
             value = held[name] = [field["value"]] if field["value"] else []
             left = _MOST_CHARACTERS
-    if held.get(_PACKED, [])[:1] == ["base64"]:
-        held[_PACKED] = _unpacked(held[_PACKED][1:])
-    return {name: "\n".join(parts).strip() for name, parts in held.items()}
+    yield _joined(held)
+
+
+def _joined(held: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Fields as texts, and what is packed of them unpacked."""
+    packed = held.get(_PACKED, ())
+    unpacked = {_PACKED: _unpacked(packed[1:])} if packed[:1] == ["base64"] else {}
+    return {name: "\n".join(parts).strip() for name, parts in {**held, **unpacked}.items()}
 
 
 def _unpacked(lines: Sequence[str]) -> list[str]:

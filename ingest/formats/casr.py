@@ -6,7 +6,7 @@ A report holds the whole environment and command line of the process. Nothing of
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingest.formats import stacks
@@ -26,7 +26,8 @@ from ingest.formats.crashes import (
     text,
     time_of,
 )
-from ingest.formats.format import Document, Head
+from ingest.formats.format import Head, Log
+from ingest.formats.lines import lines_in
 from ingest.formats.systems import os_type
 
 _MOST_LINES = 2000  # of a stack or of the report of a tool
@@ -40,16 +41,42 @@ _ERROR = re.compile(r"ERROR: |WARNING: |runtime error: |panic: |panicked at ")
 
 def _recognises(head: Head) -> bool:
     said = head.text.lstrip()
-    return said.startswith("{") and all(name.search(said) for name in _NAMES) and bool(_MORE_NAMES.search(said))
+    return said.startswith(("{", "[")) and all(name.search(said) for name in _NAMES) and bool(_MORE_NAMES.search(said))
 
 
-def _read(data: bytes, told: Told) -> Records:
-    report = mapping(document_of(data, told, code="bad_casrep", what="The casr report"))
-    if not isinstance(report.get("CrashSeverity"), dict):
-        raise Unfit("bad_casrep", "The document has no CrashSeverity, as casr writes it")
-    records = Records(told)
-    _add(records, report)
-    return records
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    """The reports of a file: one, or many behind one another or as an array."""
+    damage: Unfit | None = None
+    for data in _documents(blocks, told):
+        try:
+            document = document_of(data, told, code="bad_casrep", what="The casr report")
+            records = Records(told)
+            for report in map(mapping, document if isinstance(document, list) and document else [document]):
+                if not isinstance(report.get("CrashSeverity"), dict):
+                    raise Unfit("bad_casrep", "The document has no CrashSeverity, as casr writes it")
+                _add(records, report)
+            yield records
+        except Unfit as error:
+            damage = damage or error
+    if damage is not None:
+        raise damage
+
+
+def _documents(blocks: Iterator[bytes], told: Told) -> Iterator[bytes]:
+    """Documents: one ends with the line whose last is a brace, where the next line begins with one.
+
+    No line within a document is so: between two objects there is a comma, and a text has no end of a line in it.
+    """
+    held, may_end = bytearray(), False
+    for line in lines_in(blocks, told.document_bytes):
+        said = line.strip()
+        if may_end and said.startswith(b"{"):
+            yield bytes(held)
+            held.clear()
+        if said:
+            may_end = said.endswith(b"}")
+            held += said + b"\n" if len(held) <= told.document_bytes else b""
+    yield bytes(held)
 
 
 def _add(records: Records, report: Mapping[str, Any]) -> None:
@@ -108,4 +135,4 @@ def _message(report: Mapping[str, Any]) -> str | None:
     return None
 
 
-CASREP = Document("casr report", _recognises, _read)
+CASREP = Log("casr report", _recognises, _read)

@@ -92,7 +92,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     SENTRY_ENVELOPE: {"envelope": bytes(test_sentry.of_event(test_sentry.EVENT))},
     SENTRY_EVENT: {"line": _json(test_sentry.EVENT), "lines": _json(test_sentry.EVENT, 2)},
     SENTRY_API: {
-        "one": _json(test_sentry_api.api(test_sentry.EVENT), 1),
+        "one": _json(test_sentry_api.api({**test_sentry.EVENT, "event_id": "1f" * 16}), 1),
         "many": _json([test_sentry_api.api(test_sentry_api.NATIVE)]),
     },
     STACKWALK: {"line": _json(test_stackwalk.DUMP), "lines": _json(test_stackwalk.DUMP, 2)},

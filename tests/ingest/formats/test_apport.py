@@ -252,3 +252,10 @@ def test_it_may_end_anywhere():
     for said in (PROCESS, PYTHON, OOPS):
         for end in range(0, len(said), 9):
             survives(APPORT, said[:end].encode())
+
+
+def test_reports_one_behind_another_each_count():
+    parts = (PROCESS, PYTHON, OOPS)
+    apart = [crashes_of(APPORT, one.encode())[0] for one in parts]
+    for between in ("", "\n\n"):
+        assert crashes_of(APPORT, between.join(parts).encode(), block_bytes=61) == apart

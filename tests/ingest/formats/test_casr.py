@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fleetcrash.clustering import Shape, sign
 from ingest.formats.casr import CASREP
 from ingest.formats.crashes import Unfit
-from tests.ingest.formats.conftest import crashes_of, head
+from tests.ingest.formats.conftest import crashes_before_damage, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
 
 SAMPLES = Path(os.environ.get("FLEETCRASH_SAMPLES", "../shared/samples"))
@@ -242,3 +242,27 @@ def test_recorded_ones_are_clustered_as_their_crash_line_says():
             families[label].add(family)
             labels[family].add(label)
     assert len(families) == len(labels) == 7, "one cluster a crash line, and none of two"
+
+
+@pytest.mark.parametrize(
+    "joined",
+    [
+        lambda reports: "\n".join(json.dumps(one) for one in reports),
+        lambda reports: "\n".join(json.dumps(one, indent=2) for one in reports),
+        lambda reports: "\r\n\r\n".join(json.dumps(one, indent=1) for one in reports) + "\r\n",
+        lambda reports: json.dumps(reports),
+        lambda reports: json.dumps(reports, indent=2),
+    ],
+)
+def test_reports_one_behind_another_each_count(joined):
+    reports = [REPORT, {**REPORT, **SANITIZED, "Source": ["}", "{", "} {"]}, {**REPORT, **PYTHON}]
+    data = joined(reports).encode()
+    assert CASREP.recognises(head(data))
+    assert crashes_of(CASREP, data, block_bytes=83) == [
+        crashes_of(CASREP, json.dumps(one).encode())[0] for one in reports
+    ]
+
+
+def test_a_damaged_report_keeps_those_beside_it():
+    found, damage = crashes_before_damage(CASREP, b"\n".join([json.dumps(REPORT).encode(), b'{"Date": ', b"}", b"{}"]))
+    assert (len(found), damage.code) == (1, "bad_casrep")
