@@ -28,6 +28,7 @@ from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
 from ingest.formats.wer import REPORT_WER
+from ingest.formats.windbg import WINDBG
 from ingest.formats.xnu_panic import XNU_PANIC
 
 FORMATS: tuple[Document | Log, ...] = (
@@ -56,6 +57,7 @@ FORMATS: tuple[Document | Log, ...] = (
     COREDUMPCTL,
     TOMBSTONE,
     HS_ERR,
+    WINDBG,
     EVENT_TEXT,
     SANITIZER,
     KERNEL_FILE,

@@ -28,6 +28,7 @@ from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
 from ingest.formats.wer import REPORT_WER
+from ingest.formats.windbg import WINDBG
 from ingest.formats.xnu_panic import XNU_PANIC
 from tests.ingest.collector.doors import test_otlp, test_sentry
 from tests.ingest.collector.doors.test_minidump import dump, kernel_dump, older_kernel_dump
@@ -49,6 +50,7 @@ from tests.ingest.formats import (
     test_stackwalk,
     test_tombstone,
     test_wer,
+    test_windbg,
     test_xnu_panic,
 )
 from tests.ingest.formats.evtx_files import evtx
@@ -126,6 +128,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "hang": test_tombstone.threadtime(test_tombstone.ANR, "ActivityManager").encode(),
     },
     HS_ERR: {"linux": test_jvm.LINUX.encode(), "windows": test_jvm.WINDOWS.encode()},
+    WINDBG: {"kernel": (test_windbg.OPENED + test_windbg.KERNEL).encode(), "user": test_windbg.USER.encode()},
     EVENT_TEXT: {
         "viewer": test_event_text.viewer(test_event_text.ERROR).encode(),
         "wevtutil": test_event_text.wevtutil(test_event_text.BUGCHECK, "BugCheck", 1001).encode(),

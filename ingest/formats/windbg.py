@@ -1,0 +1,230 @@
+"""What the debuggers of Windows print of a dump: ``!analyze -v``, perhaps with what they say as they open it.
+
+The time of a dump is told in the zone of whoever opened it, with its offset. Their machine's name is not the host's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, base_name, name_of, tags_of, text, time_of
+from ingest.formats.dates import date_in_words
+from ingest.formats.format import Head, Log
+from ingest.formats.lines import text_lines_in
+from ingest.formats.wer import hex_code, version
+
+_LONGEST_LINE = 2000
+_MOST_LINES = 4000  # of one analysis; most are of symbols that are missing
+
+_BANNER = re.compile(r"\*\s{3,60}(?P<of>Bugcheck|Exception) Analysis\s{3,60}\*")
+_RECOGNISED = re.compile(rf"^\s{{0,4}}{_BANNER.pattern}\s*$", re.MULTILINE)
+_SURE = re.compile(r"^\s{0,4}(?:FAILURE_BUCKET_ID|BUGCHECK_STR|DEFAULT_BUCKET_ID):\s{1,4}\S", re.MULTILINE)
+_STACK = re.compile(r"^\s{0,4}STACK_TEXT:", re.MULTILINE)
+_OPENED = re.compile(r"Loading Dump File \[(?P<path>[^\]]{1,500})\]")
+_VALUE = re.compile(
+    r"(?P<name>BUGCHECK_CODE|BUGCHECK_P[1-4]|BUGCHECK_STR|EXCEPTION_CODE|EXCEPTION_CODE_STR|PROCESS_NAME|MODULE_NAME"
+    r"|IMAGE_NAME|IMAGE_VERSION|FAILURE_BUCKET_ID|BUCKET_ID|PRIMARY_PROBLEM_CLASS|DEFAULT_BUCKET_ID|SYMBOL_NAME"
+    r"|OS_VERSION|BUILD_VERSION_STRING|System Uptime|Machine Name|Debug session time|Arg[1-4]|ExceptionCode)"
+    r":\s{0,40}(?P<value>\S.*)?"
+)
+_NAME = re.compile(r"(?P<name>[A-Z][A-Z0-9_]{4,100}|Unknown bugcheck code) \((?P<code>[0-9a-fA-F]{1,8})\)")
+_SHORT = re.compile(r"BugCheck (?P<code>[0-9A-Fa-f]{1,8}), \{(?P<arguments>[^{}]{1,200})\}")
+_SESSION = re.compile(
+    r"(?P<at>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d)(?P<part>\.\d{1,6})? (?P<year>\d{4})"
+    r"(?: \((?:UTC|GMT) ?(?P<sign>[+-]) ?(?P<hours>\d{1,2})(?::(?P<minutes>\d\d))?\))?"
+)
+_UPTIME = re.compile(r"(?P<days>\d{1,5}) days (?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d(?:\.\d{1,6})?)")
+_SYSTEM = re.compile(r"Windows .{1,60}?(?:Kernel )?Version (?P<build>\d{4,5})\b")
+_VERSION = re.compile(r"(?P<version>\d{1,2}\.\d{1,2}\.\d{4,5})(?:\.\d{1,9})?\b")
+_OLDER = {"9600": "6.3", "9200": "6.2", "7601": "6.1", "7600": "6.1", "6003": "6.0", "6002": "6.0", "6001": "6.0"}
+_FIRST_OF_10 = 10240
+_HEX = re.compile(r"(?:0x)?(?P<digits>[0-9a-fA-F`]{1,17})\b")
+_STATUS = re.compile(r"(?:\((?:NTSTATUS|HRESULT|Win32)\) )?(?:0x)?(?P<code>[0-9a-fA-F]{8})\b")
+
+_ADDRESS = r"(?:[0-9a-f]{8}`?[0-9a-f]{8}|[0-9a-f]{8}|-{8}`-{8}|\(Inline(?: Function)?\))"
+_FRAME = re.compile(
+    rf"(?:[0-9a-f]{{2,3}} )?{_ADDRESS}(?:[ :]{{1,9}}{_ADDRESS}){{1,9}}(?:\s{{1,9}}:\s|\s)\s{{0,8}}(?P<place>\S.*)",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"(?P<module>[\w.@-]{1,100}?)(?:!(?P<function>.{1,500}?)|(?P<offset>\+0x[0-9a-f]{1,12}))(?:\+0x[0-9a-f]{1,12})?"
+    r"(?: \[.{1,400}\])?\s*"
+)
+_UNLOADED = re.compile(r"<Unloaded_(?P<module>[^<>]{1,100})>\+(?P<offset>0x[0-9a-f]{1,12})")
+_KERNEL = "nt"  # whatever its file is called
+_NO_IMAGES = frozenset(["unknown_image", "memory_corruption", "hardware"])
+_HANG = re.compile(r"(?:APPLICATION|APP)_?HANG|HANG_")
+
+
+@dataclass
+class _Analysis:
+    """What is told of one dump.
+
+    Attributes:
+        of: what its banner says: Bugcheck or Exception. name: of the bugcheck.
+    """
+
+    said: dict[str, str] = field(default_factory=dict)
+    of: str = ""
+    name: str = ""
+    build: str = ""
+    is_opened: bool = False
+    frames: list[tuple[Frame, str]] = field(default_factory=list)
+    in_stack: bool = False
+    lines: int = 0
+
+
+def _recognises(head: Head) -> bool:
+    said = head.text.replace("\r\n", "\n")
+    return _RECOGNISED.search(said) is not None or (_SURE.search(said) is not None and _STACK.search(said) is not None)
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    analysis = _Analysis()
+    for line in text_lines_in(blocks, _LONGEST_LINE):
+        said = line.strip()
+        banner = _BANNER.fullmatch(said)
+        if _OPENED.match(said) or (banner and analysis.of):
+            yield from _records(analysis, told)
+            analysis = _Analysis(is_opened=_OPENED.match(said) is not None)
+        if banner:
+            analysis.of = banner["of"]
+        if analysis.lines < _MOST_LINES:
+            analysis.lines += bool(said)
+            _feed(analysis, said)
+    yield from _records(analysis, told)
+
+
+def _feed(analysis: _Analysis, said: str) -> None:
+    if analysis.in_stack:
+        if frame := _frame(said):
+            if len(analysis.frames) < MOST_FRAMES:
+                analysis.frames.append(frame)
+            return
+        analysis.in_stack = not said or not analysis.frames  # a blank line, or words, before the first
+    if said.startswith("STACK_TEXT:"):
+        analysis.in_stack = not analysis.frames
+    elif found := _VALUE.fullmatch(said):
+        if found["value"]:
+            analysis.said.setdefault(found["name"], found["value"].strip())
+    elif not analysis.name and (named := _NAME.fullmatch(said)):
+        analysis.name = named["name"]
+        analysis.said.setdefault("code", named["code"])
+    elif short := _SHORT.fullmatch(said):
+        analysis.said.setdefault("code", short["code"])
+        for at, argument in enumerate(short["arguments"].split(",")[:4], 1):
+            analysis.said.setdefault(f"Arg{at}", argument.strip())
+    elif system := _SYSTEM.match(said):
+        analysis.build = analysis.build or system["build"]
+
+
+def _frame(said: str) -> tuple[Frame, str] | None:
+    """A step of a stack, and its module as the debugger calls it, without a suffix."""
+    found = _FRAME.fullmatch(said)
+    if found is None:
+        return None
+    if unloaded := _UNLOADED.fullmatch(found["place"]):
+        return Frame(unloaded["module"], None, int(unloaded["offset"], 16)), unloaded["module"]
+    place = _PLACE.fullmatch(found["place"])
+    if place is None:
+        return Frame(), ""  # an address that is in no module
+    offset = int(place["offset"], 16) if place["offset"] else None
+    return Frame(place["module"], text(place["function"]), offset), place["module"]
+
+
+def _records(analysis: _Analysis, told: Told) -> Iterator[Records]:
+    said = analysis.said
+    is_kernels = analysis.of == "Bugcheck" or (not analysis.of and bool(said.get("BUGCHECK_CODE") or said.get("Arg1")))
+    code = _code(analysis, is_kernels=is_kernels)
+    if code is None:
+        return
+    records = Records(told)
+    _add(records, analysis, code, is_kernels=is_kernels)
+    yield records
+
+
+def _code(analysis: _Analysis, *, is_kernels: bool) -> str | None:
+    said = analysis.said
+    names = (
+        ("BUGCHECK_CODE", "code", "BUGCHECK_STR")
+        if is_kernels
+        else ("ExceptionCode", "EXCEPTION_CODE", "EXCEPTION_CODE_STR")
+    )
+    form = _HEX if is_kernels else _STATUS
+    found = next((found for name in names if (found := form.match(said.get(name, "")))), None)
+    return hex_code(found[1].replace("`", "")) if found else None
+
+
+def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) -> None:
+    said = analysis.said
+    image, module = base_name(said.get("IMAGE_NAME")), said.get("MODULE_NAME")
+    image = None if module == _KERNEL or image is None or image.lower() in _NO_IMAGES else image
+    frames = [
+        Frame(image, frame.function, frame.offset) if image and known == module else frame
+        for frame, known in analysis.frames
+        if frame.module
+    ]
+    arguments = [said.get(f"Arg{at}") or said.get(f"BUGCHECK_P{at}", "") for at in range(1, 5)] if is_kernels else []
+    numbers = [hex_code(found["digits"].replace("`", "")) if (found := _HEX.match(one)) else None for one in arguments]
+    bucket = said.get("FAILURE_BUCKET_ID") or said.get("BUCKET_ID")
+    at = _time(said.get("Debug session time", ""))
+    host_id = records.host_id((said.get("Machine Name"),))
+    is_hang = any(
+        _HANG.match(said.get(name, "")) for name in ("PRIMARY_PROBLEM_CLASS", "DEFAULT_BUCKET_ID", "FAILURE_BUCKET_ID")
+    )
+    place = next((frame for frame in frames if image is None or frame.module == image), Frame())
+    identity = (at or "", code, *(one or "" for one in numbers), said.get("PROCESS_NAME", ""), bucket or "")
+    records.crash(
+        crash_id=name_of(host_id or "", *identity),
+        host_id=host_id,
+        occurred_at=at,
+        time_quality=None if analysis.is_opened or not at else "log",
+        os_type="windows",
+        os_version=_os_version(analysis),
+        domain="kernel" if is_kernels else "hang" if is_hang else "user",
+        code=code,
+        module=image or (frames[0].module if frames else None),
+        module_version=version(said.get("IMAGE_VERSION")) if image else None,
+        module_offset=place.offset,
+        frames=frames,
+        uptime_s=_uptime(said.get("System Uptime", "")),
+        tags=tags_of(
+            [
+                ("name", analysis.name),
+                *((f"argument{number}", one) for number, one in enumerate(numbers, 1)),
+                ("process", base_name(said.get("PROCESS_NAME"))),
+                ("bucket", bucket),
+            ]
+        ),
+    )
+
+
+def _time(said: str) -> str | None:
+    """When a dump was made; None for what tells no offset, which is always told where there is a time."""
+    found = _SESSION.fullmatch(said)
+    at = date_in_words(f"{found['at']} {found['year']}") if found else None
+    if found is None or at is None:
+        return None
+    offset = f"{found['sign']}{int(found['hours']):02d}:{found['minutes'] or '00'}" if found["sign"] else "Z"
+    return time_of(f"{at.removesuffix('Z')}{found['part'] or ''}{offset}")
+
+
+def _uptime(said: str) -> float | None:
+    found = _UPTIME.match(said)
+    if found is None:
+        return None
+    return (int(found["days"]) * 24 + int(found["hours"])) * 3600 + int(found["minutes"]) * 60 + float(found["seconds"])
+
+
+def _os_version(analysis: _Analysis) -> str | None:
+    if found := _VERSION.match(analysis.said.get("OS_VERSION", "")):
+        return found["version"]
+    build = analysis.build
+    if build and int(build) >= _FIRST_OF_10:
+        return f"10.0.{build}"
+    return f"{_OLDER[build]}.{build}" if build in _OLDER else None
+
+
+WINDBG = Log("analysis of a dump by a debugger of Windows", _recognises, _read)

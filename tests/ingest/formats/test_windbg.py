@@ -1,0 +1,228 @@
+"""What the debuggers of Windows print of a dump."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetcrash.clustering import Shape, sign
+from ingest.formats.windbg import WINDBG as FORMAT
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
+from tests.ingest.formats.damage import changed, survives
+
+BANNER = """\
+*******************************************************************************
+*                                                                             *
+*                        {} Analysis                                    *
+*                                                                             *
+*******************************************************************************
+"""
+OPENED = """\
+Microsoft (R) Windows Debugger Version 10.0.22621.755 AMD64
+
+Loading Dump File [C:\\Users\\rita\\071924-1234-01.dmp]
+Mini Kernel Dump File: Only registers and stack trace are available
+
+Symbol search path is: srv*
+Windows 10 Kernel Version 20348 MP (88 procs) Free x64
+Product: Server, suite: TerminalServer DataCenter SingleUserTS
+Machine Name:
+Kernel base = 0xfffff803`11200000 PsLoadedModuleList = 0xfffff803`11e00de0
+Debug session time: Fri Jul 19 04:10:02.731 2024 (UTC + 2:00)
+System Uptime: 10 days 08:15:29.5
+Loading Kernel Symbols
+0: kd> !analyze -v
+"""
+KERNEL = f"""\
+{BANNER.format("Bugcheck")}
+SYSTEM_SERVICE_EXCEPTION (3b)
+An exception happened while executing a system service routine.
+Arguments:
+Arg1: 00000000c0000005, Exception code that caused the BugCheck
+Arg2: fffff80112345670, Address of the instruction which caused the BugCheck
+Arg3: ffff808712340010, Address of the context record for the exception that caused the BugCheck
+Arg4: 0000000000000000, zero.
+
+Debugging Details:
+------------------
+
+KEY_VALUES_STRING: 1
+
+    Key  : Analysis.DebugAnalysisManager
+    Value: Create
+
+PROCESS_NAME:  relay.exe
+
+STACK_TEXT:
+fffffb8a`11007838 fffff800`11000842     : 00000000`000000ef ffff9d8e`10000080 00000000`00000000 : nt!KeBugCheckEx
+fffffb8a`11007840 fffff800`11000bb7     : 00000000`00000000 fffff800`11000a19 00000000`00000002 : relay!Queue::push+0x10e [C:\\src\\queue.cc @ 13]
+fffffb8a`110078e0 fffff800`11000698     : ffff9d8e`00000000 00000000`00000000 ffff9d8e`10000080 : other+0x1b2c3d
+00000053`10000828 00000000`00000000     : 00007ffe`10000e03 00007ffe`100006e4 00000053`10000b40 : 0x00007ffe`10000e03
+
+SYMBOL_NAME:  relay!Queue::push+10e
+
+MODULE_NAME: relay
+
+IMAGE_NAME:  relay.sys
+
+IMAGE_VERSION:  3.2.1.0
+
+FAILURE_BUCKET_ID:  0x3B_c0000005_relay!Queue::push
+
+Followup:     MachineOwner
+"""  # noqa: E501 - as long as they are
+OLDER = f"""\
+Windows 7 Kernel Version 7601 (Service Pack 1) MP (4 procs) Free x86 compatible
+Debug session time: Fri Jul 19 04:10:02.731 2013 (GMT-7)
+System Uptime: not available
+{BANNER.format("Bugcheck")}
+IRQL_NOT_LESS_OR_EQUAL (a)
+Arguments:
+Arg1: 0000001c, memory referenced
+Arg2: 00000002, IRQL
+Arg3: 00000000, value
+Arg4: 82a00d10, address
+
+STACK_TEXT:
+8a500bcc 82a00d10 0000000a 00000000 00000002 nt!KiTrap0E+0x2cf
+8a500c3c 8c100b2c 00000000 00000000 00000000 relay+0x1b2c
+
+MODULE_NAME: relay
+
+IMAGE_NAME:  relay.sys
+"""
+USER = f"""\
+Windows 10 Version 19045 MP (24 procs) Free x86 compatible
+Debug session time: Fri Jul 19 04:10:02.000 2024 (UTC - 7:30)
+System Uptime: not available
+Process Uptime: 0 days 12:00:08.000
+{BANNER.format("Exception")}
+EXCEPTION_RECORD:  (.exr -1)
+ExceptionAddress: 00007ffac0001a12 (relay!Queue::push+0x0000000000000002)
+   ExceptionCode: c0000005 (Access violation)
+  ExceptionFlags: 00000001
+
+PROCESS_NAME:  relay.exe
+
+STACK_TEXT:
+(Inline Function) --------`--------     : --------`-------- --------`-------- : relay!std::move+0x2
+00000016`10000508 00007ffa`10000cd1     : 00000000`00000000 00000212`10000c80 : relay!Queue::push+0x2
+00000016`10000510 00007ffa`100004c4     : 0000020a`100007d8 00000000`00000000 : <Unloaded_gone.dll>+0x1b2c
+
+OS_VERSION:  10.0.19041.1
+
+FAILURE_BUCKET_ID:  NULL_CLASS_PTR_READ_c0000005_relay.exe!Queue::push
+"""
+
+
+def record(said: str) -> dict[str, Any]:
+    (found,) = crashes_of(FORMAT, said.encode())
+    return found
+
+
+def test_a_bugcheck():
+    found = record(OPENED + KERNEL)
+    assert len(found.pop("crash_id")) == 32
+    assert found == {
+        "record": "crash",
+        "host_id": "h-told",
+        "occurred_at": "2024-07-19T04:10:02.731+02:00",
+        "os_type": "windows",
+        "os_version": "10.0.20348",
+        "domain": "kernel",
+        "code": "0x3b",
+        "module": "relay.sys",
+        "module_version": "3.2.1.0",
+        "uptime_s": 10 * 86400 + 8 * 3600 + 15 * 60 + 29.5,
+        "frames": [
+            {"module": "nt", "function": "KeBugCheckEx", "offset": None},
+            {"module": "relay.sys", "function": "Queue::push", "offset": None},
+            {"module": "other", "function": None, "offset": 0x1B2C3D},
+        ],
+        "tags": {
+            "name": "SYSTEM_SERVICE_EXCEPTION", "argument1": "0xc0000005", "argument2": "0xfffff80112345670",
+            "argument3": "0xffff808712340010", "argument4": "0x0", "process": "relay.exe",
+            "bucket": "0x3B_c0000005_relay!Queue::push",
+        },
+    }  # fmt: skip
+    assert sign(Shape.of(found)).family == "windows | memory | relay.sys!Queue::push"
+
+
+def test_an_analysis_alone_tells_no_time():
+    found = record(KERNEL)
+    assert (found["code"], found["occurred_at"], found["time_quality"]) == ("0x3b", "2026-11-25T12:00:00Z", "log")
+    assert "os_version" not in found
+
+
+def test_an_older_one():
+    found = record(OLDER)
+    assert (found["code"], found["module"], found["module_offset"]) == ("0xa", "relay.sys", 0x1B2C)
+    assert (found["os_version"], found["occurred_at"]) == ("6.1.7601", "2013-07-19T04:10:02.731-07:00")
+    assert "uptime_s" not in found
+
+
+def test_a_process():
+    found = record(USER)
+    assert (found["domain"], found["code"], found["module"]) == ("user", "0xc0000005", "relay")
+    assert [one["function"] for one in found["frames"]] == ["std::move", "Queue::push", None]
+    assert found["frames"][2] == {"module": "gone.dll", "function": None, "offset": 0x1B2C}
+    assert (found["os_version"], found["occurred_at"]) == ("10.0.19041", "2024-07-19T04:10:02.000-07:30")
+    hang = record(USER.replace("FAILURE_BUCKET_ID:  NULL", "FAILURE_BUCKET_ID:  APPLICATION_HANG_NULL"))
+    assert hang["domain"] == "hang"
+
+
+def test_names_of_no_file_are_none():
+    found = record(KERNEL.replace("IMAGE_NAME:  relay.sys", "IMAGE_NAME:  memory_corruption"))
+    assert (found["module"], "module_version" in found) == ("nt", False)
+    assert (
+        record(KERNEL.replace("MODULE_NAME: relay", "MODULE_NAME: nt").replace("relay.sys", "ntkrnlmp.exe"))["module"]
+        == "nt"
+    )
+
+
+def test_analyses_one_behind_another_each_count():
+    other = KERNEL.replace("c0000005,", "c0000006,")
+    for said in (KERNEL + other, OPENED + KERNEL + OPENED + other):
+        found = crashes_of(FORMAT, said.encode(), block_bytes=97)
+        assert [one["tags"]["argument1"] for one in found] == ["0xc0000005", "0xc0000006"]
+    assert crashes_of(FORMAT, (OPENED + OPENED + KERNEL).encode()) == [record(OPENED + KERNEL)]
+
+
+def test_what_has_no_exception_is_no_crash():
+    assert crashes_of(FORMAT, BANNER.format("Exception").encode()) == []
+
+
+@pytest.mark.parametrize("said", [OPENED + KERNEL, KERNEL, USER, KERNEL[len(BANNER) :], KERNEL.replace("\n", "\r\n")])
+def test_its_own_are_recognised(said):
+    assert FORMAT.recognises(head(said.encode()))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"Run `!analyze -v`, and look at FAILURE_BUCKET_ID and STACK_TEXT.\n", b"* Bugcheck Analysis is next *\n"],
+)
+def test_others_are_not(data):
+    assert not FORMAT.recognises(head(data))
+
+
+def test_no_home_is_kept():
+    assert "rita" not in str(record(OPENED + KERNEL))
+
+
+@given(st.binary(max_size=300) | changed((OPENED + KERNEL).encode()) | changed(USER.encode()))
+def test_no_bytes_break_it(data):
+    survives(FORMAT, data)
+
+
+@pytest.mark.parametrize("block", [b"x" * (1 << 18), b"PROCESS_NAME:  x\n" * 9000, KERNEL[-700:].encode() * 300])
+def test_memory_is_bounded_whatever_comes(block):
+    tracemalloc.start()
+    found = sum(records.read for records in FORMAT.read(iter([(OPENED + KERNEL).encode(), *[block] * 3]), TOLD))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == 1
+    assert peak < 6 << 20, "bytes"
