@@ -27,6 +27,7 @@ STDIN = "-"
 TRUTH = "truth.json"  # lies beside the records of a simulated fleet and is no record
 
 _NDJSON, _CSV, _PARQUET = (".ndjson", ".jsonl", ".json"), ".csv", ".parquet"
+_MOST_MARKS = 4  # before each line, of which one is within another
 _TABLE = "_delta_log"  # a folder of this name makes the folder around it a table, such as a lake has
 
 
@@ -178,7 +179,7 @@ class _Finder:
         data, opened = _begun(path, is_read_once=size_bytes is None)
         format, read = _told(Head(inner, data), opened)
         if format is None and size_bytes is not None and not inner.endswith(_NDJSON):
-            format = _told_within(data, opened)
+            format = _told_within(data, read)
         if format is not None:
             told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), named(path.name))
             return CrashFile(name, size_bytes, format, told, read)
@@ -202,31 +203,42 @@ class _Finder:
 
 
 def _told(head: Head, opened: Callable[[], Blocks]) -> tuple[Document | Log | None, Callable[[], Blocks]]:
-    """The format of a file that begins so, and what opens it: in UTF-8, and without a mark before each of its lines."""
+    """The format of a file that begins so, and what opens it: in UTF-8, and without marks before its lines.
+
+    Without its marks a text tells its format better than with them: with blanks before each line it may be another's.
+    """
     if head.is_no_crash_file:
         return None, opened
     # Only now: to know them all takes a tenth of a second, which no load of records is to wait for.
     from ingest.formats import quoted
     from ingest.formats.known import format_of
 
-    data, read = head.data, opened
-    if quoted.is_encoded(data):
-        data, read = b"".join(quoted.in_utf8([data])), lambda: quoted.in_utf8(opened())
-    mark = quoted.mark_of(data)
-    format = None if quoted.is_quote(mark) else format_of(Head(head.name, data))
-    if format is not None or not mark:
-        return format, read
-    plain = b"".join(quoted.without(mark, [data]))
-    return format_of(Head(head.name, plain)), lambda: quoted.without(mark, read())
+    forms = [(head.data, opened)]
+    if quoted.is_encoded(head.data):
+        forms = [(b"".join(quoted.in_utf8([head.data])), lambda: quoted.in_utf8(opened()))]
+    while len(forms) < _MOST_MARKS and (mark := quoted.mark_of(forms[-1][0]) or quoted.mark_of_some(forms[-1][0])):
+        data, read = forms[-1]
+        forms.append((b"".join(quoted.without(mark, [data])), partial(_without, mark, read)))
+    for data, read in reversed(forms):
+        if not quoted.is_quote(quoted.mark_of(data)) and (format := format_of(Head(head.name, data))) is not None:
+            return format, read
+    return None, forms[-1][1]
+
+
+def _without(mark: bytes, read: Callable[[], Blocks]) -> Blocks:
+    from ingest.formats import quoted
+
+    return quoted.without(mark, read())
 
 
 def _told_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log | None:
     """The format of a report that stands far behind the start of a text, such as in a long log of a program."""
-    if len(start) < HEAD_BYTES or b"\0" in start:
+    if len(start) < HEAD_BYTES:
         return None
+    from ingest.formats import quoted
     from ingest.formats.known import format_within
 
-    return format_within(opened())
+    return None if b"\0" in start and not quoted.is_encoded(start) else format_within(opened())
 
 
 def _begun(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Blocks]]:

@@ -14,6 +14,7 @@ from ingest.formats.format import encoding_of
 from ingest.formats.lines import lines_in, texts_in
 
 _LONGEST_LINE = 1 << 20
+_LEAST_QUOTES = 3
 _LEAST_LINES = 2  # that begin with the same blanks
 _MARK = re.compile(rb"[ \t]{0,40}(?:>[ \t]?){0,20}[ \t]{0,40}")
 _QUOTE = b">"
@@ -31,6 +32,17 @@ def mark_of(start: bytes) -> bytes:
         mark = mark[: len(quotes) + 1]
     is_before_each = all(line.startswith(mark) for line in lines)
     return mark if is_before_each and (quotes or len(lines) >= _LEAST_LINES) else b""
+
+
+def mark_of_some(start: bytes) -> bytes:
+    """What stands before the lines that somebody quotes among others; empty where there are few.
+
+    Args:
+        start: of the text; its last line may be cut.
+    """
+    lines = [line for line in start.split(b"\n") if line.strip()]
+    quotes = sum(line.startswith(_QUOTE) for line in lines)
+    return b"> " if quotes >= _LEAST_QUOTES and quotes * 4 >= len(lines) else b""
 
 
 def is_quote(mark: bytes) -> bool:

@@ -280,7 +280,7 @@ def test_of_every_format_something_is_read_and_nothing_counted_twice(lake, tmp_p
     assert told_of(lake) == crashes
 
 
-@pytest.mark.parametrize("mark", [b"> ", b">>"])
+@pytest.mark.parametrize("mark", [b"> ", b">>", b"    ", b">  \t"])
 def test_a_text_that_somebody_quotes_has_the_same_crashes(lake, tmp_path, all_at_once, mark):
     quoted = {
         name: re.sub(rb"^(?!\Z)", mark, data, flags=re.MULTILINE) for name, data in ALL.items() if b"\0" not in data
@@ -289,6 +289,21 @@ def test_a_text_that_somebody_quotes_has_the_same_crashes(lake, tmp_path, all_at
     assert (report.reasons, report.left_out) == ({}, ())
     crashes = told_of(lake)
     assert crashes == {name: all_at_once[1].get(name) for name in crashes}
+
+
+def test_a_mail_that_quotes_a_text_has_the_same_crashes(lake, tmp_path, all_at_once):
+    starts = (b"{", b"[", b"<")  # of what is a document of another kind where prose is before it
+    texts = {name: data for name, data in ALL.items() if b"\0" not in data and not data.lstrip().startswith(starts)}
+    mails = {
+        name: b"Rita wrote:\n" + re.sub(rb"^(?!\Z)", b"> ", data, flags=re.MULTILINE) + b"\n\nThanks, seen here.\n"
+        for name, data in texts.items()
+        # In few lines nobody knows what they are; an event log, which is XML, tells of the crash of a report.
+        if data.count(b"\n") > 9 and b"EventType=" not in data
+    }
+    load_whole(lake, put(tmp_path / "in", mails))
+    crashes = told_of(lake)
+    assert crashes == {name: all_at_once[1].get(name) for name in crashes}
+    assert len(crashes) > len(mails) * 3 // 4
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
@@ -321,6 +336,9 @@ def test_a_report_may_stand_far_down_in_what_a_program_wrote(lake, tmp_path):
     files = {"relay.log": log + end, "other.log": log, "core": b"\x7fELF\0" + log + end}
     report = load_whole(lake, put(tmp_path / "in", files))
     assert (report.accepted, [Path(name).name for name in report.left_out]) == (1, ["core", "other.log"])
+    marked = b"".join(b"> " + line for line in (log + end).splitlines(keepends=True))
+    others = {"quoted.log": marked, "windows.log": (log + end).decode().encode("utf-16")}
+    assert load_whole(lake, put(tmp_path / "others", others)).duplicates == 2
 
 
 @pytest.mark.slow
