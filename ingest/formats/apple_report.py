@@ -77,23 +77,40 @@ def _reports(said: str) -> list[str]:
 
 
 def _add_report(records: Records, said: str) -> None:
+    written = ""
     if _TRANSLATED.match(said):
         full = _FULL.search(said)
         if full is None:  # Console's translation alone
             apple_text.add(records, said, {})
             return
-        said = said[full.end() :]
+        written, said = said[: full.start()], said[full.end() :]
     header, rest = first_object(_from_brace(said), _LONG_TEXT)
     rest = rest.lstrip(" \t\n,")
+    body = first_object(rest, _LONG_TEXT)[0] if rest.startswith("{") else None
+    if written and not _tells_all(body) and _add_translation(records, header or {}, written):
+        return
     if header is None:
         raise Unfit("bad_apple_report", "It does not begin with a JSON object")
     if rest.startswith("{"):
-        body, _ = first_object(rest, _LONG_TEXT)
         _add(records, header, body or {})
     elif rest:
         _add_text(records, header, rest)
     else:
         _add(records, header, header)
+
+
+def _tells_all(body: Mapping[str, Any] | None) -> bool:
+    """Whether a report has come to where its stack is: people paste the beginning of one."""
+    return body is not None and any(body.get(name) for name in ("threads", "panicString", "macOSPanicString"))
+
+
+def _add_translation(records: Records, header: Mapping[str, Any], written: str) -> bool:
+    """Add the crash of the translation that stands before a report; whether there is one in it."""
+    try:
+        apple_text.add(records, written, header)
+    except Unfit:
+        return False
+    return True
 
 
 def _from_brace(said: str) -> str:

@@ -276,6 +276,28 @@ def test_consoles_translation_has_the_report_behind_it():
     assert crash((text + head_).encode())["module"] == "Acme"
 
 
+def test_a_translation_tells_what_a_report_that_is_cut_does_not():
+    said = (
+        "-------------------------------------\nTranslated Report (Full Report Below)\n"
+        "-------------------------------------\nProcess:             Acme [748]\nIdentifier:          com.acme.app\n"
+        "Date/Time:           2025-11-19 04:10:02.2500 -0600\nOS Version:          macOS 26.1 (25B99)\n\n"
+        f"Incident Identifier: {HEADER['incident_id']}\n\nException Type:    EXC_BAD_ACCESS (SIGSEGV)\n\n"
+        "Thread 0 Crashed::  Dispatch queue: com.apple.main-thread\n"
+        "0   Acme                          \t       0x180000120 Queue.push() + 16\n\n"
+        "Thread 1:\n\n-----------\nFull Report\n-----------\n\n"
+    )
+    whole = report()
+    for end in range(0, whole.index(b'"threads"'), 23):
+        found = crash(said.encode() + whole[:end])
+        assert (found["crash_id"], found["code"], found["os_version"]) == (
+            HEADER["incident_id"],
+            "EXC_BAD_ACCESS",
+            "26.1",
+        )
+        assert [one["function"] for one in found["frames"]] == ["Queue.push()"]
+    assert crash(said.encode() + whole) == crash(whole)
+
+
 def test_reports_that_were_put_one_behind_the_other_are_each_read():
     text = "-------------------------------\nTranslated Report (Full Report Below)\n-------------------------------\n\n"
     full = "\n-----------\nFull Report\n-----------\n\n"
