@@ -44,6 +44,11 @@ _FIRST = ("log", "provider", "at", "number")  # of which an event has one each
 _EVENT = re.compile(r"Event\[\d{1,9}\]:?")
 _LABELLED = re.compile(r"\s{0,4}(?P<label>[^\s:：][^:：]{0,30}?)\s{0,30}[:：](?P<value>.*)")
 _LIST_FORMS = ("Message ", "Description ")
+_ROW = re.compile(  # as the Event Viewer saves a list of events, with tabs or commas between
+    r'"?[^\W\d_][^\t,"]{1,30}"?(?P<mark>[\t,])"?(?P<at>\d[^\t"]{7,40}?)"?(?P=mark)"?(?P<provider>[^\t,"]{2,80})"?(?P=mark)'
+    r'"?(?P<number>\d{1,5})"?(?P=mark)(?P<rest>.*)'
+)
+_BEGINS = re.compile(r"Faulting application (?:name: )?[^:]{1,260}, version|The computer has rebooted from a bugcheck")
 
 _COLON, _COMMA = r"\s?[:：]\s?", r"[,，、]\s?"
 _PROGRAM = re.compile(  # or module: the same three values in every language
@@ -101,11 +106,14 @@ class _Block:
 
     Attributes:
         column: where its text begins in each line, as lists of PowerShell are set.
+        begun: whether a description that is known here has begun: many stand one behind the other without headers.
     """
 
     told: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     column: int = 0
+    begun: bool = False
+    is_row: bool = False
 
     @property
     def said(self) -> str:
@@ -121,7 +129,14 @@ def _recognises(head: Head) -> bool:
     if _SURE_PROVIDER.search(said) and _BESIDE.search(said):
         return True
     lines = said.split("\n")
+    if any(map(_is_row_of_ours, lines)):
+        return True
     return any(_PROGRAM.fullmatch(line) and _error_by_place(lines[at : at + 12]) for at, line in enumerate(lines))
+
+
+def _is_row_of_ours(line: str) -> bool:
+    row = _ROW.fullmatch(line)
+    return row is not None and row["provider"] in PROVIDERS
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
@@ -154,9 +169,13 @@ def _blocks(lines: Iterator[str]) -> Iterator[_Block]:
             yield block
             block = _Block()
             continue
+        if row := _ROW.fullmatch(line):
+            yield block
+            block = _Block({role: row[role] for role in ("at", "provider", "number")} | {"said": ""}, is_row=True)
+            line = row["rest"].partition(row["mark"])[2].strip('"')
         found = _LABELLED.fullmatch(line)
         role = _LABELS.get(found["label"].strip().lower()) if found else None
-        if (role in _FIRST and role in block.told) or _begins(line, block):
+        if (role in _FIRST and role in block.told) or (block.begun and _BEGINS.search(line)):
             yield block
             block = _Block()
         if found and role and role not in block.told:
@@ -169,20 +188,12 @@ def _blocks(lines: Iterator[str]) -> Iterator[_Block]:
             if line.startswith(_LIST_FORMS):
                 block.column = found.start("value") + 1
             line = " " * block.column + value
+        line = line.removesuffix('"') if block.is_row else line
+        block.begun = block.begun or _BEGINS.search(line) is not None
         if len(block.lines) < _MOST_LINES:
             is_set = block.column and not line[: block.column].strip()
             block.lines.append(line[block.column :] if is_set else line)
     yield block
-
-
-def _begins(line: str, block: _Block) -> bool:
-    """Whether a description begins where one has been: many stand one behind the other without headers."""
-    begins = line.lstrip().startswith(("Faulting application ", "The computer has rebooted from a bugcheck"))
-    return (
-        begins
-        and any("Faulting application " in one or "from a bugcheck" in one for one in block.lines)
-        and not (line.lstrip().startswith(("Faulting application start", "Faulting application path")))
-    )
 
 
 def _event(block: _Block) -> Event | None:

@@ -104,8 +104,17 @@ def older_viewer(said: str, source: str = "Application Error", number: int = 100
     )
 
 
+def saved(said: str, source: str = "Application Error", number: int = 1000) -> str:
+    """As a list of events that the Viewer saves as text."""
+    others = "Information\t7/19/2024 4:10:09 AM\tService Control Manager\t7036\tNone\tIt runs.\n"
+    head = "Level\tDate and Time\tSource\tEvent ID\tTask Category\n"
+    row = f'Error\t7/19/2024 4:10:02 AM\t{source}\t{number}\t(100)\t"{said.rstrip()}"\n'
+    return head + others + row + others
+
+
 FORMS = {
-    "viewer": viewer, "wevtutil": wevtutil, "list": listed, "list of all": listed_all, "older viewer": older_viewer,
+    "saved": saved, "viewer": viewer, "wevtutil": wevtutil, "list": listed, "list of all": listed_all,
+    "older viewer": older_viewer,
     "crlf": lambda *of: viewer(*of).replace("\n", "\r\n"),
 }  # fmt: skip
 
@@ -121,7 +130,7 @@ def test_an_error_in_each_form(form):
     assert found == {
         "record": "crash",
         "crash_id": GUID,
-        "host_id": "h-told" if form is listed else "PC-17",
+        "host_id": "h-told" if form in (listed, saved) else "PC-17",
         "occurred_at": "2024-07-19T04:10:02.123456Z" if form is wevtutil else "2024-07-19T04:10:02Z",
         "time_quality": "exact" if form is wevtutil else "log",
         "os_type": "windows",
@@ -220,7 +229,14 @@ def test_events_of_one_crash_are_one():
 
 def test_texts_one_behind_another_each_count():
     other = ERROR.replace(GUID, GUID.replace("3", "4")).replace("queue.dll", "other.dll")
-    for said in (f"{ERROR}\n{other}", f"{wevtutil(ERROR)}\n{wevtutil(other)}", f"{listed(ERROR)}{listed(other)}"):
+    rows = saved(ERROR) + saved(other).partition("\n")[2]
+    for said in (
+        rows,
+        rows.replace("\t", ","),
+        f"{ERROR}\n{other}",
+        f"{wevtutil(ERROR)}\n{wevtutil(other)}",
+        f"{listed(ERROR)}{listed(other)}",
+    ):
         found = crashes_of(FORMAT, said.encode(), block_bytes=101)
         assert [one["module"] for one in found] == ["queue.dll", "other.dll"]
 
