@@ -13,6 +13,7 @@ from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Head, Log
+from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.journal_verbose import JOURNAL_VERBOSE
@@ -57,6 +58,7 @@ FORMATS: tuple[Document | Log, ...] = (
     COREDUMPCTL,
     TOMBSTONE,
     HS_ERR,
+    JAVACORE,
     WINDBG,
     EVENT_TEXT,
     SANITIZER,

@@ -13,6 +13,7 @@ from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
+from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.journal_verbose import JOURNAL_VERBOSE
@@ -41,6 +42,7 @@ from tests.ingest.formats import (
     test_core_dumps,
     test_event_log,
     test_event_text,
+    test_javacore,
     test_journal_json,
     test_jvm,
     test_kernel_log,
@@ -128,6 +130,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "hang": test_tombstone.threadtime(test_tombstone.ANR, "ActivityManager").encode(),
     },
     HS_ERR: {"linux": test_jvm.LINUX.encode(), "windows": test_jvm.WINDOWS.encode()},
+    JAVACORE: {"fault": test_javacore.CORE.encode()},
     WINDBG: {"kernel": (test_windbg.OPENED + test_windbg.KERNEL).encode(), "user": test_windbg.USER.encode()},
     EVENT_TEXT: {
         "viewer": test_event_text.viewer(test_event_text.ERROR).encode(),
