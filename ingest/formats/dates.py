@@ -15,7 +15,7 @@ _MONTHS = (
 )  # fmt: skip
 """How languages begin the names of months; journalctl writes them in that of its user."""
 _MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
-MONTH = r"[^\W\d_]{3,9}\.?"
+MONTH = r"(?:[^\W\d_]{3,9}\.?|\d{1,2}[月월])"  # the latter of Chinese, Japanese and Korean
 _DATE = re.compile(
     rf"(?:[A-Z][a-z]{{2}} )?({MONTH}) {{1,2}}(\d{{1,2}}) (\d\d):(\d\d)(?::(\d\d)(?:\.\d{{1,9}})?)?(?: (\d{{4}}))?"
 )
@@ -88,6 +88,8 @@ def _years(before: datetime | None) -> list[int]:
 
 
 def _month(name: str) -> int | None:
+    if name[0].isdigit():
+        return int(name[:-1]) if int(name[:-1]) in range(1, 13) else None
     lower = name.lower()
     return next((number for length in (4, 3) if (number := _MONTH_OF.get(lower[:length]))), None)
 

@@ -122,6 +122,6 @@ def time_of_stamp(stamp: re.Match[str], *, before: datetime) -> str | None:
         before: roughly, where the stamp leaves out the year.
     """
     said = stamp["iso"] or stamp["watched"] or stamp["at"]
-    if said and said[0].isdigit():
+    if said and said[:4].isdigit():
         return time_of(said.replace(",", ".") + (offset_of(stamp["zone"]) or ""))
     return date_in_words(said or stamp["date"] or stamp["minute"] or "", before=before)

@@ -19,6 +19,7 @@ _JAVA_PLACE = re.compile(r"(?:[^\d\s:/\\][^:/\\]*)?:\d{1,9}")
 _JAVA_TAIL = re.compile(r"(?: ~?\[[^\[\]]*\])?")
 _GENERICS = re.compile(r"\[[^\[\]]*\]")
 _NET_TAIL = re.compile(r" in (?P<path>.+)")
+_NET_COMPILED = re.compile(r" \+ 0x[0-9a-f]{1,12}")  # ahead of time: how far into the function
 _NET_TAIL_ELSEWHERE = re.compile(r"(?: \S{1,8} (?P<path>\S.*): ?\w{1,12} \d{1,9}\.?)?")
 _MONO_TAIL = re.compile(r" (?:\[0x[0-9a-f]+\] in |<0x|in )(?P<path>.*)")
 
@@ -60,8 +61,10 @@ def _path(call: re.Match[str], *, is_indented: bool) -> str | None:
         return found["path"] if found else None
     if _JAVA_TAIL.fullmatch(tail):
         return "" if ":" not in inside or _JAVA_PLACE.fullmatch(inside) else None
-    found = None if ":" in inside else _NET_TAIL.fullmatch(tail)
-    return found["path"] if found else None
+    if ":" in inside:
+        return None
+    found = _NET_TAIL.fullmatch(tail)
+    return found["path"] if found else "" if _NET_COMPILED.fullmatch(tail) else None
 
 
 def _are_parameters(inside: str) -> bool:

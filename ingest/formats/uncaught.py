@@ -15,9 +15,10 @@ from ingest.formats import stacks
 from ingest.formats.crashes import Frame
 
 _NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\+))*[A-Za-z_$][\w$`]*"
+_CODE = r"(?: \((?:0x)?[0-9a-fA-F]{1,9}\))?"  # that a system's call gave .NET
 _JAVA = re.compile(rf'Exception in thread "main" (?P<name>{_NAME})(?:: .*)?')
 _NET = re.compile(
-    rf"(?:Unhandled [Ee]xception[.:]|\[ERROR\] FATAL UNHANDLED EXCEPTION:)\s{{0,3}}(?P<name>{_NAME})?(?:: .*)?"
+    rf"(?:Unhandled [Ee]xception[.:]|\[ERROR\] FATAL UNHANDLED EXCEPTION:)\s{{0,3}}(?P<name>{_NAME})?{_CODE}(?:: .*)?"
 )
 _NODE = re.compile(r"[ \t]{0,300}\^{1,200}[ \t]{0,9}")  # where in the line above it was thrown
 _DENO = re.compile(rf"error: Uncaught (?:\(in (?:worker )?(?:promise|\"\")\) )?(?P<name>{_NAME}): .*")
@@ -41,7 +42,7 @@ GOES_ON = re.compile(r"\s|at |Caused by: |Suppressed: |\.{3} \d|--- End|---> |fr
 """What a line that is of the same report begins with, behind the first frame."""
 
 _CAUSE = re.compile(rf"\s*Caused by: (?P<name>{_NAME})(?:: .*)?")
-_WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{_NAME})(?:: .*)?")
+_WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{_NAME}){_CODE}(?:: .*)?")
 _THROWN = re.compile(rf"\[?(?:Uncaught:? )?(?P<name>{_NAME})(?: \[\w+\])?\]?(?:: .*)?")
 _AT = re.compile(r"\s*at \S")
 _FROM = re.compile(r"\s*from \S")

@@ -37,6 +37,12 @@ Unhandled exception. System.AggregateException: One or more errors occurred. (no
    --- End of inner exception stack trace ---
    at Acme.Relay.Program.Main(String[] args) in /src/Program.cs:line 3
 """
+SOCKET_NET = """\
+Unhandled exception. System.IO.IOException: Failed to bind to address http://127.0.0.1:8080: address already in use.
+ ---> Acme.Web.AddressInUseException: Address already in use
+ ---> System.Net.Sockets.SocketException (98): Address already in use
+   at System.Net.Sockets.Socket.Bind(EndPoint localEP)
+"""
 OLDER_NET = """\
 Unhandled Exception:
 System.InvalidOperationException: no room
@@ -116,6 +122,7 @@ ValueError: cannot start
 EACH = {
     "java": (JAVA, "java.lang.IllegalStateException", "push"),
     "net": (NET, "System.InvalidOperationException", "Push"),
+    "socket of net": (SOCKET_NET, "System.Net.Sockets.SocketException", "Bind"),
     "older net": (OLDER_NET, "System.InvalidOperationException", "Push"),
     "node": (NODE, "RangeError", "push"),
     "rejection": (REJECTION, "UnhandledPromiseRejection", None),

@@ -574,3 +574,10 @@ PIECES = [
 @given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
 def test_no_text_breaks_it(said):
     assert len(stacks.read(said).frames) <= MOST_FRAMES
+
+
+def test_nets_code_that_was_compiled_ahead_of_time():
+    stack = stacks.read(
+        "   at Shop.Store.Get(String, Option`1) + 0x12c7\n   at Shop.Program.Main(String[] args) + 0x6\n"
+    )
+    assert [(one.module, one.function) for one in stack.frames] == [("Shop.Store", "Get"), ("Shop.Program", "Main")]
