@@ -92,7 +92,9 @@ _MARK = re.compile("|".join(map(re.escape, _MARKS)))  # faster in a line, and sl
 # What a log that the report is in writes before each line: anything, before a process's number; containers' logs.
 _AT = r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))"
 _PREFIX = re.compile(rf"(?:{_AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
-_OF_CONTAINER = re.compile(rf"(?:[\w.-]{{1,100}}(?: \d{{1,4}})? +\| )?(?:{_AT}(?: std(?:out|err) [FP])? )?")
+_OF_CONTAINER = re.compile(
+    rf"(?:[\w.-]{{1,100}}(?: \d{{1,4}})? +\| |\[pod/[\w./-]{{1,300}}\] )?(?:{_AT}(?: std(?:out|err) [FP])? )?"
+)
 _KIND = re.compile(
     r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
     r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"

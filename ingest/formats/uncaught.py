@@ -46,7 +46,7 @@ _WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{_N
 _THROWN = re.compile(rf"\[?(?:Uncaught:? )?(?P<name>{_NAME})(?: \[\w+\])?\]?(?:: .*)?")
 _AT = re.compile(r"\s*at \S")
 _FROM = re.compile(r"\s*from \S")
-_NODE_PROOF = re.compile(r"\s*at \S|Node\.js v\d")
+_NODE_PROOF = re.compile(r"\s*at \S|Node\.js v\d|\[(?:UnhandledPromiseRejection|[A-Z]\w{0,60}Error|Error): ")
 _MOST_HEAD = 20  # lines between the head and the first frame
 
 

@@ -126,6 +126,7 @@ EACH = {
     "older net": (OLDER_NET, "System.InvalidOperationException", "Push"),
     "node": (NODE, "RangeError", "push"),
     "rejection": (REJECTION, "UnhandledPromiseRejection", None),
+    "older rejection": (REJECTION.partition("\nNode.js")[0], "UnhandledPromiseRejection", None),
     "ruby": (RUBY, "RelayError", "push"),
     "memory": (MEMORY, "java.lang.OutOfMemoryError", None),
     "interpreter": (INTERPRETER, "SIGSEGV", "push"),
@@ -181,7 +182,7 @@ def test_what_a_program_printed_when_it_crashed(form, name):
 @pytest.mark.parametrize("name", EACH)
 def test_a_programs_own_log_and_a_systems_tell_the_same(name):
     said, code, function = EACH[name]
-    for before in ("", "relay-1  | ", f"{AT} "):
+    for before in ("", "relay-1  | ", f"{AT} ", "[pod/relay-7c5d4f9bd-aaa11/relay] ", f"[pod/relay-7/relay] {AT} "):
         found = one(SANITIZER, "".join(f"{before}{line}\n" for line in ["started", *said.splitlines(), "", "ended"]))
         assert (found["code"], (found.get("frames") or [{"function": None}])[0]["function"]) == (code, function)
     lines = ["started", *said.splitlines(), "ended"]
