@@ -1,4 +1,6 @@
-"""Logs of containers: docker's ``json-file``, also as shippers write it, and those of Kubernetes' runtimes (CRI).
+"""Logs of containers: docker's ``json-file``, those of Kubernetes' runtimes (CRI), and what shippers make of them.
+
+Fluent Bit, Filebeat and Google's logging write an object a line as docker does, with where it was.
 
 What a process printed when it crashed is a crash as in ``sanitizer``; of Python what stands at the end of the log, for
 a program that goes on prints tracebacks as well.
@@ -7,9 +9,10 @@ a program that goes on prints tracebacks as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from ingest.formats import sanitizer
 from ingest.formats.crashes import NotJson, Records, Told, mapping, parsed, text, time_of
@@ -82,17 +85,29 @@ def _of_json(line: str) -> _Line | None:
         NotJson: it is none.
     """
     entry = mapping(parsed(line.encode()))
-    said = entry.get("log")
-    if not isinstance(said, str) or not entry.keys() & {"stream", "time", "@timestamp"}:
+    stamps = [entry.get(name) for name in ("time", "@timestamp", "timestamp")]
+    if not any(isinstance(one, str) for one in stamps):
         return None
-    pod = mapping(entry.get("kubernetes"))
-    container = f"{text(pod.get('pod_name'))}/{text(pod.get('container_name'))}/" if pod else ""
-    stream = f"{container}{text(entry.get('stream')) or ''}"
-    # A shipper takes the ends of lines away; docker writes a long line in parts, of which the last has one.
-    is_whole = said.endswith("\n") or bool(pod) or "time" not in entry
-    return _Line(
-        stream, text(entry.get("time") or entry.get("@timestamp")), said.rstrip("\r\n"), text(pod.get("host")), is_whole
+    pod, resource = mapping(entry.get("kubernetes")), mapping(mapping(entry.get("resource")).get("labels"))
+    is_shipped = bool(pod or resource or entry.get("container"))
+    texts = [entry.get(name) for name in (("log", "message", "textPayload") if is_shipped else ("log",))]
+    said = next((one for one in texts if isinstance(one, str)), None)
+    if said is None:
+        return None
+    whose = (pod, resource, mapping(entry.get("container")), {"stream": entry.get("stream")})
+    stream = "/".join(
+        filter(None, (_name(one, part) for one in whose for part in ("pod", "container", "id", "stream")))
     )
+    node = _name(pod, "node") or text(pod.get("host")) or _name({"host": entry.get("host")}, "host")
+    # A shipper takes the ends of lines away; docker writes a long line in parts, of which the last has one.
+    is_whole = said.endswith("\n") or is_shipped or "time" not in entry
+    return _Line(stream, text(next(filter(None, stamps))), said.rstrip("\r\n"), node, is_whole)
+
+
+def _name(of: Mapping[str, Any], part: str) -> str | None:
+    """``pod_name``, or ``pod`` with a ``name`` in it, as shippers differ."""
+    said = of.get(f"{part}_name") or mapping(of.get(part)).get("name") or of.get(part)
+    return None if isinstance(said, dict) else text(said)
 
 
 def _of_cri(line: str) -> _Line | None:

@@ -154,10 +154,24 @@ def shipped(said: str, at: str = AT, stream: str = "stderr") -> str:
     )
 
 
+def by_filebeat(said: str, at: str = AT, stream: str = "stderr") -> str:
+    where = {"pod": {"name": "relay-7"}, "container": {"name": "relay"}, "node": {"name": "node-3"}}
+    entry = {"@timestamp": at, "log": {"offset": 7}, "stream": stream, "kubernetes": where, "host": {"name": "shipper"}}
+    return "".join(f"{json.dumps({**entry, 'message': line})}\n" for line in said.splitlines())
+
+
+def by_google(said: str, at: str = AT, stream: str = "stderr") -> str:
+    where = {"labels": {"pod_name": "relay-7", "container_name": "relay"}, "type": "k8s_container"}
+    entry = {"insertId": "7", "logName": f"projects/acme/logs/{stream}", "resource": where, "timestamp": at}
+    return "".join(f"{json.dumps({**entry, 'textPayload': line})}\n" for line in said.splitlines())
+
+
 FORMS: dict[str, tuple[Log, Any]] = {
     "docker": (DOCKER_LOG, docker),
     "cri": (CRI_LOG, cri),
     "shipped": (DOCKER_LOG, shipped),
+    "filebeat": (DOCKER_LOG, by_filebeat),
+    "google": (DOCKER_LOG, by_google),
 }
 
 
@@ -175,7 +189,7 @@ def test_what_a_program_printed_when_it_crashed(form, name):
     assert format.recognises(head(data.encode()))
     found = one(format, data)
     assert (found["code"], found["occurred_at"], found["time_quality"]) == (code, AT, "log")
-    assert found["host_id"] == ("node-3" if form == "shipped" else "h-told")
+    assert found["host_id"] == ("node-3" if form in ("shipped", "filebeat") else "h-told")
     assert (found["frames"][0]["function"] if found.get("frames") else None) == function
 
 
@@ -238,6 +252,14 @@ def test_streams_are_apart():
     assert len(found["frames"]) == 2
 
 
+@pytest.mark.parametrize("written", [shipped, by_filebeat, by_google])
+def test_containers_in_one_log_are_apart(written):
+    one_pod, other = written(JAVA).splitlines(), written(JAVA).replace("relay-7", "relay-8").splitlines()
+    mixed = "".join(f"{line}\n{beside}\n" for line, beside in zip(one_pod, other, strict=True))
+    found = crashes_of(DOCKER_LOG, mixed.encode())
+    assert [len(crash["frames"]) for crash in found] == [2, 2]
+
+
 def test_lines_that_were_broken_are_put_together():
     head_line, rest = JAVA.split("\n", 1)
     parts = [
@@ -260,6 +282,7 @@ def test_a_line_that_is_no_json_is_put_aside():
         b"",
         b'{"record": "crash", "log": "x", "time": "2024-07-19T04:10:02Z"}\n',
         b'{"log": {"level": "debug"}, "stream": true}\n',
+        b'{"message": "x", "@timestamp": "2024-07-19T04:10:02Z", "level": "info", "host": {"name": "web-1"}}\n',
         b'{"message": "x", "time": "2024-07-19T04:10:02Z"}\n',
         b"2024-07-19T04:10:02Z stderr is closed\n",
     ],
