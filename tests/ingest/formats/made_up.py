@@ -135,7 +135,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     EVENT_TEXT: {
         "viewer": test_event_text.viewer(test_event_text.ERROR).encode(),
         "wevtutil": test_event_text.wevtutil(test_event_text.BUGCHECK, "BugCheck", 1001).encode(),
-        "list": test_event_text.listed(test_event_text.ERROR).encode(),
+        "list": test_event_text.listed(test_event_text.ERROR.replace("5e1f0c2a", "6e1f0c2a")).encode(),
     },
     SANITIZER: {name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
