@@ -56,6 +56,7 @@ _PROGRAM = re.compile(  # or module: the same three values in every language
     rf"(?P<name>[^:：,，、]{{1,260}}){_COMMA}[^:：]{{1,40}}{_COLON}(?P<version>[^,，、:：]{{1,60}}){_COMMA}"
     rf"[^:：]{{1,40}}{_COLON}(?:0x)?[0-9a-fA-F]{{8}}\s*"
 )
+_STAMP = re.compile(r"[:：]\s?(?:0x)?[0-9a-fA-F]{8}\s*$", re.MULTILINE)
 _HEX_LINE = re.compile(rf"[^:：]{{3,90}}{_COLON}(?P<value>(?:0x)?[0-9a-fA-F]{{8,16}})\s*")
 _ENGLISH = re.compile(
     r"Faulting\s+application\s+name:\s+(?P<exe>[^,]{1,260}),\s+version:\s+(?P<exe_version>[^,]{1,60}),\s+time\s+stamp:"
@@ -126,11 +127,14 @@ def _recognises(head: Head) -> bool:
         return False
     if _ENGLISH.search(said) or _OLDER.search(said) or _BUGCHECK_ENGLISH.search(said):
         return True
-    if _SURE_PROVIDER.search(said) and _BESIDE.search(said):
-        return True
+    if any(provider in said for provider in PROVIDERS[1:]):
+        if _SURE_PROVIDER.search(said) and _BESIDE.search(said):
+            return True
+        if any(map(_is_row_of_ours, said.split("\n"))):
+            return True
+    if not _STAMP.search(said):  # most files have none
+        return False
     lines = said.split("\n")
-    if any(map(_is_row_of_ours, lines)):
-        return True
     return any(_PROGRAM.fullmatch(line) and _error_by_place(lines[at : at + 12]) for at, line in enumerate(lines))
 
 
