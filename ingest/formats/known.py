@@ -10,6 +10,7 @@ from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
+from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Head, Log
@@ -61,6 +62,7 @@ FORMATS: tuple[Document | Log, ...] = (
     JAVACORE,
     WINDBG,
     EVENT_TEXT,
+    DEBUGGERS,
     SANITIZER,
     KERNEL_FILE,
 )

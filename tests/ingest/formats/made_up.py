@@ -10,6 +10,7 @@ from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
+from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
@@ -40,6 +41,7 @@ from tests.ingest.formats import (
     test_casr,
     test_containers,
     test_core_dumps,
+    test_debuggers,
     test_event_log,
     test_event_text,
     test_javacore,
@@ -136,6 +138,11 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "viewer": test_event_text.viewer(test_event_text.ERROR).encode(),
         "wevtutil": test_event_text.wevtutil(test_event_text.BUGCHECK, "BugCheck", 1001).encode(),
         "list": test_event_text.listed(test_event_text.ERROR.replace("5e1f0c2a", "6e1f0c2a")).encode(),
+    },
+    DEBUGGERS: {
+        "gdb": test_debuggers.GDB.encode(),
+        "lldb": test_debuggers.LLDB.encode(),
+        "swift": test_debuggers.SWIFT.encode(),
     },
     SANITIZER: {name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
