@@ -26,6 +26,7 @@ from ingest.formats.dates import date_in_words, offset_of
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.stack_steps import short_path
+from ingest.formats.systems import version_of_windows
 
 _LONGEST_LINE = 4000
 _MOST_HELD = 1000  # lines of a log that may tell something: frames, and a few others
@@ -62,6 +63,8 @@ _JAVA = re.compile(
 )
 _HIDDEN = re.compile(r"[/+]0x[0-9a-f]{8,16}")  # of classes that are made while it runs
 _INTO = re.compile(r"(?: \[clone [^\[\]]{1,80}\]){0,3}\+0x[0-9a-fA-F]{1,15}(?:\s{1,4}\([^()]{1,200}:\d{1,7}\))?$")
+_WRITERS = re.compile(r"\b(?:VMError::report|report_(?:vm|fatal|java|should|unimplemented|untested)\w*\()")
+"""Of the machine's own, that write the log of an error which it found itself."""
 _UNPACKED = re.compile(r"-?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{12,}")
 """In the name of a library that a program unpacks anew each time it runs: ``jna1234567890123456789.tmp``."""
 _TIME = re.compile(
@@ -73,6 +76,7 @@ _BY_FORM = {
     "windows": re.compile(
         r"\bBuild (?P<build>\d{4,6})\s{1,3}\((?P<version>\d{1,3}\.\d{1,3}\.\d{4,6})(?:\.(?P<revision>\d{1,6}))?\)"
     ),
+    "windows build": re.compile(r"^OS: {0,3}Windows .{1,60}? Build (?P<build>\d{4,6})\b"),
     "mac": re.compile(r"\bmacOS (?P<version>\d{1,3}(?:\.\d{1,3}){1,2})(?: \((?P<build>\w{4,10})\))?"),
     "darwin": re.compile(r"\bDarwin \d"),
     "linux": re.compile(r"\buname: {0,3}Linux (?:\S{1,64} )?\d{1,3}\.\d\S{0,100}"),
@@ -139,6 +143,8 @@ def frames_of(lines: Sequence[str]) -> list[Frame]:
         elif is_stack and len(frames) < MOST_FRAMES and (frame := _frame(line)):
             frames.append(frame)
             has_java = has_java or line[0] in "jJ"
+    while frames and _WRITERS.search(frames[0].function or ""):
+        del frames[0]
     blamed = _blamed(lines)
     if blamed is not None and blamed not in frames[:_MOST_WRITERS]:
         frames = [blamed, *frames][:MOST_FRAMES]
@@ -272,7 +278,8 @@ def _version(said: Mapping[str, str], system: str) -> dict[str, str | None]:
         return {"os_version": found[0] if found else None}
     found = _BY_FORM["windows" if system == "windows" else "mac"].search(said.get("windows", said.get("mac", "")))
     if found is None:
-        return {}
+        number = said.get("windows build", "").rpartition(" ")[2]
+        return {"os_version": version_of_windows(number)} if system == "windows" else {}
     build = found["build"]
     if system == "windows":
         build = f"{build}.{found['revision']}" if found["revision"] else None

@@ -35,6 +35,17 @@ _WORD = re.compile(r"[a-z]+")
 _NO_SYSTEM = re.compile(r"unix\b")  # what Mono and older .NET call both Linux and macOS
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _OF_A_MAC = ("/Users/", "/Applications/", "/System/", "/Library/", "/opt/homebrew/", "/private/")
+_FIRST_OF_WINDOWS_10 = 10240
+_OLDER_WINDOWS = {
+    "9600": "6.3",
+    "9200": "6.2",
+    "7601": "6.1",
+    "7600": "6.1",
+    "6003": "6.0",
+    "6002": "6.0",
+    "6001": "6.0",
+}
+"""Releases by their builds, which no other has."""
 
 
 def os_type(name: Any, paths: Iterable[str | None] = ()) -> Any:
@@ -74,3 +85,12 @@ def of_browser(agent: Any) -> str | None:
     """The contract's os_type by a browser's ``User-Agent``; None where it does not tell."""
     said = text(agent) or ""
     return next((system for system, names in _BROWSERS if names.search(said)), None)
+
+
+def version_of_windows(build: str) -> str | None:
+    """``10.0.19045`` of a build's number; None for one of which no release is known."""
+    if not build.isdecimal() or len(build) > 6:
+        return None
+    if int(build) >= _FIRST_OF_WINDOWS_10:
+        return f"10.0.{build}"
+    return f"{_OLDER_WINDOWS[build]}.{build}" if build in _OLDER_WINDOWS else None

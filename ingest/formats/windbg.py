@@ -13,6 +13,7 @@ from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, base_name,
 from ingest.formats.dates import date_in_words
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
+from ingest.formats.systems import version_of_windows
 from ingest.formats.wer import hex_code, version
 
 _LONGEST_LINE = 2000
@@ -38,8 +39,6 @@ _SESSION = re.compile(
 _UPTIME = re.compile(r"(?P<days>\d{1,5}) days (?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d(?:\.\d{1,6})?)")
 _SYSTEM = re.compile(r"Windows .{1,60}?(?:Kernel )?Version (?P<build>\d{4,5})\b")
 _VERSION = re.compile(r"(?P<version>\d{1,2}\.\d{1,2}\.\d{4,5})(?:\.\d{1,9})?\b")
-_OLDER = {"9600": "6.3", "9200": "6.2", "7601": "6.1", "7600": "6.1", "6003": "6.0", "6002": "6.0", "6001": "6.0"}
-_FIRST_OF_10 = 10240
 _HEX = re.compile(r"(?:0x)?(?P<digits>[0-9a-fA-F`]{1,17})\b")
 _STATUS = re.compile(r"(?:\((?:NTSTATUS|HRESULT|Win32)\) )?(?:0x)?(?P<code>[0-9a-fA-F]{8})\b")
 
@@ -221,10 +220,7 @@ def _uptime(said: str) -> float | None:
 def _os_version(analysis: _Analysis) -> str | None:
     if found := _VERSION.match(analysis.said.get("OS_VERSION", "")):
         return found["version"]
-    build = analysis.build
-    if build and int(build) >= _FIRST_OF_10:
-        return f"10.0.{build}"
-    return f"{_OLDER[build]}.{build}" if build in _OLDER else None
+    return version_of_windows(analysis.build)
 
 
 WINDBG = Log("analysis of a dump by a debugger of Windows", _recognises, _read)

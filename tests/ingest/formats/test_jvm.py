@@ -243,6 +243,27 @@ def test_no_memory_is_left():
     assert sign(Shape.of(found)).family.startswith("linux | oom")
 
 
+def test_what_writes_the_log_of_an_error_is_not_where_it_was():
+    stack = """\
+Native frames: (J=compiled Java code, j=interpreted, Vv=VM code, C=native code)
+V  [libjvm.so+0xdd0010]  void VMError::report_and_die()+0x6dc
+V  [libjvm.so+0x530010]  report_vm_error(char const*, int, char const*, char const*)+0x60
+V  [libjvm.so+0xb900c4]  Relay::fill(Queue*, unsigned*)+0x1a4
+"""
+    found = record(INTERNAL + stack)
+    assert [one["function"] for one in found["frames"]] == ["Relay::fill(Queue*, unsigned*)"]
+    assert found["module_offset"] == 0xB900C4
+
+
+def test_older_windows_tells_its_build_alone():
+    older = (
+        WINDOWS.replace("Host: Acme", "Hosted: Acme")
+        + "OS: Windows Server 2008 R2 , 64 bit Build 7601 Service Pack 1\n"
+    )
+    older = older.replace("(10.0.19041.4000)", "")
+    assert (record(older)["os_version"], "os_build" in record(older)) == ("6.1.7601", False)
+
+
 def test_a_frame_at_fault_that_others_stand_above_is_the_innermost():
     writers = "".join(f"V  [libjvm.so+0xa5c93{at}]\n" for at in range(9))
     stack = LINUX.replace("C  [librelay.so+0x1b2c]  relay::push(int)+0x1c\nj", f"{writers}j")

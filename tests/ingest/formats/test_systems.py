@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.formats.systems import os_type
+from ingest.formats.systems import os_type, version_of_windows
 
 # ID of os-release, then NAME or PRETTY_NAME of some.
 LINUXES = (
@@ -52,3 +52,18 @@ def test_a_name_that_two_systems_share_leaves_it_to_the_paths():
     assert os_type("Unix 22.6.0.0", ["/Users/ann/Acme/Run.cs"]) == "darwin"
     assert os_type("Unix 6.8.0.45", ["/srv/acme/Run.cs"]) == "linux"
     assert os_type("Unix 6.8.0.45") is None
+
+
+@pytest.mark.parametrize(
+    ("build", "version"),
+    [
+        ("19045", "10.0.19045"),
+        ("26100", "10.0.26100"),
+        ("9600", "6.3.9600"),
+        ("7601", "6.1.7601"),
+        ("9601", None),
+        ("", None),
+    ],
+)
+def test_a_build_of_windows_tells_its_version(build, version):
+    assert version_of_windows(build) == version
