@@ -27,6 +27,7 @@ STDIN = "-"
 TRUTH = "truth.json"  # lies beside the records of a simulated fleet and is no record
 
 _NDJSON, _CSV, _PARQUET = (".ndjson", ".jsonl", ".json"), ".csv", ".parquet"
+_KEYS = (b"host_id", b"update_id")  # one of which each kind of record has
 _MOST_MARKS = 4  # before each line, of which one is within another
 _TABLE = "_delta_log"  # a folder of this name makes the folder around it a table, such as a lake has
 
@@ -173,7 +174,7 @@ class _Finder:
         if inner.endswith(_PARQUET):
             return Source((name,), size_bytes, lambda: tables.batches(path, name))
         inner = next((inner.removesuffix(suffix) for suffix in PACKED if inner.endswith(suffix)), inner)
-        if inner.endswith(_CSV):
+        if inner.endswith(_CSV) and not (size_bytes is not None and self._is_of_events(path)):
             kind = tables.named_kind(path.name)
             return _of_lines(name, size_bytes, lambda: csv_rows.batches(blocks_of(path), name, named=kind))
         data, opened = _begun(path, is_read_once=size_bytes is None)
@@ -186,6 +187,16 @@ class _Finder:
         if inner.endswith(_NDJSON):
             return _of_lines(name, size_bytes, lambda: ndjson.batches(opened(), name), misread=misread_as(data))
         return None
+
+    def _is_of_events(self, path: Path) -> bool:
+        """Whether a table is a list of events that Windows wrote: it has other columns than the contract's."""
+        data, opened = _begun(path, is_read_once=False)
+        if any(name in data.split(b"\n", 1)[0] for name in _KEYS):
+            return False
+        format, _ = _told(Head("", data), opened)
+        from ingest.formats.event_text import EVENT_TEXT
+
+        return format is EVENT_TEXT
 
     def _changed(self, mtime: float) -> datetime:
         """When a file was changed last; now where its file system tells a time that has not come or is none."""

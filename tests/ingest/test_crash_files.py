@@ -33,6 +33,7 @@ from tests.ingest.collector.doors.test_minidump import STAMP, dump, kernel_dump
 from tests.ingest.conftest import NOW, line, quarantined, rows_of, write
 from tests.ingest.formats.damage import changed
 from tests.ingest.formats.made_up import EACH
+from tests.ingest.formats.test_event_text import ERROR, saved
 from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
 from tests.ingest.formats.test_sanitizer import ASAN, GO
 from tests.ingest.formats.test_stackwalk import PRINTED
@@ -329,6 +330,16 @@ def test_a_text_with_blanks_before_each_line_has_the_same_crashes(lake, tmp_path
     indented = "".join(indent + line for line in said.splitlines(keepends=True))
     report = load_whole(lake, put(tmp_path / "in", {"a": indented.encode()}))
     assert (report.read, report.duplicates) == (1, 1)
+
+
+def test_a_list_of_events_that_windows_saved_as_a_table_is_one_and_no_table_of_records(lake, tmp_path):
+    rows = saved(ERROR).replace("\t", ",").replace("\n", "\r\n").encode()
+    records = (
+        b"crash_id,host_id,occurred_at,os_type,code\nc1,h1,2024-07-19T04:10:02Z,windows,The computer has rebooted\n"
+    )
+    report = load_whole(lake, put(tmp_path / "in", {"events.csv": rows, "crashes.csv": records}))
+    assert (report.accepted, report.quarantined) == (2, 0)
+    assert {row["code"] for row in rows_of(lake, "crash")} == {"0xc0000005", "The computer has rebooted"}
 
 
 def test_a_report_may_stand_far_down_in_what_a_program_wrote(lake, tmp_path):
