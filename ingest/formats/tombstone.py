@@ -30,7 +30,7 @@ _LINE = re.compile(
     r"|(?P<newers_pid>\d{1,7})-\d{1,7}\s{1,6}(?P<newer>\S{1,60})\s{1,60}\S{1,200}\s{1,60}[VDIWEFA]\s{1,6}"
     r")(?P<said>.*)"
 )
-_WRITERS = ("DEBUG", "AndroidRuntime", "ActivityManager", "ActivityTaskManager", "crash_dump", "libc")
+_WRITERS = ("DEBUG", "AEE/AED", "AndroidRuntime", "ActivityManager", "ActivityTaskManager", "crash_dump", "libc")
 _BEGINNING = re.compile(r"^-{5,} beginning of (?:/dev/log/)?\w", re.MULTILINE)
 _STARS = "*** *** *** *** *** ***"
 
@@ -146,10 +146,12 @@ def _pid_of(found: re.Match[str] | None) -> str | None:
 
 
 def _begins(said: str, block: _Block | None) -> bool:
-    """Whether a line begins a crash: its first, or that of a process where no line of stars went before."""
+    """Whether a line begins a crash: its first, or that of a build or a process where no line of stars went before."""
     if _STARS in said or _EXCEPTION.match(said) or _HANG.match(said):
         return True
-    return _PROCESS.match(said) is not None and (block is None or any(map(_PROCESS.match, block.lines)))
+    if _PROCESS.match(said) is None and not said.startswith("Build fingerprint: "):
+        return False
+    return block is None or any(map(_PROCESS.match, block.lines))
 
 
 def _stamp(found: re.Match[str] | None, told: Told) -> tuple[str, str | None]:

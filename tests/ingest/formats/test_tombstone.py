@@ -237,6 +237,23 @@ def test_a_log_that_is_filtered_may_tell_the_signal_in_the_c_librarys_words_alon
     assert crashes_of(FORMAT, threadtime(block, "DEBUG").encode()) == []
 
 
+def test_a_block_without_its_line_of_stars_has_its_build_and_time():
+    bare = TOMBSTONE.partition("\n")[2].partition("\n--- ---")[0]
+    for said in (
+        threadtime(bare, "DEBUG"),
+        threadtime(bare, "DEBUG") + threadtime(bare.replace("4330", "4331"), "DEBUG"),
+    ):
+        found = crashes_of(FORMAT, said.encode())
+        assert len(found) == said.count(">>> com.acme.relay <<<")
+        assert all(
+            (one["occurred_at"], one["os_version"]) == ("2024-07-19 04:10:02.123456+02:00", "14") for one in found
+        )
+
+
+def test_what_a_maker_of_chips_writes_in_place_of_debuggerd():
+    assert record(FORMS["brief"](TOMBSTONE, "AEE/AED"))["crash_id"] == record(TOMBSTONE)["crash_id"]
+
+
 def test_a_program_that_makes_its_own_tombstones():
     said = "Crash time: '2024-07-19T04:10:02.345-0300'"
     found = record(TOMBSTONE.partition("\n--- ---")[0].replace("Timestamp: 2024-07-19 04:10:02.123456789+0200", said))
