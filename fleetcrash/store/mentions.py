@@ -1,4 +1,4 @@
-"""Where a name is mentioned: in bytes however JSON spells it, and in texts of a document as a whole word."""
+"""Where a name is mentioned: in bytes however JSON or CSV spells it, and in texts of a document as a whole word."""
 
 from __future__ import annotations
 
@@ -141,9 +141,9 @@ class Mentions:
 
 
 def _spellings(name: str) -> bytes:
-    """A pattern of the ways in which a name may be spelled in JSON text, or plainly."""
+    """A pattern of the ways in which a name may be spelled in JSON text, in CSV, or plainly."""
     if len(name) > _LONGEST_BY_LETTER:
-        ways = {name, json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1]}
+        ways = {name, json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1], name.replace('"', '""')}
         return b"|".join(re.escape(way.encode()) for way in sorted(ways))
     return b"".join(b"(?:" + b"|".join(_letter(letter)) + b")" for letter in name)
 
@@ -157,6 +157,8 @@ def _letter(letter: str) -> list[bytes]:
     ways = [re.escape(letter.encode()), numbered]
     if letter in _ESCAPES:
         ways.append(re.escape(_ESCAPES[letter].encode()))
+    if letter == '"':
+        ways.append(b'""')
     return ways
 
 

@@ -213,6 +213,13 @@ def test_however_it_is_spelled(raw, mentioned):
     assert mentions.in_column(pa.array(beside).slice(1)).tolist() == [False, mentioned, False, False]
 
 
+@pytest.mark.parametrize("name", ['a"b', 'a"' * 150])
+def test_a_quotation_mark_that_csv_doubles_is_found(name):
+    doubled = f'"c1","{name.replace(chr(34), chr(34) * 2)}",linux'.encode()
+    assert Mentions(name).in_bytes(doubled)
+    assert Mentions(name).in_column(pa.array([doubled, b"c1,another,linux"])).tolist() == [True, False]
+
+
 # -- where records came from
 
 
