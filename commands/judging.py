@@ -86,7 +86,7 @@ def hosts(chosen: argparse.Namespace) -> int:
         lake_of(chosen),
         chosen.update_id,
         as_of=time_of(chosen.as_of),
-        condition=None if chosen.condition is None else _json_argument("--condition", chosen.condition),
+        condition=None if chosen.condition is None else _condition(chosen.condition),
         state=chosen.state,
     )
     if chosen.json:
@@ -131,12 +131,13 @@ def explain(chosen: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _json_argument(name: str, text: str) -> object:
+def _condition(text: str) -> object:
+    """The condition that an option spells; of null, which is every host, not what an incident says instead."""
     try:
         found: object = json.loads(text)
     except ValueError as error:
-        raise BadArgument(f'{name} is not JSON ({error}); wanted such as {{"os_type": "windows"}}.') from None
-    return found
+        raise BadArgument(f'--condition is not JSON ({error}); wanted such as {{"os_type": "windows"}}.') from None
+    return {} if found is None else found
 
 
 def _print_incidents(found: JSON, *, as_json: bool) -> None:

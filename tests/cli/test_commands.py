@@ -114,6 +114,13 @@ def test_hosts_are_csv_by_default_and_one_document_with_json(lake, run):
         assert rows == [{name: row[name] or "" for name in HOST_COLUMNS} for row in found["hosts"]]
 
 
+def test_a_condition_of_null_is_every_host_and_not_the_incidents(lake, run):
+    chosen = ("hosts", fleet.GUILTY, "--lake", lake, "--json")
+    of_null, every = (json.loads(run(*chosen, "--condition", text)[1]) for text in ("null", "{}"))
+    assert of_null == every
+    assert of_null["condition"] == {}
+
+
 @pytest.mark.parametrize("state", [state.value for state in State])
 def test_hosts_of_one_state(lake, run, state):
     _, out, _ = run("hosts", fleet.GUILTY, "--lake", lake, "--condition", "{}", "--state", state, "--json")
