@@ -28,6 +28,7 @@ class Inflater:
         block = b""
         while packed or block:
             if self._member.eof:
+                packed = packed.lstrip(b"\0")  # what pads a file to whole blocks, which gzip skips as well
                 if not packed:
                     return
                 self._member = zlib.decompressobj(self._wbits)

@@ -25,6 +25,15 @@ def test_members_in_pieces_are_their_contents_and_a_cut_is_told(members, size, c
         cut_short.end()
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_zeros_that_pad_members_are_skipped_and_those_within_are_not(size):
+    packed = gzip.compress(b"\0a\0") + bytes(9) + gzip.compress(b"\0b") + bytes(100)
+    inflater = Inflater()
+    pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
+    assert b"".join(block for piece in pieces for block in inflater.feed(piece)) == b"\0a\0\0b"
+    inflater.end()
+
+
 def test_what_unpacks_to_much_comes_in_small_blocks():
     blocks = list(Inflater().feed(gzip.compress(bytes(5 << 20))))
     assert (sum(map(len, blocks)), max(map(len, blocks))) == (5 << 20, 1 << 20)
