@@ -16,12 +16,25 @@ class Misread(Enum):
 
     ARRAY = "begins with [, as a JSON array does. Write one record a line, with jq -c '.[]'"
     UTF_16 = "is UTF-16, as PowerShell's > writes it. Save it as UTF-8"
+    GZIP = "is packed with gzip. Unpack it, or let its name end in .gz"
+    ZSTD = "is packed with zstd. Unpack it, or let its name end in .zst"
+    PARQUET = "is Parquet. Write it to a file such as crash.parquet"
+
+
+_BEGIN = {
+    codecs.BOM_UTF16_LE: Misread.UTF_16,
+    codecs.BOM_UTF16_BE: Misread.UTF_16,
+    b"\x1f\x8b": Misread.GZIP,
+    b"\x28\xb5\x2f\xfd": Misread.ZSTD,
+    b"PAR1": Misread.PARQUET,
+}
 
 
 def misread_as(start: bytes) -> Misread | None:
     """What a source of lines begins like that it should not; None for nothing of that kind."""
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return Misread.UTF_16
+    for begins, what in _BEGIN.items():
+        if start.startswith(begins):
+            return what
     return Misread.ARRAY if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"[" else None
 
 

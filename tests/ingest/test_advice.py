@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import io
 import json
 import sys
 
+import pyarrow as pa
 import pytest
 
-from ingest.advice import Misread
+from ingest.advice import Misread, misread_as
 from ingest.load import dry_run, load
 from ingest.sources import Hosts
 from tests.ingest.collector.doors.test_minidump import dump
@@ -43,6 +45,18 @@ def test_utf_16_is_said_to_be_so_and_of_several_files_the_first_is_named(lake, t
 def test_stdin_is_looked_at_as_well(lake, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b" [" + line("crash") + b"]")))
     assert load(lake, ["-"], now=NOW).advice == (f"- {Misread.ARRAY.value}, and load that.",)
+
+
+@pytest.mark.parametrize(
+    ("begins", "what"),
+    [
+        (gzip.compress(b"{}"), Misread.GZIP),
+        (pa.compress(b"{}", codec="zstd", asbytes=True), Misread.ZSTD),
+        (b"PAR1", Misread.PARQUET),
+    ],
+)
+def test_what_is_packed_or_in_columns_is_said_to_be_so(begins, what):
+    assert misread_as(begins) is what
 
 
 def test_sound_records_take_no_advice(load_lines):
