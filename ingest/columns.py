@@ -7,6 +7,7 @@ same macros as those of NDJSON. Types are declared by the file and never guessed
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -18,13 +19,15 @@ from fleetcrash.records import FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE
 from fleetcrash.times import END, FIRST
 
 _UTC = pa.timestamp("us", tz="UTC")
+_UNREADABLE = '{"unreadable": true}'  # what cannot be told either; fits no column, as what it stands for
 _UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 class Form(Enum):
     """The forms of a column that the rules tell apart.
 
-    A cell is text in a format that has no other form, so that it may spell a number or a flag as well.
+    A cell is text in a format that has no other form, so that it may spell a number or a flag as well. What is nested
+    as no column is due to be is JSON text.
     """
 
     TEXT = auto()
@@ -38,6 +41,7 @@ class Form(Enum):
     STRUCT = auto()
     STRUCTS = auto()
     FRAMES = auto()
+    NESTED = auto()
     OTHER = auto()
 
 
@@ -77,6 +81,7 @@ _RAW: Mapping[Form, str] = {
     Form.TIME: "text_of_time({})",
     Form.BYTES: "CAST({} AS VARCHAR)",
     Form.ENTRIES: "coalesce(to_json(map_of_entries({0})), to_json({0}))",
+    Form.NESTED: "CAST({} AS JSON)",
 }
 """How a column of a form is written into the JSON of a row that is put aside; others as they are."""
 
@@ -138,6 +143,8 @@ def shaped(column: pa.ChunkedArray) -> Shaped:
             # DuckDB stops at a map that names a key twice; as a list it is one bad value.
             column = column.cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
         return Shaped(form, column, given)
+    if pa.types.is_nested(kind):
+        return Shaped(Form.NESTED, _as_json(column), given)
     return Shaped(Form.OTHER, _as_text(column), given)
 
 
@@ -223,6 +230,20 @@ def _is_valid(column: pa.ChunkedArray) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _as_json(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values as JSON, entries of a map as a list. Put aside as nothing they would be sound in a replay."""
+    return pa.chunked_array([pa.array([_json_of(value) for value in column], pa.large_string())])
+
+
+def _json_of(value: pa.Scalar) -> str | None:
+    if not value.is_valid:
+        return None
+    try:
+        return json.dumps(value.as_py(), default=str)
+    except (ValueError, OverflowError):  # a text that is no UTF-8, a field named twice, a time that Python cannot hold
+        return _UNREADABLE
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

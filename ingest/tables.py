@@ -118,7 +118,7 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
         if isinstance(error, UnreadableSource):
             raise
         raise UnreadableSource(
-            f"{source} cannot be read as Parquet: {' '.join(str(error).split())[:200]}. "
+            f"{source} cannot be read as Parquet: {' '.join(str(error).split())[:200].rstrip('.')}. "
             "What comes before the damage is loaded. Write it again, or load it from its origin."
         ) from error
 

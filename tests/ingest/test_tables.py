@@ -15,6 +15,7 @@ from fleetcrash.store.workbench import Workbench
 from ingest import tables
 from ingest.commit import Intake
 from ingest.load import append_tables, load
+from ingest.quarantine import replay
 from ingest.report import IncompleteLoad, LoadReport
 from tests.ingest.conftest import NOW, SOUND, answers, line, quarantined, rows_of, write
 
@@ -139,6 +140,24 @@ def test_a_row_put_aside_is_kept_as_json_that_loads_once_it_is_mended(lake, tmp_
     assert (row["record"], row["Extra"], row["tags"]) == ("crash", 1, {"a": "1"})
     mended = first["raw"].replace(b"beos", b"linux")
     assert load(lake, [write(tmp_path / "mended.ndjson", [mended])], now=NOW).accepted == 1
+
+
+def test_what_no_column_is_due_to_be_is_kept_and_taken_in_no_replay_without_it(lake):
+    not_utf8 = pa.array([[("a", b"\xff")]] * 2, pa.map_(pa.string(), pa.binary()))
+    frames = pa.array([[{"module": "m", "offset": Decimal(5)}], None])
+    tables_of = {
+        "numbers": {"tags": pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int64())), "frames": frames},
+        "bytes": {"tags": not_utf8.cast(pa.map_(pa.string(), pa.string()), safe=False)},
+        "times": {"tags": pa.array([[("a", 2**62)], None], pa.map_(pa.string(), pa.timestamp("s")))},
+    }
+    for name, columns in tables_of.items():
+        append(lake, crashes(2, crash_id=pa.array([f"{name}-0", f"{name}-1"]), **columns), batch_id=name)
+    raw = {(row := json.loads(one["raw"]))["crash_id"]: row for one in quarantined(lake)}
+    assert (raw["numbers-0"]["tags"], raw["numbers-0"]["frames"]) == ([["a", 1]], [{"module": "m", "offset": "5"}])
+    assert {raw[one]["tags"]["unreadable"] for one in ("bytes-0", "bytes-1", "times-0")} == {True}
+    assert len(raw) == 4
+    report, stay = replay(lake, now=NOW, reason=None)
+    assert (report.read, stay) == (0, 4)
 
 
 def test_tables_and_lines_of_the_same_records_are_the_same_records(lake, tmp_path):
