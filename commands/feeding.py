@@ -48,7 +48,7 @@ def simulate(chosen: argparse.Namespace) -> int:
         summary = write_fleet(
             chosen.scenario, chosen.out, hosts=chosen.hosts, seed=chosen.seed, days=chosen.days, progress=shown
         )
-    print_json({"scenario": summary.scenario, "out": str(summary.folder), "seed": summary.seed,
+    print_json({"schema": 1, "scenario": summary.scenario, "out": str(summary.folder), "seed": summary.seed,
                  "hosts": summary.hosts, "records": dict(summary.records)})  # fmt: skip
     return Exit.DONE
 

@@ -115,9 +115,11 @@ class Tokens:
         Args:
             by: who does this, for the book.
         Raises:
-            BadArgument: there is one of this name.
+            BadArgument: there is one of this name, or it is blank.
             LakeError: the file or the book cannot be read or written.
         """
+        if not name.strip():
+            raise BadArgument("A token needs a name, which says whose it is. Nothing was changed.")
         with self._changing():
             known = self.listed()
             if any(one.name == name for one in known):

@@ -141,6 +141,7 @@ def test_simulate_says_what_it_wrote_and_the_load_takes_all_of_it(tmp_path, run)
     status, out, _ = run("simulate", "quiet", "--out", str(tmp_path / "out"), "--hosts", "20", "--days", "1")
     assert status == 0
     written = json.loads(out)
+    assert written["schema"] == 1
     status, out, _ = run("load", str(tmp_path / "out"), "--lake", str(tmp_path / "lake"), "--json")
     report = json.loads(out)
     assert status == 0
@@ -179,6 +180,7 @@ def _bad_uses(lake: str) -> dict[str, list[str]]:
         "a condition that is no object": ["hosts", fleet.GUILTY, *here, "--condition", "[]"],
         "a condition of an unknown key": ["hosts", fleet.GUILTY, *here, "--condition", '{"os": "windows"}'],
         "a bound that is none": ["hosts", fleet.GUILTY, *here, "--condition", '{"agent_version": "<=7"}'],
+        "a token without a name": ["token", "add", *here, " "],
         "an unknown reason": ["quarantine", "replay", *here, "--reason", "typo"],
         "an unknown scenario": ["simulate", "no-such-scenario", "--out", f"{lake}-out"],
         "a fleet of nobody": ["simulate", "quiet", "--out", f"{lake}-out", "--hosts", "0"],
