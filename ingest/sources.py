@@ -145,8 +145,8 @@ class _Finder:
             raise _unreadable(path, error) from error
 
     def _add_folder(self, folder: Path) -> None:
-        found, left_out = len(self.found), len(self.left_out)
-        for path in _files_in(folder):
+        found, left_out, problems = len(self.found), len(self.left_out), len(self.problems)
+        for path in _files_in(folder, lost=self._lost):
             try:
                 file = self._file(path, folder)
             except DAMAGED as error:
@@ -156,12 +156,16 @@ class _Finder:
                 self.left_out.append(named(path))
             else:
                 self.found.append(file)
-        if len(self.found) == found:
+        if len(self.found) == found and len(self.problems) == problems:
             others = self.left_out[left_out:]
             del self.left_out[left_out:]
             what = f"{len(others)} files of no known format, among them {others[0]}" if others else "no file"
             said = f"The folder {named(folder)} holds nothing to load: {what}. Nothing was changed."
             raise UnreadableSource(f"{said} {_wanted()}")
+
+    def _lost(self, error: OSError) -> None:
+        """Say that a folder cannot be looked through."""
+        self.problems.append(str(_unreadable(Path(error.filename), error)))
 
     def _file(self, path: Path, within: Path | None) -> Source | CrashFile | None:
         """A file of a known format; None: of none. What can be read but once, such as a pipe, is opened but once.
@@ -262,19 +266,30 @@ def _begun(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Block
     return data, (lambda: blocks) if is_read_once else partial(blocks_of, path)
 
 
-def _files_in(folder: Path) -> list[Path]:
+def _files_in(folder: Path, *, lost: Callable[[OSError], None]) -> list[Path]:
     """The files to look at in a folder and the folders in it: none that is hidden, a truth, or of a lake.
 
     Links to folders are not followed: they may lead back.
+
+    Args:
+        lost: told of each folder that cannot be looked through.
     """
     found: list[Path] = []
-    for place, folders, files in os.walk(folder):
-        if any((Path(place) / name / _TABLE).is_dir() for name in folders):
+    for place, folders, files in os.walk(folder, onerror=lost):
+        if any(_is(Path(place) / name / _TABLE, Path.is_dir, unless_told=False) for name in folders):
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place) / name for name in files if not name.startswith(".") and name != TRUTH]
-    return sorted(path for path in found if path.is_file())
+    # Of a file about which nothing is told it is said why once it is opened.
+    return sorted(path for path in found if _is(path, Path.is_file, unless_told=True))
+
+
+def _is(path: Path, what: Callable[[Path], bool], *, unless_told: bool) -> bool:
+    try:
+        return what(path)
+    except OSError:
+        return unless_told
 
 
 def _together(found: Sequence[Source | CrashFile]) -> list[Source]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import gzip
 import hashlib
 import io
@@ -43,6 +44,34 @@ def test_bad_use_says_what_was_found_and_what_is_wanted(lake, tmp_path):
     assert all(".ndjson" in problem and ".parquet" in problem for problem in problems)
     assert isinstance(raised.value, UnreadableSource)
     assert (raised.value.report.accepted, raised.value.report.sources) == (1, (str(good),))
+
+
+def test_of_a_folder_with_parts_that_cannot_be_read_all_else_is_loaded_and_each_is_named(lake, tmp_path, monkeypatch):
+    folder, closed, hidden = tmp_path / "in", tmp_path / "in" / "closed", tmp_path / "in" / "hidden"
+    for each in (folder, closed, hidden):
+        each.mkdir()
+        write(each / "x.ndjson", [line("crash", crash_id=each.name)])
+    look, about = os.scandir, Path.stat
+
+    def scandir(path):
+        if Path(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    def stat(path, **how):
+        if path.parent in (closed, hidden):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return about(path, **how)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(Path, "stat", stat)
+    with pytest.raises(IncompleteLoad) as raised:
+        load(lake, [folder], now=NOW)
+    said = "cannot be read: Permission denied. Nothing of it was loaded."
+    assert raised.value.problems == (f"{closed} {said}", f"{hidden / 'x.ndjson'} {said}")
+    assert raised.value.report.sources == (str(folder / "x.ndjson"),)
+    with pytest.raises(IncompleteLoad, match=f"^{closed} {said}") as raised:
+        load(lake, [closed], now=NOW)
 
 
 def test_an_empty_path_is_not_the_folder_that_one_is_in(lake, tmp_path, monkeypatch):
