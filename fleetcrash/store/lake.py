@@ -6,6 +6,7 @@ is tried: the commit carries the batch's id as an application transaction, and a
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -165,10 +166,14 @@ class Lake:
         """See that a lake is there, whole or not.
 
         Raises:
-            LakeError: nothing of one is.
+            LakeError: nothing of one is, or nobody lets us look.
         """
         check_path(self.root)
-        if not any(self.folder(name).joinpath("_delta_log").is_dir() for name in table_columns()):
+        try:
+            is_there = any(self.folder(name).joinpath("_delta_log").is_dir() for name in table_columns())
+        except OSError:
+            is_there = False
+        if not is_there:
             raise self._absent()
 
     def append(self, table: str, rows: pa.Table, *, batch_id: str, sequence: int = 1) -> bool:
@@ -350,7 +355,17 @@ class Lake:
         )
 
     def _absent(self) -> LakeError:
-        found = "is a file" if self.root.is_file() else "holds no lake"
+        try:
+            is_file = self.root.is_file()
+            is_closed = self.root.is_dir() and not os.access(self.root, os.R_OK | os.X_OK)
+        except OSError:  # a folder above it is closed
+            is_file, is_closed = False, True
+        if is_closed:
+            return LakeError(
+                f"{self.root} may not be read by this user. Nothing was changed. Be the one whose it is, "
+                "such as with sudo -u fleetcrash."
+            )
+        found = "is a file" if is_file else "holds no lake"
         return LakeError(
             f"{self.root} {found}. Nothing was changed. "
             f"Load crash reports with `fleetcrash load PATH --lake {self.root}` to make one."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -111,6 +112,18 @@ def test_a_folder_that_may_not_be_written_is_said_to_be_one(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(LakeError, match="cannot be written"):
         Lake.create(tmp_path / "lake")
+
+
+@pytest.mark.parametrize("ask", [Lake.open, lambda root: Lake(root).check_present()])
+def test_a_lake_that_may_not_be_read_is_not_said_to_be_none(lake, monkeypatch, ask):
+    def is_dir(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as whoever is not root sees a folder of others
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    monkeypatch.setattr(Lake, "has", lambda *_: False)
+    with pytest.raises(LakeError, match="may not be read by this user"):
+        ask(lake.root)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a place where nobody may write, root included")
