@@ -254,8 +254,9 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP."""
-        if self._is_answering:
+        """Answer what is no HTTP, be it amid a body; not amid an answer."""
+        cycle: Any = self.cycle  # None before the first request
+        if self._is_answering and cycle.response_started:
             self.transport.abort()
             return
         body = json.dumps({"error": {"code": "bad_request", "message": msg}}).encode()

@@ -112,7 +112,19 @@ def test_a_door_of_another_method_says_which(client):
     assert (answer.status, answer.code, answer.headers["allow"]) == (405, "method_not_allowed", "POST")
 
 
-@pytest.mark.parametrize("said", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n", bytes(range(256)) * 4])
+CHUNKED = b"POST /v1/records HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        bytes(range(256)) * 4,
+        CHUNKED + b"no number\r\n",
+        CHUNKED + b"3\r\n{}\n more than three",
+    ],
+)
 def test_what_is_no_http_is_told_so_in_json(client, said):
     with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
         plain.sendall(said)
