@@ -365,6 +365,12 @@ class Lake:
                 f"{self.root} may not be read by this user. Nothing was changed. Be the one whose it is, "
                 "such as with sudo -u fleetcrash."
             )
+        missing = [name for name in table_columns() if not self.has(name)]
+        if len(missing) < len(table_columns()):
+            return LakeError(
+                f"The lake at {self.root} lacks its table {missing[0]}. Nothing was changed. "
+                f"`fleetcrash doctor --lake {self.root}` says what that means."
+            )
         found = "is a file" if is_file else "holds no lake"
         return LakeError(
             f"{self.root} {found}. Nothing was changed. "

@@ -88,10 +88,10 @@ def test_where_there_is_no_lake_it_says_how_to_make_one(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lake_that_lacks_a_table_is_none_to_read_and_is_mended_by_making_it(lake):
+def test_a_lake_that_lacks_a_table_is_none_to_read_says_which_and_is_mended_by_making_it(lake):
     lake.append("crash", crashes("a"), batch_id="1")
     shutil.rmtree(lake.root / "quarantine")
-    with pytest.raises(LakeError, match="holds no lake"):
+    with pytest.raises(LakeError, match=r"lacks its table quarantine\. .*`fleetcrash doctor --lake "):
         Lake.open(lake.root)
     assert names_in(Lake.create(lake.root)) == ["a"]
     Lake.open(lake.root)
