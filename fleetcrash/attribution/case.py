@@ -10,16 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.after_install import log_by_delay
+from fleetcrash.attribution.baseline import CRASH_AT_BOOT
+from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.odds import LOG_BY_DELAY, weigh
+from fleetcrash.attribution.odds import LOG_BY_DELAY, LOG_LATENT, Odds, weigh
+from fleetcrash.attribution.older import are_behind, log_by_holders, to_ask
+from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.untold import untold
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves
+from fleetcrash.attribution.witnesses import enough
 
 Mask = NDArray[np.bool_]
 Found = tuple[Judgement, Trial, Waves]
@@ -155,6 +160,8 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         released_minute=released,
         place_log_weight=inquiry.spots.log_weights(tick)[0],
         stands_there=inquiry.spots.stands_there,
+        of_strata=inquiry.spots.of_strata,
+        named_before=case.named_before,
         named_elsewhere=case.named_elsewhere,
         contrast=contrast,
         by_delay=by_delay,
@@ -172,4 +179,33 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         where = int(found.place[judgement.wave[0]]), int(found.onset[judgement.wave[0]])
         if open_to := untold(inquiry, tick, case.events, *where, is_early=case.minutes_open < JUDGING_MINUTES):
             judgement = judgement.left_open(open_to, case.minutes_open)
+    if behind := _older(inquiry, case, odds, judgement, trial):
+        judgement = judgement.left_to_older(behind, case.minutes_open)
     return judgement, trial, found
+
+
+def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial: Trial) -> tuple[int, ...]:
+    """Updates of long before that may be behind what none on trial seems to have done, or only one that came at a boot.
+
+    Hosts get what they missed as they boot, so that what crashes them at a boot seems to follow that.
+    """
+    news, tick = inquiry.news, case.tick
+    if case.incident is None or odds.foremost is None:
+        return ()
+    spot, onset = (int(of_wave[odds.foremost[0]]) for of_wave in (odds.waves.place, odds.waves.onset))
+    struck = np.flatnonzero(case.events & inquiry.events_since(spot, onset) & (news.events.tick <= tick))
+    if judgement.update is not None and (news.events.outcome[struck] == CRASH_AT_BOOT).sum() <= _MOSTLY * len(struck):
+        return ()
+    told = to_ask(struck)
+    said = log_by_holders(news, told)
+    leader = judgement.leader(trial.updates) if judgement.update is None else judgement.update
+    if leader is not None and leader not in said:  # many of the struck hosts lack it
+        least = LOG_MARGIN + float(np.log(max(len(said), 1)))
+    elif judgement.update is None:
+        least = odds.log_of_place + max(LOG_LATENT, enough(len(told)))
+        if leader is not None:  # which may strike what hosts are by these
+            said = {one: most for one, most in said.items() if news.suspects[one].kind not in TOLD_BY_ATTRIBUTES}
+    else:
+        return ()
+    younger = [one for one in said if inquiry.events_with(one, tick)[struck].sum() > _MOSTLY * len(struck)]
+    return are_behind(said, frozenset(younger), least)

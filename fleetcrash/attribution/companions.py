@@ -18,7 +18,8 @@ _SYSTEM, _VERSION = CELL_ATTRIBUTES.index("os_type"), CELL_ATTRIBUTES.index("os_
 _FEW = 0.1  # hosts with and hosts without it must both be more, or it hardly tells anybody apart
 _MOST = 0.8  # of the hosts that crashed have it, or the fault does not need it
 _ENOUGH = 10  # hosts of a version of an OS tell of it as much as all of that OS
-_TOLD_BY_ATTRIBUTES = ("agent", "os_patch")  # that is what hosts are by it: their version, or their build
+TOLD_BY_ATTRIBUTES = ("agent", "os_patch")
+"""Kinds of which hosts are what they are by them: their version, or their build."""
 
 
 def others_had(
@@ -44,7 +45,7 @@ def others_had(
     for other in np.unique(beside.other[struck & (beside.other >= 0)]).tolist():
         picked = struck & (beside.other == other)
         of_their_kind = shares[row[picked], other].mean()
-        if news.suspects[other].kind in _TOLD_BY_ATTRIBUTES or not _FEW < of_their_kind < 1.0 - _FEW:
+        if news.suspects[other].kind in TOLD_BY_ATTRIBUTES or not _FEW < of_their_kind < 1.0 - _FEW:
             continue
         held: Counter[str] = Counter()
         for host, change in zip(beside.host[picked], beside.change[picked].tolist(), strict=True):

@@ -283,6 +283,21 @@ class ByDelay:
 
 
 @dataclass(frozen=True)
+class Holders:
+    """Which updates most hosts of some events had, however long ago they got them: (n,) arrays, by event and update.
+
+    Attributes:
+        update: index of the update; -1: the row counts the hosts, whatever they had.
+        hosts: at risk then and like it, with the update, the event's own among them; had: whether that one had it.
+    """
+
+    event: Ints
+    update: Ints
+    hosts: Ints
+    had: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Beside:
     """What else hosts with one update had when they got it, as changes in hosts: (n,) arrays sorted by tick.
 
@@ -335,7 +350,8 @@ class News:
             those stood that left with it; had: which events happened to hosts that had it; whereabouts: where some of
             these happened, by their numbers, among hosts with it in some cells; by_start: whom, by when those got it,
             within so many minutes of that and as known by a tick; by_delay: beside whom, by how long they had had it,
-            as known by a tick. They ask the engine, which must still be open.
+            as known by a tick; holders: which updates the hosts of some events had, as known by a tick. They ask the
+            engine, which must still be open.
     """
 
     first_tick: int
@@ -362,6 +378,7 @@ class News:
     whereabouts: Callable[[int, tuple[int, ...], tuple[int, ...]], Whereabouts]
     by_start: Callable[[int, tuple[int, ...], tuple[int, ...], int, int], ByStart]
     by_delay: Callable[[int, tuple[int, ...], int], ByDelay]
+    holders: Callable[[tuple[int, ...], int], Holders]
 
     def may_be_patching(self, minute: int) -> bool:
         """Whether a host that falls silent may be restarting for an OS patch, nobody telling when it got it.

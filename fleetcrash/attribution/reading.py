@@ -23,6 +23,7 @@ from fleetcrash.attribution.news import (
     ExposedAt,
     ExposedEvents,
     Had,
+    Holders,
     Ints,
     Left,
     LeftAt,
@@ -116,6 +117,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         whereabouts=lru_cache(partial(_whereabouts, engine, suspects)),
         by_start=lru_cache(partial(_by_start, engine, suspects)),
         by_delay=lru_cache(partial(_by_delay, engine, suspects)),
+        holders=lru_cache(partial(_holders, engine, update_index)),
     )
 
 
@@ -310,6 +312,19 @@ def _by_delay(engine: Engine, suspects: Sequence[Suspect], update: int, events: 
         age_s=_ints(table, "age_s"),
         hosts=_ints(table, "hosts"),
         struck=_ints(table, "struck"),
+    )
+
+
+def _holders(engine: Engine, update_index: dict[str, int], events: tuple[int, ...], tick: int) -> Holders:
+    table = engine.table(
+        "detection/holders_beside_events", events=list(events), at=datetime.fromtimestamp(tick * 60, UTC)
+    )
+    names, code = _codes(table, "update_id")
+    return Holders(
+        event=_ints(table, "event"),
+        update=np.array([*(update_index.get(name, -1) for name in names), -1], dtype=np.int64)[code],
+        hosts=_ints(table, "hosts"),
+        had=table["had"].to_numpy(),
     )
 
 

@@ -87,10 +87,10 @@ def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
         return []
     stated = incident.judgement.stated(incident.kind)
     weights = zip(incident.trial.updates.tolist(), stated.tolist(), strict=True)
-    likely = {update: weight for update, weight in weights if update not in incident.judgement.untold}
-    # Of those that hardly anybody tells to have no evidence can be weighed: they are as likely as no change at all.
+    likely = {update: weight for update, weight in weights if update not in incident.judgement.unweighed}
+    # Of those that are not on trial no evidence can be weighed: they are as likely as no change at all.
     left = 1.0 - sum(likely.values())
-    likely |= {update: left / (len(incident.judgement.untold) + 1) for update in incident.judgement.untold}
+    likely |= {update: left / (len(incident.judgement.unweighed) + 1) for update in incident.judgement.unweighed}
     suspects = detector.news.suspects
     named = [(suspects[one].update_id, weight) for one, weight in likely.items() if weight >= _LEAST_PROBABILITY]
     named.sort(key=lambda pair: (-round(pair[1], 6), pair[0]))

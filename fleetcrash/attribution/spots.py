@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.exposure import stratum_of_cells
 from fleetcrash.attribution.news import PLACES, Narrow, News
 from fleetcrash.attribution.odds import LOG_PRIOR_UPDATE
 from fleetcrash.attribution.slices import Slices, cut
@@ -30,6 +31,7 @@ class Spots:
     Attributes:
         slices: the slices, which are the first spots.
         stands_there: (spots,) whether a spot is where hosts stand: a region, group, site or customer.
+        of_strata: (spots,) whether a spot is made of whole strata, within which hosts are compared with those beside.
         of_event: (events, k) the spots that each event belongs to, -1 where there are fewer than k.
     """
 
@@ -42,6 +44,9 @@ class Spots:
         self._dimensions = len(dimensions)
         self.stands_there: Mask = np.array(
             [part.key == "region" for part in self.slices.slices] + [True] * len(self._names)
+        )
+        self.of_strata: Mask = np.array(
+            _are_whole(self.slices.members, stratum_of_cells(news.cells)) + [False] * len(self._names)
         )
         self.of_event = self._find()
         self._events_at: dict[int, Mask] = {}
@@ -153,3 +158,10 @@ class Spots:
             spots[np.arange(len(events)), column] = found
             column += 1
         return spots
+
+
+def _are_whole(members: NDArray[np.float32], stratum: Ints) -> list[bool]:
+    """(slices,) whether each slice has all cells or none of each stratum."""
+    size = np.bincount(stratum)
+    inside = [np.bincount(stratum, of_slice, len(size)) for of_slice in members]
+    return [bool(((count == 0) | (count == size)).all()) for count in inside]

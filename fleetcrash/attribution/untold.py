@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.odds import COINCIDENT_MINUTES
+from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES
 
 Mask = NDArray[np.bool_]
 

@@ -18,7 +18,8 @@ from fleetcrash.attribution import suspects
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
-from fleetcrash.attribution.odds import LOG_MARGIN, Contrast, Odds
+from fleetcrash.attribution.odds import Odds
+from fleetcrash.attribution.rivalry import LOG_MARGIN, Contrast
 from fleetcrash.attribution.suspects import Trial
 
 Floats = NDArray[np.float64]
@@ -80,7 +81,7 @@ class Judgement:
         is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
         is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
             before, which they have as well.
-        untold: updates that may be behind it, though hardly a host that is struck tells of having them.
+        unweighed: updates that may be behind it without being on trial; see ``untold`` and ``older``.
     """
 
     kind: Kind
@@ -91,7 +92,7 @@ class Judgement:
     near: tuple[int, ...] = ()
     is_doubted: bool = False
     is_told_by_hosts: bool = False
-    untold: tuple[int, ...] = ()
+    unweighed: tuple[int, ...] = ()
 
     def widened_to(self, updates: Ints, own: Ints) -> Judgement:
         """The same, with a probability of each of more updates: none of those that were not weighed.
@@ -117,14 +118,22 @@ class Judgement:
         is_less = kind is Kind.NO_UPDATE and total > most
         return self.probabilities * (most / total) if is_less else self.probabilities
 
-    def left_open(self, untold: tuple[int, ...], minutes_open: int) -> Judgement:
+    def left_open(self, unweighed: tuple[int, ...], minutes_open: int) -> Judgement:
         """The same, where some updates may be behind what seemed to follow none.
 
         Args:
             minutes_open: minutes since the alarm.
         """
         kind = Kind.CANNOT_SEPARATE if minutes_open >= JUDGING_MINUTES else Kind.UNDETERMINED
-        return replace(self, kind=kind, untold=untold)
+        return replace(self, kind=kind, update=None, unweighed=unweighed)
+
+    def left_to_older(self, older: tuple[int, ...], minutes_open: int) -> Judgement:
+        """The same, where updates of long before may be behind it and those that are on trial are not.
+
+        Args:
+            minutes_open: minutes since the alarm.
+        """
+        return replace(self.left_open(older, minutes_open), probabilities=np.zeros_like(self.probabilities))
 
     def taken_back(self, minutes_open: int) -> Judgement:
         """The same without the name, if there is one.

@@ -11,7 +11,8 @@ import pytest
 
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.odds import COINCIDENT_MINUTES, Contrast, weigh
+from fleetcrash.attribution.odds import weigh
+from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, Contrast
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, TIED_FROM, Judgement, Kind, judge
 from fleetcrash.attribution.waves import SHAPES, Waves

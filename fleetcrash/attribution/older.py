@@ -1,0 +1,61 @@
+"""Older updates: those that hosts have had for more than a day, which are not on trial any more.
+
+A certificate expires, a quota runs out, a date comes that the code cannot bear, a patch of Friday strikes at Monday's
+boot: what strikes then goes by hosts that have some update, and by nothing that came lately. Whoever got it when does
+not matter, so there is no rate to learn and nothing to name; but the hosts beside them that lack it are spared, and
+what is to be said is that this update may be behind it, and nothing of today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast
+from fleetcrash.attribution.news import News
+from fleetcrash.attribution.witnesses import to_look_at
+
+Ints = NDArray[np.int64]
+
+_LEAST_EVENTS = 5
+_MOST_EVENTS = 500  # who is struck first tells as much as who is struck later
+
+
+def to_ask(struck: Ints) -> Ints:
+    """Which of some events, by their numbers, to ask about: the same ones until there are clearly more."""
+    return to_look_at(struck[: min(len(struck), _MOST_EVENTS)]) if len(struck) >= _LEAST_EVENTS else struck[:0]
+
+
+def log_by_holders(news: News, told: Ints) -> Mapping[int, float]:
+    """What some events say for each update that most of their hosts had, by the hosts beside them that lacked it.
+
+    Args:
+        told: the events, by their numbers.
+    Returns:
+        Of each such update, by its index, what ``evidence.log_contrast`` says.
+    """
+    if not len(told) or not news.installs_told:
+        return {}
+    found = news.holders(tuple(told.tolist()), int(news.events.tick[told].max()))
+    is_count = found.update < 0
+    hosts = np.zeros(int(told.max()) + 1)
+    hosts[found.event[is_count]] = found.hosts[is_count]
+    said = {}
+    for update in np.unique(found.update[~is_count]).tolist():
+        rows = found.update == update
+        share = found.hosts[rows] / hosts[found.event[rows]]
+        said[update] = log_contrast(np.ones(len(share)), found.had[rows].astype(float), share)
+    return said
+
+
+def are_behind(said: Mapping[int, float], younger: frozenset[int], least: float) -> tuple[int, ...]:
+    """The older updates that hosts say it of, where they do not say so of a younger one nearly as clearly.
+
+    Args:
+        said: of each update. younger: those that are on trial. least: what has to be said.
+    """
+    most = max(said.values(), default=-np.inf)
+    near = [update for update, one in said.items() if one > most - LOG_THOUSAND]
+    return tuple(near) if most >= least and not younger.intersection(near) else ()

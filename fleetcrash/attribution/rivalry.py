@@ -1,0 +1,187 @@
+"""Rivalry: which waves an update may have begun itself, and what hosts with it and those beside them say to that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.evidence import LOG_THOUSAND
+from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.waves import LENGTHS, Waves
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+Contrast = Callable[[int], float]
+"""``evidence.log_contrast`` of an update by its index."""
+
+# What the events may say more for one beginning of a wave than for another, and nobody could tell the two.
+LOG_MARGIN = 3.0
+
+# A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it ...
+COINCIDENT_MINUTES = 2
+EXPLAINED_SHARE = 0.8
+# ... unless it is so small a part of what speaks for the update: then most came later, and the beginning is chance.
+_LITTLE = 0.1
+
+# A fault may take an hour to strike; where no installs are on record, its first ring may get the update hours later.
+_SOON_MINUTES = 60
+_STAGED_MINUTES = 1440
+
+# Hosts with the update must not crash clearly less than those beside them. Where all have it nothing is said, which is
+# zero, or less if a few crashed that do not tell of their install, or for something else.
+LOG_NO_CONTRAST = -1.0
+# Where a wave began with the push they have to crash so much more: as a ratio of likelihoods, looked at for as long as
+# the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
+_LOG_CONTRAST = float(np.log(60))
+
+
+@dataclass(frozen=True)
+class Rivalry:
+    """Updates and the waves that each may have begun.
+
+    Attributes:
+        trial, waves: of the events.
+        of_waves: (n, SHAPES) log weight of each wave, its prior included but for that of its minute.
+        released_minute: (U,) minute in which each update of the trial was released.
+        stands_there: (places,) whether a place is one where hosts stand, such as a region: an update that strikes after
+            a while strikes what hosts are, so that a wave there is none of its doing.
+        of_strata: (places,) whether a place is made of whole strata; within one, hosts are compared with those beside.
+        contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
+    """
+
+    trial: Trial
+    waves: Waves
+    of_waves: Floats
+    released_minute: Ints
+    stands_there: Mask
+    of_strata: Mask
+    contrast: Contrast | None
+
+    def hosts_say(self, row: int) -> float:
+        """What hosts with an update and those beside them say for it."""
+        return 0.0 if self.contrast is None else self.contrast(int(self.trial.updates[row]))
+
+    @property
+    def foremost(self) -> tuple[int, int] | None:
+        """Row and shape of the wave that explains most, whoever may have begun it."""
+        return strongest(self.of_waves)
+
+    @property
+    def log_of_place(self) -> float:
+        """How much better that wave explains the events than the best in the hosts of whole strata."""
+        at_large = self.of_waves[self.of_strata[self.waves.place]]
+        return (
+            float(self.of_waves.max(initial=-np.inf)) - float(at_large.max(initial=-np.inf))
+            if at_large.size
+            else np.inf
+        )
+
+    def begun_by(self, row: int) -> tuple[Mask, Mask]:
+        """(n, SHAPES) the waves that an update may have begun at its release, and those that it may have later."""
+        late = _STAGED_MINUTES if self.contrast is None else _SOON_MINUTES
+        released = int(self.released_minute[row])
+        at_once, delayed = _begun_by(self.of_waves, self.waves, self.trial, row, released, late)
+        delayed &= ~self.stands_there[self.waves.place][:, None]
+        if delayed.any() and self.hosts_say(row) < LOG_NO_CONTRAST:
+            delayed[:] = False
+        return at_once, delayed
+
+    def among(self, row: int) -> Mask:
+        """(n, SHAPES) the waves in hosts that mostly had an update, but for those of long before its release."""
+        since = (self.waves.onset - int(self.released_minute[row]))[:, None] >= -_SOON_MINUTES
+        return _explained(self.waves, self.trial, row) & since
+
+    def is_its_own(self, row: int) -> bool:
+        """Whether a wave that begins with an update is that update, as far as anybody can tell.
+
+        Where exposure goes by releases; and what hosts with it have and those beside them have not, no wave explains.
+        """
+        return self.contrast is None or self.hosts_say(row) >= LOG_THOUSAND
+
+    def lacks_contrast(self, row: int) -> bool:
+        """Whether hosts say too little for an update; where nobody knows which these are, its release."""
+        released = int(self.released_minute[row])
+        if self.contrast is None:
+            # By releases alone, whatever begins within the day would be some update's.
+            return _is_long_after(self.waves, strongest(self.of_waves), released)
+        with_push = _begins_with(self.waves, self.trial, row, released)
+        return self.hosts_say(row) < (_LOG_CONTRAST if with_push else LOG_NO_CONTRAST)
+
+    def tie(self, log_waves: Floats, begun: Mask, row: int) -> tuple[Floats, bool]:
+        """Let no wave that may be an update's doing be better than the update; whether any was."""
+        most = float(self.trial.log_evidence[row])
+        excess = np.max(log_waves, where=begun, initial=-np.inf) - most
+        if excess <= 0:
+            return log_waves, False
+        return np.where(begun, np.minimum(log_waves - excess, most), log_waves), True
+
+    def begins_soon_after(self, row: int, log_waves: Floats) -> bool:
+        """Whether the best wave begins within an hour after an update's release, in hosts that mostly had it.
+
+        Args:
+            log_waves: (n, SHAPES) what each wave weighs.
+        """
+        best = strongest(log_waves)
+        if best is None:
+            return False
+        after = int(self.waves.onset[best[0]]) - int(self.released_minute[row])
+        return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(_explained(self.waves, self.trial, row)[best])
+
+
+def strongest(log_waves: Floats) -> tuple[int, int] | None:
+    """Row and shape of the wave that weighs most, if there is any."""
+    if not len(log_waves):
+        return None
+    row, shape = np.unravel_index(int(np.argmax(log_waves)), log_waves.shape)
+    return int(row), int(shape)
+
+
+def _is_long_after(waves: Waves, best: tuple[int, int] | None, released_minute: int) -> bool:
+    """Whether the best wave begins more than an hour after a release."""
+    return best is not None and int(waves.onset[best[0]]) - released_minute > _SOON_MINUTES
+
+
+def _explained(waves: Waves, trial: Trial, leader: int) -> Mask:
+    """(n, SHAPES) whether most of the events of a wave happened to hosts that had the leading update."""
+    share: Mask = trial.events[:, leader, :AGES].sum((0, 1)).max() >= EXPLAINED_SHARE * waves.events.sum(0)
+    return share
+
+
+def _begins_with(waves: Waves, trial: Trial, leader: int, released_minute: int) -> bool:
+    """Whether a wave from the leading update's release on, in hosts that mostly had it, rose within the hour.
+
+    Once a push has reached everybody, what follows it and what began beside it look alike, however many hosts crash:
+    only hosts without the update, at the same moment, can tell. What is little beside all that followed later, as the
+    first of the boots that a fault waits for, is no such wave.
+    """
+    least = max(LOG_MARGIN, _LITTLE * float(trial.log_evidence[leader]))
+    rose = waves.log_evidence[:, : int(np.searchsorted(LENGTHS, _SOON_MINUTES, side="right"))] >= least
+    with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
+    return bool((with_release[:, None] & rose & _explained(waves, trial, leader)[:, : rose.shape[1]]).any())
+
+
+def _begun_by(
+    of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int, late: int
+) -> tuple[Mask, Mask]:
+    """(n, SHAPES) which waves, in hosts that mostly had the leading update, may have begun with its release.
+
+    One that begins with the release, or whose beginning the events can hardly tell from it, does not acquit the update.
+
+    Args:
+        late: minutes after the release in which hosts may first be struck.
+    Returns:
+        Those, and those that begin within so many minutes after.
+    """
+    explained = _explained(waves, trial, leader)
+    after = (waves.onset - released_minute)[:, None]
+    from_release = np.full(waves.place.max(initial=0) + 1, -np.inf)
+    best = np.max(of_waves, axis=1, where=explained & (np.abs(after) <= COINCIDENT_MINUTES), initial=-np.inf)
+    np.maximum.at(from_release, waves.place, best)
+    same = explained & (of_waves <= from_release[waves.place][:, None] + LOG_MARGIN)
+    return same, explained & (after >= -COINCIDENT_MINUTES) & (after <= late)
