@@ -26,6 +26,9 @@ WINDOWS = AGES + len(BOOT_MINUTES)
 """Beside its age, exposure is counted once more in the minutes after a boot since: a fault may wait for it."""
 BOOTS = 4  # time since boot: under ten minutes, under thirty, under twelve hours, later
 LONG_UP = 2  # of these, from half an hour on
+_PUSH_MINUTES = 60
+_LEAST_PUSHED = 20  # host-minutes of those that had just got it
+_BEFORE_PUSH = 0.02  # of those a few got it otherwise in the hour
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
 Floats = NDArray[np.float64]
@@ -111,6 +114,24 @@ class UpdateTime:
         """(cells,) hosts at risk now that have had it for less than a day."""
         hosts: Floats = self._all_sums()[0, :, :, :AGES].sum((1, 2))
         return hosts
+
+    def pushed_again(self, tick: int) -> int | None:
+        """The minute of the last day in which hosts that were up began to get it, if most of those did within an hour.
+
+        A later ring, or the same update sent once more. Who comes online gets what was missed, and is no sign of it.
+        """
+        if self.lately is None:
+            return None
+        is_up = np.arange(len(self.now)) % BOOTS >= LONG_UP
+        just_got = np.roll(self.lately.summed(is_up, 0), -(tick + 1))  # the oldest minute first
+        so_far = np.concatenate([[0], np.cumsum(just_got)])
+        within_hour = so_far[_PUSH_MINUTES:] - so_far[:-_PUSH_MINUTES]
+        begin = int(np.argmax(within_hour))
+        most = int(within_hour[begin])
+        if most < max(_LEAST_PUSHED, so_far[-1] // 2):
+            return None
+        first = int(np.searchsorted(so_far, so_far[begin] + _BEFORE_PUSH * most, side="right"))
+        return tick - KEPT_MINUTES + first
 
     @property
     def cells(self) -> Ints:

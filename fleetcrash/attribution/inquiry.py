@@ -342,11 +342,16 @@ class Inquiry:
     def released(self, update: int) -> int:
         """The minute of an update's release; where that is unknown or is still to come, in which it was first heard of.
 
-        Hosts that have it already say that a release still to come is wrong, and as of now it may not be known.
+        Hosts that have it already say that a release still to come is wrong, and as of now it may not be known. Of one
+        of more than a day ago that was pushed again within the day it is that of the push.
         """
         suspect = self.news.suspects[update]
         known = None if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
-        return suspect.known_tick if known is None or known > self._tick else known
+        minute = suspect.known_tick if known is None or known > self._tick else known
+        if self._tick - minute <= KEPT_MINUTES or update not in self.expected.time.by_update:
+            return minute
+        again = self.expected.time.by_update[update].pushed_again(self._tick)
+        return minute if again is None else again
 
     def _since_release(self, tick: int, mine: Mask, updates: Ints) -> tuple[Floats, Floats]:
         """(OUTCOMES, U, slices) events of all hosts since each update's release, within the last day, and expected."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 Narrow = NDArray[np.int32]
 
 
@@ -31,6 +32,12 @@ class Lately:
         """(..., k) the counts at minutes and rows, two arrays of one shape or of shapes that go together."""
         counts: Narrow = self._counts[minute[..., None] % len(self._counts), self._column[row]]
         return counts
+
+    def summed(self, rows: Mask, of_row: int) -> Ints:
+        """(minutes,) one of the k counts, summed over some of the rows, by the minute modulo their number."""
+        columns = np.unique(self._column[rows, of_row])
+        sums: Ints = self._counts[:, columns[columns > 0]].sum(1, dtype=np.int64)
+        return sums
 
     def write(self, minute: int, now: Narrow) -> None:
         """Note the counts (rows, k) of a minute."""

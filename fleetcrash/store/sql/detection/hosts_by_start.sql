@@ -1,4 +1,5 @@
--- How hosts fared for a while after they got an update, one row per always_on, fresh and minute in which they got it.
+-- How hosts fared for a while after they got an update, one row per always_on, fresh and minute in which they got it; of those
+-- that got it again the last time counts, which may have brought something else.
 -- fresh: within half an hour after they came online, as those do that missed it. at_risk_s: seconds that such hosts were at
 -- risk; struck: how many of some events happened to them.
 -- As it was known at $at: installs, presence and the time at risk. $update_id: the update. $events, $cells: numbers of the
@@ -8,6 +9,7 @@ WITH had AS (
   SELECT host_id, exposed_from, exposed_until FROM known_history
   WHERE update_id = $update_id AND known_at <= CAST($at AS TIMESTAMPTZ)
     AND coalesce(since_known <= CAST($at AS TIMESTAMPTZ), true) AND coalesce(superseded_known > CAST($at AS TIMESTAMPTZ), true)
+  QUALIFY row_number() OVER (PARTITION BY host_id ORDER BY exposed_from DESC) = 1
 ),
 sat AS (
   SELECT host_id, online_from FROM known_presence WHERE NOT assumed AND since_known <= CAST($at AS TIMESTAMPTZ)
