@@ -120,8 +120,8 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     tick, incident, of_event = case.tick, case.incident, inquiry.news.events.cell
     by_departures = incident is not None and incident.by_departures
     trial = inquiry.trial(tick, case.events, case.cells, but=case.but, departures=by_departures)
-    released = np.array([inquiry.released(int(update)) for update in trial.updates], dtype=np.int64)
-    leading = int(released[np.argmax(trial.log_evidence)]) if len(released) else None
+    pushed = [inquiry.pushed(int(update)) for update in trial.updates]
+    leading = int(pushed[np.argmax(trial.log_evidence)][-1]) if pushed else None
     found = inquiry.waves(tick, case.events, caution=False, also_from=leading)
 
     @cache  # dear, and only needed once an update may be named
@@ -139,7 +139,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
             return 0.0
         cells = inquiry.spots.slices.members[int(np.argmax(trial.log_by_slice[row]))] > 0
         there = case.events & cells[of_event]
-        return log_by_delay(inquiry.news, tick, there, update, int(released[row]))
+        return log_by_delay(inquiry.news, tick, there, update, int(pushed[row][0]))
 
     def is_at_blamed_place(update: int) -> bool:
         struck = case.events & inquiry.events_with(update, tick)
@@ -157,7 +157,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     odds = weigh(
         trial,
         found,
-        released_minute=released,
+        pushed=pushed,
         place_log_weight=inquiry.spots.log_weights(tick)[0],
         stands_there=inquiry.spots.stands_there,
         of_strata=inquiry.spots.of_strata,

@@ -26,9 +26,9 @@ WINDOWS = AGES + len(BOOT_MINUTES)
 """Beside its age, exposure is counted once more in the minutes after a boot since: a fault may wait for it."""
 BOOTS = 4  # time since boot: under ten minutes, under thirty, under twelve hours, later
 LONG_UP = 2  # of these, from half an hour on
-_PUSH_MINUTES = 60
-_LEAST_PUSHED = 20  # host-minutes of those that had just got it
-_BEFORE_PUSH = 0.02  # of those a few got it otherwise in the hour
+_PUSH_MINUTES = 15
+_LEAST_PUSHED, _PUSHED_SHARE = 20, 0.1  # host-minutes of those that had just got it; of what the largest push brought
+_BEFORE_PUSH, _STRAYS = 0.25, 0.02  # of those of a push, how many came in as many minutes before; and at any time
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
 Floats = NDArray[np.float64]
@@ -115,23 +115,25 @@ class UpdateTime:
         hosts: Floats = self._all_sums()[0, :, :, :AGES].sum((1, 2))
         return hosts
 
-    def pushed_again(self, tick: int) -> int | None:
-        """The minute of the last day in which hosts that were up began to get it, if most of those did within an hour.
+    def pushes(self, tick: int) -> Ints:
+        """The minutes of the last day in which many hosts that were up began to get it, after hardly any did.
 
-        A later ring, or the same update sent once more. Who comes online gets what was missed, and is no sign of it.
+        A ring, or the same update sent once more. Who comes online gets what was missed, and is no sign of it.
         """
         if self.lately is None:
-            return None
+            return np.zeros(0, np.int64)
         is_up = np.arange(len(self.now)) % BOOTS >= LONG_UP
         just_got = np.roll(self.lately.summed(is_up, 0), -(tick + 1))  # the oldest minute first
-        so_far = np.concatenate([[0], np.cumsum(just_got)])
-        within_hour = so_far[_PUSH_MINUTES:] - so_far[:-_PUSH_MINUTES]
-        begin = int(np.argmax(within_hour))
-        most = int(within_hour[begin])
-        if most < max(_LEAST_PUSHED, so_far[-1] // 2):
-            return None
-        first = int(np.searchsorted(so_far, so_far[begin] + _BEFORE_PUSH * most, side="right"))
-        return tick - KEPT_MINUTES + first
+        so_far = np.pad(np.cumsum(just_got), (_PUSH_MINUTES + 1, 0))
+        so_far = np.pad(so_far, (0, _PUSH_MINUTES), mode="edge")
+        at = np.arange(_PUSH_MINUTES, _PUSH_MINUTES + len(just_got))  # so_far[at] is what came before each minute
+        before, after = so_far[at] - so_far[at - _PUSH_MINUTES], so_far[at + _PUSH_MINUTES] - so_far[at]
+        many = after >= max(_LEAST_PUSHED, _PUSHED_SHARE * int(after.max(initial=0)))
+        begins = np.flatnonzero(many & (before <= _BEFORE_PUSH * after))
+        last = begins[np.diff(begins, append=len(just_got) + _PUSH_MINUTES) > 1]  # of each run of such minutes
+        first = np.searchsorted(so_far, so_far[at[last] - _PUSH_MINUTES] + _STRAYS * after[last], side="right")
+        minutes: Ints = tick - KEPT_MINUTES - _PUSH_MINUTES + first
+        return minutes
 
     @property
     def cells(self) -> Ints:

@@ -34,6 +34,7 @@ Mask = NDArray[np.bool_]
 
 # Of installs: who crashes within ten minutes of one, and long after a boot, did not get it for having come online.
 _AT_ONCE_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
+_AGAIN_MINUTES = 720  # rings of a day come sooner, and are of one push
 _BRINGING_BOOTS = ("os_patch", "driver", "agent")  # the kinds that restart hosts
 _MOSTLY = 0.5
 _NEARLY_ALL = 0.9  # a few installs are always told late
@@ -342,16 +343,20 @@ class Inquiry:
     def released(self, update: int) -> int:
         """The minute of an update's release; where that is unknown or is still to come, in which it was first heard of.
 
-        Hosts that have it already say that a release still to come is wrong, and as of now it may not be known. Of one
-        of more than a day ago that was pushed again within the day it is that of the push.
+        Hosts that have it already say that a release still to come is wrong, and as of now it may not be known.
         """
         suspect = self.news.suspects[update]
         known = None if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
-        minute = suspect.known_tick if known is None or known > self._tick else known
-        if self._tick - minute <= KEPT_MINUTES or update not in self.expected.time.by_update:
-            return minute
-        again = self.expected.time.by_update[update].pushed_again(self._tick)
-        return minute if again is None else again
+        return suspect.known_tick if known is None or known > self._tick else known
+
+    def pushed(self, update: int) -> Ints:
+        """The minutes in which many hosts began to get an update, in order: of its release, and of later pushes."""
+        released = self.released(update)
+        time = self.expected.time.by_update.get(update)
+        if time is None or self._tick - released <= _AGAIN_MINUTES or not self.news.installs_told:
+            return np.array([released])
+        pushes = time.pushes(self._tick)
+        return np.concatenate([[released], pushes[pushes > released + _AGAIN_MINUTES]])
 
     def _since_release(self, tick: int, mine: Mask, updates: Ints) -> tuple[Floats, Floats]:
         """(OUTCOMES, U, slices) events of all hosts since each update's release, within the last day, and expected."""

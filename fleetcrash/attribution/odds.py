@@ -6,7 +6,7 @@ always fits a little better, and one that may be the update's own doing must not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,7 +105,7 @@ def weigh(
     trial: Trial,
     waves: Waves,
     *,
-    released_minute: Ints,
+    pushed: Sequence[Ints],
     place_log_weight: Floats,
     stands_there: Mask,
     of_strata: Mask,
@@ -118,9 +118,8 @@ def weigh(
     """Weigh the hypotheses.
 
     Args:
-        released_minute: (U,) minute in which each update of the trial was released.
         place_log_weight: (places,) log prior of each slice or place of a wave.
-        stands_there, of_strata, contrast: see ``Rivalry``.
+        pushed, stands_there, of_strata, contrast: see ``Rivalry``.
         named_before: the update that is named so far. named_elsewhere: updates that other incidents name.
         by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
         goes_on: of an update that an ended incident names what ``Toll.goes_on`` says.
@@ -128,7 +127,7 @@ def weigh(
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
-    rivalry = Rivalry(trial, waves, of_waves, released_minute, stands_there, of_strata, contrast)
+    rivalry = Rivalry(trial, waves, of_waves, pushed, stands_there, of_strata, contrast)
     if not len(trial.updates):
         return _odds(rivalry, None, log_updates, of_waves)
     known = _of_known_fault(rivalry, log_updates, again, goes_on)

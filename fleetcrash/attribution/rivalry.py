@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,8 @@ class Rivalry:
     Attributes:
         trial, waves: of the events.
         of_waves: (n, SHAPES) log weight of each wave, its prior included but for that of its minute.
-        released_minute: (U,) minute in which each update of the trial was released.
+        pushed: (U,) of each update of the trial the minutes in which many hosts began to get it, in order; the first is
+            that of its release.
         stands_there: (places,) whether a place is one where hosts stand, such as a region: an update that strikes after
             a while strikes what hosts are, so that a wave there is none of its doing.
         of_strata: (places,) whether a place is made of whole strata; within one, hosts are compared with those beside.
@@ -58,7 +59,7 @@ class Rivalry:
     trial: Trial
     waves: Waves
     of_waves: Floats
-    released_minute: Ints
+    pushed: Sequence[Ints]
     stands_there: Mask
     of_strata: Mask
     contrast: Contrast | None
@@ -76,17 +77,24 @@ class Rivalry:
     def log_of_place(self) -> float:
         """How much better that wave explains the events than the best in the hosts of whole strata."""
         at_large = self.of_waves[self.of_strata[self.waves.place]]
-        return (
-            float(self.of_waves.max(initial=-np.inf)) - float(at_large.max(initial=-np.inf))
-            if at_large.size
-            else np.inf
-        )
+        return float(self.of_waves.max() - at_large.max()) if at_large.size else np.inf
 
     def begun_by(self, row: int) -> tuple[Mask, Mask]:
-        """(n, SHAPES) the waves that an update may have begun at its release, and those that it may have later."""
+        """(n, SHAPES) which waves, in hosts that mostly had an update, may have begun with a push of it.
+
+        One that does, or whose beginning the events can hardly tell from the push, does not acquit the update.
+
+        Returns:
+            Those, and those that begin within the time after a push in which hosts may first be struck.
+        """
         late = _STAGED_MINUTES if self.contrast is None else _SOON_MINUTES
-        released = int(self.released_minute[row])
-        at_once, delayed = _begun_by(self.of_waves, self.waves, self.trial, row, released, late)
+        explained, after = self._explained(row), self._after(row)[:, None]
+        with_push = np.full(self.waves.place.max(initial=0) + 1, -np.inf)
+        is_with = explained & (np.abs(after) <= COINCIDENT_MINUTES)
+        best = np.max(self.of_waves, axis=1, where=is_with, initial=-np.inf)
+        np.maximum.at(with_push, self.waves.place, best)
+        at_once = explained & (self.of_waves <= with_push[self.waves.place][:, None] + LOG_MARGIN)
+        delayed = explained & (after >= -COINCIDENT_MINUTES) & (after <= late)
         delayed &= ~self.stands_there[self.waves.place][:, None]
         if delayed.any() and self.hosts_say(row) < LOG_NO_CONTRAST:
             delayed[:] = False
@@ -94,8 +102,8 @@ class Rivalry:
 
     def among(self, row: int) -> Mask:
         """(n, SHAPES) the waves in hosts that mostly had an update, but for those of long before its release."""
-        since = (self.waves.onset - int(self.released_minute[row]))[:, None] >= -_SOON_MINUTES
-        return _explained(self.waves, self.trial, row) & since
+        since = (self.waves.onset - int(self.pushed[row][0]))[:, None] >= -_SOON_MINUTES
+        return self._explained(row) & since
 
     def is_its_own(self, row: int) -> bool:
         """Whether a wave that begins with an update is that update, as far as anybody can tell.
@@ -106,12 +114,11 @@ class Rivalry:
 
     def lacks_contrast(self, row: int) -> bool:
         """Whether hosts say too little for an update; where nobody knows which these are, its release."""
-        released = int(self.released_minute[row])
         if self.contrast is None:
             # By releases alone, whatever begins within the day would be some update's.
-            return _is_long_after(self.waves, strongest(self.of_waves), released)
-        with_push = _begins_with(self.waves, self.trial, row, released)
-        return self.hosts_say(row) < (_LOG_CONTRAST if with_push else LOG_NO_CONTRAST)
+            foremost = self.foremost
+            return foremost is not None and int(self._after(row)[foremost[0]]) > _SOON_MINUTES
+        return self.hosts_say(row) < (_LOG_CONTRAST if self._begins_with(row) else LOG_NO_CONTRAST)
 
     def tie(self, log_waves: Floats, begun: Mask, row: int) -> tuple[Floats, bool]:
         """Let no wave that may be an update's doing be better than the update; whether any was."""
@@ -122,7 +129,7 @@ class Rivalry:
         return np.where(begun, np.minimum(log_waves - excess, most), log_waves), True
 
     def begins_soon_after(self, row: int, log_waves: Floats) -> bool:
-        """Whether the best wave begins within an hour after an update's release, in hosts that mostly had it.
+        """Whether the best wave begins within an hour after a push of an update, in hosts that mostly had it.
 
         Args:
             log_waves: (n, SHAPES) what each wave weighs.
@@ -130,8 +137,33 @@ class Rivalry:
         best = strongest(log_waves)
         if best is None:
             return False
-        after = int(self.waves.onset[best[0]]) - int(self.released_minute[row])
-        return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(_explained(self.waves, self.trial, row)[best])
+        after = int(self._after(row)[best[0]])
+        return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(self._explained(row)[best])
+
+    def _begins_with(self, row: int) -> bool:
+        """Whether a wave from a push of an update on, in hosts that mostly had it, rose within the hour.
+
+        Once a push has reached everybody, what follows it and what began beside it look alike, however many hosts
+        crash: only hosts without the update, at the same moment, can tell. What is little beside all that followed
+        later, as the first of the boots that a fault waits for, is no such wave.
+        """
+        least = max(LOG_MARGIN, _LITTLE * float(self.trial.log_evidence[row]))
+        rose = self.waves.log_evidence[:, : int(np.searchsorted(LENGTHS, _SOON_MINUTES, side="right"))] >= least
+        with_push = np.abs(self._after(row)) <= COINCIDENT_MINUTES
+        return bool((with_push[:, None] & rose & self._explained(row)[:, : rose.shape[1]]).any())
+
+    def _after(self, row: int) -> Ints:
+        """(n,) minutes from the last push of an update to the beginning of each wave, which may be a little before."""
+        pushed, onset = self.pushed[row], self.waves.onset
+        last = np.searchsorted(pushed, onset + COINCIDENT_MINUTES, side="right") - 1
+        after: Ints = onset - pushed[np.maximum(last, 0)]
+        return after
+
+    def _explained(self, row: int) -> Mask:
+        """(n, SHAPES) whether most of the events of a wave happened to hosts that had an update."""
+        with_it = self.trial.events[:, row, :AGES].sum((0, 1)).max()
+        share: Mask = with_it >= EXPLAINED_SHARE * self.waves.events.sum(0)
+        return share
 
 
 def strongest(log_waves: Floats) -> tuple[int, int] | None:
@@ -140,48 +172,3 @@ def strongest(log_waves: Floats) -> tuple[int, int] | None:
         return None
     row, shape = np.unravel_index(int(np.argmax(log_waves)), log_waves.shape)
     return int(row), int(shape)
-
-
-def _is_long_after(waves: Waves, best: tuple[int, int] | None, released_minute: int) -> bool:
-    """Whether the best wave begins more than an hour after a release."""
-    return best is not None and int(waves.onset[best[0]]) - released_minute > _SOON_MINUTES
-
-
-def _explained(waves: Waves, trial: Trial, leader: int) -> Mask:
-    """(n, SHAPES) whether most of the events of a wave happened to hosts that had the leading update."""
-    share: Mask = trial.events[:, leader, :AGES].sum((0, 1)).max() >= EXPLAINED_SHARE * waves.events.sum(0)
-    return share
-
-
-def _begins_with(waves: Waves, trial: Trial, leader: int, released_minute: int) -> bool:
-    """Whether a wave from the leading update's release on, in hosts that mostly had it, rose within the hour.
-
-    Once a push has reached everybody, what follows it and what began beside it look alike, however many hosts crash:
-    only hosts without the update, at the same moment, can tell. What is little beside all that followed later, as the
-    first of the boots that a fault waits for, is no such wave.
-    """
-    least = max(LOG_MARGIN, _LITTLE * float(trial.log_evidence[leader]))
-    rose = waves.log_evidence[:, : int(np.searchsorted(LENGTHS, _SOON_MINUTES, side="right"))] >= least
-    with_release = np.abs(waves.onset - released_minute) <= COINCIDENT_MINUTES
-    return bool((with_release[:, None] & rose & _explained(waves, trial, leader)[:, : rose.shape[1]]).any())
-
-
-def _begun_by(
-    of_waves: Floats, waves: Waves, trial: Trial, leader: int, released_minute: int, late: int
-) -> tuple[Mask, Mask]:
-    """(n, SHAPES) which waves, in hosts that mostly had the leading update, may have begun with its release.
-
-    One that begins with the release, or whose beginning the events can hardly tell from it, does not acquit the update.
-
-    Args:
-        late: minutes after the release in which hosts may first be struck.
-    Returns:
-        Those, and those that begin within so many minutes after.
-    """
-    explained = _explained(waves, trial, leader)
-    after = (waves.onset - released_minute)[:, None]
-    from_release = np.full(waves.place.max(initial=0) + 1, -np.inf)
-    best = np.max(of_waves, axis=1, where=explained & (np.abs(after) <= COINCIDENT_MINUTES), initial=-np.inf)
-    np.maximum.at(from_release, waves.place, best)
-    same = explained & (of_waves <= from_release[waves.place][:, None] + LOG_MARGIN)
-    return same, explained & (after >= -COINCIDENT_MINUTES) & (after <= late)
