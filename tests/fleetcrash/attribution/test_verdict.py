@@ -46,9 +46,10 @@ def _judged(
     odds = weigh(
         trial,
         wave,
-        released_minute=np.array([RELEASED]),
+        pushed=[np.array([RELEASED])],
         place_log_weight=np.zeros(1),
         stands_there=np.array([stands_there]),
+        of_strata=np.array([False]),
         contrast=of_hosts,
         by_delay=lambda _: by_delay,
     )
@@ -71,9 +72,10 @@ def _without_waves(
     odds = weigh(
         trial,
         Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
-        released_minute=np.full(len(trial.updates), RELEASED),
+        pushed=[np.array([RELEASED])] * len(trial.updates),
         place_log_weight=np.zeros(0),
         stands_there=np.zeros(0, bool),
+        of_strata=np.zeros(0, bool),
         named_elsewhere=named_elsewhere,
         contrast=contrast,
     )
@@ -219,9 +221,10 @@ def _beside_a_known_fault(
     odds = weigh(
         trial,
         Waves(np.array([0]), np.array([RELEASED + 600]), np.full((1, SHAPES), wave_says), counted, counted / 10),
-        released_minute=np.full(2, RELEASED),
+        pushed=[np.array([RELEASED])] * 2,
         place_log_weight=np.zeros(1),
         stands_there=np.array([True]),
+        of_strata=np.array([False]),
         named_elsewhere=elsewhere,
         contrast=contrast,
         goes_on=lambda update: goes_on and update == UPDATE,
@@ -402,9 +405,10 @@ def test_a_wave_that_begins_with_one_of_two_that_are_hardly_told_apart_acquits_n
     odds = weigh(
         Trial(np.array([UPDATE, OTHER]), events, events / 10, evidence, evidence, evidence[:, None]),
         Waves(np.array([0]), np.array([onset]), np.full((1, SHAPES), 140.0), counted, counted / 10),
-        released_minute=np.array([RELEASED, RELEASED - 200]),
+        pushed=[np.array([RELEASED]), np.array([RELEASED - 200])],
         place_log_weight=np.zeros(1),
         stands_there=np.array([False]),
+        of_strata=np.array([False]),
         contrast=lambda _: 0.0,
     )
     told = judge(
