@@ -194,18 +194,20 @@ class Inquiry:
         if not witnesses.may_be_of_one_place(self.news, struck):
             return False
         # Not where installs tell: hosts that were long up crashed as soon as they got it, those beside them did not.
-        compared = self.moments(tick, mine & cells[self.news.events.cell]).of(update)
-        by_installs = max(compared.log_by_age(_AT_ONCE_AGES), compared.log_with_it())
+        there = mine & cells[self.news.events.cell]
+        by_installs = self.moments(tick, there).of(update).log_by_age(_AT_ONCE_AGES)
         if self.news.installs_told and by_installs >= witnesses.enough(len(struck)):
             return False
         if self.spots.stands_there[int(np.argmax(trial.log_by_slice[row]))]:
             cells = np.ones(len(cells), bool)
         places = self.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
-        of_each = dict(witnesses.places_known(self.news))
-        regions = {"region": of_each.pop("region")}
-        if witnesses.are_of_one_place(places, of_each):
-            return True
-        return witnesses.are_of_one_place(places, regions) and not told_by_delay()
+        found_at = witnesses.one_place(places, witnesses.places_known(self.news))
+        if self.news.installs_told and found_at:
+            first = self.news.events.minute[struck].min()
+            beside = witnesses.to_look_at(np.flatnonzero(there & (self.news.events.minute >= first)))
+            within = self.news.at_place(update, tuple(beside.tolist()), int(self.news.events.tick[beside].max()))
+            found_at = [one for one in found_at if not witnesses.are_told_within(within, one)]
+        return any(one != "region" or not told_by_delay() for one in found_at)
 
     def _struck(self, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
         """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""

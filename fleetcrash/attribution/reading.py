@@ -15,6 +15,7 @@ from fleetcrash.attribution.news import (
     CELL_ATTRIBUTES,
     OS_INDEX,
     Again,
+    AtPlace,
     Beside,
     ByDelay,
     ByStart,
@@ -115,6 +116,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         left_at=cache(partial(_left_at, engine, suspects)),
         had=cache(partial(_had, engine, suspects)),
         whereabouts=lru_cache(partial(_whereabouts, engine, suspects)),
+        at_place=lru_cache(partial(_at_place, engine, suspects)),
         by_start=lru_cache(partial(_by_start, engine, suspects)),
         by_delay=lru_cache(partial(_by_delay, engine, suspects)),
         holders=lru_cache(partial(_holders, engine, update_index)),
@@ -270,6 +272,21 @@ def _whereabouts(
         place=_texts(table, "place"),
         hosts=_ints(table, "hosts"),
         hosts_there=_ints(table, "hosts_there"),
+    )
+
+
+def _at_place(engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], tick: int) -> AtPlace:
+    table = engine.table(
+        "detection/hosts_beside_at_place",
+        update_id=suspects[update].update_id,
+        events=list(events),
+        at=datetime.fromtimestamp(tick * 60, UTC),
+    )
+    return AtPlace(
+        dimension=_texts(table, "dimension"),
+        hosts=_ints(table, "hosts"),
+        hosts_with=_ints(table, "hosts_with"),
+        had=table["had"].to_numpy(),
     )
 
 

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.evidence import LOG_THOUSAND, log_mean_exp
-from fleetcrash.attribution.news import CELL_ATTRIBUTES, ByStart, Cell, News, Whereabouts
+from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast, log_mean_exp
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, AtPlace, ByStart, Cell, News, Whereabouts
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -68,12 +68,20 @@ def places_known(news: News) -> Mapping[str, int]:
     }
 
 
-def are_of_one_place(found: Whereabouts, known: Mapping[str, int]) -> bool:
-    """Whether events happened so mostly at one place that no fault that strikes alike wherever it is would do so.
+def one_place(found: Whereabouts, known: Mapping[str, int]) -> list[str]:
+    """In which dimensions events happened so mostly at one place that no fault that strikes alike everywhere would do so.
 
     That is a thousand times less likely than that this place, of as many as are known, is where it happens.
     """
-    return any(_log_odds(found, one) - np.log(number) >= LOG_THOUSAND for one, number in known.items())
+    return [one for one, number in known.items() if _log_odds(found, one) - np.log(number) >= LOG_THOUSAND]
+
+
+def are_told_within(found: AtPlace, dimension: str) -> bool:
+    """Whether hosts that lacked an update fared so much better than those with it at the same place that it was that."""
+    there = found.dimension == dimension
+    share = found.hosts_with[there] / found.hosts[there]
+    said = log_contrast(np.ones(len(share)), found.had[there].astype(float), share)
+    return said >= enough(len(share))
 
 
 def _log_odds(found: Whereabouts, dimension: str) -> float:
