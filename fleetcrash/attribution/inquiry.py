@@ -198,7 +198,7 @@ class Inquiry:
         by_installs = self.moments(tick, there).of(update).log_by_age(_AT_ONCE_AGES)
         if self.news.installs_told and by_installs >= witnesses.enough(len(struck)):
             return False
-        if self.spots.stands_there[int(np.argmax(trial.log_by_slice[row]))]:
+        if self.spots.name(int(np.argmax(trial.log_by_slice[row])))[0] in witnesses.OF_CELLS:
             cells = np.ones(len(cells), bool)
         places = self.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
         found_at = witnesses.one_place(places, witnesses.places_known(self.news))
@@ -207,7 +207,7 @@ class Inquiry:
             beside = witnesses.to_look_at(np.flatnonzero(there & (self.news.events.minute >= first)))
             within = self.news.at_place(update, tuple(beside.tolist()), int(self.news.events.tick[beside].max()))
             found_at = [one for one in found_at if not witnesses.are_told_within(within, one)]
-        return any(one != "region" or not told_by_delay() for one in found_at)
+        return any(one not in witnesses.OF_CELLS or not told_by_delay() for one in found_at)
 
     def _struck(self, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
         """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""

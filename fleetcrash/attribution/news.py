@@ -252,7 +252,7 @@ class Whereabouts:
 
 @dataclass(frozen=True)
 class AtPlace:
-    """Whom at its own place some events could have happened to: (n,) arrays, one for each event and dimension of a place.
+    """Whom at its own place some events could have happened to: (n,) arrays, by event and dimension of a place.
 
     Attributes:
         hosts: at that place, the event's own among them; hosts_with: those of them that had an update; had: whether the
@@ -363,9 +363,9 @@ class News:
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
         beside: what else the hosts with an update had, by its index; exposed_at: where these stood; left_at: where
             those stood that left with it; had: which events happened to hosts that had it; whereabouts: where some of
-            these happened, by their numbers, among hosts with it in some cells; at_place: whom beside at their places they
-            could have happened to, with it or not, as known by a tick; by_start: whom, by when those got it,
-            within so many minutes of that and as known by a tick; by_delay: beside whom, by how long they had had it,
+            these happened, by their numbers, among hosts with it in some cells; at_place: whom at their places they may
+            have struck, with it or not, as known by a tick; by_start: whom, by when those got it, within so many
+            minutes of that and as known by a tick; by_delay: beside whom, by how long they had had it,
             as known by a tick; holders: which updates the hosts of some events had, as known by a tick. They ask the
             engine, which must still be open.
     """

@@ -21,6 +21,9 @@ from fleetcrash.attribution.news import CELL_ATTRIBUTES, AtPlace, ByStart, Cell,
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+OF_CELLS = ("model", "region")
+"""Dimensions of a place that cells are cut by, within which ``after_install`` compares hosts."""
+
 _MOST = 0.8  # of the events, or they are not told of one place
 _LOG_PER_EVENT = 0.2  # hosts come online, and get what they missed, at the same hours of the day
 _SPARED = np.array([0.01, 0.03, 0.1, 0.3])
@@ -31,8 +34,8 @@ _ENOUGH = 100  # ... and at no more than this, spread evenly
 
 
 def may_be_of_one_place(news: News, struck: Ints) -> bool:
-    """Whether most of some events, by their numbers, happened at one region, group, site or customer."""
-    of_events = [[_region(news.cells[cell]) for cell in news.events.cell[struck].tolist()]]
+    """Whether most of some events, by their numbers, happened at one model, region, group, site or customer."""
+    of_events = [[_attribute(news.cells[cell], key) for cell in news.events.cell[struck].tolist()] for key in OF_CELLS]
     of_events += [places[struck].tolist() for places in news.events.places]
     return any(
         max(Counter(place for place in places if place is not None).values(), default=0) >= _MOST * len(struck)
@@ -40,8 +43,8 @@ def may_be_of_one_place(news: News, struck: Ints) -> bool:
     )
 
 
-def _region(cell: Cell) -> str | None:
-    return cell.attributes[CELL_ATTRIBUTES.index("region")]
+def _attribute(cell: Cell, key: str) -> str | None:
+    return cell.attributes[CELL_ATTRIBUTES.index(key)]
 
 
 def enough(count: int) -> float:
@@ -62,14 +65,14 @@ def step_below(count: int) -> int:
 
 
 def places_known(news: News) -> Mapping[str, int]:
-    """How many regions, groups, sites and customers there are."""
+    """How many models, regions, groups, sites and customers there are."""
     return Counter(dimension for dimension, _ in news.places.names) | {
-        "region": len({_region(cell) for cell in news.cells})
+        key: len({_attribute(cell, key) for cell in news.cells}) for key in OF_CELLS
     }
 
 
 def one_place(found: Whereabouts, known: Mapping[str, int]) -> list[str]:
-    """In which dimensions events happened so mostly at one place that no fault that strikes alike everywhere would do so.
+    """Dimensions in which events happened so mostly at one place that no fault that strikes alike anywhere would do so.
 
     That is a thousand times less likely than that this place, of as many as are known, is where it happens.
     """
@@ -77,11 +80,10 @@ def one_place(found: Whereabouts, known: Mapping[str, int]) -> list[str]:
 
 
 def are_told_within(found: AtPlace, dimension: str) -> bool:
-    """Whether hosts that lacked an update fared so much better than those with it at the same place that it was that."""
+    """Whether hosts at the place of some events that lacked an update fared clearly better than those that had it."""
     there = found.dimension == dimension
     share = found.hosts_with[there] / found.hosts[there]
-    said = log_contrast(np.ones(len(share)), found.had[there].astype(float), share)
-    return said >= enough(len(share))
+    return log_contrast(np.ones(len(share)), found.had[there].astype(float), share) >= LOG_THOUSAND
 
 
 def _log_odds(found: Whereabouts, dimension: str) -> float:

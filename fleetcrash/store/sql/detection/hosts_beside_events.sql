@@ -1,5 +1,5 @@
--- Whom some events could have happened to, one row per event and dimension (region, group, site, customer) in which its host
--- has a place. hosts: of its OS build, servers or not, in some cells, at risk then, with an update for less than a day;
+-- Whom some events could have happened to, one row per event and dimension (model, region, group, site, customer) in which its
+-- host has a value. hosts: of its OS build, servers or not, in some cells, at risk then, with an update for less than a day;
 -- hosts_there: those of them at its place. Of its build, or a group of servers would stand out where servers' builds alone are hit.
 -- Presence and installs count as they were known when the event was. The host itself is one of them, known to have been
 -- online or not.
@@ -8,13 +8,14 @@
 WITH asked AS (
   SELECT
     events.event, host_id, cells.os_type, cells.os_build, cells.always_on, at_us, make_timestamptz(known_us) AS told_at,
-    cells.region, "group", site, customer
+    cells.model, cells.region, "group", site, customer
   FROM events LEFT JOIN cells ON cells.cell = events.cell
   WHERE events.event IN (SELECT unnest($events))
 ),
 stretched AS (
   SELECT
-    at_risk.host_id, cells.os_type, cells.os_build, cells.always_on, cells.region, host_cell."group", host_cell.site, host_cell.customer,
+    at_risk.host_id, cells.os_type, cells.os_build, cells.always_on, cells.model, cells.region,
+    host_cell."group", host_cell.site, host_cell.customer,
     greatest(at_risk.from_us, CAST(epoch_us(exposed_from) AS BIGINT)) AS from_us,
     least(
       at_risk.until_us, CAST(epoch_us(exposed_until) AS BIGINT), CAST(epoch_us(exposed_from) AS BIGINT) + 86400000000
@@ -30,7 +31,7 @@ stretched AS (
 ),
 beside AS (
   SELECT DISTINCT
-    asked.event, stretched.host_id, stretched.region, stretched."group", stretched.site, stretched.customer
+    asked.event, stretched.host_id, stretched.model, stretched.region, stretched."group", stretched.site, stretched.customer
   FROM asked
   JOIN stretched
     ON stretched.os_type IS NOT DISTINCT FROM asked.os_type AND stretched.os_build IS NOT DISTINCT FROM asked.os_build
@@ -40,18 +41,20 @@ beside AS (
 ),
 counted AS (
   SELECT
-    asked.event, asked.region, asked."group", asked.site, asked.customer,
+    asked.event, asked.model, asked.region, asked."group", asked.site, asked.customer,
     1 + count(beside.host_id) AS hosts,
+    1 + count(*) FILTER (WHERE beside.model = asked.model) AS of_model,
     1 + count(*) FILTER (WHERE beside.region = asked.region) AS of_region,
     1 + count(*) FILTER (WHERE beside."group" = asked."group") AS of_group,
     1 + count(*) FILTER (WHERE beside.site = asked.site) AS of_site,
     1 + count(*) FILTER (WHERE beside.customer = asked.customer) AS of_customer
   FROM asked LEFT JOIN beside ON beside.event = asked.event
-  GROUP BY asked.event, asked.region, asked."group", asked.site, asked.customer
+  GROUP BY asked.event, asked.model, asked.region, asked."group", asked.site, asked.customer
 )
 SELECT event, dimension, place, CAST(hosts AS INTEGER) AS hosts, CAST(hosts_there AS INTEGER) AS hosts_there
 FROM (
-  SELECT event, 'region' AS dimension, region AS place, hosts, of_region AS hosts_there FROM counted
+  SELECT event, 'model' AS dimension, model AS place, hosts, of_model AS hosts_there FROM counted
+  UNION ALL SELECT event, 'region', region, hosts, of_region FROM counted
   UNION ALL SELECT event, 'group', "group", hosts, of_group FROM counted
   UNION ALL SELECT event, 'site', site, hosts, of_site FROM counted
   UNION ALL SELECT event, 'customer', customer, hosts, of_customer FROM counted
