@@ -24,6 +24,7 @@ Mask = NDArray[np.bool_]
 OF_CELLS = ("model", "region")
 """Dimensions of a place that cells are cut by, within which ``after_install`` compares hosts."""
 
+_FEW = 5
 _MOST = 0.8  # of the events, or they are not told of one place
 _LOG_PER_EVENT = 0.2  # hosts come online, and get what they missed, at the same hours of the day
 _SPARED = np.array([0.01, 0.03, 0.1, 0.3])
@@ -34,13 +35,15 @@ _ENOUGH = 100  # ... and at no more than this, spread evenly
 
 
 def may_be_of_one_place(news: News, struck: Ints) -> bool:
-    """Whether most of some events, by their numbers, happened at one model, region, group, site or customer."""
+    """Whether most of some events, by their numbers, happened at one model, region, group, site or customer.
+
+    Of those whose hosts' is known, if a few are: where half of the hosts have no inventory, the others speak for them.
+    """
     of_events = [[_attribute(news.cells[cell], key) for cell in news.events.cell[struck].tolist()] for key in OF_CELLS]
     of_events += [places[struck].tolist() for places in news.events.places]
-    return any(
-        max(Counter(place for place in places if place is not None).values(), default=0) >= _MOST * len(struck)
-        for places in of_events
-    )
+    counts = [Counter(place for place in places if place is not None) for places in of_events]
+    least = min(_FEW, len(struck))
+    return any(of.total() >= least and max(of.values()) >= _MOST * of.total() for of in counts)
 
 
 def _attribute(cell: Cell, key: str) -> str | None:
