@@ -129,6 +129,7 @@ class UpdateTime:
         at = np.arange(_PUSH_MINUTES, _PUSH_MINUTES + len(just_got))  # so_far[at] is what came before each minute
         before, after = so_far[at] - so_far[at - _PUSH_MINUTES], so_far[at + _PUSH_MINUTES] - so_far[at]
         many = after >= max(_LEAST_PUSHED, _PUSHED_SHARE * int(after.max(initial=0)))
+        many[:_PUSH_MINUTES] = False  # what came before these is not kept
         begins = np.flatnonzero(many & (before <= _BEFORE_PUSH * after))
         last = begins[np.diff(begins, append=len(just_got) + _PUSH_MINUTES) > 1]  # of each run of such minutes
         first = np.searchsorted(so_far, so_far[at[last] - _PUSH_MINUTES] + _STRAYS * after[last], side="right")

@@ -33,6 +33,8 @@ def test_the_last_minutes_are_kept_as_if_every_place_had_a_count_of_its_own(seed
         every[minute % MINUTES] = now
         asked = minute - random.integers(0, MINUTES, (2, 7)), random.integers(0, rows, 7)
         assert np.array_equal(few.at(*asked), every[asked[0] % MINUTES, asked[1]])
+        some, of_row = random.random(rows) < 0.5, int(random.integers(WIDE))
+        assert np.array_equal(few.summed(some, of_row), every[:, some, of_row].sum(1))
 
 
 def test_places_where_there_never_was_any_take_no_memory():
