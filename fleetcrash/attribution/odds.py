@@ -207,7 +207,8 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
     least = LOG_MARGIN if is_kept else max(LOG_LATENT, enough(int(events[row])))
     if said[row] < rivalry.log_of_place + least:
         return None
-    if any(said[one] > said[row] - LOG_THOUSAND for one in said if one != row):
+    apart = LOG_MARGIN if is_kept else LOG_THOUSAND
+    if any(said[one] > said[row] - apart for one in said if one != row):
         return None
     alone = np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
     return _of_leader(rivalry, row, alone, is_told=True)

@@ -11,7 +11,7 @@ import pytest
 
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.odds import weigh
+from fleetcrash.attribution.odds import LOG_LATENT, weigh
 from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, Contrast
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, TIED_FROM, Judgement, Kind, judge
@@ -33,6 +33,7 @@ def _judged(
     stands_there: bool = False,
     doubtful: bool = False,
     before: Kind = Kind.UNDETERMINED,
+    pushed: Sequence[int] = (RELEASED,),
 ) -> Judgement:
     """One update, and one wave of EVENTS events of which ``had_update`` happened to hosts with the update."""
     events = np.zeros((OUTCOMES, 1, AGES, 1))
@@ -46,7 +47,7 @@ def _judged(
     odds = weigh(
         trial,
         wave,
-        pushed=[np.array([RELEASED])],
+        pushed=[np.array(pushed)],
         place_log_weight=np.zeros(1),
         stands_there=np.array([stands_there]),
         of_strata=np.array([False]),
@@ -127,6 +128,38 @@ def test_any_other_wave_that_explains_the_events_better_does(onset, had_update, 
         update_says=100.0, wave_says=150.0, onset=onset, had_update=had_update, named=named, minutes=JUDGING_MINUTES
     )
     assert (told.kind, told.update) == (Kind.NO_UPDATE, None)
+
+
+AGAIN = RELEASED + 900
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(
+    ("after", "kind"),
+    [(-61, Kind.NO_UPDATE), (-3, Kind.NO_UPDATE), (-2, None), (0, None), (2, None), (60, None), (61, Kind.NO_UPDATE)],
+)
+def test_a_wave_that_begins_with_a_later_push_or_within_the_hour_after_it_acquits_the_update_as_little(
+    after, kind, named
+):
+    """None: as with the release, it is a tie, or the name that was given before."""
+    with_push = partial(_judged, update_says=100.0, wave_says=150.0, named=named, minutes=JUDGING_MINUTES, contrast=0.0)
+    told = with_push(onset=AGAIN + after, pushed=[RELEASED, AGAIN])
+    of_release = with_push(onset=RELEASED + after)
+    assert told.kind is of_release.kind
+    assert told.kind is (kind or (Kind.UPDATE if named else Kind.CANNOT_SEPARATE))
+    assert with_push(onset=AGAIN + after).kind is Kind.NO_UPDATE, "it was not pushed again"
+
+
+def test_what_rose_with_a_later_push_is_the_updates_only_where_hosts_without_it_fared_better():
+    with_push = partial(_judged, update_says=160.0, wave_says=150.0, minutes=JUDGING_MINUTES, contrast=4.0)
+    assert with_push(onset=AGAIN, pushed=[RELEASED, AGAIN]).kind is Kind.CANNOT_SEPARATE
+    assert with_push(onset=AGAIN).kind is Kind.UPDATE
+
+
+def test_without_installs_what_begins_an_hour_after_a_later_push_is_not_the_updates():
+    late = partial(_judged, update_says=160.0, wave_says=150.0, contrast=None, minutes=JUDGING_MINUTES)
+    for after, kind in ((60, Kind.UPDATE), (61, Kind.CANNOT_SEPARATE)):
+        assert late(onset=AGAIN + after, pushed=[RELEASED, AGAIN]).kind is kind
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -292,6 +325,122 @@ def test_nor_does_a_known_fault_stand_in_for_one_whose_installs_are_told_late():
     told = _beside_a_known_fault(says=0.0, other=-4.0, wave_says=0.0)
     assert told.update is None
     assert told.probabilities == pytest.approx([0.5, 0.5], abs=0.01)
+
+
+def _latent(
+    *,
+    says: float,
+    other: float = 0.0,
+    at_place: float = 0.0,
+    of_strata: bool = True,
+    count: float = EVENTS,
+    share: float = 1.0,
+    test: float = 100.0,
+    named: int | None = None,
+    contrast: bool = True,
+) -> Judgement:
+    """A wave that begins with the release of OTHER, in hosts all of which got UPDATE five hours before.
+
+    Args:
+        says, other: what the hosts beside say for UPDATE and for OTHER. at_place: how much better a wave at a place
+            explains the events than one everywhere. of_strata: whether the latter is of whole strata.
+        count: how many there are. share: of them, those of hosts that had UPDATE. test: of it. named: the one so far.
+        contrast: whether installs are told.
+    """
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, 0, 4, 0], events[CRASH, 1, 0, 0] = count * share, count
+    evidence = np.array([60.0, 150.0])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events / 10, evidence, np.array([test, 100.0]), evidence[:, None])
+    counted = np.zeros((OUTCOMES, 2, SHAPES))
+    counted[CRASH] = count
+    log_waves = np.full((2, SHAPES), 100.0)
+    log_waves[:, 0] = 155.0, 155.0 + at_place
+    said = {UPDATE: says, OTHER: other}.__getitem__ if contrast else None
+    odds = weigh(
+        trial,
+        Waves(np.array([0, 1]), np.array([RELEASED, RELEASED]), log_waves, counted, counted / 10),
+        pushed=[np.array([RELEASED - 300]), np.array([RELEASED])],
+        place_log_weight=np.zeros(2),
+        stands_there=np.array([False, True]),
+        of_strata=np.array([of_strata, False]),
+        named_before=named,
+        contrast=said,
+    )
+    return judge(
+        odds,
+        minutes_open=JUDGING_MINUTES,
+        before=Kind.UNDETERMINED if named is None else Kind.UPDATE,
+        named_before=named,
+        contrast=said,
+    )
+
+
+ENOUGH = 0.2 * EVENTS
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"says": ENOUGH + 0.1},
+        {"says": ENOUGH + 0.1, "other": ENOUGH - 6.9},
+        {"says": ENOUGH + 10.1, "at_place": 10.0},
+        {"says": 3.1, "named": UPDATE},
+        {"says": 20.0, "other": 16.9, "named": UPDATE},
+    ],
+    ids=["everywhere", "they say less for the other", "more than for a place", "named before", "both were told apart"],
+)
+def test_a_latent_fault_is_named_where_hosts_say_it_of_its_update_alone_and_of_no_place(how):
+    told = _latent(**how)
+    assert (told.kind, told.update) == (Kind.UPDATE, UPDATE)
+    assert told.probabilities[1] == 0.0
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"says": ENOUGH - 0.1},
+        {"says": ENOUGH + 0.1, "other": ENOUGH - 6.7},
+        {"says": ENOUGH + 9.9, "at_place": 10.0},
+        {"says": ENOUGH + 10.0, "of_strata": False},
+        {"says": ENOUGH + 10.0, "share": 0.79},
+        {"says": ENOUGH + 10.0, "test": 8.0},
+        {"says": 2.9, "named": UPDATE},
+        {"says": 20.0, "other": 17.1, "named": UPDATE},
+        {"says": 3.1, "named": OTHER},
+        {"says": ENOUGH + 10.0, "contrast": False},
+    ],
+    ids=[
+        "they say too little",
+        "they say as much of the other",
+        "a place explains it",
+        "no wave is in whole strata",
+        "many of the struck lack it",
+        "its own test has not passed",
+        "they say hardly anything any more",
+        "they say as much of the other by now",
+        "another is named",
+        "no installs are told",
+    ],
+)
+def test_but_not_where_they_say_less_than_the_moment_the_place_or_another_update_would(how):
+    assert _latent(**how).update != UPDATE
+
+
+@pytest.mark.parametrize(("count", "least"), [(20.0, LOG_LATENT), (60.0, LOG_LATENT), (100.0, ENOUGH), (200.0, 40.0)])
+def test_few_events_have_to_say_that_it_is_likelier_than_a_wave_and_many_so_much_each(count, least):
+    assert _latent(count=count, says=least + 0.1).update == UPDATE
+    assert _latent(count=count, says=least - 0.1).update is None
+
+
+@pytest.mark.parametrize(
+    ("minutes", "kind"), [(JUDGING_MINUTES - 1, Kind.UNDETERMINED), (JUDGING_MINUTES, Kind.CANNOT_SEPARATE)]
+)
+def test_what_is_left_to_older_updates_names_nobody_and_nothing_on_trial_is_likely(minutes, kind):
+    named = _judged(update_says=160.0, wave_says=10.0, onset=RELEASED)
+    left = named.left_to_older((3, 4), minutes)
+    assert (named.update, left.update, left.kind, left.unweighed) == (UPDATE, None, kind, (3, 4))
+    assert not left.probabilities.any()
+    assert left.leader(np.array([UPDATE])) is None
 
 
 def test_an_update_that_explains_the_events_twenty_times_better_is_named():
