@@ -59,5 +59,14 @@ def test_an_update_that_went_to_one_system_only_is_watched_there(spots):
     assert spots.name(spots.only_system(members.sum(1))) == ALL
 
 
+def test_spots_of_whole_strata_are_told_from_those_that_cut_through_one(spots):
+    """Of OS, region, and servers or not: both Windows builds are in one, and VM and laptop are parts of it."""
+    whole = {spots.name(spot): bool(spots.of_strata[spot]) for spot in range(len(spots))}
+    of_linux = [("agent_version", "7.15"), ("os_build", "6.8.0")]
+    assert all(whole[name] for name in (ALL, EU, WINDOWS, LINUX, *of_linux))
+    builds = [("os_build", "19045.4651"), ("os_build", "19045.4529")]
+    assert not any(whole[name] for name in (VM, ("model", "laptop"), *builds))
+
+
 def _number(spots: Spots, name: tuple[str, str]) -> int:
     return [spots.name(spot) for spot in range(len(spots))].index(name)

@@ -1,0 +1,152 @@
+"""Latent faults: what strikes hosts with an update hours or days after they got it, beside an innocent push."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from fleetcrash.attribution.backtest import incidents
+from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
+
+HOSTS = range(200)
+STRIKES, END = 300, 350
+HOURS_AGO, YESTERDAY, DAYS_AGO = STRIKES - 360, STRIKES - 1620, STRIKES - 2900
+MORNING = (STRIKES, STRIKES + 60)
+
+
+def install(number: int, update: str, minute: float) -> Row:
+    return {"host_id": f"h{number}", "update_id": update, "applied_at": at(minute)}
+
+
+def fleet(
+    *,
+    got: float,
+    has_it: Callable[[int], bool] = lambda n: n % 2 == 0,
+    strikes: Callable[[int], bool],
+    beside: bool = True,
+) -> World:
+    """Some hosts got an update within an hour; some, of it or not, crash within 20 minutes long after.
+
+    Args:
+        got: when. has_it: who. strikes: who crashes. beside: whether everybody gets another one the minute before.
+    """
+    random = Random(1)
+    world: World = {
+        "host": [
+            {
+                "host_id": f"h{n}",
+                "os_type": "windows",
+                "os_version": "11" if n % 5 else "10",
+                "region": "ab"[n % 3 == 0],
+                "group": f"g{n % 8}",
+            }
+            for n in HOSTS
+        ],
+        "update": [{"update_id": "old", "kind": "policy", "released_at": at(got)}],
+        "session": [{"host_id": f"h{n}", "online_from": at(-4000)} for n in HOSTS],
+        "install": [install(n, "old", got + random.uniform(0, 60)) for n in HOSTS if has_it(n)],
+        "crash": [crash_of(1, 0.0), crash_of(2, 150.0)],
+    }
+    if beside:
+        world["update"].append(
+            {"update_id": "beside", "kind": "content", "channel": "1", "released_at": at(STRIKES - 2)}
+        )
+        world["install"] += [install(n, "beside", STRIKES - random.uniform(0.5, 2)) for n in HOSTS]
+    world["crash"] += [crash_of(n, STRIKES + random.uniform(0, 20)) for n in HOSTS if strikes(n)]
+    return world
+
+
+def judged(world: World, empty: Path, *, until: int = END) -> dict[str, Any]:
+    """The one incident that there is."""
+    with lake_of(world, empty) as lake:
+        (found,) = incidents(lake, as_of=at(until))["incidents"]
+    return found
+
+
+def named(found: dict[str, Any]) -> set[str]:
+    """The names that were ever given."""
+    return {turn["update_id"] for turn in found["history"]} - {None}
+
+
+def candidates(found: dict[str, Any]) -> list[str]:
+    return [one["update_id"] for one in found["candidates"]]
+
+
+@pytest.mark.parametrize(
+    ("strikes", "condition"),
+    [(lambda n: n % 4 == 0, {}), (lambda n: n % 2 == 0 and n % 5 and n % 3 < 2, {"os_version": "11"})],
+    ids=["everywhere", "on one version"],
+)
+def test_a_latent_fault_of_hours_ago_is_named_and_not_what_went_out_a_minute_before(empty_lake, strikes, condition):
+    found = judged(fleet(got=HOURS_AGO, strikes=strikes), empty_lake)
+    assert named(found) == {"old"}
+    assert (found["verdict"], found["condition"]) == ("update", condition)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_an_older_update_is_what_a_latent_fault_may_be_of_and_not_what_went_out_a_minute_before(empty_lake, beside):
+    found = judged(fleet(got=YESTERDAY, strikes=lambda n: n % 4 == 0, beside=beside), empty_lake)
+    assert not named(found)
+    assert (found["verdict"], candidates(found)) == ("cannot_separate", ["old"])
+
+
+@pytest.mark.parametrize("got", [HOURS_AGO, YESTERDAY], ids=["hours ago", "yesterday"])
+def test_where_hosts_without_it_are_struck_alike_nobody_is_named_and_the_older_update_is_no_candidate(empty_lake, got):
+    found = judged(fleet(got=got, strikes=lambda n: n % 4 < 2), empty_lake)
+    assert not named(found)
+    assert "old" not in candidates(found)
+
+
+def test_an_older_update_that_all_hosts_of_a_struck_group_have_explains_no_more_than_the_group(empty_lake):
+    def is_there(n: int) -> bool:
+        return n % 8 == 3
+
+    found = judged(fleet(got=DAYS_AGO, has_it=is_there, strikes=is_there, beside=False), empty_lake)
+    assert not named(found)
+    assert (found["verdict"], found["cause"], candidates(found)) == ("no_update", "site", [])
+
+
+def morning(*, guilty: str) -> World:
+    """Half of the hosts got a patch days ago. In the morning all boot, and those with the patch mostly get content.
+
+    Args:
+        guilty: of the two updates the one whose hosts crash within minutes of the boot.
+    """
+    random = Random(0)
+    world: World = {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "region": "ab"[n % 2]} for n in HOSTS],
+        "update": [
+            {"update_id": "patch", "kind": "os_patch", "released_at": at(DAYS_AGO)},
+            {"update_id": "content", "kind": "content", "channel": "1", "released_at": at(STRIKES - 100)},
+        ],
+        "session": [],
+        "install": [],
+        "crash": [crash_of(1, 0.0), crash_of(2, 150.0)],
+    }
+    for n in HOSTS:
+        boots, has_patch = random.uniform(*MORNING), n % 4 < 2
+        has_content = random.random() < (0.7 if has_patch else 0.15)
+        world["session"] += [
+            {"host_id": f"h{n}", "online_from": at(-4000), "online_until": at(STRIKES - 120)},
+            {"host_id": f"h{n}", "online_from": at(boots)},
+        ]
+        if has_patch:
+            world["install"].append(install(n, "patch", DAYS_AGO + random.uniform(0, 60)))
+        if has_content:
+            world["install"].append(install(n, "content", boots + random.uniform(0.1, 0.4)))
+        if {"patch": has_patch, "content": has_content}[guilty] and random.random() < 0.8:
+            world["crash"].append(crash_of(n, boots + random.uniform(0.5, 4)))
+    return world
+
+
+@pytest.mark.parametrize(("guilty", "name", "first"), [("patch", set(), "patch"), ("content", {"content"}, "content")])
+def test_what_hosts_get_at_the_boot_at_which_an_older_patch_strikes_is_not_named_where_many_of_the_struck_lack_it(
+    empty_lake, guilty, name, first
+):
+    found = judged(morning(guilty=guilty), empty_lake, until=MORNING[1] + 40)
+    assert named(found) == name
+    assert candidates(found)[0] == first
