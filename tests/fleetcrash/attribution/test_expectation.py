@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from random import Random
+
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
+from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.baseline import CRASH, DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.exposure import BOOTS
 from fleetcrash.attribution.hours import HOURS
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
-from tests.fleetcrash.worlds import World, at, crash_of, lake_of
+from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 HOSTS, PUSHED, END = 400, 200, 900
 
@@ -110,6 +114,56 @@ def test_the_margin_is_wider_until_a_whole_day_was_learned_from(minutes, margin)
     shape = (OUTCOMES, SYSTEMS, BOOTS)
     baseline.learn(told, np.full(shape, 1e6), np.full((HOURS, *shape), 1e12 / HOURS), slices, slices)
     assert baseline.caution() == pytest.approx(margin, rel=0.01)
+
+
+def quiet(hosts: int, *, minutes: int, crashes: int = 0) -> Baseline:
+    """A baseline that has learned from a fleet for so long, in which little or nothing happened."""
+    baseline = Baseline(slices=1)
+    shape, slices = (OUTCOMES, SYSTEMS, BOOTS), np.zeros((OUTCOMES, 1))
+    events, host_minutes = np.zeros(shape), np.zeros((HOURS, *shape))
+    events[CRASH, 0, -1] = crashes
+    host_minutes[:, :, 0, -1] = hosts * minutes / HOURS
+    baseline.learn(np.full(OUTCOMES, minutes), events, host_minutes, slices, slices)
+    return baseline
+
+
+@pytest.mark.parametrize(("hosts", "minutes"), [(1, 60), (30, 60), (60, 60), (1, 1440)])
+def test_of_a_small_fleet_without_a_crash_no_more_is_allowed_for_than_that_each_host_crashes_once_a_day(hosts, minutes):
+    baseline = quiet(hosts, minutes=minutes)
+    allowed = baseline.caution()[CRASH] * baseline._overall()[CRASH] * 1440
+    assert allowed == pytest.approx(1.0)
+    assert baseline.caution()[DARK] * baseline._overall()[DARK] * 1440 > 1.0, "a server may be dark more than once"
+
+
+def test_before_anybody_was_online_nothing_is_allowed_for_and_where_hosts_crash_that_often_the_margin_stays():
+    assert np.isinf(quiet(0, minutes=0).caution()).all()
+    assert quiet(100, minutes=14400, crashes=10_000).caution()[CRASH] == pytest.approx(1.5)
+
+
+SMALL = 40
+
+
+def small_fleet(crashes: Sequence[Row]) -> World:
+    """Hosts of which no crash was ever told until ten o'clock, and no update."""
+    return {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "region": "ab"[n % 2]} for n in range(SMALL)],
+        "session": [{"host_id": f"h{n}", "online_from": at(-1440)} for n in range(SMALL)],
+        "crash": list(crashes),
+    }
+
+
+def test_a_small_fleet_that_has_never_crashed_raises_an_alarm_when_many_of_its_hosts_do(empty_lake):
+    random = Random(0)
+    with lake_of(small_fleet([crash_of(n, 600 + random.uniform(0, 15)) for n in range(16)]), empty_lake) as lake:
+        assert len(incidents(lake, as_of=at(660))["incidents"]) == 1
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
+def test_but_none_as_it_begins_to_tell_crashes_of_which_every_host_has_one_in_a_day(empty_lake, seed):
+    random = Random(seed)
+    crashes = [crash_of(n, 600 + random.uniform(0, 1440)) for n in range(SMALL)]
+    with lake_of(small_fleet(crashes), empty_lake) as lake:
+        assert not incidents(lake, as_of=at(2050))["incidents"]
 
 
 def learned(events: list[float], expected: list[float]) -> Baseline:
