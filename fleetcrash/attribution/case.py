@@ -13,11 +13,13 @@ from fleetcrash.attribution.after_install import log_by_delay
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
+from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.news import News
 from fleetcrash.attribution.odds import LOG_BY_DELAY, LOG_LATENT, Odds, weigh
-from fleetcrash.attribution.older import are_behind, log_by_holders, to_ask
+from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, to_ask
 from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
@@ -187,25 +189,34 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
 def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial: Trial) -> tuple[int, ...]:
     """Updates of long before that may be behind what none on trial seems to have done, or only one that came at a boot.
 
-    Hosts get what they missed as they boot, so that what crashes them at a boot seems to follow that.
+    Hosts get what they missed as they boot, so that what crashes them at a boot seems to follow that. And where they
+    say of an update of hours ago that its fault was latent they may say so of those that the same hosts got before it.
     """
     news, tick = inquiry.news, case.tick
     if case.incident is None or odds.foremost is None:
         return ()
     spot, onset = (int(of_wave[odds.foremost[0]]) for of_wave in (odds.waves.place, odds.waves.onset))
     struck = np.flatnonzero(case.events & inquiry.events_since(spot, onset) & (news.events.tick <= tick))
-    if judgement.update is not None and (news.events.outcome[struck] == CRASH_AT_BOOT).sum() <= _MOSTLY * len(struck):
+    is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > _MOSTLY * len(struck)
+    if judgement.update is not None and not (is_at_boots or odds.is_latent):
         return ()
     told = to_ask(struck)
     said = log_by_holders(news, told)
+    younger = frozenset(one for one in said if inquiry.events_with(one, tick)[struck].sum() > _MOSTLY * len(struck))
     leader = judgement.leader(trial.updates) if judgement.update is None else judgement.update
     if leader is not None and leader not in said:  # many of the struck hosts lack it
         least = LOG_MARGIN + float(np.log(max(len(said), 1)))
+    elif odds.is_latent and judgement.update is not None:
+        apart = LOG_MARGIN if judgement.update == case.named_before else LOG_THOUSAND
+        return are_as_likely(_but_attributes(news, said), judgement.update, younger, apart)
     elif judgement.update is None:
         least = odds.log_of_place + max(LOG_LATENT, enough(len(told)))
         if leader is not None:  # which may strike what hosts are by these
-            said = {one: most for one, most in said.items() if news.suspects[one].kind not in TOLD_BY_ATTRIBUTES}
+            said = _but_attributes(news, said)
     else:
         return ()
-    younger = [one for one in said if inquiry.events_with(one, tick)[struck].sum() > _MOSTLY * len(struck)]
-    return are_behind(said, frozenset(younger), least)
+    return are_behind(said, younger, least)
+
+
+def _but_attributes(news: News, said: Mapping[int, float]) -> Mapping[int, float]:
+    return {one: most for one, most in said.items() if news.suspects[one].kind not in TOLD_BY_ATTRIBUTES}

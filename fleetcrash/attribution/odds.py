@@ -59,6 +59,7 @@ class Odds:
         log_of_place: how much better it explains the events than the best in the hosts of whole strata.
         is_known: another incident names the leader, which is behind these events, too: hosts say so, or it goes on.
         goes_on: they are no more than it was to bring about after that one.
+        is_latent: they struck long after the leader was installed, and hosts say so of it; see ``_of_latent_fault``.
     """
 
     trial: Trial
@@ -76,6 +77,7 @@ class Odds:
     log_of_place: float
     is_known: bool = False
     goes_on: bool = False
+    is_latent: bool = False
 
     @property
     def best_wave(self) -> tuple[int, int] | None:
@@ -211,7 +213,7 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
     if any(said[one] > said[row] - apart for one in said if one != row):
         return None
     alone = np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
-    return _of_leader(rivalry, row, alone, is_told=True)
+    return replace(_of_leader(rivalry, row, alone, is_told=True), is_latent=True)
 
 
 def _of_leader(rivalry: Rivalry, leader: int, log_updates: Floats, *, is_told: bool = False) -> Odds:

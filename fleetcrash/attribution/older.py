@@ -59,3 +59,18 @@ def are_behind(said: Mapping[int, float], younger: frozenset[int], least: float)
     most = max(said.values(), default=-np.inf)
     near = [update for update, one in said.items() if one > most - LOG_THOUSAND]
     return tuple(near) if most >= least and not younger.intersection(near) else ()
+
+
+def are_as_likely(said: Mapping[int, float], update: int, younger: frozenset[int], apart: float) -> tuple[int, ...]:
+    """An update whose fault seems to have been latent, and the older ones that hosts say so of nearly as clearly.
+
+    Whoever gets one update first mostly gets the next one first, too: which of them waited nobody can tell then.
+
+    Args:
+        said: of each update. younger: those that are on trial. apart: by how much that one has to be clearer.
+    Returns:
+        None at all where no older one is near.
+    """
+    least = said.get(update, -np.inf) - apart
+    near = [one for one in said if one not in younger and one != update and said[one] > least]
+    return (update, *near) if near else ()

@@ -94,6 +94,31 @@ def test_an_older_update_is_what_a_latent_fault_may_be_of_and_not_what_went_out_
     assert (found["verdict"], candidates(found)) == ("cannot_separate", ["old"])
 
 
+@pytest.mark.parametrize("kind", ["agent", pytest.param("os_patch", marks=pytest.mark.slow)])
+def test_but_an_older_one_that_hosts_are_what_they_are_by_does_not_clear_what_went_out_a_minute_before(
+    empty_lake, kind
+):
+    """Which may strike hosts of one version, and these have that version by the older one."""
+    world = fleet(got=DAYS_AGO, strikes=lambda n: n % 4 == 0)
+    world["update"][0] |= {"kind": kind, "version": "7.17"}
+    found = judged(world, empty_lake)
+    assert (found["verdict"], candidates(found)) == ("cannot_separate", ["beside"])
+
+
+@pytest.mark.parametrize(
+    ("has_it", "name", "first"),
+    [(lambda n: n % 2 == 0, set(), ["old", "pilot"]), (lambda n: n % 2 == 0 and n % 8, {"old"}, ["old"])],
+    ids=["the same hosts", "some that are struck lack it"],
+)
+def test_nor_is_one_of_hours_ago_named_where_the_same_hosts_have_an_older_one(empty_lake, has_it, name, first):
+    world, random = fleet(got=HOURS_AGO, strikes=lambda n: n % 4 == 0), Random(2)
+    world["update"].append({"update_id": "pilot", "kind": "content", "channel": "2", "released_at": at(YESTERDAY)})
+    world["install"] += [install(n, "pilot", YESTERDAY + random.uniform(0, 60)) for n in HOSTS if has_it(n)]
+    found = judged(world, empty_lake)
+    assert named(found) == name
+    assert candidates(found) == first
+
+
 @pytest.mark.parametrize("got", [HOURS_AGO, YESTERDAY], ids=["hours ago", "yesterday"])
 def test_where_hosts_without_it_are_struck_alike_nobody_is_named_and_the_older_update_is_no_candidate(empty_lake, got):
     found = judged(fleet(got=got, strikes=lambda n: n % 4 < 2), empty_lake)

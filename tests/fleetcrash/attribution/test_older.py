@@ -12,7 +12,7 @@ import pytest
 
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.news import Holders, News
-from fleetcrash.attribution.older import are_behind, log_by_holders, to_ask
+from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, to_ask
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.reference import TEN_MINUTES, Known
@@ -202,3 +202,18 @@ def test_the_first_of_those_that_are_struck_are_asked_where_they_are_enough(stru
 )
 def test_older_updates_are_behind_it_where_holders_say_so_of_them_alone(said, younger, behind):
     assert are_behind(said, frozenset(younger), 13.0) == behind
+
+
+@pytest.mark.parametrize(
+    ("said", "younger", "as_likely"),
+    [
+        ({1: 20.0, 2: 0.0}, {1}, ()),
+        ({1: 20.0, 2: 13.0}, {1}, ()),
+        ({1: 20.0, 2: 13.2, 3: 30.0}, {1}, (1, 2, 3)),
+        ({1: 20.0, 2: 20.0, 3: 20.0}, {1, 2}, (1, 3)),
+        ({1: 20.0, 2: 20.0}, {1, 2}, ()),
+    ],
+    ids=["all have it", "far less", "nearly, and more", "a younger one besides", "both are younger"],
+)
+def test_an_update_of_hours_ago_is_not_told_from_older_ones_that_the_same_hosts_have(said, younger, as_likely):
+    assert are_as_likely(said, 1, frozenset(younger), LOG_THOUSAND) == as_likely

@@ -423,7 +423,9 @@ def test_a_latent_fault_is_named_where_hosts_say_it_of_its_update_alone_and_of_n
     ],
 )
 def test_but_not_where_they_say_less_than_the_moment_the_place_or_another_update_would(how):
-    assert _latent(**how).update != UPDATE
+    told = _latent(**how)
+    assert told.update != UPDATE
+    assert told.probabilities[1] > 0.0, "the other is weighed as ever"
 
 
 @pytest.mark.parametrize(("count", "least"), [(20.0, LOG_LATENT), (60.0, LOG_LATENT), (100.0, ENOUGH), (200.0, 40.0)])
