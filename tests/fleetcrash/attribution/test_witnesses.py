@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.news import ByStart, Whereabouts
+from fleetcrash.attribution.news import AtPlace, ByStart, Whereabouts
 from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.witnesses import are_of_one_place, are_only_fresh, are_only_late, to_look_at
+from fleetcrash.attribution.witnesses import (
+    are_only_fresh,
+    are_only_late,
+    are_told_within,
+    may_be_of_one_place,
+    one_place,
+    to_look_at,
+)
 from fleetcrash.store import Engine, Lake
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
@@ -245,7 +252,44 @@ def whereabouts(there: int, elsewhere: int, *, share: float) -> Whereabouts:
 )
 def test_events_are_of_one_place_where_its_share_of_the_hosts_does_not_explain_it(there, elsewhere, share, expected):
     found = whereabouts(there, elsewhere, share=share)
-    assert are_of_one_place(found, {"customer": 20, "group": 1}) is expected
+    assert one_place(found, {"customer": 20, "group": 1}) == (["customer"] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("with_it", "stray", "expected"),
+    [(100, 0, False), (90, 0, False), (50, 0, True), (50, 6, False), (10, 0, True)],
+    ids=["all have it", "nearly all", "half", "half, and some are struck without", "few"],
+)
+def test_a_place_tells_by_its_hosts_that_lack_the_update_if_there_are_any(with_it, stray, expected):
+    """Of a hundred hosts of a group, ``with_it`` have the update; twelve are struck, of which ``stray`` lack it."""
+    found = AtPlace(
+        dimension=np.array(["group"] * 12 + ["site"] * 12, object),
+        hosts=np.full(24, 100),
+        hosts_with=np.array([with_it] * 12 + [100] * 12),
+        had=np.array([n >= stray for n in range(12)] + [True] * 12),
+    )
+    assert are_told_within(found, "group") is expected
+    assert not are_told_within(found, "site")
+
+
+@pytest.mark.parametrize(
+    ("regions", "expected"),
+    [
+        (["n"] * 9 + ["s"], True),
+        (["n"] * 5 + [None] * 20, True),
+        (["n"] * 4 + [None] * 20, False),
+        (["n", "n", "n"], True),
+        (["n"] * 6 + ["s"] * 4, False),
+        ([None] * 9, False),
+    ],
+    ids=["most", "of those that are known", "too few are known", "three of three", "more than half", "none is known"],
+)
+def test_where_some_hosts_have_no_inventory_the_others_tell_whether_it_may_be_one_place(empty_lake, regions, expected):
+    hosts = [{"host_id": f"h{n}", "os_type": "windows", "region": one} for n, one in enumerate(regions) if one]
+    world: World = {"host": hosts, "crash": [crash_of(n, 90.0) for n in range(len(regions))]}
+    with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
+        news = read_news(engine)
+    assert may_be_of_one_place(news, np.arange(len(news.events))) is expected
 
 
 def test_the_same_events_are_asked_about_until_there_are_clearly_more():
@@ -299,6 +343,54 @@ def test_whom_an_event_could_have_happened_to_is_told_as_it_was_known_then(empty
         ("customer", "c1", 3, 2),
         ("region", "north", 3, 3),
     ]
+
+
+def test_whom_at_its_own_place_an_event_could_have_happened_to_is_told_as_it_was_known_then(empty_lake):
+    """The struck host is in group g and at site s; each other one but the first two differs in what its name says."""
+    names = ("struck", "with", "without", "elsewhere", "offline", "told late", "macos", "server", "at boot", "removed")
+    world: World = {
+        "host": [
+            {
+                "host_id": name,
+                "os_type": "darwin" if name == "macos" else "windows",
+                "always_on": name == "server",
+                "model": "m",
+                "group": "other" if name == "elsewhere" else "g",
+                "site": "s",
+            }
+            for name in names
+        ],
+        "update": [{"update_id": "policy", "kind": "policy", "channel": "1", "released_at": at(0)}],
+        "session": [
+            {
+                "host_id": name,
+                "online_from": at(95 if name == "at boot" else -3000),
+                "online_until": at(50) if name == "offline" else None,
+            }
+            for name in names
+        ],
+        "install": [
+            {
+                "host_id": name,
+                "update_id": "policy",
+                "applied_at": at(10),
+                "received_at": at(200 if name == "told late" else 10),
+            }
+            for name in names
+            if name != "without"
+        ]
+        + [{"host_id": "removed", "update_id": "policy", "applied_at": at(60), "action": "removed"}],
+        "crash": [
+            {"crash_id": "1", "host_id": "struck", "os_type": "windows", "occurred_at": at(99), "received_at": at(100)}
+        ],
+    }
+    with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
+        news = read_news(engine)
+        found = news.at_place(0, (0,), int(at(101).timestamp()) // 60)
+        later = news.at_place(0, (0,), int(at(201).timestamp()) // 60)
+    told = list(zip(found.dimension, found.hosts, found.hosts_with, found.had, strict=True))
+    assert told == [("group", 5, 2, True), ("model", 6, 3, True), ("site", 6, 3, True)]
+    assert later.hosts_with.tolist() == [3, 4, 4]
 
 
 def test_how_hosts_fared_that_got_an_update_as_they_came_online_is_told_as_it_was_known(empty_lake):
