@@ -69,7 +69,8 @@ LEFT JOIN host_cell
   ON host_cell.host_id = missed.host_id
   AND host_cell.from_us <= CAST(epoch_us(missed.online_until) AS BIGINT)
   AND coalesce(host_cell.until_us, 9223372036854775807) > CAST(epoch_us(missed.online_until) AS BIGINT)
-WHERE (
+WHERE missed.gone_known <= getvariable('as_of')
+  AND (
     missed.next_from IS NULL
     OR missed.next_from > missed.online_until + CASE WHEN missed.may_restart THEN INTERVAL 1 HOUR ELSE INTERVAL 10 MINUTE END
     OR missed.next_known > missed.gone_known
