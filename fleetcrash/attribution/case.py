@@ -149,7 +149,13 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
 
     def is_doubtful(update: int, onset: int | None) -> bool:
         return is_at_blamed_place(update) or inquiry.is_doubtful(
-            tick, case.events, trial, update, onset, told_by_delay=lambda: by_delay(update) >= LOG_BY_DELAY
+            tick,
+            case.events,
+            trial,
+            update,
+            onset,
+            told_by_delay=lambda: by_delay(update) >= LOG_BY_DELAY,
+            is_known=update in case.named_elsewhere,
         )
 
     def goes_on(update: int) -> bool:

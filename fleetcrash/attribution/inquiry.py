@@ -171,12 +171,14 @@ class Inquiry:
         update: int,
         onset: int | None,
         told_by_delay: Callable[[], bool],
+        is_known: bool,
     ) -> bool:
         """Whether some of an update's hosts alone are struck, who have something else in common; see ``witnesses``.
 
         Args:
             mine: (events,) the events. trial: of them. onset: when the best wave began, if there is one.
             told_by_delay: whether those of a region are struck that got it as long ago as a fault would have it.
+            is_known: whether other hosts have shown that it is guilty.
         """
         struck, cells = self._struck(update, tick, mine, trial)
         if not len(struck):
@@ -195,7 +197,10 @@ class Inquiry:
             return False
         # Not where installs tell: hosts that were long up crashed as soon as they got it, those beside them did not.
         there = mine & cells[self.news.events.cell]
-        by_installs = self.moments(tick, there).of(update).log_by_age(_AT_ONCE_AGES)
+        compared = self.moments(tick, there).of(update)
+        by_installs = compared.log_by_age(_AT_ONCE_AGES)
+        if is_known:  # by hosts that may stand anywhere
+            by_installs = max(by_installs, compared.log_with_it())
         if self.news.installs_told and by_installs >= witnesses.enough(len(struck)):
             return False
         if self.spots.name(int(np.argmax(trial.log_by_slice[row])))[0] in witnesses.OF_CELLS:
@@ -203,10 +208,11 @@ class Inquiry:
         places = self.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
         found_at = witnesses.one_place(places, witnesses.places_known(self.news))
         if self.news.installs_told and found_at:
-            first = self.news.events.minute[struck].min()
-            beside = witnesses.to_look_at(np.flatnonzero(there & (self.news.events.minute >= first)))
-            within = self.news.at_place(update, tuple(beside.tolist()), int(self.news.events.tick[beside].max()))
-            found_at = [one for one in found_at if not witnesses.are_told_within(within, one)]
+            minute, known_by = self.news.events.minute, self.news.events.tick
+            beside = np.flatnonzero(there & (minute >= minute[struck].min()) & (known_by <= tick))
+            beside = witnesses.to_look_at(beside)
+            within = self.news.at_place(update, tuple(beside.tolist()), int(known_by[beside].max()))
+            found_at = [one for one in found_at if witnesses.log_within(within, one) < LOG_THOUSAND]
         return any(one not in witnesses.OF_CELLS or not told_by_delay() for one in found_at)
 
     def _struck(self, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:

@@ -82,11 +82,11 @@ def one_place(found: Whereabouts, known: Mapping[str, int]) -> list[str]:
     return [one for one, number in known.items() if _log_odds(found, one) - np.log(number) >= LOG_THOUSAND]
 
 
-def are_told_within(found: AtPlace, dimension: str) -> bool:
-    """Whether hosts at the place of some events that lacked an update fared clearly better than those that had it."""
+def log_within(found: AtPlace, dimension: str) -> float:
+    """What hosts at the place of some events say for an update: log likelihood ratio, see ``evidence.log_contrast``."""
     there = found.dimension == dimension
     share = found.hosts_with[there] / found.hosts[there]
-    return log_contrast(np.ones(len(share)), found.had[there].astype(float), share) >= LOG_THOUSAND
+    return log_contrast(np.ones(len(share)), found.had[there].astype(float), share)
 
 
 def _log_odds(found: Whereabouts, dimension: str) -> float:

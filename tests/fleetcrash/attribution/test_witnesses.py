@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.news import AtPlace, ByStart, Whereabouts
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.witnesses import (
     are_only_fresh,
     are_only_late,
-    are_told_within,
+    log_within,
     may_be_of_one_place,
     one_place,
     to_look_at,
@@ -268,8 +269,8 @@ def test_a_place_tells_by_its_hosts_that_lack_the_update_if_there_are_any(with_i
         hosts_with=np.array([with_it] * 12 + [100] * 12),
         had=np.array([n >= stray for n in range(12)] + [True] * 12),
     )
-    assert are_told_within(found, "group") is expected
-    assert not are_told_within(found, "site")
+    assert (log_within(found, "group") >= LOG_THOUSAND) is expected
+    assert log_within(found, "site") < LOG_THOUSAND
 
 
 @pytest.mark.parametrize(
