@@ -54,6 +54,7 @@ def test_stdin_is_looked_at_as_well(lake, monkeypatch):
         (pa.compress(b"{}", codec="zstd", asbytes=True), Misread.ZSTD),
         (b"PAR1", Misread.PARQUET),
     ],
+    ids=["gzip", "zstd", "parquet"],  # packed bytes tell when they were packed
 )
 def test_what_is_packed_or_in_columns_is_said_to_be_so(begins, what):
     assert misread_as(begins) is what
