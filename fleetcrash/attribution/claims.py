@@ -53,10 +53,8 @@ class Claims:
         told = {key: text for key, text in (incident.condition or {}).items() if key in CELL_ATTRIBUTES}
         if told or incident.update is None:
             return told
-        cells = self._inquiry.news.cells
-        with_it = self._inquiry.expected.time.by_update[incident.update].cells
-        systems = {name for name in (cells[cell].os_type for cell in with_it.tolist()) if name is not None}
-        return {"os_type": systems.pop()} if len(systems) == 1 else {}
+        systems = [name for name in self._systems_with(incident.update) if name is not None]
+        return {"os_type": systems[0]} if len(systems) == 1 else {}
 
     def left_out(self, incident: Incident) -> Mask:
         """(cells,) those of an incident that its condition leaves out; none while it is not determined."""
@@ -131,18 +129,27 @@ class Claims:
             if incident.kind is Kind.NO_UPDATE:
                 of_waves |= claim
 
+    def _systems_with(self, update: int) -> set[str | None]:
+        """The operating systems of hosts that got an update; None: of some it is not known."""
+        with_it = self._inquiry.expected.time.by_update[update].cells
+        return {self._inquiry.news.cells[cell].os_type for cell in with_it.tolist()}
+
     def _of(self, incident: Incident, tick: int) -> Mask:
         """(events,) those that an incident accounts for, so that they open no second one.
 
         While its rate is raised, that is whatever is reported from where it is watched: a crash in a boot loop may
-        reach us without its install, or with a clock that is hours behind. Later it is what happens to hosts that have
-        the named update. One that ended goes on to claim what happened before its end and is reported after it.
+        reach us without its install, or with a clock that is hours behind; but not from a system of which no host has
+        the named update. Later it is what happens to hosts that have that. One that ended goes on to claim what
+        happened before its end and is reported after it.
         """
         news = self._inquiry.news
         events = news.events
         claim = (events.tick <= tick) & (events.tick >= incident.since)
         claim &= self._inquiry.spots.events_at(incident.spot)
         claim &= self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)
+        if incident.update is not None and None not in (systems := self._systems_with(incident.update)):
+            others = [cell.os_type is not None and cell.os_type not in systems for cell in news.cells]
+            claim &= ~np.array(others)[events.cell]
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
             if incident.update is not None:
