@@ -143,12 +143,20 @@ def find_condition(
     for other in companions:
         log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
         with_it = [({**told, "with_update": other.update_id}, mask, prior + log_prior) for told, mask, prior in plainer]
-        answers += _weigh(with_it, other.events[:, support], expected[:, support] * other.share[:, support])
+        share = other.share[:, support]
+        found = _weigh(with_it, other.events[:, support], expected[:, support] * share)
+        answers += [_among(one, share.min(0) > 0) for one in found]
     for place in places:
         there = [({**told, place.key: place.value}, mask, prior + place.log_prior) for told, mask, prior in plainer]
         found = _weigh(there, place.events[:, support], expected[:, support] * place.share[:, support])
         answers += [_named_by_hosts(one, place, support) for one in found]
     return _earned(answers)
+
+
+def _among(answer: _Answer, cells: Mask) -> _Answer:
+    """The same answer, known by the cells alone that have any of its hosts: another update may be of one OS anyway."""
+    selected = np.frombuffer(answer.hosts[1], dtype=bool) & cells
+    return replace(answer, hosts=(answer.hosts[0], selected.tobytes()))
 
 
 def _named_by_hosts(answer: _Answer, place: Place, support: Sequence[int]) -> _Answer:

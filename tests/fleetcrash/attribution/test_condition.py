@@ -181,6 +181,15 @@ def test_a_fault_that_needs_another_update_is_told_with_it_and_any_other_without
         assert found == {"os_type": "windows"} | ({"with_update": "policy"} if needed else {})
 
 
+def test_another_update_of_one_system_says_which_system_it_is():
+    """With the driver, and with the driver on Windows, are the same hosts: neither leaves room for the other."""
+    cells = fleet()
+    windows = np.array([one.os_type == "windows" for one in cells])
+    events, expected = counted(cells, {"os_type": "windows"}, events=200.0, seed=5)
+    share = np.broadcast_to(np.where(windows, 0.3, 0.0), events.shape)
+    assert find_condition(cells, events, expected, [Companion("driver", events, share)]) == {"with_update": "driver"}
+
+
 def test_of_two_updates_that_the_same_hosts_had_none_is_given():
     cells = fleet()
     events, expected = counted(cells, {}, events=200.0, seed=6)
