@@ -134,6 +134,15 @@ class Claims:
         with_it = self._inquiry.expected.time.by_update[update].cells
         return {self._inquiry.news.cells[cell].os_type for cell in with_it.tolist()}
 
+    def _may_have(self, update: int) -> Mask:
+        """(cells,) those of a system of which a host got an update, or may have; not to be changed."""
+        systems = self._systems_with(update)
+        key = repr(sorted(map(str, systems)))
+        if key not in self._meeting:
+            anyone = systems | {None} if None not in systems else {cell.os_type for cell in self._inquiry.news.cells}
+            self._meeting[key] = np.array([cell.os_type in anyone for cell in self._inquiry.news.cells])
+        return self._meeting[key]
+
     def _of(self, incident: Incident, tick: int) -> Mask:
         """(events,) those that an incident accounts for, so that they open no second one.
 
@@ -147,9 +156,8 @@ class Claims:
         claim = (events.tick <= tick) & (events.tick >= incident.since)
         claim &= self._inquiry.spots.events_at(incident.spot)
         claim &= self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)
-        if incident.update is not None and None not in (systems := self._systems_with(incident.update)):
-            others = [cell.os_type is not None and cell.os_type not in systems for cell in news.cells]
-            claim &= ~np.array(others)[events.cell]
+        if incident.update is not None:
+            claim &= self._may_have(incident.update)[events.cell]
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
             if incident.update is not None:
