@@ -82,6 +82,32 @@ def test_a_fault_that_comes_while_hosts_are_dark_because_of_something_unsolved_i
     assert second["alarm_at"] > at(PUSHED_AT).isoformat()
 
 
+def test_an_incident_leaves_alone_what_crashes_in_a_system_that_its_update_never_came_to(
+    empty_lake: Path, early: list[dict[str, Any]]
+) -> None:
+    """The first update comes to Windows and Linux, whose hosts go on to crash; an hour later another one to Macs."""
+    second_at, macs = PUSHED_AT + 60, range(900, HOSTS)
+    world = _fleet()
+    for number, host in enumerate(world["host"]):
+        host["os_type"] = "darwin" if number in macs else ("windows", "linux")[number // 12 % 2]
+    world["install"] = [row for row in world["install"] if int(row["host_id"][1:]) not in macs]
+    struck = [row for row in _of_the_update() if int(row["host_id"][1:]) not in macs]
+    struck += [crash_of(number, PUSHED_AT + 20 + number / 9) for number in WITH_IT[2::10] if number not in macs]
+    world["update"].append({"update_id": "v", "kind": "content", "channel": "2", "released_at": at(second_at)})
+    with_it = [number for number in macs if number % 2]
+    world["install"] += [{"host_id": f"h{number}", "update_id": "v", "applied_at": at(second_at)} for number in with_it]
+    of_macs = [crash_of(number, second_at + 2 + number / HOSTS) for number in with_it[::8]]
+    system = {host["host_id"]: host["os_type"] for host in world["host"]}
+    world["crash"] = [row | {"os_type": system[row["host_id"]]} for row in [*early, *struck, *of_macs]]
+    with lake_of(world, empty_lake) as lake:
+        first, second = incidents(lake, as_of=at(second_at + 30))["incidents"]
+    assert {turn["update_id"] for turn in first["history"]} <= {None, "u"}
+    assert first["update_id"] == "u"
+    assert second["alarm_at"] >= at(second_at).isoformat()[:16]
+    assert (second["candidates"][0]["update_id"], second["evidence"]["crashes"]) == ("v", len(of_macs))
+    assert {turn["update_id"] for turn in second["history"]} <= {None, "v"}
+
+
 @pytest.mark.parametrize("lasting_min", [5.0, 0.5])  # the shorter one is over before it is told from the fault
 def test_a_regions_outage_hours_after_a_fault_is_an_incident_of_its_own_and_leaves_the_name_alone(
     empty_lake: Path, early: list[dict[str, Any]], lasting_min: float
