@@ -185,38 +185,6 @@ def test_servers_and_hosts_that_were_just_patched_or_come_back_at_once_do_not_co
     assert (tick - int(news.left.minute[0]), news.left_with.age.tolist()) == (10, [1])
 
 
-def test_a_patched_server_is_silent_once_it_is_not_back_after_an_hour(empty_lake):
-    """Each is patched at 10 and goes at 20; its name says what became of it."""
-    back = {"back in time": 75, "back late": 85, "never": None, "laptop": None, "patched long before": None}
-    world: World = {
-        "host": [{"host_id": name, "os_type": "windows", "always_on": name != "laptop"} for name in back],
-        "update": [{"update_id": "os", "kind": "os_patch", "released_at": at(-200)}],
-        "session": [{"host_id": name, "online_from": at(-60), "online_until": at(20)} for name in back]
-        + [
-            {"host_id": name, "online_from": at(minute), "online_until": None}
-            for name, minute in back.items()
-            if minute is not None
-        ],
-        "install": [
-            {"host_id": name, "update_id": "os", "applied_at": at(-50 if name == "patched long before" else 10)}
-            for name in back
-        ],
-        "crash": [{"crash_id": "c", "host_id": "laptop", "os_type": "windows", "occurred_at": at(-59)}],
-    }
-    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(200)) as engine:
-        events = read_news(engine).events
-    silent = events.outcome == 1
-    known = {
-        host: int(tick) - int(at(0).timestamp()) // 60 for host, tick in zip(events.host, events.tick, strict=True)
-    }
-    assert {host: known[host] for host in events.host[silent]} == {
-        "back late": 80,
-        "never": 80,
-        "patched long before": 30,
-    }
-    assert set(events.minute[silent] - int(at(0).timestamp()) // 60) == {20}
-
-
 def test_most_at_one_place_is_that_places_doing_unless_the_others_leave_there_as_well():
     def left(*rows: tuple[str, int, int]) -> LeftAt:
         place, hosts, with_update = zip(*rows, strict=True)

@@ -1,4 +1,4 @@
-"""Servers that an OS patch restarts: what is silent in the hour after one may be restarting, for another hour."""
+"""Servers that an OS patch restarts: what is silent in the hour after one may be restarting, for however long."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GONE = 100
 CASES = {
     "back before anybody waits": ("patch", 5, 108, None),
     "back an hour later": ("patch", 5, 160, None),
-    "back hours later": ("patch", 5, 330, 160),
-    "never back": ("patch", 5, None, 160),
+    "back hours later": ("patch", 5, 330, None),
+    "never back": ("patch", 5, None, None),
     "patched long before": ("patch", 70, None, 110),
     "never back after a driver": ("driver", 5, None, 110),
     "never back after anything else": ("content", 5, None, 110),
@@ -27,7 +27,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("always_on", [True, False])
-def test_the_silence_of_a_server_is_news_and_in_the_hour_after_a_patch_once_it_has_lasted_for_one(lake, always_on):
+def test_the_silence_of_a_server_is_news_but_in_the_hour_after_a_patch(lake, always_on):
     append_rows(
         lake, "host", [{"host_id": name, "os_type": "windows", "always_on": always_on} for name in (*CASES, "steady")]
     )
@@ -43,7 +43,7 @@ def test_the_silence_of_a_server_is_news_and_in_the_hour_after_a_patch_once_it_h
         for name, (update, before, _, _) in CASES.items()
     ]
     append_rows(lake, "install", installs)
-    for now in (109, 110, 150, 159, 160, 330, 500):
+    for now in (109, 110, 150, 330, 500):
         expected = {name: GONE for name, (*_, news) in CASES.items() if always_on and news is not None and news <= now}
         with Engine(lake, as_of=at(now)) as engine:
             events = read_news(engine).events
