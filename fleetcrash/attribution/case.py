@@ -168,7 +168,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         pushed=pushed,
         place_log_weight=inquiry.spots.log_weights(tick)[0],
         stands_there=inquiry.spots.stands_there,
-        of_strata=inquiry.spots.of_strata,
+        of_strata=inquiry.spots.of_strata & inquiry.news.presence_told,  # who lacks an update may be offline else
         named_before=case.named_before,
         named_elsewhere=case.named_elsewhere,
         contrast=contrast,

@@ -207,7 +207,7 @@ class Inquiry:
             cells = np.ones(len(cells), bool)
         places = self.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
         found_at = witnesses.one_place(places, witnesses.places_known(self.news))
-        if self.news.installs_told and found_at:
+        if self.news.installs_told and self.news.presence_told and found_at:  # who lacks it may be offline else
             minute, known_by = self.news.events.minute, self.news.events.tick
             beside = np.flatnonzero(there & (minute >= minute[struck].min()) & (known_by <= tick))
             beside = witnesses.to_look_at(beside)

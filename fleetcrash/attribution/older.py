@@ -36,7 +36,7 @@ def log_by_holders(news: News, told: Ints) -> Mapping[int, float]:
     Returns:
         Of each such update, by its index, what ``evidence.log_contrast`` says.
     """
-    if not len(told) or not news.installs_told:
+    if not len(told) or not news.installs_told or not news.presence_told:  # who lacks one may be offline else
         return {}
     found = news.holders(tuple(told.tolist()), int(news.events.tick[told].max()))
     is_count = found.update < 0

@@ -161,7 +161,8 @@ def said_by(*of_updates: tuple[list[bool], list[int]], hosts: int = 10) -> dict[
     every += [(np.full(count, update), np.array(held), np.array(had)) for update, (had, held) in enumerate(of_updates)]
     update, held, had = (np.concatenate(part) for part in zip(*every, strict=True))
     found = Holders(np.tile(np.arange(count), len(every)), update, held, had)
-    news = SimpleNamespace(installs_told=True, holders=lambda *_: found, events=SimpleNamespace(tick=np.full(count, 5)))
+    events = SimpleNamespace(tick=np.full(count, 5))
+    news = SimpleNamespace(installs_told=True, presence_told=True, holders=lambda *_: found, events=events)
     return dict(log_by_holders(cast(News, news), np.arange(count)))
 
 
@@ -174,10 +175,11 @@ def test_holders_say_for_an_update_how_much_more_of_those_that_are_struck_have_i
     assert as_many < 0.5 < half_of_five
 
 
-def test_where_no_install_is_told_or_nobody_is_asked_holders_say_nothing():
-    untold = cast(News, SimpleNamespace(installs_told=False))
-    assert log_by_holders(untold, np.arange(9)) == {}
-    assert log_by_holders(cast(News, SimpleNamespace(installs_told=True)), np.arange(0)) == {}
+def test_where_no_install_or_presence_is_told_or_nobody_is_asked_holders_say_nothing():
+    for installs, presence in ((False, True), (True, False)):
+        untold = cast(News, SimpleNamespace(installs_told=installs, presence_told=presence))
+        assert log_by_holders(untold, np.arange(9)) == {}
+    assert log_by_holders(cast(News, SimpleNamespace(installs_told=True, presence_told=True)), np.arange(0)) == {}
 
 
 @pytest.mark.parametrize(("struck", "asked"), [(0, 0), (4, 0), (5, 5), (60, 55), (450, 100), (5000, 100)])
