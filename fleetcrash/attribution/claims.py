@@ -139,8 +139,8 @@ class Claims:
         systems = self._systems_with(update)
         key = repr(sorted(map(str, systems)))
         if key not in self._meeting:
-            anyone = systems | {None} if None not in systems else {cell.os_type for cell in self._inquiry.news.cells}
-            self._meeting[key] = np.array([cell.os_type in anyone for cell in self._inquiry.news.cells])
+            of_cells = [cell.os_type for cell in self._inquiry.news.cells]
+            self._meeting[key] = np.array([None in systems or one is None or one in systems for one in of_cells])
         return self._meeting[key]
 
     def _of(self, incident: Incident, tick: int) -> Mask:

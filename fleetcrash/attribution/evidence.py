@@ -93,6 +93,15 @@ def log_contrast(events: Floats, had: Floats, share: Floats) -> float:
     return float(log_mean_exp(had.sum() * np.log(TEST_RATIOS) - terms))
 
 
+def log_contrast_of_each(had: NDArray[np.bool_], with_it: NDArray[np.int64], hosts: NDArray[np.int64]) -> float:
+    """The same of some events, each with the hosts that it could have happened to.
+
+    Args:
+        had: (n,) whether its host had the update. with_it, hosts: (n,) how many hosts had it, of how many.
+    """
+    return log_contrast(np.ones(len(had)), had.astype(float), with_it / hosts)
+
+
 def log_contrast_by_age(events: Floats, of_age: Floats, shares: Floats) -> float:
     """Log likelihood ratio that hosts crash more for some time after they got an update than the hosts beside them.
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast
+from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast_of_each
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.witnesses import to_look_at
 
@@ -40,13 +40,12 @@ def log_by_holders(news: News, told: Ints) -> Mapping[int, float]:
         return {}
     found = news.holders(tuple(told.tolist()), int(news.events.tick[told].max()))
     is_count = found.update < 0
-    hosts = np.zeros(int(told.max()) + 1)
+    hosts = np.zeros(int(told.max()) + 1, np.int64)
     hosts[found.event[is_count]] = found.hosts[is_count]
     said = {}
     for update in np.unique(found.update[~is_count]).tolist():
         rows = found.update == update
-        share = found.hosts[rows] / hosts[found.event[rows]]
-        said[update] = log_contrast(np.ones(len(share)), found.had[rows].astype(float), share)
+        said[update] = log_contrast_of_each(found.had[rows], found.hosts[rows], hosts[found.event[rows]])
     return said
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast, log_mean_exp
+from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast_of_each, log_mean_exp
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, AtPlace, ByStart, Cell, News, Whereabouts
 
 Ints = NDArray[np.int64]
@@ -85,8 +85,7 @@ def one_place(found: Whereabouts, known: Mapping[str, int]) -> list[str]:
 def log_within(found: AtPlace, dimension: str) -> float:
     """What hosts at the place of some events say for an update: log likelihood ratio, see ``evidence.log_contrast``."""
     there = found.dimension == dimension
-    share = found.hosts_with[there] / found.hosts[there]
-    return log_contrast(np.ones(len(share)), found.had[there].astype(float), share)
+    return log_contrast_of_each(found.had[there], found.hosts_with[there], found.hosts[there])
 
 
 def _log_odds(found: Whereabouts, dimension: str) -> float:
