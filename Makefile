@@ -108,15 +108,24 @@ $(VENV)/.made:
 	"$$found" -m venv --clear $(VENV)
 	@touch $@
 
+# The requirements name all that is needed, so that nobody need work that out again (--no-deps). What was installed is
+# compiled on all cores, which pip does on one; the packages' own tests are left out, and what cannot be compiled waits
+# until somebody imports it.
+define install
+@$(PY) -m pip install -q --no-compile --no-deps -r $(1)
+@$(PY) -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
+endef
+
 $(VENV)/.installed: $(VENV)/.made requirements.txt
-	@echo "Installing requirements.txt (once; about a minute) ..." >&2
-	@$(PY) -m pip install -q -r requirements.txt
+	@echo "Installing requirements.txt (once; about half a minute) ..." >&2
+	$(call install,requirements.txt)
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	@echo "Installing requirements-dev.txt (once) ..." >&2
-	@$(PY) -m pip install -q -r requirements-dev.txt
-	@touch $@
+# What checks comes with what runs: requirements-dev.txt holds both.
+$(VENV)/.installed-dev: $(VENV)/.made requirements.txt requirements-dev.txt
+	@echo "Installing requirements-dev.txt (once; about half a minute) ..." >&2
+	$(call install,requirements-dev.txt)
+	@touch $(VENV)/.installed $@
 
 # The browser tests drive the system's Chromium through Playwright, whose driver wants libatomic. Where either is missing and
 # may be installed (Debian's packages; root, or sudo that asks for no password), it is; where not, the other tests run and
