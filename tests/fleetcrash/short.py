@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,7 +36,16 @@ def short_records() -> Tables:
 
 def short_outage(path: Path) -> Lake:
     """Sixty hosts and one outage, in a lake."""
-    lake = Lake.create(path)
+    return fleet.write_files(path, _files())
+
+
+@cache
+def _files() -> fleet.Files:
+    with TemporaryDirectory() as folder:
+        return fleet.files_of(_filled(Lake.create(Path(folder) / "lake")))
+
+
+def _filled(lake: Lake) -> Lake:
     records = short_records()
     for kind, table in records.items():
         lake.append(kind, table, batch_id="short")

@@ -133,8 +133,8 @@ COUNTING = (
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_a_case_answers_as_expected(case: Path, tmp_path: Path):
-    lake = _lake(case, tmp_path)
+def test_a_case_answers_as_expected(case: Path, lake: Lake):
+    _fill(lake, case)
     parameters = json.loads((case / "params.json").read_text())
     as_of = parameters.pop("as_of", None)
     with Engine(lake, as_of=None if as_of is None else datetime.fromisoformat(as_of)) as engine:
@@ -143,7 +143,8 @@ def test_a_case_answers_as_expected(case: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("case", CASES_OF_EXPOSURE, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_a_shorter_way_says_the_same(case: Path, tmp_path: Path):
+def test_a_shorter_way_says_the_same(case: Path, lake: Lake):
+    _fill(lake, case)
     parameters = _timed(json.loads((case / "params.json").read_text()))
     as_of = datetime.fromisoformat(parameters["as_of"])
     installs = map(json.loads, (case / "install.ndjson").read_text().splitlines())
@@ -151,7 +152,7 @@ def test_a_shorter_way_says_the_same(case: Path, tmp_path: Path):
     for update_id in sorted({each["update_id"] for each in installs}):
         of_it = Filters(updates=(update_id,))
         asked += [of_it, replace(of_it, text="x"), replace(of_it, os_types=("linux",))]
-    with Engine(_lake(case, tmp_path), as_of=as_of) as engine:
+    with Engine(lake, as_of=as_of) as engine:
         for filters in asked:
             selection = Selection(parameters["since"], parameters["until"], filters)
             _keep(engine, {"since": selection.since, "until": selection.until, "bucket_s": 300} | asdict(filters))
@@ -178,11 +179,9 @@ def _query(case: Path) -> str:
     return case.parent.relative_to(HERE).as_posix()
 
 
-def _lake(case: Path, tmp_path: Path) -> Lake:
-    lake = Lake.create(tmp_path / "lake")
+def _fill(lake: Lake, case: Path) -> None:
     for path in case.glob("*.ndjson"):
         append_rows(lake, path.stem, [json.loads(line) for line in path.read_text().splitlines() if line.strip()])
-    return lake
 
 
 def _answer(engine: Engine, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
@@ -268,11 +267,10 @@ def _shown(value: Any) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def test_host_time_adds_up_whatever_the_stretches(tmp_path: Path):
+def test_host_time_adds_up_whatever_the_stretches(lake: Lake):
     """Edges and a running sum must give what adding up every stretch gives, in every grouping."""
     random = Random(20260304)
     start = datetime(2026, 3, 4, tzinfo=UTC)
-    lake = Lake.create(tmp_path / "lake")
     hosts = [f"h{number}" for number in range(40)]
     append_rows(
         lake,
