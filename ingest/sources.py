@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from stat import S_ISREG
 
 from fleetcrash.errors import UnreadableSource, one_line
-from ingest import crash_files, csv_rows, ndjson, tables
+from ingest import crash_files, csv_rows, ndjson, small_files, tables
 from ingest.advice import Misread, misread_as
 from ingest.arrival import Arrival
 from ingest.crash_files import CrashFile
@@ -66,6 +67,7 @@ class Source:
         batches: reads it; raises UnreadableSource where it cannot, after the batches before.
         is_of_crash_files: and not of the contract's records.
         misread: what it begins like, where its lines are no records.
+        is_joined: it may share a batch with others.
     """
 
     names: tuple[str, ...]
@@ -73,6 +75,7 @@ class Source:
     batches: Callable[[], Iterator[Arrival]]
     is_of_crash_files: bool = False
     misread: Misread | None = None
+    is_joined: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,15 @@ class _Finder:
             told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), named(path.name))
             return CrashFile(name, size_bytes, format, told, read)
         if inner.endswith(_NDJSON):
-            return _of_lines(name, size_bytes, lambda: ndjson.batches(opened(), name), misread=misread_as(data))
+            misread = misread_as(data)
+            is_small = size_bytes is not None and size_bytes <= small_files.SMALL_BYTES
+            return _of_lines(
+                name,
+                size_bytes,
+                lambda: ndjson.batches(opened(), name),
+                misread=misread,
+                is_joined=is_small and misread is None,
+            )
         return None
 
     def _is_of_events(self, path: Path) -> bool:
@@ -293,8 +304,15 @@ def _is(path: Path, what: Callable[[Path], bool], *, unless_told: bool) -> bool:
 
 
 def _together(found: Sequence[Source | CrashFile]) -> list[Source]:
-    """Sources; all crash files are one, behind the others, since a batch of each would take most of the time."""
-    sources = [one for one in found if isinstance(one, Source)]
+    """Sources; many small files are one, and so are all crash files, behind the others.
+
+    A batch of each would take most of the time.
+    """
+    sources: list[Source] = []
+    for is_joined, run in groupby((one for one in found if isinstance(one, Source)), lambda one: one.is_joined):
+        neighbours = list(run)
+        is_one = is_joined and len(neighbours) >= small_files.MANY
+        sources += [_of_small_files(neighbours)] if is_one else neighbours
     files = [one for one in found if isinstance(one, CrashFile)]
     return [*sources, _of_crash_files(files)] if files else sources
 
@@ -310,8 +328,19 @@ def _of_crash_files(files: Sequence[CrashFile]) -> Source:
     )
 
 
+def _of_small_files(sources: Sequence[Source]) -> Source:
+    files = [small_files.SmallFile(one.names[0], one.size_bytes or 0, one.batches) for one in sources]
+    sizes = sum(file.size_bytes for file in files)
+    return Source(tuple(file.name for file in files), sizes, lambda: small_files.batches(files))
+
+
 def _of_lines(
-    name: str, size_bytes: int | None, batches: Callable[[], Iterator[Arrival]], *, misread: Misread | None = None
+    name: str,
+    size_bytes: int | None,
+    batches: Callable[[], Iterator[Arrival]],
+    *,
+    misread: Misread | None = None,
+    is_joined: bool = False,
 ) -> Source:
     """A source of lines, of which a damaged one keeps those before the damage."""
 
@@ -323,7 +352,7 @@ def _of_lines(
         except DAMAGED as error:
             raise cut_short(name, error, "The whole lines before the damage are loaded.") from error
 
-    return Source((name,), size_bytes, read, misread=misread)
+    return Source((name,), size_bytes, read, misread=misread, is_joined=is_joined)
 
 
 def _unreadable(path: Path, error: Exception) -> UnreadableSource:
