@@ -24,7 +24,8 @@ def encoding_of(request: Request, door: Door) -> str:
     Raises:
         Refusal: in a way that this door does not know.
     """
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    given = request.headers.getlist("content-encoding") or ["identity"]
+    encoding = ", ".join(each.strip().lower() for each in given)  # in two headers as in one
     if encoding not in door.encodings:
         known = ", ".join(one for one in door.encodings if one not in ("identity", "x-gzip"))
         raise Refusal(

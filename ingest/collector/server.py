@@ -232,6 +232,7 @@ class _Protocol(H11Protocol):
 
     _due: asyncio.TimerHandle | None = None
     _from = ""
+    _has_ended = False  # its sender sends nothing more
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -245,6 +246,16 @@ class _Protocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._watch()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Let a sender that shuts its side once it has asked have its answer; TLS knows no sides."""
+        self._has_ended = self.scheme == "http" and self._is_asked
+        return self._has_ended
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._has_ended and not self._is_asked:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
@@ -268,6 +279,12 @@ class _Protocol(H11Protocol):
     def _is_answering(self) -> bool:
         cycle: Any = self.cycle  # None before the first request
         return cycle is not None and not cycle.response_complete
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether a request that has come to its end waits for its answer."""
+        cycle: Any = self.cycle
+        return self._is_answering and not cycle.more_body
 
     def _watch(self) -> None:
         """Begin to wait for a request where none is under way; one that is cut short is watched by the application."""

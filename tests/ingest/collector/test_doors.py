@@ -142,6 +142,28 @@ def test_who_asks_before_sending_is_refused_before_sending(client):
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
+WHOLE = b"POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+@pytest.mark.parametrize("rest", [b"", WHOLE % (len(LINE) + 1, LINE), b"POST /v1"])
+def test_a_sender_that_shuts_its_side_has_its_answers(client, requests, rest):
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+        plain.sendall(WHOLE % (len(LINE), LINE) * requests + rest)
+        plain.shutdown(socket.SHUT_WR)
+        answers = b"".join(iter(lambda: plain.recv(4096), b""))
+    assert answers.count(b"HTTP/1.1 202 ") == answers.count(b'"batch_id"') == requests
+
+
+def test_an_encoding_in_two_headers_is_two_encodings(client):
+    packed = gzip.compress(LINE)
+    head = b"POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Encoding: identity\r\nContent-Encoding: gzip\r\n"
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+        plain.sendall(head + b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed))
+        answer = b"".join(iter(lambda: plain.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 415 ")
+
+
 def test_every_encoding_brings_the_same_records(lake):
     plain = [crashes(first, 10) for first in (0, 10, 20, 30, 40, 50)]
     with serving(lake) as client:
