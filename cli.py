@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     # Our matrices are too small to share out: threads that wait for one another cost a third more than they save.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _open_what_is_closed()
     parser = _parser()
     chosen = parser.parse_args(arguments)
     _take_lake_before(parser, chosen)
@@ -54,14 +55,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _stopped(stop, serves=chosen.serves)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain once more while it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()  # whoever read our output has seen enough
         return Exit.DONE
-    except Exception:
+    except Exception as error:
         if stop.asked_by is not None:  # an engine in the middle of a query says so in an error of its own
             return _stopped(stop, serves=chosen.serves)
+        if isinstance(error, OSError) and (why := _why_unwritable()) is not None:
+            _say_no_more()
+            said = f"The output cannot be written: {why}. The lake is whole. Run this again where there is room."
+            print(f"fleetcrash: {said}", file=sys.stderr)
+            return Exit.BAD_USE
         logging.exception("fleetcrash: this is a fault of ours, not of your data. The lake is whole. Please report:")
         return Exit.OUR_FAULT
+
+
+def _open_what_is_closed() -> None:
+    """Give what is printed a place to go where a shell closed it (``>&-``), before a file of ours has its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+
+
+def _why_unwritable() -> str | None:
+    """What keeps the output from being written, such as a full disk; None: nothing does."""
+    try:
+        print(flush=True)  # without a buffer nothing is left to flush
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def _say_no_more() -> None:
+    """Drop what is printed from here on; Python would complain once more while it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Stop:

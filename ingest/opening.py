@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import zlib
@@ -37,7 +38,13 @@ def blocks_of(path: Path, block_bytes: int = _BLOCK_BYTES) -> Blocks:
 
 
 def stdin() -> Blocks:
-    """The bytes of stdin."""
+    """The bytes of stdin.
+
+    Raises:
+        OSError: it is closed.
+    """
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "stdin is closed")
     yield from iter(lambda: sys.stdin.buffer.read(_BLOCK_BYTES), b"")
 
 

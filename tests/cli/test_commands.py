@@ -420,3 +420,26 @@ def test_a_reader_that_has_seen_enough_is_no_trouble(lake, much):
     )  # fmt: skip
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_what_a_shell_closed_is_no_trouble(lake, closed):
+    command = f'exec "$0" -m cli clusters --lake "$1" {closed}'
+    done = subprocess.run(["sh", "-c", command, sys.executable, lake], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_that_finds_no_room_is_said_in_one_line(lake):
+    command = [sys.executable, "-m", "cli", "clusters", "--lake", lake]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot be written: No space left on device" in done.stderr
+
+
+def test_a_load_from_a_stdin_that_is_closed_says_so(tmp_path):
+    command = ["sh", "-c", 'exec "$0" -m cli load --lake "$1" - <&-', sys.executable, tmp_path / "lake"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "fleetcrash: - cannot be read: stdin is closed. Nothing of it was loaded.\n"
