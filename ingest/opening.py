@@ -7,6 +7,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -20,7 +21,7 @@ DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
 """What is raised while a file is read that is not what it says."""
 
 _BLOCK_BYTES = 1 << 20
-_SMALL_BLOCK_BYTES = 64 << 10  # the block in which a truncated stream breaks off is lost
+_SMALL_BLOCK_BYTES = 64 << 10  # of the block in which a stream breaks off each byte is read by itself
 
 Blocks = Iterator[bytes]
 
@@ -105,8 +106,35 @@ def _gzip(path: Path, block_bytes: int) -> Blocks:
 
 
 def _zstd(path: Path, block_bytes: int) -> Blocks:
+    """The frames of a zstd file. A stream drops what it has unpacked of the block that it cannot fill."""
+    whole_bytes = 0
+    if path.is_file() and not path.stat().st_size:
+        raise EOFError("it is truncated")
+    try:
+        for block in _zstd_blocks(path, min(block_bytes, _SMALL_BLOCK_BYTES)):
+            whole_bytes += len(block)
+            yield block
+    except (OSError, pa.ArrowException):
+        if path.is_file():  # a pipe cannot be read again
+            yield from _zstd_rest(path, whole_bytes)
+        raise
+
+
+def _zstd_blocks(path: Path, block_bytes: int) -> Blocks:
     with _arrow_file(path) as file, pa.CompressedInputStream(file, "zstd") as stream:
-        yield from iter(lambda: stream.read(min(block_bytes, _SMALL_BLOCK_BYTES)), b"")
+        yield from iter(lambda: stream.read(block_bytes), b"")
+
+
+def _zstd_rest(path: Path, whole_bytes: int) -> Blocks:
+    """What can be unpacked before the damage of a file, behind its whole blocks."""
+    rest = bytearray()
+    with _arrow_file(path) as file, pa.CompressedInputStream(file, "zstd") as stream:
+        while whole_bytes > 0:
+            whole_bytes -= len(stream.read(min(whole_bytes, _BLOCK_BYTES)))
+        with suppress(OSError, pa.ArrowException):
+            while byte := stream.read(1):
+                rest += byte
+    yield bytes(rest)
 
 
 def _arrow_file(path: Path) -> pa.NativeFile:

@@ -156,6 +156,25 @@ def test_a_compressed_file_is_the_same_batch_as_its_content(lake, tmp_path):
     assert len(rows_of(lake, "batch")) == len(rows_of(lake, "quarantine")) == 1
 
 
+@pytest.mark.parametrize("crashes", [2, 2000])
+@pytest.mark.parametrize("damage", [b"no frame", "cut"])
+def test_a_damaged_zstd_keeps_its_whole_lines_as_a_gzip_does(lake, tmp_path, crashes, damage):
+    frame = pa.compress(b"".join(line("crash", crash_id=str(n)) + b"\n" for n in range(crashes)), "zstd", asbytes=True)
+    packed = tmp_path / "cut.ndjson.zst"
+    packed.write_bytes(frame + (damage if isinstance(damage, bytes) else frame[:-9]))
+    with pytest.raises(
+        IncompleteLoad, match=r"cut\.ndjson\.zst cannot be read to its end: .*The whole lines"
+    ) as raised:
+        load(lake, [packed], now=NOW)
+    assert raised.value.report.accepted == crashes
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_a_packed_file_without_a_byte_is_no_empty_one(lake, tmp_path, suffix):
+    with pytest.raises(IncompleteLoad, match=r"cannot be read: it is truncated\. Nothing of it was loaded"):
+        load(lake, [write(tmp_path / f"x.ndjson{suffix}", [])], now=NOW)
+
+
 def test_a_truncated_gzip_keeps_its_whole_lines_and_reports_the_rest(lake, tmp_path):
     lines = [line("crash", crash_id=f"{n:x}", code=hex(n**9)) for n in range(5000)]
     packed = gzip.compress(b"\n".join(lines))
