@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ def serve(chosen: argparse.Namespace) -> int:
     if needs_token and not Tokens(lake.root).listed():
         raise BadArgument(
             f"Whoever reaches {chosen.host} could send, for there is no token. Nothing was started. "
-            f"Make one with `fleetcrash token add NAME --lake {lake.root}`, or listen on 127.0.0.1."
+            f"Make one with `fleetcrash token add NAME --lake {quote(str(lake.root))}`, or listen on 127.0.0.1."
         )
     if (chosen.tls_cert is None) != (chosen.tls_key is None):
         raise BadArgument("TLS takes both --tls-cert and --tls-key. Nothing was started.")

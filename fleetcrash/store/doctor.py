@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shlex import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -177,7 +178,7 @@ def _schema(lake: Lake, table: str, version: str | None, outdated: bool, fields:
             folder,
             f"The table is of schema {version}; this version reads {SCHEMA_VERSION}.",
             "No command but doctor opens this lake. Nothing is lost.",
-            f"Run `fleetcrash doctor --migrate --lake {lake.root}`.",
+            f"Run `fleetcrash doctor --migrate --lake {quote(str(lake.root))}`.",
         )
         return
     if version != str(SCHEMA_VERSION):

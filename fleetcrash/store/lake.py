@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import unquote
 
@@ -369,12 +370,12 @@ class Lake:
         if len(missing) < len(table_columns()):
             return LakeError(
                 f"The lake at {self.root} lacks its table {missing[0]}. Nothing was changed. "
-                f"`fleetcrash doctor --lake {self.root}` says what that means."
+                f"`fleetcrash doctor --lake {quote(str(self.root))}` says what that means."
             )
         found = "is a file" if is_file else "holds no lake"
         return LakeError(
             f"{self.root} {found}. Nothing was changed. "
-            f"Load crash reports with `fleetcrash load PATH --lake {self.root}` to make one."
+            f"Load crash reports with `fleetcrash load PATH --lake {quote(str(self.root))}` to make one."
         )
 
     def _opened(self, table: str) -> DeltaTable:
@@ -392,7 +393,7 @@ class Lake:
     def _unreadable(self, table: str, error: BaseException) -> LakeError:
         return LakeError(
             f"{table} in the lake at {self.root} cannot be read: {one_line(error)}. "
-            f"`fleetcrash doctor --lake {self.root}` says what is broken."
+            f"`fleetcrash doctor --lake {quote(str(self.root))}` says what is broken."
         )
 
     def _check_version(self, table: str) -> None:
@@ -404,7 +405,7 @@ class Lake:
         raise LakeError(
             f"{written}; this version reads {SCHEMA_VERSION}. Nothing was changed. "
             + (
-                f"`fleetcrash doctor --migrate --lake {self.root}` brings it up to date."
+                f"`fleetcrash doctor --migrate --lake {quote(str(self.root))}` brings it up to date."
                 if old
                 else "Use the version of fleetcrash that wrote it."
             )

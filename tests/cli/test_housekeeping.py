@@ -177,7 +177,7 @@ def test_doctor_migrates_and_what_was_refused_works(lake, run):
         table = DeltaTable(str(Path(lake) / name))
         table.alter.set_table_properties({"fleetcrash.schema": "1"}, raise_if_not_exists=False)
     status, _, err = run("compact", "--lake", lake)
-    assert (status, f"fleetcrash doctor --migrate --lake {lake}" in err, err.count("\n")) == (2, True, 1)
+    assert (status, f"fleetcrash doctor --migrate --lake '{lake}'" in err, err.count("\n")) == (2, True, 1)
     assert run("doctor", "--lake", lake)[0] == 2
     status, out, _ = run("doctor", "--lake", lake, "--migrate")
     assert status == 0

@@ -88,6 +88,11 @@ def test_where_there_is_no_lake_it_says_how_to_make_one(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_command_that_makes_a_lake_can_be_pasted_wherever_it_is_to_be(tmp_path):
+    with pytest.raises(LakeError, match=r"--lake '.*/my lake'` to make one"):
+        Lake.open(tmp_path / "my lake")
+
+
 def test_a_lake_that_lacks_a_table_is_none_to_read_says_which_and_is_mended_by_making_it(lake):
     lake.append("crash", crashes("a"), batch_id="1")
     shutil.rmtree(lake.root / "quarantine")
