@@ -19,7 +19,10 @@ class Misread(Enum):
     GZIP = "is packed with gzip. Unpack it, or let its name end in .gz"
     ZSTD = "is packed with zstd. Unpack it, or let its name end in .zst"
     PARQUET = "is Parquet. Write it to a file such as crash.parquet"
+    CSV = "is CSV. Write it to a file such as crash.csv"
 
+
+_KEYS = {b"host_id", b"update_id"}  # one of which each kind of record has
 
 _BEGIN = {
     codecs.BOM_UTF16_LE: Misread.UTF_16,
@@ -35,7 +38,11 @@ def misread_as(start: bytes) -> Misread | None:
     for begins, what in _BEGIN.items():
         if start.startswith(begins):
             return what
-    return Misread.ARRAY if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"[" else None
+    text = start.removeprefix(codecs.BOM_UTF8)
+    if text.lstrip()[:1] == b"[":
+        return Misread.ARRAY
+    names = {name.strip(b' "\r') for name in text.partition(b"\n")[0].split(b",")}
+    return Misread.CSV if names & _KEYS else None
 
 
 def advice(
