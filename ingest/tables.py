@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,8 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
     A batch is named by the bytes of the file, the kind that its name tells and the rows it holds.
 
     Raises:
-        UnreadableSource: no Parquet, damaged, or of no known kind. The batches before have been yielded.
+        UnreadableSource: no Parquet, damaged, of no known kind, or a column is there twice. The batches before have
+            been yielded.
     """
     named = named_kind(path.name)
     try:
@@ -104,8 +106,14 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         with pa.OSFile(os.fsencode(path)) as file, pq.ParquetFile(file) as parquet:  # a text would have to be UTF-8
-            if named is None and "record" not in parquet.schema_arrow.names:
+            names = parquet.schema_arrow.names
+            if named is None and "record" not in names:
                 raise of_no_kind(source)
+            if repeated := sorted(name for name, times in Counter(names).items() if times > 1):
+                raise UnreadableSource(
+                    f"{source} names a column twice: {', '.join(repeated)}. Nothing of it was loaded. "
+                    "Rename or remove one of them."
+                )
             first, rows = 1, max(parquet.metadata.num_rows, 1)
             for batch in parquet.iter_batches(batch_size=BATCH_ROWS):
                 table = pa.Table.from_batches([batch])

@@ -221,6 +221,16 @@ def test_a_file_that_is_no_parquet_or_is_damaged_is_unreadable(lake, tmp_path, m
     assert load(lake, [whole], now=NOW).accepted == 5000 - raised.value.report.accepted
 
 
+def test_of_a_column_that_is_there_twice_none_is_believed(lake, tmp_path):
+    path = tmp_path / "crash.parquet"
+    pq.write_table(crashes().append_column("host_id", [["h7", "h8", "h9"]]), path)
+    with pytest.raises(
+        IncompleteLoad, match=r"crash\.parquet names a column twice: host_id\. Nothing of it was loaded"
+    ):
+        load(lake, [path], now=NOW)
+    assert rows_of(lake, "crash") == []
+
+
 def test_a_numeric_version_column_is_bad_in_every_row_of_a_file(lake, tmp_path):
     path: Path = tmp_path / "crash.parquet"
     pq.write_table(crashes(5, agent_version=pa.array([4.1] * 5)), path)
