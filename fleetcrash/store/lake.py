@@ -198,6 +198,8 @@ class Lake:
                 snapshot = self.delta(table)
                 if (snapshot.transaction_version(batch_id) or 0) >= sequence:
                     return False
+                if self.folder(table).is_dir() and not os.access(self.folder(table), os.W_OK):  # it panics here, too
+                    raise self._read_only(table)
                 write_deltalake(
                     snapshot,
                     conformed(rows, self.schemas[table]),
@@ -353,6 +355,12 @@ class Lake:
         return LakeError(
             f"{table} in the lake at {self.root} cannot be written: the disk is full ({free >> 20:,} MiB left). "
             "What is in the lake is whole. Free some space and run the same command again."
+        )
+
+    def _read_only(self, table: str) -> LakeError:
+        return LakeError(
+            f"{table} in the lake at {self.root} cannot be written: its folder or file system is read-only to us. "
+            "What is in the lake is whole. Make it writable and run the same command again."
         )
 
     def _absent(self) -> LakeError:

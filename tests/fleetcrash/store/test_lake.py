@@ -131,6 +131,15 @@ def test_a_lake_that_may_not_be_read_is_not_said_to_be_none(lake, monkeypatch, a
         ask(lake.root)
 
 
+def test_a_lake_that_is_read_only_is_said_to_be_so_and_what_it_has_is_known(lake, monkeypatch):
+    lake.append("crash", crashes("a"), batch_id="1")
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)  # as on a file system that is mounted so
+    with pytest.raises(LakeError, match=r"crash in the lake at .* is read-only to us\. What is in the lake is whole"):
+        lake.append("crash", crashes("b"), batch_id="2")
+    assert not lake.append("crash", crashes("a"), batch_id="1")
+    assert names_in(lake) == ["a"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a place where nobody may write, root included")
 def test_a_place_that_nobody_may_write_is_said_to_be_one():
     with pytest.raises(LakeError, match="cannot be written"):
