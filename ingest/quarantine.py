@@ -75,6 +75,7 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
     started = perf_counter()
     if reason is not None and reason not in wanted_by_reason():
         _check_held(lake, reason)
+    lake.check_writable()
     counts, stay, sources = Counts(), 0, []
     with Workbench(lake) as bench:
         intake = Intake(lake, bench, now=aware(now))

@@ -140,6 +140,7 @@ def forget(lake: Lake, host_id: str, *, books: Sequence[Book] = ()) -> Receipt:
         raise BadArgument("This name is not Unicode text, so no host can have it. Nothing was changed.") from None
     if not host_id:
         raise BadArgument("An empty name is no host's. Nothing was changed.")
+    lake.check_writable()
     mentions = Mentions(host_id)
     receipt = Receipt(host_id)
     with Rewriter(lake) as rewriter:

@@ -75,6 +75,7 @@ def compact(lake: Lake, *tables: str, keep: timedelta = KEEP) -> list[Compacted]
     Raises:
         LakeError: a table cannot be read or written, or others merge it over and over at the same time.
     """
+    lake.check_writable()
     done = []
     for name in tables or table_columns():
         merged, into = _merge(lake, name)

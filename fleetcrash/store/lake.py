@@ -177,6 +177,17 @@ class Lake:
         if not is_there:
             raise self._absent()
 
+    def check_writable(self) -> None:
+        """See that we may write wherever housekeeping writes, before it begins.
+
+        Raises:
+            LakeError: a table's folder is read-only to us.
+        """
+        for name in table_columns():
+            for folder in (self.folder(name), self.folder(name) / "_delta_log"):
+                if folder.is_dir() and not os.access(folder, os.W_OK):
+                    raise self._read_only(name)
+
     def append(self, table: str, rows: pa.Table, *, batch_id: str, sequence: int = 1) -> bool:
         """Commit the rows of one batch to one table, once.
 

@@ -41,7 +41,10 @@ def migrate(lake: Lake) -> list[str]:
                 f"The lake at {lake.root} was written by schema {found or 'unknown'} ({name}), from which no way leads "
                 f"to {SCHEMA_VERSION}. Nothing was changed. Use the version of fleetcrash that wrote it."
             )
-    return [step for name in there if older(lake, name) for step in _migrate_table(lake, name)]
+    outdated = [name for name in there if older(lake, name)]
+    if outdated:
+        lake.check_writable()
+    return [step for name in outdated for step in _migrate_table(lake, name)]
 
 
 def _migrate_table(lake: Lake, table: str) -> list[str]:
