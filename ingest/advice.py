@@ -16,6 +16,7 @@ class Misread(Enum):
 
     ARRAY = "begins with [, as a JSON array does. Write one record a line, with jq -c '.[]'"
     UTF_16 = "is UTF-16, as PowerShell's > writes it. Save it as UTF-8"
+    UTF_32 = "is UTF-32. Save it as UTF-8"
     GZIP = "is packed with gzip. Unpack it, or let its name end in .gz"
     ZSTD = "is packed with zstd. Unpack it, or let its name end in .zst"
     PARQUET = "is Parquet. Write it to a file such as crash.parquet"
@@ -25,6 +26,8 @@ class Misread(Enum):
 _KEYS = {b"host_id", b"update_id"}  # one of which each kind of record has
 
 _BEGIN = {
+    codecs.BOM_UTF32_LE: Misread.UTF_32,  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: Misread.UTF_32,
     codecs.BOM_UTF16_LE: Misread.UTF_16,
     codecs.BOM_UTF16_BE: Misread.UTF_16,
     b"\x1f\x8b": Misread.GZIP,

@@ -21,6 +21,12 @@ DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
 """What is raised while a file is read that is not what it says."""
 
 _BLOCK_BYTES = 1 << 20
+_BEGIN = {
+    ".gz": (b"\x1f\x8b",),
+    ".zst": (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))),
+}
+# A zstd file may begin with a frame to skip, of sixteen kinds.
+
 _SMALL_BLOCK_BYTES = 64 << 10  # of the block in which a stream breaks off each byte is read by itself
 
 Blocks = Iterator[bytes]
@@ -34,8 +40,23 @@ def blocks_of(path: Path, block_bytes: int = _BLOCK_BYTES) -> Blocks:
     Raises, after the blocks before the damage:
         EOFError, OSError, zlib.error, pyarrow.ArrowException: see ``DAMAGED``.
     """
-    opener = {".gz": _gzip, ".zst": _zstd}.get(path.suffix.lower(), _plain)
-    return opener(path, block_bytes)
+    suffix = path.suffix.lower()
+    opener = {".gz": _gzip, ".zst": _zstd}.get(suffix, _plain)
+    return opener(path, block_bytes) if opener is _plain else _unpacked(opener(path, block_bytes), path, suffix)
+
+
+def _unpacked(blocks: Blocks, path: Path, suffix: str) -> Blocks:
+    """Blocks of a packed file; of one that is not packed so the error says it, where the file can be read again."""
+    try:
+        yield from blocks
+    except (OSError, zlib.error, pa.ArrowException) as error:
+        if path.is_file():
+            with path.open("rb") as file:
+                begins_as_told = file.read(4).startswith(_BEGIN[suffix])
+            if not begins_as_told:
+                said = f"its content is not packed as {suffix} is; give it the suffix of what it is"
+                raise OSError(said) from error
+        raise
 
 
 def stdin() -> Blocks:

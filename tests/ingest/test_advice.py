@@ -53,11 +53,22 @@ def test_stdin_is_looked_at_as_well(lake, monkeypatch):
         (gzip.compress(b"{}"), Misread.GZIP),
         (pa.compress(b"{}", codec="zstd", asbytes=True), Misread.ZSTD),
         (b"PAR1", Misread.PARQUET),
+        (codecs.BOM_UTF32_LE + b"{\0\0\0", Misread.UTF_32),
+        (codecs.BOM_UTF32_BE + b"\0\0\0{", Misread.UTF_32),
         (b'\xef\xbb\xbfcrash_id,"host_id"\r\nc1,h1', Misread.CSV),
         (b"host_id,update_id,applied_at\n", Misread.CSV),
         (line("install"), None),
     ],
-    ids=["gzip", "zstd", "parquet", "csv with a mark", "csv", "a record"],  # packed bytes tell when they were packed
+    ids=[
+        "gzip",
+        "zstd",
+        "parquet",
+        "utf-32-le",
+        "utf-32-be",
+        "csv with a mark",
+        "csv",
+        "a record",
+    ],  # packed bytes tell when they were packed
 )
 def test_what_is_packed_or_in_columns_is_said_to_be_so(begins, what):
     assert misread_as(begins) is what

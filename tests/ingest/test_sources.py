@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -264,3 +265,12 @@ def test_batches_grow_to_their_full_size(monkeypatch):
     lines = ndjson.batches([b"a line..\n" * 400], "-")
     sizes = [len(batch.data) for batch in lines]
     assert sizes == [9 * 22, 9 * 44, 9 * 89, 9 * 89, 9 * 89, 9 * 67]
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_what_is_not_packed_as_its_name_says_is_said_to_be_so(lake, tmp_path, suffix):
+    path = tmp_path / f"in.ndjson{suffix}"
+    path.write_bytes(line("crash"))
+    said = f"cannot be read: its content is not packed as {suffix} is; give it the suffix of what it is. Nothing of it"
+    with pytest.raises(IncompleteLoad, match=re.escape(said)):
+        load(lake, [path], now=NOW)
