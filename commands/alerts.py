@@ -22,7 +22,9 @@ _MOST_LISTED = 50
 
 def add_to(commands: Commands) -> None:
     """Add the group of commands."""
-    group = commands.group("alert", "What was sent to whom, and a test of it")
+    group = commands.group(
+        "alert", "What was sent to whom, and a test of it", example="fleetcrash alert list --lake lake"
+    )
     one = group.add(list_, "--lake", "--json", example="fleetcrash alert list --lake lake")
     one.add_argument("--most", type=whole(0), default=_MOST_LISTED, help=f"newest so many (default: {_MOST_LISTED})")
     one = group.add(test, "--lake", "--json", example="fleetcrash alert test --alerts alerts.toml")

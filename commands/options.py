@@ -70,9 +70,15 @@ class Commands:
             one.add_argument(option, **COMMON[option])
         return one
 
-    def group(self, name: str, text: str) -> Commands:
+    def group(self, name: str, text: str, *, example: str) -> Commands:
         """Add a command that is a group of commands, and return those to add to."""
-        one = self._add_parser(name, help=text[0].lower() + text[1:].rstrip("."), description=text)
+        one = self._add_parser(
+            name,
+            help=text[0].lower() + text[1:].rstrip("."),
+            description=text,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         return Commands(one.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser)
 
 

@@ -12,7 +12,11 @@ from fleetcrash.terminal import readable
 
 def add_to(commands: Commands) -> None:
     """Add the commands of this file."""
-    group = commands.group("quarantine", "Records that were put aside: list them, replay them.")
+    group = commands.group(
+        "quarantine",
+        "Records that were put aside: list them, replay them.",
+        example="fleetcrash quarantine list --samples 1",
+    )
     one = group.add(list_, "--lake", "--json", example="fleetcrash quarantine list --samples 1")
     one.add_argument("--samples", type=whole(0), default=3, help="records to show of each reason (default: 3)")
 

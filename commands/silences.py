@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     """Add the group of commands."""
-    group = commands.group("silence", "Hear nothing of an update, an incident or anything, for a while")
+    group = commands.group(
+        "silence", "Hear nothing of an update, an incident or anything, for a while", example="fleetcrash silence list"
+    )
     example = "fleetcrash silence add --for 2h --update content-291-32 --reason rolled-back"
     one = group.add(add, "--lake", "--json", example=example)
     one.add_argument("--for", dest="for_s", metavar="TIME", type=duration(), required=True, help="such as 30m, 2h, 1d")

@@ -20,7 +20,7 @@ _SCOPES = ("send", "read", "admin")
 
 def add_to(commands: Commands) -> None:
     """Add the group of commands."""
-    group = commands.group("token", "Who may send to the collector")
+    group = commands.group("token", "Who may send to the collector", example="fleetcrash token add edge-eu --lake lake")
     one = group.add(add, "--lake", example="fleetcrash token add edge-eu --rate 500 --lake lake")
     one.add_argument("name", metavar="NAME", help="who will use it")
     one.add_argument(

@@ -343,12 +343,13 @@ def test_a_fault_of_ours_is_5_and_says_so(lake, run, monkeypatch):
 
 
 def _commands(parser: Any = None, group: str = "") -> dict[str, Any]:
-    """The parsers of all commands, those of a group under both names."""
+    """The parsers of all commands and groups of them, those of a group under both names."""
     found: dict[str, Any] = {}
     (choices,) = [action.choices for action in (parser or cli._parser())._actions if isinstance(action.choices, dict)]
     for name, command in choices.items():
         inner = [action for action in command._actions if isinstance(action.choices, dict)]
-        found.update(_commands(command, f"{name} ") if inner else {f"{group}{name}": command})
+        found[f"{group}{name}"] = command
+        found.update(_commands(command, f"{name} ") if inner else {})
     return found
 
 
