@@ -19,6 +19,7 @@ from ingest.collector.credentials import token_of
 from ingest.collector.doors import bulk, journal, minidump_upload, otlp, sentry
 from ingest.collector.doors.door import BodyDoor, Page
 from ingest.collector.doors.records import RECORDS
+from ingest.collector.heads import Heads
 from ingest.collector.openapi import HEALTHZ, METRICS, OPENAPI, document
 from ingest.collector.origins import WithOrigins, preflight
 from ingest.collector.reception import Parts, Reception, drained
@@ -54,6 +55,7 @@ def application(parts: Parts, *, needs_token: bool, origins: frozenset[str] = fr
             Route(HEALTHZ, desk.healthz, methods=["GET"]),
             Route(METRICS, desk.metrics, methods=["GET"]),
         ],
+        middleware=[Middleware(Heads, parts.metrics)],
         exception_handlers={
             Refusal: desk.refused, HTTPException: desk.not_here, ClientDisconnect: desk.gone, Exception: desk.failed
         },

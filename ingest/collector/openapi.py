@@ -39,7 +39,7 @@ _TYPE: Mapping[str, Schema] = {
 }
 
 _ERRORS = {
-    400: "The body is damaged, or not of the door's format; an unusable key; no HTTP.",
+    400: "The body is damaged, or not of the door's format; an unusable key or two of them; no HTTP.",
     401: "No valid token.",
     403: "The token is of another scope.",
     408: "The body came too slowly.",

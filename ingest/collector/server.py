@@ -275,6 +275,10 @@ class _Protocol(H11Protocol):
         self.transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
         self.transport.close()
 
+    def _should_upgrade(self) -> bool:
+        """Go on in HTTP/1.1, as a server may, whatever a client would rather speak; uvicorn would log advice."""
+        return False
+
     @property
     def _is_answering(self) -> bool:
         cycle: Any = self.cycle  # None before the first request

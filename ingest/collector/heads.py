@@ -1,0 +1,66 @@
+"""Heads of requests that the server takes and no door is to see: too long, of two lengths, or naming the whole URL."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ingest.collector.metrics import Metrics
+from ingest.collector.reception import drained
+
+LONGEST_HEAD_BYTES = 64 << 10
+"""The server stops to wait for the end of a longer one, but takes one that has come whole by then."""
+
+_WHOLE_URL = re.compile(rb"https?://[^/?]+(/.*)?", re.IGNORECASE | re.DOTALL)
+_BETWEEN_BYTES = len(b": \r\n")  # in a line, beside the name and the value
+_BESIDE_BYTES = len(b"  HTTP/1.1\r\n\r\n")  # in the first line, beside the method and the target, and behind the last
+
+
+class Heads:
+    """The application behind heads that HTTP lets pass.
+
+    Args:
+        metrics: count what is turned away.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Turn a bad head away, and let a door see the path alone."""
+        unfit = _unfit(scope)
+        if unfit is None:
+            await self._app(_by_path(scope), receive, send)
+            return
+        request = Request(scope, receive)
+        await drained(request, request.stream())  # most clients look for an answer only when they have sent all
+        self._metrics.answered("other", 400)
+        document = {"error": {"code": "bad_request", "message": unfit}}
+        # Who sent two lengths may have sent another request within the body (RFC 9112, 6.1).
+        await JSONResponse(document, 400, {"Connection": "close"})(scope, receive, send)
+
+
+def _unfit(scope: Scope) -> str | None:
+    """What is wrong with a head; None: nothing is."""
+    size_bytes = len(scope["method"]) + len(scope["raw_path"]) + len(scope["query_string"]) + _BESIDE_BYTES
+    size_bytes += sum(len(name) + len(value) + _BETWEEN_BYTES for name, value in scope["headers"])
+    if size_bytes > LONGEST_HEAD_BYTES:
+        return f"The head of this request has {size_bytes:,} bytes; at most {LONGEST_HEAD_BYTES:,} are taken."
+    names = {name for name, _ in scope["headers"]}
+    if names >= {b"content-length", b"transfer-encoding"}:
+        return "This request has a Content-Length and a Transfer-Encoding. Wanted: one of them."
+    return None
+
+
+def _by_path(scope: Scope) -> Scope:
+    """A request as if its target were the path, where it is a whole URL (RFC 9112, 3.2.2)."""
+    found = _WHOLE_URL.fullmatch(scope["raw_path"])
+    if found is None:
+        return scope
+    raw_path = found[1] or b"/"
+    return {**scope, "raw_path": raw_path, "path": unquote(raw_path.decode("ascii"))}
