@@ -53,9 +53,12 @@ def key_of(request: Request) -> str | None:
     """The Idempotency-Key; None without one.
 
     Raises:
-        Refusal: it is too long.
+        Refusal: it is too long, or there are several.
     """
-    given = request.headers.get("idempotency-key", "")
+    several = set(request.headers.getlist("idempotency-key"))
+    if len(several) > 1:
+        raise Refusal(400, "bad_key", f"There are {len(several)} Idempotency-Keys. Wanted: one. Nothing was kept.")
+    given = next(iter(several), "")
     if len(given) > _LONGEST_KEY:
         raise Refusal(400, "bad_key", f"The Idempotency-Key has more than {_LONGEST_KEY} characters.")
     return given or None

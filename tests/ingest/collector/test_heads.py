@@ -67,3 +67,10 @@ def test_who_would_rather_speak_another_protocol_is_answered_and_nothing_is_logg
     wish = (b"Connection: Upgrade, HTTP2-Settings, close", b"Upgrade: " + protocol, b"HTTP2-Settings: AAMAAABkAAQ")
     assert said_to(client, posted(*wish))[0] == 202
     assert caplog.text == ""
+
+
+def test_of_two_keys_neither_counts_and_one_that_is_said_twice_is_one(client):
+    close, one = b"Connection: close", b"Idempotency-Key: one"
+    status, document = said_to(client, posted(close, one, b"Idempotency-Key: two"))
+    assert (status, document["error"]["code"]) == (400, "bad_key")
+    assert said_to(client, posted(close, one, one))[0] == 202
