@@ -12,6 +12,7 @@ the books names it: its rows are to be seen as well.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ import pyarrow.compute as pc
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store import Lake
 from fleetcrash.store.workbench import Workbench
-from ingest.arrival import Arrival, Given, LaidOut, as_numbers, from_numbers, repeated
+from ingest.arrival import Arrival, Given, LaidOut, as_numbers, counted_from, from_numbers, repeated
 from ingest.known_keys import KnownKeys
 from ingest.report import Counts
 from ingest.rules import filled, judge, key_columns, quoted, same_key, standing
@@ -94,13 +95,35 @@ class Intake:
         """
         laid_out, tables = self._judged(arrival, now=self._clock_of(arrival.batch_id))
         if self._lake.committed("batch", arrival.batch_id):
-            return Judged(
-                arrival.batch_id, arrival.source, self._taken_before(arrival.batch_id, laid_out), {}, in_books=True
-            )
+            known = self._taken_before(arrival.batch_id, laid_out, self._reasons(laid_out, tables))
+            return Judged(arrival.batch_id, arrival.source, known, {}, in_books=True)
         refused = self._put_aside(arrival, laid_out, tables)
         reasons = {} if refused is None else _counted(refused["reason"])
         counts = Counts(laid_out.read, 0, 0, sum(reasons.values()), reasons, laid_out.unknown_fields)
         return Judged(arrival.batch_id, arrival.source, counts, tables, refused)
+
+    def without_known_aside(self, judged_batch: Judged, *, but_of: str) -> Judged:
+        """A batch without rows for the quarantine that are there, by source, line and bytes. They stay counted.
+
+        A file or a folder that has grown makes other batches than before, of which many records are the same.
+
+        Args:
+            but_of: the name of sources that have nothing in common but that name.
+        Raises:
+            LakeError: the lake cannot be read.
+        """
+        refused, bench = judged_batch.refused, self._bench
+        if refused is None or not bench.lake_view("quarantine"):
+            return judged_batch
+        bench.lake_view("batch")
+        places = counted_from(0, len(refused))
+        bench.register("refused", refused.select(["source", "line", "raw"]).append_column("place", places))
+        known = bench.table(filled("known_aside"), but_of=but_of)["place"]
+        bench.unregister("refused")
+        if not len(known):
+            return judged_batch
+        others = refused.filter(pc.invert(pc.is_in(places, value_set=known.combine_chunks())))
+        return replace(judged_batch, refused=others if len(others) else None)
 
     def commit(self, judged_batch: Judged) -> Counts:
         """Put aside what was refused, store what is new, and enter the batch in the books.
@@ -137,7 +160,7 @@ class Intake:
         if not lines:
             return Counts(), named, []
         if self._lake.committed("batch", named):
-            return self._taken_before(named, laid_out), named, lines
+            return self._taken_before(named, laid_out, {}), named, lines
         if stamped_at is not None:
             tables = dict(without_repetitions(self._bench, tables, batch_id=named))
         counts = self._commit_sound(
@@ -270,20 +293,30 @@ class Intake:
         )
         self._lake.append("batch", rows, batch_id=batch_id)
 
-    def _taken_before(self, batch_id: str, laid_out: LaidOut) -> Counts:
-        """The counts of a batch that is in the books: what was accepted then is a duplicate now."""
+    def _reasons(self, laid_out: LaidOut, tables: Mapping[Kind, pa.Table]) -> Mapping[str, int]:
+        """How many records are refused for which reason."""
+        told = [rows["reason"].drop_null() for rows in tables.values()]
+        if laid_out.strangers is not None:
+            told.append(self._bench.table(laid_out.strangers.fields, **laid_out.strangers.parameters)["reason"])
+        return dict(sum((Counter(_counted(reasons)) for reasons in told), Counter()))
+
+    def _taken_before(self, batch_id: str, laid_out: LaidOut, reasons: Mapping[str, int]) -> Counts:
+        """The counts of a batch that is in the books: what was accepted then is a duplicate now.
+
+        Args:
+            reasons: as it is judged now. The quarantine tells them where the rules, or the clock, were others then; it
+                may lack some, of hosts that were forgotten since or that an earlier batch had put aside.
+        """
         self._bench.lake_view("batch")
-        self._bench.lake_view("quarantine")
         entry = self._bench.rows(filled("batch_entry"), batch_id=batch_id)[0]
-        reasons = self._bench.rows(filled("reasons_of_batch"), batch_id=batch_id)
+        if sum(reasons.values()) != entry["quarantined"]:
+            self._bench.lake_view("quarantine")
+            then = self._bench.rows(filled("reasons_of_batch"), batch_id=batch_id)
+            reasons = {row["reason"]: row["refused"] for row in then}
         return Counts(
-            entry["read"],
-            0,
-            entry["accepted"] + entry["duplicates"],
-            entry["quarantined"],
-            {row["reason"]: row["refused"] for row in reasons},
+            entry["read"], 0, entry["accepted"] + entry["duplicates"], entry["quarantined"], dict(reasons),
             laid_out.unknown_fields,
-        )
+        )  # fmt: skip
 
 
 def _counted(reasons: pa.ChunkedArray) -> dict[str, int]:

@@ -249,4 +249,4 @@ def _take_after(before: Future[Counts] | None, intake: Future[Intake], arrival: 
         judged = replace(judged, refused=arrival.apart(judged.refused))
     if before is not None:
         before.result()
-    return taker.commit(judged)
+    return taker.commit(taker.without_known_aside(judged, but_of=finding.STDIN))

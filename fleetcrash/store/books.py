@@ -75,8 +75,9 @@ def in_the_books(lake: Lake, rows: Batches) -> Iterator[Finding]:
         yield note(
             lake.folder("quarantine"),
             f"Fewer rows are in the quarantine than the books say of {len(fewer)} batch(es): {_some(fewer)}.",
-            "So it is after `fleetcrash forget` has removed a host's. If nobody did that, rows are lost.",
-            "Nothing after a forget; else load the sources of these batches into a new lake.",
+            "So it is after `fleetcrash forget` has removed a host's, and where a file or folder was loaded again that "
+            "had grown: what it had put aside before is not put aside twice. Else rows are lost.",
+            "Nothing after either; else load the sources of these batches into a new lake.",
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.store import Lake
+from fleetcrash.store.forgetting import forget
 from ingest.load import load
 from ingest.quarantine import listed, replay
 from tests.dashboard.fleet import versions
@@ -42,6 +45,31 @@ def test_it_is_listed_by_reason_with_samples_that_no_terminal_minds(lake, load_l
     assert sample["raw"] == "\\x1b[2J{"
     assert (Path(sample["source"]).name, sample["line"], sample["size_bytes"]) == ("in.ndjson", 1, 5)
     assert found["reasons"][1]["samples"][0]["raw"].startswith('{"record": "crash"')
+
+
+def test_what_a_file_put_aside_before_it_grew_is_not_put_aside_twice(lake, tmp_path):
+    lines = [b"bad", line("crash"), b"bad", line("crash", os_type="beos")]
+    load(lake, [write(tmp_path / "in.ndjson", lines)], now=NOW)
+    grown = load(lake, [write(tmp_path / "in.ndjson", [*lines, b"bad"])], now=NOW)
+    assert (grown.read, grown.duplicates, grown.quarantined) == (5, 1, 4)
+    assert aside(lake) == {"not_json": 3, "bad_value:os_type": 1}
+
+
+def test_of_two_streams_with_no_name_each_has_its_own_put_aside(lake, monkeypatch):
+    for more in (b"", b"bad\n"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"bad\n" + more)))
+        load(lake, ["-"], now=NOW)
+    assert aside(lake) == {"not_json": 3}
+
+
+def test_what_was_loaded_before_a_host_was_forgotten_is_reported_as_then(lake, tmp_path):
+    lines = [line("crash", host_id="gone", os_type="beos"), line("crash", host_id="gone"), b"bad"]
+    path = write(tmp_path / "in.ndjson", lines)
+    first = load(lake, [path], now=NOW)
+    assert forget(lake, "gone").found
+    again = load(lake, [path], now=NOW)
+    assert (again.quarantined, again.reasons) == (2, first.reasons)
+    assert aside(lake) == {"not_json": 1}
 
 
 def test_an_empty_quarantine_is_listed_and_replayed(lake, load_lines):

@@ -6,6 +6,8 @@ import gzip
 
 import pytest
 
+from fleetcrash.store.doctor import examine
+from fleetcrash.store.findings import Severity
 from ingest import small_files
 from ingest.joined import Joined
 from ingest.load import load
@@ -37,6 +39,18 @@ def test_what_many_brought_is_known_when_they_are_loaded_again(lake, tmp_path):
     again = load(lake, [folder.rename(tmp_path / "elsewhere")], now=NOW)
     assert (again.accepted, again.duplicates, again.quarantined) == (0, 16, 16)
     assert len(quarantined(lake)) == 16
+
+
+def test_of_a_folder_that_has_grown_what_was_put_aside_stays_so_once(lake, tmp_path):
+    folder = folder_of(tmp_path / "in", small_files.MANY)
+    load(lake, [folder], now=NOW)
+    write(folder / "000-more.ndjson", [b"bad", line("crash", crash_id="more"), b"bad"])
+    grown = load(lake, [folder], now=NOW)
+    again = load(lake, [folder], now=NOW)
+    assert (grown.accepted, grown.duplicates, grown.quarantined) == (1, 16, 18)
+    assert (again.accepted, again.quarantined, again.reasons) == (0, 18, grown.reasons) == (0, 18, {"not_json": 18})
+    assert len(quarantined(lake)) == small_files.MANY + 2
+    assert not [one for one in examine(lake) if one.severity is Severity.BROKEN]
 
 
 def test_a_few_have_a_batch_each(lake, tmp_path):
