@@ -73,6 +73,10 @@ def forget(chosen: argparse.Namespace) -> int:
             print(f"Remaining: {one['path']}: {one['why']}.")
     if receipt.found:
         return Exit.DONE
+    if receipt.begun_before:
+        rest = "" if receipt.remaining else ", and this one the rest"
+        print(f"fleetcrash: An earlier run has removed its records{rest}.", file=sys.stderr)
+        return Exit.DONE
     print(
         f"fleetcrash: no record in the lake names the host {chosen.host_id[:128]!r}. "
         "Files and log entries that might have were cleaned up all the same.",

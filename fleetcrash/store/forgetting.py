@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.records import FRAMES, TEXT, TEXT_MAP, table_columns
-from fleetcrash.store import databases, dumps
+from fleetcrash.store import begun, databases, dumps
 from fleetcrash.store.aggregates import Aggregates
 from fleetcrash.store.housekeeping import sweep_spills
 from fleetcrash.store.lake import File, Lake
@@ -91,9 +91,11 @@ class Receipt:
         struck: entries of books out of which the name was struck.
         swept: files that were deleted.
         remaining: nothing, once the host is gone for good.
+        begun_before: an earlier run had begun with this, and was killed or left something.
     """
 
     host_id: str
+    begun_before: bool = False
     removed: dict[str, Removed] = field(default_factory=dict)
     struck: int = 0
     swept: Swept = field(default_factory=Swept)
@@ -113,6 +115,7 @@ class Receipt:
             "schema": 1,
             "host_id": self.host_id,
             "found": self.found,
+            "begun_before": self.begun_before,
             "rows": {name: one.rows for name, one in kinds.items()},
             "entries": sum(one.entries for one in kinds.values()),
             "quarantined": self.removed["quarantine"].rows,
@@ -142,7 +145,7 @@ def forget(lake: Lake, host_id: str, *, books: Sequence[Book] = ()) -> Receipt:
         raise BadArgument("An empty name is no host's. Nothing was changed.")
     lake.check_writable()
     mentions = Mentions(host_id)
-    receipt = Receipt(host_id)
+    receipt = Receipt(host_id, begun_before=begun.mark(lake.root, host_id))
     with Rewriter(lake) as rewriter:
         for table in table_columns():
             receipt.removed[table] = _remove(lake, table, mentions, rewriter)
@@ -160,6 +163,8 @@ def forget(lake: Lake, host_id: str, *, books: Sequence[Book] = ()) -> Receipt:
     for strike in books:
         receipt.struck += strike(lake.root, mentions)
     receipt.remaining += _left(lake, mentions)
+    if not receipt.remaining:
+        begun.unmark(lake.root, host_id)
     return receipt
 
 

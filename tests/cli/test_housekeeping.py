@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 import cli
 from fleetcrash.records import table_columns
-from fleetcrash.store import Lake, doctor
+from fleetcrash.store import Lake, doctor, forgetting
 from ingest.collector.keys import Keys
 from ingest.collector.limits import Limits
 from ingest.collector.segments import Body, Description
@@ -68,6 +68,24 @@ def test_forget_says_what_it_removed_and_the_next_that_nobody_is_there(lake, run
         "fleetcrash: no record in the lake names the host 'host-07'. "
         "Files and log entries that might have were cleaned up all the same.\n"
     )
+
+
+def test_forget_is_done_where_a_run_that_was_killed_had_removed_the_host(lake, run, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(forgetting, "checkpoint", killed)
+        assert run("forget", "host-07", "--lake", lake)[0] == 130
+    (mark,) = Path(lake).glob("_forgetting-*")
+    assert "host-07" not in mark.name + mark.read_text()
+    assert run("forget", "host-08", "--lake", lake, "--json")[0] == 0  # is another one
+    status, out, err = run("forget", "host-07", "--lake", lake, "--json")
+    told = json.loads(out)
+    assert (status, told["found"], told["begun_before"], told["remaining"]) == (0, False, True, [])
+    assert err == "fleetcrash: An earlier run has removed its records, and this one the rest.\n"
+    assert not list(Path(lake).glob("_forgetting-*"))
+    assert run("forget", "host-07", "--lake", lake)[0] == 2
 
 
 def test_forget_as_text_names_what_remains(lake, run):
