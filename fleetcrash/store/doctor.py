@@ -41,6 +41,8 @@ def examine(lake: Lake, *, progress: Callable[[int, int], None] | None = None) -
         LakeError: there is no lake at all.
     """
     lake.check_present()
+    if unmade := _unmade(lake):
+        return [unmade, *_disk(lake)]
     rows = Batches()
     findings: list[Finding] = []
     whole = True
@@ -54,6 +56,22 @@ def examine(lake: Lake, *, progress: Callable[[int, int], None] | None = None) -
     return sorted(findings, key=lambda one: one.severity is not Severity.BROKEN)
 
 
+def _unmade(lake: Lake) -> Finding | None:
+    """A lake in the making: some tables have no log yet, and the others nothing but their first commit."""
+    logs = {name: Log(lake.folder(name)) for name in table_columns()}
+    missing = [name for name, log in logs.items() if not log.commits()]
+    if not missing or any(set(log.commits()) > {0} or log.checkpoints() for log in logs.values()):
+        return None
+    if any(True for name in logs for _ in lake.folder(name).glob("*.parquet")):
+        return None
+    return note(
+        lake.root,
+        f"Tables are missing, and the others are empty: {', '.join(missing)}.",
+        "What made the lake was cut short, before it held anything. What only reads it says that it lacks a table.",
+        "Run it again: load, serve and whatever else makes a lake makes the rest of this one.",
+    )
+
+
 def _log_folder(lake: Lake, table: str) -> Path:
     return lake.folder(table) / "_delta_log"
 
@@ -64,7 +82,7 @@ def _table(lake: Lake, table: str, rows: Batches, progress: Callable[[int, int],
         yield broken(
             folder,
             f"The table {table} is missing.",
-            "No command but doctor opens this lake.",
+            "Only doctor opens this lake, and what makes a lake where there is none, such as load and serve.",
             "Restore the folder from a backup; or load anything, which makes the table anew, empty.",
         )
         return

@@ -149,6 +149,20 @@ def test_a_table_that_is_missing_is_named_and_the_others_are_looked_at(lake):
     assert len(found) == 2
 
 
+@pytest.mark.parametrize("log_is_begun", [False, True])
+def test_a_lake_whose_making_was_cut_short_is_not_broken_and_the_next_load_makes_the_rest(tmp_path, log_is_begun):
+    lake = Lake.create(tmp_path / "new")
+    for name in list(table_columns())[2:]:
+        shutil.rmtree(lake.folder(name))
+    if log_is_begun:
+        (lake.folder("quarantine") / "_delta_log").mkdir(parents=True)
+    (finding,) = examine(lake)
+    assert (finding.severity, "session" in finding.found, "cut short" in finding.means) == (Severity.NOTE, True, True)
+    with pytest.raises(LakeError, match="lacks its table"):
+        Lake.open(lake.root)
+    assert examine(Lake.create(lake.root)) == []
+
+
 def test_what_a_checkpoint_has_replaced_may_be_damaged(lake):
     (lake.folder("crash") / "_delta_log" / f"{1:020}.json").write_text("nonsense")
     (found,) = examine(lake)
