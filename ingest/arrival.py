@@ -106,6 +106,15 @@ def repeated(text: str, count: int) -> pa.Array:
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(raw * count))
 
 
+def one_of(texts: Sequence[str], places: npt.NDArray[np.int32]) -> pa.Array:
+    """Of each row one of some texts, which are there but once.
+
+    Args:
+        places: of the text of each row.
+    """
+    return pa.DictionaryArray.from_arrays(as_numbers(places), pa.table({"text": list(texts)})["text"].combine_chunks())
+
+
 def as_numbers(numbers: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> pa.Array:
     """Numbers as an Arrow array."""
     kind = pa.int64() if numbers.dtype == np.int64 else pa.int32()

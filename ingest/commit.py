@@ -24,11 +24,13 @@ import pyarrow.compute as pc
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store import Lake
 from fleetcrash.store.workbench import Workbench
-from ingest.arrival import Arrival, Given, LaidOut, as_numbers, counted_from, from_numbers, repeated
+from ingest.arrival import Arrival, Given, LaidOut, as_numbers, counted_from, from_numbers, one_of, repeated
 from ingest.known_keys import KnownKeys
 from ingest.report import Counts
 from ingest.rules import filled, judge, key_columns, quoted, same_key, standing
 from ingest.stamped import without_repetitions
+
+_REFUSED_AT_ONCE = 250_000  # put together with their bytes, for which DuckDB holds both several times
 
 
 @dataclass(frozen=True)
@@ -267,17 +269,18 @@ class Intake:
                 by_raw.setdefault(given.raw, (given, []))[1].append(lines)
         parts = []
         for given, lines in by_raw.values():
-            bench.register("refused", pa.concat_tables(lines))
-            parts.append(
-                bench.table(
-                    filled("quarantine_rows", raw=given.raw),
-                    source=arrival.source,
-                    now=self._now,
-                    batch_id=arrival.batch_id,
-                    **given.raw_parameters,
-                ).cast(self._lake.schemas["quarantine"])
-            )
-        return pa.concat_tables(parts) if parts else None
+            together = pa.concat_tables(lines)
+            for start in range(0, len(together), _REFUSED_AT_ONCE):
+                bench.register("refused", together.slice(start, _REFUSED_AT_ONCE))
+                rows = bench.table(filled("quarantine_rows", raw=given.raw), now=self._now, **given.raw_parameters)
+                parts.append(rows)
+        if not parts:
+            return None
+        rows = pa.concat_tables(parts)
+        # Two million lines of junk are a body of 8 MiB; the names of their source alone would be a hundred.
+        for name, text in (("source", arrival.source), ("batch_id", arrival.batch_id)):
+            rows = rows.append_column(name, one_of([text], np.zeros(len(rows), np.int32)))
+        return rows
 
     def _commit_entry(self, counts: Counts, *, batch_id: str, source: str, leans_on: set[str]) -> None:
         rows = self._bench.table(

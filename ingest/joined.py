@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fleetcrash.records import Kind
 from fleetcrash.store.workbench import Workbench
-from ingest.arrival import Given, LaidOut, as_numbers, from_numbers
+from ingest.arrival import Given, LaidOut, as_numbers, from_numbers, one_of
 from ingest.bits import Data
 from ingest.ndjson import Lines
 
@@ -74,8 +74,7 @@ class Joined:
         firsts = np.cumsum(self.counts) - self.counts + 1
         numbers = from_numbers(refused["line"])
         part_of = np.searchsorted(firsts, numbers, side="right") - 1  # of parts without lines none is hit
-        names = pa.table({"name": list(self.names)})["name"].combine_chunks()
-        named = pa.DictionaryArray.from_arrays(as_numbers(part_of), names).cast(pa.string())
+        named = one_of(self.names, part_of.astype(np.int32))
         lines = as_numbers(numbers - firsts[part_of] + 1)
         changed = refused.set_column(refused.schema.get_field_index("source"), "source", named)
         return changed.set_column(refused.schema.get_field_index("line"), "line", lines)

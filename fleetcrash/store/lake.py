@@ -24,7 +24,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from fleetcrash.errors import LakeError, one_line
 from fleetcrash.records import table_columns
 from fleetcrash.store.paths import check_path
-from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, arrow_schema, conformed
+from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, arrow_schema, conformed, streamed
 
 COMPRESSION: Final = "ZSTD"
 COMPRESSION_LEVEL: Final = 1
@@ -213,7 +213,7 @@ class Lake:
                     raise self._read_only(table)
                 write_deltalake(
                     snapshot,
-                    conformed(rows, self.schemas[table]),
+                    self._as_stored(table, rows),
                     mode="append",
                     writer_properties=_WRITER,
                     commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, sequence)]),
@@ -237,6 +237,11 @@ class Lake:
                     ) from error
                 self._tables.pop(table, None)  # the checkpoint that it rests on may have been replaced by a newer one
         raise AssertionError("unreachable")
+
+    def _as_stored(self, table: str, rows: pa.Table) -> pa.Table | pa.RecordBatchReader:
+        """Rows in the table's types; where texts are there but once, they are spelled out while they are written."""
+        are_shared = any(pa.types.is_dictionary(column.type) for column in rows.schema)
+        return streamed(rows, self.schemas[table]) if are_shared else conformed(rows, self.schemas[table])
 
     def mark_replayed(self, rows: pa.Table, *, of: str) -> None:
         """Say of records in the quarantine that a replay has taken them in. Marking them again changes nothing.

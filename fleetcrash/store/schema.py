@@ -12,6 +12,8 @@ SCHEMA_VERSION = 2
 SCHEMA_KEY = "fleetcrash.schema"
 """Property of each table that holds its version; tables of two versions are a migration that was cut short."""
 
+_ROWS_AT_ONCE = 60_000
+
 _ARROW_TYPES: dict[str, pa.DataType] = {
     "VARCHAR": pa.string(),
     "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
@@ -39,3 +41,10 @@ def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
         for field in schema
     ]
     return pa.table(columns, schema=schema)
+
+
+def streamed(rows: pa.Table, schema: pa.Schema) -> pa.RecordBatchReader:
+    """``conformed``, some rows at a time, where they take far more room in these types than in their own."""
+    starts = range(0, len(rows), _ROWS_AT_ONCE)
+    parts = (conformed(rows.slice(start, _ROWS_AT_ONCE), schema).to_batches() for start in starts)
+    return pa.RecordBatchReader.from_batches(schema, (batch for part in parts for batch in part))

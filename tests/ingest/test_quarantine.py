@@ -7,14 +7,16 @@ import json
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from fleetcrash.errors import BadArgument, LakeError
-from fleetcrash.store import Lake
+from fleetcrash.store import Lake, schema
 from fleetcrash.store.forgetting import forget
+from ingest import commit
 from ingest.load import load
 from ingest.quarantine import listed, replay
 from tests.dashboard.fleet import versions
@@ -45,6 +47,24 @@ def test_it_is_listed_by_reason_with_samples_that_no_terminal_minds(lake, load_l
     assert sample["raw"] == "\\x1b[2J{"
     assert (Path(sample["source"]).name, sample["line"], sample["size_bytes"]) == ("in.ndjson", 1, 5)
     assert found["reasons"][1]["samples"][0]["raw"].startswith('{"record": "crash"')
+
+
+def test_junk_takes_little_more_room_than_its_bytes_and_all_of_it_is_put_aside(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(commit, "_REFUSED_AT_ONCE", 300)
+    monkeypatch.setattr(schema, "_ROWS_AT_ONCE", 300)
+    source, held = "in" * 50, []
+    append = Lake.append
+
+    def noted(self: Lake, table: str, rows: pa.Table, **named: Any) -> bool:
+        held.append(rows.nbytes)
+        return append(self, table, rows, **named)
+
+    monkeypatch.setattr(Lake, "append", noted)
+    load(lake, [write(tmp_path / source, [b"bad"] * 1000).rename(tmp_path / f"{source}.ndjson")], now=NOW)
+    assert max(held) < 50_000  # a name and a batch in each row would be 160,000 more
+    rows = rows_of(lake, "quarantine")
+    assert sorted(row["line"] for row in rows) == list(range(1, 1001))
+    assert {Path(row["source"]).stem for row in rows} == {source}
 
 
 def test_what_a_file_put_aside_before_it_grew_is_not_put_aside_twice(lake, tmp_path):
