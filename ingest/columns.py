@@ -79,11 +79,15 @@ _READ: Mapping[tuple[str, Form], str] = {
 
 _RAW: Mapping[Form, str] = {
     Form.TIME: "text_of_time({})",
-    Form.BYTES: "CAST({} AS VARCHAR)",
+    Form.BYTES: "CASE WHEN {0} IS NOT NULL "
+    "THEN coalesce(to_json(TRY(decode({0}))), json_object('not_text', CAST({0} AS VARCHAR))) END",
     Form.ENTRIES: "coalesce(to_json(map_of_entries({0})), to_json({0}))",
     Form.NESTED: "CAST({} AS JSON)",
 }
 """How a column of a form is written into the JSON of a row that is put aside; others as they are."""
+
+_NO_TEXT = (Form.TIME, Form.OTHER)
+"""Forms that are written as text, and are none: where text is due a replay must not take them for it."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +118,19 @@ class Shaped:
         expression = _VALUE.get((due, self.form))
         return f"CAST(NULL AS {due})" if expression is None else expression.format(identifier)
 
-    def raw_as(self, identifier: str) -> str:
-        """An SQL expression for the value as a row put aside shows it."""
-        return _RAW.get(self.form, "{}").format(identifier)
+    def raw_as(self, identifier: str, lost: str, due: str | None) -> str:
+        """An SQL expression for the value as a row put aside shows it.
+
+        Args:
+            lost: identifier of the column ``lost``.
+            due: the DuckDB type that is due; None: none is.
+        """
+        value = _RAW.get(self.form, "{}").format(identifier)
+        if self.lost is not None:
+            value = f"coalesce({value}, {lost})"
+        if due != TEXT or self.form not in _NO_TEXT:
+            return value
+        return f"CASE WHEN {value} IS NOT NULL THEN json_object('not_text', {value}) END"
 
 
 def shaped(column: pa.ChunkedArray) -> Shaped:
@@ -250,4 +264,4 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
         return column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return pa.chunked_array([pa.nulls(len(column), pa.string())])
+        return pc.if_else(pc.is_valid(column), "unreadable", pa.scalar(None, pa.string()))

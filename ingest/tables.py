@@ -201,7 +201,7 @@ def lay_out(
         arrived, flag, lost = f"column {place}", f"given {place}", f"lost {place}"
         form = form_of(column)
         arrays[arrived] = form.values
-        shown.append(f"$name_{place}, {_shown(form, arrived, lost)}")
+        shown.append(f"$name_{place}, {form.raw_as(quoted(arrived), quoted(lost), due.get(name))}")
         parameters[f"name_{place}"] = name
         if form.lost is not None:
             arrays[lost] = form.lost
@@ -223,8 +223,3 @@ def lay_out(
         "fields_of_rows", rows=relation, columns=", ".join(["line", *columns]), fields=", ".join(fields.values())
     )
     return Given(sound, raw, names=fields.keys(), raw_parameters=parameters)
-
-
-def _shown(form: Shaped, arrived: str, lost: str) -> str:
-    value = form.raw_as(quoted(arrived))
-    return value if form.lost is None else f"coalesce({value}, {quoted(lost)})"

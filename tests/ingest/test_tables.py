@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -235,3 +235,28 @@ def test_a_numeric_version_column_is_bad_in_every_row_of_a_file(lake, tmp_path):
     path: Path = tmp_path / "crash.parquet"
     pq.write_table(crashes(5, agent_version=pa.array([4.1] * 5)), path)
     assert load(lake, [path], now=NOW).reasons == {"bad_value:agent_version": 5}
+
+
+def test_what_is_no_text_in_a_column_of_text_is_put_aside_as_such_and_no_replay_takes_it(lake):
+    no_text = {
+        "date": pa.array([date(2024, 7, 18)]),
+        "time": pa.array([NOW], pa.timestamp("us", tz="UTC")),
+        "far": pa.array([1 << 62], pa.timestamp("s")),
+        "bytes": pa.array([b"\xff"]),
+        "span": pa.array([5], pa.duration("s")),
+        "months": pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
+    }
+    for name, values in no_text.items():
+        append(lake, crashes(1, crash_id=pa.array([name]), agent_version=values), batch_id=name)
+    assert {one["reason"] for one in quarantined(lake)} == {"bad_value:agent_version"}
+    assert len(quarantined(lake)) == len(no_text)
+    raw = {(row := json.loads(one["raw"]))["crash_id"]: row["agent_version"] for one in quarantined(lake)}
+    assert (raw["date"], raw["bytes"]) == ({"not_text": "2024-07-18"}, {"not_text": "\\xFF"})
+    report, stay = replay(lake, now=NOW)
+    assert (report.read, stay) == (0, len(no_text))
+
+
+def test_bytes_that_are_text_are_put_aside_as_that_text(lake):
+    codes = pa.array([b"\xc3\xa9", b"\xff", None])  # the second makes them a column of bytes
+    append(lake, crashes(3, code=codes, os_type=pa.array(["beos"] * 3)))
+    assert [json.loads(one["raw"])["code"] for one in quarantined(lake)] == ["é", {"not_text": "\\xFF"}, None]
