@@ -40,7 +40,7 @@ _BOOT_EVENTS = 3.0
 _FACTOR_EVENTS = 10.0
 # A build or model needs about ten events before its own rate counts as much as its neighbours'.
 _FACTOR_BOUNDS = (1 / 3, 5.0)
-_MOST_RATE = 1.0 / 1440
+_MOST_RATE = np.array([1.0, np.inf, 5.0]) / 1440
 SAFETY = 1.5
 # The sequential tests take the rate this much higher: the fleet is not the Poisson process that we write down. And
 # this much before anything is learned, as of hours of the day that were not: by day servers are taken down more often.
@@ -157,13 +157,14 @@ class Baseline:
 
         The larger of the safety margin and the 99 % upper bound on the fleet's rate over its estimate: with little
         history the tests on history say little, of a fleet of any size. A host's first crash in 24 hours is once a day
-        at most, though, so that a small fleet of which no crash was ever told is not deaf to half of it crashing.
+        at most, though, and five times as often just after a boot, so that a small fleet of which no crash was ever
+        told is not deaf to half of it crashing, nor one that was never seen to boot.
         """
         events, minutes = self.events.sum((1, 2)), self._weighed().sum((1, 2))
         upper = (np.sqrt(events + 1.0) + 2.33 / 2.0) ** 2
         with np.errstate(divide="ignore"):
             bound = np.where(minutes > 0, upper / minutes / self._overall(), np.inf)
         if minutes[CRASH] > 0:
-            bound[CRASH] = min(bound[CRASH], _MOST_RATE / self._overall()[CRASH])
+            bound = np.minimum(bound, _MOST_RATE / self._overall())
         unknown = 1.0 - np.minimum(self.minutes / DAY, 1.0)
         return np.maximum(bound, SAFETY + (_SAFETY_AT_FIRST - SAFETY) * unknown)

@@ -64,6 +64,24 @@ def test_a_fault_in_the_middle_of_a_regions_outage_is_named_once_and_the_outage_
     assert second["evidence"]["crashes"] == len(_of_the_update())
 
 
+@pytest.mark.parametrize("struck", [range(2, HOSTS, 11), range(7, HOSTS, 2 * REGIONS)], ids=["all over", "a region"])
+def test_a_rise_just_after_everybody_got_an_update_within_a_minute_is_not_blamed_on_it(
+    empty_lake: Path, early: list[dict[str, Any]], struck: range
+) -> None:
+    """Of two minutes after the install there are hosts that crash, and host-time, or none of either."""
+    world = _fleet()
+    world["install"] = [
+        {"host_id": f"h{number}", "update_id": "u", "applied_at": at(PUSHED_AT + number % 97 / 200)}
+        for number in range(HOSTS)
+    ]
+    rise = [crash_of(number, PUSHED_AT + 1.5 + number / HOSTS * 2) for number in struck]
+    world["crash"] = [*early, *rise]
+    with lake_of(world, empty_lake) as lake:
+        (only,) = incidents(lake, as_of=at(PUSHED_AT + 30))["incidents"]
+    assert {turn["update_id"] for turn in only["history"]} == {None}
+    assert only["verdict"] in ("cannot_separate", "no_update")
+
+
 def test_a_fault_that_comes_while_hosts_are_dark_because_of_something_unsolved_is_an_incident_of_its_own(
     empty_lake: Path, early: list[dict[str, Any]]
 ) -> None:

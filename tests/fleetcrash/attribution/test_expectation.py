@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.baseline import CRASH, DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.exposure import BOOTS
 from fleetcrash.attribution.hours import HOURS
@@ -133,6 +133,13 @@ def test_of_a_small_fleet_without_a_crash_no_more_is_allowed_for_than_that_each_
     allowed = baseline.caution()[CRASH] * baseline._overall()[CRASH] * 1440
     assert allowed == pytest.approx(1.0)
     assert baseline.caution()[DARK] * baseline._overall()[DARK] * 1440 > 1.0, "a server may be dark more than once"
+
+
+def test_of_hosts_that_were_never_seen_to_boot_five_times_as_much_is_allowed_for_at_boots():
+    baseline = quiet(400, minutes=700)
+    baseline.host_minutes[:, CRASH_AT_BOOT] = 0.0
+    allowed = baseline.caution()[CRASH_AT_BOOT] * baseline._overall()[CRASH_AT_BOOT] * 1440
+    assert allowed == pytest.approx(5.0)
 
 
 def test_before_anybody_was_online_nothing_is_allowed_for_and_where_hosts_crash_that_often_the_margin_stays():
