@@ -2,8 +2,8 @@
 
 Then the hosts that have crashed within a day stand for the fleet: as many crashes are expected as there were yesterday,
 and up to four times as many on the first day, when ever more hosts are known. Who was exposed goes by releases, as
-everywhere that no install is told. That names what makes many hosts crash soon after a release, and notices other
-rises; it tells no condition.
+everywhere that no install is told, but for crashes whose hosts tell that they lacked an update. That names what makes
+many hosts crash soon after a release, and notices other rises; it tells no condition.
 """
 
 from __future__ import annotations
@@ -72,15 +72,21 @@ def exposed_since_release(events: Events, suspects: Sequence[Suspect], *, after_
     return Exposed(tick, minute, updates, nothing, since_boot, ages.astype(np.int8), change)
 
 
-def exposed_events(events: Events, suspects: Sequence[Suspect]) -> ExposedEvents:
-    """Which events came within a day after each release."""
+def exposed_events(events: Events, suspects: Sequence[Suspect], lacking: Ints) -> ExposedEvents:
+    """Which events came within a day after each release.
+
+    Args:
+        lacking: (2, n) events and updates that their hosts told that they lacked.
+    """
+    lacking = lacking[:, np.argsort(lacking[1], kind="stable")]
     found = [np.zeros((0, 4), np.int64)]
     for update, suspect in enumerate(suspects):
         released = _released_minute(suspect)
         if released is None:
             continue
         age_min = events.minute - released
-        event = np.flatnonzero((age_min > 0) & (age_min < AGE_MINUTES[-1]))
+        lack_it = lacking[0, slice(*np.searchsorted(lacking[1], [update, update + 1]))]
+        event = np.setdiff1d(np.flatnonzero((age_min > 0) & (age_min < AGE_MINUTES[-1])), lack_it)
         age = np.searchsorted(AGE_MINUTES, age_min[event], side="right")
         tick = np.maximum(events.tick[event], suspect.known_tick)
         found.append(np.stack([tick, event, np.full_like(event, update), age], axis=1))

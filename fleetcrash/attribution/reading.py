@@ -92,7 +92,9 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         last_tick = bounds["last_tick"]
         online = crashers.online_after_crash(events, after_tick=after_tick)
         exposed = crashers.exposed_since_release(events, suspects, after_tick=after_tick, last_tick=last_tick)
-        of_events = crashers.exposed_events(events, suspects)
+        that_lack = engine.table("detection/events_that_lack")
+        lacking = np.stack([_ints(that_lack, "event"), _updates(that_lack, update_index)])
+        of_events = crashers.exposed_events(events, suspects, lacking)
     return News(
         first_tick=bounds["first_tick"],
         last_tick=bounds["last_tick"],

@@ -21,6 +21,7 @@ VIEWS = (
     "hosts",
     "sightings",
     "presence",
+    "content_told",
     "steps",
     "exposure_history",
     "exposures",
