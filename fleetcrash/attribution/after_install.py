@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
-from fleetcrash.attribution.evidence import log_mean_exp
 from fleetcrash.attribution.exposure import LONG_UP
 from fleetcrash.attribution.news import ByDelay, News
 from fleetcrash.attribution.witnesses import step_below
@@ -27,6 +26,13 @@ Mask = NDArray[np.bool_]
 _MEDIAN_S = np.array([20.0, 80.0, 320.0, 1280.0, 5120.0, 20480.0])
 _SPREAD = 1.1
 _STRUCK = 0.3
+# Or, of one fault in seven, a timer runs out: from one of these times on, within a quarter of it.
+_TIMER_S = 600.0 * 1.15 ** np.arange(34)
+_TIMER_WIDTH = 1.25
+_BY_TIMER = 1 / 7
+_LOG_PRIOR = np.log(
+    np.repeat([(1.0 - _BY_TIMER) / len(_MEDIAN_S), _BY_TIMER / len(_TIMER_S)], [len(_MEDIAN_S), len(_TIMER_S)])
+)
 # One event in twenty is of something else, and of the hosts without a record of the install one in ten has it all the
 # same: those that crash at once may never tell.
 _STRAY = 0.05
@@ -38,7 +44,9 @@ _MINUTES, _AT_MOST_MINUTES = 5, 60  # asked again every so often, and for so lon
 _STEP_S = 10.0  # of the ages in ``ByDelay``
 
 
-def log_by_delay(news: News, tick: int, mine: Mask, update: int, released_minute: int) -> float:
+def log_by_delay(
+    news: News, tick: int, mine: Mask, update: int, released_minute: int, *, among_holders: bool = False
+) -> float:
     """Log likelihood ratio of a fault of an update, against anything that strikes hosts whenever they got it.
 
     Only hosts that were up before the release or for half an hour count: one that comes online late installs what it
@@ -46,6 +54,7 @@ def log_by_delay(news: News, tick: int, mine: Mask, update: int, released_minute
 
     Args:
         mine: (events,) the events. released_minute: of the update.
+        among_holders: whether hosts that did not have it say nothing: they may lack what else its hosts have.
     Returns:
         The most that it ever came to as the events became known; an innocent update gets to log(x) one time in x at
         most (Ville's inequality). Zero where there are no events to ask about.
@@ -60,6 +69,8 @@ def log_by_delay(news: News, tick: int, mine: Mask, update: int, released_minute
     last = int(events.tick[told[-1]])
     known = max(last, min(tick - tick % _MINUTES, last + _AT_MOST_MINUTES))
     found = news.by_delay(update, told, known)
+    if among_holders:
+        found = found.among_holders()
     return log_of_delays(found, 60.0 * since[found.event].astype(float))
 
 
@@ -72,23 +83,27 @@ def log_of_delays(found: ByDelay, since_release_s: Floats) -> float:
     """
     with_it = hazard(np.where(found.had, found.age_s + _STEP_S / 2, since_release_s))
     of_host = np.where(found.had, 1.0, _UNRECORDED)[:, None] * with_it
-    event, number = np.unique(found.event, return_inverse=True)
-    struck, beside = (np.zeros((len(event), len(_MEDIAN_S))) for _ in range(2))
-    np.add.at(struck, number, of_host * found.struck[:, None])
-    np.add.at(beside, number, of_host * found.hosts[:, None])
-    hosts = np.bincount(number, found.hosts)[:, None]
-    said = np.cumsum(np.log(_STRAY + (1.0 - _STRAY) * struck * hosts / beside), axis=0)
-    return float(log_mean_exp(said).max(initial=0.0))
+    if not len(of_host):
+        return 0.0
+    starts = np.flatnonzero(np.diff(found.event, prepend=-1))
+    struck = np.add.reduceat(of_host * found.struck[:, None], starts)
+    beside = np.add.reduceat(of_host * found.hosts[:, None], starts)
+    hosts = np.add.reduceat(found.hosts, starts)[:, None]
+    # Where no host is at a time at which it may be struck, the event is of something else.
+    more = np.divide(struck * hosts, beside, out=np.ones_like(struck), where=beside > 0)
+    said = np.cumsum(np.log(_STRAY + (1.0 - _STRAY) * more), axis=0)
+    return float(np.logaddexp.reduce(said + _LOG_PRIOR, axis=1).max(initial=0.0))
 
 
 def hazard(age_s: Floats) -> Floats:
-    """(n, medians) rate at which hosts are struck so many seconds after the install, per second."""
+    """(n, medians and timers) rate at which hosts are struck so many seconds after the install, but for a factor."""
     few, which = np.unique(np.maximum(age_s, _STEP_S / 2), return_inverse=True)  # they come in steps
     age = few[:, None]
     deviation = np.log(age / _MEDIAN_S) / _SPREAD
     density = np.exp(-0.5 * deviation**2) / (age * _SPREAD * math.sqrt(2.0 * math.pi))
     struck = 0.5 * (1.0 + _erf(deviation / math.sqrt(2.0)))
-    answer: Floats = _STRUCK * density / (1.0 - _STRUCK * struck)
+    by_timer = (age >= _TIMER_S) & (age < _TIMER_WIDTH * _TIMER_S)
+    answer: Floats = np.hstack([_STRUCK * density / (1.0 - _STRUCK * struck), by_timer])
     return answer[which]
 
 

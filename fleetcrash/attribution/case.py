@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,13 +135,14 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         crashes = moments().of(update).log_most()
         return max(crashes, inquiry.departures.log_test(update)) if by_departures else crashes
 
-    def by_delay(update: int) -> float:
+    @cache  # of one tick the odds and the verdict ask again
+    def by_delay(update: int, *, among_holders: bool = False) -> float:
         row = int(np.searchsorted(trial.updates, update))
         if incident is None or not inquiry.news.presence_told or trial.log_test[row] < LOG_THRESHOLD:
             return 0.0
         cells = inquiry.spots.slices.members[int(np.argmax(trial.log_by_slice[row]))] > 0
         there = case.events & cells[of_event]
-        return log_by_delay(inquiry.news, tick, there, update, int(pushed[row][0]))
+        return log_by_delay(inquiry.news, tick, there, update, int(pushed[row][0]), among_holders=among_holders)
 
     def is_at_blamed_place(update: int) -> bool:
         struck = case.events & inquiry.events_with(update, tick)
@@ -173,6 +174,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         named_elsewhere=case.named_elsewhere,
         contrast=contrast,
         by_delay=by_delay,
+        by_timer=partial(by_delay, among_holders=True),
         goes_on=goes_on,
     )
     judgement = judge(

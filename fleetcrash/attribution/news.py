@@ -296,6 +296,11 @@ class ByDelay:
     hosts: Ints
     struck: Ints
 
+    def among_holders(self) -> ByDelay:
+        """Whom of the hosts that had it those events could have happened to that happened to one of them."""
+        rows = np.flatnonzero(self.had & np.isin(self.event, self.event[self.had & (self.struck > 0)]))
+        return ByDelay(self.event[rows], self.had[rows], self.age_s[rows], self.hosts[rows], self.struck[rows])
+
 
 @dataclass(frozen=True)
 class Holders:

@@ -115,6 +115,7 @@ def weigh(
     named_elsewhere: Collection[int] = (),
     contrast: Contrast | None = None,
     by_delay: Callable[[int], float] = lambda _: 0.0,
+    by_timer: Callable[[int], float] = lambda _: 0.0,
     goes_on: Callable[[int], bool] = lambda _: False,
 ) -> Odds:
     """Weigh the hypotheses.
@@ -124,6 +125,7 @@ def weigh(
         pushed, stands_there, of_strata, contrast: see ``Rivalry``.
         named_before: the update that is named so far. named_elsewhere: updates that other incidents name.
         by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
+        by_timer: the same among the hosts that had it.
         goes_on: of an update that an ended incident names what ``Toll.goes_on`` says.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
@@ -140,9 +142,11 @@ def weigh(
     is_open = odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN
     if not is_open:
         return odds
-    latent = _of_latent_fault(rivalry, log_updates, named_before)
-    if latent is not None:
-        return latent
+    told = _of_timer(rivalry, log_updates, named_before, by_timer) or _of_latent_fault(
+        rivalry, log_updates, named_before
+    )
+    if told is not None:
+        return told
     if rivalry.is_its_own(leader):
         return odds
     supposed = _of_leader(rivalry, leader, log_updates, is_told=True)
@@ -214,6 +218,37 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
         return None
     alone = np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
     return replace(_of_leader(rivalry, row, alone, is_told=True), is_latent=True)
+
+
+def _of_timer(
+    rivalry: Rivalry, log_updates: Floats, named_before: int | None, by_timer: Callable[[int], float]
+) -> Odds | None:
+    """The odds, where of an update's hosts those are struck that got it as long ago as its fault would have it.
+
+    Not every fault strikes soon: one that waits for hours strikes at an age that everything of the day has, by which
+    the last to come may seem the likelier. But what begins by itself at such a moment strikes hosts whenever they got
+    it.
+
+    Returns:
+        None where no update is told so, or not from another one.
+    """
+    trial, foremost = rivalry.trial, rivalry.foremost
+    if rivalry.contrast is None or foremost is None:
+        return None
+    events = trial.events[:, :, :AGES, 0].sum((0, 2))
+    most = float(rivalry.waves.events.sum(0)[foremost])
+    asked = np.flatnonzero((events >= EXPLAINED_SHARE * most) & (trial.log_test >= LOG_THRESHOLD)).tolist()
+    said = {row: by_timer(int(trial.updates[row])) for row in asked}
+    row = max(said, key=lambda one: said[one], default=None)
+    if row is None or rivalry.hosts_say(row) < LOG_NO_CONTRAST:
+        return None
+    is_kept = int(trial.updates[row]) == named_before
+    if said[row] < (LOG_MARGIN if is_kept else LOG_BY_DELAY + float(np.log(len(asked)))):
+        return None
+    if any(said[one] > said[row] - (LOG_MARGIN if is_kept else LOG_THOUSAND) for one in asked if one != row):
+        return None
+    alone = np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
+    return _of_leader(rivalry, row, alone, is_told=True)
 
 
 def _of_leader(rivalry: Rivalry, leader: int, log_updates: Floats, *, is_told: bool = False) -> Odds:

@@ -89,11 +89,7 @@ class Rivalry:
         """
         late = _STAGED_MINUTES if self.contrast is None else _SOON_MINUTES
         explained, after = self._explained(row), self._after(row)[:, None]
-        with_push = np.full(self.waves.place.max(initial=0) + 1, -np.inf)
-        is_with = explained & (np.abs(after) <= COINCIDENT_MINUTES)
-        best = np.max(self.of_waves, axis=1, where=is_with, initial=-np.inf)
-        np.maximum.at(with_push, self.waves.place, best)
-        at_once = explained & (self.of_waves <= with_push[self.waves.place][:, None] + LOG_MARGIN)
+        at_once = explained & self._no_better_than(explained & (np.abs(after) <= COINCIDENT_MINUTES))
         delayed = explained & (after >= -COINCIDENT_MINUTES) & (after <= late)
         delayed &= ~self.stands_there[self.waves.place][:, None]
         if delayed.any() and self.hosts_say(row) < LOG_NO_CONTRAST:
@@ -101,9 +97,13 @@ class Rivalry:
         return at_once, delayed
 
     def among(self, row: int) -> Mask:
-        """(n, SHAPES) the waves in hosts that mostly had an update, but for those of long before its release."""
-        since = (self.waves.onset - int(self.pushed[row][0]))[:, None] >= -_SOON_MINUTES
-        return self._explained(row) & since
+        """(n, SHAPES) the waves in hosts that mostly had an update, but for those of long before its release.
+
+        One that reaches back to then, and says no more by it, is the same as a later one.
+        """
+        explained, after_release = self._explained(row), (self.waves.onset - int(self.pushed[row][0]))[:, None]
+        since = explained & (after_release >= -_SOON_MINUTES)
+        return since | (explained & self._no_better_than(since))
 
     def is_its_own(self, row: int) -> bool:
         """Whether a wave that begins with an update is that update, as far as anybody can tell.
@@ -139,6 +139,13 @@ class Rivalry:
             return False
         after = int(self._after(row)[best[0]])
         return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(self._explained(row)[best])
+
+    def _no_better_than(self, some: Mask) -> Mask:
+        """(n, SHAPES) the waves that the events hardly prefer to the best of some (n, SHAPES) at the same place."""
+        of_place = np.full(self.waves.place.max(initial=0) + 1, -np.inf)
+        np.maximum.at(of_place, self.waves.place, np.max(self.of_waves, axis=1, where=some, initial=-np.inf))
+        no_better: Mask = self.of_waves <= of_place[self.waves.place][:, None] + LOG_MARGIN
+        return no_better
 
     def _begins_with(self, row: int) -> bool:
         """Whether a wave from a push of an update on, in hosts that mostly had it, rose within the hour.
