@@ -206,7 +206,8 @@ class Inquiry:
         if self.spots.name(int(np.argmax(trial.log_by_slice[row])))[0] in witnesses.OF_CELLS:
             cells = np.ones(len(cells), bool)
         places = self.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
-        found_at = witnesses.one_place(places, witnesses.places_known(self.news))
+        least = LOG_THOUSAND if self.news.installs_told else 0.0  # else nothing but the release speaks for the update
+        found_at = witnesses.one_place(places, witnesses.places_known(self.news), least)
         if self.news.installs_told and self.news.presence_told and found_at:  # who lacks it may be offline else
             minute, known_by = self.news.events.minute, self.news.events.tick
             beside = np.flatnonzero(there & (minute >= minute[struck].min()) & (known_by <= tick))

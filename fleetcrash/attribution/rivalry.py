@@ -29,6 +29,7 @@ EXPLAINED_SHARE = 0.8
 # ... unless it is so small a part of what speaks for the update: then most came later, and the beginning is chance.
 _LITTLE = 0.1
 
+_STRAY = 0.02  # of the events of a fault are something else
 # A fault may take an hour to strike; where no installs are on record, its first ring may get the update hours later.
 _SOON_MINUTES = 60
 _STAGED_MINUTES = 1440
@@ -117,7 +118,9 @@ class Rivalry:
         if self.contrast is None:
             # By releases alone, whatever begins within the day would be some update's.
             foremost = self.foremost
-            return foremost is not None and int(self._after(row)[foremost[0]]) > _SOON_MINUTES
+            if foremost is None:
+                return False
+            return int(self._after(row)[foremost[0]]) > _SOON_MINUTES or self._leaves_out(row, foremost)
         return self.hosts_say(row) < (_LOG_CONTRAST if self._begins_with(row) else LOG_NO_CONTRAST)
 
     def tie(self, log_waves: Floats, begun: Mask, row: int) -> tuple[Floats, bool]:
@@ -139,6 +142,13 @@ class Rivalry:
             return False
         after = int(self._after(row)[best[0]])
         return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(self._explained(row)[best])
+
+    def _leaves_out(self, row: int, wave: tuple[int, int]) -> bool:
+        """Whether more events of a wave than chance allows for are none of an update: hosts tell that they lack it."""
+        seen = float(self.waves.events.sum(0)[wave])
+        of_others = seen - float(self.trial.events[:, row, :AGES].sum((0, 1)).max())
+        strays = _STRAY * seen
+        return of_others > strays + 3.0 * float(np.sqrt(strays)) + 2.0
 
     def _no_better_than(self, some: Mask) -> Mask:
         """(n, SHAPES) the waves that the events hardly prefer to the best of some (n, SHAPES) at the same place."""

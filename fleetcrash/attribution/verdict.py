@@ -202,7 +202,9 @@ def _named(
         stands = odds.probabilities[leader] >= _enough(is_old) and (passed[leader] or odds.is_known)
         if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
             return None, False
-        is_doubted = not (is_old or odds.goes_on or trial.by_departures) and is_doubtful(update, odds.onset)
+        # By releases alone every host has it: that the struck ones are all of one place may show later.
+        stays = is_old and contrast is not None
+        is_doubted = not (stays or odds.goes_on or trial.by_departures) and is_doubtful(update, odds.onset)
         return (None, True) if is_doubted else (update, False)
     if odds.probabilities[near].sum() >= KEEPING_PROBABILITY:
         kept = (odds.log_updates > odds.log_updates[leader] - LOG_MARGIN) & passed

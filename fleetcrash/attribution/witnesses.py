@@ -74,12 +74,15 @@ def places_known(news: News) -> Mapping[str, int]:
     }
 
 
-def one_place(found: Whereabouts, known: Mapping[str, int]) -> list[str]:
+def one_place(found: Whereabouts, known: Mapping[str, int], least: float = LOG_THOUSAND) -> list[str]:
     """Dimensions in which events happened so mostly at one place that no fault that strikes alike anywhere would do so.
 
-    That is a thousand times less likely than that this place, of as many as are known, is where it happens.
+    That is so much less likely than that this place, of as many as are known, is where it happens.
+
+    Args:
+        least: log of how much.
     """
-    return [one for one, number in known.items() if _log_odds(found, one) - np.log(number) >= LOG_THOUSAND]
+    return [one for one, number in known.items() if _log_odds(found, one) - np.log(number) >= least]
 
 
 def log_within(found: AtPlace, dimension: str) -> float:
