@@ -26,13 +26,11 @@ Mask = NDArray[np.bool_]
 _MEDIAN_S = np.array([20.0, 80.0, 320.0, 1280.0, 5120.0, 20480.0])
 _SPREAD = 1.1
 _STRUCK = 0.3
-# Or, of one fault in seven, a timer runs out: from one of these times on, within a quarter of it.
-_TIMER_S = 600.0 * 1.15 ** np.arange(34)
-_TIMER_WIDTH = 1.25
+# Or, of one fault in seven, a timer runs out: from one of these times on, within a quarter or a twentieth of it.
+_TIMER_FROM_S = np.concatenate([np.geomspace(600, 72_000, 35), np.geomspace(600, 82_000, 167)])
+_TIMER_UNTIL_S = np.concatenate([1.25 * _TIMER_FROM_S[:35], 1.05 * _TIMER_FROM_S[35:]])
 _BY_TIMER = 1 / 7
-_LOG_PRIOR = np.log(
-    np.repeat([(1.0 - _BY_TIMER) / len(_MEDIAN_S), _BY_TIMER / len(_TIMER_S)], [len(_MEDIAN_S), len(_TIMER_S)])
-)
+_LIKELY = 0.2  # of the hosts that were struck, so many were in the time of a timer that is worth asking about
 # One event in twenty is of something else, and of the hosts without a record of the install one in ten has it all the
 # same: those that crash at once may never tell.
 _STRAY = 0.05
@@ -57,7 +55,8 @@ def log_by_delay(
         among_holders: whether hosts that did not have it say nothing: they may lack what else its hosts have.
     Returns:
         The most that it ever came to as the events became known; an innocent update gets to log(x) one time in x at
-        most (Ville's inequality). Zero where there are no events to ask about.
+        most (Ville's inequality). Zero where there are no events to ask about. Among holders what it comes to now: of
+        what strikes them later, for another reason, it is not to speak.
     """
     events = news.events
     since = events.minute - released_minute
@@ -71,39 +70,48 @@ def log_by_delay(
     found = news.by_delay(update, told, known)
     if among_holders:
         found = found.among_holders()
-    return log_of_delays(found, 60.0 * since[found.event].astype(float))
+    said = log_of_delays(found, 60.0 * since[found.event].astype(float))
+    if not len(said):
+        return 0.0
+    return float(said[-1]) if among_holders else max(float(said.max()), 0.0)
 
 
-def log_of_delays(found: ByDelay, since_release_s: Floats) -> float:
-    """The most that the events said together, one after the other.
+def log_of_delays(found: ByDelay, since_release_s: Floats) -> Floats:
+    """(events,) what they said together, one after the other.
 
     Args:
         since_release_s: (n,) seconds from the release of the update to the event of each row.
     Source: partial likelihood of Cox (1972).
     """
-    with_it = hazard(np.where(found.had, found.age_s + _STEP_S / 2, since_release_s))
-    of_host = np.where(found.had, 1.0, _UNRECORDED)[:, None] * with_it
-    if not len(of_host):
-        return 0.0
+    if not found.struck.any():
+        return np.zeros(0)
+    age_s = np.where(found.had, found.age_s + _STEP_S / 2, since_release_s)
+    struck_at_s = age_s[found.struck > 0]
+    in_time = (struck_at_s[:, None] >= _TIMER_FROM_S) & (struck_at_s[:, None] < _TIMER_UNTIL_S)
+    likely = np.flatnonzero(in_time.mean(0) >= _LIKELY)
+    by_timer = (age_s[:, None] >= _TIMER_FROM_S[likely]) & (age_s[:, None] < _TIMER_UNTIL_S[likely])
+    of_host = np.where(found.had, 1.0, _UNRECORDED)[:, None] * np.hstack([hazard(age_s), by_timer])
     starts = np.flatnonzero(np.diff(found.event, prepend=-1))
     struck = np.add.reduceat(of_host * found.struck[:, None], starts)
     beside = np.add.reduceat(of_host * found.hosts[:, None], starts)
     hosts = np.add.reduceat(found.hosts, starts)[:, None]
-    # Where no host is at a time at which it may be struck, the event is of something else.
+    # Where no host is in its time, a timer says nothing of the event.
     more = np.divide(struck * hosts, beside, out=np.ones_like(struck), where=beside > 0)
     said = np.cumsum(np.log(_STRAY + (1.0 - _STRAY) * more), axis=0)
-    return float(np.logaddexp.reduce(said + _LOG_PRIOR, axis=1).max(initial=0.0))
+    of_medians = np.full(len(_MEDIAN_S), np.log((1.0 - _BY_TIMER) / len(_MEDIAN_S)))
+    of_timers = np.full(len(likely), np.log(_BY_TIMER / len(_TIMER_FROM_S)))
+    together: Floats = np.logaddexp.reduce(said + np.append(of_medians, of_timers), axis=1)
+    return together
 
 
 def hazard(age_s: Floats) -> Floats:
-    """(n, medians and timers) rate at which hosts are struck so many seconds after the install, but for a factor."""
+    """(n, medians) rate at which hosts are struck so many seconds after the install, per second."""
     few, which = np.unique(np.maximum(age_s, _STEP_S / 2), return_inverse=True)  # they come in steps
     age = few[:, None]
     deviation = np.log(age / _MEDIAN_S) / _SPREAD
     density = np.exp(-0.5 * deviation**2) / (age * _SPREAD * math.sqrt(2.0 * math.pi))
     struck = 0.5 * (1.0 + _erf(deviation / math.sqrt(2.0)))
-    by_timer = (age >= _TIMER_S) & (age < _TIMER_WIDTH * _TIMER_S)
-    answer: Floats = np.hstack([_STRUCK * density / (1.0 - _STRUCK * struck), by_timer])
+    answer: Floats = _STRUCK * density / (1.0 - _STRUCK * struck)
     return answer[which]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holde
 from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
-from fleetcrash.attribution.untold import untold
+from fleetcrash.attribution.untold import joined_later, untold
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough
@@ -135,14 +135,23 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         crashes = moments().of(update).log_most()
         return max(crashes, inquiry.departures.log_test(update)) if by_departures else crashes
 
-    @cache  # of one tick the odds and the verdict ask again
-    def by_delay(update: int, *, among_holders: bool = False) -> float:
+    def after_install(update: int, events: Mask, *, among_holders: bool) -> float:
         row = int(np.searchsorted(trial.updates, update))
         if incident is None or not inquiry.news.presence_told or trial.log_test[row] < LOG_THRESHOLD:
             return 0.0
         cells = inquiry.spots.slices.members[int(np.argmax(trial.log_by_slice[row]))] > 0
-        there = case.events & cells[of_event]
-        return log_by_delay(inquiry.news, tick, there, update, int(pushed[row][0]), among_holders=among_holders)
+        released = int(pushed[row][0])
+        return log_by_delay(inquiry.news, tick, events & cells[of_event], update, released, among_holders=among_holders)
+
+    @cache  # of one tick the odds and the verdict ask again
+    def by_delay(update: int) -> float:
+        return after_install(update, case.events, among_holders=False)
+
+    def by_timer(update: int, spot: int, onset: int) -> float:
+        of_wave = case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
+        if joined_later(~inquiry.events_with(update, tick)[of_wave]):
+            return 0.0
+        return after_install(update, of_wave, among_holders=True)
 
     def is_at_blamed_place(update: int) -> bool:
         struck = case.events & inquiry.events_with(update, tick)
@@ -174,7 +183,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         named_elsewhere=case.named_elsewhere,
         contrast=contrast,
         by_delay=by_delay,
-        by_timer=partial(by_delay, among_holders=True),
+        by_timer=by_timer,
         goes_on=goes_on,
     )
     judgement = judge(

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.rivalry import EXPLAINED_SHARE, LOG_MARGIN, LOG_NO_CONTRAST, Contrast, Rivalry, strongest
+from fleetcrash.attribution.rivalry import (
+    EXPLAINED_SHARE,
+    LOG_MARGIN,
+    LOG_NO_CONTRAST,
+    TOLD_SHARE,
+    Contrast,
+    Rivalry,
+    strongest,
+)
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.waves import LOG_SHAPE, Waves
 from fleetcrash.attribution.witnesses import enough
@@ -115,7 +123,7 @@ def weigh(
     named_elsewhere: Collection[int] = (),
     contrast: Contrast | None = None,
     by_delay: Callable[[int], float] = lambda _: 0.0,
-    by_timer: Callable[[int], float] = lambda _: 0.0,
+    by_timer: Callable[[int, int, int], float] = lambda *_: 0.0,
     goes_on: Callable[[int], bool] = lambda _: False,
 ) -> Odds:
     """Weigh the hypotheses.
@@ -125,7 +133,7 @@ def weigh(
         pushed, stands_there, of_strata, contrast: see ``Rivalry``.
         named_before: the update that is named so far. named_elsewhere: updates that other incidents name.
         by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
-        by_timer: the same among the hosts that had it.
+        by_timer: the same of the events of a wave, by its place and onset, among the hosts that had the update.
         goes_on: of an update that an ended incident names what ``Toll.goes_on`` says.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
@@ -142,16 +150,16 @@ def weigh(
     is_open = odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN
     if not is_open:
         return odds
-    told = _of_timer(rivalry, log_updates, named_before, by_timer) or _of_latent_fault(
-        rivalry, log_updates, named_before
-    )
+    told = _of_timer(rivalry, log_updates, named_before, by_timer)
+    told = told or _of_latent_fault(rivalry, log_updates, named_before)
     if told is not None:
         return told
-    if rivalry.is_its_own(leader):
+    if rivalry.is_its_own(leader) or by_delay(int(trial.updates[leader])) < LOG_BY_DELAY:
         return odds
     supposed = _of_leader(rivalry, leader, log_updates, is_told=True)
-    is_worth_asking = supposed.probabilities[leader] >= _WORTH_ASKING and rivalry.hosts_say(leader) >= LOG_NO_CONTRAST
-    return supposed if is_worth_asking and by_delay(int(trial.updates[leader])) >= LOG_BY_DELAY else odds
+    if supposed.probabilities[leader] >= _WORTH_ASKING and rivalry.hosts_say(leader) >= LOG_NO_CONTRAST:
+        return supposed
+    return _of_leader(rivalry, leader, log_updates, share=TOLD_SHARE)
 
 
 def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, goes_on: Callable[[int], bool]) -> Odds | None:
@@ -221,7 +229,7 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
 
 
 def _of_timer(
-    rivalry: Rivalry, log_updates: Floats, named_before: int | None, by_timer: Callable[[int], float]
+    rivalry: Rivalry, log_updates: Floats, named_before: int | None, by_timer: Callable[[int, int, int], float]
 ) -> Odds | None:
     """The odds, where of an update's hosts those are struck that got it as long ago as its fault would have it.
 
@@ -237,10 +245,11 @@ def _of_timer(
         return None
     events = trial.events[:, :, :AGES, 0].sum((0, 2))
     most = float(rivalry.waves.events.sum(0)[foremost])
-    asked = np.flatnonzero((events >= EXPLAINED_SHARE * most) & (trial.log_test >= LOG_THRESHOLD)).tolist()
-    said = {row: by_timer(int(trial.updates[row])) for row in asked}
+    asked = np.flatnonzero((events >= TOLD_SHARE * most) & (trial.log_test >= LOG_THRESHOLD)).tolist()
+    wave = int(rivalry.waves.place[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
+    said = {row: by_timer(int(trial.updates[row]), *wave) + min(rivalry.hosts_say(row), 0.0) for row in asked}
     row = max(said, key=lambda one: said[one], default=None)
-    if row is None or rivalry.hosts_say(row) < LOG_NO_CONTRAST:
+    if row is None:
         return None
     is_kept = int(trial.updates[row]) == named_before
     if said[row] < (LOG_MARGIN if is_kept else LOG_BY_DELAY + float(np.log(len(asked)))):
@@ -248,16 +257,19 @@ def _of_timer(
     if any(said[one] > said[row] - (LOG_MARGIN if is_kept else LOG_THOUSAND) for one in asked if one != row):
         return None
     alone = np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
-    return _of_leader(rivalry, row, alone, is_told=True)
+    return _of_leader(rivalry, row, alone, is_told=True, share=TOLD_SHARE)
 
 
-def _of_leader(rivalry: Rivalry, leader: int, log_updates: Floats, *, is_told: bool = False) -> Odds:
+def _of_leader(
+    rivalry: Rivalry, leader: int, log_updates: Floats, *, is_told: bool = False, share: float = EXPLAINED_SHARE
+) -> Odds:
     """The odds, once it is known which waves the leading update may have begun.
 
     Args:
         is_told: that it is the update, and not the moment: no wave among its hosts says why these are struck.
+        share: of the events of a wave that begins with it so many happened to its hosts.
     """
-    at_once, later = (rivalry.among(leader),) * 2 if is_told else rivalry.begun_by(leader)
+    at_once, later = (rivalry.among(leader, share),) * 2 if is_told else rivalry.begun_by(leader, share)
     beside, with_release = rivalry.tie(rivalry.of_waves, at_once, leader)
     log_waves, with_delay = rivalry.tie(beside, later, leader)
     is_tied = with_release or with_delay

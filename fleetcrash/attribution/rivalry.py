@@ -26,6 +26,7 @@ LOG_MARGIN = 3.0
 # A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it ...
 COINCIDENT_MINUTES = 2
 EXPLAINED_SHARE = 0.8
+TOLD_SHARE = 0.5  # where the time since their installs tells; of the other hosts the installs may be lost
 # ... unless it is so small a part of what speaks for the update: then most came later, and the beginning is chance.
 _LITTLE = 0.1
 
@@ -80,31 +81,35 @@ class Rivalry:
         at_large = self.of_waves[self.of_strata[self.waves.place]]
         return float(self.of_waves.max() - at_large.max()) if at_large.size else np.inf
 
-    def begun_by(self, row: int) -> tuple[Mask, Mask]:
+    def begun_by(self, row: int, share: float = EXPLAINED_SHARE) -> tuple[Mask, Mask]:
         """(n, SHAPES) which waves, in hosts that mostly had an update, may have begun with a push of it.
 
         One that does, or whose beginning the events can hardly tell from the push, does not acquit the update.
 
+        Args:
+            share: of the events of a wave that begins at once so many happened to those hosts.
         Returns:
             Those, and those that begin within the time after a push in which hosts may first be struck.
         """
         late = _STAGED_MINUTES if self.contrast is None else _SOON_MINUTES
-        explained, after = self._explained(row), self._after(row)[:, None]
-        at_once = explained & self._no_better_than(explained & (np.abs(after) <= COINCIDENT_MINUTES))
-        delayed = explained & (after >= -COINCIDENT_MINUTES) & (after <= late)
+        after = self._after(row)[:, None]
+        delayed = self._explained(row) & (after >= -COINCIDENT_MINUTES) & (after <= late)
         delayed &= ~self.stands_there[self.waves.place][:, None]
         if delayed.any() and self.hosts_say(row) < LOG_NO_CONTRAST:
             delayed[:] = False
-        return at_once, delayed
+        return self._with_push(row, share), delayed
 
-    def among(self, row: int) -> Mask:
+    def among(self, row: int, share: float = EXPLAINED_SHARE) -> Mask:
         """(n, SHAPES) the waves in hosts that mostly had an update, but for those of long before its release.
 
         One that reaches back to then, and says no more by it, is the same as a later one.
+
+        Args:
+            share: see ``begun_by``.
         """
         explained, after_release = self._explained(row), (self.waves.onset - int(self.pushed[row][0]))[:, None]
         since = explained & (after_release >= -_SOON_MINUTES)
-        return since | (explained & self._no_better_than(since))
+        return since | (explained & self._no_better_than(since)) | self._with_push(row, share)
 
     def is_its_own(self, row: int) -> bool:
         """Whether a wave that begins with an update is that update, as far as anybody can tell.
@@ -143,6 +148,11 @@ class Rivalry:
         after = int(self._after(row)[best[0]])
         return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(self._explained(row)[best])
 
+    def _with_push(self, row: int, share: float) -> Mask:
+        """(n, SHAPES) the waves that begin with a push, or as far as anybody can tell, in hosts that mostly had it."""
+        explained = self._explained(row, share)
+        return explained & self._no_better_than(explained & (np.abs(self._after(row)[:, None]) <= COINCIDENT_MINUTES))
+
     def _leaves_out(self, row: int, wave: tuple[int, int]) -> bool:
         """Whether more events of a wave than chance allows for are none of an update: hosts tell that they lack it."""
         seen = float(self.waves.events.sum(0)[wave])
@@ -176,11 +186,11 @@ class Rivalry:
         after: Ints = onset - pushed[np.maximum(last, 0)]
         return after
 
-    def _explained(self, row: int) -> Mask:
-        """(n, SHAPES) whether most of the events of a wave happened to hosts that had an update."""
+    def _explained(self, row: int, share: float = EXPLAINED_SHARE) -> Mask:
+        """(n, SHAPES) whether most of the events of a wave, or such a share, happened to hosts that had an update."""
         with_it = self.trial.events[:, row, :AGES].sum((0, 1)).max()
-        share: Mask = with_it >= EXPLAINED_SHARE * self.waves.events.sum(0)
-        return share
+        is_explained: Mask = with_it >= share * self.waves.events.sum(0)
+        return is_explained
 
 
 def strongest(log_waves: Floats) -> tuple[int, int] | None:

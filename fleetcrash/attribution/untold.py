@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES
+from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, EXPLAINED_SHARE
 
 Mask = NDArray[np.bool_]
 
@@ -19,6 +19,7 @@ _BEFORE_MINUTES = 15  # the release came at most so long before the rise
 _LEAST_STRUCK = 5
 _HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, of those beside them
 _NOBODY = 20  # so few hosts may be those of a test
+_MOST_JOINED = 0.5  # of as many as would come early by chance
 _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
 
 
@@ -52,3 +53,15 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
         if is_new or with_it[cells].sum() >= max(_NEARLY_ALL * others, 1.0):
             found.append(update)
     return tuple(found)
+
+
+def joined_later(lack_it: Mask) -> bool:
+    """Whether many events of hosts that do not tell of an update came mostly later, so that something else did it.
+
+    Where installs are lost, they are from the first event on.
+
+    Args:
+        lack_it: (n,) of events, in the order in which they were known, whether their hosts lack the update.
+    """
+    early, most = lack_it[: len(lack_it) // 2], len(lack_it) * (1.0 - EXPLAINED_SHARE)
+    return bool(lack_it.sum() > most and early.sum() < 0.5 * _MOST_JOINED * lack_it.sum())
