@@ -25,6 +25,7 @@ from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import OS_INDEX, News
+from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
@@ -112,6 +113,7 @@ class Detector:
             self._claims.stake(self.incidents, tick)
             for incident in self.open_incidents:
                 self._look_outside(incident, tick)
+                self._look_later(incident, tick)
         for incident in self.open_incidents:
             age = tick - incident.alarm_tick
             if age >= _SETTLED_MINUTES:
@@ -233,6 +235,30 @@ class Detector:
         first.within = self._claims.core(first)
         first.contested.end()
         self._begin(second, tick)
+
+    def _look_later(self, first: Incident, tick: int) -> None:
+        """Open a second incident where what strikes the hosts of a first one by now is another update's doing.
+
+        What comes hours later to hosts that have both updates would be taken for more of the first. So the events of
+        the last hour are weighed by themselves, with the first one's update among the suspects.
+        """
+        if first.update is None or first.named_tick is None or tick - first.named_tick < LAG_MINUTES:
+            return
+        events = self.news.events
+        lately = first.claim(len(events)) & (events.minute > tick - LAG_MINUTES) & (events.tick <= tick)
+        named, least = _named(self.incidents), max(_LEAST_OUTSIDE, EXPLAINED_SHARE * float(lately.sum()))
+        later = [
+            one
+            for one in self._inquiry.expected.time.by_update
+            if one not in named and self._inquiry.released(one) > first.named_tick
+        ]
+        if not any((lately & self._inquiry.events_with(one, tick)).sum() >= least for one in later):
+            return
+        case = self._case(None, tick, lately, self._claims.cells_of(first))
+        judgement, _, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
+        if judgement.update in later:
+            first.ceded_updates.add(judgement.update)
+            self._begin(self._opened(tick), tick)
 
     def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, outside: Mask) -> bool:
         """Whether events that a condition leaves out are none of its update's doing, whatever did them.
