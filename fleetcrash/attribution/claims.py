@@ -86,6 +86,19 @@ class Claims:
                 theirs |= other.claim(len(theirs))
         return theirs
 
+    def explained_by_others(self, incident: Incident, incidents: Sequence[Incident], tick: int) -> Mask:
+        """(events,) those that other named updates did to hosts without the one that an incident names.
+
+        Incidents that name updates may claim the same events.
+        """
+        explained = np.zeros(len(self.taken), bool)
+        if incident.update is None:
+            return explained
+        for other in incidents:
+            if other is not incident and other.update not in (None, incident.update):
+                explained |= other.claim(len(explained))
+        return explained & ~self._inquiry.events_with(incident.update, tick)
+
     def toll_of(self, incident: Incident, incidents: Sequence[Incident], update: int, tick: int) -> Toll:
         """What an update that an incident names has done, in it and in the others that name it."""
         mine = incident.claim(len(self.taken)) | self.of_others(incident, incidents, update)

@@ -305,7 +305,8 @@ class Detector:
         """(events,) an incident's own, and of the last day those that no other claims and those of unsolved ones.
 
         A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
-        behind is evidence for the next one. Of no longer than a day are waves known that may be behind it.
+        behind is evidence for the next one. Of no longer than a day are waves known that may be behind it. What another
+        update did to hosts that lack its own is no evidence for one that names an update.
 
         Args:
             there: only where the incident is, but for those of unsolved ones.
@@ -318,6 +319,7 @@ class Detector:
                 mine |= other.claim(len(self._claims.taken))
         mine &= self.news.events.minute > tick - DAY
         mine |= incident.claim(len(self._claims.taken))
+        mine &= ~self._claims.explained_by_others(incident, self.incidents, tick)
         return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.ceded(incident, tick)
 
     def _cede_later_system(self, incident: Incident, tick: int, mine: Mask) -> bool:
