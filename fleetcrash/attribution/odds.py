@@ -168,7 +168,8 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, goes_on:
     What waits for a boot strikes a region in its morning, as a wave does, and with the boots come the installs of all
     that was sent out meanwhile, which may fit the time better. But the hosts beside them that lack the guilty one are
     spared. Where they say so, no wave explains it, and what they do not say it for weighs nothing beside it. For a name
-    they have to say so much an event that a good part of them must lack it.
+    they have to say so much an event that a good part of them must lack it. They may say so of another one as well,
+    which explains it better: that is a second fault.
 
     Args:
         again: (U,) whether another incident names it.
@@ -187,6 +188,9 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, goes_on:
     if said[known] < LOG_MARGIN:
         return None
     near = np.flatnonzero(log_updates > log_updates[known] - LOG_THOUSAND).tolist()
+    better = (row for row in near if log_updates[row] > log_updates[known] + LOG_THOUSAND)
+    if any(rivalry.hosts_say(row) >= enough(int(events[row])) for row in better):
+        return None
     without = log_updates.copy()
     without[[row for row in near if rivalry.hosts_say(row) < said[known] - LOG_MARGIN]] = -np.inf
     if int(np.argmax(without)) != known:

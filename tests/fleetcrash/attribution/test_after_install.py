@@ -182,6 +182,47 @@ def test_what_begins_with_a_push_to_everybody_and_strikes_whoever_it_likes_is_ne
     assert {turn["update_id"] for turn in incident["history"]} == {None}
 
 
+def test_a_fault_that_waits_for_hours_is_named_where_each_host_crashes_as_long_after_its_install(empty_lake):
+    """Everybody has it, and what went out half a day before; a rise at that hour strikes whoever it likes."""
+
+    def named(struck_at: Callable[[np.random.Generator, float], float]) -> set[str | None]:
+        world = reached_over_an_hour(struck_at)
+        world["update"].append(
+            {"update_id": "early", "kind": "content", "channel": "2", "released_at": at(PUSHED_AT - 600)}
+        )
+        world["install"] += [
+            {"host_id": f"h{n}", "update_id": "early", "applied_at": at(PUSHED_AT - 600 + n / 40)}
+            for n in range(2 * HOSTS)
+        ]
+        with lake_of(world, empty_lake) as lake:
+            found = incidents(lake, as_of=at(PUSHED_AT + 260))["incidents"]
+        return {turn["update_id"] for one in found for turn in one["history"]}
+
+    fault = named(lambda random, got: got + 185 + 4 * random.random())
+    assert fault <= {None, "content"}
+    assert "content" in fault
+    assert named(lambda random, _: PUSHED_AT + 185 + 60 * random.random()) == {None}
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_where_three_installs_in_ten_are_lost_a_name_is_not_taken_back(empty_lake, share):
+    """A push within three minutes, by which so many hosts crash in the minute after it."""
+    random, hosts = np.random.default_rng(3), range(600)
+    world = servers(len(hosts))
+    got = PUSHED_AT + 3 * random.random(len(hosts))
+    world["update"] = [{"update_id": "content", "kind": "content", "channel": "1", "released_at": at(PUSHED_AT)}]
+    world["install"] = [
+        {"host_id": f"h{n}", "update_id": "content", "applied_at": at(got[n]), "received_at": at(got[n] + 0.2)}
+        for n in hosts
+        if random.random() >= 0.3
+    ]
+    world["crash"] = [crash_of(n, -1500.0 + 70 * n) for n in range(40)]
+    world["crash"] += [crash_of(n, got[n] + random.random()) for n in hosts[60:] if random.random() < share]
+    with lake_of(world, empty_lake) as lake:
+        (incident,) = incidents(lake, as_of=at(PUSHED_AT + 120))["incidents"]
+    assert {turn["update_id"] for turn in incident["history"]} == {"content"}
+
+
 def reached_over_an_hour(struck_at: Callable[[np.random.Generator, float], float]) -> World:
     """Servers in two regions that all get an update within an hour; half of those in one crash as it is said."""
     world = servers(2 * HOSTS)

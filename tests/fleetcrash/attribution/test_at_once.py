@@ -100,6 +100,62 @@ def test_a_fault_that_comes_while_hosts_are_dark_because_of_something_unsolved_i
     assert second["alarm_at"] > at(PUSHED_AT).isoformat()
 
 
+def test_a_second_fault_in_hosts_of_the_first_is_an_incident_of_its_own_while_that_goes_on(
+    empty_lake: Path, early: list[dict[str, Any]]
+) -> None:
+    """A few of the first one's hosts go on to crash for hours; then every second of them gets another guilty update."""
+    second_at = PUSHED_AT + 240
+    world = _fleet(crash=[*early, *_of_the_update()])
+    world["crash"] += [crash_of(number, PUSHED_AT + 20 + number / 3) for number in WITH_IT[2::20]]
+    got_second = WITH_IT[::2]
+    world["update"].append({"update_id": "v", "kind": "policy", "released_at": at(second_at)})
+    world["install"] += [
+        {"host_id": f"h{number}", "update_id": "v", "applied_at": at(second_at + number / HOSTS)}
+        for number in got_second
+    ]
+    struck = {row["host_id"] for row in world["crash"]}
+    of_second = [number for number in got_second if f"h{number}" not in struck][::3]
+    world["crash"] += [crash_of(number, second_at + 2 + number / HOSTS) for number in of_second]
+    with lake_of(world, empty_lake) as lake:
+        first, second = incidents(lake, as_of=at(second_at + 60))["incidents"]
+    assert {turn["update_id"] for turn in first["history"]} <= {None, "u"}
+    assert first["update_id"] == "u"
+    assert second["update_id"] == "v"
+    assert {turn["update_id"] for turn in second["history"]} == {"v"}
+    assert second["alarm_at"] >= at(second_at).isoformat()[:16]
+    assert second["evidence"]["crashes"] >= len(of_second)
+
+
+def test_a_second_fault_that_reaches_all_hosts_keeps_its_name_beside_the_first(
+    empty_lake: Path, early: list[dict[str, Any]]
+) -> None:
+    """The first one strikes Windows, and an hour later the other one Linux and Windows."""
+    second_at = PUSHED_AT + 60
+    world = _fleet()
+    for number, host in enumerate(world["host"]):
+        host["os_type"] = ("windows", "linux")[number // 12 % 2]
+    system = {host["host_id"]: host["os_type"] for host in world["host"]}
+    struck = [row for row in _of_the_update() if system[row["host_id"]] == "windows"]
+    taken = {row["host_id"] for row in struck}
+    world["update"].append({"update_id": "v", "kind": "content", "channel": "2", "released_at": at(second_at)})
+    got_second = [number for number in range(HOSTS) if number // 5 % 3]
+    world["install"] += [
+        {"host_id": f"h{number}", "update_id": "v", "applied_at": at(second_at + number / HOSTS * 10)}
+        for number in got_second
+    ]
+    of_second = [number for number in got_second[1::4] if f"h{number}" not in taken]
+    later = [crash_of(number, second_at + 2 + number / HOSTS * 10) for number in of_second]
+    world["crash"] = [row | {"os_type": system[row["host_id"]]} for row in [*early, *struck, *later]]
+    with lake_of(world, empty_lake) as lake:
+        found = incidents(lake, as_of=at(second_at + 90))["incidents"]
+    names = [{turn["update_id"] for turn in one["history"]} for one in found]
+    verdicts = {turn["verdict"] for one in found for turn in one["history"]}
+    assert [one["update_id"] for one in found] == ["u", "v"]
+    assert names[0] <= {None, "u"}
+    assert names[1] <= {None, "v"}
+    assert "no_update" not in verdicts
+
+
 def test_an_incident_leaves_alone_what_crashes_in_a_system_that_its_update_never_came_to(
     empty_lake: Path, early: list[dict[str, Any]]
 ) -> None:
