@@ -1,6 +1,6 @@
 """The condition of a named update: which of its exposed hosts it hits.
 
-Every slice by one or two attributes is tried on the crashes of exposed hosts against the host-time of exposed hosts.
+Every candidate (``candidates``) is tried on the crashes of exposed hosts against the host-time of exposed hosts.
 Slices that select the same exposed hosts are one answer; so are those on the same attributes that select the same but
 for a sliver in which nothing happened, for where the bound lies nobody can tell, and the likeliest of them is given. An
 answer is given once it holds nine tenths of the posterior; until then the condition is undetermined. A fault may need
@@ -9,15 +9,14 @@ another update as well, or strike at one group, site or customer: those are trie
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.conditions import CONDITION_KEYS, Condition, components, matcher, version_key
+from fleetcrash.attribution.candidates import Candidate, candidates_of
+from fleetcrash.attribution.conditions import CONDITION_KEYS, Condition, matcher
 from fleetcrash.attribution.evidence import log_raised
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
 
@@ -29,33 +28,11 @@ LEAST_EVENTS = 30
 """With fewer, the hosts that happened to be first look like the hosts that are hit."""
 _UNKNOWN_SHARE = 0.5
 # With less of the fleet than that in the inventory, nobody can say whom the fault leaves alone.
-_LOG_PRIOR_KEYS = np.log([0.2, 0.5, 0.3])  # none, one, two attributes
 _LOG_PRIOR_WITH = float(np.log(0.01))  # a fault seldom needs another update
-_BETWEEN_TWO = 0.2  # of what is cut by a version that has two bounds; most faults stay once they have come
-_MOST_BETWEEN_TWO = 40  # versions of which every pair is tried as bounds
 _SLIVER = 0.02
 # Of the events that are to be expected. One host of a rare build makes two slices of one, and no crash of it will tell.
 _OUT_OF_REACH = 20.0  # of nine tenths
 _AT_A_PLACE = ""  # no update has this name
-_KEYS = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
-_ORDERED = ("agent_version", "os_build", "os_version")
-_WITHIN_ONE_OS = ("os_build", "os_version", "agent_version")
-# Their versions order only within one OS: a bound on one is tried together with an os_type alone.
-
-
-@dataclass(frozen=True)
-class _Atom:
-    """One part of a condition.
-
-    Attributes:
-        bounds: how many of them the text has. log_share: of its key's prior.
-    """
-
-    key: str
-    text: str
-    mask: Mask
-    bounds: int
-    log_share: float
 
 
 @dataclass(frozen=True)
@@ -63,11 +40,12 @@ class _Answer:
     """A condition that has been weighed.
 
     Attributes:
+        told: None where nothing can be said that selects its hosts.
         hosts: what tells the hosts that it selects.
         events, expected: (C,) of these, by cell.
     """
 
-    told: Condition
+    told: Condition | None
     hosts: tuple[str | None, bytes]
     log_weight: float
     events: Floats
@@ -75,9 +53,9 @@ class _Answer:
 
     def is_nearly(self, other: _Answer) -> bool:
         """Whether two on the same attributes select the same hosts, but for a few of which nothing would tell."""
-        if self.told.keys() != other.told.keys() or self.hosts[0] != other.hosts[0]:
-            return False
-        if (self.events != other.events).any():
+        if self.told is None or other.told is None or self.told.keys() != other.told.keys():
+            return self is other
+        if self.hosts[0] != other.hosts[0] or (self.events != other.events).any():
             return False
         apart = float(np.abs(self.expected - other.expected).sum())
         return apart <= _SLIVER * max(float(self.expected.sum()), float(other.expected.sum()))
@@ -137,20 +115,25 @@ def find_condition(
     if events.sum() < LEAST_EVENTS or expected[:, unknown].sum() > _UNKNOWN_SHARE * expected.sum():
         return None
     support = np.flatnonzero(expected.sum(0) + events.sum(0) > 0).tolist()
-    candidates = _candidates([cells[number] for number in support])
+    candidates = candidates_of([cells[number] for number in support])
     answers = _weigh(candidates, events[:, support], expected[:, support])
-    plainer = [one for one in candidates if len(one[0]) < 2]
+    plainer = [one for one in candidates if one.told is not None and len(one.told) < 2]
     for other in companions:
         log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
-        with_it = [({**told, "with_update": other.update_id}, mask, prior + log_prior) for told, mask, prior in plainer]
+        with_it = [_and(one, "with_update", other.update_id, log_prior) for one in plainer]
         share = other.share[:, support]
         found = _weigh(with_it, other.events[:, support], expected[:, support] * share)
         answers += [_among(one, share.min(0) > 0) for one in found]
     for place in places:
-        there = [({**told, place.key: place.value}, mask, prior + place.log_prior) for told, mask, prior in plainer]
+        there = [_and(one, place.key, place.value, place.log_prior) for one in plainer]
         found = _weigh(there, place.events[:, support], expected[:, support] * place.share[:, support])
         answers += [_named_by_hosts(one, place, support) for one in found]
     return _earned(answers)
+
+
+def _and(one: Candidate, key: str, text: str, log_prior: float) -> Candidate:
+    """A candidate of which one thing more is asked."""
+    return Candidate({**(one.told or {}), key: text}, one.mask, one.log_prior + log_prior)
 
 
 def _among(answer: _Answer, cells: Mask) -> _Answer:
@@ -184,23 +167,30 @@ def _earned(answers: Sequence[_Answer]) -> Condition | None:
     ]
     if np.logaddexp.reduce(nearly) - total < np.log(EARNED_PROBABILITY):
         return None
-    return min((one.told for one in likeliest), key=_plainness)
+    said = [one.told for one in likeliest if one.told is not None]
+    return min(said, key=_plainness) if said else None
 
 
-def _weigh(candidates: Sequence[tuple[Condition, Mask, float]], events: Floats, expected: Floats) -> list[_Answer]:
+def _weigh(candidates: Sequence[Candidate], events: Floats, expected: Floats) -> list[_Answer]:
     """Each condition with its weight in the posterior.
 
     Args:
         events, expected: (K, C) of the hosts that may meet it.
     """
-    masks = np.array([mask for _, mask, _ in candidates], dtype=np.float32)
+    masks = np.array([one.mask for one in candidates], dtype=np.float32)
     seen, mean = np.split((masks @ np.concatenate([events, expected]).T).T, 2)
-    weights = log_raised(seen, mean).sum(0) + np.array([prior for _, _, prior in candidates])
+    weights = log_raised(seen, mean).sum(0) + np.array([one.log_prior for one in candidates])
     of_cell, mean_of_cell = events.sum(0), expected.sum(0)
     out_of_reach = weights.max() - _OUT_OF_REACH
     return [
-        _Answer(told, (told.get("with_update"), mask.tobytes()), float(weight), of_cell * mask, mean_of_cell * mask)
-        for (told, mask, _), weight in zip(candidates, weights, strict=True)
+        _Answer(
+            one.told,
+            ((one.told or {}).get("with_update"), one.mask.tobytes()),
+            float(weight),
+            of_cell * one.mask,
+            mean_of_cell * one.mask,
+        )
+        for one, weight in zip(candidates, weights, strict=True)
         if weight >= out_of_reach
     ]
 
@@ -216,74 +206,6 @@ def cells_that_may_meet(cells: Sequence[Cell], condition: Condition) -> Mask:
         may = {value: value is None or accepts(value) for value in set(values)}
         meets &= np.array([may[value] for value in values], bool)
     return meets
-
-
-def _candidates(cells: Sequence[Cell]) -> list[tuple[Condition, Mask, float]]:
-    atoms = {key: _atoms(cells, key) for key in _KEYS}
-    atoms = {key: found for key, found in atoms.items() if found}
-    everyone = np.ones(len(cells), bool)
-    found: list[tuple[Condition, Mask, float]] = [({}, everyone, float(_LOG_PRIOR_KEYS[0]))]
-    for key, of_key in atoms.items():
-        prior = _LOG_PRIOR_KEYS[1] - np.log(len(atoms))
-        found += [
-            ({key: a.text}, a.mask, float(prior + a.log_share))
-            for a in of_key
-            if not (a.bounds and key in _WITHIN_ONE_OS)
-        ]
-    pairs = list(combinations(atoms, 2))
-    for one, other in pairs:
-        prior = _LOG_PRIOR_KEYS[2] - np.log(len(pairs))
-        for a in atoms[one]:
-            for b in atoms[other]:
-                if a.key != "os_type" and ((b.bounds and b.key in _WITHIN_ONE_OS) or a.bounds > 1):
-                    continue
-                mask = a.mask & b.mask
-                if mask.any():
-                    found.append(({a.key: a.text, b.key: b.text}, mask, float(prior + a.log_share + b.log_share)))
-    return found
-
-
-def _atoms(cells: Sequence[Cell], key: str) -> list[_Atom]:
-    column = CELL_ATTRIBUTES.index(key)
-    values = [cell.attributes[column] for cell in cells]
-    present = sorted({value for value in values if value is not None}, key=lambda v: (version_key(v), v))
-    # A value that reads like a bound or a prefix cannot be told as an equality in the contract's grammar.
-    texts = [(value, 0) for value in present if value and value[0] not in "<>" and not value.endswith(".*")]
-    if key in _ORDERED:
-        named = [value for value in present[1:] if re.fullmatch(r"[0-9A-Za-z][^\s<>]*", value)]
-        bounds = [_short(value, present) for value in named]
-        texts += [(f"{sign}{bound}", 1) for bound in bounds for sign in (">=", "<")]
-        prefixes = {".".join(components(v)[:n]) for v in present for n in (1, 2) if len(components(v)) > n}
-        texts += [(f"{prefix}.*", 0) for prefix in sorted(prefixes)]
-        if len(present) <= _MOST_BETWEEN_TWO:
-            texts += [(f">={low} <{high}", 2) for low, high in combinations(bounds, 2)]
-    if len(present) < 2 and key != "os_type":
-        return []
-    masks: dict[bytes, tuple[str, Mask, int]] = {}
-    codes = np.array([present.index(value) if value is not None else len(present) for value in values])
-    for text, bounded in texts:
-        mask = np.array([*map(matcher(text), present), False])[codes]
-        if mask.any():
-            masks.setdefault(mask.tobytes(), (text, mask, bounded))
-    between = sum(bounded > 1 for _, _, bounded in masks.values())
-    others = len(masks) - between
-    share = _BETWEEN_TWO if between else 0.0
-    return [
-        _Atom(key, text, mask, bounded, float(np.log(share / between if bounded > 1 else (1.0 - share) / others)))
-        for text, mask, bounded in masks.values()
-    ]
-
-
-def _short(version: str, present: Sequence[str]) -> str:
-    """The fewest leading components of a version that still part the versions at hand in the same place."""
-    below = [other for other in present if version_key(other) < version_key(version)]
-    parts = components(version)
-    for length in range(1, len(parts)):
-        shorter = ".".join(parts[:length])
-        same_separators = version.startswith(shorter)
-        if same_separators and all(version_key(other) < version_key(shorter) for other in below):
-            return shorter
-    return version
 
 
 def _plainness(condition: Condition) -> tuple[int, int, int, str]:

@@ -71,6 +71,10 @@ PLANTED: list[Condition] = [
     {"os_type": "linux", "agent_version": "<7.15"},
     {"os_type": "windows", "agent_version": "7.11.*"},
     {"os_type": "windows", "agent_version": ">=7.11.18200 <7.16"},
+    {"agent_version": ">=7.11 <7.16"},
+    {"agent_version": ">=7.11.18200"},
+    {"agent_version": "<7.11", "model": "m1"},
+    {"os_build": "22631.3880", "agent_version": ">=7.15"},
     {"os_build": "22631.3880", "agent_version": "7.16.2"},
     {"model": "m2", "region": "eu"},
     {"os_type": "windows", "ring": "broad"},
@@ -87,6 +91,50 @@ def test_a_condition_that_was_planted_is_found(planted, seed):
     # Two conditions are equal when they select the same exposed hosts.
     assert (selected(cells, found)[1:] == selected(cells, planted)[1:]).all(), found
     assert len(found) <= max(len(planted), 1)
+
+
+def test_bounds_of_the_agent_are_found_where_each_system_has_builds_of_its_own():
+    """7.15.2 of Windows is no build of Linux, but both are of one release; and there are many of them."""
+    builds = {"windows": 1, "linux": 2, "darwin": 3}
+    cells = [
+        cell(os_type=system, agent_version=f"7.{minor}.{build}")
+        for (system, build), minor in product(builds.items(), range(20))
+    ]
+    planted = {"agent_version": ">=7.5 <7.9"}
+    events, expected = counted([cell(), *cells], planted, events=200.0, seed=11)
+    assert find_condition(cells, events[:, 1:], expected[:, 1:]) == planted
+
+
+def test_versions_that_number_other_things_on_other_systems_have_no_bounds_beside_a_system():
+    """What is at 100 and above is Linux's agent, and nobody would say of a fault of it that it is of new agents."""
+    numbers = {"windows": 4, "darwin": 20, "linux": 101}
+    cells = [
+        cell(),
+        *(cell(os_type=s, agent_version=f"{n}.{minor}") for (s, n), minor in product(numbers.items(), range(4))),
+    ]
+    bound = {"agent_version": ">=101.2"}
+    events, expected = counted(cells, bound, events=200.0, seed=12)
+    assert find_condition(cells, events, expected) == {"os_type": "linux", **bound}
+
+
+NUMBERED = {"windows": ["22631.3880", "17763.6054"], "linux": ["6.8.0-38", "5.14.0-427"], "darwin": ["23F79", "24B83"]}
+
+
+@pytest.mark.parametrize("spared", NUMBERED)
+def test_of_two_systems_of_three_as_little_is_said_as_tells_them_apart(spared):
+    """No value of os_type selects them, so it is one bound, and no second key that adds nothing.
+
+    Where no bound does, it is not said that all are hit.
+    """
+    cells = [
+        cell(os_type=system, os_build=build, agent_version=agent, model=model)
+        for (system, builds), agent, model in product(NUMBERED.items(), AGENTS, ["m1", "m2"])
+        for build in builds
+    ]
+    events = np.array([[0.0 if one.os_type == spared else 4.0 for one in cells]])
+    found = find_condition(cells, events, np.full((1, len(cells)), 0.01))
+    bounds = {"windows": "<17763", "linux": ">=23F79", "darwin": None}  # of which the builds lie between the others
+    assert found == ({"os_build": bounds[spared]} if bounds[spared] else None)
 
 
 def test_with_few_events_the_condition_is_undetermined():
