@@ -1,4 +1,9 @@
-"""Companions: updates that a fault may need beside the guilty one."""
+"""Companions: updates that a fault may need beside the guilty one.
+
+Hosts without one say that the fault needs it if they could have been struck and were not. Whoever got the guilty update
+when the fault was over, or so lately that it is still to strike, could not: the struck hosts are held against those
+that got it when they did.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +13,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.news import CELL_ATTRIBUTES, News, Texts
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, Beside, News, Texts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 _SYSTEM, _VERSION = CELL_ATTRIBUTES.index("os_type"), CELL_ATTRIBUTES.index("os_version")
 
 _FEW = 0.1  # hosts with and hosts without it must both be more, or it hardly tells anybody apart
 _MOST = 0.8  # of the hosts that crashed have it, or the fault does not need it
 _ENOUGH = 10  # hosts of a version of an OS tell of it as much as all of that OS
+_MOST_TIMES = 60  # that are told apart
 TOLD_BY_ATTRIBUTES = ("agent", "os_patch")
 """Kinds of which hosts are what they are by them: their version, or their build."""
 
@@ -25,12 +32,13 @@ TOLD_BY_ATTRIBUTES = ("agent", "os_patch")
 def others_had(
     news: News, update: int, tick: int, hosts: Texts
 ) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.bool_]]]:
-    """Other updates that most of some hosts had when they got this one, and that not all hosts with it had.
+    """Other updates that most of some hosts had when they got this one, and that not all had that got it then.
 
     Args:
         update: index of an update. hosts: (n,) with events after it.
     Yields:
-        index of another update, (cells,) share of the hosts with this one that had it, (n,) which of the hosts had.
+        index of another update, (cells,) share that had it of those that got this one when the hosts did, (n,) which
+        of the hosts had.
     """
     beside = news.beside(update)
     known = beside.tick <= tick
@@ -40,7 +48,15 @@ def others_had(
     row = np.array(
         [versions.get(each, versions[None, None]) for each in zip(beside.os_type, beside.os_version, strict=True)], int
     )
-    shares = _shares(list(versions), row[counted], beside.other[counted], beside.change[counted], len(news.suspects))
+    got_it = _got_it(beside, struck & (beside.other < 0), hosts)
+    if not len(got_it):
+        return
+    counted &= (beside.since >= got_it.min()) & (beside.since <= got_it.max())
+    system = _system_of(list(versions))
+    weights = _as_if_then(beside, counted, row, system, got_it)
+    counts = np.zeros((len(versions), len(news.suspects) + 1))  # the last counts the hosts, whatever they had
+    np.add.at(counts, (row[counted], beside.other[counted]), weights * beside.change[counted])
+    shares = _shares(system, counts)
     numbers = [versions[each] for each in of_cell]
     for other in np.unique(beside.other[struck & (beside.other >= 0)]).tolist():
         picked = struck & (beside.other == other)
@@ -55,17 +71,54 @@ def others_had(
             yield other, shares[numbers, other], had
 
 
-def _shares(
-    versions: Sequence[tuple[str | None, str | None]], row: Ints, other: Ints, change: Ints, updates: int
-) -> Floats:
+def _got_it(beside: Beside, rows: Mask, hosts: Texts) -> Ints:
+    """(k,) ticks at which it was known that some hosts had the update, of those of which it is.
+
+    Args:
+        rows: (n,) those of ``beside`` that tell it.
+    """
+    since = dict(zip(beside.host[rows], beside.since[rows].tolist(), strict=True))
+    return np.array([since[host] for host in hosts if host in since], dtype=np.int64)
+
+
+def _as_if_then(beside: Beside, counted: Mask, row: Ints, system: Ints, got_it: Ints) -> Floats:
+    """(k,) weights of counted hosts with which those of an OS got the update as often at each time as the struck ones.
+
+    They sum to how many hosts of equal weight would tell as much.
+
+    Args:
+        counted: (n,) which rows of ``beside`` are theirs, k of them.
+        row, system: (n,) the version of their OS, and (versions,) the OS of each.
+        got_it: (struck,) when the struck ones got it.
+    """
+    ranks = np.linspace(0.0, len(got_it) - 1.0, min(len(got_it), _MOST_TIMES)).round().astype(np.int64)
+    times = np.unique(np.sort(got_it)[ranks])
+    between = (times[:-1] + times[1:]) / 2.0
+    time, of_system = np.searchsorted(between, beside.since[counted]), system[row[counted]]
+    hosts = np.zeros((len(times), int(system.max()) + 1))
+    is_host = beside.other[counted] < 0
+    np.add.at(hosts, (time[is_host], of_system[is_host]), beside.change[counted][is_host])
+    struck = np.bincount(np.searchsorted(between, got_it), minlength=len(times))
+    weights = np.divide(struck[:, None], hosts, out=np.zeros(hosts.shape), where=hosts > 0)
+    squares = (hosts * weights**2).sum(0)
+    weights *= np.divide((hosts * weights).sum(0), squares, out=np.zeros(len(squares)), where=squares > 0)
+    chosen: Floats = weights[time, of_system]
+    return chosen
+
+
+def _system_of(versions: Sequence[tuple[str | None, str | None]]) -> Ints:
+    """(versions,) the number of the OS of each."""
+    numbers = {system: number for number, system in enumerate(dict.fromkeys(system for system, _ in versions))}
+    return np.array([numbers[system] for system, _ in versions], dtype=np.int64)
+
+
+def _shares(system: Ints, counts: Floats) -> Floats:
     """(versions, updates) of the hosts of each version of an OS that had each update; of few hosts rather as of the OS.
 
     Args:
-        row, other, change: (n,) of what was told of hosts: the number of the version, and see ``Beside``.
+        system: (versions,) the OS of each. counts: (versions, updates + 1) hosts that had each; the last: all.
     """
-    counts = np.zeros((len(versions), updates + 1))  # the last counts the hosts, whatever they had
-    np.add.at(counts, (row, other), change)
-    same_system = np.array([[one == another for another, _ in versions] for one, _ in versions], float)
-    of_system = same_system @ counts
+    of_system = (system[:, None] == system).astype(float) @ counts
     usual = of_system[:, :-1] / np.maximum(of_system[:, -1:], 1.0)
-    return (counts[:, :-1] + _ENOUGH * usual) / (counts[:, -1:] + _ENOUGH)
+    shares: Floats = (counts[:, :-1] + _ENOUGH * usual) / (counts[:, -1:] + _ENOUGH)
+    return shares

@@ -322,12 +322,14 @@ class Beside:
     """What else hosts with one update had when they got it, as changes in hosts: (n,) arrays sorted by tick.
 
     Attributes:
+        since: the tick at which it was known that the hosts have the update.
         is_count: of a sample of all hosts, the same at every tick; else of one host with an event.
         host: that host, else None. os_type, os_version: of the hosts.
         other: index of the other update; -1: the row counts the hosts, whatever else they had.
     """
 
     tick: Ints
+    since: Ints
     is_count: NDArray[np.bool_]
     host: Texts
     os_type: Texts

@@ -197,6 +197,7 @@ def _beside(engine: Engine, suspects: Sequence[Suspect], update_index: dict[str,
     names, code = _codes(table, "other")
     return Beside(
         tick=_ints(table, "tick"),
+        since=_ints(table, "since"),
         is_count=table["host_id"].is_null().to_numpy(),
         host=_texts(table, "host_id"),
         os_type=_texts(table, "os_type"),

@@ -27,11 +27,16 @@ CHANNELS = {"bad": "1", "ended": "2", "follows": "2"}
 GOT_BAD, TOLD_LATE = 60, 90
 
 
-def world(hosts: Sequence[str] = HOSTS, versions: tuple[str | None, str | None] = (None, None)) -> World:
+def world(
+    hosts: Sequence[str] = HOSTS,
+    versions: tuple[str | None, str | None] = (None, None),
+    *,
+    spared_got_it: int = GOT_BAD,
+) -> World:
     """Half of the hosts have the policy and crash; what else they have tells nobody apart, or came too late.
 
     Args:
-        versions: of the OS of those that crash, and of the others.
+        versions: of the OS of those that crash, and of the others. spared_got_it: when the others get what is bad.
     """
     half = hosts[::2]
     installs = [
@@ -40,7 +45,8 @@ def world(hosts: Sequence[str] = HOSTS, versions: tuple[str | None, str | None] 
         *((host, "os", 10) for host in half),
         *((host, "ended", 10) for host in half),
         *((host, "follows", 20) for host in half),
-        *((host, "bad", GOT_BAD) for host in hosts),
+        *((host, "bad", GOT_BAD) for host in half),
+        *((host, "bad", spared_got_it) for host in hosts[1::2]),
         *((host, "late", GOT_BAD + 1) for host in half),
     ]
     return {
@@ -102,3 +108,35 @@ def test_what_all_hosts_of_their_version_have_tells_nobody_apart(empty_lake):
 def test_an_install_counts_from_when_it_was_known(asked):
     assert asked(TOLD_LATE - 1)["policy"][1] == 19 / 20
     assert asked(TOLD_LATE)["policy"][1] == 1.0
+
+
+@pytest.mark.parametrize("when", [GOT_BAD - 30, GOT_BAD + 30], ids=["before", "after"])
+def test_who_got_the_update_when_nobody_was_struck_does_not_say_that_the_fault_needs_another(when, empty_lake):
+    """It was mended by then, say: that they lack the policy is no reason for being spared."""
+    hosts = [f"h{number}" for number in range(400)]
+    with lake_of(world(hosts, spared_got_it=when), empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
+        assert not _told(read_news(engine), 120)
+
+
+def test_those_struck_first_are_held_against_those_that_got_the_update_first(empty_lake):
+    """Whoever is online gets both early and is struck early; a few crash later, for other reasons."""
+    hosts = [f"h{number}" for number in range(400)]
+    made = world(hosts, spared_got_it=GOT_BAD + 30)
+    early_without = [{**row, "applied_at": at(GOT_BAD)} for row in made["install"] if _is_spared(row, hosts[1:40:2])]
+    made["install"] = [row for row in made["install"] if not _is_spared(row, hosts[1:40:2])] + early_without
+    made["crash"] += [
+        {"crash_id": host, "host_id": host, "os_type": "windows", "occurred_at": at(95), "received_at": at(95)}
+        for host in hosts[-19::4]
+    ]
+    with lake_of(made, empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
+        news = read_news(engine)
+        names = [suspect.update_id for suspect in news.suspects]
+        struck = np.array([row["host_id"] for row in made["crash"]], dtype=object)
+        found = others_had(news, names.index("bad"), int(at(120).timestamp()) // 60, struck)
+        shares = {names[other]: share.max() for other, share, _ in found}
+        # Of 220 that got it early 200 have it, of 180 that got it later none.
+        assert "policy" not in shares or shares["policy"] > 0.8
+
+
+def _is_spared(row: dict[str, object], spared: Sequence[str]) -> bool:
+    return row["update_id"] == "bad" and row["host_id"] in spared
