@@ -100,6 +100,34 @@ def test_a_fault_that_comes_while_hosts_are_dark_because_of_something_unsolved_i
     assert second["alarm_at"] > at(PUSHED_AT).isoformat()
 
 
+def _by_release(crash: list[dict[str, Any]]) -> World:
+    """Nobody tells of installs; the catalogue has the version, which crashes may say their hosts have."""
+    world = _fleet(install=[], crash=crash)
+    world["update"][0]["version"] = "v2"
+    return world
+
+
+@pytest.mark.parametrize(
+    ("struck", "every_eighth_has", "names"),
+    [
+        (range(1, HOSTS, 13), "v2", {"u"}),
+        (range(1, HOSTS, 13), "v1", set()),
+        (range(1, HOSTS, 2 * REGIONS), "v2", set()),
+    ],
+    ids=["all over", "some lack it", "one region"],
+)
+def test_by_releases_alone_what_strikes_all_over_is_named_and_not_if_hosts_lack_it_nor_for_a_place(
+    empty_lake: Path, early: list[dict[str, Any]], struck: range, every_eighth_has: str, names: set[str]
+) -> None:
+    crash = [
+        crash_of(number, PUSHED_AT + 3 + place / 8) | {"content": {"1": every_eighth_has if place % 8 == 7 else "v2"}}
+        for place, number in enumerate(struck)
+    ]
+    with lake_of(_by_release([*early, *crash]), empty_lake) as lake:
+        found = incidents(lake, as_of=at(PUSHED_AT + 60))["incidents"]
+    assert {turn["update_id"] for one in found for turn in one["history"]} - {None} == names
+
+
 def test_a_second_fault_in_hosts_of_the_first_is_an_incident_of_its_own_while_that_goes_on(
     empty_lake: Path, early: list[dict[str, Any]]
 ) -> None:
