@@ -14,6 +14,7 @@ from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.places import places_struck
+from fleetcrash.attribution.system_rates import as_usual_beside
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 
 Mask = NDArray[np.bool_]
@@ -42,6 +43,8 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:
         return incident.condition
     incident.condition_events = total
+    if not incident.by_departures:
+        expected = expected * np.repeat(as_usual_beside(inquiry, judgement.update, tick, mine), AGES, axis=0)
     may_need_another = total >= LEAST_EVENTS and not incident.by_departures
     companions = inquiry.companions(judgement.update, tick, mine) if may_need_another else []
     places = places_struck(inquiry, judgement.update, tick, mine) if may_need_another else []
