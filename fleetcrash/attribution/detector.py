@@ -88,6 +88,11 @@ class Detector:
         return self._inquiry.spots
 
     @property
+    def expected(self) -> NDArray[np.float64]:
+        """(OUTCOMES, spots) events to be expected at each spot so far."""
+        return self._inquiry.expected.total
+
+    @property
     def open_incidents(self) -> list[Incident]:
         """Incidents that have not ended."""
         return [one for one in self.incidents if one.ended_tick is None]

@@ -11,12 +11,12 @@ import numpy as np
 
 from fleetcrash.attribution.baseline import DARK
 from fleetcrash.attribution.causes import cause_of, common_module
-from fleetcrash.attribution.conditions import in_words
 from fleetcrash.attribution.controls import controls_of
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.evidence import rate_interval
 from fleetcrash.attribution.impact import Impact, State, impact_of
 from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.parts import followed, selected_in_words
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, TIED_FROM, Kind
 from fleetcrash.store.engine import Engine
@@ -219,17 +219,18 @@ def _summary(
     since = tick_text(incident.alarm_tick)[11:16]
     if incident.kind is Kind.UPDATE and incident.update is not None and impact is not None:
         suspect = detector.news.suspects[incident.update]
-        whom = "some of its hosts" if incident.condition is None else in_words(incident.condition)
+        told = incident.condition
+        whom = "some of its hosts" if told is None else selected_in_words(detector.news.cells, told)
         does = "silences" if incident.by_departures else "crashes"
         blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_offline(detector, incident)}"
         sure = _how_sure(incident, suspect.update_id, candidates)
-        told = f"({sure}, alarm {since} UTC{_known_since(detector, incident)})"
+        says = f"({sure}, alarm {since} UTC{_known_since(detector, incident)})"
         if not impact.exposed:
-            return f"{blamed}{_hosts(evidence['hosts_crashed'])} crashed, of how many that had it is not known {told}."
+            return f"{blamed}{_hosts(evidence['hosts_crashed'])} crashed, of how many that had it is not known {says}."
         return (
             f"{blamed}"
             f"{impact.hosts_crashed:,} of {_hosts(impact.exposed, 'exposed ')} crashed, "
-            f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk {told}."
+            f"{impact.count(State.DARK):,} dark, {impact.count(State.AT_RISK):,} at risk {says}."
         )
     hit = f"{_hosts(evidence['hosts_crashed'])} crashed and {evidence['hosts_dark']:,} went dark"
     is_left = bool(evidence["hosts_crashed"] or evidence["hosts_dark"])
@@ -241,8 +242,12 @@ def _summary(
     if incident.kind is Kind.NO_UPDATE:
         module = common_module(detector, incident)
         inside = f", mostly in {module}" if module else ""
-        none = "and no update" if detector.news.suspects else "and no update is known to have been sent out"
-        return f"{rise}: the rise follows {detector.spots.describe(incident.wave_spot)}{inside}, {none}."
+        part, known = followed(detector, incident), bool(detector.news.suspects)
+        if part is None:
+            none = "the rise follows no update" if known else "no update is known to have been sent out"
+            return f"{rise}{inside}: {none}."
+        none = "and no update" if known else "and no update is known to have been sent out"
+        return f"{rise}: the rise follows {part}{inside}, {none}."
     if incident.kind is Kind.CANNOT_SEPARATE:
         names = [row["update_id"] for row in candidates[:3] if row["probability"] >= TIED_FROM]
         others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
