@@ -1,8 +1,8 @@
 -- Those of the hosts that left, not being always on, that had got an update in the hour before, or in the day before and
 -- had booted since, less than ten minutes ago; as far as that was known when it was known that they had left. One row per
 -- tick at which it was, minute in which they left, update, cell, time since boot and age of the install (0 under two
--- minutes, 1 under ten, 2 under an hour); once more by the age of the boot (3 under two minutes, 4 under ten); by the
--- minutes in which host-time is counted. An install that is told later does not count, nor does it among those who stayed.
+-- minutes, 1 under ten, 2 under an hour); once more by the age of the boot (3 under two minutes, 4 under ten). An install
+-- that is told later does not count, nor does it among those who stayed.
 -- $after_tick: ticks up to it are left out. Reads the kept tables gone and known_history.
 WITH had AS (
   SELECT
@@ -22,29 +22,21 @@ WITH had AS (
   WHERE gone.in_time AND NOT gone.always_on AND gone.gone_tick > $after_tick
   GROUP BY ALL
 ),
-minutes AS (
-  SELECT
-    *,
-    (left_us + 59999999) // 60000000 AS minute,
-    (from_us + 59999999) // 60000000 AS from_minute,
-    (boot_us + 59999999) // 60000000 AS boot_minute
-  FROM had
-),
 aged AS (
   SELECT
     *,
     CASE
-      WHEN minute < from_minute + 2 THEN 0
-      WHEN minute < from_minute + 10 THEN 1
+      WHEN left_us < from_us + 120000000 THEN 0
+      WHEN left_us < from_us + 600000000 THEN 1
       ELSE 2
     END AS age
-  FROM minutes WHERE minute < from_minute + 60
+  FROM had WHERE left_us < from_us + 3600000000
   UNION ALL
-  SELECT *, CASE WHEN minute < boot_minute + 2 THEN 3 ELSE 4 END AS age
-  FROM minutes WHERE minute < boot_minute + 10 AND from_us < boot_us
+  SELECT *, CASE WHEN left_us < boot_us + 120000000 THEN 3 ELSE 4 END AS age
+  FROM had WHERE since_boot = 0 AND from_us < boot_us
 )
 SELECT
-  CAST(gone_tick AS INTEGER) AS tick, CAST(minute AS INTEGER) AS minute, update_id,
+  CAST(gone_tick AS INTEGER) AS tick, CAST((left_us + 59999999) // 60000000 AS INTEGER) AS minute, update_id,
   CAST(cell AS INTEGER) AS cell, since_boot, CAST(age AS INTEGER) AS age, CAST(count(*) AS INTEGER) AS hosts
 FROM aged
 GROUP BY ALL
