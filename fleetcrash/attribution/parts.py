@@ -20,6 +20,7 @@ from fleetcrash.attribution.news import CELL_ATTRIBUTES, PLACES, Cell
 
 _NEARLY_ALL = 0.85  # of the hosts: some crash on any day
 _TOGETHER = 2  # values of an attribute that are named at once, not more
+_COMMONEST = 8  # values of an attribute that are asked about: there may be a thousand sites
 _SPARED = 0.25  # of what is to be expected of a part, or less, is so much less that it is not the whole fleet ...
 _LEAST_SHARE = 0.05  # ... if it is as much of the fleet
 _KEYS = ("os_type", "agent_version", "os_build", "model", "region", "ring")
@@ -74,9 +75,10 @@ def narrowest(struck: Mapping[str, Sequence[str | None]], shares: Shares) -> str
     found = []
     for key, of_key in shares.items():
         counts = Counter(value for value in struck[key] if value is not None and value in of_key)
+        commonest = sorted(value for value, _ in counts.most_common(_COMMONEST))
         for size in range(1, _TOGETHER + 1):
             # All values there are would be the whole fleet.
-            for values in combinations(sorted(counts), size) if len(of_key) > size else ():
+            for values in combinations(commonest, size) if len(of_key) > size else ():
                 share = sum(of_key[value] for value in values)
                 held = sum(counts[value] for value in values) / len(struck[key])
                 looked_at = np.log(comb(len(of_key), size) * len(shares))
