@@ -126,7 +126,7 @@ def _atoms(cells: Sequence[Cell], key: str) -> list[_Atom]:
     between = sum(bounds > 1 for _, _, bounds in masks.values())
     others = len(masks) - between
     share = _BETWEEN_TWO if between else 0.0
-    in_line = key not in _ORDERED or _are_in_line(cells, key)
+    in_line = key == "agent_version" and _are_one_product(cells, column)
     systems = np.array([cell.os_type or "" for cell in cells])
     return [
         _Atom(
@@ -159,20 +159,17 @@ def _texts(present: Sequence[str], key: str) -> list[tuple[str, int]]:
     return texts
 
 
-def _are_in_line(cells: Sequence[Cell], key: str) -> bool:
-    """Whether the versions of an attribute order over all cells: of one operating system, or of one product on all.
+def _are_one_product(cells: Sequence[Cell], column: int) -> bool:
+    """Whether versions order over several systems: at least half of the releases of each are another's as well.
 
-    The agent is one product where at least half of the releases of each system are another's as well.
+    Where all cells are of one system, that is said with a bound.
     """
-    column = CELL_ATTRIBUTES.index(key)
     releases: dict[str | None, set[tuple[str, ...]]] = {}
     for cell in cells:
         version = cell.attributes[column]
         if version is not None:
             releases.setdefault(cell.os_type, set()).add(tuple(components(version)[:_RELEASE]))
     if len(releases) < 2:
-        return True
-    if key != "agent_version":
         return False
     for system, own in releases.items():
         elsewhere = set().union(*(others for other, others in releases.items() if other != system))

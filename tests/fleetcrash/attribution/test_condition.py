@@ -105,6 +105,14 @@ def test_bounds_of_the_agent_are_found_where_each_system_has_builds_of_its_own()
     assert find_condition(cells, events[:, 1:], expected[:, 1:]) == planted
 
 
+def test_a_bound_is_told_with_the_system_where_all_exposed_hosts_are_of_one():
+    cells = fleet()
+    windows = selected(cells, {"os_type": "windows"})
+    planted = {"os_type": "windows", "agent_version": ">=7.11"}
+    events, expected = counted(cells, planted, events=200.0, seed=13)
+    assert find_condition(cells, events * windows, expected * windows) == planted
+
+
 def test_versions_that_number_other_things_on_other_systems_have_no_bounds_beside_a_system():
     """What is at 100 and above is Linux's agent, and nobody would say of a fault of it that it is of new agents."""
     numbers = {"windows": 4, "darwin": 20, "linux": 101}
