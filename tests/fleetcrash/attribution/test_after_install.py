@@ -195,7 +195,7 @@ def test_a_fault_that_waits_for_hours_is_named_where_each_host_crashes_as_long_a
             for n in range(2 * HOSTS)
         ]
         with lake_of(world, empty_lake) as lake:
-            found = incidents(lake, as_of=at(PUSHED_AT + 260))["incidents"]
+            found = incidents(lake, as_of=at(PUSHED_AT + 215))["incidents"]
         return {turn["update_id"] for one in found for turn in one["history"]}
 
     fault = named(lambda random, got: got + 185 + 4 * random.random())
