@@ -40,7 +40,7 @@ _BOOT_EVENTS = 3.0
 _FACTOR_EVENTS = 10.0
 # A build or model needs about ten events before its own rate counts as much as its neighbours'.
 _FACTOR_BOUNDS = (1 / 3, 5.0)
-_MOST_RATE = np.array([1.0, np.inf, 5.0]) / 1440
+_MOST_RATE = np.array([1.0, np.inf, 5.0]) / 1440  # first crashes of a host in 24 hours; nothing bounds silence
 SAFETY = 1.5
 # The sequential tests take the rate this much higher: the fleet is not the Poisson process that we write down. And
 # this much before anything is learned, as of hours of the day that were not: by day servers are taken down more often.

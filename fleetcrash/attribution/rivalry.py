@@ -26,11 +26,15 @@ LOG_MARGIN = 3.0
 # A wave that begins so close to an update's release, and so many of whose hosts had the update, is not told from it ...
 COINCIDENT_MINUTES = 2
 EXPLAINED_SHARE = 0.8
-TOLD_SHARE = 0.5  # where the time since their installs tells; of the other hosts the installs may be lost
 # ... unless it is so small a part of what speaks for the update: then most came later, and the beginning is chance.
 _LITTLE = 0.1
 
-_STRAY = 0.02  # of the events of a fault are something else
+# Where the time since their installs tells, half will do: of the other hosts the installs may be lost.
+TOLD_SHARE = 0.5
+
+# Of the events of a fault so many are something else.
+_STRAY = 0.02
+
 # A fault may take an hour to strike; where no installs are on record, its first ring may get the update hours later.
 _SOON_MINUTES = 60
 _STAGED_MINUTES = 1440

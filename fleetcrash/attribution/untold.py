@@ -19,7 +19,7 @@ _BEFORE_MINUTES = 15  # the release came at most so long before the rise
 _LEAST_STRUCK = 5
 _HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, of those beside them
 _NOBODY = 20  # so few hosts may be those of a test
-_MOST_JOINED = 0.5  # of as many as would come early by chance
+_EARLY_SHARE = 0.25  # in the first half of the events, where half of them would come by chance
 _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
 
 
@@ -64,4 +64,4 @@ def joined_later(lack_it: Mask) -> bool:
         lack_it: (n,) of events, in the order in which they were known, whether their hosts lack the update.
     """
     early, most = lack_it[: len(lack_it) // 2], len(lack_it) * (1.0 - EXPLAINED_SHARE)
-    return bool(lack_it.sum() > most and early.sum() < 0.5 * _MOST_JOINED * lack_it.sum())
+    return bool(lack_it.sum() > most and early.sum() < _EARLY_SHARE * lack_it.sum())
