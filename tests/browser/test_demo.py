@@ -123,7 +123,7 @@ def test_the_demo_names_the_culprit_is_filtered_shared_and_ended(demo: Demo, chr
 
 
 def _shows(page: Page, narrowed: str, version: str) -> None:
-    expect(page.locator(".fc-narrowed")).to_have_text(narrowed, timeout=PATIENCE_MS)
+    expect(page.locator(".fc-narrowed")).to_have_text([narrowed], timeout=PATIENCE_MS)
     expect(page.locator(".fc-legend")).to_have_text(["Windows"])
     expect(rows_of(page, "Crash rate by agent version")).to_have_count(1)
     expect(rows_of(page, "Crash rate by agent version")).to_contain_text([version])

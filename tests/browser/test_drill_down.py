@@ -54,14 +54,14 @@ def test_a_link_opens_in_a_new_tab_where_the_viewer_asks_for_one(watched: Watche
     with watched.context.expect_page() as opened:
         link.click(modifiers=["ControlOrMeta"])
     expect(opened.value.locator(".fc-title")).to_contain_text(CLUSTER)
-    expect(opened.value.locator(".fc-narrowed")).to_have_text("Showing only Windows.")
+    expect(opened.value.locator(".fc-narrowed")).to_have_text(["Showing only Windows."])
     expect(page.get_by_role("heading", name="Top crash clusters")).to_be_visible()
 
 
 def test_two_filters_together_narrow_every_page_and_travel_along(watched: Watched):
     page = watched.open("/?agent=7.11.200")
     choose(page, "OS", "Windows")
-    expect(page.locator(".fc-narrowed")).to_have_text("Showing only Windows, agent 7.11.200.")
+    expect(page.locator(".fc-narrowed")).to_have_text(["Showing only Windows, agent 7.11.200."])
     expect(page.locator(".fc-legend")).to_have_text(["Windows"])
     crashed = page.locator(".fc-card").nth(1)
     expect(crashed).to_contain_text("of 13 online")
@@ -72,12 +72,12 @@ def test_two_filters_together_narrow_every_page_and_travel_along(watched: Watche
     expect(page.locator(".fc-narrowed")).to_contain_text("Paused at")
     link.click()  # which ends the pause, but not the filters
     expect(page).to_have_url(re.compile(both))
-    expect(page.locator(".fc-narrowed")).to_have_text("Showing only Windows, agent 7.11.200.")
+    expect(page.locator(".fc-narrowed")).to_have_text(["Showing only Windows, agent 7.11.200."])
     expect(rows_of(page, "By agent version")).to_have_count(1)
     page.get_by_role("link", name="Data health").click()
     expect(page.get_by_text("filters and time range do not apply here")).to_be_visible()
     page.get_by_role("link", name="Clusters", exact=True).click()
-    expect(page.locator(".fc-narrowed")).to_have_text("Showing only Windows, agent 7.11.200.")
+    expect(page.locator(".fc-narrowed")).to_have_text(["Showing only Windows, agent 7.11.200."])
     rows_of(page, "Crash clusters").get_by_role("link", name=CLUSTER).click()
     expect(page).to_have_url(re.compile(both))
     expect(rows_of(page, "By agent version")).to_have_count(1)
@@ -94,7 +94,7 @@ def test_a_click_on_the_curve_opens_the_crashes_of_that_time(watched: Watched):
     page.get_by_role("link", name="Crash clusters from").click()
     expect(page).to_have_url(re.compile(r"/clusters\?.*range=custom"))
     expect(page.locator("input[aria-label^=From], .st-key-from input").first).to_be_visible()
-    expect(page.locator(".fc-narrowed")).to_have_text("Showing only Windows.")
+    expect(page.locator(".fc-narrowed")).to_have_text(["Showing only Windows."])
     page.go_back()
     expect(page.get_by_role("heading", name="Top crash clusters")).to_be_visible()
 
