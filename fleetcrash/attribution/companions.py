@@ -7,7 +7,6 @@ that got it when they did.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -43,42 +42,43 @@ def others_had(
     beside = news.beside(update)
     known = beside.tick <= tick
     counted, struck = known & beside.is_count, known & ~beside.is_count
-    of_cell = [(cell.attributes[_SYSTEM], cell.attributes[_VERSION]) for cell in news.cells]
-    versions = {each: number for number, each in enumerate(dict.fromkeys([*of_cell, (None, None)]))}
-    row = np.array(
-        [versions.get(each, versions[None, None]) for each in zip(beside.os_type, beside.os_version, strict=True)], int
-    )
-    got_it = _got_it(beside, struck & (beside.other < 0), hosts)
+    numbers, of_row = beside.numbers
+    asked = np.array([numbers.get(host, -1) for host in hosts], dtype=np.int64)
+    got_it = _got_it(beside.since, of_row, struck & (beside.other < 0), asked)
     if not len(got_it):
         return
     counted &= (beside.since >= got_it.min()) & (beside.since <= got_it.max())
+    of_beside, row = beside.versions
+    of_cell = [(cell.attributes[_SYSTEM], cell.attributes[_VERSION]) for cell in news.cells]
+    versions = {each: number for number, each in enumerate(dict.fromkeys([*of_beside, *of_cell]))}
     system = _system_of(list(versions))
     weights = _as_if_then(beside, counted, row, system, got_it)
     counts = np.zeros((len(versions), len(news.suspects) + 1))  # the last counts the hosts, whatever they had
     np.add.at(counts, (row[counted], beside.other[counted]), weights * beside.change[counted])
     shares = _shares(system, counts)
-    numbers = [versions[each] for each in of_cell]
+    of_cells = [versions[each] for each in of_cell]
     for other in np.unique(beside.other[struck & (beside.other >= 0)]).tolist():
         picked = struck & (beside.other == other)
         of_their_kind = shares[row[picked], other].mean()
         if news.suspects[other].kind in TOLD_BY_ATTRIBUTES or not _FEW < of_their_kind < 1.0 - _FEW:
             continue
-        held: Counter[str] = Counter()
-        for host, change in zip(beside.host[picked], beside.change[picked].tolist(), strict=True):
-            held[host] += change
-        had = np.array([held[host] > 0 for host in hosts], bool)
+        held = np.zeros(len(numbers) + 1, np.int64)  # the last is of no host
+        np.add.at(held, of_row[picked], beside.change[picked])
+        had = held[asked] > 0
         if had.mean() >= _MOST:
-            yield other, shares[numbers, other], had
+            yield other, shares[of_cells, other], had
 
 
-def _got_it(beside: Beside, rows: Mask, hosts: Texts) -> Ints:
+def _got_it(since: Ints, of_row: Ints, rows: Mask, asked: Ints) -> Ints:
     """(k,) ticks at which it was known that some hosts had the update, of those of which it is.
 
     Args:
-        rows: (n,) those of ``beside`` that tell it.
+        since, of_row: (n,) the tick and the host of each row. rows: (n,) those that tell it. asked: the hosts.
     """
-    since = dict(zip(beside.host[rows], beside.since[rows].tolist(), strict=True))
-    return np.array([since[host] for host in hosts if host in since], dtype=np.int64)
+    latest = np.full(int(of_row.max(initial=-1)) + 2, -1, np.int64)  # the last is of no host
+    latest[of_row[rows]] = since[rows]
+    of_hosts = latest[asked]
+    return of_hosts[of_hosts >= 0]
 
 
 def _as_if_then(beside: Beside, counted: Mask, row: Ints, system: Ints, got_it: Ints) -> Floats:

@@ -73,6 +73,7 @@ class Detector:
         self._claims = Claims(self._inquiry)
         self._unjudged = False
         self._watched = -1  # what was known by then and nobody's was watched
+        self._looks: dict[str, tuple[int, int]] = {}  # when each look was last taken, and the newest event it was of
 
     def extend(self, news: News) -> None:
         """Go on with later news, read with ``after_tick`` at the last tick."""
@@ -223,8 +224,11 @@ class Detector:
         left_out = self._claims.left_out(first)
         outside = left_out[events.cell]
         mine = outside & first.claim(len(events)) & (events.minute > first.alarm_tick - LAG_MINUTES)
-        if first.update is None or int(mine[: np.searchsorted(events.tick, tick, side="right")].sum()) < _LEAST_OUTSIDE:
+        mine &= events.tick <= tick
+        if first.update is None or int(mine.sum()) < _LEAST_OUTSIDE:
             first.contested.end()
+            return
+        if self._was_looked_at(f"outside {self._claims.core(first)} of {first.incident_id}", tick, mine):
             return
         case = self._case(None, tick, mine, left_out)
         judgement, trial, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
@@ -259,11 +263,25 @@ class Detector:
         ]
         if not any((lately & self._inquiry.events_with(one, tick)).sum() >= least for one in later):
             return
+        if self._was_looked_at(f"later in {first.incident_id}", tick, lately):
+            return
         case = self._case(None, tick, lately, self._claims.cells_of(first))
         judgement, _, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
         if judgement.update in later:
             first.ceded_updates.add(judgement.update)
             self._begin(self._opened(tick), tick)
+
+    def _was_looked_at(self, look: str, tick: int, mine: Mask) -> bool:
+        """Whether the same look, minutes ago, saw the newest of some events that are known; if not, it is taken now.
+
+        What was to be expected grows, and the events do not: they say hardly less than they did.
+        """
+        newest = int(np.flatnonzero(mine)[-1])
+        last, seen = self._looks.get(look, (tick, -1))
+        if newest == seen and tick - last < _IDLE_MINUTES:
+            return True
+        self._looks[look] = tick, newest
+        return False
 
     def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, outside: Mask) -> bool:
         """Whether events that a condition leaves out are none of its update's doing, whatever did them.

@@ -23,6 +23,9 @@ LEAST_EXPECTED = 1e-3
 """Expected events are taken to be at least this many where some were seen."""
 
 
+_LOST = -40.0
+
+
 def log_mean_exp(values: Floats, axis: int | tuple[int, ...] = -1, weights: Floats | None = None) -> Floats:
     """log of the (weighted) mean of exp(values), without overflow.
 
@@ -31,8 +34,11 @@ def log_mean_exp(values: Floats, axis: int | tuple[int, ...] = -1, weights: Floa
     """
     top = np.max(values, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
-    raised = np.exp(values - top)
-    total = np.mean(raised, axis=axis) if weights is None else np.sum(raised * weights, axis=axis)
+    below = values - top
+    if weights is None:  # what is lost in the rounding of the largest is left out, for it would take longest
+        total = np.mean(np.exp(below, where=below > _LOST, out=np.zeros_like(below)), axis=axis)
+    else:
+        total = np.sum(np.exp(below) * weights, axis=axis)
     with np.errstate(divide="ignore"):
         answer: Floats = np.log(total) + np.squeeze(top, axis=axis)
     return answer
@@ -45,11 +51,13 @@ def log_poisson_ratio(events: ArrayLike, expected: ArrayLike, ratios: Floats = R
         events: (...) events counted, >= 0.
         expected: (...) events expected at the baseline, >= 0.
     Returns:
-        (..., ratios) values of ``events * log(r) - (r - 1) * expected``.
+        (ratios, ...) values of ``events * log(r) - (r - 1) * expected``. Ratios come first: what is to be averaged lies
+        apart, and all that stands side by side is averaged at once.
     Source: Poisson process likelihood; the factor that the counts alone decide cancels.
     """
     count, mean = _grounded(events, expected)
-    answer: Floats = count[..., None] * np.log(ratios) - (ratios - 1.0) * mean[..., None]
+    answer: Floats = np.multiply.outer(np.log(ratios), count)
+    answer -= np.multiply.outer(ratios - 1.0, mean)
     return answer
 
 
@@ -72,7 +80,7 @@ def log_raised(events: ArrayLike, expected: ArrayLike) -> Floats:
     Returns:
         (...) values; slightly below zero where nothing speaks for a rise, never below log(1/2).
     """
-    raised = log_mean_exp(log_poisson_ratio(events, expected))
+    raised = log_mean_exp(log_poisson_ratio(events, expected), axis=0)
     answer: Floats = np.logaddexp(raised, 0.0) - np.log(2.0)
     return answer
 
@@ -142,7 +150,7 @@ def log_raised_by_update(events: Floats, expected: Floats, other_events: Floats,
         others = log_poisson_ratio(other_events, other_expected, 1.0 + share * (RATIOS - 1.0))
         by_share.append(recorded + others + np.log(weight))
     raised = np.logaddexp.reduce(np.stack(by_share), axis=0)
-    answer: Floats = np.logaddexp(log_mean_exp(raised), 0.0) - np.log(2.0)
+    answer: Floats = np.logaddexp(log_mean_exp(raised, axis=0), 0.0) - np.log(2.0)
     return answer
 
 

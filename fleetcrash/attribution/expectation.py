@@ -121,7 +121,8 @@ class Expectation:
         """
         self.time.advance(tick)
         self._count_online(tick)
-        self._count_by_hour(tick)
+        at_risk = self._at_risk()
+        self._count_by_hour(tick, at_risk)
         self._learn(tick, claimed, disturbed)
         if tick % _RATE_MINUTES == 0:
             if self._learns_hazard:
@@ -131,7 +132,7 @@ class Expectation:
             self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
             self._take_rates()
             self._reckon_past()
-        self._expect(tick)
+        self._expect(tick, at_risk)
 
     def of_last_hour(self, outcome: int, spot: int, tick: int) -> float:
         """Events of an outcome to be expected at a spot in the last hour."""
@@ -244,7 +245,7 @@ class Expectation:
             at_slices = self._members[:, alike] @ self.time.online[alike]
             self._online_at[: len(self._members), kind : kind + BOOTS] = at_slices
 
-    def _expect(self, tick: int) -> None:
+    def _expect(self, tick: int, at_risk: Floats) -> None:
         if self._per_minute is None:
             self._per_minute = np.einsum("ocb,cb->oc", self._rates, self.time.online) @ self._members.T
         by_hour = self._of_hour(tick)[:, None]
@@ -253,7 +254,7 @@ class Expectation:
         self.total[:, :slices] += self._per_minute * by_hour
         self.total[:, slices:] += self._at_places(raw, self._learned_factors)
         self._until[:, :, (tick + 1) % RING] = self.total / self._scale
-        self._pending.append((tick, self._at_risk(), raw.astype(np.float32)))
+        self._pending.append((tick, at_risk, raw.astype(np.float32)))
 
     def _at_risk(self) -> Floats:
         online = self._online_at[0].reshape(SYSTEMS, 2, BOOTS)  # the first slice is the whole fleet
@@ -263,10 +264,10 @@ class Expectation:
         """(OUTCOMES,) how much more happens at this hour of the day than the rates say."""
         return self.baseline.by_hour[:, hour_of(tick)]
 
-    def _count_by_hour(self, tick: int) -> None:
+    def _count_by_hour(self, tick: int, at_risk: Floats) -> None:
         """Take in what is to be expected of a minute, whatever its hour, and which events came to be known."""
         events = self._news.events
-        expected = (self._learned_rates * self._at_risk()).sum((1, 2))
+        expected = (self._learned_rates * at_risk).sum((1, 2))
         self._hours.expect(tick, expected, self._is_told(tick))
         taken = slice(self._known, int(np.searchsorted(events.tick, tick, side="right")))
         self._known = taken.stop

@@ -318,7 +318,7 @@ class HostTime:
         np.add.at(moment.reshape(-1), fine, (change * minute).astype(float))
         coarse = self.stratum[cell] * BOOTS + boot
         np.add.at(time.now.reshape(-1), coarse * WINDOWS + age, change.astype(np.int32))
-        # A change known late holds for the minutes since; they are few but for a backlog.
+        # A change known late holds for the minutes since.
         since = np.maximum(minute, tick - KEPT_MINUTES + 1)
-        for row in np.flatnonzero(since < tick).tolist():
-            lately.add(int(since[row]), tick, int(coarse[row]), int(age[row]), int(change[row]))
+        late = since < tick
+        lately.add(since[late], tick, coarse[late], age[late], change[late])

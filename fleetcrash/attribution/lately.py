@@ -45,14 +45,22 @@ class Lately:
         used = len(self._place)
         self._counts[minute % len(self._counts), 1:used] = now.reshape(-1)[self._place[1:]]
 
-    def add(self, first: int, last: int, row: int, of_row: int, change: int) -> None:
-        """Add a change to the minutes from one to another, the last one left out."""
-        place = row * self._column.shape[1] + of_row
-        self._give_columns(np.array([place]))
-        column = self._counts[:, self._column[row, of_row]]
-        begin, end = first % len(column), last % len(column)
-        for part in (slice(begin, end),) if begin < end else (slice(begin, None), slice(end)):
-            column[part] += np.int32(change)
+    def add(self, since: Ints, until: int, row: Ints, of_row: Ints, change: Narrow) -> None:
+        """Add changes (n,) to the minutes from one on, each its own, until another, which is left out.
+
+        Args:
+            since: (n,) before ``until`` and no more minutes before it than are kept. row, of_row: (n,) where.
+        """
+        if not len(since):
+            return
+        place = row.astype(np.int64) * self._column.shape[1] + of_row
+        self._give_columns(np.unique(place))
+        columns, column = np.unique(self._column[row, of_row], return_inverse=True)
+        first = int(since.min())
+        added = np.zeros((until - first, len(columns)), np.int32)
+        np.add.at(added, (since - first, column), change.astype(np.int32))
+        minutes = np.arange(first, until) % len(self._counts)
+        self._counts[minutes[:, None], columns] += np.cumsum(added, axis=0, dtype=np.int32)
 
     def _give_columns(self, places: Ints) -> None:
         flat = self._column.reshape(-1)

@@ -337,6 +337,19 @@ class Beside:
     other: Ints
     change: Ints
 
+    @cached_property
+    def numbers(self) -> tuple[dict[str, int], Ints]:
+        """A number for each host, and (n,) that of each row's; -1: none."""
+        found = {host: number for number, host in enumerate(dict.fromkeys(self.host[~self.is_count]))}
+        return found, np.array([found.get(host, -1) for host in self.host], dtype=np.int64)
+
+    @cached_property
+    def versions(self) -> tuple[list[tuple[str | None, str | None]], Ints]:
+        """The versions of operating systems, and (n,) which of them each row is of."""
+        of_rows = list(zip(self.os_type, self.os_version, strict=True))
+        found = {each: number for number, each in enumerate(dict.fromkeys(of_rows))}
+        return list(found), np.array([found[each] for each in of_rows], dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class ExposedAt:

@@ -146,7 +146,7 @@ def try_updates(
         np.log(share / 2.0) + log_e_value
         for outcomes, share in _SHOWS_IN.items()
         for log_e_value in (
-            log_mean_exp(log_mean_exp(history[list(outcomes)].sum(0)), axis=(1, 2), weights=weight / WINDOWS),
+            log_mean_exp(log_mean_exp(history[:, list(outcomes)].sum(1), axis=0), axis=(1, 2), weights=weight / WINDOWS),
             log_mean_exp(conditional[list(outcomes)].sum(0), axis=(1, 2, 3)),
         )
     ]

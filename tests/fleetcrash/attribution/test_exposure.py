@@ -24,11 +24,15 @@ def test_the_last_minutes_are_kept_as_if_every_place_had_a_count_of_its_own(seed
             now = np.pad(now, [(0, 1), (0, 0)])
             every = np.pad(every, [(0, 0), (0, 1), (0, 0)])
         if random.random() < 0.3:
-            row, of_row, change = int(random.integers(rows)), int(random.integers(WIDE)), int(random.integers(-3, 4))
-            since = minute - int(random.integers(1, MINUTES))
+            changes = int(random.integers(1, 6))
+            row, of_row = random.integers(0, rows, changes), random.integers(0, WIDE, changes)
+            change = random.integers(-3, 4, changes).astype(np.int32)
+            since = minute - random.integers(1, MINUTES, changes)
             few.add(since, minute, row, of_row, change)
-            every[np.arange(since, minute) % MINUTES, row, of_row] += change
-            now[row, of_row] += change
+            for number in range(changes):
+                where = row[number], of_row[number]
+                every[(np.arange(since[number], minute) % MINUTES, *where)] += change[number]
+                now[where] += change[number]
         few.write(minute, now)
         every[minute % MINUTES] = now
         asked = minute - random.integers(0, MINUTES, (2, 7)), random.integers(0, rows, 7)
