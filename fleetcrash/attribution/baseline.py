@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.exposure import BOOTS
-from fleetcrash.attribution.hours import DAY, HOURS
+from fleetcrash.attribution.hours import DAY, HOURS, hour_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Singles = NDArray[np.float32]
 
 LAG_MINUTES = 60
 _MOST_LAG_MINUTES = 1440  # as long as an update is on trial for what its hosts do
@@ -53,8 +55,8 @@ def learned_at(minute: Any, first_crash_minute: int) -> Any:
     Args:
         first_crash_minute: crashes count from then on; while it is not known yet, any minute far ahead is as good.
     """
-    lag = np.minimum(np.maximum(minute - first_crash_minute, LAG_MINUTES), _MOST_LAG_MINUTES)  # np.clip is slow of an int
-    return minute + lag
+    # np.clip takes long of one number, of which this is asked at every tick.
+    return minute + np.minimum(np.maximum(minute - first_crash_minute, LAG_MINUTES), _MOST_LAG_MINUTES)
 
 
 @dataclass
@@ -97,15 +99,25 @@ class Baseline:
         at_risk *= _PRIOR_BOOT[:, None] > 0
         return at_risk
 
-    def learn(
-        self, minutes: Ints, events: Floats, host_minutes: Floats, slice_events: Floats, slice_expected: Floats
-    ) -> None:
-        """Add some quiet minutes of the past, of each outcome as many as are told."""
-        self.minutes += minutes
-        self.events += events
-        self.host_minutes += host_minutes
-        self.slice_events += slice_events
-        self.slice_expected += slice_expected
+    def learn_minute(self, minute: int, told: Mask, host_minutes: Floats, expected: Floats | Singles) -> None:
+        """Add a quiet minute of the past.
+
+        Args:
+            told: (OUTCOMES,) whether it was told how often each came; of the others nothing is added.
+            host_minutes: (OUTCOMES, SYSTEMS, BOOTS) in which each might have come. expected: (OUTCOMES, slices) events.
+        """
+        self.minutes += told
+        self.host_minutes[hour_of(minute), told] += host_minutes[told]
+        self.slice_expected[told] += expected[told]
+
+    def learn_event(self, outcome: int, system: int, since_boot: int, *, spots: NDArray[np.int32]) -> None:
+        """Add an event of a quiet minute.
+
+        Args:
+            spots: (k,) where it happened, among the slices; -1: nowhere.
+        """
+        self.events[outcome, system, since_boot] += 1
+        self.slice_events[outcome, spots[spots >= 0]] += 1
 
     def move(self, placed: Callable[[Floats], Floats]) -> None:
         """Take over another numbering of the slices.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import exposure
 from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.evidence import log_mean_exp
 from fleetcrash.attribution.exposure import BOOT_MINUTES, BOOTS, KEPT_MINUTES, HostTime, grown, stratum_of_cells
 from fleetcrash.attribution.lately import Lately
@@ -91,7 +92,7 @@ class Departures:
         self._stratum = stratum_of_cells(news.cells)
         self._rows = (int(self._stratum.max()) + 1) * BOOTS
         self._left = grown(self._left, 1, self._rows)
-        self._left_row = self._with_row = 0
+        self._taken, self._taken_with = Cursor(news.left.tick), Cursor(news.left_with.tick)
         for account in self._accounts.values():
             account.hits = grown(account.hits, 1, len(news.cells))
             account.expected = grown(account.expected, 1, self._rows)
@@ -109,9 +110,7 @@ class Departures:
         for kept in (self._left, *(account.left for account in self._lively.values())):
             kept[tick % LAG_MINUTES] = 0.0
         self._count_with(tick)
-        rows = self._news.left
-        taken = slice(self._left_row, int(np.searchsorted(rows.tick, tick, side="right")))
-        self._left_row = taken.stop
+        rows, taken = self._news.left, self._taken.take(tick)
         if taken.start < taken.stop:
             row = self._stratum[rows.cell[taken]] * BOOTS + rows.since_boot[taken]
             np.add.at(self._left, (rows.minute[taken] % LAG_MINUTES, row), rows.hosts[taken].astype(float))
@@ -120,9 +119,9 @@ class Departures:
             account.lately[tick % len(account.lately)] = account.now
 
     def _count_with(self, tick: int) -> None:
-        rows = self._news.left_with
-        taken = slice(self._with_row, int(np.searchsorted(rows.tick, tick, side="right")))
-        self._with_row = taken.stop
+        rows, taken = self._news.left_with, self._taken_with.take(tick)
+        if taken.start == taken.stop:
+            return
         for update in np.unique(rows.update[taken]).tolist():
             own = taken.start + np.flatnonzero(rows.update[taken] == update)
             account, hosts = self._changed(update, tick), rows.hosts[own].astype(float)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution import crashers
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, SYSTEMS, Baseline, learned_at
+from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, LONG_UP, WINDOWS, HostTime
 from fleetcrash.attribution.hazard import InstallHazard
 from fleetcrash.attribution.hours import DAY, HOURS, Hours, hour_of
@@ -32,6 +33,13 @@ _LEAST_CHANGE = 0.02  # of what is to be expected, that is worth reckoning the p
 def _nothing_until(spots: int) -> Floats:
     """(OUTCOMES, spots, RING) zeros; what is of one minute lies side by side, for one is written at every tick."""
     return np.zeros((RING, OUTCOMES, spots)).transpose(1, 2, 0)
+
+
+def _of_kinds(rates: Floats) -> Floats:
+    """(OUTCOMES, _KINDS) rates of (OUTCOMES, SYSTEMS, BOOTS) ones."""
+    by_kind = np.stack([rates, rates], axis=2)
+    by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
+    return by_kind.reshape(OUTCOMES, _KINDS)
 
 
 class Expectation:
@@ -94,14 +102,15 @@ class Expectation:
         self._others_from = min(known, default=np.iinfo(np.int64).max)
         self._kind = (self._system * 2 + self._always_on) * BOOTS
         self._members = spots.slices.members.astype(float)
-        self._cell_row = self._place_row = 0
+        self._cells, self._places = Cursor(news.online.minute), Cursor(news.places.minute)
         self._place_at = (len(spots.slices) + news.places.place) * _KINDS + news.places.stratum
         self._count_cells()
         ripe = np.maximum(learned_at(news.events.minute, news.first_crash_minute), news.events.tick)
         self._learn_order = np.argsort(ripe, kind="stable")
-        self._ripe = ripe[self._learn_order]
-        self._learned = int((ripe <= tick).sum())
-        self._known = int(np.searchsorted(news.events.tick, tick, side="right"))
+        self._learnable = Cursor(ripe[self._learn_order])
+        self._learnable.take(tick)
+        self._known = Cursor(news.events.tick)
+        self._known.take(tick)
         self._learns_hazard = news.installs_told and not news.presence_told
         if self._learns_hazard:
             self._of_exposed = np.argsort(news.exposed_events.event, kind="stable")
@@ -160,6 +169,7 @@ class Expectation:
         return expected
 
     def _take_rates(self) -> None:
+        self._kind_rates = _of_kinds(self._learned_rates)
         self._rates = self._rates_of_cells(self._learned_rates, self._learned_factors)
         self._per_minute = None
 
@@ -205,13 +215,11 @@ class Expectation:
     def _a_minute(self, of_cells: Floats, rates: Floats, factors: Floats) -> Floats:
         """(OUTCOMES, spots) events to be expected of the hosts online within a minute."""
         of_slices = np.einsum("ocb,cb->oc", of_cells, self.time.online) @ self._members.T
-        return np.concatenate([of_slices, self._at_places(self._raw(rates), factors)], axis=1)
+        return np.concatenate([of_slices, self._at_places(self._raw(_of_kinds(rates)), factors)], axis=1)
 
-    def _raw(self, rates: Floats) -> Floats:
+    def _raw(self, of_kinds: Floats) -> Floats:
         """(OUTCOMES, spots) events to be expected within a minute, without the factors."""
-        by_kind = np.stack([rates, rates], axis=2)
-        by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
-        raw: Floats = by_kind.reshape(OUTCOMES, _KINDS) @ self._online_at.T
+        raw: Floats = of_kinds @ self._online_at.T
         return raw
 
     def _at_places(self, raw: Floats, factors: Floats) -> Floats:
@@ -221,9 +229,7 @@ class Expectation:
     def _count_online(self, tick: int) -> None:
         """Take in who came and went by the tick, at every spot."""
         cells, places = self._news.online, self._news.places
-        minute = np.int32(tick)  # of the rows' own type, or all of them would be widened at every tick
-        taken = slice(self._cell_row, int(np.searchsorted(cells.minute, minute, side="right")))
-        self._cell_row = taken.stop
+        taken = self._cells.take(tick)
         cell = cells.cell[taken]
         if len(cell) > len(self._news.cells):
             self._count_cells()
@@ -232,10 +238,10 @@ class Expectation:
             changed[np.arange(len(cell)), self._kind[cell] + cells.since_boot[taken]] = cells.change[taken]
             self._online_at[: len(self._members)] += self._members[:, cell] @ changed
             self._per_minute = None
-        taken = slice(self._place_row, int(np.searchsorted(places.minute, minute, side="right")))
-        self._place_row = taken.stop
-        change = places.change[taken].astype(float)  # of the same type it is five times as fast
-        np.add.at(self._online_at.reshape(-1), self._place_at[taken], change)
+        taken = self._places.take(tick)
+        if taken.start < taken.stop:
+            change = places.change[taken].astype(float)  # of the same type it is five times as fast
+            np.add.at(self._online_at.reshape(-1), self._place_at[taken], change)
 
     def _count_cells(self) -> None:
         """Count the hosts online at every slice anew."""
@@ -249,7 +255,7 @@ class Expectation:
         if self._per_minute is None:
             self._per_minute = np.einsum("ocb,cb->oc", self._rates, self.time.online) @ self._members.T
         by_hour = self._of_hour(tick)[:, None]
-        raw = self._raw(self._learned_rates) * by_hour
+        raw = self._raw(self._kind_rates) * by_hour
         slices = len(self._members)
         self.total[:, :slices] += self._per_minute * by_hour
         self.total[:, slices:] += self._at_places(raw, self._learned_factors)
@@ -269,37 +275,23 @@ class Expectation:
         events = self._news.events
         expected = (self._learned_rates * at_risk).sum((1, 2))
         self._hours.expect(tick, expected, self._is_told(tick))
-        taken = slice(self._known, int(np.searchsorted(events.tick, tick, side="right")))
-        self._known = taken.stop
-        self._hours.count(events.minute[taken], events.outcome[taken])
+        taken = self._known.take(tick)
+        if taken.start < taken.stop:
+            self._hours.count(events.minute[taken], events.outcome[taken])
 
     def _learn(self, tick: int, claimed: Mask, disturbed: Callable[[int], bool]) -> None:
-        ripe = []
         while self._pending and learned_at(self._pending[0][0], self._news.first_crash_minute) <= tick:
-            ripe.append(self._pending.popleft())
-        events = self._news.events
-        counted = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
-        at_spots = np.zeros((OUTCOMES, len(self._spots)))
-        while self._learned < len(self._ripe) and self._ripe[self._learned] <= tick:
-            event = int(self._learn_order[self._learned])
-            self._learned += 1
+            minute, host_minutes, expected = self._pending.popleft()
+            if not disturbed(minute):
+                self.baseline.learn_minute(minute, self._is_told(minute), host_minutes, expected)
+        events, ripe = self._news.events, self._learnable.take(tick)
+        for event in self._learn_order[ripe].tolist():
             minute, outcome = int(events.minute[event]), int(events.outcome[event])
             if not claimed[event] and self._is_told(minute)[outcome] and not disturbed(minute):
-                counted[outcome, self._system[events.cell[event]], events.since_boot[event]] += 1
-                spots = self._spots.of_event[event]
-                at_spots[outcome, spots[spots >= 0]] += 1
+                where = self._system[events.cell[event]], events.since_boot[event]
+                self.baseline.learn_event(outcome, *where, spots=self._spots.of_event[event])
                 if self._learns_hazard and minute > tick - KEPT_MINUTES:
                     self._learn_hazard(event)
-        quiet = [entry for entry in ripe if not disturbed(entry[0])]
-        if quiet or counted.any():
-            learned, raw = np.zeros(OUTCOMES, np.int64), np.zeros_like(at_spots)
-            host_minutes = np.zeros((HOURS, *counted.shape))
-            for minute, minutes_there, expected_there in quiet:
-                told = self._is_told(minute)
-                learned += told
-                host_minutes[hour_of(minute), told] += minutes_there[told]
-                raw[told] += expected_there[told]
-            self.baseline.learn(learned, counted, host_minutes, at_spots, raw)
 
     def _is_told(self, minute: int) -> NDArray[np.bool_]:
         """(OUTCOMES,) whether it was told in that minute how often each comes; else it teaches neither."""

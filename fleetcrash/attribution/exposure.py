@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.hours import HOURS, hour_of
 from fleetcrash.attribution.lately import Lately
 from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
@@ -207,8 +208,12 @@ class HostTime:
     online_lately: NDArray[np.int32]
     by_update: dict[int, UpdateTime] = field(default_factory=dict)
     weight: Floats = field(default_factory=lambda: np.ones(AGES))
-    _online_row: int = 0
-    _exposed_row: int = 0
+
+    def __post_init__(self) -> None:
+        self._take_over()
+
+    def _take_over(self) -> None:
+        self._online, self._exposed = Cursor(self.news.online.minute), Cursor(self.news.exposed.tick)
 
     @classmethod
     def start(cls, news: News) -> HostTime:
@@ -227,7 +232,7 @@ class HostTime:
     def extend(self, news: News) -> None:
         """Go on with later news: the same cells and updates in the same order, and perhaps more of each."""
         self.news = news
-        self._online_row = self._exposed_row = 0
+        self._take_over()
         self.stratum = stratum_of_cells(news.cells)
         self.strata = int(self.stratum.max()) + 1
         cells, rows = len(news.cells), self.strata * BOOTS
@@ -239,7 +244,6 @@ class HostTime:
 
     def advance(self, tick: int) -> None:
         """Take in what became known by the tick. Ticks come in order; only days without news may be left out."""
-        # The rows' times are narrow: they are searched with a number of their type, or all would be widened every time.
         self._advance_online(tick)
         self._advance_exposed(tick)
 
@@ -275,22 +279,19 @@ class HostTime:
         return exposed, np.maximum(online - exposed[:, :AGES].sum(1), 0.0)
 
     def _advance_online(self, tick: int) -> None:
-        rows = self.news.online
-        taken = slice(self._online_row, int(np.searchsorted(rows.minute, np.int32(tick), side="right")))
-        self._online_row = taken.stop
-        cell, boot, change = rows.cell[taken], rows.since_boot[taken], rows.change[taken]
-        np.add.at(self.online, (cell, boot), change.astype(float))  # of the same type it is five times as fast
-        np.add.at(self.online_now, self.stratum[cell] * BOOTS + boot, change.astype(np.int32))
+        rows, taken = self.news.online, self._online.take(tick)
+        if taken.start < taken.stop:
+            cell, boot, change = rows.cell[taken], rows.since_boot[taken], rows.change[taken]
+            np.add.at(self.online, (cell, boot), change.astype(float))  # of the same type it is five times as fast
+            np.add.at(self.online_now, self.stratum[cell] * BOOTS + boot, change.astype(np.int32))
         self.online_lately[tick % KEPT_MINUTES] = self.online_now
 
     def _advance_exposed(self, tick: int) -> None:
-        rows = self.news.exposed
-        first, until = self._exposed_row, int(np.searchsorted(rows.tick, np.int32(tick), side="right"))
-        self._exposed_row = until
-        order = first + np.argsort(rows.update[first:until], kind="stable")
-        updates = rows.update[order]
-        for picked in np.split(order, np.flatnonzero(np.diff(updates)) + 1) if len(order) else ():
-            self._take(rows, picked, int(rows.update[picked[0]]), tick)
+        rows, taken = self.news.exposed, self._exposed.take(tick)
+        if taken.start < taken.stop:
+            order = taken.start + np.argsort(rows.update[taken], kind="stable")
+            for picked in np.split(order, np.flatnonzero(np.diff(rows.update[order])) + 1):
+                self._take(rows, picked, int(rows.update[picked[0]]), tick)
         for time in self.by_update.values():
             if time.lately is None:
                 continue
@@ -321,4 +322,4 @@ class HostTime:
         # A change known late holds for the minutes since.
         since = np.maximum(minute, tick - KEPT_MINUTES + 1)
         late = since < tick
-        lately.add(since[late], tick, coarse[late], age[late], change[late])
+        lately.add(since[late], tick, coarse[late], age[late].astype(np.int64), change[late])

@@ -142,13 +142,14 @@ def try_updates(
     safe = np.where(told, caution[:, None, None, None], 1.0)
     history = log_poisson_ratio(np.where(told, seen, 0.0), np.where(told, mean, 0.0) * safe, TEST_RATIOS)
     conditional = seen[..., conditional_slices, None] * np.log(TEST_RATIOS) - log_penalty
-    tests = [
-        np.log(share / 2.0) + log_e_value
-        for outcomes, share in _SHOWS_IN.items()
+    tests = []
+    for outcomes, share in _SHOWS_IN.items():
+        shown = list(outcomes)
+        by_history = log_mean_exp(history[:, shown].sum(1), axis=0)
         for log_e_value in (
-            log_mean_exp(log_mean_exp(history[:, list(outcomes)].sum(1), axis=0), axis=(1, 2), weights=weight / WINDOWS),
-            log_mean_exp(conditional[list(outcomes)].sum(0), axis=(1, 2, 3)),
-        )
-    ]
+            log_mean_exp(by_history, axis=(1, 2), weights=weight / WINDOWS),
+            log_mean_exp(conditional[shown].sum(0), axis=(1, 2, 3)),
+        ):
+            tests.append(np.log(share / 2.0) + log_e_value)
     log_test = np.logaddexp.reduce(tests, axis=0)
     return Trial(updates, events, expected, evidence, log_test, parts)

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES, SYSTEMS, Baseline
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, Baseline
 from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.exposure import BOOTS
 from fleetcrash.attribution.hours import HOURS
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
@@ -110,20 +109,18 @@ def test_while_nobody_has_left_silence_teaches_in_a_fleet_of_servers_alone(empty
 @pytest.mark.parametrize(("minutes", "margin"), [(0, 3.0), (720, 2.25), (1440, 1.5), (14400, 1.5)])
 def test_the_margin_is_wider_until_a_whole_day_was_learned_from(minutes, margin):
     baseline = Baseline(slices=1)
-    told, slices = np.full(OUTCOMES, minutes), np.zeros((OUTCOMES, 1))
-    shape = (OUTCOMES, SYSTEMS, BOOTS)
-    baseline.learn(told, np.full(shape, 1e6), np.full((HOURS, *shape), 1e12 / HOURS), slices, slices)
+    baseline.minutes += minutes
+    baseline.events += 1e6
+    baseline.host_minutes += 1e12 / HOURS
     assert baseline.caution() == pytest.approx(margin, rel=0.01)
 
 
 def quiet(hosts: int, *, minutes: int, crashes: int = 0) -> Baseline:
     """A baseline that has learned from a fleet for so long, in which little or nothing happened."""
     baseline = Baseline(slices=1)
-    shape, slices = (OUTCOMES, SYSTEMS, BOOTS), np.zeros((OUTCOMES, 1))
-    events, host_minutes = np.zeros(shape), np.zeros((HOURS, *shape))
-    events[CRASH, 0, -1] = crashes
-    host_minutes[:, :, 0, -1] = hosts * minutes / HOURS
-    baseline.learn(np.full(OUTCOMES, minutes), events, host_minutes, slices, slices)
+    baseline.minutes += minutes
+    baseline.events[CRASH, 0, -1] = crashes
+    baseline.host_minutes[:, :, 0, -1] = hosts * minutes / HOURS
     return baseline
 
 
@@ -175,10 +172,7 @@ def test_but_none_as_it_begins_to_tell_crashes_of_which_every_host_has_one_in_a_
 def learned(events: list[float], expected: list[float]) -> Baseline:
     """What was seen in slices, of which the first is the whole fleet, and what was expected when it was learned."""
     baseline = Baseline(slices=len(events))
-    told, counted = np.zeros((OUTCOMES, SYSTEMS, BOOTS)), np.zeros((HOURS, OUTCOMES, SYSTEMS, BOOTS))
-    seen, raw = np.zeros((OUTCOMES, len(events))), np.zeros((OUTCOMES, len(events)))
-    seen[DARK], raw[DARK] = events, expected
-    baseline.learn(np.zeros(OUTCOMES, np.int64), told, counted, seen, raw)
+    baseline.slice_events[DARK], baseline.slice_expected[DARK] = events, expected
     return baseline
 
 

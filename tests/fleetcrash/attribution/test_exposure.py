@@ -25,12 +25,12 @@ def test_the_last_minutes_are_kept_as_if_every_place_had_a_count_of_its_own(seed
             every = np.pad(every, [(0, 0), (0, 1), (0, 0)])
         if random.random() < 0.3:
             changes = int(random.integers(1, 6))
-            row, of_row = random.integers(0, rows, changes), random.integers(0, WIDE, changes)
+            places = random.integers(0, rows, changes), random.integers(0, WIDE, changes)
             change = random.integers(-3, 4, changes).astype(np.int32)
             since = minute - random.integers(1, MINUTES, changes)
-            few.add(since, minute, row, of_row, change)
+            few.add(since, minute, *places, change)
             for number in range(changes):
-                where = row[number], of_row[number]
+                where = places[0][number], places[1][number]
                 every[(np.arange(since[number], minute) % MINUTES, *where)] += change[number]
                 now[where] += change[number]
         few.write(minute, now)

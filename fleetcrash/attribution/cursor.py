@@ -1,0 +1,23 @@
+"""A cursor: rows that are sorted by when they were known, taken in a tick at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+
+class Cursor:
+    """Goes through (n,) sorted times of rows, whole numbers of any type."""
+
+    def __init__(self, times: NDArray[Any]) -> None:
+        self._times = times
+        self._row = 0
+
+    def take(self, tick: int) -> slice:
+        """The rows after those that were taken before, up to and with a tick's; mostly there are none."""
+        first, times = self._row, self._times
+        if first < len(times) and times[first] <= tick:
+            # Searched with a number of their type: they are narrow, and all of them would be widened every time.
+            self._row = int(times.searchsorted(times.dtype.type(tick), "right"))
+        return slice(first, self._row)
