@@ -330,14 +330,23 @@ def _is_sound(incident: JSON) -> None:
     assert "\n" not in incident["summary"]
 
 
-def test_every_incidents_document_is_json_with_the_contracts_keys(simulated, said_of_small):
-    for said in [*simulated.said.values(), said_of_small]:
-        assert json.loads(json.dumps(said, allow_nan=False)) == said
-        assert said["schema"] == 1
-        assert said.keys() >= INCIDENTS_KEYS
-        assert parse_time(said["as_of"])  # type: ignore[truthy-bool]
-        for incident in said["incidents"]:
-            _is_sound(incident)
+def _is_a_sound_document(said: JSON) -> None:
+    assert json.loads(json.dumps(said, allow_nan=False)) == said
+    assert said["schema"] == 1
+    assert said.keys() >= INCIDENTS_KEYS
+    assert parse_time(said["as_of"])  # type: ignore[truthy-bool]
+    for incident in said["incidents"]:
+        _is_sound(incident)
+
+
+def test_an_incidents_document_is_json_with_the_contracts_keys(said_of_small):
+    _is_a_sound_document(said_of_small)
+
+
+@pytest.mark.slow
+def test_so_is_that_of_every_moment_of_an_outage(simulated):
+    for said in simulated.said.values():
+        _is_a_sound_document(said)
 
 
 def test_a_backtest_document_is_json_with_the_contracts_keys(small):
