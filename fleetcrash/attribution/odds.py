@@ -6,7 +6,7 @@ always fits a little better, and one that may be the update's own doing must not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -217,19 +217,9 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
     events = trial.events[:, :, :AGES, 0].sum((0, 2))
     most = float(rivalry.waves.events.sum(0)[foremost])
     asked = np.flatnonzero((events >= EXPLAINED_SHARE * most) & (trial.log_test >= LOG_THRESHOLD))
-    said = {row: rivalry.hosts_say(row) for row in asked.tolist()}
-    row = max(said, key=lambda one: said[one], default=None)
-    if row is None:
-        return None
-    is_kept = int(trial.updates[row]) == named_before
-    least = LOG_MARGIN if is_kept else max(LOG_LATENT, enough(int(events[row])))
-    if said[row] < rivalry.log_of_place + least:
-        return None
-    apart = LOG_MARGIN if is_kept else LOG_THOUSAND
-    if any(said[one] > said[row] - apart for one in said if one != row):
-        return None
-    alone = np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
-    return replace(_of_leader(rivalry, row, alone, is_told=True), is_latent=True)
+    said = {row: rivalry.hosts_say(row) - rivalry.log_of_place for row in asked.tolist()}
+    told = _told_alone(rivalry, log_updates, said, named_before, lambda row: max(LOG_LATENT, enough(int(events[row]))))
+    return None if told is None else replace(_of_leader(rivalry, *told, is_told=True), is_latent=True)
 
 
 def _of_timer(
@@ -252,16 +242,34 @@ def _of_timer(
     asked = np.flatnonzero((events >= TOLD_SHARE * most) & (trial.log_test >= LOG_THRESHOLD)).tolist()
     wave = int(rivalry.waves.place[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
     said = {row: by_timer(int(trial.updates[row]), *wave) + min(rivalry.hosts_say(row), 0.0) for row in asked}
+    told = _told_alone(rivalry, log_updates, said, named_before, lambda _: LOG_BY_DELAY + float(np.log(len(asked))))
+    return None if told is None else _of_leader(rivalry, *told, is_told=True, share=TOLD_SHARE)
+
+
+def _told_alone(
+    rivalry: Rivalry,
+    log_updates: Floats,
+    said: Mapping[int, float],
+    named_before: int | None,
+    least: Callable[[int], float],
+) -> tuple[int, Floats] | None:
+    """The row of the one update that most is said of, and the log weights with it alone.
+
+    Args:
+        said: of some rows. least: what has to be said of one that is not named yet, by its row.
+    Returns:
+        None where too little is said of it, or nearly as much of another one.
+    """
     row = max(said, key=lambda one: said[one], default=None)
     if row is None:
         return None
-    is_kept = int(trial.updates[row]) == named_before
-    if said[row] < (LOG_MARGIN if is_kept else LOG_BY_DELAY + float(np.log(len(asked)))):
+    is_kept = int(rivalry.trial.updates[row]) == named_before
+    if said[row] < (LOG_MARGIN if is_kept else least(row)):
         return None
-    if any(said[one] > said[row] - (LOG_MARGIN if is_kept else LOG_THOUSAND) for one in asked if one != row):
+    apart = LOG_MARGIN if is_kept else LOG_THOUSAND
+    if any(said[one] > said[row] - apart for one in said if one != row):
         return None
-    alone = np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
-    return _of_leader(rivalry, row, alone, is_told=True, share=TOLD_SHARE)
+    return row, np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
 
 
 def _of_leader(

@@ -39,6 +39,7 @@ _DAY = int(LENGTHS[-1])
 # Place and minute as one number, place * _APART + minute: a wave may end with the day, so one more than its minutes.
 _APART = _DAY + 1
 _OR_NONE = OUTCOMES + 1  # and with the outcome, of which there may be none, another one: that * _OR_NONE + outcome
+_DENSE = 4
 _ROUNDING = 1e-12  # of a sum of months; it is rounded to sixteen digits at every step
 
 
@@ -124,13 +125,17 @@ def find_waves(
     ceiling = (by_place * np.log(np.maximum(by_place, 1) / LEAST_EXPECTED)).sum(1)
 
     def onsets_at(tried: Mask) -> _Onsets:
-        there = np.append(tried, False)[places]
-        key = places[there].astype(np.int64) * _APART
-        codes = key * _OR_NONE + np.repeat((minute - start) * _OR_NONE + outcome, there.sum(1))
+        tried_places = np.flatnonzero(tried)
+        number = np.full(len(tried) + 1, -1)  # the last is of what is nowhere
+        number[tried_places] = np.arange(len(tried_places))
+        of_event = number[places]
+        there = of_event >= 0
+        codes = of_event[there] * (_APART * _OR_NONE)
+        codes += np.repeat((minute - start) * _OR_NONE + outcome, there.sum(1))
         if also_from is not None and start <= also_from < end:
-            key = np.flatnonzero(tried) * _APART + (also_from - start)
+            key = np.arange(len(tried_places)) * _APART + (also_from - start)
             codes = np.concatenate([codes, key * _OR_NONE + OUTCOMES])
-        return _onsets(codes, start, expected_until, caution)
+        return _onsets(codes, tried_places, start, expected_until, caution)
 
     present = by_place.any(1)
     busy = np.partition(ceiling, -_BUSIEST)[-_BUSIEST] if len(ceiling) > _BUSIEST else 0.0
@@ -195,15 +200,16 @@ class _Onsets:
         return _Onsets(self.place[rows], self.minute[rows], self.seen[:, rows], self.mean[:, rows])
 
 
-def _onsets(codes: Ints, start: int, expected_until: Callable[[Ints, Ints], Floats], caution: Floats | None) -> _Onsets:
+def _onsets(
+    codes: Ints, places: Ints, start: int, expected_until: Callable[[Ints, Ints], Floats], caution: Floats | None
+) -> _Onsets:
     """Every place and minute of some events.
 
     Args:
         codes: (n,) place, minute and outcome of each event as one number; OUTCOMES is none.
+        places: which place each number of one is.
     """
-    ordered = np.sort(codes)
-    first_of_code = np.flatnonzero(np.diff(ordered, prepend=-1))
-    count, code = np.diff(first_of_code, append=len(ordered)), ordered[first_of_code]
+    code, count = _tallied(codes)
     key, outcome = np.divmod(code, _OR_NONE)
     first_of_key = np.flatnonzero(np.diff(key, prepend=-1))
     key = key[first_of_key]
@@ -214,11 +220,20 @@ def _onsets(codes: Ints, start: int, expected_until: Callable[[Ints, Ints], Floa
     for number in range(OUTCOMES):
         before = np.append(0, np.cumsum(count * (outcome == number)))[np.append(first_of_key, len(code))]
         seen[number] = before[until] - before[:-1, None]
-    edges = start + np.column_stack([minute, ends])
+    edges, place = start + np.column_stack([minute, ends]), places[place]
     mean = np.cumsum(_grown(expected_until(np.broadcast_to(place[:, None], edges.shape), edges)), axis=2)
     if caution is not None:
         mean = mean * np.minimum(caution, 1e9)[:, None, None]
     return _Onsets(place, minute, seen, mean)
+
+
+def _tallied(codes: Ints) -> tuple[Ints, Ints]:
+    """Each of some numbers once, in order, and how often it is there."""
+    if codes.max(initial=0) <= _DENSE * len(codes):  # then there is room for every number that may be
+        counts = np.bincount(codes)
+        code = np.flatnonzero(counts)
+        return code, counts[code]
+    return np.unique(codes, return_counts=True)
 
 
 def _grown(until: Floats) -> Floats:
