@@ -32,7 +32,6 @@ from ingest.stamped import Stamped
 
 SCHEMA = 1
 SAMPLE_BYTES = 400
-_CSV = (".csv", ".csv.gz", ".csv.zst")  # a row of such a source is put aside under its header
 
 JSON = dict[str, Any]
 
@@ -120,10 +119,14 @@ def _streams(
 ) -> Iterator[tuple[Iterator[Arrival], dict[int, int]]]:
     """Records that were put aside, read as what they were, and where in ``raws`` each line of a stream stands.
 
+    A row of CSV was put aside under its header, so that it alone has a newline within; what a file is called does not
+    tell, as Windows' lists of events end in .csv as well and their crashes are lines.
+
     Args:
+        raws: of one batch, in which all records came in one form.
         stamped_at: our clock, which goes into records that came over the network; None: they keep their senders'.
     """
-    if stamped_at is not None or not source.lower().endswith(_CSV):
+    if stamped_at is not None or b"\n" not in raws[0]:
         lines = ndjson.batches([b"".join(raw + b"\n" for raw in raws)], source)
         places = {place + 1: place for place in range(len(raws))}
         yield lines if stamped_at is None else (Stamped.at(stamped_at, one) for one in lines), places

@@ -153,6 +153,21 @@ def test_rows_of_parquet_and_of_csv_are_read_as_what_they_were(lake, tmp_path):
     assert {row["crash_id"] for row in rows_of(lake, "crash")} == {"p1", "p2", *(f"c,{n}\nx" for n in range(5))}
 
 
+def test_a_list_of_windows_events_is_no_csv_of_records_whatever_it_is_called(lake, tmp_path):
+    said = ", version: 1.0.0.0, time stamp: 0x12345678"
+    event = f'"Faulting application name: a.exe{said} Faulting module name: b.dll{said} Exception code: 0xc0000005 '
+    rows = [
+        "Level,Date and Time,Source,Event ID,Task Category",
+        f'Error,7/19/2024 4:09:33 AM,Application Error,1000,(100),{event}Fault offset: 0x0000000000001234"',
+    ]
+    write(tmp_path / "events.csv", [row.encode() for row in rows])
+    load(lake, [tmp_path / "events.csv", write(tmp_path / "in.ndjson", [soon("c1")])], now=NOW)
+    assert aside(lake) == {"missing_field:host_id": 1, "future_time:occurred_at": 1}
+    report, stay = replay(lake, now=LATER)
+    assert (report.accepted, stay) == (1, 1)
+    assert aside(lake) == {"missing_field:host_id": 1}
+
+
 @pytest.mark.parametrize("fatal", ["crash", "install", "batch", "mark"])
 def test_a_replay_that_dies_and_is_run_again_takes_in_each_record_once(lake, load_lines, fatal):
     load_lines(*(soon(f"c{n}") for n in range(3)), line("install", applied_at=SOON, received_at=None))
