@@ -171,7 +171,7 @@ def _seconds(retry_after: str | None, now: float) -> float | None:
         return min(float(text[:9]), _LONGEST_RETRY_AFTER_S)
     try:
         until = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a zone of more digits than a number has
         return None
     until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
     return min(max((until - datetime.fromtimestamp(now, tz=UTC)).total_seconds(), 0.0), _LONGEST_RETRY_AFTER_S)

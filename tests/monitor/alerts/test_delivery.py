@@ -130,6 +130,15 @@ def test_a_retry_after_of_a_year_is_an_hour_and_nonsense_is_none(told, hook, clo
         assert len(hook.got) == came
 
 
+def test_a_message_that_was_taken_is_not_sent_again_whatever_stands_beside_that(told, hook, clock):
+    hook.answers = [answer(200, Retry_After=f"Fri, 15 Jan 2027 08:05:00 +{'9' * 14}")]
+    told.found(incident())
+    told.sent()
+    clock.passes(600)
+    told.sent()
+    assert len(hook.got) == 1
+
+
 def test_a_message_that_is_refused_holds_up_no_other(told, hook, clock):
     hook.answers = [answer(400, b"I do not like this one")]
     told.found(incident("inc-1"), incident("inc-2"))
