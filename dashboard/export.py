@@ -40,7 +40,7 @@ def export(
         title: of what it belongs to, one of a kind on its page; names the files.
         frame: every row, also those that the page does not show; a function is called once the button is opened.
         question: the query file that answered, or several whose answers were joined; none where there is none to show.
-        selection, parameters: what was asked with.
+        selection, parameters: what was asked with, and whatever else chose the rows: a file is made once for each.
         left_out: rows that the answer lacks.
     """
     name = slug(title)

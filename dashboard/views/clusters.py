@@ -57,7 +57,8 @@ def _panels(feed: Feed, view: View) -> None:
                 rank_from=first + 1,
             )
         )
-        export(feed, "Crash clusters", lambda: cluster_frame(found))
+        chosen = {"find": wanted, "state": states}
+        export(feed, "Crash clusters", lambda: cluster_frame(found), selection=selection, parameters=chosen)
 
 
 def _note(found: Sequence[Cluster], clusters: Sequence[Cluster]) -> str:

@@ -91,13 +91,8 @@ def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:
             said += f". The first {_MOST_ROWS} are shown; the file has all"
         st.html(_table(of_it.slice(0, _MOST_ROWS), STATE_NAMES[state], said))
         if len(of_it):
-            export(
-                feed,
-                f"Hosts {state}",
-                of_it.to_pandas,
-                question="host_states",
-                parameters={"update_id": incident.update_id},
-            )
+            chosen = {"update_id": incident.update_id, "condition": incident.condition, "filters": view.filters}
+            export(feed, f"Hosts {state}", of_it.to_pandas, question="host_states", parameters=chosen)
 
 
 def _matching(hosts: pa.Table, filters: Filters) -> pa.ChunkedArray:

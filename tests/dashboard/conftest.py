@@ -68,6 +68,12 @@ class Page:
         """The figures of the page."""
         return [json.loads(each.proto.spec) for each in self.app.get("plotly_chart")]
 
+    def files(self, name: str) -> list[str]:
+        """The addresses of what is downloaded below a table, which tell by what is in the files."""
+        self.app.session_state[f"data-{name}"] = True
+        self.app.run()
+        return [each.proto.url for each in self.app.get("download_button") if str(each.key).endswith(f"-{name}")]
+
     @property
     def lines(self) -> set[str]:
         """The names of the lines of the rate chart."""

@@ -48,6 +48,16 @@ def test_clusters_lead_to_their_pages_and_carry_the_filters(lake: Lake, cluster_
     assert "Nobody crashed" in view("clusters", lake.root, agent="99").text
 
 
+@pytest.mark.parametrize("chosen", [({"os": "darwin"}, {"os": "linux"}), ({"find": "csagent"}, {"find": "evil"})])
+def test_of_as_many_other_clusters_the_file_is_another(chosen, lake: Lake, view):
+    found = []
+    for filters in chosen:
+        page = view("clusters", lake.root, **filters)
+        assert len(page.rows("Crash clusters")) == 1
+        found.append(page.files("crash-clusters"))
+    assert len({*found[0], *found[1]}) == 4, "CSV and Parquet of each"
+
+
 def test_a_cluster_says_since_when_after_what_and_whom_it_hits(lake: Lake, cluster_id: str, view):
     page = view("cluster", lake.root, id=cluster_id)
     assert f"after {GUILTY} was installed on that host" in page.text

@@ -149,6 +149,16 @@ def test_the_hosts_of_a_state_within_the_filters(lake: Lake, incident_page):
     assert 'href="host?agent=7.16.300&amp;id=host-02"' in page.markup
 
 
+def test_of_as_many_other_hosts_the_file_is_another(lake: Lake, incident_page):
+    tick(lake, [incident()])
+    found = []
+    for agent in ("7.11.200", "7.16.300"):
+        page = incident_page(lake.root, "inc-0001", hosts="recovered", agent=agent)
+        assert len(page.rows("Hosts: recovered")) == 9
+        found.append(page.files("hosts-recovered"))
+    assert len({*found[0], *found[1]}) == 4, "CSV and Parquet of each"
+
+
 def test_the_page_stands_without_the_keys_that_are_extra(lake: Lake, incident_page):
     bare: dict[str, Any] = {
         "incident_id": "inc-bare",
