@@ -39,12 +39,12 @@ class Receiver:
 def receivers(lake_root: Path) -> list[Receiver] | None:
     """All who are told; None where no monitor with alerts has watched the lake, or its outbox cannot be read."""
     path = lake_root / _FILE
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE_S)) as file:
             rows = file.execute(_QUESTION).fetchall()
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):  # the latter where the folder is the monitor's alone
         return None
     return [Receiver(name, _at(sent), waiting, error, _at(failed)) for name, sent, waiting, error, failed in rows]
 

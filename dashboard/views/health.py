@@ -61,14 +61,14 @@ def _panels(feed: Feed) -> None:
     st.html(problem_banner(said) if said else _SOUND)
     beside = snapshot.as_of or now
     with panel("Books"):
-        books = feed.frame("books_now").iloc[0]
-        st.html(cards(_cards(snapshot, books, now)))
+        st.html(cards(_cards(snapshot, feed.frame("books_now").iloc[0], now)))
     if snapshot.as_of is not None:
         _feeds(feed, beside)
     left, right = st.columns(2, gap="large")
     with left, panel("Books"):
-        st.html(tables.books_table(books))
-        export(feed, "What became of the records", feed.frame("books_now"), question="books_now")
+        books = feed.frame("books_now")
+        st.html(tables.books_table(books.iloc[0]))
+        export(feed, "What became of the records", books, question="books_now")
     with right, panel("Gaps"):
         _gaps(feed, snapshot)
     _quarantine(feed, snapshot, now)

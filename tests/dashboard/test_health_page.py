@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashboard.alerts import receivers
 from dashboard.health import problems
 from dashboard.health_tables import raw_words
 from dashboard.incidents import Judgement
 from dashboard.snapshot import LakeState, Snapshot
-from fleetcrash.store import Lake
+from fleetcrash.store import Engine, Lake
 from monitor.alerts.message import Event, compose, other_content
 from monitor.alerts.outbox import Outbox
 from tests.dashboard.fleet import append_rows, outage, tick
@@ -175,6 +177,32 @@ def test_who_is_told_of_incidents_and_who_did_not_hear(lake: Lake, health_page):
     assert told["chat"][1:3] == ["never", "1"]
     assert told["chat"][3].startswith("HTTP 503: <img src=x> (15 Jan 2027")
     assert "<img" not in page.markup
+
+
+def test_an_outbox_that_this_user_may_not_look_at_is_not_told_of(lake: Lake):
+    Outbox(lake.root).close()
+    (lake.root / "_alerts").chmod(0)
+    mine = os.geteuid()
+    os.seteuid(mine or 65534)  # root may look at anything
+    try:
+        assert receivers(lake.root) is None
+    finally:
+        os.seteuid(mine)
+        (lake.root / "_alerts").chmod(0o700)
+
+
+def test_books_that_cannot_be_counted_take_nothing_else_along(lake: Lake, health_page, monkeypatch):
+    answer = Engine.frame
+
+    def failing(self: Engine, query: str, **parameters: object) -> object:
+        if query == "books_now":
+            raise RuntimeError("disk on fire")
+        return answer(self, query, **parameters)
+
+    monkeypatch.setattr(Engine, "frame", failing)
+    page = health_page(lake.root)
+    assert page.text.count("Books: this could not be counted") == 2
+    assert page.table("Gaps")
 
 
 def test_hostile_bytes_stay_text(lake: Lake, health_page):
