@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from html import escape
-from shlex import quote
 
 from dashboard.incidents import Incident, Judgement
 from dashboard.markup import Fact, facts, text
@@ -15,6 +14,7 @@ from dashboard.wording import (
     clock,
     condition_words,
     count,
+    hosts_command,
     kind_name,
     on_lake,
     percent,
@@ -26,7 +26,7 @@ from dashboard.wording import (
 def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
     """An open incident."""
     title = headline(incident, snapshot)
-    return _boxed(incident.verdict, title, facts(_facts(incident, snapshot)), _next(incident, snapshot))
+    return _boxed(incident.verdict, title, facts(_facts(incident, snapshot)), next_words(incident, snapshot))
 
 
 def headline(incident: Incident, snapshot: Snapshot) -> str:
@@ -129,13 +129,14 @@ def _since(incident: Incident, update: Update | None, beside: datetime | None) -
     return alarm
 
 
-def _next(incident: Incident, snapshot: Snapshot) -> str:
-    said, command = next_step(incident, snapshot)
+def next_words(incident: Incident, snapshot: Snapshot) -> str:
+    """What to do about it, as markup."""
+    said, command = _next_step(incident, snapshot)
     run = f" <code>{escape(command)}</code>" if command else ""
     return f"<p class='fc-next'><b>Now:</b> {escape(said)}{run}</p>"
 
 
-def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
+def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
     """What to do about it, and the command that helps; the command may be empty."""
     if incident.verdict == "cannot_separate":
         if len(incident.tied) > 1:
@@ -161,5 +162,5 @@ def next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
     if snapshot.only_crashes:
         return f"{said} Which hosts have it is not known: {NOT_TOLD}.", ""
     state = "dark" if dark and update is not None and update.reverted_at is not None else "at_risk"
-    command = f"fleetcrash hosts {quote(incident.update_id)} --state {state} --csv"
-    return f"{said} Hosts to reach:", on_lake(command, snapshot.root)
+    command = hosts_command(incident.update_id, snapshot.root, state=state)
+    return f"{said} Hosts to reach:" if command else said, command

@@ -50,6 +50,7 @@ CLUSTER_STATES = {
 NOT_TOLD = "no inventory, no installs, no presence"
 """Why something of hosts is not known where there is nothing but crashes."""
 
+_UNSEEN = ("Cc", "Cf", "Zl", "Zp")  # control characters, and others that nobody sees
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
@@ -58,7 +59,7 @@ def plain(text: object, limit: int = 48) -> str:
 
     Text of another direction is isolated, so that it cannot turn its neighbours around.
     """
-    shown = "".join("\ufffd" if unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") else each for each in str(text))
+    shown = "".join("\ufffd" if unicodedata.category(each) in _UNSEEN else each for each in str(text))
     if len(shown) > limit:
         tail = limit // 3
         shown = f"{shown[: limit - tail - 1]}…{shown[-tail:]}"
@@ -72,6 +73,20 @@ def on_lake(command: str, root: Path) -> str:
     here = Path.cwd()
     where = root.relative_to(here) if root.is_relative_to(here) else root
     return command if str(where) == "lake" else f"{command} --lake {quote(str(where))}"
+
+
+def hosts_command(update_id: str, root: Path, *, state: str = "") -> str:
+    """The command that lists the hosts of an update; empty where the id holds what cannot be typed from what is seen.
+
+    Args:
+        state: the hosts in this one alone; empty for all.
+    """
+    if any(unicodedata.category(each) in _UNSEEN for each in update_id):
+        return ""
+    wanted = f"--state {state} --csv" if state else "--csv"
+    if update_id.startswith("-"):  # else it would be taken for an option
+        return f"{on_lake(f'fleetcrash hosts {wanted}', root)} -- {quote(update_id)}"
+    return on_lake(f"fleetcrash hosts {quote(update_id)} {wanted}", root)
 
 
 def os_name(os_type: str) -> str:

@@ -9,7 +9,7 @@ from html import escape
 import streamlit as st
 
 from dashboard import tables
-from dashboard.banner import headline, next_step, plain_headline
+from dashboard.banner import headline, next_words, plain_headline
 from dashboard.data import Feed
 from dashboard.filters import View
 from dashboard.frame import framed
@@ -177,9 +177,7 @@ def _head(snapshot: Snapshot, incident: Incident) -> str:
         ]
     shown.append(Fact("Incident", plain(incident.incident_id, 40)))
     kind = incident.verdict if incident.is_open else "notice"
-    said, command = next_step(incident, snapshot)
-    run = f" <code>{escape(command)}</code>" if command else ""
-    now = f"<p class='fc-next'><b>Now:</b> {escape(said)}{run}</p>" if incident.is_open else ""
+    now = next_words(incident, snapshot) if incident.is_open else ""
     return (
         f'<div class="fc fc-banner fc-{kind}" role="status"><p class="fc-title">{headline(incident, snapshot)}</p>'
         f"{facts(shown)}{now}</div>"

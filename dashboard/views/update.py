@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
 from html import escape
-from shlex import quote
 from typing import Any
 
 import pandas as pd
@@ -25,7 +23,17 @@ from dashboard.snapshot import Snapshot
 from dashboard.states import panel
 from dashboard.update_chart import update_chart
 from dashboard.update_tables import FEWEST_CRASHES, Suspicion, compared, hosts_table, suspicions
-from dashboard.wording import NOT_TOLD, STATE_NAMES, clock, condition_words, count, kind_name, on_lake, plain, rate
+from dashboard.wording import (
+    NOT_TOLD,
+    STATE_NAMES,
+    clock,
+    condition_words,
+    count,
+    hosts_command,
+    kind_name,
+    plain,
+    rate,
+)
 from fleetcrash.attribution.impact import HOST_COLUMNS
 
 _LONGEST_ID = 128
@@ -258,15 +266,10 @@ def _states(feed: Feed, hosts: pd.DataFrame, update_id: str, incident: Incident 
 
 
 def _command(update_id: str, snapshot: Snapshot) -> None:
-    """Draw the command that lists the hosts, unless the id holds what could not be typed from what is seen."""
-    if any(unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") for each in update_id):
-        return
-    if update_id.startswith("-"):
-        command = f"{on_lake('fleetcrash hosts --csv', snapshot.root)} -- {quote(update_id)}"
-    else:
-        command = on_lake(f"fleetcrash hosts {quote(update_id)} --csv", snapshot.root)
-    said = '<span class="fc-note">The same in a terminal: </span>'
-    st.html(f'<div class="fc">{said}<code>{escape(command)}</code></div>')
+    """Draw the command that lists the hosts, where there is one."""
+    if command := hosts_command(update_id, snapshot.root):
+        said = '<span class="fc-note">The same in a terminal: </span>'
+        st.html(f'<div class="fc">{said}<code>{escape(command)}</code></div>')
 
 
 def _time(instant: pd.Timestamp, beside: Any, otherwise: str) -> str:

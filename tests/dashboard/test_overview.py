@@ -39,6 +39,19 @@ def test_a_named_update_is_the_first_thing_read(lake: Lake, overview):
     assert [link.label for link in page.app.get("page_link")] or "Open the incident" in str(page.app)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("--csv", "Hosts to reach: fleetcrash hosts --state at_risk --csv --lake"), ("a\u202eb", "withdraw a\ufffdb.")],
+    ids=["option", "unseen"],
+)
+def test_the_command_for_an_odd_name_is_one_that_can_be_typed(name: str, said: str, tmp_path: Path, overview):
+    lake = outage(tmp_path / "lake", guilty=name)
+    tick(lake, [incident(update_id=name, candidates=[{"update_id": name, "probability": 0.9}])])
+    banner = overview(lake.root).text.partition("Now:")[2].partition("Crash rate, last hour")[0]
+    assert said in banner
+    assert (" -- --csv" in banner) if name == "--csv" else ("fleetcrash hosts" not in banner)
+
+
 def test_a_withdrawn_update_says_what_is_left_to_do(tmp_path: Path, overview):
     lake = outage(tmp_path / "lake")
     row = {"update_id": GUILTY, "kind": "content", "channel": "291", "released_at": RELEASED}
