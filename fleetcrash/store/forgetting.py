@@ -8,7 +8,6 @@ that after a kill anywhere the same call does the rest.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.records import FRAMES, TEXT, TEXT_MAP, table_columns
-from fleetcrash.store import begun, databases, dumps
+from fleetcrash.store import begun, dumps
 from fleetcrash.store.aggregates import Aggregates
 from fleetcrash.store.housekeeping import sweep_spills
 from fleetcrash.store.lake import File, Lake
@@ -37,6 +36,7 @@ from fleetcrash.store.log import (
     unreferenced,
 )
 from fleetcrash.store.mentions import Mentions
+from fleetcrash.store.remaining import Remaining, remaining_files
 from fleetcrash.store.rewriting import SETTLED, Rewriter, write_files
 
 Book = Callable[[Path, Mentions], int]
@@ -72,14 +72,6 @@ class Removed:
     entries: int = 0
     documents: int = 0
     sources: int = 0
-
-
-@dataclass(frozen=True)
-class Remaining:
-    """A file that may still name the host, and why it was left."""
-
-    path: str
-    why: str
 
 
 @dataclass
@@ -372,21 +364,4 @@ def _left(lake: Lake, mentions: Mentions) -> list[Remaining]:
             elif columns := source.elsewhere(files):
                 why = f"rows of others name the host in {', '.join(columns)}, which is theirs to say"
                 left.append(Remaining(str(lake.folder(table)), why))
-    for path in sorted(lake.root.rglob("*")):
-        if path.is_file() and _file_holds(path, mentions):
-            left.append(
-                Remaining(str(path), "names the host, and is not of a kind that may be changed or deleted here")
-            )
-    return left
-
-
-def _file_holds(path: Path, mentions: Mentions) -> bool:
-    """Whether a file that is none of a table's rows names the host. A database that cannot be read may."""
-    if path.suffix in (".parquet", *databases.BESIDE):
-        return False
-    if path.suffix != databases.SUFFIX:
-        return mentions.in_file(path)
-    try:
-        return databases.holds(path, mentions)
-    except sqlite3.Error:
-        return path.exists()
+    return left + remaining_files(lake.root, mentions)

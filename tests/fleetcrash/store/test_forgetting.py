@@ -9,6 +9,7 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -327,6 +328,33 @@ def test_what_is_nobodys_is_reported(lake):
     (lake.root / "empty.txt").write_text("")
     (lake.root / "crash" / "_delta_log" / f"{9:020}.json#1").write_text('{"add":"host-7"}')
     assert [Path(one.path).name for one in forget(lake, "host-7").remaining] == [f"{9:020}.json#1", "notes.txt"]
+
+
+def test_what_this_user_may_not_look_into_is_not_taken_for_clean(empty_lake):
+    mine = os.geteuid()
+    other = mine or 65534  # root may look into anything
+    with TemporaryDirectory() as folder:
+        root, dumps = Path(folder) / "lake", Path(folder) / "lake" / "_dumps"
+        shutil.copytree(empty_lake, root)
+        dumps.mkdir()
+        (dumps / "a.dmp").write_bytes(b"MDMP host-7")
+        (root / "notes.txt").write_text("host-7 is mine")
+        for path in (Path(folder), root, *root.rglob("*")):
+            os.chown(path, other, -1)
+        for path in (dumps, root / "notes.txt"):
+            path.chmod(0)
+        forget(Lake.open(root), "host-8")  # so that all is imported that is in a folder of root's
+        os.seteuid(other)
+        try:
+            remaining = forget(Lake.open(root), "host-7").remaining
+        finally:
+            os.seteuid(mine)
+            dumps.chmod(0o700)
+        assert [Path(one.path).name for one in remaining] == ["_dumps", "notes.txt"]
+        assert {one.why.partition(",")[0] for one in remaining} == {"may not be read by this user"}
+        (root / "notes.txt").unlink()
+        receipt = forget(Lake.open(root), "host-7")
+        assert (receipt.begun_before, receipt.swept.files, receipt.remaining) == (True, 1, [])
 
 
 @pytest.mark.parametrize("name", ["", "\udcff"])
