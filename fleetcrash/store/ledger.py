@@ -35,8 +35,10 @@ def add(path: Path, entry: Mapping[str, Any], *, mode: int = 0o777) -> None:
         give(folder, like=folder.parent)
     with _held(path, os.O_CREAT | os.O_RDWR | os.O_APPEND) as ledger:
         end = os.fstat(ledger).st_size
+        # A power cut may have left half a line. It stays one, for whoever mends it; what is added now is whole.
+        is_torn = end > 0 and os.pread(ledger, 1, end - 1) != b"\n"
         try:
-            _write(ledger, _line(entry))
+            _write(ledger, b"\n" * is_torn + _line(entry))
         except OSError:
             os.ftruncate(ledger, end)  # a disk may have had room for half of it
             raise

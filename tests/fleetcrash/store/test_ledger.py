@@ -57,6 +57,14 @@ def test_striking_out_twice_is_striking_out_once(book, name):
     assert book.read_bytes() == once
 
 
+def test_what_is_added_behind_half_a_line_is_a_line_of_its_own(book):
+    ledger.add(book, {"n": 1})
+    with book.open("ab") as file:
+        file.write(b'{"n": 2, "rea')  # all that a power cut left
+    ledger.add(book, {"n": 3})
+    assert ledger.lines(book) == ['{"n": 1}', '{"n": 2, "rea', '{"n": 3}']
+
+
 def test_what_an_entry_is_found_by_stays(book):
     ledger.add(book, {"update_id": "host-7", "reason": "-"})
     assert ledger.strike(book, Mentions("host-7"), FIELDS) == 0
