@@ -140,7 +140,7 @@ def _receiver(name: str, section: _Section) -> Receiver:
         secret = section.secret("secret")
         return Webhook(name, Endpoint(address, authorization, ca_file), None if secret is None else secret.encode())
     if not parts.path.endswith("/api/v2/alerts"):
-        address = address.rstrip("/") + "/api/v2/alerts"
+        address = parts._replace(path=parts.path.rstrip("/") + "/api/v2/alerts").geturl()
     return Alertmanager(name, Endpoint(address, authorization, ca_file), _labels(section))
 
 

@@ -61,6 +61,19 @@ def test_a_whole_file(file):
     )
 
 
+@pytest.mark.parametrize(
+    ("url", "posted_to"),
+    [
+        ("https://am.example/", "https://am.example/api/v2/alerts"),
+        ("https://am.example/eu/?tenant=1", "https://am.example/eu/api/v2/alerts?tenant=1"),
+        ("https://am.example/api/v2/alerts?tenant=1", "https://am.example/api/v2/alerts?tenant=1"),
+    ],
+)
+def test_an_alertmanager_is_posted_to_by_its_api(file, url, posted_to):
+    (receiver,) = read_config([file(f'[receivers.am]\ntype = "alertmanager"\nurl = "{url}"\n')]).receivers
+    assert receiver == Alertmanager("am", Endpoint(posted_to))
+
+
 HOOK = '[receivers.oncall]\ntype = "webhook"\n'
 
 
