@@ -7,6 +7,7 @@ stderr. What a command does is in ``commands``.
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Our matrices are too small to share out: threads that wait for one another cost a third more than they save.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _open_what_is_closed()
+    _spell_out_what_cannot_be_written()
     parser = _parser()
     chosen = parser.parse_args(arguments)
     _take_lake_before(parser, chosen)
@@ -74,6 +76,12 @@ def _open_what_is_closed() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+
+
+def _spell_out_what_cannot_be_written() -> None:
+    """Letters that the output's encoding lacks, as where a locale is none of UTF-8, end no command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as Python has it for stderr
 
 
 def _why_unwritable() -> str | None:

@@ -430,6 +430,15 @@ def test_what_a_shell_closed_is_no_trouble(lake, closed):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_letters_that_the_output_has_not_are_spelled_out(tmp_path):
+    record = '{"record":"crash","crash_id":"c","host_id":"h","occurred_at":"2024-07-19T04:09:00Z","os_type":"linux",'
+    load = ("load", "--lake", str(tmp_path / "lake"), "-")
+    assert run_as_a_process(*load, stdin=f'{record}"module":"湖ä.so"}}\n'.encode()).returncode == 0
+    done = run_as_a_process("clusters", "--lake", str(tmp_path / "lake"), PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "\\u6e56ä.so".encode("latin-1") in done.stdout
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_output_that_finds_no_room_is_said_in_one_line(lake):
     command = [sys.executable, "-m", "cli", "clusters", "--lake", lake]
