@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from shlex import quote
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import unquote
 
@@ -21,8 +20,9 @@ import pyarrow as pa
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from fleetcrash.errors import LakeError, one_line
+from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
+from fleetcrash.store import trouble
 from fleetcrash.store.paths import check_path
 from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, arrow_schema, conformed, streamed
 
@@ -101,7 +101,7 @@ class Lake:
         lake = cls(Path(root))
         check_path(lake.root)
         if not lake.exists:
-            raise lake._absent()
+            raise trouble.absent(lake.root, lake.has)
         for name in table_columns():
             lake._check_version(name)
         return lake
@@ -138,11 +138,7 @@ class Lake:
         except (OSError, DeltaError) as error:
             if isinstance(error, LakeError):
                 raise
-            if "No space left" in str(error):
-                raise LakeError(
-                    f"The lake at {lake.root} cannot be made: the disk is full. Free some space and run this again."
-                ) from error
-            raise LakeError(f"The lake at {lake.root} cannot be written: {one_line(error)}.") from error
+            raise trouble.unmade(lake.root, error) from error
         return lake
 
     def for_another_thread(self) -> Self:
@@ -175,7 +171,7 @@ class Lake:
         except OSError:
             is_there = False
         if not is_there:
-            raise self._absent()
+            raise trouble.absent(self.root, self.has)
 
     def check_writable(self) -> None:
         """See that we may write wherever housekeeping writes, before it begins.
@@ -186,7 +182,7 @@ class Lake:
         for name in table_columns():
             for folder in (self.folder(name), self.folder(name) / "_delta_log"):
                 if folder.is_dir() and not os.access(folder, os.W_OK):
-                    raise self._read_only(name)
+                    raise trouble.read_only(self.root, name)
 
     def append(self, table: str, rows: pa.Table, *, batch_id: str, sequence: int = 1) -> bool:
         """Commit the rows of one batch to one table, once.
@@ -203,14 +199,14 @@ class Lake:
         for left in reversed(range(_WRITE_TRIES)):
             # A disk that fills up while deltalake writes makes it panic aloud; so look first.
             if shutil.disk_usage(self.root).free < rows.nbytes // _COMPRESSION + _SPARE_BYTES:
-                raise self._full(table)
+                raise trouble.full(self.root, table)
             try:
                 # Looked for in the snapshot that the commit rests on: whoever commits the batch later is noticed.
                 snapshot = self.delta(table)
                 if (snapshot.transaction_version(batch_id) or 0) >= sequence:
                     return False
                 if self.folder(table).is_dir() and not os.access(self.folder(table), os.W_OK):  # it panics here, too
-                    raise self._read_only(table)
+                    raise trouble.read_only(self.root, table)
                 write_deltalake(
                     snapshot,
                     self._as_stored(table, rows),
@@ -229,12 +225,10 @@ class Lake:
             except (OSError, DeltaError) as error:
                 if isinstance(error, LakeError):
                     raise
-                if "No space left" in str(error):
-                    raise self._full(table) from error
+                if trouble.is_full(error):
+                    raise trouble.full(self.root, table) from error
                 if not left:
-                    raise LakeError(
-                        f"{table} in the lake at {self.root} cannot be written: {one_line(error)}."
-                    ) from error
+                    raise trouble.unwritable(self.root, table, error) from error
                 self._tables.pop(table, None)  # the checkpoint that it rests on may have been replaced by a newer one
         raise AssertionError("unreachable")
 
@@ -274,9 +268,7 @@ class Lake:
                 return
             except (OSError, DeltaError) as error:
                 if not left or not isinstance(error, CommitFailedError):  # others write at the same time
-                    raise LakeError(
-                        f"quarantine in the lake at {self.root} cannot be written: {one_line(error)}."
-                    ) from error
+                    raise trouble.unwritable(self.root, "quarantine", error) from error
 
     def committed(self, table: str, batch_id: str) -> bool:
         """Whether the batch is in the table already."""
@@ -351,7 +343,7 @@ class Lake:
                     raise
                 self._tables.pop(table, None)  # its checkpoint may have been replaced by a newer one
                 if not left:
-                    raise self._unreadable(table, error) from error
+                    raise trouble.unreadable(self.root, table, error) from error
         raise AssertionError("unreachable")
 
     def schema_version(self, table: str) -> str | None:
@@ -366,42 +358,6 @@ class Lake:
     def _path(self, table: str) -> str:
         return str(self.folder(table))
 
-    def _full(self, table: str) -> LakeError:
-        free = shutil.disk_usage(self.root).free
-        return LakeError(
-            f"{table} in the lake at {self.root} cannot be written: the disk is full ({free >> 20:,} MiB left). "
-            "What is in the lake is whole. Free some space and run the same command again."
-        )
-
-    def _read_only(self, table: str) -> LakeError:
-        return LakeError(
-            f"{table} in the lake at {self.root} cannot be written: its folder or file system is read-only to us. "
-            "What is in the lake is whole. Make it writable and run the same command again."
-        )
-
-    def _absent(self) -> LakeError:
-        try:
-            is_file = self.root.is_file()
-            is_closed = self.root.is_dir() and not os.access(self.root, os.R_OK | os.X_OK)
-        except OSError:  # a folder above it is closed
-            is_file, is_closed = False, True
-        if is_closed:
-            return LakeError(
-                f"{self.root} may not be read by this user. Nothing was changed. Be the one whose it is, "
-                "such as with sudo -u fleetcrash."
-            )
-        missing = [name for name in table_columns() if not self.has(name)]
-        if len(missing) < len(table_columns()):
-            return LakeError(
-                f"The lake at {self.root} lacks its table {missing[0]}. Nothing was changed. "
-                f"`fleetcrash doctor --lake {quote(str(self.root))}` says what that means."
-            )
-        found = "is a file" if is_file else "holds no lake"
-        return LakeError(
-            f"{self.root} {found}. Nothing was changed. "
-            f"Load crash reports with `fleetcrash load PATH --lake {quote(str(self.root))}` to make one."
-        )
-
     def _opened(self, table: str) -> DeltaTable:
         for left in reversed(range(_OPEN_TRIES)):
             try:
@@ -410,30 +366,14 @@ class Lake:
                 raise LakeError(f"The lake at {self.root} has no table {table}; load into it to make one.") from error
             except (OSError, DeltaError) as error:
                 if not left:
-                    raise self._unreadable(table, error) from error
+                    raise trouble.unreadable(self.root, table, error) from error
                 time.sleep(0.02)
         raise AssertionError("unreachable")
 
-    def _unreadable(self, table: str, error: BaseException) -> LakeError:
-        return LakeError(
-            f"{table} in the lake at {self.root} cannot be read: {one_line(error)}. "
-            f"`fleetcrash doctor --lake {quote(str(self.root))}` says what is broken."
-        )
-
     def _check_version(self, table: str) -> None:
         found = self.schema_version(table)
-        if found == str(SCHEMA_VERSION):
-            return
-        written = f"The lake at {self.root} was written by schema {found or 'unknown'} ({table})"
-        old = found is not None and found.isdecimal() and int(found) < SCHEMA_VERSION
-        raise LakeError(
-            f"{written}; this version reads {SCHEMA_VERSION}. Nothing was changed. "
-            + (
-                f"`fleetcrash doctor --migrate --lake {quote(str(self.root))}` brings it up to date."
-                if old
-                else "Use the version of fleetcrash that wrote it."
-            )
-        )
+        if found != str(SCHEMA_VERSION):
+            raise trouble.of_another_version(self.root, table, found)
 
 
 def _only_batch(added: dict[str, Any]) -> str | None:

@@ -29,6 +29,7 @@ from deltalake.transaction import AddAction
 
 from fleetcrash.errors import LakeError, one_line
 from fleetcrash.store.lake import Lake
+from fleetcrash.store.trouble import unwritable
 
 UNDER_WAY_S = 600.0
 """A file that is younger may belong to a write under way, so nobody but its writer deletes it."""
@@ -119,7 +120,7 @@ def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile]
         except CommitFailedError:
             time.sleep(random.uniform(0.0, 0.05))  # noqa: S311 - so that two do not meet again
         except (OSError, DeltaError) as error:
-            raise LakeError(f"{table} in the lake at {lake.root} cannot be written: {one_line(error)}.") from error
+            raise unwritable(lake.root, table, error) from error
     raise LakeError(f"{table} in the lake at {lake.root} is written by too many at once; run it again later.")
 
 
@@ -147,7 +148,7 @@ def checkpoint(lake: Lake, table: str) -> None:
     try:
         lake.ask(table, sum_up)
     except (OSError, DeltaError) as error:
-        raise LakeError(f"{table} in the lake at {lake.root} cannot be written: {one_line(error)}.") from error
+        raise unwritable(lake.root, table, error) from error
 
 
 def unreferenced(lake: Lake, table: str) -> Unreferenced:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from deltalake import Schema
 from deltalake.exceptions import DeltaError
 
-from fleetcrash.errors import LakeError, one_line
+from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
 from fleetcrash.store.lake import Lake
-from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION
+from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, is_older
+from fleetcrash.store.trouble import unwritable
 
 
 def older(lake: Lake, table: str) -> bool:
@@ -21,8 +22,7 @@ def older(lake: Lake, table: str) -> bool:
     Raises:
         LakeError: the table cannot be read.
     """
-    found = lake.schema_version(table)
-    return found is not None and found.isdecimal() and int(found) < SCHEMA_VERSION
+    return is_older(lake.schema_version(table))
 
 
 def migrate(lake: Lake) -> list[str]:
@@ -60,6 +60,6 @@ def _migrate_table(lake: Lake, table: str) -> list[str]:
     except (OSError, DeltaError) as error:
         if isinstance(error, LakeError):
             raise
-        raise LakeError(f"{table} in the lake at {lake.root} cannot be written: {one_line(error)}.") from error
+        raise unwritable(lake.root, table, error) from error
     added = [f"{table}: column {field.name} added." for field in missing]
     return [*added, f"{table}: schema {found} is now {SCHEMA_VERSION}."]

@@ -26,6 +26,7 @@ from fleetcrash.store.database import connect
 from fleetcrash.store.lake import COMPRESSION, COMPRESSION_LEVEL, ROW_GROUP_ROWS, Lake
 from fleetcrash.store.log import NewFile
 from fleetcrash.store.reading import rows_of
+from fleetcrash.store.trouble import unwritable
 
 TARGET_BYTES = 128 * 1024 * 1024
 """A file is ended at this size: large enough to be few, small enough to be written again in seconds."""
@@ -113,7 +114,7 @@ def write_files(lake: Lake, table: str, batches: Iterable[pa.RecordBatch], *, se
         for path in paths:
             path.unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, LakeError):
-            raise LakeError(f"{table} in the lake at {lake.root} cannot be written: {error}.") from error
+            raise unwritable(lake.root, table, error) from error
         raise
     return written
 

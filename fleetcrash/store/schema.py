@@ -29,6 +29,11 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
 }
 
 
+def is_older(version: str | None) -> bool:
+    """Whether a table that says so is of a version that can be brought up to date."""
+    return version is not None and version.isdecimal() and int(version) < SCHEMA_VERSION
+
+
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema in which rows of these columns are stored; every field may be null."""
     return pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in columns])

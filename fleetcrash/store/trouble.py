@@ -1,0 +1,99 @@
+"""What is said of a lake that cannot be read or written: what was found, what is whole, and what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from shlex import quote
+
+from fleetcrash.errors import LakeError, one_line
+from fleetcrash.records import table_columns
+from fleetcrash.store.schema import SCHEMA_VERSION, is_older
+
+
+def absent(root: Path, has: Callable[[str], bool]) -> LakeError:
+    """There is no lake, or not the whole of one, or nobody lets us look.
+
+    Args:
+        has: whether a table is there.
+    """
+    try:
+        is_file = root.is_file()
+        is_closed = root.is_dir() and not os.access(root, os.R_OK | os.X_OK)
+    except OSError:  # a folder above it is closed
+        is_file, is_closed = False, True
+    if is_closed:
+        return LakeError(
+            f"{root} may not be read by this user. Nothing was changed. Be the one whose it is, "
+            "such as with sudo -u fleetcrash."
+        )
+    missing = [name for name in table_columns() if not has(name)]
+    if len(missing) < len(table_columns()):
+        return LakeError(
+            f"The lake at {root} lacks its table {missing[0]}. Nothing was changed. "
+            f"`fleetcrash doctor --lake {quote(str(root))}` says what that means."
+        )
+    found = "is a file" if is_file else "holds no lake"
+    return LakeError(
+        f"{root} {found}. Nothing was changed. "
+        f"Load crash reports with `fleetcrash load PATH --lake {quote(str(root))}` to make one."
+    )
+
+
+def unmade(root: Path, error: Exception) -> LakeError:
+    """A lake could not be made."""
+    if is_full(error):
+        return LakeError(f"The lake at {root} cannot be made: the disk is full. Free some space and run this again.")
+    return LakeError(f"The lake at {root} cannot be written: {one_line(error)}.")
+
+
+def of_another_version(root: Path, table: str, found: str | None) -> LakeError:
+    """A table is of a schema that this version does not read.
+
+    Args:
+        found: which one it says; None where it does not.
+    """
+    advice = "Use the version of fleetcrash that wrote it."
+    if is_older(found):
+        advice = f"`fleetcrash doctor --migrate --lake {quote(str(root))}` brings it up to date."
+    return LakeError(
+        f"The lake at {root} was written by schema {found or 'unknown'} ({table}); this version reads "
+        f"{SCHEMA_VERSION}. Nothing was changed. {advice}"
+    )
+
+
+def unreadable(root: Path, table: str, error: BaseException) -> LakeError:
+    """A table is damaged, or nobody lets us read it."""
+    return LakeError(
+        f"{table} in the lake at {root} cannot be read: {one_line(error)}. "
+        f"`fleetcrash doctor --lake {quote(str(root))}` says what is broken."
+    )
+
+
+def unwritable(root: Path, table: str, error: BaseException) -> LakeError:
+    """A table could not be written, for whatever reason the error tells."""
+    return LakeError(f"{table} in the lake at {root} cannot be written: {one_line(error)}.")
+
+
+def full(root: Path, table: str) -> LakeError:
+    """The disk has no room for more of a table."""
+    free = shutil.disk_usage(root).free
+    return LakeError(
+        f"{table} in the lake at {root} cannot be written: the disk is full ({free >> 20:,} MiB left). "
+        "What is in the lake is whole. Free some space and run the same command again."
+    )
+
+
+def read_only(root: Path, table: str) -> LakeError:
+    """We may not write into the folder of a table."""
+    return LakeError(
+        f"{table} in the lake at {root} cannot be written: its folder or file system is read-only to us. "
+        "What is in the lake is whole. Make it writable and run the same command again."
+    )
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error of deltalake's, which has no number, tells of a full disk."""
+    return "No space left" in str(error)
