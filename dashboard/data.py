@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -24,14 +23,14 @@ import streamlit as st
 
 from dashboard.answers import Answers, QueryFailed, frozen
 from dashboard.giving_way import AGAIN_S, GivingWay
-from dashboard.prepared import PreparedEngine
+from dashboard.lookout import Lookout
 from dashboard.selection import TABLES_OF_A_CURVE, Selection
-from dashboard.snapshot import LakeState, Snapshot, snapshot_of
+from dashboard.snapshot import Snapshot
 from fleetcrash.attribution.delay import Delay, delay_of
 from fleetcrash.attribution.impact import Impact, impact_of
-from fleetcrash.clustering import Cluster, Sample, Signatures
-from fleetcrash.errors import FleetcrashError, LakeError, UnknownName
-from fleetcrash.store import Engine, Lake
+from fleetcrash.clustering import Cluster, Clusters, Sample
+from fleetcrash.errors import FleetcrashError, UnknownName
+from fleetcrash.store import Engine
 
 REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
 _IDLE_S = 60.0  # with no viewer for so long the lake is left alone
@@ -55,11 +54,9 @@ class Feed:
     def __init__(self, root: Path, *, watch: bool = True) -> None:
         self._root = root
         self._lock = threading.RLock()  # for as long as the snapshot is to stay
-        self._asking = GivingWay(self._interrupt)  # taken within the other, never the other way round
-        self._prepared: PreparedEngine | None = None
-        self._snapshot = Snapshot(number=0, state=LakeState.MISSING, root=root)
+        self._lookout = Lookout(root)
+        self._asking = GivingWay(self._lookout.interrupt)  # taken within the other, never the other way round
         self._answers = Answers()
-        self._signatures = Signatures()
         self._ahead_of = -1  # number of the snapshot of which questions were answered ahead
         self._stop = threading.Event()
         self._asked_at, self._counted_at = time.monotonic(), math.inf
@@ -71,12 +68,12 @@ class Feed:
     def close(self) -> None:
         """Stop looking and let go of the lake."""
         self._stop.set()
-        self._interrupt()
+        self._lookout.interrupt()
         while not self._lock.acquire(timeout=AGAIN_S):
-            self._interrupt()
+            self._lookout.interrupt()
         try:
             with self._asking.held():
-                self._let_go()
+                self._lookout.let_go()
         finally:
             self._lock.release()
         if self._watcher.is_alive():
@@ -88,7 +85,7 @@ class Feed:
         self._asked_at = time.monotonic()
         if idle:
             self.refresh()
-        return self._snapshot
+        return self._lookout.snapshot
 
     @contextmanager
     def still(self) -> Iterator[None]:
@@ -102,13 +99,15 @@ class Feed:
             if self._stop.is_set():
                 return
             try:
-                self._look()
+                if self._lookout.refresh():
+                    self._answers.clear()
+                    self._lookout.read()
             except Exception as error:  # whatever the reason: the page has to say it, and the next look may succeed
                 if self._is_no_news():
                     return
                 if not isinstance(error, FleetcrashError):
                     _log.exception("The lake at %s could not be read", self._root)
-                self._fail(" ".join(str(error).split())[:400] or type(error).__name__)
+                self._lookout.fail(" ".join(str(error).split())[:400] or type(error).__name__)
 
     def frame(self, question: str, selection: Selection | None = None, **parameters: Any) -> pd.DataFrame:
         """The answer of a query file on the newest snapshot. Shared between viewers: do not change it.
@@ -153,7 +152,7 @@ class Feed:
 
     def _asked(self, question: str, ask: Callable[[Engine], T], selection: Selection | None) -> T:
         try:
-            return ask(self._ready.engine_for(selection))
+            return ask(self._lookout.ready.engine_for(selection))
         except UnknownName:
             raise
         except Exception as error:
@@ -163,7 +162,7 @@ class Feed:
 
     def kept(self, key: Hashable, build: Callable[[], T]) -> T:
         """What ``build`` makes of answers, once for all viewers as any answer. Do not change it."""
-        number = self._snapshot.number
+        number = self._lookout.snapshot.number
         made: T | None = self._answers.get((number, key))
         if made is None:
             made = build()
@@ -219,7 +218,7 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("clusters", lambda _: self._ready.clusters.list(selected=True), selection=selection)
+        return self.answer("clusters", lambda _: self._clusters.list(selected=True), selection=selection)
 
     def cluster(self, cluster_id: str) -> Cluster:
         """A crash cluster, of all that is known.
@@ -228,7 +227,7 @@ class Feed:
             UnknownName: no crash that is known is in it.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("cluster", lambda _: self._ready.clusters.one(cluster_id), cluster_id)
+        return self.answer("cluster", lambda _: self._clusters.one(cluster_id), cluster_id)
 
     def precursors(self, cluster_id: str) -> pd.DataFrame:
         """Updates that came before a cluster was first seen, the nearest first.
@@ -236,7 +235,7 @@ class Feed:
         Raises:
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("precursors", lambda _: self._ready.clusters.precursors(cluster_id).to_pandas(), cluster_id)
+        return self.answer("precursors", lambda _: self._clusters.precursors(cluster_id).to_pandas(), cluster_id)
 
     def sample(self, cluster_id: str) -> Sample:
         """A crash of a cluster with its stack.
@@ -245,7 +244,7 @@ class Feed:
             UnknownName: no crash that is known is in it.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("sample", lambda _: self._ready.clusters.sample(cluster_id), cluster_id)
+        return self.answer("sample", lambda _: self._clusters.sample(cluster_id), cluster_id)
 
     def stack(self, crash_id: str) -> Sample:
         """A crash with its stack and its signature.
@@ -254,7 +253,7 @@ class Feed:
             UnknownName: the crash is not known.
             QueryFailed: the lake or the query failed.
         """
-        return self.answer("stack", lambda _: self._ready.clusters.stack(crash_id), crash_id)
+        return self.answer("stack", lambda _: self._clusters.stack(crash_id), crash_id)
 
     def sparks(self, selection: Selection, buckets: int) -> Mapping[str, list[int]]:
         """Crashes of each cluster in each of so many equal parts of a selection's window.
@@ -310,14 +309,15 @@ class Feed:
     def prepare(self) -> bool:
         """Make one of the tables that most pages read, before somebody waits for it; whether one was left to make."""
         with self._asking.held_ahead():
-            if self._prepared is None:
+            prepared = self._lookout.prepared
+            if prepared is None:
                 return False
             try:
-                return self._prepared.make_next()
+                return prepared.make_next()
             except Exception:  # whatever the reason: the next look, or whoever asks, says so on the page
                 if not self._is_no_news():
                     _log.exception("The lake at %s could not be prepared", self._root)
-                    self._prepared.leave_unmade()
+                    prepared.leave_unmade()
                 return True
 
     def answer_ahead(self) -> None:
@@ -326,10 +326,11 @@ class Feed:
         Once for each snapshot, however it ends; again only where it gave way.
         """
         with self._asking.held_ahead():
-            if self._ahead_of == self._snapshot.number:
+            snapshot = self._lookout.snapshot
+            if self._ahead_of == snapshot.number:
                 return
-            self._ahead_of = self._snapshot.number
-            for incident in self._snapshot.judgement.open if self._snapshot.judgement else ():
+            self._ahead_of = snapshot.number
+            for incident in snapshot.judgement.open if snapshot.judgement else ():
                 if self._stop.is_set():
                     return
                 try:
@@ -341,10 +342,8 @@ class Feed:
                         return
 
     @property
-    def _ready(self) -> PreparedEngine:
-        if self._prepared is None:
-            raise FleetcrashError(self._snapshot.problem or "there is no lake")
-        return self._prepared
+    def _clusters(self) -> Clusters:
+        return self._lookout.ready.clusters
 
     def _watch(self) -> None:
         while not self._stop.wait(REFRESH_S):
@@ -353,46 +352,9 @@ class Feed:
                 if time.monotonic() - self._counted_at > _STILL_S and not self.prepare():
                     self.answer_ahead()
 
-    def _interrupt(self) -> None:
-        if (prepared := self._prepared) is not None:
-            prepared.interrupt()
-
     def _is_no_news(self) -> bool:
         """Whether a failure tells nothing: the app ends while a page is open, or what is done ahead gives way."""
         return self._stop.is_set() or self._asking.gave_way()
-
-    def _look(self) -> None:
-        if self._prepared is None:
-            if not Lake(self._root).exists:
-                self._snapshot = Snapshot(
-                    number=self._snapshot.number,
-                    state=LakeState.MISSING,
-                    root=self._root,
-                    problem="is a file" if self._root.is_file() else "holds no lake",
-                )
-                return
-            self._prepared = PreparedEngine(Lake.open(self._root), self._signatures)
-        elif not self._root.is_dir():  # the tables' own books are in memory and would not miss it
-            raise LakeError(f"The lake at {self._root} cannot be read: it is not there any more.")
-        elif not self._prepared.refresh():
-            if self._snapshot.problem:
-                self._snapshot = replace(self._snapshot, problem="")
-            return
-        self._answers.clear()
-        self._snapshot = snapshot_of(self._prepared.engine_for(None), self._snapshot.number + 1, self._root)
-
-    def _fail(self, problem: str) -> None:
-        self._let_go()
-        known = self._snapshot
-        if known.state in (LakeState.READY, LakeState.EMPTY):
-            self._snapshot = replace(known, problem=problem)
-        else:
-            self._snapshot = Snapshot(known.number, LakeState.UNREADABLE, self._root, problem=problem)
-
-    def _let_go(self) -> None:
-        if self._prepared is not None:
-            self._prepared.close()
-        self._prepared = None
 
 
 @st.cache_resource(show_spinner=False, on_release=Feed.close)

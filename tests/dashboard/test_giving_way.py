@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dashboard import data
+from dashboard import data, lookout
 from dashboard.data import Feed
 from dashboard.giving_way import GivingWay
 from dashboard.selection import Selection
@@ -267,7 +267,7 @@ def test_the_end_waits_for_nothing_that_is_done_ahead(feed: Feed, pool, monkeypa
     assert len(asked) == 1
     assert not feed.prepare()
     feed.refresh()
-    assert feed._prepared is None  # it is not opened again
+    assert feed._lookout.prepared is None  # it is not opened again
     assert caplog.records == []
 
 
@@ -278,7 +278,7 @@ def test_the_end_cuts_a_look_at_the_lake_short_and_logs_nothing(feed: Feed, pool
         begun.set()
         return asking_for_long(engine)
 
-    monkeypatch.setattr(data, "snapshot_of", looking_for_long)
+    monkeypatch.setattr(lookout, "snapshot_of", looking_for_long)
     tick(Lake.open(feed.snapshot().root), [incident(incident_id="inc-0003")])
     looking = begin(pool, feed.refresh, begun)
     feed.close()
