@@ -8,17 +8,19 @@ gate does not know it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fleetcrash.errors import BadArgument, LakeError, one_line
 from fleetcrash.store import ledger
 from fleetcrash.store.mentions import Mentions
+from fleetcrash.times import parse_time
 
 BOOK: Final = Path("_gate") / "overrides.ndjson"
+_DECISIONS = ("go", "halt")
+_ANSWERS = ("go", "hold", "halt")  # of the gate itself
 _MOST_CHARACTERS = 2000  # of a reason, which is to be read at a glance
 
 
@@ -79,24 +81,23 @@ def newest(root: Path, update_id: str, as_of: datetime) -> Override | None:
     Raises:
         LakeError: the book cannot be read, or a line of it is no entry: an audit passes over nothing.
     """
-    path = root / BOOK
-    found = None
-    try:
-        lines = ledger.lines(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise LakeError(f"{path} cannot be read: {one_line(error)}. Nothing was decided.") from error
-    for number, line in enumerate(lines, 1):
-        try:
-            entry = Override(**{field.name: str(json.loads(line)[field.name]) for field in fields(Override)})
-            stands = datetime.fromisoformat(entry.as_of) <= as_of
-        except (ValueError, KeyError, TypeError) as error:
-            raise LakeError(
-                f"Line {number} of {path} is no override ({one_line(error)}). Nothing was decided. "
-                "Restore the file from a backup, or mend the line by hand."
-            ) from error
-        if entry.update_id == update_id and stands:
-            found = entry
-    return found
+    entries = ledger.entries(root / BOOK, _entry, called="override", then="Nothing was decided.")
+    stand = [one for one in entries if one.update_id == update_id and parse_time(one.as_of) <= as_of]
+    return stand[-1] if stand else None
+
+
+def _entry(told: Any) -> Override:
+    """An entry as its line tells it; whatever of it counts is looked at.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none.
+    """
+    entry = Override(**{field.name: str(told[field.name]) for field in fields(Override)})
+    parse_time(entry.as_of)
+    for name, known in (("decision", _DECISIONS), ("overruled", _ANSWERS)):
+        if getattr(entry, name) not in known:
+            raise ValueError(f"its {name} is {getattr(entry, name)!r}; wanted {' or '.join(known)}")
+    return entry
 
 
 def strike(root: Path, mentions: Mentions) -> int:

@@ -10,14 +10,16 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fleetcrash.errors import LakeError, one_line
 from fleetcrash.store.mentions import Mentions
 from fleetcrash.store.ownership import give
+
+_Entry = TypeVar("_Entry")
 
 
 def add(path: Path, entry: Mapping[str, Any], *, mode: int = 0o777) -> None:
@@ -58,6 +60,33 @@ def lines(path: Path) -> list[str]:
     except FileNotFoundError:
         return []
     return text.removesuffix("\n").split("\n") if text else []  # splitlines would also end a line within a text
+
+
+def entries(path: Path, make: Callable[[Any], _Entry], *, called: str, then: str = "") -> list[_Entry]:
+    """What the lines say, oldest first.
+
+    Args:
+        make: an entry of what the JSON of a line says; where that is none it raises ValueError, KeyError or TypeError.
+        called: what a line should be, such as an override.
+        then: what became of whoever asked, in a sentence.
+    Raises:
+        LakeError: the ledger cannot be read, or a line of it is no entry: an audit passes over nothing.
+    """
+    said = f" {then}" if then else ""
+    try:
+        told = lines(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise LakeError(f"{path} cannot be read: {one_line(error)}.{said}") from error
+    found = []
+    for number, line in enumerate(told, 1):
+        try:
+            found.append(make(json.loads(line)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise LakeError(
+                f"Line {number} of {path} is no {called} ({one_line(error)}).{said} "
+                "Restore the file from a backup, or mend the line by hand."
+            ) from error
+    return found
 
 
 def strike(path: Path, mentions: Mentions, fields: Collection[str]) -> int:

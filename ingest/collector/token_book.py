@@ -7,10 +7,9 @@ nor a migration touches it. No line holds a token or its hash.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fleetcrash.errors import LakeError, one_line
 from fleetcrash.store import ledger
@@ -61,22 +60,11 @@ def entries(root: Path) -> list[Entry]:
     Raises:
         LakeError: the book cannot be read, or a line of it is no entry: an audit passes over nothing.
     """
-    path = root / BOOK
-    try:
-        lines = ledger.lines(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise LakeError(f"{path} cannot be read: {one_line(error)}.") from error
-    found = []
-    for number, line in enumerate(lines, 1):
-        try:
-            told = json.loads(line)
-            found.append(Entry(**{field.name: told[field.name] for field in fields(Entry)}))
-        except (ValueError, KeyError, TypeError) as error:
-            raise LakeError(
-                f"Line {number} of {path} is no change of a token ({one_line(error)}). "
-                "Restore the file from a backup, or mend the line by hand."
-            ) from error
-    return found
+    return ledger.entries(root / BOOK, _entry, called="change of a token")
+
+
+def _entry(told: Any) -> Entry:
+    return Entry(**{field.name: told[field.name] for field in fields(Entry)})
 
 
 def strike(root: Path, mentions: Mentions) -> int:

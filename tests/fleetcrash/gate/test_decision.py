@@ -209,9 +209,23 @@ def test_an_override_without_a_reason_is_refused(reason):
         check_reason(reason)
 
 
-def test_a_damaged_book_is_not_passed_over(tmp_path):
+SOUND = {
+    "update_id": "u1", "decision": "go", "reason": "r", "by": "ann", "as_of": time_text(RELEASED), "overruled": "hold",
+    "written_at": time_text(RELEASED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"update_id": "u1"}, [], {**SOUND, "overruled": "stop"}, {**SOUND, "decision": "hold"},
+        {**SOUND, "as_of": "2024-07-19T04:09:00"},
+    ],
+    ids=["lacks_much", "no_object", "no_answer", "no_decision", "no_offset"],
+)  # fmt: skip
+def test_a_damaged_book_is_not_passed_over(line, tmp_path):
     lake = lake_with(tmp_path / "lake", host=[host(0, "canary")], install=[install(0, RELEASED)])
     (lake.root / BOOK).parent.mkdir()
-    (lake.root / BOOK).write_text('{"update_id": "u1"}\n')
-    with pytest.raises(LakeError, match=r"Line 1 of .* is no override"):
+    (lake.root / BOOK).write_text(f"{json.dumps(SOUND)}\n{json.dumps(line)}\n")
+    with pytest.raises(LakeError, match=r"Line 2 of .* is no override"):
         ask(lake)
