@@ -25,6 +25,7 @@ DEFAULT_DEMO_LAKE = "lake-demo"
 DEMO_FLEETS = "lake-demo-fleets"
 _DEMO_RANGE = "6h"  # the outage takes an hour: in the usual 24 it would be a line at the right edge
 _COMPACT_EVERY_BEATS = 60
+_MARK = ".made-by-demo"
 
 
 def add_to(commands: Commands) -> None:
@@ -61,7 +62,7 @@ def demo(chosen: argparse.Namespace) -> int:
     with Progress("Simulating") as shown:
         folder = folder_of(chosen.scenario, cache=Path(DEMO_FLEETS), on_first_use=on_first_use)
     start = opening_of(folder)
-    lake = _demolake_of(chosen)
+    lake = _emptied_lake(chosen)
     source = f"replay of {folder.name}"
     with Children() as beside, receiving(_print_alert) as webhook:
         start_dashboard(beside, lake, port)
@@ -97,18 +98,29 @@ def demo(chosen: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _demolake_of(chosen: argparse.Namespace) -> Lake:
-    """A new lake for a demo, in place of that of an earlier one and of nothing else."""
+def _emptied_lake(chosen: argparse.Namespace) -> Lake:
+    """A new lake for a demo, in place of that of an earlier one and of nothing else.
+
+    The mark by which a demo knows its own is there first and stays, so that one that was cut short is known as well.
+    """
     from fleetcrash.store import Lake
 
     root = check_lake_path(Path(chosen.lake or DEFAULT_DEMO_LAKE))
-    mark = root / ".made-by-demo"
-    if root.exists() and not mark.exists() and any(root.iterdir()):
-        raise BadArgument(f"{root} was not made by the demo, so the demo leaves it alone. Choose another --lake.")
-    shutil.rmtree(root, ignore_errors=True)
-    lake = Lake.create(root)
-    mark.touch()
-    return lake
+    mark = root / _MARK
+    try:
+        if root.exists() and not mark.exists() and any(root.iterdir()):
+            raise BadArgument(f"{root} was not made by the demo, so the demo leaves it alone. Choose another --lake.")
+        root.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        for path in root.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != mark:
+                path.unlink()
+    except OSError as error:
+        said = f"{root} cannot be emptied for a demo: {error.strerror}. Nothing was started."
+        raise BadArgument(f"{said} Choose another --lake.") from error
+    return Lake.create(root)
 
 
 def _alerts_file(lake: Lake, webhook: str, port: int) -> str:

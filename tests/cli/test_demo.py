@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from cli import main
+from commands.demo import _emptied_lake
+from fleetcrash.errors import BadArgument
+from fleetcrash.store import Lake
 from sample_data.simulator import scenario_names
 
 
@@ -28,3 +35,37 @@ def test_an_unknown_scenario_is_refused_in_one_line_and_nothing_is_made(tmp_path
     first = scenario_names()[0]
     assert error.startswith(f"fleetcrash: There is no scenario '../../etc/passwd'; there are {first}, ")
     assert list(tmp_path.iterdir()) == []
+
+
+def emptied(path: Path) -> Lake:
+    return _emptied_lake(Namespace(lake=str(path)))
+
+
+def test_each_demo_has_a_new_lake_also_behind_a_link(tmp_path):
+    (tmp_path / "large-disk").mkdir()
+    (tmp_path / "lake").symlink_to(tmp_path / "large-disk")
+    for _ in range(2):
+        lake = emptied(tmp_path / "lake")
+        assert lake.append("batch", pa.table({"batch_id": ["history"]}), batch_id="history")
+    assert (tmp_path / "lake").is_symlink()
+
+
+def test_a_demo_that_was_cut_short_at_its_start_is_known_by_the_next(tmp_path, monkeypatch):
+    def cut_short(*_: Any) -> Lake:
+        (tmp_path / "lake" / "crash").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "create", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            emptied(tmp_path / "lake")
+    assert emptied(tmp_path / "lake").exists
+
+
+def test_a_demo_leaves_what_is_none_of_its_own(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(BadArgument, match="was not made by the demo"):
+        emptied(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    with pytest.raises(BadArgument, match=r"cannot be emptied for a demo: Not a directory\. Nothing was started"):
+        emptied(tmp_path / "notes.txt")
