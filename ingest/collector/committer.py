@@ -31,7 +31,6 @@ from ingest.collector.spool import Spool
 from ingest.commit import Intake, Judged
 from ingest.joined import Joined
 from ingest.known_keys import KnownKeys
-from ingest.report import Counts
 from ingest.stamped import Stamped, without_repetitions
 
 LOG = logging.getLogger("fleetcrash.collector")
@@ -131,8 +130,7 @@ class Committer:
         found = segments.read(segment)
         bodies = found.bodies
         if bodies:
-            counts = self._commit(segment.stem, bodies)
-            self._metrics.committed(counts)
+            self._commit(segment.stem, bodies)
             self._keys.settle([body.description for body in bodies])
             self._clock.keep()  # until here the segment told the next start how late it was
         self._spool.remove(segment, found)
@@ -141,7 +139,7 @@ class Committer:
         if self._commits % _COMPACT_EVERY == 0:
             self._compact()
 
-    def _commit(self, batch_id: str, bodies: Sequence[Body]) -> Counts:
+    def _commit(self, batch_id: str, bodies: Sequence[Body]) -> None:
         source = REPLAYING_COLLECTOR if self._replay else COLLECTOR
         parts = [(f"{body.description.door}, batch {body.description.batch_id}", body.lines) for body in bodies]
         joined = Joined.of(parts, batch_id=batch_id, source=source)
@@ -156,7 +154,9 @@ class Committer:
         if not self._replay:
             tables = without_repetitions(self._bench, judged.tables, batch_id=batch_id)
             judged = replace(judged, tables=tables)
-        return intake.commit(judged)
+        counts = intake.commit(judged)
+        if not judged.in_books:  # else a try before this one has counted it, and what followed the commit failed
+            self._metrics.committed(counts)
 
     def _replayed(self, arrival: Arrival, wall: datetime) -> datetime:
         """The clock of a replay: the newest received_at of what has come, this batch included."""

@@ -444,6 +444,25 @@ def test_a_lake_that_cannot_be_written_is_tried_again(lake, monkeypatch):
     assert crash_ids(lake) == sorted(f"c{n}" for n in range(6))
 
 
+def test_a_commit_of_which_the_keys_cannot_be_kept_is_counted_once(lake, monkeypatch):
+    monkeypatch.setattr("ingest.collector.committer._RETRY_S", 0.01)
+    tried = []
+
+    def failing(*_, **__):
+        tried.append(1)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with serving(lake, limits=EAGER) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Keys, "_write", failing)
+            assert client.post(crashes(0, 3), Idempotency_Key="k").status == 202
+            until(lambda: len(tried) > 2)
+        until(lambda: client.get("/healthz").document["status"] == "ok")
+        told = client.get("/metrics").document
+    for sample in ("commits_total 1", 'outcome="accepted"} 3', 'outcome="duplicates"} 0'):
+        assert f"{sample}\n" in told
+
+
 def test_a_fault_of_ours_on_one_segment_holds_up_no_other(lake, monkeypatch, caplog):
     monkeypatch.setattr("ingest.collector.committer._RETRY_S", 0.0)
     judge = Intake.judge
