@@ -29,7 +29,7 @@ class Leader:
         """Take it unless another has it. Returns whether it is ours.
 
         Raises:
-            OSError: the file cannot be made.
+            OSError: the file cannot be made, or its file system has no locks.
         """
         if self._descriptor is not None:
             return True
@@ -37,9 +37,11 @@ class Leader:
         descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             os.close(descriptor)
-            return False
+            if isinstance(error, BlockingIOError):
+                return False
+            raise
         self._descriptor = descriptor
         return True
 

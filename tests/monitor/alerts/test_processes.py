@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -10,9 +11,13 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from monitor.alerts import courier
 from monitor.alerts.alerting import Alerting
 from monitor.alerts.config import Config
+from monitor.alerts.leader import Leader
+from monitor.alerts.outbox import Outbox
 from tests.monitor.alerts.conftest import PATIENCE_S, Told, document, incident, named, silent_until, webhook
 
 ROOT = Path(__file__).parents[3]
@@ -69,6 +74,22 @@ def test_kill_9_lets_another_take_over_at_once(tmp_path, hook, clock):
     assert follower.alerting.leads
     follower.sent()
     assert [event for _, event in hook.events][-1] == "updated"
+
+
+def test_where_there_are_no_locks_trying_for_ever_opens_no_more_files(tmp_path, monkeypatch):
+    Outbox(tmp_path).close()
+    leader, opened = Leader(tmp_path), []
+
+    def without(descriptor: int, _: int) -> None:
+        opened.append(descriptor)
+        raise OSError(errno.ENOLCK, "No locks available")  # as of some network file systems
+
+    monkeypatch.setattr("fcntl.flock", without)
+    for _ in range(3):
+        with pytest.raises(OSError, match="No locks"):
+            leader.take()
+    assert len(set(opened)) == 1
+    assert not leader.is_held
 
 
 def test_of_two_monitors_one_tells(tmp_path, hook, clock):
