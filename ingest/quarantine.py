@@ -81,6 +81,9 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
         bench.lake_view("quarantine")
         bench.lake_view("batch")
         for batch in bench.rows(filled("batches_put_aside"), reason=reason, stamped_source=COLLECTOR):
+            if not batch["is_booked"]:  # nobody knows how it came; whoever finishes it judges what it put aside
+                stay += batch["records"]
+                continue
             stamped_at = None
             if batch["is_stamped"]:
                 # The machine's clock may have been set back since; the door's never goes back.

@@ -180,6 +180,20 @@ def test_a_replay_that_dies_and_is_run_again_takes_in_each_record_once(lake, loa
     assert aside(lake) == {}
 
 
+def test_what_an_unfinished_load_put_aside_stays_and_is_counted_until_it_is_finished(lake, load_lines):
+    unfinished = (line("crash", crash_id="c1"), soon("c2"))
+    with full_disk("batch"), pytest.raises(LakeError):
+        load_lines(*unfinished, name="a.ndjson")
+    assert aside(lake) == {}, "nobody sees it"
+    load_lines(line("crash", crash_id="c1"), line("crash", crash_id="c3"), name="b.ndjson")
+    assert aside(lake) == {"future_time:occurred_at": 1}, "the second load leans on the first"
+    report, stay = replay(lake, now=LATER)
+    assert (report.read, stay) == (0, 1)
+    load_lines(*unfinished, name="a.ndjson")
+    report, stay = replay(lake, now=LATER)
+    assert (report.accepted, stay, aside(lake)) == (1, 0, {})
+
+
 def test_the_same_bad_line_of_two_files_is_one_record_and_one_duplicate(lake, load_lines):
     for name in ("a.ndjson", "b.ndjson"):
         load_lines(soon("c1"), line("crash", crash_id=name), name=name)
