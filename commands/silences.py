@@ -108,12 +108,12 @@ def _as_json(one: Silence, now: float) -> dict[str, object]:
 def _line(one: Silence, now: float) -> str:
     from monitor.alerts.message import instant
 
-    what = readable(f"{one.scope} {one.name}".strip())
+    what = f"{one.scope} {one.name}".strip()
     if one.ended_at is not None:
         until = f"ended {instant(one.ended_at)} by {one.ended_by}"
     else:
         until = f"until {instant(one.ends_at)}" if one.is_active(now) else f"over since {instant(one.ends_at)}"
-    return f"{one.number}  {what}  {until}  by {one.made_by}: {readable(one.reason)}"
+    return readable(f"{one.number}  {what}  {until}  by {one.made_by}: {one.reason}")
 
 
 def _outbox(chosen: argparse.Namespace) -> Outbox:

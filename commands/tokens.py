@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from commands.options import Commands, duration, lake_of, positive, who
 from commands.output import Exit, print_json
+from fleetcrash.terminal import readable
 
 if TYPE_CHECKING:
     from ingest.collector.token_book import Entry
@@ -47,7 +48,8 @@ def add(chosen: argparse.Namespace) -> int:
     token = _tokens(chosen, create=True).add(
         chosen.name, now=datetime.now(UTC), scope=Scope(chosen.scope), rate=chosen.rate, by=who()
     )
-    print(f"Token {chosen.name}, for a header `Authorization: Bearer ...`; only its hash is kept:", file=sys.stderr)
+    name = readable(chosen.name)
+    print(f"Token {name}, for a header `Authorization: Bearer ...`; only its hash is kept:", file=sys.stderr)
     print(token)
     return Exit.DONE
 
@@ -61,7 +63,7 @@ def list_(chosen: argparse.Namespace) -> int:
     for one in listed:
         rate = "" if one.rate is None else f", {one.rate:g} records/s"
         former = f", the secret before it until {one.former[-1].until}" if one.former else ""
-        print(f"{one.name}  since {one.created_at}, {one.scope}{rate}{former}")
+        print(readable(f"{one.name}  since {one.created_at}, {one.scope}{rate}{former}"))
     return Exit.DONE
 
 
@@ -69,7 +71,8 @@ def rotate(chosen: argparse.Namespace) -> int:
     """Give a token a new secret and show it once; the old one is taken for a while as well."""
     overlap = timedelta(seconds=chosen.overlap)
     token = _tokens(chosen).rotate(chosen.name, now=datetime.now(UTC), overlap=overlap, by=who())
-    print(f"Token {chosen.name} has a new secret; the old one is taken for another {overlap}:", file=sys.stderr)
+    name = readable(chosen.name)
+    print(f"Token {name} has a new secret; the old one is taken for another {overlap}:", file=sys.stderr)
     print(token)
     return Exit.DONE
 
@@ -79,7 +82,8 @@ def revoke(chosen: argparse.Namespace) -> int:
     tokens = _tokens(chosen)
     tokens.revoke(chosen.name, now=datetime.now(UTC), by=who())
     left = len(tokens.listed())
-    print(f"Revoked {chosen.name}. " + (f"{left} left." if left else "None is left, so that nobody may send."))
+    others = f"{left} left." if left else "None is left, so that nobody may send."
+    print(f"Revoked {readable(chosen.name)}. {others}")
     return Exit.DONE
 
 
@@ -92,7 +96,7 @@ def log(chosen: argparse.Namespace) -> int:
         print_json({"schema": 1, "changes": [asdict(one) for one in found]})
         return Exit.DONE
     for one in found:
-        print(_line(one))
+        print(readable(_line(one)))
     return Exit.DONE
 
 

@@ -60,9 +60,9 @@ def run(capsys):
 
     def run_it(*arguments: str) -> str:
         assert cli.main(arguments) == 0
-        out: str = capsys.readouterr().out
-        assert not [each for each in out if not each.isprintable() and each not in "\r\n"]
-        return out
+        out, err = capsys.readouterr()
+        assert not [each for each in out + err if not each.isprintable() and each not in "\r\n"]
+        return str(out)
 
     return run_it
 
@@ -97,3 +97,13 @@ def test_the_hosts_of_a_hostile_update_are_listed(lake, run, capsys, monkeypatch
     assert cells == [f"'{host_id}" if host_id.startswith("=") else host_id for host_id in listed]
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert len(run("hosts", update_id, "--lake", str(lake.root)).splitlines()) == len(listed) + 1
+
+
+def test_the_names_of_tokens_and_of_who_made_them_are_shown(tmp_path, run, monkeypatch):
+    root, name = str(Lake.create(tmp_path / "lake").root), "edge\x1b[2J"
+    monkeypatch.setenv("LOGNAME", "ann\x1b]0;")
+    for command in (["add", name], ["list"], ["rotate", name], ["revoke", name], ["log"]):
+        said = run("token", *command, "--lake", root)
+    assert said.count("ann\\x1b]0;") == 3
+    run("silence", "add", "all", "--for", "1h", "--reason", "planned", "--lake", root)
+    assert "by ann\\x1b]0;: planned" in run("silence", "list", "--lake", root)
