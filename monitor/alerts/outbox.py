@@ -270,12 +270,16 @@ class Outbox:
         if repeat_s is None:
             return None
         found = self.rows(
-            """SELECT message.* FROM delivery JOIN message ON message.number = sent_number
-            WHERE receiver = :receiver AND sent_open AND sent_at <= :before ORDER BY sent_at LIMIT 1""",
-            receiver=receiver,
+            """SELECT message.*, tries FROM delivery JOIN message ON message.number = sent_number
+            WHERE receiver = :receiver AND sent_open AND sent_at <= :before AND next_at <= :now
+            ORDER BY sent_at LIMIT 1""",
+            **at,
             before=now - repeat_s,
         )
-        return Due(_message(found[0]), 0, again=True) if found else None
+        if not found:
+            return None
+        tries = found[0].pop("tries")
+        return Due(_message(found[0]), tries, again=True)
 
     def delivered(self, receiver: str, message: Message, now: float) -> None:
         """A receiver has a message. A newer one of its alert that came meanwhile waits on."""
@@ -287,7 +291,7 @@ class Outbox:
                  "alert": message.alert},
             )  # fmt: skip
             file.execute(
-                """UPDATE delivery SET status = 'delivered', error = NULL
+                """UPDATE delivery SET status = 'delivered', tries = 0, next_at = 0, error = NULL
                 WHERE receiver = ? AND alert = ? AND number = ?""",
                 (receiver, message.alert, message.number),
             )
@@ -297,11 +301,11 @@ class Outbox:
             )
 
     def refused(self, receiver: str, message: Message, reason: str, *, now: float, next_at: float) -> None:
-        """A receiver does not want this message; it is tried again, and others are not held up."""
+        """A receiver does not want this message, be it a repeat; it is tried again, and others are not held up."""
         with self.transaction() as file:
             file.execute(
                 """UPDATE delivery SET tries = tries + 1, next_at = ?, error = ?
-                WHERE receiver = ? AND alert = ? AND number = ?""",
+                WHERE receiver = ? AND alert = ? AND ? IN (number, sent_number)""",
                 (next_at, reason, receiver, message.alert, message.number),
             )
             file.execute("UPDATE receiver SET error = ?, error_at = ? WHERE name = ?", (reason, now, receiver))

@@ -14,9 +14,11 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from monitor.alerts import silences
 from monitor.alerts.message import Event, compose, incident_content, other_content
 from monitor.alerts.posting import NoAnswer, request
 from monitor.alerts.receivers import Alertmanager, Apprise, Endpoint, Outcome, Result, Webhook, scrubbed
+from monitor.alerts.silences import Scope
 from tests.monitor.alerts.conftest import PATIENCE_S, START, Told, answer, at, incident, named, raw
 
 NOTE = compose("test", 1, Event.TEST, other_content("test", starts_at=START, ends_at=None, summary="It works."),
@@ -83,6 +85,23 @@ def test_a_repeat_survives_that_alertmanager_was_away(tmp_path, hook, clock):
     clock.passes(2)
     told.sent()
     assert len(hook.got) == 3
+
+
+@pytest.mark.parametrize("newer_waits", [False, True])
+def test_a_repeat_that_is_refused_waits_longer_each_time(tmp_path, hook, clock, newer_waits):
+    told = Told(tmp_path, clock, Alertmanager("am", Endpoint(hook.address)))
+    told.couriers[0]._chance = lambda: 0.0
+    told.found(incident())
+    told.sent()
+    if newer_waits:
+        silences.add(told.alerting.outbox, Scope.ALL, "", for_s=3600, reason="planned", by="ann", now=clock())
+        told.found(named(), minute=11)
+    hook.answers = [answer(400)] * 3
+    clock.passes(61)
+    for seconds, came in ((0, 2), (0.9, 2), (0.2, 3), (1.8, 3), (0.3, 4), (3.8, 4), (0.3, 5), (59, 5), (2, 6)):
+        clock.passes(seconds)
+        told.sent()
+        assert len(hook.got) == came, clock.now
 
 
 def test_a_whole_request_has_one_deadline_however_it_drips():
