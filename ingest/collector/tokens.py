@@ -208,6 +208,7 @@ class Tokens:
         """Change the file, once the change is in the book."""
         text = json.dumps({"schema": 1, "tokens": [asdict(one) for one in tokens]}, indent=1)
         token_book.add(self._path.parent, entry)
+        scratch = ""
         try:
             descriptor, scratch = tempfile.mkstemp(dir=self._path.parent, prefix=FILE)  # only we may read it
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -217,6 +218,8 @@ class Tokens:
                 os.fsync(file.fileno())
             os.replace(scratch, self._path)
         except OSError as error:
+            if scratch:
+                Path(scratch).unlink(missing_ok=True)  # a disk that is full needs the room
             raise LakeError(f"{self._path} cannot be written: {error.strerror}. Nothing was changed.") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from datetime import timedelta
 from types import SimpleNamespace
@@ -161,6 +162,21 @@ def test_a_book_with_a_line_that_is_none_is_not_passed_over(tokens, tmp_path):
         book.write("{}\n")
     with pytest.raises(LakeError, match="Line 2 of"):
         token_book.entries(tmp_path)
+
+
+def test_what_could_not_be_written_leaves_no_half_and_the_tokens_as_they_were(tokens, tmp_path, monkeypatch):
+    secret = tokens.add("edge", now=NOW)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.collector.tokens.os.fsync", full)
+        patch.setattr(token_book, "add", lambda *_: None)
+        with pytest.raises(LakeError, match="No space left on device"):
+            tokens.rotate("edge", now=NOW)
+    assert [path.name for path in tmp_path.glob(f"{FILE}*")] == [FILE]
+    assert tokens.find(secret, now=NOW)
 
 
 def test_the_commands_rotate_and_list_what_was_done(tmp_path, capsys):
