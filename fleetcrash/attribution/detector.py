@@ -8,7 +8,8 @@ asks what ``News.beside`` and its like tell of one update, once that is suspecte
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,12 @@ from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.course import condition_of, maybe_close, maybe_end, watch
 from fleetcrash.attribution.departures import at_one_place
-from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import OS_INDEX, News
-from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
+from fleetcrash.attribution.second_faults import LEAST_EVENTS, SecondFaults
 from fleetcrash.attribution.spots import Spots
-from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 from fleetcrash.attribution.waves import Waves
 
@@ -42,17 +41,7 @@ _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minut
 # else it may be seems ever more likely.
 _SETTLED_MINUTES = DAY - LAG_MINUTES
 
-# Of what a condition leaves out: with fewer events nothing passes a test; from so likely on it may be another update's;
-# and so unlikely must the first one be, to open an incident beside it.
-_LEAST_OUTSIDE = 3
-_CONTESTED_PROBABILITY = 0.5
-_UNLIKELY = 1e-3
-
 _MOSTLY = 0.5
-
-# An update most of whose events come within an hour of an install does not wait for anything.
-_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
-_MOSTLY_SOON = 0.8
 
 
 @dataclass
@@ -71,9 +60,9 @@ class Detector:
         self._tick = self.news.first_tick - 1
         self._inquiry = Inquiry(self.news)
         self._claims = Claims(self._inquiry)
+        self._second_faults = SecondFaults(self._inquiry, self._claims)
         self._unjudged = False
         self._watched = -1  # what was known by then and nobody's was watched
-        self._looks: dict[str, tuple[int, int]] = {}  # when each look was last taken, and the newest event it was of
 
     def extend(self, news: News) -> None:
         """Go on with later news, read with ``after_tick`` at the last tick."""
@@ -215,29 +204,8 @@ class Detector:
         )
 
     def _look_outside(self, first: Incident, tick: int) -> None:
-        """Open a second incident where something else explains what the condition of the first leaves out.
-
-        All suspects are weighed on those events alone, the first one's update among them: where it is the likelier
-        after all, its condition was told too narrow and is told anew.
-        """
-        events = self.news.events
-        left_out = self._claims.left_out(first)
-        outside = left_out[events.cell]
-        mine = outside & first.claim(len(events)) & (events.minute > first.alarm_tick - LAG_MINUTES)
-        mine &= events.tick <= tick
-        if first.update is None or int(mine.sum()) < _LEAST_OUTSIDE:
-            first.contested.end()
-            return
-        if self._was_looked_at(f"outside {self._claims.core(first)} of {first.incident_id}", tick, mine):
-            return
-        case = self._case(None, tick, mine, left_out)
-        judgement, trial, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
-        named = judgement.update if judgement.kind is Kind.UPDATE else None
-        if not len(trial.updates) or int(trial.updates[np.argmax(judgement.probabilities)]) == first.update:
-            first.contested.end()
-        elif judgement.probabilities.max() > _CONTESTED_PROBABILITY:
-            first.contested.begin(tick)
-        if named == first.update or (named is None and not self._is_anothers(first, judgement, trial, tick, outside)):
+        """Open a second incident where something else explains what the condition of the first leaves out."""
+        if not self._second_faults.is_outside(first, tick, partial(self._case, None, tick)):
             return
         second = self._opened(tick)
         second.within, second.without = first.within, (*first.without, self._claims.core(first))
@@ -246,57 +214,11 @@ class Detector:
         self._begin(second, tick)
 
     def _look_later(self, first: Incident, tick: int) -> None:
-        """Open a second incident where what strikes the hosts of a first one by now is another update's doing.
-
-        What comes hours later to hosts that have both updates would be taken for more of the first. So the events of
-        the last hour are weighed by themselves, with the first one's update among the suspects.
-        """
-        if first.update is None or first.named_tick is None or tick - first.named_tick < LAG_MINUTES:
-            return
-        events = self.news.events
-        lately = first.claim(len(events)) & (events.minute > tick - LAG_MINUTES) & (events.tick <= tick)
-        named, least = _named(self.incidents), max(_LEAST_OUTSIDE, EXPLAINED_SHARE * float(lately.sum()))
-        later = [
-            one
-            for one in self._inquiry.expected.time.by_update
-            if one not in named and self._inquiry.released(one) > first.named_tick
-        ]
-        if not any((lately & self._inquiry.events_with(one, tick)).sum() >= least for one in later):
-            return
-        if self._was_looked_at(f"later in {first.incident_id}", tick, lately):
-            return
-        case = self._case(None, tick, lately, self._claims.cells_of(first))
-        judgement, _, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
-        if judgement.update in later:
-            first.ceded_updates.add(judgement.update)
+        """Open a second incident where what strikes the hosts of a first one by now is another update's doing."""
+        update = self._second_faults.later(first, tick, _named(self.incidents), partial(self._case, None, tick))
+        if update is not None:
+            first.ceded_updates.add(update)
             self._begin(self._opened(tick), tick)
-
-    def _was_looked_at(self, look: str, tick: int, mine: Mask) -> bool:
-        """Whether the same look, minutes ago, saw the newest of some events that are known; if not, it is taken now.
-
-        What was to be expected grows, and the events do not: they say hardly less than they did.
-        """
-        newest = int(np.flatnonzero(mine)[-1])
-        last, seen = self._looks.get(look, (tick, -1))
-        if newest == seen and tick - last < _IDLE_MINUTES:
-            return True
-        self._looks[look] = tick, newest
-        return False
-
-    def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, outside: Mask) -> bool:
-        """Whether events that a condition leaves out are none of its update's doing, whatever did them.
-
-        They are worth an alarm without it, and it is unlikely; and it strikes soon after an install where its condition
-        holds: one that waits, as for a boot, may come to others later.
-        """
-        its = trial.updates == first.update
-        likely = float(judgement.probabilities[its].sum())
-        alarm = trial.log_test[~its].max(initial=-np.inf) >= suspects.LOG_THRESHOLD
-        if first.update is None or likely > _UNLIKELY or not alarm:
-            return False
-        inside = first.claim(len(outside)) & ~outside
-        by_age = self._inquiry.exposed_counts(tick, inside, first.update).sum((0, 2))[:AGES]
-        return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
 
     def _follow(self, incident: Incident, tick: int) -> None:
         """Judge an open incident anew.
@@ -357,7 +279,7 @@ class Detector:
         place_log_weight = self.spots.log_weights(tick)[0]
         for system in (system for system in OS_INDEX if system is not None):
             there = mine & self._claims.that_may_meet({"os_type": system})[events.cell]
-            if int((there & (events.minute > since) & (events.tick <= tick)).sum()) < _LEAST_OUTSIDE:
+            if int((there & (events.minute > since) & (events.tick <= tick)).sum()) < LEAST_EVENTS:
                 continue
             found = self._inquiry.waves(tick, there, caution=True)
             strongest = self._not_of_all(found, incident).strongest(place_log_weight)

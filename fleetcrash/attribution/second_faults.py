@@ -1,0 +1,127 @@
+"""Second faults: whether some of what an incident accounts for is another fault's doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution import suspects
+from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.case import Case, judged
+from fleetcrash.attribution.claims import Claims
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
+from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.verdict import Judgement, Kind
+
+Mask = NDArray[np.bool_]
+
+CaseOf = Callable[[Mask, Mask], Case]
+"""Some events (events,) and the cells (cells,) where they may be, as a case that is no incident's yet."""
+
+LEAST_EVENTS = 3  # with fewer nothing passes a test
+_AGAIN_MINUTES = 5  # without a new event
+
+# Of what a condition leaves out: from so likely on it may be another update's, and so unlikely must the first one be,
+# to open an incident beside it.
+_CONTESTED_PROBABILITY = 0.5
+_UNLIKELY = 1e-3
+
+# An update most of whose events come within an hour of an install does not wait for anything.
+_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
+_MOSTLY_SOON = 0.8
+
+
+class SecondFaults:
+    """Looks for second faults, again as soon as there is something new to see."""
+
+    def __init__(self, inquiry: Inquiry, claims: Claims) -> None:
+        self._inquiry = inquiry
+        self._claims = claims
+        self._looks: dict[str, tuple[int, int]] = {}  # when each was last taken, and the newest event that it was of
+
+    def is_outside(self, first: Incident, tick: int, case_of: CaseOf) -> bool:
+        """Whether something else explains what the condition of an incident leaves out.
+
+        All suspects are weighed on those events alone, the incident's update among them: where it is the likelier
+        after all, its condition was told too narrow and is told anew.
+        """
+        events = self._inquiry.news.events
+        left_out = self._claims.left_out(first)
+        outside = left_out[events.cell]
+        mine = outside & first.claim(len(events)) & (events.minute > first.alarm_tick - LAG_MINUTES)
+        mine &= events.tick <= tick
+        if first.update is None or int(mine.sum()) < LEAST_EVENTS:
+            first.contested.end()
+            return False
+        if self._was_looked_at(f"outside {self._claims.core(first)} of {first.incident_id}", tick, mine):
+            return False
+        case = case_of(mine, left_out)
+        judgement, trial, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
+        named = judgement.update if judgement.kind is Kind.UPDATE else None
+        if not len(trial.updates) or int(trial.updates[np.argmax(judgement.probabilities)]) == first.update:
+            first.contested.end()
+        elif judgement.probabilities.max() > _CONTESTED_PROBABILITY:
+            first.contested.begin(tick)
+        if named is None:
+            return self._is_anothers(first, judgement, trial, tick, outside)
+        return named != first.update
+
+    def later(self, first: Incident, tick: int, named: Set[int], case_of: CaseOf) -> int | None:
+        """The update that strikes the hosts of an incident by now, if it is not the one that did at first.
+
+        What comes hours later to hosts that have both would be taken for more of the first. So the events of the last
+        hour are weighed by themselves, with the first one's update among the suspects.
+
+        Args:
+            named: updates that any incident names.
+        """
+        if first.update is None or first.named_tick is None or tick - first.named_tick < LAG_MINUTES:
+            return None
+        events = self._inquiry.news.events
+        lately = first.claim(len(events)) & (events.minute > tick - LAG_MINUTES) & (events.tick <= tick)
+        least = max(LEAST_EVENTS, EXPLAINED_SHARE * float(lately.sum()))
+        later = [
+            one
+            for one in self._inquiry.expected.time.by_update
+            if one not in named and self._inquiry.released(one) > first.named_tick
+        ]
+        if not any((lately & self._inquiry.events_with(one, tick)).sum() >= least for one in later):
+            return None
+        if self._was_looked_at(f"later in {first.incident_id}", tick, lately):
+            return None
+        case = case_of(lately, self._claims.cells_of(first))
+        judgement, _, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
+        return judgement.update if judgement.update in later else None
+
+    def _was_looked_at(self, look: str, tick: int, mine: Mask) -> bool:
+        """Whether the same look, minutes ago, saw the newest of some events that are known; if not, it is taken now.
+
+        What was to be expected grows, and the events do not: they say hardly less than they did.
+        """
+        newest = int(np.flatnonzero(mine)[-1])
+        last, seen = self._looks.get(look, (tick, -1))
+        if newest == seen and tick - last < _AGAIN_MINUTES:
+            return True
+        self._looks[look] = tick, newest
+        return False
+
+    def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, outside: Mask) -> bool:
+        """Whether events that a condition leaves out are none of its update's doing, whatever did them.
+
+        They are worth an alarm without it, and it is unlikely; and it strikes soon after an install where its condition
+        holds: one that waits, as for a boot, may come to others later.
+        """
+        its = trial.updates == first.update
+        likely = float(judgement.probabilities[its].sum())
+        alarm = trial.log_test[~its].max(initial=-np.inf) >= suspects.LOG_THRESHOLD
+        if first.update is None or likely > _UNLIKELY or not alarm:
+            return False
+        inside = first.claim(len(outside)) & ~outside
+        by_age = self._inquiry.exposed_counts(tick, inside, first.update).sum((0, 2))[:AGES]
+        return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
