@@ -13,9 +13,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.asked import ByDelay
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.exposure import LONG_UP
-from fleetcrash.attribution.news import ByDelay, News
+from fleetcrash.attribution.news import News
 from fleetcrash.attribution.witnesses import step_below
 
 Floats = NDArray[np.float64]

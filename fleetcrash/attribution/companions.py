@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.news import CELL_ATTRIBUTES, Beside, News, Texts
+from fleetcrash.attribution.asked import Beside
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, News, Texts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

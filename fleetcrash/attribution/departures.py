@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import exposure
+from fleetcrash.attribution.asked import LeftAt
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.evidence import log_mean_exp
 from fleetcrash.attribution.exposure import BOOT_MINUTES, BOOTS, KEPT_MINUTES, HostTime, grown, stratum_of_cells
 from fleetcrash.attribution.lately import Lately
-from fleetcrash.attribution.news import LeftAt, News
+from fleetcrash.attribution.news import News
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 
 Floats = NDArray[np.float64]

@@ -14,6 +14,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.asked import (
+    AtPlace,
+    Beside,
+    ByDelay,
+    ByStart,
+    ExposedAt,
+    Had,
+    Holders,
+    LeftAt,
+    Whereabouts,
+)
+
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Narrow = NDArray[np.int32]
@@ -207,165 +219,6 @@ class LeftWith:
     since_boot: Ints
     age: Ints
     hosts: Ints
-
-
-@dataclass(frozen=True)
-class LeftAt:
-    """Where they stood: (n,) arrays sorted by tick.
-
-    Attributes:
-        hosts: all that left; with_update: those with the update that was asked for.
-    """
-
-    tick: Ints
-    dimension: Texts
-    place: Texts
-    hosts: Ints
-    with_update: Ints
-
-
-@dataclass(frozen=True)
-class Had:
-    """Events of hosts that had an update, for however long: (n,) arrays sorted by event.
-
-    Attributes:
-        tick: at which that was known.
-    """
-
-    event: Ints
-    tick: Ints
-
-
-@dataclass(frozen=True)
-class Whereabouts:
-    """Where some events of hosts with an update happened: (n,) arrays, one for each event and dimension of a place.
-
-    Attributes:
-        hosts: hosts that it could have happened to; hosts_there: those of them at its place.
-    """
-
-    dimension: Texts
-    place: Texts
-    hosts: Ints
-    hosts_there: Ints
-
-
-@dataclass(frozen=True)
-class AtPlace:
-    """Whom at its own place some events could have happened to: (n,) arrays, by event and dimension of a place.
-
-    Attributes:
-        hosts: at that place, the event's own among them; hosts_with: those of them that had an update; had: whether the
-            event's own had it.
-    """
-
-    dimension: Texts
-    hosts: Ints
-    hosts_with: Ints
-    had: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class ByStart:
-    """How hosts fared for a while after they got an update: (n,) arrays, by always_on, fresh and when they got it.
-
-    Attributes:
-        fresh: hosts that got it within half an hour after they came online. installed: minute in which they got it.
-        at_risk_s: seconds that they were at risk; struck: how many of some events happened to them.
-    """
-
-    always_on: NDArray[np.bool_]
-    fresh: NDArray[np.bool_]
-    installed: Ints
-    at_risk_s: NDArray[np.float64]
-    struck: Ints
-
-
-@dataclass(frozen=True)
-class ByDelay:
-    """Whom some events could have happened to, by how long hosts had had an update: (n,) arrays, by event and age.
-
-    Attributes:
-        had: whether hosts had the update. age_s: seconds since its install, in steps of ten; zero where they had not.
-        hosts: hosts at risk, the event's own among them; struck: 1 where the event's own is.
-    """
-
-    event: Ints
-    had: NDArray[np.bool_]
-    age_s: Ints
-    hosts: Ints
-    struck: Ints
-
-    def among_holders(self) -> ByDelay:
-        """Whom of the hosts that had it those events could have happened to that happened to one of them."""
-        rows = np.flatnonzero(self.had & np.isin(self.event, self.event[self.had & (self.struck > 0)]))
-        return ByDelay(self.event[rows], self.had[rows], self.age_s[rows], self.hosts[rows], self.struck[rows])
-
-
-@dataclass(frozen=True)
-class Holders:
-    """Which updates most hosts of some events had, however long ago they got them: (n,) arrays, by event and update.
-
-    Attributes:
-        update: index of the update; -1: the row counts the hosts, whatever they had.
-        hosts: at risk then and like it, with the update, the event's own among them; had: whether that one had it.
-    """
-
-    event: Ints
-    update: Ints
-    hosts: Ints
-    had: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What else hosts with one update had when they got it, as changes in hosts: (n,) arrays sorted by tick.
-
-    Attributes:
-        since: the tick at which it was known that the hosts have the update.
-        is_count: of a sample of all hosts, the same at every tick; else of one host with an event.
-        host: that host, else None. os_type, os_version: of the hosts.
-        other: index of the other update; -1: the row counts the hosts, whatever else they had.
-    """
-
-    tick: Ints
-    since: Ints
-    is_count: NDArray[np.bool_]
-    host: Texts
-    os_type: Texts
-    os_version: Texts
-    other: Ints
-    change: Ints
-
-    @cached_property
-    def numbers(self) -> tuple[dict[str, int], Ints]:
-        """A number for each host, and (n,) that of each row's; -1: none."""
-        found = {host: number for number, host in enumerate(dict.fromkeys(self.host[~self.is_count]))}
-        return found, np.array([found.get(host, -1) for host in self.host], dtype=np.int64)
-
-    @cached_property
-    def versions(self) -> tuple[list[tuple[str | None, str | None]], Ints]:
-        """The versions of operating systems, and (n,) which of them each row is of."""
-        of_rows = list(zip(self.os_type, self.os_version, strict=True))
-        found = {each: number for number, each in enumerate(dict.fromkeys(of_rows))}
-        return list(found), np.array([found[each] for each in of_rows], dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class ExposedAt:
-    """Where the hosts with an update stood: (n,) arrays sorted by the tick at which it was known that they had it.
-
-    Attributes:
-        minute: of the install. place: the number of a group, site or customer; -1: wherever they stood.
-        prints: of the hosts, the same for the same ones.
-    """
-
-    tick: Narrow
-    minute: Narrow
-    cell: Narrow
-    place: Narrow
-    hosts: Narrow
-    prints: NDArray[np.uint64]
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.asked import ExposedAt
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.condition import Place
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.news import PLACES, ExposedAt, News
+from fleetcrash.attribution.news import PLACES, News
 from fleetcrash.attribution.spots import PLACE_WEIGHT
 
 Floats = NDArray[np.float64]

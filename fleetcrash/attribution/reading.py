@@ -10,24 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from fleetcrash.attribution import crashers
+from fleetcrash.attribution.asked import AtPlace, Beside, ByDelay, ByStart, ExposedAt, Had, Holders, LeftAt, Whereabouts
 from fleetcrash.attribution.exposed import changes_of
 from fleetcrash.attribution.news import (
     CELL_ATTRIBUTES,
     OS_INDEX,
     Again,
-    AtPlace,
-    Beside,
-    ByDelay,
-    ByStart,
     Cell,
     Events,
-    ExposedAt,
     ExposedEvents,
-    Had,
-    Holders,
     Ints,
     Left,
-    LeftAt,
     LeftWith,
     Narrow,
     News,
@@ -35,7 +28,6 @@ from fleetcrash.attribution.news import (
     OnlineAtPlace,
     Suspect,
     Texts,
-    Whereabouts,
 )
 from fleetcrash.store.engine import Engine
 

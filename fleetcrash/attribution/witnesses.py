@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.asked import AtPlace, ByStart, Whereabouts
 from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast_of_each, log_mean_exp
-from fleetcrash.attribution.news import CELL_ATTRIBUTES, AtPlace, ByStart, Cell, News, Whereabouts
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell, News
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -10,8 +10,9 @@ from typing import cast
 import numpy as np
 import pytest
 
+from fleetcrash.attribution.asked import Holders
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
-from fleetcrash.attribution.news import Holders, News
+from fleetcrash.attribution.news import News
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, to_ask
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine

@@ -8,9 +8,9 @@ from random import Random
 import numpy as np
 import pytest
 
+from fleetcrash.attribution.asked import AtPlace, ByStart, Whereabouts
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.evidence import LOG_THOUSAND
-from fleetcrash.attribution.news import AtPlace, ByStart, Whereabouts
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.witnesses import (
     are_only_fresh,
