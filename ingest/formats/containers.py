@@ -9,15 +9,15 @@ a program that goes on prints tracebacks as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from ingest.formats import sanitizer
-from ingest.formats.crashes import NotJson, Records, Told, mapping, parsed, text, time_of
+from ingest.formats.crashes import NotJson, Records, Told, mapping, parsed, time_of
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
+from ingest.formats.log_entries import Entry, entry_of
 from ingest.formats.programs import Printed, Programs
 from ingest.formats.uncaught import PYTHON_HEAD, Traceback
 
@@ -36,30 +36,13 @@ _ROTATED = re.compile(r"\.log\.(?:\d{1,4}|\d{8}-\d{6})(?:\.gz)?$")  # whose proc
 _LINES_LOOKED_AT = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line of a container.
-
-    Attributes:
-        stream: which of its outputs, of which container where many are in a file.
-        at: as it stands there. host: that it ran on.
-        is_whole: the next line of the stream does not go on with it.
-    """
-
-    stream: str
-    at: str | None
-    said: str
-    host: str | None = None
-    is_whole: bool = True
-
-
 @dataclass
 class _Stream:
     """What is held of a stream: a line that has not come to its end, and the last traceback, with its last time."""
 
     held: str = ""
     traceback: Traceback = field(default_factory=Traceback)
-    origin: _Line | None = None
+    origin: Entry | None = None
     last_at: str | None = None
 
 
@@ -78,46 +61,23 @@ def _recognises_cri(head: Head) -> bool:
     return bool(lines) and all(_CRI.fullmatch(line.rstrip("\r")) for line in lines)
 
 
-def _of_json(line: str) -> _Line | None:
+def _of_json(line: str) -> Entry | None:
     """An entry; None for another object.
 
     Raises:
         NotJson: it is none.
     """
-    entry = mapping(parsed(line.encode()))
-    stamps = [entry.get(name) for name in ("time", "@timestamp", "timestamp")]
-    if not any(isinstance(one, str) for one in stamps):
-        return None
-    pod, resource = mapping(entry.get("kubernetes")), mapping(mapping(entry.get("resource")).get("labels"))
-    is_shipped = bool(pod or resource or entry.get("container"))
-    texts = [entry.get(name) for name in (("log", "message", "textPayload") if is_shipped else ("log",))]
-    said = next((one for one in texts if isinstance(one, str)), None)
-    if said is None:
-        return None
-    whose = (pod, resource, mapping(entry.get("container")), {"stream": entry.get("stream")})
-    stream = "/".join(
-        filter(None, (_name(one, part) for one in whose for part in ("pod", "container", "id", "stream")))
-    )
-    node = _name(pod, "node") or text(pod.get("host")) or _name({"host": entry.get("host")}, "host")
-    # A shipper takes the ends of lines away; docker writes a long line in parts, of which the last has one.
-    is_whole = said.endswith("\n") or is_shipped or "time" not in entry
-    return _Line(stream, text(next(filter(None, stamps))), said.rstrip("\r\n"), node, is_whole)
+    return entry_of(mapping(parsed(line.encode())))
 
 
-def _name(of: Mapping[str, Any], part: str) -> str | None:
-    """``pod_name``, or ``pod`` with a ``name`` in it, as shippers differ."""
-    said = of.get(f"{part}_name") or mapping(of.get(part)).get("name") or of.get(part)
-    return None if isinstance(said, dict) else text(said)
-
-
-def _of_cri(line: str) -> _Line | None:
+def _of_cri(line: str) -> Entry | None:
     found = _CRI.fullmatch(line)
     if found is None:
         return None
-    return _Line(found["stream"], found["at"], found["said"] or "", is_whole=found["part"] == "F")
+    return Entry(found["stream"], found["at"], found["said"] or "", is_whole=found["part"] == "F")
 
 
-class _Container:
+class Container:
     """The crashes in a log, as its lines come.
 
     Attributes:
@@ -130,17 +90,23 @@ class _Container:
         self._programs = Programs()
         self._streams: dict[str, _Stream] = {}
 
-    def feed(self, line: _Line) -> None:
+    def feed(self, line: Entry) -> None:
         """Go on with a line."""
         stream = self._streams.get(line.stream)
         if stream is None:
             if len(self._streams) >= _MOST_STREAMS:
                 self._streams.pop(next(iter(self._streams)))
             stream = self._streams[line.stream] = _Stream()
-        said = (stream.held + line.said)[:_LONGEST_SAID]
-        if not line.is_whole:
-            stream.held = said
-            return
+        *whole, last = line.said.split("\n")  # what writes a log itself may write a report as one entry
+        for said in whole:
+            self._feed(stream, line, said)
+        if line.is_whole:
+            self._feed(stream, line, last)
+        else:
+            stream.held = (stream.held + last)[:_LONGEST_SAID]
+
+    def _feed(self, stream: _Stream, line: Entry, last: str) -> None:
+        said = (stream.held + last)[:_LONGEST_SAID].rstrip("\r")
         stream.held = ""
         self._add(self._programs.feed((line.host, line.stream), said, line))
         traceback = stream.traceback
@@ -183,7 +149,7 @@ def _apart(one: str | None, other: str | None) -> float:
 
 
 def _read_json(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    container = _Container(told)
+    container = Container(told)
     for line in text_lines_in(blocks, _LONGEST_LINE):
         try:
             if line.strip() and (entry := _of_json(line)) is not None:
@@ -197,7 +163,7 @@ def _read_json(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _read_cri(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    container = _Container(told)
+    container = Container(told)
     for line in text_lines_in(blocks, _LONGEST_LINE):
         if (entry := _of_cri(line)) is not None:
             container.feed(entry)

@@ -8,6 +8,7 @@ from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
+from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
@@ -43,6 +44,7 @@ FORMATS: tuple[Document | Log, ...] = (
     JOURNAL_VERBOSE,
     DOCKER_LOG,
     CRI_LOG,
+    CLOUD_LOG,
     OSQUERY_LOG,
     OSQUERY_ROWS,
     OTLP_FILE,

@@ -160,7 +160,8 @@ class Traceback:
         elif not self.lines or (self.thrown is not None and line.strip()):
             return False
         elif line[:1].strip():
-            self.thrown = _PYTHON.fullmatch(line.rstrip())
+            has_steps = not self.lines[-1].startswith(PYTHON_HEAD)
+            self.thrown = _PYTHON.fullmatch(line.rstrip()) if has_steps else None
             if self.thrown is None:  # others wrote in between
                 self.clear()
                 return False

@@ -8,6 +8,7 @@ from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
 from ingest.formats.casr import CASREP
+from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
@@ -39,6 +40,7 @@ from tests.ingest.formats import (
     test_apple_text,
     test_apport,
     test_casr,
+    test_cloud_logs,
     test_containers,
     test_core_dumps,
     test_debuggers,
@@ -61,6 +63,7 @@ from tests.ingest.formats.evtx_files import evtx
 from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
 
 _EVENTS = [*test_event_log.BOOT, test_event_log.NOTHING, test_event_log.bugcheck(), test_event_log.error()]
+_REPORT = test_wer.report().replace(test_wer.INTEGRATOR, f"{test_wer.INTEGRATOR[:-1]}3")  # of no event above
 _KERNELS = {
     "oops": test_kernel_log.OLD_OOPS,
     "lockup": test_kernel_log.LOCKUP_PANIC,
@@ -80,7 +83,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "wevtutil": test_event_log.xml(_EVENTS).encode(),
         "viewer": f'<?xml version="1.0"?><Events>{test_event_log.xml(_EVENTS)}</Events>'.encode("utf-16"),
     },
-    REPORT_WER: {"utf-16": test_wer.report().encode("utf-16"), "utf-8": test_wer.report().encode()},
+    REPORT_WER: {"utf-16": _REPORT.encode("utf-16"), "utf-8": _REPORT.encode()},
     JOURNAL: {"export": entry(OTHER) + entry(COREDUMP)},
     JOURNAL_JSON: {name: form(test_journal_json.ENTRIES).encode() for name, form in test_journal_json.FORMS.items()},
     JOURNAL_VERBOSE: {"verbose": test_core_dumps.verbose().replace(b"6d80620f", b"7e91731f")},  # another boot
@@ -89,6 +92,10 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "shipped": test_containers.shipped(test_containers.NODE).encode(),
     },
     CRI_LOG: {"cri": test_containers.cri(test_containers.PYTHON).encode()},
+    CLOUD_LOG: {
+        name: _json(test_cloud_logs.STORES[name][0](test_containers.JAVA.splitlines()), 1)
+        for name in ("newest first", "amazon", "azure")
+    },
     OSQUERY_LOG: {
         name: test_osquery.log(test_osquery.OTHER, test_osquery.result(row))
         for name, row in {"windows": test_osquery.WINDOWS, "mac": test_osquery.MAC, "panic": test_osquery.PANIC}.items()
