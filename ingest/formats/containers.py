@@ -32,7 +32,7 @@ _CRI = re.compile(
     r"(?:[:\w]{0,20})?(?: (?P<said>.*))?"
 )
 _CUT_JSON = re.compile(r'\s{0,9}\{\s{0,9}"log"\s{0,9}:\s{0,9}"')
-_ROTATED = re.compile(r"\.log\.(?:\d{1,4}|\d{8}-\d{6})(?:\.gz)?$")  # whose process went on in the next
+ROTATED = re.compile(r"\.log\.(?:\d{1,4}|\d{8}-\d{6})(?:\.gz)?$")  # whose process went on in the next
 _LINES_LOOKED_AT = 5
 
 
@@ -120,7 +120,7 @@ class Container:
     def end(self) -> None:
         """There are no more lines."""
         self._add(self._programs.end())
-        if self._told.file and _ROTATED.search(self._told.file):
+        if self._told.file and ROTATED.search(self._told.file):
             return
         for stream in self._streams.values():
             traceback, origin = stream.traceback, stream.origin

@@ -14,7 +14,7 @@ from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
-from ingest.formats.format import HEAD_BYTES, Document, Head, Log
+from ingest.formats.format import HEAD_BYTES, Document, Head, Log, decoded
 from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -24,6 +24,7 @@ from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.python_log import PYTHON_LOG, tells_of_crash
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 from ingest.formats.sentry_api import SENTRY_API
@@ -66,6 +67,7 @@ FORMATS: tuple[Document | Log, ...] = (
     EVENT_TEXT,
     DEBUGGERS,
     SANITIZER,
+    PYTHON_LOG,
     KERNEL_FILE,
 )
 """In the order in which they are asked: what is told by its first bytes, then what is told by what stands in it."""
@@ -78,13 +80,19 @@ def format_within(blocks: Iterable[bytes]) -> Log | None:
     """The format of reports that stand among what a program wrote before it crashed, however much that is."""
     held, looked = b"", 0
     for block in blocks:
-        whole, end, rest = (held[-HEAD_BYTES:] + block).rpartition(b"\n")
+        part = held[-HEAD_BYTES:] + block
+        whole, end, _ = part.rpartition(b"\n")
         if SANITIZER.recognises(Head("", whole + end)):
             return SANITIZER
-        held, looked = rest, looked + len(block)
+        if tells_of_crash(decoded(whole), has_end=False):
+            return PYTHON_LOG
+        held, looked = part[-HEAD_BYTES:], looked + len(block)
         if looked > _LOOKED_AT_BYTES:
-            break
-    return SANITIZER if SANITIZER.recognises(Head("", held)) else None
+            return None
+    rest = held.rpartition(b"\n")[2]
+    if SANITIZER.recognises(Head("", rest)):
+        return SANITIZER
+    return PYTHON_LOG if tells_of_crash(decoded(held), has_end=True) else None
 
 
 def format_of(head: Head) -> Document | Log | None:

@@ -8,6 +8,7 @@ not say that it ended the process is no crash: UndefinedBehaviorSanitizer goes o
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -18,7 +19,9 @@ from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, na
 from ingest.formats.format import Head, Log
 from ingest.formats.kernel_lines import is_of_process, stamp_of
 from ingest.formats.lines import text_lines_in
+from ingest.formats.log_stamps import nearest_stamp
 from ingest.formats.stack_steps import short_path
+from ingest.formats.systems import of_output
 
 _MOST_LINES = 600  # of a report; its first stack has 256 frames at the most, on two lines each for Go
 _LONGEST_LINE = 4000  # template arguments
@@ -92,9 +95,11 @@ _MARK = re.compile("|".join(map(re.escape, _MARKS)))  # faster in a line, and sl
 # What a log that the report is in writes before each line: anything, before a process's number; containers' logs.
 _AT = r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))"
 _PREFIX = re.compile(rf"(?:{_AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
-_OF_CONTAINER = re.compile(
-    rf"(?:[\w.-]{{1,100}}(?: \d{{1,4}})? +\| |\[pod/[\w./-]{{1,300}}\] )?(?:{_AT}(?: std(?:out|err) [FP])? )?"
+OF_CONTAINER = re.compile(
+    r"(?:(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\| |\[pod/[\w./-]{1,300}\] )?"
+    rf"(?:{_AT}(?: std(?:out|err) [FP])? )?"
 )
+_NO_PREFIX = re.compile("")
 _KIND = re.compile(
     r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
     r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
@@ -115,24 +120,6 @@ _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
 _MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON, XML: others' formats, whatever texts they hold
 _TOMBSTONE = "*** *** *** *** ***"
 
-_SYSTEMS = (
-    (
-        "windows",
-        re.compile(
-            r"\b[A-Za-z]:\\|\w\\[\w.]+\.(?:rs|go|cc|cpp|c|h):\d|\.(?:dll|exe|pdb)\b|_win\.cc|BaseThreadInitThunk"
-            r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "darwin",
-        re.compile(
-            r"\.dylib\b|/System/Library/|/Applications/|/Users/|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
-            r"|Terminating app due to"
-        ),
-    ),
-)
-
 
 @dataclass
 class Report:
@@ -142,7 +129,7 @@ class Report:
         code, message: what its head says. proof: what one of its lines is like, else it is none.
         is_fatal: whether its head says that the process ended.
         source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
-        prefix: characters that a log writes before each line. at: when, as it says.
+        prefix: characters that a log writes before each line. at: when, as it says of the first line or of one before.
     """
 
     code: str
@@ -216,8 +203,12 @@ def _has_ended(report: Report) -> bool:
 
 def _reports(lines: Iterator[str]) -> Iterator[Report]:
     report: Report | None = None
+    before: deque[str] = deque(maxlen=_UNTIL_STACK)
     for number, line in enumerate(lines):
         begun = _report_of(line)
+        if begun and begun.at is None:
+            begun.at = nearest_stamp(one[begun.prefix :] for one in (line, *reversed(before)))
+        before.append(line)
         said = line[report.prefix :] if report is not None else line
         if report is not None and (_is_over(report, said) or (begun and (report.has_stack or not begun.proof))):
             yield report
@@ -294,9 +285,9 @@ def _report_of(line: str) -> Report | None:
     """The report that a line begins; None where it begins none."""
     if _MARK.search(line) is None:
         return None
-    for prefix in filter(None, (_PREFIX.match(line), _OF_CONTAINER.match(line))):
+    for prefix in filter(None, (_PREFIX.match(line), OF_CONTAINER.match(line), _NO_PREFIX.match(line))):
         if report := _report_said(line[prefix.end() :]):
-            report.prefix, report.at = prefix.end(), time_of(prefix["at"])
+            report.prefix, report.at = prefix.end(), time_of(prefix.groupdict().get("at"))
             return report
     return None
 
@@ -378,22 +369,13 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
         host_id=host_id,
         occurred_at=at,
         time_quality="log" if at else None,
-        os_type=_os_type(report.lines),
+        os_type=of_output(report.lines),
         domain="hang" if code == "libFuzzer: timeout" else "user",
         code=text(code, _LONGEST_CODE),
         **at_fault(frames),
         frames=frames,
         tags=tags_of([("message", message), ("pid", report.pid)]),
     )
-
-
-def _os_type(lines: Sequence[str]) -> str:
-    """By what only one system has in its paths. Where there is none of it, it is Linux, where most of these run."""
-    for line in lines:
-        for system, marks in _SYSTEMS:
-            if marks.search(line):
-                return system
-    return "linux"
 
 
 SANITIZER = Log("report of a sanitizer, a fuzzer or a runtime", _recognises, _read)

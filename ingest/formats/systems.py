@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ingest.formats.crashes import text
@@ -29,6 +29,23 @@ _BROWSERS = (
     ("windows", re.compile(r"Windows")),
     ("linux", re.compile(r"Android|Linux|CrOS")),
     ("darwin", re.compile(r"Macintosh|iPhone|iPad")),
+)
+_BY_OUTPUT = (
+    (
+        "windows",
+        re.compile(
+            r"\b[A-Za-z]:\\|\w\\[\w.]+\.(?:rs|go|cc|cpp|c|h):\d|\.(?:dll|exe|pdb)\b|_win\.cc|BaseThreadInitThunk"
+            r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "darwin",
+        re.compile(
+            r"\.dylib\b|/System/Library/|/Applications/|/Users/|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
+            r"|Terminating app due to"
+        ),
+    ),
 )
 _MORE_LINUX = re.compile(r"\blinux\b|container-optimized os|kde neon")
 _WORD = re.compile(r"[a-z]+")
@@ -94,3 +111,15 @@ def version_of_windows(build: str) -> str | None:
     if int(build) >= _FIRST_OF_WINDOWS_10:
         return f"10.0.{build}"
     return f"{_OLDER_WINDOWS[build]}.{build}" if build in _OLDER_WINDOWS else None
+
+
+def of_output(lines: Sequence[str]) -> str:
+    """The system of a process by what it printed, which holds paths that only one system has.
+
+    Where there is none of them it is Linux, where most that print their own crash run.
+    """
+    for line in lines:
+        for system, marks in _BY_OUTPUT:
+            if marks.search(line):
+                return system
+    return "linux"

@@ -1,4 +1,4 @@
-"""Exceptions that nobody caught, as Java, .NET, Node, Ruby and Python print them when they end the process.
+"""Exceptions that nobody caught, as Java, .NET, Node, Ruby, PHP and Python print them when they end the process.
 
 Of an exception that others wrap the innermost counts, as its frames are where it began. Of a thread other than Java's
 main one the end is not the process's.
@@ -25,6 +25,12 @@ _DENO = re.compile(rf"error: Uncaught (?:\(in (?:worker )?(?:promise|\"\")\) )?(
 _RUBY = re.compile(
     rf"[^\s:][^:]{{0,300}}\.rb:\d{{1,7}}:in [`'][^`']{{1,200}}': (?P<what>.{{0,1000}}) \((?P<name>{_NAME})\)"
 )
+_SPRING = re.compile(r"(?:\d{4}-|\d\d:|\[)[^|]{0,300}\bSpringApplication\s{1,60}:? {0,3}-? {0,3}Application run failed")
+_OF_PHP = r"(?:\[[^\]]{10,70}\] )?(?:PHP )?Fatal error: {1,2}"
+_PHP = re.compile(rf"{_OF_PHP}Uncaught (?:exception ')?(?P<name>[A-Za-z_\\][\w\\]{{0,300}})(?!\w).*")
+_PHP_LIMIT = re.compile(
+    rf"{_OF_PHP}(?P<name>Allowed memory size|Maximum execution time) of .{{1,60}} (?P<how>exhausted|exceeded)\b.*"
+)
 _MEMORY = re.compile(r"(?:Terminating|Aborting) due to java\.lang\.OutOfMemoryError(?:: .*)?")
 _INTERPRETER = re.compile(
     r"(?:Fatal Python error|Windows fatal exception): (?:\w{1,60}: )?(?P<what>[A-Za-z][^:]{2,120}).*"
@@ -36,15 +42,16 @@ _SIGNALS = {
 }  # fmt: skip
 MARKS = ('Exception in thread "main" ', "Unhandled exception", "Unhandled Exception", "FATAL UNHANDLED", "^", ".rb:",
          "error: Uncaught ", " due to java.lang.OutOfMemoryError", "Fatal Python error: ",
-         "Windows fatal exception: ")  # fmt: skip
+         "Windows fatal exception: ", "Fatal error: ", "Application run failed")  # fmt: skip
 """What a head has in it."""
-GOES_ON = re.compile(r"\s|at |Caused by: |Suppressed: |\.{3} \d|--- End|---> |from |[}\]]|Node\.js v\d|Deno \d|$")
+GOES_ON = re.compile(r"\s|at |Caused by: |Suppressed: |\.{3} \d|--- End|---> |from |#\d|[}\]]|Node\.js v\d|Deno \d|$")
 """What a line that is of the same report begins with, behind the first frame."""
 
 _CAUSE = re.compile(rf"\s*Caused by: (?P<name>{_NAME})(?:: .*)?")
 _WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{_NAME}){_CODE}(?:: .*)?")
 _THROWN = re.compile(rf"\[?(?:Uncaught:? )?(?P<name>{_NAME})(?: \[\w+\])?\]?(?:: .*)?")
 _AT = re.compile(r"\s*at \S")
+_PHP_STEP = re.compile(r"Stack trace:\s*$|#\d{1,4} ")
 _FROM = re.compile(r"\s*from \S")
 _NODE_PROOF = re.compile(r"\s*at \S|Node\.js v\d|\[(?:UnhandledPromiseRejection|[A-Z]\w{0,60}Error|Error): ")
 _MOST_HEAD = 20  # lines between the head and the first frame
@@ -100,6 +107,25 @@ def _of_ruby(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
     return (found["name"], found["what"], lines) if found else (None, lines[0], lines)
 
 
+def _of_spring(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    """What ended a start: its main thread is said nothing more of."""
+    name, said, stack = _of_java(lines)
+    if name is None:
+        found = next((one for line in lines[1:] if (one := _THROWN.fullmatch(line.rstrip()))), None)
+        name, said = (found["name"], found[0]) if found else (None, said)
+    return name, said, stack
+
+
+def _of_php(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    found = _PHP.fullmatch(lines[0].rstrip())
+    return found["name"].lstrip("\\") if found else None, lines[0].strip(), lines
+
+
+def _of_limit(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    found = _PHP_LIMIT.fullmatch(lines[0].rstrip())
+    return f"{found['name']} {found['how']}" if found else None, lines[0].strip(), ()
+
+
 def _of_memory(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
     return "java.lang.OutOfMemoryError", lines[0].strip(), ()
 
@@ -118,6 +144,9 @@ FORMS = (
     Form(_NODE, _NODE_PROOF, _of_script),
     Form(_DENO, _AT, _of_script),
     Form(_RUBY, _FROM, _of_ruby),
+    Form(_SPRING, _AT, _of_spring),
+    Form(_PHP, _PHP_STEP, _of_php),
+    Form(_PHP_LIMIT, None, _of_limit),
     Form(_MEMORY, None, _of_memory),
     Form(_INTERPRETER, _FILE, _of_interpreter),
 )

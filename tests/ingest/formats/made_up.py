@@ -24,6 +24,7 @@ from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.python_log import PYTHON_LOG
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
 from ingest.formats.sentry_api import SENTRY_API
@@ -51,6 +52,7 @@ from tests.ingest.formats import (
     test_jvm,
     test_kernel_log,
     test_osquery,
+    test_program_logs,
     test_sanitizer,
     test_sentry_api,
     test_stackwalk,
@@ -152,6 +154,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "swift": test_debuggers.SWIFT.encode(),
     },
     SANITIZER: {name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
+    PYTHON_LOG: {"ended": test_program_logs.ENDED.encode(), "anew": test_program_logs.STARTED_ANEW.encode()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
 }
 EACH = [(format, name, data) for format, files in FILES.items() for name, data in files.items()]

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.formats.containers import CRI_LOG
 from ingest.formats.event_log import EVENT_LOG
 from ingest.formats.format import HEAD_BYTES, Document, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.known import FORMATS, format_of
 from ingest.formats.minidump import MINIDUMP
+from ingest.formats.python_log import PYTHON_LOG
 from tests.ingest.conftest import SOUND, line
 from tests.ingest.formats.conftest import crashes_of, head
 from tests.ingest.formats.damage import changed, survives
@@ -24,7 +26,7 @@ from tests.ingest.formats.made_up import EACH, FILES, IDS
 PROSE = b"Seen on the build machine today.\nIt had run for 3 hours: see below.\n\n"
 IN_PROSE = {"report of a sanitizer, a fuzzer or a runtime", "log of a Linux kernel", "Android tombstone or logcat",
             "text of minidump-stackwalk", "panic of Apple's kernel, as text", "crash report of macOS or iOS, as text",
-            "apport report"}  # fmt: skip
+            "apport report", "log of a Python program"}  # fmt: skip
 
 
 def test_there_are_files_of_every_format():
@@ -42,7 +44,8 @@ def test_prose_before_a_text_makes_it_no_other(format, name, data):
     found = format_of(head(PROSE + data))
     if format.title in IN_PROSE:
         assert found is format
-    assert found in (format, None)
+    # What a container printed is a program's log where not every line is the runtime's.
+    assert found in (format, None, *([PYTHON_LOG] if format is CRI_LOG else []))
     assert format_of(head(b"\r\n\n" + data)) in (format, None)
 
 

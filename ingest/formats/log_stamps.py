@@ -1,0 +1,40 @@
+"""When a line of a program's log was written, as its beginning tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from fleetcrash.times import time_text
+from ingest.formats.crashes import time_of
+from ingest.formats.dates import offset_of
+
+_BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
+_DATED = re.compile(
+    rf"{_BEFORE}(?P<date>\d{{4}}[-/]\d\d[-/]\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?P<part>[.,]\d{{1,9}})?"
+    r"(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d)\b)?"
+)
+_OF_PHP = re.compile(r"\[(?P<at>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d) (?P<zone>[A-Za-z_/+-]{1,40})\] ")
+
+
+def stamp_in(line: str) -> str | None:
+    """The time that a line begins with, as UTC where it tells no zone; None where it tells no date and time."""
+    if found := _DATED.match(line):
+        zone = found["zone"] or ""
+        offset = "Z" if zone in ("", "Z", "UTC") else offset_of(zone) or "Z"
+        part = (found["part"] or "").replace(",", ".")[:7]
+        return time_of(f"{found['date'].replace('/', '-')}T{found['time']}{part}{offset}")
+    if (of_php := _OF_PHP.match(line)) is None:
+        return None
+    try:
+        zone = ZoneInfo(of_php["zone"])
+        return time_text(datetime.strptime(of_php["at"], "%d-%b-%Y %H:%M:%S").replace(tzinfo=zone))
+    except (ValueError, OSError, KeyError, OverflowError):  # a zone that nobody knows, a 31st of June
+        return None
+
+
+def nearest_stamp(lines: Iterable[str]) -> str | None:
+    """The first time that one of some lines begins with, in the order in which they come."""
+    return next((at for line in lines if (at := stamp_in(line)) is not None), None)

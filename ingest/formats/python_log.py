@@ -1,0 +1,112 @@
+"""Logs of Python's programs, with the traceback of an exception that nobody caught.
+
+A program that goes on prints and logs tracebacks as well. So one counts where the log ends with it, or where nothing
+logged it and the next line says that the program ended or started anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ingest.formats import sanitizer
+from ingest.formats.containers import ROTATED
+from ingest.formats.crashes import Records, Told
+from ingest.formats.format import HEAD_BYTES, Head, Log
+from ingest.formats.lines import text_lines_in
+from ingest.formats.log_stamps import nearest_stamp
+from ingest.formats.uncaught import PYTHON_HEAD, Traceback
+
+_LONGEST_LINE = 4000
+_LINES_BEFORE = 40  # of which one may tell the time
+_OF_NO_PROCESS = re.compile(r"Exception in thread |Exception ignored |Exception in callback |Task exception |Future ")
+_LOGGED = re.compile(r"\b(?:error|warn(?:ing)?|exception|failed|failure|retrying)\b", re.IGNORECASE)
+_ENDED = re.compile(
+    r"\b(?:exited|exit (?:status|code)|(?:re)?starting|(?:re)?started|booting|listening|launching|initiali[sz]ing)\b",
+    re.IGNORECASE,
+)
+_STOPPED = "KeyboardInterrupt"  # by somebody
+_MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")
+
+
+@dataclass
+class _Log:
+    """The last traceback, as lines come.
+
+    Attributes:
+        above: the line above it. at: the time of the last line before it that tells one.
+    """
+
+    traceback: Traceback = field(default_factory=Traceback)
+    above: str = ""
+    at: str | None = None
+    before: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES_BEFORE))
+
+    def feed(self, line: str) -> sanitizer.Report | None:
+        """Go on with a line; the report of a traceback that it says was the end."""
+        prefix = sanitizer.OF_CONTAINER.match(line)
+        said = line[prefix.end() :] if prefix else line
+        traceback = self.traceback
+        if not traceback.lines and not said.startswith(PYTHON_HEAD):
+            self._go_on(line, said)
+            return None
+        was = len(traceback.lines)
+        is_new = said.startswith(PYTHON_HEAD) and (not was or traceback.thrown is not None)
+        if is_new:
+            self.above = self.before[-1] if self.before else ""
+            self.at = nearest_stamp([line, *reversed(self.before)])
+        if traceback.feed(said) or (traceback.thrown and said[:1].isspace()):  # its message may have several lines
+            return None
+        is_end = traceback.thrown and _ENDED.search(said) and not _LOGGED.search(self.above)
+        report = self.report() if is_end else None
+        traceback.clear()
+        self._go_on(line, said)
+        return report
+
+    def report(self) -> sanitizer.Report | None:
+        """The traceback, where it may have been the end of a process."""
+        thrown = self.traceback.thrown
+        if thrown is None or thrown["name"] == _STOPPED or _OF_NO_PROCESS.search(self.above):
+            return None
+        return sanitizer.Report(thrown["name"], thrown[0], at=self.at, lines=list(self.traceback.lines))
+
+    def _go_on(self, line: str, said: str) -> None:
+        if said.strip():
+            self.before.append(line)
+
+
+def _reports(lines: Iterable[str], *, has_end: bool) -> Iterator[sanitizer.Report]:
+    log = _Log()
+    for line in lines:
+        if report := log.feed(line):
+            yield report
+    if has_end and (report := log.report()):
+        yield report
+
+
+def tells_of_crash(said: str, *, has_end: bool) -> bool:
+    """Whether there is such a traceback in a text.
+
+    Args:
+        has_end: whether the log ends with the text.
+    """
+    if PYTHON_HEAD not in said or _MARKED_UP.match(said):
+        return False
+    return any(_reports((line[:_LONGEST_LINE] for line in said.splitlines()), has_end=has_end))
+
+
+def _recognises(head: Head) -> bool:
+    return tells_of_crash(head.text, has_end=len(head.data) < HEAD_BYTES)
+
+
+def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    has_end = not (told.file and ROTATED.search(told.file))
+    for report in _reports(text_lines_in(blocks, _LONGEST_LINE), has_end=has_end):
+        records = Records(told)
+        sanitizer.add(records, report, at=report.at)
+        yield records
+
+
+PYTHON_LOG = Log("log of a Python program", _recognises, _read)

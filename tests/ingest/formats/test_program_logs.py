@@ -1,0 +1,172 @@
+"""Logs of programs that crash: when it was by the lines before, and what ends a process in which language."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.formats.known import format_of, format_within
+from ingest.formats.log_stamps import stamp_in
+from ingest.formats.python_log import PYTHON_LOG
+from ingest.formats.sanitizer import SANITIZER
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
+from tests.ingest.formats.damage import changed, survives
+from tests.ingest.formats.test_containers import JAVA, PYTHON
+
+LOGGED = "2024-07-19 04:10:02,123 INFO relay.queue: pushed 7\n"
+FAILED = "2024-07-19 04:10:02,123 ERROR relay.queue: cannot push\n"
+STARTS = "2024-07-19 04:10:09,001 INFO relay: starting relay 3.2\n"
+ENDED = LOGGED * 3 + PYTHON
+STARTED_ANEW = LOGGED + PYTHON + STARTS + LOGGED
+PHP = """\
+[19-Jul-2024 06:10:01 Europe/Berlin] PHP Notice:  Undefined variable: x in /srv/relay/src/Queue.php on line 3
+[19-Jul-2024 06:10:02 Europe/Berlin] PHP Fatal error:  Uncaught Acme\\Full: no room in /srv/relay/src/Queue.php:12
+Stack trace:
+#0 /srv/relay/src/Main.php(9): Acme\\Queue->push()
+#1 {main}
+  thrown in /srv/relay/src/Queue.php on line 12
+"""
+PHP_LIMIT = (
+    "[19-Jul-2024 04:10:02 UTC] PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted"
+    " (tried to allocate 20480 bytes) in /srv/relay/src/Queue.php on line 44\n"
+)
+SPRING = """\
+2024-07-19T04:10:02.123Z ERROR 7 --- [relay] [           main] o.s.boot.SpringApplication               : Application run failed
+
+com.acme.relay.StartException: cannot start
+\tat com.acme.relay.Main.main(Main.java:9) ~[classes/:na]
+Caused by: java.lang.IllegalStateException: no room
+\tat com.acme.relay.Queue.push(Queue.java:13) ~[classes/:na]
+\t... 1 common frames omitted
+
+"""  # noqa: E501
+
+
+def one(said: str) -> Any:
+    """The one crash of a log of a program."""
+    format = format_of(head(said.encode()))
+    assert format in (SANITIZER, PYTHON_LOG)
+    (crash,) = crashes_of(format, said.encode(), block_bytes=100)
+    return crash
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ("2024-07-19 04:10:02,123 INFO up", "2024-07-19T04:10:02.123Z"),
+        ("2024-07-19T06:10:02.123456789+02:00 up", "2024-07-19T06:10:02.123456+02:00"),
+        ("2024-07-19 04:10:02 +0000 [info]: up", "2024-07-19T04:10:02+00:00"),
+        ("2024/07/19 04:10:02 up", "2024-07-19T04:10:02Z"),
+        ("I, [2024-07-19T04:10:02.123456 #7]  INFO -- : up", "2024-07-19T04:10:02.123456Z"),
+        ("[2024-07-19 04:10:02 UTC] up", "2024-07-19T04:10:02Z"),
+        ("INFO  2024-07-19 04:10:02 up", "2024-07-19T04:10:02Z"),
+        ("[19-Jul-2024 06:10:02 Europe/Berlin] up", "2024-07-19T04:10:02Z"),
+        ("[31-Jun-2024 06:10:02 UTC] up", None),
+        ("[19-Jul-2024 06:10:02 Nowhere/Else] up", None),
+        ("[19-Jul-2024 06:10:02 ../../etc/passwd] up", None),
+        ("04:10:02.123 [main] up", None),
+        ("the release of 2024-07-19 was at 4", None),
+        ("a word that is long enough to be no level 2024-07-19 04:10:02", None),
+    ],
+)
+def test_a_line_tells_when_it_was_written(line, at):
+    assert stamp_in(line) == at
+
+
+def test_a_crash_was_when_the_line_before_it_was_written():
+    crash = one(LOGGED + "still up\n" + JAVA + STARTS)
+    assert (crash["occurred_at"], crash["time_quality"]) == ("2024-07-19T04:10:02.123Z", "log")
+
+
+def test_each_crash_of_a_program_that_is_started_anew_counts():
+    again = (LOGGED + JAVA + STARTS).encode() + (LOGGED + JAVA).replace("04:10:02", "04:10:11").encode()
+    found = crashes_of(SANITIZER, again)
+    assert [crash["occurred_at"] for crash in found] == ["2024-07-19T04:10:02.123Z", "2024-07-19T04:10:11.123Z"]
+    assert len({crash["crash_id"] for crash in found}) == 2
+
+
+def test_a_log_without_times_tells_none():
+    assert one("up\n" + JAVA)["occurred_at"] == one(JAVA)["occurred_at"] == "2026-11-25T12:00:00Z"
+
+
+def test_php_tells_where_it_threw():
+    crash = one(PHP)
+    assert (crash["code"], crash["occurred_at"], crash["module"]) == (
+        "Acme\\Full",
+        "2024-07-19T04:10:02Z",
+        "src/Queue.php",
+    )
+    assert [frame["function"] for frame in crash["frames"]] == ["Acme\\Queue->push", "{main}"]
+    plain = one(PHP.splitlines(keepends=True)[1].partition("] ")[2].replace("PHP ", "") + PHP.partition(":12\n")[2])
+    assert (plain["code"], plain["frames"]) == (crash["code"], crash["frames"])
+
+
+def test_a_limit_of_php_ends_its_script():
+    crash = one(PHP_LIMIT)
+    assert (crash["code"], crash.get("frames", [])) == ("Allowed memory size exhausted", [])
+
+
+def test_a_start_that_failed_is_told_by_its_framework():
+    crash = one(SPRING)
+    assert (crash["code"], crash["occurred_at"]) == ("java.lang.IllegalStateException", "2024-07-19T04:10:02.123Z")
+    assert [frame["function"] for frame in crash["frames"]] == ["push"]
+    outer = one(SPRING.partition("Caused by")[0])
+    assert (outer["code"], len(outer["frames"])) == ("com.acme.relay.StartException", 1)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        PYTHON,
+        ENDED,
+        FAILED + PYTHON,
+        STARTED_ANEW,
+        LOGGED + PYTHON + "relay exited with code 1\n" + LOGGED,
+        LOGGED + PYTHON + "  in a message\n  of many lines\n",
+        "".join(f"2024-07-19T04:10:02Z {line}\n" for line in PYTHON.splitlines()),
+        "".join(f"relay-1  | {line}\n" for line in (LOGGED + PYTHON).splitlines()),
+    ],
+)
+def test_a_traceback_that_ends_a_process(said):
+    crash = one(said)
+    assert (crash["code"], [frame["function"] for frame in crash["frames"]]) == ("ValueError", ["start", "<module>"])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        FAILED + PYTHON + LOGGED,
+        LOGGED + PYTHON + LOGGED,
+        FAILED + PYTHON + STARTS,
+        LOGGED + "Exception in thread Thread-1 (run):\n" + PYTHON,
+        "Exception ignored in: <function Queue.__del__ at 0x7f10>\n" + PYTHON,
+        LOGGED + PYTHON.replace("ValueError: cannot start", "KeyboardInterrupt"),
+        LOGGED + PYTHON.rpartition("ValueError")[0],
+    ],
+)
+def test_a_traceback_of_a_program_that_goes_on_or_was_stopped(said):
+    assert format_of(head(said.encode())) is None
+
+
+def test_a_log_that_was_rotated_ends_elsewhere():
+    assert crashes_of(PYTHON_LOG, ENDED.encode(), told=replace(TOLD, file="relay.log.1")) == []
+    assert len(crashes_of(PYTHON_LOG, STARTED_ANEW.encode(), told=replace(TOLD, file="relay.log.1"))) == 1
+
+
+@pytest.mark.parametrize("said", [ENDED, STARTED_ANEW])
+def test_a_traceback_far_down_in_a_log(said):
+    data = (LOGGED * 5000 + said).encode()
+    assert format_of(head(data)) is None
+    blocks = [data[at : at + 100_000] for at in range(0, len(data), 100_000)]
+    assert format_within(blocks) is PYTHON_LOG
+    assert len(crashes_of(PYTHON_LOG, data)) == 1
+
+
+@given(st.binary(max_size=300) | changed(ENDED.encode()) | changed(STARTED_ANEW.encode()) | changed(PHP.encode()))
+def test_no_bytes_break_it(data):
+    survives(PYTHON_LOG, data)
+    survives(SANITIZER, data)
