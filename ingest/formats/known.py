@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ingest.formats.android_reports import ANDROID_REPORTS
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
@@ -60,6 +61,7 @@ FORMATS: tuple[Document | Log, ...] = (
     APPLE_TEXT,
     XNU_PANIC,
     COREDUMPCTL,
+    ANDROID_REPORTS,
     TOMBSTONE,
     HS_ERR,
     JAVACORE,

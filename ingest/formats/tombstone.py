@@ -30,6 +30,13 @@ _LINE = re.compile(
     r"|(?P<newers_pid>\d{1,7})-\d{1,7}\s{1,6}(?P<newer>\S{1,60})\s{1,60}\S{1,200}\s{1,60}[VDIWEFA]\s{1,6}"
     r")(?P<said>.*)"
 )
+_LONG = re.compile(  # a header on a line of its own, before the lines of a message
+    r"\[ (?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?\s{1,6}"
+    r"(?:\w{1,20}:\s{0,6})?(?P<pid>\d{1,7}):\s{0,6}\d{1,7} [VDIWEFA]/(?P<tag>\S.{0,60}?)\s{0,40}\]"
+)
+_OF_PROCESSES = re.compile(  # with the writer behind the message
+    r"[VDIWEFA]\(\s{0,6}(?P<pid>\d{1,7})\) (?P<said>.*?) {2}\((?P<tag>[^()]{1,60}?)\s{0,40}\)"
+)
 _WRITERS = ("DEBUG", "AEE/AED", "AndroidRuntime", "ActivityManager", "ActivityTaskManager", "crash_dump", "libc")
 _BEGINNING = re.compile(r"^-{5,} beginning of (?:/dev/log/)?\w", re.MULTILINE)
 _STARS = "*** *** *** *** *** ***"
@@ -43,21 +50,21 @@ _FATAL = re.compile(
 )
 _NOT_FIRST = "Another thread contacted debuggerd first"
 _SIGNAL = re.compile(r"signal \d+ \((?P<name>[^()]+)\), code -?\d+ \((?P<code>[^()]*)\)(?:, fault addr (?P<addr>\S+))?")
-_FINGERPRINT = re.compile(
+FINGERPRINT = re.compile(
     r"Build fingerprint: '?[^/'\s]*/[^/'\s]*/(?P<device>[^:'\s]*):(?P<version>[^/'\s]*)/(?P<build>[^/'\s]*)"
 )
 _VALUE = re.compile(r"(?P<name>Timestamp|Crash time|Abort message|Cause|ABI|Process uptime): '?(?P<value>.*?)'?")
 _FRAME = re.compile(r"\s*#\d+\s")
 _EXCEPTION = re.compile(r"(?:\*\*\* )?FATAL EXCEPTION(?: IN SYSTEM PROCESS)?: (?P<thread>.*)")
-_JAVA_PROCESS = re.compile(r"Process: (?P<process>[^,\s]+), PID: (?P<pid>\d+)")
-_THROWN = re.compile(r"(?:Caused by: )?(?P<name>(?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*)(?:: .*)?")
+_JAVA_PROCESS = re.compile(r"Process: (?P<process>[^,\s]+)(?:, PID: (?P<pid>\d+))?")
+THROWN = re.compile(r"(?:Caused by: )?(?P<name>(?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*)(?:: .*)?")
 _HANG = re.compile(r"ANR in (?P<process>[^\s(]+)")
 _HANG_VALUE = re.compile(r"(?P<name>PID|Reason|Subject): (?P<value>.*)")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
 @dataclass
-class _Block:
+class Block:
     """The lines of one crash, of one writer.
 
     Attributes:
@@ -80,6 +87,9 @@ def _recognises(head: Head) -> bool:
     if _BEGINNING.search(said):
         return True
     lines = said.split("\n")
+    for form in (_LONG, _OF_PROCESSES):
+        if sum(form.fullmatch(line.strip()) is not None for line in lines[:40]) >= 3:
+            return True
     told = [found for line in lines[:40] if line.strip() and (found := _LINE.fullmatch(line.strip()))]
     if len(told) >= 3 and all(found["date"] or found["brief"] for found in told):
         return True
@@ -95,26 +105,33 @@ def _tells_of_crash(line: str, below: str) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    under_way: dict[str, _Block] = {}
-    dying: dict[str, _Block] = {}  # what the C library says of a thread, which a block of debuggerd follows, or none
+    under_way: dict[str, Block] = {}
+    dying: dict[str, Block] = {}  # what the C library says of a thread, which a block of debuggerd follows, or none
     writer = ""
+    header: re.Match[str] | None = None  # of the line, or of those before it
     for line in text_lines_in(blocks, _LONGEST_LINE):
-        found = _LINE.fullmatch(line.strip())
+        bare = line.strip()
+        found = _LINE.fullmatch(bare) or _OF_PROCESSES.fullmatch(bare)
+        if long := _LONG.fullmatch(bare):
+            header, writer = long, long["tag"]
+            continue
         if found:  # other lines are those of the writer before
-            writer = next(filter(None, found.group("tag", "brief", "studio", "newer"))).strip()
+            writer = next(filter(None, map(found.groupdict().get, ("tag", "brief", "studio", "newer")))).strip()
         if writer and not writer.startswith(_WRITERS):
             continue
-        said = found["said"] if found else line.strip()
+        said = found["said"] if found else bare
+        header = None if found else header
+        found = found or header
         block = under_way.get(writer)
         if fatal := _FATAL.match(said):
-            _add_thread(dying, fatal, _Block(*_stamp(found, told), [said], pid=fatal["pid"] or _pid_of(found)))
+            _add_thread(dying, fatal, Block(*_stamp(found, told), [said], pid=fatal["pid"] or _pid_of(found)))
         elif said.startswith(_NOT_FIRST) and dying:  # of the thread that wrote last
             dying.popitem()
         dead = _taken(dying, process) if (process := _PROCESS.match(said)) else None
         if _begins(said, block):
             if block is not None:
                 yield from _records(block, told)
-            block = under_way[writer] = _Block(*_stamp(found, told))
+            block = under_way[writer] = Block(*_stamp(found, told))
         if block is not None and len(block.lines) < _MOST_LINES:
             block.lines.append(said)
             block.fatal = block.fatal or (_FATAL.match(dead.lines[0]) if dead else None)
@@ -125,13 +142,13 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         yield from _records(block, told)
 
 
-def _add_thread(dying: dict[str, _Block], fatal: re.Match[str], block: _Block) -> None:
+def _add_thread(dying: dict[str, Block], fatal: re.Match[str], block: Block) -> None:
     """Hold what is said of a thread. Where others of its process die beside it, the first is the crash."""
     if block.pid is None or all(other.pid != block.pid for other in dying.values()):
         dying[fatal["tid"]] = block
 
 
-def _taken(dying: dict[str, _Block], process: re.Match[str]) -> _Block | None:
+def _taken(dying: dict[str, Block], process: re.Match[str]) -> Block | None:
     """What was said of the thread of a block of debuggerd, or of another of its process."""
     dead = dying.pop(process["tid"], None)
     others = [tid for tid, other in dying.items() if other.pid == process["pid"]]
@@ -141,11 +158,12 @@ def _taken(dying: dict[str, _Block], process: re.Match[str]) -> _Block | None:
 
 def _pid_of(found: re.Match[str] | None) -> str | None:
     """The process that wrote a line; None where its header does not tell."""
-    pids = found.group("pid", "briefs_pid", "studios_pid", "newers_pid") if found else ()
+    told = found.groupdict() if found else {}
+    pids = map(told.get, ("pid", "briefs_pid", "studios_pid", "newers_pid"))
     return next(filter(None, pids), None)
 
 
-def _begins(said: str, block: _Block | None) -> bool:
+def _begins(said: str, block: Block | None) -> bool:
     """Whether a line begins a crash: its first, or that of a build or a process where no line of stars went before."""
     if _STARS in said or _EXCEPTION.match(said) or _HANG.match(said):
         return True
@@ -156,7 +174,7 @@ def _begins(said: str, block: _Block | None) -> bool:
 
 def _stamp(found: re.Match[str] | None, told: Told) -> tuple[str, str | None]:
     """A line's stamp as it is, and as a time; without a zone it is as if of UTC."""
-    if found is None or not found["date"]:
+    if found is None or not found.groupdict().get("date"):
         return "", None
     stamp = f"{found['date']} {found['time']}{found['zone'] or ''}"
     has_year = len(found["date"]) > len("07-19")
@@ -167,34 +185,35 @@ def _time(said: str) -> str | None:
     return time_of(_FRACTION.sub(r"\1", said))
 
 
-def _records(block: _Block, told: Told) -> Iterator[Records]:
+def _records(block: Block, told: Told) -> Iterator[Records]:
     records = Records(told)
     if _EXCEPTION.match(block.lines[0]):
-        _add_exception(records, block)
+        add_exception(records, block)
     elif hang := _HANG.match(block.lines[0]):
         _add_hang(records, block, hang["process"])
     elif fatal := _FATAL.match(block.lines[0]):
         _add_dying(records, block, fatal)
     else:
-        _add_native(records, block)
+        add_native(records, block)
     if records.read:
         yield records
 
 
-def _add_native(records: Records, block: _Block) -> None:
+def add_native(records: Records, block: Block) -> None:
+    """Add the crash that debuggerd tells of, where it is none that somebody asked for."""
     process = _first(_PROCESS, block.lines)
     signal = _first(_SIGNAL, block.lines) or block.fatal  # a log may be filtered
     if process is None or signal is None:  # a stack that somebody asked for
         return
     values = {found["name"]: found["value"] for line in block.lines if (found := _VALUE.fullmatch(line.strip()))}
     said_at = values.get("Timestamp") or values.get("Crash time", "")  # of a program that makes its own tombstones
-    build = _first(_FINGERPRINT, block.lines)
+    build = _first(FINGERPRINT, block.lines)
     # An abort message may bring a stack of its own, without names.
     start = next((at for at, line in enumerate(block.lines) if line.strip() == "backtrace:"), 0)
     frames = list(stacks.read("\n".join(line for line in block.lines[start:] if _FRAME.match(line))).frames)
     at = _time(said_at) if said_at else block.at
     same = [line.strip() for line in block.lines if _PROCESS.match(line) or _SIGNAL.match(line) or _FRAME.match(line)]
-    _add(
+    add(
         records,
         (said_at, *same),
         occurred_at=at,
@@ -219,15 +238,20 @@ def _add_native(records: Records, block: _Block) -> None:
     )
 
 
-def _add_exception(records: Records, block: _Block) -> None:
+def add_exception(records: Records, block: Block, **more: str | None) -> None:
+    """Add the crash that an exception is.
+
+    Args:
+        more: fields that are known besides.
+    """
     process = _first(_JAVA_PROCESS, block.lines)
-    causes = [at for at, line in enumerate(block.lines) if at and _THROWN.fullmatch(line.strip())]
+    causes = [at for at, line in enumerate(block.lines) if at and THROWN.fullmatch(line.strip())]
     own = [at for at in causes if block.lines[at].lstrip().startswith("Caused by: ")] or causes[:1]
     start = own[-1] if own else len(block.lines)
-    thrown = _THROWN.fullmatch(block.lines[start].strip()) if own else None
+    thrown = THROWN.fullmatch(block.lines[start].strip()) if own else None
     frames = list(stacks.read("\n".join(block.lines[start:])).frames)
     same = [line.strip() for line in block.lines if line.lstrip().startswith(("at ", "Caused by: ", "Process: "))]
-    _add(
+    add(
         records,
         (block.stamp if process is None else "", *block.lines[:1], thrown[0] if thrown else "", *same),
         occurred_at=block.at,
@@ -242,12 +266,13 @@ def _add_exception(records: Records, block: _Block) -> None:
             "thread": block.lines[0].partition("EXCEPTION")[2].partition(": ")[2],
             "message": thrown[0] if thrown else None,
         },
+        **more,
     )
 
 
-def _add_hang(records: Records, block: _Block, process: str) -> None:
+def _add_hang(records: Records, block: Block, process: str) -> None:
     values = {found["name"]: found["value"] for line in block.lines if (found := _HANG_VALUE.fullmatch(line.strip()))}
-    _add(
+    add(
         records,
         (block.stamp, process, values.get("PID", ""), values.get("Reason", "")),
         occurred_at=block.at,
@@ -259,8 +284,8 @@ def _add_hang(records: Records, block: _Block, process: str) -> None:
     )
 
 
-def _add_dying(records: Records, block: _Block, fatal: re.Match[str]) -> None:
-    _add(
+def _add_dying(records: Records, block: Block, fatal: re.Match[str]) -> None:
+    add(
         records,
         (block.stamp, fatal[0]),
         occurred_at=block.at,
@@ -272,7 +297,12 @@ def _add_dying(records: Records, block: _Block, fatal: re.Match[str]) -> None:
     )
 
 
-def _add(records: Records, identity: Sequence[str], *, tags: dict[str, Any], **fields: Any) -> None:
+def add(records: Records, identity: Sequence[str], *, tags: dict[str, Any], **fields: Any) -> None:
+    """Add a crash.
+
+    Args:
+        identity: what tells it from others.
+    """
     host_id = records.host_id(())
     name = name_of(host_id or "", *identity)
     records.crash(crash_id=name, host_id=host_id, os_type="linux", tags=tags_of(tags.items()), **fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ingest.formats.android_reports import ANDROID_REPORTS
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
@@ -37,6 +38,7 @@ from ingest.formats.xnu_panic import XNU_PANIC
 from tests.ingest.collector.doors import test_otlp, test_sentry
 from tests.ingest.collector.doors.test_minidump import dump, kernel_dump, older_kernel_dump
 from tests.ingest.formats import (
+    test_android_reports,
     test_apple_report,
     test_apple_text,
     test_apport,
@@ -135,6 +137,10 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "silicon": test_xnu_panic.SILICON.encode(),
     },
     COREDUMPCTL: {"info": test_core_dumps.INFO.encode()},
+    ANDROID_REPORTS: {
+        "traces": test_android_reports.TRACES.encode(),
+        "entry": (test_android_reports.FIELDS + test_android_reports.THROWN).encode(),
+    },
     TOMBSTONE: {
         "tombstone": test_tombstone.TOMBSTONE.encode(),
         "java": test_tombstone.threadtime(test_tombstone.JAVA, "AndroidRuntime").encode(),

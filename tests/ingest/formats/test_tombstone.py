@@ -89,6 +89,11 @@ FORMS = {
     "newer studio": lambda said, tag: "".join(
         f"2024-07-19 04:10:02.123  4321-4330  {tag}  com.acme.relay  E  {line}\n" for line in said.splitlines()
     ),
+    "process": lambda said, tag: "".join(f"E( 4321) {line}  ({tag})\n" for line in said.splitlines()),
+    "long": lambda said, tag: "".join(
+        f"[ 07-19 04:10:02.123  4321: 4330 E/{tag:8} ]\n{line}\n\n" for line in said.splitlines()
+    ),
+    "long, at once": lambda said, tag: f"[ 07-19 04:10:02.123  4321: 4330 E/{tag:8} ]\n{said}\n",
     "crlf": lambda said, tag: threadtime(said, tag).replace("\n", "\r\n"),
 }
 
@@ -196,6 +201,9 @@ def test_logcat_in_each_of_its_forms(form):
     native = next(one for one in found if one["code"] == "SIGSEGV")
     assert native == record(TOMBSTONE), "one crash, wherever it is told"
     assert crashes_of(FORMAT, said.encode(), block_bytes=7) == found
+    hang = next(one for one in found if one["code"] == "ANR")
+    has_stamp = "04:10:02" in FORMS[form](ANR, "ActivityManager")
+    assert hang["occurred_at"].endswith("-19T04:10:02.123000Z" if has_stamp else "-25T12:00:00Z") or "newer" in form
 
 
 def test_what_the_c_library_says_is_a_crash_where_no_block_follows():
