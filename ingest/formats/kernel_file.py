@@ -22,6 +22,7 @@ from ingest.formats.kernel_lines import host_of, is_of_process, is_of_syslog, li
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
 from ingest.formats.lines import text_lines_in
 from ingest.formats.programs import Printed, Programs
+from ingest.formats.pstore import in_order
 
 _LONGEST_LINE = 4000
 _LINES_LOOKED_AT = 2000
@@ -76,7 +77,7 @@ def _stamped(said: str) -> tuple[str, re.Match[str]]:
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     log = _Log(told)
-    for line in text_lines_in(blocks, _LONGEST_LINE):
+    for line in in_order(text_lines_in(blocks, _LONGEST_LINE)):
         if said := _tidy(line):
             log.feed(said)
         if len(log.records.lines) > _PART_BYTES:
