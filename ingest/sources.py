@@ -149,8 +149,14 @@ class _Finder:
 
     def _add_folder(self, folder: Path) -> None:
         found, left_out, problems = len(self.found), len(self.left_out), len(self.problems)
+        problems_of_abrt: dict[Path, bool] = {}
         for path in _files_in(folder, lost=self._lost):
+            is_of_problem = problems_of_abrt.get(path.parent)
             try:
+                if is_of_problem is None:
+                    is_of_problem = problems_of_abrt[path.parent] = self._add_problem(path.parent, folder)
+                if is_of_problem:
+                    continue
                 file = self._file(path, folder)
             except DAMAGED as error:
                 self.problems.append(str(_unreadable(path, error)))
@@ -165,6 +171,23 @@ class _Finder:
             what = f"{len(others)} files of no known format, among them {others[0]}" if others else "no file"
             said = f"The folder {named(folder)} holds nothing to load: {what}. Nothing was changed."
             raise UnreadableSource(f"{said} {_wanted()}")
+
+    def _add_problem(self, folder: Path, within: Path) -> bool:
+        """Add a folder that is one problem of abrt's, of which no file tells all; whether it is one."""
+        if not (folder / "reason").is_file():  # most folders are none, whatever else that needs
+            return False
+        from ingest.formats.abrt import ABRT, blocks_of_problem, is_problem
+
+        try:
+            if not is_problem(folder):
+                return False
+            about = (folder / "time").stat()
+        except OSError:  # of each file in it that cannot be read it is said why
+            return False
+        host = self._hosts.of(folder / "time", within)
+        told = Told(self._changed(about.st_mtime), "log", host, named(folder.name))
+        self.found.append(CrashFile(named(folder), about.st_size, ABRT, told, partial(blocks_of_problem, folder)))
+        return True
 
     def _lost(self, error: OSError) -> None:
         """Say that a folder cannot be looked through."""
