@@ -19,8 +19,10 @@ from ingest.formats.kernel_lines import LONGEST_LINE, Line
 from ingest.formats.kernel_log import Fault, Kernels
 from ingest.formats.kernel_log import add as add_fault
 from ingest.formats.programs import Printed, Programs
+from ingest.formats.services import Services
 
 COREDUMP = "fc2e22bc6ee647b6b90729ab34a250b1"
+_SYSTEMDS_PID = "1"
 LONGEST_VALUE_BYTES = 64 << 10
 _LONGEST_NAME_BYTES = 256  # a field's name has 64 at the most
 _AT_ONCE_US = 2_000_000  # in this time a kernel has said all of a fault
@@ -59,7 +61,7 @@ class Entries:
         self._kernels = Kernels()
         self._deaths = Deaths()
         self._kernel_us = 0  # when one said something last
-        self._programs = Programs()
+        self._programs, self._services = Programs(), Services()
 
     def add(self, entry: Mapping[str, str]) -> None:
         """Add an entry: the fields of ``READ`` that it has."""
@@ -122,7 +124,12 @@ class Entries:
         if number is None:
             return
         process = self.records.host_id(_names_of_host(entry)), number
+        if number == _SYSTEMDS_PID:
+            said = entry.get("MESSAGE", "")
+            self._add_printed(self._services.ended(process[0], said, at_us / 1e6, lambda began_us: began_us / 1e6))
+            return
         for said in entry.get("MESSAGE", "").split("\n", _MOST_LINES)[:_MOST_LINES]:
+            self._services.feed(process, said, at_us)
             self._add_printed(self._programs.feed(process, said, at_us))
 
     def _add_printed(self, found: Iterable[Printed]) -> None:

@@ -23,6 +23,8 @@ from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
 from ingest.formats.lines import text_lines_in
 from ingest.formats.programs import Printed, Programs
 from ingest.formats.pstore import in_order
+from ingest.formats.services import WRITER as SYSTEMD
+from ingest.formats.services import Services
 
 _LONGEST_LINE = 4000
 _LINES_LOOKED_AT = 2000
@@ -105,7 +107,7 @@ class _Log:
         self._dump: dict[str, str] = {}  # of systemd-coredump, whose lines come
         self._dump_lines = 0
         self._signals: OrderedDict[tuple[str | None, str], str] = OrderedDict()
-        self._programs = Programs()
+        self._programs, self._services = Programs(), Services()
 
     def feed(self, line: str) -> None:
         """Go on with a line."""
@@ -127,7 +129,14 @@ class _Log:
                 self._add(host, fault)
         elif self._writer == WRITER:
             self._add_of_dump(said[stamp.end() :], is_new=bool(stamp["writer"]))
+        elif self._pid and self._writer == SYSTEMD:
+            at = _seconds(self._time(self._at))
+            for printed in self._services.ended(
+                self._host, said[stamp.end() :], at, lambda origin: _seconds(self._time(origin))
+            ):
+                self._add_printed(printed)
         elif self._pid:
+            self._services.feed((self._host, self._pid), said[stamp.end() :], self._at)
             for printed in self._programs.feed((self._host, self._pid), said[stamp.end() :], self._at):
                 self._add_printed(printed)
 

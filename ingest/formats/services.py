@@ -1,0 +1,73 @@
+"""Programs of Python whose traceback stands in a system's log, and whose end systemd tells.
+
+A program that goes on logs tracebacks as well, so one counts only where its program said nothing more and systemd says
+right behind that the main process of a service exited as Python does. Systemd does not name its number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.formats.programs import Printed, Process
+from ingest.formats.sanitizer import Report
+from ingest.formats.uncaught import PYTHON_HEAD, Traceback
+
+WRITER = "systemd"
+_EXITED = re.compile(r"\S{1,250}\.service: [Mm]ain process exited, code=exited, status=1/FAILURE")
+_MOST_PROGRAMS = 20
+_NEAR_S = 5.0
+
+
+@dataclass
+class _Told:
+    """The last traceback of a program, the origins of its first line and of its last."""
+
+    traceback: Traceback = field(default_factory=Traceback)
+    origin: Any = None
+    last: Any = None
+
+
+class Services:
+    """The tracebacks of programs, as the lines of all of them come."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[Process, _Told] = OrderedDict()
+
+    def feed(self, process: Process, said: str, origin: Any) -> None:
+        """Go on with a line of a program."""
+        told = self._of.get(process)
+        if told is None:
+            if not said.startswith(PYTHON_HEAD):
+                return
+            told = self._of[process] = _Told()
+            if len(self._of) > _MOST_PROGRAMS:
+                self._of.popitem(last=False)
+        if not told.traceback.feed(said):
+            del self._of[process]
+            return
+        told.origin = origin if len(told.traceback.lines) == 1 else told.origin
+        told.last = origin
+        self._of.move_to_end(process)
+
+    def ended(
+        self, host: str | None, said: str, at: float | None, of: Callable[[Any], float | None]
+    ) -> Iterator[Printed]:
+        """Hear what systemd says; the crash that it tells the end of, if it does.
+
+        Args:
+            at: when it said so, in seconds. of: the time of an origin.
+        """
+        if _EXITED.match(said) is None:
+            return
+        for process, told in reversed(self._of.items()):
+            thrown, last = told.traceback.thrown, of(told.last)
+            is_near = at is None or last is None or 0 <= at - last <= _NEAR_S
+            if process[0] == host and thrown is not None and is_near:
+                report = Report(thrown["name"], thrown[0], pid=process[1], lines=told.traceback.lines)
+                del self._of[process]
+                yield Printed(process, report, told.origin)
+                return
