@@ -17,7 +17,7 @@ from ingest.formats.crashes import Records, Told
 from ingest.formats.format import HEAD_BYTES, Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.log_stamps import nearest_stamp
-from ingest.formats.uncaught import PYTHON_HEAD, Traceback
+from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback
 
 _LONGEST_LINE = 4000
 _LINES_BEFORE = 40  # of which one may tell the time
@@ -27,7 +27,6 @@ _ENDED = re.compile(
     r"\b(?:exited|exit (?:status|code)|(?:re)?starting|(?:re)?started|booting|listening|launching|initiali[sz]ing)\b",
     re.IGNORECASE,
 )
-_STOPPED = "KeyboardInterrupt"  # by somebody
 _MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")
 
 
@@ -68,7 +67,7 @@ class _Log:
     def report(self) -> sanitizer.Report | None:
         """The traceback, where it may have been the end of a process."""
         thrown = self.traceback.thrown
-        if thrown is None or thrown["name"] == _STOPPED or _OF_NO_PROCESS.search(self.above):
+        if thrown is None or thrown["name"] == STOPPED or _OF_NO_PROCESS.search(self.above):
             return None
         return sanitizer.Report(thrown["name"], thrown[0], at=self.at, lines=list(self.traceback.lines))
 

@@ -162,6 +162,7 @@ def frames_of(form: Form, lines: Sequence[str]) -> Sequence[Frame]:
     return stacks.read("\n".join(form.told(lines)[2])).frames
 
 
+STOPPED = "KeyboardInterrupt"  # by somebody
 PYTHON_HEAD = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _PYTHON = re.compile(rf"(?P<name>{_NAME})(?:: .*)?")

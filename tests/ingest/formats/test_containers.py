@@ -235,6 +235,7 @@ def test_of_python_what_others_lines_follow_is_none(form):
     format, written = FORMS[form]
     assert crashes_of(format, (written(PYTHON) + written("sys:1: ResourceWarning\n")).encode())
     assert not crashes_of(format, (written(PYTHON) + written("goes on\n", LATER)).encode())
+    assert not crashes_of(format, written(PYTHON.replace("ValueError: cannot start", "KeyboardInterrupt")).encode())
     found = one(format, written(PYTHON) + written("goes on\n", LATER) + written(PYTHON, LATER))
     assert found["occurred_at"] == LATER
 
