@@ -207,11 +207,14 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
     """Updates of long before that may be behind what none on trial seems to have done, or only one that came at a boot.
 
     Hosts get what they missed as they boot, so that what crashes them at a boot seems to follow that. And where they
-    say of an update of hours ago that its fault was latent they may say so of those that the same hosts got before it.
+    say of an update of hours ago that its fault was latent they may say so of those that the same hosts got before it,
+    or of what nearly all of them got just then, which may do it to hosts with both.
     """
     news, tick = inquiry.news, case.tick
     if case.incident is None or odds.foremost is None:
         return ()
+    if odds.begun_with is not None and judgement.update is not None:
+        return judgement.update, odds.begun_with
     spot, onset = (int(of_wave[odds.foremost[0]]) for of_wave in (odds.waves.place, odds.waves.onset))
     struck = np.flatnonzero(case.events & inquiry.events_since(spot, onset) & (news.events.tick <= tick))
     is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > _MOSTLY * len(struck)

@@ -68,6 +68,7 @@ class Odds:
         is_known: another incident names the leader, which is behind these events, too: hosts say so, or it goes on.
         goes_on: they are no more than it was to bring about after that one.
         is_latent: they struck long after the leader was installed, and hosts say so of it; see ``_of_latent_fault``.
+        begun_with: the update, by its index, with the push of which a latent fault began, if it did with one.
     """
 
     trial: Trial
@@ -86,6 +87,7 @@ class Odds:
     is_known: bool = False
     goes_on: bool = False
     is_latent: bool = False
+    begun_with: int | None = None
 
     @property
     def best_wave(self) -> tuple[int, int] | None:
@@ -151,11 +153,13 @@ def weigh(
     if not is_open:
         return odds
     told = _of_timer(rivalry, log_updates, named_before, by_timer)
-    told = told or _of_latent_fault(rivalry, log_updates, named_before)
     if told is not None:
         return told
+    latent = _of_latent_fault(rivalry, log_updates, named_before)
+    if latent is not None and latent.begun_with is None:
+        return latent
     if rivalry.is_its_own(leader) or by_delay(int(trial.updates[leader])) < LOG_BY_DELAY:
-        return odds
+        return latent or odds
     supposed = _of_leader(rivalry, leader, log_updates, is_told=True)
     if supposed.probabilities[leader] >= _WORTH_ASKING and rivalry.hosts_say(leader) >= LOG_NO_CONTRAST:
         return supposed
@@ -206,7 +210,8 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
     A fault may wait for a date, or for something to be sent that it cannot bear. By the time since the install nobody
     would suspect that update, and what went out a moment before would be tied with the moment. It is a wave among the
     hosts with the update: as likely as one in the whole fleet, and what hosts say for the update besides. It has to be
-    clearly likelier than every other wave, those of what hosts are and where they stand included.
+    clearly likelier than every other wave, those of what hosts are and where they stand included. Where that moment is
+    the push of another update to nearly all of them, that one may do it to hosts with both.
 
     Returns:
         None where hosts do not say that much for one update alone.
@@ -219,7 +224,13 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
     asked = np.flatnonzero((events >= EXPLAINED_SHARE * most) & (trial.log_test >= LOG_THRESHOLD))
     said = {row: rivalry.hosts_say(row) - rivalry.log_of_place for row in asked.tolist()}
     told = _told_alone(rivalry, log_updates, said, named_before, lambda row: max(LOG_LATENT, enough(int(events[row]))))
-    return None if told is None else replace(_of_leader(rivalry, *told, is_told=True), is_latent=True)
+    if told is None:
+        return None
+    latent = int(trial.updates[told[0]])
+    others = [row for row in np.argsort(-log_updates).tolist() if row != told[0]]
+    pushed = (int(trial.updates[row]) for row in others if rivalry.begun_by(row, TOLD_SHARE)[0][foremost])
+    begun_with = None if latent == named_before else next(pushed, None)
+    return replace(_of_leader(rivalry, *told, is_told=True), is_latent=True, begun_with=begun_with)
 
 
 def _of_timer(

@@ -87,6 +87,22 @@ def test_a_latent_fault_of_hours_ago_is_named_and_not_what_went_out_a_minute_bef
     assert (found["verdict"], found["condition"]) == ("update", condition)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_goes_out_just_then_and_strikes_hosts_with_both_is_not_put_down_to_the_one_of_hours_ago(empty_lake, seed):
+    """Though at the alarm many of the struck have not told of the one that went out."""
+    random, world = Random(seed), fleet(got=HOURS_AGO, strikes=lambda n: False, beside=False)
+    world["update"].append({"update_id": "beside", "kind": "content", "channel": "1", "released_at": at(STRIKES - 2)})
+    for n in HOSTS:
+        got = STRIKES - 2 + random.uniform(0, 4)
+        told = got + (random.uniform(2, 6) if random.random() < 0.35 else 0.05)
+        world["install"].append({**install(n, "beside", got), "received_at": at(told)})
+        if n % 2 == 0 and random.random() < 0.7:
+            world["crash"].append(crash_of(n, got + random.uniform(0.2, 0.8)))
+    found = judged(world, empty_lake)
+    assert "old" not in named(found)
+    assert found["candidates"][0]["update_id"] == "beside"
+
+
 @pytest.mark.parametrize("beside", [True, False])
 def test_an_older_update_is_what_a_latent_fault_may_be_of_and_not_what_went_out_a_minute_before(empty_lake, beside):
     found = judged(fleet(got=YESTERDAY, strikes=lambda n: n % 4 == 0, beside=beside), empty_lake)
