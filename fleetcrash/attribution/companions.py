@@ -45,7 +45,11 @@ def others_had(
     counted, struck = known & beside.is_count, known & ~beside.is_count
     numbers, of_row = beside.numbers
     asked = np.array([numbers.get(host, -1) for host in hosts], dtype=np.int64)
-    got_it = _got_it(beside.since, of_row, struck & (beside.other < 0), asked)
+    told = np.full(len(numbers) + 1, -1)  # when it was known that each host had it; the last is no host
+    is_told = struck & (beside.other < 0)
+    told[of_row[is_told]] = beside.since[is_told]
+    got_it = told[asked]
+    got_it = got_it[got_it >= 0]
     if not len(got_it):
         return
     counted &= (beside.since >= got_it.min()) & (beside.since <= got_it.max())
@@ -63,23 +67,11 @@ def others_had(
         of_their_kind = shares[row[picked], other].mean()
         if news.suspects[other].kind in TOLD_BY_ATTRIBUTES or not _FEW < of_their_kind < 1.0 - _FEW:
             continue
-        held = np.zeros(len(numbers) + 1, np.int64)  # the last is of no host
+        held = np.zeros(len(numbers) + 1, np.int64)
         np.add.at(held, of_row[picked], beside.change[picked])
         had = held[asked] > 0
         if had.mean() >= _MOST:
             yield other, shares[of_cells, other], had
-
-
-def _got_it(since: Ints, of_row: Ints, rows: Mask, asked: Ints) -> Ints:
-    """(k,) ticks at which it was known that some hosts had the update, of those of which it is.
-
-    Args:
-        since, of_row: (n,) the tick and the host of each row. rows: (n,) those that tell it. asked: the hosts.
-    """
-    latest = np.full(int(of_row.max(initial=-1)) + 2, -1, np.int64)  # the last is of no host
-    latest[of_row[rows]] = since[rows]
-    of_hosts = latest[asked]
-    return of_hosts[of_hosts >= 0]
 
 
 def _as_if_then(beside: Beside, counted: Mask, row: Ints, system: Ints, got_it: Ints) -> Floats:
