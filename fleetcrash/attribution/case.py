@@ -14,6 +14,7 @@ from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
+from fleetcrash.attribution.expectation import Portion
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
@@ -64,6 +65,7 @@ class Case:
         tolls: by updates that incidents name which had ended before, what each had done by then.
         blamed: parts of the fleet that stand apart and were in trouble within the day, as other incidents say: they may
             be still, whatever their hosts get meanwhile.
+        portion: what part of all events these are to be; None: all of them.
     """
 
     incident: Incident | None
@@ -75,6 +77,7 @@ class Case:
     needed_by: Mapping[int, KnownFault]
     tolls: Mapping[int, Toll]
     blamed: frozenset[int]
+    portion: Portion | None = None
 
     @property
     def minutes_open(self) -> int:
@@ -121,10 +124,11 @@ def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
 def _weighed(inquiry: Inquiry, case: Case) -> Found:
     tick, incident, of_event = case.tick, case.incident, inquiry.news.events.cell
     by_departures = incident is not None and incident.by_departures
-    trial = inquiry.trial(tick, case.events, case.cells, but=case.but, departures=by_departures)
+    portion = case.portion
+    trial = inquiry.trial(tick, case.events, case.cells, but=case.but, departures=by_departures, portion=portion)
     pushed = [inquiry.pushed(int(update)) for update in trial.updates]
     leading = int(pushed[np.argmax(trial.log_evidence)][-1]) if pushed else None
-    found = inquiry.waves(tick, case.events, caution=False, also_from=leading)
+    found = inquiry.waves(tick, case.events, caution=False, also_from=leading, portion=portion)
 
     @cache  # dear, and only needed once an update may be named
     def moments() -> Moments:

@@ -126,6 +126,11 @@ class Claims:
         mine = self._inquiry.news.events.outcome[incident.claim(len(self.taken))]
         return bool((mine != DARK).sum() > (mine == DARK).sum())
 
+    def is_mostly_of(self, incident: Incident, some: Mask) -> bool:
+        """Whether most of the crashes that an incident accounts for are among some (events,)."""
+        crashes = incident.claim(len(some)) & (self._inquiry.news.events.outcome != DARK)
+        return int((crashes & some).sum()) > _HALF * int(crashes.sum())
+
     def stake(self, incidents: Sequence[Incident], tick: int) -> None:
         """Let each incident claim what it accounts for.
 
@@ -168,6 +173,8 @@ class Claims:
         events = news.events
         claim = (events.tick <= tick) & (events.tick >= incident.since)
         claim &= self._inquiry.spots.events_at(incident.spot)
+        if incident.rise is not None:
+            claim &= self._inquiry.modules.crashes_of(incident.rise)
         claim &= self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)
         if incident.update is not None:
             claim &= self._may_have(incident.update)[events.cell]

@@ -22,6 +22,9 @@ Mask = NDArray[np.bool_]
 # A condition is looked for again once its events have grown by this factor.
 _CONDITION_GROWTH = 1.02
 
+# Where so many events were to come, and none did, it is over: of thousands of times to wait one would be as long.
+_MISSED = 8.0
+
 # Of an incident's hosts so many have to crash again in an hour for it to go on: a quarter in a day is no baseline ...
 _LEAST_AGAIN = 0.01
 # ... nor is what hosts did in fewer hours than this.
@@ -38,12 +41,13 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     is_new = judgement.update != incident.update
     if not is_new and incident.contested.is_younger(tick, JUDGING_MINUTES):
         return incident.condition
-    events, expected = inquiry.by_cell(judgement.update, tick, mine, departures=incident.by_departures)
+    departures, portion = incident.by_departures, inquiry.portion(incident.rise)
+    events, expected = inquiry.by_cell(judgement.update, tick, mine, departures=departures, portion=portion)
     total = int(events.sum())
     if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:
         return incident.condition
     incident.condition_events = total
-    if not incident.by_departures:
+    if not incident.by_departures and incident.rise is None:
         expected = expected * np.repeat(as_usual_beside(inquiry, judgement.update, tick, mine), AGES, axis=0)
     may_need_another = total >= LEAST_EVENTS and not incident.by_departures
     companions = inquiry.companions(judgement.update, tick, mine) if may_need_another else []
@@ -79,7 +83,7 @@ def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
 
     With some dark still, one without an answer keeps it from then on: what rises anew is another incident.
     """
-    raised = inquiry.is_raised(incident.spot, tick)
+    raised = inquiry.is_raised(incident.spot, tick) if incident.rise is None else not _is_over(inquiry, incident, tick)
     if incident.by_departures and incident.update is not None:
         raised |= inquiry.departures.is_raised(incident.update, tick)
     if raised and (incident.is_understood or not incident.settled):
@@ -90,6 +94,16 @@ def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
         incident.end(tick)
     elif not incident.is_understood:
         incident.settle()
+
+
+def _is_over(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
+    """Whether what came every few hours in one module has not come for so long that it would have, but by chance."""
+    events = inquiry.news.events
+    mine = events.minute[incident.claim(len(events)) & (events.tick <= tick)]
+    if not len(mine):
+        return True
+    apart = (int(mine.max()) - int(mine.min())) / len(mine)
+    return tick - int(mine.max()) > max(_MISSED * apart, LAG_MINUTES)
 
 
 def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:

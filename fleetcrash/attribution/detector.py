@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution import suspects, waves
+from fleetcrash.attribution import module_rises, suspects, waves
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.case import Case, Found, judged
 from fleetcrash.attribution.claims import Claims
@@ -24,6 +24,7 @@ from fleetcrash.attribution.departures import at_one_place
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.second_faults import LEAST_EVENTS, SecondFaults
 from fleetcrash.attribution.spots import Spots
@@ -61,6 +62,7 @@ class Detector:
         self._inquiry = Inquiry(self.news)
         self._claims = Claims(self._inquiry)
         self._second_faults = SecondFaults(self._inquiry, self._claims)
+        self._looks = Looks()
         self._unjudged = False
         self._watched = -1  # what was known by then and nobody's was watched
 
@@ -106,7 +108,7 @@ class Detector:
         if fresh and self.incidents:
             self._cede_waves()
             self._claims.stake(self.incidents, tick)
-            for incident in self.open_incidents:
+            for incident in (one for one in self.open_incidents if one.rise is None):
                 self._look_outside(incident, tick)
                 self._look_later(incident, tick)
         for incident in self.open_incidents:
@@ -128,6 +130,7 @@ class Detector:
             known = self.news.events.tick
             if (~self._claims.taken & (known > self._watched) & (known <= tick)).any():
                 self._watch(tick)
+                self._watch_modules(tick)
             self._watched = tick
         if self.news.installs_told:
             self._watch_departures(tick)
@@ -158,6 +161,28 @@ class Detector:
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
         self._begin(self._opened(tick), tick)
+
+    def _watch_modules(self, tick: int) -> None:
+        """Open an incident when far more crashes than usual in one module follow an update.
+
+        Or let that speak in one that is not understood, if most of what it accounts for are such crashes.
+        """
+        quiet = ~self._claims.taken
+        unsolved = [one for one in self.open_incidents if not one.is_understood and one.rise is None]
+        free = quiet | np.any([one.claim(len(quiet)) for one in unsolved], axis=0)
+        everywhere = np.ones(len(self.news.cells), bool)
+        for found in module_rises.rising(self._inquiry, tick, free, quiet):
+            if self._looks.was_taken(repr(found.rise), tick, found.crashes):
+                continue
+            portion, but = self._inquiry.portion(found.rise), _named(self.open_incidents)
+            trial = self._inquiry.trial(tick, found.crashes, everywhere, but=but, portion=portion)
+            if trial.log_test.max(initial=-np.inf) < found.least:
+                continue
+            of_it = (one for one in unsolved if self._claims.is_mostly_of(one, found.crashes))
+            incident = next(of_it, None) or self._opened(tick)
+            incident.rise = found.rise
+            self._begin(incident, tick)
+            return
 
     def _watch_departures(self, tick: int) -> None:
         """Open an incident when hosts leave because of an update; or let that speak in one that is not understood yet.
@@ -201,6 +226,7 @@ class Detector:
             needed_by=self._claims.needed_by(others),
             tolls={} if incident is None else incident.tolls_before(others),
             blamed=self._claims.blamed(others, tick),
+            portion=self._inquiry.portion(None if incident is None else incident.rise),
         )
 
     def _look_outside(self, first: Incident, tick: int) -> None:
@@ -265,6 +291,8 @@ class Detector:
         mine &= self.news.events.minute > tick - DAY
         mine |= incident.claim(len(self._claims.taken))
         mine &= ~self._claims.explained_by_others(incident, self.incidents, tick)
+        if incident.rise is not None:
+            mine &= self._inquiry.modules.crashes_of(incident.rise)
         return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.ceded(incident, tick)
 
     def _cede_later_system(self, incident: Incident, tick: int, mine: Mask) -> bool:
@@ -273,7 +301,7 @@ class Detector:
         An update may be behind the first rise, and would be acquitted by the second: one wave in all systems explains
         the two of them better than it does.
         """
-        if incident.is_understood:
+        if incident.is_understood or incident.rise is not None:
             return False
         events, since = self.news.events, incident.alarm_tick + JUDGING_MINUTES
         place_log_weight = self.spots.log_weights(tick)[0]
@@ -335,7 +363,8 @@ class Detector:
         if incident.update is None or found[0].update == incident.update:
             return mine, found
         since = (tick if incident.doubt.since is None else incident.doubt.since) - JUDGING_MINUTES
-        lately = self._inquiry.waves(tick, mine & (self.news.events.minute >= since), caution=False)
+        portion = self._inquiry.portion(incident.rise)
+        lately = self._inquiry.waves(tick, mine & (self.news.events.minute >= since), caution=False, portion=portion)
         pairs = zip(lately.place.tolist(), lately.onset.tolist(), strict=True)
         later = lately.where([self._is_later(incident, spot, onset) for spot, onset in pairs])
         late = later.strongest(self.spots.log_weights(tick)[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -40,6 +41,18 @@ def _of_kinds(rates: Floats) -> Floats:
     by_kind = np.stack([rates, rates], axis=2)
     by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
     return by_kind.reshape(OUTCOMES, _KINDS)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What part of all events some kind of them is to be, such as the crashes in one module of one operating system.
+
+    Attributes:
+        of_cells: (OUTCOMES, cells). of_spots: (OUTCOMES, spots).
+    """
+
+    of_cells: Floats
+    of_spots: Floats
 
 
 class Expectation:
@@ -156,6 +169,20 @@ class Expectation:
     def of_slices_since(self, minute: int) -> Floats:
         """(OUTCOMES, slices) events to be expected since a minute of the last day."""
         return (self.total - self._until[:, :, minute % RING] * self._scale)[:, : len(self._spots.slices)]
+
+    def portion(self, system: str, share: float) -> Portion:
+        """The crashes that are such a share of all those of an operating system.
+
+        At a place as many hosts are taken to be of that as in the whole fleet.
+        """
+        inside = self._system == OS_INDEX.get(system, 3)
+        by_cell = np.einsum("ocb,cb->oc", self._rates, self.time.online)
+        every, of_system = by_cell @ self._members.T, (by_cell * inside) @ self._members.T
+        of_slices = np.divide(of_system, every, out=np.zeros_like(every), where=every > 0)
+        of_places = np.repeat(of_slices[:, :1], len(self._spots) - of_slices.shape[1], axis=1)
+        are_crashes = (np.arange(OUTCOMES) != DARK)[:, None]
+        of_spots = np.concatenate([of_slices, of_places], axis=1) * (are_crashes * share)
+        return Portion(are_crashes * share * inside, of_spots)
 
     def of_hosts_with(self, updates: Ints, tick: int) -> Floats:
         """(OUTCOMES, U, WINDOWS, cells) events to be expected of the hosts that had each update."""

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import KEPT_MINUTES
+from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
@@ -108,6 +109,7 @@ class Incident:
         unearned: while the condition that is given is not earned.
         contested: while what the condition leaves out looks like another update's.
         by_departures: hosts that left soon after they got an update opened it, or tell what did.
+        rise: the module that it is of, where all crashes together are hardly more than usual; None: whatever happens.
         within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
         ceded_spots: spots in which, from a minute on, events are none of its doing: a wave began there later.
         ceded_updates: updates of after its alarm that have an incident of their own.
@@ -136,6 +138,7 @@ class Incident:
     tied: dict[int, int] = field(default_factory=dict)
     unearned: Spell = field(default_factory=Spell)
     by_departures: bool = False
+    rise: ModuleRise | None = None
     within: Condition | None = None
     without: tuple[Condition, ...] = ()
     ceded_spots: dict[int, int] = field(default_factory=dict)
@@ -346,6 +349,8 @@ class Incident:
 
         As long as it claims what happens: minutes without their events would teach that hardly anything does.
         """
+        if self.rise is not None:
+            return False  # what happens in other modules is as usual
         until = self.last_raised_minute + LAG_MINUTES
         if self.update is not None:
             until = max(until, self.suspected_minute + KEPT_MINUTES)

@@ -20,9 +20,10 @@ from fleetcrash.attribution.condition import Companion
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.departures import Departures
 from fleetcrash.attribution.evidence import LOG_THOUSAND
-from fleetcrash.attribution.expectation import Expectation
+from fleetcrash.attribution.expectation import Expectation, Portion
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES, WINDOWS
 from fleetcrash.attribution.hours import DAY
+from fleetcrash.attribution.modules import ModuleRise, Modules
 from fleetcrash.attribution.news import ExposedEvents, News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial, try_updates
@@ -46,7 +47,8 @@ class Inquiry:
 
     Attributes:
         news: what there is to know; rows of later ticks are not looked at.
-        spots: where a rise may be. expected: host-time and the baseline. departures: hosts that left.
+        spots: where a rise may be. modules: what hosts crashed in. expected: host-time and the baseline.
+        departures: hosts that left.
         too_early: (events,) those that happened before their outcome was counted; there is no host-time to hold them
             against, or too little.
     """
@@ -78,6 +80,7 @@ class Inquiry:
 
     def _take_over(self) -> None:
         """Work out what follows from the news alone."""
+        self.modules = Modules(self.news)
         events = self.news.events
         self.too_early = events.minute <= self._first_tick
         self.too_early |= (events.outcome != DARK) & (events.minute <= self.news.first_crash_minute)
@@ -95,12 +98,22 @@ class Inquiry:
             self._charges.charge(new, tick, self.expected.time)
         return bool(new.size)
 
-    def trial(self, tick: int, mine: Mask, cells: Mask, *, but: Set[int], departures: bool = False) -> Trial:
+    def trial(
+        self,
+        tick: int,
+        mine: Mask,
+        cells: Mask,
+        *,
+        but: Set[int],
+        departures: bool = False,
+        portion: Portion | None = None,
+    ) -> Trial:
         """Try every update that hosts with some of the events had.
 
         Args:
             mine: (events,) the events. cells: (cells,) where they may be. but: updates that are not on trial.
             departures: whether the hosts that left count as well, and updates of which nothing else is known.
+            portion: what part of all events they are to be; None: all of them.
         """
         exposed = self.news.exposed_events
         rows = exposed.known(tick, mine)
@@ -112,8 +125,11 @@ class Inquiry:
         updates = np.array(sorted(tried - but), dtype=np.int64)
         slices = self.spots.slices
         seen = slices.add_up(*self._counted(exposed, rows, updates))
-        mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * cells)
+        of_cells = cells if portion is None else portion.of_cells[:, None, None] * cells
+        mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * of_cells)
         all_events, all_expected = self._since_release(tick, mine, updates)
+        if portion is not None:
+            all_expected = all_expected * portion.of_spots[:, None, : len(slices)]
         trial = try_updates(
             updates,
             seen,
@@ -128,6 +144,10 @@ class Inquiry:
             conditional_slices=self._charges.slices,
         )
         return trial.with_departures([self.departures.log_test(u) for u in updates.tolist()]) if departures else trial
+
+    def portion(self, rise: ModuleRise | None) -> Portion | None:
+        """What part of all events those of a rise in one module are to be; None: there is none."""
+        return None if rise is None else self.expected.portion(rise.os_type, rise.share)
 
     def waiting_for_boots_of(self, update: int, tick: int, mine: Mask, trial: Trial) -> dict[int, float]:
         """Updates that may be behind what another's hosts do: a fault may wait for a boot, and a patch brings one.
@@ -236,20 +256,33 @@ class Inquiry:
         """Host-minutes within ten minutes of a boot, with an update of some ages, in some cells."""
         return float(self.expected.time.by_update[update].host_minutes(tick)[cells, 0, ages].sum())
 
-    def waves(self, tick: int, mine: Mask, *, caution: bool, also_from: int | None = None) -> Waves:
+    def waves(
+        self,
+        tick: int,
+        mine: Mask,
+        *,
+        caution: bool,
+        also_from: int | None = None,
+        portion: Portion | None = None,
+    ) -> Waves:
         """Try every wave that some of the events of the last day may be.
 
         Args:
             mine: (events,) the events. caution: whether to take the baseline as high as an alarm must.
-            also_from: see ``find_waves``.
+            also_from: see ``find_waves``. portion: see ``trial``.
         """
+
+        def expected_until(spots: Ints, minutes: Ints) -> Floats:
+            until = self.expected.until(spots, minutes)
+            return until if portion is None else until * portion.of_spots[:, spots]
+
         events, picked = self.news.events, self._known(tick, mine, DAY)
         return find_waves(
             self.spots.of_event[picked],
             events.minute[picked],
             events.outcome[picked],
             end=tick + 1,
-            expected_until=self.expected.until,
+            expected_until=expected_until,
             caution=self.expected.baseline.caution() if caution else None,
             also_from=also_from,
         )
@@ -300,14 +333,18 @@ class Inquiry:
             found.append(Companion(news.suspects[other].update_id, counted.reshape(flat), shares.reshape(flat)))
         return found
 
-    def by_cell(self, update: int, tick: int, mine: Mask, *, departures: bool) -> tuple[Floats, Floats]:
+    def by_cell(
+        self, update: int, tick: int, mine: Mask, *, departures: bool, portion: Portion | None = None
+    ) -> tuple[Floats, Floats]:
         """(K, cells) events of hosts that had an update, and those expected, by outcome and age of the install.
 
         Args:
-            departures: whether hosts that left are a further outcome.
+            departures: whether hosts that left are a further outcome. portion: see ``trial``.
         """
         events = self.exposed_counts(tick, mine, update)[:, :AGES]
         expected = self.expected.of_hosts_with(np.array([update]), tick)[:, 0, :AGES]
+        if portion is not None:
+            expected = expected * portion.of_cells.max(1)[:, None, None]  # hosts of other systems are spared
         flat = (-1, len(self.news.cells))
         parts = [(events.reshape(flat), expected.reshape(flat))]
         if departures:

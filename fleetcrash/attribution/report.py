@@ -222,7 +222,7 @@ def _summary(
         told = incident.condition
         whom = "some of its hosts" if told is None else selected_in_words(detector.news.cells, told)
         does = "silences" if incident.by_departures else "crashes"
-        blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_offline(detector, incident)}"
+        blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_judged(detector, incident)}"
         sure = _how_sure(incident, suspect.update_id, candidates)
         says = f"({sure}, alarm {since} UTC{_known_since(detector, incident)})"
         if not impact.exposed:
@@ -238,7 +238,7 @@ def _summary(
     if other is not None and not (is_left and incident.is_understood):
         how_much, beside = ("most of what", f"; beside that {hit}") if is_left else ("what", "")
         return f"Alarm {since} UTC: {how_much} raised it is part of {other.incident_id} by what is known now{beside}."
-    rise = f"{_offline(detector, incident)}{hit}, alarm {since} UTC"
+    rise = f"{_judged(detector, incident)}{hit}, alarm {since} UTC"
     if incident.kind is Kind.NO_UPDATE:
         module = common_module(detector, incident)
         inside = f", mostly in {module}" if module else ""
@@ -298,9 +298,11 @@ def _hosts(count: int, which: str = "") -> str:
     return f"{count:,} {which}{'host' if count == 1 else 'hosts'}"
 
 
-def _offline(detector: Detector, incident: Incident) -> str:
-    """How many hosts went offline, for an incident that rests on that."""
-    if not incident.by_departures:
+def _judged(detector: Detector, incident: Incident) -> str:
+    """What an incident rests on, where that is not how many hosts crash."""
+    if not incident.by_departures and incident.rise is None:
         return ""
     seen, expected, _ = _counts_behind(detector, incident)
+    if incident.rise is not None:
+        return f"{_hosts(round(seen))} crashed in {incident.rise.name} where {expected:,.1f} were expected; "
     return f"{_hosts(round(seen))} went offline soon after it where {expected:,.0f} were expected; "

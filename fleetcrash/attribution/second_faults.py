@@ -15,8 +15,10 @@ from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
 from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind
 
 Mask = NDArray[np.bool_]
@@ -25,7 +27,6 @@ CaseOf = Callable[[Mask, Mask], Case]
 """Some events (events,) and the cells (cells,) where they may be, as a case that is no incident's yet."""
 
 LEAST_EVENTS = 3  # with fewer nothing passes a test
-_AGAIN_MINUTES = 5  # without a new event
 
 # Of what a condition leaves out: from so likely on it may be another update's, and so unlikely must the first one be,
 # to open an incident beside it.
@@ -43,7 +44,8 @@ class SecondFaults:
     def __init__(self, inquiry: Inquiry, claims: Claims) -> None:
         self._inquiry = inquiry
         self._claims = claims
-        self._looks: dict[str, tuple[int, int]] = {}  # when each was last taken, and the newest event that it was of
+        self._looks = Looks()
+        self._tolls: dict[str, list[Toll]] = {}  # of each incident, the last two
 
     def is_outside(self, first: Incident, tick: int, case_of: CaseOf) -> bool:
         """Whether something else explains what the condition of an incident leaves out.
@@ -59,7 +61,7 @@ class SecondFaults:
         if first.update is None or int(mine.sum()) < LEAST_EVENTS:
             first.contested.end()
             return False
-        if self._was_looked_at(f"outside {self._claims.core(first)} of {first.incident_id}", tick, mine):
+        if self._looks.was_taken(f"outside {self._claims.core(first)} of {first.incident_id}", tick, mine):
             return False
         case = case_of(mine, left_out)
         judgement, trial, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
@@ -76,13 +78,15 @@ class SecondFaults:
         """The update that strikes the hosts of an incident by now, if it is not the one that did at first.
 
         What comes hours later to hosts that have both would be taken for more of the first. So the events of the last
-        hour are weighed by themselves, with the first one's update among the suspects.
+        hour are weighed by themselves, with the first one's update among the suspects. But for what that was to bring
+        about by now: who comes online gets the two of them at once.
 
         Args:
             named: updates that any incident names.
         """
         if first.update is None or first.named_tick is None or tick - first.named_tick < LAG_MINUTES:
             return None
+        toll = self._toll_of(first, first.update, tick)
         events = self._inquiry.news.events
         lately = first.claim(len(events)) & (events.minute > tick - LAG_MINUTES) & (events.tick <= tick)
         least = max(LEAST_EVENTS, EXPLAINED_SHARE * float(lately.sum()))
@@ -93,23 +97,22 @@ class SecondFaults:
         ]
         if not any((lately & self._inquiry.events_with(one, tick)).sum() >= least for one in later):
             return None
-        if self._was_looked_at(f"later in {first.incident_id}", tick, lately):
+        if self._looks.was_taken(f"later in {first.incident_id}", tick, lately):
+            return None
+        if toll.since < tick and toll.goes_on(self._inquiry, tick, first.claim(len(events))):
             return None
         case = case_of(lately, self._claims.cells_of(first))
         judgement, _, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
         return judgement.update if judgement.update in later else None
 
-    def _was_looked_at(self, look: str, tick: int, mine: Mask) -> bool:
-        """Whether the same look, minutes ago, saw the newest of some events that are known; if not, it is taken now.
-
-        What was to be expected grows, and the events do not: they say hardly less than they did.
-        """
-        newest = int(np.flatnonzero(mine)[-1])
-        last, seen = self._looks.get(look, (tick, -1))
-        if newest == seen and tick - last < _AGAIN_MINUTES:
-            return True
-        self._looks[look] = tick, newest
-        return False
+    def _toll_of(self, first: Incident, update: int, tick: int) -> Toll:
+        """What the update of an incident had done an hour or two ago; until it was named as long ago, by now."""
+        tolls = self._tolls.setdefault(first.incident_id, [])
+        if not tolls or tick - tolls[-1].since >= LAG_MINUTES or tolls[-1].update != update:
+            mine = first.claim(len(self._inquiry.news.events))
+            tolls.append(Toll.taken(self._inquiry, tick, update, first.condition, mine))
+        self._tolls[first.incident_id] = [one for one in tolls if one.update == update][-2:]
+        return self._tolls[first.incident_id][0]
 
     def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, outside: Mask) -> bool:
         """Whether events that a condition leaves out are none of its update's doing, whatever did them.
