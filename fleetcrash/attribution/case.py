@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.after_install import log_by_delay
-from fleetcrash.attribution.baseline import CRASH_AT_BOOT
+from fleetcrash.attribution.baseline import CRASH_AT_BOOT, LAG_MINUTES
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
@@ -29,12 +29,15 @@ from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, jud
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough
 
+Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Found = tuple[Judgement, Trial, Waves]
 
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
 _AS_OFTEN = 0.5
+
+_LOG_HINT = 1.0  # of what hosts say
 
 _MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
 
@@ -186,6 +189,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         named_before=case.named_before,
         named_elsewhere=case.named_elsewhere,
         contrast=contrast,
+        set_by=lambda update: inquiry.spots.set_by(inquiry.news.suspects[update].kind),
         by_delay=by_delay,
         by_timer=by_timer,
         goes_on=goes_on,
@@ -202,9 +206,29 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         where = int(found.place[judgement.wave[0]]), int(found.onset[judgement.wave[0]])
         if open_to := untold(inquiry, tick, case.events, *where, is_early=case.minutes_open < JUDGING_MINUTES):
             judgement = judgement.left_open(open_to, case.minutes_open)
+    if judgement.kind is Kind.NO_UPDATE and _may_be_latent(inquiry, case, odds):
+        judgement = replace(judgement, kind=Kind.UNDETERMINED)
     if behind := _older(inquiry, case, odds, judgement, trial):
         judgement = judgement.left_to_older(behind, case.minutes_open)
     return judgement, trial, found
+
+
+def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:
+    """Whether the first few hosts that are struck say a little for an update that they have had for hours.
+
+    There are not enough of them to say so by; but once no update is said to do it, one that was there is not named.
+    """
+    incident, is_late = case.incident, case.minutes_open >= JUDGING_MINUTES
+    if incident is None or incident.kind is Kind.NO_UPDATE or is_late or odds.foremost is None:
+        return False
+    said = log_by_holders(inquiry.news, to_ask(_struck_by_wave(inquiry, case, odds.foremost, odds.waves)))
+    return max(said.values(), default=0.0) >= _LOG_HINT
+
+
+def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: Waves) -> Ints:
+    """The numbers of the events of a case that are of a wave, as known by now."""
+    spot, onset = int(waves.place[wave[0]]), int(waves.onset[wave[0]])
+    return np.flatnonzero(case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= case.tick))
 
 
 def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial: Trial) -> tuple[int, ...]:
@@ -219,8 +243,7 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
         return ()
     if odds.begun_with is not None and judgement.update is not None:
         return judgement.update, odds.begun_with
-    spot, onset = (int(of_wave[odds.foremost[0]]) for of_wave in (odds.waves.place, odds.waves.onset))
-    struck = np.flatnonzero(case.events & inquiry.events_since(spot, onset) & (news.events.tick <= tick))
+    struck = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
     is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > _MOSTLY * len(struck)
     if judgement.update is not None and not (is_at_boots or odds.is_latent):
         return ()
@@ -231,15 +254,30 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
     if leader is not None and leader not in said:  # many of the struck hosts lack it
         least = LOG_MARGIN + float(np.log(max(len(said), 1)))
     elif odds.is_latent and judgement.update is not None:
+        at_first = log_by_holders(news, to_ask(_of_first_hour(news, struck)))
+        if at_first and at_first.get(judgement.update, 0.0) < LOG_MARGIN:
+            return (judgement.update, *(one for one, most in at_first.items() if most >= LOG_LATENT))
         apart = LOG_MARGIN if judgement.update == case.named_before else LOG_THOUSAND
         return are_as_likely(_but_attributes(news, said), judgement.update, younger, apart)
     elif judgement.update is None:
-        least = odds.log_of_place + max(LOG_LATENT, enough(len(told)))
+        least = max(LOG_LATENT, enough(len(told)))
+        said = {one: most - odds.log_of_place(one) for one, most in said.items()}
         if leader is not None:  # which may strike what hosts are by these
             said = _but_attributes(news, said)
+        else:
+            younger = frozenset()  # it struck too late for that to tell of it
     else:
         return ()
     return are_behind(said, younger, least)
+
+
+def _of_first_hour(news: News, struck: Ints) -> Ints:
+    """Those of some events that came within an hour of the first.
+
+    Who is struck later was offline, and lacks by then what others got meanwhile, whatever it is that strikes.
+    """
+    minute = news.events.minute[struck]
+    return struck[minute <= minute.min() + LAG_MINUTES] if len(struck) else struck
 
 
 def _but_attributes(news: News, said: Mapping[int, float]) -> Mapping[int, float]:

@@ -160,6 +160,11 @@ class Detector:
             found = self._inquiry.waves(tick, free, caution=True)
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
+        more_of = [one for one in self.open_incidents if self._second_faults.is_more_of(one, tick, free)]
+        if more_of:
+            more_of[0].is_everywhere = True
+            self._begin(more_of[0], tick)
+            return
         self._begin(self._opened(tick), tick)
 
     def _watch_modules(self, tick: int) -> None:

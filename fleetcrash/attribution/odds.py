@@ -64,7 +64,7 @@ class Odds:
             these are, the time of its release does.
         begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
         foremost: row and shape of the wave that explains most, whoever may have begun it.
-        log_of_place: how much better it explains the events than the best in the hosts of whole strata.
+        log_of_place: of an update by its index, see ``Rivalry``.
         is_known: another incident names the leader, which is behind these events, too: hosts say so, or it goes on.
         goes_on: they are no more than it was to bring about after that one.
         is_latent: they struck long after the leader was installed, and hosts say so of it; see ``_of_latent_fault``.
@@ -83,7 +83,7 @@ class Odds:
     lacks_contrast: bool
     begins_with_leader: bool
     foremost: tuple[int, int] | None
-    log_of_place: float
+    log_of_place: Callable[[int], float]
     is_known: bool = False
     goes_on: bool = False
     is_latent: bool = False
@@ -124,6 +124,7 @@ def weigh(
     named_before: int | None = None,
     named_elsewhere: Collection[int] = (),
     contrast: Contrast | None = None,
+    set_by: Callable[[int], Mask] | None = None,
     by_delay: Callable[[int], float] = lambda _: 0.0,
     by_timer: Callable[[int, int, int], float] = lambda *_: 0.0,
     goes_on: Callable[[int], bool] = lambda _: False,
@@ -132,7 +133,7 @@ def weigh(
 
     Args:
         place_log_weight: (places,) log prior of each slice or place of a wave.
-        pushed, stands_there, of_strata, contrast: see ``Rivalry``.
+        pushed, stands_there, of_strata, contrast, set_by: see ``Rivalry``.
         named_before: the update that is named so far. named_elsewhere: updates that other incidents name.
         by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
         by_timer: the same of the events of a wave, by its place and onset, among the hosts that had the update.
@@ -141,7 +142,10 @@ def weigh(
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
-    rivalry = Rivalry(trial, waves, of_waves, pushed, stands_there, of_strata, contrast)
+    nothing = np.zeros(len(of_strata), bool)
+    rivalry = Rivalry(
+        trial, waves, of_waves, pushed, stands_there, of_strata, contrast, set_by=set_by or (lambda _: nothing)
+    )
     if not len(trial.updates):
         return _odds(rivalry, None, log_updates, of_waves)
     known = _of_known_fault(rivalry, log_updates, again, goes_on)
@@ -222,7 +226,7 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
     events = trial.events[:, :, :AGES, 0].sum((0, 2))
     most = float(rivalry.waves.events.sum(0)[foremost])
     asked = np.flatnonzero((events >= EXPLAINED_SHARE * most) & (trial.log_test >= LOG_THRESHOLD))
-    said = {row: rivalry.hosts_say(row) - rivalry.log_of_place for row in asked.tolist()}
+    said = {row: rivalry.hosts_say(row) - rivalry.log_of_place(int(trial.updates[row])) for row in asked.tolist()}
     told = _told_alone(rivalry, log_updates, said, named_before, lambda row: max(LOG_LATENT, enough(int(events[row]))))
     if told is None:
         return None

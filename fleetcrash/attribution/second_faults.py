@@ -86,8 +86,7 @@ class SecondFaults:
         """
         if first.update is None or first.named_tick is None or tick - first.named_tick < LAG_MINUTES:
             return None
-        toll = self._toll_of(first, first.update, tick)
-        events = self._inquiry.news.events
+        toll, events = self._toll_of(first, first.update, tick), self._inquiry.news.events
         lately = first.claim(len(events)) & (events.minute > tick - LAG_MINUTES) & (events.tick <= tick)
         least = max(LEAST_EVENTS, EXPLAINED_SHARE * float(lately.sum()))
         later = [
@@ -99,11 +98,25 @@ class SecondFaults:
             return None
         if self._looks.was_taken(f"later in {first.incident_id}", tick, lately):
             return None
-        if toll.since < tick and toll.goes_on(self._inquiry, tick, first.claim(len(events))):
+        if self._goes_on(toll, tick, first.claim(len(events))):
             return None
         case = case_of(lately, self._claims.cells_of(first))
         judgement, _, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
         return judgement.update if judgement.update in later else None
+
+    def is_more_of(self, first: Incident, tick: int, free: Mask) -> bool:
+        """Whether events elsewhere are no more than the update of an incident was to bring about by now.
+
+        Args:
+            free: (events,) those that no incident accounts for.
+        """
+        if first.update is None or first.rise is not None:
+            return False
+        toll = self._toll_of(first, first.update, tick)
+        return self._goes_on(toll, tick, free | first.claim(len(free))) and self._goes_on(toll, tick, free)
+
+    def _goes_on(self, toll: Toll, tick: int, mine: Mask) -> bool:
+        return tick - toll.since >= LAG_MINUTES and toll.goes_on(self._inquiry, tick, mine)
 
     def _toll_of(self, first: Incident, update: int, tick: int) -> Toll:
         """What the update of an incident had done an hour or two ago; until it was named as long ago, by now."""

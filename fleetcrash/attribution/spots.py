@@ -23,6 +23,8 @@ PLACE_WEIGHT = 0.3
 
 _WITHIN_A_SYSTEM = ("os_type", "agent_version", "os_build", "model")
 # Cut by what a host is, which mostly goes with one operating system, and not by where it stands.
+_SET_BY = {"agent": "agent_version", "os_patch": "os_build"}
+# By the kind of an update, the attribute that it changes.
 
 
 class Spots:
@@ -59,6 +61,11 @@ class Spots:
         here = {repr(part): number for number, part in enumerate(self.slices.slices)}
         slices = [here[repr(part)] for part in before.slices.slices]
         return np.array(slices + [len(self.slices) + number for number in range(len(before._names))], dtype=np.int64)
+
+    def set_by(self, kind: str | None) -> Mask:
+        """(spots,) the slices that are cut by what updates of a kind set themselves."""
+        key = _SET_BY.get(kind or "")
+        return np.array([part.key == key for part in self.slices.slices] + [False] * len(self._names))
 
     def events_at(self, spot: int) -> Mask:
         """(events,) which ones happened in a spot, kept for the few that are asked about."""
