@@ -56,7 +56,7 @@ class TimedEngine(Engine):
     def __init__(self, lake: Lake) -> None:
         self.seconds: dict[str, float] = {}
         super().__init__(lake, cache_from_s=None)
-        self._kept = timed = TimedTables(self._con, self._now)
+        self._kept = timed = TimedTables(self._con, self._now, self._views)
         timed.note = self._note
 
     def table(self, query: str, **parameters: Any) -> pa.Table:

@@ -84,6 +84,7 @@ def state(lake: Lake) -> dict[str, Any]:
         found[name] = sorted(map(str, rows))
     with Engine(lake, as_of=NOW) as engine:
         for view in _VIEWS:
+            engine._views.define(view)
             rows = engine._con.sql(f"SELECT * FROM {view}").to_arrow_table().to_pylist()
             found[f"view {view}"] = sorted(map(str, rows))
     return found

@@ -24,10 +24,11 @@ from fleetcrash.store.database import connect
 from fleetcrash.store.growth import GROW_FROM_S
 from fleetcrash.store.kept import Kept, KeptTables
 from fleetcrash.store.lake import Lake
-from fleetcrash.store.look import VIEWS, Look
+from fleetcrash.store.look import Look
 from fleetcrash.store.queries import query_text
 from fleetcrash.store.reading import rows_of
 from fleetcrash.store.snapshot import Snapshots, TableFiles
+from fleetcrash.store.views import Views
 
 _Found = TypeVar("_Found")
 
@@ -70,7 +71,8 @@ class Engine:
         self._cache_from_s = cache_from_s
         self._con = connect(threads=threads)
         self._con.execute("SET preserve_insertion_order = false")
-        self._kept = KeptTables(self._con, self._now, grow_from_s=grow_from_s)
+        self._views = Views(self._con)
+        self._kept = KeptTables(self._con, self._now, self._views, grow_from_s=grow_from_s)
         self._snapshots = Snapshots(lake, self._con)
         self._snapshot: dict[str, TableFiles] = {}
         self._assumed: set[str] | None = None  # views that are defined without records of what they tell
@@ -102,7 +104,7 @@ class Engine:
         self._as_of = instant
         self._kept.forget_look()
         self._con.execute("SET VARIABLE as_of = CAST($as_of AS TIMESTAMPTZ)", {"as_of": instant})
-        self._define_views()
+        self._turn_views()
 
     def refresh(self) -> bool:
         """Take the lake's newest snapshot, of whole batches only. Returns whether anything had changed."""
@@ -136,7 +138,7 @@ class Engine:
         self._snapshot = taken
         self._kept.forget_look()
         if self._assumed is not None:  # else the views' variable has no type yet
-            self._define_views()
+            self._turn_views()
         return True
 
     def newest_known(self) -> datetime | None:
@@ -172,6 +174,7 @@ class Engine:
         """
         try:
             self._kept.make_for(query)
+            self._views.define_for(query)
             yield from self._con.sql(query_text(query), params=parameters or None).to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             raise self._unreadable(error) from error
@@ -237,6 +240,7 @@ class Engine:
         """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not."""
         try:
             made_s = self._kept.make_for(query)
+            self._views.define_for(query)
             started = time.perf_counter()
             answer = self._con.sql(query_text(query), params=parameters or None).to_arrow_table()
         except duckdb.Error as error:
@@ -246,23 +250,16 @@ class Engine:
     def _now(self) -> Look:
         return Look(self._snapshot, self._as_of, frozenset(self._assumed or ()))
 
-    def _define_views(self) -> None:
+    def _turn_views(self) -> None:
+        """Have the views be those of the present look."""
         told = self.rows("sources_of_exposure")[0]
         assumed = set()
         if told["presence_source"] == "assumed":
             assumed |= {"sightings", "presence"}
         if told["exposure_source"] != "installs":
             assumed.add("steps")
-        if assumed == self._assumed:
-            return
-        self._assumed = None
-        defined = Look(self._snapshot, self._as_of, frozenset(assumed))
-        for view in VIEWS:
-            try:
-                self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {query_text(defined.view(view))}")
-            except duckdb.Error as error:
-                raise self._unreadable(error) from error
         self._assumed = assumed
+        self._views.turn_to(self._now())
 
     def _unreadable(self, error: duckdb.Error, *, reads_files: bool = False) -> Exception:
         """What to raise for an error of DuckDB: a file that is gone or damaged is the lake's, anything else is ours.

@@ -18,6 +18,7 @@ import pyarrow as pa
 from fleetcrash.store.growth import GROW_FROM_S, GROWS_BY, Growth
 from fleetcrash.store.look import Look
 from fleetcrash.store.queries import query_text, words
+from fleetcrash.store.views import Views
 
 
 @dataclass
@@ -49,14 +50,21 @@ class KeptTables:
     Args:
         con: the engine's database.
         look: what the engine answers from now.
+        views: of the engine.
         grow_from_s: a table that took so long to make grows by what is new, where that can be told.
     """
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, look: Callable[[], Look], *, grow_from_s: float = GROW_FROM_S
+        self,
+        con: duckdb.DuckDBPyConnection,
+        look: Callable[[], Look],
+        views: Views,
+        *,
+        grow_from_s: float = GROW_FROM_S,
     ) -> None:
         self._con = con
         self._look = look
+        self._views = views
         self._grow_from_s = grow_from_s
         self._tables: dict[str, Kept] = {}
         self._keys: dict[str, str] = {}  # at the present look
@@ -100,6 +108,8 @@ class KeptTables:
         before = self._before(name)
         made_s = 0.0 if kept.make else sum(self.make(other) for other in before if other in words(kept.query))
         look = self._look()
+        if not kept.make:
+            self._views.define_for(kept.query)
         started = time.perf_counter()
         earlier, kept.key, kept.look = kept.look, "", None  # of nothing, until it is whole again
         grown = self._grow(name, kept, earlier, look, before)

@@ -48,6 +48,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _rows(engine: Engine, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
     engine._kept.make("placed_crashes")
+    engine._views.define("exposures")
     asked = {name: value for name, value in parameters.items() if f"${name}" in query}
     return [tuple(row.values()) for row in engine._con.sql(query, params=asked or None).to_arrow_table().to_pylist()]
 

@@ -96,6 +96,7 @@ def answers(engine: Engine) -> dict[str, list[Row]]:
     """What each view says; which batch brought a record, and the order of the rows, say nothing."""
     found = {}
     for view in VIEWS:
+        engine._views.define(view)
         rows = engine._con.sql(f"SELECT * FROM {view}").to_arrow_table().to_pylist()
         for row in rows:
             row.pop("batch_id", None)

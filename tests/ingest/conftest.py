@@ -82,6 +82,7 @@ def answers(lake: Lake, *, as_of: datetime = NOW) -> dict[str, list[str]]:
     with Engine(lake, as_of=as_of) as engine:
         found = {}
         for view in VIEWS:
+            engine._views.define(view)
             rows = engine._con.sql(f"SELECT * FROM {view}").to_arrow_table().to_pylist()
             for row in rows:
                 row.pop("batch_id", None)

@@ -1,0 +1,53 @@
+"""The views of one engine, each defined when a question first reads it: that takes as long as many a question does."""
+
+from __future__ import annotations
+
+import duckdb
+
+from fleetcrash.store.look import VIEWS, Look
+from fleetcrash.store.queries import query_text, words
+
+
+class Views:
+    """The views of one engine, none of them defined at first. Not for two threads at once."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._look: Look | None = None
+        self._defined: set[str] = set()
+
+    def turn_to(self, look: Look) -> None:
+        """Have the views be those of a look. Whatever was defined otherwise is defined anew when it is read."""
+        if self._look is None or look.assumed != self._look.assumed:
+            self._defined.clear()
+        self._look = look
+
+    def define_for(self, query: str) -> None:
+        """Define the views that a query file reads; before there is a look, none does.
+
+        Raises:
+            duckdb.Error: the lake cannot be read.
+        """
+        if self._look is not None:
+            for view in VIEWS:
+                if view in words(query):
+                    self._define(view, self._look)
+
+    def define(self, view: str) -> None:
+        """Define one view, and those that it reads.
+
+        Raises:
+            duckdb.Error: the lake cannot be read.
+        """
+        if self._look is not None:
+            self._define(view, self._look)
+
+    def _define(self, view: str, look: Look) -> None:
+        if view in self._defined:
+            return
+        query = look.view(view)
+        for other in VIEWS[: VIEWS.index(view)]:
+            if other in words(query):
+                self._define(other, look)
+        self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {query_text(query)}")
+        self._defined.add(view)
