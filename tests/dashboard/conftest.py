@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, local_script_runner
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from dashboard.serve import LAKE_VARIABLE
 
@@ -85,6 +86,23 @@ def _no_components_installed() -> Iterator[None]:
     """Each run would look through all that is installed for components of others, for longer than a page takes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", list)
+        yield
+
+
+def _await(runner: LocalScriptRunner, timeout: float = 3) -> None:
+    if runner._script_thread is not None:
+        runner._script_thread.join(timeout)
+    if not runner.script_stopped():
+        runner.request_stop()
+        runner.join()
+        raise RuntimeError(f"The page took more than {timeout} s.")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _pages_are_waited_for() -> Iterator[None]:
+    """The runner would look a thousand times a second whether a page is done, and keep it from being so."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_script_runner, "require_widgets_deltas", _await)
         yield
 
 
