@@ -27,21 +27,26 @@ Files = Mapping[Path, bytes]
 
 def append_rows(lake: Lake, table: str, rows: Iterable[Mapping[str, Any]], *, batch_id: str = "tests") -> None:
     """Put rows into a table as the loader does: typed, with ``known_at`` and the contract's defaults."""
-    columns = table_columns()[table]
-    times = {column.name for column in columns if column.type == TIME}
+    kind = Kind(table) if table in set(Kind) else None
+    times = {column.name for column in table_columns()[table] if column.type == TIME}
+    defaults = {column.name: column.default for column in COLUMNS[kind] if column.default is not None} if kind else {}
     filled: list[dict[str, Any]] = []
     for row in rows:
         read = {name: _instant(value) if name in times else value for name, value in row.items()}
-        if table in {kind.value for kind in Kind}:
-            kind = Kind(table)
+        if kind is not None:
             known = read.get("received_at") or read.get(OWN_TIME[kind]) or _instant(KNOWN_FROM_THE_START)
-            defaults = {column.name: column.default for column in COLUMNS[kind] if column.default is not None}
             read = {**defaults, **read, "known_at": read.get("known_at") or known, "batch_id": batch_id}
         filled.append(read)
     schema = lake.schemas[table]
-    arrays = [pa.array([_mapped(row.get(field.name)) for row in filled], field.type) for field in schema]
+    told = {name for row in filled for name in row}  # most rows tell of a few columns only
+    arrays = [
+        pa.array([_mapped(row.get(field.name)) for row in filled], field.type)
+        if field.name in told
+        else pa.nulls(len(filled), field.type)
+        for field in schema
+    ]
     lake.append(table, pa.table(arrays, schema=schema), batch_id=batch_id)
-    if table in {kind.value for kind in Kind}:
+    if kind is not None:
         book(lake, batch_id)
 
 
