@@ -256,7 +256,7 @@ def _had(engine: Engine, suspects: Sequence[Suspect], update: int) -> Had:
 def _whereabouts(
     engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], cells: tuple[int, ...]
 ) -> Whereabouts:
-    table = engine.table(
+    table = engine.small_table(
         "detection/hosts_beside_events",
         update_id=suspects[update].update_id,
         events=list(events),
@@ -271,7 +271,7 @@ def _whereabouts(
 
 
 def _at_place(engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], tick: int) -> AtPlace:
-    table = engine.table(
+    table = engine.small_table(
         "detection/hosts_beside_at_place",
         update_id=suspects[update].update_id,
         events=list(events),
@@ -294,7 +294,7 @@ def _by_start(
     minutes: int,
     tick: int,
 ) -> ByStart:
-    table = engine.table(
+    table = engine.small_table(
         "detection/hosts_by_start",
         update_id=suspects[update].update_id,
         events=list(events),
@@ -312,7 +312,7 @@ def _by_start(
 
 
 def _by_delay(engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], tick: int) -> ByDelay:
-    table = engine.table(
+    table = engine.small_table(
         "detection/hosts_by_delay",
         update_id=suspects[update].update_id,
         events=list(events),
@@ -328,7 +328,7 @@ def _by_delay(engine: Engine, suspects: Sequence[Suspect], update: int, events: 
 
 
 def _holders(engine: Engine, update_index: dict[str, int], events: tuple[int, ...], tick: int) -> Holders:
-    table = engine.table(
+    table = engine.small_table(
         "detection/holders_beside_events", events=list(events), at=datetime.fromtimestamp(tick * 60, UTC)
     )
     names, code = _codes(table, "update_id")
