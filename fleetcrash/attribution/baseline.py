@@ -37,6 +37,7 @@ PRIOR_RATE = np.array([1.4e-6, 2.0e-6, 7.0e-6])
 # after a boot five times as many crashes. Worth two events, so that a first day of data outweighs it.
 _PRIOR_EVENTS = 2.0
 _PRIOR_BOOT = np.array([[0.0, 2.0, 1.0, 1.0], [5.0, 2.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0]])
+_MAY_COME = _PRIOR_BOOT[:, None] > 0
 # Machines crash more just after boot; how much more is learned once there are a few such crashes.
 _BOOT_EVENTS = 3.0
 _FACTOR_EVENTS = 10.0
@@ -94,9 +95,8 @@ class Baseline:
         Args:
             online: (SYSTEMS, 2, BOOTS) hosts online, those that are always on second.
         """
-        at_risk = np.repeat(online.sum(1)[None], OUTCOMES, axis=0)
-        at_risk[DARK] = online[:, 1]
-        at_risk *= _PRIOR_BOOT[:, None] > 0
+        at_risk: Floats = online.sum(1) * _MAY_COME
+        at_risk[DARK] = online[:, 1] * _MAY_COME[DARK]
         return at_risk
 
     def learn_minute(self, minute: int, told: Mask, host_minutes: Floats, expected: Floats | Singles) -> None:

@@ -32,15 +32,15 @@ def log_mean_exp(values: Floats, axis: int | tuple[int, ...] = -1, weights: Floa
     Args:
         weights: broadcast against values; they need not sum to one along the axis: they are used as given.
     """
-    top = np.max(values, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
+    top = values.max(axis=axis, keepdims=True)
+    top[~np.isfinite(top)] = 0.0
     below = values - top
     if weights is None:  # what is lost in the rounding of the largest is left out, for it would take longest
-        total = np.mean(np.exp(below, where=below > _LOST, out=np.zeros_like(below)), axis=axis)
+        total = np.exp(below, where=below > _LOST, out=np.zeros_like(below)).mean(axis=axis)
     else:
-        total = np.sum(np.exp(below) * weights, axis=axis)
+        total = (np.exp(below) * weights).sum(axis=axis)
     with np.errstate(divide="ignore"):
-        answer: Floats = np.log(total) + np.squeeze(top, axis=axis)
+        answer: Floats = np.log(total) + top.squeeze(axis=axis)
     return answer
 
 

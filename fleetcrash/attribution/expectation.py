@@ -322,7 +322,7 @@ class Expectation:
 
     def _is_told(self, minute: int) -> NDArray[np.bool_]:
         """(OUTCOMES,) whether it was told in that minute how often each comes; else it teaches neither."""
-        told = np.full(OUTCOMES, minute > self._news.first_crash_minute)
+        told = np.array([minute > self._news.first_crash_minute] * OUTCOMES)
         are_ends_told = minute > self._news.first_left_minute or minute < self._others_from
         told[DARK] = are_ends_told and not self._news.may_be_patching(minute)
         return told

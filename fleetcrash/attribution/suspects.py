@@ -142,14 +142,13 @@ def try_updates(
     safe = np.where(told, caution[:, None, None, None], 1.0)
     history = log_poisson_ratio(np.where(told, seen, 0.0), np.where(told, mean, 0.0) * safe, TEST_RATIOS)
     conditional = seen[..., conditional_slices, None] * np.log(TEST_RATIOS) - log_penalty
-    tests = []
-    for outcomes, share in _SHOWS_IN.items():
-        shown = list(outcomes)
-        by_history = log_mean_exp(history[:, shown].sum(1), axis=0)
-        for log_e_value in (
-            log_mean_exp(by_history, axis=(1, 2), weights=weight / WINDOWS),
-            log_mean_exp(conditional[shown].sum(0), axis=(1, 2, 3)),
-        ):
-            tests.append(np.log(share / 2.0) + log_e_value)
+    shown_in = [list(outcomes) for outcomes in _SHOWS_IN]
+    by_history = np.stack([log_mean_exp(history[:, shown].sum(1), axis=0) for shown in shown_in])
+    beside = np.stack([conditional[shown].sum(0) for shown in shown_in])
+    log_e_values = np.stack(
+        [log_mean_exp(by_history, axis=(2, 3), weights=weight / WINDOWS), log_mean_exp(beside, axis=(2, 3, 4))], axis=1
+    )
+    log_shares = np.log(np.array(list(_SHOWS_IN.values())) / 2.0)
+    tests = (log_shares[:, None, None] + log_e_values).reshape(2 * len(shown_in), len(updates))
     log_test = np.logaddexp.reduce(tests, axis=0)
     return Trial(updates, events, expected, evidence, log_test, parts)
