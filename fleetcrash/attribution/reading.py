@@ -54,10 +54,10 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     keep_known(engine)
     for step in _STEPS:
         engine.keep(step, f"detection/{step}")
-    cells = _cells(engine.table("detection/cells_in_order"))
-    suspects = _suspects(engine.table("detection/suspects"))
+    cells = _cells(engine.small_table("detection/cells_in_order"))
+    suspects = _suspects(engine.small_table("detection/suspects"))
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
-    known_places = engine.table("detection/places_in_order")
+    known_places = engine.small_table("detection/places_in_order")
     bounds = engine.rows("detection/first_and_last_tick")[0]
     events = _events(engine.table("detection/events_in_order"))
     if not len(events):

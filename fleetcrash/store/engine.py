@@ -189,8 +189,8 @@ class Engine:
             raise self._unreadable(duckdb.InvalidInputException(str(error))) from error
 
     def frame(self, query: str, **parameters: Any) -> Any:
-        """The answer of one query file as a pandas DataFrame."""
-        return self.table(query, **parameters).to_pandas()
+        """The answer of one query file as a pandas DataFrame, which takes more room than a copy of its rows."""
+        return self.small_table(query, **parameters).to_pandas()
 
     def keep(self, name: str, query: str, **parameters: Any) -> None:
         """Give the answer of a query file a name, as a table that later queries of this engine may read.
