@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 EARNED_PROBABILITY = 0.9
+_KEPT_PROBABILITY = 0.5  # of the one that is given already
 LEAST_EVENTS = 30
 """With fewer, the hosts that happened to be first look like the hosts that are hit."""
 _UNKNOWN_SHARE = 0.5
@@ -102,6 +103,7 @@ def find_condition(
     expected: Floats,
     companions: Sequence[Companion] = (),
     places: Sequence[Place] = (),
+    given: Condition | None = None,
 ) -> Condition | None:
     """The condition that the events have earned, or None.
 
@@ -110,6 +112,7 @@ def find_condition(
         events: (K, C) events of hosts exposed to the update, by outcome and age of the install.
         expected: (K, C) at the baseline; cells without exposure are zero and do not count.
         companions: other updates that the fault may need. places: where it may be.
+        given: the condition that was earned before, if one was.
     """
     unknown = np.array([cell.os_type is None for cell in cells])
     if events.sum() < LEAST_EVENTS or expected[:, unknown].sum() > _UNKNOWN_SHARE * expected.sum():
@@ -128,7 +131,7 @@ def find_condition(
         there = [_and(one, place.key, place.value, place.log_prior) for one in plainer]
         found = _weigh(there, place.events[:, support], expected[:, support] * place.share[:, support])
         answers += [_named_by_hosts(one, place, support) for one in found]
-    return _earned(answers)
+    return _earned(answers, given)
 
 
 def _and(one: Candidate, key: str, text: str, log_prior: float) -> Candidate:
@@ -151,7 +154,7 @@ def _named_by_hosts(answer: _Answer, place: Place, support: Sequence[int]) -> _A
     return replace(answer, hosts=(_AT_A_PLACE, np.bitwise_xor.reduce(prints[inside]).tobytes()))
 
 
-def _earned(answers: Sequence[_Answer]) -> Condition | None:
+def _earned(answers: Sequence[_Answer], given: Condition | None) -> Condition | None:
     """The plainest of those that select the likeliest hosts, if they are likely enough."""
     total = np.logaddexp.reduce([one.log_weight for one in answers])
     by_hosts: dict[tuple[str | None, bytes], list[_Answer]] = {}
@@ -165,9 +168,10 @@ def _earned(answers: Sequence[_Answer]) -> Condition | None:
         for hosts, weight in weights.items()
         if any(one.is_nearly(other) for one in by_hosts[hosts] for other in likeliest)
     ]
-    if np.logaddexp.reduce(nearly) - total < np.log(EARNED_PROBABILITY):
-        return None
     said = [one.told for one in likeliest if one.told is not None]
+    least = _KEPT_PROBABILITY if given in said else EARNED_PROBABILITY
+    if np.logaddexp.reduce(nearly) - total < np.log(least):
+        return None
     return min(said, key=_plainness) if said else None
 
 

@@ -52,7 +52,8 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     may_need_another = total >= LEAST_EVENTS and not incident.by_departures
     companions = inquiry.companions(judgement.update, tick, mine) if may_need_another else []
     places = places_struck(inquiry, judgement.update, tick, mine) if may_need_another else []
-    found = find_condition(inquiry.news.cells, events, expected, companions, places)
+    given = None if is_new else incident.condition
+    found = find_condition(inquiry.news.cells, events, expected, companions, places, given)
     return found if is_new else incident.weigh_condition(tick, found)
 
 
