@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.after_install import log_by_delay
-from fleetcrash.attribution.baseline import CRASH_AT_BOOT, LAG_MINUTES
+from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
@@ -20,7 +20,7 @@ from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.odds import LOG_BY_DELAY, LOG_LATENT, Odds, weigh
-from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, to_ask
+from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
 from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
@@ -189,7 +189,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         named_before=case.named_before,
         named_elsewhere=case.named_elsewhere,
         contrast=contrast,
-        set_by=lambda update: inquiry.spots.set_by(inquiry.news.suspects[update].kind),
+        of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
         by_delay=by_delay,
         by_timer=by_timer,
         goes_on=goes_on,
@@ -254,9 +254,9 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
     if leader is not None and leader not in said:  # many of the struck hosts lack it
         least = LOG_MARGIN + float(np.log(max(len(said), 1)))
     elif odds.is_latent and judgement.update is not None:
-        at_first = log_by_holders(news, to_ask(_of_first_hour(news, struck)))
+        at_first = log_by_holders(news, to_ask(of_first_hour(struck, news.events.minute)))
         if at_first and at_first.get(judgement.update, 0.0) < LOG_MARGIN:
-            return (judgement.update, *(one for one, most in at_first.items() if most >= LOG_LATENT))
+            return judgement.update, *(one for one, most in at_first.items() if most >= LOG_LATENT)
         apart = LOG_MARGIN if judgement.update == case.named_before else LOG_THOUSAND
         return are_as_likely(_but_attributes(news, said), judgement.update, younger, apart)
     elif judgement.update is None:
@@ -269,15 +269,6 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
     else:
         return ()
     return are_behind(said, younger, least)
-
-
-def _of_first_hour(news: News, struck: Ints) -> Ints:
-    """Those of some events that came within an hour of the first.
-
-    Who is struck later was offline, and lacks by then what others got meanwhile, whatever it is that strikes.
-    """
-    minute = news.events.minute[struck]
-    return struck[minute <= minute.min() + LAG_MINUTES] if len(struck) else struck
 
 
 def _but_attributes(news: News, said: Mapping[int, float]) -> Mapping[int, float]:

@@ -124,7 +124,7 @@ def weigh(
     named_before: int | None = None,
     named_elsewhere: Collection[int] = (),
     contrast: Contrast | None = None,
-    set_by: Callable[[int], Mask] | None = None,
+    of_rollout: Callable[[int], Mask] | None = None,
     by_delay: Callable[[int], float] = lambda _: 0.0,
     by_timer: Callable[[int, int, int], float] = lambda *_: 0.0,
     goes_on: Callable[[int], bool] = lambda _: False,
@@ -133,7 +133,7 @@ def weigh(
 
     Args:
         place_log_weight: (places,) log prior of each slice or place of a wave.
-        pushed, stands_there, of_strata, contrast, set_by: see ``Rivalry``.
+        pushed, stands_there, of_strata, contrast, of_rollout: see ``Rivalry``.
         named_before: the update that is named so far. named_elsewhere: updates that other incidents name.
         by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
         by_timer: the same of the events of a wave, by its place and onset, among the hosts that had the update.
@@ -144,7 +144,7 @@ def weigh(
     of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
     nothing = np.zeros(len(of_strata), bool)
     rivalry = Rivalry(
-        trial, waves, of_waves, pushed, stands_there, of_strata, contrast, set_by=set_by or (lambda _: nothing)
+        trial, waves, of_waves, pushed, stands_there, of_strata, contrast, of_rollout=of_rollout or (lambda _: nothing)
     )
     if not len(trial.updates):
         return _odds(rivalry, None, log_updates, of_waves)

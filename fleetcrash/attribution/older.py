@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast_of_each
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.witnesses import to_look_at
@@ -26,6 +27,17 @@ _MOST_EVENTS = 500  # who is struck first tells as much as who is struck later
 def to_ask(struck: Ints) -> Ints:
     """Which of some events, by their numbers, to ask about: the same ones until there are clearly more."""
     return to_look_at(struck[: min(len(struck), _MOST_EVENTS)]) if len(struck) >= _LEAST_EVENTS else struck[:0]
+
+
+def of_first_hour(struck: Ints, minute: Ints) -> Ints:
+    """Those of some events, by their numbers, that came within an hour of the first.
+
+    Who is struck later was offline, and lacks by then what others got meanwhile, whatever it is that strikes.
+
+    Args:
+        minute: (events,) in which each event happened.
+    """
+    return struck[minute[struck] <= minute[struck].min(initial=np.iinfo(np.int64).max - LAG_MINUTES) + LAG_MINUTES]
 
 
 def log_by_holders(news: News, told: Ints) -> Mapping[int, float]:

@@ -60,8 +60,8 @@ class Rivalry:
             a while strikes what hosts are, so that a wave there is none of its doing.
         of_strata: (places,) whether a place is made of whole strata; within one, hosts are compared with those beside.
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
-        set_by: of an update by its index, (places,) the slices that are cut by what it sets itself, as an upgrade does
-            the agent's version: a wave there is no place apart from its hosts.
+        of_rollout: of an update by its index, (places,) the slices that its rollout makes: of what it sets itself, as an
+            upgrade does the agent's version, and of rings. A wave there is hardly apart from its hosts.
     """
 
     trial: Trial
@@ -71,7 +71,7 @@ class Rivalry:
     stands_there: Mask
     of_strata: Mask
     contrast: Contrast | None
-    set_by: Callable[[int], Mask]
+    of_rollout: Callable[[int], Mask]
 
     def hosts_say(self, row: int) -> float:
         """What hosts with an update and those beside them say for it."""
@@ -84,7 +84,7 @@ class Rivalry:
 
     def log_of_place(self, update: int) -> float:
         """How much better the best wave beside an update explains the events than the best in hosts of whole strata."""
-        beside = self.of_waves[~self.set_by(update)[self.waves.place]]
+        beside = self.of_waves[~self.of_rollout(update)[self.waves.place]]
         at_large = self.of_waves[self.of_strata[self.waves.place]]
         return float(beside.max() - at_large.max()) if at_large.size else np.inf
 

@@ -62,10 +62,10 @@ class Spots:
         slices = [here[repr(part)] for part in before.slices.slices]
         return np.array(slices + [len(self.slices) + number for number in range(len(before._names))], dtype=np.int64)
 
-    def set_by(self, kind: str | None) -> Mask:
-        """(spots,) the slices that are cut by what updates of a kind set themselves."""
-        key = _SET_BY.get(kind or "")
-        return np.array([part.key == key for part in self.slices.slices] + [False] * len(self._names))
+    def of_rollout(self, kind: str | None) -> Mask:
+        """(spots,) the slices that the rollout of an update of a kind makes: of what that sets itself, and of rings."""
+        keys = ("ring", _SET_BY.get(kind or ""))
+        return np.array([part.key in keys for part in self.slices.slices] + [False] * len(self._names))
 
     def events_at(self, spot: int) -> Mask:
         """(events,) which ones happened in a spot, kept for the few that are asked about."""

@@ -166,6 +166,22 @@ def test_what_two_conditions_explain_alike_but_select_differently_is_undetermine
     assert find_condition(cells, events, expected) is None
 
 
+def test_a_condition_that_was_given_is_kept_while_it_is_likelier_than_not():
+    cells = [
+        cell(os_type="windows", model="m1"),
+        cell(os_type="linux", model="m1"),
+        cell(os_type="windows", model="m2"),
+    ]
+    said, events = [], np.array([[100.0, 0.0, 0.0]])
+    for linux in (0.05, 0.01, 1e-3):  # hosts of Linux that tell less and less
+        expected = np.array([[0.3, linux, 1.0]])
+        found = [find_condition(cells, events, expected, given=given) for given in (None, {"os_type": "windows"})]
+        assert found[0] == found[1]  # what is not the likeliest is not kept
+        given = {"os_type": "windows", "model": "m1"}
+        said.append((found[0] == given, find_condition(cells, events, expected, given=given) == given))
+    assert said == [(True, True), (False, True), (False, False)]
+
+
 def test_where_a_bound_lies_need_not_be_known_for_a_host_or_two():
     """One host of another OS is of the same model: nobody can tell whether it is spared, nor need anybody."""
     hit, alone, *others = (

@@ -155,7 +155,12 @@ PUSHED_TO, LATE_RISERS, DAWN = range(400), range(400, 700), 900
 
 
 def comes_online_later(
-    random: Random, *, struck: float, struck_later: float, had_it: bool = False, dawn: float = DAWN
+    random: Random,
+    *,
+    struck: float,
+    struck_later: float,
+    had_it: bool = False,
+    dawn: float = DAWN,
 ) -> World:
     """An update is pushed to half of a fleet; the others get it as they come online, with what was sent out meanwhile.
 
@@ -187,6 +192,22 @@ def test_who_comes_online_later_is_struck_by_the_known_fault_and_not_by_what_els
     assert first[0] == {"bad"}
     assert later
     assert all(names == {"bad"} for names, _ in later)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nor_while_the_fault_goes_on_in_a_ring_that_gets_it_then(said, seed):
+    random = Random(seed)
+    told = comes_online_later(random, struck=0.2, struck_later=0.2, dawn=FRESH + 10)
+    for row in told["host"]:
+        row["ring"] = "r0"
+    for number in range(1000, 1400):
+        host, got = f"h{number}", random.uniform(FRESH - 250, FRESH + 350)
+        told["host"].append({"host_id": host, "os_type": "windows", "region": "emea", "ring": "r3"})
+        told["session"].append({"host_id": host, "online_from": at(-600), "online_until": at(1200)})
+        told["install"].append(install(host, "bad", got))
+        if random.random() < 0.2:
+            told["crash"].append(crash(host, got + random.uniform(0.1, 3)))
+    assert all(names == {"bad"} for names, _ in said(told))
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,31 @@ def test_what_hosts_get_at_the_boot_at_which_an_older_patch_strikes_is_not_named
     found = judged(morning(guilty=guilty), empty_lake, until=MORNING[1] + 40)
     assert named(found) == name
     assert candidates(found)[0] == first
+
+
+@pytest.mark.parametrize("has_it", [lambda n: n % 10 == 0, lambda n: n % 5 > 0], ids=["one ring", "all but one ring"])
+def test_no_update_is_not_said_of_the_first_few_where_those_say_a_little_for_one_of_hours_ago(empty_lake, has_it):
+    """By then a rise in the ring itself explains them as well."""
+    world = fleet(got=HOURS_AGO, has_it=has_it, strikes=lambda n: has_it(n) and n % 3 > 0, beside=False)
+    for n, host in enumerate(world["host"]):
+        host["ring"] = "early" if has_it(n) else "late"
+    found = judged(world, empty_lake)
+    assert [turn["verdict"] for turn in found["history"]][-1] == "update"
+    assert "no_update" not in {turn["verdict"] for turn in found["history"]}
+    assert named(found) == {"old"}
+
+
+def test_an_upgrade_of_a_day_ago_is_not_acquitted_by_a_rise_among_hosts_of_the_version_that_it_brought(empty_lake):
+    """Some of the hosts got it more than a day ago, when an update stops being on trial, and some less."""
+    random, world = (
+        Random(1),
+        fleet(got=YESTERDAY, has_it=lambda n: n % 5 > 0, strikes=lambda n: n % 5 > 1, beside=False),
+    )
+    world["update"][0] |= {"kind": "agent", "version": "7.17"}
+    for n, host in enumerate(world["host"]):
+        host |= {"agent_version": "7.1" + "3456"[n % 4], "ring": "early" if n % 5 else "late"}
+    for row in world["install"]:
+        row |= {"applied_at": at(STRIKES - random.uniform(1200, 1560))}
+    found = judged(world, empty_lake)
+    assert "no_update" not in {turn["verdict"] for turn in found["history"]}
+    assert (found["verdict"], candidates(found)) == ("cannot_separate", ["old"])

@@ -13,7 +13,7 @@ import pytest
 from fleetcrash.attribution.asked import Holders
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.news import News
-from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, to_ask
+from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.reference import TEN_MINUTES, Known
@@ -188,6 +188,15 @@ def test_the_first_of_those_that_are_struck_are_asked_where_they_are_enough(stru
     of_them = to_ask(np.arange(struck) + 7)
     assert abs(len(of_them) - asked) <= 0.25 * asked
     assert set(of_them.tolist()) <= set(range(7, 7 + min(struck, 500)))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "first"),
+    [([], []), ([7], [0]), ([70, 10, 71, 69], [0, 1, 3]), ([500, 900, 560], [0, 2])],
+)
+def test_those_that_came_within_an_hour_of_the_first_are_of_its_hour_in_whatever_order_they_were_told(minutes, first):
+    minute = np.array([0, *minutes], np.int64)  # an event that is not asked about
+    assert of_first_hour(np.arange(1, len(minute)), minute).tolist() == [number + 1 for number in first]
 
 
 @pytest.mark.parametrize(
