@@ -154,17 +154,12 @@ class Detector:
         """Open an incident when the events of the last day that no incident claims pass a test."""
         free = ~self._claims.taken & (self.news.events.minute > tick - DAY)
         everywhere = np.ones(len(self.news.cells), bool)
-        trial = self._inquiry.trial(tick, free, everywhere, but=_named(self.open_incidents))
+        trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
         passed = len(trial.updates) and trial.log_test.max() >= suspects.LOG_THRESHOLD
         if not passed:
             found = self._inquiry.waves(tick, free, caution=True)
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
-        more_of = [one for one in self.open_incidents if self._second_faults.is_more_of(one, tick, free)]
-        if more_of:
-            more_of[0].is_everywhere = True
-            self._begin(more_of[0], tick)
-            return
         self._begin(self._opened(tick), tick)
 
     def _watch_modules(self, tick: int) -> None:
@@ -179,7 +174,7 @@ class Detector:
         for found in module_rises.rising(self._inquiry, tick, free, quiet):
             if self._looks.was_taken(repr(found.rise), tick, found.crashes):
                 continue
-            portion, but = self._inquiry.portion(found.rise), _named(self.open_incidents)
+            portion, but = self._inquiry.portion(found.rise), self._not_on_trial(self.open_incidents)
             trial = self._inquiry.trial(tick, found.crashes, everywhere, but=but, portion=portion)
             if trial.log_test.max(initial=-np.inf) < found.least:
                 continue
@@ -226,13 +221,17 @@ class Detector:
             tick,
             events,
             cells,
-            but=_named(one for one in elsewhere if incident is None or not incident.was_there_before(one)),
+            but=self._not_on_trial(one for one in elsewhere if incident is None or not incident.was_there_before(one)),
             named_elsewhere=_named(others),
             needed_by=self._claims.needed_by(others),
             tolls={} if incident is None else incident.tolls_before(others),
             blamed=self._claims.blamed(others, tick),
             portion=self._inquiry.portion(None if incident is None else incident.rise),
         )
+
+    def _not_on_trial(self, others: Iterable[Incident]) -> frozenset[int]:
+        """The updates that some incidents name which watch a whole system or the fleet; of others there may be more."""
+        return _named(one for one in others if self.spots.is_whole(one.spot))
 
     def _look_outside(self, first: Incident, tick: int) -> None:
         """Open a second incident where something else explains what the condition of the first leaves out."""

@@ -100,7 +100,6 @@ class Incident:
         claims_all: nothing else can open an incident while this one is not understood.
         settled: what is said of it stays, though hosts may still be dark because of it.
         spot: the slice or place in which its rate is watched.
-        is_everywhere: its update struck elsewhere as well, as it was to.
         wave_spot: the slice or place that a rise without an update follows.
         doubt: while the evidence does not carry the verdict that is given.
         was_questioned: an update would have been named, but for its witnesses.
@@ -154,7 +153,6 @@ class Incident:
     claims_all: bool = True
     settled: bool = False
     spot: int = 0
-    is_everywhere: bool = False
     wave_spot: int = 0
     condition_events: int = 0
     toll: Toll | None = None

@@ -37,7 +37,9 @@ def of_first_hour(struck: Ints, minute: Ints) -> Ints:
     Args:
         minute: (events,) in which each event happened.
     """
-    return struck[minute[struck] <= minute[struck].min(initial=np.iinfo(np.int64).max - LAG_MINUTES) + LAG_MINUTES]
+    first = minute[struck].min(initial=np.iinfo(np.int64).max - LAG_MINUTES)
+    of_first: Ints = struck[minute[struck] <= first + LAG_MINUTES]
+    return of_first
 
 
 def log_by_holders(news: News, told: Ints) -> Mapping[int, float]:

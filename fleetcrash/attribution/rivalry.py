@@ -60,7 +60,7 @@ class Rivalry:
             a while strikes what hosts are, so that a wave there is none of its doing.
         of_strata: (places,) whether a place is made of whole strata; within one, hosts are compared with those beside.
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
-        of_rollout: of an update by its index, (places,) the slices that its rollout makes: of what it sets itself, as an
+        of_rollout: of an update by its index, (places,) the slices that its rollout makes: of what it sets, as an
             upgrade does the agent's version, and of rings. A wave there is hardly apart from its hosts.
     """
 

@@ -18,7 +18,6 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind
 
 Mask = NDArray[np.bool_]
@@ -45,7 +44,6 @@ class SecondFaults:
         self._inquiry = inquiry
         self._claims = claims
         self._looks = Looks()
-        self._tolls: dict[str, list[Toll]] = {}  # of each incident, the last two
 
     def is_outside(self, first: Incident, tick: int, case_of: CaseOf) -> bool:
         """Whether something else explains what the condition of an incident leaves out.
@@ -78,15 +76,14 @@ class SecondFaults:
         """The update that strikes the hosts of an incident by now, if it is not the one that did at first.
 
         What comes hours later to hosts that have both would be taken for more of the first. So the events of the last
-        hour are weighed by themselves, with the first one's update among the suspects. But for what that was to bring
-        about by now: who comes online gets the two of them at once.
+        hour are weighed by themselves, with the first one's update among the suspects.
 
         Args:
             named: updates that any incident names.
         """
         if first.update is None or first.named_tick is None or tick - first.named_tick < LAG_MINUTES:
             return None
-        toll, events = self._toll_of(first, first.update, tick), self._inquiry.news.events
+        events = self._inquiry.news.events
         lately = first.claim(len(events)) & (events.minute > tick - LAG_MINUTES) & (events.tick <= tick)
         least = max(LEAST_EVENTS, EXPLAINED_SHARE * float(lately.sum()))
         later = [
@@ -98,34 +95,9 @@ class SecondFaults:
             return None
         if self._looks.was_taken(f"later in {first.incident_id}", tick, lately):
             return None
-        if self._goes_on(toll, tick, first.claim(len(events))):
-            return None
         case = case_of(lately, self._claims.cells_of(first))
         judgement, _, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
         return judgement.update if judgement.update in later else None
-
-    def is_more_of(self, first: Incident, tick: int, free: Mask) -> bool:
-        """Whether events elsewhere are no more than the update of an incident was to bring about by now.
-
-        Args:
-            free: (events,) those that no incident accounts for.
-        """
-        if first.update is None or first.rise is not None:
-            return False
-        toll = self._toll_of(first, first.update, tick)
-        return self._goes_on(toll, tick, free | first.claim(len(free))) and self._goes_on(toll, tick, free)
-
-    def _goes_on(self, toll: Toll, tick: int, mine: Mask) -> bool:
-        return tick - toll.since >= LAG_MINUTES and toll.goes_on(self._inquiry, tick, mine)
-
-    def _toll_of(self, first: Incident, update: int, tick: int) -> Toll:
-        """What the update of an incident had done an hour or two ago; until it was named as long ago, by now."""
-        tolls = self._tolls.setdefault(first.incident_id, [])
-        if not tolls or tick - tolls[-1].since >= LAG_MINUTES or tolls[-1].update != update:
-            mine = first.claim(len(self._inquiry.news.events))
-            tolls.append(Toll.taken(self._inquiry, tick, update, first.condition, mine))
-        self._tolls[first.incident_id] = [one for one in tolls if one.update == update][-2:]
-        return self._tolls[first.incident_id][0]
 
     def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, outside: Mask) -> bool:
         """Whether events that a condition leaves out are none of its update's doing, whatever did them.

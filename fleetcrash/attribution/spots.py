@@ -95,6 +95,10 @@ class Spots:
             return spot == other
         return bool((self.slices.members[spot] >= self.slices.members[other]).all())
 
+    def is_whole(self, spot: int) -> bool:
+        """Whether a spot is the whole fleet or an operating system."""
+        return spot < len(self.slices) and self.slices.slices[spot].key in ("all", "os_type")
+
     def whole_system(self, spot: int, tick: int) -> int:
         """The spot of the operating system that a slice was part of as of a tick; else the spot itself."""
         if spot >= len(self.slices) or self.slices.slices[spot].key not in _WITHIN_A_SYSTEM:
