@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution import doubts
 from fleetcrash.attribution.after_install import log_by_delay
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
@@ -115,7 +116,7 @@ def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
     leader = judgement.leader(trial.updates)
     if leader is None:
         return judgement, trial, found
-    waiting = inquiry.waiting_for_boots_of(leader, case.tick, case.events, trial)
+    waiting = doubts.waiting_for_boots_of(inquiry, leader, case.tick, case.events, trial)
     if not waiting or judgement.update in waiting:
         return judgement, trial, found
     again, tried, beside = _weighed(inquiry, replace(case, but=case.but | {leader}))
@@ -165,7 +166,8 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         return any((struck & inquiry.spots.events_at(spot)).sum() > _MOSTLY * struck.sum() for spot in case.blamed)
 
     def is_doubtful(update: int, onset: int | None) -> bool:
-        return is_at_blamed_place(update) or inquiry.is_doubtful(
+        return is_at_blamed_place(update) or doubts.is_doubtful(
+            inquiry,
             tick,
             case.events,
             trial,

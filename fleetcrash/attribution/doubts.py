@@ -1,0 +1,141 @@
+"""What speaks against an update that leads: it may only have made hosts boot, or they have something else in common.
+
+Hosts without a patch tell who waits for the boot that it brings. Those that had an update for as long and were spared
+tell what else a rise may be of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution import witnesses
+from fleetcrash.attribution.baseline import CRASH_AT_BOOT
+from fleetcrash.attribution.evidence import LOG_THOUSAND
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.suspects import Trial
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# Of installs: who crashes within ten minutes of one, and long after a boot, did not get it for having come online.
+_AT_ONCE_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
+_BRINGING_BOOTS = ("os_patch", "driver", "agent")  # the kinds that restart hosts
+_MOSTLY = 0.5
+_NEARLY_ALL = 0.9  # a few installs are always told late
+_LEAST_ALONE = 0.05  # of what strikes at boots; as many installs may never be told
+
+
+def waiting_for_boots_of(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> dict[int, float]:
+    """Updates that may be behind what another's hosts do: a fault may wait for a boot, and a patch brings one.
+
+    Most of it comes at boots, nearly all of those hosts had them as well, and hosts with them and without the other
+    crash at boots, too: more than the baseline, though that is taken of all hosts with them.
+
+    Args:
+        mine: (events,) the events. trial: of them.
+    Returns:
+        Of each how much more often hosts with it and without the other crash at a boot than hosts with the other.
+    """
+    if inquiry.news.suspects[update].kind not in _BRINGING_BOOTS:
+        return {}
+    events = inquiry.news.events
+    struck, cells = _struck(inquiry, update, tick, mine, trial)
+    at_boot = struck[events.outcome[struck] == CRASH_AT_BOOT]
+    if len(at_boot) <= _MOSTLY * len(struck):
+        return {}
+    without = mine & cells[events.cell] & (events.outcome == CRASH_AT_BOOT)
+    had = inquiry.news.had(update)
+    without[had.event[had.tick <= tick]] = False
+    tried = inquiry.trial(tick, without, cells, but={update})
+    hosts = _hosts_struck(inquiry, tick, at_boot)[tried.updates]
+    alone = _hosts_struck(inquiry, tick, np.flatnonzero(without), booted=True)[tried.updates]
+    waits = (tried.log_evidence >= LOG_THOUSAND) & (hosts >= _NEARLY_ALL * len(at_boot))
+    waits &= alone >= _LEAST_ALONE * len(at_boot)
+    brought = _minutes_at_boot(inquiry, update, tick, cells, slice(AGES))
+    others = [
+        _minutes_at_boot(inquiry, one, tick, cells, slice(AGES, None)) - brought for one in tried.updates.tolist()
+    ]
+    rate = len(at_boot) / max(brought, 1.0)
+    ratios = alone / np.maximum(others, 1.0) / rate
+    return dict(zip(tried.updates[waits].tolist(), ratios[waits].tolist(), strict=True))
+
+
+def is_doubtful(
+    inquiry: Inquiry,
+    tick: int,
+    mine: Mask,
+    trial: Trial,
+    update: int,
+    onset: int | None,
+    told_by_delay: Callable[[], bool],
+    is_known: bool,
+) -> bool:
+    """Whether some of an update's hosts alone are struck, who have something else in common; see ``witnesses``.
+
+    Args:
+        mine: (events,) the events. trial: of them. onset: when the best wave began, if there is one.
+        told_by_delay: whether those of a region are struck that got it as long ago as a fault would have it.
+        is_known: whether other hosts have shown that it is guilty.
+    """
+    struck, cells = _struck(inquiry, update, tick, mine, trial)
+    if not len(struck):
+        return False
+    row, asked = int(np.flatnonzero(trial.updates == update)[0]), witnesses.to_look_at(struck)
+    told = tuple(asked.tolist())
+    if inquiry.news.presence_told and inquiry.news.installs_told:
+        minutes = trial.window_min(row)
+        known, where = int(inquiry.news.events.tick[asked[-1]]), tuple(np.flatnonzero(cells).tolist())
+        found = inquiry.news.by_start(update, told, where, minutes, known)
+        if witnesses.are_only_fresh(found):
+            return True
+        if onset is not None and witnesses.are_only_late(found, minutes=minutes, onset=onset):
+            return True
+    if not witnesses.may_be_of_one_place(inquiry.news, struck):
+        return False
+    # Not where installs tell: hosts that were long up crashed as soon as they got it, those beside them did not.
+    there = mine & cells[inquiry.news.events.cell]
+    compared = inquiry.moments(tick, there).of(update)
+    by_installs = compared.log_by_age(_AT_ONCE_AGES)
+    if is_known:  # by hosts that may stand anywhere
+        by_installs = max(by_installs, compared.log_with_it())
+    if inquiry.news.installs_told and by_installs >= witnesses.enough(len(struck)):
+        return False
+    if inquiry.spots.name(int(np.argmax(trial.log_by_slice[row])))[0] in witnesses.OF_CELLS:
+        cells = np.ones(len(cells), bool)
+    places = inquiry.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
+    least = LOG_THOUSAND if inquiry.news.installs_told else 0.0  # else nothing but the release speaks for the update
+    found_at = witnesses.one_place(places, witnesses.places_known(inquiry.news), least)
+    if inquiry.news.installs_told and inquiry.news.presence_told and found_at:  # who lacks it may be offline else
+        minute, known_by = inquiry.news.events.minute, inquiry.news.events.tick
+        beside = np.flatnonzero(there & (minute >= minute[struck].min()) & (known_by <= tick))
+        beside = witnesses.to_look_at(beside)
+        within = inquiry.news.at_place(update, tuple(beside.tolist()), int(known_by[beside].max()))
+        found_at = [one for one in found_at if witnesses.log_within(within, one) < LOG_THOUSAND]
+    return any(one not in witnesses.OF_CELLS or not told_by_delay() for one in found_at)
+
+
+def _struck(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
+    """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""
+    exposed = inquiry.news.exposed_events.of(update)
+    of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
+    cells: Mask = inquiry.spots.slices.members[int(np.argmax(of_slice))] > 0
+    return np.unique(exposed.event[exposed.known(tick, mine & cells[inquiry.news.events.cell])]), cells
+
+
+def _hosts_struck(inquiry: Inquiry, tick: int, events: Ints, *, booted: bool = False) -> Ints:
+    """(updates,) how many of some events happened to hosts that had each; or had it and booted since."""
+    rows = inquiry.news.exposed_events
+    mine = np.zeros(len(inquiry.news.events), bool)
+    mine[events] = True
+    picked = rows.known(tick, mine)
+    picked = picked[rows.boot_age[picked] >= 0] if booted else picked
+    return np.bincount(rows.update[picked], minlength=len(inquiry.news.suspects))
+
+
+def _minutes_at_boot(inquiry: Inquiry, update: int, tick: int, cells: Mask, ages: slice) -> float:
+    """Host-minutes within ten minutes of a boot, with an update of some ages, in some cells."""
+    return float(inquiry.expected.time.by_update[update].host_minutes(tick)[cells, 0, ages].sum())
