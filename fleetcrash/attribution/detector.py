@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution import module_rises, suspects, waves
+from fleetcrash.attribution import suspects, waves
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.case import Case, Found, judged
 from fleetcrash.attribution.claims import Claims
@@ -24,7 +24,7 @@ from fleetcrash.attribution.departures import at_one_place
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.looks import Looks
+from fleetcrash.attribution.module_rises import ModuleRises
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.second_faults import LEAST_EVENTS, SecondFaults
 from fleetcrash.attribution.spots import Spots
@@ -62,7 +62,7 @@ class Detector:
         self._inquiry = Inquiry(self.news)
         self._claims = Claims(self._inquiry)
         self._second_faults = SecondFaults(self._inquiry, self._claims)
-        self._looks = Looks()
+        self._module_rises = ModuleRises(self._inquiry)
         self._unjudged = False
         self._watched = -1  # what was known by then and nobody's was watched
 
@@ -170,19 +170,13 @@ class Detector:
         quiet = ~self._claims.taken
         unsolved = [one for one in self.open_incidents if not one.is_understood and one.rise is None]
         free = quiet | np.any([one.claim(len(quiet)) for one in unsolved], axis=0)
-        everywhere = np.ones(len(self.news.cells), bool)
-        for found in module_rises.rising(self._inquiry, tick, free, quiet):
-            if self._looks.was_taken(repr(found.rise), tick, found.crashes):
-                continue
-            portion, but = self._inquiry.portion(found.rise), self._not_on_trial(self.open_incidents)
-            trial = self._inquiry.trial(tick, found.crashes, everywhere, but=but, portion=portion)
-            if trial.log_test.max(initial=-np.inf) < found.least:
-                continue
-            of_it = (one for one in unsolved if self._claims.is_mostly_of(one, found.crashes))
-            incident = next(of_it, None) or self._opened(tick)
-            incident.rise = found.rise
-            self._begin(incident, tick)
+        found = self._module_rises.following(tick, free, quiet, but=self._not_on_trial(self.open_incidents))
+        if found is None:
             return
+        of_it = (one for one in unsolved if self._claims.is_mostly_of(one, found.crashes))
+        incident = next(of_it, None) or self._opened(tick)
+        incident.rise = found.rise
+        self._begin(incident, tick)
 
     def _watch_departures(self, tick: int) -> None:
         """Open an incident when hosts leave because of an update; or let that speak in one that is not understood yet.
