@@ -21,9 +21,14 @@ from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 
+Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _LEAST_EVENTS = 4
+
+# From here on crashes of another module are held to have moved into this one: twenty to one, for that is common.
+_LOG_MOVED = 3.0
+_LEFT_BEHIND = 0.1  # of them stay with hosts that have the old file still
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,13 @@ class Found:
 
     Attributes:
         crashes: (events,) those of the last day in the module.
+        usual: (modules,) what share of the crashes of its operating system each has.
         least: the log of the sequential test that an update has to pass, of as many modules as have crashes.
     """
 
     rise: ModuleRise
     crashes: Mask
+    usual: Floats
     least: float
 
 
@@ -60,14 +67,16 @@ class ModuleRises:
                 continue
             portion = self._inquiry.portion(found.rise)
             trial = self._inquiry.trial(tick, found.crashes, everywhere, but=but, portion=portion)
-            if trial.log_test.max(initial=-np.inf) >= found.least:
+            if trial.log_test.max(initial=-np.inf) < found.least:
+                continue
+            if not self._is_renamed(found, int(trial.updates[np.argmax(trial.log_test)]), tick):
                 return found
         return None
 
     def _rising(self, tick: int, free: Mask, quiet: Mask) -> Iterator[Found]:
         """The modules with far more crashes within the last day than usual, most of them more than an hour ago.
 
-        None of a system without a crash on the days before: what is usual in its modules nobody knows.
+        None of a system of whose crashes on the days before no module was told: what is usual in them nobody knows.
         """
         events, modules = self._inquiry.news.events, self._inquiry.modules
         known = (events.outcome != DARK) & (events.tick <= tick) & ~self._inquiry.too_early
@@ -75,27 +84,31 @@ class ModuleRises:
         seen = modules.count(known & free & lately)
         if seen.max(initial=0) < _LEAST_EVENTS:
             return
-        before, usual = modules.count(known & ~lately), self._by_system(known & ~lately & quiet)
+        before, in_all = modules.count(known & ~lately), modules.in_all(modules.count(known & ~lately & quiet))
+        usual = np.minimum((before + 1.0) / (in_all + 1.0), 1.0)
         least = LOG_THRESHOLD + float(np.log((seen > 0).sum()))
-        for number in np.flatnonzero(seen >= _LEAST_EVENTS).tolist():
-            name, system = modules.names[number]
-            if not usual.get(system):
-                continue
-            share = (before[number] + 1.0) / (usual[system] + 1.0)
-            rise = ModuleRise(name, system, min(float(share), 1.0))
+        for number in np.flatnonzero((seen >= _LEAST_EVENTS) & (in_all > 0)).tolist():
+            rise = ModuleRise(*modules.names[number], float(usual[number]))
             mine = known & free & lately & (modules.of_event == number)
             is_slow = np.median(events.minute[mine]) <= tick - LAG_MINUTES
             if is_slow and self._log_excess(rise, tick, int(seen[number])) >= least:
-                yield Found(rise, mine, least)
+                yield Found(rise, mine, usual, least)
 
-    def _by_system(self, some: Mask) -> dict[str | None, int]:
-        """How many of some events happened in each operating system."""
-        cells = self._inquiry.news.cells
-        counts = np.bincount(self._inquiry.news.events.cell[some], minlength=len(cells)).tolist()
-        of_systems: dict[str | None, int] = {}
-        for cell, count in zip(cells, counts, strict=True):
-            of_systems[cell.os_type] = of_systems.get(cell.os_type, 0) + count
-        return of_systems
+    def _is_renamed(self, found: Found, update: int, tick: int) -> bool:
+        """Whether hosts with an update crash less than usual in another module, by as much as they do more in this one.
+
+        What replaces a driver, or a library with its version in the name, moves the crashes of one into another.
+        """
+        inquiry, rise, modules = self._inquiry, found.rise, self._inquiry.modules
+        events = inquiry.news.events
+        mine = inquiry.events_with(update, tick) & (events.outcome != DARK) & (events.minute > tick - DAY)
+        seen = modules.count(mine)
+        _, of_rise = inquiry.by_cell(update, tick, mine, departures=False, portion=inquiry.portion(rise))
+        expected = found.usual * of_rise.sum() / rise.share
+        more = (seen - expected)[modules.names.index((rise.name, rise.os_type))]
+        fewer = np.maximum(expected - more, _LEFT_BEHIND * expected)
+        log_odds = seen * np.log(fewer / expected) + expected - fewer
+        return bool((modules.of_system(rise.os_type) & (expected >= more / 2.0) & (log_odds >= _LOG_MOVED)).any())
 
     def _log_excess(self, rise: ModuleRise, tick: int, seen: int) -> float:
         """How much so many crashes of the last day say against the baseline at the likeliest rate, in the whole fleet.

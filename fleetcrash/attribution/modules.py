@@ -47,6 +47,7 @@ class Modules:
         told = zip(news.events.module.tolist(), news.events.cell.tolist(), strict=True)
         self.of_event: Ints = np.array([number(module, systems[cell]) for module, cell in told], np.int64)
         self.names = tuple(numbers)
+        self._systems = np.array([system for _, system in self.names], dtype=object)
 
     def crashes_of(self, rise: ModuleRise) -> Mask:
         """(events,) the crashes in a module."""
@@ -58,3 +59,15 @@ class Modules:
         """(modules,) how many of some events (events,) are crashes in each."""
         told = self.of_event[events]
         return np.bincount(told[told >= 0], minlength=len(self.names))
+
+    def of_system(self, system: str) -> Mask:
+        """(modules,) those of an operating system."""
+        inside: Mask = self._systems == system
+        return inside
+
+    def in_all(self, counts: Ints) -> Ints:
+        """(modules,) of each as many as all modules of its operating system have, by how many each has (modules,)."""
+        total = np.zeros_like(counts)
+        for system in set(self._systems.tolist()):
+            total[self.of_system(system)] = counts[self.of_system(system)].sum()
+        return total
