@@ -22,8 +22,11 @@ Mask = NDArray[np.bool_]
 # A condition is looked for again once its events have grown by this factor.
 _CONDITION_GROWTH = 1.02
 
-# Where so many events were to come, and none did, it is over: of thousands of times to wait one would be as long.
+# Where so many more events were to come than usual, and by fifty to one did not, it is over: with what is usual of one
+# module there may be one or two.
 _MISSED = 8.0
+_LOG_OVER = 4.0
+_LEAST_USUAL = 1e-6  # in a part of the fleet of which nobody is online
 
 # Of an incident's hosts so many have to crash again in an hour for it to go on: a quarter in a day is no baseline ...
 _LEAST_AGAIN = 0.01
@@ -98,13 +101,19 @@ def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
 
 
 def _is_over(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
-    """Whether what came every few hours in one module has not come for so long that it would have, but by chance."""
-    events = inquiry.news.events
+    """Whether a module had about as many crashes as usual for as long as eight more take, at the pace so far."""
+    events, portion = inquiry.news.events, inquiry.portion(incident.rise)
     mine = events.minute[incident.claim(len(events)) & (events.tick <= tick)]
-    if not len(mine):
+    if not len(mine) or portion is None:
         return True
-    apart = (int(mine.max()) - int(mine.min())) / len(mine)
-    return tick - int(mine.max()) > max(_MISSED * apart, LAG_MINUTES)
+
+    def usual(minutes: int) -> float:
+        since = inquiry.expected.since(incident.spot, tick - minutes + 1)
+        return max(float((since * portion.of_spots[:, incident.spot]).sum()), _LEAST_USUAL)
+
+    more = len(mine) / max(int(mine.max() - mine.min()), 1) - usual(DAY) / DAY
+    minutes = int(np.clip(_MISSED / max(more, _MISSED / DAY), LAG_MINUTES, DAY))
+    return int((mine > tick - minutes).sum()) * float(np.log1p(_MISSED / usual(minutes))) <= _MISSED - _LOG_OVER
 
 
 def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:

@@ -158,8 +158,12 @@ class Expectation:
 
     def of_last_hour(self, outcome: int, spot: int, tick: int) -> float:
         """Events of an outcome to be expected at a spot in the last hour."""
-        before = self._until[outcome, spot, (tick - LAG_MINUTES + 1) % RING] * self._scale[outcome, spot]
-        return float(self.total[outcome, spot] - before)
+        return float(self.since(spot, tick - LAG_MINUTES + 1)[outcome])
+
+    def since(self, spot: int, minute: int) -> Floats:
+        """(OUTCOMES,) events to be expected at a spot since a minute of the last day."""
+        since: Floats = self.total[:, spot] - self._until[:, spot, minute % RING] * self._scale[:, spot]
+        return since
 
     def until(self, spots: Ints, minutes: Ints) -> Floats:
         """(OUTCOMES, ...) events to be expected at spots before minutes of the last day, both of one shape."""

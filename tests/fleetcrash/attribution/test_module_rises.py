@@ -245,6 +245,13 @@ def test_nobody_is_named_where_modules_are_told_since_today_only(slow_world, emp
     assert judged(of_no_module(slow_world, until=0), empty_lake).incidents == []
 
 
+def test_it_ends_also_where_the_module_has_crashes_on_any_day(empty_lake):
+    world = struck(fleet(mix=or_mix(OWN, 0.04)), 48, in_its_own)
+    found = judged(world, empty_lake)
+    assert (found.names, found.rises) == (["slow"], [OWN])
+    assert found.incidents[0]["closed_at"] is not None
+
+
 def test_a_module_with_fewer_crashes_than_usual_is_none_that_rises(slow):
     watch, every = slow.detector._module_rises, slow.detector.news.events.tick > 0
     assert {one.rise.name for one in watch._rising(slow.detector.news.last_tick, every, every)} == {OWN}
