@@ -108,8 +108,9 @@ class Detector:
         if fresh and self.incidents:
             self._cede_waves()
             self._claims.stake(self.incidents, tick)
-            for incident in (one for one in self.open_incidents if one.rise is None):
-                self._look_outside(incident, tick)
+            for incident in self.open_incidents:
+                if incident.rise is None:
+                    self._look_outside(incident, tick)
                 self._look_later(incident, tick)
         for incident in self.open_incidents:
             age = tick - incident.alarm_tick

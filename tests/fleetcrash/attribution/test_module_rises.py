@@ -252,6 +252,20 @@ def test_it_ends_also_where_the_module_has_crashes_on_any_day(empty_lake):
     assert found.incidents[0]["closed_at"] is not None
 
 
+def test_what_another_update_does_in_the_same_module_within_minutes_is_an_incident_of_its_own(slow_world, empty_lake):
+    """Of all crashes, not of those in the module alone."""
+    random = Random(5)
+    world = {**slow_world, "install": [*slow_world["install"]], "crash": [*slow_world["crash"]]}
+    world["update"] = [*world["update"], {"update_id": "second", "kind": "policy", "released_at": at(800)}]
+    for number in (n for n in HOSTS if n % 6):
+        minute = 800 + random.uniform(0, 15)
+        world["install"].append(install(number, "second", minute))
+        if random.random() < 0.25:
+            world["crash"].append({**crash_of(number, minute + random.uniform(0.2, 10)), "module": OWN})
+    found = judged(world, empty_lake, until=880)
+    assert (found.names, found.rises) == (["slow", "second"], [OWN, None])
+
+
 def test_a_module_with_fewer_crashes_than_usual_is_none_that_rises(slow):
     watch, every = slow.detector._module_rises, slow.detector.news.events.tick > 0
     assert {one.rise.name for one in watch._rising(slow.detector.news.last_tick, every, every)} == {OWN}
