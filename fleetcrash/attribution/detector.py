@@ -131,7 +131,7 @@ class Detector:
             known = self.news.events.tick
             if (~self._claims.taken & (known > self._watched) & (known <= tick)).any():
                 self._watch(tick)
-                self._watch_modules(tick)
+            self._watch_modules(tick)
             self._watched = tick
         if self.news.installs_told:
             self._watch_departures(tick)
