@@ -59,10 +59,10 @@ class TimedEngine(Engine):
         self._kept = timed = TimedTables(self._con, self._now, self._views)
         timed.note = self._note
 
-    def _answer(self, query: str, parameters: dict[str, Any], *, few_rows: bool) -> pa.Table:
+    def table(self, query: str, **parameters: Any) -> pa.Table:
         """The answer; what it took without the kept tables that had to be made for it is noted."""
         started, made_before = time.perf_counter(), sum(self.seconds.values())
-        answer = super()._answer(query, parameters, few_rows=few_rows)
+        answer = super().table(query, **parameters)
         self._note(query, time.perf_counter() - started - (sum(self.seconds.values()) - made_before))
         return answer
 

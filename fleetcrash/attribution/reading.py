@@ -54,10 +54,10 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
     keep_known(engine)
     for step in _STEPS:
         engine.keep(step, f"detection/{step}")
-    cells = _cells(engine.small_table("detection/cells_in_order"))
-    suspects = _suspects(engine.small_table("detection/suspects"))
+    cells = _cells(engine.table("detection/cells_in_order"))
+    suspects = _suspects(engine.table("detection/suspects"))
     update_index = {suspect.update_id: index for index, suspect in enumerate(suspects)}
-    known_places = engine.small_table("detection/places_in_order")
+    known_places = engine.table("detection/places_in_order")
     bounds = engine.rows("detection/first_and_last_tick")[0]
     events = _events(engine.table("detection/events_in_order"))
     if not len(events):
@@ -256,7 +256,7 @@ def _had(engine: Engine, suspects: Sequence[Suspect], update: int) -> Had:
 def _whereabouts(
     engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], cells: tuple[int, ...]
 ) -> Whereabouts:
-    table = engine.small_table(
+    table = engine.table(
         "detection/hosts_beside_events",
         update_id=suspects[update].update_id,
         events=list(events),
@@ -271,7 +271,7 @@ def _whereabouts(
 
 
 def _at_place(engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], tick: int) -> AtPlace:
-    table = engine.small_table(
+    table = engine.table(
         "detection/hosts_beside_at_place",
         update_id=suspects[update].update_id,
         events=list(events),
@@ -294,7 +294,7 @@ def _by_start(
     minutes: int,
     tick: int,
 ) -> ByStart:
-    table = engine.small_table(
+    table = engine.table(
         "detection/hosts_by_start",
         update_id=suspects[update].update_id,
         events=list(events),
@@ -312,7 +312,7 @@ def _by_start(
 
 
 def _by_delay(engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], tick: int) -> ByDelay:
-    table = engine.small_table(
+    table = engine.table(
         "detection/hosts_by_delay",
         update_id=suspects[update].update_id,
         events=list(events),
@@ -328,7 +328,7 @@ def _by_delay(engine: Engine, suspects: Sequence[Suspect], update: int, events: 
 
 
 def _holders(engine: Engine, update_index: dict[str, int], events: tuple[int, ...], tick: int) -> Holders:
-    table = engine.small_table(
+    table = engine.table(
         "detection/holders_beside_events", events=list(events), at=datetime.fromtimestamp(tick * 60, UTC)
     )
     names, code = _codes(table, "update_id")

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
 import duckdb
-
-# It is there once more, for as long as it takes to hand it over. That is meant where an answer has few rows: a relation
-# would read the query once to tell its columns and once more to run it, and mostly that takes longest.
-warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy", UserWarning)
 
 VERSION: str = duckdb.__version__
 """Of another one an answer may be another."""

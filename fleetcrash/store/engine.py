@@ -148,19 +148,12 @@ class Engine:
 
     def table(self, query: str, **parameters: Any) -> pa.Table:
         """The answer of one query file as an Arrow table."""
-        return self._answer(query, parameters, few_rows=False)
-
-    def small_table(self, query: str, **parameters: Any) -> pa.Table:
-        """The same of an answer of few rows, which is there a third sooner."""
-        return self._answer(query, parameters, few_rows=True)
-
-    def _answer(self, query: str, parameters: dict[str, Any], *, few_rows: bool) -> pa.Table:
         if self._cache_from_s is None or query not in AGGREGATES or not self._snapshot:
-            return self._count(query, parameters, few_rows=few_rows)[0]
+            return self._count(query, parameters)[0]
         key = self._kept.key(query, parameters)
         answer = self._aggregates.find(key)
         if answer is None:
-            answer, took_s = self._count(query, parameters, few_rows=few_rows)
+            answer, took_s = self._count(query, parameters)
             if took_s >= self._cache_from_s:
                 rests_on = (path for table_files in self._snapshot.values() for path in table_files.paths)
                 self._aggregates.put(key, answer, rests_on=rests_on)
@@ -168,7 +161,7 @@ class Engine:
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """The answer of one query file as a list of dicts; times are aware datetimes in UTC."""
-        answer: list[dict[str, Any]] = self.small_table(query, **parameters).to_pylist()
+        answer: list[dict[str, Any]] = self.table(query, **parameters).to_pylist()
         return answer
 
     def batches(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
@@ -189,8 +182,8 @@ class Engine:
             raise self._unreadable(duckdb.InvalidInputException(str(error))) from error
 
     def frame(self, query: str, **parameters: Any) -> Any:
-        """The answer of one query file as a pandas DataFrame, which takes more room than a copy of its rows."""
-        return self.small_table(query, **parameters).to_pandas()
+        """The answer of one query file as a pandas DataFrame."""
+        return self.table(query, **parameters).to_pandas()
 
     def keep(self, name: str, query: str, **parameters: Any) -> None:
         """Give the answer of a query file a name, as a table that later queries of this engine may read.
@@ -243,19 +236,13 @@ class Engine:
         except duckdb.Error as error:
             raise self._unreadable(error) from error
 
-    def _count(self, query: str, parameters: dict[str, Any], *, few_rows: bool = False) -> tuple[pa.Table, float]:
-        """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not.
-
-        Args:
-            few_rows: spend a copy of the rows, and not a second reading of the query.
-        """
+    def _count(self, query: str, parameters: dict[str, Any]) -> tuple[pa.Table, float]:
+        """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not."""
         try:
             made_s = self._kept.make_for(query)
             self._views.define_for(query)
             started = time.perf_counter()
-            text, values = query_text(query), parameters or None
-            asked = self._con.execute(text, values) if few_rows else self._con.sql(text, params=values)
-            answer = asked.to_arrow_table()
+            answer = self._con.sql(query_text(query), params=parameters or None).to_arrow_table()
         except duckdb.Error as error:
             raise self._unreadable(error) from error
         return answer, made_s + time.perf_counter() - started

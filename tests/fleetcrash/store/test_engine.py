@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetcrash.attribution.impact import impact_of
+from fleetcrash.attribution.reading import keep_known
 from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
 from fleetcrash.store import Engine, Lake
 from fleetcrash.store.forgetting import forget
 from tests.dashboard.fleet import append_rows
-from tests.fleetcrash.worlds import at
+from tests.fleetcrash.worlds import at, lake_of
 
 
 def _crash(number: int, **changes) -> dict[str, object]:
@@ -155,3 +156,17 @@ def test_an_answer_in_parts_is_the_same_answer(lake, monkeypatch):
         whole = engine.table("crashes_known_since", since=at(-1))
     keys = [(name, "ascending") for name in whole.column_names]
     assert pa.Table.from_batches(parts).sort_by(keys).equals(whole.sort_by(keys))
+
+
+def test_answers_of_many_rows_keep_the_order_that_their_query_asks_for(empty_lake):
+    """More than a vector of DuckDB holds, time and again: two threads may hand them over in any order."""
+    builds = [f"{number:05}" for number in range(5000)]
+    world = {"host": [{"host_id": f"h{build}", "os_type": "windows", "os_build": build} for build in builds]}
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(2000)) as engine:
+        keep_known(engine)
+        engine.keep("cells", "detection/cells")
+        for _ in range(10):
+            query = "detection/cells_in_order"
+            assert [row["os_build"] for row in engine.rows(query)] == builds
+            assert engine.table(query)["os_build"].to_pylist() == builds
+            assert engine.frame(query)["os_build"].tolist() == builds
