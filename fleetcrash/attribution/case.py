@@ -15,7 +15,6 @@ from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
-from fleetcrash.attribution.expectation import Portion
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
@@ -38,7 +37,8 @@ Found = tuple[Judgement, Trial, Waves]
 # those may be boots of hosts whose install of the other was not told: then neither is named.
 _AS_OFTEN = 0.5
 
-_LOG_HINT = 1.0  # of what hosts say
+# What hosts say of an innocent update strays about zero; so much is a reason to wait, and none to say anything.
+_LOG_HINT = 1.0
 
 _MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
 
@@ -69,7 +69,6 @@ class Case:
         tolls: by updates that incidents name which had ended before, what each had done by then.
         blamed: parts of the fleet that stand apart and were in trouble within the day, as other incidents say: they may
             be still, whatever their hosts get meanwhile.
-        portion: what part of all events these are to be; None: all of them.
     """
 
     incident: Incident | None
@@ -81,7 +80,6 @@ class Case:
     needed_by: Mapping[int, KnownFault]
     tolls: Mapping[int, Toll]
     blamed: frozenset[int]
-    portion: Portion | None = None
 
     @property
     def minutes_open(self) -> int:
@@ -128,7 +126,7 @@ def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
 def _weighed(inquiry: Inquiry, case: Case) -> Found:
     tick, incident, of_event = case.tick, case.incident, inquiry.news.events.cell
     by_departures = incident is not None and incident.by_departures
-    portion = case.portion
+    portion = None if incident is None else inquiry.portion(incident.rise)
     trial = inquiry.trial(tick, case.events, case.cells, but=case.but, departures=by_departures, portion=portion)
     pushed = [inquiry.pushed(int(update)) for update in trial.updates]
     leading = int(pushed[np.argmax(trial.log_evidence)][-1]) if pushed else None

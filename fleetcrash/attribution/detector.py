@@ -221,7 +221,6 @@ class Detector:
             needed_by=self._claims.needed_by(others),
             tolls={} if incident is None else incident.tolls_before(others),
             blamed=self._claims.blamed(others, tick),
-            portion=self._inquiry.portion(None if incident is None else incident.rise),
         )
 
     def _not_on_trial(self, others: Iterable[Incident]) -> frozenset[int]:

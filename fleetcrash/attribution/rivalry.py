@@ -83,10 +83,13 @@ class Rivalry:
         return strongest(self.of_waves)
 
     def log_of_place(self, update: int) -> float:
-        """How much better the best wave beside an update explains the events than the best in hosts of whole strata."""
+        """How much better the best wave beside an update explains the events than the best in hosts of whole strata.
+
+        Nothing where there is none beside it.
+        """
         beside = self.of_waves[~self.of_rollout(update)[self.waves.place]]
         at_large = self.of_waves[self.of_strata[self.waves.place]]
-        return float(beside.max() - at_large.max()) if at_large.size else np.inf
+        return float(max(beside.max(initial=-np.inf) - at_large.max(), 0.0)) if at_large.size else np.inf
 
     def begun_by(self, row: int, share: float = EXPLAINED_SHARE) -> tuple[Mask, Mask]:
         """(n, SHAPES) which waves, in hosts that mostly had an update, may have begun with a push of it.

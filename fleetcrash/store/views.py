@@ -28,10 +28,9 @@ class Views:
         Raises:
             duckdb.Error: the lake cannot be read.
         """
-        if self._look is not None:
-            for view in VIEWS:
-                if view in words(query):
-                    self._define(view, self._look)
+        for view in VIEWS:
+            if view in words(query):
+                self.define(view)
 
     def define(self, view: str) -> None:
         """Define one view, and those that it reads.
@@ -39,15 +38,11 @@ class Views:
         Raises:
             duckdb.Error: the lake cannot be read.
         """
-        if self._look is not None:
-            self._define(view, self._look)
-
-    def _define(self, view: str, look: Look) -> None:
-        if view in self._defined:
+        if self._look is None or view in self._defined:
             return
-        query = look.view(view)
+        query = self._look.view(view)
         for other in VIEWS[: VIEWS.index(view)]:
             if other in words(query):
-                self._define(other, look)
+                self.define(other)
         self._con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {query_text(query)}")
         self._defined.add(view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.odds import LOG_LATENT, weigh
-from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, Contrast
+from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, Contrast, Rivalry
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, TIED_FROM, Judgement, Kind, judge
 from fleetcrash.attribution.waves import SHAPES, Waves
@@ -674,3 +674,24 @@ def test_where_no_update_is_to_blame_no_change_is_as_likely_as_that_takes(sums_t
     stated = judgement.stated(Kind.NO_UPDATE)
     assert stated.sum() == pytest.approx(min(sums_to, 1.0 - NAMING_PROBABILITY))
     assert stated[0] == pytest.approx(3.0 * stated[1])
+
+
+@pytest.mark.parametrize(
+    ("made", "more"),
+    [((False, False), 4.0), ((False, True), 0.0), ((True, False), 4.0), ((True, True), 0.0)],
+    ids=["of neither", "a ring", "the fleet", "nothing beside it"],
+)
+def test_how_much_more_a_place_explains_is_asked_of_the_waves_that_no_rollout_made(made, more):
+    none = np.zeros((OUTCOMES, 2, SHAPES))
+    says = np.repeat([[5.0], [9.0]], SHAPES, axis=1)  # the fleet, and a part of it
+    rivalry = Rivalry(
+        cast(Trial, None),
+        Waves(np.array([0, 1]), np.array([RELEASED, RELEASED]), says, none, none),
+        says,
+        pushed=(),
+        stands_there=np.array([False, False]),
+        of_strata=np.array([True, False]),
+        contrast=None,
+        of_rollout=lambda _: np.array(made),
+    )
+    assert rivalry.log_of_place(0) == more
