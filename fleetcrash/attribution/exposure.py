@@ -111,6 +111,10 @@ class UpdateTime:
         minutes: Floats = tick * sums[0] - sums[1]
         return minutes
 
+    def host_minutes_since(self, since: int, tick: int) -> Floats:
+        """(WINDOWS,) host-minutes at risk in the minutes after one of the last KEPT_MINUTES, up to the tick."""
+        return np.zeros(WINDOWS) if self.lately is None else self.lately.totals(np.arange(since + 1, tick + 1))
+
     def hosts(self) -> Floats:
         """(cells,) hosts at risk now that have had it for less than a day."""
         hosts: Floats = self._all_sums()[0, :, :, :AGES].sum((1, 2))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Narrow = NDArray[np.int32]
@@ -38,6 +39,14 @@ class Lately:
         columns = np.unique(self._column[rows, of_row])
         sums: Ints = self._counts[:, columns[columns > 0]].sum(1, dtype=np.int64)
         return sums
+
+    def totals(self, minutes: Ints) -> Floats:
+        """(k,) each of the k counts, summed over all rows and some of the minutes, each of them once."""
+        used = len(self._place)
+        by_place = self._counts[minutes % len(self._counts), 1:used].sum(0, dtype=np.int64)
+        k = self._column.shape[1]
+        totals: Floats = np.bincount(self._place[1:] % k, weights=by_place.astype(float), minlength=k).astype(float)
+        return totals
 
     def write(self, minute: int, now: Narrow) -> None:
         """Note the counts (rows, k) of a minute."""

@@ -18,6 +18,7 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
 from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind
 
 Mask = NDArray[np.bool_]
@@ -76,7 +77,8 @@ class SecondFaults:
         """The update that strikes the hosts of an incident by now, if it is not the one that did at first.
 
         What comes hours later to hosts that have both would be taken for more of the first. So the events of the last
-        hour are weighed by themselves, with the first one's update among the suspects.
+        hour are weighed by themselves, with the first one's update among the suspects; but not if they are no more than
+        were to come of the first one. By themselves they speak for whatever everybody got in just that hour.
 
         Args:
             named: updates that any incident names.
@@ -94,6 +96,9 @@ class SecondFaults:
         if not any((lately & self._inquiry.events_with(one, tick)).sum() >= least for one in later):
             return None
         if self._looks.was_taken(f"later in {first.incident_id}", tick, lately):
+            return None
+        so_far = Toll.until(self._inquiry, tick - LAG_MINUTES, tick, first.update, first.claim(len(events)))
+        if so_far.goes_on(self._inquiry, tick, lately):
             return None
         case = case_of(lately, self._claims.cells_of(first))
         judgement, _, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))

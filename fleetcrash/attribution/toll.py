@@ -52,6 +52,15 @@ class Toll:
         minutes = _host_minutes(inquiry, tick, update, cells)
         return cls(update, condition, events / np.maximum(minutes, 1.0), tick, minutes, (tick, minutes))
 
+    @classmethod
+    def until(cls, inquiry: Inquiry, since: int, tick: int, update: int, mine: Mask) -> Toll:
+        """Count those of some events (events,) that came up to a minute of the last day, whomever they strike."""
+        events = inquiry.exposed_counts(tick, mine & (inquiry.news.events.minute <= since), update)[:, :AGES]
+        everywhere = np.ones(len(inquiry.news.cells), bool)
+        minutes = _host_minutes(inquiry, tick, update, everywhere)
+        minutes = minutes - inquiry.expected.time.by_update[update].host_minutes_since(since, tick)[:AGES]
+        return cls(update, None, events.sum((0, 2)) / np.maximum(minutes, 1.0), since, minutes, (since, minutes))
+
     def move_on(self, inquiry: Inquiry, tick: int) -> None:
         """Count from the last time on that this was called, while nothing is wrong: what was spared tells nothing."""
         self.since, self.host_minutes = self._later

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.toll import Toll
+from fleetcrash.store import Engine, Lake
+from ingest.load import load
+from sample_data.simulator import simulate
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 HOSTS = 1200
@@ -152,6 +162,48 @@ def test_a_second_fault_in_hosts_of_the_first_is_an_incident_of_its_own_while_th
     assert {turn["update_id"] for turn in second["history"]} == {"v"}
     assert second["alarm_at"] >= at(second_at).isoformat()[:16]
     assert second["evidence"]["crashes"] >= len(of_second)
+
+
+@pytest.mark.parametrize(("also", "goes_on"), [(0.0, True), (0.4, False)], ids=["at its pace", "far more"])
+def test_how_many_of_the_last_hour_were_to_come_of_a_fault(
+    empty_lake: Path, early: list[dict[str, Any]], also: float, goes_on: bool
+) -> None:
+    """An update trickles out for hours and crashes every fifth host an hour later; then perhaps others besides."""
+    random, tick = Random(1), int(at(PUSHED_AT + 240).timestamp()) // 60
+    got = {number: PUSHED_AT + random.expovariate(1 / 150) for number in range(HOSTS)}
+    crashed = {
+        number: minute + random.lognormvariate(4, 0.6) for number, minute in got.items() if random.random() < 0.2
+    }
+    had = [number for number, minute in got.items() if minute < PUSHED_AT + 180 and number not in crashed]
+    crashed |= {number: PUSHED_AT + 180 + 55 * random.random() for number in had if random.random() < also}
+    world = _fleet(
+        crash=[*early, *(crash_of(number, minute) for number, minute in crashed.items())],
+        install=[
+            {"host_id": f"h{number}", "update_id": "u", "applied_at": at(minute)} for number, minute in got.items()
+        ],
+    )
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(PUSHED_AT + 241)) as engine:
+        inquiry = Inquiry(read_news(engine))
+        events = inquiry.news.events
+        of_all = np.ones(len(events), bool)
+        for each in range(inquiry.news.first_tick, tick + 1):
+            inquiry.advance(each, claimed=~of_all, disturbed=lambda _: False)
+        toll = Toll.until(inquiry, tick - 60, tick, 0, of_all)
+        assert toll.goes_on(inquiry, tick, events.minute > tick - 60) is goes_on
+    assert toll.host_minutes.sum() == pytest.approx(
+        sum(max(PUSHED_AT + 180 - max(minute, 0), 0) for minute in got.values()), rel=0.2
+    )
+
+
+@pytest.mark.slow
+def test_a_fault_that_goes_on_as_it_did_is_not_blamed_on_what_everybody_gets_meanwhile(
+    tmp_path: Path, empty_lake: Path
+) -> None:
+    simulate("os-patch-guilty", tmp_path / "fleet", hosts=20_000, seed=345517092, days=2)
+    lake = Lake(Path(shutil.copytree(empty_lake, tmp_path / "lake")))
+    load(lake, [tmp_path / "fleet"], now=datetime.now(UTC))
+    found = incidents(lake, as_of=datetime(2024, 8, 14, 10, 45, tzinfo=UTC))["incidents"]
+    assert {turn["update_id"] for one in found for turn in one["history"]} == {"os_patch-22631.4037"}
 
 
 def test_a_second_fault_that_reaches_all_hosts_keeps_its_name_beside_the_first(
