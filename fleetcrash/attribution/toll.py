@@ -34,12 +34,14 @@ class Toll:
     Attributes:
         update: its index. condition: whom it strikes; None while that is not determined.
         rate: (AGES,) events per host-minute of those with it, by the age of the install.
+        told_by: (AGES,) the host-minutes that the rate was seen in.
         since: the tick from which on is counted; host_minutes: (AGES,) at risk up to then.
     """
 
     update: int
     condition: Condition | None
     rate: Floats
+    told_by: Floats
     since: int
     host_minutes: Floats
     _later: tuple[int, Floats]
@@ -50,7 +52,7 @@ class Toll:
         cells = cells_that_may_meet(inquiry.news.cells, condition or {})
         events = inquiry.exposed_counts(tick, mine, update)[:, :AGES, cells].sum((0, 2))
         minutes = _host_minutes(inquiry, tick, update, cells)
-        return cls(update, condition, events / np.maximum(minutes, 1.0), tick, minutes, (tick, minutes))
+        return cls._of(update, condition, events, tick, minutes)
 
     @classmethod
     def until(cls, inquiry: Inquiry, since: int, tick: int, update: int, mine: Mask) -> Toll:
@@ -59,7 +61,12 @@ class Toll:
         everywhere = np.ones(len(inquiry.news.cells), bool)
         minutes = _host_minutes(inquiry, tick, update, everywhere)
         minutes = minutes - inquiry.expected.time.by_update[update].host_minutes_since(since, tick)[:AGES]
-        return cls(update, None, events.sum((0, 2)) / np.maximum(minutes, 1.0), since, minutes, (since, minutes))
+        return cls._of(update, None, events.sum((0, 2)), since, minutes)
+
+    @classmethod
+    def _of(cls, update: int, condition: Condition | None, events: Floats, tick: int, minutes: Floats) -> Toll:
+        told_by = np.maximum(minutes, 1.0)
+        return cls(update, condition, events / told_by, told_by, tick, minutes, (tick, minutes))
 
     def move_on(self, inquiry: Inquiry, tick: int) -> None:
         """Count from the last time on that this was called, while nothing is wrong: what was spared tells nothing."""
@@ -68,7 +75,9 @@ class Toll:
         self._later = tick, _host_minutes(inquiry, tick, self.update, cells)
 
     def goes_on(self, inquiry: Inquiry, tick: int, mine: Mask) -> bool:
-        """Whether the fault explains most of a rise, by no more events than were to come, at each age of the install.
+        """Whether the fault explains most of a rise, by no more events than were to come, in all and at each age.
+
+        How many come at an age of the install, a handful of earlier ones tells but roughly.
 
         Args:
             mine: (events,) the events; those from before ``since`` do not count.
@@ -85,8 +94,11 @@ class Toll:
         at_baseline = inquiry.expected.of_hosts_with(np.array([self.update]), tick)[:, 0, :AGES].sum(0)[:, cells].sum(1)
         usual = at_baseline * since / np.maximum(ever, 1.0)
         at_most = _AS_MANY * to_come + usual
-        # The square root of a Poisson count strays by about a half (Anscombe 1948).
-        return bool(to_come.sum() > usual.sum() and (np.sqrt(seen) <= np.sqrt(at_most) + _Z / 2.0).all())
+        # The square root of a Poisson count strays by about a half (Anscombe 1948), and that of what it is held against
+        # by as many times more as the host-time has grown.
+        strays = _Z / 2.0 * np.sqrt(1.0 + _AS_MANY * since / self.told_by)
+        is_as_many = np.sqrt(seen.sum()) <= np.sqrt(at_most.sum()) + _Z / 2.0
+        return bool(to_come.sum() > usual.sum() and is_as_many and (np.sqrt(seen) <= np.sqrt(at_most) + strays).all())
 
 
 def _host_minutes(inquiry: Inquiry, tick: int, update: int, cells: Mask) -> Floats:

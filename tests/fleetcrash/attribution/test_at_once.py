@@ -195,6 +195,34 @@ def test_how_many_of_the_last_hour_were_to_come_of_a_fault(
     )
 
 
+@pytest.mark.parametrize(("struck", "goes_on"), [(0.08, True), (0.4, False)], ids=["as in the first", "far more"])
+def test_a_small_ring_tells_but_roughly_how_soon_a_large_one_is_struck(
+    empty_lake: Path, early: list[dict[str, Any]], struck: float, goes_on: bool
+) -> None:
+    """None of the few struck in the first ring was so within two minutes, and some in the second are."""
+    random, until, second_at = Random(2), PUSHED_AT + 170, PUSHED_AT + 180
+    first, second = range(100), range(100, 900)
+    crashed = {number: PUSHED_AT + 4 + 5 * random.random() for number in first[::12]}
+    crashed |= {number: second_at + 0.1 + 8 * random.random() for number in second if random.random() < struck}
+    world = _fleet(crash=[*early, *(crash_of(number, minute) for number, minute in crashed.items())])
+    world["install"] = [
+        {"host_id": f"h{number}", "update_id": "u", "applied_at": at(minute)}
+        for numbers, minute in ((first, PUSHED_AT), (second, second_at))
+        for number in numbers
+    ]
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(second_at + 16)) as engine:
+        inquiry = Inquiry(read_news(engine))
+        events, toll = inquiry.news.events, None
+        of_fault = events.minute > int(at(PUSHED_AT).timestamp()) // 60
+        for tick in range(inquiry.news.first_tick, int(at(second_at + 15).timestamp()) // 60 + 1):
+            inquiry.advance(tick, claimed=of_fault, disturbed=lambda _: False)
+            if tick == int(at(until).timestamp()) // 60:
+                toll = Toll.taken(inquiry, tick, 0, None, events.tick <= tick)
+        assert toll is not None
+        assert (toll.rate[0], toll.rate[1] > 0) == (0.0, True)
+        assert toll.goes_on(inquiry, tick, of_fault) is goes_on
+
+
 @pytest.mark.slow
 def test_a_fault_that_goes_on_as_it_did_is_not_blamed_on_what_everybody_gets_meanwhile(
     tmp_path: Path, empty_lake: Path
