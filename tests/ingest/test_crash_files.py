@@ -343,7 +343,7 @@ def test_a_list_of_events_that_windows_saved_as_a_table_is_one_and_no_table_of_r
 
 
 def test_a_report_may_stand_far_down_in_what_a_program_wrote(lake, tmp_path):
-    log, end = b"relay: a batch of 12 items was sent\n" * (3 * HEAD_BYTES // 36), ASAN.encode()
+    log, end = b"relay: a batch of 12 items was sent\n" * (6 * HEAD_BYTES // 5 // 36), ASAN.encode()
     files = {"relay.log": log + end, "other.log": log, "core": b"\x7fELF\0" + log + end}
     report = load_whole(lake, put(tmp_path / "in", files))
     assert (report.accepted, [Path(name).name for name in report.left_out]) == (1, ["core", "other.log"])
