@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Set
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind
 
+Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 CaseOf = Callable[[Mask, Mask], Case]
@@ -37,6 +39,9 @@ _UNLIKELY = 1e-3
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
 _MOSTLY_SOON = 0.8
 
+# So unlikely must it be that hosts were spared for so long by chance; looked at with every event.
+_LOG_LATE = float(np.log(1e-4))
+
 
 class SecondFaults:
     """Looks for second faults, again as soon as there is something new to see."""
@@ -50,7 +55,8 @@ class SecondFaults:
         """Whether something else explains what the condition of an incident leaves out.
 
         All suspects are weighed on those events alone, the incident's update among them: where it is the likelier
-        after all, its condition was told too narrow and is told anew.
+        after all, its condition was told too narrow and is told anew. It is not among them where it spared those hosts
+        for as long as it took to strike most of the others.
         """
         events = self._inquiry.news.events
         left_out = self._claims.left_out(first)
@@ -63,7 +69,8 @@ class SecondFaults:
         if self._looks.was_taken(f"outside {self._claims.core(first)} of {first.incident_id}", tick, mine):
             return False
         case = case_of(mine, left_out)
-        judgement, trial, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
+        but = case.but | {first.update} if self._are_late(first, tick, mine, left_out) else case.but - {first.update}
+        judgement, trial, _ = judged(self._inquiry, replace(case, but=but))
         named = judgement.update if judgement.kind is Kind.UPDATE else None
         if not len(trial.updates) or int(trial.updates[np.argmax(judgement.probabilities)]) == first.update:
             first.contested.end()
@@ -115,6 +122,53 @@ class SecondFaults:
         alarm = trial.log_test[~its].max(initial=-np.inf) >= suspects.LOG_THRESHOLD
         if first.update is None or likely > _UNLIKELY or not alarm:
             return False
-        inside = first.claim(len(outside)) & ~outside
-        by_age = self._inquiry.exposed_counts(tick, inside, first.update).sum((0, 2))[:AGES]
-        return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
+        return _is_soon(self._by_age(first.update, tick, first.claim(len(outside)) & ~outside))
+
+    def _are_late(self, first: Incident, tick: int, mine: Mask, left_out: Mask) -> bool:
+        """Whether events that a condition leaves out came too long after the install to be its update's doing.
+
+        At which ages of the install hosts crash, those of its condition tell. Not where it waits for something, as
+        for a boot, which may come to others later.
+
+        Args:
+            mine: (events,) those left out. left_out: (cells,) where they may be.
+        """
+        if first.update is None:
+            return False
+        time = self._inquiry.expected.time.by_update[first.update].host_minutes(tick)[:, :, :AGES].sum(1)
+        outside = left_out[self._inquiry.news.events.cell]
+        told = self._by_age(first.update, tick, first.claim(len(outside)) & ~outside)
+        inside = self._claims.cells_of(first) & ~left_out
+        due = told / np.maximum(time[inside].sum(0), 1.0) * time[left_out].sum(0)
+        if not _is_soon(told) or not due.sum():
+            return False
+        seen = np.cumsum(self._by_age(first.update, tick, mine))
+        by_then = np.cumsum(due) / due.sum()
+        return any(
+            _log_binomial(int(struck), int(seen[-1]), float(share)) < _LOG_LATE
+            for struck, share in zip(seen[:-1], by_then[:-1], strict=True)
+        )
+
+    def _by_age(self, update: int, tick: int, mine: Mask) -> Floats:
+        """(AGES,) some events of hosts with an update, by the age of its install."""
+        by_age: Floats = self._inquiry.exposed_counts(tick, mine, update).sum((0, 2))[:AGES]
+        return by_age
+
+
+def _is_soon(by_age: Floats) -> bool:
+    """Whether most events (AGES,) come within an hour of the install."""
+    return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
+
+
+def _log_binomial(at_most: int, of: int, share: float) -> float:
+    """The log of how likely at most so many of some fall to a share."""
+    if at_most >= of or share <= 0.0:
+        return 0.0
+    if share >= 1.0:
+        return -math.inf
+    log_of = math.lgamma(of + 1)
+    parts = [
+        log_of - math.lgamma(k + 1) - math.lgamma(of - k + 1) + k * math.log(share) + (of - k) * math.log1p(-share)
+        for k in range(at_most + 1)
+    ]
+    return float(np.logaddexp.reduce(parts))
