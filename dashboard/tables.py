@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from datetime import datetime
 
 import pandas as pd
 
@@ -82,8 +83,12 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], snapshot: Snapshot) -
     return table("Crash rate by update", columns, rows, bar=3, note=note)
 
 
-def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot) -> str:
-    """Who of the exposed crashed, by OS and agent version."""
+def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot, *, judged: datetime | None = None) -> str:
+    """Who of the exposed crashed, by OS and agent version.
+
+    Args:
+        judged: when what the page says above it was judged, from what was known by then.
+    """
     rows = [
         Row(
             [
@@ -105,6 +110,8 @@ def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot) -> str:
         Column("Share", number=True),
     ]
     note = "hosts that crashed while exposed, of those ever exposed"
+    if judged is not None and snapshot.as_of is not None and snapshot.as_of > judged:
+        note += f", up to now; the figures above are of {clock(judged, beside=snapshot.as_of)}, as judged"
     if snapshot.only_crashes:
         note = f"Who has the update is not known: {NOT_TOLD}."
     return table("Blast radius", columns, rows, bar=4, note=note)

@@ -84,7 +84,7 @@ def _no_incident(feed: Feed, asked: str) -> None:
 
 @st.fragment(run_every=5)
 def _impact(feed: Feed, asked: str) -> None:
-    snapshot, _, incident = _found(feed, asked)
+    snapshot, judgement, incident = _found(feed, asked)
     st.html(_head(snapshot, incident))
     st.html(cards(_cards(incident, snapshot)))
     left, right = st.columns(2, gap="large")
@@ -95,7 +95,7 @@ def _impact(feed: Feed, asked: str) -> None:
     if incident.update_id is not None:
         with panel("Blast radius"):
             radius = feed.frame("blast_radius_by_os_agent_version", None, update_id=incident.update_id)
-            st.html(tables.blast_radius_table(radius, snapshot))
+            st.html(tables.blast_radius_table(radius, snapshot, judged=judgement.as_of))
         with panel("The cost of waiting"):
             what_waiting_cost(feed, incident)
 

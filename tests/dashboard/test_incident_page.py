@@ -92,6 +92,16 @@ def test_blast_radius_and_hosts_at_risk_come_from_the_lake(lake: Lake, incident_
     assert [name for name in table.split() if name.startswith("host-")] == ["host-07", "host-14", "host-28"]
 
 
+@pytest.mark.parametrize(("judged_min", "is_older"), [(-3, True), (60, False)])
+def test_what_is_counted_up_to_now_is_told_from_what_was_judged_before(
+    lake: Lake, incident_page, judged_min: int, *, is_older: bool
+):
+    tick(lake, [incident()], as_of=NOW + timedelta(minutes=judged_min))
+    radius = incident_page(lake.root, "inc-0001").text.partition("Blast radius")[2].partition("Evidence")[0]
+    assert "of those ever exposed" in radius
+    assert ("up to now; the figures above are of" in radius) is is_older
+
+
 def test_what_waiting_cost_at_the_alarm_and_at_the_minute_asked_for(lake: Lake, incident_page):
     tick(lake, [incident()])
     page = incident_page(lake.root, "inc-0001")
