@@ -1,6 +1,7 @@
-"""Two small simulated fleets, each loaded once: the outage of Channel File 291, and a quiet one."""
+"""Simulated fleets. Two small ones are loaded once: the outage of Channel File 291, and a quiet one."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,3 +40,16 @@ def outage(tmp_path_factory) -> Fleet:
 @pytest.fixture(scope="package")
 def quiet(tmp_path_factory) -> Fleet:
     return _fleet(tmp_path_factory.mktemp("quiet"), "quiet")
+
+
+@pytest.fixture
+def simulated(tmp_path) -> Callable[..., Lake]:
+    """Makes the lake of a scenario, a number of hosts and a seed, with a day before the one that is judged."""
+
+    def make(scenario: str, *, hosts: int, seed: int) -> Lake:
+        simulate(scenario, tmp_path / "fleet", hosts=hosts, seed=seed, days=2)
+        lake = Lake.create(tmp_path / "lake")
+        load(lake, [tmp_path / "fleet"], now=datetime.now(UTC))
+        return lake
+
+    return make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -16,8 +16,6 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.store import Engine, Lake
-from ingest.load import load
-from sample_data.simulator import simulate
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 HOSTS = 1200
@@ -225,58 +223,22 @@ def test_a_small_ring_tells_but_roughly_how_soon_a_large_one_is_struck(
 
 @pytest.mark.slow
 def test_a_fault_that_goes_on_as_it_did_is_not_blamed_on_what_everybody_gets_meanwhile(
-    tmp_path: Path, empty_lake: Path
+    simulated: Callable[..., Lake],
 ) -> None:
-    simulate("os-patch-guilty", tmp_path / "fleet", hosts=20_000, seed=345517092, days=2)
-    lake = Lake(Path(shutil.copytree(empty_lake, tmp_path / "lake")))
-    load(lake, [tmp_path / "fleet"], now=datetime.now(UTC))
+    lake = simulated("os-patch-guilty", hosts=20_000, seed=345517092)
     found = incidents(lake, as_of=datetime(2024, 8, 14, 10, 45, tzinfo=UTC))["incidents"]
     assert {turn["update_id"] for one in found for turn in one["history"]} == {"os_patch-22631.4037"}
 
 
 @pytest.mark.slow
 def test_a_second_fault_in_another_version_does_not_widen_the_condition_of_the_first(
-    tmp_path: Path, empty_lake: Path
+    simulated: Callable[..., Lake],
 ) -> None:
     """Everybody has both; hosts of the other version were spared while the first update struck its own."""
-    simulate("two-faults-one-system", tmp_path / "fleet", hosts=4000, seed=2903886712, days=2)
-    lake = Lake(Path(shutil.copytree(empty_lake, tmp_path / "lake")))
-    load(lake, [tmp_path / "fleet"], now=datetime.now(UTC))
+    lake = simulated("two-faults-one-system", hosts=4000, seed=2903886712)
     first, second = incidents(lake, as_of=datetime(2024, 7, 31, 9, 30, tzinfo=UTC))["incidents"]
     assert (first["update_id"], first["condition"]) == ("content-289-189", {"os_version": "10.0.22631"})
     assert "content-289-189" not in {turn["update_id"] for turn in second["history"]}
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_a_second_fault_in_another_version_leaves_the_condition_of_the_first_as_it_is(
-    empty_lake: Path, early: list[dict[str, Any]], seed: int
-) -> None:
-    """Hosts of the other version were spared for as long as the first took to strike its own."""
-    random, second_at = Random(seed), PUSHED_AT + 25
-    world = _fleet()
-    version = {
-        number: ("10.0.22631", "10.0.20348", "10.0.19045", "10.0.17763")[number // 30 % 4] for number in range(HOSTS)
-    }
-    for number, host in enumerate(world["host"]):
-        host["os_version"] = version[number]
-    got = {number: PUSHED_AT + random.expovariate(1 / 4) for number in range(HOSTS)}
-    first = [number for number in range(HOSTS) if version[number] == "10.0.22631" and random.random() < 0.4]
-    crashed = {number: got[number] + random.lognormvariate(1.5, 0.6) for number in first}
-    second = [number for number in range(HOSTS) if version[number] == "10.0.20348" and random.random() < 0.15]
-    got_second = {number: second_at + 2 * random.random() for number in range(HOSTS)}
-    crashed |= {number: got_second[number] + random.lognormvariate(2.2, 0.6) for number in second}
-    world["install"] = [
-        {"host_id": f"h{number}", "update_id": update, "applied_at": at(minute)}
-        for update, each in (("u", got), ("v", got_second))
-        for number, minute in each.items()
-    ]
-    world["update"].append({"update_id": "v", "kind": "content", "channel": "2", "released_at": at(second_at)})
-    world["crash"] = [*early, *(crash_of(number, minute) for number, minute in crashed.items())]
-    with lake_of(world, empty_lake) as lake:
-        found = incidents(lake, as_of=at(second_at + 70))["incidents"]
-    assert len(found) == 2
-    assert (found[0]["update_id"], found[0]["condition"]) == ("u", {"os_version": "10.0.22631"})
-    assert "u" not in {turn["update_id"] for turn in found[1]["history"]}
 
 
 def test_a_second_fault_that_reaches_all_hosts_keeps_its_name_beside_the_first(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from datetime import UTC, datetime
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -14,9 +12,6 @@ import pytest
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.incident import Incident
-from fleetcrash.store import Lake
-from ingest.load import load
-from sample_data.simulator import simulate
 from tests.fleetcrash.worlds import Row, World, at, lake_of
 
 if TYPE_CHECKING:
@@ -255,12 +250,9 @@ def test_a_condition_rests_on_the_other_incidents_of_its_update_and_on_nothing_t
 
 
 @pytest.mark.slow
-def test_a_region_that_boots_before_the_fault_is_known_is_told_of_it_as_soon_as_it_is(tmp_path, empty_lake):
+def test_a_region_that_boots_before_the_fault_is_known_is_told_of_it_as_soon_as_it_is(simulated):
     """All hosts of the region have the update, so that nothing but the other regions' hosts tells it from a wave."""
-    simulate("delayed-reboot", tmp_path / "fleet", hosts=20_000, seed=2101, days=2)
-    lake = Lake.open(shutil.copytree(empty_lake, tmp_path / "lake"))
-    load(lake, [tmp_path / "fleet"], now=datetime.now(UTC))
-    found = incidents(lake)["incidents"]
+    found = incidents(simulated("delayed-reboot", hosts=20_000, seed=2101))["incidents"]
     named = [{turn["update_id"] for turn in each["history"]} for each in found]
     told = [{turn["verdict"] for turn in each["history"]} for each in found]
     assert set().union(*named) == {None, "content-278-180"}
