@@ -13,6 +13,7 @@ from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.lateness import in_late_versions
 from fleetcrash.attribution.places import places_struck
 from fleetcrash.attribution.system_rates import as_usual_beside
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
@@ -45,6 +46,8 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     if not is_new and incident.contested.is_younger(tick, JUDGING_MINUTES):
         return incident.condition
     departures, portion = incident.by_departures, inquiry.portion(incident.rise)
+    if not departures:
+        mine = mine & ~in_late_versions(inquiry, judgement.update, tick, mine)
     events, expected = inquiry.by_cell(judgement.update, tick, mine, departures=departures, portion=portion)
     total = int(events.sum())
     if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:

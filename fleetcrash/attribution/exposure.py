@@ -32,6 +32,9 @@ _LEAST_PUSHED, _PUSHED_SHARE = 20, 0.1  # host-minutes of those that had just go
 _BEFORE_PUSH, _STRAYS = 0.25, 0.02  # of those of a push, how many came in as many minutes before; and at any time
 KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
+LATE_MINUTES = 180
+"""Of what is told later than that it is not known how much later."""
+
 Floats = NDArray[np.float64]
 
 
@@ -202,6 +205,7 @@ class HostTime:
         online_lately: (KEPT_MINUTES, strata x BOOTS) the same for each of the last minutes.
         by_update: host-time of each update that a host at risk has had for less than a day.
         weight: (AGES,) how much a host counts in a risk set, by the age of its install.
+        told: (LATE_MINUTES + 1,) installs by how many minutes after it each was told; the last are of later, too.
     """
 
     news: News
@@ -212,6 +216,7 @@ class HostTime:
     online_lately: NDArray[np.int32]
     by_update: dict[int, UpdateTime] = field(default_factory=dict)
     weight: Floats = field(default_factory=lambda: np.ones(AGES))
+    told: Floats = field(default_factory=lambda: np.zeros(LATE_MINUTES + 1))
 
     def __post_init__(self) -> None:
         self._take_over()
@@ -282,6 +287,11 @@ class HostTime:
         exposed = np.zeros((len(minutes), WINDOWS)) if lately is None else lately.at(minutes, stratum).astype(float)
         return exposed, np.maximum(online - exposed[:, :AGES].sum(1), 0.0)
 
+    def share_told_later(self, minutes: int) -> float:
+        """Of the installs so far the share that was told more than so many minutes after it."""
+        later = self.told[min(max(minutes, 0), LATE_MINUTES - 1) + 1 :].sum()
+        return float(later / max(self.told.sum(), 1.0))
+
     def _advance_online(self, tick: int) -> None:
         rows, taken = self.news.online, self._online.take(tick)
         if taken.start < taken.stop:
@@ -318,6 +328,8 @@ class HostTime:
         time.changed_tick = tick
         cell, boot, age, change = rows.cell[picked], rows.since_boot[picked], rows.age[picked], rows.change[picked]
         minute = rows.minute[picked].astype(np.int64)
+        got = (age == 0) & (change > 0)
+        np.add.at(self.told, np.minimum(rows.tick[picked][got] - minute[got], LATE_MINUTES), change[got].astype(float))
         fine = (cell * BOOTS + boot) * WINDOWS + age
         np.add.at(level.reshape(-1), fine, change.astype(float))
         np.add.at(moment.reshape(-1), fine, (change * minute).astype(float))

@@ -36,7 +36,7 @@ TOLD_SHARE = 0.5
 _STRAY = 0.02
 
 # A fault may take an hour to strike; where no installs are on record, its first ring may get the update hours later.
-_SOON_MINUTES = 60
+SOON_MINUTES = 60
 _STAGED_MINUTES = 1440
 
 # Hosts with the update must not crash clearly less than those beside them. Where all have it nothing is said, which is
@@ -101,7 +101,7 @@ class Rivalry:
         Returns:
             Those, and those that begin within the time after a push in which hosts may first be struck.
         """
-        late = _STAGED_MINUTES if self.contrast is None else _SOON_MINUTES
+        late = _STAGED_MINUTES if self.contrast is None else SOON_MINUTES
         after = self._after(row)[:, None]
         delayed = self._explained(row) & (after >= -COINCIDENT_MINUTES) & (after <= late)
         if self.contrast is None:  # one that reaches back to before, and says no more by it, is the same as a later one
@@ -120,7 +120,7 @@ class Rivalry:
             share: see ``begun_by``.
         """
         explained, after_release = self._explained(row), (self.waves.onset - int(self.pushed[row][0]))[:, None]
-        since = explained & (after_release >= -_SOON_MINUTES)
+        since = explained & (after_release >= -SOON_MINUTES)
         return since | (explained & self._no_better_than(since)) | self._with_push(row, share)
 
     def is_its_own(self, row: int) -> bool:
@@ -137,7 +137,7 @@ class Rivalry:
             foremost = self.foremost
             if foremost is None:
                 return False
-            return int(self._after(row)[foremost[0]]) > _SOON_MINUTES or self._leaves_out(row, foremost)
+            return int(self._after(row)[foremost[0]]) > SOON_MINUTES or self._leaves_out(row, foremost)
         return self.hosts_say(row) < (_LOG_CONTRAST if self._begins_with(row) else LOG_NO_CONTRAST)
 
     def tie(self, log_waves: Floats, begun: Mask, row: int) -> tuple[Floats, bool]:
@@ -158,7 +158,7 @@ class Rivalry:
         if best is None:
             return False
         after = int(self._after(row)[best[0]])
-        return -COINCIDENT_MINUTES <= after <= _SOON_MINUTES and bool(self._explained(row)[best])
+        return -COINCIDENT_MINUTES <= after <= SOON_MINUTES and bool(self._explained(row)[best])
 
     def _with_push(self, row: int, share: float) -> Mask:
         """(n, SHAPES) the waves that begin with a push, or as far as anybody can tell, in hosts that mostly had it."""
@@ -187,7 +187,7 @@ class Rivalry:
         later, as the first of the boots that a fault waits for, is no such wave.
         """
         least = max(LOG_MARGIN, _LITTLE * float(self.trial.log_evidence[row]))
-        rose = self.waves.log_evidence[:, : int(np.searchsorted(LENGTHS, _SOON_MINUTES, side="right"))] >= least
+        rose = self.waves.log_evidence[:, : int(np.searchsorted(LENGTHS, SOON_MINUTES, side="right"))] >= least
         with_push = np.abs(self._after(row)) <= COINCIDENT_MINUTES
         return bool((with_push[:, None] & rose & self._explained(row)[:, : rose.shape[1]]).any())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Set
 from dataclasses import replace
 
@@ -13,16 +12,15 @@ from fleetcrash.attribution import suspects
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.case import Case, judged
 from fleetcrash.attribution.claims import Claims
-from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.lateness import are_late, by_age, is_soon
 from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind
 
-Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 CaseOf = Callable[[Mask, Mask], Case]
@@ -34,13 +32,6 @@ LEAST_EVENTS = 3  # with fewer nothing passes a test
 # to open an incident beside it.
 _CONTESTED_PROBABILITY = 0.5
 _UNLIKELY = 1e-3
-
-# An update most of whose events come within an hour of an install does not wait for anything.
-_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
-_MOSTLY_SOON = 0.8
-
-# So unlikely must it be that hosts were spared for so long by chance; looked at with every event.
-_LOG_LATE = float(np.log(1e-4))
 
 
 class SecondFaults:
@@ -122,53 +113,16 @@ class SecondFaults:
         alarm = trial.log_test[~its].max(initial=-np.inf) >= suspects.LOG_THRESHOLD
         if first.update is None or likely > _UNLIKELY or not alarm:
             return False
-        return _is_soon(self._by_age(first.update, tick, first.claim(len(outside)) & ~outside))
+        return is_soon(by_age(self._inquiry, first.update, tick, first.claim(len(outside)) & ~outside))
 
     def _are_late(self, first: Incident, tick: int, mine: Mask, left_out: Mask) -> bool:
         """Whether events that a condition leaves out came too long after the install to be its update's doing.
-
-        At which ages of the install hosts crash, those of its condition tell. Not where it waits for something, as
-        for a boot, which may come to others later.
 
         Args:
             mine: (events,) those left out. left_out: (cells,) where they may be.
         """
         if first.update is None:
             return False
-        time = self._inquiry.expected.time.by_update[first.update].host_minutes(tick)[:, :, :AGES].sum(1)
-        outside = left_out[self._inquiry.news.events.cell]
-        told = self._by_age(first.update, tick, first.claim(len(outside)) & ~outside)
-        inside = self._claims.cells_of(first) & ~left_out
-        due = told / np.maximum(time[inside].sum(0), 1.0) * time[left_out].sum(0)
-        if not _is_soon(told) or not due.sum():
-            return False
-        seen = np.cumsum(self._by_age(first.update, tick, mine))
-        by_then = np.cumsum(due) / due.sum()
-        return any(
-            _log_binomial(int(struck), int(seen[-1]), float(share)) < _LOG_LATE
-            for struck, share in zip(seen[:-1], by_then[:-1], strict=True)
-        )
-
-    def _by_age(self, update: int, tick: int, mine: Mask) -> Floats:
-        """(AGES,) some events of hosts with an update, by the age of its install."""
-        by_age: Floats = self._inquiry.exposed_counts(tick, mine, update).sum((0, 2))[:AGES]
-        return by_age
-
-
-def _is_soon(by_age: Floats) -> bool:
-    """Whether most events (AGES,) come within an hour of the install."""
-    return float(by_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(by_age.sum())
-
-
-def _log_binomial(at_most: int, of: int, share: float) -> float:
-    """The log of how likely at most so many of some fall to a share."""
-    if at_most >= of or share <= 0.0:
-        return 0.0
-    if share >= 1.0:
-        return -math.inf
-    log_of = math.lgamma(of + 1)
-    parts = [
-        log_of - math.lgamma(k + 1) - math.lgamma(of - k + 1) + k * math.log(share) + (of - k) * math.log1p(-share)
-        for k in range(at_most + 1)
-    ]
-    return float(np.logaddexp.reduce(parts))
+        its, inside = first.claim(len(mine)), self._claims.cells_of(first) & ~left_out
+        its &= ~left_out[self._inquiry.news.events.cell]
+        return are_late(self._inquiry, first.update, tick, mine, left_out, its, inside)

@@ -1,0 +1,103 @@
+"""Lateness: what an update spared for as long as it took to strike others is not struck by it later."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.news import CELL_ATTRIBUTES
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+LEAST_EVENTS = 3  # fewer do not say when a part of the fleet was struck
+
+# An update most of whose events come within an hour of an install does not wait for anything.
+_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
+_MOSTLY_SOON = 0.8
+
+# So unlikely must it be that hosts were spared for so long by chance; looked at with every event.
+_LOG_LATE = float(np.log(1e-4))
+
+_VERSION = CELL_ATTRIBUTES.index("os_version")
+
+
+def are_late(
+    inquiry: Inquiry, update: int, tick: int, mine: Mask, cells: Mask, others: Mask, other_cells: Mask
+) -> bool:
+    """Whether events came too long after the install of an update to be its doing.
+
+    At which ages of the install it crashes hosts, other events tell. Not where it waits for something, as for a boot,
+    which may come to some hosts later.
+
+    Args:
+        mine: (events,) those asked about. cells: (cells,) where they may be.
+        others: (events,) those that are its doing. other_cells: (cells,) where they may be.
+    """
+    time = inquiry.expected.time.by_update[update].host_minutes(tick)[:, :, :AGES].sum(1)
+    told, at_risk = by_age(inquiry, update, tick, others), time[other_cells].sum(0)
+    if not is_soon(told) or not at_risk.sum():
+        return False
+    told = told + at_risk / at_risk.sum()  # at any age there may be one that is none of its doing
+    due = told / np.maximum(at_risk, 1.0) * time[cells].sum(0)
+    if not due.sum():
+        return False
+    seen = np.cumsum(by_age(inquiry, update, tick, mine))
+    by_then = np.cumsum(due) / due.sum()
+    return any(
+        _log_binomial(int(struck), int(seen[-1]), float(share)) < _LOG_LATE
+        for struck, share in zip(seen[:-1], by_then[:-1], strict=True)
+    )
+
+
+def in_late_versions(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Mask:
+    """(events,) those of some events in OS versions that an update struck too late to have done so.
+
+    Two faults in two versions of a system look like one in both; but the second does not follow the install of the
+    first as the first does.
+
+    Args:
+        mine: (events,) the events.
+    """
+    news = inquiry.news
+    struck = mine & inquiry.events_with(update, tick)
+    counts = np.bincount(news.events.cell[struck], minlength=len(news.cells))
+    versions = np.array([cell.attributes[_VERSION] or "" for cell in news.cells])
+    late = np.zeros(len(mine), bool)
+    for version in np.unique(versions[counts > 0]).tolist():
+        cells = versions == version
+        its = mine & cells[news.events.cell]
+        if LEAST_EVENTS <= counts[cells].sum() < counts.sum() and are_late(
+            inquiry, update, tick, its, cells, mine & ~its, ~cells & (counts > 0)
+        ):
+            late |= its
+    return late
+
+
+def by_age(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Floats:
+    """(AGES,) some events of hosts with an update, by the age of its install."""
+    counted: Floats = inquiry.exposed_counts(tick, mine, update).sum((0, 2))[:AGES]
+    return counted
+
+
+def is_soon(of_age: Floats) -> bool:
+    """Whether most events (AGES,) come within an hour of the install."""
+    return float(of_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(of_age.sum())
+
+
+def _log_binomial(at_most: int, of: int, share: float) -> float:
+    """The log of how likely at most so many of some fall to a share."""
+    if at_most >= of or share <= 0.0:
+        return 0.0
+    if share >= 1.0:
+        return -math.inf
+    log_of = math.lgamma(of + 1)
+    parts = [
+        log_of - math.lgamma(k + 1) - math.lgamma(of - k + 1) + k * math.log(share) + (of - k) * math.log1p(-share)
+        for k in range(at_most + 1)
+    ]
+    return float(np.logaddexp.reduce(parts))
