@@ -184,7 +184,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         found,
         pushed=pushed,
         place_log_weight=inquiry.spots.log_weights(tick)[0],
-        stands_there=inquiry.spots.stands_there,
+        stands_there=inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0)),
         of_strata=inquiry.spots.of_strata & inquiry.news.presence_told,  # who lacks an update may be offline else
         named_before=case.named_before,
         named_elsewhere=case.named_elsewhere,

@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+_NEARLY_ALL = 0.99  # of what is expected of the fleet: as good as all of it
+
 PLACE_WEIGHT = 0.3
 """Prior that a wave is cut by group, site or customer rather than by what the host is."""
 
@@ -75,6 +77,11 @@ class Spots:
             self._events_at[spot] = there
         return self._events_at[spot]
 
+    def cells_of(self, spot: int) -> Mask:
+        """(cells,) those of a slice; of a place, whose hosts may be of any, all."""
+        cells: Mask = self.slices.members[spot if spot < len(self.slices) else 0] > 0
+        return cells
+
     def name(self, spot: int) -> tuple[str, str]:
         """Attribute and value that a spot is cut by."""
         if spot >= len(self.slices):
@@ -98,6 +105,25 @@ class Spots:
     def is_whole(self, spot: int) -> bool:
         """Whether a spot is the whole fleet or an operating system."""
         return spot < len(self.slices) and self.slices.slices[spot].key in ("all", "os_type")
+
+    def stands_apart(self, tick: int, expected: Floats) -> Mask:
+        """(spots,) whether a spot is where hosts stand, and others elsewhere, as of a tick.
+
+        Of a region with the whole fleet, or with all Windows hosts and none else, no rise says where it is.
+
+        Args:
+            expected: (spots,) events at the baseline.
+        """
+        inside = self.slices.members[:, self._cell_since <= tick] > 0
+        whole = [inside[number] for number in range(len(self.slices)) if self.is_whole(number)]
+        is_whole = np.concatenate(
+            [
+                [any((part == one).all() for one in whole) for part in inside],
+                expected[len(self.slices) :] >= _NEARLY_ALL * expected[0],
+            ]
+        )
+        apart: Mask = self.stands_there & ~is_whole
+        return apart
 
     def whole_system(self, spot: int, tick: int) -> int:
         """The spot of the operating system that a slice was part of as of a tick; else the spot itself."""

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, EXPLAINED_SHARE, SOON_MINUTES
 
+Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _BEFORE_MINUTES = 15  # the release came at most so long before the rise
 _LEAST_STRUCK = 5
-_HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, of those beside them
+_HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, or lack it; of those beside them have it
 _NOBODY = 20  # so few hosts may be those of a test
 _EARLY_SHARE = 0.25  # in the first half of the events, where half of them would come by chance
 _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
@@ -34,10 +35,10 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
     Returns:
         None of a wave where hosts stand, as a region: those that lose their power do not tell of anything.
     """
-    if inquiry.spots.stands_there[spot]:
+    if inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0))[spot]:
         return ()
     struck = mine & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
-    cells = inquiry.spots.slices.members[spot] > 0
+    cells = inquiry.spots.cells_of(spot)
     if struck.sum() < _LEAST_STRUCK:
         return ()
     found = []
@@ -45,28 +46,41 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
         before = onset - inquiry.released(update)
         if not -COINCIDENT_MINUTES <= before <= SOON_MINUTES or inquiry.news.suspects[update].known_tick > tick:
             continue
-        lack_it = float((struck & ~inquiry.events_with(update, tick)).sum()) / float(struck.sum())
-        if lack_it <= 1.0 - EXPLAINED_SHARE and _are_told_late(inquiry, tick, update, cells):
-            found.append(update)
-        if lack_it < 1.0 - _HARDLY_ANY or before > _BEFORE_MINUTES:
-            continue
-        time = inquiry.expected.time
-        with_it = time.by_update[update].hosts() if update in time.by_update else np.zeros(len(cells))
-        is_new = with_it.sum() < _NOBODY and tick - inquiry.released(update) <= _UNTIL_MINUTES
-        others = 0.0 if is_early else time.online[cells].sum() - lack_it * struck.sum()
-        if is_new or with_it[cells].sum() >= max(_NEARLY_ALL * others, 1.0):
+        lack_it = int((struck & ~inquiry.events_with(update, tick)).sum())
+        some, most = (share * struck.sum() for share in (_HARDLY_ANY, 1.0 - _HARDLY_ANY))
+        if lack_it <= some:
+            may_be_it = _are_told_late(inquiry, tick, update, cells)
+        else:
+            spared = 0.0 if is_early else inquiry.expected.time.online[cells].sum() - lack_it
+            may_be_it = lack_it >= most and before <= _BEFORE_MINUTES and _tell(inquiry, tick, update, cells, spared)
+        if may_be_it:
             found.append(update)
     return tuple(found)
 
 
+def _tell(inquiry: Inquiry, tick: int, update: int, cells: Mask, spared: float) -> bool:
+    """Whether nearly all hosts of some cells that were spared tell of an update, or nobody does yet.
+
+    Args:
+        spared: how many there are.
+    """
+    with_it = _with_it(inquiry, update)
+    is_new = with_it.sum() < _NOBODY and tick - inquiry.released(update) <= _UNTIL_MINUTES
+    return bool(is_new or with_it[cells].sum() >= max(_NEARLY_ALL * spared, 1.0))
+
+
 def _are_told_late(inquiry: Inquiry, tick: int, update: int, cells: Mask) -> bool:
-    """Whether many hosts of some cells that do not tell of an update have it all the same, by how late others told."""
+    """Whether nearly all hosts of some cells tell of an update, and many others may: as many told as late before."""
     time = inquiry.expected.time
-    if update not in time.by_update:
-        return False
-    online, with_it = time.online[cells].sum(), time.by_update[update].hosts()[cells].sum()
-    untold = time.share_told_later(tick - inquiry.released(update))
-    return bool(with_it > 0 and untold * online >= _MANY * (online - with_it))
+    online, with_it = time.online[cells].sum(), _with_it(inquiry, update)[cells].sum()
+    untold = time.share_told_later(tick - inquiry.released(update)) * online
+    return bool(with_it >= _NEARLY_ALL * online and untold >= _MANY * (online - with_it))
+
+
+def _with_it(inquiry: Inquiry, update: int) -> Floats:
+    """(cells,) hosts at risk that are known to have an update."""
+    times = inquiry.expected.time.by_update
+    return times[update].hosts() if update in times else np.zeros(len(inquiry.news.cells))
 
 
 def joined_later(lack_it: Mask) -> bool:

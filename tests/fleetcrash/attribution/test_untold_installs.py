@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 
 import numpy as np
@@ -48,6 +49,28 @@ def world(random: Random, *, tells: float = 1.0, told_after: float = 0.0, before
     return told
 
 
+def slowly(random: Random, *, late: float = 0.0, place: str = "") -> World:
+    """The world, where hosts are struck some minutes after they got it.
+
+    Args:
+        late: a share of the hosts tells of what it installed an hour and a half later, and did so before.
+        place: the kind of place where all hosts are at one.
+    """
+    told = world(random, before=4.0)
+    tell_late = {f"h{number}" for number in random.sample(range(HOSTS), int(late * HOSTS))}
+    for row in told["host"]:
+        del row["region"]
+        if place:
+            row[place] = "here"
+    for row in told["install"]:
+        if row["host_id"] in tell_late:
+            row["received_at"] = row["applied_at"] + timedelta(minutes=90)
+    for row in told["crash"][14:-1]:
+        row["occurred_at"] += timedelta(minutes=random.expovariate(1 / 8))
+        row["received_at"] = row["occurred_at"] + timedelta(minutes=1)
+    return told
+
+
 def install(host: str, update: str, minute: float, told_after: float = 0.0) -> Row:
     received = at(minute + max(told_after, 0.5))
     return {"host_id": host, "update_id": update, "applied_at": at(minute), "received_at": received}
@@ -85,6 +108,16 @@ def test_one_whose_installs_are_told_an_hour_later_is_named_then(first, seed):
     found = first(world(Random(seed), told_after=HELD_BACK))
     assert "no_update" not in verdicts(found)
     assert found["update_id"] == "bad"
+
+
+@pytest.mark.parametrize(("seed", "late"), [(0, 0.06), (3, 0.1)])
+def test_nor_is_one_where_some_of_the_struck_hosts_tell_late_and_as_many_did_before(first, seed, late):
+    assert verdicts(first(slowly(Random(seed), late=late))) == ["undetermined", "cannot_separate"]
+
+
+@pytest.mark.parametrize("place", ["region", "customer"])
+def test_nor_is_one_whose_hosts_are_at_a_place_where_the_whole_fleet_is(first, place):
+    assert verdicts(first(slowly(Random(3), place=place))) == ["undetermined", "cannot_separate"]
 
 
 @pytest.mark.parametrize("seed", range(2))
