@@ -175,7 +175,10 @@ class Detector:
         if found is None:
             return
         of_it = (one for one in unsolved if self._claims.is_mostly_of(one, found.crashes))
-        incident = next(of_it, None) or self._opened(tick)
+        incident = next(of_it, None)
+        if incident is None and (found.crashes & quiet).sum() <= _MOSTLY * found.crashes.sum():
+            return  # most are another one's, which goes on
+        incident = incident or self._opened(tick)
         incident.rise = found.rise
         self._begin(incident, tick)
 
