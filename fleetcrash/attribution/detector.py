@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution import suspects, waves
+from fleetcrash.attribution import waves
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.case import Case, Found, judged
 from fleetcrash.attribution.claims import Claims
@@ -156,8 +156,7 @@ class Detector:
         free = ~self._claims.taken & (self.news.events.minute > tick - DAY)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
-        passed = len(trial.updates) and trial.log_test.max() >= suspects.LOG_THRESHOLD
-        if not passed:
+        if not trial.raises_alarm:
             found = self._inquiry.waves(tick, free, caution=True)
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return

@@ -33,6 +33,8 @@ UPDATES_IN_30_DAYS = 150
 LOG_THRESHOLD = float(np.log(UPDATES_IN_30_DAYS / FALSE_ALARMS_IN_30_DAYS))
 """At five updates a day, at most 0.05 harmless ones in 30 days have a test that ever gets this high."""
 
+_LOG_LEAST = 3.0  # of the evidence by the baseline, for an alarm
+
 # In which outcomes a fault shows, and how likely it is to show in just these, before looking: a weight of the average.
 # Of a handful of crashes one may well come at a boot, and be of the same fault.
 _SHOWS_IN = {
@@ -66,6 +68,15 @@ class Trial:
     log_test: Floats
     log_by_slice: Floats
     by_departures: bool = False
+
+    @property
+    def raises_alarm(self) -> bool:
+        """Whether an update has passed its test, and more of its hosts crash than would without it.
+
+        The conditional test takes hosts of one system and region for alike: what goes to a model that crashes more than
+        others passes it in the end. Its hosts' own baseline knows them.
+        """
+        return bool(((self.log_test >= LOG_THRESHOLD) & (self.log_evidence >= _LOG_LEAST)).any())
 
     def counts(self, row: int) -> tuple[float, float]:
         """Events seen and expected in the slice and the time after the install that speak loudest for an update.
