@@ -132,6 +132,9 @@ UNRECORDED_WEIGHTS = np.array([0.5, 0.3, 0.2])
 """How many of the hosts without an install record may have the update all the same: acknowledgements are late or lost,
 above all those of a host that crashes before it can send one."""
 
+_UNRECORDED_AT_MOST = 3.0
+"""So many times those that have it on record: of what hardly anybody got yet, no share of the whole fleet has it."""
+
 
 def log_raised_by_update(events: Floats, expected: Floats, other_events: Floats, other_expected: Floats) -> Floats:
     """Log Bayes factor that an update raised the rate, where not every install is on record.
@@ -146,8 +149,11 @@ def log_raised_by_update(events: Floats, expected: Floats, other_events: Floats,
     """
     recorded = log_poisson_ratio(events, expected)
     by_share = [recorded + np.log(UNRECORDED_WEIGHTS[0])]
+    count, mean = _grounded(other_events, other_expected)
+    most = np.divide(_UNRECORDED_AT_MOST * expected, mean, out=np.ones_like(mean), where=mean > 0)
     for share, weight in zip(UNRECORDED_SHARES[1:], UNRECORDED_WEIGHTS[1:], strict=True):
-        others = log_poisson_ratio(other_events, other_expected, 1.0 + share * (RATIOS - 1.0))
+        raised_by = np.multiply.outer(RATIOS - 1.0, np.minimum(share, most))
+        others = count * np.log1p(raised_by) - raised_by * mean
         by_share.append(recorded + others + np.log(weight))
     raised = np.logaddexp.reduce(np.stack(by_share), axis=0)
     answer: Floats = np.logaddexp(log_mean_exp(raised, axis=0), 0.0) - np.log(2.0)
