@@ -132,8 +132,8 @@ UNRECORDED_WEIGHTS = np.array([0.5, 0.3, 0.2])
 """How many of the hosts without an install record may have the update all the same: acknowledgements are late or lost,
 above all those of a host that crashes before it can send one."""
 
-_UNRECORDED_AT_MOST = 3.0
-"""So many times those that have it on record: of what hardly anybody got yet, no share of the whole fleet has it."""
+_UNRECORDED_AT_MOST = 1.0
+"""So many times those that have it on record: of what hardly anybody got yet no share of the whole fleet has it."""
 
 
 def log_raised_by_update(events: Floats, expected: Floats, other_events: Floats, other_expected: Floats) -> Floats:
