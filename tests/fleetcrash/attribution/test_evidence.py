@@ -90,6 +90,15 @@ def test_installs_that_nobody_recorded_may_explain_events_of_the_others():
     assert without > log_raised(events, expected) - math.log(2.1)
 
 
+def test_but_a_rise_in_the_fleet_is_not_of_the_hosts_without_a_record_where_hardly_any_has_one():
+    """One host of a thousand got it, and crashed; that the others crash three times as often is none of its doing."""
+    others, of_others = np.array(60.0), np.array(20.0)
+    of_few = log_raised_by_update(np.array(1.0), np.array(0.002), others, of_others)
+    of_many = log_raised_by_update(np.array(60.0), np.array(2.0), others, of_others)
+    assert of_few < log_raised(np.array(1.0), np.array(0.002)) + math.log(1000)
+    assert of_many > log_raised(np.array(60.0), np.array(2.0)) + math.log(1000)
+
+
 @FIXED
 @given(EVENTS, st.one_of(st.just(0.0), EXPECTED))
 def test_no_number_is_ever_missing(events, expected):
@@ -293,3 +302,20 @@ def test_the_contrast_by_age_of_a_harmless_update_is_one_on_the_average(seed, cr
         tries.append(math.exp(contrast_by_age_of(age, shares)))
     assert np.mean(np.minimum(tries, 1e3)) < 1.5
     assert np.mean(np.array(tries) >= 20) <= 0.06
+
+
+# -- alarms
+
+
+@pytest.mark.parametrize(
+    ("test", "evidence", "raises"),
+    [
+        pytest.param(9.0, 9.0, True, id="a test that passes"),
+        pytest.param(7.0, 9.0, False, id="none does"),
+        pytest.param(9.0, -1.0, False, id="hosts with it crash more than others, and not more than they did before"),
+    ],
+)
+def test_an_alarm_takes_a_test_that_passes_and_hosts_that_crash_more_than_they_did(test, evidence, raises):
+    none = np.zeros((OUTCOMES, 2, WINDOWS, 1))
+    trial = Trial(np.array([0, 1]), none, none, np.array([9.0, evidence]), np.array([1.0, test]), np.zeros((2, 1)))
+    assert trial.raises_alarm is raises

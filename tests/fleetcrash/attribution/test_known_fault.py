@@ -12,7 +12,7 @@ import pytest
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.incident import Incident
-from tests.fleetcrash.worlds import Row, World, at, lake_of
+from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 if TYPE_CHECKING:
     from fleetcrash.attribution.inquiry import Inquiry
@@ -258,3 +258,37 @@ def test_a_region_that_boots_before_the_fault_is_known_is_told_of_it_as_soon_as_
     assert set().union(*named) == {None, "content-278-180"}
     assert "no_update" not in set().union(*told)
     assert "update" in told[0] & told[1]
+
+
+def _struck_again(hosts: range) -> World:
+    """Four in five hosts get an update, one in ten crashes of it; more than a day later some crash, one a minute."""
+    every = range(600)
+    return {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "always_on": True} for n in every],
+        "session": [{"host_id": f"h{n}", "online_from": at(0)} for n in every],
+        "update": [{"update_id": "u", "kind": "content", "channel": "1", "released_at": at(300)}],
+        "install": [{"host_id": f"h{n}", "update_id": "u", "applied_at": at(300 + n / 10)} for n in every if n % 5],
+        "crash": [
+            *(crash_of(n, 2 + n * 0.9) for n in every[::85]),
+            *(crash_of(n, 303 + n / 10) for n in every[1::10]),
+            *(crash_of(n, 2200 + minute) for minute, n in enumerate(hosts)),
+            crash_of(595, 2400),
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("hosts", "verdict", "suspected"),
+    [
+        pytest.param(range(2, 102, 5), "cannot_separate", ["u"], id="those that have it"),
+        pytest.param(range(2, 102, 4), "no_update", [], id="whoever has it and who lacks it"),
+    ],
+)
+def test_what_strikes_a_named_updates_hosts_alone_days_later_is_not_said_to_follow_none(
+    empty_lake, hosts, verdict, suspected
+):
+    with lake_of(_struck_again(hosts), empty_lake) as lake:
+        first, again = incidents(lake)["incidents"]
+    assert first["update_id"] == "u"
+    assert again["history"][-1]["verdict"] == verdict
+    assert [one["update_id"] for one in again["candidates"]] == suspected
