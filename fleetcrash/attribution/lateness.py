@@ -20,7 +20,9 @@ LEAST_EVENTS = 3  # fewer do not say when a part of the fleet was struck
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
 _MOSTLY_SOON = 0.8
 
-# So unlikely must it be that hosts were spared for so long by chance; looked at with every event.
+# At most so many of those that were due by some age may have come by then, and that few by chance as seldom as this;
+# looked at with every event. Of thousands hardly fewer are unlikely, too.
+_SPARED = 0.5
 _LOG_LATE = float(np.log(1e-4))
 
 _VERSION = CELL_ATTRIBUTES.index("os_version")
@@ -49,7 +51,7 @@ def are_late(
     seen = np.cumsum(by_age(inquiry, update, tick, mine))
     by_then = np.cumsum(due) / due.sum()
     return any(
-        _log_binomial(int(struck), int(seen[-1]), float(share)) < _LOG_LATE
+        struck <= _SPARED * share * seen[-1] and _log_binomial(int(struck), int(seen[-1]), float(share)) < _LOG_LATE
         for struck, share in zip(seen[:-1], by_then[:-1], strict=True)
     )
 

@@ -58,6 +58,7 @@ def late_versions(world: World, empty_lake: Path) -> dict[str, int]:
         pytest.param(40, 20, {"10.0.0": 1, "10.0.1": 20}, {"10.0.1": 20}, id="those of one came later"),
         pytest.param(20, 40, {"10.0.0": 1, "10.0.1": 20}, {"10.0.1": 40}, id="and are more"),
         pytest.param(40, 20, {"10.0.0": 1, "10.0.1": 1}, {}, id="at the same time"),
+        pytest.param(250, 250, {"10.0.0": -0.8, "10.0.1": 0.8}, {}, id="hardly later, which of many is no chance"),
         pytest.param(40, 2, {"10.0.0": 1, "10.0.1": 20}, {}, id="two say nothing"),
         pytest.param(40, 20, {"10.0.0": 65, "10.0.1": 90}, {}, id="what waits may come to others later"),
     ],
