@@ -40,20 +40,9 @@ def are_late(
         mine: (events,) those asked about. cells: (cells,) where they may be.
         others: (events,) those that are its doing. other_cells: (cells,) where they may be.
     """
-    time = inquiry.expected.time.by_update[update].host_minutes(tick)[:, :, :AGES].sum(1)
-    told, at_risk = by_age(inquiry, update, tick, others), time[other_cells].sum(0)
-    if not is_soon(told) or not at_risk.sum():
-        return False
-    told = told + at_risk / at_risk.sum()  # at any age there may be one that is none of its doing
-    due = told / np.maximum(at_risk, 1.0) * time[cells].sum(0)
-    if not due.sum():
-        return False
-    seen = np.cumsum(by_age(inquiry, update, tick, mine))
-    by_then = np.cumsum(due) / due.sum()
-    return any(
-        struck <= _SPARED * share * seen[-1] and _log_binomial(int(struck), int(seen[-1]), float(share)) < _LOG_LATE
-        for struck, share in zip(seen[:-1], by_then[:-1], strict=True)
-    )
+    time = _host_minutes(inquiry, update, tick)
+    seen, told = (by_age(inquiry, update, tick, some) for some in (mine, others))
+    return _came_late(seen, time[:, cells].sum(1), told, time[:, other_cells].sum(1))
 
 
 def in_late_versions(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Mask:
@@ -65,19 +54,44 @@ def in_late_versions(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Ma
     Args:
         mine: (events,) the events.
     """
-    news = inquiry.news
-    struck = mine & inquiry.events_with(update, tick)
-    counts = np.bincount(news.events.cell[struck], minlength=len(news.cells))
+    news, time = inquiry.news, _host_minutes(inquiry, update, tick)
+    seen = inquiry.exposed_counts(tick, mine, update)[:, :AGES].sum(0)
+    struck = seen.sum(0)
     versions = np.array([cell.attributes[_VERSION] or "" for cell in news.cells])
-    late = np.zeros(len(mine), bool)
-    for version in np.unique(versions[counts > 0]).tolist():
+    late = np.zeros(len(news.cells), bool)
+    for version in np.unique(versions[struck > 0]).tolist():
         cells = versions == version
-        its = mine & cells[news.events.cell]
-        if LEAST_EVENTS <= counts[cells].sum() < counts.sum() and are_late(
-            inquiry, update, tick, its, cells, mine & ~its, ~cells & (counts > 0)
-        ):
-            late |= its
-    return late
+        if LEAST_EVENTS <= struck[cells].sum() < struck.sum():
+            its, told = (seen[:, some].sum(1) for some in (cells, ~cells))
+            late |= cells & _came_late(its, time[:, cells].sum(1), told, time[:, ~cells & (struck > 0)].sum(1))
+    in_late: Mask = mine & late[news.events.cell]
+    return in_late
+
+
+def _came_late(seen: Floats, time: Floats, told: Floats, at_risk: Floats) -> bool:
+    """Whether hosts were spared at first, by what others tell.
+
+    Args:
+        seen: (AGES,) events of the hosts, by the age of the install. time: (AGES,) host-minutes of theirs.
+        told, at_risk: (AGES,) of the others.
+    """
+    if not is_soon(told) or not at_risk.sum():
+        return False
+    told = told + at_risk / at_risk.sum()  # at any age there may be one that is none of its doing
+    due = told / np.maximum(at_risk, 1.0) * time
+    if not due.sum():
+        return False
+    by_then, struck = np.cumsum(due) / due.sum(), np.cumsum(seen)
+    return any(
+        few <= _SPARED * share * struck[-1] and _log_binomial(int(few), int(struck[-1]), float(share)) < _LOG_LATE
+        for few, share in zip(struck[:-1], by_then[:-1], strict=True)
+    )
+
+
+def _host_minutes(inquiry: Inquiry, update: int, tick: int) -> Floats:
+    """(AGES, cells) of hosts with an update, by the age of its install."""
+    minutes: Floats = inquiry.expected.time.by_update[update].host_minutes(tick)[:, :, :AGES].sum(1).T
+    return minutes
 
 
 def by_age(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Floats:
