@@ -263,8 +263,9 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
         least = max(LOG_LATENT, enough(len(told)))
         said = {one: most - odds.log_of_place(one) for one, most in said.items()}
         known = {one: most for one, most in said.items() if one in case.named_elsewhere}
-        if judgement.kind is Kind.NO_UPDATE and max(known.values(), default=0.0) >= LOG_MARGIN:
-            return are_behind(known, frozenset(), LOG_MARGIN)  # that one crashes hosts is known already
+        again = are_behind(known, frozenset(), LOG_MARGIN)
+        if judgement.kind is Kind.NO_UPDATE and again:  # that they crash hosts is known already
+            return again
         if leader is not None:  # which may strike what hosts are by these
             said = _but_attributes(news, said)
         else:

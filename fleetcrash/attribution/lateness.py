@@ -14,7 +14,7 @@ from fleetcrash.attribution.news import CELL_ATTRIBUTES
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-LEAST_EVENTS = 3  # fewer do not say when a part of the fleet was struck
+_LEAST_EVENTS = 3  # fewer do not say when a part of the fleet was struck
 
 # An update most of whose events come within an hour of an install does not wait for anything.
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))
@@ -61,7 +61,7 @@ def in_late_versions(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Ma
     late = np.zeros(len(news.cells), bool)
     for version in np.unique(versions[struck > 0]).tolist():
         cells = versions == version
-        if LEAST_EVENTS <= struck[cells].sum() < struck.sum():
+        if _LEAST_EVENTS <= struck[cells].sum() < struck.sum():
             its, told = (seen[:, some].sum(1) for some in (cells, ~cells))
             late |= cells & _came_late(its, time[:, cells].sum(1), told, time[:, ~cells & (struck > 0)].sum(1))
     in_late: Mask = mine & late[news.events.cell]

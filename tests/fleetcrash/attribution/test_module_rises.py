@@ -8,11 +8,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import run
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.module_rises import Found
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import document
 from fleetcrash.store import Engine
@@ -288,3 +290,17 @@ def test_a_module_with_fewer_crashes_than_usual_is_none_that_rises(slow):
 def test_one_module_is_looked_at_as_one_whatever_is_usual_of_it(slow):
     """Or a monitor would note a look for each crash of any module."""
     assert list(slow.detector._module_rises._looks._taken) == ["fresh.sys of windows"]
+
+
+@pytest.mark.parametrize("claimed", [0.2, 0.8])
+def test_crashes_of_a_module_that_are_mostly_another_incidents_open_none(slow: Said, monkeypatch, claimed: float):
+    detector = slow.detector
+    crashes = detector.news.events.tick > 0
+    rise = next(one.rise for one in detector.incidents if one.rise is not None)
+    found = Found(rise, crashes, np.zeros(0), 0.0)
+    monkeypatch.setattr(detector._module_rises, "following", lambda *_, **__: found)
+    monkeypatch.setattr(detector, "incidents", [])
+    monkeypatch.setattr(detector, "_begin", lambda *_: None)
+    monkeypatch.setattr(detector._claims, "taken", np.arange(len(crashes)) < claimed * len(crashes))
+    detector._watch_modules(detector.news.last_tick)
+    assert len(detector.incidents) == (claimed < 0.5)
