@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import CELL_ATTRIBUTES
+from fleetcrash.binomial import upper_tail
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -23,7 +22,7 @@ _MOSTLY_SOON = 0.8
 # At most so many of those that were due by some age may have come by then, and that few by chance as seldom as this;
 # looked at with every event. Of thousands hardly fewer are unlikely, too.
 _SPARED = 0.5
-_LOG_LATE = float(np.log(1e-4))
+_LATE = 1e-4
 
 _VERSION = CELL_ATTRIBUTES.index("os_version")
 
@@ -83,7 +82,7 @@ def _came_late(seen: Floats, time: Floats, told: Floats, at_risk: Floats) -> boo
         return False
     by_then, struck = np.cumsum(due) / due.sum(), np.cumsum(seen)
     return any(
-        few <= _SPARED * share * struck[-1] and _log_binomial(int(few), int(struck[-1]), float(share)) < _LOG_LATE
+        few <= _SPARED * share * struck[-1] and _so_few(int(few), int(struck[-1]), float(share)) < _LATE
         for few, share in zip(struck[:-1], by_then[:-1], strict=True)
     )
 
@@ -105,15 +104,9 @@ def is_soon(of_age: Floats) -> bool:
     return float(of_age[:_SOON_AGES].sum()) >= _MOSTLY_SOON * float(of_age.sum())
 
 
-def _log_binomial(at_most: int, of: int, share: float) -> float:
-    """The log of how likely at most so many of some fall to a share."""
-    if at_most >= of or share <= 0.0:
-        return 0.0
-    if share >= 1.0:
-        return -math.inf
-    log_of = math.lgamma(of + 1)
-    parts = [
-        log_of - math.lgamma(k + 1) - math.lgamma(of - k + 1) + k * math.log(share) + (of - k) * math.log1p(-share)
-        for k in range(at_most + 1)
-    ]
-    return float(np.logaddexp.reduce(parts))
+def _so_few(at_most: int, of: int, share: float) -> float:
+    """How likely at most so many of some are, fewer than a share of them."""
+    others = 1.0 - share
+    if not 0.0 < others < 1.0:
+        return others
+    return upper_tail(of - at_most, of, others)

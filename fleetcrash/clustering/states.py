@@ -11,10 +11,11 @@ The first that fits counts:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from fleetcrash.binomial import upper_tail
 
 DAY = timedelta(hours=24)
 # A night's crashes are read the next morning, and hosts of every time zone have been awake once.
@@ -98,21 +99,3 @@ def is_raised(now: int, before: int, hours: float) -> bool:
     if hours < 1 or now < FEWEST_HOSTS or now < LEAST_RATIO * before / hours:
         return False
     return upper_tail(now, now + before, 1 / (1 + hours)) < MOST_LUCK
-
-
-def upper_tail(least: int, trials: int, chance: float) -> float:
-    """P(X >= least) of a binomial, for least above its mean: the terms fall from there on."""
-    term = math.exp(
-        math.lgamma(trials + 1)
-        - math.lgamma(least + 1)
-        - math.lgamma(trials - least + 1)
-        + least * math.log(chance)
-        + (trials - least) * math.log1p(-chance)
-    )
-    total, odds = term, chance / (1 - chance)
-    for successes in range(least, trials):
-        term *= (trials - successes) / (successes + 1) * odds
-        total += term
-        if term < total * 1e-9:
-            break
-    return total
