@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,13 +48,17 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     if not is_new and incident.contested.is_younger(tick, JUDGING_MINUTES):
         return incident.condition
     departures, portion = incident.by_departures, inquiry.portion(incident.rise)
-    if not departures:
-        mine = mine & ~in_late_versions(inquiry, judgement.update, tick, mine)
-    events, expected = inquiry.by_cell(judgement.update, tick, mine, departures=departures, portion=portion)
-    total = int(events.sum())
-    if not is_new and total <= incident.condition_events * _CONDITION_GROWTH:
+    of_cells = partial(inquiry.by_cell, judgement.update, tick, departures=departures, portion=portion)
+    events, expected = of_cells(mine)
+    if not is_new and int(events.sum()) <= incident.condition_events * _CONDITION_GROWTH:
         return incident.condition
-    incident.condition_events = total
+    incident.condition_events = int(events.sum())
+    if not departures:
+        late = in_late_versions(inquiry, judgement.update, tick, mine)
+        if late.any():
+            mine = mine & ~late
+            events, expected = of_cells(mine)
+    total = int(events.sum())
     if not incident.by_departures and incident.rise is None:
         expected = expected * np.repeat(as_usual_beside(inquiry, judgement.update, tick, mine), AGES, axis=0)
     may_need_another = total >= LEAST_EVENTS and not incident.by_departures

@@ -156,7 +156,7 @@ class Detector:
         free = ~self._claims.taken & (self.news.events.minute > tick - DAY)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
-        if not trial.raises_alarm:
+        if not trial.passed().any():
             found = self._inquiry.waves(tick, free, caution=True)
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return

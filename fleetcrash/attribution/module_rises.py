@@ -67,9 +67,10 @@ class ModuleRises:
                 continue
             portion = self._inquiry.portion(found.rise)
             trial = self._inquiry.trial(tick, found.crashes, everywhere, but=but, portion=portion)
-            if trial.log_test.max(initial=-np.inf) < found.least:
+            passed = np.where(trial.passed(found.least), trial.log_test, -np.inf)
+            if passed.max(initial=-np.inf) < found.least:
                 continue
-            if not self._is_renamed(found, int(trial.updates[np.argmax(trial.log_test)]), tick):
+            if not self._is_renamed(found, int(trial.updates[np.argmax(passed)]), tick):
                 return found
         return None
 

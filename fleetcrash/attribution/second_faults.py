@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution import suspects
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.case import Case, judged
 from fleetcrash.attribution.claims import Claims
@@ -110,8 +109,7 @@ class SecondFaults:
         """
         its = trial.updates == first.update
         likely = float(judgement.probabilities[its].sum())
-        alarm = trial.log_test[~its].max(initial=-np.inf) >= suspects.LOG_THRESHOLD
-        if first.update is None or likely > _UNLIKELY or not alarm:
+        if first.update is None or likely > _UNLIKELY or not trial.passed()[~its].any():
             return False
         return is_soon(by_age(self._inquiry, first.update, tick, first.claim(len(outside)) & ~outside))
 

@@ -115,10 +115,10 @@ class Spots:
             expected: (spots,) events at the baseline.
         """
         inside = self.slices.members[:, self._cell_since <= tick] > 0
-        whole = [inside[number] for number in range(len(self.slices)) if self.is_whole(number)]
+        whole = inside[[self.is_whole(number) for number in range(len(self.slices))]]
         is_whole = np.concatenate(
             [
-                [any((part == one).all() for one in whole) for part in inside],
+                (inside[:, None] == whole).all(2).any(1),
                 expected[len(self.slices) :] >= _NEARLY_ALL * expected[0],
             ]
         )

@@ -27,6 +27,7 @@ from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, WINDOWS, within_w
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 FALSE_ALARMS_IN_30_DAYS = 0.05
 UPDATES_IN_30_DAYS = 150
@@ -69,14 +70,17 @@ class Trial:
     log_by_slice: Floats
     by_departures: bool = False
 
-    @property
-    def raises_alarm(self) -> bool:
-        """Whether an update has passed its test, and more of its hosts crash than would without it.
+    def passed(self, least: float = LOG_THRESHOLD) -> Mask:
+        """(U,) the updates that have passed their test, and more of whose hosts crash than would without them.
 
         The conditional test takes hosts of one system and region for alike: what goes to a model that crashes more than
         others passes it in the end. Its hosts' own baseline knows them.
+
+        Args:
+            least: the log of the test to be passed.
         """
-        return bool(((self.log_test >= LOG_THRESHOLD) & (self.log_evidence >= _LOG_LEAST)).any())
+        passed: Mask = (self.log_test >= least) & (self.log_evidence >= _LOG_LEAST)
+        return passed
 
     def counts(self, row: int) -> tuple[float, float]:
         """Events seen and expected in the slice and the time after the install that speak loudest for an update.
