@@ -180,6 +180,8 @@ class Claims:
             claim &= self._may_have(incident.update)[events.cell]
         if not incident.claims_all:
             raised = events.minute <= incident.last_raised_minute + LAG_MINUTES
+            for ended, until in incident.pauses:
+                raised &= (events.minute <= ended) | (events.minute > until)
             if incident.update is not None:
                 raised |= self._inquiry.events_with(incident.update, tick)
             claim &= raised

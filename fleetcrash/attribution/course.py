@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.case import Found
-from fleetcrash.attribution.condition import LEAST_EVENTS, find_condition
+from fleetcrash.attribution.condition import LEAST_EVENTS, cells_that_may_meet, find_condition
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.hours import DAY
@@ -20,6 +21,7 @@ from fleetcrash.attribution.places import places_struck
 from fleetcrash.attribution.system_rates import as_usual_beside
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 
+Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 # A condition is looked for again once its events have grown by this factor.
@@ -112,17 +114,47 @@ def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
 def _is_over(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
     """Whether a module had about as many crashes as usual for as long as eight more take, at the pace so far."""
     events, portion = inquiry.news.events, inquiry.portion(incident.rise)
-    mine = events.minute[incident.claim(len(events)) & (events.tick <= tick)]
-    if not len(mine) or portion is None:
+    if portion is None:
         return True
 
     def usual(minutes: int) -> float:
         since = inquiry.expected.since(incident.spot, tick - minutes + 1)
-        return max(float((since * portion.of_spots[:, incident.spot]).sum()), _LEAST_USUAL)
+        return float((since * portion.of_spots[:, incident.spot]).sum())
 
-    more = len(mine) / max(int(mine.max() - mine.min()), 1) - usual(DAY) / DAY
+    return _are_over(events.minute[incident.claim(len(events)) & (events.tick <= tick)], usual, tick)
+
+
+def _has_stopped(inquiry: Inquiry, incident: Incident, free: Mask, tick: int) -> bool:
+    """Whether hosts with a named update had about as many crashes as usual for as long as eight more take.
+
+    A fault that strikes a few hosts an hour is not seen in all crashes of a system, and no hour without one ends it.
+
+    Args:
+        free: (events,) those that no other incident accounts for.
+    """
+    if incident.update is None or incident.by_departures or incident.rise is not None:
+        return True
+    events = inquiry.news.events
+    cells = cells_that_may_meet(inquiry.news.cells, incident.condition or {})
+    mine = free & inquiry.events_with(incident.update, tick) & cells[events.cell]
+    mine &= (events.outcome != DARK) & (events.minute >= incident.since)
+
+    return _are_over(events.minute[mine], inquiry.usual_with(incident.update, cells, tick), tick)
+
+
+def _are_over(crashes: Ints, usual: Callable[[int], float], tick: int) -> bool:
+    """Whether as many as usual came for so long that, at the pace so far, eight more than usual were to come.
+
+    Args:
+        crashes: (n,) their minutes. usual: how many come at the baseline in the last minutes, one day at most.
+    """
+    if not len(crashes):
+        return True
+    more = len(crashes) / max(int(crashes.max() - crashes.min()), 1) - usual(DAY) / DAY
     minutes = int(np.clip(_MISSED / max(more, _MISSED / DAY), LAG_MINUTES, DAY))
-    return int((mine > tick - minutes).sum()) * float(np.log1p(_MISSED / usual(minutes))) <= _MISSED - _LOG_OVER
+    missed = max(more * minutes, _MISSED)
+    least = max(usual(minutes), _LEAST_USUAL)
+    return int((crashes > tick - minutes).sum()) * float(np.log1p(missed / least)) <= missed - _LOG_OVER
 
 
 def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
@@ -133,9 +165,10 @@ def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
 
 
 def maybe_close(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) -> None:
-    """Close what ended, unless clearly more of its hosts crashed again in the last hour than twice what is usual.
+    """Close what ended, unless its fault goes on.
 
-    Only the first crash of a host is an event: what goes on in the hosts of a loop raises no rate.
+    In hosts that it struck: clearly more of them crashed again in the last hour than twice what is usual. Only the
+    first crash of a host is an event: what goes on in the hosts of a loop raises no rate. Or in others with its update.
 
     Args:
         claimed: (events,) those of any incident.
@@ -149,7 +182,9 @@ def maybe_close(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) 
     seen, hosts = len(np.unique(followed[mine[followed]])), int(mine.sum())
     mean = 2.0 * incident.crash_again * hosts
     goes_on = seen > mean + 3.0 * np.sqrt(mean) + 2.0 and seen >= _LEAST_AGAIN * hosts
-    if not goes_on and not _is_any_dark(inquiry, incident, tick):
+    if goes_on or _is_any_dark(inquiry, incident, tick):
+        return
+    if _has_stopped(inquiry, incident, ~claimed | incident.claim(len(events)), tick):
         incident.closed_tick = tick
 
 

@@ -25,6 +25,7 @@ from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.module_rises import ModuleRises
+from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.news import OS_INDEX, News
 from fleetcrash.attribution.second_faults import LEAST_EVENTS, SecondFaults
 from fleetcrash.attribution.spots import Spots
@@ -121,6 +122,7 @@ class Detector:
             maybe_end(self._inquiry, incident, tick)
             if incident.ended_tick is not None and incident.update is not None:
                 incident.toll = self._claims.toll_of(incident, self.incidents, incident.update, tick)
+        self._merge(tick)
         for incident in self.incidents:
             if incident.ended_tick is not None and incident.closed_tick is None:
                 maybe_close(self._inquiry, incident, self._claims.taken, tick)
@@ -160,7 +162,37 @@ class Detector:
             found = self._inquiry.waves(tick, free, caution=True)
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
-        self._begin(self._opened(tick), tick)
+        self._open_or_resume(tick)
+
+    def _open_or_resume(self, tick: int, rise: ModuleRise | None = None) -> None:
+        """Open an incident; or, where it would name the same update as one that goes on, go on with that."""
+        incident = self._opened(tick)
+        incident.rise = rise
+        self._begin(incident, tick)
+        first = self._same_before(incident, tick)
+        if first is not None:
+            self.incidents.remove(incident)
+            first.resume(tick)
+            self._begin(first, tick)
+
+    def _same_before(self, incident: Incident, tick: int) -> Incident | None:
+        """An earlier incident that goes on, and has named the same update for long enough not to be taken back."""
+        if incident.update is None or incident.by_departures:
+            return None
+        for one in self.incidents[: self.incidents.index(incident)]:
+            is_whole = not (one.by_departures or one.rise)
+            if is_whole and one.closed_tick is None and one.has_named(incident.update, tick, JUDGING_MINUTES):
+                return one
+        return None
+
+    def _merge(self, tick: int) -> None:
+        """Close what has named the same update as an earlier incident for an hour, and go on with that."""
+        for incident in self.open_incidents:
+            first = self._same_before(incident, tick)
+            if first is not None and incident.has_named(incident.update, tick, LAG_MINUTES):
+                incident.end(tick)
+                incident.closed_tick = tick
+                first.resume(tick)
 
     def _watch_modules(self, tick: int) -> None:
         """Open an incident when far more crashes than usual in one module follow an update.
@@ -177,7 +209,9 @@ class Detector:
         incident = next(of_it, None)
         if incident is None and (found.crashes & quiet).sum() <= _MOSTLY * found.crashes.sum():
             return  # most are another one's, which goes on
-        incident = incident or self._opened(tick)
+        if incident is None:
+            self._open_or_resume(tick, found.rise)
+            return
         incident.rise = found.rise
         self._begin(incident, tick)
 

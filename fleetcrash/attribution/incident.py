@@ -121,6 +121,7 @@ class Incident:
         suspected_minute: from when on its likeliest cause, an update or a wave, may have done so: a slow fault's first
             crashes are hours before the alarm.
         last_raised_minute: newest tick at which the hour before was above the baseline.
+        pauses: after which minute it ended, and up to which one that was so, each time that it was resumed.
     """
 
     incident_id: str
@@ -158,6 +159,7 @@ class Incident:
     toll: Toll | None = None
     held: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     crash_again: float = 0.0
+    pauses: list[tuple[int, int]] = field(default_factory=list)
     _claim: Mask | None = None
 
     @classmethod
@@ -339,6 +341,24 @@ class Incident:
         self.ended_tick = tick
         self.held = np.flatnonzero(self._claim) if self._claim is not None else self.held
         self.settle()
+
+    def resume(self, tick: int) -> None:
+        """Go on, with what happens from an hour before on if it ended, and with whatever part of it had its own."""
+        if self.ended_tick is not None:
+            self.pauses.append((self.ended_tick, tick - LAG_MINUTES))
+            self.ended_tick = self.toll = None
+            self.settled = False
+        self.within, self.without = None, ()
+        self.last_raised_minute = tick
+
+    def has_named(self, update: int | None, tick: int, minutes: int) -> bool:
+        """Whether it names an update, and has for so many minutes."""
+        since = tick
+        for turn in reversed(self.history):
+            if turn.update != update:
+                break
+            since = turn.tick
+        return self.update == update and tick - since >= minutes
 
     def ended(self, tick: int) -> int:
         """The tick at which it ended; a later one while it goes on."""

@@ -237,6 +237,17 @@ class Inquiry:
             parts.append(self.departures.by_cell(update, self.expected.time, tick))
         return np.concatenate([seen for seen, _ in parts]), np.concatenate([mean for _, mean in parts])
 
+    def usual_with(self, update: int, cells: Mask, tick: int) -> Callable[[int], float]:
+        """How many crashes of hosts with an update are to be expected at the baseline, in so many last minutes.
+
+        Args:
+            cells: (cells,) of which hosts.
+        """
+        time, crashes = self.expected.time.by_update[update], [CRASH, CRASH_AT_BOOT]
+        so_far = self.expected.of_hosts_with(np.array([update]), tick)[crashes, 0, :AGES][..., cells].sum((0, 2))
+        a_minute = so_far / np.maximum(time.host_minutes(tick)[:, :, :AGES].sum((0, 1)), 1.0)
+        return lambda minutes: float(a_minute @ time.host_minutes_since(tick - minutes, tick)[:AGES])
+
     def exposed_counts(self, tick: int, mine: Mask, update: int) -> Floats:
         """(OUTCOMES, WINDOWS, cells) events of hosts that had an update; see ``_counted``."""
         exposed = self.news.exposed_events.of(update)
