@@ -126,10 +126,9 @@ class Detector:
         for incident in self.incidents:
             if incident.ended_tick is not None and incident.closed_tick is None:
                 maybe_close(self._inquiry, incident, self._claims.taken, tick)
-        if self._watched < 0:
-            self._claims.stake(self.incidents, tick)
-            fresh = True
+        fresh |= self._watched < 0
         if fresh:
+            self._claims.stake(self.incidents, tick)  # by what was just judged
             known = self.news.events.tick
             if (~self._claims.taken & (known > self._watched) & (known <= tick)).any():
                 self._watch(tick)
