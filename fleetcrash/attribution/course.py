@@ -27,9 +27,10 @@ Mask = NDArray[np.bool_]
 # A condition is looked for again once its events have grown by this factor.
 _CONDITION_GROWTH = 1.02
 
-# Where so many more events were to come than usual, and by fifty to one did not, it is over: with what is usual of one
-# module there may be one or two.
+# Where so many more events were to come than usual, and by fifty to one did not, it is over: of a few that are usual
+# there may be one or two. Of many that are usual, those that stray by chance are no sign either.
 _MISSED = 8.0
+_STRAYS = 4.0  # standard deviations of a Poisson count
 _LOG_OVER = 4.0
 _LEAST_USUAL = 1e-6  # in a part of the fleet of which nobody is online
 
@@ -84,7 +85,7 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
     if judgement.kind is Kind.UPDATE and judgement.update is not None:
         row = int(np.flatnonzero(trial.updates == judgement.update)[0])
         incident.spot = inquiry.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
-        if incident.spot == 0 or incident.by_departures:
+        if incident.spot == 0 or incident.by_departures or incident.is_everywhere:
             incident.spot = inquiry.spots.only_system(trial.expected[:, row, :AGES].sum((0, 1)))
     elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
         row = judgement.wave[0]
@@ -143,18 +144,19 @@ def _has_stopped(inquiry: Inquiry, incident: Incident, free: Mask, tick: int) ->
 
 
 def _are_over(crashes: Ints, usual: Callable[[int], float], tick: int) -> bool:
-    """Whether as many as usual came for so long that, at the pace so far, eight more than usual were to come.
+    """Whether about as many as usual came for an hour, or for as long as it takes to see that at the pace so far.
 
     Args:
         crashes: (n,) their minutes. usual: how many come at the baseline in the last minutes, one day at most.
     """
     if not len(crashes):
         return True
-    more = len(crashes) / max(int(crashes.max() - crashes.min()), 1) - usual(DAY) / DAY
-    minutes = int(np.clip(_MISSED / max(more, _MISSED / DAY), LAG_MINUTES, DAY))
-    missed = max(more * minutes, _MISSED)
-    least = max(usual(minutes), _LEAST_USUAL)
-    return int((crashes > tick - minutes).sum()) * float(np.log1p(missed / least)) <= missed - _LOG_OVER
+    a_minute = usual(DAY) / DAY
+    more = max(len(crashes) / max(int(crashes.max() - crashes.min()), 1) - a_minute, _MISSED / DAY)
+    minutes = int(np.clip(max(_MISSED / more, _STRAYS**2 * a_minute / more**2), LAG_MINUTES, DAY))
+    as_usual = max(usual(minutes), _LEAST_USUAL)
+    missed = max(_MISSED, _STRAYS * float(np.sqrt(as_usual)))
+    return int((crashes > tick - minutes).sum()) * float(np.log1p(missed / as_usual)) <= missed - _LOG_OVER
 
 
 def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:

@@ -171,7 +171,7 @@ class Detector:
         first = self._same_before(incident, tick)
         if first is not None:
             self.incidents.remove(incident)
-            first.resume(tick)
+            first.resume(tick, elsewhere=not self.spots.covers(first.spot, incident.spot))
             self._begin(first, tick)
 
     def _same_before(self, incident: Incident, tick: int) -> Incident | None:
@@ -191,7 +191,7 @@ class Detector:
             if first is not None and incident.has_named(incident.update, tick, LAG_MINUTES):
                 incident.end(tick)
                 incident.closed_tick = tick
-                first.resume(tick)
+                first.resume(tick, elsewhere=not self.spots.covers(first.spot, incident.spot))
 
     def _watch_modules(self, tick: int) -> None:
         """Open an incident when far more crashes than usual in one module follow an update.

@@ -100,6 +100,7 @@ class Incident:
         claims_all: nothing else can open an incident while this one is not understood.
         settled: what is said of it stays, though hosts may still be dark because of it.
         spot: the slice or place in which its rate is watched.
+        is_everywhere: it is watched in all of its system, for its update strikes in one place after the other.
         wave_spot: the slice or place that a rise without an update follows.
         doubt: while the evidence does not carry the verdict that is given.
         was_questioned: an update would have been named, but for its witnesses.
@@ -159,6 +160,7 @@ class Incident:
     toll: Toll | None = None
     held: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     crash_again: float = 0.0
+    is_everywhere: bool = False
     pauses: list[tuple[int, int]] = field(default_factory=list)
     _claim: Mask | None = None
 
@@ -342,8 +344,13 @@ class Incident:
         self.held = np.flatnonzero(self._claim) if self._claim is not None else self.held
         self.settle()
 
-    def resume(self, tick: int) -> None:
-        """Go on, with what happens from an hour before on if it ended, and with whatever part of it had its own."""
+    def resume(self, tick: int, *, elsewhere: bool) -> None:
+        """Go on, with what happens from an hour before on if it ended, and with whatever part of it had its own.
+
+        Args:
+            elsewhere: whether it does so where it was not watched.
+        """
+        self.is_everywhere |= elsewhere
         if self.ended_tick is not None:
             self.pauses.append((self.ended_tick, tick - LAG_MINUTES))
             self.ended_tick = self.toll = None

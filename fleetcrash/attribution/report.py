@@ -97,9 +97,14 @@ def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
     return [{"update_id": name, "probability": round(weight, 6)} for name, weight in named[:_MOST_CANDIDATES]]
 
 
+def _rate_ratio(seen: float, mean: float) -> JSON:
+    """``rate_interval`` to six digits: those after them depend on the order in which counts were added up."""
+    low, estimate, high = (None if value is None else float(f"{value:.6g}") for value in rate_interval(seen, mean))
+    return {"low": low, "estimate": estimate, "high": high}
+
+
 def _evidence(engine: Engine, detector: Detector, incident: Incident, impact: Impact | None) -> JSON:
     seen, expected, log_evidence = _counts_behind(detector, incident)
-    low, estimate, high = rate_interval(seen, expected)
     if impact is None or not impact.exposed:  # no update is named, or nothing is known of hosts but their crashes
         counts = _claimed(engine, detector, incident)
     else:
@@ -111,7 +116,7 @@ def _evidence(engine: Engine, detector: Detector, incident: Incident, impact: Im
         }
     return {
         **counts,
-        "rate_ratio": {"low": low, "estimate": estimate, "high": high},
+        "rate_ratio": _rate_ratio(seen, expected),
         "log_evidence": round(log_evidence, 3),
         "events_judged": int(seen),
         "events_expected": round(expected, 6),
@@ -172,14 +177,13 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
     rows, stated = [], judgement.stated(incident.kind)
     for rank in np.argsort(-trial.log_evidence)[:5]:
         seen, mean = _counts_of(detector, incident, trial, int(rank))
-        low, estimate, high = rate_interval(seen, mean)
         suspect = detector.news.suspects[int(trial.updates[rank])]
         rows.append(
             {
                 "name": suspect.update_id,
                 "kind": "update",
                 "log_evidence": round(float(trial.log_evidence[rank]), 3),
-                "rate_ratio": {"low": low, "estimate": estimate, "high": high},
+                "rate_ratio": _rate_ratio(seen, mean),
                 "events": int(seen),
                 "expected": round(mean, 6),
                 "probability": round(float(stated[rank]), 6),
@@ -188,14 +192,13 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
     if judgement.wave is not None and incident.waves is not None:
         row, length = judgement.wave
         seen, mean = incident.waves.events[:, row, length].sum(), incident.waves.expected[:, row, length].sum()
-        low, estimate, high = rate_interval(float(seen), float(mean))
         place = int(incident.waves.place[row])
         rows.append(
             {
                 "name": f"{detector.spots.describe(place)} from {tick_text(int(incident.waves.onset[row]))}",
                 "kind": "wave",
                 "log_evidence": round(float(incident.waves.log_evidence[row, length]), 3),
-                "rate_ratio": {"low": low, "estimate": estimate, "high": high},
+                "rate_ratio": _rate_ratio(float(seen), float(mean)),
                 "events": int(seen),
                 "expected": round(float(mean), 6),
                 "probability": None,

@@ -75,12 +75,15 @@ class SecondFaults:
 
         What comes hours later to hosts that have both would be taken for more of the first. So the events of the last
         hour are weighed by themselves, with the first one's update among the suspects; but not if they are no more than
-        were to come of the first one. By themselves they speak for whatever everybody got in just that hour.
+        were to come of the first one. By themselves they speak for whatever everybody got in just that hour; where
+        nobody tells of installs, for whatever was released before it, and nothing is asked.
 
         Args:
             named: updates that any incident names.
         """
         if first.update is None or first.named_tick is None or tick - first.named_tick < LAG_MINUTES:
+            return None
+        if not self._inquiry.news.installs_told:
             return None
         events = self._inquiry.news.events
         lately = first.claim(len(events)) & (events.minute > tick - LAG_MINUTES) & (events.tick <= tick)

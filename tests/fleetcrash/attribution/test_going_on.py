@@ -1,0 +1,76 @@
+"""A fault that strikes a few hosts an hour for hours is one incident, for as long as it does."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.report import document
+from fleetcrash.store import Engine
+from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
+
+HOSTS = 2400
+RELEASED, STOPPED, LAST = 1500, 2300, 3400
+EVERY = 12  # minutes between two crashes of the fault: 5 an hour
+
+
+def world(*, stopped: int, usual_every: int = 30) -> World:
+    """Servers that crash now and then; half of them get an update within an hour, which crashes one now and then.
+
+    Args:
+        stopped: from when on the update crashes none. usual_every: minutes between two crashes that nothing explains.
+    """
+    usual = enumerate(range(0, LAST, usual_every))
+    return {
+        "host": [{"host_id": f"h{number}", "os_type": "windows", "always_on": True} for number in range(HOSTS)],
+        "session": [{"host_id": f"h{number}", "online_from": at(-2000)} for number in range(HOSTS)],
+        "update": [{"update_id": "bad", "kind": "content", "channel": "1", "released_at": at(RELEASED)}],
+        "install": [
+            {"host_id": f"h{number}", "update_id": "bad", "applied_at": when, "received_at": when}
+            for number in range(0, HOSTS, 2)
+            for when in [at(RELEASED + number % 60)]
+        ],
+        "crash": [
+            *(crash_of((number * 7) % HOSTS, minute) for number, minute in usual),
+            *(
+                crash_of(2 * ((700 + number * 11) % (HOSTS // 2)), minute)
+                for number, minute in enumerate(range(RELEASED + 61, stopped, EVERY))
+            ),
+        ],
+    }
+
+
+def said_of(told: World, empty_lake: Path) -> list[Row]:
+    with lake_of(told, empty_lake) as lake:
+        return incidents(lake)["incidents"]
+
+
+@pytest.mark.parametrize("stopped", [STOPPED, 2700])
+def test_it_is_one_incident_until_an_hour_or_more_after_it_stopped(empty_lake, stopped):
+    (one,) = said_of(world(stopped=stopped), empty_lake)
+    assert one["update_id"] == "bad"
+    assert one["closed_at"] is not None
+    assert at(stopped + 40) < datetime.fromisoformat(one["closed_at"]) < at(stopped + 300)
+
+
+def test_what_is_said_of_a_moment_is_what_a_monitor_said_that_read_on(empty_lake):
+    moments = [at(minute) for minute in (1800, 2100, LAST)]
+    with lake_of(world(stopped=STOPPED), empty_lake) as lake:
+        detector, told, said = None, -1, []
+        for moment in moments:
+            with Engine(lake, as_of=moment) as engine:
+                news = read_news(engine, after_tick=told)
+                if detector is None:
+                    detector, told = Detector(news), news.first_tick - 1
+                else:
+                    detector.extend(news)
+                for tick in range(told + 1, news.last_tick + 1):
+                    detector.tick(tick)
+                told = news.last_tick
+                said.append(document(engine, detector, moment, detector.incidents))
+        assert said == [incidents(lake, as_of=moment) for moment in moments]
