@@ -231,6 +231,15 @@ def test_a_fault_that_goes_on_as_it_did_is_not_blamed_on_what_everybody_gets_mea
 
 
 @pytest.mark.slow
+def test_by_releases_alone_a_fault_that_goes_on_is_not_blamed_on_what_was_released_later(
+    simulated: Callable[..., Lake],
+) -> None:
+    """Hosts that come online hours later are struck then; nobody tells when they got what."""
+    found = incidents(simulated("no-installs", hosts=4000, seed=1937112089))["incidents"]
+    assert {turn["update_id"] for one in found for turn in one["history"]} == {"content-329-168"}
+
+
+@pytest.mark.slow
 def test_a_second_fault_in_another_version_does_not_widen_the_condition_of_the_first(
     simulated: Callable[..., Lake],
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import document
 from fleetcrash.store import Engine
@@ -56,6 +57,46 @@ def test_it_is_one_incident_until_an_hour_or_more_after_it_stopped(empty_lake, s
     assert one["update_id"] == "bad"
     assert one["closed_at"] is not None
     assert at(stopped + 40) < datetime.fromisoformat(one["closed_at"]) < at(stopped + 300)
+
+
+def test_it_is_the_same_incident_where_another_region_is_struck_before_it_stopped(empty_lake):
+    """The hosts of the other region get the update when they come online, and every third one crashes."""
+    told, comes_online = world(stopped=STOPPED), 2000
+    others = range(HOSTS, HOSTS + 300)
+    told["host"] += [{"host_id": f"h{number}", "os_type": "windows", "region": "apac"} for number in others]
+    for number in others:
+        boots_at = comes_online + (number - HOSTS) / 3
+        told["session"].append({"host_id": f"h{number}", "online_from": at(-2000), "online_until": at(RELEASED - 1)})
+        told["session"].append({"host_id": f"h{number}", "online_from": at(boots_at)})
+        told["install"].append({"host_id": f"h{number}", "update_id": "bad", "applied_at": at(boots_at + 1)})
+        if number % 3 == 0:
+            told["crash"].append(crash_of(number, boots_at + 2))
+    (one,) = said_of(told, empty_lake)
+    assert {turn["update_id"] for turn in one["history"]} == {"bad"}
+    assert one["evidence"]["crashes"] >= 100
+    assert one["closed_at"] is not None
+
+
+def test_of_two_incidents_that_name_the_same_for_an_hour_the_first_goes_on(empty_lake):
+    with lake_of(world(stopped=STOPPED), empty_lake) as lake, Engine(lake) as engine:
+        news = read_news(engine)
+        detector, until = Detector(news), news.first_tick
+        while not detector.named:
+            detector.tick(until)
+            until += 1
+        (first,) = detector.incidents
+        assert first.judgement is not None
+        assert first.trial is not None
+        assert first.waves is not None
+        second = Incident.opened(until, 1)
+        second.record(until, first.judgement, first.trial, first.waves, None)
+        second.settle()  # what is said of it stays
+        second.last_raised_minute = until + 60
+        detector.incidents.append(second)
+        for tick in range(until, until + 90):
+            detector.tick(tick)
+    assert (first.update, first.ended_tick, first.closed_tick) == (second.update, None, None)
+    assert second.ended_tick == second.closed_tick == until + 60
 
 
 def test_what_is_said_of_a_moment_is_what_a_monitor_said_that_read_on(empty_lake):

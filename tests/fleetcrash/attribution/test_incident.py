@@ -190,3 +190,25 @@ def test_the_wave_beside_it_is_the_same_once_spots_are_numbered_anew():
     incident.move(np.array([4, 7]))
     assert incident.waves is not None
     assert incident.waves.place.tolist() == [7, 4, 7]
+
+
+def test_how_long_a_name_has_stood_is_told_from_the_turn_that_gave_it(named):
+    named.record(110, judgement(Kind.UPDATE, FIRST), TRIAL, NO_WAVES, {"os_type": "windows"})
+    assert named.has_named(FIRST, 160, 60)
+    assert not named.has_named(FIRST, 159, 60)
+    assert not named.has_named(OTHER, 900, 0)
+    named.record(200, judgement(Kind.CANNOT_SEPARATE), TRIAL, NO_WAVES, None)
+    named.record(300, judgement(Kind.UPDATE, FIRST), TRIAL, NO_WAVES, None)
+    assert named.has_named(FIRST, 315, 15)
+    assert not named.has_named(FIRST, 315, 16)
+
+
+def test_what_is_resumed_goes_on_without_the_hours_between(named):
+    named.within, named.without = {"os_type": "linux"}, ({"os_type": "windows"},)
+    named.end(200)
+    named.resume(500, elsewhere=False)
+    assert (named.ended_tick, named.settled, named.is_everywhere) == (None, False, False)
+    assert named.pauses == [(200, 500 - LAG_MINUTES)]
+    assert (named.within, named.without) == (None, ())
+    named.resume(600, elsewhere=True)
+    assert (named.pauses, named.is_everywhere) == ([(200, 500 - LAG_MINUTES)], True)
