@@ -296,6 +296,8 @@ class Detector:
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.weigh(tick, judgement, trial, named)
         told = mine | self._claims.of_others(incident, self.incidents, judgement.update)
+        if judgement.update is not None and self.news.installs_told:
+            told |= self._second_faults.shared(incident, self.incidents, judgement.update, tick)
         condition = condition_of(self._inquiry, incident, judgement, tick, told)
         incident.record(tick, judgement, trial, waves_found, condition)
         watch(self._inquiry, incident, tick, (judgement, trial, waves_found))

@@ -1,9 +1,9 @@
 """An incident: an alarm, what is said of it, and how that changed.
 
 It opens when a test passes, is judged anew at every tick, and ends after an hour at its baseline with nobody dark
-because of it: what happens from then on is evidence for others. It closes then, or once neither its hosts go on crashing
-nor others with the update that it names; until then, what would name that again is more of it. Its id comes from the alarm's minute, never from the update, so that it survives a change of
-verdict.
+because of it: what happens from then on is evidence for others. It closes then, or once neither its hosts go on
+crashing nor others with the update that it names; until then, what would name that again is more of it. Its id comes
+from the alarm's minute, never from the update, so that it survives a change of verdict.
 
 What is said of it changes less often than what is found, so that nobody is woken twice for the same thing:
 

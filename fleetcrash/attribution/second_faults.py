@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.lateness import are_late, by_age, is_soon
 from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
-from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind
 
@@ -103,6 +103,29 @@ class SecondFaults:
         case = case_of(lately, self._claims.cells_of(first))
         judgement, _, _ = judged(self._inquiry, replace(case, but=case.but - {first.update}))
         return judgement.update if judgement.update in later else None
+
+    def shared(self, incident: Incident, incidents: Sequence[Incident], update: int, tick: int) -> Mask:
+        """(events,) those of hosts with an update that other incidents account for, though they are rather its doing.
+
+        Whom it strikes would else be told without the hosts of a fault that was there before. It is rather its doing
+        where hosts that lack it are spared beside them, and those that lack the other incident's update are not.
+
+        Args:
+            incident: the one that names the update.
+        """
+        events, with_it = self._inquiry.news.events, self._inquiry.events_with(update, tick)
+        shared = np.zeros(len(events), bool)
+        for other in incidents:
+            if other is incident or other.update in (None, update):
+                continue
+            theirs = other.claim(len(events)) & (events.minute >= self._inquiry.released(update))
+            if int((theirs & with_it).sum()) < LEAST_EVENTS:
+                continue
+            moments = self._inquiry.moments(tick, theirs)
+            says, other_says = (moments.of(one).log_with_it() for one in (update, other.update))
+            if says - other_says >= LOG_THRESHOLD:
+                shared |= theirs & with_it
+        return shared
 
     def _is_anothers(self, first: Incident, judgement: Judgement, trial: Trial, tick: int, outside: Mask) -> bool:
         """Whether events that a condition leaves out are none of its update's doing, whatever did them.

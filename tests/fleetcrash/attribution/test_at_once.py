@@ -275,6 +275,7 @@ def test_a_second_fault_that_reaches_all_hosts_keeps_its_name_beside_the_first(
     names = [{turn["update_id"] for turn in one["history"]} for one in found]
     verdicts = {turn["verdict"] for one in found for turn in one["history"]}
     assert [one["update_id"] for one in found] == ["u", "v"]
+    assert [one["condition"] for one in found] == [{"os_type": "windows"}, {}]
     assert names[0] <= {None, "u"}
     assert names[1] <= {None, "v"}
     assert "no_update" not in verdicts
@@ -351,3 +352,35 @@ def test_what_a_condition_leaves_out_is_another_incident_though_what_did_it_cann
     assert {turn["update_id"] for turn in second["history"]} == {None}
     assert second["alarm_at"] >= at(pushed_to_all_at).isoformat()[:16]
     assert second["evidence"]["crashes"] == len(of_the_other)
+
+
+@pytest.mark.parametrize("systems", [("windows", "linux"), ("linux",)], ids=["both", "one"])
+def test_whom_a_second_fault_strikes_is_told_of_the_hosts_of_the_first_as_well(
+    empty_lake: Path, early: list[dict[str, Any]], systems: tuple[str, ...]
+) -> None:
+    """All Windows hosts have the first update, and a few go on to crash by it as a ring of the second one is struck."""
+    second_at = PUSHED_AT + 180
+    world = _fleet()
+    for number, host in enumerate(world["host"]):
+        host["os_type"] = ("windows", "linux")[number // 12 % 2]
+    system = [host["os_type"] for host in world["host"]]
+    got_first = [number for number in range(HOSTS) if system[number] == "windows"]
+    got_second = [number for number in range(HOSTS) if number % 5 < 2]
+    world["update"].append({"update_id": "v", "kind": "content", "channel": "2", "released_at": at(second_at)})
+    world["install"] = [
+        {"host_id": f"h{number}", "update_id": update, "applied_at": at(minute + number / 100)}
+        for update, numbers, minute in (("u", got_first, PUSHED_AT), ("v", got_second, second_at))
+        for number in numbers
+    ]
+    crashed = {number: PUSHED_AT + number / 100 + 2 for number in got_first[::4]}
+    crashed |= {number: PUSHED_AT + 20 + number / 5 for number in got_first[1::20]}
+    struck = [number for number in got_second if system[number] in systems and number not in crashed]
+    crashed |= {number: second_at + number / 100 + 3 for number in struck[::4]}
+    world["crash"] = [
+        row | {"os_type": system[int(row["host_id"][1:])]}
+        for row in [*early, *(crash_of(number, minute) for number, minute in crashed.items())]
+    ]
+    with lake_of(world, empty_lake) as lake:
+        found = incidents(lake, as_of=at(second_at + 60))["incidents"]
+    told = {one["update_id"]: one["condition"] for one in found}
+    assert told == {"u": {}, "v": {} if len(systems) > 1 else {"os_type": "linux"}}
