@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fleetcrash.attribution import waves
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.case import Case, Found, judged
+from fleetcrash.attribution.ceding import Ceding
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.course import condition_of, maybe_close, maybe_end, watch
@@ -26,11 +27,10 @@ from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.module_rises import ModuleRises
 from fleetcrash.attribution.modules import ModuleRise
-from fleetcrash.attribution.news import OS_INDEX, News
-from fleetcrash.attribution.second_faults import LEAST_EVENTS, SecondFaults
+from fleetcrash.attribution.news import News
+from fleetcrash.attribution.second_faults import SecondFaults
 from fleetcrash.attribution.spots import Spots
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
-from fleetcrash.attribution.waves import Waves
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Kind
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,6 +63,7 @@ class Detector:
         self._inquiry = Inquiry(self.news)
         self._claims = Claims(self._inquiry)
         self._second_faults = SecondFaults(self._inquiry, self._claims)
+        self._ceding = Ceding(self._inquiry, self._claims)
         self._module_rises = ModuleRises(self._inquiry)
         self._unjudged = False
         self._watched = -1  # what was known by then and nobody's was watched
@@ -107,7 +108,7 @@ class Detector:
         if not look:
             return
         if fresh and self.incidents:
-            self._cede_waves()
+            self._ceding.waves_of_others(self.open_incidents)
             self._claims.stake(self.incidents, tick)
             for incident in self.open_incidents:
                 if incident.rise is None:
@@ -287,8 +288,9 @@ class Detector:
         """
         there = incident.kind is Kind.NO_UPDATE
         mine, found = self._judged(incident, tick, there=there)
-        later = self._cede_later_system(incident, tick, mine)
-        later = later or self._cede_later_cause(incident, tick, mine, found[0], found[2])
+        later = self._ceding.later_system(incident, tick, mine) or self._ceding.later_cause(incident, tick, mine, found)
+        if later:
+            self._begin(self._opened(tick), tick)
         if later or (there and not found[0].kind.is_answer):
             mine, found = self._judged(incident, tick, there=False)
         mine, (judgement, trial, waves_found) = self._without_late_wave(incident, tick, mine, found)
@@ -330,66 +332,6 @@ class Detector:
             mine &= self._inquiry.modules.crashes_of(incident.rise)
         return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.ceded(incident, tick)
 
-    def _cede_later_system(self, incident: Incident, tick: int, mine: Mask) -> bool:
-        """Leave to an incident of its own what began in another OS long after the alarm of one without an answer.
-
-        An update may be behind the first rise, and would be acquitted by the second: one wave in all systems explains
-        the two of them better than it does.
-        """
-        if incident.is_understood or incident.rise is not None:
-            return False
-        events, since = self.news.events, incident.alarm_tick + JUDGING_MINUTES
-        place_log_weight = self.spots.log_weights(tick)[0]
-        for system in (system for system in OS_INDEX if system is not None):
-            there = mine & self._claims.that_may_meet({"os_type": system})[events.cell]
-            if int((there & (events.minute > since) & (events.tick <= tick)).sum()) < LEAST_EVENTS:
-                continue
-            found = self._inquiry.waves(tick, there, caution=True)
-            strongest = self._not_of_all(found, incident).strongest(place_log_weight)
-            if strongest is None or found.log_alarm(place_log_weight) < waves.LOG_THRESHOLD or strongest[1] <= since:
-                continue
-            spot, onset = self.spots.whole_system(strongest[0], tick), strongest[1] - JUDGING_MINUTES
-            if not self._rose_elsewhere(incident, mine, self._inquiry.events_since(spot, 0)):
-                continue
-            incident.cede(spot, max(onset, since))  # a few came before it was a wave
-            self._begin(self._opened(tick), tick)
-            return True
-        return False
-
-    def _not_of_all(self, found: Waves, incident: Incident) -> Waves:
-        """The waves that are not everywhere where an incident is."""
-        return found.where([not self.spots.covers(spot, incident.spot) for spot in found.place.tolist()])
-
-    def _rose_elsewhere(self, incident: Incident, mine: Mask, there: Mask) -> bool:
-        """Whether at most half of what raised an alarm happened there; a rise that grows is no other one."""
-        since = self.news.events.minute - incident.alarm_tick
-        early = mine & (since > -LAG_MINUTES) & (since <= JUDGING_MINUTES)
-        return int((early & there).sum()) <= _MOSTLY * int(early.sum())
-
-    def _cede_later_cause(
-        self, incident: Incident, tick: int, mine: Mask, judgement: Judgement, waves_found: Waves
-    ) -> bool:
-        """Leave to an incident of its own what began too late to have raised the alarm; whether anything was.
-
-        Of an incident that names an update only once that has been in doubt as long as a new name takes.
-        """
-        named, wave = judgement.update, judgement.wave
-        if named is not None and self._inquiry.released(named) > incident.alarm_tick:
-            if named == incident.update or not incident.may_be_renamed(tick):
-                return False
-            incident.ceded_updates.add(named)
-        elif judgement.kind is Kind.NO_UPDATE and not incident.is_understood and wave is not None:
-            spot, onset = int(waves_found.place[wave[0]]), int(waves_found.onset[wave[0]])
-            if onset <= incident.alarm_tick + LAG_MINUTES or self.spots.covers(spot, incident.spot):
-                return False
-            if not self._rose_elsewhere(incident, mine, self._inquiry.events_since(spot, 0)):
-                return False
-            incident.cede(spot, onset)
-        else:
-            return False
-        self._begin(self._opened(tick), tick)
-        return True
-
     def _without_late_wave(self, incident: Incident, tick: int, mine: Mask, found: Found) -> tuple[Mask, Found]:
         """The evidence and what is found on it; without a wave that began just before a name stood no longer.
 
@@ -397,12 +339,7 @@ class Detector:
         """
         if incident.update is None or found[0].update == incident.update:
             return mine, found
-        since = (tick if incident.doubt.since is None else incident.doubt.since) - JUDGING_MINUTES
-        portion = self._inquiry.portion(incident.rise)
-        lately = self._inquiry.waves(tick, mine & (self.news.events.minute >= since), caution=False, portion=portion)
-        pairs = zip(lately.place.tolist(), lately.onset.tolist(), strict=True)
-        later = lately.where([self._is_later(incident, spot, onset) for spot, onset in pairs])
-        late = later.strongest(self.spots.log_weights(tick)[0])
+        late = self._ceding.later_wave(incident, tick, mine)
         if late is None:
             return mine, found
         without = mine & ~self._inquiry.events_since(*late)
@@ -412,17 +349,6 @@ class Detector:
         incident.cede(*late)
         self._watched = -1  # it may be over: nothing of it is news
         return without, again
-
-    def _is_later(self, incident: Incident, spot: int, onset: int) -> bool:
-        """Whether a wave is none of a named incident's doing: it began later, and not in all its hosts."""
-        return incident.began_after(onset) and not self.spots.covers(spot, incident.spot)
-
-    def _cede_waves(self) -> None:
-        """Take from each named incident what follows a wave that another one found, an hour or more after the name."""
-        for other in (one for one in self.open_incidents if one.kind is Kind.NO_UPDATE):
-            for incident in self.open_incidents:
-                if self._is_later(incident, other.wave_spot, other.onset_minute):
-                    incident.cede(other.wave_spot, other.onset_minute)
 
 
 def _named(incidents: Iterable[Incident]) -> frozenset[int]:
