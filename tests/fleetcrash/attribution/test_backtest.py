@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +31,7 @@ from fleetcrash.times import parse_time, time_text
 from ingest.load import load
 from sample_data.simulator import simulate
 from tests.dashboard import fleet
+from tests.fleetcrash.live import followed
 from tests.fleetcrash.short import short_outage
 
 JSON = dict[str, Any]
@@ -122,23 +122,6 @@ def test_what_was_said_once_stays_as_time_goes_on(simulated):
         assert all(parse_time(incident["alarm_at"]) > earlier for incident in by_id.values())
 
 
-def _followed(lake: Lake, moments: list[datetime]) -> Iterator[JSON]:
-    """What a detector says that goes on from moment to moment with what is new."""
-    detector, ticked = None, -1
-    with Engine(lake, as_of=moments[0]) as engine:
-        for moment in moments:
-            engine.as_of = moment
-            news = read_news(engine, after_tick=ticked)
-            if detector is None:
-                detector, ticked = Detector(news), news.first_tick - 1
-            else:
-                detector.extend(news)
-            for tick in range(ticked + 1, news.last_tick + 1):
-                detector.tick(tick)
-            ticked = news.last_tick
-            yield document(engine, detector, moment, detector.incidents)
-
-
 def test_word_of_a_replacement_that_arrives_late_makes_no_difference_to_who_looked_before_it(tmp_path):
     """Half of the hosts take the fix after thirty minutes and say so after seventy-five; somebody looked at seventy."""
     lake = short_outage(tmp_path / "lake")
@@ -148,7 +131,7 @@ def test_word_of_a_replacement_that_arrives_late_makes_no_difference_to_who_look
     hosts = [f"host-{number:02d}" for number in range(0, 60, 2)]
     installs = [{"host_id": h, "update_id": "fix", "applied_at": fixed, "received_at": told} for h in hosts]
     fleet.append_rows(lake, "install", installs, batch_id="fix")
-    *_, said = _followed(lake, [fleet.RELEASED + timedelta(minutes=70), fleet.NOW])
+    *_, said = followed(lake, [fleet.RELEASED + timedelta(minutes=70), fleet.NOW])
     assert said == incidents(lake)
 
 

@@ -7,10 +7,7 @@ from datetime import datetime
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
-from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.report import document
-from fleetcrash.store import Engine
+from tests.fleetcrash.live import followed
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 HOSTS = 400
@@ -93,17 +90,6 @@ def test_nor_do_as_many_as_go_on_crashing_on_any_day(empty_lake, ended):
 def test_what_is_said_of_a_moment_is_what_a_monitor_said_that_read_on(empty_lake):
     moments = [at(minute) for minute in (1560, 1950, LAST + 1)]
     with lake_of(world(rise() + loop(STRUCK, 1900)), empty_lake) as lake:
-        detector, told, said = None, -1, []
-        for moment in moments:
-            with Engine(lake, as_of=moment) as engine:
-                news = read_news(engine, after_tick=told)
-                if detector is None:
-                    detector, told = Detector(news), news.first_tick - 1
-                else:
-                    detector.extend(news)
-                for tick in range(told + 1, news.last_tick + 1):
-                    detector.tick(tick)
-                told = news.last_tick
-                said.append(document(engine, detector, moment, detector.incidents))
+        said = list(followed(lake, moments))
         assert said == [incidents(lake, as_of=moment) for moment in moments]
     assert [one["incidents"][0]["closed_at"] is None for one in said] == [True] * 2 + [False]

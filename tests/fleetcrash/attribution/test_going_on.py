@@ -11,22 +11,21 @@ from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.reading import read_news
-from fleetcrash.attribution.report import document
 from fleetcrash.store import Engine
+from tests.fleetcrash.live import followed
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 HOSTS = 2400
 RELEASED, STOPPED, LAST = 1500, 2300, 3400
-EVERY = 12  # minutes between two crashes of the fault: 5 an hour
+EVERY, USUALLY_EVERY = 12, 30  # minutes between two crashes of the fault, and between two that nothing explains
 
 
-def world(*, stopped: int, usual_every: int = 30) -> World:
+def world(*, stopped: int) -> World:
     """Servers that crash now and then; half of them get an update within an hour, which crashes one now and then.
 
     Args:
-        stopped: from when on the update crashes none. usual_every: minutes between two crashes that nothing explains.
+        stopped: from when on the update crashes none.
     """
-    usual = enumerate(range(0, LAST, usual_every))
     return {
         "host": [{"host_id": f"h{number}", "os_type": "windows", "always_on": True} for number in range(HOSTS)],
         "session": [{"host_id": f"h{number}", "online_from": at(-2000)} for number in range(HOSTS)],
@@ -37,7 +36,7 @@ def world(*, stopped: int, usual_every: int = 30) -> World:
             for when in [at(RELEASED + number % 60)]
         ],
         "crash": [
-            *(crash_of((number * 7) % HOSTS, minute) for number, minute in usual),
+            *(crash_of(number * 7 % HOSTS, minute) for number, minute in enumerate(range(0, LAST, USUALLY_EVERY))),
             *(
                 crash_of(2 * ((700 + number * 11) % (HOSTS // 2)), minute)
                 for number, minute in enumerate(range(RELEASED + 61, stopped, EVERY))
@@ -102,16 +101,5 @@ def test_of_two_incidents_that_name_the_same_for_an_hour_the_first_goes_on(empty
 def test_what_is_said_of_a_moment_is_what_a_monitor_said_that_read_on(empty_lake):
     moments = [at(minute) for minute in (1800, 2100, LAST)]
     with lake_of(world(stopped=STOPPED), empty_lake) as lake:
-        detector, told, said = None, -1, []
-        for moment in moments:
-            with Engine(lake, as_of=moment) as engine:
-                news = read_news(engine, after_tick=told)
-                if detector is None:
-                    detector, told = Detector(news), news.first_tick - 1
-                else:
-                    detector.extend(news)
-                for tick in range(told + 1, news.last_tick + 1):
-                    detector.tick(tick)
-                told = news.last_tick
-                said.append(document(engine, detector, moment, detector.incidents))
+        said = list(followed(lake, moments))
         assert said == [incidents(lake, as_of=moment) for moment in moments]
