@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave the processes beside us behind
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), stop)
+    status = None
     try:
         check_text(chosen)
         status = run(chosen)
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _stopped(stop, serves=chosen.serves)
     except BrokenPipeError:
         _say_no_more()  # whoever read our output has seen enough
-        return Exit.DONE
+        return 128 + signal.SIGPIPE if status is None else status  # a gate that nobody heard must not say go
     except Exception as error:
         if stop.asked_by is not None:  # an engine in the middle of a query says so in an error of its own
             return _stopped(stop, serves=chosen.serves)

@@ -6,6 +6,8 @@ import zlib
 from collections.abc import Iterator
 
 _BLOCK_BYTES = 1 << 20
+_SLICE_BYTES = 1 << 14
+# Handed to zlib at a time: where a member ends it copies all that is behind, and members may be twenty bytes long.
 
 
 class Inflater:
@@ -25,6 +27,19 @@ class Inflater:
         Raises:
             zlib.error: it is damaged.
         """
+        for start in range(0, len(packed), _SLICE_BYTES):
+            yield from self._feed(packed[start : start + _SLICE_BYTES])
+
+    def end(self) -> None:
+        """See that what came is whole.
+
+        Raises:
+            EOFError: it is not.
+        """
+        if not self._member.eof:
+            raise EOFError("it is truncated")
+
+    def _feed(self, packed: bytes) -> Iterator[bytes]:
         block = b""
         while packed or block:
             if self._member.eof:
@@ -35,12 +50,3 @@ class Inflater:
             block = self._member.decompress(packed, _BLOCK_BYTES)
             yield block
             packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-
-    def end(self) -> None:
-        """See that what came is whole.
-
-        Raises:
-            EOFError: it is not.
-        """
-        if not self._member.eof:
-            raise EOFError("it is truncated")

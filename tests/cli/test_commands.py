@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -406,21 +407,26 @@ def test_without_a_lake_named_it_is_the_folder_lake(lake, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("much", [False, True])
-def test_a_reader_that_has_seen_enough_is_no_trouble(lake, much):
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (("incidents", *as_of(-1)), 0),
+        (("gate", fleet.GUILTY), 4),
+        (("hosts", fleet.GUILTY, "--condition", "{}", "--json"), 128 + signal.SIGPIPE),
+    ],
+    ids=["little", "an-answer", "much"],
+)
+def test_a_reader_that_has_left_is_no_trouble_and_no_go(lake, command, status):
     """A pipe that is closed before the first byte: `| true`. Little output waits in Python's buffer until the end."""
-    command = ["hosts", fleet.GUILTY, "--condition", "{}", "--json", "--lake", lake]
-    if not much:
-        command = ["incidents", "--lake", lake, *as_of(-1)]
     read, write = os.pipe()
     os.close(read)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
-        [sys.executable, "-m", "cli", *command],
+        [sys.executable, "-m", "cli", *command, "--lake", lake],
         cwd=ROOT, stdout=write, stderr=subprocess.PIPE, timeout=120, check=False, env=environment,
     )  # fmt: skip
     os.close(write)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (status, b"")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 
 import pytest
 from hypothesis import given
@@ -37,3 +38,29 @@ def test_zeros_that_pad_members_are_skipped_and_those_within_are_not(size):
 def test_what_unpacks_to_much_comes_in_small_blocks():
     blocks = list(Inflater().feed(gzip.compress(bytes(5 << 20))))
     assert (sum(map(len, blocks)), max(map(len, blocks))) == (5 << 20, 1 << 20)
+
+
+def test_each_of_many_empty_members_is_handed_no_more_than_a_slice(monkeypatch):
+    handed: list[int] = []
+    make = zlib.decompressobj
+
+    class Counting:
+        def __init__(self, wbits):
+            self._member = make(wbits)
+
+        def __getattr__(self, name):
+            return getattr(self._member, name)
+
+        def decompress(self, packed, most):
+            handed.append(len(packed))
+            return self._member.decompress(packed, most)
+
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    member = gzip.compress(b"")
+    inflater = Inflater()
+
+    assert b"".join(inflater.feed(member * 10_000)) == b""
+
+    inflater.end()
+    assert len(handed) >= 10_000
+    assert max(handed) <= 1 << 14  # of 200 kB: what is behind a member is copied as it ends
