@@ -23,8 +23,8 @@ def delay_chart(
         chosen: the halt that the viewer asks about. marks: what happened when, in the order of time.
     """
     colours = palette(dark=dark)
-    times = [plotly_time(each.halted_at) for each in delay.by_minute]
-    bounds = [[each.because.low for each in delay.by_minute], [each.because.high for each in delay.by_minute]]
+    times = [plotly_time(each.halted_at) for each in delay.halts]
+    bounds = [[each.because.low for each in delay.halts], [each.because.high for each in delay.halts]]
     figure = Figure()
     for number, bound in enumerate(bounds):
         figure.add_trace(
@@ -41,7 +41,7 @@ def delay_chart(
     figure.add_trace(
         go.Scatter(
             x=times,
-            y=[each.because.estimate for each in delay.by_minute],
+            y=[each.because.estimate for each in delay.halts],
             mode="lines",
             line={"color": colours.culprit, "width": 2},
             hovertemplate="%{y:,.0f} fewer hit<extra></extra>",
@@ -50,14 +50,14 @@ def delay_chart(
     figure.add_trace(
         go.Scatter(
             x=times,
-            y=[each.exposed for each in delay.by_minute],
+            y=[each.exposed for each in delay.halts],
             mode="lines",
             line={"color": colours.ink, "width": 2, "dash": "dash"},
             hovertemplate="%{y:,} fewer exposed<extra></extra>",
             yaxis="y2",
         )
     )
-    begun, ended = delay.by_minute[0].halted_at, delay.by_minute[-1].halted_at
+    begun, ended = delay.halts[0].halted_at, delay.halts[-1].halted_at
     for number, (words, at) in enumerate(each for each in marks if begun <= each[1] <= ended):
         _upright(figure, at, {"color": colours.muted, "width": 1, "dash": "dot"})
         # Alarm and name often lie a minute apart: their words stand on different lines.

@@ -31,7 +31,7 @@ def what_waiting_cost(feed: Feed, incident: Incident) -> None:
     if incident.update_id is None:
         return
     delay = feed.delay(incident.update_id, incident.condition)
-    if delay is None or len(delay.by_minute) < 2:
+    if delay is None or len(delay.halts) < 2:
         st.html(f'<div class="fc"><h3>{_TITLE}</h3></div>')
         if feed.snapshot().only_crashes:
             st.html(notice("Not known", f"Nothing tells when the update reached which host: {NOT_TOLD}."))
@@ -39,20 +39,21 @@ def what_waiting_cost(feed: Feed, incident: Incident) -> None:
             said = "The update has reached no host of this incident, or just begun to."
             st.html(notice("Nothing to count yet", said))
         return
-    begun = delay.by_minute[0].halted_at
+    begun = delay.halts[0].halted_at
     whom = condition_words(incident.condition)
     st.html(f'<div class="fc"><h3>{_TITLE}</h3><p class="fc-note">{escape(_said(delay, whom))}</p></div>')
-    last = len(delay.by_minute) - 1
+    last = (len(delay.halts) - 1) * delay.step_min
     minute = st.slider(
         "Halted so many minutes after the release",
         0,
         last,
-        _asked(last, otherwise=_minute_of(delay, incident.alarm_at or begun)),
+        _asked(last, delay.step_min, otherwise=_minute_of(delay, incident.alarm_at or begun)),
+        step=delay.step_min,
         key="halt",
         on_change=_keep,
         format="%d min",
     )
-    chosen = delay.by_minute[minute]
+    chosen = delay.halts[minute // delay.step_min]
     st.html(cards(_cards(delay, chosen)))
     dark = is_dark()
     colours = palette(dark=dark)
@@ -76,10 +77,11 @@ def what_waiting_cost(feed: Feed, incident: Incident) -> None:
     )
 
 
-def _asked(last: int, *, otherwise: int) -> int:
+def _asked(last: int, step: int, *, otherwise: int) -> int:
     """The minute in the address. Bound to it, a slider would forget the choice whenever its range grows."""
     asked = st.query_params.get("halt", "")
-    return int(asked) if re.fullmatch("[0-9]{1,6}", asked) and int(asked) <= last else otherwise
+    is_one = re.fullmatch("[0-9]{1,8}", asked) and int(asked) <= last
+    return int(asked) // step * step if is_one else otherwise
 
 
 def _keep() -> None:
@@ -87,8 +89,8 @@ def _keep() -> None:
 
 
 def _minute_of(delay: Delay, instant: datetime) -> int:
-    since = (instant - delay.by_minute[0].halted_at) // timedelta(minutes=1)
-    return min(max(since, 0), len(delay.by_minute) - 1)
+    passed = (instant - delay.halts[0].halted_at) // timedelta(minutes=delay.step_min)
+    return min(max(passed, 0), len(delay.halts) - 1) * delay.step_min
 
 
 def _said(delay: Delay, whom: str) -> str:
@@ -111,7 +113,7 @@ def _cards(delay: Delay, chosen: Spared) -> list[Card]:
     anyway = "none" if chosen.hit == 0 else _between(chosen.because)
     return [
         Card(
-            f"Halted {clock(chosen.halted_at, beside=delay.by_minute[0].halted_at)}",
+            f"Halted {clock(chosen.halted_at, beside=delay.halts[0].halted_at)}",
             count(chosen.exposed),
             unit="fewer exposed",
             more=f"it would have reached {count(delay.exposed - chosen.exposed)} of {count(delay.exposed)}",

@@ -76,13 +76,13 @@ def backtest(lake: Lake, span: Span, *, progress: Progress | None = None) -> JSO
         since = first if span.since is None else span.since
         listed = [incident for incident in detector.incidents if since < tick_time(incident.alarm_tick) <= until]
         found = document(engine, detector, until, listed)
-    minutes = int((until - max(since, first)).total_seconds() // 60)
+    begun, ended = (int(instant.timestamp() // (60 * span.step_minutes)) for instant in (max(since, first), until))
     return {
         **found,
         "from": time_text(since),
         "to": time_text(until),
         "step_s": span.step_minutes * 60,
-        "ticks": max(minutes // span.step_minutes, 0),
+        "ticks": max(ended - begun, 0),
         "seconds": round(time.perf_counter() - started, 3),
     }
 

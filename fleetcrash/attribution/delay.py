@@ -13,6 +13,7 @@ after.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import exp, lgamma, sqrt
@@ -33,6 +34,8 @@ RING_MINUTES = 30
 """The ring that is compared with: as large as canary rings are, and as long as a gate with a soak leaves them alone."""
 
 _MINUTE_US = 60_000_000
+_MOST_HALTS = 2880
+"""Two days of minutes; of a longer rollout fewer of its minutes are told, as evenly."""
 _TAIL = 0.025
 _HALVINGS = 60
 
@@ -78,34 +81,35 @@ class Delay:
     """The cost of every minute from the release on.
 
     Attributes:
-        by_minute: one entry a minute of the rollout, until now or the withdrawal; the first is the release, at which a
+        halts: in order, ``step_min`` minutes apart, until now or the withdrawal; the first is the release, at which a
             halt spares everybody, and the last the end itself.
         exposed, hit: hosts in all.
         ring: what a first ring would have cost instead.
         is_assumed: no install is on record, so a host counts as reached when it was first online after the release.
     """
 
-    by_minute: tuple[Spared, ...]
+    halts: tuple[Spared, ...]
+    step_min: int
     exposed: int
     hit: int
     ring: FirstRing
     is_assumed: bool
 
     def at(self, instant: datetime) -> Spared:
-        """What a halt at an instant would have spared: the entry of the last minute that had begun by then."""
-        begun = [spared for spared in self.by_minute if spared.halted_at <= instant]
-        return begun[-1] if begun else self.by_minute[0]
+        """What a halt at an instant would have spared: the last of those that are told until then."""
+        begun = bisect_right(self.halts, instant, key=lambda spared: spared.halted_at)
+        return self.halts[max(begun - 1, 0)]
 
     def table(self) -> pa.Table:
-        """One row a minute: halted_at, exposed_fewer, hit_fewer, because_low, because, because_high."""
+        """One row a halt: halted_at, exposed_fewer, hit_fewer, because_low, because, because_high."""
         return pa.table(
             {
-                "halted_at": pa.array([each.halted_at for each in self.by_minute], pa.timestamp("us", "UTC")),
-                "exposed_fewer": pa.array([each.exposed for each in self.by_minute], pa.int64()),
-                "hit_fewer": pa.array([each.hit for each in self.by_minute], pa.int64()),
-                "because_low": pa.array([each.because.low for each in self.by_minute], pa.float64()),
-                "because": pa.array([each.because.estimate for each in self.by_minute], pa.float64()),
-                "because_high": pa.array([each.because.high for each in self.by_minute], pa.float64()),
+                "halted_at": pa.array([each.halted_at for each in self.halts], pa.timestamp("us", "UTC")),
+                "exposed_fewer": pa.array([each.exposed for each in self.halts], pa.int64()),
+                "hit_fewer": pa.array([each.hit for each in self.halts], pa.int64()),
+                "because_low": pa.array([each.because.low for each in self.halts], pa.float64()),
+                "because": pa.array([each.because.estimate for each in self.halts], pa.float64()),
+                "because_high": pa.array([each.because.high for each in self.halts], pa.float64()),
             }
         )
 
@@ -138,8 +142,10 @@ def delay_of(engine: Engine, update_id: str, impact: Impact) -> Delay | None:
     start = int(reached.min()) if update is None else _us(update["released_at"])
     withdrawn = None if update is None else update["reverted_at"]
     end = max(start, _us(engine.as_of if withdrawn is None else min(withdrawn, engine.as_of)))
+    step_min = max(1, -(-(end - start) // (_MOST_HALTS * _MINUTE_US)))
     return Delay(
-        by_minute=_by_minute(reached, hit, caused, start, end),
+        halts=_halts(reached, hit, caused, np.append(np.arange(start, end, step_min * _MINUTE_US), end)),
+        step_min=step_min,
         exposed=len(reached),
         hit=int(hit.sum()),
         ring=first_ring(len(reached), int((soon & hit).sum())),
@@ -147,8 +153,12 @@ def delay_of(engine: Engine, update_id: str, impact: Impact) -> Delay | None:
     )
 
 
-def _by_minute(reached: Ints, hit: NDArray[np.bool_], caused: Range, start_us: int, end_us: int) -> tuple[Spared, ...]:
-    halts = np.unique(np.append(np.arange(start_us, end_us, _MINUTE_US, dtype=np.int64), end_us))
+def _halts(reached: Ints, hit: NDArray[np.bool_], caused: Range, halts: Ints) -> tuple[Spared, ...]:
+    """What a halt at each of some instants (n,) would have spared.
+
+    Args:
+        reached, hit: (hosts,) when the update reached each, and whether it was hit with it.
+    """
     exposed = len(reached) - np.searchsorted(np.sort(reached), halts, side="right")
     struck = hit.sum() - np.searchsorted(np.sort(reached[hit]), halts, side="right")
     if len(halts) > 1:  # halted at the release, it reaches nobody: also not those whose clock says before it

@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -217,10 +218,10 @@ class Spool:
             path, descriptor = self._segment()
             size_bytes = sum(_write_all(descriptor, part) for part in _gathered(taken))
             os.fdatasync(descriptor)
-        except OSError as error:
-            LOG.error("the spool cannot be written: %s", error)
+        except Exception as error:  # whatever it is: of a thread that ended every sender would wait for ever
+            LOG.error("the spool cannot be written: %s", error, exc_info=not isinstance(error, OSError))
             self._drop_tail()
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return disk_full()
             return unavailable("spool_unwritable", "cannot write to its disk")
         self._open_bytes += size_bytes
@@ -253,8 +254,9 @@ class Spool:
 
     def _close_segment(self) -> None:
         if self._open is not None:
-            os.close(self._open[1])
-            self._open = None
+            (_, descriptor), self._open = self._open, None
+            with suppress(OSError):  # what counts was synced
+                os.close(descriptor)
 
 
 def _locked(folder: Path) -> int:

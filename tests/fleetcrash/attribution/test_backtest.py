@@ -232,6 +232,9 @@ def test_looking_less_often_finds_the_same_a_little_later(small, said_of_small):
     found = backtest(small, Span(step_minutes=20))
     (seldom,) = found["incidents"]
     assert found["step_s"] == 1200
+    hour = fleet.NOW.replace(minute=0, second=0, microsecond=0)
+    halves = Span(hour - timedelta(minutes=30), hour + timedelta(minutes=10), step_minutes=60)
+    assert backtest(small, halves)["ticks"] == 1  # at the full hour
     assert seldom["update_id"] == often["update_id"]
     late = parse_time(seldom["alarm_at"]) - parse_time(often["alarm_at"])
     assert timedelta(0) <= late < timedelta(minutes=20)

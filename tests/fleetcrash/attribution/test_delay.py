@@ -58,7 +58,7 @@ def delay(empty_lake, told: World, minute: float, condition=None) -> Delay:
 def test_hosts_that_got_it_later_are_spared_and_those_that_crashed_anyway_are_not(empty_lake):
     found = delay(empty_lake, world(), 40)
     assert (found.exposed, found.hit, found.is_assumed) == (10, 8, False)  # six that crash, the dark h7, and h9
-    assert [each.halted_at for each in found.by_minute] == [at(minute) for minute in range(41)]
+    assert [each.halted_at for each in found.halts] == [at(minute) for minute in range(41)]
     counted = {minute: (found.at(at(minute)).exposed, found.at(at(minute)).hit) for minute in (0, 1, 5, 7, 14, 18, 40)}
     assert counted == {0: (10, 8), 1: (9, 7), 5: (7, 5), 7: (6, 4), 14: (2, 1), 18: (0, 0), 40: (0, 0)}
     # Each had it as long as is compared before it: h0 was hit in the 40 minutes before, h9 a minute before.
@@ -68,24 +68,33 @@ def test_hosts_that_got_it_later_are_spared_and_those_that_crashed_anyway_are_no
 
 def test_only_hosts_of_the_condition_count(empty_lake):
     found = delay(empty_lake, world(), 40, {"os_type": "darwin"})
-    assert (found.exposed, found.hit, found.by_minute[0].because) == (1, 0, Range(0.0, 0.0, 0.0))
+    assert (found.exposed, found.hit, found.halts[0].because) == (1, 0, Range(0.0, 0.0, 0.0))
 
 
 def test_what_came_later_is_not_used(empty_lake):
     found = delay(empty_lake, world(), 5)
-    assert (found.exposed, found.hit, found.by_minute[-1].halted_at) == (3, 3, at(5))
+    assert (found.exposed, found.hit, found.halts[-1].halted_at) == (3, 3, at(5))
 
 
 def test_it_ends_with_the_withdrawal_after_which_some_still_got_it(empty_lake):
     found = delay(empty_lake, world(reverted=13), 40)
-    assert found.by_minute[-1].halted_at == at(13)
-    assert found.by_minute[-1].exposed == 3
+    assert found.halts[-1].halted_at == at(13)
+    assert found.halts[-1].exposed == 3
 
 
 def test_without_an_install_on_record_a_host_counts_from_the_release(empty_lake):
     found = delay(empty_lake, world(installs=False), 40)
     assert found.is_assumed
-    assert [each.exposed for each in found.by_minute[:2]] == [10, 0]
+    assert [each.exposed for each in found.halts[:2]] == [10, 0]
+
+
+def test_of_a_release_of_decades_ago_no_more_halts_are_told(empty_lake):
+    ages = {**world(), "update": [{"update_id": "u", "kind": "content", "released_at": "1970-01-01T00:00:00Z"}]}
+    found = delay(empty_lake, ages, 40)
+    assert 2870 < len(found.halts) <= 2881
+    assert (found.halts[0].exposed, found.halts[-1].exposed) == (10, 0)
+    assert found.at(at(40)) == found.halts[-1]
+    assert found.halts[-1].halted_at == at(40)
 
 
 def test_an_update_that_has_reached_nobody_has_no_cost(empty_lake):
@@ -105,15 +114,15 @@ def test_the_earlier_the_halt_the_more_it_spares(empty_lake, told, when):
                 assert (found is None) == (impact.exposed == 0)
                 if found is None:
                     continue
-                first, last = found.by_minute[0], found.by_minute[-1]
-                if len(found.by_minute) > 1:
+                first, last = found.halts[0], found.halts[-1]
+                if len(found.halts) > 1:
                     assert (first.exposed, first.hit) == (impact.exposed, found.hit)  # it would have reached nobody
                 if last.halted_at == instant:
                     assert (last.exposed, last.hit) == (0, 0)  # nothing is undone
-                for earlier, later in zip(found.by_minute, found.by_minute[1:], strict=False):
+                for earlier, later in zip(found.halts, found.halts[1:], strict=False):
                     assert earlier.exposed >= later.exposed
                     assert earlier.because.estimate >= later.because.estimate
-                for each in found.by_minute:
+                for each in found.halts:
                     assert 0 <= each.because.low <= each.because.estimate <= each.because.high <= each.hit
                     assert each.hit <= each.exposed
 

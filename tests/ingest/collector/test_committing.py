@@ -351,10 +351,14 @@ def test_a_body_whose_sender_was_given_up_holds_up_no_other(tmp_path):
     spool.close()
 
 
-@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EIO, 503)])
-def test_what_could_not_be_synced_is_not_acknowledged_and_not_kept(lake, monkeypatch, number, status):
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(OSError(errno.ENOSPC, "No space left"), 507), (OSError(errno.EIO, "Input/output"), 503), (MemoryError(), 503)],
+    ids=["full", "broken", "no-memory"],
+)
+def test_what_could_not_be_synced_is_not_acknowledged_and_not_kept(lake, monkeypatch, error, status):
     def failing(_):
-        raise OSError(number, os.strerror(number))
+        raise error
 
     with serving(lake, limits=LATER) as client:
         assert client.post(crashes(0, 1)).status == 202
