@@ -34,6 +34,9 @@ _STRAYS = 4.0  # standard deviations of a Poisson count
 _LOG_OVER = 4.0
 _LEAST_USUAL = 1e-6  # in a part of the fleet of which nobody is online
 
+# Who has been dark for two weeks is not waited for any more: nobody tells of hosts that were given up.
+_MISSED_MINUTES = 14 * DAY
+
 # Of an incident's hosts so many have to crash again in an hour for it to go on: a quarter in a day is no baseline ...
 _LEAST_AGAIN = 0.01
 # ... nor is what hosts did in fewer hours than this.
@@ -104,7 +107,7 @@ def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
         raised |= inquiry.departures.is_raised(incident.update, tick)
     if raised and (incident.is_understood or not incident.settled):
         incident.last_raised_minute = tick
-    if tick - max(incident.last_raised_minute, incident.alarm_tick) < LAG_MINUTES:
+    if tick < incident.calm_tick:
         return
     if not _is_any_dark(inquiry, incident, tick):
         incident.end(tick)
@@ -163,6 +166,7 @@ def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
     events = inquiry.news.events
     dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
     dark &= (events.back_tick > tick) & (events.minute >= incident.alarm_tick - LAG_MINUTES)
+    dark &= events.minute > tick - _MISSED_MINUTES
     return bool(dark.any())
 
 

@@ -51,7 +51,7 @@ def exposed_since_release(events: Events, suspects: Sequence[Suspect], *, after_
     began, ended = events.tick, events.tick + _DAY  # in order, and each host's apart
     rows = [np.zeros((0, 5), np.int64)]
     for update, suspect in enumerate(suspects):
-        released = _released_minute(suspect)
+        released = suspect.released_minute
         if released is None:
             continue
         for age, (low, high) in enumerate(zip(_FROM_MINUTES, AGE_MINUTES, strict=True)):
@@ -81,7 +81,7 @@ def exposed_events(events: Events, suspects: Sequence[Suspect], lacking: Ints) -
     lacking = lacking[:, np.argsort(lacking[1], kind="stable")]
     found = [np.zeros((0, 4), np.int64)]
     for update, suspect in enumerate(suspects):
-        released = _released_minute(suspect)
+        released = suspect.released_minute
         if released is None:
             continue
         age_min = events.minute - released
@@ -103,7 +103,3 @@ def exposed_events(events: Events, suspects: Sequence[Suspect], lacking: Ints) -
 
 def _by_tick(rows: Ints) -> Ints:
     return rows[np.argsort(rows[:, 0], kind="stable")]
-
-
-def _released_minute(suspect: Suspect) -> int | None:
-    return None if suspect.released_us is None else -(-suspect.released_us // 60_000_000)

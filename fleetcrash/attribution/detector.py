@@ -218,11 +218,11 @@ class Detector:
     def _watch_departures(self, tick: int) -> None:
         """Open an incident when hosts leave because of an update; or let that speak in one that is not understood yet.
 
-        Beside an incident that names an update, and for a day after it, nothing is said, nor in one whose hosts crash:
+        While one that names an update is raised, and for a day after, nothing is said, nor in one whose hosts crash:
         hosts in a boot loop leave as well, and seem to leave because of whatever else they get as they come back.
         """
         update = self._inquiry.departures.leading(tick)
-        if update is None or any(one.update is not None and tick - one.ended(tick) < DAY for one in self.incidents):
+        if update is None or any(one.update is not None and tick - one.calm_tick < DAY for one in self.incidents):
             return
         incident = next(iter(self.open_incidents), None)
         told = incident is not None and (incident.by_departures or self._claims.is_of_crashes(incident))

@@ -52,8 +52,8 @@ class _Layout:
 
     @property
     def lags(self) -> int:
-        """How many lags can be told apart."""
-        return 1 << (self.tick - self.lag)
+        """How many lags can be told apart; none where cells, updates and ticks alone have too many bits."""
+        return 1 << (self.tick - self.lag) if self.tick >= self.lag else 0
 
 
 @dataclass(frozen=True)

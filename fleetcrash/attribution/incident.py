@@ -323,6 +323,11 @@ class Incident:
         return {toll.update: toll for _, toll in before}
 
     @property
+    def calm_tick(self) -> int:
+        """From when on an hour had been at the baseline, whoever may still be dark; later while it is raised."""
+        return max(self.last_raised_minute, self.alarm_tick) + LAG_MINUTES
+
+    @property
     def needed(self) -> frozenset[str]:
         """Other updates that a host must have for the named one to strike it, as was said at some time."""
         conditions = [turn.condition or {} for turn in self.history if turn.update == self.update]

@@ -289,8 +289,8 @@ class Inquiry:
         Hosts that have it already say that a release still to come is wrong, and as of now it may not be known.
         """
         suspect = self.news.suspects[update]
-        known = None if suspect.released_us is None else -(-suspect.released_us // 60_000_000)
-        return suspect.known_tick if known is None or known > self._tick else known
+        minute = suspect.released_minute
+        return suspect.known_tick if minute is None or minute > self._tick else minute
 
     def pushed(self, update: int) -> Ints:
         """The minutes in which many hosts began to get an update, in order: of its release, and of later pushes."""

@@ -74,6 +74,11 @@ class Suspect:
     reverted_us: int | None
     known_tick: int
 
+    @property
+    def released_minute(self) -> int | None:
+        """The minute of its release, named by its end as all are."""
+        return None if self.released_us is None else -(-self.released_us // 60_000_000)
+
 
 @dataclass(frozen=True)
 class Online:
@@ -280,5 +285,5 @@ class News:
     @cached_property
     def _patched(self) -> list[int]:
         """Minutes in which OS patches were released."""
-        patches = (one.released_us for one in self.suspects if one.kind == "os_patch")
-        return [us // 60_000_000 for us in patches if us is not None]
+        patches = (one.released_minute for one in self.suspects if one.kind == "os_patch")
+        return [minute for minute in patches if minute is not None]

@@ -41,11 +41,11 @@ def document(engine: Engine, detector: Detector, as_of: datetime, incidents: Seq
         "as_of": time_text(as_of),
         **engine.rows("sources_of_exposure")[0],
         **engine.rows("crashes_told_late")[0],
-        "incidents": [_incident(engine, detector, incident) for incident in incidents],
+        "incidents": [_incident(engine, detector, incident, as_of) for incident in incidents],
     }
 
 
-def _incident(engine: Engine, detector: Detector, incident: Incident) -> JSON:
+def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: datetime) -> JSON:
     suspect = None if incident.update is None else detector.news.suspects[incident.update]
     impact = None if suspect is None else impact_of(engine, suspect.update_id, incident.condition)
     candidates = _candidates(detector, incident)
@@ -75,6 +75,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident) -> JSON:
         ],
         "rivals": _rivals(detector, incident),
         "controls": None if impact is None else _controls(engine, detector, incident, impact),
+        "calm_since": tick_text(incident.calm_tick) if tick_time(incident.calm_tick) <= as_of else None,
     }
 
 

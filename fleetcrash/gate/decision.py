@@ -117,7 +117,7 @@ def explanation(found: Sequence[JSON], update_id: str, rings: Sequence[Ring], in
         other = incident["verdict"] == "no_update" or (
             incident["verdict"] == "update" and incident["update_id"] != update_id
         )
-        began, until = _span(incident, instant)
+        began, until = _span(incident, instant, "closed_at")
         if other and (incident["closed_at"] is None or until > since):
             met = any(began <= at <= until for at in hits)
             told.append(Elsewhere(incident["incident_id"], incident["summary"], met))
@@ -125,9 +125,12 @@ def explanation(found: Sequence[JSON], update_id: str, rings: Sequence[Ring], in
 
 
 def disturbed(found: Sequence[JSON], instant: datetime) -> list[Span]:
-    """The stretches of incidents, disjoint and in order, from an hour before each alarm."""
+    """The stretches of incidents, disjoint and in order, from an hour before each alarm until they were calm.
+
+    One stays open for as long as a host is dark because of it, while all others are as they always were.
+    """
     joined: list[Span] = []
-    for since, until in sorted(_span(incident, instant) for incident in found):
+    for since, until in sorted(_span(incident, instant, "calm_since") for incident in found):
         if joined and since <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], until))
         else:
@@ -135,9 +138,10 @@ def disturbed(found: Sequence[JSON], instant: datetime) -> list[Span]:
     return joined
 
 
-def _span(incident: JSON, instant: datetime) -> Span:
+def _span(incident: JSON, instant: datetime, over: str) -> Span:
+    """From an hour before its alarm until it was over by a field of the document; the instant while it is not."""
     since = datetime.fromisoformat(incident["alarm_at"]) - _BEFORE_ALARM
-    return since, instant if incident["closed_at"] is None else datetime.fromisoformat(incident["closed_at"])
+    return since, instant if incident[over] is None else datetime.fromisoformat(incident[over])
 
 
 def _document(update_id: str, answer: Answer, instant: datetime, settings: Settings, override: Override | None) -> JSON:

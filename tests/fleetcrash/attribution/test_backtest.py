@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.as_of import known_by, shuffled_lake
+from fleetcrash.attribution import course
 from fleetcrash.attribution.backtest import Span, backtest, incidents
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.hosts import list_hosts
@@ -164,6 +165,20 @@ def test_an_incident_of_silent_servers_stays_when_the_first_crash_is_reported(tm
     assert [[incident[key] for key in kept] for incident in later["incidents"]] == [
         [incident[key] for key in kept] for incident in earlier["incidents"]
     ]
+
+
+def test_it_is_calm_while_servers_are_dark_and_over_once_they_are_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(course, "_MISSED_MINUTES", 180)
+    lake = _dark_servers(tmp_path / "lake", crash_at=fleet.RELEASED + timedelta(hours=5))
+    raised, dark, over = (
+        incidents(lake, as_of=fleet.RELEASED + timedelta(hours=hours))["incidents"][0] for hours in (1, 2.5, 5)
+    )
+    assert (raised["calm_since"], raised["closed_at"]) == (None, None)
+    assert dark["closed_at"] is None
+    assert parse_time(dark["calm_since"]) < fleet.RELEASED + timedelta(hours=2.5)
+    assert over["calm_since"] == dark["calm_since"]
+    given_up = parse_time(over["closed_at"]) - fleet.RELEASED
+    assert timedelta(hours=3) < given_up <= timedelta(hours=3.5)
 
 
 def _dark_servers(path: Path, *, crash_at: datetime) -> Lake:

@@ -119,6 +119,7 @@ def incident(verdict: str, update_id: str | None = None, *, closed: bool = False
         "incident_id": "inc-1", "verdict": verdict, "update_id": update_id, "summary": "as said",
         "alarm_at": "2026-03-04T12:30:00Z",
         "closed_at": "2026-03-04T13:00:00Z" if closed else None,
+        "calm_since": "2026-03-04T13:00:00Z" if closed else None,
         "candidates": [{"update_id": name, "probability": weight} for name, weight in tied.items()],
     }  # fmt: skip
 
@@ -158,7 +159,7 @@ def test_of_several_that_one_explains_in_whose_time_hosts_were_hit():
 
 def test_disturbed_stretches_are_joined():
     first, second = incident("update", "u2", closed=True), incident("update", "u3", closed=True)
-    second["closed_at"] = "2026-03-04T14:00:00Z"
+    second["calm_since"], second["closed_at"] = "2026-03-04T14:00:00Z", None  # a host is dark still
     assert disturbed([first, second], RELEASED) == [(RELEASED - timedelta(minutes=30), RELEASED + timedelta(hours=2))]
 
 
