@@ -68,7 +68,7 @@ def log_by_delay(
     told = tuple(asked[: min(step_below(len(asked)), _MOST_EVENTS)].tolist())
     last = int(events.tick[told[-1]])
     known = max(last, min(tick - tick % _MINUTES, last + _AT_MOST_MINUTES))
-    found = news.by_delay(update, told, known)
+    found = news.ask.by_delay(update, told, known)
     if among_holders:
         found = found.among_holders()
     said = log_of_delays(found, 60.0 * since[found.event].astype(float))

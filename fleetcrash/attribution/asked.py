@@ -15,7 +15,7 @@ Texts = NDArray[np.object_]
 
 @dataclass(frozen=True)
 class LeftAt:
-    """Where they stood: (n,) arrays sorted by tick.
+    """Where hosts stood that left with an update: (n,) arrays sorted by tick.
 
     Attributes:
         hosts: all that left; with_update: those with the update that was asked for.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.exposure import BOOTS
 from fleetcrash.attribution.hours import DAY, HOURS, hour_of
+from fleetcrash.attribution.news import SYSTEMS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,8 +30,6 @@ CRASH, DARK, CRASH_AT_BOOT = range(3)
 OUTCOMES = 3
 """What may happen to a host: a crash, silence, a crash within ten minutes of a boot. The last is told apart because a
 fault may wait for the next boot, and because whatever a host installs just after a boot is there when it crashes."""
-
-SYSTEMS = 4
 
 PRIOR_RATE = np.array([1.4e-6, 2.0e-6, 7.0e-6])
 # Per host-minute: about one crash in a thousand host-days of twelve hours, one silent server in 350 days, and just

@@ -13,7 +13,7 @@ from fleetcrash.attribution.case import Found
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.news import OS_INDEX
+from fleetcrash.attribution.news import OPERATING_SYSTEMS
 from fleetcrash.attribution.second_faults import LEAST_EVENTS
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Kind
 from fleetcrash.attribution.waves import Waves
@@ -40,7 +40,7 @@ class Ceding:
             return False
         events, since = self._inquiry.news.events, incident.alarm_tick + JUDGING_MINUTES
         place_log_weight = self._inquiry.spots.log_weights(tick)[0]
-        for system in (system for system in OS_INDEX if system is not None):
+        for system in OPERATING_SYSTEMS:
             there = mine & self._claims.that_may_meet({"os_type": system})[events.cell]
             if int((there & (events.minute > since) & (events.tick <= tick)).sum()) < LEAST_EVENTS:
                 continue

@@ -15,7 +15,7 @@ from fleetcrash.attribution.exposure import grown
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.news import CELL_ATTRIBUTES
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, OPERATING_SYSTEMS
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Kind
 
@@ -150,7 +150,8 @@ class Claims:
     def _systems_with(self, update: int) -> set[str | None]:
         """The operating systems of hosts that got an update; None: of some it is not known."""
         with_it = self._inquiry.expected.time.by_update[update].cells
-        return {self._inquiry.news.cells[cell].os_type for cell in with_it.tolist()}
+        named = (*OPERATING_SYSTEMS, None)
+        return {named[number] for number in np.unique(self._inquiry.news.systems[with_it]).tolist()}
 
     def _may_have(self, update: int) -> Mask:
         """(cells,) those of a system of which a host got an update, or may have; not to be changed."""

@@ -40,7 +40,7 @@ def others_had(
         index of another update, (cells,) share that had it of those that got this one when the hosts did, (n,) which
         of the hosts had.
     """
-    beside = news.beside(update)
+    beside = news.ask.beside(update)
     known = beside.tick <= tick
     counted, struck = known & beside.is_count, known & ~beside.is_count
     numbers, of_row = beside.numbers

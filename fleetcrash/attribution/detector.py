@@ -130,8 +130,8 @@ class Detector:
         fresh |= self._watched < 0
         if fresh:
             self._claims.stake(self.incidents, tick)  # by what was just judged
-            known = self.news.events.tick
-            if (~self._claims.taken & (known > self._watched) & (known <= tick)).any():
+            new = slice(*np.searchsorted(self.news.events.tick, [self._watched, tick], side="right"))
+            if not self._claims.taken[new].all():
                 self._watch(tick)
             self._watch_modules(tick)
             self._watched = tick
@@ -226,7 +226,7 @@ class Detector:
             return
         incident = next(iter(self.open_incidents), None)
         told = incident is not None and (incident.by_departures or self._claims.is_of_crashes(incident))
-        if told or at_one_place(self.news.left_at(update), tick):
+        if told or at_one_place(self.news.ask.left_at(update), tick):
             return
         incident = incident or self._opened(tick)
         incident.by_departures = True

@@ -48,7 +48,7 @@ def waiting_for_boots_of(inquiry: Inquiry, update: int, tick: int, mine: Mask, t
     if len(at_boot) <= _MOSTLY * len(struck):
         return {}
     without = mine & cells[events.cell] & (events.outcome == CRASH_AT_BOOT)
-    had = inquiry.news.had(update)
+    had = inquiry.news.ask.had(update)
     without[had.event[had.tick <= tick]] = False
     tried = inquiry.trial(tick, without, cells, but={update})
     hosts = _hosts_struck(inquiry, tick, at_boot)[tried.updates]
@@ -89,7 +89,7 @@ def is_doubtful(
     if inquiry.news.presence_told and inquiry.news.installs_told:
         minutes = trial.window_min(row)
         known, where = int(inquiry.news.events.tick[asked[-1]]), tuple(np.flatnonzero(cells).tolist())
-        found = inquiry.news.by_start(update, told, where, minutes, known)
+        found = inquiry.news.ask.by_start(update, told, where, minutes, known)
         if witnesses.are_only_fresh(found):
             return True
         if onset is not None and witnesses.are_only_late(found, minutes=minutes, onset=onset):
@@ -106,14 +106,14 @@ def is_doubtful(
         return False
     if inquiry.spots.name(int(np.argmax(trial.log_by_slice[row])))[0] in witnesses.OF_CELLS:
         cells = np.ones(len(cells), bool)
-    places = inquiry.news.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
+    places = inquiry.news.ask.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
     least = LOG_THOUSAND if inquiry.news.installs_told else 0.0  # else nothing but the release speaks for the update
     found_at = witnesses.one_place(places, witnesses.places_known(inquiry.news), least)
     if inquiry.news.installs_told and inquiry.news.presence_told and found_at:  # who lacks it may be offline else
         minute, known_by = inquiry.news.events.minute, inquiry.news.events.tick
         beside = np.flatnonzero(there & (minute >= minute[struck].min()) & (known_by <= tick))
         beside = witnesses.to_look_at(beside)
-        within = inquiry.news.at_place(update, tuple(beside.tolist()), int(known_by[beside].max()))
+        within = inquiry.news.ask.at_place(update, tuple(beside.tolist()), int(known_by[beside].max()))
         found_at = [one for one in found_at if witnesses.log_within(within, one) < LOG_THOUSAND]
     return any(one not in witnesses.OF_CELLS or not told_by_delay() for one in found_at)
 

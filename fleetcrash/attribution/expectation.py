@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import crashers
-from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, SYSTEMS, Baseline, learned_at
+from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, Baseline, learned_at
 from fleetcrash.attribution.cursor import Cursor
-from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, LONG_UP, WINDOWS, HostTime
+from fleetcrash.attribution.exposure import AGES, BOOTS, KEPT_MINUTES, KINDS, LONG_UP, WINDOWS, HostTime, kind_of
 from fleetcrash.attribution.hazard import InstallHazard
 from fleetcrash.attribution.hours import DAY, HOURS, Hours, hour_of
-from fleetcrash.attribution.news import OS_INDEX, News
+from fleetcrash.attribution.news import SYSTEMS, News, system_number
 from fleetcrash.attribution.spots import Spots
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,6 @@ _Singles = NDArray[np.float32]
 _Floating = TypeVar("_Floating", Floats, _Singles)
 
 RING = DAY + 1
-_KINDS = SYSTEMS * 2 * BOOTS  # of host-time that share a rate: OS, always on, time since boot
 _RATE_MINUTES = 10  # the baseline moves slowly; its rates are worked out this often
 _LEAST_CHANGE = 0.02  # of what is to be expected, that is worth reckoning the past anew
 
@@ -37,10 +36,10 @@ def _nothing_until(spots: int) -> Floats:
 
 
 def _of_kinds(rates: Floats) -> Floats:
-    """(OUTCOMES, _KINDS) rates of (OUTCOMES, SYSTEMS, BOOTS) ones."""
+    """(OUTCOMES, KINDS) rates of (OUTCOMES, SYSTEMS, BOOTS) ones."""
     by_kind = np.stack([rates, rates], axis=2)
     by_kind[DARK, :, 0] = 0.0  # nobody waits for those that are not always on
-    return by_kind.reshape(OUTCOMES, _KINDS)
+    return by_kind.reshape(OUTCOMES, KINDS)
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Expectation:
         self.total = np.zeros((OUTCOMES, len(spots)))
         self._until = _nothing_until(len(spots))  # before each minute of the last day, modulo RING, but for ``_scale``
         self._scale = np.ones((OUTCOMES, len(spots)))  # what the past was multiplied by, as it was reckoned anew
-        self._online_at = np.zeros((len(spots), _KINDS))
+        self._online_at = np.zeros((len(spots), KINDS))
         self._pending: deque[tuple[int, Floats, _Singles]] = deque()  # one for each minute of up to a day
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
         self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
@@ -109,14 +108,14 @@ class Expectation:
 
     def _take_over(self, news: News, spots: Spots, *, tick: int) -> None:
         self._news, self._spots = news, spots
-        self._system = np.array([OS_INDEX.get(cell.os_type, 3) for cell in news.cells])
+        self._system = news.systems
         self._always_on = np.array([cell.always_on for cell in news.cells], np.int64)
         known = [cell.known_tick for cell in news.cells[1:] if not cell.always_on]  # the first is of unknown hosts
         self._others_from = min(known, default=np.iinfo(np.int64).max)
-        self._kind = (self._system * 2 + self._always_on) * BOOTS
+        self._kind = kind_of(self._system, self._always_on, 0)
         self._members = spots.slices.members.astype(float)
         self._cells, self._places = Cursor(news.online.minute), Cursor(news.places.minute)
-        self._place_at = (len(spots.slices) + news.places.place) * _KINDS + news.places.stratum
+        self._place_at = (len(spots.slices) + news.places.place) * KINDS + news.places.stratum
         self._count_cells()
         ripe = np.maximum(learned_at(news.events.minute, news.first_crash_minute), news.events.tick)
         self._learn_order = np.argsort(ripe, kind="stable")
@@ -179,7 +178,7 @@ class Expectation:
 
         At a place as many hosts are taken to be of that as in the whole fleet.
         """
-        inside = self._system == OS_INDEX.get(system, 3)
+        inside = self._system == system_number(system)
         by_cell = np.einsum("ocb,cb->oc", self._rates, self.time.online)
         every, of_system = by_cell @ self._members.T, (by_cell * inside) @ self._members.T
         of_slices = np.divide(of_system, every, out=np.zeros_like(every), where=every > 0)
@@ -265,7 +264,7 @@ class Expectation:
         if len(cell) > len(self._news.cells):
             self._count_cells()
         elif len(cell):
-            changed = np.zeros((len(cell), _KINDS))
+            changed = np.zeros((len(cell), KINDS))
             changed[np.arange(len(cell)), self._kind[cell] + cells.since_boot[taken]] = cells.change[taken]
             self._online_at[: len(self._members)] += self._members[:, cell] @ changed
             self._per_minute = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.hours import HOURS, hour_of
 from fleetcrash.attribution.lately import Lately
-from fleetcrash.attribution.news import OS_INDEX, Cell, Exposed, Ints, News
+from fleetcrash.attribution.news import SYSTEMS, Cell, Exposed, Ints, News, system_number
 
 AGE_MINUTES = (2, 10, 60, 240, 1440)  # an install is younger than
 AGES = len(AGE_MINUTES)
@@ -27,6 +27,8 @@ WINDOWS = AGES + len(BOOT_MINUTES)
 """Beside its age, exposure is counted once more in the minutes after a boot since: a fault may wait for it."""
 BOOTS = 4  # time since boot: under ten minutes, under thirty, under twelve hours, later
 LONG_UP = 2  # of these, from half an hour on
+KINDS = SYSTEMS * 2 * BOOTS
+"""Of host-time: what shares a rate."""
 _PUSH_MINUTES = 15
 _LEAST_PUSHED, _PUSHED_SHARE = 20, 0.1  # host-minutes of those that had just got it; of what the largest push brought
 _BEFORE_PUSH, _STRAYS = 0.25, 0.02  # of those of a push, how many came in as many minutes before; and at any time
@@ -44,12 +46,20 @@ def within_windows(counts: Floats, axis: int = 0) -> Floats:
     return np.concatenate([np.cumsum(ages, axis), np.cumsum(boots, axis)], axis)
 
 
+_Numbers = TypeVar("_Numbers", Ints, NDArray[np.int32])
+
+
+def kind_of(system: _Numbers, always_on: _Numbers, since_boot: _Numbers | int) -> _Numbers:
+    """(n,) the number of each kind of host-time, of KINDS: operating system, always on, time since boot."""
+    return (system * 2 + always_on) * BOOTS + since_boot
+
+
 def stratum_of_cells(cells: Sequence[Cell]) -> Ints:
     """(cells,) index of the coarse stratum OS x region x always on, in which risk sets are compared.
 
     The fine cells hold a handful of hosts each; within one, an update pushed to all leaves nothing to compare.
     """
-    keys = [(OS_INDEX.get(cell.os_type, 3), cell.attributes[5] or "", cell.always_on) for cell in cells]
+    keys = [(system_number(cell.os_type), cell.region or "", cell.always_on) for cell in cells]
     index = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return np.array([index[key] for key in keys], dtype=np.int64)
 

@@ -118,8 +118,9 @@ class Inquiry:
         updates = np.array(sorted(tried - but), dtype=np.int64)
         slices = self.spots.slices
         seen = slices.add_up(*self._counted(exposed, rows, updates))
-        of_cells = cells if portion is None else portion.of_cells[:, None, None] * cells
-        mean = slices.add_up(self.expected.of_hosts_with(updates, tick) * of_cells)
+        expected = self.expected.of_hosts_with(updates, tick)
+        expected *= cells if portion is None else portion.of_cells[:, None, None] * cells
+        mean = slices.add_up(expected)
         all_events, all_expected = self._since_release(tick, mine, updates)
         if portion is not None:
             all_expected = all_expected * portion.of_spots[:, None, : len(slices)]

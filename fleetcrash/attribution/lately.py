@@ -63,7 +63,7 @@ class Lately:
         if not len(since):
             return
         place = row.astype(np.int64) * self._column.shape[1] + of_row
-        self._give_columns(np.unique(place))
+        self._give_columns(place)
         columns, column = np.unique(self._column[row, of_row], return_inverse=True)
         first = int(since.min())
         added = np.zeros((until - first, len(columns)), np.int32)
@@ -76,6 +76,7 @@ class Lately:
         new = places[flat[places] == 0]
         if not len(new):
             return
+        new = np.unique(new)
         used = len(self._place)
         flat[new] = np.arange(used, used + len(new))
         self._place = np.append(self._place, new)

@@ -7,24 +7,15 @@ here is named by its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.asked import (
-    AtPlace,
-    Beside,
-    ByDelay,
-    ByStart,
-    ExposedAt,
-    Had,
-    Holders,
-    LeftAt,
-    Whereabouts,
-)
+if TYPE_CHECKING:
+    from fleetcrash.attribution.questions import Questions
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -35,7 +26,13 @@ Texts = NDArray[np.object_]
 CELL_ATTRIBUTES = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 PLACES = ("group", "site", "customer")
 _DAY = 1440
-OS_INDEX = {"windows": 0, "darwin": 1, "linux": 2, None: 3}
+OPERATING_SYSTEMS = ("windows", "darwin", "linux")
+SYSTEMS = len(OPERATING_SYSTEMS) + 1
+
+
+def system_number(os_type: str | None) -> int:
+    """The number of an operating system; the last is that of hosts of which it is not known."""
+    return OPERATING_SYSTEMS.index(os_type) if os_type in OPERATING_SYSTEMS else len(OPERATING_SYSTEMS)
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,12 @@ class Cell:
     @property
     def os_type(self) -> str | None:
         """The cell's operating system; None for hosts that the inventory lacks."""
-        return self.attributes[0]
+        return self.attributes[CELL_ATTRIBUTES.index("os_type")]
+
+    @property
+    def region(self) -> str | None:
+        """Where its hosts stand; None where nobody tells."""
+        return self.attributes[CELL_ATTRIBUTES.index("region")]
 
 
 @dataclass(frozen=True)
@@ -239,13 +241,7 @@ class News:
         installs_told: whether installs are on record; else exposure goes by releases.
         presence_told: whether sessions or heartbeats are; else a host counts as online for a day after it was seen.
         crashes_only: whether nothing is known of hosts but their crashes; see ``crashers``.
-        beside: what else the hosts with an update had, by its index; exposed_at: where these stood; left_at: where
-            those stood that left with it; had: which events happened to hosts that had it; whereabouts: where some of
-            these happened, by their numbers, among hosts with it in some cells; at_place: whom at their places they may
-            have struck, with it or not, as known by a tick; by_start: whom, by when those got it, within so many
-            minutes of that and as known by a tick; by_delay: beside whom, by how long they had had it,
-            as known by a tick; holders: which updates the hosts of some events had, as known by a tick. They ask the
-            engine, which must still be open.
+        ask: answers what is not counted here.
     """
 
     first_tick: int
@@ -265,15 +261,12 @@ class News:
     installs_told: bool
     presence_told: bool
     crashes_only: bool
-    beside: Callable[[int], Beside]
-    exposed_at: Callable[[int], ExposedAt]
-    left_at: Callable[[int], LeftAt]
-    had: Callable[[int], Had]
-    whereabouts: Callable[[int, tuple[int, ...], tuple[int, ...]], Whereabouts]
-    at_place: Callable[[int, tuple[int, ...], int], AtPlace]
-    by_start: Callable[[int, tuple[int, ...], tuple[int, ...], int, int], ByStart]
-    by_delay: Callable[[int, tuple[int, ...], int], ByDelay]
-    holders: Callable[[tuple[int, ...], int], Holders]
+    ask: Questions
+
+    @cached_property
+    def systems(self) -> Ints:
+        """(cells,) the number of each one's operating system."""
+        return np.array([system_number(cell.os_type) for cell in self.cells], dtype=np.int64)
 
     def may_be_patching(self, minute: int) -> bool:
         """Whether a host that falls silent may be restarting for an OS patch, nobody telling when it got it.

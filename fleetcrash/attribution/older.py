@@ -52,7 +52,7 @@ def log_by_holders(news: News, told: Ints) -> Mapping[int, float]:
     """
     if not len(told) or not news.installs_told or not news.presence_told:  # who lacks one may be offline else
         return {}
-    found = news.holders(tuple(told.tolist()), int(news.events.tick[told].max()))
+    found = news.ask.holders(tuple(told.tolist()), int(news.events.tick[told].max()))
     is_count = found.update < 0
     hosts = np.zeros(int(told.max()) + 1, np.int64)
     hosts[found.event[is_count]] = found.hosts[is_count]

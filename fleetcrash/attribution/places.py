@@ -39,7 +39,7 @@ def places_struck(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> list[
     found = _places(news, tick, struck)
     if not found:
         return []
-    hosts = news.exposed_at(update)
+    hosts = news.ask.exposed_at(update)
     known = int(np.searchsorted(hosts.tick, tick, side="right"))
     everywhere = np.flatnonzero(hosts.place[:known] < 0)
     spent, prints = _by_age(news, hosts, everywhere, tick), _prints(news, hosts, everywhere)

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import cache, lru_cache, partial
-
 import numpy as np
 import pyarrow as pa
 
 from fleetcrash.attribution import crashers
-from fleetcrash.attribution.asked import AtPlace, Beside, ByDelay, ByStart, ExposedAt, Had, Holders, LeftAt, Whereabouts
+from fleetcrash.attribution.columns import Ints, ints, narrow, numbered, texts
 from fleetcrash.attribution.exposed import changes_of
+from fleetcrash.attribution.exposure import kind_of
 from fleetcrash.attribution.news import (
     CELL_ATTRIBUTES,
-    OS_INDEX,
     Again,
     Cell,
     Events,
     ExposedEvents,
-    Ints,
     Left,
     LeftWith,
-    Narrow,
     News,
     Online,
     OnlineAtPlace,
     Suspect,
-    Texts,
+    system_number,
 )
+from fleetcrash.attribution.questions import Questions
 from fleetcrash.store.engine import Engine
 
 _US_A_MINUTE = 60_000_000
@@ -85,7 +80,7 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         online = crashers.online_after_crash(events, after_tick=after_tick)
         exposed = crashers.exposed_since_release(events, suspects, after_tick=after_tick, last_tick=last_tick)
         that_lack = engine.table("detection/events_that_lack")
-        lacking = np.stack([_ints(that_lack, "event"), _updates(that_lack, update_index)])
+        lacking = np.stack([ints(that_lack, "event"), _updates(that_lack, update_index)])
         of_events = crashers.exposed_events(events, suspects, lacking)
     return News(
         first_tick=bounds["first_tick"],
@@ -105,37 +100,8 @@ def read_news(engine: Engine, *, after_tick: int = -1) -> News:
         installs_told=installs_told,
         presence_told=presence_told,
         crashes_only=crashes_only,
-        beside=cache(partial(_beside, engine, suspects, update_index)),
-        exposed_at=cache(partial(_exposed_at, engine, suspects)),
-        left_at=cache(partial(_left_at, engine, suspects)),
-        had=cache(partial(_had, engine, suspects)),
-        whereabouts=lru_cache(partial(_whereabouts, engine, suspects)),
-        at_place=lru_cache(partial(_at_place, engine, suspects)),
-        by_start=lru_cache(partial(_by_start, engine, suspects)),
-        by_delay=lru_cache(partial(_by_delay, engine, suspects)),
-        holders=lru_cache(partial(_holders, engine, update_index)),
+        ask=Questions(engine, suspects),
     )
-
-
-def stratum_of_place(os_index: Narrow, always_on: Narrow, since_boot: Narrow) -> Narrow:
-    """Index of (OS, always on, time since boot) within a place: 4 x 2 x 4."""
-    return (os_index * 2 + always_on) * 4 + since_boot
-
-
-def _ints(table: pa.Table, name: str, missing: int = 0) -> Ints:
-    values: Ints = table[name].cast(pa.int64()).fill_null(missing).to_numpy()
-    return values
-
-
-def _narrow(table: pa.Table, name: str) -> Narrow:
-    values: Narrow = table[name].cast(pa.int32()).fill_null(0).to_numpy()
-    return values
-
-
-def _texts(table: pa.Table, name: str) -> Texts:
-    values = np.empty(len(table), dtype=object)
-    values[:] = table[name].to_pylist()
-    return values
 
 
 def _cells(table: pa.Table) -> tuple[Cell, ...]:
@@ -153,223 +119,84 @@ def _suspects(table: pa.Table) -> tuple[Suspect, ...]:
 
 def _online(table: pa.Table) -> Online:
     return Online(
-        minute=_narrow(table, "minute"),
-        cell=_narrow(table, "cell") + np.int32(1),
-        since_boot=_narrow(table, "since_boot"),
-        change=_narrow(table, "change"),
+        minute=narrow(table, "minute"),
+        cell=narrow(table, "cell") + np.int32(1),
+        since_boot=narrow(table, "since_boot"),
+        change=narrow(table, "change"),
     )
 
 
 def _places(table: pa.Table, known: pa.Table) -> OnlineAtPlace:
-    systems, system = _codes(table, "os_type")
+    systems, system = numbered(table, "os_type")
     return OnlineAtPlace(
-        minute=_narrow(table, "minute"),
-        place=_narrow(table, "place"),
-        stratum=stratum_of_place(
-            np.array([OS_INDEX.get(name, 3) for name in [*systems, None]], dtype=np.int32)[system],
-            _narrow(table, "always_on"),
-            _narrow(table, "since_boot"),
+        minute=narrow(table, "minute"),
+        place=narrow(table, "place"),
+        stratum=kind_of(
+            np.array([system_number(name) for name in [*systems, None]], dtype=np.int32)[system],
+            narrow(table, "always_on"),
+            narrow(table, "since_boot"),
         ),
-        change=_narrow(table, "change"),
+        change=narrow(table, "change"),
         names=tuple(zip(known["dimension"].to_pylist(), known["name"].to_pylist(), strict=True)),
-        known_tick=_ints(known, "known_tick"),
-    )
-
-
-def _codes(table: pa.Table, name: str) -> tuple[list[str], Ints]:
-    """The values of a column of text, and of each row which one it has; a missing one has the number after the last."""
-    found = table[name].combine_chunks().dictionary_encode()
-    values = found.dictionary.to_pylist()
-    codes: Ints = found.indices.fill_null(len(values)).to_numpy().astype(np.int64)
-    return values, codes
-
-
-def _beside(engine: Engine, suspects: Sequence[Suspect], update_index: dict[str, int], update: int) -> Beside:
-    table = engine.table("detection/beside", update_id=suspects[update].update_id)
-    names, code = _codes(table, "other")
-    return Beside(
-        tick=_ints(table, "tick"),
-        since=_ints(table, "since"),
-        is_count=table["host_id"].is_null().to_numpy(),
-        host=_texts(table, "host_id"),
-        os_type=_texts(table, "os_type"),
-        os_version=_texts(table, "os_version"),
-        other=np.array([*(update_index.get(name, -1) for name in names), -1], dtype=np.int64)[code],
-        change=_ints(table, "change"),
-    )
-
-
-def _exposed_at(engine: Engine, suspects: Sequence[Suspect], update: int) -> ExposedAt:
-    table = engine.table("detection/exposed_at_places", update_id=suspects[update].update_id)
-    return ExposedAt(
-        tick=_narrow(table, "tick"),
-        minute=_narrow(table, "minute"),
-        cell=_narrow(table, "cell") + np.int32(1),
-        place=table["place"].cast(pa.int32()).fill_null(-1).to_numpy(),
-        hosts=_narrow(table, "hosts"),
-        prints=table["prints"].to_numpy(),
+        known_tick=ints(known, "known_tick"),
     )
 
 
 def _again(table: pa.Table) -> Again:
-    return Again(tick=_ints(table, "tick"), minute=_ints(table, "minute"), event=_ints(table, "event"))
+    return Again(tick=ints(table, "tick"), minute=ints(table, "minute"), event=ints(table, "event"))
 
 
 def _left(table: pa.Table) -> Left:
     return Left(
-        tick=_ints(table, "tick"),
-        minute=_ints(table, "minute"),
-        cell=_ints(table, "cell") + 1,
-        since_boot=_ints(table, "since_boot"),
-        hosts=_ints(table, "hosts"),
+        tick=ints(table, "tick"),
+        minute=ints(table, "minute"),
+        cell=ints(table, "cell") + 1,
+        since_boot=ints(table, "since_boot"),
+        hosts=ints(table, "hosts"),
     )
 
 
 def _left_with(table: pa.Table, update_index: dict[str, int]) -> LeftWith:
     return LeftWith(
-        tick=_ints(table, "tick"),
-        minute=_ints(table, "minute"),
+        tick=ints(table, "tick"),
+        minute=ints(table, "minute"),
         update=_updates(table, update_index),
-        cell=_ints(table, "cell") + 1,
-        since_boot=_ints(table, "since_boot"),
-        age=_ints(table, "age"),
-        hosts=_ints(table, "hosts"),
-    )
-
-
-def _left_at(engine: Engine, suspects: Sequence[Suspect], update: int) -> LeftAt:
-    table = engine.table("detection/left_at_places", update_id=suspects[update].update_id)
-    return LeftAt(
-        tick=_ints(table, "tick"),
-        dimension=_texts(table, "dimension"),
-        place=_texts(table, "place"),
-        hosts=_ints(table, "hosts"),
-        with_update=_ints(table, "with_update"),
-    )
-
-
-def _had(engine: Engine, suspects: Sequence[Suspect], update: int) -> Had:
-    table = engine.table("detection/events_with_update", update_id=suspects[update].update_id)
-    return Had(event=_ints(table, "event"), tick=_ints(table, "tick"))
-
-
-def _whereabouts(
-    engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], cells: tuple[int, ...]
-) -> Whereabouts:
-    table = engine.table(
-        "detection/hosts_beside_events",
-        update_id=suspects[update].update_id,
-        events=list(events),
-        cells=[cell - 1 for cell in cells],
-    )
-    return Whereabouts(
-        dimension=_texts(table, "dimension"),
-        place=_texts(table, "place"),
-        hosts=_ints(table, "hosts"),
-        hosts_there=_ints(table, "hosts_there"),
-    )
-
-
-def _at_place(engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], tick: int) -> AtPlace:
-    table = engine.table(
-        "detection/hosts_beside_at_place",
-        update_id=suspects[update].update_id,
-        events=list(events),
-        at=datetime.fromtimestamp(tick * 60, UTC),
-    )
-    return AtPlace(
-        dimension=_texts(table, "dimension"),
-        hosts=_ints(table, "hosts"),
-        hosts_with=_ints(table, "hosts_with"),
-        had=table["had"].to_numpy(),
-    )
-
-
-def _by_start(
-    engine: Engine,
-    suspects: Sequence[Suspect],
-    update: int,
-    events: tuple[int, ...],
-    cells: tuple[int, ...],
-    minutes: int,
-    tick: int,
-) -> ByStart:
-    table = engine.table(
-        "detection/hosts_by_start",
-        update_id=suspects[update].update_id,
-        events=list(events),
-        cells=[cell - 1 for cell in cells],
-        minutes=minutes,
-        at=datetime.fromtimestamp(tick * 60, UTC),
-    )
-    return ByStart(
-        always_on=table["always_on"].to_numpy(zero_copy_only=False),
-        fresh=table["fresh"].to_numpy(zero_copy_only=False),
-        installed=_ints(table, "installed"),
-        at_risk_s=table["at_risk_s"].to_numpy(),
-        struck=_ints(table, "struck"),
-    )
-
-
-def _by_delay(engine: Engine, suspects: Sequence[Suspect], update: int, events: tuple[int, ...], tick: int) -> ByDelay:
-    table = engine.table(
-        "detection/hosts_by_delay",
-        update_id=suspects[update].update_id,
-        events=list(events),
-        at=datetime.fromtimestamp(tick * 60, UTC),
-    )
-    return ByDelay(
-        event=_ints(table, "event"),
-        had=table["age_s"].is_valid().to_numpy(),
-        age_s=_ints(table, "age_s"),
-        hosts=_ints(table, "hosts"),
-        struck=_ints(table, "struck"),
-    )
-
-
-def _holders(engine: Engine, update_index: dict[str, int], events: tuple[int, ...], tick: int) -> Holders:
-    table = engine.table(
-        "detection/holders_beside_events", events=list(events), at=datetime.fromtimestamp(tick * 60, UTC)
-    )
-    names, code = _codes(table, "update_id")
-    return Holders(
-        event=_ints(table, "event"),
-        update=np.array([*(update_index.get(name, -1) for name in names), -1], dtype=np.int64)[code],
-        hosts=_ints(table, "hosts"),
-        had=table["had"].to_numpy(),
+        cell=ints(table, "cell") + 1,
+        since_boot=ints(table, "since_boot"),
+        age=ints(table, "age"),
+        hosts=ints(table, "hosts"),
     )
 
 
 def _updates(table: pa.Table, update_index: dict[str, int]) -> Ints:
-    names = table["update_id"].combine_chunks().dictionary_encode()
-    codes = np.array([update_index[name] for name in names.dictionary.to_pylist()], dtype=np.int64)
-    picked: Ints = codes[names.indices.to_numpy()] if len(codes) else np.zeros(0, np.int64)
+    names, name = numbered(table, "update_id")
+    picked: Ints = np.array([*(update_index[one] for one in names), -1], dtype=np.int64)[name]
     return picked
 
 
 def _events(table: pa.Table) -> Events:
-    outcome, since_boot = _ints(table, "outcome"), _ints(table, "since_boot")
+    outcome, since_boot = ints(table, "outcome"), ints(table, "since_boot")
     return Events(
         outcome=np.where((outcome == 0) & (since_boot == 0), 2, outcome),
-        cell=_ints(table, "cell") + 1,
-        os_type=_texts(table, "os_type"),
-        tick=_ints(table, "tick"),
-        minute=-(-_ints(table, "at_us") // _US_A_MINUTE),
-        known_us=_ints(table, "known_us"),
-        back_tick=_ints(table, "back_tick", _NEVER),
+        cell=ints(table, "cell") + 1,
+        os_type=texts(table, "os_type"),
+        tick=ints(table, "tick"),
+        minute=-(-ints(table, "at_us") // _US_A_MINUTE),
+        known_us=ints(table, "known_us"),
+        back_tick=ints(table, "back_tick", _NEVER),
         since_boot=since_boot,
-        host=_texts(table, "host_id"),
-        module=_texts(table, "module"),
-        places=(_texts(table, "group"), _texts(table, "site"), _texts(table, "customer")),
+        host=texts(table, "host_id"),
+        module=texts(table, "module"),
+        places=(texts(table, "group"), texts(table, "site"), texts(table, "customer")),
     )
 
 
 def _exposed_events(table: pa.Table, update_index: dict[str, int]) -> ExposedEvents:
     return ExposedEvents(
-        tick=_ints(table, "tick"),
-        gone_tick=_ints(table, "gone_tick", _NEVER),
-        event=_ints(table, "event"),
+        tick=ints(table, "tick"),
+        gone_tick=ints(table, "gone_tick", _NEVER),
+        event=ints(table, "event"),
         update=_updates(table, update_index),
-        age=_ints(table, "age"),
-        boot_age=_ints(table, "boot_age"),
+        age=ints(table, "age"),
+        boot_age=ints(table, "boot_age"),
     )

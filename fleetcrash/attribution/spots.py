@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.columns import numbered_texts
 from fleetcrash.attribution.exposure import stratum_of_cells
 from fleetcrash.attribution.news import PLACES, Narrow, News
 from fleetcrash.attribution.odds import LOG_PRIOR_UPDATE
@@ -181,20 +182,19 @@ class Spots:
 
     def _find(self) -> Narrow:
         events = self._news.events
-        members = self.slices.members[:, events.cell] if len(events) else np.zeros((1, 0))
-        most = int(members.sum(0).max(initial=1)) + len(PLACES)
-        spots = np.full((len(events), most), -1, dtype=np.int32)
-        column = np.zeros(len(events), dtype=np.int64)
+        members = self.slices.members > 0
+        of_cells = np.full((members.shape[1], int(members.sum(0).max(initial=1))), -1, dtype=np.int32)
+        column = np.zeros(len(of_cells), dtype=np.int64)
         for number, inside in enumerate(members):
-            hit = np.flatnonzero(inside)
-            spots[hit, column[hit]] = number
-            column[hit] += 1
+            of_cells[inside, column[inside]] = number
+            column[inside] += 1
         index = {pair: len(self.slices) + number for number, pair in enumerate(self._names)}
+        at_places = []
         for dimension, values in zip(PLACES, events.places, strict=True):
-            found = np.array([index.get((dimension, value), -1) for value in values], dtype=np.int64)
-            spots[np.arange(len(events)), column] = found
-            column += 1
-        return spots
+            names, name = numbered_texts(values)
+            spot_of_name = np.array([*(index.get((dimension, one), -1) for one in names), -1], dtype=np.int32)
+            at_places.append(spot_of_name[name])
+        return np.column_stack([of_cells[events.cell], *at_places])
 
 
 def _are_whole(members: NDArray[np.float32], stratum: Ints) -> list[bool]:

@@ -124,8 +124,7 @@ class Judgement:
         Args:
             minutes_open: minutes since the alarm.
         """
-        kind = Kind.CANNOT_SEPARATE if minutes_open >= JUDGING_MINUTES else Kind.UNDETERMINED
-        return replace(self, kind=kind, update=None, unweighed=unweighed)
+        return replace(self, kind=_kind_of_open(minutes_open), update=None, unweighed=unweighed)
 
     def left_to_older(self, older: tuple[int, ...], minutes_open: int) -> Judgement:
         """The same, where updates of long before may be behind it and those that are on trial are not.
@@ -141,10 +140,12 @@ class Judgement:
         Args:
             minutes_open: minutes since the alarm.
         """
-        if self.update is None:
-            return self
-        kind = Kind.CANNOT_SEPARATE if minutes_open >= JUDGING_MINUTES else Kind.UNDETERMINED
-        return replace(self, kind=kind, update=None)
+        return self if self.update is None else replace(self, kind=_kind_of_open(minutes_open), update=None)
+
+
+def _kind_of_open(minutes_open: int) -> Kind:
+    """What is said where several may have done it: nothing at first."""
+    return Kind.CANNOT_SEPARATE if minutes_open >= JUDGING_MINUTES else Kind.UNDETERMINED
 
 
 def judge(

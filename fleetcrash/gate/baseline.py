@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.baseline import CRASH, DARK, PRIOR_RATE, SAFETY, SYSTEMS
-from fleetcrash.attribution.news import OS_INDEX
+from fleetcrash.attribution.baseline import CRASH, DARK, PRIOR_RATE, SAFETY
+from fleetcrash.attribution.news import SYSTEMS, system_number
 
 Floats = NDArray[np.float64]
 Kind = tuple[str | None, bool, int]
@@ -46,7 +46,7 @@ class Baseline:
     def rates_of(self, ring: str | None, kind: Kind) -> Floats:
         """(OUTCOMES,) crashes and silences per minute of one host of a kind, in a ring."""
         os_type, always_on, since_boot = kind
-        rates: Floats = self.rates[:, _system(os_type), int(always_on), since_boot].copy()
+        rates: Floats = self.rates[:, system_number(os_type), int(always_on), since_boot].copy()
         rates[DARK] *= always_on
         rates *= self.ring_factors.get(ring, 1.0)
         return rates
@@ -90,8 +90,4 @@ def _rates(counts: Floats, minutes: Floats, outcome: int) -> Floats:
 
 
 def _place(row: dict[str, Any]) -> tuple[int, int, int]:
-    return _system(row["os_type"]), int(row["always_on"]), row["since_boot"]
-
-
-def _system(os_type: str | None) -> int:
-    return OS_INDEX.get(os_type, OS_INDEX[None])
+    return system_number(row["os_type"]), int(row["always_on"]), row["since_boot"]

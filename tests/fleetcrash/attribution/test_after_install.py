@@ -122,8 +122,8 @@ def test_whom_an_event_could_have_happened_to_is_told_by_age_and_as_it_was_known
         update = [one.update_id for one in news.suspects].index("content")
         event = int(np.flatnonzero(news.events.host == "struck")[0])
         tick = int(at(200).timestamp()) // 60
-        found = news.by_delay(update, (event,), tick)
-        afterwards = news.by_delay(update, (event,), tick + 200)
+        found = news.ask.by_delay(update, (event,), tick)
+        afterwards = news.ask.by_delay(update, (event,), tick + 200)
     rows = zip(found.had.tolist(), found.age_s.tolist(), found.hosts.tolist(), found.struck.tolist(), strict=True)
     # Without it: who got it later, who never did, whose install is not known yet, and who is rid of it.
     assert sorted(rows) == [(False, 0, 4, 0), (True, 120, 2, 1), (True, 300, 1, 0)]
@@ -148,7 +148,7 @@ def test_the_end_of_a_session_tells_when_a_host_was_struck_unless_it_is_a_beat(e
     with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(400)) as engine:
         news = read_news(engine)
         assert news.events.host.tolist()[:2] == ["h5", "h0"]
-        found = news.by_delay(0, (0, 1), int(at(150).timestamp()) // 60)
+        found = news.ask.by_delay(0, (0, 1), int(at(150).timestamp()) // 60)
     assert set(found.event.tolist()) == ({0} if beats else {0, 1})
 
 

@@ -123,7 +123,7 @@ def test_who_had_an_update_is_known_by_the_installs_told_by_then_until_another_t
     with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
         news = read_news(engine)
         index = [one.update_id for one in news.suspects].index("a1")
-        had = news.had(index)
+        had = news.ask.had(index)
         start = int(at(0).timestamp()) // 60
         found = {news.events.host[event]: tick - start for event, tick in zip(had.event, had.tick, strict=True)}
     assert found == {"kept": 201, "late": 210}

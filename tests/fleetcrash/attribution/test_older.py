@@ -144,7 +144,7 @@ def test_the_holders_beside_events_are_those_that_one_would_count_by_hand_as_it_
         for least in (1, 3, 5, 8):
             asked = random.sample(sorted(number), min(least, len(number)))
             instant = at(random.randint(110, 200))
-            found = news.holders(tuple(sorted(number[host] for host in asked)), int(instant.timestamp()) // 60)
+            found = news.ask.holders(tuple(sorted(number[host] for host in asked)), int(instant.timestamp()) // 60)
             rows = zip(found.event, found.update, found.hosts, found.had, strict=True)
             told = {
                 (news.events.host[event], names[update] if update >= 0 else None): (int(hosts), bool(had))
@@ -163,7 +163,9 @@ def said_by(*of_updates: tuple[list[bool], list[int]], hosts: int = 10) -> dict[
     update, held, had = (np.concatenate(part) for part in zip(*every, strict=True))
     found = Holders(np.tile(np.arange(count), len(every)), update, held, had)
     events = SimpleNamespace(tick=np.full(count, 5))
-    news = SimpleNamespace(installs_told=True, presence_told=True, holders=lambda *_: found, events=events)
+    news = SimpleNamespace(
+        installs_told=True, presence_told=True, ask=SimpleNamespace(holders=lambda *_: found), events=events
+    )
     return dict(log_by_holders(cast(News, news), np.arange(count)))
 
 

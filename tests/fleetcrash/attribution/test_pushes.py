@@ -181,6 +181,6 @@ def test_of_hosts_that_got_an_update_again_the_last_time_counts(empty_lake):
     with lake_of(told, empty_lake) as lake, Engine(lake) as engine:
         news = read_news(engine)
         start = int(at(0).timestamp()) // 60
-        found = news.by_start(0, (0,), tuple(range(len(news.cells))), 60, start + 150)
+        found = news.ask.by_start(0, (0,), tuple(range(len(news.cells))), 60, start + 150)
     rows = zip(found.installed - start, found.at_risk_s / 60, found.struck, strict=True)
     assert list(rows) == [(10, 60 + 60, 0), (70, 60, 1)]

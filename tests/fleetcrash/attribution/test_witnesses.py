@@ -339,7 +339,7 @@ def test_whom_an_event_could_have_happened_to_is_told_as_it_was_known_then(empty
     with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
         news = read_news(engine)
         update = [one.update_id for one in news.suspects].index("content")
-        found = news.whereabouts(update, (0,), tuple(range(len(news.cells))))
+        found = news.ask.whereabouts(update, (0,), tuple(range(len(news.cells))))
     assert list(zip(found.dimension, found.place, found.hosts, found.hosts_there, strict=True)) == [
         ("customer", "c1", 3, 2),
         ("region", "north", 3, 3),
@@ -387,8 +387,8 @@ def test_whom_at_its_own_place_an_event_could_have_happened_to_is_told_as_it_was
     }
     with lake_of(world, empty_lake) as lake, Engine(lake) as engine:
         news = read_news(engine)
-        found = news.at_place(0, (0,), int(at(101).timestamp()) // 60)
-        later = news.at_place(0, (0,), int(at(201).timestamp()) // 60)
+        found = news.ask.at_place(0, (0,), int(at(101).timestamp()) // 60)
+        later = news.ask.at_place(0, (0,), int(at(201).timestamp()) // 60)
     told = list(zip(found.dimension, found.hosts, found.hosts_with, found.had, strict=True))
     assert told == [("group", 5, 2, True), ("model", 6, 3, True), ("site", 6, 3, True)]
     assert later.hosts_with.tolist() == [3, 4, 4]
@@ -419,8 +419,8 @@ def test_how_hosts_fared_that_got_an_update_as_they_came_online_is_told_as_it_wa
         news = read_news(engine)
         update = [one.update_id for one in news.suspects].index("content")
         cells, tick = tuple(range(len(news.cells))), int(at(150).timestamp()) // 60
-        found = news.by_start(update, (0, 1, 2), cells, 60, tick)
-        sooner = news.by_start(update, (0, 1, 2), cells, 60, tick - 90)
+        found = news.ask.by_start(update, (0, 1, 2), cells, 60, tick)
+        sooner = news.ask.by_start(update, (0, 1, 2), cells, 60, tick - 90)
     told_of = zip(found.always_on.tolist(), found.fresh.tolist(), found.at_risk_s / 60, found.struck, strict=True)
     # Who left counts until that is known, ten minutes later.
     assert list(told_of) == [(False, False, 60 + 30 + 30, 1), (False, True, 60, 1), (True, False, 60, 0)]

@@ -1,0 +1,43 @@
+"""Columns of the lake's answers as arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Narrow = NDArray[np.int32]
+Texts = NDArray[np.object_]
+
+
+def ints(table: pa.Table, name: str, missing: int = 0) -> Ints:
+    """(n,) a column of whole numbers."""
+    values: Ints = table[name].cast(pa.int64()).fill_null(missing).to_numpy()
+    return values
+
+
+def narrow(table: pa.Table, name: str, missing: int = 0) -> Narrow:
+    """(n,) a column of whole numbers of which there are so many that half the room counts."""
+    values: Narrow = table[name].cast(pa.int32()).fill_null(missing).to_numpy()
+    return values
+
+
+def texts(table: pa.Table, name: str) -> Texts:
+    """(n,) a column of texts; None where one is missing."""
+    values = np.empty(len(table), dtype=object)
+    values[:] = table[name].to_pylist()
+    return values
+
+
+def numbered(table: pa.Table, name: str) -> tuple[list[str], Ints]:
+    """The values of a column of texts, and (n,) which of them each is; a missing one has the number after the last."""
+    return numbered_texts(table[name].combine_chunks())
+
+
+def numbered_texts(some: Texts | pa.StringArray) -> tuple[list[str], Ints]:
+    """The values of some texts (n,); see ``numbered``."""
+    found = pa.array(some, pa.string()).dictionary_encode()
+    values = found.dictionary.to_pylist()
+    numbers: Ints = found.indices.fill_null(len(values)).to_numpy().astype(np.int64)
+    return values, numbers
