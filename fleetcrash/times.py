@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fleetcrash.errors import BadArgument
 
 FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 """Times are from the one on and before the other, those of records and those asked about: microseconds, nanoseconds
 (pandas) and Delta can all hold them."""
+
+US_A_MINUTE = 60_000_000
 
 
 def parse_time(text: str) -> datetime:
@@ -32,6 +34,11 @@ def time_text(instant: datetime) -> str:
     """RFC 3339 text in Z, with microseconds only where there are some."""
     plain = instant.astimezone(UTC).replace(tzinfo=None)
     return plain.isoformat(timespec="microseconds" if plain.microsecond else "seconds") + "Z"
+
+
+def microseconds(instant: datetime) -> int:
+    """Microseconds since 1970, as the lake has its times."""
+    return (instant - FIRST) // timedelta(microseconds=1)
 
 
 def tick_time(tick: int) -> datetime:

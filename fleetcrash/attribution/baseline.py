@@ -68,25 +68,25 @@ class Baseline:
         minutes: (OUTCOMES,) of the past that were learned from.
         events: (OUTCOMES, SYSTEMS, BOOTS). host_minutes: (HOURS, OUTCOMES, SYSTEMS, BOOTS).
         by_hour: (OUTCOMES, HOURS) how much more happens in each hour of the day than the rates say.
-        slice_events, slice_expected: (OUTCOMES, slices) by single attribute, expected without the factors.
+        spot_events, spot_expected: (OUTCOMES, spots) by single attribute, and by place; expected without the factors.
     """
 
-    slices: int
+    spots: int
     prior_rate: Floats = field(default_factory=lambda: PRIOR_RATE)
     minutes: Ints = field(init=False)
     events: Floats = field(init=False)
     host_minutes: Floats = field(init=False)
     by_hour: Floats = field(init=False)
-    slice_events: Floats = field(init=False)
-    slice_expected: Floats = field(init=False)
+    spot_events: Floats = field(init=False)
+    spot_expected: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         self.minutes = np.zeros(OUTCOMES, np.int64)
         self.events = np.zeros((OUTCOMES, SYSTEMS, BOOTS))
         self.host_minutes = np.zeros((HOURS, OUTCOMES, SYSTEMS, BOOTS))
         self.by_hour = np.ones((OUTCOMES, HOURS))
-        self.slice_events = np.zeros((OUTCOMES, self.slices))
-        self.slice_expected = np.zeros((OUTCOMES, self.slices))
+        self.spot_events = np.zeros((OUTCOMES, self.spots))
+        self.spot_expected = np.zeros((OUTCOMES, self.spots))
 
     def at_risk(self, online: Floats) -> Floats:
         """(OUTCOMES, SYSTEMS, BOOTS) host-minutes in which each outcome may happen.
@@ -103,30 +103,30 @@ class Baseline:
 
         Args:
             told: (OUTCOMES,) whether it was told how often each came; of the others nothing is added.
-            host_minutes: (OUTCOMES, SYSTEMS, BOOTS) in which each might have come. expected: (OUTCOMES, slices) events.
+            host_minutes: (OUTCOMES, SYSTEMS, BOOTS) in which each might have come. expected: (OUTCOMES, spots) events.
         """
         self.minutes += told
         self.host_minutes[hour_of(minute), told] += host_minutes[told]
-        self.slice_expected[told] += expected[told]
+        self.spot_expected[told] += expected[told]
 
     def learn_event(self, outcome: int, system: int, since_boot: int, *, spots: NDArray[np.int32]) -> None:
         """Add an event of a quiet minute.
 
         Args:
-            spots: (k,) where it happened, among the slices; -1: nowhere.
+            spots: (k,) where it happened; -1: nowhere.
         """
         self.events[outcome, system, since_boot] += 1
-        self.slice_events[outcome, spots[spots >= 0]] += 1
+        self.spot_events[outcome, spots[spots >= 0]] += 1
 
     def move(self, placed: Callable[[Floats], Floats]) -> None:
-        """Take over another numbering of the slices.
+        """Take over another numbering of the spots.
 
         Args:
-            placed: puts (OUTCOMES, old slices) values where the new numbering has them.
+            placed: puts (OUTCOMES, old spots) values where the new numbering has them.
         """
-        self.slice_events = placed(self.slice_events)
-        self.slice_expected = placed(self.slice_expected)
-        self.slices = self.slice_events.shape[1]
+        self.spot_events = placed(self.spot_events)
+        self.spot_expected = placed(self.spot_expected)
+        self.spots = self.spot_events.shape[1]
 
     def rates(self) -> Floats:
         """(OUTCOMES, SYSTEMS, BOOTS) events per host-minute, each shrunk towards the one above it."""
@@ -152,18 +152,18 @@ class Baseline:
         return overall
 
     def factors(self) -> Floats:
-        """(OUTCOMES, slices) how much more often than its OS a build, agent version, model, region or place crashes.
+        """(OUTCOMES, spots) how much more often than its OS a build, agent version, model, region or place crashes.
 
-        What was expected is scaled to what happened in the whole fleet, which is the first slice: a rate that was too
-        high or too low at first is no slice's doing, and would else count once for each of a host's attributes.
+        What was expected is scaled to what happened in the whole fleet, which is the first spot: a rate that was too
+        high or too low at first is no spot's doing, and would else count once for each of a host's attributes.
         """
         of_fleet = np.divide(
-            self.slice_events[:, :1],
-            self.slice_expected[:, :1],
+            self.spot_events[:, :1],
+            self.spot_expected[:, :1],
             out=np.ones((OUTCOMES, 1)),
-            where=self.slice_expected[:, :1] > 0,
+            where=self.spot_expected[:, :1] > 0,
         )
-        factor = (self.slice_events + _FACTOR_EVENTS) / (self.slice_expected * of_fleet + _FACTOR_EVENTS)
+        factor = (self.spot_events + _FACTOR_EVENTS) / (self.spot_expected * of_fleet + _FACTOR_EVENTS)
         return np.clip(factor, *_FACTOR_BOUNDS)
 
     def caution(self) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,75 +124,28 @@ def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
 
 
 def _weighed(inquiry: Inquiry, case: Case) -> Found:
-    tick, incident, of_event = case.tick, case.incident, inquiry.news.events.cell
+    tick, incident = case.tick, case.incident
     by_departures = incident is not None and incident.by_departures
     portion = None if incident is None else inquiry.portion(incident.rise)
     trial = inquiry.trial(tick, case.events, case.cells, but=case.but, departures=by_departures, portion=portion)
-    pushed = [inquiry.pushed(int(update)) for update in trial.updates]
-    leading = int(pushed[np.argmax(trial.log_evidence)][-1]) if pushed else None
+    said = _Testimony(inquiry, case, trial)
+    leading = int(said.pushed(int(np.argmax(trial.log_evidence)))[-1]) if len(trial.updates) else None
     found = inquiry.waves(tick, case.events, caution=False, also_from=leading, portion=portion)
-
-    @cache  # dear, and only needed once an update may be named
-    def moments() -> Moments:
-        return inquiry.moments(tick, case.events)
-
-    @cache  # asked by the odds and by the verdict
-    def of_hosts(update: int) -> float:
-        crashes = moments().of(update).log_most()
-        return max(crashes, inquiry.departures.log_test(update)) if by_departures else crashes
-
-    def after_install(update: int, events: Mask, *, among_holders: bool) -> float:
-        row = int(np.searchsorted(trial.updates, update))
-        if incident is None or not inquiry.news.presence_told or trial.log_test[row] < LOG_THRESHOLD:
-            return 0.0
-        cells = inquiry.spots.slices.members[int(np.argmax(trial.log_by_slice[row]))] > 0
-        released = int(pushed[row][0])
-        return log_by_delay(inquiry.news, tick, events & cells[of_event], update, released, among_holders=among_holders)
-
-    @cache  # of one tick the odds and the verdict ask again
-    def by_delay(update: int) -> float:
-        return after_install(update, case.events, among_holders=False)
-
-    def by_timer(update: int, spot: int, onset: int) -> float:
-        of_wave = case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
-        if joined_later(~inquiry.events_with(update, tick)[of_wave]):
-            return 0.0
-        return after_install(update, of_wave, among_holders=True)
-
-    def is_at_blamed_place(update: int) -> bool:
-        struck = case.events & inquiry.events_with(update, tick)
-        return any((struck & inquiry.spots.events_at(spot)).sum() > _MOSTLY * struck.sum() for spot in case.blamed)
-
-    def is_doubtful(update: int, onset: int | None) -> bool:
-        return is_at_blamed_place(update) or doubts.is_doubtful(
-            inquiry,
-            tick,
-            case.events,
-            trial,
-            update,
-            onset,
-            told_by_delay=lambda: by_delay(update) >= LOG_BY_DELAY,
-            is_known=update in case.named_elsewhere,
-        )
-
-    def goes_on(update: int) -> bool:
-        return update in case.tolls and case.tolls[update].goes_on(inquiry, tick, case.events & case.cells[of_event])
-
-    contrast = of_hosts if inquiry.news.installs_told else None
+    contrast = said.of_hosts if inquiry.news.installs_told else None
     odds = weigh(
         trial,
         found,
-        pushed=pushed,
-        place_log_weight=inquiry.spots.log_weights(tick)[0],
+        pushed=said.pushed,
+        spot_log_weight=inquiry.spots.log_weights(tick)[0],
         stands_there=inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0)),
         of_strata=inquiry.spots.of_strata & inquiry.news.presence_told,  # who lacks an update may be offline else
         named_before=case.named_before,
         named_elsewhere=case.named_elsewhere,
         contrast=contrast,
         of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
-        by_delay=by_delay,
-        by_timer=by_timer,
-        goes_on=goes_on,
+        by_delay=said.by_delay,
+        by_timer=said.by_timer,
+        goes_on=said.goes_on,
     )
     judgement = judge(
         odds,
@@ -200,10 +153,10 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         before=Kind.UNDETERMINED if incident is None else incident.kind,
         named_before=case.named_before,
         contrast=contrast,
-        is_doubtful=is_doubtful,
+        is_doubtful=said.is_doubtful,
     )
     if judgement.kind is Kind.NO_UPDATE and judgement.wave is not None and inquiry.news.installs_told:
-        where = int(found.place[judgement.wave[0]]), int(found.onset[judgement.wave[0]])
+        where = int(found.spot[judgement.wave[0]]), int(found.onset[judgement.wave[0]])
         if open_to := untold(inquiry, tick, case.events, *where, is_early=case.minutes_open < JUDGING_MINUTES):
             judgement = judgement.left_open(open_to, case.minutes_open)
     if judgement.kind is Kind.NO_UPDATE and _may_be_latent(inquiry, case, odds):
@@ -211,6 +164,82 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     if behind := _older(inquiry, case, odds, judgement, trial):
         judgement = judgement.left_to_older(behind, case.minutes_open)
     return judgement, trial, found
+
+
+class _Testimony:
+    """What the hosts of a case say of the updates on trial: asked where it matters, for it is dear, and once.
+
+    The odds and the verdict ask of an update by its index what ``weigh`` and ``judge`` say, and by its row when it was
+    pushed.
+    """
+
+    def __init__(self, inquiry: Inquiry, case: Case, trial: Trial) -> None:
+        self._inquiry, self._case, self._trial = inquiry, case, trial
+        self.pushed = cache(lambda row: inquiry.pushed(int(trial.updates[row])))
+        self.of_hosts = cache(self._of_hosts)
+        self.by_delay = cache(self._by_delay)
+
+    @cached_property
+    def _moments(self) -> Moments:
+        return self._inquiry.moments(self._case.tick, self._case.events)
+
+    def _of_hosts(self, update: int) -> float:
+        """What hosts with the update and those beside them say for it."""
+        crashes = self._moments.of(update).log_most()
+        return max(crashes, self._inquiry.departures.log_test(update)) if self._trial.by_departures else crashes
+
+    def _by_delay(self, update: int) -> float:
+        """What it says for the update how long after its install each host was struck."""
+        return self._after_install(update, self._case.events, among_holders=False)
+
+    def by_timer(self, update: int, spot: int, onset: int) -> float:
+        """The same of the events of a wave, among the hosts that had the update."""
+        inquiry, tick = self._inquiry, self._case.tick
+        of_wave = self._case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
+        if joined_later(~inquiry.events_with(update, tick)[of_wave]):
+            return 0.0
+        return self._after_install(update, of_wave, among_holders=True)
+
+    def _after_install(self, update: int, events: Mask, *, among_holders: bool) -> float:
+        inquiry, tick = self._inquiry, self._case.tick
+        row = int(np.searchsorted(self._trial.updates, update))
+        if self._case.incident is None or not inquiry.news.presence_told:
+            return 0.0
+        if self._trial.log_test[row] < LOG_THRESHOLD:
+            return 0.0
+        cells = inquiry.spots.slices.members[int(np.argmax(self._trial.log_by_slice[row]))] > 0
+        there = events & cells[inquiry.news.events.cell]
+        released = int(self.pushed(row)[0])
+        return log_by_delay(inquiry.news, tick, there, update, released, among_holders=among_holders)
+
+    def goes_on(self, update: int) -> bool:
+        """Whether the events are what an ended incident's update was to do."""
+        if update not in self._case.tolls:
+            return False
+        there = self._case.events & self._case.cells[self._inquiry.news.events.cell]
+        return self._case.tolls[update].goes_on(self._inquiry, self._case.tick, there)
+
+    def is_doubtful(self, update: int, onset: int | None) -> bool:
+        """Whether what speaks for the update is told by some of its hosts alone.
+
+        Args:
+            onset: when the best wave began, if there is one.
+        """
+        return self._is_at_blamed_place(update) or doubts.is_doubtful(
+            self._inquiry,
+            self._case.tick,
+            self._case.events,
+            self._trial,
+            update,
+            onset,
+            told_by_delay=lambda: self.by_delay(update) >= LOG_BY_DELAY,
+            is_known=update in self._case.named_elsewhere,
+        )
+
+    def _is_at_blamed_place(self, update: int) -> bool:
+        struck = self._case.events & self._inquiry.events_with(update, self._case.tick)
+        there = (int((struck & self._inquiry.spots.events_at(spot)).sum()) for spot in self._case.blamed)
+        return any(count > _MOSTLY * struck.sum() for count in there)
 
 
 def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:
@@ -227,7 +256,7 @@ def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:
 
 def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: Waves) -> Ints:
     """The numbers of the events of a case that are of a wave, as known by now."""
-    spot, onset = int(waves.place[wave[0]]), int(waves.onset[wave[0]])
+    spot, onset = int(waves.spot[wave[0]]), int(waves.onset[wave[0]])
     return np.flatnonzero(case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= case.tick))
 
 

@@ -39,14 +39,14 @@ class Ceding:
         if incident.is_understood or incident.rise is not None:
             return False
         events, since = self._inquiry.news.events, incident.alarm_tick + JUDGING_MINUTES
-        place_log_weight = self._inquiry.spots.log_weights(tick)[0]
+        spot_log_weight = self._inquiry.spots.log_weights(tick)[0]
         for system in OPERATING_SYSTEMS:
             there = mine & self._claims.that_may_meet({"os_type": system})[events.cell]
             if int((there & (events.minute > since) & (events.tick <= tick)).sum()) < LEAST_EVENTS:
                 continue
             found = self._inquiry.waves(tick, there, caution=True)
-            strongest = self._not_of_all(found, incident).strongest(place_log_weight)
-            if strongest is None or found.log_alarm(place_log_weight) < waves.LOG_THRESHOLD or strongest[1] <= since:
+            strongest = self._not_of_all(found, incident).strongest(spot_log_weight)
+            if strongest is None or found.log_alarm(spot_log_weight) < waves.LOG_THRESHOLD or strongest[1] <= since:
                 continue
             spot, onset = self._inquiry.spots.whole_system(strongest[0], tick), strongest[1] - JUDGING_MINUTES
             if not self._rose_elsewhere(incident, mine, self._inquiry.events_since(spot, 0)):
@@ -67,7 +67,7 @@ class Ceding:
                 return False
             incident.ceded_updates.add(named)
         elif judgement.kind is Kind.NO_UPDATE and not incident.is_understood and wave is not None:
-            spot, onset = int(waves_found.place[wave[0]]), int(waves_found.onset[wave[0]])
+            spot, onset = int(waves_found.spot[wave[0]]), int(waves_found.onset[wave[0]])
             if onset <= incident.alarm_tick + LAG_MINUTES or self._inquiry.spots.covers(spot, incident.spot):
                 return False
             if not self._rose_elsewhere(incident, mine, self._inquiry.events_since(spot, 0)):
@@ -83,7 +83,7 @@ class Ceding:
         portion = self._inquiry.portion(incident.rise)
         lately = mine & (self._inquiry.news.events.minute >= since)
         found = self._inquiry.waves(tick, lately, caution=False, portion=portion)
-        pairs = zip(found.place.tolist(), found.onset.tolist(), strict=True)
+        pairs = zip(found.spot.tolist(), found.onset.tolist(), strict=True)
         later = found.where([self._is_later(incident, spot, onset) for spot, onset in pairs])
         return later.strongest(self._inquiry.spots.log_weights(tick)[0])
 
@@ -96,7 +96,7 @@ class Ceding:
 
     def _not_of_all(self, found: Waves, incident: Incident) -> Waves:
         """The waves that are not everywhere where an incident is."""
-        return found.where([not self._inquiry.spots.covers(spot, incident.spot) for spot in found.place.tolist()])
+        return found.where([not self._inquiry.spots.covers(spot, incident.spot) for spot in found.spot.tolist()])
 
     def _rose_elsewhere(self, incident: Incident, mine: Mask, there: Mask) -> bool:
         """Whether at most half of what raised an alarm happened there; a rise that grows is no other one."""

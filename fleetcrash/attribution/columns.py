@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
@@ -41,3 +42,9 @@ def numbered_texts(some: Texts | pa.StringArray) -> tuple[list[str], Ints]:
     values = found.dictionary.to_pylist()
     numbers: Ints = found.indices.fill_null(len(values)).to_numpy().astype(np.int64)
     return values, numbers
+
+
+def as_microseconds(times: pa.ChunkedArray) -> Ints:
+    """(n,) a column of times as microseconds since 1970."""
+    found: Ints = pc.cast(times, pa.int64()).to_numpy()
+    return found

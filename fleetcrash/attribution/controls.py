@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.columns import as_microseconds
 from fleetcrash.attribution.impact import Impact
 from fleetcrash.store.engine import Engine
+from fleetcrash.times import US_A_MINUTE
 
 Ints = NDArray[np.int64]
 
 _DEALS = 50
-_MINUTE_US = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def controls_of(engine: Engine, update_id: str, impact: Impact, window_min: int)
     rows = pc.index_in(crashes["host_id"], hosts["host_id"])
     mine = pc.is_valid(rows).to_numpy(zero_copy_only=False)
     host = rows.drop_null().to_numpy().astype(np.int64)
-    crashed = _microseconds(crashes["crashed_at"])[mine]
-    installed = _microseconds(hosts["installed_at"])
-    window = window_min * _MINUTE_US
+    crashed = as_microseconds(crashes["crashed_at"])[mine]
+    installed = as_microseconds(hosts["installed_at"])
+    window = window_min * US_A_MINUTE
     after = _struck(host, crashed - installed[host], window)
     struck, which = np.unique(host, return_inverse=True)
     generator = np.random.default_rng(len(installed))  # the same hosts, the same deals
@@ -67,11 +67,6 @@ def controls_of(engine: Engine, update_id: str, impact: Impact, window_min: int)
         placebo=round(float(np.mean(dealt)), 2) if dealt else 0.0,
         placebo_as_many=round(float(np.mean(np.array(dealt) >= after)), 3) if dealt else 1.0,
     )
-
-
-def _microseconds(times: pa.ChunkedArray) -> Ints:
-    found: Ints = pc.cast(times, pa.int64()).to_numpy()
-    return found
 
 
 def _struck(host: Ints, gap: Ints, window: int) -> int:

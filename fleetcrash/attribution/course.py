@@ -92,7 +92,7 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
             incident.spot = inquiry.spots.only_system(trial.expected[:, row, :AGES].sum((0, 1)))
     elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:
         row = judgement.wave[0]
-        incident.wave_spot = int(waves.place[row])
+        incident.wave_spot = int(waves.spot[row])
         incident.spot = inquiry.spots.whole_system(incident.wave_spot, tick)
         incident.onset_minute = min(int(waves.onset[row]), incident.onset_minute)
 

@@ -23,8 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.columns import as_microseconds
 from fleetcrash.attribution.impact import Impact, State
 from fleetcrash.store.engine import Engine
+from fleetcrash.times import US_A_MINUTE, microseconds
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -33,7 +35,6 @@ RING_SHARE = 0.01
 RING_MINUTES = 30
 """The ring that is compared with: as large as canary rings are, and as long as a gate with a soak leaves them alone."""
 
-_MINUTE_US = 60_000_000
 _MOST_HALTS = 2880
 """Two days of minutes; of a longer rollout fewer of its minutes are told, as evenly."""
 _TAIL = 0.025
@@ -128,10 +129,10 @@ def delay_of(engine: Engine, update_id: str, impact: Impact) -> Delay | None:
     engine.keep("known_exposures", "known_exposures")
     around = engine.table("hits_around_install", update_id=update_id)
     around = around.take(pc.index_in(hosts["host_id"], around["host_id"]))
-    reached = _microseconds(around["installed_at"])
+    reached = as_microseconds(around["installed_at"])
     hit = np.asarray(pc.or_(pc.greater(hosts["crashes"], 0), hosts["has_gone_dark"]))
     after_us = pc.cast(pc.subtract(around["hit_at"], around["installed_at"]), pa.int64())
-    soon = np.asarray(pc.fill_null(pc.less_equal(after_us, RING_MINUTES * _MINUTE_US), False))
+    soon = np.asarray(pc.fill_null(pc.less_equal(after_us, RING_MINUTES * US_A_MINUTE), False))
     caused = attributable(
         int(hit.sum()),
         int(pc.sum(around["hit_before"]).as_py()),
@@ -139,12 +140,12 @@ def delay_of(engine: Engine, update_id: str, impact: Impact) -> Delay | None:
         before=float(pc.sum(around["before_s"]).as_py()),
     )
     update = next((row for row in engine.rows("updates_released") if row["update_id"] == update_id), None)
-    start = int(reached.min()) if update is None else _us(update["released_at"])
+    start = int(reached.min()) if update is None else microseconds(update["released_at"])
     withdrawn = None if update is None else update["reverted_at"]
-    end = max(start, _us(engine.as_of if withdrawn is None else min(withdrawn, engine.as_of)))
-    step_min = max(1, -(-(end - start) // (_MOST_HALTS * _MINUTE_US)))
+    end = max(start, microseconds(engine.as_of if withdrawn is None else min(withdrawn, engine.as_of)))
+    step_min = max(1, -(-(end - start) // (_MOST_HALTS * US_A_MINUTE)))
     return Delay(
-        halts=_halts(reached, hit, caused, np.append(np.arange(start, end, step_min * _MINUTE_US), end)),
+        halts=_halts(reached, hit, caused, np.append(np.arange(start, end, step_min * US_A_MINUTE), end)),
         step_min=step_min,
         exposed=len(reached),
         hit=int(hit.sum()),
@@ -234,12 +235,3 @@ def poisson_interval(seen: int) -> tuple[float, float]:
         return high
 
     return (0.0 if seen == 0 else where(seen - 1, 1.0 - _TAIL)), where(seen, _TAIL)
-
-
-def _microseconds(times: pa.ChunkedArray) -> Ints:
-    found: Ints = pc.cast(times, pa.int64()).to_numpy()
-    return found
-
-
-def _us(instant: datetime) -> int:
-    return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)

@@ -182,7 +182,7 @@ class Incident:
         self.spot, self.wave_spot = int(moved[self.spot]), int(moved[self.wave_spot])
         self.ceded_spots = {int(moved[spot]): onset for spot, onset in self.ceded_spots.items()}
         if self.waves is not None:
-            self.waves = replace(self.waves, place=moved[self.waves.place])
+            self.waves = replace(self.waves, spot=moved[self.waves.spot])
 
     def record(self, tick: int, judgement: Judgement, trial: Trial, waves: Waves, condition: Condition | None) -> None:
         """Take over a judgement; a change of verdict, update or condition is a turn of the history."""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.times import US_A_MINUTE
+
 if TYPE_CHECKING:
     from fleetcrash.attribution.questions import Questions
 
@@ -79,7 +81,7 @@ class Suspect:
     @property
     def released_minute(self) -> int | None:
         """The minute of its release, named by its end as all are."""
-        return None if self.released_us is None else -(-self.released_us // 60_000_000)
+        return None if self.released_us is None else -(-self.released_us // US_A_MINUTE)
 
 
 @dataclass(frozen=True)

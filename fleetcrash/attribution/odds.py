@@ -6,7 +6,7 @@ always fits a little better, and one that may be the update's own doing must not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -117,8 +117,8 @@ def weigh(
     trial: Trial,
     waves: Waves,
     *,
-    pushed: Sequence[Ints],
-    place_log_weight: Floats,
+    pushed: Callable[[int], Ints],
+    spot_log_weight: Floats,
     stands_there: Mask,
     of_strata: Mask,
     named_before: int | None = None,
@@ -132,16 +132,16 @@ def weigh(
     """Weigh the hypotheses.
 
     Args:
-        place_log_weight: (places,) log prior of each slice or place of a wave.
+        spot_log_weight: (spots,) log prior of each spot of a wave.
         pushed, stands_there, of_strata, contrast, of_rollout: see ``Rivalry``.
         named_before: the update that is named so far. named_elsewhere: updates that other incidents name.
         by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
-        by_timer: the same of the events of a wave, by its place and onset, among the hosts that had the update.
+        by_timer: the same of the events of a wave, by its spot and onset, among the hosts that had the update.
         goes_on: of an update that an ended incident names what ``Toll.goes_on`` says.
     """
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
-    of_waves = waves.log_evidence + place_log_weight[waves.place][:, None] + LOG_SHAPE
+    of_waves = waves.log_evidence + spot_log_weight[waves.spot][:, None] + LOG_SHAPE
     nothing = np.zeros(len(of_strata), bool)
     rivalry = Rivalry(
         trial, waves, of_waves, pushed, stands_there, of_strata, contrast, of_rollout=of_rollout or (lambda _: nothing)
@@ -223,11 +223,9 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
     trial, foremost = rivalry.trial, rivalry.foremost
     if rivalry.contrast is None or foremost is None:
         return None
-    events = trial.events[:, :, :AGES, 0].sum((0, 2))
-    most = float(rivalry.waves.events.sum(0)[foremost])
-    asked = np.flatnonzero((events >= EXPLAINED_SHARE * most) & (trial.log_test >= LOG_THRESHOLD))
-    said = {row: rivalry.hosts_say(row) - rivalry.log_of_place(int(trial.updates[row])) for row in asked.tolist()}
-    told = _told_alone(rivalry, log_updates, said, named_before, lambda row: max(LOG_LATENT, enough(int(events[row]))))
+    asked = _of_most(rivalry, foremost, EXPLAINED_SHARE)
+    said = {row: rivalry.hosts_say(row) - rivalry.log_of_place(int(trial.updates[row])) for row in asked}
+    told = _told_alone(rivalry, log_updates, said, named_before, lambda row: max(LOG_LATENT, enough(asked[row])))
     if told is None:
         return None
     latent = int(trial.updates[told[0]])
@@ -252,13 +250,19 @@ def _of_timer(
     trial, foremost = rivalry.trial, rivalry.foremost
     if rivalry.contrast is None or foremost is None:
         return None
-    events = trial.events[:, :, :AGES, 0].sum((0, 2))
-    most = float(rivalry.waves.events.sum(0)[foremost])
-    asked = np.flatnonzero((events >= TOLD_SHARE * most) & (trial.log_test >= LOG_THRESHOLD)).tolist()
-    wave = int(rivalry.waves.place[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
+    asked = _of_most(rivalry, foremost, TOLD_SHARE)
+    wave = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
     said = {row: by_timer(int(trial.updates[row]), *wave) + min(rivalry.hosts_say(row), 0.0) for row in asked}
     told = _told_alone(rivalry, log_updates, said, named_before, lambda _: LOG_BY_DELAY + float(np.log(len(asked))))
     return None if told is None else _of_leader(rivalry, *told, is_told=True, share=TOLD_SHARE)
+
+
+def _of_most(rivalry: Rivalry, foremost: tuple[int, int], share: float) -> dict[int, int]:
+    """The rows of the updates whose test passed and whose hosts had such a share of a wave's events; how many each."""
+    trial, most = rivalry.trial, float(rivalry.waves.events.sum(0)[foremost])
+    events = trial.events[:, :, :AGES, 0].sum((0, 2))
+    asked = np.flatnonzero((events >= share * most) & (trial.log_test >= LOG_THRESHOLD))
+    return {row: int(events[row]) for row in asked.tolist()}
 
 
 def _told_alone(

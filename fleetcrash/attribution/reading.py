@@ -25,8 +25,8 @@ from fleetcrash.attribution.news import (
 )
 from fleetcrash.attribution.questions import Questions
 from fleetcrash.store.engine import Engine
+from fleetcrash.times import US_A_MINUTE
 
-_US_A_MINUTE = 60_000_000
 _NEVER = np.iinfo(np.int64).max
 KNOWN = ("known_presence", "known_installs", "known_spans", "known_history")
 _STEPS = ("cells", "host_cell", "numbered_places", "at_risk", "gone", "events", "exposed_events")
@@ -181,7 +181,7 @@ def _events(table: pa.Table) -> Events:
         cell=ints(table, "cell") + 1,
         os_type=texts(table, "os_type"),
         tick=ints(table, "tick"),
-        minute=-(-ints(table, "at_us") // _US_A_MINUTE),
+        minute=-(-ints(table, "at_us") // US_A_MINUTE),
         known_us=ints(table, "known_us"),
         back_tick=ints(table, "back_tick", _NEVER),
         since_boot=since_boot,

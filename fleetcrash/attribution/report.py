@@ -193,10 +193,10 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
     if judgement.wave is not None and incident.waves is not None:
         row, length = judgement.wave
         seen, mean = incident.waves.events[:, row, length].sum(), incident.waves.expected[:, row, length].sum()
-        place = int(incident.waves.place[row])
+        spot = int(incident.waves.spot[row])
         rows.append(
             {
-                "name": f"{detector.spots.describe(place)} from {tick_text(int(incident.waves.onset[row]))}",
+                "name": f"{detector.spots.describe(spot)} from {tick_text(int(incident.waves.onset[row]))}",
                 "kind": "wave",
                 "log_evidence": round(float(incident.waves.log_evidence[row, length]), 3),
                 "rate_ratio": _rate_ratio(float(seen), float(mean)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,20 +54,20 @@ class Rivalry:
     Attributes:
         trial, waves: of the events.
         of_waves: (n, SHAPES) log weight of each wave, its prior included but for that of its minute.
-        pushed: (U,) of each update of the trial the minutes in which many hosts began to get it, in order; the first is
-            that of its release.
-        stands_there: (places,) whether a place is one where hosts stand, such as a region: an update that strikes after
+        pushed: of an update by its row the minutes in which many hosts began to get it, in order; the first is that of
+            its release.
+        stands_there: (spots,) whether it is one where hosts stand, such as a region: an update that strikes after
             a while strikes what hosts are, so that a wave there is none of its doing.
-        of_strata: (places,) whether a place is made of whole strata; within one, hosts are compared with those beside.
+        of_strata: (spots,) whether it is made of whole strata; within one, hosts are compared with those beside.
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
-        of_rollout: of an update by its index, (places,) the slices that its rollout makes: of what it sets, as an
+        of_rollout: of an update by its index, (spots,) the slices that its rollout makes: of what it sets, as an
             upgrade does the agent's version, and of rings. A wave there is hardly apart from its hosts.
     """
 
     trial: Trial
     waves: Waves
     of_waves: Floats
-    pushed: Sequence[Ints]
+    pushed: Callable[[int], Ints]
     stands_there: Mask
     of_strata: Mask
     contrast: Contrast | None
@@ -87,8 +87,8 @@ class Rivalry:
 
         Nothing where there is none beside it.
         """
-        beside = self.of_waves[~self.of_rollout(update)[self.waves.place]]
-        at_large = self.of_waves[self.of_strata[self.waves.place]]
+        beside = self.of_waves[~self.of_rollout(update)[self.waves.spot]]
+        at_large = self.of_waves[self.of_strata[self.waves.spot]]
         return float(max(beside.max(initial=-np.inf) - at_large.max(), 0.0)) if at_large.size else np.inf
 
     def begun_by(self, row: int, share: float = EXPLAINED_SHARE) -> tuple[Mask, Mask]:
@@ -106,7 +106,7 @@ class Rivalry:
         delayed = self._explained(row) & (after >= -COINCIDENT_MINUTES) & (after <= late)
         if self.contrast is None:  # one that reaches back to before, and says no more by it, is the same as a later one
             delayed |= self._explained(row) & self._no_better_than(delayed)
-        delayed &= ~self.stands_there[self.waves.place][:, None]
+        delayed &= ~self.stands_there[self.waves.spot][:, None]
         if delayed.any() and self.hosts_say(row) < LOG_NO_CONTRAST:
             delayed[:] = False
         return self._with_push(row, share), delayed
@@ -119,7 +119,7 @@ class Rivalry:
         Args:
             share: see ``begun_by``.
         """
-        explained, after_release = self._explained(row), (self.waves.onset - int(self.pushed[row][0]))[:, None]
+        explained, after_release = self._explained(row), (self.waves.onset - int(self.pushed(row)[0]))[:, None]
         since = explained & (after_release >= -SOON_MINUTES)
         return since | (explained & self._no_better_than(since)) | self._with_push(row, share)
 
@@ -173,10 +173,10 @@ class Rivalry:
         return of_others > strays + 3.0 * float(np.sqrt(strays)) + 2.0
 
     def _no_better_than(self, some: Mask) -> Mask:
-        """(n, SHAPES) the waves that the events hardly prefer to the best of some (n, SHAPES) at the same place."""
-        of_place = np.full(self.waves.place.max(initial=0) + 1, -np.inf)
-        np.maximum.at(of_place, self.waves.place, np.max(self.of_waves, axis=1, where=some, initial=-np.inf))
-        no_better: Mask = self.of_waves <= of_place[self.waves.place][:, None] + LOG_MARGIN
+        """(n, SHAPES) the waves that the events hardly prefer to the best of some (n, SHAPES) at the same spot."""
+        of_spot = np.full(self.waves.spot.max(initial=0) + 1, -np.inf)
+        np.maximum.at(of_spot, self.waves.spot, np.max(self.of_waves, axis=1, where=some, initial=-np.inf))
+        no_better: Mask = self.of_waves <= of_spot[self.waves.spot][:, None] + LOG_MARGIN
         return no_better
 
     def _begins_with(self, row: int) -> bool:
@@ -193,7 +193,7 @@ class Rivalry:
 
     def _after(self, row: int) -> Ints:
         """(n,) minutes from the last push of an update to the beginning of each wave, which may be a little before."""
-        pushed, onset = self.pushed[row], self.waves.onset
+        pushed, onset = self.pushed(row), self.waves.onset
         last = np.searchsorted(pushed, onset + COINCIDENT_MINUTES, side="right") - 1
         after: Ints = onset - pushed[np.maximum(last, 0)]
         return after

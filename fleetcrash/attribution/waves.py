@@ -33,10 +33,10 @@ LOG_THRESHOLD = float(np.log(1e6))
 """A Shiryaev-Roberts sum over onsets gets this high once in at least a million minutes (two years) without a wave."""
 
 _MOST_ONSETS = 400  # the strongest carry the sum; they bound the work of a tick in which half the fleet crashes
-_BUSIEST = 64  # places that are tried first: some more than there are slices, which have most events
+_BUSIEST = 64  # spots that are tried first: some more than there are slices, which have most events
 
 _DAY = int(LENGTHS[-1])
-# Place and minute as one number, place * _APART + minute: a wave may end with the day, so one more than its minutes.
+# Spot and minute as one number, spot * _APART + minute: a wave may end with the day, so one more than its minutes.
 _APART = _DAY + 1
 _OR_NONE = OUTCOMES + 1  # and with the outcome, of which there may be none, another one: that * _OR_NONE + outcome
 _DENSE = 4
@@ -45,29 +45,29 @@ _ROUNDING = 1e-12  # of a sum of months; it is rounded to sixteen digits at ever
 
 @dataclass(frozen=True)
 class Waves:
-    """The evidence on waves, as of a tick; rows are (place, onset), columns shapes.
+    """The evidence on waves, as of a tick; rows are (spot, onset), columns shapes.
 
     Attributes:
-        place: (n,) index of the slice or place.
+        spot: (n,) index of the spot: a slice or a place.
         onset: (n,) minute from which on the rate was raised.
         log_evidence: (n, SHAPES) log Bayes factor of the wave against nothing.
         events, expected: (OUTCOMES, n, SHAPES).
     """
 
-    place: Ints
+    spot: Ints
     onset: Ints
     log_evidence: Floats
     events: Floats
     expected: Floats
 
     def __len__(self) -> int:
-        return len(self.place)
+        return len(self.spot)
 
     def log_alarm(self, log_weight: Floats) -> float:
-        """Log of the Shiryaev-Roberts sum over all onsets, shapes and places.
+        """Log of the Shiryaev-Roberts sum over all onsets, shapes and spots.
 
         Args:
-            log_weight: (places,) log prior of each place.
+            log_weight: (spots,) log prior of each spot.
         """
         if not len(self):
             return -np.inf
@@ -77,28 +77,28 @@ class Waves:
         """Place and onset of the wave that has most for it, if it is worth an alarm by itself.
 
         Args:
-            log_weight: (places,) log prior of each place.
+            log_weight: (spots,) log prior of each spot.
         """
         if not len(self):
             return None
         by_row = self._weighed(log_weight).max(1)
         row = int(np.argmax(by_row))
-        return (int(self.place[row]), int(self.onset[row])) if by_row[row] >= LOG_THRESHOLD else None
+        return (int(self.spot[row]), int(self.onset[row])) if by_row[row] >= LOG_THRESHOLD else None
 
     def where(self, kept: Sequence[bool]) -> Waves:
         """The waves of some rows."""
         rows = np.flatnonzero(kept)
         return Waves(
-            self.place[rows], self.onset[rows], self.log_evidence[rows], self.events[:, rows], self.expected[:, rows]
+            self.spot[rows], self.onset[rows], self.log_evidence[rows], self.events[:, rows], self.expected[:, rows]
         )
 
     def _weighed(self, log_weight: Floats) -> Floats:
-        weighed: Floats = self.log_evidence + log_weight[self.place][:, None] + LOG_SHAPE
+        weighed: Floats = self.log_evidence + log_weight[self.spot][:, None] + LOG_SHAPE
         return weighed
 
 
 def find_waves(
-    places: Narrow,
+    spots: Narrow,
     minute: Ints,
     outcome: Ints,
     *,
@@ -110,45 +110,45 @@ def find_waves(
     """Try a wave from every minute with an event on.
 
     Args:
-        places: (n, k) where each of the events of the last day happened; -1 where it was at fewer than k places.
+        spots: (n, k) where each of the events of the last day happened; -1 where it was at fewer than k spots.
         minute, outcome: (n,) of the events.
         end: the minute after the newest.
-        also_from: a minute from which a wave is tried at every place with an event, whether it had one then or not.
-        expected_until: events expected at the baseline at places before minutes of the last day, (OUTCOMES, ...) of
+        also_from: a minute from which a wave is tried at every spot with an event, whether it had one then or not.
+        expected_until: events expected at the baseline at spots before minutes of the last day, (OUTCOMES, ...) of
             two arrays of one shape.
         caution: (OUTCOMES,) how much higher to take the baseline; None: as estimated.
     """
     start = end - _DAY
-    counted = ((places + 1) * OUTCOMES + outcome[:, None]).reshape(-1)  # what is nowhere comes first
-    by_place = np.bincount(counted, minlength=(places.max(initial=-1) + 2) * OUTCOMES).reshape(-1, OUTCOMES)[1:]
+    counted = ((spots + 1) * OUTCOMES + outcome[:, None]).reshape(-1)  # what is nowhere comes first
+    by_spot = np.bincount(counted, minlength=(spots.max(initial=-1) + 2) * OUTCOMES).reshape(-1, OUTCOMES)[1:]
     # No count says more than if it had all come at once, where next to nothing is expected.
-    ceiling = (by_place * np.log(np.maximum(by_place, 1) / LEAST_EXPECTED)).sum(1)
+    ceiling = (by_spot * np.log(np.maximum(by_spot, 1) / LEAST_EXPECTED)).sum(1)
 
     def onsets_at(tried: Mask) -> _Onsets:
-        tried_places = np.flatnonzero(tried)
+        tried_spots = np.flatnonzero(tried)
         number = np.full(len(tried) + 1, -1)  # the last is of what is nowhere
-        number[tried_places] = np.arange(len(tried_places))
-        of_event = number[places]
+        number[tried_spots] = np.arange(len(tried_spots))
+        of_event = number[spots]
         there = of_event >= 0
         codes = of_event[there] * (_APART * _OR_NONE)
         codes += np.repeat((minute - start) * _OR_NONE + outcome, there.sum(1))
         if also_from is not None and start <= also_from < end:
-            key = np.arange(len(tried_places)) * _APART + (also_from - start)
+            key = np.arange(len(tried_spots)) * _APART + (also_from - start)
             codes = np.concatenate([codes, key * _OR_NONE + OUTCOMES])
-        return _onsets(codes, tried_places, start, expected_until, caution)
+        return _onsets(codes, tried_spots, start, expected_until, caution)
 
-    present = by_place.any(1)
+    present = by_spot.any(1)
     busy = np.partition(ceiling, -_BUSIEST)[-_BUSIEST] if len(ceiling) > _BUSIEST else 0.0
     busiest = present & (ceiling >= busy)
     found = onsets_at(busiest).most_promising()
-    # Of the other places only those matter that can say more than the least of these.
+    # Of the other spots only those matter that can say more than the least of these.
     least = found.bound().min() if len(found) == _MOST_ONSETS else 0.0
     others = present & ~busiest & (ceiling >= least)
     if others.any():
         found = found.beside(onsets_at(others)).most_promising()
     by_stretch = log_raised(*_stretches(found.seen, found.mean)).sum((0, 2))
     return Waves(
-        found.place,
+        found.spot,
         start + found.minute,
         np.column_stack([log_raised(found.seen, found.mean).sum(0), by_stretch]),
         np.concatenate([found.seen, found.seen[:, :, -1:]], axis=2),
@@ -161,17 +161,17 @@ class _Onsets:
     """Where and when waves may have begun, ordered by that.
 
     Attributes:
-        place: (n,). minute: (n,) since the day's start.
+        spot: (n,). minute: (n,) since the day's start.
         seen, mean: (OUTCOMES, n, LENGTHS) events, and events expected.
     """
 
-    place: Ints
+    spot: Ints
     minute: Ints
     seen: Floats
     mean: Floats
 
     def __len__(self) -> int:
-        return len(self.place)
+        return len(self.spot)
 
     def bound(self) -> Floats:
         """(n,) an upper bound on what each may say, quickly."""
@@ -187,44 +187,44 @@ class _Onsets:
         return self._rows(np.sort(np.argpartition(-self.bound(), _MOST_ONSETS)[:_MOST_ONSETS]))
 
     def beside(self, others: _Onsets) -> _Onsets:
-        """Together with those of other places."""
+        """Together with those of other spots."""
         both = _Onsets(
-            np.concatenate([self.place, others.place]),
+            np.concatenate([self.spot, others.spot]),
             np.concatenate([self.minute, others.minute]),
             np.concatenate([self.seen, others.seen], axis=1),
             np.concatenate([self.mean, others.mean], axis=1),
         )
-        return both._rows(np.argsort(both.place, kind="stable"))
+        return both._rows(np.argsort(both.spot, kind="stable"))
 
     def _rows(self, rows: Ints) -> _Onsets:
-        return _Onsets(self.place[rows], self.minute[rows], self.seen[:, rows], self.mean[:, rows])
+        return _Onsets(self.spot[rows], self.minute[rows], self.seen[:, rows], self.mean[:, rows])
 
 
 def _onsets(
-    codes: Ints, places: Ints, start: int, expected_until: Callable[[Ints, Ints], Floats], caution: Floats | None
+    codes: Ints, spots: Ints, start: int, expected_until: Callable[[Ints, Ints], Floats], caution: Floats | None
 ) -> _Onsets:
-    """Every place and minute of some events.
+    """Every spot and minute of some events.
 
     Args:
-        codes: (n,) place, minute and outcome of each event as one number; OUTCOMES is none.
-        places: which place each number of one is.
+        codes: (n,) spot, minute and outcome of each event as one number; OUTCOMES is none.
+        spots: which spot each number of one is.
     """
     code, count = _tallied(codes)
     key, outcome = np.divmod(code, _OR_NONE)
     first_of_key = np.flatnonzero(np.diff(key, prepend=-1))
     key = key[first_of_key]
-    place, minute = np.divmod(key, _APART)
+    spot, minute = np.divmod(key, _APART)
     ends = np.minimum(minute[:, None] + LENGTHS, _DAY)
-    until = np.searchsorted(key, place[:, None] * _APART + ends)
+    until = np.searchsorted(key, spot[:, None] * _APART + ends)
     seen = np.empty((OUTCOMES, *ends.shape))
     for number in range(OUTCOMES):
         before = np.append(0, np.cumsum(count * (outcome == number)))[np.append(first_of_key, len(code))]
         seen[number] = before[until] - before[:-1, None]
-    edges, place = start + np.column_stack([minute, ends]), places[place]
-    mean = np.cumsum(_grown(expected_until(np.broadcast_to(place[:, None], edges.shape), edges)), axis=2)
+    edges, spot = start + np.column_stack([minute, ends]), spots[spot]
+    mean = np.cumsum(_grown(expected_until(np.broadcast_to(spot[:, None], edges.shape), edges)), axis=2)
     if caution is not None:
         mean = mean * np.minimum(caution, 1e9)[:, None, None]
-    return _Onsets(place, minute, seen, mean)
+    return _Onsets(spot, minute, seen, mean)
 
 
 def _tallied(codes: Ints) -> tuple[Ints, Ints]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from fleetcrash.attribution.reading import KNOWN
 from fleetcrash.gate.baseline import OUTCOMES, Baseline, Kind, learn
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Floats, Hits
 from fleetcrash.store.engine import Engine
+from fleetcrash.times import US_A_MINUTE, microseconds
 
 TOLD_AFTER_MINUTES = 10
 # That a session ended is known ten minutes after it did, and nine in ten crashes nine minutes after they happened: only
@@ -24,19 +26,8 @@ _MOST_SHARE = 1 / 3
 _WITNESSES = 2
 # Of hosts of one site that are hit within ten minutes, as by a power cut, the third says nothing that two did not.
 _BESIDE_MINUTES = 45  # three quarters of an hour, as the query counts
-_US_A_MINUTE = 60_000_000
 
-_KEPT = (
-    ("known_presence", "known_presence"),
-    ("known_installs", "known_installs"),
-    ("known_spans", "known_spans"),
-    ("known_history", "known_history"),
-    ("cells", "detection/cells"),
-    ("host_cell", "detection/host_cell"),
-    ("at_risk", "detection/at_risk"),
-    ("gone", "detection/gone"),
-    ("events", "detection/events"),
-)
+_COUNTED = ("cells", "host_cell", "at_risk", "gone", "events")
 
 Span = tuple[datetime, datetime]
 
@@ -106,17 +97,19 @@ def read_rings(engine: Engine, update_id: str, *, disturbed: Sequence[Span]) -> 
     Args:
         disturbed: stretches in which the fleet was not itself, disjoint and in order; the baseline leaves them out.
     """
-    for name, query in _KEPT:
-        engine.keep(name, query)
+    for name in KNOWN:
+        engine.keep(name, name)
+    for name in _COUNTED:
+        engine.keep(name, f"detection/{name}")
     engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE)
     engine.keep("gate_hits", "gate/hit_hosts")
     engine.keep("gate_beside", "gate/hits_beside")
-    lag_us = TOLD_AFTER_MINUTES * _US_A_MINUTE
+    lag_us = TOLD_AFTER_MINUTES * US_A_MINUTE
     history = {
         "lag_us": lag_us,
-        "history_us": _HISTORY_DAYS * 1440 * _US_A_MINUTE,
-        "disturbed_from_us": [_us(since) for since, _ in disturbed],
-        "disturbed_until_us": [_us(until) for _, until in disturbed],
+        "history_us": _HISTORY_DAYS * 1440 * US_A_MINUTE,
+        "disturbed_from_us": [microseconds(since) for since, _ in disturbed],
+        "disturbed_until_us": [microseconds(until) for _, until in disturbed],
     }
     baseline = learn(engine.rows("gate/baseline_time", **history), engine.rows("gate/baseline_events", **history))
     hits: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
@@ -128,8 +121,8 @@ def read_rings(engine: Engine, update_id: str, *, disturbed: Sequence[Span]) -> 
     told = engine.rows("gate/rings")
     if not told or engine.as_of is None:
         return [], baseline
-    first_minute = told[0]["first_us"] // _US_A_MINUTE
-    minutes = max(_us(engine.as_of) // _US_A_MINUTE - first_minute, 0)
+    first_minute = told[0]["first_us"] // US_A_MINUTE
+    minutes = max(microseconds(engine.as_of) // US_A_MINUTE - first_minute, 0)
     return [_ring(row, time[row["ring"]], hits[row["ring"]], baseline, first_minute, minutes) for row in told], baseline
 
 
@@ -206,7 +199,3 @@ def _beside(row: dict[str, Any], overall: float) -> float:
 
 def _floats(values: Any) -> Floats:
     return np.array(list(values), dtype=float)
-
-
-def _us(instant: datetime) -> int:
-    return int((instant - datetime.fromtimestamp(0, tz=instant.tzinfo)) / timedelta(microseconds=1))

@@ -108,7 +108,7 @@ def test_while_nobody_has_left_silence_teaches_in_a_fleet_of_servers_alone(empty
 
 @pytest.mark.parametrize(("minutes", "margin"), [(0, 3.0), (720, 2.25), (1440, 1.5), (14400, 1.5)])
 def test_the_margin_is_wider_until_a_whole_day_was_learned_from(minutes, margin):
-    baseline = Baseline(slices=1)
+    baseline = Baseline(spots=1)
     baseline.minutes += minutes
     baseline.events += 1e6
     baseline.host_minutes += 1e12 / HOURS
@@ -117,7 +117,7 @@ def test_the_margin_is_wider_until_a_whole_day_was_learned_from(minutes, margin)
 
 def quiet(hosts: int, *, minutes: int, crashes: int = 0) -> Baseline:
     """A baseline that has learned from a fleet for so long, in which little or nothing happened."""
-    baseline = Baseline(slices=1)
+    baseline = Baseline(spots=1)
     baseline.minutes += minutes
     baseline.events[CRASH, 0, -1] = crashes
     baseline.host_minutes[:, :, 0, -1] = hosts * minutes / HOURS
@@ -171,8 +171,8 @@ def test_but_none_as_it_begins_to_tell_crashes_of_which_every_host_has_one_in_a_
 
 def learned(events: list[float], expected: list[float]) -> Baseline:
     """What was seen in slices, of which the first is the whole fleet, and what was expected when it was learned."""
-    baseline = Baseline(slices=len(events))
-    baseline.slice_events[DARK], baseline.slice_expected[DARK] = events, expected
+    baseline = Baseline(spots=len(events))
+    baseline.spot_events[DARK], baseline.spot_expected[DARK] = events, expected
     return baseline
 
 

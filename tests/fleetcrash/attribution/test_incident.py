@@ -185,11 +185,11 @@ def test_nor_in_the_day_after_the_release_of_the_update_that_it_names(named):
 
 def test_the_wave_beside_it_is_the_same_once_spots_are_numbered_anew():
     incident = Incident.opened(100, 0)
-    waves = replace(NO_WAVES, place=np.array([1, 0, 1]))
+    waves = replace(NO_WAVES, spot=np.array([1, 0, 1]))
     incident.record(100, judgement(Kind.NO_UPDATE), TRIAL, waves, None)
     incident.move(np.array([4, 7]))
     assert incident.waves is not None
-    assert incident.waves.place.tolist() == [7, 4, 7]
+    assert incident.waves.spot.tolist() == [7, 4, 7]
 
 
 def test_how_long_a_name_has_stood_is_told_from_the_turn_that_gave_it(named):

@@ -79,7 +79,7 @@ def test_places_that_cannot_matter_are_passed_over_and_no_others(also_from, monk
     for name in ("place", "onset", "log_evidence"):
         assert np.array_equal(getattr(found, name), getattr(every, name))
     minutes = set(zip(scattered.place.tolist(), scattered.minute.tolist(), strict=True))
-    without_event = set(zip(found.place.tolist(), found.onset.tolist(), strict=True)) - minutes
+    without_event = set(zip(found.spot.tolist(), found.onset.tolist(), strict=True)) - minutes
     assert {onset for _, onset in without_event} == ({also_from} if also_from == END - 300 else set())
 
 
@@ -88,7 +88,7 @@ def test_a_wave_has_the_events_of_its_place_within_its_length():
     found = scattered.waves(None)
     for row in range(0, len(found), 7):
         for outcome in range(OUTCOMES):
-            counted = scattered.events_of(outcome, int(found.place[row]), int(found.onset[row]))
+            counted = scattered.events_of(outcome, int(found.spot[row]), int(found.onset[row]))
             assert found.events[outcome, row, :-1].tolist() == counted
 
 
