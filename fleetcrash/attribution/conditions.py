@@ -28,7 +28,7 @@ CONDITION_KEYS = (
 )
 
 SYSTEM_NAMES = {"windows": "Windows", "darwin": "macOS", "linux": "Linux"}
-_KEY_NAMES = {
+KEY_NAMES = {
     "os_version": "OS version",
     "os_build": "OS build",
     "agent_version": "agent",
@@ -72,9 +72,7 @@ def in_words(condition: Condition, shown: Callable[[str], str] = str) -> str:
     for key in sorted(condition, key=lambda key: key != "os_type"):
         text = shown(condition[key])
         bounds = f"< {text[1:]}" if text.startswith("<") else text.replace(">=", "≥ ").replace(" <", " and < ")
-        words.append(
-            SYSTEM_NAMES.get(text, text) if key == "os_type" else f"{_KEY_NAMES.get(key, shown(key))} {bounds}"
-        )
+        words.append(SYSTEM_NAMES.get(text, text) if key == "os_type" else f"{KEY_NAMES.get(key, shown(key))} {bounds}")
     return ", ".join(words) or "all exposed hosts"
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import DARK
 from fleetcrash.attribution.condition import cells_that_may_meet
-from fleetcrash.attribution.conditions import SYSTEM_NAMES, Condition, in_words
+from fleetcrash.attribution.conditions import KEY_NAMES, SYSTEM_NAMES, Condition, in_words
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.incident import Incident
@@ -108,7 +108,7 @@ def _divergence(held: float, share: float) -> float:
 def _in_words(key: str, values: Sequence[str]) -> str:
     if key == "os_type":
         return " and ".join(sorted((SYSTEM_NAMES.get(value, value) for value in values), key=str.lower))
-    return f"{key.replace('_', ' ')} {' and '.join(values)}"
+    return f"{KEY_NAMES.get(key, key)} {' and '.join(values)}"
 
 
 def _struck(detector: Detector, incident: Incident) -> dict[str, list[str | None]]:

@@ -95,7 +95,7 @@ def test_a_rise_in_two_systems_of_three_does_not_follow_the_whole_fleet():
 
 
 def test_a_rise_of_one_version_of_the_agent_on_all_systems_is_told_by_it():
-    assert said(hosts(60, agent_version=["7.16"])) == "agent version 7.16"
+    assert said(hosts(60, agent_version=["7.16"])) == "agent 7.16"
 
 
 def test_of_a_part_within_a_part_the_narrower_is_told():
