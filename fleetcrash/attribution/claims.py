@@ -28,7 +28,7 @@ class Claims:
     """The events that incidents account for.
 
     Attributes:
-        taken: (events,) those of any incident, and those that are nobody's because they came too early.
+        taken: (events,) those of any incident, and those that are nobody's because they are no news.
     """
 
     def __init__(self, inquiry: Inquiry) -> None:
@@ -137,7 +137,7 @@ class Claims:
         What is explained is no evidence for an incident that is not understood yet; nor is what follows no update for a
         later one that names an update.
         """
-        self.taken = self._inquiry.too_early.copy()
+        self.taken = self._inquiry.no_news(tick)
         of_waves = np.zeros(len(self.taken), bool)
         for incident in sorted(incidents, key=lambda one: not one.is_understood):
             taken = self.taken if incident.update is None else of_waves

@@ -5,6 +5,7 @@ Slices that select the same exposed hosts are one answer; so are those on the sa
 for a sliver in which nothing happened, for where the bound lies nobody can tell, and the likeliest of them is given. An
 answer is given once it holds nine tenths of the posterior; until then the condition is undetermined. A fault may need
 another update as well, or strike at one group, site or customer: those are tried too, each with one attribute at most.
+Of the likeliest two attributes it is asked whether a third parts those that are hit from others.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ LEAST_EVENTS = 30
 _UNKNOWN_SHARE = 0.5
 # With less of the fleet than that in the inventory, nobody can say whom the fault leaves alone.
 _LOG_PRIOR_WITH = float(np.log(0.01))  # a fault seldom needs another update
+_LOG_PRIOR_THIRD = float(np.log(0.1))  # a fault of two attributes seldom needs one more
+_MOST_PAIRS = 3
 _SLIVER = 0.02
 # Of the events that are to be expected. One host of a rare build makes two slices of one, and no crash of it will tell.
 _OUT_OF_REACH = 20.0  # of nine tenths
@@ -121,6 +124,7 @@ def find_condition(
     candidates = candidates_of([cells[number] for number in support])
     answers = _weigh(candidates, events[:, support], expected[:, support])
     plainer = [one for one in candidates if one.told is not None and len(one.told) < 2]
+    answers += _weigh(_of_three(answers, candidates), events[:, support], expected[:, support])
     for other in companions:
         log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
         with_it = [_and(one, "with_update", other.update_id, log_prior) for one in plainer]
@@ -132,6 +136,23 @@ def find_condition(
         found = _weigh(there, place.events[:, support], expected[:, support] * place.share[:, support])
         answers += [_named_by_hosts(one, place, support) for one in found]
     return _earned(answers, given)
+
+
+def _of_three(answers: Sequence[_Answer], candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The likeliest answers that name two attributes, with one more."""
+    by_told = {str(one.told): one for one in candidates if one.told is not None}
+    pairs: dict[bytes, Candidate] = {}
+    for answer in sorted(answers, key=lambda one: -one.log_weight):
+        if answer.told is not None and len(answer.told) == 2 and len(pairs) < _MOST_PAIRS:
+            pairs.setdefault(answer.hosts[1], by_told[str(answer.told)])
+    singles = [one for one in candidates if one.told is not None and len(one.told) == 1]
+    found = []
+    for pair in pairs.values():
+        for one in singles:
+            told, mask = {**(pair.told or {}), **(one.told or {})}, pair.mask & one.mask
+            if len(told) == 3 and mask.any() and (mask != pair.mask).any():
+                found.append(Candidate(told, mask, pair.log_prior + one.log_prior + _LOG_PRIOR_THIRD))
+    return found
 
 
 def _and(one: Candidate, key: str, text: str, log_prior: float) -> Candidate:
@@ -181,6 +202,8 @@ def _weigh(candidates: Sequence[Candidate], events: Floats, expected: Floats) ->
     Args:
         events, expected: (K, C) of the hosts that may meet it.
     """
+    if not candidates:
+        return []
     masks = np.array([one.mask for one in candidates], dtype=np.float32)
     seen, mean = np.split((masks @ np.concatenate([events, expected]).T).T, 2)
     weights = log_raised(seen, mean).sum(0) + np.array([one.log_prior for one in candidates])

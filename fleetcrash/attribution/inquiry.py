@@ -80,16 +80,21 @@ class Inquiry:
         warm_until = self.news.first_crash_minute + crashers.WARM_UP_MINUTES if self.news.crashes_only else -1
         self._only_learned = (events.minute <= warm_until) & ~self.too_early
         self.too_early |= self._only_learned
+        self._patched_ticks = frozenset(np.unique(events.patched_tick).tolist())
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> bool:
-        """Take in a minute; see ``Expectation.advance``. Returns whether an event became known in it."""
+        """Take in a minute; see ``Expectation.advance``. Returns whether an event came to be known, or to be none."""
         self._tick = tick
         self.expected.advance(tick, claimed=claimed & ~self._only_learned, disturbed=disturbed)
         self.departures.advance(tick, self.expected.time)
         new = self._new_events(tick)
         if new.size:
             self._charges.charge(new, tick, self.expected.time)
-        return bool(new.size)
+        return bool(new.size) or tick in self._patched_ticks
+
+    def no_news(self, tick: int) -> Mask:
+        """(events,) those that say nothing of any update, as known by a tick: they came too early, or were a reboot."""
+        return self.too_early | (self.news.events.patched_tick <= tick)
 
     def trial(
         self,
@@ -182,13 +187,14 @@ class Inquiry:
     def events_with(self, update: int, tick: int) -> Mask:
         """(events,) those of hosts that had an update for less than a day, as known by a tick."""
         exposed, with_it = self.news.exposed_events.of(update), np.zeros(len(self.news.events), bool)
-        with_it[exposed.event[exposed.known(tick, ~self.too_early)]] = True
+        with_it[exposed.event[exposed.known(tick, ~self.no_news(tick))]] = True
         return with_it
 
     def is_raised(self, spot: int, tick: int) -> bool:
         """Whether in the last hour clearly more happened in a spot than twice what the baseline expects."""
         events = self.news.events
         lately = self.spots.events_at(spot) & (events.tick <= tick) & (events.minute > tick - LAG_MINUTES)
+        lately &= events.patched_tick > tick
         seen = np.bincount(events.outcome[lately], minlength=OUTCOMES)
         for outcomes in ([CRASH, CRASH_AT_BOOT], [DARK]):
             mean = 2.0 * sum(self.expected.of_last_hour(outcome, spot, tick) for outcome in outcomes)

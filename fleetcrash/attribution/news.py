@@ -131,6 +131,7 @@ class Events:
         outcome: 0 a crash, 1 gone dark, 2 a crash within ten minutes of a boot; numbered as in ``baseline``.
         tick: at which it was known; minute: in which it happened.
         back_tick: at which a dark host was known to be back, or far in the future.
+        patched_tick: at which it was told that an OS patch was restarting it, so that it was no news, or far ahead.
     """
 
     outcome: Ints
@@ -140,6 +141,7 @@ class Events:
     minute: Ints
     known_us: Ints
     back_tick: Ints
+    patched_tick: Ints
     since_boot: Ints
     host: Texts
     module: Texts

@@ -184,6 +184,7 @@ def _events(table: pa.Table) -> Events:
         minute=-(-ints(table, "at_us") // US_A_MINUTE),
         known_us=ints(table, "known_us"),
         back_tick=ints(table, "back_tick", _NEVER),
+        patched_tick=ints(table, "patched_tick", _NEVER),
         since_boot=since_boot,
         host=texts(table, "host_id"),
         module=texts(table, "module"),

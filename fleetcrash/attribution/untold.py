@@ -3,7 +3,8 @@
 A host that crashes at once may never tell what it installed, and some installs are told by the hour. Where a rise
 begins within minutes of a release, in hosts that do not tell of having it while nearly all others of their kind do, or
 while nobody tells of it yet, no one can say that no update did it. Nor where most of them tell, and the others are no
-more than those whose installs were told as late before.
+more than those whose installs were told as late before; nor while it is not due to be told what hosts got just before
+they were struck.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.attribution.exposure import LATE_MINUTES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, EXPLAINED_SHARE, SOON_MINUTES
 
@@ -23,7 +25,9 @@ _HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, or lack it; 
 _NOBODY = 20  # so few hosts may be those of a test
 _EARLY_SHARE = 0.25  # in the first half of the events, where half of them would come by chance
 _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
-_MANY = 0.25  # of the hosts that do not tell of an update; those that crash tell of it later than others
+_MANY = (
+    0.25  # of the hosts that do not tell of an update, or of installs; those that crash tell of it later than others
+)
 
 
 def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is_early: bool) -> tuple[int, ...]:
@@ -41,7 +45,7 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
     cells = inquiry.spots.cells_of(spot)
     if struck.sum() < _LEAST_STRUCK:
         return ()
-    found = []
+    found, is_awaited = [], _are_awaited(inquiry, tick, struck)
     for update in range(len(inquiry.news.suspects)):
         before = onset - inquiry.released(update)
         if not -COINCIDENT_MINUTES <= before <= SOON_MINUTES or inquiry.news.suspects[update].known_tick > tick:
@@ -53,7 +57,7 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
         else:
             spared = 0.0 if is_early else inquiry.expected.time.online[cells].sum() - lack_it
             may_be_it = lack_it >= most and before <= _BEFORE_MINUTES and _tell(inquiry, tick, update, cells, spared)
-        if may_be_it:
+        if may_be_it or is_awaited:
             found.append(update)
     return tuple(found)
 
@@ -75,6 +79,13 @@ def _are_told_late(inquiry: Inquiry, tick: int, update: int, cells: Mask) -> boo
     online, with_it = time.online[cells].sum(), _with_it(inquiry, update)[cells].sum()
     untold = time.share_told_later(tick - inquiry.released(update)) * online
     return bool(with_it >= _NEARLY_ALL * online and untold >= _MANY * (online - with_it))
+
+
+def _are_awaited(inquiry: Inquiry, tick: int, struck: Mask) -> bool:
+    """Whether of installs just before some events (events,) many are usually told later than by now."""
+    time, ages = inquiry.expected.time, tick - inquiry.news.events.minute[struck]
+    shares = [time.share_told_later(age) if age < LATE_MINUTES else 0.0 for age in ages.tolist()]
+    return float(np.mean(shares)) >= _MANY
 
 
 def _with_it(inquiry: Inquiry, update: int) -> Floats:

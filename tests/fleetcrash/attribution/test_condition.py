@@ -78,6 +78,9 @@ PLANTED: list[Condition] = [
     {"os_build": "22631.3880", "agent_version": "7.16.2"},
     {"model": "m2", "region": "eu"},
     {"os_type": "windows", "ring": "broad"},
+    {"os_type": "windows", "model": "m1", "region": "eu"},
+    {"os_type": "linux", "agent_version": ">=7.11", "ring": "broad"},
+    {"agent_version": "7.16.2", "model": "m1", "region": "us"},
 ]
 
 
@@ -91,6 +94,14 @@ def test_a_condition_that_was_planted_is_found(planted, seed):
     # Two conditions are equal when they select the same exposed hosts.
     assert (selected(cells, found)[1:] == selected(cells, planted)[1:]).all(), found
     assert len(found) <= max(len(planted), 1)
+
+
+@pytest.mark.parametrize("events", [60.0, 2000.0])
+@pytest.mark.parametrize("seed", range(20))
+def test_no_third_attribute_is_told_where_two_select_those_that_are_hit(seed, events):
+    cells, planted = fleet(), {"model": "m2", "region": "eu"}
+    found = find_condition(cells, *counted(cells, planted, events=events, seed=seed))
+    assert found in (None, planted)
 
 
 def test_bounds_of_the_agent_are_found_where_each_system_has_builds_of_its_own():

@@ -110,6 +110,27 @@ def test_one_whose_installs_are_told_an_hour_later_is_named_then(first, seed):
     assert found["update_id"] == "bad"
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_nor_is_one_of_an_hour_whose_installs_are_always_told_two_hours_later(first, seed):
+    """They come to be known one by one, while most of those that were struck do not tell of theirs yet."""
+    random = Random(seed)
+    told = world(random)
+    told["crash"] = told["crash"][:14]
+    told["install"] = [
+        install(f"h{number}", update, released + random.uniform(0, 60), told_after=120)
+        for update, released in (("old", RELEASED - 200), ("bad", RELEASED))
+        for number in range(HOSTS)
+    ]
+    for number, row in enumerate(told["install"][HOSTS:]):
+        if number % 3 == 0:
+            after = (row["applied_at"] - at(RELEASED)).total_seconds() / 60
+            told["crash"].append(crash_of(number, RELEASED + after + random.uniform(1, 8)))
+    told["crash"].append(crash_of(1, RELEASED + 400))
+    found = first(told)
+    assert "no_update" not in verdicts(found)
+    assert found["update_id"] == "bad"
+
+
 @pytest.mark.parametrize(("seed", "late"), [(0, 0.06), (3, 0.1)])
 def test_nor_is_one_where_some_of_the_struck_hosts_tell_late_and_as_many_did_before(first, seed, late):
     assert verdicts(first(slowly(Random(seed), late=late))) == ["undetermined", "cannot_separate"]

@@ -76,7 +76,7 @@ def test_places_that_cannot_matter_are_passed_over_and_no_others(also_from, monk
     monkeypatch.setattr(waves_module, "_BUSIEST", 10**6)  # so that every place is tried
     every = scattered.waves(also_from)
     assert len(found) == len(every)
-    for name in ("place", "onset", "log_evidence"):
+    for name in ("spot", "onset", "log_evidence"):
         assert np.array_equal(getattr(found, name), getattr(every, name))
     minutes = set(zip(scattered.place.tolist(), scattered.minute.tolist(), strict=True))
     without_event = set(zip(found.spot.tolist(), found.onset.tolist(), strict=True)) - minutes

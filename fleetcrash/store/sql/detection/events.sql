@@ -6,6 +6,7 @@
 -- Where hosts count as online because they were seen, a crash of one that had not been is no news: of such hosts nobody knows
 -- how many there are. It is news from when that is known.
 -- boot_us: when the session began in which it happened; null where presence is assumed.
+-- patched_tick: when it was told that an OS patch was restarting a host that had gone dark, which is no news then; else null.
 WITH ordered AS (
   SELECT
     *,
@@ -54,11 +55,11 @@ seen_before AS (
 happened AS (
   SELECT
     0 AS outcome, crash_id AS event_id, host_id, greatest(known_at, seen_known) AS known_at, at_time, module, os_type,
-    CAST(NULL AS TIMESTAMPTZ) AS back_at
+    CAST(NULL AS TIMESTAMPTZ) AS back_at, CAST(NULL AS TIMESTAMPTZ) AS patched_known
   FROM booted LEFT JOIN seen_before USING (crash_id)
   WHERE seen_known IS NOT NULL OR NOT EXISTS (SELECT 1 FROM sightings)
   UNION ALL
-  SELECT 1 AS outcome, 'dark' AS event_id, host_id, gone_known, online_until, NULL, NULL, back_at
+  SELECT 1 AS outcome, 'dark' AS event_id, host_id, gone_known, online_until, NULL, NULL, back_at, patched_known
   FROM gone WHERE always_on
 ),
 described AS (
@@ -79,6 +80,7 @@ SELECT
   CAST(epoch_us(at_time) AS BIGINT) AS at_us,
   CAST(epoch_us(known_at) AS BIGINT) AS known_us,
   CAST((CAST(epoch_us(back_at) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS back_tick,
+  CAST((CAST(epoch_us(patched_known) AS BIGINT) + 59999999) // 60000000 AS INTEGER) AS patched_tick,
   CASE WHEN NOT assumed THEN CAST(epoch_us(boot_at) AS BIGINT) END AS boot_us,
   CASE
     WHEN at_time < boot_at + INTERVAL 10 MINUTE THEN 0

@@ -2,6 +2,7 @@
 -- An OS patch restarts a host and may take longer; what ends in the hour after one is left out. So may a driver, firmware
 -- above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of the day
 -- after its release a patch restarted a host, and that day is left out.
+-- patched_known: when that was told of a session of whose end it was not known by the time that this was; null: never.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
 -- known to be back, null until then. since_boot: as in at_risk; boot_us: when the session began.
@@ -23,11 +24,35 @@ restarting AS (
 patched AS (
   SELECT released_at, known_at FROM updates
   WHERE kind = 'os_patch' AND NOT EXISTS (FROM known_installs)
+),
+left_behind AS (
+  SELECT followed.*, coalesce(known_spans.always_on, false) AS always_on
+  FROM followed
+  LEFT JOIN known_spans
+    ON known_spans.host_id = followed.host_id
+    AND known_spans.valid_from <= followed.online_until
+    AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
+  WHERE followed.online_until IS NOT NULL
+    AND (
+      followed.next_from IS NULL
+      OR followed.next_from > followed.online_until + INTERVAL 10 MINUTE
+      OR followed.next_known > followed.gone_known
+    )
+),
+explained AS (
+  SELECT left_behind.host_id, left_behind.online_until, min(restarting.known_at) AS known_at
+  FROM left_behind
+  JOIN restarting
+    ON restarting.host_id = left_behind.host_id
+    AND restarting.placed_at <= left_behind.online_until
+    AND restarting.placed_at > left_behind.online_until - INTERVAL 1 HOUR
+  WHERE restarting.kind = 'os_patch' OR NOT left_behind.always_on
+  GROUP BY left_behind.host_id, left_behind.online_until
 )
 SELECT
-  followed.host_id, followed.online_until, followed.gone_known,
+  followed.host_id, followed.online_until, followed.gone_known, explained.known_at AS patched_known,
   greatest(followed.next_from, followed.next_known) AS back_at,
-  coalesce(known_spans.always_on, false) AS always_on,
+  followed.always_on,
   followed.since_known <= followed.online_until AND followed.gone_known <= followed.online_until + INTERVAL 30 MINUTE AS in_time,
   coalesce(host_cell.cell, -1) AS cell,
   CAST(epoch_us(followed.online_until) AS BIGINT) AS left_us, CAST(epoch_us(followed.online_from) AS BIGINT) AS boot_us,
@@ -38,28 +63,13 @@ SELECT
     WHEN followed.online_until < followed.online_from + INTERVAL 12 HOUR THEN 2
     ELSE 3
   END AS since_boot
-FROM followed
-LEFT JOIN known_spans
-  ON known_spans.host_id = followed.host_id
-  AND known_spans.valid_from <= followed.online_until
-  AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
+FROM left_behind AS followed
+LEFT JOIN explained ON explained.host_id = followed.host_id AND explained.online_until = followed.online_until
 LEFT JOIN host_cell
   ON host_cell.host_id = followed.host_id
   AND host_cell.from_us <= CAST(epoch_us(followed.online_until) AS BIGINT)
   AND coalesce(host_cell.until_us, 9223372036854775807) > CAST(epoch_us(followed.online_until) AS BIGINT)
-WHERE followed.online_until IS NOT NULL
-  AND (
-    followed.next_from IS NULL
-    OR followed.next_from > followed.online_until + INTERVAL 10 MINUTE
-    OR followed.next_known > followed.gone_known
-  )
-  AND NOT EXISTS (
-    SELECT 1 FROM restarting
-    WHERE restarting.host_id = followed.host_id AND restarting.known_at <= followed.gone_known
-      AND restarting.placed_at <= followed.online_until
-      AND restarting.placed_at > followed.online_until - INTERVAL 1 HOUR
-      AND (restarting.kind = 'os_patch' OR NOT coalesce(known_spans.always_on, false))
-  )
+WHERE coalesce(explained.known_at > followed.gone_known, true)
   AND NOT EXISTS (
     SELECT 1 FROM patched
     WHERE patched.known_at <= followed.gone_known AND patched.released_at <= followed.online_until

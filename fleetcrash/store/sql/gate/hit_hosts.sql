@@ -7,7 +7,7 @@ WITH hit AS (
     events.at_us, least(events.since_boot, 2) AS since_boot, events.outcome, coalesce(cells.always_on, false) AS always_on,
     min(events.outcome) OVER (PARTITION BY exposed.host_id) = 0 AS crashed
   FROM gate_exposed AS exposed
-  JOIN events ON events.host_id = exposed.host_id
+  JOIN events ON events.host_id = exposed.host_id AND events.patched_tick IS NULL
   LEFT JOIN cells ON cells.cell = events.cell
   WHERE events.at_us >= exposed.installed_us
     AND events.at_us < least(exposed.installed_us + 86400000000, coalesce(exposed.ended_us, 9223372036854775807))

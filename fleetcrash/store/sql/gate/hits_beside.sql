@@ -22,6 +22,6 @@ SELECT
   beside.dimension, beside.value, events.at_us // 900000000 AS bucket,
   any_value(counted.hosts) AS hosts, count(DISTINCT beside.host_id) AS hits
 FROM beside
-JOIN events ON events.host_id = beside.host_id
+JOIN events ON events.host_id = beside.host_id AND events.patched_tick IS NULL
 JOIN counted ON counted.dimension = beside.dimension AND counted.value = beside.value
 GROUP BY beside.dimension, beside.value, bucket
