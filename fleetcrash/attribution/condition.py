@@ -32,7 +32,9 @@ _UNKNOWN_SHARE = 0.5
 # With less of the fleet than that in the inventory, nobody can say whom the fault leaves alone.
 _LOG_PRIOR_WITH = float(np.log(0.01))  # a fault seldom needs another update
 _LOG_PRIOR_THIRD = float(np.log(0.1))  # a fault of two attributes seldom needs one more
+_OF_THREE = frozenset(("os_type", "agent_version", "model", "region", "ring"))
 _MOST_PAIRS = 3
+_SPARED = 0.1  # of as many events as there would be in those that it leaves out
 _SLIVER = 0.02
 # Of the events that are to be expected. One host of a rare build makes two slices of one, and no crash of it will tell.
 _OUT_OF_REACH = 20.0  # of nine tenths
@@ -124,7 +126,8 @@ def find_condition(
     candidates = candidates_of([cells[number] for number in support])
     answers = _weigh(candidates, events[:, support], expected[:, support])
     plainer = [one for one in candidates if one.told is not None and len(one.told) < 2]
-    answers += _weigh(_of_three(answers, candidates), events[:, support], expected[:, support])
+    seen, mean = events[:, support], expected[:, support]
+    answers += _weigh(_of_three(answers, candidates, seen.sum(0), mean.sum(0)), seen, mean)
     for other in companions:
         log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
         with_it = [_and(one, "with_update", other.update_id, log_prior) for one in plainer]
@@ -138,19 +141,33 @@ def find_condition(
     return _earned(answers, given)
 
 
-def _of_three(answers: Sequence[_Answer], candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The likeliest answers that name two attributes, with one more."""
-    by_told = {str(one.told): one for one in candidates if one.told is not None}
+def _of_three(
+    answers: Sequence[_Answer], candidates: Sequence[Candidate], seen: Floats, mean: Floats
+) -> list[Candidate]:
+    """The likeliest answers that name two attributes, with one more that spares whom it leaves out.
+
+    That these are hit less is not enough: no fleet is so even that a part of a part is hit as often as another. Nor is
+    it a version of a system: what of some came later is not counted, see ``lateness``.
+
+    Args:
+        seen, mean: (C,) events, and events expected.
+    """
+    told_by = {str(one.told): one for one in candidates if one.told is not None and one.told.keys() <= _OF_THREE}
+    singles = [one for one in told_by.values() if len(one.told or {}) == 1]
     pairs: dict[bytes, Candidate] = {}
     for answer in sorted(answers, key=lambda one: -one.log_weight):
-        if answer.told is not None and len(answer.told) == 2 and len(pairs) < _MOST_PAIRS:
-            pairs.setdefault(answer.hosts[1], by_told[str(answer.told)])
-    singles = [one for one in candidates if one.told is not None and len(one.told) == 1]
+        pair = told_by.get(str(answer.told))
+        if pair is not None and len(pair.told or {}) == 2 and len(pairs) < _MOST_PAIRS:
+            pairs.setdefault(answer.hosts[1], pair)
     found = []
     for pair in pairs.values():
         for one in singles:
             told, mask = {**(pair.told or {}), **(one.told or {})}, pair.mask & one.mask
-            if len(told) == 3 and mask.any() and (mask != pair.mask).any():
+            if len(told) < 3 or not mask.any():
+                continue
+            left_out = pair.mask & ~mask
+            as_many = seen[mask].sum() * mean[left_out].sum() / max(mean[mask].sum(), 1e-9)
+            if left_out.any() and seen[left_out].sum() <= _SPARED * as_many:
                 found.append(Candidate(told, mask, pair.log_prior + one.log_prior + _LOG_PRIOR_THIRD))
     return found
 

@@ -96,6 +96,16 @@ def test_a_condition_that_was_planted_is_found(planted, seed):
     assert len(found) <= max(len(planted), 1)
 
 
+def test_a_third_attribute_by_which_some_are_hit_a_third_as_often_is_not_told():
+    cells = fleet()
+    expected = np.full((1, len(cells)), 0.01)
+    hit, seldom = selected(cells, {"model": "m2", "region": "eu"}), selected(cells, {"ring": "pilot"})
+    events = np.where(hit, np.where(seldom, 8.0, 24.0), 0.0)[None]
+    expected[:, 0] = events[:, 0] = 0.0
+    found = find_condition(cells, events, expected)
+    assert found is None or len(found) < 3
+
+
 @pytest.mark.parametrize("events", [60.0, 2000.0])
 @pytest.mark.parametrize("seed", range(20))
 def test_no_third_attribute_is_told_where_two_select_those_that_are_hit(seed, events):
