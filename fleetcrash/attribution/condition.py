@@ -124,19 +124,19 @@ def find_condition(
         return None
     support = np.flatnonzero(expected.sum(0) + events.sum(0) > 0).tolist()
     candidates = candidates_of([cells[number] for number in support])
-    answers = _weigh(candidates, events[:, support], expected[:, support])
-    plainer = [one for one in candidates if one.told is not None and len(one.told) < 2]
     seen, mean = events[:, support], expected[:, support]
+    answers = _weigh(candidates, seen, mean)
+    plainer = [one for one in candidates if one.told is not None and len(one.told) < 2]
     answers += _weigh(_of_three(answers, candidates, seen.sum(0), mean.sum(0)), seen, mean)
     for other in companions:
         log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
         with_it = [_and(one, "with_update", other.update_id, log_prior) for one in plainer]
         share = other.share[:, support]
-        found = _weigh(with_it, other.events[:, support], expected[:, support] * share)
+        found = _weigh(with_it, other.events[:, support], mean * share)
         answers += [_among(one, share.min(0) > 0) for one in found]
     for place in places:
         there = [_and(one, place.key, place.value, place.log_prior) for one in plainer]
-        found = _weigh(there, place.events[:, support], expected[:, support] * place.share[:, support])
+        found = _weigh(there, place.events[:, support], mean * place.share[:, support])
         answers += [_named_by_hosts(one, place, support) for one in found]
     return _earned(answers, given)
 

@@ -119,8 +119,7 @@ class Incident:
         held: the events that it accounted for when it ended; another incident may since.
         crash_again: how many of its hosts crash again in an hour at its baseline; known once it ended.
         onset_minute: from when on a wave is held to have raised the rate.
-        suspected_minute: from when on its likeliest cause, an update or a wave, may have done so: a slow fault's first
-            crashes are hours before the alarm.
+        suspected_minute: from when on its likeliest cause may have done so; of a slow fault hours before the alarm.
         last_raised_minute: newest tick at which the hour before was above the baseline.
         pauses: after which minute it ended, and up to which one that was so, each time that it was resumed.
     """
