@@ -9,7 +9,7 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution import doubts
+from fleetcrash.attribution import backlog, doubts
 from fleetcrash.attribution.after_install import log_by_delay
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
@@ -25,7 +25,7 @@ from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.untold import joined_later, untold
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, TIED_FROM, Judgement, Kind, judge
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough
 
@@ -39,9 +39,6 @@ _AS_OFTEN = 0.5
 
 # What hosts say of an innocent update strays about zero; so much is a reason to wait, and none to say anything.
 _LOG_HINT = 1.0
-
-_HOURS_LATE = _HOURS_BEFORE = 240  # minutes
-_LEAST_BEFORE = 3
 
 _MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
 
@@ -158,8 +155,14 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         contrast=contrast,
         is_doubtful=said.is_doubtful,
     )
-    if judgement.update not in (None, case.named_before) and _is_of_a_backlog(inquiry, case, judgement.update):
+    if judgement.update not in (None, case.named_before) and backlog.may_be_behind(
+        inquiry, tick, case.events, judgement.update
+    ):
         judgement = judgement.taken_back(case.minutes_open)
+    if incident is not None and not judgement.kind.is_answer:
+        likely = trial.updates[judgement.probabilities >= TIED_FROM]
+        if backlog.is_behind(inquiry, tick, case.events, incident.alarm_tick, likely):
+            return replace(judgement, kind=Kind.NO_UPDATE, wave=None), trial, found
     if judgement.kind is Kind.NO_UPDATE and judgement.wave is not None and inquiry.news.installs_told:
         where = int(found.spot[judgement.wave[0]]), int(found.onset[judgement.wave[0]])
         if open_to := untold(inquiry, tick, case.events, *where, is_early=case.minutes_open < JUDGING_MINUTES):
@@ -245,28 +248,6 @@ class _Testimony:
         struck = self._case.events & self._inquiry.events_with(update, self._case.tick)
         there = (int((struck & self._inquiry.spots.events_at(spot)).sum()) for spot in self._case.blamed)
         return any(count > _MOSTLY * struck.sum() for count in there)
-
-
-def _is_of_a_backlog(inquiry: Inquiry, case: Case, update: int) -> bool:
-    """Whether most of what speaks for an update was told hours late, and says too little of when that began.
-
-    Of what is sent at once a part comes first, and yesterday's is in the baseline only later. And what tells of as much
-    in the hours before the release is none of its doing: of more than a day ago nothing is weighed any more.
-    """
-    events, tick = inquiry.news.events, case.tick
-    hours_late = (events.tick <= tick) & (events.tick - events.minute > _HOURS_LATE)
-    mine = case.events & inquiry.events_with(update, tick)
-    late = mine & hours_late
-    if late.sum() <= _MOSTLY * mine.sum():
-        return False
-    if (late & (events.tick > tick - JUDGING_MINUTES)).sum() > _MOSTLY * mine.sum():
-        return True
-    since_release = events.minute[hours_late & (events.tick >= events.tick[late].min())] - inquiry.released(update)
-    before, after = -since_release[since_release < 0], since_release[since_release >= 0]
-    before = before[before <= _HOURS_BEFORE]
-    if len(before) < _LEAST_BEFORE:
-        return False
-    return bool(len(before) / before.max() > _MOSTLY * len(after) / max(after.max(initial=0), 1))
 
 
 def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:

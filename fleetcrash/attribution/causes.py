@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.verdict import Kind
 
+Ints = NDArray[np.int64]
+
 _OF_PLACE = {"region": "region", "site": "site", "group": "site", "customer": "site"}
 _FEW_HOSTS = 2
 _LATE_SHARE = 0.5
+_MIDDLE = (0.1, 0.9)
 _MOST = 0.8  # of the crashes are in a module that is said to be theirs ...
 _FEWEST = 3  # ... if there are so many
 
@@ -26,15 +30,21 @@ def cause_of(detector: Detector, incident: Incident) -> str | None:
     events = detector.news.events
     mine = incident.claim(len(events))
     happened, known = events.minute[mine], events.tick[mine]
-    if len(happened) and (known - happened > LAG_MINUTES).mean() >= _LATE_SHARE:
+    late = known - happened > LAG_MINUTES
+    if late.sum() >= max(_LATE_SHARE * len(late), 1.0):
         # Hours of reports that arrive within minutes were held up; those that arrive as usual have a wrong time.
-        return "backlog" if np.ptp(known) < np.ptp(happened) / 2 else "clock"
+        return "backlog" if _spread(known[late]) < _spread(happened[late]) / 2 else "clock"
     if 0 < len(np.unique(events.host[mine].astype(str))) <= _FEW_HOSTS:
         return "host"
     where = _OF_PLACE.get(detector.spots.name(incident.wave_spot)[0])
     if where is not None:
         return where
     return "other" if common_module(detector, incident) is None else "module"
+
+
+def _spread(minutes: Ints) -> float:
+    """Within how many minutes most of some events come; the first and the last few may be of something else."""
+    return float(np.ptp(np.quantile(minutes, _MIDDLE)))
 
 
 def common_module(detector: Detector, incident: Incident) -> str | None:

@@ -294,6 +294,8 @@ class Detector:
         if later or (there and not found[0].kind.is_answer):
             mine, found = self._judged(incident, tick, there=False)
         mine, (judgement, trial, waves_found) = self._without_late_wave(incident, tick, mine, found)
+        if incident.stays_acquitted(tick, judgement, self.news.events.tick):
+            return
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.weigh(tick, judgement, trial, named)

@@ -14,6 +14,7 @@ What is said of it changes less often than what is found, so that nobody is woke
     a name          no name                                 a quarter of an hour
     no name         a name, after one was taken back        a quarter of an hour
     "no update"     an update that was there all the time   never
+    "no update"     nothing or a tie, with few new events   never
     another answer  anything else but a name                a quarter of an hour
     a condition     none                                    a quarter of an hour
 
@@ -32,6 +33,7 @@ from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import KEPT_MINUTES
 from fleetcrash.attribution.modules import ModuleRise
+from fleetcrash.attribution.spell import Spell
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
@@ -43,6 +45,9 @@ Mask = NDArray[np.bool_]
 
 # For how long another update has to be found before its name is taken; a wrong name is worse than a late one, and none.
 RENAMING_MINUTES = 5
+
+# An answer that rests on events is not taken back before there are more of them by this share.
+_LEAST_GROWTH = 0.1
 
 # In the last hours of the hosts' first day with an update a tie is noted; one of long before may have been broken.
 _BEFORE_OUT_OF_SIGHT = 240
@@ -56,34 +61,6 @@ class Turn:
     kind: Kind
     update: int | None
     condition: Condition | None
-
-
-@dataclass
-class Spell:
-    """A time for which something has been so without a break.
-
-    Attributes:
-        since: the tick at which it began; None while it is not so.
-    """
-
-    since: int | None = None
-
-    def begin(self, tick: int) -> int:
-        """It is so now; since when it has been."""
-        self.since = tick if self.since is None else self.since
-        return self.since
-
-    def lasted(self, tick: int, minutes: int) -> bool:
-        """Whether it has been so for so many minutes; it begins now unless it had begun."""
-        return tick - self.begin(tick) >= minutes
-
-    def is_younger(self, tick: int, minutes: int) -> bool:
-        """Whether it is so, and has been for less than so many minutes."""
-        return self.since is not None and tick - self.since < minutes
-
-    def end(self) -> None:
-        """It is not so any more."""
-        self.since = None
 
 
 @dataclass
@@ -104,6 +81,7 @@ class Incident:
         wave_spot: the slice or place that a rise without an update follows.
         doubt: while the evidence does not carry the verdict that is given.
         was_questioned: an update would have been named, but for its witnesses.
+        acquitted_tick: the newest one at which the evidence carried "no update".
         regained: while the evidence carries a name, after one was taken back or questioned.
         tied: updates that could not be told from others before their hosts' first day with them was over, and the
             minutes of their releases.
@@ -134,6 +112,7 @@ class Incident:
     closed_tick: int | None = None
     doubt: Spell = field(default_factory=Spell)
     was_questioned: bool = False
+    acquitted_tick: int = -1
     regained: Spell = field(default_factory=Spell)
     contested: Spell = field(default_factory=Spell)
     tied: dict[int, int] = field(default_factory=dict)
@@ -192,6 +171,22 @@ class Incident:
             self.named_tick = tick
         if changed or not self.history:
             self.history.append(Turn(tick, self.kind, self.update, self.condition))
+
+    def stays_acquitted(self, tick: int, judgement: Judgement, known: Ints) -> bool:
+        """Whether "no update" stands as it was said, though the evidence does not carry it now.
+
+        As time goes by a rise that is over fits its beginning less and less: that alone is nothing new.
+
+        Args:
+            known: (events,) the ticks at which all events were known.
+        """
+        if judgement.kind is Kind.NO_UPDATE:
+            self.acquitted_tick = tick
+        if self.kind is not Kind.NO_UPDATE or judgement.kind.is_answer:
+            return False
+        mine = known[self.claim(len(known))]
+        before, now = (int((mine <= one).sum()) for one in (self.acquitted_tick, tick))
+        return now <= before * (1.0 + _LEAST_GROWTH)
 
     def weigh(self, tick: int, judgement: Judgement, trial: Trial, released: int | None = None) -> Judgement:
         """The judgement; or the name that was given, while that has been in doubt for a short time only.

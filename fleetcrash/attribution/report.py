@@ -26,6 +26,14 @@ SCHEMA = 1
 _MOST_CANDIDATES = 10
 _LEAST_PROBABILITY = 1e-4  # below it a candidate is noise on the page; it stays in the sum that is missing to 1
 
+_HARDLY_ANY = 0.1  # so few crash, beside those that go dark
+
+# What a rise follows that is one of reports only, by its cause.
+_FOLLOWED = {
+    "backlog": "reports that were held up for hours and came at once",
+    "clock": "reports that carry a time of hours before they came",
+}
+
 JSON = dict[str, Any]
 
 
@@ -225,7 +233,8 @@ def _summary(
         suspect = detector.news.suspects[incident.update]
         told = incident.condition
         whom = "some of its hosts" if told is None else selected_in_words(detector.news.cells, told)
-        does = "silences" if incident.by_departures else "crashes"
+        is_silence = evidence["hosts_crashed"] < _HARDLY_ANY * evidence["hosts_dark"]
+        does = "silences" if incident.by_departures or is_silence else "crashes"
         blamed = f"{suspect.update_id} ({suspect.kind or 'unknown kind'}) {does} {whom}: {_judged(detector, incident)}"
         sure = _how_sure(incident, suspect.update_id, candidates)
         says = f"({sure}, alarm {since} UTC{_known_since(detector, incident)})"
@@ -246,7 +255,8 @@ def _summary(
     if incident.kind is Kind.NO_UPDATE:
         module = common_module(detector, incident)
         inside = f", mostly in {module}" if module else ""
-        part, known = followed(detector, incident), bool(detector.news.suspects)
+        part = _FOLLOWED.get(cause_of(detector, incident) or "") or followed(detector, incident)
+        known = bool(detector.news.suspects)
         if part is None:
             none = "the rise follows no update" if known else "no update is known to have been sent out"
             return f"{rise}{inside}: {none}."

@@ -40,3 +40,5 @@ def test_no_update_is_named_for_a_backlog_of_before_its_release_as_well(empty_la
         found = incidents(lake, as_of=at(UNTIL))["incidents"]
     assert found
     assert {turn["update_id"] for one in found for turn in one["history"]} == {None}
+    assert [(one["verdict"], one["cause"]) for one in found] == [("no_update", "backlog")]
+    assert "follows reports that were held up for hours and came at once, and no update." in found[0]["summary"]

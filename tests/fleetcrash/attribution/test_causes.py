@@ -64,6 +64,12 @@ def test_hours_of_reports_within_minutes_are_a_backlog_and_a_constant_delay_is_a
     assert said(known=[minute + 3 * HOUR for minute in range(600, 640)]) == "clock"
 
 
+def test_a_backlog_is_one_though_some_crash_as_usual_for_hours_after():
+    happened, later = range(0, 40 * HOUR, HOUR), range(41 * HOUR, 45 * HOUR, 15)
+    known = [40 * HOUR + n % 5 for n in range(40)] + [minute + 1 for minute in later]
+    assert said(happened=[*happened, *later], known=known) == "backlog"
+
+
 @pytest.mark.parametrize("kind", [Kind.UPDATE, Kind.CANNOT_SEPARATE, Kind.UNDETERMINED])
 def test_only_a_rise_without_an_update_has_a_cause(kind):
     assert said(kind=kind) is None
