@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,11 @@ def chromium_path() -> str:
     return CHROMIUM
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--share K/N`` runs one of N shares of the tests."""
+    parser.addoption("--share", metavar="K/N", help="only the K-th of N shares of the tests, counted from zero")
+
+
 def pytest_configure() -> None:
     """Have lakes in memory where there is room and nobody chose another place: a disk may take two milliseconds to
     delete a file, and a lake has dozens.
@@ -66,10 +72,13 @@ def pytest_configure() -> None:
         tempfile.tempdir = None  # looked up again
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are picked by their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the folders whose tests take longest and end with those of the shortest, so that no process is left
     alone with one of them; skip the browser tests where no browser can be driven.
     """
+    _mark_variants(items)
+    _keep_share(config, items)
     items.sort(key=lambda item: (not item.nodeid.startswith(_LONG), item.nodeid.startswith(_SHORT)))
     marked = [item for item in items if item.get_closest_marker("browser")]
     missing = _missing() if marked else None
@@ -86,6 +95,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not_run is not None:
         terminalreporter.section("NOT RUN", sep="!", red=True, bold=True)
         terminalreporter.line(not_run)
+
+
+def _mark_variants(items: list[pytest.Item]) -> None:
+    """Of a test that is marked ``variants`` all but the first are slow."""
+    seen = set()
+    for item in items:
+        if item.get_closest_marker("variants"):
+            test = item.nodeid.partition("[")[0]
+            if test in seen:
+                item.add_marker(pytest.mark.slow)
+            seen.add(test)
+
+
+def _keep_share(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is of another share than the one that was asked for; which one a test is of, its name tells."""
+    wanted = config.getoption("share")
+    if wanted is None:
+        return
+    number, _, shares = wanted.partition("/")
+    others = [item for item in items if zlib.crc32(item.nodeid.encode()) % int(shares) != int(number)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in set(others)]
 
 
 def _missing() -> str | None:

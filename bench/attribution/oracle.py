@@ -60,7 +60,7 @@ def ask(lake: Lake, update_id: str, condition: Any, released: datetime) -> Known
     first_of = {}
     for row in reports:
         host = row["host_id"]
-        if host in installed and row["known_at"] > released and host not in first_of:
+        if host in installed and row["placed_at"] >= installed[host] and host not in first_of:
             first_of[host] = row
     struck = sorted(first_of.values(), key=lambda row: row["known_at"])
     times = tuple(row["known_at"] for row in struck)

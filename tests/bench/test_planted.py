@@ -23,6 +23,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(12))
 def test_whoever_is_struck_had_the_update_met_the_condition_and_was_online(
     quiet: Path, tmp_path: Path, seed: int
@@ -48,6 +49,7 @@ def test_whoever_is_struck_had_the_update_met_the_condition_and_was_online(
     assert (was.isna() | (ended[cut] < was)).all()
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(12))
 def test_a_rise_that_no_update_brought_strikes_hosts_that_have_something_in_common_while_it_lasts(
     quiet: Path, tmp_path: Path, seed: int

@@ -126,6 +126,7 @@ def outage(tmp_path_factory) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 def test_a_minute_is_judged_by_what_was_known_in_it(outage):
     with Engine(outage) as engine:
         whole = read(engine)

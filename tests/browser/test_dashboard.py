@@ -54,6 +54,7 @@ def test_the_first_screen_holds_the_answers_at_both_sizes(chromium: Browser, app
         watched.context.close()
 
 
+@pytest.mark.slow
 def test_a_filter_by_os_changes_chart_cards_and_tables_and_travels_in_the_url(watched: Watched, chromium: Browser):
     page = watched.open()
     expect(_lines(page)).to_have_count(3)
@@ -68,6 +69,7 @@ def test_a_filter_by_os_changes_chart_cards_and_tables_and_travels_in_the_url(wa
     expect(page).to_have_url(re.compile(r"/$"))
 
 
+@pytest.mark.slow
 def test_the_page_follows_the_lake_by_itself_and_keeps_its_place(chromium: Browser, tmp_path: Path):
     lake = outage(tmp_path / "lake")
     tick(lake, [])

@@ -48,6 +48,7 @@ def test_from_the_banner_to_one_crash_report_and_back(watched: Watched):
     assert page.evaluate("window.opened") == 1
 
 
+@pytest.mark.slow
 def test_a_link_opens_in_a_new_tab_where_the_viewer_asks_for_one(watched: Watched):
     page = watched.open("/?os=Windows")
     link = rows_of(page, "Top crash clusters").get_by_role("link", name=CLUSTER)
@@ -58,6 +59,7 @@ def test_a_link_opens_in_a_new_tab_where_the_viewer_asks_for_one(watched: Watche
     expect(page.get_by_role("heading", name="Top crash clusters")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_two_filters_together_narrow_every_page_and_travel_along(watched: Watched):
     page = watched.open("/?agent=7.11.200")
     choose(page, "OS", "Windows")

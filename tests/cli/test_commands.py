@@ -83,6 +83,7 @@ def test_incidents_before_the_outage_are_none(lake, run):
     assert (status, json.loads(out)["incidents"]) == (0, [])
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("at_once", [3, 2, 1])
 def test_where_most_crashes_came_late_it_says_that_little_can_be_said(tmp_path, run, at_once):
     crash = {"record": "crash", "host_id": "a", "os_type": "linux", "occurred_at": "2024-07-19T04:10:00Z"}
@@ -122,6 +123,7 @@ def test_a_condition_of_null_is_every_host_and_not_the_incidents(lake, run):
     assert of_null["condition"] == {}
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("state", [state.value for state in State])
 def test_hosts_of_one_state(lake, run, state):
     _, out, _ = run("hosts", fleet.GUILTY, "--lake", lake, "--condition", "{}", "--state", state, "--json")
@@ -384,6 +386,7 @@ def test_the_version_is_that_of_the_project(capsys, monkeypatch):
     assert cli._version() == "of fleetcrash", "as it is installed"
 
 
+@pytest.mark.slow
 def test_the_lake_may_be_named_before_the_command_and_counts_less_than_behind_it(lake, run, monkeypatch):
     monkeypatch.setenv("FLEETCRASH_LAKE", "nowhere")
     behind = run("incidents", "--lake", lake, *as_of(-1))
@@ -395,18 +398,21 @@ def test_the_lake_may_be_named_before_the_command_and_counts_less_than_behind_it
     assert "--lake is empty" in run("--lake", "", "incidents")[2]
 
 
+@pytest.mark.slow
 def test_it_runs_from_any_folder_on_the_lake_that_the_environment_names(lake, tmp_path):
     done = run_as_a_process("incidents", "--json", *as_of(-1), cwd=tmp_path, FLEETCRASH_LAKE=lake)
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout)["incidents"] == []
 
 
+@pytest.mark.slow
 def test_without_a_lake_named_it_is_the_folder_lake(lake, tmp_path):
     (tmp_path / "lake").symlink_to(lake)
     done = run_as_a_process("incidents", "--json", *as_of(-1), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "status"),
     [
@@ -429,6 +435,7 @@ def test_a_reader_that_has_left_is_no_trouble_and_no_go(lake, command, status):
     assert (done.returncode, done.stderr) == (status, b"")
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_what_a_shell_closed_is_no_trouble(lake, closed):
     command = f'exec "$0" -m cli clusters --lake "$1" {closed}'
@@ -436,6 +443,7 @@ def test_what_a_shell_closed_is_no_trouble(lake, closed):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_letters_that_the_output_has_not_are_spelled_out(tmp_path):
     record = '{"record":"crash","crash_id":"c","host_id":"h","occurred_at":"2024-07-19T04:09:00Z","os_type":"linux",'
     load = ("load", "--lake", str(tmp_path / "lake"), "-")

@@ -87,6 +87,7 @@ def test_clusters_are_told(lake, run):
     assert "csagent.sys" in run("clusters", "--lake", str(lake.root))
 
 
+@pytest.mark.slow
 def test_the_hosts_of_a_hostile_update_are_listed(lake, run, capsys, monkeypatch):
     update_id = WORST
     out = run("hosts", update_id, "--lake", str(lake.root), "--json")

@@ -57,6 +57,7 @@ def test_a_time_that_is_none_is_2(lake, time, capsys):
     assert "such as 30m" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_forget_says_what_it_removed_and_the_next_that_nobody_is_there(lake, run):
     status, out, err = run("forget", "host-07", "--lake", lake, "--json")
     told = json.loads(out)
@@ -70,6 +71,7 @@ def test_forget_says_what_it_removed_and_the_next_that_nobody_is_there(lake, run
     )
 
 
+@pytest.mark.slow
 def test_forget_is_done_where_a_run_that_was_killed_had_removed_the_host(lake, run, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
@@ -97,6 +99,7 @@ def test_forget_as_text_names_what_remains(lake, run):
     assert f"Remaining: {lake}/notes.txt: " in out
 
 
+@pytest.mark.slow
 def test_forget_strikes_the_host_out_of_what_people_wrote(lake, run):
     """A fleet with a token a host, whose on-call engineers name hosts wherever they are asked for a reason."""
     root, host = Path(lake), "host-07"
@@ -134,6 +137,7 @@ def test_forget_strikes_the_host_out_of_what_people_wrote(lake, run):
     assert run("forget", host, "--lake", lake)[0] == 2, "nothing is left to do"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
 def test_what_root_writes_in_the_lake_of_a_service_is_the_services(lake, run):
     root, service = Path(lake), 65534

@@ -100,6 +100,7 @@ def test_ever_new_texts_on_a_lake_that_stands_still_are_bounded_and_answered(tmp
         pd.testing.assert_frame_equal(again, first)
 
 
+@pytest.mark.slow
 def test_a_hundred_pages_fit_beside_one_another(tmp_path, overview):
     root = outage(tmp_path).root
     overview(root)

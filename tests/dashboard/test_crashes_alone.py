@@ -38,6 +38,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return _told(tmp_path_factory.mktemp("alone") / "lake")
 
 
+@pytest.mark.slow
 def test_a_silent_minute_is_zero_and_time_before_the_first_crash_is_no_data(lake: Lake, overview):
     page = overview(lake.root)
     (line,) = [each for each in page.figures[0]["data"] if each.get("mode") == "lines+markers"]
@@ -71,6 +72,7 @@ def test_the_overview_counts_nobody_as_at_risk_or_online(lake: Lake, overview):
     assert f"not rated, for host-time is not known: {UNKNOWN}" in page.text
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("asked", [{"update": GUILTY}, {"channel": "291"}])
 def test_nothing_is_said_of_hosts_exposed_to_an_update(lake: Lake, overview, view, asked: dict[str, str]):
     page = overview(lake.root, **asked)
@@ -106,6 +108,7 @@ def test_a_host_of_the_inventory_without_presence_is_not_said_to_be_offline(tmp_
     assert "online as of" in view("host", tmp_path / "lake", id="h4").text
 
 
+@pytest.mark.slow
 def test_the_incident_tells_no_number_of_hosts_that_nobody_knows(lake: Lake, view):
     page = view("incident", lake.root, id=incident()["incident_id"])
     assert f"At risk, recovered, dark – not known: {UNKNOWN}" in page.text

@@ -124,6 +124,7 @@ def test_a_host_that_got_nothing_in_the_time_range_is_shown_all_the_same(lake: L
     assert not installs["x"]
 
 
+@pytest.mark.slow
 def test_a_lake_of_crashes_alone_is_shown_down_to_one_report(tmp_path: Path, view):
     crashes_only = Lake.create(tmp_path / "lake")
     crashed_at = [NOW - timedelta(minutes=n * n) for n in range(20)]

@@ -64,6 +64,7 @@ def test_a_withdrawn_update_says_what_is_left_to_do(tmp_path: Path, overview):
     assert "--state dark" in page.text
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -67,6 +67,7 @@ def _all_are(expected: int, told: Mapping[str, int]) -> None:
     assert {where: number for where, number in told.items() if number != expected} == {}, expected
 
 
+@pytest.mark.slow
 def test_crashes_and_hosts_that_crashed(lake: Lake, asked, overview, view):
     first, clusters = overview(lake.root, range="all"), view("clusters", lake.root, range="all")
     listed = asked("clusters")["clusters"]

@@ -281,6 +281,7 @@ def test_of_every_format_something_is_read_and_nothing_counted_twice(lake, tmp_p
     assert told_of(lake) == crashes
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("mark", [b"> ", b">>", b"    ", b">  \t"])
 def test_a_text_that_somebody_quotes_has_the_same_crashes(lake, tmp_path, all_at_once, mark):
     quoted = {
@@ -307,6 +308,7 @@ def test_a_mail_that_quotes_a_text_has_the_same_crashes(lake, tmp_path, all_at_o
     assert len(crashes) > len(mails) * 3 // 4
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_text_that_was_encoded_anew_has_the_same_crashes(lake, tmp_path, all_at_once, encoding):
     mark = codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b""
@@ -320,6 +322,7 @@ def test_a_text_that_was_encoded_anew_has_the_same_crashes(lake, tmp_path, all_a
     assert len(crashes) > len(texts) // 2
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("indent", "said"),
     [("    ", wer_report()), ("\t", wer_report()), ("  ", LOGCAT), (" ", GO), ("    ", PRINTED)],
@@ -342,6 +345,7 @@ def test_a_list_of_events_that_windows_saved_as_a_table_is_one_and_no_table_of_r
     assert {row["code"] for row in rows_of(lake, "crash")} == {"0xc0000005", "The computer has rebooted"}
 
 
+@pytest.mark.slow
 def test_a_report_may_stand_far_down_in_what_a_program_wrote(lake, tmp_path):
     log, end = b"relay: a batch of 12 items was sent\n" * (6 * HEAD_BYTES // 5 // 36), ASAN.encode()
     files = {"relay.log": log + end, "other.log": log, "core": b"\x7fELF\0" + log + end}

@@ -105,6 +105,7 @@ CELLS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_cells_are_text_of_what_is_due_and_others_are_bad(lake, tmp_path):
     for name, sound, bad in CELLS:
         names = [*[column for column in NAMES if column != name][:4], name]

@@ -77,6 +77,7 @@ UNREADABLE = [
 ]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("data", "name", "message"), UNREADABLE)
 def test_a_file_without_a_header_to_read_by_is_unreadable(lake, tmp_path, data, name, message):
     with pytest.raises(IncompleteLoad, match=message) as raised:

@@ -73,6 +73,7 @@ def found_in(data: bytes, *, at_end: bool) -> list[tuple[int, int, bool]]:
     return list(zip(records.starts.tolist(), records.stops.tolist(), records.sound.tolist(), strict=True))
 
 
+@pytest.mark.slow
 @MANY
 @given(TEXTS)
 def test_records_are_those_of_a_reader_that_goes_byte_by_byte(text):

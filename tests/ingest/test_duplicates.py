@@ -111,6 +111,7 @@ def test_order_repetition_and_cuts_change_no_answer(lines, data):
     assert loaded(shuffled[:cut], shuffled[cut:])[0] == once
 
 
+@pytest.mark.slow
 def test_cutting_a_source_into_batches_changes_no_answer(monkeypatch):
     lines = [line("crash", crash_id=f"c{n % 7}", received_at=f"2024-07-19T04:0{n % 9}:00Z") for n in range(24)]
     whole, tables = loaded(lines)

@@ -61,6 +61,7 @@ def test_a_disk_that_is_nearly_full_is_said_to_be_before_anything_is_written(lak
     assert not any(lake.files(name) for name in ("crash", "batch"))
 
 
+@pytest.mark.slow
 def test_no_batch_is_committed_after_one_that_could_not_be(lake, tmp_path, monkeypatch):
     monkeypatch.setattr("ingest.ndjson.BATCH_BYTES", 2000)
     path = write(tmp_path / "in.ndjson", LINES[:40])

@@ -29,6 +29,7 @@ def crashes(numbers: range) -> list[bytes]:
     return [line("crash", crash_id=f"c{number}") for number in numbers]
 
 
+@pytest.mark.slow
 def test_a_record_of_any_kind_that_comes_again_in_a_later_batch_is_a_duplicate(lake):
     everything = [line(kind) for kind in SOUND]
     with Workbench(lake) as bench:
@@ -37,6 +38,7 @@ def test_a_record_of_any_kind_that_comes_again_in_a_later_batch_is_a_duplicate(l
     assert [(counts.accepted, counts.duplicates) for counts in found] == [(6, 0), (0, 6), (0, 6), (0, 6)]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("room", [0, 25, 1 << 25])
 def test_what_a_load_has_brought_is_found_whether_it_is_held_or_not(lake, monkeypatch, room):
     monkeypatch.setattr(known_keys, "_HELD", room)

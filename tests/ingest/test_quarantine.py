@@ -168,6 +168,7 @@ def test_a_list_of_windows_events_is_no_csv_of_records_whatever_it_is_called(lak
     assert aside(lake) == {"missing_field:host_id": 1}
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("fatal", ["crash", "install", "batch", "mark"])
 def test_a_replay_that_dies_and_is_run_again_takes_in_each_record_once(lake, load_lines, fatal):
     load_lines(*(soon(f"c{n}") for n in range(3)), line("install", applied_at=SOON, received_at=None))
@@ -180,6 +181,7 @@ def test_a_replay_that_dies_and_is_run_again_takes_in_each_record_once(lake, loa
     assert aside(lake) == {}
 
 
+@pytest.mark.slow
 def test_what_an_unfinished_load_put_aside_stays_and_is_counted_until_it_is_finished(lake, load_lines):
     unfinished = (line("crash", crash_id="c1"), soon("c2"))
     with full_disk("batch"), pytest.raises(LakeError):

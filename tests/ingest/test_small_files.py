@@ -53,6 +53,7 @@ def test_of_a_folder_that_has_grown_what_was_put_aside_stays_so_once(lake, tmp_p
     assert not [one for one in examine(lake) if one.severity is Severity.BROKEN]
 
 
+@pytest.mark.slow
 def test_a_few_have_a_batch_each(lake, tmp_path):
     load(lake, [folder_of(tmp_path / "in", small_files.MANY - 1)], now=NOW)
     assert len(rows_of(lake, "batch")) == small_files.MANY - 1

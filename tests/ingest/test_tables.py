@@ -167,6 +167,7 @@ def test_tables_and_lines_of_the_same_records_are_the_same_records(lake, tmp_pat
     assert (report.accepted, report.duplicates) == (0, 6)
 
 
+@pytest.mark.slow
 def test_a_batch_of_tables_is_taken_once(lake):
     assert append(lake, crashes()).accepted == 3
     before = answers(lake)
@@ -237,6 +238,7 @@ def test_a_numeric_version_column_is_bad_in_every_row_of_a_file(lake, tmp_path):
     assert load(lake, [path], now=NOW).reasons == {"bad_value:agent_version": 5}
 
 
+@pytest.mark.slow
 def test_what_is_no_text_in_a_column_of_text_is_put_aside_as_such_and_no_replay_takes_it(lake):
     no_text = {
         "date": pa.array([date(2024, 7, 18)]),

@@ -104,6 +104,7 @@ def test_each_look_at_a_new_minute_keeps_one_row_and_any_other_none(growing):
     monitor.close()
 
 
+@pytest.mark.slow
 def test_what_comes_within_the_minute_waits_for_the_next(growing):
     monitor = Monitor(growing.lake)
     growing.tell(3)
@@ -118,6 +119,7 @@ def test_what_comes_within_the_minute_waits_for_the_next(growing):
     monitor.close()
 
 
+@pytest.mark.slow
 def test_a_minute_that_has_only_just_ended_waits_for_what_is_still_on_its_way(growing, caplog):
     """One of two collectors commits a record of the minute after the other has committed one of the next."""
     caplog.set_level("INFO", "fleetcrash.monitor")
@@ -140,6 +142,7 @@ def test_a_minute_that_has_only_just_ended_waits_for_what_is_still_on_its_way(gr
     monitor.close()
 
 
+@pytest.mark.slow
 def test_while_a_minute_waits_it_says_what_was_so_when_the_one_before_was_over(growing):
     edge = fleet.RELEASED + timedelta(minutes=4)
     monitor = Monitor(growing.lake, clock=lambda: edge.timestamp())
@@ -188,6 +191,7 @@ def test_to_have_watched_before_the_first_crash_makes_no_difference(growing):
     monitor.close()
 
 
+@pytest.mark.slow
 def test_before_anything_happened_it_says_that_all_is_quiet_and_goes_on(growing):
     append_host(growing, fleet.START, "first")
     monitor = Monitor(growing.lake)
@@ -219,6 +223,7 @@ def test_a_lake_in_which_nothing_happened_is_counted_once(growing, monkeypatch):
     monitor.close()
 
 
+@pytest.mark.slow
 def test_installs_that_are_told_for_the_first_time_change_what_all_rests_on(growing):
     """Until then exposure was assumed from the releases, and so it is not as of later."""
     monitor = Monitor(growing.lake)
@@ -237,6 +242,7 @@ def test_installs_that_are_told_for_the_first_time_change_what_all_rests_on(grow
     monitor.close()
 
 
+@pytest.mark.slow
 def test_an_inventory_that_is_told_for_the_first_time_changes_what_all_rests_on(growing):
     """Until then the hosts that had crashed stood for all."""
     monitor = Monitor(growing.lake)
@@ -250,6 +256,7 @@ def test_an_inventory_that_is_told_for_the_first_time_changes_what_all_rests_on(
     monitor.close()
 
 
+@pytest.mark.slow
 def test_records_of_the_past_that_are_loaded_while_it_watches_are_judged_as_well(growing):
     """Whoever loads an older file beside a running monitor must not get another answer than after a restart."""
 
@@ -267,6 +274,7 @@ def test_records_of_the_past_that_are_loaded_while_it_watches_are_judged_as_well
     monitor.close()
 
 
+@pytest.mark.slow
 def test_records_that_move_no_clock_are_judged_at_once(growing):
     """A look may fall between two files of one load, and nothing comes after them."""
 
@@ -322,6 +330,7 @@ def test_a_record_of_the_day_to_come_hides_nothing_that_comes_after_it(growing):
     monitor.close()
 
 
+@pytest.mark.slow
 def test_late_records_wait_for_a_minute_that_is_due(growing):
     """All minutes are judged again for them: once a minute at most, where the lake's clock goes with ours."""
     growing.tell(5)

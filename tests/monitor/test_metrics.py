@@ -57,6 +57,7 @@ def scraped(port: int) -> dict[str, float]:
     return found
 
 
+@pytest.mark.slow
 def test_looks_ticks_incidents_and_alerts_are_told(lake, hooks):  # noqa: F811
     hook: Hook = hooks()
     hook.answers = [answer(500), answer(400)]

@@ -178,6 +178,7 @@ offset = 4096
 """
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     "changes",
     [

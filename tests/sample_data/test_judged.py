@@ -42,6 +42,7 @@ def judged(tmp_path):
     return judge
 
 
+@pytest.mark.slow
 def test_of_two_updates_the_guilty_one_is_named_and_never_the_other(judged):
     two = judged("two-updates", hosts=1500, seed=1, after_min=30)
     (incident,) = two.said["incidents"]

@@ -142,6 +142,7 @@ def test_a_case_answers_as_expected(case: Path, lake: Lake):
     assert _as_csv(answer) == (case / "expect.csv").read_text()
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("case", CASES_OF_EXPOSURE, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_a_shorter_way_says_the_same(case: Path, lake: Lake):
     _fill(lake, case)

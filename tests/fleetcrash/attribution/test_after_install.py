@@ -130,6 +130,7 @@ def test_whom_an_event_could_have_happened_to_is_told_by_age_and_as_it_was_known
     assert sorted(afterwards.age_s[afterwards.had].tolist()) == [120, 240, 300]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("beats", [True, False])
 @pytest.mark.parametrize("later", [True, False], ids=["a beat of much later", "none"])
 def test_the_end_of_a_session_tells_when_a_host_was_struck_unless_it_is_a_beat(empty_lake, beats, later):
@@ -168,6 +169,7 @@ def pushed(struck_at: Callable[[np.random.Generator, float], float]) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_a_fault_of_a_push_to_everybody_is_named_where_hosts_crash_by_their_installs(empty_lake):
     with lake_of(pushed(lambda random, got: got + random.lognormal(np.log(150), 0.8) / 60), empty_lake) as lake:
         (incident,) = incidents(lake)["incidents"]
@@ -204,6 +206,7 @@ def test_a_fault_that_waits_for_hours_is_named_where_each_host_crashes_as_long_a
     assert named(lambda random, _: PUSHED_AT + 185 + 60 * random.random()) == {None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.3, 0.6])
 def test_where_three_installs_in_ten_are_lost_a_name_is_not_taken_back(empty_lake, share):
     """A push within three minutes, by which so many hosts crash in the minute after it."""

@@ -90,6 +90,7 @@ def test_a_rise_just_after_everybody_got_an_update_within_a_minute_is_not_blamed
     assert only["verdict"] in ("cannot_separate", "no_update")
 
 
+@pytest.mark.slow
 def test_a_fault_that_comes_while_hosts_are_dark_because_of_something_unsolved_is_an_incident_of_its_own(
     empty_lake: Path, early: list[dict[str, Any]]
 ) -> None:
@@ -115,6 +116,7 @@ def _by_release(crash: list[dict[str, Any]]) -> World:
     return world
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("struck", "every_eighth_has", "names"),
     [
@@ -307,6 +309,7 @@ def test_an_incident_leaves_alone_what_crashes_in_a_system_that_its_update_never
     assert {turn["update_id"] for turn in second["history"]} <= {None, "v"}
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("lasting_min", [5.0, 0.5])  # the shorter one is over before it is told from the fault
 def test_a_regions_outage_hours_after_a_fault_is_an_incident_of_its_own_and_leaves_the_name_alone(
     empty_lake: Path, early: list[dict[str, Any]], lasting_min: float
@@ -332,6 +335,7 @@ def test_a_regions_outage_hours_after_a_fault_is_an_incident_of_its_own_and_leav
     assert second["alarm_at"] >= at(outage_at).isoformat()[:16]
 
 
+@pytest.mark.slow
 def test_what_a_condition_leaves_out_is_another_incident_though_what_did_it_cannot_be_told(
     empty_lake: Path, early: list[dict[str, Any]]
 ) -> None:
@@ -354,6 +358,7 @@ def test_what_a_condition_leaves_out_is_another_incident_though_what_did_it_cann
     assert second["evidence"]["crashes"] == len(of_the_other)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("systems", [("windows", "linux"), ("linux",)], ids=["both", "one"])
 def test_whom_a_second_fault_strikes_is_told_of_the_hosts_of_the_first_as_well(
     empty_lake: Path, early: list[dict[str, Any]], systems: tuple[str, ...]

@@ -34,6 +34,7 @@ def fleet(seed: int) -> World:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_no_update_is_named_for_a_backlog_of_before_its_release_as_well(empty_lake, seed):
     with lake_of(fleet(seed), empty_lake) as lake:

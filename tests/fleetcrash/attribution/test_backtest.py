@@ -123,6 +123,7 @@ def test_what_was_said_once_stays_as_time_goes_on(simulated):
         assert all(parse_time(incident["alarm_at"]) > earlier for incident in by_id.values())
 
 
+@pytest.mark.slow
 def test_word_of_a_replacement_that_arrives_late_makes_no_difference_to_who_looked_before_it(tmp_path):
     """Half of the hosts take the fix after thirty minutes and say so after seventy-five; somebody looked at seventy."""
     lake = short_outage(tmp_path / "lake")
@@ -156,6 +157,7 @@ def test_word_of_a_replacement_that_is_not_there_yet_changes_nothing(tmp_path):
     assert said == incidents(without, as_of=judged)
 
 
+@pytest.mark.slow
 def test_an_incident_of_silent_servers_stays_when_the_first_crash_is_reported(tmp_path):
     """Servers go dark, nothing is reported as a crash for hours, and then something is, elsewhere."""
     lake = _dark_servers(tmp_path / "lake", crash_at=fleet.RELEASED + timedelta(hours=2))
@@ -167,6 +169,7 @@ def test_an_incident_of_silent_servers_stays_when_the_first_crash_is_reported(tm
     ]
 
 
+@pytest.mark.slow
 def test_it_is_calm_while_servers_are_dark_and_over_once_they_are_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(course, "_MISSED_MINUTES", 180)
     lake = _dark_servers(tmp_path / "lake", crash_at=fleet.RELEASED + timedelta(hours=5))
@@ -215,6 +218,7 @@ def said_of_small(small) -> JSON:
     return incidents(small)
 
 
+@pytest.mark.slow
 def test_an_incident_is_listed_when_its_alarm_is_after_the_start_and_not_after_the_end(small, said_of_small):
     (incident,) = said_of_small["incidents"]
     alarm = parse_time(incident["alarm_at"])
@@ -365,6 +369,7 @@ def test_a_backtest_document_is_json_with_the_contracts_keys(small):
         _is_sound(incident)
 
 
+@pytest.mark.slow
 def test_a_hosts_document_is_json_and_its_counts_are_those_of_its_hosts(small):
     found = list_hosts(small, fleet.GUILTY, as_of=None, condition={"os_type": "windows"}, state=None)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -384,6 +389,7 @@ def test_a_hosts_document_is_json_and_its_counts_are_those_of_its_hosts(small):
         assert len(of_state["hosts"]) == found["counts"][state]
 
 
+@pytest.mark.slow
 def test_hosts_are_by_default_those_that_the_incident_says(simulated):
     moment = MOMENTS[-1]
     (incident,) = simulated.said(moment)["incidents"]

@@ -64,24 +64,28 @@ def told(lake: Lake) -> list[str]:
     return sorted({turn["update_id"] for one in found for turn in one["history"] if turn["update_id"]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_patch_that_boots_hosts_is_not_blamed_for_an_update_that_waits_for_the_boot(empty_lake, seed):
     with lake_of(fleet(Random(seed), waits=0.8, patch=0.0), empty_lake) as lake:
         assert told(lake) == ["content"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_patch_that_crashes_hosts_at_the_boot_that_it_brings_is_named(empty_lake, seed):
     with lake_of(fleet(Random(seed), waits=0.0, patch=0.5), empty_lake) as lake:
         assert told(lake) == ["patch"]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(3))
 def test_boots_alone_blame_nobody(empty_lake, seed):
     with lake_of(fleet(Random(seed), waits=0.0, patch=0.0), empty_lake) as lake:
         assert told(lake) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(("share", "late_min"), [(0.02, None), (0.05, None), (0.2, 30.0)], ids=["2 %", "5 %", "late"])
 def test_nor_is_an_update_that_all_have_blamed_where_some_installs_of_a_guilty_patch_are_not_told(

@@ -59,6 +59,7 @@ def ended(empty_lake) -> datetime:
     return when
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("until", [1900, 2050])
 def test_an_incident_stays_open_while_its_hosts_go_on_crashing_and_an_hour_more(empty_lake, ended, until):
     with lake_of(world(rise() + loop(STRUCK, until)), empty_lake) as lake:
@@ -74,6 +75,7 @@ def test_two_hosts_that_go_on_keep_none_open(empty_lake, ended):
         assert closed(incidents(lake)["incidents"]) == ended
 
 
+@pytest.mark.slow
 def test_nor_do_as_many_as_go_on_crashing_on_any_day(empty_lake, ended):
     usual = [  # half of those that crash do so all day
         crash_of(200 + number, minute)
@@ -87,6 +89,7 @@ def test_nor_do_as_many_as_go_on_crashing_on_any_day(empty_lake, ended):
         assert closed(incidents(lake)["incidents"]) == ended
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_moment_is_what_a_monitor_said_that_read_on(empty_lake):
     moments = [at(minute) for minute in (1560, 1950, LAST + 1)]
     with lake_of(world(rise() + loop(STRUCK, 1900)), empty_lake) as lake:

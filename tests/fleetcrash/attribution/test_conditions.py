@@ -149,6 +149,7 @@ def test_what_is_not_in_the_grammar_is_bad_use(hostile):
         check(hostile)
 
 
+@pytest.mark.slow
 @FIXED
 @given(st.dictionaries(st.sampled_from(CONDITION_KEYS), st.text()), st.text())
 def test_any_text_is_understood_or_bad_use(condition, value):

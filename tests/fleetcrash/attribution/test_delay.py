@@ -102,6 +102,7 @@ def test_an_update_that_has_reached_nobody_has_no_cost(empty_lake):
         assert delay_of(engine, "another", impact_of(engine, "another", None)) is None
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None, derandomize=True)
 @given(told_worlds(), instants(least=30))
 def test_the_earlier_the_halt_the_more_it_spares(empty_lake, told, when):

@@ -77,6 +77,7 @@ def said(lake: Lake, minute: float = END) -> list[JSON]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_an_update_after_which_hosts_fall_silent_is_named_with_its_condition(empty_lake, seed):
     with lake_of(silencing(Random(seed)), empty_lake) as lake:
@@ -112,6 +113,7 @@ def silencing_at_boot(random: Random, *, guilty: bool) -> World:
     return world
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("guilty", [True, False])
 @pytest.mark.parametrize("seed", range(3))
 def test_an_update_after_which_hosts_fall_silent_at_their_next_boot_is_named_with_its_condition(
@@ -122,6 +124,7 @@ def test_an_update_after_which_hosts_fall_silent_at_their_next_boot_is_named_wit
     assert found == ([("update", "content", {"model": "A"})] if guilty else [])
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(3))
 def test_hosts_that_are_put_to_sleep_blame_nobody(empty_lake, seed):
     with lake_of(fleet(Random(seed)), empty_lake) as lake:
@@ -207,6 +210,7 @@ def test_most_at_one_place_is_that_places_doing_unless_the_others_leave_there_as
 RUNS, DEPARTURES, ALPHA = 400, 300, 0.05
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("ratio", [0.5, 1.0, HARMLESS_RATIO])
 def test_a_harmless_update_hardly_ever_passes_however_often_one_looks(ratio):
     random = np.random.default_rng(20260304)

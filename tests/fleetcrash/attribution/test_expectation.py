@@ -88,6 +88,7 @@ def test_silence_teaches_nothing_before_anybody_was_told_to_have_left(empty_lake
     assert baseline.events[DARK].sum() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("laptops", "learns"), [(0, True), (100, False)])
 def test_while_nobody_has_left_silence_teaches_in_a_fleet_of_servers_alone(empty_lake, laptops, learns):
     """As of an instant before the first one leaves; what comes later changes nothing of that."""

@@ -36,6 +36,7 @@ def rows_counted(engine: Engine, after_tick: int) -> Counter[tuple[Any, ...]]:
     return Counter((*key, change) for key, change in total.items() if change)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("at_once", [64, 1 << 20])
 @pytest.mark.parametrize("share", [0.0, 0.6])
 def test_stretches_come_to_what_the_query_tells(outage, share, at_once, monkeypatch):

@@ -50,6 +50,7 @@ def said_of(told: World, empty_lake: Path) -> list[Row]:
         return incidents(lake)["incidents"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped", [STOPPED, 2700])
 def test_it_is_one_incident_until_an_hour_or_more_after_it_stopped(empty_lake, stopped):
     (one,) = said_of(world(stopped=stopped), empty_lake)
@@ -58,6 +59,7 @@ def test_it_is_one_incident_until_an_hour_or_more_after_it_stopped(empty_lake, s
     assert at(stopped + 40) < datetime.fromisoformat(one["closed_at"]) < at(stopped + 300)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_incident_where_another_region_is_struck_before_it_stopped(empty_lake):
     """The hosts of the other region get the update when they come online, and every third one crashes."""
     told, comes_online = world(stopped=STOPPED), 2000
@@ -76,6 +78,7 @@ def test_it_is_the_same_incident_where_another_region_is_struck_before_it_stoppe
     assert one["closed_at"] is not None
 
 
+@pytest.mark.slow
 def test_of_two_incidents_that_name_the_same_for_an_hour_the_first_goes_on(empty_lake):
     with lake_of(world(stopped=STOPPED), empty_lake) as lake, Engine(lake) as engine:
         news = read_news(engine)
@@ -98,6 +101,7 @@ def test_of_two_incidents_that_name_the_same_for_an_hour_the_first_goes_on(empty
     assert second.ended_tick == second.closed_tick == until + 60
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_moment_is_what_a_monitor_said_that_read_on(empty_lake):
     moments = [at(minute) for minute in (1800, 2100, LAST)]
     with lake_of(world(stopped=STOPPED), empty_lake) as lake:

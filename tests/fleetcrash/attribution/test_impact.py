@@ -287,6 +287,7 @@ def test_attributes_are_those_of_the_instant(lake):
         assert states(engine, GUILTY, {"agent_version": ">=7.11"}) == {"h": "at_risk"}
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("minute", "matches_it"), [(12, False), (20, True), (29, True), (30, False)])
 def test_with_update_asks_who_has_the_other_update_now(lake, minute, matches_it):
     _server(lake)

@@ -80,6 +80,7 @@ def test_a_known_fault_is_told_again_where_hosts_get_what_it_needs(said):
     assert said(world(LATER)) == [({"bad"}, {"with_update": "policy"})] * 2
 
 
+@pytest.mark.slow
 def test_hosts_without_the_guilty_one_are_not_of_the_known_fault(said):
     told = world(NEVER[::4])
     lacking = [each for each in told["install"] if not (each["update_id"] == "bad" and each["host_id"] in NEVER[::4])]
@@ -133,11 +134,13 @@ def mornings(random: Random, *, lacking: float, struck: float, by_region: bool =
     return world
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_a_fault_that_waits_for_boots_is_told_again_in_a_region_whose_morning_comes_later(said, seed):
     assert said(mornings(Random(seed), lacking=0.4, struck=0.5)) == [({"bad"}, None), ({"bad"}, {})]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_but_not_where_the_hosts_there_that_lack_it_crash_as_well(said, seed):
     first, *others = [names for names, _ in said(mornings(Random(seed), lacking=0.4, struck=0.3, by_region=True))]
@@ -183,6 +186,7 @@ def comes_online_later(
     return world
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_who_comes_online_later_is_struck_by_the_known_fault_and_not_by_what_else_they_get(said, seed):
     first, *later = said(comes_online_later(Random(seed), struck=0.2, struck_later=0.2))
@@ -191,6 +195,7 @@ def test_who_comes_online_later_is_struck_by_the_known_fault_and_not_by_what_els
     assert all(names == {"bad"} for names, _ in later)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_nor_while_the_fault_goes_on_in_a_ring_that_gets_it_then(said, seed):
     random = Random(seed)
@@ -207,6 +212,7 @@ def test_nor_while_the_fault_goes_on_in_a_ring_that_gets_it_then(said, seed):
     assert all(names == {"bad"} for names, _ in said(told))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [{"struck": 0.05, "struck_later": 0.6}, {"struck": 0.2, "struck_later": 0.2, "had_it": True}],
@@ -220,6 +226,7 @@ def test_what_it_was_not_to_bring_about_is_not_the_known_faults(said, seed, how)
     assert not any("bad" in names for names, _ in later)
 
 
+@pytest.mark.slow
 def test_hosts_that_were_spared_since_leave_nothing_open_for_a_later_rise(said):
     """For hours others get the update and fare well; that many more were to be struck by then says nothing of now."""
     told = comes_online_later(Random(3), struck=0.05, struck_later=0.6)
@@ -234,6 +241,7 @@ def test_hosts_that_were_spared_since_leave_nothing_open_for_a_later_rise(said):
     assert not any("bad" in names for names, _ in later)
 
 
+@pytest.mark.slow
 def test_an_update_that_hosts_have_before_its_release_is_in_no_endless_row_of_incidents(said):
     found = said(comes_online_later(Random(1), struck=0.2, struck_later=0.2, had_it=True, dawn=FRESH - 100))
     assert 2 <= len(found) <= 4
@@ -277,6 +285,7 @@ def _struck_again(hosts: range) -> World:
     }
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("hosts", "verdict", "suspected"),
     [

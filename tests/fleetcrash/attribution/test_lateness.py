@@ -52,6 +52,7 @@ def late_versions(world: World, empty_lake: Path) -> dict[str, int]:
     return {version: versions.count(version) for version in set(versions)}
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("early", "late", "after", "found"),
     [

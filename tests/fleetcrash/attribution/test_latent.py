@@ -76,6 +76,7 @@ def candidates(found: dict[str, Any]) -> list[str]:
     return [one["update_id"] for one in found["candidates"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strikes", "condition"),
     [(lambda n: n % 4 == 0, {}), (lambda n: n % 2 == 0 and n % 5 and n % 3 < 2, {"os_version": "11"})],
@@ -87,6 +88,7 @@ def test_a_latent_fault_of_hours_ago_is_named_and_not_what_went_out_a_minute_bef
     assert (found["verdict"], found["condition"]) == ("update", condition)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(3))
 def test_what_goes_out_just_then_and_strikes_hosts_with_both_is_not_put_down_to_the_one_of_hours_ago(empty_lake, seed):
     """Though at the alarm many of the struck have not told of the one that went out."""
@@ -103,6 +105,7 @@ def test_what_goes_out_just_then_and_strikes_hosts_with_both_is_not_put_down_to_
     assert found["candidates"][0]["update_id"] == "beside"
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("beside", [True, False])
 def test_an_older_update_is_what_a_latent_fault_may_be_of_and_not_what_went_out_a_minute_before(empty_lake, beside):
     found = judged(fleet(got=YESTERDAY, strikes=lambda n: n % 4 == 0, beside=beside), empty_lake)
@@ -110,6 +113,7 @@ def test_an_older_update_is_what_a_latent_fault_may_be_of_and_not_what_went_out_
     assert (found["verdict"], candidates(found)) == ("cannot_separate", ["old"])
 
 
+@pytest.mark.slow
 def test_but_an_older_one_that_hosts_are_what_they_are_by_does_not_clear_what_went_out_a_minute_before(empty_lake):
     """Which may strike hosts of one version, and these have that version by the older one."""
     world = fleet(got=DAYS_AGO, strikes=lambda n: n % 4 == 0)
@@ -118,6 +122,7 @@ def test_but_an_older_one_that_hosts_are_what_they_are_by_does_not_clear_what_we
     assert (found["verdict"], candidates(found)) == ("cannot_separate", ["beside"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("has_it", "name", "first"),
     [(lambda n: n % 2 == 0, set(), ["old", "pilot"]), (lambda n: n % 2 == 0 and n % 8, {"old"}, ["old"])],
@@ -132,6 +137,7 @@ def test_nor_is_one_of_hours_ago_named_where_the_same_hosts_have_an_older_one(em
     assert candidates(found) == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("got", [HOURS_AGO, YESTERDAY], ids=["hours ago", "yesterday"])
 def test_where_hosts_without_it_are_struck_alike_nobody_is_named_and_the_older_update_is_no_candidate(empty_lake, got):
     found = judged(fleet(got=got, strikes=lambda n: n % 4 < 2), empty_lake)
@@ -181,6 +187,7 @@ def morning(*, guilty: str) -> World:
     return world
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("guilty", "name", "first"), [("patch", set(), "patch"), ("content", {"content"}, "content")])
 def test_what_hosts_get_at_the_boot_at_which_an_older_patch_strikes_is_not_named_where_many_of_the_struck_lack_it(
     empty_lake, guilty, name, first
@@ -190,6 +197,7 @@ def test_what_hosts_get_at_the_boot_at_which_an_older_patch_strikes_is_not_named
     assert candidates(found)[0] == first
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("has_it", [lambda n: n % 10 == 0, lambda n: n % 5 > 0], ids=["one ring", "all but one ring"])
 def test_no_update_is_not_said_of_the_first_few_where_those_say_a_little_for_one_of_hours_ago(empty_lake, has_it):
     """By then a rise in the ring itself explains them as well."""

@@ -144,6 +144,7 @@ def test_a_slow_fault_in_a_module_of_its_own_is_named_with_its_condition(slow):
     assert slow.rises == [OWN]
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_it_where_no_crash_tells_its_module(slow_world, empty_lake):
     assert judged(of_no_module(slow_world), empty_lake).incidents == []
 
@@ -178,6 +179,7 @@ def said_of(incident: Incident) -> tuple[object, ...]:
     return incident.incident_id, incident.rise, incident.history, incident.ended_tick, incident.closed_tick
 
 
+@pytest.mark.slow
 def test_what_is_said_live_as_records_come_is_what_is_said_in_one_go(slow, slow_world, empty_lake):
     live, told = None, -1
     with lake_of(slow_world, empty_lake) as lake, Engine(lake, as_of=at(-600)) as engine:
@@ -208,6 +210,7 @@ def test_two_slow_faults_in_two_modules_are_two_incidents(empty_lake):
 # -- what is not
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mix", "module", "count"),
     [
@@ -225,6 +228,7 @@ def test_nothing_is_said_where_no_crash_is_older_than_a_day(empty_lake):
     assert judged(struck(fleet(since=-180), 30, in_its_own), empty_lake).incidents == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "within", "rises"), [(30, 8, [None]), (28, 45, [])], ids=["at once", "in less than an hour"]
 )
@@ -236,12 +240,14 @@ def test_what_strikes_within_the_hour_is_no_rise_of_its_module(empty_lake, count
     assert judged(world, empty_lake, until=355).rises == rises
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 def test_nobody_is_named_in_a_quiet_fleet(empty_lake, seed):
     """Of a rare module there are two or three crashes a day."""
     assert judged(fleet(seed=seed, mix=or_mix("rare.sys", 0.03)), empty_lake).names == []
 
 
+@pytest.mark.slow
 def test_nobody_is_named_for_what_replaces_a_module_with_one_of_another_name(empty_lake):
     """Hosts with the update crash as often as ever, only that it is not called the same."""
     world = fleet(mix=or_mix("libc-2.35.so", 0.5))
@@ -252,10 +258,12 @@ def test_nobody_is_named_for_what_replaces_a_module_with_one_of_another_name(emp
     assert judged(world, empty_lake).incidents == []
 
 
+@pytest.mark.slow
 def test_nobody_is_named_where_modules_are_told_since_today_only(slow_world, empty_lake):
     assert judged(of_no_module(slow_world, until=0), empty_lake).incidents == []
 
 
+@pytest.mark.slow
 def test_it_ends_also_where_the_module_has_crashes_on_any_day(empty_lake):
     world = struck(fleet(seed=2, mix=or_mix(OWN, 0.1), until=END + 600), 60, in_its_own)
     found = judged(world, empty_lake, until=END + 600)
@@ -268,6 +276,7 @@ def test_the_minutes_of_a_rise_in_one_module_are_learned_from(slow):
     assert not incident.disturbs(incident.alarm_tick)
 
 
+@pytest.mark.slow
 def test_what_another_update_does_in_the_same_module_within_minutes_is_an_incident_of_its_own(slow_world, empty_lake):
     """Of all crashes, not of those in the module alone."""
     random = Random(5)

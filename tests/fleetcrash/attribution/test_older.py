@@ -132,6 +132,7 @@ def counted(world: World, asked: list[str], instant: datetime) -> Counts:
     return found
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(4))
 def test_the_holders_beside_events_are_those_that_one_would_count_by_hand_as_it_was_known_then(empty_lake, seed):
     random = Random(seed)

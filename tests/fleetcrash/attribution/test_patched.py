@@ -27,6 +27,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("always_on", [True, False])
 def test_the_silence_of_a_server_is_news_but_in_the_hour_after_a_patch(lake, always_on):
     append_rows(
@@ -55,6 +56,7 @@ def test_the_silence_of_a_server_is_news_but_in_the_hour_after_a_patch(lake, alw
         assert ticks == {name: CASES[name][3] for name in expected}, now
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("told", "is_news"), [(5, False), (10, False), (11, True), (100, True)])
 def test_what_is_told_later_to_have_been_a_patch_is_no_news_from_then_on(lake, told, is_news):
     """Servers go offline at minute 100, five minutes after they got a patch; that is told so long after it is due."""

@@ -147,6 +147,7 @@ def world(*, struck: Callable[[float, Random], float]) -> World:
     return told
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("struck", "names"),
     [

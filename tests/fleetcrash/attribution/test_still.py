@@ -47,6 +47,7 @@ def said(lake) -> list[tuple[str, str, list[Row]]]:
     return [(one["incident_id"], one["update_id"], one["history"]) for one in incidents(lake)["incidents"]]
 
 
+@pytest.mark.slow
 def test_an_outage_years_later_is_told_as_if_it_were_the_first_and_the_first_one_still_is(empty_lake):
     """Within seconds: three years have a million and a half minutes."""
     alone = []
@@ -63,6 +64,7 @@ def test_an_outage_years_later_is_told_as_if_it_were_the_first_and_the_first_one
     assert [update for _, update, _ in alone] == ["bad of 0", f"bad of {YEARS // DAY}"]
 
 
+@pytest.mark.slow
 def test_a_crash_of_a_clock_that_stood_at_1970_costs_a_minute_or_two(empty_lake):
     """Of alarm: what is learned from lags behind by a day, as where there is a long history."""
     old = crash_of(1, -56 * 365 * DAY)

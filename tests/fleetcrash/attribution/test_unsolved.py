@@ -30,6 +30,7 @@ def servers(count: int) -> World:
     }
 
 
+@pytest.mark.slow
 def test_what_fell_silent_two_days_ago_is_no_evidence_for_what_begins_today(empty_lake):
     world = servers(200)
     world["update"] = [{"update_id": "content", "kind": "content", "released_at": at(600)}]
@@ -94,6 +95,7 @@ def test_a_wave_that_begins_long_after_an_alarm_is_an_incident_of_its_own(empty_
     assert first["alarm_at"] < at(970).isoformat() <= second["alarm_at"]
 
 
+@pytest.mark.slow
 def test_so_is_what_an_update_does_that_came_after_the_alarm(empty_lake):
     world = undecided(400)
     world["update"].append({"update_id": "second", "kind": "content", "released_at": at(900)})
@@ -106,6 +108,7 @@ def test_so_is_what_an_update_does_that_came_after_the_alarm(empty_lake):
     assert (second["update_id"], second["alarm_at"] >= at(900).isoformat()) == ("second", True)
 
 
+@pytest.mark.slow
 def test_nor_does_a_rise_in_another_system_acquit_the_update_that_may_be_behind_the_first(empty_lake):
     world = undecided(400)
     world["crash"] = [crash_of(n, 601 + n / 2) for n in range(100)] + [crash_of(399, -1500.0)]

@@ -69,6 +69,7 @@ def _later(fleet: World) -> list[tuple[int, float]]:
     return [(n, (came[f"h{n}"] - at(0)).total_seconds() / 60 + 4) for n in range(1000, 2000, 20) if n % 200]
 
 
+@pytest.mark.slow
 def test_servers_that_restart_on_the_day_of_a_patch_are_no_news_where_nobody_tells_installs(
     empty_lake: Path, fleet: World
 ) -> None:
@@ -107,6 +108,7 @@ def test_of_crashes_alone_what_follows_a_release_is_named_and_a_steady_rate_is_n
     assert "of how many that had it is not known" in found["summary"]
 
 
+@pytest.mark.slow
 def test_of_crashes_alone_without_any_release_told_the_rise_is_no_updates_as_far_as_is_known(
     empty_lake: Path, fleet: World
 ) -> None:
@@ -118,6 +120,7 @@ def test_of_crashes_alone_without_any_release_told_the_rise_is_no_updates_as_far
     assert found["summary"].endswith("and no update is known to have been sent out.")
 
 
+@pytest.mark.slow
 def test_of_crashes_alone_who_goes_on_with_what_is_new_says_the_same(empty_lake: Path, fleet: World) -> None:
     world = _only_crashes(fleet)
     world["crash"] += [crash_of(HOSTS + n, SECOND_AT + 1 + n / 20) for n in range(200)]

@@ -92,6 +92,7 @@ def verdicts(incident: Row) -> list[str]:
     return [turn["verdict"] for turn in incident["history"]]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("tells", [0.0, 0.1])
 def test_an_update_that_the_struck_hosts_do_not_tell_of_is_not_acquitted(first, seed, tells):
@@ -103,6 +104,7 @@ def test_an_update_that_the_struck_hosts_do_not_tell_of_is_not_acquitted(first, 
     assert "cannot separate bad" in found["summary"]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(2))
 def test_one_whose_installs_are_told_an_hour_later_is_named_then(first, seed):
     found = first(world(Random(seed), told_after=HELD_BACK))
@@ -110,6 +112,7 @@ def test_one_whose_installs_are_told_an_hour_later_is_named_then(first, seed):
     assert found["update_id"] == "bad"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_nor_is_one_of_an_hour_whose_installs_are_always_told_two_hours_later(first, seed):
     """They come to be known one by one, while most of those that were struck do not tell of theirs yet."""
@@ -131,11 +134,13 @@ def test_nor_is_one_of_an_hour_whose_installs_are_always_told_two_hours_later(fi
     assert found["update_id"] == "bad"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "late"), [(0, 0.06), (3, 0.1)])
 def test_nor_is_one_where_some_of_the_struck_hosts_tell_late_and_as_many_did_before(first, seed, late):
     assert verdicts(first(slowly(Random(seed), late=late))) == ["undetermined", "cannot_separate"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["region", "customer"])
 def test_nor_is_one_whose_hosts_are_at_a_place_where_the_whole_fleet_is(first, place):
     assert verdicts(first(slowly(Random(3), place=place))) == ["undetermined", "cannot_separate"]
@@ -147,6 +152,7 @@ def test_but_what_begins_half_an_hour_after_it_in_hosts_that_lack_it_is_none_of_
     assert verdicts(first(told))[-1] == "no_update"
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(2))
 def test_an_update_whose_installs_are_told_after_the_crashes_is_charged_for_them(empty_lake, seed):
     """By the share of the hosts that had it then; else each host with it would speak for it, and none against."""

@@ -74,6 +74,7 @@ def test_an_empty_lake_has_nothing_to_judge(tmp_path):
         incidents(Lake.create(tmp_path / "lake"))
 
 
+@pytest.mark.slow
 def test_crashes_of_hosts_of_which_nobody_knows_whether_they_were_online_blame_no_update(empty_lake):
     """A lake that begins in the middle of a wave: half of the hosts have an update and crash no more than others."""
     hosts = [f"h{number}" for number in range(600)]

@@ -75,6 +75,7 @@ def told(lake: Lake) -> set[str]:
     return {turn["update_id"] for one in found for turn in one["history"] if turn["update_id"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["customer", "region"])
 @pytest.mark.parametrize("seed", range(2))
 def test_one_customers_hosts_that_crash_some_time_after_they_come_online_blame_no_update(empty_lake, seed, place):
@@ -90,6 +91,7 @@ def test_one_customers_hosts_that_crash_some_time_after_they_come_online_blame_n
         assert told(lake) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_nor_do_a_regions_that_begin_to_crash_after_everybody_got_it(empty_lake, seed):
     random = Random(seed)
@@ -104,6 +106,7 @@ def test_nor_do_a_regions_that_begin_to_crash_after_everybody_got_it(empty_lake,
         assert told(lake) == set()
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(2))
 def test_but_an_update_that_does_so_wherever_it_is_gets_named(empty_lake, seed):
     random = Random(seed)
@@ -117,6 +120,7 @@ def test_but_an_update_that_does_so_wherever_it_is_gets_named(empty_lake, seed):
         assert told(lake) == {"content"}
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(2))
 def test_so_does_one_that_only_one_customer_got(empty_lake, seed):
     random = Random(seed)
@@ -130,6 +134,7 @@ def test_so_does_one_that_only_one_customer_got(empty_lake, seed):
         assert told(lake) == {"content"}
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(2))
 def test_and_one_that_crashes_one_customers_hosts_as_soon_as_each_gets_it(empty_lake, seed):
     random = Random(seed)
@@ -143,6 +148,7 @@ def test_and_one_that_crashes_one_customers_hosts_as_soon_as_each_gets_it(empty_
         assert told(lake) == {"content"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_whoever_comes_online_may_crash_without_the_update_that_he_missed_being_to_blame(empty_lake, seed):
     random = Random(seed)
@@ -156,6 +162,7 @@ def test_whoever_comes_online_may_crash_without_the_update_that_he_missed_being_
         assert told(lake) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_nor_where_that_happens_from_some_hour_on(empty_lake, seed):
     random = Random(seed)
@@ -169,6 +176,7 @@ def test_nor_where_that_happens_from_some_hour_on(empty_lake, seed):
         assert told(lake) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_but_where_hosts_that_were_online_all_along_crash_as_well_it_is(empty_lake, seed):
     random = Random(seed)
@@ -273,6 +281,7 @@ def test_a_place_tells_by_its_hosts_that_lack_the_update_if_there_are_any(with_i
     assert log_within(found, "site") < LOG_THOUSAND
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("regions", "expected"),
     [

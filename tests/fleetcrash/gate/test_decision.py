@@ -56,6 +56,7 @@ def test_the_document_has_the_contracts_keys_and_is_plain_json(quiet):
     assert ask(quiet, max_excess=0.1) == found, "asked again, it says the same"
 
 
+@pytest.mark.slow
 def test_hosts_that_are_too_few_for_the_share_hold(quiet):
     found = ask(quiet)
     assert found["decision"] == "hold"
@@ -82,6 +83,7 @@ def test_what_is_innocent_beside_it_is_not_halted(outage):
     assert found["decision"] == "hold"
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
@@ -181,6 +183,7 @@ def test_an_override_decides_and_is_kept_with_its_reason(tmp_path):
     assert len((lake.root / BOOK).read_text().splitlines()) == 2, "entries are added, never changed"
 
 
+@pytest.mark.slow
 def test_an_override_outlives_compaction_and_is_no_damage(tmp_path):
     lake = quiet_lake(tmp_path / "lake")
     told = overrule(lake, ask(lake), decision="go", reason="as agreed", by="ann")
@@ -190,6 +193,7 @@ def test_an_override_outlives_compaction_and_is_no_damage(tmp_path):
     assert ask(lake) == told
 
 
+@pytest.mark.slow
 def test_a_go_given_on_hold_does_not_outlast_a_crash(tmp_path):
     lake = short_outage(tmp_path / "lake")
     early = gate(lake, fleet.GUILTY, as_of=fleet.RELEASED + timedelta(minutes=1), settings=Settings())
@@ -216,6 +220,7 @@ SOUND = {
 }  # fmt: skip
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     "line",
     [

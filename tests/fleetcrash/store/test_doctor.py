@@ -71,6 +71,7 @@ def relevant_files(root: Path) -> list[Path]:
 # -- a sound lake
 
 
+@pytest.mark.slow
 def test_nothing_is_wrong_with_a_lake_that_was_just_made_loaded_merged_or_freed_of_a_host(lake, tmp_path):
     assert examine(Lake.create(tmp_path / "new")) == []
     assert examine(lake) == []

@@ -95,6 +95,7 @@ def test_a_value_is_never_taken_for_sql(lake_with_hostile_names, name):
     assert found.hosts["host_id"].to_pylist() == [f"host of {name}"]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.one_of(st.sampled_from(HOSTILE), st.text()))
 def test_a_value_that_is_not_there_finds_nothing(lake_with_hostile_names, name):

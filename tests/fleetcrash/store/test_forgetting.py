@@ -161,6 +161,7 @@ def test_nothing_names_the_host_afterwards_and_the_rest_is_there(filled):
     assert len(rows_of(filled, "quarantine")) == 3
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("name", WEIRD)
 def test_no_name_is_more_than_a_name(lake, name):
     fill(lake, name)
@@ -224,6 +225,7 @@ def test_a_quotation_mark_that_csv_doubles_is_found(name):
 # -- where records came from
 
 
+@pytest.mark.slow
 def test_a_file_that_is_called_as_the_host_is_named_nowhere_and_loads_once_all_the_same(lake, tmp_path):
     lines = [line("crash", host_id="other"), b"nonsense"]
     file = write(tmp_path / "host-1.ndjson", lines)
@@ -260,6 +262,7 @@ def test_a_name_is_struck_out_of_a_source_between_whatever_is_no_letter_or_digit
         assert not mentions.in_sources(pa.array([struck])).any()
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("name", ["crash-lab", "crash", "csv", "forgotten", "host"])
 def test_what_a_file_of_csv_holds_is_told_by_its_name_afterwards_as_well(lake, tmp_path, name):
     soon = "2024-07-21T12:00:00Z"  # too far ahead of NOW, and no longer so a day later
@@ -281,6 +284,7 @@ def test_what_we_call_a_collector_is_no_hosts_name(lake, ours):
     assert [row["source"] for row in rows_of(lake, "batch")] == [ours]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("table", "row", "column"),
     [
@@ -393,6 +397,7 @@ def test_killed_at_any_step_the_next_one_does_the_rest(merged, monkeypatch, step
     assert len(rows_of(merged, "host")) == 1
 
 
+@pytest.mark.slow
 def test_a_merge_in_between_is_no_trouble(filled, monkeypatch):
     other = Lake.open(filled.root)
     met: list[str] = []
@@ -410,6 +415,7 @@ def test_a_merge_in_between_is_no_trouble(filled, monkeypatch):
     assert len(rows_of(filled, "crash")) == 3
 
 
+@pytest.mark.slow
 def test_another_host_that_is_forgotten_in_between_is_no_trouble(filled, monkeypatch):
     other = Lake.open(filled.root)
     met: list[bool] = []
@@ -478,6 +484,7 @@ def test_writers_readers_and_compactors_beside_it_lose_nothing(lake):
     assert set(files_with(lake, "h07")) == {Path(left.path).name for left in receipt.remaining}
 
 
+@pytest.mark.slow
 def test_a_lake_that_is_open_elsewhere_goes_on(filled):
     others = [Lake.open(filled.root) for _ in range(2)]
     with Engine(others[0], as_of=at(1000)) as engine:

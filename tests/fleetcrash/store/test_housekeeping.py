@@ -66,6 +66,7 @@ def grow_old(path: Path, age_s: float = 25 * HOUR) -> None:
 # -- what it makes of the files
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=5), max_size=5))
 def test_rows_stay_the_same_and_hosts_lie_side_by_side(empty_lake, tmp_path_factory, batches):

@@ -71,6 +71,7 @@ def test_a_lake_is_brought_up_to_date_once(old):
     assert crashes_seen(lake) == 1
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("cut_after", range(0, len(table_columns()), 2))
 def test_a_migration_that_was_cut_short_is_done_by_the_next(old, monkeypatch, cut_after):
     real = migration._migrate_table

@@ -75,6 +75,7 @@ def test_names_of_batches_are_only_names(lake):
         assert seen(engine)[0] == ["a"]
 
 
+@pytest.mark.slow
 def test_of_the_books_only_what_is_new_is_read_and_no_batch_is_remembered(lake, monkeypatch):
     read: list[int] = []
 

@@ -198,6 +198,7 @@ def test_a_session_that_turns_out_to_go_on_is_online_again(lake):
     assert _online(lake, 100) == [(0, None)]
 
 
+@pytest.mark.slow
 def test_what_is_told_again_is_known_no_later_for_it(lake):
     """A resend, or word of a withdrawal, must not change what was known at a moment in the past."""
     session = {"host_id": "h", "online_from": at(0), "online_until": at(60)}
@@ -296,6 +297,7 @@ def test_a_removed_agent_leaves_the_version_to_the_next_row_of_the_inventory(lak
     assert [row["agent_version"] for row in _view(lake, "host_spans", 1000) if row["valid_until"] is None] == ["8.0"]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_of_two_reports_of_a_crash_the_earlier_known_counts_then_the_lesser_by_its_json(lake, order):
     same = {"crash_id": "c", "host_id": "h", "os_type": "linux", "occurred_at": at(1)}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,6 +156,7 @@ def test_a_rate_goes_on_while_the_clock_jumps(lake):
     assert crash_ids(lake) == ["c0"]
 
 
+@pytest.mark.slow
 def test_the_monitor_goes_on_while_the_clock_jumps_and_takes_back_nothing(lake):
     machine = Machine()
     monitor = Monitor(lake)

@@ -106,6 +106,7 @@ def test_the_quarantine_names_the_batch_and_its_line(lake):
     assert len(rows_of(lake, "batch")) == 1, "one commit for all"
 
 
+@pytest.mark.slow
 def test_a_replay_keeps_the_senders_clocks_and_loads_the_same(lake, tmp_path):
     lines = [
         line("host", seen_at=None),
@@ -182,6 +183,7 @@ SAID_TWO_WAYS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize(("said", "otherwise", "view"), SAID_TWO_WAYS)
 def test_a_session_or_an_update_that_is_sent_again_is_a_duplicate_and_is_known_no_later(
@@ -195,6 +197,7 @@ def test_a_session_or_an_update_that_is_sent_again_is_a_duplicate_and_is_known_n
     assert sent_in_turn(lake, back, at_once=at_once) == booked_of(accepted=3, duplicates=4), "the way back is a change"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stands", "other", "view"), SAID_TWO_WAYS)
 def test_of_two_that_are_known_at_one_time_a_resend_of_the_one_that_stands_is_the_duplicate(lake, stands, other, view):
     with serving(lake, limits=EAGER) as client:
@@ -351,6 +354,7 @@ def test_a_body_whose_sender_was_given_up_holds_up_no_other(tmp_path):
     spool.close()
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("error", "status"),
     [(OSError(errno.ENOSPC, "No space left"), 507), (OSError(errno.EIO, "Input/output"), 503), (MemoryError(), 503)],
@@ -384,6 +388,7 @@ def test_a_disk_that_fills_up_is_said_and_all_that_was_acknowledged_is_kept(smal
     assert crash_ids(lake) == sorted(f"c{n}" for n in range(acknowledged + 1))
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("left", ["nothing", "a collector that ended", "a collector that was killed"])
 def test_on_a_full_disk_it_starts_says_so_and_goes_on_when_there_is_room(small_disk, left, caplog):
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
@@ -490,6 +495,7 @@ def test_a_fault_of_ours_on_one_segment_holds_up_no_other(lake, monkeypatch, cap
     assert crash_ids(lake) == ["c0", "c1", "c2", "poison"]
 
 
+@pytest.mark.slow
 def test_two_collectors_do_not_share_a_spool_and_do_share_a_lake(lake, tmp_path):
     with serving(lake) as client:
         with pytest.raises(BadArgument, match=r"Another collector has the spool.*--spool"):

@@ -42,6 +42,7 @@ def test_a_page_of_an_origin_that_is_named_may_ask_send_and_read_errors(lake):
     assert len(crash_ids(lake)) == 1
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("origin", ["https://evil.example.com", "https://app.example.com.evil", "null", APP + ":8443"])
 def test_a_page_of_another_origin_may_neither_ask_nor_read(lake, origin):
     with serving(lake, origins=origins_of([APP])) as client:

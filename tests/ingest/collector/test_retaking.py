@@ -62,6 +62,7 @@ def test_a_bad_body_that_is_sent_twice_is_taken_in_and_holds_up_no_other(lake, m
     assert versions(lake) == before
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("batch_bytes", [BATCH_BYTES, 1])
 def test_a_replay_that_dies_before_the_marks_counts_a_bad_body_that_was_sent_twice_no_second_time(
     lake, mend, monkeypatch, batch_bytes
@@ -102,6 +103,7 @@ def known(lake: Lake, table: str = "crash") -> list[datetime]:
     return [row["known_at"] for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_bytes", [BATCH_BYTES, 1])
 def test_it_is_known_from_the_replay_on_and_not_before(lake, mend, monkeypatch, batch_bytes):
     old = {"occurred_at": LONG_AGO, "received_at": LONG_AGO}
@@ -135,6 +137,7 @@ def test_a_machine_whose_clock_was_set_back_makes_it_known_no_earlier_than_it_wa
     assert known(lake) == [aside["known_at"]]
 
 
+@pytest.mark.slow
 def test_what_keeps_its_senders_clocks_keeps_them_at_the_replay(lake, mend, tmp_path):
     send(lake, refused("replayed", received_at="2024-07-19T04:10:00Z"), replays=True)
     load(lake, [write(tmp_path / "r.ndjson", [refused("loaded", received_at=LONG_AGO)[:-1]])], now=datetime.now(UTC))
@@ -146,6 +149,7 @@ def test_what_keeps_its_senders_clocks_keeps_them_at_the_replay(lake, mend, tmp_
     assert {row["crash_id"]: row["known_at"] for row in rows_of(lake, "crash")} == {**times, "live": now}
 
 
+@pytest.mark.slow
 def test_the_same_bytes_by_a_file_and_by_the_network_are_one_crash_that_is_known_as_the_file_says(lake, mend, tmp_path):
     again = refused("c", received_at=LONG_AGO)
     send(lake, again)
@@ -158,6 +162,7 @@ def test_the_same_bytes_by_a_file_and_by_the_network_are_one_crash_that_is_known
         assert len(answers(lake, as_of=as_of)["crashes"]) == 1
 
 
+@pytest.mark.slow
 def test_a_session_that_is_taken_in_again_is_a_duplicate_and_is_known_no_later(lake):
     session = line("session", online_from=in_hours(30)) + b"\n"
     now = datetime.now(UTC) + timedelta(hours=31)
@@ -170,6 +175,7 @@ def test_a_session_that_is_taken_in_again_is_a_duplicate_and_is_known_no_later(l
     assert known(lake, "session") == [now]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("fatal", ["session", "batch", "mark"])
 def test_a_replay_that_dies_is_completed_by_one_at_another_time(lake, mend, fatal):
     send(lake, refused("c") + line("session", online_from=in_hours(30)) + b"\n" + refused("c"))

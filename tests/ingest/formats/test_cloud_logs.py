@@ -200,6 +200,7 @@ def test_no_bytes_break_it(data):
     survives(CLOUD_LOG, data)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     "part",
     [b'{"a": "' + b"\\" * 999, b"[" * 1000, b"\\" * 1001, b'"' * 999, b'[{"' * 300, b'{"x": 1}, ' * 100,

@@ -302,6 +302,7 @@ def test_no_bytes_break_cri(data):
     survives(CRI_LOG, data)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     "line",
     [

@@ -298,6 +298,7 @@ def test_no_text_breaks_the_dates(said):
     local_time(said, day_first=days_first([said]), after=None, before=TOLD.at)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     "block", [b"x" * (1 << 18), b"Source: BugCheck\n" * 4000, b"P1: x\n" * 20_000, b"Date : \n" * 9000]
 )

@@ -335,6 +335,7 @@ def test_it_may_end_anywhere():
             survives(FORMAT, said[:end].encode())
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     "block", [b"x" * (1 << 20), b"*** *** *** *** *** ***\n" * 20_000, b"    x0  0000000000000000\n" * 40_000]
 )

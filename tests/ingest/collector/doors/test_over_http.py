@@ -95,6 +95,7 @@ def client(tmp_path_factory) -> Iterator[Client]:
         yield one
 
 
+@pytest.mark.variants
 @each_door
 def test_a_crash_sent_twice_is_there_once_with_its_faults_told(lake, knock):
     with serving(lake) as client:
