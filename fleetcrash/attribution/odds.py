@@ -121,13 +121,13 @@ def weigh(
     spot_log_weight: Floats,
     stands_there: Mask,
     of_strata: Mask,
-    named_before: int | None = None,
-    named_elsewhere: Collection[int] = (),
-    contrast: Contrast | None = None,
-    of_rollout: Callable[[int], Mask] | None = None,
-    by_delay: Callable[[int], float] = lambda _: 0.0,
-    by_timer: Callable[[int, int, int], float] = lambda *_: 0.0,
-    goes_on: Callable[[int], bool] = lambda _: False,
+    named_before: int | None,
+    named_elsewhere: Collection[int],
+    contrast: Contrast | None,
+    of_rollout: Callable[[int], Mask],
+    by_delay: Callable[[int], float],
+    by_timer: Callable[[int, int, int], float],
+    goes_on: Callable[[int], bool],
 ) -> Odds:
     """Weigh the hypotheses.
 
@@ -142,10 +142,7 @@ def weigh(
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     of_waves = waves.log_evidence + spot_log_weight[waves.spot][:, None] + LOG_SHAPE
-    nothing = np.zeros(len(of_strata), bool)
-    rivalry = Rivalry(
-        trial, waves, of_waves, pushed, stands_there, of_strata, contrast, of_rollout=of_rollout or (lambda _: nothing)
-    )
+    rivalry = Rivalry(trial, waves, of_waves, pushed, stands_there, of_strata, contrast, of_rollout)
     if not len(trial.updates):
         return _odds(rivalry, None, log_updates, of_waves)
     known = _of_known_fault(rivalry, log_updates, again, goes_on)

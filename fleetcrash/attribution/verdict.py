@@ -154,8 +154,8 @@ def judge(
     minutes_open: int,
     before: Kind,
     named_before: int | None,
-    contrast: Contrast | None = None,
-    is_doubtful: Callable[[int, int | None], bool] = lambda *_: False,
+    contrast: Contrast | None,
+    is_doubtful: Callable[[int, int | None], bool],
 ) -> Judgement:
     """Say what the odds come to.
 

@@ -9,15 +9,29 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from fleetcrash.attribution import odds as weighing
+from fleetcrash.attribution import verdict
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.odds import LOG_LATENT, weigh
+from fleetcrash.attribution.odds import LOG_LATENT
 from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, Contrast, Rivalry
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, TIED_FROM, Judgement, Kind, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, TIED_FROM, Judgement, Kind
 from fleetcrash.attribution.waves import SHAPES, Waves
 
 UPDATE, OTHER, RELEASED, EVENTS = 7, 9, 1000, 100.0
+
+# Where a test says nothing else: no other incident, no rollout that makes slices, and hosts that say nothing more.
+weigh = partial(
+    weighing.weigh,
+    named_before=None,
+    named_elsewhere=(),
+    of_rollout=lambda _: np.zeros(2, bool),
+    by_delay=lambda _: 0.0,
+    by_timer=lambda *_: 0.0,
+    goes_on=lambda _: False,
+)
+judge = partial(verdict.judge, is_doubtful=lambda *_: False)
 
 
 def _judged(
