@@ -22,9 +22,11 @@ from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _LEAST_EVENTS = 4
+_LENGTHS = (240, DAY)  # minutes in which there may be more
 
 # From here on crashes of another module are held to have moved into this one: twenty to one, for that is common.
 _LOG_MOVED = 3.0
@@ -92,7 +94,7 @@ class ModuleRises:
             rise = ModuleRise(*modules.names[number], float(usual[number]))
             mine = known & free & lately & (modules.of_event == number)
             is_slow = np.median(events.minute[mine]) <= tick - LAG_MINUTES
-            if is_slow and self._log_excess(rise, tick, int(seen[number])) >= least:
+            if is_slow and self._log_excess(rise, tick, events.minute[mine]) >= least:
                 yield Found(rise, mine, usual, least)
 
     def _is_renamed(self, found: Found, update: int, tick: int) -> bool:
@@ -111,14 +113,21 @@ class ModuleRises:
         log_odds = seen * np.log(fewer / expected) + expected - fewer
         return bool((modules.of_system(rise.os_type) & (expected >= more / 2.0) & (log_odds >= _LOG_MOVED)).any())
 
-    def _log_excess(self, rise: ModuleRise, tick: int, seen: int) -> float:
-        """How much so many crashes of the last day say against the baseline at the likeliest rate, in the whole fleet.
+    def _log_excess(self, rise: ModuleRise, tick: int, minute: Ints) -> float:
+        """How much some crashes say against the baseline at the likeliest rate, in the whole fleet, of the last hours.
 
         Nothing where there are no more than it expects.
+
+        Args:
+            minute: (n,) of those of the last day, by the module.
         """
         expected = self._inquiry.expected
         portion = expected.portion(rise.os_type, rise.share).of_spots[:, 0]
-        of_fleet = expected.of_slices_since(tick - DAY + 1)[:, 0] * portion
         crashes = [CRASH, CRASH_AT_BOOT]
-        mean = float((of_fleet[crashes] * expected.baseline.caution()[crashes]).sum())
-        return seen * float(np.log(seen / max(mean, 1e-9))) - (seen - mean) if seen > mean else 0.0
+        said = []
+        for minutes in _LENGTHS:
+            of_fleet = expected.of_slices_since(tick - minutes + 1)[:, 0] * portion
+            mean = max(float((of_fleet[crashes] * expected.baseline.caution()[crashes]).sum()), 1e-9)
+            seen = int((minute > tick - minutes).sum())
+            said.append(seen * float(np.log(seen / mean)) - (seen - mean) if seen > mean else 0.0)
+        return max(said) - float(np.log(len(_LENGTHS)))
