@@ -103,6 +103,7 @@ def test_a_lake_without_a_record_is_2(tmp_path, run, command):
     assert "holds no record yet" in err
 
 
+@pytest.mark.slow
 def test_what_moves_a_cursor_is_shown_and_moves_none(tmp_path, run):
     row = {
         "host_id": "h1", "os_type": "linux", "crash_id": f"c{HOSTILE}", "occurred_at": "2026-03-04T12:00:00+00:00",

@@ -78,12 +78,13 @@ def test_incidents_as_json_is_one_document_and_as_text_says_who_did_it(lake, run
     assert fleet.GUILTY in out
 
 
+@pytest.mark.slow
 def test_incidents_before_the_outage_are_none(lake, run):
     status, out, _ = run("incidents", "--lake", lake, *as_of(-1), "--json")
     assert (status, json.loads(out)["incidents"]) == (0, [])
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [3, 2, 1])
 def test_where_most_crashes_came_late_it_says_that_little_can_be_said(tmp_path, run, at_once):
     crash = {"record": "crash", "host_id": "a", "os_type": "linux", "occurred_at": "2024-07-19T04:10:00Z"}
@@ -95,6 +96,7 @@ def test_where_most_crashes_came_late_it_says_that_little_can_be_said(tmp_path, 
     assert ("3 of 4 crashes were received more than an hour after they happened." in said) == (at_once == 1)
 
 
+@pytest.mark.slow
 def test_a_backtest_takes_its_span_and_its_step(lake, run):
     since, until = time_text(fleet.RELEASED), time_text(fleet.RELEASED + timedelta(hours=1))
     status, out, err = run("backtest", "--lake", lake, "--from", since, "--to", until, "--step", "5m", "--json")
@@ -104,6 +106,7 @@ def test_a_backtest_takes_its_span_and_its_step(lake, run):
     assert [one["update_id"] for one in found["incidents"]] == [fleet.GUILTY]
 
 
+@pytest.mark.slow
 def test_hosts_are_csv_by_default_and_one_document_with_json(lake, run):
     chosen = ("hosts", fleet.GUILTY, "--lake", lake, "--condition", '{"os_type": "windows"}')
     status, out, err = run(*chosen, "--json")
@@ -116,6 +119,7 @@ def test_hosts_are_csv_by_default_and_one_document_with_json(lake, run):
         assert rows == [{name: row[name] or "" for name in HOST_COLUMNS} for row in found["hosts"]]
 
 
+@pytest.mark.slow
 def test_a_condition_of_null_is_every_host_and_not_the_incidents(lake, run):
     chosen = ("hosts", fleet.GUILTY, "--lake", lake, "--json")
     of_null, every = (json.loads(run(*chosen, "--condition", text)[1]) for text in ("null", "{}"))
@@ -132,6 +136,7 @@ def test_hosts_of_one_state(lake, run, state):
     assert len(found["hosts"]) == found["counts"][state]
 
 
+@pytest.mark.slow
 def test_a_load_from_stdin_is_one_document(tmp_path):
     done = run_as_a_process("load", "-", "--lake", str(tmp_path / "lake"), "--json", stdin=HOST + b"nonsense\n")
     assert done.returncode == 1
@@ -435,7 +440,7 @@ def test_a_reader_that_has_left_is_no_trouble_and_no_go(lake, command, status):
     assert (done.returncode, done.stderr) == (status, b"")
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_what_a_shell_closed_is_no_trouble(lake, closed):
     command = f'exec "$0" -m cli clusters --lake "$1" {closed}'
@@ -453,6 +458,7 @@ def test_letters_that_the_output_has_not_are_spelled_out(tmp_path):
     assert "\\u6e56ä.so".encode("latin-1") in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_output_that_finds_no_room_is_said_in_one_line(lake):
     command = [sys.executable, "-m", "cli", "clusters", "--lake", lake]
@@ -462,6 +468,7 @@ def test_output_that_finds_no_room_is_said_in_one_line(lake):
     assert "cannot be written: No space left on device" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_load_from_a_stdin_that_is_closed_says_so(tmp_path):
     command = ["sh", "-c", 'exec "$0" -m cli load --lake "$1" - <&-', sys.executable, tmp_path / "lake"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

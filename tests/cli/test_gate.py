@@ -75,6 +75,7 @@ def test_an_override_needs_a_reason_and_then_decides(tmp_path, run):
     assert json.loads(out)["override"]["reason"] == "a customer rang"
 
 
+@pytest.mark.slow
 def test_whoever_has_no_name_on_the_machine_may_override(tmp_path, run, monkeypatch):
     def nameless():
         raise KeyError("getpwuid(): uid not found: 12345")

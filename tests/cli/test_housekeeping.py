@@ -39,6 +39,7 @@ def run(capsys, monkeypatch):
     return run_it
 
 
+@pytest.mark.slow
 def test_compact_says_what_it_did_table_by_table(lake, run):
     status, out, err = run("compact", "--lake", lake, "--keep-files", "0s", "--json")
     told = {one["table"]: one for one in json.loads(out)["tables"]}
@@ -154,6 +155,7 @@ def test_what_root_writes_in_the_lake_of_a_service_is_the_services(lake, run):
     assert [path for path in written if path.stat().st_uid != service] == []
 
 
+@pytest.mark.slow
 def test_forget_names_what_the_lake_has_yet_to_take(lake, run):
     spool = Spool(Path(lake) / "_spool", Limits())
     spool.start()
@@ -194,6 +196,7 @@ def test_doctor_names_what_is_broken(lake, run):
     assert (status, out.startswith(f"broken: {file}\n")) == (2, True)
 
 
+@pytest.mark.slow
 def test_doctor_migrates_and_what_was_refused_works(lake, run):
     for name in table_columns():
         table = DeltaTable(str(Path(lake) / name))

@@ -84,6 +84,7 @@ def test_many_threads_at_once_keep_no_more_than_one():
     assert len(kept) == 20  # what went was taken off the sum of bytes: twenty times fifty are just what may be
 
 
+@pytest.mark.slow
 def test_ever_new_texts_on_a_lake_that_stands_still_are_bounded_and_answered(tmp_path):
     with closing(Feed(outage(tmp_path).root, watch=False)) as feed:
         feed._answers = Answers(most=10)

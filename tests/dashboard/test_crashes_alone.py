@@ -54,6 +54,7 @@ def test_a_silent_minute_is_zero_and_time_before_the_first_crash_is_no_data(lake
     assert "At zero nobody reported a crash; who was online is not known" in page.text
 
 
+@pytest.mark.slow
 def test_where_presence_is_told_a_silent_minute_without_it_stays_no_data(tmp_path: Path, overview):
     online = {"host_id": "h1", "online_from": NOW - timedelta(hours=1), "online_until": NOW - timedelta(minutes=30)}
     page = overview(_told(tmp_path / "lake", session=[online]).root)
@@ -89,6 +90,7 @@ def test_lines_by_update_are_not_known_rather_than_empty(lake: Lake, overview):
     assert "Nobody reported a crash" not in page.text
 
 
+@pytest.mark.slow
 def test_a_host_is_neither_offline_nor_unexposed(lake: Lake, view):
     page = view("host", lake.root, id="h3")
     assert "its newest record; whether it is online is not known" in page.text
@@ -99,6 +101,7 @@ def test_a_host_is_neither_offline_nor_unexposed(lake: Lake, view):
         assert claimed not in page.text
 
 
+@pytest.mark.slow
 def test_a_host_of_the_inventory_without_presence_is_not_said_to_be_offline(tmp_path: Path, view):
     host = {"host_id": "h3", "os_type": "windows", "always_on": True}
     other = {"host_id": "h4", "online_from": NOW - timedelta(hours=1)}

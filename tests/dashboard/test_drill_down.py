@@ -39,6 +39,7 @@ def cluster_id(lake: Lake) -> str:
         return Clusters(engine).list()[0].cluster_id
 
 
+@pytest.mark.slow
 def test_clusters_lead_to_their_pages_and_carry_the_filters(lake: Lake, cluster_id: str, view):
     page = view("clusters", lake.root, os="windows")
     assert "3 of 3 clusters (3 new), most hosts first." in page.text
@@ -58,6 +59,7 @@ def test_of_as_many_other_clusters_the_file_is_another(chosen, lake: Lake, view)
     assert len({*found[0], *found[1]}) == 4, "CSV and Parquet of each"
 
 
+@pytest.mark.slow
 def test_a_cluster_says_since_when_after_what_and_whom_it_hits(lake: Lake, cluster_id: str, view):
     page = view("cluster", lake.root, id=cluster_id)
     assert f"after {GUILTY} was installed on that host" in page.text
@@ -79,6 +81,7 @@ def test_a_cluster_says_since_when_after_what_and_whom_it_hits(lake: Lake, clust
     assert 0 < inside < known.crashes
 
 
+@pytest.mark.slow
 def test_a_host_shows_what_happened_to_it(lake: Lake, view):
     page = view("host", lake.root, id="host-02")
     assert "host-02 OS Windows Agent version 7.16.300" in page.text

@@ -117,6 +117,7 @@ def test_what_waiting_cost_at_the_alarm_and_at_the_minute_asked_for(lake: Lake, 
     assert "Halted 12:05 UTC 10 fewer exposed" in later.text
 
 
+@pytest.mark.slow
 def test_a_minute_in_the_address_is_the_one_shown_and_nonsense_is_not(lake: Lake, incident_page):
     tick(lake, [incident()])
     assert "Halted 12:07 UTC" in incident_page(lake.root, "inc-0001", halt="7").text
@@ -124,6 +125,7 @@ def test_a_minute_in_the_address_is_the_one_shown_and_nonsense_is_not(lake: Lake
     assert "Halted 12:02 UTC" in incident_page(lake.root, "inc-0001", halt="soon").text
 
 
+@pytest.mark.slow
 def test_the_minute_chosen_stays_while_time_goes_on(lake: Lake, incident_page):
     tick(lake, [incident()])
     page = incident_page(lake.root, "inc-0001")

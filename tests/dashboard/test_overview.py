@@ -52,6 +52,7 @@ def test_the_command_for_an_odd_name_is_one_that_can_be_typed(name: str, said: s
     assert (" -- --csv" in banner) if name == "--csv" else ("fleetcrash hosts" not in banner)
 
 
+@pytest.mark.slow
 def test_a_withdrawn_update_says_what_is_left_to_do(tmp_path: Path, overview):
     lake = outage(tmp_path / "lake")
     row = {"update_id": GUILTY, "kind": "content", "channel": "291", "released_at": RELEASED}
@@ -152,6 +153,7 @@ def test_a_second_incident_gets_its_own_banner(lake: Lake, overview):
     assert text.index("is crashing Windows hosts") < text.index("no update is to blame")
 
 
+@pytest.mark.slow
 def test_filters_change_chart_cards_and_tables_alike(lake: Lake, overview):
     tick(lake, [incident()])
     everything = overview(lake.root)

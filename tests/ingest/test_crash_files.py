@@ -186,6 +186,7 @@ def test_a_lake_within_a_folder_is_none_of_its_files(lake, tmp_path):
     assert (report.read, report.left_out) == (2, ())
 
 
+@pytest.mark.slow
 def test_many_crashes_are_several_batches_and_a_dry_run_changes_nothing(lake, tmp_path, monkeypatch):
     monkeypatch.setattr(crash_files, "_BATCH_BYTES", 1000)
     for number in range(30):

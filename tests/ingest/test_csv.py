@@ -29,6 +29,7 @@ FEW = settings(
 # Each example makes a lake on disk; shrinking one takes minutes.
 
 
+@pytest.mark.slow
 def test_records_of_every_kind_are_those_of_ndjson(lake, tmp_path):
     files = []
     for kind, record in SOUND.items():
@@ -221,6 +222,7 @@ PIECES = st.lists(
 ).map(b"".join)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.sampled_from([b"", HEADER + b"\n", b"record," + HEADER + b"\n", b"host_id\n"]), PIECES, st.integers(1, 3000))
 def test_any_bytes_are_read_to_the_end_or_are_an_unreadable_source(head, rest, batch_bytes):

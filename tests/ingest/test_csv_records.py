@@ -85,6 +85,7 @@ def test_records_are_those_of_a_reader_that_goes_byte_by_byte(text):
     assert records.ends(data).tolist() == ends
 
 
+@pytest.mark.slow
 @MANY
 @given(TEXTS)
 def test_fields_are_those_of_a_reader_that_goes_byte_by_byte(text):
@@ -98,6 +99,7 @@ def test_fields_are_those_of_a_reader_that_goes_byte_by_byte(text):
     assert values == [field for record in expected for field in record]
 
 
+@pytest.mark.slow
 @MANY
 @given(TEXTS, st.integers(0, 200))
 def test_what_follows_changes_no_record_that_is_whole(text, cut):

@@ -40,6 +40,7 @@ def test_it_says_what_the_load_says_and_leaves_the_lake_as_it_is(lake, tmp_path)
     assert without_time(dry_run(lake, [path], now=NOW)) == without_time(load(lake, [path], now=NOW))
 
 
+@pytest.mark.slow
 def test_it_needs_no_lake_and_makes_none(tmp_path):
     path = write(tmp_path / "in.ndjson", LINES)
     said = dry_run(None, [path], now=NOW)

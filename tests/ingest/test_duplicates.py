@@ -122,6 +122,7 @@ def test_cutting_a_source_into_batches_changes_no_answer(monkeypatch):
     assert tables_cut["batch"] > 5
 
 
+@pytest.mark.slow
 def test_a_second_load_of_a_file_adds_nothing_and_counts_the_same(load_lines, lake):
     lines = [
         line("crash"),
@@ -142,6 +143,7 @@ def test_a_second_load_of_a_file_adds_nothing_and_counts_the_same(load_lines, la
     assert versions(lake) == before_it
 
 
+@pytest.mark.slow
 def test_of_two_reports_of_a_crash_the_earlier_known_wins_in_any_order(load_lines, lake):
     late = line("crash", code="late", received_at="2024-07-19T05:00:00Z")
     early = line("crash", code="early", received_at="2024-07-19T04:30:00Z")

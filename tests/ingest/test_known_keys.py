@@ -38,7 +38,7 @@ def test_a_record_of_any_kind_that_comes_again_in_a_later_batch_is_a_duplicate(l
     assert [(counts.accepted, counts.duplicates) for counts in found] == [(6, 0), (0, 6), (0, 6), (0, 6)]
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 25, 1 << 25])
 def test_what_a_load_has_brought_is_found_whether_it_is_held_or_not(lake, monkeypatch, room):
     monkeypatch.setattr(known_keys, "_HELD", room)
@@ -66,6 +66,7 @@ def looked_at(lake, monkeypatch) -> list[str]:
     return looked_at
 
 
+@pytest.mark.slow
 def test_a_file_is_looked_through_once_and_what_the_load_has_brought_not_at_all(lake, looked_at):
     there = {file.path for file in lake.files("crash")}
     with Workbench(lake) as bench:
@@ -87,6 +88,7 @@ def test_of_more_files_than_there_is_room_for_only_the_rest_is_looked_through_ag
             looked_at.clear()
 
 
+@pytest.mark.slow
 def test_what_others_bring_and_rewrite_meanwhile_is_found(lake):
     with Workbench(lake) as bench, Workbench(lake) as other:
         intake, another = Intake(lake, bench, now=NOW), Intake(lake, other, now=NOW)

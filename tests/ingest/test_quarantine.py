@@ -82,6 +82,7 @@ def test_of_two_streams_with_no_name_each_has_its_own_put_aside(lake, monkeypatc
     assert aside(lake) == {"not_json": 3}
 
 
+@pytest.mark.slow
 def test_what_was_loaded_before_a_host_was_forgotten_is_reported_as_then(lake, tmp_path):
     lines = [line("crash", host_id="gone", os_type="beos"), line("crash", host_id="gone"), b"bad"]
     path = write(tmp_path / "in.ndjson", lines)
@@ -153,6 +154,7 @@ def test_rows_of_parquet_and_of_csv_are_read_as_what_they_were(lake, tmp_path):
     assert {row["crash_id"] for row in rows_of(lake, "crash")} == {"p1", "p2", *(f"c,{n}\nx" for n in range(5))}
 
 
+@pytest.mark.slow
 def test_a_list_of_windows_events_is_no_csv_of_records_whatever_it_is_called(lake, tmp_path):
     said = ", version: 1.0.0.0, time stamp: 0x12345678"
     event = f'"Faulting application name: a.exe{said} Faulting module name: b.dll{said} Exception code: 0xc0000005 '
@@ -168,7 +170,7 @@ def test_a_list_of_windows_events_is_no_csv_of_records_whatever_it_is_called(lak
     assert aside(lake) == {"missing_field:host_id": 1}
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("fatal", ["crash", "install", "batch", "mark"])
 def test_a_replay_that_dies_and_is_run_again_takes_in_each_record_once(lake, load_lines, fatal):
     load_lines(*(soon(f"c{n}") for n in range(3)), line("install", applied_at=SOON, received_at=None))
@@ -196,6 +198,7 @@ def test_what_an_unfinished_load_put_aside_stays_and_is_counted_until_it_is_fini
     assert (report.accepted, stay, aside(lake)) == (1, 0, {})
 
 
+@pytest.mark.slow
 def test_the_same_bad_line_of_two_files_is_one_record_and_one_duplicate(lake, load_lines):
     for name in ("a.ndjson", "b.ndjson"):
         load_lines(soon("c1"), line("crash", crash_id=name), name=name)

@@ -142,6 +142,7 @@ def test_a_row_put_aside_is_kept_as_json_that_loads_once_it_is_mended(lake, tmp_
     assert load(lake, [write(tmp_path / "mended.ndjson", [mended])], now=NOW).accepted == 1
 
 
+@pytest.mark.slow
 def test_what_no_column_is_due_to_be_is_kept_and_taken_in_no_replay_without_it(lake):
     not_utf8 = pa.array([[("a", b"\xff")]] * 2, pa.map_(pa.string(), pa.binary()))
     frames = pa.array([[{"module": "m", "offset": Decimal(5)}], None])
@@ -160,6 +161,7 @@ def test_what_no_column_is_due_to_be_is_kept_and_taken_in_no_replay_without_it(l
     assert (report.read, stay) == (0, 4)
 
 
+@pytest.mark.slow
 def test_tables_and_lines_of_the_same_records_are_the_same_records(lake, tmp_path):
     by_kind = {kind: pa.Table.from_pylist([record]) for kind, record in SOUND.items()}
     assert append_tables(lake, by_kind, batch_id="b", source="memory", now=NOW).accepted == 6
@@ -199,6 +201,7 @@ def test_the_kind_is_told_by_the_record_column_or_else_by_the_name(lake, tmp_pat
     assert [row["line"] for row in quarantined(lake)] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_parquet_or_is_damaged_is_unreadable(lake, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "BATCH_ROWS", 1000)
     whole = tmp_path / "crash.parquet"

@@ -151,6 +151,7 @@ def test_quiet_days_have_no_fault(simulated, seed):
     assert quiet.one("SELECT count(*) FROM update WHERE reverted_at IS NOT NULL") == 0
 
 
+@pytest.mark.slow
 def test_twenty_thousand_quiet_hosts_crash_ten_to_thirty_times_a_day(tmp_path):
     summary = simulate("quiet", tmp_path, seed=4)
     assert 3 * 8 < summary.records["crash"] < 3 * 30

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 import sample_data
 from sample_data.simulator import simulate
@@ -13,6 +14,7 @@ from sample_data.simulator import simulate
 FOLDER = Path(sample_data.__file__).parent
 
 
+@pytest.mark.slow
 def test_the_sample_is_what_its_command_makes(tmp_path):
     """Records and not bytes: another release of pyarrow may pack the same table in another way."""
     command = r"fleetcrash simulate (\S+) --out sample_data/fleet --hosts (\d+) --seed (\d+)"

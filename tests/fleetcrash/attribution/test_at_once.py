@@ -309,7 +309,7 @@ def test_an_incident_leaves_alone_what_crashes_in_a_system_that_its_update_never
     assert {turn["update_id"] for turn in second["history"]} <= {None, "v"}
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("lasting_min", [5.0, 0.5])  # the shorter one is over before it is told from the fault
 def test_a_regions_outage_hours_after_a_fault_is_an_incident_of_its_own_and_leaves_the_name_alone(
     empty_lake: Path, early: list[dict[str, Any]], lasting_min: float
@@ -358,7 +358,7 @@ def test_what_a_condition_leaves_out_is_another_incident_though_what_did_it_cann
     assert second["evidence"]["crashes"] == len(of_the_other)
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("systems", [("windows", "linux"), ("linux",)], ids=["both", "one"])
 def test_whom_a_second_fault_strikes_is_told_of_the_hosts_of_the_first_as_well(
     empty_lake: Path, early: list[dict[str, Any]], systems: tuple[str, ...]

@@ -246,6 +246,7 @@ def test_records_before_the_start_are_history(small, said_of_small):
     assert backtest(small, Span(since=since))["incidents"] == said_of_small["incidents"]
 
 
+@pytest.mark.slow
 def test_looking_less_often_finds_the_same_a_little_later(small, said_of_small):
     (often,) = said_of_small["incidents"]
     found = backtest(small, Span(step_minutes=20))
@@ -260,6 +261,7 @@ def test_looking_less_often_finds_the_same_a_little_later(small, said_of_small):
     assert parse_time(seldom["alarm_at"]).minute % 20 == 0
 
 
+@pytest.mark.slow
 def test_ticks_are_whole_minutes(small, said_of_small):
     (incident,) = said_of_small["incidents"]
     alarm = parse_time(incident["alarm_at"])

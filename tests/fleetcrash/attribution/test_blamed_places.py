@@ -64,7 +64,7 @@ def test_no_update_is_blamed_for_what_went_on_at_a_place_before_it_came(names, s
     )
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_but_one_that_strikes_elsewhere_as_well_is(names, seed):
     assert names(world(Random(seed), elsewhere=0.5)) == {"agent"}

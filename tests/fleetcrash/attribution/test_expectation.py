@@ -51,6 +51,7 @@ def test_a_wave_and_an_update_in_the_same_hosts_are_held_against_the_same_rates_
     assert max(rates) > 1.2 * min(rates)  # they were learned meanwhile
 
 
+@pytest.mark.slow
 def test_what_a_fault_did_before_its_alarm_is_not_learned_from(empty_lake):
     """Hours lie between a slow fault's first crashes and the alarm, and the history is hardly longer."""
     first, early = {1: 100.0}, {2: 310.0, 4: 320.0, 6: 330.0}

@@ -36,7 +36,7 @@ def rows_counted(engine: Engine, after_tick: int) -> Counter[tuple[Any, ...]]:
     return Counter((*key, change) for key, change in total.items() if change)
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [64, 1 << 20])
 @pytest.mark.parametrize("share", [0.0, 0.6])
 def test_stretches_come_to_what_the_query_tells(outage, share, at_once, monkeypatch):
@@ -49,6 +49,7 @@ def test_stretches_come_to_what_the_query_tells(outage, share, at_once, monkeypa
         assert rows_counted(engine, after_tick) == told
 
 
+@pytest.mark.slow
 def test_what_was_told_too_late_for_a_key_counts_all_the_same(outage, monkeypatch):
     class Narrow(exposed._Layout):
         """One with room for four lags."""

@@ -285,7 +285,7 @@ def _struck_again(hosts: range) -> World:
     }
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hosts", "verdict", "suspected"),
     [

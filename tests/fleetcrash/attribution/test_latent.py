@@ -105,7 +105,7 @@ def test_what_goes_out_just_then_and_strikes_hosts_with_both_is_not_put_down_to_
     assert found["candidates"][0]["update_id"] == "beside"
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("beside", [True, False])
 def test_an_older_update_is_what_a_latent_fault_may_be_of_and_not_what_went_out_a_minute_before(empty_lake, beside):
     found = judged(fleet(got=YESTERDAY, strikes=lambda n: n % 4 == 0, beside=beside), empty_lake)
@@ -187,7 +187,7 @@ def morning(*, guilty: str) -> World:
     return world
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize(("guilty", "name", "first"), [("patch", set(), "patch"), ("content", {"content"}, "content")])
 def test_what_hosts_get_at_the_boot_at_which_an_older_patch_strikes_is_not_named_where_many_of_the_struck_lack_it(
     empty_lake, guilty, name, first
@@ -197,7 +197,7 @@ def test_what_hosts_get_at_the_boot_at_which_an_older_patch_strikes_is_not_named
     assert candidates(found)[0] == first
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("has_it", [lambda n: n % 10 == 0, lambda n: n % 5 > 0], ids=["one ring", "all but one ring"])
 def test_no_update_is_not_said_of_the_first_few_where_those_say_a_little_for_one_of_hours_ago(empty_lake, has_it):
     """By then a rise in the ring itself explains them as well."""

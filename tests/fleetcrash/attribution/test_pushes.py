@@ -147,7 +147,7 @@ def world(*, struck: Callable[[float, Random], float]) -> World:
     return told
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("struck", "names"),
     [

@@ -92,7 +92,7 @@ def verdicts(incident: Row) -> list[str]:
     return [turn["verdict"] for turn in incident["history"]]
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("tells", [0.0, 0.1])
 def test_an_update_that_the_struck_hosts_do_not_tell_of_is_not_acquitted(first, seed, tells):
@@ -104,7 +104,7 @@ def test_an_update_that_the_struck_hosts_do_not_tell_of_is_not_acquitted(first, 
     assert "cannot separate bad" in found["summary"]
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_one_whose_installs_are_told_an_hour_later_is_named_then(first, seed):
     found = first(world(Random(seed), told_after=HELD_BACK))
@@ -152,7 +152,7 @@ def test_but_what_begins_half_an_hour_after_it_in_hosts_that_lack_it_is_none_of_
     assert verdicts(first(told))[-1] == "no_update"
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_an_update_whose_installs_are_told_after_the_crashes_is_charged_for_them(empty_lake, seed):
     """By the share of the hosts that had it then; else each host with it would speak for it, and none against."""

@@ -106,7 +106,7 @@ def test_nor_do_a_regions_that_begin_to_crash_after_everybody_got_it(empty_lake,
         assert told(lake) == set()
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_but_an_update_that_does_so_wherever_it_is_gets_named(empty_lake, seed):
     random = Random(seed)
@@ -120,7 +120,7 @@ def test_but_an_update_that_does_so_wherever_it_is_gets_named(empty_lake, seed):
         assert told(lake) == {"content"}
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_so_does_one_that_only_one_customer_got(empty_lake, seed):
     random = Random(seed)
@@ -134,7 +134,7 @@ def test_so_does_one_that_only_one_customer_got(empty_lake, seed):
         assert told(lake) == {"content"}
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_and_one_that_crashes_one_customers_hosts_as_soon_as_each_gets_it(empty_lake, seed):
     random = Random(seed)

@@ -78,6 +78,7 @@ def test_what_the_detector_names_is_halted_with_its_words(outage):
     assert found["rings"][0]["crashed"] > 0
 
 
+@pytest.mark.slow
 def test_what_is_innocent_beside_it_is_not_halted(outage):
     found = gate(outage, fleet.INNOCENT, as_of=None, settings=Settings())
     assert found["decision"] == "hold"

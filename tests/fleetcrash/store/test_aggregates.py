@@ -131,6 +131,7 @@ def test_every_answer_is_the_one_without_what_is_kept(empty_lake, world, random:
         assert kept_files(lake.root)
 
 
+@pytest.mark.slow
 def test_no_kept_answer_has_a_row_of_one_host_or_one_crash(filled):
     with Engine(filled) as engine:
         read_news(engine)

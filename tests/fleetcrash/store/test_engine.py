@@ -53,6 +53,7 @@ def test_an_engine_sees_what_came_later_once_it_is_refreshed(lake):
         assert not engine.refresh()
 
 
+@pytest.mark.slow
 def test_an_engine_opens_although_a_file_that_it_is_to_read_is_replaced_and_deleted(lake, monkeypatch):
     append_rows(lake, "crash", [_crash(1), _crash(2, host_id="gone")])
     real = Engine.newest_known

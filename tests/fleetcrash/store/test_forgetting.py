@@ -161,7 +161,7 @@ def test_nothing_names_the_host_afterwards_and_the_rest_is_there(filled):
     assert len(rows_of(filled, "quarantine")) == 3
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WEIRD)
 def test_no_name_is_more_than_a_name(lake, name):
     fill(lake, name)
@@ -188,6 +188,7 @@ def test_any_name_can_be_forgotten(empty_lake, tmp_path_factory, name):
     assert not forget(lake, name).found
 
 
+@pytest.mark.slow
 def test_names_that_merely_contain_it_stay(lake):
     names = ["host-10", "my-host-1", "host-1.example.com", "host-1-a", "HOST-1", "x_host-1"]
     for name in names:
@@ -262,7 +263,7 @@ def test_a_name_is_struck_out_of_a_source_between_whatever_is_no_letter_or_digit
         assert not mentions.in_sources(pa.array([struck])).any()
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["crash-lab", "crash", "csv", "forgotten", "host"])
 def test_what_a_file_of_csv_holds_is_told_by_its_name_afterwards_as_well(lake, tmp_path, name):
     soon = "2024-07-21T12:00:00Z"  # too far ahead of NOW, and no longer so a day later
@@ -284,7 +285,7 @@ def test_what_we_call_a_collector_is_no_hosts_name(lake, ours):
     assert [row["source"] for row in rows_of(lake, "batch")] == [ours]
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "row", "column"),
     [
@@ -316,6 +317,7 @@ def orphan(lake: Lake, name: str, host: str | None, *, age_s: float) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_files_in_no_log_go_when_they_hold_it_and_are_nobodys_work_any_more(filled):
     gone = [orphan(filled, "a.parquet", "host-7", age_s=700), orphan(filled, "b.parquet", None, age_s=700)]
     stay = [orphan(filled, "c.parquet", "other", age_s=700), orphan(filled, "d.parquet", "other", age_s=0)]
@@ -334,6 +336,7 @@ def test_what_is_nobodys_is_reported(lake):
     assert [Path(one.path).name for one in forget(lake, "host-7").remaining] == [f"{9:020}.json#1", "notes.txt"]
 
 
+@pytest.mark.slow
 def test_what_this_user_may_not_look_into_is_not_taken_for_clean(empty_lake):
     mine = os.geteuid()
     other = mine or 65534  # root may look into anything
@@ -508,6 +511,7 @@ def test_a_table_that_cannot_be_brought_up_to_date_is_opened_again(filled):
     assert len(rows_of(filled, "crash")) == 4
 
 
+@pytest.mark.slow
 def test_the_log_says_that_rows_went_and_of_a_merge_that_none_did(filled, monkeypatch):
     monkeypatch.setattr(log.Log, "redact", lambda _: None)
     said = []

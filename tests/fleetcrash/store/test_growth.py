@@ -165,6 +165,7 @@ def test_rows_that_stay_the_same_stay_where_they_are(empty_lake):
         assert dict(engine._con.sql("SELECT crash_id, rowid FROM placed_crashes").fetchall()) == places
 
 
+@pytest.mark.slow
 def test_where_files_were_merged_a_table_is_made_anew(empty_lake):
     with lake_of(_FLEET, empty_lake, loads=2) as lake, Engine(lake, as_of=at(60), threads=1, grow_from_s=0) as engine:
         before = _tables(engine)

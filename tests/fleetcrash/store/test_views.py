@@ -150,6 +150,7 @@ def test_of_two_installs_at_one_instant_the_one_known_later_stays(lake):
     assert _exposed(lake, 45) == [("u", 10, None)]
 
 
+@pytest.mark.slow
 def test_an_update_that_is_withdrawn_but_stays_on_the_host_still_exposes_it(lake):
     row = {"update_id": "u", "kind": "content", "channel": "1", "released_at": at(0), "reverted_at": at(20)}
     append_rows(lake, "update", [row])
@@ -164,6 +165,7 @@ def test_updates_that_the_catalogue_lacks_do_not_replace_one_another(lake):
     assert _exposed(lake) == [("u", 10, 30), ("u", 30, None), ("v", 20, None)]
 
 
+@pytest.mark.slow
 def test_when_we_knew_of_an_end_is_when_its_own_record_was_known(lake):
     """Two removals, and the one that ends the exposure is heard of last."""
     _installs(lake, ("u", 10, "installed"))
@@ -182,6 +184,7 @@ def test_an_install_by_a_clock_that_is_ahead_is_placed_when_it_was_received(lake
     assert _exposed(lake, 10) == [("u", 10, None)]
 
 
+@pytest.mark.slow
 def test_the_end_of_a_session_is_known_ten_minutes_after_it(lake):
     rows = [{"host_id": "h", "online_from": at(0)}, {"host_id": "h", "online_from": at(0), "online_until": at(60)}]
     append_rows(lake, "session", rows)
@@ -190,6 +193,7 @@ def test_the_end_of_a_session_is_known_ten_minutes_after_it(lake):
     assert _online(lake, 70) == [(0, 60)]
 
 
+@pytest.mark.slow
 def test_a_session_that_turns_out_to_go_on_is_online_again(lake):
     """Of the rows of a session the newest known counts, also where it takes an end back."""
     rows = [{"online_until": at(60), "received_at": at(60)}, {"online_until": None, "received_at": at(100)}]
@@ -267,6 +271,7 @@ def test_a_version_that_is_not_written_as_the_hosts_own_tells_nothing_of_it(lake
     assert told == [("7.11.18110", "22631.1")] * 3 + [("7.16.2", "22631.1")]
 
 
+@pytest.mark.slow
 def test_of_the_rows_of_an_update_the_newest_known_counts_and_what_follows_from_it(lake):
     _installs(lake, ("u", 10, "installed"), ("v", 20, "installed"))
     for batch, (channel, known) in enumerate([("1", 5), ("2", 60)]):
@@ -297,7 +302,7 @@ def test_a_removed_agent_leaves_the_version_to_the_next_row_of_the_inventory(lak
     assert [row["agent_version"] for row in _view(lake, "host_spans", 1000) if row["valid_until"] is None] == ["8.0"]
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_of_two_reports_of_a_crash_the_earlier_known_counts_then_the_lesser_by_its_json(lake, order):
     same = {"crash_id": "c", "host_id": "h", "os_type": "linux", "occurred_at": at(1)}

@@ -100,6 +100,7 @@ def steps_of(machine: Machine) -> list[Callable[[], None]]:
     return [set_by(hours) for hours in (0, -1, 1, -2, 2)]
 
 
+@pytest.mark.slow
 def test_records_that_come_while_the_clock_jumps_are_known_in_the_order_of_their_answers(lake, monkeypatch):
     machine = Machine()
     monkeypatch.setattr("ingest.collector.spool.time.time_ns", lambda: machine.wall)

@@ -44,6 +44,7 @@ LATER = Limits(commit_every_s=3600)  # nothing is committed before the end
 EAGER = Limits(commit_every_s=0.01)
 
 
+@pytest.mark.slow
 def test_what_is_read_is_accepted_a_duplicate_or_quarantined(lake):
     bodies = [crashes(5 * n, 10) + b"nonsense\n\n" + line("crash", os_type="beos") + b"\n" for n in range(40)]
     with serving(lake, limits=EAGER) as client, ThreadPoolExecutor(8) as senders:
@@ -126,6 +127,7 @@ def test_a_replay_keeps_the_senders_clocks_and_loads_the_same(lake, tmp_path):
     assert answers(lake) == answers(other)
 
 
+@pytest.mark.slow
 def test_the_clock_of_a_replay_is_the_newest_received_at(lake):
     ahead = line("install", applied_at="2024-07-21T12:00:00Z")
     with serving(lake, replay=True, limits=EAGER) as client:
@@ -209,6 +211,7 @@ def test_of_two_that_are_known_at_one_time_a_resend_of_the_one_that_stands_is_th
     assert answers(lake, as_of=datetime.now(UTC))[view] != before
 
 
+@pytest.mark.slow
 def test_an_update_that_was_loaded_from_a_file_and_is_sent_is_a_duplicate(lake, tmp_path):
     load(lake, [write(tmp_path / "in.ndjson", [line("update")])], now=NOW)
     before = answers(lake, as_of=datetime.now(UTC))
@@ -256,6 +259,7 @@ def test_a_segment_that_the_lake_has_is_not_taken_twice(lake):
     assert not segment.exists()
 
 
+@pytest.mark.slow
 def test_a_torn_tail_is_cut_and_said(lake, empty_lake, tmp_path, caplog):
     with serving(lake, limits=LATER) as client:
         client.post(crashes(0, 2))
@@ -472,6 +476,7 @@ def test_a_commit_of_which_the_keys_cannot_be_kept_is_counted_once(lake, monkeyp
         assert f"{sample}\n" in told
 
 
+@pytest.mark.slow
 def test_a_fault_of_ours_on_one_segment_holds_up_no_other(lake, monkeypatch, caplog):
     monkeypatch.setattr("ingest.collector.committer._RETRY_S", 0.0)
     judge = Intake.judge

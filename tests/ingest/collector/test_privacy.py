@@ -135,6 +135,7 @@ _JSON = st.recursive(
 _NAMES = st.sampled_from(["record", "host_id", "crash_id", "site", "owner", "tags", "code", "frames", "login"])
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(_NAMES, _JSON, max_size=6), max_size=4), st.booleans(), st.booleans())
 def test_whatever_comes_each_line_stays_one_and_no_secret_survives(records, spaced, ascii_only):
     for record in records:

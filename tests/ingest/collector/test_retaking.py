@@ -45,6 +45,7 @@ def send(lake: Lake, *bodies: bytes, replays: bool = False) -> None:
             assert client.post(body).status == 202
 
 
+@pytest.mark.slow
 def test_a_bad_body_that_is_sent_twice_is_taken_in_and_holds_up_no_other(lake, mend):
     send(lake, refused("twice"), refused("twice"))
     send(lake, refused("another"))
@@ -175,7 +176,7 @@ def test_a_session_that_is_taken_in_again_is_a_duplicate_and_is_known_no_later(l
     assert known(lake, "session") == [now]
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("fatal", ["session", "batch", "mark"])
 def test_a_replay_that_dies_is_completed_by_one_at_another_time(lake, mend, fatal):
     send(lake, refused("c") + line("session", online_from=in_hours(30)) + b"\n" + refused("c"))

@@ -398,6 +398,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from([*BODY, "lastExceptionBacktrace", "asiBacktraces", "panicString"]), VALUES))
 def test_whatever_the_values_are(changes):
     for header in (HEADER, PANIC_HEADER, {}):

@@ -508,6 +508,7 @@ def test_a_log_that_keeps_its_parser_busy_for_good():
     assert (len(found), "too long" in str(damage)) == (20, True)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.binary(max_size=300))
 def test_no_bytes_break_a_log(data):
@@ -523,6 +524,7 @@ def test_no_bytes_break_xml(data):
     read_or_refuse(EVENT_LOG_XML, b"<Event " + data + b"</Event>")
 
 
+@pytest.mark.slow
 def test_a_log_that_is_cut_or_changed_anywhere_breaks_nothing():
     log, text = evtx([power(), runtime()])[: 4096 + 4000], xml([power(), runtime()]).encode()
     for format, whole, step in ((EVENT_LOG, log, 600), (EVENT_LOG_XML, text, 5)):

@@ -43,6 +43,7 @@ def telling(root: Path, address: str, found: dict) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_of_sending_loses_nothing_and_changes_no_message(tmp_path, hook):
     held = threading.Event()
     hook.answers = [silent_until(held)] * 2

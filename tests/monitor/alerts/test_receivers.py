@@ -104,6 +104,7 @@ def test_a_repeat_that_is_refused_waits_longer_each_time(tmp_path, hook, clock, 
         assert len(hook.got) == came, clock.now
 
 
+@pytest.mark.slow
 def test_a_whole_request_has_one_deadline_however_it_drips():
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         ended = threading.Event()

@@ -258,6 +258,7 @@ def test_actions_and_documents_have_bounds(monkeypatch):
 LINES = st.sampled_from([SEGFAULT, *OOPS]) | st.text(max_size=30)
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a machine that others use
 @given(
     st.lists(

@@ -73,6 +73,7 @@ def test_a_dump_pushes_out_one_that_is_older(lake):
         assert not before.keys() & kept(lake).keys(), "or what is refused below could push nothing out"
 
 
+@pytest.mark.slow
 def test_of_a_request_that_is_refused_no_dump_is_kept_and_none_is_pushed_out(lake, monkeypatch):
     def fill_the_disk() -> None:
         patch.setattr("ingest.collector.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
