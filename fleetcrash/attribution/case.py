@@ -114,7 +114,7 @@ def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
     leader = judgement.leader(trial.updates)
     if leader is None:
         return judgement, trial, found
-    waiting = doubts.waiting_for_boots_of(inquiry, leader, case.tick, case.events, trial)
+    waiting = doubts.waiting_for_boots_of(inquiry, leader, case.tick, case.events, trial, case.named_before)
     if not waiting or judgement.update in waiting:
         return judgement, trial, found
     again, tried, beside = _weighed(inquiry, replace(case, but=case.but | {leader}))

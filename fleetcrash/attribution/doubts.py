@@ -29,14 +29,17 @@ _NEARLY_ALL = 0.9  # a few installs are always told late
 _LEAST_ALONE = 0.05  # of what strikes at boots; as many installs may never be told
 
 
-def waiting_for_boots_of(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> dict[int, float]:
+def waiting_for_boots_of(
+    inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial, named_before: int | None
+) -> dict[int, float]:
     """Updates that may be behind what another's hosts do: a fault may wait for a boot, and a patch brings one.
 
     Most of it comes at boots, nearly all of those hosts had them as well, and hosts with them and without the other
-    crash at boots, too: more than the baseline, though that is taken of all hosts with them.
+    crash at boots, too: more than the baseline, though that is taken of all hosts with them. There must be more of those
+    than installs of the other that are never told; but for an update that was named before so many got the other.
 
     Args:
-        mine: (events,) the events. trial: of them.
+        mine: (events,) the events. trial: of them. named_before: the update that is named so far.
     Returns:
         Of each how much more often hosts with it and without the other crash at a boot than hosts with the other.
     """
@@ -54,7 +57,7 @@ def waiting_for_boots_of(inquiry: Inquiry, update: int, tick: int, mine: Mask, t
     hosts = _hosts_struck(inquiry, tick, at_boot)[tried.updates]
     alone = _hosts_struck(inquiry, tick, np.flatnonzero(without), booted=True)[tried.updates]
     waits = (tried.log_evidence >= LOG_THOUSAND) & (hosts >= _NEARLY_ALL * len(at_boot))
-    waits &= alone >= _LEAST_ALONE * len(at_boot)
+    waits &= (alone >= _LEAST_ALONE * len(at_boot)) | (tried.updates == named_before)
     brought = _minutes_at_boot(inquiry, update, tick, cells, slice(AGES))
     others = [
         _minutes_at_boot(inquiry, one, tick, cells, slice(AGES, None)) - brought for one in tried.updates.tolist()

@@ -64,14 +64,14 @@ def told(lake: Lake) -> list[str]:
     return sorted({turn["update_id"] for one in found for turn in one["history"] if turn["update_id"]})
 
 
-@pytest.mark.slow
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(3))
 def test_a_patch_that_boots_hosts_is_not_blamed_for_an_update_that_waits_for_the_boot(empty_lake, seed):
     with lake_of(fleet(Random(seed), waits=0.8, patch=0.0), empty_lake) as lake:
         assert told(lake) == ["content"]
 
 
-@pytest.mark.slow
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(3))
 def test_a_patch_that_crashes_hosts_at_the_boot_that_it_brings_is_named(empty_lake, seed):
     with lake_of(fleet(Random(seed), waits=0.0, patch=0.5), empty_lake) as lake:
@@ -131,3 +131,33 @@ def test_who_had_an_update_is_known_by_the_installs_told_by_then_until_another_t
         start = int(at(0).timestamp()) // 60
         found = {news.events.host[event]: tick - start for event, tick in zip(had.event, had.tick, strict=True)}
     assert found == {"kept": 201, "late": 210}
+
+
+def test_an_update_that_waits_for_boots_keeps_its_name_when_a_patch_boots_everybody_else(empty_lake):
+    """Hosts that boot by themselves tell first what it does; later hardly any boot without the patch."""
+    random, hosts, alone, patched_from = Random(1), 900, 20, FROM + 100
+    world: World = {
+        "host": [{"host_id": f"h{n}", "os_type": "windows", "region": "ab"[n % 2]} for n in range(hosts)],
+        "update": [
+            {"update_id": "content", "kind": "content", "channel": "1", "released_at": at(PUSHED)},
+            {"update_id": "patch", "kind": "os_patch", "released_at": at(patched_from)},
+        ],
+        "session": [],
+        "install": [],
+        "crash": [crash_of(1, 2.0), crash_of(2, 150.0)],
+    }
+    for n in range(hosts):
+        boots_at = random.uniform(FROM, FROM + 80) if n < alone else random.uniform(patched_from, patched_from + 240)
+        world["session"] += [
+            {"host_id": f"h{n}", "online_from": at(-900), "online_until": at(boots_at - 3)},
+            {"host_id": f"h{n}", "online_from": at(boots_at)},
+        ]
+        if n >= alone:
+            world["install"].append({"host_id": f"h{n}", "update_id": "patch", "applied_at": at(boots_at + 0.2)})
+        if n % 40:
+            world["install"].append({"host_id": f"h{n}", "update_id": "content", "applied_at": at(PUSHED)})
+            if random.random() < 0.9:
+                world["crash"].append(crash_of(n, boots_at + random.uniform(0.3, 3)))
+    with lake_of(world, empty_lake) as lake:
+        found = incidents(lake, as_of=at(patched_from + 300))["incidents"]
+    assert [{turn["update_id"] for turn in one["history"]} - {None} for one in found] == [{"content"}]
