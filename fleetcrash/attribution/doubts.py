@@ -35,8 +35,8 @@ def waiting_for_boots_of(
     """Updates that may be behind what another's hosts do: a fault may wait for a boot, and a patch brings one.
 
     Most of it comes at boots, nearly all of those hosts had them as well, and hosts with them and without the other
-    crash at boots, too: more than the baseline, though that is taken of all hosts with them. There must be more of those
-    than installs of the other that are never told; but for an update that was named before so many got the other.
+    crash at boots, too: more than the baseline, though that is taken of all hosts with them. These must be more than
+    installs of the other that are never told, but for an update that was named before so many got the other.
 
     Args:
         mine: (events,) the events. trial: of them. named_before: the update that is named so far.
