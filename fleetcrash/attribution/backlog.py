@@ -50,8 +50,8 @@ def is_behind(inquiry: Inquiry, tick: int, mine: Mask, alarm_tick: int, likely: 
     with_alarm = mine & (np.abs(events.tick - alarm_tick) <= JUDGING_MINUTES)
     if tick - alarm_tick <= JUDGING_MINUTES or (with_alarm & late).sum() <= _MOSTLY * with_alarm.sum():
         return False
-    struck = (with_alarm & late & inquiry.events_with(update, tick) for update in likely.tolist())
-    return all(_goes_back(inquiry, some, late, update) for some, update in zip(struck, likely.tolist(), strict=True))
+    told = with_alarm & late
+    return all(_goes_back(inquiry, told & inquiry.events_with(one, tick), late, one) for one in likely.tolist())
 
 
 def _told_late(inquiry: Inquiry, tick: int) -> Mask:

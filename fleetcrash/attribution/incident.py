@@ -175,7 +175,8 @@ class Incident:
     def stays_acquitted(self, tick: int, judgement: Judgement, known: Ints) -> bool:
         """Whether "no update" stands as it was said, though the evidence does not carry it now.
 
-        As time goes by a rise that is over fits its beginning less and less: that alone is nothing new.
+        As time goes by a rise that is over fits its beginning less and less: that alone is nothing new. Keeps in mind
+        when the evidence carried it.
 
         Args:
             known: (events,) the ticks at which all events were known.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.incident import Incident, Turn
 from fleetcrash.attribution.report import _summary
 from fleetcrash.attribution.verdict import Kind
 
@@ -79,3 +79,17 @@ def test_of_what_is_over_nobody_says_that_it_is_still_being_judged():
     assert said(one, crashed=2).endswith("which change did it is still being judged.")
     one.end(ENDED)
     assert said(one, crashed=2).endswith("nothing tells which change did it, if any.")
+
+
+@pytest.mark.parametrize(("crashed", "does"), [(0, "silences"), (1, "silences"), (2, "crashes")])
+def test_an_update_after_which_hardly_any_crash_is_said_to_silence_them(crashed, does):
+    one = incident(ALARM, 0, kind=Kind.UPDATE)
+    one.update = 0
+    one.history.append(Turn(ALARM, Kind.UPDATE, 0, None))
+    detector: Any = SimpleNamespace(
+        news=SimpleNamespace(suspects=[SimpleNamespace(update_id="bad", kind="content")]), incidents=[one]
+    )
+    impact: Any = SimpleNamespace(exposed=20, hosts_crashed=crashed, count=lambda _: 7)
+    listed = [{"update_id": "bad", "probability": 1.0}]
+    text = _summary(detector, one, impact, listed, {"hosts_crashed": crashed, "hosts_dark": 20})
+    assert text.startswith(f"bad (content) {does} some of its hosts: {crashed} of 20 exposed hosts crashed, 7 dark")
