@@ -130,10 +130,11 @@ def _since(incident: Incident, update: Update | None, beside: datetime | None) -
 
 
 def next_words(incident: Incident, snapshot: Snapshot) -> str:
-    """What to do about it, as markup."""
+    """Why no update is named, if that can be said, and what to do about it, as markup."""
     said, command = _next_step(incident, snapshot)
     run = f" <code>{escape(command)}</code>" if command else ""
-    return f"<p class='fc-next'><b>Now:</b> {escape(said)}{run}</p>"
+    why = f"<b>Why:</b> {text(incident.lacks, 200)}. " if incident.lacks else ""
+    return f"<p class='fc-next'>{why}<b>Now:</b> {escape(said)}{run}</p>"
 
 
 def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:

@@ -54,7 +54,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Incident:
-    """One incident of the document, as of its tick."""
+    """One incident of the document, as of its tick.
+
+    Attributes:
+        lacks: why the likeliest update is not named, as it stands in a sentence; empty where nothing is to be said.
+    """
 
     incident_id: str
     verdict: str
@@ -70,6 +74,7 @@ class Incident:
     rate_ratio: Interval | None = None
     impact: Mapping[str, int] = field(default_factory=dict)
     summary: str = ""
+    lacks: str = ""
     history: tuple[Turn, ...] = ()
     rivals: tuple[Rival, ...] = ()
     controls: Mapping[str, float] = field(default_factory=dict)
@@ -179,6 +184,7 @@ def _incident(read: Mapping[str, Any]) -> Incident:
         rate_ratio=_interval(evidence.get("rate_ratio")),
         impact={name: int(value) for name, value in impact.items() if isinstance(value, int | float)},
         summary=str(read.get("summary") or ""),
+        lacks=str(read.get("lacks") or ""),
         history=tuple(
             Turn(
                 at=_instant(each.get("at")),

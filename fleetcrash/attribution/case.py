@@ -25,7 +25,7 @@ from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.untold import joined_later, untold
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, TIED_FROM, Judgement, Kind, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, TIED_FROM, Judgement, Kind, Lack, judge
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough
 
@@ -120,7 +120,7 @@ def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
     again, tried, beside = _weighed(inquiry, replace(case, but=case.but | {leader}))
     if again.update in waiting and (again.update == case.named_before or waiting[again.update] >= _AS_OFTEN):
         return again.widened_to(trial.updates, tried.updates), trial, beside
-    return judgement.taken_back(case.minutes_open), trial, found
+    return judgement.taken_back(case.minutes_open, Lack.BOOTS), trial, found
 
 
 def _weighed(inquiry: Inquiry, case: Case) -> Found:
@@ -158,7 +158,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     if judgement.update not in (None, case.named_before) and backlog.may_be_behind(
         inquiry, tick, case.events, judgement.update
     ):
-        judgement = judgement.taken_back(case.minutes_open)
+        judgement = judgement.taken_back(case.minutes_open, Lack.IN_TIME)
     if incident is not None and not judgement.kind.is_answer:
         likely = trial.updates[judgement.probabilities >= TIED_FROM]
         if backlog.is_behind(inquiry, tick, case.events, incident.alarm_tick, likely):

@@ -81,10 +81,18 @@ def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: dat
             }
             for turn in incident.history
         ],
+        "lacks": _lacks(incident),
         "rivals": _rivals(detector, incident),
         "controls": None if impact is None else _controls(engine, detector, incident, impact),
         "calm_since": tick_text(incident.calm_tick) if tick_time(incident.calm_tick) <= as_of else None,
     }
+
+
+def _lacks(incident: Incident) -> str | None:
+    """Why the likeliest update is not named; None where it is, or where the events do not tell it from another."""
+    if incident.kind is not Kind.CANNOT_SEPARATE or incident.judgement is None or incident.judgement.lacks is None:
+        return None
+    return str(incident.judgement.lacks)
 
 
 def _no_impact() -> dict[str, int]:
@@ -265,7 +273,9 @@ def _summary(
     if incident.kind is Kind.CANNOT_SEPARATE:
         names = [row["update_id"] for row in candidates[:3] if row["probability"] >= TIED_FROM]
         others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
-        return f"{rise}: cannot separate {' or '.join(names) or 'an update'} from {others}."
+        lacks = _lacks(incident)
+        why = f", for {lacks}" if lacks else ""
+        return f"{rise}: cannot separate {' or '.join(names) or 'an update'} from {others}{why}."
     found = (
         "nothing tells which change did it, if any" if incident.settled else "which change did it is still being judged"
     )

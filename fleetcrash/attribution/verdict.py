@@ -19,7 +19,7 @@ from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.odds import Odds
-from fleetcrash.attribution.rivalry import LOG_MARGIN, Contrast
+from fleetcrash.attribution.rivalry import LOG_MARGIN, LOG_NO_CONTRAST, Contrast
 from fleetcrash.attribution.suspects import Trial
 
 Floats = NDArray[np.float64]
@@ -67,6 +67,20 @@ class Kind(StrEnum):
         return self in (Kind.UPDATE, Kind.NO_UPDATE)
 
 
+class Lack(StrEnum):
+    """What a name would have taken and there is too little of, as it stands in a sentence behind "for"."""
+
+    INSTALLS = "which hosts had it is not on record"
+    BESIDE = "too few hosts without it were there to compare with"
+    SPARED = "hosts beside them that lack it crash as well"
+    ALONE = "too few hosts have only one of them"
+    WITNESSES = "those that it struck have more in common than having it"
+    BOOTS = "it made hosts boot, and another may have waited for that"
+    IN_TIME = "what speaks for it was told hours late"
+    TOLD = "which hosts got it is not told yet"
+    LATELY = "hosts have had it for too long to tell by when they got it"
+
+
 @dataclass(frozen=True)
 class Judgement:
     """A verdict with its weights.
@@ -82,6 +96,8 @@ class Judgement:
         is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
             before, which they have as well.
         unweighed: updates that may be behind it without being on trial; see ``untold`` and ``older``.
+        lacks: what there is too little of to name the likeliest; None where it is named, or where the events themselves
+            do not tell it from another answer.
     """
 
     kind: Kind
@@ -93,6 +109,7 @@ class Judgement:
     is_doubted: bool = False
     is_told_by_hosts: bool = False
     unweighed: tuple[int, ...] = ()
+    lacks: Lack | None = None
 
     def widened_to(self, updates: Ints, own: Ints) -> Judgement:
         """The same, with a probability of each of more updates: none of those that were not weighed.
@@ -118,13 +135,13 @@ class Judgement:
         is_less = kind is Kind.NO_UPDATE and total > most
         return self.probabilities * (most / total) if is_less else self.probabilities
 
-    def left_open(self, unweighed: tuple[int, ...], minutes_open: int) -> Judgement:
+    def left_open(self, unweighed: tuple[int, ...], minutes_open: int, lacks: Lack = Lack.TOLD) -> Judgement:
         """The same, where some updates may be behind what seemed to follow none.
 
         Args:
             minutes_open: minutes since the alarm.
         """
-        return replace(self, kind=_kind_of_open(minutes_open), update=None, unweighed=unweighed)
+        return replace(self, kind=_kind_of_open(minutes_open), update=None, unweighed=unweighed, lacks=lacks)
 
     def left_to_older(self, older: tuple[int, ...], minutes_open: int) -> Judgement:
         """The same, where updates of long before may be behind it and those that are on trial are not.
@@ -132,15 +149,18 @@ class Judgement:
         Args:
             minutes_open: minutes since the alarm.
         """
-        return replace(self.left_open(older, minutes_open), probabilities=np.zeros_like(self.probabilities))
+        lacks = Lack.LATELY if self.update is None else Lack.ALONE
+        return replace(self.left_open(older, minutes_open, lacks), probabilities=np.zeros_like(self.probabilities))
 
-    def taken_back(self, minutes_open: int) -> Judgement:
+    def taken_back(self, minutes_open: int, lacks: Lack) -> Judgement:
         """The same without the name, if there is one.
 
         Args:
-            minutes_open: minutes since the alarm.
+            minutes_open: minutes since the alarm. lacks: why.
         """
-        return self if self.update is None else replace(self, kind=_kind_of_open(minutes_open), update=None)
+        if self.update is None:
+            return self
+        return replace(self, kind=_kind_of_open(minutes_open), update=None, lacks=lacks)
 
 
 def _kind_of_open(minutes_open: int) -> Kind:
@@ -167,9 +187,9 @@ def judge(
             before one is named. See ``witnesses``.
     """
     is_acquitted = odds.log_acquittal > _LOG_ACQUITTAL * (2.0 if before is Kind.CANNOT_SEPARATE else 1.0)
-    named, is_doubted, twins = None, False, _twins(odds, contrast)
+    named, lacks, twins = None, None, _twins(odds, contrast)
     if odds.leader is not None and not is_acquitted:
-        named, is_doubted = _named(odds, odds.leader, twins, named_before, contrast, is_doubtful)
+        named, lacks = _named(odds, odds.leader, twins, named_before, contrast, is_doubtful)
     kind = Kind.UPDATE
     if named is None:
         kind = _without_name(odds, minutes_open, before, is_acquitted, is_doubtful)
@@ -180,7 +200,8 @@ def judge(
         probabilities[twins] = probabilities[twins].mean()
     is_over = _is_faint(odds) and not is_acquitted and odds.of_any_wave < KEEPING_PROBABILITY
     wave = None if kind is Kind.NO_UPDATE and is_over else odds.best_wave
-    return Judgement(kind, named, probabilities, wave, odds.log_margin, told_from, is_doubted, by_hosts)
+    is_doubted = lacks is Lack.WITNESSES
+    return Judgement(kind, named, probabilities, wave, odds.log_margin, told_from, is_doubted, by_hosts, lacks=lacks)
 
 
 def _named(
@@ -190,8 +211,8 @@ def _named(
     named_before: int | None,
     contrast: Contrast | None,
     is_doubtful: Callable[[int, int | None], bool],
-) -> tuple[int | None, bool]:
-    """The update to name, None if none; and whether one would be named but for its witnesses.
+) -> tuple[int | None, Lack | None]:
+    """The update to name, None if none; and what there is too little of to name the leading one, if it is that.
 
     Args:
         twins: see ``_twins``.
@@ -202,16 +223,24 @@ def _named(
     if is_old or odds.goes_on or (not twins and _is_apart(trial, leader, near, contrast)):
         stands = odds.probabilities[leader] >= _enough(is_old) and (passed[leader] or odds.is_known)
         if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
-            return None, False
+            return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
         # By releases alone every host has it: that the struck ones are all of one place may show later.
         stays = is_old and contrast is not None
         is_doubted = not (stays or odds.goes_on or trial.by_departures) and is_doubtful(update, odds.onset)
-        return (None, True) if is_doubted else (update, False)
+        return (None, Lack.WITNESSES) if is_doubted else (update, None)
     if odds.probabilities[near].sum() >= KEEPING_PROBABILITY:
         kept = (odds.log_updates > odds.log_updates[leader] - LOG_MARGIN) & passed
         if named_before in trial.updates[kept]:
-            return named_before, False  # it was told apart before, and is not now
-    return None, False
+            return named_before, None  # it was told apart before, and is not now
+    is_single = len(near) == 1 and not twins
+    return None, Lack.ALONE if contrast is not None and not is_single else _lack_of_contrast(update, contrast)
+
+
+def _lack_of_contrast(update: int, contrast: Contrast | None) -> Lack:
+    """What keeps hosts from telling an update from a rise that began when it came."""
+    if contrast is None:
+        return Lack.INSTALLS
+    return Lack.SPARED if contrast(update) < LOG_NO_CONTRAST else Lack.BESIDE
 
 
 def _without_name(

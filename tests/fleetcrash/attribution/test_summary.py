@@ -10,7 +10,7 @@ import pytest
 
 from fleetcrash.attribution.incident import Incident, Turn
 from fleetcrash.attribution.report import _summary
-from fleetcrash.attribution.verdict import Kind
+from fleetcrash.attribution.verdict import Judgement, Kind, Lack
 
 EVENTS, ALARM, ENDED = 14, 500, 580
 NO_IMPACT = None
@@ -72,6 +72,14 @@ def test_what_goes_on_beside_another_incident_is_its_own():
 )
 def test_no_tie_is_said_to_be_with_an_update_that_is_hardly_likely(candidates, between):
     assert said(incident(ALARM, 0, 1), crashed=2, candidates=candidates).endswith(f"cannot separate {between}.")
+
+
+@pytest.mark.parametrize("kind", [Kind.CANNOT_SEPARATE, Kind.UNDETERMINED])
+def test_a_tie_says_what_a_name_would_have_taken(kind):
+    one = incident(ALARM, 0, 1, kind=kind)
+    one.judgement = Judgement(kind, None, np.zeros(0), None, 0.0, lacks=Lack.BESIDE)
+    why = "from a rise of its own, for too few hosts without it were there to compare with."
+    assert said(one, crashed=2).endswith(why) == (kind is Kind.CANNOT_SEPARATE)
 
 
 def test_of_what_is_over_nobody_says_that_it_is_still_being_judged():

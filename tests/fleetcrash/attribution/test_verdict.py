@@ -16,7 +16,7 @@ from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.odds import LOG_LATENT
 from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, Contrast, Rivalry
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, TIED_FROM, Judgement, Kind
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, TIED_FROM, Judgement, Kind, Lack
 from fleetcrash.attribution.waves import SHAPES, Waves
 
 UPDATE, OTHER, RELEASED, EVENTS = 7, 9, 1000, 100.0
@@ -487,6 +487,40 @@ def test_but_not_where_only_some_of_its_hosts_are_struck_who_have_something_else
 def test_what_rose_with_the_release_is_the_updates_only_where_hosts_without_it_fared_better(contrast, kind):
     told = _judged(update_says=160.0, wave_says=150.0, onset=RELEASED, minutes=JUDGING_MINUTES, contrast=contrast)
     assert told.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("how", "lacks"),
+    [
+        ({"contrast": 4.2}, None),
+        ({"contrast": 4.0}, Lack.BESIDE),
+        ({"contrast": -1.1}, Lack.SPARED),
+        ({"onset": RELEASED + 70, "contrast": None}, Lack.INSTALLS),
+        ({"onset": RELEASED + 100, "doubtful": True}, Lack.WITNESSES),
+        ({"wave_says": 158.0, "onset": RELEASED + 100}, None),
+    ],
+    ids=["nothing", "hosts beside them", "hosts beside them that are spared", "installs", "witnesses", "events"],
+)
+def test_of_an_update_that_is_not_named_it_is_said_what_that_would_take(how, lacks):
+    usual = {"update_says": 160.0, "wave_says": 150.0, "onset": RELEASED, "minutes": JUDGING_MINUTES}
+    assert _judged(**(usual | how)).lacks is lacks
+
+
+@pytest.mark.parametrize(("contrast", "lacks"), [(0.0, Lack.ALONE), (None, Lack.INSTALLS)])
+def test_of_two_that_the_same_hosts_have_too_few_have_only_one(contrast, lacks):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, :, 3, 0] = EVENTS
+    evidence = np.array([100.0, 104.0])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
+    of_hosts = None if contrast is None else {UPDATE: contrast, OTHER: contrast}.__getitem__
+    assert _without_waves(trial, minutes_open=JUDGING_MINUTES, contrast=of_hosts).lacks is lacks
+
+
+@pytest.mark.parametrize(("update_says", "lacks"), [(160.0, Lack.ALONE), (1.0, Lack.LATELY)])
+def test_what_is_left_to_older_updates_lacks_hosts_with_one_alone_or_a_time(update_says, lacks):
+    judged = _judged(update_says=update_says, wave_says=10.0, onset=RELEASED)
+    assert (judged.update is None) == (lacks is Lack.LATELY)
+    assert judged.left_to_older((3, 4), 0).lacks is lacks
 
 
 @pytest.mark.parametrize(("by_delay", "kind"), [(6.8, Kind.CANNOT_SEPARATE), (7.0, Kind.UPDATE)])
