@@ -97,8 +97,13 @@ def test_a_withdrawn_update_says_what_is_left_to_do(tmp_path: Path, overview):
                 "candidates": [{"update_id": GUILTY, "probability": 0.5}],
                 "lacks": "too few hosts <i>lack it",
             },
-            [GUILTY, "whether it did it cannot be told yet", "50.0 %", "pause the rollout;", "not certain"]
-            + ["Why: too few hosts <i>lack it. Now:"],
+            [
+                GUILTY,
+                "whether it did it cannot be told yet",
+                "50.0 %",
+                "Why: too few hosts <i>lack it. Now: pause",
+                "not certain",
+            ],
         ),
         (
             {"verdict": "undetermined", "update_id": None, "candidates": [], "condition": None},
