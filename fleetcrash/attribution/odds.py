@@ -17,7 +17,6 @@ from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.rivalry import (
     EXPLAINED_SHARE,
     LOG_MARGIN,
-    LOG_NO_CONTRAST,
     TOLD_SHARE,
     Contrast,
     Rivalry,
@@ -142,7 +141,7 @@ def weigh(
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     of_waves = waves.log_evidence + spot_log_weight[waves.spot][:, None] + LOG_SHAPE
-    rivalry = Rivalry(trial, waves, of_waves, pushed, stands_there, of_strata, contrast, of_rollout)
+    rivalry = Rivalry(trial, waves, of_waves, pushed, stands_there, of_strata, contrast, of_rollout, named_before)
     if not len(trial.updates):
         return _odds(rivalry, None, log_updates, of_waves)
     known = _of_known_fault(rivalry, log_updates, again, goes_on)
@@ -162,7 +161,7 @@ def weigh(
     if rivalry.is_its_own(leader) or by_delay(int(trial.updates[leader])) < LOG_BY_DELAY:
         return latent or odds
     supposed = _of_leader(rivalry, leader, log_updates, is_told=True)
-    if supposed.probabilities[leader] >= _WORTH_ASKING and rivalry.hosts_say(leader) >= LOG_NO_CONTRAST:
+    if supposed.probabilities[leader] >= _WORTH_ASKING and not rivalry.fares_worse(leader):
         return supposed
     return _of_leader(rivalry, leader, log_updates, share=TOLD_SHARE)
 

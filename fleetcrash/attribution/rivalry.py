@@ -40,7 +40,8 @@ SOON_MINUTES = 60
 _STAGED_MINUTES = 1440
 
 # Hosts with the update must not crash clearly less than those beside them. Where all have it nothing is said, which is
-# zero, or less if a few crashed that do not tell of their install, or for something else.
+# zero, or less if a few crashed that do not tell of their install, or for something else. Of one that is named they do
+# only at a thousand to one: who falls silent at once never tells.
 LOG_NO_CONTRAST = -1.0
 # Where a wave began with the push they have to crash so much more: as a ratio of likelihoods, looked at for as long as
 # the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
@@ -62,6 +63,7 @@ class Rivalry:
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
         of_rollout: of an update by its index, (spots,) the slices that its rollout makes: of what it sets, as an
             upgrade does the agent's version, and of rings. A wave there is hardly apart from its hosts.
+        named_before: the update that is named so far.
     """
 
     trial: Trial
@@ -72,10 +74,16 @@ class Rivalry:
     of_strata: Mask
     contrast: Contrast | None
     of_rollout: Callable[[int], Mask]
+    named_before: int | None = None
 
     def hosts_say(self, row: int) -> float:
         """What hosts with an update and those beside them say for it."""
         return 0.0 if self.contrast is None else self.contrast(int(self.trial.updates[row]))
+
+    def fares_worse(self, row: int) -> bool:
+        """Whether hosts without an update clearly fare worse than those with it."""
+        is_named = int(self.trial.updates[row]) == self.named_before
+        return self.hosts_say(row) < (-LOG_THOUSAND if is_named else LOG_NO_CONTRAST)
 
     @property
     def foremost(self) -> tuple[int, int] | None:
@@ -107,7 +115,7 @@ class Rivalry:
         if self.contrast is None:  # one that reaches back to before, and says no more by it, is the same as a later one
             delayed |= self._explained(row) & self._no_better_than(delayed)
         delayed &= ~self.stands_there[self.waves.spot][:, None]
-        if delayed.any() and self.hosts_say(row) < LOG_NO_CONTRAST:
+        if delayed.any() and self.fares_worse(row):
             delayed[:] = False
         return self._with_push(row, share), delayed
 

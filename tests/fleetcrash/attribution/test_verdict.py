@@ -67,6 +67,7 @@ def _judged(
         of_strata=np.array([False]),
         contrast=of_hosts,
         by_delay=lambda _: by_delay,
+        named_before=UPDATE if named else None,
     )
     return judge(
         odds,
@@ -176,15 +177,26 @@ def test_without_installs_what_begins_an_hour_after_a_later_push_is_not_the_upda
         assert late(onset=AGAIN + after, pushed=[RELEASED, AGAIN]).kind is kind
 
 
-@pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize(
-    ("stands_there", "contrast", "kind"),
+    ("named", "stands_there", "contrast", "kind"),
     [
-        (False, 0.0, Kind.CANNOT_SEPARATE),
-        (False, -1.1, Kind.NO_UPDATE),
-        (True, 0.0, Kind.NO_UPDATE),
+        (False, False, 0.0, Kind.CANNOT_SEPARATE),
+        (False, False, -1.1, Kind.NO_UPDATE),
+        (False, True, 0.0, Kind.NO_UPDATE),
+        (True, False, 0.0, Kind.CANNOT_SEPARATE),
+        (True, False, -6.8, Kind.CANNOT_SEPARATE),
+        (True, False, -7.0, Kind.NO_UPDATE),
+        (True, True, 0.0, Kind.NO_UPDATE),
     ],
-    ids=["hosts of a kind, all of whom had it", "hosts without it are hit as well", "a region"],
+    ids=[
+        "hosts of a kind, all of whom had it",
+        "hosts without it are hit as well",
+        "a region",
+        "named, and all of whom had it",
+        "named, and a few do not tell of it",
+        "named, and hosts without it are hit as well",
+        "named, and a region",
+    ],
 )
 def test_an_update_that_strikes_after_a_while_is_not_acquitted_by_a_wave_among_hosts_of_a_kind(
     stands_there, contrast, kind, named
