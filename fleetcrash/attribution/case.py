@@ -295,7 +295,8 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
         if at_first and at_first.get(judgement.update, 0.0) < LOG_MARGIN:
             return judgement.update, *(one for one, most in at_first.items() if most >= LOG_LATENT)
         apart = LOG_MARGIN if judgement.update == case.named_before else LOG_THOUSAND
-        return are_as_likely(_but_attributes(news, said), judgement.update, younger, apart)
+        beside = _but_attributes(news, said) | {judgement.update: said[judgement.update]}
+        return are_as_likely(beside, judgement.update, younger, apart)
     elif judgement.update is None:
         least = max(LOG_LATENT, enough(len(told)))
         said = {one: most - odds.log_of_place(one) for one, most in said.items()}

@@ -123,6 +123,16 @@ def test_but_an_older_one_that_hosts_are_what_they_are_by_does_not_clear_what_we
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["content", "agent", "os_patch"])
+def test_of_whatever_kind_it_is_one_of_hours_ago_is_told_from_an_older_one_that_everybody_has(empty_lake, kind):
+    world, random = fleet(got=HOURS_AGO, strikes=lambda n: n % 4 == 0), Random(2)
+    world["update"][0] |= {"kind": kind, "version": "7.17"}
+    world["update"].append({"update_id": "pilot", "kind": "content", "channel": "2", "released_at": at(YESTERDAY)})
+    world["install"] += [install(n, "pilot", YESTERDAY + random.uniform(0, 60)) for n in HOSTS]
+    assert named(judged(world, empty_lake)) == {"old"}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("has_it", "name", "first"),
     [(lambda n: n % 2 == 0, set(), ["old", "pilot"]), (lambda n: n % 2 == 0 and n % 8, {"old"}, ["old"])],
