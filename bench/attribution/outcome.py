@@ -33,6 +33,7 @@ class Outcome:
         courses: of each incident, its verdicts in their order, without the same one twice in a row.
         causes: of each incident, what a rise without an update is said to follow.
         correct: the guilty updates were named and no other; nothing was named where nothing is guilty.
+        held: the same of the names that stand at the end.
         alarm_delay_min: minutes from when the first faulting crash was received to the first alarm after the release;
             of an outage, from its beginning.
         behind_oracle_min: minutes from the oracle's alarm to ours.
@@ -54,6 +55,7 @@ class Outcome:
     causes: list[str | None]
     named: list[str]
     correct: bool
+    held: bool
     alarm_delay_min: float | None
     behind_oracle_min: float | None
     named_after_oracle: float | None
@@ -86,6 +88,7 @@ def judge(lake: Lake, truth: dict[str, Any], *, quarantined: int) -> Outcome:
     incidents = found["incidents"]
     named = sorted({turn["update_id"] for one in incidents for turn in one["history"] if turn["update_id"]})
     faults = guilty_of(truth)
+    guilty = sorted(fault["update_id"] for fault in faults)
     first = faults[0] if faults else None
     of_first = [one for one in incidents if first is not None and one["update_id"] == first["update_id"]]
     delay = behind = factor = crashed = soon = right = None
@@ -111,12 +114,13 @@ def judge(lake: Lake, truth: dict[str, Any], *, quarantined: int) -> Outcome:
         scenario=truth["scenario"],
         seed=truth["seed"],
         days=(datetime.fromisoformat(found["to"]) - datetime.fromisoformat(found["from"])) / timedelta(days=1),
-        guilty=[fault["update_id"] for fault in faults],
+        guilty=guilty,
         incidents=len(incidents),
         courses=[[name for name, _ in groupby(turn["verdict"] for turn in one["history"])] for one in incidents],
         causes=[one["cause"] for one in incidents],
         named=named,
-        correct=named == sorted(fault["update_id"] for fault in faults),
+        correct=named == guilty,
+        held=sorted({one["update_id"] for one in incidents if one["update_id"]}) == guilty,
         alarm_delay_min=delay,
         behind_oracle_min=behind,
         named_after_oracle=factor,

@@ -97,6 +97,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "fleets": runs,
         "fleet_days": round(sum(one.days for one in outcomes), 1),
         "correct": _share(sum(one.correct for one in outcomes), runs),
+        "held_to_the_end": _share(sum(one.held for one in outcomes), runs),
         "named_wrong": _share(sum(bool(set(one.named) - set(one.guilty)) for one in outcomes), runs),
         "named_none": _share(sum(not one.named for one in outcomes), runs),
         "incidents": sum(one.incidents for one in outcomes),

@@ -291,10 +291,12 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
     if leader is not None and leader not in said:  # many of the struck hosts lack it
         least = LOG_MARGIN + float(np.log(max(len(said), 1)))
     elif odds.is_latent and judgement.update is not None:
+        is_kept = judgement.update == case.named_before
         at_first = log_by_holders(news, to_ask(of_first_hour(struck, news.events.minute)))
         if at_first and at_first.get(judgement.update, 0.0) < LOG_MARGIN:
-            return judgement.update, *(one for one, most in at_first.items() if most >= LOG_LATENT)
-        apart = LOG_MARGIN if judgement.update == case.named_before else LOG_THOUSAND
+            others = tuple(one for one, most in at_first.items() if most >= LOG_LATENT)
+            return (judgement.update, *others) if others or not is_kept else ()
+        apart = LOG_MARGIN if is_kept else LOG_THOUSAND
         beside = _but_attributes(news, said) | {judgement.update: said[judgement.update]}
         return are_as_likely(beside, judgement.update, younger, apart)
     elif judgement.update is None:
