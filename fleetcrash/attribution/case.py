@@ -315,5 +315,5 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
     return are_behind(said, younger, least)
 
 
-def _but_attributes(news: News, said: Mapping[int, float]) -> Mapping[int, float]:
+def _but_attributes(news: News, said: Mapping[int, float]) -> dict[int, float]:
     return {one: most for one, most in said.items() if news.suspects[one].kind not in TOLD_BY_ATTRIBUTES}
