@@ -11,23 +11,13 @@ from typing import Any
 from bench.attribution import __main__ as bench
 from bench.attribution.outcome import Outcome
 
-EMPTY: dict[str, Any] = dict.fromkeys(Outcome.__dataclass_fields__)
-PLAIN = EMPTY | {
-    "guilty": ["bad"],
-    "named": ["bad"],
-    "courses": [],
-    "causes": [],
-    "seconds": 1.0,
-    "days": 2.0,
-    "early": False,
-}
+NOTHING: dict[str, Any] = dict.fromkeys(Outcome.__dataclass_fields__)
+PLAIN = {"days": 2.0, "guilty": ["bad"], "named": ["bad"], "courses": [], "causes": [], "seconds": 1.0}
+SURE = {"incidents": 1, "correct": True, "early": False, "quarantined": 0}
 
 
 def outcome(scenario: str, seed: int) -> Outcome:
-    return Outcome(
-        **PLAIN
-        | {"scenario": scenario, "seed": seed, "incidents": 1, "correct": True, "held": seed < 3, "quarantined": 0}
-    )
+    return Outcome(**NOTHING | PLAIN | SURE | {"scenario": scenario, "seed": seed, "held": seed < 3})
 
 
 def test_a_fleet_whose_outcome_was_kept_is_not_played_again(tmp_path: Path, monkeypatch, capsys):
