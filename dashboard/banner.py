@@ -141,7 +141,8 @@ def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
     """What to do about it, and the command that helps; the command may be empty."""
     if incident.verdict == "cannot_separate":
         if len(incident.tied) > 1:
-            return "pause the rollout of both; the next hosts to install one without the other will tell.", ""
+            which = "both" if len(incident.tied) == 2 else "all of them"
+            return f"pause the rollout of {which}; the next hosts to install one without another will tell.", ""
         return "pause the rollout; the next hosts to install it, or to crash without it, will tell.", ""
     if incident.verdict == "no_update":
         what = "withdrawing an update would not help." if snapshot.updates else "load releases or installs as well."

@@ -17,6 +17,8 @@ from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import count, rate
 from fleetcrash.attribution.conditions import SYSTEM_NAMES
 
+_TOP_PX, _FOOT_PX = 26, 40  # above the plot, for one row of labels, and below it, for the axis
+
 
 @dataclass(frozen=True)
 class LineStyle:
@@ -75,15 +77,15 @@ def rate_chart(
         parts.traces.append(_line(x, line, style, floor, counts=counts))
     held = set(frame["bucket_start"] if covered is None else covered)
     _mark_no_data(parts, held, grid, bucket_s, until, colours)
-    mark_releases(parts, markers, since, until, colours)
+    above_px = mark_releases(parts, markers, since, until, colours, plot_px=height - _TOP_PX - _FOOT_PX)
     parts.annotations.append(zone_note(colours))
     top = float(values["drawn"].max()) if len(values) and values["drawn"].notna().any() else 0.0
     title = f"crashes per {bucket_words(bucket_s)}" if counts else "crashes per 1,000 host-hours"
     return parts.figure(
         {
-            **base_layout(colours, height),
+            **base_layout(colours, height + above_px),
             "hovermode": "x unified",
-            "margin": {"l": 58, "r": 16, "t": 26, "b": 40},
+            "margin": {"l": 58, "r": 16, "t": _TOP_PX + above_px, "b": _FOOT_PX},
             "showlegend": False,
             "uirevision": "kept",
             "xaxis": {

@@ -14,6 +14,8 @@ from dashboard.wording import plain
 STRIP_ROWS = 3
 _PIXELS = 1250  # width of the plot on a desk; on a narrow screen the style sheet leaves the small labels out
 _CHARACTER_PX = 6.4
+_LATE = 0.7  # of the time that is shown; a label right of a later line would run out of the plot
+_ROW_PX, _MOST_ROWS = 18, 6  # of the labels above the plot
 
 
 @dataclass(frozen=True)
@@ -30,37 +32,49 @@ class Marker:
     withdrawn_at: datetime | None = None
 
 
-def mark_releases(parts: Parts, markers: Sequence[Marker], since: datetime, until: datetime, colours: Palette) -> None:
-    """The culprit's line and label over everything, the others as dots with labels where they fit."""
+def mark_releases(
+    parts: Parts, markers: Sequence[Marker], since: datetime, until: datetime, colours: Palette, *, plot_px: int
+) -> int:
+    """The lines and labels of what is named or tied over everything, the others as dots with labels where they fit.
+
+    Args:
+        plot_px: height of the plot.
+    Returns:
+        How many pixels the labels take above the plot, beyond the room for one row of them.
+    """
     shown = sorted((each for each in markers if since <= each.at <= until), key=lambda each: each.at)
     others = [each for each in shown if each.role == "other"]
     named = [each for each in shown if each.role != "other"]
     if others:
         _mark_others(parts, others, [each.at for each in named], since, until, colours)
-    for index, each in enumerate(named):
+    late = [each for each in named if each.at - since > (until - since) * _LATE]
+    # Each has a row of its own, and a line that ends there: none runs through the label of another.
+    for row, each in enumerate([*named[: len(named) - len(late)][::-1], *late]):
         colour = colours.culprit if each.role == "culprit" else colours.suspect
-        late = each.at - since > (until - since) * 0.7
-        left_of_it = late if len(named) == 1 else index % 2 == 0
+        left_of_it, above_px = each in late, min(row, _MOST_ROWS) * _ROW_PX
         dash = "solid" if each.role == "culprit" else "dash"
-        parts.shapes.append(_upright(each.at, 1.04, {"color": colour, "width": 2.5, "dash": dash}))
-        parts.annotations.append(
-            {
-                "x": plotly_time(each.at),
-                "xref": "x",
-                "y": 1.0,
-                "yref": "paper",
-                "yanchor": "bottom",
-                "showarrow": False,
-                "xanchor": "right" if left_of_it else "left",
-                "xshift": -5 if left_of_it else 5,
-                "text": f"<b>{label(each.name)}</b> released {each.at:%H:%M}",
-                "font": {"size": 13, "color": colours.culprit_text if each.role == "culprit" else colour},
-            }
-        )
+        parts.shapes.append(_upright(each.at, 1.04 + above_px / plot_px, {"color": colour, "width": 2.5, "dash": dash}))
+        if row < _MOST_ROWS:
+            parts.annotations.append(
+                {
+                    "x": plotly_time(each.at),
+                    "xref": "x",
+                    "y": 1.0,
+                    "yref": "paper",
+                    "yanchor": "bottom",
+                    "yshift": above_px,
+                    "showarrow": False,
+                    "xanchor": "right" if left_of_it else "left",
+                    "xshift": -5 if left_of_it else 5,
+                    "text": f"<b>{label(each.name)}</b> released {each.at:%H:%M}",
+                    "font": {"size": 13, "color": colours.culprit_text if each.role == "culprit" else colour},
+                }
+            )
         if each.withdrawn_at is not None and since <= each.withdrawn_at <= until:
             _mark_withdrawn(
                 parts, each.withdrawn_at, colour, at_the_edge=each.withdrawn_at - since > (until - since) * 0.9
             )
+    return max(min(len(named), _MOST_ROWS) - 1, 0) * _ROW_PX
 
 
 def _mark_others(

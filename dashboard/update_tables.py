@@ -48,7 +48,7 @@ def suspicions(judgement: Judgement | None) -> dict[str, Suspicion]:
             if known is None or known.part == "tied":
                 found[incident.update_id] = Suspicion(incident, "named")
         elif incident.verdict == "cannot_separate" and incident.is_open:
-            for each in incident.candidates:
+            for each in incident.tied:
                 found.setdefault(each.update_id, Suspicion(incident, "tied"))
     return found
 

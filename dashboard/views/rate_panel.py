@@ -212,9 +212,7 @@ def markers(snapshot: Snapshot) -> list[Marker]:
     """The releases, each with its part in what happened."""
     culprits = named_updates(snapshot)
     incidents = snapshot.judgement.open if snapshot.judgement else ()
-    tied = {
-        candidate.update_id for each in incidents if each.verdict == "cannot_separate" for candidate in each.candidates
-    }
+    tied = {one.update_id for each in incidents if each.verdict == "cannot_separate" for one in each.tied}
     return [
         Marker(
             each.update_id,

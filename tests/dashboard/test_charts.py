@@ -74,6 +74,23 @@ def test_the_culprit_alone_is_vermilion():
     assert all(trace.line.color != LIGHT.culprit for trace in figure.data)
 
 
+def test_labels_of_what_is_tied_stand_in_rows_and_no_line_runs_through_one_of_another():
+    markers = [
+        Marker(f"tied-{minute}", SINCE + timedelta(minutes=minute), "suspect") for minute in (10, 11, 12, 50, 51)
+    ]
+    figure, alone = _chart(_frame({0: 0.1}), markers=markers), _chart(_frame({0: 0.1}), markers=markers[:1])
+    labels = [note for note in figure.layout.annotations if "tied" in (note.text or "")]
+    assert len({note.yshift for note in labels}) == len(markers)
+    plot_px = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    assert plot_px == alone.layout.height - alone.layout.margin.t - alone.layout.margin.b
+    assert max(note.yshift for note in labels) + 18 <= figure.layout.margin.t
+    tops = {shape.x0: (shape.y1 - 1) * plot_px for shape in figure.layout.shapes if shape.line.color == LIGHT.suspect}
+    for note in labels:
+        side = [each for each in labels if each.xanchor == note.xanchor]
+        crossing = [each.x for each in side if (each.x > note.x) == (note.xanchor == "left") and each is not note]
+        assert all(tops[x] < note.yshift for x in crossing)
+
+
 def test_labels_in_the_strip_do_not_cover_one_another():
     markers = [Marker(f"content-{number:03d}", SINCE + timedelta(minutes=number)) for number in range(40)]
     figure = _chart(_frame({0: 0.1}), markers=markers)
