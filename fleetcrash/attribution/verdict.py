@@ -70,15 +70,15 @@ class Kind(StrEnum):
 class Lack(StrEnum):
     """What a name would have taken and there is too little of, as it stands in a sentence behind "for"."""
 
-    INSTALLS = "which hosts had it is not on record"
+    INSTALLS = "it is not on record which hosts had it"
     BESIDE = "too few hosts without it were there to compare with"
     SPARED = "hosts beside them that lack it crash as well"
     ALONE = "too few hosts have only one of them"
-    WITNESSES = "those that it struck have more in common than having it"
+    WITNESSES = "the hosts that crashed have more in common than that update"
     BOOTS = "it made hosts boot, and another may have waited for that"
     IN_TIME = "what speaks for it was told hours late"
-    TOLD = "which hosts got it is not told yet"
-    LATELY = "hosts have had it for too long to tell by when they got it"
+    TOLD = "it is not told yet which hosts got it"
+    LATELY = "hosts got it too long ago for the time since then to tell"
 
 
 @dataclass(frozen=True)
