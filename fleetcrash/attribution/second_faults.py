@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.baseline import CRASH_AT_BOOT, LAG_MINUTES
 from fleetcrash.attribution.case import Case, judged
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.incident import Incident
@@ -20,10 +20,13 @@ from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind
 
+Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 CaseOf = Callable[[Mask, Mask], Case]
 """Some events (events,) and the cells (cells,) where they may be, as a case that is no incident's yet."""
+
+_MOSTLY = 0.5
 
 LEAST_EVENTS = 3  # with fewer nothing passes a test
 
@@ -76,7 +79,8 @@ class SecondFaults:
         What comes hours later to hosts that have both would be taken for more of the first. So the events of the last
         hour are weighed by themselves, with the first one's update among the suspects; but not if they are no more than
         were to come of the first one. By themselves they speak for whatever everybody got in just that hour; where
-        nobody tells of installs, for whatever was released before it, and nothing is asked.
+        nobody tells of installs, for whatever was released before it, and nothing is asked. Nor is it of what comes at
+        boots, where the first one waits for these: whatever makes its hosts boot brings more of it.
 
         Args:
             named: updates that any incident names.
@@ -86,7 +90,10 @@ class SecondFaults:
         if not self._inquiry.news.installs_told:
             return None
         events = self._inquiry.news.events
-        lately = first.claim(len(events)) & (events.minute > tick - LAG_MINUTES) & (events.tick <= tick)
+        known = first.claim(len(events)) & (events.tick <= tick)
+        lately = known & (events.minute > tick - LAG_MINUTES)
+        if all(_are_at_boots(events.outcome[some]) for some in (lately, known & ~lately)):
+            return None
         least = max(LEAST_EVENTS, EXPLAINED_SHARE * float(lately.sum()))
         later = [
             one
@@ -150,3 +157,8 @@ class SecondFaults:
         its, inside = first.claim(len(mine)), self._claims.cells_of(first) & ~left_out
         its &= ~left_out[self._inquiry.news.events.cell]
         return are_late(self._inquiry, first.update, tick, mine, left_out, its, inside)
+
+
+def _are_at_boots(outcome: Ints) -> bool:
+    """Whether most of some events, by their outcomes, are crashes at a boot."""
+    return bool((outcome == CRASH_AT_BOOT).sum() > _MOSTLY * len(outcome))

@@ -1,0 +1,58 @@
+"""When the last hour of a named incident is asked for another update's doing."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fleetcrash.attribution import second_faults
+from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, LAG_MINUTES
+from fleetcrash.attribution.case import Case
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.second_faults import SecondFaults
+from fleetcrash.attribution.toll import Toll
+from fleetcrash.attribution.verdict import Judgement, Kind
+
+FIRST, LATER, ALARM, TICK = 3, 5, 500, 800
+EARLY, LATELY = 10, 20  # events
+
+
+class Events(SimpleNamespace):
+    """Some at the alarm, and some in the last hour."""
+
+    def __len__(self) -> int:
+        return EARLY + LATELY
+
+
+@pytest.mark.parametrize(
+    ("early", "lately", "asked"),
+    [
+        (CRASH, CRASH, True),
+        (CRASH, CRASH_AT_BOOT, True),
+        (CRASH_AT_BOOT, CRASH, True),
+        (CRASH_AT_BOOT, CRASH_AT_BOOT, False),
+    ],
+)
+def test_what_comes_at_boots_is_more_of_a_fault_that_waits_for_them(monkeypatch, early, lately, asked):
+    minute = np.repeat([ALARM, TICK - LAG_MINUTES // 2], [EARLY, LATELY])
+    events = Events(minute=minute, tick=minute + 1, outcome=np.repeat([early, lately], [EARLY, LATELY]))
+    inquiry: Any = SimpleNamespace(
+        news=SimpleNamespace(events=events, installs_told=True),
+        expected=SimpleNamespace(time=SimpleNamespace(by_update={LATER: None})),
+        released=lambda _: ALARM + 100,
+        events_with=lambda *_: np.ones(len(events), bool),
+    )
+    more = SimpleNamespace(goes_on=lambda *_: False)
+    monkeypatch.setattr(Toll, "until", lambda *_: more)
+    answer = Judgement(Kind.UPDATE, LATER, np.ones(1), None, 0.0), None, None
+    monkeypatch.setattr(second_faults, "judged", lambda *_: answer)
+    first = Incident.opened(ALARM, 0)
+    first.update, first.named_tick = FIRST, ALARM + 1
+    first.set_claim(np.ones(len(events), bool))
+    case: Any = Case(None, TICK, np.zeros(0, bool), np.zeros(0, bool), frozenset(), frozenset(), {}, {}, frozenset())
+    claims: Any = SimpleNamespace(cells_of=lambda _: np.ones(1, bool))
+    found = SecondFaults(inquiry, claims).later(first, TICK, {FIRST}, lambda *_: case)
+    assert found == (LATER if asked else None)
