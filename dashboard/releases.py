@@ -14,7 +14,7 @@ from dashboard.wording import plain
 STRIP_ROWS = 3
 _PIXELS = 1250  # width of the plot on a desk; on a narrow screen the style sheet leaves the small labels out
 _CHARACTER_PX = 6.4
-_LATE = 0.7  # of the time that is shown; a label right of a later line would run out of the plot
+_LABEL_SHARE = 0.3  # of the time that is shown, which the label of a long name takes
 _ROW_PX, _MOST_ROWS = 18, 6  # of the labels above the plot
 
 
@@ -47,11 +47,10 @@ def mark_releases(
     named = [each for each in shown if each.role != "other"]
     if others:
         _mark_others(parts, others, [each.at for each in named], since, until, colours)
-    late = [each for each in named if each.at - since > (until - since) * _LATE]
-    # Each has a row of its own, and a line that ends there: none runs through the label of another.
-    for row, each in enumerate([*named[: len(named) - len(late)][::-1], *late]):
+    rows = _rows([each.at for each in named], since, until)
+    for each, (row, left_of_it) in zip(named, rows, strict=True):
         colour = colours.culprit if each.role == "culprit" else colours.suspect
-        left_of_it, above_px = each in late, min(row, _MOST_ROWS) * _ROW_PX
+        above_px = min(row, _MOST_ROWS) * _ROW_PX
         dash = "solid" if each.role == "culprit" else "dash"
         parts.shapes.append(_upright(each.at, 1.04 + above_px / plot_px, {"color": colour, "width": 2.5, "dash": dash}))
         if row < _MOST_ROWS:
@@ -74,7 +73,30 @@ def mark_releases(
             _mark_withdrawn(
                 parts, each.withdrawn_at, colour, at_the_edge=each.withdrawn_at - since > (until - since) * 0.9
             )
-    return max(min(len(named), _MOST_ROWS) - 1, 0) * _ROW_PX
+    return min(max((row for row, _ in rows), default=0), _MOST_ROWS - 1) * _ROW_PX
+
+
+def _rows(times_at: Sequence[datetime], since: datetime, until: datetime) -> list[tuple[int, bool]]:
+    """The row of each label above the plot, lowest first, and whether it stands left of its line.
+
+    Those that are close have a row each, and their lines end there, in such an order that none runs through a label.
+
+    Args:
+        times_at: when each was released, in order.
+    """
+    apart = (until - since) * _LABEL_SHARE
+    groups: list[list[datetime]] = []
+    for at in times_at:
+        if groups and at - groups[-1][-1] < apart:
+            groups[-1].append(at)
+        else:
+            groups.append([at])
+    rows = []
+    for group in groups:
+        left_of_it = group[-1] + apart > until
+        order = range(len(group)) if left_of_it else reversed(range(len(group)))
+        rows += [(row, left_of_it) for row in order]
+    return rows
 
 
 def _mark_others(

@@ -76,12 +76,17 @@ POOLS = {
 
 def seed_of(scenario: str, number: int) -> int:
     """A seed that depends on the detector's own text: whoever changes the detector has not seen its fleets."""
+    return int.from_bytes(hashlib.sha256(_text() + f"{scenario} {number}".encode()).digest()[:4])
+
+
+def text_of_detector() -> str:
+    """What tells one text of the detector from another, in hex digits."""
+    return hashlib.sha256(_text()).hexdigest()[:16]
+
+
+def _text() -> bytes:
     folder = Path(fleetcrash.attribution.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
-        digest.update(path.read_bytes())
-    digest.update(f"{scenario} {number}".encode())
-    return int.from_bytes(digest.digest()[:4])
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.odds import LOG_BY_DELAY, LOG_LATENT, Odds, weigh
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
-from fleetcrash.attribution.rivalry import LOG_MARGIN
+from fleetcrash.attribution.rivalry import LOG_MARGIN, LOG_NO_CONTRAST
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.untold import joined_later, untold
@@ -294,8 +294,11 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial
         is_kept = judgement.update == case.named_before
         at_first = log_by_holders(news, to_ask(of_first_hour(struck, news.events.minute)))
         if at_first and at_first.get(judgement.update, 0.0) < LOG_MARGIN:
-            others = tuple(one for one, most in at_first.items() if most >= LOG_LATENT)
-            return (judgement.update, *others) if others or not is_kept else ()
+            least = LOG_MARGIN if is_kept else LOG_LATENT
+            others = tuple(one for one, most in at_first.items() if most >= least and one != judgement.update)
+            # A name that was given for something else stands where the first ones say nothing at all.
+            says_nothing = not others and at_first.get(judgement.update, -np.inf) >= LOG_NO_CONTRAST
+            return () if is_kept and says_nothing else (judgement.update, *others)
         apart = LOG_MARGIN if is_kept else LOG_THOUSAND
         beside = _but_attributes(news, said) | {judgement.update: said[judgement.update]}
         return are_as_likely(beside, judgement.update, younger, apart)

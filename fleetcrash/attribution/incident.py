@@ -36,7 +36,7 @@ from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.spell import Spell
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.toll import Toll
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.times import tick_text
 
@@ -232,7 +232,7 @@ class Incident:
 
     def _weigh_new_name(self, tick: int, judgement: Judgement, released: int | None) -> Judgement:
         if released is not None and not judgement.is_told_by_hosts and self._is_tied(judgement.update, released):
-            return replace(judgement, kind=Kind.CANNOT_SEPARATE, update=None)
+            return replace(judgement, kind=Kind.CANNOT_SEPARATE, update=None, lacks=Lack.LATELY)
         if (
             judgement.update is not None
             and released is not None

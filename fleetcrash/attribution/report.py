@@ -89,7 +89,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: dat
 
 
 def _lacks(incident: Incident) -> str | None:
-    """Why the likeliest update is not named; None where it is, or where the events do not tell it from another."""
+    """Why an incident that cannot tell does not name the likeliest update, if that can be said."""
     if incident.kind is not Kind.CANNOT_SEPARATE or incident.judgement is None or incident.judgement.lacks is None:
         return None
     return str(incident.judgement.lacks)
@@ -274,7 +274,7 @@ def _summary(
         names = [row["update_id"] for row in candidates[:3] if row["probability"] >= TIED_FROM]
         others = "one another or from a rise of its own" if len(names) > 1 else "a rise of its own"
         lacks = _lacks(incident)
-        why = f", for {lacks}" if lacks else ""
+        why = f", because {lacks}" if lacks else ""
         return f"{rise}: cannot separate {' or '.join(names) or 'an update'} from {others}{why}."
     found = (
         "nothing tells which change did it, if any" if incident.settled else "which change did it is still being judged"

@@ -40,9 +40,11 @@ SOON_MINUTES = 60
 _STAGED_MINUTES = 1440
 
 # Hosts with the update must not crash clearly less than those beside them. Where all have it nothing is said, which is
-# zero, or less if a few crashed that do not tell of their install, or for something else. Of one that is named they do
-# only at a thousand to one: who falls silent at once never tells.
+# zero, or less if a few crashed that do not tell of their install, or for something else.
 LOG_NO_CONTRAST = -1.0
+# Of one that is named, and that so few of the struck hosts lack, it takes a thousand to one: who falls silent at once
+# never tells of its install.
+_UNTOLD = 0.05
 # Where a wave began with the push they have to crash so much more: as a ratio of likelihoods, looked at for as long as
 # the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
 _LOG_CONTRAST = float(np.log(60))
@@ -82,8 +84,9 @@ class Rivalry:
 
     def fares_worse(self, row: int) -> bool:
         """Whether hosts without an update clearly fare worse than those with it."""
-        is_named = int(self.trial.updates[row]) == self.named_before
-        return self.hosts_say(row) < (-LOG_THOUSAND if is_named else LOG_NO_CONTRAST)
+        is_named = int(self.trial.updates[row]) == self.named_before and self.foremost is not None
+        is_of_all = is_named and bool(self._explained(row, 1.0 - _UNTOLD)[self.foremost])
+        return self.hosts_say(row) < (-LOG_THOUSAND if is_of_all else LOG_NO_CONTRAST)
 
     @property
     def foremost(self) -> tuple[int, int] | None:

@@ -80,7 +80,7 @@ class SecondFaults:
         hour are weighed by themselves, with the first one's update among the suspects; but not if they are no more than
         were to come of the first one. By themselves they speak for whatever everybody got in just that hour; where
         nobody tells of installs, for whatever was released before it, and nothing is asked. Nor is it of what comes at
-        boots, where the first one waits for these: whatever makes its hosts boot brings more of it.
+        boots, where most of what came before did: whatever makes hosts boot brings more of a fault that waits for it.
 
         Args:
             named: updates that any incident names.
@@ -92,8 +92,8 @@ class SecondFaults:
         events = self._inquiry.news.events
         known = first.claim(len(events)) & (events.tick <= tick)
         lately = known & (events.minute > tick - LAG_MINUTES)
-        if all(_are_at_boots(events.outcome[some]) for some in (lately, known & ~lately)):
-            return None
+        if _are_at_boots(events.outcome[known & ~lately]):
+            lately &= events.outcome != CRASH_AT_BOOT
         least = max(LEAST_EVENTS, EXPLAINED_SHARE * float(lately.sum()))
         later = [
             one

@@ -68,17 +68,17 @@ class Kind(StrEnum):
 
 
 class Lack(StrEnum):
-    """What a name would have taken and there is too little of, as it stands in a sentence behind "for"."""
+    """Why the likeliest update is not named, as it stands in a sentence behind "because"."""
 
-    INSTALLS = "it is not on record which hosts had it"
-    BESIDE = "too few hosts without it were there to compare with"
-    SPARED = "hosts beside them that lack it crash as well"
+    INSTALLS = "it is not on record which hosts had the update"
+    BESIDE = "too few hosts without the update were there to compare with"
+    STRUCK_TOO = "hosts without the update crash as well"
     ALONE = "too few hosts have only one of them"
-    WITNESSES = "the hosts that crashed have more in common than that update"
-    BOOTS = "it made hosts boot, and another may have waited for that"
-    IN_TIME = "what speaks for it was told hours late"
-    TOLD = "it is not told yet which hosts got it"
-    LATELY = "hosts got it too long ago for the time since then to tell"
+    WITNESSES = "the hosts that crashed have more in common than the update"
+    BOOTS = "the update made hosts boot, and another may have waited for that"
+    IN_TIME = "what speaks for the update was told hours late"
+    TOLD = "the hosts that crashed have not told whether they got the update"
+    LATELY = "the update was installed too long ago for the time since then to tell"
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,7 @@ class Judgement:
         is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
             before, which they have as well.
         unweighed: updates that may be behind it without being on trial; see ``untold`` and ``older``.
-        lacks: what there is too little of to name the likeliest; None where it is named, or where the events themselves
-            do not tell it from another answer.
+        lacks: why the likeliest is not named, if there is more to say than that it is not likely enough.
     """
 
     kind: Kind
@@ -149,7 +148,9 @@ class Judgement:
         Args:
             minutes_open: minutes since the alarm.
         """
-        lacks = Lack.LATELY if self.update is None else Lack.ALONE
+        lacks = Lack.LATELY
+        if self.update in older:
+            lacks = Lack.ALONE if len(older) > 1 else Lack.BESIDE
         return replace(self.left_open(older, minutes_open, lacks), probabilities=np.zeros_like(self.probabilities))
 
     def taken_back(self, minutes_open: int, lacks: Lack) -> Judgement:
@@ -212,7 +213,7 @@ def _named(
     contrast: Contrast | None,
     is_doubtful: Callable[[int, int | None], bool],
 ) -> tuple[int | None, Lack | None]:
-    """The update to name, None if none; and what there is too little of to name the leading one, if it is that.
+    """The update to name, None if none; and why the leading one is not, if there is more to say than how likely it is.
 
     Args:
         twins: see ``_twins``.
@@ -232,15 +233,17 @@ def _named(
         kept = (odds.log_updates > odds.log_updates[leader] - LOG_MARGIN) & passed
         if named_before in trial.updates[kept]:
             return named_before, None  # it was told apart before, and is not now
-    is_single = len(near) == 1 and not twins
-    return None, Lack.ALONE if contrast is not None and not is_single else _lack_of_contrast(update, contrast)
+    if contrast is None or (len(near) == 1 and not twins):
+        return None, _lack_of_contrast(update, contrast)
+    is_alone = not twins and (odds.probabilities[near] >= TIED_FROM).sum() == 1
+    return None, None if is_alone else Lack.ALONE
 
 
 def _lack_of_contrast(update: int, contrast: Contrast | None) -> Lack:
     """What keeps hosts from telling an update from a rise that began when it came."""
     if contrast is None:
         return Lack.INSTALLS
-    return Lack.SPARED if contrast(update) < LOG_NO_CONTRAST else Lack.BESIDE
+    return Lack.STRUCK_TOO if contrast(update) < LOG_NO_CONTRAST else Lack.BESIDE
 
 
 def _without_name(

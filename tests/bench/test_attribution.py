@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,31 @@ def outcome(scenario: str, seed: int) -> Outcome:
 def test_a_fleet_whose_outcome_was_kept_is_not_played_again(tmp_path: Path, monkeypatch, capsys):
     played: list[int] = []
 
-    def judged(fleets: Any, *_: Any) -> Any:
-        for scenario, seed in fleets:
-            played.append(seed)
-            yield outcome(scenario, seed)
+    def judged(fleets: Any, _: int) -> Any:
+        for fleet in fleets:
+            played.append(fleet.seed)
+            yield fleet, outcome("as its truth says", fleet.seed)
 
     monkeypatch.setattr(bench, "_judged", judged)
     keep = tmp_path / "kept.jsonl"
-    keep.write_text(json.dumps(asdict(outcome("another", 1))) + "\n")
-    for seeds, new in ((2, [1, 2]), (4, [3, 4]), (4, [])):
+
+    def run(*asked: str) -> dict[str, Any]:
         played.clear()
-        monkeypatch.setattr(sys, "argv", ["bench", "quiet", "--seeds", str(seeds), "--keep", str(keep)])
+        monkeypatch.setattr(sys, "argv", ["bench", "quiet", "--keep", str(keep), *asked])
         assert bench.main() == 0
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    for seeds, new in ((2, [1, 2]), (4, [3, 4]), (4, [])):
+        said = run("--seeds", str(seeds))
         assert played == new
-        said = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert (said["fleets"], said["held_to_the_end"]["hits"]) == (seeds, min(seeds, 2))
-    assert len(bench.outcomes_in(keep)) == 5
+    for other in (["--hosts", "9"], ["--days", "3"]):
+        run("--seeds", "2", *other)
+        assert played == [1, 2]
+    with keep.open("a") as file:
+        file.write('{"scenario": "cut sh')
+    assert run("--seeds", "4")["fleets"] == 4
+    assert played == []
+    monkeypatch.setattr(bench, "text_of_detector", lambda: "another")
+    run("--seeds", "1")
+    assert played == [1]

@@ -74,21 +74,29 @@ def test_the_culprit_alone_is_vermilion():
     assert all(trace.line.color != LIGHT.culprit for trace in figure.data)
 
 
-def test_labels_of_what_is_tied_stand_in_rows_and_no_line_runs_through_one_of_another():
-    markers = [
-        Marker(f"tied-{minute}", SINCE + timedelta(minutes=minute), "suspect") for minute in (10, 11, 12, 50, 51)
-    ]
+@pytest.mark.parametrize(
+    "minutes", [(10,), (10, 11, 12), (50, 51, 52), (5, 40), (39, 43), (2, 20, 38, 55), tuple(range(4, 60, 9))], ids=str
+)
+def test_no_label_of_what_is_tied_covers_another_and_no_line_runs_through_one(minutes):
+    markers = [Marker(f"content-{minute:03d}", SINCE + timedelta(minutes=minute), "suspect") for minute in minutes]
     figure, alone = _chart(_frame({0: 0.1}), markers=markers), _chart(_frame({0: 0.1}), markers=markers[:1])
-    labels = [note for note in figure.layout.annotations if "tied" in (note.text or "")]
-    assert len({note.yshift for note in labels}) == len(markers)
+    labels = [note for note in figure.layout.annotations if "content" in (note.text or "")]
     plot_px = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
     assert plot_px == alone.layout.height - alone.layout.margin.t - alone.layout.margin.b
     assert max(note.yshift for note in labels) + 18 <= figure.layout.margin.t
-    tops = {shape.x0: (shape.y1 - 1) * plot_px for shape in figure.layout.shapes if shape.line.color == LIGHT.suspect}
+    assert len(labels) == min(len(minutes), 6)
+    lines = [shape for shape in figure.layout.shapes if shape.line.color == LIGHT.suspect]
+    assert len(lines) == len(minutes)
+    width, covered = timedelta(minutes=60 * 170 / 1250), []
     for note in labels:
-        side = [each for each in labels if each.xanchor == note.xanchor]
-        crossing = [each.x for each in side if (each.x > note.x) == (note.xanchor == "left") and each is not note]
-        assert all(tops[x] < note.yshift for x in crossing)
+        at = datetime.fromisoformat(note.x)
+        begins, ends = (at - width, at) if note.xanchor == "right" else (at, at + width)
+        for line in lines:
+            top_px = (line.y1 - 1) * plot_px
+            assert not (begins < datetime.fromisoformat(line.x0) < ends and top_px > note.yshift)
+        for row, other_begins, other_ends in covered:
+            assert row != note.yshift or begins >= other_ends or ends <= other_begins
+        covered.append((note.yshift, begins, ends))
 
 
 def test_labels_in_the_strip_do_not_cover_one_another():

@@ -30,15 +30,17 @@ class Events(SimpleNamespace):
 @pytest.mark.parametrize(
     ("early", "lately", "asked"),
     [
-        (CRASH, CRASH, True),
-        (CRASH, CRASH_AT_BOOT, True),
-        (CRASH_AT_BOOT, CRASH, True),
-        (CRASH_AT_BOOT, CRASH_AT_BOOT, False),
+        (CRASH, [CRASH] * LATELY, range(EARLY, EARLY + LATELY)),
+        (CRASH, [CRASH_AT_BOOT] * LATELY, range(EARLY, EARLY + LATELY)),
+        (CRASH_AT_BOOT, [CRASH] * LATELY, range(EARLY, EARLY + LATELY)),
+        (CRASH_AT_BOOT, [CRASH_AT_BOOT] * LATELY, None),
+        (CRASH_AT_BOOT, [CRASH_AT_BOOT] * 15 + [CRASH] * 5, range(EARLY + 15, EARLY + LATELY)),
     ],
+    ids=["no boots", "boots now", "boots before", "boots", "boots, and something else"],
 )
 def test_what_comes_at_boots_is_more_of_a_fault_that_waits_for_them(monkeypatch, early, lately, asked):
     minute = np.repeat([ALARM, TICK - LAG_MINUTES // 2], [EARLY, LATELY])
-    events = Events(minute=minute, tick=minute + 1, outcome=np.repeat([early, lately], [EARLY, LATELY]))
+    events = Events(minute=minute, tick=minute + 1, outcome=np.array([early] * EARLY + lately))
     inquiry: Any = SimpleNamespace(
         news=SimpleNamespace(events=events, installs_told=True),
         expected=SimpleNamespace(time=SimpleNamespace(by_update={LATER: None})),
@@ -54,5 +56,12 @@ def test_what_comes_at_boots_is_more_of_a_fault_that_waits_for_them(monkeypatch,
     first.set_claim(np.ones(len(events), bool))
     case: Any = Case(None, TICK, np.zeros(0, bool), np.zeros(0, bool), frozenset(), frozenset(), {}, {}, frozenset())
     claims: Any = SimpleNamespace(cells_of=lambda _: np.ones(1, bool))
-    found = SecondFaults(inquiry, claims).later(first, TICK, {FIRST}, lambda *_: case)
-    assert found == (LATER if asked else None)
+    weighed: list[list[int]] = []
+
+    def case_of(mine: Any, _: Any) -> Case:
+        weighed.append(np.flatnonzero(mine).tolist())
+        return case
+
+    found = SecondFaults(inquiry, claims).later(first, TICK, {FIRST}, case_of)
+    assert found == (None if asked is None else LATER)
+    assert weighed == ([] if asked is None else [list(asked)])

@@ -78,7 +78,7 @@ def test_no_tie_is_said_to_be_with_an_update_that_is_hardly_likely(candidates, b
 def test_a_tie_says_what_a_name_would_have_taken(kind):
     one = incident(ALARM, 0, 1, kind=kind)
     one.judgement = Judgement(kind, None, np.zeros(0), None, 0.0, lacks=Lack.BESIDE)
-    why = "from a rise of its own, for too few hosts without it were there to compare with."
+    why = "from a rise of its own, because too few hosts without the update were there to compare with."
     assert said(one, crashed=2).endswith(why) == (kind is Kind.CANNOT_SEPARATE)
 
 

@@ -185,6 +185,7 @@ def test_without_installs_what_begins_an_hour_after_a_later_push_is_not_the_upda
         (False, True, 0.0, Kind.NO_UPDATE),
         (True, False, 0.0, Kind.CANNOT_SEPARATE),
         (True, False, -6.8, Kind.CANNOT_SEPARATE),
+        (True, False, -1.1, Kind.CANNOT_SEPARATE),
         (True, False, -7.0, Kind.NO_UPDATE),
         (True, True, 0.0, Kind.NO_UPDATE),
     ],
@@ -194,6 +195,7 @@ def test_without_installs_what_begins_an_hour_after_a_later_push_is_not_the_upda
         "a region",
         "named, and all of whom had it",
         "named, and a few do not tell of it",
+        "named, and hardly anybody does not",
         "named, and hosts without it are hit as well",
         "named, and a region",
     ],
@@ -213,6 +215,12 @@ def test_an_update_that_strikes_after_a_while_is_not_acquitted_by_a_wave_among_h
     kept = named and kind is Kind.CANNOT_SEPARATE
     assert (told.kind, told.update) == ((Kind.UPDATE, UPDATE) if kept else (kind, None))
     assert (told.probabilities[0] > 0.5) == (kind is Kind.CANNOT_SEPARATE)
+
+
+@pytest.mark.parametrize(("had_update", "kind"), [(0.96 * EVENTS, Kind.UPDATE), (0.94 * EVENTS, Kind.NO_UPDATE)])
+def test_a_name_is_kept_against_hosts_that_say_little_only_where_few_of_the_struck_lack_it(had_update, kind):
+    says = partial(_judged, update_says=100.0, wave_says=150.0, contrast=-1.1, minutes=JUDGING_MINUTES, named=True)
+    assert says(onset=RELEASED + 20, had_update=had_update).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -506,33 +514,38 @@ def test_what_rose_with_the_release_is_the_updates_only_where_hosts_without_it_f
     [
         ({"contrast": 4.2}, None),
         ({"contrast": 4.0}, Lack.BESIDE),
-        ({"contrast": -1.1}, Lack.SPARED),
+        ({"contrast": -1.1}, Lack.STRUCK_TOO),
         ({"onset": RELEASED + 70, "contrast": None}, Lack.INSTALLS),
         ({"onset": RELEASED + 100, "doubtful": True}, Lack.WITNESSES),
         ({"wave_says": 158.0, "onset": RELEASED + 100}, None),
     ],
-    ids=["nothing", "hosts beside them", "hosts beside them that are spared", "installs", "witnesses", "events"],
+    ids=["nothing", "hosts beside them", "hosts beside them that are struck, too", "installs", "witnesses", "events"],
 )
 def test_of_an_update_that_is_not_named_it_is_said_what_that_would_take(how, lacks):
     usual = {"update_says": 160.0, "wave_says": 150.0, "onset": RELEASED, "minutes": JUDGING_MINUTES}
     assert _judged(**(usual | how)).lacks is lacks
 
 
-@pytest.mark.parametrize(("contrast", "lacks"), [(0.0, Lack.ALONE), (None, Lack.INSTALLS)])
-def test_of_two_that_the_same_hosts_have_too_few_have_only_one(contrast, lacks):
+@pytest.mark.parametrize(
+    ("contrast", "lead", "lacks"),
+    [(0.0, 2.0, Lack.ALONE), (0.0, 4.0, None), (None, 2.0, Lack.INSTALLS)],
+    ids=["hosts with one alone", "hardly likely, and not in the list", "installs"],
+)
+def test_of_two_that_the_same_hosts_have_too_few_have_only_one(contrast, lead, lacks):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
     events[CRASH, :, 3, 0] = EVENTS
-    evidence = np.array([100.0, 104.0])
+    evidence = np.array([100.0, 100.0 + lead])
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
     of_hosts = None if contrast is None else {UPDATE: contrast, OTHER: contrast}.__getitem__
     assert _without_waves(trial, minutes_open=JUDGING_MINUTES, contrast=of_hosts).lacks is lacks
 
 
-@pytest.mark.parametrize(("update_says", "lacks"), [(160.0, Lack.ALONE), (1.0, Lack.LATELY)])
-def test_what_is_left_to_older_updates_lacks_hosts_with_one_alone_or_a_time(update_says, lacks):
-    judged = _judged(update_says=update_says, wave_says=10.0, onset=RELEASED)
-    assert (judged.update is None) == (lacks is Lack.LATELY)
-    assert judged.left_to_older((3, 4), 0).lacks is lacks
+@pytest.mark.parametrize(
+    ("older", "lacks"), [((UPDATE, 3), Lack.ALONE), ((UPDATE,), Lack.BESIDE), ((3, 4), Lack.LATELY)]
+)
+def test_what_is_left_to_older_updates_lacks_hosts_with_one_alone_or_without_it_or_a_time(older, lacks):
+    named = _judged(update_says=160.0, wave_says=10.0, onset=RELEASED)
+    assert (named.update, named.left_to_older(older, 0).lacks) == (UPDATE, lacks)
 
 
 @pytest.mark.parametrize(("by_delay", "kind"), [(6.8, Kind.CANNOT_SEPARATE), (7.0, Kind.UPDATE)])
