@@ -87,7 +87,8 @@ def test_no_label_of_what_is_tied_covers_another_and_no_line_runs_through_one(mi
     assert len(labels) == min(len(minutes), 6)
     lines = [shape for shape in figure.layout.shapes if shape.line.color == LIGHT.suspect]
     assert len(lines) == len(minutes)
-    width, covered = timedelta(minutes=60 * 170 / 1250), []
+    width = timedelta(minutes=60 * 170 / 1250)
+    covered: list[tuple[float, datetime, datetime]] = []
     for note in labels:
         at = datetime.fromisoformat(note.x)
         begins, ends = (at - width, at) if note.xanchor == "right" else (at, at + width)
