@@ -46,9 +46,11 @@ class Deaths:
         """Go on with a death; those that nothing more will be told of.
 
         Args:
-            pids: of the process, and of the thread that died: the kernel tells that one.
+            pids: of the process, and of the thread that died: the kernel tells that one. Without any nobody can tell
+                more of the same.
         """
         yield from self.until(death.at)
+        yield from _untold([] if pids else [death])
         other = next((found for pid in pids if (found := self._held.get((death.host, pid)))), None)
         if other is not None and (other.fault is None) != (death.fault is None):
             other.fault, other.entry = other.fault or death.fault, other.entry or death.entry

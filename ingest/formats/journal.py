@@ -104,7 +104,7 @@ class Entries:
             if fault.domain == "kernel":
                 self._add_fault(host_id, fault)
             else:
-                self._add_found(Death(host_id, fault.line.origin / 1e6, fault), [fault.tags["pid"]])
+                self._add_found(Death(host_id, fault.line.origin / 1e6, fault), fault.pids)
 
     def _add_found(self, found: Death, pids: Sequence[str]) -> None:
         self._programs.died(found, pids)

@@ -20,6 +20,7 @@ from ingest.formats.format import Head, Log
 from ingest.formats.journal import add_core_dump
 from ingest.formats.kernel_lines import host_of, is_of_process, is_of_syslog, line_of, stamp_of, time_of_stamp
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
+from ingest.formats.kernel_processes import MARKS
 from ingest.formats.lines import text_lines_in
 from ingest.formats.programs import Printed, Programs
 from ingest.formats.pstore import in_order
@@ -35,7 +36,7 @@ _CLOCK_DIGITS = 6  # behind the dot; other numbers in brackets are anybody's
 _ANY = re.compile("")
 _WORD = r"[^\W\d_]{2,9}\.? {1,2}"
 _MAY_BEGIN = re.compile(rf"[\s\0]*(?:[\x1b<\[\d]|[a-z]{{4,8}} {{0,4}}:[a-z]|{_WORD}(?:{_WORD})?\d)")
-_OF_FAULTS = re.compile(r"panic - not|BUG|LOCKUP|segfault at|traps: |Unable to handle|WARNING: |INFO: |PANIC|\[#\d")
+_OF_FAULTS = re.compile(rf"{MARKS}|panic - not|BUG|LOCKUP|Unable to handle|WARNING: |INFO: |PANIC|\[#\d")
 _MOST_SIGNALS = 1000
 _WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, behind what others left without an end
 # What syslog says to all who are logged in: whose line and of when, then on a line of its own what a program said.
@@ -184,7 +185,7 @@ class _Log:
         if fault.domain == "kernel":
             add(self.records, fault, host_id=self.records.host_id((host,)), at=at)
             return
-        self._add_found(Death(host, _seconds(at), fault), [fault.tags["pid"]])
+        self._add_found(Death(host, _seconds(at), fault), fault.pids)
 
     def _add_found(self, found: Death, pids: Sequence[str]) -> None:
         self._programs.died(found, pids)

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 
-from ingest.formats import kernel_steps
+from ingest.formats import kernel_processes, kernel_steps
 from ingest.formats.crashes import (
     LONGEST_TEXT,
     Frame,
     Records,
-    base_name,
     name_of,
     tags_of,
     text,
@@ -29,19 +28,6 @@ _MOST_LINES = 300  # of one fault
 _MOST_HELD = 100_000  # lines of all hosts, that wait for those behind them; some hundred bytes each
 _ONCE_IN_S = 60.0  # faults that follow one of the same kernel are its consequences
 _CLOCK_SLACK_S = 1.0  # processors write side by side, so a line may be a little older than the one before it
-
-_IN_LIBRARY = (
-    r"(?: in (?P<module>[^\[\s]{1,200})\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+[0-9a-f]+\])?"
-)
-_SEGFAULT = re.compile(
-    r"(?P<comm>[^\[\]]{1,64})\[(?P<pid>\d+)\]:? (?P<what>segfault) at [0-9a-f]+ ip (?P<ip>[0-9a-f]{1,16}) "
-    r"sp [0-9a-f]+ error [0-9a-f]+" + _IN_LIBRARY
-)
-_TRAP = re.compile(
-    r"traps: (?P<comm>[^\[\]]{1,64})\[(?P<pid>\d+)\]:? (?:trap )?(?P<what>[a-z0-9 ]{1,40}) ip:(?P<ip>[0-9a-f]{1,16}) "
-    r"sp:[0-9a-f]+ error:[0-9a-f]+" + _IN_LIBRARY
-)
-_SIGNALS = {"invalid opcode": "SIGILL", "divide error": "SIGFPE", "int3": "SIGTRAP"}
 
 _HEAD = re.compile(
     r"(?:CPU \d{1,5} )?(?:BUG: (?:[Uu]nable to handle|[Kk]ernel NULL)|kernel BUG at|Unable to handle kernel)"
@@ -54,11 +40,13 @@ _DIES_AS = re.compile(
     r"Oops|Internal error: |Kernel (?:BUG|bug detected|unaligned instruction access|bad sw trap|illegal instruction)"
     r"|(?:Reserved instruction|Break instruction|Trap instruction|FP exception) in kernel"
 )
+_OF_TASK = re.compile(r"[^()\[\]:]{1,64}\(\d{1,10}\): (?=[A-Z])")  # SPARC's kernel names the process first
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
 _DIED_OF_ZFS = re.compile(  # a thread of which stops for ever
     r"PANIC at (?P<place>[\w./-]{1,200}:\d{1,9}):\w{1,200}\(\)"
     r"|SPLError: [\d:]{1,30}\((?P<older>[^\s:]{1,200}:\d{1,9}):\w{1,200}\(\)\) SPL PANIC"
 )
+_DIED_ON_PARISC = re.compile(r"(?P<what>Kernel Fault: )Code=\d{1,3} \((?P<kind>[^()]{1,80})\)")
 _PANIC = re.compile(r"Kernel panic - not syncing: ?(?P<what>.{0,300})")
 _WARNING = re.compile(
     r"WARNING: |BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): |(?:(?:NMI )?watchdog: )?BUG: (?:soft|workqueue) lockup"
@@ -73,7 +61,8 @@ _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rc
 
 # Nearly no line of a log tells of a crash, so that it is asked first whether one has a word of those that do.
 _MAY_TELL = re.compile(
-    r"segfault at|traps: |BUG|Unable to handle|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC|Kernel panic"
+    rf"{kernel_processes.MARKS}|BUG|Unable to handle|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC"
+    r"|Kernel (?:panic|Fault: )"
 )
 _END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NMI|NMI backtrace for")
 
@@ -96,6 +85,11 @@ class Fault:
     frames: Sequence[Frame] = ()
     release: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pids(self) -> Sequence[str]:
+        """The number of the process; empty where it is not told."""
+        return [self.tags["pid"]] if "pid" in self.tags else []
 
 
 @dataclass
@@ -161,8 +155,8 @@ class Kernel:
         boot = self._boot
         if not _MAY_TELL.search(said):
             return
-        if process := _of_process(line, said):
-            yield process
+        if process := kernel_processes.fault_of(said, (one.text for one in self._held)):
+            yield Fault(line, "user", process.code, process.module, process.module_offset, tags=process.tags)
         elif _HEAD.match(said):
             boot.head, boot.blamed = said, None
         elif boot.head and (blamed := kernel_steps.BLAMED.match(said)):
@@ -178,6 +172,9 @@ class Kernel:
             boot.has_died, boot.died_at = True, now
             what = f"PANIC at {died_of['place'] or died_of['older']}"
             yield _of_kernel(line, self._held, before if before.startswith("VERIFY") else said, what)
+        elif (fault := _DIED_ON_PARISC.match(said)) and not self._has_just_died(now):
+            boot.has_died, boot.died_at = True, now
+            yield _of_kernel(line, self._held, said, fault["what"] + fault["kind"])
         elif (panic := _PANIC.match(said)) and not boot.has_died and not self._dies_yet():
             boot.has_died = True
             yield self._panicked(line, panic["what"])
@@ -257,8 +254,11 @@ def begins_fault(said: str) -> bool:
     """Whether a line begins what a kernel says when it crashes. Nobody else begins one so."""
     if said.startswith("WARNING: "):
         return _OWN_WARNING.match(said) is not None
-    begins = any(form.match(said) for form in (_HEAD, _DIED_OF_ZFS, _PANIC, _WARNING, _SEGFAULT, _TRAP))
-    return begins or ("[#" in said and '"' not in said and _died(said, None) is not None)  # a log may quote one
+    if any(
+        form.match(said) for form in (_HEAD, _DIED_OF_ZFS, _DIED_ON_PARISC, _PANIC, _WARNING)
+    ) or kernel_processes.begins(said):
+        return True
+    return "[#" in said and '"' not in said and _died(said, None) is not None  # a log may quote one
 
 
 def add(
@@ -307,28 +307,10 @@ def _is_of_next_boot(said: str, now: float | None, before: float | None) -> bool
     return now is not None and before is not None and now < before - _CLOCK_SLACK_S
 
 
-def _of_process(line: Line, said: str) -> Fault | None:
-    found = _SEGFAULT.match(said) or _TRAP.match(said)
-    if found is None:
-        return None
-    module = base_name(found["module"])
-    tags = {"comm": found["comm"], "pid": found["pid"], "message": said[:LONGEST_TEXT]}
-    if found["base"] and not found["offset"]:
-        # Before Linux 6.4 only the start of the mapping is told, and a module is mapped in several parts: the place
-        # in the part is another number than the place in the module, and would make two variants of one fault.
-        tags["mapping_offset"] = f"{max(int(found['ip'], 16) - int(found['base'], 16), 0):#x}"
-    return Fault(
-        line,
-        "user",
-        _SIGNALS.get(found["what"].strip(), "SIGSEGV"),
-        module or base_name(found["comm"]),
-        int(found["offset"], 16) if module and found["offset"] else None,
-        tags=tags,
-    )
-
-
 def _died(said: str, head: str | None) -> str | None:
     """What a line with the number of an oops says that a kernel died of. Other lines that count have no error code."""
+    task = _OF_TASK.match(said)
+    said = said[task.end() :] if task else said
     died = _DIED.match(said)
     if died is None:
         return None

@@ -17,12 +17,14 @@ _PLACE = (
     rf"| {_SOURCE} \[inline\])"
 )
 _POINTER = re.compile(
-    r"\s{0,8}(?:[RE]IP:? {0,2}(?:[0-9a-f]{4}:)?|EIP is at |PC is at |(?:e?pc|ERA) {0,5}: {0,2}(?:[0-9a-f]{8,16} )?|NIP "
+    r"\s{0,8}(?:[RE]IP:? {0,2}(?:[0-9a-f]{4}:)?|EIP is at |PC is at |TPC: <|IAOQ\[0\]: |NIP "
+    r"|(?:e?pc|ERA) {0,5}: {0,2}(?:[0-9a-f]{8,16} )?"
     r"|Krnl PSW ?: [0-9a-f]{8,16} [0-9a-f]{8,16} \(|--- interrupt: \w{1,8} at )" + _ADDRESSES + _PLACE
 )
 BLAMED = re.compile(r"IP: " + _ADDRESSES + _PLACE)
+_STACKS = r"(?:<{1,2}[/#]?[A-Z]{2,6}\d?>{1,2} {1,4}){0,3}"  # which a trace goes on in: up to Linux 4.8 on one line
 _STEP = re.compile(
-    r"\s{0,16}(?P<bracket>\()?"
+    rf"\s{{0,16}}{_STACKS}(?P<bracket>\()?"
     + _ADDRESSES
     + r"(?P<question>\? )?"
     + _PLACE
@@ -33,7 +35,9 @@ _HOP = re.compile(  # of 32-bit Arm: each line names a function and who called i
     r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
 )
 _RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) \(?(?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
-_TRACE = re.compile(r"Call [Tt]race:")
+_TRACE = re.compile(
+    r"Call [Tt]race:|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x)"
+)  # RISC-V: no heading
 _LAST_BREAK = "Last Breaking-Event-Address:"  # of s390: where it last jumped from, behind the trace
 
 

@@ -169,6 +169,39 @@ LOONGARCH = """\
 [   39.1] [<9000000000301234>] vfs_write+0xa8/0x184
 [   39.1] [<9000000000301244>] ksys_write+0xa8/0x184"""
 
+RISCV = """\
+[   39.1] Unable to handle kernel paging request at virtual address 0000000000000010
+[   39.1] Oops [#1]
+[   39.1] CPU: 1 UID: 0 PID: 512 Comm: scan Not tainted 6.12.0 #1
+[   39.1] epc : ring_write+0x1c/0x34 [sensor]
+[   39.1]  ra : vfs_write+0xa8/0x184
+[   39.1] epc : ffffffff0164a0f2 ra : ffffffff80a0f0a2 sp : ffffffc600a13a60
+[   39.1] [<ffffffff0164a0f2>] ring_write+0x1c/0x34 [sensor]
+[   39.1] [<ffffffff80a0f0a2>] vfs_write+0xa8/0x184
+[   39.1] [<ffffffff80a1402c>] ksys_write+0xa8/0x184
+[   39.1] ---[ end trace 0000000000000000 ]---"""
+SPARC = """\
+[   39.1] Unable to handle kernel NULL pointer dereference
+[   39.1] scan(1340): Oops [#1]
+[   39.1] TSTATE: 0000004411001607 TPC: 00000000101a2f34 TNPC: 00000000101a2f38 Y: 00000000    Not tainted
+[   39.1] TPC: <ring_write+0x1c/0x34 [sensor]>
+[   39.1] RPC: <ring_lock+0x2c/0x60 [sensor]>
+[   39.1] I7: <vfs_write+0xa8/0x184>
+[   39.1] Call Trace:
+[   39.1] [<00000000004d2a68>] vfs_write+0xa8/0x184
+[   39.1] [<00000000004e0b40>] ksys_write+0xa8/0x184
+[   39.1] Caller[00000000004d2a68]: vfs_write+0xa8/0x184"""
+PARISC = """\
+[   39.1] Kernel Fault: Code=26 (Data memory access rights trap) at addr 0000000000000018
+[   39.1] CPU: 0 PID: 1733 Comm: scan Not tainted 6.6.13 #1
+[   39.1]  IAOQ[0]: ring_write+0x1c/0x34 [sensor]
+[   39.1]  IAOQ[1]: ring_write+0x20/0x34 [sensor]
+[   39.1]  RP(r2): vfs_write+0xa8/0x184
+[   39.1] Backtrace:
+[   39.1]  [<0000000003a1b000>] vfs_write+0xa8/0x184
+[   39.1]  [<0000000003a1b800>] ksys_write+0xa8/0x184
+[   39.1] Kernel panic - not syncing: Kernel Fault"""
+
 
 def faults(*messages: str) -> list[Fault]:
     lines = [line for number, said in enumerate(messages) for line in kernel_lines.lines_of(said, number, 1000)]
@@ -212,14 +245,34 @@ def test_what_one_oops_blames_is_not_blamed_by_the_next():
 
 @pytest.mark.parametrize(
     "log",
-    [PPC64LE, ARM32, NEWER_ARM32, ARM64, S390, MIPS, DECODED, WITH_SOURCE, LOONGARCH],
-    ids=["ppc64le", "arm", "newer arm", "arm64", "s390", "mips", "decoded", "with source", "loongarch"],
+    [PPC64LE, ARM32, NEWER_ARM32, ARM64, S390, MIPS, DECODED, WITH_SOURCE, LOONGARCH, RISCV, SPARC, PARISC],
+    ids=["ppc64le", "arm", "newer arm", "arm64", "s390", "mips", "decoded", "with source", "loongarch", "riscv",
+         "sparc", "parisc"],
 )  # fmt: skip
 def test_other_processors_tell_their_stack_in_their_own_way(log):
     fault = the_fault(log)
     expected = ["sensor!ring_write", "kernel!vfs_write", "kernel!ksys_write"]
     assert stack(fault) == expected[: 2 if log is PPC64LE else 3]
     assert fault.module == "sensor"
+
+
+def test_sparc_and_parisc_tell_what_they_died_of_in_their_own_way():
+    assert (the_fault(SPARC).code, the_fault(PARISC).code) == ("OOPS", "Kernel Fault: Data memory access rights trap")
+    assert all(kernel_log.begins_fault(said) for said in ("scan(1340): Oops [#1]", PARISC.splitlines()[0][10:]))
+
+
+@pytest.mark.parametrize("before", ["<IRQ>  ", "<NMI>  ", "<EOI>  ", "<<EOE>>  ", "<#DF>  ", "<EOE>  <IRQ>  "])
+def test_a_step_may_stand_behind_the_stack_that_a_trace_goes_on_in(before):
+    trace = (
+        f"Call Trace:\n {before}[<ffffffffc0411a24>] ring_poll+0x1/0x2 [sensor]\n [<ffffffff8d6b3f1e>] do_irq+0x1/0x2"
+    )
+    fault = the_fault(f"Oops: 0000 [#1]\nRIP: 0010:[<ffffffff8d6b3f00>] spin_lock+0x1/0x2\n{trace}")
+    assert stack(fault) == ["kernel!spin_lock", "sensor!ring_poll", "kernel!do_irq"]
+
+
+def test_what_tells_of_a_double_fault_is_not_to_blame():
+    frames = tuple(SignedFrame(one, name) for one, name in (("kernel", "do_double_fault"), ("sensor", "ring_put")))
+    assert sign(Shape(os_type="linux", domain="kernel", code="OOPS", frames=frames)).family.endswith("sensor!ring_put")
 
 
 def test_a_function_that_calls_itself_is_there_as_often_as_the_trace_says():
@@ -340,6 +393,7 @@ def test_a_line_that_counts_is_an_oops_with_what_kernels_write_beside_it(said, c
         f"Nov 27 11:00:00 web-1 agent[7]: the log says\n{SEGFAULT}\n" + "\n".join(OLD_OOPS.splitlines()),
         "Merge pull request [#12] from the branch",
         "closed: the fault, seen by two [#7]",
+        "scan(7): closed [#12]",
         "the kernel said: Kernel panic - not syncing: Fatal exception",
         "\n \n",
     ],

@@ -1,0 +1,114 @@
+"""Lines by which a Linux kernel tells of a fault of a process: each processor's kernel has its own.
+
+A kernel of x86 tells the signal by the fault's name, others by its number or not at all. Those of MIPS tell the place
+on the line behind, those of s390 the process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import NamedTuple
+
+from ingest.formats.crashes import LONGEST_TEXT, base_name
+
+_MOST_BEHIND = 8  # lines that may tell the rest
+
+_PROCESS = r"(?P<comm>[^\[\]]{1,64})\[(?P<pid>\d{1,10})\]:? "
+_MAPPED = r"in (?P<module>[^\[\s]{1,200})\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+[0-9a-f]+\]"
+_IN_LIBRARY = rf"(?: {_MAPPED})?"
+_X86 = re.compile(
+    rf"{_PROCESS}(?P<what>segfault) at [0-9a-f]+ ip (?P<ip>[0-9a-f]{{1,16}}) sp [0-9a-f]+ error [0-9a-f]+{_IN_LIBRARY}"
+)
+_TRAP = re.compile(
+    rf"traps: {_PROCESS}(?:trap )?(?P<what>[a-z0-9 ]{{1,40}}) ip:(?P<ip>[0-9a-f]{{1,16}}) "
+    rf"sp:[0-9a-f]+ error:[0-9a-f]+{_IN_LIBRARY}"
+)
+_POWER = re.compile(
+    rf"{_PROCESS}(?:unhandled signal |[a-z ]{{1,40}} \()(?P<number>\d{{1,2}})\)? at [0-9a-f]+ "
+    rf"nip (?P<ip>[0-9a-f]{{1,16}}) lr [0-9a-f]+ code [0-9a-f]+{_IN_LIBRARY}"
+)
+_RISCV = re.compile(rf"{_PROCESS}unhandled signal (?P<number>\d{{1,2}}) code 0x[0-9a-f]+ at 0x[0-9a-f]+{_IN_LIBRARY}")
+_ARM = re.compile(
+    rf"{_PROCESS}unhandled (?:exception: (?P<kind>[^\[\]]{{1,160}}?)|[\w ]{{1,60}} \((?P<number>\d{{1,2}})\) at "
+    rf"0x[0-9a-f]+(?:, esr 0x[0-9a-f]+)?),?{_IN_LIBRARY}$"
+)
+_MIPS = re.compile(
+    r"do_page_fault\(\)(?: #\d)?: sending (?P<signal>SIG[A-Z]{3,4}) to (?P<comm>.{1,64}?) for invalid \w"
+)
+_S390 = re.compile(rf"User process fault: interruption code (?P<interruption>[0-9a-f]{{1,8}})(?: ilc:\d)?{_IN_LIBRARY}")
+_LINES = (_X86, _TRAP, _POWER, _RISCV, _ARM, _MIPS, _S390)
+_EPC = re.compile(rf"epc ?= ?(?P<ip>[0-9a-f]{{8,16}}) {_MAPPED}")
+_TASK = re.compile(
+    r"CPU: \d{1,5} (?:UID: \d{1,10} )?PID: (?P<pid>\d{1,10}) Comm: (?P<comm>.{1,64}?) (?:\S{1,20}: |Not t|Tainted)"
+)
+
+MARKS = r"segfault (?:at|\()|traps: |\]: unhandled |\) at [0-9a-f]+ nip |sending SIG|User process fault"
+"""What such lines have in them, as a pattern: a search of each line for these is fast."""
+
+_SIGNALS = {"invalid opcode": "SIGILL", "divide error": "SIGFPE", "int3": "SIGTRAP"}
+_NUMBERS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE"}
+_KINDS = (  # of 64-bit Arm; all others are of memory that is not the process's
+    (re.compile(r"undefined instruction|FPAC|pointer auth|BTI|illegal", re.IGNORECASE), "SIGILL"),
+    (re.compile(r"alignment|external abort|parity", re.IGNORECASE), "SIGBUS"),
+    (re.compile(r"BRK|BKPT|single.step|breakpoint|watchpoint", re.IGNORECASE), "SIGTRAP"),
+)
+_INTERRUPTIONS = {1: "SIGILL", 2: "SIGILL", 3: "SIGILL", 6: "SIGILL", 7: "SIGFPE", 8: "SIGFPE", 9: "SIGFPE"}
+"""By the number of s390's program interruption; all others are of memory."""
+
+
+class ProcessFault(NamedTuple):
+    """What a kernel tells of a process's fault.
+
+    Attributes:
+        code: the signal. module_offset: bytes from the module's base.
+        tags: ``comm`` and ``pid``, which old kernels do not always tell; ``message``; ``mapping_offset``, where it is
+            told in place of the module's.
+    """
+
+    code: str
+    module: str | None
+    module_offset: int | None
+    tags: Mapping[str, str]
+
+
+def begins(said: str) -> bool:
+    """Whether a line tells of a fault of a process."""
+    return any(form.match(said) for form in _LINES)
+
+
+def fault_of(said: str, behind: Iterable[str]) -> ProcessFault | None:
+    """The fault that a line tells; None for any other line.
+
+    Args:
+        behind: the lines behind it.
+    """
+    found = next((found for form in _LINES if (found := form.match(said))), None)
+    if found is None:
+        return None
+    told = found.groupdict()
+    if found.re in (_MIPS, _S390):
+        form = _EPC if found.re is _MIPS else _TASK
+        more = (one for line in islice(behind, _MOST_BEHIND) if (one := form.match(line)))
+        told |= next((one.groupdict() for one in more), {})
+    comm, pid, ip, base = (told.get(name) for name in ("comm", "pid", "ip", "base"))
+    module, offset = base_name(told.get("module")), told.get("offset")
+    tags = {name: one for name, one in (("comm", comm), ("pid", pid), ("message", said[:LONGEST_TEXT])) if one}
+    if ip and base and not offset:
+        # Before Linux 6.4 only the start of the mapping is told, and a module is mapped in several parts: the place
+        # in the part is another number than the place in the module, and would make two variants of one fault.
+        tags["mapping_offset"] = f"{max(int(ip, 16) - int(base, 16), 0):#x}"
+    return ProcessFault(_code(told), module or base_name(comm), int(offset, 16) if module and offset else None, tags)
+
+
+def _code(told: Mapping[str, str | None]) -> str:
+    if signal := told.get("signal"):
+        return signal
+    if number := told.get("number"):
+        return _NUMBERS.get(int(number), "SIGSEGV")
+    if interruption := told.get("interruption"):
+        return _INTERRUPTIONS.get(int(interruption, 16) & 0x7F, "SIGSEGV")
+    if kind := told.get("kind"):
+        return next((signal for form, signal in _KINDS if form.search(kind)), "SIGSEGV")
+    return _SIGNALS.get((told.get("what") or "").strip(), "SIGSEGV")

@@ -1,0 +1,94 @@
+"""Lines of kernels that tell of a fault of a process, on each processor."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ingest.formats import kernel_lines, kernel_log
+from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.kernel_log import Fault
+from tests.ingest.formats.conftest import crashes_of, head
+
+POWER = "scan[12]: segfault (11) at 10 nip 7fff9c1d5a10 lr 10000a14 code 1 in libring.so[7fff9c140000+220000]"
+S390 = "User process fault: interruption code 003b ilc:3 in scan[1234,2aa00000000+5000]"
+MIPS = "do_page_fault(): sending SIGSEGV to scan for invalid read access from 00000010"
+
+
+def fault_of(said: str) -> Fault:
+    (fault,) = kernel_log.faults(kernel_lines.lines_of(said, 0, 1000))
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "module", "offset"),
+    [
+        (POWER, "SIGSEGV", "libring.so", None),
+        ("scan[12]: bus error (7) at 0 nip 1000a14 lr 1000a14 code 1 in scan[a14,1000+500]", "SIGBUS", "scan", 0xA14),
+        ("scan[12]: unhandled signal 4 at 00000000 nip 10000a14 lr 10000a18 code 30001", "SIGILL", "scan", None),
+        ("scan[12]: unhandled signal 11 code 0x1 at 0x0000000000000000 in scan[10000+1000]", "SIGSEGV", "scan", None),
+        ("scan[12]: unhandled signal 4 code 0x1 at 0x0000003f in ring.so[5a0,3f0000+1000]", "SIGILL", "ring.so", 0x5A0),
+        ("scan[12]: unhandled exception: DABT (lower EL), ESR 0x0000000092000005, level 1 translation fault in "
+         "libring.so[1678,aaaac5b80000+1000]", "SIGSEGV", "libring.so", 0x1678),
+        ("scan[12]: unhandled exception: undefined instruction in scan[400000+1000]", "SIGILL", "scan", None),
+        ("scan[12]: unhandled exception: SP Alignment, ESR 0x9a, SP/PC alignment exception", "SIGBUS", "scan", None),
+        ("scan[12]: unhandled exception: BRK (AArch64), ESR 0xf2, BRK handler in scan[40+1]", "SIGTRAP", "scan", None),
+        ("scan[12]: unhandled level 2 translation fault (11) at 0x00000000, esr 0x92000006, in libring.so[400000+1000]",
+         "SIGSEGV", "libring.so", None),
+        ("scan[12]: unhandled alignment fault (7) at 0x00000001, esr 0x92000021", "SIGBUS", "scan", None),
+    ],
+)  # fmt: skip
+def test_each_processor_tells_a_process_its_signal_and_its_place(said, code, module, offset):
+    fault = fault_of(f"[  102.000001] {said}")
+    assert (fault.domain, fault.code, fault.module, fault.module_offset) == ("user", code, module, offset)
+    assert (fault.tags["comm"], fault.tags["pid"], fault.tags["message"]) == ("scan", "12", said)
+    assert kernel_log.begins_fault(said)
+
+
+def test_a_place_in_a_mapping_is_no_place_in_its_module():
+    assert fault_of(POWER).tags["mapping_offset"] == "0x95a10"
+
+
+def test_mips_tells_the_place_on_the_line_behind():
+    fault = fault_of(f"{MIPS}\nepc = 77c3d1c4 in libring.so[77c20000+90000]\nra  = 77c3d1c0 in scan[400000+1000]")
+    assert (fault.code, fault.module, fault.tags["mapping_offset"]) == ("SIGSEGV", "libring.so", "0x1d1c4")
+    assert (fault.tags["comm"], list(fault.pids)) == ("scan", [])
+    assert fault_of(MIPS).module == "scan"
+
+
+def test_s390_tells_the_process_on_a_line_behind():
+    task = "CPU: 0 PID: 815 Comm: scan Not tainted 6.12.0 #1"
+    fault = fault_of(f"{S390}\nFailing address: 0000000000000000 TEID: 0000000000000800\n{task}")
+    assert (fault.code, fault.module, fault.module_offset) == ("SIGSEGV", "scan", 0x1234)
+    assert (fault.tags["comm"], list(fault.pids)) == ("scan", ["815"])
+    assert fault_of(S390.replace("003b", "0001")).code == "SIGILL"
+
+
+@pytest.mark.parametrize("said", [POWER, S390, MIPS])
+def test_a_log_of_such_a_line_is_read_with_or_without_a_stamp(said):
+    for before in ("", "[  102.000001] "):
+        data = f"{before}{said}\n".encode()
+        assert KERNEL_FILE.recognises(head(data))
+        (record,) = crashes_of(KERNEL_FILE, data)
+        assert (record["domain"], record["code"]) == ("user", "SIGSEGV")
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["scan[12]: unhandled exception, going on", "scan[12]: unhandled request (11) of peer", "sending SIGHUP to scan"],
+)
+def test_what_programs_say_is_no_fault(said):
+    assert list(kernel_log.faults(kernel_lines.lines_of(said, 0, 10))) == []
+
+
+@pytest.mark.parametrize("piece", ["a", "[1", " in a", "in a[1+1]", ", ", "0", " (", "a[1]: "])
+@pytest.mark.parametrize(
+    "start", ["a[1]: unhandled exception: ", "a[1]: a (11) at 0 nip ", "do_page_fault(): sending SIGSEGV to ", S390, ""]
+)
+def test_a_hostile_line_takes_little_time(start, piece):
+    lines = list(kernel_lines.lines_of(f"{start}{piece * 2000}\n{MIPS}\nepc = {piece * 2000}", 0, 10))
+    began = time.process_time()
+    for _ in range(10):
+        list(kernel_log.faults(lines))
+    assert time.process_time() - began < 0.1  # 10 ms each; seen: 0.2 ms
