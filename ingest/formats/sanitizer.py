@@ -24,6 +24,7 @@ from ingest.formats.stack_steps import short_path
 from ingest.formats.systems import of_output
 
 _MOST_LINES = 600  # of a report; its first stack has 256 frames at the most, on two lines each for Go
+_MOST_OF_PARTS = 1500  # of one that tells of all threads
 _LONGEST_LINE = 4000  # template arguments
 _MOST_BETWEEN = 2000  # lines between two reports of one crash
 _LONGEST_CODE = 200
@@ -268,12 +269,19 @@ def _is_over(report: Report, line: str) -> bool:
     """Whether a line is behind a report: behind its first stack, or where it has none by then."""
     if report.has_stack and _END.match(line):
         return True
-    if report.has_stack and report.thrown is not None and not uncaught.GOES_ON.match(line):
-        return True
+    if report.has_stack and report.thrown is not None:
+        if report.thrown.between is not None and report.thrown.between.match(line):
+            return len(report.lines) >= _MOST_OF_PARTS
+        if not uncaught.GOES_ON.match(line):
+            return True
     # Go, V8 and Node write a blank line between the head of a stack and its frames.
     if report.has_stack and not line.strip() and not _STACK_HEAD.match(report.lines[-1]):
         return True
-    return len(report.lines) >= (_MOST_LINES if report.has_stack else _UNTIL_STACK)
+    return len(report.lines) >= (_most_lines(report) if report.has_stack else _UNTIL_STACK)
+
+
+def _most_lines(report: Report) -> int:
+    return _MOST_OF_PARTS if report.thrown is not None and report.thrown.between is not None else _MOST_LINES
 
 
 def _may_begin(said: str) -> bool:

@@ -1,5 +1,7 @@
 """Exceptions that nobody caught, as Java, .NET, Node, Ruby, PHP and Python print them when they end the process.
 
+Also what these print when they end it for a fault of their own or of code below them.
+
 Of an exception that others wrap the innermost counts, as its frames are where it began. Of a thread other than Java's
 main one the end is not the process's.
 """
@@ -7,7 +9,7 @@ main one the end is not the process's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 
@@ -19,6 +21,10 @@ _CODE = r"(?: \((?:0x)?[0-9a-fA-F]{1,9}\))?"  # that a system's call gave .NET
 _JAVA = re.compile(rf'Exception in thread "main" (?P<name>{_NAME})(?:: .*)?')
 _NET = re.compile(
     rf"(?:Unhandled [Ee]xception[.:]|\[ERROR\] FATAL UNHANDLED EXCEPTION:)\s{{0,3}}(?P<name>{_NAME})?{_CODE}(?:: .*)?"
+)
+_NET_REASON = re.compile(rf"(?:{_NAME}Exception|Internal CLR error|Invalid Program|0x[0-9A-F]{{8}})\b")
+_NET_ITSELF = re.compile(
+    rf"(?P<what>Stack overflow|Process terminated|Fatal error(?=\.(?:$| {_NET_REASON.pattern})))\.(?: (?P<said>.*))?"
 )
 _NODE = re.compile(r"[ \t]{0,300}\^{1,200}[ \t]{0,9}")  # where in the line above it was thrown
 _DENO = re.compile(rf"error: Uncaught (?:\(in (?:worker )?(?:promise|\"\")\) )?(?P<name>{_NAME}): .*")
@@ -35,14 +41,18 @@ _MEMORY = re.compile(r"(?:Terminating|Aborting) due to java\.lang\.OutOfMemoryEr
 _INTERPRETER = re.compile(
     r"(?:Fatal Python error|Windows fatal exception): (?:\w{1,60}: )?(?P<what>[A-Za-z][^:]{2,120}).*"
 )
+_THREAD = re.compile(r"(?:Thread|(?P<died>Current thread)) 0x[0-9a-f]{1,16}\b")
+_RUBY_BUG = re.compile(r"(?:[^\s:][^:]{0,300}(?::\d{1,7})?: )?\[BUG\] (?P<what>\S.{0,300})")
 _FILE = re.compile(r'(\s{0,9}File "[^"]{1,1000}", line \d{1,9}),? in ')
 _SIGNALS = {
     "segmentation fault": "SIGSEGV", "aborted": "SIGABRT", "bus error": "SIGBUS", "illegal instruction": "SIGILL",
     "floating point exception": "SIGFPE", "access violation": "0xc0000005", "stack overflow": "0xc00000fd",
 }  # fmt: skip
+_ADDRESS = re.compile(r" (?:at )?(?:0x[0-9a-f]{1,16}|\(.{0,200}\)).*")
 MARKS = ('Exception in thread "main" ', "Unhandled exception", "Unhandled Exception", "FATAL UNHANDLED", "^", ".rb:",
          "error: Uncaught ", " due to java.lang.OutOfMemoryError", "Fatal Python error: ",
-         "Windows fatal exception: ", "Fatal error: ", "Application run failed")  # fmt: skip
+         "Windows fatal exception: ", "Fatal error: ", "Application run failed",
+         "Fatal error.", "Process terminated.", "Stack overflow.", "[BUG] ")  # fmt: skip
 """What a head has in it."""
 GOES_ON = re.compile(r"\s|at |Caused by: |Suppressed: |\.{3} \d|--- End|---> |from |#\d|[}\]]|Node\.js v\d|Deno \d|$")
 """What a line that is of the same report begins with, behind the first frame."""
@@ -53,6 +63,15 @@ _THROWN = re.compile(rf"\[?(?:Uncaught:? )?(?P<name>{_NAME})(?: \[\w+\])?\]?(?::
 _AT = re.compile(r"\s*at \S")
 _PHP_STEP = re.compile(r"Stack trace:\s*$|#\d{1,4} ")
 _FROM = re.compile(r"\s*from \S")
+_NET_STEP = re.compile(r"\s{0,9}at [\w<>]{1,200}[.+`]\w")
+_NET_REPEATS = re.compile(r"-{10,80}\s*$|Repeat(?:ed)? \d{1,12} times:")
+_THREADS = re.compile(rf"\s*$|{_THREAD.pattern}")
+_RUBY_NATIVE = "-- C level backtrace information -"
+_RUBY_PROOF = re.compile(rf"-- (?:Control frame|Ruby level backtrace) information -|{_RUBY_NATIVE}")
+_RUBY_PARTS = re.compile(r"(?!-- Other runtime information)")
+_RUBY_STEP = re.compile(r"\S{1,300}\(\S{0,300}\) \[0x[0-9a-f]{4,16}\]")
+_RUBY_HANDLER = re.compile(r"[^\s(]{1,300}\((?:sig(?:segv|bus|ill|abrt)|rb_bug)\b")
+_NO_NAME = re.compile(r"\(0x[0-9a-f]{4,16}\)")
 _NODE_PROOF = re.compile(r"\s*at \S|Node\.js v\d|\[(?:UnhandledPromiseRejection|[A-Z]\w{0,60}Error|Error): ")
 _MOST_HEAD = 20  # lines between the head and the first frame
 
@@ -64,11 +83,13 @@ class Form:
     Attributes:
         head: its first line. proof: a line of each that is one, behind the head; None where the head is enough.
         told: what its lines say: the exception's name, the line that tells it, and the lines of its stack.
+        between: what stands between its stacks, or parts of one, and ends none.
     """
 
     head: re.Pattern[str]
     proof: re.Pattern[str] | None
     told: Callable[[Sequence[str]], tuple[str | None, str, Sequence[str]]]
+    between: re.Pattern[str] | None = None
 
 
 def _of_java(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
@@ -91,6 +112,20 @@ def _of_net(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
         if found and found["name"]:
             name, said = found["name"], line
     return name, said.strip(), lines
+
+
+def _of_net_itself(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    """What .NET says when it ends a process itself: in one line, or with the reason on the next."""
+    head = _NET_ITSELF.fullmatch(lines[0].rstrip())
+    if head is None:
+        return None, lines[0].strip(), lines
+    what, said = head["what"], head["said"] or "".join(lines[1:2]).strip()
+    if what == "Fatal error":
+        reason = _NET_REASON.match(said)
+        return reason[0] if reason else what, said, lines
+    if what == "Process terminated":
+        return "Assertion failed" if said.lower().startswith("assertion failed") else what, said, lines
+    return what, lines[0].strip(), lines
 
 
 def _of_script(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
@@ -131,16 +166,43 @@ def _of_memory(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
 
 
 def _of_interpreter(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
-    """Python's interpreter itself: the stack of the thread that died, innermost first, other than a traceback's."""
+    """Python's interpreter itself: the stack of the thread that died, innermost first, other than a traceback's.
+
+    It may tell of all threads, and calls the one that died the current one. Without such a one only a thread that is
+    alone can be it.
+    """
     head = _INTERPRETER.fullmatch(lines[0].rstrip())
     what = head["what"].strip() if head else ""
-    files = takewhile(str.strip, dropwhile(lambda line: not _FILE.match(line), lines))
-    return _SIGNALS.get(what.lower(), what), lines[0].strip(), [_FILE.sub(r"\1, in ", line) for line in files][::-1]
+    threads = [(at, found["died"]) for at, line in enumerate(lines) if (found := _THREAD.match(line))]
+    died = next((at for at, is_died in threads if is_died), None)
+    behind: Iterable[str] = ()
+    if died is not None:
+        behind = lines[died + 1 :]
+    elif len(threads) <= 1:
+        behind = dropwhile(lambda line: not _FILE.match(line), lines)
+    own = takewhile(lambda line: line.strip() and not _THREAD.match(line), behind)
+    steps = [_FILE.sub(r"\1, in ", line) for line in own if _FILE.match(line)]
+    return _SIGNALS.get(what.lower(), what), lines[0].strip(), steps[::-1]
+
+
+def _of_ruby_itself(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    """Ruby's interpreter itself: the native stack below its handler of the signal, or else that of the script."""
+    head = _RUBY_BUG.fullmatch(lines[0].strip())
+    what = _ADDRESS.sub("", head["what"]) if head else ""
+    native = next((at for at, line in enumerate(lines) if line.startswith(_RUBY_NATIVE)), len(lines))
+    called = takewhile(str.strip, lines[native + 1 :])
+    steps = [_NO_NAME.sub("()", found[0]) for line in called if (found := _RUBY_STEP.match(line))]
+    own = max((at + 1 for at, step in enumerate(steps) if _RUBY_HANDLER.match(step)), default=0)
+    if own and "() [" in "".join(steps[own : own + 1]):  # the system, which called the handler
+        own += 1
+    script = [line for line in lines[:native] if ":in " in line]
+    return _SIGNALS.get(what.lower(), what), lines[0].strip(), steps[own:] or script[::-1]
 
 
 FORMS = (
     Form(_JAVA, _AT, _of_java),
     Form(_NET, _AT, _of_net),
+    Form(_NET_ITSELF, _NET_STEP, _of_net_itself, _NET_REPEATS),
     Form(_NODE, _NODE_PROOF, _of_script),
     Form(_DENO, _AT, _of_script),
     Form(_RUBY, _FROM, _of_ruby),
@@ -148,7 +210,8 @@ FORMS = (
     Form(_PHP, _PHP_STEP, _of_php),
     Form(_PHP_LIMIT, None, _of_limit),
     Form(_MEMORY, None, _of_memory),
-    Form(_INTERPRETER, _FILE, _of_interpreter),
+    Form(_INTERPRETER, _FILE, _of_interpreter, _THREADS),
+    Form(_RUBY_BUG, _RUBY_PROOF, _of_ruby_itself, _RUBY_PARTS),
 )
 
 

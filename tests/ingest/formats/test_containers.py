@@ -85,6 +85,77 @@ Current thread 0x00007f1c2d3e4f50 (most recent call first):
   File "/srv/relay/queue.py", line 9 in push
   File "/srv/relay/main.py", line 3 in <module>
 """
+THREADS = """\
+Fatal Python error: Segmentation fault
+
+Thread 0x00007f1c8fe99640 [worker] (most recent call first):
+  File "/usr/lib/python3.11/threading.py", line 327 in wait
+  File "/srv/relay/worker.py", line 71 in next_item
+
+Current thread 0x00007f1c901a2740 (most recent call first):
+  File "/srv/relay/queue.py", line 9 in push
+  File "/srv/relay/main.py", line 3 in <module>
+
+Thread 0x00007f1c8fe99641 (most recent call first):
+  File "/srv/relay/timer.py", line 5 in run
+
+Extension modules: relay._native (total: 1)
+"""
+NET_FAULT = """\
+Fatal error. System.AccessViolationException: Attempted to read or write protected memory.
+Repeat 2 times:
+--------------------------------
+   at Acme.Relay.Native.Push(Byte*, IntPtr* ByRef)
+--------------------------------
+   at Acme.Relay.Program.Main(System.String[])
+"""
+NET_BROKEN = """\
+Fatal error.
+Internal CLR error. (0x80131506)
+   at Acme.Relay.Queue.Push(System.String)
+"""
+NET_OVERFLOW = """\
+Stack overflow.
+Repeated 12046 times:
+--------------------------------
+   at Acme.Relay.Tree.Walk(Acme.Relay.Node)
+--------------------------------
+   at Acme.Relay.Program.Main(System.String[])
+"""
+NET_ENDED = """\
+Process terminated. the queue is gone
+   at System.Environment.FailFast(System.String)
+   at Acme.Relay.Queue.Push(System.String)
+"""
+NET_ASSERTION = """\
+Process terminated. Assertion failed.
+no room
+   at Acme.Relay.Queue.Check(Byte[] b) in /src/Queue.cs:line 12
+"""
+RUBY_FAULT = """\
+/srv/relay/queue.rb:88: [BUG] Segmentation fault at 0x0000000000000018
+ruby 3.2.2 (2023-03-30 revision e51014f9c0) [x86_64-linux]
+
+-- Control frame information -----------------------------------------------
+c:0002 p:0012 s:0006 e:000005 EVAL   /srv/relay/queue.rb:88 [FINISH]
+
+-- Ruby level backtrace information ----------------------------------------
+/srv/relay/main.rb:9:in `<main>'
+/srv/relay/queue.rb:88:in `parse'
+
+-- Machine register context ------------------------------------------------
+ RIP: 0x00007f1c8a842520 RBP: 0x00007ffd0a1b2c3d
+
+-- C level backtrace information -------------------------------------------
+/usr/lib/libruby.so.3.2(rb_vm_bugreport+0x9a4) [0x7f1c8fe99ef1] vm_dump.c:785
+/usr/lib/libruby.so.3.2(rb_bug_for_fatal_signal+0xf8) [0x7f1c8fc8f1d8] error.c:813
+/usr/lib/libruby.so.3.2(sigsegv+0x4d) [0x7f1c8fde5bcd] signal.c:964
+/lib/x86_64-linux-gnu/libc.so.6(0x7f1c8f842520) [0x7f1c8f842520]
+/srv/gems/relay.so(relay_parse+0x18) [0x7f1c8a842520]
+
+-- Other runtime information -----------------------------------------------
+* Loaded script: /srv/relay/main.rb
+"""
 GO = """\
 panic: no room
 
@@ -130,6 +201,13 @@ EACH = {
     "ruby": (RUBY, "RelayError", "push"),
     "memory": (MEMORY, "java.lang.OutOfMemoryError", None),
     "interpreter": (INTERPRETER, "SIGSEGV", "push"),
+    "threads": (THREADS, "SIGSEGV", "push"),
+    "fault of net": (NET_FAULT, "System.AccessViolationException", "Push"),
+    "broken net": (NET_BROKEN, "Internal CLR error", "Push"),
+    "overflow of net": (NET_OVERFLOW, "Stack overflow", "Walk"),
+    "ended net": (NET_ENDED, "Process terminated", "FailFast"),
+    "assertion of net": (NET_ASSERTION, "Assertion failed", "Check"),
+    "fault of ruby": (RUBY_FAULT, "SIGSEGV", "relay_parse"),
     "go": (GO, "panic", "main.(*Queue).Push"),
     "rust": (RUST, "panic", "relay::queue::push"),
 }
@@ -211,6 +289,40 @@ def test_the_message_is_that_of_the_exception_that_counts():
     assert (tags["node"], tags["ruby"]) == ("RangeError: no room", "no room")
 
 
+def test_the_thread_of_python_that_died_is_the_current_one():
+    assert [frame["module"] for frame in one(SANITIZER, THREADS)["frames"]] == ["relay/queue.py", "relay/main.py"]
+    without = THREADS.replace('  File "/srv/relay/queue.py", line 9 in push\n', "  <no Python frame>\n").replace(
+        '  File "/srv/relay/main.py", line 3 in <module>\n', ""
+    )
+    assert "frames" not in one(SANITIZER, without)
+    assert "frames" not in one(SANITIZER, THREADS.replace("Current thread", "Thread")), "nobody says which"
+    alone = one(SANITIZER, INTERPRETER.replace("Current thread", "Thread"))
+    assert alone["frames"] == one(SANITIZER, INTERPRETER)["frames"]
+    many = "".join(
+        f'Thread 0x{number:016x} (most recent call first):\n  File "/srv/relay/worker.py", line 71 in wait\n\n'
+        for number in range(300)
+    )
+    assert one(SANITIZER, THREADS.replace("Thread 0x", many + "Thread 0x", 1))["frames"][0]["function"] == "push"
+
+
+def test_what_net_repeats_is_of_the_same_stack():
+    assert [frame["function"] for frame in one(SANITIZER, NET_FAULT)["frames"]] == ["Push", "Main"]
+    assert [frame["function"] for frame in one(SANITIZER, NET_OVERFLOW)["frames"]] == ["Walk", "Main"]
+
+
+def test_of_ruby_the_stack_is_the_native_one_below_the_handler_or_else_the_scripts():
+    found = one(SANITIZER, RUBY_FAULT)
+    assert found["frames"] == [{"module": "relay.so", "function": "relay_parse", "offset": None}]
+    script = one(SANITIZER, RUBY_FAULT.partition("-- Machine")[0])
+    assert [frame["function"] for frame in script["frames"]] == ["parse", "<main>"]
+    own = RUBY_FAULT.replace("Segmentation fault at 0x0000000000000018", "unknown type 0x1e (0xc given)")
+    own = own.replace("/srv/relay/queue.rb:88: [BUG]", "[BUG]").replace("(sigsegv+0x4d)", "(rb_bug+0x4d)")
+    assert (one(SANITIZER, own)["code"], one(SANITIZER, own)["frames"][0]["function"]) == (
+        "unknown type",
+        "relay_parse",
+    )
+
+
 def test_what_others_write_behind_an_exception_does_not_change_what_it_is():
     alone, more = one(SANITIZER, JAVA), one(SANITIZER, f"{JAVA}2024-07-19 INFO restarted\n\tat noon\n")
     assert more == alone
@@ -223,6 +335,9 @@ def test_what_others_write_behind_an_exception_does_not_change_what_it_is():
         "main.c:3:5: error: x\n    3 |   x = y\n      |     ^\n    ^\nmake: failed\n",
         "Unhandled exception. System.X is what .NET prints.\n",
         "2024-07-19 ERROR Unhandled exception in request\n   at the door\n",
+        "Process terminated.\nwaiting at the door\n",
+        "Fatal error. No route to the queue.\n   at Acme.Relay.Queue.Push(String item)\n",
+        "[BUG] the queue is slow\n",
         PYTHON,
     ],
 )
