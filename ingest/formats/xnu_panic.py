@@ -1,7 +1,9 @@
 """Panics of Apple's kernel as it writes them: to a serial console, into a log, a ``.panic`` file, a ``panicString``.
 
 Without symbols a backtrace is addresses. Those in an extension of the kernel are told by the list of extensions below
-it, all others are the kernel's own. What stands above the caller that the first line names is run by every panic.
+it, all others are the kernel's own. What stands above the caller that the first line names is run by every panic. Of a
+fault on Arm the backtrace has who called the function at fault, but not the place of the fault, which the first line
+names.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice, pairwise
+from itertools import dropwhile, islice, pairwise, takewhile
 from typing import Any
 
 from fleetcrash.times import time_text
@@ -27,6 +29,9 @@ _LONGEST_LINE = 2000
 _LONGEST_CODE = 200
 _MOST_EXTENSIONS = 1000  # of a backtrace
 _KERNEL_BYTES = 64 << 20  # of the kernel's own code, which has some 10 MB
+_POWERPC_KERNEL_BYTES = 4 << 20  # from address 0 on; its extensions lie above
+_EXTENSION_BYTES = 4 << 20  # of one of which only the start is told
+_ADDRESS_BITS = 0xFF_FFFF_FFFF  # of an address on Arm, the others may sign it
 _NEAR = 2000  # characters before a panic, where a report of it says whose and when
 
 _PREFIX = re.compile(  # of a log, before each line
@@ -46,6 +51,8 @@ _FRAME = re.compile(
     re.IGNORECASE,
 )
 _FRAME_OF_ARM = re.compile(r"lr: (?P<address>0x[0-9a-f]{1,16})\s{1,4}fp: 0x[0-9a-f]{1,16}", re.IGNORECASE)
+_POWERPC_PLACE = re.compile(r"PC=(?P<pc>0x[0-9a-f]{8,16}); MSR=", re.IGNORECASE)
+_POWERPC_TRACE = re.compile(r"(?:Backtrace:)?(?P<addresses>(?:\s{0,16}0x[0-9a-f]{8,16}){0,64})\s{0,9}", re.IGNORECASE)
 _EXTENSION = re.compile(
     r"(?P<name>[\w.\-]{1,200})\((?P<version>[^()]{0,100})\)(?:\[[0-9a-f\-]{0,40}\])?"
     r"(?:@(?P<start>0x[0-9a-f]{1,16})(?:->(?P<end>0x[0-9a-f]{1,16}))?)?",
@@ -54,6 +61,7 @@ _EXTENSION = re.compile(
 _EXTENSIONS = re.compile(r"Kernel (?:Extensions|loadable modules) in backtrace")
 _TRAP = re.compile(r"(?P<what>Kernel trap) at (?P<pc>0x[0-9a-f]{1,16}),(?P<type> type \d{1,3}=[^,]{1,60})")
 _ABORT = re.compile(r"(?P<what>[A-Z][\w .()]{1,80}?)[.:]? (?:at )?pc[ =](?P<pc>0x[0-9a-f]{1,16})(?P<type>)")
+_CALLED_FROM = re.compile(r", lr (0x[0-9a-f]{1,16})\b", re.IGNORECASE)
 _NO_MESSAGE = re.compile(r"Backtrace \(CPU|Panicked t|Debugger message: |BSD process name|Process name ")
 _SOURCE = re.compile(  # of an assertion newer systems tell both its own and that of the function that panics
     r"(?:, file: |[\" ]{0,2}@)(?P<file>[^\s,@\"]{1,300})(?:, line: |:)(?P<line>\d{1,6})"
@@ -128,11 +136,17 @@ def read(said: str) -> Panic | None:
     message = (found["what"] or "".join(lines[at + 1 : at + 2])).replace("\\n", " ").strip()
     if _NO_MESSAGE.match(message):
         message = ""
-    fault = _TRAP.match(message) or _ABORT.match(message)
+    trap, abort = _TRAP.match(message), _ABORT.match(message)
+    fault = trap or abort
     extensions = list(islice(_extensions(lines), _MOST_EXTENSIONS))
-    steps = _steps(lines[at + 1 :], extensions, told.get("exec_base") or told.get("base"))
+    loaded = [*extensions, *_kernel(told.get("exec_base") or told.get("base"))]
+    steps = _steps(lines[at + 1 :], loaded) or _steps_of_powerpc(lines[at + 1 :], loaded)
+    known_by = (lines[at], told.get("uptime_ns", ""), told.get("now", ""), *(f"{step.address:x}" for step in steps))
     place = _place(steps, [fault["pc"] if fault else None, found["caller"]])
-    frames = [step.frame for step in steps]
+    if abort and steps and steps[place].address != int(abort["pc"], 16):
+        place = _place_of_caller(steps, place, message)
+        steps.insert(place, _step({"address": abort["pc"]}, loaded))
+    frames = [step.frame for step in steps][:MOST_FRAMES]
     source = _SOURCE.search(message)
     plain = (message[: source.start()] if source else message).strip(' "')
     fields = {
@@ -147,7 +161,6 @@ def read(said: str) -> Panic | None:
         "model": told.get("model"),
         "kernel": told.get("kernel"),
     }
-    known_by = (lines[at], told.get("uptime_ns", ""), told.get("now", ""), *(f"{step.address:x}" for step in steps))
     return Panic(known_by, fields, frames, tags)
 
 
@@ -227,10 +240,16 @@ def _extensions(lines: Sequence[str]) -> Iterator[_Loaded]:
         if found is None:
             return
         start, end = (int(found[name], 16) if found[name] else -1 for name in ("start", "end"))
-        yield _Loaded(found["name"], found["version"] or None, start, end + 1)
+        after = start + _EXTENSION_BYTES if start >= 0 > end else end + 1
+        yield _Loaded(found["name"], found["version"] or None, start, after)
 
 
-def _steps(lines: Sequence[str], extensions: Sequence[_Loaded], base: str | None) -> list[_Step]:
+def _kernel(base: str | None) -> list[_Loaded]:
+    """The kernel's own code; empty where nobody says where it lies."""
+    return [_Loaded(KERNEL, None, int(base, 16), int(base, 16) + _KERNEL_BYTES)] if base else []
+
+
+def _steps(lines: Sequence[str], loaded: Sequence[_Loaded]) -> list[_Step]:
     """The first backtrace: it is of the processor that panicked."""
     found: list[re.Match[str]] = []
     for line in lines:
@@ -238,15 +257,24 @@ def _steps(lines: Sequence[str], extensions: Sequence[_Loaded], base: str | None
         if (found and not step) or len(found) >= MOST_FRAMES:
             break
         found += [step] if step else []
-    loaded = list(extensions)
-    if base:
-        loaded.append(_Loaded(KERNEL, None, int(base, 16), int(base, 16) + _KERNEL_BYTES))
     return [_step(one.groupdict(), loaded) for one in found]
+
+
+def _steps_of_powerpc(lines: Sequence[str], loaded: Sequence[_Loaded]) -> list[_Step]:
+    """The backtrace of a fault, from its place on; where there was none that of the panic. Addresses stand in a row."""
+    faults = ((at, fault["pc"]) for at, line in enumerate(lines) if (fault := _POWERPC_PLACE.match(line)))
+    at, pc = next(((at, pc) for at, pc in faults if int(pc, 16)), (-1, None))
+    behind = dropwhile(lambda line: not line.startswith("Backtrace:"), lines[at + 1 :])
+    rows = takewhile(lambda row: row is not None, map(_POWERPC_TRACE.fullmatch, behind))
+    addresses = [address for row in rows if row for address in row["addresses"].split()]
+    own = [*loaded, _Loaded(KERNEL, None, 0, _POWERPC_KERNEL_BYTES)]
+    return [_step({"address": one}, own) for one in [*([pc] if pc else []), *addresses][:MOST_FRAMES]]
 
 
 def _step(found: Mapping[str, str | None], loaded: Sequence[_Loaded]) -> _Step:
     address, name = int(found["address"] or "0", 16), found.get("module")
-    code = next((one for one in loaded if one.start <= address < one.end and name in (None, one.name)), None)
+    codes = (one for one in loaded if one.start <= address < one.end and name in (None, one.name))
+    code = max(codes, key=lambda one: one.start, default=None)
     module = name or (code.name if code else None)
     return _Step(address, Frame(module, text(found.get("function")), address - code.start if code else None), code)
 
@@ -258,6 +286,18 @@ def _place(steps: Sequence[_Step], addresses: Sequence[str | None]) -> int:
             if wanted and step.address == int(wanted, 16):
                 return at
     return 0
+
+
+def _place_of_caller(steps: Sequence[_Step], panicked: int, message: str) -> int:
+    """Where in a backtrace the caller of the function at fault stands: below the steps of the trap.
+
+    Args:
+        panicked: where it says who panicked; behind it is as good as can be told of a caller who is not there.
+    """
+    link = _CALLED_FROM.search(message)
+    wanted = int(link[1], 16) & _ADDRESS_BITS if link else None
+    found = (at for at, step in enumerate(steps) if at > panicked and step.address & _ADDRESS_BITS == wanted)
+    return next(found, min(panicked + 1, len(steps)))
 
 
 def _blamed(message: str, steps: Sequence[_Step], extensions: Sequence[_Loaded]) -> dict[str, Any]:

@@ -87,6 +87,41 @@ Panicked thread: 0xfffffe1974044790, backtrace: 0xfffffe647feeb6c0, tid: 255
       Kernel Extensions in backtrace:
          com.apple.driver.AppleFooPCIe(1.0)[7AFC049A-8EBC-3031-A08F-634289536312]@0xfffffe001381fbf0->0xfffffe00138279f7
 """
+ABORT = """\
+panic(cpu 3 caller 0xfffffe0013823d64): Kernel data abort. at pc 0xfffffe0014000418, lr 0x9c5afe00140012d0 (saved)
+Kernel text exec base:  0xfffffe0011cf8000
+Panicked thread: 0xfffffe1974044790, backtrace: 0xfffffe647feeb6c0, tid: 255
+\t\t  lr: 0xfffffe0011d54ae0  fp: 0xfffffe647feeb750
+\t\t  lr: 0xfffffe0013823d64  fp: 0xfffffe647feeb7d0
+\t\t  lr: 0xfffffe0011d08c48  fp: 0xfffffe647feeb800
+\t\t  lr: 0xfffffe00140012d0  fp: 0xfffffe647feeb900
+\t\t  lr: 0xfffffe0011d08d00  fp: 0x0000000000000000
+      Kernel Extensions in backtrace:
+         com.apple.driver.AppleBar(1.0)[7AFC049A]@0xfffffe0014001000->0xfffffe00140027f7
+         com.apple.driver.AppleFoo(2.0)[7AFC049B]@0xfffffe0014000000->0xfffffe0014000fff
+"""
+POWERPC = """\
+*********
+
+Mon Mar 13 20:21:22 2006
+
+panic(cpu 0 caller 0x000A8D00): 0x300 - Data access
+Latest stack backtrace for cpu 0:
+      Backtrace:
+         0x00095698 0x00095BB0 0x0002683C 0x000A8404 0x000ABC80
+Proceeding back via exception chain:
+      Exception state (sv=0x3E8F6C80)
+         PC=0x7E12F3A4; MSR=0x00009030; DAR=0x00000010; DSISR=0x40000000; LR=0x7E12F2C0; R1=0x220ABCF0
+         Backtrace:
+0x7E12F2C0 0x7E120000 0x002D05C4
+         Kernel loadable modules in backtrace (with dependencies):
+            com.acme.driver.Raid(2.1.0)@0x7e11f000
+               dependency: com.apple.iokit.IOPCIFamily(1.7)@0x4f2000
+      Exception state (sv=0x3E8F6A00)
+         PC=0x00000000; MSR=0x0000D030; DAR=0x00000000; DSISR=0x00000000; LR=0x00000000; R1=0x00000000
+Kernel version:
+Darwin Kernel Version 8.5.0: Sun Jan 22 10:38:46 PST 2006; root:xnu-792.6.61.obj~1/RELEASE_PPC
+"""
 WATCHDOG = """\
 panic(cpu 2 caller 0xfffffe0011cf9000): userspace watchdog timeout: no successful checkins from {} (2 induced crashes)
 service: logd, total successful checkins in 1297 seconds: 126, last successful checkin: 0 seconds ago
@@ -210,6 +245,34 @@ def test_what_a_kernel_died_of(line, code, known):
     record = crash(f"panic(cpu 0 caller 0xfffffff016de32d4): {line}\nDebugger message: panic\n")
     assert record["code"] == code
     assert family(record).split(" | ")[1].split(" ")[0] == known.split(" ")[0]
+
+
+def test_on_arm_a_fault_is_where_the_first_line_says_and_not_where_it_panics():
+    record = crash(ABORT)
+    assert (record["module"], record["module_offset"]) == ("com.apple.driver.AppleFoo", 0x418)
+    names = [frame["module"].rpartition(".")[2] for frame in record["frames"]]
+    assert names == ["mach_kernel", "mach_kernel", "mach_kernel", "AppleFoo", "AppleBar", "mach_kernel"]
+    unsigned = crash(ABORT.replace("lr 0x9c5afe00140012d0", "lr 0xfffffe00140012d0"))
+    assert unsigned["frames"] == record["frames"]
+    null = crash(ABORT.replace("pc 0xfffffe0014000418", "pc 0x0000000000000000"))
+    assert (null["module"], null["module_offset"]) == ("com.apple.driver.AppleBar", 0x2D0), "who called nothing"
+    own = crash(
+        ABORT.replace("pc 0xfffffe0014000418", "pc 0xfffffe0011cf9000").replace("lr 0x9c5afe00140012d0", "lr 0x1")
+    )
+    assert (own["module"], own["module_offset"]) == ("mach_kernel", 0x1000)
+    other = crash(ABORT.replace("com.apple.driver.AppleBar", "com.acme.Bar"))
+    assert (other["module"], other["module_offset"]) == ("com.acme.Bar", 0x2D0), "not Apple's"
+
+
+def test_a_panic_of_powerpc_has_its_addresses_in_rows():
+    record = crash(POWERPC)
+    assert (record["code"], record["module"], record["module_version"]) == (
+        "0x300 - Data access", "com.acme.driver.Raid", "2.1.0",
+    )  # fmt: skip
+    assert record["module_offset"] == 0x7E12F3A4 - 0x7E11F000
+    assert [frame["offset"] for frame in record["frames"]] == [0x103A4, 0x102C0, 0x1000, 0x2D05C4]
+    plain = crash(POWERPC.partition("Proceeding")[0])
+    assert (plain["module"], len(plain["frames"])) == ("mach_kernel", 5)
 
 
 def test_a_watchdogs_panic_is_of_the_service_that_did_not_answer():
