@@ -47,6 +47,7 @@ _BASE = re.compile(r"0x[0-9a-fA-F]{1,16}|0")
 _PLACE = re.compile(r"(?: \[inlined\])?(?: \([^()]{1,300}:\d{1,9}\))?(?: \[inlined\])?$")
 _INTO_FUNCTION = re.compile(r" \+ \d{1,15}$")
 _HEAVY_STEP = re.compile(r"\d{1,6} {1,9}(?P<function>\S.*) \((?P<module>[^()]{1,200}) \+ (?P<offset>\d{1,15})\) \[0x")
+_OF_SOURCE = re.compile(r".{1,150}\.\w{1,12}(?::\d{1,9}(?:,\d{1,9})?)?")  # the file, which may stand before the module
 _IMAGE = re.compile(
     r"(?P<start>0x[0-9a-fA-F]{1,16}) {0,9}- {0,30}(?P<end>0x[0-9a-fA-F]{1,16}|\?\?\?) {1,9}\+?(?P<rest>\S.*)"
 )
@@ -56,7 +57,8 @@ _UNKNOWN = frozenset(["???", "??", "", "0x0", "<redacted>", "<deduplicated_symbo
 
 _MOST_REPORTS = 1000
 _LANDMARK = re.compile(
-    r"^[ \t]{0,16}(?:(?P<begins>Incident Identifier|Process|Date/Time:[^\n]{1,80}\nEnd time):[ \t]"
+    r"^[ \t]{0,16}(?:(?P<begins>(?:Incident Identifier|Process|Host Name|Date/Time:[^\n]{1,80}\nEnd time)(?=:[ \t])"
+    r"|\*{10}(?=[ \t]*$))"  # before each report of systems until 10.4
     r"|(?P<event>Event):[ \t]|(?:Thread \d{1,5}(?: Crashed)?|Binary Images|Heaviest stack for [^\n:]{1,80}):)",
     re.MULTILINE,
 )
@@ -117,7 +119,7 @@ def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
     killed = [report.said(name) for name in ("Exception Codes", "Termination Reason", "Termination Description")]
     version, build = system_of(report.said("OS Version") or header.get("os_version"))
     keys = (own_id(report.said(name)) for name in ("CrashReporter Key", "Crash Reporter Key", "Anonymous UUID"))
-    host_id = records.host_id((*keys, report.said("Host Name")))
+    host_id = records.host_id((*keys, report.said("Host Name", "Host")))
     at = report.said("Date/Time") or header.get("timestamp")
     incident = own_id(report.said("Incident Identifier")) or own_id(header.get("incident_id"))
     at_fault = blamed(steps, process)
@@ -205,6 +207,9 @@ class _Images:
         at = bisect_right(self._starts, address) - 1
         if at >= 0 and address < self._sorted[at].end:
             return self._sorted[at]
+        return self.named(name)
+
+    def named(self, name: str | None) -> Image | None:
         return self._named.get(name)
 
 
@@ -212,7 +217,7 @@ def _steps(report: _Report) -> list[Step]:
     """The frames that tell of the crash: where an exception was thrown, or else of the thread that crashed."""
     images = _Images(report.images)
     if report.heaviest:
-        return [step for line in reversed(report.heaviest) if (step := _heavy_step(line))]
+        return [step for line in reversed(report.heaviest) if (step := _heavy_step(line, images))]
     if report.thrown:
         lines = [one for line in report.thrown for one in _spread(line)]
     else:
@@ -250,14 +255,16 @@ def _step(line: str, images: _Images) -> Step | None:
     return Step(Frame(module, None if symbol in _UNKNOWN else text(symbol), offset), image)
 
 
-def _heavy_step(line: str) -> Step | None:
-    """``12  start + 2076 (dyld + 24516) [0x1856a0fc4]``."""
+def _heavy_step(line: str, images: _Images) -> Step | None:
+    """``12  start + 2076 (dyld + 24516) [0x1856a0fc4]``, or ``... (Player.swift:231,9 in Player + 2459) [0x1856a]``."""
     found = _HEAVY_STEP.match(line)
     if found is None:
         return None
     function = _INTO_FUNCTION.sub("", found["function"])
     name = None if function in _UNKNOWN else text(function)
-    return Step(Frame(text(found["module"]), name, int(found["offset"])))
+    source, _, module = found["module"].rpartition(" in ")
+    module = text(module if _OF_SOURCE.fullmatch(source) else found["module"])
+    return Step(Frame(module, name, int(found["offset"])), images.named(module))
 
 
 def _image(line: str) -> Image | None:
@@ -268,7 +275,7 @@ def _image(line: str) -> Image | None:
     left, _, right = found["rest"].partition(" <")
     path = right.partition(">")[2].strip()
     if not path:
-        left, slash, tail = left.partition(" /")
+        left, slash, tail = left.replace("\t", " ").partition(" /")
         path = f"/{tail}" if slash else ""
     version = _VERSION.search(left)
     name = base_name(path) or text(_ARCHITECTURE.sub("", left.partition(" (")[0]))

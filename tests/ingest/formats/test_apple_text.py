@@ -265,19 +265,38 @@ def test_an_image_in_a_functions_place_is_no_function():
         assert crash(said)["frames"][2] == {"module": "Acme Sync Helper", "function": None, "offset": 5382822}
 
 
+OLDER = (
+    "Host Name:      ada-mac.local\nDate/Time:      2006-02-03 10:11:12.123 +0100\n"
+    "OS Version:     10.4.4 (Build 8G32)\nReport Version: 4\n\nCommand: Acme\n"
+    "Path:    /Applications/Acme.app/Contents/MacOS/Acme\nParent:  WindowServer [60]\n\n"
+    "Version: 2.0 (20)\n\nPID:    321\nThread: 1\n\nException:  EXC_BAD_ACCESS (0x0001)\n"
+    "Codes:      KERN_INVALID_ADDRESS (0x0001) at 0x6c6c616d\n\n"
+    "Thread 0:\n0   libSystem.B.dylib \t0x9000a778 mach_msg_trap + 8\n\n"
+    "Thread 1 Crashed:\n0   Acme \t0x00002a3c run + 60 (main.c:10)\n"
+)
+
+
 def test_an_older_report_without_images():
-    record = crash(
-        "Host Name:      ada-mac.local\nDate/Time:      2006-02-03 10:11:12.123 +0100\n"
-        "OS Version:     10.4.4 (Build 8G32)\nReport Version: 4\n\nCommand: Acme\n"
-        "Path:    /Applications/Acme.app/Contents/MacOS/Acme\nParent:  WindowServer [60]\n\n"
-        "Version: 2.0 (20)\n\nPID:    321\nThread: 1\n\nException:  EXC_BAD_ACCESS (0x0001)\n"
-        "Codes:      KERN_INVALID_ADDRESS (0x0001) at 0x6c6c616d\n\n"
-        "Thread 0:\n0   libSystem.B.dylib \t0x9000a778 mach_msg_trap + 8\n\n"
-        "Thread 1 Crashed:\n0   Acme \t0x00002a3c run + 60 (main.c:10)\n"
-    )
+    record = crash(OLDER)
     assert (record["host_id"], record["os_version"], record["os_build"]) == ("ada-mac.local", "10.4.4", "8G32")
     assert (record["module"], record["module_version"], record["tags"]["pid"]) == ("Acme", "2.0", "321")
     assert record["frames"] == [{"module": "Acme", "function": "run", "offset": None}]
+
+
+def test_an_older_report_has_a_tab_before_the_path_of_an_image():
+    images = "\nBinary Images Description:\n    0x1000 -   0x52afff com.acme.mail 2.0\t/Applications/Acme.app/Acme\n"
+    record = crash(OLDER + images)
+    assert record["frames"] == [{"module": "Acme", "function": "run", "offset": 0x2A3C - 0x1000}]
+
+
+@pytest.mark.parametrize("first_line", ["Host Name:      ada-mac.local\n", "Host:       ada-mac.local\n", ""])
+def test_older_reports_stand_one_behind_the_other_in_one_file(first_line):
+    report = OLDER.replace("Host Name:      ada-mac.local\n", first_line)
+    reports = [report, report.replace("321", "322"), report.replace("321", "323")]
+    told = crashes_of(APPLE_TEXT, "".join(f"**********\n\n{one}\n" for one in reports).encode())
+    assert told == [crash(one) for one in reports]
+    assert [one["tags"]["pid"] for one in told] == ["321", "322", "323"]
+    assert told[0]["host_id"] == ("ada-mac.local" if first_line else "h-told")
 
 
 def test_reports_that_were_put_one_behind_the_other_are_each_read():
@@ -305,6 +324,17 @@ def test_a_hang():
     assert family(record).startswith("darwin | hang | mailkit!")
     server = HANG.replace("Event:            hang", "Event:            service process watchdog")
     assert crash(server)["domain"] == "hang"
+
+
+def test_a_hang_may_tell_the_source_before_the_module():
+    lines = "  50  Player.seek(to:) + 63 (Player.swift:231,9 in Acme Mail + 18536) [0x1]\n"
+    lines += "  50  Acme_main + 9 (AcmeApp.swift in Acme Mail + 53) [0x2]\n  50  run (Man in Middle + 8) [0x3]\n"
+    images = (
+        "Binary Images:\n   0x104f2c000 -  ???  com.acme.mail (16.2)  <AA>  /Applications/Acme Mail.app/Acme Mail\n"
+    )
+    record = crash(HANG.partition("  50  start")[0] + lines + "\n" + images)
+    assert [frame["module"] for frame in record["frames"]] == ["Man in Middle", "Acme Mail", "Acme Mail"]
+    assert (record["module"], record["module_offset"]) == ("Acme Mail", 53)
 
 
 @pytest.mark.parametrize("event", ["cpu usage", "disk writes", "wakeups", "none"])
