@@ -205,7 +205,9 @@ def _add_offset(draft: Draft) -> tuple[str, str]:
 
 
 def _has_own_module(draft: Draft) -> bool:
-    return draft.decided is None and _is_own(draft.module)
+    # The whole kernel says less than any of its functions.
+    is_vague = draft.module == KERNEL and draft.first(Role.MACHINERY) is not None
+    return draft.decided is None and _is_own(draft.module) and not is_vague
 
 
 def _is_program_at_fault(draft: Draft) -> bool:

@@ -122,12 +122,33 @@ def test_another_module_another_kind_of_fault_and_another_system_are_other_famil
                "Microsoft.Photos.exe!Run", os_type="windows"), "microsoft.photos.exe!Run"),
         (stack("java.util.HashMap!get", "kotlin.collections.MapsKt!getValue", "com.acme.Queue!take"),
          "com.acme.queue!take"),
+        (stack("mach_kernel!_panic + 0x84", "mach_kernel!_sync_iss_to_iks + 0x2c6", "mach_kernel!_kernel_trap + 0xa70",
+               "mach_kernel!_return_from_trap + 0xff", "mach_kernel!_ifnet_find + 0x12", os_type="darwin",
+               domain="kernel", code="Kernel trap type 14=page fault"), "kernel!ifnet_find"),
+        (stack("!do_double_fault", "!double_fault", "sensor!ring_put", domain="kernel"), "sensor!ring_put"),
         (stack("!memcpy", "!memmove"), "memcpy"),
         (stack("nt!KeBugCheckEx", "nt!ExFreePool", os_type="windows", domain="kernel"), "nt!ExFreePool"),
     ],
 )  # fmt: skip
 def test_the_innermost_frame_that_is_not_the_systems_own_decides(shape, place):
     assert sign(shape).family.rpartition(" | ")[2] == place
+
+
+@pytest.mark.parametrize("driver", ["nvlddmkm.sys", "amdkmdag.sys"])
+def test_a_display_that_did_not_answer_is_of_its_driver(driver):
+    reset = ("TdrBugcheckOnTimeout", "ADAPTER_RENDER::Reset", "DXGADAPTER::Reset", "TdrResetFromTimeout")
+    frames = ("nt!KeBugCheckEx", *(f"dxgkrnl!{one}" for one in reset), "dxgmms1!VidSchiRecoverFromTDR")
+    shape = stack(*frames, "nt!ExpWorkerThread", os_type="windows", domain="kernel", code="0x116")
+    assert sign(replace(shape, module=driver)).family == f"windows | hang | {driver}"
+
+
+def test_a_function_of_the_kernel_says_more_than_the_whole_kernel():
+    families = {
+        sign(replace(stack("!panic", f"!{one}", domain="kernel"), module="kernel")).family
+        for one in ("memcpy", "kfree")
+    }
+    assert families == {"linux | memory | kernel!memcpy", "linux | memory | kernel!kfree"}
+    assert sign(Shape("linux", "kernel", "OOPS", "kernel")).family == "linux | memory | kernel"
 
 
 def test_without_a_stack_the_module_then_the_text_then_the_code_decide():
