@@ -129,13 +129,19 @@ class _Opened:
 
 
 def _crashes(format: Document | Log, blocks: Iterable[bytes], told: Told) -> Iterator[Records]:
-    """The crashes of a file, each part with some."""
+    """The crashes of a file, each part with some.
+
+    Raises:
+        Unfit: it is not of the format, or damaged. What is whole of it has been yielded.
+    """
     if isinstance(format, Log):
         yield from (records for records in format.read(iter(blocks), told) if records.read)
         return
     records = format.read(_whole(blocks, format), told)
     if records.read:
         yield records
+    if records.damage is not None:
+        raise records.damage
 
 
 def _whole(blocks: Iterable[bytes], format: Document) -> bytes:

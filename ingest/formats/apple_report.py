@@ -50,7 +50,8 @@ _MOST_BEFORE = 4000  # characters, of what people write before a report
 
 _KEY = r'"{}"\s{{0,9}}:'
 _HEADER = re.compile(_KEY.format("bug_type"))
-_BODY = [re.compile(_KEY.format(name)) for name in ("crashReporterKey", "panicString", "osVersion", "procName")]
+_OF_BODY = ("crashReporterKey", "panicString", "osVersion", "procName")
+_BODY = [re.compile(_KEY.format(name)) for name in _OF_BODY]
 _RECORD = re.compile(_KEY.format("record"))
 
 
@@ -84,9 +85,15 @@ def _add_report(records: Records, said: str) -> None:
             apple_text.add(records, said, {})
             return
         written, said = said[: full.start()], said[full.end() :]
-    header, rest = first_object(_from_brace(said), _LONG_TEXT)
+    header, rest, is_whole = first_object(_from_brace(said), _LONG_TEXT)
     rest = rest.lstrip(" \t\n,")
-    body = first_object(rest, _LONG_TEXT)[0] if rest.startswith("{") else None
+    body = None
+    if rest.startswith("{"):
+        body, _, is_whole = first_object(rest, _LONG_TEXT)
+    elif header is not None and not rest:
+        is_whole = is_whole and any(name in header for name in _OF_BODY)
+    if not is_whole and _kind(header or {}) in (*_CRASHES, *_PANICS):
+        records.damage = Unfit("bad_apple_report", "A report in it breaks off")
     if written and not _tells_all(body) and _add_translation(records, header or {}, written):
         return
     if header is None:
@@ -149,6 +156,7 @@ def _add_text(records: Records, header: Mapping[str, Any], said: str) -> None:
         try:
             apple_text.add(records, said, header)
         except Unfit:  # too damaged, so that only the header tells of it
+            records.damage = Unfit("bad_apple_report", "A report in it breaks off")
             _add(records, header, header)
 
 

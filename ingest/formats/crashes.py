@@ -282,11 +282,14 @@ class Records:
 
     Args:
         told: what is known of them all; None: nothing.
+    Attributes:
+        damage: what is not whole of what they were read from; None where it is.
     """
 
     def __init__(self, told: Told | None = None) -> None:
         self.lines = bytearray()
         self.read = 0
+        self.damage: Unfit | None = None
         self._told = told
 
     def host_id(self, values: Iterable[Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 _MOST_DEPTH = 100  # of brackets, where it breaks off
 _MOST_TOKENS = 1_000_000  # of such a document; a crash has some 50,000
@@ -15,8 +15,20 @@ _TOKEN = re.compile(r'["\[\]{},]')
 _STRING_END = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
-def first_object(said: str, long_text: str) -> tuple[dict[str, Any] | None, str]:
-    """The JSON object that a text begins with, None for anything else; and what follows it.
+class First(NamedTuple):
+    """The JSON object that a text begins with.
+
+    Attributes:
+        found: None for anything else. rest: what follows it. is_whole: it did not break off.
+    """
+
+    found: dict[str, Any] | None
+    rest: str
+    is_whole: bool
+
+
+def first_object(said: str, long_text: str) -> First:
+    """The JSON object that a text begins with; of one that breaks off what is whole.
 
     Args:
         long_text: the end of a name; of a text under it that breaks off, the lines that are whole count.
@@ -26,8 +38,9 @@ def first_object(said: str, long_text: str) -> tuple[dict[str, Any] | None, str]
             found, end = _DECODER.raw_decode(tried)
         except (ValueError, RecursionError):
             continue
-        return (found if isinstance(found, dict) else None), "" if number else said[end:]
-    return None, said
+        is_whole = isinstance(found, dict) and not number
+        return First(found if isinstance(found, dict) else None, "" if number else said[end:], is_whole)
+    return First(None, said, is_whole=False)
 
 
 def _readings(said: str, long_text: re.Pattern[str]) -> Iterator[str]:

@@ -65,7 +65,8 @@ class Document(Format):
     """A format that is read as a whole.
 
     Attributes:
-        read: the crashes of a document. Raises Unfit for one that is not of the format, or too damaged to tell a crash.
+        read: the crashes of a document. Raises Unfit for one that is not of the format, or too damaged to tell a crash;
+            of one that is damaged but tells some, the records have the damage.
         most_bytes: of a document. What is behind them is not looked at where ``is_cut``; else a larger one is refused.
     """
 

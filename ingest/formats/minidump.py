@@ -16,13 +16,16 @@ from typing import Any
 from ingest.formats.crashes import Records, Told, Unfit, base_name, first, name_of, tags_of, text, time_of, version_of
 from ingest.formats.dates import time_of_filetime
 from ingest.formats.format import Document
+from ingest.formats.live_dumps import is_live
 from ingest.formats.systems import os_type
 
 _MOST_STREAMS = 500
 _MOST_MODULES = 10_000
 _LONGEST_NAME_BYTES = 2000
+_MOST_BYTES = 64 << 20  # what tells of the crash stands before the memory, which may be all that a machine has
 
 _EXCEPTION, _MODULES, _SYSTEM, _CRASHPAD = 6, 4, 7, 0x43500001
+_TELLING = (_EXCEPTION, _MODULES, _SYSTEM, _CRASHPAD)
 _MODULE_BYTES = 108
 _FIXED_VERSION = 0xFEEF04BD
 
@@ -87,6 +90,7 @@ class Found:
         address: of the instruction that was at fault.
         arguments: of a bugcheck.
         exe: the program, which writers of dumps list before what it has loaded.
+        is_live: the kernel went on. is_whole: nothing that tells of the crash lies behind the dump's end.
     """
 
     domain: str
@@ -104,15 +108,17 @@ class Found:
     address: int | None = None
     arguments: tuple[str, ...] = ()
     exe: str | None = None
+    is_live: bool = False
+    is_whole: bool = True
 
     @property
     def is_crash(self) -> bool:
         """Whether what the dump shows ended with it."""
-        return self.code != REQUESTED
+        return self.code != REQUESTED and not self.is_live
 
     def fields(self) -> dict[str, Any]:
         """The fields of a record that the dump tells."""
-        inner = ("report_id", "client_id", "address", "arguments", "exe")
+        inner = ("report_id", "client_id", "address", "arguments", "exe", "is_live", "is_whole")
         return {name: value for name, value in asdict(self).items() if value is not None and name not in inner}
 
 
@@ -149,10 +155,13 @@ def _user(data: bytes) -> Found:
     count, directory, _, stamp = struct.unpack_from("<IIII", data, 8)
     found = Found("user", occurred_at=time_of(stamp, unit=1) if stamp else None)
     streams: dict[int, tuple[int, int]] = {}
+    is_whole = directory + 12 * count <= len(data)
     for number in range(min(count, _MOST_STREAMS)):
         kind, size, place = _unpacked("<III", data, directory + 12 * number) or (0, 0, 0)
         if place and size:
             streams.setdefault(kind, (place, min(size, max(len(data) - place, 0))))
+            is_whole = is_whole and (kind not in _TELLING or place + size <= len(data))
+    found = replace(found, is_whole=is_whole)
     architecture = None
     if _SYSTEM in streams:
         found, architecture = _with_system(found, data, *streams[_SYSTEM])
@@ -255,7 +264,8 @@ def _kernel(data: bytes, header: _Header) -> Found:
     (ticks,) = struct.unpack_from("<Q", data, header.at)
     (up_ticks,) = struct.unpack_from("<Q", data, header.up)
     argument = _INSTRUCTIONS.get(code & ~_SAVED_DUMP)
-    place = _place_in_driver(data, arguments[argument]) if argument is not None else (None, None)
+    drivers = _drivers(data)
+    place = _place_in_driver(data, drivers, arguments[argument]) if argument is not None else (None, None)
     return Found(
         "kernel",
         module=place[0],
@@ -266,16 +276,23 @@ def _kernel(data: bytes, header: _Header) -> Found:
         occurred_at=time_of_filetime(ticks),
         uptime_s=up_ticks / 1e7 if up_ticks < 1 << 56 else None,
         arguments=tuple(f"0x{one:x}" for one in arguments),
+        is_live=is_live(code),
+        is_whole=drivers.stop <= len(data),
     )
 
 
-def _place_in_driver(data: bytes, address: int) -> tuple[str | None, int | None]:
-    """The driver that an address is in, and how far; nothing where the dump lists none."""
+def _drivers(data: bytes) -> range:
+    """Where the entries of the drivers of a small dump begin, to behind the last; empty where it lists none."""
     kind, listed = _unpacked("<I", data, _KIND_AT), _unpacked("<II", data, _DRIVERS_AT)
-    if not data.startswith(b"PAGEDU64") or kind != (_TRIAGE,) or listed is None:
-        return None, None
-    for number in range(min(listed[1], _MOST_MODULES)):
-        at = listed[0] + number * _DRIVER_BYTES
+    if not data.startswith(b"PAGEDU64") or kind != (_TRIAGE,):
+        return range(0)
+    start, count = listed or (_DRIVERS_AT, 1)  # which lie behind the end, as what tells where they are
+    return range(start, start + min(count, _MOST_MODULES) * _DRIVER_BYTES, _DRIVER_BYTES)
+
+
+def _place_in_driver(data: bytes, drivers: range, address: int) -> tuple[str | None, int | None]:
+    """The driver that an address is in, and how far; nothing where it is in none that the dump lists."""
+    for at in drivers:
         name, base, size = (_unpacked(form, data, at + more) for form, more in (("<I", 0), ("<Q", 0x38), ("<I", 0x48)))
         if name is None or base is None or size is None:
             break
@@ -295,6 +312,8 @@ def _read(data: bytes, told: Told) -> Records:
         raise Unfit("bad_minidump", "It ends within its header")
     records = Records(told)
     add(records, found, data, {})
+    if not found.is_whole and len(data) < _MOST_BYTES:  # else it is the reader who cut it
+        records.damage = Unfit("bad_minidump", "It ends within what tells of the crash")
     return records
 
 
@@ -302,6 +321,6 @@ MINIDUMP = Document(
     "minidump",
     recognises=lambda head: head.data.startswith((_USER, *_KERNELS)),
     read=_read,
-    most_bytes=64 << 20,  # what tells of the crash stands before the memory, which may be all that a machine has
+    most_bytes=_MOST_BYTES,
     is_cut=True,
 )

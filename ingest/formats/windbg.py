@@ -6,13 +6,14 @@ The time of a dump is told in the zone of whoever opened it, with its offset. Th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, base_name, name_of, tags_of, text, time_of
 from ingest.formats.dates import date_in_words
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
+from ingest.formats.live_dumps import is_live
 from ingest.formats.systems import version_of_windows
 from ingest.formats.wer import hex_code, version
 
@@ -54,6 +55,7 @@ _PLACE = re.compile(
 _UNLOADED = re.compile(r"<Unloaded_(?P<module>[^<>]{1,100})>\+(?P<offset>0x[0-9a-f]{1,12})")
 _KERNEL = "nt"  # whatever its file is called
 _NO_IMAGES = frozenset(["unknown_image", "memory_corruption", "hardware"])
+_BUCKETS = ("FAILURE_BUCKET_ID", "BUCKET_ID", "BUGCHECK_STR")
 _HANG = re.compile(r"(?:APPLICATION|APP)_?HANG|HANG_")
 
 
@@ -137,7 +139,7 @@ def _records(analysis: _Analysis, told: Told) -> Iterator[Records]:
     said = analysis.said
     is_kernels = analysis.of == "Bugcheck" or (not analysis.of and bool(said.get("BUGCHECK_CODE") or said.get("Arg1")))
     code = _code(analysis, is_kernels=is_kernels)
-    if code is None:
+    if code is None or (is_kernels and _went_on(said, code)):
         return
     records = Records(told)
     _add(records, analysis, code, is_kernels=is_kernels)
@@ -154,6 +156,11 @@ def _code(analysis: _Analysis, *, is_kernels: bool) -> str | None:
     form = _HEX if is_kernels else _STATUS
     found = next((found for name in names if (found := form.match(said.get(name, "")))), None)
     return hex_code(found[1].replace("`", "")) if found else None
+
+
+def _went_on(said: Mapping[str, str], code: str) -> bool:
+    """Whether the machine went on: what a bugcheck as well may have a code of, the debugger calls so."""
+    return is_live(int(code, 16)) or any(said.get(name, "").startswith("LKD_") for name in _BUCKETS)
 
 
 def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) -> None:

@@ -25,14 +25,17 @@ from hypothesis import strategies as st
 
 from fleetcrash.store import Lake
 from ingest import crash_files
+from ingest.formats import minidump
+from ingest.formats.crashes import Told
 from ingest.formats.format import HEAD_BYTES
 from ingest.load import dry_run, load
 from ingest.report import IncompleteLoad, LoadReport
 from ingest.sources import Hosts, find
-from tests.ingest.collector.doors.test_minidump import STAMP, dump, kernel_dump
+from tests.ingest.collector.doors.test_minidump import STAMP, dump, kernel_dump, small_kernel_dump
 from tests.ingest.conftest import NOW, line, quarantined, rows_of, write
 from tests.ingest.formats.damage import changed
 from tests.ingest.formats.made_up import EACH
+from tests.ingest.formats.test_apple_report import report as apple_report
 from tests.ingest.formats.test_event_text import ERROR, saved
 from tests.ingest.formats.test_journal import COREDUMP, OTHER, entry
 from tests.ingest.formats.test_sanitizer import ASAN, GO
@@ -136,6 +139,31 @@ def test_damaged_files_say_so_and_the_others_are_loaded(lake, tmp_path):
         assert "before the damage are loaded" in problem
     assert raised.value.report.accepted == 3
     assert len(raised.value.report.sources) == 4
+
+
+def test_a_dump_or_a_report_that_breaks_off_is_loaded_as_far_as_it_goes_and_says_so(lake, tmp_path):
+    whole = {"a.dmp": dump(), "b.dmp": small_kernel_dump(), "c.ips": apple_report()}
+    cut = {"a.dmp": 400, "b.dmp": 0xC00, "c.ips": 900}
+    for name, data in whole.items():
+        make(tmp_path / "whole" / name, data)
+        make(tmp_path / "cut" / name, data[: -cut[name]])
+    assert load(lake, [tmp_path / "whole"], now=NOW, hosts=Hosts("h8")).accepted == 3
+    with pytest.raises(IncompleteLoad) as raised:
+        load(lake, [tmp_path / "cut"], now=NOW, hosts=Hosts("h9"))
+    problems = " ".join(raised.value.problems)
+    for name in ("a.dmp (minidump)", "b.dmp (minidump)"):
+        assert f"{name} cannot be read to its end: It ends within what tells of the crash. The crashes" in problems
+    assert "c.ips (Apple's crash report) cannot be read to its end: A report in it breaks off. The crashes" in problems
+    assert raised.value.report.read == 3
+
+
+def test_a_dump_that_is_longer_than_what_is_read_of_it_is_not_damaged(monkeypatch):
+    data = bytearray(dump())
+    data[32 + 2 * 12 + 8 : 32 + 2 * 12 + 12] = (len(data) + 100).to_bytes(4, "little")  # where its modules are
+    assert minidump.MINIDUMP.read(bytes(data), Told(NOW)).damage is not None
+    monkeypatch.setattr(minidump, "_MOST_BYTES", len(data))
+    records = minidump.MINIDUMP.read(bytes(data), Told(NOW))
+    assert (records.read, records.damage) == (1, None)
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".zst", zstd)])

@@ -1,7 +1,7 @@
 """Dumps as crashpad, breakpad and curl send them: a form with the dump and what the client says with it.
 
-A dump that a program asked for while it went on (DumpWithoutCrashing) is no crash. Its client is told an id, as for
-any other, since it would send it again; nothing is kept.
+A dump that a program asked for while it went on (DumpWithoutCrashing), or one of a kernel that went on, is no crash.
+Its client is told an id, as for any other, since it would send it again; nothing is kept.
 """
 
 from __future__ import annotations

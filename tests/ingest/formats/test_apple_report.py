@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fleetcrash.clustering import Shape, sign
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.crashes import Unfit
-from tests.ingest.formats.conftest import crashes_of, head
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.test_apple_text import HANG, PHONE
 from tests.ingest.formats.test_xnu_panic import EXTENSIONS, SILICON
 
@@ -354,10 +354,23 @@ def test_a_report_that_is_cut_short_tells_what_is_whole():
         assert crash(panic[:at])["code"].startswith("port[2]::_linkDown")
 
 
+@pytest.mark.parametrize("data", [report(), report(PANIC_HEADER, PANIC)], ids=["crash", "panic"])
+def test_a_report_that_is_cut_short_says_so(data):
+    head_bytes = data.index(b"\n")
+    for at in range(head_bytes, len(data.rstrip()), 17):
+        records = APPLE_REPORT.read(data[:at], TOLD)
+        assert (records.read, str(records.damage)) == (1, "A report in it breaks off"), at
+    for whole in (data, data.rstrip(), data + b"\n", data.partition(b"\n")[2].replace(b"{", b'{"bug_type":"309",', 1)):
+        assert APPLE_REPORT.read(whole, TOLD).damage is None
+    two = APPLE_REPORT.read(data[:-900] + b"\n" + data, TOLD)
+    assert (two.read, two.damage is None) == (2, False)
+
+
 @pytest.mark.parametrize("body", [b"[1]", b"\x00\xff\xfe", b"{broken", b"Incident Identifier: x\n"])
 def test_where_the_body_is_damaged_the_header_tells_of_the_crash(body):
     record = crash(json.dumps(HEADER).encode() + b"\n" + body)
     assert (record["crash_id"], record["module"], record["os_build"]) == (HEADER["incident_id"], "Acme", "23F79")
+    assert APPLE_REPORT.read(json.dumps(HEADER).encode() + b"\n" + body, TOLD).damage is not None
 
 
 def test_a_panic_that_was_copied_has_plain_line_ends():

@@ -192,6 +192,20 @@ def test_analyses_one_behind_another_each_count():
     assert crashes_of(FORMAT, (OPENED + OPENED + KERNEL).encode()) == [record(OPENED + KERNEL)]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("SYSTEM_SERVICE_EXCEPTION (3b)", "VIDEO_ENGINE_TIMEOUT_DETECTED (141)"),
+        ("SYSTEM_SERVICE_EXCEPTION (3b)", "LIVE_SYSTEM_DUMP (161)"),
+        ("FAILURE_BUCKET_ID:  0x3B_c0000005", "FAILURE_BUCKET_ID:  LKD_0x144_BAD_CONFIG"),
+    ],
+)
+def test_a_kernel_that_went_on_did_not_crash(old, new):
+    said = OPENED + KERNEL
+    assert crashes_of(FORMAT, said.replace(old, new).encode()) == []
+    assert crashes_of(FORMAT, (said.replace(old, new) + said).encode()) == [record(said)]
+
+
 def test_what_has_no_exception_is_no_crash():
     assert crashes_of(FORMAT, BANNER.format("Exception").encode()) == []
 

@@ -179,6 +179,21 @@ def test_a_small_kernel_dump_tells_the_driver_at_fault(code):
         assert (found.module, found.module_offset) == (None, None)
 
 
+@pytest.mark.parametrize("code", [0x161, 0x117, 0x141, 0x142, 0x15C, 0x193, 0x1CC, 0x10000141])
+def test_a_dump_of_a_kernel_that_went_on_is_no_crash(code):
+    found = minidump.read(kernel_dump(code))
+    assert found is not None
+    assert not found.is_crash
+    assert (read({"host_id": "h1"}, kernel_dump(code)).read, found.code) == (0, f"{code:#x}")
+
+
+@pytest.mark.parametrize("code", [0x116, 0x124, 0x144, 0x50, 0xAB])
+def test_what_may_be_a_bugcheck_is_a_crash(code):
+    found = minidump.read(kernel_dump(code))
+    assert found is not None
+    assert found.is_crash
+
+
 def test_a_kernel_dump_of_a_32_bit_system():
     found = minidump.read(older_kernel_dump())
     assert found is not None
