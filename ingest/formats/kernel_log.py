@@ -254,9 +254,8 @@ def begins_fault(said: str) -> bool:
     """Whether a line begins what a kernel says when it crashes. Nobody else begins one so."""
     if said.startswith("WARNING: "):
         return _OWN_WARNING.match(said) is not None
-    if any(
-        form.match(said) for form in (_HEAD, _DIED_OF_ZFS, _DIED_ON_PARISC, _PANIC, _WARNING)
-    ) or kernel_processes.begins(said):
+    forms = (_HEAD, _DIED_OF_ZFS, _DIED_ON_PARISC, _PANIC, _WARNING)
+    if kernel_processes.begins(said) or any(form.match(said) for form in forms):
         return True
     return "[#" in said and '"' not in said and _died(said, None) is not None  # a log may quote one
 

@@ -151,6 +151,13 @@ class Report:
     has_stack: bool = False
     stack: Sequence[Frame] | None = None
 
+    @property
+    def known_by(self) -> Sequence[str]:
+        """What tells it from all others: its lines, to the last that says something where parts of it are apart."""
+        if self.thrown is None or self.thrown.between is None:
+            return self.lines
+        return "\n".join(self.lines).rstrip().split("\n")
+
     def frames(self) -> Sequence[Frame]:
         """The first stack of it, unless another was found to tell more."""
         if self.stack is not None:
@@ -373,7 +380,7 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
         code = name or "uncaught exception"
     host_id = records.host_id((host,))
     records.crash(
-        crash_id=name_of(host_id or "", *((at,) if at else ()), *report.lines),
+        crash_id=name_of(host_id or "", *((at,) if at else ()), *report.known_by),
         host_id=host_id,
         occurred_at=at,
         time_quality="log" if at else None,

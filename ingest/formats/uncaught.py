@@ -68,7 +68,10 @@ _NET_REPEATS = re.compile(r"-{10,80}\s*$|Repeat(?:ed)? \d{1,12} times:")
 _THREADS = re.compile(rf"\s*$|{_THREAD.pattern}")
 _RUBY_NATIVE = "-- C level backtrace information -"
 _RUBY_PROOF = re.compile(rf"-- (?:Control frame|Ruby level backtrace) information -|{_RUBY_NATIVE}")
-_RUBY_PARTS = re.compile(r"(?!-- Other runtime information)")
+_RUBY_PARTS = re.compile(
+    r"\s|$|-- (?!Other runtime information)|c:\d|Total ractor|Ruby thread|\S{1,300}:\d{1,9}:in "
+    r"|\S{1,300}\(\S{0,300}\) \[0x"
+)
 _RUBY_STEP = re.compile(r"\S{1,300}\(\S{0,300}\) \[0x[0-9a-f]{4,16}\]")
 _RUBY_HANDLER = re.compile(r"[^\s(]{1,300}\((?:sig(?:segv|bus|ill|abrt)|rb_bug)\b")
 _NO_NAME = re.compile(r"\(0x[0-9a-f]{4,16}\)")

@@ -305,6 +305,13 @@ def test_the_thread_of_python_that_died_is_the_current_one():
     assert one(SANITIZER, THREADS.replace("Thread 0x", many + "Thread 0x", 1))["frames"][0]["function"] == "push"
 
 
+@pytest.mark.parametrize(
+    "said", [THREADS.partition("\nExtension")[0], INTERPRETER, RUBY_FAULT.partition("\n-- Other")[0]]
+)
+def test_blank_lines_behind_a_report_make_no_other_crash(said):
+    assert one(SANITIZER, f"{said}\n\nstarted\n") == one(SANITIZER, f"{said}\n") == one(SANITIZER, said.rstrip())
+
+
 def test_what_net_repeats_is_of_the_same_stack():
     assert [frame["function"] for frame in one(SANITIZER, NET_FAULT)["frames"]] == ["Push", "Main"]
     assert [frame["function"] for frame in one(SANITIZER, NET_OVERFLOW)["frames"]] == ["Walk", "Main"]
