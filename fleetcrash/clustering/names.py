@@ -81,8 +81,9 @@ def _without_folders(path: str) -> str:
 
 _CLONES = re.compile(
     r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias|ipa|cfi_jt|cfi|warm|hot|unlikely|dtprel|thinlto|specialized)"
-    r"(?:\.\d+)*|\.cold|\s?\[clone[^\]]*\]|\$\w*variant\w*|@plt|@@?[A-Z]\w*_[\d.]+|\s?\(\.cold(?:\.\d+)?\))+$"
+    r"(?:\.\d+)*|\s?\[clone[^\]]*\]|\$(?=\w*variant)\w+|@plt|@@?[A-Z]\w*_[\d.]+|\s?\(\.cold(?:\.\d+)?\))+$"
 )
+# A run of suffixes reads in one way only: with two for each, a name of forty that ends otherwise would take for ever.
 _MANGLED = re.compile(r"_{1,2}Z(?P<nested>N[rVKRO]*)?(?P<std>St)?(?=[1-9]\d{0,2}[A-Za-z_])")
 _MANGLED_END = re.compile(r"E|[CD][0-9]E")
 _LENGTH = re.compile(r"[1-9]\d{0,2}")
@@ -97,7 +98,7 @@ _NUMBERED = (
     (re.compile(r"\{lambda\([^{}]*\)#\d+\}|\{lambda#\d+\}|'lambda\d*'(?:\([^()]*\))?|\$_\d+"), "{lambda}"),
     (re.compile(r"<?\blambda_[0-9a-f]+(?:_\d+)?>?"), "{lambda}"),  # MSVC
     (re.compile(r"\{\{closure\}\}(?:::\{\{closure\}\})+|\{closure#\d+\}(?:::\{closure#\d+\})*"), "{{closure}}"),
-    (re.compile(r"(_block_invoke)(?:[_.]?\d+)+"), r"\1"),
+    (re.compile(r"(_block_invoke)(?:[_.]?\d)+"), r"\1"),
     (re.compile(r"^__\d+(?=[-+]\[)"), ""),
     (re.compile(r"(\.func)\d+(?:\.\d+)*"), r"\1"),
     (re.compile(r"<>c(?:__DisplayClass\d+_\d+)?"), "{lambda}"),  # C#

@@ -102,6 +102,21 @@ def test_a_name_of_a_megabyte_is_cut():
     assert function_name("f<" * 400_000).startswith("f")
 
 
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        ".cold", ".cold.1", ".isra.0.1", ".constprop.0", ".part.0", ".llvm.123", ".lto_priv.0", ".cfi_jt", ".cfi",
+        ".warm", " [clone .cold]", "$variant", "$variantvariant", "$a_variant_variant", "@plt", "@@GLIBC_2.14",
+        "@A_1_1.1", " (.cold)", " (.cold.1)", "_block_invoke_1", "_1", ":1", "::{closure#0}", "lambda_1", " const",
+        " &&",
+    ],
+)  # fmt: skip
+def test_a_name_of_many_suffixes_is_read_at_once(suffix):
+    for ending in ("", "x y", "!", ".", "$"):
+        assert len(function_name("a" + suffix * 40 + ending)) <= MAX_NAME_LENGTH
+    assert function_name("a" + ".cold" * 40) == "a"
+
+
 @given(st.text(max_size=60))
 def test_a_name_can_be_shown_whatever_it_is_made_of(text):
     for name in (module_name(text), function_name(text)):
