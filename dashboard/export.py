@@ -50,7 +50,8 @@ def export(
     as_of = feed.snapshot().as_of
     file = f"{name}-{as_of:%Y%m%dT%H%M%SZ}" if as_of else name
     rows = frame() if callable(frame) else frame
-    view = (question, selection, repr(parameters))
+    questions = (question,) if isinstance(question, str) else tuple(question)
+    view = (questions, selection, repr(parameters))
     with opened:
         st.html(f'<div class="fc"><span class="fc-note">{_said(rows, as_of, left_out)}</span></div>')
         with st.container(horizontal=True, gap="small"):
@@ -70,8 +71,8 @@ def export(
                 key=f"parquet-{name}",
                 on_click="ignore",
             )
-        if question:
-            asked = traced(question, selection, parameters or {}, as_of=as_of)
+        if questions:
+            asked = traced(questions, selection, parameters or {}, as_of=as_of)
             st.code(asked, language="sql", height=320, width=640, wrap_lines=True)
 
 

@@ -69,6 +69,12 @@ class Page:
         """The figures of the page."""
         return [json.loads(each.proto.spec) for each in self.app.get("plotly_chart")]
 
+    @property
+    def offered(self) -> set[str]:
+        """What data the page offers, by the names that ``files`` takes."""
+        widgets: dict[str, Any] = self.app.session_state._state.filtered_state
+        return {name.removeprefix("data-") for name in widgets if name.startswith("data-")}
+
     def files(self, name: str) -> list[str]:
         """The addresses of what is downloaded below a table, which tell by what is in the files."""
         self.app.session_state[f"data-{name}"] = True
