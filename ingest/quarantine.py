@@ -123,7 +123,8 @@ def _streams(
     """Records that were put aside, read as what they were, and where in ``raws`` each line of a stream stands.
 
     A row of CSV was put aside under its header, so that it alone has a newline within; what a file is called does not
-    tell, as Windows' lists of events end in .csv as well and their crashes are lines.
+    tell, as Windows' lists of events end in .csv as well and their crashes are lines. Each row is read as if it stood
+    alone: one in which a quote is open stays where it is.
 
     Args:
         raws: of one batch, in which all records came in one form.
@@ -138,6 +139,8 @@ def _streams(
         stream, places, line = [header], {}, header.count(b"\n") + 2
         for place, raw in rows:
             record = raw[len(header) + 1 :]
+            if record.count(b'"') % 2:
+                continue  # no row by itself; in a stream its open quote would go on in the next that has one
             places[line] = place
             stream.append(record)
             line += record.count(b"\n") + 1

@@ -154,6 +154,24 @@ def test_rows_of_parquet_and_of_csv_are_read_as_what_they_were(lake, tmp_path):
     assert {row["crash_id"] for row in rows_of(lake, "crash")} == {"p1", "p2", *(f"c,{n}\nx" for n in range(5))}
 
 
+def test_rows_of_csv_with_open_quotes_are_not_one_record_between_them(lake, tmp_path):
+    sound = "2024-07-19T00:00:00Z"
+    rows = [
+        f'c1,h1,{sound},linux,"bad',
+        f'c2,h2,{sound},linux,"good"',  # between them the quotes do not make a field
+        f'c3,h3,{sound},linux,x"',
+        f'c4,h4,{SOON},linux,"a\n""b"""',
+        f"c5,h5,{SOON},linux,c",
+    ]
+    write(tmp_path / "crash.csv", [row.encode() for row in ("crash_id,host_id,occurred_at,os_type,module", *rows)])
+    load(lake, [tmp_path / "crash.csv"], now=NOW)
+    assert aside(lake) == {"not_csv": 2, "future_time:occurred_at": 2}
+    report, stay = replay(lake, now=LATER)
+    assert (report.accepted, stay, aside(lake)) == (2, 2, {"not_csv": 2})
+    modules = {row["crash_id"]: row["module"] for row in rows_of(lake, "crash")}
+    assert modules == {"c2": "good", "c4": 'a\n"b"', "c5": "c"}
+
+
 @pytest.mark.slow
 def test_a_list_of_windows_events_is_no_csv_of_records_whatever_it_is_called(lake, tmp_path):
     said = ", version: 1.0.0.0, time stamp: 0x12345678"
