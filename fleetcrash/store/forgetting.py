@@ -46,6 +46,9 @@ changed. It raises LakeError."""
 _TRIES = 5
 _TEXTS = {"quarantine": ("raw", "source"), "batch": ("source",), "incident": ("document",)}
 # What a name may be anywhere in. A row whose raw bytes have it goes; a source and a document lose the name.
+_NAMING = ("tags",)
+# Maps of which an entry may name a host. A channel and its version in ``content`` never do, and who was exposed to what
+# is judged by them.
 
 _CONTAINS = {
     TEXT: "contains({0}, getvariable('host'))",
@@ -194,7 +197,9 @@ class _Source:
         self._columns = columns
         self._texts = _TEXTS.get(table, ())
         self._has_host = any(column.name == "host_id" for column in columns)
-        self._maps = [f'"{column.name}"' for column in columns if column.type == TEXT_MAP]
+        # A tag that is 32 or prod need not be the host of that name, and is evidence of another's crash.
+        maps = [column.name for column in columns if column.name in _NAMING] if mentions.is_distinctive else []
+        self._maps = [f'"{name}"' for name in maps]
 
     def concerned(self, files: Sequence[File]) -> list[File]:
         """The files in which the host is. Looks at many at once, and closer where there is something to find."""
@@ -225,7 +230,7 @@ class _Source:
         yield from self._rewriter.whole_rows(self._table, [file.path], query, host=self._mentions.name)
 
     def elsewhere(self, files: Sequence[File]) -> list[str]:
-        """Columns in which rows of others name the host, such as the site that is called as its only host.
+        """Columns in which rows of others name the host, or say the same: the site that is called as its only host.
 
         What these say is theirs and stays; columns of which every value is a word of ours are not looked at.
         """
@@ -362,6 +367,7 @@ def _left(lake: Lake, mentions: Mentions) -> list[Remaining]:
             if source.concerned(files):
                 left.append(Remaining(str(lake.folder(table)), "rows came in meanwhile; run this again"))
             elif columns := source.elsewhere(files):
-                why = f"rows of others name the host in {', '.join(columns)}, which is theirs to say"
+                says = "name the host" if mentions.is_distinctive else "say the same, be it of the host or not,"
+                why = f"rows of others {says} in {', '.join(columns)}, which is theirs to say"
                 left.append(Remaining(str(lake.folder(table)), why))
     return left + remaining_files(lake.root, mentions)

@@ -28,6 +28,9 @@ _AFTER = rb"(?![A-Za-z0-9_\-]|\.[A-Za-z0-9])"
 # host-1 is neither in host-10 nor in my-host-1 nor in host-1.example.com: those are names of others. What JSON escapes
 # before a name, such as an end of line or a quotation mark, is no part of it.
 
+_SHORTEST_DISTINCTIVE = 6  # characters; h1, v2 and r01 are anything
+_VERSION = re.compile(r"[A-Za-z]{0,2}[0-9]+[._][0-9]")
+
 _CSV_NAME = re.compile(r"[^/]*\.csv(?:\.gz|\.zst)?\Z", re.IGNORECASE)
 
 
@@ -36,6 +39,9 @@ class Mentions:
 
     Args:
         name: at least one character; encodable as UTF-8.
+    Attributes:
+        is_distinctive: whether the name, met where it need not be a host's, is the host all the same. Of ordinary ones,
+            which are short or a word, a number or a version, nobody knows: 32, prod, windows, 7.11.18110.
     """
 
     def __init__(self, name: str) -> None:
@@ -48,6 +54,7 @@ class Mentions:
         spelled_in_a_path = "|".join(re.escape(way) for way in {name, quote(name)})
         self._in_path = re.compile(f"{re.escape(_STRUCK)}|(?<![A-Za-z0-9])(?:{spelled_in_a_path})(?![A-Za-z0-9])")
         self._text = re.compile(_BEFORE.decode() + re.escape(name) + _AFTER.decode())
+        self.is_distinctive = _is_distinctive(name)
 
     def in_bytes(self, data: bytes | memoryview | mmap) -> bool:
         """Whether the name is anywhere in these bytes."""
@@ -138,6 +145,12 @@ class Mentions:
 
     def _replaced(self, text: str) -> str:
         return FORGOTTEN if text == self.name else self._text.sub(FORGOTTEN, text)
+
+
+def _is_distinctive(name: str) -> bool:
+    letters = sum(letter.isalpha() for letter in name)
+    is_word = letters + name.count("_") == len(name)
+    return len(name) >= _SHORTEST_DISTINCTIVE and letters >= 2 and not is_word and not _VERSION.match(name)
 
 
 def _spellings(name: str) -> bytes:

@@ -12,6 +12,7 @@ from fleetcrash.store import databases
 from fleetcrash.store.mentions import Mentions
 
 _NAMES_IT = "names the host, and is not of a kind that may be changed or deleted here"
+_SAYS_IT = "has this name in it, be it the host's or not, and is not of a kind that may be changed or deleted here"
 _CLOSED = "may not be read by this user, and may name the host; run this again as the one whose it is"
 
 
@@ -34,7 +35,7 @@ def _remaining(root: Path, mentions: Mentions) -> Iterator[Remaining]:
         for path in (Path(folder, name) for name in names):
             try:
                 if path.is_file() and _holds(path, mentions):
-                    yield Remaining(str(path), _NAMES_IT)
+                    yield Remaining(str(path), _NAMES_IT if mentions.is_distinctive else _SAYS_IT)
             except PermissionError:
                 yield Remaining(str(path), _CLOSED)
     yield from (Remaining(one.filename, _CLOSED) for one in lost if isinstance(one, PermissionError))  # others are gone

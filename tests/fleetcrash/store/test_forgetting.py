@@ -38,7 +38,7 @@ WEIRD = [
     "Zürich-湖-🦀\u2028",
     "$id {x} (a|b)* .+? getvariable('host')",
     "two\nlines\tand a tab",
-    "x" * 128,
+    "x-" * 64,
     "-",
     "NULL",
 ]
@@ -54,7 +54,7 @@ def fill(lake: Lake, host: str, other: str = "other") -> None:
             [
                 {"crash_id": f"c{name == host}", "host_id": name, "occurred_at": at(1), "os_type": "linux"},
                 {"crash_id": f"d{name == host}", "host_id": other, "occurred_at": at(2), "os_type": "linux",
-                 "tags": {"peer": name, "rack": "r1"}, "content": {name: "1", "291": "31"}},
+                 "tags": {"peer": name, "rack": "r1"}, "content": {"291": "31"}},
             ],
             batch_id=batch,
         )  # fmt: skip
@@ -169,7 +169,7 @@ def test_no_name_is_more_than_a_name(lake, name):
     assert receipt.as_json()["rows"]["crash"] == 1
     assert {row["host_id"] for row in rows_of(lake, "crash")} == {"other"}
     assert len(rows_of(lake, "quarantine")) == 3
-    if len(name) > 1:  # one letter is in other words as well
+    if Mentions(name).is_distinctive:  # what a tag of another crash says otherwise need not be the host
         assert files_with(lake, name) == []
 
 
@@ -184,7 +184,7 @@ def test_any_name_can_be_forgotten(empty_lake, tmp_path_factory, name):
     forget(lake, name)
     for table in ("crash", "host", "install", "session", "heartbeat"):
         assert {row["host_id"] for row in rows_of(lake, table)} == {"somebody else altogether"}
-    assert all(pair[0] != name for row in rows_of(lake, "crash") for pair in row["content"] or ())
+    assert all(row["content"] == [("291", "31")] for row in rows_of(lake, "crash") if row["content"] is not None)
     assert not forget(lake, name).found
 
 
@@ -303,6 +303,45 @@ def test_what_rows_of_others_say_of_it_is_theirs_and_is_reported(filled, table, 
     assert len(rows_of(filled, table)) == before - 1
 
 
+@pytest.mark.parametrize("name", ["32", "prod"])
+def test_what_is_a_value_as_well_stays_in_the_crashes_of_others_and_is_reported(lake, name):
+    told = {"tags": {"retries": name, "peer": f"{name}-1"}, "content": {"channel-291": name, name: "1"}}
+    for host in (name, "other"):
+        row = {"crash_id": host, "host_id": host, "occurred_at": at(1), "os_type": "linux", **told}
+        append_rows(lake, "crash", [row], batch_id=f"batch of {host == name}")
+    receipt = forget(lake, name)
+    (crash,) = rows_of(lake, "crash")
+    assert (crash["host_id"], dict(crash["tags"]), dict(crash["content"])) == ("other", told["tags"], told["content"])
+    assert (receipt.removed["crash"].rows, receipt.as_json()["entries"]) == (1, 0)
+    (left,) = receipt.remaining
+    assert left.path == str(lake.folder("crash"))
+    assert "rows of others say the same, be it of the host or not, in content, tags," in left.why
+    assert not forget(lake, name).found
+
+
+def test_no_content_of_others_goes_whatever_the_host_is_called(lake):
+    told = {"content": {"host-7": "1", "291": "host-7"}, "tags": {"peer": "host-7", "host-7": "up", "rack": "r1"}}
+    row = {"crash_id": "c", "host_id": "other", "occurred_at": at(1), "os_type": "linux", **told}
+    append_rows(lake, "crash", [row])
+    (left,) = forget(lake, "host-7").remaining
+    (crash,) = rows_of(lake, "crash")
+    assert (dict(crash["content"]), crash["tags"]) == (told["content"], [("rack", "r1")])
+    assert "name the host in content," in left.why
+
+
+@pytest.mark.parametrize(
+    ("name", "is_distinctive"),
+    [
+        ("host-7", True), ("pc-0042", True), ("db01.example.com", True), ("Zürich-湖-🦀", True), ("host_07", True),
+        ("3f2b8c4a-77d1-4e0b-9c55-0a1b2c3d4e5f", True), ("00:1a:2b:3c:4d:5e", True), ("-", False), ("h1", False),
+        ("32", False), ("10045", False), ("7.11.18110", False), ("v1.2.3-beta", False), ("2024-07-19", False),
+        ("windows", False), ("no_update", False), ("x86_64", False), ("0x50", False),
+    ],
+)  # fmt: skip
+def test_a_name_is_distinctive_where_it_is_hardly_anything_else(name, is_distinctive):
+    assert Mentions(name).is_distinctive == is_distinctive
+
+
 # -- what no log names
 
 
@@ -334,6 +373,8 @@ def test_what_is_nobodys_is_reported(lake):
     (lake.root / "empty.txt").write_text("")
     (lake.root / "crash" / "_delta_log" / f"{9:020}.json#1").write_text('{"add":"host-7"}')
     assert [Path(one.path).name for one in forget(lake, "host-7").remaining] == [f"{9:020}.json#1", "notes.txt"]
+    (left,) = forget(lake, "mine").remaining
+    assert left.why.startswith("has this name in it, be it the host's or not,")
 
 
 @pytest.mark.slow
