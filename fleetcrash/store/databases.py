@@ -67,10 +67,12 @@ def strike(path: Path, mentions: Mentions, texts: Mapping[str, Texts]) -> int:
     with _opened(path, mentions, mode="rw") as file:
         file.execute("BEGIN IMMEDIATE")
         for table, columns in texts.items():
-            changes = [f"{name} = struck({name})" for name in columns.plain]
-            changes += [f"{name} = struck_in_document({name})" for name in columns.documents]
-            found = " OR ".join(f"mentions({name})" for name in (*columns.plain, *columns.documents))
-            changed += file.execute(f"UPDATE {table} SET {', '.join(changes)} WHERE {found}").rowcount  # noqa: S608
+            struck = {name: f"struck({name})" for name in columns.plain}
+            struck |= {name: f"struck_in_document({name})" for name in columns.documents}
+            changes = ", ".join(f"{name} = {new}" for name, new in struck.items())
+            # The keys of a document may be the name, and it none.
+            found = " OR ".join(f"(mentions({name}) AND {new} IS NOT {name})" for name, new in struck.items())
+            changed += file.execute(f"UPDATE {table} SET {changes} WHERE {found}").rowcount  # noqa: S608
         file.execute("COMMIT")
         if changed or any(mentions.perhaps_in(one.read_bytes()) for one in _all_of(path)):
             file.execute("VACUUM")

@@ -232,13 +232,17 @@ class _Source:
     def elsewhere(self, files: Sequence[File]) -> list[str]:
         """Columns in which rows of others name the host, or say the same: the site that is called as its only host.
 
-        What these say is theirs and stays; columns of which every value is a word of ours are not looked at.
+        What these say is theirs and stays; columns of which every value is a word of ours are not looked at. A document
+        may say it as a word of ours.
         """
         looked = [
             column
             for column in self._columns
             if column.type in _CONTAINS and not column.values and column.name not in ("host_id", "reason", *self._texts)
         ]
+        if files and "document" in self._texts:  # JSON spells some letters otherwise
+            documents = self._rewriter.stream(self._table, [file.path for file in files], "SELECT document FROM rows")
+            return ["document"] * any(self._mentions.in_column(batch["document"]).any() for batch in documents)
         if not files or not looked:
             return []
         names = ", ".join(f'"{column.name}"' for column in looked)
@@ -267,7 +271,9 @@ class _Source:
         if self._texts:
             names = ", ".join(self._texts)
             return any(
-                _found(name, batch[name], self._mentions)
+                self._mentions.in_documents(batch[name]).any()
+                if name == "document"
+                else _found(name, batch[name], self._mentions)
                 for batch in self._rewriter.stream(self._table, paths, f"SELECT {names} FROM rows")  # noqa: S608
                 for name in self._texts
             )

@@ -22,6 +22,11 @@ _STRUCK = f"[{FORGOTTEN}]"  # in a sentence of somebody's own it must not pass f
 _LONGEST_BY_LETTER = 256  # a longer name is looked for in whole spellings only, or its pattern takes seconds to make
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
+_HOSTS = ("host_id", "hosts")
+_PROSE = ("summary", "lacks")
+_NAMED_BY_OWNERS = ("site", "group", "customer")  # a site may be called as its only host
+# Where a document may name a host. Whatever else it says is a word of ours, or a name that it is read by.
+
 _WORD = rb"[A-Za-z0-9_\-]"
 _BEFORE = rb"(?:(?<![A-Za-z0-9_\-])(?<![A-Za-z0-9]\.)|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
 _AFTER = rb"(?![A-Za-z0-9_\-]|\.[A-Za-z0-9])"
@@ -102,12 +107,25 @@ class Mentions:
         return found
 
     def without(self, document: str) -> str:
-        """A JSON document in which "forgotten host" stands for each mention; other text is treated as one string."""
+        """A JSON document in which "forgotten host" stands for each mention where a host may be named.
+
+        Of a name that is not distinctive that is where nothing but a host stands: in a sentence it may be a word. What
+        is no JSON is treated as one sentence; without a mention a document stays as it is, byte for byte.
+        """
         try:
             parsed = json.loads(document)
         except ValueError:
-            return self._replaced(document)
-        return json.dumps(self._cleaned(parsed))
+            return self._in_prose(document)
+        cleaned = self._cleaned(parsed)
+        return document if cleaned == parsed else json.dumps(cleaned)
+
+    def in_documents(self, documents: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which documents ``without`` would change, as an array of bool. A null it would not."""
+        found = self.in_column(documents)
+        for place in np.flatnonzero(found).tolist():
+            text = documents[place].as_py()
+            found[place] = self.without(text) != text
+        return found
 
     def struck(self, text: str) -> str:
         """What somebody wrote, with "[forgotten host]" for each mention; what was struck out before stays so."""
@@ -135,15 +153,27 @@ class Mentions:
         return self._in_path.sub(instead, source)
 
     def _cleaned(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._replaced(value)
         if isinstance(value, list):
             return [self._cleaned(one) for one in value]
-        if isinstance(value, dict):
-            return {self._replaced(key): self._cleaned(one) for key, one in value.items()}
-        return value
+        if not isinstance(value, dict):
+            return value
+        cleaned = {key: self._cleaned_at(key, one) for key, one in value.items()}
+        if cleaned.get("kind") == "wave" and isinstance(cleaned.get("name"), str):
+            cleaned["name"] = self._in_prose(cleaned["name"])  # a rival in words, where an update has its id
+        return cleaned
 
-    def _replaced(self, text: str) -> str:
+    def _cleaned_at(self, key: str, value: Any) -> Any:
+        if key in _HOSTS:
+            if isinstance(value, list):
+                return [FORGOTTEN if one == self.name else one for one in value]
+            return FORGOTTEN if value == self.name else value
+        if isinstance(value, str) and (key in _PROSE or key in _NAMED_BY_OWNERS):
+            return self._in_prose(value)
+        return self._cleaned(value)
+
+    def _in_prose(self, text: str) -> str:
+        if not self.is_distinctive:
+            return text
         return FORGOTTEN if text == self.name else self._text.sub(FORGOTTEN, text)
 
 

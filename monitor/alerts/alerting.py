@@ -199,7 +199,7 @@ class Alerting:
         now, kept = self._clock(), self.outbox.alerts()
         for incident in found["incidents"]:
             before = kept.get(incident["incident_id"])
-            told = None if before is None else Told.from_text(before.told)
+            told = None if before is None else _last_told(before)
             news = news_of(incident, told, now=now)
             if news is None or (before is None and not _is_ours(incident, seen)):
                 continue
@@ -216,8 +216,14 @@ class Alerting:
 
     def _take_back(self, one: Kept, as_of: str, now: float) -> None:
         """End an alert whose incident is no more: late records have changed the past."""
-        told = replace(Told.from_text(one.told), is_open=False, at=now)
-        message = taken_back(self.outbox.message(one.number), as_of=as_of)
+        told = replace(_last_told(one), is_open=False, at=now)
+        try:
+            message = taken_back(self.outbox.message(one.number), as_of=as_of)
+        except (LookupError, TypeError, ValueError):
+            LOG.error("alerts: the last message of %s cannot be read; its end is told without it", one.key)
+            summary = "Taken back after records that came late."
+            content = other_content("incident", starts_at=one.at, ends_at=now, summary=summary)
+            message = compose(one.key, one.sequence + 1, Event.RESOLVED, content, changed=[])
         self.outbox.tell("incident", message, told.as_text(), receivers=self._names, now=now)
 
     def _tell_troubles(self) -> None:
@@ -281,6 +287,16 @@ class Alerting:
         thread = threading.Thread(target=work, name=name, daemon=True)
         self._threads = [*(one for one in self._threads if one.is_alive()), thread]
         thread.start()
+
+
+def _last_told(kept: Kept) -> Told:
+    """What was told of an alert. Where that is damaged, no more than whether it is open: all else is news again."""
+    try:
+        return Told.from_text(kept.told)
+    except ValueError:
+        if kept.is_open:  # of one that is over nothing is told any more, which need not be said with each look
+            LOG.error("alerts: what was told of %s cannot be read; it is told again", kept.key)
+        return Told(kept.is_open, "", None, None, 0, float("-inf"))
 
 
 def _is_ours(incident: JSON, seen: str | None) -> bool:

@@ -48,9 +48,18 @@ class Told:
 
     @classmethod
     def from_text(cls, text: str) -> Told:
-        """As ``as_text`` wrote it."""
-        read = json.loads(text)
-        return cls(**{**read, "named": tuple(read["named"])})
+        """As ``as_text`` wrote it.
+
+        Raises:
+            ValueError: it did not write it.
+        """
+        try:
+            read = json.loads(text)
+            told = cls(**{**read, "named": tuple(read["named"])})
+            _ = told.hosts_hit + told.at + told.updates  # numbers, or it is none of ours
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"nothing that was told: {text[:200]!r}") from error
+        return told
 
 
 @dataclass(frozen=True)

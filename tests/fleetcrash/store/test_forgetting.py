@@ -28,7 +28,7 @@ from fleetcrash.store.mentions import Mentions
 from fleetcrash.store.rewriting import write_files
 from ingest.load import load
 from ingest.quarantine import replay
-from tests.dashboard.fleet import append_rows
+from tests.dashboard.fleet import GUILTY, append_rows, incident, tick
 from tests.fleetcrash.worlds import at
 from tests.ingest.conftest import NOW, line, write
 
@@ -65,7 +65,8 @@ def fill(lake: Lake, host: str, other: str = "other") -> None:
         raws = [json.dumps({"host_id": name}), json.dumps({"host_id": name}, ensure_ascii=False), f"<{name}>\xff"]
         quarantine = {"raw": [raw.encode("latin-1" if raw.isascii() else "utf-8") for raw in raws], "source": ["s"] * 3}
         lake.append("quarantine", pa.table(quarantine), batch_id=batch)
-        found = {"hosts": [name], "summary": f"All began on {name}, it seems.", "impact": {name: 0.5}, "n": None}
+        where = {"site": name, "os_type": "linux"}
+        found = {"hosts": [name], "summary": f"All began on {name}, it seems.", "condition": where, "n": None}
         lake.append("incident", pa.table({"document": [json.dumps(found)]}), batch_id=batch)
 
 
@@ -155,7 +156,7 @@ def test_nothing_names_the_host_afterwards_and_the_rest_is_there(filled):
     assert {
         "hosts": ["forgotten host"],
         "summary": "All began on forgotten host, it seems.",
-        "impact": {"forgotten host": 0.5},
+        "condition": {"site": "forgotten host", "os_type": "linux"},
         "n": None,
     } in documents
     assert len(rows_of(filled, "quarantine")) == 3
@@ -340,6 +341,32 @@ def test_no_content_of_others_goes_whatever_the_host_is_called(lake):
 )  # fmt: skip
 def test_a_name_is_distinctive_where_it_is_hardly_anything_else(name, is_distinctive):
     assert Mentions(name).is_distinctive == is_distinctive
+
+
+def test_no_verdict_condition_or_key_of_a_document_is_a_hosts_name(lake):
+    told = incident(rivals=[{"name": GUILTY, "kind": "update"}], lacks="7 hosts or more crashed at once")
+    tick(lake, [told])
+    (before,) = rows_of(lake, "incident")
+    for name in ("named_at", "at", "update", "windows", "verdict", "hosts", "7", "no_update"):
+        assert Mentions(name).without(before["document"]) == before["document"]
+    receipt = forget(lake, "windows")
+    assert (rows_of(lake, "incident"), receipt.found) == ([before], False)
+    (left,) = (one.why for one in receipt.remaining if one.path == str(lake.folder("incident")))
+    assert "in document, which is theirs to say" in left
+    assert forget(lake, GUILTY).removed["incident"].documents == 1
+    (said,) = json.loads(rows_of(lake, "incident")[0]["document"])["incidents"]
+    assert said == {**told, "summary": "forgotten host crashes Windows hosts with agent 7.11 and later."}
+
+
+def test_a_host_field_loses_whatever_a_host_is_called():
+    document = json.dumps({"hosts": ["32", "132"], "host_id": "32", "summary": "32 hosts crashed", "n": 32})
+    assert json.loads(Mentions("32").without(document)) == {
+        "hosts": ["forgotten host", "132"], "host_id": "forgotten host", "summary": "32 hosts crashed", "n": 32,
+    }  # fmt: skip
+    rivals = json.dumps([{"name": "site pc-0042 from 4:09", "kind": "wave"}, {"name": "pc-0042", "kind": "update"}])
+    assert [one["name"] for one in json.loads(Mentions("pc-0042").without(rivals))] == [
+        "site forgotten host from 4:09", "pc-0042",
+    ]  # fmt: skip
 
 
 # -- what no log names

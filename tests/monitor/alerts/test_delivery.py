@@ -211,6 +211,24 @@ def test_an_incident_that_late_records_undo_is_taken_back(told, hook):
     assert document["update_id"] == "content-7"
 
 
+@pytest.mark.parametrize("damage", ["{", "[]", '{"named": []}', "", None])
+def test_a_kept_alert_that_cannot_be_read_is_told_again_and_stops_no_other(told, hook, damage):
+    told.found(named(), named("content-8", incident_id="inc-2"))
+    told.sent()
+    with told.alerting.outbox.transaction() as file:
+        good = file.execute("SELECT told FROM alert WHERE key = 'inc-1'").fetchone()["told"]
+        broken = good.replace('"hosts_hit": 3', '"hosts_hit": "3"') if damage is None else damage
+        file.execute("UPDATE alert SET told = ?", (broken,))
+        file.execute("UPDATE message SET body = '{}' WHERE alert = 'inc-2'")
+    told.found(named(), incident("inc-3"), minute=11)
+    told.sent()
+    assert hook.events[2:] == [("inc-1", "updated"), ("inc-3", "opened"), ("inc-2", "resolved")]
+    assert hook.documents[-1]["summary"] == "Taken back after records that came late."
+    told.found(named(), incident("inc-3"), minute=12)
+    told.sent()
+    assert len(hook.events) == 5
+
+
 def told_at(minute: int) -> str:
     return f"2027-01-15T08:{minute:02}:00Z"
 
