@@ -180,7 +180,7 @@ class Mentions:
 def _is_distinctive(name: str) -> bool:
     letters = sum(letter.isalpha() for letter in name)
     is_word = letters + name.count("_") == len(name)
-    return len(name) >= _SHORTEST_DISTINCTIVE and letters >= 2 and not is_word and not _VERSION.match(name)
+    return len(name) >= _SHORTEST_DISTINCTIVE and letters > 0 and not is_word and not _VERSION.match(name)
 
 
 def _spellings(name: str) -> bytes:

@@ -333,7 +333,8 @@ def test_no_content_of_others_goes_whatever_the_host_is_called(lake):
 @pytest.mark.parametrize(
     ("name", "is_distinctive"),
     [
-        ("host-7", True), ("pc-0042", True), ("db01.example.com", True), ("Zürich-湖-🦀", True), ("host_07", True),
+        ("host-7", True), ("pc-0042", True), ("h9e3779b1-1", True), ("h00000000-0", True), ("host_07", True),
+        ("db01.example.com", True), ("Zürich-湖-🦀", True),
         ("3f2b8c4a-77d1-4e0b-9c55-0a1b2c3d4e5f", True), ("00:1a:2b:3c:4d:5e", True), ("-", False), ("h1", False),
         ("32", False), ("10045", False), ("7.11.18110", False), ("v1.2.3-beta", False), ("2024-07-19", False),
         ("windows", False), ("no_update", False), ("x86_64", False), ("0x50", False),
