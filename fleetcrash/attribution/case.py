@@ -21,7 +21,7 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.odds import LOG_BY_DELAY, LOG_LATENT, Odds, weigh
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
-from fleetcrash.attribution.rivalry import LOG_MARGIN, LOG_NO_CONTRAST
+from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.untold import joined_later, untold
@@ -36,9 +36,6 @@ Found = tuple[Judgement, Trial, Waves]
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
 _AS_OFTEN = 0.5
-
-# What hosts say of an innocent update strays about zero; so much is a reason to wait, and none to say anything.
-_LOG_HINT = 1.0
 
 _MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
 
@@ -259,7 +256,7 @@ def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:
     if incident is None or incident.kind is Kind.NO_UPDATE or is_late or odds.foremost is None:
         return False
     said = log_by_holders(inquiry.news, to_ask(_struck_by_wave(inquiry, case, odds.foremost, odds.waves)))
-    return max(said.values(), default=0.0) >= _LOG_HINT
+    return max(said.values(), default=0.0) >= LOG_HINT
 
 
 def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: Waves) -> Ints:

@@ -119,10 +119,11 @@ def find_condition(
         companions: other updates that the fault may need. places: where it may be.
         given: the condition that was earned before, if one was.
     """
-    unknown = np.array([cell.os_type is None for cell in cells])
-    if events.sum() < LEAST_EVENTS or expected[:, unknown].sum() > _UNKNOWN_SHARE * expected.sum():
+    # Of hosts that are in no inventory nobody can say what parts those that are hit from the others.
+    known = np.array([cell.os_type is not None for cell in cells])
+    if events[:, known].sum() < LEAST_EVENTS or expected[:, ~known].sum() > _UNKNOWN_SHARE * expected.sum():
         return None
-    support = np.flatnonzero(expected.sum(0) + events.sum(0) > 0).tolist()
+    support = np.flatnonzero(known & (expected.sum(0) + events.sum(0) > 0)).tolist()
     candidates = candidates_of([cells[number] for number in support])
     seen, mean = events[:, support], expected[:, support]
     answers = _weigh(candidates, seen, mean)

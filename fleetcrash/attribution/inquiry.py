@@ -197,7 +197,8 @@ class Inquiry:
         lately &= events.patched_tick > tick
         seen = np.bincount(events.outcome[lately], minlength=OUTCOMES)
         for outcomes in ([CRASH, CRASH_AT_BOOT], [DARK]):
-            mean = 2.0 * sum(self.expected.of_last_hour(outcome, spot, tick) for outcome in outcomes)
+            expected = sum(self.expected.of_last_hour(outcome, spot, tick) for outcome in outcomes)
+            mean = 2.0 * max(expected, 0.0)  # where all are gone it is a rounding error of what was before
             if seen[outcomes].sum() > mean + 3.0 * np.sqrt(mean) + 2.0:
                 return True
         return False

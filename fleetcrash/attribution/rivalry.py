@@ -48,6 +48,9 @@ _UNTOLD = 0.05
 # Where a wave began with the push they have to crash so much more: as a ratio of likelihoods, looked at for as long as
 # the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
 _LOG_CONTRAST = float(np.log(60))
+# Where a wave explains nearly as much they have to say so much more. A rise that grows by itself fits an update that
+# everybody has a little better than a wave, for it may act at each age in its own way; and hosts say nothing then.
+LOG_HINT = 1.0
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,8 @@ class Rivalry:
             if foremost is None:
                 return False
             return int(self._after(row)[foremost[0]]) > SOON_MINUTES or self._leaves_out(row, foremost)
-        return self.hosts_say(row) < (_LOG_CONTRAST if self._begins_with(row) else LOG_NO_CONTRAST)
+        least = LOG_HINT if self._is_nearly_a_wave(row) else LOG_NO_CONTRAST
+        return self.hosts_say(row) < (_LOG_CONTRAST if self._begins_with(row) else least)
 
     def tie(self, log_waves: Floats, begun: Mask, row: int) -> tuple[Floats, bool]:
         """Let no wave that may be an update's doing be better than the update; whether any was."""
@@ -201,6 +205,11 @@ class Rivalry:
         rose = self.waves.log_evidence[:, : int(np.searchsorted(LENGTHS, SOON_MINUTES, side="right"))] >= least
         with_push = np.abs(self._after(row)) <= COINCIDENT_MINUTES
         return bool((with_push[:, None] & rose & self._explained(row)[:, : rose.shape[1]]).any())
+
+    def _is_nearly_a_wave(self, row: int) -> bool:
+        """Whether a wave explains the events so well that an update is not a thousand times better."""
+        most = float(self.of_waves.max(initial=-np.inf))
+        return most > float(self.trial.log_evidence[row]) - LOG_THOUSAND
 
     def _after(self, row: int) -> Ints:
         """(n,) minutes from the last push of an update to the beginning of each wave, which may be a little before."""

@@ -249,6 +249,25 @@ def test_a_value_that_looks_like_the_grammar_is_never_given_as_a_condition(name)
     assert name not in (found or {}).values()
 
 
+@pytest.mark.parametrize("planted", [{"os_type": "windows", "agent_version": ">=7.11"}, {}], ids=str)
+def test_hosts_that_are_in_no_inventory_do_not_make_a_condition_wider(planted):
+    cells = fleet()
+    events, expected = counted(cells, planted, events=900.0, seed=1)
+    expected[:, 0] = 0.4 * expected.sum(1)
+    events[:, 0] = np.round(0.4 * events.sum(1))
+    found = find_condition(cells, events, expected)
+    assert found is not None
+    assert (selected(cells, found)[1:] == selected(cells, planted)[1:]).all(), found
+
+
+def test_nor_do_they_make_up_for_too_few_that_are():
+    cells = fleet()
+    events, expected = counted(cells, {"os_type": "windows"}, events=LEAST_EVENTS / 2, seed=1)
+    expected[:, 0], events[:, 0] = 0.1 * expected.sum(1), [LEAST_EVENTS, 0.0]
+    assert events[:, 1:].sum() < LEAST_EVENTS
+    assert find_condition(cells, events, expected) is None
+
+
 def test_with_most_of_the_fleet_missing_from_the_inventory_the_condition_is_undetermined():
     cells = [cell(), cell(os_type="windows")]
     events = np.array([[30.0, 30.0]])

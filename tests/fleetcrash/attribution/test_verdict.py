@@ -584,6 +584,18 @@ def test_what_rose_long_after_the_release_needs_no_hosts_without_the_update_but_
     assert later(contrast=-1.1).kind is Kind.UNDETERMINED
 
 
+@pytest.mark.parametrize(
+    ("contrast", "named", "kind"),
+    [(0.9, False, Kind.CANNOT_SEPARATE), (0.9, True, Kind.UPDATE), (1.1, False, Kind.UPDATE)],
+    ids=["nobody lacks it", "nobody does, and it was named", "hosts give a hint"],
+)
+def test_what_a_wave_explains_nearly_as_well_is_the_updates_only_where_hosts_without_it_say_so_a_little(
+    contrast, named, kind
+):
+    later = partial(_judged, update_says=160.0, wave_says=154.0, onset=RELEASED + 90, minutes=JUDGING_MINUTES)
+    assert later(contrast=contrast, named=named).kind is kind
+
+
 def test_without_installs_what_rose_with_the_release_is_the_updates():
     told = _judged(update_says=100.0, wave_says=150.0, onset=RELEASED, contrast=None)
     assert (told.kind, told.update) == (Kind.UPDATE, UPDATE)
