@@ -45,7 +45,8 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
                 mode="markers",
                 showlegend=False,
                 marker={"color": colour, "size": 11, "symbol": "diamond" if guilty else "circle"},
-                hovertemplate=f"{label(name, 56)}: {interval_words(each)}<extra></extra>",
+                text=[f"{label(name, 56)}: {escape(interval_words(each))}"],
+                hovertemplate="%{text}<extra></extra>",  # an id with a % in it is no template
             )
         )
         figure.add_annotation(

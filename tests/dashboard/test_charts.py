@@ -135,6 +135,12 @@ def test_each_os_keeps_its_line_whatever_else_is_shown():
     assert (alone.colour, alone.dash) == (both.colour, both.dash)
 
 
+def test_an_update_whose_id_reads_like_a_template_is_told_as_it_is():
+    figure = ratio_chart([("u%{y}", Interval(2.0, 3.0, 4.0), True)])
+    (marker,) = (trace for trace in figure.data if trace.mode == "markers")
+    assert (marker.hovertemplate, marker.text) == ("%{text}<extra></extra>", ("u%{y}: × 3.0 (2.0 to 4.0)",))
+
+
 def test_an_open_interval_runs_to_the_edge_and_is_named():
     figure = ratio_chart([("u", Interval(2.0, 40.0, None), True), ("v", Interval(0.5, 1.0, 2.0), False)])
     edge = 10 ** figure.layout.xaxis.range[1]
