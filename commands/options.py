@@ -27,7 +27,9 @@ _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _LONGEST_S = 36_500 * 86_400.0  # a hundred years; much more and no calendar has the day
 _PATHS = frozenset({"alerts", "paths", "privacy", "sign_in", "spool", "tls_cert", "tls_key"})
 # Arguments that need not be text, for a file's name is bytes. That of a lake or of a scenario is written down.
-_NEVER_EMPTY = (_PATHS - {"paths"}) | {"lake", "out"}  # of those to load, each is judged by itself
+_NEVER_EMPTY = dict.fromkeys((*(_PATHS - {"paths"}), "lake", "out"), "path") | {"host": "host"}
+# What to name instead. Of the paths to load, each is judged by itself.
+
 COMMON: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "one JSON document on stdout"},
     "--as-of": {"metavar": "T", "help": "judge from what was known then (default: the newest known time)"},
@@ -86,15 +88,14 @@ def check_text(chosen: argparse.Namespace) -> None:
     """See that arguments are text, which can be stored, printed and looked for; files that are read may have any name.
 
     Raises:
-        BadArgument: one has bytes that are no UTF-8, or is an empty path.
+        BadArgument: one has bytes that are no UTF-8, or is an empty path or host.
     """
     for name, value in vars(chosen).items():
         for each in value if isinstance(value, list) else [value]:
-            if name in _NEVER_EMPTY and each == "":  # which would be the folder that one is in
+            if name in _NEVER_EMPTY and each == "":  # which would be the folder that one is in, or every address
                 option = f"--{name.replace('_', '-')}"
-                raise BadArgument(
-                    f"{option} is empty, as of a variable that is not set. Nothing was changed. Name a path."
-                )
+                said = f"{option} is empty, as of a variable that is not set. Nothing was changed."
+                raise BadArgument(f"{said} Name a {_NEVER_EMPTY[name]}.")
             if name not in _PATHS and isinstance(each, str):
                 _check_utf8(each, "an argument")
 

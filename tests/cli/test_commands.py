@@ -391,6 +391,15 @@ def test_the_version_is_that_of_the_project(capsys, monkeypatch):
     assert cli._version() == "of fleetcrash", "as it is installed"
 
 
+def test_an_option_that_names_a_host_is_not_empty(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in (["load", __file__], ["serve"], ["dashboard"]):
+        status, _, err = run(*command, "--host", "")
+        said = "--host is empty, as of a variable that is not set. Nothing was changed. Name a host."
+        assert (status, err) == (2, f"fleetcrash: {said}\n")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_the_lake_may_be_named_before_the_command_and_counts_less_than_behind_it(lake, run, monkeypatch):
     monkeypatch.setenv("FLEETCRASH_LAKE", "nowhere")
