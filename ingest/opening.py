@@ -147,11 +147,18 @@ def _zstd_blocks(path: Path, block_bytes: int) -> Blocks:
 
 
 def _zstd_rest(path: Path, whole_bytes: int) -> Blocks:
-    """What can be unpacked before the damage of a file, behind its whole blocks."""
+    """What can be unpacked before the damage of a file, behind its whole blocks.
+
+    Raises:
+        EOFError: the file has become shorter than these.
+    """
     rest = bytearray()
     with _arrow_file(path) as file, pa.CompressedInputStream(file, "zstd") as stream:
         while whole_bytes > 0:
-            whole_bytes -= len(stream.read(min(whole_bytes, _BLOCK_BYTES)))
+            block = stream.read(min(whole_bytes, _BLOCK_BYTES))
+            if not block:  # somebody cuts it short meanwhile
+                raise EOFError("it is truncated")
+            whole_bytes -= len(block)
         with suppress(OSError, pa.ArrowException):
             while byte := stream.read(1):
                 rest += byte
