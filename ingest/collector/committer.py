@@ -117,6 +117,10 @@ class Committer:
                 self._say(f"{segment.name} cannot be taken in: {one_line(error)}")
                 if self._failures[segment] < _TRIES:
                     return False
+            else:
+                self._commits += 1
+                if self._commits % _COMPACT_EVERY == 0:
+                    self._compact()
         if not self._failures:
             self.trouble = None
         return True
@@ -135,9 +139,6 @@ class Committer:
             self._clock.keep()  # until here the segment told the next start how late it was
         self._spool.remove(segment, found)
         self._failures.pop(segment, None)
-        self._commits += 1
-        if self._commits % _COMPACT_EVERY == 0:
-            self._compact()
 
     def _commit(self, batch_id: str, bodies: Sequence[Body]) -> None:
         source = REPLAYING_COLLECTOR if self._replay else COLLECTOR
@@ -165,6 +166,7 @@ class Committer:
         return self._newest or wall
 
     def _compact(self) -> None:
+        """Begin a compaction beside the commits, unless the one before goes on. A failure is said, and fails none."""
         if self._compaction is not None and self._compaction.is_alive():
             return
         lake = self._lake.for_another_thread()
@@ -175,8 +177,13 @@ class Committer:
             except FleetcrashError as error:
                 LOG.warning("the lake could not be compacted: %s", error)
 
-        self._compaction = threading.Thread(target=run, name="fleetcrash-compaction")
-        self._compaction.start()
+        thread = threading.Thread(target=run, name="fleetcrash-compaction")
+        try:
+            thread.start()
+        except RuntimeError as error:  # too many threads or too little memory; what was committed is none the worse
+            LOG.warning("the lake could not be compacted: %s", error)
+        else:
+            self._compaction = thread
 
 
 def _newest(judged: Judged) -> datetime | None:

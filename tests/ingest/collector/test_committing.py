@@ -500,6 +500,27 @@ def test_a_fault_of_ours_on_one_segment_holds_up_no_other(lake, monkeypatch, cap
     assert crash_ids(lake) == ["c0", "c1", "c2", "poison"]
 
 
+def test_a_compaction_that_cannot_be_started_is_no_fault_of_the_segment_before_it(lake, monkeypatch, caplog):
+    start, refused = threading.Thread.start, []
+
+    def failing(thread):
+        if thread.name == "fleetcrash-compaction":
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr("ingest.collector.committer._COMPACT_EVERY", 1)
+    with serving(lake, limits=EAGER) as client:
+        monkeypatch.setattr(threading.Thread, "start", failing)
+        client.post(crashes(0, 3))
+        until(lambda: refused)
+        client.post(crashes(3, 3))
+        until(lambda: len(refused) > 1)
+        assert client.get("/healthz").document["status"] == "ok"
+    assert "could not be compacted: can't start new thread" in caplog.text
+    assert crash_ids(lake) == sorted(f"c{n}" for n in range(6))
+
+
 @pytest.mark.slow
 def test_two_collectors_do_not_share_a_spool_and_do_share_a_lake(lake, tmp_path):
     with serving(lake) as client:
