@@ -55,6 +55,7 @@ def simulate(chosen: argparse.Namespace) -> int:
 
 def load(chosen: argparse.Namespace) -> int:
     """Load records into the lake."""
+    from fleetcrash.store import Lake
     from ingest.load import dry_run
     from ingest.load import load as load_sources
     from ingest.report import IncompleteLoad
@@ -71,8 +72,8 @@ def load(chosen: argparse.Namespace) -> int:
                 there = lake_of(chosen) if lake_path(chosen).exists() else None
                 report = dry_run(there, chosen.paths, now=now, hosts=hosts, progress=progress)
             else:
-                lake = lake_of(chosen, create=True)
-                report = load_sources(lake, chosen.paths, now=now, hosts=hosts, progress=progress)
+                lake = Lake.to_make(lake_path(chosen))
+                report = load_sources(lake, chosen.paths, now=now, hosts=hosts, progress=progress, make=True)
     except IncompleteLoad as error:
         _print_load(error.report, chosen)
         for problem in error.problems:

@@ -52,6 +52,7 @@ def load(
     now: datetime,
     hosts: Hosts = _NOBODY,
     progress: Callable[[Progress], None] | None = None,
+    make: bool = False,
 ) -> LoadReport:
     """Load files, folders and ``-`` (stdin) into a lake.
 
@@ -60,6 +61,7 @@ def load(
         now: our clock, aware; what records without ``received_at`` are measured by.
         hosts: what crashes in crash files are said to be of that name no host.
         progress: told after each batch.
+        make: the lake need not be there: it is made once a source was found, so that a mistyped one leaves none behind.
     Raises:
         IncompleteLoad: a source could not be read; whatever could be is loaded, and ``report`` counts it.
         LakeError: the lake cannot be read or written.
@@ -67,6 +69,8 @@ def load(
     """
     started = perf_counter()
     found = finding.find(sources, now=aware(now), hosts=hosts)
+    if make and found.sources:
+        lake.make()
     problems = list(found.problems)
     sizes = [source.size_bytes for source in found.sources]
     total = None if None in sizes else sum(size for size in sizes if size is not None)

@@ -113,33 +113,52 @@ class Lake:
         Raises:
             LakeError: the path is a file, may not be written, or another version of fleetcrash wrote it.
         """
+        lake = cls.to_make(root)
+        lake.make()
+        return lake
+
+    @classmethod
+    def to_make(cls, root: Path | str) -> Lake:
+        """The lake at ``root``, of which all or some may still be to ``make``. Nothing is touched.
+
+        Raises:
+            LakeError: none can be there, the path is a file, or another version of fleetcrash wrote it.
+        """
         lake = cls(Path(root))
         check_path(lake.root)
         if lake.root.exists() and not lake.root.is_dir():
             raise LakeError(
                 f"{lake.root} is a file, and a lake is a folder. Nothing was changed. Choose another --lake."
             )
-        missing = [name for name in table_columns() if not lake.has(name)]
         for name in table_columns():
-            if name not in missing:
+            if lake.has(name):
                 lake._check_version(name)
+        return lake
+
+    def make(self) -> None:
+        """Make whatever table is missing.
+
+        Raises:
+            LakeError: the folder may not be written.
+        """
         try:
-            lake.root.mkdir(parents=True, exist_ok=True)
-            for name in missing:
+            self.root.mkdir(parents=True, exist_ok=True)
+            for name in table_columns():
+                if self.has(name):
+                    continue
                 DeltaTable.create(
-                    lake._path(name),
-                    lake.schemas[name],
+                    self._path(name),
+                    self.schemas[name],
                     mode="ignore",
                     name=name,
                     configuration={SCHEMA_KEY: str(SCHEMA_VERSION)},
                     raise_if_key_not_exists=False,
                 )
-                lake._check_version(name)
+                self._check_version(name)
         except (OSError, DeltaError) as error:
             if isinstance(error, LakeError):
                 raise
-            raise trouble.unmade(lake.root, error) from error
-        return lake
+            raise trouble.unmade(self.root, error) from error
 
     def for_another_thread(self) -> Self:
         """The same lake, for use by another thread beside this one."""

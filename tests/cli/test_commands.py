@@ -296,6 +296,25 @@ def test_a_path_that_is_missing_is_2_and_the_rest_is_loaded(tmp_path, run):
     assert str(tmp_path / "none") in err
 
 
+def test_a_load_that_finds_no_source_makes_no_lake(tmp_path, run):
+    lake, empty = tmp_path / "lake", tmp_path / "empty"
+    empty.mkdir()
+    status, out, err = run("load", str(tmp_path / "none"), str(empty), "--lake", str(lake))
+    assert (status, out.splitlines()[0]) == (2, "0 read = 0 accepted + 0 duplicates + 0 quarantined")
+    assert err.count("\n") == 2
+    assert list(tmp_path.iterdir()) == [empty]
+    (empty / "in.ndjson").touch()
+    assert run("load", str(empty), "--lake", str(lake))[0] == 0
+    assert Lake.open(lake).exists
+
+
+def test_a_path_where_no_lake_can_be_is_said_before_a_source_is_looked_for(tmp_path, run):
+    (tmp_path / "notes.txt").touch()
+    status, out, err = run("load", str(tmp_path / "none"), "--lake", str(tmp_path / "notes.txt"))
+    assert (status, out) == (2, "")
+    assert "notes.txt is a file, and a lake is a folder. Nothing was changed." in err
+
+
 def test_what_a_load_advises_is_on_stderr_and_the_counts_on_stdout(tmp_path, run):
     (tmp_path / "all.json").write_bytes(b"[" + HOST + b"]")
     status, out, err = run("load", str(tmp_path / "all.json"), "--lake", str(tmp_path / "lake"))
