@@ -1,4 +1,4 @@
-"""Raw dumps of crashes, kept beside the tables as they came, up to a bound: for whoever wants to look into one.
+"""Raw dumps of crashes, kept beside the tables as they came, up to two bounds: for whoever wants to look into one.
 
 A dump is ``_dumps/<name>.dmp``, with what is known of it in ``<name>.json``. Names are hashes, whatever a client says.
 A dump may hold anything that was in a machine's memory; the oldest are deleted to make room, and forgetting a host
@@ -24,6 +24,7 @@ from fleetcrash.store.mentions import Mentions
 FOLDER = "_dumps"
 _DUMP, _ABOUT = ".dmp", ".json"
 _HALF = "-"  # behind the suffix of what is not whole yet
+_BLOCK_BYTES = 4096  # a file takes as many of these of a disk as it begins: a dump of 32 bytes takes two
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,17 @@ class Dumps:
     """The dumps of a lake. Any thread may keep one.
 
     Args:
-        most_bytes: of all of them; beyond it the oldest go.
+        most_bytes: that all of them take on disk; beyond it the oldest go.
+        most: dumps; likewise. A forget reads each of them, and whatever copies the lake has two files for each.
     """
 
-    def __init__(self, lake_root: Path, most_bytes: int) -> None:
+    def __init__(self, lake_root: Path, most_bytes: int, most: int) -> None:
         self._folder = lake_root / FOLDER
         self._most_bytes = most_bytes
+        self._most = most
         self._lock = threading.Lock()
         self._sizes: OrderedDict[str, int] | None = None  # oldest first; read when the first dump comes
+        self._total_bytes = 0  # of these: to add them up for each dump would take longer than to write it
 
     def keep(self, dump: Dump) -> None:
         """Put a dump on disk for good, and make room for it. One that is larger than all may be is not kept.
@@ -71,18 +75,21 @@ class Dumps:
         """
         about = {"crash_id": dump.crash_id, "host_id": dump.host_id, "form": dict(dump.form)}
         described = json.dumps(about).encode()
-        size_bytes = len(dump.data) + len(described)
+        size_bytes = _on_disk(len(dump.data)) + _on_disk(len(described))
         if size_bytes > self._most_bytes:
             return
         with self._lock:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             if self._sizes is None:
                 self._sizes = _found(self._folder)
-            self._sizes.pop(dump.name, None)
-            while self._sizes and sum(self._sizes.values()) + size_bytes > self._most_bytes:
-                name, _ = self._sizes.popitem(last=False)
+                self._total_bytes = sum(self._sizes.values())
+            self._total_bytes -= self._sizes.pop(dump.name, 0)
+            while self._sizes and (self._total_bytes + size_bytes > self._most_bytes or len(self._sizes) >= self._most):
+                name, freed_bytes = self._sizes.popitem(last=False)
+                self._total_bytes -= freed_bytes
                 delete(_files(self._folder / name))
             self._sizes[dump.name] = size_bytes  # also where it cannot be written: a part of it may be there
+            self._total_bytes += size_bytes
             # First whose it is: a dump that nobody could tell the host of would outlive a forget.
             _write(self._folder / f"{dump.name}{_ABOUT}", described)
             _write(self._folder / f"{dump.name}{_DUMP}", dump.data)
@@ -102,13 +109,18 @@ def _files(dump: Path) -> list[Path]:
     return [dump.with_suffix(f"{suffix}{half}") for suffix in (_DUMP, _ABOUT) for half in ("", _HALF)]
 
 
+def _on_disk(size_bytes: int) -> int:
+    """Bytes that a file of a size takes on disk, an empty one as well: its name does."""
+    return max(-(-size_bytes // _BLOCK_BYTES), 1) * _BLOCK_BYTES
+
+
 def _found(folder: Path) -> OrderedDict[str, int]:
-    """Bytes of each dump, oldest first."""
+    """Bytes on disk of each dump, oldest first."""
     sizes: dict[str, int] = {}
     ages: dict[str, int] = {}
     for path in folder.glob("*"):
         stat = path.stat()
-        sizes[path.stem] = sizes.get(path.stem, 0) + stat.st_size
+        sizes[path.stem] = sizes.get(path.stem, 0) + _on_disk(stat.st_size)
         ages[path.stem] = max(ages.get(path.stem, 0), stat.st_mtime_ns)
     return OrderedDict((name, sizes[name]) for name in sorted(sizes, key=ages.__getitem__))
 

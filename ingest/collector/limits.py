@@ -25,7 +25,8 @@ class Limits:
         stall_s: without a byte of a body. Longer is 408.
         body_s: from the first byte of a body to its last. Longer is 408.
         stream_s: from the first byte to the last of a journal, whose first upload may be gigabytes. Longer is 408.
-        dumps_bytes: of raw dumps kept in the lake's folder; the oldest go.
+        dumps_bytes: that raw dumps kept in the lake's folder take on disk; the oldest go.
+        dumps: of these; the oldest go. Those of programs, of 50 KB and more, come to dumps_bytes before.
         headers_s: from the opening of a connection to the end of a request's headers; then it is closed.
         connections: open at the same time; others are closed at once. One that sends nothing more stays for five
             seconds, so that these are a thousand new senders a second.
@@ -46,6 +47,7 @@ class Limits:
     body_s: float = 60.0
     stream_s: float = 3600.0
     dumps_bytes: int = 1 << 30
+    dumps: int = 20_000
     headers_s: float = 10.0
     connections: int = 5000
     connections_of_one: int = 2500

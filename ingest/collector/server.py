@@ -79,7 +79,7 @@ class Collector:
         self._committer = Committer(
             lake.for_another_thread(), self._spool, self._keys, limits, metrics, ours, replay=replay
         )
-        dumps = Dumps(lake.root, limits.dumps_bytes)
+        dumps = Dumps(lake.root, limits.dumps_bytes, limits.dumps)
         parts = Parts(
             self._spool,
             self._keys,
