@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +18,9 @@ from commands.options import Commands, check_lake_path, positive
 from commands.output import Exit, Progress
 from commands.replaying import Sender, collecting, receiving
 from commands.serving import ALERTS, start_dashboard, start_monitor
-from fleetcrash.errors import BadArgument
+from fleetcrash.errors import BadArgument, LakeError
+from fleetcrash.records import REPLAYING_COLLECTOR
+from fleetcrash.terminal import readable
 from fleetcrash.times import time_text
 
 if TYPE_CHECKING:
@@ -25,7 +30,11 @@ DEFAULT_DEMO_LAKE = "lake-demo"
 DEMO_FLEETS = "lake-demo-fleets"
 _DEMO_RANGE = "6h"  # the outage takes an hour: in the usual 24 it would be a line at the right edge
 _COMPACT_EVERY_BEATS = 60
-_MARK = ".made-by-demo"
+_MARK = ".made-by-demo"  # locked while a demo runs
+_HISTORY = "history"
+"""The batch of what was known before the replay."""
+
+_FROM_QUARANTINE = "quarantine of "  # before the source of what was put aside and a replay took in
 
 
 def add_to(commands: Commands) -> None:
@@ -62,13 +71,12 @@ def demo(chosen: argparse.Namespace) -> int:
     with Progress("Simulating") as shown:
         folder = folder_of(chosen.scenario, cache=Path(DEMO_FLEETS), on_first_use=on_first_use)
     start = opening_of(folder)
-    lake = _emptied_lake(chosen)
     source = f"replay of {folder.name}"
-    with Children() as beside, receiving(_print_alert) as webhook:
+    with _emptied_lake(chosen) as lake, Children() as beside, receiving(_print_alert) as webhook:
         start_dashboard(beside, lake, port)
         print(f"A synthetic fleet, {chosen.scenario}: loading what was known by {time_text(start)} ...", flush=True)
         history = records_known_by(folder, start)  # days of it, which no sender would hold back for a demo
-        append_tables(lake, history, batch_id="history", source=source, now=datetime.now(UTC))
+        append_tables(lake, history, batch_id=_HISTORY, source=source, now=datetime.now(UTC))
         own = _alerts_file(lake, webhook, port)
         start_monitor(beside, lake, interval_s=2.0, alerts=[own, *(chosen.alerts or ())])
         beside.wait_until_ready(f"http://127.0.0.1:{port}/_stcore/health")
@@ -98,29 +106,86 @@ def demo(chosen: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _emptied_lake(chosen: argparse.Namespace) -> Lake:
-    """A new lake for a demo, in place of that of an earlier one and of nothing else.
+@contextmanager
+def _emptied_lake(chosen: argparse.Namespace) -> Iterator[Lake]:
+    """A new lake for a demo, in place of that of one that has ended and of nothing else.
 
-    The mark by which a demo knows its own is there first and stays, so that one that was cut short is known as well.
+    No other demo takes it before it is left. The mark by which a demo knows its own is there first and stays, so that
+    one that was cut short is known as well.
+
+    Raises:
+        BadArgument: something else is there, a demo or a collector is at work on it, or records that no demo brought.
+        LakeError: no lake can be there, or nobody knows where its records came from.
     """
     from fleetcrash.store import Lake
+    from fleetcrash.store.paths import SPOOL, SPOOL_LOCK, check_path
 
     root = check_lake_path(Path(chosen.lake or DEFAULT_DEMO_LAKE))
+    check_path(root)
     mark = root / _MARK
+    with ExitStack() as held:
+        try:
+            if root.exists() and not mark.exists() and any(root.iterdir()):
+                said = f"{root} was not made by the demo, so the demo leaves it alone."
+                raise BadArgument(f"{said} Choose another --lake.")
+            root.mkdir(parents=True, exist_ok=True)
+            _lock(mark, held, f"Another demo is running on {root}")
+            with ExitStack() as meanwhile:
+                spool = root / SPOOL / SPOOL_LOCK
+                if spool.exists():
+                    _lock(spool, meanwhile, f"A collector is running on {root}")
+                _check_all_ours(Lake(root))
+                for path in root.iterdir():
+                    if path.is_dir() and not path.is_symlink():
+                        shutil.rmtree(path)
+                    elif path != mark:
+                        path.unlink()
+        except LakeError:
+            raise
+        except OSError as error:
+            said = f"{root} cannot be emptied for a demo: {error.strerror}. Nothing was started."
+            raise BadArgument(f"{said} Choose another --lake.") from error
+        yield Lake.create(root)
+
+
+def _lock(path: Path, held: ExitStack, otherwise: str) -> None:
+    """Hold a lock for as long as its owner does, which the kernel frees however that ends.
+
+    Args:
+        otherwise: what is so where another process has it.
+    Raises:
+        BadArgument: another process has it.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    held.callback(os.close, descriptor)
     try:
-        if root.exists() and not mark.exists() and any(root.iterdir()):
-            raise BadArgument(f"{root} was not made by the demo, so the demo leaves it alone. Choose another --lake.")
-        root.mkdir(parents=True, exist_ok=True)
-        mark.touch()
-        for path in root.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path != mark:
-                path.unlink()
-    except OSError as error:
-        said = f"{root} cannot be emptied for a demo: {error.strerror}. Nothing was started."
-        raise BadArgument(f"{said} Choose another --lake.") from error
-    return Lake.create(root)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BadArgument(f"{otherwise}. Nothing was changed. End it, or choose another --lake.") from None
+
+
+def _check_all_ours(lake: Lake) -> None:
+    """See that all that a lake holds came of a demo.
+
+    Raises:
+        BadArgument: something else did, such as a load of the user's.
+        LakeError: the books cannot be read, so nobody knows.
+    """
+    from fleetcrash.store.books import sources
+
+    if not lake.has("batch"):  # an earlier demo was cut short before it brought anything
+        return
+    found = sources(lake)
+    others = sorted(
+        source or batch_id
+        for batch_id, source in found.items()
+        if batch_id != _HISTORY and (source or "").removeprefix(_FROM_QUARANTINE) != REPLAYING_COLLECTOR
+    )
+    if others:
+        raise BadArgument(
+            f"{lake.root} holds records that no demo brought, of {len(others)} of its {len(found)} batches, such as "
+            f"{readable(others[0])}. Nothing was changed. Choose another --lake, or delete the folder yourself."
+        )
 
 
 def _alerts_file(lake: Lake, webhook: str, port: int) -> str:

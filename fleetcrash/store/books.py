@@ -1,4 +1,4 @@
-"""Whether the books of a lake agree with its rows."""
+"""What the books of a lake say, and whether they agree with its rows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from fleetcrash.records import BATCH_ID
 from fleetcrash.store.findings import Finding, broken, note
 from fleetcrash.store.lake import Lake
+from fleetcrash.store.workbench import Workbench
 
 _NAMED_AT_MOST = 5  # batches in one finding
 
@@ -40,6 +41,17 @@ class Batches:
         self.written.update(counts)
         if table == "quarantine":
             self.quarantined.update(counts)
+
+
+def sources(lake: Lake) -> dict[str, str | None]:
+    """Where each batch in the books came from, as they call it; None where they do not say.
+
+    Raises:
+        LakeError: the books are not there or cannot be read.
+    """
+    with Workbench(lake) as bench:
+        bench.lake_view("batch")
+        return {row["batch_id"]: row["source"] for row in bench.rows("SELECT batch_id, source FROM lake_batch")}
 
 
 def in_the_books(lake: Lake, rows: Batches) -> Iterator[Finding]:

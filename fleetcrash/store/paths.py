@@ -10,6 +10,9 @@ from fleetcrash.errors import LakeError
 SPOOL = "_spool"
 """Folder for what was acknowledged and is not in the lake yet, unless the collector was told of another."""
 
+SPOOL_LOCK = "lock"
+"""The file in it that a collector holds locked while it runs."""
+
 DAMAGED = ".damaged"
 """Ends the name of a file of the spool of which not all could be read."""
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetcrash.errors import BadArgument
-from fleetcrash.store.paths import DAMAGED
+from fleetcrash.store.paths import DAMAGED, SPOOL_LOCK
 from ingest.collector.limits import Limits
 from ingest.collector.refusal import Refusal, busy, disk_full, unavailable
 from ingest.collector.segments import Body, Description, Segment, read
@@ -262,7 +262,7 @@ class Spool:
 def _locked(folder: Path) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        lock = os.open(folder / SPOOL_LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
         raise BadArgument(f"The spool {folder} cannot be written ({error.strerror}). Nothing was started.") from error
     try:

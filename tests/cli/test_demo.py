@@ -12,8 +12,12 @@ import pytest
 
 from cli import main
 from commands.demo import _emptied_lake
-from fleetcrash.errors import BadArgument
+from fleetcrash.errors import BadArgument, LakeError
+from fleetcrash.records import COLLECTOR, REPLAYING_COLLECTOR
 from fleetcrash.store import Lake
+from fleetcrash.store.books import sources
+from fleetcrash.store.paths import SPOOL
+from ingest.collector.server import Collector
 from sample_data.simulator import scenario_names
 
 
@@ -38,7 +42,8 @@ def test_an_unknown_scenario_is_refused_in_one_line_and_nothing_is_made(tmp_path
 
 
 def emptied(path: Path) -> Lake:
-    return _emptied_lake(Namespace(lake=str(path)))
+    with _emptied_lake(Namespace(lake=str(path))) as lake:
+        return lake
 
 
 def test_each_demo_has_a_new_lake_also_behind_a_link(tmp_path):
@@ -69,3 +74,50 @@ def test_a_demo_leaves_what_is_none_of_its_own(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     with pytest.raises(BadArgument, match=r"cannot be emptied for a demo: Not a directory\. Nothing was started"):
         emptied(tmp_path / "notes.txt")
+
+
+def test_a_demo_leaves_the_lake_of_one_that_runs(tmp_path):
+    with _emptied_lake(Namespace(lake=str(tmp_path))) as lake:
+        lake.append("batch", pa.table({"batch_id": ["history"]}), batch_id="history")
+        with pytest.raises(
+            BadArgument, match=r"^Another demo is running on .* Nothing was changed\. End it, or choose"
+        ):
+            emptied(tmp_path)
+        assert lake.committed("batch", "history")
+    assert not emptied(tmp_path).committed("batch", "history")
+
+
+def test_a_demo_leaves_the_lake_of_a_collector(tmp_path):
+    lake = emptied(tmp_path)
+    with Collector(lake, replay=True):
+        with pytest.raises(BadArgument, match=r"^A collector is running on .* Nothing was changed\. End it, or choose"):
+            emptied(tmp_path)
+        assert (tmp_path / SPOOL).exists()
+    assert lake.exists
+    emptied(tmp_path)
+    assert not (tmp_path / SPOOL).exists()
+
+
+def test_a_demo_leaves_records_that_none_brought(tmp_path):
+    lake = emptied(tmp_path)
+    batches = {"history": "replay of sample", "b1": REPLAYING_COLLECTOR, "b2": f"quarantine of {REPLAYING_COLLECTOR}"}
+    for batch_id, source in batches.items():
+        lake.append("batch", pa.table({"batch_id": [batch_id], "source": [source]}), batch_id=batch_id)
+    lake = emptied(tmp_path)
+    assert sources(lake) == {}
+    for batch_id, source in {**batches, "b3": "crashes\x1b.ndjson", "b4": COLLECTOR}.items():
+        lake.append("batch", pa.table({"batch_id": [batch_id], "source": [source]}), batch_id=batch_id)
+    said = r"holds records that no demo brought, of 2 of its 5 batches, such as collector\. Nothing was changed\."
+    with pytest.raises(BadArgument, match=said):
+        emptied(tmp_path)
+    assert len(sources(lake)) == 5
+
+
+def test_a_demo_leaves_a_lake_of_which_nobody_knows_where_its_records_came_from(tmp_path):
+    lake = emptied(tmp_path)
+    lake.append("batch", pa.table({"batch_id": ["history"]}), batch_id="history")
+    books = Path(lake.files("batch")[0].path)
+    books.write_bytes(b"")
+    with pytest.raises(LakeError, match="cannot be read"):
+        emptied(tmp_path)
+    assert books.exists()
