@@ -98,6 +98,12 @@ _CHANGES: dict[str, tuple[int, int, World]] = {
         {"crash": [{"crash_id": "told twice", "host_id": "b", "os_type": "windows", "occurred_at": at(26)}]},
     ),
     "a record that was there and is known by now": (28, 29, {}),
+    "a session of which beats told": (
+        60,
+        60,
+        {"session": [{"host_id": "c", "online_from": at(30), "online_until": at(45)}]},
+    ),
+    "silence within a session without an end": (60, 75, {"heartbeat": [{"host_id": "a", "at": at(58)}]}),
     "an install": (60, 60, {"install": [{"host_id": "c", "update_id": "early", "applied_at": at(58)}]}),
     "a removal": (
         60,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -227,6 +228,103 @@ def test_a_gap_of_two_and_a_half_intervals_ends_a_session_at_the_last_beat(lake)
     assert rows[0]["gone_known"] == ended + timedelta(seconds=750)
     with Engine(lake, as_of=ended + timedelta(seconds=749)) as engine:
         assert [row["online_until"] for row in answers(engine)["presence"]] == [None]
+
+
+def _sessions(lake: Lake, *rows: tuple[float, float | None], host: str = "h", received: float | None = None) -> None:
+    told = [
+        {
+            "host_id": host,
+            "online_from": at(begins),
+            "online_until": None if ends is None else at(ends),
+            "received_at": None if received is None else at(received),
+        }
+        for begins, ends in rows
+    ]
+    append_rows(lake, "session", told, batch_id=f"sessions of {host}")
+
+
+def _beats(lake: Lake, begins: int, ends: int) -> None:
+    append_rows(lake, "heartbeat", [{"host_id": "h", "at": at(minute)} for minute in range(begins, ends + 1, 5)])
+
+
+def test_presence_that_is_told_in_both_forms_counts_once(lake):
+    _sessions(lake, (0, 240))
+    _sessions(lake, (10, 20), host="other")
+    _beats(lake, 5, 235)
+    assert _online(lake, 300) == [(0, 240), (10, 20)]
+
+
+def test_sessions_that_overlap_are_one_and_those_that_touch_are_not(lake):
+    _sessions(lake, (0, 100), (50, 150), (60, 70), (150, 200), (210, 220))
+    assert _online(lake, 300) == [(0, 150), (150, 200), (210, 220)]
+
+
+def test_a_session_whose_end_is_not_known_yet_does_not_overlap_the_next(lake):
+    """It may have ended before that began, which is told late."""
+    _sessions(lake, (0, None), (60, None))
+    assert _online(lake, 90) == [(0, None), (60, None)]
+
+
+def test_silence_ends_a_session_of_which_no_end_is_told(lake):
+    _sessions(lake, (0, None))
+    _beats(lake, 5, 60)
+    assert _online(lake, 72) == [(0, None)]
+    (row,) = _view(lake, "presence", 73)
+    assert (row["online_until"], row["gone_known"]) == (at(60), at(72.5))
+
+
+def test_beats_count_where_no_session_is(lake):
+    _sessions(lake, (60, 90), (93, 120))
+    _beats(lake, 0, 240)
+    assert _online(lake, 300) == [(0, 60), (60, 90), (93, 120), (120, 240)]
+
+
+def test_a_session_that_is_told_long_after_its_beats_is_known_from_when_they_were(lake):
+    _sessions(lake, (0, 240), received=600)
+    _beats(lake, 5, 240)
+    (row,) = _view(lake, "presence", 700)
+    known = (_minutes(row["since_known"]), _minutes(row["gone_known"]))
+    assert (_minutes(row["online_from"]), _minutes(row["online_until"]), *known) == (0, 240, 5, 252.5)
+
+
+def test_beats_that_go_on_behind_a_session_that_is_told_later_are_known_as_they_were(lake):
+    _sessions(lake, (0, 120), received=600)
+    _beats(lake, 0, 300)
+    rows = sorted(_view(lake, "presence", 700), key=lambda row: row["online_from"])
+    known = [(_minutes(row["since_known"]), _minutes(row["gone_known"])) for row in rows]
+    assert _online(lake, 700) == [(0, 120), (120, 300)]
+    assert known == [(0, 132.5), (0, 312.5)]
+
+
+def test_however_presence_is_told_no_time_counts_twice_and_little_is_lost(lake):
+    """All that sessions tell counts, and what beats tell, but up to 750 seconds between sessions."""
+    random = Random(1)
+    sessions: dict[str, list[tuple[int, int]]] = {}
+    beats: dict[str, list[int]] = {}
+    for number in range(300):
+        host = f"h{number:03}"
+        starts = random.sample(range(240), number % 5)
+        sessions[host] = [(start, start + random.choice((5, 30, 60))) for start in starts]
+        runs = random.sample(range(240), random.choice((0, 1, 3)))
+        beats[host] = sorted({minute for start in runs for minute in range(start, start + 60, 5)})
+    stated = [
+        {"host_id": host, "online_from": at(begins), "online_until": at(ends)}
+        for host, spans in sessions.items()
+        for begins, ends in spans
+    ]
+    append_rows(lake, "session", stated)
+    append_rows(lake, "heartbeat", [{"host_id": host, "at": at(beat)} for host in beats for beat in beats[host]])
+    counted: dict[str, list[int]] = {host: [] for host in sessions}
+    for row in _view(lake, "presence", 1000):
+        begins, ends = (int((row[name] - at(0)).total_seconds() / 60) for name in ("online_from", "online_until"))
+        counted[row["host_id"]] += range(begins, ends)
+    for host, minutes in counted.items():
+        assert len(minutes) == len(set(minutes)), host
+        in_sessions = {minute for begins, ends in sessions[host] for minute in range(begins, ends)}
+        in_beats = {minute for one, next_ in pairwise(beats[host]) if next_ - one <= 12 for minute in range(one, next_)}
+        assert in_sessions <= set(minutes) <= in_sessions | in_beats, host
+        lost = sorted(in_beats - set(minutes))
+        assert all(later - earlier > 12 for earlier, later in zip(lost, lost[12:], strict=False)), host
 
 
 def test_an_agent_install_changes_the_agent_version_and_a_newer_row_of_the_inventory_wins(lake):
