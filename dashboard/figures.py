@@ -51,7 +51,7 @@ class Parts:
 
 
 def label(text: object, limit: int = 28) -> str:
-    """A string of the fleet as a label: Plotly reads a kind of HTML there. It is none for a template, where % counts."""
+    """A string of the fleet as a label, in which Plotly reads a kind of HTML; none for a template, where % counts."""
     return escape(plain(text, limit), quote=False)
 
 
