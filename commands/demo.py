@@ -19,7 +19,7 @@ from commands.output import Exit, Progress
 from commands.replaying import Sender, collecting, receiving
 from commands.serving import ALERTS, start_dashboard, start_monitor
 from fleetcrash.errors import BadArgument, LakeError
-from fleetcrash.records import REPLAYING_COLLECTOR
+from fleetcrash.records import FROM_QUARANTINE, REPLAYING_COLLECTOR
 from fleetcrash.terminal import readable
 from fleetcrash.times import time_text
 
@@ -33,8 +33,6 @@ _COMPACT_EVERY_BEATS = 60
 _MARK = ".made-by-demo"  # locked while a demo runs
 _HISTORY = "history"
 """The batch of what was known before the replay."""
-
-_FROM_QUARANTINE = "quarantine of "  # before the source of what was put aside and a replay took in
 
 
 def add_to(commands: Commands) -> None:
@@ -179,7 +177,7 @@ def _check_all_ours(lake: Lake) -> None:
     others = sorted(
         source or batch_id
         for batch_id, source in found.items()
-        if batch_id != _HISTORY and (source or "").removeprefix(_FROM_QUARANTINE) != REPLAYING_COLLECTOR
+        if batch_id != _HISTORY and (source or "").removeprefix(FROM_QUARANTINE) != REPLAYING_COLLECTOR
     )
     if others:
         raise BadArgument(

@@ -181,6 +181,9 @@ ours, which no file or door is called; a replay from the quarantine goes by it."
 REPLAYING_COLLECTOR = "collector, replaying"
 """The same of one that kept the clocks of the senders."""
 
+FROM_QUARANTINE = "quarantine of "
+"""Before the source of what was put aside, where a replay took some of it in."""
+
 QUARANTINE: tuple[Column, ...] = (
     Column("source", TEXT, "file or door that the record came by"),
     Column("line", WHOLE, "line of the source, from 1; row for Parquet"),

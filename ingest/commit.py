@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fleetcrash.records import COLUMNS, Kind
+from fleetcrash.records import COLUMNS, FROM_QUARANTINE, Kind
 from fleetcrash.store import Lake
 from fleetcrash.store.workbench import Workbench
 from ingest.arrival import Arrival, Given, LaidOut, as_numbers, counted_from, from_numbers, one_of, repeated
@@ -166,7 +166,7 @@ class Intake:
         if stamped_at is not None:
             tables = dict(without_repetitions(self._bench, tables, batch_id=named))
         counts = self._commit_sound(
-            tables, Counts(read=len(lines)), batch_id=named, source=f"quarantine of {arrival.source}"
+            tables, Counts(read=len(lines)), batch_id=named, source=f"{FROM_QUARANTINE}{arrival.source}"
         )
         return counts, named, lines
 
