@@ -50,7 +50,8 @@ def gate(
                 f"{len(known)} are; the newest: {', '.join(known[:3]) or 'none'}."
             )
         found = incidents(lake, as_of=instant, progress=progress)["incidents"]
-        rings, baseline = read_rings(engine, update_id, disturbed=disturbed(found, instant))
+        is_patch = update.kind == "os_patch"
+        rings, baseline = read_rings(engine, update_id, is_patch=is_patch, disturbed=disturbed(found, instant))
     under = Circumstances(
         settings=settings,
         instant=instant,

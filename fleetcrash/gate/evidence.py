@@ -62,7 +62,8 @@ class Hits:
         rate: events per minute of one host of its kind at the baseline.
         beside: how many times its baseline hosts without the update around it were hit at that time; at least 1.
         weight: of the host's customer in the bounds, at most 1.
-        witness: False where the host's site or customer had witnesses enough at that time.
+        witness: False where the host's site or customer had witnesses enough at that time, or an OS patch restarted it:
+            some take longer, and no rollout is halted by it.
     """
 
     minute: Ints

@@ -19,6 +19,8 @@ from fleetcrash.times import US_A_MINUTE, microseconds
 TOLD_AFTER_MINUTES = 10
 # That a session ended is known ten minutes after it did, and nine in ten crashes nine minutes after they happened: only
 # hosts that were on longer ago than this can be said to have come through.
+_PATCHED_AFTER_MINUTES = 60 + TOLD_AFTER_MINUTES
+# An OS patch restarts a server, and only one that is not back within an hour is dark.
 _HISTORY_DAYS = 14
 _MOST_SHARE = 1 / 3
 # One customer stands for a third of a ring at most, unless it is more of the fleet: what a single customer's hosts come
@@ -91,17 +93,21 @@ def read_update(engine: Engine, update_id: str) -> Update | None:
     return Update(**rows[0], **engine.rows("sources_of_exposure")[0]) if rows else None
 
 
-def read_rings(engine: Engine, update_id: str, *, disturbed: Sequence[Span]) -> tuple[list[Ring], Baseline]:
+def read_rings(
+    engine: Engine, update_id: str, *, disturbed: Sequence[Span], is_patch: bool = False
+) -> tuple[list[Ring], Baseline]:
     """The rings that have the update, in the order in which they got it, and the baseline to hold them against.
 
     Args:
         disturbed: stretches in which the fleet was not itself, disjoint and in order; the baseline leaves them out.
+        is_patch: the update restarts its hosts: those that it silences are known an hour later.
     """
     for name in KNOWN:
         engine.keep(name, name)
     for name in _COUNTED:
         engine.keep(name, f"detection/{name}")
     engine.keep("gate_exposed", "gate/exposed_hosts", update_id=update_id, most_share=_MOST_SHARE)
+    engine.keep("gate_events", "gate/counted_events")
     engine.keep("gate_hits", "gate/hit_hosts")
     engine.keep("gate_beside", "gate/hits_beside")
     lag_us = TOLD_AFTER_MINUTES * US_A_MINUTE
@@ -123,7 +129,18 @@ def read_rings(engine: Engine, update_id: str, *, disturbed: Sequence[Span]) -> 
         return [], baseline
     first_minute = told[0]["first_us"] // US_A_MINUTE
     minutes = max(microseconds(engine.as_of) // US_A_MINUTE - first_minute, 0)
-    return [_ring(row, time[row["ring"]], hits[row["ring"]], baseline, first_minute, minutes) for row in told], baseline
+    told_minutes = max(minutes - (_PATCHED_AFTER_MINUTES if is_patch else TOLD_AFTER_MINUTES), 0)
+    span = _Minutes(first_minute, minutes, told_minutes)
+    return [_ring(row, time[row["ring"]], hits[row["ring"]], baseline, span) for row in told], baseline
+
+
+@dataclass(frozen=True)
+class _Minutes:
+    """Minutes since a rollout began: the first since 1970, how many, and of how many it is told who came through."""
+
+    first: int
+    count: int
+    told: int
 
 
 def _ring(
@@ -131,15 +148,14 @@ def _ring(
     time: list[dict[str, Any]],
     hits: list[dict[str, Any]],
     baseline: Baseline,
-    first_minute: int,
-    minutes: int,
+    span: _Minutes,
 ) -> Ring:
     ring = told["ring"]  # as the inventory has it
-    told_minutes = max(minutes - TOLD_AFTER_MINUTES, 0)
+    minutes, told_minutes = span.count, span.told
     online, weighted = np.zeros((minutes + 1, AGES)), np.zeros((minutes + 1, AGES))
     expected, expected_early, expected_weighted = 0.0, 0.0, np.zeros(OUTCOMES)
     for row in time:
-        at = min(max(row["minute"] - first_minute, 0), minutes)
+        at = min(max(row["minute"] - span.first, 0), minutes)
         online[at, row["age"]] += row["hosts"]
         weighted[at, row["age"]] += row["weighted"]
         rates = baseline.rates_of(ring, _kind(row))
@@ -164,7 +180,7 @@ def _ring(
             time=online,
             weighted=weighted.cumsum(0)[:told_minutes],
             expected=np.maximum(expected_weighted, 0.0),
-            hits=_hits(hits, baseline, ring, first_minute),
+            hits=_hits(hits, baseline, ring, span.first),
             heads=told["weighted"],
             excess=sum(row["age"] < EARLY_AGES for row in hits) - expected_early,
             exposed=told["exposed"],
@@ -184,7 +200,7 @@ def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, firs
         rate=_floats(baseline.rates_of(ring, _kind(row)).sum() for row in rows),
         beside=_floats(_beside(row, baseline.overall) for row in rows),
         weight=_floats(row["weight"] for row in rows),
-        witness=np.array([row["number"] <= _WITNESSES for row in rows], dtype=bool),
+        witness=np.array([row["number"] <= _WITNESSES and not row["restarted"] for row in rows], dtype=bool),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from fleetcrash.errors import BadArgument
 
-METHOD = 2
+METHOD = 3
 """Counts up whenever the same records and settings may get another answer; part of ``config_hash``."""
 
 

@@ -17,7 +17,7 @@ from fleetcrash.store.doctor import examine
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.times import time_text
 from tests.dashboard import fleet
-from tests.fleetcrash.gate.rollouts import RELEASED, START, host, install, lake_with, quiet_lake, ring
+from tests.fleetcrash.gate.rollouts import RELEASED, START, crash, host, install, lake_with, quiet_lake, ring
 from tests.fleetcrash.short import short_outage
 
 KEYS = [
@@ -112,6 +112,35 @@ def test_what_cannot_be_told_is_on_hold_and_said(tmp_path, rows, reason):
     lake = lake_with(tmp_path / "lake", **{"host": hosts, **rows})
     found = ask(lake)
     assert (found["decision"], found["reason"][: len(reason)]) == ("hold", reason)
+
+
+@pytest.mark.parametrize(("back_after", "decision", "dark"), [(40, "go", 0), (None, "hold", 20)])
+def test_servers_that_a_patch_restarts_and_that_do_not_come_back_keep_it_from_going(
+    tmp_path, back_after, decision, dark
+):
+    hosts = [host(number, "canary" if number < 60 else "broad", always_on=True) for number in range(100)]
+    down = RELEASED + timedelta(minutes=2)
+    sessions = [
+        {"host_id": f"h{number}", "online_from": START, "online_until": down if number < 20 else None}
+        for number in range(100)
+    ]
+    if back_after is not None:
+        sessions += [
+            {"host_id": f"h{number}", "online_from": down + timedelta(minutes=back_after)} for number in range(20)
+        ]
+    sessions.append({"host_id": "h99", "online_from": RELEASED + timedelta(minutes=125)})
+    lake = lake_with(
+        tmp_path / "lake",
+        host=hosts,
+        session=sessions,
+        install=[install(number, RELEASED) for number in range(60)],
+        update=[{"update_id": "u1", "kind": "os_patch", "channel": "os", "released_at": RELEASED}],
+        crash=[crash(90 + number, START + timedelta(minutes=40 * number)) for number in range(4)],
+    )
+    found = ask(lake, max_excess=0.1)
+    assert (found["decision"], found["rings"][0]["dark"]) == (decision, dark)
+    early = ask(lake, minutes=60, max_excess=0.1, soak_minutes=30)
+    assert early["decision"] == "hold", "who is not back is not known yet"
 
 
 # -- what is made of incidents

@@ -1,7 +1,7 @@
 -- Crashes and silences of hosts that do not have the update, one row per dimension (os_type, region, place), value and quarter
 -- of an hour, with the number of such hosts; to be kept as gate_beside.
 -- Hosts of a ring most of which has it are left out: one that lacks it there may have crashed before it could say so.
--- Reads the kept tables gate_exposed and events.
+-- Reads the kept tables gate_exposed and gate_events.
 WITH fleet AS (
   SELECT
     hosts.host_id, hosts.os_type, hosts.region, coalesce(hosts.site, hosts."group", hosts.customer) AS place,
@@ -22,6 +22,6 @@ SELECT
   beside.dimension, beside.value, events.at_us // 900000000 AS bucket,
   any_value(counted.hosts) AS hosts, count(DISTINCT beside.host_id) AS hits
 FROM beside
-JOIN events ON events.host_id = beside.host_id AND events.patched_tick IS NULL
+JOIN gate_events AS events ON events.host_id = beside.host_id
 JOIN counted ON counted.dimension = beside.dimension AND counted.value = beside.value
 GROUP BY beside.dimension, beside.value, bucket

@@ -1,6 +1,6 @@
 -- Hosts that were hit, one row per host, in the order of the hits.
 -- age: of the install, 0 under two minutes, 1 under ten, 2 under an hour, 3 under a day. number: which of its place it was
--- within ten minutes, from 1. beside_*: hosts without the update that were hit in the same three quarters of an hour in the
+-- within ten minutes, from 1. restarted: as of gate_events. beside_*: hosts without the update that were hit in the same three quarters of an hour in the
 -- same OS, region or place, and how many such hosts there are.
 -- Reads the kept tables gate_hits, gate_beside and gate_exposed.
 WITH near AS (
@@ -12,7 +12,7 @@ WITH near AS (
   GROUP BY hits.host_id, beside.dimension
 )
 SELECT
-  hits.ring, hits.os_type, hits.always_on, hits.since_boot, hits.outcome, hits.crashed, hits.weight,
+  hits.ring, hits.os_type, hits.always_on, hits.since_boot, hits.outcome, hits.crashed, hits.weight, hits.restarted,
   CAST((hits.at_us + 59999999) // 60000000 AS BIGINT) AS minute,
   CASE
     WHEN hits.at_us < hits.installed_us + 120000000 THEN 0

@@ -1,0 +1,41 @@
+-- Crashes (outcome 0) and silences (1) as the gate counts them, one row per event; to be kept as gate_events.
+-- The detector's events, and what it leaves out because patching reboots: a server that went down within an hour after an OS
+-- patch and is not back in another hour. restarted: it is such a one, which keeps an update from going and halts none.
+-- Reads the kept tables events, known_presence, known_installs, known_spans and host_cell.
+WITH followed AS (
+  SELECT
+    host_id, online_from, online_until, lead(online_from) OVER (PARTITION BY host_id ORDER BY online_from) AS next_from
+  FROM known_presence WHERE NOT assumed
+),
+silent AS (
+  SELECT followed.host_id, followed.online_from, followed.online_until
+  FROM followed
+  JOIN known_spans
+    ON known_spans.host_id = followed.host_id AND known_spans.always_on
+    AND known_spans.valid_from <= followed.online_until
+    AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
+  WHERE least(coalesce(followed.next_from, 'infinity'), CAST(getvariable('as_of') AS TIMESTAMPTZ) - INTERVAL 10 MINUTE)
+    > followed.online_until + INTERVAL 1 HOUR
+    AND EXISTS (
+      SELECT 1 FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
+      WHERE known_installs.host_id = followed.host_id AND updates.kind = 'os_patch'
+        AND known_installs.placed_at <= followed.online_until
+        AND known_installs.placed_at > followed.online_until - INTERVAL 1 HOUR
+    )
+)
+SELECT event, outcome, host_id, os_type, cell, at_us, least(since_boot, 2) AS since_boot, false AS restarted
+FROM events WHERE patched_tick IS NULL
+UNION ALL
+SELECT
+  -1, 1, silent.host_id, NULL, coalesce(host_cell.cell, -1), CAST(epoch_us(silent.online_until) AS BIGINT),
+  CASE
+    WHEN silent.online_until < silent.online_from + INTERVAL 10 MINUTE THEN 0
+    WHEN silent.online_until < silent.online_from + INTERVAL 30 MINUTE THEN 1
+    ELSE 2
+  END,
+  true
+FROM silent
+LEFT JOIN host_cell
+  ON host_cell.host_id = silent.host_id
+  AND host_cell.from_us <= CAST(epoch_us(silent.online_until) AS BIGINT)
+  AND coalesce(host_cell.until_us, 9223372036854775807) > CAST(epoch_us(silent.online_until) AS BIGINT)
