@@ -66,6 +66,8 @@ def gate(chosen: argparse.Namespace) -> int:
 
 
 def _print(found: JSON) -> None:
+    from fleetcrash.gate.rules import bound_text
+
     print(f"{found['decision'].upper()}  {readable(found['update_id'])}  as of {found['as_of']}")
     print(*map(readable, textwrap.wrap(found["reason"], _WIDTH)), sep="\n")
     if not found["rings"]:
@@ -76,6 +78,6 @@ def _print(found: JSON) -> None:
     for name, one in zip(names, found["rings"], strict=True):
         print(
             f"{name:{width}}  {one['decision']:8}  {one['exposed']:8,}  {one['host_hours']:10,.1f}"
-            f"  {one['crashed']:7,}  {one['dark']:5,}  {one['expected']:8.2f}  {one['upper_bound']:.4f}"
+            f"  {one['crashed']:7,}  {one['dark']:5,}  {one['expected']:8.2f}  {bound_text(one['upper_bound'])}"
             + ("" if one["bound_from"] == "ring" else " (all rings)")
         )

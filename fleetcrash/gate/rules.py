@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from math import ceil, inf, isfinite, log
+from math import ceil, floor, inf, isfinite, log, log10
 
 import numpy as np
 
@@ -195,7 +195,7 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
         missing.insert(0, f"hosts were hit, which {under.elsewhere.incident_id} may explain: {summary}")
     if missing:
         return answer(Decision.HOLD, *missing)
-    return answer(Decision.GO, f"{_counted(rings)}; an excess above {bound:.4f} is ruled out in every ring")
+    return answer(Decision.GO, f"{_counted(rings)}; an excess above {bound_text(bound)} is ruled out in every ring")
 
 
 def _judge_ring(
@@ -269,7 +269,7 @@ def _stale(ring: Ring, under: Circumstances) -> list[str]:
 
 def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, under: Circumstances) -> str:
     whose = "bound" if len(rings) == 1 else "bound of all rings together"
-    said = f"{whose} {bound:.4f} is not below {under.settings.max_excess:g}"
+    said = f"{whose} {bound_text(bound)} is not below {under.settings.max_excess:g}"
     if evidence.seen >= under.settings.max_excess:
         return f"{said}: {_counted(rings)}"
     wanted = shortfall(evidence, under.settings.max_excess, alpha=under.alpha)
@@ -295,6 +295,11 @@ def _counted(rings: Sequence[Ring]) -> str:
     hit, exposed = sum(ring.hit for ring in rings), sum(ring.exposed for ring in rings)
     expected = sum(ring.expected for ring in rings)
     return f"{hit:,} of {exposed:,} hosts crashed or went dark where {_about(expected)} were expected"
+
+
+def bound_text(bound: float) -> str:
+    """A bound to four decimals, or to two digits where that is more: of a large ring it is far below 0.0001."""
+    return f"{bound:.{max(4, 1 - floor(log10(max(bound, 1e-12))))}f}"
 
 
 def _about(count: float) -> str:

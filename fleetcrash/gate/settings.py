@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 
 from fleetcrash.errors import BadArgument
 
+_LEAST_EXCESS = 1e-9
+# Three billion hosts must come through to rule that out: a smaller share no fleet can ever go by.
+
 METHOD = 3
 """Counts up whenever the same records and settings may get another answer; part of ``config_hash``."""
 
@@ -36,6 +39,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0.0 < self.max_excess < 1.0:
             raise BadArgument(f"--max-excess {self.max_excess} is no share of hosts; wanted one between 0 and 1.")
+        if self.max_excess < _LEAST_EXCESS:
+            raise BadArgument(f"--max-excess {self.max_excess} is too small a share; the least is {_LEAST_EXCESS}.")
         if self.soak_minutes < 1:
             raise BadArgument(f"A soak of {self.soak_minutes} minutes is too short; the least is one minute.")
 

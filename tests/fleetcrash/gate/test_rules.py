@@ -10,7 +10,7 @@ import pytest
 
 from fleetcrash.errors import BadArgument
 from fleetcrash.gate.reading import Ring
-from fleetcrash.gate.rules import Accusation, Circumstances, Decision, Elsewhere, decide
+from fleetcrash.gate.rules import Accusation, Circumstances, Decision, Elsewhere, bound_text, decide
 from fleetcrash.gate.settings import Settings
 from tests.fleetcrash.gate.rollouts import RELEASED, UPDATE, ring
 
@@ -209,7 +209,23 @@ def test_the_hash_is_of_the_settings():
     assert Settings().config_hash != Settings(max_excess=0.002).config_hash != Settings(soak_minutes=30).config_hash
 
 
-@pytest.mark.parametrize("wrong", [{"max_excess": 0.0}, {"max_excess": 1.0}, {"soak_minutes": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"max_excess": 0.0}, {"max_excess": 1.0}, {"max_excess": 5e-324}, {"soak_minutes": 0}]
+)
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(BadArgument):
         Settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("bound", "text"),
+    [
+        (1.0, "1.0000"),
+        (0.0105, "0.0105"),
+        (0.00143, "0.0014"),
+        (0.00075, "0.00075"),
+        (7.49e-6, "0.0000075"),
+    ],
+)
+def test_a_small_bound_is_not_told_as_zero(bound, text):
+    assert bound_text(bound) == text
