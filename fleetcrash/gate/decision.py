@@ -24,6 +24,9 @@ JSON = dict[str, Any]
 
 _BEFORE_ALARM = timedelta(minutes=LAG_MINUTES)
 # What came in the hour before an alarm belongs to the incident; the detector leaves it out of its baseline as well.
+_OF_NO_PLACE = ("module", "other")
+_FLEET_OVER_THEM = 4
+# With a quarter of the fleet or less, most hosts of a rise that has nothing to do with the update lack it.
 
 
 def gate(
@@ -57,7 +60,7 @@ def gate(
         instant=instant,
         caution=baseline.caution,
         accused=accusation(found, update_id),
-        elsewhere=explanation(found, update_id, rings, instant),
+        elsewhere=explanation(found, update_id, rings, instant, hosts=update.hosts),
     )
     answer = decide(update, rings, under)
     return _document(update_id, answer, instant, settings, newest(lake.root, update_id, instant))
@@ -105,14 +108,21 @@ def accusation(found: Sequence[JSON], update_id: str) -> Accusation | None:
     return None
 
 
-def explanation(found: Sequence[JSON], update_id: str, rings: Sequence[Ring], instant: datetime) -> Elsewhere | None:
+def explanation(
+    found: Sequence[JSON], update_id: str, rings: Sequence[Ring], instant: datetime, *, hosts: int = 0
+) -> Elsewhere | None:
     """An incident that was put down to another update, or to none, and was not over when the rollout began.
 
     The newest of those in whose time hosts that have the update were hit; else the newest.
+
+    Args:
+        hosts: of the fleet. While few of them have the update, a rise of crashes, of no place, most of whose hosts have
+            it explains nothing: those are the very hits. Where installs are late the detector says *no update* of them.
     """
     since = min((ring.began_at for ring in rings), default=instant)
     first_minute = since.replace(second=0, microsecond=0)
     hits = [first_minute + timedelta(minutes=minute) for ring in rings for minute in ring.evidence.hits.minute.tolist()]
+    is_with_few = _FLEET_OVER_THEM * sum(ring.exposed for ring in rings) <= hosts
     told: list[Elsewhere] = []
     for incident in found:
         other = incident["verdict"] == "no_update" or (
@@ -120,9 +130,19 @@ def explanation(found: Sequence[JSON], update_id: str, rings: Sequence[Ring], in
         )
         began, until = _span(incident, instant, "closed_at")
         if other and (incident["closed_at"] is None or until > since):
-            met = any(began <= at <= until for at in hits)
-            told.append(Elsewhere(incident["incident_id"], incident["summary"], met))
+            met = sum(began <= at <= until for at in hits)
+            if is_with_few and _is_of_these(incident, met):
+                continue
+            told.append(Elsewhere(incident["incident_id"], incident["summary"], met > 0))
     return next((one for one in reversed(told) if one.met), told[-1] if told else None)
+
+
+def _is_of_these(incident: JSON, met: int) -> bool:
+    """Whether a rise of no place is mostly of so many hosts; not one of silences, which may be the feed's."""
+    if incident["cause"] not in _OF_NO_PLACE:
+        return False
+    crashed, dark = incident["evidence"]["hosts_crashed"], incident["evidence"]["hosts_dark"]
+    return bool(crashed > dark and 2 * met > crashed + dark)
 
 
 def disturbed(found: Sequence[JSON], instant: datetime) -> list[Span]:

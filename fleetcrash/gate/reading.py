@@ -43,6 +43,7 @@ class Update:
         released_us, reverted_us: None where not told, or not yet so.
         told_us: when anything was last told of the fleet.
         exposure_source, presence_source: what exposure and presence rest on, in the contract's words.
+        hosts: that the inventory has.
     """
 
     kind: str | None
@@ -51,6 +52,7 @@ class Update:
     told_us: int | None
     exposure_source: str
     presence_source: str
+    hosts: int = 0
 
 
 @dataclass(frozen=True)

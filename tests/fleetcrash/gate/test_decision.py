@@ -189,6 +189,25 @@ def test_of_several_that_one_explains_in_whose_time_hosts_were_hit():
     assert told([100]) == ("inc-2", False)
 
 
+@pytest.mark.parametrize(
+    ("changed", "hosts", "explains"),
+    [
+        ({}, 40_000, False),
+        ({"cause": "site"}, 40_000, True),
+        ({"evidence": {"hosts_crashed": 5, "hosts_dark": 1}}, 40_000, True),
+        ({"evidence": {"hosts_crashed": 0, "hosts_dark": 3}}, 40_000, True),
+        ({"verdict": "update", "update_id": "u2", "cause": None}, 40_000, True),
+        ({}, 10_000, True),
+    ],
+    ids=["the very hits", "of a place", "mostly others", "silences", "another update", "most of the fleet has it"],
+)
+def test_a_rise_of_hardly_any_but_those_that_have_the_update_explains_nothing(changed, hosts, explains):
+    rise = incident("no_update")
+    rise.update({"cause": "module", "evidence": {"hosts_crashed": 4, "hosts_dark": 1}, **changed})
+    found = explanation([rise], "u1", [ring(hits=[40, 50, 60])], RELEASED + timedelta(hours=3), hosts=hosts)
+    assert (found is not None) == explains
+
+
 def test_disturbed_stretches_are_joined():
     first, second = incident("update", "u2", closed=True), incident("update", "u3", closed=True)
     second["calm_since"], second["closed_at"] = "2026-03-04T14:00:00Z", None  # a host is dark still

@@ -1,5 +1,5 @@
 -- What is known of an update, one row; none where neither the catalogue nor an install names it.
--- $update_id: the update. told_us: when anything at all was last told of the fleet. installs: whether any install is told.
+-- $update_id: the update. told_us: when anything at all was last told of the fleet. hosts: that the inventory has.
 SELECT
   any_value(updates.kind) AS kind,
   CAST(epoch_us(any_value(updates.released_at)) AS BIGINT) AS released_us,
@@ -12,7 +12,8 @@ SELECT
       UNION ALL SELECT max(known_at) FROM lake_crash WHERE known_at <= getvariable('as_of')
       UNION ALL SELECT max(known_at) FROM lake_host WHERE known_at <= getvariable('as_of')
     ) AS told
-  ) AS told_us
+  ) AS told_us,
+  (SELECT count(*) FROM hosts) AS hosts
 FROM (
   SELECT $update_id AS update_id
   WHERE EXISTS (SELECT 1 FROM updates WHERE update_id = $update_id)
