@@ -14,11 +14,13 @@ from dashboard.wording import NOT_TOLD, clock, count, kind_name, os_name, plain,
 
 _PER = "per 1,000 host-hours"
 _MOST_UPDATES = 12  # newest first: a release of last week is rarely the question
+_MOST_VERSIONS = 12  # a fleet of a hundred versions would push all that stands below off the screen
 
 
 def versions_table(versions: pd.DataFrame, snapshot: Snapshot) -> str:
-    """Crash rate by agent version."""
-    most = _most(versions["rate"])
+    """Crash rate by agent version, of those whose hosts crashed most."""
+    shown = versions.loc[versions.nlargest(_MOST_VERSIONS, ["hosts_crashed", "host_hours"]).index.sort_values()]
+    most = _most(shown["rate"])
     leading_to = links.leading(links.OVERVIEW, "agent")
     rows = [
         Row(
@@ -30,7 +32,7 @@ def versions_table(versions: pd.DataFrame, snapshot: Snapshot) -> str:
             ],
             share=_share(each.rate, most),
         )
-        for each in versions.itertuples()
+        for each in shown.itertuples()
     ]
     columns = [
         Column("Agent version", id=True),
@@ -42,6 +44,8 @@ def versions_table(versions: pd.DataFrame, snapshot: Snapshot) -> str:
         note = f"not rated, for host-time is not known: {NOT_TOLD}" if rows else "Nobody reported a crash here."
     else:
         note = _PER if rows else "Nobody was online."
+    if len(shown) < len(versions):
+        note += f"; the {len(shown)} with most hosts crashed of {count(len(versions))}"
     return table("Crash rate by agent version", columns, rows, bar=1, note=note)
 
 
@@ -84,7 +88,7 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], snapshot: Snapshot) -
 
 
 def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot, *, judged: datetime | None = None) -> str:
-    """Who of the exposed crashed, by OS and agent version.
+    """Who of the exposed crashed, by OS and agent version, most crashed first.
 
     Args:
         judged: when what the page says above it was judged, from what was known by then.
@@ -100,7 +104,7 @@ def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot, *, judged: date
             ],
             share=each.crashed / each.exposed,
         )
-        for each in radius.itertuples()
+        for each in radius.head(_MOST_VERSIONS).itertuples()
     ]
     columns = [
         Column("OS"),
@@ -110,8 +114,12 @@ def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot, *, judged: date
         Column("Share", number=True),
     ]
     note = "hosts that crashed while exposed, of those ever exposed"
+    if judged is not None:
+        note += ", whether or not they match the incident"
     if judged is not None and snapshot.as_of is not None and snapshot.as_of > judged:
         note += f", up to now; the figures above are of {clock(judged, beside=snapshot.as_of)}, as judged"
+    if len(rows) < len(radius):
+        note += f"; the {len(rows)} with most crashed of {count(len(radius))}"
     if snapshot.only_crashes:
         note = f"Who has the update is not known: {NOT_TOLD}."
     return table("Blast radius", columns, rows, bar=4, note=note)

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import tables
 from dashboard.banner import headline, next_words, plain_headline
 from dashboard.data import Feed
+from dashboard.export import export
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.freshness import freshness
@@ -96,6 +97,13 @@ def _impact(feed: Feed, asked: str) -> None:
         with panel("Blast radius"):
             radius = feed.frame("blast_radius_by_os_agent_version", None, update_id=incident.update_id)
             st.html(tables.blast_radius_table(radius, snapshot, judged=judgement.as_of))
+            export(
+                feed,
+                "Blast radius",
+                radius,
+                question="blast_radius_by_os_agent_version",
+                parameters={"update_id": incident.update_id},
+            )
         with panel("The cost of waiting"):
             what_waiting_cost(feed, incident)
 

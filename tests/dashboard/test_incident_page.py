@@ -92,6 +92,22 @@ def test_blast_radius_and_hosts_at_risk_come_from_the_lake(lake: Lake, incident_
     assert [name for name in table.split() if name.startswith("host-")] == ["host-07", "host-14", "host-28"]
 
 
+def test_of_very_many_versions_the_blast_radius_shows_those_that_crashed_most(lake: Lake, incident_page):
+    hosts = [
+        {"host_id": f"host-{number:02d}", "os_type": "windows", "agent_version": f"8.{number}", "seen_at": NOW}
+        for number in range(60)
+    ]
+    append_rows(lake, "host", hosts, batch_id="versions")
+    tick(lake, [incident()])
+    page = incident_page(lake.root, "inc-0001")
+    rows = page.rows("Blast radius")
+    assert len(rows) == 12
+    assert all(row[2:] == ["1", "1", "100.0 %"] for row in rows)
+    assert "whether or not they match the incident" in page.text
+    assert "; the 12 with most crashed of 48" in page.text
+    assert "blast-radius" in page.offered, "the file has them all"
+
+
 @pytest.mark.parametrize(("judged_min", "is_older"), [(-3, True), (60, False)])
 def test_what_is_counted_up_to_now_is_told_from_what_was_judged_before(
     lake: Lake, incident_page, judged_min: int, *, is_older: bool

@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.data import Feed
 from fleetcrash.store import Lake
-from tests.dashboard.fleet import GUILTY, INNOCENT, NOW, RELEASED, append_rows, incident, outage, tick
+from tests.dashboard.fleet import GUILTY, INNOCENT, NOW, RELEASED, START, append_rows, incident, outage, tick
 
 HOSTILE = "<img src=x onerror=alert(1)>**[x](http://evil.example)**" + "y" * 60
 
@@ -235,6 +235,22 @@ def test_a_custom_range_is_utc_and_ends_at_what_is_known(lake: Lake, overview):
     drawn = page.figures[0]["layout"]["xaxis"]["range"]
     assert drawn[0].startswith("2026-03-04 10:00")
     assert drawn[1].startswith("2026-03-04 11:00")
+
+
+def test_of_very_many_versions_those_whose_hosts_crashed_most_are_shown(lake: Lake, overview):
+    hosts = [
+        {"host_id": f"new-{number}", "os_type": "linux", "agent_version": f"8.{number}", "seen_at": START}
+        for number in range(40)
+    ]
+    append_rows(lake, "host", hosts, batch_id="versions")
+    append_rows(
+        lake, "session", [{"host_id": each["host_id"], "online_from": START} for each in hosts], batch_id="online"
+    )
+    page = overview(lake.root)
+    shown = page.table("Crash rate by agent version")
+    assert len(shown) == 12
+    assert {"7.9.100", "7.11.200", "7.16.300"} < set(shown), "the hosts of no other one crashed"
+    assert "per 1,000 host-hours; the 12 with most hosts crashed of 43" in page.text
 
 
 def test_lines_by_update_put_the_named_one_among_them(lake: Lake, overview):
