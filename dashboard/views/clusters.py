@@ -15,6 +15,7 @@ from dashboard.export import export
 from dashboard.filters import View
 from dashboard.frame import framed
 from dashboard.markup import notice
+from dashboard.paging import first_page, page_of
 from dashboard.selection import Selection
 from dashboard.snapshot import Snapshot
 from dashboard.states import panel
@@ -36,18 +37,26 @@ def _panels(feed: Feed, view: View) -> None:
     with panel("Crash clusters"):
         clusters = feed.clusters(selection)
         with st.container(horizontal=True, key="cluster-filters", vertical_alignment="bottom", gap="small"):
-            wanted = st.text_input("Find by title", key="find", bind="query-params", max_chars=120, width=260)
+            wanted = st.text_input(
+                "Find by title", key="find", bind="query-params", max_chars=120, width=260, on_change=first_page
+            )
             states = st.pills(
-                "State", list(CLUSTER_STATES.values()), selection_mode="multi", key="state", bind="query-params"
+                "State",
+                list(CLUSTER_STATES.values()),
+                selection_mode="multi",
+                key="state",
+                bind="query-params",
+                on_change=first_page,
             )
         found = [each for each in clusters if _matches(each, wanted, states)]
-        page, pages = _page(len(found))
+        above = st.container()
+        page, pages = page_of(len(found), _PER_PAGE)
         first = (page - 1) * _PER_PAGE
         shown = found[first : first + _PER_PAGE]
         if not shown:
-            st.html(notice("No cluster here", _why_none(view, selection, snapshot, clusters)))
+            above.html(notice("No cluster here", _why_none(view, selection, snapshot, clusters)))
             return
-        st.html(
+        above.html(
             clusters_table(
                 shown,
                 feed.sparks(selection, SPARK_BUCKETS),
@@ -71,15 +80,6 @@ def _matches(cluster: Cluster, wanted: str, states: Sequence[str]) -> bool:
     words = wanted.casefold().split()
     text = f"{cluster.title} {cluster.family} {cluster.cluster_id}".casefold()
     return (not states or CLUSTER_STATES[cluster.state] in states) and all(word in text for word in words)
-
-
-def _page(rows: int) -> tuple[int, int]:
-    """The page asked for and how many there are; its choice is drawn only where there are several."""
-    pages = max(1, -(-rows // _PER_PAGE))
-    if pages == 1:
-        return 1, 1
-    asked = st.number_input("Page", 1, pages, 1, key="page", width=140)
-    return int(asked), pages
 
 
 def _why_none(view: View, selection: Selection, snapshot: Snapshot, clusters: Sequence[Cluster]) -> str:

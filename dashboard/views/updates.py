@@ -10,6 +10,7 @@ from dashboard.data import Feed
 from dashboard.export import export
 from dashboard.filters import View
 from dashboard.frame import framed
+from dashboard.paging import first_page, page_of
 from dashboard.selection import Selection
 from dashboard.snapshot import Snapshot
 from dashboard.states import panel
@@ -42,14 +43,13 @@ def _list(feed: Feed, view: View) -> None:
         max_chars=_LONGEST_FIND,
         placeholder="name, kind, channel or version",
         width=360,
-        on_change=_first_page,
+        on_change=first_page,
     )
     with panel("Updates"):
         found = _found(feed, snapshot, view, selection, find.strip())
-        pages = max(1, -(-len(found) // _ROWS))
         above = st.container()
-        page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
-        first = (min(page, pages) - 1) * _ROWS
+        page, _ = page_of(len(found), _ROWS)
+        first = (page - 1) * _ROWS
         shown = found.iloc[first : first + _ROWS]
         curves = _curves(feed, selection, shown["update_id"].tolist())
         note = _note(feed, snapshot, view, selection, len(found), first, len(shown))
@@ -66,11 +66,6 @@ def _list(feed: Feed, view: View) -> None:
             selection=selection,
             parameters=chosen,
         )
-
-
-def _first_page() -> None:
-    if "page" in st.session_state:
-        st.session_state["page"] = 1
 
 
 def _found(feed: Feed, snapshot: Snapshot, view: View, selection: Selection, find: str) -> pd.DataFrame:

@@ -149,3 +149,21 @@ def test_a_lake_of_crashes_alone_is_shown_down_to_one_report(tmp_path: Path, vie
         assert view(name, crashes_only.root, **parameters).text
     page = view("incident", crashes_only.root, id=incident()["incident_id"])
     assert "Nothing is known of hosts but their crashes" in page.text
+
+
+def test_the_page_of_the_clusters_is_in_the_address(tmp_path: Path, view):
+    lake = outage(tmp_path / "lake")
+    rows = [
+        {
+            "crash_id": f"c-{number}",
+            "host_id": "host-01",
+            "os_type": "windows",
+            "occurred_at": NOW,
+            "code": f"0x{number}",
+        }
+        for number in range(10, 70)
+    ]
+    append_rows(lake, "crash", rows, batch_id="many")
+    second = view("clusters", lake.root, page="2")
+    assert second.rows("Crash clusters")[0][0] == "51"
+    assert "Page 2 of 2." in second.text
