@@ -45,16 +45,17 @@ def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
         return
     with panel("Crash clusters of the incident"):
         since, until = incident.alarm_at - _BEFORE_ALARM, incident.closed_at or snapshot.newest
-        filters = view.filters
+        filters, shown = view.filters, view
         told = incident.update_id is not None and not snapshot.only_crashes
         if incident.update_id is not None and told:
             filters = replace(filters, updates=(incident.update_id,))
+            shown = replace(view, filters=replace(filters, updates=()))  # which takes the place of the viewer's
         selection = Selection(since, until, filters)
         clusters = feed.clusters(selection)
         who = f"of hosts with {plain(incident.update_id)}" if told else "of all hosts"
         if incident.update_id is not None and not told:
             who += f", for who has {plain(incident.update_id)} is not known"
-        only = f", only {view.narrowed}" if view.narrowed else ""
+        only = f", only {shown.narrowed}" if shown.narrowed else ""
         note = f"since {clock(since, beside=until)}, {who}{only}; most hosts first"
         if len(clusters) > _MOST_CLUSTERS:
             note += f"; {count(len(clusters) - _MOST_CLUSTERS)} more are left out"
@@ -86,7 +87,8 @@ def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:
         of_it = inside.filter(pc.equal(inside["state"], state)).select(list(HOST_COLUMNS))
         said = f"{count(len(of_it))} hosts"
         if len(inside) < len(hosts):
-            said += f", only {view.narrowed}; the figures above are of the whole incident"
+            held = Filters(**{name: getattr(view.filters, name) for name in _FILTERED})
+            said += f", only {replace(view, filters=held).narrowed}; the figures above are of the whole incident"
         if len(of_it) > _MOST_ROWS:
             said += f". The first {_MOST_ROWS} are shown; the file has all"
         st.html(_table(of_it.slice(0, _MOST_ROWS), STATE_NAMES[state], said))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -59,10 +60,11 @@ def panels(feed: Feed, view: View, asked: str) -> None:
             st.html(notice("Who has it is not known", f"{said}: {NOT_TOLD}."))
             return
         selection = view.selection(snapshot).of_all_updates()
+        view = replace(view, filters=selection.filters)  # what is told of the filters is of those that hold here
         incident = suspicion.incident if suspicion and suspicion.part == "named" else None
         hosts = _hosts(feed, asked, incident)
         with panel("Rates"):
-            _rates(feed, view, selection, asked, hosts, named=incident is not None)
+            _rates(feed, view, selection, asked, hosts, incident)
             _spread(feed, view, selection, row, named=incident is not None)
         with panel("Hosts"):
             _states(feed, hosts, asked, incident)
@@ -115,7 +117,9 @@ def _head(snapshot: Snapshot, row: pd.Series, installs: pd.DataFrame, suspicion:
     )
 
 
-def _rates(feed: Feed, view: View, selection: Selection, update_id: str, hosts: pd.DataFrame, *, named: bool) -> None:
+def _rates(
+    feed: Feed, view: View, selection: Selection, update_id: str, hosts: pd.DataFrame, incident: Incident | None
+) -> None:
     rates = feed.frame("crash_rate_by_update", selection)
     counted = rates[rates["update_id"] == update_id]
     window = view.window_words(selection).partition(":")[0]
@@ -135,7 +139,7 @@ def _rates(feed: Feed, view: View, selection: Selection, update_id: str, hosts: 
                 rate(row["rate"]),
                 unit="per 1,000 host-hours",
                 more=f"otherwise {rate(row['rate_otherwise'])}{said}",
-                kind="culprit" if named else "",
+                kind="culprit" if incident else "",
             ),
             Card(
                 "Hosts crashed",
@@ -144,6 +148,7 @@ def _rates(feed: Feed, view: View, selection: Selection, update_id: str, hosts: 
                 more=f"{count(row['crashes'])} crashes, {window}",
             ),
         ]
+    of_whom = "; of those that match the incident" if incident and incident.condition else ""
     at_risk, dark = int(states.get("at_risk", 0)), int(states.get("dark", 0))
     st.html(
         cards(
@@ -152,12 +157,12 @@ def _rates(feed: Feed, view: View, selection: Selection, update_id: str, hosts: 
                 Card(
                     "At risk",
                     count(at_risk),
-                    more=f"not hit so far; {count(states.get('pending', 0))} may still get it",
+                    more=f"not hit so far; {count(states.get('pending', 0))} may still get it{of_whom}",
                 ),
                 Card(
                     "Dark",
                     count(dark),
-                    more="servers gone silent while exposed",
+                    more=f"servers gone silent while exposed{of_whom}",
                     kind="bad" if dark else "",
                 ),
             ]

@@ -177,6 +177,14 @@ def test_the_hosts_of_a_state_within_the_filters(lake: Lake, incident_page):
     assert 'href="host?agent=7.16.300&amp;id=host-02"' in page.markup
 
 
+def test_filters_that_do_not_hold_for_rows_of_the_incident_are_not_said_of_them(lake: Lake, incident_page):
+    tick(lake, [incident()])
+    page = incident_page(lake.root, "inc-0001", hosts="recovered", agent="7.16.300", update=INNOCENT)
+    assert f"Showing only agent 7.16.300, exposed to {INNOCENT}." in page.text, "so it is on other pages"
+    assert f"of hosts with {GUILTY}, only agent 7.16.300; most hosts first" in page.text
+    assert "9 hosts, only agent 7.16.300; the figures above" in page.text
+
+
 def test_of_as_many_other_hosts_the_file_is_another(lake: Lake, incident_page):
     tick(lake, [incident()])
     found = []

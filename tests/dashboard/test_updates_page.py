@@ -241,3 +241,11 @@ def test_a_file_of_updates_tells_how_far_each_spread():
     assert told["update_id"].tolist() == ["b", "a"]
     assert told["hosts_installed"].tolist() == [0, 7]
     assert told["last_installed_at"].isna().tolist() == [True, False]
+
+
+def test_an_update_says_which_hosts_and_filters_its_figures_are_of(judged: Lake, updates):
+    text = updates(judged.root, id=GUILTY, os="windows", update=INNOCENT).text
+    assert f"Showing only Windows, exposed to {INNOCENT}." in text, "so it is on other pages"
+    assert "UTC, only Windows, one bar every" in text
+    assert "may still get it; of those that match the incident" in text
+    assert "match the incident" not in updates(judged.root, id=INNOCENT).text
