@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,7 +44,7 @@ def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
     if incident.alarm_at is None:
         return
     with panel("Crash clusters of the incident"):
-        since, until = incident.alarm_at - _BEFORE_ALARM, incident.closed_at or snapshot.newest
+        since, until = incident.alarm_at - _BEFORE_ALARM, incident.closed_at or snapshot.newest + timedelta.resolution
         filters, shown = view.filters, view
         told = incident.update_id is not None and not snapshot.only_crashes
         if incident.update_id is not None and told:
@@ -68,6 +68,19 @@ def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
                 note=note if clusters else f"No crash {note.partition(';')[0]}.",
             )
         )
+        if len(clusters) > _MOST_CLUSTERS:
+            st.html(f'<p class="fc">{_all_clusters(incident, since)}</p>')
+
+
+def _all_clusters(incident: Incident, since: datetime) -> str:
+    """A link to all clusters of the incident, of which its page shows the first."""
+    # The range takes no seconds; one that has no end goes on with the lake.
+    window = {"range": "custom", "from": f"{since:%Y-%m-%dT%H:%M}"}
+    if incident.closed_at is not None:
+        window["to"] = f"{incident.closed_at:%Y-%m-%dT%H:%M}"
+    if incident.update_id is not None:
+        window["update"] = incident.update_id
+    return links.link("clusters", "All crash clusters of the incident →", limit=48, **window)
 
 
 def incident_hosts(feed: Feed, view: View, incident: Incident) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +183,22 @@ def test_filters_that_do_not_hold_for_rows_of_the_incident_are_not_said_of_them(
     assert f"Showing only agent 7.16.300, exposed to {INNOCENT}." in page.text, "so it is on other pages"
     assert f"of hosts with {GUILTY}, only agent 7.16.300; most hosts first" in page.text
     assert "9 hosts, only agent 7.16.300; the figures above" in page.text
+
+
+@pytest.mark.parametrize(
+    ("closed", "at"), [({}, NOW), ({"closed_at": NOW.isoformat()}, NOW - timedelta(minutes=1))], ids=["open", "closed"]
+)
+def test_clusters_beyond_the_first_are_a_click_away(closed: dict[str, str], at: datetime, lake: Lake, incident_page):
+    rows = [
+        {"crash_id": f"c-{code}", "host_id": "host-01", "os_type": "windows", "occurred_at": at, "code": f"0x{code}"}
+        for code in range(10, 20)
+    ]
+    append_rows(lake, "crash", rows, batch_id="many")
+    tick(lake, [incident(**closed)])
+    page = incident_page(lake.root, "inc-0001")
+    ended = "&amp;to=2026-03-04T14%3A00" if closed else ""
+    where = f"clusters?range=custom&amp;from=2026-03-04T11%3A02{ended}&amp;update={GUILTY}"
+    assert f'<a href="{where}">All crash clusters of the incident →</a>' in page.markup
 
 
 def test_of_as_many_other_hosts_the_file_is_another(lake: Lake, incident_page):
