@@ -99,8 +99,18 @@ class View:
         elif self.span == "custom":
             since, until = self.since or oldest, min(self.until or newest, newest)
         if since >= until:
-            since = until - timedelta(hours=1)
+            since = until - timedelta(hours=1)  # which ``impossible`` says
         return Selection(since, until, self.filters).aligned()
+
+    def impossible(self, snapshot: Snapshot) -> str:
+        """Why a custom range holds nothing, and what is shown in its place; empty where it holds something."""
+        if self.span != "custom":
+            return ""
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            return "The range ends before it begins: the hour before its end is shown."
+        if self.since is not None and self.since >= self.selection(snapshot).until:
+            return "The range begins after the newest record: the last hour that is known is shown."
+        return ""
 
     @property
     def narrowed(self) -> str:
@@ -170,6 +180,8 @@ def filter_row(snapshot: Snapshot) -> View:
         _paused_at(snapshot, paused=paused),
     )
     said = [f"Showing only {view.narrowed}."] if view.narrowed else []
+    if impossible := view.impossible(snapshot):
+        said.append(impossible)
     if view.paused_at is not None:
         said.append(f"Paused at {clock(view.paused_at)}: what came later is not shown.")
     if said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from dashboard.data import Feed
+from dashboard.filters import View
 from fleetcrash.store import Lake
 from tests.dashboard.fleet import GUILTY, INNOCENT, NOW, RELEASED, START, append_rows, incident, outage, tick
 
@@ -229,12 +231,36 @@ def test_a_link_with_an_unknown_value_shows_an_empty_view_and_not_everything(lak
     assert page.figures == []
 
 
+def test_a_range_that_ends_before_it_begins_is_said_on_the_page(lake: Lake, overview):
+    page = overview(lake.root, **{"range": "custom", "from": "2026-03-04T11:00", "to": "2026-03-04T10:00"})
+    assert "The range ends before it begins: the hour before its end is shown." in page.text
+
+
 def test_a_custom_range_is_utc_and_ends_at_what_is_known(lake: Lake, overview):
     page = overview(lake.root, **{"range": "custom", "from": "2026-03-04T10:00", "to": "2026-03-04T11:00"})
     assert "10:00 to 4 Mar 2026 11:00 UTC" in page.text or "10:00 to 11:00 UTC" in page.text
     drawn = page.figures[0]["layout"]["xaxis"]["range"]
     assert drawn[0].startswith("2026-03-04 10:00")
     assert drawn[1].startswith("2026-03-04 11:00")
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("11:00", "10:00", "The range ends before it begins: the hour before its end is shown."),
+        ("10:00", "10:00", "The range ends before it begins: the hour before its end is shown."),
+        ("15:00", "16:00", "The range begins after the newest record: the last hour that is known is shown."),
+        ("10:00", "23:00", ""),
+    ],
+)
+def test_a_range_that_holds_nothing_says_what_is_shown_instead(since: str, until: str, said: str, lake: Lake):
+    view = View(
+        span="custom",
+        since=datetime.fromisoformat(f"2026-03-04T{since}Z"),
+        until=datetime.fromisoformat(f"2026-03-04T{until}Z"),
+    )
+    with closing(Feed(lake.root, watch=False)) as feed:
+        assert view.impossible(feed.snapshot()) == said
 
 
 def test_of_very_many_versions_those_whose_hosts_crashed_most_are_shown(lake: Lake, overview):
