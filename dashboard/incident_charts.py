@@ -11,7 +11,9 @@ import plotly.graph_objects as go
 from dashboard.figures import Figure, base_layout, decades, label
 from dashboard.incidents import Interval
 from dashboard.theme import palette
-from dashboard.wording import count, times
+from dashboard.wording import count, plain, times
+
+_LONGEST_NAME, _LONGEST_LINE = 50, 52  # characters on a phone
 
 
 def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = False) -> go.Figure:
@@ -45,7 +47,7 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
                 mode="markers",
                 showlegend=False,
                 marker={"color": colour, "size": 11, "symbol": "diamond" if guilty else "circle"},
-                text=[f"{label(name, 56)}: {escape(interval_words(each))}"],
+                text=[f"{label(name, _LONGEST_NAME)}: {escape(interval_words(each))}"],
                 hovertemplate="%{text}<extra></extra>",  # an id with a % in it is no template
             )
         )
@@ -53,12 +55,12 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
             x=0,
             xref="paper",
             y=place,
-            yshift=15,
+            yanchor="bottom",
+            yshift=5,
             xanchor="left",
+            align="left",
             showarrow=False,
-            text=f"<b>{label(name, 56)}</b>  {escape(interval_words(each))}"
-            if guilty
-            else f"{label(name, 56)}  {escape(interval_words(each))}",
+            text=_named(name, each, guilty=guilty),
             font={"size": 13, "color": colours.culprit_text if guilty else colours.ink},
             bgcolor=colours.ground,
             borderpad=1,
@@ -80,6 +82,14 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
     )
     figure.update_yaxes(range=[len(rows) - 0.5, -0.75], visible=False, fixedrange=True)
     return figure
+
+
+def _named(name: str, each: Interval, *, guilty: bool) -> str:
+    """The name of an explanation with its interval, in two lines where one would not fit a phone."""
+    shown, interval = plain(name, _LONGEST_NAME), interval_words(each)
+    apart = "<br>" if len(shown) + len(interval) > _LONGEST_LINE else "  "
+    named = label(name, _LONGEST_NAME)
+    return f"{f'<b>{named}</b>' if guilty else named}{apart}{escape(interval)}"
 
 
 def interval_words(each: Interval) -> str:

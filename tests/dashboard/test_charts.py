@@ -148,6 +148,14 @@ def test_an_open_interval_runs_to_the_edge_and_is_named():
     assert "no bound" in figure.layout.annotations[0].text
 
 
+def test_a_long_name_has_its_interval_on_a_line_of_its_own():
+    wave = "os build 5.14.0-427.13.1.el9_4 from 02:35 (wave)"
+    each = Interval(855.0, 939.0, 1028.0)
+    long, short = ratio_chart([(wave, each, False), ("v", each, False)]).layout.annotations[:2]
+    assert long.text == f"{wave}<br>× 939 (855 to 1\u202f028)", "a phone would cut it off"
+    assert short.text == "v  × 939 (855 to 1\u202f028)"
+
+
 def test_states_carry_their_figures_as_text():
     figure = states_chart([("dark", "Dark", 1234), ("cleared", "Cleared", 0)], dark=True)
     assert list(figure.data[0].text) == ["1\u202f234", "0"]
