@@ -36,6 +36,7 @@ _SPARE_BYTES = 2 << 20
 # disk would stay full.
 
 _FULL = "the disk of {} is full, and senders are answered 507"
+_AWAY = "the spool {} cannot be reached ({}), and senders are answered 503"
 _KEPT = (
     "{} was damaged on its disk: the lake has the bodies of it that could be read, and not the others. Let their "
     "senders send again (what the lake has counts as a duplicate), see to the disk, and move the file away"
@@ -74,7 +75,7 @@ class Spool:
         self._sizes = self._recover()
         self._named = max(map(_number, self._sizes), default=0)
         self._waiting_bytes = 0
-        self._said_full = False
+        self._said: str | None = None  # what is wrong with the disk
         self._flusher = threading.Thread(target=self._flush_for_ever, name="fleetcrash-spool")
 
     def start(self) -> None:
@@ -101,17 +102,21 @@ class Spool:
         """See that a body of a size may be taken.
 
         Raises:
-            Refusal: too much is waiting, or the disk is full.
+            Refusal: too much is waiting, or the disk is full or cannot be reached.
         """
         self.check_backlog(size_bytes)
-        if self._free_bytes() < size_bytes:
+        free_bytes = self._free_bytes()
+        if free_bytes is None:
+            raise unavailable("spool_unwritable", "cannot write to its disk")
+        if free_bytes < size_bytes:
             raise disk_full()
 
     @property
     def trouble(self) -> str | None:
         """Why nothing is taken, however small, or what was damaged; None where all is well."""
-        if self._free_bytes() < 0:
-            return _FULL.format(self._folder)
+        self._free_bytes()
+        if self._said is not None:
+            return self._said
         damaged = self.damaged()
         return _KEPT.format(damaged[0]) if damaged else None
 
@@ -119,15 +124,24 @@ class Spool:
         """Files that are kept because acknowledged bodies in them cannot be read."""
         return sorted(self._folder.glob(f"*{DAMAGED}"))
 
-    def _free_bytes(self) -> int:
-        """What bodies may take of the disk, beside what is left free for the lake; says when that is nothing."""
-        free_bytes = shutil.disk_usage(self._folder).free - self.backlog_bytes // 2 - _SPARE_BYTES
-        if (free_bytes < 0) != self._said_full:
-            self._said_full = free_bytes < 0
-            if self._said_full:
-                LOG.error("%s. It goes on by itself when there is room", _FULL.format(self._folder))
+    def _free_bytes(self) -> int | None:
+        """What bodies may take of the disk, beside what is left free for the lake; None where it cannot be reached.
+
+        Says when it is nothing, or cannot be reached, and when that is over.
+        """
+        wrong = free_bytes = None
+        try:
+            free_bytes = shutil.disk_usage(self._folder).free - self.backlog_bytes // 2 - _SPARE_BYTES
+        except OSError as error:
+            wrong = _AWAY.format(self._folder, error.strerror)
+        if free_bytes is not None and free_bytes < 0:
+            wrong = _FULL.format(self._folder)
+        if wrong != self._said:
+            self._said = wrong
+            if wrong is not None:
+                LOG.error("%s. It goes on by itself once that is over", wrong)
             else:
-                LOG.info("the disk of %s has room again", self._folder)
+                LOG.info("the spool %s takes bodies again", self._folder)
         return free_bytes
 
     def append(self, body: Body) -> Future[None]:

@@ -426,6 +426,24 @@ def test_on_a_full_disk_it_starts_says_so_and_goes_on_when_there_is_room(small_d
     assert [path.name for path in (lake.root / SPOOL).glob("*.segment")] == []
 
 
+def test_a_spool_that_cannot_be_reached_is_said_and_it_goes_on_when_it_can(lake, tmp_path, caplog):
+    spool, away = tmp_path / "spool", tmp_path / "away"
+    with serving(lake, spool=spool) as client:
+        spool.rename(away)  # as a file system that is no longer mounted
+        for body in (crashes(0, 1), b""):
+            answer = client.post(body, Idempotency_Key="k")
+            assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "spool_unwritable", "10")
+        health = client.get("/healthz")
+        assert (health.status, health.document["status"]) == (200, "degraded")
+        assert f"{spool} cannot be reached" in health.document["trouble"]
+        assert "healthy 0\n" in client.get("/metrics").document
+        away.rename(spool)
+        assert client.post(crashes(0, 1), Idempotency_Key="k").status == 202
+        assert client.get("/healthz").document["status"] == "ok"
+    assert crash_ids(lake) == ["c0"]
+    assert caplog.text.count("cannot be reached") == 1
+
+
 def test_while_the_keys_cannot_be_read_what_has_one_is_not_taken(lake, monkeypatch):
     def failing(*_):
         raise sqlite3.OperationalError("disk I/O error")
