@@ -29,7 +29,7 @@ from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
 from ingest.collector.privacy import Privacy
 from ingest.collector.rates import Rates
-from ingest.collector.refusal import Refusal, disk_full, unavailable, unfit
+from ingest.collector.refusal import WHOLE_PARTS, Refusal, amid, disk_full, unavailable, unfit
 from ingest.collector.segments import Body, Description
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Scope, Token, Tokens
@@ -44,7 +44,6 @@ _LARGE_BYTES = 256 << 10
 _LARGE_DOCUMENT_BYTES = 64 << 10
 _SMALL_REDACTED_BYTES = 64 << 10
 _MOST_PACKED = 1000  # gzip makes a thousandth of zeros
-_WHOLE_PARTS = "What came whole before it was kept."
 _ANYBODY = Token("", "", "")  # where no token is wanted
 _T = TypeVar("_T")
 
@@ -153,6 +152,14 @@ class Reception:
         self._sender(token)
         encoding, _ = encoding_of(request, door), content_type_of(request, door)
         self._parts.spool.check_room(0)
+        try:
+            await self._in_parts(request, door, chunks, token, encoding)
+        except Refusal as refusal:
+            raise amid(refusal) from refusal
+
+    async def _in_parts(
+        self, request: Request, door: StreamDoor, chunks: AsyncIterator[bytes], token: str | None, encoding: str
+    ) -> None:
         limits = replace(self._parts.limits, body_s=self._parts.limits.stream_s)
         with self.room.enter() as held:
             held.more(2 * _PART_BYTES)
@@ -171,7 +178,7 @@ class Reception:
             except bodies.DAMAGED as error:
                 raise bodies.damaged(encoding, error) from error
             except Unfit as error:
-                raise unfit(error, _WHOLE_PARTS) from error
+                raise unfit(error, WHOLE_PARTS) from error
             finally:
                 stream.settle()
                 await self._part(request, door, stream, token)

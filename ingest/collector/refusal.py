@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from fleetcrash.errors import FleetcrashError
 from ingest.formats.crashes import Unfit
+
+_NOTHING = re.compile(r"Nothing of (it|this request) was kept\.")
+WHOLE_PARTS = "What came whole before it was kept."
+"""What became of a body that is taken a part at a time and was not to its end."""
 
 
 class Refusal(FleetcrashError):
@@ -38,6 +43,12 @@ def unfit(error: Unfit, kept: str) -> Refusal:
     if error.is_too_large:
         return Refusal(413, error.code, f"{error}. {kept} Send it in parts.")
     return Refusal(400, error.code, f"{error}. {kept}")
+
+
+def amid(refusal: Refusal) -> Refusal:
+    """The same of a body that is taken a part at a time, some of which may have been."""
+    said = _NOTHING.sub(WHOLE_PARTS, str(refusal))
+    return Refusal(refusal.status, refusal.code, said, refusal.headers)
 
 
 def busy(what: str) -> Refusal:

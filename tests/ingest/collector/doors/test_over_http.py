@@ -19,7 +19,7 @@ from ingest.collector.doors import sentry
 from ingest.collector.doors.door import Asked
 from ingest.collector.limits import Limits
 from ingest.collector.tokens import Tokens
-from tests.ingest.collector.conftest import Answered, Client, booked, serving
+from tests.ingest.collector.conftest import Answered, Client, booked, serving, until
 from tests.ingest.collector.doors.conftest import NOW
 from tests.ingest.collector.doors.test_bulk import SYSLOG, bulk_of
 from tests.ingest.collector.doors.test_minidump import dump, form
@@ -288,12 +288,31 @@ def test_a_journal_without_end_ends(lake):
     assert len(rows_of(lake, "crash")) == 1, "what came before is kept"
 
 
-def test_a_journal_that_breaks_off_keeps_its_whole_entries(lake):
+def test_a_journal_that_breaks_off_keeps_its_whole_entries_and_says_so(lake):
     with serving(lake) as client:
-        assert send(client, KNOCKS["journal"], entry(COREDUMP) + b"MESSAGE=st").code == "bad_journal"
-        broken = gzip.compress(entry(COREDUMP))[:-3]
-        assert send(client, KNOCKS["journal"], broken, Content_Encoding="gzip").code == "bad_encoding"
+        cut = send(client, KNOCKS["journal"], entry(COREDUMP) + b"MESSAGE=st")
+        broken = send(client, KNOCKS["journal"], gzip.compress(entry(COREDUMP))[:-3], Content_Encoding="gzip")
+    assert [cut.code, broken.code] == ["bad_journal", "bad_encoding"]
+    for answer in (cut, broken):
+        assert answer.document["error"]["message"].endswith(". What came whole before it was kept.")
     assert booked(lake) == {"read": 2, "accepted": 1, "duplicates": 1, "quarantined": 0}
+
+
+def test_a_journal_that_is_refused_half_way_is_told_that_its_first_half_was_kept(lake, monkeypatch):
+    monkeypatch.setattr("ingest.collector.reception._PART_BYTES", 1)
+
+    def halves(asked: Client) -> Iterator[bytes]:
+        yield entry(COREDUMP)
+        until(lambda: asked.get("/healthz").document["backlog_bytes"])
+        yield entry({**COREDUMP, "COREDUMP_PID": "1"})
+
+    with serving(lake, limits=Limits(commit_every_s=3600, backlog_bytes=1)) as client:
+        half = send(client, KNOCKS["journal"], halves(client))
+        none = send(client, KNOCKS["journal"], entry(COREDUMP))
+    assert [(one.status, one.code) for one in (half, none)] == [(429, "busy")] * 2
+    assert "What came whole before it was kept." in half.document["error"]["message"]
+    assert "Nothing of this request was kept." in none.document["error"]["message"]
+    assert booked(lake)["read"] == 1
 
 
 def test_what_a_journal_ends_with_counts(lake):
