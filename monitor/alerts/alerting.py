@@ -252,7 +252,7 @@ class Alerting:
     def _ping(self) -> None:
         """Tell the outside watchdog that all is well, while it is."""
         now, dead_man = self._clock(), self._config.dead_man
-        if dead_man.address is None or now < self._pinged_at + PING_EVERY_S:
+        if dead_man.address is None or 0.0 <= now - self._pinged_at < PING_EVERY_S:
             return
         with self._lock:
             if self._watch.looked_at is None or self._watch.troubles(now):

@@ -102,7 +102,8 @@ def news_of(incident: Mapping[str, Any], told: Told | None, *, now: float) -> Ne
     if state.hosts_hit >= GROWTH * max(told.hosts_hit, 1):
         changed += ("impact",)
     is_new_name = named != told.named
-    if not changed or (not is_new_name and now < told.at + _wait_s(told.updates)):
+    is_soon = 0.0 <= now - told.at < _wait_s(told.updates)  # before what was told last is a clock that was set back
+    if not changed or (is_soon and not is_new_name):
         return None
     return News(Event.UPDATED, changed, replace(state, updates=told.updates + 1))
 

@@ -202,6 +202,12 @@ class Outbox:
             file.execute("UPDATE receiver SET tries = 0, next_at = 0 WHERE name = ?", (receiver,))
             file.execute("UPDATE delivery SET tries = 0, next_at = 0 WHERE receiver = ?", (receiver,))
 
+    def _clock_was_set_back(self, receiver: str, now: float) -> None:
+        """Wait no longer: a pause of a second would last until the clock is again where it was."""
+        with self.transaction() as file:
+            file.execute("UPDATE receiver SET error_at = ? WHERE name = ?", (now, receiver))
+        self.try_at_once(receiver)
+
     @staticmethod
     def _wait(file: sqlite3.Connection, receiver: str, alert: str, number: int) -> None:
         file.execute(
@@ -247,6 +253,8 @@ class Outbox:
             repeat_s: deliver what stands again after so long; None: once is enough.
         """
         at = {"receiver": receiver, "now": now}
+        if self.rows("SELECT 1 FROM receiver WHERE name = :receiver AND error_at > :now", **at):
+            self._clock_was_set_back(receiver, now)
         if self.rows("SELECT 1 FROM receiver WHERE name = :receiver AND next_at > :now", **at):
             return None
         waiting = """FROM delivery JOIN message USING (number)
@@ -271,7 +279,7 @@ class Outbox:
             return None
         found = self.rows(
             """SELECT message.*, tries FROM delivery JOIN message ON message.number = sent_number
-            WHERE receiver = :receiver AND sent_open AND sent_at <= :before AND next_at <= :now
+            WHERE receiver = :receiver AND sent_open AND next_at <= :now AND (sent_at <= :before OR sent_at > :now)
             ORDER BY sent_at LIMIT 1""",
             **at,
             before=now - repeat_s,

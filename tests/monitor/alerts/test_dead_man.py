@@ -189,6 +189,14 @@ def test_the_outside_watchdog_hears_from_us_every_minute(tmp_path, hook, ping, c
     assert len(ping.got) == 10
 
 
+def test_a_clock_that_is_set_back_keeps_nothing_from_it(tmp_path, ping, hook, clock):
+    watched = Watched(tmp_path, clock, webhook(hook), dead_man=DeadMan(address=ping.address))
+    watched.minutes(clock, 2)
+    clock.passes(-7200)
+    watched.minutes(clock, 2)
+    assert len(ping.got) == 4
+
+
 def test_it_hears_nothing_while_something_is_wrong(tmp_path, hook, ping, clock):
     watched = Watched(tmp_path, clock, webhook(hook), dead_man=DeadMan(address=ping.address))
     watched.alerting.step()

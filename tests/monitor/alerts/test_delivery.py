@@ -163,6 +163,30 @@ def test_a_receiver_that_is_down_gets_the_newest_state_only(told, hook, clock):
     ]
 
 
+@pytest.mark.parametrize("trouble", [answer(503), answer(404)], ids=["down", "refused"])
+def test_a_clock_that_is_set_back_holds_up_nothing(told, hook, clock, trouble):
+    """As of a machine that starts with a wrong one, and without a network that could tell it or take an alert."""
+    hook.answers = [trouble] * 4
+    told.found(incident("inc-1"), incident("inc-2"))
+    for _ in range(2):
+        told.sent()
+        clock.passes(5)
+    clock.passes(-7200)
+    hook.answers = []
+    told.sent()
+    assert sorted(hook.events[-2:]) == [("inc-1", "opened"), ("inc-2", "opened")]
+    told.found(incident("inc-1", hit=30), incident("inc-2"), minute=11)
+    told.sent()
+    assert hook.events[-1] == ("inc-1", "updated")
+    count = len(hook.got)
+    hook.answers = [answer(500)]
+    told.found(incident("inc-1", closed=12), incident("inc-2"), minute=12)
+    for seconds, came in ((0, 1), (0, 1), (5, 2)):
+        clock.passes(seconds)
+        told.sent()
+        assert len(hook.got) == count + came, "the pauses are as ever"
+
+
 def test_one_that_is_down_does_not_concern_the_others(tmp_path, hooks, clock):
     down, fine = hooks(), hooks()
     down.answers = [reset] * 10

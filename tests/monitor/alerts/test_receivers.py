@@ -57,6 +57,16 @@ def test_a_fleet_whose_clock_is_ahead_does_not_start_an_alert_in_the_future(hook
     assert told["startsAt"] < told["endsAt"]
 
 
+def test_alertmanager_is_told_again_at_once_when_the_clock_was_set_back(tmp_path, hook, clock):
+    told = Told(tmp_path, clock, Alertmanager("am", Endpoint(hook.address)))
+    told.found(incident())
+    told.sent()
+    clock.passes(-7200)
+    for _ in range(2):
+        told.sent()
+    assert len(hook.got) == 2, "it may have forgotten, and is told once"
+
+
 def test_alertmanager_is_told_again_within_its_resolve_timeout_until_it_is_over(tmp_path, hook, clock):
     told = Told(tmp_path, clock, Alertmanager("am", Endpoint(hook.address)))
     told.found(incident())
