@@ -81,18 +81,21 @@ class Token:
 class Tokens:
     """The tokens of a lake. Commands that change them wait for one another.
 
-    Once a file of tokens is there, nobody may send without one, even after the last was revoked.
+    Once a file of tokens is there, nobody may send without one, even after the last was revoked, or while the disk
+    that it is on is away.
     """
 
     def __init__(self, lake_root: Path) -> None:
         self._path = lake_root / FILE
+        self._was_there = False
         self._seen: tuple[int, int] | None = None
         self._known: dict[str, tuple[Token, datetime | None]] = {}
 
     @property
     def configured(self) -> bool:
         """Whether senders need a token."""
-        return self._path.exists()
+        self._was_there = self._was_there or self._path.exists()
+        return self._was_there
 
     def listed(self) -> list[Token]:
         """All tokens, oldest first.
@@ -174,8 +177,12 @@ class Tokens:
             return None
         try:
             stat = self._path.stat()
-        except FileNotFoundError:
-            return None
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not self._was_there:
+                return None
+            said = f"{self._path} cannot be read: {error.strerror}. Until it can, nobody may send."
+            raise LakeError(said) from error
+        self._was_there = True
         if (stat.st_mtime_ns, stat.st_ino) != self._seen:
             # By hash: to look one up in a dict tells by its time nothing of use about a token.
             self._known = dict(_by_hash(self.listed()))

@@ -53,6 +53,20 @@ def test_each_scope_opens_its_doors_and_no_other(lake):
     assert booked(lake)["read"] == 2
 
 
+@pytest.mark.parametrize("needs_token", [False, True])
+def test_while_the_disk_of_the_lake_is_away_nobody_gets_in_and_senders_are_to_wait(lake, tmp_path, needs_token):
+    token = {"Authorization": f"Bearer {Tokens(lake.root).add('edge', now=NOW)}"}
+    away = tmp_path / "away"
+    with serving(lake, spool=tmp_path / "spool", needs_token=needs_token) as client:
+        assert client.post(LINE, **token).status == 202
+        lake.root.rename(away)
+        answer = client.post(LINE, **token)
+        assert (answer.status, answer.code, client.post(LINE).status) == (503, "tokens_unreadable", 401)
+        away.rename(lake.root)
+        assert client.post(LINE, **token).status == 202
+    assert booked(lake)["read"] == 2
+
+
 def test_on_this_machine_everybody_may_look_and_only_senders_need_a_token(lake):
     Tokens(lake.root).add("edge", now=NOW)
     with serving(lake) as client:
