@@ -22,7 +22,7 @@ class Limits:
         segment_bytes: of bodies in one commit to the lake, at about.
         commit_every_s: from one commit to the next; each takes 0.1 s or more and leaves a file a table, however little
             it brings.
-        stall_s: without a byte of a body. Longer is 408.
+        stall_s: without a byte of a body. Longer is 408. Of an answer none of which is taken the connection is closed.
         body_s: from the first byte of a body to its last. Longer is 408.
         stream_s: from the first byte to the last of a journal, whose first upload may be gigabytes. Longer is 408.
         dumps_bytes: that raw dumps kept in the lake's folder take on disk; the oldest go.

@@ -119,6 +119,7 @@ class Collector:
             """With the limits of this collector."""
 
             headers_s = limits.headers_s
+            stall_s = limits.stall_s
             most_connections = limits.connections
             most_of_one = limits.connections_of_one
             open_from: ClassVar = Counter()
@@ -218,19 +219,21 @@ class _Protocol(H11Protocol):
     """HTTP as uvicorn speaks it, but for what never reaches an application.
 
     A connection whose next request does not arrive in time is closed, however slowly its bytes drip, as are those over
-    the bounds; and what is no HTTP is answered in JSON. (uvicorn's own ``limit_concurrency`` answers in plain text once
-    a request has come, and counts no addresses.)
+    the bounds and those that take nothing of an answer; and what is no HTTP is answered in JSON. (uvicorn's own
+    ``limit_concurrency`` answers in plain text once a request has come, and counts no addresses.)
 
     Attributes:
         open_from: connections by sender.
     """
 
     headers_s: float
+    stall_s: float
     most_connections: int
     most_of_one: int
     open_from: ClassVar[Counter[str]]
 
     _due: asyncio.TimerHandle | None = None
+    _taken_due: asyncio.TimerHandle | None = None
     _from = ""
     _has_ended = False  # its sender sends nothing more
 
@@ -257,7 +260,17 @@ class _Protocol(H11Protocol):
         if self._has_ended and not self._is_asked:
             self.transport.close()
 
+    def pause_writing(self) -> None:
+        """An answer waits in memory, of a bulk many megabytes, until its sender takes it."""
+        super().pause_writing()
+        self._see_it_taken()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._cease_to_see()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._cease_to_see()
         self._unwatch()
         self.open_from[self._from] -= 1
         if not self.open_from[self._from]:
@@ -301,3 +314,16 @@ class _Protocol(H11Protocol):
         if self._due is not None:
             self._due.cancel()
             self._due = None
+
+    def _see_it_taken(self, before_bytes: int | None = None) -> None:
+        """Close the connection once nothing of an answer is taken for a while; a close in order would wait for it."""
+        left_bytes = self.transport.get_write_buffer_size()
+        if left_bytes == before_bytes:
+            self.transport.abort()
+        else:
+            self._taken_due = self.loop.call_later(self.stall_s, self._see_it_taken, left_bytes)
+
+    def _cease_to_see(self) -> None:
+        if self._taken_due is not None:
+            self._taken_due.cancel()
+            self._taken_due = None

@@ -252,6 +252,35 @@ def client_is_refused(client: Client) -> bool:
         return True
 
 
+def asking_for_much(client: Client) -> socket.socket:
+    """A connection over which a bulk was sent that is answered with megabytes."""
+    body = b'{"delete":{}}\n' * 30_000
+    sender = socket.socket()
+    sender.settimeout(PATIENCE_S)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else the system takes all of it
+    sender.connect(("127.0.0.1", client.port))
+    sender.sendall(f"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    return sender
+
+
+def test_an_answer_of_which_nothing_is_taken_is_not_kept_for_ever(lake):
+    with serving(lake, limits=Limits(stall_s=0.3, connections=1)) as client, asking_for_much(client) as sender:
+        assert sender.recv(12) == b"HTTP/1.1 200"
+        until(lambda: not client_is_refused(client))
+
+
+def test_an_answer_that_is_taken_slowly_comes_to_its_end(lake):
+    with serving(lake, limits=Limits(stall_s=1.0)) as client, asking_for_much(client) as sender:
+        answer = http.client.HTTPResponse(sender)
+        answer.begin()
+        pauses = threading.Event()
+        taken = 0
+        while part := answer.read(200_000):
+            taken += len(part)
+            pauses.wait(0.05)
+        assert taken == int(answer.headers["content-length"]) > 4_000_000
+
+
 @pytest.mark.parametrize(
     ("addresses", "count"),
     [
