@@ -40,6 +40,7 @@ _TRIES = 3
 # meet again: it is left in the spool for the next start, and those behind it go on.
 
 _RETRY_S = 2.0
+_STUCK_S = 60.0  # twenty times what a segment takes; a file system that does not answer says so by nothing else
 _COMPACT_EVERY = 100  # commits: each leaves a file a table, and 400 files make a question five times slower
 _KEPT = timedelta(hours=2)
 # Replaced files, for those who still read them: at a commit a second a day of them would be half a million.
@@ -79,7 +80,16 @@ class Committer:
         self._compaction: threading.Thread | None = None
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fleetcrash-committer")
-        self.trouble: str | None = None
+        self._trouble: str | None = None
+        self._went_on_at = time.monotonic()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the lake does not take what comes; None where it does. Any thread may ask."""
+        stuck_s = time.monotonic() - self._went_on_at - self._limits.commit_every_s
+        if self._trouble is None and stuck_s > _STUCK_S:
+            return f"the lake has not taken what waits for {stuck_s:,.0f} s, nor said why"
+        return self._trouble
 
     def start(self) -> None:
         """Begin."""
@@ -98,6 +108,7 @@ class Committer:
         while not self._end.wait(wait_s):
             began = time.monotonic()
             every_s = self._limits.commit_every_s if self._take_all() else _RETRY_S
+            self._went_on_at = time.monotonic()
             wait_s = max(began + every_s - time.monotonic(), 0.0)
         self._take_all()
 
@@ -118,17 +129,18 @@ class Committer:
                 if self._failures[segment] < _TRIES:
                     return False
             else:
+                self._went_on_at = time.monotonic()
                 self._commits += 1
                 if self._commits % _COMPACT_EVERY == 0:
                     self._compact()
         if not self._failures:
-            self.trouble = None
+            self._trouble = None
         return True
 
     def _say(self, trouble: str) -> None:
-        if trouble != self.trouble:
+        if trouble != self._trouble:
             LOG.error("%s", trouble)
-        self.trouble = trouble
+        self._trouble = trouble
 
     def _take(self, segment: Path) -> None:
         found = segments.read(segment)

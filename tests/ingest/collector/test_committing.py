@@ -475,6 +475,27 @@ def test_a_lake_that_cannot_be_written_is_tried_again(lake, monkeypatch):
     assert crash_ids(lake) == sorted(f"c{n}" for n in range(6))
 
 
+def test_a_commit_that_does_not_come_to_an_end_is_told(lake, monkeypatch):
+    """As on a file system over a network that is gone: it neither takes what is written nor refuses it."""
+    monkeypatch.setattr("ingest.collector.committer._STUCK_S", 0.1)
+    append, answers_again = Lake.append, threading.Event()
+
+    def hanging(*arguments, **options):
+        answers_again.wait()
+        return append(*arguments, **options)
+
+    with serving(lake, limits=EAGER) as client:
+        try:
+            monkeypatch.setattr(Lake, "append", hanging)
+            assert client.post(crashes(0, 3)).status == 202
+            until(lambda: "has not taken what waits" in str(client.get("/healthz").document["trouble"]))
+            assert "healthy 0\n" in client.get("/metrics").document
+        finally:
+            answers_again.set()
+        until(lambda: client.get("/healthz").document["status"] == "ok")
+    assert crash_ids(lake) == ["c0", "c1", "c2"]
+
+
 def test_a_commit_of_which_the_keys_cannot_be_kept_is_counted_once(lake, monkeypatch):
     monkeypatch.setattr("ingest.collector.committer._RETRY_S", 0.01)
     tried = []
