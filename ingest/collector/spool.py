@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleetcrash.errors import BadArgument
+from fleetcrash.errors import BadArgument, one_line
 from fleetcrash.store.paths import DAMAGED, SPOOL_LOCK
 from ingest.collector.limits import Limits
 from ingest.collector.refusal import Refusal, busy, disk_full, unavailable
@@ -36,6 +36,7 @@ _SPARE_BYTES = 2 << 20
 # disk would stay full.
 
 _FULL = "the disk of {} is full, and senders are answered 507"
+_UNWRITABLE = "the last body could not be written to the spool {} ({}), and its sender was answered {}"
 _AWAY = "the spool {} cannot be reached ({}), and senders are answered 503"
 _KEPT = (
     "{} was damaged on its disk: the lake has the bodies of it that could be read, and not the others. Let their "
@@ -76,6 +77,7 @@ class Spool:
         self._named = max(map(_number, self._sizes), default=0)
         self._waiting_bytes = 0
         self._said: str | None = None  # what is wrong with the disk
+        self._unwritten: str | None = None  # why the last body was not
         self._flusher = threading.Thread(target=self._flush_for_ever, name="fleetcrash-spool")
 
     def start(self) -> None:
@@ -113,10 +115,12 @@ class Spool:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing is taken, however small, or what was damaged; None where all is well."""
+        """Why nothing is taken, or the last body was not, or what was damaged; None where all is well."""
         self._free_bytes()
         if self._said is not None:
             return self._said
+        if self._unwritten is not None:  # of a disk that has become read-only nothing else tells
+            return self._unwritten
         damaged = self.damaged()
         return _KEPT.format(damaged[0]) if damaged else None
 
@@ -235,9 +239,12 @@ class Spool:
         except Exception as error:  # whatever it is: of a thread that ended every sender would wait for ever
             LOG.error("the spool cannot be written: %s", error, exc_info=not isinstance(error, OSError))
             self._drop_tail()
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return disk_full()
-            return unavailable("spool_unwritable", "cannot write to its disk")
+            said = one_line(error) or type(error).__name__
+            is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            refusal = disk_full() if is_full else unavailable("spool_unwritable", "cannot write to its disk")
+            self._unwritten = _UNWRITABLE.format(self._folder, said, refusal.status)
+            return refusal
+        self._unwritten = None
         self._open_bytes += size_bytes
         self._sizes[path] = self._open_bytes
         if self._open_bytes >= self._limits.segment_bytes:

@@ -374,7 +374,12 @@ def test_what_could_not_be_synced_is_not_acknowledged_and_not_kept(lake, monkeyp
             patch.setattr("ingest.collector.spool.os.fdatasync", failing)
             answer = client.post(crashes(1, 1), Idempotency_Key="k")
             assert (answer.status, answer.headers["retry-after"]) == (status, "10")
+            health = client.get("/healthz").document
+            assert health["status"] == "degraded"
+            assert health["trouble"].endswith(f"and its sender was answered {status}")
+            assert "healthy 0\n" in client.get("/metrics").document
         assert client.post(crashes(2, 1), Idempotency_Key="k").status == 202
+        assert client.get("/healthz").document["status"] == "ok"
     assert crash_ids(lake) == ["c0", "c2"]
 
 
