@@ -18,6 +18,7 @@ from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.lateness import in_late_versions
 from fleetcrash.attribution.places import places_struck
+from fleetcrash.attribution.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.system_rates import as_usual_beside
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
 
@@ -32,6 +33,7 @@ _CONDITION_GROWTH = 1.02
 _MISSED = 8.0
 _STRAYS = 4.0  # standard deviations of a Poisson count
 _LOG_OVER = 4.0
+_KEPT = 0.5  # of what the test of an update takes for an alarm, for it to go on
 _LEAST_USUAL = 1e-6  # in a part of the fleet of which nobody is online
 
 # Who has been dark for two weeks is not waited for any more: nobody tells of hosts that were given up.
@@ -109,6 +111,9 @@ def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
         incident.last_raised_minute = tick
     if tick < incident.calm_tick:
         return
+    if not incident.is_understood and not incident.settled and _may_go_on(inquiry, incident, tick):
+        incident.last_raised_minute = tick
+        return
     if not _is_any_dark(inquiry, incident, tick):
         incident.end(tick)
     elif not incident.is_understood:
@@ -126,6 +131,24 @@ def _is_over(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
         return float((since * portion.of_spots[:, incident.spot]).sum())
 
     return _are_over(events.minute[incident.claim(len(events)) & (events.tick <= tick)], usual, tick)
+
+
+def _may_go_on(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
+    """Whether hosts with the update whose test says most go on crashing, though nothing is named and no hour is raised.
+
+    What crashes a few hosts an hour more is told by a day's.
+    """
+    trial = incident.trial
+    if trial is None or not len(trial.updates) or incident.by_departures or incident.rise is not None:
+        return False
+    row = int(np.argmax(trial.log_test))
+    if trial.log_test[row] < _KEPT * LOG_THRESHOLD:
+        return False
+    update, events = int(trial.updates[row]), inquiry.news.events
+    mine = incident.claim(len(events)) & inquiry.events_with(update, tick)
+    mine &= events.outcome != DARK
+    everywhere = np.ones(len(inquiry.news.cells), bool)
+    return not _are_over(events.minute[mine], inquiry.usual_with(update, everywhere, tick), tick)
 
 
 def _has_stopped(inquiry: Inquiry, incident: Incident, free: Mask, tick: int) -> bool:
