@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.attribution import waves
-from fleetcrash.attribution.baseline import LAG_MINUTES
+from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.case import Case, Found, judged
 from fleetcrash.attribution.ceding import Ceding
 from fleetcrash.attribution.claims import Claims
@@ -154,12 +154,17 @@ class Detector:
     # -- judging
 
     def _watch(self, tick: int) -> None:
-        """Open an incident when the events of the last day that no incident claims pass a test."""
-        free = ~self._claims.taken & (self.news.events.minute > tick - DAY)
+        """Open an incident when the events of the last day that no incident claims pass a test.
+
+        Servers that are back were restarted, a room of them in one night: alone that follows no update, and is no news.
+        """
+        events = self.news.events
+        free = ~self._claims.taken & (events.minute > tick - DAY)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
         if not trial.passed().any():
-            found = self._inquiry.waves(tick, free, caution=True)
+            is_back = (events.outcome == DARK) & (events.back_tick <= tick)
+            found = self._inquiry.waves(tick, free & ~is_back, caution=True)
             if found.log_alarm(self.spots.log_weights(tick)[0]) < waves.LOG_THRESHOLD:
                 return
         self._open_or_resume(tick)
