@@ -43,6 +43,8 @@ _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minut
 # else it may be seems ever more likely.
 _SETTLED_MINUTES = DAY - LAG_MINUTES
 
+_ROLLOUT_MINUTES = 7 * DAY  # for which hosts that get it one after the other speak for or against an update
+
 _MOSTLY = 0.5
 
 
@@ -159,7 +161,7 @@ class Detector:
         Servers that are back were restarted, a room of them in one night: alone that follows no update, and is no news.
         """
         events = self.news.events
-        free = ~self._claims.taken & (events.minute > tick - DAY)
+        free = ~self._claims.taken & (events.minute > tick - _ROLLOUT_MINUTES)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
         if not trial.passed().any():
@@ -326,13 +328,13 @@ class Detector:
         Args:
             there: only where the incident is, but for those of unsolved ones.
         """
-        mine = ~self._claims.taken
+        minute = self.news.events.minute
+        mine = ~self._claims.taken & (minute > tick - _ROLLOUT_MINUTES)
         if there:
             mine &= self.spots.events_at(incident.spot)
         for other in self.incidents:
             if other.settled and not other.is_understood:  # one that ended is settled, too
-                mine |= other.claim(len(self._claims.taken))
-        mine &= self.news.events.minute > tick - DAY
+                mine |= other.claim(len(self._claims.taken)) & (minute > tick - DAY)
         mine |= incident.claim(len(self._claims.taken))
         mine &= ~self._claims.explained_by_others(incident, self.incidents, tick)
         if incident.rise is not None:

@@ -150,7 +150,7 @@ class Expectation:
                 self.time.weight = self.hazard.ratios()
             if tick % DAY == 0:
                 self._take_hours(tick)
-            self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
+            self._learned_rates, self._learned_factors = self.baseline.rates(), self._factors(tick)
             self._take_rates()
             self._reckon_past()
         self._expect(tick, at_risk)
@@ -197,6 +197,15 @@ class Expectation:
             expected[:, number] *= time.mean_of(self.baseline.by_hour)[..., None]
         expected[:, :, :AGES] *= self.time.weight[:, None]
         return expected
+
+    def _factors(self, tick: int) -> Floats:
+        """(OUTCOMES, spots) the baseline's, but of what hosts are by an update of these days.
+
+        Else a version that crashes its hosts would be known for that before it is blamed.
+        """
+        factors = self.baseline.factors()
+        factors[:, : len(self._spots.slices)][:, self._spots.slices_made_lately(tick)] = 1.0
+        return factors
 
     def _take_rates(self) -> None:
         self._kind_rates = _of_kinds(self._learned_rates)

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+_NEW_MINUTES = 7 * 1440  # for which a version has no rate of its own
 _NEARLY_ALL = 0.99  # of what is expected of the fleet: as good as all of it
 
 PLACE_WEIGHT = 0.3
@@ -168,11 +169,16 @@ class Spots:
         with np.errstate(divide="ignore"):
             return np.log(weights)
 
-    def _made_by_update(self, tick: int) -> Mask:
+    def slices_made_lately(self, tick: int) -> Mask:
+        """(slices,) those that an agent upgrade or OS patch of the last days made of its own hosts."""
+        return self._made_by_update(tick, since=tick - _NEW_MINUTES)
+
+    def _made_by_update(self, tick: int, since: int | None = None) -> Mask:
         made = {
             one.version
             for one in self._news.suspects
             if one.kind in ("agent", "os_patch") and one.version and one.known_tick <= tick
+            if since is None or (one.known_tick if one.released_minute is None else one.released_minute) > since
         }
         own = [
             part.condition.get("agent_version", "").removeprefix(">=") in made or part.condition.get("os_build") in made

@@ -1,4 +1,4 @@
-"""Updates that go out over a day and make their hosts crash several times as often, one now and then."""
+"""Updates that go out over a day or two and make their hosts crash several times as often, one now and then."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from fleetcrash.attribution.verdict import Kind
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
-HOSTS, DAY = range(400), 1440
-USUAL, WITH_IT = 0.04, 0.4  # crashes of a host in a day
-SINCE, LAST, END, STEP = -DAY, 900, DAY, 10
+HOSTS, DAY = range(600), 1440
+USUAL = 0.03  # crashes of a host in a day
+LAST, STEP = 900, 10
 
 
-def rollout(*updates: str, until: int = END) -> World:
-    """One host after the other gets all of some updates at once, over a day.
+def rollout(
+    *updates: str, since: int = -DAY, within: int = DAY, with_it: float = 0.4, until: int = 2 * DAY, seed: int = 2
+) -> World:
+    """One host after the other gets all of some updates at once.
 
     Args:
-        until: the minute in which its fault ends.
+        since: the first minute of which anything is told. within: minutes until all have them.
+        with_it: crashes of a host in a day from then on, until the minute ``until``.
     """
-    random = Random(2)
-    got = {n: round(random.uniform(0, DAY), 1) for n in HOSTS}
+    random = Random(seed)
+    got = {n: round(random.uniform(0, within), 1) for n in HOSTS}
     world: World = {
         "host": [{"host_id": f"h{n}", "os_type": "windows", "region": "abc"[n % 3]} for n in HOSTS],
-        "session": [{"host_id": f"h{n}", "online_from": at(SINCE - DAY)} for n in HOSTS],
+        "session": [{"host_id": f"h{n}", "online_from": at(since - DAY)} for n in HOSTS],
         "update": [{"update_id": one, "kind": "agent", "channel": one, "released_at": at(0)} for one in updates],
         "install": [
             {"host_id": f"h{n}", "update_id": one, "applied_at": at(minute)}
@@ -36,7 +39,11 @@ def rollout(*updates: str, until: int = END) -> World:
         "crash": [],
     }
     for n in HOSTS:
-        for begin, end, a_day in ((SINCE, got[n], USUAL), (got[n], until, WITH_IT), (max(got[n], until), END, USUAL)):
+        for begin, end, a_day in (
+            (since, got[n], USUAL),
+            (got[n], until, with_it),
+            (max(got[n], until), within, USUAL),
+        ):
             minute = begin + random.expovariate(a_day / DAY)
             while minute < end:
                 world["crash"].append(crash_of(n, round(minute, 1)))
@@ -44,8 +51,8 @@ def rollout(*updates: str, until: int = END) -> World:
     return world
 
 
-def said(world: World, empty: Path) -> list[Incident]:
-    with lake_of(world, empty) as lake, Engine(lake, as_of=at(END)) as engine:
+def said(world: World, empty: Path, now: int = DAY) -> list[Incident]:
+    with lake_of(world, empty) as lake, Engine(lake, as_of=at(now)) as engine:
         return run(engine, step_minutes=STEP).incidents
 
 
@@ -59,3 +66,11 @@ def test_it_closes_when_they_crash_as_usual(empty_lake):
     assert tie.kind is Kind.CANNOT_SEPARATE
     assert tie.closed_tick is not None
     assert tie.closed_tick >= LAST + 60 + int(at(0).timestamp()) // 60
+
+
+def test_what_hosts_with_it_did_more_than_a_day_ago_counts_as_well(empty_lake):
+    """Of a day alone they say too little, where the rollout takes two."""
+    world = rollout("agent", since=-2 * DAY, within=2 * DAY, with_it=0.14, seed=9)
+    (named,) = said(world, empty_lake, 2 * DAY)
+    assert named.kind is Kind.UPDATE
+    assert named.alarm_tick > DAY + int(at(0).timestamp()) // 60

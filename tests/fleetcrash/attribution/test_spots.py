@@ -12,6 +12,7 @@ from tests.fleetcrash.worlds import at
 
 ALL, EU, VM = ("all", ""), ("region", "eu"), ("model", "vm")
 WINDOWS, LINUX = ("os_type", "windows"), ("os_type", "linux")
+DAY = 1440
 LATE = 100  # when the inventory first tells of a Linux host
 
 
@@ -25,6 +26,10 @@ def spots(lake: Lake) -> Spots:
         ("c", "linux", "6.8.0", "vm", "7.15", "eu", at(LATE)),
     ]
     append_rows(lake, "host", [dict(zip(names, host, strict=True)) for host in hosts])
+    releases = [("new", "agent", "7.16", -60), ("old", "agent", "7.15", -8 * DAY), ("drv", "driver", "6.8.0", -60)]
+    columns = ("update_id", "kind", "version")
+    updates = [dict(zip(columns, row, strict=False)) | {"released_at": at(row[-1])} for row in releases]
+    append_rows(lake, "update", updates)
     append_rows(lake, "crash", [{"crash_id": "c", "host_id": "a", "os_type": "windows", "occurred_at": at(60)}])
     with Engine(lake, as_of=at(120)) as engine:
         return Spots(read_news(engine))
@@ -66,6 +71,13 @@ def test_spots_of_whole_strata_are_told_from_those_that_cut_through_one(spots):
     assert all(whole[name] for name in (ALL, EU, WINDOWS, LINUX, *of_linux))
     builds = [("os_build", "19045.4651"), ("os_build", "19045.4529")]
     assert not any(whole[name] for name in (VM, ("model", "laptop"), *builds))
+
+
+def test_a_slice_of_a_version_is_made_by_the_upgrade_to_it_for_a_week(spots):
+    tick = int(at(120).timestamp()) // 60
+    made = spots.slices_made_lately(tick)
+    assert [spots.name(int(one)) for one in made.nonzero()[0]] == [("agent_version", "7.16")]
+    assert not spots.slices_made_lately(tick + 7 * DAY).any()
 
 
 def _number(spots: Spots, name: tuple[str, str]) -> int:

@@ -1,0 +1,61 @@
+"""Servers that somebody restarts, a room of them in one night: they are silent for a while, and are back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fleetcrash.attribution.backtest import run
+from fleetcrash.attribution.baseline import DARK
+from fleetcrash.attribution.news import Events
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.store import Engine
+from tests.fleetcrash.worlds import World, at, crash_of, lake_of
+
+DAY, END = 1440, 540
+ROOM, OTHERS = range(60), range(60, 400)
+
+
+def servers(*, gone_for: float | None, apart: int = 1) -> World:
+    """Those of a room are off for some minutes, one after the other, in a fleet where else nothing happens.
+
+    Args:
+        gone_for: None: they never come back. apart: minutes from one to the next.
+    """
+    world: World = {
+        "host": [
+            {"host_id": f"h{n}", "os_type": "linux", "always_on": True, "region": "ab"[n in OTHERS]}
+            for n in (*ROOM, *OTHERS)
+        ],
+        "session": [{"host_id": f"h{n}", "online_from": at(-2 * DAY)} for n in OTHERS],
+        "crash": [crash_of(399, -DAY)],
+    }
+    for n in ROOM:
+        world["session"].append({"host_id": f"h{n}", "online_from": at(-2 * DAY), "online_until": at(n * apart)})
+        if gone_for is not None:
+            world["session"].append({"host_id": f"h{n}", "online_from": at(n * apart + gone_for)})
+    return world
+
+
+def silences(world: World, empty: Path) -> Events:
+    with lake_of(world, empty) as lake, Engine(lake, as_of=at(END)) as engine:
+        return read_news(engine).events
+
+
+@pytest.mark.parametrize(("gone_for", "is_news"), [(9, False), (11, False), (15, False), (16, True), (None, True)])
+def test_a_server_that_is_back_within_a_quarter_of_an_hour_is_no_news_from_then_on(empty_lake, gone_for, is_news):
+    events = silences(servers(gone_for=gone_for), empty_lake)
+    dark = events.outcome == DARK
+    assert int(dark.sum()) == (0 if gone_for == 9 else len(ROOM))
+    after = events.patched_tick[dark] - events.minute[dark]
+    assert (after == gone_for).all() if not is_news else (events.patched_tick[dark] == np.iinfo(np.int64).max).all()
+
+
+@pytest.mark.parametrize(("gone_for", "apart", "opened"), [(13, 1, 0), (20, 8, 0), (None, 8, 1)])
+def test_restarts_of_a_room_open_no_incident_but_those_that_stay_gone_do(empty_lake, gone_for, apart, opened):
+    """Nor do longer ones, of two servers at a time."""
+    world = servers(gone_for=gone_for, apart=apart)
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(END)) as engine:
+        assert len(run(engine, step_minutes=1).incidents) == opened
