@@ -135,10 +135,10 @@ class Claims:
         """Let each incident claim what it accounts for.
 
         What is explained is no evidence for an incident that is not understood yet; nor is what follows no update for a
-        later one that names an update.
+        later one that names an update. What is no news is nobody's.
         """
         self.taken = self._inquiry.no_news(tick)
-        of_waves = np.zeros(len(self.taken), bool)
+        of_waves = self.taken.copy()
         for incident in sorted(incidents, key=lambda one: not one.is_understood):
             taken = self.taken if incident.update is None else of_waves
             incident.set_claim(self._of(incident, tick) & ~taken)
