@@ -18,6 +18,7 @@ from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.lateness import in_late_versions
 from fleetcrash.attribution.places import places_struck
+from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.system_rates import as_usual_beside
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
@@ -136,7 +137,7 @@ def _is_over(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
 def _may_go_on(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
     """Whether hosts with the update whose test says most go on crashing, though nothing is named and no hour is raised.
 
-    What crashes a few hosts an hour more is told by a day's.
+    What crashes a few hosts an hour more is told by a day's; by those beside them, or a rise of all would do as well.
     """
     trial = incident.trial
     if trial is None or not len(trial.updates) or incident.by_departures or incident.rise is not None:
@@ -145,10 +146,12 @@ def _may_go_on(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
     if trial.log_test[row] < _KEPT * LOG_THRESHOLD:
         return False
     update, events = int(trial.updates[row]), inquiry.news.events
-    mine = incident.claim(len(events)) & inquiry.events_with(update, tick)
-    mine &= events.outcome != DARK
+    claim = incident.claim(len(events))
+    mine = claim & inquiry.events_with(update, tick) & (events.outcome != DARK)
     everywhere = np.ones(len(inquiry.news.cells), bool)
-    return not _are_over(events.minute[mine], inquiry.usual_with(update, everywhere, tick), tick)
+    if _are_over(events.minute[mine], inquiry.usual_with(update, everywhere, tick), tick):
+        return False
+    return inquiry.moments(tick, claim).of(update).log_with_it() >= LOG_MARGIN
 
 
 def _has_stopped(inquiry: Inquiry, incident: Incident, free: Mask, tick: int) -> bool:
