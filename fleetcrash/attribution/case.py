@@ -25,7 +25,7 @@ from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.untold import joined_later, untold
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, TIED_FROM, Judgement, Kind, Lack, judge
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack, judge
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough
 
@@ -157,7 +157,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     ):
         judgement = judgement.taken_back(case.minutes_open, Lack.IN_TIME)
     if incident is not None and not judgement.kind.is_answer:
-        likely = trial.updates[judgement.probabilities >= TIED_FROM]
+        likely = judgement.candidates(trial.updates)
         if backlog.is_behind(inquiry, tick, case.events, incident.alarm_tick, likely):
             return replace(judgement, kind=Kind.NO_UPDATE, wave=None), trial, found
     if judgement.kind is Kind.NO_UPDATE and judgement.wave is not None and inquiry.news.installs_told:

@@ -100,10 +100,13 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
         incident.onset_minute = min(int(waves.onset[row]), incident.onset_minute)
 
 
-def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
+def maybe_end(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) -> None:
     """End after an hour at the baseline with nobody dark because of it.
 
     With some dark still, one without an answer keeps it from then on: what rises anew is another incident.
+
+    Args:
+        claimed: (events,) those of any incident.
     """
     raised = inquiry.is_raised(incident.spot, tick) if incident.rise is None else not _is_over(inquiry, incident, tick)
     if incident.by_departures and incident.update is not None:
@@ -112,7 +115,7 @@ def maybe_end(inquiry: Inquiry, incident: Incident, tick: int) -> None:
         incident.last_raised_minute = tick
     if tick < incident.calm_tick:
         return
-    if not incident.is_understood and not incident.settled and _may_go_on(inquiry, incident, tick):
+    if not incident.is_understood and not incident.settled and _may_go_on(inquiry, incident, claimed, tick):
         incident.last_raised_minute = tick
         return
     if not _is_any_dark(inquiry, incident, tick):
@@ -134,7 +137,7 @@ def _is_over(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
     return _are_over(events.minute[incident.claim(len(events)) & (events.tick <= tick)], usual, tick)
 
 
-def _may_go_on(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
+def _may_go_on(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) -> bool:
     """Whether hosts with the update whose test says most go on crashing, though nothing is named and no hour is raised.
 
     What crashes a few hosts an hour more is told by a day's; by those beside them, or a rise of all would do as well.
@@ -151,7 +154,7 @@ def _may_go_on(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
     everywhere = np.ones(len(inquiry.news.cells), bool)
     if _are_over(events.minute[mine], inquiry.usual_with(update, everywhere, tick), tick):
         return False
-    return inquiry.moments(tick, claim).of(update).log_with_it() >= LOG_MARGIN
+    return inquiry.moments(tick, ~claimed | claim).of(update).log_with_it() >= LOG_MARGIN
 
 
 def _has_stopped(inquiry: Inquiry, incident: Incident, free: Mask, tick: int) -> bool:

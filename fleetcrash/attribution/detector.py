@@ -30,7 +30,7 @@ from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.second_faults import SecondFaults
 from fleetcrash.attribution.spots import Spots
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, Kind
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -122,7 +122,7 @@ class Detector:
                 incident.settle()
             elif not incident.settled and (tick % _IDLE_MINUTES == 0 or (fresh and age < _HOT_MINUTES)):
                 self._follow(incident, tick)
-            maybe_end(self._inquiry, incident, tick)
+            maybe_end(self._inquiry, incident, self._claims.taken, tick)
             if incident.ended_tick is not None and incident.update is not None:
                 incident.toll = self._claims.toll_of(incident, self.incidents, incident.update, tick)
         self._merge(tick)
@@ -303,6 +303,8 @@ class Detector:
         mine, (judgement, trial, waves_found) = self._without_late_wave(incident, tick, mine, found)
         if incident.stays_acquitted(tick, judgement, self.news.events.tick):
             return
+        if self._was_left_open(incident, judgement, tick):
+            judgement = judgement.taken_back(tick - incident.alarm_tick, Lack.BESIDE)
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
         judgement = incident.weigh(tick, judgement, trial, named)
@@ -312,6 +314,19 @@ class Detector:
         condition = condition_of(self._inquiry, incident, judgement, tick, told)
         incident.record(tick, judgement, trial, waves_found, condition)
         watch(self._inquiry, incident, tick, (judgement, trial, waves_found))
+
+    def _was_left_open(self, incident: Incident, judgement: Judgement, tick: int) -> bool:
+        """Whether an incident of this day ended with its update tied, and hosts do not tell it from a rise now either.
+
+        What was not told by some events at their time is not told by the same ones later, when they are half forgotten.
+        """
+        if judgement.update in (None, incident.update) or judgement.is_told_by_hosts:
+            return False
+        return any(
+            one.settled and one.kind is Kind.CANNOT_SEPARATE and one.ended(tick) > tick - DAY
+            for one in self.incidents
+            if one.judgement and one.trial and judgement.update in one.judgement.candidates(one.trial.updates)
+        )
 
     def _judged(self, incident: Incident, tick: int, *, there: bool) -> tuple[Mask, Found]:
         """An incident's evidence, as of ``_evidence``, and what is found on it."""

@@ -125,6 +125,10 @@ class Judgement:
         likely = float(self.probabilities.sum()) > _MOSTLY
         return int(updates[np.argmax(self.probabilities)]) if likely else None
 
+    def candidates(self, updates: Ints) -> Ints:
+        """Those of the updates (U,) that were weighed which are likely enough for a tie to be between them."""
+        return updates[self.probabilities >= TIED_FROM]
+
     def stated(self, kind: Kind) -> Floats:
         """(U,) the posterior as a verdict has it.
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.detector import Detector
+from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.suspects import Trial
+from fleetcrash.attribution.verdict import Judgement, Kind
 from fleetcrash.store import Engine
+from tests.dashboard.fleet import append_rows
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
 DAY = 1440
@@ -139,3 +145,35 @@ def test_where_no_update_is_named_every_crash_counts_and_every_host_once(empty_l
         (told,) = incidents(lake)["incidents"]
     assert (told["verdict"], told["update_id"]) == ("no_update", None)
     assert (told["evidence"]["crashes"], told["evidence"]["hosts_crashed"]) == (300, 60)
+
+
+TIE, WAVE = Kind.CANNOT_SEPARATE, Kind.NO_UPDATE
+
+
+@pytest.mark.parametrize(
+    ("update", "by_hosts", "left", "minutes_ago", "is_open"),
+    [
+        (0, False, TIE, 60, True),
+        (0, True, TIE, 60, False),
+        (0, False, TIE, 1500, False),
+        (0, False, WAVE, 60, False),
+        (1, False, TIE, 60, False),
+        (None, False, TIE, 60, False),
+    ],
+    ids=["tied", "told by hosts", "long ago", "none did it", "another", "no name"],
+)
+def test_an_update_that_an_incident_of_the_day_left_tied_is_not_named_unless_hosts_say_so(
+    lake, update, by_hosts, left, minutes_ago, is_open
+):
+    append_rows(lake, "crash", [crash_of(0, 0)])
+    with Engine(lake, as_of=at(60)) as engine:
+        detector = Detector(read_news(engine))
+    tick, none = 5000, np.zeros(2)
+    weighed = Judgement(left, None, np.array([0.6, 0.01]), None, 0.0)
+    before, after = Incident.opened(tick - 2000, 0), Incident.opened(tick, 0)
+    before.kind, before.judgement = left, weighed
+    before.trial = Trial(np.arange(2), none, none, none, none, none)
+    before.end(tick - minutes_ago)
+    detector.incidents += [before, after]
+    judgement = replace(weighed, kind=Kind.UPDATE, update=update, is_told_by_hosts=by_hosts)
+    assert detector._was_left_open(after, judgement, tick) is is_open
