@@ -14,7 +14,7 @@ from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
-DAY, END = 1440, 540
+DAY, END = 1440, 640
 ROOM, OTHERS = range(60), range(60, 400)
 
 
@@ -51,6 +51,18 @@ def test_a_server_that_is_back_within_a_quarter_of_an_hour_is_no_news_from_then_
     assert int(dark.sum()) == (0 if gone_for == 9 else len(ROOM))
     after = events.patched_tick[dark] - events.minute[dark]
     assert (after == gone_for).all() if not is_news else (events.patched_tick[dark] == np.iinfo(np.int64).max).all()
+
+
+@pytest.mark.parametrize(("up_for", "is_news"), [(5, True), (29, True), (30, False), (600, False)])
+def test_one_that_was_hardly_up_again_may_be_in_a_loop(empty_lake, up_for, is_news):
+    world: World = {
+        "host": [{"host_id": "h0", "os_type": "linux", "always_on": True}],
+        "session": [{"host_id": "h0", "online_from": at(0), "online_until": at(up_for)}],
+        "crash": [crash_of(1, -DAY)],
+    }
+    world["session"].append({"host_id": "h0", "online_from": at(up_for + 12)})
+    events = silences(world, empty_lake)
+    assert (events.patched_tick[events.outcome == DARK] > int(at(END + DAY).timestamp()) // 60).tolist() == [is_news]
 
 
 @pytest.mark.parametrize(("gone_for", "apart", "opened"), [(13, 1, 0), (20, 8, 0), (None, 8, 1)])
