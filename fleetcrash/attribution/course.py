@@ -142,16 +142,18 @@ def _may_go_on(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) -
 
     What crashes a few hosts an hour more is told by a day's; by those beside them, or a rise of all would do as well.
     """
-    trial = incident.trial
+    trial, news = incident.trial, inquiry.news
     if trial is None or not len(trial.updates) or incident.by_departures or incident.rise is not None:
+        return False
+    if not news.installs_told or not news.presence_told:  # who lacks it may be offline else
         return False
     row = int(np.argmax(trial.log_test))
     if trial.log_test[row] < _KEPT * LOG_THRESHOLD:
         return False
-    update, events = int(trial.updates[row]), inquiry.news.events
+    update, events = int(trial.updates[row]), news.events
     claim = incident.claim(len(events))
     mine = claim & inquiry.events_with(update, tick) & (events.outcome != DARK)
-    everywhere = np.ones(len(inquiry.news.cells), bool)
+    everywhere = np.ones(len(news.cells), bool)
     if _are_over(events.minute[mine], inquiry.usual_with(update, everywhere, tick), tick):
         return False
     return inquiry.moments(tick, ~claimed | claim).of(update).log_with_it() >= LOG_MARGIN
