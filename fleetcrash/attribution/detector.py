@@ -303,7 +303,7 @@ class Detector:
         mine, (judgement, trial, waves_found) = self._without_late_wave(incident, tick, mine, found)
         if incident.stays_acquitted(tick, judgement, self.news.events.tick):
             return
-        if self._was_left_open(incident, judgement, tick):
+        if self._was_left_open(judgement, tick):
             judgement = judgement.taken_back(tick - incident.alarm_tick, Lack.BESIDE)
         incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
@@ -315,12 +315,14 @@ class Detector:
         incident.record(tick, judgement, trial, waves_found, condition)
         watch(self._inquiry, incident, tick, (judgement, trial, waves_found))
 
-    def _was_left_open(self, incident: Incident, judgement: Judgement, tick: int) -> bool:
+    def _was_left_open(self, judgement: Judgement, tick: int) -> bool:
         """Whether an incident of this day ended with its update tied, and hosts do not tell it from a rise now either.
 
         What was not told by some events at their time is not told by the same ones later, when they are half forgotten.
+        Of one that an incident names it is known.
         """
-        if judgement.update in (None, incident.update) or judgement.is_told_by_hosts:
+        known = {None} | {one.update for one in self.incidents}
+        if judgement.update in known or judgement.is_told_by_hosts:
             return False
         return any(
             one.settled and one.kind is Kind.CANNOT_SEPARATE and one.ended(tick) > tick - DAY

@@ -158,9 +158,10 @@ TIE, WAVE = Kind.CANNOT_SEPARATE, Kind.NO_UPDATE
         (0, False, TIE, 1500, False),
         (0, False, WAVE, 60, False),
         (1, False, TIE, 60, False),
+        (2, False, TIE, 60, False),
         (None, False, TIE, 60, False),
     ],
-    ids=["tied", "told by hosts", "long ago", "none did it", "another", "no name"],
+    ids=["tied", "told by hosts", "long ago", "none did it", "another", "named", "no name"],
 )
 def test_an_update_that_an_incident_of_the_day_left_tied_is_not_named_unless_hosts_say_so(
     lake, update, by_hosts, left, minutes_ago, is_open
@@ -168,12 +169,14 @@ def test_an_update_that_an_incident_of_the_day_left_tied_is_not_named_unless_hos
     append_rows(lake, "crash", [crash_of(0, 0)])
     with Engine(lake, as_of=at(60)) as engine:
         detector = Detector(read_news(engine))
-    tick, none = 5000, np.zeros(2)
-    weighed = Judgement(left, None, np.array([0.6, 0.01]), None, 0.0)
-    before, after = Incident.opened(tick - 2000, 0), Incident.opened(tick, 0)
+    tick, none = 5000, np.zeros(3)
+    weighed = Judgement(left, None, np.array([0.6, 0.01, 0.3]), None, 0.0)
+    before = Incident.opened(tick - 2000, 0)
     before.kind, before.judgement = left, weighed
-    before.trial = Trial(np.arange(2), none, none, none, none, none)
+    before.trial = Trial(np.arange(3), none, none, none, none, none)
     before.end(tick - minutes_ago)
-    detector.incidents += [before, after]
+    named = Incident.opened(tick - 2500, 0)
+    named.update = 2
+    detector.incidents += [named, before]
     judgement = replace(weighed, kind=Kind.UPDATE, update=update, is_told_by_hosts=by_hosts)
-    assert detector._was_left_open(after, judgement, tick) is is_open
+    assert detector._was_left_open(judgement, tick) is is_open
