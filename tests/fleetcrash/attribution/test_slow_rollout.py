@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from fleetcrash.attribution.backtest import run
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.verdict import Kind
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
 
+pytestmark = pytest.mark.slow
 HOSTS, DAY = range(600), 1440
 USUAL = 0.03  # crashes of a host in a day
 LAST, STEP = 900, 10
