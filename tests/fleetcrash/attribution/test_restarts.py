@@ -71,3 +71,20 @@ def test_restarts_of_a_room_open_no_incident_but_those_that_stay_gone_do(empty_l
     world = servers(gone_for=gone_for, apart=apart)
     with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(END)) as engine:
         assert len(run(engine, step_minutes=1).incidents) == opened
+
+
+@pytest.mark.slow
+def test_an_incident_that_names_an_update_claims_none_of_them(empty_lake):
+    world = servers(gone_for=13, apart=2)
+    for row in world["host"]:
+        row["region"] = "a"
+    world["update"] = [{"update_id": "bad", "kind": "content", "released_at": at(10)}]
+    got = {n: 10 + n / 10 for n in (*ROOM, *range(60, 260))}
+    world["install"] = [{"host_id": f"h{n}", "update_id": "bad", "applied_at": at(minute)} for n, minute in got.items()]
+    world["crash"] += [{**crash_of(n, got[n] + 2), "os_type": "linux"} for n in range(60, 260, 2)]
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(200)) as engine:
+        detector = run(engine, step_minutes=1)
+    (named,) = detector.incidents
+    was_restart = detector.news.events.patched_tick <= int(at(200).timestamp()) // 60
+    assert (detector.named[0][0], was_restart.sum() > 30) == ("bad", True)
+    assert not named.claim(len(was_restart))[was_restart].any()
