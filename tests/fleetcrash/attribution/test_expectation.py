@@ -11,8 +11,10 @@ import pytest
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, Baseline
 from fleetcrash.attribution.detector import Detector
-from fleetcrash.attribution.hours import HOURS
+from fleetcrash.attribution.expectation import Expectation
+from fleetcrash.attribution.hours import DAY, HOURS
 from fleetcrash.attribution.reading import read_news
+from fleetcrash.attribution.spots import Spots
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
@@ -187,3 +189,22 @@ def test_a_rate_that_was_wrong_at_first_is_no_slices_doing(scale):
 def test_a_slice_is_held_against_the_whole_fleet():
     factors = learned([100.0, 60.0, 40.0], [500.0, 100.0, 400.0]).factors()[DARK]
     assert factors == pytest.approx([1.0, (60 + 10) / (20 + 10), (40 + 10) / (80 + 10)])
+
+
+@pytest.mark.parametrize(("released", "is_new"), [(0, True), (-8 * DAY, False)])
+def test_the_crashes_of_a_version_of_these_days_are_not_what_is_usual_of_it(empty_lake, released, is_new):
+    """Of the version before they are, and of the model that all of the new one's hosts are of."""
+    fleet = world({1: 600.0})
+    for number, row in enumerate(fleet["host"]):
+        row |= {"agent_version": "21"[number % 2], "model": "ab"[number % 2]}
+    fleet["update"] += [{"update_id": "agent", "kind": "agent", "version": "2", "released_at": at(released)}]
+    with lake_of(fleet, empty_lake) as lake, Engine(lake, as_of=at(END)) as engine:
+        news = read_news(engine)
+    spots = Spots(news)
+    expectation = Expectation(news, spots)
+    expectation.baseline.spot_events[:], expectation.baseline.spot_expected[:] = 100.0, 50.0
+    expectation.baseline.spot_expected[:, 0] = 100.0
+    factors = expectation._factors(int(at(END).timestamp()) // 60)[CRASH]
+    raised = {spots.name(spot) for spot in np.flatnonzero(factors > 1.0).tolist()}
+    assert (("agent_version", "2") in raised) is not is_new
+    assert {("agent_version", "1"), ("model", "a")} <= raised
