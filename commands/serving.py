@@ -16,11 +16,13 @@ from shlex import quote
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from commands.options import Commands, is_loopback, lake_of, positive, whole
+from commands.options import Commands, is_loopback, lake_of, lake_path, positive, whole
 from commands.output import Exit
 from fleetcrash.errors import BadArgument
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from dashboard.access import SignIn
     from fleetcrash.store import Lake
     from monitor.alerts.config import Config
@@ -96,23 +98,26 @@ def add_to(commands: Commands) -> None:
 
 def serve(chosen: argparse.Namespace) -> int:
     """Collect records over HTTP, with a monitor beside it."""
+    from fleetcrash.store import Lake
     from ingest.collector.limits import Limits
     from ingest.collector.origins import origins_of
     from ingest.collector.server import Collector, listen
     from ingest.collector.tokens import Tokens
     from monitor.children import Children, Keeper, check_port
 
-    lake = lake_of(chosen, create=True)
+    lake = Lake.to_make(lake_path(chosen))
     needs_token = not is_loopback(chosen.host)
     if needs_token and chosen.replay:
-        raise BadArgument(f"--replay believes every sender, so it listens on 127.0.0.1 only, not on {chosen.host}.")
+        raise BadArgument(
+            f"--replay believes every sender, so it listens on 127.0.0.1 only, not on {chosen.host}. "
+            "Nothing was started. Leave out --replay, or --host."
+        )
     if needs_token and not Tokens(lake.root).listed():
         raise BadArgument(
             f"Whoever reaches {chosen.host} could send, for there is no token. Nothing was started. "
             f"Make one with `fleetcrash token add NAME --lake {quote(str(lake.root))}`, or listen on 127.0.0.1."
         )
-    if (chosen.tls_cert is None) != (chosen.tls_key is None):
-        raise BadArgument("TLS takes both --tls-cert and --tls-key. Nothing was started.")
+    tls = _tls(chosen)
     alerts_config(lake, chosen.alerts)  # a mistake in it is said before anything is started
     if chosen.monitor_metrics is not None:
         check_port(chosen.monitor_metrics, option="--monitor-metrics")
@@ -127,41 +132,70 @@ def serve(chosen: argparse.Namespace) -> int:
         connections=connections, connections_of_one=chosen.connections_per_address or max(connections // 2, 1)
     )
     spool = None if chosen.spool is None else Path(chosen.spool)
-    with (
-        listen(chosen.host, chosen.port) as listener,
-        Children() as beside,
-        Collector(
-            lake,
-            spool=spool,
-            limits=limits,
-            replay=chosen.replay,
-            needs_token=needs_token,
-            rate=chosen.rate,
-            privacy=privacy,
-            origins=origins,
-        ) as collector,
-    ):
-        server = collector.server(certificate=chosen.tls_cert, key=chosen.tls_key)
-        start = partial(
-            start_monitor, beside, lake, interval_s=_LOOK_EVERY_S, alerts=chosen.alerts, metrics=chosen.monitor_metrics
-        )
-        scheme = "http" if chosen.tls_cert is None else "https"
-        url = url_of(chosen.host, listener.getsockname()[1], scheme=scheme)
-        with nullcontext() if chosen.no_monitor else Keeper(beside, "monitor", start):
-            print(f"Collector: {url}/v1/records   (Ctrl-C stops)", flush=True)
-            server.run(sockets=[listener])
+    with listen(chosen.host, chosen.port) as listener:
+        lake.make()  # not before: a command that is refused leaves no empty lake behind
+        with (
+            Children() as beside,
+            Collector(
+                lake,
+                spool=spool,
+                limits=limits,
+                replay=chosen.replay,
+                needs_token=needs_token,
+                rate=chosen.rate,
+                privacy=privacy,
+                origins=origins,
+            ) as collector,
+        ):
+            server = collector.server(tls=tls)
+            start = partial(
+                start_monitor,
+                beside,
+                lake,
+                interval_s=_LOOK_EVERY_S,
+                alerts=chosen.alerts,
+                metrics=chosen.monitor_metrics,
+            )
+            url = url_of(chosen.host, listener.getsockname()[1], scheme="http" if tls is None else "https")
+            with nullcontext() if chosen.no_monitor else Keeper(beside, "monitor", start):
+                print(f"Collector: {url}/v1/records   (Ctrl-C stops)", flush=True)
+                server.run(sockets=[listener])
     return Exit.DONE
+
+
+def _tls(chosen: argparse.Namespace) -> SSLContext | None:
+    """What the collector needs for TLS; None: it speaks plain HTTP.
+
+    Raises:
+        BadArgument: the certificate or its key is missing, or they are none.
+    """
+    from ingest.collector.server import tls_of
+
+    if chosen.tls_cert is None and chosen.tls_key is None:
+        return None
+    if chosen.tls_cert is None or chosen.tls_key is None:
+        given, missing = ("--tls-key", "--tls-cert") if chosen.tls_cert is None else ("--tls-cert", "--tls-key")
+        raise BadArgument(
+            f"{given} is there without {missing}; TLS takes both --tls-cert and --tls-key. Nothing was started. "
+            f"Add {missing} FILE."
+        )
+    return tls_of(chosen.tls_cert, chosen.tls_key)
 
 
 def monitor(chosen: argparse.Namespace) -> int:
     """Watch the lake and keep what is found in it."""
+    from fleetcrash.store import Lake
     from monitor.alerts.following import Following
+    from monitor.children import check_port
     from monitor.loop import watch
     from monitor.metrics import Metrics, telling
 
-    lake = lake_of(chosen, create=True)
+    lake = Lake.to_make(lake_path(chosen))
     if chosen.beside is None:  # else somebody is served who would rather have no alerts than nobody who watches
         alerts_config(lake, chosen.alerts)
+    if chosen.metrics is not None:
+        check_port(chosen.metrics, option="--metrics")
+    lake.make()
     metrics = Metrics()
     print(f"Watching {lake.root} every {chosen.interval:g} s. Ctrl-C stops.", file=sys.stderr)
     stop = threading.Event()
@@ -186,7 +220,10 @@ def dashboard(chosen: argparse.Namespace) -> int:
 
         sign_in = read_sign_in(Path(chosen.sign_in))
     if chosen.trusted_header is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,64}", chosen.trusted_header):
-        raise BadArgument(f"{chosen.trusted_header!r} is no name of a header. Nothing was started.")
+        raise BadArgument(
+            f"{chosen.trusted_header!r} is no name of a header; wanted up to 64 letters, digits and hyphens. "
+            "Nothing was started. Name the header in which the proxy says who reads, such as --trusted-header X-User."
+        )
     if not is_loopback(chosen.host) and sign_in is None and chosen.trusted_header is None:
         raise BadArgument(
             f"Whoever reaches {chosen.host} could see the pages, for nobody asks who is there. Nothing was started. "

@@ -179,11 +179,16 @@ def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") ->
         BadArgument: it is taken, or may not be used, or there is no such host here.
     """
     if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
-        raise BadArgument(f"There is no port {port}; they go up to 65535. Nothing was started.")
+        raise BadArgument(
+            f"There is no port {port}; they go up to 65535. Nothing was started. Choose another with {option}."
+        )
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise BadArgument(f"There is no host {host} ({error.strerror}). Nothing was started.") from error
+        raise BadArgument(
+            f"There is no host {host} ({error.strerror}). Nothing was started. "
+            "Name an address of this machine with --host."
+        ) from error
     refused: list[OSError] = []
     for family, kind, protocol, _, address in found:
         try:

@@ -105,13 +105,11 @@ class Collector:
         self._keys.close()
         self._spool.close()
 
-    def server(self, *, certificate: Path | None = None, key: Path | None = None) -> uvicorn.Server:
+    def server(self, *, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
         """A server; ``run(sockets=[...])`` serves until a signal or ``should_exit``.
 
         Args:
-            certificate, key: PEM files; None: no TLS.
-        Raises:
-            BadArgument: the files are no certificate and its key.
+            tls: as ``tls_of`` makes it; None: plain HTTP.
         """
         limits = self._limits
 
@@ -136,17 +134,30 @@ class Collector:
             server_header=False,
             backlog=_CONNECTIONS_IN_QUEUE,
             timeout_graceful_shutdown=_ENDS_WITHIN_S,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
+            ssl_context_factory=None if tls is None else (lambda *_: tls),
         )
         _allow_files(limits.connections + _OTHER_FILES)
-        try:
-            config.load()
-        except (OSError, ssl.SSLError) as error:
-            raise BadArgument(
-                f"{certificate} and {key} are no certificate and its key in PEM: {error}. Nothing was started."
-            ) from error
+        config.load()
         return uvicorn.Server(config)
+
+
+def tls_of(certificate: str, key: str) -> ssl.SSLContext:
+    """What a server needs for TLS.
+
+    Args:
+        certificate, key: PEM files.
+    Raises:
+        BadArgument: the files are no certificate and its key.
+    """
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        tls.load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError is one
+        raise BadArgument(
+            f"{certificate} and {key} are no certificate and its key in PEM: {error}. Nothing was started. "
+            "Name the certificate with --tls-cert and its own key with --tls-key."
+        ) from error
+    return tls
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -156,9 +167,17 @@ def listen(host: str, port: int) -> socket.socket:
         BadArgument: there is no such address here, or the port is taken or may not be used.
     """
     if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
-        raise BadArgument(f"There is no port {port}; they go up to 65535. Nothing was started.")
+        raise BadArgument(
+            f"There is no port {port}; they go up to 65535. Nothing was started. Choose another with --port."
+        )
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise BadArgument(
+            f"There is no host {host} ({error.strerror}). Nothing was started. "
+            "Name an address of this machine with --host."
+        ) from error
+    try:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -169,7 +188,9 @@ def listen(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         said = getattr(error, "strerror", None) or str(error)
-        raise BadArgument(f"Port {port} on {host} cannot be used ({said}). Nothing was started.") from error
+        raise BadArgument(
+            f"Port {port} on {host} cannot be used ({said}). Nothing was started. Choose another with --port."
+        ) from error
     return listener
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 import pytest
@@ -82,15 +83,11 @@ class Client:
 
 @contextmanager
 def serving(
-    lake: Lake, *, limits: Limits | None = None, tls: Mapping[str, Path] = {}, **options: Any
+    lake: Lake, *, limits: Limits | None = None, tls: SSLContext | None = None, **options: Any
 ) -> Iterator[Client]:
-    """A collector; when the context is left, the lake has what was acknowledged.
-
-    Args:
-        tls: certificate and key, in PEM.
-    """
+    """A collector; when the context is left, the lake has what was acknowledged."""
     with Collector(lake, limits=limits, **options) as collector, listen("127.0.0.1", 0) as listener:
-        server = collector.server(**tls)
+        server = collector.server(tls=tls)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from fleetcrash.store import Lake
 from ingest.collector import bodies
 from ingest.collector.limits import Limits
-from ingest.collector.server import _sender_of
+from ingest.collector.server import _sender_of, tls_of
 from ingest.collector.tokens import FILE, Tokens
 from tests.ingest.collector.conftest import NDJSON, PATIENCE_S, Client, booked, crash_ids, crashes, serving, until
 from tests.ingest.conftest import line
@@ -313,12 +313,12 @@ def test_headers_that_drip_are_given_up_however_lively_they_are(lake):
 
 
 def test_a_tls_handshake_that_stalls_is_given_up_as_headers_are(lake, tmp_path):
-    files = {"certificate": tmp_path / "cert.pem", "key": tmp_path / "key.pem"}
+    certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost", "-nodes", "-days", "2"]
-    made += ["-keyout", str(files["key"]), "-out", str(files["certificate"])]
+    made += ["-keyout", key, "-out", certificate]
     subprocess.run(["openssl", "req", "-x509", *made], check=True, capture_output=True)
-    trusting = ssl.create_default_context(cafile=str(files["certificate"]))
-    with serving(lake, limits=Limits(headers_s=0.2), tls=files) as client:
+    trusting = ssl.create_default_context(cafile=certificate)
+    with serving(lake, limits=Limits(headers_s=0.2), tls=tls_of(certificate, key)) as client:
         address = ("127.0.0.1", client.port)
         with socket.create_connection(address, timeout=PATIENCE_S) as plain:
             plain.sendall(b"\x16\x03\x01")

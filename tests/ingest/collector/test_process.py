@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -92,18 +93,38 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged_and_doubles_no
     [
         (["--host", "0.0.0.0"], "there is no token"),
         (["--host", "0.0.0.0", "--replay"], "127.0.0.1 only"),
-        (["--tls-cert", "cert.pem"], "both --tls-cert and --tls-key"),
+        (["--tls-cert", "cert.pem"], "Add --tls-key FILE."),
+        (["--tls-key", "key.pem"], "Add --tls-cert FILE."),
         (["--tls-cert", "none.pem", "--tls-key", "none.pem"], "no certificate"),
         (["--port", "99999999"], "no port 99999999"),
+        (["--port", "0", "--alerts", "none.toml"], "none.toml"),
+        (["--port", "0", "--monitor-metrics", "70000"], "no port 70000"),
         (["--host", "no.such.host.invalid"], "there is no token"),
     ],
 )
-def test_what_it_cannot_listen_on_is_2_with_one_line_that_says_why(tmp_path, capsys, options, says):
+def test_what_it_cannot_listen_on_is_2_with_one_line_that_says_why_and_no_lake(tmp_path, capsys, options, says):
     assert cli.main(["serve", "--lake", str(tmp_path / "lake"), *options]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert says in said.err
     assert said.err.count("\n") == 1
+    assert "Nothing was started." in said.err
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_port_that_is_taken_starts_nothing_and_makes_no_lake(tmp_path, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert cli.main(["serve", "--lake", str(tmp_path / "lake"), "--port", port]) == 2
+    assert "in use). Nothing was started. Choose another with --port." in capsys.readouterr().err
+    assert not (tmp_path / "lake").exists()
+
+
+@pytest.mark.parametrize("options", [["--metrics", "70000"], ["--alerts", "none.toml"]])
+def test_a_monitor_that_is_refused_makes_no_lake(tmp_path, capsys, options):
+    assert cli.main(["monitor", "--lake", str(tmp_path / "lake"), *options]) == 2
+    assert "Nothing was started." in capsys.readouterr().err
+    assert not (tmp_path / "lake").exists()
 
 
 def test_tokens_are_added_shown_once_listed_and_revoked(tmp_path, capsys):
