@@ -146,8 +146,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=18),
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    lake = COMMON["--lake"]
-    parser.add_argument("--lake", dest=_LAKE_BEFORE, **{**lake, "help": f"{lake['help']}; also behind the command"})
+    lake = {**COMMON["--lake"], "help": "the store; may stand behind a command as well, whose help tells the default"}
+    parser.add_argument("--lake", dest=_LAKE_BEFORE, **lake)
     commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True).add_parser)
     for group in (demo, feeding, serving, judging, gate, quarantine, alerts, silences, tokens, housekeeping):
         group.add_to(commands)

@@ -37,7 +37,10 @@ _HISTORY = "history"
 
 def add_to(commands: Commands) -> None:
     """Add the demo."""
-    one = commands.add(demo, "--lake", "--port", example="fleetcrash demo --speed 120", serves=True)
+    one = commands.add(demo, "--port", example="fleetcrash demo --speed 120", serves=True)
+    one.add_argument(
+        "--lake", metavar="DIR", help=f"the demo's own store, emptied at each start (default: ./{DEFAULT_DEMO_LAKE})"
+    )
     one.add_argument(
         "--scenario",
         metavar="NAME",

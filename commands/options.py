@@ -33,7 +33,7 @@ _NEVER_EMPTY = dict.fromkeys((*(_PATHS - {"paths"}), "lake", "out"), "path") | {
 COMMON: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "one JSON document on stdout"},
     "--as-of": {"metavar": "T", "help": "judge from what was known then (default: the newest known time)"},
-    "--port": {"type": int, "default": DEFAULT_PORT, "help": "of the dashboard on 127.0.0.1 (default: %(default)s)"},
+    "--port": {"type": int, "default": DEFAULT_PORT, "help": "of the dashboard (default: %(default)s)"},
     "--lake": {"metavar": "DIR", "help": f"the store (default: ${LAKE_VARIABLE}, else ./{DEFAULT_LAKE})"},
 }
 

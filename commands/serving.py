@@ -47,9 +47,15 @@ METRICS: dict[str, Any] = {
 def add_to(commands: Commands) -> None:
     """Add the commands of this file."""
     one = commands.add(serve, "--lake", example="fleetcrash serve --lake lake --port 8510", serves=True)
-    one.add_argument("--host", default="127.0.0.1", help="to listen on (default: 127.0.0.1); any other takes a token")
+    one.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="to listen on (default: 127.0.0.1); where other machines reach it, senders need a token",
+    )
     one.add_argument("--port", type=int, default=8510, help="to listen on (default: 8510)")
-    one.add_argument("--spool", metavar="DIR", help="what the lake has yet to get (default: _spool in the lake)")
+    one.add_argument(
+        "--spool", metavar="DIR", help="folder for what is not in the lake yet (default: _spool in the lake)"
+    )
     one.add_argument(
         "--origin", action="append", default=[], metavar="URL",
         help="pages of it may send Sentry envelopes from a browser; may be given again (default: none)",
@@ -62,13 +68,16 @@ def add_to(commands: Commands) -> None:
         help="records a second of a sender whose token has no rate of its own (default: as many as come)",
     )  # fmt: skip
     one.add_argument(
-        "--connections", type=whole(), metavar="N", help="open at the same time; others are closed (default: 5000)"
+        "--connections",
+        type=whole(),
+        metavar="N",
+        help="most that are open at the same time; others are closed (default: 5000)",
     )
     one.add_argument(
         "--connections-per-address",
         type=whole(),
         metavar="N",
-        help="of these, from one address (default: half of them)",
+        help="most of them from one address (default: half)",
     )
     one.add_argument("--no-monitor", action="store_true", help="only collect; another process watches")
     one.add_argument(
@@ -87,10 +96,16 @@ def add_to(commands: Commands) -> None:
     one.add_argument("--beside", type=int, help=argparse.SUPPRESS)  # the process that started it, and that it ends with
 
     one = commands.add(dashboard, "--lake", "--port", example="fleetcrash dashboard --lake lake", serves=True)
-    one.add_argument("--host", default="127.0.0.1", help="to listen on (default: 127.0.0.1); any other takes a sign-in")
+    one.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="to listen on (default: 127.0.0.1); any that other machines reach needs --sign-in or --trusted-header",
+    )
     one.add_argument("--address", metavar="URL", help="by which people reach it, such as https://fleet.example.com")
     one.add_argument(
-        "--trusted-header", metavar="NAME", help="header in which a proxy names the reader; without it nothing is shown"
+        "--trusted-header",
+        metavar="NAME",
+        help="header in which a proxy names the reader; a request without it is shown nothing",
     )
     one.add_argument("--sign-in", metavar="FILE", help="OpenID Connect: a secrets.toml of Streamlit, and who may see")
     one.add_argument("--no-monitor", action="store_true", help="only show; another process watches")

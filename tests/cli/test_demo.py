@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from cli import main
-from commands.demo import _emptied_lake
+from commands.demo import DEFAULT_DEMO_LAKE, _emptied_lake
 from fleetcrash.errors import BadArgument, LakeError
 from fleetcrash.records import COLLECTOR, REPLAYING_COLLECTOR
 from fleetcrash.store import Lake
@@ -28,6 +28,15 @@ def test_the_help_says_how_to_see_every_scenario(tmp_path, monkeypatch, capsys):
     assert "'?' is answered with their names" in re.sub(r"\s+", " ", capsys.readouterr().out)
     assert main(["demo", "--scenario", "?", "--port", "0"]) == 2
     assert ", ".join(scenario_names()) in capsys.readouterr().err
+
+
+def test_the_help_names_the_lake_that_the_demo_uses(monkeypatch, capsys):
+    monkeypatch.setenv("FLEETCRASH_LAKE", "mine")
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    said = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "FLEETCRASH_LAKE" not in said
+    assert f"(default: ./{DEFAULT_DEMO_LAKE})" in said
 
 
 def test_an_unknown_scenario_is_refused_in_one_line_and_nothing_is_made(tmp_path, monkeypatch, capsys):
