@@ -29,11 +29,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from fleetcrash.attribution.backtest import judged_instant
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import document
 from fleetcrash.store import Engine, Lake
+from fleetcrash.store.asking import judged_instant
 from fleetcrash.store.kept import Kept, KeptTables
 from ingest.load import load
 from sample_data.simulator import simulate

@@ -16,7 +16,8 @@ from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.attribution.report import JSON, document
-from fleetcrash.errors import BadArgument, LakeError
+from fleetcrash.errors import BadArgument
+from fleetcrash.store.asking import judged_instant
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake
 from fleetcrash.times import tick_time, time_text
@@ -52,9 +53,18 @@ def incidents(lake: Lake, *, as_of: datetime | None = None, progress: Progress |
         LakeError: the lake cannot be read or holds no record.
     """
     with Engine(lake, as_of=as_of) as engine:
-        instant = judged_instant(engine)
-        detector = run(engine, step_minutes=1, progress=progress)
-        return document(engine, detector, instant, detector.incidents)
+        return incidents_of(engine, progress=progress)
+
+
+def incidents_of(engine: Engine, *, progress: Progress | None = None) -> JSON:
+    """The same from an engine that the caller has, so that what else it is asked rests on the same records.
+
+    Raises:
+        LakeError: the lake cannot be read or holds no record.
+    """
+    instant = judged_instant(engine)
+    detector = run(engine, step_minutes=1, progress=progress)
+    return document(engine, detector, instant, detector.incidents)
 
 
 def backtest(lake: Lake, span: Span, *, progress: Progress | None = None) -> JSON:
@@ -130,14 +140,3 @@ def lively(news: News, first_tick: int, last_tick: int) -> list[range]:
             stretches.append(range(begin, int(changes[still]) + _STILL_MINUTES))
             begin = int(changes[still + 1]) - KEPT_MINUTES
     return [*stretches, range(begin, last_tick + 1)]
-
-
-def judged_instant(engine: Engine) -> datetime:
-    """The instant that an engine answers as of.
-
-    Raises:
-        LakeError: the lake holds no record, so there is none.
-    """
-    if engine.as_of is None:
-        raise LakeError("The lake holds no record yet. Load crash reports with `fleetcrash load PATH`.")
-    return engine.as_of

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from fleetcrash.attribution.backtest import judged_instant, run
+from fleetcrash.attribution.backtest import run
 from fleetcrash.attribution.conditions import check
 from fleetcrash.attribution.impact import HOST_COLUMNS, State, impact_of
 from fleetcrash.attribution.reading import keep_known
-from fleetcrash.errors import BadArgument, UnknownName
+from fleetcrash.errors import BadArgument
+from fleetcrash.store.asking import judged_instant, unknown_update
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake
 from fleetcrash.times import time_text
@@ -37,12 +38,9 @@ def list_hosts(
     with Engine(lake, as_of=as_of) as engine:
         instant = judged_instant(engine)
         keep_known(engine)
-        known = [row["update_id"] for row in engine.rows("detection/suspects")]
+        known = {row["update_id"] for row in engine.rows("detection/suspects")}
         if update_id not in known:
-            raise UnknownName(
-                f"No update {update_id!r} is known as of {time_text(instant)}. "
-                f"{len(known)} are; the newest: {', '.join(known[-3:]) or 'none'}."
-            )
+            raise unknown_update(engine, update_id)
         if wanted is None:
             named = [one for one in run(engine, step_minutes=1).named if one[0] == update_id]
             wanted = named[-1][1] if named else None

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from fleetcrash.clustering.clusters import Cluster, Clusters
-from fleetcrash.errors import LakeError, UnknownName
+from fleetcrash.errors import UnknownName
+from fleetcrash.store.asking import judged_instant
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake
 from fleetcrash.times import time_text
@@ -21,7 +22,7 @@ def clusters_document(lake: Lake, *, as_of: datetime | None = None) -> JSON:
         LakeError: the lake cannot be read or holds no record.
     """
     with Engine(lake, as_of=as_of) as engine:
-        instant = _instant(engine)
+        instant = judged_instant(engine)
         return {
             "schema": 1,
             "as_of": time_text(instant),
@@ -37,7 +38,7 @@ def explain_document(lake: Lake, crash_id: str, *, as_of: datetime | None = None
         LakeError: the lake cannot be read or holds no record.
     """
     with Engine(lake, as_of=as_of) as engine:
-        instant = _instant(engine)
+        instant = judged_instant(engine)
         try:
             sample = Clusters(engine).stack(crash_id)
         except UnknownName:
@@ -81,9 +82,3 @@ def _cluster(one: Cluster) -> JSON:
         "variants": [{"signature": each.signature, "crashes": each.crashes} for each in one.variants],
         "os_type": dict(one.os_type),
     }
-
-
-def _instant(engine: Engine) -> datetime:
-    if engine.as_of is None:
-        raise LakeError("The lake holds no record yet. Load crash reports with `fleetcrash load PATH`.")
-    return engine.as_of

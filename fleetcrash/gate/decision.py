@@ -8,25 +8,26 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 
-from fleetcrash.attribution.backtest import incidents, judged_instant
+from fleetcrash.attribution.backtest import incidents_of
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.verdict import TIED_FROM
-from fleetcrash.errors import UnknownName
 from fleetcrash.gate.overrides import Override, add, newest
 from fleetcrash.gate.reading import Ring, Span, read_rings, read_update
 from fleetcrash.gate.rules import Accusation, Answer, Circumstances, Decision, Elsewhere, RingAnswer, decide
 from fleetcrash.gate.settings import Settings
+from fleetcrash.store.asking import judged_instant, unknown_update
 from fleetcrash.store.engine import Engine
 from fleetcrash.store.lake import Lake
 from fleetcrash.times import time_text
 
 JSON = dict[str, Any]
 
-_BEFORE_ALARM = timedelta(minutes=LAG_MINUTES)
 # What came in the hour before an alarm belongs to the incident; the detector leaves it out of its baseline as well.
+_BEFORE_ALARM = timedelta(minutes=LAG_MINUTES)
+
 _OF_NO_PLACE = ("module", "other")
-_FLEET_OVER_THEM = 4
 # With a quarter of the fleet or less, most hosts of a rise that has nothing to do with the update lack it.
+_FLEET_OVER_THEM = 4
 
 
 def gate(
@@ -47,12 +48,8 @@ def gate(
         instant = judged_instant(engine)
         update = read_update(engine, update_id)
         if update is None:
-            known = [row["update_id"] for row in engine.rows("updates_known")]
-            raise UnknownName(
-                f"No update {update_id!r} is known as of {time_text(instant)}. "
-                f"{len(known)} are; the newest: {', '.join(known[:3]) or 'none'}."
-            )
-        found = incidents(lake, as_of=instant, progress=progress)["incidents"]
+            raise unknown_update(engine, update_id)
+        found = incidents_of(engine, progress=progress)["incidents"]
         is_patch = update.kind == "os_patch"
         rings, baseline = read_rings(engine, update_id, is_patch=is_patch, disturbed=disturbed(found, instant))
     under = Circumstances(

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from fleetcrash.attribution.hosts import list_hosts
 from fleetcrash.errors import BadArgument, LakeError, UnknownName
+from fleetcrash.gate import decision
 from fleetcrash.gate.decision import accusation, disturbed, explanation, gate, overrule
 from fleetcrash.gate.overrides import BOOK, check_reason
+from fleetcrash.gate.reading import Update, read_update
 from fleetcrash.gate.settings import Settings
-from fleetcrash.store import Lake
+from fleetcrash.store import Engine, Lake
 from fleetcrash.store.doctor import examine
 from fleetcrash.store.housekeeping import compact
 from fleetcrash.times import time_text
@@ -69,6 +72,38 @@ def test_before_the_release_the_update_is_not_known_and_nobody_has_another(quiet
         ask(quiet, minutes=-10)
     with pytest.raises(UnknownName, match="No update 'nobody' is known"):
         ask(quiet, "nobody")
+
+
+def test_rings_and_incidents_of_one_decision_rest_on_the_same_records(tmp_path, monkeypatch):
+    """A batch that is committed amid a decision, though of records known by its instant, is for the next one."""
+    installs = [install(number, RELEASED + timedelta(seconds=number)) for number in range(12)]
+    hosts = [host(number, "canary") for number in range(20)]
+    lake = lake_with(tmp_path / "lake", host=hosts, install=installs, crash=[crash(19, START)])
+    crashes = [crash(number, RELEASED + timedelta(minutes=5, seconds=number)) for number in range(12)]
+
+    def read_and_meet_a_writer(engine: Engine, update_id: str) -> Update | None:
+        found = read_update(engine, update_id)
+        fleet.append_rows(lake, "crash", crashes, batch_id="meanwhile")
+        return found
+
+    monkeypatch.setattr(decision, "read_update", read_and_meet_a_writer)
+    found = ask(lake, minutes=15)
+    assert (found["rings"][0]["crashed"], found["decision"]) == (0, "hold")
+
+
+def test_of_an_unknown_update_the_newest_known_ones_are_named_the_newest_first(tmp_path):
+    """By their release, whichever was known first; the gate and the list of hosts say the same."""
+    updates = [
+        {"update_id": f"u{day}", "kind": "content", "released_at": RELEASED + timedelta(days=day), "received_at": at}
+        for day, at in ((1, RELEASED + timedelta(days=9)), (2, RELEASED), (3, RELEASED), (4, RELEASED))
+    ]
+    lake = lake_with(tmp_path / "lake", update=updates, host=[host(1, "canary")], crash=[crash(1, START)])
+    as_of = RELEASED + timedelta(days=9)
+    with pytest.raises(UnknownName, match=r"4 are; the newest: u4, u3, u2\. ") as of_gate:
+        gate(lake, "nobody", as_of=as_of, settings=Settings())
+    with pytest.raises(UnknownName) as of_hosts:
+        list_hosts(lake, "nobody", as_of=as_of, condition=None, state=None)
+    assert str(of_gate.value) == str(of_hosts.value)
 
 
 def test_what_the_detector_names_is_halted_with_its_words(outage):
