@@ -161,13 +161,18 @@ class Feed:
             raise QueryFailed(question, error) from error
 
     def kept(self, key: Hashable, build: Callable[[], T]) -> T:
-        """What ``build`` makes of answers, once for all viewers as any answer. Do not change it."""
-        number = self._lookout.snapshot.number
-        made: T | None = self._answers.get((number, key))
-        if made is None:
-            made = build()
-            self._answers.keep((number, key), made)
-        return made
+        """What ``build`` makes of answers, once for all viewers as any answer. Do not change it.
+
+        Args:
+            build: may ask this feed; called while the snapshot stays the same.
+        """
+        with self.still():
+            place = (self._lookout.snapshot.number, key)
+            made: T | object = self._answers.get(place, _NOT_ASKED)
+            if made is _NOT_ASKED:
+                made = build()
+                self._answers.keep(place, made)
+            return cast(T, made)
 
     def hit(self, selection: Selection) -> pd.Series:
         """The hosts that crashed and those that were online: the row of ``hosts_affected``.

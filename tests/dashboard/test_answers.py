@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import pandas as pd
 import pyarrow as pa
@@ -82,6 +83,20 @@ def test_many_threads_at_once_keep_no_more_than_one():
     for n in range(20):
         kept.keep(n, b"x" * 50)
     assert len(kept) == 20  # what went was taken off the sum of bytes: twenty times fifty are just what may be
+
+
+def test_what_is_built_of_answers_is_built_once_for_all_viewers_also_where_it_is_none(tmp_path):
+    built: list[str] = []
+    met = Event()
+
+    def build() -> None:
+        built.append("built")
+        met.wait(0.2)  # so that the others ask meanwhile
+
+    with closing(Feed(tmp_path / "none", watch=False)) as feed, ThreadPoolExecutor(4) as viewers:
+        assert list(viewers.map(lambda _: feed.kept("chart", build), range(4))) == [None] * 4
+        assert feed.kept("chart", build) is None
+    assert built == ["built"]
 
 
 @pytest.mark.slow
