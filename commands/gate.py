@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from datetime import UTC, datetime
 
 from commands.options import Commands, duration, lake_of, time_of, who
 from commands.output import JSON, Exit, Progress, print_json
@@ -57,7 +58,7 @@ def gate(chosen: argparse.Namespace) -> int:
     with Progress("Judging") as shown:
         found = ask(lake, chosen.update_id, as_of=as_of, settings=settings, progress=shown)
     if reason is not None:
-        found = overrule(lake, found, decision=chosen.override, reason=reason, by=who())
+        found = overrule(lake, found, decision=chosen.override, reason=reason, by=who(), now=datetime.now(UTC))
     if chosen.json:
         print_json(found)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any
 
@@ -63,13 +63,13 @@ def gate(
     return _document(update_id, answer, instant, settings, newest(lake.root, update_id, instant))
 
 
-def overrule(lake: Lake, found: JSON, *, decision: str, reason: str, by: str) -> JSON:
+def overrule(lake: Lake, found: JSON, *, decision: str, reason: str, by: str, now: datetime) -> JSON:
     """Decide otherwise than a ``gate`` document says, and keep that in the book of overrides.
 
     Args:
         decision: go or halt.
         reason: as ``overrides.check_reason`` returns it.
-        by: who decides.
+        by: who decides. now: by our clock, when.
     Returns:
         The document with the override in force.
     Raises:
@@ -82,7 +82,7 @@ def overrule(lake: Lake, found: JSON, *, decision: str, reason: str, by: str) ->
         by=by,
         as_of=found["as_of"],
         overruled=found["without_override"]["decision"],
-        written_at=time_text(datetime.now(UTC)),
+        written_at=time_text(now),
     )
     add(lake.root, entry)
     without = found["without_override"]

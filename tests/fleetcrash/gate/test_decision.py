@@ -256,12 +256,13 @@ def test_disturbed_stretches_are_joined():
 def test_an_override_decides_and_is_kept_with_its_reason(tmp_path):
     lake = quiet_lake(tmp_path / "lake")
     before = ask(lake)
-    told = overrule(lake, before, decision="go", reason="forty canaries are what we have", by="ann")
+    told = overrule(lake, before, decision="go", reason="forty canaries are what we have", by="ann", now=fleet.NOW)
     assert (told["decision"], told["override"]["overruled"], told["override"]["in_force"]) == ("go", "hold", True)
+    assert told["override"]["written_at"] == time_text(fleet.NOW)
     assert "forty canaries are what we have. Without that, hold: Ring canary: bound" in told["reason"]
     assert ask(lake) == told
     assert ask(lake, minutes=129)["override"] is None, "it stands from the instant that it was given for"
-    overrule(lake, told, decision="halt", reason="a customer rang", by="ann")
+    overrule(lake, told, decision="halt", reason="a customer rang", by="ann", now=fleet.NOW)
     again = ask(lake)
     assert (again["decision"], again["without_override"]["decision"]) == ("halt", "hold")
     assert len((lake.root / BOOK).read_text().splitlines()) == 2, "entries are added, never changed"
@@ -270,7 +271,7 @@ def test_an_override_decides_and_is_kept_with_its_reason(tmp_path):
 @pytest.mark.slow
 def test_an_override_outlives_compaction_and_is_no_damage(tmp_path):
     lake = quiet_lake(tmp_path / "lake")
-    told = overrule(lake, ask(lake), decision="go", reason="as agreed", by="ann")
+    told = overrule(lake, ask(lake), decision="go", reason="as agreed", by="ann", now=fleet.NOW)
     for table in ("install", "session", "host"):
         compact(lake, table, keep=timedelta(0))
     assert not examine(lake)
@@ -282,14 +283,14 @@ def test_a_go_given_on_hold_does_not_outlast_a_crash(tmp_path):
     lake = short_outage(tmp_path / "lake")
     early = gate(lake, fleet.GUILTY, as_of=fleet.RELEASED + timedelta(minutes=1), settings=Settings())
     assert early["decision"] == "hold"
-    overrule(lake, early, decision="go", reason="go on", by="ann")
+    overrule(lake, early, decision="go", reason="go on", by="ann", now=fleet.NOW)
     late = gate(lake, fleet.GUILTY, as_of=None, settings=Settings())
     assert (late["decision"], late["override"]["in_force"]) == ("halt", False)
     assert f"(The go of ann at {early['as_of']} was given over a hold.)" in late["reason"]
     ready = {**early, "without_override": {**early["without_override"], "decision": "go"}}
-    overrule(lake, ready, decision="go", reason="it said so", by="ann")
+    overrule(lake, ready, decision="go", reason="it said so", by="ann", now=fleet.NOW)
     assert "was given over a go.)" in gate(lake, fleet.GUILTY, as_of=None, settings=Settings())["reason"]
-    assert overrule(lake, late, decision="go", reason="we know, and go on", by="ann")["decision"] == "go"
+    assert overrule(lake, late, decision="go", reason="we know, and go on", by="ann", now=fleet.NOW)["decision"] == "go"
 
 
 @pytest.mark.parametrize("reason", [None, "  ", "x" * 3000])
