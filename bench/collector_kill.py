@@ -329,11 +329,11 @@ def _alerts(heard: list[dict[str, Any]], wanted: set[str]) -> dict[str, int]:
     }  # fmt: skip
 
 
+# Each of these must be zero.
 FAULTS = (
     "missing", "there_too_often", "quarantined", "alerts_of_no_incident", "opened_twice", "messages_that_changed",
     "out_of_order", "says_otherwise", "collector_ended_by_itself", "collector_status", "monitor_status",
 )  # fmt: skip
-"""Of these each is to be zero."""
 
 
 def main() -> int:

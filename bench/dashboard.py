@@ -53,6 +53,7 @@ _CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 
 _AT_REST = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 # Times are those of the page's own clock: what a test driver takes to click, or to look again, nobody waits for.
+# Notes when the last table of a page came, and its last chart if it has one; and when the last click was.
 _NOTE_CONTENT = """(() => {
   window.fcContent = {};
   addEventListener("click", () => window.fcContent = {click: performance.now()}, {capture: true});
@@ -64,8 +65,8 @@ _NOTE_CONTENT = """(() => {
         window.fcContent[name] = window.fcContent.last = performance.now();
   }).observe(document, {subtree: true, childList: true});
 })()"""
-"""Notes when the last table of a page came, and its last chart if it has one; and when the last click was."""
 
+# Notes when there is a click, when the cards and the curve follow it, and when the last table does.
 _NOTE_REDRAWING = """() => {
   const noted = window.fcRedrawn = {};
   document.addEventListener("click", () => noted.click = performance.now(), {capture: true, once: true});
@@ -83,7 +84,6 @@ _NOTE_REDRAWING = """() => {
   });
   watch.observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
 }"""
-"""Notes when there is a click, when the cards and the curve follow it, and when the last table does."""
 
 
 @contextmanager

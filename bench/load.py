@@ -36,6 +36,7 @@ from typing import Any
 NOW = datetime(2024, 7, 20, tzinfo=UTC)
 _MODULES = ("csagent.sys", "ntoskrnl.exe", "tcpip.sys", "dxgkrnl.sys", "nvlddmkm.sys", "storport.sys")
 
+# A line of each reason that a crash can be refused for, made from a sound one.
 _BAD: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "not_json": lambda crash: json.dumps(crash).encode()[:-3],
     "not_an_object": lambda crash: json.dumps([crash["crash_id"]]).encode(),
@@ -61,7 +62,6 @@ _BAD: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "future_time:occurred_at": lambda crash: _line({**crash, "occurred_at": "2024-07-22T00:00:00Z"}),
     "future_time:received_at": lambda crash: _line({**crash, "received_at": "2024-07-22T00:00:00Z"}),
 }
-"""A line of each reason that a crash can be refused for, made from a sound one."""
 
 
 def _line(record: dict[str, Any]) -> bytes:

@@ -31,8 +31,8 @@ DEMO_FLEETS = "lake-demo-fleets"
 _DEMO_RANGE = "6h"  # the outage takes an hour: in the usual 24 it would be a line at the right edge
 _COMPACT_EVERY_BEATS = 60
 _MARK = ".made-by-demo"  # locked while a demo runs
+# Id of the batch that holds what was known before the replay.
 _HISTORY = "history"
-"""The batch of what was known before the replay."""
 
 
 def add_to(commands: Commands) -> None:

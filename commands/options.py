@@ -25,10 +25,10 @@ DEFAULT_PORT = 8501
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _LONGEST_S = 36_500 * 86_400.0  # a hundred years; much more and no calendar has the day
+# Arguments that need not be text, as a file's name is bytes; the path of a lake or of a scenario is stored as text.
 _PATHS = frozenset({"alerts", "paths", "privacy", "sign_in", "spool", "tls_cert", "tls_key"})
-# Arguments that need not be text, for a file's name is bytes. That of a lake or of a scenario is written down.
+# Arguments that may not be empty, and what to name instead. Each of the paths to load is judged by itself.
 _NEVER_EMPTY = dict.fromkeys((*(_PATHS - {"paths"}), "lake", "out"), "path") | {"host": "host"}
-# What to name instead. Of the paths to load, each is judged by itself.
 
 COMMON: dict[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "one JSON document on stdout"},

@@ -31,6 +31,7 @@ class Exit(IntEnum):
     OUR_FAULT = 5
 
 
+# What each exit status means, for the help.
 MEANINGS = {
     Exit.DONE: "done; of gate: go",
     Exit.PARTLY: "done in part: some records are quarantined, or a receiver has no alert",
@@ -39,7 +40,6 @@ MEANINGS = {
     Exit.HALT: "of gate: halt",
     Exit.OUR_FAULT: "a fault of ours",
 }
-"""What an exit status means to who reads the help."""
 
 
 def print_json(document: JSON) -> None:

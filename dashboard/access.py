@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fleetcrash.errors import BadArgument
 
+# Environment variables that tell the app, which is a process of its own, of the header and of who may see the pages.
 HEADER_VARIABLE = "FLEETCRASH_TRUSTED_HEADER"
 ALLOW_VARIABLE = "FLEETCRASH_SIGN_IN_ALLOW"
-"""What tells the app, which is a process of its own, of the header and of those who may see the pages."""
 
 _WANTED = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
 

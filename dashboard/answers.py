@@ -14,12 +14,12 @@ import pandas as pd
 
 from fleetcrash.attribution.impact import Impact
 
+# A page asks for up to thirty: a hundred viewers who each look at something else do not push out one another's answers.
+# Fewer than they ask for in turn would be as bad as none.
 MOST = 4000
-# A page asks for up to thirty: a hundred viewers who each look at something else take nothing from one another. Fewer
-# than what they ask for in turn would be as bad as none.
 
-MOST_BYTES = 512 << 20
 # Only tables of a large fleet's hosts come near it: a million of them take some 100 MiB.
+MOST_BYTES = 512 << 20
 
 
 class QueryFailed(RuntimeError):

@@ -64,13 +64,13 @@ DIMENSIONS = (
     Dimension("cluster", "clusters", "cluster", "Crash cluster", "cluster "),
 )
 
+# How the value of each widget of the row is written in the URL, by the widget's key.
 _TOLD: Mapping[str, Callable[[Any], list[str]]] = {
     **{each.key: each.names for each in DIMENSIONS},
     "q": lambda words: [words] if words else [],
     "range": lambda span: [] if span in (None, _DEFAULT_RANGE) else [span],
     **dict.fromkeys(("from", "to"), lambda instant: [f"{instant:%Y-%m-%dT%H:%M}"] if instant else []),
 }
-"""How the URL tells what a widget of the row holds, by the widget's key."""
 _UNDRAWN = object()
 
 

@@ -10,8 +10,8 @@ from dashboard.freshness import freshness
 from dashboard.snapshot import LakeState, Snapshot
 from dashboard.wording import ago, clock, count, plain
 
+# Share of the records read in a day; beyond it, figures of the fleet are off by more than their last digit.
 _MOST_QUARANTINED = 0.01
-"""Of the records read in a day: beyond it, figures of the fleet lack more than their last digit."""
 
 
 def problems(snapshot: Snapshot, now: datetime) -> list[str]:

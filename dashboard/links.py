@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from dashboard.filters import carried
 from dashboard.markup import text
 
+# Pages lie side by side, so a link names only the page, whatever path the app is served under.
 OVERVIEW = "./"
-"""Pages lie side by side, so a link names the page alone, whatever path the app is served below."""
 
 
 def address(page: str, **parameters: str) -> str:

@@ -195,6 +195,7 @@ def _spark(curve: Spark) -> str:
     )
 
 
+# Strokes as gradients: the page's sanitizer lets no SVG through.
 _STROKES = {
     "solid": "{0} 0 34px",
     "dash": "{0} 0 9px, transparent 9px 14px",
@@ -203,7 +204,6 @@ _STROKES = {
     "longdash": "{0} 0 14px, transparent 14px 20px",
     "longdashdot": "{0} 0 13px, transparent 13px 16px, {0} 16px 18px, transparent 18px 21px",
 }
-"""Strokes as gradients: the page's sanitizer lets no SVG through."""
 
 
 def legend(lines: Sequence[tuple[str, str, str]]) -> str:

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+# A bucket with fewer crashes is no peak to scale an axis for: one crash of a small fleet is many times the baseline.
 _LEAST_CRASHES = 5
-"""A bucket of fewer crashes is no peak to scale an axis for: one crash of a small fleet is many baselines."""
 
+# A peak of more than so many times the baseline flattens everything else on a linear axis.
 LOG_ABOVE = 20.0
-"""A peak of more than so many baselines presses all else to the floor of a linear axis."""
 
 _NEWS = timedelta(hours=2)
 _ENOUGH = timedelta(hours=12)

@@ -9,6 +9,8 @@ from typing import Any
 
 Kept = tuple[str, str, dict[str, Any]]
 
+# Queries whose answers are kept as tables of the same name: they change with the lake alone, and read the kept tables
+# of ``fleetcrash.clustering``.
 TABLES_OF_THE_LAKE = (
     "known_presence",
     "known_spans",
@@ -17,15 +19,15 @@ TABLES_OF_THE_LAKE = (
     "placed_crashes",
     "host_kinds",
 )
-"""Queries whose answers are kept as tables of the same name: they change with the lake alone, and read
-the kept tables of ``fleetcrash.clustering``."""
 
+# What queries read by a name without its being kept, and the query behind it; that reads the tables above.
 PASSED: Mapping[str, str] = {"judged_crashes": "judged_crashes_placed"}
-"""What is read by a name without being kept, and the query that stands for it; it reads the tables above."""
 
 _WINDOW = ("since", "until")
 _EXPOSED = ("updates", "channels")
 _HOSTS = ("os_types", "os_builds", "agent_versions", "models", "regions", "rings", "sites")
+# Queries kept as tables that change with the window and the filters as well, with their parameters; they read the
+# tables above, and the later ones the earlier.
 TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
     "exposures_in_window": _WINDOW,
     "exposed_updates": (),
@@ -42,25 +44,26 @@ TABLES_OF_A_SELECTION: Mapping[str, tuple[str, ...]] = {
     "selected_sums": (),
     "selected_lately": ("until",),
 }
-"""Queries kept as tables that change with the window and the filters as well, with their parameters; they read the
-tables above, and the later ones the earlier."""
 
+# The same for a curve, of buckets of so many seconds; they read all of the above.
 TABLES_OF_A_CURVE: Mapping[str, tuple[str, ...]] = {
     "fleet_edges": (*_WINDOW, "bucket_s"),
     "selected_edges": (*_WINDOW, "bucket_s"),
 }
-"""The same for a curve, of buckets of so many seconds; they read all of the above."""
 
+# Tables kept beside these for the time that a baseline looks back to, each with the one that it is like.
 _TABLES_OF_A_BASELINE = {
     "fleet_hours": "fleet_edges",
     "earlier_time": "selected_time",
     "earlier_crashes": "selected_crashes",
     "earlier_edges": "selected_edges",
 }
-"""What is kept beside these for the time that a baseline looks back to, and as which of them."""
-_OF_THESE = {"selected_edges": "earlier_edges", "selected_edges_of_kinds": "earlier_edges_of_kinds"}
-"""Queries that read them in place of those of the selection itself."""
 
+# Queries that read them in place of those of the selection itself.
+_OF_THESE = {"selected_edges": "earlier_edges", "selected_edges_of_kinds": "earlier_edges_of_kinds"}
+
+# Queries that answer the same as some of these where window and filters are simple, with their parameters: for the
+# kinds of hosts that are asked for, for one update, or for all updates.
 SHORTER_WAYS: Mapping[str, tuple[str, ...]] = {
     "selected_time_of_update": ("since", "updates"),
     "time_by_update_of_all": ("since",),
@@ -72,16 +75,14 @@ SHORTER_WAYS: Mapping[str, tuple[str, ...]] = {
     "selected_lately_of_kinds": (),
     "selected_lately_of_update": ("until", "updates"),
 }
-"""Queries that say the same as some of these where window and filters are simple, with their parameters: of the kinds
-of hosts that are asked for, of one update, or of all updates."""
 
+# Of these there are shorter ways even where only some of the crashes are selected.
 _WHATEVER_CRASHES = ("selected_time", "selected_crashes", "time_by_update")
-"""Of these there are shorter ways for some of the crashes as well."""
 
 _REACH_BACK = ("exposures_in_window", "exposed_time", "exposed_crashes")
 
+# How far before the end of a window its baseline may look.
 LOOKS_BACK = timedelta(hours=48)
-"""How far before the end of a window its baseline may look."""
 
 _BUCKETS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 86400)
 _FEWEST_BUCKETS = 26

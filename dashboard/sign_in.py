@@ -16,8 +16,8 @@ import streamlit as st
 
 from dashboard.access import ALLOW_VARIABLE, HEADER_VARIABLE
 
-_LASTS_S = 12 * 3600.0
 # Streamlit's cookie lasts 30 days; who has left the firm should not. Within the provider's own session it is one click.
+_LASTS_S = 12 * 3600.0
 
 
 def check() -> None:

@@ -45,8 +45,8 @@ DARK = Palette(
 )
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
+# Each OS keeps its colour whatever else is shown.
 OS_ORDER = ("windows", "darwin", "linux")
-"""Each OS keeps its colour whatever else is shown."""
 
 
 def palette(*, dark: bool) -> Palette:

@@ -16,8 +16,8 @@ from dashboard.markup import Column, Link, Row, Spark, table
 from dashboard.selection import Filters
 from dashboard.wording import STATE_NAMES, clock, count, kind_name, os_name, plain, rate, times
 
+# Of fewer a ratio is noise: at ten, chance alone moves a count by a third.
 FEWEST_CRASHES = 10
-"""Of fewer a ratio is noise: at ten, chance alone moves a count by a third."""
 
 _COUNTED = ("hosts_exposed", "crashes", "hosts_crashed", "host_hours", "rate", "rate_otherwise")
 

@@ -47,8 +47,8 @@ CLUSTER_STATES = {
     "regressed": "back again",
     "quiet": "quiet",
 }
+# Why something about hosts is not known where there are only crashes.
 NOT_TOLD = "no inventory, no installs, no presence"
-"""Why something of hosts is not known where there is nothing but crashes."""
 
 _UNSEEN = ("Cc", "Cf", "Zl", "Zp")  # control characters, and others that nobody sees
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"

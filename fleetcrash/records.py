@@ -151,6 +151,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
     ),
 }
 
+# The time that a record states of itself; ``known_at`` is received_at or, where that is missing, this one.
 OWN_TIME: Mapping[Kind, str] = {
     Kind.CRASH: "occurred_at",
     Kind.INSTALL: "applied_at",
@@ -159,30 +160,30 @@ OWN_TIME: Mapping[Kind, str] = {
     Kind.HEARTBEAT: "at",
     Kind.SESSION: "online_from",
 }
-"""The time that a record states of itself; ``known_at`` is received_at or, where that is missing, this one."""
 
+# Columns that identify a record: another with the same values is a duplicate. Of update, host and session rows only an
+# identical row is one.
 SAME_RECORD: Mapping[Kind, tuple[str, ...]] = {
     Kind.CRASH: ("crash_id",),
     Kind.INSTALL: ("host_id", "update_id", "applied_at", "action"),
     Kind.HEARTBEAT: ("host_id", "at"),
 }
-"""Columns that tell a duplicate. Of update, host and session rows only an identical row is one."""
 
 KNOWN_AT = Column("known_at", TIME, "when this record was known to us: received_at or else its own time")
 BATCH_ID = Column("batch_id", TEXT, "batch of the load that brought the record")
 
+# ``known_at`` of a host row that states no time.
 KNOWN_FROM_THE_START = "1970-01-01T00:00:00Z"
-"""``known_at`` of a host row that states no time."""
 
+# ``source``, in the books, of a batch from a collector that stamped the records with its own clock. The name is
+# reserved: no file and no door has it. A replay from the quarantine goes by it.
 COLLECTOR = "collector"
-"""``source`` in the books of a batch that a collector brought, which put its clock into the records. It is a word of
-ours, which no file or door is called; a replay from the quarantine goes by it."""
 
+# The same for a collector that kept the times of the senders.
 REPLAYING_COLLECTOR = "collector, replaying"
-"""The same of one that kept the clocks of the senders."""
 
+# Prefix of the source of a batch in which a replay took in records that were put aside; the first source follows.
 FROM_QUARANTINE = "quarantine of "
-"""Before the source of what was put aside, where a replay took some of it in."""
 
 QUARANTINE: tuple[Column, ...] = (
     Column("source", TEXT, "file or door that the record came by"),

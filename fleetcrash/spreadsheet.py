@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+# What makes a cell a formula; the wide forms do in an East Asian spreadsheet.
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
-"""What makes a cell a formula; the wide forms do in an East Asian spreadsheet."""
 _NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
 
 

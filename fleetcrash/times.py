@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from fleetcrash.errors import BadArgument
 
+# Every time, of a record or asked about, is at or after the first and before the second: microseconds, nanoseconds
+# (pandas) and Delta can all hold these.
 FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
-"""Times are from the one on and before the other, those of records and those asked about: microseconds, nanoseconds
-(pandas) and Delta can all hold them."""
 
 US_A_MINUTE = 60_000_000
 

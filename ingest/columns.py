@@ -45,6 +45,7 @@ class Form(Enum):
     OTHER = auto()
 
 
+# How a column of each form becomes the type that is due. A pair that is missing here is wrong in every row.
 _VALUE: Mapping[tuple[str, Form], str] = {
     (TEXT, Form.TEXT): "text_without_nul({})",
     (TEXT, Form.CELL): "text_without_nul({})",
@@ -70,13 +71,13 @@ _VALUE: Mapping[tuple[str, Form], str] = {
     (FRAMES, Form.TEXT): "frames_of_json({})",
     (FRAMES, Form.CELL): "frames_of_json({})",
 }
-"""How a column of a form becomes the type that is due. A pair that is missing here is wrong in every row."""
 
+# What a column is turned into once, because the expressions above use it more than once; absent: it is used as it is.
 _READ: Mapping[tuple[str, Form], str] = {
     (due, form): "json_of_text({})" for due in (TEXT_MAP, FRAMES) for form in (Form.TEXT, Form.CELL)
 }
-"""What is made of a column once, before the above looks at it more than once; nothing where there is no entry."""
 
+# How a column of a form is written into the JSON of a row that is put aside; others as they are.
 _RAW: Mapping[Form, str] = {
     Form.TIME: "text_of_time({})",
     Form.BYTES: "CASE WHEN {0} IS NOT NULL "
@@ -84,10 +85,9 @@ _RAW: Mapping[Form, str] = {
     Form.ENTRIES: "coalesce(to_json(map_of_entries({0})), to_json({0}))",
     Form.NESTED: "CAST({} AS JSON)",
 }
-"""How a column of a form is written into the JSON of a row that is put aside; others as they are."""
 
+# Forms that are written as text without being text: where text is due, a replay must not accept them.
 _NO_TEXT = (Form.TIME, Form.OTHER)
-"""Forms that are written as text, and are none: where text is due a replay must not take them for it."""
 
 
 @dataclass(frozen=True)

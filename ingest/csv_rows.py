@@ -28,16 +28,16 @@ from ingest.csv_records import Fields, Flags, Places, Records, Text
 from ingest.rules import NOT_CSV, TOO_LONG, UNKNOWN_RECORD, filled
 from ingest.streams import LONGEST_LINE_BYTES, Cut, parts
 
+# Some 80,000 crashes; more at once would not be faster, and would take more memory.
 BATCH_BYTES = 32 << 20
-# Some 80,000 crashes; more at once were not faster, and take more memory.
 
+# A record is held in memory until its end is seen, and searched again with each block. A longer one has a quote that is
+# never closed.
 LONGEST_HELD_BYTES = 64 << 20
-# A record is held in memory until its end is seen. One that is longer still has a quote that is never closed, and what
-# is held is looked through again with each block.
 
+# How much the quarantine may take from a batch of which every row is refused: each is put aside with the header. It
+# bounds a batch to some 500,000 rows, fewer with a long header.
 PUT_ASIDE_BYTES = 128 << 20
-# What the quarantine may take of a batch whose every row is refused: each is put aside under the header. Bounds the
-# rows of a batch to some 500,000, fewer under a long header.
 
 _BLANK = list(b" \t\r\n")
 _ROW_BYTES = 128  # about what a row put aside takes besides its header

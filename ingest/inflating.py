@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Iterator
 
 _BLOCK_BYTES = 1 << 20
+# How much zlib gets at a time: where a member ends it copies all that follows, and members may be twenty bytes long.
 _SLICE_BYTES = 1 << 14
-# Handed to zlib at a time: where a member ends it copies all that is behind, and members may be twenty bytes long.
 
 
 class Inflater:

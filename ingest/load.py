@@ -38,11 +38,12 @@ from ingest.sources import Hosts, Source
 
 _NOBODY = Hosts()
 
+# Two batches under way keep the cores busy while one of them is written, which uses only one; each takes some 400 MiB.
 _INTAKES = 2
-# Two batches under way keep the cores busy while one of them is written, which takes but one; each takes some 400 MiB.
 
+# Threads of the second; more than there are cores would cost a tenth more. The first has a thread for each core, as a
+# small load needs no second.
 _THREADS = max(1, (os.cpu_count() or 1) // _INTAKES)
-# Of the second; threads that take turns on a core cost a tenth more. The first has all, a small load needs no other.
 
 
 def load(

@@ -41,8 +41,8 @@ _VALUE = {
     FRAMES: "frames_of_json({})",
 }
 
+# The same for a column whose rule tells a text from anything else: it may be parsed as text, which is faster.
 _VALUE_OF_TEXT = {TEXT: "{}", TIME: "time_of_text({})"}
-"""The same for a column whose rule tells a text from anything else: it may be parsed as text, which is faster."""
 
 _REPEATS = {
     TEXT_MAP: "{0} IS NULL AND repeats_a_key({1})",

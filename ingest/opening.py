@@ -17,15 +17,15 @@ from fleetcrash.errors import UnreadableSource
 from ingest.inflating import Inflater
 
 PACKED = (".gz", ".zst")
+# Exceptions raised while a file is read whose content is not what its name or its start says.
 DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
-"""What is raised while a file is read that is not what it says."""
 
 _BLOCK_BYTES = 1 << 20
+# A zstd file may begin with a frame to skip, of sixteen kinds.
 _BEGIN = {
     ".gz": (b"\x1f\x8b",),
     ".zst": (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))),
 }
-# A zstd file may begin with a frame to skip, of sixteen kinds.
 
 _SMALL_BLOCK_BYTES = 64 << 10  # of the block in which a stream breaks off each byte is read by itself
 

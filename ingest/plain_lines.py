@@ -22,9 +22,9 @@ from ingest.arrival import Given, always_there
 from ingest.bits import Bits, Counts, Data, Ends, bits_at, bits_of, counted, inside, places_of
 from ingest.rules import filled, given_flag, quoted
 
+# How many lines of a batch are looked at for the kinds it holds, their fields, and commas within strings; lines unlike
+# these are not plain.
 _LOOKS = 64
-# Lines of a batch that are looked at for the kinds it holds, their fields, and commas within strings; lines unlike them
-# are not plain.
 
 _LONGEST_LOOK_BYTES = 1 << 16  # a longer line is taken to have all fields: to look would take Python long
 
@@ -41,6 +41,7 @@ _TYPE = {
     FRAMES: [{"module": "VARCHAR", "function": "VARCHAR", "offset": "JSON"}],
 }
 
+# How each value is read; null where it is not plain, even if it may be sound.
 _VALUE = {
     TEXT: "{}",
     TIME: "plain_time({})",
@@ -50,8 +51,8 @@ _VALUE = {
     TEXT_MAP: "{}",
     FRAMES: "plain_frames({})",
 }
-"""How a value is made; null where it is not plain, even if it may be sound."""
 
+# How many strings a field has, its name included.
 _STRINGS = {
     **dict.fromkeys((TEXT, TIME), "2 * CAST({0} IS NOT NULL AS INTEGER)"),
     **dict.fromkeys((WHOLE, FLAG), "CAST({0} IS NOT NULL AS INTEGER)"),
@@ -59,18 +60,15 @@ _STRINGS = {
     TEXT_MAP: "CASE WHEN {0} IS NULL THEN 0 ELSE 1 + 2 * CAST(cardinality({0}) AS INTEGER) END",
     FRAMES: "CASE WHEN {0} IS NULL THEN 0 ELSE 1 + strings_of_frames({0}) END",
 }
-"""How many strings a field has, its name among them."""
 
+# How many commas and opening brackets a field has outside strings, the comma before it included. The first member of an
+# object or a list has no comma before it; the opening bracket stands for it.
 _MARKS = {
     **dict.fromkeys((TEXT, TIME, WHOLE, FLAG), "CAST({0} IS NOT NULL AS INTEGER)"),
     NUMBER: "CAST(coalesce(isfinite({0}), false) AS INTEGER)",
     TEXT_MAP: "CASE WHEN {0} IS NULL THEN 0 ELSE 1 + greatest(CAST(cardinality({0}) AS INTEGER), 1) END",
     FRAMES: "CASE WHEN {0} IS NULL THEN 0 ELSE 1 + greatest(CAST(len({0}) AS INTEGER), 1) + marks_of_frames({0}) END",
 }
-"""How many commas and opening brackets a field has outside strings, the comma before it among them.
-
-The first of an object or a list has no comma before it; the opening bracket stands for it.
-"""
 
 
 def counted_marks(data: Data, ends: Ends) -> tuple[Counts, Counts]:

@@ -12,11 +12,11 @@ from ingest.crash_files import Unreadable
 from ingest.joined import Joined
 from ingest.ndjson import Lines
 
+# A larger file, by its size on disk, is worth a batch of its own.
 SMALL_BYTES = 64 << 10
-"""A file of more, as it lies on disk, is worth a batch of its own."""
 
+# With fewer files each has its own batch, so that its records are recognised wherever else the file is loaded.
 MANY = 16
-"""Of fewer each has its own batch: then what one brings is known again wherever else the file is loaded."""
 
 _MOST_FILES = 1000
 _MOST_BYTES = 32 << 20  # of lines; a packed file may hold a thousand times its size

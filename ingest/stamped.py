@@ -16,14 +16,14 @@ from ingest.arrival import Given, LaidOut, as_numbers, counted_from
 from ingest.ndjson import Lines
 from ingest.rules import filled, judged, key_columns, quoted
 
+# Hosts have no entry: a row of the inventory that says nothing new still says that the host was seen, and is kept.
 _SUBJECT = {Kind.SESSION: ("host_id", "online_from"), Kind.UPDATE: ("update_id",)}
-# A row of the inventory that says nothing new says that the host was seen, and is kept for that.
 
+# As in the views presence and updates.
 _LATER = {
     Kind.SESSION: "said.online_until IS NOT NULL, said.online_until",
     Kind.UPDATE: "CAST(to_json(said) AS VARCHAR) DESC",
 }
-# As in the views presence and updates.
 
 
 @dataclass(frozen=True)

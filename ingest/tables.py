@@ -25,8 +25,8 @@ from ingest.arrival import Given, LaidOut, always_there, counted_from
 from ingest.columns import Form, Shaped, shaped
 from ingest.rules import UNKNOWN_RECORD, filled, given_flag, quoted
 
-BATCH_ROWS = 500_000
 # Some 60 MiB of crashes with their stacks, and far less of any other kind.
+BATCH_ROWS = 500_000
 
 _ROWS_A_THREAD = 30_000  # rows of one Arrow batch, the unit in which DuckDB shares the work among its threads
 

@@ -38,13 +38,13 @@ LOG = logging.getLogger("fleetcrash.monitor")
 _WRITER = "monitor"
 _COMPACT_EVERY = 100  # looks; a commit a look would leave a file a look
 
-_SETTLED_S = 5.0
 # A record is in the lake a second (between two commits) and the work of a commit after the instant at which it is
-# known, and collectors that share a lake commit each in its own time. One that comes after its minute was judged has
-# all minutes judged again, which takes minutes on a large lake ...
+# known, and collectors that share a lake each commit in their own time. A record that comes after its minute was
+# judged has all minutes judged again, which takes minutes on a large lake.
+_SETTLED_S = 5.0
 
+# For how long a late record waits for the next minute to be judged, where the lake's clock runs with ours.
 _NEXT_MINUTE_S = 120.0
-# ... so it waits for the next minute to be judged, where the lake's clock goes with ours and that one is due.
 
 
 class Monitor:

@@ -17,8 +17,8 @@ Narrow = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
 MINUTE_US = 60_000_000
+# An event is paired with installs that lie no further from it, before or after.
 MEMORY_MINUTES = 72 * 60
-"""An event is paired with installs that lie no further from it, before or after."""
 
 
 @dataclass(frozen=True)

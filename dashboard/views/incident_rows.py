@@ -26,6 +26,7 @@ _MOST_CLUSTERS = 5
 _BEFORE_ALARM = timedelta(hours=1)  # an incident is told from the crashes of the hour before its alarm
 _ATTRIBUTES = ("os_build", "agent_version", "region", "site")
 _WORDS = {STATE_NAMES[state].lower(): state for state in STATES}
+# Filters that a host can be held against, with the column of its value.
 _FILTERED = {
     "os_types": "os_type",
     "os_builds": "os_build",
@@ -35,7 +36,6 @@ _FILTERED = {
     "rings": "ring",
     "sites": "site",
 }
-"""Filters that a host can be held against, with the column of its value."""
 
 
 def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:

@@ -39,8 +39,8 @@ from fleetcrash.attribution.impact import HOST_COLUMNS
 
 _LONGEST_ID = 128
 _ROWS = 50
+# States in the order of the list: hosts that need somebody come first.
 _ORDER = ("dark", "crashed", "at_risk", "recovered", "cleared", "pending")
-"""Hosts by state, those first that need somebody."""
 
 
 def panels(feed: Feed, view: View, asked: str) -> None:

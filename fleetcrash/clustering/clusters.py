@@ -120,8 +120,8 @@ class Clusters:
         known: signatures from earlier looks; it grows.
     """
 
+    # What ``keep`` keeps, by name.
     TABLES = ("shaped_crashes", "signed_shapes", "shapes_seen", "known_exposures")
-    """What ``keep`` keeps, by name."""
 
     def __init__(self, engine: Engine, known: Signatures | None = None) -> None:
         self._engine = engine

@@ -33,8 +33,8 @@ _PLACES = ("site-packages/", "dist-packages/", "node_modules/", "webpack:///")
 _MADE_UP = ("anon:", "anon_inode:", "memfd:", "jitted-", "perf-")  # code that a program made while it ran
 _EVERYDAY_FILES = frozenset(["__init__.py", "__main__.py", "index.js", "index.ts", "mod.rs", "lib.rs"])
 
+# The core of a Linux or Darwin kernel, under whatever name.
 KERNEL = "kernel"
-"""The core of a Linux or Darwin kernel, under whatever name."""
 
 
 @lru_cache(maxsize=65_536)
@@ -79,11 +79,11 @@ def _without_folders(path: str) -> str:
 
 # -- functions
 
+# A run of suffixes reads in one way only: with two for each, a name of forty that ends otherwise would take for ever.
 _CLONES = re.compile(
     r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias|ipa|cfi_jt|cfi|warm|hot|unlikely|dtprel|thinlto|specialized)"
     r"(?:\.\d+)*|\s?\[clone[^\]]*\]|\$(?=\w*variant)\w+|@plt|@@?[A-Z]\w*_[\d.]+|\s?\(\.cold(?:\.\d+)?\))+$"
 )
-# A run of suffixes reads in one way only: with two for each, a name of forty that ends otherwise would take for ever.
 _MANGLED = re.compile(r"_{1,2}Z(?P<nested>N[rVKRO]*)?(?P<std>St)?(?=[1-9]\d{0,2}[A-Za-z_])")
 _MANGLED_END = re.compile(r"E|[CD][0-9]E")
 _LENGTH = re.compile(r"[1-9]\d{0,2}")

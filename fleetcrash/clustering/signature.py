@@ -8,8 +8,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+# Frames of a stack that are looked at: the cause is near the inner end, and recursion repeats itself.
 MAX_FRAMES = 128
-"""Frames of a stack that are looked at: the cause is near the inner end, and recursion repeats itself."""
 
 _NO_FUNCTION = ("", "?", "??", "???")
 

@@ -17,23 +17,25 @@ from enum import StrEnum
 
 from fleetcrash.binomial import upper_tail
 
-DAY = timedelta(hours=24)
 # A night's crashes are read the next morning, and hosts of every time zone have been awake once.
+DAY = timedelta(hours=24)
 
-SILENCE = timedelta(days=7)
 # A week has every day of the week in it: what comes each Monday is no regression.
+SILENCE = timedelta(days=7)
 
-LISTENED = timedelta(hours=1)
 # In the first hour of a lake every cluster is first seen; that says when we began to listen, and nothing of the fault.
+LISTENED = timedelta(hours=1)
 
-BASELINE = timedelta(days=7)
 # How far back a cluster's own rate is taken from: a whole week, for the same reason as the silence.
+BASELINE = timedelta(days=7)
 
 FEWEST_HOSTS = 5
-LEAST_RATIO = 3.0
+
 # An office's busiest hour has about two and a half times the crashes of its average hour; three times is more.
-MOST_LUCK = 1e-4
+LEAST_RATIO = 3.0
+
 # A fleet has some hundred clusters, each looked at for an hour 24 times a day: less than one false call in four days.
+MOST_LUCK = 1e-4
 
 
 class State(StrEnum):

@@ -13,17 +13,21 @@ from fleetcrash.attribution.baseline import CRASH, DARK, PRIOR_RATE, SAFETY
 from fleetcrash.attribution.news import SYSTEMS, system_number
 
 Floats = NDArray[np.float64]
+# OS, always on, and time since boot: 0 under ten minutes, 1 under thirty, 2 later.
 Kind = tuple[str | None, bool, int]
-"""OS, always on, and time since boot: 0 under ten minutes, 1 under thirty, 2 later."""
 
 OUTCOMES = 2  # a crash, gone dark; numbered as the detector numbers them
 BOOTS = 3
 _PRIOR_EVENTS = 2.0  # what the detector's prior rate is worth, so that a day of data outweighs it
-_PRIOR_BOOT = np.array([[5.0, 2.0, 1.0], [1.0, 1.0, 1.0]])
+
 # Machines crash more just after boot; how much more is learned from the data once there are a few such crashes.
+_PRIOR_BOOT = np.array([[5.0, 2.0, 1.0], [1.0, 1.0, 1.0]])
+
 _KIND_EVENTS = 3.0
-_RING_EVENTS = 10.0
+
 # A ring needs about ten events before its own rate counts as much as the fleet's.
+_RING_EVENTS = 10.0
+
 _RING_BOUNDS = (1 / 3, 5.0)
 
 

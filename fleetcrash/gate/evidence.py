@@ -22,20 +22,20 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+# Minutes after the install within which an excess may fall; hosts are followed for the longest. The detector looks at
+# four hours as well.
 WINDOWS = (2, 10, 60, 1440)
-"""Minutes after the install within which an excess may fall; hosts are followed for the longest. The detector
-looks at four hours as well."""
 
 AGES = len(WINDOWS)
 EARLY_AGES = 3  # those of the first hour
+# (windows, ages) share of an excess per minute: even within its window.
 _DENSITY = np.array([[1 / window if age <= number else 0.0 for age in range(AGES)]
                      for number, window in enumerate(WINDOWS)])  # fmt: skip
-# (windows, ages) share of an excess per minute: even within its window.
 
-_CURVE = np.array([0.94, 0.03, 0.02, 0.01]) @ _DENSITY
 # (ages,) what the bound takes for the course of an excess: nearly all of it right after the install, and a little for
 # each longer window, so that a hit an hour later, which is mostly chance, costs little. How far the bound holds for
 # slower faults is measured in bench/gate.py; docs/adr/20261125-gate.md says so, and what else guards against them.
+_CURVE = np.array([0.94, 0.03, 0.02, 0.01]) @ _DENSITY
 
 _FIRST_HOUR = float(_CURVE[:EARLY_AGES] @ np.diff((0, *WINDOWS[:EARLY_AGES])))  # of the course of an excess
 
@@ -43,12 +43,12 @@ _SHARES = np.array([3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3])  # of hosts hit, th
 _MOST_LOOKS = 100  # at which the bound is worked out; looking at fewer only makes it wider
 _HALVINGS = 40
 _MOST_RATIO = 1e6
+# The rate ratio that is to be ruled out before an update leaves its second ring: three, by a baseline a fifth off.
 RISE = 2.5
-"""The rate ratio that is to be ruled out before an update leaves its second ring: three, by a baseline a fifth off."""
 
+# Where silences are rare, 2.5 times as many are too few to be detected or to matter: a quarter of the usual number of
+# crashes is a sixth of the excess of crashes that is let pass.
 _BESIDE_CRASHES = 0.25
-# Where silences are rare, 2.5 times as many are too few to be told or to matter: a quarter of the crashes that are
-# usual there is a sixth of the excess that is let pass of crashes themselves.
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,22 @@ from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Floats, Hits
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import US_A_MINUTE, microseconds
 
+# That a session ended is known ten minutes later, and nine in ten crashes are known nine minutes after they happened:
+# only of hosts that were online longer ago than this can it be said that they came through.
 TOLD_AFTER_MINUTES = 10
-# That a session ended is known ten minutes after it did, and nine in ten crashes nine minutes after they happened: only
-# hosts that were on longer ago than this can be said to have come through.
-_PATCHED_AFTER_MINUTES = 60 + TOLD_AFTER_MINUTES
+
 # An OS patch restarts a server, and only one that is not back within an hour is dark.
+_PATCHED_AFTER_MINUTES = 60 + TOLD_AFTER_MINUTES
+
 _HISTORY_DAYS = 14
+
+# One customer counts for at most a third of a ring, or for its share of the fleet where that is more: what the hosts of
+# a single customer come through tells little about those of others.
 _MOST_SHARE = 1 / 3
-# One customer stands for a third of a ring at most, unless it is more of the fleet: what a single customer's hosts come
-# through tells little of the others'.
-_WITNESSES = 2
+
 # Of hosts of one site that are hit within ten minutes, as by a power cut, the third says nothing that two did not.
+_WITNESSES = 2
+
 _BESIDE_MINUTES = 45  # three quarters of an hour, as the query counts
 
 _COUNTED = ("cells", "host_cell", "at_risk", "gone", "events")

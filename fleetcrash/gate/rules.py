@@ -27,16 +27,16 @@ from fleetcrash.gate.reading import Ring, Update
 from fleetcrash.gate.settings import Settings
 from fleetcrash.times import time_text
 
+# Chance that the detector ever alarms about a harmless update; see docs/naming.md.
 DETECTOR_RATE = FALSE_ALARMS_IN_30_DAYS / UPDATES_IN_30_DAYS
-"""Chance that the detector ever alarms about a harmless update; see docs/naming.md."""
 
+# Factor on the number of hosts that would do if none was hit: with a quarter more, a hit by chance is seldom too many.
 _ENOUGH = 1.25
-# Times the hosts that would do if none was hit: with a quarter more, a hit that chance brings is seldom too much.
 
 _MOST_REASONS = 3  # that are read in five seconds; the others stand in the table of the rings
 
+# Sessions sent in bulk, and installs, arrive as they happen: an hour without one from the whole fleet is no telemetry.
 _QUIET_MINUTES = 60
-# Sessions told in bulk, and installs, come as they happen: an hour without a single one of the fleet is no telemetry.
 
 
 class Decision(StrEnum):

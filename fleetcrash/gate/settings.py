@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 
 from fleetcrash.errors import BadArgument
 
+# To rule out even this share takes three billion hosts without a hit: below it no fleet could ever get a go.
 _LEAST_EXCESS = 1e-9
-# Three billion hosts must come through to rule that out: a smaller share no fleet can ever go by.
 
+# Counts up whenever the same records and settings may get another answer; part of ``config_hash``.
 METHOD = 3
-"""Counts up whenever the same records and settings may get another answer; part of ``config_hash``."""
 
 
 @dataclass(frozen=True)

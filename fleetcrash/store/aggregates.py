@@ -19,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+# The queries whose answers may be kept: they read many facts, and no row of an answer is about one host or crash.
 AGGREGATES = frozenset(
     {
         "blast_radius_by_os_agent_version",
@@ -47,12 +48,11 @@ AGGREGATES = frozenset(
         "newest_known",
     }
 )
-"""The queries whose answers may be kept: they read many facts, and no row of theirs is of one host or one crash."""
 
 FOLDER = "_cache"
+# A page of the dashboard asks some fifteen questions. Of 20,000 hosts in three days the largest answer takes 8 MB.
 MOST_FILES = 256
 MOST_BYTES = 256 * 1024 * 1024
-# A page of the dashboard asks some fifteen questions. Of 20,000 hosts in three days the largest answer takes 8 MB.
 
 _DIGITS = 32  # of a digest, 128 bits
 

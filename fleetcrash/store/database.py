@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
+# Part of the keys of kept answers: another version may answer otherwise.
 VERSION: str = duckdb.__version__
-"""Of another one an answer may be another."""
 
 
 def connect(*, threads: int | None = None) -> duckdb.DuckDBPyConnection:

@@ -16,8 +16,8 @@ from pathlib import Path
 from fleetcrash.store.mentions import Mentions
 
 SUFFIX = ".sqlite"
+# Suffixes of what SQLite keeps beside a file, and reads together with it.
 BESIDE = (f"{SUFFIX}-wal", f"{SUFFIX}-shm", f"{SUFFIX}-journal")
-"""Suffixes of what SQLite keeps beside a file, and reads together with it."""
 
 _PATIENCE_S = 10.0  # for other processes, which read or write for milliseconds
 

@@ -26,8 +26,8 @@ from fleetcrash.store.migration import older
 from fleetcrash.store.paths import DAMAGED, SPOOL
 from fleetcrash.store.schema import SCHEMA_VERSION
 
-_LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 2 * 1024**3
 # Compaction needs room for a second copy of up to 1 GiB of what it merges, and as much again to sort it.
+_LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 2 * 1024**3
 
 
 def examine(lake: Lake, *, progress: Callable[[int, int], None] | None = None) -> list[Finding]:

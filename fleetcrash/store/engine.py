@@ -32,14 +32,14 @@ from fleetcrash.store.views import Views
 
 _Found = TypeVar("_Found")
 
+# A file may be deleted after it was listed and before it is read: by `forget`, or by a compaction that keeps none. When
+# the log is read again, it names another in its place.
 _LOOKS = 10
-# A file may be deleted between the look at which there are and its reading: by a forget, or a compaction that keeps
-# none. Looked at again, the log names another in its place.
 
 _BATCH_ROWS = 500_000  # some 20 MB of the largest answer, of fifteen million rows
 
+# An answer that took less is not worth a file: it is counted anew.
 CACHE_FROM_S = 0.05
-"""An answer that takes less is sooner counted again than it is worth a file."""
 
 
 class Engine:

@@ -39,17 +39,21 @@ from fleetcrash.store.mentions import Mentions
 from fleetcrash.store.remaining import Remaining, remaining_files
 from fleetcrash.store.rewriting import SETTLED, Rewriter, write_files
 
+# Strikes the host out of a book below a lake's folder that is not the store's own, and returns how many entries it
+# changed. It raises LakeError.
 Book = Callable[[Path, Mentions], int]
-"""Strikes the host out of a book below a lake's folder that others than the store keep; returns how many entries it
-changed. It raises LakeError."""
 
 _TRIES = 5
-_TEXTS = {"quarantine": ("raw", "source"), "batch": ("source",), "incident": ("document",)}
-# What a name may be anywhere in. A row whose raw bytes have it goes; a source and a document lose the name.
-_NAMING = ("tags",)
-# Maps of which an entry may name a host. A channel and its version in ``content`` never do, and who was exposed to what
-# is judged by them.
 
+# Columns in which a name may stand anywhere. A row whose raw bytes have it is deleted; a source and a document lose the
+# name.
+_TEXTS = {"quarantine": ("raw", "source"), "batch": ("source",), "incident": ("document",)}
+
+# Maps in which an entry may name a host. A channel and its version in ``content`` never do, and who was exposed to what
+# is judged by them.
+_NAMING = ("tags",)
+
+# Whether the name is anywhere in a value, even within a longer word; such values are then looked at closely.
 _CONTAINS = {
     TEXT: "contains({0}, getvariable('host'))",
     TEXT_MAP: "list_bool_or(list_transform(list_concat(map_keys({0}), map_values({0})), "
@@ -57,7 +61,6 @@ _CONTAINS = {
     FRAMES: "list_bool_or(list_transform({0}, "
     "lambda frame: contains(concat(frame.module, ' ', frame.\"function\"), getvariable('host'))))",
 }
-"""Whether the name is somewhere in a value, be it within a word: where to look closer."""
 
 
 @dataclass

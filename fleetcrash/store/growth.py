@@ -18,6 +18,8 @@ from fleetcrash.store.look import Look
 from fleetcrash.store.queries import query_text, words
 from fleetcrash.store.reading import rows_of
 
+# The queries of tables that grow, and by which column. A query by host reads crashes only from a table that grows; one
+# by crash reads the view of crashes, and no record of another kind.
 GROWS_BY: Mapping[str, str] = {
     "clustering/shaped_crashes": "crash_id",
     "known_exposures": "host_id",
@@ -28,11 +30,9 @@ GROWS_BY: Mapping[str, str] = {
     "online_stretches": "host_id",
     "placed_crashes": "host_id",
 }
-"""The queries of tables that grow, and by which column. A query by host reads no crash but from a table that grows; one
-by crash reads the view of crashes, and no record of another kind."""
 
+# A table that took less to make is made anew instead.
 GROW_FROM_S = 0.2
-"""A table that is made in less is sooner made anew."""
 
 _RECORDS_BY: Mapping[str, tuple[Kind, ...]] = {
     "crash_id": (Kind.CRASH,),

@@ -21,9 +21,11 @@ from fleetcrash.store.lake import File, Lake
 from fleetcrash.store.log import UNDER_WAY_S, Log, Swept, age_s, checkpoint, delete, replace, replaced, unreferenced
 from fleetcrash.store.rewriting import SETTLED, SPILL, TARGET_BYTES, Rewriter, write_files
 
+# How long a reader may go on with a snapshot whose files have been replaced: longer than any query or any page.
 KEEP = timedelta(hours=24)
-"""How long a reader may go on with a snapshot whose files have been replaced: longer than any query or any page."""
 
+# Rows of one host lie in one row group of each merged file, so that a question on it reads little. Merged files of
+# full size stay as they are: each holds what came in one stretch of time, so that a question on an hour reads few.
 _SORTED_BY = {
     "crash": ("host_id", "module", "code"),
     "install": ("host_id", "applied_at"),
@@ -31,8 +33,6 @@ _SORTED_BY = {
     "heartbeat": ("host_id", "at"),
     "session": ("host_id", "online_from"),
 }
-# Rows of one host lie in one row group of each merged file, so that a question on it reads little. Merged files of
-# full size stay as they are: each holds what came in one stretch of time, which a question on an hour makes use of.
 
 _GROUP_BYTES = 8 * TARGET_BYTES  # merged in one commit; bounds what is lost when it is cut short, and the disk it takes
 _MERGE_TRIES = 3

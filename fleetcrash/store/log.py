@@ -31,8 +31,8 @@ from fleetcrash.errors import LakeError, one_line
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.trouble import unwritable
 
+# A younger file may belong to a write under way, so only its writer deletes it.
 UNDER_WAY_S = 600.0
-"""A file that is younger may belong to a write under way, so nobody but its writer deletes it."""
 
 _COMMIT_TRIES = 50
 _COMMIT = re.compile(r"(\d{20})\.json")

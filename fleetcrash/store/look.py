@@ -14,6 +14,7 @@ from fleetcrash.store.queries import query_text, words
 from fleetcrash.store.schema import SCHEMA_VERSION
 from fleetcrash.store.snapshot import TableFiles
 
+# The views that queries read, each after those that it reads itself.
 VIEWS = (
     "crashes",
     "installs",
@@ -27,7 +28,6 @@ VIEWS = (
     "exposures",
     "host_spans",
 )
-"""The views that queries read, each after those that it reads itself."""
 
 _KEYS = 1  # count up when an answer changes for a reason that no key tells, such as a change to ``reading``
 

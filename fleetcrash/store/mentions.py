@@ -14,24 +14,24 @@ import pyarrow as pa
 
 from fleetcrash.records import COLLECTOR, REPLAYING_COLLECTOR, Kind
 
+# What stands in a document where a forgotten name stood.
 FORGOTTEN = "forgotten host"
-"""What stands in a document where a forgotten name stood."""
 
 _STRUCK = f"[{FORGOTTEN}]"  # in a sentence of somebody's own it must not pass for their words
 
 _LONGEST_BY_LETTER = 256  # a longer name is looked for in whole spellings only, or its pattern takes seconds to make
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
+# Keys under which a document may name a host. All its other text is of our own making, or a name that it is read by.
 _HOSTS = ("host_id", "hosts")
 _PROSE = ("summary", "lacks")
 _NAMED_BY_OWNERS = ("site", "group", "customer")  # a site may be called as its only host
-# Where a document may name a host. Whatever else it says is a word of ours, or a name that it is read by.
 
+# host-1 is neither in host-10 nor in my-host-1 nor in host-1.example.com: those are names of others. What JSON escapes
+# before a name, such as an end of line or a quotation mark, is no part of it.
 _WORD = rb"[A-Za-z0-9_\-]"
 _BEFORE = rb"(?:(?<![A-Za-z0-9_\-])(?<![A-Za-z0-9]\.)|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
 _AFTER = rb"(?![A-Za-z0-9_\-]|\.[A-Za-z0-9])"
-# host-1 is neither in host-10 nor in my-host-1 nor in host-1.example.com: those are names of others. What JSON escapes
-# before a name, such as an end of line or a quotation mark, is no part of it.
 
 _SHORTEST_DISTINCTIVE = 6  # characters; h1, v2 and r01 are anything
 _VERSION = re.compile(r"[A-Za-z]{0,2}[0-9]+[._][0-9]")

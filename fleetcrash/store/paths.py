@@ -7,17 +7,17 @@ from pathlib import Path
 
 from fleetcrash.errors import LakeError
 
+# Folder for what was acknowledged and is not in the lake yet, unless the collector was given another.
 SPOOL = "_spool"
-"""Folder for what was acknowledged and is not in the lake yet, unless the collector was told of another."""
 
+# The file in the spool that a collector holds locked while it runs.
 SPOOL_LOCK = "lock"
-"""The file in it that a collector holds locked while it runs."""
 
+# Suffix of a file of the spool that could be read only in part.
 DAMAGED = ".damaged"
-"""Ends the name of a file of the spool of which not all could be read."""
 
+# deltalake takes a path for a URL: it reads %41 as A, and at the other characters it panics, which is no Exception.
 _UNFIT = re.compile(r"[%\[\]\\^|\x00-\x1f\x7f]")
-# deltalake takes a path for a URL: it reads %41 as A and dies, of a panic that is no Exception, of the others.
 
 
 def check_path(root: Path) -> None:

@@ -28,14 +28,14 @@ from fleetcrash.store.log import NewFile
 from fleetcrash.store.reading import rows_of
 from fleetcrash.store.trouble import unwritable
 
+# A file is ended at this size: large enough to be few, small enough to be written again in seconds.
 TARGET_BYTES = 128 * 1024 * 1024
-"""A file is ended at this size: large enough to be few, small enough to be written again in seconds."""
 
+# Folders of this name in a lake are for sorting more than fits into memory; they go when that is done.
 SPILL = "_spill-"
-"""Folders of this name in a lake are for sorting more than fits into memory; they go when that is done."""
 
+# How the names of files that compaction has written begin.
 SETTLED = "settled-"
-"""How the names of files that compaction has written begin."""
 
 _MEMORY_LIMIT = "1GiB"
 _LONGEST_BOUND = 128  # characters; the log is read as a whole, so a long text as the least of a column costs everybody

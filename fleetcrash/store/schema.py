@@ -6,11 +6,11 @@ import pyarrow as pa
 
 from fleetcrash.records import Column
 
+# In version 1 batch lacks leans_on, and quarantine replayed_by; `fleetcrash doctor --migrate` adds them.
 SCHEMA_VERSION = 2
-# 1: batch lacks leans_on, and quarantine replayed_by. `fleetcrash doctor --migrate` brings a lake from there to here.
 
+# Property of each table that holds its version; tables of two versions are a migration that was cut short.
 SCHEMA_KEY = "fleetcrash.schema"
-"""Property of each table that holds its version; tables of two versions are a migration that was cut short."""
 
 _ROWS_AT_ONCE = 60_000
 

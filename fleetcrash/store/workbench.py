@@ -19,8 +19,8 @@ from fleetcrash.store.database import connect
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.reading import rows_of
 
-MEMORY_LIMIT = "2GiB"
 # A batch of 32 MiB of lines was judged within 400 MiB; the rest is for comparing it with a large lake.
+MEMORY_LIMIT = "2GiB"
 
 
 class Workbench:

@@ -19,15 +19,15 @@ from ingest.collector.refusal import Refusal, busy, too_large
 from ingest.inflating import Inflater
 
 ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")
+# What clients of other makers send as well: sentry-sdk takes brotli wherever that is installed.
 CLIENTS_ENCODINGS = (*ENCODINGS, "deflate", "br")
-"""What clients of other makers send as well: sentry-sdk takes brotli wherever that is installed."""
 
 _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")  # a line but the first
 _BLOCK_BYTES = 1 << 20
 _DRAINED_BYTES = 256 << 20
 _DRAIN_S = 10.0
+# Exceptions raised while a body is unpacked whose content is not in the encoding that it states.
 DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
-"""What is raised while a body is unpacked that is not what its encoding says."""
 
 
 class Room:

@@ -35,15 +35,16 @@ from ingest.stamped import Stamped, without_repetitions
 
 LOG = logging.getLogger("fleetcrash.collector")
 
+# A lake that cannot be written is tried for ever. Any other failure is a fault of ours that the same segment would meet
+# again: it is left in the spool for the next start, and those behind it go on.
 _TRIES = 3
-# A lake that cannot be written is tried for ever. Whatever else fails is a fault of ours, which the same segment would
-# meet again: it is left in the spool for the next start, and those behind it go on.
 
 _RETRY_S = 2.0
 _STUCK_S = 60.0  # twenty times what a segment takes; a file system that does not answer says so by nothing else
 _COMPACT_EVERY = 100  # commits: each leaves a file a table, and 400 files make a question five times slower
+
+# How long replaced files stay for those who still read them. At a commit a second, those of a day are half a million.
 _KEPT = timedelta(hours=2)
-# Replaced files, for those who still read them: at a commit a second a day of them would be half a million.
 
 
 class Committer:

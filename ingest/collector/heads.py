@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ingest.collector.metrics import Metrics
 from ingest.collector.reception import drained
 
+# The server stops waiting for the end of a longer head, but takes one that has arrived whole by then.
 LONGEST_HEAD_BYTES = 64 << 10
-"""The server stops to wait for the end of a longer one, but takes one that has come whole by then."""
 
 _WHOLE_URL = re.compile(rb"https?://[^/?]+(/.*)?", re.IGNORECASE | re.DOTALL)
 _BETWEEN_BYTES = len(b": \r\n")  # in a line, beside the name and the value

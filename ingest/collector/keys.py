@@ -18,8 +18,8 @@ from ingest.collector.segments import Description
 
 LOG = logging.getLogger("fleetcrash.collector")
 
+# How long a key is remembered once its body is in the lake: longer than any client tries again.
 KEPT_S = 24 * 3600
-"""How long a key is remembered once its body is in the lake: longer than any client tries."""
 
 _FORGET_EVERY_S = 600.0
 _LITTLE_BYTES = 1 << 20  # a disk with less may be why a file cannot be made, whatever SQLite calls it

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from ingest.collector.refusal import Refusal
 
+# How much a sender that was quiet may bring at once: a second's worth. One that posts evenly never exceeds its rate.
 BURST_S = 1.0
-"""What a sender that has been quiet may bring at once: a second's worth. One that posts evenly never meets its rate."""
 
 
 class Rates:

@@ -9,8 +9,8 @@ from fleetcrash.errors import FleetcrashError
 from ingest.formats.crashes import Unfit
 
 _NOTHING = re.compile(r"Nothing of (it|this request) was kept\.")
+# Said of a body that is taken a part at a time and was not taken to its end.
 WHOLE_PARTS = "What came whole before it was kept."
-"""What became of a body that is taken a part at a time and was not to its end."""
 
 
 class Refusal(FleetcrashError):

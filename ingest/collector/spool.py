@@ -31,9 +31,9 @@ LOG = logging.getLogger("fleetcrash.collector")
 
 _SUFFIX = ".segment"
 _SMALL_BYTES = 64 << 10
-_SPARE_BYTES = 2 << 20
 # Left free for the lake, beside half of what waits: the lake must be able to take in what was acknowledged, or a full
 # disk would stay full.
+_SPARE_BYTES = 2 << 20
 
 _FULL = "the disk of {} is full, and senders are answered 507"
 _UNWRITABLE = "the last body could not be written to the spool {} ({}), and its sender was answered {}"

@@ -26,8 +26,8 @@ from ingest.collector import token_book
 from ingest.collector.token_book import Entry
 
 FILE = "_tokens.json"
+# How long the old secret is still accepted after a rotation, by default: a night in which nobody deploys anything.
 OVERLAP = timedelta(hours=24)
-"""How long the secret before a rotation is taken, unless told: a night in which nobody rolls anything out."""
 
 _LOCK = "_tokens.lock"
 _PREFIX = "fc_"  # so that a scanner for leaked secrets can tell one

@@ -15,6 +15,7 @@ _SYSTEM = re.compile(
 _OF_SYSTEM = re.compile(r"(?:^|/)(?:System/(?!Volumes/Data/)|usr/lib/|usr/libexec/)")
 _NO_ID = re.compile(r"\W*(?:TODO|null|unknown|0{8}-0{4}-0{4}-0{4}-0{12})\W*", re.IGNORECASE)
 
+# Codes with which the system says why it ended a process; they say more than SIGKILL.
 _KILLS = frozenset([
     0x8BADF00D,  # it did not answer in time
     0xDEAD10CC,  # it held a lock on a file while it was suspended
@@ -22,10 +23,9 @@ _KILLS = frozenset([
     0xBAD22222, 0xBAADCA11, 0xBADDD15C, 0xBADA5E47, 0xD00D2BAD, 0xDEADFA11,
     0xC51BAD01, 0xC51BAD02, 0xC51BAD03,
 ])  # fmt: skip
-"""Why the system ended a process, where that says more than SIGKILL."""
+# Who ended a process because of what it consists of: an invalid signature, a missing library. The exception or the
+# signal says only how it was ended.
 _ENDED_BY = re.compile(r"\b(CODESIGNING|DYLD)\b")
-"""Who ended a process for what it is made of: a signature that is not right, a library that is missing. The exception,
-or the signal, is only how."""
 _NUMBER = re.compile(r"0x[0-9a-f]{8,16}\b|\b\d{10}\b", re.IGNORECASE)
 
 

@@ -30,8 +30,8 @@ _UNAME = re.compile(r"Linux (?P<release>\d\S{0,100})")
 _EXCEPTION = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?")
 _PLACE = re.compile(r"(?P<module>[^:]+)\+(?P<offset>[0-9a-f]{1,15})")
 
+# Other problem types, such as a package that could not be installed, are no crashes.
 _DOMAINS = {"Crash": "user", "Hang": "hang", "KernelCrash": "kernel", "KernelOops": "kernel"}
-"""Other problems, such as of a package that could not be installed, are no crashes."""
 
 _TAGS = {
     "DistroRelease": "os_name", "Package": "package", "SourcePackage": "source_package", "Title": "title",

@@ -33,9 +33,9 @@ _BASIC_OFFSET = re.compile(rf"({_LOCAL_TIME.pattern}) ?([+-]\d\d):?(\d\d)")
 # As many digits as whole seconds, and their thousandths to billionths, have from 2001 to 2286. A date without dashes
 # has 8, with a time 14 or 17.
 _EPOCH_TEXT = re.compile(r"(?:\d{10}|\d{13}|\d{16}|\d{19})(?:\.\d{1,9})?")
+# Numbers above which a time since 1970 is in a finer unit than seconds: read in seconds they would be after the year
+# 5000, read in the next finer unit before 1974.
 _LEAST_OF_UNIT = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1000))
-"""Numbers above which a time since 1970 is in a finer unit: as seconds they are after the year 5000, as the unit before
-1974."""
 _VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){1,5}(?:[-+.][\w.+-]{1,40})?)")
 _HOME = re.compile(
     r"/(?:Users|home)/[^/\s'\",:;()]{1,200}"

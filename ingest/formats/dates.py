@@ -8,23 +8,24 @@ from datetime import UTC, datetime, timedelta
 from fleetcrash.times import time_text
 from ingest.formats.crashes import time_of
 
+# How the names of months begin in various languages; journalctl writes them in the language of its user.
 _MONTHS = (
     "jan янв sty ene gen", "feb fév fev фев lut", "mar mär mrt мар maa", "apr avr abr апр kwi",
     "may mai maj май мая mag mei", "jun juin июн cze giu", "jul juil июл lip lug", "aug août aoû авг sie ago",
     "sep сен wrz set", "oct okt окт paź ott out", "nov ноя lis", "dec déc dez дек gru dic",
 )  # fmt: skip
-"""How languages begin the names of months; journalctl writes them in that of its user."""
 _MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 MONTH = r"(?:[^\W\d_]{3,9}\.?|\d{1,2}[月월])"  # the latter of Chinese, Japanese and Korean
 _DATE = re.compile(
     rf"(?:[A-Z][a-z]{{2}} )?({MONTH}) {{1,2}}(\d{{1,2}}) (\d\d):(\d\d)(?::(\d\d)(?:\.\d{{1,9}})?)?(?: (\d{{4}}))?"
 )
+# Hours ahead of UTC, by names that mean only one zone; CST and IST mean several.
 _ZONES = {
     "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3,
     "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10,
     "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "ACST": 9.5, "AWST": 8, "NZST": 12, "NZDT": 13, "BRT": -3,
 }  # fmt: skip
-"""Hours before UTC of the names that mean one zone; CST and IST mean several."""
+# Hours ahead of UTC, by the names that Windows has for zones, without "Standard Time"; "Daylight Time" is one more.
 _WINDOWS_ZONES = {
     "GMT": 0, "W. Europe": 1, "Central Europe": 1, "Central European": 1, "Romance": 1, "E. Europe": 2, "FLE": 2,
     "GTB": 2, "Israel": 2, "South Africa": 2, "Arab": 3, "Russian": 3, "Arabian": 4, "Pakistan": 5, "India": 5.5,
@@ -33,7 +34,6 @@ _WINDOWS_ZONES = {
     "Eastern": -5, "US Eastern": -5, "Central": -6, "Mountain": -7, "US Mountain": -7, "Pacific": -8, "Alaskan": -9,
     "Hawaiian": -10,
 }  # fmt: skip
-"""Hours before UTC of the names that Windows has for zones, without Standard Time; a Daylight Time is one hour more."""
 _WINDOWS_ZONE = re.compile(r"(?P<name>[A-Z][A-Za-z. ]{1,30}) (?P<kind>Standard|Daylight|Summer) Time")
 _OFFSET = re.compile(r"([+-]\d\d):?(\d\d)?")
 _AHEAD = timedelta(days=2)  # that a date may be of the time before which it was: zones, and clocks

@@ -18,8 +18,8 @@ from ingest.formats.lines import text_lines_in
 _LONGEST_LINE = 4000  # template arguments
 _MOST_LINES = 3000  # of one crash: gdb tells all threads, and variables
 
+# Signals that a fault or a check raises; with others somebody stopped the process, or requested a core dump.
 _FATAL = frozenset(["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP"])
-"""Signals that a fault or a check raises; at others somebody stopped the process, or asked for its core."""
 _GDB = re.compile(
     r"(?:Program terminated with signal"
     r"|(?:Thread \d{1,6}(?: \"[^\"]{1,64}\")?|Program) received signal(?! SIGTRAP)) (?P<code>SIG[A-Z0-9]{2,8}), "

@@ -17,8 +17,8 @@ from typing import BinaryIO
 from evtx import PyEvtxParser
 
 EVENT, DAMAGE = b"E", b"D"
+# Precedes each event (XML) and each message about damage: which of the two it is, and its size in bytes.
 FRAME = struct.Struct("<cI")
-"""What is before each event, as XML, and before each word on what is damaged: which of them, and its size in bytes."""
 
 _CPU_S = 5  # where a log takes 10 ms a MiB
 _BYTES_A_CPU_S = 4 << 20

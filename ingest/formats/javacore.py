@@ -17,8 +17,8 @@ from ingest.formats.format import Log
 from ingest.formats.lines import text_lines_in
 
 _LONGEST_LINE = 2000
+# Events that end the process: a fault, an abort, an assertion of the virtual machine.
 _FATAL = ("gpf", "abort", "traceassert")
-"""Events that end the process: a fault, an abort, an assertion of the machine's own."""
 
 _TITLE = re.compile(r"^0SECTION\s{1,20}TITLE subcomponent dump routine", re.MULTILINE)
 _LINE = re.compile(

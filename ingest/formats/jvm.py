@@ -63,15 +63,16 @@ _JAVA = re.compile(
 )
 _HIDDEN = re.compile(r"[/+]0x[0-9a-f]{8,16}")  # of classes that are made while it runs
 _INTO = re.compile(r"(?: \[clone [^\[\]]{1,80}\]){0,3}\+0x[0-9a-fA-F]{1,15}(?:\s{1,4}\([^()]{1,200}:\d{1,7}\))?$")
+# Functions of the virtual machine that write the log of an error which it found itself.
 _WRITERS = re.compile(r"\b(?:VMError::report|report_(?:vm|fatal|java|should|unimplemented|untested)\w*\()")
-"""Of the machine's own, that write the log of an error which it found itself."""
+# Part of the name of a library that a program unpacks anew at each run, such as ``jna1234567890123456789.tmp``.
 _UNPACKED = re.compile(r"-?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{12,}")
-"""In the name of a library that a program unpacks anew each time it runs: ``jna1234567890123456789.tmp``."""
 _TIME = re.compile(
     r"(?P<at>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \d{4})(?: (?P<zone>\S.{0,60}?))??"
     r"(?:,? elapsed time: (?P<elapsed>\d{1,12}(?:\.\d{1,9})?) seconds\b.*)?"
 )
 _UPTIME = re.compile(r"(?P<days>\d{1,6}) days {1,3}(?P<hours>\d{1,2}):(?P<minutes>\d{2}) hours")
+# Patterns that give the system and its version, on whichever line they match.
 _BY_FORM = {
     "windows": re.compile(
         r"\bBuild (?P<build>\d{4,6})\s{1,3}\((?P<version>\d{1,3}\.\d{1,3}\.\d{4,6})(?:\.(?P<revision>\d{1,6}))?\)"
@@ -81,7 +82,6 @@ _BY_FORM = {
     "darwin": re.compile(r"\bDarwin \d"),
     "linux": re.compile(r"\buname: {0,3}Linux (?:\S{1,64} )?\d{1,3}\.\d\S{0,100}"),
 }
-"""What tells the system and its version, on whichever line it stands."""
 _RELEASE = re.compile(r"\d{1,3}\.\d\S*$")
 _THREAD = re.compile(r"\S{0,40}?(?:(?P<kind>\w+Thread|[A-Z]\w+) )?\"(?P<name>[^\"]{1,200})\"")
 _PLATFORM = re.compile(r"\b(?P<system>linux|windows|bsd|macosx|solaris|aix)-(?P<machine>[\w-]{2,20})")

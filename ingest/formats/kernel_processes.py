@@ -44,8 +44,8 @@ _TASK = re.compile(
     r"CPU: \d{1,5} (?:UID: \d{1,10} )?PID: (?P<pid>\d{1,10}) Comm: (?P<comm>.{1,64}?) (?:\S{1,20}: |Not t|Tainted)"
 )
 
+# Every such line contains one of these, as a pattern: a search of each line for them is fast.
 MARKS = r"segfault (?:at|\()|traps: |\]: unhandled |\) at [0-9a-f]+ nip |sending SIG|User process fault"
-"""What such lines have in them, as a pattern: a search of each line for these is fast."""
 
 _SIGNALS = {"invalid opcode": "SIGILL", "divide error": "SIGFPE", "int3": "SIGTRAP"}
 _NUMBERS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE"}
@@ -54,8 +54,8 @@ _KINDS = (  # of 64-bit Arm; all others are of memory that is not the process's
     (re.compile(r"alignment|external abort|parity", re.IGNORECASE), "SIGBUS"),
     (re.compile(r"BRK|BKPT|single.step|breakpoint|watchpoint", re.IGNORECASE), "SIGTRAP"),
 )
+# By the number of the program interruption of s390; all others are faults of memory.
 _INTERRUPTIONS = {1: "SIGILL", 2: "SIGILL", 3: "SIGILL", 6: "SIGILL", 7: "SIGFPE", 8: "SIGFPE", 9: "SIGFPE"}
-"""By the number of s390's program interruption; all others are of memory."""
 
 
 class ProcessFault(NamedTuple):

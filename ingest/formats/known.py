@@ -36,6 +36,7 @@ from ingest.formats.wer import REPORT_WER
 from ingest.formats.windbg import WINDBG
 from ingest.formats.xnu_panic import XNU_PANIC
 
+# In the order in which they are tried: those recognised by the first bytes, then those recognised by the text.
 FORMATS: tuple[Document | Log, ...] = (
     MINIDUMP,
     EVENT_LOG,
@@ -72,7 +73,6 @@ FORMATS: tuple[Document | Log, ...] = (
     PYTHON_LOG,
     KERNEL_FILE,
 )
-"""In the order in which they are asked: what is told by its first bytes, then what is told by what stands in it."""
 
 
 _LOOKED_AT_BYTES = 16 << 20

@@ -13,8 +13,8 @@ _INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")  # after which Amazon'
 _STAMPS = ("time", "@timestamp", "timestamp", "TimeGenerated")
 _TEXTS = ("log", "message", "@message", "textPayload")
 _AZURES_TEXTS = ("LogMessage", "LogEntry", "Message", "SyslogMessage", "RawData")
+# Fields that distinguish an entry of CloudWatch from that of any program.
 _AMAZONS = ("eventId", "ingestionTime", "logStreamName", "@message")
-"""Fields that tell an entry of CloudWatch from any program's."""
 _GOOGLES_HOST = "compute.googleapis.com/resource_name"
 
 

@@ -30,11 +30,12 @@ _MODULE_BYTES = 108
 _FIXED_VERSION = 0xFEEF04BD
 
 _SYSTEMS = {1: "windows", 2: "windows", 0x8101: "darwin", 0x8102: "darwin", 0x8201: "linux", 0x8203: "linux"}
+# Offset and format of the instruction pointer in a thread's context, by processor: x86, ARM, x64, ARM64, and the old
+# ARM64 of breakpad.
 _POINTERS = {0: (0xB8, "<I"), 5: (64, "<I"), 9: (0xF8, "<Q"), 12: (264, "<Q"), 0x8003: (264, "<Q")}
-"""Where a thread's context has its instruction pointer, by processor: x86, ARM, x64, ARM64, breakpad's old ARM64."""
 
+# Code of a dump that a program requested while it ran on, which is no crash.
 REQUESTED = "DUMP_REQUESTED"
-"""The code of a dump that a program asked for while it went on: no crash."""
 
 _SIGNALS = {
     1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
@@ -77,8 +78,8 @@ _KERNELS = {
 _TRIAGE, _KIND_AT = 4, 0xF98  # the small kernel dumps of 64-bit systems, which list the drivers
 _DRIVERS_AT, _DRIVER_BYTES = 0x2030, 0x90
 _SAVED_DUMP = 0x10000000  # added to the bugchecks of such dumps
+# Which argument of a bugcheck, counted from 0, says where in code it was; Microsoft's reference of bug check codes.
 _INSTRUCTIONS = {0x0A: 3, 0xC5: 3, 0xD1: 3, 0x50: 2, 0x1E: 1, 0x3B: 1, 0x7E: 1, 0x8E: 1, 0x116: 1}
-"""Which argument of a bugcheck, counted from 0, says where in code it was; Microsoft's reference of bug check codes."""
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,7 @@ def _panic(row: Row) -> dict[str, Any]:
     }
 
 
+# For each table the function that reads it, the columns that only it has, and its other columns.
 _TABLES: tuple[tuple[Callable[[Row], dict[str, Any] | None], frozenset[str], frozenset[str]], ...] = (
     (
         _windows,
@@ -166,7 +167,6 @@ _TABLES: tuple[tuple[Callable[[Row], dict[str, Any] | None], frozenset[str], fro
                    "system_model", "uptime"]),
     ),
 )  # fmt: skip
-"""What reads a table, the columns that no other has, and its others."""
 
 
 def _reader(row: Row) -> Callable[[Row], dict[str, Any] | None] | None:

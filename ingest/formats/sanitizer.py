@@ -82,6 +82,7 @@ _HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST, _SEL
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
           _OBJECTIVE_C, _JVM)  # fmt: skip
 _AS_IT_IS = (_NODE, _LIBC, *_HEADS[_HEADS.index(_TERMINATE) :])
+# Every head contains one of these: a search of each line for them is fast.
 _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
           "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",
           "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ",
@@ -90,7 +91,6 @@ _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime er
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
           "There is insufficient memory for the Java", *uncaught.MARKS)  # fmt: skip
-"""What a head has in it: a search of each line for these is fast."""
 _MARK = re.compile("|".join(map(re.escape, _MARKS)))  # faster in a line, and slower in a text
 
 # What a log that the report is in writes before each line: anything, before a process's number; containers' logs.

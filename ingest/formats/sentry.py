@@ -46,8 +46,8 @@ _HANGS = frozenset([
     "anr", "apphang", "mx_hang_diagnostic", "app_hang", "watchdog",
     "appexitinfo", "historicalappexitinfo",  # what Android itself tells of an ANR, at the next start
 ])  # fmt: skip
+# Tags in which Sentry names the user, or the URL that was requested.
 _OF_PEOPLE = re.compile(r"(?:sentry:)?user(?:[._ -].*)?|user(?:id|name)|e-?mail|ip(?:_address)?|url", re.IGNORECASE)
-"""Tags that Sentry makes of who it was, and what was asked for."""
 _ASSEMBLY = re.compile(r"([^,]+), *(?:Version=([^,]*)|Culture=|PublicKeyToken=)")
 
 

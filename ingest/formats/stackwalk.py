@@ -37,8 +37,8 @@ from ingest.formats.systems import os_type
 _MOST_MODULES = 10_000  # a large process has hundreds
 _CRASH_INFO = re.compile(r'"crash_info"\s{0,100}:\s{0,100}\{')
 _BESIDE = re.compile(r'"(?:crashing_thread|threads|modules|system_info)"\s{0,100}:')
+# Codes of dumps that a program requested: that of breakpad, and those of crashpad on macOS and Windows.
 _NO_CRASH = frozenset(["dump_requested", "no crash", "simulated exception", "simulated", "0x43507378", "0x517a7ed"])
-"""What a dump says that a program asked for: breakpad's own code, and crashpad's on macOS and Windows."""
 
 _NUMBER = re.compile(r"0x0*(?P<digits>[0-9a-f]{1,16})")
 _LINUX_VERSION = re.compile(r"(?:0\.0\.0 )?(?:Linux )?(?P<release>\d\S{0,100})")

@@ -15,6 +15,8 @@ _NAMES = (
                          r"suse|opensuse|sles|amazon|amzn|raspbian|nixos|gentoo|oracle(?! solaris)|"
                          r"chrom(?:e|ium) ?os")),
 )  # fmt: skip
+# ID in os-release, or first word of its NAME, of Linux distributions whose name may lack the word Linux. They are
+# matched as whole words, as some are short.
 _LINUXES = frozenset([
     "anolis", "artix", "azurelinux", "bazzite", "bottlerocket", "cachyos", "clear", "cloudlinux", "coreos", "cos",
     "deepin", "devuan", "elementary", "endeavouros", "flatcar", "garuda", "guix", "kali", "kylin", "mageia",
@@ -22,8 +24,6 @@ _LINUXES = frozenset([
     "postmarketos", "pureos", "qubes", "raspberry", "scientific", "slackware", "sled", "solus", "steamos", "tails",
     "talos", "tencentos", "tizen", "trisquel", "ultramarine", "uos", "void", "wolfi", "zorin",
 ])  # fmt: skip
-"""The ID of os-release, or the first word of its NAME, of those whose name need not say Linux. Whole words: some are
-short."""
 
 _BROWSERS = (
     ("windows", re.compile(r"Windows")),
@@ -53,6 +53,7 @@ _NO_SYSTEM = re.compile(r"unix\b")  # what Mono and older .NET call both Linux a
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _OF_A_MAC = ("/Users/", "/Applications/", "/System/", "/Library/", "/opt/homebrew/", "/private/")
 _FIRST_OF_WINDOWS_10 = 10240
+# Windows releases by build numbers that only they have.
 _OLDER_WINDOWS = {
     "9600": "6.3",
     "9200": "6.2",
@@ -62,7 +63,6 @@ _OLDER_WINDOWS = {
     "6002": "6.0",
     "6001": "6.0",
 }
-"""Releases by their builds, which no other has."""
 
 
 def os_type(name: Any, paths: Iterable[str | None] = ()) -> Any:

@@ -49,13 +49,13 @@ _SIGNALS = {
     "floating point exception": "SIGFPE", "access violation": "0xc0000005", "stack overflow": "0xc00000fd",
 }  # fmt: skip
 _ADDRESS = re.compile(r" (?:at )?(?:0x[0-9a-f]{1,16}|\(.{0,200}\)).*")
+# Every head contains one of these.
 MARKS = ('Exception in thread "main" ', "Unhandled exception", "Unhandled Exception", "FATAL UNHANDLED", "^", ".rb:",
          "error: Uncaught ", " due to java.lang.OutOfMemoryError", "Fatal Python error: ",
          "Windows fatal exception: ", "Fatal error: ", "Application run failed",
          "Fatal error.", "Process terminated.", "Stack overflow.", "[BUG] ")  # fmt: skip
-"""What a head has in it."""
+# How a line of the same report begins, after the first frame.
 GOES_ON = re.compile(r"\s|at |Caused by: |Suppressed: |\.{3} \d|--- End|---> |from |#\d|[}\]]|Node\.js v\d|Deno \d|$")
-"""What a line that is of the same report begins with, behind the first frame."""
 
 _CAUSE = re.compile(rf"\s*Caused by: (?P<name>{_NAME})(?:: .*)?")
 _WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{_NAME}){_CODE}(?:: .*)?")

@@ -23,6 +23,7 @@ CLR_EXCEPTION = "0xe0434352"
 _CRASH = ("exe", "exe_version", "", "module", "module_version", "", "code", "offset")
 _BEX = ("exe", "exe_version", "", "module", "module_version", "", "offset", "code")  # blocked execution of data
 _HANG = ("exe", "exe_version", "", "hang_signature", "hang_type", "waits_for")
+# What the values of a report mean, in order, by its type in upper case.
 _PLACES: Mapping[str, tuple[str, ...]] = {
     "APPCRASH": _CRASH,
     "BEX": _BEX,
@@ -38,7 +39,6 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "MOAPPHANGXPROC": ("package", *_HANG),
     "BLUESCREEN": ("code", "argument1", "argument2", "argument3", "argument4", "os_version"),
 }
-"""What the values of a report mean, by its type in upper case."""
 
 _NAMES = {
     "application name": "exe", "application version": "exe_version", "application timestamp": "",

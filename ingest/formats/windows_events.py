@@ -24,19 +24,19 @@ from ingest.formats import stacks
 from ingest.formats.crashes import Records, Told, base_name, name_of, tags_of, text, whole
 from ingest.formats.wer import Problem, hex_code, place_of, problem, report_id
 
+# Code of a host that went down without a bugcheck: power was lost, or somebody used the power switch.
 POWER_LOST = "KERNEL_POWER_41"
-"""The code of a boot that ended without a bugcheck: the power went, or nothing but the power switch helped."""
 
 _MOST_WAITING = 256  # crashes, of all hosts of a log
 _MOST_REPORTS = 10_000
 _MOST_TOLD = 100_000  # crashes that a later report is compared with
 _MOST_HOSTS = 100_000
 _LONGEST_VALUE = 32 << 10  # characters; Windows writes no more of one
+# How far apart the events of one crash may be. A clock may be corrected after a boot; a kernel dump takes long.
 _WAITS_FOR = {"kernel": timedelta(days=1), "user": timedelta(minutes=1)}
-"""How far the events of one crash are apart. A clock may be set right after a boot; a dump of a kernel takes long."""
 
+# Kinds of events. Where two tell the same thing, the later one in this order counts.
 _KINDS = ("power", "bugcheck", "error", "runtime")
-"""Of events; of what two of them tell, the one's counts that is later here."""
 
 _PROVIDER = re.compile(r"""<Provider\s[^>]{0,300}?Name\s*=\s*["']([^"'<>]{1,100})["']""")
 _CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF])  # what no XML may hold
@@ -380,6 +380,7 @@ def _moment(said: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+# The method that reads the events of each provider.
 _READERS: Mapping[str, Callable[[Crashes, Event], None]] = {
     "EventLog": Crashes._boot,
     "Microsoft-Windows-Kernel-General": Crashes._kernel,
@@ -391,7 +392,6 @@ _READERS: Mapping[str, Callable[[Crashes, Event], None]] = {
     ".NET Runtime": Crashes._runtime,
     "Windows Error Reporting": Crashes._report,
 }
-"""What reads the events of a provider."""
 
+# Providers of events that may report a crash.
 PROVIDERS = tuple(_READERS)
-"""Whose events may tell of a crash."""

@@ -31,8 +31,8 @@ LOG = logging.getLogger("fleetcrash.alerts")
 JSON = dict[str, Any]
 
 PING_EVERY_S = 60.0
+# If a message waits for so long, something is wrong: only the outside watchdog may still reach somebody.
 STUCK_S = 900.0
-"""A message that waits for so long is not well: then only the outside watchdog may still reach somebody."""
 
 _STEP_EVERY_S = 2.0
 _ENDS_WITHIN_S = 1.0

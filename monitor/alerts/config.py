@@ -14,11 +14,11 @@ from fleetcrash.errors import BadArgument
 from monitor.alerts.posting import check_address
 from monitor.alerts.receivers import Alertmanager, Apprise, Endpoint, Receiver, Webhook, apprise_service
 
+# Name of the file that is read from the lake's folder unless others are named.
 FILE = "alerts.toml"
-"""In the lake's folder it is read without being named."""
 
+# End of each error message; what runs already replaces it by what it does instead.
 NOT_STARTED = " Nothing was started."
-"""How each mistake ends. Whoever has started says otherwise what becomes of it."""
 
 _TYPES = ("webhook", "alertmanager", "apprise")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")

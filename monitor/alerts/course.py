@@ -10,12 +10,13 @@ from typing import Any
 from monitor.alerts.message import Event, hosts_hit
 
 FIRST_WAIT_S = 300.0
+# Messages that update an alert are five minutes apart, then ten, twenty, forty, and an hour: a verdict that is in doubt
+# all night is told some ten times and not a thousand. Five minutes are what somebody needs to read the first one.
 LONGEST_WAIT_S = 3600.0
-"""Updates of one alert are five minutes apart, then ten, twenty, forty, and an hour: a verdict that is in doubt all
-night is told some ten times and not a thousand. Five minutes are what somebody needs to read the first one."""
 
+# When this many times the hosts last reported are hit, that is news by itself: another order of magnitude is another
+# kind of night.
 GROWTH = 10
-"""So many times the hosts that were told of are news by themselves: another order is another kind of night."""
 
 _VERDICT = ("verdict", "update_id", "condition")
 

@@ -21,10 +21,10 @@ from monitor.alerts.message import Event, Message
 
 FOLDER = "_alerts"
 FILE = "outbox.sqlite"
+# Alerts that may wait for one receiver: where there are more, a receiver that is down is not the main problem.
 MOST_WAITING = 1_000
-"""Alerts that may wait for one receiver: a fleet with more has another trouble than a receiver that is down."""
+# How long a resolved alert that nothing waits for is listed.
 KEPT_S = 30 * 86_400.0
-"""How long a resolved alert that nothing waits for is listed."""
 
 _PATIENCE_S = 10.0  # for another process that writes: a command, for milliseconds
 

@@ -18,8 +18,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from fleetcrash.errors import BadArgument
 
+# For the whole request. A receiver that takes longer to answer is taken not to have kept the message.
 TIMEOUT_S = 10.0
-"""For all of it. A receiver that needs longer to say so has not kept the message."""
 
 _MOST_ANSWER_BYTES = 2_048
 _LONGEST_RETRY_AFTER_S = 3_600.0  # an hour: beyond it a receiver rather forgot than meant it

@@ -19,8 +19,8 @@ from monitor.alerts.posting import Answer, NoAnswer, request
 _JSON_TYPE = "application/json; charset=utf-8"
 _BUSY = (408, 425, 429)
 
+# Tells to which sending a line of apprise's log belongs. Its threads inherit the context of the caller.
 _sending: ContextVar[io.StringIO | None] = ContextVar("_sending", default=None)
-# Whose sending a line of apprise's log is of. It has threads of its own, which take the context of the caller along.
 
 
 class Result(Enum):

@@ -8,8 +8,8 @@ from enum import StrEnum
 from fleetcrash.errors import BadArgument, UnknownName
 from monitor.alerts.outbox import Outbox
 
+# Instead of a silence of more than a quarter, take the receiver out of the file.
 LONGEST_S = 90 * 86_400.0
-"""A silence that outlives a quarter is a receiver to take out of the file."""
 _LONGEST_TEXT = 500
 
 

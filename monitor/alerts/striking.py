@@ -11,6 +11,7 @@ from fleetcrash.store.databases import Texts
 from fleetcrash.store.mentions import Mentions
 from monitor.alerts.outbox import FILE, FOLDER
 
+# Where a host may be named. Keys stay: they tell messages apart, and silences find by them what they are about.
 _WRITTEN = {
     "silence": Texts(plain=("reason", "made_by", "ended_by")),
     "receiver": Texts(plain=("error",)),
@@ -18,7 +19,6 @@ _WRITTEN = {
     "message": Texts(documents=("body",)),
     "alert": Texts(documents=("told",)),
 }
-# Where a host may be named. Keys stay: by them messages are told apart, and silences find what they are about.
 
 
 def strike(lake_root: Path, mentions: Mentions) -> int:

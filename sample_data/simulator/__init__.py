@@ -50,8 +50,8 @@ from sample_data.simulator.wave import sweep
 
 __all__ = ["Summary", "scenario_names", "simulate"]
 
+# Called with steps done and steps in all.
 Progress = Callable[[int, int], None]
-"""Called with steps done and steps in all."""
 
 
 def unheard(_done: int, _total: int) -> None:

@@ -20,8 +20,8 @@ from fleetcrash.store import Engine, Lake
 from fleetcrash.store.kept import Kept, KeptTables
 from tests.dashboard.fleet import NOW, START, incident, outage, tick
 
+# Takes minutes, so that a test in which nobody ends it fails by its answer, and not for ever.
 FOR_LONG = "SELECT count(*) FROM range(1000000) AS one, range(100000) AS other WHERE hash(one, other) = 7"
-"""Takes minutes, so that a test in which nobody ends it fails by its answer, and not for ever."""
 
 DAY = Selection(START, NOW)
 WAIT_S = 30.0

@@ -109,8 +109,8 @@ def minutes(low: int = 0, high: int = LAST_MINUTE) -> st.SearchStrategy[int]:
     return st.integers(low // 5, high // 5).map(lambda step: 5 * step)
 
 
-_DELAYS = st.sampled_from([None, None, 0, 5, 30, 90, -5])
 # Minutes from a record's own time to its receipt. None: it carries no received_at; -5: the host's clock is ahead.
+_DELAYS = st.sampled_from([None, None, 0, 5, 30, 90, -5])
 
 
 def _received(minute: int, delay: int | None) -> datetime | None:

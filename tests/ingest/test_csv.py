@@ -19,6 +19,7 @@ from ingest.report import IncompleteLoad
 from tests.ingest.conftest import NOW, SOUND, answers, line, quarantined, rows_of, write
 from tests.ingest.crashes_as_csv import AT, HEADER, NAMES, as_csv, load_csv, row
 
+# Each example makes a lake on disk; shrinking one takes minutes.
 FEW = settings(
     max_examples=4,
     deadline=None,
@@ -26,7 +27,6 @@ FEW = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-# Each example makes a lake on disk; shrinking one takes minutes.
 
 
 @pytest.mark.slow

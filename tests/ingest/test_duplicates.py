@@ -16,6 +16,8 @@ from ingest.load import load
 from tests.dashboard.fleet import versions
 from tests.ingest.conftest import NOW, SOUND, answers, line, rows_of, write
 
+# Each example makes lakes on disk and holds dozens of lines: a few of them test a lot, and shrinking one takes
+# minutes.
 FEW = settings(
     max_examples=3,
     deadline=None,
@@ -23,8 +25,6 @@ FEW = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-# Each example makes lakes on disk and holds dozens of lines: a few of them try much, and shrinking one takes
-# minutes.
 
 TIMES = st.sampled_from([None, *(f"2024-07-19T04:0{minute}:00Z" for minute in range(3))])
 CHANGES = {

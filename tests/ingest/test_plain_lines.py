@@ -20,6 +20,7 @@ from tests.ingest.test_duplicates import FEW
 
 STACK = SOUND["crash"]["frames"]
 
+# Lines whose values are as they should be, whatever the rules say of them.
 PLAIN = [
     *(line(kind) for kind in SOUND if kind != "session"),
     line("session", online_until="2024-07-19T04:05:00Z"),
@@ -31,8 +32,8 @@ PLAIN = [
     line("crash", os_type="beos", crash_id="x" * 129, received_at="2030-01-01T00:00:00Z"),
     line("heartbeat", uptime_s=-1e-3),
 ]
-"""Lines whose values are as they should be, whatever the rules say of them."""
 
+# Lines that need a close look, some of which the parser would take for sound.
 ODD = [
     line("crash", agent_version=7.11, module_offset="16"),
     line("crash", agent_version=7.11, colour="red"),
@@ -66,7 +67,6 @@ ODD = [
     b'"',
     b"\\",
 ]
-"""Lines that need a close look, some of which the parser would take for sound."""
 
 
 def found_plain(lake: Lake, lines: list[bytes]) -> set[int]:
