@@ -1,4 +1,4 @@
-"""Records into a lake: made ones, and yours."""
+"""Commands that bring records: `simulate` makes some, `load` takes them into a lake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _LONGEST_NAME = 100
 
 def add_to(commands: Commands) -> None:
     """Add the commands of this file."""
-    one = commands.add(simulate, example="fleetcrash simulate channel-file-291 --out fleet --hosts 20000 --seed 1")
+    one = commands.add(
+        simulate, "--json", example="fleetcrash simulate channel-file-291 --out fleet --hosts 20000 --seed 1"
+    )
     one.add_argument("scenario", metavar="SCENARIO", help="a scenario's name, or a TOML file")
     one.add_argument("--out", metavar="DIR", required=True, help="folder to write to")
     one.add_argument("--hosts", type=int, help="size of the fleet (default: the scenario's)")
@@ -48,8 +50,15 @@ def simulate(chosen: argparse.Namespace) -> int:
         summary = write_fleet(
             chosen.scenario, chosen.out, hosts=chosen.hosts, seed=chosen.seed, days=chosen.days, progress=shown
         )
-    print_json({"schema": 1, "scenario": summary.scenario, "out": str(summary.folder), "seed": summary.seed,
-                 "hosts": summary.hosts, "records": dict(summary.records)})  # fmt: skip
+    if chosen.json:
+        print_json({"schema": 1, "scenario": summary.scenario, "out": str(summary.folder), "seed": summary.seed,
+                     "hosts": summary.hosts, "records": dict(summary.records)})  # fmt: skip
+        return Exit.DONE
+    print(
+        f"{sum(summary.records.values()):,} records of {summary.hosts:,} hosts, scenario {summary.scenario}, "
+        f"seed {summary.seed}: {readable(str(summary.folder))}"
+    )
+    print(f"  {', '.join(f'{count:,} {kind}' for kind, count in summary.records.items())}")
     return Exit.DONE
 
 

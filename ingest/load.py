@@ -1,7 +1,7 @@
 """Loading records into a lake: files and folders, stdin, tables in memory.
 
-Batch after batch is judged and committed, so that a load of any size takes bounded memory and one that is
-broken off leaves a whole lake. Loading the same again changes nothing.
+Records are judged and committed in batches, so that a load of any size takes bounded memory and one that is cut short
+leaves a whole lake. Loading the same again changes nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from fleetcrash.errors import BadArgument, UnreadableSource
 from fleetcrash.store import Lake
 from fleetcrash.store.overlay import Overlay
 from fleetcrash.store.workbench import Workbench
-from ingest import sources as finding
-from ingest import tables as in_columns
 from ingest.advice import NO_HOST, Misread, advice
 from ingest.arrival import Arrival
 from ingest.commit import Intake
@@ -34,7 +32,8 @@ from ingest.crash_files import Unreadable
 from ingest.joined import Joined
 from ingest.known_keys import KnownKeys
 from ingest.report import Counts, IncompleteLoad, LoadReport, Progress
-from ingest.sources import Hosts, Source
+from ingest.sources import STDIN, Hosts, Source, find
+from ingest.tables import of_tables
 
 _NOBODY = Hosts()
 
@@ -58,31 +57,31 @@ def load(
     """Load files, folders and ``-`` (stdin) into a lake.
 
     Args:
-        sources: in this order; of a folder, and the folders in it, every file of a known format, by path.
-        now: our clock, aware; what records without ``received_at`` are measured by.
-        hosts: what crashes in crash files are said to be of that name no host.
-        progress: told after each batch.
-        make: the lake need not be there: it is made once a source was found, so that a mistyped one leaves none behind.
+        sources: loaded in this order; of a folder, and of folders in it, every file of a known format, by path.
+        now: our clock, aware; records without ``received_at`` are checked against it.
+        hosts: the host to assume for crashes in crash files that name none.
+        progress: called after each batch.
+        make: the lake need not exist: it is made once a source was found, so that a mistyped path leaves none behind.
     Raises:
-        IncompleteLoad: a source could not be read; whatever could be is loaded, and ``report`` counts it.
+        IncompleteLoad: a source could not be read; what could be read is loaded, and ``report`` counts it.
         LakeError: the lake cannot be read or written.
         BadArgument: ``now`` has no offset.
     """
     started = perf_counter()
-    found = finding.find(sources, now=aware(now), hosts=hosts)
+    found = find(sources, now=aware(now), hosts=hosts)
     if make and found.sources:
         lake.make()
     problems = list(found.problems)
     sizes = [source.size_bytes for source in found.sources]
     total = None if None in sizes else sum(size for size in sizes if size is not None)
-    counts, before, told = Counts(), 0, _Told(hosts)
-    with _Line(lake, now=now) as line:
+    counts, before, hints = Counts(), 0, _Hints(hosts)
+    with _Pipeline(lake, now=now) as pipeline:
         for place, source in enumerate(found.sources):
             begun: list[int] = []
             counts_before = counts
             try:
                 for arrival in source.batches():
-                    counts += line.take(arrival)
+                    counts += pipeline.take(arrival)
                     begun.append(arrival.size_bytes)
                     within = sum(begun[:-_INTAKES])  # all others may be under way
                     if progress is not None and within:
@@ -92,14 +91,14 @@ def load(
                 problems += error.problems
             except UnreadableSource as error:
                 problems.append(str(error))
-            counts += line.end()
-            told.add(source, counts_before, counts)
+            counts += pipeline.end()
+            hints.add(source, counts_before, counts)
             before += source.size_bytes or sum(begun)
             if progress is not None:
                 progress(Progress(source.names[0], place + 1, len(found.sources), before, total, counts.read))
     names = [name for source in found.sources for name in source.names]
     report = LoadReport.of(
-        counts, names, seconds=perf_counter() - started, left_out=found.left_out, advice=told.advice(counts)
+        counts, names, seconds=perf_counter() - started, left_out=found.left_out, advice=hints.advice(counts)
     )
     if problems:
         raise IncompleteLoad(problems, report)
@@ -114,7 +113,7 @@ def dry_run(
     hosts: Hosts = _NOBODY,
     progress: Callable[[Progress], None] | None = None,
 ) -> LoadReport:
-    """Say what a load would do: all of it is done, but to a scratch folder over the lake, which is only read.
+    """Say what a load would do. It is done, but writes to a scratch folder over the lake, which is only read.
 
     Args:
         lake: None where there is none yet; see ``load`` for the rest.
@@ -130,16 +129,16 @@ def append_tables(
 
     Args:
         tables: by kind of record; columns as in the contract, of any type that a Parquet file may have.
-        batch_id: names the batch; a second one of that name is taken for the first and changes nothing.
-        source: what the quarantine names as their origin.
-        now: our clock, aware; what records without ``received_at`` are measured by.
+        batch_id: names the batch; another one of that name is taken for a repetition and changes nothing.
+        source: their origin, as the quarantine names it.
+        now: our clock, aware; records without ``received_at`` are checked against it.
     Raises:
         LakeError: the lake cannot be read or written.
         BadArgument: ``now`` has no offset.
     """
     started = perf_counter()
     with Workbench(lake) as bench:
-        arrival = in_columns.of_tables(tables, batch_id=batch_id, source=source)
+        arrival = of_tables(tables, batch_id=batch_id, source=source)
         counts = Intake(lake, bench, now=aware(now)).take(arrival)
     return LoadReport.of(counts, [source], seconds=perf_counter() - started)
 
@@ -157,11 +156,11 @@ def aware(now: datetime) -> datetime:
     return now
 
 
-class _Told:
-    """What is learnt of sources while they are loaded that can be mended.
+class _Hints:
+    """Collects, while sources are loaded, what the user can put right, for advice at the end.
 
     Args:
-        hosts: what crashes in crash files are said to be of that name no host.
+        hosts: see ``load``.
     """
 
     def __init__(self, hosts: Hosts) -> None:
@@ -187,11 +186,11 @@ class _Told:
         )
 
 
-class _Line:
-    """Two intakes that take turns, so that both cores work: each judges a batch and, once the batch before is
-    committed, commits it, while the other one has another and the next is read.
+class _Pipeline:
+    """Two intakes that take turns, so that both cores work: while one judges its batch, the other commits its own, and
+    the next batch is read.
 
-    Batches are committed in order, each as a whole before the next. A load of one batch needs but one intake, which is
+    Batches are committed in order, each as a whole before the next. A load of one batch needs only one intake, which is
     made while the batch is read. Use it as a context manager.
     """
 
@@ -209,11 +208,11 @@ class _Line:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._pool.shutdown()  # batches under way are let finish
+        self._pool.shutdown()  # batches under way may finish
         self._open.close()
 
     def take(self, arrival: Arrival) -> Counts:
-        """Begin with a batch, once an intake is idle. Returns the counts of batches that were committed.
+        """Begin a batch once an intake is idle. Returns the counts of batches that were committed meanwhile.
 
         Raises:
             LakeError: the lake cannot be read or written.
@@ -225,7 +224,7 @@ class _Line:
         return counts
 
     def end(self) -> Counts:
-        """Commit what is left to commit, and return its counts.
+        """Wait until all batches are committed. Returns the counts of those that were not counted yet.
 
         Raises:
             LakeError: the lake cannot be read or written.
@@ -247,11 +246,11 @@ class _Line:
 
 
 def _take_after(before: Future[Counts] | None, intake: Future[Intake], arrival: Arrival) -> Counts:
-    """Judge a batch, and commit it after the one before; if that failed, as it did."""
-    taker = intake.result()  # begun before this, so that it is ready or under way
+    """Judge a batch, and commit it once the batch before is committed; if that one failed, fail in the same way."""
+    taker = intake.result()  # was submitted earlier, so that it is ready or under way
     judged = taker.judge(arrival)
     if isinstance(arrival, Joined) and judged.refused is not None:
         judged = replace(judged, refused=arrival.apart(judged.refused))
     if before is not None:
         before.result()
-    return taker.commit(taker.without_known_aside(judged, but_of=finding.STDIN))
+    return taker.commit(taker.without_known_aside(judged, but_of=STDIN))

@@ -146,10 +146,14 @@ def test_a_load_from_stdin_is_one_document(tmp_path):
 
 
 def test_simulate_says_what_it_wrote_and_the_load_takes_all_of_it(tmp_path, run):
-    status, out, _ = run("simulate", "quiet", "--out", str(tmp_path / "out"), "--hosts", "20", "--days", "1")
+    simulate = ("simulate", "quiet", "--out", str(tmp_path / "out"), "--hosts", "20", "--days", "1")
+    status, out, _ = run(*simulate, "--json")
     assert status == 0
     written = json.loads(out)
     assert written["schema"] == 1
+    _, out, _ = run(*simulate)
+    assert out.startswith(f"{sum(written['records'].values()):,} records of 20 hosts, scenario quiet, seed 1: ")
+    assert f"{written['records']['session']:,} session" in out
     status, out, _ = run("load", str(tmp_path / "out"), "--lake", str(tmp_path / "lake"), "--json")
     report = json.loads(out)
     assert status == 0
