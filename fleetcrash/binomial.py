@@ -1,4 +1,4 @@
-"""The binomial distribution's tail: how likely so many of some are by chance."""
+"""The upper tail of the binomial distribution: how likely at least so many are by chance."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ class BadArgument(FleetcrashError, ValueError):
 
 
 class UnreadableSource(FleetcrashError, OSError):
-    """A file or folder to load is missing, not permitted, or of a format that is not known."""
+    """A file or folder to load is missing, not permitted, or of an unknown format."""
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, fit for a terminal; without the stack that some errors of deltalake bring along."""
+    """The message of an error in one line, without the stack that some errors of deltalake include."""
     return " ".join(re.split(r"\n\s*0: ", str(error))[0].split())[:300].rstrip(".")

@@ -25,10 +25,10 @@ def metric(name: str, kind: str, says: str, samples: Mapping[str, float]) -> Ite
 
 
 class Histogram:
-    """How many took how long. Not for two threads at once.
+    """A histogram of durations. Not for two threads at once.
 
     Args:
-        bounds: upper ends of the buckets, seconds, rising; one more takes what is above.
+        bounds: upper ends of the buckets in seconds, rising; one more bucket takes what is above.
     """
 
     def __init__(self, bounds: Sequence[float]) -> None:

@@ -1,10 +1,10 @@
-"""What strangers sent, fit to be shown on a terminal."""
+"""Makes text from strangers harmless on a terminal."""
 
 from __future__ import annotations
 
 
 def readable(text: str | bytes) -> str:
-    """Text from strangers in one line: what is no text, and what moves a terminal's cursor, is spelled out."""
+    """Text from strangers in one line: bytes that are no text, and characters that are not printable, are escaped."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "backslashreplace")
     if text.isprintable():

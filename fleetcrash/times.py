@@ -17,7 +17,7 @@ def parse_time(text: str) -> datetime:
     """An instant from RFC 3339 text.
 
     Raises:
-        BadArgument: not a time, one that no record may have, or one without an offset: 04:09 where?
+        BadArgument: not a time, one that no record may have, or one without an offset, which could be any zone.
     """
     try:
         found = datetime.fromisoformat(text.strip())
@@ -37,7 +37,7 @@ def time_text(instant: datetime) -> str:
 
 
 def microseconds(instant: datetime) -> int:
-    """Microseconds since 1970, as the lake has its times."""
+    """Microseconds since 1970, the unit of times in the lake."""
     return (instant - FIRST) // timedelta(microseconds=1)
 
 

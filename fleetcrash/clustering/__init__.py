@@ -5,7 +5,7 @@ A crash's ``Shape`` is all that the rules read of it. ``rules`` makes a ``Signat
 adds version and offset. What the rules know is text, in ``lists/``. ``clusters`` counts, ``states`` says what a cluster
 does, ``documents`` is what the commands print.
 
-Start reading at ``rules``. Storing, and finding what is to blame, are done elsewhere.
+Start reading at ``rules``. Storing crashes, and finding what is to blame, are done elsewhere.
 """
 
 from fleetcrash.clustering.clusters import Cluster, Clusters, Sample, SeenFrame, Signatures, Variant

@@ -1,9 +1,8 @@
-"""Crash clusters of a lake as of an instant: which there are, since when, whom they hit, and what came before.
+"""Crash clusters of a lake as of an instant: which there are, since when, which hosts they hit, what came before.
 
 A query finds the distinct shapes among the crashes, the rules sign each shape once, and the signatures go back into the
-engine as a kept table, where SQL counts. Nothing of this is done for a question whose answer is at hand. The kept
-tables ``shaped_crashes`` (each crash with its shape) and ``signed_shapes`` (each shape with its cluster) are for other
-queries, too.
+engine as a kept table, where SQL counts. None of this happens for a question whose answer is cached. Other queries also
+read the kept tables ``shaped_crashes`` (each crash with its shape) and ``signed_shapes`` (each shape with its cluster).
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class Cluster:
     """Crashes that are judged one fault.
 
     Attributes:
-        hosts, crashes: distinct hosts and crashes, counted one by one; hosts by a number, as in ``shaped_crashes.sql``.
+        hosts, crashes: exact counts of distinct hosts and crashes; hosts by a number, as in ``shaped_crashes.sql``.
         first_seen, last_seen: placed as the analysis places crashes, aware UTC.
         variants: most crashes first. os_type: crashes by operating system.
     """
@@ -91,7 +90,7 @@ _SIGNED = pa.schema(
 
 @dataclass
 class Signatures:
-    """Signatures made so far, by shape. One for a process: what is known is not signed again."""
+    """Signatures made so far, by shape. One object per process, so that no shape is signed twice."""
 
     by_shape: dict[int, tuple[str, str]] = field(default_factory=dict)
     titles: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -105,7 +104,7 @@ class Signatures:
             self.titles[cluster_id] = (signature.family, signature.title)
 
     def as_table(self) -> pa.Table:
-        """What is known, one row per shape: shape, cluster_id, signature, family, title."""
+        """The signatures, one row per shape: shape, cluster_id, signature, family, title."""
         rows = [(shape, *names, *self.titles[names[0]]) for shape, names in self.by_shape.items()]
         return pa.Table.from_pylist([dict(zip(_SIGNED.names, row, strict=True)) for row in rows], schema=_SIGNED)
 
@@ -113,14 +112,14 @@ class Signatures:
 class Clusters:
     """The clusters of the crashes that an engine knows, as of its instant.
 
-    Made in no time; the first question does the work.
+    Lazy: nothing is queried before the first call.
 
     Args:
-        engine: it is read as of its instant; after it has changed, make these anew.
-        known: signatures from earlier looks; it grows.
+        engine: read as of its instant; after that has changed, make a new object.
+        known: signatures from earlier looks; new ones are added to it.
     """
 
-    # What ``keep`` keeps, by name.
+    # Names of the tables that ``keep`` keeps.
     TABLES = ("shaped_crashes", "signed_shapes", "shapes_seen", "known_exposures")
 
     def __init__(self, engine: Engine, known: Signatures | None = None) -> None:
@@ -147,16 +146,16 @@ class Clusters:
         """Every cluster, most hosts first, then by id.
 
         Args:
-            selected: only crashes of the engine's kept table ``selected_crashes``: counts and last_seen are theirs,
-                first_seen and state are of all that is known. Clusters without such a crash are left out.
+            selected: only crashes in the engine's kept table ``selected_crashes``: counts and last_seen are of these,
+                first_seen and state of all known crashes. Clusters without such a crash are left out.
         """
         return self._clusters(selected=selected)
 
     def one(self, cluster_id: str) -> Cluster:
-        """One cluster, of all that is known.
+        """One cluster, with all known crashes.
 
         Raises:
-            UnknownName: no crash that is known is in it.
+            UnknownName: no known crash is in it.
         """
         found = self._clusters(cluster_id=cluster_id)
         if not found:
@@ -167,7 +166,7 @@ class Clusters:
         """The earliest crash of a cluster's largest variant.
 
         Raises:
-            UnknownName: no crash that is known is in it.
+            UnknownName: no known crash is in it.
         """
         found = self._rows("sample_of_cluster", cluster_id=cluster_id)
         if not found:
@@ -210,7 +209,7 @@ class Clusters:
         return rows
 
     def _once(self, query: str, **parameters: Any) -> Rows:
-        """Rows that are the same whatever is selected: asked once."""
+        """Rows that do not depend on the selection, so that they are asked for once."""
         key = (query, *sorted(parameters.items()))
         if key not in self._answers:
             self._answers[key] = self._rows(query, **parameters)
@@ -228,7 +227,8 @@ class Clusters:
         else:
             counted = self._rows("counts_by_cluster", cluster_id=cluster_id)
             split = self._table("counts_by_variant_os", cluster_id=cluster_id)
-        ask = self._once if cluster_id is None else self._rows  # there may be any number of names
+        # Not kept for single clusters, of which there may be any number.
+        ask = self._once if cluster_id is None else self._rows
         known = {row["cluster_id"]: row for row in ask("seen_by_cluster", cluster_id=cluster_id, since=since)}
         variants: dict[str, dict[str, int]] = {}
         systems: dict[str, dict[str, int]] = {}
@@ -256,7 +256,7 @@ class Clusters:
         as_of: datetime,
         watched_from: datetime,
     ) -> Cluster:
-        """One cluster of a row of counts and its crashes by variant and by operating system."""
+        """One cluster from a row of counts and its crashes by variant and by operating system."""
         seen = Seen(**{name.name: row[name.name] for name in fields(Seen)})
         ranked = sorted(variants.items(), key=lambda one: (-one[1], one[0]))
         return Cluster(
@@ -275,7 +275,7 @@ class Clusters:
 
 @cache
 def _rules() -> str:
-    """Tells the rules from others: a digest of this package, its code and its lists."""
+    """Identifies the rules: a digest of the code and the lists of this package."""
     digest = sha256()
     package = files("fleetcrash.clustering")
     for folder in (package, package / "lists"):

@@ -1,7 +1,7 @@
 """Codes of crashes: one spelling for each, and the class of faults that it belongs to.
 
-One fault shows under several codes (a bad pointer is bugcheck 0x50, 0x7e or 0xd1, whichever it meets first), so that
-crashes are grouped by the class. What belongs where is in ``lists/code_classes.txt``.
+One fault appears under several codes (a bad pointer is bugcheck 0x50, 0x7e or 0xd1, depending on what it hits first),
+so crashes are grouped by the class. What belongs where is in ``lists/code_classes.txt``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EXCEPTION = re.compile(
 
 @dataclass(frozen=True)
 class CrashClass:
-    """A class of faults: its name in a family, and what a title says of it."""
+    """A class of faults: its name in a family, and its words in a title."""
 
     name: str
     title: str
@@ -105,10 +105,10 @@ def canonical_code(text: str | None, os_type: str) -> str:
     whole = re.sub(r"[\s\-.]+", "_", code.upper())
     if whole in known.names:
         return known.names[whole]
-    if len(code.split()) <= 6:  # a code with its name or kind beside it, and no sentence
+    if len(code.split()) <= 6:  # a code with its name or kind, not a sentence
         told = [known.names[name] for name in _NAME.findall(code) if name in known.names]
         if told:
-            return min(told, key=lambda one: one == "EXC_CRASH")  # says no more than that there was a crash
+            return min(told, key=lambda one: one == "EXC_CRASH")  # EXC_CRASH says only that there was a crash
         if os_type == "windows":
             for found in _NUMBER_IN_TEXT.findall(code):
                 number = _number(found, os_type)

@@ -19,7 +19,7 @@ def lines(name: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class FrameList:
-    """Frames told by module and function.
+    """Frames identified by module and function.
 
     Attributes:
         modules: whole modules, one pattern.

@@ -1,7 +1,7 @@
 """Names of modules and functions as they are compared: without what differs between two hosts with the same fault.
 
-Every function here takes any text, returns a short one, and returns the empty text where the name says nothing. What
-cannot be shown, such as what moves a terminal's cursor, is no part of a name.
+Every function here takes any text and returns a short one, which is empty where the name says nothing. Characters that
+cannot be shown, such as those that move a terminal's cursor, are no part of a name.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from fleetcrash.clustering.lists import lines
 
-MAX_NAME_LENGTH = 160  # characters; what a line of a page can show. Longer names are cut, and so may fall together.
+MAX_NAME_LENGTH = 160  # characters; what a line of a page can show. Cut names may become equal.
 _MAX_READ_LENGTH = 1000  # characters that are looked at; some C++ names have megabytes of template arguments
 
 _UNKNOWN = frozenset(lines("unknown_names"))
@@ -30,10 +30,10 @@ _WINDOWS_KERNEL = frozenset(
 )
 _CORE_KERNEL = frozenset(["kernel", "vmlinux", "vmlinuz", "mach_kernel", "kernel.kallsyms", "com.apple.kernel", "xnu"])
 _PLACES = ("site-packages/", "dist-packages/", "node_modules/", "webpack:///")
-_MADE_UP = ("anon:", "anon_inode:", "memfd:", "jitted-", "perf-")  # code that a program made while it ran
+_MADE_UP = ("anon:", "anon_inode:", "memfd:", "jitted-", "perf-")  # code generated at run time
 _EVERYDAY_FILES = frozenset(["__init__.py", "__main__.py", "index.js", "index.ts", "mod.rs", "lib.rs"])
 
-# The core of a Linux or Darwin kernel, under whatever name.
+# Stands for the core of a Linux or Darwin kernel, whatever its name.
 KERNEL = "kernel"
 
 
@@ -79,7 +79,7 @@ def _without_folders(path: str) -> str:
 
 # -- functions
 
-# A run of suffixes reads in one way only: with two for each, a name of forty that ends otherwise would take for ever.
+# Each run of suffixes can match in one way only: with two ways for each, a name with forty of them would take for ever.
 _CLONES = re.compile(
     r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias|ipa|cfi_jt|cfi|warm|hot|unlikely|dtprel|thinlto|specialized)"
     r"(?:\.\d+)*|\s?\[clone[^\]]*\]|\$(?=\w*variant)\w+|@plt|@@?[A-Z]\w*_[\d.]+|\s?\(\.cold(?:\.\d+)?\))+$"
@@ -138,7 +138,7 @@ def function_name(text: str | None) -> str:
 
 
 def _demangled(name: str) -> str:
-    """A C++ or Rust name as written, if it is no more than names in names; one with template arguments stays."""
+    """A C++ or Rust name as in the source if it consists of nested names only; one with template arguments stays."""
     head = _MANGLED.match(name)
     if head is None:
         return name
@@ -158,7 +158,7 @@ def _demangled(name: str) -> str:
 
 
 def _without_arguments(name: str) -> str:
-    """The name without what stands in brackets, and without a return type before it."""
+    """The name without text in brackets, and without a return type before it."""
     called = re.split(r"\)\s*->", name)[0] + ")" if "operator" not in name and re.search(r"\)\s*->", name) else name
     operator = re.search(r"\boperator\b\s*(?:\(\)|<=>|<<=?|>>=?|->\*?|[<>]=?|\w[\w ]*(?:\[\])?|[^\w\s(]+)", name)
     ending = ""
@@ -178,7 +178,7 @@ def _without_arguments(name: str) -> str:
 
 
 def _outside(text: str, opens: str, closes: str) -> str:
-    """The text outside of balanced brackets; what is never closed stays, as it is no bracket then."""
+    """The text outside of balanced brackets; a bracket that is never closed stays."""
     if text.count(opens) == 0:
         return text
     kept: list[str] = []

@@ -1,7 +1,7 @@
 """The rules that make a signature, in the order of ``RULES``.
 
 Each rule looks at a draft and, where it applies, changes it and says so. To change what crashes are grouped by, change
-a list in ``lists/`` first, and a rule only where no list can say it. Any change moves crashes into other clusters.
+a list in ``lists/`` if possible, and a rule only otherwise. Any change moves crashes into other clusters.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Draft:
     """A signature in the making.
 
     Attributes:
-        code: in its one spelling. crash_class: of the code. module: the crash's own, normalised.
+        code: in its canonical spelling. crash_class: of the code. module: of the crash, normalised.
         frames: innermost first. decided: the module and function that the family names.
     """
 
@@ -81,7 +81,7 @@ def _class_code(draft: Draft) -> tuple[str, str]:
 
 
 def _class_hang(draft: Draft) -> tuple[str, str]:
-    """A hang is ended by some code or other; that it hung is what its crashes share."""
+    """The code with which a hang is ended varies; that it hung is what its crashes share."""
     draft.crash_class = class_named(HANG)
     return "domain hang", f"{HANG} ({draft.crash_class.title})"
 
@@ -97,15 +97,15 @@ def _name_frames(draft: Draft) -> tuple[str, str]:
     for frame in draft.shape.frames[:MAX_FRAMES]:
         module, function = _module(draft, frame.module), function_name(frame.function)
         path = _PATH.match(frame.function or "")
-        if path and not module:  # a tool without symbols that writes where the code is mapped from
+        if path and not module:  # a tool without symbols names the file from which the code is mapped
             module, function = _module(draft, path[1]), ""
         if "+" in (frame.function or "") and function.lower() in (module, module.partition(".")[0]):
             function = ""  # "csagent+0xe14ed" is an offset, and no function
         if not module and function and draft.in_kernel and draft.shape.os_type != "windows":
             module = KERNEL  # the core has no module of its own in the text of an oops
         if module == KERNEL and draft.shape.os_type == "darwin":
-            function = function.removeprefix("_")  # of the linker; where a tool has left it off there is none
-        # Without symbols every backtrace of macOS is the kernel's addresses, above whatever is at fault.
+            function = function.removeprefix("_")  # added by the linker, and left off by some tools
+        # Without symbols every backtrace of macOS begins with addresses in the kernel, whatever is at fault.
         says_nothing = draft.shape.os_type == "darwin" and module == KERNEL
         role = Role.OTHER if function or (module and not says_nothing) else Role.UNKNOWN
         draft.frames.append(NamedFrame(module, function, frame.offset, role))
@@ -114,7 +114,7 @@ def _name_frames(draft: Draft) -> tuple[str, str]:
 
 
 def _mark_reporting(draft: Draft) -> tuple[str, str]:
-    """Frames that run because of the crash say nothing of its cause."""
+    """Frames that run because of the crash say nothing about its cause."""
     return _mark(draft, "reporting", Role.REPORTING)
 
 
@@ -141,29 +141,29 @@ def _decide_by_blame(draft: Draft) -> tuple[str, str]:
 
 
 def _decide_by_frame(draft: Draft) -> tuple[str, str]:
-    """The innermost frame that is not the system's own is where the fault is looked for."""
+    """The fault is looked for in the innermost frame that is not the system's own."""
     return _decide_at(draft, draft.first(Role.OTHER))
 
 
 def _decide_by_module(draft: Draft) -> tuple[str, str]:
-    """Without such a frame, the module that the report blames."""
+    """If there is no such frame, the module that the report blames."""
     draft.decided = NamedFrame(draft.module, "", None, Role.DECIDES)
     return _shown(draft.shape.module), draft.module
 
 
 def _decide_by_program(draft: Draft) -> tuple[str, str]:
-    """All that is told of the place is the system's own: the program that called it, of which each has its faults."""
+    """Only system code is known of the place: then the program that called it decides, as each has its own faults."""
     draft.decided = NamedFrame(module_name(draft.shape.program), "", None, Role.DECIDES)
     return _shown(draft.shape.program), draft.decided.name
 
 
 def _decide_by_machinery(draft: Draft) -> tuple[str, str]:
-    """A stack of nothing but the system's own: the innermost frame that does not report."""
+    """If the stack is only system code, the innermost frame that does not report the crash."""
     return _decide_at(draft, draft.first(Role.MACHINERY))
 
 
 def _decide_by_any_module(draft: Draft) -> tuple[str, str]:
-    """Nothing else: the module that the report blames, even if it is the system's own."""
+    """If there is nothing else, the module that the report blames, even if it is the system's own."""
     return _decide_by_module(draft)
 
 
@@ -176,7 +176,7 @@ def _decide_by_text(draft: Draft) -> tuple[str, str]:
 
 
 def _decide_by_code(draft: Draft) -> tuple[str, str]:
-    """Without a place, crashes are told apart by their code alone."""
+    """Without a place, crashes are distinguished only by their code."""
     draft.decided = NamedFrame("", "", None, Role.DECIDES)
     code, known = draft.code[:MAX_CODE_LENGTH].strip(), draft.crash_class
     if code and code != known.name:
@@ -192,13 +192,13 @@ def _decide_at(draft: Draft, at: int | None) -> tuple[str, str]:
 
 
 def _add_version(draft: Draft) -> tuple[str, str]:
-    """A variant is one build: the version tells which, as long as it is the version of the module that decides."""
+    """A variant is one build, given by the version if that is of the module that decides."""
     draft.version = " ".join((draft.shape.module_version or "").split())[:MAX_NAME_LENGTH]
     return _shown(draft.shape.module_version), draft.version
 
 
 def _add_offset(draft: Draft) -> tuple[str, str]:
-    """Without symbols the offset tells two places of one module apart."""
+    """Without symbols the offset distinguishes places within a module."""
     own = draft.decided.offset if draft.decided else None
     draft.offset = draft.shape.module_offset if own is None else own
     return f"offset {draft.offset}", f"+{draft.offset:#x}"
@@ -270,7 +270,7 @@ RULES = (
 
 
 def sign(shape: Shape) -> Signature:
-    """The signature of a shape: deterministic, and for any shape there is one."""
+    """The signature of a shape: deterministic, and defined for every shape."""
     draft = Draft(shape)
     for rule in RULES:
         if rule.applies(draft):
@@ -300,7 +300,7 @@ def _title(draft: Draft) -> str:
 def _module(draft: Draft, text: str | None) -> str:
     windows = draft.shape.os_type == "windows"
     name = module_name(text, windows_kernel=draft.in_kernel and windows)
-    library = f"{name}.dll"  # debuggers leave that off
+    library = f"{name}.dll"  # debuggers omit the extension
     return library if windows and "." not in name and frame_list("machinery").has(library, "") else name
 
 

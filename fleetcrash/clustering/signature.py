@@ -1,4 +1,4 @@
-"""What the rules read of a crash, and what they make of it."""
+"""What the rules read from a crash, and what they produce."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Shape:
-    """All that the rules read of a crash. Crashes of one shape have one signature.
+    """All that the rules read from a crash. Crashes of one shape have one signature.
 
     Attributes:
         frames: innermost first.
-        program: that crashed, where the crash is of a process and says so.
+        program: the process that crashed, where it is known.
     """
 
     os_type: str
@@ -58,7 +58,7 @@ class Shape:
 
 
 def _frame(row: Mapping[str, Any] | None) -> Frame:
-    """What the rules read of a frame: the offset only where no function is told, as in ``shaped_crashes.sql``."""
+    """What the rules read from a frame: the offset only without a function, as in ``shaped_crashes.sql``."""
     if not row:
         return Frame()
     nameless = (row["function"] or "") in _NO_FUNCTION
@@ -77,7 +77,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class NamedFrame:
-    """A frame with its names as they are compared; an empty name is not known."""
+    """A frame with its names as they are compared; an unknown name is empty."""
 
     module: str
     function: str

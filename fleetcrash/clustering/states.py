@@ -1,11 +1,11 @@
-"""The state of a cluster as of an instant T: is it new, does it grow, did it come back. Nothing here asks a clock.
+"""The state of a cluster as of an instant T: is it new, does it grow, did it come back. No clock is used.
 
 The first that fits counts:
 
 * quiet: no crash in the 24 hours before T.
 * regressed: its first crash of these 24 hours came after a silence of at least seven days.
 * new: first seen in the 24 hours before T, after we had been listening for an hour without it.
-* escalating: more hosts crashed in the last hour than its own past makes believable.
+* escalating: more hosts crashed in the last hour than its own past makes likely.
 * ongoing: anything else.
 """
 
@@ -17,13 +17,13 @@ from enum import StrEnum
 
 from fleetcrash.binomial import upper_tail
 
-# A night's crashes are read the next morning, and hosts of every time zone have been awake once.
+# The crashes of a night are read the next morning, and hosts of every time zone have been awake once.
 DAY = timedelta(hours=24)
 
 # A week has every day of the week in it: what comes each Monday is no regression.
 SILENCE = timedelta(days=7)
 
-# In the first hour of a lake every cluster is first seen; that says when we began to listen, and nothing of the fault.
+# In the first hour of a lake every cluster is first seen, which says when we began to listen and nothing of the fault.
 LISTENED = timedelta(hours=1)
 
 # How far back a cluster's own rate is taken from: a whole week, for the same reason as the silence.
@@ -67,7 +67,7 @@ class Seen:
 
 
 def baseline_from(as_of: datetime, watched_from: datetime) -> datetime:
-    """From when on a cluster's own rate is taken."""
+    """Start of the time from which a cluster's own rate is taken."""
     return max(watched_from, as_of - timedelta(hours=1) - BASELINE)
 
 
@@ -75,7 +75,7 @@ def state_of(seen: Seen, *, as_of: datetime, watched_from: datetime) -> State:
     """The state of a cluster.
 
     Args:
-        watched_from: since when anything but the inventory has been coming in.
+        watched_from: since when records other than the inventory have been coming in.
     """
     if seen.first_in_day is None:
         return State.QUIET
@@ -90,7 +90,7 @@ def state_of(seen: Seen, *, as_of: datetime, watched_from: datetime) -> State:
 
 
 def is_raised(now: int, before: int, hours: float) -> bool:
-    """Whether one hour has more than chance gives it, against the mean hour before.
+    """Whether one hour has more than chance explains, compared with the mean of the hours before.
 
     Args:
         now: hosts hit in the hour. before: the same summed over the hours before. hours: how many, >= 0.

@@ -16,9 +16,9 @@ Floats = NDArray[np.float64]
 # OS, always on, and time since boot: 0 under ten minutes, 1 under thirty, 2 later.
 Kind = tuple[str | None, bool, int]
 
-OUTCOMES = 2  # a crash, gone dark; numbered as the detector numbers them
+OUTCOMES = 2  # crashed, went dark; numbered as in the detector
 BOOTS = 3
-_PRIOR_EVENTS = 2.0  # what the detector's prior rate is worth, so that a day of data outweighs it
+_PRIOR_EVENTS = 2.0  # weight of the detector's prior rate; a day of data outweighs it
 
 # Machines crash more just after boot; how much more is learned from the data once there are a few such crashes.
 _PRIOR_BOOT = np.array([[5.0, 2.0, 1.0], [1.0, 1.0, 1.0]])
@@ -37,9 +37,9 @@ class Baseline:
 
     Attributes:
         rates: (OUTCOMES, systems, 2, BOOTS) events per host-minute.
-        ring_factors: how many times the fleet's the rate of a ring is.
-        overall: events per host-minute of all hosts, at least the prior's worth where nothing is known.
-        caution: how many times higher the rates may be; infinite without history.
+        ring_factors: rate of each ring over that of the fleet.
+        overall: events per host-minute of all hosts; the prior rate where nothing is known.
+        caution: by what factor the true rates may be higher; infinite without history.
     """
 
     rates: Floats
@@ -76,13 +76,13 @@ def learn(time: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]) -> B
         factors[ring] = float(np.clip((seen + _RING_EVENTS) / (expected + _RING_EVENTS), *_RING_BOUNDS))
     seen, lived = float(counts.sum()), float(minutes.sum())
     estimate = (seen + _PRIOR_EVENTS) / (lived + _PRIOR_EVENTS / PRIOR_RATE[CRASH])
-    # The upper 99 % limit of a Poisson count, by the square root that evens out its variance.
+    # The upper 99 % limit of a Poisson count, by the square root transform, which stabilises its variance.
     most = (np.sqrt(seen + 1.0) + 2.33 / 2.0) ** 2 / lived if lived > 0 else np.inf
     return Baseline(rates, factors, estimate, float(max(SAFETY, most / estimate)))
 
 
 def _rates(counts: Floats, minutes: Floats, outcome: int) -> Floats:
-    """(systems, 2, BOOTS) rates of one outcome, each shrunk towards the one above it."""
+    """(systems, 2, BOOTS) rates of one outcome, each shrunk towards the one of the level above."""
     if outcome == DARK:  # only hosts that are always on go dark
         minutes = minutes * np.array([0.0, 1.0])[:, None]
     prior = PRIOR_RATE[outcome]

@@ -22,11 +22,11 @@ from fleetcrash.times import time_text
 
 JSON = dict[str, Any]
 
-# What came in the hour before an alarm belongs to the incident; the detector leaves it out of its baseline as well.
+# Events in the hour before an alarm belong to the incident; the detector leaves them out of its baseline as well.
 _BEFORE_ALARM = timedelta(minutes=LAG_MINUTES)
 
 _OF_NO_PLACE = ("module", "other")
-# With a quarter of the fleet or less, most hosts of a rise that has nothing to do with the update lack it.
+# If at most a quarter of the fleet has the update, most hosts of a rise that has nothing to do with it lack it.
 _FLEET_OVER_THEM = 4
 
 
@@ -64,12 +64,12 @@ def gate(
 
 
 def overrule(lake: Lake, found: JSON, *, decision: str, reason: str, by: str, now: datetime) -> JSON:
-    """Decide otherwise than a ``gate`` document says, and keep that in the book of overrides.
+    """Override the decision of a ``gate`` document, and record that in the book of overrides.
 
     Args:
         decision: go or halt.
         reason: as ``overrides.check_reason`` returns it.
-        by: who decides. now: by our clock, when.
+        by: who decides. now: when, by our clock.
     Returns:
         The document with the override in force.
     Raises:
@@ -90,7 +90,7 @@ def overrule(lake: Lake, found: JSON, *, decision: str, reason: str, by: str, no
 
 
 def accusation(found: Sequence[JSON], update_id: str) -> Accusation | None:
-    """What the detector's incidents hold against an update: that it is named, or else that it is tied in an open one.
+    """The incident that speaks against an update: one that names it, or else an open one in which it is tied.
 
     Args:
         found: the ``incidents`` of the contract's document.
@@ -108,13 +108,14 @@ def accusation(found: Sequence[JSON], update_id: str) -> Accusation | None:
 def explanation(
     found: Sequence[JSON], update_id: str, rings: Sequence[Ring], instant: datetime, *, hosts: int = 0
 ) -> Elsewhere | None:
-    """An incident that was put down to another update, or to none, and was not over when the rollout began.
+    """An incident that was attributed to another update, or to none, and was not over when the rollout began.
 
-    The newest of those in whose time hosts that have the update were hit; else the newest.
+    The newest one during which hosts with the update were hit; if there is none, the newest one.
 
     Args:
-        hosts: of the fleet. While few of them have the update, a rise of crashes, of no place, most of whose hosts have
-            it explains nothing: those are the very hits. Where installs are late the detector says *no update* of them.
+        hosts: number in the fleet. While few have the update, a rise in crashes that is bound to no place and is mostly
+            on hosts with the update explains nothing: it consists of these very hits. Where installs are reported late
+            the detector says *no update* about them.
     """
     since = min((ring.began_at for ring in rings), default=instant)
     first_minute = since.replace(second=0, microsecond=0)
@@ -135,7 +136,7 @@ def explanation(
 
 
 def _is_of_these(incident: JSON, met: int) -> bool:
-    """Whether a rise of no place is mostly of so many hosts; not one of silences, which may be the feed's."""
+    """Whether a rise that is bound to no place is mostly on ``met`` hosts; not one of silences, as a feed may fail."""
     if incident["cause"] not in _OF_NO_PLACE:
         return False
     crashed, dark = incident["evidence"]["hosts_crashed"], incident["evidence"]["hosts_dark"]
@@ -145,7 +146,7 @@ def _is_of_these(incident: JSON, met: int) -> bool:
 def disturbed(found: Sequence[JSON], instant: datetime) -> list[Span]:
     """The stretches of incidents, disjoint and in order, from an hour before each alarm until they were calm.
 
-    One stays open for as long as a host is dark because of it, while all others are as they always were.
+    Not until they were closed: one stays open as long as a host is dark because of it, while all others are normal.
     """
     joined: list[Span] = []
     for since, until in sorted(_span(incident, instant, "calm_since") for incident in found):
@@ -157,7 +158,7 @@ def disturbed(found: Sequence[JSON], instant: datetime) -> list[Span]:
 
 
 def _span(incident: JSON, instant: datetime, over: str) -> Span:
-    """From an hour before its alarm until it was over by a field of the document; the instant while it is not."""
+    """From an hour before its alarm until the time in the field ``over``; until the instant where that is null."""
     since = datetime.fromisoformat(incident["alarm_at"]) - _BEFORE_ALARM
     return since, instant if incident[over] is None else datetime.fromisoformat(incident[over])
 
@@ -183,10 +184,10 @@ def _document(update_id: str, answer: Answer, instant: datetime, settings: Setti
 
 
 def _overridden(override: Override, decision: Decision, reason: str) -> JSON:
-    """What changes in the document.
+    """The fields of the document that an override changes.
 
-    A halt stands until it is overridden in turn; a go, as long as the answer without it is no worse than the one that
-    it overruled: who let a rollout go on that was on hold has not seen it crash.
+    A halt stands until it is overridden in turn. A go stands as long as the answer without it is no worse than the one
+    that it overruled: whoever let a rollout on hold go on had not seen it crash.
     """
     in_force = override.decision == Decision.HALT or decision.severity <= Decision(override.overruled).severity
     told = {field.name: getattr(override, field.name) for field in fields(override) if field.name != "update_id"}

@@ -1,10 +1,10 @@
-"""The arithmetic of the gate: what host-time and events say of an excess, valid at any look.
+"""The arithmetic of the gate: what host-time and events say about an excess, valid at any look.
 
-A host is *hit* when it crashes or goes dark for the first time with the update. Without the update hosts of its kind
-are hit at a rate; an update that hits a share m of its hosts beyond that adds ``m * density(age of the install)``. The
-likelihood ratio of "no excess" to "an excess of m" is then a martingale under the latter, so by Ville's inequality the
-chance that it ever reaches 20 is at most one in twenty, however often one looks. All m that it rules out so make the
-bound; the same ratio turned over, averaged over shares and windows, is the test that halts.
+A host is *hit* when it crashes or goes dark for the first time with the update. Without the update, hosts of its kind
+are hit at a known rate; an update that hits a further share m of its hosts adds ``m * density(age of the install)``.
+The likelihood ratio of "no excess" to "an excess of m" is a martingale under the latter, so by Ville's inequality the
+chance that it ever reaches 20 is at most one in twenty, however often one looks. The bound is made of all m that are
+ruled out in this way; the inverse ratio, averaged over shares and windows, is the test that halts.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ Mask = NDArray[np.bool_]
 WINDOWS = (2, 10, 60, 1440)
 
 AGES = len(WINDOWS)
-EARLY_AGES = 3  # those of the first hour
-# (windows, ages) share of an excess per minute: even within its window.
+EARLY_AGES = 3  # the ages within the first hour
+# (windows, ages) share of an excess per minute, evenly spread within its window.
 _DENSITY = np.array([[1 / window if age <= number else 0.0 for age in range(AGES)]
                      for number, window in enumerate(WINDOWS)])  # fmt: skip
 
-# (ages,) what the bound takes for the course of an excess: nearly all of it right after the install, and a little for
-# each longer window, so that a hit an hour later, which is mostly chance, costs little. How far the bound holds for
-# slower faults is measured in bench/gate.py; docs/adr/20261125-gate.md says so, and what else guards against them.
+# (ages,) the course of an excess that the bound assumes: nearly all of it right after the install, and a little in each
+# longer window, so that a hit an hour later, which is mostly chance, costs little. How far the bound holds for
+# slower faults is measured in bench/gate.py; docs/adr/20261125-gate.md says what else guards against them.
 _CURVE = np.array([0.94, 0.03, 0.02, 0.01]) @ _DENSITY
 
-_FIRST_HOUR = float(_CURVE[:EARLY_AGES] @ np.diff((0, *WINDOWS[:EARLY_AGES])))  # of the course of an excess
+_FIRST_HOUR = float(_CURVE[:EARLY_AGES] @ np.diff((0, *WINDOWS[:EARLY_AGES])))  # share of an excess
 
-_SHARES = np.array([3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3])  # of hosts hit, that the halting test averages over
-_MOST_LOOKS = 100  # at which the bound is worked out; looking at fewer only makes it wider
+_SHARES = np.array([3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3])  # shares of hosts hit over which the halting test averages
+_MOST_LOOKS = 100  # at which the bound is computed; fewer looks only make it wider
 _HALVINGS = 40
 _MOST_RATIO = 1e6
-# The rate ratio that is to be ruled out before an update leaves its second ring: three, by a baseline a fifth off.
+# The rate ratio that must be ruled out before an update leaves its second ring: three, with a baseline off by a fifth.
 RISE = 2.5
 
 # Where silences are rare, 2.5 times as many are too few to be detected or to matter: a quarter of the usual number of
@@ -53,17 +53,17 @@ _BESIDE_CRASHES = 0.25
 
 @dataclass(frozen=True)
 class Hits:
-    """Hosts that were hit, one entry a host, in the order of their minutes.
+    """Hosts that were hit, one entry per host, in the order of the minutes.
 
     Attributes:
         minute: of the event, on the grid of the evidence.
         outcome: 0 a crash, 1 gone dark.
         age: index into WINDOWS of the install's age.
-        rate: events per minute of one host of its kind at the baseline.
-        beside: how many times its baseline hosts without the update around it were hit at that time; at least 1.
+        rate: events per minute of one host of its kind, by the baseline.
+        beside: hits at that time of hosts around it without the update, over their baseline; at least 1.
         weight: of the host's customer in the bounds, at most 1.
-        witness: False where the host's site or customer had witnesses enough at that time, or an OS patch restarted it:
-            some take longer, and no rollout is halted by it.
+        witness: False where the host's site or customer had enough witnesses at that time, or an OS patch restarted the
+            host: some restarts take long, and these halt no rollout.
     """
 
     minute: Ints
@@ -84,13 +84,13 @@ class Evidence:
 
     Attributes:
         time: (minutes, AGES) hosts at risk in each minute since the rollout began, by the age of their install.
-        weighted: (minutes, AGES) the same, each host by the weight of its customer; without the newest minutes, in
-            which hosts may have been hit that could not say so yet.
-        expected: (2,) weighted crashes and silences to be expected at the baseline in the minutes of ``weighted``.
-        hits: those that came.
-        heads: weighted hosts that have, or had, the update.
+        weighted: (minutes, AGES) the same with each host weighted by its customer; without the newest minutes, in which
+            hosts may have been hit that are not known to be yet.
+        expected: (2,) weighted crashes and silences expected by the baseline in the minutes of ``weighted``.
+        hits: those that happened.
+        heads: weighted number of hosts that have, or had, the update.
         exposed: hosts that have, or had, the update.
-        excess: how many of them were hit in their first hour beyond those to be expected.
+        excess: how many more of them were hit in their first hour than expected.
     """
 
     time: Floats
@@ -103,15 +103,15 @@ class Evidence:
 
     @property
     def seen(self) -> float:
-        """Share of its hosts that was hit in the first hour beyond what was to be expected."""
+        """Share of its hosts that were hit in the first hour, beyond the expected."""
         return max(self.excess, 0.0) / max(self.exposed, 1)
 
 
 def upper_bound(evidence: Evidence, *, alpha: float) -> float:
-    """Share of hosts that the update may hit beyond the baseline, at most: the least bound at any look so far.
+    """Upper bound on the share of hosts that the update hits beyond the baseline: the least bound at any look so far.
 
-    Once an excess is ruled out it stays so, but the bound is never below the excess that was seen in the first hours of
-    its hosts; in a day chance alone brings more.
+    Once ruled out, an excess stays ruled out, but the bound is never below the excess that was seen in the first hours
+    of its hosts; over a day chance alone brings more.
 
     Args:
         alpha: chance that it is ever below the true share, if hosts are hit along the curve.
@@ -119,7 +119,7 @@ def upper_bound(evidence: Evidence, *, alpha: float) -> float:
         Between 0 and 1; 1 where nothing is known.
     """
     hits = evidence.hits
-    # Between events the bound falls, and an event raises it: it is least just before one, or now.
+    # The bound falls between events and rises at each: it is least just before an event, or now.
     looks = np.unique(np.linspace(0, len(hits), min(len(hits) + 1, _MOST_LOOKS)).astype(np.int64))
     risk = np.concatenate([[0.0], np.cumsum(evidence.weighted @ _CURVE)])
     until = np.append(hits.minute, len(evidence.weighted))[looks]
@@ -137,14 +137,14 @@ def upper_bound(evidence: Evidence, *, alpha: float) -> float:
 def log_evidence(evidence: Evidence, *, caution: float) -> float:
     """The largest logarithm of an e-value against "no excess" at any look so far; 0 without an event.
 
-    Under no excess the chance that it ever reaches ``log(1 / alpha)`` is at most alpha, as long as no rate is more than
-    ``caution`` times what is given.
+    Without an excess the chance that it ever reaches ``log(1 / alpha)`` is at most alpha, as long as no rate is more
+    than ``caution`` times the given one.
     """
     hits = evidence.hits
     if not len(hits):
         return 0.0
     risk = np.concatenate([np.zeros((1, AGES)), np.cumsum(evidence.time @ _DENSITY.T, axis=0)])
-    # The event's own minute counts: some who got the update in it were at risk before it.
+    # The minute of the event counts: some hosts that got the update in it were at risk before the event.
     lived = risk[np.minimum(hits.minute + 1, len(evidence.time))]
     density = _DENSITY[:, hits.age].T / (hits.rate * hits.beside * caution)[:, None]
     gain = np.log1p(density[:, :, None] * _SHARES) * hits.witness[:, None, None]
@@ -156,12 +156,12 @@ def log_evidence(evidence: Evidence, *, caution: float) -> float:
 
 
 def ratio_bound(evidence: Evidence, *, alpha: float) -> float:
-    """How many times its baseline the rate of crashes, or that of silences, may be, at most: the larger.
+    """Upper bound on the rate of crashes over their baseline, or on that of silences; the larger of the two.
 
     Args:
-        alpha: chance, of each of the two, that its bound is ever below the truth.
+        alpha: chance, for each of the two, that its bound is ever below the truth.
     Returns:
-        Infinite where nothing is known. An outcome that is to be expected of no host, and did not come, is left out.
+        Infinite where nothing is known. An outcome that is expected of no host and did not happen is left out.
     """
     return max((_ratio_bound(evidence, outcome, alpha) for outcome in _outcomes(evidence)), default=1.0)
 
@@ -187,15 +187,15 @@ def _gain(evidence: Evidence, outcome: int, ratio: float) -> float:
 
 @dataclass(frozen=True)
 class SlowFault:
-    """An outcome of which an update may bring too much in the long run.
+    """An outcome that an update may make too frequent in the long run.
 
     Attributes:
-        outcome: as of ``Hits``.
-        hits: hosts that it befell.
-        expected: hosts that it would have befallen at the baseline.
+        outcome: as in ``Hits``.
+        hits: hosts to which it happened.
+        expected: hosts to which it would have happened by the baseline.
         ratio: anytime bound on its rate over the baseline; infinite where nothing is known.
-        limit: what that is to be below.
-        host_hours: how many more would do without another hit; infinite where nothing is known.
+        limit: the ratio must be below it.
+        host_hours: how many more without another hit would suffice; infinite where nothing is known.
     """
 
     outcome: int
@@ -207,14 +207,14 @@ class SlowFault:
 
 
 def slow_fault(evidence: Evidence, max_excess: float, *, alpha: float) -> SlowFault | None:
-    """What is left of too many crashes, or silences, in the long run: the one that takes longer to rule out, if any.
+    """The outcome of which too many in the long run are not ruled out yet; of two, the one that takes longer; or None.
 
-    An outcome may be less than RISE times as frequent as usual; or more often, as long as the excess is below the share
-    of hosts in a day, or, of silences, below a quarter of the crashes that are usual.
+    An outcome may be up to RISE times as frequent as usual. It may be more frequent as long as the excess per day is
+    below the share of hosts, or, for silences, below a quarter of the usual crashes.
 
     Args:
         max_excess: share of hosts that may be hit beyond the baseline.
-        alpha: as of ``ratio_bound``.
+        alpha: see ``ratio_bound``.
     """
     found = []
     host_hours, hosts = float(evidence.weighted.sum()) / 60.0, evidence.exposed / max(evidence.heads, 1e-9)
@@ -235,7 +235,7 @@ def slow_fault(evidence: Evidence, max_excess: float, *, alpha: float) -> SlowFa
 
 
 def hosts_wanted(max_excess: float, *, alpha: float) -> float:
-    """How many hosts must be through without a hit for the bound to get below a share."""
+    """How many hosts must come through without a hit for the bound to fall below a share."""
     return -log(alpha) / max_excess
 
 
@@ -244,8 +244,8 @@ class Shortfall:
     """What would bring the bound below a share if nothing more happened.
 
     Attributes:
-        host_hours: of the hosts that have the update, in their first hour; None where those cannot suffice.
-        hosts: or so many more hosts, through their first hour.
+        host_hours: of hosts that have the update, in their first hour; None where those cannot suffice.
+        hosts: alternatively, how many more hosts through their first hour.
     """
 
     host_hours: float | None
@@ -253,10 +253,10 @@ class Shortfall:
 
 
 def shortfall(evidence: Evidence, share: float, *, alpha: float) -> Shortfall:
-    """What is missing to rule a share out.
+    """What is missing to rule out a share.
 
     Args:
-        alpha: as of the bound.
+        alpha: see ``upper_bound``.
     """
     hits = evidence.hits
     gain = (hits.weight * np.log1p(share * (_CURVE[hits.age] / (hits.rate * hits.beside)))).sum()

@@ -1,9 +1,8 @@
-"""The book of overrides: what people decided against the gate, each with a reason. Lines are added, never changed,
-but that a forgotten host is struck out of a reason.
+"""The book of overrides: what people decided against the gate, with reasons.
 
-One JSON object a line in ``_gate/overrides.ndjson`` in the lake's folder, beside the tables, so that neither compaction
-nor a migration touches it. An entry stands from the instant that its answer was as of: asked as of an earlier one, the
-gate does not know it.
+It has one JSON object a line, in ``_gate/overrides.ndjson`` in the lake's folder, beside the tables, so that neither
+compaction nor a migration touches it. Lines are added and never changed, except that a forgotten host is struck out of
+reasons. An entry holds from the instant of the answer that it overrules: as of an earlier instant it does not exist.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from fleetcrash.times import parse_time
 
 BOOK: Final = Path("_gate") / "overrides.ndjson"
 _DECISIONS = ("go", "halt")
-_ANSWERS = ("go", "hold", "halt")  # of the gate itself
-_MOST_CHARACTERS = 2000  # of a reason, which is to be read at a glance
+_ANSWERS = ("go", "hold", "halt")  # the gate's own answers
+_MOST_CHARACTERS = 2000  # in a reason, which should be read at a glance
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Override:
         reason: why, in the words of whoever decided.
         by: their name on the machine.
         as_of: the instant of the answer that was overruled, RFC 3339.
-        overruled: what that answer was, without any override.
+        overruled: that answer, without any override.
         written_at: by the clock of the machine, RFC 3339.
     """
 
@@ -63,7 +62,7 @@ def check_reason(reason: str | None) -> str:
 
 
 def add(root: Path, entry: Override) -> None:
-    """Write an entry, on disk for good once this returns.
+    """Write an entry, which is on disk durably once this returns.
 
     Raises:
         LakeError: the book cannot be written.
@@ -76,10 +75,10 @@ def add(root: Path, entry: Override) -> None:
 
 
 def newest(root: Path, update_id: str, as_of: datetime) -> Override | None:
-    """The entry that was written last of those that stand for an update at an instant.
+    """The last written of the entries that hold for an update at an instant.
 
     Raises:
-        LakeError: the book cannot be read, or a line of it is no entry: an audit passes over nothing.
+        LakeError: the book cannot be read, or a line of it is no entry: an audit skips nothing.
     """
     entries = ledger.entries(root / BOOK, _entry, called="override", then="Nothing was decided.")
     stand = [one for one in entries if one.update_id == update_id and parse_time(one.as_of) <= as_of]
@@ -87,7 +86,7 @@ def newest(root: Path, update_id: str, as_of: datetime) -> Override | None:
 
 
 def _entry(told: Any) -> Override:
-    """An entry as its line tells it; whatever of it counts is looked at.
+    """An entry from the JSON of its line; every field that matters is checked.
 
     Raises:
         ValueError, KeyError, TypeError: it is none.
@@ -101,7 +100,7 @@ def _entry(told: Any) -> Override:
 
 
 def strike(root: Path, mentions: Mentions) -> int:
-    """Strike a forgotten host out of the reasons; what was decided, by whom and when stays.
+    """Strike a forgotten host out of the reasons; decision, name and time stay.
 
     Returns:
         how many entries were changed.

@@ -1,4 +1,4 @@
-"""What a lake says of a rollout, as the arithmetic takes it: evidence by ring, and what stands beside it."""
+"""Reads from a lake what the arithmetic needs about a rollout: evidence by ring, and the baseline."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _HISTORY_DAYS = 14
 # a single customer come through tells little about those of others.
 _MOST_SHARE = 1 / 3
 
-# Of hosts of one site that are hit within ten minutes, as by a power cut, the third says nothing that two did not.
+# If hosts of one site are hit within ten minutes, as by a power cut, a third one says nothing that two did not.
 _WITNESSES = 2
 
-_BESIDE_MINUTES = 45  # three quarters of an hour, as the query counts
+_BESIDE_MINUTES = 45  # as in the query
 
 _COUNTED = ("cells", "host_cell", "at_risk", "gone", "events")
 
@@ -45,10 +45,10 @@ class Update:
 
     Attributes:
         kind: None where the catalogue lacks the update.
-        released_us, reverted_us: None where not told, or not yet so.
-        told_us: when anything was last told of the fleet.
+        released_us, reverted_us: None where unknown, or not yet the case.
+        told_us: when the newest record about the fleet became known.
         exposure_source, presence_source: what exposure and presence rest on, in the contract's words.
-        hosts: that the inventory has.
+        hosts: number in the inventory.
     """
 
     kind: str | None
@@ -62,18 +62,18 @@ class Update:
 
 @dataclass(frozen=True)
 class Ring:
-    """What a ring tells of the update that it has.
+    """What is known about a ring that has the update.
 
     Attributes:
         exposed: hosts that have it, or had it.
-        host_hours: that they were at risk with it, in the first day of each.
-        crashed, dark: hosts hit: those that ever crashed, and those that only went dark.
-        begun: it has it on more than a few stray hosts.
+        host_hours: that they were at risk with it, up to a day each.
+        crashed, dark: hosts that were hit: those that crashed at all, and those that only went dark.
+        begun: whether more than a few stray hosts have it.
         expected: hosts that would have been hit without it.
         began_at: when its first host had it.
         soaked_from_us: when it began to soak.
-        beat_us: its newest heartbeat, None where it tells of none.
-        evidence: the same, weighted by customer, for the tests.
+        beat_us: its newest heartbeat; None without any.
+        evidence: the same, weighted by customer, for the statistical tests.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Ring:
 
 
 def read_update(engine: Engine, update_id: str) -> Update | None:
-    """What is known of an update as of the engine's instant; None where nothing is."""
+    """What is known about an update as of the engine's instant; None where it is unknown."""
     rows = engine.rows("gate/update_known", update_id=update_id)
     return Update(**rows[0], **engine.rows("sources_of_exposure")[0]) if rows else None
 
@@ -103,11 +103,11 @@ def read_update(engine: Engine, update_id: str) -> Update | None:
 def read_rings(
     engine: Engine, update_id: str, *, disturbed: Sequence[Span], is_patch: bool = False
 ) -> tuple[list[Ring], Baseline]:
-    """The rings that have the update, in the order in which they got it, and the baseline to hold them against.
+    """The rings that have the update, in the order in which they got it, and the baseline to compare them with.
 
     Args:
-        disturbed: stretches in which the fleet was not itself, disjoint and in order; the baseline leaves them out.
-        is_patch: the update restarts its hosts: those that it silences are known an hour later.
+        disturbed: stretches with incidents, disjoint and in order; the baseline leaves them out.
+        is_patch: the update restarts its hosts, so that those that go dark are known an hour later.
     """
     for name in KNOWN:
         engine.keep(name, name)
@@ -143,7 +143,7 @@ def read_rings(
 
 @dataclass(frozen=True)
 class _Minutes:
-    """Minutes since a rollout began: the first since 1970, how many, and of how many it is told who came through."""
+    """Minutes of a rollout: the first, since 1970; how many; and how many are old enough to know who came through."""
 
     first: int
     count: int
@@ -212,7 +212,7 @@ def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, firs
 
 
 def _beside(row: dict[str, Any], overall: float) -> float:
-    """How many times the baseline hosts beside it without the update were hit: of its OS, region or place, the most."""
+    """Hits of hosts beside it without the update, over their baseline: the most of those by OS, region or place."""
     ratios = [1.0]
     for name in ("os", "region", "place"):
         expected = row[f"beside_{name}_hosts"] * _BESIDE_MINUTES * overall

@@ -54,11 +54,11 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Accusation:
-    """An incident of the detector's that speaks of the update.
+    """An incident that speaks against the update.
 
     Attributes:
-        named: it is named; else tied with others.
-        summary: the incident's, in a sentence.
+        named: the incident names it; else it is tied with others.
+        summary: of the incident, one sentence.
     """
 
     incident_id: str
@@ -68,11 +68,11 @@ class Accusation:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """An incident of the time of the rollout that is put down to something else: another update, or none.
+    """An incident during the rollout that is attributed to something else: another update, or none.
 
     Attributes:
-        summary: the incident's, in a sentence.
-        met: hosts that have the update were hit in its time.
+        summary: of the incident, one sentence.
+        met: hosts with the update were hit during it.
     """
 
     incident_id: str
@@ -82,14 +82,14 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a rollout is judged under, beside its rings.
+    """What a decision depends on besides the rings.
 
     Attributes:
-        instant: what is known by then counts.
-        caution: how many times higher the baseline may be; infinite without history.
-        accused: what the detector holds against the update, if anything.
-        elsewhere: what else it finds to blame since the rollout began, if anything; hits that would halt a ring then
-            put it on hold, as they may be that incident's.
+        instant: as of which the rollout is judged.
+        caution: by what factor the true baseline may be higher; infinite without history.
+        accused: an incident against the update, if there is one.
+        elsewhere: an incident during the rollout with another cause, if there is one; hits that would halt a ring then
+            put it on hold, as they may belong to that incident.
     """
 
     settings: Settings
@@ -100,7 +100,7 @@ class Circumstances:
 
     @property
     def alpha(self) -> float:
-        """What a bound may err."""
+        """Error probability of a bound."""
         return 1 - self.settings.confidence
 
     @property
@@ -111,14 +111,14 @@ class Circumstances:
 
 @dataclass(frozen=True)
 class RingAnswer:
-    """What is said of one ring.
+    """The answer for one ring.
 
     Attributes:
         upper_bound: anytime bound on the share of its hosts that the update hits.
-        by_itself: the bound rests on the ring alone; else on all rings together, as it is too small to tell.
+        by_itself: the bound is from the ring alone; else from all rings together, as the ring is too small.
         risen: its own test says that hosts are hit.
-        struck: it is held, as more of its hosts were hit than may be.
-        reasons: what is missing to a go, or why it is halted; empty for go.
+        struck: it is on hold because too many of its hosts were hit.
+        reasons: what is missing for a go, or why it is halted; empty for go.
     """
 
     ring: Ring
@@ -132,10 +132,10 @@ class RingAnswer:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said of the rollout.
+    """The answer for the rollout.
 
     Attributes:
-        upper_bound: the largest of the rings'; 1 where no ring has it.
+        upper_bound: the largest of its rings; 1 where no ring has the update.
         rate_ratio: anytime bound on the rate over the baseline, all rings together; infinite where unknown.
     """
 
@@ -201,15 +201,15 @@ def decide(update: Update, rings: Sequence[Ring], under: Circumstances) -> Answe
 def _judge_ring(
     ring: Ring, rings: Sequence[Ring], whole: Evidence | None, share: float, under: Circumstances
 ) -> RingAnswer:
-    """What is said of one ring.
+    """The answer for one ring.
 
     Args:
         rings: all of them.
-        whole: their evidence; None where there is no other.
-        share: of alpha, that its halting test may err.
+        whole: the evidence of all; None where there is no other ring.
+        share: the part of alpha that its halting test may use.
     """
-    # A ring that could hardly get below the share even if nothing at all happened takes the bound of all rings: a
-    # handful of hosts that got the update early must not hold a rollout for ever. Not where it fares unlike the rest.
+    # A ring that could hardly get below the share even if nothing at all happened uses the bound of all rings: a few
+    # hosts that got the update early must not hold a rollout for ever. Not if its own hits stand out.
     enough = _ENOUGH * hosts_wanted(under.settings.max_excess, alpha=under.alpha)
     unlike = log_evidence(ring.evidence, caution=under.caution) >= -log(under.alpha)
     by_itself = whole is None or unlike or ring.evidence.heads >= enough
@@ -228,7 +228,7 @@ def _judge_ring(
 
 
 def _risen(rings: Sequence[Ring], evidence: Evidence, share: float, under: Circumstances) -> str:
-    """That more hosts were hit than chance explains, in words; empty where chance may."""
+    """A sentence if more hosts were hit than chance explains; else the empty text."""
     if log_evidence(evidence, caution=under.caution) < -log(share):
         return ""
     where = f"ring {rings[0].name}" if len(rings) == 1 else "all rings together"
@@ -236,7 +236,7 @@ def _risen(rings: Sequence[Ring], evidence: Evidence, share: float, under: Circu
 
 
 def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> list[str]:
-    """What keeps any answer from being a go."""
+    """Reasons that rule out a go for every ring."""
     found = []
     if update.reverted_us is not None:
         found.append(f"it was withdrawn at {_clock(update.reverted_us)}")
@@ -298,7 +298,7 @@ def _counted(rings: Sequence[Ring]) -> str:
 
 
 def bound_text(bound: float) -> str:
-    """A bound to four decimals, or to two digits where that is more: of a large ring it is far below 0.0001."""
+    """A bound to four decimals, or to two significant digits where that is more, as for a large ring."""
     return f"{bound:.{max(4, 1 - floor(log10(max(bound, 1e-12))))}f}"
 
 
@@ -307,9 +307,9 @@ def _about(count: float) -> str:
 
 
 def _shares_of_alpha(rings: int, alpha: float) -> list[float]:
-    """What each test may err: the first ring, all rings together, the second ring, and so on; their sum is below alpha.
+    """Error probability of each test: first ring, all rings together, second ring, and so on; below alpha in sum.
 
-    How many rings there will be is not known when the first is judged, so the shares are of a series that sums to one.
+    The number of rings is not known when the first is judged, so the shares are of a series that sums to one.
     """
     place = np.arange(1, max(rings, 1) + 2)
     return [float(share) for share in alpha / (place * (place + 1))]

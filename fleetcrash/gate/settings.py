@@ -1,4 +1,4 @@
-"""What the gate may be set to, and the name of all of it together."""
+"""The settings of the gate, and a hash of all of them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ METHOD = 3
 
 @dataclass(frozen=True)
 class Settings:
-    """What a decision depends on beside the records.
+    """What a decision depends on besides the records.
 
     Attributes:
         max_excess: share of hosts, above the baseline, that may crash or go dark.
-        soak_minutes: how long a ring has the update before it may go. Two hours: a ring of 4,000 hosts that takes half
-            an hour to fill, and not two minutes, is then through its first minutes and its reports are in; and of
-            faults that take half an hour to strike, most have. Measured in ``bench/gate.py``.
+        soak_minutes: how long a ring has the update before it may go. After two hours, a ring of 4,000 hosts that took
+            half an hour to fill, and not two minutes, is through its first minutes and its reports are in; and most
+            faults that take half an hour to strike have struck. Measured in ``bench/gate.py``.
         false_halt_rate: chance that a harmless rollout is ever halted, over all looks and rings.
-        confidence: of the bounds, at all looks together.
-        fresh_minutes: telemetry older than this decides nothing. Two and a half intervals of five minutes end a
-            session; beyond that nobody knows whether the hosts are alive.
+        confidence: of the bounds, over all looks together.
+        fresh_minutes: older telemetry decides nothing. A gap of two and a half intervals of five minutes ends a
+            session; after that nobody knows whether the hosts are alive.
     """
 
     max_excess: float = 0.001
@@ -46,6 +46,6 @@ class Settings:
 
     @property
     def config_hash(self) -> str:
-        """Names the settings and the version of the method: of two answers with one hash, the records differ."""
+        """Identifies the settings and the version of the method: answers with one hash differ only by their records."""
         told = json.dumps({"method": METHOD, **asdict(self)}, sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:16]

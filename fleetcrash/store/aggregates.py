@@ -1,8 +1,8 @@
-"""Answers kept beside the facts, in the lake's folder ``_cache``: nothing but work that need not be done again.
+"""Answers kept beside the facts, in the lake's folder ``_cache``, so that they need not be counted again.
 
-Anybody may delete any of it at any time, and every answer stays the same. An answer is a Parquet file named by its key,
-which tells everything that the answer depends on, and by a digest of the key and its bytes: what is torn, damaged or
-under another's name is not believed. Where nothing can be kept, nothing is.
+Anybody may delete any of them at any time without changing an answer. An answer is a Parquet file named by its key,
+which covers everything that the answer depends on, and by a digest of the key and the content: a file that is torn,
+damaged or misnamed is ignored. Where nothing can be written, nothing is kept.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Aggregates:
         self._folder = root / FOLDER
 
     def find(self, key: str) -> pa.Table | None:
-        """The answer kept under a key; None where there is none that can be believed."""
+        """The answer kept under a key; None where there is no intact one."""
         try:
             if self._folder.is_symlink():
                 return None
@@ -79,22 +79,22 @@ class Aggregates:
                     answer: pa.Table = pq.read_table(pa.BufferReader(content))
                     return answer
         except (OSError, pa.ArrowException):
-            pass  # deleted just now, or not for us to read
+            pass  # deleted just now, or not readable by us
         return None
 
     def put(self, key: str, answer: pa.Table, *, rests_on: Iterable[str]) -> None:
-        """Keep an answer, where that is possible; the oldest ones make room for it.
+        """Keep an answer if that is possible; the oldest ones are deleted to make room.
 
         Args:
-            rests_on: the files that it was counted from. It is not kept once one of them is gone: a host may have been
-                forgotten meanwhile, and with it whatever only its rows said.
+            rests_on: the files that it was counted from. If one of them is gone the answer is not kept: a host may have
+                been forgotten meanwhile, and with it what only its rows said.
         """
         sink = pa.BufferOutputStream()
         pq.write_table(answer, sink)
         content = sink.getvalue()
         path = self._folder / _name(key, content)
         with contextlib.suppress(OSError):
-            # A disk with less room than all this may take is left to the facts.
+            # A disk with less room than the cache may take is left to the facts.
             if content.size > MOST_BYTES // 2 or shutil.disk_usage(self._root).free < MOST_BYTES:
                 return
             self._folder.mkdir(exist_ok=True)
@@ -118,7 +118,7 @@ class Aggregates:
         return [path for path in self._folder.rglob("*") if path.is_file()]
 
     def _make_room(self) -> None:
-        """Delete the oldest files beyond the bounds, whatever they are: what a killed writer left is one of them."""
+        """Delete the oldest files beyond the bounds, of any kind: a killed writer may have left some."""
         with os.scandir(self._folder) as entries:
             found = [(entry.stat(follow_symlinks=False), Path(entry.path)) for entry in entries]
         found.sort(key=lambda one: one[0].st_mtime_ns, reverse=True)
@@ -137,7 +137,7 @@ def _name(key: str, content: pa.Buffer | bytes) -> str:
 
 
 def _content(path: Path) -> bytes | None:
-    """The bytes of a plain file of no more than the bounds; None for anything else, such as a link or a pipe."""
+    """The bytes of a plain file within the bounds; None for anything else, such as a link or a pipe."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
         return None

@@ -1,7 +1,7 @@
-"""That forgetting a host was begun and is not done, without its name.
+"""Marks of hosts whose forgetting has begun and is not finished, without their names.
 
-A run that was killed may have removed all rows, and the next one finds none. So each leaves a mark in the lake's
-folder, which goes once nothing remains: a hash of the name, with a salt of its own.
+A run that was killed may have removed all rows already, so that the next one finds none. Each run therefore leaves a
+mark in the lake's folder until nothing remains: a salted hash of the name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SALT_BYTES = 16
 
 
 def mark(root: Path, host_id: str) -> bool:
-    """Leave a mark, unless there is one. Returns whether there was: it was begun before.
+    """Leave a mark unless there is one. Returns whether there was one, so that an earlier run had begun.
 
     Raises:
         LakeError: the folder cannot be written.
@@ -41,7 +41,7 @@ def mark(root: Path, host_id: str) -> bool:
 
 
 def unmark(root: Path, host_id: str) -> None:
-    """Take the mark away: it is done."""
+    """Remove the mark: the host is forgotten."""
     for path in _marks(root, host_id):
         path.unlink(missing_ok=True)
 

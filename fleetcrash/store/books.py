@@ -19,7 +19,7 @@ _NAMED_AT_MOST = 5  # batches in one finding
 
 @dataclass
 class Batches:
-    """What the rows of the tables say of batches."""
+    """What the rows of the tables say about batches."""
 
     written: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
@@ -44,7 +44,7 @@ class Batches:
 
 
 def sources(lake: Lake) -> dict[str, str | None]:
-    """Where each batch in the books came from, as they call it; None where they do not say.
+    """The source of each batch in the books; None where they do not name one.
 
     Raises:
         LakeError: the books are not there or cannot be read.

@@ -1,4 +1,4 @@
-"""The in-memory DuckDB databases that questions, judging and rewriting each have one of."""
+"""In-memory DuckDB databases: an engine, a workbench and a rewriter each have one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def connect(*, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """
     con = duckdb.connect(config={} if threads is None else {"threads": threads})
     con.execute("SET TimeZone = 'UTC'")
-    # Started without a script (``python -c``, a spawned worker, a notebook) DuckDB would draw its bar between results.
+    # In a Python without a script (``python -c``, a spawned worker, a notebook) DuckDB would print a progress bar.
     con.execute("SET enable_progress_bar = false")
     return con

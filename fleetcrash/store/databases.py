@@ -1,7 +1,7 @@
 """SQLite files below a lake: whether a name is in them, and striking it out.
 
-Values stand side by side in such a file with nothing between them, and long ones in pieces, so that its bytes do not
-tell where a word begins. Values are read by SQLite instead; its bytes are searched for what it deleted and left there.
+Such a file stores values one after another without separators, and long ones in pieces, so that its bytes do not tell
+where a word begins. SQLite reads the values instead; the bytes are searched for what it deleted and left there.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def holds(path: Path, mentions: Mentions) -> bool:
 
 
 def strike(path: Path, mentions: Mentions, texts: Mapping[str, Texts]) -> int:
-    """Strike a name out of columns, by table, and out of what SQLite deleted and left in the file.
+    """Strike a name out of columns, given by table, and out of what SQLite deleted and left in the file.
 
     Others may read and write meanwhile.
 
     Returns:
         how many rows were changed.
     Raises:
-        sqlite3.Error: the file cannot be read or written, or others would not let go of it; once more does the rest.
+        sqlite3.Error: the file cannot be read or written, or others kept it locked; another call does the rest.
     """
     changed = 0
     with _opened(path, mentions, mode="rw") as file:
@@ -70,7 +70,7 @@ def strike(path: Path, mentions: Mentions, texts: Mapping[str, Texts]) -> int:
             struck = {name: f"struck({name})" for name in columns.plain}
             struck |= {name: f"struck_in_document({name})" for name in columns.documents}
             changes = ", ".join(f"{name} = {new}" for name, new in struck.items())
-            # The keys of a document may be the name, and it none.
+            # The name may be a key of the document, or the text may be no document.
             found = " OR ".join(f"(mentions({name}) AND {new} IS NOT {name})" for name, new in struck.items())
             changed += file.execute(f"UPDATE {table} SET {changes} WHERE {found}").rowcount  # noqa: S608
         file.execute("COMMIT")

@@ -1,7 +1,7 @@
 """What is wrong with a lake, what it means, and what to do about it.
 
-Nothing is believed and nothing is changed. The log is read as plain files before deltalake reads it, and every
-Parquet file to its last page: a damaged lake is what this is for, so damage is a finding, never an error.
+Nothing is taken on trust and nothing is changed. The log is read as plain files before deltalake reads it, and every
+Parquet file to its last page. A damaged lake is what this is for, so damage is a finding, never an error.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def examine(lake: Lake, *, progress: Callable[[int, int], None] | None = None) -
         found = list(_table(lake, name, rows, progress or (lambda _done, _total: None)))
         whole = whole and not any(one.severity is Severity.BROKEN for one in found)
         findings += found
-    if whole:  # else what the rows say of the batches is not the whole of it
+    if whole:  # else some rows, and so some batches, were not seen
         findings += in_the_books(lake, rows)
     findings += [*_damaged_on_the_way(lake), *_kept_answers(lake), *_disk(lake)]
     return sorted(findings, key=lambda one: one.severity is not Severity.BROKEN)
 
 
 def _unmade(lake: Lake) -> Finding | None:
-    """A lake in the making: some tables have no log yet, and the others nothing but their first commit."""
+    """A lake that was not made to the end: some tables have no log, and the others only their first commit."""
     logs = {name: Log(lake.folder(name)) for name in table_columns()}
     missing = [name for name, log in logs.items() if not log.commits()]
     if not missing or any(set(log.commits()) > {0} or log.checkpoints() for log in logs.values()):
@@ -89,7 +89,7 @@ def _table(lake: Lake, table: str, rows: Batches, progress: Callable[[int, int],
     damaged = list(_log(folder))
     yield from damaged
     if any(one.severity is Severity.BROKEN for one in damaged):
-        return  # deltalake takes some damage for an older state of the table, and would have us call that sound
+        return  # deltalake takes some damage for an older state of the table, which would then look sound
     try:
         files = lake.files(table)
         version = lake.schema_version(table)
@@ -102,7 +102,7 @@ def _table(lake: Lake, table: str, rows: Batches, progress: Callable[[int, int],
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        # A panic of deltalake's is no Exception.
+        # A panic of deltalake is no Exception.
         yield broken(folder, f"Its log cannot be read: {one_line(error)}.", "The table cannot be read.", BACKUP)
         return
     yield from _schema(lake, table, version, outdated, fields)
@@ -229,7 +229,7 @@ def _schema(lake: Lake, table: str, version: str | None, outdated: bool, fields:
 
 
 def _alike(one: pa.DataType, other: pa.DataType) -> bool:
-    """Whether two types are the same but for the names of a list's or a map's parts, and the width of offsets."""
+    """Whether two types are the same except for the names of parts of lists or maps, and the width of offsets."""
     if pa.types.is_list(one) or pa.types.is_large_list(one):
         lists = pa.types.is_list(other) or pa.types.is_large_list(other)
         return lists and _alike(one.value_type, other.value_type)
@@ -277,7 +277,7 @@ def _file(file: File, table: str, rows: Batches) -> Iterator[Finding]:
 
 
 def _damaged_on_the_way(lake: Lake) -> Iterator[Finding]:
-    """Files that a collector has put aside, if it has its spool in the lake."""
+    """Damaged files that a collector has put aside, if its spool is in the lake."""
     for path in sorted((lake.root / SPOOL).glob(f"*{DAMAGED}")):
         yield broken(
             path,

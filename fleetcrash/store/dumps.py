@@ -1,8 +1,8 @@
-"""Raw dumps of crashes, kept beside the tables as they came, up to two bounds: for whoever wants to look into one.
+"""Raw dumps of crashes, kept beside the tables as they came, for people to look into, up to a number and a size.
 
-A dump is ``_dumps/<name>.dmp``, with what is known of it in ``<name>.json``. Names are hashes, whatever a client says.
-A dump may hold anything that was in a machine's memory; the oldest are deleted to make room, and forgetting a host
-deletes all that name it.
+A dump is ``_dumps/<name>.dmp``, with what is known about it in ``<name>.json``. Names are hashes, whatever a client
+says. A dump may hold anything that was in a machine's memory; the oldest are deleted to make room, and forgetting a
+host deletes all that name it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from fleetcrash.store.mentions import Mentions
 
 FOLDER = "_dumps"
 _DUMP, _ABOUT = ".dmp", ".json"
-_HALF = "-"  # behind the suffix of what is not whole yet
-_BLOCK_BYTES = 4096  # a file takes as many of these of a disk as it begins: a dump of 32 bytes takes two
+_HALF = "-"  # added to the suffix of a file that is not whole yet
+_BLOCK_BYTES = 4096  # a file takes whole blocks on disk: a dump of 32 bytes, with its .json, takes two
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Dump:
     """A dump that came in.
 
     Attributes:
-        host_id: whose; None where nobody said.
-        crash_id: of the record that was made of it.
+        host_id: the host it is of; None where nobody said.
+        crash_id: of the record that was made from it.
         data: the file.
         form: what the client said with it.
     """
@@ -45,7 +45,7 @@ class Dump:
 
     @cached_property
     def name(self) -> str:
-        """Its name in the folder: the same dump of the same host has the same, of two hosts another."""
+        """Its name in the folder: the same for the same dump of the same host, and different for two hosts."""
         hashed = hashlib.sha256(json.dumps([self.crash_id, self.host_id]).encode())
         hashed.update(self.data)
         return hashed.hexdigest()
@@ -55,8 +55,8 @@ class Dumps:
     """The dumps of a lake. Any thread may keep one.
 
     Args:
-        most_bytes: that all of them take on disk; beyond it the oldest go.
-        most: dumps; likewise. A forget reads each of them, and whatever copies the lake has two files for each.
+        most_bytes: that all of them may take on disk; beyond it the oldest are deleted.
+        most: number of dumps; likewise. `forget` reads each of them, and each is two files to copy with the lake.
     """
 
     def __init__(self, lake_root: Path, most_bytes: int, most: int) -> None:
@@ -65,10 +65,10 @@ class Dumps:
         self._most = most
         self._lock = threading.Lock()
         self._sizes: OrderedDict[str, int] | None = None  # oldest first; read when the first dump comes
-        self._total_bytes = 0  # of these: to add them up for each dump would take longer than to write it
+        self._total_bytes = 0  # of these; adding them up for each dump would take longer than writing it
 
     def keep(self, dump: Dump) -> None:
-        """Put a dump on disk for good, and make room for it. One that is larger than all may be is not kept.
+        """Write a dump to disk durably, and make room for it. One that exceeds the bound of all together is not kept.
 
         Raises:
             OSError: it cannot be written.
@@ -88,9 +88,9 @@ class Dumps:
                 name, freed_bytes = self._sizes.popitem(last=False)
                 self._total_bytes -= freed_bytes
                 delete(_files(self._folder / name))
-            self._sizes[dump.name] = size_bytes  # also where it cannot be written: a part of it may be there
+            self._sizes[dump.name] = size_bytes  # even where it cannot be written: part of it may be there
             self._total_bytes += size_bytes
-            # First whose it is: a dump that nobody could tell the host of would outlive a forget.
+            # The host first: a dump whose host nobody can tell would survive `forget`.
             _write(self._folder / f"{dump.name}{_ABOUT}", described)
             _write(self._folder / f"{dump.name}{_DUMP}", dump.data)
 
@@ -105,12 +105,12 @@ def forget(lake_root: Path, mentions: Mentions) -> Swept:
 
 
 def _files(dump: Path) -> list[Path]:
-    """All that may lie in the folder of a dump, by its path without suffix; halves that a killed write left as well."""
+    """Every file that a dump may have, by its path without suffix, including parts that a killed write left."""
     return [dump.with_suffix(f"{suffix}{half}") for suffix in (_DUMP, _ABOUT) for half in ("", _HALF)]
 
 
 def _on_disk(size_bytes: int) -> int:
-    """Bytes that a file of a size takes on disk, an empty one as well: its name does."""
+    """Bytes that a file of a size takes on disk; an empty one takes some for its name."""
     return max(-(-size_bytes // _BLOCK_BYTES), 1) * _BLOCK_BYTES
 
 
@@ -135,7 +135,7 @@ def _write(path: Path, data: bytes) -> None:
         scratch.replace(path)
     except OSError:
         with suppress(OSError):
-            scratch.unlink()  # a disk that is full needs the room
+            scratch.unlink()  # the disk may be full
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

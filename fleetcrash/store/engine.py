@@ -2,8 +2,8 @@
 
 An engine holds one in-memory DuckDB database whose views read the Parquet files of the lake's newest snapshot.
 The views in ``sql/views/`` leave out whatever was not known by ``as_of``; every query reads those views, so
-that no answer depends on what came later. Values reach a query as ``$named`` parameters only. What takes long to count
-is kept beside the facts, see ``aggregates``.
+that no answer depends on what came later. Values reach a query as ``$named`` parameters only. Answers that take
+long to count are kept beside the facts, see ``aggregates``.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Engine:
         lake: the lake to read.
         as_of: aware UTC instant; records known later do not exist. None: the newest known time of the lake.
         threads: DuckDB worker threads; None: one a core.
-        cache_from_s: aggregates that take so long are kept in the lake's folder ``_cache``, for whoever asks the same
-            of the same records; None: none are kept, and none that are kept are used.
-        grow_from_s: a kept table that took so long to make grows by what is new, where that can be told; see
+        cache_from_s: aggregates that take at least so long are kept in the lake's folder ``_cache``, for the same
+            question about the same records; None: none are kept, and those that are kept are not used.
+        grow_from_s: a kept table that took at least so long to make grows by what is new, where that is possible; see
             ``growth``.
     Raises:
         LakeError: the lake cannot be read.
@@ -75,7 +75,7 @@ class Engine:
         self._kept = KeptTables(self._con, self._now, self._views, grow_from_s=grow_from_s)
         self._snapshots = Snapshots(lake, self._con)
         self._snapshot: dict[str, TableFiles] = {}
-        self._assumed: set[str] | None = None  # views that are defined without records of what they tell
+        self._assumed: set[str] | None = None  # views that stand for records that the lake does not have
         self._as_of: datetime | None = None
         self._look(lambda: self._open(as_of))
 
@@ -91,7 +91,7 @@ class Engine:
         self._con.close()
 
     def interrupt(self) -> None:
-        """End what another thread is asking; it fails there. Nothing is lost by it."""
+        """Abort the query of another thread, where it fails. Nothing is lost."""
         self._con.interrupt()
 
     @property
@@ -111,7 +111,7 @@ class Engine:
         return self._look(self._refresh)
 
     def _look(self, work: Callable[[], _Found]) -> _Found:
-        """Do what takes a snapshot and reads of it, again where a file of it is gone by then."""
+        """Do work that takes a snapshot and reads it; repeat it if a file of the snapshot was deleted meanwhile."""
         for left in reversed(range(_LOOKS)):
             try:
                 return work()
@@ -165,9 +165,9 @@ class Engine:
         return answer
 
     def batches(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
-        """The answer of one query file, a part at a time, so that it need not all be there at once.
+        """The answer of one query file, a part at a time, so that it is never all in memory.
 
-        Nothing else may be asked of the engine until it is at its end.
+        Nothing else may be asked of the engine until it is read to its end.
 
         Raises:
             LakeError: the lake cannot be read.
@@ -178,7 +178,7 @@ class Engine:
             yield from self._con.sql(query_text(query), params=parameters or None).to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             raise self._unreadable(error) from error
-        except OSError as error:  # so Arrow tells what went wrong in DuckDB after the first part
+        except OSError as error:  # how Arrow reports what went wrong in DuckDB after the first part
             raise self._unreadable(duckdb.InvalidInputException(str(error))) from error
 
     def frame(self, query: str, **parameters: Any) -> Any:
@@ -188,26 +188,26 @@ class Engine:
     def keep(self, name: str, query: str, **parameters: Any) -> None:
         """Give the answer of a query file a name, as a table that later queries of this engine may read.
 
-        It is made when one does, and brought up to date when the lake or the instant has changed since. It may read the
-        tables that were named before it.
+        It is made when a query first reads it, and brought up to date when one reads it after the lake or the instant
+        has changed. It may read the tables that were named before it.
         """
         self._kept.keep(name, Kept(query, parameters))
 
     def keep_made(self, name: str, make: Callable[[], pa.Table], *, of: str, by: str) -> None:
-        """The same with a table that a function makes.
+        """Like ``keep``, for a table that a function makes.
 
         Args:
             make: it may ask this engine for what it needs.
-            of: a query file without parameters; whenever its answer may be another, the table is made anew.
-            by: tells the function from others: two of one name make the same table.
+            of: a query file without parameters; whenever its answer may have changed, the table is made anew.
+            by: name of the function: two of the same name make the same table.
         """
         self._kept.keep(name, Kept(of, {}, make, by))
 
     def keep_passing(self, name: str, query: str) -> None:
-        """The same without keeping rows: a question that reads it works it out then, from the tables that it reads.
+        """Like ``keep``, without keeping rows: it is computed anew for each question that reads it.
 
         Args:
-            query: without parameters. Of several queries that say the same the first one stays.
+            query: without parameters. If the name is taken already, by a query of the same meaning, that one stays.
         """
         if not self._kept.keeps(name):
             self._kept.keep(name, Kept(query, {}, passing=True))
@@ -224,9 +224,9 @@ class Engine:
             raise self._unreadable(error) from error
 
     def pack(self) -> None:
-        """Pack the kept tables that were made by now: they take a third of the memory, and are read as fast.
+        """Compress the kept tables made so far: they take a third of the memory, and are read as fast.
 
-        It takes a tenth of what making them took, so that it is for a large lake that is read once.
+        It takes a tenth of the time that making them took: worth it for a large lake that is read once.
 
         Raises:
             LakeError: the lake cannot be read.
@@ -237,7 +237,7 @@ class Engine:
             raise self._unreadable(error) from error
 
     def _count(self, query: str, parameters: dict[str, Any]) -> tuple[pa.Table, float]:
-        """The answer of a query file, and the seconds it takes with the kept tables that it reads, made or not."""
+        """The answer of a query file, and the seconds it takes, with those to make the kept tables that it reads."""
         try:
             made_s = self._kept.make_for(query)
             self._views.define_for(query)
@@ -251,7 +251,7 @@ class Engine:
         return Look(self._snapshot, self._as_of, frozenset(self._assumed or ()))
 
     def _turn_views(self) -> None:
-        """Have the views be those of the present look."""
+        """Define the views for the present look."""
         told = self.rows("sources_of_exposure")[0]
         assumed = set()
         if told["presence_source"] == "assumed":
@@ -262,14 +262,14 @@ class Engine:
         self._views.turn_to(self._now())
 
     def _unreadable(self, error: duckdb.Error, *, reads_files: bool = False) -> Exception:
-        """What to raise for an error of DuckDB: a file that is gone or damaged is the lake's, anything else is ours.
+        """The exception for an error of DuckDB: LakeError for a file that is gone or damaged, else the error itself.
 
         Args:
-            reads_files: DuckDB did nothing but open files of the lake.
+            reads_files: DuckDB was only opening files of the lake.
         """
         first_line = str(error).splitlines()[0]
         damaged = isinstance(error, duckdb.InvalidInputException) and "file" in first_line.lower()
-        damaged = damaged or "TProtocolException" in first_line  # what should be the header of a page is none
+        damaged = damaged or "TProtocolException" in first_line  # a page without a valid header
         if reads_files or damaged or isinstance(error, duckdb.IOException):
             return LakeError(f"The lake at {self._lake.root} cannot be read: {first_line}")
         return error

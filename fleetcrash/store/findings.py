@@ -21,8 +21,8 @@ class Finding:
     """One thing that is not as it should be.
 
     Attributes:
-        where: a file, a table's folder, or the lake's.
-        found, means, todo: a sentence each.
+        where: a file, the folder of a table, or that of the lake.
+        found, means, todo: one sentence each.
     """
 
     severity: Severity
@@ -48,5 +48,5 @@ def broken(where: Path, found: str, means: str, todo: str) -> Finding:
 
 
 def note(where: Path, found: str, means: str, todo: str) -> Finding:
-    """A finding that harms nobody."""
+    """A finding that does no harm."""
     return Finding(Severity.NOTE, str(where), found, means, todo)

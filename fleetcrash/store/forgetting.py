@@ -1,9 +1,9 @@
 """Removing a host from the lake: from every table, and from every file below the lake's folder.
 
-Deleting rows is not enough. The files that held them stay for readers, and the log says the least and the greatest
-host of each file that ever was. So the tables are written anew, summed up in checkpoints, and what these replace is
-deleted; commits too young to delete lose their values instead. Each step looks for itself what there is to do, so
-that after a kill anywhere the same call does the rest.
+Deleting rows is not enough: the files that held them stay for readers, and the log states the least and the greatest
+host of every file there ever was. So the files are written anew, checkpoints sum up the log, and what these replace is
+deleted; commits too young to delete lose their values instead. Each step finds out by itself what is left to do, so
+that after a kill at any point the same call does the rest.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ _CONTAINS = {
 
 @dataclass
 class Removed:
-    """What was taken out of one table.
+    """What was removed from one table.
 
     Attributes:
-        rows: rows that went.
-        entries: rows of others that lost an entry of a map.
-        documents: rows of others whose document was changed.
-        sources: rows out of whose source the name was struck.
+        rows: rows that were deleted.
+        entries: rows of other hosts that lost an entry of a map.
+        documents: rows whose document was changed.
+        sources: rows in whose source the name was struck out.
     """
 
     rows: int = 0
@@ -86,10 +86,10 @@ class Receipt:
 
     Attributes:
         removed: by table.
-        struck: entries of books out of which the name was struck.
+        struck: entries of books in which the name was struck out.
         swept: files that were deleted.
-        remaining: nothing, once the host is gone for good.
-        begun_before: an earlier run had begun with this, and was killed or left something.
+        remaining: files that may still name the host; empty once it is gone for good.
+        begun_before: an earlier run had begun to forget it, and was killed or left something.
     """
 
     host_id: str
@@ -130,9 +130,9 @@ def forget(lake: Lake, host_id: str, *, books: Sequence[Book] = ()) -> Receipt:
     """Remove a host from everything below the lake's folder. What arrives later is not forgotten.
 
     Args:
-        books: what else there may be below the folder in which people write. Their entries stay, without the name.
+        books: strike the name out of the books below the folder in which people write; their entries stay.
     Raises:
-        BadArgument: this can be nobody's name.
+        BadArgument: no host can have this name.
         LakeError: a table or a book cannot be read or written; run it again to do the rest.
     """
     try:
@@ -167,7 +167,7 @@ def forget(lake: Lake, host_id: str, *, books: Sequence[Book] = ()) -> Receipt:
 
 
 def _remove(lake: Lake, table: str, mentions: Mentions, rewriter: Rewriter) -> Removed:
-    """Write the files of a table anew in which the host is."""
+    """Write anew the files of a table that contain the host."""
     source = _Source(table, rewriter, mentions)
     for _ in range(_TRIES):
         removed = Removed()
@@ -185,7 +185,7 @@ def _remove(lake: Lake, table: str, mentions: Mentions, rewriter: Rewriter) -> R
             raise
         if not old or replace(lake, table, old, written, same_rows=False):
             return removed
-        delete([lake.folder(table) / one.name for one in written])  # somebody merged the files meanwhile
+        delete([lake.folder(table) / one.name for one in written])  # the files were merged meanwhile
     raise LakeError(f"{table} in the lake at {lake.root} is written by too many at once; run it again later.")
 
 
@@ -200,12 +200,12 @@ class _Source:
         self._columns = columns
         self._texts = _TEXTS.get(table, ())
         self._has_host = any(column.name == "host_id" for column in columns)
-        # A tag that is 32 or prod need not be the host of that name, and is evidence of another's crash.
+        # A tag with the value 32 or prod need not mean the host of that name, and is evidence of another host's crash.
         maps = [column.name for column in columns if column.name in _NAMING] if mentions.is_distinctive else []
         self._maps = [f'"{name}"' for name in maps]
 
     def concerned(self, files: Sequence[File]) -> list[File]:
-        """The files in which the host is. Looks at many at once, and closer where there is something to find."""
+        """The files that contain the host: many are searched at once, and those with a match more closely."""
         if not files or not (self._has_host or self._texts) or not self._any([file.path for file in files]):
             return []
         if len(files) == 1:
@@ -214,7 +214,7 @@ class _Source:
         return self.concerned(files[:half]) + self.concerned(files[half:])
 
     def cleaned(self, file: File, removed: Removed) -> Iterator[pa.RecordBatch]:
-        """The rows of a file without the host; adds to ``removed`` what was taken out."""
+        """The rows of a file without the host; adds to ``removed`` what was removed."""
         if self._texts:
             for batch in self._rewriter.whole_rows(self._table, [file.path], "SELECT * FROM rows"):
                 yield from self._cleaned_texts(batch, removed)
@@ -233,17 +233,17 @@ class _Source:
         yield from self._rewriter.whole_rows(self._table, [file.path], query, host=self._mentions.name)
 
     def elsewhere(self, files: Sequence[File]) -> list[str]:
-        """Columns in which rows of others name the host, or say the same: the site that is called as its only host.
+        """Columns in which rows of other hosts have its name, or the same text: a site may have its only host's name.
 
-        What these say is theirs and stays; columns of which every value is a word of ours are not looked at. A document
-        may say it as a word of ours.
+        These values belong to the other hosts and stay. Columns that hold only words of our own are not searched; a
+        document may contain the name as such a word.
         """
         looked = [
             column
             for column in self._columns
             if column.type in _CONTAINS and not column.values and column.name not in ("host_id", "reason", *self._texts)
         ]
-        if files and "document" in self._texts:  # JSON spells some letters otherwise
+        if files and "document" in self._texts:  # JSON escapes some letters
             documents = self._rewriter.stream(self._table, [file.path for file in files], "SELECT document FROM rows")
             return ["document"] * any(self._mentions.in_column(batch["document"]).any() for batch in documents)
         if not files or not looked:
@@ -284,7 +284,7 @@ class _Source:
         return any(len(batch) for batch in looked)
 
     def _where(self) -> str:
-        """Rows of the host, and rows of others that have its name in a map."""
+        """Conditions for rows of the host, and for rows of others that have its name in a map."""
         in_maps = [
             f"list_contains({part}({name}), getvariable('host'))"
             for name in self._maps
@@ -299,7 +299,7 @@ class _Source:
 def _changed(
     batch: pa.RecordBatch, name: str, finds: Callable[[pa.Array], Any], change: Callable[[str], str]
 ) -> tuple[pa.RecordBatch, int]:
-    """Rows with a column changed where something is found in it, and how many of them say something else now."""
+    """Rows with a column changed where something was found in it, and how many of them changed."""
     found = finds(batch[name])
     if not found.any():
         return batch, 0
@@ -312,7 +312,7 @@ def _changed(
 
 
 def _found(name: str, values: pa.Array, mentions: Mentions) -> bool:
-    """Whether a column of text, of bytes or of what holds them mentions the host."""
+    """Whether a column of text or bytes, also nested, mentions the host."""
     if name == "source":
         return bool(mentions.in_sources(values).any())
     return any(bool(mentions.in_column(texts).any()) for texts in _texts(values))
@@ -368,7 +368,7 @@ def _texts(values: pa.Array) -> Iterator[pa.Array]:
 
 
 def _left(lake: Lake, mentions: Mentions) -> list[Remaining]:
-    """Rows that came in meanwhile or are of others, and files that are none of a table's rows, that name the host."""
+    """What still names the host: rows that came meanwhile or are of others, and files outside the tables."""
     left = []
     with Rewriter(lake) as rewriter:
         for table in table_columns():

@@ -1,9 +1,9 @@
 """Kept tables that grow by what is new since they were made, instead of being made anew.
 
-A table grows by a key, the host or the crash: whatever the query says of one host rests on the records of that host,
-on the catalogue and on the instant. So a look finds the hosts of which anything became known since an earlier one,
-works the query out over their records alone, and swaps the rows in which the two answers differ. Where that cannot be
-told (files were merged or taken away, the instant went back, presence or exposure is assumed) the table is made anew.
+A table grows by a key, the host or the crash: the rows of one host depend only on the records of that host, on the
+catalogue and on the instant. So a look finds the hosts about which anything became known since an earlier look, runs
+the query on their records alone, and replaces the rows in which the two answers differ. Where that is not possible
+(files were merged or deleted, the instant went back, presence or exposure is assumed) the table is made anew.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _VIEWS_BY: Mapping[str, tuple[str, ...]] = {
 _CHANGED_BY: Mapping[str, str] = {"crash_id": "changed_crashes", "host_id": "changed_hosts"}
 
 
-# Where the rows are is found first: DuckDB then fetches these alone, instead of reading every row for a few.
+# The places of the rows are found first, so that DuckDB fetches only these instead of reading every row.
 _PLACED = """
     CREATE OR REPLACE TEMP TABLE places AS
     SELECT rowid AS place FROM memory.main.{table} SEMI JOIN {changed} USING ({by})
@@ -57,7 +57,7 @@ _SLICE = (
     SELECT * FROM memory.main.{table} WHERE rowid IN (SELECT place FROM places)
     """,
 )
-# Rows that stay as they are stay where they are: a table that is in the order of time is to remain in it.
+# Unchanged rows keep their place: a table that is sorted by time must stay sorted.
 _SWAP = (
     _PLACED,
     """
@@ -82,12 +82,12 @@ _SWAP = (
 class Growth:
     """Lets the kept tables of one engine grow from one earlier look to the present one.
 
-    It has a connection of its own, in which the names of the lake's tables and of kept tables mean only their rows of
-    what changed; so the query files are the same that make a table anew.
+    It has a connection of its own, in which the names of the lake's tables and of kept tables stand for only those of
+    their rows whose key changed, so that the query files that make a table anew can be used as they are.
 
     Args:
         con: the engine's database; its kept tables and its views of the lake's tables are seen by every connection.
-        earlier, now: the second follows the first.
+        earlier, now: the looks; the second follows the first.
     Raises:
         duckdb.Error: the lake cannot be read.
     """
@@ -112,7 +112,7 @@ class Growth:
         self._con.close()
 
     def grow(self, name: str, query: str, parameters: dict[str, Any], kept: Iterable[str]) -> None:
-        """Bring a kept table up to the present look. The tables that it reads have been.
+        """Bring a kept table up to the present look. The tables that it reads are up to it already.
 
         Args:
             name, query, parameters: of the table; the query is one of ``GROWS_BY``.
@@ -129,7 +129,7 @@ class Growth:
             self._con.execute(statement.format(table=name, changed=_CHANGED_BY[by], by=by))
 
     def _turn_to(self, by: str, kept: Iterable[str]) -> None:
-        """Have names mean the rows of what changed, told by the key."""
+        """Let names stand for the rows whose key changed."""
         if by != self._by:
             for view in _VIEWS_BY.get(self._by, ()):
                 self._con.execute(f"DROP VIEW {view}")  # so that a query that must not read it fails
@@ -142,10 +142,10 @@ class Growth:
             self._by = by
         for name in kept:
             columns = {column for column, *_ in self._con.sql(f"DESCRIBE memory.main.{name}").fetchall()}
-            if by in columns:  # else it says nothing of any one, and all of it counts
+            if by in columns:  # else its rows belong to no key, and all of them count
                 for statement in _SLICE:
                     self._con.execute(statement.format(table=name, changed=_CHANGED_BY[by], by=by))
 
     def _create(self, what: str, name: str, query: str, **parameters: Any) -> None:
-        """Create a temporary table or view, which in this connection goes before one of that name in the database."""
+        """Create a temporary table or view, which in this connection hides one of that name in the database."""
         self._con.execute(f"CREATE OR REPLACE TEMP {what} {name} AS {query}", parameters or None)

@@ -1,8 +1,8 @@
 """Keeping the lake in order: merging and sorting files, and deleting those that are no longer needed.
 
-Readers and writers go on meanwhile. A reader keeps the snapshot that it has, whose files stay for as long as
-``keep``; a writer's commit and a merge do not touch the same files. Two mergers may meet: the later one finds its
-files replaced, drops what it wrote and begins again.
+Readers and writers go on meanwhile. A reader keeps its snapshot, whose files stay for as long as ``keep``; a writer's
+commit and a merge never touch the same files. If two merges overlap, the later one finds its files replaced, drops what
+it wrote and begins again.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def compact(lake: Lake, *tables: str, keep: timedelta = KEEP) -> list[Compacted]
     A table that has had nothing new since the last time is left as it is.
 
     Args:
-        tables: None named: all.
+        tables: their names; none: all.
         keep: for how long replaced files and log entries stay.
     Raises:
-        LakeError: a table cannot be read or written, or others merge it over and over at the same time.
+        LakeError: a table cannot be read or written, or others keep merging it at the same time.
     """
     lake.check_writable()
     done = []
@@ -97,7 +97,7 @@ def sweep(lake: Lake, table: str, *, keep: timedelta) -> Swept:
 
 
 def sweep_spills(lake: Lake) -> list[Path]:
-    """Delete what a killed merge left of its sorting. Returns the folders that may be in use."""
+    """Delete files that a killed merge left from sorting. Returns the folders that may be in use."""
     in_use = []
     for folder in lake.root.glob(f"{SPILL}*"):
         if min((age_s(path) for path in (folder, *folder.rglob("*"))), default=0.0) >= UNDER_WAY_S:

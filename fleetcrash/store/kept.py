@@ -1,7 +1,7 @@
 """Answers of query files that are kept as tables of an engine's database, for later queries to read.
 
-Such a table is made when a question first reads it, and brought up to date when one does after the lake or the instant
-has changed: made anew, or grown by what is new, see ``growth``.
+Such a table is made when a question first reads it. When one reads it after the lake or the instant has changed, it is
+brought up to date: made anew, or grown by what is new, see ``growth``.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Kept:
     Attributes:
         make, by: see ``Engine.keep_made``; None and empty where it is the query's answer.
         passing: it holds nothing, see ``Engine.keep_passing``.
-        key: of what it holds; empty before it is made.
-        look: of which it holds the answer; None before it is made.
-        took_s: what making it took, with the tables that it reads; anew_s: without them, when it was last made anew.
+        key: identifies its content; empty before it is made.
+        look: the look that its content is of; None before it is made.
+        took_s: seconds to make it and the tables that it reads; anew_s: without those, when it was last made anew.
     """
 
     query: str
@@ -49,9 +49,9 @@ class KeptTables:
 
     Args:
         con: the engine's database.
-        look: what the engine answers from now.
+        look: returns what the engine answers from now.
         views: of the engine.
-        grow_from_s: a table that took so long to make grows by what is new, where that can be told.
+        grow_from_s: a table that took at least so long to make grows by what is new, where that is possible.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class KeptTables:
         self._views = views
         self._grow_from_s = grow_from_s
         self._tables: dict[str, Kept] = {}
-        self._keys: dict[str, str] = {}  # at the present look
-        self._growths: list[tuple[Look, Growth]] = []  # to the present look, by the earlier ones
+        self._keys: dict[str, str] = {}  # of the tables, at the present look
+        self._growths: list[tuple[Look, Growth]] = []  # each with the earlier look that it starts from
 
     def keep(self, name: str, kept: Kept) -> None:
         """Give a table a name. It may read those that were named before it."""
@@ -85,7 +85,7 @@ class KeptTables:
         return name in self._tables
 
     def key(self, query: str, parameters: dict[str, Any]) -> str:
-        """Names the answer of a query file that may read all of them."""
+        """The key of the answer of a query file that may read all of them."""
         return self._look().key(query, parameters, self._tables, self._key_of)
 
     def make_for(self, query: str) -> float:
@@ -103,7 +103,8 @@ class KeptTables:
             duckdb.Error: the lake cannot be read.
         """
         kept, key = self._tables[name], self._key_of(name)
-        if key == kept.key and not kept.passing:  # which holds nothing: what it reads may have moved on and back
+        # A passing one holds nothing, and what it reads may have changed and changed back.
+        if key == kept.key and not kept.passing:
             return kept.took_s
         before = self._before(name)
         made_s = 0.0 if kept.make else sum(self.make(other) for other in before if other in words(kept.query))
@@ -111,7 +112,7 @@ class KeptTables:
         if not kept.make:
             self._views.define_for(kept.query)
         started = time.perf_counter()
-        earlier, kept.key, kept.look = kept.look, "", None  # of nothing, until it is whole again
+        earlier, kept.key, kept.look = kept.look, "", None  # of no look until it is whole again
         grown = self._grow(name, kept, earlier, look, before)
         if not grown:
             self._make_anew(name, kept)
@@ -139,7 +140,7 @@ class KeptTables:
             self._con.unregister("_answer")
 
     def _grow(self, name: str, kept: Kept, earlier: Look | None, look: Look, before: list[str]) -> bool:
-        """Let a table of an earlier look grow; whether that could be done."""
+        """Let a table of an earlier look grow. Returns whether that was possible."""
         if kept.make or kept.query not in GROWS_BY or kept.anew_s < self._grow_from_s:
             return False
         if earlier is None or not look.follows(earlier):
@@ -152,7 +153,7 @@ class KeptTables:
         return True
 
     def _key_of(self, name: str) -> str:
-        """Names what a table is to hold."""
+        """The key of what a table is to hold."""
         if name not in self._keys:
             kept = self._tables[name]
             self._keys[name] = kept.by + self._look().key(kept.query, kept.parameters, self._before(name), self._key_of)

@@ -1,4 +1,4 @@
-"""The lake: a folder of Delta tables, one a record kind, and the books that we keep on them.
+"""The lake: a folder of Delta tables, one a record kind, and the books about their batches.
 
 Any number of processes may read and append at once. A batch is committed once to each table however often it
 is tried: the commit carries the batch's id as an application transaction, and a second try finds it there.
@@ -182,7 +182,7 @@ class Lake:
         """See that a lake is there, whole or not.
 
         Raises:
-            LakeError: nothing of one is, or nobody lets us look.
+            LakeError: there is none, or we are not permitted to look.
         """
         check_path(self.root)
         try:
@@ -193,7 +193,7 @@ class Lake:
             raise trouble.absent(self.root, self.has)
 
     def check_writable(self) -> None:
-        """See that we may write wherever housekeeping writes, before it begins.
+        """Check, before housekeeping begins, that we may write wherever it writes.
 
         Raises:
             LakeError: a table's folder is read-only to us.
@@ -209,22 +209,22 @@ class Lake:
         Args:
             rows: the columns of the table in any order; absent ones are null.
             batch_id: names the batch; a second append under the same name to the same table does nothing.
-            sequence: for a writer that appends under one name for ever; only a higher number is committed.
+            sequence: for a writer that always appends under one name; only a higher number is committed.
         Returns:
             True when this call committed the rows, False when the batch was there already.
         Raises:
             LakeError: the table cannot be written (disk full, not permitted, not a lake).
         """
         for left in reversed(range(_WRITE_TRIES)):
-            # A disk that fills up while deltalake writes makes it panic aloud; so look first.
+            # deltalake panics, with a stack on stderr, when the disk fills up while it writes; so check first.
             if shutil.disk_usage(self.root).free < rows.nbytes // _COMPRESSION + _SPARE_BYTES:
                 raise trouble.full(self.root, table)
             try:
-                # Looked for in the snapshot that the commit rests on: whoever commits the batch later is noticed.
+                # Looked up in the snapshot that the commit starts from, so that a later commit of the batch is noticed.
                 snapshot = self.delta(table)
                 if (snapshot.transaction_version(batch_id) or 0) >= sequence:
                     return False
-                if self.folder(table).is_dir() and not os.access(self.folder(table), os.W_OK):  # it panics here, too
+                if self.folder(table).is_dir() and not os.access(self.folder(table), os.W_OK):  # deltalake would panic
                     raise trouble.read_only(self.root, table)
                 write_deltalake(
                     snapshot,
@@ -248,27 +248,27 @@ class Lake:
                     raise trouble.full(self.root, table) from error
                 if not left:
                     raise trouble.unwritable(self.root, table, error) from error
-                self._tables.pop(table, None)  # the checkpoint that it rests on may have been replaced by a newer one
+                self._tables.pop(table, None)  # its checkpoint may have been replaced by a newer one
         raise AssertionError("unreachable")
 
     def _as_stored(self, table: str, rows: pa.Table) -> pa.Table | pa.RecordBatchReader:
-        """Rows in the table's types; where texts are there but once, they are spelled out while they are written."""
+        """Rows in the table's types; texts that are stored once and shared are expanded only while they are written."""
         are_shared = any(pa.types.is_dictionary(column.type) for column in rows.schema)
         return streamed(rows, self.schemas[table]) if are_shared else conformed(rows, self.schemas[table])
 
     def mark_replayed(self, rows: pa.Table, *, of: str) -> None:
-        """Say of records in the quarantine that a replay has taken them in. Marking them again changes nothing.
+        """Mark records in the quarantine as taken in by a replay. Marking them again changes nothing.
 
         Args:
-            rows: their ``line`` and ``raw``, and as ``replayed_by`` the batch of the replay that took each in. Of
-                records that are alike in line and bytes every one is marked, by the first of their batches.
+            rows: their ``line`` and ``raw``, and as ``replayed_by`` the batch of the replay that took each in. Records
+                with equal line and bytes are all marked, with the first of their batches.
             of: the batch that put them aside.
         Raises:
             LakeError: the quarantine cannot be written.
         """
         same = "held.batch_id = taken.batch_id AND held.line = taken.line AND held.raw = taken.raw"
-        # A merge refuses a row that two others match. Lines are numbered by body, so a body that is sent twice within a
-        # second puts two records aside that are alike; one row here is enough for both.
+        # A merge refuses a row that matches two others. Lines are numbered by body, so that a body sent twice within a
+        # second puts aside two equal records; one row here is enough for both.
         alike = rows.group_by(["line", "raw"], use_threads=False).aggregate([("replayed_by", "first")])
         taken = pa.table(
             {
@@ -294,7 +294,7 @@ class Lake:
         return self.ask(table, lambda delta: delta.transaction_version(batch_id)) is not None
 
     def sequence(self, table: str, batch_id: str) -> int:
-        """The number under which a writer last appended to a table; zero before it did.
+        """The number under which a writer last appended to a table; zero before its first append.
 
         Raises:
             LakeError: the table cannot be read.
@@ -344,12 +344,12 @@ class Lake:
                 known.update_incremental()
                 return known
             except (OSError, DeltaError):
-                del self._tables[table]  # the log that it would go on from may have been cleaned up
+                del self._tables[table]  # the log entries that it would continue from may have been deleted
         self._tables[table] = self._opened(table)
         return self._tables[table]
 
     def ask(self, table: str, question: Callable[[DeltaTable], _Answer]) -> _Answer:
-        """The answer of a table's newest snapshot, which may have to read the log for it.
+        """The answer to a question about a table's newest snapshot, which may have to read the log.
 
         Raises:
             LakeError: the table cannot be read.
@@ -366,7 +366,7 @@ class Lake:
         raise AssertionError("unreachable")
 
     def schema_version(self, table: str) -> str | None:
-        """Which version of the schema a table says it is of.
+        """The schema version that a table states.
 
         Raises:
             LakeError: the table cannot be read.

@@ -1,7 +1,7 @@
 """Ledgers: books beside the tables in which people's decisions are kept, one JSON object a line.
 
-Lines are added and never changed, but that a forgotten host's name is struck out of what people wrote in them. Whoever
-adds and whoever strikes out waits for the other.
+Lines are added and never changed, except that a forgotten host's name is struck out of what people wrote in them.
+Adding and striking out wait for each other.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _Entry = TypeVar("_Entry")
 
 
 def add(path: Path, entry: Mapping[str, Any], *, mode: int = 0o777) -> None:
-    """Add a line, on disk for good once this returns. Where it cannot be written whole, nothing of it stays.
+    """Add a line, which is on disk durably once this returns. If it cannot be written whole, nothing of it stays.
 
     Args:
-        path: of the ledger, in a folder of the lake's that is made where it is missing.
+        path: of the ledger, in a folder of the lake that is made if it is missing.
         mode: of that folder.
     Raises:
         OSError: it cannot be written.
@@ -37,12 +37,12 @@ def add(path: Path, entry: Mapping[str, Any], *, mode: int = 0o777) -> None:
         give(folder, like=folder.parent)
     with _held(path, os.O_CREAT | os.O_RDWR | os.O_APPEND) as ledger:
         end = os.fstat(ledger).st_size
-        # A power cut may have left half a line. It stays one, for whoever mends it; what is added now is whole.
+        # A power cut may have left half a line. It stays as it is, for somebody to mend; what is added now is whole.
         is_torn = end > 0 and os.pread(ledger, 1, end - 1) != b"\n"
         try:
             _write(ledger, b"\n" * is_torn + _line(entry))
         except OSError:
-            os.ftruncate(ledger, end)  # a disk may have had room for half of it
+            os.ftruncate(ledger, end)  # half of it may be there, if the disk is full
             raise
         if not end:
             give(ledger, like=folder)
@@ -66,11 +66,11 @@ def entries(path: Path, make: Callable[[Any], _Entry], *, called: str, then: str
     """What the lines say, oldest first.
 
     Args:
-        make: an entry of what the JSON of a line says; where that is none it raises ValueError, KeyError or TypeError.
+        make: makes an entry of the parsed JSON of a line; raises ValueError, KeyError or TypeError if it is none.
         called: what a line should be, such as an override.
-        then: what became of whoever asked, in a sentence.
+        then: what that means for the caller's command, in a sentence.
     Raises:
-        LakeError: the ledger cannot be read, or a line of it is no entry: an audit passes over nothing.
+        LakeError: the ledger cannot be read, or a line of it is no entry: an audit skips nothing.
     """
     said = f" {then}" if then else ""
     try:
@@ -90,9 +90,9 @@ def entries(path: Path, make: Callable[[Any], _Entry], *, called: str, then: str
 
 
 def strike(path: Path, mentions: Mentions, fields: Collection[str]) -> int:
-    """Strike a name out of some fields of all entries; the other fields and what is no entry stay as they are.
+    """Strike a name out of some fields of all entries; other fields, and lines that are no entries, stay as they are.
 
-    The ledger is written anew beside the old one and takes its place in one step, so that a kill leaves one of the two.
+    The ledger is written anew beside the old one and replaces it in one step, so that a kill leaves one of the two.
 
     Returns:
         how many entries were changed.
@@ -114,12 +114,12 @@ def strike(path: Path, mentions: Mentions, fields: Collection[str]) -> int:
 
 @contextmanager
 def _held(path: Path, flags: int) -> Iterator[int]:
-    """A descriptor of the ledger, which nobody else changes or replaces meanwhile."""
+    """A locked descriptor of the ledger, so that nobody else changes or replaces it."""
     while True:
         ledger = os.open(path, flags, 0o666)
         try:
             fcntl.flock(ledger, fcntl.LOCK_EX)
-            if _is_still_at(ledger, path):  # another may have taken its place while we waited
+            if _is_still_at(ledger, path):  # it may have been replaced while we waited
                 yield ledger
                 return
         finally:
@@ -152,8 +152,8 @@ def _line(entry: Mapping[str, Any]) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Put a file in the place of another, for the same readers and writers."""
-    scratch = path.with_name(f"{path.name}-")  # whoever has the lock has this name to itself
+    """Replace a file by another with the same owner and mode."""
+    scratch = path.with_name(f"{path.name}-")  # only the holder of the lock uses this name
     file = os.open(scratch, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     try:
         os.fchmod(file, stat.S_IMODE(path.stat().st_mode))

@@ -1,9 +1,9 @@
 """The log of a table: replacing files by others in one commit, checkpoints, and what is no longer needed.
 
 A table's folder holds Parquet files and ``_delta_log``. There, ``<version>.json`` is a commit: files added with the
-least and the greatest value of each column, files removed, batches taken. A checkpoint sums up all commits to its
-version. Files that no snapshot names any more are *replaced* when the log says so, and *orphans* otherwise: a writer
-was killed before its commit, or is about to make it.
+least and the greatest value of each column, files removed, batches committed. A checkpoint sums up all commits up to
+its version. A file that the newest snapshot does not name is *replaced* when the log says so, and otherwise an
+*orphan*: its writer was killed before its commit, or is about to make it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Swept:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A Parquet file that was written into a table's folder, and what the log is to say of it.
+    """A Parquet file that was written into a table's folder, and what the log is to say about it.
 
     Attributes:
         stats: numRecords, minValues, maxValues and nullCount, as JSON.
@@ -70,7 +70,7 @@ class Unreferenced:
     """Parquet files in a table's folder that its newest snapshot does not name.
 
     Attributes:
-        replaced: to the time of their removal, seconds since the epoch.
+        replaced: with the time of their removal, seconds since the epoch.
     """
 
     replaced: dict[Path, float]
@@ -78,17 +78,17 @@ class Unreferenced:
 
 
 def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile], *, same_rows: bool) -> bool:
-    """Put new files in the place of old ones, in one commit; the table's other files may change meanwhile.
+    """Replace old files by new ones in one commit; the table's other files may change meanwhile.
 
-    deltalake's own check for conflicts lets two such commits of the same files through, and their rows would be there
-    twice. So the commit is made for exactly the next version, and the old files are looked for again before each try.
+    deltalake's own check for conflicts accepts two such commits that replace the same files, and their rows would be
+    there twice. So the commit is made for exactly the next version, after checking that the old files are still there.
 
     Args:
         old: names of files.
-        same_rows: the new files hold the rows of the old ones, and the commit says that no data changed. Said
-            otherwise, deltalake refuses an append that meets it, which ``Lake.append`` then tries again.
+        same_rows: the new files hold the rows of the old ones, and the commit says that no data changed. Otherwise
+            deltalake refuses an append at the same time, which ``Lake.append`` then tries again.
     Returns:
-        False when an old file has been replaced by somebody else; nothing was changed.
+        False when an old file has been replaced by another process; nothing was changed.
     Raises:
         LakeError: the table cannot be written.
     """
@@ -100,7 +100,7 @@ def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile]
         except DeltaError:
             continue  # its checkpoint has been replaced by a newer one
         if new and active.issuperset(one.name for one in new):
-            return True  # the try before this one came through, although it was said to have failed
+            return True  # the try before succeeded although it was reported as failed
         if not active.issuperset(old):
             return False
         now_ms = int(time.time() * 1000)
@@ -125,7 +125,7 @@ def replace(lake: Lake, table: str, old: Collection[str], new: Sequence[NewFile]
 
 
 def replaced(lake: Lake, table: str, paths: Collection[str]) -> bool:
-    """Whether somebody has put others in the place of one of these files, so that it may be deleted by now.
+    """Whether one of these files has been replaced, so that it may be deleted by now.
 
     Raises:
         LakeError: the table cannot be read.
@@ -134,7 +134,7 @@ def replaced(lake: Lake, table: str, paths: Collection[str]) -> bool:
 
 
 def checkpoint(lake: Lake, table: str) -> None:
-    """Sum up the log at the newest version, where that has not been done.
+    """Write a checkpoint of the newest version, unless there is one.
 
     Raises:
         LakeError: the table cannot be read or written.
@@ -152,12 +152,12 @@ def checkpoint(lake: Lake, table: str) -> None:
 
 
 def unreferenced(lake: Lake, table: str) -> Unreferenced:
-    """The Parquet files that are there and not in the newest snapshot.
+    """The Parquet files in the folder that the newest snapshot does not name.
 
     Raises:
         LakeError: the table cannot be read.
     """
-    there = sorted(lake.folder(table).glob("*.parquet"))  # first: what is written from here on is not our concern
+    there = sorted(lake.folder(table).glob("*.parquet"))  # listed first: files written from here on do not matter
     active = {Path(file.path).name for file in lake.files(table)}
     try:
         removed = Log(lake.folder(table)).removed()
@@ -171,7 +171,7 @@ def unreferenced(lake: Lake, table: str) -> Unreferenced:
 
 
 def delete(paths: Collection[Path]) -> Swept:
-    """Delete files; one that is gone already does not count."""
+    """Delete files; one that is already gone does not count."""
     swept = Swept()
     for path in paths:
         try:
@@ -211,24 +211,24 @@ class Log:
         return self._named(_CHECKPOINT)
 
     def hinted(self) -> int | None:
-        """Version of the checkpoint that the log says is the newest; None where it does not say, or is damaged."""
+        """Version of the checkpoint that the log names as the newest; None where it names none, or is damaged."""
         try:
             return int(json.loads(self.hint_path.read_bytes())["version"])
         except (OSError, ValueError, TypeError, LookupError):
             return None
 
     def newest_checkpoint(self) -> int | None:
-        """Version of the checkpoint that a reader begins with."""
+        """Version of the checkpoint from which a reader starts."""
         found, hinted = self.checkpoints(), self.hinted()
         return hinted if hinted in found else max(found, default=None)
 
     def removed(self) -> dict[str, float]:
-        """Names of the files that were removed from the table, to when, as far as the log still says."""
+        """Names of files that were removed from the table, with the time, as far as the log still says."""
         for left in reversed(range(3)):
             try:
                 return self._removed()
             except (FileNotFoundError, KeyError):
-                if not left:  # the checkpoint was replaced by a newer one while it was to be read
+                if not left:  # the checkpoint was replaced by a newer one before it was read
                     raise
         raise AssertionError("unreachable")
 
@@ -255,7 +255,7 @@ class Log:
 
         Args:
             older_than_s: younger ones stay; a writer that began before them may be about to commit after them.
-            unwanted: which checkpoints go however young they are. Readers that have begun with one begin again.
+            unwanted: tells which checkpoints are deleted at any age. Readers that have begun with one start again.
         """
         newest = self.newest_checkpoint()
         if newest is None:
@@ -270,7 +270,7 @@ class Log:
         return delete(replaced) + delete([path for path in left if age_s(path) >= max(older_than_s, UNDER_WAY_S)])
 
     def redact(self) -> None:
-        """Take the values of columns out of the commits that the newest checkpoint replaces and that stay for now."""
+        """Remove column values from commits that the newest checkpoint replaces and that stay for now."""
         newest = self.newest_checkpoint()
         for version, path in self.commits().items():
             if newest is None or version > newest:
@@ -278,13 +278,13 @@ class Log:
             try:
                 text, written = path.read_bytes(), path.stat()
             except FileNotFoundError:
-                continue  # somebody else has just deleted it
+                continue  # deleted by another process meanwhile
             clean = b"".join(_without_values(line) + b"\n" for line in text.splitlines() if line.strip())
             if clean == text:
                 continue
             beside = self.folder.parent / f"{_REDACTED}{uuid.uuid4()}"
             beside.write_bytes(clean)
-            os.utime(beside, ns=(written.st_atime_ns, written.st_mtime_ns))  # so that it can go when its time has come
+            os.utime(beside, ns=(written.st_atime_ns, written.st_mtime_ns))  # its age decides when it is deleted
             beside.replace(path)
 
     def _named(self, pattern: re.Pattern[str]) -> dict[int, Path]:
@@ -296,14 +296,14 @@ def _actions(commit: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in commit.read_bytes().splitlines() if line.strip()]
     except FileNotFoundError:
-        return []  # replaced by a checkpoint just now
+        return []  # a checkpoint has just replaced it
 
 
 def _without_values(line: bytes) -> bytes:
     try:
         action = json.loads(line)
     except ValueError:
-        return b"{}"  # of no use to anybody, and it may hold anything
+        return b"{}"  # it is of no use, and may hold anything
     for name in ("add", "remove"):
         if isinstance(action.get(name), dict):
             action[name].pop("stats", None)

@@ -1,4 +1,4 @@
-"""What an engine answers from, and the names of its answers."""
+"""The state that an engine answers from, and keys of its answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fleetcrash.store.queries import query_text, words
 from fleetcrash.store.schema import SCHEMA_VERSION
 from fleetcrash.store.snapshot import TableFiles
 
-# The views that queries read, each after those that it reads itself.
+# The views that queries read, each listed after those that it reads.
 VIEWS = (
     "crashes",
     "installs",
@@ -29,17 +29,17 @@ VIEWS = (
     "host_spans",
 )
 
-_KEYS = 1  # count up when an answer changes for a reason that no key tells, such as a change to ``reading``
+_KEYS = 1  # increase when answers change for a reason that keys do not cover, as in ``reading``
 
 
 @dataclass(frozen=True)
 class Look:
-    """What an engine answers from.
+    """The state that an engine answers from.
 
     Attributes:
         files: of each table of the lake.
         as_of: the instant; None in a lake without a record.
-        assumed: views that are defined without records of what they tell.
+        assumed: views that stand for records that the lake does not have.
     """
 
     files: Mapping[str, TableFiles]
@@ -51,10 +51,10 @@ class Look:
         return f"views/{name}_assumed" if name in self.assumed else f"views/{name}"
 
     def follows(self, earlier: Look) -> bool:
-        """Whether what is known now is what was known then and maybe more, so that a table may grow."""
+        """Whether everything that was known then is still known, and maybe more, so that a table may grow."""
         if self.as_of is None or earlier.as_of is None or self.as_of < earlier.as_of:
             return False
-        # What is assumed of a host rests on other hosts: on whether any was seen at all, and on every release.
+        # What is assumed about a host depends on others: on whether any was seen at all, and on every release.
         if self.assumed or earlier.assumed:
             return False
         pairs = [(earlier.files[kind], self.files[kind]) for kind in Kind]
@@ -66,10 +66,10 @@ class Look:
     def key(
         self, query: str, parameters: Mapping[str, Any], kept: Collection[str], key_of: Callable[[str], str]
     ) -> str:
-        """Names the answer of a query file: made of all that it depends on, and maybe of more.
+        """The key of the answer of a query file: it covers all that the answer depends on, and maybe more.
 
         Args:
-            kept: the kept tables that it may read. key_of: names what one of them is to hold.
+            kept: the kept tables that it may read. key_of: the key of what one of them is to hold.
         """
         told: list[object] = [_KEYS, SCHEMA_VERSION, VERSION, self.as_of, sorted(parameters.items())]
         reads = [query]

@@ -1,4 +1,4 @@
-"""Where a name is mentioned: in bytes however JSON or CSV spells it, and in texts of a document as a whole word."""
+"""Finds where a name is mentioned: in bytes, in any spelling of JSON or CSV, and in texts as a whole word."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from fleetcrash.records import COLLECTOR, REPLAYING_COLLECTOR, Kind
 # What stands in a document where a forgotten name stood.
 FORGOTTEN = "forgotten host"
 
-_STRUCK = f"[{FORGOTTEN}]"  # in a sentence of somebody's own it must not pass for their words
+_STRUCK = f"[{FORGOTTEN}]"  # brackets: in somebody's sentence it must not read as their words
 
-_LONGEST_BY_LETTER = 256  # a longer name is looked for in whole spellings only, or its pattern takes seconds to make
+_LONGEST_BY_LETTER = 256  # a longer name is searched in whole spellings only, as its pattern would take seconds to make
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 # Keys under which a document may name a host. All its other text is of our own making, or a name that it is read by.
 _HOSTS = ("host_id", "hosts")
 _PROSE = ("summary", "lacks")
-_NAMED_BY_OWNERS = ("site", "group", "customer")  # a site may be called as its only host
+_NAMED_BY_OWNERS = ("site", "group", "customer")  # a site may have the name of its only host
 
 # host-1 is neither in host-10 nor in my-host-1 nor in host-1.example.com: those are names of others. What JSON escapes
 # before a name, such as an end of line or a quotation mark, is no part of it.
@@ -40,18 +40,18 @@ _CSV_NAME = re.compile(r"[^/]*\.csv(?:\.gz|\.zst)?\Z", re.IGNORECASE)
 
 
 class Mentions:
-    """Looks for one name.
+    """Searches for one name.
 
     Args:
         name: at least one character; encodable as UTF-8.
     Attributes:
-        is_distinctive: whether the name, met where it need not be a host's, is the host all the same. Of ordinary ones,
-            which are short or a word, a number or a version, nobody knows: 32, prod, windows, 7.11.18110.
+        is_distinctive: whether the name means the host even where something else may stand. Nobody can tell of ordinary
+            names, which are short or a word, a number or a version: 32, prod, windows, 7.11.18110.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        wide = re.escape(name.encode("utf-16-le"))  # reports of Windows come so
+        wide = re.escape(name.encode("utf-16-le"))  # as in reports of Windows
         spelled = _spellings(name)
         self._candidates = re.compile(b"(?=" + spelled + b"|" + wide + b")")
         wide_word = b"(?<!" + _WORD + rb"\x00)" + wide + b"(?!" + _WORD + rb"\x00)"
@@ -66,11 +66,11 @@ class Mentions:
         return self._bytes.search(data) is not None
 
     def perhaps_in(self, data: bytes) -> bool:
-        """Whether the name is anywhere in these bytes, be it as a part of a longer one."""
+        """Whether the name is anywhere in these bytes, even as a part of a longer name."""
         return self._candidates.search(data) is not None
 
     def in_file(self, path: Path) -> bool:
-        """Whether the name is anywhere in a file; not in one that is gone."""
+        """Whether the name is anywhere in a file; False for one that is gone."""
         try:
             with path.open("rb") as file:
                 if not path.stat().st_size:
@@ -90,7 +90,7 @@ class Mentions:
         offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[data.offset : data.offset + len(data) + 1]
         together = memoryview(bytes_buffer)
         looked_at = -1
-        # One search through all values finds where to look; where words end is then seen in each value by itself.
+        # One search through all values finds candidates; the ends of words are then checked in each value by itself.
         for match in self._candidates.finditer(together, int(offsets[0]), int(offsets[-1])):
             row = int(np.searchsorted(offsets, match.start(), side="right")) - 1
             if row != looked_at:
@@ -99,7 +99,7 @@ class Mentions:
         return found
 
     def in_sources(self, sources: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which names of sources mention the name, as an array of bool. A null does not."""
+        """Which sources mention the name, as an array of bool. A null does not."""
         told = sources.dictionary_encode()
         mentioned = [text is not None and self.struck_in_source(text) != text for text in told.dictionary.to_pylist()]
         places = told.indices.fill_null(len(mentioned)).to_numpy(zero_copy_only=False)
@@ -107,10 +107,10 @@ class Mentions:
         return found
 
     def without(self, document: str) -> str:
-        """A JSON document in which "forgotten host" stands for each mention where a host may be named.
+        """A JSON document with "forgotten host" in place of each mention where a host may be named.
 
-        Of a name that is not distinctive that is where nothing but a host stands: in a sentence it may be a word. What
-        is no JSON is treated as one sentence; without a mention a document stays as it is, byte for byte.
+        A name that is not distinctive is replaced only where nothing but a host can stand: in a sentence it may be a
+        word. Text that is no JSON is treated as one sentence; a document without a mention stays as it is.
         """
         try:
             parsed = json.loads(document)
@@ -120,7 +120,7 @@ class Mentions:
         return document if cleaned == parsed else json.dumps(cleaned)
 
     def in_documents(self, documents: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which documents ``without`` would change, as an array of bool. A null it would not."""
+        """Which documents ``without`` would change, as an array of bool. A null stays."""
         found = self.in_column(documents)
         for place in np.flatnonzero(found).tolist():
             text = documents[place].as_py()
@@ -128,22 +128,22 @@ class Mentions:
         return found
 
     def struck(self, text: str) -> str:
-        """What somebody wrote, with "[forgotten host]" for each mention; what was struck out before stays so."""
+        """What somebody wrote, with "[forgotten host]" in place of each mention; earlier ones stay."""
         return _STRUCK.join(self._text.sub(lambda _: _STRUCK, part) for part in text.split(_STRUCK))
 
     def struck_in_source(self, source: str) -> str:
-        """The name of a file or a door, with "[forgotten host]" for each mention.
+        """The name of a file or a door, with "[forgotten host]" in place of each mention.
 
-        Names of files are put together from words: crash-host-1.csv and host-1_2024-07-19.ndjson are of host-1. So
-        whatever is no letter or digit ends a name here, and host-1 is struck out of host-1-a.ndjson as well. It costs
-        a source a part of its label, where the other way would leave a host's name.
+        File names are composed of words: crash-host-1.csv and host-1_2024-07-19.ndjson are of host-1. So any character
+        but a letter or digit ends a name here, and host-1 is struck out of host-1-a.ndjson as well. That costs a source
+        a part of its label; the opposite would leave a host's name.
         """
         if source in (COLLECTOR, REPLAYING_COLLECTOR):
             return source
         file_name = _CSV_NAME.search(source)
 
         def instead(found: re.Match[str]) -> str:
-            # Of CSV the beginning of a file's name says which kind of record its rows are, and they may be replayed.
+            # The beginning of a CSV file's name says which kind of record its rows are, which a replay needs.
             is_first = file_name is not None and found.start() == file_name.start()
             kind = next((one.value for one in Kind if is_first and found[0].lower().startswith(one.value)), None)
             if kind is None:
@@ -159,7 +159,7 @@ class Mentions:
             return value
         cleaned = {key: self._cleaned_at(key, one) for key, one in value.items()}
         if cleaned.get("kind") == "wave" and isinstance(cleaned.get("name"), str):
-            cleaned["name"] = self._in_prose(cleaned["name"])  # a rival in words, where an update has its id
+            cleaned["name"] = self._in_prose(cleaned["name"])  # a rival has words here, an update its id
         return cleaned
 
     def _cleaned_at(self, key: str, value: Any) -> Any:
@@ -184,7 +184,7 @@ def _is_distinctive(name: str) -> bool:
 
 
 def _spellings(name: str) -> bytes:
-    """A pattern of the ways in which a name may be spelled in JSON text, in CSV, or plainly."""
+    """A pattern for the spellings of a name in JSON text, in CSV, or plain."""
     if len(name) > _LONGEST_BY_LETTER:
         ways = {name, json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1], name.replace('"', '""')}
         return b"|".join(re.escape(way.encode()) for way in sorted(ways))

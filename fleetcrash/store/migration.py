@@ -1,7 +1,7 @@
 """Bringing a lake of an older schema up to date, table by table.
 
-The columns come first and the version last, so a migration that was cut short is done by running it again. Parquet
-files stay as they are: what a file lacks is NULL to every reader.
+The columns are added first and the version is set last, so that a migration that was cut short can be run again.
+Parquet files stay as they are: a column that a file lacks is NULL to every reader.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A lake over another one: it reads both and writes to itself, so that what a load would do can be seen first."""
+"""A lake over another one: it reads both and writes only to itself, to try out what a load would do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fleetcrash.store.lake import File, Lake
 
 @dataclass(frozen=True)
 class Overlay(Lake):
-    """A lake that holds what another holds and what is appended to it; the other stays as it is.
+    """A lake that holds what another one holds and what is appended here; the other stays as it is.
 
     Attributes:
         below: the lake that is only read; None where there is none yet.
@@ -49,7 +49,7 @@ class Overlay(Lake):
         return super().committed(table, batch_id) or (self.below is not None and self.below.committed(table, batch_id))
 
     def append(self, table: str, rows: pa.Table, *, batch_id: str, sequence: int = 1) -> bool:
-        """Commit to the scratch folder what neither holds; see ``Lake.append``."""
+        """Commit to the scratch folder, unless one of the two has the batch; see ``Lake.append``."""
         if self.below is not None and self.below.committed(table, batch_id):
             return False
         return super().append(table, rows, batch_id=batch_id, sequence=sequence)

@@ -21,10 +21,10 @@ _UNFIT = re.compile(r"[%\[\]\\^|\x00-\x1f\x7f]")
 
 
 def check_path(root: Path) -> None:
-    """See that a lake can be at a path.
+    """Check that a lake can be at a path.
 
     Raises:
-        LakeError: none can.
+        LakeError: it cannot.
     """
     unfit = _UNFIT.search(root.absolute().as_posix())
     if unfit:

@@ -15,5 +15,5 @@ def query_text(name: str) -> str:
 
 @cache
 def words(name: str) -> frozenset[str]:
-    """The words of a query file outside comments and texts; whatever it reads is among them."""
+    """The words of a query file outside comments and literals; the names of all that it reads are among them."""
     return frozenset(re.findall(r"\w+", re.sub(r"--[^\n]*|'[^']*'", " ", query_text(name).lower())))

@@ -10,12 +10,12 @@ from fleetcrash.records import table_columns
 
 
 def rows_of(con: duckdb.DuckDBPyConnection, table: str, paths: Sequence[str]) -> duckdb.DuckDBPyRelation:
-    """The rows of Parquet files, in all columns of ``table_columns()[table]``, in order and of their types.
+    """The rows of Parquet files, in all columns of ``table_columns()[table]``, in that order and with their types.
 
-    A column that a file lacks is NULL in its rows; one that we do not know is left out.
+    A column that a file lacks is NULL in its rows; a column that we do not know is left out.
 
     Args:
-        paths: the files; none at all is a relation without rows.
+        paths: the files; without any the relation has no rows.
     Raises:
         duckdb.Error: a file cannot be read.
     """

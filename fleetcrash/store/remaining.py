@@ -25,7 +25,7 @@ class Remaining:
 
 
 def remaining_files(root: Path, mentions: Mentions) -> list[Remaining]:
-    """Files that are none of a table's rows and name the host, or may, since nobody lets us look; in order."""
+    """Files outside the tables that name the host, or that may because we cannot read them; in order."""
     return sorted(_remaining(root, mentions), key=lambda one: Path(one.path))
 
 
@@ -42,7 +42,7 @@ def _remaining(root: Path, mentions: Mentions) -> Iterator[Remaining]:
 
 
 def _holds(path: Path, mentions: Mentions) -> bool:
-    """Whether a file names the host. A database that cannot be read may."""
+    """Whether a file names the host; True for a database that cannot be read."""
     if path.suffix in (".parquet", *databases.BESIDE):
         return False
     if path.suffix != databases.SUFFIX:

@@ -1,7 +1,7 @@
 """Writing the rows of Parquet files anew: sorted, or without some of them, or changed.
 
-deltalake's own ``z_order`` is not used. It holds all rows in memory, and it interleaves bits of the names: names that
-begin alike, such as host-000001, are told apart by their last bits, which come after all bits of the module.
+deltalake's own ``z_order`` is not used. It holds all rows in memory, and it interleaves the bits of names: those with a
+common prefix, such as host-000001, differ only in their last bits, which come after all bits of the module.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from fleetcrash.store.log import NewFile
 from fleetcrash.store.reading import rows_of
 from fleetcrash.store.trouble import unwritable
 
-# A file is ended at this size: large enough to be few, small enough to be written again in seconds.
+# A file is closed at this size: large enough to be few, small enough to be written again in seconds.
 TARGET_BYTES = 128 * 1024 * 1024
 
-# Folders of this name in a lake are for sorting more than fits into memory; they go when that is done.
+# Prefix of folders in a lake for sorting more than fits into memory; they are deleted afterwards.
 SPILL = "_spill-"
 
-# How the names of files that compaction has written begin.
+# Prefix of files that compaction has written.
 SETTLED = "settled-"
 
 _MEMORY_LIMIT = "1GiB"
-_LONGEST_BOUND = 128  # characters; the log is read as a whole, so a long text as the least of a column costs everybody
+_LONGEST_BOUND = 128  # characters; every reader reads the whole log, so long texts in it cost time
 
 
 class Rewriter:
     """An in-memory DuckDB database that reads a lake's files in order to write them anew. Use it as a context manager.
 
     Args:
-        lake: the lake; what does not fit into memory is put into it for the time being.
+        lake: the lake; what does not fit into memory is put there temporarily.
     """
 
     def __init__(self, lake: Lake) -> None:
@@ -65,10 +65,10 @@ class Rewriter:
         shutil.rmtree(self._spill, ignore_errors=True)
 
     def stream(self, table: str, paths: Sequence[str], query: str, **values: str) -> Iterator[pa.RecordBatch]:
-        """The answer of a query on ``rows``, the rows of some files of a table, one batch after another.
+        """The answer of a query on ``rows``, the rows of some files of a table, as a stream of batches.
 
         Args:
-            values: variables of the query, ``getvariable('name')``; with parameters the answer would be held in memory.
+            values: read by the query as ``getvariable('name')``; with parameters the answer would be held in memory.
         Raises:
             LakeError: a file cannot be read.
         """
@@ -81,7 +81,7 @@ class Rewriter:
             raise self._unreadable(table, error) from error
 
     def whole_rows(self, table: str, paths: Sequence[str], query: str, **values: str) -> Iterator[pa.RecordBatch]:
-        """The same where the answer has the table's columns, in the types in which they are stored."""
+        """Like ``stream``, for an answer with the table's columns; in the types in which they are stored."""
         schema = self._lake.schemas[table]
         for batch in self.stream(table, paths, query, **values):
             yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
@@ -96,7 +96,7 @@ def write_files(lake: Lake, table: str, batches: Iterable[pa.RecordBatch], *, se
 
     Args:
         batches: of the table's schema.
-        settled: the rows are in the order that compaction gives them.
+        settled: whether the rows are in the order of compaction.
     Raises:
         LakeError: the folder cannot be written.
     """
@@ -132,7 +132,7 @@ def _write_file(path: Path, schema: pa.Schema, first: pa.Table, more: Iterator[p
                 if file.tell() >= TARGET_BYTES:
                     break
         file.flush()
-        os.fsync(file.fileno())  # the files that it replaces will be deleted
+        os.fsync(file.fileno())  # before the files that it replaces are deleted
     return group
 
 
@@ -158,7 +158,7 @@ def _described(path: Path) -> NewFile:
 
 
 def _statistics(metadata: pq.FileMetaData) -> dict[str, Any]:
-    """What the log says of a file: rows, and the least and greatest value and the nulls of each plain column."""
+    """What the log says about a file: rows, and least value, greatest value and nulls of each plain column."""
     low: dict[str, Any] = {}
     high: dict[str, Any] = {}
     nulls: dict[str, int] = {}
@@ -182,7 +182,7 @@ def _statistics(metadata: pq.FileMetaData) -> dict[str, Any]:
 
 
 def _plain(bound: Any) -> Any:
-    """A bound as JSON has it; None for one that is better left out."""
+    """A bound in JSON; None for one that is better left out."""
     if isinstance(bound, datetime):
         return bound.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
     if isinstance(bound, bool):

@@ -1,4 +1,4 @@
-"""How the columns of ``records`` are stored: as which Arrow types, and in which version of the whole."""
+"""How the columns of ``records`` are stored: their Arrow types, and the version of the schema."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
 
 
 def is_older(version: str | None) -> bool:
-    """Whether a table that says so is of a version that can be brought up to date."""
+    """Whether a stated version is one that can be brought up to date."""
     return version is not None and version.isdecimal() and int(version) < SCHEMA_VERSION
 
 
@@ -40,7 +40,7 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
 
 
 def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Rows in all columns of a schema, in order and of their types; a column that they lack is null."""
+    """Rows in all columns of a schema, in its order and types; a column that they lack is null."""
     columns = [
         rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
         for field in schema
@@ -49,7 +49,7 @@ def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def streamed(rows: pa.Table, schema: pa.Schema) -> pa.RecordBatchReader:
-    """``conformed``, some rows at a time, where they take far more room in these types than in their own."""
+    """Like ``conformed``, some rows at a time, for rows that take far more memory in these types."""
     starts = range(0, len(rows), _ROWS_AT_ONCE)
     parts = (conformed(rows.slice(start, _ROWS_AT_ONCE), schema).to_batches() for start in starts)
     return pa.RecordBatchReader.from_batches(schema, (batch for part in parts for batch in part))

@@ -1,8 +1,8 @@
-"""Looks at the whole lake, each consistent: which files to read, and whose rows in them to leave out.
+"""Consistent snapshots of the whole lake: which files to read, and which batches in them to leave out.
 
-A batch is committed to one table after another and entered in the books last. A reader that came in between would see
-half of it; so a look takes the books first, and then only rows of batches that it found there. A batch whose writer
-died half-way stays out of sight until it is loaded again, or until a later batch leans on it (``batch.leans_on``).
+A batch is committed to one table after another and entered in the books last. A reader in between would see half of
+it; so a snapshot reads the books first, and then only rows of batches that it found there. A batch whose writer died
+half-way stays invisible until it is loaded again, or until a later batch leans on it (``batch.leans_on``).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class TableFiles:
 
     Attributes:
         paths: Parquet files.
-        unbooked: batches whose rows in them are to be left out. Mostly none: a file of one batch is in or out as a
-            whole, and only compaction makes files of several.
+        unbooked: batches whose rows are to be left out. Mostly none: a file of one batch is in or out as a whole, and
+            only compaction makes files with several.
     """
 
     paths: tuple[str, ...]
@@ -36,7 +36,7 @@ class TableFiles:
 
     @cached_property
     def digest(self) -> str:
-        """Tells what is to be read, wherever the lake is: a file of a table is never written again under its name."""
+        """Identifies what is to be read, wherever the lake is: no file of a table is ever rewritten under its name."""
         names = sorted(PurePath(path).name for path in self.paths)
         return hashlib.sha256(repr((names, sorted(self.unbooked))).encode()).hexdigest()
 
@@ -47,7 +47,7 @@ class _Held:
 
     Attributes:
         unbooked: these batches.
-        has_others: it has rows of other batches, or of none, as well.
+        has_others: whether it has rows of other batches, or of none, as well.
     """
 
     unbooked: frozenset[str]
@@ -55,21 +55,21 @@ class _Held:
 
 
 class Snapshots:
-    """Takes looks at a lake. Not for two threads at once.
+    """Takes snapshots of a lake. Not for two threads at once.
 
-    A batch is never taken out of the books, so a file whose batches were all found there is never looked into again,
-    and of the books only what is new. So what is remembered grows with the files, not with the batches that ever were.
+    A batch is never removed from the books. So a file whose batches were all found there is never read again, and of
+    the books only new files are. What is remembered grows with the files, not with the batches that there ever were.
 
     Args:
-        lake: the lake to look at.
+        lake: the lake to read.
         con: a database to read batches' names with.
     """
 
     def __init__(self, lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
         self._lake = lake
         self._con = con
-        self._books: frozenset[str] = frozenset()  # paths of their files that were read
-        self._settled: frozenset[str] = frozenset()  # paths
+        self._books: frozenset[str] = frozenset()  # paths of files of the books that were read
+        self._settled: frozenset[str] = frozenset()  # paths of files whose batches are all in the books
         self._held: dict[str, _Held] = {}  # by path
 
     def take(self) -> dict[str, TableFiles]:
@@ -90,12 +90,12 @@ class Snapshots:
         return taken
 
     def _sort(self, books: frozenset[str], files: list[File]) -> None:
-        """Tell which files have rows of batches that are not in the books."""
+        """Find which files have rows of batches that are not in the books."""
         known = self._settled | self._held.keys()
         found = {file.path: self._batches_in(file) for file in files if file.path not in known}
         booked = self._read_books(books - self._books)
         if any(batches - booked - {None} for batches in found.values()):
-            booked |= self._read_books(books & self._books)  # a merged file has batches of long ago
+            booked |= self._read_books(books & self._books)  # a merged file may hold old batches
         held = {}
         for path in [file.path for file in files]:
             if path in found:
@@ -115,7 +115,7 @@ class Snapshots:
         return TableFiles(tuple(kept), tuple(sorted(mixed)))
 
     def _batches_in(self, file: File) -> frozenset[str | None]:
-        """Whose rows a file has; None: rows of no batch, which all may see."""
+        """The batches of a file's rows; None: rows of no batch, which are always visible."""
         if file.only_batch is not None:
             return frozenset([file.only_batch])
         found = self._con.read_parquet([file.path]).project(BATCH_ID.name).distinct().fetchall()

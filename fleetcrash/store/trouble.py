@@ -1,4 +1,4 @@
-"""What is said of a lake that cannot be read or written: what was found, what is whole, and what to do."""
+"""Errors about a lake that cannot be read or written: what was found, what is whole, and what to do."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fleetcrash.store.schema import SCHEMA_VERSION, is_older
 
 
 def absent(root: Path, has: Callable[[str], bool]) -> LakeError:
-    """There is no lake, or not the whole of one, or nobody lets us look.
+    """There is no lake, or only a part of one, or we are not permitted to look.
 
     Args:
-        has: whether a table is there.
+        has: tells whether a table is there.
     """
     try:
         is_file = root.is_file()
         is_closed = root.is_dir() and not os.access(root, os.R_OK | os.X_OK)
-    except OSError:  # a folder above it is closed
+    except OSError:  # a folder above it is not readable
         is_file, is_closed = False, True
     if is_closed:
         return LakeError(
@@ -53,7 +53,7 @@ def of_another_version(root: Path, table: str, found: str | None) -> LakeError:
     """A table is of a schema that this version does not read.
 
     Args:
-        found: which one it says; None where it does not.
+        found: the schema that it states; None where it states none.
     """
     advice = "Use the version of fleetcrash that wrote it."
     if is_older(found):
@@ -65,7 +65,7 @@ def of_another_version(root: Path, table: str, found: str | None) -> LakeError:
 
 
 def unreadable(root: Path, table: str, error: BaseException) -> LakeError:
-    """A table is damaged, or nobody lets us read it."""
+    """A table is damaged, or we are not permitted to read it."""
     return LakeError(
         f"{table} in the lake at {root} cannot be read: {one_line(error)}. "
         f"`fleetcrash doctor --lake {quote(str(root))}` says what is broken."
@@ -95,5 +95,5 @@ def read_only(root: Path, table: str) -> LakeError:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether an error of deltalake's, which has no number, tells of a full disk."""
+    """Whether an error of deltalake, which has no errno, is about a full disk."""
     return "No space left" in str(error)

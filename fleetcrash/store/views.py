@@ -1,4 +1,4 @@
-"""The views of one engine, each defined when a question first reads it: that takes as long as many a question does."""
+"""The views of one engine, each defined when a question first reads it, as defining it takes as long as a question."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Views:
         self._defined: set[str] = set()
 
     def turn_to(self, look: Look) -> None:
-        """Have the views be those of a look. Whatever was defined otherwise is defined anew when it is read."""
+        """Switch to the views of a look. Those that differ are defined anew when they are read."""
         if self._look is None or look.assumed != self._look.assumed:
             self._defined.clear()
         self._look = look
 
     def define_for(self, query: str) -> None:
-        """Define the views that a query file reads; before there is a look, none does.
+        """Define the views that a query file reads; none before there is a look.
 
         Raises:
             duckdb.Error: the lake cannot be read.

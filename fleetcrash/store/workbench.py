@@ -1,4 +1,4 @@
-"""A DuckDB connection to judge incoming rows with, before they reach the lake.
+"""A DuckDB database in which incoming rows are judged before they reach the lake.
 
 The engine answers questions as of an instant; the workbench knows no instant. It holds the rows of one
 batch as temporary tables, compares them with what the lake holds, and hands the result over as Arrow.
@@ -19,14 +19,14 @@ from fleetcrash.store.database import connect
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.reading import rows_of
 
-# A batch of 32 MiB of lines was judged within 400 MiB; the rest is for comparing it with a large lake.
+# Judging a batch of 32 MiB of lines took less than 400 MiB; the rest is for comparing it with a large lake.
 MEMORY_LIMIT = "2GiB"
 
 
 class Workbench:
     """An in-memory DuckDB database beside a lake. Not for two threads at once; use it as a context manager.
 
-    It reads no file but those of the lake, and loads no extension: what it judges comes from strangers.
+    It reads no files but those of the lake, and loads no extension, as what it judges comes from strangers.
 
     Args:
         lake: the lake that ``lake_view`` reads.
@@ -72,11 +72,11 @@ class Workbench:
         return answer
 
     def register(self, name: str, rows: pa.Table) -> None:
-        """Make an Arrow table readable under a name, without copying it; the name may be taken over."""
+        """Make an Arrow table readable under a name, without copying it; an earlier table of the name is replaced."""
         self._con.register(name, rows)
 
     def unregister(self, name: str) -> None:
-        """Let go of a registered Arrow table."""
+        """Release a registered Arrow table."""
         self._con.unregister(name)
 
     def lake_files(self, table: str) -> list[str]:
