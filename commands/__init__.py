@@ -1,4 +1,4 @@
-"""The commands, a file for each thing that one comes to do; ``cli.py`` is the door to them.
+"""The commands, one file per task; ``cli.py`` is the front door to them.
 
 Each file adds its commands to the parser and does the work by calling the packages. A command imports what it needs
 when it runs, so that asking for help is quick. Start reading with ``options``.

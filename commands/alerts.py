@@ -1,4 +1,4 @@
-"""Alerts: who was told of what, and whether whoever is to be told can be reached."""
+"""Alerts: what was sent to whom, and whether the receivers can be reached."""
 
 from __future__ import annotations
 

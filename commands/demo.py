@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_DEMO_LAKE = "lake-demo"
 DEMO_FLEETS = "lake-demo-fleets"
-_DEMO_RANGE = "6h"  # the outage takes an hour: in the usual 24 it would be a line at the right edge
+_DEMO_RANGE = "6h"  # the outage takes an hour; in the usual 24 it would be a thin line at the right edge
 _COMPACT_EVERY_BEATS = 60
 _MARK = ".made-by-demo"  # locked while a demo runs
 # Id of the batch that holds what was known before the replay.
@@ -76,7 +76,7 @@ def demo(chosen: argparse.Namespace) -> int:
     with _emptied_lake(chosen) as lake, Children() as beside, receiving(_print_alert) as webhook:
         start_dashboard(beside, lake, port)
         print(f"A synthetic fleet, {chosen.scenario}: loading what was known by {time_text(start)} ...", flush=True)
-        history = records_known_by(folder, start)  # days of it, which no sender would hold back for a demo
+        history = records_known_by(folder, start)  # days of it: loaded at once, as replaying them would take too long
         append_tables(lake, history, batch_id=_HISTORY, source=source, now=datetime.now(UTC))
         own = _alerts_file(lake, webhook, port)
         start_monitor(beside, lake, interval_s=2.0, alerts=[own, *(chosen.alerts or ())])
@@ -109,14 +109,14 @@ def demo(chosen: argparse.Namespace) -> int:
 
 @contextmanager
 def _emptied_lake(chosen: argparse.Namespace) -> Iterator[Lake]:
-    """A new lake for a demo, in place of that of one that has ended and of nothing else.
+    """A new lake for a demo. It replaces the lake of an earlier demo, and nothing else.
 
-    No other demo takes it before it is left. The mark by which a demo knows its own is there first and stays, so that
-    one that was cut short is known as well.
+    No other demo takes it before the context is left. A mark by which demos recognise their lakes is made first and
+    stays, so that a lake is recognised even if its demo was cut short.
 
     Raises:
-        BadArgument: something else is there, a demo or a collector is at work on it, or records that no demo brought.
-        LakeError: no lake can be there, or nobody knows where its records came from.
+        BadArgument: something else is there, a demo or a collector is using it, or it has records from elsewhere.
+        LakeError: no lake can be there, or the source of its records is unknown.
     """
     from fleetcrash.store import Lake
     from fleetcrash.store.paths import SPOOL, SPOOL_LOCK, check_path
@@ -150,10 +150,10 @@ def _emptied_lake(chosen: argparse.Namespace) -> Iterator[Lake]:
 
 
 def _lock(path: Path, held: ExitStack, otherwise: str) -> None:
-    """Hold a lock for as long as its owner does, which the kernel frees however that ends.
+    """Lock a file until ``held`` is closed; the kernel frees the lock however the process ends.
 
     Args:
-        otherwise: what is so where another process has it.
+        otherwise: beginning of the error where another process has it.
     Raises:
         BadArgument: another process has it.
     """
@@ -166,11 +166,11 @@ def _lock(path: Path, held: ExitStack, otherwise: str) -> None:
 
 
 def _check_all_ours(lake: Lake) -> None:
-    """See that all that a lake holds came of a demo.
+    """Check that everything in a lake came from a demo.
 
     Raises:
-        BadArgument: something else did, such as a load of the user's.
-        LakeError: the books cannot be read, so nobody knows.
+        BadArgument: something came from elsewhere, such as a load by the user.
+        LakeError: the books cannot be read, so that it is unknown.
     """
     from fleetcrash.store.books import sources
 
@@ -190,7 +190,7 @@ def _check_all_ours(lake: Lake) -> None:
 
 
 def _alerts_file(lake: Lake, webhook: str, port: int) -> str:
-    """A file that has the monitor tell us, beside whomever the user names; not the lake's own, which outlives us."""
+    """A file that makes the monitor send alerts to us as well; not the lake's own, which would outlive the demo."""
     path = lake.root / ".demo-alerts.toml"
     dashboard = f'dashboard = "http://127.0.0.1:{port}"'
     path.write_text(f'{dashboard}\n\n[receivers.demo]\ntype = "webhook"\nurl = "{webhook}"\n', encoding="utf-8")

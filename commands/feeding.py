@@ -97,8 +97,8 @@ def _print_load(report: LoadReport, chosen: argparse.Namespace) -> None:
         print_json(report.as_json())
     else:
         _print_counts(report, chosen)
-    sys.stdout.flush()  # advice comes after the counts that it is about, also where both go into one file
-    for line in _told_beside(report):
+    sys.stdout.flush()  # so that advice follows the counts even if both go into one file
+    for line in _hints(report):
         print(f"fleetcrash: {readable(line)}", file=sys.stderr)
 
 
@@ -117,7 +117,7 @@ def _print_counts(report: LoadReport, chosen: argparse.Namespace) -> None:
 
 
 def _ignored(name: str) -> str:
-    """A field that is not read, with the one that it may be meant for."""
+    """An ignored field, with the known field that may be meant."""
     from fleetcrash.records import COLUMNS
 
     known = {"record", *(column.name for columns in COLUMNS.values() for column in columns)}
@@ -126,8 +126,8 @@ def _ignored(name: str) -> str:
     return readable(name) + (f" ({near[0]}?)" if near else "")
 
 
-def _told_beside(report: LoadReport) -> Iterator[str]:
-    """What the counts do not tell, a line each."""
+def _hints(report: LoadReport) -> Iterator[str]:
+    """Hints beside the counts, a line each."""
     if report.left_out:
         more = f" and {len(report.left_out) - 3} more" if len(report.left_out) > 3 else ""
         yield f"Files of no known format were left out: {', '.join(report.left_out[:3])}{more}."

@@ -1,4 +1,4 @@
-"""Keeping a lake in order: small and sorted files, hosts that are to be forgotten, what is broken."""
+"""Keeping a lake in order: merging and sorting files, forgetting hosts, finding damage."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def doctor(chosen: argparse.Namespace) -> int:
     try:
         migrated = migrate(lake) if chosen.migrate else []
     except LakeError as error:
-        trouble = str(error)  # what it comes from is among the findings
+        trouble = str(error)  # its cause is among the findings
     with Progress("Examining") as shown:
         findings = examine(lake, progress=shown)
     broken = [one for one in findings if one.severity is Severity.BROKEN]

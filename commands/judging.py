@@ -1,4 +1,4 @@
-"""What is wrong with the fleet, what would have been said when, whom it concerns, and which crashes are one fault."""
+"""Commands that answer questions: incidents, backtests, hosts concerned, and crash clusters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LATE = """\
 nobody knew of them, nor which hosts were at risk: little can be said of that time. To judge the past, leave out
 `received_at` or say in it when each record came; `load` and `serve --replay` keep it."""
 
-_STATES = "recovered, dark, crashed, cleared, at_risk or pending"  # State's, which would take long to import for help
+_STATES = "recovered, dark, crashed, cleared, at_risk or pending"  # those of State, which takes long to import
 
 
 def add_to(commands: Commands) -> None:
@@ -132,7 +132,7 @@ def explain(chosen: argparse.Namespace) -> int:
 
 
 def _condition(text: str) -> object:
-    """The condition that an option spells; of null, which is every host, not what an incident says instead."""
+    """The condition of an option; null is every host, where without the option the incident's condition would count."""
     try:
         found: object = json.loads(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""How a command says what it takes, and what becomes of the common options."""
+"""How commands declare their options, and what the common options mean."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_LAKE = "lake"
 DEFAULT_PORT = 8501
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_LONGEST_S = 36_500 * 86_400.0  # a hundred years; much more and no calendar has the day
+_LONGEST_S = 36_500 * 86_400.0  # a hundred years; much more is beyond the calendar
 # Arguments that need not be text, as a file's name is bytes; the path of a lake or of a scenario is stored as text.
 _PATHS = frozenset({"alerts", "paths", "privacy", "sign_in", "spool", "tls_cert", "tls_key"})
 # Arguments that may not be empty, and what to name instead. Each of the paths to load is judged by itself.
@@ -39,10 +39,10 @@ COMMON: dict[str, dict[str, Any]] = {
 
 
 class Commands:
-    """The commands of the front door, as they are added.
+    """The commands of the front door, to which each file adds its own.
 
     Args:
-        add_parser: makes a parser for the command of a name.
+        add_parser: makes a parser for a command, given its name.
     """
 
     def __init__(self, add_parser: Callable[..., argparse.ArgumentParser]) -> None:
@@ -51,13 +51,13 @@ class Commands:
     def add(
         self, run: Callable[[argparse.Namespace], int], *common: str, example: str, serves: bool = False
     ) -> argparse.ArgumentParser:
-        """Add a command; its name and its help are those of the function.
+        """Add a command with the name and docstring of a function as its name and help.
 
         Args:
             run: does the work and returns the exit status.
             common: options that several commands have, such as ``--json``.
             example: shown in the help.
-            serves: it goes on until it is stopped, which is its ordinary end.
+            serves: whether it runs until it is stopped, which then is its normal end.
         """
         text = (run.__doc__ or "").strip()
         one = self._add_parser(
@@ -73,7 +73,7 @@ class Commands:
         return one
 
     def group(self, name: str, text: str, *, example: str) -> Commands:
-        """Add a command that is a group of commands, and return those to add to."""
+        """Add a command that is a group of commands. Returns the group, to add commands to."""
         one = self._add_parser(
             name,
             help=text[0].lower() + text[1:].rstrip("."),
@@ -85,14 +85,14 @@ class Commands:
 
 
 def check_text(chosen: argparse.Namespace) -> None:
-    """See that arguments are text, which can be stored, printed and looked for; files that are read may have any name.
+    """Check that arguments are text, which can be stored, printed and searched; files that are read may have any name.
 
     Raises:
-        BadArgument: one has bytes that are no UTF-8, or is an empty path or host.
+        BadArgument: one has bytes that are not UTF-8, or is an empty path or host.
     """
     for name, value in vars(chosen).items():
         for each in value if isinstance(value, list) else [value]:
-            if name in _NEVER_EMPTY and each == "":  # which would be the folder that one is in, or every address
+            if name in _NEVER_EMPTY and each == "":  # would mean the working folder, or every address
                 option = f"--{name.replace('_', '-')}"
                 said = f"{option} is empty, as of a variable that is not set. Nothing was changed."
                 raise BadArgument(f"{said} Name a {_NEVER_EMPTY[name]}.")
@@ -104,7 +104,7 @@ def check_lake_path(path: Path) -> Path:
     """A path at which a lake can be.
 
     Raises:
-        BadArgument: it has bytes that are no UTF-8, be it in the working folder's name; Delta tables know text only.
+        BadArgument: it, or the working folder, has bytes that are not UTF-8; Delta tables need text.
     """
     _check_utf8(os.path.abspath(path), "the path of a lake")
     return path
@@ -119,19 +119,19 @@ def _check_utf8(text: str, what: str) -> None:
 
 
 def lake_path(chosen: argparse.Namespace) -> Path:
-    """Where the store is, whether it is there or not.
+    """The path of the store, which need not exist.
 
     Raises:
-        BadArgument: none can be there.
+        BadArgument: no lake can have this path.
     """
     return check_lake_path(Path(chosen.lake or os.environ.get(LAKE_VARIABLE) or DEFAULT_LAKE))
 
 
 def lake_of(chosen: argparse.Namespace, *, create: bool = False) -> Lake:
-    """The store that the command is about.
+    """The store that the command works on.
 
     Raises:
-        LakeError: there is none, or none can be made.
+        LakeError: there is none, or it cannot be made.
     """
     from fleetcrash.store import Lake
 
@@ -139,16 +139,16 @@ def lake_of(chosen: argparse.Namespace, *, create: bool = False) -> Lake:
 
 
 def time_of(text: str | None) -> datetime | None:
-    """The instant that an option names, aware, or None without it.
+    """The instant in an option, aware; None without the option.
 
     Raises:
-        BadArgument: it is no time, has no offset, or no record may have it.
+        BadArgument: it is no time, has no offset, or is outside the times that records may have.
     """
     return None if text is None else parse_time(text)
 
 
 def positive(text: str) -> float:
-    """The value of an option that must be above zero, and below a million."""
+    """The value of an option that must be above zero and below a million."""
     number = float(text)
     if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and below 1,000,000")
@@ -156,7 +156,7 @@ def positive(text: str) -> float:
 
 
 def whole(least: int = 1) -> Callable[[str], int]:
-    """What makes a number of an option that counts something, from the least on."""
+    """A parser for an option that is a whole number of at least ``least``."""
 
     def number(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) < least:
@@ -167,12 +167,12 @@ def whole(least: int = 1) -> Callable[[str], int]:
 
 
 def duration(units: str = "smhd", *, or_none: bool = False, bare: str | None = None) -> Callable[[str], float]:
-    """What makes seconds of an option that is a stretch of time: a whole number and a unit.
+    """A parser for an option that is a duration, a whole number and a unit; it returns seconds.
 
     Args:
-        units: those that are taken.
-        or_none: no time at all, such as 0h, is one as well.
-        bare: unit of a number without one; None: it takes one.
+        units: those that are accepted.
+        or_none: whether zero, such as 0h, is accepted.
+        bare: unit of a number without one; None: a unit is required.
     """
 
     *others, last = list(units)
@@ -192,7 +192,7 @@ def duration(units: str = "smhd", *, or_none: bool = False, bare: str | None = N
 
 
 def who() -> str:
-    """The user of this process; a number where it has no name."""
+    """The user name of this process; its number if it has no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -200,7 +200,7 @@ def who() -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on a host."""
+    """Whether only this machine can reach a server that listens on this host."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -20,7 +20,7 @@ JSON = dict[str, Any]
 class Exit(IntEnum):
     """Exit statuses that scripts may rely on.
 
-    ``PARTLY``: done, but not with all of it: some records were put aside, or some receiver has no alert.
+    ``PARTLY``: done in part: some records were put aside, or some receiver did not get an alert.
     """
 
     DONE = 0
@@ -48,14 +48,14 @@ def print_json(document: JSON) -> None:
 
 
 def print_csv(rows: Iterable[Mapping[str, str | None]], columns: Sequence[str]) -> None:
-    """Print a table as CSV on stdout: no cell that a spreadsheet would run, and on a terminal none that moves it."""
+    """Print a table as CSV on stdout, with formulas made harmless, and on a terminal control characters as well."""
 
     class Lines:
         def write(self, line: str) -> None:
             print(line.removesuffix("\r\n"))
 
     is_read_by_people = sys.stdout.isatty()
-    writer = csv.writer(Lines(), lineterminator="\r\n")  # a cell with either of them is then quoted
+    writer = csv.writer(Lines(), lineterminator="\r\n")  # so that cells with either character are quoted
     writer.writerow(columns)
     for row in rows:
         cells = [harmless(row[name] or "") for name in columns]
@@ -63,7 +63,7 @@ def print_csv(rows: Iterable[Mapping[str, str | None]], columns: Sequence[str]) 
 
 
 class Progress:
-    """A line on stderr for work that takes more than two seconds, on a terminal only; leaving the context clears it."""
+    """A progress line on stderr, only on a terminal and after two seconds; leaving the context clears it."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -81,8 +81,8 @@ class Progress:
         """Show how far the work is.
 
         Args:
-            done, total: in the same unit; a total that is not known is None.
-            records: done so far, where a rate says something.
+            done, total: in the same unit; total is None if unknown.
+            records: done so far, to show a rate; None: no rate.
         """
         elapsed = time.monotonic() - self._started
         if elapsed < 2.0 or not sys.stderr.isatty():

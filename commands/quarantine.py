@@ -1,4 +1,4 @@
-"""Records that were put aside: which and why, and taking them in after a fix."""
+"""Records that were put aside: listing them with reasons, and replaying them after a fix."""
 
 from __future__ import annotations
 

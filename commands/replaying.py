@@ -1,4 +1,4 @@
-"""What a replay needs beside it: a collector to send to, a sender, and somebody who is told of alerts."""
+"""What a replay needs: a collector to send to, a sender, and a receiver of alerts."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Sender:
 
 
 def ndjson(tables: Mapping[str, pa.Table]) -> bytes:
-    """Records as lines; a field without value is left out."""
+    """Records as NDJSON; fields without a value are omitted."""
     lines = []
     for kind, table in tables.items():
         for row in table.to_pylist(maps_as_pydicts="strict"):
@@ -92,9 +92,9 @@ def _text(value: object) -> str:
 
 @contextmanager
 def collecting(lake: Lake) -> Iterator[int]:
-    """A collector in replay mode on a free port of this machine, which is yielded.
+    """Run a collector in replay mode on a free port of this machine, and yield the port.
 
-    Leaving it commits what was acknowledged.
+    Leaving the context commits what was acknowledged.
     """
     from ingest.collector.server import Collector, listen
 
@@ -111,7 +111,7 @@ def collecting(lake: Lake) -> Iterator[int]:
 
 @contextmanager
 def receiving(tell: Callable[[dict[str, Any]], None]) -> Iterator[str]:
-    """A webhook on a free port of this machine, whose address is yielded.
+    """Run a webhook on a free port of this machine, and yield its address.
 
     Args:
         tell: called with each alert's document, from another thread.
@@ -133,7 +133,7 @@ def receiving(tell: Callable[[dict[str, Any]], None]) -> Iterator[str]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: ``tell`` does."""
+            """Log nothing: ``tell`` prints."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

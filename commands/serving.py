@@ -40,7 +40,7 @@ ALERTS: dict[str, Any] = {
 METRICS: dict[str, Any] = {
     "metavar": "PORT",
     "type": int,
-    "help": "of this machine, on which the monitor tells Prometheus how it stands (default: it tells nobody)",
+    "help": "of this machine, on which the monitor serves metrics to Prometheus (default: none)",
 }
 
 
@@ -133,7 +133,7 @@ def serve(chosen: argparse.Namespace) -> int:
             f"Make one with `fleetcrash token add NAME --lake {quote(str(lake.root))}`, or listen on 127.0.0.1."
         )
     tls = _tls(chosen)
-    alerts_config(lake, chosen.alerts)  # a mistake in it is said before anything is started
+    alerts_config(lake, chosen.alerts)  # so that a mistake in it is reported before anything starts
     if chosen.monitor_metrics is not None:
         check_port(chosen.monitor_metrics, option="--monitor-metrics")
     origins = origins_of(chosen.origin)
@@ -148,7 +148,7 @@ def serve(chosen: argparse.Namespace) -> int:
     )
     spool = None if chosen.spool is None else Path(chosen.spool)
     with listen(chosen.host, chosen.port) as listener:
-        lake.make()  # not before: a command that is refused leaves no empty lake behind
+        lake.make()  # only now: a command that is refused must leave no empty lake
         with (
             Children() as beside,
             Collector(
@@ -182,7 +182,7 @@ def _tls(chosen: argparse.Namespace) -> SSLContext | None:
     """What the collector needs for TLS; None: it speaks plain HTTP.
 
     Raises:
-        BadArgument: the certificate or its key is missing, or they are none.
+        BadArgument: the certificate or its key is missing or not valid.
     """
     from ingest.collector.server import tls_of
 
@@ -206,7 +206,7 @@ def monitor(chosen: argparse.Namespace) -> int:
     from monitor.metrics import Metrics, telling
 
     lake = Lake.to_make(lake_path(chosen))
-    if chosen.beside is None:  # else somebody is served who would rather have no alerts than nobody who watches
+    if chosen.beside is None:  # beside a server it is better to run without alerts than not at all
         alerts_config(lake, chosen.alerts)
     if chosen.metrics is not None:
         check_port(chosen.metrics, option="--metrics")
@@ -264,7 +264,7 @@ def dashboard(chosen: argparse.Namespace) -> int:
 
 
 def url_of(host: str, port: int, *, scheme: str = "http") -> str:
-    """The URL of what listens on a host and a port; an IPv6 address stands in brackets."""
+    """The URL of a server on a host and a port; an IPv6 address is put in brackets."""
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
@@ -296,10 +296,10 @@ def start_dashboard(
 
 
 def alerts_config(lake: Lake, alerts: Sequence[str] | None) -> Config | None:
-    """Who is told of incidents, by the files that are named, else the lake's own; None where nobody is.
+    """Who is told of incidents, from the given files or else from the lake's own; None where there is neither.
 
     Raises:
-        BadArgument: a file cannot be read, or says something that it cannot say.
+        BadArgument: a file cannot be read or is not valid.
     """
     from monitor.alerts.config import files_of, read_config
 
@@ -318,8 +318,8 @@ def start_monitor(
     """Start a monitor of the lake beside this process.
 
     Args:
-        alerts: files that say who is told of incidents; None: the lake's own, where it has one.
-        metrics: port on which it tells how it stands; None: it tells nobody.
+        alerts: files that say who is told of incidents; None: the lake's own, if it has one.
+        metrics: port on which it serves its metrics; None: it serves none.
     """
     root = Path(__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", ""))))
@@ -333,7 +333,7 @@ def start_monitor(
 
 
 def _set_with_signals(stop: threading.Event) -> None:
-    """Let whoever asks this process to end be remembered also where an engine swallows the interrupt."""
+    """Set ``stop`` at each signal to end, as an engine may swallow the interrupt."""
 
     def remembering(then: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], Any]:
         def handle(number: int, frame: FrameType | None) -> Any:
@@ -349,7 +349,7 @@ def _set_with_signals(stop: threading.Event) -> None:
 
 
 def _stop_with(parent: int, stop: threading.Event) -> None:
-    """Stop when the process that started us is gone, even if it was killed and could not end us."""
+    """Set ``stop`` when the parent process is gone, even if it was killed and could not end us."""
     while os.getppid() == parent:
         stop.wait(_GLANCE_S)
     stop.set()

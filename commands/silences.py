@@ -1,4 +1,4 @@
-"""Silences: nothing is sent of what is known and planned, until when it is worth hearing of again."""
+"""Silences: no alerts about what is known or planned, for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens: who may send to the collector, and read how it does."""
+"""Tokens: who may send to the collector, and who may read its metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watch: a loop that ticks over a lake and keeps what it says there.
+"""The monitor: a loop that judges a lake minute by minute and keeps its findings there.
 
-Lives here: when to look, and where the answer goes. What to say is the core's (``fleetcrash.attribution``).
+This package decides when to look and where the answer goes. The answer itself is from ``fleetcrash.attribution``.
 """

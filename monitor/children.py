@@ -1,4 +1,4 @@
-"""Processes that a command runs beside itself, and ends with itself."""
+"""Child processes that a command runs, and that end with it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ LOG = logging.getLogger("fleetcrash.serving")
 _READY_WITHIN_S = 90.0
 _ENDS_WITHIN_S = 10.0
 _GLANCE_S = 0.2
-# Before a start; doubled each time, or a process that cannot live keeps a core busy.
+# Pause before a restart. It is doubled each time, as a process that cannot live would keep a core busy.
 _LEAST_PAUSE_S, _MOST_PAUSE_S = 1.0, 60.0
-# Then it could live, and the next pause is the least again.
+# A process that lived for so long was able to: the next pause is the least again.
 _LIVED_S = 60.0
 
 
 class ChildEnded(FleetcrashError, RuntimeError):
-    """A process that should run for as long as the command does has ended."""
+    """A process that should run as long as the command has ended."""
 
 
 class Children:
-    """A family of processes; leaving the context ends those that still run."""
+    """A group of child processes; leaving the context ends those that still run."""
 
     def __init__(self) -> None:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -50,17 +50,17 @@ class Children:
             for child in running:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.wait(max(deadline - time.monotonic(), 0.1))
-        finally:  # also when somebody presses Ctrl-C again
+        finally:  # even if Ctrl-C is pressed again
             for child in running:
                 child.kill()
                 child.wait()
 
     def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], quiet: bool = False) -> None:
-        """Start a process in a group of its own, so that Ctrl-C reaches us first and it is ended in order.
+        """Start a process in a process group of its own, so that Ctrl-C reaches only us and we end it in order.
 
         Args:
-            name: what it is, for messages.
-            quiet: throw its stdout away; what it says of trouble stays visible.
+            name: of the process, for messages.
+            quiet: discard its stdout; its stderr stays visible.
         """
         out = subprocess.DEVNULL if quiet else None
         self._running[name] = subprocess.Popen(
@@ -68,12 +68,12 @@ class Children:
         )
 
     def check(self, *names: str) -> None:
-        """Raise if one of them has ended.
+        """Check that the processes are running.
 
         Args:
-            names: those that matter; none: all.
+            names: those to check; none: all.
         Raises:
-            ChildEnded: it has; the message says which, and with what status.
+            ChildEnded: one has ended; the message says which, and with what status.
         """
         for name in names or tuple(self._running):
             child = self._running[name]
@@ -97,10 +97,10 @@ class Children:
         self.wait_for(answers, f"Nothing answered at {url}")
 
     def wait_for(self, done: Callable[[], bool], otherwise: str) -> None:
-        """Wait until something has come about.
+        """Wait until ``done`` returns true.
 
         Args:
-            otherwise: what to say when it did not in time.
+            otherwise: beginning of the error message if that takes too long.
         Raises:
             ChildEnded: a process ended, or it took too long.
         """
@@ -112,10 +112,10 @@ class Children:
             time.sleep(_GLANCE_S)
 
     def wait(self, *names: str) -> None:
-        """Stay until one of them ends or Ctrl-C is pressed.
+        """Wait until one of them ends or Ctrl-C is pressed.
 
         Args:
-            names: those that matter; none: all.
+            names: those to watch; none: all.
         Raises:
             ChildEnded: one ended.
         """
@@ -125,11 +125,11 @@ class Children:
 
 
 class Keeper:
-    """Starts a process again where it ended by itself, until its context is left: the command goes on without it.
+    """Keeps a process running until the context is left: restarts it if it ends. Meanwhile the command goes on.
 
     Args:
-        family: that it is of; it outlives the keeper.
-        start: starts it; called at once, and in a thread after that.
+        family: the group that the process belongs to; it outlives the keeper.
+        start: starts the process; called at once, and later from a thread.
     """
 
     def __init__(self, family: Children, name: str, start: Callable[[], None]) -> None:
@@ -163,18 +163,18 @@ class Keeper:
             started, pause_s = time.monotonic(), min(2 * pause_s, _MOST_PAUSE_S)
             try:
                 self._start()
-            except Exception as error:  # of a machine without room for a process, say
+            except Exception as error:  # such as on a machine without memory for another process
                 LOG.error("the %s could not be started: %s", self._name, one_line(error))
 
 
 def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") -> int:
-    """A port that can be listened on.
+    """Check that a port can be listened on.
 
     Args:
-        port: 0: any that is free.
-        option: by which another is chosen.
+        port: 0 for any free one.
+        option: the option that sets it, for the message.
     Returns:
-        the port; of 0 one that was free just now, for a server that does not tell which it took.
+        the port; for 0 one that is free now, for servers that do not tell which one they took.
     Raises:
         BadArgument: it is taken, or may not be used, or there is no such host here.
     """
@@ -194,13 +194,13 @@ def check_port(port: int, *, host: str = "127.0.0.1", option: str = "--port") ->
         try:
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:  # as servers do that listen on each address of a host
+                if family == socket.AF_INET6:  # like servers that listen on each address of a host
                     probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 probe.bind((address[0], port, *address[2:]))
                 port = probe.getsockname()[1]
         except OSError as error:
             refused.append(error)
-    # A name may have an address that this machine does not, as where IPv6 is off; what is taken on one is taken.
+    # A name may have addresses that this machine lacks, such as with IPv6 off. A port taken on one address is taken.
     serious = [one for one in refused if one.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)]
     if serious or len(refused) == len(found):
         why = (serious or refused)[0]

@@ -1,8 +1,8 @@
 """The monitor: looks at the lake again and again, and appends what it finds to the lake's ``incident`` table.
 
 It judges every whole minute up to the newest known time, however far apart its looks are, so that a monitor that was
-stopped, or that falls behind, says the same as one that was not. The fleet's clock is the lake's newest known time; a
-minute that has only just ended waits a few seconds for what is still on its way to the lake.
+stopped, or that falls behind, finds the same as one that was not. The fleet's clock is the lake's newest known time; a
+minute that has just ended is judged a few seconds later, as records may still be on their way to the lake.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("fleetcrash.monitor")
 
 _WRITER = "monitor"
-_COMPACT_EVERY = 100  # looks; a commit a look would leave a file a look
+_COMPACT_EVERY = 100  # looks; each commits, and leaves a file
 
 # A record is in the lake a second (between two commits) and the work of a commit after the instant at which it is
 # known, and collectors that share a lake each commit in their own time. A record that comes after its minute was
@@ -52,10 +52,10 @@ class Monitor:
 
     Args:
         lake: where the records are and the findings go.
-        metrics: where ticks are counted; None: nobody asks.
+        metrics: counts ticks; None: they are not counted.
         clock: seconds since 1970.
     Attributes:
-        newest_known: newest known time of the lake as it was last read; None without records.
+        newest_known: newest known time of the lake at the last read; None without records.
     """
 
     def __init__(self, lake: Lake, metrics: Metrics | None = None, *, clock: Callable[[], float] = time.time) -> None:
@@ -72,7 +72,7 @@ class Monitor:
     def look(self) -> JSON | None:
         """Judge every minute that became known and settled since the last look, and keep the findings.
 
-        Where records of minutes that were judged came in, these are judged again, though no new one is known.
+        If records of minutes that were already judged came in, these minutes are judged again, even without a new one.
 
         Returns:
             The ``incidents`` document, or None when nothing new was known.
@@ -86,7 +86,7 @@ class Monitor:
         last_tick = self._settled_tick(newest_s)
         if last_tick <= self._ticked and not self._must_judge_again(newest_s):
             return None
-        # Of the minute that is not judged yet nothing is looked at.
+        # Records of the minute that is not judged yet must not be seen.
         as_of = min(self.newest_known, tick_time(last_tick + 1) - timedelta(microseconds=1))
         self._engine.as_of = as_of
         self._changed = False
@@ -102,14 +102,14 @@ class Monitor:
             self.newest_known = self._engine.newest_known()
 
     def _must_judge_again(self, newest_s: float) -> bool:
-        """Whether the minutes that were judged rest on something else by now, and no new one is due that would tell."""
+        """Whether judged minutes have changed since, and no new minute is due whose judgement would notice."""
         if not self._changed or (self._detector is not None and abs(self._clock() - newest_s) < _NEXT_MINUTE_S):
             return False
         self._changed = self._detector is None or self._basis() != self._judged_on  # it may have been our own row
         return self._changed
 
     def _settled_tick(self, newest_s: float) -> int:
-        """The last minute of which all is in the lake, by its own clock or, where nothing more comes, by ours."""
+        """The last minute whose records are all in the lake, by its clock or, if nothing more arrives, by ours."""
         return int(max(newest_s - _SETTLED_S, min(newest_s, self._clock() - _SETTLED_S)) // 60)
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class Monitor:
     def _advance(self) -> Detector:
         """The detector at the newest minute."""
         if self._detector is not None and self._basis() != self._judged_on:
-            # What was said so far must take into account what came late, or is told in another way from now on.
+            # Earlier findings must take into account records that came late, and a source of exposure that has changed.
             LOG.info("records of the past arrived; judging again from the first")
             self._detector = None
         detector = self._detector
@@ -137,21 +137,21 @@ class Monitor:
             detector.tick(tick)
             self._metrics.judged(1)
         self._ticked = news.last_tick
-        if news.first_tick <= news.last_tick:  # else there is no event yet, and where to begin is not known
+        if news.first_tick <= news.last_tick:  # else there is no event yet, and so no first minute
             self._detector = detector
         self._judged_on = self._basis()
         return detector
 
     def _basis(self) -> tuple[object, ...]:
-        """What the minutes judged so far rest on; it stays while only news comes."""
+        """What the judged minutes depend on; it does not change while only news arrives."""
         counted = self._engine.rows("records_known_by", tick=self._ticked)[0]
         return (*counted.values(), *self._engine.rows("sources_of_exposure")[0].values())
 
     def _keep(self, as_of: datetime, found: JSON) -> None:
-        """Append what was found, unless the lake has it, or what was found later, from whoever else watches it."""
+        """Append the findings, unless another monitor has appended the same or later ones."""
         text = json.dumps(found, allow_nan=False)
         while True:
-            kept = self._lake.sequence("incident", _WRITER)  # before the rows are looked at: a later one is noticed
+            kept = self._lake.sequence("incident", _WRITER)  # read before the rows, so that a later append is noticed
             self._refresh()
             rows = self._engine.rows("incident_now")
             if rows and (rows[0]["as_of"] > as_of or rows[0]["document"] == text):
@@ -172,12 +172,12 @@ def watch(
     """Look at the lake every ``interval_s`` seconds until stopped.
 
     Args:
-        interval_s: from the start of one look to the start of the next; a longer look is followed by the next at once.
-        stop: set it to end the watch after the look under way.
-        alerting: told of each look. With it a look that fails does not end the watch, so that somebody hears of it.
-        metrics: where looks are counted; None: nobody asks.
+        interval_s: from the start of one look to the start of the next; after a longer look the next begins at once.
+        stop: set it to end the watch after the current look.
+        alerting: gets the result of each look. With it a failed look does not end the watch but can be reported.
+        metrics: counts looks; None: they are not counted.
     Raises:
-        LakeError: the lake cannot be read or written, and there is nobody to tell.
+        LakeError: the lake cannot be read or written, and there is no ``alerting``.
     """
     stop = stop or threading.Event()
     metrics = metrics or Metrics()
@@ -198,12 +198,12 @@ def watch(
                     if looks % _COMPACT_EVERY == 0:
                         compact(lake, "incident")
             except Exception as error:
-                if alerting is None or stop.is_set():  # an engine that is stopped says so in an error of its own
+                if alerting is None or stop.is_set():  # a stopped engine raises an error of its own
                     raise
                 LOG.error("this look failed, and is tried again: %s", one_line(error))
                 metrics.failed()
                 alerting.failed(one_line(error))
-                if monitor is not None:  # its engine may be in the middle of anything
+                if monitor is not None:  # its engine may be in any state
                     monitor.close()
                     monitor = None
             stop.wait(max(interval_s - (time.monotonic() - started), 0.0))
@@ -217,7 +217,7 @@ def _open_in(found: JSON | None) -> int | None:
 
 
 def _tell(found: JSON, said: str) -> str:
-    """Log the verdicts when they have changed, and return them."""
+    """Log the verdicts if they have changed, and return them."""
     open_now = [incident for incident in found["incidents"] if incident["closed_at"] is None]
     verdicts = [(one["incident_id"], one["verdict"], one["update_id"], one["condition"]) for one in open_now]
     if repr(verdicts) != said:

@@ -1,4 +1,4 @@
-"""What the monitor counts, declared once, and the port on which it tells of it in Prometheus' text format."""
+"""The metrics of the monitor, and the port on which it serves them in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PATIENCE_S = 5.0
 
 @dataclass(frozen=True)
 class Standing:
-    """How alerting stands now.
+    """The state of alerting.
 
     Attributes:
-        leads: whether it is this process that sends.
-        waiting: messages that each receiver has yet to get, silenced ones included.
-        follows: whether the files that say who is told are understood as they are now.
+        leads: whether this process is the one that sends.
+        waiting: messages that each receiver has not got yet, silenced ones included.
+        follows: whether the present content of the alert files is valid and in use.
     """
 
     leads: bool
@@ -47,7 +47,7 @@ class Metrics:
         self._sent: Counter[tuple[str, str]] = Counter()
 
     def judged(self, ticks: int) -> None:
-        """Count ticks that were judged, those that are judged again included."""
+        """Count judged ticks, including those that are judged again."""
         with self._lock:
             self._ticks += ticks
 
@@ -56,7 +56,7 @@ class Metrics:
 
         Args:
             at: its end, seconds since 1970.
-            incidents_open: that it found; None where nothing new was known.
+            incidents_open: number that it found; None if nothing new was known.
         """
         with self._lock:
             self._seconds.took(seconds)
@@ -70,15 +70,15 @@ class Metrics:
             self._failed += 1
 
     def sent(self, receiver: str, result: str) -> None:
-        """Count a try to send an alert, by what became of it."""
+        """Count a try to send an alert, by its result."""
         with self._lock:
             self._sent[receiver, result] += 1
 
     def text(self, standing: Standing | None) -> str:
-        """All of them.
+        """All metrics as text.
 
         Args:
-            standing: of alerting; None where nobody is told.
+            standing: state of alerting; None if there are no receivers.
         """
         with self._lock:
             sent = {f'receiver="{name}",result="{result}"': n for (name, result), n in sorted(self._sent.items())}
@@ -105,20 +105,20 @@ class Metrics:
 
 
 def _metric(name: str, kind: str, says: str, value: float | None) -> Iterator[str]:
-    """A metric without labels; without a sample as long as there is nothing to tell."""
+    """A metric without labels; it has no sample while its value is unknown."""
     return metric(f"fleetcrash_monitor_{name}", kind, says, {} if value is None else {"": value})
 
 
 @contextmanager
 def telling(text: Callable[[], str], port: int) -> Iterator[int]:
-    """Answer ``GET /metrics`` on this machine for as long as the context lasts.
+    """Serve ``GET /metrics`` on this machine as long as the context lasts.
 
     Args:
-        text: called with each request, from a thread of its own. port: 0 takes a free one.
+        text: called for each request, from another thread. port: 0 takes a free one.
     Yields:
         the port.
     Raises:
-        BadArgument: it is taken, or may not be used.
+        BadArgument: the port is taken, or may not be used.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -136,7 +136,7 @@ def telling(text: Callable[[], str], port: int) -> Iterator[int]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing of scrapes."""
+            """Log no scrapes."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

@@ -1,4 +1,4 @@
-"""Alerting of a lake: the loop tells it what was found; what is news goes into the outbox and out from there."""
+"""Alerting for a lake: it gets the findings from the loop; news goes into the outbox and from there to receivers."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ STUCK_S = 900.0
 
 _STEP_EVERY_S = 2.0
 _ENDS_WITHIN_S = 1.0
-_SEEN = "seen_as_of"  # of the newest document that was compared
+_SEEN = "seen_as_of"  # as_of of the newest document that was compared
 _FEED = "feed"
 _TRYING_SINCE = "trying_since"  # empty once a look has succeeded
 
 
 @dataclass(frozen=True)
 class _Served:
-    """Somebody to whom a thread sends.
+    """A receiver that a thread sends to.
 
     Attributes:
         stop: ends the thread.
@@ -54,13 +54,13 @@ class _Served:
 
 
 class Alerting:
-    """Alerts of one lake. Leaving it stops its threads; what is not delivered stays for the next.
+    """Alerts of one lake. Leaving the context stops the threads; undelivered messages stay for the next process.
 
-    Neither a receiver nor the outbox ever holds up or ends the loop: what fails is logged, and tried again.
+    Neither a receiver nor the outbox ever delays or ends the loop: failures are logged and tried again.
 
     Args:
         clock: seconds since 1970.
-        metrics: where tries to send are counted; None: nobody asks.
+        metrics: counts tries to send; None: they are not counted.
     Raises:
         LakeError: the outbox cannot be used.
     """
@@ -84,7 +84,7 @@ class Alerting:
         feed = Feed.from_text(self.outbox.meta(_FEED))
         self._watch = Watch(config.dead_man, started, float(trying_since or started), feed)
         self._pinged_at = float("-inf")
-        self._lock = threading.RLock()  # of all that is said; sending goes on beside it
+        self._lock = threading.RLock()  # for deciding what to send; sending goes on without it
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._served: dict[str, _Served] = {}
@@ -107,14 +107,14 @@ class Alerting:
 
     @property
     def leads(self) -> bool:
-        """Whether it is this process that sends."""
+        """Whether this process is the one that sends."""
         return self._leader.is_held
 
     def looked(self, found: JSON | None, newest: datetime | None) -> None:
-        """A look succeeded.
+        """Take the result of a look.
 
         Args:
-            found: the ``incidents`` document; None where nothing new was known.
+            found: the ``incidents`` document; None if nothing new was known.
             newest: newest known time of the lake; None without records.
         """
         with self._lock:
@@ -123,12 +123,12 @@ class Alerting:
         self._tried(self._told)
 
     def failed(self, error: str) -> None:
-        """A look failed; the error is one line."""
+        """Take note of a look that failed; the error is one line."""
         with self._lock:
             self._watch.failed(error)
 
     def step(self) -> None:
-        """Whatever time brings: becoming the leader, held back updates, the dead man.
+        """Do what is due: become the leader, send delayed updates, check the dead man's conditions.
 
         Raises:
             sqlite3.Error, OSError: the outbox cannot be written.
@@ -138,9 +138,9 @@ class Alerting:
             self._ping()
 
     def change(self, config: Config) -> None:
-        """Tell others, or in another way, from now on. Whoever is new is told of what is open.
+        """Switch to another configuration. New receivers get what is open.
 
-        A message that is under way to somebody who is told no more, or elsewhere, may still arrive there.
+        A message that is under way to a receiver that was removed or changed may still arrive there.
         """
         with self._lock:
             self._config = config
@@ -150,14 +150,14 @@ class Alerting:
         self._tried(self._told)
 
     def couriers(self) -> list[Courier]:
-        """One for each receiver."""
+        """One courier for each receiver."""
         return [self._courier(receiver) for receiver in self._config.receivers]
 
     def _courier(self, receiver: Receiver) -> Courier:
         return Courier(self.outbox, receiver, clock=self._clock, metrics=self._metrics)
 
     def standing(self) -> Standing:
-        """How alerting stands now; what waits is left out where the outbox cannot be read."""
+        """The state of alerting; without waiting messages if the outbox cannot be read."""
         try:
             waiting = {one["name"]: int(one["waiting"]) for one in self.outbox.receivers(self._clock())}
         except sqlite3.Error:
@@ -165,7 +165,7 @@ class Alerting:
         return Standing(self.leads, waiting)
 
     def _told(self) -> None:
-        """Tell all that is news, if it is we who tell."""
+        """Put all news into the outbox, if this process is the one that sends."""
         with self._lock:
             if not self._leader.take():
                 return
@@ -175,7 +175,7 @@ class Alerting:
             self._tell_troubles()
 
     def _serve(self) -> None:
-        """Send to those who are to be told, where we have threads to do it, and to no others."""
+        """Run a thread for each receiver of the configuration, and stop those of others."""
         if self._stop.is_set():
             return
         wanted = {one.name: one for one in self._config.receivers}
@@ -184,7 +184,7 @@ class Alerting:
             if wanted.get(name) != one.receiver:
                 one.stop.set()
                 del self._served[name]
-                self.outbox.try_at_once(name)  # what kept it waiting may have been mended
+                self.outbox.try_at_once(name)  # the cause of its failure may have been fixed
         for name, receiver in wanted.items() if self._threads else ():
             if name not in self._served:
                 served = self._served[name] = _Served(receiver)
@@ -192,10 +192,10 @@ class Alerting:
         self._is_serving = True
 
     def _tell_incidents(self) -> None:
-        """Compare what was found with what was told."""
+        """Compare the findings with what was last sent."""
         found, seen = self._found, self.outbox.meta(_SEEN)
         if found is None or (seen is not None and parse_time(found["as_of"]) < parse_time(seen)):
-            return  # another monitor saw more, and told it
+            return  # another monitor saw more, and has sent it
         now, kept = self._clock(), self.outbox.alerts()
         for incident in found["incidents"]:
             before = kept.get(incident["incident_id"])
@@ -215,7 +215,7 @@ class Alerting:
             self.outbox.set_meta(_SEEN, found["as_of"])
 
     def _take_back(self, one: Kept, as_of: str, now: float) -> None:
-        """End an alert whose incident is no more: late records have changed the past."""
+        """End an alert whose incident no longer exists because late records have changed the past."""
         told = replace(_last_told(one), is_open=False, at=now)
         try:
             message = taken_back(self.outbox.message(one.number), as_of=as_of)
@@ -250,7 +250,7 @@ class Alerting:
         self.outbox.tell("dead_man", message, "", receivers=self._names, now=now)
 
     def _ping(self) -> None:
-        """Tell the outside watchdog that all is well, while it is."""
+        """Ping the outside watchdog while all is well."""
         now, dead_man = self._clock(), self._config.dead_man
         if dead_man.address is None or 0.0 <= now - self._pinged_at < PING_EVERY_S:
             return
@@ -275,7 +275,7 @@ class Alerting:
             self._stop.wait(_STEP_EVERY_S)
 
     def _tried(self, work: Callable[[], None]) -> None:
-        """Do something that must not end its thread: what is to be told now is still to be told later."""
+        """Do something whose failure must not end the thread; what is unsent now is sent later."""
         try:
             work()
         except (sqlite3.Error, OSError) as error:
@@ -290,16 +290,16 @@ class Alerting:
 
 
 def _last_told(kept: Kept) -> Told:
-    """What was told of an alert. Where that is damaged, no more than whether it is open: all else is news again."""
+    """What was last sent about an alert. If that is damaged, only whether it is open: all else is news again."""
     try:
         return Told.from_text(kept.told)
     except ValueError:
-        if kept.is_open:  # of one that is over nothing is told any more, which need not be said with each look
+        if kept.is_open:  # about one that is over nothing more is sent, so no need to log it
             LOG.error("alerts: what was told of %s cannot be read; it is told again", kept.key)
         return Told(kept.is_open, "", None, None, 0, float("-inf"))
 
 
 def _is_ours(incident: JSON, seen: str | None) -> bool:
-    """Whether an incident that was never told of is to be: not what was over before anybody was to be told."""
+    """Whether to report an incident for the first time: not if it was over before alerting began."""
     closed_at = incident["closed_at"]
     return closed_at is None or (seen is not None and parse_time(closed_at) > parse_time(seen))

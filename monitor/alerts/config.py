@@ -1,4 +1,4 @@
-"""The file that says who is told: TOML, every key known, every mistake one line."""
+"""The file that says who is told: TOML in which unknown keys are errors, each mistake reported in one line."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _KEYS = {
 
 @dataclass(frozen=True)
 class DeadMan:
-    """When silence is an alarm.
+    """When silence raises an alarm.
 
     Attributes:
-        records_min: minutes without news of a fleet that had some. ticks_min: minutes without a finished look.
-        address: asked every minute while all is well; None: none.
+        records_min: minutes without records from a fleet that sent some. ticks_min: minutes without a finished look.
+        address: requested every minute while all is well; None: none.
         method: GET or POST.
     """
 
@@ -54,7 +54,7 @@ class Config:
     """Who is told of what.
 
     Attributes:
-        dashboard: address that links begin with, without a slash at its end; None: no links.
+        dashboard: base address of links, without a slash at its end; None: no links.
     """
 
     receivers: tuple[Receiver, ...]
@@ -63,7 +63,7 @@ class Config:
 
 
 def files_of(lake_root: Path, named: Sequence[str | Path] | None) -> list[Path]:
-    """The files to read: those that are named, else the lake's own where it has one."""
+    """The files to read: those that are named, else the lake's own if there is one."""
     if named:
         return [Path(one) for one in named]
     own = lake_root / FILE
@@ -71,12 +71,12 @@ def files_of(lake_root: Path, named: Sequence[str | Path] | None) -> list[Path]:
 
 
 def read_config(paths: Sequence[Path], environment: Mapping[str, str] = os.environ) -> Config:
-    """Read files, the later ones added to the first.
+    """Read and combine files.
 
     Args:
-        environment: holds the secrets that are named by ``..._env``.
+        environment: has the secrets that ``..._env`` keys name.
     Raises:
-        BadArgument: a file cannot be read, or says something that it cannot say; which, and what was wanted.
+        BadArgument: a file cannot be read or is not valid; says what was found and wanted.
     """
     receivers: list[Receiver] = []
     dashboard, dead_man = None, DeadMan()
@@ -108,7 +108,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         return tomllib.loads(raw.decode())
     except OSError as error:
         raise BadArgument(f"{path} cannot be read: {error.strerror}.{NOT_STARTED}") from error
-    except ValueError as error:  # TOML or UTF-8
+    except ValueError as error:  # not TOML, or not UTF-8
         raise BadArgument(f"{path} is no TOML: {error}.{NOT_STARTED}") from error
 
 
@@ -170,7 +170,7 @@ def _dead_man(section: _Section) -> DeadMan:
 
 @dataclass(frozen=True)
 class _Section:
-    """A table of a file, which knows where it stands."""
+    """A table of a file, with its place for error messages."""
 
     path: Path
     name: str
@@ -220,7 +220,7 @@ class _Section:
         return float(value)
 
     def secret(self, key: str) -> str | None:
-        """A text that may be given as such, by an environment variable or by a file; None where it is not."""
+        """A text given directly, by an environment variable or by a file; None where it is not given."""
         given = [name for name in (key, f"{key}_env", f"{key}_file") if name in self.values]
         if not given:
             return None

@@ -1,4 +1,4 @@
-"""A courier: takes one receiver's messages out of the outbox and to it, again and again until it has them."""
+"""A courier: sends one receiver its messages from the outbox, again and again until it has them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Courier:
 
     Args:
         clock: seconds since 1970.
-        chance: a number from 0 to 1, anew each time: spreads the tries of many couriers.
-        metrics: where tries are counted; None: nobody asks.
+        chance: returns a random number from 0 to 1, which spreads the tries of many couriers.
+        metrics: counts tries; None: they are not counted.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Courier:
         self._said = ""
 
     def step(self) -> bool:
-        """Send one message where one is due. Returns whether another may be.
+        """Send a message if one is due. Returns whether another may be due.
 
         Raises:
             sqlite3.Error: the outbox cannot be read or written.
@@ -69,7 +69,7 @@ class Courier:
         return outcome.result is not Result.DOWN
 
     def run(self, stop: threading.Event) -> None:
-        """Serve until stopped; a fault of ours is logged, and what it left undone is tried again."""
+        """Serve until stopped; a fault of ours is logged, and the work is tried again."""
         while not stop.is_set():
             try:
                 if not self.step():
@@ -79,12 +79,12 @@ class Courier:
                 stop.wait(_AFTER_A_FAULT_S)
 
     def _pause_s(self, tries: int, outcome: Outcome) -> float:
-        """How long to wait after a failure: doubling, less up to half by chance; as long as asked where we were."""
+        """How long to wait after a failure: as asked by the receiver, else doubling, minus up to half at random."""
         pause_s = min(FIRST_PAUSE_S * 2.0 ** min(tries, 20), LONGEST_PAUSE_S) * (1.0 - self._chance() / 2.0)
         return max(pause_s, outcome.retry_after_s or 0.0)
 
     def _log(self, due: Due, outcome: Outcome) -> None:
-        """Log a change: not every try against a receiver that is down all night."""
+        """Log only changes, not each try with a receiver that is down all night."""
         if outcome.result is Result.DELIVERED:
             if not due.again:
                 LOG.info("alert %s %s: delivered to %s", due.message.alert, due.message.event, self._receiver.name)

@@ -1,4 +1,4 @@
-"""The course of an incident, as far as people are told of it: what is news, and what only flickers."""
+"""The course of an incident for alerts: which changes are news, and which only flicker."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _VERDICT = ("verdict", "update_id", "condition")
 
 @dataclass(frozen=True)
 class Told:
-    """What was last told of an incident, delivered or not.
+    """What was last sent about an incident, delivered or not.
 
     Attributes:
-        is_open: whether it stood.
-        verdict, update_id, condition: as the contract has them.
+        is_open: whether the incident was open.
+        verdict, update_id, condition: as in the contract.
         hosts_hit: crashed or dark.
         at: seconds since 1970, by our clock.
-        updates: how many were told since it opened.
-        named: every update that was named in it.
+        updates: number of messages since it opened.
+        named: every update that was ever named in it.
     """
 
     is_open: bool
@@ -49,15 +49,15 @@ class Told:
 
     @classmethod
     def from_text(cls, text: str) -> Told:
-        """As ``as_text`` wrote it.
+        """Read what ``as_text`` wrote.
 
         Raises:
-            ValueError: it did not write it.
+            ValueError: it is something else.
         """
         try:
             read = json.loads(text)
             told = cls(**{**read, "named": tuple(read["named"])})
-            _ = told.hosts_hit + told.at + told.updates  # numbers, or it is none of ours
+            _ = told.hosts_hit + told.at + told.updates  # fails unless they are numbers
         except (KeyError, TypeError) as error:
             raise ValueError(f"nothing that was told: {text[:200]!r}") from error
         return told
@@ -65,11 +65,11 @@ class Told:
 
 @dataclass(frozen=True)
 class News:
-    """Something to tell.
+    """Something to send.
 
     Attributes:
-        changed: keys that are another than was told; empty unless updated.
-        told: what is told with it.
+        changed: keys whose values have changed since the last message; empty unless this is an update.
+        told: the state that the message reports.
     """
 
     event: Event
@@ -78,11 +78,11 @@ class News:
 
 
 def news_of(incident: Mapping[str, Any], told: Told | None, *, now: float) -> News | None:
-    """What is to be told of an incident, if anything.
+    """What to send about an incident, if anything.
 
     Args:
-        incident: of the contract's ``incidents`` document.
-        told: what was last told; None: nothing yet.
+        incident: from the contract's ``incidents`` document.
+        told: what was last sent; None: nothing yet.
         now: seconds since 1970, by our clock.
     """
     is_open = incident["closed_at"] is None
@@ -103,12 +103,12 @@ def news_of(incident: Mapping[str, Any], told: Told | None, *, now: float) -> Ne
     if state.hosts_hit >= GROWTH * max(told.hosts_hit, 1):
         changed += ("impact",)
     is_new_name = named != told.named
-    is_soon = 0.0 <= now - told.at < _wait_s(told.updates)  # before what was told last is a clock that was set back
+    is_soon = 0.0 <= now - told.at < _wait_s(told.updates)  # a negative time means that our clock was set back
     if not changed or (is_soon and not is_new_name):
         return None
     return News(Event.UPDATED, changed, replace(state, updates=told.updates + 1))
 
 
 def _wait_s(updates: int) -> float:
-    """How long after the last message the next update waits."""
+    """Seconds from the last message to the next update."""
     return min(FIRST_WAIT_S * 2.0 ** min(updates, 10), LONGEST_WAIT_S)

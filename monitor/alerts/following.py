@@ -1,7 +1,7 @@
-"""Alerting that keeps up with the files that say who is told, and that begins as soon as it can.
+"""Alerting that follows changes of the files that say who is told, and begins as soon as it can.
 
-The files are read again and again. A change counts once they have said it twice running, since an editor may be in the
-middle of writing them. What cannot be understood is said once, and what was read before goes on.
+The files are read again and again. A change counts once it was read twice in a row, since an editor may be in the
+middle of writing. Invalid content is logged once, and the last valid one stays in use.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ LOG = logging.getLogger("fleetcrash.alerts")
 _READ_EVERY_S = 2.0
 _ENDS_WITHIN_S = 5.0
 
-_Read = Config | str | None  # who is told; what is wrong; that nobody is to be told
+_Read = Config | str | None  # who is told; an error; None: nobody is told
 
 
 class Following:
-    """Alerting of one lake by its files. Leaving it stops its threads; what is not delivered stays for the next.
+    """Alerting of one lake by its files. Leaving the context stops the threads; undelivered messages stay on disk.
 
-    Whoever watches the lake tells it of each look, whether or not there is anybody to tell yet.
+    It gets the result of each look, even while there are no receivers.
 
     Args:
-        named: the files that say who is told; None: the lake's own, where and as soon as it has one.
+        named: the files that say who is told; None: the lake's own, as soon as there is one.
         clock: seconds since 1970.
     """
 
@@ -53,7 +53,7 @@ class Following:
         self._named = named
         self._clock = clock
         self._metrics = metrics
-        self._lock = threading.RLock()  # of what follows
+        self._lock = threading.RLock()  # guards the attributes below
         self._began = ExitStack()
         self._alerting: Alerting | None = None
         self._config: Config | None = None
@@ -77,7 +77,7 @@ class Following:
         self._began.close()
 
     def looked(self, found: JSON | None, newest: datetime | None) -> None:
-        """A look succeeded; see ``Alerting.looked``."""
+        """Take the result of a look; see ``Alerting.looked``."""
         with self._lock:
             self._found, self._newest, self._failure = found or self._found, newest, None
             alerting = self._alerting
@@ -85,7 +85,7 @@ class Following:
             alerting.looked(found, newest)
 
     def failed(self, error: str) -> None:
-        """A look failed; the error is one line."""
+        """Take note of a look that failed; the error is one line."""
         with self._lock:
             self._failure = error
             alerting = self._alerting
@@ -93,7 +93,7 @@ class Following:
             alerting.failed(error)
 
     def standing(self) -> Standing | None:
-        """How alerting stands now; None where nobody is to be told."""
+        """The state of alerting; None while nobody is told."""
         with self._lock:
             alerting, read = self._alerting, self._read
         if alerting is None and read is None:
@@ -102,7 +102,7 @@ class Following:
         return replace(standing, follows=not isinstance(read, str))
 
     def step(self) -> None:
-        """Read the files, and do what has become possible or necessary."""
+        """Read the files, and start, change or go on with alerting."""
         with self._lock:
             read = self._now_read()
             is_settled = self._is_first or read == self._read
@@ -120,7 +120,7 @@ class Following:
             return str(error).removesuffix(NOT_STARTED)
 
     def _taken(self, read: _Read) -> str:
-        """Tell whom the files name. Returns what keeps us from it; empty where nothing does."""
+        """Apply what was read. Returns an error; empty if there is none."""
         if isinstance(read, str):
             goes_on = "nobody is told" if self._config is None else "what it said before goes on"
             return f"{read} Until that is mended, {goes_on}."
@@ -135,7 +135,7 @@ class Following:
         return ""
 
     def _begun(self, config: Config) -> str:
-        """Begin to tell. Returns why that cannot be yet."""
+        """Begin alerting. Returns an error if that is not possible yet."""
         try:
             alerting = Alerting(self._root, config, clock=self._clock, metrics=self._metrics)
         except (LakeError, sqlite3.Error) as error:
@@ -148,7 +148,7 @@ class Following:
         return ""
 
     def _say(self, trouble: str) -> None:
-        """Log what is wrong, once; an empty text says that nothing is."""
+        """Log an error once; an empty text means that there is none."""
         if trouble != self._said:
             if trouble:
                 LOG.error("alerts: %s", trouble)

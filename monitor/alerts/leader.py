@@ -1,4 +1,4 @@
-"""Who sends, of several monitors on one lake."""
+"""Chooses which of several monitors on one lake sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.alerts.outbox import FOLDER
 
 
 class Leader:
-    """A lock that one process holds, and that the kernel frees however the process ends.
+    """A lock that one process holds; the kernel frees it however the process ends.
 
     Args:
         lake_root: the lake's folder, on a local file system.
@@ -22,18 +22,18 @@ class Leader:
 
     @property
     def is_held(self) -> bool:
-        """Whether it is ours."""
+        """Whether this process holds it."""
         return self._descriptor is not None
 
     def take(self) -> bool:
-        """Take it unless another has it. Returns whether it is ours.
+        """Take it unless another process holds it. Returns whether this process holds it.
 
         Raises:
             OSError: the file cannot be made, or its file system has no locks.
         """
         if self._descriptor is not None:
             return True
-        # Not inherited by processes that we start, which would hold it on behind us.
+        # Not inherited by child processes, which would go on holding it.
         descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,7 +46,7 @@ class Leader:
         return True
 
     def free(self) -> None:
-        """Let another take it."""
+        """Release it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,4 +1,4 @@
-"""A message: one thing said of one alert, the same to every receiver."""
+"""A message about one alert, the same for every receiver."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Message:
 
     Attributes:
         number: place in the outbox; grows with every message. 0: not kept.
-        message_id: the same for every try and receiver; with it a receiver tells repeats.
-        alert: key of the alert: the incident_id, or the name of one of the dead man's.
+        message_id: the same for every try and receiver, so that receivers recognise repeats.
+        alert: key of the alert: the incident_id, or the name of one of the dead man's alerts.
         sequence: of the message within its alert, from 1.
-        update_id: named by it, for silences; None where none is.
+        update_id: the update that it names, for silences; None if none.
         body: JSON text, the same bytes for every try.
     """
 
@@ -60,15 +60,15 @@ class Message:
 
     @property
     def is_open(self) -> bool:
-        """Whether the alert stands after this message."""
+        """Whether the alert is open after this message."""
         return self.event is not Event.RESOLVED
 
 
 def incident_content(incident: Mapping[str, Any], *, as_of: str, dashboard: str | None) -> JSON:
-    """What a message says of an incident.
+    """The content of a message about an incident.
 
     Args:
-        incident: of the contract's ``incidents`` document. as_of: of that document.
+        incident: from the contract's ``incidents`` document. as_of: of that document.
         dashboard: address of the pages, without a slash at its end; None: no link.
     """
     incident_id = incident["incident_id"]
@@ -85,7 +85,7 @@ def incident_content(incident: Mapping[str, Any], *, as_of: str, dashboard: str 
 
 
 def other_content(kind: str, *, starts_at: float, ends_at: float | None, summary: str) -> JSON:
-    """What a message says that is about no incident.
+    """The content of a message that is about no incident.
 
     Args:
         kind: ``dead_man`` or ``test``.
@@ -104,10 +104,10 @@ def other_content(kind: str, *, starts_at: float, ends_at: float | None, summary
 
 
 def compose(alert: str, sequence: int, event: Event, content: Mapping[str, Any], *, changed: list[str]) -> Message:
-    """A message with an id of its own, not kept yet.
+    """A message with a new id, not kept yet.
 
     Args:
-        changed: what is another than was told last: verdict, update_id, condition, impact; empty unless updated.
+        changed: what has changed since the last message: verdict, update_id, condition, impact; empty unless updated.
     """
     message_id = uuid.uuid4().hex
     said = {
@@ -121,16 +121,16 @@ def compose(alert: str, sequence: int, event: Event, content: Mapping[str, Any],
         **content,
     }
     body = _text(said)
-    if len(body.encode()) > _MOST_BYTES:  # a condition of absurd size; the summary says it in words
+    if len(body.encode()) > _MOST_BYTES:  # a condition of absurd size; the summary has it in words
         body = _text({**said, "condition": None})
     return Message(0, message_id, alert, sequence, event, content["update_id"], body)
 
 
 def taken_back(last: Message, *, as_of: str) -> Message:
-    """The end of an alert whose incident is no more, because records that came late have changed the past.
+    """The message that ends an alert whose incident no longer exists because late records have changed the past.
 
     Args:
-        last: what was said of it last.
+        last: the last message about it.
     """
     said = last.document
     summary = f"Taken back after records that came late: {said['summary']}"[:LONGEST_SUMMARY]
@@ -146,7 +146,7 @@ def hosts_hit(incident: Mapping[str, Any]) -> int:
 
 
 def title(message: Message) -> str:
-    """A few words for the subject of a mail or the head of a chat's message."""
+    """A few words for the subject of a mail or the title of a chat message."""
     if message.event is Event.TEST:
         return "fleetcrash: test"
     named = f", {message.update_id}" if message.update_id else ""

@@ -1,7 +1,7 @@
-"""The outbox: what was told of each alert, and for each receiver the newest message that it has yet to get.
+"""The outbox: what was last sent about each alert, and for each receiver the newest message that it has not got yet.
 
-One SQLite file, synced before a call returns. What is told and the message that tells it are one transaction, as are a
-delivery and what it leaves to do, so that a kill at any point repeats a message and loses none.
+One SQLite file, synced before a call returns. A message and the state that it reports are written in one transaction,
+as are a delivery and its consequences, so that a kill at any point may repeat a message and loses none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_WAITING = 1_000
 # How long a resolved alert that nothing waits for is listed.
 KEPT_S = 30 * 86_400.0
 
-_PATIENCE_S = 10.0  # for another process that writes: a command, for milliseconds
+_PATIENCE_S = 10.0  # waiting for another process that writes, such as a command, for milliseconds
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -68,10 +68,10 @@ _SILENCED = """EXISTS (
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of an alert.
+    """What is kept about an alert.
 
     Attributes:
-        told: what was last told, as its teller writes it.
+        told: the state that was last reported, as its writer encodes it.
         number: of the newest message. at: when it was made, seconds since 1970.
     """
 
@@ -89,8 +89,8 @@ class Due:
     """A message to send now.
 
     Attributes:
-        tries: so far, of this message to this receiver.
-        again: it was delivered and is repeated, because the receiver forgets what is not.
+        tries: so far, of this message with this receiver.
+        again: it was delivered and is repeated, because the receiver forgets what is not repeated.
     """
 
     message: Message
@@ -99,7 +99,7 @@ class Due:
 
 
 class Outbox:
-    """The outbox of a lake. Any thread may use it; several processes may, though one alone should tell and send.
+    """The outbox of a lake. Any thread and any process may use it, but only one process should add messages and send.
 
     Args:
         lake_root: the lake's folder.
@@ -118,10 +118,10 @@ class Outbox:
             self._file = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=_PATIENCE_S)
             self._file.row_factory = sqlite3.Row
             try:
-                self._file.execute("PRAGMA journal_mode = WAL")  # a command that lists does not wait for a write
+                self._file.execute("PRAGMA journal_mode = WAL")  # so that readers do not wait for a write
                 self._file.execute("PRAGMA synchronous = FULL")
                 self._file.executescript(_TABLES)
-                give(self.path, like=folder)  # what SQLite keeps beside it follows
+                give(self.path, like=folder)  # files that SQLite makes beside it get the same owner
             except sqlite3.Error:
                 self._file.close()
                 raise
@@ -135,11 +135,11 @@ class Outbox:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._file.close()
 
-    # --- telling
+    # --- adding messages
 
     def alerts(self) -> dict[str, Kept]:
         """All alerts that are kept, by key."""
@@ -151,7 +151,7 @@ class Outbox:
         return _message(self.rows("SELECT * FROM message WHERE number = :number", number=number)[0])
 
     def meta(self, key: str) -> str | None:
-        """A value that was set, by its name."""
+        """A remembered value, by its name."""
         found = self.rows("SELECT value FROM meta WHERE key = :key", key=key)
         return found[0]["value"] if found else None
 
@@ -161,10 +161,10 @@ class Outbox:
             file.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def tell(self, kind: str, message: Message, told: str, *, receivers: Sequence[str], now: float) -> Message:
-        """Keep a message for every receiver, in place of older ones of its alert that were not delivered.
+        """Keep a message for every receiver; it replaces older undelivered ones of its alert.
 
         Args:
-            told: what is told with it, for the next comparison.
+            told: the state that it reports, for the next comparison.
         Returns:
             the message with its number.
         """
@@ -182,7 +182,7 @@ class Outbox:
         return replace(message, number=int(number or 0))
 
     def open_to(self, receivers: Sequence[str]) -> None:
-        """Serve these receivers from now on: a new one is told of what is open, one that is gone waits for nothing."""
+        """Serve these receivers from now on: a new one gets what is open; for one that is gone nothing waits."""
         with self.transaction() as file:
             for name in receivers:
                 file.execute("INSERT OR IGNORE INTO receiver (name) VALUES (?)", (name,))
@@ -197,13 +197,13 @@ class Outbox:
                 file.execute("DELETE FROM receiver WHERE name = ?", (name,))
 
     def try_at_once(self, receiver: str) -> None:
-        """Wait no longer after a failure."""
+        """End the pause after a failure."""
         with self.transaction() as file:
             file.execute("UPDATE receiver SET tries = 0, next_at = 0 WHERE name = ?", (receiver,))
             file.execute("UPDATE delivery SET tries = 0, next_at = 0 WHERE receiver = ?", (receiver,))
 
     def _clock_was_set_back(self, receiver: str, now: float) -> None:
-        """Wait no longer: a pause of a second would last until the clock is again where it was."""
+        """End pauses: one of a second would last until the clock is where it was."""
         with self.transaction() as file:
             file.execute("UPDATE receiver SET error_at = ? WHERE name = ?", (now, receiver))
         self.try_at_once(receiver)
@@ -247,10 +247,10 @@ class Outbox:
     def due(self, receiver: str, now: float, *, repeat_s: float | None = None) -> Due | None:
         """The oldest message that the receiver should get now.
 
-        A silenced one waits; it is settled unsent where its alert is over and the receiver was never told of it.
+        A silenced one waits; it is dropped if its alert is over and the receiver never heard of it.
 
         Args:
-            repeat_s: deliver what stands again after so long; None: once is enough.
+            repeat_s: deliver open alerts again after so long; None: only once.
         """
         at = {"receiver": receiver, "now": now}
         if self.rows("SELECT 1 FROM receiver WHERE name = :receiver AND error_at > :now", **at):
@@ -290,7 +290,7 @@ class Outbox:
         return Due(_message(found[0]), tries, again=True)
 
     def delivered(self, receiver: str, message: Message, now: float) -> None:
-        """A receiver has a message. A newer one of its alert that came meanwhile waits on."""
+        """Note that a receiver has a message. A newer one of its alert that came meanwhile still waits."""
         with self.transaction() as file:
             file.execute(
                 """UPDATE delivery SET sent_number = :number, sent_open = :is_open, sent_at = :now
@@ -309,7 +309,7 @@ class Outbox:
             )
 
     def refused(self, receiver: str, message: Message, reason: str, *, now: float, next_at: float) -> None:
-        """A receiver does not want this message, be it a repeat; it is tried again, and others are not held up."""
+        """Note that a receiver rejects a message, new or repeated; it is tried again and does not delay others."""
         with self.transaction() as file:
             file.execute(
                 """UPDATE delivery SET tries = tries + 1, next_at = ?, error = ?
@@ -319,7 +319,7 @@ class Outbox:
             file.execute("UPDATE receiver SET error = ?, error_at = ? WHERE name = ?", (reason, now, receiver))
 
     def down(self, receiver: str, reason: str, *, now: float, next_at: float) -> None:
-        """A receiver cannot be reached, or asked us to wait; nothing is sent to it until ``next_at``."""
+        """Note that a receiver cannot be reached, or asks us to wait; nothing is sent to it until ``next_at``."""
         with self.transaction() as file:
             file.execute(
                 "UPDATE receiver SET tries = tries + 1, next_at = ?, error = ?, error_at = ? WHERE name = ?",
@@ -331,10 +331,10 @@ class Outbox:
         found = self.rows("SELECT tries FROM receiver WHERE name = :receiver", receiver=receiver)
         return int(found[0]["tries"]) if found else 0
 
-    # --- looking
+    # --- listing
 
     def receivers(self, now: float) -> list[dict[str, Any]]:
-        """How each receiver stands.
+        """The state of each receiver.
 
         Returns:
             name, delivered_at, waiting (alerts), silenced (of those), oldest_at (of those not silenced; None where
@@ -353,7 +353,7 @@ class Outbox:
         )
 
     def deliveries(self, now: float) -> list[dict[str, Any]]:
-        """What became of each alert's newest message at each receiver, newest first; silenced while a silence holds."""
+        """The state of each alert's newest message at each receiver, newest first; silenced while a silence holds."""
         return self.rows(
             f"""SELECT delivery.receiver, message.alert, message.message_id, message.sequence, message.event,
               message.body, alert.at, delivery.tries, delivery.error, sent_at,
@@ -370,7 +370,7 @@ class Outbox:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk when it ends."""
+        """A transaction, on disk when it ends."""
         with self._lock:
             self._file.execute("BEGIN IMMEDIATE")
             try:

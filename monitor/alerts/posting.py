@@ -1,7 +1,7 @@
-"""One HTTP request to an address that somebody else runs: bounded in time and size, no redirect followed.
+"""One HTTP request to a server of somebody else: bounded in time and size, without following redirects.
 
-urllib's timeout is one of each read, so that an answer that drips lasts for ever, and it follows redirects; so this
-speaks to ``http.client`` and cuts the line itself.
+The timeout of urllib holds for each read, so that an answer that drips would last for ever, and it follows redirects;
+so this uses ``http.client`` and cuts the connection itself.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from fleetcrash.errors import BadArgument
 TIMEOUT_S = 10.0
 
 _MOST_ANSWER_BYTES = 2_048
-_LONGEST_RETRY_AFTER_S = 3_600.0  # an hour: beyond it a receiver rather forgot than meant it
+_LONGEST_RETRY_AFTER_S = 3_600.0  # an hour; longer times are hardly meant
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back.
+    """The answer of a server.
 
     Attributes:
         text: the beginning of its body, on one line.
-        retry_after_s: how long we were asked to wait; None where we were not.
+        retry_after_s: how long we were asked to wait; None if we were not.
     """
 
     status: int
@@ -44,10 +44,10 @@ class NoAnswer(Exception):
 
 
 def check_address(address: str) -> SplitResult:
-    """An http or https address, taken apart.
+    """Parse an http or https address.
 
     Raises:
-        BadArgument: it is none. The message shows nothing of it, for addresses hold secrets.
+        BadArgument: it is none. The message does not show it, as addresses hold secrets.
     """
     try:
         parts = urlsplit(address)
@@ -74,29 +74,29 @@ def request(
     """Send a request and read the beginning of its answer.
 
     Args:
-        ca_file: PEM of the authorities to believe beside nobody else; None: the system's.
-        timeout_s: of all of it.
-        now: seconds since 1970; a Retry-After that is a date is measured by it.
+        ca_file: PEM with the only authorities to trust; None: those of the system.
+        timeout_s: for the whole request.
+        now: seconds since 1970; for a Retry-After that is a date.
     Raises:
-        NoAnswer: there was none in time, or what came is no HTTP.
+        NoAnswer: there was none in time, or it was not HTTP.
     """
     parts = urlsplit(address)
     host, secure = str(parts.hostname), parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    line = _Line()
-    timer = threading.Timer(timeout_s, line.cut)
+    link = _CuttableSocket()
+    timer = threading.Timer(timeout_s, link.cut)
     timer.daemon = True
     timer.start()
     try:
-        line.hold(socket.create_connection((host, port), timeout=timeout_s))
+        link.hold(socket.create_connection((host, port), timeout=timeout_s))
         if secure:
             context = ssl.create_default_context(cafile=ca_file)
-            wrapped = context.wrap_socket(line.held, server_hostname=host, do_handshake_on_connect=False)
-            line.hold(wrapped)
+            wrapped = context.wrap_socket(link.held, server_hostname=host, do_handshake_on_connect=False)
+            link.hold(wrapped)
             wrapped.do_handshake()
         connection = http.client.HTTPConnection(host, port)
-        connection.default_port = 443 if secure else 80  # which a Host header leaves out
-        connection.sock = line.held
+        connection.default_port = 443 if secure else 80  # a Host header omits the default port
+        connection.sock = link.held
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body=body or None, headers={**(headers or {}), "Connection": "close"})
         with connection.getresponse() as response:
@@ -104,17 +104,17 @@ def request(
             text = "" if 200 <= status < 300 else _beginning(response)
         return Answer(status, text, _seconds(retry_after, now))
     except (OSError, http.client.HTTPException, ValueError) as error:
-        if line.was_cut or isinstance(error, TimeoutError):  # the timer and the socket's own limit end together
-            awaited = "answer" if line.connected else "connection"
+        if link.was_cut or isinstance(error, TimeoutError):  # the timer and the socket's own limit expire together
+            awaited = "answer" if link.connected else "connection"
             raise NoAnswer(f"no {awaited} within {timeout_s:g} s") from error
         raise NoAnswer(_why(error)) from error
     finally:
         timer.cancel()
-        line.close()
+        link.close()
 
 
-class _Line:
-    """A socket that another thread may cut."""
+class _CuttableSocket:
+    """A connection that another thread may cut."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -143,7 +143,7 @@ class _Line:
                 try:
                     self._socket.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    return  # it was never connected, or is closed already
+                    return  # it was never connected, or is already closed
 
     def close(self) -> None:
         with self._lock:
@@ -153,7 +153,7 @@ class _Line:
 
 
 def _beginning(response: http.client.HTTPResponse) -> str:
-    """What an answer says, as far as it comes: its status is known, so that a broken body changes nothing."""
+    """The body of an answer, as far as it arrives: its status is known, so a broken body does not matter."""
     try:
         raw = response.read(_MOST_ANSWER_BYTES)
     except (OSError, http.client.HTTPException):
@@ -171,14 +171,14 @@ def _seconds(retry_after: str | None, now: float) -> float | None:
         return min(float(text[:9]), _LONGEST_RETRY_AFTER_S)
     try:
         until = email.utils.parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # the latter for a zone of more digits than a number has
+    except (ValueError, OverflowError):  # the latter for an absurd time zone
         return None
     until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
     return min(max((until - datetime.fromtimestamp(now, tz=UTC)).total_seconds(), 0.0), _LONGEST_RETRY_AFTER_S)
 
 
 def _why(error: Exception) -> str:
-    """Why there was no answer, of our own words and the system's: what a stranger sent is not repeated."""
+    """Why there was no answer, in words of ours and of the system only, never of the server."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {error.verify_message}"
     if isinstance(error, ssl.SSLError):

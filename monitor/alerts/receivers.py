@@ -1,4 +1,4 @@
-"""Receivers: to whom messages go, and what each protocol wants."""
+"""Receivers: who gets messages, and by which protocol."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _sending: ContextVar[io.StringIO | None] = ContextVar("_sending", default=None)
 class Result(Enum):
     """How a try ended.
 
-    DELIVERED: the receiver has it. DOWN: it cannot be reached, or asks us to wait. REFUSED: it does not want this one.
+    DELIVERED: the receiver has it. DOWN: it cannot be reached, or asks us to wait. REFUSED: it rejects this message.
     """
 
     DELIVERED = "delivered"
@@ -36,11 +36,11 @@ class Result(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one try.
+    """The outcome of one try.
 
     Attributes:
-        reason: one line, without addresses and secrets; empty where delivered.
-        retry_after_s: as the receiver asked; None where it did not.
+        reason: one line, without addresses and secrets; empty if delivered.
+        retry_after_s: as the receiver asked; None if it did not.
     """
 
     result: Result
@@ -49,11 +49,11 @@ class Outcome:
 
 
 class Receiver(Protocol):
-    """Somebody who gets messages.
+    """A receiver of messages.
 
     Attributes:
         name: in the file, in the outbox and in messages.
-        repeat_s: it forgets what is not repeated within so long; None: it keeps what it has.
+        repeat_s: it forgets an alert that is not repeated within this time; None: it does not.
     """
 
     @property
@@ -72,11 +72,11 @@ class Receiver(Protocol):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where our own requests go.
+    """Where requests of our own go.
 
     Attributes:
-        address: checked. authorization: value of that header; None without.
-        ca_file: PEM to believe in place of the system's authorities.
+        address: checked. authorization: value of that header; None: no header.
+        ca_file: PEM of authorities to trust in place of those of the system.
     """
 
     address: str = field(repr=False)
@@ -96,7 +96,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Webhook:
-    """JSON posted to an address, signed where there is a secret."""
+    """Posts JSON to an address, signed if there is a secret."""
 
     name: str
     endpoint: Endpoint
@@ -114,7 +114,7 @@ class Webhook:
 
 
 def signature(secret: bytes, stamp: str, body: bytes) -> str:
-    """What vouches for a body: the time is signed with it, so that an old one cannot be sent again as new.
+    """The signature of a body; it covers the time, so that an old body cannot be replayed as new.
 
     Args:
         stamp: seconds since 1970, as in the header X-Fleetcrash-Timestamp.
@@ -126,8 +126,8 @@ def signature(secret: bytes, stamp: str, body: bytes) -> str:
 class Alertmanager:
     """Prometheus Alertmanager, API v2.
 
-    An alert is known there by its labels, so these never change while it stands; what changes is an annotation. It is
-    taken for resolved once its endsAt has passed, so it is posted again well before.
+    It identifies an alert by its labels, so these never change while it is open; what changes is an annotation. It
+    considers an alert resolved once endsAt has passed, so alerts are posted again well before.
 
     Attributes:
         endpoint: of ``/api/v2/alerts``.
@@ -146,7 +146,7 @@ class Alertmanager:
         return self.endpoint.post(json.dumps([self.alert(message, now)]).encode(), {}, now=now)
 
     def alert(self, message: Message, now: float) -> dict[str, Any]:
-        """A message as Alertmanager takes it; times are by our clock where the fleet's is ahead."""
+        """A message in the form of Alertmanager; times are by our clock if the fleet's is ahead."""
         said = message.document
         ends_at = instant(now + self._STANDS_S) if message.is_open else instant(now)
         kinds = {"incident": "FleetcrashIncident", "dead_man": "FleetcrashDeadMan", "test": "FleetcrashTest"}
@@ -161,7 +161,7 @@ class Alertmanager:
         posted = {
             "labels": labels,
             "annotations": {key: value for key, value in annotations.items() if value is not None},
-            "startsAt": min(said["starts_at"], instant(now)),  # RFC 3339 in Z sorts as it should
+            "startsAt": min(said["starts_at"], instant(now)),  # RFC 3339 in Z sorts by time
             "endsAt": ends_at if message.event is not Event.TEST else instant(now + 60.0),
         }
         return posted if said["link"] is None else {**posted, "generatorURL": said["link"]}
@@ -169,7 +169,7 @@ class Alertmanager:
 
 @dataclass(frozen=True)
 class Apprise:
-    """A chat, a mailbox, or another of the services that apprise knows by an address."""
+    """A chat, a mailbox, or another service that apprise reaches by an address."""
 
     name: str
     address: str = field(repr=False)
@@ -177,7 +177,7 @@ class Apprise:
 
     def send(self, message: Message, now: float) -> Outcome:
         """As ``Receiver``."""
-        del now  # its services stamp by their own clocks
+        del now  # its services use their own clocks
         import apprise
 
         said = message.document
@@ -190,13 +190,13 @@ class Apprise:
         handler = logging.StreamHandler(told)
         handler.setLevel(logging.WARNING)
         _sending.set(told)
-        handler.addFilter(lambda _: _sending.get() is told)  # what others fail at may hold their address
+        handler.addFilter(lambda _: _sending.get() is told)  # errors of others may contain their addresses
         logger = logging.getLogger("apprise")
         logger.addHandler(handler)
         try:
             service = apprise_service(self.address)
             is_sent = service.notify(title=title(message), body="\n".join(lines), notify_type=kind)
-        except Exception as error:  # of a hundred services' code, each with errors of its own
+        except Exception as error:  # a hundred services, each with errors of its own
             return Outcome(Result.DOWN, f"{type(error).__name__} in apprise")
         finally:
             logger.removeHandler(handler)
@@ -207,10 +207,10 @@ class Apprise:
 
 
 def apprise_service(address: str) -> Any:
-    """apprise with one service, which follows no redirects.
+    """An apprise object with one service, which follows no redirects.
 
     Raises:
-        ValueError: apprise does not know the address.
+        ValueError: apprise knows no service for the address.
     """
     import apprise
 
@@ -222,7 +222,7 @@ def apprise_service(address: str) -> Any:
 
 
 def _quiet() -> None:
-    """Keep apprise out of our log: what it says may hold the address."""
+    """Keep apprise out of our log, as its messages may contain the address."""
     logging.getLogger("apprise").propagate = False
 
 
@@ -238,7 +238,7 @@ def _judged(answer: Answer, secrets: tuple[str, ...]) -> Outcome:
 
 
 def scrubbed(text: str, secrets: tuple[str, ...]) -> str:
-    """Text without secrets, nor the parts of addresses that may be some."""
+    """Text without secrets and without parts of addresses that may be secret."""
     parts = set()
     for secret in secrets:
         parts.add(secret)

@@ -1,4 +1,4 @@
-"""Silences: who wants to hear nothing of what, until when and why. Kept beside the outbox; none is ever deleted."""
+"""Silences: no alerts about something, until when, by whom and why. Kept in the outbox; none is ever deleted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_TEXT = 500
 
 
 class Scope(StrEnum):
-    """What a silence is about."""
+    """What a silence covers."""
 
     ALL = "all"
     UPDATE = "update"
@@ -26,9 +26,9 @@ class Silence:
     """A silence.
 
     Attributes:
-        number: its name in commands.
+        number: identifies it in commands.
         name: of the update or incident; empty for all.
-        made_at, ends_at, ended_at: seconds since 1970; ended_at only where somebody ended it early.
+        made_at, ends_at, ended_at: seconds since 1970; ended_at only if somebody ended it early.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Silence:
     ended_at: float | None
 
     def is_active(self, now: float) -> bool:
-        """Whether it holds."""
+        """Whether it is in force."""
         return self.ended_at is None and self.made_at <= now < self.ends_at
 
 
@@ -76,7 +76,7 @@ def end(outbox: Outbox, number: int, *, by: str, now: float) -> Silence:
     """End a silence early.
 
     Raises:
-        UnknownName: there is no such silence, or it holds no more.
+        UnknownName: there is no such silence, or it is over.
     """
     found = next((one for one in listed(outbox) if one.number == number), None)
     if found is None or not found.is_active(now):

@@ -1,4 +1,4 @@
-"""What the outbox holds of a host that is forgotten, and how that is struck out."""
+"""Strikes a forgotten host out of the outbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def strike(lake_root: Path, mentions: Mentions) -> int:
     Returns:
         how many rows were changed.
     Raises:
-        LakeError: the file cannot be written, or is in use for too long.
+        LakeError: the file cannot be written, or is locked for too long.
     """
     path = lake_root / FOLDER / FILE
     if not path.exists():

@@ -141,7 +141,7 @@ def test_a_whole_request_has_one_deadline_however_it_drips():
 @pytest.mark.parametrize("timer_comes", [True, False], ids=["timer first", "socket's limit first"])
 def test_one_that_never_answers_is_given_up(timer_comes, monkeypatch):
     if not timer_comes:
-        monkeypatch.setattr("monitor.alerts.posting._Line.cut", lambda _line: None)
+        monkeypatch.setattr("monitor.alerts.posting._CuttableSocket.cut", lambda _line: None)
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         with pytest.raises(NoAnswer, match=r"no answer within 1 s"):
