@@ -1,4 +1,4 @@
-"""How it is decided who may see the pages, when the dashboard is started; ``sign_in`` looks at each reader."""
+"""Reads, when the dashboard starts, who may see the pages; ``sign_in`` checks each reader."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class SignIn:
 
     Attributes:
         secrets: file for ``st.login``.
-        allow: addresses of those who may see the pages; ``@example.com`` for all of a domain, ``*`` for whoever has an
-            account with the provider.
+        allow: addresses of people who may see the pages; ``@example.com`` for a whole domain, ``*`` for everybody with
+            an account with the provider.
     """
 
     secrets: Path
@@ -31,16 +31,16 @@ class SignIn:
 
 
 def read_sign_in(path: Path) -> SignIn:
-    """Read the file of a sign-in, which is a ``secrets.toml`` of Streamlit with a table of ours.
+    """Read the file of a sign-in, a ``secrets.toml`` of Streamlit with a table of ours.
 
     Raises:
-        BadArgument: it cannot be read, lacks something, or Authlib is not there.
+        BadArgument: it cannot be read, lacks something, or Authlib is not installed.
     """
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadArgument(f"{path} cannot be read: {error.strerror}. Nothing was started.") from error
-    except ValueError as error:  # TOML or UTF-8
+    except ValueError as error:  # not TOML, or not UTF-8
         raise BadArgument(f"{path} is no TOML: {error}. Nothing was started.") from error
     auth, ours = told.get("auth"), told.get("fleetcrash")
     missing = [name for name in _WANTED if not (isinstance(auth, dict) and isinstance(auth.get(name), str))]

@@ -1,6 +1,6 @@
-"""Who is told of incidents, and whether they have heard: read from the monitor's outbox in the lake's folder.
+"""Who is told of incidents, and what they got: read from the monitor's outbox in the lake's folder.
 
-The monitor keeps a view there for whoever looks; nothing else of the file is anybody's but its own.
+The outbox has a view for readers; everything else in the file is private to the monitor.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _PATIENCE_S = 1.0
 
 @dataclass(frozen=True)
 class Receiver:
-    """How somebody stands who is told of incidents.
+    """The state of a receiver of alerts.
 
     Attributes:
-        delivered_at: when something last reached it; None: never yet.
-        waiting: alerts that it has yet to get, silenced ones among them.
-        error, error_at: of the last failure since then; None where there was none.
+        delivered_at: time of the last delivery; None: none yet.
+        waiting: alerts that it has not got yet, silenced ones included.
+        error, error_at: of the last failure since then; None if there was none.
     """
 
     name: str
@@ -37,20 +37,20 @@ class Receiver:
 
 
 def receivers(lake_root: Path) -> list[Receiver] | None:
-    """All who are told; None where no monitor with alerts has watched the lake, or its outbox cannot be read."""
+    """All receivers; None if no monitor with alerts has watched the lake, or its outbox cannot be read."""
     path = lake_root / _FILE
     try:
         if not path.exists():
             return None
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE_S)) as file:
             rows = file.execute(_QUESTION).fetchall()
-    except (sqlite3.Error, OSError):  # the latter where the folder is the monitor's alone
+    except (sqlite3.Error, OSError):  # the latter if only the monitor may read the folder
         return None
     return [Receiver(name, _at(sent), waiting, error, _at(failed)) for name, sent, waiting, error, failed in rows]
 
 
 def alerts_table(found: list[Receiver], beside: datetime) -> str:
-    """Each receiver: when it last heard, what waits, and why."""
+    """The receivers: last delivery, what waits, and why."""
     rows = [
         Row(
             [

@@ -1,6 +1,6 @@
-"""Answers that are kept while the lake stands still, within a bound: viewers may ask for ever new texts and windows.
+"""Answers that are kept while the lake does not change, within a bound, as viewers may ask for ever new filters.
 
-And what is raised where there is none.
+Also the error of a question without an answer.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ class QueryFailed(RuntimeError):
 
 
 class Answers:
-    """What was answered, by what was asked. Beyond a bound those go that were not asked for the longest time.
+    """A cache of answers by question, of bounded size. The least recently used are dropped first.
 
-    Any thread may ask; no call waits for more than another of these.
+    Any thread may use it; calls wait only for one another.
 
     Args:
-        most: how many are kept. most_bytes: of those that tell their size; the newest stays however large it is.
+        most: number of answers. most_bytes: bytes of those that can be large; the newest stays whatever its size.
     """
 
     def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # with its bytes; last asked for comes last
+        self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # with its bytes; the latest used is last
         self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def get(self, asked: Hashable, otherwise: Any = None) -> Any:
-        """The answer, or else what is given."""
+        """The answer, or ``otherwise``."""
         with self._lock:
             found = self._kept.get(asked)
             if found is None:
@@ -59,7 +59,7 @@ class Answers:
             return found[0]
 
     def keep(self, asked: Hashable, answer: Any) -> None:
-        """Keep an answer, and let go of others where there are too many."""
+        """Keep an answer, and drop others if there are too many."""
         size_bytes = _bytes_of(answer)
         with self._lock:
             self._bytes += size_bytes - self._kept.pop(asked, (None, 0))[1]
@@ -68,14 +68,14 @@ class Answers:
                 self._bytes -= self._kept.popitem(last=False)[1][1]
 
     def clear(self) -> None:
-        """Let go of all."""
+        """Drop all answers."""
         with self._lock:
             self._kept.clear()
             self._bytes = 0
 
 
 def _bytes_of(answer: object) -> int:
-    """How much an answer takes, where it can be large; figures and counts are small, and bounded by their number."""
+    """Bytes of an answer that can be large; 0 for figures and counts, whose number bounds them well enough."""
     if isinstance(answer, pd.DataFrame):
         return int(answer.memory_usage(deep=True).sum())
     if isinstance(answer, Impact):
@@ -84,5 +84,5 @@ def _bytes_of(answer: object) -> int:
 
 
 def frozen(value: Any) -> Hashable:
-    """A parameter of a question as a part of what was asked."""
+    """A parameter of a question in hashable form."""
     return tuple(value) if isinstance(value, list) else value

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 _ROOT = str(Path(__file__).resolve().parent.parent)
-if _ROOT not in sys.path:  # Streamlit adds the folder of the script, which is one too deep
+if _ROOT not in sys.path:  # Streamlit adds the folder of the script, not its parent
     sys.path.append(_ROOT)
 
 from dashboard.garbage import hide_what_stays  # noqa: E402
@@ -41,9 +41,9 @@ st.html(f"<script>{SCRIPTS}</script>", unsafe_allow_javascript=True)
 shown = st.navigation(
     [overview_page(), incident_page(), clusters_page(), updates_page(), health_page(), *hidden_pages()], position="top"
 )
-st.set_page_config(page_title=title(shown.title))  # so that several tabs, and where one was, can be told apart
-problems = st.container()  # there or not, what follows stands at the same place
-if shown.url_path not in ("", "health"):  # which say so themselves; one part less that each viewer has renewed
+st.set_page_config(page_title=title(shown.title))  # so that tabs and history entries can be distinguished
+problems = st.container()  # a place of its own, so that what follows does not move
+if shown.url_path not in ("", "health"):  # these pages show problems themselves
     with problems:
         st.fragment(data_problems, run_every=2)(current_feed())
 shown.run()

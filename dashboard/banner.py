@@ -1,4 +1,4 @@
-"""The first thing read: what is wrong, what did it, whom it hits, how sure, what now."""
+"""The banner, which is read first: what is wrong, its cause, the hosts hit, how sure we are, what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dashboard.wording import (
 
 
 def incident_banner(incident: Incident, snapshot: Snapshot) -> str:
-    """An open incident."""
+    """The banner of an open incident."""
     title = headline(incident, snapshot)
     return _boxed(incident.verdict, title, facts(_facts(incident, snapshot)), next_words(incident, snapshot))
 
@@ -67,7 +67,7 @@ def plain_headline(incident: Incident) -> str:
 
 
 def quiet_banner(judgement: Judgement, *, age: str) -> str:
-    """No incident is open."""
+    """The banner when no incident is open."""
     said = f"Judged as of {clock(judgement.as_of)}; {age}."
     if judgement.closed:
         last = judgement.closed[0]
@@ -76,7 +76,7 @@ def quiet_banner(judgement: Judgement, *, age: str) -> str:
 
 
 def unjudged_banner(snapshot: Snapshot) -> str:
-    """The monitor has never ticked on this lake, or its words cannot be read."""
+    """The banner when the monitor has never judged this lake, or its document cannot be read."""
     judgement = snapshot.judgement
     if judgement is not None and judgement.unreadable:
         title = "The monitor's last judgement cannot be read"
@@ -130,7 +130,7 @@ def _since(incident: Incident, update: Update | None, beside: datetime | None) -
 
 
 def next_words(incident: Incident, snapshot: Snapshot) -> str:
-    """Why no update is named, if that can be said, and what to do about it, as markup."""
+    """Why no update is named, if known, and what to do next, as markup."""
     said, command = _next_step(incident, snapshot)
     run = f" <code>{escape(command)}</code>" if command else ""
     why = f"<b>Why:</b> {text(incident.lacks, 200)}. " if incident.lacks else ""
@@ -138,7 +138,7 @@ def next_words(incident: Incident, snapshot: Snapshot) -> str:
 
 
 def _next_step(incident: Incident, snapshot: Snapshot) -> tuple[str, str]:
-    """What to do about it, and the command that helps; the command may be empty."""
+    """What to do next, and a command that helps, which may be empty."""
     if incident.verdict == "cannot_separate":
         if len(incident.tied) > 1:
             which = "both" if len(incident.tied) == 2 else "all of them"

@@ -17,12 +17,12 @@ from dashboard.theme import DASHES, OS_ORDER, Palette, palette
 from dashboard.wording import count, rate
 from fleetcrash.attribution.conditions import SYSTEM_NAMES
 
-_TOP_PX, _FOOT_PX = 26, 40  # above the plot, for one row of labels, and below it, for the axis
+_TOP_PX, _FOOT_PX = 26, 40  # above the plot for one row of labels, below it for the axis
 
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How a group is drawn; the legend stands in the page, where it wraps and covers nothing."""
+    """How a group is drawn. The legend is part of the page, where it wraps and covers nothing."""
 
     name: str
     colour: str
@@ -58,11 +58,11 @@ def rate_chart(
 
     Args:
         frame: ``bucket_start``, ``group``, ``crashes``, ``host_hours``, ``rate`` per host-hour. A bucket
-            without row for any group is one without data; without a crash it is zero, on a log axis as well.
+            without a row of any group has no data; one without a crash is zero, also on a log axis.
         group: name of the column whose values are the lines.
-        log: whether the axis is logarithmic; zero then has a place of its own at its foot.
-        counts: draw crashes per bucket, for want of host-hours.
-        covered: buckets of which something is known, where ``frame`` leaves some out; None: its own.
+        log: whether the axis is logarithmic; zero then has a place of its own at the bottom.
+        counts: draw crashes per bucket, because there are no host-hours.
+        covered: buckets with data, if ``frame`` lacks some; None: those of ``frame``.
     """
     colours = palette(dark=dark)
     measured = "crashes" if counts else "rate"
@@ -70,7 +70,7 @@ def rate_chart(
     values = frame.assign(drawn=frame[measured].astype(float) * (1.0 if counts else 1000.0))
     floor = _floor(values["drawn"]) if log else 0.0
     parts = Parts()
-    # A point stands in the middle of its bucket: at its start, a rise would seem to come before its release.
+    # A point is drawn in the middle of its bucket: at the start, a rise would seem to precede its release.
     x = [plotly_time(each) for each in grid + timedelta(seconds=bucket_s) / 2]
     for name, style in line_styles(frame, group, dark=dark).items():
         line = values[values[group] == name].set_index("bucket_start").reindex(grid)
@@ -121,8 +121,8 @@ def _line(x: Sequence[str], line: pd.DataFrame, style: LineStyle, floor: float, 
         "x": x,
         "y": [None if value != value else value for value in drawn],
         "name": label(style.name),
-        # A line alone cannot be clicked: the points are there, unseen, and all but one of them are not drawn, which is
-        # a third of the time that a browser takes to draw the figure.
+        # A line cannot be clicked, so there are invisible points. Not drawing all but one of them saves a third of the
+        # time that a browser takes to draw the figure.
         "mode": "lines+markers",
         "marker": {"opacity": 0, "size": 8, "maxdisplayed": 1},
         "selected": {"marker": {"opacity": 0}},
@@ -199,7 +199,7 @@ def bucket_words(bucket_s: int) -> str:
 
 
 def _floor(values: pd.Series) -> float:
-    """Where zero lies on a log axis: a decade below the least value that is not zero."""
+    """The place of zero on a log axis: a decade below the least value that is not zero."""
     positive = values[values > 0]
     return 10.0 ** (math.floor(math.log10(float(positive.min()))) - 0.5) if len(positive) else 0.1
 

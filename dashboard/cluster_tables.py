@@ -1,4 +1,4 @@
-"""Tables about crash clusters: answers of the core in, markup out."""
+"""Tables about crash clusters: from answers of the core to markup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def clusters_table(
     note: str,
     rank_from: int = 1,
 ) -> str:
-    """Clusters by rank, each leading to its page.
+    """Clusters by rank, each linked to its page.
 
     Args:
         sparks: crashes in each of SPARK_BUCKETS parts of the window, by cluster.
@@ -64,11 +64,11 @@ def clusters_table(
 
 
 def shares_table(title: str, shares: pd.DataFrame, name: str, *, most: int) -> str:
-    """Share of the crashes beside the share of the host-time, one row per value.
+    """Share of crashes and share of host-time, one row per value.
 
     Args:
-        shares: value, crashes, share_of_crashes, share_of_time. name: what the values are.
-        most: rows at most, those with most crashes.
+        shares: value, crashes, share_of_crashes, share_of_time. name: of the kind of value.
+        most: number of rows at most, those with most crashes.
     """
     shown = shares.head(most)
     rows = [

@@ -1,8 +1,8 @@
-"""What asks the core, for all viewers: one snapshot, and answers that are kept until the lake changes, within a bound.
+"""Asks the core for all viewers: one snapshot, and answers that are kept until the lake changes, within a bound.
 
 A thread takes the lake's newest snapshot every second while somebody looks. A question is asked once for each snapshot
-and selection, for any number of viewers: an engine serves one thread at a time. While nobody asks, the thread makes
-what the next page reads, and gives way to whoever does.
+and selection, for any number of viewers, as an engine serves one thread at a time. While nobody asks, the thread
+prepares what the next page reads, and gives way as soon as somebody does.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from fleetcrash.clustering import Cluster, Clusters, Sample
 from fleetcrash.errors import FleetcrashError, UnknownName
 from fleetcrash.store import Engine
 
-REFRESH_S = 1.0  # with a page that renews itself every other second, what arrives is seen within three
-_IDLE_S = 60.0  # with no viewer for so long the lake is left alone
-_STILL_S = 2.0  # so long after the last question was answered nobody is about to ask the next of a page
+REFRESH_S = 1.0  # pages renew themselves every other second, so that news is seen within three
+_IDLE_S = 60.0  # without a viewer for so long, the lake is not read
+_STILL_S = 2.0  # after an answer for so long no further question of the same page is to be expected
 
 T = TypeVar("T")
 
-_NOT_ASKED = object()  # an answer may be None
+_NOT_ASKED = object()  # distinct from None, which may be an answer
 
 _log = logging.getLogger(__name__)
 
@@ -47,17 +47,17 @@ class Feed:
     """A lake as the pages see it; safe for any number of threads.
 
     Args:
-        root: path of the lake; it may come to be later.
-        watch: look at the lake from a thread of its own; else only ``refresh`` looks.
+        root: path of the lake, which may be made later.
+        watch: look at the lake from a thread; else only ``refresh`` looks.
     """
 
     def __init__(self, root: Path, *, watch: bool = True) -> None:
         self._root = root
-        self._lock = threading.RLock()  # for as long as the snapshot is to stay
+        self._lock = threading.RLock()  # held while the snapshot must not change
         self._lookout = Lookout(root)
-        self._asking = GivingWay(self._lookout.interrupt)  # taken within the other, never the other way round
+        self._asking = GivingWay(self._lookout.interrupt)  # taken inside _lock, never the other way round
         self._answers = Answers()
-        self._ahead_of = -1  # number of the snapshot of which questions were answered ahead
+        self._ahead_of = -1  # number of the snapshot on which questions were answered ahead
         self._stop = threading.Event()
         self._asked_at, self._counted_at = time.monotonic(), math.inf
         self.refresh()
@@ -66,7 +66,7 @@ class Feed:
             self._watcher.start()
 
     def close(self) -> None:
-        """Stop looking and let go of the lake."""
+        """Stop looking and release the lake."""
         self._stop.set()
         self._lookout.interrupt()
         while not self._lock.acquire(timeout=AGAIN_S):
@@ -80,7 +80,7 @@ class Feed:
             self._watcher.join(timeout=5)
 
     def snapshot(self) -> Snapshot:
-        """The newest snapshot; waits for a look only when nobody had asked for a while."""
+        """The newest snapshot; waits for a look only if nobody has asked for a while."""
         idle = time.monotonic() - self._asked_at > _IDLE_S
         self._asked_at = time.monotonic()
         if idle:
@@ -89,12 +89,12 @@ class Feed:
 
     @contextmanager
     def still(self) -> Iterator[None]:
-        """While this lasts the snapshot stays the same, so that figures beside one another are of one look."""
+        """Keep the snapshot unchanged within the context, so that figures side by side are of one look."""
         with self._lock:
             yield
 
     def refresh(self) -> None:
-        """Look at the lake. Whatever is wrong with it becomes the snapshot's state, never an exception."""
+        """Look at the lake. Anything wrong with it becomes the state of the snapshot, never an exception."""
         with self._lock, self._asking.held():
             if self._stop.is_set():
                 return
@@ -102,7 +102,7 @@ class Feed:
                 if self._lookout.refresh():
                     self._answers.clear()
                     self._lookout.read()
-            except Exception as error:  # whatever the reason: the page has to say it, and the next look may succeed
+            except Exception as error:  # of any kind: the page reports it, and the next look may succeed
                 if self._is_no_news():
                     return
                 if not isinstance(error, FleetcrashError):
@@ -128,22 +128,22 @@ class Feed:
     def answer(
         self, question: str, ask: Callable[[Engine], T], *key: Hashable, selection: Selection | None = None
     ) -> T:
-        """What the core answers on the newest snapshot. Shared between viewers: do not change it.
+        """An answer of the core on the newest snapshot. Shared between viewers: do not change it.
 
         Args:
-            question: what is asked, in a word. key: what else the answer depends on.
-            ask: called once until the lake changes, for all viewers, with the tables of the lake kept; again only
-                where so much else was asked since that the answer had to go.
+            question: name of the question. key: what else the answer depends on.
+            ask: called once for all viewers until the lake changes, with the tables of the lake kept; again only if
+                the answer was dropped meanwhile to make room.
             selection: for questions that read a selection's tables.
         Raises:
-            UnknownName: the question was about something that is not there.
+            UnknownName: the question was about something that does not exist.
             QueryFailed: the lake or the question failed.
         """
         place = (question, selection, key)
         answer: T | object = self._answers.get(place, _NOT_ASKED)
         if answer is _NOT_ASKED:
             with self._asking.held():
-                answer = self._answers.get(place, _NOT_ASKED)  # somebody else may have asked it meanwhile
+                answer = self._answers.get(place, _NOT_ASKED)  # another thread may have asked it meanwhile
                 if answer is _NOT_ASKED:
                     answer = self._asked(question, ask, selection)
                     self._answers.keep(place, answer)
@@ -161,10 +161,10 @@ class Feed:
             raise QueryFailed(question, error) from error
 
     def kept(self, key: Hashable, build: Callable[[], T]) -> T:
-        """What ``build`` makes of answers, once for all viewers as any answer. Do not change it.
+        """What ``build`` makes from answers, built once for all viewers and kept like an answer. Do not change it.
 
         Args:
-            build: may ask this feed; called while the snapshot stays the same.
+            build: may ask this feed; the snapshot does not change meanwhile.
         """
         with self.still():
             place = (self._lookout.snapshot.number, key)
@@ -177,7 +177,7 @@ class Feed:
     def hit(self, selection: Selection) -> pd.Series:
         """The hosts that crashed and those that were online: the row of ``hosts_affected``.
 
-        Of one update it is what a table of all updates says in its row, where one of the other filters is at hand.
+        For one update it is taken from the table of all updates with the same other filters, if that is cached.
 
         Raises:
             QueryFailed: the lake or the query failed.
@@ -203,7 +203,7 @@ class Feed:
         )
 
     def delay(self, update_id: str, condition: Mapping[str, str] | None) -> Delay | None:
-        """What a halt at each minute of an update's rollout would have spared; None where it has reached nobody.
+        """What a halt at each minute of an update's rollout would have spared; None if it has reached no host.
 
         Args:
             condition: hosts that do not match it are left out; None: every one.
@@ -226,10 +226,10 @@ class Feed:
         return self.answer("clusters", lambda _: self._clusters.list(selected=True), selection=selection)
 
     def cluster(self, cluster_id: str) -> Cluster:
-        """A crash cluster, of all that is known.
+        """A crash cluster, with all known crashes.
 
         Raises:
-            UnknownName: no crash that is known is in it.
+            UnknownName: no known crash is in it.
             QueryFailed: the lake or the query failed.
         """
         return self.answer("cluster", lambda _: self._clusters.one(cluster_id), cluster_id)
@@ -246,7 +246,7 @@ class Feed:
         """A crash of a cluster with its stack.
 
         Raises:
-            UnknownName: no crash that is known is in it.
+            UnknownName: no known crash is in it.
             QueryFailed: the lake or the query failed.
         """
         return self.answer("sample", lambda _: self._clusters.sample(cluster_id), cluster_id)
@@ -261,7 +261,7 @@ class Feed:
         return self.answer("stack", lambda _: self._clusters.stack(crash_id), crash_id)
 
     def sparks(self, selection: Selection, buckets: int) -> Mapping[str, list[int]]:
-        """Crashes of each cluster in each of so many equal parts of a selection's window.
+        """Crashes of each cluster in each of ``buckets`` equal parts of a selection's window.
 
         Raises:
             QueryFailed: the lake or the query failed.
@@ -278,7 +278,7 @@ class Feed:
         return self.answer("sparks", ask, buckets, selection=selection)
 
     def curve(self, question: str, selection: Selection, bucket_s: int) -> pd.DataFrame:
-        """The answer of a query of crashes and host-hours by bucket of a selection's window.
+        """Crashes and host-hours by bucket of a selection's window: the answer of a query.
 
         Args:
             question: name of a query file that reads TABLES_OF_A_CURVE. bucket_s: width of a bucket.
@@ -304,7 +304,7 @@ class Feed:
         earlier = selection.window(since, selection.until)
 
         def ask(engine: Engine) -> pd.DataFrame:
-            # Beside the tables of the selection itself, which the other questions of the page read.
+            # In addition to the tables of the selection itself, which other questions of the page read.
             for name, query, parameters in earlier.kept_of_baseline():
                 engine.keep(name, query, **parameters)
             return engine.frame("earlier_rate_by_hour", since=earlier.since, until=earlier.until)
@@ -312,23 +312,23 @@ class Feed:
         return self.answer("earlier_rate_by_hour", ask, since, selection=selection)
 
     def prepare(self) -> bool:
-        """Make one of the tables that most pages read, before somebody waits for it; whether one was left to make."""
+        """Make one of the tables that most pages read, before somebody waits for it. Returns whether one was left."""
         with self._asking.held_ahead():
             prepared = self._lookout.prepared
             if prepared is None:
                 return False
             try:
                 return prepared.make_next()
-            except Exception:  # whatever the reason: the next look, or whoever asks, says so on the page
+            except Exception:  # of any kind: the next look or question shows it on the page
                 if not self._is_no_news():
                     _log.exception("The lake at %s could not be prepared", self._root)
                     prepared.leave_unmade()
                 return True
 
     def answer_ahead(self) -> None:
-        """Answer what takes longest on the page that comes next: whom an open incident hits, and what waiting cost.
+        """Answer the slowest questions of the likely next page: hosts of open incidents, and what waiting cost.
 
-        Once for each snapshot, however it ends; again only where it gave way.
+        Once for each snapshot, whatever the outcome; again only if it gave way.
         """
         with self._asking.held_ahead():
             snapshot = self._lookout.snapshot
@@ -358,7 +358,7 @@ class Feed:
                     self.answer_ahead()
 
     def _is_no_news(self) -> bool:
-        """Whether a failure tells nothing: the app ends while a page is open, or what is done ahead gives way."""
+        """Whether a failure means nothing: the app is ending while a page is open, or work ahead gave way."""
         return self._stop.is_set() or self._asking.gave_way()
 
 
@@ -366,5 +366,5 @@ class Feed:
 def feed_of(root: str) -> Feed:
     """The feed of the lake at ``root``, one for all viewers of this process."""
     feed = Feed(Path(root))
-    atexit.register(feed.close)  # a database that is open when the interpreter goes leaves noise on stderr
+    atexit.register(feed.close)  # a database that is open at exit leaves noise on stderr
     return feed

@@ -1,4 +1,4 @@
-"""The figure of what waiting cost: hosts that an earlier halt would have spared, by the instant of the halt."""
+"""The figure of what waiting cost: hosts that an earlier halt would have spared, by the time of the halt."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _GAP = 0.1  # of the figure's height between the two
 def delay_chart(
     delay: Delay, chosen: datetime, marks: Sequence[tuple[str, datetime]], *, dark: bool = False
 ) -> go.Figure:
-    """Hosts exposed fewer above, hosts hit fewer with their range below, on one time axis.
+    """Above, how many fewer hosts exposed; below, how many fewer hit, with their range; on one time axis.
 
     Args:
-        chosen: the halt that the viewer asks about. marks: what happened when, in the order of time.
+        chosen: the halt that the viewer asks about. marks: events, in the order of time.
     """
     colours = palette(dark=dark)
     times = [plotly_time(each.halted_at) for each in delay.halts]
@@ -60,7 +60,7 @@ def delay_chart(
     begun, ended = delay.halts[0].halted_at, delay.halts[-1].halted_at
     for number, (words, at) in enumerate(each for each in marks if begun <= each[1] <= ended):
         _upright(figure, at, {"color": colours.muted, "width": 1, "dash": "dot"})
-        # Alarm and name often lie a minute apart: their words stand on different lines.
+        # Alarm and naming are often a minute apart, so their labels are on different lines.
         figure.add_annotation(
             x=plotly_time(at),
             y=1,

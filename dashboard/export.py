@@ -1,4 +1,4 @@
-"""What stands below a table: all of its rows as a file, and the query that they come from."""
+"""The export below a table: all of its rows as a file, and the query that they come from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fleetcrash.attribution.reading import KNOWN
 from fleetcrash.spreadsheet import harmless
 from fleetcrash.store.queries import query_text, words
 
-_AT_ONCE = 20_000  # rows that are a file within some 100 ms
+_AT_ONCE = 20_000  # rows; a file of so many takes some 100 ms
 _OF_THE_LAKE = (*KNOWN, *TABLES_OF_THE_LAKE, *PASSED)
 _LONGEST_VALUE = 300  # of a parameter, in the text of a query
 
@@ -34,14 +34,14 @@ def export(
     parameters: Mapping[str, Any] | None = None,
     left_out: int = 0,
 ) -> None:
-    """Draw a button that opens the data of a table or chart. Nothing is made of it before that.
+    """Draw a button that opens the data of a table or chart. Files are made only then.
 
     Args:
-        title: of what it belongs to, one of a kind on its page; names the files.
-        frame: every row, also those that the page does not show; a function is called once the button is opened.
-        question: the query file that answered, or several whose answers were joined; none where there is none to show.
-        selection, parameters: what was asked with, and whatever else chose the rows: a file is made once for each.
-        left_out: rows that the answer lacks.
+        title: of the table or chart, unique on its page; names the files.
+        frame: all rows, including those that the page does not show; or a function that is called when it opens.
+        question: the query file behind it, or several whose answers were joined; none if there is none to show.
+        selection, parameters: of the question, and whatever else selects the rows: a file is made once for each.
+        left_out: number of rows that the answer lacks.
     """
     name = slug(title)
     opened = st.popover("Data", key=f"data-{name}", icon=":material/download:", type="tertiary", on_change="rerun")
@@ -79,10 +79,10 @@ def export(
 def _file(
     feed: Feed, key: Hashable, rows: pd.DataFrame, make: Callable[[pd.DataFrame], bytes]
 ) -> bytes | Callable[[], bytes]:
-    """The bytes of a file; of a large one only the function that makes them, once somebody wants it.
+    """The bytes of a file; for a large one a function that makes them on demand.
 
-    Streamlit forgets such a function whenever the panel renews itself, so a click just then is lost. A file that was
-    made beforehand has the same address until the lake changes.
+    Streamlit forgets such a function whenever the panel renews itself, so that a click at that moment is lost. A file
+    that was made beforehand keeps its address until the lake changes.
     """
     if len(rows) > _AT_ONCE:
         return lambda: make(rows)
@@ -101,9 +101,9 @@ def slug(title: str) -> str:
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """A table as CSV: times in Z, lists and maps as JSON, bytes as hex, and no cell that a spreadsheet would run."""
+    """A table as CSV: times in Z, lists and maps as JSON, bytes as hex, and formulas made harmless."""
     shown = pd.DataFrame({harmless(str(name)): _column(values) for name, values in frame.items()}, copy=False)
-    written: str = shown.to_csv(index=False, lineterminator="\r\n")  # a cell with either of them is then quoted
+    written: str = shown.to_csv(index=False, lineterminator="\r\n")  # so that cells with either character are quoted
     return written.encode()
 
 
@@ -129,10 +129,10 @@ def _cell(value: object) -> object:
         return value.hex()
     if isinstance(value, datetime):
         return _instant(value)
-    if hasattr(value, "tolist"):  # a list of the lake comes as an array
+    if hasattr(value, "tolist"):  # a list in the lake becomes an array
         value = value.tolist()
     if isinstance(value, list) and value and all(isinstance(each, tuple) and len(each) == 2 for each in value):
-        value = dict(value)  # and a map as a list of pairs
+        value = dict(value)  # and a map becomes a list of pairs
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
 
 
@@ -166,7 +166,7 @@ def traced(
 
 
 def _queries_behind(questions: Sequence[str], selection: Selection | None) -> dict[str, str]:
-    """Questions, then the kept tables that they read, themselves or through another; each with its query."""
+    """Questions, then the kept tables that they read directly or indirectly; each with its query."""
     found = {question: question for question in questions}
     kept = (*_OF_THE_LAKE, *TABLES_OF_A_SELECTION, *TABLES_OF_A_CURVE)
     for name in reversed(kept):  # a table reads only those before it

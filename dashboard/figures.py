@@ -1,4 +1,4 @@
-"""What all figures share: fonts and grounds, and names and times in the form that Plotly wants."""
+"""What all figures share: fonts and backgrounds, and names and times in the form that Plotly needs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _FONT = '"Source Sans", "Source Sans Pro", "Segoe UI", sans-serif'
 
 
 class Figure(go.Figure):  # type: ignore[misc]  # Plotly tells no types
-    """A figure that is described once: Streamlit asks for its description at every run of a panel.
+    """A figure whose JSON is made once, as Streamlit asks for it at every run of a panel.
 
-    It is asked once the figure is whole; what is changed later is not in it.
+    It is made when the figure is complete; later changes are not in it.
     """
 
     _described: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The figure as Plotly's JSON knows it. Shared: do not change it."""
+        """The figure in the structure of Plotly's JSON. Shared: do not change it."""
         if self._described is None:
             self._described = super().to_dict()
         return self._described
@@ -33,10 +33,10 @@ class Figure(go.Figure):  # type: ignore[misc]  # Plotly tells no types
 
 @dataclass
 class Parts:
-    """What a figure is to be made of, each part as Plotly's JSON knows it.
+    """The parts of a figure, each in the structure of Plotly's JSON.
 
-    Plotly's own objects check all parts of a kind anew with each that is added: with a line for each of a hundred
-    releases that takes longer than to count what is drawn.
+    Plotly's own objects check all parts of a kind again with each one that is added: with a line for each of a hundred
+    releases that takes longer than counting what is drawn.
     """
 
     traces: list[dict[str, Any]] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Parts:
 
 
 def label(text: object, limit: int = 28) -> str:
-    """A string of the fleet as a label, in which Plotly reads a kind of HTML; none for a template, where % counts."""
+    """A string of the fleet as a label, escaped for Plotly's kind of HTML; not for templates, where % has a meaning."""
     return escape(plain(text, limit), quote=False)
 
 
@@ -71,7 +71,7 @@ def base_layout(colours: Palette, height: int) -> dict[str, Any]:
 
 
 def plotly_time(instant: datetime) -> str:
-    """An instant as Plotly wants it: without a zone it moves nothing."""
+    """An instant for Plotly, without a zone, so that it is not shifted."""
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 

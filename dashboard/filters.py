@@ -24,7 +24,7 @@ SPANS = {
 RANGES = (*SPANS, "all", "custom")
 _DEFAULT_RANGE = "24h"
 _LONGEST_TEXT = 200
-_LIVE_S = 2.0  # with a look at the lake every second, what arrives is on the page within three
+_LIVE_S = 2.0  # the lake is read every second, so news is on the page within three
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Dimension:
 
     Attributes:
         key: its parameter in the URL. field: of ``Filters``. choices: of ``Snapshot.choices``.
-        said: how the filter reads in a sentence, before the values.
-        wide: whether it stands in the row itself; the others are behind a button.
-        value_name: a value as people know it.
+        said: words before the values in a sentence.
+        wide: whether it is in the row itself; the others are behind a button.
+        value_name: the name of a value for people.
     """
 
     key: str
@@ -47,7 +47,7 @@ class Dimension:
     value_name: Callable[[str], str] = str
 
     def names(self, values: Sequence[str]) -> list[str]:
-        """Values as people know them."""
+        """The names of values for people."""
         return [self.value_name(each) for each in values]
 
 
@@ -76,7 +76,7 @@ _UNDRAWN = object()
 
 @dataclass(frozen=True)
 class View:
-    """What the viewer asked for.
+    """What the viewer selected.
 
     Attributes:
         span: one of ``RANGES``. since, until: the ends of a custom range, aware UTC.
@@ -90,7 +90,7 @@ class View:
     paused_at: datetime | None = None
 
     def selection(self, snapshot: Snapshot) -> Selection:
-        """The window and filters on that snapshot; a relative range ends with the newest known time, which is in it."""
+        """The window and filters on a snapshot; a relative range ends with the newest known time, inclusive."""
         newest = min(self.paused_at or snapshot.newest, snapshot.newest) + timedelta.resolution
         oldest = snapshot.fleet.get("oldest_at") or newest - timedelta(hours=24)
         since, until = newest - SPANS.get(self.span, SPANS[_DEFAULT_RANGE]), newest
@@ -99,11 +99,11 @@ class View:
         elif self.span == "custom":
             since, until = self.since or oldest, min(self.until or newest, newest)
         if since >= until:
-            since = until - timedelta(hours=1)  # which ``impossible`` says
+            since = until - timedelta(hours=1)  # ``impossible`` says so
         return Selection(since, until, self.filters).aligned()
 
     def impossible(self, snapshot: Snapshot) -> str:
-        """Why a custom range holds nothing, and what is shown in its place; empty where it holds something."""
+        """Why a custom range is empty, and what is shown in its place; the empty text if it is not."""
         if self.span != "custom":
             return ""
         if self.since is not None and self.until is not None and self.since >= self.until:
@@ -114,7 +114,7 @@ class View:
 
     @property
     def narrowed(self) -> str:
-        """What is filtered, in words; empty when nothing is."""
+        """The filters in words; empty without any."""
         parts = []
         for dimension in DIMENSIONS:
             values = getattr(self.filters, dimension.field)
@@ -136,7 +136,7 @@ class View:
 def carried() -> dict[str, list[str]]:
     """The filters as parameters of a URL, for links to other pages.
 
-    What the widgets hold counts: a choice just made is not in the URL yet. A page without the row leaves the URL alone.
+    They are taken from the widgets, as a choice just made is not in the URL yet; without the row, from the URL.
     """
     told = {}
     for key, tell in _TOLD.items():
@@ -146,12 +146,12 @@ def carried() -> dict[str, list[str]]:
 
 
 def live_every(view: View) -> float | None:
-    """How often the panels of a page renew themselves, in seconds; None while the viewer has paused them."""
+    """Seconds between renewals of the panels; None while the viewer has paused them."""
     return None if view.paused_at is not None else _LIVE_S
 
 
 def filter_row(snapshot: Snapshot) -> View:
-    """Draw the row and return what it says. What is filtered is always said below it."""
+    """Draw the row and return what is selected. Below it the filters are always shown in words."""
     values: dict[str, tuple[str, ...]] = {}
     with st.container(horizontal=True, key="filters", vertical_alignment="bottom", gap="small"):
         for dimension in DIMENSIONS:

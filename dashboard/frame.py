@@ -1,4 +1,4 @@
-"""What all pages have around what they show: the lake or what stands in its place, the filter row, and what is live."""
+"""The frame of all pages: a message if there is no lake, the filter row, and the live renewal."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def framed(
     above: Callable[[Feed, Snapshot], object] | None = None,
     every_s: float | None = None,
 ) -> bool:
-    """Draw a page, or what stands in its place while there is nothing to show.
+    """Draw a page, or a message while there is nothing to show.
 
     Args:
-        draw: the page itself, given the feed, what the filter row says and ``more``. It is drawn anew all the time,
-            each time from one look at the lake, unless the viewer has paused it. It may leave its charts to what it
-            returns, which asks nothing more.
-        above: what stands over the filter row, such as the breadcrumbs.
+        draw: draws the page, given the feed, the selection of the filter row and ``more``. It is called again and
+            again, each time on one snapshot, unless the viewer has paused it. It may return a function that draws its
+            charts, and asks nothing more.
+        above: draws what is above the filter row, such as the breadcrumbs.
         every_s: how often the page is drawn anew, paused or not; None: as often as the lake is looked at.
     Returns:
         Whether there was something to show.
@@ -42,7 +42,7 @@ def framed(
     snapshot = needs_lake(feed)
     if snapshot is None:
         return False
-    # The row stands at the same place of every page, however much is above it, so that one takes over the other's.
+    # The row has the same place on every page, whatever is above it, so that its widgets survive a change of page.
     with of_all_pages():
         top = st.container()
     if above is not None:
@@ -56,7 +56,7 @@ def framed(
 
 
 def _end_the_pause_of_another_page() -> None:
-    """The row goes along to the next page; a pause is of what one reads."""
+    """The filter row is kept on the next page; a pause ends, as it belongs to one page."""
     here = (current_page(), st.query_params.get("id", ""))
     if st.session_state.setdefault(_PAGE, here) != here:
         st.session_state[_PAGE] = here
@@ -73,19 +73,19 @@ def _live(
     with feed.still():
         snapshot = feed.snapshot()
         if snapshot.as_of is None or _offered(snapshot) != offered:
-            st.rerun()  # the lake was emptied, or the filter row must offer what has come in since
+            st.rerun()  # the lake was emptied, or the filter row must offer new values
         charts = draw(feed, view, *more)
     if charts is None:
         return
     if _SEEN not in st.session_state:
-        # A browser shows nothing of what came with a first chart until it has taken in the code that draws charts.
+        # A browser shows nothing that comes with a first chart until it has loaded the code that draws charts.
         time.sleep(_TABLES_FIRST_S)
     charts()
     chart_is_drawn()
 
 
 def chart_is_drawn() -> None:
-    """Note that the browser has the code that draws charts, so that no page of this session need wait for it."""
+    """Note that the browser has loaded the code that draws charts, so that no page of this session waits for it."""
     st.session_state[_SEEN] = True
 
 

@@ -1,4 +1,4 @@
-"""How old what is shown is, told truthfully: by the wall clock only where events arrive as they happen."""
+"""The age of what is shown; by the wall clock only if events arrive as they happen."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dashboard.markup import Card
 from dashboard.snapshot import Snapshot
 from dashboard.wording import ago, clock
 
-_REAL_TIME = timedelta(minutes=10)  # a monitor that judged an instant this near to its own clock was fed live
-_LATE_S = 300.0  # heartbeats come every five minutes; a live fleet that says nothing for longer has a silent feed
+_REAL_TIME = timedelta(minutes=10)  # if a monitor judged an instant this close to its own clock, the feed is live
+_LATE_S = 300.0  # heartbeats come every five minutes; a live feed without any for longer is silent
 _PAUSED_S = 60.0  # a replay brings a batch every few seconds at any speed
-_BEHIND = timedelta(minutes=3)  # a monitor looks every few seconds and judges whole minutes; three are no accident
+_BEHIND = timedelta(minutes=3)  # a monitor looks every few seconds and judges whole minutes
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Freshness:
 
     Attributes:
         live: whether events arrive in real time.
-        silent: whether a live feed has said nothing for too long.
-        behind: whether the monitor has not judged what came since it last ticked.
-        card: the figure for the page. words: the same, to stand in a sentence.
+        silent: whether a live feed has sent nothing for too long.
+        behind: whether the monitor has not judged what came since its last tick.
+        card: the figure for the page. words: the same for a sentence.
     """
 
     live: bool
@@ -41,7 +41,7 @@ def freshness(snapshot: Snapshot, now: datetime) -> Freshness:
     judged_of = snapshot.judgement.as_of if snapshot.judgement else None
     live = _is_live(ticked_at, judged_of) if ticked_at else _is_live(batch_at, newest)
     arrived_at = max(filter(None, (batch_at, ticked_at)), default=None)
-    # Where nothing arrives there is nothing to judge: a monitor is behind only if something did arrive since.
+    # If nothing arrives there is nothing to judge: a monitor is behind only if something has arrived since.
     behind = ticked_at is not None and (
         (judged_of is not None and live and newest - judged_of > _BEHIND)
         or (batch_at is not None and batch_at - ticked_at > _BEHIND)
@@ -49,7 +49,7 @@ def freshness(snapshot: Snapshot, now: datetime) -> Freshness:
     said = _arrivals(batch_at, ticked_at, now, behind=behind)
     if live:
         age_s = (now - newest).total_seconds()
-        silent = age_s > _LATE_S and not snapshot.only_crashes  # without a crash nobody has anything to say there
+        silent = age_s > _LATE_S and not snapshot.only_crashes  # there, silence means only that nothing crashed
         more = f"feed silent; {said}" if silent else said
         return Freshness(
             live=True,

@@ -1,4 +1,4 @@
-"""Garbage: Streamlit looks for it after every run of every fragment, so what stays is hidden from the collector."""
+"""Garbage collection: Streamlit runs it after every run of a fragment, so lasting objects are hidden from it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import gc
 import threading
 
 _EVERY_S = 15.0
-_ALL_ONCE_IN = 20  # of all there is it takes a tenth of a second, in which no page is drawn; of what is new a hundredth
+_ALL_ONCE_IN = 20  # a full collection takes 0.1 s, in which no page is drawn; one of new objects 0.01 s
 
 
 def hide_what_stays(*, every_s: float = _EVERY_S, all_once_in: int = _ALL_ONCE_IN) -> None:
-    """Hide what there is from the collector, now and every so often, once the garbage in it is gone.
+    """Collect garbage and hide the remaining objects from the collector, now and then again and again.
 
     Args:
-        every_s: seconds between two times. all_once_in: of so many times, one at which what became garbage while it was
-            hidden goes as well.
+        every_s: seconds between two times. all_once_in: one of so many times also collects what became garbage while it
+            was hidden.
     """
     stop = threading.Event()
 
@@ -31,7 +31,7 @@ def hide_what_stays(*, every_s: float = _EVERY_S, all_once_in: int = _ALL_ONCE_I
     def end() -> None:
         stop.set()
         thread.join()
-        gc.unfreeze()  # what is frozen at the end counts as leaked, and DuckDB's bindings complain
+        gc.unfreeze()  # else DuckDB's bindings report frozen objects as leaked at exit
 
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""A lock whose holder gives way while it works ahead."""
+"""A lock whose holder gives way when it only works ahead."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-AGAIN_S = 0.02  # an interrupt between two queries ends nothing, so it is given again
+AGAIN_S = 0.02  # an interrupt between two queries has no effect, so it is repeated
 
 
 class GivingWay:
-    """A lock that may be held to work ahead: that ends at once when somebody else wants the lock.
+    """A lock that may be held to work ahead; such work is interrupted at once when another thread wants the lock.
 
     Args:
-        interrupt: ends the query that runs under the lock, if there is one; it fails where it was asked.
+        interrupt: aborts the query that runs under the lock, if there is one.
     """
 
     def __init__(self, interrupt: Callable[[], None]) -> None:
         self._interrupt = interrupt
         self._lock = threading.RLock()
-        self._ahead = threading.Lock()  # while it is held, whoever works ahead goes on to, or nobody begins to
+        self._ahead = threading.Lock()  # held to read or change who works ahead
         self._worker: int | None = None
         self._interrupted = False
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock, for which work that is done ahead gives way; whoever holds it already may."""
+        """Hold the lock, interrupting work ahead; reentrant."""
         while not self._lock.acquire(timeout=AGAIN_S):
-            with self._ahead:  # so that no query of somebody else is running, or will be, when this comes
+            with self._ahead:  # so that the interrupt cannot hit the query of another thread
                 if self._worker is not None:
                     self._interrupted = True
                     self._interrupt()

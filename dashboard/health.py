@@ -1,4 +1,4 @@
-"""What is wrong with the data that comes in, in sentences. A lake that is sound, however quiet, has none."""
+"""What is wrong with the incoming data, in sentences. A sound lake has none, even if it is quiet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_QUARANTINED = 0.01
 
 
 def problems(snapshot: Snapshot, now: datetime) -> list[str]:
-    """What is wrong at ``now``, by our clock, the worst first; empty where nothing is, or where there is no lake."""
+    """What is wrong at ``now``, by our clock, the worst first; empty if nothing is, or if there is no lake."""
     if snapshot.state not in (LakeState.READY, LakeState.EMPTY):
         return []  # the page itself says so
     said = []
@@ -30,7 +30,7 @@ def problems(snapshot: Snapshot, now: datetime) -> list[str]:
 
 
 def lacks_too_much(snapshot: Snapshot) -> bool:
-    """Whether so many of the last day's records are put aside that figures cannot be trusted."""
+    """Whether so many records of the last day were put aside that figures cannot be trusted."""
     read, aside = snapshot.health.get("read_1d", 0), snapshot.health.get("quarantined_1d", 0)
     return bool(read) and aside / read > _MOST_QUARANTINED
 
@@ -76,7 +76,7 @@ def problem_banner(said: Sequence[str], address: str = "") -> str:
 
     Args:
         said: at least one.
-        address: of the page that tells more; empty on that page itself.
+        address: of the page with details; empty on that page itself.
     """
     lines = "".join(f"<p>{escape(each)}</p>" for each in said)
     more = f' <a href="{escape(address)}">Data health</a>' if address else ""

@@ -1,4 +1,4 @@
-"""The tables of the page Data health: answers of the core in, markup out."""
+"""The tables of the page Data health: from answers of the core to markup."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FEEDS = {
     "update": "Releases",
     "host": "Inventory",
 }
-_HEX_BYTES = 32  # shown of a record that is no text
+_HEX_BYTES = 32  # shown of a record that is not text
 
 
 def feeds_table(delays: pd.DataFrame, beside: datetime) -> str:
-    """Each kind of record: how many there are, the newest, and how late they come."""
+    """Each kind of record: how many, the newest, and how late they arrive."""
     by_kind = delays.set_index("kind")
     rows = []
     for kind, name in _FEEDS.items():
@@ -62,7 +62,7 @@ def gaps_table(gaps: pd.DataFrame, beside: datetime, *, most: int, only_crashes:
     """Stretches without any record.
 
     Args:
-        only_crashes: whether nothing but crashes is ever told.
+        only_crashes: whether the lake has only crashes.
     """
     rows = [
         Row([_time(each.silent_from, beside), _time(each.silent_until, beside), ago(each.lasted_s)])
@@ -80,7 +80,7 @@ def gaps_table(gaps: pd.DataFrame, beside: datetime, *, most: int, only_crashes:
 
 
 def books_table(books: pd.Series) -> str:
-    """What was read and what became of it, and whether it adds up."""
+    """How many records were read, what became of them, and whether it adds up."""
     names = {"read": "Read", "accepted": "Accepted", "duplicates": "Duplicates", "quarantined": "Quarantined"}
     read = books["read"]
     rows = [
@@ -116,7 +116,7 @@ def _each(books: pd.Series) -> str:
 
 
 def reasons_table(reasons: pd.DataFrame, beside: datetime) -> str:
-    """What is put aside, by reason."""
+    """How many records are put aside, by reason."""
     most = int(reasons["records"].max()) if len(reasons) else 0
     rows = [
         Row(
@@ -136,7 +136,7 @@ def reasons_table(reasons: pd.DataFrame, beside: datetime) -> str:
 
 
 def samples_table(samples: pd.DataFrame, reason: str, *, limit: int) -> str:
-    """Some records of a reason, as they came."""
+    """Some records that were put aside for a reason, as they came."""
     rows = [
         Row(
             [
@@ -180,7 +180,7 @@ def batches_table(batches: pd.DataFrame, beside: datetime, *, most: int) -> str:
 
 
 def raw_words(raw: bytes, *, cut: bool, limit: int) -> str:
-    """Bytes of a record as text where they are UTF-8, else as hex; what is cut off is said.
+    """Bytes of a record as text if they are UTF-8, else as hex, with a note if some are cut off.
 
     Args:
         raw: the first bytes of the record. cut: whether it has more.
@@ -196,7 +196,7 @@ def raw_words(raw: bytes, *, cut: bool, limit: int) -> str:
 
 
 def delay(seconds: float) -> str:
-    """A delay in words; below zero the sender's clock is ahead of ours."""
+    """A delay in words; negative if the sender's clock is ahead of ours."""
     if seconds != seconds:
         return "–"
     if seconds < 0:

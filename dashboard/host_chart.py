@@ -13,7 +13,7 @@ from dashboard.theme import Palette, palette
 from dashboard.wording import clock
 
 _ROWS = {"crash": 2, "update": 1, "online": 0}
-MOST_MARKS = 2_000  # of one kind; more are closer together than a pixel
+MOST_MARKS = 2_000  # of one kind; more would be less than a pixel apart
 
 
 def host_chart(
@@ -26,7 +26,7 @@ def host_chart(
     until: datetime,
     dark: bool = False,
 ) -> go.Figure:
-    """One row each for stretches online, installs and crashes.
+    """A figure with one row each for online stretches, installs and crashes.
 
     Args:
         online: online_from, online_until (NaT: still online). updates: update_id, exposed_from.

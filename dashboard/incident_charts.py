@@ -20,7 +20,7 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
     """Rate of exposed hosts over that of hosts beside them, one row per explanation, with its interval.
 
     Args:
-        rows: name, interval, whether it is the culprit; the first is drawn on top. An open end runs out.
+        rows: name, interval, whether it is the culprit; the first is on top. An unbounded end reaches the edge.
     """
     colours = palette(dark=dark)
     ends = [end for _, each, _ in rows for end in (each.low, each.estimate, each.high) if end and math.isfinite(end)]
@@ -48,7 +48,7 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
                 showlegend=False,
                 marker={"color": colour, "size": 11, "symbol": "diamond" if guilty else "circle"},
                 text=[f"{label(name, _LONGEST_NAME)}: {escape(interval_words(each))}"],
-                hovertemplate="%{text}<extra></extra>",  # an id with a % in it is no template
+                hovertemplate="%{text}<extra></extra>",  # the text is not a template: an id may contain %
             )
         )
         figure.add_annotation(
@@ -85,7 +85,7 @@ def ratio_chart(rows: Sequence[tuple[str, Interval, bool]], *, dark: bool = Fals
 
 
 def _named(name: str, each: Interval, *, guilty: bool) -> str:
-    """The name of an explanation with its interval, in two lines where one would not fit a phone."""
+    """The name of an explanation with its interval, in two lines if one would not fit on a phone."""
     shown, interval = plain(name, _LONGEST_NAME), interval_words(each)
     apart = "<br>" if len(shown) + len(interval) > _LONGEST_LINE else "  "
     named = label(name, _LONGEST_NAME)
@@ -102,7 +102,7 @@ def interval_words(each: Interval) -> str:
 
 
 def states_chart(states: Sequence[tuple[str, str, int]], *, dark: bool = False) -> go.Figure:
-    """How many hosts are in each state, one bar each, told apart by place and figure as well as by colour.
+    """Hosts by state, one bar each; the bars differ by place and figure as well as by colour.
 
     Args:
         states: state, its name, hosts.

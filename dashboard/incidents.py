@@ -1,4 +1,4 @@
-"""The monitor's document as values. Reads what the contract promises and survives what is missing."""
+"""The monitor's document as values. Reads what the contract promises, and tolerates missing parts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Rival:
-    """Another explanation that was weighed."""
+    """Another explanation that was considered."""
 
     name: str
     kind: str
@@ -57,7 +57,7 @@ class Incident:
     """One incident of the document, as of its tick.
 
     Attributes:
-        lacks: why the likeliest update is not named, as it stands in a sentence; empty where nothing is to be said.
+        lacks: why the likeliest update is not named, as part of a sentence; may be empty.
     """
 
     incident_id: str
@@ -81,23 +81,23 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Whether the incident goes on."""
+        """Whether the incident is open."""
         return self.closed_at is None
 
     @property
     def tied(self) -> tuple[Candidate, ...]:
-        """The candidates that are called tied: the likeliest, and those of one in twenty at the least."""
+        """The candidates that count as tied: the likeliest, and those with a probability of at least 0.05."""
         return self.candidates[:1] + tuple(each for each in self.candidates[1:] if each.probability >= TIED_FROM)
 
     @property
     def hosts_left(self) -> int | None:
-        """Hosts that went offline soon after the update, where that is what speaks against it; else None."""
+        """Hosts that went offline soon after the update, if that is the evidence; else None."""
         found = self.evidence.get("hosts_left")
         return found if isinstance(found, int) else None
 
     @property
     def probability(self) -> float | None:
-        """How sure the monitor is of the update that it names; None where it names none."""
+        """Probability of the update that is named; None if none is."""
         if self.verdict != "update":
             return None
         return next((each.probability for each in self.candidates if each.update_id == self.update_id), None)
@@ -105,7 +105,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The newest tick.
+    """The findings of the newest tick.
 
     Attributes:
         as_of: the instant that was judged. ticked_at: when, by our clock.

@@ -1,4 +1,4 @@
-"""Links between the pages, which take the viewer's filters along."""
+"""Links between the pages, which keep the viewer's filters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def address(page: str, **parameters: str) -> str:
 
     Args:
         page: its path, such as ``cluster``, or ``OVERVIEW``.
-        parameters: the page's own; a filter among them takes the place of the viewer's.
+        parameters: of the page; a filter among them replaces the viewer's.
     """
     return _address(page, carried(), parameters)
 
@@ -26,7 +26,7 @@ def address(page: str, **parameters: str) -> str:
 def leading(page: str, parameter: str) -> Callable[[str], str]:
     """Addresses of one page that differ in one parameter, for the rows of a table.
 
-    The viewer's filters are looked up once: they are many, and so are the rows.
+    The viewer's filters are looked up only once, as there are many rows.
     """
     filters = carried()
     return lambda value: _address(page, filters, {parameter: value})
@@ -38,12 +38,12 @@ def _address(page: str, filters: Mapping[str, list[str]], parameters: Mapping[st
 
 
 def alike() -> Hashable:
-    """The same for viewers whose links take the same filters along; they may share what has links in it."""
+    """A key that is equal for viewers with the same filters, who may share markup with links."""
     return urlencode(carried(), doseq=True)
 
 
 def link(page: str, words: object, *, limit: int = 48, **parameters: str) -> str:
-    """Words of the fleet that lead to a page, as markup."""
+    """A link with words of the fleet, as markup."""
     return f'<a href="{escape(address(page, **parameters))}">{text(words, limit)}</a>'
 
 

@@ -1,4 +1,4 @@
-"""A lake as it was when somebody last looked: the engine that answers, while it can be read, and the snapshot."""
+"""A lake as of the last look: the snapshot, and the engine while the lake can be read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fleetcrash.store import Lake
 
 
 class Lookout:
-    """Looks at a lake. For one thread at a time, but for ``snapshot`` and ``interrupt``.
+    """Looks at a lake. For one thread at a time, except ``snapshot`` and ``interrupt``.
 
     Args:
-        root: path of the lake; it may come to be later.
+        root: path of the lake, which may be made later.
     Attributes:
         snapshot: the newest.
-        prepared: what answers on it; None where there is no lake, or it could not be read.
+        prepared: the engine on it; None if there is no lake, or it could not be read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -30,22 +30,22 @@ class Lookout:
 
     @property
     def ready(self) -> PreparedEngine:
-        """What answers.
+        """The engine.
 
         Raises:
-            FleetcrashError: there is nothing that could.
+            FleetcrashError: there is none.
         """
         if self.prepared is None:
             raise FleetcrashError(self.snapshot.problem or "there is no lake")
         return self.prepared
 
     def interrupt(self) -> None:
-        """End what another thread is asking; it fails there."""
+        """Abort the query of another thread, which fails there."""
         if (prepared := self.prepared) is not None:
             prepared.interrupt()
 
     def refresh(self) -> bool:
-        """Look at the lake. Returns whether it has changed: ``read`` makes the snapshot then.
+        """Look at the lake. Returns whether it has changed; then call ``read`` for the snapshot.
 
         Raises:
             LakeError: it cannot be read.
@@ -60,7 +60,7 @@ class Lookout:
                 )
                 return False
             self.prepared = PreparedEngine(Lake.open(self._root), self._signatures)
-        elif not self._root.is_dir():  # the tables' own books are in memory and would not miss it
+        elif not self._root.is_dir():  # the engine works from memory and would not notice
             raise LakeError(f"The lake at {self._root} cannot be read: it is not there any more.")
         elif not self.prepared.refresh():
             if self.snapshot.problem:
@@ -69,7 +69,7 @@ class Lookout:
         return True
 
     def read(self) -> None:
-        """Make the snapshot of what was looked at.
+        """Make the snapshot of the last look.
 
         Raises:
             LakeError: the lake cannot be read.
@@ -77,7 +77,7 @@ class Lookout:
         self.snapshot = snapshot_of(self.ready.engine_for(None), self.snapshot.number + 1, self._root)
 
     def fail(self, problem: str) -> None:
-        """Let go of a lake that cannot be read, and say why; what was known of it stays known."""
+        """Release a lake that cannot be read, and record why; the last snapshot stays."""
         self.let_go()
         known = self.snapshot
         if known.state in (LakeState.READY, LakeState.EMPTY):
@@ -86,7 +86,7 @@ class Lookout:
             self.snapshot = Snapshot(known.number, LakeState.UNREADABLE, self._root, problem=problem)
 
     def let_go(self) -> None:
-        """Let go of the lake; the next look opens it again."""
+        """Release the lake; the next look opens it again."""
         if self.prepared is not None:
             self.prepared.close()
         self.prepared = None

@@ -25,7 +25,7 @@ def markdown_text(words: str) -> str:
 
 @dataclass(frozen=True)
 class Fact:
-    """A figure under its name."""
+    """A figure with a name above it."""
 
     label: str
     value: str
@@ -43,11 +43,11 @@ def facts(shown: Sequence[Fact]) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """A figure that stands alone.
+    """A figure by itself.
 
     Attributes:
-        kind: ``bad`` news, the ``culprit``'s own, or ``late``, which is out of date; empty for any other.
-        address: where the figure leads; empty for nowhere.
+        kind: ``bad`` for bad news, ``culprit``, or ``late`` for out of date; empty for any other.
+        address: of the link; empty for none.
     """
 
     label: str
@@ -59,7 +59,7 @@ class Card:
 
 
 def cards(shown: Sequence[Card]) -> str:
-    """Cards of one height, as many beside one another as fit."""
+    """Cards of one height, as many side by side as fit."""
     return f'<div class="fc fc-cards">{"".join(map(_card, shown))}</div>'
 
 
@@ -79,7 +79,7 @@ class Column:
     """A column of a table.
 
     Attributes:
-        number, time, id: what its cells hold. wide: left out on a narrow screen.
+        number, time, id: what its cells hold. wide: hidden on a narrow screen.
     """
 
     title: str
@@ -102,7 +102,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Link:
-    """A cell that leads somewhere."""
+    """A cell with a link."""
 
     words: str
     address: str
@@ -113,7 +113,7 @@ class Spark:
     """A cell that is a small curve.
 
     Attributes:
-        values: from left to right, none below zero. said: the same in words.
+        values: from left to right, not negative. said: the same in words.
     """
 
     values: Sequence[float]
@@ -128,8 +128,8 @@ class Row:
     """A row of a table; its texts are plain.
 
     Attributes:
-        share: length of the bar behind the ``bar`` cell, 0 to 1. guilty: whether it is the culprit's.
-        strong: whether it stands out from the others.
+        share: length of the bar behind the ``bar`` cell, 0 to 1. guilty: whether it is the culprit.
+        strong: whether it is emphasised.
     """
 
     cells: Sequence[Cell]
@@ -176,7 +176,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _spark(curve: Spark) -> str:
-    """Bars as an image, because the page's sanitizer lets no drawing through; grey reads on both grounds."""
+    """Bars as an image, because the page's sanitizer removes SVG; grey is visible on both backgrounds."""
     top = max(curve.values, default=0.0)
     step = _SPARK_WIDTH / max(1, len(curve.values))
     bars = "".join(
@@ -195,7 +195,7 @@ def _spark(curve: Spark) -> str:
     )
 
 
-# Strokes as gradients: the page's sanitizer lets no SVG through.
+# Strokes as gradients, because the page's sanitizer removes SVG.
 _STROKES = {
     "solid": "{0} 0 34px",
     "dash": "{0} 0 9px, transparent 9px 14px",
@@ -207,7 +207,7 @@ _STROKES = {
 
 
 def legend(lines: Sequence[tuple[str, str, str]]) -> str:
-    """The lines of a chart by name: (name, colour, dash), stroked as the chart strokes them."""
+    """The legend of a chart: (name, colour, dash), drawn like the lines in it."""
     return "".join(
         f'<span class="fc-legend"><span class="fc-stroke" style="background: repeating-linear-gradient('
         f'90deg, {_STROKES[dash].format(colour)})"></span>{text(name, 32)}</span>'
@@ -216,13 +216,13 @@ def legend(lines: Sequence[tuple[str, str, str]]) -> str:
 
 
 def state(title: str, found: Sequence[str], command: str = "") -> str:
-    """A page that has nothing to show: what was found, and the command that helps."""
+    """A page without content: what was found, and the command that helps."""
     said = "".join(f"<p>{escape(line)}</p>" for line in found)
     run = f"<pre>{escape(command)}</pre>" if command else ""
     return f'<div class="fc fc-state"><h2>{escape(title)}</h2>{said}{run}</div>'
 
 
 def notice(title: str, said: str = "") -> str:
-    """A calm line where a panel has nothing to show."""
+    """A plain line where a panel has nothing to show."""
     more = f'<p class="fc-next">{escape(said)}</p>' if said else ""
     return f'<div class="fc fc-banner fc-notice"><p><b>{escape(title)}</b></p>{more}</div>'

@@ -1,4 +1,4 @@
-"""The pages as Streamlit knows them, for navigation and links alike."""
+"""The pages as Streamlit objects, for navigation and links."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def health_page() -> Any:
 
 
 def title(page: str) -> str:
-    """What the browser calls a page: of what it is, where the URL says so, and its own name."""
+    """The title of a page for the browser: its subject, if the URL names one, and its name."""
     subject = st.query_params.get("id")
     return " · ".join([*([plain(subject)] if subject else []), page, "fleetcrash"])
 
@@ -89,19 +89,19 @@ def is_dark() -> bool:
 
 
 def current_page() -> str:
-    """Names the page that is drawn."""
+    """The name of the page that is drawn."""
     context = get_script_run_ctx()
     return "" if context is None else context.page_script_hash
 
 
 @contextmanager
 def of_all_pages() -> Iterator[None]:
-    """What is drawn within belongs to the app, as if ``app.py`` had drawn it: it stays when the page changes.
+    """Within this context elements belong to the app, as if ``app.py`` had drawn them, and stay when the page changes.
 
-    A page's own parts are gone at once then, and with its widgets their parameters of the URL.
+    The elements of a page itself are removed then, and with its widgets their parameters in the URL.
     """
     context = get_script_run_ctx()
-    if context is None:  # drawn by hand, without an app
+    if context is None:  # without an app, as in tests
         yield
         return
     with context.run_with_active_hash(context.pages_manager.main_script_hash):

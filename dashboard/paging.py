@@ -1,4 +1,4 @@
-"""A long table a page at a time; which one is in the URL, so that the way back leads to it."""
+"""A long table a page at a time. The page is in the URL, so that the back button returns to it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import streamlit as st
 
 
 def page_of(rows: int, per_page: int) -> tuple[int, int]:
-    """Draw the choice of a page where there are several; the page to show, from 1, and how many there are."""
+    """Draw the choice of a page if there are several. Returns the page, from 1, and how many there are."""
     pages = max(1, -(-rows // per_page))
     asked = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     return min(asked, pages), pages
 
 
 def first_page() -> None:
-    """Begin anew, because other rows were asked for."""
+    """Return to the first page, because other rows were asked for."""
     if "page" in st.session_state:
         st.session_state["page"] = 1

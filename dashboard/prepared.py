@@ -1,4 +1,4 @@
-"""A lake's engine with the tables kept that pages read, and those of one selection at a time."""
+"""An engine that keeps the tables that all pages read, and those of one selection at a time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _READ_BY_MOST_PAGES = tuple(dict.fromkeys((*Clusters.TABLES, *TABLES_OF_THE_LAKE
 
 
 class PreparedEngine:
-    """An engine on a lake's newest snapshot. For one thread at a time, but for ``interrupt``.
+    """An engine on a lake's newest snapshot. For one thread at a time, except ``interrupt``.
 
     Args:
-        lake: is there. ``close`` lets go of what is held of it.
-        signatures: those that are known already, for crashes that are alike.
+        lake: an existing one.
+        signatures: known ones, so that no shape is signed twice.
     Raises:
         LakeError: the lake cannot be read; ``refresh`` and ``make_next`` raise it too.
     """
@@ -28,7 +28,7 @@ class PreparedEngine:
         self._keep_tables()
 
     def refresh(self) -> bool:
-        """Take the lake's newest snapshot. Returns whether anything had changed."""
+        """Take the lake's newest snapshot. Returns whether anything has changed."""
         if not self._engine.refresh():
             return False
         self._engine.as_of = self._engine.newest_known()
@@ -36,11 +36,11 @@ class PreparedEngine:
         return True
 
     def close(self) -> None:
-        """Let go of the engine; the lake is untouched."""
+        """Release the engine; the lake is untouched."""
         self._engine.close()
 
     def interrupt(self) -> None:
-        """End what another thread is asking; it fails there."""
+        """Abort the query of another thread, which fails there."""
         self._engine.interrupt()
 
     @property
@@ -49,7 +49,7 @@ class PreparedEngine:
         return self._clusters
 
     def engine_for(self, selection: Selection | None) -> Engine:
-        """The engine, with the tables kept of a selection; None: of any, for questions that read none of it."""
+        """The engine, keeping the tables of a selection; None: of any, for questions that read none of them."""
         if selection is not None and selection != self._selection:
             self._selection = None
             for name, query, parameters in selection.kept(TABLES_OF_A_SELECTION):
@@ -58,9 +58,9 @@ class PreparedEngine:
         return self._engine
 
     def make_next(self) -> bool:
-        """Make the next of the tables that most pages read, before somebody waits for it; whether one was left to make.
+        """Make the next of the tables that most pages read, before somebody waits for it. Returns whether one was left.
 
-        One that could not be made stays the next one.
+        If it cannot be made it stays the next one.
         """
         if not self._unmade:
             return False
@@ -69,7 +69,7 @@ class PreparedEngine:
         return True
 
     def leave_unmade(self) -> None:
-        """Leave the tables that were not made to the questions that read them."""
+        """Stop preparing tables: the rest is made when questions read them."""
         self._unmade.clear()
 
     def _keep_tables(self) -> None:

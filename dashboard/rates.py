@@ -38,7 +38,7 @@ class Rates:
 
     @property
     def is_raised(self) -> bool:
-        """Whether the rate now is worth a second look: several baselines, and not by one or two crashes."""
+        """Whether the rate now deserves attention: several times the baseline, and by more than one or two crashes."""
         return (self.over_baseline or 0.0) >= 3 and self.now_crashes >= _LEAST_CRASHES
 
     @property
@@ -57,13 +57,13 @@ def summed(frame: pd.DataFrame) -> pd.DataFrame:
 def with_silence(
     lines: pd.DataFrame, group: str, since: datetime, until: datetime, bucket_s: int, begun: datetime
 ) -> pd.DataFrame:
-    """The lines of a lake of crashes alone, zero where nobody reported a crash, from the first that was ever reported.
+    """The lines for a lake with only crashes: zero where no crash was reported, from the first one ever reported.
 
-    Before that nobody may have listened: no data. Where presence is told, a bucket without a row is no data as well.
+    Before that there is no data, as nobody may have listened. (With presence, a bucket without a row has no data.)
 
     Args:
         lines: rows by ``bucket_start`` and ``group``, at least one. since, until: the window, half-open.
-        begun: when the first crash of all was.
+        begun: time of the first crash of all.
     """
     buckets = pd.date_range(since, until, freq=f"{bucket_s}s", inclusive="left")
     buckets = buckets[buckets + timedelta(seconds=bucket_s) > begun]
@@ -76,12 +76,12 @@ def with_silence(
 def calm(
     buckets: pd.DataFrame, bucket_s: float, *, until: datetime, disturbed: Sequence[tuple[datetime, datetime]]
 ) -> pd.DataFrame:
-    """The buckets of a curve that its baseline rests on.
+    """The buckets of a curve from which its baseline is taken.
 
     Args:
         buckets: crashes and host-hours by ``bucket_start``.
         until: end of the window; the two hours before it are no baseline.
-        disturbed: stretches of incidents; nor is what lies in them.
+        disturbed: stretches of incidents; they are no baseline either.
     """
     starts, width = buckets["bucket_start"], timedelta(seconds=bucket_s)
     is_calm = starts + width <= until - _NEWS
@@ -91,7 +91,7 @@ def calm(
 
 
 def is_enough(calm_buckets: pd.DataFrame, bucket_s: float) -> bool:
-    """Whether a baseline can rest on so many buckets; else one should look further back."""
+    """Whether these buckets are enough for a baseline; else one should look further back."""
     return bool(calm_buckets["bucket_start"].nunique() * bucket_s >= _ENOUGH.total_seconds())
 
 

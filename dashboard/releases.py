@@ -1,4 +1,4 @@
-"""Releases on a time axis: the culprit named across the plot, the others small in a strip above it."""
+"""Releases on a time axis: the culprit across the plot, the others small in a strip above it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dashboard.theme import Palette
 from dashboard.wording import plain
 
 STRIP_ROWS = 3
-_PIXELS = 1250  # width of the plot on a desk; on a narrow screen the style sheet leaves the small labels out
+_PIXELS = 1250  # width of the plot on a desktop; on a narrow screen the style sheet hides the small labels
 _CHARACTER_PX = 6.4
-_LABEL_SHARE = 0.3  # of the time that is shown, which the label of a long name takes
+_LABEL_SHARE = 0.3  # of the width, taken by the label of a long name
 _ROW_PX, _MOST_ROWS = 18, 6  # of the labels above the plot
 
 
@@ -23,7 +23,7 @@ class Marker:
     """A release on the time axis.
 
     Attributes:
-        role: ``culprit`` is named, ``suspect`` tied with another, ``other`` neither.
+        role: ``culprit`` if named, ``suspect`` if tied with another, else ``other``.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Marker:
 def mark_releases(
     parts: Parts, markers: Sequence[Marker], since: datetime, until: datetime, colours: Palette, *, plot_px: int
 ) -> int:
-    """The lines and labels of what is named or tied over everything, the others as dots with labels where they fit.
+    """Draw named and tied releases as lines with labels, the others as dots, with labels where they fit.
 
     Args:
         plot_px: height of the plot.
     Returns:
-        How many pixels the labels take above the plot, beyond the room for one row of them.
+        Pixels that the labels take above the plot, beyond the room for one row.
     """
     shown = sorted((each for each in markers if since <= each.at <= until), key=lambda each: each.at)
     others = [each for each in shown if each.role == "other"]
@@ -77,9 +77,9 @@ def mark_releases(
 
 
 def _rows(times_at: Sequence[datetime], since: datetime, until: datetime) -> list[tuple[int, bool]]:
-    """The row of each label above the plot, lowest first, and whether it stands left of its line.
+    """The row of each label above the plot, lowest first, and whether it is left of its line.
 
-    Those that are close have a row each, and their lines end there, in such an order that none runs through a label.
+    Close ones have a row each where their lines end, in such an order that no line crosses a label.
 
     Args:
         times_at: when each was released, in order.
@@ -172,9 +172,9 @@ def _stagger(
     since: datetime,
     until: datetime,
 ) -> list[tuple[int, bool] | None]:
-    """The row of each label, lowest first, and whether it stands right of its dot.
+    """The row of each label, lowest first, and whether it is right of its dot.
 
-    None where it would cover another, be crossed by one of the lines at ``crossed``, or run out of the plot.
+    None if it would cover another, be crossed by one of the lines at ``crossed``, or leave the plot.
     """
     per_pixel = (until - since) / _PIXELS
     free = [since] * STRIP_ROWS

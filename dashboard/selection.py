@@ -1,4 +1,4 @@
-"""What a viewer asked to see, in the parameters of the counting queries."""
+"""The viewer's selection as parameters of the counting queries."""
 
 from __future__ import annotations
 
@@ -86,16 +86,16 @@ LOOKS_BACK = timedelta(hours=48)
 
 _BUCKETS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 86400)
 _FEWEST_BUCKETS = 26
-_MOST_BUCKETS = 310  # more points than this are closer together than a pixel or two of the chart
+_MOST_BUCKETS = 310  # more points would be less than a pixel or two apart
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What is wanted of crashes and of host-time; what is empty filters nothing.
+    """Filters of crashes and host-time; an empty one filters nothing.
 
     Attributes:
         updates, channels: hosts while they were exposed to one of these.
-        clusters, text: of crashes alone, whoever had them; host-time has neither.
+        clusters, text: apply only to crashes; host-time has neither.
     """
 
     os_types: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ class Filters:
 
     @property
     def only_crashes(self) -> bool:
-        """Whether crashes are filtered by what host-time does not have."""
+        """Whether there is a filter that applies only to crashes."""
         return bool(self.clusters or self.text)
 
 
@@ -132,12 +132,12 @@ class Selection:
     filters: Filters = field(default_factory=Filters)
 
     def query(self, table: str) -> str:
-        """The query whose answer one of the tables above holds: its own, or a shorter way to the same."""
+        """The query for one of the tables above: its own, or a shorter way to the same answer."""
         filters = self.filters
         if filters.channels or len(filters.updates) > 1 or (filters.only_crashes and table not in _WHATEVER_CRASHES):
             return table
         ways = [] if filters.updates else [f"{table}_of_kinds"]
-        if self.until - self.since <= LOOKS_BACK:  # of four weeks what is exposed would take a GiB of memory
+        if self.until - self.since <= LOOKS_BACK:  # exposure over four weeks would take a GiB of memory
             ways.append(f"{table}_of_update" if filters.updates else f"{table}_of_all")
         return next((way for way in ways if way in SHORTER_WAYS), table)
 
@@ -145,11 +145,11 @@ class Selection:
         """The parameters of the query of one of ``TABLES_OF_A_SELECTION``, or of ``TABLES_OF_A_CURVE``.
 
         Args:
-            more: values of what neither window nor filters tell.
+            more: values that are not in the window or the filters.
         """
         values = {"since": self.since, "until": self.until, **asdict(self.filters), **more}
         if table in _REACH_BACK:
-            # The same for the window of the baseline, which is asked for beside this one.
+            # Also for the window of the baseline, which is asked for in addition.
             values["since"] = min(self.since, self.until - LOOKS_BACK)
         read = {**TABLES_OF_A_SELECTION, **TABLES_OF_A_CURVE, **SHORTER_WAYS}[self.query(table)]
         return {
@@ -165,15 +165,15 @@ class Selection:
         return [(table, self.query(table), self.parameters(table, **more)) for table in tables]
 
     def kept_of_baseline(self) -> list[Kept]:
-        """The same of the tables that ``earlier_rate_by_hour`` reads, where this is the window to look back to."""
+        """Like ``kept``, for the tables that ``earlier_rate_by_hour`` reads, if this is the window of the baseline."""
         found = zip(_TABLES_OF_A_BASELINE, self.kept(_TABLES_OF_A_BASELINE.values(), bucket_s=3600), strict=True)
         return [(name, _OF_THESE.get(query, query), parameters) for name, (_, query, parameters) in found]
 
     def bucket_s(self, crashes: int) -> int:
         """Width of a bucket of the chart, seconds.
 
-        The finest that leaves no more points than can be told apart; wider, down to a few points, while there
-        are fewer crashes than buckets: a curve of zeros and ones shows when hosts crashed, not how often.
+        The finest with no more points than can be distinguished; wider, down to a few points, while there are fewer
+        crashes than buckets: a curve of zeros and ones shows when hosts crashed, not how often.
 
         Args:
             crashes: how many there are in the window.
@@ -182,7 +182,7 @@ class Selection:
         return self._width(most)
 
     def aligned(self) -> Selection:
-        """The same with ``since`` moved back to a whole bucket, so that live points do not wander."""
+        """The same with ``since`` moved back to a whole bucket, so that live points do not move."""
         widest_s = self._width(_FEWEST_BUCKETS)
         since_s = int(self.since.timestamp()) // widest_s * widest_s
         return replace(self, since=datetime.fromtimestamp(since_s, tz=UTC))
@@ -192,7 +192,7 @@ class Selection:
         return next((width for width in _BUCKETS_S if span_s / width <= most), _BUCKETS_S[-1])
 
     def of_all_updates(self) -> Selection:
-        """The same of hosts whatever they were exposed to, to compare the exposed with the rest."""
+        """The same without filters of exposure, to compare exposed hosts with the rest."""
         return replace(self, filters=replace(self.filters, updates=(), channels=()))
 
     def window(self, since: datetime, until: datetime) -> Selection:

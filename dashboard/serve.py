@@ -1,6 +1,6 @@
 """How the app is started: a command line and an environment for a subprocess.
 
-The settings lie beside ``app.py`` and are found from there, whatever folder it is started from.
+The settings are beside ``app.py`` and are found there from any working folder.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def command(
     Args:
         lake_path: the lake to show; it need not exist yet, the page then says so.
         port: TCP port to listen on.
-        host: address to listen on. Whoever can reach it sees everything, unless a sign-in or a proxy is in between.
-        address: URL by which people reach it; other sites' pages may not connect. None: by the host.
-        sign_in: how people sign in; None: they do not.
+        host: address to listen on. Whoever can reach it sees everything, unless there is a sign-in or a proxy.
+        address: URL by which people reach it; pages of other sites may not connect. None: by the host.
+        sign_in: how people sign in; None: without.
     """
     secrets = [] if sign_in is None else ["--secrets.files", str(sign_in.secrets)]
     return [
@@ -64,7 +64,7 @@ def command(
 def environment(
     lake_path: Path | str, *, trusted_header: str | None = None, sign_in: SignIn | None = None
 ) -> dict[str, str]:
-    """The environment that goes with ``command``: ours, with the lake, the project's root and who may see added.
+    """The environment for ``command``: ours, plus the lake, the project's root and who may see the pages.
 
     Args:
         trusted_header: in which a proxy says who is there; None: none does.

@@ -44,7 +44,7 @@ def stack_table(sample: Sample, *, title: str = "Stack") -> str:
 
 
 def why(signature: Signature) -> str:
-    """What the rules made of a crash, step by step."""
+    """The steps by which the rules signed a crash."""
     steps = "".join(f"<li>{escape(plain(note, 300))}</li>" for note in signature.notes)
     return (
         f'<div class="fc"><h3>Why it is in this cluster</h3><ol class="fc-limits">{steps}</ol>'

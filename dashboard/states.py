@@ -1,4 +1,4 @@
-"""Pages and panels that have nothing to show say what was found and what to run; never a traceback."""
+"""Pages and panels with nothing to show say what was found and what to run; never a traceback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dashboard.wording import count, on_lake, plain
 
 
 def lake_card(snapshot: Snapshot) -> str:
-    """What stands instead of a page when the lake has nothing to show."""
+    """The card in place of a page when the lake has nothing to show."""
     where = plain(snapshot.root, 200)
     waiting = "This page opens by itself as soon as there is something to show."
     if snapshot.state is LakeState.MISSING:
@@ -47,7 +47,7 @@ def lake_card(snapshot: Snapshot) -> str:
 
 
 def needs_lake(feed: Feed) -> Snapshot | None:
-    """The snapshot when there is something to show; else its card, which gives way by itself, and None."""
+    """The snapshot if there is something to show; else draw a card, which disappears by itself, and return None."""
     snapshot = feed.snapshot()
     if snapshot.state is LakeState.READY:
         return snapshot
@@ -64,7 +64,7 @@ def _waiting(feed: Feed) -> None:
 
 
 def data_problems(feed: Feed) -> None:
-    """Draw what is wrong with the data; nothing where nothing is."""
+    """Draw what is wrong with the data, if anything."""
     said = problems(feed.snapshot(), datetime.now(UTC))
     if said:
         st.html(problem_banner(said, links.address("health")))
@@ -72,7 +72,7 @@ def data_problems(feed: Feed) -> None:
 
 @contextmanager
 def panel(name: str) -> Iterator[None]:
-    """A part of a page whose questions may fail without taking the rest along."""
+    """A part of a page whose questions may fail without affecting the rest."""
     try:
         yield
     except QueryFailed as error:

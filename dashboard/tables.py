@@ -1,4 +1,4 @@
-"""The tables of the pages: answers of the core in, markup out."""
+"""The tables of the pages: from answers of the core to markup."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from dashboard.wording import NOT_TOLD, clock, count, kind_name, os_name, plain,
 
 _PER = "per 1,000 host-hours"
 _MOST_UPDATES = 12  # newest first: a release of last week is rarely the question
-_MOST_VERSIONS = 12  # a fleet of a hundred versions would push all that stands below off the screen
+_MOST_VERSIONS = 12  # a hundred versions would push everything below off the screen
 
 
 def versions_table(versions: pd.DataFrame, snapshot: Snapshot) -> str:
-    """Crash rate by agent version, of those whose hosts crashed most."""
+    """Crash rate by agent version, for those with most crashes."""
     shown = versions.loc[versions.nlargest(_MOST_VERSIONS, ["hosts_crashed", "host_hours"]).index.sort_values()]
     most = _most(shown["rate"])
     leading_to = links.leading(links.OVERVIEW, "agent")
@@ -88,10 +88,10 @@ def updates_table(updates: pd.DataFrame, guilty: Set[str], snapshot: Snapshot) -
 
 
 def blast_radius_table(radius: pd.DataFrame, snapshot: Snapshot, *, judged: datetime | None = None) -> str:
-    """Who of the exposed crashed, by OS and agent version, most crashed first.
+    """Which exposed hosts crashed, by OS and agent version, most crashed first.
 
     Args:
-        judged: when what the page says above it was judged, from what was known by then.
+        judged: the instant as of which the statement above the table was judged.
     """
     rows = [
         Row(

@@ -1,6 +1,6 @@
 """Colours of the charts, the style sheet and the scripts.
 
-Okabe–Ito, with a dash for each colour, so that a chart also reads in grey. Vermilion is the culprit's alone.
+Okabe–Ito, with a dash style for each colour, so that a chart is readable in grey. Vermilion is only for the culprit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours of a chart on one background; as text, vermilion is darker or lighter for contrast."""
+    """Colours of a chart on one background; for text, vermilion is darker or lighter for contrast."""
 
     ink: str
     muted: str

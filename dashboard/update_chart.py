@@ -1,4 +1,4 @@
-"""The figure of one update: hosts that came to have it above, crashes while they had it below, on one time axis."""
+"""The figure of one update, on one time axis: above, hosts that got it; below, crashes while they had it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def update_chart(
     """Draw both.
 
     Args:
-        installs: ``bucket_start``, ``hosts``, cumulated; a row where it grows. crashes: ``bucket_start``, ``crashes``.
+        installs: ``bucket_start``, ``hosts``, cumulative; a row per increase. crashes: ``bucket_start``, ``crashes``.
         since, until: the window, half-open. named: whether an incident names it, and it is drawn as the culprit.
     """
     colours = palette(dark=dark)
@@ -65,7 +65,7 @@ def update_chart(
         x, place = plotly_time(at), (at - since) / (until - since)
         stroke = {"color": colours.muted, "width": 1, "dash": "dot"}
         figure.add_shape(type="line", x0=x, x1=x, yref="paper", y0=0, y1=1, line=stroke)
-        # The two may lie close: each has its word on the side that is away from the other, where there is room.
+        # The two may be close: each label is on the side away from the other, if there is room.
         left = place > (0.1 if words == "released" else 0.9)
         figure.add_annotation(
             x=x,

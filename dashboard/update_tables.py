@@ -1,4 +1,4 @@
-"""The tables of the page Updates: which there are, and what happened to hosts while they were exposed."""
+"""The tables of the page Updates: the updates, and what happened to hosts while they were exposed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.markup import Column, Link, Row, Spark, table
 from dashboard.selection import Filters
 from dashboard.wording import STATE_NAMES, clock, count, kind_name, os_name, plain, rate, times
 
-# Of fewer a ratio is noise: at ten, chance alone moves a count by a third.
+# With fewer crashes a ratio is noise: at ten, chance alone moves a count by a third.
 FEWEST_CRASHES = 10
 
 _COUNTED = ("hosts_exposed", "crashes", "hosts_crashed", "host_hours", "rate", "rate_otherwise")
@@ -24,7 +24,7 @@ _COUNTED = ("hosts_exposed", "crashes", "hosts_crashed", "host_hours", "rate", "
 
 @dataclass(frozen=True)
 class Suspicion:
-    """What the monitor says of an update.
+    """What the monitor says about an update.
 
     Attributes:
         part: ``named`` as the culprit, or ``tied`` with another.
@@ -35,12 +35,12 @@ class Suspicion:
 
     @property
     def words(self) -> str:
-        """The same as people say it."""
+        """In words for people."""
         return self.part if self.incident.is_open else f"{self.part}, closed"
 
 
 def suspicions(judgement: Judgement | None) -> dict[str, Suspicion]:
-    """Updates that incidents speak of; an open incident comes before a closed one, a name before a tie."""
+    """Updates in incidents; an open incident counts before a closed one, a name before a tie."""
     found: dict[str, Suspicion] = {}
     for incident in (*judgement.open, *judgement.closed) if judgement else ():
         if incident.verdict == "update" and incident.update_id:
@@ -58,7 +58,7 @@ class Ratio:
     """How often hosts crashed while exposed over how often otherwise.
 
     Attributes:
-        bound: ``>`` or ``<`` where one side had too few crashes for a figure, and that many stand in for them.
+        bound: ``>`` or ``<`` if one side had too few crashes, for which FEWEST_CRASHES was put.
     """
 
     value: float
@@ -66,15 +66,15 @@ class Ratio:
 
     @property
     def words(self) -> str:
-        """The same as people read it."""
+        """In words for people."""
         said = times(self.value) if self.value >= 0.1 else f"× {self.value:.1g}"
         return f"{self.bound} {said}".strip()
 
 
 def ratio(crashes: float, host_hours: float, crashes_otherwise: float, host_hours_otherwise: float) -> Ratio | None:
-    """Compare what happened while exposed with all other host-time; None where there are too few crashes to say.
+    """Compare exposed host-time with all other host-time; None if there are too few crashes.
 
-    Fewer than FEWEST_CRASHES on one side make a bound, and only one that says something: above 1 or below it.
+    Fewer than FEWEST_CRASHES on one side give a bound, and only a meaningful one: above 1, or below it.
     """
     if not host_hours or not host_hours_otherwise or host_hours_otherwise < 0:
         return None
@@ -111,8 +111,8 @@ def listed(
     Args:
         known: the answer of ``updates_known``. rates: that of ``crash_rate_by_update``. all_of_it: that of
             ``hosts_affected``, of the same selection.
-        filters: of updates and channels; others are in ``rates``.
-        find: found in the name, kind, channel or version, upper and lower case alike.
+        filters: those of updates and channels are applied; the others are in ``rates`` already.
+        find: text to find in the name, kind, channel or version, ignoring case.
     """
     frame = known.merge(rates[["update_id", *_COUNTED]], on="update_id", how="left")
     for name in ("hosts_exposed", "crashes", "hosts_crashed", "host_hours"):
@@ -157,7 +157,7 @@ def updates_table(
 
     Args:
         curves: crashes while exposed, over the window.
-        told: whether it is known who was exposed.
+        told: whether it is known which hosts were exposed.
     """
     most = float(shown["rate"].max()) if shown["rate"].notna().any() else 0.0
     leading_to = links.leading("updates", "id")
@@ -208,7 +208,7 @@ def updates_table(
 
 
 def hosts_table(hosts: pd.DataFrame, beside: datetime, *, most: int) -> str:
-    """The hosts that an update concerns, those first that need somebody."""
+    """The hosts that an update concerns; those that need somebody come first."""
     leading_to = links.leading("host", "id")
     rows = [
         Row(

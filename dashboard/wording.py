@@ -1,4 +1,4 @@
-"""Values in words: conditions, probabilities, counts, times. Plain text: markup escapes it."""
+"""Values in words: conditions, probabilities, counts, times. Plain text, to be escaped by the markup."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ CLUSTER_STATES = {
 # Why something about hosts is not known where there are only crashes.
 NOT_TOLD = "no inventory, no installs, no presence"
 
-_UNSEEN = ("Cc", "Cf", "Zl", "Zp")  # control characters, and others that nobody sees
+_UNSEEN = ("Cc", "Cf", "Zl", "Zp")  # control characters, and other invisible ones
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
 def plain(text: object, limit: int = 48) -> str:
-    """A string of the fleet, fit to stand in a sentence: one line, no control characters, cut in the middle.
+    """A string of the fleet for use in a sentence: one line, no control characters, cut in the middle.
 
-    Text of another direction is isolated, so that it cannot turn its neighbours around.
+    Text of another direction is isolated, so that it cannot reorder the text around it.
     """
     shown = "".join("\ufffd" if unicodedata.category(each) in _UNSEEN else each for each in str(text))
     if len(shown) > limit:
@@ -69,33 +69,33 @@ def plain(text: object, limit: int = 48) -> str:
 
 
 def on_lake(command: str, root: Path) -> str:
-    """A command for that lake, as it can be run from the folder in which the dashboard was started."""
+    """A command for a lake, as it can be run from the folder in which the dashboard was started."""
     here = Path.cwd()
     where = root.relative_to(here) if root.is_relative_to(here) else root
     return command if str(where) == "lake" else f"{command} --lake {quote(str(where))}"
 
 
 def hosts_command(update_id: str, root: Path, *, state: str = "") -> str:
-    """The command that lists the hosts of an update; empty where the id holds what cannot be typed from what is seen.
+    """The command that lists the hosts of an update; empty if the id has characters that cannot be typed as shown.
 
     Args:
-        state: the hosts in this one alone; empty for all.
+        state: only hosts in this state; empty for all.
     """
     if any(unicodedata.category(each) in _UNSEEN for each in update_id):
         return ""
     wanted = f"--state {state} --csv" if state else "--csv"
-    if update_id.startswith("-"):  # else it would be taken for an option
+    if update_id.startswith("-"):  # it would be taken for an option
         return f"{on_lake(f'fleetcrash hosts {wanted}', root)} -- {quote(update_id)}"
     return on_lake(f"fleetcrash hosts {quote(update_id)} {wanted}", root)
 
 
 def os_name(os_type: str) -> str:
-    """What people call the operating system."""
+    """The name of an operating system for people."""
     return SYSTEM_NAMES.get(os_type, plain(os_type))
 
 
 def kind_name(kind: str | None) -> str:
-    """What people call that kind of update."""
+    """The name of a kind of update for people."""
     return KIND_NAMES.get(kind or "", "update")
 
 
@@ -112,7 +112,7 @@ def whom(condition: Mapping[str, str] | None) -> str:
 
 
 def condition_words(condition: Mapping[str, str] | None) -> str:
-    """A condition by itself, such as "Windows, agent ≥ 7.11"."""
+    """A condition in words, such as "Windows, agent ≥ 7.11"."""
     return "not determined yet" if condition is None else in_words(condition, _shown)
 
 
@@ -121,14 +121,14 @@ def _shown(text: str) -> str:
 
 
 def wave_words(name: str) -> str:
-    """A wave by the monitor's name for it, "<whom> from <time>": a rise that follows no update."""
+    """A wave, which is a rise that follows no update, in words; ``name`` is "<whom> from <time>"."""
     hit, _, since = name.rpartition(" from ")
     said = (hit or name).removeprefix("os type ").replace(" version", "").replace(">=", "≥ ")
     return f"{said} from {since[11:16]} (wave)" if hit else f"{said} (wave)"
 
 
 def percent(share: float | None) -> str:
-    """A probability; near certainty is not rounded up to it."""
+    """A probability; near certainty is not rounded up to certainty."""
     if share is None:
         return "–"
     if share > 0.999:
@@ -139,7 +139,7 @@ def percent(share: float | None) -> str:
 
 
 def count(value: float | None) -> str:
-    """A whole number with thin groups; a dash where it is not known."""
+    """A whole number with thin spaces between groups; a dash if it is unknown."""
     return "–" if value is None else f"{int(value):,}".replace(",", "\u202f")
 
 
@@ -165,7 +165,7 @@ def times(ratio: float | None) -> str:
 
 
 def clock(instant: datetime | None, *, beside: datetime | None = None) -> str:
-    """A time of day in UTC, with as much of its date as differs from ``beside``."""
+    """A time of day in UTC, with the parts of its date that differ from ``beside``."""
     if instant is None:
         return "–"
     here = instant.astimezone(UTC)

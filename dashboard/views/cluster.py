@@ -1,4 +1,4 @@
-"""One crash cluster: since when, after what, whom it hits, and its stack."""
+"""One crash cluster: since when, after which updates, which hosts it hits, and its stack."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _panels(feed: Feed, view: View, cluster_id: str) -> Charts | None:
         selection = view.selection(snapshot)
         selection = replace(selection, filters=replace(selection.filters, clusters=(cluster_id,)))
         drawing = _figures(feed, view, selection, cluster)
-        over_tables = st.container(key="curve-place")  # as tall as the curve from the start, so that nothing moves
+        over_tables = st.container(key="curve-place")  # as tall as the curve from the start, so that nothing jumps
         left, right = st.columns([3, 2], gap="large")
         sample = feed.sample(cluster_id)
         left.html(stack_table(sample, title=f"Stack of crash {plain(sample.crash_id, 40)}"))
@@ -165,7 +165,7 @@ def _shares(feed: Feed, selection: Selection) -> None:
 
 
 def _update_shares(feed: Feed, selection: Selection, updates: pd.DataFrame) -> pd.DataFrame:
-    """The updates as shares; a host has several at once, so that they do not add up to all."""
+    """The updates as shares; a host has several at once, so they do not add up to 1."""
     whole = feed.frame("hosts_affected", selection).iloc[0]
     most_first = updates.sort_values(["crashes", "update_id"], ascending=[False, True])
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""One crash report: all that the host said, with the frames that decided its cluster marked."""
+"""One crash report: everything that the host reported, with the frames marked that decided its cluster."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _pairs(title: str, pairs: Any) -> str:
 
 
 def _whole(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The report for reading, maps as objects and times as text."""
+    """The report for people, with maps as objects and times as text."""
     maps = {key: dict(report[key] or []) for key in ("content", "tags")}
     shown = {key: value for key, value in {**report, **maps}.items() if key != "source"}
     plain_text: dict[str, Any] = json.loads(json.dumps(shown, default=str))

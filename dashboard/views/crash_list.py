@@ -1,4 +1,4 @@
-"""The table of crashes that a host or a cluster page ends in; each row leads to its report."""
+"""The table of crashes at the end of a host or cluster page; each row is linked to its report."""
 
 from __future__ import annotations
 

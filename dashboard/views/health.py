@@ -1,7 +1,7 @@
 """Whether the data can be trusted: lag, gaps, duplicates, what was put aside and why, and the monitor's last tick.
 
-There is no filter row. Filters choose hosts and what happened to them; this page is about records of every kind as they
-came in, and of one that was put aside not even the host is known.
+There is no filter row. Filters select hosts and what happened to them; this page is about incoming records of every
+kind, and of a record that was put aside not even the host is known.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def show() -> None:
         needed = needs_lake(feed)
         if needed is None:
             return
-    with of_all_pages(), st.container(key="filters-kept"):  # not shown; a row that is not drawn forgets what it holds
+    with of_all_pages(), st.container(key="filters-kept"):  # hidden; a row that is not drawn would forget its values
         filter_row(snapshot)
     st.html(
         '<div class="fc"><span class="fc-note">Of the whole lake: filters and time range do not apply here, '

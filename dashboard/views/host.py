@@ -1,4 +1,4 @@
-"""One host: who it is, what became of it, what happened to it and when."""
+"""One host: its attributes, its state, and what happened to it and when."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _panels(feed: Feed, view: View, host_id: str) -> Charts | None:
         st.html(_head(host))
         st.html(cards(_cards(feed, host, snapshot)))
         st.html(_over_chart(view, selection, host))
-        over_tables = st.container(key="line-place")  # as tall as the chart from the start, so that nothing moves
+        over_tables = st.container(key="line-place")  # as tall as the chart from the start, so that nothing jumps
         crash_list(feed, selection, host_id=host_id, known=int(host["crashes"]))
         st.html(_updates(updates, named_updates(snapshot), snapshot))
 
@@ -141,7 +141,7 @@ def _cards(feed: Feed, host: pd.Series, snapshot: Snapshot) -> list[Card]:
 
 
 def _state_card(feed: Feed, snapshot: Snapshot, host_id: str, incident: Incident) -> Card:
-    """What the host is to the update that an incident names."""
+    """The host's state with respect to the update that an incident names."""
     update_id = incident.update_id or ""
     found = feed.impact(update_id, incident.condition).state_of(host_id)
     label = f"By {plain(update_id, 30)}"

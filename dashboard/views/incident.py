@@ -1,4 +1,4 @@
-"""One incident: what did it, how sure, whom it hit, what is left to do."""
+"""One incident: its cause, how sure we are, which hosts it hit, what is left to do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from dashboard.wording import (
     wave_words,
 )
 
-_ROWS_EVERY_S = 10  # a table that one reads from must not move all the time
+_ROWS_EVERY_S = 10  # a table that people read must not change all the time
 _LIMITS = {
     "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
     "assumed": "No presence was recorded, so a host counts as online for 24 hours after it was last seen.",
@@ -120,7 +120,7 @@ def _reasons(feed: Feed, asked: str) -> None:
 
 
 def _found(feed: Feed, asked: str) -> tuple[Snapshot, Judgement, Incident]:
-    """The incident as it stands now; a page whose incident is gone is drawn anew."""
+    """The incident in its present state; if it is gone, the page is drawn anew."""
     snapshot = feed.snapshot()
     incident = snapshot.judgement.find(asked) if snapshot.judgement else None
     if snapshot.judgement is None or incident is None:
@@ -344,7 +344,7 @@ def _evidence(incident: Incident, snapshot: Snapshot) -> str:
 
 
 def _controls(controls: Mapping[str, float]) -> list[Row]:
-    """What the crashes after the install are compared with, in hosts; nothing where nothing is named."""
+    """The hosts with which crashes after the install are compared; nothing if no update is named."""
     if not {"window_min", "after", "before", "placebo", "placebo_as_many"} <= controls.keys():
         return []
     within = f"{count(controls['window_min'])} min"

@@ -1,4 +1,4 @@
-"""What waiting cost: the incident's hosts that a halt at the minute that the viewer chooses would have spared."""
+"""What waiting cost: the hosts of the incident that a halt at a minute of the viewer's choice would have spared."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def what_waiting_cost(feed: Feed, incident: Incident) -> None:
 
 
 def _asked(last: int, step: int, *, otherwise: int) -> int:
-    """The minute in the address. Bound to it, a slider would forget the choice whenever its range grows."""
+    """The minute in the URL. A slider bound to it would forget the choice whenever its range grows."""
     asked = st.query_params.get("halt", "")
     is_one = re.fullmatch("[0-9]{1,8}", asked) and int(asked) <= last
     return int(asked) // step * step if is_one else otherwise

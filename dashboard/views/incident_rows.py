@@ -1,4 +1,4 @@
-"""What an incident rests on: the clusters of its crashes, and its hosts by what became of them."""
+"""The rows behind an incident: the clusters of its crashes, and its hosts by state."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from fleetcrash.attribution.impact import HOST_COLUMNS
 
 _MOST_ROWS = 50
 _MOST_CLUSTERS = 5
-_BEFORE_ALARM = timedelta(hours=1)  # an incident is told from the crashes of the hour before its alarm
+_BEFORE_ALARM = timedelta(hours=1)  # the crashes of the hour before its alarm belong to an incident
 _ATTRIBUTES = ("os_build", "agent_version", "region", "site")
 _WORDS = {STATE_NAMES[state].lower(): state for state in STATES}
-# Filters that a host can be held against, with the column of its value.
+# Filters that apply to a host, with the column of its value.
 _FILTERED = {
     "os_types": "os_type",
     "os_builds": "os_build",
@@ -49,7 +49,7 @@ def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
         told = incident.update_id is not None and not snapshot.only_crashes
         if incident.update_id is not None and told:
             filters = replace(filters, updates=(incident.update_id,))
-            shown = replace(view, filters=replace(filters, updates=()))  # which takes the place of the viewer's
+            shown = replace(view, filters=replace(filters, updates=()))  # the incident's update replaces the viewer's
         selection = Selection(since, until, filters)
         clusters = feed.clusters(selection)
         who = f"of hosts with {plain(incident.update_id)}" if told else "of all hosts"
@@ -74,7 +74,7 @@ def incident_clusters(feed: Feed, view: View, incident: Incident) -> None:
 
 def _all_clusters(incident: Incident, since: datetime) -> str:
     """A link to all clusters of the incident, of which its page shows the first."""
-    # The range takes no seconds; one that has no end goes on with the lake.
+    # The range has no seconds; one without an end follows the lake.
     window = {"range": "custom", "from": f"{since:%Y-%m-%dT%H:%M}"}
     if incident.closed_at is not None:
         window["to"] = f"{incident.closed_at:%Y-%m-%dT%H:%M}"

@@ -1,4 +1,4 @@
-"""The first screen: what is wrong, the curve with the culprit's release on it, who is hit."""
+"""The first page: what is wrong, the curve with the culprit's release, which hosts are hit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _banners(feed: Feed, drawn: list[tuple[str, ...]]) -> None:
     data_problems(feed)
     snapshot = feed.snapshot()
     if _verdicts(snapshot) != drawn:
-        st.rerun()  # the cards and the curve below must say the same as the banner
+        st.rerun()  # the cards and the curve below must agree with the banner
     judgement = snapshot.judgement
     if judgement is None or judgement.unreadable:
         st.html(unjudged_banner(snapshot))
@@ -79,7 +79,7 @@ def _panels(feed: Feed, view: View) -> None:
     above = st.container()
     drawing = drawing_row()
     with panel("Crash rate"):
-        # Each part is asked for just before it is drawn, so that the figures need not wait for the tables.
+        # Each part is asked for just before it is drawn, so that the figures do not wait for the tables.
         hit = feed.hit(selection)
         named, alike = named_updates(snapshot), (selection, links.alike())
         curve = ask_curve(feed, drawing, selection, crashes=int(hit["crashes"]), named=named)
@@ -123,7 +123,7 @@ def _rates(feed: Feed, selection: Selection, snapshot: Snapshot, curve: Curve) -
 
 
 def _history_since(selection: Selection, snapshot: Snapshot) -> datetime:
-    """From when on a baseline may look back: two days, but nobody was exposed to an update before its release."""
+    """Start of the time for a baseline: two days ago, but not before the release of an update that is filtered by."""
     two_days_ago = selection.until - LOOKS_BACK
     released = [snapshot.update(update_id) for update_id in selection.filters.updates]
     if not released or None in released:

@@ -1,4 +1,4 @@
-"""The curve of the overview: which lines it has, what stands above it, and the figure."""
+"""The curve of the overview: its lines, the text above it, and the figure."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _SCALES = ("auto", "log", "linear")
 
 @dataclass(frozen=True)
 class Drawing:
-    """How the viewer wants the curve: what its lines stand for, and the scale of its axis."""
+    """The viewer's choices for the curve: what its lines are, and the scale of its axis."""
 
     lines: str
     scale: str
 
 
 def drawing_row() -> Drawing:
-    """Draw the choice of lines and scale, and return what it says."""
+    """Draw the choice of lines and scale, and return it."""
     with st.container(horizontal=True, key="drawing", vertical_alignment="bottom", gap="small"):
         lines = st.segmented_control(
             "Lines by", tuple(_QUESTIONS), default="OS", key="by", bind="query-params", required=True
@@ -53,11 +53,11 @@ def drawing_row() -> Drawing:
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn.
+    """The data of the curve.
 
     Attributes:
-        fleet: rows by OS, of all buckets of which something is known. lines: the rows to draw, by ``group``.
-        question: the query file that answered with the lines.
+        fleet: rows by OS, for all buckets with data. lines: the rows to draw, by ``group``.
+        question: the query file that gave the lines.
         left_out: how many more lines there would be.
     """
 
@@ -77,10 +77,10 @@ def ask_curve(
     crashes: int,
     named: set[str],
 ) -> Curve:
-    """The rows of the curve, no more lines than can be told apart.
+    """The rows of the curve, with no more lines than can be distinguished.
 
     Args:
-        crashes: how many the selection has.
+        crashes: number of crashes in the selection.
         named: updates that an incident names; they come first among the lines by update.
     """
     bucketed: dict[str, Any] = {
@@ -105,11 +105,11 @@ def ask_curve(
 
 
 def export_curve(feed: Feed, selection: Selection, curve: Curve) -> None:
-    """Offer the rows of the curve as a file; the hosts that crashed are counted for that alone."""
+    """Offer the rows of the curve as a file; only for it are the hosts that crashed counted."""
     asked: dict[str, Any] = {"since": selection.since, "until": selection.until, "bucket_s": curve.bucket_s}
 
     questions, parameters = [curve.question], asked
-    if curve.group != "update_id":  # told of few updates, with their hosts
+    if curve.group != "update_id":  # only few updates have lines, and hosts are counted with them
         questions, parameters = [*questions, "hosts_crashed_by_minute"], {**asked, "by": curve.group}
 
     def with_hosts() -> pd.DataFrame:
@@ -196,7 +196,7 @@ def _opening(middle: datetime, bucket_s: int) -> str:
     """A link to the crashes of the point that was clicked."""
     since = middle - timedelta(seconds=bucket_s / 2)
     until = since + timedelta(seconds=bucket_s)
-    # Streamlit takes no seconds here, and the buckets are whole minutes.
+    # Streamlit accepts no seconds here, and buckets are whole minutes.
     window = {"range": "custom", "from": f"{since:%Y-%m-%dT%H:%M}", "to": f"{until:%Y-%m-%dT%H:%M}"}
     words = f"Crash clusters from {clock(since).removesuffix(' UTC')} to {clock(until, beside=since)} →"
     return f'<p class="fc">{links.link("clusters", words, limit=80, **window)}</p>'
@@ -209,7 +209,7 @@ def named_updates(snapshot: Snapshot) -> set[str]:
 
 
 def markers(snapshot: Snapshot) -> list[Marker]:
-    """The releases, each with its part in what happened."""
+    """The releases, each with its role."""
     culprits = named_updates(snapshot)
     incidents = snapshot.judgement.open if snapshot.judgement else ()
     tied = {one.update_id for each in incidents if each.verdict == "cannot_separate" for one in each.tied}
@@ -249,7 +249,7 @@ def _remarks(
 
 
 def _telling(updates: pd.DataFrame, named: set[str]) -> list[str]:
-    """Updates worth a line: those named, then those whose hosts crashed most often."""
+    """Updates that get a line: those named, then those whose hosts crashed most often."""
     by_rate = updates[updates["host_hours"] > 0].sort_values("rate", ascending=False)["update_id"].tolist()
     return [each for each in by_rate if each in named] + [each for each in by_rate if each not in named]
 

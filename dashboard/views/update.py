@@ -60,7 +60,7 @@ def panels(feed: Feed, view: View, asked: str) -> None:
             st.html(notice("Who has it is not known", f"{said}: {NOT_TOLD}."))
             return
         selection = view.selection(snapshot).of_all_updates()
-        view = replace(view, filters=selection.filters)  # what is told of the filters is of those that hold here
+        view = replace(view, filters=selection.filters)  # so that texts about the filters are about those in force here
         incident = suspicion.incident if suspicion and suspicion.part == "named" else None
         hosts = _hosts(feed, asked, incident)
         with panel("Rates"):
@@ -227,7 +227,7 @@ def _spread(feed: Feed, view: View, selection: Selection, row: pd.Series, *, nam
 
 
 def _hosts(feed: Feed, update_id: str, incident: Incident | None) -> pd.DataFrame:
-    """The hosts that it concerns, those that need somebody first."""
+    """The hosts that it concerns; those that need somebody come first."""
     condition = incident.condition if incident else None
     impact = feed.impact(update_id, condition)
 
@@ -271,7 +271,7 @@ def _states(feed: Feed, hosts: pd.DataFrame, update_id: str, incident: Incident 
 
 
 def _command(update_id: str, snapshot: Snapshot) -> None:
-    """Draw the command that lists the hosts, where there is one."""
+    """Draw the command that lists the hosts, if there is one."""
     if command := hosts_command(update_id, snapshot.root):
         said = '<span class="fc-note">The same in a terminal: </span>'
         st.html(f'<div class="fc">{said}<code>{escape(command)}</code></div>')

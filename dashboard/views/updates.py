@@ -57,7 +57,7 @@ def _list(feed: Feed, view: View) -> None:
         above.html(updates_table(shown, curves, suspected, snapshot.newest, note=note, told=told))
         asked = ("updates_known", "crash_rate_by_update", "hosts_affected", "installs_by_update")
         chosen = {"find": find.strip(), "updates": view.filters.updates, "channels": view.filters.channels}
-        # Every host of every install is counted for a file alone: of ten million installs that takes seconds.
+        # Only for a file are the hosts of every install counted, which takes seconds for ten million installs.
         export(
             feed,
             "Updates",
