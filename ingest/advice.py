@@ -1,4 +1,4 @@
-"""What to do about sources that were read but brought little: a line each, for whoever loads them by hand."""
+"""Advice about sources that were read with little result, a line each, for people who load them by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MEANS_A_HOST = ("host", "machine", "computer", "device")
 
 
 class Misread(Enum):
-    """What a source begins like whose lines are no records; the advice of each."""
+    """How a source begins whose lines are no records, each with its advice."""
 
     ARRAY = "begins with [, as a JSON array does. Write one record a line, with jq -c '.[]'"
     UTF_16 = "is UTF-16, as PowerShell's > writes it. Save it as UTF-8"
@@ -23,10 +23,10 @@ class Misread(Enum):
     CSV = "is CSV. Write it to a file such as crash.csv"
 
 
-_KEYS = {b"host_id", b"update_id"}  # one of which each kind of record has
+_KEYS = {b"host_id", b"update_id"}  # each kind of record has one of these
 
 _BEGIN = {
-    codecs.BOM_UTF32_LE: Misread.UTF_32,  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_LE: Misread.UTF_32,  # before UTF-16, as it begins with the mark of that
     codecs.BOM_UTF32_BE: Misread.UTF_32,
     codecs.BOM_UTF16_LE: Misread.UTF_16,
     codecs.BOM_UTF16_BE: Misread.UTF_16,
@@ -37,7 +37,7 @@ _BEGIN = {
 
 
 def misread_as(start: bytes) -> Misread | None:
-    """What a source of lines begins like that it should not; None for nothing of that kind."""
+    """What a source of lines looks like instead; None if it looks like nothing known."""
     for begins, what in _BEGIN.items():
         if start.startswith(begins):
             return what
@@ -58,10 +58,10 @@ def advice(
     """The lines for a load.
 
     Args:
-        misread: names of sources that look so, and of which something was put aside.
-        crashes_without_host: of crash files that nobody said the host of.
-        records_without_host: of sources whose records must name it.
-        unknown_fields: that the records had.
+        misread: names of sources that look so, and of which records were put aside.
+        crashes_without_host: number from crash files for which no host was given.
+        records_without_host: number from sources whose records must name it.
+        unknown_fields: of the records.
     """  # fmt: skip
     lines = []
     for what, names in misread.items():

@@ -1,4 +1,4 @@
-"""What every way in hands over: the records of one batch, laid out on the workbench for the rules."""
+"""The interface of all inputs: the records of one batch, laid out on the workbench for the rules."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ class Given:
 
     Attributes:
         fields: a SELECT for ``rules.judge``.
-        names: the columns of the kind that it has; in no record is any other given. The required ones and
-            ``received_at`` are among them.
-        is_whole: whether each value that was given is there; else one that is null may break its rule.
-        raw: a SELECT of ``line`` and ``raw``, the bytes as they came; read for the refused lines only.
+        names: the columns in ``fields``, among them the required ones and ``received_at``; no record has others.
+        is_whole: whether every given value is present; else a null value may mean one that breaks its rule.
+        raw: a SELECT of ``line`` and ``raw``, the bytes as they came; read only for refused lines.
         parameters, raw_parameters: ``$named`` values of the two.
     """
 
@@ -41,9 +40,9 @@ class LaidOut:
     """A batch on the workbench.
 
     Attributes:
-        read: records read, plain ones among them and blank lines not.
-        kinds: the records by kind, without those that are plain.
-        strangers: what is no record of a known kind, its ``fields`` being ``line`` and ``reason``; or None.
+        read: records read, including plain ones and not blank lines.
+        kinds: the records by kind, without plain ones.
+        strangers: what is no record of a known kind, with ``line`` and ``reason`` as its ``fields``; or None.
         unknown_fields: fields that the contract does not know.
     """
 
@@ -57,9 +56,9 @@ class Arrival(Protocol):
     """One batch of a source.
 
     Attributes:
-        batch_id: the same whenever the same bytes arrive at the same place of a source.
+        batch_id: the same for the same bytes at the same place of a source.
         source: file or door that it came by.
-        size_bytes: bytes of the source that it takes up, for the progress.
+        size_bytes: bytes of the source that it covers, for the progress.
     """
 
     @property
@@ -70,9 +69,9 @@ class Arrival(Protocol):
     def size_bytes(self) -> int: ...
 
     def plain(self, bench: Workbench) -> Mapping[Kind, Given]:
-        """Put the batch on the workbench, and say where records are that the rules may see as they are, if any.
+        """Put the batch on the workbench. Returns plain records, which the rules can take as they are; None: none.
 
-        What the previous batch left there may be replaced.
+        It may replace what the previous batch left there.
         """
         ...
 
@@ -86,7 +85,7 @@ class Arrival(Protocol):
 
 
 def always_there(kind: Kind) -> set[str]:
-    """The columns of a kind that ``Given.fields`` has, whether any record names them or not."""
+    """The columns of a kind that ``Given.fields`` always has, even if no record names them."""
     return {column.name for column in COLUMNS[kind] if column.required or column.name == "received_at"}
 
 
@@ -95,8 +94,7 @@ def counted_from(first: int, count: int) -> pa.Array:
     return as_numbers(np.arange(first, first + count, dtype=np.int64))
 
 
-# From here on neither pa.array, pa.scalar nor to_numpy: they import pandas, which would be most of the time of a small
-# load.
+# No pa.array, pa.scalar or to_numpy below: they import pandas, which would take most of the time of a small load.
 
 
 def repeated(text: str, count: int) -> pa.Array:
@@ -107,10 +105,10 @@ def repeated(text: str, count: int) -> pa.Array:
 
 
 def one_of(texts: Sequence[str], places: npt.NDArray[np.int32]) -> pa.Array:
-    """Of each row one of some texts, which are there but once.
+    """A column of texts that are stored only once each.
 
     Args:
-        places: of the text of each row.
+        places: index of the text of each row.
     """
     return pa.DictionaryArray.from_arrays(as_numbers(places), pa.table({"text": list(texts)})["text"].combine_chunks())
 
@@ -122,7 +120,7 @@ def as_numbers(numbers: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> pa.Arr
 
 
 def from_numbers(numbers: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """Numbers of an Arrow column of int64 without nulls; of uint64 their bits."""
+    """The numbers of an Arrow column of int64 without nulls; uint64 is reinterpreted."""
     chunks = [np.frombuffer(each.buffers()[1], np.int64, len(each), 8 * each.offset) for each in numbers.chunks]
     return np.concatenate(chunks) if chunks else np.empty(0, np.int64)
 
@@ -134,7 +132,7 @@ def as_flags(flags: npt.NDArray[np.bool_]) -> pa.Array:
 
 
 def parts_of(data: Data, starts: Ends, ends: Ends) -> pa.Array:
-    """Parts of some bytes, in their order, and behind each what comes before the next, without a copy."""
+    """Parts of some bytes as rows, in order, each followed by a row for the bytes up to the next; without a copy."""
     count = len(starts)
     offsets = np.empty(2 * count + 1, np.int32)
     offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(data)

@@ -1,6 +1,6 @@
-"""Which bytes stand where, as a bit each: many bytes are looked at in one operation, 64 of them in one word.
+"""Sets of byte positions as bitmaps: one operation handles many bytes, 64 of them in one word.
 
-The first byte is the lowest bit of the first word. What is missing to a whole word is 0.
+The first byte is the lowest bit of the first word. The rest of the last word is 0.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ Bits = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int32]
 Ends = npt.NDArray[np.int32]
 
-SLICE_BYTES = 1 << 18  # looked through at a time, so that what is made of each byte stays small and near
+SLICE_BYTES = 1 << 18  # at a time, so that intermediate arrays stay in the cache
 _SLICE_WORDS = SLICE_BYTES // 8
 
 
 def bits_of(data: Data, *sets: bytes) -> list[Bits]:
-    """For each set of bytes a bit for each byte of ``data``: whether it is in the set.
+    """A bitmap for each set of bytes: which bytes of ``data`` are in the set.
 
-    Each slice is looked through for all of them while it is near.
+    Each slice is searched for all sets while it is in the cache.
     """
     found = [np.zeros(-(-len(data) // 64), np.uint64) for _ in sets]
     there = [[byte for byte in wanted if byte in data] for wanted in sets]
@@ -42,24 +42,24 @@ def bits_of(data: Data, *sets: bytes) -> list[Bits]:
 
 
 def places_of(data: Data, byte: int) -> Ends:
-    """Where a byte stands."""
+    """The positions of a byte."""
     whole = np.frombuffer(data, np.uint8)
     flags = np.empty(SLICE_BYTES, np.bool_)
     found = [
         np.flatnonzero(np.equal(at := whole[start : start + SLICE_BYTES], byte, out=flags[: len(at)])) + start
         for start in range(0, len(whole), SLICE_BYTES)
-        if data.find(byte, start, start + SLICE_BYTES) >= 0  # far quicker, where it is rare
+        if data.find(byte, start, start + SLICE_BYTES) >= 0  # far quicker if the byte is rare
     ]
     return np.concatenate(found).astype(np.int32) if found else np.empty(0, np.int32)
 
 
 def inside(quotes: Bits) -> Bits:
-    """Whether the quotes up to each place, that one included, are odd in number."""
+    """A bitmap of positions up to which, inclusive, the number of quotes is odd."""
     odd_up_to = quotes.copy()
     odd_before = np.uint64(0)
     for start in range(0, len(quotes), _SLICE_WORDS):
         words = odd_up_to[start : start + _SLICE_WORDS]
-        for step in (1, 2, 4, 8, 16, 32):  # after each the parity of twice as many places up to here
+        for step in (1, 2, 4, 8, 16, 32):  # each step covers the parity of twice as many positions
             words ^= words << np.uint64(step)
         of_word = words >> np.uint64(63)
         before = np.bitwise_xor.accumulate(of_word) ^ of_word ^ odd_before
@@ -69,7 +69,7 @@ def inside(quotes: Bits) -> Bits:
 
 
 def bits_at(bits: Bits, places: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
-    """The bits of some places, 0 or 1."""
+    """The bits at some positions, 0 or 1."""
     packed: npt.NDArray[np.uint8] = bits.view(np.uint8)[places >> 3]
     packed >>= (places & 7).astype(np.uint8)
     packed &= np.uint8(1)
@@ -77,11 +77,11 @@ def bits_at(bits: Bits, places: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
 
 
 def counted(bits: Bits, ends: Ends) -> Counts:
-    """How many bits are 1 in each stretch of places; the first starts at 0, each other where the one before ends."""
+    """How many bits are 1 in each stretch; the first starts at 0, each other where the one before ends."""
     ones = np.cumsum(np.bitwise_count(bits), dtype=np.int32)
     words, places = ends >> 6, (ends & 63).astype(np.uint64)
     up_to: Counts = np.append(np.int32(0), ones)[words]
-    # An end behind the last word has no bits of a further one.
+    # An end after the last word has no further word.
     of_word = np.append(bits, np.uint64(0))[words] & ((np.uint64(1) << places) - np.uint64(1))
     up_to += np.bitwise_count(of_word)
     up_to[1:] -= up_to[:-1].copy()

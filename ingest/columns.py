@@ -1,8 +1,8 @@
-"""Columns of any Arrow type, brought to a form that DuckDB takes and the rules know.
+"""Columns of any Arrow type, converted to a form that DuckDB accepts and the rules know.
 
-A column's type is known once for all its rows, so that what cannot be right is told without looking at a
-value: a version that is a number is ``bad_value`` in every row. Values that could be right go through the
-same macros as those of NDJSON. Types are declared by the file and never guessed from values.
+A column's type is the same for all its rows, so a wrong one is detected without looking at values: a version that is
+a number is ``bad_value`` in every row. Values that could be right go through the same macros as those of NDJSON. Types
+are declared by the file and never guessed from values.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from fleetcrash.records import FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE
 from fleetcrash.times import END, FIRST
 
 _UTC = pa.timestamp("us", tz="UTC")
-_UNREADABLE = '{"unreadable": true}'  # what cannot be told either; fits no column, as what it stands for
+_UNREADABLE = '{"unreadable": true}'  # stands for a value that cannot be shown; like that, it fits no column
 _UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 class Form(Enum):
-    """The forms of a column that the rules tell apart.
+    """The forms of a column that the rules distinguish.
 
-    A cell is text in a format that has no other form, so that it may spell a number or a flag as well. What is nested
-    as no column is due to be is JSON text.
+    A cell is text in a format with no other form, so it may also spell a number or a flag. A nested value that fits no
+    column is JSON text.
     """
 
     TEXT = auto()
@@ -92,12 +92,12 @@ _NO_TEXT = (Form.TIME, Form.OTHER)
 
 @dataclass(frozen=True)
 class Shaped:
-    """A column in a form of the above.
+    """A column in one of the forms.
 
     Attributes:
-        values: null where the source is null, and where a time cannot be held.
-        given: whether the source said anything.
-        lost: text of the times that cannot be held; None: there are none.
+        values: null where the source is null, or has a time out of range.
+        given: whether the source has a value.
+        lost: text of the times out of range; None: there are none.
     """
 
     form: Form
@@ -106,11 +106,11 @@ class Shaped:
     lost: pa.ChunkedArray | None = None
 
     def read_as(self, due: str, identifier: str) -> str:
-        """An SQL expression for what ``value_as`` is to be made from."""
+        """An SQL expression for the input of ``value_as``."""
         return _READ.get((due, self.form), "{}").format(identifier)
 
     def value_as(self, due: str, identifier: str) -> str:
-        """An SQL expression for the value of a DuckDB type; null where the value cannot be of it.
+        """An SQL expression for the value as a DuckDB type; null if it cannot be one.
 
         Args:
             identifier: of a column made by ``read_as``.
@@ -119,11 +119,11 @@ class Shaped:
         return f"CAST(NULL AS {due})" if expression is None else expression.format(identifier)
 
     def raw_as(self, identifier: str, lost: str, due: str | None) -> str:
-        """An SQL expression for the value as a row put aside shows it.
+        """An SQL expression for the value in the JSON of a row that is put aside.
 
         Args:
             lost: identifier of the column ``lost``.
-            due: the DuckDB type that is due; None: none is.
+            due: the DuckDB type that is expected; None: none.
         """
         value = _RAW.get(self.form, "{}").format(identifier)
         if self.lost is not None:
@@ -134,7 +134,7 @@ class Shaped:
 
 
 def shaped(column: pa.ChunkedArray) -> Shaped:
-    """Bring a column to its form. No value raises: what no form fits is shown as text."""
+    """Convert a column to its form. No value raises: one that fits no form is shown as text."""
     given = pc.is_valid(column)
     if pa.types.is_run_end_encoded(column.type):
         column = column.cast(column.type.value_type)
@@ -154,7 +154,7 @@ def shaped(column: pa.ChunkedArray) -> Shaped:
     form = _nested_form(kind)
     if form is not None and _is_valid(column):
         if form is Form.ENTRIES:
-            # DuckDB stops at a map that names a key twice; as a list it is one bad value.
+            # DuckDB fails at a map with a repeated key; as a list it is only one bad value.
             column = column.cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
         return Shaped(form, column, given)
     if pa.types.is_nested(kind):
@@ -163,12 +163,12 @@ def shaped(column: pa.ChunkedArray) -> Shaped:
 
 
 def shaped_cells(column: pa.ChunkedArray) -> Shaped:
-    """Cells of text, null where nothing was said."""
+    """Cells of text, null where they are empty."""
     return Shaped(Form.CELL, column, pc.is_valid(column))
 
 
 def _shaped_text(column: pa.ChunkedArray, given: pa.ChunkedArray) -> Shaped:
-    # A Parquet file may say that a column is UTF-8 where it is not.
+    # A Parquet file may declare a column as UTF-8 that is not.
     if pa.types.is_string(column.type) and _is_valid(column):
         return Shaped(Form.TEXT, column, given)
     as_bytes = column.cast(pa.large_binary())
@@ -201,7 +201,7 @@ def _nested_form(kind: pa.DataType) -> Form | None:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         if _is_frames(kind.value_type):
             return Form.FRAMES
-        # A list of nulls or an empty one has no type of its own; as JSON it is a stack without frames.
+        # A list of nulls or an empty one has no element type; as JSON it is a stack without frames.
         return Form.STRUCTS if _is_plain(kind.value_type) else None
     return None
 
@@ -223,9 +223,9 @@ def _is_frames(kind: pa.DataType) -> bool:
 
 
 def _is_plain(kind: pa.DataType) -> bool:
-    """Whether DuckDB takes the type and writes it as the JSON that a sender would have written."""
+    """Whether DuckDB accepts the type and writes it as the JSON that a sender would have written."""
     if pa.types.is_struct(kind):
-        names = [field.name.lower() for field in kind]  # DuckDB takes names that differ in case only for the same
+        names = [field.name.lower() for field in kind]  # DuckDB ignores the case of names
         return len(set(names)) == len(names) > 0 and all(_is_plain(field.type) for field in kind)
     if pa.types.is_list(kind):
         return _is_plain(kind.value_type)
@@ -247,7 +247,7 @@ def _is_valid(column: pa.ChunkedArray) -> bool:
 
 
 def _as_json(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values as JSON, entries of a map as a list. Put aside as nothing they would be sound in a replay."""
+    """Values as JSON, entries of a map as a list. (Put aside as null they would be valid in a replay.)"""
     return pa.chunked_array([pa.array([_json_of(value) for value in column], pa.large_string())])
 
 
@@ -256,7 +256,7 @@ def _json_of(value: pa.Scalar) -> str | None:
         return None
     try:
         return json.dumps(value.as_py(), default=str)
-    except (ValueError, OverflowError):  # a text that is no UTF-8, a field named twice, a time that Python cannot hold
+    except (ValueError, OverflowError):  # text that is not UTF-8, a repeated field, a time beyond Python's
         return _UNREADABLE
 
 

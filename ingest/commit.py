@@ -2,11 +2,11 @@
 
 The quarantine and the tables of records are committed first and the batch's entry in the books last, each
 exactly once under the batch's id; readers see the batch from then on. A load that was killed anywhere in between
-does the rest when it is run again: rows of its own earlier try count as its own. A batch that stands in the books
-is not judged again, so that its counts are those of the day it was loaded.
+does the rest when it is run again: rows of its own earlier try count as its own. A batch that is in the books is not
+judged again, so its counts stay those of the day it was loaded.
 
-A record that an unfinished batch has stored is a duplicate here. That batch may never be finished, so the entry in
-the books names it: its rows are to be seen as well.
+A record that an unfinished batch has stored is a duplicate here. As that batch may never be finished, the entry in the
+books names it, which makes its rows visible as well.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ingest.report import Counts
 from ingest.rules import filled, judge, key_columns, quoted, same_key, standing
 from ingest.stamped import without_repetitions
 
-_REFUSED_AT_ONCE = 250_000  # put together with their bytes, for which DuckDB holds both several times
+_REFUSED_AT_ONCE = 250_000  # rows joined with their bytes at a time; DuckDB holds several copies of both
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Judged:
     """One batch, judged by the rules and not yet compared with the lake.
 
     Attributes:
-        counts: read, unknown fields and what is put aside; of a batch that is in the books, all.
+        counts: read, unknown fields and quarantined; complete for a batch that is in the books.
         tables: by kind, the rows of ``sql/judged.sql``.
         refused: rows for the quarantine; None: there are none.
-        in_books: the batch was taken before; there is nothing to commit.
+        in_books: the batch was committed before; there is nothing to commit.
     """
 
     batch_id: str
@@ -60,9 +60,9 @@ class Intake:
     Args:
         lake: the lake to write.
         bench: the workbench to judge on; its temporary tables are replaced with each batch.
-        now: aware; the clock that records are judged by.
-        loaded_at: aware; our clock, where a replay is judged by the fleet's; None: they are one.
-        known: what is known of the lake's keys; shared by intakes whose batches are committed one after the other.
+        now: aware; the clock by which records are judged.
+        loaded_at: aware; our clock, if it differs because a replay is judged by that of the fleet; None: ``now``.
+        known: known keys of the lake; shared by intakes whose batches are committed one after the other.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Intake:
         return self.commit(self.judge(arrival))
 
     def judge(self, arrival: Arrival) -> Judged:
-        """Apply the rules to one batch. The lake stays as it is.
+        """Apply the rules to one batch. The lake is not changed.
 
         Raises:
             LakeError: the lake cannot be read.
@@ -105,12 +105,12 @@ class Intake:
         return Judged(arrival.batch_id, arrival.source, counts, tables, refused)
 
     def without_known_aside(self, judged_batch: Judged, *, but_of: str) -> Judged:
-        """A batch without rows for the quarantine that are there, by source, line and bytes. They stay counted.
+        """A batch without refused rows that are in the quarantine, by source, line and bytes. They stay counted.
 
-        A file or a folder that has grown makes other batches than before, of which many records are the same.
+        A file or a folder that has grown makes different batches, with many of the same records.
 
         Args:
-            but_of: the name of sources that have nothing in common but that name.
+            but_of: a source name for which this is not done, as different sources have it (stdin).
         Raises:
             LakeError: the lake cannot be read.
         """
@@ -142,10 +142,10 @@ class Intake:
         )
 
     def retake(self, arrival: Arrival, *, stamped_at: datetime | None = None) -> tuple[Counts, str, list[int]]:
-        """Judge records that had been put aside once more, and commit those that are sound by now.
+        """Judge records that were put aside again, and commit those that are valid now.
 
         Args:
-            stamped_at: our clock where the arrival's records carry it, by which they are judged; None: their senders'.
+            stamped_at: our clock, if the records carry it, by which they are judged; None: they carry that of senders.
         Returns:
             Their counts, the batch that they came in by, and their lines; what is refused again is not counted.
         Raises:
@@ -155,8 +155,8 @@ class Intake:
         lines = [
             line for rows in tables.values() for line in rows.filter(pc.is_null(rows["reason"]))["line"].to_pylist()
         ]
-        # Named by what it takes in: the next replay of the same batch may take in more. The same bytes without our
-        # clock are other records; with it they are the same at any time, so that a replay that died is completed.
+        # Named by what it takes in, as the next replay of the same batch may take in more. The same bytes without our
+        # clock are other records; with it they are the same at any time, so that a killed replay can be completed.
         what = "replay" if stamped_at is None else "replay, stamped"
         named = hashlib.sha256(f"{what}\n{arrival.batch_id}\n{sorted(lines)}".encode()).hexdigest()
         if not lines:
@@ -186,7 +186,7 @@ class Intake:
         return {kind: judge(self._bench, kind, given, now=now) for kind, given in kinds.items()}
 
     def _commit_sound(self, tables: Mapping[Kind, pa.Table], counts: Counts, *, batch_id: str, source: str) -> Counts:
-        """Store the sound records, and enter the batch in the books."""
+        """Store the valid records, and enter the batch in the books."""
         new = duplicates = 0
         leans_on: set[str] = set()
         for kind, rows in tables.items():
@@ -199,9 +199,9 @@ class Intake:
         return counts
 
     def _clock_of(self, batch_id: str) -> datetime:
-        """Our clock at the first try of a batch, which put records aside as too far in the future.
+        """Our clock at the first try of a batch, at which records were put aside as too far in the future.
 
-        A second try with a later clock would take them for sound, and find their table committed.
+        A second try with a later clock would accept them, and find their table already committed.
         """
         if not self._lake.committed("quarantine", batch_id):
             return self._now
@@ -210,10 +210,10 @@ class Intake:
         return datetime.fromtimestamp(found[0]["known_us"] / 1e6, tz=UTC) if found else self._now
 
     def _commit_kind(self, kind: Kind, rows: pa.Table, batch_id: str) -> tuple[int, int, set[str]]:
-        """Store what is to be of the judged rows of a kind.
+        """Store the new ones of the judged rows of a kind.
 
         Returns:
-            How many rows are new to the lake, how many sound, and unfinished batches that hold some of the others.
+            How many rows are new to the lake, how many are valid, and unfinished batches that hold some of the others.
         """
         bench = self._bench
         is_sound = pc.is_null(rows["reason"])
@@ -228,16 +228,16 @@ class Intake:
             "key": ", ".join(map(quoted, key_columns(kind))),
             "standing": standing(kind),
         }
-        # Hashes only narrow the search; standings.sql compares the keys themselves, among the rows that have them.
+        # Hashes only narrow the search; standings.sql compares the keys themselves, for rows with such a hash.
         hashes = np.sort(from_numbers(rows["key_hash"].filter(is_sound)))
         in_lake = self._known.among(bench, kind, hashes, self._lake.files(kind.value))
         contested = np.concatenate([in_lake, hashes[1:][hashes[1:] == hashes[:-1]]])
         if len(contested):
-            # Whole rows are compared, so only of these few is every column looked at.
+            # Whole rows are compared, so that every column is read for these few only.
             claims = rows.filter(pc.is_in(rows["key_hash"], value_set=as_numbers(contested).view(pa.uint64())))
             bench.register("claims", claims)
             any_in_lake = len(in_lake) > 0
-            bench.lake_view(kind.value, None if any_in_lake else [])  # it is large, and whole rows are compared
+            bench.lake_view(kind.value, None if any_in_lake else [])  # the table is large, and whole rows are compared
             bench.run(filled("standings", **places), batch_id=batch_id)
             new -= bench.rows(filled("standing_count"))[0]["not_new"]
             not_stored = bench.table(filled("not_stored"))["line"]
@@ -255,7 +255,7 @@ class Intake:
         return new, sound, unfinished
 
     def _put_aside(self, arrival: Arrival, laid_out: LaidOut, tables: Mapping[Kind, pa.Table]) -> pa.Table | None:
-        """What was refused, with its bytes, as the quarantine keeps it; None: nothing was."""
+        """The refused records with their bytes, as rows of the quarantine; None: there are none."""
         bench, strangers = self._bench, laid_out.strangers
         refused = [
             (laid_out.kinds[kind], rows.select(["line", "reason"]).filter(pc.is_valid(rows["reason"])))
@@ -265,7 +265,7 @@ class Intake:
             refused.append((strangers, bench.table(strangers.fields, **strangers.parameters)))
         by_raw: dict[str, tuple[Given, list[pa.Table]]] = {}
         for given, lines in refused:
-            if len(lines):  # else the raw bytes need no look
+            if len(lines):  # else the raw bytes are not needed
                 by_raw.setdefault(given.raw, (given, []))[1].append(lines)
         parts = []
         for given, lines in by_raw.values():
@@ -277,7 +277,7 @@ class Intake:
         if not parts:
             return None
         rows = pa.concat_tables(parts)
-        # Two million lines of junk are a body of 8 MiB; the names of their source alone would be a hundred.
+        # Two million lines of junk fit into a body of 8 MiB; the names of their source alone would take 100 MiB.
         for name, text in (("source", arrival.source), ("batch_id", arrival.batch_id)):
             rows = rows.append_column(name, one_of([text], np.zeros(len(rows), np.int32)))
         return rows
@@ -307,8 +307,8 @@ class Intake:
         """The counts of a batch that is in the books: what was accepted then is a duplicate now.
 
         Args:
-            reasons: as it is judged now. The quarantine tells them where the rules, or the clock, were others then; it
-                may lack some, of hosts that were forgotten since or that an earlier batch had put aside.
+            reasons: by the present rules. If rules or clock were others then, the quarantine has the reasons; it may
+                lack some, of hosts that were forgotten since or that an earlier batch had put aside.
         """
         self._bench.lake_view("batch")
         entry = self._bench.rows(filled("batch_entry"), batch_id=batch_id)[0]

@@ -1,4 +1,4 @@
-"""Crash files as systems and tools write them (see ``ingest.formats``), many to a batch: most hold one crash."""
+"""Crash files of systems and tools (see ``ingest.formats``), many to a batch, as most hold one crash."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class CrashFile:
 
     Attributes:
         name: of its source.
-        size_bytes: as it lies on disk; None for a stream.
-        told: what is known of its crashes besides.
-        open: its bytes, from the start.
+        size_bytes: on disk; None for a stream.
+        told: what else is known about its crashes.
+        open: returns its bytes from the start.
     """
 
     name: str
@@ -35,10 +35,10 @@ class CrashFile:
 
 
 class Unreadable(UnreadableSource):
-    """Of several files some could not be read, or not to their ends.
+    """Some of several files could not be read, or not to the end.
 
     Attributes:
-        problems: one line a file.
+        problems: one line per file.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -47,12 +47,12 @@ class Unreadable(UnreadableSource):
 
 
 def batches(files: Sequence[CrashFile], source: str) -> Iterator[Joined]:
-    """Read files, and put their crashes together to batches.
+    """Read files and combine their crashes into batches.
 
     A batch is named by all records up to its end, so that the same files make the same batches.
 
     Args:
-        source: what the books call them.
+        source: their name in the books.
     Raises:
         Unreadable: some cannot be read, or are not of their format. The others have been yielded.
     """
@@ -81,10 +81,10 @@ def batches(files: Sequence[CrashFile], source: str) -> Iterator[Joined]:
 
 
 def _read(file: CrashFile, problems: list[str]) -> Iterator[tuple[Data, int]]:
-    """The crashes of a file, in parts, each with how many of its bytes have been read for it; the last has none.
+    """The crashes of a file, in parts, each with the number of bytes read for it; the last part has no crash.
 
     Args:
-        problems: what is wrong with the file is added to them.
+        problems: errors of the file are added to it.
     """
     blocks, has_crashes = _Opened(file.open()), False
     damage: Exception | None = None
@@ -92,20 +92,20 @@ def _read(file: CrashFile, problems: list[str]) -> Iterator[tuple[Data, int]]:
         for records in _crashes(file.format, blocks, file.told):
             has_crashes = True
             yield records.lines, blocks.taken_bytes()
-    except (BrokenOff, Unfit, *DAMAGED) as error:  # the last of what the reader needs besides, such as a disk
+    except (BrokenOff, Unfit, *DAMAGED) as error:  # OSError also from what the reader needs besides, such as a disk
         damage = error
     yield b"", blocks.taken_bytes()
-    damage = blocks.damage or damage  # a reader need not know that its file has not ended but broken off
+    damage = blocks.damage or damage  # the reader may not have noticed that its file broke off
     if damage is not None:
         kept = "The crashes before the damage are loaded." if has_crashes else "Nothing of it was loaded."
         problems.append(str(cut_short(f"{file.name} ({file.format.title})", damage, kept)))
 
 
 class _Opened:
-    """The bytes of a file; BrokenOff is raised where it cannot be read any further.
+    """The bytes of a file; raises BrokenOff where it cannot be read any further.
 
     Attributes:
-        damage: what was raised there; None as long as there was none.
+        damage: the error there; None while there is none.
     """
 
     def __init__(self, blocks: Blocks) -> None:
@@ -123,16 +123,16 @@ class _Opened:
             raise BrokenOff from error
 
     def taken_bytes(self) -> int:
-        """How many have been read since the last time that somebody asked."""
+        """How many bytes have been read since the last call."""
         taken, self._taken_bytes = self._taken_bytes, 0
         return taken
 
 
 def _crashes(format: Document | Log, blocks: Iterable[bytes], told: Told) -> Iterator[Records]:
-    """The crashes of a file, each part with some.
+    """The crashes of a file, in non-empty parts.
 
     Raises:
-        Unfit: it is not of the format, or damaged. What is whole of it has been yielded.
+        Unfit: it is not of the format, or damaged. Whole crashes have been yielded.
     """
     if isinstance(format, Log):
         yield from (records for records in format.read(iter(blocks), told) if records.read)
@@ -145,10 +145,10 @@ def _crashes(format: Document | Log, blocks: Iterable[bytes], told: Told) -> Ite
 
 
 def _whole(blocks: Iterable[bytes], format: Document) -> bytes:
-    """A document; of one that may be cut its beginning.
+    """A whole document, or the beginning of one that may be cut.
 
     Raises:
-        Unfit: it is larger than any is.
+        Unfit: it is larger than any document is.
     """
     held = bytearray()
     for block in until_broken(blocks):

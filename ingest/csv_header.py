@@ -1,4 +1,4 @@
-"""The header of a CSV file: what its columns are called, or why nothing of the file can be read."""
+"""The header of a CSV file: the names of its columns, or why the file cannot be read."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def header_of(raw: bytes, source: str, *, line: int, is_sound: bool, named: Kind
 
     Args:
         raw: the record without its newline.
-        line: where it stands, from 1.
-        is_sound: whether its quotes stand where they may.
-        named: the kind that the file's name tells.
+        line: its line number, from 1.
+        is_sound: whether its quotes are where quotes may be.
+        named: the kind in the file's name.
     Raises:
-        UnreadableSource: the rows below it cannot be told apart or would all be refused.
+        UnreadableSource: the kind of its rows is unknown, or all would be refused.
     """
 
     def unreadable(found: str, advice: str) -> UnreadableSource:
@@ -72,7 +72,7 @@ def header_of(raw: bytes, source: str, *, line: int, is_sound: bool, named: Kind
             "Rename the columns; or, if the file has no header, put one above the rows: "
             f"a {named or Kind.CRASH} must have {wanted}.",
         )
-    # Columns without a name come from spreadsheets, several at once; nothing is read from them.
+    # Spreadsheets write columns without a name, often several; they are not read.
     if repeated := sorted(name for name, times in Counter(names).items() if name and times > 1):
         raise unreadable(f"names a column twice: {', '.join(repeated)}", "Rename or remove one of them.")
     if named is None and "record" not in names:

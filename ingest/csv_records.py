@@ -1,9 +1,9 @@
-"""Where the records and the fields of CSV lie, after RFC 4180, found over all bytes at once.
+"""Finds the records and fields of CSV (RFC 4180), for all bytes at once.
 
-A record ends at a newline outside quotes, and whether a place is outside tells the parity of the quotes before it.
-That holds as long as each quote stands where it may: at the start of a field, at its end, or doubled within. Where one
-does not, nobody knows any more what is inside and what is outside, so the record is given up at the end of its first
-line and reading starts anew at the next: a quote that is never closed costs its own line and no other.
+A record ends at a newline outside quotes, and a place is outside if the number of quotes before it is even. That holds
+as long as each quote is where it may be: at the start of a field, at its end, or doubled within. If one is elsewhere,
+inside and outside are unknown from there on. The record is then given up at the end of its first line and reading
+starts again at the next: a quote that is never closed costs only its own line.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ QUOTE, NEWLINE, RETURN = b'"\n\r'
 
 @dataclass(frozen=True)
 class Records:
-    """Records of some bytes, in order; of all of them at first, blank lines among them, without a gap.
+    """Records within some bytes, in order; initially all of them, including blank lines, without a gap.
 
     Attributes:
         starts: first byte of each record.
         stops: the byte after its newline.
         lines: the line in which it starts, from 0.
-        sound: whether its quotes stand where they may.
-        separators: commas and newlines outside quotes, a bit each; None where not all are sound.
+        sound: whether its quotes are where quotes may be.
+        separators: bitmap of commas and newlines outside quotes; None if not all records are sound.
     """
 
     starts: Places
@@ -45,24 +45,24 @@ class Records:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes there are up to the end of the last."""
+        """Number of bytes up to the end of the last record."""
         return int(self.stops[-1]) if len(self) else 0
 
     def ends(self, data: Data) -> Places:
-        """The byte after the last of each record, its newline left out, be it LF or CRLF."""
+        """The end of each record without its newline, LF or CRLF."""
         return _without_return(data, self.starts, self.stops - np.int32(1))
 
     def picked(self, which: Flags | slice) -> Records:
-        """Some of the records."""
+        """A selection of the records."""
         return Records(self.starts[which], self.stops[which], self.lines[which], self.sound[which], self.separators)
 
 
 @dataclass(frozen=True)
 class Text:
-    """Sound records, one behind the other without a gap, from ``starts[0]`` on.
+    """Sound records, contiguous from ``starts[0]`` on.
 
     Attributes:
-        starts, stops: of each record within ``data``, its newline among it.
+        starts, stops: of each record within ``data``, including its newline.
         separators: commas and newlines outside quotes, of these records.
     """
 
@@ -77,9 +77,9 @@ class Fields:
     """The fields of sound records, in order.
 
     Attributes:
-        starts, ends: of each field, quotes and newlines left out.
+        starts, ends: of each field, without quotes and newlines.
         counts: how many fields each record has.
-        quoted: whether a field stands in quotes.
+        quoted: whether each field is in quotes.
     """
 
     starts: Places
@@ -90,10 +90,10 @@ class Fields:
 
 @dataclass(frozen=True)
 class Marks:
-    """What the places of some bytes hold, a bit each.
+    """Bitmaps of the special bytes.
 
     Attributes:
-        inside: whether the quotes up to a place, that one included, are odd in number.
+        inside: positions up to which, inclusive, the number of quotes is odd.
     """
 
     size: int
@@ -105,7 +105,7 @@ class Marks:
 
     @classmethod
     def of(cls, data: Data) -> Marks:
-        """Look through bytes."""
+        """Make them for some bytes."""
         quotes, commas, newlines, returns = bits_of(data, b'"', b",", b"\n", b"\r")
         return cls(len(data), quotes, commas, newlines, returns, inside(quotes))
 
@@ -115,14 +115,14 @@ class Marks:
         return (self.commas | self.newlines) & ~self.inside
 
     def strays(self, *, outside: int) -> Bits:
-        """Quotes that stand where they may not, in a record before which the parity of quotes is ``outside``.
+        """Misplaced quotes in records before which the parity of quotes is ``outside``.
 
-        Of its quotes the first, third, … open, at the start of a field or as the second of a doubled one; the others
-        close, at the end of a field or as the first of a doubled one.
+        The first, third, … quote of a record opens: at the start of a field, or as the second of a doubled one. The
+        others close: at the end of a field, or as the first of a doubled one.
         """
         opens = self.inside if outside == 0 else ~self.inside
         may_stand_by = self.quotes | self.commas | self.newlines
-        # What comes after the end will be looked at when it is there.
+        # The byte after the end is checked when it has arrived.
         line_ends = self.returns & _of_next(self.newlines, self.size)
         wrong = opens & ~_of_previous(may_stand_by) | ~opens & ~_of_next(may_stand_by | line_ends, self.size)
         return self.quotes & wrong
@@ -154,11 +154,10 @@ def split(data: Data, *, at_end: bool) -> Records:
 def _rescued(
     marks: Marks, newlines: Places, parity: npt.NDArray[np.uint8], *, at_end: bool
 ) -> tuple[Places, Places, Flags]:
-    """The first and last line of each record, and whether it is sound, where some quote stands where it may not.
+    """The first and last line of each record, and whether it is sound, for data with misplaced quotes.
 
-    For each line the outcome of a record that started there is worked out, all of them at once; then those where one
-    does start are picked: a record that spans lines hides the starts within. What a record would be depends on nothing
-    before it.
+    For each line, the record that would start there is computed, for all lines at once, as it depends on nothing before
+    it. Then the lines at which a record does start are picked: a record over several lines hides the starts within.
     """
     count = len(newlines)
     before = np.append(np.uint8(0), parity[:-1])  # parity of the quotes before each line
@@ -183,7 +182,7 @@ def _rescued(
     for line, end in zip(many_lined.data, ends[many_lined].data, strict=True):
         if line < free:
             continue
-        # One without an end is not whole, nor is anything behind it.
+        # A record without an end is not whole, nor is anything after it.
         starts_here[line if end == count else line + 1 : end + 1] = False
         free = end + 1
     first = _where(starts_here)
@@ -191,7 +190,7 @@ def _rescued(
 
 
 def text_of(data: Data, records: Records, chosen: npt.NDArray[np.int64]) -> Text:
-    """The chosen records, which are sound, without what lies between them."""
+    """The chosen records, which are sound, without the bytes between them."""
     starts, stops = records.starts[chosen], records.stops[chosen]
     if not len(chosen):
         return Text(b"", starts, stops, starts)
@@ -225,14 +224,14 @@ def _without_return(data: Data, starts: Places, ends: Places) -> Places:
 
 
 def _behind(ends: Places, gap: int = 0) -> Places:
-    """Where what begins behind each of the ends before begins; the first at 0."""
+    """Starts of stretches, each after the end of the one before and a gap; the first at 0."""
     starts = np.zeros_like(ends)
     np.add(ends[:-1], np.int32(gap), out=starts[1:])
     return starts
 
 
 def _of_previous(bits: Bits) -> Bits:
-    """The bit of the place before each place; 1 before the first."""
+    """The bits shifted by one, so that each is that of the position before; 1 before the first."""
     moved = bits << np.uint64(1)
     moved[1:] |= bits[:-1] >> np.uint64(63)
     moved[0] |= np.uint64(1)
@@ -240,7 +239,7 @@ def _of_previous(bits: Bits) -> Bits:
 
 
 def _of_next(bits: Bits, size: int) -> Bits:
-    """The bit of the place after each place; 1 after the last of ``size``."""
+    """The bits shifted by one, so that each is that of the position after; 1 after the last of ``size``."""
     moved = bits >> np.uint64(1)
     moved[:-1] |= bits[1:] << np.uint64(63)
     moved[(size - 1) // 64] |= np.uint64(1 << (size - 1) % 64)
@@ -248,7 +247,7 @@ def _of_next(bits: Bits, size: int) -> Bits:
 
 
 def _places(bits: Bits) -> Places:
-    """Where a bit is 1."""
+    """The positions of bits that are 1."""
     packed = bits.view(np.uint8)
     step = SLICE_BYTES // 8
     found = [
@@ -263,5 +262,5 @@ def _where(flags: npt.NDArray[Any], base: int = 0) -> Places:
 
 
 def _small(places: npt.NDArray[Any]) -> Places:
-    # Half the memory of the platform's integers; a batch is far from 2 GiB.
+    # Half the memory of 64-bit integers; a batch is far smaller than 2 GiB.
     return places.astype(np.int32, copy=False)

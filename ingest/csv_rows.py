@@ -1,7 +1,7 @@
-"""CSV: one record a row under a header, one kind a file, told by a ``record`` column or else by the file's name.
+"""CSV: one record per row under a header, one kind per file, given by a ``record`` column or else by the file's name.
 
-An empty field is null, in quotes or not. Cells become columns of text without a look at each from Python, and take the
-way of a Parquet file's rows from there.
+An empty field is null, in quotes or not. Cells become columns of text without a Python loop over them, and are handled
+like the rows of a Parquet file from there on.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ LONGEST_HELD_BYTES = 64 << 20
 PUT_ASIDE_BYTES = 128 << 20
 
 _BLANK = list(b" \t\r\n")
-_ROW_BYTES = 128  # about what a row put aside takes besides its header
-_REASONS = ("", NOT_CSV, TOO_LONG)  # why a record is refused by its form; by its place in an array of small numbers
+_ROW_BYTES = 128  # about what a row that is put aside takes besides its header
+_REASONS = ("", NOT_CSV, TOO_LONG)  # why a record is refused for its form, by number
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Rows:
     """The records of one batch; see ``ingest.arrival.Arrival``.
 
     Attributes:
-        data, records: the bytes and where the records lie in them.
-        first_line: number of the line in which ``data`` starts, from 1.
-        named: the kind that the file's name tells.
+        data, records: the bytes, and the records within them.
+        first_line: number of the line at which ``data`` starts, from 1.
+        named: the kind in the file's name.
     """
 
     batch_id: str
@@ -121,15 +121,14 @@ class Rows:
 def batches(blocks: Iterable[bytes], source: str, *, named: Kind | None) -> Iterator[Rows]:
     """Cut a stream of CSV into batches.
 
-    A batch is named by all bytes up to its end and ``named``: the same stream makes the same names however its blocks
-    fall. One that breaks off yields its whole records first; one without any record yields nothing.
+    A batch is named by all bytes up to its end and ``named``: the same stream makes the same names however it is split
+    into blocks. One that breaks off yields its whole records first; one without a record yields nothing.
 
     Args:
-        blocks: the bytes in order; whatever error ends them is raised again once the whole records are yielded.
-        named: the kind of rows that do not say theirs.
+        blocks: the bytes in order; an error that ends them is raised again once the whole records are yielded.
+        named: the kind of rows that do not state one.
     Raises:
-        UnreadableSource: the header is none, or a record is longer than any can be. The batches before have been
-            yielded.
+        UnreadableSource: the header is not valid, or a record is too long. The batches before have been yielded.
     """
     first_line = 1
     header: Header | None = None
@@ -174,8 +173,8 @@ def batches(blocks: Iterable[bytes], source: str, *, named: Kind | None) -> Iter
 
 
 def _lines(data: Data, *, is_first: bool, at_end: bool) -> Data:
-    """Bytes that begin with a record, and at the end of the stream end in a newline."""
-    # Some editors put a mark before UTF-8. It would part a quote behind it from the start of the field.
+    """Bytes that start with a record, and end in a newline at the end of the stream."""
+    # Some editors put a byte order mark before UTF-8. With it, a quote would not be at the start of the field.
     data = data.removeprefix(codecs.BOM_UTF8) if is_first else data
     return data + b"\n" if at_end and data and not data.endswith(b"\n") else data
 
@@ -226,14 +225,14 @@ def _cells(text: Data, starts: Places, ends: Places) -> pa.Array:
 
 
 def _as_they_came(data: Data, records: Records, numbers: npt.NDArray[np.int64]) -> pa.Table:
-    """Records by their line; what lies between two of them has line 0."""
+    """Records by line; the bytes between two of them have line 0."""
     lines = np.zeros(2 * len(records), np.int64)
     lines[::2] = numbers
     return pa.table({"line": as_numbers(lines), "bytes": parts_of(data, records.starts, records.ends(data))})
 
 
 def _refused(numbers: npt.NDArray[np.int64], reasons: npt.NDArray[np.int8], strange: pa.Array) -> pa.Table:
-    """Lines of the records that are refused by their form, and of those of no known kind, with the reasons."""
+    """Lines and reasons of records that are refused for their form, or that are of no known kind."""
     refused = np.flatnonzero(reasons)
     names = pa.array([*_REASONS, UNKNOWN_RECORD])
     return pa.table(

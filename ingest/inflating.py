@@ -1,4 +1,4 @@
-"""gzip and deflate, unpacked as they come, so that of what is cut short all before the end is kept."""
+"""gzip and deflate, unpacked as they arrive, so that truncated data is kept up to its end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _SLICE_BYTES = 1 << 14
 
 
 class Inflater:
-    """gzip (of one member or several) or deflate, unpacked as it comes.
+    """gzip (with one or several members) or deflate, unpacked as it arrives.
 
     Args:
-        wbits: the frame, as zlib numbers them; 31 is gzip.
+        wbits: the container format, as in zlib; 31 is gzip.
     """
 
     def __init__(self, wbits: int = 31) -> None:
@@ -22,7 +22,7 @@ class Inflater:
         self._member = zlib.decompressobj(wbits)
 
     def feed(self, packed: bytes) -> Iterator[bytes]:
-        """Unpack what came, in blocks of a mebibyte at the most.
+        """Unpack some bytes, in blocks of at most 1 MiB.
 
         Raises:
             zlib.error: it is damaged.
@@ -31,7 +31,7 @@ class Inflater:
             yield from self._feed(packed[start : start + _SLICE_BYTES])
 
     def end(self) -> None:
-        """See that what came is whole.
+        """Check that the data is complete.
 
         Raises:
             EOFError: it is not.
@@ -43,7 +43,7 @@ class Inflater:
         block = b""
         while packed or block:
             if self._member.eof:
-                packed = packed.lstrip(b"\0")  # what pads a file to whole blocks, which gzip skips as well
+                packed = packed.lstrip(b"\0")  # padding to whole blocks, which gzip skips as well
                 if not packed:
                     return
                 self._member = zlib.decompressobj(self._wbits)

@@ -1,4 +1,4 @@
-"""Lines of several sources as one batch for the loader, which remembers of each line where it came from."""
+"""Lines of several sources as one batch for the loader, with the source of each line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ingest.ndjson import Lines
 
 @dataclass(frozen=True)
 class Joined:
-    """Parts that go to the lake in one batch; see ``ingest.arrival.Arrival``.
+    """Parts that are loaded as one batch; see ``ingest.arrival.Arrival``.
 
     Attributes:
         lines: of all parts.
         names: of the source of each part.
-        counts: how many lines each has.
-        size_bytes: of the sources, that they take up.
+        counts: number of lines of each part.
+        size_bytes: bytes of the sources that they cover.
     """
 
     lines: Lines
@@ -41,11 +41,11 @@ class Joined:
         source: str,
         size_bytes: int | None = None,
     ) -> Joined:
-        """Put parts one behind the other.
+        """Concatenate parts.
 
         Args:
             parts: names of sources, and whole lines of each.
-            size_bytes: of the sources; None: as the lines have.
+            size_bytes: of the sources; None: that of the lines.
         """
         data = bytearray().join(lines for _, lines in parts)
         lines = Lines(batch_id, source, data, 1)
@@ -70,10 +70,10 @@ class Joined:
         return self.lines.lay_out(bench, judged)
 
     def apart(self, refused: pa.Table) -> pa.Table:
-        """Rows for the quarantine, each with the source and its line from which it came."""
+        """Rows for the quarantine, each with its own source and its line there."""
         firsts = np.cumsum(self.counts) - self.counts + 1
         numbers = from_numbers(refused["line"])
-        part_of = np.searchsorted(firsts, numbers, side="right") - 1  # of parts without lines none is hit
+        part_of = np.searchsorted(firsts, numbers, side="right") - 1  # parts without lines match no number
         named = one_of(self.names, part_of.astype(np.int32))
         lines = as_numbers(numbers - firsts[part_of] + 1)
         changed = refused.set_column(refused.schema.get_field_index("source"), "source", named)

@@ -1,5 +1,5 @@
-"""Which keys the lake holds, as hashes in memory: what a load brings is held from the start, and each other file of the
-lake is looked through once, however long the load is.
+"""The keys in the lake, as hashes in memory: those that a load brings are kept at once, and each other file of the lake
+is read only once, however long the load is.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ingest.rules import filled, key_columns, quoted
 
 Hashes = npt.NDArray[np.int64]
 
-_HELD = 1 << 25  # hashes, a quarter of a GiB; what a larger lake holds besides is read again each time
+_HELD = 1 << 25  # hashes, 256 MiB; the rest of a larger lake is read again each time
 
 
 class KnownKeys:
     """Hashes of the keys of a lake's records. Not for two threads at once.
 
-    They only narrow a search: a hash may be there without its key, if the record was forgotten or another key has it.
+    They only narrow a search: a hash may be there without its key, if the record was forgotten or for another key.
     """
 
     def __init__(self) -> None:
@@ -34,16 +34,16 @@ class KnownKeys:
         self._sorted: dict[Kind, list[Hashes]] = defaultdict(list)
 
     def among(self, bench: Workbench, kind: Kind, hashes: Hashes, files: Collection[File]) -> Hashes:
-        """Those of some hashes that a snapshot of the lake holds.
+        """Those of some hashes that are in a snapshot of the lake.
 
         Args:
-            hashes: in order.
-            files: of the snapshot; no earlier one than that of the last call.
+            hashes: sorted.
+            files: of the snapshot, which is not older than that of the last call.
         Raises:
             LakeError: the table cannot be read.
         """
         paths = {file.path for file in files}
-        if not self._files[kind] <= paths:  # rewritten, by a compaction say: what is held may be of no use
+        if not self._files[kind] <= paths:  # files were rewritten, as by a compaction, so the hashes are dropped
             for several in (self._files, self._brought, self._sorted):
                 several.pop(kind, None)
         self._files[kind].update(file.path for file in files if file.only_batch in self._brought[kind])
@@ -56,18 +56,18 @@ class KnownKeys:
         return np.concatenate([np.empty(0, np.int64), *found])
 
     def bring(self, kind: Kind, batch_id: str, hashes: Hashes) -> None:
-        """Hold what a batch has just brought, so that its file need not be looked through.
+        """Keep the hashes of a batch that was just committed, so that its file need not be read.
 
         Args:
-            batch_id: committed by whoever calls; no other rows came by this name.
-            hashes: in order; those of all its rows are among them.
+            batch_id: of the batch; no other rows have this id.
+            hashes: sorted; they include those of all its rows.
         """
         if len(hashes) <= self._room():
             self._hold(kind, hashes)
             self._brought[kind].add(batch_id)
 
     def _fitting(self, files: Iterable[File]) -> tuple[list[str], list[str]]:
-        """Paths of files whose hashes there is room for, all of them together, and of the others."""
+        """Paths of files for whose hashes there is room together, and paths of the others."""
         room = self._room()
         fitting, others = list[str](), list[str]()
         for file in files:
@@ -81,10 +81,10 @@ class KnownKeys:
     def _look_through(
         self, bench: Workbench, kind: Kind, hashes: Hashes, paths: Sequence[str], *, holds: bool
     ) -> list[Hashes]:
-        """Those of some hashes that files hold.
+        """Those of some hashes that are in files.
 
         Args:
-            holds: hold all that are in the files from now on.
+            holds: keep all hashes of the files from now on.
         """
         bench.lake_view(kind.value, paths)
         key = ", ".join(map(quoted, key_columns(kind)))
@@ -105,7 +105,7 @@ class KnownKeys:
         return _HELD - sum(len(held) for several in self._sorted.values() for held in several)
 
     def _hold(self, kind: Kind, some: Hashes) -> None:
-        """Few and long lists are searched soonest; this way a hash is merged as often as their number doubles."""
+        """Keep hashes. Few long lists are searched fastest; this way each hash is merged once per doubling."""
         held = self._sorted[kind]
         while held and len(held[-1]) < 2 * len(some):
             some = np.sort(np.concatenate([held.pop(), some]))
@@ -113,7 +113,7 @@ class KnownKeys:
 
 
 def _common(some: Hashes, held: Hashes) -> Hashes:
-    """The numbers of one ordered list that are in another one."""
+    """The numbers of one sorted list that are in another one."""
     if not len(held):
         return held
     places = np.minimum(np.searchsorted(held, some), len(held) - 1)

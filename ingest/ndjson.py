@@ -1,7 +1,7 @@
-"""NDJSON: one record a line, kinds mixed, each line carrying ``record``.
+"""NDJSON: one record per line, kinds mixed, each line with ``record``.
 
-A stream is cut into batches at line ends, by bytes, so that memory is bounded and the same stream always
-makes the same batches. DuckDB parses the lines from the bytes where they lie; no line is touched by Python.
+A stream is cut into batches at line ends, by bytes, so that memory is bounded and the same stream always makes the same
+batches. DuckDB parses the lines in place; no line becomes a Python object.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ingest.bits import Data, Ends, places_of
 from ingest.rules import filled, given_flag, quoted
 from ingest.streams import BATCH_BYTES, LONGEST_LINE_BYTES, Cut, parts
 
-LONGEST_HELD_BYTES = 256 << 20  # a line is held in memory; one that is longer still means that this is no NDJSON
+LONGEST_HELD_BYTES = 256 << 20  # a line is held in memory; a longer one means that this is not NDJSON
 
-_FIRST = 4  # so many times smaller is the first batch: until it is read, all others wait
+_FIRST = 4  # the first batch is so many times smaller, as nothing else can be done until it is read
 
 _ROWS_A_THREAD = 8192  # rows of one Arrow batch, the unit in which DuckDB shares the work among its threads
 
@@ -41,7 +41,7 @@ _VALUE = {
     FRAMES: "frames_of_json({})",
 }
 
-# The same for a column whose rule tells a text from anything else: it may be parsed as text, which is faster.
+# The same for a column whose rule distinguishes text from anything else: it can be parsed as text, which is faster.
 _VALUE_OF_TEXT = {TEXT: "{}", TIME: "time_of_text({})"}
 
 _REPEATS = {
@@ -79,7 +79,7 @@ class Lines:
         }
 
     def lay_out(self, bench: Workbench, judged: Sequence[pa.ChunkedArray]) -> LaidOut:
-        """Register the lines that are odd as ``odd_lines``, and parse them as far as to tell their kinds.
+        """Register the lines that are not plain as ``odd_lines``, and parse them to find their kinds.
 
         ``staged`` holds them for the rules.
         """
@@ -111,7 +111,7 @@ class Lines:
 
     @cached_property
     def ends(self) -> Ends:
-        """The byte after each line."""
+        """The end of each line."""
         return places_of(self.data, ord("\n")) + np.int32(1)
 
     @property
@@ -126,7 +126,7 @@ class Lines:
     def marked(self) -> pa.Table:
         """The lines as ``line``, ``bytes`` and ``text``, both sharing ``data``, and their marks.
 
-        What is no UTF-8 is in ``text`` as well: the parser takes no such line for plain.
+        ``text`` has invalid UTF-8 as well: the parser takes no such line for plain.
         """
         ends, count = self.ends, len(self.ends)
         shared, offsets = pa.py_buffer(self.data), pa.py_buffer(np.append(np.int32(0), ends))
@@ -139,7 +139,7 @@ class Lines:
 
 
 def _decodable(lines: pa.Table) -> pa.Table:
-    """Lines without ``text`` where it is no UTF-8."""
+    """Lines with a null ``text`` if it is not UTF-8."""
     text = lines["text"]
     try:
         text.validate(full=True)
@@ -161,11 +161,11 @@ def _decodes(raw: bytes) -> bool:
 def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
     """Cut a stream of NDJSON into batches.
 
-    A batch is named by all bytes up to its end: the same stream makes the same names however its blocks fall,
+    A batch is named by all bytes up to its end: the same stream makes the same names however it is split,
     and one that has grown keeps those of its whole batches. One that breaks off yields its whole lines first.
 
     Args:
-        blocks: the bytes in order; whatever error ends them is raised again once the whole lines are yielded.
+        blocks: the bytes in order; an error that ends them is raised again once the whole lines are yielded.
     Raises:
         UnreadableSource: a line is longer than any record can be. The batches before it have been yielded.
     """
@@ -189,17 +189,17 @@ def batches(blocks: Iterable[bytes], source: str) -> Iterator[Lines]:
         cut=cut,
         too_long=too_long,
     ):
-        # Some editors and shells put a mark before UTF-8.
+        # Some editors and shells put a byte order mark before UTF-8.
         has_mark = first_line == 1 and part.data.startswith(codecs.BOM_UTF8)
         whole = part.data[len(codecs.BOM_UTF8) :] if has_mark else part.data
         lines = Lines(part.name, source, whole if whole.endswith(b"\n") else whole + b"\n", first_line)
-        _ = lines.marked  # looked through here, by the thread that reads
+        _ = lines.marked  # computed here, in the thread that reads
         yield lines
         first_line += len(lines.ends)
 
 
 def _given(kind: Kind, names: Set[str]) -> Given:
-    """The staged records of a kind, which name but these fields."""
+    """The staged records of a kind, which have only these fields."""
     columns = tuple(column for column in COLUMNS[kind] if column.name in names | always_there(kind))
     return Given(
         fields=filled(
@@ -219,7 +219,7 @@ def _given(kind: Kind, names: Set[str]) -> Given:
 
 
 def _is_told_apart(column: Column) -> bool:
-    """Whether no number, list or object that is written as text could pass for a value of the column."""
+    """Whether no number, list or object read as text could pass for a value of the column."""
     return column.type == TIME or bool(column.values)
 
 
@@ -230,7 +230,7 @@ def _field(column: Column) -> str:
 
 
 def _repeats(columns: tuple[Column, ...]) -> str:
-    """Whether an object within a record names a key twice; looked for where it may."""
+    """An expression for whether an object within a record has a key twice; checked where that is possible."""
     cases = [
         f"WHEN {_REPEATS[column.type].format(quoted(column.name), f'parsed.{quoted(column.name)}')} THEN true"
         for column in columns

@@ -1,4 +1,4 @@
-"""Opening files and stdin: their bytes in blocks, unpacked where they are packed, and how they begin."""
+"""Opening files and stdin: their bytes in blocks, unpacked if packed, and how they begin."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _BEGIN = {
     ".zst": (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))),
 }
 
-_SMALL_BLOCK_BYTES = 64 << 10  # of the block in which a stream breaks off each byte is read by itself
+_SMALL_BLOCK_BYTES = 64 << 10  # a block in which a stream breaks off is read byte by byte
 
 Blocks = Iterator[bytes]
 
 
 def blocks_of(path: Path, block_bytes: int = _BLOCK_BYTES) -> Blocks:
-    """The bytes of a file, of ``.gz`` and ``.zst`` what is packed in it.
+    """The bytes of a file; those of ``.gz`` and ``.zst`` are unpacked.
 
     Args:
-        block_bytes: that are read at once.
+        block_bytes: number of bytes to read at once.
     Raises, after the blocks before the damage:
         EOFError, OSError, zlib.error, pyarrow.ArrowException: see ``DAMAGED``.
     """
@@ -46,7 +46,7 @@ def blocks_of(path: Path, block_bytes: int = _BLOCK_BYTES) -> Blocks:
 
 
 def _unpacked(blocks: Blocks, path: Path, suffix: str) -> Blocks:
-    """Blocks of a packed file; of one that is not packed so the error says it, where the file can be read again."""
+    """Blocks of a packed file. If it is not packed in this way the error says so, unless it cannot be read again."""
     try:
         yield from blocks
     except (OSError, zlib.error, pa.ArrowException) as error:
@@ -71,11 +71,11 @@ def stdin() -> Blocks:
 
 
 def begins(blocks: Blocks, size_bytes: int) -> tuple[bytes, Blocks]:
-    """The first bytes, fewer where there are no more; and all blocks, as if none had been read.
+    """The first bytes, or fewer if there are no more; and all blocks, as if none had been read.
 
     Raises:
-        EOFError, OSError, zlib.error, pyarrow.ArrowException: it is damaged before any came. Later damage is raised
-            by the blocks, in its place.
+        EOFError, OSError, zlib.error, pyarrow.ArrowException: it is damaged at the start. The blocks raise the errors
+            of later damage.
     """
     taken: list[bytes] = []
     left = size_bytes
@@ -94,23 +94,23 @@ def begins(blocks: Blocks, size_bytes: int) -> tuple[bytes, Blocks]:
 
 
 def cut_short(name: str, error: BaseException, kept: str) -> UnreadableSource:
-    """A file that cannot be read to its end.
+    """The error for a file that cannot be read to its end.
 
     Args:
-        kept: what of it is loaded.
+        kept: which part of it is loaded, in words.
     """
     what = " ".join(str(error).split())[:200].rstrip(".")
     return UnreadableSource(f"{name} cannot be read to its end: {what}. {kept}")
 
 
 def named(path: str | Path) -> str:
-    """A path as text that can be stored and printed: a file's name is bytes, and need not be UTF-8."""
+    """A path as text that can be stored and printed; the name of a file is bytes and need not be UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _raising(error: Exception) -> Blocks:
     raise error
-    yield b""  # so that it is an iterator, which raises when it is asked
+    yield b""  # never reached; makes it a generator, which raises when it is read
 
 
 def _plain(path: Path, block_bytes: int) -> Blocks:
@@ -119,7 +119,7 @@ def _plain(path: Path, block_bytes: int) -> Blocks:
 
 
 def _gzip(path: Path, block_bytes: int) -> Blocks:
-    """The members of a gzip file. The gzip module would drop what a truncated file holds before its end."""
+    """The members of a gzip file. The gzip module would drop the last part of a truncated file."""
     inflater = Inflater()
     for block in _plain(path, block_bytes):
         yield from inflater.feed(block)
@@ -127,7 +127,7 @@ def _gzip(path: Path, block_bytes: int) -> Blocks:
 
 
 def _zstd(path: Path, block_bytes: int) -> Blocks:
-    """The frames of a zstd file. A stream drops what it has unpacked of the block that it cannot fill."""
+    """The frames of a zstd file. A stream drops the unpacked part of a block that it cannot fill."""
     whole_bytes = 0
     if path.is_file() and not path.stat().st_size:
         raise EOFError("it is truncated")
@@ -147,16 +147,16 @@ def _zstd_blocks(path: Path, block_bytes: int) -> Blocks:
 
 
 def _zstd_rest(path: Path, whole_bytes: int) -> Blocks:
-    """What can be unpacked before the damage of a file, behind its whole blocks.
+    """The bytes between the last whole block and the damage of a file.
 
     Raises:
-        EOFError: the file has become shorter than these.
+        EOFError: the file has become shorter meanwhile.
     """
     rest = bytearray()
     with _arrow_file(path) as file, pa.CompressedInputStream(file, "zstd") as stream:
         while whole_bytes > 0:
             block = stream.read(min(whole_bytes, _BLOCK_BYTES))
-            if not block:  # somebody cuts it short meanwhile
+            if not block:  # the file is being truncated
                 raise EOFError("it is truncated")
             whole_bytes -= len(block)
         with suppress(OSError, pa.ArrowException):
@@ -166,5 +166,5 @@ def _zstd_rest(path: Path, whole_bytes: int) -> Blocks:
 
 
 def _arrow_file(path: Path) -> pa.NativeFile:
-    """A file for Arrow: its own kind of file goes back and forth, which a pipe cannot."""
+    """A file object for Arrow, whose own needs to seek, which a pipe cannot."""
     return pa.OSFile(os.fsencode(path)) if path.is_file() else pa.PythonFile(path.open("rb"), mode="r")

@@ -1,13 +1,13 @@
-"""The quick way for lines of NDJSON that are plain, as nearly all are; ``ndjson`` looks closely at the others.
+"""The fast path for plain lines of NDJSON, which nearly all are; ``ndjson`` handles the others.
 
-A plain line is parsed once, straight into the types that are due. The parser is lenient: it skips fields that it was
-not asked for, takes the first of two with one name, makes a text of a number, and takes a comma too many. So what it
-made is held against the line itself: every quote, and every comma and opening bracket outside strings, must be
-accounted for by a value that was made. Whatever was skipped, named twice or fits no type leaves commas or brackets
-over, and a number where a text is due lacks quotes. Neither can hide the other: no value accounts for more commas and
-brackets than its text has, so that if their number is right, each is; and then quotes can only be too few.
+A plain line is parsed once, directly into the expected types. The parser is lenient: it skips fields that it was not
+asked for, takes the first of two with one name, turns a number into text, and accepts a superfluous comma. So its
+result is checked against the line: every quote, and every comma and opening bracket outside strings, must be accounted
+for by a parsed value. A field that was skipped, repeated or of another type leaves commas or brackets over, and a
+number in place of a text lacks quotes. Neither can hide the other: no value accounts for more commas and brackets than
+its text has, so if their number is right, each value is; and then quotes can only be too few.
 
-Which records break a rule is not told here: plain lines come before the same rules as all others.
+Rules are not applied here: plain lines are judged by the same rules as all others.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ingest.rules import filled, given_flag, quoted
 # these are not plain.
 _LOOKS = 64
 
-_LONGEST_LOOK_BYTES = 1 << 16  # a longer line is taken to have all fields: to look would take Python long
+_LONGEST_LOOK_BYTES = 1 << 16  # a longer line is assumed to have all fields, as parsing it in Python would take long
 
 _QUOTES, _COMMAS_AND_BRACKETS, _BACKSLASH = b'"', b",{[", ord("\\")
 
 _TYPE = {
     TEXT: "VARCHAR",
     TIME: "VARCHAR",
-    # Numbers and flags stay JSON, or a text that spells one would pass for it.
+    # Numbers and flags stay JSON; else a text that spells one would pass for it.
     NUMBER: "JSON",
     WHOLE: "JSON",
     FLAG: "JSON",
@@ -72,14 +72,14 @@ _MARKS = {
 
 
 def counted_marks(data: Data, ends: Ends) -> tuple[Counts, Counts]:
-    """How many quotes each line has, and how many commas and opening brackets outside strings.
+    """The number of quotes of each line, and of commas and opening brackets outside strings.
 
-    If strings hold none in lines here and there, which takes half the time, they are counted wherever they stand: one
-    in a string is one that no value accounts for, and its line not plain.
+    If sample lines have none within strings, they are counted everywhere, which takes half the time: one within a
+    string is then not accounted for by any value, and its line is not plain.
 
     Args:
         data: whole lines.
-        ends: the byte after each of them.
+        ends: the end of each line.
     """
     quotes, marks = _quotes_and_marks(data)
     every = counted(marks, ends)
@@ -102,7 +102,7 @@ def _outside_strings(marks: Bits, quotes: Bits, ends: Ends) -> Counts:
     """How many marks of each line are outside strings."""
     within = inside(quotes)
     outside = counted(marks & ~within, ends)
-    # A line that is no JSON may have an odd number of quotes; behind it inside and outside are the other way round.
+    # A line that is not JSON may have an odd number of quotes; after it inside and outside are swapped.
     turned = np.append(np.uint8(0), bits_at(within, ends[:-1] - np.int32(1))) == 1
     if turned.any():
         outside[turned] = counted(marks & within, ends)[turned]
@@ -110,7 +110,7 @@ def _outside_strings(marks: Bits, quotes: Bits, ends: Ends) -> Counts:
 
 
 def _drop_escaped(quotes: Bits, data: Data) -> None:
-    """Take out the quotes that belong to a string: those behind an odd number of backslashes."""
+    """Remove quotes that are part of a string: those after an odd number of backslashes."""
     if _BACKSLASH not in data:
         return
     at = places_of(data, _BACKSLASH)
@@ -120,7 +120,7 @@ def _drop_escaped(quotes: Bits, data: Data) -> None:
 
 
 def kinds_of(data: Data, ends: Ends) -> dict[Kind, set[str]]:
-    """The kinds that lines here and there begin with, as most senders write them, and the fields that these name."""
+    """The kinds in sample lines that begin with one, as most senders write them, and the fields of these lines."""
     found: dict[Kind, set[str]] = {}
     for line in _some_of(data, ends):
         for kind in Kind:
@@ -130,7 +130,7 @@ def kinds_of(data: Data, ends: Ends) -> dict[Kind, set[str]]:
 
 
 def _some_of(data: Data, ends: Ends) -> list[Data]:
-    """Lines here and there."""
+    """Sample lines."""
     looked_at = np.linspace(0, len(ends) - 1, min(len(ends), _LOOKS)).astype(np.int64)
     starts = np.append(np.int32(0), ends)[looked_at].tolist()
     return [data[start:end] for start, end in zip(starts, ends[looked_at].tolist(), strict=True)]
@@ -140,7 +140,7 @@ def _names_of(line: Data, kind: Kind) -> Iterable[str]:
     if len(line) > _LONGEST_LOOK_BYTES:
         return [column.name for column in COLUMNS[kind]]
     try:
-        record: dict[str, object] = json.loads(line)  # what begins as an object is one, if it is anything
+        record: dict[str, object] = json.loads(line)  # begins like an object, so if it is JSON it is one
     except (ValueError, RecursionError):
         return ()
     return record.keys()
@@ -154,9 +154,9 @@ def given(kind: Kind, names: Set[str], raw: str, *, longest: int) -> Given:
     """The plain lines of a kind, among those that ``arrived``.
 
     Args:
-        names: fields that are looked for; a line that has any other is not plain.
+        names: fields to parse; a line with any other is not plain.
         raw: a SELECT of the lines as they came.
-        longest: bytes of a line that is not too long.
+        longest: most bytes of a line.
     """
     columns = [column for column in COLUMNS[kind] if column.name in names | always_there(kind)]
     compact, spaced = _beginnings(kind)

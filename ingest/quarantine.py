@@ -1,6 +1,6 @@
-"""The quarantine: what was put aside, and taking it in once the rules let it pass.
+"""The quarantine: records that were put aside, and taking them in once the rules accept them.
 
-A record stays in the quarantine with its raw bytes for good; one that a replay has taken in says so, and is neither
+A record stays in the quarantine for ever, with its raw bytes; one that a replay has taken in is marked, and is neither
 listed nor replayed again.
 """
 
@@ -37,10 +37,10 @@ JSON = dict[str, Any]
 
 
 def listed(lake: Lake, *, samples: int = 3) -> JSON:
-    """What is put aside: per reason how many records from how many sources, and the newest of them.
+    """The records put aside: for each reason how many from how many sources, and the newest of them.
 
     Args:
-        samples: records to show of each reason; of each at most SAMPLE_BYTES.
+        samples: records to show for each reason; at most SAMPLE_BYTES of each.
     Raises:
         LakeError: the lake cannot be read.
     """
@@ -56,15 +56,14 @@ def listed(lake: Lake, *, samples: int = 3) -> JSON:
 
 
 def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[LoadReport, int]:
-    """Judge what was put aside once more, and take in what the rules let pass by now.
+    """Judge records that were put aside again, and take in those that the rules accept now.
 
-    A record that came to a collector is known from this replay on: it did not count before, and what its sender says of
-    ``received_at`` is believed no more than at the door. One that was loaded, or came to a collector with ``--replay``,
-    keeps what it says.
+    A record from a collector is known from this replay on: it did not count before, and its sender's ``received_at`` is
+    not trusted, as at the door. One that was loaded, or came to a collector with ``--replay``, keeps its own.
 
     Args:
         now: our clock, aware.
-        reason: only what was put aside for it.
+        reason: only records that were put aside for it.
     Returns:
         The report of what was taken in (read = accepted + duplicates), and how many records stay.
     Raises:
@@ -81,12 +80,12 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
         bench.lake_view("quarantine")
         bench.lake_view("batch")
         for batch in bench.rows(filled("batches_put_aside"), reason=reason, stamped_source=COLLECTOR):
-            if not batch["is_booked"]:  # nobody knows how it came; whoever finishes it judges what it put aside
+            if not batch["is_booked"]:  # its source is unknown; whoever finishes the batch judges its records
                 stay += batch["records"]
                 continue
             stamped_at = None
             if batch["is_stamped"]:
-                # The machine's clock may have been set back since; the door's never goes back.
+                # The machine's clock may have been set back since; that of the door never goes back.
                 stamped_at = max(now, datetime.fromtimestamp(batch["put_aside_us"] / 1e6, tz=UTC))
             bench.lake_view("quarantine")
             aside = bench.table(filled("put_aside"), reason=reason, batch_id=batch["batch_id"])
@@ -104,7 +103,7 @@ def replay(lake: Lake, *, now: datetime, reason: str | None = None) -> tuple[Loa
                         rows = aside.take([places[line] for line in lines]).select(["line", "raw"])
                         marks.append(rows.append_column("replayed_by", repeated(named, len(rows))))
             if marks:
-                # All at once: a replay that died before reads the same stream again, and knows its batches by name.
+                # All at once, so that after a kill a replay reads the same stream and finds its batches by name.
                 lake.mark_replayed(pa.concat_tables(marks), of=batch["batch_id"])
     return LoadReport.of(counts, sorted(set(sources)), seconds=perf_counter() - started), stay
 
@@ -120,15 +119,15 @@ def _check_held(lake: Lake, reason: str) -> None:
 def _streams(
     source: str, raws: Sequence[bytes], *, stamped_at: datetime | None
 ) -> Iterator[tuple[Iterator[Arrival], dict[int, int]]]:
-    """Records that were put aside, read as what they were, and where in ``raws`` each line of a stream stands.
+    """Records that were put aside, in their original form, and the index in ``raws`` of each line of a stream.
 
-    A row of CSV was put aside under its header, so that it alone has a newline within; what a file is called does not
-    tell, as Windows' lists of events end in .csv as well and their crashes are lines. Each row is read as if it stood
-    alone: one in which a quote is open stays where it is.
+    A row of CSV was put aside with its header, and only such a record contains a newline; the file's name does not say
+    it, as Windows' lists of events end in .csv as well and their crashes are lines. Each row is read by itself: one
+    with an open quote stays in the quarantine.
 
     Args:
-        raws: of one batch, in which all records came in one form.
-        stamped_at: our clock, which goes into records that came over the network; None: they keep their senders'.
+        raws: of one batch, whose records all have one form.
+        stamped_at: our clock, to put into records that came over the network; None: they keep that of their senders.
     """
     if stamped_at is not None or b"\n" not in raws[0]:
         lines = ndjson.batches([b"".join(raw + b"\n" for raw in raws)], source)
@@ -140,7 +139,7 @@ def _streams(
         for place, raw in rows:
             record = raw[len(header) + 1 :]
             if record.count(b'"') % 2:
-                continue  # no row by itself; in a stream its open quote would go on in the next that has one
+                continue  # not a row by itself; in a stream its open quote would extend into the next rows
             places[line] = place
             stream.append(record)
             line += record.count(b"\n") + 1
@@ -148,7 +147,7 @@ def _streams(
 
 
 def _csv_header(raw: bytes) -> bytes:
-    """The header that a row of CSV was put aside with: its first line, or more where a newline is in quotes."""
+    """The header with which a row of CSV was put aside: the first line, or more if a newline is in quotes."""
     end = raw.find(b"\n")
     while end >= 0 and raw.count(b'"', 0, end) % 2:
         end = raw.find(b"\n", end + 1)

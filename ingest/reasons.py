@@ -1,4 +1,4 @@
-"""The reasons for which a record is put aside, and what each of them wants, by the same columns as the rules."""
+"""The reasons for which a record is put aside, with what is wanted instead, from the same columns as the rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VALUES = {
 
 @cache
 def wanted_by_reason() -> Mapping[str, str]:
-    """Every reason that the rules give, with what they want of such a record."""
+    """Every reason of the rules, with what is wanted of a record."""
     wanted = {
         NOT_JSON: "one JSON object a line, in UTF-8, with no key twice",
         "not_an_object": "a JSON object with a field record",

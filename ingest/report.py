@@ -1,4 +1,4 @@
-"""What a load says about itself, while it runs and when it is done."""
+"""The progress and the report of a load."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Progress:
     """How far a load is.
 
     Attributes:
-        source: what is being read; of files that are read together the first.
-        sources_done, sources: whole sources.
-        bytes_done, bytes_total: of all sources as they lie on disk; None where one has no known size.
+        source: the one being read; the first, if files are read together.
+        sources_done, sources: number of whole sources.
+        bytes_done, bytes_total: on disk, of all sources; None if the size of one is unknown.
         read: records read so far.
     """
 
@@ -32,7 +32,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Counts:
-    """How the records of one batch or of a whole load fared; read = accepted + duplicates + quarantined."""
+    """Counts of the records of a batch or a load; read = accepted + duplicates + quarantined."""
 
     read: int = 0
     accepted: int = 0
@@ -60,8 +60,8 @@ class LoadReport:
     """The contract's ``load`` document.
 
     Attributes:
-        left_out: files in folders that are of no known format.
-        advice: what to do about what was put aside, a line each; for people, and in no document.
+        left_out: files in folders that have no known format.
+        advice: for people, a line each; not part of the JSON document.
     """
 
     schema: int
@@ -111,11 +111,11 @@ class LoadReport:
 
 
 class IncompleteLoad(UnreadableSource):
-    """Some source could not be read, or not to its end; whatever could be is loaded.
+    """A source could not be read, or not to its end; what could be read is loaded.
 
     Attributes:
         report: of what was loaded.
-        problems: one line a source.
+        problems: one line per source.
     """
 
     def __init__(self, problems: Sequence[str], report: LoadReport) -> None:

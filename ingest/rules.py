@@ -1,8 +1,8 @@
-"""The rules for a record, made from the columns of ``fleetcrash.records``: one rule set for every way in.
+"""The rules for a record, made from the columns of ``fleetcrash.records``: one rule set for all inputs.
 
-A way in turns its records into a SELECT with ``line``, ``repeats`` (an object that names a key twice) and,
-for each column that any of them may have, the value to store and whether one was given. What is a rule stands here
-and in ``sql/macros.sql``; a way in knows only the form in which its values come.
+An input turns its records into a SELECT with ``line``, ``repeats`` (an object has a key twice) and, for each column
+that any of them may have, the value to store and whether one was given. The rules are here and in ``sql/macros.sql``;
+an input knows only the form of its values.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ def quoted(name: str) -> str:
 
 
 def given_flag(name: str) -> str:
-    """The identifier of the flag whether a column was given; no column's own name has a space."""
+    """The identifier of the flag whether a column was given; no name of a column has a space."""
     return f'"{name} given"'
 
 
 @cache
 def _statement(name: str) -> str:
     text = files("ingest").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    # Comments speak of the places by name, so they go before the places are filled.
+    # Comments name the placeholders, so they are removed before these are filled.
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
 
 
 def filled(name: str, **identifiers: str) -> str:
-    """A statement of ``ingest/sql`` with its ``__places__`` filled by what is made from names of columns.
+    """A statement of ``ingest/sql`` with its ``__placeholders__`` filled with text made from names of columns.
 
-    Values never come this way: they are ``$named`` parameters.
+    Values are never filled in: they are ``$named`` parameters.
     """
     statement = _statement(name)
     for place, text in identifiers.items():
@@ -69,19 +69,19 @@ def judged(kind: Kind) -> str:
 
 
 def key_columns(kind: Kind) -> tuple[str, ...]:
-    """The columns that make two records of a kind the same; of kinds without a key, all of them."""
+    """The columns that identify a record of a kind; all columns, for kinds without a key."""
     return SAME_RECORD.get(kind, tuple(column.name for column in COLUMNS[kind]))
 
 
 def same_key(kind: Kind) -> str:
-    """The condition that ``judged`` and ``stored`` rows have one key; null equals null."""
+    """The condition that ``judged`` and ``stored`` rows have the same key; null equals null."""
     return " AND ".join(
         f"judged.{quoted(name)} IS NOT DISTINCT FROM stored.{quoted(name)}" for name in key_columns(kind)
     )
 
 
 def standing(kind: Kind) -> str:
-    """What orders records of one key, least first, as the views do; only crashes need more than known_at."""
+    """The order of records with one key, least first, as in the views; only crashes need more than known_at."""
     if kind is not Kind.CRASH:
         return "ROW(known_at, '')"
     fields = ", ".join(f"{quoted(column.name)} := {quoted(column.name)}" for column in COLUMNS[kind])
@@ -92,8 +92,8 @@ def judge(bench: Workbench, kind: Kind, given: Given, *, now: datetime) -> pa.Ta
     """Apply the rules to the records of one kind.
 
     Args:
-        given: the records; its ``fields`` have the form that the module's docstring says.
-        now: aware; what records without ``received_at`` are measured by.
+        given: the records; the module's docstring has the form of ``fields``.
+        now: aware; records without ``received_at`` are checked against it.
     Returns:
         The rows of ``sql/judged.sql``: line, reason, the stored columns, known_at and a hash of the key.
     """
@@ -120,11 +120,11 @@ def judge(bench: Workbench, kind: Kind, given: Given, *, now: datetime) -> pa.Ta
 
 
 def _rules(columns: tuple[Column, ...], *, is_whole: bool) -> Iterator[tuple[str, str]]:
-    """Conditions on which a record is refused, with the reason; in the contract's order."""
+    """Conditions under which a record is refused, with the reasons, in the contract's order."""
     for column in columns:
         if column.required:
             name, given = quoted(column.name), given_flag(column.name)
-            # An id of no characters names nothing.
+            # An empty id names nothing.
             empty = f" OR {name} = ''" if column.max_length is not None else ""
             yield f"NOT {given}{empty}", f"missing_field:{column.name}"
     for column in columns:
@@ -145,7 +145,7 @@ def _rules(columns: tuple[Column, ...], *, is_whole: bool) -> Iterator[tuple[str
             yield f"length({quoted(column.name)}) > $max_length_{column.name}", f"too_long:{column.name}"
     for column in columns:
         if column.type == TIME:
-            # Our own clock stamped received_at, so that it is measured by now.
+            # received_at is by our own clock, so it is compared with now.
             since = "CAST($now AS TIMESTAMPTZ)" if column.name == "received_at" else "coalesce(received_at, $now)"
             ahead_us = f"epoch_us({quoted(column.name)}) - epoch_us({since})"  # adding an interval is slow
             yield f"{ahead_us} > {_FAR_AHEAD_US}", f"future_time:{column.name}"

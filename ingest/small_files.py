@@ -1,4 +1,4 @@
-"""Small files of lines, many to a batch: a commit of each takes nearly all of the time, and leaves a file a table."""
+"""Small files of lines, many to a batch: a commit for each would take most of the time, and leave many files."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class SmallFile:
 
     Attributes:
         name: of its source.
-        size_bytes: as it lies on disk.
-        batches: reads it; raises UnreadableSource where it cannot, after the batches before.
+        size_bytes: on disk.
+        batches: reads it; raises UnreadableSource if it cannot be read, after the batches before.
     """
 
     name: str
@@ -38,19 +38,19 @@ class SmallFile:
 
 
 def batches(files: Sequence[SmallFile]) -> Iterator[Arrival]:
-    """Read files, and put their lines together to batches.
+    """Read files and combine their lines into batches.
 
-    A batch is named by what is in its files: the same files make the same batches, also with others behind them.
+    A batch is named by the content of its files: the same files make the same batches, also if others follow.
 
     Raises:
-        Unreadable: some cannot be read, or not to their ends. The others have been yielded.
+        Unreadable: some cannot be read, or not to the end. The others have been yielded.
     """
     held = _Held()
     problems: list[str] = []
     for file in files:
         try:
             for place, lines in enumerate(file.batches()):
-                if place or not isinstance(lines, Lines):  # it has grown since it was looked at
+                if place or not isinstance(lines, Lines):  # it has grown since it was found
                     yield from held.let_go()
                     yield lines
                 else:
@@ -65,7 +65,7 @@ def batches(files: Sequence[SmallFile]) -> Iterator[Arrival]:
 
 
 class _Held:
-    """The lines of files that have been read and are in no batch yet."""
+    """Lines of files that were read and are in no batch yet."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[SmallFile, Lines]] = []
@@ -76,12 +76,12 @@ class _Held:
         return len(self._parts) >= _MOST_FILES or self._held_bytes >= _MOST_BYTES
 
     def add(self, file: SmallFile, lines: Lines) -> None:
-        """Hold the lines of a file."""
+        """Add the lines of a file."""
         self._parts.append((file, lines))
         self._held_bytes += lines.size_bytes
 
     def let_go(self) -> Iterator[Joined]:
-        """What is held as a batch; none where nothing is."""
+        """The lines as a batch; none if there are none."""
         if not self._parts:
             return
         digest = hashlib.sha256(b"small files\n")

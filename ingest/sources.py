@@ -1,7 +1,7 @@
-"""What is to be loaded: finding files, and telling their formats.
+"""Finding the files to load, and recognising their formats.
 
-Records of the contract go by the suffix of their file, crash files by what stands in them: most have no suffix of their
-own. A file whose suffix is the contract's may be a crash file all the same, where its content says so.
+Records of the contract are recognised by the suffix of their file, crash files by their content, as most have no suffix
+of their own. A file with a suffix of the contract may still be a crash file, if its content says so.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from ingest.formats.format import HEAD_BYTES, Document, Head, Log
 from ingest.opening import DAMAGED, PACKED, Blocks, begins, blocks_of, cut_short, named, stdin
 
 STDIN = "-"
-TRUTH = "truth.json"  # lies beside the records of a simulated fleet and is no record
+TRUTH = "truth.json"  # beside the records of a simulated fleet; not a record
 
 _NDJSON, _CSV, _PARQUET = (".ndjson", ".jsonl", ".json"), ".csv", ".parquet"
-_KEYS = (b"host_id", b"update_id")  # one of which each kind of record has
-_MOST_MARKS = 4  # before each line, of which one is within another
-_TABLE = "_delta_log"  # a folder of this name makes the folder around it a table, such as a lake has
+_KEYS = (b"host_id", b"update_id")  # each kind of record has one of these
+_MOST_MARKS = 4  # prefixes before each line, nested
+_TABLE = "_delta_log"  # a folder with this in it is a Delta table, as in a lake
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """What crashes that name no host are said to be of.
+    """The hosts to assume for crashes that name none.
 
     Attributes:
-        host_id: of all of them.
-        by_folder: each is of the host that a folder is named after: the one in the folder to load that its file is in.
+        host_id: the host of all of them.
+        by_folder: take the host from the name of the folder, directly within the folder to load, that has the file.
     """
 
     host_id: str | None = None
     by_folder: bool = False
 
     def of(self, path: Path, within: Path | None) -> str | None:
-        """The host of a file's crashes; None: nobody says.
+        """The host of a file's crashes; None: unknown.
 
         Args:
             within: the folder to load in which it was found.
@@ -58,15 +58,15 @@ class Hosts:
 
 @dataclass(frozen=True)
 class Source:
-    """Something to load.
+    """A source to load.
 
     Attributes:
-        names: of its files, as the user wrote them, or within the folder that the user wrote; they stand in the
-            quarantine. Bytes that are no UTF-8 are spelled out.
-        size_bytes: as it lies on disk; None for a stream.
-        batches: reads it; raises UnreadableSource where it cannot, after the batches before.
-        is_of_crash_files: and not of the contract's records.
-        misread: what it begins like, where its lines are no records.
+        names: of its files, as given by the user or within the folder given by the user, as in the quarantine. Bytes
+            that are not UTF-8 are escaped.
+        size_bytes: on disk; None for a stream.
+        batches: reads it; raises UnreadableSource if it cannot be read, after the batches before.
+        is_of_crash_files: whether it consists of crash files, not of records of the contract.
+        misread: what it looks like, if its lines are no records.
         is_joined: it may share a batch with others.
     """
 
@@ -80,12 +80,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Found:
-    """What paths lead to.
+    """What was found at some paths.
 
     Attributes:
         sources: in the order in which they are loaded.
         problems: one line for each path that cannot be read.
-        left_out: files in folders that are of no known format.
+        left_out: files in folders that have no known format.
     """
 
     sources: list[Source]
@@ -94,11 +94,11 @@ class Found:
 
 
 def find(paths: Sequence[str | Path], *, now: datetime, hosts: Hosts) -> Found:
-    """Files to load, those of a folder and the folders in it in the order of their paths.
+    """Files to load; those of a folder, and of folders in it, in the order of their paths.
 
     Args:
-        now: when crashes on stdin were that tell no time.
-        hosts: for those that name no host.
+        now: the time of crashes on stdin that have none.
+        hosts: for crashes that name no host.
     """
     finder = _Finder(now, hosts)
     for path in paths:
@@ -120,13 +120,13 @@ class _Finder:
         self._hosts = hosts
 
     def add(self, given: str | Path) -> None:
-        """Add what a path leads to.
+        """Add what is at a path.
 
         Raises:
-            UnreadableSource: it leads to nothing that can be loaded.
+            UnreadableSource: there is nothing that can be loaded.
         """
         path = Path(given)
-        if not str(given):  # which Path takes for the folder that one is in
+        if not str(given):  # Path would take it for the working folder
             said = "A path to load is empty, as of a variable that is not set. Nothing of it was loaded."
             raise UnreadableSource(f"{said} Name a file or a folder; . is this one. {_wanted()}")
         try:
@@ -173,8 +173,8 @@ class _Finder:
             raise UnreadableSource(f"{said} {_wanted()}")
 
     def _add_problem(self, folder: Path, within: Path) -> bool:
-        """Add a folder that is one problem of abrt's, of which no file tells all; whether it is one."""
-        if not (folder / "reason").is_file():  # most folders are none, whatever else that needs
+        """Add a folder if it is one problem of abrt, which is spread over its files. Returns whether it is one."""
+        if not (folder / "reason").is_file():  # a quick check, as most folders are not
             return False
         from ingest.formats.abrt import ABRT, blocks_of_problem, is_problem
 
@@ -182,7 +182,7 @@ class _Finder:
             if not is_problem(folder):
                 return False
             about = (folder / "time").stat()
-        except OSError:  # of each file in it that cannot be read it is said why
+        except OSError:  # an error is reported for each file in it that cannot be read
             return False
         host = self._hosts.of(folder / "time", within)
         told = Told(self._changed(about.st_mtime), "log", host, named(folder.name))
@@ -190,11 +190,11 @@ class _Finder:
         return True
 
     def _lost(self, error: OSError) -> None:
-        """Say that a folder cannot be looked through."""
+        """Record that a folder cannot be searched."""
         self.problems.append(str(_unreadable(Path(error.filename), error)))
 
     def _file(self, path: Path, within: Path | None) -> Source | CrashFile | None:
-        """A file of a known format; None: of none. What can be read but once, such as a pipe, is opened but once.
+        """A file of a known format; None: of none. A file that can be read only once, such as a pipe, is opened once.
 
         Raises:
             EOFError, OSError, zlib.error, pyarrow.ArrowException: it cannot be read.
@@ -227,7 +227,7 @@ class _Finder:
         return None
 
     def _is_of_events(self, path: Path) -> bool:
-        """Whether a table is a list of events that Windows wrote: it has other columns than the contract's."""
+        """Whether a table is a list of events of Windows, which has other columns than the contract."""
         data, opened = _begun(path, is_read_once=False)
         if any(name in data.split(b"\n", 1)[0] for name in _KEYS):
             return False
@@ -237,7 +237,7 @@ class _Finder:
         return format is EVENT_TEXT
 
     def _changed(self, mtime: float) -> datetime:
-        """When a file was changed last; now where its file system tells a time that has not come or is none."""
+        """When a file was last changed; now if its file system gives a future or invalid time."""
         try:
             return min(datetime.fromtimestamp(mtime, tz=UTC), self._now)
         except (OverflowError, ValueError):
@@ -252,13 +252,13 @@ class _Finder:
 
 
 def _told(head: Head, opened: Callable[[], Blocks]) -> tuple[Document | Log | None, Callable[[], Blocks]]:
-    """The format of a file that begins so, and what opens it: in UTF-8, and without marks before its lines.
+    """The format of a file by its beginning, and a function that opens it, as UTF-8 without prefixes before its lines.
 
-    Without its marks a text tells its format better than with them: with blanks before each line it may be another's.
+    A text is recognised better without prefixes: with blanks before each line it may look like another format.
     """
     if head.is_no_crash_file:
         return None, opened
-    # Only now: to know them all takes a tenth of a second, which no load of records is to wait for.
+    # Imported only here: it takes 0.1 s, which loads of records should not wait for.
     from ingest.formats import quoted
     from ingest.formats.known import format_of
 
@@ -281,7 +281,7 @@ def _without(mark: bytes, read: Callable[[], Blocks]) -> Blocks:
 
 
 def _told_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log | None:
-    """The format of a report that stands far behind the start of a text, such as in a long log of a program."""
+    """The format of a report far from the start of a text, such as in a long log of a program."""
     if len(start) < HEAD_BYTES:
         return None
     from ingest.formats import quoted
@@ -291,7 +291,7 @@ def _told_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log |
 
 
 def _begun(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Blocks]]:
-    """How a file begins, and what opens it from its start. Of thousands that are found, none is kept open until then.
+    """The beginning of a file, and a function that opens it from its start; found files are not kept open.
 
     Raises:
         EOFError, OSError, zlib.error, pyarrow.ArrowException: it cannot be read.
@@ -301,12 +301,12 @@ def _begun(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Block
 
 
 def _files_in(folder: Path, *, lost: Callable[[OSError], None]) -> list[Path]:
-    """The files to look at in a folder and the folders in it: none that is hidden, a truth, or of a lake.
+    """The files in a folder and the folders in it, except hidden ones, truth files and lakes.
 
-    Links to folders are not followed: they may lead back.
+    Links to folders are not followed, as they may lead back.
 
     Args:
-        lost: told of each folder that cannot be looked through.
+        lost: called for each folder that cannot be searched.
     """
     found: list[Path] = []
     for place, folders, files in os.walk(folder, onerror=lost):
@@ -315,7 +315,7 @@ def _files_in(folder: Path, *, lost: Callable[[OSError], None]) -> list[Path]:
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place) / name for name in files if not name.startswith(".") and name != TRUTH]
-    # Of a file about which nothing is told it is said why once it is opened.
+    # A file that cannot be examined is reported when it is opened.
     return sorted(path for path in found if _is(path, Path.is_file, unless_told=True))
 
 
@@ -327,9 +327,9 @@ def _is(path: Path, what: Callable[[Path], bool], *, unless_told: bool) -> bool:
 
 
 def _together(found: Sequence[Source | CrashFile]) -> list[Source]:
-    """Sources; many small files are one, and so are all crash files, behind the others.
+    """Sources; many small files become one, and so do all crash files, after the others.
 
-    A batch of each would take most of the time.
+    A batch for each would take most of the time.
     """
     sources: list[Source] = []
     for is_joined, run in groupby((one for one in found if isinstance(one, Source)), lambda one: one.is_joined):
@@ -365,7 +365,7 @@ def _of_lines(
     misread: Misread | None = None,
     is_joined: bool = False,
 ) -> Source:
-    """A source of lines, of which a damaged one keeps those before the damage."""
+    """A source of lines; if it is damaged, the lines before the damage are loaded."""
 
     def read() -> Iterator[Arrival]:
         try:

@@ -1,4 +1,4 @@
-"""Lines whose records carry our clock, whatever their senders say: those that came over the network."""
+"""Lines that came over the network: their records carry our clock, whatever their senders say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ingest.rules import filled, judged, key_columns, quoted
 # Hosts have no entry: a row of the inventory that says nothing new still says that the host was seen, and is kept.
 _SUBJECT = {Kind.SESSION: ("host_id", "online_from"), Kind.UPDATE: ("update_id",)}
 
-# As in the views presence and updates.
+# Which of several rows known at one time counts, as in the views presence and updates.
 _LATER = {
     Kind.SESSION: "said.online_until IS NOT NULL, said.online_until",
     Kind.UPDATE: "CAST(to_json(said) AS VARCHAR) DESC",
@@ -28,7 +28,7 @@ _LATER = {
 
 @dataclass(frozen=True)
 class Stamped:
-    """Lines as an arrival whose records carry our clock; see ``ingest.arrival.Arrival``.
+    """An arrival of lines whose records carry our clock; see ``ingest.arrival.Arrival``.
 
     Attributes:
         received_us: when each line arrived, microseconds since 1970.
@@ -39,7 +39,7 @@ class Stamped:
 
     @classmethod
     def at(cls, instant: datetime, lines: Lines) -> Stamped:
-        """Lines that all arrived at one time, which is aware."""
+        """Lines that all arrived at one time (aware)."""
         received_us = (instant - datetime.fromtimestamp(0, tz=UTC)) // timedelta(microseconds=1)
         return cls(lines, np.full(len(lines.ends), received_us, np.int64))
 
@@ -69,13 +69,13 @@ class Stamped:
 
 
 def without_repetitions(bench: Workbench, tables: Mapping[Kind, pa.Table], *, batch_id: str) -> Mapping[Kind, pa.Table]:
-    """Judged rows that our clock stamped, with what says again what stands told as a duplicate of the row that stands.
+    """Judged rows that our clock stamped, in which repetitions of the row that counts are marked as its duplicates.
 
-    Else each resend of a session or an update would be known anew, and what it says known later than it was.
+    Otherwise each resend of a session or an update would be a new row, known later than the first.
 
     Args:
         tables: by kind, the rows of ``sql/judged.sql``.
-        batch_id: the batch that they are to be; rows of an earlier try of it are no others.
+        batch_id: of their batch; rows of an earlier try of it do not count as others.
     """
     found = dict(tables)
     for kind in _SUBJECT.keys() & found.keys():

@@ -1,7 +1,7 @@
-"""Streams of bytes, cut into batches at the ends of records, by bytes.
+"""Streams of bytes, cut into batches at ends of records, by bytes.
 
-Memory is bounded and the same stream always makes the same batches, however its blocks fall. What a record is, the
-format says; what stands here is the same for each of them.
+Memory is bounded, and the same stream always makes the same batches, however it is split into blocks. The format says
+what a record is; this module is common to all formats.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Cut(Generic[T]):
     """The whole records at the start of some bytes.
 
     Attributes:
-        size_bytes: how many bytes they take up; 0: no record is whole yet.
-        found: what the format made of them.
+        size_bytes: number of bytes; 0: no record is whole yet.
+        found: the result of the format.
     """
 
     size_bytes: int
@@ -40,9 +40,9 @@ class Part(Generic[T]):
     """The whole records of about one batch.
 
     Attributes:
-        name: of all bytes of the stream up to here: one that has grown keeps the names of its whole parts.
+        name: made from all bytes of the stream up to here: one that has grown keeps the names of its whole parts.
         data: whole records as they came.
-        found: what the format made of them.
+        found: the result of the format.
     """
 
     name: str
@@ -65,29 +65,29 @@ def parts(
     One that breaks off yields its whole records first.
 
     Args:
-        blocks: the bytes in order; whatever error ends them is raised again once the whole records are yielded.
-        seed: what goes into the names besides the bytes.
-        first_bytes, batch_bytes: how much is looked at at first, and at the most; in between, twice as much each time.
-        held_bytes: a record of which more than this has come, without its end, stops the stream.
-        cut: finds the whole records of the bytes; it is told whether the stream ends with them, and must then
-            take them all.
-        too_long: the error for a record that is too long to be held.
+        blocks: the bytes in order; an error that ends them is raised again once the whole records are yielded.
+        seed: goes into the names in addition to the bytes.
+        first_bytes, batch_bytes: size of the first and of the largest parts; in between it doubles each time.
+        held_bytes: a record with more bytes than this, and no end yet, stops the stream.
+        cut: finds the whole records of some bytes; its second argument is whether the stream ends with them, and then
+            it must take them all.
+        too_long: makes the error for a record that is too long.
     """
     digest = hashlib.sha256(seed)
-    ahead = digest.copy()  # of what is held as well
+    ahead = digest.copy()  # includes what is held
     held = bytearray()
     broken: Exception | None = None
     for piece, is_full, is_last, broken in _regular(blocks, first_bytes, batch_bytes):
         hashed = len(held)
         held += piece
         if not is_full:
-            ahead.update(piece)  # now, while it is near: a batch is not
+            ahead.update(piece)  # now, while it is in the cache
             continue
         whole = cut(held, is_last and broken is None)
         if whole.size_bytes:
             data, held = held, held[whole.size_bytes :]
-            del data[whole.size_bytes :]  # in place: to copy a batch takes longer than to look it through
-            if hashed > len(data):  # all of the last piece and more is of a record that has no end yet
+            del data[whole.size_bytes :]  # in place: copying a batch takes longer than searching it
+            if hashed > len(data):  # a record without an end is longer than the last piece
                 ahead, hashed = digest.copy(), 0
             ahead.update(memoryview(data)[hashed:])
             digest = ahead
@@ -105,9 +105,9 @@ def parts(
 def _regular(
     blocks: Iterable[bytes], first_bytes: int, batch_bytes: int
 ) -> Iterator[tuple[bytes, bool, bool, Exception | None]]:
-    """Pieces of blocks; whether each fills a batch, whether it is the last, and the error that ended them.
+    """Blocks cut into pieces; whether each fills a batch, whether it is the last, and the error that ended them.
 
-    Where a pipe or a decompressor happens to cut must not decide what a batch is.
+    The boundaries of a pipe or a decompressor must not decide what a batch is.
     """
     left = size = first_bytes
     broken: Exception | None = None
@@ -117,7 +117,7 @@ def _regular(
             block = next(stream)
         except StopIteration:
             break
-        except Exception as error:  # handed on, after the whole records before it
+        except Exception as error:  # passed on, to be raised after the whole records before it
             broken = error
             break
         while block:

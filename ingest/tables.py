@@ -1,7 +1,7 @@
-"""Records that come in columns: Parquet files, and Arrow tables that are in memory already.
+"""Records in columns: Parquet files, and Arrow tables in memory.
 
-A Parquet file holds one kind, told by its ``record`` column or else by its name; rows may still differ, and
-each is judged as what it says it is.
+A Parquet file holds one kind, given by its ``record`` column or else by its name; rows may still differ, and each is
+judged as the kind that it states.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Numbered:
 
     Attributes:
         rows: columns as they came.
-        numbers: of the rows in their source, from 1.
+        numbers: of the rows within their source, from 1.
     """
 
     rows: pa.Table
@@ -49,7 +49,7 @@ class Rows:
     """The rows of one batch; see ``ingest.arrival.Arrival``.
 
     Attributes:
-        tables: by kind; under None rows whose ``record`` is no known kind.
+        tables: by kind; None: rows whose ``record`` is no known kind.
     """
 
     batch_id: str
@@ -78,7 +78,7 @@ class Rows:
 
 
 def of_tables(tables: Mapping[str, pa.Table], *, batch_id: str, source: str) -> Rows:
-    """A batch of tables in memory, by the name of their kind; any other name makes ``unknown_record``."""
+    """A batch of tables in memory, by the name of their kind; another name gives ``unknown_record``."""
     kinds = {kind.value: kind for kind in Kind}
     by_kind: dict[Kind | None, Numbered] = {}
     strange = [table for name, table in tables.items() if name not in kinds]
@@ -94,18 +94,18 @@ def of_tables(tables: Mapping[str, pa.Table], *, batch_id: str, source: str) -> 
 def batches(path: Path, source: str) -> Iterator[Rows]:
     """Cut a Parquet file into batches of rows.
 
-    A batch is named by the bytes of the file, the kind that its name tells and the rows it holds.
+    A batch is named by the bytes of the file, the kind in its name and the rows in it.
 
     Raises:
-        UnreadableSource: no Parquet, damaged, of no known kind, or a column is there twice. The batches before have
-            been yielded.
+        UnreadableSource: not Parquet, damaged, of no known kind, or with a column twice. The batches before have been
+            yielded.
     """
     named = named_kind(path.name)
     try:
         size_bytes = path.stat().st_size
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        with pa.OSFile(os.fsencode(path)) as file, pq.ParquetFile(file) as parquet:  # a text would have to be UTF-8
+        with pa.OSFile(os.fsencode(path)) as file, pq.ParquetFile(file) as parquet:  # text would have to be UTF-8
             names = parquet.schema_arrow.names
             if named is None and "record" not in names:
                 raise of_no_kind(source)
@@ -132,12 +132,12 @@ def batches(path: Path, source: str) -> Iterator[Rows]:
 
 
 def named_kind(file_name: str) -> Kind | None:
-    """The kind that a file's name begins with, whatever its case; None where it begins with none."""
+    """The kind with which a file's name begins, in any case; None if there is none."""
     return next((kind for kind in Kind if file_name.lower().startswith(kind.value)), None)
 
 
 def of_no_kind(source: str) -> UnreadableSource:
-    """The error for a file in columns that tells in neither way which kind it holds."""
+    """The error for a file in columns that says in neither way which kind it holds."""
     return UnreadableSource(
         f"{source} has no column `record`, and its name begins with no kind of record "
         f"({', '.join(Kind)}). Nothing of it was loaded. Rename it, such as crash-{Path(source).name}."
@@ -145,7 +145,7 @@ def of_no_kind(source: str) -> UnreadableSource:
 
 
 def by_kind(table: Numbered, named: Kind | None) -> dict[Kind | None, Numbered]:
-    """Rows by what their ``record`` says, or else by the kind of the file; under None those of no known kind."""
+    """Rows by their ``record``, or else by the kind of the file; None: those of no known kind."""
     names = table.rows.column_names
     if "record" not in names:
         return {named: table}
@@ -179,10 +179,10 @@ def lay_out(
     table: Numbered,
     form_of: Callable[[pa.ChunkedArray], Shaped] = shaped,
 ) -> Given:
-    """Register rows under names of our own: a file's may clash in DuckDB, where case does not count.
+    """Register rows with column names of our own: those of a file may clash in DuckDB, which ignores case.
 
     Args:
-        form_of: brings a column to a form that the rules know.
+        form_of: converts a column to a form that the rules know.
     """
     relation = f"rows_{kind.value if kind else 'strange'}"
     due = {column.name: column.type for column in COLUMNS[kind]} if kind else {}

@@ -31,10 +31,10 @@ PAGES = (*bulk.PAGES, Page(OPENAPI, document(), "application/json"))
 
 
 def application(parts: Parts, *, needs_token: bool, origins: frozenset[str] = frozenset()) -> Starlette:
-    """The doors.
+    """The application with all doors.
 
     Args:
-        needs_token: nobody may send without one, even where none is configured.
+        needs_token: nobody may send without a token, even if none is configured.
         origins: of pages that may use Sentry's envelope door from a browser.
     """
     desk = _Desk(parts, needs_token=needs_token)
@@ -60,7 +60,7 @@ def application(parts: Parts, *, needs_token: bool, origins: frozenset[str] = fr
             Refusal: desk.refused, HTTPException: desk.not_here, ClientDisconnect: desk.gone, Exception: desk.failed
         },
     )  # fmt: skip
-    app.router.redirect_slashes = False  # a redirect is no JSON, and loses the body of a POST
+    app.router.redirect_slashes = False  # a redirect is not JSON, and loses the body of a POST
     return app
 
 
@@ -70,35 +70,35 @@ class _Desk:
         self._reception = Reception(parts, needs_token=needs_token)
 
     async def records(self, request: Request) -> Response:
-        """Take NDJSON; answer once it is on disk for good."""
+        """Take NDJSON; answer once it is on disk durably."""
         answer, _ = await self._reception.take(request, RECORDS)
-        # What is new and what breaks a rule is known when the lake has it, moments later.
+        # Which records are new, and which break a rule, is known only moments later, when the lake has them.
         told = {"read": answer.read, "accepted": None, "duplicates": None, "quarantined": None}
         if not answer.read:
             told = dict.fromkeys(told, 0)
         return self._answered(request, JSONResponse({**told, "batch_id": answer.batch_id}, 202))
 
     async def clients(self, door: BodyDoor, request: Request) -> Response:
-        """Take what another maker's client sends; answer as it expects, once the crashes are on disk for good."""
+        """Take a body from a third-party client; answer as it expects, once the crashes are on disk durably."""
         _, reading = await self._reception.take(request, door)
         headers = {"Content-Type": reading.reply_type, **door.reply_headers}
         return self._answered(request, Response(reading.reply, headers=headers))
 
     async def preflight(self, origins: frozenset[str], request: Request) -> Response:
-        """Tell a browser whether the page may send."""
+        """Answer a browser whether the page may send."""
         return self._answered(request, preflight(request, origins))
 
     async def journal(self, request: Request) -> Response:
-        """Take a journal, however long it is."""
+        """Take a journal of any length."""
         await self._reception.flow(request, journal.UPLOAD)
         return self._answered(request, Response("OK.\n", 202, media_type="text/plain"))
 
     async def page(self, page: Page, request: Request) -> Response:
-        """Say what a client asks before it sends."""
+        """Answer what a client asks before it sends."""
         return self._answered(request, Response(page.text, headers={"Content-Type": page.type, **page.headers}))
 
     async def healthz(self, request: Request) -> Response:
-        """Say how things stand: to anybody whether they do well, to who may read also what is wrong."""
+        """Report health: to anybody whether all is well, to permitted readers also what is wrong."""
         trouble = self._trouble
         document: dict[str, Any] = {"status": "ok" if trouble is None else "degraded"}
         if self._reception.may_read(token_of(request)):
@@ -106,7 +106,7 @@ class _Desk:
         return self._answered(request, JSONResponse(document))
 
     async def metrics(self, request: Request) -> Response:
-        """Say what was counted."""
+        """Report the metrics."""
         self._reception.check_reader(token_of(request))
         text = self._parts.metrics.text(
             backlog_bytes=self._parts.spool.backlog_bytes,
@@ -118,7 +118,7 @@ class _Desk:
 
     @property
     def _trouble(self) -> str | None:
-        """What is wrong, in a sentence; None where nothing is."""
+        """What is wrong, in a sentence; None if nothing is."""
         return self._parts.committer.trouble or self._parts.spool.trouble
 
     async def refused(self, request: Request, error: Exception) -> Response:
@@ -127,7 +127,7 @@ class _Desk:
         return self._error(request, error.status, error.code, str(error), error.headers)
 
     async def not_here(self, request: Request, error: Exception) -> Response:
-        """Answer a request that no door is for."""
+        """Answer a request to a path or method without a door."""
         assert isinstance(error, HTTPException)  # noqa: S101 - of nothing else is this the handler
         request.state.is_cut = not await drained(request, request.stream())
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
@@ -135,7 +135,7 @@ class _Desk:
         return self._error(request, error.status_code, code, said, error.headers or {})
 
     async def gone(self, request: Request, _: Exception) -> Response:
-        """End a request whose sender has left before the end of its body; nobody reads the answer."""
+        """End a request whose sender left before the end of its body; nobody reads the answer."""
         return self._error(request, 400, "disconnected", "The body did not come to its end.", {})
 
     async def failed(self, request: Request, _: Exception) -> Response:
@@ -149,7 +149,7 @@ class _Desk:
         return self._answered(request, JSONResponse(document, status, {**headers, **closing}))
 
     def _answered(self, request: Request, response: Response) -> Response:
-        """Count an answer. Strangers do not make up labels: what is no door's path is one."""
+        """Count an answer. All paths without a door share one label, so that strangers cannot create labels."""
         route = request.scope.get("route")
         self._parts.metrics.answered("other" if route is None else route.path, response.status_code)
         return response

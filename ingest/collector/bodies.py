@@ -19,10 +19,10 @@ from ingest.collector.refusal import Refusal, busy, too_large
 from ingest.inflating import Inflater
 
 ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")
-# What clients of other makers send as well: sentry-sdk takes brotli wherever that is installed.
+# Third-party clients use these as well: sentry-sdk uses brotli if it is installed.
 CLIENTS_ENCODINGS = (*ENCODINGS, "deflate", "br")
 
-_BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")  # a line but the first
+_BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")  # a blank line, except the first
 _BLOCK_BYTES = 1 << 20
 _DRAINED_BYTES = 256 << 20
 _DRAIN_S = 10.0
@@ -31,10 +31,10 @@ DAMAGED = (EOFError, OSError, zlib.error, pa.ArrowException)
 
 
 class Room:
-    """Memory for the bodies of all requests together. Any thread may ask.
+    """Memory for the bodies of all requests together. Any thread may use it.
 
     Attributes:
-        bodies: under way.
+        bodies: number being received.
         held_bytes: in memory.
     """
 
@@ -48,7 +48,7 @@ class Room:
         """Begin a body.
 
         Raises:
-            Refusal: as many as may be are under way.
+            Refusal: the most allowed are being received.
         """
         with self._lock:
             if self.bodies >= self._limits.bodies:
@@ -68,14 +68,14 @@ class Room:
             self.held_bytes += size_bytes
 
     def leave(self, held_bytes: int) -> None:
-        """End a body, and give back what it held."""
+        """End a body, and release its memory."""
         with self._lock:
             self.bodies -= 1
             self.held_bytes -= held_bytes
 
 
 class Held:
-    """What one body holds of the room; leaving the context gives it back."""
+    """The memory of one body; leaving the context releases it."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -98,10 +98,10 @@ class Held:
 
 
 async def received(chunks: AsyncIterator[bytes], limits: Limits, held: Held) -> bytearray:
-    """A body to its end.
+    """Receive a whole body.
 
     Raises:
-        Refusal: it is too large, nothing came for a while, or it takes too long in all, or there is no memory left.
+        Refusal: it is too large, stalls, takes too long in all, or there is no memory left.
     """
     clock = asyncio.get_running_loop().time
     ends_at = clock() + limits.body_s
@@ -119,10 +119,10 @@ async def received(chunks: AsyncIterator[bytes], limits: Limits, held: Held) -> 
 
 
 async def within(chunks: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[bytes]:
-    """The chunks of a body, as long as they keep coming; what is done with each may take its time.
+    """The chunks of a body; the time that the caller spends on each does not count.
 
     Raises:
-        Refusal: nothing came for a while, or it takes too long in all.
+        Refusal: it stalls, or takes too long in all.
     """
     clock = asyncio.get_running_loop().time
     ends_at = clock() + limits.body_s
@@ -138,7 +138,7 @@ async def within(chunks: AsyncIterator[bytes], limits: Limits) -> AsyncIterator[
 
 
 def check_bytes(size_bytes: int, limits: Limits) -> None:
-    """See that a body is not larger than may be.
+    """Check that a body is not too large.
 
     Raises:
         Refusal: it is.
@@ -156,7 +156,7 @@ def _too_slow(limits: Limits) -> Refusal:
 
 
 async def drained(chunks: AsyncIterator[bytes]) -> bool:
-    """Read on and keep nothing: most clients look for an answer only when they have sent all.
+    """Read a body to its end and discard it, as most clients read an answer only after they have sent all.
 
     Returns:
         Whether the body came to its end.
@@ -174,10 +174,10 @@ async def drained(chunks: AsyncIterator[bytes]) -> bool:
 
 
 def unpacked(body: bytearray, encoding: str, limits: Limits, held: Held) -> bytearray:
-    """A body without its encoding.
+    """Decode a body.
 
     Raises:
-        Refusal: it is damaged or cut short, or larger than may be once it is unpacked, or there is no memory left.
+        Refusal: it is damaged, truncated or too large once it is unpacked, or there is no memory left.
     """
     whole = bytearray()
     try:
@@ -192,7 +192,7 @@ def unpacked(body: bytearray, encoding: str, limits: Limits, held: Held) -> byte
 
 
 def damaged(encoding: str, error: Exception) -> Refusal:
-    """The body is not what its encoding says."""
+    """The body is not in its stated encoding."""
     said = " ".join(str(error).split())[:200]
     return Refusal(400, "bad_encoding", f"The body is not whole {encoding}: {said}. Nothing of it was kept.")
 
@@ -202,7 +202,7 @@ def _blocks(body: bytearray, encoding: str) -> Iterator[bytes]:
         return _decompressed(body, {"br": "brotli"}.get(encoding, encoding))
     if encoding != "deflate":
         return _inflated(body, Inflater())
-    # RFC 9110 means zlib's frame by it; some senders leave the frame out.
+    # By RFC 9110 it is the zlib format; some senders send a raw deflate stream.
     is_framed = len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
     return _inflated(body, Inflater(wbits=15 if is_framed else -15))
 
@@ -220,10 +220,10 @@ def _decompressed(body: bytearray, codec: str) -> Iterator[bytes]:
 
 
 def lines_of(body: bytearray, limits: Limits) -> bytearray:
-    """A body as whole lines: without the mark that some editors put before UTF-8, the last line with its newline.
+    """A body as whole lines: without a byte order mark, and with a newline after the last line.
 
     Raises:
-        Refusal: it has more lines than may be.
+        Refusal: it has too many lines.
     """
     if body.count(b"\n") > limits.body_lines:
         raise too_large("The body has", limits.body_lines, "lines")
@@ -233,6 +233,6 @@ def lines_of(body: bytearray, limits: Limits) -> bytearray:
 
 
 def records_in(lines: bytearray) -> int:
-    """How many records the loader will read: lines that are not blank. Each ends with its newline."""
+    """How many records the loader will read: lines that are not blank. Each ends with a newline."""
     is_first_blank = bool(lines) and not lines[: lines.index(b"\n")].strip(b" \t\r")
     return lines.count(b"\n") - is_first_blank - sum(1 for _ in _BLANK.finditer(lines))

@@ -1,8 +1,8 @@
-"""Our clock, by which records are known: it never goes back, whatever the machine's does.
+"""Our clock, by which records are known: it never goes back, even if the machine's does.
 
-A record that arrived later must not be known earlier than one that was acknowledged before it, or what was said as of
-an instant would change. So when the machine's clock is set back, ours goes on from where it was, at half its pace,
-until the machine's has caught up: an hour is made good in two. A step forward is taken at once.
+A record that arrives later must not be known earlier than one that was acknowledged before, or answers as of an instant
+would change. So when the machine's clock is set back, ours goes on from where it was, at half speed, until the
+machine's has caught up: an hour takes two. A step forward is taken at once.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _FILE = "clock"
 
 
 class Clock:
-    """The clock of one spool. One thread asks for the time; any may keep it.
+    """The clock of one spool. One thread asks for the time; any thread may call ``keep``.
 
     Args:
-        folder: where what was told last is kept for the next start.
-        least_us: earlier than this it is not; microseconds since 1970.
+        folder: where the last time is kept for the next start.
+        least_us: lower bound of the time; microseconds since 1970.
         wall, steady: nanoseconds of the machine's clock, and of one that is never set.
     """
 
@@ -39,14 +39,14 @@ class Clock:
         self._told_at_ns = steady()
 
     def now_us(self) -> int:
-        """Microseconds since 1970; never less than before, nor than before a restart."""
+        """Microseconds since 1970; never less than before, also across restarts."""
         at_ns = self._steady()
         self._told_ns = max(self._wall(), self._told_ns + (at_ns - self._told_at_ns) // 2)
         self._told_at_ns = at_ns
         return self._told_ns // 1000
 
     def keep(self) -> None:
-        """Remember what was told for the next start. For a kill; after a power cut it may be lost.
+        """Save the time for the next start. It survives a kill, but not always a power cut.
 
         Raises:
             OSError: it cannot be written.
@@ -59,5 +59,5 @@ class Clock:
 def _kept_us(path: Path) -> int:
     try:
         return int(path.read_text())
-    except (FileNotFoundError, ValueError):  # or cut short by a power cut
+    except (FileNotFoundError, ValueError):  # missing, or truncated by a power cut
         return 0

@@ -1,4 +1,4 @@
-"""From the spool to the lake: one batch a segment, by the loader's rules, exactly once by the segment's name."""
+"""From the spool to the lake: one batch per segment, by the loader's rules, exactly once by the segment's name."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ LOG = logging.getLogger("fleetcrash.collector")
 _TRIES = 3
 
 _RETRY_S = 2.0
-_STUCK_S = 60.0  # twenty times what a segment takes; a file system that does not answer says so by nothing else
-_COMPACT_EVERY = 100  # commits: each leaves a file a table, and 400 files make a question five times slower
+_STUCK_S = 60.0  # twenty times what a segment takes; a file system that hangs gives no other sign
+_COMPACT_EVERY = 100  # commits: each leaves a file per table, and 400 files make a question five times slower
 
 # How long replaced files stay for those who still read them. At a commit a second, those of a day are half a million.
 _KEPT = timedelta(hours=2)
 
 
 class Committer:
-    """Takes segments into a lake, in a thread of its own.
+    """Commits segments to a lake, in a thread of its own.
 
     Args:
         lake: for this thread only.
@@ -86,18 +86,18 @@ class Committer:
 
     @property
     def trouble(self) -> str | None:
-        """Why the lake does not take what comes; None where it does. Any thread may ask."""
+        """Why nothing is committed; None if all is well. Any thread may ask."""
         stuck_s = time.monotonic() - self._went_on_at - self._limits.commit_every_s
         if self._trouble is None and stuck_s > _STUCK_S:
             return f"the lake has not taken what waits for {stuck_s:,.0f} s, nor said why"
         return self._trouble
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Commit what is spooled by now as far as that can be done, and end. The rest stays in the spool."""
+        """Commit as much as possible of what is spooled by now, and end. The rest stays in the spool."""
         self._end.set()
         self._thread.join()
         if self._compaction is not None:
@@ -114,7 +114,7 @@ class Committer:
         self._take_all()
 
     def _take_all(self) -> bool:
-        """Commit every closed segment in order. Returns whether all were, but for those that are given up."""
+        """Commit every closed segment in order. Returns whether all were, except those that were given up."""
         for segment in self._spool.closed():
             if self._failures.get(segment, 0) >= _TRIES:
                 continue
@@ -123,7 +123,7 @@ class Committer:
             except (FleetcrashError, OSError, sqlite3.Error) as error:
                 self._say(f"the lake cannot take {segment.name}, which stays in the spool: {one_line(error)}")
                 return False
-            except BaseException as error:  # deltalake's panics are no Exceptions
+            except BaseException as error:  # a panic of deltalake is no Exception
                 self._failures[segment] = self._failures.get(segment, 0) + 1
                 LOG.exception("fleetcrash: a fault of ours; %s stays in the spool", segment.name)
                 self._say(f"{segment.name} cannot be taken in: {one_line(error)}")
@@ -149,7 +149,7 @@ class Committer:
         if bodies:
             self._commit(segment.stem, bodies)
             self._keys.settle([body.description for body in bodies])
-            self._clock.keep()  # until here the segment told the next start how late it was
+            self._clock.keep()  # before, a restart would have known the time from the segment
         self._spool.remove(segment, found)
         self._failures.pop(segment, None)
 
@@ -169,17 +169,17 @@ class Committer:
             tables = without_repetitions(self._bench, judged.tables, batch_id=batch_id)
             judged = replace(judged, tables=tables)
         counts = intake.commit(judged)
-        if not judged.in_books:  # else a try before this one has counted it, and what followed the commit failed
+        if not judged.in_books:  # else an earlier try has counted it, and failed after the commit
             self._metrics.committed(counts)
 
     def _replayed(self, arrival: Arrival, wall: datetime) -> datetime:
-        """The clock of a replay: the newest received_at of what has come, this batch included."""
+        """The clock of a replay: the newest received_at so far, including this batch."""
         seen = _newest(Intake(self._lake, self._bench, now=wall).judge(arrival))
         self._newest = max((one for one in (self._newest, seen) if one is not None), default=None)
         return self._newest or wall
 
     def _compact(self) -> None:
-        """Begin a compaction beside the commits, unless the one before goes on. A failure is said, and fails none."""
+        """Begin a compaction in parallel, unless one is running. A failure is logged and has no other effect."""
         if self._compaction is not None and self._compaction.is_alive():
             return
         lake = self._lake.for_another_thread()
@@ -193,14 +193,14 @@ class Committer:
         thread = threading.Thread(target=run, name="fleetcrash-compaction")
         try:
             thread.start()
-        except RuntimeError as error:  # too many threads or too little memory; what was committed is none the worse
+        except RuntimeError as error:  # too many threads or too little memory; commits are not affected
             LOG.warning("the lake could not be compacted: %s", error)
         else:
             self._compaction = thread
 
 
 def _newest(judged: Judged) -> datetime | None:
-    """The newest received_at of the sound records of a batch."""
+    """The newest received_at of the valid records of a batch."""
     found = [_newest_of(rows) for rows in judged.tables.values()]
     return max((one for one in found if one is not None), default=None)
 

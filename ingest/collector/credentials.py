@@ -1,4 +1,4 @@
-"""Where a request carries its token: each maker's clients put it elsewhere."""
+"""Finds the token of a request, which third-party clients put in various places."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SENTRY_KEY = re.compile(r"(?:^|[\s,])sentry_key=([^,\s]+)")
 
 
 def token_of(request: Request) -> str | None:
-    """The token of a request; None where it carries none.
+    """The token of a request; None if it has none.
 
     ``Authorization: Bearer TOKEN``; ``Basic``, with the token as password (or as name, without a password), as a URL
     ``http://any:TOKEN@host`` makes it; ``ApiKey``, as Elasticsearch's clients; Sentry's key in ``X-Sentry-Auth``,

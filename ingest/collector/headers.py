@@ -1,4 +1,4 @@
-"""What the head of a request says of its body, checked."""
+"""Headers of a request about its body, checked."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _LONGEST_SOURCE = 100  # characters of a path, as the quarantine names it
 
 
 def source_of(request: Request) -> str:
-    """The path as the quarantine names it: without what a terminal might take for orders."""
+    """The path as the quarantine names it, without terminal control characters."""
     return quote(request.scope["path"])[:_LONGEST_SOURCE]
 
 
 def encoding_of(request: Request, door: Door) -> str:
-    """How a body is packed.
+    """The encoding of a body.
 
     Raises:
-        Refusal: in a way that this door does not know.
+        Refusal: this door does not know it.
     """
     given = request.headers.getlist("content-encoding") or ["identity"]
-    encoding = ", ".join(each.strip().lower() for each in given)  # in two headers as in one
+    encoding = ", ".join(each.strip().lower() for each in given)  # two headers are the same as one list
     if encoding not in door.encodings:
         known = ", ".join(one for one in door.encodings if one not in ("identity", "x-gzip"))
         raise Refusal(
@@ -38,7 +38,7 @@ def content_type_of(request: Request, door: Door) -> str:
     """The media type of a body, with its parameters.
 
     Raises:
-        Refusal: it is not taken at this door.
+        Refusal: this door does not take it.
     """
     given = request.headers.get("content-type", door.types[0])
     kind, _, parameters = given.lower().partition(";")

@@ -1,4 +1,4 @@
-"""Heads of requests that the server takes and no door is to see: too long, of two lengths, or naming the whole URL."""
+"""Rejects request heads that the server accepts and no door should see: too long, or with two lengths."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ingest.collector.reception import drained
 LONGEST_HEAD_BYTES = 64 << 10
 
 _WHOLE_URL = re.compile(rb"https?://[^/?]+(/.*)?", re.IGNORECASE | re.DOTALL)
-_BETWEEN_BYTES = len(b": \r\n")  # in a line, beside the name and the value
-_BESIDE_BYTES = len(b"  HTTP/1.1\r\n\r\n")  # in the first line, beside the method and the target, and behind the last
+_BETWEEN_BYTES = len(b": \r\n")  # in a line, in addition to name and value
+_BESIDE_BYTES = len(b"  HTTP/1.1\r\n\r\n")  # in the first line besides method and target, and after the last
 
 
 class Heads:
-    """The application behind heads that HTTP lets pass.
+    """Middleware that checks heads.
 
     Args:
-        metrics: count what is turned away.
+        metrics: counts what is rejected.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -32,21 +32,21 @@ class Heads:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Turn a bad head away, and let a door see the path alone."""
+        """Reject a bad head; reduce a whole URL to its path."""
         unfit = _unfit(scope)
         if unfit is None:
             await self._app(_by_path(scope), receive, send)
             return
         request = Request(scope, receive)
-        await drained(request, request.stream())  # most clients look for an answer only when they have sent all
+        await drained(request, request.stream())  # most clients read an answer only after they have sent all
         self._metrics.answered("other", 400)
         document = {"error": {"code": "bad_request", "message": unfit}}
-        # Who sent two lengths may have sent another request within the body (RFC 9112, 6.1).
+        # With two lengths, another request may be hidden within the body (RFC 9112, 6.1).
         await JSONResponse(document, 400, {"Connection": "close"})(scope, receive, send)
 
 
 def _unfit(scope: Scope) -> str | None:
-    """What is wrong with a head; None: nothing is."""
+    """What is wrong with a head; None if nothing is."""
     size_bytes = len(scope["method"]) + len(scope["raw_path"]) + len(scope["query_string"]) + _BESIDE_BYTES
     size_bytes += sum(len(name) + len(value) + _BETWEEN_BYTES for name, value in scope["headers"])
     if size_bytes > LONGEST_HEAD_BYTES:
@@ -58,7 +58,7 @@ def _unfit(scope: Scope) -> str | None:
 
 
 def _by_path(scope: Scope) -> Scope:
-    """A request as if its target were the path, where it is a whole URL (RFC 9112, 3.2.2)."""
+    """The request with the path as its target, if that is a whole URL (RFC 9112, 3.2.2)."""
     found = _WHOLE_URL.fullmatch(scope["raw_path"])
     if found is None:
         return scope

@@ -1,4 +1,4 @@
-"""Idempotency-Keys: what was answered to a request, so that sending it again changes nothing."""
+"""Idempotency-Keys: the answers to requests, so that sending one again changes nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOG = logging.getLogger("fleetcrash.collector")
 KEPT_S = 24 * 3600
 
 _FORGET_EVERY_S = 600.0
-_LITTLE_BYTES = 1 << 20  # a disk with less may be why a file cannot be made, whatever SQLite calls it
+_LITTLE_BYTES = 1 << 20  # on a disk with less, a file may fail to be made, whatever error SQLite gives
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS answer (
@@ -34,7 +34,7 @@ CREATE INDEX IF NOT EXISTS answer_by_age ON answer (at);
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered.
+    """An answer.
 
     Attributes:
         digest: hash of the lines that the key came with.
@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Connections:
-    """The file, open to the thread that commits and to the one that asks."""
+    """The open file: one connection for the thread that commits, one for the thread that asks."""
 
     writer: sqlite3.Connection
     reader: sqlite3.Connection
@@ -56,17 +56,17 @@ class _Connections:
 class Keys:
     """The keys of one spool. Those of bodies in the spool are in memory, the others in a file.
 
-    A disk that is full when the collector starts keeps the file closed until there is room.
+    If the disk is full when the collector starts, the file is opened later, once there is room.
 
     Args:
         folder: where the file is.
     Raises:
-        BadArgument: the file cannot be used, and will not be by itself.
+        BadArgument: the file cannot be used, and waiting will not help.
     """
 
     def __init__(self, folder: Path) -> None:
         self._spooled: dict[str, Answer] = {}
-        self._lock = threading.Lock()  # of the dict
+        self._lock = threading.Lock()  # guards the dict
         self._path = folder / "keys.sqlite"
         self._opening = threading.Lock()
         self._connections: _Connections | None = None
@@ -82,7 +82,7 @@ class Keys:
             LOG.error("%s cannot be used, and is tried again: %s", self._path, error)
 
     def find(self, key: str) -> Answer | None:
-        """What was answered to a request with this key; None if there was none. For one thread.
+        """The answer to a request with this key; None if there was none. For one thread only.
 
         Raises:
             sqlite3.Error: the file cannot be read.
@@ -96,13 +96,13 @@ class Keys:
         return None if row is None else Answer(*row)
 
     def spooled(self, description: Description) -> None:
-        """Remember a body that is in the spool."""
+        """Remember the key of a body that is in the spool."""
         if description.key is not None and description.digest is not None:
             with self._lock:
                 self._spooled[description.key] = Answer(description.batch_id, description.read, description.digest)
 
     def dropped(self, description: Description) -> None:
-        """Forget a body that did not reach the spool."""
+        """Forget the key of a body that did not reach the spool."""
         with self._lock:
             self._spooled.pop(description.key or "", None)
 
@@ -122,7 +122,7 @@ class Keys:
                 self._spooled.pop(str(one.key), None)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._connections is not None:
             self._connections.writer.close()
             self._connections.reader.close()
@@ -135,9 +135,9 @@ class Keys:
         """
         with self._opening:
             if self._connections is None:
-                with ExitStack() as stack:  # closes them, unless all goes well
+                with ExitStack() as stack:  # closes them if anything fails
                     writer, reader = (stack.enter_context(closing(self._connected())) for _ in range(2))
-                    writer.execute("PRAGMA journal_mode = WAL")  # nobody who looks waits for a write
+                    writer.execute("PRAGMA journal_mode = WAL")  # so that readers do not wait for a write
                     for one in (writer, reader):
                         one.execute("PRAGMA synchronous = FULL")
                     writer.executescript(_TABLE)
@@ -146,8 +146,8 @@ class Keys:
             return self._connections
 
     def _may_pass(self, error: sqlite3.Error) -> bool:
-        """Whether the disk is to blame, and not the file."""
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what it adds to tell one from another
+        """Whether an error is due to the disk, not to the file."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code, without the extended part
         return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or (
             code == sqlite3.SQLITE_CANTOPEN and shutil.disk_usage(self._path.parent).free < _LITTLE_BYTES
         )

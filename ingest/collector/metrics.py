@@ -1,4 +1,4 @@
-"""What the collector counts, declared once, in Prometheus' text format."""
+"""The metrics of the collector, in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Metrics:
             self._seconds.took(seconds)
 
     def not_read(self, door: str, events: int) -> None:
-        """Count events that are no crash, and so no records."""
+        """Count events that are no crash and so become no record."""
         if events:
             with self._lock:
                 self._not_read[door] = self._not_read.get(door, 0) + events
@@ -51,7 +51,7 @@ class Metrics:
                 self._records[outcome] += getattr(counts, outcome)
 
     def text(self, *, backlog_bytes: int, held_bytes: int, healthy: bool, damaged: int) -> str:
-        """All of them, with how things stand now."""
+        """All metrics as text, with the present state."""
         with self._lock:
             answers = {f'door="{door}",status="{status}"': n for (door, status), n in sorted(self._requests.items())}
             outcomes = {f'outcome="{outcome}"': n for outcome, n in self._records.items()}

@@ -225,5 +225,5 @@ _SECURITY: Mapping[str, Schema] = {
     "sentryKey": {"type": "apiKey", "in": "query", "name": "sentry_key"},
     "sentryAuth": {"type": "apiKey", "in": "header", "name": "X-Sentry-Auth"},
 }
-# Nothing is wanted on loopback as long as there are no tokens.
+# On loopback no token is needed as long as there are none.
 _ANY_TOKEN: list[Schema] = [*({name: []} for name in _SECURITY), {}]

@@ -1,4 +1,4 @@
-"""Pages of other origins that may send from a browser (CORS), and read the answer."""
+"""CORS: pages of other origins that may send from a browser, and read the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ingest.collector.refusal import Refusal
 ANY = "*"
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(:[0-9]{1,5})?|[a-z][a-z0-9+.-]*://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 _TAKEN_HEADERS = "Authorization, Content-Encoding, Content-Type, Idempotency-Key, X-Sentry-Auth"
-_TOLD_HEADERS = "Retry-After"  # by which Sentry's client waits
+_TOLD_HEADERS = "Retry-After"  # Sentry's client waits as it says
 _REMEMBERED_S = 3600
 
 
@@ -24,7 +24,7 @@ def origins_of(said: Sequence[str]) -> frozenset[str]:
     """Origins as browsers send them.
 
     Raises:
-        BadArgument: one is none, such as a URL with a path.
+        BadArgument: one is not an origin, such as a URL with a path.
     """
     for one in said:
         if one != ANY and not _ORIGIN.fullmatch(one.lower()):
@@ -42,7 +42,7 @@ class WithOrigins:
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add to each answer, errors among them, that the page may read it."""
+        """Add to each answer, including errors, that the page may read it."""
         origin = Headers(scope=scope).get("origin")
 
         async def sending(message: Message) -> None:

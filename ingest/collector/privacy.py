@@ -1,8 +1,8 @@
-"""What is hashed or left out of records at the door, before anything of them touches a disk.
+"""Hashes or removes fields of records at the door, before anything touches a disk.
 
-A record keeps what its policy lets pass: fields that the contract knows, those named by the policy as keyed hashes or
-not at all. A value that a rule would refuse is replaced by an empty one of its type, so that the same rule refuses it.
-What cannot be parsed cannot be told apart, so that only a sentence stands for it in the quarantine.
+A record keeps the fields of the contract; those that the policy names become keyed hashes or are removed. A value that
+a rule would refuse is replaced by an empty one of its type, so that the same rule refuses it. A line that cannot be
+parsed has unknown fields, so the quarantine gets only a sentence in its place.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _NO_OBJECT = json.dumps(NOT_KEPT).encode()
 
 
 class Action(StrEnum):
-    """What becomes of a field."""
+    """What to do with a field."""
 
     HASH = "hash"
     DROP = "drop"
@@ -54,7 +54,7 @@ class Action(StrEnum):
 
 
 class _NoRecord(ValueError):
-    """A line's fields cannot be told apart."""
+    """The fields of a line cannot be separated."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Privacy:
     """A policy.
 
     Attributes:
-        fields: by name; ``tags.NAME`` is one tag, ``tags.*`` every other one.
+        fields: by name; ``tags.NAME`` is one tag, ``tags.*`` all others.
         key: of the hashes.
-        keep_dumps: raw dumps are kept, although nothing can be taken out of them.
+        keep_dumps: whether raw dumps are kept, from which nothing can be removed.
     """
 
     fields: Mapping[str, Action]
@@ -72,7 +72,7 @@ class Privacy:
     keep_dumps: bool = False
 
     def lines(self, lines: bytes | bytearray) -> bytearray:
-        """Records as they may be kept, line by line; each line with its newline."""
+        """Records after applying the policy, line by line; each line with its newline."""
         kept = bytearray()
         for line in bytes(lines).split(b"\n")[:-1]:
             kept += self._line(line) if line.strip(b" \t\r") else line
@@ -80,7 +80,7 @@ class Privacy:
         return kept
 
     def dumps(self, dumps: tuple[Dump, ...]) -> tuple[Dump, ...]:
-        """Dumps as they may be kept: under the names that their records have, without what was said with them."""
+        """Dumps after applying the policy: with the ids of their records, and without the client's form fields."""
         if not self.keep_dumps:
             return ()
         return tuple(
@@ -94,11 +94,11 @@ class Privacy:
         )
 
     def hashed(self, text: str) -> str:
-        """What stands for a text: the same for the same, whatever field and record it is in."""
+        """The hash of a text: the same in all fields and records."""
         return hmac.digest(self.key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:_HASH_DIGITS]
 
     def digest(self, data: bytes | bytearray) -> str:
-        """What tells two bodies apart, and nothing else about them to who has no key."""
+        """A digest that distinguishes bodies and tells nothing else without the key."""
         return hmac.digest(self.key, data, "sha256").hex()
 
     def _name(self, name: str, text: str) -> str:
@@ -109,7 +109,7 @@ class Privacy:
             record = _object(line)
         except _NoRecord:
             return _NO_JSON
-        except msgspec.ValidationError:  # JSON, but no object
+        except msgspec.ValidationError:  # JSON, but not an object
             return _NO_OBJECT
         kind = record.get("record")
         known = _FIELDS_OF.get(kind or b"", _FIELDS_OF[b""])
@@ -132,13 +132,13 @@ class Privacy:
         return b"{" + b",".join(parts) + b"}"
 
     def _tags(self, raw: bytes, hidden: Mapping[bytes, Action]) -> bytes:
-        """Tags; one that has the name or the value of a field that is not kept is not kept either."""
+        """Tags; one with the name or the value of a hidden field is hidden as well."""
         if raw[:1] != b"{":
             return _without_value(raw, b'""')
         try:
             tags = _object(raw)
         except _NoRecord:
-            return b"0"  # for the rules to refuse
+            return b"0"  # the rules will refuse it
         parts = []
         for name, value in tags.items():
             action = self._action_of_tag(name, value, hidden)
@@ -149,7 +149,7 @@ class Privacy:
         return b"{" + b",".join(parts) + b"}"
 
     def _action_of_tag(self, name: str, value: bytes, hidden: Mapping[bytes, Action]) -> Action:
-        """What its own entry says, else the strictest of what its name, its value and ``tags.*`` do."""
+        """The action of its own entry, else the strictest of those of its name, its value and ``tags.*``."""
         fields = self.fields
         told = fields.get(f"tags.{name}")
         if told is not None:
@@ -158,7 +158,7 @@ class Privacy:
         return Action.DROP if Action.DROP in others else Action.HASH if Action.HASH in others else Action.KEEP
 
     def _hashed(self, name: str, raw: bytes) -> bytes:
-        """A hash of a JSON string, as one; what no rule would take stays what no rule would take."""
+        """The hash of a JSON string, as a string; a value that rules refuse stays one that they refuse."""
         if raw[:1] != b'"':
             return _without_value(raw, b'""')
         try:
@@ -176,11 +176,11 @@ class Privacy:
 
 
 def _object(raw: bytes) -> dict[str, bytes]:
-    """The members of a JSON object, as they stand there.
+    """The members of a JSON object, as raw bytes.
 
     Raises:
-        _NoRecord: it is no JSON, no UTF-8, too long or names a key twice.
-        msgspec.ValidationError: it is no object.
+        _NoRecord: it is not JSON, not UTF-8, too long or has a key twice.
+        msgspec.ValidationError: it is not an object.
     """
     if len(raw) > LONGEST_LINE_BYTES:
         raise _NoRecord
@@ -191,7 +191,7 @@ def _object(raw: bytes) -> dict[str, bytes]:
         raise
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise _NoRecord from None
-    # Without blanks and escapes there are exactly the bytes of the members, unless one was there twice.
+    # Without blanks and escapes, the object has exactly the bytes of its members, unless one was repeated.
     written = sum(map(len, found)) + sum(map(len, found.values())) + 4 * len(found) + 1
     if written != len(raw) and _repeats(raw):
         raise _NoRecord
@@ -207,17 +207,17 @@ def _repeats(raw: bytes) -> bool:
 
 
 def _canonical(raw: bytes) -> bytes:
-    """A JSON value as it is written with as few escapes as can be; what is no text stands for nothing else."""
+    """A JSON value with as few escapes as possible; a value that is no string is returned as it is."""
     if b"\\" in raw and raw[:1] == b'"':
         return msgspec.json.encode(_TEXT.decode(raw))
     return raw
 
 
 def _without_value(raw: bytes, text: bytes) -> bytes:
-    """A JSON value without what it says: an empty one of its type.
+    """An empty JSON value of the same type.
 
     Args:
-        text: what stands for a string.
+        text: replaces a string.
     """
     return text if raw[:1] == b'"' else _EMPTY.get(raw[:1], b"0")
 
@@ -229,9 +229,9 @@ def read_privacy(path: Path, environment: Mapping[str, str] = os.environ) -> Pri
     """Read a policy.
 
     Args:
-        environment: holds the key that is named by ``key_env``.
+        environment: has the key that ``key_env`` names.
     Raises:
-        BadArgument: the file cannot be read, or says something that it cannot say; what, and what was wanted.
+        BadArgument: the file cannot be read or is not valid; says what was found and wanted.
     """
     told = _parsed(path)
     if strangers := sorted(set(told) - {"key_env", "key_file", "keep_dumps", "fields"}):
@@ -243,7 +243,7 @@ def read_privacy(path: Path, environment: Mapping[str, str] = os.environ) -> Pri
         raise _wrong(path, 'has no [fields]; wanted one such as host_id = "hash"')
     actions = dict(_actions(path, fields))
     if actions.get("host_id") is Action.HASH:
-        # What a door makes of a host and a time, for a crash without a name, could be tried out by who guesses a host.
+        # A crash_id that a door makes from host and time could be tested by somebody who guesses a host.
         actions.setdefault("crash_id", Action.HASH)
     return Privacy(actions, _key(path, told, environment), keep_dumps)
 
@@ -265,7 +265,7 @@ def _actions(path: Path, fields: Mapping[str, Any]) -> Iterator[tuple[str, Actio
 
 
 def _flattened(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Names with dots, however TOML was told: ``tags.user`` without quotes is a table in a table."""
+    """Names with dots, as ``tags.user`` without quotes is a nested table in TOML."""
     for name, said in fields.items():
         if name == "tags" and isinstance(said, dict):
             yield from ((f"tags.{tag}", action) for tag, action in said.items())

@@ -1,7 +1,7 @@
-"""How many records a second each sender may bring: a budget that fills with time and is spent by what is taken.
+"""Rate limits of senders, in records a second: a budget that fills with time and is spent by records.
 
-A body is taken while there is budget for one record, however many it has, and leaves a debt until time has paid it. So
-no size of a batch is too large for a rate, and over time a sender brings no more than its rate and one body.
+A body is taken while there is budget for one record, even if it has more; the debt is paid by time. So no batch is too
+large for a rate, and over time a sender brings no more than its rate and one body.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ class Rates:
     """The budgets of all senders, in memory. For one thread.
 
     Args:
-        default: records a second of a sender without a rate of its own; None for as many as come.
-        clock: seconds that never go back, whatever the wall clock does.
+        default: records a second of a sender without a rate of its own; None: unlimited.
+        clock: monotonic seconds.
     """
 
     def __init__(self, default: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._default = default
         self._clock = clock
-        self._budgets: dict[str, tuple[float, float]] = {}  # records, and when that was so
+        self._budgets: dict[str, tuple[float, float]] = {}  # records, and the time of that state
 
     def check(self, sender: str, rate: float | None) -> None:
-        """See that a sender may bring something.
+        """Check that a sender may bring something.
 
         Raises:
-            Refusal: it has brought too much by now.
+            Refusal: it has brought too much.
         """
         rate = self._default if rate is None else rate
         if rate is None:
@@ -45,7 +45,7 @@ class Rates:
             raise Refusal(429, "rate_limited", said, {"Retry-After": str(wait_s)})
 
     def spend(self, sender: str, rate: float | None, records: int) -> None:
-        """Count what a sender brings; less than nothing gives back what was not kept."""
+        """Count what a sender brings; a negative number returns what was not kept."""
         rate = self._default if rate is None else rate
         if rate is not None:
             self._budgets[sender] = (self._budget(sender, rate) - records, self._clock())

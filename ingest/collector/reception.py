@@ -1,4 +1,4 @@
-"""What happens to a body at any door: who sends, within which bounds, unpacked, read, spooled, once for each key."""
+"""Reception of a body at any door: check the sender and limits, unpack, read, spool; once per key."""
 
 from __future__ import annotations
 
@@ -38,19 +38,20 @@ from ingest.inflating import Inflater
 
 LOG = logging.getLogger("fleetcrash.collector")
 
-_PART_BYTES = 1 << 20  # of records, that a stream holds before they are spooled
-# What takes longer than a few milliseconds is done beside the event loop.
+_PART_BYTES = 1 << 20  # of records of a stream that are held before they are spooled
+
+# Work of more than a few milliseconds is done outside the event loop; these sizes take about that long.
 _LARGE_BYTES = 256 << 10
 _LARGE_DOCUMENT_BYTES = 64 << 10
 _SMALL_REDACTED_BYTES = 64 << 10
-_MOST_PACKED = 1000  # gzip makes a thousandth of zeros
-_ANYBODY = Token("", "", "")  # where no token is wanted
+_MOST_PACKED = 1000  # gzip packs zeros to a thousandth
+_ANYBODY = Token("", "", "")  # if no token is needed
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the application works with."""
+    """The parts of the collector that the application uses."""
 
     spool: Spool
     keys: Keys
@@ -68,18 +69,18 @@ class Reception:
     """Takes bodies of requests.
 
     Args:
-        needs_token: nobody may send without one, even where none is configured.
+        needs_token: nobody may send without a token, even if none is configured.
     """
 
     def __init__(self, parts: Parts, *, needs_token: bool) -> None:
         self._parts = parts
         self._needs_token = needs_token
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
-        self._reading = asyncio.Semaphore(1)  # of large bodies: a document takes many times its size while it is read
+        self._reading = asyncio.Semaphore(1)  # for large bodies, as reading a document takes many times its size
         self.room = bodies.Room(parts.limits)
 
     async def take(self, request: Request, door: BodyDoor) -> tuple[Answer, Reading]:
-        """Take a body; done once it is on disk for good.
+        """Take a body; returns once it is on disk durably.
 
         Raises:
             Refusal: it is not taken, and nothing of it was kept.
@@ -124,9 +125,9 @@ class Reception:
                 digest = await _beside(len(body) < _LARGE_BYTES, hashing, body)
                 batch_id = hashed[:32]
             size_bytes = len(reading.lines) + sum(len(dump.data) for dump in reading.dumps)
-            if size_bytes > told:  # else the disk was asked already, which costs
+            if size_bytes > told:  # else the disk was checked already, which takes time
                 self._parts.spool.check_room(size_bytes)
-            # Known from now on, not from when it came: another that came later may be in the lake already.
+            # Known from now on, not from its arrival: a body that arrived later may be in the lake already.
             received_us = self._parts.clock.now_us()
             description = Description(batch_id, source_of(request), received_us, reading.read, hashed, digest)
             answer = await self._paid(sender, Body(description, reading.lines), reading.dumps)
@@ -135,10 +136,10 @@ class Reception:
         return answer, reading
 
     async def flow(self, request: Request, door: StreamDoor) -> None:
-        """Take a body without end, a part at a time; done once all is on disk for good.
+        """Take a body of any length, a part at a time; returns once all is on disk durably.
 
         Raises:
-            Refusal: it is not taken to its end. Of what came before, whole parts are kept; sent again they are known.
+            Refusal: it is not taken to its end. Whole parts before are kept; when sent again they are duplicates.
         """
         chunks = request.stream()
         try:
@@ -184,7 +185,7 @@ class Reception:
                 await self._part(request, door, stream, token)
 
     async def _part(self, request: Request, door: StreamDoor, stream: Stream, token: str | None) -> None:
-        """Spool what a stream has brought so far.
+        """Spool what has arrived of a stream.
 
         Raises:
             Refusal: it cannot be taken, or its token was revoked meanwhile.
@@ -193,7 +194,7 @@ class Reception:
         records, not_read = stream.taken()
         self._parts.metrics.not_read(door.path, not_read)
         if records.read:
-            # Beyond its rate a stream goes on, and the next one waits: begun anew it would end at the same place.
+            # Above its rate a stream goes on and the next one waits: started again, it would fail at the same place.
             sender = self._known(token)
             self._parts.rates.spend(sender.name, sender.rate, records.read)
             privacy, lines = self._parts.privacy, records.lines
@@ -214,7 +215,7 @@ class Reception:
         except Exception as error:
             if self._parts.privacy is None:
                 raise
-            # What an error says, or its stack, may hold a piece of the body; the server would log it.
+            # The message or stack of an error may contain a piece of the body, which the server would log.
             LOG.error("a fault of ours at %s: %s", door.path, type(error).__name__)
             said = "A fault of ours. Nothing of this request was acknowledged."
             raise Refusal(500, "internal", said) from None
@@ -241,11 +242,11 @@ class Reception:
 
     @property
     def wants_token(self) -> bool:
-        """Whether nobody may do anything without a token."""
+        """Whether a token is needed for everything."""
         return self._needs_token or self._parts.tokens.configured
 
     def may_read(self, token: str | None) -> bool:
-        """Whether somebody with this token may see how things stand. Where tokens cannot be read none does."""
+        """Whether a holder of this token may see the state; False if tokens cannot be read."""
         try:
             self.check_reader(token)
         except Refusal:
@@ -253,29 +254,29 @@ class Reception:
         return True
 
     def check_reader(self, token: str | None) -> None:
-        """See that somebody with this token may see how things stand: on this machine everybody may.
+        """Check that a holder of this token may see the state; on loopback everybody may.
 
         Raises:
-            Refusal: the collector listens to others, and the token does not allow it.
+            Refusal: the collector can be reached by others, and the token does not allow it.
         """
         if self._needs_token:
             self._known(token, Scope.READ)
 
     def _sender(self, token: str | None) -> Token:
-        """Who sends.
+        """The sender.
 
         Raises:
-            Refusal: this one may not, or brings more than it may.
+            Refusal: it may not send, or is above its rate.
         """
         found = self._known(token)
         self._parts.rates.check(found.name, found.rate)
         return found
 
     def _known(self, token: str | None, scope: Scope = Scope.SEND) -> Token:
-        """Whose token it is; nobody's, where none is wanted.
+        """The token of a secret; that of nobody if none is needed.
 
         Raises:
-            Refusal: one is wanted, and this one does not allow it.
+            Refusal: one is needed, and this one does not allow the request.
         """
         if not self.wants_token:
             return _ANYBODY
@@ -295,10 +296,10 @@ class Reception:
         """Take a body within its sender's rate.
 
         Raises:
-            Refusal: it brings more than it may, or the body cannot be taken, which costs it nothing.
+            Refusal: the sender is above its rate, or the body cannot be taken, which does not count.
         """
         rates, records = self._parts.rates, max(body.description.read, 1)
-        rates.check(sender.name, sender.rate)  # once more: others of its bodies may have come since
+        rates.check(sender.name, sender.rate)  # again, as other bodies of this sender may have come since
         rates.spend(sender.name, sender.rate, records)
         try:
             return await self._once(body, dumps)
@@ -307,10 +308,10 @@ class Reception:
             raise
 
     async def _once(self, body: Body, dumps: Sequence[Dump]) -> Answer:
-        """Spool a body, once for each key.
+        """Spool a body, once per key.
 
         Raises:
-            Refusal: it cannot be taken, or its key came with other records before.
+            Refusal: it cannot be taken, or its key was used with other records before.
         """
         key = body.description.key
         if key is None:
@@ -322,7 +323,7 @@ class Reception:
                 task = self._under_way[key] = asyncio.create_task(self._spooled(body, dumps))
                 task.add_done_callback(lambda _: self._under_way.pop(key))
         if task is not None:
-            answer = await asyncio.shield(task)  # its own sender may leave; then it is ours
+            answer = await asyncio.shield(task)  # its sender may disconnect; the body is kept all the same
         assert answer is not None  # noqa: S101 - either it was known or the task made it
         if answer.digest != body.description.digest:
             said = "This Idempotency-Key came with other records before. Nothing of this request was kept."
@@ -330,10 +331,10 @@ class Reception:
         return answer
 
     def _answered_before(self, key: str) -> Answer | None:
-        """What was answered to a request with this key; None if there was none.
+        """The answer to a request with this key; None if there was none.
 
         Raises:
-            Refusal: nobody knows. A body that was taken all the same might be there twice.
+            Refusal: the keys cannot be read. If the body were taken it might be there twice.
         """
         try:
             return self._parts.keys.find(key)
@@ -342,15 +343,15 @@ class Reception:
             raise unavailable("keys_unreadable", "cannot tell whether it has this key already") from error
 
     async def _spooled(self, body: Body, dumps: Sequence[Dump] = ()) -> Answer:
-        """Put a body on disk, and the dumps of its records before it.
+        """Write the dumps of a body's records to disk, then the body.
 
         Raises:
-            Refusal: it cannot be taken. A dump is kept only where all but the disk would have taken the body.
+            Refusal: it cannot be taken. A dump is kept only if nothing but the disk can refuse the body.
         """
         description = body.description
         if description.read:
             self._parts.spool.check_backlog(len(body.lines))
-            for dump in dumps:  # they push out older ones, so nothing that was looked at may refuse the body from here
+            for dump in dumps:  # these push out older dumps, so no check may refuse the body after this
                 await asyncio.to_thread(self._keep, dump)
             self._parts.keys.spooled(description)
             try:
@@ -362,13 +363,13 @@ class Reception:
 
 
 async def drained(request: Request, chunks: AsyncIterator[bytes]) -> bool:
-    """Whether nothing of the body is left to come; see ``bodies.drained``."""
-    # Who asks before sending is told not to.
+    """Whether the whole body has arrived; see ``bodies.drained``."""
+    # A client that asks before sending (Expect) is told not to.
     return "expect" not in request.headers and await bodies.drained(chunks)
 
 
 async def _beside(is_small: bool, work: Callable[..., _T], *arguments: Any) -> _T:
-    """Do work on a body, beside the event loop where it may take longer than a few milliseconds."""
+    """Do work on a body, outside the event loop if it may take more than a few milliseconds."""
     return work(*arguments) if is_small else await asyncio.to_thread(work, *arguments)
 
 

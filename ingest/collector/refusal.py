@@ -1,4 +1,4 @@
-"""What a client is told when its request is not taken: a status, a code for programs, a sentence for people."""
+"""Answers to requests that are not taken: a status, a code for programs, a sentence for people."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Refusal(FleetcrashError):
 
 
 def too_large(found: str, bound: int, unit: str) -> Refusal:
-    """The body has more of something than may be."""
+    """The body has too much of something."""
     return Refusal(413, "too_large", f"{found} more than {bound:,} {unit}. Nothing of it was kept. Send it in parts.")
 
 
 def unfit(error: Unfit, kept: str) -> Refusal:
-    """What came is not what its door takes.
+    """The body is not what its door takes.
 
     Args:
-        kept: what became of it.
+        kept: what was kept of it, in a sentence.
     """
     if error.is_too_large:
         return Refusal(413, error.code, f"{error}. {kept} Send it in parts.")
@@ -46,13 +46,13 @@ def unfit(error: Unfit, kept: str) -> Refusal:
 
 
 def amid(refusal: Refusal) -> Refusal:
-    """The same of a body that is taken a part at a time, some of which may have been."""
+    """The same for a body that is taken in parts, some of which may have been kept."""
     said = _NOTHING.sub(WHOLE_PARTS, str(refusal))
     return Refusal(refusal.status, refusal.code, said, refusal.headers)
 
 
 def busy(what: str) -> Refusal:
-    """There is more to do than is good."""
+    """There is too much to do."""
     return Refusal(429, "busy", f"{what}. Nothing of this request was kept. Send it again.", {"Retry-After": "1"})
 
 

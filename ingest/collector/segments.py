@@ -1,8 +1,8 @@
-"""Segments: files of bodies that were acknowledged, one behind the other, each with a checksum.
+"""Segments: files of acknowledged bodies, one after another, each with a checksum.
 
 A body that was being written when the machine stopped is the tail of its segment: it was never acknowledged, and is
-told by running into the end of the file. A body that is all there and fails its checksum was damaged later: it was
-acknowledged, as were those behind it, which begin where its length says.
+recognised because it extends beyond the end of the file. A complete body that fails its checksum was damaged later: it
+was acknowledged, as were those after it, which begin where its length says.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _HEAD = struct.Struct("<4sIIQ")  # magic, checksum of the rest, bytes of the des
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a body besides its lines.
+    """What is known about a body besides its lines.
 
     Attributes:
-        batch_id: names it to its sender.
-        door: where it came in, such as ``/v1/records``.
-        received_us: when it went to the spool, by our clock, microseconds since 1970.
+        batch_id: identifies it in the answer to its sender.
+        door: its path, such as ``/v1/records``.
+        received_us: when it was spooled, by our clock, microseconds since 1970.
         read: records in it.
         key: hash of its sender and its Idempotency-Key; None without one.
         digest: hash of the lines, where there is a key.
@@ -41,7 +41,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Body:
-    """What one request brought.
+    """The body of one request, as records.
 
     Attributes:
         lines: NDJSON, each line with its newline.
@@ -51,7 +51,7 @@ class Body:
     lines: bytes | bytearray | memoryview
 
     def packed(self) -> list[bytes | bytearray | memoryview]:
-        """The body as it stands in a segment, in parts."""
+        """The body in the format of a segment, in parts."""
         described = json.dumps(asdict(self.description)).encode()
         checksum = zlib.crc32(self.lines, zlib.crc32(described))
         return [_HEAD.pack(_MAGIC, checksum, len(described), len(self.lines)), described, self.lines]
@@ -59,12 +59,12 @@ class Body:
 
 @dataclass(frozen=True)
 class Segment:
-    """What a segment holds.
+    """The content of a segment.
 
     Attributes:
-        bodies: those that are whole, in the order in which they came.
-        whole_bytes: of them; the file is longer by what is damaged or torn.
-        is_torn: what is not whole is one tail that runs into the end of the file.
+        bodies: the whole ones, in the order in which they came.
+        whole_bytes: their size; the rest of the file is damaged or torn.
+        is_torn: whether the rest is only one unfinished tail.
     """
 
     bodies: tuple[Body, ...]
@@ -87,13 +87,13 @@ def read(path: Path) -> Segment:
             bodies.append(body)
             whole_bytes += end - at
         at = end
-    # A length that was damaged may run into the end as well; then other bodies begin behind its head.
+    # A damaged length may extend beyond the end as well; then other bodies follow after its head.
     is_torn = whole_bytes == at < len(data) and _may_be_cut_short(data, at) and raw.find(_MAGIC, at + 1) < 0
     return Segment(tuple(bodies), whole_bytes, is_torn)
 
 
 def _end_of(data: memoryview, at: int) -> int | None:
-    """The byte after the body that begins at a byte; None where none does, or it runs into the end."""
+    """The end of the body that begins at a byte; None if there is none, or it extends beyond the file."""
     if at + _HEAD.size > len(data):
         return None
     magic, _, described_bytes, lines_bytes = _HEAD.unpack_from(data, at)
@@ -102,12 +102,12 @@ def _end_of(data: memoryview, at: int) -> int | None:
 
 
 def _may_be_cut_short(data: memoryview, at: int) -> bool:
-    """Whether what begins at a byte, and is no body, may be the beginning of one."""
+    """Whether the bytes from here on, which are no body, may be the beginning of one."""
     return _MAGIC.startswith(bytes(data[at : at + len(_MAGIC)]))
 
 
 def _body(data: memoryview) -> Body | None:
-    """The body that these bytes are; None if they are damaged."""
+    """The body in these bytes; None if they are damaged."""
     _, checksum, described_bytes, _ = _HEAD.unpack_from(data)
     if zlib.crc32(data[_HEAD.size :]) != checksum:
         return None

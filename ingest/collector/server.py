@@ -36,7 +36,7 @@ from ingest.collector.tokens import Tokens
 
 _CONNECTIONS_IN_QUEUE = 2048
 _ENDS_WITHIN_S = 10
-_OTHER_FILES = 500  # of the lake, the spool and DuckDB
+_OTHER_FILES = 500  # files of the lake, the spool and DuckDB
 
 
 class Collector:
@@ -45,9 +45,9 @@ class Collector:
     Args:
         spool: folder for what is not in the lake yet; None: one in the lake's folder.
         replay: keep the senders' received_at, and take the newest for our clock.
-        needs_token: nobody may send without a token, even where none is configured.
-        rate: records a second of each sender without a rate of its own; None for as many as come.
-        privacy: what is hashed or left out of records; None: they are kept as they come.
+        needs_token: nobody may send without a token, even if none is configured.
+        rate: records a second of each sender without a rate of its own; None: unlimited.
+        privacy: what is hashed or removed from records; None: they are kept as they come.
         origins: of pages that may use Sentry's envelope door from a browser.
         clock: makes the clock by which records are known.
     Raises:
@@ -114,7 +114,7 @@ class Collector:
         limits = self._limits
 
         class Protocol(_Protocol):
-            """With the limits of this collector."""
+            """The protocol with the limits of this collector."""
 
             headers_s = limits.headers_s
             stall_s = limits.stall_s
@@ -195,7 +195,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _allow_files(count: int) -> None:
-    """Let this process open so many files, or as many as it may: many systems begin with 1024."""
+    """Let this process open so many files, or as many as permitted: the default is often 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -203,10 +203,10 @@ def _allow_files(count: int) -> None:
 
 
 def _sender_of(peer: Any) -> str:
-    """Whose a connection is, as far as its address tells: a machine has a whole network of IPv6 to itself."""
+    """The sender of a connection by its address; of IPv6 the /64 network, as a machine usually has a whole one."""
     try:
         address = ipaddress.ip_address(peer[0].partition("%")[0])
-    except (TypeError, IndexError, ValueError):  # no address, as of a socket in the file system
+    except (TypeError, IndexError, ValueError):  # no address, as with a Unix socket
         return ""
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or ipaddress.ip_network((int(address) >> 64 << 64, 64)).network_address
@@ -214,9 +214,9 @@ def _sender_of(peer: Any) -> str:
 
 
 class _Config(uvicorn.Config):
-    """With a loop that waits for a TLS handshake no longer than for headers; uvicorn leaves it at asyncio's minute.
+    """A configuration whose loop limits a TLS handshake like the headers; uvicorn leaves asyncio's default of a minute.
 
-    Until it is shaken hands nothing else counts or watches a connection.
+    Before the handshake is complete nothing else counts or watches a connection.
     """
 
     def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -237,14 +237,14 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 class _Protocol(H11Protocol):
-    """HTTP as uvicorn speaks it, but for what never reaches an application.
+    """uvicorn's HTTP, with limits on what never reaches an application.
 
-    A connection whose next request does not arrive in time is closed, however slowly its bytes drip, as are those over
-    the bounds and those that take nothing of an answer; and what is no HTTP is answered in JSON. (uvicorn's own
-    ``limit_concurrency`` answers in plain text once a request has come, and counts no addresses.)
+    A connection is closed if its next request does not arrive in time, even if bytes drip in, if there are too many
+    connections, or if it reads nothing of an answer. Invalid HTTP is answered in JSON. (uvicorn's own
+    ``limit_concurrency`` answers in plain text after a request has come, and does not count by address.)
 
     Attributes:
-        open_from: connections by sender.
+        open_from: number of connections by sender.
     """
 
     headers_s: float
@@ -256,7 +256,7 @@ class _Protocol(H11Protocol):
     _due: asyncio.TimerHandle | None = None
     _taken_due: asyncio.TimerHandle | None = None
     _from = ""
-    _has_ended = False  # its sender sends nothing more
+    _has_ended = False  # the sender has shut down its side
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -272,7 +272,7 @@ class _Protocol(H11Protocol):
         self._watch()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Let a sender that shuts its side once it has asked have its answer; TLS knows no sides."""
+        """Answer a sender that shuts down its side after the request; not possible with TLS."""
         self._has_ended = self.scheme == "http" and self._is_asked
         return self._has_ended
 
@@ -282,7 +282,7 @@ class _Protocol(H11Protocol):
             self.transport.close()
 
     def pause_writing(self) -> None:
-        """An answer waits in memory, of a bulk many megabytes, until its sender takes it."""
+        """An answer, which may have many megabytes for a bulk, waits in memory until the sender reads it."""
         super().pause_writing()
         self._see_it_taken()
 
@@ -299,7 +299,7 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, be it amid a body; not amid an answer."""
+        """Answer invalid HTTP, even within a body; not within an answer."""
         cycle: Any = self.cycle  # None before the first request
         if self._is_answering and cycle.response_started:
             self.transport.abort()
@@ -310,7 +310,7 @@ class _Protocol(H11Protocol):
         self.transport.close()
 
     def _should_upgrade(self) -> bool:
-        """Go on in HTTP/1.1, as a server may, whatever a client would rather speak; uvicorn would log advice."""
+        """Stay with HTTP/1.1, as a server may, if a client offers another protocol; uvicorn would log advice."""
         return False
 
     @property
@@ -320,12 +320,12 @@ class _Protocol(H11Protocol):
 
     @property
     def _is_asked(self) -> bool:
-        """Whether a request that has come to its end waits for its answer."""
+        """Whether a complete request waits for its answer."""
         cycle: Any = self.cycle
         return self._is_answering and not cycle.more_body
 
     def _watch(self) -> None:
-        """Begin to wait for a request where none is under way; one that is cut short is watched by the application."""
+        """Start the timer for the next request unless one is being handled; the application watches bodies."""
         if self._is_answering:
             self._unwatch()
         elif self._due is None:
@@ -337,7 +337,7 @@ class _Protocol(H11Protocol):
             self._due = None
 
     def _see_it_taken(self, before_bytes: int | None = None) -> None:
-        """Close the connection once nothing of an answer is taken for a while; a close in order would wait for it."""
+        """Abort the connection if nothing of an answer is read for a while; an orderly close would wait for it."""
         left_bytes = self.transport.get_write_buffer_size()
         if left_bytes == before_bytes:
             self.transport.abort()

@@ -1,8 +1,8 @@
-"""The spool: what was acknowledged and is not in the lake yet, on disk for good.
+"""The spool: acknowledged bodies that are not in the lake yet, on disk durably.
 
-Bodies that wait are written and synced together, so that many small ones cost one sync. A segment is closed when the
-committer asks for what there is, or when it is large; it is deleted once the lake has it. One that was damaged is kept
-under another name.
+Waiting bodies are written and synced together, so that many small ones cost one sync. A segment is closed when the
+committer asks for what there is, or when it is large; it is deleted once the lake has it. A damaged one is kept under
+another name.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LOG = logging.getLogger("fleetcrash.collector")
 
 _SUFFIX = ".segment"
 _SMALL_BYTES = 64 << 10
-# Left free for the lake, beside half of what waits: the lake must be able to take in what was acknowledged, or a full
-# disk would stay full.
+# Left free for the lake, in addition to half of what waits: the lake must be able to take what was acknowledged, or a
+# full disk would stay full.
 _SPARE_BYTES = 2 << 20
 
 _FULL = "the disk of {} is full, and senders are answered 507"
@@ -52,10 +52,10 @@ class _Waiting:
 
 
 class Spool:
-    """A folder of segments, of one collector. Any thread may append; one takes.
+    """A folder of segments of one collector. Any thread may append; one thread takes segments.
 
     Args:
-        folder: made where it is missing; a lock in it keeps a second collector out.
+        folder: made if it is missing; a lock in it excludes a second collector.
     Attributes:
         recovered: bodies that an earlier collector left.
     Raises:
@@ -70,28 +70,28 @@ class Spool:
         self._woken = threading.Condition()
         self._ending = False
         self._writing = threading.Lock()  # held while the open segment is written or closed
-        self._open: tuple[Path, int] | None = None  # and its file descriptor
+        self._open: tuple[Path, int] | None = None  # path and file descriptor
         self._open_bytes = 0
         self.recovered: list[Description] = []
         self._sizes = self._recover()
         self._named = max(map(_number, self._sizes), default=0)
         self._waiting_bytes = 0
         self._said: str | None = None  # what is wrong with the disk
-        self._unwritten: str | None = None  # why the last body was not
+        self._unwritten: str | None = None  # why the last body was not written
         self._flusher = threading.Thread(target=self._flush_for_ever, name="fleetcrash-spool")
 
     def start(self) -> None:
-        """Begin to write what is appended, as soon as there is room."""
+        """Start writing what is appended, as soon as there is room."""
         self._free_bytes()
         self._flusher.start()
 
     @property
     def backlog_bytes(self) -> int:
-        """Bytes that the lake does not have yet."""
+        """Bytes that are not in the lake yet."""
         return self._waiting_bytes + sum(list(self._sizes.values()))
 
     def check_backlog(self, size_bytes: int) -> None:
-        """See that what waits leaves room for a body of a size.
+        """Check that the backlog leaves room for a body of this size.
 
         Raises:
             Refusal: too much is waiting.
@@ -101,7 +101,7 @@ class Spool:
             raise busy(f"{backlog_bytes:,} bytes wait for the lake")
 
     def check_room(self, size_bytes: int) -> None:
-        """See that a body of a size may be taken.
+        """Check that a body of this size may be taken.
 
         Raises:
             Refusal: too much is waiting, or the disk is full or cannot be reached.
@@ -115,11 +115,11 @@ class Spool:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing is taken, or the last body was not, or what was damaged; None where all is well."""
+        """Why nothing is taken, or why the last body was not, or what is damaged; None if all is well."""
         self._free_bytes()
         if self._said is not None:
             return self._said
-        if self._unwritten is not None:  # of a disk that has become read-only nothing else tells
+        if self._unwritten is not None:  # the only sign of a disk that has become read-only
             return self._unwritten
         damaged = self.damaged()
         return _KEPT.format(damaged[0]) if damaged else None
@@ -129,9 +129,9 @@ class Spool:
         return sorted(self._folder.glob(f"*{DAMAGED}"))
 
     def _free_bytes(self) -> int | None:
-        """What bodies may take of the disk, beside what is left free for the lake; None where it cannot be reached.
+        """Bytes on disk for bodies, without what is left for the lake; None if the disk cannot be reached.
 
-        Says when it is nothing, or cannot be reached, and when that is over.
+        Logs when there is none, or the disk cannot be reached, and when that is over.
         """
         wrong = free_bytes = None
         try:
@@ -149,7 +149,7 @@ class Spool:
         return free_bytes
 
     def append(self, body: Body) -> Future[None]:
-        """Take a body. The future is done once it is on disk for good, or holds the Refusal."""
+        """Take a body. The future is done once it is on disk durably, or has the Refusal."""
         waiting = _Waiting(body, len(body.lines), Future())
         with self._woken:
             if self._ending:
@@ -160,13 +160,13 @@ class Spool:
         return waiting.done
 
     def closed(self) -> list[Path]:
-        """Close the open segment, and name all that wait for the lake, oldest first."""
+        """Close the open segment. Returns all segments that wait for the lake, oldest first."""
         with self._writing:
             self._close_segment()
             return sorted(self._sizes)
 
     def remove(self, segment: Path, found: Segment) -> None:
-        """Forget a segment that the lake has. One that held more than was found in it is kept under another name.
+        """Remove a segment that the lake has. If not all of it could be read, it is kept under another name.
 
         Raises:
             OSError: it cannot be deleted, or renamed.
@@ -179,20 +179,20 @@ class Spool:
         del self._sizes[segment]
 
     def end(self) -> None:
-        """Write what waits, and take no more."""
+        """Write what waits, and take nothing more."""
         with self._woken:
             self._ending = True
             self._woken.notify()
         self._flusher.join()
 
     def close(self) -> None:
-        """Let go of the folder, after the end."""
+        """Release the folder, after ``end``."""
         with self._writing:
             self._close_segment()
         os.close(self._lock)
 
     def _recover(self) -> dict[Path, int]:
-        """Segments that an earlier collector left, without torn tails."""
+        """Segments that an earlier collector left, with torn tails removed."""
         sizes = {}
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
             found = read(path)
@@ -222,7 +222,7 @@ class Spool:
                     one.done.set_exception(error)
 
     def _next(self) -> list[_Waiting]:
-        """What is written next: all that wait, or as many as make a segment."""
+        """The bodies to write next: all that wait, or as many as fill a segment."""
         count = size_bytes = 0
         while count < len(self._waiting) and size_bytes < self._limits.segment_bytes:
             size_bytes += self._waiting[count].size_bytes
@@ -231,12 +231,12 @@ class Spool:
         return taken
 
     def _written(self, taken: list[_Waiting]) -> Refusal | None:
-        """Write and sync bodies, all or none; what is to be said where that cannot be done."""
+        """Write and sync bodies, all or none. Returns the refusal if that fails."""
         try:
             path, descriptor = self._segment()
             size_bytes = sum(_write_all(descriptor, part) for part in _gathered(taken))
             os.fdatasync(descriptor)
-        except Exception as error:  # whatever it is: of a thread that ended every sender would wait for ever
+        except Exception as error:  # of any kind: if this thread ended, every sender would wait for ever
             LOG.error("the spool cannot be written: %s", error, exc_info=not isinstance(error, OSError))
             self._drop_tail()
             said = one_line(error) or type(error).__name__
@@ -253,8 +253,8 @@ class Spool:
 
     def _segment(self) -> tuple[Path, int]:
         if self._open is None:
-            # Names sort by age, and no two are ever the same: the lake knows by them what it has.
-            self._named = max(self._named + 1, time.time_ns() // 1000)  # however the clock is set
+            # Names sort by age and are never reused: the lake recognises by them what it has.
+            self._named = max(self._named + 1, time.time_ns() // 1000)  # even if the clock is set back
             path = self._folder / f"{self._named:017}-{uuid.uuid4().hex}{_SUFFIX}"
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
             self._open, self._open_bytes = (path, descriptor), 0
@@ -262,7 +262,7 @@ class Spool:
         return self._open
 
     def _drop_tail(self) -> None:
-        """After a failure nobody knows what a file holds: cut it to what was acknowledged, and go on with another."""
+        """After a failure the content of a file is unknown: cut it to what was acknowledged, and use another."""
         if self._open is None:
             return
         try:
@@ -276,7 +276,7 @@ class Spool:
     def _close_segment(self) -> None:
         if self._open is not None:
             (_, descriptor), self._open = self._open, None
-            with suppress(OSError):  # what counts was synced
+            with suppress(OSError):  # everything acknowledged is synced already
                 os.close(descriptor)
 
 
@@ -298,7 +298,7 @@ def _locked(folder: Path) -> int:
 
 
 def _number(path: Path) -> int:
-    """When a segment was begun, by its name."""
+    """When a segment was begun, from its name."""
     number = path.name.partition("-")[0]
     return int(number) if number.isdecimal() else 0
 
@@ -312,7 +312,7 @@ def _cut(path: Path, whole_bytes: int) -> None:
 
 
 def _gathered(taken: list[_Waiting]) -> Iterator[bytes | bytearray | memoryview]:
-    """What is to be written, small parts together: many bodies are a few hundred bytes."""
+    """The parts to write, small ones joined, as many bodies have only a few hundred bytes."""
     small = bytearray()
     for one in taken:
         for part in one.body.packed():

@@ -1,8 +1,8 @@
-"""The book of changes to tokens: who did what to which, and when. Lines are added, never changed, but that a
-forgotten host is struck out of the names of tokens.
+"""The book of changes to tokens: who did what to which, and when.
 
-One JSON object a line in ``_audit/tokens.ndjson`` in the lake's folder, beside the tables, so that neither compaction
-nor a migration touches it. No line holds a token or its hash.
+It has one JSON object a line, in ``_audit/tokens.ndjson`` in the lake's folder, beside the tables, so that neither
+compaction nor a migration touches it. Lines are added and never changed, except that a forgotten host is struck out of
+names of tokens. No line has a token or its hash.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Entry:
 
     Attributes:
         at: by the clock of the machine, RFC 3339.
-        by: their name on the machine.
+        by: user name on the machine.
         action: add, rotate or revoke.
         name: of the token.
         scope: of the token.
-        rate: of the token, records a second; None for as many as come.
-        overlap_until: until when the secret before a rotation is taken, RFC 3339; None for other changes.
+        rate: of the token, records a second; None: unlimited.
+        overlap_until: until when the old secret is accepted after a rotation, RFC 3339; None for other changes.
     """
 
     at: str
@@ -42,7 +42,7 @@ class Entry:
 
 
 def add(root: Path, entry: Entry) -> None:
-    """Write an entry, on disk for good once this returns.
+    """Write an entry, which is on disk durably once this returns.
 
     Raises:
         LakeError: the book cannot be written.
@@ -58,7 +58,7 @@ def entries(root: Path) -> list[Entry]:
     """All entries, oldest first.
 
     Raises:
-        LakeError: the book cannot be read, or a line of it is no entry: an audit passes over nothing.
+        LakeError: the book cannot be read, or a line of it is no entry: an audit skips nothing.
     """
     return ledger.entries(root / BOOK, _entry, called="change of a token")
 
@@ -68,7 +68,7 @@ def _entry(told: Any) -> Entry:
 
 
 def strike(root: Path, mentions: Mentions) -> int:
-    """Strike a forgotten host out of the names of tokens: some fleets give each host a token called after it.
+    """Strike a forgotten host out of the names of tokens, as some fleets name a token after each host.
 
     Returns:
         how many entries were changed.

@@ -1,6 +1,6 @@
-"""Who may do what: tokens, of which only hashes are kept, in a file of the lake's folder.
+"""Tokens, which say who may do what; only hashes are kept, in a file of the lake's folder.
 
-A token is 256 random bits, so that a plain hash of it cannot be turned round and needs no salt.
+A token has 256 random bits, so its plain hash cannot be reversed and needs no salt.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ FILE = "_tokens.json"
 OVERLAP = timedelta(hours=24)
 
 _LOCK = "_tokens.lock"
-_PREFIX = "fc_"  # so that a scanner for leaked secrets can tell one
+_PREFIX = "fc_"  # so that a scanner for leaked secrets recognises one
 
 
 class Scope(StrEnum):
-    """What a token is for."""
+    """What a token permits."""
 
     SEND = "send"
     READ = "read"
     ADMIN = "admin"
 
     def allows(self, wanted: Scope) -> bool:
-        """Whether a token of this scope will do; admin is for everything."""
+        """Whether this scope is enough; admin permits everything."""
         return self in (wanted, Scope.ADMIN)
 
 
@@ -51,7 +51,7 @@ class Former:
 
     Attributes:
         sha256: of the token, in hex.
-        until: when it is taken no more, RFC 3339.
+        until: it is not accepted after this, RFC 3339.
     """
 
     sha256: str
@@ -60,14 +60,14 @@ class Former:
 
 @dataclass(frozen=True)
 class Token:
-    """A token as it is kept.
+    """A token as stored.
 
     Attributes:
         name: who uses it.
         sha256: of the token, in hex.
         created_at: RFC 3339.
-        rate: records a second that it may bring; None for as many as the collector allows.
-        former: secrets from before a rotation.
+        rate: records a second that it may bring; None: the collector's default.
+        former: secrets before rotations.
     """
 
     name: str
@@ -81,8 +81,8 @@ class Token:
 class Tokens:
     """The tokens of a lake. Commands that change them wait for one another.
 
-    Once a file of tokens is there, nobody may send without one, even after the last was revoked, or while the disk
-    that it is on is away.
+    Once there is a file of tokens, nobody may send without one, even after the last was revoked, or while the disk with
+    the file cannot be reached.
     """
 
     def __init__(self, lake_root: Path) -> None:
@@ -113,7 +113,7 @@ class Tokens:
     def add(
         self, name: str, *, now: datetime, scope: Scope = Scope.SEND, rate: float | None = None, by: str = ""
     ) -> str:
-        """Make a token and return it; it is nowhere else.
+        """Make a token and return it; it is not stored.
 
         Args:
             by: who does this, for the book.
@@ -135,7 +135,7 @@ class Tokens:
         return secret
 
     def rotate(self, name: str, *, now: datetime, overlap: timedelta = OVERLAP, by: str = "") -> str:
-        """Give a token a new secret and return it. The one before is taken for a while, so that senders can change.
+        """Give a token a new secret and return it. The old one is accepted for a while, so that senders can change.
 
         Raises:
             UnknownName: there is no such token.
@@ -153,7 +153,7 @@ class Tokens:
         return secret
 
     def revoke(self, name: str, *, now: datetime, by: str = "") -> None:
-        """Take a token no more, nor what it was before a rotation.
+        """Revoke a token, including its secrets before rotations.
 
         Raises:
             UnknownName: there is no such token.
@@ -166,9 +166,9 @@ class Tokens:
             )
 
     def find(self, secret: str | None, *, now: datetime) -> Token | None:
-        """The token of a secret; None where it is none, or is one no more.
+        """The token of a secret; None if there is none, or no longer.
 
-        Changes of the file are seen at once.
+        Changes of the file take effect at once.
 
         Raises:
             LakeError: the file cannot be read.
@@ -184,7 +184,7 @@ class Tokens:
             raise LakeError(said) from error
         self._was_there = True
         if (stat.st_mtime_ns, stat.st_ino) != self._seen:
-            # By hash: to look one up in a dict tells by its time nothing of use about a token.
+            # By hash: the time of a dict look-up then tells nothing useful about a token.
             self._known = dict(_by_hash(self.listed()))
             self._seen = (stat.st_mtime_ns, stat.st_ino)
         found, until = self._known.get(_hashed(secret), (None, None))
@@ -199,7 +199,7 @@ class Tokens:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Keep other commands out: of two changes at once the second would undo the first."""
+        """Exclude other commands: of two changes at once the second would undo the first."""
         try:
             lock = os.open(self._path.with_name(_LOCK), os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
@@ -212,7 +212,7 @@ class Tokens:
             os.close(lock)
 
     def _write(self, tokens: list[Token], entry: Entry) -> None:
-        """Change the file, once the change is in the book."""
+        """Write the change to the book, then the file."""
         text = json.dumps({"schema": 1, "tokens": [asdict(one) for one in tokens]}, indent=1)
         token_book.add(self._path.parent, entry)
         scratch = ""
@@ -226,7 +226,7 @@ class Tokens:
             os.replace(scratch, self._path)
         except OSError as error:
             if scratch:
-                Path(scratch).unlink(missing_ok=True)  # a disk that is full needs the room
+                Path(scratch).unlink(missing_ok=True)  # the disk may be full
             raise LakeError(f"{self._path} cannot be written: {error.strerror}. Nothing was changed.") from error
 
 
@@ -235,10 +235,10 @@ def _hashed(token: str) -> str:
 
 
 def _token(kept: dict[str, Any]) -> Token:
-    """A token as the file has it; older files say neither scope nor rate.
+    """A token from the file; older files have neither scope nor rate.
 
     Raises:
-        ValueError, TypeError: it is none.
+        ValueError, TypeError: it is not valid.
     """
     found = Token(
         **{
@@ -255,14 +255,14 @@ def _token(kept: dict[str, Any]) -> Token:
 
 
 def _by_hash(tokens: list[Token]) -> Iterator[tuple[str, tuple[Token, datetime | None]]]:
-    """Each secret with its token, and when it is taken no more."""
+    """Each secret with its token, and the time after which it is not accepted."""
     for token in tokens:
         yield from ((one.sha256, (token, parse_time(one.until))) for one in token.former)
         yield token.sha256, (token, None)
 
 
 def _new_secret() -> str:
-    return _PREFIX + secrets.token_hex(32)  # letters and digits: Sentry's clients take no other key
+    return _PREFIX + secrets.token_hex(32)  # letters and digits, as Sentry's clients accept no other keys
 
 
 def _text(instant: datetime) -> str:
