@@ -1,6 +1,6 @@
-"""Problems as abrt keeps them (``/var/spool/abrt``, also within a sosreport): a folder each, a file a field.
+"""Problem folders of abrt (``/var/spool/abrt``, also within a sosreport), with a file for each field.
 
-Those fields that hold secrets (environment, command line, users) are not looked at, and neither is the core dump.
+Fields with secrets (environment, command line, users) are not read, and neither is the core dump.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ _PROCESSES = frozenset(["ccpp", "python", "python3", "java", "ruby", "javascript
 
 
 def is_problem(folder: Path) -> bool:
-    """Whether a folder is one of abrt's.
+    """Whether a folder is a problem of abrt.
 
     Raises:
-        OSError: a file of it cannot be read.
+        OSError: a file in it cannot be read.
     """
     return all((folder / name).is_file() for name in _NEEDED) and _TIME.fullmatch(_field(folder / "time")) is not None
 
@@ -96,7 +96,7 @@ def _add_process(records: Records, said: Mapping[str, str], *, is_native: bool) 
 
 
 def _add_kernels(records: Records, said: Mapping[str, str]) -> None:
-    """Add the crash that a kernel's text tells; abrt keeps warnings as well."""
+    """Add the crash in a text of the kernel, if there is one; abrt keeps warnings as well."""
     lines = list(kernel_lines.lines_of(said.get("backtrace", ""), 0, _MOST_KERNEL_LINES))
     fault = next((one for one in kernel_log.faults(lines) if one.domain == "kernel"), None)
     if fault is None:
@@ -129,7 +129,7 @@ def _add(records: Records, said: Mapping[str, str], **fields: Any) -> None:
 
 
 def _frames(core: Mapping[str, Any]) -> list[Frame]:
-    """The stack of the thread that crashed, of the short form that abrt makes of a core."""
+    """The stack of the thread that crashed, from abrt's short form of a core dump."""
     threads = [mapping(one) for one in sequence(core.get("stacktrace"))]
     crashed = next((one for one in threads if one.get("crash_thread")), threads[0] if len(threads) == 1 else {})
     found = []
@@ -147,7 +147,7 @@ def _json(said: str) -> Mapping[str, Any]:
 
 
 def _recognises(_: Head) -> bool:
-    """Never: a problem is a folder, of which ``blocks_of_problem`` makes a document."""
+    """Never: a problem is a folder, which ``blocks_of_problem`` turns into a document."""
     return False
 
 

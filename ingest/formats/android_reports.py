@@ -1,7 +1,7 @@
 """Reports that Android keeps: traces of processes that hung (``/data/anr``), and the entries of its drop box.
 
-Of the traces of one hang the first is of the process that hung; those of others follow within a minute. What
-a program only reports (``wtf``, StrictMode, memory) is no crash.
+The first trace of a hang is of the process that hung; those of others follow within a minute. What a program only
+reports (``wtf``, StrictMode, memory) is no crash.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingest.formats.lines import text_lines_in
 from ingest.formats.tombstone import FINGERPRINT, THROWN, Block, add, add_exception, add_native
 
 _LONGEST_LINE = 2000
-_MOST_LINES = 3000  # of an entry; traces of a process have some thousands, its main thread among the first
+_MOST_LINES = 3000  # of an entry; the traces of a process may have thousands, with the main thread near the start
 _ONE_HANG_S = 60.0
 
 _BOX = re.compile(r"Drop box contents: \d", re.MULTILINE)
@@ -37,17 +37,17 @@ _FIELD = re.compile(r"(?P<name>Process|PID|Package|Build|Subject|Cmd line|Build 
 _KEPT = re.compile(r"Process: \S{1,300}\n(?:[A-Z][\w -]{1,30}: .{0,1000}\n){0,9}?(?:Flags: 0x|Package: \S)")
 _MAIN = re.compile(r'"main" prio=')
 _REPORTED = re.compile(r"_(?:wtf|strictmode|lowmem|lmk)$", re.IGNORECASE)
-_FAILURE = "android.util.Log$TerribleFailure"  # of what is only reported
+_FAILURE = "android.util.Log$TerribleFailure"  # only reported, not a crash
 _STARS = "*** *** *** *** *** ***"
 _OWN_NAME = re.compile(r"@(?P<ms>\d{13})\.txt")
 
 
 @dataclass
 class _Entry:
-    """The lines of an entry, or of a file that has no others.
+    """The lines of an entry, or of a file without entries.
 
     Attributes:
-        at: as it stands there. tag: of the drop box, empty where nothing tells. traces: the head of those in it.
+        at: as written. tag: of the drop box; empty if unknown. traces: the head of traces in it.
     """
 
     at: str = ""
@@ -62,7 +62,7 @@ class _Entry:
         return time_of(f"{found['at']}{(found['part'] or '')[:7]}{found['zone'] or ''}") if found else None
 
     def value(self, name: str) -> str | None:
-        """Of a line that names its value; the first counts."""
+        """The value of the first line with this name."""
         found = (_FIELD.fullmatch(line) for line in self.lines)
         return next((text(one["value"].strip("' ")) for one in found if one and one["name"] == name), None)
 
@@ -76,7 +76,7 @@ def _recognises(head: Head) -> bool:
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     entry = _Entry()
-    hung_at: str | None = None  # of the last traces that were told
+    hung_at: str | None = None  # of the last traces
     for line in text_lines_in(blocks, _LONGEST_LINE):
         said = line.rstrip()
         found, traces = _ENTRY.fullmatch(said), _TRACES.fullmatch(said)
@@ -94,7 +94,7 @@ def _told(entry: _Entry, hung_at: str | None, told: Told) -> Iterator[Records]:
     """The crash of an entry, if it is one.
 
     Args:
-        hung_at: of the traces before it: others of the same hang follow them.
+        hung_at: of the traces before it; those of other processes in the same hang follow.
     """
     records = Records(told)
     body = [line for line in entry.lines if line]
@@ -136,7 +136,7 @@ def _add_hang(records: Records, entry: _Entry) -> None:
 
 
 def _add_exception(records: Records, entry: _Entry, told: Told) -> None:
-    """Add what ended a process; what is thrown stands on the first line behind the fields."""
+    """Add the exception that ended a process; it is on the first line after the fields."""
     behind = iter(entry.lines)
     fields = list(takewhile(str.strip, behind))
     lines = list(behind)
@@ -146,7 +146,7 @@ def _add_exception(records: Records, entry: _Entry, told: Told) -> None:
         return
     own_name = _OWN_NAME.search(told.file or "")
     at = time_of(entry.at or None) or (time_of(int(own_name["ms"]), unit=1000) if own_name else None)
-    head = f"FATAL EXCEPTION: {at or ''}"  # it tells one from others where no number of a process does
+    head = f"FATAL EXCEPTION: {at or ''}"  # identifies it if there is no process number
     pid = entry.value("PID")
     whose = f"Process: {process}" + (f", PID: {pid}" if pid else "")
     block = Block(entry.at, at, [head, whose, *lines])
@@ -154,7 +154,7 @@ def _add_exception(records: Records, entry: _Entry, told: Told) -> None:
 
 
 def _build(entry: _Entry) -> dict[str, str | None]:
-    """The system's version, by its fingerprint."""
+    """The system's version, from its fingerprint."""
     said = entry.value("Build") or entry.value("Build fingerprint")
     found = FINGERPRINT.match(f"Build fingerprint: {said}")
     return {"os_version": text(found["version"]), "os_build": text(found["build"])} if found else {}

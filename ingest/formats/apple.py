@@ -1,4 +1,4 @@
-"""What Apple's crash reports share, be they JSON or text: names of systems, codes, and whose code a frame is in."""
+"""Common to Apple's crash reports in JSON and text: names of systems, codes, and owners of code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Image:
     """A file with code in a process.
 
     Attributes:
-        start, end: where it lies in memory: its first byte, and the one after its last.
+        start, end: its addresses; ``end`` is the byte after the last.
     """
 
     name: str | None
@@ -58,10 +58,10 @@ def system_of(said: Any) -> tuple[str | None, str | None]:
 
 
 def code_of(exception: str | None, signal: str | None, killed: Iterable[str | None] = ()) -> str | None:
-    """What a process ended with.
+    """The code with which a process ended.
 
     Args:
-        killed: texts of who ended it and why.
+        killed: texts about who ended it and why.
     """
     said = " ".join(one for one in killed if one)
     if ended_by := _ENDED_BY.search(said):
@@ -70,7 +70,7 @@ def code_of(exception: str | None, signal: str | None, killed: Iterable[str | No
         code = int(number, 16 if "x" in number.lower() else 10)
         if code in _KILLS:
             return f"{code:#x}"
-    # EXC_CRASH says no more than that there was a signal.
+    # EXC_CRASH says only that there was a signal.
     return signal if signal and exception in (None, "EXC_CRASH") else exception
 
 
@@ -81,7 +81,7 @@ def is_hang(killed: Iterable[str | None]) -> bool:
 
 
 def blamed(steps: Sequence[Step], process: str | None) -> dict[str, Any]:
-    """The innermost code that is not the system's own; the process where none of it is on the stack."""
+    """The innermost code that is not the system's own; the process if there is none on the stack."""
     step = next((step for step in steps if _is_own(step, process)), None)
     if step is None and process is None:
         step = next((step for step in steps if step.frame.module), None)
@@ -99,6 +99,6 @@ def _is_own(step: Step, process: str | None) -> bool:
 
 
 def own_id(said: Any) -> str | None:
-    """An id of a report or of a machine, unless a tool only holds its place."""
+    """An id of a report or of a machine; None for a placeholder."""
     found = said.strip() if isinstance(said, str) else None
     return None if not found or _NO_ID.fullmatch(found) else found

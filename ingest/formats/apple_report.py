@@ -1,7 +1,7 @@
 """Apple's ``.ips`` and ``.panic`` files: a header in JSON, then the report in JSON, or as text in old systems.
 
-Only crashes, panics of the kernel and processes that a watchdog ended are read. What else macOS and iOS keep in such
-files (memory pressure, use of resources, stackshots, faults that a process went on from) is no crash.
+Only crashes, kernel panics and processes that a watchdog ended are read. Other reports of macOS and iOS in such files
+(memory pressure, use of resources, stackshots, faults that a process survived) are no crashes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ingest.formats.crashes import (
 from ingest.formats.cut_json import first_object
 from ingest.formats.format import Document, Head, decoded
 
-_CRASHES = (None, "109", "309", "409")  # 409: a watchdog's
+_CRASHES = (None, "109", "309", "409")  # 409: ended by a watchdog
 _PANICS = (None, "110", "115", "210")
 _NOT_FATAL = ("isSimulated", "isNonFatal", "is_simulated")
 _HANGS = frozenset(["WATCHDOG"])
@@ -46,7 +46,7 @@ _MOST_REPORTS = 1000
 _BEGINS = re.compile(r"^(?:-{5,80}\nTranslated Report |[ \t>]{0,8}\{[^\n]{0,4000}?\"bug_type\"\s{0,9}:)", re.MULTILINE)
 
 _START = re.compile(r"^[ \t>]{0,8}(?=\{)", re.MULTILINE)
-_MOST_BEFORE = 4000  # characters, of what people write before a report
+_MOST_BEFORE = 4000  # characters that people may write before a report
 
 _KEY = r'"{}"\s{{0,9}}:'
 _HEADER = re.compile(_KEY.format("bug_type"))
@@ -64,13 +64,13 @@ def _read(data: bytes, told: Told) -> Records:
 
 
 def _reports(said: str) -> list[str]:
-    """The reports of a text, where some were put one behind the other."""
+    """The reports of a text, which may have several in sequence."""
     translated = {full.end() for full in _FULL.finditer(said)}
     begins = [found.start() for found in islice(_BEGINS.finditer(said), _MOST_REPORTS)]
     starts = [at for at in begins if at not in translated]
     reports: list[str] = []
     for start, end in pairwise([0, *starts[1:], len(said)]):
-        if reports and "\n" not in reports[-1].strip():  # a header, whose body tells the same
+        if reports and "\n" not in reports[-1].strip():  # a header whose body has the same
             reports[-1] += said[start:end]
         else:
             reports.append(said[start:end])
@@ -81,7 +81,7 @@ def _add_report(records: Records, said: str) -> None:
     written = ""
     if _TRANSLATED.match(said):
         full = _FULL.search(said)
-        if full is None:  # Console's translation alone
+        if full is None:  # only the translation of the Console app
             apple_text.add(records, said, {})
             return
         written, said = said[: full.start()], said[full.end() :]
@@ -107,12 +107,12 @@ def _add_report(records: Records, said: str) -> None:
 
 
 def _tells_all(body: Mapping[str, Any] | None) -> bool:
-    """Whether a report has come to where its stack is: people paste the beginning of one."""
+    """Whether a report includes its stack, as people paste only the beginning."""
     return body is not None and any(body.get(name) for name in ("threads", "panicString", "macOSPanicString"))
 
 
 def _add_translation(records: Records, header: Mapping[str, Any], written: str) -> bool:
-    """Add the crash of the translation that stands before a report; whether there is one in it."""
+    """Add the crash in the translation before a report. Returns whether there was one."""
     try:
         apple_text.add(records, written, header)
     except Unfit:
@@ -121,7 +121,7 @@ def _add_translation(records: Records, header: Mapping[str, Any], written: str) 
 
 
 def _from_brace(said: str) -> str:
-    """A text from the first line on that begins with a brace, where one is near; else as it is."""
+    """A text from the first line that begins with a brace, if there is one near the start; else unchanged."""
     start = _START.search(said, 0, _MOST_BEFORE)
     return said[start.end() :] if start else said
 
@@ -152,10 +152,10 @@ def _add_text(records: Records, header: Mapping[str, Any], said: str) -> None:
     kind = _kind(header)
     if xnu_panic.HEAD in said and kind in _PANICS:
         _add_panic(records, header, {"crashReporterKey": xnu_panic.host_of(said)}, said)
-    elif kind in _CRASHES or "\nEvent:" in said:  # which is a hang's, or no crash
+    elif kind in _CRASHES or "\nEvent:" in said:  # with Event it is a hang, or no crash
         try:
             apple_text.add(records, said, header)
-        except Unfit:  # too damaged, so that only the header tells of it
+        except Unfit:  # too damaged, so only the header is used
             records.damage = Unfit("bad_apple_report", "A report in it breaks off")
             _add(records, header, header)
 
@@ -163,9 +163,9 @@ def _add_text(records: Records, header: Mapping[str, Any], said: str) -> None:
 def _add_panic(records: Records, header: Mapping[str, Any], body: Mapping[str, Any], said: str) -> None:
     panic = xnu_panic.read(said) or xnu_panic.Panic((str(header.get("timestamp")),), {})
     system = text(header.get("macos_version") or header.get("os_version") or body.get("build"))
-    # The chip beside an Intel's processor, which tells of panics of macOS, has a system of its own.
+    # The chip beside an Intel processor, which reports panics of macOS, has a system of its own.
     version, build = (None, None) if system and system.startswith("Bridge") else system_of(system)
-    # A report is written when the system has started again.
+    # A report is written after the restart.
     at = None if panic.fields.get("occurred_at") else time_of(body.get("date") or header.get("timestamp"))
     xnu_panic.add(
         records,
@@ -213,7 +213,7 @@ def _add_crash(records: Records, header: Mapping[str, Any], body: Mapping[str, A
 
 
 def _killed(exception: Mapping[str, Any], termination: Mapping[str, Any]) -> list[str | None]:
-    """What a report says of who ended a process, and why."""
+    """What a report says about who ended a process, and why."""
     code = whole(termination.get("code"))
     said = [termination.get(name) for name in ("namespace", "indicator")]
     more = [*sequence(termination.get("reasons")), *sequence(termination.get("details"))][:20]
@@ -247,7 +247,7 @@ def _step(raw: Mapping[str, Any], images: Sequence[Image | None]) -> Step:
 
 
 def _image(raw: Any) -> Image | None:
-    """An image; None for what only holds the place of code that is in none."""
+    """An image; None for a placeholder for code that is in none."""
     told = mapping(raw)
     path = told.get("path") if isinstance(told.get("path"), str) else ""
     name = text(told.get("name")) or base_name(path)
@@ -281,9 +281,9 @@ def _reason(termination: Mapping[str, Any]) -> str | None:
 
 
 def _message(body: Mapping[str, Any]) -> str | None:
-    """What the process left to say, such as of an exception that nothing caught."""
+    """The last messages of the process, such as about an uncaught exception."""
     said = [text(one) for notes in mapping(body.get("asi")).values() for one in sequence(notes)[:20]]
-    return " ".join(one for one in said[:20] if one and "DYLD_" not in one) or None  # which is of its environment
+    return " ".join(one for one in said[:20] if one and "DYLD_" not in one) or None  # lines about its environment
 
 
 def _recognises(head: Head) -> bool:

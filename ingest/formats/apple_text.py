@@ -1,7 +1,7 @@
-"""Crash reports of macOS and iOS as text: Apple's own until 2021, of PLCrashReporter and tools like it until today.
+"""Crash reports of macOS and iOS as text: Apple's own until 2021; those of PLCrashReporter and similar tools today.
 
-A report is a head of ``Name: value``, then threads of numbered frames, then the images that they lie in. A report of
-a hang is of another shape below its head, with one heaviest stack.
+A report has a head of ``Name: value``, then threads with numbered frames, then the images with their code. A report of
+a hang has another form below its head, with one heaviest stack.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _BASE = re.compile(r"0x[0-9a-fA-F]{1,16}|0")
 _PLACE = re.compile(r"(?: \[inlined\])?(?: \([^()]{1,300}:\d{1,9}\))?(?: \[inlined\])?$")
 _INTO_FUNCTION = re.compile(r" \+ \d{1,15}$")
 _HEAVY_STEP = re.compile(r"\d{1,6} {1,9}(?P<function>\S.*) \((?P<module>[^()]{1,200}) \+ (?P<offset>\d{1,15})\) \[0x")
-_OF_SOURCE = re.compile(r".{1,150}\.\w{1,12}(?::\d{1,9}(?:,\d{1,9})?)?")  # the file, which may stand before the module
+_OF_SOURCE = re.compile(r".{1,150}\.\w{1,12}(?::\d{1,9}(?:,\d{1,9})?)?")  # the file, which may precede the module
 _IMAGE = re.compile(
     r"(?P<start>0x[0-9a-fA-F]{1,16}) {0,9}- {0,30}(?P<end>0x[0-9a-fA-F]{1,16}|\?\?\?) {1,9}\+?(?P<rest>\S.*)"
 )
@@ -58,7 +58,7 @@ _UNKNOWN = frozenset(["???", "??", "", "0x0", "<redacted>", "<deduplicated_symbo
 _MOST_REPORTS = 1000
 _LANDMARK = re.compile(
     r"^[ \t]{0,16}(?:(?P<begins>(?:Incident Identifier|Process|Host Name|Date/Time:[^\n]{1,80}\nEnd time)(?=:[ \t])"
-    r"|\*{10}(?=[ \t]*$))"  # before each report of systems until 10.4
+    r"|\*{10}(?=[ \t]*$))"  # before each report, in systems until 10.4
     r"|(?P<event>Event):[ \t]|(?:Thread \d{1,5}(?: Crashed)?|Binary Images|Heaviest stack for [^\n:]{1,80}):)",
     re.MULTILINE,
 )
@@ -78,8 +78,8 @@ class _Report:
     """The parts of a report.
 
     Attributes:
-        notes: what the process left to say. crashed: the number of the thread that a heading calls so.
-        thrown: the backtrace of an exception, which the crash of its thread comes after.
+        notes: last messages of the process. crashed: number of the thread that a heading calls crashed.
+        thrown: the backtrace of an exception, which preceded the crash of its thread.
     """
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -98,7 +98,7 @@ def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
     """Add the record of a report, if it is of a crash or a hang.
 
     Args:
-        header: what a line of JSON before it tells; empty where there is none.
+        header: from a line of JSON before it; empty if there is none.
     Raises:
         Unfit: it has no thread and names no exception.
     """
@@ -145,11 +145,11 @@ def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
 
 
 def reports_of(said: str) -> list[str]:
-    """The reports of a text, where some were put one behind the other: a head that follows threads begins the next."""
+    """The reports of a text, which may have several in sequence: a head after threads begins the next."""
     starts, has_threads, is_of_all = [0], False, False
     for found in _LANDMARK.finditer(said):
         if found["event"]:
-            is_of_all = True  # a hang's report tells of each process
+            is_of_all = True  # a report of a hang has all processes
         elif not found["begins"]:
             has_threads = True
         elif has_threads and len(starts) < _MOST_REPORTS and not (is_of_all and found["begins"] == "Process"):
@@ -159,13 +159,13 @@ def reports_of(said: str) -> list[str]:
 
 
 def frames_of(lines: Sequence[str]) -> list[Frame]:
-    """The frames of a backtrace alone, without images."""
+    """The frames of a backtrace without images."""
     return [step.frame for line in lines[:MOST_FRAMES] if (step := _step(line.strip()[:_LONGEST_LINE], _Images([])))]
 
 
 def _parsed(said: str) -> _Report:
     report = _Report()
-    into: list[str] | None = None  # where the lines below a heading go
+    into: list[str] | None = None  # receives the lines below a heading
     in_images = False
     for line in said.split("\n", _MOST_LINES)[:_MOST_LINES]:
         line = line.strip()[:_LONGEST_LINE]
@@ -175,7 +175,7 @@ def _parsed(said: str) -> _Report:
                 report.crashed = number
             into = report.threads.setdefault(number, []) if len(report.threads) < _MOST_THREADS else None
         elif _THROWN.match(line):
-            into = [] if report.thrown else report.thrown  # the first is of the exception that ended it
+            into = [] if report.thrown else report.thrown  # the first one is of the fatal exception
         elif _HEAVIEST.match(line):
             into = [] if report.heaviest else report.heaviest
         elif _STATE.match(line):
@@ -196,7 +196,7 @@ def _parsed(said: str) -> _Report:
 
 
 class _Images:
-    """Images, found by an address within or by a name."""
+    """Images, to be found by an address within or by name."""
 
     def __init__(self, images: Sequence[Image]) -> None:
         self._sorted = sorted(images, key=lambda image: image.start)
@@ -228,7 +228,7 @@ def _steps(report: _Report) -> list[Step]:
 
 
 def _spread(line: str) -> list[str]:
-    """A frame each, also of an exception's backtrace that is ``(0x18eb1 0x18df2)``."""
+    """One line per frame, also for the backtrace of an exception such as ``(0x18eb1 0x18df2)``."""
     if not line.startswith("("):
         return [line]
     return [f"0 ??? {address} ???" for address in line.strip("()").split()[:MOST_FRAMES]]
@@ -250,7 +250,7 @@ def _step(line: str, images: _Images) -> Step | None:
     symbol, _, into = plain.rpartition(" + ")
     if not into.isdecimal():
         symbol = plain
-    elif _BASE.fullmatch(symbol) or symbol == name:  # no symbol: how far it is into the image
+    elif _BASE.fullmatch(symbol) or symbol == name:  # no symbol: an offset within the image
         symbol, offset = "", whole(into) if module and offset is None else offset
     return Step(Frame(module, None if symbol in _UNKNOWN else text(symbol), offset), image)
 

@@ -1,7 +1,7 @@
 """Reports of Ubuntu's apport (``/var/crash/*.crash``): of processes, Python programs and the kernel.
 
-Of the fields only a few are held. Those that hold secrets (environment, command line, groups) are not among them, and
-neither is the core dump, which may have any size. The system tells neither the zone of its clock nor its own name.
+Only a few fields are read. Those with secrets (environment, command line, groups) are not among them, nor is the core
+dump, which may have any size. A report has neither the time zone nor the name of the host.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ingest.formats.dates import date_in_words
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 
-_LONGEST_LINE = 256 << 10  # of a field that is packed; a kernel's log has a few such lines
-_MOST_CHARACTERS = 256 << 10  # of a field's value
+_LONGEST_LINE = 256 << 10  # of a packed field; a kernel's log has a few such lines
+_MOST_CHARACTERS = 256 << 10  # of the value of a field
 _MOST_UNPACKED_BYTES = 8 << 20
-_MOST_KERNEL_LINES = 5000  # the last: there it crashed
+_MOST_KERNEL_LINES = 5000  # the last ones, with the crash
 
 _FIELD = re.compile(r"(?P<name>[A-Za-z][\w.-]{0,99}):(?: (?P<value>.*))?")
 _HEAD = re.compile(r"^ProblemType: \w{1,40}\s*$", re.MULTILINE)
@@ -42,7 +42,7 @@ _HELD = frozenset(_TAGS) | {
     "ProblemType", "Date", "ExecutablePath", "Signal", "SignalName", "Stacktrace", "StacktraceTop",
     "StacktraceAddressSignature", "Uname", "Traceback", "OopsText", "VmCoreDmesg", "Failure",
 }  # fmt: skip
-_PACKED = "VmCoreDmesg"  # which apport takes from a file, so that it is in base64
+_PACKED = "VmCoreDmesg"  # apport takes it from a file, so it is in base64
 
 
 def _recognises(head: Head) -> bool:
@@ -51,7 +51,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    """The crashes of a file, which has more than one report where some were put one behind the other."""
+    """The crashes of a file, which may have several reports in sequence."""
     is_told = False
     for report in _reports(text_lines_in(blocks, _LONGEST_LINE)):
         domain = _DOMAINS.get(report.get("ProblemType", ""))
@@ -67,9 +67,9 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _reports(lines: Iterator[str]) -> Iterator[dict[str, str]]:
-    """The fields that are held of each report; apport tells its type first.
+    """The fields of each report, which begins with its type.
 
-    A field is a name and a value on its line, or on the lines below that begin with a blank.
+    A field is a name with a value on its line, or on the lines below that begin with a blank.
     """
     held: dict[str, list[str]] = {}
     value: list[str] | None = None
@@ -94,14 +94,14 @@ def _reports(lines: Iterator[str]) -> Iterator[dict[str, str]]:
 
 
 def _joined(held: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Fields as texts, and what is packed of them unpacked."""
+    """Fields as texts; packed ones are unpacked."""
     packed = held.get(_PACKED, ())
     unpacked = {_PACKED: _unpacked(packed[1:])} if packed[:1] == ["base64"] else {}
     return {name: "\n".join(parts).strip() for name, parts in {**held, **unpacked}.items()}
 
 
 def _unpacked(lines: Sequence[str]) -> list[str]:
-    """The lines of a text of which each given line is a piece of a gzip file; as far as they are whole."""
+    """The lines of a text, given the pieces of a gzip file; as far as it is intact."""
     inflater = zlib.decompressobj(wbits=31)
     text = b""
     try:
@@ -134,7 +134,7 @@ def _add_process(records: Records, report: Mapping[str, str], domain: str) -> No
 
 
 def _add_kernels(records: Records, report: Mapping[str, str]) -> None:
-    """The crash that the kernel's own text tells; a warning is none, though apport calls it an oops.
+    """Add the crash in the kernel's own text; a warning is none, although apport calls it an oops.
 
     A failure to resume leaves no text: it is noticed at the next boot.
     """
@@ -167,13 +167,13 @@ def _add_kernels(records: Records, report: Mapping[str, str]) -> None:
 
 
 def _name(report: Mapping[str, str], host_id: str | None) -> str:
-    """What stays the same when a stack is added to a report."""
+    """An id that stays the same when a stack is added to a report."""
     known = (report.get(name, "") for name in ("ProblemType", "Date", "ExecutablePath", "Signal", "OopsText"))
     return name_of(host_id or "", *known)
 
 
 def _time(said: str) -> str | None:
-    """A date, without zone, as UTC; None for nothing, and what is none as it came."""
+    """A date without zone, as UTC; None for an empty one; other text as it came."""
     return date_in_words(said) or said or None
 
 
@@ -183,7 +183,7 @@ def _code(report: Mapping[str, str]) -> str | None:
     if signal := text(report.get("Signal")):
         return canonical_code(signal, "linux") or signal
     for line in reversed(report.get("Traceback", "").splitlines()):
-        # The exception stands behind the last frame, and its text may have several lines.
+        # The exception follows the last frame, and its text may have several lines.
         if line.startswith((" ", "\t")) or not (found := _EXCEPTION.fullmatch(line)):
             continue
         return found["name"]
@@ -191,7 +191,7 @@ def _code(report: Mapping[str, str]) -> str | None:
 
 
 def _stack(report: Mapping[str, str]) -> list[Frame]:
-    """A traceback, a debugger's stack, the top of it, or modules and offsets alone, whichever the report has."""
+    """A traceback, a debugger's stack, its top, or only modules and offsets, whichever the report has."""
     top = "\n".join(f"#{number}  {line}" for number, line in enumerate(report.get("StacktraceTop", "").splitlines()))
     for said in (report.get("Traceback", ""), report.get("Stacktrace", ""), top):
         if frames := stacks.read(said).frames:

@@ -1,6 +1,6 @@
 """Reports of casr (``.casrep``): of gdb, of sanitizers, and of the exceptions of several languages.
 
-A report holds the whole environment and command line of the process. Nothing of these is looked at.
+A report has the whole environment and command line of the process, which are not read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ingest.formats.format import Head, Log
 from ingest.formats.lines import lines_in
 from ingest.formats.systems import os_type
 
-_MOST_LINES = 2000  # of a stack or of the report of a tool
+_MOST_LINES = 2000  # of a stack or a tool's report
 _NAMES = tuple(re.compile(rf'"{name}"\s{{0,100}}:') for name in ("Date", "Uname", "OSRelease"))
 _MORE_NAMES = re.compile(r'"(?:ExecutablePath|CrashSeverity)"\s{0,100}:')
 _UNAME = re.compile(r"(?P<system>\S{1,40}) (?P<host>\S{1,255}) (?P<release>\S{1,200})")
@@ -45,7 +45,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    """The reports of a file: one, or many behind one another or as an array."""
+    """The reports of a file: one, several in sequence, or an array."""
     damage: Unfit | None = None
     for data in _documents(blocks, told):
         try:
@@ -63,9 +63,9 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _documents(blocks: Iterator[bytes], told: Told) -> Iterator[bytes]:
-    """Documents: one ends with the line whose last is a brace, where the next line begins with one.
+    """Documents: one ends with a line that ends in a brace, if the next line begins with one.
 
-    No line within a document is so: between two objects there is a comma, and a text has no end of a line in it.
+    There is no such place within a document: objects are separated by commas, and texts contain no newline.
     """
     held, may_end = bytearray(), False
     for line in lines_in(blocks, told.document_bytes):
@@ -111,7 +111,7 @@ def _add(records: Records, report: Mapping[str, Any]) -> None:
 
 
 def _stack(report: Mapping[str, Any]) -> list[Frame]:
-    """What a language itself wrote has its form; ``Stacktrace`` has Python's lines from the innermost on."""
+    """The stack: text of the language in its own form, or ``Stacktrace``, which has Python's lines innermost first."""
     for name in _LANGUAGES:
         if frames := stacks.read(_lines(report, name)).frames:
             return list(frames)
@@ -126,7 +126,7 @@ def _lines(report: Mapping[str, Any], name: str) -> str:
 
 
 def _message(report: Mapping[str, Any]) -> str | None:
-    """The line by which a sanitizer or a language says what is wrong. Other lines may tell of arguments and data."""
+    """The line in which a sanitizer or a language says what is wrong. Other lines may have arguments and data."""
     for name in (*_SANITIZERS, *_LANGUAGES):
         for line in sequence(report.get(name))[:_MOST_LINES]:
             said = text(line)

@@ -1,8 +1,7 @@
-"""Logs that people take out of a cloud's store, as one JSON document: a list of entries, or a list in an object.
+"""Logs from a cloud's log store as one JSON document: a list of entries, or an object with such a list.
 
-Google's ``logging read``, Amazon's ``filter-log-events``, ``get-log-events``, Insights and what a subscription is sent,
-Azure's tables, answers of Loki and Elasticsearch. What a process printed when it crashed is a crash as in
-``containers``.
+Google's ``logging read``; Amazon's ``filter-log-events``, ``get-log-events``, Insights and subscriptions; Azure's
+tables; answers of Loki and Elasticsearch. The output of a crashing process is a crash as in ``containers``.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from ingest.formats.format import Head, Log, until_broken
 from ingest.formats.json_lists import Elements
 from ingest.formats.log_entries import Entry, entries_of_stream, entry_of, fields_of
 
-_LONGEST_ELEMENT_BYTES = 4 << 20  # a stream of Loki is one
-_MOST_HELD_BYTES = 16 << 20  # of what entries say, until their order is known
+_LONGEST_ELEMENT_BYTES = 4 << 20  # a stream of Loki is one element
+_MOST_HELD_BYTES = 16 << 20  # of entries, until their order is known
 _OF_AN_ENTRY_BYTES = 400
 _PART_BYTES = 1 << 20
 _ELEMENTS_LOOKED_AT = 5
@@ -46,7 +45,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _columns(before: bytes) -> list[str]:
-    """The names of a table's columns, which stand before its rows."""
+    """The names of a table's columns, which precede its rows."""
     found = _COLUMNS.search(before)
     try:
         told = parsed(found[1]) if found else ()
@@ -86,7 +85,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _feed(container: Container, entries: list[Entry]) -> None:
-    """Go on with entries, from the first that was written on: consoles have the newest at the top."""
+    """Feed entries in the order of time; consoles have the newest first."""
     stamps = [one.at for one in entries if one.at]
     is_newest_first = len(stamps) > 1 and _is_later(stamps[0], stamps[-1])
     for entry in reversed(entries) if is_newest_first else entries:
@@ -94,7 +93,7 @@ def _feed(container: Container, entries: list[Entry]) -> None:
 
 
 def _is_later(one: str, other: str) -> bool:
-    if len(one) == len(other):  # of one form, perhaps with more digits than a time has here
+    if len(one) == len(other):  # of one form, and so comparable as text
         return one > other
     try:
         return datetime.fromisoformat(one) > datetime.fromisoformat(other)

@@ -1,9 +1,9 @@
-"""Logs of containers: docker's ``json-file``, those of Kubernetes' runtimes (CRI), and what shippers make of them.
+"""Logs of containers: docker's ``json-file``, those of Kubernetes' runtimes (CRI), and what log shippers write.
 
-Fluent Bit, Filebeat and Google's logging write an object a line as docker does, with where it was.
+Fluent Bit, Filebeat and Google's logging write an object per line like docker, with the place of origin.
 
-What a process printed when it crashed is a crash as in ``sanitizer``; of Python what stands at the end of the log, for
-a program that goes on prints tracebacks as well.
+The output of a crashing process is a crash as in ``sanitizer``; for Python only a traceback at the end of the log, as a
+program that goes on prints tracebacks as well.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from ingest.formats.log_entries import Entry, entry_of
 from ingest.formats.programs import Printed, Programs
 from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback
 
-_LONGEST_LINE = 64 << 10  # docker and runtimes break longer ones; JSON escapes
+_LONGEST_LINE = 64 << 10  # docker and runtimes split longer ones; includes JSON escapes
 _LONGEST_SAID = 16 << 10
 _PART_BYTES = 1 << 20
-_MOST_STREAMS = 200  # of a log that a shipper put together
-_AT_ONCE_S = 1.0  # in this time a process that dies has said all
+_MOST_STREAMS = 200  # in a log that a shipper merged
+_AT_ONCE_S = 1.0  # a dying process has written everything within this time
 
 _CRI = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) (?P<stream>stdout|stderr) (?P<part>[FP])"
     r"(?:[:\w]{0,20})?(?: (?P<said>.*))?"
 )
 _CUT_JSON = re.compile(r'\s{0,9}\{\s{0,9}"log"\s{0,9}:\s{0,9}"')
-ROTATED = re.compile(r"\.log\.(?:\d{1,4}|\d{8}-\d{6})(?:\.gz)?$")  # whose process went on in the next
+ROTATED = re.compile(r"\.log\.(?:\d{1,4}|\d{8}-\d{6})(?:\.gz)?$")  # the process goes on in the next file
 _LINES_LOOKED_AT = 5
 
 
 @dataclass
 class _Stream:
-    """What is held of a stream: a line that has not come to its end, and the last traceback, with its last time."""
+    """The state of a stream: an unfinished line, and the last traceback with its last time."""
 
     held: str = ""
     traceback: Traceback = field(default_factory=Traceback)
@@ -65,7 +65,7 @@ def _of_json(line: str) -> Entry | None:
     """An entry; None for another object.
 
     Raises:
-        NotJson: it is none.
+        NotJson: it is not JSON.
     """
     return entry_of(mapping(parsed(line.encode())))
 
@@ -81,7 +81,7 @@ class Container:
     """The crashes in a log, as its lines come.
 
     Attributes:
-        records: that wait to be taken.
+        records: waiting to be taken.
     """
 
     def __init__(self, told: Told) -> None:
@@ -91,13 +91,13 @@ class Container:
         self._streams: dict[str, _Stream] = {}
 
     def feed(self, line: Entry) -> None:
-        """Go on with a line."""
+        """Process the next line."""
         stream = self._streams.get(line.stream)
         if stream is None:
             if len(self._streams) >= _MOST_STREAMS:
                 self._streams.pop(next(iter(self._streams)))
             stream = self._streams[line.stream] = _Stream()
-        *whole, last = line.said.split("\n")  # what writes a log itself may write a report as one entry
+        *whole, last = line.said.split("\n")  # a logging program may write a report as one entry
         for said in whole:
             self._feed(stream, line, said)
         if line.is_whole:
@@ -118,7 +118,7 @@ class Container:
                 traceback.clear()
 
     def end(self) -> None:
-        """There are no more lines."""
+        """Process the end of the lines."""
         self._add(self._programs.end())
         if self._told.file and ROTATED.search(self._told.file):
             return
@@ -130,7 +130,7 @@ class Container:
                 sanitizer.add(self.records, report, host=origin.host, at=time_of(origin.at))
 
     def taken(self) -> Records:
-        """Hand over the records since the last time."""
+        """The records since the last call."""
         taken, self.records = self.records, Records(self._told)
         return taken
 

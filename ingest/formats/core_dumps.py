@@ -1,4 +1,4 @@
-"""Core dumps as systemd tells them in words: systemd-coredump in a log, and ``coredumpctl info``."""
+"""Core dumps in the text of systemd: messages of systemd-coredump in a log, and ``coredumpctl info``."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _STORED = re.compile(r"\.\d{1,10}\.(\d{16})(?:\.\w{1,4})?(?: \(|$)")
 
 
 def entry_of(said: str) -> dict[str, str]:
-    """The fields of what systemd-coredump says of a process; empty where it says another thing."""
+    """The fields of a message of systemd-coredump about a process; empty for other messages."""
     found = _PROCESS.match(said)
     if found is None:
         return {}
     told = {"COREDUMP_PID": found["pid"], "COREDUMP_COMM": found["comm"], "COREDUMP_SIGNAL": found["signal"]}
-    # rsyslog writes the end of a line as its number.
+    # rsyslog writes a newline as its code.
     return {name: one for name, one in told.items() if one} | {"MESSAGE": said.replace("#012", "\n")}
 
 
@@ -55,7 +55,7 @@ def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
 
 
 def _told(name: str, said: str) -> dict[str, str]:
-    """What a line of coredumpctl's tells, by the names of the journal."""
+    """The fields of a line of coredumpctl, by their names in the journal."""
     number = _NUMBER_AND_NAME.match(said)
     if name == "PID" and number:
         return {"COREDUMP_PID": number[1], "COREDUMP_COMM": number[2]}
@@ -69,7 +69,7 @@ def _told(name: str, said: str) -> dict[str, str]:
     if name == "Timestamp" and (when := _WHEN.search(said)):
         try:
             at = datetime.fromisoformat(when[1] + (offset_of(when[2]) or "+00:00"))
-        except ValueError:  # such as a thirteenth month; the rules say so
+        except ValueError:  # such as a thirteenth month; the rules report it
             return {"COREDUMP_TIMESTAMP": when[1]}
         return {"COREDUMP_TIMESTAMP": f"{int(at.timestamp())}000000"}
     return {_NAMES[name]: said} if name in _NAMES else {}

@@ -1,7 +1,7 @@
-"""Records of crashes as lines, and the values in them, from whatever a client sends or a file holds.
+"""Writes records of crashes as lines, and converts values of clients and files.
 
-A value that a rule is about (a host, a time, a system) goes into the record as it came where it is not understood, so
-that the rules refuse it by name. What only adds to a crash (frames, tags) is left out where it makes no sense.
+A value to which a rule applies (host, time, system) goes into the record as it came if it is not understood, so that
+the rules refuse it by name. Additional values (frames, tags) are omitted if they make no sense.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fleetcrash.errors import FleetcrashError
 from fleetcrash.records import MAX_ID_LENGTH
 from fleetcrash.times import time_text
 
-MOST_FRAMES = 256  # innermost; no rule of a signature looks further
+MOST_FRAMES = 256  # innermost; no signature rule looks further
 MOST_TAGS = 64
 _MOST_BYTES = 64 << 20  # of the records of a body
 LONGEST_TEXT = 1000  # characters of a name, a message, a tag
@@ -39,9 +39,9 @@ _LEAST_OF_UNIT = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1000))
 _VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){1,5}(?:[-+.][\w.+-]{1,40})?)")
 _HOME = re.compile(
     r"/(?:Users|home)/[^/\s'\",:;()]{1,200}"
-    r"|^_home_[^_]{1,64}(?=_)"  # as apport names its files
+    r"|^_home_[^_]{1,64}(?=_)"  # as in names of files of apport
     r"|\b[A-Za-z]:\\{1,2}(?:Users|Documents and Settings)\\{1,2}"
-    # A name that has blanks has a path behind it; of one that has none nobody knows where it ends.
+    # A user name with blanks is followed by a path; else its end would be unknown.
     r"(?:[^\\/:*?\"<>|\n]{1,64}(?=\\)|[^\\/\s:*?\"'<>|,;()]{1,64})",
     re.IGNORECASE,
 )
@@ -50,11 +50,11 @@ _LENIENT = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 class Unfit(FleetcrashError):
-    """What came is not of the format that it is read as, or is more than is read of it.
+    """Data is not in the format as which it is read, or is too large.
 
     Attributes:
         code: stable name of the reason, for programs.
-        is_too_large: it is more than is read.
+        is_too_large: whether it is too large.
     """
 
     def __init__(self, code: str, message: str, *, is_too_large: bool = False) -> None:
@@ -64,23 +64,23 @@ class Unfit(FleetcrashError):
 
 
 def too_much(found: str, bound: int, unit: str) -> Unfit:
-    """There is more of something than is read."""
+    """There is too much of something."""
     return Unfit("too_large", f"{found} more than {bound:,} {unit}", is_too_large=True)
 
 
 class NotJson(ValueError):
-    """Bytes are not JSON, or nested too deeply to be anybody's event."""
+    """Bytes are not JSON, or nested too deeply for an event."""
 
 
 def parsed(data: bytes | bytearray | memoryview) -> Any:
-    """A JSON document. NaN and the infinities, which some clients write, are null.
+    """A JSON document. NaN and the infinities, which some clients write, become null.
 
     Raises:
-        NotJson: it is none.
+        NotJson: it is not JSON.
     """
     try:
         return msgspec.json.decode(data)
-    except (ValueError, RecursionError):  # also where another reader makes sense of it: halves of characters, NaN
+    except (ValueError, RecursionError):  # including documents that other parsers accept: lone surrogates, NaN
         pass
     try:
         return _LENIENT.decode(bytes(data).decode())
@@ -99,9 +99,9 @@ def sequence(value: Any) -> Sequence[Any]:
 
 
 def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
-    """A text, a number or a truth as text of bounded length; None for anything else, and for nothing.
+    """A text, number or boolean as text of bounded length; None for anything else, and for empty text.
 
-    Without what no record may hold: NUL, and halves of characters, which JavaScript leaves where it cuts a text.
+    Without what no record may contain: NUL, and lone surrogates, which JavaScript leaves where it cuts a text.
     """
     said = _as_text(value, longest)
     if said is None:
@@ -124,7 +124,7 @@ def _as_text(value: Any, longest: int) -> str | None:
 
 
 def whole(value: Any) -> int | None:
-    """A whole number that a record may hold, from a number or from decimal or 0x text; None for anything else."""
+    """A whole number within the range of records, from a number or decimal or 0x text; None for anything else."""
     if isinstance(value, str) and len(value) <= 20:
         try:
             value = int(value, 16) if value.lower().startswith("0x") else int(value)
@@ -137,17 +137,17 @@ def whole(value: Any) -> int | None:
 
 
 def without_home(said: str) -> str:
-    """A text without the names of people that are in its paths."""
+    """A text without the names of users in its paths."""
     return _HOME.sub("~", said)
 
 
 def first(values: Iterable[Any]) -> str | None:
-    """The first of several that says something, as it came: a name that was cut or mended is another's."""
+    """The first non-empty value, unchanged: a shortened or repaired name would be that of another."""
     return next((found for value in values if (found := _as_text(value, MAX_ID_LENGTH + 1))), None)
 
 
 def name_of(*parts: str | bytes) -> str:
-    """A crash_id for what has none of its own: the same for the same parts."""
+    """A crash_id for a crash without one: the same for the same parts."""
     hashed = hashlib.sha256()
     for part in parts:
         data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
@@ -156,13 +156,13 @@ def name_of(*parts: str | bytes) -> str:
 
 
 def time_of(value: Any, *, unit: int | None = None) -> str | None:
-    """A time as the contract wants it, from a number since 1970 or a text; one without zone means UTC.
+    """A time in the contract's form, from a number since 1970 or a text; without a zone it is UTC.
 
     Args:
-        unit: how many of the number make a second; None where the sender's format does not fix it, so that it is told
-            by size.
+        unit: how many of the number make a second; None if the sender's format does not fix it, so that it is guessed
+            from the size.
     Returns:
-        RFC 3339 text; None for nothing; another text for what is no time, so that the rules say so.
+        RFC 3339 text; None for an empty value; another text for what is no time, so that the rules report it.
     """
     if value is None:
         return None
@@ -183,7 +183,7 @@ def time_of(value: Any, *, unit: int | None = None) -> str | None:
 
 
 def _mended_time(said: str) -> str:
-    """A text with the zone that RFC 3339 wants, where it is that of a time; else as it came."""
+    """A text with the zone that RFC 3339 requires, if it is a time; else as it came."""
     if _LOCAL_TIME.fullmatch(said):
         return f"{said}Z"
     found = _BASIC_OFFSET.fullmatch(said)
@@ -191,13 +191,13 @@ def _mended_time(said: str) -> str:
 
 
 def version_of(value: Any) -> str | None:
-    """The version that a release names, such as 7.11.18110, v7.11 or agent@7.11.18110; None where it names none."""
+    """The version that a release names, such as 7.11.18110, v7.11 or agent@7.11.18110; None if it names none."""
     found = _VERSION.fullmatch((text(value) or "").rpartition("@")[2])
     return found[1] if found else None
 
 
 def base_name(path: Any) -> str | None:
-    """The last part of a path of any system, without the mark of Linux that the file is gone from there."""
+    """The last part of a path of any system, without Linux's suffix for a deleted file."""
     if not isinstance(path, str):
         return None
     return text(path.removesuffix(" (deleted)")[-LONGEST_TEXT:].replace("\\", "/").rstrip("/").rpartition("/")[2])
@@ -212,17 +212,17 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 def at_fault(frames: Iterable[Frame], otherwise: str | None = None) -> dict[str, Any]:
-    """The place of a crash by its stack: the innermost frame that names one. A jump to nowhere does not.
+    """The place of a crash from its stack: the innermost frame with a name, as a jump to nowhere has none.
 
     Args:
-        otherwise: the module, where that frame tells none.
+        otherwise: the module, if that frame has none.
     """
     place = next((frame for frame in frames if frame.module or frame.function), Frame())
     return {"module": place.module or otherwise, "module_offset": place.offset if place.module else None}
 
 
 def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
-    """Tags of bounded number and length, without the homes of people; of two with one name the first counts."""
+    """Tags of bounded number and length, without names in home paths; the first of a name counts."""
     tags: dict[str, str] = {}
     for key, value in pairs:
         if len(tags) >= MOST_TAGS:
@@ -235,13 +235,13 @@ def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Told:
-    """What is known of crashes beside what they say themselves.
+    """What is known about crashes besides their own content.
 
     Attributes:
-        at: when those were that tell no time, and how that is known: one of the contract's ``time_quality``.
+        at: time of those without one, and how it is known: one of the contract's ``time_quality``.
         host_id: of those that name no host.
-        file: name of the file that holds them; it goes into their tags.
-        document_bytes: of a document that is parsed; in memory it takes up to seventy times its size.
+        file: name of their file; it goes into their tags.
+        document_bytes: most bytes of a parsed document; in memory it takes up to seventy times its size.
     """
 
     at: datetime
@@ -251,7 +251,7 @@ class Told:
     document_bytes: int = 8 << 20
 
     def check_document(self, size_bytes: int) -> None:
-        """See that a document may be parsed.
+        """Check that a document is small enough to be parsed.
 
         Raises:
             Unfit: it is too large.
@@ -266,7 +266,7 @@ def document_of(data: bytes, told: Told, *, code: str, what: str) -> Any:
     Args:
         code, what: of the error: a name for programs, and what the file should be.
     Raises:
-        Unfit: it is none, or too large.
+        Unfit: it is not JSON, or too large.
     """
     told.check_document(len(data))
     try:
@@ -278,12 +278,12 @@ def document_of(data: bytes, told: Told, *, code: str, what: str) -> Any:
 class Records:
     """Lines for the rules, as they are found.
 
-    They have a bound: what many crashes of a small body share, such as a large resource, is in the record of each.
+    Their size is bounded, as what many crashes of a small body share, such as a large resource, is in each record.
 
     Args:
-        told: what is known of them all; None: nothing.
+        told: what is known about all of them; None: nothing.
     Attributes:
-        damage: what is not whole of what they were read from; None where it is.
+        damage: what is damaged in their source; None if nothing is.
     """
 
     def __init__(self, told: Told | None = None) -> None:
@@ -293,11 +293,11 @@ class Records:
         self._told = told
 
     def host_id(self, values: Iterable[Any]) -> str | None:
-        """The first of several that names a host, or else what is told of those that name none."""
+        """The first value that names a host, or else the host for crashes that name none."""
         return first(values) or (self._told.host_id if self._told else None)
 
     def crash(self, *, frames: Sequence[Frame] = (), **fields: Any) -> None:
-        """Add a crash. Fields without a value are left out, so that a rule may miss them."""
+        """Add a crash. Fields without a value are omitted, so that rules report them as missing."""
         if self._told and fields.get("occurred_at") is None:
             fields |= {"occurred_at": time_text(self._told.at), "time_quality": self._told.time_quality}
         if self._told and self._told.file:
@@ -307,7 +307,7 @@ class Records:
         self.as_it_came(_written(told))
 
     def as_it_came(self, raw: bytes | bytearray | memoryview) -> None:
-        """Add what came on one line: a record as it is, or what cannot be understood, for the rules to say why.
+        """Add a line as it came: a record, or something that is not understood, for the rules to report.
 
         Raises:
             Unfit: the records become too large.
@@ -321,7 +321,7 @@ class Records:
 
 
 def _written(record: Mapping[str, Any]) -> bytes:
-    """A record as a line, also where a field that came as it is holds half a character: the rules refuse it by name."""
+    """A record as a line, even if a field has a lone surrogate: the rules refuse it by name."""
     try:
         return msgspec.json.encode(record)
     except UnicodeEncodeError:

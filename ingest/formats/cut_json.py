@@ -1,4 +1,4 @@
-"""JSON that other things follow, or that breaks off: what is whole of it tells of a crash all the same."""
+"""JSON that is followed by other text, or breaks off; the intact part may still describe a crash."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-_MOST_DEPTH = 100  # of brackets, where it breaks off
-_MOST_TOKENS = 1_000_000  # of such a document; a crash has some 50,000
+_MOST_DEPTH = 100  # of brackets, in a truncated document
+_MOST_TOKENS = 1_000_000  # in such a document; a crash has some 50,000
 
-_DECODER = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # what people copy has plain line ends in it
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # copied text may contain raw newlines
 _TOKEN = re.compile(r'["\[\]{},]')
 _STRING_END = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 class First(NamedTuple):
-    """The JSON object that a text begins with.
+    """The JSON object at the start of a text.
 
     Attributes:
-        found: None for anything else. rest: what follows it. is_whole: it did not break off.
+        found: None for anything else. rest: the text after it. is_whole: whether it is complete.
     """
 
     found: dict[str, Any] | None
@@ -28,10 +28,10 @@ class First(NamedTuple):
 
 
 def first_object(said: str, long_text: str) -> First:
-    """The JSON object that a text begins with; of one that breaks off what is whole.
+    """The JSON object at the start of a text; of a truncated one the intact part.
 
     Args:
-        long_text: the end of a name; of a text under it that breaks off, the lines that are whole count.
+        long_text: the end of a name; of a truncated text with such a name, whole lines are kept.
     """
     for number, tried in enumerate(_readings(said, re.compile(rf'{long_text}"\s{{0,9}}:\s{{0,9}}"$'))):
         try:
@@ -44,7 +44,7 @@ def first_object(said: str, long_text: str) -> First:
 
 
 def _readings(said: str, long_text: re.Pattern[str]) -> Iterator[str]:
-    """A document as it is; then as it would be, had it ended behind the last value that is whole."""
+    """A document as it is; then as if it had ended after its last intact value."""
     yield said
     at, open_ = 0, ""
     cut, open_there = 0, ""

@@ -1,4 +1,4 @@
-"""Times as only some systems write them: in words, as C and syslog do, and as Windows counts them."""
+"""Special forms of times: in words, as C and syslog write them, and as Windows counts them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MONTHS = (
     "sep сен wrz set", "oct okt окт paź ott out", "nov ноя lis", "dec déc dez дек gru dic",
 )  # fmt: skip
 _MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
-MONTH = r"(?:[^\W\d_]{3,9}\.?|\d{1,2}[月월])"  # the latter of Chinese, Japanese and Korean
+MONTH = r"(?:[^\W\d_]{3,9}\.?|\d{1,2}[月월])"  # the latter in Chinese, Japanese and Korean
 _DATE = re.compile(
     rf"(?:[A-Z][a-z]{{2}} )?({MONTH}) {{1,2}}(\d{{1,2}}) (\d\d):(\d\d)(?::(\d\d)(?:\.\d{{1,9}})?)?(?: (\d{{4}}))?"
 )
@@ -36,18 +36,18 @@ _WINDOWS_ZONES = {
 }  # fmt: skip
 _WINDOWS_ZONE = re.compile(r"(?P<name>[A-Z][A-Za-z. ]{1,30}) (?P<kind>Standard|Daylight|Summer) Time")
 _OFFSET = re.compile(r"([+-]\d\d):?(\d\d)?")
-_AHEAD = timedelta(days=2)  # that a date may be of the time before which it was: zones, and clocks
+_AHEAD = timedelta(days=2)  # how far a date may be after its upper bound, because of zones and clocks
 _FILETIME_UNIT = 10_000_000
 _FILETIME_1970 = 11_644_473_600 * _FILETIME_UNIT
-_LAST_FILETIME = _FILETIME_1970 + 253_402_300_799 * _FILETIME_UNIT  # of the year 9999
-_MOST_YEARS = 8  # a 29th of February may be so long ago
+_LAST_FILETIME = _FILETIME_1970 + 253_402_300_799 * _FILETIME_UNIT  # the end of the year 9999
+_MOST_YEARS = 8  # the last 29th of February may be so long ago
 
 
 def date_in_words(said: str, *, before: datetime | None = None) -> str | None:
-    """``Fri Jul 19 04:10:02 2024``, which has no zone and is taken for UTC; None for what is none.
+    """``Fri Jul 19 04:10:02 2024``, without a zone, so taken for UTC; None if it is not a date.
 
     Args:
-        before: when it was at the latest, roughly, of a date without a year.
+        before: approximate upper bound of a date without a year.
     """
     found = _DATE.fullmatch(said.strip())
     month = _month(found[1]) if found else None
@@ -65,7 +65,7 @@ def date_in_words(said: str, *, before: datetime | None = None) -> str | None:
 
 
 def date_without_year(said: str, *, before: datetime) -> str | None:
-    """``07-19 04:10:02.123``, perhaps with an offset, else taken for UTC; None for what is none."""
+    """``07-19 04:10:02.123``, with an offset or else taken for UTC; None if it is not a date."""
     for year in _years(before):
         try:
             at = datetime.fromisoformat(f"{year}-{said}")
@@ -78,12 +78,12 @@ def date_without_year(said: str, *, before: datetime) -> str | None:
 
 
 def time_of_filetime(ticks: int) -> str | None:
-    """A time in units of 100 ns since 1601; None for what is none, or before 1970."""
+    """A time in units of 100 ns since 1601; None if it is not valid, or before 1970."""
     return time_of(ticks - _FILETIME_1970, unit=_FILETIME_UNIT) if _FILETIME_1970 < ticks < _LAST_FILETIME else None
 
 
 def _years(before: datetime | None) -> list[int]:
-    """Those that a date without a year may be of, the latest first."""
+    """Possible years of a date without one, the latest first."""
     return [] if before is None else [before.year + 1 - back for back in range(_MOST_YEARS + 1)]
 
 
@@ -95,7 +95,7 @@ def _month(name: str) -> int | None:
 
 
 def offset_of(zone: str | None) -> str | None:
-    """``+02:00`` of ``CEST``, ``+02`` or ``W. Europe Daylight Time``; None for what names no zone, or several."""
+    """``+02:00`` of ``CEST``, ``+02`` or ``W. Europe Daylight Time``; None for an unknown or ambiguous zone."""
     if found := _OFFSET.fullmatch(zone or ""):
         return f"{found[1]}:{found[2] or '00'}"
     hours = _ZONES.get(zone or "")

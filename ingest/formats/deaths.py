@@ -1,4 +1,4 @@
-"""Processes of whose death two tell: a kernel, of memory that was not theirs; systemd-coredump, with their stack."""
+"""Processes whose death is reported twice: by the kernel as a memory fault, by systemd-coredump with the stack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ingest.formats.kernel_log import Fault
 
-_NEAR_S = 300.0  # that a dump may take to be written
+_NEAR_S = 300.0  # how long writing a dump may take
 _MOST_HELD = 1000
 
 _THREAD = re.compile(r"Stack trace of thread (\d{1,10}):")
@@ -17,12 +17,12 @@ _THREAD = re.compile(r"Stack trace of thread (\d{1,10}):")
 
 @dataclass
 class Death:
-    """What is told of a process that died.
+    """What is known about a process that died.
 
     Attributes:
-        at: seconds since 1970, where they are known.
-        fault: the kernel's. entry: systemd's, as the fields of a journal.
-        is_told: it has a record.
+        at: seconds since 1970, if known.
+        fault: from the kernel. entry: from systemd, as the fields of a journal.
+        is_told: whether it has a record.
     """
 
     host: str | None
@@ -32,22 +32,22 @@ class Death:
     is_told: bool = False
 
     def is_near(self, at: float | None) -> bool:
-        """Whether what was told at a time may be of the same process, and not of a later one of the same number."""
+        """Whether a report at this time may be of the same process, and not of a later one with the same number."""
         return at is None or self.at is None or abs(at - self.at) <= _NEAR_S
 
 
 class Deaths:
-    """What a kernel and systemd tell of the same processes, in any order, each for a while."""
+    """Reports of a kernel and systemd about the same processes, in any order, each kept for a while."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[tuple[str | None, str], Death] = OrderedDict()
 
     def add(self, death: Death, pids: Sequence[str]) -> Iterator[Death]:
-        """Go on with a death; those that nothing more will be told of.
+        """Add a death. Returns deaths that are complete.
 
         Args:
-            pids: of the process, and of the thread that died: the kernel tells that one. Without any nobody can tell
-                more of the same.
+            pids: of the process, and of the thread that died, which the kernel reports. Without any, no other report
+                can be matched.
         """
         yield from self.until(death.at)
         yield from _untold([] if pids else [death])
@@ -62,7 +62,7 @@ class Deaths:
             yield from _untold([before] if before and before is not death else [])
 
     def until(self, at: float | None) -> Iterator[Death]:
-        """Those that it has been too long since, or that are too many."""
+        """Deaths that are too old, or too many to keep."""
         while self._held:
             oldest = next(iter(self._held.values()))
             if oldest.is_near(at) and len(self._held) <= _MOST_HELD:
@@ -70,7 +70,7 @@ class Deaths:
             yield from _untold([self._held.popitem(last=False)[1]])
 
     def end(self) -> Iterator[Death]:
-        """All that are left."""
+        """All remaining deaths."""
         yield from _untold(self._held.values())
         self._held.clear()
 

@@ -1,6 +1,6 @@
-"""What gdb and lldb print of a core, and Swift of itself on Linux: a signal, and the stack of the thread it went to.
+"""Output of gdb and lldb about a core, and Swift's backtraces on Linux: a signal, and the stack of its thread.
 
-They tell neither the host nor the time. Of the command line that gdb tells only the program is held.
+They have neither the host nor the time. From the command line in gdb's output only the program is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 
 _LONGEST_LINE = 4000  # template arguments
-_MOST_LINES = 3000  # of one crash: gdb tells all threads, and variables
+_MOST_LINES = 3000  # of one crash: gdb prints all threads, and variables
 
 # Signals that a fault or a check raises; with others somebody stopped the process, or requested a core dump.
 _FATAL = frozenset(["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP"])
@@ -52,10 +52,10 @@ _SIGNAL_WORDS = {
 
 @dataclass
 class _Crash:
-    """The lines of one.
+    """The lines of one crash.
 
     Attributes:
-        of: which of them tells it.
+        of: the tool that printed it.
     """
 
     of: re.Pattern[str]
@@ -77,7 +77,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         begun = next((found for form in (_GDB, _SWIFT, _LLDB) if (found := form.match(said))), None)
         if (program := _GENERATED.match(said) or _TARGET.match(said)) is not None:
             exe = program["exe"]
-        if begun is not None and (crash is None or begun.re is not _LLDB):  # lldb tells of a thread again
+        if begun is not None and (crash is None or begun.re is not _LLDB):  # lldb prints a thread again
             if crash is not None:
                 yield from _records(crash, told)
             why = begun["code"] if begun.re is _GDB else begun["why"]
@@ -121,7 +121,7 @@ def _code(crash: _Crash) -> str | None:
 
 
 def _of_gdb(lines: list[str]) -> list[Frame]:
-    """The stack of the thread that gdb stops at: it tells its innermost frame at once, and all of it where asked."""
+    """The stack of the thread at which gdb stops: its innermost frame at once, and all of it on demand."""
     parts: list[list[str]] = []
     last = -1
     for line in lines:
@@ -133,7 +133,7 @@ def _of_gdb(lines: list[str]) -> list[Frame]:
         if number is not None:
             last = number
         if _THREAD.match(line):
-            last = MOST_FRAMES * 100  # the next frame is of another stack
+            last = MOST_FRAMES * 100  # so that the next frame belongs to another stack
         elif parts and (number is not None or line.startswith(("at ", "from "))):
             parts[-1].append(line if number is not None else f"    {line}")
     found_in = [list(stacks.read("\n".join(part)).frames) for part in parts]
@@ -149,9 +149,9 @@ def _of_lldb(lines: list[str]) -> list[Frame]:
         if found is None:
             continue
         if int(found["number"]) != len(frames):
-            if int(found["number"]) == 0 and len(frames) > 1:  # of another thread
+            if int(found["number"]) == 0 and len(frames) > 1:  # another thread
                 break
-            frames = frames[: int(found["number"])]  # told again, and more of it
+            frames = frames[: int(found["number"])]  # printed again, with more of it
         function = _LLDB_TAIL.sub("", found["function"] or "", count=1)
         if len(frames) < MOST_FRAMES:
             frames.append(Frame(base_name(found["module"].strip()), text(function)))
@@ -159,7 +159,7 @@ def _of_lldb(lines: list[str]) -> list[Frame]:
 
 
 def _of_swift(lines: list[str]) -> list[Frame]:
-    """Of the thread that crashed, which stands first."""
+    """The stack of the thread that crashed, which comes first."""
     frames: list[Frame] = []
     for line in lines:
         found = _SWIFT_FRAME.fullmatch(line)

@@ -1,7 +1,7 @@
-"""Dates as Windows writes them in the form of its user's country, which nobody tells.
+"""Dates of Windows in the format of the user's country, which is unknown.
 
-Where it is not certain which number is the day, the date is not told: some thirty countries differ from the United
-States in no more than that. Seconds and a zone may be missing; a time without a zone is as if of UTC.
+If it is uncertain which number is the day, the date is dropped: some thirty countries differ from the United States
+only in that. Seconds and a zone may be missing; a time without a zone is taken for UTC.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _LOCAL = re.compile(
     r"(?:\s?(?P<half>[AaPp])\.?\s?[Mm]\.?)?"
 )
 _NUMBER = re.compile(r"\d+")
-_AHEAD = timedelta(days=2)  # that a date may be of the time before which it was: zones, and clocks
+_AHEAD = timedelta(days=2)  # how far a date may be after its upper bound, because of zones and clocks
 
 
 def time_of_event(said: str) -> tuple[str, bool] | None:
-    """A time that is told for certain, and whether it is of some zone that is not told; None for others."""
+    """An unambiguous time, and whether its zone is unknown; None for others."""
     found = _ISO.fullmatch(said.strip())
     if found is None:
         return None
@@ -33,7 +33,7 @@ def time_of_event(said: str) -> tuple[str, bool] | None:
 
 
 def days_first(dates: Iterable[str]) -> bool | None:
-    """Whether the day stands before the month in dates of one form; None where none of them tells."""
+    """Whether the day precedes the month in dates of one form; None if none of them shows it."""
     for said in dates:
         found = _LOCAL.fullmatch(said.strip())
         one, other = _numbers(found)[:2] if found else (0, 0)
@@ -45,12 +45,12 @@ def days_first(dates: Iterable[str]) -> bool | None:
 
 
 def local_time(said: str, *, day_first: bool | None, after: datetime | None, before: datetime) -> str | None:
-    """``7/19/2024 4:10:02 AM``, ``19.07.2024 04:10:02``, ``2024/7/19 4:10:02``; None for what does not tell for sure.
+    """``7/19/2024 4:10:02 AM``, ``19.07.2024 04:10:02``, ``2024/7/19 4:10:02``; None if it is ambiguous.
 
     Args:
-        day_first: whether the day stands before the month, where others tell.
-        after: the program's start, where it is told.
-        before: when it was at the latest, roughly.
+        day_first: whether the day precedes the month, if other dates show it.
+        after: the program's start, if known.
+        before: approximate upper bound.
     """
     found = _LOCAL.fullmatch(said.strip())
     if found is None:

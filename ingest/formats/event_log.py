@@ -1,6 +1,6 @@
-"""Windows event logs: the files ``.evtx`` themselves, and their events as XML, as wevtutil and the Event Viewer write.
+"""Windows event logs: ``.evtx`` files, and their events as XML of wevtutil and the Event Viewer.
 
-What of their events is a crash, ``windows_events`` tells.
+``windows_events`` decides which events are crashes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ingest.formats.format import Head, Log, until_broken
 from ingest.formats.lines import texts_in
 from ingest.formats.windows_events import PROVIDERS, Crashes, Event, event_of
 
-_MOST_BYTES = 4 << 30  # no classic log of Windows grows beyond
+_MOST_BYTES = 4 << 30  # the largest size of a classic log of Windows
 _LONGEST_EVENT = 1 << 20  # characters; Windows allows 64 KiB of data
 _RECORDS_AT_ONCE = 1000
 
@@ -30,17 +30,17 @@ _MAGIC = b"ElfFile\0"
 _HEADER_BYTES, _CHUNK_BYTES = 4096, 64 << 10
 _CHUNK_COUNT = struct.Struct("<H")
 _CHUNK_COUNT_AT = 42
-_EVENTS_SUM, _EVENTS_SUM_AT = struct.Struct("<II"), 48  # where the events of a chunk end, and their sum
+_EVENTS_SUM, _EVENTS_SUM_AT = struct.Struct("<II"), 48  # the end of the events of a chunk, and their checksum
 _HEAD_SUM, _HEAD_SUM_AT = struct.Struct("<I"), 124
 
 _EVENT = re.compile(r"<Event[\s>]")
 _EVENT_END = "</Event>"
 _XML_SURE = re.compile(r"<Event\s[^<>]{0,500}>[\s>-]{0,100}<System>.{0,100}?<Provider\s", re.DOTALL)
-_OTHERS = re.compile(r"[\s\ufeff]*(?:[\[{]|<!DOCTYPE)")  # JSON, which may hold events as texts
+_OTHERS = re.compile(r"[\s\ufeff]*(?:[\[{]|<!DOCTYPE)")  # JSON, which may contain events as texts
 
 
 class _Damage:
-    """What of a log cannot be read."""
+    """The parts of a log that cannot be read."""
 
     def __init__(self) -> None:
         self._parts = 0
@@ -51,7 +51,7 @@ class _Damage:
         self._first = self._first or " ".join(what.split())[:200]
 
     def check(self) -> None:
-        """Say so, after all that is whole has been read.
+        """Report damage, after all intact events were read.
 
         Raises:
             Unfit: there is some.
@@ -61,7 +61,7 @@ class _Damage:
 
 
 def _read(texts: Iterable[str], told: Told, damage: _Damage) -> Iterator[Records]:
-    """The crashes of events, each the text of its element."""
+    """The crashes in events, given as the text of each element."""
     crashes = Crashes(told)
     for xml in texts:
         event = _event(xml, damage)
@@ -96,7 +96,7 @@ def _read_log(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _spool(blocks: Iterable[bytes], file: IO[bytes], damage: _Damage) -> None:
-    """Put a log into a file, as its parser goes back and forth; last what may keep the parser from all that follows."""
+    """Put a log into a file, as its parser needs to seek; damaged chunks go last, as the parser may stop at them."""
     rest, header, size_bytes = bytearray(), b"", 0
     with TemporaryFile() as doubtful:
         for block in until_broken(blocks):
@@ -111,7 +111,7 @@ def _spool(blocks: Iterable[bytes], file: IO[bytes], damage: _Damage) -> None:
             while header and len(rest) >= _CHUNK_BYTES:
                 chunk = bytes(rest[:_CHUNK_BYTES])
                 del rest[:_CHUNK_BYTES]
-                if chunk.strip(b"\0"):  # else it is room that was made in advance
+                if chunk.strip(b"\0"):  # else it is preallocated space
                     (file if _is_sound(chunk) else doubtful).write(chunk)
         doubtful.write(rest)
         doubtful.seek(0)
@@ -123,14 +123,14 @@ def _spool(blocks: Iterable[bytes], file: IO[bytes], damage: _Damage) -> None:
 
 
 def _is_sound(chunk: bytes) -> bool:
-    """Whether its sums are right. Those of a log that is being written may be wrong, so others are read as well."""
+    """Whether its checksums are right. They may be wrong in a log that is being written, so others are read as well."""
     end, events_sum = _EVENTS_SUM.unpack_from(chunk, _EVENTS_SUM_AT)
     head_sum = _HEAD_SUM.unpack_from(chunk, _HEAD_SUM_AT)[0]
     return (crc32(chunk[512:end]), crc32(chunk[:120] + chunk[128:512])) == (events_sum, head_sum)
 
 
 def _of_log(file: IO[bytes], damage: _Damage) -> Iterator[str]:
-    """The events of a log; of a chunk that is damaged, those that are whole."""
+    """The events of a log; of a damaged chunk the intact ones."""
     command = [sys.executable, "-P", evtx_process.__file__, *PROVIDERS]
     parser = Popen(command, stdin=file, stdout=PIPE, stderr=DEVNULL)
     assert parser.stdout is not None  # noqa: S101 - it is a pipe
@@ -162,13 +162,13 @@ def _read_xml(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _of_xml(texts: Iterable[str], damage: _Damage) -> Iterator[str]:
-    """The events among all else, each from its own beginning on: what stands before, a DOCTYPE too, is not parsed."""
+    """The events within a text, each from its own start: text before it, such as a DOCTYPE, is not parsed."""
     rest = ""
     for part in texts:
         *whole, rest = (rest + part).split(_EVENT_END)
         for one in whole:
             starts = [start.start() for start in _EVENT.finditer(one)]
-            if starts:  # an event that is cut may stand before one that is whole
+            if starts:  # a truncated event may precede an intact one
                 yield one[starts[-1] :] + _EVENT_END
         if len(rest) > _LONGEST_EVENT:
             rest = rest[-10:]
@@ -178,7 +178,7 @@ def _of_xml(texts: Iterable[str], damage: _Damage) -> Iterator[str]:
 
 
 def _is_xml(head: Head) -> bool:
-    """Whether there is an event: the Event Viewer copies a description in its language before each."""
+    """Whether there is an event; the Event Viewer copies a description in its language before each."""
     return _OTHERS.match(head.text) is None and _XML_SURE.search(head.text) is not None
 
 

@@ -1,7 +1,7 @@
-"""Windows events as text: what the Event Viewer copies, wevtutil, Get-WinEvent and Get-EventLog print, and people keep.
+"""Windows events as text: copied from the Event Viewer, or printed by wevtutil, Get-WinEvent and Get-EventLog.
 
-An event has a header, of names and values, or none; and a description in the language of the system. In it counts
-what stands in the same place in every language. What of it is a crash ``windows_events`` says.
+An event may have a header of names and values, and has a description in the language of the system, of which only parts
+are used that have the same place in every language. ``windows_events`` decides which events are crashes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ingest.formats.lines import text_lines_in
 from ingest.formats.windows_events import PROVIDERS, Crashes, Event
 
 _LONGEST_LINE = 4000
-_MOST_LINES = 400  # of an event
-_MOST_EVENTS = 20_000  # that are held until a date tells which of its numbers is the day
+_MOST_LINES = 400  # of one event
+_MOST_EVENTS = 20_000  # kept until a date shows which of its numbers is the day
 _RECORDS_AT_ONCE = 1000
 
 _LABELS: Mapping[str, str] = {
@@ -30,7 +30,7 @@ _LABELS: Mapping[str, str] = {
         "|ログの名前|日志名称|nazwa dziennika|logname|event type|index|entrytype|logboeknaam",
         "provider": "source|event source|providername|quelle|origen|origine|fonte|источник|ソース|来源|źródło|bron",
         "at": "date|datum|fecha|data|дата|日付|日期|timecreated|timegenerated",
-        "time": "time",  # of Windows XP, beside the date
+        "time": "time",  # in Windows XP, beside the date
         "number": "event id|eventid|ereignis-id|id de l’événement|id de l'événement|id. del evento|id evento"
         "|identificação do evento|код события|イベント id|事件 id|identyfikator zdarzenia|gebeurtenis-id",
         "id": "id|instanceid",
@@ -40,7 +40,7 @@ _LABELS: Mapping[str, str] = {
     }.items()
     for label in labels.split("|")
 }
-_FIRST = ("log", "provider", "at", "number")  # of which an event has one each
+_FIRST = ("log", "provider", "at", "number")  # an event has one of each
 _EVENT = re.compile(r"Event\[\d{1,9}\]:?")
 _LABELLED = re.compile(r"\s{0,4}(?P<label>[^\s:：][^:：]{0,30}?)\s{0,30}[:：](?P<value>.*)")
 _LIST_FORMS = ("Message ", "Description ")
@@ -103,11 +103,11 @@ _OTHERS = re.compile(r"[\s\ufeff]*[\[{<]")  # JSON and XML, which may hold event
 
 @dataclass
 class _Block:
-    """The lines of an event: what its header tells by role, and its description.
+    """The lines of an event: the values of its header by role, and its description.
 
     Attributes:
-        column: where its text begins in each line, as lists of PowerShell are set.
-        begun: whether a description that is known here has begun: many stand one behind the other without headers.
+        column: indentation of its text in lists of PowerShell.
+        begun: whether a known description has begun, as many may follow one another without headers.
     """
 
     told: dict[str, str] = field(default_factory=dict)
@@ -166,7 +166,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[_Block]:
-    """The events of a text: one ends where the next begins, by its header or, without one, by its description."""
+    """The events of a text: one ends at the header of the next, or at its description if it has no header."""
     block = _Block()
     for line in lines:
         if _EVENT.fullmatch(line.strip()):
@@ -201,7 +201,7 @@ def _blocks(lines: Iterator[str]) -> Iterator[_Block]:
 
 
 def _event(block: _Block) -> Event | None:
-    """The event of a block, without its time; None for one that tells of no crash."""
+    """The event of a block, without its time; None if it is about no crash."""
     said = block.said
     number = block.told.get("number") or block.told.get("id") or ""
     provider = block.told.get("provider", "")
@@ -238,7 +238,7 @@ def _error(said: str) -> _Told | None:
 
 
 def _error_by_place(lines: list[str]) -> dict[str, str] | None:
-    """The values of an error by their places: a program, its module, a code and an offset, a line each."""
+    """The values of an error by position: a program, its module, a code and an offset, one per line."""
     told = [line.strip() for line in lines if line.strip()]
     for at, line in enumerate(told[: max(len(told) - 3, 0)]):
         program, module = _PROGRAM.fullmatch(line), _PROGRAM.fullmatch(told[at + 1])
@@ -274,7 +274,7 @@ def _runtime(said: str, provider: str, number: str) -> _Told | None:
     start = _MANAGED.search(said)
     if start is None and provider != ".NET Runtime":
         return None
-    if start is not None:  # the program stands on the line above
+    if start is not None:  # the program is on the line above
         said = f"{said[: start.start()].rstrip().rpartition(chr(10))[2]}\n{said[start.start() :]}"
     return ".NET Runtime", whole(number) or 1026, [("", said)]
 

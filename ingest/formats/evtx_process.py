@@ -1,7 +1,7 @@
 """Reads an event log in a process of its own, which ``event_log`` starts: a log on its input, events on its output.
 
-The parser is native code, and there are logs that keep it busy for good, with all other threads waiting: nothing in its
-own process could end it. So it has one whose time and memory are bounded, and what it told before its end counts.
+The parser is native code, and some logs keep it busy for ever while all other threads wait, so that nothing in the same
+process could stop it. It therefore runs in a process with bounded time and memory, whose output up to its end is used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EVENT, DAMAGE = b"E", b"D"
 # Precedes each event (XML) and each message about damage: which of the two it is, and its size in bytes.
 FRAME = struct.Struct("<cI")
 
-_CPU_S = 5  # where a log takes 10 ms a MiB
+_CPU_S = 5  # a normal log takes 10 ms per MiB
 _BYTES_A_CPU_S = 4 << 20
 _MEMORY_BYTES = 2 << 30
 _LONGEST_EVENT_BYTES = 8 << 20
@@ -29,7 +29,7 @@ _PROVIDER = re.compile(r'<Provider\s[^>]{0,300}?Name="([^"]{1,100})"')
 
 
 def _told(log: BinaryIO, providers: frozenset[str]) -> Iterator[tuple[bytes, str]]:
-    """The events of some providers; of a chunk that is damaged, those that are whole."""
+    """The events of some providers; of a damaged chunk the intact ones."""
     try:
         found = PyEvtxParser(log, number_of_threads=1).records()
     except (RuntimeError, OSError) as error:
@@ -50,7 +50,7 @@ def _told(log: BinaryIO, providers: frozenset[str]) -> Iterator[tuple[bytes, str
 
 
 def main() -> None:
-    """Tell the events of a log: their providers are arguments."""
+    """Print the events of a log; the arguments are their providers."""
     cpu_s = _CPU_S + os.fstat(0).st_size // _BYTES_A_CPU_S
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
@@ -58,7 +58,7 @@ def main() -> None:
     for kind, said in _told(sys.stdin.buffer, frozenset(sys.argv[1:])):
         data = said.encode("utf-8", "replace")[:_LONGEST_EVENT_BYTES]
         sys.stdout.buffer.write(FRAME.pack(kind, len(data)) + data)
-        sys.stdout.buffer.flush()  # it may be the last that this process says
+        sys.stdout.buffer.flush()  # the process may be killed at any time
 
 
 if __name__ == "__main__":

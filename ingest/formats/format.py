@@ -1,4 +1,4 @@
-"""What a format of crash files is: how a file is known to be of it, and what reads it."""
+"""The definition of a crash file format: how a file is recognised, and how it is read."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import msgspec
 from ingest.formats.crashes import Records, Told
 
 HEAD_BYTES = 64 << 10
-_LINES = 50  # that are looked at for the contract's records
+_LINES = 50  # searched for records of the contract
 _CUT_RECORD = re.compile(rb'\s*\{\s{0,9}"record"\s{0,9}:')
-_MOST_BYTES = 64 << 20  # of a document; what is parsed of one has its own bound, see Told
+_MOST_BYTES = 64 << 20  # of a document; parsing has its own bound, see Told
 
 
 class BrokenOff(Exception):
-    """A file cannot be read any further; why, who opened it knows."""
+    """A file cannot be read any further; whoever opened it knows why."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """The beginning of a file or a stream, by which its format is told.
+    """The beginning of a file or a stream, by which its format is recognised.
 
     Attributes:
-        name: the file's, in lower case, without ``.gz`` or ``.zst``; empty for a stream.
-        data: the first ``HEAD_BYTES``, or all where it has fewer.
+        name: of the file, in lower case, without ``.gz`` or ``.zst``; empty for a stream.
+        data: the first ``HEAD_BYTES``, or all if there are fewer.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Head:
 
     @property
     def is_no_crash_file(self) -> bool:
-        """Whether there is nothing, or a record of the contract among the first lines: any of them may be broken."""
+        """Whether it is empty, or has a record of the contract in one of its first lines, as others may be broken."""
         lines = self.data.removeprefix(codecs.BOM_UTF8).split(b"\n", _LINES)[:_LINES]
         return not self.data.strip() or any(map(_is_record, lines))
 
@@ -51,9 +51,9 @@ class Format:
     """A format of crash files.
 
     Attributes:
-        title: what people call it.
-        recognises: whether a file that begins so is of it. Never by the name alone where the content tells; it is asked
-            of files of all kinds, and must say no to the contract's own records.
+        title: its name for people.
+        recognises: whether a file with this beginning has the format. Not by the name alone if the content shows it. It
+            is called for files of all kinds, and must reject the contract's own records.
     """
 
     title: str
@@ -65,9 +65,9 @@ class Document(Format):
     """A format that is read as a whole.
 
     Attributes:
-        read: the crashes of a document. Raises Unfit for one that is not of the format, or too damaged to tell a crash;
-            of one that is damaged but tells some, the records have the damage.
-        most_bytes: of a document. What is behind them is not looked at where ``is_cut``; else a larger one is refused.
+        read: the crashes of a document. Raises Unfit for one that is not of the format, or too damaged to have a crash;
+            if it is damaged and has some, the damage is in the records.
+        most_bytes: of a document. If ``is_cut``, the rest is ignored; else a larger one is refused.
     """
 
     read: Callable[[bytes, Told], Records]
@@ -77,11 +77,11 @@ class Document(Format):
 
 @dataclass(frozen=True)
 class Log(Format):
-    """A format that goes on and on; read in bounded memory, however long it is.
+    """A format of any length, read in bounded memory.
 
     Attributes:
-        read: the crashes, as they come. Raises Unfit where it is damaged, after what came whole before. Its blocks
-            may raise BrokenOff, and it may too, after what came whole before.
+        read: the crashes, as they come. Raises Unfit at damage, and BrokenOff if its blocks do, after the intact
+            crashes before.
     """
 
     read: Callable[[Iterator[bytes], Told], Iterator[Records]]
@@ -90,7 +90,7 @@ class Log(Format):
 def _is_record(line: bytes) -> bool:
     if not line.lstrip().startswith(b"{"):
         return False
-    if _CUT_RECORD.match(line):  # longer than what is looked at, perhaps
+    if _CUT_RECORD.match(line):  # perhaps longer than the head
         return True
     try:
         return "record" in msgspec.json.decode(line, type=dict[str, msgspec.Raw])
@@ -99,14 +99,14 @@ def _is_record(line: bytes) -> bool:
 
 
 def encoding_of(start: bytes) -> str:
-    """UTF-16 where a text begins with its mark, or as Windows writes it without one; else UTF-8."""
+    """UTF-16 if a text begins with its mark, or looks like Windows' UTF-16 without one; else UTF-8."""
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     return "utf-16-le" if start[:1] != b"\0" and start[1:2] == b"\0" else "utf-8-sig"
 
 
 def decoded(data: bytes) -> str:
-    """A text, see ``encoding_of``; what is none is replaced."""
+    """Decoded text, see ``encoding_of``; invalid bytes are replaced."""
     return data.decode(encoding_of(data), "replace")
 
 

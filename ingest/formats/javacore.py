@@ -1,7 +1,7 @@
-"""``javacore*.txt`` of OpenJ9 and IBM's Java: of those that were written because the virtual machine died.
+"""``javacore*.txt`` of OpenJ9 and IBM's Java that were written because the virtual machine died.
 
-Most javacores were asked for, or are of an exception that the program went on from: no crash. One tells the
-environment, the command line and memory as well: of these nothing is read but the host's name.
+Most javacores were requested, or are about an exception that the program survived: no crash. They also have the
+environment, the command line and memory, of which only the host's name is read.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _SYSTEMS = (("Linux", "linux"), ("Windows", "windows"), ("Mac", "darwin"), ("Dar
 
 @dataclass
 class _Core:
-    """What a javacore tells.
+    """The content of a javacore.
 
     Attributes:
-        said: by tag. exception: by name, of the fault and of the module that it was in.
+        said: values by tag. exception: values by name, of the fault and its module.
     """
 
     said: dict[str, str] = field(default_factory=dict)
@@ -145,7 +145,7 @@ def _add(records: Records, core: _Core, event: str) -> None:
 
 
 def _value(core: _Core, tag: str) -> str:
-    """What is behind the colon of ``OS Level         : Linux 6.1``."""
+    """The value after the colon of ``OS Level         : Linux 6.1``."""
     return core.said.get(tag, "").partition(":")[2].strip()
 
 
@@ -159,7 +159,7 @@ def _offset(core: _Core) -> int | None:
 
 
 def _time(core: _Core) -> tuple[str | None, bool]:
-    """When it was, and whether its zone is known."""
+    """Its time, and whether the zone is known."""
     found = next(
         (one for tag in ("1TIDATETIMEUTC", "1TIDATETIME") if (one := _DATE.match(core.said.get(tag, "")))), None
     )
@@ -178,7 +178,7 @@ def _version(system: str) -> str | None:
 
 
 def _code(core: _Core, event: str, os_type: str) -> str | None:
-    """The signal, or Windows' exception; of an assertion its event."""
+    """The signal, or the exception of Windows; for an assertion its event."""
     own = core.exception.get("ExceptionCode", "")
     if _HEX.fullmatch(own):
         return f"0x{int(own, 16):x}"

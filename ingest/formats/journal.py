@@ -1,8 +1,8 @@
 """systemd's journal in its export format, which ``systemd-journal-upload`` sends and ``journalctl -o export`` writes.
 
-A crash is what systemd-coredump says of a process that dumped core, what the kernel says that ``kernel_log`` knows, and
-what another program printed when it crashed, see ``programs``; all other entries are none. It may be a whole journal,
-with binary fields of any size: of an entry only a few fields are held, and of those only so much.
+Crashes are entries of systemd-coredump about a process, messages of the kernel that ``kernel_log`` knows, and what
+other programs print when they crash, see ``programs``; no other entries. It may be a whole journal, with binary fields
+of any size: only a few fields of an entry are kept, with bounded size.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ingest.formats.services import Services
 COREDUMP = "fc2e22bc6ee647b6b90729ab34a250b1"
 _SYSTEMDS_PID = "1"
 LONGEST_VALUE_BYTES = 64 << 10
-_LONGEST_NAME_BYTES = 256  # a field's name has 64 at the most
-_AT_ONCE_US = 2_000_000  # in this time a kernel has said all of a fault
-_PRINTED_US = 60_000_000  # in this time a program has printed all of a report, and its core is dumped
+_LONGEST_NAME_BYTES = 256  # the name of a field has at most 64
+_AT_ONCE_US = 2_000_000  # a kernel prints all of a fault within this time
+_PRINTED_US = 60_000_000  # within this time a report is printed and the core is dumped
 _MOST_LINES = 300  # of one message
 _TAGS = {
     "COREDUMP_EXE": "exe", "COREDUMP_COMM": "comm", "COREDUMP_UNIT": "unit", "COREDUMP_USER_UNIT": "user_unit",
@@ -39,19 +39,19 @@ READ = frozenset(_TAGS) | {
     "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP", "_TRANSPORT", "_SOURCE_MONOTONIC_TIMESTAMP",
     "_PID", "CONTAINER_ID",
 }  # fmt: skip
-# Neither a command line nor the environment, which hold secrets.
+# Neither the command line nor the environment, which contain secrets.
 _HELD = frozenset(name.encode() for name in READ)
 
 
 class Entries:
-    """The crashes that entries tell of, whatever form they came in.
+    """The crashes in entries, from any form of a journal.
 
     Attributes:
-        records: that wait to be taken.
-        not_read: entries that are no crash. Of a kernel's lines none is counted.
+        records: waiting to be taken.
+        not_read: number of entries that are no crash, without those of the kernel.
 
     Args:
-        told: what is known of all crashes.
+        told: what is known about all crashes.
     """
 
     def __init__(self, told: Told | None = None) -> None:
@@ -60,7 +60,7 @@ class Entries:
         self._told = told
         self._kernels = Kernels()
         self._deaths = Deaths()
-        self._kernel_us = 0  # when one said something last
+        self._kernel_us = 0  # time of its last message
         self._programs, self._services = Programs(), Services()
 
     def add(self, entry: Mapping[str, str]) -> None:
@@ -90,7 +90,7 @@ class Entries:
         return taken
 
     def end(self) -> None:
-        """There are no more entries."""
+        """Process the end of the entries."""
         self._settle()
         self._add_deaths(self._deaths.end())
         self._add_printed(self._programs.end())
@@ -143,22 +143,22 @@ class Journal:
     """Entries of the export format as they come, in parts of any size.
 
     Args:
-        told: what is known of all crashes in it.
+        told: what is known about all crashes in it.
     """
 
     def __init__(self, told: Told | None = None) -> None:
         self._entries = Entries(told)
         self._entry: dict[bytes, bytes] = {}
         self._is_empty = True  # the entry has no field yet
-        self._rest = bytearray()  # a line, or the size of a binary field, that has not come to its end
-        self._is_long = False  # the line is longer than is held
-        self._name: bytes | None = None  # of the binary field under way
-        self._left: int | None = None  # bytes of it that are to come; None while its size is
+        self._rest = bytearray()  # an unfinished line, or size of a binary field
+        self._is_long = False  # the line is longer than the bound
+        self._name: bytes | None = None  # of the current binary field
+        self._left: int | None = None  # its bytes still to come; None before its size is known
         self._value = bytearray()
 
     @property
     def records(self) -> Records:
-        """What waits to be taken."""
+        """The records waiting to be taken."""
         return self._entries.records
 
     def taken(self) -> tuple[Records, int]:
@@ -166,10 +166,10 @@ class Journal:
         return self._entries.taken()
 
     def feed(self, data: bytes) -> None:
-        """Go on with what came. Memory is bounded, whatever it is.
+        """Process the next bytes, in bounded memory.
 
         Raises:
-            Unfit: it is no journal.
+            Unfit: it is not a journal.
         """
         at = 0
         while at < len(data):
@@ -184,10 +184,10 @@ class Journal:
             self._line()
 
     def end(self) -> None:
-        """End the last entry, which no blank line need follow.
+        """End the last entry, which need not be followed by a blank line.
 
         Raises:
-            Unfit: it is cut short.
+            Unfit: it is truncated.
         """
         is_cut = self._name is not None or bool(self._rest) or self._is_long
         if is_cut:
@@ -196,7 +196,7 @@ class Journal:
         self.settle()
 
     def settle(self) -> None:
-        """Write the crashes of which no more is told, whatever becomes of the entry under way."""
+        """Write the crashes that are complete, regardless of the current entry."""
         self._entries.end()
 
     def _hold(self, part: bytes) -> None:
@@ -223,7 +223,7 @@ class Journal:
             self._name, self._left = line, None
 
     def _binary(self, name: bytes, data: bytes, at: int) -> int:
-        """Go on with a binary field: eight bytes of its size, the value, a newline. Returns where it stops."""
+        """Process a binary field: eight bytes of size, the value, a newline. Returns the position after it."""
         if self._left is None:
             part = data[at : at + 8 - len(self._rest)]
             self._rest += part
@@ -259,8 +259,8 @@ def add_core_dump(
     """Add the crash of an entry of systemd-coredump.
 
     Args:
-        code: where the entry tells none.
-        time_quality: where its time is not that of the crash.
+        code: used if the entry has none.
+        time_quality: used if its time is not that of the crash.
     """
     host_id = records.host_id(_names_of_host(entry))
     at_us = entry.get("COREDUMP_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
@@ -285,7 +285,7 @@ def _names_of_host(entry: Mapping[str, str]) -> tuple[str | None, ...]:
 
 
 def _signal_name(number: str | None) -> str | None:
-    """``SIGSEGV`` of 11: older systemd tells the number alone."""
+    """``SIGSEGV`` for 11, as older systemd has only the number."""
     return canonical_code(text(number), "linux") or None
 
 
@@ -296,7 +296,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             journal.feed(block)
             yield journal.taken()[0]
         journal.end()
-    except (Unfit, BrokenOff):  # what came whole before it counts
+    except (Unfit, BrokenOff):  # what was intact before it counts
         journal.settle()
         yield journal.taken()[0]
         raise

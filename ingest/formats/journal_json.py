@@ -11,7 +11,7 @@ from ingest.formats.format import Head, Log
 from ingest.formats.journal import LONGEST_VALUE_BYTES, READ, Entries
 from ingest.formats.lines import lines_in
 
-_LONGEST_ENTRY_BYTES = 16 << 20  # with --all an entry may hold a core
+_LONGEST_ENTRY_BYTES = 16 << 20  # with --all an entry may contain a core dump
 _PART_BYTES = 1 << 20
 _FIELD = re.compile(rb'"__(?:CURSOR|REALTIME_TIMESTAMP)"\s{0,9}:')
 _BEFORE = re.compile(rb"\s*\x1e?(?:data: )?")
@@ -40,7 +40,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _documents(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Entries: a line each, or the lines from a brace alone to one alone."""
+    """Entries: one per line, or the lines between two lines with only a brace."""
     held: bytearray | None = None
     for line in lines_in(blocks, _LONGEST_ENTRY_BYTES):
         said = _BEFORE.sub(b"", line, count=1).rstrip()
@@ -59,7 +59,7 @@ def _documents(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _text(value: Any) -> str | None:
-    """A field as text: journalctl writes what is no UTF-8 as numbers, and several values of one name as a list."""
+    """A field as text; journalctl writes non-UTF-8 values as numbers, and repeated fields as a list."""
     if isinstance(value, list) and value and isinstance(value[0], str | list):
         value = value[0]
     if isinstance(value, list):

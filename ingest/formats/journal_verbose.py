@@ -1,4 +1,4 @@
-"""systemd's journal as ``journalctl -o verbose`` prints it: an entry is a line with its cursor, then a field a line."""
+"""systemd's journal as printed by ``journalctl -o verbose``: a line with a cursor, then one line per field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest.formats.lines import text_lines_in
 
 _LONGEST_LINE = 4000
 _PART_BYTES = 1 << 20
-# The cursor tells the time in microseconds; the date before it is in the language and the zone of the user.
+# The cursor has the time in microseconds; the date before it is in the language and the zone of the user.
 _ENTRY = re.compile(
     r"\S.{0,80} \[s=[0-9a-f]{1,32};i=[0-9a-f]{1,16};b=[0-9a-f]{32};m=[0-9a-f]{1,16};"
     r"t=(?P<at_us>[0-9a-f]{1,16});x=[0-9a-f]{1,16}\]"
@@ -31,7 +31,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             entries.add(entry)
             if len(entries.records.lines) > _PART_BYTES:
                 yield entries.taken()[0]
-    except Exception:  # whatever it is: what came before it counts
+    except Exception:  # of any kind: what came before it counts
         entries.end()
         yield entries.taken()[0]
         raise
@@ -50,7 +50,7 @@ def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
             name = found["name"] if found["name"] in READ else ""
             if name:
                 entry[name] = found["said"]
-        elif name and len(entry[name]) < LONGEST_VALUE_BYTES:  # a value goes on below itself
+        elif name and len(entry[name]) < LONGEST_VALUE_BYTES:  # continuation of a value
             entry[name] += "\n" + line.strip()
     yield entry
 

@@ -1,4 +1,4 @@
-"""The elements of a list in JSON, one after another, of a document that may be larger than memory."""
+"""The elements of JSON lists, one after another, from a document that may be larger than memory."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ingest.formats.crashes import Unfit
 _PLAIN = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
 _IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _MOST_BEFORE_BYTES = 64 << 10  # of a document, until its list begins
-_MOST_DEPTH = 200  # no parser goes deeper, and to count on takes long
-_KEPT_BYTES = 8 << 10  # of what stands between two lists: the beginning of the next may be cut by the end of a block
+_MOST_DEPTH = 200  # no parser goes deeper, and counting more takes long
+_KEPT_BYTES = 8 << 10  # of text between lists, as the beginning of a list may be split over two blocks
 
 
 class Elements:
     """The elements that are objects or lists, in the lists whose beginnings a pattern finds.
 
     Args:
-        begins: what stands before the first element of a list, its bracket included.
-        longest_bytes: of an element; of a longer one its beginning.
+        begins: matches the text up to the first element of a list, including its bracket.
+        longest_bytes: of an element; a longer one is truncated.
     Attributes:
-        before: what stood before the list, from the end of the one before it on.
+        before: the text between the previous list and this one.
         is_open: whether the document ended within a list.
     """
 
@@ -30,15 +30,15 @@ class Elements:
         self.is_open = False
         self._begins = begins
         self._longest_bytes = longest_bytes
-        self._held = bytearray()  # of the element under way
+        self._held = bytearray()  # of the current element
         self._depth = 0  # of brackets within the list
         self._in_string = self._is_escaped = False
 
     def of(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        """Each element as it stands there.
+        """Each element as raw bytes.
 
         Raises:
-            Unfit: one is nested too deeply to be anybody's.
+            Unfit: one is nested too deeply.
         """
         between = b""
         for block in blocks:
@@ -55,7 +55,7 @@ class Elements:
                 rest = yield from self._within(rest)
 
     def _within(self, data: bytes) -> Generator[bytes, None, bytes]:
-        """The elements in a part of a document that begins within a list; what is behind the list is returned."""
+        """The elements in data that begins within a list. Returns the data after the list."""
         at = 0
         while at < len(data):
             end = self._string_end(data, at) if self._in_string else _end_of(_PLAIN, data, at)
@@ -67,7 +67,7 @@ class Elements:
             if sign in (b"]", b"}") and not self._depth:
                 self.is_open = False
                 return data[at + 1 :]
-            self._in_string = sign == b'"'  # of which the block has no end
+            self._in_string = sign == b'"'  # which does not end in this block
             self._depth += sign in (b"[", b"{")
             if self._depth > _MOST_DEPTH:
                 raise Unfit("bad_json", f"Its brackets are nested more than {_MOST_DEPTH} deep")
@@ -86,7 +86,7 @@ class Elements:
             self._held += data[start : min(end, start + room)]
 
     def _string_end(self, data: bytes, at: int) -> int:
-        """Where a string ends that began before; or the data, where that comes first."""
+        """The end of a string that began earlier, or of the data."""
         end = _end_of(_IN_STRING, data, at + self._is_escaped)
         self._is_escaped = data[end : end + 1] == b"\\"
         self._in_string = data[end : end + 1] != b'"'

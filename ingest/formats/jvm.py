@@ -1,7 +1,7 @@
-"""Fatal error logs of Java's virtual machine (``hs_err_pid*.log``), and the head of them that it prints as it dies.
+"""Fatal error logs of Java's virtual machine (``hs_err_pid*.log``), and their head, which it prints as it dies.
 
-A log tells the command line, the environment and memory as well: of these nothing is read but the host's name. Its time
-is that of the host's clock, with a zone that a person understands; where nobody else does, it is taken for UTC.
+A log also has the command line, the environment and memory, of which only the host's name is read. Its time is by the
+host's clock, with the name of a zone; if that is unknown the time is taken for UTC.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from ingest.formats.stack_steps import short_path
 from ingest.formats.systems import version_of_windows
 
 _LONGEST_LINE = 4000
-_MOST_HELD = 1000  # lines of a log that may tell something: frames, and a few others
+_MOST_HELD = 1000  # lines of a log that are kept: frames, and a few others
 _HEAD_LINES = 25
-_MOST_WRITERS = 8  # innermost frames among which the one at fault may stand: above it are those that write the log
+_MOST_WRITERS = 8  # innermost frames in which the one at fault is searched, as others write the log
 
 HEAD = re.compile(
     r"(?:#[ \t]{0,3})?(?P<what>(?:A fatal|An unexpected) error has been detected by (?:the )?(?:Java|HotSpot)"
@@ -61,7 +61,7 @@ _FRAME = re.compile(
 _JAVA = re.compile(
     r"(?:\d{1,9}(?:%|!|%!)?\s{1,4}(?:jvmci\s)?(?:[cC][12]\s|jvmci\s)?)?(?P<name>[\w$.<>/+;\-]{1,500})\((?P<arguments>[^()]{0,2000})\)"
 )
-_HIDDEN = re.compile(r"[/+]0x[0-9a-f]{8,16}")  # of classes that are made while it runs
+_HIDDEN = re.compile(r"[/+]0x[0-9a-f]{8,16}")  # in names of classes generated at run time
 _INTO = re.compile(r"(?: \[clone [^\[\]]{1,80}\]){0,3}\+0x[0-9a-fA-F]{1,15}(?:\s{1,4}\([^()]{1,200}:\d{1,7}\))?$")
 # Functions of the virtual machine that write the log of an error which it found itself.
 _WRITERS = re.compile(r"\b(?:VMError::report|report_(?:vm|fatal|java|should|unimplemented|untested)\w*\()")
@@ -116,7 +116,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _may_tell(said: str, part: str) -> bool:
-    """Whether to hold a line: frames where the stack is, and what is told by name or form anywhere."""
+    """Whether to keep a line: frames within the stack, and lines with a known name or form anywhere."""
     if part == "T H R E A D" and (said.startswith(("Native frames", "Java frames")) or _FRAME.fullmatch(said)):
         return True
     return _VALUE.match(said) is not None or any(form.search(said) for form in _BY_FORM.values())
@@ -129,9 +129,9 @@ def _of_log(lines: Sequence[str], told: Told) -> Records:
 
 
 def frames_of(lines: Sequence[str]) -> list[Frame]:
-    """The stack, innermost first: of native frames, where those of Java may be among them or follow.
+    """The stack, innermost first: native frames, with those of Java among or after them.
 
-    The frame that is said to be at fault stands first where the stack is of whoever wrote the log.
+    If the stack is that of the log writer, the frame reported as the fault is put first.
     """
     frames: list[Frame] = []
     is_stack = has_java = False
@@ -168,7 +168,7 @@ def _frame(line: str) -> Frame | None:
         return None
     rest = found["rest"].strip()
     if found["kind"] in "VC":
-        # An address alone, such as of code that nobody knows, differs from run to run.
+        # A bare address, as of unknown code, differs from run to run.
         module = _UNPACKED.sub("", base_name(found["module"]) or "") if found["module"] else None
         offset = int(found["offset"], 16) if module and found["offset"] else None
         function = text(_INTO.sub("", rest)) if module else None
@@ -186,8 +186,8 @@ def add(records: Records, lines: Sequence[str], *, host: str | None = None, at: 
     """Add the crash of a log, or of the head of one.
 
     Args:
-        lines: from the head on; without what stands before each, such as of a container's log.
-        host, at: of the log that they are in, where that tells.
+        lines: from the head on, without prefixes such as those of a container's log.
+        host, at: from the log that contains them, if known.
     """
     head = [_bare(line) for line in lines[:_HEAD_LINES]]
     fault = next((found for line in head if (found := _FAULT.fullmatch(line))), None)
@@ -195,7 +195,7 @@ def add(records: Records, lines: Sequence[str], *, host: str | None = None, at: 
     said = _values(lines)
     frames = frames_of(lines)
     if not frames and fault and _SOURCE.fullmatch(fault["in"]):
-        frames = [Frame(short_path(fault["in"].rpartition(":")[0]))]  # all that is told of the place
+        frames = [Frame(short_path(fault["in"].rpartition(":")[0]))]  # nothing else is known about the place
     own_at, time_quality = _time(said)
     platform = _PLATFORM.search(said.get("Java VM", ""))
     system = _system(said, platform)
@@ -228,7 +228,7 @@ def add(records: Records, lines: Sequence[str], *, host: str | None = None, at: 
 
 
 def _values(lines: Sequence[str]) -> dict[str, str]:
-    """What is told by name, each from the first line that tells it; of the system from wherever it stands."""
+    """Values by name, each from the first line with it; those of the system from any place."""
     said: dict[str, str] = {}
     for line in lines:
         if found := _VALUE.match(_bare(line)):
@@ -244,7 +244,7 @@ def _code(fault: re.Match[str] | None, memory: str | None) -> str | None:
         return "Out of Memory Error" if memory else None
     if fault["name"].startswith("SIG"):
         return fault["name"]
-    if _NUMBER.fullmatch(fault["in"]):  # of Windows
+    if _NUMBER.fullmatch(fault["in"]):  # an exception of Windows
         return f"0x{int(fault['in'], 16):x}"
     return fault["name"]
 
@@ -255,7 +255,7 @@ def _message(head: Sequence[str], fault: re.Match[str] | None, memory: str | Non
 
 
 def _time(said: Mapping[str, str]) -> tuple[str | None, str]:
-    """When it was, and how that is known: exactly, where the zone is one that is known here."""
+    """Its time and time quality, which is exact if the zone is known."""
     found = _TIME.fullmatch(said.get("Time", ""))
     at = date_in_words(found["at"]) if found else None
     if found is None or at is None:
@@ -265,14 +265,14 @@ def _time(said: Mapping[str, str]) -> tuple[str | None, str]:
 
 
 def _system(said: Mapping[str, str], platform: re.Match[str] | None) -> str:
-    """By the platform that the machine was built for, or else by what is told of the host."""
+    """The system, from the platform of the virtual machine, or else from the description of the host."""
     if platform:
         return _SYSTEMS.get(platform["system"], platform["system"])
     return "windows" if "windows" in said else "darwin" if "mac" in said or "darwin" in said else "linux"
 
 
 def _version(said: Mapping[str, str], system: str) -> dict[str, str | None]:
-    """The version of the system, and its build, as its other crash files tell them."""
+    """Version and build of the system, in the same form as in its other crash files."""
     if system == "linux":
         found = _RELEASE.search(said.get("linux", ""))
         return {"os_version": found[0] if found else None}

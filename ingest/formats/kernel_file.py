@@ -1,7 +1,7 @@
-"""Text with what a Linux kernel said: of ``dmesg``, a serial console, ``vmcore-dmesg.txt``, ``kern.log``, ``syslog``.
+"""Text with messages of a Linux kernel: ``dmesg``, a serial console, ``vmcore-dmesg.txt``, ``kern.log``, ``syslog``.
 
-What tells of a crash is in ``kernel_log``. What other programs print when they crash is in ``programs``; a file of a
-log server has lines of many hosts.
+``kernel_log`` recognises crashes of the kernel, ``programs`` those that other programs print; a file of a log server
+has lines of many hosts.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from ingest.formats.services import Services
 _LONGEST_LINE = 4000
 _LINES_LOOKED_AT = 2000
 _PART_BYTES = 1 << 20
-_CLOCK_DIGITS = 6  # behind the dot; other numbers in brackets are anybody's
-# Most files that are looked at are none, so that what costs least is asked first: what a stamp begins with, and words
-# of which each line that begins a fault has one.
+_CLOCK_DIGITS = 6  # after the dot; other numbers in brackets may mean anything
+# Most files are not of this format, so the cheapest checks come first: how a stamp begins, and words of which each line
+# that begins a fault has one.
 _ANY = re.compile("")
 _WORD = r"[^\W\d_]{2,9}\.? {1,2}"
 _MAY_BEGIN = re.compile(rf"[\s\0]*(?:[\x1b<\[\d]|[a-z]{{4,8}} {{0,4}}:[a-z]|{_WORD}(?:{_WORD})?\d)")
 _OF_FAULTS = re.compile(rf"{MARKS}|panic - not|BUG|LOCKUP|Unable to handle|WARNING: |INFO: |PANIC|\[#\d")
 _MOST_SIGNALS = 1000
-_WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, behind what others left without an end
-# What syslog says to all who are logged in: whose line and of when, then on a line of its own what a program said.
+_WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, after unfinished output of others
+# Messages of syslog to all who are logged in: a line with host and time, then a line with the message.
 _TO_ALL = re.compile(r"Message from syslogd@(?P<host>\S{1,254}) at (?P<at>\S{3,9} [ \d]?\d \d\d:\d\d:\d\d) \.\.\.")
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
@@ -65,12 +65,12 @@ def _is_of_a_log(line: str) -> bool:
 
 
 def _tidy(line: str) -> str:
-    """A line without colours and blanks, and without the zeros that a file has in it where the power went."""
+    """A line without colours and blanks, and without zero bytes from a power loss."""
     return (_COLOUR.sub("", line) if "\x1b" in line else line).strip("\0 \t\r\n\v\f")
 
 
 def _stamped(said: str) -> tuple[str, re.Match[str]]:
-    """A line from its stamp on, and that. On a console what a program left without an end may stand before it."""
+    """A line from its stamp on, and the stamp. On a console unfinished output of a program may precede it."""
     stamp = stamp_of(said)
     if not stamp[0] and (clock := _WITHIN.search(said)):
         said = said[clock.start() :]
@@ -93,32 +93,32 @@ class _Log:
     """The crashes in a log, as its lines come.
 
     Attributes:
-        records: that wait to be taken.
+        records: waiting to be taken.
     """
 
     def __init__(self, told: Told) -> None:
         self.records = Records(told)
         self._told = told
         self._kernels, self._deaths = Kernels(), Deaths()
-        self._writer = "kernel"  # of the last line that names one, and its host and stamp
+        self._writer = "kernel"  # of the last line with a writer, as are its host and stamp
         self._host: str | None = None
         self._at: re.Match[str] | None = None
-        self._pid: str | None = None  # of that writer, where it is a program
-        self._to_all = ""  # the header of the last line that went to all
-        self._dump: dict[str, str] = {}  # of systemd-coredump, whose lines come
+        self._pid: str | None = None  # of that writer, if it is a program
+        self._to_all = ""  # header of the last message to all
+        self._dump: dict[str, str] = {}  # of the current message of systemd-coredump
         self._dump_lines = 0
         self._signals: OrderedDict[tuple[str | None, str], str] = OrderedDict()
         self._programs, self._services = Programs(), Services()
 
     def feed(self, line: str) -> None:
-        """Go on with a line."""
+        """Process the next line."""
         if to_all := _TO_ALL.fullmatch(line):
             self._to_all = f"{to_all['at']} {to_all['host']} "
             return
         said, stamp = _stamped(f"{self._to_all}{line}" if line.startswith("kernel:") else line)
         if stamp["writer"]:
             self._end_dump()
-            # A line without a header goes on with the one before it.
+            # A line without a header continues the one before it.
             self._writer, self._host, self._at = stamp["writer"], host_of(stamp), stamp
             self._pid = stamp["pid"] if is_of_process(stamp) else None
         elif any(stamp.group("iso", "watched", "date", "bare", "minute")):
@@ -142,7 +142,7 @@ class _Log:
                 self._add_printed(printed)
 
     def end(self) -> None:
-        """There are no more lines."""
+        """Process the end of the lines."""
         self._end_dump()
         for host, fault in self._kernels.end():
             self._add(host, fault)
@@ -152,7 +152,7 @@ class _Log:
             self._add_printed(printed)
 
     def taken(self) -> Records:
-        """Hand over the records since the last time."""
+        """The records since the last call."""
         taken, self.records = self.records, Records(self._told)
         return taken
 
@@ -169,7 +169,7 @@ class _Log:
         if not entry:
             return
         key = self._host, entry["COREDUMP_PID"]
-        if "COREDUMP_SIGNAL" in entry:  # which is told before the rest
+        if "COREDUMP_SIGNAL" in entry:  # it comes before the rest
             self._signals[key] = entry["COREDUMP_SIGNAL"]
             if len(self._signals) > _MOST_SIGNALS:
                 self._signals.popitem(last=False)
@@ -193,7 +193,7 @@ class _Log:
             self._add_death(death)
 
     def _add_printed(self, printed: Printed) -> None:
-        """Add a crash that a program told of, unless others tell of it: they know where."""
+        """Add a crash that a program printed, unless the kernel or systemd reports it, who know the place."""
         at = self._time(printed.origin)
         if not self._programs.has_died(printed.process, _seconds(at)):
             sanitizer.add(self.records, printed.report, host=printed.process[0], at=at)

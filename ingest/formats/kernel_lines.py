@@ -1,4 +1,4 @@
-"""Lines of a Linux kernel's log, and what its ring, syslog and ``dmesg -T`` write before them."""
+"""Lines of a Linux kernel's log, and the prefixes of its ring buffer, syslog and ``dmesg -T``."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any
 from ingest.formats.crashes import time_of
 from ingest.formats.dates import MONTH, date_in_words, offset_of
 
-LONGEST_LINE = 2000  # characters that are looked at
+LONGEST_LINE = 2000  # characters that are searched
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _WORDS = rf"{MONTH} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?: \d{{4}})?"
-_FACILITY = r"[a-z]{3,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"  # as small systems write
-_CALLER = (  # the task or processor that writes a line: as kernels tell it, and those of makers of phones
+_FACILITY = r"[a-z]{3,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"  # as small systems write it
+_CALLER = (  # the task or processor that writes a line, in the forms of kernels and of phone makers
     r" {0,2}\[\s{0,8}[TC]\d{1,10}(?:@C?\d{1,4})?\]| {1,2}c\d{1,3} {1,8}\d{1,8}(?= )"
     r"| ?-?\(\d{1,3}\)\[\d{1,8}:[^\]\s]{1,40}\]| {0,2}\[\d{1,3}: {0,20}[^\]]{1,40}: {0,8}\d{1,8}\]"
 )
 _STAMP = re.compile(
-    # What the kernel's ring says of a line, and how dmesg -x spells it.
+    # The level of a line in the kernel's ring buffer, and as dmesg -x prints it.
     r"(?:<\d{1,3}>)?(?:[a-z]{4,8} {0,4}:[a-z]{3,6} {0,3}: )?"
-    # /dev/kmsg and netconsole's longer form, which tell the kernel's clock in microseconds.
+    # /dev/kmsg and the longer form of netconsole, with the kernel's clock in microseconds.
     r"(?:\d{1,3},\d{1,19},(?P<clock_us>\d{1,16}),[-c+](?:,[^;]{0,100})?;)?"
     # dmesg --time-format iso; syslog in its old form and its new ones, journalctl in its short ones.
     r"(?:(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d) "
-    # A console that was watched, or a log of one.
+    # Stamps of a console log.
     rf"|\[(?P<watched>{_ISO})\] {{1,4}}(?=\[)"
     r"|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,4}(?=\[)"
     rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})(?: (?P<zone>[A-Z]{{3,5}}|[+-]\d\d))??"
-    # Who wrote the line, on which host; or nothing of it, as netconsole does, and people who hide it.
+    # Writer and host of the line; or neither, as with netconsole, or where people removed it.
     rf"(?:(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} )(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
     r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
     r"(?:kernel: ?|[\w.-]{1,255} login: (?=\[))?"
@@ -42,7 +42,7 @@ _STAMP = re.compile(
     rf"|\[(?P<date>[A-Z][a-z]{{2}} {_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"
     rf"|\[(?P<minute>{MONTH} {{1,2}}\d{{1,2}} \d\d:\d\d)\] ?|\[(?P<since> {{0,8}}\+\d{{1,7}}\.\d{{6}})\] ?)?"
 )
-_OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # with a blank many write a date who are no syslog
+_OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # many programs other than syslog write a date with a blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Line:
     Attributes:
         text: without the kernel's clock, and without what syslog writes before it.
         clock: seconds since the kernel started, where the line tells.
-        origin: whatever its reader wants to know of it later.
+        origin: any value that the reader of the line needs later.
     """
 
     text: str
@@ -61,13 +61,13 @@ class Line:
 
 
 def lines_of(message: str, number: int, most: int) -> Iterator[Line]:
-    """The lines of a message that are not blank: shippers send a line each, or many as one.
+    """The lines of a message that are not blank; shippers send one line per message, or many.
 
-    What another program wrote by syslog's header is no kernel's, and neither are the lines behind it without one.
+    Lines that other programs wrote, by the header of syslog, are left out with the lines after them without a header.
 
     Args:
-        number: of the message; it is the origin of its lines, with their place in it.
-        most: lines that are looked at; the rest is left out.
+        number: of the message; with the place of the line it is the origin.
+        most: number of lines; the rest is left out.
     """
     is_of_kernel = True
     for part, whole in enumerate(message.split("\n", most)[:most]):
@@ -82,25 +82,25 @@ def lines_of(message: str, number: int, most: int) -> Iterator[Line]:
 
 
 def stamp_of(said: str) -> re.Match[str]:
-    """What stands before the text of a line; empty where nothing does."""
+    """The prefix of a line; empty if there is none."""
     found = _STAMP.match(said)
     assert found is not None  # noqa: S101 - all of it may be missing
     return found
 
 
 def host_of(stamp: re.Match[str]) -> str | None:
-    """Whose line it is, where its stamp tells."""
+    """The host of a line, if its stamp has one."""
     host = stamp["host"] or stamp["of"]
     return None if host == "-" else host
 
 
 def is_of_syslog(stamp: re.Match[str]) -> bool:
-    """Whether a stamp that names a host is a system's: logs of programs may have words that look so."""
+    """Whether a stamp with a host is one of syslog, as logs of programs may look similar."""
     return _OF_PROGRAMS.match(stamp["at"]) is None
 
 
 def is_of_process(stamp: re.Match[str]) -> bool:
-    """Whether a system's log says which process wrote the line."""
+    """Whether a stamp of syslog names the process that wrote the line."""
     return bool(stamp["host"] and stamp["pid"]) and is_of_syslog(stamp)
 
 
@@ -116,10 +116,10 @@ def _clock_of(stamp: re.Match[str]) -> float | None:
 
 
 def time_of_stamp(stamp: re.Match[str], *, before: datetime) -> str | None:
-    """When a line was written; None where its stamp does not tell. What has no zone is taken for UTC.
+    """When a line was written; None if its stamp has no time. Without a zone it is taken for UTC.
 
     Args:
-        before: roughly, where the stamp leaves out the year.
+        before: approximate upper bound, for a stamp without a year.
     """
     said = stamp["iso"] or stamp["watched"] or stamp["at"]
     if said and said[:4].isdigit():

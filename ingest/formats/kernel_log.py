@@ -1,8 +1,8 @@
-"""Crashes in the log of a Linux kernel: its own, and those of processes that it tells of.
+"""Crashes in the log of a Linux kernel: its own, and those of processes that it reports.
 
-A kernel says one fault in many lines. The one that ends in ``[#1]`` is there once a fault, so it stands for it, and a
-panic does where no fault of the same boot went before; the lines behind it bring the stack. A warning is no crash: it
-only says why a kernel that is set to panic on it did. In a minute a host's kernel crashes once.
+A kernel reports a fault in many lines. The one that ends in ``[#1]`` occurs once per fault, so it represents it; so
+does a panic without an earlier fault in the same boot. The lines after it have the stack. A warning is no crash: it
+only explains a panic of a kernel that is set to panic on warnings. The kernel of a host crashes at most once a minute.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ingest.formats.crashes import (
 from ingest.formats.kernel_lines import Line
 
 _MOST_LINES = 300  # of one fault
-_MOST_HELD = 100_000  # lines of all hosts, that wait for those behind them; some hundred bytes each
+_MOST_HELD = 100_000  # lines of all hosts that wait for the lines after them; some hundred bytes each
 _ONCE_IN_S = 60.0  # faults that follow one of the same kernel are its consequences
-_CLOCK_SLACK_S = 1.0  # processors write side by side, so a line may be a little older than the one before it
+_CLOCK_SLACK_S = 1.0  # processors write in parallel, so a line may be a little older than the one before
 
 _HEAD = re.compile(
     r"(?:CPU \d{1,5} )?(?:BUG: (?:[Uu]nable to handle|[Kk]ernel NULL)|kernel BUG at|Unable to handle kernel)"
@@ -40,9 +40,9 @@ _DIES_AS = re.compile(
     r"Oops|Internal error: |Kernel (?:BUG|bug detected|unaligned instruction access|bad sw trap|illegal instruction)"
     r"|(?:Reserved instruction|Break instruction|Trap instruction|FP exception) in kernel"
 )
-_OF_TASK = re.compile(r"[^()\[\]:]{1,64}\(\d{1,10}\): (?=[A-Z])")  # SPARC's kernel names the process first
+_OF_TASK = re.compile(r"[^()\[\]:]{1,64}\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
-_DIED_OF_ZFS = re.compile(  # a thread of which stops for ever
+_DIED_OF_ZFS = re.compile(  # one of its threads stops for ever
     r"PANIC at (?P<place>[\w./-]{1,200}:\d{1,9}):\w{1,200}\(\)"
     r"|SPLError: [\d:]{1,30}\((?P<older>[^\s:]{1,200}:\d{1,9}):\w{1,200}\(\)\) SPL PANIC"
 )
@@ -59,7 +59,7 @@ _HANG = re.compile(
 _PANIC_ON_HANG = re.compile(r"softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rcu", re.IGNORECASE)
 
-# Nearly no line of a log tells of a crash, so that it is asked first whether one has a word of those that do.
+# Hardly any line of a log is about a crash, so lines are first checked for a word that such lines have.
 _MAY_TELL = re.compile(
     rf"{kernel_processes.MARKS}|BUG|Unable to handle|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC"
     r"|Kernel (?:panic|Fault: )"
@@ -69,10 +69,10 @@ _END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NM
 
 @dataclass(frozen=True)
 class Fault:
-    """A crash that a log tells of.
+    """A crash in a log.
 
     Attributes:
-        line: the one that stands for it.
+        line: the one that represents it.
         domain: kernel or user.
         release: of the kernel.
     """
@@ -88,19 +88,19 @@ class Fault:
 
     @property
     def pids(self) -> Sequence[str]:
-        """The number of the process; empty where it is not told."""
+        """The number of the process; empty if it is unknown."""
         return [self.tags["pid"]] if "pid" in self.tags else []
 
 
 @dataclass
 class _Boot:
-    """What a kernel has told since it started.
+    """What a kernel has reported since it started.
 
     Attributes:
-        died_at: the kernel's clock then.
-        head: the line that begins an oops. blamed: the function that the line behind it names.
-        warning, warned_at: the last report that is no crash unless a panic follows, and the number of its line.
-        hang, hung_at: the stack of the first task or processor that was said to hang, and the number of that line.
+        died_at: the kernel's clock at that time.
+        head: the first line of an oops. blamed: the function in the line after it.
+        warning, warned_at: the last report that is no crash unless a panic follows, and its line number.
+        hang, hung_at: the stack of the first task or processor reported to hang, and its line number.
     """
 
     has_died: bool = False
@@ -116,7 +116,7 @@ class _Boot:
 class Kernel:
     """The crashes in lines of one host, as they come.
 
-    A line waits for those behind it, which tell its stack.
+    A line waits for those after it, which have its stack.
     """
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class Kernel:
         return len(self._held)
 
     def feed(self, line: Line) -> Iterator[Fault]:
-        """Go on with a line. Two consoles on one wire write each line twice."""
+        """Process the next line. Two consoles on one wire write each line twice."""
         if line.clock is not None and (line.clock, line.text) == self._last:
             return
         self._last = line.clock, line.text
@@ -184,14 +184,14 @@ class Kernel:
         return now is not None and at is not None and now - at < _ONCE_IN_S
 
     def _warned(self, line: Line) -> None:
-        """Remember a report that is no crash unless a panic follows."""
+        """Remember a report that is a crash only if a panic follows."""
         boot = self._boot
         boot.warning, boot.warned_at = line.text, self._count
         if _HANG.match(line.text) and (not boot.hang or self._count - boot.hung_at > _MOST_LINES):
             boot.hang, boot.hung_at = _stack(line, self._held, None)[0], self._count
 
     def _dies_yet(self) -> bool:
-        """Whether an oops stands behind a panic, which another processor was quicker to tell: it says more."""
+        """Whether an oops, which has more information, follows a panic that another processor reported first."""
         for line in self._held:
             if _is_of_next_boot(line.text, line.clock, self._clock):
                 return False
@@ -200,13 +200,13 @@ class Kernel:
         return False
 
     def _panicked(self, line: Line, what: str) -> Fault:
-        """The crash that is a panic; it says why in what it is, or in the report before it."""
+        """The crash of a panic; its cause is in its message, or in the report before it."""
         boot, told = self._boot, self._boot.head or line.text
         if boot.warning and self._count - boot.warned_at <= _MOST_LINES and _PANIC_ON.search(what):
             told = boot.warning
         found = _of_kernel(line, self._held, told, f"Kernel panic: {what}".rstrip(" :"))
         if boot.hang and self._count - boot.hung_at <= _MOST_LINES and _PANIC_ON_HANG.search(what):
-            # The panic's own stack is that of whoever watches for hangs.
+            # The panic's own stack is that of the watchdog.
             return replace(found, module=boot.hang[0].module, frames=boot.hang)
         return found
 
@@ -219,7 +219,7 @@ class Kernels:
         self._held = 0
 
     def feed(self, host: str | None, line: Line) -> Iterator[tuple[str | None, Fault]]:
-        """Go on with a line of a host."""
+        """Process the next line of a host."""
         kernel = self._of.get(host)
         if kernel is None:
             kernel = self._of[host] = Kernel()
@@ -251,13 +251,13 @@ def faults(lines: Iterable[Line]) -> Iterator[Fault]:
 
 
 def begins_fault(said: str) -> bool:
-    """Whether a line begins what a kernel says when it crashes. Nobody else begins one so."""
+    """Whether a line begins a crash report of a kernel; no other program writes such a line."""
     if said.startswith("WARNING: "):
         return _OWN_WARNING.match(said) is not None
     forms = (_HEAD, _DIED_OF_ZFS, _DIED_ON_PARISC, _PANIC, _WARNING)
     if kernel_processes.begins(said) or any(form.match(said) for form in forms):
         return True
-    return "[#" in said and '"' not in said and _died(said, None) is not None  # a log may quote one
+    return "[#" in said and '"' not in said and _died(said, None) is not None  # not one that is quoted in a log
 
 
 def add(
@@ -270,12 +270,12 @@ def add(
     os_type: str | None = "linux",
     os_version: str | None = None,
 ) -> None:
-    """Add the crash that is a fault.
+    """Add the crash of a fault.
 
     Args:
-        at: when its line was written; None: nobody says.
-        own_id: of the line, where it has one.
-        os_type, os_version: of the host, where more is known than what the kernel says.
+        at: when its line was written; None: unknown.
+        own_id: of the line, if it has one.
+        os_type, os_version: of the host, if known from elsewhere.
     """
     host = host_id or ""
     if fault.domain == "kernel" and at:
@@ -300,14 +300,14 @@ def add(
 
 
 def _is_of_next_boot(said: str, now: float | None, before: float | None) -> bool:
-    """Whether a kernel has started: it says so first of all, and its clock begins anew."""
+    """Whether a kernel has started: its first message says so, and its clock is reset."""
     if said.startswith("Linux version "):
         return True
     return now is not None and before is not None and now < before - _CLOCK_SLACK_S
 
 
 def _died(said: str, head: str | None) -> str | None:
-    """What a line with the number of an oops says that a kernel died of. Other lines that count have no error code."""
+    """The cause of death in a line with the number of an oops; other numbered lines have no error code."""
     task = _OF_TASK.match(said)
     said = said[task.end() :] if task else said
     died = _DIED.match(said)
@@ -320,14 +320,14 @@ def _died(said: str, head: str | None) -> str | None:
 
 
 def _code(head: str, what: str) -> str:
-    """What a kernel died of, as the classes of codes know it."""
+    """The cause of death, in the form of the classes of codes."""
     if head.startswith("kernel BUG at"):
         return head.partition("!")[0]
     return "OOPS" if what == "Oops" else what
 
 
 def _of_kernel(line: Line, behind: Iterable[Line], said: str, what: str, blamed: Frame | None = None) -> Fault:
-    """A fault of the kernel, with the stack that the lines behind it tell."""
+    """A fault of the kernel, with the stack from the lines after it."""
     frames, release = _stack(line, behind, blamed)
     return Fault(
         line,
@@ -341,17 +341,17 @@ def _of_kernel(line: Line, behind: Iterable[Line], said: str, what: str, blamed:
 
 
 def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[list[Frame], str | None]:
-    """The frames that the lines behind a fault's own tell, innermost first, and the kernel's release.
+    """The frames in the lines after a fault, innermost first, and the kernel's release.
 
     Args:
-        blamed: the function that a line before the fault's own names.
+        blamed: the function named in a line before the fault.
     """
     own = takewhile(lambda line: not _is_over(line, fault), islice(behind, _MOST_LINES))
     return kernel_steps.stack_of((line.text for line in own), blamed)
 
 
 def _is_over(line: Line, fault: Line) -> bool:
-    """Whether a line behind a fault's own tells of another, or of what came after it."""
+    """Whether a line after a fault belongs to another one, or to something later."""
     said = line.text
     if _END.search(said) or _HEAD.match(said) or _HANG.match(said) or _died(said, None):
         return True

@@ -1,7 +1,7 @@
-"""Lines by which a Linux kernel tells of a fault of a process: each processor's kernel has its own.
+"""Lines in which a Linux kernel reports a fault of a process, in a form that depends on the architecture.
 
-A kernel of x86 tells the signal by the fault's name, others by its number or not at all. Those of MIPS tell the place
-on the line behind, those of s390 the process.
+On x86 the signal follows from the name of the fault; other kernels give its number or nothing. On MIPS the place, and
+on s390 the process, is in the next line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ingest.formats.crashes import LONGEST_TEXT, base_name
 
-_MOST_BEHIND = 8  # lines that may tell the rest
+_MOST_BEHIND = 8  # lines that may have the rest
 
 _PROCESS = r"(?P<comm>[^\[\]]{1,64})\[(?P<pid>\d{1,10})\]:? "
 _MAPPED = r"in (?P<module>[^\[\s]{1,200})\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+[0-9a-f]+\]"
@@ -49,7 +49,7 @@ MARKS = r"segfault (?:at|\()|traps: |\]: unhandled |\) at [0-9a-f]+ nip |sending
 
 _SIGNALS = {"invalid opcode": "SIGILL", "divide error": "SIGFPE", "int3": "SIGTRAP"}
 _NUMBERS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE"}
-_KINDS = (  # of 64-bit Arm; all others are of memory that is not the process's
+_KINDS = (  # on 64-bit Arm; all others are memory faults
     (re.compile(r"undefined instruction|FPAC|pointer auth|BTI|illegal", re.IGNORECASE), "SIGILL"),
     (re.compile(r"alignment|external abort|parity", re.IGNORECASE), "SIGBUS"),
     (re.compile(r"BRK|BKPT|single.step|breakpoint|watchpoint", re.IGNORECASE), "SIGTRAP"),
@@ -59,12 +59,12 @@ _INTERRUPTIONS = {1: "SIGILL", 2: "SIGILL", 3: "SIGILL", 6: "SIGILL", 7: "SIGFPE
 
 
 class ProcessFault(NamedTuple):
-    """What a kernel tells of a process's fault.
+    """What a kernel reports about a process's fault.
 
     Attributes:
         code: the signal. module_offset: bytes from the module's base.
-        tags: ``comm`` and ``pid``, which old kernels do not always tell; ``message``; ``mapping_offset``, where it is
-            told in place of the module's.
+        tags: ``comm`` and ``pid``, which old kernels may omit; ``message``; ``mapping_offset``, if that is given in
+            place of the module's.
     """
 
     code: str
@@ -74,15 +74,15 @@ class ProcessFault(NamedTuple):
 
 
 def begins(said: str) -> bool:
-    """Whether a line tells of a fault of a process."""
+    """Whether a line reports a fault of a process."""
     return any(form.match(said) for form in _LINES)
 
 
 def fault_of(said: str, behind: Iterable[str]) -> ProcessFault | None:
-    """The fault that a line tells; None for any other line.
+    """The fault that a line reports; None for any other line.
 
     Args:
-        behind: the lines behind it.
+        behind: the lines after it.
     """
     found = next((found for form in _LINES if (found := form.match(said))), None)
     if found is None:
