@@ -1,4 +1,4 @@
-"""Lines of a Linux kernel that name a function: of where it was, and of who called that, on all its processors."""
+"""Lines of a Linux kernel that name a function of a stack, for all architectures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest.formats.crashes import MOST_FRAMES, Frame, text
 
 _ADDRESSES = r"(?:\[<?[0-9a-f]{8,16}>?\] {0,2}){0,2}"
 _OFFSET = r"\+0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16}"
-_SOURCE = r"[\w./+-]{1,300}:(?:\d{1,7}|\?)"  # which scripts put beside an offset, or in its place
+_SOURCE = r"[\w./+-]{1,300}:(?:\d{1,7}|\?)"  # scripts add it to an offset, or replace the offset by it
 _PLACE = (
     r"(?P<function>[\w.$]{1,200})(?:" + _OFFSET + rf"(?: {_SOURCE})?(?: \[(?P<module>\w{{1,64}})[^\]]{{0,80}}\])?"
     rf"| \((?:{_SOURCE}|\?\?:\?)(?: {_SOURCE}| \([\w ]{{1,40}}\)){{0,40}}\)(?: \[?(?P<named>\w{{1,64}})\]?)?"
@@ -22,7 +22,7 @@ _POINTER = re.compile(
     r"|Krnl PSW ?: [0-9a-f]{8,16} [0-9a-f]{8,16} \(|--- interrupt: \w{1,8} at )" + _ADDRESSES + _PLACE
 )
 BLAMED = re.compile(r"IP: " + _ADDRESSES + _PLACE)
-_STACKS = r"(?:<{1,2}[/#]?[A-Z]{2,6}\d?>{1,2} {1,4}){0,3}"  # which a trace goes on in: up to Linux 4.8 on one line
+_STACKS = r"(?:<{1,2}[/#]?[A-Z]{2,6}\d?>{1,2} {1,4}){0,3}"  # of stacks in a trace; up to Linux 4.8 on one line
 _STEP = re.compile(
     rf"\s{{0,16}}{_STACKS}(?P<bracket>\()?"
     + _ADDRESSES
@@ -30,15 +30,15 @@ _STEP = re.compile(
     + _PLACE
     + r"(?:\)| (?P<doubt>\(unreliable\))| \([A-Z]{1,4}\))?\s{0,16}"
 )
-_HOP = re.compile(  # of 32-bit Arm: each line names a function and who called it
+_HOP = re.compile(  # on 32-bit Arm each line names a function and its caller
     r"\s{0,16}" + _ADDRESSES + r"\(?(?P<callee>[\w.$]{1,200})(?:" + _OFFSET + r")?(?: \[(?P<callees>\w{1,64})\])?\)?"
     r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
 )
 _RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) \(?(?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
 _TRACE = re.compile(
     r"Call [Tt]race:|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x)"
-)  # RISC-V: no heading
-_LAST_BREAK = "Last Breaking-Event-Address:"  # of s390: where it last jumped from, behind the trace
+)  # RISC-V has no heading
+_LAST_BREAK = "Last Breaking-Event-Address:"  # on s390 the last jump, after the trace
 
 
 class _Step(NamedTuple):
@@ -49,7 +49,7 @@ class _Step(NamedTuple):
 
 
 def _step_of(said: str) -> _Step | None:
-    """The step that a line of a trace tells."""
+    """The step in a line of a trace."""
     step = _STEP.fullmatch(said)
     if step is None or step["bracket"]:
         return None
@@ -57,16 +57,16 @@ def _step_of(said: str) -> _Step | None:
 
 
 def frame_of(found: re.Match[str]) -> Frame:
-    """The frame that a line names."""
+    """The frame in a line."""
     told = found.groupdict()
     return Frame(told["module"] or told["named"] or "kernel", text(found["function"]))
 
 
 def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], str | None]:
-    """The frames that lines tell, innermost first, and the kernel's release.
+    """The frames in some lines, innermost first, and the kernel's release.
 
-    A kernel that reports from an interrupt writes where it was interrupted into the trace, behind its own machinery:
-    there it is a frame as others are.
+    A kernel that reports from an interrupt has the interrupted place within the trace, after its own machinery; there
+    it is a frame like others.
 
     Args:
         blamed: the function that was named before them.
@@ -78,7 +78,7 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
         in_trace = in_trace or _TRACE.search(said) is not None
         if pointer := _POINTER.match(said):
             pointed = frame_of(pointer)
-            # Old kernels write the pointer once more behind the trace.
+            # Old kernels repeat the pointer after the trace.
             if not frames or (in_trace and pointed not in (frames[0], frames[-1])):
                 frames.append(pointed)
         elif hop := _HOP.fullmatch(said):
@@ -88,12 +88,12 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
             if step.is_sure:
                 has_sure = True
                 frames += [step.frame] if step.frame != pointed else []
-                pointed = None  # only where the trace begins does it tell the pointer's function again
+                pointed = None  # only the start of the trace repeats the function of the pointer
             elif len(doubted) < MOST_FRAMES:
                 doubted.append(step.frame)
         elif told := _RELEASE.match(said):
             release = release or told["release"]
         if len(frames) >= MOST_FRAMES or said.startswith(_LAST_BREAK):
             break
-    # A kernel without frame pointers is sure of none.
+    # A kernel without frame pointers is not sure of any.
     return (frames if has_sure else frames + doubted)[:MOST_FRAMES], release

@@ -1,4 +1,4 @@
-"""The formats of crash files that are read from files, and which of them a file has."""
+"""The list of crash file formats, and recognising the format of a file."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ _LOOKED_AT_BYTES = 16 << 20
 
 
 def format_within(blocks: Iterable[bytes]) -> Log | None:
-    """The format of reports that stand among what a program wrote before it crashed, however much that is."""
+    """The format of a report within the output of a program, at any distance from the start."""
     held, looked = b"", 0
     for block in blocks:
         part = held[-HEAD_BYTES:] + block
@@ -98,5 +98,5 @@ def format_within(blocks: Iterable[bytes]) -> Log | None:
 
 
 def format_of(head: Head) -> Document | Log | None:
-    """The format of a file that begins so; None for the contract's own records and for what no format knows."""
+    """The format of a file by its beginning; None for the contract's own records and for unknown content."""
     return None if head.is_no_crash_file else next((one for one in FORMATS if one.recognises(head)), None)

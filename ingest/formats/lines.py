@@ -1,4 +1,4 @@
-"""The lines of a stream, in bounded memory, whatever it is. Where it breaks off, the line before that is left out."""
+"""The lines of any stream, in bounded memory. If it breaks off, its last, unfinished line is left out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONGEST_MARK_BYTES = 3
 
 
 def lines_in(blocks: Iterable[bytes], longest_bytes: int) -> Iterator[bytes]:
-    """The lines of a stream, without their ends; of a longer one its beginning, ``longest_bytes`` + 1 of it."""
+    """The lines of a stream, without newlines; a longer one is cut to ``longest_bytes`` + 1."""
     held = bytearray()
     try:
         for block in blocks:
@@ -31,7 +31,7 @@ def text_lines_in(blocks: Iterable[bytes], longest: int) -> Iterator[str]:
     """The lines of a text, see ``texts_in``.
 
     Args:
-        longest: characters of a line; the rest of it is left out.
+        longest: most characters of a line; the rest is left out.
     """
     rest = ""
     try:
@@ -47,7 +47,7 @@ def text_lines_in(blocks: Iterable[bytes], longest: int) -> Iterator[str]:
 
 
 def texts_in(blocks: Iterable[bytes]) -> Iterator[str]:
-    """The parts of a text, see ``format.encoding_of``; what is none is replaced."""
+    """The parts of a text, decoded by ``format.encoding_of``; invalid bytes are replaced."""
     decoder: codecs.IncrementalDecoder | None = None
     start = b""
     for block in blocks:

@@ -1,4 +1,4 @@
-"""Entries of logs that shippers and clouds keep, as JSON objects: whose each is, of when, and what it says."""
+"""Log entries of shippers and clouds as JSON objects: their host, time and text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ingest.formats.crashes import mapping, sequence, text, time_of
 
-_INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")  # after which Amazon's agent names its streams
+_INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")  # Amazon's agent names its streams so
 _STAMPS = ("time", "@timestamp", "timestamp", "TimeGenerated")
 _TEXTS = ("log", "message", "@message", "textPayload")
 _AZURES_TEXTS = ("LogMessage", "LogEntry", "Message", "SyslogMessage", "RawData")
@@ -23,9 +23,9 @@ class Entry:
     """A line, or many at once, of a log.
 
     Attributes:
-        stream: which of its outputs, of which container where many are in a file.
-        at: as it stands there. host: that it ran on.
-        is_whole: the next line of the stream does not go on with it.
+        stream: the output, and the container if a file has several.
+        at: as written. host: where it ran.
+        is_whole: whether the next line of the stream does not continue it.
     """
 
     stream: str
@@ -36,7 +36,7 @@ class Entry:
 
 
 def entry_of(fields: Mapping[str, Any]) -> Entry | None:
-    """The entry that an object is; None for another object."""
+    """The entry in an object; None for another object."""
     if fields.get("TimeGenerated") is not None:
         return _of_azure(fields)
     if any(name in fields for name in _AMAZONS) or ("id" in fields and isinstance(fields.get("timestamp"), int)):
@@ -60,13 +60,13 @@ def entry_of(fields: Mapping[str, Any]) -> Entry | None:
     node = _name(pod, "node") or text(pod.get("host")) or _name({"host": fields.get("host")}, "host")
     node = node or text(mapping(fields.get("labels")).get(_GOOGLES_HOST))
     node = node or _name(resource, "node") or text(resource.get("instance_id"))
-    # A shipper takes the ends of lines away; docker writes a long line in parts, of which the last has one.
+    # Shippers remove newlines; docker writes a long line in parts, of which only the last has one.
     is_whole = said.endswith("\n") or is_shipped or "time" not in fields
     return Entry(stream, stamp, said.rstrip("\r\n"), node, is_whole)
 
 
 def fields_of(element: Any, columns: list[str]) -> Mapping[str, Any]:
-    """The fields of an entry that is no object by itself: a row of a table, a list of names and values.
+    """The fields of an entry in another form: a row of a table, or a list of names and values.
 
     Args:
         columns: of the table, in their order.
@@ -75,7 +75,7 @@ def fields_of(element: Any, columns: list[str]) -> Mapping[str, Any]:
         named = {str(one.get("field")): one.get("value") for one in map(mapping, element)}
         return named if "@message" in named else dict(zip(columns, element, strict=False))
     fields = mapping(element)
-    found = mapping(fields.get("_source"))  # of a search
+    found = mapping(fields.get("_source"))  # in results of a search
     return {"container": True, **found} if found else fields
 
 
@@ -99,7 +99,7 @@ def _of_azure(fields: Mapping[str, Any]) -> Entry | None:
 
 
 def entries_of_stream(element: Any) -> list[Entry]:
-    """The entries of a stream of Loki: a list of times in nanoseconds and lines, under the labels of all."""
+    """The entries of a stream of Loki: a list of times in nanoseconds and lines, with common labels."""
     fields = mapping(element)
     labels, found = mapping(fields.get("stream")), []
     for value in map(sequence, sequence(fields.get("values"))):
@@ -119,6 +119,6 @@ def _first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | None
 
 
 def _name(of: Mapping[str, Any], part: str) -> str | None:
-    """``pod_name``, or ``pod`` with a ``name`` in it, as shippers differ."""
+    """``pod_name``, or ``pod`` with a ``name`` within, depending on the shipper."""
     said = of.get(f"{part}_name") or mapping(of.get(part)).get("name") or of.get(part)
     return None if isinstance(said, dict) else text(said)

@@ -1,4 +1,4 @@
-"""When a line of a program's log was written, as its beginning tells."""
+"""The time at the beginning of a line of a program's log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OF_PHP = re.compile(r"\[(?P<at>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d) (?P<zon
 
 
 def stamp_in(line: str) -> str | None:
-    """The time that a line begins with, as UTC where it tells no zone; None where it tells no date and time."""
+    """The time at the beginning of a line, as UTC if there is no zone; None if there is no date and time."""
     if found := _DATED.match(line):
         zone = found["zone"] or ""
         offset = "Z" if zone in ("", "Z", "UTC") else offset_of(zone) or "Z"
@@ -31,10 +31,10 @@ def stamp_in(line: str) -> str | None:
     try:
         zone = ZoneInfo(of_php["zone"])
         return time_text(datetime.strptime(of_php["at"], "%d-%b-%Y %H:%M:%S").replace(tzinfo=zone))
-    except (ValueError, OSError, KeyError, OverflowError):  # a zone that nobody knows, a 31st of June
+    except (ValueError, OSError, KeyError, OverflowError):  # an unknown zone, or a 31st of June
         return None
 
 
 def nearest_stamp(lines: Iterable[str]) -> str | None:
-    """The first time that one of some lines begins with, in the order in which they come."""
+    """The first time at the beginning of some lines, in the given order."""
     return next((at for line in lines if (at := stamp_in(line)) is not None), None)

@@ -1,7 +1,7 @@
-"""What a dump says of its crash: Microsoft's MDMP, as crashpad and breakpad write it too, and Windows' kernel dumps.
+"""Reads crashes from dumps: Microsoft's MDMP, also of crashpad and breakpad, and kernel dumps of Windows.
 
-A dump comes from a process that was broken, or from somebody who means harm: each place and count in it is followed
-only within the file, and what leads outside is as if it were not there.
+A dump comes from a broken process, or from an attacker: every offset and count in it is followed only within the file,
+and one that leads outside is ignored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ingest.formats.systems import os_type
 _MOST_STREAMS = 500
 _MOST_MODULES = 10_000
 _LONGEST_NAME_BYTES = 2000
-_MOST_BYTES = 64 << 20  # what tells of the crash stands before the memory, which may be all that a machine has
+_MOST_BYTES = 64 << 20  # the data about the crash precedes the memory, which may be that of the whole machine
 
 _EXCEPTION, _MODULES, _SYSTEM, _CRASHPAD = 6, 4, 7, 0x43500001
 _TELLING = (_EXCEPTION, _MODULES, _SYSTEM, _CRASHPAD)
@@ -45,21 +45,21 @@ _SIGNALS = {
 _MACH = {
     1: "EXC_BAD_ACCESS", 2: "EXC_BAD_INSTRUCTION", 3: "EXC_ARITHMETIC", 4: "EXC_EMULATION", 5: "EXC_SOFTWARE",
     6: "EXC_BREAKPOINT", 10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD", 13: "EXC_CORPSE_NOTIFY",
-    0x43507378: REQUESTED,  # crashpad's CPsx
+    0x43507378: REQUESTED,  # CPsx, of crashpad
 }  # fmt: skip
-_NT = {0x0517A7ED: REQUESTED}  # crashpad's again; all others go by their numbers
+_NT = {0x0517A7ED: REQUESTED}  # of crashpad as well; all others are known by their numbers
 
 _USER = b"MDMP"
 
 
 @dataclass(frozen=True)
 class _Header:
-    """Where the header of a kernel dump tells what, all in bytes from its start.
+    """Layout of the header of a kernel dump, in bytes from its start.
 
     Attributes:
-        code: of the bugcheck. arguments, form: its four arguments, and how they lie there.
-        at, up: the system's time, and since when it ran.
-        size: of all that is read.
+        code: of the bugcheck. arguments, form: its four arguments, and their format.
+        at, up: the system's time, and its uptime.
+        size: of the part that is read.
     """
 
     code: int
@@ -72,26 +72,26 @@ class _Header:
 
 _KERNELS = {
     b"PAGEDU64": _Header(0x38, 0x40, "<QQQQ", 0xFA8, 0x1030, 0x1038),
-    b"PAGEDUMP": _Header(0x28, 0x2C, "<IIII", 0xFC0, 0xFB8, 0xFC8),  # of 32-bit systems
+    b"PAGEDUMP": _Header(0x28, 0x2C, "<IIII", 0xFC0, 0xFB8, 0xFC8),  # for 32-bit systems
 }
 
-_TRIAGE, _KIND_AT = 4, 0xF98  # the small kernel dumps of 64-bit systems, which list the drivers
+_TRIAGE, _KIND_AT = 4, 0xF98  # small kernel dumps of 64-bit systems, with a list of drivers
 _DRIVERS_AT, _DRIVER_BYTES = 0x2030, 0x90
 _SAVED_DUMP = 0x10000000  # added to the bugchecks of such dumps
-# Which argument of a bugcheck, counted from 0, says where in code it was; Microsoft's reference of bug check codes.
+# Which argument of a bugcheck, from 0, is the address in code; from Microsoft's reference of bug check codes.
 _INSTRUCTIONS = {0x0A: 3, 0xC5: 3, 0xD1: 3, 0x50: 2, 0x1E: 1, 0x3B: 1, 0x7E: 1, 0x8E: 1, 0x116: 1}
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a dump says; None for what it does not.
+    """The content of a dump; unknown values are None.
 
     Attributes:
-        report_id, client_id: crashpad's, of the dump and of the installation that made it.
-        address: of the instruction that was at fault.
+        report_id, client_id: of crashpad: ids of the dump, and of the installation that made it.
+        address: of the instruction at fault.
         arguments: of a bugcheck.
-        exe: the program, which writers of dumps list before what it has loaded.
-        is_live: the kernel went on. is_whole: nothing that tells of the crash lies behind the dump's end.
+        exe: the program, which is listed before its modules.
+        is_live: whether the kernel went on. is_whole: whether all data about the crash is within the file.
     """
 
     domain: str
@@ -114,27 +114,27 @@ class Found:
 
     @property
     def is_crash(self) -> bool:
-        """Whether what the dump shows ended with it."""
+        """Whether the process or kernel ended with the dump."""
         return self.code != REQUESTED and not self.is_live
 
     def fields(self) -> dict[str, Any]:
-        """The fields of a record that the dump tells."""
+        """The fields of a record that are in the dump."""
         inner = ("report_id", "client_id", "address", "arguments", "exe", "is_live", "is_whole")
         return {name: value for name, value in asdict(self).items() if value is not None and name not in inner}
 
 
 def read(data: bytes) -> Found | None:
-    """What a dump says; None if it is no dump at all."""
+    """The content of a dump; None if it is no dump."""
     if header := _KERNELS.get(bytes(data[:8])):
         return _kernel(data, header) if len(data) >= header.size else None
     return _user(data) if data.startswith(_USER) and len(data) >= 32 else None
 
 
 def add(records: Records, found: Found, data: bytes, form: Mapping[str, str]) -> tuple[str, str | None]:
-    """Add what a dump shows, if it is a crash. Returns its crash_id and host_id.
+    """Add the crash of a dump, if it is one. Returns its crash_id and host_id.
 
     Args:
-        form: what was said with it.
+        form: form fields that came with it.
     """
     host_id = records.host_id((form.get("host_id"), form.get("device_id"), form.get("guid"), found.client_id))
     crash_id = first((form.get("crash_id"),)) or found.report_id or name_of(host_id or "", data)
@@ -176,7 +176,7 @@ def _user(data: bytes) -> Found:
 
 
 def _unpacked(form: str, data: bytes, place: int) -> tuple[Any, ...] | None:
-    """Numbers at a place; None where that is not wholly within the data."""
+    """Numbers at an offset; None if they are not within the data."""
     return struct.unpack_from(form, data, place) if 0 <= place <= len(data) - struct.calcsize(form) else None
 
 
@@ -188,7 +188,7 @@ def _with_system(found: Found, data: bytes, place: int, size: int) -> tuple[Foun
     system = _SYSTEMS.get(platform)
     said = _name(data, service_pack)
     version = f"{major}.{minor}.{build}" if major else None
-    if system == "linux" and said:  # as uname tells it
+    if system == "linux" and said:  # in the format of uname
         release = re.match(r"Linux (\S{1,100})", said)
         version = release[1] if release else version
     os_build = said if system == "darwin" else None
@@ -201,7 +201,7 @@ def _with_exception(found: Found, data: bytes, place: int, architecture: int | N
         return found
     code, address = told[2], told[5]
     names = {"linux": _SIGNALS, "darwin": _MACH, "windows": _NT}.get(found.os_type or "", {})
-    # Windows tells the instruction; others what it reached for, and the instruction only in the thread's context.
+    # Windows gives the instruction; others the accessed address, and the instruction only in the thread's context.
     context = _unpacked("<II", data, place + 160)
     if context and architecture in _POINTERS:
         at, form = _POINTERS[architecture]
@@ -233,7 +233,7 @@ def _with_module(found: Found, data: bytes, place: int, size: int) -> Found:
 
 
 def _places(count: int, place: int, size: int) -> Iterator[int]:
-    """Where the entries of a list of modules begin. Some writers leave four bytes after the count."""
+    """Offsets of the entries of a module list. Some writers leave four bytes after the count."""
     is_aligned = size == 8 + count * _MODULE_BYTES
     fitting = max(size - 4, 0) // _MODULE_BYTES
     for number in range(min(count, fitting, _MOST_MODULES)):
@@ -258,7 +258,7 @@ def _name(data: bytes, place: int, *, unit_bytes: int = 1) -> str | None:
 
 
 def _kernel(data: bytes, header: _Header) -> Found:
-    """The header of a kernel dump; of a small one also the driver at fault, where the bugcheck tells a place."""
+    """The header of a kernel dump; of a small one also the driver at fault, if the bugcheck has an address."""
     (build,) = struct.unpack_from("<I", data, 0x0C)
     (code,) = struct.unpack_from("<I", data, header.code)
     arguments = struct.unpack_from(header.form, data, header.arguments)
@@ -272,7 +272,7 @@ def _kernel(data: bytes, header: _Header) -> Found:
         module=place[0],
         module_offset=place[1],
         os_type="windows",
-        os_version=f"10.0.{build}" if 10_000 <= build < 1_000_000 else None,  # before 10 the number tells no version
+        os_version=f"10.0.{build}" if 10_000 <= build < 1_000_000 else None,  # before 10 the build is not enough
         code=f"0x{code:x}",
         occurred_at=time_of_filetime(ticks),
         uptime_s=up_ticks / 1e7 if up_ticks < 1 << 56 else None,
@@ -283,16 +283,16 @@ def _kernel(data: bytes, header: _Header) -> Found:
 
 
 def _drivers(data: bytes) -> range:
-    """Where the entries of the drivers of a small dump begin, to behind the last; empty where it lists none."""
+    """Range of offsets of the driver entries of a small dump; empty if it lists none."""
     kind, listed = _unpacked("<I", data, _KIND_AT), _unpacked("<II", data, _DRIVERS_AT)
     if not data.startswith(b"PAGEDU64") or kind != (_TRIAGE,):
         return range(0)
-    start, count = listed or (_DRIVERS_AT, 1)  # which lie behind the end, as what tells where they are
+    start, count = listed or (_DRIVERS_AT, 1)  # beyond the end of the file, like their offset
     return range(start, start + min(count, _MOST_MODULES) * _DRIVER_BYTES, _DRIVER_BYTES)
 
 
 def _place_in_driver(data: bytes, drivers: range, address: int) -> tuple[str | None, int | None]:
-    """The driver that an address is in, and how far; nothing where it is in none that the dump lists."""
+    """The driver of an address, and the offset; nothing if it is in none that the dump lists."""
     for at in drivers:
         name, base, size = (_unpacked(form, data, at + more) for form, more in (("<I", 0), ("<Q", 0x38), ("<I", 0x48)))
         if name is None or base is None or size is None:
@@ -306,14 +306,14 @@ def _read(data: bytes, told: Told) -> Records:
     """The crash of a file.
 
     Raises:
-        Unfit: it is no dump.
+        Unfit: it is not a dump.
     """
     found = read(data)
     if found is None:
         raise Unfit("bad_minidump", "It ends within its header")
     records = Records(told)
     add(records, found, data, {})
-    if not found.is_whole and len(data) < _MOST_BYTES:  # else it is the reader who cut it
+    if not found.is_whole and len(data) < _MOST_BYTES:  # else the reader has cut it
         records.damage = Unfit("bad_minidump", "It ends within what tells of the crash")
     return records
 

@@ -1,8 +1,8 @@
 """Results of osquery: rows of the tables ``windows_crashes``, ``crashes`` (macOS) and ``kernel_panics`` (macOS).
 
-osqueryd logs a result a line: each row that came since the last time, all new ones of a query, or all there are, again
-and again; osqueryi prints rows alone. Which table a row is of is told by its columns, as a query may have any name and
-choose any of them. A row that is gone again (``removed``) is no new crash. All values may be texts.
+osqueryd logs a result per line: each new row, all new rows of a query, or all rows again and again; osqueryi prints
+only rows. The table of a row is recognised by its columns, as a query may have any name and select any columns. A row
+that was removed is no new crash. All values may be texts.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from ingest.formats.format import Document, Head, Log
 from ingest.formats.lines import lines_in
 from ingest.formats.wer import hex_code
 
-_LONGEST_LINE_BYTES = 8 << 20  # a line may hold all rows of a table
+_LONGEST_LINE_BYTES = 8 << 20  # a line may have all rows of a table
 _LONGEST_STACK = 32 << 10  # characters
 _RECORDS_AT_ONCE = 1000
-_FEWEST_COLUMNS = 3  # of a table, in a row of it
+_FEWEST_COLUMNS = 3  # columns of a table in a row
 _ENVELOPE = ("hostIdentifier", "hostname", "host", "decorations", "unixTime")
 
 _SYMBOL = re.compile(r"(?P<module>[^!+]{1,200})(?:!(?P<function>.{1,800}?))?(?:\+0x(?P<offset>[0-9a-fA-F]{1,15}))?")
@@ -72,7 +72,7 @@ def _windows_frames(stack: str, files: Mapping[str, str]) -> Iterator[Frame]:
     """``ntdll!RtlFree+0x12(0x7ff8a1b2c3d4),scan+0x1a2b3(0x7ff6a1b2c3d4),(0x1f)``, innermost first.
 
     Args:
-        files: that are known by their whole names, by those without extension that stacks tell.
+        files: whole file names, by the names without extension as in stacks.
     """
     for step in stack.split("),"):
         name, bracket, _ = step.rpartition("(0x")
@@ -83,13 +83,13 @@ def _windows_frames(stack: str, files: Mapping[str, str]) -> Iterator[Frame]:
             yield Frame()
             continue
         module, function, offset = symbol["module"], symbol["function"], symbol["offset"]
-        of_module = int(offset, 16) if offset and not function else None  # else it is within the function
+        of_module = int(offset, 16) if offset and not function else None  # else the offset is within the function
         yield Frame(text(files.get(module.lower(), module)), text(function), of_module)
 
 
 def _mac(row: Row) -> dict[str, Any] | None:
     if row.get("type") == "mobile":
-        return None  # of a telephone, whose crashes are copied to this host
+        return None  # of a phone, whose crashes are copied to this host
     exe = base_name(row.get("path"))
     frame = _mac_frame(text(row.get("stack_trace")) or "")
     module = frame.module if frame else exe
@@ -113,7 +113,7 @@ def _mac(row: Row) -> dict[str, Any] | None:
 
 
 def _mac_frame(said: str) -> Frame | None:
-    """``0 libsystem_kernel.dylib 0x00007fff92dbdd42 __pthread_kill + 10``, or ``… 0x10a1b2000 + 4660`` of a base."""
+    """``0 libsystem_kernel.dylib 0x00007fff92dbdd42 __pthread_kill + 10``, or ``… 0x10a1b2000 + 4660`` from a base."""
     found = _MAC_FRAME.fullmatch(said.strip())
     if found is None:
         return None
@@ -124,13 +124,13 @@ def _mac_frame(said: str) -> Frame | None:
 
 
 def _panic(row: Row) -> dict[str, Any]:
-    """A panic is told after the reboot. Its text is in no column; the kernel's extension nearest to it is in one."""
+    """A panic, which is reported after the reboot. No column has its text; one has the nearest kernel extension."""
     extension = _EXTENSION.search(text(row.get("module_backtrace")) or "")
     kernel = _DARWIN.match(text(row.get("kernel_version")) or "")
     uptime_ns = whole(row.get("uptime"))
     return {
         "os_type": "darwin",
-        "os_build": text(row.get("os_version")),  # that is what stands below "Mac OS version"
+        "os_build": text(row.get("os_version")),  # what follows "Mac OS version"
         "domain": "kernel",
         "module": extension["module"] if extension else None,
         "module_version": extension["version"] if extension else None,
@@ -178,7 +178,7 @@ def _reader(row: Row) -> Callable[[Row], dict[str, Any] | None] | None:
 
 
 def _time(said: Any) -> str | None:
-    """A time of a log; of a panic ``Mon Sep 29 12:13:14 2014``, in the host's own zone, which is taken for UTC."""
+    """A time of a log; for a panic ``Mon Sep 29 12:13:14 2014``, in the host's zone, which is taken for UTC."""
     told = text(said)
     if told is None:
         return None
@@ -186,7 +186,7 @@ def _time(said: Any) -> str | None:
 
 
 def _rows(result: Row) -> Iterator[Row]:
-    """The rows that a result tells of; a result may itself be one."""
+    """The rows of a result; a result may itself be a row."""
     if result.get("action") == "removed":
         return
     added = mapping(result.get("diffResults")).get("added")
@@ -221,13 +221,13 @@ def _add(records: Records, value: Any) -> None:
 
 
 def _identity(row: Row) -> tuple[str, ...]:
-    """What names a crash however often it is told: macOS moves its report after a while, so not where that lies."""
+    """Identity of a crash across repeated rows; without the path of its report, which macOS moves after a while."""
     report = base_name(row.get("crash_path")) or base_name(row.get("path") if "frame_backtrace" in row else None)
     told = [report, *(text(row.get(name)) for name in ("datetime", "time", "pid"))]
     return tuple(one or "" for one in told) if any(told) else (repr(sorted(row.items(), key=lambda one: one[0])),)
 
 
-# -- a log, a result a line
+# -- a log, one result per line
 
 
 def _read_log(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
@@ -255,14 +255,14 @@ def _is_log(head: Head) -> bool:
     try:
         result = mapping(parsed(line))
     except NotJson:
-        # A line of all rows of a table is longer than what is looked at.
+        # A line with all rows of a table is longer than the head.
         return not newline and line.startswith((b'{"snapshot":[{', b'{"diffResults":{'))
     is_named = any(name in result for name in _ENVELOPE)
     is_result = any(name in result for name in ("columns", "diffResults", "snapshot", "rows"))
     return is_named and is_result and "record" not in result
 
 
-# -- rows alone
+# -- only rows
 
 
 def _read_rows(data: bytes, told: Told) -> Records:

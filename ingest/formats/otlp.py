@@ -3,7 +3,7 @@
 A crash is a log record of the event ``app.crash`` (or its forerunner ``device.crash``), or one with an exception
 (``exception.type`` or ``exception.stacktrace``) that ended what it ran in: severity FATAL, or ``exception.escaped``.
 Names are those of the semantic conventions. Where a record and its resource both have an attribute, the record's
-counts: who reports a crash need not be who crashed.
+counts, as the reporter of a crash may be another process.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ from ingest.formats.lines import lines_in
 from ingest.formats.systems import os_type
 
 _EVENTS = frozenset(["app.crash", "device.crash"])
-_MOST_PARTS = 100_000  # log records, scopes and resources; exporters send 512 by themselves, collectors some 8,000
+_MOST_PARTS = 100_000  # log records, scopes and resources; exporters send 512, collectors some 8,000
 _LONGEST_MESSAGE_BYTES = 1 << 20
-_RESOURCE_LOGS, _RESOURCE, _SCOPE_LOGS, _LOG_RECORDS = 1, 1, 2, 2  # numbers of fields
-_MOST_ATTRIBUTES = 128  # of a record, and of its resource: the bound of SDKs
+_RESOURCE_LOGS, _RESOURCE, _SCOPE_LOGS, _LOG_RECORDS = 1, 1, 2, 2  # field numbers
+_MOST_ATTRIBUTES = 128  # of a record, and of its resource; the limit in SDKs
 _FATAL = 21  # the least severity number of FATAL
 _HOSTS = ("host.id", "device.id", "app.installation.id", "host.name")
 _RECORDS_AT_ONCE = 1000
-_OBJECT = re.compile(rb"\s*\{.*\}\s*", re.DOTALL)  # that a line is none is seen faster so than by parsing it
+_OBJECT = re.compile(rb"\s*\{.*\}\s*", re.DOTALL)  # a check that is faster than parsing
 _NOT_KEPT = (
     "exception.stacktrace",
     "user.",
@@ -60,7 +60,7 @@ _NOT_KEPT = (
     "process.command",
     "process.owner",
     "process.environment",
-)  # the stack is in frames; people
+)  # the stack goes into frames; others are about people
 
 _M = TypeVar("_M", LogRecord, Resource)
 Attributes = MutableMapping[str, Any]
@@ -68,7 +68,7 @@ Attributes = MutableMapping[str, Any]
 
 @dataclass(frozen=True)
 class _NoLog:
-    """What stands where a log record should."""
+    """Something else in place of a log record."""
 
     raw: bytes
 
@@ -78,8 +78,8 @@ class _Log:
     """A log record, from either encoding.
 
     Attributes:
-        attributes: the record's over its resource's; texts, numbers and truths only.
-        times_ns: when it was, and when it was seen, since 1970; 0 where not told.
+        attributes: of the record and of its resource, in this order; only texts, numbers and booleans.
+        times_ns: its time, and when it was observed, since 1970; 0 if unknown.
         body: as text.
     """
 
@@ -93,11 +93,11 @@ class _Log:
 
 @dataclass(frozen=True)
 class Export:
-    """What an export brought.
+    """The crashes of an export.
 
     Attributes:
-        not_read: log records that are no crash.
-        rejected: what stood where a log record should, and is among the records as it came.
+        not_read: number of log records that are no crash.
+        rejected: number of parts in place of log records, which are among the records as they came.
     """
 
     records: Records
@@ -180,9 +180,9 @@ def _add(records: Records, log: _Log) -> None:
 
 
 def _of_protobuf(body: bytearray) -> Iterator[_Log | None]:
-    """The log records of an export; None for each part of it, so that all are counted.
+    """The log records of an export, and None for each other part, so that all are counted.
 
-    They are parsed one at a time: as objects they take seventy times their bytes.
+    They are parsed one at a time, as objects take seventy times their bytes.
     """
     try:
         for number, resource_logs in _fields(memoryview(body)):
@@ -220,7 +220,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     """The fields of a message in protobuf's wire format, by number; empty for those that are numbers.
 
     Raises:
-        DecodeError: it is none.
+        DecodeError: it is not valid.
     """
     at = 0
     while at < len(message):
@@ -266,7 +266,7 @@ def _of_pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:
 
 
 def _of_json(body: bytearray) -> Iterator[_Log | _NoLog | None]:
-    """As of protobuf."""
+    """Like ``_of_protobuf``."""
     try:
         export = parsed(body)
     except NotJson as error:
@@ -316,7 +316,7 @@ def _of_json_pairs(pairs: Any) -> dict[str, Any]:
 
 
 def _listed(holder: Any, *spellings: str) -> Sequence[Any]:
-    """A list under a name in lowerCamelCase, as OTLP wants, or as protobuf's JSON takes it as well."""
+    """A list under a name in lowerCamelCase, as in OTLP, or in snake_case, which protobuf's JSON accepts too."""
     return next((found for name in spellings if (found := sequence(mapping(holder).get(name)))), ())
 
 
@@ -332,9 +332,9 @@ def _no_export(why: str) -> Unfit:
 
 
 def _read_file(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    """The exports of a file: one a line, as the collector's file exporter writes them, or one over all lines.
+    """The exports of a file: one per line, as the collector's file exporter writes them, or one in all lines.
 
-    Some clients that write to their standard output write no end of a line between two.
+    Some clients write no newline between two exports on standard output.
     """
     lines = (one for line in lines_in(blocks, told.document_bytes) for one in _BETWEEN.split(line))
     first_line = bytearray(next((line for line in lines if line.strip()), b""))
@@ -348,7 +348,7 @@ def _read_file(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             told.check_document(len(first_line))
         yield of_json(first_line, told).records
         return
-    none = Records(told)  # of lines that are no exports
+    none = Records(told)  # for lines that are no exports
     for line in lines:
         export = _of_line(line, told)
         if export is None:
@@ -362,13 +362,13 @@ def _read_file(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _of_line(line: bytes, told: Told) -> Records | None:
-    """The crashes of an export; None for what is none."""
+    """The crashes of an export; None if it is none."""
     try:
         return of_json(bytearray(line), told).records if _OBJECT.fullmatch(line) else None
     except Unfit:
         return None
 
 
-_BETWEEN = re.compile(rb'(?<=\})(?=\{"(?:resourceLogs|resource_logs)":)')  # in no text, where quotes are escaped
+_BETWEEN = re.compile(rb'(?<=\})(?=\{"(?:resourceLogs|resource_logs)":)')  # not within a text, where quotes are escaped
 _EXPORT = re.compile(rb'\s{0,99}\{\s{0,99}"(?:resourceLogs|resource_logs)"\s{0,99}:')
 OTLP_FILE = Log("OpenTelemetry logs in JSON", lambda head: _EXPORT.match(head.data) is not None, _read_file)

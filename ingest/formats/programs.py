@@ -1,4 +1,4 @@
-"""What programs print when they crash, as a system's log has it: a header before each line, lines of others between."""
+"""Reports of crashing programs in a system's log: with a header before each line, and lines of others between."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ingest.formats.deaths import Death
 from ingest.formats.sanitizer import Report, begins_report, reports_in
 
-_MOST_LINES = 600  # of a program, from the first of a report on
+_MOST_LINES = 600  # of a program, from the first line of a report on
 _LONGEST_LINE = 4000
 _MOST_PROGRAMS = 20
 _MOST_DEAD = 1000
@@ -23,8 +23,7 @@ class Printed:
     """A report of a program.
 
     Attributes:
-        process: that wrote it: its host and number. origin: of the report's first line, whatever its reader wants to
-            know of it.
+        process: that wrote it: its host and number. origin: of its first line, any value that the reader needs later.
     """
 
     process: Process
@@ -39,14 +38,14 @@ class _Lines:
 
 
 class Programs:
-    """The reports of programs, as the lines of all of them come."""
+    """Collects reports from the lines of all programs."""
 
     def __init__(self) -> None:
         self._of: OrderedDict[Process, _Lines] = OrderedDict()
         self._dead: OrderedDict[Process, Death] = OrderedDict()
 
     def feed(self, process: Process, said: str, origin: Any) -> Iterator[Printed]:
-        """Go on with a line; the reports that are over."""
+        """Process the next line. Returns reports that are complete."""
         lines = self._of.get(process)
         if lines is None:
             if not begins_report(said):
@@ -60,23 +59,23 @@ class Programs:
             yield from self._end_of(next(iter(self._of)))
 
     def until(self, is_old: Callable[[Any], bool]) -> Iterator[Printed]:
-        """The reports that began too long ago to go on, by their origin."""
+        """Reports that began too long ago to continue, by their origin."""
         while self._of and is_old(next(iter(self._of.values())).origins[0]):
             yield from self._end_of(next(iter(self._of)))
 
     def end(self) -> Iterator[Printed]:
-        """There are no more lines."""
+        """Process the end of the lines. Returns the remaining reports."""
         while self._of:
             yield from self._end_of(next(iter(self._of)))
 
     def died(self, death: Death, pids: Sequence[str]) -> None:
-        """A kernel or systemd tells of the death of a process, and knows more of where it was."""
+        """Take note of a death reported by the kernel or systemd, who know more about the place."""
         self._dead |= {(death.host, pid): death for pid in pids}
         while len(self._dead) > _MOST_DEAD:
             self._dead.popitem(last=False)
 
     def has_died(self, process: Process, at: float | None) -> bool:
-        """Whether such a death was of a process that printed a report then."""
+        """Whether such a death is that of a process that printed a report at this time."""
         death = self._dead.get(process)
         return death is not None and death.is_near(at)
 

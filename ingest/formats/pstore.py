@@ -1,4 +1,4 @@
-"""What a kernel saved of its log as it died: parts, of which the first is the end of the log."""
+"""The parts of its log that a dying kernel saved; the first part is the end of the log."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 _PART = re.compile(r"[A-Z][a-z]{2,12}#(?P<dump>\d{1,9}) Part(?P<part>\d{1,6})")
-_MOST_HELD = 4000  # lines of a dump; unless told otherwise a kernel saves 10 KiB
+_MOST_HELD = 4000  # lines of a dump; by default a kernel saves 10 KiB
 
 
 def in_order(lines: Iterable[str]) -> Iterator[str]:
-    """The lines of a log, those of a dump from its last part to its first, without the heads of parts.
+    """The lines of a log; those of a dump from its last part to its first, without the heads of parts.
 
-    Files of parts are named by their number, so that put one behind the other they begin with the end. Those that
-    stand in the order of time go on as they are.
+    Files of parts are named by number, so concatenated they begin with the end of the log. Parts in the order of time
+    stay as they are.
     """
     parts: list[list[str]] = []
     dump, last, held = "", 0, 0

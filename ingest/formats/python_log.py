@@ -1,7 +1,7 @@
-"""Logs of Python's programs, with the traceback of an exception that nobody caught.
+"""Logs of Python programs with the traceback of an uncaught exception.
 
-A program that goes on prints and logs tracebacks as well. So one counts where the log ends with it, or where nothing
-logged it and the next line says that the program ended or started anew.
+A program that goes on prints and logs tracebacks as well. So one counts only if the log ends with it, or if it was not
+logged and the next line says that the program ended or restarted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ingest.formats.log_stamps import nearest_stamp
 from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback
 
 _LONGEST_LINE = 4000
-_LINES_BEFORE = 40  # of which one may tell the time
+_LINES_BEFORE = 40  # in which a time is searched
 _OF_NO_PROCESS = re.compile(r"Exception in thread |Exception ignored |Exception in callback |Task exception |Future ")
 _LOGGED = re.compile(r"\b(?:error|warn(?:ing)?|exception|failed|failure|retrying)\b", re.IGNORECASE)
 _ENDED = re.compile(
@@ -32,10 +32,10 @@ _MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")
 
 @dataclass
 class _Log:
-    """The last traceback, as lines come.
+    """The last traceback so far.
 
     Attributes:
-        above: the line above it. at: the time of the last line before it that tells one.
+        above: the line above it. at: the time of the last line before it that has one.
     """
 
     traceback: Traceback = field(default_factory=Traceback)
@@ -44,7 +44,7 @@ class _Log:
     before: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES_BEFORE))
 
     def feed(self, line: str) -> sanitizer.Report | None:
-        """Go on with a line; the report of a traceback that it says was the end."""
+        """Process the next line. Returns the report of a traceback, if this line says that the program ended."""
         prefix = sanitizer.OF_CONTAINER.match(line)
         said = line[prefix.end() :] if prefix else line
         traceback = self.traceback
@@ -65,7 +65,7 @@ class _Log:
         return report
 
     def report(self) -> sanitizer.Report | None:
-        """The traceback, where it may have been the end of a process."""
+        """The traceback, if it may have been the end of a process."""
         thrown = self.traceback.thrown
         if thrown is None or thrown["name"] == STOPPED or _OF_NO_PROCESS.search(self.above):
             return None
@@ -86,10 +86,10 @@ def _reports(lines: Iterable[str], *, has_end: bool) -> Iterator[sanitizer.Repor
 
 
 def tells_of_crash(said: str, *, has_end: bool) -> bool:
-    """Whether there is such a traceback in a text.
+    """Whether a text has such a traceback.
 
     Args:
-        has_end: whether the log ends with the text.
+        has_end: whether the text includes the end of the log.
     """
     if PYTHON_HEAD not in said or _MARKED_UP.match(said):
         return False

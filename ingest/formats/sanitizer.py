@@ -1,8 +1,8 @@
-"""What a process prints when it ends by a fault that its own runtime found, as it stands among its other output.
+"""Reports of faults that a process's own runtime found, within the output of the process.
 
 Sanitizers of LLVM and GCC, libFuzzer and Centipede, checks of Chromium, V8 and Node, of C and C++ libraries, panics of
-Go and Rust. They tell neither the host nor the time nor, but by paths, the system. A report without a stack that does
-not say that it ended the process is no crash: UndefinedBehaviorSanitizer goes on after most.
+Go and Rust. They have neither the host nor the time nor, except in paths, the system. A report without a stack that
+does not say that it ended the process is no crash: UndefinedBehaviorSanitizer goes on after most.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ingest.formats.log_stamps import nearest_stamp
 from ingest.formats.stack_steps import short_path
 from ingest.formats.systems import of_output
 
-_MOST_LINES = 600  # of a report; its first stack has 256 frames at the most, on two lines each for Go
-_MOST_OF_PARTS = 1500  # of one that tells of all threads
+_MOST_LINES = 600  # of a report; its first stack has at most 256 frames, on two lines each for Go
+_MOST_OF_PARTS = 1500  # of a report with all threads
 _LONGEST_LINE = 4000  # template arguments
 _MOST_BETWEEN = 2000  # lines between two reports of one crash
 _LONGEST_CODE = 200
-_UNTIL_STACK = 40  # lines between the head of a report and its stack; V8 and Node write what was on their heap
+_UNTIL_STACK = 40  # lines between the head of a report and its stack; V8 and Node print heap statistics
 
 _SANITIZER = re.compile(
     r"(?:=={0,1}(?P<pid>\d{1,10})=={0,1} ?)?(?P<level>ERROR|WARNING): "
@@ -56,7 +56,7 @@ _LIBC = re.compile(
     r"\*\*\* (?:(?=stack smashing|buffer overflow)|Error in [`'].{0,300}?': )"
     r"(?P<what>[a-z][\w()! ,:-]{2,100}?)(?: detected \*\*\*|: 0x[0-9a-f]{1,16} \*\*\*)"
 )
-_HEAP = re.compile(  # as newer libraries say it
+_HEAP = re.compile(  # in newer libraries
     r"(?P<what>(?:malloc|calloc|realloc|free|munmap_chunk|malloc_consolidate)\(\): [a-z][\w ().,>'-]{3,80}"
     r"|double free or corruption \([\w!]{1,12}\)"
     r"|corrupted (?:size vs\. prev_size|double-linked list)[\w ()-]{0,40})\s*$"
@@ -77,7 +77,7 @@ _ATHERIS = re.compile(r" ?=== (?P<what>Uncaught Python exception): ===")
 _JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.js: )?\S")
 _DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
 _JVM = re.compile(rf"(?=# ){jvm.HEAD.pattern}")
-_UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # whose name stands on the line below
+_UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 _HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST, _SELF_CHECK, _RECEIVED, _LIBC, _ASSERT,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
           _OBJECTIVE_C, _JVM)  # fmt: skip
@@ -91,9 +91,9 @@ _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime er
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
           "There is insufficient memory for the Java", *uncaught.MARKS)  # fmt: skip
-_MARK = re.compile("|".join(map(re.escape, _MARKS)))  # faster in a line, and slower in a text
+_MARK = re.compile("|".join(map(re.escape, _MARKS)))  # faster within a line, slower within a text
 
-# What a log that the report is in writes before each line: anything, before a process's number; containers' logs.
+# Prefixes of lines in a log with the report: any text before the number of a process; those of containers' logs.
 _AT = r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))"
 _PREFIX = re.compile(rf"(?:{_AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
 OF_CONTAINER = re.compile(
@@ -118,19 +118,19 @@ _PLACE = re.compile(r"\bpc 0x[0-9a-f]{4,16}\b")
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
 _THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
-_MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON, XML: others' formats, whatever texts they hold
+_MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON or XML: other formats, whatever texts they contain
 _TOMBSTONE = "*** *** *** *** ***"
 
 
 @dataclass
 class Report:
-    """A report as its lines come.
+    """A report, collected line by line.
 
     Attributes:
-        code, message: what its head says. proof: what one of its lines is like, else it is none.
+        code, message: from its head. proof: a pattern that one of its lines must match for it to be a report.
         is_fatal: whether its head says that the process ended.
         source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
-        prefix: characters that a log writes before each line. at: when, as it says of the first line or of one before.
+        prefix: length of the log's prefix of each line. at: time from its first line, or a line before.
     """
 
     code: str
@@ -153,13 +153,13 @@ class Report:
 
     @property
     def known_by(self) -> Sequence[str]:
-        """What tells it from all others: its lines, to the last that says something where parts of it are apart."""
+        """Its identity: its lines, up to the last one with content if it has several parts."""
         if self.thrown is None or self.thrown.between is None:
             return self.lines
         return "\n".join(self.lines).rstrip().split("\n")
 
     def frames(self) -> Sequence[Frame]:
-        """The first stack of it, unless another was found to tell more."""
+        """Its first stack, unless another one has more information."""
         if self.stack is not None:
             return self.stack
         if self.thrown is not None:
@@ -199,7 +199,7 @@ def begins_report(line: str) -> bool:
 
 
 def reports_in(lines: Iterator[str]) -> Iterator[Report]:
-    """The reports in lines of a program, each of a process that ended."""
+    """The reports in the output of a program, each of a process that ended."""
     return (report for report in _crashes(_reports(lines)) if _has_ended(report))
 
 
@@ -231,7 +231,7 @@ def _reports(lines: Iterator[str]) -> Iterator[Report]:
 
 
 def _crashes(reports: Iterator[Report]) -> Iterator[Report]:
-    """A crash each: of what one process prints of it, the first says why, and what follows is how it ended."""
+    """Reports combined into crashes: of several by one process, the first has the cause, others how it ended."""
     held: Report | None = None
     for report in reports:
         if held is None:
@@ -250,10 +250,10 @@ def _crashes(reports: Iterator[Report]) -> Iterator[Report]:
 
 
 def _is_of_same(first: Report, then: Report) -> bool:
-    """Whether a signal is that by which a process ended that has said why. In containers many have the same number."""
+    """Whether a signal report is of the process of an earlier report; in containers many have the same number."""
     if first.is_apple and then.code == "NSException":
         return True
-    if then.message == first.message and _PLACE.search(then.message):  # told again, such as without symbols
+    if then.message == first.message and _PLACE.search(then.message):  # repeated, such as without symbols
         return True
     has_ended = first.tool is not None and first.is_fatal
     if has_ended or not _BY_SIGNAL.search(then.code) or then.number - first.number > _MOST_BETWEEN:
@@ -266,14 +266,14 @@ def _telling(frames: Sequence[Frame]) -> tuple[int, int]:
 
 
 def _has_stack(report: Report, line: str) -> bool:
-    """Whether a line is of a stack, or begins one."""
+    """Whether a line is part of a stack, or begins one."""
     if report.thrown is not None:
         return report.proof is None or report.proof.match(line) is not None
     return bool(_FIRST_FRAME.match(line) or _STACK_HEAD.match(line))
 
 
 def _is_over(report: Report, line: str) -> bool:
-    """Whether a line is behind a report: behind its first stack, or where it has none by then."""
+    """Whether a line is after a report: after its first stack, or after the limit if it has none."""
     if report.has_stack and _END.match(line):
         return True
     if report.has_stack and report.thrown is not None:
@@ -292,12 +292,12 @@ def _most_lines(report: Report) -> int:
 
 
 def _may_begin(said: str) -> bool:
-    """Whether there is any sense in looking for a report in a text: in most there is none."""
+    """A quick check whether a text may have a report, as most have none."""
     return any(mark in said for mark in _MARKS)
 
 
 def _report_of(line: str) -> Report | None:
-    """The report that a line begins; None where it begins none."""
+    """The report that begins with a line; None if there is none."""
     if _MARK.search(line) is None:
         return None
     for prefix in filter(None, (_PREFIX.match(line), OF_CONTAINER.match(line), _NO_PREFIX.match(line))):
@@ -335,7 +335,7 @@ def _report_said(said: str) -> Report | None:
     if found.re is _RECEIVED:
         return Report(canonical_code(what, "linux"), message, is_fatal=False)
     if found.re is _ASSERT:
-        # All that is told of the place, unless a sanitizer goes on to tell the stack.
+        # The only information about the place, unless a sanitizer adds the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return Report("Assertion failed", what, called=called)
     if found.re is _JVM:
@@ -346,21 +346,21 @@ def _report_said(said: str) -> Report | None:
 
 
 def _of_check(what: str) -> str:
-    """``Check failed`` of ``Check failed: len > 0 (-1 vs. 0)``: the place tells which, and values differ."""
+    """``Check failed`` from ``Check failed: len > 0 (-1 vs. 0)``: the place identifies it, and values differ."""
     return next((kind for kind in _CHECKS if what.startswith(kind)), "Fatal error")
 
 
 def _without_values(what: str) -> str:
-    """Without what differs from run to run: what is in brackets and quotes, and numbers."""
+    """A text without parts that differ from run to run: those in brackets and quotes, and numbers."""
     plain = re.sub(r"\[[^\[\]]*\]|\([^()]*\)|'[^']*'", "", what)
     return " ".join(_NUMBERS.sub("", plain).split())
 
 
 def add(records: Records, report: Report, *, host: str | None = None, at: str | None = None) -> None:
-    """Add the crash that a report tells of.
+    """Add the crash of a report.
 
     Args:
-        host, at: of its log, where that tells.
+        host, at: from its log, if known.
     """
     if report.is_java:
         head = takewhile(lambda line: line.startswith("#"), report.lines)
@@ -368,9 +368,9 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
         return
     frames = report.frames()
     if not frames and (report.called or report.source):
-        frames = [report.called or Frame(short_path(report.source or ""))]  # all that is told of the place
+        frames = [report.called or Frame(short_path(report.source or ""))]  # nothing else is known about the place
     code, message = report.code, report.message
-    if report.code == "Fatal error" and len(report.lines) > 1 and report.lines[1].startswith("# "):  # of V8
+    if report.code == "Fatal error" and len(report.lines) > 1 and report.lines[1].startswith("# "):  # V8
         message = report.lines[1][2:].strip()
         code = _of_check(message)
     if report.code in _UNCAUGHT and (thrown := _THROWN.match("".join(report.lines[1:2]))):

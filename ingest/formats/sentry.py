@@ -59,7 +59,7 @@ class _Item:
 
 @dataclass(frozen=True)
 class _Image:
-    """Where a library lies in memory: its first byte, and the one after its last."""
+    """The addresses of a library in memory: its first byte, and the one after its last."""
 
     start: int
     end: int
@@ -68,12 +68,12 @@ class _Image:
 
 @dataclass(frozen=True)
 class Events:
-    """What an envelope, or an event alone, brought.
+    """The content of an envelope, or of a single event.
 
     Attributes:
-        not_read: items that are no crash.
+        not_read: number of items that are no crash.
         dumps: of the crashes.
-        event_id: of the first event; a hash of what came where it has none.
+        event_id: of the first event; a hash of the body if it has none.
     """
 
     records: Records
@@ -86,7 +86,7 @@ def envelope(body: bytearray, told: Told) -> Events:
     """The crash of an envelope.
 
     Raises:
-        Unfit: it has no header, or more than an envelope may have.
+        Unfit: it has no header, or is too large.
     """
     view = memoryview(body)
     header, at = header_of(body)
@@ -110,7 +110,7 @@ def envelope(body: bytearray, told: Told) -> Events:
         if event is None:
             records.as_it_came(payload)
             continue
-        mine, attached = [bytes(one) for one in attached], []  # they are of the first event
+        mine, attached = [bytes(one) for one in attached], []  # they belong to the first event
         first_id = first_id or event["event_id"]
         if is_crash(event) or any(_is_of_crash(one) for one in mine):
             dumps += add(records, event, mine)
@@ -120,7 +120,7 @@ def envelope(body: bytearray, told: Told) -> Events:
 
 
 def header_of(body: bytearray) -> tuple[Mapping[str, Any] | None, int]:
-    """The header of an envelope, None where it has none; and the byte at which its items begin."""
+    """The header of an envelope, or None if it has none; and the offset of its items."""
     return _header(memoryview(body), 0)
 
 
@@ -142,7 +142,7 @@ def alone(body: bytearray, told: Told) -> Events:
 
 
 def _event(payload: bytearray | memoryview, told_id: Any, told: Told) -> dict[str, Any] | None:
-    """An event with an id; None for what is none.
+    """An event with an id; None if it is none.
 
     Raises:
         Unfit: it is too large.
@@ -156,7 +156,7 @@ def _event(payload: bytearray | memoryview, told_id: Any, told: Told) -> dict[st
 
 
 def is_crash(event: Mapping[str, Any]) -> bool:
-    """Whether an event says that what it ran in ended."""
+    """Whether an event says that its process ended."""
     if event.get("type") not in (None, "error", "default", "event"):
         return False
     return event.get("level") == "fatal" or any(
@@ -165,15 +165,15 @@ def is_crash(event: Mapping[str, Any]) -> bool:
 
 
 def _is_of_crash(dump: bytes) -> bool:
-    """Whether a minidump is of a crash. One that cannot be read was sent for some reason, too."""
+    """Whether a minidump is of a crash; True if it cannot be read, as it was sent for a reason."""
     found = minidump.read(dump)
     return found is None or found.is_crash
 
 
 def add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes]) -> list[Dump]:
-    """Add the record of a crash, completed by what a minidump says. Returns the dumps to keep."""
+    """Add the record of a crash, completed from a minidump. Returns the dumps to keep."""
     exceptions = _exceptions(event)
-    thrown = exceptions[-1] if exceptions else {}  # the last is the one that was not caught
+    thrown = exceptions[-1] if exceptions else {}  # the last one was not caught
     raw_frames = _raw_frames(event, thrown)
     images = _images(event)
     blamed = next((one for one in raw_frames if one.get("in_app") is True), raw_frames[0] if raw_frames else {})
@@ -207,9 +207,9 @@ def add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes]) -> l
 
 
 def _completed(event: Mapping[str, Any], dump: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an event, and of its minidump those that it leaves out.
+    """The fields of an event, and those of its minidump that the event lacks.
 
-    The place of a crash is taken from one of them: an offset is of its own module only.
+    The place of a crash is taken from only one of them, as an offset belongs to its own module.
     """
     said = {name: value for name, value in event.items() if value is not None}
     is_elsewhere = "module" in said and said["module"].lower() != (dump.get("module") or "").lower()
@@ -218,20 +218,20 @@ def _completed(event: Mapping[str, Any], dump: Mapping[str, Any]) -> dict[str, A
 
 
 def _os_name(event: Mapping[str, Any]) -> str | None:
-    """What a client calls its system. Unity and .NET have one text for its name and version."""
+    """The client's name of its system. Unity and .NET have one text for name and version."""
     system = _context(event, "os")
     return text(system.get("name")) or text(system.get("raw_description"))
 
 
 def _names_of_host(event: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[Any, ...]:
-    """Whose crash it is, the best name first. A server's user is whoever asked it for something, hence last."""
+    """Possible names of the host, the best first. The user is last, as on a server it is whoever sent the request."""
     device, user = _context(event, "device"), mapping(event.get("user"))
     told = (device.get("id"), device.get("device_unique_identifier"), event.get("server_name"))
     return (tags.get("host_id"), *told, tags.get("server_name"), user.get("id"))
 
 
 def _browsers(event: Mapping[str, Any]) -> str | None:
-    """The system of the browser in which a page failed. On a server the request is somebody else's."""
+    """The system of the browser in which a page failed; not on a server, where the request is from another host."""
     if event.get("platform") != "javascript":
         return None
     headers = {str(name).lower(): value for name, value in _pairs(mapping(event.get("request")).get("headers"))}
@@ -239,7 +239,7 @@ def _browsers(event: Mapping[str, Any]) -> str | None:
 
 
 def _said(event: Mapping[str, Any], thrown: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What else of an event is worth a tag. Nothing of users, requests, breadcrumbs and variables."""
+    """Other parts of an event to keep as tags; none of users, requests, breadcrumbs and variables."""
     yield from (
         (name, event.get(name)) for name in ("level", "release", "dist", "environment", "platform", "transaction")
     )
@@ -255,7 +255,7 @@ def _context(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _header(view: memoryview, at: int) -> tuple[Mapping[str, Any] | None, int]:
-    """The JSON object on the line that begins at a byte, None for anything else; and the byte after that line."""
+    """The JSON object on the line at an offset, None for anything else; and the offset after that line."""
     end = _line_end(view, at)
     if end - at > _LONGEST_HEADER_BYTES:
         return None, end + 1
@@ -267,7 +267,7 @@ def _header(view: memoryview, at: int) -> tuple[Mapping[str, Any] | None, int]:
 
 
 def _items(view: memoryview, at: int, records: Records) -> Iterator[_Item]:
-    """The items of an envelope. What follows a header that is none goes to the rules as it came."""
+    """The items of an envelope. Data after an invalid header goes to the rules as it came."""
     count = 0
     while begin := _NO_LINE_END.search(view, at):
         at = begin.start()
@@ -301,12 +301,12 @@ def _id_text(value: Any) -> str | None:
 
 
 def _with_id(event: Mapping[str, Any], told_id: Any, payload: bytearray | memoryview) -> dict[str, Any]:
-    """An event with an id: its own, or its envelope's, or a hash of it."""
+    """An event with an id: its own, that of its envelope, or a hash of it."""
     return {**event, "event_id": _id_text(event.get("event_id")) or _id_text(told_id) or name_of(bytes(payload))}
 
 
 def _exceptions(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The exceptions of an event, in the order in which they came to be."""
+    """The exceptions of an event, in the order in which they were raised."""
     said = event.get("exception", event.get("sentry.interfaces.Exception"))
     values = mapping(said).get("values", said)
     many = values if isinstance(values, list) else [values]
@@ -325,7 +325,7 @@ def _raw_frames(event: Mapping[str, Any], thrown: Mapping[str, Any]) -> list[Map
 
 
 def _frame(raw: Mapping[str, Any], images: Sequence[_Image]) -> Frame:
-    # An address that is relative to something is in none of the places where the images lie.
+    # A relative address is not within any image.
     is_absolute = not (text(raw.get("addr_mode")) or "").startswith("rel")
     address = whole(raw.get("instruction_addr")) if is_absolute else None
     start, file = whole(raw.get("image_addr")), _package(raw)[0]
@@ -340,20 +340,20 @@ def _frame(raw: Mapping[str, Any], images: Sequence[_Image]) -> Frame:
 
 
 def _package(raw: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """The file that a frame names, and its version where .NET gives the full name of an assembly."""
+    """The file of a frame, and its version if .NET gives the full name of an assembly."""
     said = raw.get("package")
     assembly = _ASSEMBLY.match(said) if isinstance(said, str) else None
     return (text(assembly[1]), text(assembly[2])) if assembly else (base_name(said), None)
 
 
 def _images(event: Mapping[str, Any]) -> list[_Image]:
-    """The libraries of a native event that lie in memory."""
+    """The libraries of a native event with addresses."""
     found = []
     for one in sequence(mapping(event.get("debug_meta")).get("images"))[:2000]:
         image = mapping(one)
         start, size = whole(image.get("image_addr")), whole(image.get("image_size"))
         if start is not None and size:
-            file = image.get("code_file") or image.get("name")  # the latter in older clients of Apple's systems
+            file = image.get("code_file") or image.get("name")  # the latter in older clients on Apple's systems
             found.append(_Image(start, start + size, base_name(file)))
     return found
 

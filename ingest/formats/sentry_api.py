@@ -1,6 +1,6 @@
-"""Events as Sentry's API tells them, one or many: with other names than a client sends them.
+"""Events from Sentry's API, one or many; their fields have other names than those that clients send.
 
-What of them is a crash, and what of it counts, ``sentry`` says.
+``sentry`` decides which are crashes, and what is used of them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _read(data: bytes, told: Told) -> Records:
 
 
 def as_sent(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event of the API in the form in which clients send them."""
+    """An event of the API in the form that clients send."""
     tags = dict(_pairs(event.get("tags")))
     release = event.get("release")
     entries: dict[str, Mapping[str, Any]] = {}
@@ -72,7 +72,7 @@ def _pairs(tags: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _with_stacks(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The values of an entry, with the frames in the form that clients have for them."""
+    """The values of an entry, with frames in the form that clients send."""
     for value in sequence(entry.get("values")):
         if isinstance(value, dict):
             stacks = [mapping(value.get(name)) for name in _FRAMES]
@@ -81,7 +81,7 @@ def _with_stacks(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _frame(frame: Mapping[str, Any]) -> dict[str, Any]:
-    """``instruction_addr`` of ``instructionAddr``, and so on."""
+    """``instruction_addr`` for ``instructionAddr``, and so on."""
     return {
         _NAMES.get(name) or _CAPITAL.sub(lambda one: f"_{one[0].lower()}", name): said for name, said in frame.items()
     }

@@ -1,7 +1,7 @@
-"""Programs of Python whose traceback stands in a system's log, and whose end systemd tells.
+"""Python programs whose traceback is in a system's log, and whose end systemd reports.
 
-A program that goes on logs tracebacks as well, so one counts only where its program said nothing more and systemd says
-right behind that the main process of a service exited as Python does. Systemd does not name its number.
+A program that goes on logs tracebacks as well, so one counts only if the program wrote nothing more and systemd reports
+right afterwards that the main process of a service exited as Python does. Systemd does not give its number.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class _Told:
 
 
 class Services:
-    """The tracebacks of programs, as the lines of all of them come."""
+    """Collects tracebacks from the lines of all programs."""
 
     def __init__(self) -> None:
         self._of: OrderedDict[Process, _Told] = OrderedDict()
 
     def feed(self, process: Process, said: str, origin: Any) -> None:
-        """Go on with a line of a program."""
+        """Process the next line of a program."""
         told = self._of.get(process)
         if told is None:
             if not said.startswith(PYTHON_HEAD):
@@ -56,10 +56,10 @@ class Services:
     def ended(
         self, host: str | None, said: str, at: float | None, of: Callable[[Any], float | None]
     ) -> Iterator[Printed]:
-        """Hear what systemd says; the crash that it tells the end of, if it does.
+        """Process a message of systemd. Returns the crash whose end it reports, if any.
 
         Args:
-            at: when it said so, in seconds. of: the time of an origin.
+            at: its time in seconds. of: returns the time of an origin.
         """
         if _EXITED.match(said) is None:
             return
