@@ -1,4 +1,4 @@
-"""What the readers of stack texts share: a step of a stack, and how paths in it are told and shortened."""
+"""Common to the readers of stack texts: a step of a stack, and recognising and shortening paths."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SCRIPT = re.compile(r".+\.(?:[cm]?[jt]sx?|vue|svelte|bundle|jsbundle|hbc|html?|
 
 
 class Step(NamedTuple):
-    """A frame, and the path of the code that it names; empty where it names none."""
+    """A frame, and the path of its code; empty if there is none."""
 
     frame: Frame
     path: str
 
 
 def steps_of(lines: Sequence[str], step_of: Callable[[str], Step | None]) -> list[Step]:
-    """The steps of the first exception of a text, a line each; what follows is what caused it."""
+    """The steps of the first exception of a text, one per line; its causes follow after it."""
     steps: list[Step] = []
     for line in lines:
         if steps and (line.lstrip().startswith(("Caused by:", "Suppressed:")) or len(steps) >= MOST_FRAMES):
@@ -33,10 +33,10 @@ def steps_of(lines: Sequence[str], step_of: Callable[[str], Step | None]) -> lis
 
 
 def path_of(place: str, *, with_column: bool = False) -> str | None:
-    """The path of ``/app/main.js:3:9``; None for what is no path with a line, such as a time, or a host with its port.
+    """The path of ``/app/main.js:3:9``; None for text that is no path with a line, such as a time, or host and port.
 
     Args:
-        with_column: a line alone is not enough.
+        with_column: whether a column is required as well.
     """
     found = _PLACE.fullmatch(place)
     if found is None or (with_column and not found["column"]):
@@ -45,7 +45,7 @@ def path_of(place: str, *, with_column: bool = False) -> str | None:
 
 
 def is_path(said: str) -> bool:
-    """Whether it is a file's path or address: only one that begins at a root may have blanks in it."""
+    """Whether it is the path or URL of a file; only one that begins at a root may contain blanks."""
     if _ROOTED.match(said):
         return True
     if ":" in said or any(one.isspace() for one in said):
@@ -55,7 +55,7 @@ def is_path(said: str) -> bool:
 
 
 def short_path(path: str) -> str | None:
-    """A path without what differs from host to host: from the packages on, or its last two parts."""
+    """A path without parts that differ between hosts: from the packages on, or its last two parts."""
     tidy = without_home(path).replace("\\", "/")
     for place in ("site-packages/", "dist-packages/", "node_modules/"):
         if place in tidy:

@@ -1,7 +1,8 @@
 """Stack traces that are text, as languages, debuggers and systems write them, innermost frame first.
 
-Which form a text has is told here, and Python's is read; ``stacks_native``, ``stacks_runtimes``, ``stacks_managed`` and
-``stacks_scripts`` read the others. Prose and lines of a log are no frames, whatever numbers and paths they hold.
+This module recognises the form of a text, and reads Python's; ``stacks_native``, ``stacks_runtimes``,
+``stacks_managed`` and ``stacks_scripts`` read the others. Prose and lines of a log are no frames, even if they contain
+numbers and paths.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ _LONGEST_LINE = 2000
 
 _PYTHON_HEAD = "Traceback (most recent call last):"
 _PYTHON = re.compile(r'\s*File "([^"]+)", line \d+(?:, in (.+))?')
-# A form that is told by more than one line stands before those that read each line alone.
+# Forms recognised by more than one line come before those that read each line by itself.
 _FORMS = (native, rust, go, of_itself, php, managed, javascript, ruby)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What a text tells.
+    """The stack in a text.
 
     Attributes:
-        paths: files that it names, innermost first.
+        paths: files in it, innermost first.
     """
 
     frames: Sequence[Frame] = ()
@@ -39,14 +40,14 @@ class Stack:
 
 
 def read(said: str) -> Stack:
-    """The stack in a text; empty where there is none in a form that is known here."""
+    """The stack in a text; empty if there is none in a known form."""
     if _PYTHON_HEAD in said or said.lstrip().startswith('File "'):
         steps = _python(said[-_LONGEST_STACK:])
-        if steps:  # Ruby has had the same head
+        if steps:  # Ruby once had the same head
             return _stack(steps)
     lines = [line[:_LONGEST_LINE] for line in said[:_LONGEST_STACK].splitlines()]
     found = next((steps for form in _FORMS if (steps := form(lines))), None)
-    # Others print Python's steps below a head of their own.
+    # Other tools print Python's steps below a head of their own.
     return _stack(found if found is not None else _python(said[-_LONGEST_STACK:]))
 
 
@@ -56,7 +57,7 @@ def _stack(steps: Sequence[Step]) -> Stack:
 
 
 def _python(said: str) -> list[Step]:
-    """The last traceback of a chain: it is of the exception that was not caught. Its last frame is the innermost."""
+    """The last traceback of a chain, which is that of the uncaught exception. Its last frame is the innermost."""
     steps: list[Step] = []
     for line in reversed(said.rpartition(_PYTHON_HEAD)[2].splitlines()):
         found = _PYTHON.match(line[:_LONGEST_LINE])

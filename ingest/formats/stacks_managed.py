@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ingest.formats.crashes import Frame, text
 from ingest.formats.stack_steps import Step, steps_of
 
-# .NET Framework says it in the language of the system.
+# .NET Framework writes it in the language of the system.
 _AT_ELSEWHERE = frozenset(["bei", "à", "en", "in", "em", "w", "v", "vid", "bij", "в", "在", "場所", "위치:", "konum:"])
 _CALL = re.compile(
     r"\s*(?P<at>\S{1,8}) (?P<name>[^\s()]+)(?P<blank> ?)\((?P<inside>[^()]*(?:\([^()]*\)[^()]*)*)\)(?P<tail>.*)"
@@ -19,13 +19,13 @@ _JAVA_PLACE = re.compile(r"(?:[^\d\s:/\\][^:/\\]*)?:\d{1,9}")
 _JAVA_TAIL = re.compile(r"(?: ~?\[[^\[\]]*\])?")
 _GENERICS = re.compile(r"\[[^\[\]]*\]")
 _NET_TAIL = re.compile(r" in (?P<path>.+)")
-_NET_COMPILED = re.compile(r" \+ 0x[0-9a-f]{1,12}")  # ahead of time: how far into the function
+_NET_COMPILED = re.compile(r" \+ 0x[0-9a-f]{1,12}")  # compiled ahead of time: offset within the function
 _NET_TAIL_ELSEWHERE = re.compile(r"(?: \S{1,8} (?P<path>\S.*): ?\w{1,12} \d{1,9}\.?)?")
 _MONO_TAIL = re.compile(r" (?:\[0x[0-9a-f]+\] in |<0x|in )(?P<path>.*)")
 
 
 def managed(lines: Sequence[str]) -> list[Step]:
-    """Of the first exception. Java tells its cause after it, .NET before it."""
+    """The stack of the first exception. Java prints its cause after it, .NET before it."""
     return steps_of(lines, _step)
 
 
@@ -47,16 +47,16 @@ def _step(line: str) -> Step | None:
 
 
 def _path(call: re.Match[str], *, is_indented: bool) -> str | None:
-    """The source's path that a call tells, empty where it tells none; None where it is no call."""
+    """The path of the source of a call, empty if it has none; None if it is no call."""
     inside, tail = call["inside"], call["tail"]
     if call["at"] in _AT_ELSEWHERE:
-        # These are words of prose as well: only what can be nothing but .NET's.
+        # Prose may look like this, so only unmistakable .NET calls are accepted.
         found = _NET_TAIL_ELSEWHERE.fullmatch(tail)
         is_net = is_indented and not call["blank"] and _are_parameters(inside)
         return (found["path"] or "") if found and is_net else None
     if call["at"] != "at":
         return None
-    if call["blank"]:  # as JavaScript's `at Array.map (<anonymous>)`
+    if call["blank"]:  # like JavaScript's `at Array.map (<anonymous>)`
         found = None if ":" in inside else _MONO_TAIL.fullmatch(tail)
         return found["path"] if found else None
     if _JAVA_TAIL.fullmatch(tail):
@@ -68,10 +68,10 @@ def _path(call: re.Match[str], *, is_indented: bool) -> str | None:
 
 
 def _are_parameters(inside: str) -> bool:
-    """``String path, Int32 depth``: .NET tells each with its type, or there is none."""
+    """Whether it is ``String path, Int32 depth``, as .NET gives each with its type, or empty."""
     return not inside or all(" " in one for one in inside.split(", "))
 
 
 def _is_name(said: str) -> bool:
-    """Whether it is one of code, and of no file, address or setting."""
+    """Whether it is a name in code, and not a file, address or setting."""
     return not any(one in said for one in "\\/:;=\"'") and any(one.isalnum() for one in said)

@@ -1,6 +1,6 @@
 """Stack texts of compiled code: debuggers and systemd, Rust, Go.
 
-A function of Rust or Go names its package, so that such a frame has no module beside it.
+The name of a function in Rust or Go includes its package, so such a frame has no module.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def native(lines: Sequence[str]) -> list[Step]:
     last = -1
     for line, below in pairwise([*lines, ""]):
         said = line.rstrip()
-        if below[:1].isspace() and below.lstrip().startswith(("at ", "from ")):  # a debugger's place, broken off
+        if below[:1].isspace() and below.lstrip().startswith(("at ", "from ")):  # a debugger's place on a new line
             said = f"{said} {below.strip()}"
         found = _GDB.fullmatch(said)
         step = _debuggers_step(found["rest"]) if found else None
@@ -73,7 +73,7 @@ def native(lines: Sequence[str]) -> list[Step]:
 
 
 def _debuggers_step(rest: str) -> Step | None:
-    """``read (this=0x1, name="x") at /src/a.cc:3``, ``?? () from /lib/libc.so.6``. What arguments were is left out."""
+    """``read (this=0x1, name="x") at /src/a.cc:3``, ``?? () from /lib/libc.so.6``. Arguments are left out."""
     if rest == _GDB_SIGNAL:
         return Step(Frame(None, rest), "")
     arguments = _GDB_ARGUMENTS.search(rest)
@@ -101,14 +101,14 @@ def _native_step(rest: str, *, is_debuggers: bool) -> Step:
     called, opened, inside = rest.replace(" (deleted)", "").removesuffix(")").rpartition("(")
     if opened and rest.endswith(")"):
         if found := _IN_MODULE.fullmatch(inside):
-            module = _PROCESSOR.sub("", found["module"])  # which part of a Mac's file
+            module = _PROCESSOR.sub("", found["module"])  # which architecture within a Mac's file
             source = _IN_SOURCE.fullmatch(called.strip())
             function = source["function"] if source else _INTO_FUNCTION.sub("", called.strip())
             return Step(Frame(_module(module), _function(function), int(found["offset"], 16)), module)
-        # Older systemd tells no offset. A debugger has a function's arguments in that place.
+        # Older systemd has no offset. A debugger has a function's arguments there.
         if not is_debuggers and called[-1:].isspace() and _MODULE_ALONE.fullmatch(inside):
             return Step(Frame(_module(inside), _function(called)), inside)
-    if found := _MODULE_BARE.fullmatch(rest):  # of Android
+    if found := _MODULE_BARE.fullmatch(rest):  # Android
         return Step(Frame(_module(found["module"]), None, int(found["offset"], 16)), found["module"])
     if found := _IN_SOURCE.fullmatch(rest):
         return Step(Frame(None, _function(found["function"])), found["place"])
@@ -116,9 +116,9 @@ def _native_step(rest: str, *, is_debuggers: bool) -> Step:
 
 
 def rust(lines: Sequence[str]) -> list[Step]:
-    """``2: acme::run::{{closure}}``, with ``at ./src/main.rs:4:5`` below or not: of a panic, or kept by an error.
+    """``2: acme::run::{{closure}}``, optionally with ``at ./src/main.rs:4:5`` below: of a panic, or kept by an error.
 
-    Prose has numbered lines as well, so that there must be more: a head, a place in Rust, or Rust's names from 0 on.
+    Prose has numbered lines as well, so there must be more: a head, a place in Rust, or Rust names from 0 on.
     """
     head = next((at for at, line in enumerate(lines) if _RUST_HEAD.fullmatch(line)), None)
     steps: list[Step] = []
@@ -132,7 +132,7 @@ def rust(lines: Sequence[str]) -> list[Step]:
             continue
         found = _RUST.fullmatch(said)
         name = found["name"] if found else said
-        # A function that the compiler put into the one above it has no number of its own.
+        # A function that the compiler inlined into the one above has no number of its own.
         is_within = not found and bool(steps) and line[:6].isspace() and "::" in said
         if not (found or is_within) or not _is_rust_name(name):
             continue
@@ -147,7 +147,7 @@ def rust(lines: Sequence[str]) -> list[Step]:
 
 
 def _is_rust_name(said: str) -> bool:
-    """Whether blanks are only within brackets, as in ``<T as core::ops::FnOnce<A>>::call_once``."""
+    """Whether blanks occur only within brackets, as in ``<T as core::ops::FnOnce<A>>::call_once``."""
     if not (said[0].isalnum() or said[0] in "_<{&*?"):
         return False
     depth = 0
@@ -168,7 +168,7 @@ def go(lines: Sequence[str]) -> list[Step]:
         name = _go_function(line) if place else ""
         if place and name:
             steps.append(Step(Frame(None, text(name)), place["path"]))
-    # What a panic runs before it ends, such as a handler that prints this very stack, stands above it.
+    # Functions that run after the panic, such as a handler that prints this stack, are above it.
     panic = next((at for at, step in enumerate(steps) if step.frame.function == _GO_PANIC), 0)
     return steps[panic:]
 
@@ -180,7 +180,7 @@ def _go_function(line: str) -> str:
     name = name.replace("[...]", "")
     if not name or any(one.isspace() for one in name):
         return ""
-    return _GO_PANIC if name == "panic" else name  # Go writes it so, as its sources do
+    return _GO_PANIC if name == "panic" else name  # Go uses the name from its sources
 
 
 def _module(said: str) -> str | None:

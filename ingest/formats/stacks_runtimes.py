@@ -1,4 +1,4 @@
-"""Stack texts that a process writes of itself: by glibc's backtrace, Node, Chromium on Windows, Google's logging."""
+"""Stack texts that a process prints about itself: glibc's backtrace, Node, Chromium on Windows, Google's logging."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SYMBOLS = re.compile(
     r"\s*(?P<module>[\w./+@-]+)\((?P<function>[^+\s][^+]*?)?(?:\+0x(?P<offset>[0-9a-f]{1,15}))?\)"
     r"(?P<address> ?" + _ADDRESS + r")?"
 )
-_NODE = re.compile(  # on Windows with how far it is into the function
+_NODE = re.compile(  # on Windows with the offset within the function
     r"\s*\d{1,5}: (?:0x)?[0-9a-fA-F]{4,16}(?: (?P<function>(?!\[)\S.*?))?(?:\+\d{1,9})?(?P<module> {1,2}\[[^\[\]]+\])?"
 )
 _OLD_NODE = re.compile(r"\s*\d{1,5}: (?P<function>\S{1,200}?::\S.{0,1000}?)(?P<module> \[[^\[\]]+\])")
@@ -23,7 +23,7 @@ _NO_NAME = frozenset(["(No symbol)", "(unknown)", "(inline)"])
 
 
 def of_itself(lines: Sequence[str]) -> list[Step]:
-    """A line a frame, in one of four forms."""
+    """One line per frame, in one of four forms."""
     return steps_of(lines, _step)
 
 
@@ -33,7 +33,7 @@ def _step(line: str) -> Step | None:
         module, function = found["module"], found["function"]
         if not (found["address"] or (found["offset"] and "/" in module)):
             return None
-        # With a function the offset is that within it.
+        # If there is a function, the offset is within it.
         offset = int(found["offset"], 16) if found["offset"] and not function else None
         return Step(Frame(base_name(module), text(function), offset), module)
     if found := _NODE.fullmatch(said) or _OLD_NODE.fullmatch(said):  # 1: 0xb090e0 node::Abort() [node]

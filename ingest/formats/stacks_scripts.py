@@ -26,7 +26,7 @@ _RUBY_WITHIN = re.compile(r"(?:(?:block|rescue|ensure)(?: \(\d{1,4} levels\))? i
 
 
 def javascript(lines: Sequence[str]) -> list[Step]:
-    """Node's, browsers' and Hermes'. What the engine itself runs, such as ``Array.map (<anonymous>)``, is left out."""
+    """Stacks of Node, browsers and Hermes, without calls of the engine itself, as ``Array.map (<anonymous>)``."""
     return steps_of(lines, lambda line: _v8_step(line.strip()) or _gecko_step(line.strip()))
 
 
@@ -48,7 +48,7 @@ def _v8_step(line: str) -> Step | None:
 
 
 def _gecko_step(line: str) -> Step | None:
-    """``run@https://app.example/main.js:3:9``, as Firefox and Safari write it; ``run/<@…`` is a function within run."""
+    """``run@https://app.example/main.js:3:9``, as Firefox and Safari write it; ``run/<@…`` is a function inside run."""
     called, at, place = line.partition("@")
     function = _GECKO_FUNCTION.fullmatch(called) if at else None
     path = path_of(place.replace(" > eval", ""), with_column=True) if function else None
@@ -59,9 +59,9 @@ def _gecko_step(line: str) -> Step | None:
 
 
 def php(lines: Sequence[str]) -> list[Step]:
-    """``#0 /app/src/Foo.php(12): Acme\\Foo->bar()``: the place is where the function was called, one step further out.
+    """``#0 /app/src/Foo.php(12): Acme\\Foo->bar()``: the place is that of the call, one step further out.
 
-    Where the innermost function was when it threw stands at the end of the head, as ``in /app/src/Bar.php:34``.
+    The place at which the innermost function threw is at the end of the head, as ``in /app/src/Bar.php:34``.
     """
     steps: list[Step] = []
     path, last = "", -1
@@ -83,7 +83,7 @@ def php(lines: Sequence[str]) -> list[Step]:
 
 
 def ruby(lines: Sequence[str]) -> list[Step]:
-    """``/app/lib/acme.rb:12:in 'Acme#run'``, of the first exception; from outside in where they are numbered."""
+    """``/app/lib/acme.rb:12:in 'Acme#run'``, of the first exception; outermost first if they are numbered."""
     steps: list[Step] = []
     is_numbered = False
     for line in lines:

@@ -1,7 +1,6 @@
-"""What minidump-stackwalk makes of a dump, as JSON: rust-minidump's, older ones', and Socorro's that holds one.
+"""JSON output of minidump-stackwalk: of rust-minidump, of older ones, and of Socorro, which contains one.
 
-It has no name of the host and, but for Socorro's, no time. A dump that a program asked for while it went on is no
-crash.
+It has no host and, except with Socorro, no time. A dump that a program requested while it ran on is no crash.
 """
 
 from __future__ import annotations
@@ -47,12 +46,12 @@ _VERSION = re.compile(r"(?P<version>\d+(?:\.\d+)+)(?: (?P<build>[\w.]{1,40})$)?"
 
 @dataclass(frozen=True)
 class Walked:
-    """What a stackwalker says of a dump.
+    """A stackwalker's report about a dump.
 
     Attributes:
-        code: the reason of the crash, as it came. system, system_version: too.
-        versions: of modules, by their file.
-        identity: what tells the crash from others of its host.
+        code: the reason of the crash, as it came. system, system_version: likewise.
+        versions: of modules, by file.
+        identity: distinguishes the crash from others of its host.
     """
 
     code: str | None
@@ -67,7 +66,7 @@ class Walked:
 
 
 def add(records: Records, walked: Walked) -> None:
-    """Add what a stackwalker says, if it is of a crash."""
+    """Add the crash in a stackwalker's report, if it is one."""
     code = _code(walked.code)
     if code is None or code.lower() in _NO_CRASH:
         return
@@ -92,7 +91,7 @@ def add(records: Records, walked: Walked) -> None:
 
 
 def _code(said: str | None) -> str | None:
-    """``SIGSEGV`` of ``SIGSEGV / SEGV_MAPERR``. A Mac tells the signal behind a word that says no more than crash."""
+    """``SIGSEGV`` of ``SIGSEGV / SEGV_MAPERR``. On a Mac the signal follows a word that only means crash."""
     if said is None:
         return None
     code, _, more = (part.strip() for part in said.partition("/"))
@@ -104,7 +103,7 @@ def _code(said: str | None) -> str | None:
 
 def _versions(system: Any, said: str) -> tuple[str | None, str | None]:
     """Version and build: of ``10.0.22631 3880``, ``14.5.0 23F79``, ``0.0.0 Linux 6.1.0-21-amd64 #1 SMP``."""
-    if system == "linux":  # as uname tells it
+    if system == "linux":  # in the format of uname
         release = _LINUX_VERSION.match(said)
         return (release["release"] if release and release["release"] != "0.0.0" else None), None
     found = _VERSION.match(said)
@@ -132,10 +131,10 @@ def _read(data: bytes, told: Told) -> Records:
 
 
 def _walked(document: Mapping[str, Any], dump: Mapping[str, Any]) -> Walked:
-    """What a document says.
+    """The report in a document.
 
     Args:
-        document: Socorro's, or else the dump itself.
+        document: of Socorro, or else the dump itself.
     """
     crash, system = mapping(dump.get("crash_info")), mapping(dump.get("system_info"))
     modules = [mapping(one) for one in sequence(dump.get("modules"))[:_MOST_MODULES]]
@@ -163,7 +162,7 @@ def _walked(document: Mapping[str, Any], dump: Mapping[str, Any]) -> Walked:
 
 
 def _thread(dump: Mapping[str, Any], crash: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The thread that crashed: told by itself, or by its place among all."""
+    """The thread that crashed: given separately, or by its index among all."""
     thread = mapping(dump.get("crashing_thread"))
     if thread.get("frames"):
         return thread
@@ -174,7 +173,7 @@ def _thread(dump: Mapping[str, Any], crash: Mapping[str, Any]) -> Mapping[str, A
 def _frames(thread: Mapping[str, Any]) -> Iterator[Frame]:
     for one in map(mapping, sequence(thread.get("frames"))):
         module = base_name(one.get("module"))
-        for inlined in sequence(one.get("inlines")):  # from the innermost on
+        for inlined in sequence(one.get("inlines")):  # innermost first
             yield Frame(module, _function(mapping(inlined).get("function")))
         yield Frame(module, _function(one.get("function")), whole(one.get("module_offset")) if module else None)
 
@@ -192,7 +191,7 @@ def _module_versions(modules: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _identity(
     dump: Mapping[str, Any], crash: Mapping[str, Any], thread: Mapping[str, Any], modules: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """What stays the same when a dump is walked again with more symbols."""
+    """An identity that stays the same when a dump is processed again with more symbols."""
     innermost = mapping(next(iter(sequence(thread.get("frames"))), None))
     registers = mapping(innermost.get("registers") or thread.get("registers"))
     return [
@@ -210,7 +209,7 @@ def _message_of_mac(dump: Mapping[str, Any]) -> str | None:
 
 
 def _time(document: Mapping[str, Any]) -> str | None:
-    """Of Socorro's: the client's clock."""
+    """The time in Socorro's document, by the client's clock."""
     if (at := whole(document.get("crash_time"))) is not None:
         return time_of(at, unit=1)
     return time_of(text(document.get("client_crash_date")))

@@ -1,4 +1,4 @@
-"""What minidump-stackwalk prints for people, and breakpad's ``minidump_stackwalk -m`` for programs."""
+"""Text output of minidump-stackwalk, and of breakpad's ``minidump_stackwalk -m`` for programs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(data: bytes, told: Told) -> Records:
-    """The crashes of a file, each of a dump where those of many are one behind the other."""
+    """The crashes of a file, which may have the output for several dumps."""
     records = Records(told)
     _, *parts = _NEXT.split("\n".join(decoded(data).splitlines()))
     walked = [found for part in parts if (found := _walked(part)) is not None]
@@ -117,7 +117,7 @@ def _piped(lines: Sequence[str]) -> Walked | None:
 def _piped_frames(rows: Sequence[Sequence[str]]) -> Iterator[Frame]:
     for _, _, module, function, _, _, offset in rows:
         file = base_name(module)
-        # With a function the offset is that within it.
+        # If there is a function, the offset is within it.
         yield Frame(file, text(function), whole(offset) if file and not function else None)
 
 

@@ -1,4 +1,4 @@
-"""Which operating system a client means."""
+"""Recognises operating systems in values of clients."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _BY_OUTPUT = (
 )
 _MORE_LINUX = re.compile(r"\blinux\b|container-optimized os|kde neon")
 _WORD = re.compile(r"[a-z]+")
-_NO_SYSTEM = re.compile(r"unix\b")  # what Mono and older .NET call both Linux and macOS
+_NO_SYSTEM = re.compile(r"unix\b")  # Mono's and older .NET's name of both Linux and macOS
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _OF_A_MAC = ("/Users/", "/Applications/", "/System/", "/Library/", "/opt/homebrew/", "/private/")
 _FIRST_OF_WINDOWS_10 = 10240
@@ -69,10 +69,10 @@ def os_type(name: Any, paths: Iterable[str | None] = ()) -> Any:
     """The contract's os_type.
 
     Args:
-        name: what the client calls its system, such as ``Windows``, ``Mac OS X``, ``Debian GNU/Linux``.
-        paths: of code, which tell where no name does: a drive letter, a folder that only Macs have.
+        name: the client's name of its system, such as ``Windows``, ``Mac OS X``, ``Debian GNU/Linux``.
+        paths: of code, used if there is no name: a drive letter, or a folder that only Macs have.
     Returns:
-        One of the contract's; the name as it came where it is another system's; None where nothing tells.
+        One of the contract's; the name as it came if it is that of another system; None if unknown.
     """
     said = text(name)
     lower = (said or "").lower()
@@ -99,13 +99,13 @@ def _by_paths(paths: Iterable[str | None]) -> str | None:
 
 
 def of_browser(agent: Any) -> str | None:
-    """The contract's os_type by a browser's ``User-Agent``; None where it does not tell."""
+    """The contract's os_type by a browser's ``User-Agent``; None if it is unknown."""
     said = text(agent) or ""
     return next((system for system, names in _BROWSERS if names.search(said)), None)
 
 
 def version_of_windows(build: str) -> str | None:
-    """``10.0.19045`` of a build's number; None for one of which no release is known."""
+    """``10.0.19045`` for a build number; None if its release is unknown."""
     if not build.isdecimal() or len(build) > 6:
         return None
     if int(build) >= _FIRST_OF_WINDOWS_10:
@@ -114,9 +114,9 @@ def version_of_windows(build: str) -> str | None:
 
 
 def of_output(lines: Sequence[str]) -> str:
-    """The system of a process by what it printed, which holds paths that only one system has.
+    """The system of a process from its output, by paths that only one system has.
 
-    Where there is none of them it is Linux, where most that print their own crash run.
+    Without any it is Linux, as most processes that print their own crash run there.
     """
     for line in lines:
         for system, marks in _BY_OUTPUT:

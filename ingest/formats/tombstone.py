@@ -1,7 +1,7 @@
 """Crashes of Android: tombstones, and logcat with its blocks of debuggerd, uncaught exceptions of Java, and ANRs.
 
-A log has the clock of the device, often without the year and mostly without its zone. Of an exception that others wrap,
-the innermost cause counts: those around it are the framework's.
+A log has the time of the device, often without the year and mostly without the zone. Of nested exceptions the innermost
+cause counts, as those around it are of the framework.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingest.formats.lines import text_lines_in
 
 _LONGEST_LINE = 2000
 _MOST_LINES = 600  # of a block; the rest is registers, memory and maps
-_MOST_OPEN = 8  # blocks under way at once, of one writer each
+_MOST_OPEN = 8  # open blocks at once, each of one writer
 
 _STAMP = r"(?:(?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?\s{1,3})?"
 _LINE = re.compile(
@@ -30,11 +30,11 @@ _LINE = re.compile(
     r"|(?P<newers_pid>\d{1,7})-\d{1,7}\s{1,6}(?P<newer>\S{1,60})\s{1,60}\S{1,200}\s{1,60}[VDIWEFA]\s{1,6}"
     r")(?P<said>.*)"
 )
-_LONG = re.compile(  # a header on a line of its own, before the lines of a message
+_LONG = re.compile(  # a header on its own line, before the lines of a message
     r"\[ (?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?\s{1,6}"
     r"(?:\w{1,20}:\s{0,6})?(?P<pid>\d{1,7}):\s{0,6}\d{1,7} [VDIWEFA]/(?P<tag>\S.{0,60}?)\s{0,40}\]"
 )
-_OF_PROCESSES = re.compile(  # with the writer behind the message
+_OF_PROCESSES = re.compile(  # with the writer after the message
     r"[VDIWEFA]\(\s{0,6}(?P<pid>\d{1,7})\) (?P<said>.*?) {2}\((?P<tag>[^()]{1,60}?)\s{0,40}\)"
 )
 _WRITERS = ("DEBUG", "AEE/AED", "AndroidRuntime", "ActivityManager", "ActivityTaskManager", "crash_dump", "libc")
@@ -68,9 +68,9 @@ class Block:
     """The lines of one crash, of one writer.
 
     Attributes:
-        at: when the first line was written, where it has a stamp.
-        fatal: what the C library said of its thread.
-        pid: of the process that wrote the first line, where that tells.
+        at: when the first line was written, if it has a stamp.
+        fatal: the C library's message about its thread.
+        pid: of the process that wrote the first line, if known.
     """
 
     stamp: str
@@ -106,16 +106,16 @@ def _tells_of_crash(line: str, below: str) -> bool:
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     under_way: dict[str, Block] = {}
-    dying: dict[str, Block] = {}  # what the C library says of a thread, which a block of debuggerd follows, or none
+    dying: dict[str, Block] = {}  # messages of the C library about threads; a block of debuggerd may follow
     writer = ""
-    header: re.Match[str] | None = None  # of the line, or of those before it
+    header: re.Match[str] | None = None  # of the line, or of lines before it
     for line in text_lines_in(blocks, _LONGEST_LINE):
         bare = line.strip()
         found = _LINE.fullmatch(bare) or _OF_PROCESSES.fullmatch(bare)
         if long := _LONG.fullmatch(bare):
             header, writer = long, long["tag"]
             continue
-        if found:  # other lines are those of the writer before
+        if found:  # other lines belong to the previous writer
             writer = next(filter(None, map(found.groupdict().get, ("tag", "brief", "studio", "newer")))).strip()
         if writer and not writer.startswith(_WRITERS):
             continue
@@ -125,7 +125,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         block = under_way.get(writer)
         if fatal := _FATAL.match(said):
             _add_thread(dying, fatal, Block(*_stamp(found, told), [said], pid=fatal["pid"] or _pid_of(found)))
-        elif said.startswith(_NOT_FIRST) and dying:  # of the thread that wrote last
+        elif said.startswith(_NOT_FIRST) and dying:  # about the thread of the last message
             dying.popitem()
         dead = _taken(dying, process) if (process := _PROCESS.match(said)) else None
         if _begins(said, block):
@@ -143,13 +143,13 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def _add_thread(dying: dict[str, Block], fatal: re.Match[str], block: Block) -> None:
-    """Hold what is said of a thread. Where others of its process die beside it, the first is the crash."""
+    """Keep a message about a thread. If several threads of a process die, the first is the crash."""
     if block.pid is None or all(other.pid != block.pid for other in dying.values()):
         dying[fatal["tid"]] = block
 
 
 def _taken(dying: dict[str, Block], process: re.Match[str]) -> Block | None:
-    """What was said of the thread of a block of debuggerd, or of another of its process."""
+    """The message about the thread of a block of debuggerd, or about another thread of its process."""
     dead = dying.pop(process["tid"], None)
     others = [tid for tid, other in dying.items() if other.pid == process["pid"]]
     found = [dying.pop(tid) for tid in others]
@@ -157,14 +157,14 @@ def _taken(dying: dict[str, Block], process: re.Match[str]) -> Block | None:
 
 
 def _pid_of(found: re.Match[str] | None) -> str | None:
-    """The process that wrote a line; None where its header does not tell."""
+    """The process that wrote a line; None if its header does not say."""
     told = found.groupdict() if found else {}
     pids = map(told.get, ("pid", "briefs_pid", "studios_pid", "newers_pid"))
     return next(filter(None, pids), None)
 
 
 def _begins(said: str, block: Block | None) -> bool:
-    """Whether a line begins a crash: its first, or that of a build or a process where no line of stars went before."""
+    """Whether a line begins a crash: its first line, or that of a build or process without a line of stars before."""
     if _STARS in said or _EXCEPTION.match(said) or _HANG.match(said):
         return True
     if _PROCESS.match(said) is None and not said.startswith("Build fingerprint: "):
@@ -173,7 +173,7 @@ def _begins(said: str, block: Block | None) -> bool:
 
 
 def _stamp(found: re.Match[str] | None, told: Told) -> tuple[str, str | None]:
-    """A line's stamp as it is, and as a time; without a zone it is as if of UTC."""
+    """The stamp of a line as written, and as a time; without a zone it is taken for UTC."""
     if found is None or not found.groupdict().get("date"):
         return "", None
     stamp = f"{found['date']} {found['time']}{found['zone'] or ''}"
@@ -200,15 +200,15 @@ def _records(block: Block, told: Told) -> Iterator[Records]:
 
 
 def add_native(records: Records, block: Block) -> None:
-    """Add the crash that debuggerd tells of, where it is none that somebody asked for."""
+    """Add the crash in a block of debuggerd, unless the dump was requested by somebody."""
     process = _first(_PROCESS, block.lines)
-    signal = _first(_SIGNAL, block.lines) or block.fatal  # a log may be filtered
-    if process is None or signal is None:  # a stack that somebody asked for
+    signal = _first(_SIGNAL, block.lines) or block.fatal  # the log may be filtered
+    if process is None or signal is None:  # a requested stack
         return
     values = {found["name"]: found["value"] for line in block.lines if (found := _VALUE.fullmatch(line.strip()))}
     said_at = values.get("Timestamp") or values.get("Crash time", "")  # of a program that makes its own tombstones
     build = _first(FINGERPRINT, block.lines)
-    # An abort message may bring a stack of its own, without names.
+    # An abort message may contain a stack of its own, without names.
     start = next((at for at, line in enumerate(block.lines) if line.strip() == "backtrace:"), 0)
     frames = list(stacks.read("\n".join(line for line in block.lines[start:] if _FRAME.match(line))).frames)
     at = _time(said_at) if said_at else block.at
@@ -239,10 +239,10 @@ def add_native(records: Records, block: Block) -> None:
 
 
 def add_exception(records: Records, block: Block, **more: str | None) -> None:
-    """Add the crash that an exception is.
+    """Add the crash of an exception.
 
     Args:
-        more: fields that are known besides.
+        more: further known fields.
     """
     process = _first(_JAVA_PROCESS, block.lines)
     causes = [at for at, line in enumerate(block.lines) if at and THROWN.fullmatch(line.strip())]
@@ -301,7 +301,7 @@ def add(records: Records, identity: Sequence[str], *, tags: dict[str, Any], **fi
     """Add a crash.
 
     Args:
-        identity: what tells it from others.
+        identity: distinguishes it from others.
     """
     host_id = records.host_id(())
     name = name_of(host_id or "", *identity)

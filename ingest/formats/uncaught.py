@@ -1,9 +1,9 @@
-"""Exceptions that nobody caught, as Java, .NET, Node, Ruby, PHP and Python print them when they end the process.
+"""Uncaught exceptions, as Java, .NET, Node, Ruby, PHP and Python print them when these end the process.
 
-Also what these print when they end it for a fault of their own or of code below them.
+Also their output when they end it for a fault of their own or of native code.
 
-Of an exception that others wrap the innermost counts, as its frames are where it began. Of a thread other than Java's
-main one the end is not the process's.
+Of nested exceptions the innermost counts, as its frames are where it began. In Java only an exception in the main
+thread ends the process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ingest.formats import stacks
 from ingest.formats.crashes import Frame
 
 _NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\+))*[A-Za-z_$][\w$`]*"
-_CODE = r"(?: \((?:0x)?[0-9a-fA-F]{1,9}\))?"  # that a system's call gave .NET
+_CODE = r"(?: \((?:0x)?[0-9a-fA-F]{1,9}\))?"  # the error code of a system call, in .NET
 _JAVA = re.compile(rf'Exception in thread "main" (?P<name>{_NAME})(?:: .*)?')
 _NET = re.compile(
     rf"(?:Unhandled [Ee]xception[.:]|\[ERROR\] FATAL UNHANDLED EXCEPTION:)\s{{0,3}}(?P<name>{_NAME})?{_CODE}(?:: .*)?"
@@ -26,7 +26,7 @@ _NET_REASON = re.compile(rf"(?:{_NAME}Exception|Internal CLR error|Invalid Progr
 _NET_ITSELF = re.compile(
     rf"(?P<what>Stack overflow|Process terminated|Fatal error(?=\.(?:$| {_NET_REASON.pattern})))\.(?: (?P<said>.*))?"
 )
-_NODE = re.compile(r"[ \t]{0,300}\^{1,200}[ \t]{0,9}")  # where in the line above it was thrown
+_NODE = re.compile(r"[ \t]{0,300}\^{1,200}[ \t]{0,9}")  # marks the place in the line above
 _DENO = re.compile(rf"error: Uncaught (?:\(in (?:worker )?(?:promise|\"\")\) )?(?P<name>{_NAME}): .*")
 _RUBY = re.compile(
     rf"[^\s:][^:]{{0,300}}\.rb:\d{{1,7}}:in [`'][^`']{{1,200}}': (?P<what>.{{0,1000}}) \((?P<name>{_NAME})\)"
@@ -76,17 +76,17 @@ _RUBY_STEP = re.compile(r"\S{1,300}\(\S{0,300}\) \[0x[0-9a-f]{4,16}\]")
 _RUBY_HANDLER = re.compile(r"[^\s(]{1,300}\((?:sig(?:segv|bus|ill|abrt)|rb_bug)\b")
 _NO_NAME = re.compile(r"\(0x[0-9a-f]{4,16}\)")
 _NODE_PROOF = re.compile(r"\s*at \S|Node\.js v\d|\[(?:UnhandledPromiseRejection|[A-Z]\w{0,60}Error|Error): ")
-_MOST_HEAD = 20  # lines between the head and the first frame
+_MOST_HEAD = 20  # lines between head and first frame
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a language tells of one.
+    """The form of a language.
 
     Attributes:
-        head: its first line. proof: a line of each that is one, behind the head; None where the head is enough.
-        told: what its lines say: the exception's name, the line that tells it, and the lines of its stack.
-        between: what stands between its stacks, or parts of one, and ends none.
+        head: its first line. proof: a line that must follow the head; None if the head is enough.
+        told: returns the name of the exception, its line, and the lines of its stack.
+        between: lines between its stacks or parts of a stack, which do not end it.
     """
 
     head: re.Pattern[str]
@@ -110,7 +110,7 @@ def _of_net(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
     said = lines[0]
     for number, line in enumerate(lines[: min(start, _MOST_HEAD)]):
         found = (_WITHIN if number else _NET).fullmatch(line.rstrip())
-        if found is None and name is None and number == 1:  # of Mono, which breaks the line
+        if found is None and name is None and number == 1:  # Mono, which breaks the line
             found = _THROWN.fullmatch(line.strip())
         if found and found["name"]:
             name, said = found["name"], line
@@ -118,7 +118,7 @@ def _of_net(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
 
 
 def _of_net_itself(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
-    """What .NET says when it ends a process itself: in one line, or with the reason on the next."""
+    """The message of .NET when it ends a process itself: in one line, or with the reason on the next."""
     head = _NET_ITSELF.fullmatch(lines[0].rstrip())
     if head is None:
         return None, lines[0].strip(), lines
@@ -146,7 +146,7 @@ def _of_ruby(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
 
 
 def _of_spring(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
-    """What ended a start: its main thread is said nothing more of."""
+    """The failure of a start of Spring Boot, which prints no more about its main thread."""
     name, said, stack = _of_java(lines)
     if name is None:
         found = next((one for line in lines[1:] if (one := _THROWN.fullmatch(line.rstrip()))), None)
@@ -169,10 +169,10 @@ def _of_memory(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
 
 
 def _of_interpreter(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
-    """Python's interpreter itself: the stack of the thread that died, innermost first, other than a traceback's.
+    """A fault of Python's interpreter: the stack of the thread that died, innermost first, unlike in a traceback.
 
-    It may tell of all threads, and calls the one that died the current one. Without such a one only a thread that is
-    alone can be it.
+    It may print all threads, and calls the one that died the current one. Without a current one it must be the only
+    one.
     """
     head = _INTERPRETER.fullmatch(lines[0].rstrip())
     what = head["what"].strip() if head else ""
@@ -189,14 +189,14 @@ def _of_interpreter(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str
 
 
 def _of_ruby_itself(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
-    """Ruby's interpreter itself: the native stack below its handler of the signal, or else that of the script."""
+    """A fault of Ruby's interpreter: the native stack below its signal handler, or else that of the script."""
     head = _RUBY_BUG.fullmatch(lines[0].strip())
     what = _ADDRESS.sub("", head["what"]) if head else ""
     native = next((at for at, line in enumerate(lines) if line.startswith(_RUBY_NATIVE)), len(lines))
     called = takewhile(str.strip, lines[native + 1 :])
     steps = [_NO_NAME.sub("()", found[0]) for line in called if (found := _RUBY_STEP.match(line))]
     own = max((at + 1 for at, step in enumerate(steps) if _RUBY_HANDLER.match(step)), default=0)
-    if own and "() [" in "".join(steps[own : own + 1]):  # the system, which called the handler
+    if own and "() [" in "".join(steps[own : own + 1]):  # the system code that called the handler
         own += 1
     script = [line for line in lines[:native] if ":in " in line]
     return _SIGNALS.get(what.lower(), what), lines[0].strip(), steps[own:] or script[::-1]
@@ -219,7 +219,7 @@ FORMS = (
 
 
 def form_of(said: str) -> Form | None:
-    """The form that a line may be the head of."""
+    """The form of which a line may be the head."""
     return next((form for form in FORMS if form.head.fullmatch(said.rstrip())), None)
 
 
@@ -228,7 +228,7 @@ def frames_of(form: Form, lines: Sequence[str]) -> Sequence[Frame]:
     return stacks.read("\n".join(form.told(lines)[2])).frames
 
 
-STOPPED = "KeyboardInterrupt"  # by somebody
+STOPPED = "KeyboardInterrupt"  # stopped by somebody
 PYTHON_HEAD = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _PYTHON = re.compile(rf"(?P<name>{_NAME})(?:: .*)?")
@@ -236,10 +236,10 @@ _MOST_PYTHON = 600
 
 
 class Traceback:
-    """The last traceback of Python in lines, with those that it is chained to.
+    """The last traceback of Python in some lines, with those to which it is chained.
 
     Attributes:
-        lines: of it. thrown: the line that names the exception and ends it; None as long as it has none.
+        lines: of it. thrown: the last line, which names the exception; None before it has come.
     """
 
     def __init__(self) -> None:
@@ -247,7 +247,7 @@ class Traceback:
         self.thrown: re.Match[str] | None = None
 
     def feed(self, line: str) -> bool:
-        """Go on with a line; whether it is of a traceback."""
+        """Process the next line. Returns whether it belongs to a traceback."""
         is_link = bool(self.lines) and line.startswith(_CHAINED)
         if line.startswith(PYTHON_HEAD) or is_link:
             if self.thrown is not None and not is_link:
@@ -258,7 +258,7 @@ class Traceback:
         elif line[:1].strip():
             has_steps = not self.lines[-1].startswith(PYTHON_HEAD)
             self.thrown = _PYTHON.fullmatch(line.rstrip()) if has_steps else None
-            if self.thrown is None:  # others wrote in between
+            if self.thrown is None:  # output of others in between
                 self.clear()
                 return False
         if line.strip() and len(self.lines) < _MOST_PYTHON:
@@ -266,6 +266,6 @@ class Traceback:
         return True
 
     def clear(self) -> None:
-        """There was none."""
+        """Forget the traceback."""
         self.lines.clear()
         self.thrown = None

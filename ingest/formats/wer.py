@@ -1,8 +1,8 @@
-"""Reports of Windows Error Reporting: the file ``Report.wer``, and what the signature of a report says.
+"""Reports of Windows Error Reporting: the file ``Report.wer``, and the signature of a report.
 
-A report has a type and up to ten values, whose names are in the language of the system; so a name counts where it is
-English, and the place where it is not. The event log tells reports too, with values alone. What the type of a report
-says went on running (``LiveKernelEvent``, ``RADAR_PRE_LEAK_64``, failed updates) is no crash.
+A report has a type and up to ten values, whose names are in the language of the system; so English names are used, and
+otherwise the position. The event log has reports too, with values only. A report is no crash if its type means that the
+program went on (``LiveKernelEvent``, ``RADAR_PRE_LEAK_64``, failed updates).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tag
 from ingest.formats.dates import time_of_filetime
 from ingest.formats.format import Document, Head, decoded
 
-_MOST_BYTES = 4 << 20  # a report with thousands of modules has less than 1 MiB; no more of it is looked at
+_MOST_BYTES = 4 << 20  # a report with thousands of modules has less than 1 MiB; the rest is ignored
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 CLR_EXCEPTION = "0xe0434352"
 
@@ -52,7 +52,7 @@ _TAGS = ("exe", "exe_version", "package", "hang_type", "hang_signature", "waits_
 
 _HEX = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16})")
 _ID = re.compile(r"\{?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\}?")
-_STACK_HASH = "StackHash_"  # in place of a module, where the code is in none
+_STACK_HASH = "StackHash_"  # in place of a module, if the code is in none
 _HASHED_NAME = re.compile(r"[A-Z0-9]{32}")  # of an exception whose name is too long for a signature
 _FIRST_LINE = re.compile(r"\s*Version=\d{1,9}\s")
 _NEXT = re.compile(r"^(?=\ufeff?Version=\d{1,9}\s*$)", re.MULTILINE)
@@ -68,11 +68,11 @@ _SYSTEM = re.compile(r"(\d{1,3}[._]\d{1,3}[._]\d{1,6})(?:[._].*)?")
 
 @dataclass(frozen=True)
 class Problem:
-    """What the signature of a report says of its crash.
+    """The crash in the signature of a report.
 
     Attributes:
-        fields: of a record.
-        tags: of it.
+        fields: of the record.
+        tags: of the record.
     """
 
     fields: Mapping[str, Any]
@@ -80,7 +80,7 @@ class Problem:
 
 
 def problem(kind: str, values: Sequence[str | None], names: Sequence[str | None] = ()) -> Problem | None:
-    """What the signature of a report says; None where it is of no crash.
+    """The crash in the signature of a report; None if it is about no crash.
 
     Args:
         kind: the report's type, such as ``APPCRASH``.
@@ -93,7 +93,7 @@ def problem(kind: str, values: Sequence[str | None], names: Sequence[str | None]
         role = _NAMES.get(name.strip().lower(), places[at] if at < len(places) else "")
         if role and (given := text(value)):
             said.setdefault(role, given)
-    # A type that is not known here is a crash's if it tells an exception in so many words.
+    # A report of an unknown type is a crash if it explicitly names an exception.
     if not places and not ("code" in said and "module" in said):
         return None
     tags = {name: said[name] for name in _TAGS if name in said}
@@ -119,7 +119,7 @@ def place_of(said: Mapping[str, str]) -> dict[str, Any]:
     """Where a process crashed: the module at fault, or else the program.
 
     Args:
-        said: ``module``, ``module_version``, ``offset``, ``exe``, ``exe_version``, where they are told.
+        said: ``module``, ``module_version``, ``offset``, ``exe``, ``exe_version``, if known.
     """
     module = base_name(said.get("module"))
     if module is None or module.lower() == "unknown" or module.startswith(_STACK_HASH):
@@ -137,13 +137,13 @@ def version(said: str | None) -> str | None:
 
 
 def hex_code(said: str | None) -> str | None:
-    """A number as ``0xc0000005``, from hexadecimal digits with or without ``0x``; what is none as it is."""
+    """A number as ``0xc0000005``, from hexadecimal digits with or without ``0x``; other text as it is."""
     found = _HEX.fullmatch(said or "")
     return f"0x{int(found[1], 16):x}" if found else said
 
 
 def report_id(said: str | None, host_id: str | None) -> str | None:
-    """A crash_id by the id of a report: a GUID is its own, another such as ``072726-9109-01`` is of its host only."""
+    """A crash_id from the id of a report: a GUID is unique, another such as ``072726-9109-01`` only within its host."""
     given = (said or "").strip()
     found = _ID.fullmatch(given)
     if found:
@@ -167,7 +167,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(data: bytes, told: Told) -> Records:
-    """The crashes of a file, which has more than one report where some were put one behind the other."""
+    """The crashes of a file, which may have several reports in sequence."""
     records = Records(told)
     reports = [_values(part) for part in _NEXT.split(decoded(data))]
     if not any("EventType" in said for said in reports):
@@ -186,7 +186,7 @@ def _values(part: str) -> dict[str, str]:
 
 
 def _add_report(records: Records, kind: str, said: Mapping[str, str]) -> None:
-    # The place of a packaged program's name has that of the package; its file is the last of its version's parts.
+    # For a packaged program, the name is that of the package; its file is the last part of the version.
     program = said.get("TargetAppVer", "").rpartition("!")[2]
     named = [program if program and one.startswith("praid:") else one for one in _listed(said, "Sig", "Value")]
     found = problem(kind, named, _listed(said, "Sig", "Name"))
@@ -195,7 +195,7 @@ def _add_report(records: Records, kind: str, said: Mapping[str, str]) -> None:
 
 
 def _add(records: Records, kind: str, found: Problem, said: Mapping[str, str]) -> None:
-    host_id = records.host_id(())  # a report names no machine
+    host_id = records.host_id(())  # a report has no host
     own = [report_id(said.get(name), host_id) for name in ("IntegratorReportIdentifier", "ReportIdentifier")]
     identity = (kind, said.get("EventTime", ""), *_listed(said, "Sig", "Value"))
     system = dict(zip(_listed(said, "OsInfo", "Key"), _listed(said, "OsInfo", "Value"), strict=False))
@@ -227,7 +227,7 @@ def _add(records: Records, kind: str, found: Problem, said: Mapping[str, str]) -
 
 
 def _listed(said: Mapping[str, str], name: str, part: str) -> list[str]:
-    """``Sig[0].Name``, ``Sig[1].Name``, … in order of their numbers; empty where one is missing in between."""
+    """``Sig[0].Name``, ``Sig[1].Name``, … in numeric order; empty for a missing one in between."""
     numbers = [int(key[len(name) + 1 : key.index("]")]) for key in said if key.startswith(f"{name}[")]
     return [said.get(f"{name}[{number}].{part}", "") for number in range(max(numbers, default=-1) + 1)]
 

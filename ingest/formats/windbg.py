@@ -1,6 +1,7 @@
-"""What the debuggers of Windows print of a dump: ``!analyze -v``, perhaps with what they say as they open it.
+"""Output of Windows' debuggers for a dump: ``!analyze -v``, perhaps with the text printed when it is opened.
 
-The time of a dump is told in the zone of whoever opened it, with its offset. Their machine's name is not the host's.
+The time of a dump is in the zone of the person who opened it, with its offset. The name of their machine is not that of
+the host.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ingest.formats.systems import version_of_windows
 from ingest.formats.wer import hex_code, version
 
 _LONGEST_LINE = 2000
-_MOST_LINES = 4000  # of one analysis; most are of symbols that are missing
+_MOST_LINES = 4000  # of one analysis; most are about missing symbols
 
 _BANNER = re.compile(r"\*\s{3,60}(?P<of>Bugcheck|Exception) Analysis\s{3,60}\*")
 _RECOGNISED = re.compile(rf"^\s{{0,4}}{_BANNER.pattern}\s*$", re.MULTILINE)
@@ -53,7 +54,7 @@ _PLACE = re.compile(
     r"(?: \[.{1,400}\])?\s*"
 )
 _UNLOADED = re.compile(r"<Unloaded_(?P<module>[^<>]{1,100})>\+(?P<offset>0x[0-9a-f]{1,12})")
-_KERNEL = "nt"  # whatever its file is called
+_KERNEL = "nt"  # whatever the name of its file
 _NO_IMAGES = frozenset(["unknown_image", "memory_corruption", "hardware"])
 _BUCKETS = ("FAILURE_BUCKET_ID", "BUCKET_ID", "BUGCHECK_STR")
 _HANG = re.compile(r"(?:APPLICATION|APP)_?HANG|HANG_")
@@ -61,10 +62,10 @@ _HANG = re.compile(r"(?:APPLICATION|APP)_?HANG|HANG_")
 
 @dataclass
 class _Analysis:
-    """What is told of one dump.
+    """The analysis of one dump.
 
     Attributes:
-        of: what its banner says: Bugcheck or Exception. name: of the bugcheck.
+        of: from its banner: Bugcheck or Exception. name: of the bugcheck.
     """
 
     said: dict[str, str] = field(default_factory=dict)
@@ -104,7 +105,7 @@ def _feed(analysis: _Analysis, said: str) -> None:
             if len(analysis.frames) < MOST_FRAMES:
                 analysis.frames.append(frame)
             return
-        analysis.in_stack = not said or not analysis.frames  # a blank line, or words, before the first
+        analysis.in_stack = not said or not analysis.frames  # a blank line or text before the first frame
     if said.startswith("STACK_TEXT:"):
         analysis.in_stack = not analysis.frames
     elif found := _VALUE.fullmatch(said):
@@ -122,7 +123,7 @@ def _feed(analysis: _Analysis, said: str) -> None:
 
 
 def _frame(said: str) -> tuple[Frame, str] | None:
-    """A step of a stack, and its module as the debugger calls it, without a suffix."""
+    """A step of a stack, and the debugger's name of its module, without a suffix."""
     found = _FRAME.fullmatch(said)
     if found is None:
         return None
@@ -130,7 +131,7 @@ def _frame(said: str) -> tuple[Frame, str] | None:
         return Frame(unloaded["module"], None, int(unloaded["offset"], 16)), unloaded["module"]
     place = _PLACE.fullmatch(found["place"])
     if place is None:
-        return Frame(), ""  # an address that is in no module
+        return Frame(), ""  # an address outside of all modules
     offset = int(place["offset"], 16) if place["offset"] else None
     return Frame(place["module"], text(place["function"]), offset), place["module"]
 
@@ -159,7 +160,7 @@ def _code(analysis: _Analysis, *, is_kernels: bool) -> str | None:
 
 
 def _went_on(said: Mapping[str, str], code: str) -> bool:
-    """Whether the machine went on: what a bugcheck as well may have a code of, the debugger calls so."""
+    """Whether the machine went on; for codes that bugchecks share, by the debugger's words."""
     return is_live(int(code, 16)) or any(said.get(name, "").startswith("LKD_") for name in _BUCKETS)
 
 
@@ -208,7 +209,7 @@ def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) 
 
 
 def _time(said: str) -> str | None:
-    """When a dump was made; None for what tells no offset, which is always told where there is a time."""
+    """When a dump was made; None without an offset, which every valid time has."""
     found = _SESSION.fullmatch(said)
     at = date_in_words(f"{found['at']} {found['year']}") if found else None
     if found is None or at is None:

@@ -1,13 +1,13 @@
-"""Crashes in the events of a Windows log: those of its kernel, of processes, and hangs.
+"""Crashes in the events of a Windows log: those of the kernel, of processes, and hangs.
 
-Windows tells one crash in several events. A bugcheck is told after the reboot, by the kernel that finds the last boot
-not ended (Kernel-Power 41) and by the reporter that finds a dump (BugCheck 1001); a managed process by its runtime
-(.NET Runtime 1026) and by the reporter (Application Error 1000). They may come in either order, as logs are exported
-newest first as well, so a crash waits for a while for what another event tells of it. A report of Windows Error
-Reporting (1001) may come days later, and again after each attempt to send it: it is a crash of its own only where no
-event of the log tells of that program's crash.
+Windows reports one crash in several events: a bugcheck after the reboot, by the kernel that finds an unfinished boot
+(Kernel-Power 41) and by the reporter that finds a dump (BugCheck 1001); the crash of a managed process by its runtime
+(.NET Runtime 1026) and by the reporter (Application Error 1000). They may come in any order, as logs are also exported
+newest first, so a crash waits for a while for further events. A report of Windows Error Reporting (1001) may come days
+later, and again after each attempt to send it: it is a crash of its own only if the log has no other event for that
+program's crash.
 
-What events say is taken from their data, never from a text that is in the language of the system.
+Values are taken from the data of events, never from text in the language of the system.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ POWER_LOST = "KERNEL_POWER_41"
 
 _MOST_WAITING = 256  # crashes, of all hosts of a log
 _MOST_REPORTS = 10_000
-_MOST_TOLD = 100_000  # crashes that a later report is compared with
+_MOST_TOLD = 100_000  # crashes with which a later report is compared
 _MOST_HOSTS = 100_000
-_LONGEST_VALUE = 32 << 10  # characters; Windows writes no more of one
+_LONGEST_VALUE = 32 << 10  # characters; Windows writes no longer one
 # How far apart the events of one crash may be. A clock may be corrected after a boot; a kernel dump takes long.
 _WAITS_FOR = {"kernel": timedelta(days=1), "user": timedelta(minutes=1)}
 
@@ -39,7 +39,7 @@ _WAITS_FOR = {"kernel": timedelta(days=1), "user": timedelta(minutes=1)}
 _KINDS = ("power", "bugcheck", "error", "runtime")
 
 _PROVIDER = re.compile(r"""<Provider\s[^>]{0,300}?Name\s*=\s*["']([^"'<>]{1,100})["']""")
-_CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF])  # what no XML may hold
+_CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF])  # characters that XML forbids
 _FINER_THAN_US = re.compile(r"(\.\d{6})\d+")
 _BUGCHECK = re.compile(r"\s*((?:0x)?[0-9a-fA-F]{1,16})\s*\(([^()]{0,200})\)\s*")
 _SYSTEM = re.compile(r"0*(\d{1,3})\.0*(\d{1,3})\.?")
@@ -55,7 +55,7 @@ class Event:
     Attributes:
         at: its time. host: the computer's name.
         data: names, which may be empty, and values, in order.
-        is_local: its time is of a zone that is not told.
+        is_local: whether the zone of its time is unknown.
     """
 
     provider: str
@@ -66,22 +66,22 @@ class Event:
     is_local: bool = False
 
     def place(self, at: int) -> str:
-        """A value by its place; empty where there is none."""
+        """A value by its position; empty if there is none."""
         return self.data[at][1] if at < len(self.data) else ""
 
     def named(self, name: str, at: int | None = None) -> str:
-        """A value by its name, or else by its place."""
+        """A value by its name, or else by its position."""
         found = next((value for one, value in self.data if one == name), None)
         return found if found is not None else self.place(at) if at is not None else ""
 
 
 def event_of(xml: str) -> Event | None:
-    """An event; None where its provider tells of no crash.
+    """An event; None if its provider reports no crashes.
 
     Args:
-        xml: the element ``Event`` and nothing before it, so that it can declare no entities.
+        xml: the element ``Event`` without anything before it, so that it cannot declare entities.
     Raises:
-        ElementTree.ParseError: it is none.
+        ElementTree.ParseError: it is not valid XML.
     """
     provider = _PROVIDER.search(xml)
     if provider is None or provider[1] not in _READERS:
@@ -103,12 +103,12 @@ def event_of(xml: str) -> Event | None:
 
 @dataclass
 class _Crash:
-    """A crash that waits for what another event tells of it.
+    """A crash that waits for further events.
 
     Attributes:
-        of: host, domain, and the program's name in lower case; that is empty for the kernel.
-        at: when it was told; None where that is no time.
-        told: what each event told, by its kind.
+        of: host, domain, and the program's name in lower case, which is empty for the kernel.
+        at: when it was reported; None if that is no time.
+        told: the values of each event, by kind.
     """
 
     of: tuple[str, str, str]
@@ -116,7 +116,7 @@ class _Crash:
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def is_of(self, other: _Crash) -> bool:
-        """Whether another event of the same program, or kernel, tells of the same."""
+        """Whether another event of the same program, or kernel, is about the same crash."""
         if self.told.keys() & other.told.keys():
             return False
         domain = self.of[1]
@@ -134,10 +134,10 @@ class Crashes:
     """The crashes of a log, as its events come.
 
     Attributes:
-        records: that wait to be taken.
+        records: waiting to be taken.
 
     Args:
-        told: what is known of all crashes in it.
+        told: what is known about all crashes in it.
     """
 
     def __init__(self, told: Told | None = None) -> None:
@@ -149,7 +149,7 @@ class Crashes:
         self._systems: dict[str, dict[str, str]] = {}
 
     def add(self, event: Event) -> None:
-        """Go on with an event.
+        """Process the next event.
 
         Raises:
             Unfit: the records become too large.
@@ -159,12 +159,12 @@ class Crashes:
             self._write(self._waiting.pop(0))
 
     def taken(self) -> Records:
-        """Hand over the records since the last time."""
+        """The records since the last call."""
         taken, self.records = self.records, Records(self._told)
         return taken
 
     def end(self) -> None:
-        """Write what waits, and the reports of which no event told.
+        """Write the waiting crashes, and the reports without another event.
 
         Raises:
             Unfit: the records become too large.
@@ -175,10 +175,10 @@ class Crashes:
         while self._reports:
             self._write_report()
 
-    # -- what events tell
+    # -- events
 
     def _boot(self, event: Event) -> None:
-        """EventLog: 6005 is the first of each boot, 6009 tells the system's version."""
+        """EventLog: 6005 is the first event of each boot, 6009 has the system's version."""
         host = _host(event)
         if event.number == 6005:
             for crash in [one for one in self._waiting if one.of[:2] == (host, "kernel")]:
@@ -202,12 +202,12 @@ class Crashes:
             system["os_build"] = f"{numbers[2]}.{int(revision[:10])}"
         old = self._systems.get(host, {})
         if "os_build" not in system and old.get("os_version") == system["os_version"]:
-            return  # of newer systems only one of the two events tells the revision
+            return  # on newer systems only one of the two events has the revision
         if len(self._systems) < _MOST_HOSTS or host in self._systems:
             self._systems[host] = system
 
     def _power(self, event: Event) -> None:
-        """Kernel-Power 41: the last boot did not end as it should."""
+        """Kernel-Power 41: the last boot did not end properly."""
         if event.number != 41:
             return
         code = whole(event.named("BugcheckCode", 0)) or 0
@@ -246,7 +246,7 @@ class Crashes:
         names = ("AppName", "AppVersion", "", "ModuleName", "ModuleVersion", "", "ExceptionCode", "FaultingOffset")
         roles = ("exe", "exe_version", "", "module", "module_version", "", "code", "offset")
         said = {role: event.named(name, at) for at, (name, role) in enumerate(zip(names, roles, strict=True)) if role}
-        if not said["exe"] or not (said["code"] or said["offset"]):  # Windows XP tells no code
+        if not said["exe"] or not (said["code"] or said["offset"]):  # Windows XP gives no code
             return
         own = event.named("IntegratorReportId", 12)
         tags = {"exe": said["exe"], "exe_version": said["exe_version"], "package": event.named("PackageFullName", 13)}
@@ -260,7 +260,7 @@ class Crashes:
         self._wait(event, "user", said["exe"], "error", told)
 
     def _hang(self, event: Event) -> None:
-        """Application Hang 1002: a program was ended as it did not answer."""
+        """Application Hang 1002: a program was ended because it did not respond."""
         if event.number != 1002 or not event.data:
             return
         said = {"exe": event.named("AppName", 0), "exe_version": event.named("AppVersion", 1)}
@@ -273,8 +273,9 @@ class Crashes:
     def _runtime(self, event: Event) -> None:
         """.NET Runtime 1023, 1025 and 1026: a managed process died of the runtime, of its own will, or of an exception.
 
-        It is told in one text, in the language of the runtime: the program is named in its first line, the exception
-        behind a colon in one of the next, and the stack follows.
+        It has one text in the language of the runtime: the program is in its first line, the exception after a colon in
+            one
+        of the next, and the stack follows.
         """
         if event.number not in (1023, 1025, 1026):
             return
@@ -302,7 +303,7 @@ class Crashes:
         if len(self._reports) > _MOST_REPORTS:
             self._write_report()
 
-    # -- what becomes of it
+    # -- writing
 
     def _know(self, event: Event, fields: Mapping[str, Any]) -> None:
         if len(self._known) < _MOST_TOLD:
@@ -320,7 +321,7 @@ class Crashes:
             same.told.update(crash.told)
 
     def _write_report(self) -> None:
-        """The report that came first, where nothing else told of its crash."""
+        """Write the first report, if its crash has no other event."""
         crash_id = next(iter(self._reports))
         event, found = self._reports.pop(crash_id)
         is_told = self._known & _keys(_host(event), found.fields, found.tags)
@@ -357,7 +358,7 @@ class Crashes:
 
 
 def _keys(host: str, fields: Mapping[str, Any], tags: Mapping[str, Any]) -> set[tuple[str, ...]]:
-    """By what a report is known to be of a crash: its program; its place, where a package hides the program's name."""
+    """Keys by which a report is matched to a crash: the program, or the place if a package hides the program."""
     domain = fields["domain"]
     if domain == "kernel":
         return {(host, domain, canonical_code(fields.get("code"), "windows"))}

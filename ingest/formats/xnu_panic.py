@@ -1,9 +1,9 @@
-"""Panics of Apple's kernel as it writes them: to a serial console, into a log, a ``.panic`` file, a ``panicString``.
+"""Panics of Apple's kernel as text: on a serial console, in a log, a ``.panic`` file or a ``panicString``.
 
-Without symbols a backtrace is addresses. Those in an extension of the kernel are told by the list of extensions below
-it, all others are the kernel's own. What stands above the caller that the first line names is run by every panic. Of a
-fault on Arm the backtrace has who called the function at fault, but not the place of the fault, which the first line
-names.
+Without symbols a backtrace consists of addresses. Those in kernel extensions are found by the list of extensions below
+it, all others are in the kernel. The frames above the caller named in the first line are the same in every panic. For a
+fault on Arm the backtrace has the callers of the function at fault, but not the place of the fault, which is in the
+first line.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ KERNEL = "mach_kernel"
 _APPLE = "com.apple."
 HEAD = "panic(cpu "
 _MOST_PANICS = 1000  # of a document
-_LONGEST_PANIC = 64 << 10  # characters: what tells of the crash is in the first 20,000, then come all extensions
+_LONGEST_PANIC = 64 << 10  # characters: the data about the crash is in the first 20,000, then all extensions follow
 _LONGEST_LINE = 2000
 _LONGEST_CODE = 200
 _MOST_EXTENSIONS = 1000  # of a backtrace
-_KERNEL_BYTES = 64 << 20  # of the kernel's own code, which has some 10 MB
-_POWERPC_KERNEL_BYTES = 4 << 20  # from address 0 on; its extensions lie above
-_EXTENSION_BYTES = 4 << 20  # of one of which only the start is told
-_ADDRESS_BITS = 0xFF_FFFF_FFFF  # of an address on Arm, the others may sign it
-_NEAR = 2000  # characters before a panic, where a report of it says whose and when
+_KERNEL_BYTES = 64 << 20  # upper bound of the kernel's own code, which has some 10 MB
+_POWERPC_KERNEL_BYTES = 4 << 20  # from address 0 on; extensions are above
+_EXTENSION_BYTES = 4 << 20  # upper bound for one with only a start address
+_ADDRESS_BITS = 0xFF_FFFF_FFFF  # of an address on Arm; the other bits may be a signature
+_NEAR = 2000  # characters before a panic in which a report has host and time
 
 _PREFIX = re.compile(  # of a log, before each line
     r"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\d).{0,120}?"
@@ -88,12 +88,12 @@ _WRITTEN = re.compile(r"^[ \t]{0,16}[A-Z][a-z]{2} ([A-Z][a-z]{2} [ \d]\d \d\d:\d
 
 @dataclass(frozen=True)
 class Panic:
-    """What a panic says.
+    """The content of a panic.
 
     Attributes:
-        known_by: what tells it from all others.
-        fields: of a record, what the panic tells of them.
-        tags: what else is worth one.
+        known_by: its identity.
+        fields: of the record, as far as they are in the panic.
+        tags: further values.
     """
 
     known_by: tuple[str, ...]
@@ -114,7 +114,7 @@ class _Loaded:
 
 @dataclass(frozen=True)
 class _Step:
-    """A frame of a backtrace, and the code that it is in."""
+    """A frame of a backtrace, and the code in which it is."""
 
     address: int
     frame: Frame
@@ -122,14 +122,14 @@ class _Step:
 
 
 def read(said: str) -> Panic | None:
-    """The panic that a text begins with; None where it says nothing."""
+    """The panic at the start of a text; None if it is empty."""
     whole = (_unprefixed(line) for line in said[:_LONGEST_PANIC].splitlines())
     lines = [line for line in whole if line]  # a console may end each line twice
     heads = ((at, found) for at, line in enumerate(lines) if (found := _HEAD.match(line)))
     at, found = next(heads, (0, None))
     told = {name: match["said"].strip() for name, match in _searched("\n".join(lines))}
     if found is None:
-        # Of a reset that no kernel wrote of, and of what a debugger says alone.
+        # Text of a reset that no kernel reported, and text of a debugger only.
         head = next(iter(lines), None)
         fields = {"code": head[:_LONGEST_CODE], **_beside(told)} if head else {}
         return Panic((head,), fields, tags={"message": head, "kernel": told.get("kernel")}) if head else None
@@ -168,7 +168,7 @@ def add(records: Records, panic: Panic, *, model: str | None = None, **known: An
     """Add the record of a panic.
 
     Args:
-        model: of the machine. known: fields that a report around it knows; a value counts over what the panic says.
+        model: of the machine. known: fields from the report around it, which have precedence over those of the panic.
     """
     fields: dict[str, Any] = {**panic.fields, **{name: value for name, value in known.items() if value is not None}}
     fields.setdefault("crash_id", name_of(fields.get("host_id") or "", *panic.known_by))
@@ -177,7 +177,7 @@ def add(records: Records, panic: Panic, *, model: str | None = None, **known: An
 
 
 def host_of(said: str) -> str | None:
-    """Whose panic it is, by the last that a report says of it."""
+    """The host of a panic, from the last value in the report before it."""
     found = _HOST.findall(said[-_LONGEST_PANIC:])
     return found[-1] if found else None
 
@@ -194,14 +194,14 @@ def _read_document(data: bytes, told: Told) -> Records:
 
 
 def _written(panic: Panic, before: str) -> dict[str, str]:
-    """When a report was written, which is at the next start; nothing where the panic itself tells its time."""
+    """When a report was written, which is at the next start; nothing if the panic itself has a time."""
     found = _WRITTEN.findall(before)
     at = date_in_words(found[-1]) if found else None
     return {"occurred_at": at, "time_quality": "reboot"} if at and not panic.fields.get("occurred_at") else {}
 
 
 def _panics(said: str) -> Iterator[tuple[str, str]]:
-    """Each panic of a text, behind what stands before it. A panic on top of a panic is no crash of its own."""
+    """Each panic of a text, with the text before it. A panic on top of a panic is no crash of its own."""
     starts: list[int] = []
     at, looked, has_booted = said.find(HEAD), 0, True
     while at >= 0 and len(starts) < _MOST_PANICS:
@@ -231,7 +231,7 @@ def _searched(said: str) -> Iterator[tuple[str, re.Match[str]]]:
 
 
 def _extensions(lines: Sequence[str]) -> Iterator[_Loaded]:
-    """The extensions that the kernel found in a backtrace; below each stand those that it only depends on."""
+    """The extensions that the kernel found in a backtrace; each is followed by its dependencies, which are skipped."""
     heading = next((at for at, line in enumerate(lines) if _EXTENSIONS.match(line)), len(lines))
     for line in lines[heading + 1 :]:
         if line.startswith("dependency:"):
@@ -245,12 +245,12 @@ def _extensions(lines: Sequence[str]) -> Iterator[_Loaded]:
 
 
 def _kernel(base: str | None) -> list[_Loaded]:
-    """The kernel's own code; empty where nobody says where it lies."""
+    """The kernel's own code; empty if its address is unknown."""
     return [_Loaded(KERNEL, None, int(base, 16), int(base, 16) + _KERNEL_BYTES)] if base else []
 
 
 def _steps(lines: Sequence[str], loaded: Sequence[_Loaded]) -> list[_Step]:
-    """The first backtrace: it is of the processor that panicked."""
+    """The first backtrace, which is that of the processor that panicked."""
     found: list[re.Match[str]] = []
     for line in lines:
         step = _FRAME.fullmatch(line) or _FRAME_OF_ARM.fullmatch(line)
@@ -261,7 +261,7 @@ def _steps(lines: Sequence[str], loaded: Sequence[_Loaded]) -> list[_Step]:
 
 
 def _steps_of_powerpc(lines: Sequence[str], loaded: Sequence[_Loaded]) -> list[_Step]:
-    """The backtrace of a fault, from its place on; where there was none that of the panic. Addresses stand in a row."""
+    """The backtrace of a fault, from its place on, or else that of the panic. Addresses are in one row."""
     faults = ((at, fault["pc"]) for at, line in enumerate(lines) if (fault := _POWERPC_PLACE.match(line)))
     at, pc = next(((at, pc) for at, pc in faults if int(pc, 16)), (-1, None))
     behind = dropwhile(lambda line: not line.startswith("Backtrace:"), lines[at + 1 :])
@@ -280,7 +280,7 @@ def _step(found: Mapping[str, str | None], loaded: Sequence[_Loaded]) -> _Step:
 
 
 def _place(steps: Sequence[_Step], addresses: Sequence[str | None]) -> int:
-    """Where in a backtrace it went wrong: at the first of the addresses that is there, or else the innermost."""
+    """Index of the fault in a backtrace: of the first of the addresses that is in it, or else the innermost."""
     for wanted in addresses:
         for at, step in enumerate(steps):
             if wanted and step.address == int(wanted, 16):
@@ -289,10 +289,10 @@ def _place(steps: Sequence[_Step], addresses: Sequence[str | None]) -> int:
 
 
 def _place_of_caller(steps: Sequence[_Step], panicked: int, message: str) -> int:
-    """Where in a backtrace the caller of the function at fault stands: below the steps of the trap.
+    """Index in a backtrace of the caller of the function at fault: below the steps of the trap.
 
     Args:
-        panicked: where it says who panicked; behind it is as good as can be told of a caller who is not there.
+        panicked: index of the function that panicked; the next one is the best guess if the caller is missing.
     """
     link = _CALLED_FROM.search(message)
     wanted = int(link[1], 16) & _ADDRESS_BITS if link else None
@@ -301,7 +301,7 @@ def _place_of_caller(steps: Sequence[_Step], panicked: int, message: str) -> int
 
 
 def _blamed(message: str, steps: Sequence[_Step], extensions: Sequence[_Loaded]) -> dict[str, Any]:
-    """Whose fault it is: whom the kernel itself names, or an extension that is not Apple's, or who panicked."""
+    """The code at fault: as named by the kernel, or an extension that is not Apple's, or the code that panicked."""
     if named := _UNRESPONSIVE.search(message) or _SUSPECTED.search(message):
         return {"module": named[1]}
     names = [step.frame.module or KERNEL for step in steps]
@@ -321,7 +321,7 @@ def _blamed(message: str, steps: Sequence[_Step], extensions: Sequence[_Loaded])
 
 
 def _beside(told: Mapping[str, str]) -> dict[str, Any]:
-    """What a panic tells of its system, and of when it was."""
+    """The values in a panic about its system and its time."""
     now, booted = _instant(told.get("now")), _instant(told.get("booted"))
     return {
         "os_build": told.get("build"),
@@ -331,7 +331,7 @@ def _beside(told: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _instant(said: str | None) -> datetime | None:
-    """A time of the kernel's: seconds since 1970 and microseconds; None where the clock was not set."""
+    """A time of the kernel: seconds since 1970 and microseconds; None if the clock was not set."""
     seconds, micros = (int(one, 16) for one in said.split()) if said else (0, 0)
     try:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds, microseconds=micros) if seconds else None
