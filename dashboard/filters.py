@@ -65,7 +65,7 @@ DIMENSIONS = (
 )
 
 # How the value of each widget of the row is written in the URL, by the widget's key.
-_TOLD: Mapping[str, Callable[[Any], list[str]]] = {
+_IN_URL: Mapping[str, Callable[[Any], list[str]]] = {
     **{each.key: each.names for each in DIMENSIONS},
     "q": lambda words: [words] if words else [],
     "range": lambda span: [] if span in (None, _DEFAULT_RANGE) else [span],
@@ -139,7 +139,7 @@ def carried() -> dict[str, list[str]]:
     They are taken from the widgets, as a choice just made is not in the URL yet; without the row, from the URL.
     """
     told = {}
-    for key, tell in _TOLD.items():
+    for key, tell in _IN_URL.items():
         held = st.session_state.get(key, _UNDRAWN)
         told[key] = st.query_params.get_all(key) if held is _UNDRAWN else tell(held)
     return {key: values for key, values in told.items() if values}

@@ -60,7 +60,7 @@ _TABLES_OF_A_BASELINE = {
 }
 
 # Queries that read them in place of those of the selection itself.
-_OF_THESE = {"selected_edges": "earlier_edges", "selected_edges_of_kinds": "earlier_edges_of_kinds"}
+_BASELINE_QUERIES = {"selected_edges": "earlier_edges", "selected_edges_of_kinds": "earlier_edges_of_kinds"}
 
 # Queries that answer the same as some of these where window and filters are simple, with their parameters: for the
 # kinds of hosts that are asked for, for one update, or for all updates.
@@ -167,7 +167,7 @@ class Selection:
     def kept_of_baseline(self) -> list[Kept]:
         """Like ``kept``, for the tables that ``earlier_rate_by_hour`` reads, if this is the window of the baseline."""
         found = zip(_TABLES_OF_A_BASELINE, self.kept(_TABLES_OF_A_BASELINE.values(), bucket_s=3600), strict=True)
-        return [(name, _OF_THESE.get(query, query), parameters) for name, (_, query, parameters) in found]
+        return [(name, _BASELINE_QUERIES.get(query, query), parameters) for name, (_, query, parameters) in found]
 
     def bucket_s(self, crashes: int) -> int:
         """Width of a bucket of the chart, seconds.

@@ -207,10 +207,10 @@ class _Finder:
         if inner.endswith(_CSV) and not (size_bytes is not None and self._is_of_events(path)):
             kind = tables.named_kind(path.name)
             return _of_lines(name, size_bytes, lambda: csv_rows.batches(blocks_of(path), name, named=kind))
-        data, opened = _begun(path, is_read_once=size_bytes is None)
-        format, read = _told(Head(inner, data), opened)
+        data, opened = _beginning_of(path, is_read_once=size_bytes is None)
+        format, read = _format_of(Head(inner, data), opened)
         if format is None and size_bytes is not None and not inner.endswith(_NDJSON):
-            format = _told_within(data, read)
+            format = _format_within(data, read)
         if format is not None:
             told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), named(path.name))
             return CrashFile(name, size_bytes, format, told, read)
@@ -228,10 +228,10 @@ class _Finder:
 
     def _is_of_events(self, path: Path) -> bool:
         """Whether a table is a list of events of Windows, which has other columns than the contract."""
-        data, opened = _begun(path, is_read_once=False)
+        data, opened = _beginning_of(path, is_read_once=False)
         if any(name in data.split(b"\n", 1)[0] for name in _KEYS):
             return False
-        format, _ = _told(Head("", data), opened)
+        format, _ = _format_of(Head("", data), opened)
         from ingest.formats.event_text import EVENT_TEXT
 
         return format is EVENT_TEXT
@@ -245,13 +245,13 @@ class _Finder:
 
     def _stdin(self) -> Source | CrashFile:
         data, blocks = begins(stdin(), HEAD_BYTES)
-        format, read = _told(Head("", data), lambda: blocks)
+        format, read = _format_of(Head("", data), lambda: blocks)
         if format is None:
             return Source((STDIN,), None, lambda: ndjson.batches(blocks, STDIN), misread=misread_as(data))
         return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), read)
 
 
-def _told(head: Head, opened: Callable[[], Blocks]) -> tuple[Document | Log | None, Callable[[], Blocks]]:
+def _format_of(head: Head, opened: Callable[[], Blocks]) -> tuple[Document | Log | None, Callable[[], Blocks]]:
     """The format of a file by its beginning, and a function that opens it, as UTF-8 without prefixes before its lines.
 
     A text is recognised better without prefixes: with blanks before each line it may look like another format.
@@ -280,7 +280,7 @@ def _without(mark: bytes, read: Callable[[], Blocks]) -> Blocks:
     return quoted.without(mark, read())
 
 
-def _told_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log | None:
+def _format_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log | None:
     """The format of a report far from the start of a text, such as in a long log of a program."""
     if len(start) < HEAD_BYTES:
         return None
@@ -290,7 +290,7 @@ def _told_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log |
     return None if b"\0" in start and not quoted.is_encoded(start) else format_within(opened())
 
 
-def _begun(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Blocks]]:
+def _beginning_of(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Blocks]]:
     """The beginning of a file, and a function that opens it from its start; found files are not kept open.
 
     Raises:
@@ -310,20 +310,20 @@ def _files_in(folder: Path, *, lost: Callable[[OSError], None]) -> list[Path]:
     """
     found: list[Path] = []
     for place, folders, files in os.walk(folder, onerror=lost):
-        if any(_is(Path(place) / name / _TABLE, Path.is_dir, unless_told=False) for name in folders):
+        if any(_is(Path(place) / name / _TABLE, Path.is_dir, if_unknown=False) for name in folders):
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place) / name for name in files if not name.startswith(".") and name != TRUTH]
     # A file that cannot be examined is reported when it is opened.
-    return sorted(path for path in found if _is(path, Path.is_file, unless_told=True))
+    return sorted(path for path in found if _is(path, Path.is_file, if_unknown=True))
 
 
-def _is(path: Path, what: Callable[[Path], bool], *, unless_told: bool) -> bool:
+def _is(path: Path, what: Callable[[Path], bool], *, if_unknown: bool) -> bool:
     try:
         return what(path)
     except OSError:
-        return unless_told
+        return if_unknown
 
 
 def _together(found: Sequence[Source | CrashFile]) -> list[Source]:

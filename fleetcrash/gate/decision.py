@@ -25,9 +25,9 @@ JSON = dict[str, Any]
 # Events in the hour before an alarm belong to the incident; the detector leaves them out of its baseline as well.
 _BEFORE_ALARM = timedelta(minutes=LAG_MINUTES)
 
-_OF_NO_PLACE = ("module", "other")
+_CAUSES_WITHOUT_PLACE = ("module", "other")
 # If at most a quarter of the fleet has the update, most hosts of a rise that has nothing to do with it lack it.
-_FLEET_OVER_THEM = 4
+_FEW_OF_FLEET = 4
 
 
 def gate(
@@ -120,7 +120,7 @@ def explanation(
     since = min((ring.began_at for ring in rings), default=instant)
     first_minute = since.replace(second=0, microsecond=0)
     hits = [first_minute + timedelta(minutes=minute) for ring in rings for minute in ring.evidence.hits.minute.tolist()]
-    is_with_few = _FLEET_OVER_THEM * sum(ring.exposed for ring in rings) <= hosts
+    is_with_few = _FEW_OF_FLEET * sum(ring.exposed for ring in rings) <= hosts
     told: list[Elsewhere] = []
     for incident in found:
         other = incident["verdict"] == "no_update" or (
@@ -129,15 +129,15 @@ def explanation(
         began, until = _span(incident, instant, "closed_at")
         if other and (incident["closed_at"] is None or until > since):
             met = sum(began <= at <= until for at in hits)
-            if is_with_few and _is_of_these(incident, met):
+            if is_with_few and _is_mostly_on(incident, met):
                 continue
             told.append(Elsewhere(incident["incident_id"], incident["summary"], met > 0))
     return next((one for one in reversed(told) if one.met), told[-1] if told else None)
 
 
-def _is_of_these(incident: JSON, met: int) -> bool:
+def _is_mostly_on(incident: JSON, met: int) -> bool:
     """Whether a rise that is bound to no place is mostly on ``met`` hosts; not one of silences, as a feed may fail."""
-    if incident["cause"] not in _OF_NO_PLACE:
+    if incident["cause"] not in _CAUSES_WITHOUT_PLACE:
         return False
     crashed, dark = incident["evidence"]["hosts_crashed"], incident["evidence"]["hosts_dark"]
     return bool(crashed > dark and 2 * met > crashed + dark)

@@ -16,7 +16,7 @@ from ingest.collector.refusal import Refusal
 ANY = "*"
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(:[0-9]{1,5})?|[a-z][a-z0-9+.-]*://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 _TAKEN_HEADERS = "Authorization, Content-Encoding, Content-Type, Idempotency-Key, X-Sentry-Auth"
-_TOLD_HEADERS = "Retry-After"  # Sentry's client waits as it says
+_EXPOSED_HEADERS = "Retry-After"  # Sentry's client waits as it says
 _REMEMBERED_S = 3600
 
 
@@ -51,7 +51,7 @@ class WithOrigins:
                 headers.add_vary_header("Origin")
                 if _is_allowed(origin, self._origins):
                     headers["Access-Control-Allow-Origin"] = str(origin)
-                    headers["Access-Control-Expose-Headers"] = _TOLD_HEADERS
+                    headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
             await send(message)
 
         await self._app(scope, receive, sending)

@@ -219,10 +219,10 @@ def _event(block: _Block) -> Event | None:
     return Event(told[0], told[1], None, host if host and host != "." else None, told[2])
 
 
-_Told = tuple[str, int, list[tuple[str, str]]]
+_Found = tuple[str, int, list[tuple[str, str]]]
 
 
-def _error(said: str) -> _Told | None:
+def _error(said: str) -> _Found | None:
     found = _ENGLISH.search(said) or _OLDER.search(said)
     if found is not None:
         values = {role: " ".join((one or "").split()) for role, one in found.groupdict().items()}
@@ -251,7 +251,7 @@ def _error_by_place(lines: list[str]) -> dict[str, str] | None:
     return None
 
 
-def _bugcheck(said: str) -> _Told | None:
+def _bugcheck(said: str) -> _Found | None:
     found = _BUGCHECK.search(said)
     if found is None:
         return None
@@ -261,7 +261,7 @@ def _bugcheck(said: str) -> _Told | None:
     return "BugCheck", 1001, [*values, ("param3", own["id"] if own else "")]
 
 
-def _report(said: str) -> _Told | None:
+def _report(said: str) -> _Found | None:
     values = {int(one["at"]): one["value"].strip() for one in _REPORT_VALUE.finditer(said)}
     name = _REPORT_NAME.search(said)
     if not values or name is None:
@@ -270,7 +270,7 @@ def _report(said: str) -> _Told | None:
     return "Windows Error Reporting", 1001, [*data, ("ReportId", _report_id(said))]
 
 
-def _runtime(said: str, provider: str, number: str) -> _Told | None:
+def _runtime(said: str, provider: str, number: str) -> _Found | None:
     start = _MANAGED.search(said)
     if start is None and provider != ".NET Runtime":
         return None
@@ -284,7 +284,7 @@ def _report_id(said: str) -> str:
     return (found["id"] or found["other"]) if found else ""
 
 
-def _hang(said: str, provider: str) -> _Told | None:
+def _hang(said: str, provider: str) -> _Found | None:
     found = _HANG.search(said[:1000])
     is_english = "stopped interacting with Windows and was closed" in " ".join(said.split())
     if found is None or not (is_english or provider == "Application Hang"):

@@ -23,7 +23,7 @@ _NEAR_S = 5.0
 
 
 @dataclass
-class _Told:
+class _LastTraceback:
     """The last traceback of a program, the origins of its first line and of its last."""
 
     traceback: Traceback = field(default_factory=Traceback)
@@ -35,7 +35,7 @@ class Services:
     """Collects tracebacks from the lines of all programs."""
 
     def __init__(self) -> None:
-        self._of: OrderedDict[Process, _Told] = OrderedDict()
+        self._of: OrderedDict[Process, _LastTraceback] = OrderedDict()
 
     def feed(self, process: Process, said: str, origin: Any) -> None:
         """Process the next line of a program."""
@@ -43,7 +43,7 @@ class Services:
         if told is None:
             if not said.startswith(PYTHON_HEAD):
                 return
-            told = self._of[process] = _Told()
+            told = self._of[process] = _LastTraceback()
             if len(self._of) > _MOST_PROGRAMS:
                 self._of.popitem(last=False)
         if not told.traceback.feed(said):

@@ -42,7 +42,7 @@ _TRYING_SINCE = "trying_since"  # empty once a look has succeeded
 
 
 @dataclass(frozen=True)
-class _Served:
+class _Sender:
     """A receiver that a thread sends to.
 
     Attributes:
@@ -87,7 +87,7 @@ class Alerting:
         self._lock = threading.RLock()  # for deciding what to send; sending goes on without it
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._served: dict[str, _Served] = {}
+        self._served: dict[str, _Sender] = {}
         self._is_serving = False
 
     def __enter__(self) -> Self:
@@ -187,7 +187,7 @@ class Alerting:
                 self.outbox.try_at_once(name)  # the cause of its failure may have been fixed
         for name, receiver in wanted.items() if self._threads else ():
             if name not in self._served:
-                served = self._served[name] = _Served(receiver)
+                served = self._served[name] = _Sender(receiver)
                 self._start(partial(self._courier(receiver).run, served.stop), f"fleetcrash-alerts-{name}")
         self._is_serving = True
 

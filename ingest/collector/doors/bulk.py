@@ -1,7 +1,7 @@
 """Elasticsearch's bulk interface, which rsyslog, syslog-ng, Fluent Bit, Vector and Logstash speak.
 
-A document with ``record`` is a record of the contract as it is. Of other documents those are crashes in which a kernel
-tells of one (see ``kernel_log``), or systemd-coredump (see ``journal``); all else is none.
+A document with ``record`` is taken as a record of the contract. Other documents are crashes if a kernel (see
+``kernel_log``) or systemd-coredump (see ``journal``) reports one in them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from ingest.formats.crashes import (
 )
 from ingest.formats.systems import os_type
 
-_MOST_ACTIONS = 100_000  # each is answered with some hundred bytes
+_MOST_ACTIONS = 100_000  # the answer has some hundred bytes for each
 _MOST_LINES = 300  # of one message: a whole oops has fewer
-_MOST_MORE_LINES = 100_000  # of a body's messages behind their first ones; each takes some hundred bytes
+_MOST_MORE_LINES = 100_000  # of all messages of a body, after their first lines; each takes some hundred bytes
 _LONGEST_MESSAGE = 200_000
 _ACTIONS = ("index", "create")
 _TIMES = ("@timestamp", "timereported", "timestamp", "timegenerated", "time", "date", "ISODATE")
@@ -37,7 +37,7 @@ _WRITERS = (
     "facility", "syslogfacility-text", "programname", "syslogtag", "tag", "program", "ident", "app-name", "appname",
     "SYSLOG_IDENTIFIER", "FACILITY", "PROGRAM",
 )  # fmt: skip
-_PRODUCT = {"X-Elastic-Product": "Elasticsearch"}  # newer clients of Elasticsearch take no other answer
+_PRODUCT = {"X-Elastic-Product": "Elasticsearch"}  # newer clients of Elasticsearch require it
 _TYPES = (
     "application/x-ndjson", "application/json", "application/ndjson", "text/plain",
     "application/vnd.elasticsearch+x-ndjson", "application/vnd.elasticsearch+json",
@@ -46,10 +46,10 @@ _TYPES = (
 
 @dataclass(frozen=True)
 class _Document:
-    """What is kept of a document that may be of a kernel, beside its lines, until all are there.
+    """What is kept of a document that may be of a kernel, besides its lines, until all have arrived.
 
     Attributes:
-        own_id: by its client, or a hash of it.
+        own_id: from its client, or a hash of it.
         system, system_version: of the host, as it came.
     """
 
@@ -61,7 +61,7 @@ class _Document:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any], own_id: str) -> _Document:
-        """Find what is kept where each shipper puts it."""
+        """Find the values where each shipper puts them."""
         times = (fields.get(name) for name in _TIMES)
         system = mapping(mapping(fields.get("host")).get("os"))
         return cls(
@@ -74,10 +74,10 @@ class _Document:
 
 
 class _Kernels:
-    """What the kernels of the hosts of one bulk said, in its order.
+    """The messages of the kernels in one bulk, in its order.
 
     Attributes:
-        documents: as they came. more: lines that may still be kept behind the first ones of their messages.
+        documents: as they came. more: how many lines after the first of a message may still be kept.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class _Kernels:
         self._lines.setdefault(document.host_id, []).extend(lines)
 
     def add_faults(self, records: Records) -> int:
-        """Add the crashes that the lines tell of. Returns how many documents stand for one."""
+        """Add the crashes in the lines. Returns how many documents represent one."""
         found = set()
         for lines in self._lines.values():
             for fault in kernel_log.faults(lines):
@@ -118,7 +118,7 @@ def read(body: bytearray, asked: Asked) -> Reading:
     """The crashes of a bulk.
 
     Raises:
-        Unfit: it has more actions, or a larger document, than may be.
+        Unfit: it has too many actions, or too large a document.
     """
     records, not_read = Records(asked.told), 0
     items: list[dict[str, Any]] = []
@@ -154,13 +154,13 @@ def read(body: bytearray, asked: Asked) -> Reading:
             not_read += 1
     found = kernels.add_faults(records)
     is_bad = any("error" in one for item in items for one in item.values())
-    # Without spaces: there are shippers that look for the text "errors":false.
+    # Without spaces, as some shippers search for the text "errors":false.
     reply = json.dumps({"took": 0, "errors": is_bad, "items": items}, separators=(",", ":")).encode()
     return Reading(records.lines, records.read, not_read + len(kernels.documents) - found, reply)
 
 
 def _actions(body: bytearray) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
-    """Each action, what it says of its target, and its document. What is no action is "", with its line."""
+    """Each action, its target, and its document. A line that is no action has the action ""."""
     action: str | None = None
     target: Mapping[str, Any] = {}
     for line in _lines(body):
@@ -208,7 +208,7 @@ def _refused(action: str, target: Mapping[str, Any], why: str) -> dict[str, Any]
 
 
 def _is_of_kernel(fields: Mapping[str, Any]) -> bool:
-    """Whether a document may be a line of a kernel: it says so, or says nothing of who wrote it."""
+    """Whether a document may be a line of a kernel: it says so, or does not name the writer."""
     syslog = mapping(mapping(fields.get("log")).get("syslog"))
     told = [
         *(fields.get(name) for name in _WRITERS),

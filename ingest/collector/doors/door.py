@@ -1,4 +1,4 @@
-"""What a door is: what it takes, and what it makes of a body."""
+"""The definition of a door: what it takes, and how it reads a body."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ingest.formats.crashes import Records, Told
 
 @dataclass(frozen=True)
 class Asked:
-    """What a door may know of a request besides its body.
+    """What a door may use of a request besides its body.
 
     Attributes:
-        content_type: as it came; empty where none did.
-        received_at: our clock, for events that tell no time.
+        content_type: as it came; empty if there is none.
+        received_at: by our clock, for events without a time.
     """
 
     content_type: str
@@ -27,20 +27,20 @@ class Asked:
 
     @property
     def told(self) -> Told:
-        """What is known of crashes that say nothing of it."""
+        """Default values for crashes in the body."""
         return Told(self.received_at, document_bytes=self.limits.document_bytes)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a body brought.
+    """The content of a body.
 
     Attributes:
         lines: records for the rules, NDJSON, each line with its newline and none blank.
-        read: how many.
-        not_read: events that are no crash.
-        reply: what the client is told once the lines are on disk.
-        dumps: files to keep, on disk before that.
+        read: number of records.
+        not_read: number of events that are no crash.
+        reply: sent to the client once the lines are on disk.
+        dumps: files to keep, written before that.
     """
 
     lines: bytes | bytearray
@@ -52,42 +52,42 @@ class Reading:
 
 
 class Stream(Protocol):
-    """What a body without end brings, as it comes."""
+    """The content of a body of any length, as it arrives."""
 
     @property
     def records(self) -> Records:
-        """What waits to be taken."""
+        """The records waiting to be taken."""
 
     def feed(self, data: bytes) -> None:
-        """Go on with what came. Memory is bounded, whatever it is.
+        """Process the next bytes, in bounded memory.
 
         Raises:
             Unfit: it is not of the door's format.
         """
 
     def taken(self) -> tuple[Records, int]:
-        """Hand over the records, and the count of events that are no crash, since the last time."""
+        """The records, and the number of events that are no crash, since the last call."""
 
     def end(self) -> None:
-        """See that the body came to its end.
+        """Check that the body is complete.
 
         Raises:
-            Unfit: it did not.
+            Unfit: it is not.
         """
 
     def settle(self) -> None:
-        """What waits for more of its crash waits no longer, as no more comes."""
+        """Write crashes that wait for more lines, as no more will come."""
 
 
 @dataclass(frozen=True)
 class Door:
-    """A way in.
+    """A door.
 
     Attributes:
-        path: with the places of starlette's routes, such as ``/api/{project}/store/``. Metrics go by it.
-        types: media types that are taken; the first is assumed where a request names none.
+        path: with starlette's placeholders, such as ``/api/{project}/store/``; also the label in metrics.
+        types: accepted media types; the first is assumed if a request names none.
         encodings: of a body.
-        methods: most clients POST.
+        methods: most clients use POST.
     """
 
     path: str
@@ -98,12 +98,12 @@ class Door:
 
 @dataclass(frozen=True)
 class BodyDoor(Door):
-    """A way in for bodies that are read as a whole.
+    """A door for bodies that are read as a whole.
 
     Attributes:
-        read: what a body brings. Raises Unfit, or a Refusal, for one that is not of the door's format.
-        token_in: the token that a body may carry itself, None for none; where the door's clients do that.
-        is_parsed: its documents are, so that only one large body is read at a time.
+        read: reads a body. Raises Unfit, or a Refusal, for one that is not of the door's format.
+        token_in: finds the token within a body, None for none; for clients that put it there.
+        is_parsed: whether documents are parsed, so that only one large body is read at a time.
         reply_headers: of every reply.
     """
 
@@ -115,10 +115,10 @@ class BodyDoor(Door):
 
 @dataclass(frozen=True)
 class StreamDoor(Door):
-    """A way in for bodies that may have no end.
+    """A door for bodies of any length.
 
     Attributes:
-        open: a new stream.
+        open: makes a new stream.
     """
 
     open: Callable[[], Stream]
@@ -126,7 +126,7 @@ class StreamDoor(Door):
 
 @dataclass(frozen=True)
 class Page:
-    """What a client asks for before it sends.
+    """A page that clients request before they send.
 
     Attributes:
         type: media type of the text.

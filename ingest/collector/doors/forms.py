@@ -20,8 +20,8 @@ class Part:
     """A part of a form.
 
     Attributes:
-        is_file: came as a file.
-        data: shares the body's memory.
+        is_file: whether it came as a file.
+        data: shares the memory of the body.
     """
 
     name: str
@@ -30,10 +30,10 @@ class Part:
 
 
 def parts_of(body: bytearray, content_type: str) -> Iterator[Part]:
-    """The parts of a form. A last one that is cut short is a part as well.
+    """The parts of a form, including a last one that is truncated.
 
     Raises:
-        Refusal: it is no form, or has too many parts.
+        Refusal: it is not a form, or has too many parts.
     """
     told = _BOUNDARY.search(content_type)
     if told is None:

@@ -1,4 +1,4 @@
-"""The journal's door: what ``systemd-journal-upload`` sends, without end."""
+"""The journal's door, for the endless body of ``systemd-journal-upload``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Dumps as crashpad, breakpad and curl send them: a form with the dump and what the client says with it.
+"""Dumps from crashpad, breakpad and curl: a form with the dump and the client's fields.
 
-A dump that a program asked for while it went on (DumpWithoutCrashing), or one of a kernel that went on, is no crash.
-Its client is told an id, as for any other, since it would send it again; nothing is kept.
+A dump that a program requested while it ran on (DumpWithoutCrashing), or one of a kernel that went on, is no crash. Its
+client gets an id like any other, as it would send the dump again; nothing is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def read(body: bytearray, asked: Asked) -> Reading:
     """The crash of a form.
 
     Raises:
-        Refusal: it is no form, or brings no dump.
+        Refusal: it is not a form, or has no dump.
     """
     form: dict[str, str] = {}
     data = None

@@ -23,7 +23,7 @@ RECORDS = BodyDoor(
         "application/ndjson",
         "application/jsonl",
         "application/x-jsonlines",
-        "application/json",  # one record is one line of JSON
+        "application/json",  # a single record is one line of JSON
     ),
     encodings=bodies.ENCODINGS,
     methods=("POST",),

@@ -1,4 +1,4 @@
-"""Sentry's doors: its clients' envelopes, and the events that older ones send alone."""
+"""Sentry's doors: for envelopes, and for the single events of older clients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingest.formats import sentry
 
 _TYPES = (
     "application/x-sentry-envelope", "application/json", "text/plain", "application/octet-stream",
-    "application/x-www-form-urlencoded",  # what curl says unless told
+    "application/x-www-form-urlencoded",  # the default of curl
 )  # fmt: skip
 
 
@@ -19,7 +19,7 @@ def read_envelope(body: bytearray, asked: Asked) -> Reading:
     """The crash of an envelope.
 
     Raises:
-        Unfit: it has no header, or more than an envelope may have.
+        Unfit: it has no header, or is too large.
     """
     return _answered(sentry.envelope(body, asked.told))
 
@@ -39,7 +39,7 @@ def _answered(events: sentry.Events) -> Reading:
 
 
 def token_in(body: bytearray) -> str | None:
-    """The key in the DSN of an envelope's header, which is where a tunnel leaves it."""
+    """The key in the DSN of an envelope's header, for requests through a tunnel."""
     header, _ = sentry.header_of(body)
     try:
         return unquote(urlsplit(str((header or {}).get("dsn", ""))).username or "") or None
