@@ -164,8 +164,7 @@ def _digest(answers: list[pa.Table]) -> str:
 def _in_a_process(question: str, root: Path, way: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.aggregates", "--ask", question, str(root), way]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    return json.loads(done.stdout)
 
 
 def _one_more_crash(lake: Lake, number: int) -> None:

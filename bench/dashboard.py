@@ -141,8 +141,7 @@ def _opened(page: Page, address: str) -> tuple[float, float | None]:
 def _noted(page: Page) -> dict[str, float]:
     """What ``_NOTE_CONTENT`` has noted once nothing more comes."""
     page.wait_for_function("performance.now() - window.fcContent.last > 2000")
-    noted: dict[str, float] = page.evaluate("window.fcContent")
-    return noted
+    return page.evaluate("window.fcContent")
 
 
 def paint(chromium: Browser, address: str) -> float:

@@ -33,8 +33,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats
 from fleetcrash.attribution.baseline import SAFETY
 from fleetcrash.gate.decision import gate
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, WINDOWS, Evidence, Hits
@@ -44,8 +44,6 @@ from fleetcrash.gate.settings import Settings
 from fleetcrash.store import Engine, Lake
 from ingest.load import load
 from sample_data.simulator import simulate
-
-Floats = NDArray[np.float64]
 
 FIRST_RING, SECOND_RING = 4_000, 40_000
 CRASHES = 450 / 400_000 / 1440  # per host-minute

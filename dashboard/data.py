@@ -120,10 +120,7 @@ class Feed:
             QueryFailed: the lake or the query failed.
         """
         key = tuple((name, frozen(value)) for name, value in sorted(parameters.items()))
-        answer: pd.DataFrame = self.answer(
-            question, lambda engine: engine.frame(question, **parameters), *key, selection=selection
-        )
-        return answer
+        return self.answer(question, lambda engine: engine.frame(question, **parameters), *key, selection=selection)
 
     def answer(
         self, question: str, ask: Callable[[Engine], T], *key: Hashable, selection: Selection | None = None

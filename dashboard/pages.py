@@ -79,8 +79,7 @@ def lake_path() -> str:
 
 def current_feed() -> Feed:
     """The feed of the lake to show."""
-    feed: Feed = feed_of(lake_path())
-    return feed
+    return feed_of(lake_path())
 
 
 def is_dark() -> bool:

@@ -117,5 +117,4 @@ def _common(some: Hashes, held: Hashes) -> Hashes:
     if not len(held):
         return held
     places = np.minimum(np.searchsorted(held, some), len(held) - 1)
-    both: Hashes = some[held[places] == some]
-    return both
+    return some[held[places] == some]

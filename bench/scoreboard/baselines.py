@@ -12,7 +12,8 @@ from math import erfc, lgamma, log, log10, pi, sqrt
 
 import numpy as np
 
-from bench.scoreboard.seen import Floats, Ints, Seen, counted
+from bench.scoreboard.seen import Seen, counted
+from fleetcrash.arrays import Floats, Ints
 
 WARM_UP_MINUTES = 6 * 60  # without a few hours of history there is nothing to chart or to forecast from
 EPISODE_MINUTES = 60
@@ -173,23 +174,20 @@ def _rate_so_far(seen: Seen, arrivals: Floats) -> Floats:
     """(T,) events a host-minute in all minutes up to an hour ago; half an event is taken to have come."""
     events = np.concatenate([np.zeros(60), np.cumsum(arrivals)])[: seen.ticks]
     time = np.concatenate([np.zeros(60), np.cumsum(seen.online)])[: seen.ticks]
-    rate: Floats = (events + 0.5) / np.maximum(time, np.maximum(seen.online, 1.0) * 60.0)
-    return rate
+    return (events + 0.5) / np.maximum(time, np.maximum(seen.online, 1.0) * 60.0)
 
 
 def _sum_around(values: Floats) -> Floats:
     """(T,) sums of the half hours before and after each minute."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     minutes = np.arange(len(values))
-    sums: Floats = total[np.minimum(minutes + 31, len(values))] - total[np.maximum(minutes - 30, 0)]
-    return sums
+    return total[np.minimum(minutes + 31, len(values))] - total[np.maximum(minutes - 30, 0)]
 
 
 def _sum_of_last(values: Floats, number: int) -> Floats:
     """(T,) sums of so many minutes, up to each."""
     total = np.concatenate([np.zeros(number), np.cumsum(values)])
-    sums: Floats = total[number:] - total[:-number]
-    return sums
+    return total[number:] - total[:-number]
 
 
 def _log10_at_least(count: int, mean: float) -> float:

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Narrow
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
-
-Ints = NDArray[np.int64]
-Narrow = NDArray[np.int32]
-Floats = NDArray[np.float64]
 
 MINUTE_US = 60_000_000
 # An event is paired with installs that lie no further from it, before or after.
@@ -121,8 +117,7 @@ def _pairs(events: pa.Table, history: pa.Table, index: dict[str, int]) -> tuple[
 
 
 def _us(column: pa.ChunkedArray) -> Ints:
-    found: Ints = pc.cast(column, pa.int64()).to_numpy()
-    return found
+    return pc.cast(column, pa.int64()).to_numpy()
 
 
 def _tick(instant_us: int | None) -> int:

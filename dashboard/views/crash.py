@@ -116,5 +116,4 @@ def _whole(report: Mapping[str, Any]) -> dict[str, Any]:
     """The report for people, with maps as objects and times as text."""
     maps = {key: dict(report[key] or []) for key in ("content", "tags")}
     shown = {key: value for key, value in {**report, **maps}.items() if key != "source"}
-    plain_text: dict[str, Any] = json.loads(json.dumps(shown, default=str))
-    return plain_text
+    return json.loads(json.dumps(shown, default=str))

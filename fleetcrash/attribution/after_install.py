@@ -11,16 +11,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.asked import ByDelay
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.exposure import LONG_UP
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.witnesses import step_below
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 # The time from an install to the crash is lognormal, with one of these medians; of the hosts that a fault may strike it
 # strikes three in ten.
@@ -101,8 +98,7 @@ def log_of_delays(found: ByDelay, since_release_s: Floats) -> Floats:
     said = np.cumsum(np.log(_STRAY + (1.0 - _STRAY) * more), axis=0)
     of_medians = np.full(len(_MEDIAN_S), np.log((1.0 - _BY_TIMER) / len(_MEDIAN_S)))
     of_timers = np.full(len(likely), np.log(_BY_TIMER / len(_TIMER_FROM_S)))
-    together: Floats = np.logaddexp.reduce(said + np.append(of_medians, of_timers), axis=1)
-    return together
+    return np.logaddexp.reduce(said + np.append(of_medians, of_timers), axis=1)
 
 
 def hazard(age_s: Floats) -> Floats:

@@ -8,9 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Narrow = NDArray[np.int32]
-Texts = NDArray[np.object_]
+from fleetcrash.arrays import Ints, Narrow, Texts
 
 
 @dataclass(frozen=True)

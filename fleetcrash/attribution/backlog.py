@@ -7,13 +7,10 @@ is told hours late it is asked whether as much happened before an update as afte
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.verdict import JUDGING_MINUTES
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 _HOURS_LATE = _HOURS_BEFORE = 240  # minutes
 _LEAST_BEFORE = 3
@@ -57,8 +54,7 @@ def is_behind(inquiry: Inquiry, tick: int, mine: Mask, alarm_tick: int, likely: 
 def _told_late(inquiry: Inquiry, tick: int) -> Mask:
     """(events,) those that were known hours after they happened."""
     events = inquiry.news.events
-    late: Mask = (events.tick <= tick) & (events.tick - events.minute > _HOURS_LATE)
-    return late
+    return (events.tick <= tick) & (events.tick - events.minute > _HOURS_LATE)
 
 
 def _goes_back(inquiry: Inquiry, struck: Mask, late: Mask, update: int) -> bool:

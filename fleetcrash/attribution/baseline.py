@@ -15,13 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.exposure import BOOTS
 from fleetcrash.attribution.hours import DAY, HOURS, hour_of
 from fleetcrash.attribution.news import SYSTEMS
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 Singles = NDArray[np.float32]
 
 LAG_MINUTES = 60
@@ -138,8 +136,7 @@ class Baseline:
 
     def _weighed(self) -> Floats:
         """(OUTCOMES, SYSTEMS, BOOTS) host-minutes, those of each hour for as many as they are worth."""
-        weighed: Floats = np.einsum("oh,hosb->osb", self.by_hour, self.host_minutes)
-        return weighed
+        return np.einsum("oh,hosb->osb", self.by_hour, self.host_minutes)
 
     def _overall(self) -> Floats:
         """(OUTCOMES,) events per host-minute of the whole fleet; one that crashes more does so after boots as well."""

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Mask
 from fleetcrash.attribution.conditions import Condition, components, matcher, version_key
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
-
-Mask = NDArray[np.bool_]
 
 _LOG_PRIOR_KEYS = np.log([0.2, 0.5, 0.3])  # none, one, two attributes
 _BETWEEN_TWO = 0.2  # of what is cut by a version that has two bounds; most faults stay once they have come

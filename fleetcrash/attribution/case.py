@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution import backlog, doubts
 from fleetcrash.attribution.after_install import log_by_delay
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
@@ -29,8 +29,6 @@ from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lac
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough
 
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 Found = tuple[Judgement, Trial, Waves]
 
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,

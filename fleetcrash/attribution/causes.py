@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.verdict import Kind
-
-Ints = NDArray[np.int64]
 
 _OF_PLACE = {"region": "region", "site": "site", "group": "site", "customer": "site"}
 _FEW_HOSTS = 2

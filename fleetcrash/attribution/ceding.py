@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
+from fleetcrash.arrays import Mask
 from fleetcrash.attribution import waves
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.case import Found
@@ -17,8 +15,6 @@ from fleetcrash.attribution.news import OPERATING_SYSTEMS
 from fleetcrash.attribution.second_faults import LEAST_EVENTS
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Kind
 from fleetcrash.attribution.waves import Waves
-
-Mask = NDArray[np.bool_]
 
 _MOSTLY = 0.5
 

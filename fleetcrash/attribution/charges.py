@@ -10,15 +10,12 @@ from collections.abc import Set
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.evidence import TEST_RATIOS
 from fleetcrash.attribution.exposure import KEPT_MINUTES, WINDOWS, HostTime
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.slices import Slices
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 
 class Charges:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Mask
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.case import KnownFault
 from fleetcrash.attribution.condition import cells_that_may_meet
@@ -18,8 +18,6 @@ from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, OPERATING_SYSTEMS
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Kind
-
-Mask = NDArray[np.bool_]
 
 _HALF = 0.5
 

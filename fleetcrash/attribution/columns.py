@@ -5,23 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Narrow = NDArray[np.int32]
-Texts = NDArray[np.object_]
+from fleetcrash.arrays import Ints, Narrow, Texts
 
 
 def ints(table: pa.Table, name: str, missing: int = 0) -> Ints:
     """(n,) a column of whole numbers."""
-    values: Ints = table[name].cast(pa.int64()).fill_null(missing).to_numpy()
-    return values
+    return table[name].cast(pa.int64()).fill_null(missing).to_numpy()
 
 
 def narrow(table: pa.Table, name: str, missing: int = 0) -> Narrow:
     """(n,) a column of whole numbers of which there are so many that half the room counts."""
-    values: Narrow = table[name].cast(pa.int32()).fill_null(missing).to_numpy()
-    return values
+    return table[name].cast(pa.int32()).fill_null(missing).to_numpy()
 
 
 def texts(table: pa.Table, name: str) -> Texts:
@@ -46,5 +41,4 @@ def numbered_texts(some: Texts | pa.StringArray) -> tuple[list[str], Ints]:
 
 def as_microseconds(times: pa.ChunkedArray) -> Ints:
     """(n,) a column of times as microseconds since 1970."""
-    found: Ints = pc.cast(times, pa.int64()).to_numpy()
-    return found
+    return pc.cast(times, pa.int64()).to_numpy()

@@ -12,12 +12,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask, Texts
 from fleetcrash.attribution.asked import Beside
-from fleetcrash.attribution.news import CELL_ATTRIBUTES, News, Texts
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, News
 
 _SYSTEM, _VERSION = CELL_ATTRIBUTES.index("os_type"), CELL_ATTRIBUTES.index("os_version")
 
@@ -95,8 +92,7 @@ def _as_if_then(beside: Beside, counted: Mask, row: Ints, system: Ints, got_it: 
     weights = np.divide(struck[:, None], hosts, out=np.zeros(hosts.shape), where=hosts > 0)
     squares = (hosts * weights**2).sum(0)
     weights *= np.divide((hosts * weights).sum(0), squares, out=np.zeros(len(squares)), where=squares > 0)
-    chosen: Floats = weights[time, of_system]
-    return chosen
+    return weights[time, of_system]
 
 
 def _system_of(versions: Sequence[tuple[str | None, str | None]]) -> Ints:
@@ -113,5 +109,4 @@ def _shares(system: Ints, counts: Floats) -> Floats:
     """
     of_system = (system[:, None] == system).astype(float) @ counts
     usual = of_system[:, :-1] / np.maximum(of_system[:, -1:], 1.0)
-    shares: Floats = (counts[:, :-1] + _ENOUGH * usual) / (counts[:, -1:] + _ENOUGH)
-    return shares
+    return (counts[:, :-1] + _ENOUGH * usual) / (counts[:, -1:] + _ENOUGH)

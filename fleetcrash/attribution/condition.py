@@ -16,13 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.candidates import Candidate, candidates_of
 from fleetcrash.attribution.conditions import CONDITION_KEYS, Condition, matcher
 from fleetcrash.attribution.evidence import log_raised
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 EARNED_PROBABILITY = 0.9
 _KEPT_PROBABILITY = 0.5  # of the one that is given already

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.evidence import log_contrast, log_contrast_by_age
 from fleetcrash.attribution.exposure import AGES, BOOTS, LONG_UP, HostTime
 from fleetcrash.attribution.news import News
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 _LOG_BY_AGE = 2.0  # who had got an update just then has to say more, because there is always somebody who had
 

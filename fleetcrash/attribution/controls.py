@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints
 from fleetcrash.attribution.columns import as_microseconds
 from fleetcrash.attribution.impact import Impact
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import US_A_MINUTE
-
-Ints = NDArray[np.int64]
 
 _DEALS = 50
 

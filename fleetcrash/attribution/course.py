@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.case import Found
 from fleetcrash.attribution.condition import LEAST_EVENTS, cells_that_may_meet, find_condition
@@ -22,9 +22,6 @@ from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.system_rates import as_usual_beside
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 # A condition is looked for again once its events have grown by this factor.
 _CONDITION_GROWTH = 1.02

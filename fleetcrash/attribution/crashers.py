@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fleetcrash.arrays import Ints
 from fleetcrash.attribution.exposure import AGE_MINUTES
-from fleetcrash.attribution.news import Events, Exposed, ExposedEvents, Ints, Online, Suspect
+from fleetcrash.attribution.news import Events, Exposed, ExposedEvents, Online, Suspect
 
 PRIOR_RATE = np.array([1 / 1440, 2.0e-6, 5 / 1440])
 """Of each outcome, per host-minute: about a crash a day for each host of which one is known."""

@@ -23,13 +23,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints
 from fleetcrash.attribution.columns import as_microseconds
 from fleetcrash.attribution.impact import Impact, State
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import US_A_MINUTE, microseconds
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 RING_SHARE = 0.01
 RING_MINUTES = 30

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution import exposure
 from fleetcrash.attribution.asked import LeftAt
 from fleetcrash.attribution.baseline import LAG_MINUTES
@@ -23,9 +23,6 @@ from fleetcrash.attribution.exposure import BOOT_MINUTES, BOOTS, KEPT_MINUTES, H
 from fleetcrash.attribution.lately import Lately
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 AGES = 3  # of an install at the departure: under two minutes, under ten, under an hour
 # Not longer: how long hosts stay online depends on how long they have been, which is told but coarsely.
@@ -166,8 +163,7 @@ class Departures:
         exposed = np.maximum(exposed, 0.0)
         for family in (exposed[..., :AGES], exposed[..., AGES:]):
             np.maximum.accumulate(family, axis=-1, out=family)  # those that left have grown older since
-        share: Floats = exposed / np.maximum(np.maximum(online[..., None], exposed), 1.0)
-        return share
+        return exposed / np.maximum(np.maximum(online[..., None], exposed), 1.0)
 
     def _account(self, update: int) -> _Account:
         if update not in self._accounts:
@@ -247,26 +243,22 @@ def log_excess(hits: Floats, log_penalty: Floats) -> float:
 
 def _by_ratio(hits: Floats, log_penalty: Floats) -> Floats:
     within = _within(hits)[:, None]
-    by_ratio: Floats = within * np.log(RATIOS / HARMLESS_RATIO) - (log_penalty[:, :-1] - log_penalty[:, -1:])
-    return by_ratio
+    return within * np.log(RATIOS / HARMLESS_RATIO) - (log_penalty[:, :-1] - log_penalty[:, -1:])
 
 
 def _within(counts: Floats) -> Floats:
     """(..., WINDOWS) what came within each time after the install and a boot since, from what came at each age."""
-    within: Floats = counts @ _EARLIER
-    return within
+    return counts @ _EARLIER
 
 
 def _by_age(within: Floats) -> Floats:
     """The reverse of ``_within``."""
-    at_age: Floats = within - within @ _JUST_BEFORE
-    return at_age
+    return within - within @ _JUST_BEFORE
 
 
 def log_charge(share: Floats) -> Floats:
     """(..., RATIOS + 1) what one departure adds to the penalty, at a share (...) of the hosts that had the update."""
-    charge: Floats = np.log1p((np.append(RATIOS, HARMLESS_RATIO) - 1.0) * share[..., None])
-    return charge
+    return np.log1p((np.append(RATIOS, HARMLESS_RATIO) - 1.0) * share[..., None])
 
 
 def at_one_place(left: LeftAt, tick: int) -> bool:

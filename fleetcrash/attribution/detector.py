@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Mask
 from fleetcrash.attribution import waves
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
 from fleetcrash.attribution.case import Case, Found, judged
@@ -31,10 +32,6 @@ from fleetcrash.attribution.news import News
 from fleetcrash.attribution.second_faults import SecondFaults
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 _HOT_MINUTES = 90  # an incident younger than this is judged anew at every minute with a new event ...
 _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minute

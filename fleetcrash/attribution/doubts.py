@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution import witnesses
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.suspects import Trial
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 # Of installs: who crashes within ten minutes of one, and long after a boot, did not get it for having come online.
 _AT_ONCE_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from fleetcrash.arrays import Floats
 
 RATIOS = np.geomspace(1.5, 1e5, 14)
 """Rate ratios that a fault may have, equally likely on a log scale: from hardly visible to a boot loop."""
@@ -81,8 +81,7 @@ def log_raised(events: ArrayLike, expected: ArrayLike) -> Floats:
         (...) values; slightly below zero where nothing speaks for a rise, never below log(1/2).
     """
     raised = log_mean_exp(log_poisson_ratio(events, expected), axis=0)
-    answer: Floats = np.logaddexp(raised, 0.0) - np.log(2.0)
-    return answer
+    return np.logaddexp(raised, 0.0) - np.log(2.0)
 
 
 def log_contrast(events: Floats, had: Floats, share: Floats) -> float:
@@ -156,8 +155,7 @@ def log_raised_by_update(events: Floats, expected: Floats, other_events: Floats,
         others = count * np.log1p(raised_by) - raised_by * mean
         by_share.append(recorded + others + np.log(weight))
     raised = np.logaddexp.reduce(np.stack(by_share), axis=0)
-    answer: Floats = np.logaddexp(log_mean_exp(raised, axis=0), 0.0) - np.log(2.0)
-    return answer
+    return np.logaddexp(log_mean_exp(raised, axis=0), 0.0) - np.log(2.0)
 
 
 def log_likeliest(events: Floats, expected: Floats) -> Floats:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution import crashers
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES, OUTCOMES, PRIOR_RATE, Baseline, learned_at
 from fleetcrash.attribution.cursor import Cursor
@@ -19,9 +20,6 @@ from fleetcrash.attribution.hours import DAY, HOURS, Hours, hour_of
 from fleetcrash.attribution.news import SYSTEMS, News, system_number
 from fleetcrash.attribution.spots import Spots
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 _Singles = NDArray[np.float32]
 _Floating = TypeVar("_Floating", Floats, _Singles)
 
@@ -161,13 +159,11 @@ class Expectation:
 
     def since(self, spot: int, minute: int) -> Floats:
         """(OUTCOMES,) events to be expected at a spot since a minute of the last day."""
-        since: Floats = self.total[:, spot] - self._until[:, spot, minute % RING] * self._scale[:, spot]
-        return since
+        return self.total[:, spot] - self._until[:, spot, minute % RING] * self._scale[:, spot]
 
     def until(self, spots: Ints, minutes: Ints) -> Floats:
         """(OUTCOMES, ...) events to be expected at spots before minutes of the last day, both of one shape."""
-        before: Floats = self._until[:, spots, minutes % RING] * self._scale[:, spots]
-        return before
+        return self._until[:, spots, minutes % RING] * self._scale[:, spots]
 
     def of_slices_since(self, minute: int) -> Floats:
         """(OUTCOMES, slices) events to be expected since a minute of the last day."""
@@ -258,8 +254,7 @@ class Expectation:
 
     def _raw(self, of_kinds: Floats) -> Floats:
         """(OUTCOMES, spots) events to be expected within a minute, without the factors."""
-        raw: Floats = of_kinds @ self._online_at.T
-        return raw
+        return of_kinds @ self._online_at.T
 
     def _at_places(self, raw: Floats, factors: Floats) -> Floats:
         slices = len(self._members)

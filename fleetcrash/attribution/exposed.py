@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Narrow
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, BOOT_MINUTES, BOOTS, WINDOWS
-from fleetcrash.attribution.news import Exposed, Narrow
+from fleetcrash.attribution.news import Exposed
 
 Rows = Mapping[str, Narrow]
 Keys = NDArray[np.int64]

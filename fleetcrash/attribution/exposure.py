@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.hours import HOURS, hour_of
 from fleetcrash.attribution.lately import Lately
-from fleetcrash.attribution.news import SYSTEMS, Cell, Exposed, Ints, News, system_number
+from fleetcrash.attribution.news import SYSTEMS, Cell, Exposed, News, system_number
 
 AGE_MINUTES = (2, 10, 60, 240, 1440)  # an install is younger than
 AGES = len(AGE_MINUTES)
@@ -36,8 +37,6 @@ KEPT_MINUTES = 1500  # a day and the hour in which most reports arrive
 
 LATE_MINUTES = 180
 """Of what is told later than that it is not known how much later."""
-
-Floats = NDArray[np.float64]
 
 
 def within_windows(counts: Floats, axis: int = 0) -> Floats:
@@ -121,8 +120,7 @@ class UpdateTime:
     def host_minutes(self, tick: int) -> Floats:
         """(cells, BOOTS, WINDOWS) host-minutes at risk up to the tick."""
         sums = self._all_sums()
-        minutes: Floats = tick * sums[0] - sums[1]
-        return minutes
+        return tick * sums[0] - sums[1]
 
     def host_minutes_since(self, since: int, tick: int) -> Floats:
         """(WINDOWS,) host-minutes at risk in the minutes after one of the last KEPT_MINUTES, up to the tick."""
@@ -130,8 +128,7 @@ class UpdateTime:
 
     def hosts(self) -> Floats:
         """(cells,) hosts at risk now that have had it for less than a day."""
-        hosts: Floats = self._all_sums()[0, :, :, :AGES].sum((1, 2))
-        return hosts
+        return self._all_sums()[0, :, :, :AGES].sum((1, 2))
 
     def pushes(self, tick: int) -> Ints:
         """The minutes of the last day in which many hosts that were up began to get it, after hardly any did.
@@ -151,14 +148,12 @@ class UpdateTime:
         begins = np.flatnonzero(many & (before <= _BEFORE_PUSH * after))
         last = begins[np.diff(begins, append=len(just_got) + _PUSH_MINUTES) > 1]  # of each run of such minutes
         first = np.searchsorted(so_far, so_far[at[last] - _PUSH_MINUTES] + _STRAYS * after[last], side="right")
-        minutes: Ints = tick - KEPT_MINUTES - _PUSH_MINUTES + first
-        return minutes
+        return tick - KEPT_MINUTES - _PUSH_MINUTES + first
 
     @property
     def cells(self) -> Ints:
         """Those in which hosts ever had it."""
-        cells: Ints = np.flatnonzero(self._all_sums()[1].any((1, 2)))
-        return cells
+        return np.flatnonzero(self._all_sums()[1].any((1, 2)))
 
     @property
     def is_idle(self) -> bool:
@@ -201,8 +196,7 @@ class UpdateTime:
         """
         total = self.by_hour.sum(0)
         out = np.ones((len(by_hour), WINDOWS))
-        mean: Floats = np.divide(by_hour @ self.by_hour, total, out=out, where=total > 0)
-        return mean
+        return np.divide(by_hour @ self.by_hour, total, out=out, where=total > 0)
 
 
 @dataclass
@@ -279,8 +273,7 @@ class HostTime:
         exposed[:, :AGES] *= self.weight
         exposed = within_windows(exposed, axis=1)
         online = (others + exposed[:, AGES - 1])[:, None]
-        share: Floats = np.divide(exposed, online, out=np.full(exposed.shape, np.nan), where=online > 0)
-        return share
+        return np.divide(exposed, online, out=np.full(exposed.shape, np.nan), where=online > 0)
 
     def at_risk(self, update: int, minutes: Ints, cells: Ints, since_boot: Ints) -> tuple[Floats, Floats]:
         """Hosts at risk where and when each event happened.

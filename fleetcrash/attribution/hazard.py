@@ -7,11 +7,9 @@ nobody tells it, what follows an install is to be expected to some degree, and h
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats
 from fleetcrash.attribution.exposure import AGES, HostTime
-
-Floats = NDArray[np.float64]
 
 _PRIOR = np.array([3.0, 3.0, 1.5, 1.0, 1.0])
 _PRIOR_EVENTS = 2.0

@@ -10,11 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from fleetcrash.arrays import Floats, Ints, Mask
 
 HOURS = 24
 DAY = 60 * HOURS
@@ -87,5 +84,4 @@ class Hours:
 def _with_neighbours(by_hour: Floats) -> Floats:
     """(days, HOURS, outcomes) the sums of each hour and those before and after it; days in order."""
     flat = np.pad(by_hour.reshape(-1, by_hour.shape[2]), [(1, 1), (0, 0)])
-    together: Floats = (flat[:-2] + flat[1:-1] + flat[2:]).reshape(by_hour.shape)
-    return together
+    return (flat[:-2] + flat[1:-1] + flat[2:]).reshape(by_hour.shape)

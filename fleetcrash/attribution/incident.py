@@ -27,8 +27,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import KEPT_MINUTES
@@ -39,9 +39,6 @@ from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.times import tick_text
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 # For how long another update has to be found before its name is taken; a wrong name is worse than a late one, and none.
 RENAMING_MINUTES = 5

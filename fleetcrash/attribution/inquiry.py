@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Set
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution import crashers
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES, OUTCOMES
 from fleetcrash.attribution.charges import Charges
@@ -27,10 +27,6 @@ from fleetcrash.attribution.news import ExposedEvents, News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial, try_updates
 from fleetcrash.attribution.waves import Waves, find_waves
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 _AGAIN_MINUTES = 720  # rings of a day come sooner, and are of one push
 
@@ -181,8 +177,7 @@ class Inquiry:
 
     def events_since(self, spot: int, since: int) -> Mask:
         """(events,) those in a spot from a minute on."""
-        there: Mask = self.spots.events_at(spot) & (self.news.events.minute >= since)
-        return there
+        return self.spots.events_at(spot) & (self.news.events.minute >= since)
 
     def events_with(self, update: int, tick: int) -> Mask:
         """(events,) those of hosts that had an update for less than a day, as known by a tick."""

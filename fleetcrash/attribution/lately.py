@@ -7,12 +7,8 @@ those few are megabytes, and all of them gigabytes.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-Narrow = NDArray[np.int32]
+from fleetcrash.arrays import Floats, Ints, Mask, Narrow
 
 
 class Lately:
@@ -31,22 +27,19 @@ class Lately:
 
     def at(self, minute: Ints, row: Ints) -> Narrow:
         """(..., k) the counts at minutes and rows, two arrays of one shape or of shapes that go together."""
-        counts: Narrow = self._counts[minute[..., None] % len(self._counts), self._column[row]]
-        return counts
+        return self._counts[minute[..., None] % len(self._counts), self._column[row]]
 
     def summed(self, rows: Mask, of_row: int) -> Ints:
         """(minutes,) one of the k counts, summed over some of the rows, by the minute modulo their number."""
         columns = np.unique(self._column[rows, of_row])
-        sums: Ints = self._counts[:, columns[columns > 0]].sum(1, dtype=np.int64)
-        return sums
+        return self._counts[:, columns[columns > 0]].sum(1, dtype=np.int64)
 
     def totals(self, minutes: Ints) -> Floats:
         """(k,) each of the k counts, summed over all rows and some of the minutes, each of them once."""
         used = len(self._place)
         by_place = self._counts[minutes % len(self._counts), 1:used].sum(0, dtype=np.int64)
         k = self._column.shape[1]
-        totals: Floats = np.bincount(self._place[1:] % k, weights=by_place.astype(float), minlength=k).astype(float)
-        return totals
+        return np.bincount(self._place[1:] % k, weights=by_place.astype(float), minlength=k).astype(float)
 
     def write(self, minute: int, now: Narrow) -> None:
         """Note the counts (rows, k) of a minute."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import CELL_ATTRIBUTES
 from fleetcrash.binomial import upper_tail
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 _LEAST_EVENTS = 3  # fewer do not say when a part of the fleet was struck
 
@@ -63,8 +60,7 @@ def in_late_versions(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Ma
         if _LEAST_EVENTS <= struck[cells].sum() < struck.sum():
             its, told = (seen[:, some].sum(1) for some in (cells, ~cells))
             late |= cells & _came_late(its, time[:, cells].sum(1), told, time[:, ~cells & (struck > 0)].sum(1))
-    in_late: Mask = mine & late[news.events.cell]
-    return in_late
+    return mine & late[news.events.cell]
 
 
 def _came_late(seen: Floats, time: Floats, told: Floats, at_risk: Floats) -> bool:
@@ -89,14 +85,12 @@ def _came_late(seen: Floats, time: Floats, told: Floats, at_risk: Floats) -> boo
 
 def _host_minutes(inquiry: Inquiry, update: int, tick: int) -> Floats:
     """(AGES, cells) of hosts with an update, by the age of its install."""
-    minutes: Floats = inquiry.expected.time.by_update[update].host_minutes(tick)[:, :, :AGES].sum(1).T
-    return minutes
+    return inquiry.expected.time.by_update[update].host_minutes(tick)[:, :, :AGES].sum(1).T
 
 
 def by_age(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Floats:
     """(AGES,) some events of hosts with an update, by the age of its install."""
-    counted: Floats = inquiry.exposed_counts(tick, mine, update).sum((0, 2))[:AGES]
-    return counted
+    return inquiry.exposed_counts(tick, mine, update).sum((0, 2))[:AGES]
 
 
 def is_soon(of_age: Floats) -> bool:

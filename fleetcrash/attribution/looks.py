@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
+from fleetcrash.arrays import Mask
 
 _AGAIN_MINUTES = 5  # without a new event
 

@@ -12,18 +12,14 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK, LAG_MINUTES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 _LEAST_EVENTS = 4
 _LENGTHS = (240, DAY)  # minutes in which there may be more

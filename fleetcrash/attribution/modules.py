@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.news import News
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,7 @@ class Modules:
     def crashes_of(self, rise: ModuleRise) -> Mask:
         """(events,) the crashes in a module."""
         named = (rise.name, rise.os_type)
-        of_module: Mask = self.of_event == (self.names.index(named) if named in self.names else len(self.names))
-        return of_module
+        return self.of_event == (self.names.index(named) if named in self.names else len(self.names))
 
     def count(self, events: Mask) -> Ints:
         """(modules,) how many of some events (events,) are crashes in each."""
@@ -62,8 +58,7 @@ class Modules:
 
     def of_system(self, system: str) -> Mask:
         """(modules,) those of an operating system."""
-        inside: Mask = self._systems == system
-        return inside
+        return self._systems == system
 
     def in_all(self, counts: Ints) -> Ints:
         """(modules,) of each as many as all modules of its operating system have, by how many each has (modules,)."""

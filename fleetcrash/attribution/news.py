@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints, Mask, Narrow, Texts
 from fleetcrash.times import US_A_MINUTE
 
 if TYPE_CHECKING:
     from fleetcrash.attribution.questions import Questions
 
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-Narrow = NDArray[np.int32]
 Tiny = NDArray[np.int8]
-Texts = NDArray[np.object_]
 
 CELL_ATTRIBUTES = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 PLACES = ("group", "site", "customer")

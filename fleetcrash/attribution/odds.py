@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.rivalry import (
@@ -25,10 +25,6 @@ from fleetcrash.attribution.rivalry import (
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.waves import LOG_SHAPE, Waves
 from fleetcrash.attribution.witnesses import enough
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 # About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
 LOG_PRIOR_UPDATE = float(np.log(1e-3))

@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast_of_each
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.witnesses import to_look_at
-
-Ints = NDArray[np.int64]
 
 _LEAST_EVENTS = 5
 _MOST_EVENTS = 500  # who is struck first tells as much as who is struck later
@@ -38,8 +36,7 @@ def of_first_hour(struck: Ints, minute: Ints) -> Ints:
         minute: (events,) in which each event happened.
     """
     first = minute[struck].min(initial=np.iinfo(np.int64).max - LAG_MINUTES)
-    of_first: Ints = struck[minute[struck] <= first + LAG_MINUTES]
-    return of_first
+    return struck[minute[struck] <= first + LAG_MINUTES]
 
 
 def log_by_holders(news: News, told: Ints) -> Mapping[int, float]:

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.asked import ExposedAt
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.condition import Place
@@ -19,10 +20,6 @@ from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import PLACES, News
 from fleetcrash.attribution.spots import PLACE_WEIGHT
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 # Of the events that happen at a place, or it is none that a fault is confined to; so there are ten of a kind at most.
 _LEAST_OF_EVENTS = 0.1

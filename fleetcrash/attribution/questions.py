@@ -10,8 +10,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from fleetcrash.arrays import Ints
 from fleetcrash.attribution.asked import AtPlace, Beside, ByDelay, ByStart, ExposedAt, Had, Holders, LeftAt, Whereabouts
-from fleetcrash.attribution.columns import Ints, ints, narrow, numbered, texts
+from fleetcrash.attribution.columns import ints, narrow, numbered, texts
 from fleetcrash.attribution.news import Suspect
 from fleetcrash.store.engine import Engine
 
@@ -33,8 +34,7 @@ def _kept(
             self.answers[question] = ask(self, *asked, **named)
             if len(self.answers) > _MOST_ANSWERS:
                 del self.answers[next(iter(self.answers))]
-        answer: Answer = self.answers[question]
-        return answer
+        return self.answers[question]
 
     return answered
 
@@ -179,8 +179,7 @@ class Questions:
     def _updates(self, table: pa.Table, name: str) -> Ints:
         """(n,) the updates of a column; -1 where none is named."""
         names, name_of_row = numbered(table, name)
-        updates: Ints = np.array([*(self._index.get(one, -1) for one in names), -1], dtype=np.int64)[name_of_row]
-        return updates
+        return np.array([*(self._index.get(one, -1) for one in names), -1], dtype=np.int64)[name_of_row]
 
 
 def _as_the_lake_has(cells: tuple[int, ...]) -> list[int]:

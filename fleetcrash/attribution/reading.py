@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from fleetcrash.arrays import Ints
 from fleetcrash.attribution import crashers
-from fleetcrash.attribution.columns import Ints, ints, narrow, numbered, texts
+from fleetcrash.attribution.columns import ints, narrow, numbered, texts
 from fleetcrash.attribution.exposed import changes_of
 from fleetcrash.attribution.exposure import kind_of
 from fleetcrash.attribution.news import (
@@ -170,8 +171,7 @@ def _left_with(table: pa.Table, update_index: dict[str, int]) -> LeftWith:
 
 def _updates(table: pa.Table, update_index: dict[str, int]) -> Ints:
     names, name = numbered(table, "update_id")
-    picked: Ints = np.array([*(update_index[one] for one in names), -1], dtype=np.int64)[name]
-    return picked
+    return np.array([*(update_index[one] for one in names), -1], dtype=np.int64)[name]
 
 
 def _events(table: pa.Table) -> Events:

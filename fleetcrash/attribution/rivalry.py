@@ -6,16 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, Waves
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 Contrast = Callable[[int], float]
 """``evidence.log_contrast`` of an update by its index."""
@@ -191,8 +187,7 @@ class Rivalry:
         """(n, SHAPES) the waves that the events hardly prefer to the best of some (n, SHAPES) at the same spot."""
         of_spot = np.full(self.waves.spot.max(initial=0) + 1, -np.inf)
         np.maximum.at(of_spot, self.waves.spot, np.max(self.of_waves, axis=1, where=some, initial=-np.inf))
-        no_better: Mask = self.of_waves <= of_spot[self.waves.spot][:, None] + LOG_MARGIN
-        return no_better
+        return self.of_waves <= of_spot[self.waves.spot][:, None] + LOG_MARGIN
 
     def _begins_with(self, row: int) -> bool:
         """Whether a wave from a push of an update on, in hosts that mostly had it, rose within the hour.
@@ -215,14 +210,12 @@ class Rivalry:
         """(n,) minutes from the last push of an update to the beginning of each wave, which may be a little before."""
         pushed, onset = self.pushed(row), self.waves.onset
         last = np.searchsorted(pushed, onset + COINCIDENT_MINUTES, side="right") - 1
-        after: Ints = onset - pushed[np.maximum(last, 0)]
-        return after
+        return onset - pushed[np.maximum(last, 0)]
 
     def _explained(self, row: int, share: float = EXPLAINED_SHARE) -> Mask:
         """(n, SHAPES) whether most of the events of a wave, or such a share, happened to hosts that had an update."""
         with_it = self.trial.events[:, row, :AGES].sum((0, 1)).max()
-        is_explained: Mask = with_it >= share * self.waves.events.sum(0)
-        return is_explained
+        return with_it >= share * self.waves.events.sum(0)
 
 
 def strongest(log_waves: Floats) -> tuple[int, int] | None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT, LAG_MINUTES
 from fleetcrash.attribution.case import Case, judged
 from fleetcrash.attribution.claims import Claims
@@ -19,9 +19,6 @@ from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 CaseOf = Callable[[Mask, Mask], Case]
 """Some events (events,) and the cells (cells,) where they may be, as a case that is no incident's yet."""

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution.conditions import Condition, version_key
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 # How likely a fault is to hit one slice of each kind, before looking. A fault nearly always stays within one OS.
 _WEIGHTS = {
@@ -104,8 +102,7 @@ class Slices:
             # A cell is in one slice of each attribute, or in none.
             of_key = [number for number, cut in enumerate(self.slices) if cut.key == key and not cut.threshold]
             product *= 1.0 + (factors[:, of_key] - 1.0) @ self.members[of_key]
-        bounded: Floats = np.clip(product, 0.2, 8.0)
-        return bounded
+        return np.clip(product, 0.2, 8.0)
 
 
 def cut(cells: Sequence[Cell]) -> Slices:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask, Narrow
 from fleetcrash.attribution.columns import numbered_texts
 from fleetcrash.attribution.exposure import stratum_of_cells
-from fleetcrash.attribution.news import PLACES, Narrow, News
+from fleetcrash.attribution.news import PLACES, News
 from fleetcrash.attribution.odds import LOG_PRIOR_UPDATE
 from fleetcrash.attribution.slices import Slices, cut
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 _NEW_MINUTES = 7 * 1440  # for which a version has no rate of its own
 _NEARLY_ALL = 0.99  # of what is expected of the fleet: as good as all of it
@@ -81,8 +78,7 @@ class Spots:
 
     def cells_of(self, spot: int) -> Mask:
         """(cells,) those of a slice; of a place, whose hosts may be of any, all."""
-        cells: Mask = self.slices.members[spot if spot < len(self.slices) else 0] > 0
-        return cells
+        return self.slices.members[spot if spot < len(self.slices) else 0] > 0
 
     def name(self, spot: int) -> tuple[str, str]:
         """Attribute and value that a spot is cut by."""
@@ -124,8 +120,7 @@ class Spots:
                 expected[len(self.slices) :] >= _NEARLY_ALL * expected[0],
             ]
         )
-        apart: Mask = self.stands_there & ~is_whole
-        return apart
+        return self.stands_there & ~is_whole
 
     def whole_system(self, spot: int, tick: int) -> int:
         """The spot of the operating system that a slice was part of as of a tick; else the spot itself."""

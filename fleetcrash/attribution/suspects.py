@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
 from fleetcrash.attribution.evidence import (
     TEST_RATIOS,
@@ -24,10 +24,6 @@ from fleetcrash.attribution.evidence import (
     log_raised_by_update,
 )
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, WINDOWS, within_windows
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 FALSE_ALARMS_IN_30_DAYS = 0.05
 UPDATES_IN_30_DAYS = 150
@@ -79,8 +75,7 @@ class Trial:
         Args:
             least: the log of the test to be passed.
         """
-        passed: Mask = (self.log_test >= least) & (self.log_evidence >= _LOG_LEAST)
-        return passed
+        return (self.log_test >= least) & (self.log_evidence >= _LOG_LEAST)
 
     def counts(self, row: int) -> tuple[float, float]:
         """Events seen and expected in the slice and the time after the install that speak loudest for an update.

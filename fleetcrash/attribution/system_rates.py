@@ -8,15 +8,12 @@ Windows. The hosts beside those with the update tell what was usual meanwhile.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 _ENOUGH = 10.0  # events; of fewer, rather the baseline's word than theirs
 _LEAST, _MOST = 0.25, 2.0

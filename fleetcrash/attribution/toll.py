@@ -11,16 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.condition import cells_that_may_meet
 from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 _MOSTLY = 0.5
 _AS_MANY = 2.0  # times what the earlier hosts tell: those that come online late may be of other kinds
@@ -103,5 +100,4 @@ class Toll:
 
 def _host_minutes(inquiry: Inquiry, tick: int, update: int, cells: Mask) -> Floats:
     """(AGES,) of hosts at risk with an update so far, by the age of the install."""
-    minutes: Floats = inquiry.expected.time.by_update[update].host_minutes(tick)[cells, :, :AGES].sum((0, 1))
-    return minutes
+    return inquiry.expected.time.by_update[update].host_minutes(tick)[cells, :, :AGES].sum((0, 1))

@@ -10,14 +10,11 @@ they were struck.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.exposure import LATE_MINUTES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, EXPLAINED_SHARE, SOON_MINUTES
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 _BEFORE_MINUTES = 15  # the release came at most so long before the rise
 _LEAST_STRUCK = 5

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution import suspects
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
@@ -21,9 +21,6 @@ from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.odds import Odds
 from fleetcrash.attribution.rivalry import LOG_MARGIN, LOG_NO_CONTRAST, Contrast
 from fleetcrash.attribution.suspects import Trial
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 # How likely an answer has to be to be given, and to be kept.
 NAMING_PROBABILITY = 0.9
@@ -337,5 +334,4 @@ def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast) -> bool:
 
 def _events_of(trial: Trial, row: int) -> Floats:
     """(OUTCOMES, AGES) events of hosts with an update, in the slice that says most."""
-    events: Floats = trial.events[:, row, :AGES, int(np.argmax(trial.log_by_slice[row]))]
-    return events
+    return trial.events[:, row, :AGES, int(np.argmax(trial.log_by_slice[row]))]

@@ -10,15 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask, Narrow
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.evidence import LEAST_EXPECTED, log_likeliest, log_raised
-from fleetcrash.attribution.news import Narrow
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 LENGTHS = np.array([5, 15, 60, 240, 1440])
 """Minutes that a wave may last."""
@@ -93,8 +88,7 @@ class Waves:
         )
 
     def _weighed(self, log_weight: Floats) -> Floats:
-        weighed: Floats = self.log_evidence + log_weight[self.spot][:, None] + LOG_SHAPE
-        return weighed
+        return self.log_evidence + log_weight[self.spot][:, None] + LOG_SHAPE
 
 
 def find_waves(
@@ -177,8 +171,7 @@ class _Onsets:
         """(n,) an upper bound on what each may say, quickly."""
         of_lengths = log_likeliest(self.seen, self.mean).sum(0).max(1)
         of_stretches = log_likeliest(*_stretches(self.seen, self.mean)).sum((0, 2))
-        bound: Floats = np.maximum(of_lengths, of_stretches)
-        return bound
+        return np.maximum(of_lengths, of_stretches)
 
     def most_promising(self) -> _Onsets:
         """Those with the highest bounds, as many as are weighed."""

@@ -13,14 +13,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.asked import AtPlace, ByStart, Whereabouts
 from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast_of_each, log_mean_exp
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell, News
-
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 OF_CELLS = ("model", "region")
 """Dimensions of a place that cells are cut by, within which ``after_install`` compares hosts."""

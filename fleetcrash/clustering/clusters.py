@@ -205,8 +205,7 @@ class Clusters:
         return self._engine.table(f"clustering/{query}", **parameters)
 
     def _rows(self, query: str, **parameters: Any) -> Rows:
-        rows: Rows = self._table(query, **parameters).to_pylist()
-        return rows
+        return self._table(query, **parameters).to_pylist()
 
     def _once(self, query: str, **parameters: Any) -> Rows:
         """Rows that do not depend on the selection, so that they are asked for once."""

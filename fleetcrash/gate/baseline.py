@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats
 from fleetcrash.attribution.baseline import CRASH, DARK, PRIOR_RATE, SAFETY
 from fleetcrash.attribution.news import SYSTEMS, system_number
 
-Floats = NDArray[np.float64]
 # OS, always on, and time since boot: 0 under ten minutes, 1 under thirty, 2 later.
 Kind = tuple[str | None, bool, int]
 
@@ -89,8 +88,7 @@ def _rates(counts: Floats, minutes: Floats, outcome: int) -> Floats:
     overall = (counts.sum() + _PRIOR_EVENTS) / (minutes.sum() + _PRIOR_EVENTS / prior)
     by_kind = (counts.sum(2) + _KIND_EVENTS) / (minutes.sum(2) + _KIND_EVENTS / overall)
     expected = by_kind[..., None] * _PRIOR_BOOT[outcome]
-    rates: Floats = (counts + _KIND_EVENTS) / (minutes + _KIND_EVENTS / expected)
-    return rates
+    return (counts + _KIND_EVENTS) / (minutes + _KIND_EVENTS / expected)
 
 
 def _place(row: dict[str, Any]) -> tuple[int, int, int]:

@@ -14,13 +14,9 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.baseline import CRASH, DARK
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 # Minutes after the install within which an excess may fall; hosts are followed for the longest. The detector looks at
 # four hours as well.

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from fleetcrash.arrays import Floats
 from fleetcrash.attribution.reading import KNOWN
 from fleetcrash.gate.baseline import OUTCOMES, Baseline, Kind, learn
-from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Floats, Hits
+from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Hits
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import US_A_MINUTE, microseconds
 

@@ -161,8 +161,7 @@ class Engine:
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """The answer of one query file as a list of dicts; times are aware datetimes in UTC."""
-        answer: list[dict[str, Any]] = self.table(query, **parameters).to_pylist()
-        return answer
+        return self.table(query, **parameters).to_pylist()
 
     def batches(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
         """The answer of one query file, a part at a time, so that it is never all in memory.

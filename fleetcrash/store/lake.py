@@ -371,8 +371,7 @@ class Lake:
         Raises:
             LakeError: the table cannot be read.
         """
-        found: str | None = self.ask(table, lambda delta: delta.metadata().configuration.get(SCHEMA_KEY))
-        return found
+        return self.ask(table, lambda delta: delta.metadata().configuration.get(SCHEMA_KEY))
 
     def _path(self, table: str) -> str:
         return str(self.folder(table))

@@ -103,8 +103,7 @@ class Mentions:
         told = sources.dictionary_encode()
         mentioned = [text is not None and self.struck_in_source(text) != text for text in told.dictionary.to_pylist()]
         places = told.indices.fill_null(len(mentioned)).to_numpy(zero_copy_only=False)
-        found: np.ndarray[Any, np.dtype[np.bool_]] = np.array([*mentioned, False], dtype=bool)[places]
-        return found
+        return np.array([*mentioned, False], dtype=bool)[places]
 
     def without(self, document: str) -> str:
         """A JSON document with "forgotten host" in place of each mention where a host may be named.

@@ -68,8 +68,7 @@ class Workbench:
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """The answer of a query as a list of dicts; for answers of few rows."""
-        answer: list[dict[str, Any]] = self.table(query, **parameters).to_pylist()
-        return answer
+        return self.table(query, **parameters).to_pylist()
 
     def register(self, name: str, rows: pa.Table) -> None:
         """Make an Arrow table readable under a name, without copying it; an earlier table of the name is replaced."""

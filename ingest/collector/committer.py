@@ -206,5 +206,4 @@ def _newest(judged: Judged) -> datetime | None:
 
 
 def _newest_of(rows: pa.Table) -> datetime | None:
-    newest: datetime | None = pc.max(rows.filter(pc.is_null(rows["reason"]))["received_at"]).as_py()
-    return newest
+    return pc.max(rows.filter(pc.is_null(rows["reason"]))["received_at"]).as_py()

@@ -55,8 +55,7 @@ class Message:
     @property
     def document(self) -> JSON:
         """The body, read."""
-        read: JSON = json.loads(self.body)
-        return read
+        return json.loads(self.body)
 
     @property
     def is_open(self) -> bool:
