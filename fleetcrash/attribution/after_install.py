@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from fleetcrash.arrays import Floats, Mask
-from fleetcrash.attribution.asked import ByDelay
+from fleetcrash.attribution.answers import ByDelay
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.exposure import LONG_UP
 from fleetcrash.attribution.news import News

@@ -18,13 +18,13 @@ from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.missing_installs import joined_later, untold
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.odds import LOG_BY_DELAY, LOG_LATENT, Odds, weigh
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
 from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
-from fleetcrash.attribution.untold import joined_later, untold
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack, judge
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough

@@ -26,7 +26,7 @@ class Ceding:
         self._inquiry = inquiry
         self._claims = claims
 
-    def later_system(self, incident: Incident, tick: int, mine: Mask) -> bool:
+    def cede_later_system(self, incident: Incident, tick: int, mine: Mask) -> bool:
         """Leave what began in another OS long after the alarm of an incident without an answer; whether anything did.
 
         An update may be behind the first rise, and would be acquitted by the second: one wave in all systems explains
@@ -51,7 +51,7 @@ class Ceding:
             return True
         return False
 
-    def later_cause(self, incident: Incident, tick: int, mine: Mask, found: Found) -> bool:
+    def cede_later_cause(self, incident: Incident, tick: int, mine: Mask, found: Found) -> bool:
         """Leave what began too late to have raised the alarm; whether anything did.
 
         Of an incident that names an update only once that has been in doubt as long as a new name takes.
@@ -59,9 +59,9 @@ class Ceding:
         judgement, _, waves_found = found
         named, wave = judgement.update, judgement.wave
         if named is not None and self._inquiry.released(named) > incident.alarm_tick:
-            if named == incident.update or not incident.may_be_renamed(tick):
+            if named == incident.update or not incident.said.may_be_renamed(tick):
                 return False
-            incident.ceded_updates.add(named)
+            incident.scope.ceded_updates.add(named)
         elif judgement.kind is Kind.NO_UPDATE and not incident.is_understood and wave is not None:
             spot, onset = int(waves_found.spot[wave[0]]), int(waves_found.onset[wave[0]])
             if onset <= incident.alarm_tick + LAG_MINUTES or self._inquiry.spots.covers(spot, incident.spot):
@@ -75,7 +75,7 @@ class Ceding:
 
     def later_wave(self, incident: Incident, tick: int, mine: Mask) -> tuple[int, int] | None:
         """Spot and onset of the strongest wave that began just before a name stood no longer and is not its doing."""
-        since = (tick if incident.doubt.since is None else incident.doubt.since) - JUDGING_MINUTES
+        since = (tick if incident.said.doubt.since is None else incident.said.doubt.since) - JUDGING_MINUTES
         portion = self._inquiry.portion(incident.rise)
         lately = mine & (self._inquiry.news.events.minute >= since)
         found = self._inquiry.waves(tick, lately, caution=False, portion=portion)
@@ -83,7 +83,7 @@ class Ceding:
         later = found.where([self._is_later(incident, spot, onset) for spot, onset in pairs])
         return later.strongest(self._inquiry.spots.log_weights(tick)[0])
 
-    def waves_of_others(self, incidents: Sequence[Incident]) -> None:
+    def cede_waves_of_others(self, incidents: Sequence[Incident]) -> None:
         """Take from each named incident what follows a wave that another one found, an hour or more after the name."""
         for other in (one for one in incidents if one.kind is Kind.NO_UPDATE):
             for incident in incidents:

@@ -41,8 +41,8 @@ class Claims:
 
     def cells_of(self, incident: Incident) -> Mask:
         """(cells,) those whose events may be an incident's."""
-        inside = self.that_may_meet(incident.within or {})
-        for elsewhere in incident.without:
+        inside = self.that_may_meet(incident.scope.within or {})
+        for elsewhere in incident.scope.without:
             inside = inside & ~self.that_may_meet(elsewhere)
         return inside
 
@@ -70,9 +70,9 @@ class Claims:
     def ceded(self, incident: Incident, tick: int) -> Mask:
         """(events,) those that are none of an incident's doing, as known by a tick."""
         ceded = np.zeros(len(self._inquiry.news.events), bool)
-        for spot, onset in incident.ceded_spots.items():
+        for spot, onset in incident.scope.ceded_spots.items():
             ceded |= self._inquiry.events_since(spot, onset)
-        for update in incident.ceded_updates:
+        for update in incident.scope.ceded_updates:
             ceded |= self._inquiry.events_with(update, tick)
         return ceded
 
@@ -116,7 +116,7 @@ class Claims:
             names.index(name): KnownFault(one.update, one.claim(len(self.taken)))
             for one in incidents
             if one.update is not None
-            for name in one.needed
+            for name in one.said.needed
         }
 
     def is_of_crashes(self, incident: Incident) -> bool:

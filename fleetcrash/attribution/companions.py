@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask, Texts
-from fleetcrash.attribution.asked import Beside
+from fleetcrash.attribution.answers import Beside
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, News
 
 _SYSTEM, _VERSION = CELL_ATTRIBUTES.index("os_type"), CELL_ATTRIBUTES.index("os_version")

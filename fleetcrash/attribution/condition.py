@@ -146,7 +146,7 @@ def _of_three(
     """The likeliest answers that name two attributes, with one more that spares whom it leaves out.
 
     That these are hit less is not enough: no fleet is so even that a part of a part is hit as often as another. Nor is
-    it a version of a system: what of some came later is not counted, see ``lateness``.
+    it a version of a system: what of some came later is not counted, see ``late_strikes``.
 
     Args:
         seen, mean: (C,) events, and events expected.

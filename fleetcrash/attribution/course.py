@@ -16,7 +16,7 @@ from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.lateness import in_late_versions
+from fleetcrash.attribution.late_strikes import in_late_versions
 from fleetcrash.attribution.places import places_struck
 from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
@@ -72,7 +72,7 @@ def condition_of(inquiry: Inquiry, incident: Incident, judgement: Judgement, tic
     places = places_struck(inquiry, judgement.update, tick, mine) if may_need_another else []
     given = None if is_new else incident.condition
     found = find_condition(inquiry.news.cells, events, expected, companions, places, given)
-    return found if is_new else incident.weigh_condition(tick, found)
+    return found if is_new else incident.said.weigh_condition(tick, found)
 
 
 def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None:

@@ -15,12 +15,12 @@ import numpy as np
 
 from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution import exposure
-from fleetcrash.attribution.asked import LeftAt
+from fleetcrash.attribution.answers import LeftAt
 from fleetcrash.attribution.baseline import LAG_MINUTES
 from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.evidence import log_mean_exp
 from fleetcrash.attribution.exposure import BOOT_MINUTES, BOOTS, KEPT_MINUTES, HostTime, grown, stratum_of_cells
-from fleetcrash.attribution.lately import Lately
+from fleetcrash.attribution.minute_counts import MinuteCounts
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 
@@ -146,7 +146,7 @@ class Departures:
             np.add.at(account.expected.T, row, expected)
             account.now[1] += expected.sum(0)
 
-    def _share(self, update: int, lately: Lately, minute: Ints, row: Ints, time: HostTime) -> Floats:
+    def _share(self, update: int, lately: MinuteCounts, minute: Ints, row: Ints, time: HostTime) -> Floats:
         """(2, n, WINDOWS) share of those that could leave, at each minute and row, that had it for less than each age.
 
         Args:

@@ -107,7 +107,7 @@ class Detector:
         if not look:
             return
         if fresh and self.incidents:
-            self._ceding.waves_of_others(self.open_incidents)
+            self._ceding.cede_waves_of_others(self.open_incidents)
             self._claims.stake(self.incidents, tick)
             for incident in self.open_incidents:
                 if incident.rise is None:
@@ -185,7 +185,7 @@ class Detector:
             return None
         for one in self.incidents[: self.incidents.index(incident)]:
             is_whole = not (one.by_departures or one.rise)
-            if is_whole and one.closed_tick is None and one.has_named(incident.update, tick, JUDGING_MINUTES):
+            if is_whole and one.closed_tick is None and one.said.has_named(incident.update, tick, JUDGING_MINUTES):
                 return one
         return None
 
@@ -193,7 +193,7 @@ class Detector:
         """Close what has named the same update as an earlier incident for an hour, and go on with that."""
         for incident in self.open_incidents:
             first = self._same_before(incident, tick)
-            if first is not None and incident.has_named(incident.update, tick, LAG_MINUTES):
+            if first is not None and incident.said.has_named(incident.update, tick, LAG_MINUTES):
                 incident.end(tick)
                 incident.closed_tick = tick
                 first.resume(tick, elsewhere=not self.spots.covers(first.spot, incident.spot))
@@ -269,11 +269,10 @@ class Detector:
 
     def _look_outside(self, first: Incident, tick: int) -> None:
         """Open a second incident where something else explains what the condition of the first leaves out."""
-        if not self._second_faults.is_outside(first, tick, partial(self._case, None, tick)):
+        if not self._second_faults.found_outside(first, tick, partial(self._case, None, tick)):
             return
         second = self._opened(tick)
-        second.within, second.without = first.within, (*first.without, self._claims.core(first))
-        first.within = self._claims.core(first)
+        second.scope = first.scope.part(self._claims.core(first))
         first.contested.end()
         self._begin(second, tick)
 
@@ -281,7 +280,7 @@ class Detector:
         """Open a second incident where what strikes the hosts of a first one by now is another update's doing."""
         update = self._second_faults.later(first, tick, _named(self.incidents), partial(self._case, None, tick))
         if update is not None:
-            first.ceded_updates.add(update)
+            first.scope.ceded_updates.add(update)
             self._begin(self._opened(tick), tick)
 
     def _follow(self, incident: Incident, tick: int) -> None:
@@ -292,19 +291,21 @@ class Detector:
         """
         there = incident.kind is Kind.NO_UPDATE
         mine, found = self._judged(incident, tick, there=there)
-        later = self._ceding.later_system(incident, tick, mine) or self._ceding.later_cause(incident, tick, mine, found)
+        later = self._ceding.cede_later_system(incident, tick, mine)
+        later = later or self._ceding.cede_later_cause(incident, tick, mine, found)
         if later:
             self._begin(self._opened(tick), tick)
         if later or (there and not found[0].kind.is_answer):
             mine, found = self._judged(incident, tick, there=False)
         mine, (judgement, trial, waves_found) = self._without_late_wave(incident, tick, mine, found)
-        if incident.stays_acquitted(tick, judgement, self.news.events.tick):
+        incident.said.note_carried(tick, judgement)
+        if incident.said.stays_acquitted(tick, judgement, self.news.events.tick[incident.claim(len(mine))]):
             return
         if self._was_left_open(judgement, tick):
             judgement = judgement.taken_back(tick - incident.alarm_tick, Lack.BESIDE)
-        incident.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
+        incident.said.keep_tied(tick, {update: self._inquiry.released(update) for update in judgement.near})
         named = None if judgement.update is None else self._inquiry.released(judgement.update)
-        judgement = incident.weigh(tick, judgement, trial, named)
+        judgement = incident.said.weigh(tick, judgement, trial.updates, named)
         told = mine | self._claims.of_others(incident, self.incidents, judgement.update)
         if judgement.update is not None and self.news.installs_told:
             told |= self._second_faults.shared(incident, self.incidents, judgement.update, tick)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution.cursor import Cursor
 from fleetcrash.attribution.hours import HOURS, hour_of
-from fleetcrash.attribution.lately import Lately
+from fleetcrash.attribution.minute_counts import MinuteCounts
 from fleetcrash.attribution.news import SYSTEMS, Cell, Exposed, News, system_number
 
 AGE_MINUTES = (2, 10, 60, 240, 1440)  # an install is younger than
@@ -112,7 +112,7 @@ class UpdateTime:
 
     sums: Floats | _Few
     now: NDArray[np.int32]
-    lately: Lately | None
+    lately: MinuteCounts | None
     since_minute: int
     changed_tick: int
     by_hour: Floats = field(default_factory=lambda: np.zeros((HOURS, WINDOWS)))
@@ -168,14 +168,14 @@ class UpdateTime:
         if few.where.nbytes + few.sums.nbytes < sums.nbytes:  # not of what everybody got
             self.sums = few
 
-    def wake(self, rows: int) -> tuple[Floats, Lately]:
+    def wake(self, rows: int) -> tuple[Floats, MinuteCounts]:
         """The sums and what was lately, to be changed.
 
         Args:
             rows: strata x BOOTS.
         """
         self.sums = self._all_sums()
-        self.lately = self.lately or Lately(KEPT_MINUTES, (rows, WINDOWS))
+        self.lately = self.lately or MinuteCounts(KEPT_MINUTES, (rows, WINDOWS))
         return self.sums, self.lately
 
     def extend(self, cells: int, rows: int) -> None:

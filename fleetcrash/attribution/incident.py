@@ -1,29 +1,14 @@
-"""An incident: an alarm, what is said of it, and how that changed.
+"""An incident: an alarm, what is said of it, and whose events are its own.
 
 It opens when a test passes, is judged anew at every tick, and ends after an hour at its baseline with nobody dark
 because of it: what happens from then on is evidence for others. It closes then, or once neither its hosts go on
 crashing nor others with the update that it names; until then, what would name that again is more of it. Its id comes
 from the alarm's minute, never from the update, so that it survives a change of verdict.
-
-What is said of it changes less often than what is found, so that nobody is woken twice for the same thing:
-
-    said            found                                   so long
-    nothing yet     anything                                said at once
-    nothing yet     a name, once one was doubted            a quarter of an hour
-    a name          another name                            five minutes
-    a name          no name                                 a quarter of an hour
-    no name         a name, after one was taken back        a quarter of an hour
-    "no update"     an update that was there all the time   never
-    "no update"     nothing or a tie, with few new events   never
-    another answer  anything else but a name                a quarter of an hour
-    a condition     none                                    a quarter of an hour
-
-Besides, ``verdict.judge`` keeps an answer by lower odds than it took to give it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -34,30 +19,34 @@ from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import KEPT_MINUTES
 from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.spell import Spell
+from fleetcrash.attribution.statement import Statement
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.toll import Toll
-from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack
+from fleetcrash.attribution.verdict import Judgement, Kind
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.times import tick_text
 
-# For how long another update has to be found before its name is taken; a wrong name is worse than a late one, and none.
-RENAMING_MINUTES = 5
 
-# An answer that rests on events is not taken back before there are more of them by this share.
-_LEAST_GROWTH = 0.1
+@dataclass
+class Scope:
+    """Whose events may be an incident's, where there are others beside it.
 
-# In the last hours of the hosts' first day with an update a tie is noted; one of long before may have been broken.
-_BEFORE_OUT_OF_SIGHT = 240
+    Attributes:
+        within, without: conditions of their hosts.
+        ceded_spots: spots in which, from a minute on, events are none of its doing: a wave began there later.
+        ceded_updates: updates of after its alarm that have an incident of their own.
+    """
 
+    within: Condition | None = None
+    without: tuple[Condition, ...] = ()
+    ceded_spots: dict[int, int] = field(default_factory=dict)
+    ceded_updates: set[int] = field(default_factory=set)
 
-@dataclass(frozen=True)
-class Turn:
-    """One change of what is said."""
-
-    tick: int
-    kind: Kind
-    update: int | None
-    condition: Condition | None
+    def part(self, core: Condition) -> Scope:
+        """Keep to the hosts that meet a condition; the scope of what the others of them do."""
+        rest = Scope(self.within, (*self.without, core))
+        self.within = core
+        return rest
 
 
 @dataclass
@@ -66,29 +55,18 @@ class Incident:
 
     Attributes:
         incident_id: stable name, from the minute of the alarm.
-        alarm_tick, named_tick, ended_tick, closed_tick: when it opened, first named an update, ended, and closed; None
-            until then.
-        kind, update, condition: the verdict now.
+        alarm_tick, ended_tick, closed_tick: when it opened, ended, and closed; None until then.
+        said: its verdict and condition, and how they changed.
         judgement, trial, waves: the weights behind it.
-        history: every change of verdict, update or condition.
+        scope: whose events may be its own.
+        by_departures: hosts that left soon after they got an update opened it, or tell what did.
+        rise: the module that it is of, where all crashes together are hardly more than usual; None: whatever happens.
         claims_all: nothing else can open an incident while this one is not understood.
         settled: what is said of it stays, though hosts may still be dark because of it.
         spot: the slice or place in which its rate is watched.
         is_everywhere: it is watched in all of its system, for its update strikes in one place after the other.
         wave_spot: the slice or place that a rise without an update follows.
-        doubt: while the evidence does not carry the verdict that is given.
-        was_questioned: an update would have been named, but for its witnesses.
-        acquitted_tick: the newest one at which the evidence carried "no update".
-        regained: while the evidence carries a name, after one was taken back or questioned.
-        tied: updates that could not be told from others before their hosts' first day with them was over, and the
-            minutes of their releases.
-        unearned: while the condition that is given is not earned.
         contested: while what the condition leaves out looks like another update's.
-        by_departures: hosts that left soon after they got an update opened it, or tell what did.
-        rise: the module that it is of, where all crashes together are hardly more than usual; None: whatever happens.
-        within, without: conditions of the hosts whose events may be the incident's, where it has others beside it.
-        ceded_spots: spots in which, from a minute on, events are none of its doing: a wave began there later.
-        ceded_updates: updates of after its alarm that have an incident of their own.
         condition_events: how many events the condition rests on.
         toll: what the named update had done when it ended.
         held: the events that it accounted for when it ended; another incident may since.
@@ -101,41 +79,28 @@ class Incident:
 
     incident_id: str
     alarm_tick: int
+    said: Statement
     onset_minute: int
     suspected_minute: int
     last_raised_minute: int
-    named_tick: int | None = None
     ended_tick: int | None = None
     closed_tick: int | None = None
-    doubt: Spell = field(default_factory=Spell)
-    was_questioned: bool = False
-    acquitted_tick: int = -1
-    regained: Spell = field(default_factory=Spell)
-    contested: Spell = field(default_factory=Spell)
-    tied: dict[int, int] = field(default_factory=dict)
-    unearned: Spell = field(default_factory=Spell)
-    by_departures: bool = False
-    rise: ModuleRise | None = None
-    within: Condition | None = None
-    without: tuple[Condition, ...] = ()
-    ceded_spots: dict[int, int] = field(default_factory=dict)
-    ceded_updates: set[int] = field(default_factory=set)
-    kind: Kind = Kind.UNDETERMINED
-    update: int | None = None
-    condition: Condition | None = None
     judgement: Judgement | None = None
     trial: Trial | None = None
     waves: Waves | None = None
-    history: list[Turn] = field(default_factory=list)
+    scope: Scope = field(default_factory=Scope)
+    by_departures: bool = False
+    rise: ModuleRise | None = None
     claims_all: bool = True
     settled: bool = False
     spot: int = 0
+    is_everywhere: bool = False
     wave_spot: int = 0
+    contested: Spell = field(default_factory=Spell)
     condition_events: int = 0
     toll: Toll | None = None
     held: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     crash_again: float = 0.0
-    is_everywhere: bool = False
     pauses: list[tuple[int, int]] = field(default_factory=list)
     _claim: Mask | None = None
 
@@ -145,8 +110,28 @@ class Incident:
         stamp = tick_text(tick).replace("-", "").replace(":", "")[:13]
         suffix = f"-{others_in_this_minute + 1}" if others_in_this_minute else ""
         return cls(
-            f"inc-{stamp}{suffix}".lower(), tick, onset_minute=tick, suspected_minute=tick, last_raised_minute=tick
+            f"inc-{stamp}{suffix}".lower(),
+            tick,
+            Statement(tick),
+            onset_minute=tick,
+            suspected_minute=tick,
+            last_raised_minute=tick,
         )
+
+    @property
+    def kind(self) -> Kind:
+        """The verdict that is given."""
+        return self.said.kind
+
+    @property
+    def update(self) -> int | None:
+        """The update that is named."""
+        return self.said.update
+
+    @property
+    def condition(self) -> Condition | None:
+        """The condition that is given."""
+        return self.said.condition
 
     def move(self, moved: Ints) -> None:
         """Take over another numbering of the spots.
@@ -155,148 +140,26 @@ class Incident:
             moved: (spots before,) the number that each has now.
         """
         self.spot, self.wave_spot = int(moved[self.spot]), int(moved[self.wave_spot])
-        self.ceded_spots = {int(moved[spot]): onset for spot, onset in self.ceded_spots.items()}
+        ceded = self.scope.ceded_spots.items()
+        self.scope.ceded_spots = {int(moved[spot]): onset for spot, onset in ceded}
         if self.waves is not None:
             self.waves = replace(self.waves, spot=moved[self.waves.spot])
 
     def record(self, tick: int, judgement: Judgement, trial: Trial, waves: Waves, condition: Condition | None) -> None:
-        """Take over a judgement; a change of verdict, update or condition is a turn of the history."""
-        changed = (judgement.kind, judgement.update, condition) != (self.kind, self.update, self.condition)
-        self.kind, self.update, self.condition = judgement.kind, judgement.update, condition
+        """Say a judgement, and keep the weights behind it."""
         self.judgement, self.trial, self.waves = judgement, trial, waves
-        if judgement.kind is Kind.UPDATE and self.named_tick is None:
-            self.named_tick = tick
-        if changed or not self.history:
-            self.history.append(Turn(tick, self.kind, self.update, self.condition))
-
-    def stays_acquitted(self, tick: int, judgement: Judgement, known: Ints) -> bool:
-        """Whether "no update" stands as it was said, though the evidence does not carry it now.
-
-        As time goes by a rise that is over fits its beginning less and less: that alone is nothing new. Keeps in mind
-        when the evidence carried it.
-
-        Args:
-            known: (events,) the ticks at which all events were known.
-        """
-        if judgement.kind is Kind.NO_UPDATE:
-            self.acquitted_tick = tick
-        if self.kind is not Kind.NO_UPDATE or judgement.kind.is_answer:
-            return False
-        mine = known[self.claim(len(known))]
-        before, now = (int((mine <= one).sum()) for one in (self.acquitted_tick, tick))
-        return now <= before * (1.0 + _LEAST_GROWTH)
-
-    def weigh(self, tick: int, judgement: Judgement, trial: Trial, released: int | None = None) -> Judgement:
-        """The judgement; or the name that was given, while that has been in doubt for a short time only.
-
-        In the worst minutes crashes are told before the installs that they follow, and a name that goes and comes back
-        wakes people twice. Another update's name is taken sooner than none. After a name was taken back, or one was
-        not given for its witnesses, it has to stand for a quarter of an hour.
-
-        Args:
-            released: the minute in which the update that is judged guilty was released; None: none is.
-        """
-        if self.update is None:
-            return self._weigh_new_name(tick, judgement, released)
-        if judgement.update == self.update or self.update not in trial.updates:
-            self.doubt.end()
-            return judgement
-        if self.doubt.lasted(tick, RENAMING_MINUTES if judgement.kind is Kind.UPDATE else JUDGING_MINUTES):
-            self.doubt.end()
-            return judgement
-        return replace(judgement, kind=Kind.UPDATE, update=self.update)
-
-    def keep_tied(self, tick: int, released: Mapping[int, int]) -> None:
-        """Keep in mind the updates that are not told apart while those of a day ago are about to pass out of sight.
-
-        What happens to a host is held against an update for a day. Of two that cannot be told apart the younger one
-        would seem the likelier after that, for no other reason, or the older one, whose hosts boot twice before the
-        younger is out of sight as well. Those that are told apart before are let go.
-
-        Args:
-            released: the updates that are not told apart, with the minutes of their releases.
-        """
-        if self.update is None and tick - self.alarm_tick >= JUDGING_MINUTES:
-            self.tied = {
-                one: at for one, at in self.tied.items() if one in released or self._left(tick, at) < LAG_MINUTES
-            }
-            self.tied |= {one: at for one, at in released.items() if self._left(tick, at) <= _BEFORE_OUT_OF_SIGHT}
-
-    @staticmethod
-    def _left(tick: int, released: int) -> int:
-        """Minutes until what follows an update of that minute passes out of sight."""
-        return KEPT_MINUTES - (tick - released)
-
-    def _weigh_new_name(self, tick: int, judgement: Judgement, released: int | None) -> Judgement:
-        if released is not None and not judgement.is_told_by_hosts and self._is_tied(judgement.update, released):
-            return replace(judgement, kind=Kind.CANNOT_SEPARATE, update=None, lacks=Lack.LATELY)
-        if (
-            judgement.update is not None
-            and released is not None
-            and self._was_cleared(tick, judgement.update, released)
-        ):
-            return replace(judgement, kind=self.kind, update=None)
-        if judgement.update is None:
-            self.regained.end()
-            self.was_questioned |= judgement.is_doubted
-            return self._weigh_other_verdict(tick, judgement)
-        is_first = self.named_tick is None and not self.was_questioned
-        if is_first or self.regained.lasted(tick, JUDGING_MINUTES):
-            self.doubt.end()
-            return judgement
-        return replace(judgement, kind=self.kind, update=None)
-
-    def _is_tied(self, update: int | None, released: int) -> bool:
-        """Whether another may have done it that passed out of sight before the two were told apart."""
-        others = [at for one, at in self.tied.items() if one != update]
-        return any(at < released or update in self.tied for at in others)
-
-    def _was_cleared(self, tick: int, update: int, released: int) -> bool:
-        """Whether an update was there, and never named, when it was said for a quarter of an hour that none did it.
-
-        As hosts that crashed are gone and the day goes by, a rise that lasts for hours fits its beginning less and
-        less, and an update that may act at each age in its own way fits ever better.
-        """
-        if any(turn.update == update for turn in self.history):
-            return False
-        ends = [turn.tick for turn in self.history[1:]] + [tick]
-        return any(
-            turn.kind is Kind.NO_UPDATE and end - turn.tick >= JUDGING_MINUTES and released <= turn.tick
-            for turn, end in zip(self.history, ends, strict=False)  # no turn yet: nothing was said
-        )
-
-    def _weigh_other_verdict(self, tick: int, judgement: Judgement) -> Judgement:
-        """The judgement, which names nothing; or the verdict that was given, in doubt for a short time only."""
-        if self.kind in (Kind.UNDETERMINED, judgement.kind):
-            self.doubt.end()
-            return judgement
-        if self.doubt.lasted(tick, JUDGING_MINUTES):
-            self.doubt.end()
-            return judgement
-        return replace(judgement, kind=self.kind)
-
-    def weigh_condition(self, tick: int, found: Condition | None) -> Condition | None:
-        """The condition; or the one that was given, while none has been earned for less than a quarter of an hour."""
-        if found is not None or self.condition is None:
-            self.unearned.end()
-            return found
-        return None if self.unearned.lasted(tick, JUDGING_MINUTES) else self.condition
+        self.said.record(tick, judgement, condition)
 
     def began_after(self, onset: int) -> bool:
         """Whether a wave from that minute on began so long after a name was given that the name cannot rest on it."""
-        return self.update is not None and self.named_tick is not None and onset > self.named_tick + LAG_MINUTES
+        named = self.said.named_tick
+        return self.update is not None and named is not None and onset > named + LAG_MINUTES
 
     def cede(self, spot: int, onset: int) -> None:
         """Leave what happens in a spot from a minute on to another incident."""
-        if onset < self.ceded_spots.get(spot, onset + 1):
-            self.ceded_spots[spot] = onset
+        if onset < self.scope.ceded_spots.get(spot, onset + 1):
+            self.scope.ceded_spots[spot] = onset
             self.condition_events = 0  # it may rest on what is another's now
-
-    def may_be_renamed(self, tick: int) -> bool:
-        """Whether it names nothing, or a name that has been in doubt for as long as it takes to give another."""
-        if self.update is None:
-            return True
-        return self.doubt.since is not None and not self.doubt.is_younger(tick, RENAMING_MINUTES)
 
     @property
     def since(self) -> int:
@@ -306,7 +169,7 @@ class Incident:
 
     def was_there_before(self, other: Incident) -> bool:
         """Whether it had opened before another one named anything: what did that may be behind both."""
-        return other.named_tick is not None and self.alarm_tick < other.named_tick
+        return other.said.named_tick is not None and self.alarm_tick < other.said.named_tick
 
     def tolls_before(self, others: Iterable[Incident]) -> dict[int, Toll]:
         """What each update had done, by its index, when the last incident that names it ended before this opened."""
@@ -318,12 +181,6 @@ class Incident:
     def calm_tick(self) -> int:
         """From when on an hour had been at the baseline, whoever may still be dark; later while it is raised."""
         return max(self.last_raised_minute, self.alarm_tick) + LAG_MINUTES
-
-    @property
-    def needed(self) -> frozenset[str]:
-        """Other updates that a host must have for the named one to strike it, as was said at some time."""
-        conditions = [turn.condition or {} for turn in self.history if turn.update == self.update]
-        return frozenset(told["with_update"] for told in conditions if "with_update" in told)
 
     @property
     def is_understood(self) -> bool:
@@ -352,17 +209,8 @@ class Incident:
             self.pauses.append((self.ended_tick, tick - LAG_MINUTES))
             self.ended_tick = self.toll = None
             self.settled = False
-        self.within, self.without = None, ()
+        self.scope.within, self.scope.without = None, ()
         self.last_raised_minute = tick
-
-    def has_named(self, update: int | None, tick: int, minutes: int) -> bool:
-        """Whether it names an update, and has for so many minutes."""
-        since = tick
-        for turn in reversed(self.history):
-            if turn.update != update:
-                break
-            since = turn.tick
-        return self.update == update and tick - since >= minutes
 
     def ended(self, tick: int) -> int:
         """The tick at which it ended; a later one while it goes on."""

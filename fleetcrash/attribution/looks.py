@@ -15,7 +15,7 @@ class Looks:
     def __init__(self) -> None:
         self._taken: dict[str, tuple[int, int]] = {}
 
-    def was_taken(self, look: str, tick: int, mine: Mask) -> bool:
+    def skip_or_take(self, look: str, tick: int, mine: Mask) -> bool:
         """Whether the same look, minutes ago, saw the newest of some events that are known; if not, it is taken now.
 
         What was to be expected grows, and the events do not: they say hardly less than they did.

@@ -61,7 +61,7 @@ class ModuleRises:
         """
         everywhere = np.ones(len(self._inquiry.news.cells), bool)
         for found in self._rising(tick, free, quiet):
-            if self._looks.was_taken(f"{found.rise.name} of {found.rise.os_type}", tick, found.crashes):
+            if self._looks.skip_or_take(f"{found.rise.name} of {found.rise.os_type}", tick, found.crashes):
                 continue
             portion = self._inquiry.portion(found.rise)
             trial = self._inquiry.trial(tick, found.crashes, everywhere, but=but, portion=portion)

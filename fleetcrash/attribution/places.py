@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Ints, Mask
-from fleetcrash.attribution.asked import ExposedAt
+from fleetcrash.attribution.answers import ExposedAt
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.condition import Place
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES

@@ -11,7 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from fleetcrash.arrays import Ints
-from fleetcrash.attribution.asked import AtPlace, Beside, ByDelay, ByStart, ExposedAt, Had, Holders, LeftAt, Whereabouts
+from fleetcrash.attribution.answers import (
+    AtPlace,
+    Beside,
+    ByDelay,
+    ByStart,
+    ExposedAt,
+    Had,
+    Holders,
+    LeftAt,
+    Whereabouts,
+)
 from fleetcrash.attribution.columns import ints, narrow, numbered, texts
 from fleetcrash.attribution.news import Suspect
 from fleetcrash.store.engine import Engine

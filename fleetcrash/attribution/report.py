@@ -16,9 +16,9 @@ from fleetcrash.attribution.detector import Detector
 from fleetcrash.attribution.evidence import rate_interval
 from fleetcrash.attribution.impact import Impact, State, impact_of
 from fleetcrash.attribution.incident import Incident
-from fleetcrash.attribution.parts import followed, selected_in_words
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, TIED_FROM, Kind
+from fleetcrash.attribution.wording import followed, selected_in_words
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import tick_text, tick_time, time_text
 
@@ -61,7 +61,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: dat
     return {
         "incident_id": incident.incident_id,
         "alarm_at": tick_text(incident.alarm_tick),
-        "named_at": None if incident.named_tick is None else tick_text(incident.named_tick),
+        "named_at": None if incident.said.named_tick is None else tick_text(incident.said.named_tick),
         "closed_at": None if incident.closed_tick is None else tick_text(incident.closed_tick),
         "verdict": str(incident.kind),
         "update_id": None if suspect is None else suspect.update_id,
@@ -79,7 +79,7 @@ def _incident(engine: Engine, detector: Detector, incident: Incident, as_of: dat
                 "update_id": None if turn.update is None else detector.news.suspects[turn.update].update_id,
                 "condition": turn.condition,
             }
-            for turn in incident.history
+            for turn in incident.said.history
         ],
         "lacks": _lacks(incident),
         "rivals": _rivals(detector, incident),
@@ -304,7 +304,7 @@ def _known_since(detector: Detector, incident: Incident) -> str:
     turns = [
         (turn.tick, one.incident_id)
         for one in detector.incidents
-        for turn in one.history
+        for turn in one.said.history
         if turn.update == incident.update
     ]
     first = min(turns)[1]
@@ -312,8 +312,8 @@ def _known_since(detector: Detector, incident: Incident) -> str:
 
 
 def _how_sure(incident: Incident, update_id: str, candidates: Sequence[JSON]) -> str:
-    if incident.doubt.since is not None:
-        return f"in doubt since {tick_text(incident.doubt.since)[11:16]} UTC"
+    if incident.said.doubt.since is not None:
+        return f"in doubt since {tick_text(incident.said.doubt.since)[11:16]} UTC"
     weight = sum(row["probability"] for row in candidates if row["update_id"] == update_id)
     return f"{min(weight, 0.999):.1%} sure"
 

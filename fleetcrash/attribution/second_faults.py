@@ -13,7 +13,7 @@ from fleetcrash.attribution.case import Case, judged
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.lateness import are_late, by_age, is_soon
+from fleetcrash.attribution.late_strikes import are_late, by_age, is_soon
 from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
@@ -41,7 +41,7 @@ class SecondFaults:
         self._claims = claims
         self._looks = Looks()
 
-    def is_outside(self, first: Incident, tick: int, case_of: CaseOf) -> bool:
+    def found_outside(self, first: Incident, tick: int, case_of: CaseOf) -> bool:
         """Whether something else explains what the condition of an incident leaves out.
 
         All suspects are weighed on those events alone, the incident's update among them: where it is the likelier
@@ -56,7 +56,7 @@ class SecondFaults:
         if first.update is None or int(mine.sum()) < LEAST_EVENTS:
             first.contested.end()
             return False
-        if self._looks.was_taken(f"outside {self._claims.core(first)} of {first.incident_id}", tick, mine):
+        if self._looks.skip_or_take(f"outside {self._claims.core(first)} of {first.incident_id}", tick, mine):
             return False
         case = case_of(mine, left_out)
         but = case.but | {first.update} if self._are_late(first, tick, mine, left_out) else case.but - {first.update}
@@ -82,7 +82,7 @@ class SecondFaults:
         Args:
             named: updates that any incident names.
         """
-        if first.update is None or first.named_tick is None or tick - first.named_tick < LAG_MINUTES:
+        if first.update is None or first.said.named_tick is None or tick - first.said.named_tick < LAG_MINUTES:
             return None
         if not self._inquiry.news.installs_told:
             return None
@@ -95,11 +95,11 @@ class SecondFaults:
         later = [
             one
             for one in self._inquiry.expected.time.by_update
-            if one not in named and self._inquiry.released(one) > first.named_tick
+            if one not in named and self._inquiry.released(one) > first.said.named_tick
         ]
         if not any((lately & self._inquiry.events_with(one, tick)).sum() >= least for one in later):
             return None
-        if self._looks.was_taken(f"later in {first.incident_id}", tick, lately):
+        if self._looks.skip_or_take(f"later in {first.incident_id}", tick, lately):
             return None
         so_far = Toll.until(self._inquiry, tick - LAG_MINUTES, tick, first.update, first.claim(len(events)))
         if so_far.goes_on(self._inquiry, tick, lately):

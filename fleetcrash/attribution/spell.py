@@ -20,10 +20,6 @@ class Spell:
         self.since = tick if self.since is None else self.since
         return self.since
 
-    def lasted(self, tick: int, minutes: int) -> bool:
-        """Whether it has been so for so many minutes; it begins now unless it had begun."""
-        return tick - self.begin(tick) >= minutes
-
     def is_younger(self, tick: int, minutes: int) -> bool:
         """Whether it is so, and has been for less than so many minutes."""
         return self.since is not None and tick - self.since < minutes

@@ -92,7 +92,7 @@ class Judgement:
         is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
         is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
             before, which they have as well.
-        unweighed: updates that may be behind it without being on trial; see ``untold`` and ``older``.
+        unweighed: updates that may be behind it without being on trial; see ``missing_installs`` and ``older``.
         lacks: why the likeliest is not named, if there is more to say than that it is not likely enough.
     """
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fleetcrash.arrays import Ints, Mask
-from fleetcrash.attribution.asked import AtPlace, ByStart, Whereabouts
+from fleetcrash.attribution.answers import AtPlace, ByStart, Whereabouts
 from fleetcrash.attribution.evidence import LOG_THOUSAND, log_contrast_of_each, log_mean_exp
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell, News
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.after_install import log_of_delays
-from fleetcrash.attribution.asked import ByDelay
+from fleetcrash.attribution.answers import ByDelay
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine

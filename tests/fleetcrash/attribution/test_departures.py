@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.asked import LeftAt
+from fleetcrash.attribution.answers import LeftAt
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.departures import AGES, HARMLESS_RATIO, WINDOWS, at_one_place, log_charge, log_excess
 from fleetcrash.attribution.reading import read_news

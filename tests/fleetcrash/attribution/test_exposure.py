@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.exposure import BOOTS, WINDOWS, UpdateTime
-from fleetcrash.attribution.lately import Lately
+from fleetcrash.attribution.minute_counts import MinuteCounts
 
 MINUTES, WIDE = 50, 3
 
@@ -15,7 +15,7 @@ MINUTES, WIDE = 50, 3
 def test_the_last_minutes_are_kept_as_if_every_place_had_a_count_of_its_own(seed):
     random = np.random.default_rng(seed)
     rows = 2
-    few, every = Lately(MINUTES, (rows, WIDE)), np.zeros((MINUTES, rows, WIDE), np.int32)
+    few, every = MinuteCounts(MINUTES, (rows, WIDE)), np.zeros((MINUTES, rows, WIDE), np.int32)
     now = np.zeros((rows, WIDE), np.int32)
     for minute in range(1000, 1000 + 3 * MINUTES):
         if random.random() < 0.1:
@@ -42,7 +42,7 @@ def test_the_last_minutes_are_kept_as_if_every_place_had_a_count_of_its_own(seed
 
 
 def test_places_where_there_never_was_any_take_no_memory():
-    few = Lately(1500, (10_000, 7))
+    few = MinuteCounts(1500, (10_000, 7))
     now = np.zeros((10_000, 7), np.int32)
     now[[5, 77], [1, 2]] = 9
     few.write(3, now)

@@ -250,7 +250,7 @@ def test_an_update_that_hosts_have_before_its_release_is_in_no_endless_row_of_in
 def test_a_condition_rests_on_the_other_incidents_of_its_update_and_on_nothing_that_its_own_has_left_to_others():
     incidents_of_it = [Incident.opened(number, 0) for number in range(4)]
     for number, (incident, update) in enumerate(zip(incidents_of_it, (7, 7, 9, None), strict=True)):
-        incident.update = update
+        incident.said.update = update
         incident.set_claim(np.arange(4) == number)
     claims = Claims(cast("Inquiry", SimpleNamespace(too_early=np.zeros(4, bool))))
     assert claims.of_others(incidents_of_it[0], incidents_of_it, 7).tolist() == [False, True, False, False]

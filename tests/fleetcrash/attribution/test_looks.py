@@ -28,17 +28,17 @@ def events(*numbers: int) -> np.ndarray:
 )
 def test_a_look_is_taken_again_after_five_minutes_or_when_another_event_is_the_newest(later, mine, was_taken):
     looks = Looks()
-    assert not looks.was_taken("at one", 100, events(2, 5))
-    assert looks.was_taken("at one", 100 + later, mine) is was_taken
+    assert not looks.skip_or_take("at one", 100, events(2, 5))
+    assert looks.skip_or_take("at one", 100 + later, mine) is was_taken
 
 
 def test_the_five_minutes_begin_when_it_was_taken_and_not_when_it_was_asked_for():
     looks = Looks()
-    taken = [not looks.was_taken("at one", tick, events(5)) for tick in range(100, 112)]
+    taken = [not looks.skip_or_take("at one", tick, events(5)) for tick in range(100, 112)]
     assert np.flatnonzero(taken).tolist() == [0, 5, 10]
 
 
 def test_each_look_is_by_itself():
     looks = Looks()
-    assert not looks.was_taken("at one", 100, events(5))
-    assert not looks.was_taken("at another", 100, events(5))
+    assert not looks.skip_or_take("at one", 100, events(5))
+    assert not looks.skip_or_take("at another", 100, events(5))

@@ -178,7 +178,7 @@ def test_it_ends_when_the_fault_is_over_and_is_one_incident_all_the_while(slow, 
 
 
 def said_of(incident: Incident) -> tuple[object, ...]:
-    return incident.incident_id, incident.rise, incident.history, incident.ended_tick, incident.closed_tick
+    return incident.incident_id, incident.rise, incident.said.history, incident.ended_tick, incident.closed_tick
 
 
 @pytest.mark.slow

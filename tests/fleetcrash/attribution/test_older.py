@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.asked import Holders
+from fleetcrash.attribution.answers import Holders
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask

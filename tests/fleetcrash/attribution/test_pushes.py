@@ -13,7 +13,7 @@ import pytest
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.exposure import BOOTS, KEPT_MINUTES, LONG_UP, WINDOWS, UpdateTime
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.lately import Lately
+from fleetcrash.attribution.minute_counts import MinuteCounts
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of
@@ -27,7 +27,7 @@ UP, BOOTED = LONG_UP + BOOTS, BOOTS + LONG_UP - 1  # rows of the second stratum
 
 def time_of(got: Mapping[int, int], *, row: int = UP, tick: int = TICK) -> UpdateTime:
     """Host-time of an update that so many hosts got in each minute; each is new to it for two minutes."""
-    lately = Lately(KEPT_MINUTES, (ROWS, WINDOWS))
+    lately = MinuteCounts(KEPT_MINUTES, (ROWS, WINDOWS))
     for minute in range(min(got), tick + 1):
         now = np.zeros((ROWS, WINDOWS), np.int32)
         now[row, 0] = got.get(minute, 0) + got.get(minute - 1, 0)

@@ -52,7 +52,7 @@ def test_what_comes_at_boots_is_more_of_a_fault_that_waits_for_them(monkeypatch,
     answer = Judgement(Kind.UPDATE, LATER, np.ones(1), None, 0.0), None, None
     monkeypatch.setattr(second_faults, "judged", lambda *_: answer)
     first = Incident.opened(ALARM, 0)
-    first.update, first.named_tick = FIRST, ALARM + 1
+    first.said.update, first.said.named_tick = FIRST, ALARM + 1
     first.set_claim(np.ones(len(events), bool))
     case: Any = Case(None, TICK, np.zeros(0, bool), np.zeros(0, bool), frozenset(), frozenset(), {}, {}, frozenset())
     claims: Any = SimpleNamespace(cells_of=lambda _: np.ones(1, bool))

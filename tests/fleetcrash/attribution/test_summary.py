@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.incident import Incident, Turn
+from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.report import _summary
+from fleetcrash.attribution.statement import Turn
 from fleetcrash.attribution.verdict import Judgement, Kind, Lack
 
 EVENTS, ALARM, ENDED = 14, 500, 580
@@ -19,7 +20,7 @@ NO_IMPACT = None
 def incident(alarm: int, *mine: int, kind: Kind = Kind.CANNOT_SEPARATE) -> Incident:
     """One that accounts for some of the events."""
     opened = Incident.opened(alarm, 0)
-    opened.kind = kind
+    opened.said.kind = kind
     claim(opened, *mine)
     return opened
 
@@ -92,8 +93,8 @@ def test_of_what_is_over_nobody_says_that_it_is_still_being_judged():
 @pytest.mark.parametrize(("crashed", "does"), [(0, "silences"), (1, "silences"), (2, "crashes")])
 def test_an_update_after_which_hardly_any_crash_is_said_to_silence_them(crashed, does):
     one = incident(ALARM, 0, kind=Kind.UPDATE)
-    one.update = 0
-    one.history.append(Turn(ALARM, Kind.UPDATE, 0, None))
+    one.said.update = 0
+    one.said.history.append(Turn(ALARM, Kind.UPDATE, 0, None))
     detector: Any = SimpleNamespace(
         news=SimpleNamespace(suspects=[SimpleNamespace(update_id="bad", kind="content")]), incidents=[one]
     )

@@ -77,7 +77,7 @@ def test_a_monitor_that_reads_on_says_and_learns_what_one_look_at_all_does(empty
                 live.tick(tick)
             told = until
     assert whole.incidents
-    assert [one.history for one in live.incidents] == [one.history for one in whole.incidents]
+    assert [one.said.history for one in live.incidents] == [one.said.history for one in whole.incidents]
     learned = [one._inquiry.expected.baseline.events.tolist() for one in (live, whole)]
     assert learned[0] == learned[1]
 
@@ -172,11 +172,11 @@ def test_an_update_that_an_incident_of_the_day_left_tied_is_not_named_unless_hos
     tick, none = 5000, np.zeros(3)
     weighed = Judgement(left, None, np.array([0.6, 0.01, 0.3]), None, 0.0)
     before = Incident.opened(tick - 2000, 0)
-    before.kind, before.judgement = left, weighed
+    before.said.kind, before.judgement = left, weighed
     before.trial = Trial(np.arange(3), none, none, none, none, none)
     before.end(tick - minutes_ago)
     named = Incident.opened(tick - 2500, 0)
-    named.update = 2
+    named.said.update = 2
     detector.incidents += [named, before]
     judgement = replace(weighed, kind=Kind.UPDATE, update=update, is_told_by_hosts=by_hosts)
     assert detector._was_left_open(judgement, tick) is is_open

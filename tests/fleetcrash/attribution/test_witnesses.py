@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.asked import AtPlace, ByStart, Whereabouts
+from fleetcrash.attribution.answers import AtPlace, ByStart, Whereabouts
 from fleetcrash.attribution.backtest import incidents
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.reading import read_news

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.lateness import in_late_versions
+from fleetcrash.attribution.late_strikes import in_late_versions
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, crash_of, lake_of

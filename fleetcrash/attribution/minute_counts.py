@@ -11,7 +11,7 @@ import numpy as np
 from fleetcrash.arrays import Floats, Ints, Mask, Narrow
 
 
-class Lately:
+class MinuteCounts:
     """(minutes, rows, k) whole numbers, of the last minutes, modulo."""
 
     def __init__(self, minutes: int, shape: tuple[int, int]) -> None:

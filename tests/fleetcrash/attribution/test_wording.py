@@ -12,8 +12,8 @@ import pytest
 from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, PLACES, Cell
-from fleetcrash.attribution.parts import followed, selected_in_words
 from fleetcrash.attribution.slices import cut
+from fleetcrash.attribution.wording import followed, selected_in_words
 
 AGENTS = ("7.15", "7.16")
 BUILDS = {"windows": "22631.1", "linux": "6.8", "darwin": "23F79"}
