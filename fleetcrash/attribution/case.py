@@ -22,7 +22,7 @@ from fleetcrash.attribution.missing_installs import joined_later, untold
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.odds import LOG_BY_DELAY, LOG_LATENT, Odds, weigh
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
-from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST
+from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack, judge
@@ -119,29 +119,28 @@ def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
 
 
 def _weighed(inquiry: Inquiry, case: Case) -> Found:
+    """The judgement on some events, and the weights that it rests on."""
     tick, incident = case.tick, case.incident
     by_departures = incident is not None and incident.by_departures
     portion = None if incident is None else inquiry.portion(incident.rise)
     trial = inquiry.trial(tick, case.events, case.cells, but=case.but, departures=by_departures, portion=portion)
     said = _Testimony(inquiry, case, trial)
-    leading = int(said.pushed(int(np.argmax(trial.log_evidence)))[-1]) if len(trial.updates) else None
-    found = inquiry.waves(tick, case.events, caution=False, also_from=leading, portion=portion)
+    likeliest = int(trial.updates[np.argmax(trial.log_evidence)]) if len(trial.updates) else None
+    also_from = None if likeliest is None else int(said.pushed(likeliest)[-1])
+    found = inquiry.waves(tick, case.events, caution=False, also_from=also_from, portion=portion)
     contrast = said.of_hosts if inquiry.news.installs_told else None
-    odds = weigh(
+    rivalry = Rivalry(
         trial,
         found,
+        of_waves=found.weighed(inquiry.spots.log_weights(tick)[0]),
         pushed=said.pushed,
-        spot_log_weight=inquiry.spots.log_weights(tick)[0],
         stands_there=inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0)),
         of_strata=inquiry.spots.of_strata & inquiry.news.presence_told,  # who lacks an update may be offline else
-        named_before=case.named_before,
-        named_elsewhere=case.named_elsewhere,
         contrast=contrast,
         of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
-        by_delay=said.by_delay,
-        by_timer=said.by_timer,
-        goes_on=said.goes_on,
+        named_before=case.named_before,
     )
+    odds = weigh(rivalry, said, case.named_elsewhere)
     judgement = judge(
         odds,
         minutes_open=case.minutes_open,
@@ -150,35 +149,40 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         contrast=contrast,
         is_doubtful=said.is_doubtful,
     )
+    return _questioned(inquiry, case, odds, judgement), trial, found
+
+
+def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> Judgement:
+    """The judgement, once that is asked which the odds do not weigh: backlogs, untold installs, and older updates."""
+    tick, incident, found = case.tick, case.incident, odds.waves
     if judgement.update not in (None, case.named_before) and backlog.may_be_behind(
         inquiry, tick, case.events, judgement.update
     ):
         judgement = judgement.taken_back(case.minutes_open, Lack.IN_TIME)
     if incident is not None and not judgement.kind.is_answer:
-        likely = judgement.candidates(trial.updates)
+        likely = judgement.candidates(odds.trial.updates)
         if backlog.is_behind(inquiry, tick, case.events, incident.alarm_tick, likely):
-            return replace(judgement, kind=Kind.NO_UPDATE, wave=None), trial, found
+            return replace(judgement, kind=Kind.NO_UPDATE, wave=None)
     if judgement.kind is Kind.NO_UPDATE and judgement.wave is not None and inquiry.news.installs_told:
         where = int(found.spot[judgement.wave[0]]), int(found.onset[judgement.wave[0]])
         if open_to := untold(inquiry, tick, case.events, *where, is_early=case.minutes_open < JUDGING_MINUTES):
             judgement = judgement.left_open(open_to, case.minutes_open)
     if judgement.kind is Kind.NO_UPDATE and _may_be_latent(inquiry, case, odds):
         judgement = replace(judgement, kind=Kind.UNDETERMINED)
-    if behind := _older(inquiry, case, odds, judgement, trial):
+    if behind := _older(inquiry, case, odds, judgement):
         judgement = judgement.left_to_older(behind, case.minutes_open)
-    return judgement, trial, found
+    return judgement
 
 
 class _Testimony:
-    """What the hosts of a case say of the updates on trial: asked where it matters, for it is dear, and once.
+    """What the hosts of a case say of an update on trial, by its index: ``odds.Hosts``, and what the verdict asks.
 
-    The odds and the verdict ask of an update by its index what ``weigh`` and ``judge`` say, and by its row when it was
-    pushed.
+    Each question is put to the lake once.
     """
 
     def __init__(self, inquiry: Inquiry, case: Case, trial: Trial) -> None:
         self._inquiry, self._case, self._trial = inquiry, case, trial
-        self.pushed = cache(lambda row: inquiry.pushed(int(trial.updates[row])))
+        self.pushed = cache(inquiry.pushed)
         self.of_hosts = cache(self._of_hosts)
         self.by_delay = cache(self._by_delay)
 
@@ -212,7 +216,7 @@ class _Testimony:
             return 0.0
         cells = inquiry.spots.slices.members[int(np.argmax(self._trial.log_by_slice[row]))] > 0
         there = events & cells[inquiry.news.events.cell]
-        released = int(self.pushed(row)[0])
+        released = int(self.pushed(update)[0])
         return log_by_delay(inquiry.news, tick, there, update, released, among_holders=among_holders)
 
     def goes_on(self, update: int) -> bool:
@@ -263,55 +267,78 @@ def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: 
     return np.flatnonzero(case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= case.tick))
 
 
-def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement, trial: Trial) -> tuple[int, ...]:
+def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tuple[int, ...]:
     """Updates of long before that may be behind what none on trial seems to have done, or only one that came at a boot.
 
     Hosts get what they missed as they boot, so that what crashes them at a boot seems to follow that. And where they
     say of an update of hours ago that its fault was latent they may say so of those that the same hosts got before it,
     or of what nearly all of them got just then, which may do it to hosts with both.
     """
-    news, tick = inquiry.news, case.tick
+    news, named = inquiry.news, judgement.update
     if case.incident is None or odds.foremost is None:
         return ()
-    if odds.begun_with is not None and judgement.update is not None:
-        return judgement.update, odds.begun_with
+    if named is not None and odds.begun_with is not None:
+        return named, odds.begun_with
     struck = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
     is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > _MOSTLY * len(struck)
-    if judgement.update is not None and not (is_at_boots or odds.is_latent):
+    if named is not None and not (is_at_boots or odds.is_latent):
         return ()
-    told = to_ask(struck)
-    said = log_by_holders(news, told)
-    younger = frozenset(one for one in said if inquiry.events_with(one, tick)[struck].sum() > _MOSTLY * len(struck))
-    leader = judgement.leader(trial.updates) if judgement.update is None else judgement.update
+    said = log_by_holders(news, to_ask(struck))
+    with_it = (inquiry.events_with(one, case.tick)[struck].sum() for one in said)
+    younger = frozenset(one for one, held in zip(said, with_it, strict=True) if held > _MOSTLY * len(struck))
+    leader = judgement.leader(odds.trial.updates) if named is None else named
     if leader is not None and leader not in said:  # many of the struck hosts lack it
-        least = LOG_MARGIN + float(np.log(max(len(said), 1)))
-    elif odds.is_latent and judgement.update is not None:
-        is_kept = judgement.update == case.named_before
-        at_first = log_by_holders(news, to_ask(of_first_hour(struck, news.events.minute)))
-        if at_first and at_first.get(judgement.update, 0.0) < LOG_MARGIN:
-            least = LOG_MARGIN if is_kept else LOG_LATENT
-            others = tuple(one for one, most in at_first.items() if most >= least and one != judgement.update)
-            # A name that was given for something else stands where the first ones say nothing at all.
-            says_nothing = not others and at_first.get(judgement.update, -np.inf) >= LOG_NO_CONTRAST
-            return () if is_kept and says_nothing else (judgement.update, *others)
-        apart = LOG_MARGIN if is_kept else LOG_THOUSAND
-        beside = _but_attributes(news, said) | {judgement.update: said[judgement.update]}
-        return are_as_likely(beside, judgement.update, younger, apart)
-    elif judgement.update is None:
-        least = max(LOG_LATENT, enough(len(told)))
+        return are_behind(said, younger, LOG_MARGIN + float(np.log(max(len(said), 1))))
+    if named is None:
+        least = max(LOG_LATENT, enough(len(to_ask(struck))))
         said = {one: most - odds.log_of_place(one) for one, most in said.items()}
-        known = {one: most for one, most in said.items() if one in case.named_elsewhere}
-        again = are_behind(known, frozenset(), LOG_MARGIN)
-        if judgement.kind is Kind.NO_UPDATE and again:  # that they crash hosts is known already
-            return again
-        if leader is not None:  # which may strike what hosts are by these
-            said = _but_attributes(news, said)
-        else:
-            younger = frozenset()  # it struck too late for that to tell of it
-    else:
+        return _behind_no_name(news, case, judgement.kind, said, younger if leader is not None else None, least)
+    if not odds.is_latent:
         return ()
-    return are_behind(said, younger, least)
+    return _beside_latent(news, named, struck, said, younger, is_kept=named == case.named_before)
+
+
+def _behind_no_name(
+    news: News, case: Case, kind: Kind, said: Mapping[int, float], younger: frozenset[int] | None, least: float
+) -> tuple[int, ...]:
+    """The updates of long before that may be behind it, where none is named.
+
+    Args:
+        said: what hosts say for each, more than for the place where it strikes.
+        younger: those of the last day; None where no update on trial is likely: it struck too late for that to tell.
+        least: what has to be said of one.
+    """
+    known = {one: most for one, most in said.items() if one in case.named_elsewhere}
+    again = are_behind(known, frozenset(), LOG_MARGIN)
+    if kind is Kind.NO_UPDATE and again:  # that they crash hosts is known already
+        return again
+    if younger is None:
+        return are_behind(said, frozenset(), least)
+    # The likely one may strike hosts by what an agent's or an OS's version made of them.
+    return are_behind(_but_attributes(news, said), younger, least)
+
+
+def _beside_latent(
+    news: News, named: int, struck: Ints, said: Mapping[int, float], younger: frozenset[int], *, is_kept: bool
+) -> tuple[int, ...]:
+    """The updates that a latent fault may be of, the named one among them; none where it is told from all others.
+
+    Args:
+        struck: the events, by their numbers. said: what their hosts say for each update.
+        younger: those of the last day.
+        is_kept: whether the name was given before.
+    """
+    at_first = log_by_holders(news, to_ask(of_first_hour(struck, news.events.minute)))
+    if at_first and at_first.get(named, 0.0) < LOG_MARGIN:
+        least = LOG_MARGIN if is_kept else LOG_LATENT
+        others = tuple(one for one, most in at_first.items() if most >= least and one != named)
+        # A name that was given for something else stands where the first ones say nothing at all.
+        says_nothing = not others and at_first.get(named, -np.inf) >= LOG_NO_CONTRAST
+        return () if is_kept and says_nothing else (named, *others)
+    beside = _but_attributes(news, said) | {named: said[named]}
+    return are_as_likely(beside, named, younger, LOG_MARGIN if is_kept else LOG_THOUSAND)
 
 
 def _but_attributes(news: News, said: Mapping[int, float]) -> dict[int, float]:
+    """What is said of updates that set none of what hosts are told apart by."""
     return {one: most for one, most in said.items() if news.suspects[one].kind not in TOLD_BY_ATTRIBUTES}

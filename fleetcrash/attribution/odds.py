@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -18,12 +19,11 @@ from fleetcrash.attribution.rivalry import (
     EXPLAINED_SHARE,
     LOG_MARGIN,
     TOLD_SHARE,
-    Contrast,
     Rivalry,
     strongest,
 )
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
-from fleetcrash.attribution.waves import LOG_SHAPE, Waves
+from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough
 
 # About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
@@ -108,39 +108,32 @@ class Odds:
         return _near(self.log_updates)
 
 
-def weigh(
-    trial: Trial,
-    waves: Waves,
-    *,
-    pushed: Callable[[int], Ints],
-    spot_log_weight: Floats,
-    stands_there: Mask,
-    of_strata: Mask,
-    named_before: int | None,
-    named_elsewhere: Collection[int],
-    contrast: Contrast | None,
-    of_rollout: Callable[[int], Mask],
-    by_delay: Callable[[int], float],
-    by_timer: Callable[[int, int, int], float],
-    goes_on: Callable[[int], bool],
-) -> Odds:
+class Hosts(Protocol):
+    """What the hosts of the events say of an update, by its index; asked where it matters, for it is dear."""
+
+    def by_delay(self, update: int) -> float:
+        """What ``after_install.log_by_delay`` says; asked where hosts beside them say too little."""
+
+    def by_timer(self, update: int, spot: int, onset: int) -> float:
+        """The same of the events of a wave, among the hosts that had the update."""
+
+    def goes_on(self, update: int) -> bool:
+        """What ``Toll.goes_on`` says, where an ended incident names it."""
+
+
+def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> Odds:
     """Weigh the hypotheses.
 
     Args:
-        spot_log_weight: (spots,) log prior of each spot of a wave.
-        pushed, stands_there, of_strata, contrast, of_rollout: see ``Rivalry``.
-        named_before: the update that is named so far. named_elsewhere: updates that other incidents name.
-        by_delay: of an update what ``after_install.log_by_delay`` says; asked where hosts say too little.
-        by_timer: the same of the events of a wave, by its spot and onset, among the hosts that had the update.
-        goes_on: of an update that an ended incident names what ``Toll.goes_on`` says.
+        rivalry: the updates on trial and the waves beside them.
+        named_elsewhere: updates that other incidents name.
     """
+    trial = rivalry.trial
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
-    of_waves = waves.log_evidence + spot_log_weight[waves.spot][:, None] + LOG_SHAPE
-    rivalry = Rivalry(trial, waves, of_waves, pushed, stands_there, of_strata, contrast, of_rollout, named_before)
     if not len(trial.updates):
-        return _odds(rivalry, None, log_updates, of_waves)
-    known = _of_known_fault(rivalry, log_updates, again, goes_on)
+        return _odds(rivalry, None, log_updates, rivalry.of_waves)
+    known = _of_known_fault(rivalry, log_updates, again, hosts)
     if known is not None:
         return known
     leader = int(np.argmax(log_updates))
@@ -148,13 +141,13 @@ def weigh(
     is_open = odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN
     if not is_open:
         return odds
-    told = _of_timer(rivalry, log_updates, named_before, by_timer)
+    told = _of_timer(rivalry, log_updates, hosts)
     if told is not None:
         return told
-    latent = _of_latent_fault(rivalry, log_updates, named_before)
+    latent = _of_latent_fault(rivalry, log_updates)
     if latent is not None and latent.begun_with is None:
         return latent
-    if rivalry.is_its_own(leader) or by_delay(int(trial.updates[leader])) < LOG_BY_DELAY:
+    if rivalry.is_its_own(leader) or hosts.by_delay(int(trial.updates[leader])) < LOG_BY_DELAY:
         return latent or odds
     supposed = _of_leader(rivalry, leader, log_updates, is_told=True)
     if supposed.probabilities[leader] >= _WORTH_ASKING and not rivalry.fares_worse(leader):
@@ -162,7 +155,7 @@ def weigh(
     return _of_leader(rivalry, leader, log_updates, share=TOLD_SHARE)
 
 
-def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, goes_on: Callable[[int], bool]) -> Odds | None:
+def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: Hosts) -> Odds | None:
     """The odds, where an update that other hosts have shown to be guilty is behind these events, too.
 
     What waits for a boot strikes a region in its morning, as a wave does, and with the boots come the installs of all
@@ -182,7 +175,7 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, goes_on:
     known = max(said, key=lambda row: float(log_updates[row]), default=None)
     if known is None:
         return None
-    if goes_on(int(rivalry.trial.updates[known])):
+    if hosts.goes_on(int(rivalry.trial.updates[known])):
         alone = np.where(np.arange(len(again)) == known, log_updates, -np.inf)
         return replace(_of_leader(rivalry, known, alone, is_told=True), is_known=True, goes_on=True)
     if said[known] < LOG_MARGIN:
@@ -200,7 +193,7 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, goes_on:
     return replace(odds, is_known=is_known, lacks_contrast=not is_known)
 
 
-def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | None) -> Odds | None:
+def _of_latent_fault(rivalry: Rivalry, log_updates: Floats) -> Odds | None:
     """The odds, where hosts that got an update hours ago are struck from some moment on and those without it are not.
 
     A fault may wait for a date, or for something to be sent that it cannot bear. By the time since the install nobody
@@ -217,19 +210,17 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats, named_before: int | 
         return None
     asked = _of_most(rivalry, foremost, EXPLAINED_SHARE)
     said = {row: rivalry.hosts_say(row) - rivalry.log_of_place(int(trial.updates[row])) for row in asked}
-    told = _told_alone(rivalry, log_updates, said, named_before, lambda row: max(LOG_LATENT, enough(asked[row])))
+    told = _told_alone(rivalry, log_updates, said, lambda row: max(LOG_LATENT, enough(asked[row])))
     if told is None:
         return None
     latent = int(trial.updates[told[0]])
     others = [row for row in np.argsort(-log_updates).tolist() if row != told[0]]
     pushed = (int(trial.updates[row]) for row in others if rivalry.begun_by(row, TOLD_SHARE)[0][foremost])
-    begun_with = None if latent == named_before else next(pushed, None)
+    begun_with = None if latent == rivalry.named_before else next(pushed, None)
     return replace(_of_leader(rivalry, *told, is_told=True), is_latent=True, begun_with=begun_with)
 
 
-def _of_timer(
-    rivalry: Rivalry, log_updates: Floats, named_before: int | None, by_timer: Callable[[int, int, int], float]
-) -> Odds | None:
+def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | None:
     """The odds, where of an update's hosts those are struck that got it as long ago as its fault would have it.
 
     Not every fault strikes soon: one that waits for hours strikes at an age that everything of the day has, by which
@@ -244,8 +235,8 @@ def _of_timer(
         return None
     asked = _of_most(rivalry, foremost, TOLD_SHARE)
     wave = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
-    said = {row: by_timer(int(trial.updates[row]), *wave) + min(rivalry.hosts_say(row), 0.0) for row in asked}
-    told = _told_alone(rivalry, log_updates, said, named_before, lambda _: LOG_BY_DELAY + float(np.log(len(asked))))
+    said = {row: hosts.by_timer(int(trial.updates[row]), *wave) + min(rivalry.hosts_say(row), 0.0) for row in asked}
+    told = _told_alone(rivalry, log_updates, said, lambda _: LOG_BY_DELAY + float(np.log(len(asked))))
     return None if told is None else _of_leader(rivalry, *told, is_told=True, share=TOLD_SHARE)
 
 
@@ -261,7 +252,6 @@ def _told_alone(
     rivalry: Rivalry,
     log_updates: Floats,
     said: Mapping[int, float],
-    named_before: int | None,
     least: Callable[[int], float],
 ) -> tuple[int, Floats] | None:
     """The row of the one update that most is said of, and the log weights with it alone.
@@ -274,7 +264,7 @@ def _told_alone(
     row = max(said, key=lambda one: said[one], default=None)
     if row is None:
         return None
-    is_kept = int(rivalry.trial.updates[row]) == named_before
+    is_kept = int(rivalry.trial.updates[row]) == rivalry.named_before
     if said[row] < (LOG_MARGIN if is_kept else least(row)):
         return None
     apart = LOG_MARGIN if is_kept else LOG_THOUSAND

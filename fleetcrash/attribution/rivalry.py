@@ -14,7 +14,7 @@ from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, Waves
 
 Contrast = Callable[[int], float]
-"""``evidence.log_contrast`` of an update by its index."""
+"""What hosts with an update, by its index, and those beside them say for it; see ``contrast.Compared.log_most``."""
 
 # What the events may say more for one beginning of a wave than for another, and nobody could tell the two.
 LOG_MARGIN = 3.0
@@ -56,8 +56,8 @@ class Rivalry:
     Attributes:
         trial, waves: of the events.
         of_waves: (n, SHAPES) log weight of each wave, its prior included but for that of its minute.
-        pushed: of an update by its row the minutes in which many hosts began to get it, in order; the first is that of
-            its release.
+        pushed: of an update by its index the minutes in which many hosts began to get it, in order; the first is that
+            of its release.
         stands_there: (spots,) whether it is one where hosts stand, such as a region: an update that strikes after
             a while strikes what hosts are, so that a wave there is none of its doing.
         of_strata: (spots,) whether it is made of whole strata; within one, hosts are compared with those beside.
@@ -129,7 +129,7 @@ class Rivalry:
         Args:
             share: see ``begun_by``.
         """
-        explained, after_release = self._explained(row), (self.waves.onset - int(self.pushed(row)[0]))[:, None]
+        explained, after_release = self._explained(row), (self.waves.onset - int(self._pushed(row)[0]))[:, None]
         since = explained & (after_release >= -SOON_MINUTES)
         return since | (explained & self._no_better_than(since)) | self._with_push(row, share)
 
@@ -206,9 +206,12 @@ class Rivalry:
         most = float(self.of_waves.max(initial=-np.inf))
         return most > float(self.trial.log_evidence[row]) - LOG_THOUSAND
 
+    def _pushed(self, row: int) -> Ints:
+        return self.pushed(int(self.trial.updates[row]))
+
     def _after(self, row: int) -> Ints:
         """(n,) minutes from the last push of an update to the beginning of each wave, which may be a little before."""
-        pushed, onset = self.pushed(row), self.waves.onset
+        pushed, onset = self._pushed(row), self.waves.onset
         last = np.searchsorted(pushed, onset + COINCIDENT_MINUTES, side="right") - 1
         return onset - pushed[np.maximum(last, 0)]
 

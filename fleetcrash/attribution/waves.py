@@ -66,7 +66,7 @@ class Waves:
         """
         if not len(self):
             return -np.inf
-        return float(np.logaddexp.reduce(self._weighed(log_weight), axis=None))
+        return float(np.logaddexp.reduce(self.weighed(log_weight), axis=None))
 
     def strongest(self, log_weight: Floats) -> tuple[int, int] | None:
         """Place and onset of the wave that has most for it, if it is worth an alarm by itself.
@@ -76,7 +76,7 @@ class Waves:
         """
         if not len(self):
             return None
-        by_row = self._weighed(log_weight).max(1)
+        by_row = self.weighed(log_weight).max(1)
         row = int(np.argmax(by_row))
         return (int(self.spot[row]), int(self.onset[row])) if by_row[row] >= LOG_THRESHOLD else None
 
@@ -87,7 +87,12 @@ class Waves:
             self.spot[rows], self.onset[rows], self.log_evidence[rows], self.events[:, rows], self.expected[:, rows]
         )
 
-    def _weighed(self, log_weight: Floats) -> Floats:
+    def weighed(self, log_weight: Floats) -> Floats:
+        """(n, SHAPES) log weight of each wave, its prior included but for that of its minute.
+
+        Args:
+            log_weight: (spots,) log prior of each spot.
+        """
         return self.log_evidence + log_weight[self.spot][:, None] + LOG_SHAPE
 
 

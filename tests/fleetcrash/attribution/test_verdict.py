@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from fleetcrash.arrays import Floats
 from fleetcrash.attribution import odds as weighing
 from fleetcrash.attribution import verdict
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
@@ -21,16 +23,24 @@ from fleetcrash.attribution.waves import SHAPES, Waves
 
 UPDATE, OTHER, RELEASED, EVENTS = 7, 9, 1000, 100.0
 
-# Where a test says nothing else: no other incident, no rollout that makes slices, and hosts that say nothing more.
-weigh = partial(
-    weighing.weigh,
-    named_before=None,
-    named_elsewhere=(),
-    of_rollout=lambda _: np.zeros(2, bool),
-    by_delay=lambda _: 0.0,
-    by_timer=lambda *_: 0.0,
-    goes_on=lambda _: False,
-)
+
+def weigh(
+    trial: Trial,
+    waves: Waves,
+    *,
+    spot_log_weight: Floats,
+    named_elsewhere: Sequence[int] = (),
+    by_delay: Callable[[int], float] = lambda _: 0.0,
+    goes_on: Callable[[int], bool] = lambda _: False,
+    **rivals: Any,
+) -> weighing.Odds:
+    """The odds, where hosts say nothing of when they were struck and no fault goes on, unless it says so."""
+    of_waves = waves.weighed(spot_log_weight)
+    rivalry = Rivalry(trial, waves, of_waves, of_rollout=lambda _: np.zeros(2, bool), **rivals)
+    hosts = SimpleNamespace(by_delay=by_delay, by_timer=lambda *_: 0.0, goes_on=goes_on)
+    return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
+
+
 judge = partial(verdict.judge, is_doubtful=lambda *_: False)
 
 
@@ -393,7 +403,7 @@ def _latent(
     odds = weigh(
         trial,
         Waves(np.array([0, 1]), np.array([RELEASED, RELEASED]), log_waves, counted, counted / 10),
-        pushed=[np.array([RELEASED - 300]), np.array([RELEASED])].__getitem__,
+        pushed={UPDATE: np.array([RELEASED - 300]), OTHER: np.array([RELEASED])}.__getitem__,
         spot_log_weight=np.zeros(2),
         stands_there=np.array([False, True]),
         of_strata=np.array([of_strata, False]),
@@ -641,7 +651,7 @@ def test_a_wave_that_begins_with_one_of_two_that_are_hardly_told_apart_acquits_n
     odds = weigh(
         Trial(np.array([UPDATE, OTHER]), events, events / 10, evidence, evidence, evidence[:, None]),
         Waves(np.array([0]), np.array([onset]), np.full((1, SHAPES), 140.0), counted, counted / 10),
-        pushed=[np.array([RELEASED]), np.array([RELEASED - 200])].__getitem__,
+        pushed={UPDATE: np.array([RELEASED]), OTHER: np.array([RELEASED - 200])}.__getitem__,
         spot_log_weight=np.zeros(1),
         stands_there=np.array([False]),
         of_strata=np.array([False]),
