@@ -19,6 +19,7 @@ from fleetcrash.arrays import Floats, Ints, Mask
 from fleetcrash.attribution.exposure import BOOTS
 from fleetcrash.attribution.hours import DAY, HOURS, hour_of
 from fleetcrash.attribution.news import SYSTEMS
+from fleetcrash.counts import poisson_upper
 
 Singles = NDArray[np.float32]
 
@@ -172,7 +173,7 @@ class Baseline:
         told is not deaf to half of it crashing, nor one that was never seen to boot.
         """
         events, minutes = self.events.sum((1, 2)), self._weighed().sum((1, 2))
-        upper = (np.sqrt(events + 1.0) + 2.33 / 2.0) ** 2
+        upper = poisson_upper(events)
         with np.errstate(divide="ignore"):
             bound = np.where(minutes > 0, upper / minutes / self._overall(), np.inf)
         if minutes[CRASH] > 0:

@@ -22,6 +22,7 @@ from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.system_rates import as_usual_beside
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind
+from fleetcrash.counts import clearly_more
 
 # A condition is looked for again once its events have grown by this factor.
 _CONDITION_GROWTH = 1.02
@@ -215,7 +216,7 @@ def maybe_close(inquiry: Inquiry, incident: Incident, claimed: Mask, tick: int) 
     followed = again.event[lately][again.minute[lately] > tick - LAG_MINUTES]
     seen, hosts = len(np.unique(followed[mine[followed]])), int(mine.sum())
     mean = 2.0 * incident.crash_again * hosts
-    goes_on = seen > mean + 3.0 * np.sqrt(mean) + 2.0 and seen >= _LEAST_AGAIN * hosts
+    goes_on = clearly_more(seen, mean) and seen >= _LEAST_AGAIN * hosts
     if goes_on or _is_any_dark(inquiry, incident, tick):
         return
     if _has_stopped(inquiry, incident, ~claimed | incident.claim(len(events)), tick):

@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import exp, lgamma, sqrt
+from math import exp, lgamma
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from fleetcrash.arrays import Ints
 from fleetcrash.attribution.columns import as_microseconds
 from fleetcrash.attribution.impact import Impact, State
+from fleetcrash.counts import poisson_interval
 from fleetcrash.store.engine import Engine
 from fleetcrash.times import US_A_MINUTE, microseconds
 
@@ -36,7 +37,6 @@ RING_MINUTES = 30
 _MOST_HALTS = 2880
 """Two days of minutes; of a longer rollout fewer of its minutes are told, as evenly."""
 _TAIL = 0.025
-_HALVINGS = 60
 
 
 @dataclass(frozen=True)
@@ -215,21 +215,3 @@ def first_ring(hosts: int, hit_soon: int) -> FirstRing:
 
 def _log_ways(of: int, chosen: int) -> float:
     return lgamma(of + 1) - lgamma(chosen + 1) - lgamma(of - chosen + 1)
-
-
-def poisson_interval(seen: int) -> tuple[float, float]:
-    """The means at which so few, or so many, would be seen with 2.5 %. Source: Garwood 1936."""
-    ranks = np.arange(seen + 1)
-    log_factorials = np.concatenate([[0.0], np.cumsum(np.log(ranks[1:]))])
-
-    def at_most(number: int, mean: float) -> float:
-        return float(np.exp(ranks[: number + 1] * np.log(mean) - mean - log_factorials[: number + 1]).sum())
-
-    def where(number: int, chance: float) -> float:
-        low, high = 0.0, seen + 10.0 * sqrt(seen + 1.0)
-        for _ in range(_HALVINGS):
-            mean = (low + high) / 2.0
-            low, high = (mean, high) if at_most(number, mean) > chance else (low, mean)
-        return high
-
-    return (0.0 if seen == 0 else where(seen - 1, 1.0 - _TAIL)), where(seen, _TAIL)

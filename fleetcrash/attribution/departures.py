@@ -23,6 +23,7 @@ from fleetcrash.attribution.exposure import BOOT_MINUTES, BOOTS, KEPT_MINUTES, H
 from fleetcrash.attribution.minute_counts import MinuteCounts
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.suspects import LOG_THRESHOLD
+from fleetcrash.counts import clearly_more
 
 AGES = 3  # of an install at the departure: under two minutes, under ten, under an hour
 # Not longer: how long hosts stay online depends on how long they have been, which is told but coarsely.
@@ -201,7 +202,7 @@ class Departures:
             return False
         hits, expected = _within(account.now - account.lately[(tick - LAG_MINUTES) % len(account.lately)])
         mean = HARMLESS_RATIO * expected
-        return bool((hits > mean + 3.0 * np.sqrt(mean) + 2.0).any())
+        return bool(clearly_more(hits, mean).any())
 
     def updates(self) -> set[int]:
         """Updates with which enough hosts have left for anything to be said."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fleetcrash.arrays import Floats
+from fleetcrash.counts import poisson_interval
 
 RATIOS = np.geomspace(1.5, 1e5, 14)
 """Rate ratios that a fault may have, equally likely on a log scale: from hardly visible to a boot loop."""
@@ -166,16 +167,13 @@ def log_likeliest(events: Floats, expected: Floats) -> Floats:
     return np.where(count > mean, best, 0.0)
 
 
-def rate_interval(events: float, expected: float, *, z: float = 1.959964) -> tuple[float, float, float | None]:
+def rate_interval(events: int, expected: float) -> tuple[float, float, float | None]:
     """How many times the baseline: (low, estimate, high), 95 % two-sided; high is None when nothing was expected.
 
     Args:
         events: counted, >= 0. expected: at the baseline, >= 0.
-    Source: Poisson mean by the square-root transform (Anscombe 1948), good to a few percent from one event on.
     """
     if expected <= 0:
         return 0.0, 0.0, None
-    root = np.sqrt(events + 3.0 / 8.0)
-    low = max(root - z / 2.0, 0.0) ** 2 - 3.0 / 8.0
-    high = (root + z / 2.0) ** 2
-    return max(float(low), 0.0) / expected, events / expected, float(high) / expected
+    low, high = poisson_interval(events)
+    return low / expected, events / expected, high / expected

@@ -27,6 +27,7 @@ from fleetcrash.attribution.news import ExposedEvents, News
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.suspects import Trial, try_updates
 from fleetcrash.attribution.waves import Waves, find_waves
+from fleetcrash.counts import clearly_more
 
 _AGAIN_MINUTES = 720  # rings of a day come sooner, and are of one push
 
@@ -194,7 +195,7 @@ class Inquiry:
         for outcomes in ([CRASH, CRASH_AT_BOOT], [DARK]):
             expected = sum(self.expected.of_last_hour(outcome, spot, tick) for outcome in outcomes)
             mean = 2.0 * max(expected, 0.0)  # where all are gone it is a rounding error of what was before
-            if seen[outcomes].sum() > mean + 3.0 * np.sqrt(mean) + 2.0:
+            if clearly_more(seen[outcomes].sum(), mean):
                 return True
         return False
 

@@ -8,7 +8,7 @@ from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.news import CELL_ATTRIBUTES
-from fleetcrash.binomial import upper_tail
+from fleetcrash.counts import upper_tail
 
 _LEAST_EVENTS = 3  # fewer do not say when a part of the fleet was struck
 

@@ -114,7 +114,7 @@ def _candidates(detector: Detector, incident: Incident) -> list[JSON]:
     return [{"update_id": name, "probability": round(weight, 6)} for name, weight in named[:_MOST_CANDIDATES]]
 
 
-def _rate_ratio(seen: float, mean: float) -> JSON:
+def _rate_ratio(seen: int, mean: float) -> JSON:
     """``rate_interval`` to six digits: those after them depend on the order in which counts were added up."""
     low, estimate, high = (None if value is None else float(f"{value:.6g}") for value in rate_interval(seen, mean))
     return {"low": low, "estimate": estimate, "high": high}
@@ -133,7 +133,7 @@ def _evidence(engine: Engine, detector: Detector, incident: Incident, impact: Im
         }
     return {
         **counts,
-        "rate_ratio": _rate_ratio(seen, expected),
+        "rate_ratio": _rate_ratio(int(seen), expected),
         "log_evidence": round(log_evidence, 3),
         "events_judged": int(seen),
         "events_expected": round(expected, 6),
@@ -200,7 +200,7 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
                 "name": suspect.update_id,
                 "kind": "update",
                 "log_evidence": round(float(trial.log_evidence[rank]), 3),
-                "rate_ratio": _rate_ratio(seen, mean),
+                "rate_ratio": _rate_ratio(int(seen), mean),
                 "events": int(seen),
                 "expected": round(mean, 6),
                 "probability": round(float(stated[rank]), 6),
@@ -215,7 +215,7 @@ def _rivals(detector: Detector, incident: Incident) -> list[JSON]:
                 "name": f"{detector.spots.describe(spot)} from {tick_text(int(incident.waves.onset[row]))}",
                 "kind": "wave",
                 "log_evidence": round(float(incident.waves.log_evidence[row, length]), 3),
-                "rate_ratio": _rate_ratio(float(seen), float(mean)),
+                "rate_ratio": _rate_ratio(int(seen), float(mean)),
                 "events": int(seen),
                 "expected": round(float(mean), 6),
                 "probability": None,

@@ -12,6 +12,7 @@ from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.waves import LENGTHS, Waves
+from fleetcrash.counts import clearly_more
 
 Contrast = Callable[[int], float]
 """What hosts with an update, by its index, and those beside them say for it; see ``contrast.Compared.log_most``."""
@@ -180,8 +181,7 @@ class Rivalry:
         """Whether more events of a wave than chance allows for are none of an update: hosts tell that they lack it."""
         seen = float(self.waves.events.sum(0)[wave])
         of_others = seen - float(self.trial.events[:, row, :AGES].sum((0, 1)).max())
-        strays = _STRAY * seen
-        return of_others > strays + 3.0 * float(np.sqrt(strays)) + 2.0
+        return bool(clearly_more(of_others, _STRAY * seen))
 
     def _no_better_than(self, some: Mask) -> Mask:
         """(n, SHAPES) the waves that the events hardly prefer to the best of some (n, SHAPES) at the same spot."""

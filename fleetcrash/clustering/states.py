@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from fleetcrash.binomial import upper_tail
+from fleetcrash.counts import upper_tail
 
 # The crashes of a night are read the next morning, and hosts of every time zone have been awake once.
 DAY = timedelta(hours=24)

@@ -11,6 +11,7 @@ import numpy as np
 from fleetcrash.arrays import Floats
 from fleetcrash.attribution.baseline import CRASH, DARK, PRIOR_RATE, SAFETY
 from fleetcrash.attribution.news import SYSTEMS, system_number
+from fleetcrash.counts import poisson_upper
 
 # OS, always on, and time since boot: 0 under ten minutes, 1 under thirty, 2 later.
 Kind = tuple[str | None, bool, int]
@@ -75,8 +76,7 @@ def learn(time: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]) -> B
         factors[ring] = float(np.clip((seen + _RING_EVENTS) / (expected + _RING_EVENTS), *_RING_BOUNDS))
     seen, lived = float(counts.sum()), float(minutes.sum())
     estimate = (seen + _PRIOR_EVENTS) / (lived + _PRIOR_EVENTS / PRIOR_RATE[CRASH])
-    # The upper 99 % limit of a Poisson count, by the square root transform, which stabilises its variance.
-    most = (np.sqrt(seen + 1.0) + 2.33 / 2.0) ** 2 / lived if lived > 0 else np.inf
+    most = poisson_upper(seen) / lived if lived > 0 else np.inf
     return Baseline(rates, factors, estimate, float(max(SAFETY, most / estimate)))
 
 

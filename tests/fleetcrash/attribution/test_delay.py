@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from fleetcrash.attribution.delay import Delay, Range, attributable, delay_of, first_ring, poisson_interval
+from fleetcrash.attribution.delay import Delay, Range, attributable, delay_of, first_ring
 from fleetcrash.attribution.impact import impact_of
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, instants, lake_of, told_worlds
@@ -134,11 +134,6 @@ def test_the_attributable_share_is_none_of_equal_rates_and_open_without_a_time_b
     assert equal.high == pytest.approx(1 - 1.0899 / 4, abs=1e-3)  # Garwood's lower bound of four seen
     assert attributable(4, 1, had=20.0, before=10.0).estimate == 0.5
     assert attributable(4, 0, had=10.0, before=0.0) == Range(0.0, 1.0, 1.0)
-
-
-@pytest.mark.parametrize(("seen", "low", "high"), [(0, 0.0, 3.6889), (1, 0.0253, 5.5716), (10, 4.7954, 18.3904)])
-def test_the_interval_of_a_poisson_mean_is_garwoods(seen, low, high):
-    assert poisson_interval(seen) == pytest.approx((low, high), abs=2e-4)
 
 
 def test_a_first_ring_is_a_draw_from_the_hosts():

@@ -111,7 +111,7 @@ def test_no_number_is_ever_missing(events, expected):
 
 
 @FIXED
-@given(EVENTS, EXPECTED)
+@given(st.integers(0, 100_000), EXPECTED)
 def test_an_interval_holds_its_estimate_and_scales_with_the_expectation(events, expected):
     low, estimate, high = rate_interval(events, expected)
     assert high is not None
@@ -127,17 +127,16 @@ def test_without_an_expectation_there_is_no_upper_bound():
 
 
 @pytest.mark.parametrize("mean", [1.0, 1.7, 3.0, 5.5, 10.0, 31.0, 100.0, 400.0])
-def test_the_interval_covers_the_true_rate_about_as_often_as_it_says(mean):
+def test_the_interval_covers_the_true_rate_as_often_as_it_says(mean):
     """Exact: the Poisson probability of the counts whose interval holds the truth."""
     counts = np.arange(int(mean + 12 * math.sqrt(mean) + 20))
     log_chance = counts * math.log(mean) - mean - np.array([math.lgamma(count + 1) for count in counts])
     covers = []
     for count in counts:
-        low, _, high = rate_interval(float(count), mean)
+        low, _, high = rate_interval(int(count), mean)
         covers.append(low <= 1.0 and high is not None and high >= 1.0)
     covered = float(np.exp(log_chance)[np.array(covers)].sum())
-    # Counts are whole, so that no interval covers just 95 %; from one expected event on it is off by a few percent.
-    assert 0.92 <= covered <= 0.998
+    assert 0.95 <= covered <= 0.998  # counts are whole, so that no interval covers just 95 %
 
 
 # -- sequential tests
