@@ -1,4 +1,4 @@
-"""What the lake answers when it is asked of one update or of some events; see ``News``, which asks."""
+"""What the lake answers when it is asked of one update or of some events; see ``questions``, which asks."""
 
 from __future__ import annotations
 

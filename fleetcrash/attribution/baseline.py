@@ -30,21 +30,21 @@ OUTCOMES = 3
 """What may happen to a host: a crash, silence, a crash within ten minutes of a boot. The last is told apart because a
 fault may wait for the next boot, and because whatever a host installs just after a boot is there when it crashes."""
 
-PRIOR_RATE = np.array([1.4e-6, 2.0e-6, 7.0e-6])
 # Per host-minute: about one crash in a thousand host-days of twelve hours, one silent server in 350 days, and just
 # after a boot five times as many crashes. Worth two events, so that a first day of data outweighs it.
+PRIOR_RATE = np.array([1.4e-6, 2.0e-6, 7.0e-6])
 _PRIOR_EVENTS = 2.0
 _PRIOR_BOOT = np.array([[0.0, 2.0, 1.0, 1.0], [5.0, 2.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0]])
 _MAY_COME = _PRIOR_BOOT[:, None] > 0
 # Machines crash more just after boot; how much more is learned once there are a few such crashes.
 _BOOT_EVENTS = 3.0
-_FACTOR_EVENTS = 10.0
 # A build or model needs about ten events before its own rate counts as much as its neighbours'.
+_FACTOR_EVENTS = 10.0
 _FACTOR_BOUNDS = (1 / 3, 5.0)
 _MOST_RATE = np.array([1.0, np.inf, 5.0]) / 1440  # first crashes of a host in 24 hours; nothing bounds silence
-SAFETY = 1.5
 # The sequential tests take the rate this much higher: the fleet is not the Poisson process that we write down. And
 # this much before anything is learned, as of hours of the day that were not: by day servers are taken down more often.
+SAFETY = 1.5
 _SAFETY_AT_FIRST = 3.0
 
 

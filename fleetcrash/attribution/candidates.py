@@ -20,9 +20,8 @@ from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
 
 _LOG_PRIOR_KEYS = np.log([0.2, 0.5, 0.3])  # none, one, two attributes
 _BETWEEN_TWO = 0.2  # of what is cut by a version that has two bounds; most faults stay once they have come
-_MOST_BETWEEN_TWO = (
-    40  # bounds of which every pair is tried; of more versions only the first of each release are bounds
-)
+# Bounds of which every pair is tried; of more versions only the first of each release are bounds.
+_MOST_BETWEEN_TWO = 40
 _TWO_SYSTEMS = 0.1  # of what an operating system has: a fault of two of three is in what these share
 _KEYS = ("os_type", "os_version", "os_build", "agent_version", "model", "region", "ring")
 _ORDERED = ("agent_version", "os_build", "os_version")

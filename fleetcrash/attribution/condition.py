@@ -26,15 +26,15 @@ EARNED_PROBABILITY = 0.9
 _KEPT_PROBABILITY = 0.5  # of the one that is given already
 LEAST_EVENTS = 30
 """With fewer, the hosts that happened to be first look like the hosts that are hit."""
-_UNKNOWN_SHARE = 0.5
 # With less of the fleet than that in the inventory, nobody can say whom the fault leaves alone.
+_UNKNOWN_SHARE = 0.5
 _LOG_PRIOR_WITH = float(np.log(0.01))  # a fault seldom needs another update
 _LOG_PRIOR_THIRD = float(np.log(0.1))  # a fault of two attributes seldom needs one more
 _OF_THREE = frozenset(("os_type", "agent_version", "model", "region", "ring"))
 _MOST_PAIRS = 3
 _SPARED = 0.1  # of as many events as there would be in those that it leaves out
-_SLIVER = 0.02
 # Of the events that are to be expected. One host of a rare build makes two slices of one, and no crash of it will tell.
+_SLIVER = 0.02
 _OUT_OF_REACH = 20.0  # of nine tenths
 _AT_A_PLACE = ""  # no update has this name
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import lru_cache
 
 from fleetcrash.errors import BadArgument
 
@@ -41,9 +41,11 @@ VersionKey = tuple[tuple[int, int, str], ...]
 _PART = re.compile(r"[0-9]+|[A-Za-z]+")
 _BOUND = re.compile(r"(>=|<)\s*([^\s<>=][^\s<]*)")
 _NUMBER, _TEXT = 1, 0
+# Versions of which what is worked out is kept: what senders tell must not fill the memory of a monitor that runs on.
+_KEPT = 65_536
 
 
-@cache
+@lru_cache(_KEPT)
 def version_key(version: str) -> VersionKey:
     """A key that sorts versions as the contract orders them.
 
@@ -81,7 +83,7 @@ def components(version: str) -> list[str]:
     return [part for part in re.split(r"[^0-9A-Za-z]+", version) if part]
 
 
-@cache
+@lru_cache(_KEPT)
 def matcher(text: str) -> Callable[[str | None], bool]:
     """The test that a condition's text makes of a value. A missing value matches nothing.
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fleetcrash.arrays import Ints
-from fleetcrash.attribution.exposure import AGE_MINUTES
+from fleetcrash.attribution.exposure import AGE_MINUTES, LONG_UP
 from fleetcrash.attribution.news import Events, Exposed, ExposedEvents, Online, Suspect
 
 PRIOR_RATE = np.array([1 / 1440, 2.0e-6, 5 / 1440])
@@ -22,7 +22,6 @@ PRIOR_RATE = np.array([1 / 1440, 2.0e-6, 5 / 1440])
 WARM_UP_MINUTES = 360
 """While hardly a host is known, what comes is learned from and not judged."""
 
-_SINCE_BOOT = 2  # nobody knows; as queries put an event whose boot is not known
 _DAY = 1440
 _NEVER = np.iinfo(np.int64).max
 _FROM_MINUTES = (0, *AGE_MINUTES[:-1])
@@ -40,7 +39,7 @@ def online_after_crash(events: Events, *, after_tick: int) -> Online:
     kept = kept[np.argsort(minute[kept], kind="stable")]
     nothing = np.zeros(len(kept), np.int32)
     began = minute[kept].astype(np.int32)
-    return Online(began, cell=nothing, since_boot=nothing + np.int32(_SINCE_BOOT), change=change[kept].astype(np.int32))
+    return Online(began, cell=nothing, since_boot=nothing + np.int32(LONG_UP), change=change[kept].astype(np.int32))
 
 
 def exposed_since_release(events: Events, suspects: Sequence[Suspect], *, after_tick: int, last_tick: int) -> Exposed:
@@ -69,7 +68,7 @@ def exposed_since_release(events: Events, suspects: Sequence[Suspect], *, after_
             rows.append(np.stack(columns, axis=1)[told])
     tick, minute, updates, ages, change = _by_tick(np.concatenate(rows)).astype(np.int32).T
     nothing = np.zeros_like(tick)
-    since_boot = np.full(len(tick), _SINCE_BOOT, np.int8)
+    since_boot = np.full(len(tick), LONG_UP, np.int8)
     return Exposed(tick, minute, updates, nothing, since_boot, ages.astype(np.int8), change)
 
 

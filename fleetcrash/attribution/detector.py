@@ -2,7 +2,7 @@
 
 ``Detector.tick`` is all there is to it. ``incidents``, ``backtest`` and the live monitor call the same method with
 the same counts; it reads no clock, and what it says at a tick depends on what was known by then alone. Of the lake it
-asks what ``News.beside`` and its like tell of one update, once that is suspected.
+asks through ``News.ask`` what ``questions`` has of one update, once that is suspected.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Detector:
     # -- judging
 
     def _watch(self, tick: int) -> None:
-        """Open an incident when the events of the last day that no incident claims pass a test.
+        """Open an incident when the events of the last week that no incident claims pass a test.
 
         Servers that are back were restarted, a room of them in one night: alone that follows no update, and is no news.
         """
@@ -334,7 +334,7 @@ class Detector:
         return mine, judged(self._inquiry, self._case(incident, tick, mine, self._claims.cells_of(incident)))
 
     def _evidence(self, incident: Incident, tick: int, *, there: bool) -> Mask:
-        """(events,) an incident's own, and of the last day those that no other claims and those of unsolved ones.
+        """(events,) an incident's own, those of a week that no other claims, and those of a day that unsolved ones left.
 
         A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
         behind is evidence for the next one. Of no longer than a day are waves known that may be behind it. What another

@@ -104,7 +104,7 @@ class UpdateTime:
     Attributes:
         sums: (2, cells, BOOTS, WINDOWS) of change, and of change x minute; of one that is idle, where there are few.
         now: (strata x BOOTS, WINDOWS) hosts at this minute.
-        lately: that for each of the last KEPT_MINUTES; None of one that is idle: all of it was zero.
+        lately: that for each of the last KEPT_MINUTES; None where the update is idle: all of it was zero.
         since_minute: the first minute in which a host had it.
         changed_tick: the last tick that brought a change.
         by_hour: (HOURS, WINDOWS) host-minutes by the hour of the day, of who had left as well until that was known.

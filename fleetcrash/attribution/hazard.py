@@ -11,9 +11,9 @@ import numpy as np
 from fleetcrash.arrays import Floats
 from fleetcrash.attribution.exposure import AGES, HostTime
 
+# A machine crashes about five times as often just after a boot, and half of the installs are of machines that were on.
 _PRIOR = np.array([3.0, 3.0, 1.5, 1.0, 1.0])
 _PRIOR_EVENTS = 2.0
-# A machine crashes about five times as often just after a boot, and half of the installs are of machines that were on.
 
 
 class InstallHazard:

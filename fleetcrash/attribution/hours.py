@@ -19,11 +19,11 @@ _DAYS = 28
 _LEAST_DAYS = 2
 _LEAST_MINUTES = DAY - 60  # of a day that tells of every hour
 _LEFT_OUT = 4  # one in so many days, at either end
-_HOUR_EVENTS = 5.0
 # Counted with those of the hours beside it, this many have to happen before what was seen of an hour counts as much as
 # the whole day's rate.
-_BOUNDS = (0.2, 10.0)
+_HOUR_EVENTS = 5.0
 # The lower one keeps a few crashes in a quiet night from being news.
+_BOUNDS = (0.2, 10.0)
 
 
 def hour_of(minute: Any) -> Any:

@@ -22,9 +22,8 @@ _HARDLY_ANY, _NEARLY_ALL = 0.3, 0.8  # of the struck hosts have it, or lack it; 
 _NOBODY = 20  # so few hosts may be those of a test
 _EARLY_SHARE = 0.25  # in the first half of the events, where half of them would come by chance
 _UNTIL_MINUTES = 120  # after its release an update that nobody tells of was not sent out
-_MANY = (
-    0.25  # of the hosts that do not tell of an update, or of installs; those that crash tell of it later than others
-)
+# Of the hosts that do not tell of an update, or of installs; those that crash tell of it later than others.
+_MANY = 0.25
 
 
 def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is_early: bool) -> tuple[int, ...]:
@@ -34,7 +33,8 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
         mine: (events,) the events. spot, onset: where the wave is, and the minute in which it began.
         is_early: whether installs of the last minutes may still be told, so that any host with it counts.
     Returns:
-        None of a wave where hosts stand, as a region: those that lose their power do not tell of anything.
+        Their indices; an empty tuple for a wave where hosts stand, such as a region: those that lose their power do not
+            tell of anything.
     """
     if inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0))[spot]:
         return ()

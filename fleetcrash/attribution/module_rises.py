@@ -75,7 +75,7 @@ class ModuleRises:
     def _rising(self, tick: int, free: Mask, quiet: Mask) -> Iterator[Found]:
         """The modules with far more crashes within the last day than usual, most of them more than an hour ago.
 
-        None of a system of whose crashes on the days before no module was told: what is usual in them nobody knows.
+        Nothing for a system of whose crashes on the days before no module was told: what is usual in them nobody knows.
         """
         events, modules = self._inquiry.news.events, self._inquiry.modules
         known = (events.outcome != DARK) & (events.tick <= tick) & ~self._inquiry.too_early

@@ -79,7 +79,7 @@ def are_as_likely(said: Mapping[int, float], update: int, younger: frozenset[int
     Args:
         said: of each update. younger: those that are on trial. apart: by how much that one has to be clearer.
     Returns:
-        None at all where no older one is near.
+        An empty tuple where no older one is near.
     """
     least = said.get(update, -np.inf) - apart
     near = [one for one in said if one not in younger and one != update and said[one] > least]

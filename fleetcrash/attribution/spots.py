@@ -22,10 +22,10 @@ _NEARLY_ALL = 0.99  # of what is expected of the fleet: as good as all of it
 PLACE_WEIGHT = 0.3
 """Prior that a wave is cut by group, site or customer rather than by what the host is."""
 
-_WITHIN_A_SYSTEM = ("os_type", "agent_version", "os_build", "model")
 # Cut by what a host is, which mostly goes with one operating system, and not by where it stands.
-_SET_BY = {"agent": "agent_version", "os_patch": "os_build"}
+_WITHIN_A_SYSTEM = ("os_type", "agent_version", "os_build", "model")
 # By the kind of an update, the attribute that it changes.
+_SET_BY = {"agent": "agent_version", "os_patch": "os_build"}
 
 
 class Spots:

@@ -16,8 +16,8 @@ from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
 
 _ENOUGH = 10.0  # events; of fewer, rather the baseline's word than theirs
-_LEAST, _MOST = 0.25, 2.0
 # The baseline errs no further. And hosts that never told of an install are struck as well: no more is usual for that.
+_LEAST, _MOST = 0.25, 2.0
 
 
 def as_usual_beside(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Floats:

@@ -69,7 +69,7 @@ class Waves:
         return float(np.logaddexp.reduce(self.weighed(log_weight), axis=None))
 
     def strongest(self, log_weight: Floats) -> tuple[int, int] | None:
-        """Place and onset of the wave that has most for it, if it is worth an alarm by itself.
+        """Spot and onset of the wave that has most for it, if it is worth an alarm by itself.
 
         Args:
             log_weight: (spots,) log prior of each spot.

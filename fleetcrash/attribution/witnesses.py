@@ -25,8 +25,8 @@ OF_CELLS = ("model", "region")
 _FEW = 5
 _MOST = 0.8  # of the events, or they are not told of one place
 _LOG_PER_EVENT = 0.2  # hosts come online, and get what they missed, at the same hours of the day
-_SPARED = np.array([0.01, 0.03, 0.1, 0.3])
 # How much less the others may be struck, where it is no update's doing.
+_SPARED = np.array([0.01, 0.03, 0.1, 0.3])
 _HARDLY_ANY = 0.1  # of the time of those that got it as they came online
 _GROWTH = 1.25  # looked at again once the events have grown by this factor ...
 _ENOUGH = 100  # ... and at no more than this, spread evenly
