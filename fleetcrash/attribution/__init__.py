@@ -8,15 +8,15 @@ and ``report`` writes down what that comes to. A minute is judged in this order,
   ``minute_counts`` hold arrays;
 - what is usual: ``exposure`` (host-time), ``baseline`` (rates) with ``hours``, ``hazard`` and ``system_rates``,
   ``expectation`` (the two multiplied), by ``slices`` of the fleet and ``places``, which together are ``spots``;
-- what is tried: ``suspects`` (updates, by the arithmetic of ``evidence`` and what ``charges`` deducts), ``waves`` (rises
-  that follow none), ``departures`` (hosts that leave), ``modules`` and ``module_rises`` (crashes of one module);
+- what is tried: ``suspects`` (updates, by the arithmetic of ``evidence`` and what ``charges`` deducts), ``waves``
+  (rises that follow none), ``departures`` (hosts that leave), ``modules`` and ``module_rises`` (crashes of a module);
 - what hosts say: ``contrast`` (with the update and beside), ``after_install``, ``older``, ``witnesses``, ``doubts``,
   ``missing_installs``, ``backlog``;
 - what follows: ``odds`` and ``rivalry`` (the posterior), ``verdict`` (the name), ``condition`` (whom it strikes; by
   ``conditions``, ``candidates`` and ``companions``);
 - what becomes of it: ``incident``, ``statement`` (what is said, and for how long) with ``spell``, ``course`` (from the
-  alarm to its end), ``toll`` (what it did), ``claims``, ``ceding``, ``second_faults`` and ``late_strikes`` (whose events
-  are whose, where there are several), ``looks``;
+  alarm to its end), ``toll`` (what it did), ``claims``, ``ceding``, ``second_faults`` and ``late_strikes`` (whose
+  events are whose, where there are several), ``looks``;
 - what is told: ``impact`` and ``hosts`` (whom it hit and may hit), ``controls``, ``delay`` (what waiting cost),
   ``causes`` and ``wording``.
 

@@ -334,7 +334,7 @@ class Detector:
         return mine, judged(self._inquiry, self._case(incident, tick, mine, self._claims.cells_of(incident)))
 
     def _evidence(self, incident: Incident, tick: int, *, there: bool) -> Mask:
-        """(events,) an incident's own, those of a week that no other claims, and those of a day that unsolved ones left.
+        """(events,) an incident's own, those of a week that no other claims, those of a day that unsolved ones left.
 
         A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
         behind is evidence for the next one. Of no longer than a day are waves known that may be behind it. What another
