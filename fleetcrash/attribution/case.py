@@ -15,7 +15,7 @@ from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
-from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import joined_later, untold
@@ -34,6 +34,8 @@ Found = tuple[Judgement, Trial, Waves]
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
 _AS_OFTEN = 0.5
+
+_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
 
 _MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
 
@@ -232,7 +234,9 @@ class _Testimony:
         Args:
             onset: when the best wave began, if there is one.
         """
-        return self._is_at_blamed_place(update) or doubts.is_doubtful(
+        if self._is_at_blamed_place(update) or self._strikes_others_as_well(update):
+            return True
+        return doubts.is_doubtful(
             self._inquiry,
             self._case.tick,
             self._case.events,
@@ -242,6 +246,21 @@ class _Testimony:
             told_by_delay=lambda: self.by_delay(update) >= LOG_BY_DELAY,
             is_known=update in self._case.named_elsewhere,
         )
+
+    def _strikes_others_as_well(self, update: int) -> bool:
+        """Whether hours after its installs as many hosts are struck that never had the update, and no less often.
+
+        Of a rise that has gone on for longer than waves are looked for, an update takes its part of the events.
+        """
+        inquiry, tick = self._inquiry, self._case.tick
+        if not inquiry.news.installs_told:
+            return False
+        row = int(np.searchsorted(self._trial.updates, update))
+        by_age = self._trial.events[:, row, :AGES].sum(0)[:, int(np.argmax(self._trial.log_by_slice[row]))]
+        if by_age[:_SOON_AGES].sum() > _MOSTLY * by_age.sum() or self.of_hosts(update) >= LOG_HINT:
+            return False
+        struck = doubts.struck_beside(inquiry, update, tick, self._case.events, self._trial)
+        return int(struck.sum()) > _MOSTLY * len(struck)
 
     def _is_at_blamed_place(self, update: int) -> bool:
         struck = self._case.events & self._inquiry.events_with(update, self._case.tick)

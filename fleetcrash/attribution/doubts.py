@@ -118,11 +118,30 @@ def is_doubtful(
     return any(one not in witnesses.OF_CELLS or not told_by_delay() for one in found_at)
 
 
+def struck_beside(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> Mask:
+    """(n,) of those of some events that came after an update was sent out, where it is likeliest, which never had it.
+
+    Args:
+        mine: (events,) the events. trial: of them.
+    """
+    events, cells = inquiry.news.events, _slice_of(inquiry, update, trial)
+    there = mine & cells[events.cell] & (events.tick <= tick) & (events.minute >= int(inquiry.pushed(update)[0]))
+    without = np.ones(len(events), bool)
+    had = inquiry.news.ask.had(update)
+    without[had.event[had.tick <= tick]] = False
+    return without[there]
+
+
+def _slice_of(inquiry: Inquiry, update: int, trial: Trial) -> Mask:
+    """(cells,) the slice in which an update is likeliest."""
+    of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
+    return inquiry.spots.slices.members[int(np.argmax(of_slice))] > 0
+
+
 def _struck(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
     """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""
     exposed = inquiry.news.exposed_events.of(update)
-    of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
-    cells: Mask = inquiry.spots.slices.members[int(np.argmax(of_slice))] > 0
+    cells = _slice_of(inquiry, update, trial)
     return np.unique(exposed.event[exposed.known(tick, mine & cells[inquiry.news.events.cell])]), cells
 
 
