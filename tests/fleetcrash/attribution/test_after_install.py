@@ -184,6 +184,7 @@ def test_what_begins_with_a_push_to_everybody_and_strikes_whoever_it_likes_is_ne
     assert {turn["update_id"] for turn in incident["history"]} == {None}
 
 
+@pytest.mark.slow
 def test_a_fault_that_waits_for_hours_is_named_where_each_host_crashes_as_long_after_its_install(empty_lake):
     """Everybody has it, and what went out half a day before; a rise at that hour strikes whoever it likes."""
 

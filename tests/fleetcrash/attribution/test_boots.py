@@ -133,6 +133,7 @@ def test_who_had_an_update_is_known_by_the_installs_told_by_then_until_another_t
     assert found == {"kept": 201, "late": 210}
 
 
+@pytest.mark.slow
 def test_an_update_that_waits_for_boots_keeps_its_name_when_a_patch_boots_everybody_else(empty_lake):
     """Hosts that boot by themselves tell first what it does; later hardly any boot without the patch."""
     random, hosts, alone, patched_from = Random(1), 900, 20, FROM + 100

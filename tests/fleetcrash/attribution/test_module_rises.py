@@ -199,6 +199,7 @@ def test_what_is_said_live_as_records_come_is_what_is_said_in_one_go(slow, slow_
     assert [said_of(one) for one in live.incidents] == [said_of(one) for one in slow.detector.incidents]
 
 
+@pytest.mark.slow
 def test_two_slow_faults_in_two_modules_are_two_incidents(empty_lake):
     """Of hosts that got both updates neither fault strikes more than one version."""
     world = struck(fleet(), 40, in_its_own)
@@ -209,6 +210,7 @@ def test_two_slow_faults_in_two_modules_are_two_incidents(empty_lake):
     assert sorted(zip(found.names, found.rises, strict=True)) == [("second", "late.sys"), ("slow", OWN)]
 
 
+@pytest.mark.slow
 def test_a_rise_that_is_lost_in_the_modules_day_is_seen_in_its_hours(empty_lake):
     found = judged(struck(fleet(mix=or_mix(OWN, 0.12)), 36, in_its_own, within=120), empty_lake, until=420)
     assert (found.names, found.rises) == (["slow"], [OWN])

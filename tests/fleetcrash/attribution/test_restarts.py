@@ -65,6 +65,7 @@ def test_one_that_was_hardly_up_again_may_be_in_a_loop(empty_lake, up_for, is_ne
     assert (events.patched_tick[events.outcome == DARK] > int(at(END + DAY).timestamp()) // 60).tolist() == [is_news]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("gone_for", "apart", "opened"), [(13, 1, 0), (20, 8, 0), (None, 8, 1)])
 def test_restarts_of_a_room_open_no_incident_but_those_that_stay_gone_do(empty_lake, gone_for, apart, opened):
     """Nor do longer ones, of two servers at a time."""

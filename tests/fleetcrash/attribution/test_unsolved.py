@@ -127,6 +127,7 @@ def test_nor_does_a_rise_in_another_system_acquit_the_update_that_may_be_behind_
     assert (second["verdict"], second["alarm_at"] >= at(700).isoformat()) == ("no_update", True)
 
 
+@pytest.mark.slow
 def test_a_rise_that_grows_in_one_system_is_one_incident(empty_lake):
     world = undecided(400)
     for row in world["host"][300:]:

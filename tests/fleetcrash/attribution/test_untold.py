@@ -50,6 +50,7 @@ def _with_installs(fleet: World, crashed: range, after_min: float) -> World:
     return fleet
 
 
+@pytest.mark.slow
 def test_some_crashes_just_after_an_install_blame_it_where_many_do_but_not_where_a_boot_may_be_why(
     empty_lake: Path, fleet: World
 ) -> None:

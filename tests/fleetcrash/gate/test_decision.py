@@ -149,6 +149,7 @@ def test_what_cannot_be_told_is_on_hold_and_said(tmp_path, rows, reason):
     assert (found["decision"], found["reason"][: len(reason)]) == ("hold", reason)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("back_after", "decision", "dark"), [(40, "go", 0), (None, "hold", 20)])
 def test_servers_that_a_patch_restarts_and_that_do_not_come_back_keep_it_from_going(
     tmp_path, back_after, decision, dark
