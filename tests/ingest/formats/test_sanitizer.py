@@ -508,7 +508,7 @@ def test_it_may_end_anywhere():
     ids=["one line", "marks", "long head", "long frame", "frames", "heads"],
 )  # fmt: skip
 def test_memory_and_time_are_bounded_whatever_comes(block):
-    began, found = time.perf_counter(), 0
+    began, found = time.process_time(), 0
     tracemalloc.start()
     for records in SANITIZER.read(iter([ASAN.encode(), *[block] * 2]), TOLD):
         found += records.read
@@ -516,7 +516,7 @@ def test_memory_and_time_are_bounded_whatever_comes(block):
     tracemalloc.stop()
     assert found >= 1
     assert peak < 16 << 20, "bytes, of 2 MiB that came in blocks of one"
-    assert time.perf_counter() - began < 5, "seconds, with memory traced"
+    assert time.process_time() - began < 20, "seconds of CPU, with memory traced; minutes, were it to look back at each mark"
 
 
 def test_recorded_ones():
