@@ -21,5 +21,6 @@ and ``report`` writes down what that comes to. A minute is judged in this order,
   ``causes`` and ``wording``.
 
 ``inquiry`` asks all that for the ``detector``, of a ``case``. Every rule, with what it takes and why, stands in
-``docs/naming.md``.
+``docs/naming.md``. A constant without a source is judged, not fitted: each was chosen before the fleets that
+``bench.attribution`` plays, and what a change of it does is to be seen there.
 """
