@@ -15,7 +15,7 @@ from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
-from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import joined_later, untold
@@ -36,6 +36,8 @@ Found = tuple[Judgement, Trial, Waves]
 _AS_OFTEN = 0.5
 
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
+
+_MUCH = 0.2  # of the events
 
 _MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
 
@@ -140,6 +142,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         of_strata=inquiry.spots.of_strata & inquiry.news.presence_told,  # who lacks an update may be offline else
         contrast=contrast,
         of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
+        is_older=said.is_older,
         named_before=case.named_before,
     )
     odds = weigh(rivalry, said, case.named_elsewhere)
@@ -261,6 +264,12 @@ class _Testimony:
             return False
         struck = doubts.struck_beside(inquiry, update, tick, self._case.events, self._trial)
         return int(struck.sum()) > _MOSTLY * len(struck)
+
+    def is_older(self, update: int) -> bool:
+        """Whether much of what speaks for the update came before the day of which waves are known."""
+        struck, _ = doubts.struck_with(self._inquiry, update, self._case.tick, self._case.events, self._trial)
+        before = self._inquiry.news.events.minute[struck] <= self._case.tick - KEPT_MINUTES
+        return int(before.sum()) > _MUCH * len(struck)
 
     def _is_at_blamed_place(self, update: int) -> bool:
         struck = self._case.events & self._inquiry.events_with(update, self._case.tick)

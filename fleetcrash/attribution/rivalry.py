@@ -65,6 +65,8 @@ class Rivalry:
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
         of_rollout: of an update by its index, (spots,) the slices that its rollout makes: of what it sets, as an
             upgrade does the agent's version, and of rings. A wave there is hardly apart from its hosts.
+        is_older: of an update by its index, whether much of what speaks for it came before the day of which waves are
+            known: none was weighed against that.
         named_before: the update that is named so far.
     """
 
@@ -76,6 +78,7 @@ class Rivalry:
     of_strata: Mask
     contrast: Contrast | None
     of_rollout: Callable[[int], Mask]
+    is_older: Callable[[int], bool]
     named_before: int | None = None
 
     def hosts_say(self, row: int) -> float:
@@ -149,8 +152,12 @@ class Rivalry:
             if foremost is None:
                 return False
             return int(self._after(row)[foremost[0]]) > SOON_MINUTES or self._leaves_out(row, foremost)
-        least = LOG_HINT if self._is_nearly_a_wave(row) else LOG_NO_CONTRAST
-        return self.hosts_say(row) < (_LOG_CONTRAST if self._begins_with(row) else least)
+        if self._begins_with(row):
+            return self.hosts_say(row) < _LOG_CONTRAST
+        least = LOG_NO_CONTRAST
+        if self._is_nearly_a_wave(row) or self.is_older(int(self.trial.updates[row])):
+            least = LOG_HINT
+        return self.hosts_say(row) < least
 
     def tie(self, log_waves: Floats, begun: Mask, row: int) -> tuple[Floats, bool]:
         """Let no wave that may be an update's doing be better than the update; whether any was."""
