@@ -16,6 +16,7 @@ from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES
+from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import joined_later, untold
@@ -38,6 +39,8 @@ _AS_OFTEN = 0.5
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
 
 _MUCH = 0.2  # of the events
+_FEW = 5
+_MORE = 2.0  # times as much as before
 
 _MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
 
@@ -68,6 +71,7 @@ class Case:
         tolls: by updates that incidents name which had ended before, what each had done by then.
         blamed: parts of the fleet that stand apart and were in trouble within the day, as other incidents say: they may
             be still, whatever their hosts get meanwhile.
+        unsolved: (events,) those of no incident that is understood.
     """
 
     incident: Incident | None
@@ -79,6 +83,7 @@ class Case:
     needed_by: Mapping[int, KnownFault]
     tolls: Mapping[int, Toll]
     blamed: frozenset[int]
+    unsolved: Mask
 
     @property
     def minutes_open(self) -> int:
@@ -237,7 +242,7 @@ class _Testimony:
         Args:
             onset: when the best wave began, if there is one.
         """
-        if self._is_at_blamed_place(update) or self._strikes_others_as_well(update):
+        if self._is_at_blamed_place(update) or self._strikes_others_as_well(update) or self._goes_on(update):
             return True
         return doubts.is_doubtful(
             self._inquiry,
@@ -264,6 +269,27 @@ class _Testimony:
             return False
         struck = doubts.struck_beside(inquiry, update, tick, self._case.events, self._trial)
         return int(struck.sum()) > _MOSTLY * len(struck)
+
+    def _goes_on(self, update: int) -> bool:
+        """Whether about as much happened where the update is likeliest in the day before it was sent out.
+
+        To its hosts alone more than twice as much would have. What other incidents explain is left out.
+        """
+        inquiry, tick, incident = self._inquiry, self._case.tick, self._case.incident
+        released = int(self.pushed(update)[0])
+        began, since = max(released - DAY, inquiry.first_tick), max(tick - DAY, inquiry.first_tick)
+        if incident is None or incident.by_departures or incident.rise is not None or began >= released:
+            return False
+        row, events = int(np.searchsorted(self._trial.updates, update)), inquiry.news.events
+        spot = int(np.argmax(self._trial.log_by_slice[row]))
+        before = self._case.unsolved & inquiry.spots.events_at(spot) & (events.tick <= tick)
+        before &= (events.minute >= began) & (events.minute < released)
+        if before.sum() < _FEW or self.of_hosts(update) >= LOG_MARGIN:
+            return False
+        # What is usual is known of the last day alone, in which there were as many hosts at least as in one before.
+        usual = float(inquiry.expected.since(spot, since + 1).sum()) * (released - began) / max(tick - since, 1)
+        struck, expected = (of[:, row, :AGES, spot].sum() for of in (self._trial.events, self._trial.expected))
+        return bool(struck * usual < _MORE * before.sum() * expected)
 
     def is_older(self, update: int) -> bool:
         """Whether much of what speaks for the update came before the day of which waves are known."""

@@ -38,7 +38,7 @@ class Inquiry:
     Attributes:
         news: what there is to know; rows of later ticks are not looked at.
         spots: where a rise may be. modules: what hosts crashed in. expected: host-time and the baseline.
-        departures: hosts that left.
+        departures: hosts that left. first_tick: from which on there is anything to know.
         too_early: (events,) those that happened before their outcome was counted; there is no host-time to hold them
             against, or too little.
     """
@@ -48,7 +48,7 @@ class Inquiry:
         self.spots = Spots(news)
         self.expected = Expectation(news, self.spots)
         self.departures = Departures(news)
-        self._first_tick = self._tick = news.first_tick
+        self.first_tick = self._tick = news.first_tick
         self._charges = Charges()
         self._take_over()
         self._charges.extend(news, self.spots.slices, self.too_early)
@@ -72,7 +72,7 @@ class Inquiry:
         """Work out what follows from the news alone."""
         self.modules = Modules(self.news)
         events = self.news.events
-        self.too_early = events.minute <= self._first_tick
+        self.too_early = events.minute <= self.first_tick
         self.too_early |= (events.outcome != DARK) & (events.minute <= self.news.first_crash_minute)
         warm_until = self.news.first_crash_minute + crashers.WARM_UP_MINUTES if self.news.crashes_only else -1
         self._only_learned = (events.minute <= warm_until) & ~self.too_early
@@ -323,6 +323,6 @@ class Inquiry:
     def _new_events(self, tick: int) -> Ints:
         events = self.news.events
         low, high = np.searchsorted(events.tick, [tick, tick + 1])
-        if tick == self._first_tick:
+        if tick == self.first_tick:
             low = 0
         return np.arange(low, high)

@@ -54,7 +54,18 @@ def test_what_comes_at_boots_is_more_of_a_fault_that_waits_for_them(monkeypatch,
     first = Incident.opened(ALARM, 0)
     first.said.update, first.said.named_tick = FIRST, ALARM + 1
     first.set_claim(np.ones(len(events), bool))
-    case: Any = Case(None, TICK, np.zeros(0, bool), np.zeros(0, bool), frozenset(), frozenset(), {}, {}, frozenset())
+    case: Any = Case(
+        None,
+        TICK,
+        np.zeros(0, bool),
+        np.zeros(0, bool),
+        frozenset(),
+        frozenset(),
+        {},
+        {},
+        frozenset(),
+        np.zeros(0, bool),
+    )
     claims: Any = SimpleNamespace(cells_of=lambda _: np.ones(1, bool))
     weighed: list[list[int]] = []
 
