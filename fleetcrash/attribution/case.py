@@ -15,7 +15,7 @@ from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
-from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, KEPT_MINUTES
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
@@ -38,7 +38,6 @@ _AS_OFTEN = 0.5
 
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
 
-_MUCH = 0.2  # of the events
 _FEW = 5
 _MORE = 2.0  # times as much as before
 
@@ -147,7 +146,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         of_strata=inquiry.spots.of_strata & inquiry.news.presence_told,  # who lacks an update may be offline else
         contrast=contrast,
         of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
-        is_older=said.is_older,
+        is_slow=said.is_slow,
         named_before=case.named_before,
     )
     odds = weigh(rivalry, said, case.named_elsewhere)
@@ -263,9 +262,7 @@ class _Testimony:
         inquiry, tick = self._inquiry, self._case.tick
         if not inquiry.news.installs_told:
             return False
-        row = int(np.searchsorted(self._trial.updates, update))
-        by_age = self._trial.events[:, row, :AGES].sum(0)[:, int(np.argmax(self._trial.log_by_slice[row]))]
-        if by_age[:_SOON_AGES].sum() > _MOSTLY * by_age.sum() or self.of_hosts(update) >= LOG_HINT:
+        if not self._is_late(update) or self.of_hosts(update) >= LOG_HINT:
             return False
         struck = doubts.struck_beside(inquiry, update, tick, self._case.events, self._trial)
         return int(struck.sum()) > _MOSTLY * len(struck)
@@ -291,11 +288,14 @@ class _Testimony:
         struck, expected = (of[:, row, :AGES, spot].sum() for of in (self._trial.events, self._trial.expected))
         return bool(struck * usual < _MORE * before.sum() * expected)
 
-    def is_older(self, update: int) -> bool:
-        """Whether much of what speaks for the update came before the day of which waves are known."""
-        struck, _ = doubts.struck_with(self._inquiry, update, self._case.tick, self._case.events, self._trial)
-        before = self._inquiry.news.events.minute[struck] <= self._case.tick - KEPT_MINUTES
-        return int(before.sum()) > _MUCH * len(struck)
+    def is_slow(self, update: int) -> bool:
+        """Whether the update went out more than a day ago, and strikes an hour or more after its installs."""
+        return int(self.pushed(update)[0]) <= self._case.tick - DAY and self._is_late(update)
+
+    def _is_late(self, update: int) -> bool:
+        row = int(np.searchsorted(self._trial.updates, update))
+        by_age = self._trial.events[:, row, :AGES].sum(0)[:, int(np.argmax(self._trial.log_by_slice[row]))]
+        return bool(by_age[:_SOON_AGES].sum() <= _MOSTLY * by_age.sum())
 
     def _is_at_blamed_place(self, update: int) -> bool:
         struck = self._case.events & self._inquiry.events_with(update, self._case.tick)

@@ -43,7 +43,7 @@ def waiting_for_boots_of(
     if inquiry.news.suspects[update].kind not in _BRINGING_BOOTS:
         return {}
     events = inquiry.news.events
-    struck, cells = struck_with(inquiry, update, tick, mine, trial)
+    struck, cells = _struck(inquiry, update, tick, mine, trial)
     at_boot = struck[events.outcome[struck] == CRASH_AT_BOOT]
     if len(at_boot) <= _MOSTLY * len(struck):
         return {}
@@ -81,7 +81,7 @@ def is_doubtful(
         told_by_delay: whether those of a region are struck that got it as long ago as a fault would have it.
         is_known: whether other hosts have shown that it is guilty.
     """
-    struck, cells = struck_with(inquiry, update, tick, mine, trial)
+    struck, cells = _struck(inquiry, update, tick, mine, trial)
     if not len(struck):
         return False
     row, asked = int(np.flatnonzero(trial.updates == update)[0]), witnesses.to_look_at(struck)
@@ -138,7 +138,7 @@ def _slice_of(inquiry: Inquiry, update: int, trial: Trial) -> Mask:
     return inquiry.spots.slices.members[int(np.argmax(of_slice))] > 0
 
 
-def struck_with(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
+def _struck(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:
     """Those of some events that happened to hosts with an update, in the slice where it is likeliest; its cells."""
     exposed = inquiry.news.exposed_events.of(update)
     cells = _slice_of(inquiry, update, trial)

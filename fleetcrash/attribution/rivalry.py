@@ -42,8 +42,9 @@ LOG_NO_CONTRAST = -1.0
 # Of one that is named, and that so few of the struck hosts lack, it takes a thousand to one: who falls silent at once
 # never tells of its install.
 _UNTOLD = 0.05
-# Where a wave began with the push they have to crash so much more: as a ratio of likelihoods, looked at for as long as
-# the incident is open, it gets there for an innocent update one time in sixty at most (Ville's inequality).
+# Where a wave began with the push, or nothing is known of waves that last as long as a slow fault does, they have to
+# crash so much more: as a ratio of likelihoods, looked at for as long as the incident is open, it gets there for an
+# innocent update one time in sixty at most (Ville's inequality).
 _LOG_CONTRAST = float(np.log(60))
 # Where a wave explains nearly as much they have to say so much more. A rise that grows by itself fits an update that
 # everybody has a little better than a wave, for it may act at each age in its own way; and hosts say nothing then.
@@ -65,8 +66,8 @@ class Rivalry:
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
         of_rollout: of an update by its index, (spots,) the slices that its rollout makes: of what it sets, as an
             upgrade does the agent's version, and of rings. A wave there is hardly apart from its hosts.
-        is_older: of an update by its index, whether much of what speaks for it came before the day of which waves are
-            known: none was weighed against that.
+        is_slow: of an update by its index, whether it went out more than a day ago, and strikes long after its
+            installs: no wave of so long is known that might be weighed against it.
         named_before: the update that is named so far.
     """
 
@@ -78,7 +79,7 @@ class Rivalry:
     of_strata: Mask
     contrast: Contrast | None
     of_rollout: Callable[[int], Mask]
-    is_older: Callable[[int], bool]
+    is_slow: Callable[[int], bool]
     named_before: int | None = None
 
     def hosts_say(self, row: int) -> float:
@@ -152,12 +153,9 @@ class Rivalry:
             if foremost is None:
                 return False
             return int(self._after(row)[foremost[0]]) > SOON_MINUTES or self._leaves_out(row, foremost)
-        if self._begins_with(row):
+        if self._begins_with(row) or self.is_slow(int(self.trial.updates[row])):
             return self.hosts_say(row) < _LOG_CONTRAST
-        least = LOG_NO_CONTRAST
-        if self._is_nearly_a_wave(row) or self.is_older(int(self.trial.updates[row])):
-            least = LOG_HINT
-        return self.hosts_say(row) < least
+        return self.hosts_say(row) < (LOG_HINT if self._is_nearly_a_wave(row) else LOG_NO_CONTRAST)
 
     def tie(self, log_waves: Floats, begun: Mask, row: int) -> tuple[Floats, bool]:
         """Let no wave that may be an update's doing be better than the update; whether any was."""

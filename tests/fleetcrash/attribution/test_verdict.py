@@ -36,7 +36,7 @@ def weigh(
 ) -> weighing.Odds:
     """The odds, where hosts say nothing of when they were struck and no fault goes on, unless it says so."""
     of_waves = waves.weighed(spot_log_weight)
-    none = {"of_rollout": lambda _: np.zeros(2, bool), "is_older": lambda _: False}
+    none = {"of_rollout": lambda _: np.zeros(2, bool), "is_slow": lambda _: False}
     rivalry = Rivalry(trial, waves, of_waves, **(none | rivals))
     hosts = SimpleNamespace(by_delay=by_delay, by_timer=lambda *_: 0.0, goes_on=goes_on)
     return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
@@ -789,6 +789,6 @@ def test_how_much_more_a_place_explains_is_asked_of_the_waves_that_no_rollout_ma
         of_strata=np.array([True, False]),
         contrast=None,
         of_rollout=lambda _: np.array(made),
-        is_older=lambda _: False,
+        is_slow=lambda _: False,
     )
     assert rivalry.log_of_place(0) == more
