@@ -20,7 +20,7 @@ and ``report`` writes down what that comes to. A minute is judged in this order,
 - what is told: ``impact`` and ``hosts`` (whom it hit and may hit), ``controls``, ``delay`` (what waiting cost),
   ``causes`` and ``wording``.
 
-``inquiry`` asks all that for the ``detector``, of a ``case``. Every rule, with what it takes and why, stands in
-``docs/naming.md``. A constant without a source is judged, not fitted: each was chosen before the fleets that
-``bench.attribution`` plays, and what a change of it does is to be seen there.
+``inquiry`` asks all that for the ``detector``, which has each ``case`` judged (``judging``, ``testimony``). Every rule,
+with what it takes and why, stands in ``docs/naming.md``. A constant without a source is judged, not fitted: each was
+chosen before the fleets that ``bench.attribution`` plays, and what a change of it does is to be seen there.
 """

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fleetcrash.arrays import Mask
 from fleetcrash.attribution import waves
 from fleetcrash.attribution.baseline import DARK, LAG_MINUTES
-from fleetcrash.attribution.case import Case, Found, judged
+from fleetcrash.attribution.case import Case, Found
 from fleetcrash.attribution.ceding import Ceding
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.conditions import Condition
@@ -26,6 +26,7 @@ from fleetcrash.attribution.departures import at_one_place
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.judging import judged
 from fleetcrash.attribution.module_rises import ModuleRises
 from fleetcrash.attribution.modules import ModuleRise
 from fleetcrash.attribution.news import News

@@ -9,10 +9,11 @@ import numpy as np
 
 from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.baseline import CRASH_AT_BOOT, LAG_MINUTES
-from fleetcrash.attribution.case import Case, judged
+from fleetcrash.attribution.case import Case
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.judging import judged
 from fleetcrash.attribution.late_strikes import are_late, by_age, is_soon
 from fleetcrash.attribution.looks import Looks
 from fleetcrash.attribution.rivalry import EXPLAINED_SHARE

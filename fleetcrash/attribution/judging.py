@@ -1,0 +1,215 @@
+"""Judging a case: what all hypotheses make of its events; also those that hide behind what only made hosts boot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from fleetcrash.arrays import Ints
+from fleetcrash.attribution import backlog, doubts
+from fleetcrash.attribution.baseline import CRASH_AT_BOOT
+from fleetcrash.attribution.case import Case, Found
+from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
+from fleetcrash.attribution.evidence import LOG_THOUSAND
+from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.missing_installs import untold
+from fleetcrash.attribution.news import News
+from fleetcrash.attribution.odds import LOG_LATENT, Odds, weigh
+from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
+from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
+from fleetcrash.attribution.testimony import Testimony
+from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack, judge
+from fleetcrash.attribution.waves import Waves
+from fleetcrash.attribution.witnesses import enough
+
+# What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
+# those may be boots of hosts whose install of the other was not told: then neither is named.
+_AS_OFTEN = 0.5
+
+_MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
+
+
+def judged(inquiry: Inquiry, case: Case) -> Found:
+    """Weigh all hypotheses on some events, together with those of a known fault that they seem to be more of.
+
+    A fault that needs two updates strikes whoever gets the second of them, so that this one seems to have done it.
+    """
+    judgement, trial, found = _not_of_boots(inquiry, case)
+    leader = judgement.leader(trial.updates)
+    if leader is None or leader not in case.needed_by:
+        return judgement, trial, found
+    known = case.needed_by[leader]
+    events = dict(zip(trial.updates.tolist(), trial.events[:, :, :AGES, 0].sum((0, 2)).tolist(), strict=True))
+    if events.get(known.guilty, 0.0) < _MOSTLY * events[leader]:
+        return judgement, trial, found
+    return _not_of_boots(inquiry, replace(case, events=case.events | known.events))
+
+
+def _not_of_boots(inquiry: Inquiry, case: Case) -> Found:
+    """What is found on some events; if what leads may only have made hosts boot, what is found without it."""
+    judgement, trial, found = _weighed(inquiry, case)
+    leader = judgement.leader(trial.updates)
+    if leader is None:
+        return judgement, trial, found
+    waiting = doubts.waiting_for_boots_of(inquiry, leader, case.tick, case.events, trial, case.named_before)
+    if not waiting or judgement.update in waiting:
+        return judgement, trial, found
+    again, tried, beside = _weighed(inquiry, replace(case, but=case.but | {leader}))
+    if again.update in waiting and (again.update == case.named_before or waiting[again.update] >= _AS_OFTEN):
+        return again.widened_to(trial.updates, tried.updates), trial, beside
+    return judgement.taken_back(case.minutes_open, Lack.BOOTS), trial, found
+
+
+def _weighed(inquiry: Inquiry, case: Case) -> Found:
+    """The judgement on some events, and the weights that it rests on."""
+    tick, incident = case.tick, case.incident
+    by_departures = incident is not None and incident.by_departures
+    portion = None if incident is None else inquiry.portion(incident.rise)
+    trial = inquiry.trial(tick, case.events, case.cells, but=case.but, departures=by_departures, portion=portion)
+    said = Testimony(inquiry, case, trial)
+    likeliest = int(trial.updates[np.argmax(trial.log_evidence)]) if len(trial.updates) else None
+    also_from = None if likeliest is None else int(said.pushed(likeliest)[-1])
+    found = inquiry.waves(tick, case.events, caution=False, also_from=also_from, portion=portion)
+    contrast = said.of_hosts if inquiry.news.installs_told else None
+    rivalry = Rivalry(
+        trial,
+        found,
+        of_waves=found.weighed(inquiry.spots.log_weights(tick)[0]),
+        pushed=said.pushed,
+        stands_there=inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0)),
+        of_strata=inquiry.spots.of_strata & inquiry.news.presence_told,  # who lacks an update may be offline else
+        contrast=contrast,
+        of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
+        is_slow=said.is_slow,
+        named_before=case.named_before,
+    )
+    odds = weigh(rivalry, said, case.named_elsewhere)
+    judgement = judge(
+        odds,
+        minutes_open=case.minutes_open,
+        before=Kind.UNDETERMINED if incident is None else incident.kind,
+        named_before=case.named_before,
+        contrast=contrast,
+        is_doubtful=said.is_doubtful,
+    )
+    return _questioned(inquiry, case, odds, judgement), trial, found
+
+
+def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> Judgement:
+    """The judgement, once that is asked which the odds do not weigh: backlogs, untold installs, and older updates."""
+    tick, incident, found = case.tick, case.incident, odds.waves
+    if judgement.update not in (None, case.named_before) and backlog.may_be_behind(
+        inquiry, tick, case.events, judgement.update
+    ):
+        judgement = judgement.taken_back(case.minutes_open, Lack.IN_TIME)
+    if incident is not None and not judgement.kind.is_answer:
+        likely = judgement.candidates(odds.trial.updates)
+        if backlog.is_behind(inquiry, tick, case.events, incident.alarm_tick, likely):
+            return replace(judgement, kind=Kind.NO_UPDATE, wave=None)
+    if judgement.kind is Kind.NO_UPDATE and judgement.wave is not None and inquiry.news.installs_told:
+        where = int(found.spot[judgement.wave[0]]), int(found.onset[judgement.wave[0]])
+        if open_to := untold(inquiry, tick, case.events, *where, is_early=case.minutes_open < JUDGING_MINUTES):
+            judgement = judgement.left_open(open_to, case.minutes_open)
+    if judgement.kind is Kind.NO_UPDATE and _may_be_latent(inquiry, case, odds):
+        judgement = replace(judgement, kind=Kind.UNDETERMINED)
+    if behind := _older(inquiry, case, odds, judgement):
+        judgement = judgement.left_to_older(behind, case.minutes_open)
+    return judgement
+
+
+def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:
+    """Whether the first few hosts that are struck say a little for an update that they have had for hours.
+
+    There are not enough of them to say so by; but once no update is said to do it, one that was there is not named.
+    """
+    incident, is_late = case.incident, case.minutes_open >= JUDGING_MINUTES
+    if incident is None or incident.kind is Kind.NO_UPDATE or is_late or odds.foremost is None:
+        return False
+    said = log_by_holders(inquiry.news, to_ask(_struck_by_wave(inquiry, case, odds.foremost, odds.waves)))
+    return max(said.values(), default=0.0) >= LOG_HINT
+
+
+def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: Waves) -> Ints:
+    """The numbers of the events of a case that are of a wave, as known by now."""
+    spot, onset = int(waves.spot[wave[0]]), int(waves.onset[wave[0]])
+    return np.flatnonzero(case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= case.tick))
+
+
+def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tuple[int, ...]:
+    """Updates of long before that may be behind what none on trial seems to have done, or only one that came at a boot.
+
+    Hosts get what they missed as they boot, so that what crashes them at a boot seems to follow that. And where they
+    say of an update of hours ago that its fault was latent they may say so of those that the same hosts got before it,
+    or of what nearly all of them got just then, which may do it to hosts with both.
+    """
+    news, named = inquiry.news, judgement.update
+    if case.incident is None or odds.foremost is None:
+        return ()
+    if named is not None and odds.begun_with is not None:
+        return named, odds.begun_with
+    struck = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
+    is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > _MOSTLY * len(struck)
+    if named is not None and not (is_at_boots or odds.is_latent):
+        return ()
+    said = log_by_holders(news, to_ask(struck))
+    with_it = (inquiry.events_with(one, case.tick)[struck].sum() for one in said)
+    younger = frozenset(one for one, held in zip(said, with_it, strict=True) if held > _MOSTLY * len(struck))
+    leader = judgement.leader(odds.trial.updates) if named is None else named
+    if leader is not None and leader not in said:  # many of the struck hosts lack it
+        return are_behind(said, younger, LOG_MARGIN + float(np.log(max(len(said), 1))))
+    if named is None:
+        least = max(LOG_LATENT, enough(len(to_ask(struck))))
+        said = {one: most - odds.log_of_place(one) for one, most in said.items()}
+        return _behind_no_name(news, case, judgement.kind, said, younger if leader is not None else None, least)
+    if not odds.is_latent:
+        return ()
+    return _beside_latent(news, named, struck, said, younger, is_kept=named == case.named_before)
+
+
+def _behind_no_name(
+    news: News, case: Case, kind: Kind, said: Mapping[int, float], younger: frozenset[int] | None, least: float
+) -> tuple[int, ...]:
+    """The updates of long before that may be behind it, where none is named.
+
+    Args:
+        said: what hosts say for each, more than for the place where it strikes.
+        younger: those of the last day; None where no update on trial is likely: it struck too late for that to tell.
+        least: what has to be said of one.
+    """
+    known = {one: most for one, most in said.items() if one in case.named_elsewhere}
+    again = are_behind(known, frozenset(), LOG_MARGIN)
+    if kind is Kind.NO_UPDATE and again:  # that they crash hosts is known already
+        return again
+    if younger is None:
+        return are_behind(said, frozenset(), least)
+    # The likely one may strike hosts by what an agent's or an OS's version made of them.
+    return are_behind(_but_attributes(news, said), younger, least)
+
+
+def _beside_latent(
+    news: News, named: int, struck: Ints, said: Mapping[int, float], younger: frozenset[int], *, is_kept: bool
+) -> tuple[int, ...]:
+    """The updates that a latent fault may be of, the named one among them; none where it is told from all others.
+
+    Args:
+        struck: the events, by their numbers. said: what their hosts say for each update.
+        younger: those of the last day.
+        is_kept: whether the name was given before.
+    """
+    at_first = log_by_holders(news, to_ask(of_first_hour(struck, news.events.minute)))
+    if at_first and at_first.get(named, 0.0) < LOG_MARGIN:
+        least = LOG_MARGIN if is_kept else LOG_LATENT
+        others = tuple(one for one, most in at_first.items() if most >= least and one != named)
+        # A name that was given for something else stands where the first ones say nothing at all.
+        says_nothing = not others and at_first.get(named, -np.inf) >= LOG_NO_CONTRAST
+        return () if is_kept and says_nothing else (named, *others)
+    beside = _but_attributes(news, said) | {named: said[named]}
+    return are_as_likely(beside, named, younger, LOG_MARGIN if is_kept else LOG_THOUSAND)
+
+
+def _but_attributes(news: News, said: Mapping[int, float]) -> dict[int, float]:
+    """What is said of updates that set none of what hosts are told apart by."""
+    return {one: most for one, most in said.items() if news.suspects[one].kind not in TOLD_BY_ATTRIBUTES}

@@ -1,0 +1,147 @@
+"""What the hosts of a case say of an update on trial: asked where it matters, for it is dear, and once."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+
+import numpy as np
+
+from fleetcrash.arrays import Mask
+from fleetcrash.attribution import doubts
+from fleetcrash.attribution.after_install import log_by_delay
+from fleetcrash.attribution.case import Case
+from fleetcrash.attribution.contrast import Moments
+from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
+from fleetcrash.attribution.hours import DAY
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.missing_installs import joined_later
+from fleetcrash.attribution.odds import LOG_BY_DELAY
+from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN
+from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
+
+_SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
+
+_FEW = 5
+_MORE = 2.0  # times as much as before
+
+_MOSTLY = 0.5
+
+
+class Testimony:
+    """What hosts say of an update on trial, by its index: ``odds.Hosts``, and what the verdict asks.
+
+    Each question is put to the lake once.
+    """
+
+    def __init__(self, inquiry: Inquiry, case: Case, trial: Trial) -> None:
+        self._inquiry, self._case, self._trial = inquiry, case, trial
+        self.pushed = cache(inquiry.pushed)
+        self.of_hosts = cache(self._of_hosts)
+        self.by_delay = cache(self._by_delay)
+
+    @cached_property
+    def _moments(self) -> Moments:
+        return self._inquiry.moments(self._case.tick, self._case.events)
+
+    def _of_hosts(self, update: int) -> float:
+        """What hosts with the update and those beside them say for it."""
+        crashes = self._moments.of(update).log_most()
+        return max(crashes, self._inquiry.departures.log_test(update)) if self._trial.by_departures else crashes
+
+    def _by_delay(self, update: int) -> float:
+        """What it says for the update how long after its install each host was struck."""
+        return self._after_install(update, self._case.events, among_holders=False)
+
+    def by_timer(self, update: int, spot: int, onset: int) -> float:
+        """The same of the events of a wave, among the hosts that had the update."""
+        inquiry, tick = self._inquiry, self._case.tick
+        of_wave = self._case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
+        if joined_later(~inquiry.events_with(update, tick)[of_wave]):
+            return 0.0
+        return self._after_install(update, of_wave, among_holders=True)
+
+    def _after_install(self, update: int, events: Mask, *, among_holders: bool) -> float:
+        inquiry, tick = self._inquiry, self._case.tick
+        row = int(np.searchsorted(self._trial.updates, update))
+        if self._case.incident is None or not inquiry.news.presence_told:
+            return 0.0
+        if self._trial.log_test[row] < LOG_THRESHOLD:
+            return 0.0
+        cells = inquiry.spots.slices.members[int(np.argmax(self._trial.log_by_slice[row]))] > 0
+        there = events & cells[inquiry.news.events.cell]
+        released = int(self.pushed(update)[0])
+        return log_by_delay(inquiry.news, tick, there, update, released, among_holders=among_holders)
+
+    def goes_on(self, update: int) -> bool:
+        """Whether the events are what an ended incident's update was to do."""
+        if update not in self._case.tolls:
+            return False
+        there = self._case.events & self._case.cells[self._inquiry.news.events.cell]
+        return self._case.tolls[update].goes_on(self._inquiry, self._case.tick, there)
+
+    def is_doubtful(self, update: int, onset: int | None) -> bool:
+        """Whether what speaks for the update is told by some of its hosts alone.
+
+        Args:
+            onset: when the best wave began, if there is one.
+        """
+        if self._is_at_blamed_place(update) or self._strikes_others_as_well(update) or self._was_so_before(update):
+            return True
+        return doubts.is_doubtful(
+            self._inquiry,
+            self._case.tick,
+            self._case.events,
+            self._trial,
+            update,
+            onset,
+            told_by_delay=lambda: self.by_delay(update) >= LOG_BY_DELAY,
+            is_known=update in self._case.named_elsewhere,
+        )
+
+    def _strikes_others_as_well(self, update: int) -> bool:
+        """Whether hours after its installs as many hosts are struck that never had the update, and no less often.
+
+        Of a rise that has gone on for longer than waves are looked for, an update takes its part of the events.
+        """
+        inquiry, tick = self._inquiry, self._case.tick
+        if not inquiry.news.installs_told:
+            return False
+        if not self._is_late(update) or self.of_hosts(update) >= LOG_HINT:
+            return False
+        struck = doubts.struck_beside(inquiry, update, tick, self._case.events, self._trial)
+        return int(struck.sum()) > _MOSTLY * len(struck)
+
+    def _was_so_before(self, update: int) -> bool:
+        """Whether about as much happened where the update is likeliest in the day before it was sent out.
+
+        To its hosts alone more than twice as much would have. What other incidents explain is left out.
+        """
+        inquiry, tick, incident = self._inquiry, self._case.tick, self._case.incident
+        released = int(self.pushed(update)[0])
+        began, since = max(released - DAY, inquiry.first_tick), max(tick - DAY, inquiry.first_tick)
+        if incident is None or incident.by_departures or incident.rise is not None or began >= released:
+            return False
+        row, events = int(np.searchsorted(self._trial.updates, update)), inquiry.news.events
+        spot = int(np.argmax(self._trial.log_by_slice[row]))
+        before = self._case.unsolved & inquiry.spots.events_at(spot) & (events.tick <= tick)
+        before &= (events.minute >= began) & (events.minute < released)
+        if before.sum() < _FEW or self.of_hosts(update) >= LOG_MARGIN:
+            return False
+        # What is usual is known of the last day alone, in which there were as many hosts at least as in one before.
+        usual = float(inquiry.expected.since(spot, since + 1).sum()) * (released - began) / max(tick - since, 1)
+        struck, expected = (of[:, row, :AGES, spot].sum() for of in (self._trial.events, self._trial.expected))
+        return bool(struck * usual < _MORE * before.sum() * expected)
+
+    def is_slow(self, update: int) -> bool:
+        """Whether the update went out more than a day ago, and strikes an hour or more after its installs."""
+        return int(self.pushed(update)[0]) <= self._case.tick - DAY and self._is_late(update)
+
+    def _is_late(self, update: int) -> bool:
+        row = int(np.searchsorted(self._trial.updates, update))
+        by_age = self._trial.events[:, row, :AGES].sum(0)[:, int(np.argmax(self._trial.log_by_slice[row]))]
+        return bool(by_age[:_SOON_AGES].sum() <= _MOSTLY * by_age.sum())
+
+    def _is_at_blamed_place(self, update: int) -> bool:
+        struck = self._case.events & self._inquiry.events_with(update, self._case.tick)
+        there = (int((struck & self._inquiry.spots.events_at(spot)).sum()) for spot in self._case.blamed)
+        return any(count > _MOSTLY * struck.sum() for count in there)
