@@ -42,7 +42,7 @@ class Case:
         tolls: by updates that incidents name which had ended before, what each had done by then.
         blamed: parts of the fleet that stand apart and were in trouble within the day, as other incidents say: they may
             be still, whatever their hosts get meanwhile.
-        unsolved: (events,) those of no incident that is understood.
+        of_no_update: (events,) those that no other incident puts down to an update.
     """
 
     incident: Incident | None
@@ -54,7 +54,7 @@ class Case:
     needed_by: Mapping[int, KnownFault]
     tolls: Mapping[int, Toll]
     blamed: frozenset[int]
-    unsolved: Mask
+    of_no_update: Mask
 
     @property
     def minutes_open(self) -> int:

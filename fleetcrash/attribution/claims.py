@@ -109,10 +109,10 @@ class Claims:
         places = (spot for spot in told if spot >= len(self._inquiry.spots.slices))
         return frozenset(spot for spot in places if expected[spot] < _HALF * expected[0])
 
-    def unsolved(self, incidents: Sequence[Incident]) -> Mask:
-        """(events,) those of no incident that is understood."""
-        understood = [one.claim(len(self.taken)) for one in incidents if one.is_understood]
-        return ~np.any([*understood, self._inquiry.too_early], axis=0)
+    def of_no_update(self, incidents: Sequence[Incident]) -> Mask:
+        """(events,) those that none of some incidents puts down to an update."""
+        explained = [one.claim(len(self.taken)) for one in incidents if one.update is not None]
+        return ~np.any([*explained, self._inquiry.too_early], axis=0)
 
     def needed_by(self, incidents: Sequence[Incident]) -> dict[int, KnownFault]:
         """The faults of some incidents, by the updates that they need beside the guilty ones."""

@@ -262,7 +262,7 @@ class Detector:
             needed_by=self._claims.needed_by(others),
             tolls={} if incident is None else incident.tolls_before(others),
             blamed=self._claims.blamed(others, tick),
-            unsolved=self._claims.unsolved(others),
+            of_no_update=self._claims.of_no_update(others),
         )
 
     def _not_on_trial(self, others: Iterable[Incident]) -> frozenset[int]:

@@ -114,7 +114,7 @@ class Testimony:
     def _was_so_before(self, update: int) -> bool:
         """Whether about as much happened where the update is likeliest in the day before it was sent out.
 
-        To its hosts alone more than twice as much would have. What other incidents explain is left out.
+        To its hosts more than twice as much would have. What another update is known to have done is left out.
         """
         inquiry, tick, incident = self._inquiry, self._case.tick, self._case.incident
         released = int(self.pushed(update)[0])
@@ -123,7 +123,7 @@ class Testimony:
             return False
         row, events = int(np.searchsorted(self._trial.updates, update)), inquiry.news.events
         spot = int(np.argmax(self._trial.log_by_slice[row]))
-        before = self._case.unsolved & inquiry.spots.events_at(spot) & (events.tick <= tick)
+        before = self._case.of_no_update & inquiry.spots.events_at(spot) & (events.tick <= tick)
         before &= (events.minute >= began) & (events.minute < released)
         if before.sum() < _FEW or self.of_hosts(update) >= LOG_MARGIN:
             return False
