@@ -56,6 +56,7 @@ def _judged(
     contrast: float | None = 100.0,
     by_delay: float = 0.0,
     stands_there: bool = False,
+    slow: bool = False,
     doubtful: bool = False,
     before: Kind = Kind.UNDETERMINED,
     pushed: Sequence[int] = (RELEASED,),
@@ -78,6 +79,7 @@ def _judged(
         of_strata=np.array([False]),
         contrast=of_hosts,
         by_delay=lambda _: by_delay,
+        is_slow=lambda _: slow,
         named_before=UPDATE if named else None,
     )
     return judge(
@@ -129,6 +131,16 @@ def test_an_update_that_hardly_anything_speaks_for_is_tied_with_nothing(before, 
     assert told.probabilities[0] < TIED_FROM < likelier.probabilities[0]
     assert (told.kind, likelier.kind) == (kind, Kind.CANNOT_SEPARATE)
     assert (told.wave is not None) == of_wave, "a rise that is over is not looked for elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("contrast", "slow", "named"),
+    [(2.0, False, UPDATE), (2.0, True, None), (5.0, True, UPDATE)],
+    ids=["within a day", "no wave is known that long", "hosts say so"],
+)
+def test_of_a_slow_fault_hosts_have_to_say_as_much_as_of_one_that_began_with_a_push(contrast, slow, named):
+    told = _judged(update_says=100.0, wave_says=20.0, onset=RELEASED + 600, contrast=contrast, slow=slow)
+    assert told.update == named
 
 
 @pytest.mark.parametrize("contrast", [0.0, 6.0])
