@@ -13,7 +13,7 @@ from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.case import Case, Found
 from fleetcrash.attribution.companions import TOLD_BY_ATTRIBUTES
 from fleetcrash.attribution.evidence import LOG_THOUSAND
-from fleetcrash.attribution.exposure import AGES
+from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import untold
 from fleetcrash.attribution.news import News
@@ -83,7 +83,8 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         of_strata=inquiry.spots.of_strata & inquiry.news.presence_told,  # who lacks an update may be offline else
         contrast=contrast,
         of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
-        is_slow=said.is_slow,
+        known_from=tick - KEPT_MINUTES + 1,
+        strikes_late=said.strikes_late,
         named_before=case.named_before,
     )
     odds = weigh(rivalry, said, case.named_elsewhere)

@@ -42,8 +42,8 @@ LOG_NO_CONTRAST = -1.0
 # Of one that is named, and that so few of the struck hosts lack, it takes a thousand to one: who falls silent at once
 # never tells of its install.
 _UNTOLD = 0.05
-# Where a wave began with the push, or nothing is known of waves that last as long as a slow fault does, they have to
-# crash so much more: as a ratio of likelihoods, looked at for as long as the incident is open, it gets there for an
+# Where a wave began with the push, or the rise may be older than any wave that is known, they have to crash so much
+# more: as a ratio of likelihoods, looked at for as long as the incident is open, it gets there for an
 # innocent update one time in sixty at most (Ville's inequality).
 _LOG_CONTRAST = float(np.log(60))
 # Where a wave explains nearly as much they have to say so much more. A rise that grows by itself fits an update that
@@ -66,8 +66,9 @@ class Rivalry:
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
         of_rollout: of an update by its index, (spots,) the slices that its rollout makes: of what it sets, as an
             upgrade does the agent's version, and of rings. A wave there is hardly apart from its hosts.
-        is_slow: of an update by its index, whether it went out more than a day ago, and strikes long after its
-            installs: no wave of so long is known that might be weighed against it.
+        known_from: the first minute in which a wave may begin.
+        strikes_late: of an update by its index, whether most of what it may have done came an hour or more after its
+            installs.
         named_before: the update that is named so far.
     """
 
@@ -79,7 +80,8 @@ class Rivalry:
     of_strata: Mask
     contrast: Contrast | None
     of_rollout: Callable[[int], Mask]
-    is_slow: Callable[[int], bool]
+    known_from: int
+    strikes_late: Callable[[int], bool]
     named_before: int | None = None
 
     def hosts_say(self, row: int) -> float:
@@ -153,7 +155,7 @@ class Rivalry:
             if foremost is None:
                 return False
             return int(self._after(row)[foremost[0]]) > SOON_MINUTES or self._leaves_out(row, foremost)
-        if self._begins_with(row) or self.is_slow(int(self.trial.updates[row])):
+        if self._begins_with(row) or self._is_outlasted(row):
             return self.hosts_say(row) < _LOG_CONTRAST
         return self.hosts_say(row) < (LOG_HINT if self._is_nearly_a_wave(row) else LOG_NO_CONTRAST)
 
@@ -205,6 +207,17 @@ class Rivalry:
         rose = self.waves.log_evidence[:, : int(np.searchsorted(LENGTHS, SOON_MINUTES, side="right"))] >= least
         with_push = np.abs(self._after(row)) <= COINCIDENT_MINUTES
         return bool((with_push[:, None] & rose & self._explained(row)[:, : rose.shape[1]]).any())
+
+    def _is_outlasted(self, row: int) -> bool:
+        """Whether the rise seems to be as old as the oldest wave that is known, and an update may have done it slowly.
+
+        It may be older than that: then no wave that was weighed against the update is the whole of it.
+        """
+        foremost = self.foremost
+        if foremost is None or int(self.waves.onset[foremost[0]]) > self.known_from + SOON_MINUTES:
+            return False
+        is_older = int(self._pushed(row)[0]) <= self.known_from
+        return is_older and self.strikes_late(int(self.trial.updates[row]))
 
     def _is_nearly_a_wave(self, row: int) -> bool:
         """Whether a wave explains the events so well that an update is not a thousand times better."""

@@ -106,7 +106,7 @@ class Testimony:
         inquiry, tick = self._inquiry, self._case.tick
         if not inquiry.news.installs_told:
             return False
-        if not self._is_late(update) or self.of_hosts(update) >= LOG_HINT:
+        if not self.strikes_late(update) or self.of_hosts(update) >= LOG_HINT:
             return False
         struck = doubts.struck_beside(inquiry, update, tick, self._case.events, self._trial)
         return int(struck.sum()) > _MOSTLY * len(struck)
@@ -132,11 +132,8 @@ class Testimony:
         struck, expected = (of[:, row, :AGES, spot].sum() for of in (self._trial.events, self._trial.expected))
         return bool(struck * usual < _MORE * before.sum() * expected)
 
-    def is_slow(self, update: int) -> bool:
-        """Whether the update went out more than a day ago, and strikes an hour or more after its installs."""
-        return int(self.pushed(update)[0]) <= self._case.tick - DAY and self._is_late(update)
-
-    def _is_late(self, update: int) -> bool:
+    def strikes_late(self, update: int) -> bool:
+        """Whether most of what the update may have done came an hour or more after its installs."""
         row = int(np.searchsorted(self._trial.updates, update))
         by_age = self._trial.events[:, row, :AGES].sum(0)[:, int(np.argmax(self._trial.log_by_slice[row]))]
         return bool(by_age[:_SOON_AGES].sum() <= _MOSTLY * by_age.sum())

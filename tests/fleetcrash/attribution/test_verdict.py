@@ -36,7 +36,7 @@ def weigh(
 ) -> weighing.Odds:
     """The odds, where hosts say nothing of when they were struck and no fault goes on, unless it says so."""
     of_waves = waves.weighed(spot_log_weight)
-    none = {"of_rollout": lambda _: np.zeros(2, bool), "is_slow": lambda _: False}
+    none: dict[str, Any] = {"of_rollout": lambda _: np.zeros(2, bool), "known_from": 0, "strikes_late": lambda _: False}
     rivalry = Rivalry(trial, waves, of_waves, **(none | rivals))
     hosts = SimpleNamespace(by_delay=by_delay, by_timer=lambda *_: 0.0, goes_on=goes_on)
     return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
@@ -79,7 +79,8 @@ def _judged(
         of_strata=np.array([False]),
         contrast=of_hosts,
         by_delay=lambda _: by_delay,
-        is_slow=lambda _: slow,
+        known_from=RELEASED if slow else 0,
+        strikes_late=lambda _: True,
         named_before=UPDATE if named else None,
     )
     return judge(
@@ -134,12 +135,12 @@ def test_an_update_that_hardly_anything_speaks_for_is_tied_with_nothing(before, 
 
 
 @pytest.mark.parametrize(
-    ("contrast", "slow", "named"),
-    [(2.0, False, UPDATE), (2.0, True, None), (5.0, True, UPDATE)],
-    ids=["within a day", "no wave is known that long", "hosts say so"],
+    ("contrast", "onset", "slow", "named"),
+    [(2.0, 30, False, UPDATE), (2.0, 30, True, None), (5.0, 30, True, UPDATE), (2.0, 90, True, UPDATE)],
+    ids=["a wave of the day", "as old as any that is known", "hosts say so", "it began later"],
 )
-def test_of_a_slow_fault_hosts_have_to_say_as_much_as_of_one_that_began_with_a_push(contrast, slow, named):
-    told = _judged(update_says=100.0, wave_says=20.0, onset=RELEASED + 600, contrast=contrast, slow=slow)
+def test_where_a_rise_may_be_older_than_waves_are_known_hosts_have_to_say_so(contrast, onset, slow, named):
+    told = _judged(update_says=100.0, wave_says=20.0, onset=RELEASED + onset, contrast=contrast, slow=slow)
     assert told.update == named
 
 
@@ -801,6 +802,7 @@ def test_how_much_more_a_place_explains_is_asked_of_the_waves_that_no_rollout_ma
         of_strata=np.array([True, False]),
         contrast=None,
         of_rollout=lambda _: np.array(made),
-        is_slow=lambda _: False,
+        known_from=0,
+        strikes_late=lambda _: False,
     )
     assert rivalry.log_of_place(0) == more
