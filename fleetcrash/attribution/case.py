@@ -42,6 +42,7 @@ class Case:
         tolls: by updates that incidents name which had ended before, what each had done by then.
         blamed: parts of the fleet that stand apart and were in trouble within the day, as other incidents say: they may
             be still, whatever their hosts get meanwhile.
+        unsettled_until: the last minute of another incident that nobody understands; -1 where there is none.
         of_no_update: (events,) those that no other incident puts down to an update.
     """
 
@@ -54,6 +55,7 @@ class Case:
     needed_by: Mapping[int, KnownFault]
     tolls: Mapping[int, Toll]
     blamed: frozenset[int]
+    unsettled_until: int
     of_no_update: Mask
 
     @property

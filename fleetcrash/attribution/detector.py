@@ -262,6 +262,7 @@ class Detector:
             needed_by=self._claims.needed_by(others),
             tolls={} if incident is None else incident.tolls_before(others),
             blamed=self._claims.blamed(others, tick),
+            unsettled_until=max((one.ended(tick) for one in others if not one.is_understood), default=-1),
             of_no_update=self._claims.of_no_update(others),
         )
 

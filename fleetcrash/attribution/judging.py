@@ -84,6 +84,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         contrast=contrast,
         of_rollout=lambda update: inquiry.spots.of_rollout(inquiry.news.suspects[update].kind),
         known_from=tick - KEPT_MINUTES + 1,
+        settled_from=max(tick - KEPT_MINUTES + 1, case.unsettled_until),
         strikes_late=said.strikes_late,
         named_before=case.named_before,
     )

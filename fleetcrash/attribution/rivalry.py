@@ -66,7 +66,8 @@ class Rivalry:
         contrast: None where no installs are on record, so that exposure goes by releases and nothing sets hosts apart.
         of_rollout: of an update by its index, (spots,) the slices that its rollout makes: of what it sets, as an
             upgrade does the agent's version, and of rings. A wave there is hardly apart from its hosts.
-        known_from: the first minute in which a wave may begin.
+        known_from: the first minute in which a wave may begin. settled_from: that, or the last one of another incident
+            that nobody understands.
         strikes_late: of an update by its index, whether most of what it may have done came an hour or more after its
             installs.
         named_before: the update that is named so far.
@@ -81,6 +82,7 @@ class Rivalry:
     contrast: Contrast | None
     of_rollout: Callable[[int], Mask]
     known_from: int
+    settled_from: int
     strikes_late: Callable[[int], bool]
     named_before: int | None = None
 
@@ -209,12 +211,13 @@ class Rivalry:
         return bool((with_push[:, None] & rose & self._explained(row)[:, : rose.shape[1]]).any())
 
     def _is_outlasted(self, row: int) -> bool:
-        """Whether the rise seems to be as old as the oldest wave that is known, and an update may have done it slowly.
+        """Whether the rise may be older than any wave that is known, and an update of before that did it slowly.
 
-        It may be older than that: then no wave that was weighed against the update is the whole of it.
+        It seems to be as old as the oldest such wave, or began while another that nobody understands went on: then no
+        wave that was weighed against the update is the whole of it.
         """
         foremost = self.foremost
-        if foremost is None or int(self.waves.onset[foremost[0]]) > self.known_from + SOON_MINUTES:
+        if foremost is None or int(self.waves.onset[foremost[0]]) > self.settled_from + SOON_MINUTES:
             return False
         is_older = int(self._pushed(row)[0]) <= self.known_from
         return is_older and self.strikes_late(int(self.trial.updates[row]))

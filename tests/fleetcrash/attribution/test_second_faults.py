@@ -64,6 +64,7 @@ def test_what_comes_at_boots_is_more_of_a_fault_that_waits_for_them(monkeypatch,
         {},
         {},
         frozenset(),
+        -1,
         np.zeros(0, bool),
     )
     claims: Any = SimpleNamespace(cells_of=lambda _: np.ones(1, bool))

@@ -36,7 +36,12 @@ def weigh(
 ) -> weighing.Odds:
     """The odds, where hosts say nothing of when they were struck and no fault goes on, unless it says so."""
     of_waves = waves.weighed(spot_log_weight)
-    none: dict[str, Any] = {"of_rollout": lambda _: np.zeros(2, bool), "known_from": 0, "strikes_late": lambda _: False}
+    none: dict[str, Any] = {
+        "of_rollout": lambda _: np.zeros(2, bool),
+        "known_from": 0,
+        "settled_from": 0,
+        "strikes_late": lambda _: False,
+    }
     rivalry = Rivalry(trial, waves, of_waves, **(none | rivals))
     hosts = SimpleNamespace(by_delay=by_delay, by_timer=lambda *_: 0.0, goes_on=goes_on)
     return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
@@ -80,6 +85,7 @@ def _judged(
         contrast=of_hosts,
         by_delay=lambda _: by_delay,
         known_from=RELEASED if slow else 0,
+        settled_from=RELEASED if slow else 0,
         strikes_late=lambda _: True,
         named_before=UPDATE if named else None,
     )
@@ -803,6 +809,7 @@ def test_how_much_more_a_place_explains_is_asked_of_the_waves_that_no_rollout_ma
         contrast=None,
         of_rollout=lambda _: np.array(made),
         known_from=0,
+        settled_from=0,
         strikes_late=lambda _: False,
     )
     assert rivalry.log_of_place(0) == more
