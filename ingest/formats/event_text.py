@@ -48,7 +48,10 @@ _ROW = re.compile(  # as the Event Viewer saves a list of events, with tabs or c
     r'"?[^\W\d_][^\t,"]{1,30}"?(?P<mark>[\t,])"?(?P<at>\d[^\t"]{7,40}?)"?(?P=mark)"?(?P<provider>[^\t,"]{2,80})"?(?P=mark)'
     r'"?(?P<number>\d{1,5})"?(?P=mark)(?P<rest>.*)'
 )
-_BEGINS = re.compile(r"Faulting application (?:name: )?[^:]{1,260}, version|The computer has rebooted from a bugcheck")
+_BEGINS = re.compile(
+    r"Faulting application (?:name: )?[^:]{1,260}, version|The computer has rebooted from a bugcheck"
+    r"|^\s{0,30}Application: [^\s:/\\][^:/\\]{0,200}\.exe\s*$"
+)
 
 _COLON, _COMMA = r"\s?[:：]\s?", r"[,，、]\s?"
 _PROGRAM = re.compile(  # or module: the same three values in every language
@@ -62,6 +65,14 @@ _ENGLISH = re.compile(
     r"Faulting\s+application\s+name:\s+(?P<exe>[^,]{1,260}),\s+version:\s+(?P<exe_version>[^,]{1,60}),\s+time\s+stamp:"
     r"\s+\w{1,10},?\s+Faulting\s+module\s+name:\s+(?P<module>[^,]{1,260}),\s+version:\s+(?P<module_version>[^,]{1,60}),"
     r"\s+time\s+stamp:\s+\w{1,10}\s+Exception\s+code:\s+(?P<code>\w{1,10})\s+Fault\s+offset:\s+(?P<offset>\w{1,18})"
+)
+_KEPT = r"[^,\s`](?:[^,\n`]{0,258}[^,\s`])?"
+_MARK = r"(?:, version: (?P<{0}_version>[^,\s`]{{1,60}}))?(?:, time stamp: \w{{1,10}})?[`\s>]{{1,12}}"
+_TRIMMED = re.compile(  # by people, who leave out what says nothing to them
+    rf"Faulting application name: {{1,3}}(?P<exe>{_KEPT}){_MARK.format('exe')}"
+    rf"Faulting module name: {{1,3}}(?P<module>{_KEPT}){_MARK.format('module')}"
+    r"Exception code: {1,3}(?P<code>0x[0-9a-fA-F]{8})\b"
+    r"(?:[^\n]{0,60}\n[`\s>]{0,12}Fault offset: (?P<offset>0x\w{1,18}))?"
 )
 _OLDER = re.compile(
     r"Faulting\s+application\s+(?P<exe>[^,]{1,260}),\s+version\s+(?P<exe_version>[^,]{1,60}),"
@@ -90,6 +101,11 @@ _REPORT_NAME = re.compile(
 _REPORT_VALUE = re.compile(r"^\s{0,30}P(?P<at>\d\d?)[:：][ \t]{0,3}(?P<value>[^\n]{0,300})$", re.MULTILINE)
 _HANG = re.compile(r"(?P<exe>[^\s:\\]{1,200}\.exe)\W.{0,30}?(?P<version>\d{1,9}(?:\.\d{1,9}){1,3})\b", re.IGNORECASE)
 _MANAGED = re.compile(r"^\s{0,30}(?:Framework|CoreCLR|\.NET) Version: ", re.MULTILINE)
+_MANAGED_ALONE = re.compile(
+    r"^\s{0,30}[^\s:：][^:：\n]{2,30}[:：] {0,3}[^\s:/\\][^\n:/\\]{0,200}\.exe\s{0,9}\n"
+    r"\s{0,30}(?:Framework|CoreCLR) Version: v?\d{1,2}\.\d",
+    re.MULTILINE | re.IGNORECASE,
+)
 _POWER = "Microsoft-Windows-Kernel-Power"
 
 _SURE_PROVIDER = re.compile(
@@ -125,7 +141,9 @@ def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
     if _OTHERS.match(said) or "\0" in said:
         return False
-    if _ENGLISH.search(said) or _OLDER.search(said) or _BUGCHECK_ENGLISH.search(said):
+    if _ENGLISH.search(said) or _TRIMMED.search(said) or _OLDER.search(said) or _BUGCHECK_ENGLISH.search(said):
+        return True
+    if "Version: " in said and _MANAGED_ALONE.search(said):
         return True
     if any(provider in said for provider in PROVIDERS[1:]):
         if _SURE_PROVIDER.search(said) and _BESIDE.search(said):
@@ -223,7 +241,7 @@ _Found = tuple[str, int, list[tuple[str, str]]]
 
 
 def _error(said: str) -> _Found | None:
-    found = _ENGLISH.search(said) or _OLDER.search(said)
+    found = _ENGLISH.search(said) or _TRIMMED.search(said) or _OLDER.search(said)
     if found is not None:
         values = {role: " ".join((one or "").split()) for role, one in found.groupdict().items()}
     elif (by_place := _error_by_place(said.split("\n"))) is not None:

@@ -62,6 +62,7 @@ _JAVA = re.compile(
     r"(?:\d{1,9}(?:%|!|%!)?\s{1,4}(?:jvmci\s)?(?:[cC][12]\s|jvmci\s)?)?(?P<name>[\w$.<>/+;\-]{1,500})\((?P<arguments>[^()]{0,2000})\)"
 )
 _HIDDEN = re.compile(r"[/+]0x[0-9a-f]{8,16}")  # in names of classes generated at run time
+_NO_SOURCE = re.compile(r"\s*\(no source info available\)$")
 _INTO = re.compile(r"(?: \[clone [^\[\]]{1,80}\]){0,3}\+0x[0-9a-fA-F]{1,15}(?:\s{1,4}\([^()]{1,200}:\d{1,7}\))?$")
 # Functions of the virtual machine that write the log of an error which it found itself.
 _WRITERS = re.compile(r"\b(?:VMError::report|report_(?:vm|fatal|java|should|unimplemented|untested)\w*\()")
@@ -171,7 +172,7 @@ def _frame(line: str) -> Frame | None:
         # A bare address, as of unknown code, differs from run to run.
         module = _UNPACKED.sub("", base_name(found["module"]) or "") if found["module"] else None
         offset = int(found["offset"], 16) if module and found["offset"] else None
-        function = text(_INTO.sub("", rest)) if module else None
+        function = text(_INTO.sub("", _NO_SOURCE.sub("", rest))) if module else None
         return Frame(module, function, offset) if module else None
     if found["kind"] == "v":
         return Frame(None, text(_INTO.sub("", rest.split(" ", 1)[0]).removeprefix("~"))) if rest[:1] == "~" else None
@@ -198,7 +199,7 @@ def add(records: Records, lines: Sequence[str], *, host: str | None = None, at: 
         frames = [Frame(short_path(fault["in"].rpartition(":")[0]))]  # nothing else is known about the place
     own_at, time_quality = _time(said)
     platform = _PLATFORM.search(said.get("Java VM", ""))
-    system = _system(said, platform)
+    system = _system(said, platform, fault)
     host_id = records.host_id((said.get("HOSTNAME"), host))
     what = fault[0].strip() if fault else memory or ""
     records.crash(
@@ -264,11 +265,12 @@ def _time(said: Mapping[str, str]) -> tuple[str | None, str]:
     return (time_of(at.removesuffix("Z") + offset), "exact") if offset else (at, "log")
 
 
-def _system(said: Mapping[str, str], platform: re.Match[str] | None) -> str:
-    """The system, from the platform of the virtual machine, or else from the description of the host."""
+def _system(said: Mapping[str, str], platform: re.Match[str] | None, fault: re.Match[str] | None) -> str:
+    """The system, from the platform of the virtual machine, or else from the host's or the fault's description."""
     if platform:
         return _SYSTEMS.get(platform["system"], platform["system"])
-    return "windows" if "windows" in said else "darwin" if "mac" in said or "darwin" in said else "linux"
+    is_windows = "windows" in said or (fault is not None and fault["name"].startswith("EXCEPTION_"))
+    return "windows" if is_windows else "darwin" if "mac" in said or "darwin" in said else "linux"
 
 
 def _version(said: Mapping[str, str], system: str) -> dict[str, str | None]:

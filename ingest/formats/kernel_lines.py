@@ -41,6 +41,8 @@ _STAMP = re.compile(
     r"(?:(?P<of>\S{1,255}) kernel: ?)?"
     rf"|\[(?P<date>[A-Z][a-z]{{2}} {_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"
     rf"|\[(?P<minute>{MONTH} {{1,2}}\d{{1,2}} \d\d:\d\d)\] ?|\[(?P<since> {{0,8}}\+\d{{1,7}}\.\d{{6}})\] ?)?"
+    # The ring's mark again, within what older kernels wrote without an end.
+    r"(?: {0,2}<[0-7]>(?=[A-Z]))?"
 )
 _OF_PROGRAMS = re.compile(r"\d{4}-\d\d-\d\d ")  # many programs other than syslog write a date with a blank
 

@@ -25,21 +25,32 @@ from ingest.formats.crashes import (
 from ingest.formats.kernel_lines import Line
 
 _MOST_LINES = 300  # of one fault
+_MOST_KNOWN_BY = 24  # lines after a fault's own: who died, and the registers
 _MOST_HELD = 100_000  # lines of all hosts that wait for the lines after them; some hundred bytes each
 _ONCE_IN_S = 60.0  # faults that follow one of the same kernel are its consequences
 _CLOCK_SLACK_S = 1.0  # processors write in parallel, so a line may be a little older than the one before
 
 _HEAD = re.compile(
     r"(?:CPU \d{1,5} )?(?:BUG: (?:[Uu]nable to handle|[Kk]ernel NULL)|kernel BUG at|Unable to handle kernel)"
+    r"|(?:Oops: )?general protection fault, probably(?!.*\[#)"
+    r"|(?:general protection fault|divide error|double fault): [0-9a-f]{4}\s*$"
 )
+_BEGINS_STACK = re.compile(
+    r"\s{0,8}(?:[RE]IP(?:: | is at )|e?pc {0,5}: |PC is at |NIP |Call [Tt]race:|\[<[0-9a-f]{8,16}>\] [\w.(]"
+    r"|Oops: [0-9a-f]{4}\s*$)"
+)
+_UNTIL_STACK = 16  # lines between the head of an oops and its stack
 _DIED = re.compile(
     r"(?:Internal error: |Oops: ){0,3}(?P<what>[A-Za-z](?:[^\[\]:,]|[:,](?! )){0,200})(?P<more>[:,] .{0,200})?"
     r" ?\[#\d{1,6}\]"
 )
+_NUMBER = re.compile(r"\[#\d{1,6}\]")  # a line that two consoles write a little differently has the same
 _DIES_AS = re.compile(
     r"Oops|Internal error: |Kernel (?:BUG|bug detected|unaligned instruction access|bad sw trap|illegal instruction)"
-    r"|(?:Reserved instruction|Break instruction|Trap instruction|FP exception) in kernel"
+    r"|(?:Reserved instruction|Break instruction|Trap instruction|FP exception) in kernel|Unhandled kernel unaligned"
+    r"|Kernel a[dl]e access|do_\w{1,10} invoked from kernel"
 )
+_NAMED = re.compile(r"(?:Oops: )?(general protection fault|divide error|double fault)\b")
 _OF_TASK = re.compile(r"[^()\[\]:]{1,64}\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
 _DIED_OF_ZFS = re.compile(  # one of its threads stops for ever
@@ -47,12 +58,15 @@ _DIED_OF_ZFS = re.compile(  # one of its threads stops for ever
     r"|SPLError: [\d:]{1,30}\((?P<older>[^\s:]{1,200}:\d{1,9}):\w{1,200}\(\)\) SPL PANIC"
 )
 _DIED_ON_PARISC = re.compile(r"(?P<what>Kernel Fault: )Code=\d{1,3} \((?P<kind>[^()]{1,80})\)")
-_PANIC = re.compile(r"Kernel panic - not syncing: ?(?P<what>.{0,300})")
+_PANIC = re.compile(
+    # Its last line too: of a screen often only the end is known.
+    r"(?:---\[ end )?Kernel panic - not syncing: ?(?P<what>.{0,300})"
+)
 _WARNING = re.compile(
     r"WARNING: |BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): |(?:(?:NMI )?watchdog: )?BUG: (?:soft|workqueue) lockup"
     r"|(?:NMI )?watchdog: Watchdog detected hard LOCKUP|INFO: (?:task|rcu)|rcu: INFO: "
 )
-_OWN_WARNING = re.compile(r"WARNING: (?:CPU: \d|at \S+:\d)")
+_OWN_WARNING = re.compile(r"WARNING: (?:CPU: \d|at \S+:\d|\S+:\d{1,9} at \w)")
 _HANG = re.compile(
     r"(?:(?:NMI )?watchdog: )?(?:BUG: soft lockup|Watchdog detected hard LOCKUP)|INFO: (?:task|rcu)|rcu: INFO: "
 )
@@ -62,7 +76,7 @@ _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rc
 # Hardly any line of a log is about a crash, so lines are first checked for a word that such lines have.
 _MAY_TELL = re.compile(
     rf"{kernel_processes.MARKS}|BUG|Unable to handle|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC"
-    r"|Kernel (?:panic|Fault: )"
+    r"|Kernel (?:panic|Fault: )|general protection fault|divide error|double fault"
 )
 _END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NMI|NMI backtrace for")
 
@@ -75,6 +89,7 @@ class Fault:
         line: the one that represents it.
         domain: kernel or user.
         release: of the kernel.
+        known_by: lines that tell it from others, where no clock does.
     """
 
     line: Line
@@ -85,6 +100,7 @@ class Fault:
     frames: Sequence[Frame] = ()
     release: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    known_by: Sequence[str] = ()
 
     @property
     def pids(self) -> Sequence[str]:
@@ -100,6 +116,7 @@ class _Boot:
         died_at: the kernel's clock at that time.
         head: the first line of an oops. blamed: the function in the line after it.
         warning, warned_at: the last report that is no crash unless a panic follows, and its line number.
+        warned: that line, and those after it.
         hang, hung_at: the stack of the first task or processor reported to hang, and its line number.
     """
 
@@ -109,6 +126,7 @@ class _Boot:
     blamed: Frame | None = None
     warning: str | None = None
     warned_at: int = 0
+    warned: Sequence[Line] = ()
     hang: Sequence[Frame] = ()
     hung_at: int = 0
 
@@ -159,6 +177,10 @@ class Kernel:
             yield Fault(line, "user", process.code, process.module, process.module_offset, tags=process.tags)
         elif _HEAD.match(said):
             boot.head, boot.blamed = said, None
+            if self._has_no_number():
+                if not self._has_just_died(now):
+                    yield _of_kernel(line, self._held, said, _code(said, "Oops"))
+                boot.has_died, boot.died_at, boot.head = True, now, None
         elif boot.head and (blamed := kernel_steps.BLAMED.match(said)):
             boot.blamed = kernel_steps.frame_of(blamed)
         elif _WARNING.match(said):
@@ -177,16 +199,29 @@ class Kernel:
             yield _of_kernel(line, self._held, said, fault["what"] + fault["kind"])
         elif (panic := _PANIC.match(said)) and not boot.has_died and not self._dies_yet():
             boot.has_died = True
-            yield self._panicked(line, panic["what"])
+            yield self._panicked(line, panic["what"].partition(" ]---")[0])
 
     def _has_just_died(self, now: float | None) -> bool:
         at = self._boot.died_at
         return now is not None and at is not None and now - at < _ONCE_IN_S
 
+    def _has_no_number(self) -> bool:
+        """Whether the stack of an oops follows its head without a line with a number, which not all kernels write."""
+        has_stack = False
+        for at, line in enumerate(self._held):
+            said = line.text
+            if _HEAD.match(said) or _is_of_next_boot(said, line.clock, self._clock):
+                break
+            if _died(said, self._boot.head):
+                return False
+            has_stack = has_stack or (at < _UNTIL_STACK and _BEGINS_STACK.match(said) is not None)
+        return has_stack
+
     def _warned(self, line: Line) -> None:
         """Remember a report that is a crash only if a panic follows."""
         boot = self._boot
         boot.warning, boot.warned_at = line.text, self._count
+        boot.warned = [line, *islice(self._held, _MOST_LINES)]
         if _HANG.match(line.text) and (not boot.hang or self._count - boot.hung_at > _MOST_LINES):
             boot.hang, boot.hung_at = _stack(line, self._held, None)[0], self._count
 
@@ -208,6 +243,9 @@ class Kernel:
         if boot.hang and self._count - boot.hung_at <= _MOST_LINES and _PANIC_ON_HANG.search(what):
             # The panic's own stack is that of the watchdog.
             return replace(found, module=boot.hang[0].module, frames=boot.hang)
+        if not found.frames and told == boot.warning and boot.warned:  # the log ends there
+            frames, release = _stack(boot.warned[0], boot.warned[1:], None)
+            return replace(found, module=frames[0].module if frames else None, frames=frames, release=release)
         return found
 
 
@@ -281,7 +319,8 @@ def add(
     if fault.domain == "kernel" and at:
         crash_id = name_of("kernel", host, at[:16])  # its minute
     else:
-        crash_id = own_id or name_of(fault.domain, host, at or "", str(fault.line.clock), fault.line.text)
+        known_by = () if at or fault.line.clock is not None else fault.known_by
+        crash_id = own_id or name_of(fault.domain, host, at or "", str(fault.line.clock), fault.line.text, *known_by)
     records.crash(
         crash_id=crash_id,
         host_id=host_id,
@@ -323,6 +362,8 @@ def _code(head: str, what: str) -> str:
     """The cause of death, in the form of the classes of codes."""
     if head.startswith("kernel BUG at"):
         return head.partition("!")[0]
+    if named := _NAMED.match(head):
+        return named[1]
     return "OOPS" if what == "Oops" else what
 
 
@@ -337,6 +378,7 @@ def _of_kernel(line: Line, behind: Iterable[Line], said: str, what: str, blamed:
         frames=frames,
         release=release,
         tags={"message": said[:LONGEST_TEXT]},
+        known_by=[said, *(one.text for one in _own(line, islice(behind, _MOST_KNOWN_BY)))],
     )
 
 
@@ -346,13 +388,20 @@ def _stack(fault: Line, behind: Iterable[Line], blamed: Frame | None) -> tuple[l
     Args:
         blamed: the function named in a line before the fault.
     """
-    own = takewhile(lambda line: not _is_over(line, fault), islice(behind, _MOST_LINES))
+    own = _own(fault, islice(behind, _MOST_LINES))
     return kernel_steps.stack_of((line.text for line in own), blamed)
+
+
+def _own(fault: Line, behind: Iterable[Line]) -> Iterator[Line]:
+    return takewhile(lambda line: not _is_over(line, fault), behind)
 
 
 def _is_over(line: Line, fault: Line) -> bool:
     """Whether a line after a fault belongs to another one, or to something later."""
     said = line.text
-    if _END.search(said) or _HEAD.match(said) or _HANG.match(said) or _died(said, None):
+    if _END.search(said) or _HEAD.match(said) or _HANG.match(said):
         return True
+    if _died(said, None):
+        is_again = line.clock is not None and line.clock == fault.clock
+        return not is_again or _NUMBER.findall(said) != _NUMBER.findall(fault.text)
     return _is_of_next_boot(said, line.clock, fault.clock)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ingest.formats.crashes import LONGEST_TEXT, base_name
 
 _MOST_BEHIND = 8  # lines that may have the rest
+_MOST_PARTS = 3  # lines into which a mail may have broken one
 
 _PROCESS = r"(?P<comm>[^\[\]]{1,64})\[(?P<pid>\d{1,10})\]:? "
 _MAPPED = r"in (?P<module>[^\[\s]{1,200})\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+[0-9a-f]+\]"
@@ -38,6 +39,7 @@ _MIPS = re.compile(
     r"do_page_fault\(\)(?: #\d)?: sending (?P<signal>SIG[A-Z]{3,4}) to (?P<comm>.{1,64}?) for invalid \w"
 )
 _S390 = re.compile(rf"User process fault: interruption code (?P<interruption>[0-9a-f]{{1,8}})(?: ilc:\d)?{_IN_LIBRARY}")
+_CUT = re.compile(r"(?:traps: )?[^\[\]]{1,64}\[\d{1,10}\]:? (?:segfault|trap|[a-z ]{4,40} ip:)")
 _LINES = (_X86, _TRAP, _POWER, _RISCV, _ARM, _MIPS, _S390)
 _EPC = re.compile(rf"epc ?= ?(?P<ip>[0-9a-f]{{8,16}}) {_MAPPED}")
 _TASK = re.compile(
@@ -75,7 +77,11 @@ class ProcessFault(NamedTuple):
 
 def begins(said: str) -> bool:
     """Whether a line reports a fault of a process."""
-    return any(form.match(said) for form in _LINES)
+    return _match(said) is not None
+
+
+def _match(said: str) -> re.Match[str] | None:
+    return next((found for form in _LINES if (found := form.match(said))), None)
 
 
 def fault_of(said: str, behind: Iterable[str]) -> ProcessFault | None:
@@ -84,7 +90,14 @@ def fault_of(said: str, behind: Iterable[str]) -> ProcessFault | None:
     Args:
         behind: the lines after it.
     """
-    found = next((found for form in _LINES if (found := form.match(said))), None)
+    found = _match(said)
+    if (found is None or found.re in (_X86, _TRAP)) and _CUT.match(said) and not (found and found["module"]):
+        joined = said
+        for part in islice(behind, _MOST_PARTS):
+            joined = f"{joined.rstrip()} {part.lstrip()}"
+            if (longer := _match(joined)) and longer["module"]:
+                said, found = joined, longer
+                break
     if found is None:
         return None
     told = found.groupdict()

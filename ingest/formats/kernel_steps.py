@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ingest.formats import kernel_old_steps
 from ingest.formats.crashes import MOST_FRAMES, Frame, text
 
 _ADDRESSES = r"(?:\[<?[0-9a-f]{8,16}>?\] {0,2}){0,2}"
@@ -28,13 +29,16 @@ _STEP = re.compile(
     + _ADDRESSES
     + r"(?P<question>\? )?"
     + _PLACE
-    + r"(?:\)| (?P<doubt>\(unreliable\))| \([A-Z]{1,4}\))?\s{0,16}"
+    + r"(?:\)| (?P<doubt>\(unreliable\))| \((?:[A-Z]{1,4}|\d{1,5})\))?\s{0,16}"
 )
 _HOP = re.compile(  # on 32-bit Arm each line names a function and its caller
     r"\s{0,16}" + _ADDRESSES + r"\(?(?P<callee>[\w.$]{1,200})(?:" + _OFFSET + r")?(?: \[(?P<callees>\w{1,64})\])?\)?"
     r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
 )
-_RELEASE = re.compile(r"(?:CPU: .{0,200}|Pid: .{0,200}) \(?(?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d")
+_VERSION = r"(?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d"
+_RELEASE = re.compile(rf"(?:CPU: .{{0,200}}|Pid: .{{0,200}}) \(?{_VERSION}")
+_TASK = re.compile(r"CPU: \d{1,5} (?:UID: \d{1,10} )?PID: ")
+_REST_OF_TASK = re.compile(rf"\s{{0,20}}{_VERSION}\d{{0,9}}\b")  # where who mails it breaks the line
 _TRACE = re.compile(
     r"Call [Tt]race:|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x)"
 )  # RISC-V has no heading
@@ -73,7 +77,7 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
     """
     frames, pointed, in_trace, release = [blamed] if blamed else [], blamed, False, None
     doubted: list[Frame] = []
-    has_sure = False
+    has_sure = was_task = False
     for said in lines:
         in_trace = in_trace or _TRACE.search(said) is not None
         if pointer := _POINTER.match(said):
@@ -91,8 +95,13 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
                 pointed = None  # only the start of the trace repeats the function of the pointer
             elif len(doubted) < MOST_FRAMES:
                 doubted.append(step.frame)
-        elif told := _RELEASE.match(said):
+        elif told := _RELEASE.match(said) or (_REST_OF_TASK.match(said) if was_task else None):
             release = release or told["release"]
+        elif not frames or in_trace:
+            named = kernel_old_steps.steps_of(said)
+            frames, has_sure = frames + named, has_sure or bool(named)
+        release = release or kernel_old_steps.release_of(said)
+        was_task = _TASK.match(said) is not None
         if len(frames) >= MOST_FRAMES or said.startswith(_LAST_BREAK):
             break
     # A kernel without frame pointers is not sure of any.

@@ -13,6 +13,7 @@ from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
+from ingest.formats.erlang import ERLANG_DUMP
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Head, Log, decoded
@@ -23,6 +24,7 @@ from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.jvm import HS_ERR
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
+from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
 from ingest.formats.python_log import PYTHON_LOG, tells_of_crash
@@ -57,6 +59,8 @@ FORMATS: tuple[Document | Log, ...] = (
     STACKWALK,
     STACKWALK_TEXT,
     CASREP,
+    NODE_REPORT,
+    ERLANG_DUMP,
     APPORT,
     APPLE_REPORT,
     APPLE_TEXT,

@@ -13,10 +13,18 @@ from ingest.formats.dates import offset_of
 
 _BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
 _DATED = re.compile(
-    rf"{_BEFORE}(?P<date>\d{{4}}[-/]\d\d[-/]\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?P<part>[.,]\d{{1,9}})?"
+    rf"{_BEFORE}(?P<date>\d{{4}}[-/]\d\d[-/]\d\d)[T ](?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{{1,9}})?"
     r"(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d)\b)?"
 )
+_OF_GLOG = re.compile(r"\*\*\* Aborted at (?P<at>\d{10}) \(unix time\)")
+_OF_REDIS = re.compile(r"\d{1,10}:[A-Z] (?P<at>\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d)\b")
 _OF_PHP = re.compile(r"\[(?P<at>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d) (?P<zone>[A-Za-z_/+-]{1,40})\] ")
+_OF_GLOGS_LINES = re.compile(r"[IWEF](?P<at>20\d{6} \d\d:\d\d:\d\d)\.\d{6} ")  # before 2021 it left out the year
+_WRITTEN = (
+    (_OF_PHP, "%d-%b-%Y %H:%M:%S"),
+    (_OF_REDIS, "%d %b %Y %H:%M:%S"),
+    (_OF_GLOGS_LINES, "%Y%m%d %H:%M:%S"),
+)
 
 
 def stamp_in(line: str) -> str | None:
@@ -25,12 +33,18 @@ def stamp_in(line: str) -> str | None:
         zone = found["zone"] or ""
         offset = "Z" if zone in ("", "Z", "UTC") else offset_of(zone) or "Z"
         part = (found["part"] or "").replace(",", ".")[:7]
-        return time_of(f"{found['date'].replace('/', '-')}T{found['time']}{part}{offset}")
-    if (of_php := _OF_PHP.match(line)) is None:
-        return None
+        return time_of(f"{found['date'].replace('/', '-')}T{found['time'].replace(' ', '0')}{part}{offset}")
+    if found := _OF_GLOG.match(line):
+        return time_of(found["at"])
+    for form, written in _WRITTEN:
+        if found := form.match(line):
+            return _time(found["at"], written, found.groupdict().get("zone"))
+    return None
+
+
+def _time(said: str, written: str, zone: str | None) -> str | None:
     try:
-        zone = ZoneInfo(of_php["zone"])
-        return time_text(datetime.strptime(of_php["at"], "%d-%b-%Y %H:%M:%S").replace(tzinfo=zone))
+        return time_text(datetime.strptime(said, written).replace(tzinfo=ZoneInfo(zone or "UTC")))
     except (ValueError, OSError, KeyError, OverflowError):  # an unknown zone, or a 31st of June
         return None
 

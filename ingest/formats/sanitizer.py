@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import apple_text, jvm, stacks, uncaught
+from ingest.formats import apple_text, caught_signals, jvm, stacks, uncaught
 from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
 from ingest.formats.kernel_lines import is_of_process, stamp_of
@@ -40,8 +40,9 @@ _CHROMIUM = re.compile(
     r"FATAL:(?P<source>[\w./\\-]{1,200})[(:]\d{1,9}\)?\] ?(?P<what>.*)"
 )
 _GLOG = re.compile(
-    r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +(?P<pid>\d{1,10}) (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>Check failed.*)"
+    r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +(?P<pid>\d{1,10}) (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>\S.*)"
 )
+_CHECK_STACK = re.compile(r"\*\*\* Check failure stack trace: \*\*\*")
 _V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|[Jj]ava[Ss]cript|process).*)")
 _NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")
 _GO = re.compile(r"(?P<what>(?:panic|fatal error|SIG(?:SEGV|ABRT|BUS|FPE|ILL|TRAP)): \S.*)")  # a signal: within C
@@ -90,14 +91,14 @@ _MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime er
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
-          "There is insufficient memory for the Java", *uncaught.MARKS)  # fmt: skip
-_MARK = re.compile("|".join(map(re.escape, _MARKS)))  # faster within a line, slower within a text
+          "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS)  # fmt: skip
+_MARK = re.compile("|".join([*map(re.escape, _MARKS), r"\bF\d{4,8} \d"]))  # faster within a line, slower within a text
 
 # Prefixes of lines in a log with the report: any text before the number of a process; those of containers' logs.
-_AT = r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))"
+_AT = r"(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?)"
 _PREFIX = re.compile(rf"(?:{_AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
 OF_CONTAINER = re.compile(
-    r"(?:(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\| |\[pod/[\w./-]{1,300}\] )?"
+    r"(?:(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\| |\[pod/[\w./-]{1,300}\] |\s{0,12}\[(?:junit|java|exec)\] )?"
     rf"(?:{_AT}(?: std(?:out|err) [FP])? )?"
 )
 _NO_PREFIX = re.compile("")
@@ -130,7 +131,8 @@ class Report:
         code, message: from its head. proof: a pattern that one of its lines must match for it to be a report.
         is_fatal: whether its head says that the process ended.
         source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
-        prefix: length of the log's prefix of each line. at: time from its first line, or a line before.
+        prefix: length of the log's prefix of the first line. in_log: each line of it has its own.
+        at: time from its first line, or a line before.
     """
 
     code: str
@@ -146,6 +148,7 @@ class Report:
     tool: str | None = None
     number: int = 0
     prefix: int = 0
+    in_log: bool = False
     at: str | None = None
     lines: list[str] = field(default_factory=list)
     has_stack: bool = False
@@ -157,6 +160,12 @@ class Report:
         if self.thrown is None or self.thrown.between is None:
             return self.lines
         return "\n".join(self.lines).rstrip().split("\n")
+
+    def said(self, line: str) -> str:
+        """A line without what the log writes before it; times are not all of one length, and not before each line."""
+        if self.in_log and (prefix := OF_CONTAINER.match(line)):
+            return line[prefix.end() :]
+        return line[self.prefix :]
 
     def frames(self) -> Sequence[Frame]:
         """Its first stack, unless another one has more information."""
@@ -181,7 +190,7 @@ def _recognises(head: Head) -> bool:
         if report is None or is_of_process(stamp_of(line)):  # in a system's log: ``programs``
             continue
         proof = report.proof
-        if proof is None or any(proof.match(behind, report.prefix) for behind in lines[at + 1 : at + _UNTIL_STACK]):
+        if proof is None or any(map(proof.match, map(report.said, lines[at + 1 : at + _UNTIL_STACK]))):
             return True
     return False
 
@@ -214,10 +223,12 @@ def _reports(lines: Iterator[str]) -> Iterator[Report]:
     before: deque[str] = deque(maxlen=_UNTIL_STACK)
     for number, line in enumerate(lines):
         begun = _report_of(line)
+        if begun and report and report.thrown and report.thrown.between and not begun.message.strip(" ^"):
+            begun = None  # what points at the line above
         if begun and begun.at is None:
-            begun.at = nearest_stamp(one[begun.prefix :] for one in (line, *reversed(before)))
+            begun.at = nearest_stamp(map(begun.said, (line, *reversed(before))))
         before.append(line)
-        said = line[report.prefix :] if report is not None else line
+        said = report.said(line) if report is not None else line
         if report is not None and (_is_over(report, said) or (begun and (report.has_stack or not begun.proof))):
             yield report
             report = None
@@ -253,7 +264,10 @@ def _is_of_same(first: Report, then: Report) -> bool:
     """Whether a signal report is of the process of an earlier report; in containers many have the same number."""
     if first.is_apple and then.code == "NSException":
         return True
-    if then.message == first.message and _PLACE.search(then.message):  # repeated, such as without symbols
+    # Repeated, such as without symbols, or with the stack that the first one lacked.
+    if then.message == first.message and (_PLACE.search(then.message) or (first.pid and not first.frames())):
+        return True
+    if uncaught.is_told_again(then.thrown, then.lines, first.thrown, first.lines):
         return True
     has_ended = first.tool is not None and first.is_fatal
     if has_ended or not _BY_SIGNAL.search(then.code) or then.number - first.number > _MOST_BETWEEN:
@@ -303,6 +317,7 @@ def _report_of(line: str) -> Report | None:
     for prefix in filter(None, (_PREFIX.match(line), OF_CONTAINER.match(line), _NO_PREFIX.match(line))):
         if report := _report_said(line[prefix.end() :]):
             report.prefix, report.at = prefix.end(), time_of(prefix.groupdict().get("at"))
+            report.in_log = prefix.re is OF_CONTAINER and prefix.end() > 0
             return report
     return None
 
@@ -310,7 +325,7 @@ def _report_of(line: str) -> Report | None:
 def _report_said(said: str) -> Report | None:
     found = next((found for head in _HEADS if (found := head.match(said))), None)
     if found is None:
-        form = uncaught.form_of(said)
+        form = uncaught.form_of(said) or caught_signals.form_of(said)
         return Report("", said.strip(), proof=form.proof, thrown=form) if form else None
     what, message = found["what"].strip(), said.strip()
     if found.re is _SANITIZER:
@@ -342,7 +357,9 @@ def _report_said(said: str) -> Report | None:
         return Report("", message, is_java=True)
     if found.re in _AS_IT_IS:
         return Report(what, message, is_apple=found.re is _OBJECTIVE_C)
-    return Report(_of_check(what), message, found["pid"], source=found["source"])
+    is_sure = found.re is not _GLOG or what.startswith("Check failed")
+    proof = None if is_sure else _CHECK_STACK
+    return Report(_of_check(what), message, found["pid"], source=found["source"], proof=proof)
 
 
 def _of_check(what: str) -> str:

@@ -21,7 +21,10 @@ _GENERICS = re.compile(r"\[[^\[\]]*\]")
 _NET_TAIL = re.compile(r" in (?P<path>.+)")
 _NET_COMPILED = re.compile(r" \+ 0x[0-9a-f]{1,12}")  # compiled ahead of time: offset within the function
 _NET_TAIL_ELSEWHERE = re.compile(r"(?: \S{1,8} (?P<path>\S.*): ?\w{1,12} \d{1,9}\.?)?")
-_MONO_TAIL = re.compile(r" (?:\[0x[0-9a-f]+\] in |<0x|in )(?P<path>.*)")
+_MONO_TAIL = re.compile(r" (?:\[0x[0-9a-f]+\] in |<0x|in )(?P<path>.*)| \[0x[0-9a-f]+\]")
+_MONO_WRAPPER = re.compile(
+    r"\s*at \(wrapper [\w-]{1,40}\) (?P<owner>[^\s():]{1,300}):(?P<function>[^\s():]{1,300}) \([^()]*\).*"
+)
 
 
 def managed(lines: Sequence[str]) -> list[Step]:
@@ -31,6 +34,8 @@ def managed(lines: Sequence[str]) -> list[Step]:
 
 def _step(line: str) -> Step | None:
     """``at com.example.Main.run(Main.java:13)``, or ``at Example.Main.Run(String a) in C:\\src\\Main.cs:line 3``."""
+    if wrapper := _MONO_WRAPPER.fullmatch(line):
+        return Step(Frame(wrapper["owner"], wrapper["function"]), "")
     call = _CALL.fullmatch(line.rstrip())
     if call is None:
         return None
@@ -58,7 +63,7 @@ def _path(call: re.Match[str], *, is_indented: bool) -> str | None:
         return None
     if call["blank"]:  # like JavaScript's `at Array.map (<anonymous>)`
         found = None if ":" in inside else _MONO_TAIL.fullmatch(tail)
-        return found["path"] if found else None
+        return (found["path"] or "") if found else None
     if _JAVA_TAIL.fullmatch(tail):
         return "" if ":" not in inside or _JAVA_PLACE.fullmatch(inside) else None
     if ":" in inside:

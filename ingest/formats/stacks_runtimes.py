@@ -17,7 +17,7 @@ _NODE = re.compile(  # on Windows with the offset within the function
     r"\s*\d{1,5}: (?:0x)?[0-9a-fA-F]{4,16}(?: (?P<function>(?!\[)\S.*?))?(?:\+\d{1,9})?(?P<module> {1,2}\[[^\[\]]+\])?"
 )
 _OLD_NODE = re.compile(r"\s*\d{1,5}: (?P<function>\S{1,200}?::\S.{0,1000}?)(?P<module> \[[^\[\]]+\])")
-_WINDOWS = re.compile(r"\s+(?P<function>\S.*?) " + _ADDRESS + r"(?: \((?P<path>.+):\d{1,9}\))?")
+_WINDOWS = re.compile(r"\s+(?!at )(?P<function>\S.*?) " + _ADDRESS + r"(?: \((?P<path>.+):\d{1,9}\))?")
 _LOGGED = re.compile(r"\s*@\s+0x[0-9a-f]{4,16} {1,4}(?P<function>\S.*)")
 _NO_NAME = frozenset(["(No symbol)", "(unknown)", "(inline)"])
 

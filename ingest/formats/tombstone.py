@@ -21,13 +21,16 @@ _LONGEST_LINE = 2000
 _MOST_LINES = 600  # of a block; the rest is registers, memory and maps
 _MOST_OPEN = 8  # open blocks at once, each of one writer
 
-_STAMP = r"(?:(?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?\s{1,3})?"
+_STAMP = r"(?:(?P<date>(?:\d{4}-)?\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3,9})(?: ?(?P<zone>[+-]\d{4}))?:?\s{1,3})?"
 _LINE = re.compile(
     _STAMP + r"(?:"
     r"(?:\w{1,20}\s{1,6})?(?P<pid>\d{1,7})\s{1,6}\d{1,7}\s[VDIWEFA]\s(?P<tag>[^:]{1,60}?)\s{0,40}: ?"  # threadtime
     r"|[VDIWEFA]/(?P<brief>[^(:]{1,60}?)\s{0,40}(?:\(\s{0,6}(?P<briefs_pid>\d{1,7})\))?: ?"  # brief, time, tag
     r"|(?P<studios_pid>\d{1,7})-\d{1,7}/\S{1,200} [VDIWEFA]/(?P<studio>[^:\ufe55]{1,60})[:\ufe55] "  # Android Studio's
     r"|(?P<newers_pid>\d{1,7})-\d{1,7}\s{1,6}(?P<newer>\S{1,60})\s{1,60}\S{1,200}\s{1,60}[VDIWEFA]\s{1,6}"
+    r"|[VDIWEFA]\(\s{0,6}(?P<threads_pid>\d{1,7}):\s{0,6}\d{1,7}\) ?"  # thread
+    r"|[VDIWEF] (?P<bare>DEBUG|libc|AndroidRuntime|ActivityManager|AEE/AED)\s{0,40}: ?"  # cut by people
+    r"|(?<=\d )[VDIWEFA]: "
     r")(?P<said>.*)"
 )
 _LONG = re.compile(  # a header on its own line, before the lines of a message
@@ -57,7 +60,7 @@ _VALUE = re.compile(r"(?P<name>Timestamp|Crash time|Abort message|Cause|ABI|Proc
 _FRAME = re.compile(r"\s*#\d+\s")
 _EXCEPTION = re.compile(r"(?:\*\*\* )?FATAL EXCEPTION(?: IN SYSTEM PROCESS)?: (?P<thread>.*)")
 _JAVA_PROCESS = re.compile(r"Process: (?P<process>[^,\s]+)(?:, PID: (?P<pid>\d+))?")
-THROWN = re.compile(r"(?:Caused by: )?(?P<name>(?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*)(?:: .*)?")
+THROWN = re.compile(r"(?:Caused by: )?(?P<name>(?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*)(?::(?: .*)?)?")
 _HANG = re.compile(r"ANR in (?P<process>[^\s(]+)")
 _HANG_VALUE = re.compile(r"(?P<name>PID|Reason|Subject): (?P<value>.*)")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
@@ -91,7 +94,7 @@ def _recognises(head: Head) -> bool:
         if sum(form.fullmatch(line.strip()) is not None for line in lines[:40]) >= 3:
             return True
     told = [found for line in lines[:40] if line.strip() and (found := _LINE.fullmatch(line.strip()))]
-    if len(told) >= 3 and all(found["date"] or found["brief"] for found in told):
+    if len(told) >= 3 and all(found["date"] or found["brief"] or found["threads_pid"] for found in told):
         return True
     if ">>> " not in said and "FATAL EXCEPTION" not in said:
         return False
@@ -116,7 +119,8 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             header, writer = long, long["tag"]
             continue
         if found:  # other lines belong to the previous writer
-            writer = next(filter(None, map(found.groupdict().get, ("tag", "brief", "studio", "newer")))).strip()
+            told_by = map(found.groupdict().get, ("tag", "brief", "studio", "newer", "bare"))
+            writer = next(filter(None, told_by), "").strip()
         if writer and not writer.startswith(_WRITERS):
             continue
         said = found["said"] if found else bare
@@ -159,7 +163,7 @@ def _taken(dying: dict[str, Block], process: re.Match[str]) -> Block | None:
 def _pid_of(found: re.Match[str] | None) -> str | None:
     """The process that wrote a line; None if its header does not say."""
     told = found.groupdict() if found else {}
-    pids = map(told.get, ("pid", "briefs_pid", "studios_pid", "newers_pid"))
+    pids = map(told.get, ("pid", "briefs_pid", "studios_pid", "newers_pid", "threads_pid"))
     return next(filter(None, pids), None)
 
 

@@ -19,9 +19,15 @@ from ingest.formats.crashes import Frame
 _NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\+))*[A-Za-z_$][\w$`]*"
 _CODE = r"(?: \((?:0x)?[0-9a-fA-F]{1,9}\))?"  # the error code of a system call, in .NET
 _JAVA = re.compile(rf'Exception in thread "main" (?P<name>{_NAME})(?:: .*)?')
+_UNHANDLED = (  # as .NET Framework says it in the language of the system
+    "Unbehandelte Ausnahme", "Exception non gérée", "Excepción no controlada", "Eccezione non gestita",
+    "Exceção Sem Tratamento", "Необработанное исключение", "Nieobsłużony wyjątek", "Neošetřená výjimka",
+    "未经处理的异常", "未處理的例外狀況", "ハンドルされていない例外", "처리되지 않은 예외",
+)  # fmt: skip
 _NET = re.compile(
-    rf"(?:Unhandled [Ee]xception[.:]|\[ERROR\] FATAL UNHANDLED EXCEPTION:)\s{{0,3}}(?P<name>{_NAME})?{_CODE}(?:: .*)?"
+    rf"(?:Unhandled [Ee]xception[.:]|(?:{'|'.join(_UNHANDLED)})\s?[:：])\s{{0,3}}(?P<name>{_NAME})?{_CODE}(?:: .*)?"
 )
+_MONO = re.compile(rf"\[ERROR\] FATAL UNHANDLED EXCEPTION: {{0,3}}(?P<name>{_NAME})(?:: .*)?")
 _NET_REASON = re.compile(rf"(?:{_NAME}Exception|Internal CLR error|Invalid Program|0x[0-9A-F]{{8}})\b")
 _NET_ITSELF = re.compile(
     rf"(?P<what>Stack overflow|Process terminated|Fatal error(?=\.(?:$| {_NET_REASON.pattern})))\.(?: (?P<said>.*))?"
@@ -33,6 +39,7 @@ _RUBY = re.compile(
 )
 _SPRING = re.compile(r"(?:\d{4}-|\d\d:|\[)[^|]{0,300}\bSpringApplication\s{1,60}:? {0,3}-? {0,3}Application run failed")
 _OF_PHP = r"(?:\[[^\]]{10,70}\] )?(?:PHP )?Fatal error: {1,2}"
+_PHP_HEAD = re.compile(r"(?:\[[^\]]{10,70}\] )?(?P<log>PHP )?Fatal error: {1,2}")
 _PHP = re.compile(rf"{_OF_PHP}Uncaught (?:exception ')?(?P<name>[A-Za-z_\\][\w\\]{{0,300}})(?!\w).*")
 _PHP_LIMIT = re.compile(
     rf"{_OF_PHP}(?P<name>Allowed memory size|Maximum execution time) of .{{1,60}} (?P<how>exhausted|exceeded)\b.*"
@@ -53,7 +60,7 @@ _ADDRESS = re.compile(r" (?:at )?(?:0x[0-9a-f]{1,16}|\(.{0,200}\)).*")
 MARKS = ('Exception in thread "main" ', "Unhandled exception", "Unhandled Exception", "FATAL UNHANDLED", "^", ".rb:",
          "error: Uncaught ", " due to java.lang.OutOfMemoryError", "Fatal Python error: ",
          "Windows fatal exception: ", "Fatal error: ", "Application run failed",
-         "Fatal error.", "Process terminated.", "Stack overflow.", "[BUG] ")  # fmt: skip
+         "Fatal error.", "Process terminated.", "Stack overflow.", "[BUG] ", *_UNHANDLED)  # fmt: skip
 # How a line of the same report begins, after the first frame.
 GOES_ON = re.compile(r"\s|at |Caused by: |Suppressed: |\.{3} \d|--- End|---> |from |#\d|[}\]]|Node\.js v\d|Deno \d|$")
 
@@ -61,6 +68,7 @@ _CAUSE = re.compile(rf"\s*Caused by: (?P<name>{_NAME})(?:: .*)?")
 _WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{_NAME}){_CODE}(?:: .*)?")
 _THROWN = re.compile(rf"\[?(?:Uncaught:? )?(?P<name>{_NAME})(?: \[\w+\])?\]?(?:: .*)?")
 _AT = re.compile(r"\s*at \S")
+_NET_AT = re.compile(r"\s*at \S|\s{1,9}\w{1,8}:? [\w<>]{1,200}[.+`]\w")
 _PHP_STEP = re.compile(r"Stack trace:\s*$|#\d{1,4} ")
 _FROM = re.compile(r"\s*from \S")
 _NET_STEP = re.compile(r"\s{0,9}at [\w<>]{1,200}[.+`]\w")
@@ -105,11 +113,12 @@ def _of_java(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
 
 
 def _of_net(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
-    start = next((at for at, line in enumerate(lines) if _AT.match(line)), _MOST_HEAD)
+    start = next((at for at, line in enumerate(lines) if at and _NET_AT.match(line)), _MOST_HEAD)
     name: str | None = None
     said = lines[0]
     for number, line in enumerate(lines[: min(start, _MOST_HEAD)]):
-        found = (_WITHIN if number else _NET).fullmatch(line.rstrip())
+        said_first = _NET.fullmatch(line.rstrip()) or _MONO.fullmatch(line.rstrip())
+        found = _WITHIN.fullmatch(line.rstrip()) if number else said_first
         if found is None and name is None and number == 1:  # Mono, which breaks the line
             found = _THROWN.fullmatch(line.strip())
         if found and found["name"]:
@@ -204,7 +213,8 @@ def _of_ruby_itself(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str
 
 FORMS = (
     Form(_JAVA, _AT, _of_java),
-    Form(_NET, _AT, _of_net),
+    Form(_NET, _NET_AT, _of_net),
+    Form(_MONO, None, _of_net),
     Form(_NET_ITSELF, _NET_STEP, _of_net_itself, _NET_REPEATS),
     Form(_NODE, _NODE_PROOF, _of_script),
     Form(_DENO, _AT, _of_script),
@@ -221,6 +231,23 @@ FORMS = (
 def form_of(said: str) -> Form | None:
     """The form of which a line may be the head."""
     return next((form for form in FORMS if form.head.fullmatch(said.rstrip())), None)
+
+
+def is_told_again(form: Form | None, lines: Sequence[str], first: Form | None, first_lines: Sequence[str]) -> bool:
+    """Whether the exception is one that was told before: by Mono as its last words, by PHP to its log and its page."""
+    if form is None or first is None:
+        return False
+    if form is first and form.head in (_PHP, _PHP_LIMIT):
+        heads = _PHP_HEAD.match(first_lines[0]), _PHP_HEAD.match(lines[0])
+        is_log = [bool(head and head["log"]) for head in heads]
+        same = {
+            line[head.end() :].rstrip() for head, line in zip(heads, (first_lines[0], lines[0]), strict=True) if head
+        }
+        return is_log[0] != is_log[1] and len(same) == 1
+    if form.head is not _MONO or first.head is not _NET:
+        return False
+    has_stack = any(map(_NET_AT.match, first_lines[1:]))
+    return has_stack and form.told(lines)[0] == first.told(first_lines)[0]
 
 
 def frames_of(form: Form, lines: Sequence[str]) -> Sequence[Frame]:

@@ -19,6 +19,7 @@ from ingest.formats.systems import version_of_windows
 from ingest.formats.wer import hex_code, version
 
 _LONGEST_LINE = 2000
+_NARROW = 60  # characters of a line, which any console has
 _MOST_LINES = 4000  # of one analysis; most are about missing symbols
 
 _BANNER = re.compile(r"\*\s{3,60}(?P<of>Bugcheck|Exception) Analysis\s{3,60}\*")
@@ -33,7 +34,10 @@ _VALUE = re.compile(
     r":\s{0,40}(?P<value>\S.*)?"
 )
 _NAME = re.compile(r"(?P<name>[A-Z][A-Z0-9_]{4,100}|Unknown bugcheck code) \((?P<code>[0-9a-fA-F]{1,8})\)")
-_SHORT = re.compile(r"BugCheck (?P<code>[0-9A-Fa-f]{1,8}), \{(?P<arguments>[^{}]{1,200})\}")
+_SHORT = re.compile(r"BugCheck (?P<code>[0-9A-Fa-f]{1,8}), \{(?P<arguments>[^{}\n]{1,200})\}")
+_SHORT_LINE = re.compile(rf"^\s{{0,4}}{_SHORT.pattern}\s*$", re.MULTILINE)
+_CAUSE = re.compile(r"Probably caused by ?: (?P<image>[^\s()]{1,100})(?: \(.{0,500})?")
+_CAUSE_LINE = re.compile(r"^\s{0,4}Probably caused by ?: \S", re.MULTILINE)
 _SESSION = re.compile(
     r"(?P<at>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d)(?P<part>\.\d{1,6})? (?P<year>\d{4})"
     r"(?: \((?:UTC|GMT) ?(?P<sign>[+-]) ?(?P<hours>\d{1,2})(?::(?P<minutes>\d\d))?\))?"
@@ -55,7 +59,8 @@ _PLACE = re.compile(
 )
 _UNLOADED = re.compile(r"<Unloaded_(?P<module>[^<>]{1,100})>\+(?P<offset>0x[0-9a-f]{1,12})")
 _KERNEL = "nt"  # whatever the name of its file
-_NO_IMAGES = frozenset(["unknown_image", "memory_corruption", "hardware"])
+_KERNELS_FILE = re.compile(r"nt(?:oskrnl|krnl|krpa)\w{0,4}\.(?:\w{1,10}\.){0,2}exe", re.IGNORECASE)
+_NO_IMAGES = frozenset(["unknown_image", "memory_corruption", "pool_corruption", "hardware"])
 _BUCKETS = ("FAILURE_BUCKET_ID", "BUCKET_ID", "BUGCHECK_STR")
 _HANG = re.compile(r"(?:APPLICATION|APP)_?HANG|HANG_")
 
@@ -66,21 +71,31 @@ class _Analysis:
 
     Attributes:
         of: from its banner: Bugcheck or Exception. name: of the bugcheck.
+        short: the line with the bugcheck and its arguments, printed before the analysis.
     """
 
     said: dict[str, str] = field(default_factory=dict)
     of: str = ""
     name: str = ""
+    short: str = ""
     build: str = ""
     is_opened: bool = False
     frames: list[tuple[Frame, str]] = field(default_factory=list)
     in_stack: bool = False
+    step: str = ""
     lines: int = 0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether all that is told yet is what a debugger says by itself as it opens a dump."""
+        return bool(self.short) and not self.name and not self.frames
 
 
 def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
-    return _RECOGNISED.search(said) is not None or (_SURE.search(said) is not None and _STACK.search(said) is not None)
+    if _RECOGNISED.search(said) or (_SURE.search(said) and _STACK.search(said)):
+        return True
+    return _SHORT_LINE.search(said) is not None and _CAUSE_LINE.search(said) is not None
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
@@ -88,7 +103,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     for line in text_lines_in(blocks, _LONGEST_LINE):
         said = line.strip()
         banner = _BANNER.fullmatch(said)
-        if _OPENED.match(said) or (banner and analysis.of):
+        if _OPENED.match(said) or (banner and analysis.of and not analysis.is_short) or _is_of_next(analysis, said):
             yield from _records(analysis, told)
             analysis = _Analysis(is_opened=_OPENED.match(said) is not None)
         if banner:
@@ -99,11 +114,28 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     yield from _records(analysis, told)
 
 
+def _is_of_next(analysis: _Analysis, said: str) -> bool:
+    """Whether a line tells of another dump, as lists of what many were made of do, one behind the other."""
+    if _SHORT.fullmatch(said):
+        return analysis.short not in ("", said)
+    found = _VALUE.fullmatch(said)
+    if found is None or found["name"] != "Debug session time":
+        return False
+    value = (found["value"] or "").strip()
+    return analysis.said.get("Debug session time", value) != value
+
+
 def _feed(analysis: _Analysis, said: str) -> None:
     if analysis.in_stack:
         if frame := _frame(said):
             if len(analysis.frames) < MOST_FRAMES:
                 analysis.frames.append(frame)
+            analysis.step = said
+            return
+        is_cut = bool(said) and len(analysis.step) >= _NARROW and not _VALUE.fullmatch(said)
+        if is_cut and (rest := _frame(f"{analysis.step}{said}")):
+            analysis.frames[-1] = rest  # a console was narrower than the line
+            analysis.step = ""
             return
         analysis.in_stack = not said or not analysis.frames  # a blank line or text before the first frame
     if said.startswith("STACK_TEXT:"):
@@ -115,9 +147,12 @@ def _feed(analysis: _Analysis, said: str) -> None:
         analysis.name = named["name"]
         analysis.said.setdefault("code", named["code"])
     elif short := _SHORT.fullmatch(said):
+        analysis.short = said
         analysis.said.setdefault("code", short["code"])
         for at, argument in enumerate(short["arguments"].split(",")[:4], 1):
             analysis.said.setdefault(f"Arg{at}", argument.strip())
+    elif cause := _CAUSE.fullmatch(said):
+        analysis.said.setdefault("cause", cause["image"])
     elif system := _SYSTEM.match(said):
         analysis.build = analysis.build or system["build"]
 
@@ -166,7 +201,8 @@ def _went_on(said: Mapping[str, str], code: str) -> bool:
 
 def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) -> None:
     said = analysis.said
-    image, module = base_name(said.get("IMAGE_NAME")), said.get("MODULE_NAME")
+    module, cause = said.get("MODULE_NAME"), said.get("cause", "")
+    image = base_name(said.get("IMAGE_NAME") or (None if _KERNELS_FILE.fullmatch(cause) else cause))
     image = None if module == _KERNEL or image is None or image.lower() in _NO_IMAGES else image
     frames = [
         Frame(image, frame.function, frame.offset) if image and known == module else frame

@@ -55,7 +55,7 @@ _POWERPC_PLACE = re.compile(r"PC=(?P<pc>0x[0-9a-f]{8,16}); MSR=", re.IGNORECASE)
 _POWERPC_TRACE = re.compile(r"(?:Backtrace:)?(?P<addresses>(?:\s{0,16}0x[0-9a-f]{8,16}){0,64})\s{0,9}", re.IGNORECASE)
 _EXTENSION = re.compile(
     r"(?P<name>[\w.\-]{1,200})\((?P<version>[^()]{0,100})\)(?:\[[0-9a-f\-]{0,40}\])?"
-    r"(?:@(?P<start>0x[0-9a-f]{1,16})(?:->(?P<end>0x[0-9a-f]{1,16}))?)?",
+    r"(?: ?@(?P<start>0x[0-9a-f]{1,16})(?:-(?:>|&gt;)(?P<end>0x[0-9a-f]{1,16}))?)?",
     re.IGNORECASE,
 )
 _EXTENSIONS = re.compile(r"Kernel (?:Extensions|loadable modules) in backtrace")

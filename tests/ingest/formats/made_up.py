@@ -13,6 +13,7 @@ from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
+from ingest.formats.erlang import ERLANG_DUMP
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
@@ -23,6 +24,7 @@ from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.jvm import HS_ERR
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
+from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
 from ingest.formats.python_log import PYTHON_LOG
@@ -43,16 +45,19 @@ from tests.ingest.formats import (
     test_apple_text,
     test_apport,
     test_casr,
+    test_caught_signals,
     test_cloud_logs,
     test_containers,
     test_core_dumps,
     test_debuggers,
+    test_erlang,
     test_event_log,
     test_event_text,
     test_javacore,
     test_journal_json,
     test_jvm,
     test_kernel_log,
+    test_node_report,
     test_osquery,
     test_program_logs,
     test_sanitizer,
@@ -115,6 +120,8 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     STACKWALK: {"line": _json(test_stackwalk.DUMP), "lines": _json(test_stackwalk.DUMP, 2)},
     STACKWALK_TEXT: {"printed": test_stackwalk.PRINTED.encode(), "piped": test_stackwalk.PIPED.encode()},
     CASREP: {"line": _json(test_casr.REPORT), "lines": _json(test_casr.REPORT, 1)},
+    NODE_REPORT: {"exception": test_node_report.report(), "fatal": test_node_report.report("FatalError")},
+    ERLANG_DUMP: {"dump": test_erlang.DUMP.encode()},
     APPORT: {
         name: said.encode()
         for name, said in {"process": test_apport.PROCESS, "py": test_apport.PYTHON, "oops": test_apport.OOPS}.items()
@@ -159,7 +166,10 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "lldb": test_debuggers.LLDB.encode(),
         "swift": test_debuggers.SWIFT.encode(),
     },
-    SANITIZER: {name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
+    SANITIZER: {
+        **{name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
+        **{name: said.encode() for name, said in test_caught_signals.REPORTS.items()},
+    },
     PYTHON_LOG: {"ended": test_program_logs.ENDED.encode(), "anew": test_program_logs.STARTED_ANEW.encode()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
 }

@@ -104,6 +104,7 @@ def test_lldb():
         "dyld", "libc"
     )
     assert (record(linux)["code"], record(linux)["os_type"]) == ("SIGSEGV", "linux")
+    assert record(linux.replace("libc`start", "librelay.1.dylib`start"))["os_type"] == "darwin"
 
 
 def test_swift():
@@ -125,6 +126,24 @@ def test_swift():
 )
 def test_who_was_stopped_did_not_crash(said):
     assert crashes_of(FORMAT, said.encode()) == []
+
+
+@pytest.mark.parametrize(
+    ("stopped", "place"),
+    [
+        ("0x00007f7ff0a41fb6 in flush () from /lib64/librelay.so.6", "librelay.so.6!flush"),
+        (
+            "[Switching to Thread 0x7f2 (LWP 9)]\nrelay::push (this=0x0) at queue.c:13\n13\t  *this = 1;",
+            "None!relay::push",
+        ),
+        ("push (this=0x6de290,\nsize=4) at queue.c:13", "None!push"),
+        ("0x0000000041414141 in ?? ()", None),
+        ("It is so (always) at home.", None),
+    ],
+)
+def test_the_frame_that_gdb_stops_at_counts_where_nobody_asked_for_more(stopped, place):
+    found = crashes_of(FORMAT, f"Program received signal SIGSEGV, Segmentation fault.\n{stopped}\n(gdb) q\n".encode())
+    assert [f"{one['frames'][0]['module']}!{one['frames'][0]['function']}" for one in found] == [place] * bool(place)
 
 
 def test_what_is_secret_is_not_kept():

@@ -241,6 +241,31 @@ def test_texts_one_behind_another_each_count():
         assert [one["module"] for one in found] == ["queue.dll", "other.dll"]
 
 
+def test_what_the_runtime_of_net_said_is_read_without_a_header_too():
+    data = f"We saw this:\n\n{RUNTIME}\n{RUNTIME.replace('relay.exe', 'other.exe')}".encode()
+    assert FORMAT.recognises(head(data))
+    found = crashes_of(FORMAT, data)
+    assert [one["module"] for one in found] == ["relay.exe", "other.exe"]
+    assert {one["code"] for one in found} == {"System.InvalidOperationException"}
+
+
+@pytest.mark.parametrize(
+    ("said", "version", "offset"),
+    [
+        ("name: relay.exe, version: 3.2.1.0\n{}Faulting module name: queue.dll, version: 1.2.0.0\n{}", "1.2.0.0", ""),
+        ("name: My Relay.exe\n{}Faulting module name: queue.dll\n{}", None, " (access)\n{}Fault offset: 0x1b2c"),
+        ("name: relay.exe, version: 3, time stamp: 0x66aa0000`\n{}`Faulting module name: queue.dll`\n{}`", None, ""),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "> ", "    "])
+def test_an_error_of_which_people_kept_the_most_telling_is_read(said, version, offset, before):
+    said = f"{{}}Faulting application {said}Exception code: 0xc0000005{offset}\n".replace("{}", before)
+    assert FORMAT.recognises(head(said.encode()))
+    found = record(said)
+    assert (found["module"], found["code"], found.get("module_version")) == ("queue.dll", "0xc0000005", version)
+    assert found.get("module_offset") == (0x1B2C if offset else None)
+
+
 def test_lines_that_a_console_broke_are_read():
     broken = ERROR.replace("time stamp: 0x67", "time stamp:\n               0x67").replace(
         ", version: 1.2", ",\n               version: 1.2"
@@ -281,6 +306,8 @@ def test_no_home_and_no_user_is_kept():
         b"Look for `Faulting application name` and `Exception code` in event 1000 of Application Error.\n",
         b"Name: x, version: 2, time: 0x66aa0000\nName: y\n",
         b"name: relay\nversion: 1.0.0\nsource: .NET Runtime sources\n",
+        b"Application: relay.exe\nVersion: 1.0.0\n",
+        b"Application: C:\\relay.exe\nFramework Version: newest\n",
     ],
 )
 def test_others_are_not(data):

@@ -226,6 +226,16 @@ def test_an_older_log_tells_its_time_last_and_no_zone():
     assert (zoned["occurred_at"], zoned["time_quality"]) == ("2024-07-19T04:10:02-08:00", "exact")
 
 
+def test_the_name_of_a_fault_tells_windows_where_nothing_else_does():
+    found = record(OLDER.replace("SIGSEGV (0xb)", "EXCEPTION_ACCESS_VIOLATION (0xc0000005)").replace("uname:Linux", ""))
+    assert (found["os_type"], found["code"]) == ("windows", "0xc0000005")
+
+
+def test_a_frame_without_a_source_has_no_function():
+    found = record(OLDER.replace("[libjvm.so+0x12b1c2]", "[jvm.dll+0x12b1c2]  (no source info available)"))
+    assert found["frames"] == [{"module": "jvm.dll", "function": None, "offset": 0x12B1C2}]
+
+
 def test_an_error_of_the_machine_itself():
     found = record(INTERNAL)
     assert (found["code"], found["frames"]) == (

@@ -305,6 +305,32 @@ def test_a_report_without_a_panic_is_no_crash(log):
     assert faults(log.partition("Kernel panic")[0]) == []
 
 
+def test_a_panic_without_a_stack_is_where_its_warning_was():
+    new = "WARNING: drivers/sensor/ring.c:112 at ring_put+0x12/0x40, CPU#1: scan/12"
+    warned = WARNING_PANIC.replace(
+        "WARNING: CPU: 1 PID: 12 at drivers/sensor/ring.c:112 ring_put+0x12/0x40 [sensor]", new
+    )
+    fault = the_fault("\n".join(warned.splitlines()[:4]))
+    assert (stack(fault), fault.module) == (["sensor!ring_put"], "sensor")
+    assert fault.tags["message"].startswith("WARNING: drivers/sensor/ring.c:112 at ring_put")
+    assert kernel_log.begins_fault(new)
+
+
+def test_the_end_of_a_panic_tells_it_where_its_beginning_is_not_known():
+    panic = "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(179,2)"
+    end = f"[  500.3] ---[ end {panic} ]---"
+    assert the_fault(end).code == panic.replace(" - not syncing", "")
+    assert the_fault(f"[  500.2] {panic}\n{end}").tags["message"] == panic
+    assert the_fault(f"{OLD_OOPS}\n{end.replace(' 500', '1235')}").code == "OOPS"
+    assert kernel_log.begins_fault("---[ end Kernel panic - not syncing: Fatal exception ]---")
+
+
+def test_two_consoles_that_write_a_line_a_little_differently_end_no_stack():
+    said = "[ 50.1] Oops: 0000 [#1] \n[ 50.1] Oops: 0000 [#1] SMP SMP\n[ 50.1] RIP: 0010:f+0x1/0x2"
+    assert stack(the_fault(said)) == ["kernel!f"]
+    assert stack(faults(said.replace("[#1] SMP", "[#2] SMP"))[0]) == []
+
+
 def test_a_report_is_no_reason_of_a_later_panic_of_another_kind():
     report = LOCKUP_PANIC.partition("[  500.200000]")[0]
     panic = "[  500.3] Kernel panic - not syncing: Attempted to kill init!"

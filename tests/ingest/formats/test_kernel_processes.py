@@ -50,6 +50,28 @@ def test_a_place_in_a_mapping_is_no_place_in_its_module():
     assert fault_of(POWER).tags["mapping_offset"] == "0x95a10"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "scan[12]: segfault at 0 ip\n00005637c63f3f12 sp 00007fff00aa6d00 error 4 in\nlibring.so[5637c1c5a000+7823000]",
+        "scan[12]: segfault at 0 ip 00005637c63f3f12 sp 00007fff00aa6d00\nerror 4 in libring.so[5637c1c5a000+7823000]",
+        "scan[12]: segfault at 0 ip 5637c63f3f12 sp 7fff00aa6d00 error 4\nin libring.so[5637c1c5a000+7823]",
+        "traps: scan[12] general protection ip:5637c63f3f12\nsp:7fff00aa6d00 error:0 in libring.so[5637c1c5a000+782]",
+    ],
+)
+def test_a_line_that_a_mail_broke_is_one(said):
+    for text in (f"[  102.000001] {said}", said):
+        fault = fault_of(f"{text}\n[  103.000001] eth0: up")
+        assert (fault.code, fault.module, fault.tags["comm"]) == ("SIGSEGV", "libring.so", "scan")
+        assert fault.tags["mapping_offset"] == "0x4799f12"
+
+
+def test_a_line_of_no_library_takes_none_of_those_behind_it():
+    own = "scan[12]: segfault at 0 ip 5637c63f3f12 sp 7fff00aa6d00 error 4"
+    fault = fault_of(f"[  102.000001] {own}\n[  102.000002] Code: 00 00\n[  103.000001] eth0: up")
+    assert (fault.module, fault.tags["message"]) == ("scan", own)
+
+
 def test_mips_tells_the_place_on_the_line_behind():
     fault = fault_of(f"{MIPS}\nepc = 77c3d1c4 in libring.so[77c20000+90000]\nra  = 77c3d1c0 in scan[400000+1000]")
     assert (fault.code, fault.module, fault.tags["mapping_offset"]) == ("SIGSEGV", "libring.so", "0x1d1c4")

@@ -80,6 +80,7 @@ FORMS = {
     ),
     "brief": lambda said, tag: "".join(f"E/{tag} ( 4321): {line}\n" for line in said.splitlines()),
     "time": lambda said, tag: "".join(f"07-19 04:10:02.123 E/{tag}(4321): {line}\n" for line in said.splitlines()),
+    "eclipse": lambda said, tag: "".join(f"07-19 04:10:02.123: E/{tag}(4321): {line}\n" for line in said.splitlines()),
     "studio": lambda said, tag: "".join(
         f"07-19 04:10:02.123 4321-4330/com.acme.relay E/{tag}: {line}\n" for line in said.splitlines()
     ),
@@ -204,6 +205,23 @@ def test_logcat_in_each_of_its_forms(form):
     hang = next(one for one in found if one["code"] == "ANR")
     has_stamp = "04:10:02" in FORMS[form](ANR, "ActivityManager")
     assert hang["occurred_at"].endswith("-19T04:10:02.123000Z" if has_stamp else "-25T12:00:00Z") or "newer" in form
+
+
+def test_an_exception_whose_words_stand_on_the_next_line_is_known_by_its_name():
+    found = record("E/AndroidRuntime(4321): FATAL EXCEPTION: main\nE/AndroidRuntime(4321): java.lang.Error: \n  gone\n")
+    assert (found["code"], found["tags"]["thread"]) == ("java.lang.Error", "main")
+
+
+def test_logcat_whose_lines_do_not_tell_their_writer():
+    dying = "2022-07-19 22:18:58.545 A: Fatal signal 6 (SIGABRT), code -6 (SI_TKILL) in tid 43 (Render), pid 42 (relay)"
+    found = record(f"--------- beginning of crash\n{dying}\n")
+    assert (found["code"], found["occurred_at"][:10], found["module"]) == ("SIGABRT", "2022-07-19", "relay")
+    cut = "".join(f"F DEBUG   : {line}\n" for line in TOMBSTONE.splitlines())
+    assert FORMAT.recognises(head(cut.encode()))
+    assert record(cut) == record(TOMBSTONE)
+    thread = "".join(f"E( 4321: 4330) {line}\n" for line in JAVA.splitlines())
+    assert FORMAT.recognises(head(thread.encode()))
+    assert record(thread)["crash_id"] == record(threadtime(JAVA, "AndroidRuntime"))["crash_id"]
 
 
 def test_what_the_c_library_says_is_a_crash_where_no_block_follows():

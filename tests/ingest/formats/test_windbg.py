@@ -118,6 +118,11 @@ OS_VERSION:  10.0.19041.1
 FAILURE_BUCKET_ID:  NULL_CLASS_PTR_READ_c0000005_relay.exe!Queue::push
 """
 
+SHORT = """\
+BugCheck 3B, {c0000005, fffff80112345670, ffff808712340010, 0}
+Probably caused by : relay.sys ( relay+1b2c )
+"""
+
 
 def record(said: str) -> dict[str, Any]:
     (found,) = crashes_of(FORMAT, said.encode())
@@ -175,6 +180,14 @@ def test_a_process():
     assert hang["domain"] == "hang"
 
 
+def test_a_console_may_break_the_steps_of_a_stack():
+    frame = "002df908 00fd1b5d 002df924 766b7c04 7f956000 relay!__tmainCRTStartup+0x199"
+    wide = USER.replace("00000016`10000508", f"{frame}\n00000016`10000508")
+    narrow = wide.replace(frame, f"{frame[:64]}\n{frame[64:]}")
+    assert [one["function"] for one in record(narrow)["frames"]][1] == "__tmainCRTStartup"
+    assert record(narrow)["frames"] == record(wide)["frames"]
+
+
 def test_names_of_no_file_are_none():
     found = record(KERNEL.replace("IMAGE_NAME:  relay.sys", "IMAGE_NAME:  memory_corruption"))
     assert (found["module"], "module_version" in found) == ("nt", False)
@@ -190,6 +203,33 @@ def test_analyses_one_behind_another_each_count():
         found = crashes_of(FORMAT, said.encode(), block_bytes=97)
         assert [one["tags"]["argument1"] for one in found] == ["0xc0000005", "0xc0000006"]
     assert crashes_of(FORMAT, (OPENED + OPENED + KERNEL).encode()) == [record(OPENED + KERNEL)]
+
+
+def test_what_a_debugger_says_by_itself_is_of_the_analysis_that_follows():
+    found = record(OPENED.replace("0: kd> !analyze -v\n", "") + BANNER.format("Bugcheck") + SHORT + KERNEL)
+    assert found == record(OPENED + KERNEL)
+    other = KERNEL.replace("c0000005,", "c0000006,")
+    assert len(crashes_of(FORMAT, (SHORT + KERNEL + other).encode())) == 2
+
+
+def test_a_list_of_what_it_says_by_itself_of_many_dumps():
+    first = f"Debug session time: Fri Jul 19 04:10:02.731 2013 (UTC - 7:00)\n{SHORT}PROCESS_NAME:  relay.exe\n"
+    other = (
+        first.replace("Jul 19", "Jul 20").replace("3B,", "A,").replace(": relay.sys ( relay+1b2c )", ": ntkrnlmp.exe")
+    )
+    data = f"{first}{other}".encode()
+    assert FORMAT.recognises(head(data))
+    found = crashes_of(FORMAT, data)
+    assert [(one["code"], one.get("module")) for one in found] == [("0x3b", "relay.sys"), ("0xa", None)]
+    assert [one["occurred_at"][:10] for one in found] == ["2013-07-19", "2013-07-20"]
+    untimed = crashes_of(FORMAT, f"{SHORT}{SHORT}{SHORT.replace('3B', '4B')}".encode())
+    assert [one["code"] for one in untimed] == ["0x3b", "0x4b"]
+
+
+def test_a_value_behind_a_stack_is_no_rest_of_its_last_step():
+    found = record(USER.replace("<Unloaded_gone.dll>+0x1b2c\n\nOS_VERSION", "relay!main+0x2c\nOS_VERSION"))
+    assert found["frames"][-1]["function"] == "main"
+    assert found["os_version"] == "10.0.19041"
 
 
 @pytest.mark.parametrize(

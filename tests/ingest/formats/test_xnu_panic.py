@@ -200,6 +200,11 @@ def test_without_symbols_the_extension_that_is_not_apples_is_to_blame():
     assert family(record) == "darwin | memory | com.acme.driver.sensor"
 
 
+def test_a_page_writes_its_signs_in_its_own_way():
+    page = EXTENSIONS.replace("->", "-&gt;").replace("]@0x", "] @0x").replace("\n", "\n\n")
+    assert (crash(page)["module"], crash(page)["module_offset"]) == ("com.acme.driver.Sensor", 0x1234)
+
+
 def test_where_all_extensions_are_apples_the_place_of_the_fault_is():
     record = crash(EXTENSIONS.replace("com.acme.", "com.apple."))
     assert (record["module"], record["module_offset"]) == ("com.apple.iokit.IOUSBFoo", 0x79FD)

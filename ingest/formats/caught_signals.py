@@ -1,0 +1,165 @@
+"""Faults that programs tell of themselves, whose own handlers caught the signal: servers, C++ with Google's logging.
+
+Also Julia, R, Zig and OCaml, Valgrind of what it runs, Erlang's machine, and what AWS runs Node with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import dropwhile, takewhile
+
+from fleetcrash.clustering.codes import canonical_code
+from ingest.formats import erlang
+from ingest.formats.uncaught import Form
+
+_GLOG = re.compile(r"\*\*\* Aborted at \d{10} \(unix time\) .*")
+_GLOG_SIGNAL = re.compile(r"\*\*\* (?P<signal>SIG[A-Z]{2,6}) \(@0x[0-9a-f]{1,16}\) received by PID \d{1,10} ")
+_MYSQL = re.compile(
+    r"(?:.{0,80} )?\S{0,200}(?:mysqld|mariadbd)(?:\.exe)? got (?:signal|exception) (?P<number>\d{1,2}|0x[0-9a-f]{8}) ?;"
+)
+_MYSQL_STACK = re.compile(r"Attempting backtrace|stack_bottom = ")
+_SYMBOLS = re.compile(r"\S{1,300}\(\S{0,300}\) ?\[0x|where (?:mysqld|mariadbd|the server) died|stack_bottom = ")
+_REDIS = re.compile(r".{0,80}# (?:Redis|Valkey|KeyDB) [\w.-]{1,30} crashed by signal: (?P<number>\d{1,2})\b.*")
+_REDIS_STACK = re.compile(r"Backtrace:\s*$")
+_REDIS_PARTS = re.compile(r"\S{1,300}(?: \S{1,60})?\(\S{0,300}\) ?\[0x")
+_REDIS_ADDRESS = re.compile(r" (?:\S{1,40}:\d{1,5}|\[\w{1,20}\])(?=\()")  # beside the program's name: where it listens
+_CALLED_HANDLER = re.compile(r"\S{0,200}(?:libpthread[\w.-]{0,40}|libc\.so\.6)\((?:__restore_rt)?\+?[0-9a-fx]{0,16}\)")
+_HANDLER = re.compile(r"\S{1,300}\((?:sig(?:segv|nal)Handler|handle_fatal_signal)\b")
+_VALGRIND = re.compile(
+    r"==\d{1,10}== Process terminating with default action of signal (?P<number>4|5|6|7|8|11) \((?P<signal>SIG[A-Z]+)\)"
+    r".*"
+)
+_VALGRIND_STEP = re.compile(
+    r"==\d{1,10}==    (?:at|by) 0x[0-9A-F]{1,16}: (?P<function>\S.{0,1000}?) "
+    r"\((?:in (?P<module>[^()]{1,300})|(?P<path>[^():]{1,300}:\d{1,9}))\)\s*$"
+)
+_VALGRINDS = re.compile(r"==\d{1,10}== ")
+_JULIA = re.compile(r"(?:\[\d{1,10}\] )?signal \((?P<number>4|6|7|8|11)(?:\.\d{1,3})?\): [A-Z][a-z ]{3,40}")
+_JULIA_STEP = re.compile(
+    r"(?P<function>(?!in expression )\S.{0,300}?) at "
+    r"(?:(?P<path>\S{1,500}:\d{1,9})(?: \[inlined\])?|(?P<module>\S{1,500}) \(unknown line\))"
+)
+_JULIAS = re.compile(rf"{_JULIA_STEP.pattern}\s*$|in expression starting at |unknown function \(ip: ")
+_R = re.compile(r" \*\*\* caught (?P<what>segfault|bus error|illegal operation) \*\*\*\s*")
+_R_STACK = re.compile(r"Traceback:\s*$")
+_R_STEP = re.compile(r"\s{0,3}\d{1,4}: (?!\.(?:Call|C|External|Fortran)\()(?P<function>[\w.:$@]{1,200})\(")
+_ZIG = re.compile(r"thread \d{1,10} panic: (?P<what>\S.*)")
+_ZIG_STEP = re.compile(
+    r"(?P<path>\S{1,500}:\d{1,9}:\d{1,9}): 0x[0-9a-f]{1,16} in (?P<function>\S.{0,500}?) "
+    r"\((?P<module>[^()]{1,200})\)\s*$"
+)
+_OCAML = re.compile(r"Fatal error: exception (?P<name>[\w.]{1,200})(?:\W.*)?")
+_OCAML_STEP = re.compile(
+    r"(?:Raised|Re-raised|Called) (?:at|from|by primitive operation at) (?:(?P<function>\S{1,200}) in )?file "
+    r'"(?P<path>[^"]{1,500})"(?: \(inlined\))?, lines? (?P<line>\d{1,9})'
+)
+_OCAMLS = re.compile(r"Raised |Re-raised |Called ")
+_LAMBDA = re.compile(
+    r"(?:[\w.:-]{20,40}\s)?[\w-]{1,40}\s{1,2}ERROR\s(?:Uncaught Exception|Unhandled Promise Rejection)(?:\s.*)?"
+)
+_LAMBDAS = re.compile(r'\s*[{}\]]\s*$|\s+"')
+_TYPE = re.compile(r'"(?P<name>errorType|errorMessage)":\s*"(?P<said>(?:[^"\\]|\\.){1,1000})"')
+_AT = re.compile(r'"\s{0,9}(?P<step>at (?:[^"\\]|\\.){1,1000})"')
+_FAULTS = {"segfault": "SIGSEGV", "bus error": "SIGBUS", "illegal operation": "SIGILL"}
+# What a head has in it.
+MARKS = ("*** Aborted at ", " got signal ", " got exception 0x", " crashed by signal: ", "Process terminating with ",
+         "signal (", " *** caught ", " panic: ", "Fatal error: exception ", "ERROR\tUncaught Exception",
+         "ERROR Uncaught Exception", "ERROR\tUnhandled Promise", "ERROR Unhandled Promise", *erlang.MARKS)  # fmt: skip
+
+Told = tuple[str | None, str, Sequence[str]]
+
+
+def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
+    found = form.fullmatch(lines[0].rstrip())
+    number = found["number"] if found else ""
+    return number if number.startswith("0x") else canonical_code(number, "linux")
+
+
+def _of_glog(lines: Sequence[str]) -> Told:
+    found = next((found for line in lines if (found := _GLOG_SIGNAL.match(line))), None)
+    return (found["signal"], found[0].strip(), lines) if found else (None, lines[0].strip(), lines)
+
+
+def _of_mysql(lines: Sequence[str]) -> Told:
+    return _number(_MYSQL, lines), lines[0].strip(), _below_handler(lines[1:])
+
+
+def _of_redis(lines: Sequence[str]) -> Told:
+    behind = list(dropwhile(lambda line: not _REDIS_STACK.match(line), lines))
+    steps = [_REDIS_ADDRESS.sub("", line) for line in takewhile(str.strip, behind[1:])]
+    return _number(_REDIS, lines), lines[0].strip(), _below_handler(steps)
+
+
+def _below_handler(steps: Sequence[str]) -> Sequence[str]:
+    """Without the handler of the signal, which stands above what it was called for, and the system that called it."""
+    own = next((at + 1 for at, step in enumerate(steps) if _CALLED_HANDLER.match(step)), None)
+    if own is None:
+        own = max((at + 1 for at, step in enumerate(steps) if _HANDLER.match(step)), default=0)
+    return steps[own:]
+
+
+def _of_valgrind(lines: Sequence[str]) -> Told:
+    steps = [found for line in lines if (found := _VALGRIND_STEP.match(line))]
+    again = next((at for at, step in enumerate(steps) if at and "==    at 0x" in step[0]), len(steps))  # of another
+    return _number(_VALGRIND, lines), lines[0].strip(), _numbered(steps[:again])
+
+
+def _of_julia(lines: Sequence[str]) -> Told:
+    return _number(_JULIA, lines), lines[0].strip(), _numbered(map(_JULIA_STEP.fullmatch, map(str.rstrip, lines[1:])))
+
+
+def _of_r(lines: Sequence[str]) -> Told:
+    head = _R.fullmatch(lines[0])
+    return _FAULTS.get(head["what"] if head else ""), lines[0].strip(), _numbered(map(_R_STEP.match, lines))
+
+
+def _of_zig(lines: Sequence[str]) -> Told:
+    return "panic", lines[0].strip(), _numbered(map(_ZIG_STEP.match, lines))
+
+
+def _of_ocaml(lines: Sequence[str]) -> Told:
+    head = _OCAML.fullmatch(lines[0].rstrip())
+    return head["name"] if head else None, lines[0].strip(), _numbered(map(_OCAML_STEP.match, lines))
+
+
+def _of_lambda(lines: Sequence[str]) -> Told:
+    """The error as JSON, in the line or below it; a log may have cut it."""
+    said = "\n".join(lines)
+    told = {found["name"]: found["said"] for found in _TYPE.finditer(said)}
+    steps = [found["step"].replace("\\\\", "\\") for found in _AT.finditer(said)]
+    what = told.get("errorType")
+    return what, ": ".join(one for one in (what, told.get("errorMessage", "").split("\\n")[0]) if one), steps
+
+
+def _numbered(steps: Iterable[re.Match[str] | None]) -> list[str]:
+    """Steps as a debugger writes them."""
+    found = [step.groupdict() for step in steps if step]
+    return [f"#{at} 0x0000 {_place(step)}" for at, step in enumerate(found)]
+
+
+def _place(step: dict[str, str | None]) -> str:
+    function, path, module = (step.get(name) for name in ("function", "path", "module"))
+    if path:
+        place = path if re.search(r":\d+$", path) else f"{path}:{step.get('line') or 1}"
+        return f"in {function or '??'} {place}"
+    return f"{function} ({module})" if module else f"in {function}"
+
+
+FORMS = (
+    Form(_GLOG, _GLOG_SIGNAL, _of_glog),
+    Form(_MYSQL, _MYSQL_STACK, _of_mysql, _SYMBOLS),
+    Form(_REDIS, _REDIS_STACK, _of_redis, _REDIS_PARTS),
+    Form(_VALGRIND, _VALGRIND_STEP, _of_valgrind, _VALGRINDS),
+    Form(_JULIA, _JULIAS, _of_julia, _JULIAS),
+    Form(_R, _R_STACK, _of_r),
+    Form(_ZIG, _ZIG_STEP, _of_zig, _ZIG_STEP),
+    Form(_OCAML, _OCAMLS, _of_ocaml, _OCAMLS),
+    Form(_LAMBDA, None, _of_lambda, _LAMBDAS),
+    erlang.FORM,
+)
+
+
+def form_of(said: str) -> Form | None:
+    """The form that a line may be the head of."""
+    return next((form for form in FORMS if form.head.fullmatch(said.rstrip())), None)

@@ -1,0 +1,214 @@
+"""Faults that programs tell of themselves, or Valgrind of them."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ingest.formats.sanitizer import SANITIZER
+from tests.ingest.formats.conftest import crashes_of, head
+
+GLOG = """\
+*** Aborted at 1753000000 (unix time) try "date -d @1753000000" if you are using GNU date ***
+PC: @     0x7f5d1c1f3e97 relay::Queue::push()
+*** SIGSEGV (@0x8) received by PID 42 (TID 0x7f5d1d7f8740) from PID 8; stack trace: ***
+    @     0x7f5d1cfa1890 (unknown)
+    @           0x40125c relay::Queue::push()
+    @           0x4011a4 main"""
+GLOG_FATAL = """\
+F20250720 08:26:40.000000    42 queue.cc:220] The queue is full
+*** Check failure stack trace: ***
+    @     0x7f12c1c9e5cd  google::LogMessage::Fail()
+    @           0x40125c  relay::Queue::push()
+    @           0x4011a4  main"""
+MARIADB = """\
+2025-07-20  8:26:40 0 [ERROR] mariadbd got signal 11 ;
+It may be the hardware.
+
+Attempting to show where it was.
+stack_bottom = 0x7f1dc8123d80 thread_stack 0x49000
+/usr/sbin/mariadbd(my_print_stacktrace+0x2e)[0x55c1b2e5b1ce]
+/usr/sbin/mariadbd(handle_fatal_signal+0x54d)[0x55c1b28fd8dd]
+/lib64/libpthread.so.0(+0xf630)[0x7f1dd9c0f630]
+/usr/sbin/mariadbd(relay_push+0x4e)[0x55c1b2700a2e]
+/usr/sbin/mariadbd(main+0x6d)[0x55c1b2700b2e]
+
+More of it."""
+REDIS = """\
+1:M 20 Jul 2025 08:26:40.123 # Redis 7.2.1 crashed by signal: 11, si_code: 1
+
+------ STACK TRACE ------
+Backtrace:
+redis-server *:6379(sigsegvHandler+0x9e)[0x55c1b2e5b3ce]
+/lib/x86_64-linux-gnu/libc.so.6(+0x42520)[0x7f1dd9c0f730]
+redis-server *:6379(relay_push+0x2e)[0x55c1b2e5b1ce]
+redis-server *:6379(main+0x2e)[0x55c1b2e5b1ce]"""
+VALGRIND = """\
+==42== Process terminating with default action of signal 11 (SIGSEGV)
+==42==  Access not within mapped region at address 0x0
+==42==    at 0x109156: relay_push (queue.c:5)
+==42==    by 0x109256: main (in /opt/relay/relay)
+==42==
+==42== HEAP SUMMARY:
+==42==    at 0x4848899: malloc (in /usr/lib/vgpreload.so)"""
+JULIA = """\
+
+[42] signal (11.1): Segmentation fault
+in expression starting at /srv/relay.jl:3
+relay_push at /srv/queue.c:12 [inlined]
+main at /usr/lib/libjulia.so (unknown line)
+Allocations: 2650"""
+R = """\
+ *** caught segfault ***
+address 0x18, cause 'memory not mapped'
+
+Traceback:
+ 1: .Call("push", x)
+ 2: relay_push(x)
+ 3: main()
+An irrecoverable exception occurred."""
+ZIG = """\
+thread 42 panic: index out of bounds: index 5, len 3
+/srv/queue.zig:3:9: 0x21d1f0 in relay_push (relay)
+    a[5] = 1;
+        ^
+/srv/main.zig:14:2: 0x21c5f1 in main (relay)
+"""
+OCAML = """\
+Fatal error: exception Failure("queue")
+Raised at relay_push in file "queue.ml", line 137, characters 10-25
+Called from main in file "bin/main.ml", line 3, characters 2-10"""
+
+
+REPORTS = {
+    "glog": GLOG, "glog's fatal": GLOG_FATAL, "MariaDB": MARIADB, "Redis": REDIS, "Valgrind": VALGRIND, "Julia": JULIA,
+    "R": R, "Zig": ZIG, "OCaml": OCAML,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "at"),
+    [
+        (GLOG, "SIGSEGV", "2025-07-20T08:26:40Z"),
+        (GLOG_FATAL, "Fatal error", "2025-07-20T08:26:40Z"),
+        (MARIADB, "SIGSEGV", "2025-07-20T08:26:40Z"),
+        (REDIS, "SIGSEGV", "2025-07-20T08:26:40Z"),
+        (VALGRIND, "SIGSEGV", None),
+        (JULIA, "SIGSEGV", None),
+        (R, "SIGSEGV", None),
+        (ZIG, "panic", None),
+        (OCAML, "Failure", None),
+    ],
+    ids=REPORTS,
+)
+def test_a_fault_is_told_with_its_stack(said, code, at):
+    assert SANITIZER.recognises(head(said.encode()))
+    (crash,) = crashes_of(SANITIZER, f"started\n{said}\nAborted (core dumped)\n".encode())
+    told = [(frame.get("function") or "").removesuffix("()") for frame in crash["frames"]]
+    assert [one for one in told if one.rpartition("::")[2] in ("push", "relay_push", "main")] == told[-2:]
+    assert told[-2:] in (["relay::Queue::push", "main"], ["relay_push", "main"])
+    assert crash["code"] == code
+    assert at is None or crash["occurred_at"] == at
+
+
+@pytest.mark.parametrize("said", REPORTS.values(), ids=REPORTS)
+def test_a_head_alone_is_no_crash(said):
+    alone = f"{next(line for line in said.splitlines() if line)}\nand so on\n".encode()
+    assert not SANITIZER.recognises(head(alone))
+    assert crashes_of(SANITIZER, alone) == []
+
+
+@pytest.mark.parametrize(
+    "piece", ["a at ", "a at b:1 ", "(", "==42==    at 0x1: a (", "a.zig:1:1: 0x1 in a (", "x(+0x1) "]
+)
+def test_a_hostile_line_takes_little_time(piece):
+    for said in (GLOG, MARIADB, REDIS, VALGRIND, JULIA, ZIG):
+        began = time.process_time()
+        crashes_of(SANITIZER, f"{said}\n{piece * 800}\n{piece * 800}".encode())
+        assert time.process_time() - began < 0.3  # seen: 20 ms
+
+
+def test_an_exception_is_told_in_the_language_of_the_system():
+    said = """\
+Unbehandelte Ausnahme: Relay.QueueException: Die Warteschlange ist voll.
+   bei Relay.Queue.Push(String text) in C:\\src\\Queue.cs:Zeile 12.
+   bei Relay.Program.Main(String[] args)
+"""
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert (crash["code"], crash["os_type"]) == ("Relay.QueueException", "windows")
+    assert [frame["function"] for frame in crash["frames"]] == ["Push", "Main"]
+
+
+def test_what_php_tells_its_log_and_its_page_is_one_crash():
+    told = "Fatal error:  Uncaught Error: gone in /app/relay.php:3\nStack trace:\n#0 /app/relay.php(9): push()\n"
+    page = told.replace(":  ", ": ")
+    for said in (f"PHP {told}\n{page}", f"{page}\nPHP {told}"):
+        assert len(crashes_of(SANITIZER, said.encode())) == 1
+    assert len(crashes_of(SANITIZER, f"PHP {told}\n{page.replace('gone', 'lost')}".encode())) == 2
+    assert len(crashes_of(SANITIZER, f"PHP {told}\nPHP {told}".encode())) == 2
+
+
+def test_what_mono_tells_twice_is_one_crash():
+    thrown = "Relay.FullException: the queue is full"
+    stack = "  at Relay.Queue.Push (System.String a) [0x00001] in <filename unknown>:0\n"
+    last = f"[ERROR] FATAL UNHANDLED EXCEPTION: {thrown}\n{stack}"
+    both = f"\nUnhandled Exception:\n{thrown}\n{stack}{last}"
+    for said in (both, last, f"Unhandled Exception:\n{thrown}\n{last.partition(stack)[0]}"):
+        assert SANITIZER.recognises(head(said.encode()))
+        (found,) = crashes_of(SANITIZER, said.encode())
+        assert found["code"] == "Relay.FullException"
+        assert [one["function"] for one in found.get("frames", ())] == ["Push"] * (stack in said)
+    other = last.replace("Relay.Full", "Relay.Empty")
+    assert len(crashes_of(SANITIZER, (both + other).encode())) == 2
+
+
+def test_a_log_writes_a_time_before_each_line_and_not_always_of_one_length():
+    said = """\
+2025-07-20 08:26:40.12 panic: queue
+2025-07-20 08:26:40.1
+2025-07-20 08:26:40.123 goroutine 1 [running]:
+2025-07-20 08:26:40.123 main.push()
+2025-07-20 08:26:40.1234 	/src/main.go:12 +0x2a
+"""
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert [frame["function"] for frame in crash["frames"]] == ["main.push"]
+    assert crash["occurred_at"].startswith("2025-07-20")
+    only_first = "2025-07-20 08:26:40 Unhandled exception. Relay.Full: queue\n   at Relay.Queue.Push(String a)\n"
+    (crash,) = crashes_of(SANITIZER, only_first.encode())
+    assert [frame["function"] for frame in crash["frames"]] == ["Push"]
+
+
+def test_what_ant_writes_before_each_line_is_no_part_of_it():
+    said = """\
+    [junit] #
+    [junit] # A fatal error has been detected by the Java Runtime Environment:
+    [junit] #
+    [junit] #  SIGSEGV (0xb) at pc=0x00007f313e7c7441, pid=258, tid=259
+    [junit] #
+    [junit] # Problematic frame:
+    [junit] # V  [libjvm.so+0x99b441]  Queue::push(Node*)+0x11
+"""
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert (crash["code"], crash["frames"][0]["module"]) == ("SIGSEGV", "libjvm.so")
+
+
+def test_steps_of_fuchsia_and_of_libraries_without_symbols_are_told():
+    said = """\
+==42== ERROR: libFuzzer: deadly signal
+INFO: Seed: 1
+==42== ERROR: libFuzzer: deadly signal
+SUMMARY: libFuzzer: deadly signal
+   #0    0x00005332f2cf10f1 in push(char const*) ../../src/queue.cc:12 <<application>>+0xad0f1
+   #1    0x00007602e26925fe in start_main ../src/start.c:93 <libc.so>+0x975fe
+   #2    0x7a3eccdc441f in libpthread.so.0
+   #3    0x000000000333 in
+"""
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    steps = [(frame.get("module"), frame.get("function"), frame.get("offset")) for frame in crash["frames"]]
+    assert steps == [
+        (None, "push(char const*)", 0xAD0F1),
+        ("libc.so", "start_main", 0x975FE),
+        ("libpthread.so.0", None, None),
+        (None, None, None),
+    ]

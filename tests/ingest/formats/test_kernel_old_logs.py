@@ -1,0 +1,114 @@
+"""Oopses without a number: of old kernels, and as people quote them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.formats import kernel_lines, kernel_log
+from ingest.formats.kernel_file import KERNEL_FILE
+from tests.ingest.formats.conftest import crashes_of, head
+
+HEAD = "Unable to handle kernel NULL pointer dereference at virtual address 00000004"
+STEPS = ["sensor!ring_write", "kernel!vfs_write", "kernel!ksys_write"]
+KSYMOOPS = f"""\
+{HEAD}
+c88a1f2c
+*pde = 00000000
+Oops: 0002
+CPU:    0
+EIP:    0010:[<c88a1f2c>]    Not tainted
+Call Trace: [<c0133793>] [<c0133c16>]
+Code: 89 42 04
+
+>>EIP; c88a1f2c <[sensor]ring_write+14/158>   <=====
+Trace; c0133792 <vfs_write+26/80>
+Trace; c0133c16 <ksys_write+16/b8>"""
+KLOGD = f"""\
+{HEAD}
+ printing eip:
+c88a1f2c
+Oops: 0002
+EIP:    0010:[sensor:ring_write+20/344]    Not tainted
+Call Trace:    [vfs_write+27/52]
+   [ksys_write+107/136]
+Code: 89 42 04"""
+RED_HAT = """\
+kernel BUG at ring.c:130!
+invalid operand: 0000
+EIP:    0010:[<c88a1f2c>]    Not tainted
+EIP is at ring_write [sensor] 0x5e (2.4.18-19.7)
+Call Trace: [<c012cdfc>] vfs_write [kernel] 0x18c (0xe0ff5e94))
+[<c012d2f0>] ksys_write [kernel] 0x50 (0xe0ff5ee4))"""
+TWO_A_LINE = f"""\
+{HEAD}
+Oops: 0002 [#1]
+EFLAGS: 00010202   (2.6.16-git20 #3)
+EIP is at ring_write+0x14/0x158 [sensor]
+Call Trace:
+ <c020bb5d> vfs_write+0x10d/0x210   <c020ba50> ksys_write+0x0/0x210"""
+QUOTED = f"""\
+{HEAD}
+[...]
+Call trace:
+ ring_write+0x14/0x74 [sensor] (P)
+ vfs_write+0x78/0xac
+ ksys_write+0x7c/0xac
+---[ end trace 0000000000000000 ]---"""
+BROKEN = """\
+general protection fault, probably for non-canonical address
+0xdffffc000000001b: 0000 [#1] PREEMPT SMP
+CPU: 0 PID: 5064 Comm: scan Not tainted
+6.7.0-12348-gd47b9f68d289 #0
+RIP: 0010:ring_write+0x26/0x80 [sensor]
+Call Trace:
+ vfs_write+0x26/0x80
+ ksys_write+0x12/0x34"""
+UNALIGNED = """\
+Unhandled kernel unaligned access[#1]:
+epc   : ffffffff8008c588 ring_write+0xe8/0x218 [sensor]
+Call Trace:
+[<ffffffff80089f04>] vfs_write+0x3a4/0x4c0
+[<ffffffff80081e28>] ksys_write+0x0/0x1c"""
+
+
+def faults(said: str) -> list[kernel_log.Fault]:
+    return list(kernel_log.faults(kernel_lines.lines_of(said, 0, 1000)))
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "release"),
+    [
+        (KSYMOOPS, "OOPS", None),
+        (KLOGD, "OOPS", None),
+        (RED_HAT, "kernel BUG at ring.c:130", "2.4.18-19.7"),
+        (TWO_A_LINE, "OOPS", "2.6.16-git20"),
+        (QUOTED, "OOPS", None),
+        (BROKEN, "general protection fault", "6.7.0-12348-gd47b9f68d289"),
+        (UNALIGNED, "Unhandled kernel unaligned access", None),
+    ],
+    ids=["ksymoops", "klogd", "Red Hat", "two a line", "quoted", "broken", "MIPS"],
+)
+def test_an_oops_needs_no_number(said, code, release):
+    (fault,) = faults(said)
+    assert [f"{frame.module}!{frame.function}" for frame in fault.frames] == STEPS
+    assert (fault.code, fault.release, fault.domain) == (code, release, "kernel")
+    assert KERNEL_FILE.recognises(head(said.encode()))
+
+
+def test_the_head_of_an_oops_alone_is_no_crash():
+    assert faults(f"{HEAD}\nThis is what one sees without the patch.\n") == []
+
+
+def test_an_oops_may_go_on_in_a_line_that_the_ring_marked_again():
+    lines = [f"Nov  6 00:19:25 relay-1 kernel: {line}" for line in KLOGD.split("\n")]
+    lines += [f"Nov  6 00:21:25 relay-1 kernel:  <1>{line}" for line in KLOGD.split("\n")]
+    found = crashes_of(KERNEL_FILE, "\n".join(lines).encode())
+    assert [one["occurred_at"][5:16] for one in found] == ["11-06T00:19", "11-06T00:21"]
+
+
+def test_oopses_of_which_no_clock_tells_are_told_apart_by_what_they_say():
+    other = TWO_A_LINE.replace("vfs_write", "vfs_read")
+    ids = {crashes_of(KERNEL_FILE, said.encode())[0]["crash_id"] for said in (TWO_A_LINE, other)}
+    assert len(ids) == 2
+    again = crashes_of(KERNEL_FILE, f"{TWO_A_LINE}\n---[ end trace 0 ]---\nmore of the log".encode())
+    assert again[0]["crash_id"] in ids
