@@ -176,6 +176,7 @@ def test_a_fault_of_a_push_to_everybody_is_named_where_hosts_crash_by_their_inst
     assert (incident["verdict"], incident["update_id"]) == ("update", "content")
 
 
+@pytest.mark.slow
 def test_what_begins_with_a_push_to_everybody_and_strikes_whoever_it_likes_is_never_blamed_on_it(empty_lake):
     with lake_of(
         pushed(lambda random, _: PUSHED_AT + 1.5 + random.lognormal(np.log(150), 0.8) / 60), empty_lake

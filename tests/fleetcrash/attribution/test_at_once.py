@@ -252,6 +252,7 @@ def test_a_second_fault_in_another_version_does_not_widen_the_condition_of_the_f
     assert "content-289-189" not in {turn["update_id"] for turn in second["history"]}
 
 
+@pytest.mark.slow
 def test_a_second_fault_that_reaches_all_hosts_keeps_its_name_beside_the_first(
     empty_lake: Path, early: list[dict[str, Any]]
 ) -> None:

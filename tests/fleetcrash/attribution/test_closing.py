@@ -70,6 +70,7 @@ def test_an_incident_stays_open_while_its_hosts_go_on_crashing_and_an_hour_more(
     assert found[0]["evidence"]["crashes"] >= len(rise() + loop(STRUCK, until))
 
 
+@pytest.mark.slow
 def test_two_hosts_that_go_on_keep_none_open(empty_lake, ended):
     with lake_of(world(rise() + loop(STRUCK[:2], 2050)), empty_lake) as lake:
         assert closed(incidents(lake)["incidents"]) == ended

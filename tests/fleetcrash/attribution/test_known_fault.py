@@ -76,6 +76,7 @@ def said(empty_lake):
     return of
 
 
+@pytest.mark.slow
 def test_a_known_fault_is_told_again_where_hosts_get_what_it_needs(said):
     assert said(world(LATER)) == [({"bad"}, {"with_update": "policy"})] * 2
 

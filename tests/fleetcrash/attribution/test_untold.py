@@ -95,6 +95,7 @@ def _only_crashes(fleet: World) -> World:
     return {"update": fleet["update"], "crash": crashes}
 
 
+@pytest.mark.slow
 def test_of_crashes_alone_what_follows_a_release_is_named_and_a_steady_rate_is_no_news(
     empty_lake: Path, fleet: World
 ) -> None:
