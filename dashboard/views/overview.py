@@ -153,7 +153,8 @@ def _cards(snapshot: Snapshot, view: View, selection: Selection, rates: Rates, h
             f"Hosts crashed{where}",
             count(hit["hosts_crashed"]),
             unit=_of_online(hit, snapshot),
-            more=f"{count(hit['crashes'])} crashes, {view.window_words(selection).partition(':')[0]}",
+            more=f"{count(hit['crashes'])} {'crash' if hit['crashes'] == 1 else 'crashes'}, "
+            f"{view.window_words(selection).partition(':')[0]}",
             address=links.address("clusters"),
         )
         if not snapshot.cannot_tell(view.filters)
