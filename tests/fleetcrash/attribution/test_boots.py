@@ -71,7 +71,7 @@ def test_a_patch_that_boots_hosts_is_not_blamed_for_an_update_that_waits_for_the
         assert told(lake) == ["content"]
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_patch_that_crashes_hosts_at_the_boot_that_it_brings_is_named(empty_lake, seed):
     with lake_of(fleet(Random(seed), waits=0.0, patch=0.5), empty_lake) as lake:

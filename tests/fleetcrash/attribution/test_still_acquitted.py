@@ -29,7 +29,7 @@ def fleet(seed: int) -> World:
     }
 
 
-@pytest.mark.variants
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [5, 9])
 def test_what_follows_no_update_is_not_taken_back_while_nothing_more_happens(empty_lake, seed):
     with lake_of(fleet(seed), empty_lake) as lake:
