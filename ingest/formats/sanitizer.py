@@ -15,6 +15,7 @@ from itertools import takewhile
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import apple_text, caught_signals, jvm, stacks, uncaught
+from ingest.formats import sanitizer_heads as heads
 from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
 from ingest.formats.kernel_lines import is_of_process, stamp_of
@@ -29,70 +30,6 @@ _LONGEST_LINE = 4000  # template arguments
 _MOST_BETWEEN = 2000  # lines between two reports of one crash
 _LONGEST_CODE = 200
 _UNTIL_STACK = 40  # lines between the head of a report and its stack; V8 and Node print heap statistics
-
-_SANITIZER = re.compile(
-    r"(?:=={0,1}(?P<pid>\d{1,10})=={0,1} ?)?(?P<level>ERROR|WARNING): "
-    r"(?P<tool>\w{0,30}Sanitizer|libFuzzer|Centipede|GWP-ASan): (?P<what>\S.*)"
-)
-_UNDEFINED = re.compile(r"(?P<place>\S+:\d{1,9}(?::\d{1,9})?): runtime error: (?P<what>\S.*)")
-_CHROMIUM = re.compile(
-    r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?"
-    r"FATAL:(?P<source>[\w./\\-]{1,200})[(:]\d{1,9}\)?\] ?(?P<what>.*)"
-)
-_GLOG = re.compile(
-    r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +(?P<pid>\d{1,10}) (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>\S.*)"
-)
-_CHECK_STACK = re.compile(r"\*\*\* Check failure stack trace: \*\*\*")
-_V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|[Jj]ava[Ss]cript|process).*)")
-_NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")
-_GO = re.compile(r"(?P<what>(?:panic|fatal error|SIG(?:SEGV|ABRT|BUS|FPE|ILL|TRAP)): \S.*)")  # a signal: within C
-_GOROUTINE = re.compile(r"goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[")
-_RUST = re.compile(r"thread '(?:main|<main>)'(?: \(\d+\))? panicked at (?P<what>\S.*)")
-_RUST_STACK = re.compile(r"(?P<what>fatal runtime error: stack overflow)")
-_SELF_CHECK = re.compile(
-    r"={1,2}(?P<pid>\d{1,10})={0,2}(?P<tool>\w{0,30}Sanitizer) CHECK failed: (?P<source>[^\s:]+)(?P<what>.*)"
-)
-_RECEIVED = re.compile(r"Received signal (?P<what>4|5|6|7|8|11|31)(?: [A-Z_]{1,20})?(?: [0-9a-f]{8,16})?\s*$")
-_LIBC = re.compile(
-    r"\*\*\* (?:(?=stack smashing|buffer overflow)|Error in [`'].{0,300}?': )"
-    r"(?P<what>[a-z][\w()! ,:-]{2,100}?)(?: detected \*\*\*|: 0x[0-9a-f]{1,16} \*\*\*)"
-)
-_HEAP = re.compile(  # in newer libraries
-    r"(?P<what>(?:malloc|calloc|realloc|free|munmap_chunk|malloc_consolidate)\(\): [a-z][\w ().,>'-]{3,80}"
-    r"|double free or corruption \([\w!]{1,12}\)"
-    r"|corrupted (?:size vs\. prev_size|double-linked list)[\w ()-]{0,40})\s*$"
-)
-_ASSERT = re.compile(
-    r"(?P<exe>[^\s:]{1,200}): [^\s:]{1,300}:\d{1,9}: (?P<function>.{1,500}?): "
-    r"(?P<what>Assertion [`'].*' failed\.)"
-)
-_TERMINATE = re.compile(r"terminate called after throwing an instance of '(?P<what>[^']{1,200})'")
-_TERMINATED = re.compile(r"(?P<what>terminate called (?:without an active exception|recursively))")
-_LIBCXX = re.compile(
-    r"libc\+\+abi(?:\.dylib)?: terminating (?:due to|with) un(?:caught|expected) exception of type "
-    r"(?P<what>(?:[^\s:]|::)(?:[^:]|::){0,200}?)(?:: .*)?$"
-)
-_OBJECTIVE_C = re.compile(r"(?:.{0,120}\] )?\*\*\* Terminating app due to uncaught exception '(?P<what>[^']{1,100})'")
-_JAZZER = re.compile(r"== Java Exception: (?P<what>[\w.$]{1,200})")
-_ATHERIS = re.compile(r" ?=== (?P<what>Uncaught Python exception): ===")
-_JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.js: )?\S")
-_DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
-_JVM = re.compile(rf"(?=# ){jvm.HEAD.pattern}")
-_UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
-_HEADS = (_SANITIZER, _UNDEFINED, _CHROMIUM, _GLOG, _V8, _NODE, _GO, _RUST, _SELF_CHECK, _RECEIVED, _LIBC, _ASSERT,
-          _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
-          _OBJECTIVE_C, _JVM)  # fmt: skip
-_AS_IT_IS = (_NODE, _LIBC, *_HEADS[_HEADS.index(_TERMINATE) :])
-# Every head contains one of these: a search of each line for them is fast.
-_MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
-          "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",
-          "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ",
-          "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
-          "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
-          "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
-          "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
-          "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS)  # fmt: skip
-_MARK = re.compile("|".join([*map(re.escape, _MARKS), r"\bF\d{4,8} \d"]))  # faster within a line, slower within a text
 
 # Prefixes of lines in a log with the report: any text before the number of a process; those of containers' logs.
 _AT = r"(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?)"
@@ -307,12 +244,12 @@ def _most_lines(report: Report) -> int:
 
 def _may_begin(said: str) -> bool:
     """A quick check whether a text may have a report, as most have none."""
-    return any(mark in said for mark in _MARKS)
+    return any(mark in said for mark in heads.MARKS)
 
 
 def _report_of(line: str) -> Report | None:
     """The report that begins with a line; None if there is none."""
-    if _MARK.search(line) is None:
+    if heads.MARK.search(line) is None:
         return None
     for prefix in filter(None, (_PREFIX.match(line), OF_CONTAINER.match(line), _NO_PREFIX.match(line))):
         if report := _report_said(line[prefix.end() :]):
@@ -323,42 +260,42 @@ def _report_of(line: str) -> Report | None:
 
 
 def _report_said(said: str) -> Report | None:
-    found = next((found for head in _HEADS if (found := head.match(said))), None)
+    found = next((found for head in heads.HEADS if (found := head.match(said))), None)
     if found is None:
         form = uncaught.form_of(said) or caught_signals.form_of(said)
         return Report("", said.strip(), proof=form.proof, thrown=form) if form else None
     what, message = found["what"].strip(), said.strip()
-    if found.re is _SANITIZER:
+    if found.re is heads.SANITIZER:
         tool, kind = found["tool"], _KIND.match(what)
         is_fatal = tool != "ThreadSanitizer" or found["level"] == "ERROR"
         code = f"{tool}: {kind['kind'] if kind else _without_values(what)}"
         return Report(code, message, found["pid"], is_fatal=is_fatal, tool=tool)
-    if found.re is _UNDEFINED:
+    if found.re is heads.UNDEFINED:
         code = f"runtime error: {_without_values(what)}"
         return Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")
-    if found.re is _GO:
+    if found.re is heads.GO:
         if what.startswith("SIG"):
-            return Report(what.partition(":")[0], message, proof=_GOROUTINE, is_fatal=False)
+            return Report(what.partition(":")[0], message, proof=heads.GOROUTINE, is_fatal=False)
         is_own = what.startswith(("panic: runtime error: ", "fatal error: "))
-        return Report(_without_values(what) if is_own else "panic", message, proof=_GOROUTINE, is_fatal=False)
-    if found.re is _RUST:
+        return Report(_without_values(what) if is_own else "panic", message, proof=heads.GOROUTINE, is_fatal=False)
+    if found.re is heads.RUST:
         return Report("panic", message)
-    if found.re is _V8:
+    if found.re is heads.V8:
         return Report(_without_values(what.partition(" in ")[0]), message, source=found["source"])
-    if found.re is _SELF_CHECK:
+    if found.re is heads.SELF_CHECK:
         return Report(f"{found['tool']}: CHECK failed", message, found["pid"], source=found["source"])
-    if found.re is _RECEIVED:
+    if found.re is heads.RECEIVED:
         return Report(canonical_code(what, "linux"), message, is_fatal=False)
-    if found.re is _ASSERT:
+    if found.re is heads.ASSERT:
         # The only information about the place, unless a sanitizer adds the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return Report("Assertion failed", what, called=called)
-    if found.re is _JVM:
+    if found.re is heads.JVM:
         return Report("", message, is_java=True)
-    if found.re in _AS_IT_IS:
-        return Report(what, message, is_apple=found.re is _OBJECTIVE_C)
-    is_sure = found.re is not _GLOG or what.startswith("Check failed")
-    proof = None if is_sure else _CHECK_STACK
+    if found.re in heads.AS_IT_IS:
+        return Report(what, message, is_apple=found.re is heads.OBJECTIVE_C)
+    is_sure = found.re is not heads.GLOG or what.startswith("Check failed")
+    proof = None if is_sure else heads.CHECK_STACK
     return Report(_of_check(what), message, found["pid"], source=found["source"], proof=proof)
 
 
@@ -390,7 +327,7 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
     if report.code == "Fatal error" and len(report.lines) > 1 and report.lines[1].startswith("# "):  # V8
         message = report.lines[1][2:].strip()
         code = _of_check(message)
-    if report.code in _UNCAUGHT and (thrown := _THROWN.match("".join(report.lines[1:2]))):
+    if report.code in heads.UNCAUGHT and (thrown := _THROWN.match("".join(report.lines[1:2]))):
         code, message = thrown["name"], thrown[0]
     if report.thrown is not None:
         name, message, _ = report.thrown.told(report.lines)

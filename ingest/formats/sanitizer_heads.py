@@ -1,0 +1,71 @@
+"""The first lines of reports of faults, by what writes them, and what each such line has in it."""
+
+from __future__ import annotations
+
+import re
+
+from ingest.formats import caught_signals, jvm, uncaught
+
+SANITIZER = re.compile(
+    r"(?:=={0,1}(?P<pid>\d{1,10})=={0,1} ?)?(?P<level>ERROR|WARNING): "
+    r"(?P<tool>\w{0,30}Sanitizer|libFuzzer|Centipede|GWP-ASan): (?P<what>\S.*)"
+)
+UNDEFINED = re.compile(r"(?P<place>\S+:\d{1,9}(?::\d{1,9})?): runtime error: (?P<what>\S.*)")
+_CHROMIUM = re.compile(
+    r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?"
+    r"FATAL:(?P<source>[\w./\\-]{1,200})[(:]\d{1,9}\)?\] ?(?P<what>.*)"
+)
+GLOG = re.compile(
+    r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +(?P<pid>\d{1,10}) (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>\S.*)"
+)
+CHECK_STACK = re.compile(r"\*\*\* Check failure stack trace: \*\*\*")
+V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|[Jj]ava[Ss]cript|process).*)")
+_NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")
+GO = re.compile(r"(?P<what>(?:panic|fatal error|SIG(?:SEGV|ABRT|BUS|FPE|ILL|TRAP)): \S.*)")  # a signal: within C
+GOROUTINE = re.compile(r"goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[")
+RUST = re.compile(r"thread '(?:main|<main>)'(?: \(\d+\))? panicked at (?P<what>\S.*)")
+_RUST_STACK = re.compile(r"(?P<what>fatal runtime error: stack overflow)")
+SELF_CHECK = re.compile(
+    r"={1,2}(?P<pid>\d{1,10})={0,2}(?P<tool>\w{0,30}Sanitizer) CHECK failed: (?P<source>[^\s:]+)(?P<what>.*)"
+)
+RECEIVED = re.compile(r"Received signal (?P<what>4|5|6|7|8|11|31)(?: [A-Z_]{1,20})?(?: [0-9a-f]{8,16})?\s*$")
+_LIBC = re.compile(
+    r"\*\*\* (?:(?=stack smashing|buffer overflow)|Error in [`'].{0,300}?': )"
+    r"(?P<what>[a-z][\w()! ,:-]{2,100}?)(?: detected \*\*\*|: 0x[0-9a-f]{1,16} \*\*\*)"
+)
+_HEAP = re.compile(  # in newer libraries
+    r"(?P<what>(?:malloc|calloc|realloc|free|munmap_chunk|malloc_consolidate)\(\): [a-z][\w ().,>'-]{3,80}"
+    r"|double free or corruption \([\w!]{1,12}\)"
+    r"|corrupted (?:size vs\. prev_size|double-linked list)[\w ()-]{0,40})\s*$"
+)
+ASSERT = re.compile(
+    r"(?P<exe>[^\s:]{1,200}): [^\s:]{1,300}:\d{1,9}: (?P<function>.{1,500}?): "
+    r"(?P<what>Assertion [`'].*' failed\.)"
+)
+_TERMINATE = re.compile(r"terminate called after throwing an instance of '(?P<what>[^']{1,200})'")
+_TERMINATED = re.compile(r"(?P<what>terminate called (?:without an active exception|recursively))")
+_LIBCXX = re.compile(
+    r"libc\+\+abi(?:\.dylib)?: terminating (?:due to|with) un(?:caught|expected) exception of type "
+    r"(?P<what>(?:[^\s:]|::)(?:[^:]|::){0,200}?)(?:: .*)?$"
+)
+OBJECTIVE_C = re.compile(r"(?:.{0,120}\] )?\*\*\* Terminating app due to uncaught exception '(?P<what>[^']{1,100})'")
+_JAZZER = re.compile(r"== Java Exception: (?P<what>[\w.$]{1,200})")
+_ATHERIS = re.compile(r" ?=== (?P<what>Uncaught Python exception): ===")
+_JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.js: )?\S")
+_DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
+JVM = re.compile(rf"(?=# ){jvm.HEAD.pattern}")
+UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
+HEADS = (SANITIZER, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED, _LIBC, ASSERT,
+          _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
+          OBJECTIVE_C, JVM)  # fmt: skip
+AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
+# Every head contains one of these: a search of each line for them is fast.
+MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
+          "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",
+          "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ",
+          "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
+          "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
+          "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
+          "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
+          "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS)  # fmt: skip
+MARK = re.compile("|".join([*map(re.escape, MARKS), r"\bF\d{4,8} \d"]))  # faster within a line, slower within a text
