@@ -22,6 +22,7 @@ from ingest.formats.crashes import (
     tags_of,
     text,
 )
+from ingest.formats.kernel_deaths import code_of, died_of
 from ingest.formats.kernel_lines import Line
 
 _MOST_LINES = 300  # of one fault
@@ -40,19 +41,7 @@ _BEGINS_STACK = re.compile(
     r"|Oops: [0-9a-f]{4}\s*$)"
 )
 _UNTIL_STACK = 16  # lines between the head of an oops and its stack
-_DIED = re.compile(
-    r"(?:Internal error: |Oops: ){0,3}(?P<what>[A-Za-z](?:[^\[\]:,]|[:,](?! )){0,200})(?P<more>[:,] .{0,200})?"
-    r" ?\[#\d{1,6}\]"
-)
 _NUMBER = re.compile(r"\[#\d{1,6}\]")  # a line that two consoles write a little differently has the same
-_DIES_AS = re.compile(
-    r"Oops|Internal error: |Kernel (?:BUG|bug detected|unaligned instruction access|bad sw trap|illegal instruction)"
-    r"|(?:Reserved instruction|Break instruction|Trap instruction|FP exception) in kernel|Unhandled kernel unaligned"
-    r"|Kernel a[dl]e access|do_\w{1,10} invoked from kernel"
-)
-_NAMED = re.compile(r"(?:Oops: )?(general protection fault|divide error|double fault)\b")
-_OF_TASK = re.compile(r"[^()\[\]:]{1,64}\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
-_ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
 _DIED_OF_ZFS = re.compile(  # one of its threads stops for ever
     r"PANIC at (?P<place>[\w./-]{1,200}:\d{1,9}):\w{1,200}\(\)"
     r"|SPLError: [\d:]{1,30}\((?P<older>[^\s:]{1,200}:\d{1,9}):\w{1,200}\(\)\) SPL PANIC"
@@ -179,20 +168,20 @@ class Kernel:
             boot.head, boot.blamed = said, None
             if self._has_no_number():
                 if not self._has_just_died(now):
-                    yield _of_kernel(line, self._held, said, _code(said, "Oops"))
+                    yield _of_kernel(line, self._held, said, code_of(said, "Oops"))
                 boot.has_died, boot.died_at, boot.head = True, now, None
         elif boot.head and (blamed := kernel_steps.BLAMED.match(said)):
             boot.blamed = kernel_steps.frame_of(blamed)
         elif _WARNING.match(said):
             self._warned(line)
-        elif died := _died(said, boot.head):
+        elif died := died_of(said, boot.head):
             if not self._has_just_died(now):
-                yield _of_kernel(line, self._held, boot.head or said, _code(boot.head or "", died), boot.blamed)
+                yield _of_kernel(line, self._held, boot.head or said, code_of(boot.head or "", died), boot.blamed)
             boot.has_died, boot.died_at = True, now
             boot.head = boot.blamed = None
-        elif (died_of := _DIED_OF_ZFS.match(said)) and not self._has_just_died(now):
+        elif (of_zfs := _DIED_OF_ZFS.match(said)) and not self._has_just_died(now):
             boot.has_died, boot.died_at = True, now
-            what = f"PANIC at {died_of['place'] or died_of['older']}"
+            what = f"PANIC at {of_zfs['place'] or of_zfs['older']}"
             yield _of_kernel(line, self._held, before if before.startswith("VERIFY") else said, what)
         elif (fault := _DIED_ON_PARISC.match(said)) and not self._has_just_died(now):
             boot.has_died, boot.died_at = True, now
@@ -212,7 +201,7 @@ class Kernel:
             said = line.text
             if _HEAD.match(said) or _is_of_next_boot(said, line.clock, self._clock):
                 break
-            if _died(said, self._boot.head):
+            if died_of(said, self._boot.head):
                 return False
             has_stack = has_stack or (at < _UNTIL_STACK and _BEGINS_STACK.match(said) is not None)
         return has_stack
@@ -230,7 +219,7 @@ class Kernel:
         for line in self._held:
             if _is_of_next_boot(line.text, line.clock, self._clock):
                 return False
-            if _died(line.text, self._boot.head):
+            if died_of(line.text, self._boot.head):
                 return True
         return False
 
@@ -295,7 +284,7 @@ def begins_fault(said: str) -> bool:
     forms = (_HEAD, _DIED_OF_ZFS, _DIED_ON_PARISC, _PANIC, _WARNING)
     if kernel_processes.begins(said) or any(form.match(said) for form in forms):
         return True
-    return "[#" in said and '"' not in said and _died(said, None) is not None  # not one that is quoted in a log
+    return "[#" in said and '"' not in said and died_of(said, None) is not None  # not one that is quoted in a log
 
 
 def add(
@@ -345,28 +334,6 @@ def _is_of_next_boot(said: str, now: float | None, before: float | None) -> bool
     return now is not None and before is not None and now < before - _CLOCK_SLACK_S
 
 
-def _died(said: str, head: str | None) -> str | None:
-    """The cause of death in a line with the number of an oops; other numbered lines have no error code."""
-    task = _OF_TASK.match(said)
-    said = said[task.end() :] if task else said
-    died = _DIED.match(said)
-    if died is None:
-        return None
-    told = (died["more"] or "").rstrip().rpartition(": ")[2]
-    if head is None and not _DIES_AS.match(said) and not _ERROR_CODE.fullmatch(told):
-        return None
-    return died["what"].strip()
-
-
-def _code(head: str, what: str) -> str:
-    """The cause of death, in the form of the classes of codes."""
-    if head.startswith("kernel BUG at"):
-        return head.partition("!")[0]
-    if named := _NAMED.match(head):
-        return named[1]
-    return "OOPS" if what == "Oops" else what
-
-
 def _of_kernel(line: Line, behind: Iterable[Line], said: str, what: str, blamed: Frame | None = None) -> Fault:
     """A fault of the kernel, with the stack from the lines after it."""
     frames, release = _stack(line, behind, blamed)
@@ -401,7 +368,7 @@ def _is_over(line: Line, fault: Line) -> bool:
     said = line.text
     if _END.search(said) or _HEAD.match(said) or _HANG.match(said):
         return True
-    if _died(said, None):
+    if died_of(said, None):
         is_again = line.clock is not None and line.clock == fault.clock
         return not is_again or _NUMBER.findall(said) != _NUMBER.findall(fault.text)
     return _is_of_next_boot(said, line.clock, fault.clock)

@@ -1,0 +1,40 @@
+"""What a kernel died of, as the line of an oops says it."""
+
+from __future__ import annotations
+
+import re
+
+_DIED = re.compile(
+    r"(?:Internal error: |Oops: ){0,3}(?P<what>[A-Za-z](?:[^\[\]:,]|[:,](?! )){0,200})(?P<more>[:,] .{0,200})?"
+    r" ?\[#\d{1,6}\]"
+)
+_DIES_AS = re.compile(
+    r"Oops|Internal error: |Kernel (?:BUG|bug detected|unaligned instruction access|bad sw trap|illegal instruction)"
+    r"|(?:Reserved instruction|Break instruction|Trap instruction|FP exception) in kernel|Unhandled kernel unaligned"
+    r"|Kernel a[dl]e access|do_\w{1,10} invoked from kernel"
+)
+_NAMED = re.compile(r"(?:Oops: )?(general protection fault|divide error|double fault)\b")
+_OF_TASK = re.compile(r"[^()\[\]:]{1,64}\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
+_ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
+
+
+def died_of(said: str, head: str | None) -> str | None:
+    """The cause of death in a line with the number of an oops; other numbered lines have no error code."""
+    task = _OF_TASK.match(said)
+    said = said[task.end() :] if task else said
+    died = _DIED.match(said)
+    if died is None:
+        return None
+    told = (died["more"] or "").rstrip().rpartition(": ")[2]
+    if head is None and not _DIES_AS.match(said) and not _ERROR_CODE.fullmatch(told):
+        return None
+    return died["what"].strip()
+
+
+def code_of(head: str, what: str) -> str:
+    """The cause of death, in the form of the classes of codes."""
+    if head.startswith("kernel BUG at"):
+        return head.partition("!")[0]
+    if named := _NAMED.match(head):
+        return named[1]
+    return "OOPS" if what == "Oops" else what
