@@ -227,14 +227,15 @@ class _Finder:
         return None
 
     def _is_of_events(self, path: Path) -> bool:
-        """Whether a table is a list of events of Windows, which has other columns than the contract."""
+        """Whether a table is a list of events or crashes of Windows, with other columns than the contract's."""
         data, opened = _beginning_of(path, is_read_once=False)
         if any(name in data.split(b"\n", 1)[0] for name in _KEYS):
             return False
         format, _ = _format_of(Head("", data), opened)
+        from ingest.formats.dump_viewers import DUMP_VIEWERS
         from ingest.formats.event_text import EVENT_TEXT
 
-        return format is EVENT_TEXT
+        return format in (EVENT_TEXT, DUMP_VIEWERS)
 
     def _changed(self, mtime: float) -> datetime:
         """When a file was last changed; now if its file system gives a future or invalid time."""

@@ -39,6 +39,7 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "MOAPPHANGXPROC": ("package", *_HANG),
     "BLUESCREEN": ("code", "argument1", "argument2", "argument3", "argument4", "os_version"),
 }
+KINDS = tuple(_PLACES)  # the types that are known
 
 _NAMES = {
     "application name": "exe", "application version": "exe_version", "application timestamp": "",

@@ -13,6 +13,7 @@ from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
 from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
+from ingest.formats.dump_viewers import DUMP_VIEWERS
 from ingest.formats.erlang import ERLANG_DUMP
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
 from ingest.formats.event_text import EVENT_TEXT
@@ -27,6 +28,7 @@ from ingest.formats.minidump import MINIDUMP
 from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.problem_text import PROBLEM_TEXT
 from ingest.formats.python_log import PYTHON_LOG
 from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.sentry import SENTRY_ENVELOPE, SENTRY_EVENT
@@ -50,6 +52,7 @@ from tests.ingest.formats import (
     test_containers,
     test_core_dumps,
     test_debuggers,
+    test_dump_viewers,
     test_erlang,
     test_event_log,
     test_event_text,
@@ -59,6 +62,7 @@ from tests.ingest.formats import (
     test_kernel_log,
     test_node_report,
     test_osquery,
+    test_problem_text,
     test_program_logs,
     test_sanitizer,
     test_sentry_api,
@@ -161,6 +165,8 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "wevtutil": test_event_text.wevtutil(test_event_text.BUGCHECK, "BugCheck", 1001).encode(),
         "list": test_event_text.listed(test_event_text.ERROR.replace("5e1f0c2a", "6e1f0c2a")).encode(),
     },
+    DUMP_VIEWERS: {name: said.encode() for name, said in test_dump_viewers.LISTS.items()},
+    PROBLEM_TEXT: {name: said.encode() for name, said in test_problem_text.PROBLEMS.items()},
     DEBUGGERS: {
         "gdb": test_debuggers.GDB.encode(),
         "lldb": test_debuggers.LLDB.encode(),
