@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import sanitizer, stacks
+from ingest.formats import exits, sanitizer, stacks
 from ingest.formats.crashes import Records, Told, Unfit, at_fault, base_name, name_of, tags_of, text, time_of, whole
 from ingest.formats.deaths import Death, Deaths, pids_of
+from ingest.formats.exits import Exit, Exits
 from ingest.formats.format import BrokenOff, Log
 from ingest.formats.kernel_lines import LONGEST_LINE, Line
 from ingest.formats.kernel_log import Fault, Kernels
@@ -52,11 +53,13 @@ class Entries:
 
     Args:
         told: what is known about all crashes.
+        is_whole: whether all that is told about a time comes, as in a file. Else systemd's word alone is no crash.
     """
 
-    def __init__(self, told: Told | None = None) -> None:
+    def __init__(self, told: Told | None = None, *, is_whole: bool = False) -> None:
         self.records = Records(told)
         self.not_read = 0
+        self._exits = Exits() if is_whole else None
         self._told = told
         self._kernels = Kernels()
         self._deaths = Deaths()
@@ -74,6 +77,7 @@ class Entries:
             add_core_dump(self.records, entry)
             death = Death(self.records.host_id(_names_of_host(entry)), at_us / 1e6, entry=entry, is_told=True)
             self._add_found(death, pids_of(entry))
+            self._know(death.host, at_us)
         elif entry.get("_TRANSPORT") == "kernel":
             self._kernel_us = at_us
             clock_us = whole(entry.get("_SOURCE_MONOTONIC_TIMESTAMP"))
@@ -94,6 +98,7 @@ class Entries:
         self._settle()
         self._add_deaths(self._deaths.end())
         self._add_printed(self._programs.end())
+        self._add_exits(self._exits.end() if self._exits else ())
 
     def _settle(self) -> None:
         self._add_faults(self._kernels.end())
@@ -114,6 +119,7 @@ class Entries:
         for death in deaths:
             if death.fault:
                 self._add_fault(death.host, death.fault)
+                self._know(death.host, death.fault.line.origin)
 
     def _add_fault(self, host_id: str | None, fault: Fault) -> None:
         at = time_of(fault.line.origin, unit=1_000_000) if fault.line.origin else None
@@ -127,6 +133,9 @@ class Entries:
         if number == _SYSTEMDS_PID:
             said = entry.get("MESSAGE", "")
             self._add_printed(self._services.ended(process[0], said, at_us / 1e6, lambda began_us: began_us / 1e6))
+            if self._exits:
+                self._exits.feed(process[0], said, at_us / 1e6, at_us)
+                self._add_exits(self._exits.taken())
             return
         for said in entry.get("MESSAGE", "").split("\n", _MOST_LINES)[:_MOST_LINES]:
             self._services.feed(process, said, at_us)
@@ -134,9 +143,20 @@ class Entries:
 
     def _add_printed(self, found: Iterable[Printed]) -> None:
         for printed in found:
-            if not self._programs.has_died(printed.process, printed.origin / 1e6):
+            if not self._programs.has_died(printed, printed.origin / 1e6):
                 at = time_of(printed.origin, unit=1_000_000) if printed.origin else None
                 sanitizer.add(self.records, printed.report, host=printed.process[0], at=at)
+                self._know(printed.process[0], printed.origin)
+
+    def _know(self, host_id: str | None, at_us: int) -> None:
+        """Take note of a crash that is told."""
+        if self._exits:
+            self._exits.told(host_id, at_us / 1e6)
+
+    def _add_exits(self, found: Iterable[Exit]) -> None:
+        for ended in found:
+            at = time_of(ended.origin, unit=1_000_000) if ended.origin else None
+            exits.add(self.records, ended, host_id=ended.host, at=at)
 
 
 class Journal:
@@ -144,10 +164,11 @@ class Journal:
 
     Args:
         told: what is known about all crashes in it.
+        is_whole: see ``Entries``.
     """
 
-    def __init__(self, told: Told | None = None) -> None:
-        self._entries = Entries(told)
+    def __init__(self, told: Told | None = None, *, is_whole: bool = False) -> None:
+        self._entries = Entries(told, is_whole=is_whole)
         self._entry: dict[bytes, bytes] = {}
         self._is_empty = True  # the entry has no field yet
         self._rest = bytearray()  # an unfinished line, or size of a binary field
@@ -290,7 +311,7 @@ def _signal_name(number: str | None) -> str | None:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    journal = Journal(told)
+    journal = Journal(told, is_whole=True)
     try:
         for block in blocks:
             journal.feed(block)

@@ -23,7 +23,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    entries = Entries(told)
+    entries = Entries(told, is_whole=True)
     for raw in _documents(blocks):
         try:
             document = parsed(raw)

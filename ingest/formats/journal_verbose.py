@@ -25,7 +25,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    entries = Entries(told)
+    entries = Entries(told, is_whole=True)
     try:
         for entry in _entries(text_lines_in(blocks, _LONGEST_LINE)):
             entries.add(entry)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
-from ingest.formats import sanitizer
+from ingest.formats import exits, sanitizer
 from ingest.formats.core_dumps import MOST_LINES, WRITER, entry_of
 from ingest.formats.crashes import Records, Told
 from ingest.formats.deaths import Death, Deaths, pids_of
+from ingest.formats.exits import Exit, Exits
 from ingest.formats.format import Head, Log
 from ingest.formats.journal import add_core_dump
 from ingest.formats.kernel_lines import host_of, is_of_process, is_of_syslog, line_of, stamp_of, time_of_stamp
@@ -110,7 +111,7 @@ class _Log:
         self._dump: dict[str, str] = {}  # of the current message of systemd-coredump
         self._dump_lines = 0
         self._signals: OrderedDict[tuple[str | None, str], str] = OrderedDict()
-        self._programs, self._services = Programs(), Services()
+        self._programs, self._services, self._exits = Programs(), Services(), Exits()
 
     def feed(self, line: str) -> None:
         """Process the next line."""
@@ -138,6 +139,8 @@ class _Log:
                 self._host, said[stamp.end() :], at, lambda origin: _seconds(self._time(origin))
             ):
                 self._add_printed(printed)
+            self._exits.feed(self._host, said[stamp.end() :], at, self._at)
+            self._add_exits(self._exits.taken())
         elif self._pid:
             self._services.feed((self._host, self._pid), said[stamp.end() :], self._at)
             for printed in self._programs.feed((self._host, self._pid), said[stamp.end() :], self._at):
@@ -152,6 +155,7 @@ class _Log:
             self._add_death(death)
         for printed in self._programs.end():
             self._add_printed(printed)
+        self._add_exits(self._exits.end())
 
     def taken(self) -> Records:
         """The records since the last call."""
@@ -197,10 +201,16 @@ class _Log:
     def _add_printed(self, printed: Printed) -> None:
         """Add a crash that a program printed, unless the kernel or systemd reports it, who know the place."""
         at = self._time(printed.origin)
-        if not self._programs.has_died(printed.process, _seconds(at)):
+        if not self._programs.has_died(printed, _seconds(at)):
             sanitizer.add(self.records, printed.report, host=printed.process[0], at=at)
+            self._exits.told(printed.process[0], _seconds(at))
+
+    def _add_exits(self, found: Iterable[Exit]) -> None:
+        for ended in found:
+            exits.add(self.records, ended, host_id=self.records.host_id((ended.host,)), at=self._time(ended.origin))
 
     def _add_death(self, death: Death) -> None:
+        self._exits.told(death.host, death.at)
         if death.entry:
             add_core_dump(self.records, death.entry, code=death.fault.code if death.fault else None, time_quality="log")
         elif death.fault:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fleetcrash.times import time_text
 from ingest.formats.crashes import time_of
-from ingest.formats.dates import offset_of
+from ingest.formats.dates import date_in_words, offset_of
 
 _BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
 _DATED = re.compile(
@@ -18,7 +18,12 @@ _DATED = re.compile(
 )
 _OF_GLOG = re.compile(r"\*\*\* Aborted at (?P<at>\d{10}) \(unix time\)")
 _OF_REDIS = re.compile(r"\d{1,10}:[A-Z] (?P<at>\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d)\b")
-_OF_PHP = re.compile(r"\[(?P<at>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d) (?P<zone>[A-Za-z_/+-]{1,40})\] ")
+_OF_PHP = re.compile(
+    r"\[(?P<at>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d)(?:\.\d{1,6})?(?: (?P<zone>[A-Za-z_/+-]{1,40}))?\] "
+)
+_IN_WORDS = re.compile(  # as Apache and uWSGI write it
+    r"\[?(?P<at>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})(?:\] | - )"
+)
 _OF_GLOGS_LINES = re.compile(r"[IWEF](?P<at>20\d{6} \d\d:\d\d:\d\d)\.\d{6} ")  # before 2021 it left out the year
 _WRITTEN = (
     (_OF_PHP, "%d-%b-%Y %H:%M:%S"),
@@ -36,6 +41,8 @@ def stamp_in(line: str) -> str | None:
         return time_of(f"{found['date'].replace('/', '-')}T{found['time'].replace(' ', '0')}{part}{offset}")
     if found := _OF_GLOG.match(line):
         return time_of(found["at"])
+    if found := _IN_WORDS.match(line):
+        return date_in_words(found["at"])
     for form, written in _WRITTEN:
         if found := form.match(line):
             return _time(found["at"], written, found.groupdict().get("zone"))

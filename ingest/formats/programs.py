@@ -74,9 +74,11 @@ class Programs:
         while len(self._dead) > _MOST_DEAD:
             self._dead.popitem(last=False)
 
-    def has_died(self, process: Process, at: float | None) -> bool:
-        """Whether such a death is that of a process that printed a report at this time."""
-        death = self._dead.get(process)
+    def has_died(self, printed: Printed, at: float | None) -> bool:
+        """Whether such a death is that of a process that printed a report at this time, or that a notice is about."""
+        host, pid = printed.process
+        whose = printed.report.pid if printed.report.is_notice else pid
+        death = self._dead.get((host, whose or ""))
         return death is not None and death.is_near(at)
 
     def _end_of(self, process: Process) -> Iterator[Printed]:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import apple_text, caught_signals, jvm, stacks, uncaught
+from ingest.formats import apple_text, caught_signals, jvm, stacks, uncaught, workers
 from ingest.formats import sanitizer_heads as heads
 from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
-from ingest.formats.kernel_lines import is_of_process, stamp_of
+from ingest.formats.kernel_lines import is_of_process, is_of_syslog, stamp_of
 from ingest.formats.lines import text_lines_in
 from ingest.formats.log_stamps import nearest_stamp
 from ingest.formats.stack_steps import short_path
@@ -70,6 +70,7 @@ class Report:
         source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
         prefix: length of the log's prefix of the first line. in_log: each line of it has its own.
         at: time from its first line, or a line before.
+        is_notice: whether it is a line of another process, see ``workers``; the pid is that of the one that ended.
     """
 
     code: str
@@ -87,6 +88,7 @@ class Report:
     prefix: int = 0
     in_log: bool = False
     at: str | None = None
+    is_notice: bool = False
     lines: list[str] = field(default_factory=list)
     has_stack: bool = False
     stack: Sequence[Frame] | None = None
@@ -124,12 +126,18 @@ def _recognises(head: Head) -> bool:
     lines = said.splitlines()
     for at, line in enumerate(lines):
         report = _report_of(line)
-        if report is None or is_of_process(stamp_of(line)):  # in a system's log: ``programs``
+        if report is None or _is_of_system(line, report):
             continue
         proof = report.proof
         if proof is None or any(map(proof.match, map(report.said, lines[at + 1 : at + _UNTIL_STACK]))):
             return True
     return False
+
+
+def _is_of_system(line: str, report: Report) -> bool:
+    """Whether a line is one of a system's log, see ``programs``."""
+    stamp = stamp_of(line)
+    return is_of_process(stamp) or (report.is_notice and bool(stamp["host"]) and is_of_syslog(stamp))
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
@@ -199,6 +207,8 @@ def _crashes(reports: Iterator[Report]) -> Iterator[Report]:
 
 def _is_of_same(first: Report, then: Report) -> bool:
     """Whether a signal report is of the process of an earlier report; in containers many have the same number."""
+    if first.is_notice or then.is_notice:
+        return _is_end_of(first, then)
     if first.is_apple and then.code == "NSException":
         return True
     # Repeated, such as without symbols, or with the stack that the first one lacked.
@@ -210,6 +220,15 @@ def _is_of_same(first: Report, then: Report) -> bool:
     if has_ended or not _BY_SIGNAL.search(then.code) or then.number - first.number > _MOST_BETWEEN:
         return False
     return not (first.pid and then.pid) or first.pid == then.pid
+
+
+def _is_end_of(first: Report, then: Report) -> bool:
+    """Whether a notice is of the process that printed a report; libraries print no number of theirs."""
+    if first.is_notice or not then.is_notice or then.number - first.number > _UNTIL_STACK:
+        return False
+    if first.pid and then.pid:
+        return first.pid == then.pid
+    return first.code == then.code or (then.code == "SIGABRT" and first.thrown is None)
 
 
 def _telling(frames: Sequence[Frame]) -> tuple[int, int]:
@@ -225,6 +244,8 @@ def _has_stack(report: Report, line: str) -> bool:
 
 def _is_over(report: Report, line: str) -> bool:
     """Whether a line is after a report: after its first stack, or after the limit if it has none."""
+    if report.is_notice:
+        return True
     if report.has_stack and _END.match(line):
         return True
     if report.has_stack and report.thrown is not None:
@@ -263,7 +284,7 @@ def _report_said(said: str) -> Report | None:
     found = next((found for head in heads.HEADS if (found := head.match(said))), None)
     if found is None:
         form = uncaught.form_of(said) or caught_signals.form_of(said)
-        return Report("", said.strip(), proof=form.proof, thrown=form) if form else None
+        return Report("", said.strip(), proof=form.proof, thrown=form) if form else _notice_of(said.strip())
     what, message = found["what"].strip(), said.strip()
     if found.re is heads.SANITIZER:
         tool, kind = found["tool"], _KIND.match(what)
@@ -297,6 +318,17 @@ def _report_said(said: str) -> Report | None:
     is_sure = found.re is not heads.GLOG or what.startswith("Check failed")
     proof = None if is_sure else heads.CHECK_STACK
     return Report(_of_check(what), message, found["pid"], source=found["source"], proof=proof)
+
+
+def _notice_of(said: str) -> Report | None:
+    ended = workers.ended(said)
+    if ended is None:
+        return None
+    # The line itself may have a command, or the name of a user.
+    message = f"{ended.program or 'a process'} was ended by {ended.code}"
+    return Report(
+        ended.code, message, ended.pid, called=Frame(ended.program) if ended.program else None, is_notice=True
+    )
 
 
 def _of_check(what: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ingest.formats import caught_signals, jvm, uncaught
+from ingest.formats import caught_signals, jvm, uncaught, workers
 
 SANITIZER = re.compile(
     r"(?:=={0,1}(?P<pid>\d{1,10})=={0,1} ?)?(?P<level>ERROR|WARNING): "
@@ -67,5 +67,6 @@ MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime err
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
-          "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS)  # fmt: skip
+          "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS,
+          *workers.MARKS)  # fmt: skip
 MARK = re.compile("|".join([*map(re.escape, MARKS), r"\bF\d{4,8} \d"]))  # faster within a line, slower within a text

@@ -35,7 +35,7 @@ _BY_OUTPUT = (
         "windows",
         re.compile(
             r"\b[A-Za-z]:\\|\w\\[\w.]+\.(?:rs|go|cc|cpp|c|h):\d|\.(?:dll|exe|pdb)\b|_win\.cc|BaseThreadInitThunk"
-            r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b",
+            r"|^\s*\d{1,3}: 00007[0-9a-f]{11}\b|was terminated by exception 0x",
             re.IGNORECASE,
         ),
     ),

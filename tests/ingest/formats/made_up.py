@@ -70,6 +70,7 @@ from tests.ingest.formats import (
     test_tombstone,
     test_wer,
     test_windbg,
+    test_workers,
     test_xnu_panic,
 )
 from tests.ingest.formats.evtx_files import evtx
@@ -175,6 +176,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     SANITIZER: {
         **{name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
         **{name: said.encode() for name, said in test_caught_signals.REPORTS.items()},
+        "worker": f"{test_workers.LINES['nginx']}\n".encode(),
     },
     PYTHON_LOG: {"ended": test_program_logs.ENDED.encode(), "anew": test_program_logs.STARTED_ANEW.encode()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},

@@ -81,7 +81,8 @@ INFO:     127.0.0.1:49152 - "GET / HTTP/1.1" 200 OK
 NGINX = b"""\
 192.0.2.1 - - [19/Jul/2024:04:10:02 +0000] "GET /?q=panic(cpu%200 HTTP/1.1" 200 612 "-" "Mozilla/5.0 (Macintosh)"
 2024/07/19 04:10:02 [error] 7#7: *1 open() "/srv/x" failed (2: No such file or directory), client: 192.0.2.1
-2024/07/19 04:10:03 [alert] 1#1: worker process 7 exited on signal 11 (core dumped)
+2024/07/19 04:10:03 [notice] 1#1: worker process 7 exited with code 0
+2024/07/19 04:10:03 [alert] 1#1: worker process 8 exited on signal 9
 """
 SYSLOG = b"""\
 Jul 19 04:10:01 web-1 CRON[811]: (root) CMD (test -x /usr/sbin/anacron)

@@ -1,0 +1,98 @@
+"""Services that systemd says a signal of a fault ended, in a system's log.
+
+It gives no number of a process. So this is a crash only where neither the kernel nor ``systemd-coredump`` nor the
+program itself tells of one about then: each of these accounts for one end of a service, whichever comes first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.formats.crashes import Records, at_fault, name_of, tags_of
+from ingest.formats.workers import FATAL
+
+_NEAR_S = 60.0  # writing a dump may take a while
+_MOST_HELD = 1000
+_EXITED = re.compile(
+    r"(?P<unit>\S{1,250})\.service: (?:[Mm]ain|[Cc]ontrol) process exited, code=(?:killed|dumped), "
+    r"status=\d{1,2}/(?P<signal>[A-Z]{3,6})\b.*"
+)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The end of a service.
+
+    Attributes:
+        at: seconds since 1970, if known. origin: any value that the reader needs later.
+    """
+
+    host: str | None
+    at: float | None
+    unit: str
+    signal: str
+    origin: Any
+
+
+class Exits:
+    """The ends of services, each until it is known whether something else tells of the crash."""
+
+    def __init__(self) -> None:
+        self._held: deque[Exit] = deque()
+        self._told: deque[tuple[str | None, float | None]] = deque(maxlen=_MOST_HELD)
+
+    def feed(self, host: str | None, said: str, at: float | None, origin: Any) -> None:
+        """Process a message of systemd."""
+        found = _EXITED.fullmatch(said)
+        if found is None or f"SIG{found['signal']}" not in FATAL:
+            return
+        ended = Exit(host, at, found["unit"], f"SIG{found['signal']}", origin)
+        crash = next((one for one in self._told if _is_near(one, (host, at))), None)
+        if crash is None:
+            self._held.append(ended)
+        else:
+            self._told.remove(crash)
+
+    def told(self, host: str | None, at: float | None) -> None:
+        """Take note of a crash of a process of which something else tells."""
+        ended = next((one for one in self._held if _is_near((one.host, one.at), (host, at))), None)
+        if ended is None:
+            self._told.append((host, at))
+        else:
+            self._held.remove(ended)
+
+    def taken(self) -> Iterator[Exit]:
+        """The oldest of which nothing else told, where many are held."""
+        while len(self._held) > _MOST_HELD:
+            yield self._held.popleft()
+
+    def end(self) -> Iterator[Exit]:
+        """All of which nothing else told."""
+        while self._held:
+            yield self._held.popleft()
+
+
+def _is_near(one: tuple[str | None, float | None], other: tuple[str | None, float | None]) -> bool:
+    if one[0] != other[0]:
+        return False
+    return one[1] is None or other[1] is None or abs(one[1] - other[1]) <= _NEAR_S
+
+
+def add(records: Records, ended: Exit, *, host_id: str | None, at: str | None) -> None:
+    """Add the crash of a service."""
+    program = ended.unit.rpartition("/")[2].partition("@")[0] or ended.unit  # of a template, without its instance
+    records.crash(
+        crash_id=name_of(host_id or "", at or "", ended.unit, ended.signal),
+        host_id=host_id,
+        occurred_at=at,
+        time_quality="log" if at else None,
+        os_type="linux",
+        domain="user",
+        code=ended.signal,
+        **at_fault((), program),
+        tags=tags_of([("unit", f"{ended.unit}.service")]),
+    )

@@ -1,0 +1,91 @@
+"""What servers and supervisors log of a process of theirs that a signal of a fault ended: a line, and no stack.
+
+A kernel may tell of the same, and systemd, who know more; they are compared by the process's number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fleetcrash.clustering.codes import canonical_code
+from ingest.formats.crashes import base_name
+
+# With these a process ends for a fault of its own; with others somebody, or a limit, ended it.
+FATAL = frozenset(["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS"])
+_WORDS = {
+    "segmentation fault": "SIGSEGV", "aborted": "SIGABRT", "abort": "SIGABRT", "bus error": "SIGBUS",
+    "floating point exception": "SIGFPE", "illegal instruction": "SIGILL", "trace/breakpoint trap": "SIGTRAP",
+    "trace/bpt trap": "SIGTRAP", "bad system call": "SIGSYS",
+}  # fmt: skip
+_WORD = rf"(?P<word>(?i:{'|'.join(map(re.escape, _WORDS))}))"
+_SIGNAL = r"(?P<signal>SIG[A-Z]{2,6})"
+_NUMBER = r"signal (?P<number>\d{1,2})\b"
+_PID = r"(?P<pid>\d{1,10})"
+_NAME = r"(?P<name>[\w.@:+/-]{1,200})"
+# Each with the program, where the line does not name it; ``name`` in a line may be a path.
+_FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
+    ("nginx", re.compile(
+        rf".{{0,60}}\[alert\] \d{{1,10}}#\d{{1,10}}: [a-z ]{{1,40}} process {_PID} exited on {_NUMBER}.*")),
+    ("postgres", re.compile(
+        rf"(?:.{{0,200}}\bLOG: {{1,3}}|\d{{4}}-.{{10,300}},LOG,\w{{5}},\")[\w\" /:()-]{{3,100}} \(PID {_PID}\) was "
+        rf"terminated by (?:{_NUMBER}|exception (?P<code>0x[0-9A-Fa-f]{{8}})).*")),
+    ("php-fpm", re.compile(rf".{{0,80}}WARNING: \[pool [^\]]{{1,100}}\] child {_PID} exited on {_NUMBER}.*")),
+    ("httpd", re.compile(
+        rf"(?:.{{0,100}}\bAH0005[12]: |\[[^\]]{{10,40}}\] \[notice\] )child pid {_PID} exit signal {_WORD} \(\d.*")),
+    ("uwsgi", re.compile(rf"(?:.{{0,60}} )?DAMN ! worker \d{{1,9}} \(pid: {_PID}\) died, killed by {_NUMBER}.*")),
+    ("gunicorn", re.compile(rf".{{0,80}}\[ERROR\] Worker \(pid:{_PID}\) was sent {_SIGNAL}!.*")),
+    ("gunicorn", re.compile(rf".{{0,80}}\[WARNING\] Worker \(pid:{_PID}\) was terminated due to {_NUMBER}.*")),
+    ("celery", re.compile(
+        rf".{{0,80}}ERROR/MainProcess\] Process '[^']{{1,100}}' pid:{_PID} exited with '{_NUMBER}.*")),
+    (None, re.compile(  # supervisord
+        rf".{{0,60}}\b(?:INFO|WARN):? exited: {_NAME} \(terminated by {_SIGNAL}\b.{{0,30}}; not expected\).*")),
+    (None, re.compile(
+        rf"(?:.{{0,60}}\b)?PM2 .{{0,20}}App \[{_NAME}\] exited with code .{{1,20}} signal \[{_SIGNAL}\].*")),
+    ("haproxy", re.compile(rf".{{0,80}}\b[Ww]orker (?:#\d{{1,4}} )?\(?{_PID}\)? exited with code 1\d\d \({_WORD}\).*")),
+    (None, re.compile(rf"(?:.{{0,100}}: )?warning: process {_NAME} pid {_PID} killed by {_NUMBER}.*")),  # Postfix
+    ("dovecot", re.compile(
+        rf".{{0,200}}: Fatal: master: service\([\w-]{{1,40}}\): child {_PID} killed with {_NUMBER}.*")),
+    ("squid", re.compile(rf".{{0,100}}Squid Parent: .{{0,40}}process {_PID} exited due to {_NUMBER}.*")),
+    ("varnishd", re.compile(rf"(?:.{{0,100}}[:>] |Error: )?Child \({_PID}\) died signal=(?P<number>\d{{1,2}})\b.*")),
+    (None, re.compile(  # Open vSwitch
+        rf".{{0,80}}\|daemon_unix\({_NAME}\)\|ERR\|\d{{1,9}} crashes: pid {_PID} died, killed \({_WORD}\).*")),
+    ("unicorn", re.compile(rf".{{0,120}}reaped #<Process::Status: pid {_PID} {_SIGNAL} \(signal \d.*")),
+    (None, re.compile(  # a shell, of the command that it ran
+        rf"\S{{1,300}}: line \d{{1,9}}: {{1,9}}{_PID} {_WORD} {{0,30}}(?:\(core dumped\) )?(?:[A-Z_]\w*=\S* )*"
+        rf"{_NAME}(?: .*)?")),
+)  # fmt: skip
+_FROM_MONITOR = "monitor"  # as Open vSwitch names the watcher, not the program
+# What a line has in it.
+MARKS = (" exited on signal ", " was terminated by ", " exit signal ", "killed by signal ", "Worker (pid:",
+         " exited with 'signal ", " (terminated by SIG", " via signal [SIG", " exited with code 1",
+         "killed with signal ", "exited due to signal ", " died signal=", " died, killed (", "reaped #<Process",
+         ": line ")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a process.
+
+    Attributes:
+        code: a signal, or the code of an exception in Windows. program: its name. pid: its number, if told.
+    """
+
+    code: str
+    program: str | None
+    pid: str | None
+
+
+def ended(said: str) -> Ended | None:
+    """The end of a process that a line tells of; None if a fault did not end it."""
+    for program, form in _FORMS:
+        if found := form.fullmatch(said):
+            told = found.groupdict()
+            word, number = (told.get("word") or "").lower(), told.get("number")
+            signal = canonical_code(number, "linux") if number else told.get("signal") or ""
+            code = told.get("code") or _WORDS.get(word) or signal
+            name = (base_name(told.get("name")) or "").partition(":")[0] or program  # without its number
+            if code not in FATAL and not code.startswith("0x"):
+                return None
+            return Ended(code, None if name == _FROM_MONITOR else name, told.get("pid"))
+    return None

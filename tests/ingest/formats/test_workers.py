@@ -1,0 +1,191 @@
+"""What servers and supervisors log of their processes that a fault ended."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ingest.formats.containers import DOCKER_LOG
+from ingest.formats.journal import JOURNAL, Journal
+from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.known import format_of
+from ingest.formats.sanitizer import SANITIZER
+from ingest.formats.sanitizer_heads import MARK
+from ingest.formats.workers import ended
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
+from tests.ingest.formats.test_containers import docker
+from tests.ingest.formats.test_journal import entry
+
+LINES = {
+    "nginx": "2024/07/19 04:10:03 [alert] 1#1: worker process 78 exited on signal 11 (core dumped)",
+    "cache": "2024/07/19 04:10:03 [alert] 1#1: cache manager process 78 exited on signal 11",
+    "postgres": "2024-07-19 04:10:03.123 UTC [12] LOG:  server process (PID 78) was terminated by signal 11: Fault",
+    "its worker": '2024-07-19 04:10:03 [1] LOG:  background worker "a" (PID 78) was terminated by signal 6: Aborted',
+    "its table": "2024-07-19 04:10:03.1 UTC,,,12,,669a.4d2,5,,2024-07-19 03:00:00 UTC,,0,LOG,00000,"
+    '"server process (PID 78) was terminated by signal 11: Segmentation fault","Failed process was running: a",,,',
+    "php-fpm": "[19-Jul-2024 04:10:03] WARNING: [pool www] child 78 exited on signal 11 (SIGSEGV) after 12.3 seconds",
+    "httpd": "[Fri Jul 19 04:10:03.123456 2024] [core:notice] [pid 12] AH00052: child pid 78 exit signal Bus error (7)",
+    "older httpd": "[Fri Jul 19 04:10:03 2024] [notice] child pid 78 exit signal Segmentation fault (11), possible",
+    "uwsgi": "Fri Jul 19 04:10:03 2024 - DAMN ! worker 1 (pid: 78) died, killed by signal 11 :( trying respawn ...",
+    "gunicorn": "[2024-07-19 04:10:03 +0000] [1] [ERROR] Worker (pid:78) was sent SIGSEGV!",
+    "older gunicorn": "[2024-07-19 04:10:03 +0000] [1] [WARNING] Worker (pid:78) was terminated due to signal 11",
+    "celery": "[2024-07-19 04:10:03,123: ERROR/MainProcess] Process 'W-1' pid:78 exited with 'signal 11 (SIGSEGV)'",
+    "supervisord": "2024-07-19 04:10:03,123 WARN exited: relay (terminated by SIGSEGV (core dumped); not expected)",
+    "pm2": "2024-07-19T04:10:03: PM2 log: App [relay:0] exited with code [0] via signal [SIGSEGV]",
+    "haproxy": "[ALERT]    (1) : Current worker (78) exited with code 139 (Segmentation fault)",
+    "postfix": "warning: process /usr/lib/postfix/sbin/smtpd pid 78 killed by signal 11",
+    "dovecot": "Jul 19 04:10:03 imap(bobbyt)<78>: Fatal: master: service(imap): child 78 killed with signal 11 (core)",
+    "squid": "2024/07/19 04:10:03| Squid Parent: squid-1 process 78 exited due to signal 11 with status 0",
+    "varnishd": "Child (78) died signal=11",
+    "open vswitch": "2024-07-19T04:10:03Z|3|daemon_unix(monitor)|ERR|1 crashes: pid 78 died, killed (Aborted)",
+    "unicorn": "E, [2024-07-19T04:10:03.1 #1] ERROR -- : reaped #<Process::Status: pid 78 SIGSEGV (signal 11)>",
+    "shell": "/srv/relay/run.sh: line 12:    78 Segmentation fault      (core dumped) A=x /srv/relay/relay --secret",
+}  # fmt: skip
+PROGRAMS = {
+    "cache": "nginx", "its worker": "postgres", "its table": "postgres", "older httpd": "httpd",
+    "older gunicorn": "gunicorn", "supervisord": "relay", "pm2": "relay", "postfix": "smtpd", "shell": "relay",
+    "open vswitch": None,
+}  # fmt: skip
+UNNUMBERED = ("supervisord", "pm2")
+UNDATED = ("haproxy", "postfix", "dovecot", "varnishd", "shell")
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_process_that_a_fault_ended(name):
+    log = f"2024/07/19 started\n{LINES[name]}\n2024/07/19 goes on\n"
+    assert format_of(head(log.encode())) is SANITIZER
+    (crash,) = crashes_of(SANITIZER, log.encode())
+    code = {"its worker": "SIGABRT", "open vswitch": "SIGABRT", "httpd": "SIGBUS"}.get(name, "SIGSEGV")
+    assert (crash["code"], crash["os_type"], crash["domain"]) == (code, "linux", "user")
+    assert crash.get("module") == PROGRAMS.get(name, name)
+    assert crash["tags"].get("pid") == (None if name in UNNUMBERED else "78")
+    assert (crash["occurred_at"][:19].replace(" ", "T") == "2024-07-19T04:10:03") == (name not in UNDATED)
+    assert "bobbyt" not in str(crash)
+    assert "secret" not in str(crash)
+
+
+def test_in_windows():
+    said = LINES["postgres"].replace("signal 11", "exception 0xC0000005")
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert (crash["code"], crash["os_type"]) == ("0xC0000005", "windows")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(line.replace("signal 11", "signal 9") for line in LINES.values() if "signal 11" in line and "#<" not in line),
+        *(LINES[name].replace("SIGSEGV", "SIGKILL") for name in ("gunicorn", "supervisord", "pm2", "unicorn")),
+        LINES["shell"].replace("Segmentation fault", "Terminated"),
+        "If a worker process 7 exited on signal 11, see below.",
+        "Then the server process (PID 78) was terminated by signal 11: Segmentation fault",
+        'puts "Worker (pid:78) was sent SIGSEGV!"',
+        "main.c: line 12: see Segmentation fault",
+    ],
+)  # fmt: skip
+def test_what_is_no_fault_or_no_log(said):
+    assert crashes_of(SANITIZER, f"{said}\n".encode()) == []
+
+
+def test_each_is_a_crash_and_of_no_other_report():
+    lines = [LINES["nginx"].replace("78", str(number)) for number in range(50)]
+    panic = "panic: queue\n\ngoroutine 1 [running]:\nmain.push()\n\t/src/main.go:12 +0x2a\n"
+    found = crashes_of(SANITIZER, "\n".join([*lines, panic]).encode())
+    assert [crash["code"] for crash in found] == [*["SIGSEGV"] * 50, "panic"]
+    assert len({crash["crash_id"] for crash in found}) == 51
+
+
+@pytest.mark.parametrize("before", ["double free or corruption (!prev)", "*** stack smashing detected ***: terminated"])
+def test_what_the_process_printed_is_of_the_same_crash(before):
+    aborted = LINES["nginx"].replace("signal 11", "signal 6")
+    found = crashes_of(SANITIZER, f"{before}\n{aborted}\n".encode())
+    assert len(found) == 1
+    assert found[0]["code"].startswith(before.strip("* ")[:10])
+    far = "\n".join([before, *["goes on"] * 60, aborted])
+    assert len(crashes_of(SANITIZER, far.encode())) == 2
+    other = f"PHP Fatal error:  Uncaught Error: a in /b.php:1\nStack trace:\n#0 /b.php(9): c()\n\n{LINES['php-fpm']}\n"
+    assert len(crashes_of(SANITIZER, other.encode())) == 2
+
+
+SYSLOG = "Jul 19 04:10:{} web-1 {}: {}\n"
+SEGFAULT = SYSLOG.format(
+    "02",
+    "kernel",
+    "nginx[78]: segfault at 18 ip 000055d5e1b2c3d4 sp 00007ffe12345678 error 4 in nginx[55d5e0000000+1000]",
+)
+NOTICE = SYSLOG.format("03", "nginx[1]", LINES["nginx"])
+
+
+def test_in_a_systems_log_it_is_told_where_the_kernel_does_not():
+    (crash,) = crashes_of(KERNEL_FILE, NOTICE.encode())
+    assert (crash["host_id"], crash["module"], crash["tags"]["pid"]) == ("web-1", "nginx", "78")
+    for both in (SEGFAULT + NOTICE, NOTICE + SEGFAULT):
+        (crash,) = crashes_of(KERNEL_FILE, both.encode())
+        assert "mapping_offset" in crash["tags"]
+    assert len(crashes_of(KERNEL_FILE, (SEGFAULT + NOTICE.replace("process 78", "process 79")).encode())) == 2
+
+
+def test_in_a_containers_log():
+    (crash,) = crashes_of(DOCKER_LOG, docker(LINES["nginx"] + "\n").encode())
+    assert crash["module"] == "nginx"
+
+
+@pytest.mark.parametrize(
+    "piece", ["a ", "(", "process 1 ", "[alert] 1#1: ", "LOG:  a ", "x: line 1: 1 Aborted A=", "a: "]
+)
+def test_a_hostile_line_takes_little_time(piece):
+    began = time.process_time()
+    for _ in range(100):
+        ended(piece * (4000 // len(piece)))
+    assert time.process_time() - began < 0.5  # seen: 10 ms
+
+
+def test_each_line_has_a_mark():
+    assert all(MARK.search(line) for line in LINES.values())
+
+
+EXITED = "relay.service: Main process exited, code=dumped, status=11/SEGV"
+SYSTEMD = SYSLOG.format("03", "systemd[1]", EXITED)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (EXITED, "SIGSEGV"),
+        (EXITED.replace("dumped, status=11/SEGV", "killed, status=6/ABRT"), "SIGABRT"),
+        (EXITED.replace("Main", "main"), "SIGSEGV"),
+        (EXITED.replace("relay", "relay@eu-1"), "SIGSEGV"),
+    ],
+)
+def test_a_service_that_a_fault_ended(said, code):
+    (crash,) = crashes_of(KERNEL_FILE, SYSTEMD.replace(EXITED, said).encode())
+    assert (crash["host_id"], crash["code"], crash["module"]) == ("web-1", code, "relay")
+    assert crash["tags"]["unit"] == said.partition(":")[0]
+    assert crash["occurred_at"] == "2026-07-19T04:10:03Z"
+
+
+@pytest.mark.parametrize(
+    "status", ["code=killed, status=9/KILL", "code=killed, status=15/TERM", "code=exited, status=1/FAILURE"]
+)
+def test_a_service_that_ended_otherwise(status):
+    said = SYSTEMD.replace("code=dumped, status=11/SEGV", status)
+    assert crashes_of(KERNEL_FILE, (SYSLOG.format("01", "kernel", "eth0: up") + said).encode()) == []
+
+
+def test_what_else_tells_of_a_crash_accounts_for_one_end():
+    for both in (SEGFAULT + SYSTEMD, SYSTEMD + SEGFAULT, NOTICE + SYSTEMD, SEGFAULT + NOTICE + SYSTEMD):
+        assert len(crashes_of(KERNEL_FILE, both.encode())) == 1
+    two = SYSTEMD + SYSTEMD.replace("relay", "queue")
+    assert len(crashes_of(KERNEL_FILE, (SEGFAULT + two).encode())) == 2
+    assert len(crashes_of(KERNEL_FILE, (SEGFAULT.replace("04:10", "04:07") + SYSTEMD).encode())) == 2
+    assert len(crashes_of(KERNEL_FILE, (SEGFAULT.replace("web-1", "web-2") + SYSTEMD).encode())) == 2
+
+
+def test_a_journal_says_the_same_where_it_is_a_file():
+    told = {"_MACHINE_ID": "m1", "__REALTIME_TIMESTAMP": "1721362202000000", "_PID": "1", "MESSAGE": EXITED}
+    (crash,) = crashes_of(JOURNAL, entry(told))
+    assert (crash["host_id"], crash["occurred_at"], crash["module"]) == ("m1", "2024-07-19T04:10:02Z", "relay")
+    upload = Journal(TOLD)  # other entries about then may come in another request
+    upload.feed(entry(told))
+    upload.end()
+    assert upload.taken()[0].read == 0
