@@ -233,9 +233,10 @@ class _Finder:
             return False
         format, _ = _format_of(Head("", data), opened)
         from ingest.formats.dump_viewers import DUMP_VIEWERS
+        from ingest.formats.event_rows import EVENT_ROWS
         from ingest.formats.event_text import EVENT_TEXT
 
-        return format in (EVENT_TEXT, DUMP_VIEWERS)
+        return format in (EVENT_TEXT, EVENT_ROWS, DUMP_VIEWERS)
 
     def _changed(self, mtime: float) -> datetime:
         """When a file was last changed; now if its file system gives a future or invalid time."""

@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from fleetcrash.times import time_text
 from ingest.formats.crashes import time_of
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d{0,3}(Z|[+-]\d\d:\d\d)?")
+_ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d{0,3}(Z|[+-]\d\d:?\d\d)?")
+_JSONS = re.compile(r"\\?/Date\((?P<ms>\d{1,15})(?:[+-]\d{4})?\)\\?/")  # of Windows' own writer of JSON
+_WMIS = re.compile(r"(?P<date>\d{8})(?P<time>\d{6})\.(?P<part>\d{6})(?P<sign>[+-])(?P<minutes>\d{3})")
 _LOCAL = re.compile(
     r"(?P<date>\d{1,4}(?P<mark>[./-]) ?\d{1,2}(?P=mark) ?\d{1,4}\.?)[, T]{1,3}"
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:\.\d{1,9})?)?"
@@ -25,11 +27,24 @@ _AHEAD = timedelta(days=2)  # how far a date may be after its upper bound, becau
 
 def time_of_event(said: str) -> tuple[str, bool] | None:
     """An unambiguous time, and whether its zone is unknown; None for others."""
+    if (found := _JSONS.fullmatch(said.strip())) and (at := time_of(int(found["ms"]), unit=1000)):
+        return at, False
+    if (found := _WMIS.fullmatch(said.strip())) and (at := _time_of_wmi(found)):
+        return at, False
     found = _ISO.fullmatch(said.strip())
     if found is None:
         return None
     at = time_of(f"{found[1]}{found[2] or ''}")
     return None if at is None else (at, found[2] is None)
+
+
+def _time_of_wmi(found: re.Match[str]) -> str | None:
+    minutes = int(found["minutes"])
+    try:
+        at = datetime.strptime(f"{found['date']}{found['time']}{found['part']}+0000", "%Y%m%d%H%M%S%f%z")
+        return time_text(at - timedelta(minutes=minutes if found["sign"] == "+" else -minutes))
+    except (ValueError, OverflowError):
+        return None
 
 
 def days_first(dates: Iterable[str]) -> bool | None:

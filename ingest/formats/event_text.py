@@ -28,13 +28,16 @@ _LABELS: Mapping[str, str] = {
     for role, labels in {
         "log": "log name|protokollname|nom du journal|nombre de registro|nome registro|nome do log|имя журнала"
         "|ログの名前|日志名称|nazwa dziennika|logname|event type|index|entrytype|logboeknaam",
-        "provider": "source|event source|providername|quelle|origen|origine|fonte|источник|ソース|来源|źródło|bron",
+        "provider": "source|event source|providername|quelle|origen|origine|fonte|источник|ソース|来源|źródło|bron"
+        "|sourcename",
         "at": "date|datum|fecha|data|дата|日付|日期|timecreated|timegenerated",
         "time": "time",  # in Windows XP, beside the date
         "number": "event id|eventid|ereignis-id|id de l’événement|id de l'événement|id. del evento|id evento"
-        "|identificação do evento|код события|イベント id|事件 id|identyfikator zdarzenia|gebeurtenis-id",
+        "|identificação do evento|код события|イベント id|事件 id|identyfikator zdarzenia|gebeurtenis-id"
+        "|eventidentifier",
         "id": "id|instanceid",
-        "host": "computer|ordinateur|equipo|computador|компьютер|コンピューター|计算机|komputer|machinename",
+        "host": "computer|ordinateur|equipo|computador|компьютер|コンピューター|计算机|komputer|machinename"
+        "|computername",
         "said": "description|beschreibung|descripción|descrizione|descrição|описание|説明|描述|opis|beschrijving"
         "|message",
     }.items()
@@ -118,7 +121,7 @@ _OTHERS = re.compile(r"[\s\ufeff]*[\[{<]")  # JSON and XML, which may hold event
 
 
 @dataclass
-class _Block:
+class Block:
     """The lines of an event: the values of its header by role, and its description.
 
     Attributes:
@@ -163,18 +166,18 @@ def _is_row_of_ours(line: str) -> bool:
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     crashes = Crashes(told)
-    held: list[tuple[_Block, Event]] = []
+    held: list[tuple[Block, Event]] = []
 
     def settle() -> Iterator[Records]:
         day_first = days_first(block.told.get("at", "") for block, _ in held)
         for block, event in held:
-            crashes.add(_dated(block, event, told.at, day_first))
+            crashes.add(dated(block, event, told.at, day_first))
             if crashes.records.read >= _RECORDS_AT_ONCE:
                 yield crashes.taken()
         held.clear()
 
     for block in _blocks(text_lines_in(blocks, _LONGEST_LINE)):
-        if (event := _event(block)) is not None:
+        if (event := event_in(block)) is not None:
             held.append((block, event))
         if len(held) >= _MOST_EVENTS:
             yield from settle()
@@ -183,23 +186,23 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     yield crashes.taken()
 
 
-def _blocks(lines: Iterator[str]) -> Iterator[_Block]:
+def _blocks(lines: Iterator[str]) -> Iterator[Block]:
     """The events of a text: one ends at the header of the next, or at its description if it has no header."""
-    block = _Block()
+    block = Block()
     for line in lines:
         if _EVENT.fullmatch(line.strip()):
             yield block
-            block = _Block()
+            block = Block()
             continue
         if row := _ROW.fullmatch(line):
             yield block
-            block = _Block({role: row[role] for role in ("at", "provider", "number")} | {"said": ""}, is_row=True)
+            block = Block({role: row[role] for role in ("at", "provider", "number")} | {"said": ""}, is_row=True)
             line = row["rest"].partition(row["mark"])[2].strip('"')
         found = _LABELLED.fullmatch(line)
         role = _LABELS.get(found["label"].strip().lower()) if found else None
         if (role in _FIRST and role in block.told) or (block.begun and _BEGINS.search(line)):
             yield block
-            block = _Block()
+            block = Block()
         if found and role and role not in block.told:
             value = found["value"].strip()
             if role == "said" and block.told:
@@ -218,7 +221,7 @@ def _blocks(lines: Iterator[str]) -> Iterator[_Block]:
     yield block
 
 
-def _event(block: _Block) -> Event | None:
+def event_in(block: Block) -> Event | None:
     """The event of a block, without its time; None if it is about no crash."""
     said = block.said
     number = block.told.get("number") or block.told.get("id") or ""
@@ -311,7 +314,13 @@ def _hang(said: str, provider: str) -> _Found | None:
     return "Application Hang", 1002, [*data, ("ReportId", _report_id(said))]
 
 
-def _dated(block: _Block, event: Event, before: datetime, day_first: bool | None) -> Event:
+def dated(block: Block, event: Event, before: datetime, day_first: bool | None) -> Event:
+    """An event with its time, from the header of its block.
+
+    Args:
+        before: approximate upper bound.
+        day_first: whether the day precedes the month, if other dates show it.
+    """
     date = block.told.get("at", "")
     at: str | None
     if found := time_of_event(date):

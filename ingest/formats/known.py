@@ -16,6 +16,7 @@ from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.dump_viewers import DUMP_VIEWERS
 from ingest.formats.erlang import ERLANG_DUMP
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
+from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Head, Log, decoded
 from ingest.formats.javacore import JAVACORE
@@ -45,6 +46,7 @@ FORMATS: tuple[Document | Log, ...] = (
     MINIDUMP,
     EVENT_LOG,
     EVENT_LOG_XML,
+    EVENT_ROWS,
     REPORT_WER,
     JOURNAL,
     JOURNAL_JSON,

@@ -16,6 +16,7 @@ from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.dump_viewers import DUMP_VIEWERS
 from ingest.formats.erlang import ERLANG_DUMP
 from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
+from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
 from ingest.formats.javacore import JAVACORE
@@ -55,6 +56,7 @@ from tests.ingest.formats import (
     test_dump_viewers,
     test_erlang,
     test_event_log,
+    test_event_rows,
     test_event_text,
     test_javacore,
     test_journal_json,
@@ -90,6 +92,14 @@ def _json(value: object, indent: int | None = None) -> bytes:
     return json.dumps(value, indent=indent).encode()
 
 
+def _apart(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Files that tell of one crash in many forms, so that each tells of one of its own."""
+    return {
+        name: data.replace(b"00000018", b"0000001%d" % at).replace(b"relay.exe", b"relay%d.exe" % at)
+        for at, (name, data) in enumerate(files.items())
+    }
+
+
 FILES: dict[Document | Log, dict[str, bytes]] = {
     MINIDUMP: {"user": dump(), "kernel": kernel_dump(), "32-bit kernel": older_kernel_dump()},
     EVENT_LOG: {"evtx": evtx(_EVENTS)},
@@ -97,6 +107,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "wevtutil": test_event_log.xml(_EVENTS).encode(),
         "viewer": f'<?xml version="1.0"?><Events>{test_event_log.xml(_EVENTS)}</Events>'.encode("utf-16"),
     },
+    EVENT_ROWS: _apart(test_event_rows.DOCUMENTS),
     REPORT_WER: {"utf-16": _REPORT.encode("utf-16"), "utf-8": _REPORT.encode()},
     JOURNAL: {"export": entry(OTHER) + entry(COREDUMP)},
     JOURNAL_JSON: {name: form(test_journal_json.ENTRIES).encode() for name, form in test_journal_json.FORMS.items()},
@@ -125,7 +136,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     STACKWALK: {"line": _json(test_stackwalk.DUMP), "lines": _json(test_stackwalk.DUMP, 2)},
     STACKWALK_TEXT: {"printed": test_stackwalk.PRINTED.encode(), "piped": test_stackwalk.PIPED.encode()},
     CASREP: {"line": _json(test_casr.REPORT), "lines": _json(test_casr.REPORT, 1)},
-    NODE_REPORT: {"exception": test_node_report.report(), "fatal": test_node_report.report("FatalError")},
+    NODE_REPORT: {"exception": test_node_report.report(), "fatal": test_node_report.report("FatalError", processId=43)},
     ERLANG_DUMP: {"dump": test_erlang.DUMP.encode()},
     APPORT: {
         name: said.encode()
@@ -166,8 +177,8 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "wevtutil": test_event_text.wevtutil(test_event_text.BUGCHECK, "BugCheck", 1001).encode(),
         "list": test_event_text.listed(test_event_text.ERROR.replace("5e1f0c2a", "6e1f0c2a")).encode(),
     },
-    DUMP_VIEWERS: {name: said.encode() for name, said in test_dump_viewers.LISTS.items()},
-    PROBLEM_TEXT: {name: said.encode() for name, said in test_problem_text.PROBLEMS.items()},
+    DUMP_VIEWERS: _apart({name: said.encode() for name, said in test_dump_viewers.LISTS.items()}),
+    PROBLEM_TEXT: _apart({name: said.encode() for name, said in test_problem_text.PROBLEMS.items()}),
     DEBUGGERS: {
         "gdb": test_debuggers.GDB.encode(),
         "lldb": test_debuggers.LLDB.encode(),
@@ -176,7 +187,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     SANITIZER: {
         **{name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
         **{name: said.encode() for name, said in test_caught_signals.REPORTS.items()},
-        "worker": f"{test_workers.LINES['nginx']}\n".encode(),
+        "worker": f"{test_workers.STARTED}{test_workers.LINES['nginx']}\n".encode(),
     },
     PYTHON_LOG: {"ended": test_program_logs.ENDED.encode(), "anew": test_program_logs.STARTED_ANEW.encode()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},

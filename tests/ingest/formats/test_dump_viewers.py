@@ -84,7 +84,7 @@ def row(values: list[str], mark: str) -> str:
 
 
 TABLE = f"{row(list(VALUES), ',')}\n{row(list(VALUES.values()), ',')}\n"
-TABS = f"{row(list(VALUES.values()), chr(9))}\n"
+TABS = f"{row(list(VALUES.values()), chr(9))}\n" * 2
 LISTS = {"list": listed(VALUES), "table": TABLE, "tabs": TABS, "reports": listed(REPORT), "whocrashed": WHOCRASHED,
          "newer": NEWER}  # fmt: skip
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from ingest.formats.containers import CRI_LOG
 from ingest.formats.event_log import EVENT_LOG
+from ingest.formats.event_rows import EVENT_ROWS
+from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Log
 from ingest.formats.journal import JOURNAL
 from ingest.formats.known import FORMATS, format_of
@@ -27,6 +29,9 @@ PROSE = b"Seen on the build machine today.\nIt had run for 3 hours: see below.\n
 IN_PROSE = {"report of a sanitizer, a fuzzer or a runtime", "log of a Linux kernel", "Android tombstone or logcat",
             "text of minidump-stackwalk", "panic of Apple's kernel, as text", "crash report of macOS or iOS, as text",
             "apport report", "log of a Python program"}  # fmt: skip
+
+# What a container printed is a program's log where not every line is the runtime's; events in a table are texts.
+IN_PROSE_ELSE = {CRI_LOG: PYTHON_LOG, EVENT_ROWS: EVENT_TEXT}
 
 
 def test_there_are_files_of_every_format():
@@ -44,8 +49,7 @@ def test_prose_before_a_text_makes_it_no_other(format, name, data):
     found = format_of(head(PROSE + data))
     if format.title in IN_PROSE:
         assert found is format
-    # What a container printed is a program's log where not every line is the runtime's.
-    assert found in (format, None, *([PYTHON_LOG] if format is CRI_LOG else []))
+    assert found in (format, None, IN_PROSE_ELSE.get(format))
     assert format_of(head(b"\r\n\n" + data)) in (format, None)
 
 

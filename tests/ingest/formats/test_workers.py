@@ -17,6 +17,7 @@ from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.test_containers import docker
 from tests.ingest.formats.test_journal import entry
 
+STARTED = "2024/07/19 04:10:01 [notice] 1#1: start worker process 78\n"
 LINES = {
     "nginx": "2024/07/19 04:10:03 [alert] 1#1: worker process 78 exited on signal 11 (core dumped)",
     "cache": "2024/07/19 04:10:03 [alert] 1#1: cache manager process 78 exited on signal 11",
@@ -53,7 +54,7 @@ UNDATED = ("haproxy", "postfix", "dovecot", "varnishd", "shell")
 
 @pytest.mark.parametrize("name", LINES)
 def test_a_process_that_a_fault_ended(name):
-    log = f"2024/07/19 started\n{LINES[name]}\n2024/07/19 goes on\n"
+    log = f"{STARTED}{LINES[name]}\n2024/07/19 goes on\n"
     assert format_of(head(log.encode())) is SANITIZER
     (crash,) = crashes_of(SANITIZER, log.encode())
     code = {"its worker": "SIGABRT", "open vswitch": "SIGABRT", "httpd": "SIGBUS"}.get(name, "SIGSEGV")
