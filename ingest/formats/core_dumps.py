@@ -1,4 +1,4 @@
-"""Core dumps in the text of systemd: messages of systemd-coredump in a log, and ``coredumpctl info``."""
+"""Core dumps in the text of systemd: messages of systemd-coredump in a log, ``coredumpctl info`` and ``list``."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ _NAMES = {"PID": "COREDUMP_PID", "Executable": "COREDUMP_EXE", "Boot ID": "_BOOT
 _NUMBER_AND_NAME = re.compile(r"(\d{1,10}) \(([^()]{1,64})\)")
 _WHEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?: ([A-Z]{3,5}|[+-]\d\d(?::?\d\d)?))?")
 _STORED = re.compile(r"\.\d{1,10}\.(\d{16})(?:\.\w{1,4})?(?: \(|$)")
+_LIST = re.compile(r"TIME {2,60}PID +UID +GID +SIG +(?:COREFILE|PRESENT) +EXE\b.*")
+_ROW = re.compile(
+    r"(?:[A-Z][a-z]{2} )?(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: (?:[A-Z]{3,5}|[+-]\d\d(?::?\d\d)?))?) {1,20}"
+    r"(?P<pid>\d{1,10}) {1,10}\d{1,10} {1,10}\d{1,10} {1,8}(?P<signal>SIG[A-Z0-9]{2,8}|\d{1,2}) {1,10}\S{0,10} {1,10}"
+    r"(?P<exe>/\S{1,1000}).*"
+)
 
 
 def entry_of(said: str) -> dict[str, str]:
@@ -42,7 +48,16 @@ def entry_of(said: str) -> dict[str, str]:
 def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
     entry: dict[str, str] = {}
     message: list[str] = []
+    is_list = False
     for line in lines:
+        is_list = is_list or _LIST.fullmatch(line.strip()) is not None
+        if is_list and (row := _ROW.fullmatch(line.strip())):
+            yield _told("Timestamp", row["at"]) | {
+                "COREDUMP_PID": row["pid"],
+                "COREDUMP_SIGNAL": row["signal"],
+                "COREDUMP_EXE": row["exe"],
+            }
+            continue
         found = _FIELD.fullmatch(line)
         if found and found["name"] == "PID":
             yield entry | {"MESSAGE": "\n".join(message)}
@@ -76,6 +91,8 @@ def _told(name: str, said: str) -> dict[str, str]:
 
 
 def _recognises(head: Head) -> bool:
+    if any(_LIST.fullmatch(line.strip()) for line in head.text.splitlines()[:200]):
+        return True
     names = {found["name"] for line in head.text.splitlines()[:200] if (found := _FIELD.fullmatch(line))}
     return {"PID", "Signal", "Timestamp"} <= names and not names.isdisjoint(("Message", "Executable", "Command Line"))
 

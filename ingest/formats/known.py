@@ -37,6 +37,7 @@ from ingest.formats.sentry_api import SENTRY_API
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
+from ingest.formats.vmcores import VMCORES
 from ingest.formats.wer import REPORT_WER
 from ingest.formats.windbg import WINDBG
 from ingest.formats.xnu_panic import XNU_PANIC
@@ -78,6 +79,7 @@ FORMATS: tuple[Document | Log, ...] = (
     EVENT_TEXT,
     DUMP_VIEWERS,
     PROBLEM_TEXT,
+    VMCORES,
     DEBUGGERS,
     SANITIZER,
     PYTHON_LOG,

@@ -37,6 +37,7 @@ from ingest.formats.sentry_api import SENTRY_API
 from ingest.formats.stackwalk import STACKWALK
 from ingest.formats.stackwalk_text import STACKWALK_TEXT
 from ingest.formats.tombstone import TOMBSTONE
+from ingest.formats.vmcores import VMCORES
 from ingest.formats.wer import REPORT_WER
 from ingest.formats.windbg import WINDBG
 from ingest.formats.xnu_panic import XNU_PANIC
@@ -70,6 +71,7 @@ from tests.ingest.formats import (
     test_sentry_api,
     test_stackwalk,
     test_tombstone,
+    test_vmcores,
     test_wer,
     test_windbg,
     test_workers,
@@ -179,6 +181,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     },
     DUMP_VIEWERS: _apart({name: said.encode() for name, said in test_dump_viewers.LISTS.items()}),
     PROBLEM_TEXT: _apart({name: said.encode() for name, said in test_problem_text.PROBLEMS.items()}),
+    VMCORES: {name: said.encode() for name, said in test_vmcores.DUMPS.items()},
     DEBUGGERS: {
         "gdb": test_debuggers.GDB.encode(),
         "lldb": test_debuggers.LLDB.encode(),

@@ -189,3 +189,20 @@ def test_no_bytes_break_it(data):
     for start in (INFO.encode(), b"           PID: 7 (x)\n        Signal: 1 (x)\n       Message: "):
         for crash in crashes_of(COREDUMPCTL, start + data, told=Told(AT, "log", "h"), block_bytes=64):
             json.dumps(crash)
+
+
+LIST = """\
+TIME                          PID  UID  GID SIG     COREFILE EXE                SIZE
+Fri 2024-07-19 06:10:02 CEST  812    0    0 SIGSEGV present  /opt/relay/relay    1.2M
+Fri 2024-07-19 05:10:02 UTC   813 1000 1000 6       none     /usr/bin/queue       n/a
+"""
+
+
+def test_a_list_of_dumps_has_a_crash_a_row():
+    assert format_of(head(LIST.encode())) is COREDUMPCTL
+    found = crashes_of(COREDUMPCTL, LIST.encode())
+    assert [(crash["occurred_at"], crash["code"], crash["module"]) for crash in found] == [
+        ("2024-07-19T04:10:02Z", "SIGSEGV", "relay"),
+        ("2024-07-19T05:10:02Z", "SIGABRT", "queue"),
+    ]
+    assert crashes_of(COREDUMPCTL, LIST.partition("\n")[2].encode()) == []
