@@ -82,16 +82,16 @@ def _of_glog(lines: Sequence[str]) -> Told:
 
 
 def _of_mysql(lines: Sequence[str]) -> Told:
-    return _number(_MYSQL, lines), lines[0].strip(), _below_handler(lines[1:])
+    return _number(_MYSQL, lines), lines[0].strip(), below_handler(lines[1:])
 
 
 def _of_redis(lines: Sequence[str]) -> Told:
     behind = list(dropwhile(lambda line: not _REDIS_STACK.match(line), lines))
     steps = [_REDIS_ADDRESS.sub("", line) for line in takewhile(str.strip, behind[1:])]
-    return _number(_REDIS, lines), lines[0].strip(), _below_handler(steps)
+    return _number(_REDIS, lines), lines[0].strip(), below_handler(steps)
 
 
-def _below_handler(steps: Sequence[str]) -> Sequence[str]:
+def below_handler(steps: Sequence[str]) -> Sequence[str]:
     """Without the handler of the signal, which stands above what it was called for, and the system that called it."""
     own = next((at + 1 for at, step in enumerate(steps) if _CALLED_HANDLER.match(step)), None)
     if own is None:
@@ -102,25 +102,25 @@ def _below_handler(steps: Sequence[str]) -> Sequence[str]:
 def _of_valgrind(lines: Sequence[str]) -> Told:
     steps = [found for line in lines if (found := _VALGRIND_STEP.match(line))]
     again = next((at for at, step in enumerate(steps) if at and "==    at 0x" in step[0]), len(steps))  # of another
-    return _number(_VALGRIND, lines), lines[0].strip(), _numbered(steps[:again])
+    return _number(_VALGRIND, lines), lines[0].strip(), numbered(steps[:again])
 
 
 def _of_julia(lines: Sequence[str]) -> Told:
-    return _number(_JULIA, lines), lines[0].strip(), _numbered(map(_JULIA_STEP.fullmatch, map(str.rstrip, lines[1:])))
+    return _number(_JULIA, lines), lines[0].strip(), numbered(map(_JULIA_STEP.fullmatch, map(str.rstrip, lines[1:])))
 
 
 def _of_r(lines: Sequence[str]) -> Told:
     head = _R.fullmatch(lines[0])
-    return _FAULTS.get(head["what"] if head else ""), lines[0].strip(), _numbered(map(_R_STEP.match, lines))
+    return _FAULTS.get(head["what"] if head else ""), lines[0].strip(), numbered(map(_R_STEP.match, lines))
 
 
 def _of_zig(lines: Sequence[str]) -> Told:
-    return "panic", lines[0].strip(), _numbered(map(_ZIG_STEP.match, lines))
+    return "panic", lines[0].strip(), numbered(map(_ZIG_STEP.match, lines))
 
 
 def _of_ocaml(lines: Sequence[str]) -> Told:
     head = _OCAML.fullmatch(lines[0].rstrip())
-    return head["name"] if head else None, lines[0].strip(), _numbered(map(_OCAML_STEP.match, lines))
+    return head["name"] if head else None, lines[0].strip(), numbered(map(_OCAML_STEP.match, lines))
 
 
 def _of_lambda(lines: Sequence[str]) -> Told:
@@ -132,7 +132,7 @@ def _of_lambda(lines: Sequence[str]) -> Told:
     return what, ": ".join(one for one in (what, told.get("errorMessage", "").split("\\n")[0]) if one), steps
 
 
-def _numbered(steps: Iterable[re.Match[str] | None]) -> list[str]:
+def numbered(steps: Iterable[re.Match[str] | None]) -> list[str]:
     """Steps as a debugger writes them."""
     found = [step.groupdict() for step in steps if step]
     return [f"#{at} 0x0000 {_place(step)}" for at, step in enumerate(found)]

@@ -13,7 +13,7 @@ from ingest.formats.dates import date_in_words, offset_of
 
 _BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
 _DATED = re.compile(
-    rf"{_BEFORE}(?P<date>\d{{4}}[-/]\d\d[-/]\d\d)[T ](?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{{1,9}})?"
+    rf"{_BEFORE}(?P<date>\d{{4}}[-/.]\d\d[-/.]\d\d)[T ](?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{{1,9}})?"
     r"(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d)\b)?"
 )
 _OF_GLOG = re.compile(r"\*\*\* Aborted at (?P<at>\d{10}) \(unix time\)")
@@ -38,7 +38,7 @@ def stamp_in(line: str) -> str | None:
         zone = found["zone"] or ""
         offset = "Z" if zone in ("", "Z", "UTC") else offset_of(zone) or "Z"
         part = (found["part"] or "").replace(",", ".")[:7]
-        return time_of(f"{found['date'].replace('/', '-')}T{found['time'].replace(' ', '0')}{part}{offset}")
+        return time_of(f"{re.sub(r'[/.]', '-', found['date'])}T{found['time'].replace(' ', '0')}{part}{offset}")
     if found := _OF_GLOG.match(line):
         return time_of(found["at"])
     if found := _IN_WORDS.match(line):

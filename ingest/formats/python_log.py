@@ -17,7 +17,7 @@ from ingest.formats.crashes import Records, Told
 from ingest.formats.format import HEAD_BYTES, Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.log_stamps import nearest_stamp
-from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback
+from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback, begins_traceback
 
 _LONGEST_LINE = 4000
 _LINES_BEFORE = 40  # in which a time is searched
@@ -48,11 +48,11 @@ class _Log:
         prefix = sanitizer.OF_CONTAINER.match(line)
         said = line[prefix.end() :] if prefix else line
         traceback = self.traceback
-        if not traceback.lines and not said.startswith(PYTHON_HEAD):
+        if not traceback.lines and not begins_traceback(said):
             self._go_on(line, said)
             return None
         was = len(traceback.lines)
-        is_new = said.startswith(PYTHON_HEAD) and (not was or traceback.thrown is not None)
+        is_new = begins_traceback(said) and (not was or traceback.thrown is not None)
         if is_new:
             self.above = self.before[-1] if self.before else ""
             self.at = nearest_stamp([line, *reversed(self.before)])

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from fleetcrash.clustering.codes import canonical_code
-from ingest.formats import apple_text, caught_signals, jvm, stacks, uncaught, workers
+from ingest.formats import apple_text, caught_signals, jvm, server_faults, stacks, uncaught, workers
 from ingest.formats import sanitizer_heads as heads
 from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
@@ -224,11 +224,12 @@ def _is_of_same(first: Report, then: Report) -> bool:
 
 def _is_end_of(first: Report, then: Report) -> bool:
     """Whether a notice is of the process that printed a report; libraries print no number of theirs."""
-    if first.is_notice or not then.is_notice or then.number - first.number > _UNTIL_STACK:
+    if first.is_notice or not then.is_notice or then.number - first.number - len(first.lines) > _UNTIL_STACK:
         return False
     if first.pid and then.pid:
         return first.pid == then.pid
-    return first.code == then.code or (then.code == "SIGABRT" and first.thrown is None)
+    code = first.thrown.told(first.lines)[0] if first.thrown else first.code
+    return code == then.code or (then.code == "SIGABRT" and first.thrown is None)
 
 
 def _telling(frames: Sequence[Frame]) -> tuple[int, int]:
@@ -283,7 +284,7 @@ def _report_of(line: str) -> Report | None:
 def _report_said(said: str) -> Report | None:
     found = next((found for head in heads.HEADS if (found := head.match(said))), None)
     if found is None:
-        form = uncaught.form_of(said) or caught_signals.form_of(said)
+        form = uncaught.form_of(said) or caught_signals.form_of(said) or server_faults.form_of(said)
         return Report("", said.strip(), proof=form.proof, thrown=form) if form else _notice_of(said.strip())
     what, message = found["what"].strip(), said.strip()
     if found.re is heads.SANITIZER:

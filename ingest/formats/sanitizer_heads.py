@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ingest.formats import caught_signals, jvm, uncaught, workers
+from ingest.formats import caught_signals, jvm, server_faults, uncaught, workers
 
 SANITIZER = re.compile(
     r"(?:=={0,1}(?P<pid>\d{1,10})=={0,1} ?)?(?P<level>ERROR|WARNING): "
@@ -68,5 +68,5 @@ MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime err
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
           "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
           "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS,
-          *workers.MARKS)  # fmt: skip
+          *server_faults.MARKS, *workers.MARKS)  # fmt: skip
 MARK = re.compile("|".join([*map(re.escape, MARKS), r"\bF\d{4,8} \d"]))  # faster within a line, slower within a text

@@ -15,6 +15,7 @@ from itertools import dropwhile, takewhile
 
 from ingest.formats import stacks
 from ingest.formats.crashes import Frame
+from ingest.formats.stack_steps import short_path
 
 _NAME = r"(?:[A-Za-z_$][\w$]*(?:\.|::|\+))*[A-Za-z_$][\w$`]*"
 _CODE = r"(?: \((?:0x)?[0-9a-fA-F]{1,9}\))?"  # the error code of a system call, in .NET
@@ -68,7 +69,11 @@ _CAUSE = re.compile(rf"\s*Caused by: (?P<name>{_NAME})(?:: .*)?")
 _WITHIN = re.compile(rf"\s*---> (?:\(Inner Exception #\d{{1,4}}\) )?(?P<name>{_NAME}){_CODE}(?:: .*)?")
 _THROWN = re.compile(rf"\[?(?:Uncaught:? )?(?P<name>{_NAME})(?: \[\w+\])?\]?(?:: .*)?")
 _AT = re.compile(r"\s*at \S")
-_NET_AT = re.compile(r"\s*at \S|\s{1,9}\w{1,8}:? [\w<>]{1,200}[.+`]\w")
+_DART_STEP = re.compile(
+    r"#\d{1,4} {2,9}(?P<function>\S.{0,300}?) \((?P<path>(?:package|file|dart):[^\s():]{1,500}:\d{1,9})(?::\d{1,9})?\)"
+)
+# Dart says "Unhandled exception:", too.
+_NET_AT = re.compile(rf"\s*at \S|\s{{1,9}}\w{{1,8}}:? [\w<>]{{1,200}}[.+`]\w|{_DART_STEP.pattern}")
 _PHP_STEP = re.compile(r"Stack trace:\s*$|#\d{1,4} ")
 _FROM = re.compile(r"\s*from \S")
 _NET_STEP = re.compile(r"\s{0,9}at [\w<>]{1,200}[.+`]\w")
@@ -114,6 +119,8 @@ def _of_java(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
 
 def _of_net(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
     start = next((at for at, line in enumerate(lines) if at and _NET_AT.match(line)), _MOST_HEAD)
+    if start < len(lines) and _DART_STEP.match(lines[start]):
+        return _of_dart(lines)
     name: str | None = None
     said = lines[0]
     for number, line in enumerate(lines[: min(start, _MOST_HEAD)]):
@@ -124,6 +131,18 @@ def _of_net(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
         if found and found["name"]:
             name, said = found["name"], line
     return name, said.strip(), lines
+
+
+def _of_dart(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    """An exception that ended Dart's main isolate; many have no name, but a kind before a colon."""
+    said = next((line.strip() for line in lines[1:] if line.strip()), "")
+    found = _THROWN.fullmatch(said)
+    steps = [step for line in lines if (step := _DART_STEP.match(line))]
+    places = (short_path(step["path"].partition(":")[2].rpartition(":")[0].lstrip("/")) for step in steps)
+    stack = [
+        f"#{at} 0x0000 {step['function']} ({place})" for at, (step, place) in enumerate(zip(steps, places, strict=True))
+    ]
+    return found["name"] if found else said.partition(":")[0][:100], said, stack
 
 
 def _of_net_itself(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
@@ -260,6 +279,13 @@ PYTHON_HEAD = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _PYTHON = re.compile(rf"(?P<name>{_NAME})(?:: .*)?")
 _MOST_PYTHON = 600
+_GROUP_HEAD = re.compile(r"  \+ Exception Group Traceback \(most recent call last\):")
+_OF_GROUP = re.compile(r" {1,400}(?:\| ?|(?P<rule>\+[-+]))(?P<said>.*)")
+
+
+def begins_traceback(line: str) -> bool:
+    """Whether a line is the head of a traceback, or of that of a group of exceptions."""
+    return line.startswith(PYTHON_HEAD) or _GROUP_HEAD.match(line) is not None
 
 
 class Traceback:
@@ -272,9 +298,17 @@ class Traceback:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.thrown: re.Match[str] | None = None
+        self._is_group = self._is_first = False
 
     def feed(self, line: str) -> bool:
         """Process the next line. Returns whether it belongs to a traceback."""
+        if _GROUP_HEAD.match(line):
+            self.clear()
+            self._is_group = True
+            self.lines.append(PYTHON_HEAD)
+            return True
+        if self._is_group:
+            return self._feed_group(line)
         is_link = bool(self.lines) and line.startswith(_CHAINED)
         if line.startswith(PYTHON_HEAD) or is_link:
             if self.thrown is not None and not is_link:
@@ -292,7 +326,24 @@ class Traceback:
             self.lines.append(line)
         return True
 
+    def _feed_group(self, line: str) -> bool:
+        """A group's own traceback, and those of its exceptions, of which the first with a traceback counts."""
+        found = _OF_GROUP.fullmatch(line.rstrip())
+        if found is None:
+            return not line.strip()
+        said = found["said"]
+        if self._is_first and self.thrown is not None:
+            return True
+        if said.lstrip(" |").startswith(PYTHON_HEAD):
+            said, self._is_first, self.thrown = PYTHON_HEAD, True, None
+        elif not found["rule"] and said[:1].strip():
+            self.thrown = _PYTHON.fullmatch(said) or self.thrown
+        if len(self.lines) < _MOST_PYTHON:
+            self.lines.append(said)
+        return True
+
     def clear(self) -> None:
         """Forget the traceback."""
         self.lines.clear()
         self.thrown = None
+        self._is_group = self._is_first = False

@@ -18,7 +18,7 @@ _WORDS = {
     "floating point exception": "SIGFPE", "illegal instruction": "SIGILL", "trace/breakpoint trap": "SIGTRAP",
     "trace/bpt trap": "SIGTRAP", "bad system call": "SIGSYS",
 }  # fmt: skip
-_WORD = rf"(?P<word>(?i:{'|'.join(map(re.escape, _WORDS))}))"
+WORD = rf"(?P<word>(?i:{'|'.join(map(re.escape, _WORDS))}))"
 _SIGNAL = r"(?P<signal>SIG[A-Z]{2,6})"
 _NUMBER = r"signal (?P<number>\d{1,2})\b"
 _PID = r"(?P<pid>\d{1,10})"
@@ -32,7 +32,7 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
         rf"terminated by (?:{_NUMBER}|exception (?P<code>0x[0-9A-Fa-f]{{8}})).*")),
     ("php-fpm", re.compile(rf".{{0,80}}WARNING: \[pool [^\]]{{1,100}}\] child {_PID} exited on {_NUMBER}.*")),
     ("httpd", re.compile(
-        rf"(?:.{{0,100}}\bAH0005[12]: |\[[^\]]{{10,40}}\] \[notice\] )child pid {_PID} exit signal {_WORD} \(\d.*")),
+        rf"(?:.{{0,100}}\bAH0005[12]: |\[[^\]]{{10,40}}\] \[notice\] )child pid {_PID} exit signal {WORD} \(\d.*")),
     ("uwsgi", re.compile(rf"(?:.{{0,60}} )?DAMN ! worker \d{{1,9}} \(pid: {_PID}\) died, killed by {_NUMBER}.*")),
     ("gunicorn", re.compile(rf".{{0,80}}\[ERROR\] Worker \(pid:{_PID}\) was sent {_SIGNAL}!.*")),
     ("gunicorn", re.compile(rf".{{0,80}}\[WARNING\] Worker \(pid:{_PID}\) was terminated due to {_NUMBER}.*")),
@@ -42,17 +42,17 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
         rf".{{0,60}}\b(?:INFO|WARN):? exited: {_NAME} \(terminated by {_SIGNAL}\b.{{0,30}}; not expected\).*")),
     (None, re.compile(
         rf"(?:.{{0,60}}\b)?PM2 .{{0,20}}App \[{_NAME}\] exited with code .{{1,20}} signal \[{_SIGNAL}\].*")),
-    ("haproxy", re.compile(rf".{{0,80}}\b[Ww]orker (?:#\d{{1,4}} )?\(?{_PID}\)? exited with code 1\d\d \({_WORD}\).*")),
+    ("haproxy", re.compile(rf".{{0,80}}\b[Ww]orker (?:#\d{{1,4}} )?\(?{_PID}\)? exited with code 1\d\d \({WORD}\).*")),
     (None, re.compile(rf"(?:.{{0,100}}: )?warning: process {_NAME} pid {_PID} killed by {_NUMBER}.*")),  # Postfix
     ("dovecot", re.compile(
         rf".{{0,200}}: Fatal: master: service\([\w-]{{1,40}}\): child {_PID} killed with {_NUMBER}.*")),
     ("squid", re.compile(rf".{{0,100}}Squid Parent: .{{0,40}}process {_PID} exited due to {_NUMBER}.*")),
     ("varnishd", re.compile(rf"(?:.{{0,100}}[:>] |Error: )?Child \({_PID}\) died signal=(?P<number>\d{{1,2}})\b.*")),
     (None, re.compile(  # Open vSwitch
-        rf".{{0,80}}\|daemon_unix\({_NAME}\)\|ERR\|\d{{1,9}} crashes: pid {_PID} died, killed \({_WORD}\).*")),
+        rf".{{0,80}}\|daemon_unix\({_NAME}\)\|ERR\|\d{{1,9}} crashes: pid {_PID} died, killed \({WORD}\).*")),
     ("unicorn", re.compile(rf".{{0,120}}reaped #<Process::Status: pid {_PID} {_SIGNAL} \(signal \d.*")),
     (None, re.compile(  # a shell, of the command that it ran
-        rf"\S{{1,300}}: line \d{{1,9}}: {{1,9}}{_PID} {_WORD} {{0,30}}(?:\(core dumped\) )?(?:[A-Z_]\w*=\S* )*"
+        rf"\S{{1,300}}: line \d{{1,9}}: {{1,9}}{_PID} {WORD} {{0,30}}(?:\(core dumped\) )?(?:[A-Z_]\w*=\S* )*"
         rf"{_NAME}(?: .*)?")),
 )  # fmt: skip
 _FROM_MONITOR = "monitor"  # as Open vSwitch names the watcher, not the program
@@ -76,14 +76,19 @@ class Ended:
     pid: str | None
 
 
+def signal_of(word: str) -> str | None:
+    """``SIGSEGV`` for ``Segmentation fault``."""
+    return _WORDS.get(word.strip().lower())
+
+
 def ended(said: str) -> Ended | None:
     """The end of a process that a line tells of; None if a fault did not end it."""
     for program, form in _FORMS:
         if found := form.fullmatch(said):
             told = found.groupdict()
-            word, number = (told.get("word") or "").lower(), told.get("number")
+            word, number = told.get("word") or "", told.get("number")
             signal = canonical_code(number, "linux") if number else told.get("signal") or ""
-            code = told.get("code") or _WORDS.get(word) or signal
+            code = told.get("code") or signal_of(word) or signal
             name = (base_name(told.get("name")) or "").partition(":")[0] or program  # without its number
             if code not in FATAL and not code.startswith("0x"):
                 return None

@@ -69,6 +69,7 @@ from tests.ingest.formats import (
     test_program_logs,
     test_sanitizer,
     test_sentry_api,
+    test_server_faults,
     test_stackwalk,
     test_tombstone,
     test_vmcores,
@@ -190,6 +191,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     SANITIZER: {
         **{name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
         **{name: said.encode() for name, said in test_caught_signals.REPORTS.items()},
+        **{name: said.encode() for name, said in test_server_faults.REPORTS.items()},
         "worker": f"{test_workers.STARTED}{test_workers.LINES['nginx']}\n".encode(),
     },
     PYTHON_LOG: {"ended": test_program_logs.ENDED.encode(), "anew": test_program_logs.STARTED_ANEW.encode()},

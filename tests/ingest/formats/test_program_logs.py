@@ -170,3 +170,45 @@ def test_a_traceback_far_down_in_a_log(said):
 def test_no_bytes_break_it(data):
     survives(PYTHON_LOG, data)
     survives(SANITIZER, data)
+
+
+GROUP = """\
+  + Exception Group Traceback (most recent call last):
+  |   File "/srv/relay/main.py", line 3, in <module>
+  |     main()
+  |   File "/srv/relay/main.py", line 12, in main
+  |     raise ExceptionGroup("two", found)
+  | ExceptionGroup: two (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Exception Group Traceback (most recent call last):
+    |   File "/srv/relay/work.py", line 4, in work
+    | ExceptionGroup: one (1 sub-exception)
+    +-+---------------- 1 ----------------
+      | Traceback (most recent call last):
+      |   File "/srv/relay/queue.py", line 7, in push
+      |     raise ValueError("full")
+      | ValueError: full
+      +------------------------------------
+    +---------------- 2 ----------------
+    | Traceback (most recent call last):
+    |   File "/srv/relay/queue.py", line 9, in pull
+    | KeyError: 2
+    +------------------------------------
+"""
+
+
+@pytest.mark.parametrize("said", [GROUP, LOGGED + GROUP, LOGGED + GROUP + STARTS])
+def test_of_a_group_of_exceptions_the_first_counts(said):
+    assert format_of(head(said.encode())) is PYTHON_LOG
+    (crash,) = crashes_of(PYTHON_LOG, said.encode())
+    assert (crash["code"], crash["module"]) == ("ValueError", "relay/queue.py")
+    assert [frame["function"] for frame in crash["frames"]] == ["push"]
+
+
+def test_a_group_without_their_tracebacks_counts_itself():
+    said = (
+        GROUP.partition("  +-+")[0] + "  +-+---------------- 1 ----------------\n    | ValueError: full\n    +------\n"
+    )
+    (crash,) = crashes_of(PYTHON_LOG, said.encode())
+    assert [frame["function"] for frame in crash["frames"]] == ["main", "<module>"]
+    assert crashes_of(PYTHON_LOG, (FAILED + GROUP + LOGGED).encode()) == []

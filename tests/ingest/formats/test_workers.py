@@ -102,7 +102,7 @@ def test_what_the_process_printed_is_of_the_same_crash(before):
     found = crashes_of(SANITIZER, f"{before}\n{aborted}\n".encode())
     assert len(found) == 1
     assert found[0]["code"].startswith(before.strip("* ")[:10])
-    far = "\n".join([before, *["goes on"] * 60, aborted])
+    far = "\n".join([before, *["goes on"] * 100, aborted])
     assert len(crashes_of(SANITIZER, far.encode())) == 2
     other = f"PHP Fatal error:  Uncaught Error: a in /b.php:1\nStack trace:\n#0 /b.php(9): c()\n\n{LINES['php-fpm']}\n"
     assert len(crashes_of(SANITIZER, other.encode())) == 2

@@ -1,0 +1,134 @@
+"""Faults that servers and other programs tell of themselves in forms of their own; see also ``caught_signals``.
+
+ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, and Swift's checks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import dropwhile
+
+from fleetcrash.clustering.codes import canonical_code
+from ingest.formats.caught_signals import Told, below_handler, numbered
+from ingest.formats.uncaught import Form
+from ingest.formats.workers import WORD, signal_of
+
+_CLICKHOUSE = re.compile(
+    r".{0,100}<Fatal> BaseDaemon: .{0,300}\bReceived signal (?:[A-Z][\w /]{3,40} )?\(?(?P<number>\d{1,2})\)?.*"
+)
+_CLICKHOUSES = re.compile(r".{0,100}<Fatal> BaseDaemon: ")
+_CLICKHOUSE_STEP = re.compile(
+    r".{0,100}<Fatal> BaseDaemon: \d{1,3}(?:\.\d{1,3})?\. (?:inlined from )?(?:/[^\s:]{1,500}:\d{1,9}: )?"
+    r"(?P<function>\S.{0,1000}?) @ 0x[0-9a-f]{1,16}(?: in (?P<module>\S{1,300}))?\s*$"
+)
+_ENVOY = re.compile(rf".{{0,120}}Caught {WORD}, suspect faulting address 0x[0-9a-f]{{1,16}}.*")
+_ENVOY_STEP = re.compile(r".{0,120}\] #\d{1,3}: (?P<function>(?!\[0x)\S.{0,1000}?)(?: \[0x[0-9a-f]{1,16}\])?\s*$")
+_ENVOYS = re.compile(r".{0,80}\[critical\]")
+_XORG = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\) Backtrace:\s*")
+_XORGS = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\)|Fatal server error:|\s*$")
+_XORG_SIGNAL = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\) Caught signal (?P<number>\d{1,2}) \(.*")
+_XORG_STEP = re.compile(
+    r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\) \d{1,3}: (?P<module>\S{1,300}) "
+    r"\((?:(?P<function>[^()+]{0,500})\+0x[0-9a-f]{1,16}\)|)"
+)
+_OF_SYSTEM = re.compile(r"__restore_rt|killpg|xorg_backtrace|OsLookupColor|OsSigHandler")
+_MPI = re.compile(r"\[[^\s:\]]{1,255}:\d{1,10}\] \*\*\* Process received signal \*\*\*\s*")
+_MPIS = re.compile(r"\[[^\s:\]]{1,255}:\d{1,10}\] ")
+_MPI_SIGNAL = re.compile(r"\[[^\s:\]]{1,255}:\d{1,10}\] Signal: .{1,60} \((?P<number>\d{1,2})\)\s*")
+_MPI_STEP = re.compile(
+    r"\[[^\s:\]]{1,255}:\d{1,10}\] \[ ?\d{1,3}\] (?P<step>\S{1,300}\(\S{0,300}\) ?\[0x[0-9a-f]{1,16}\])\s*"
+)
+_FORTRAN = re.compile(r"Program received signal (?P<signal>SIG[A-Z]{2,5}): .{1,120}")
+_FORTRAN_STEP = re.compile(r"#\d{1,3}  0x[0-9a-f]{1,16} in (?P<function>\S{1,300})\s*$")
+_FORTRANS = re.compile(r"\s*$|Backtrace for this error:|#\d|\s{1,8}at \S")
+_UWSGI = re.compile(
+    r"(?:.{0,60} )?!!! uWSGI process \d{1,10} got (?P<word>Segmentation Fault|Floating point exception) !!!\s*"
+)
+_UWSGIS = re.compile(r"(?:.{0,60} )?\*\*\* (?:end of )?backtrace of \d|\S{1,300}\(\S{0,300}\) ?\[0x")
+_UWSGI_STEP = re.compile(r"\S{1,300}\(\S{0,300}\) ?\[0x")
+_OWN = re.compile(r"\S{1,300}\(uwsgi_(?:backtrace|segfault|fpe)\b")
+_BUN = re.compile(r"panic(?:\((?:main thread|thread \d{1,10})\))?: (?P<what>\S.*)")
+_BUNS = re.compile(r"oh no: Bun has crashed|Bun has crashed\. This indicates a bug")
+_SWIFT_WHAT = r"(?:Fatal error|Assertion failed|Precondition failed)"
+_SWIFT = re.compile(
+    rf"[\w./ +-]{{1,300}}\.swift:\d{{1,9}}: (?P<what>{_SWIFT_WHAT}(?:: .{{0,500}})?)"
+    rf"|(?P<older>{_SWIFT_WHAT}(?:: .{{0,500}}?)?): file [\w./ +-]{{1,300}}\.swift, line \d{{1,9}}"
+)
+# What a head has in it.
+MARKS = ("Received signal ", ", suspect faulting address 0x", "(EE) Backtrace:", "*** Process received signal",
+         "Program received signal SIG", "!!! uWSGI process", "panic(main thread)", "panic(thread ",
+         ".swift")  # fmt: skip
+
+
+def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
+    found = next((found for line in lines if (found := form.fullmatch(line.rstrip()))), None)
+    return canonical_code(found["number"], "linux") if found else None
+
+
+def _of_clickhouse(lines: Sequence[str]) -> Told:
+    code = _number(_CLICKHOUSE, lines[:1])
+    return code, f"ClickHouse received {code}", numbered(map(_CLICKHOUSE_STEP.match, lines))
+
+
+def _of_envoy(lines: Sequence[str]) -> Told:
+    found = _ENVOY.fullmatch(lines[0].rstrip())
+    code = signal_of(found["word"]) if found else None
+    return code, f"Envoy received {code}", numbered(map(_ENVOY_STEP.match, lines))
+
+
+def _of_xorg(lines: Sequence[str]) -> Told:
+    code = _number(_XORG_SIGNAL, lines)
+    steps = [found for line in lines if (found := _XORG_STEP.match(line))]
+    own = max((at + 1 for at, step in enumerate(steps) if _OF_SYSTEM.search(step["function"] or "")), default=0)
+    told = [(step["function"] or "??", step["module"]) for step in steps[own:]]
+    return code, f"the X server received {code}", [f"#{at} 0x0000 {name} ({of})" for at, (name, of) in enumerate(told)]
+
+
+def _of_mpi(lines: Sequence[str]) -> Told:
+    steps = [found["step"] for line in lines if (found := _MPI_STEP.fullmatch(line.rstrip()))]
+    code = _number(_MPI_SIGNAL, lines)
+    return code, f"a process received {code}", below_handler(steps)
+
+
+def _of_fortran(lines: Sequence[str]) -> Told:
+    head = _FORTRAN.fullmatch(lines[0].rstrip())
+    named = dropwhile(lambda line: "???" in line, (line for line in lines if _FORTRAN_STEP.match(line)))
+    return head["signal"] if head else None, lines[0].strip(), numbered(map(_FORTRAN_STEP.match, named))
+
+
+def _of_uwsgi(lines: Sequence[str]) -> Told:
+    head = _UWSGI.fullmatch(lines[0].rstrip())
+    steps = [line for line in lines if _UWSGI_STEP.match(line)]
+    own = max((at + 1 for at, step in enumerate(steps) if _OWN.match(step)), default=0)
+    code = signal_of(head["word"]) if head else None
+    return code, f"uWSGI received {code}", below_handler(steps[own:])
+
+
+def _of_bun(lines: Sequence[str]) -> Told:
+    head = _BUN.fullmatch(lines[0].rstrip())
+    what = head["what"] if head else ""
+    return signal_of(what.partition(" at address ")[0]) or "panic", lines[0].strip(), ()
+
+
+def _of_swift(lines: Sequence[str]) -> Told:
+    """A check of Swift's, which tells where in the source it stands, but no function."""
+    head = _SWIFT.fullmatch(lines[0].rstrip())
+    return (head["what"] or head["older"]) if head else None, lines[0].strip(), ()
+
+
+FORMS = (
+    Form(_CLICKHOUSE, _CLICKHOUSE_STEP, _of_clickhouse, _CLICKHOUSES),
+    Form(_ENVOY, _ENVOY_STEP, _of_envoy, _ENVOYS),
+    Form(_XORG, _XORG_SIGNAL, _of_xorg, _XORGS),
+    Form(_MPI, _MPI_SIGNAL, _of_mpi, _MPIS),
+    Form(_FORTRAN, _FORTRAN_STEP, _of_fortran, _FORTRANS),
+    Form(_UWSGI, _UWSGI_STEP, _of_uwsgi, _UWSGIS),
+    Form(_BUN, _BUNS, _of_bun),
+    Form(_SWIFT, None, _of_swift),
+)
+
+
+def form_of(said: str) -> Form | None:
+    """The form that a line may be the head of."""
+    return next((form for form in FORMS if form.head.fullmatch(said.rstrip())), None)
