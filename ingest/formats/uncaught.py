@@ -39,9 +39,18 @@ _RUBY = re.compile(
     rf"[^\s:][^:]{{0,300}}\.rb:\d{{1,7}}:in [`'][^`']{{1,200}}': (?P<what>.{{0,1000}}) \((?P<name>{_NAME})\)"
 )
 _SPRING = re.compile(r"(?:\d{4}-|\d\d:|\[)[^|]{0,300}\bSpringApplication\s{1,60}:? {0,3}-? {0,3}Application run failed")
-_OF_PHP = r"(?:\[[^\]]{10,70}\] )?(?:PHP )?Fatal error: {1,2}"
-_PHP_HEAD = re.compile(r"(?:\[[^\]]{10,70}\] )?(?P<log>PHP )?Fatal error: {1,2}")
+# A web server logs what PHP writes to it.
+_TO_SERVER = r"(?:\[[^\]]{10,70}\] |\d{4}/.{1,100} FastCGI sent in stderr: \"(?:.{0,2000}PHP message: )?)?"
+_BY_SERVER = '" while '  # what follows is of the request
+_OF_PHP = rf"{_TO_SERVER}(?:PHP )?Fatal error: {{1,2}}"
+_PHP_HEAD = re.compile(rf"{_TO_SERVER}(?P<log>PHP )?Fatal error: {{1,2}}")
 _PHP = re.compile(rf"{_OF_PHP}Uncaught (?:exception ')?(?P<name>[A-Za-z_\\][\w\\]{{0,300}})(?!\w).*")
+_PHP_FLAT = re.compile(rf"{_PHP.pattern[:-2]}.{{1,2000}} Stack trace: {{1,2}}#0 .*")  # where a shipper joins its lines
+_PHP_JOINED = re.compile(r" {1,2}(?=#\d{1,4} |Stack trace: |thrown in )")
+_NET_FLAT = re.compile(
+    rf"Unhandled [Ee]xception[.:] (?P<name>{_NAME}(?:Exception|Error)){_CODE}: .{{0,2000}}? at {_NAME}\(.*"
+)
+_NET_JOINED = re.compile(rf" {{1,4}}(?=at {_NAME}[(`\[])")
 _PHP_LIMIT = re.compile(
     rf"{_OF_PHP}(?P<name>Allowed memory size|Maximum execution time) of .{{1,60}} (?P<how>exhausted|exceeded)\b.*"
 )
@@ -184,7 +193,26 @@ def _of_spring(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
 
 def _of_php(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
     found = _PHP.fullmatch(lines[0].rstrip())
-    return found["name"].lstrip("\\") if found else None, lines[0].strip(), lines
+    return found["name"].lstrip("\\") if found else None, _said_by_php(lines[0]), lines
+
+
+def _said_by_php(line: str) -> str:
+    """A line of PHP's, without what a web server adds, such as the address of a client."""
+    head = _PHP_HEAD.match(line)
+    if head is None or "FastCGI sent" not in head[0]:
+        return line.strip()
+    return f"PHP Fatal error:  {line[head.end() :].partition(_BY_SERVER)[0]}".strip()
+
+
+def _of_php_flat(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    name, said, *parts = *_of_php(lines)[:2], *_PHP_JOINED.split(lines[0])
+    return name, said.partition(" Stack trace:")[0].strip(), parts
+
+
+def _of_net_flat(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
+    head, *parts = _NET_JOINED.split(lines[0].rstrip())
+    found = _NET_FLAT.fullmatch(lines[0].rstrip())
+    return found["name"] if found else None, head.strip(), [f"   {part}" for part in parts]
 
 
 def _of_limit(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
@@ -232,6 +260,7 @@ def _of_ruby_itself(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str
 
 FORMS = (
     Form(_JAVA, _AT, _of_java),
+    Form(_NET_FLAT, None, _of_net_flat),
     Form(_NET, _NET_AT, _of_net),
     Form(_MONO, None, _of_net),
     Form(_NET_ITSELF, _NET_STEP, _of_net_itself, _NET_REPEATS),
@@ -239,6 +268,7 @@ FORMS = (
     Form(_DENO, _AT, _of_script),
     Form(_RUBY, _FROM, _of_ruby),
     Form(_SPRING, _AT, _of_spring),
+    Form(_PHP_FLAT, None, _of_php_flat),
     Form(_PHP, _PHP_STEP, _of_php),
     Form(_PHP_LIMIT, None, _of_limit),
     Form(_MEMORY, None, _of_memory),

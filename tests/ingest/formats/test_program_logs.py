@@ -212,3 +212,44 @@ def test_a_group_without_their_tracebacks_counts_itself():
     (crash,) = crashes_of(PYTHON_LOG, said.encode())
     assert [frame["function"] for frame in crash["frames"]] == ["main", "<module>"]
     assert crashes_of(PYTHON_LOG, (FAILED + GROUP + LOGGED).encode()) == []
+
+
+JOINED_PHP = (
+    "[19-Jul-2024 04:10:02 UTC] PHP Fatal error:  Uncaught Acme\\Full: no room in /srv/relay/src/Queue.php:12 "
+    "Stack trace: #0 /srv/relay/src/Main.php(9): Acme\\Queue->push() #1 {main}   thrown in /srv/relay/src/Queue.php on"
+    " line 12\n"
+)
+JOINED_NET = (
+    "Unhandled exception. Acme.FullException: no room    at Acme.Queue.Push(String s) in /src/Queue.cs:line 12"
+    "    at Acme.Main.Run()\n"
+)
+TO_NGINX = """\
+2024/07/19 04:10:02 [error] 7#7: *1 FastCGI sent in stderr: "PHP message: PHP Fatal error:  Uncaught Acme\\Full: \
+no room in /srv/relay/src/Queue.php:12
+Stack trace:
+#0 /srv/relay/src/Main.php(9): Acme\\Queue->push()
+#1 {main}
+  thrown in /srv/relay/src/Queue.php on line 12" while reading response header from upstream, client: 192.0.2.7
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "called"),
+    [
+        (JOINED_PHP, "Acme\\Full", ["Acme\\Queue->push", "{main}"]),
+        (TO_NGINX, "Acme\\Full", ["Acme\\Queue->push", "{main}"]),
+        (JOINED_NET, "Acme.FullException", ["Push", "Run"]),
+    ],
+)
+def test_an_exception_that_others_logged_or_joined_into_a_line(said, code, called):
+    assert format_of(head(said.encode())) is SANITIZER
+    (crash,) = crashes_of(SANITIZER, f"{said}and so on\n".encode())
+    assert crash["code"] == code
+    assert [frame["function"] for frame in crash["frames"]] == called
+    assert crash["occurred_at"].startswith("2024-07-19") == (said != JOINED_NET)
+    assert "192.0.2.7" not in str(crash)
+
+
+def test_a_joined_line_without_a_stack_is_no_crash():
+    for said in (JOINED_PHP.partition("#0")[0], JOINED_NET.partition("   at")[0]):
+        assert crashes_of(SANITIZER, f"{said}\nand so on\n".encode()) == []
