@@ -29,6 +29,7 @@ from ingest.formats.minidump import MINIDUMP
 from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.pods import PODS
 from ingest.formats.problem_text import PROBLEM_TEXT
 from ingest.formats.python_log import PYTHON_LOG, tells_of_crash
 from ingest.formats.sanitizer import SANITIZER
@@ -54,6 +55,7 @@ FORMATS: tuple[Document | Log, ...] = (
     JOURNAL_VERBOSE,
     DOCKER_LOG,
     CRI_LOG,
+    PODS,
     CLOUD_LOG,
     OSQUERY_LOG,
     OSQUERY_ROWS,

@@ -29,6 +29,7 @@ from ingest.formats.minidump import MINIDUMP
 from ingest.formats.node_report import NODE_REPORT
 from ingest.formats.osquery import OSQUERY_LOG, OSQUERY_ROWS
 from ingest.formats.otlp import OTLP_FILE
+from ingest.formats.pods import PODS
 from ingest.formats.problem_text import PROBLEM_TEXT
 from ingest.formats.python_log import PYTHON_LOG
 from ingest.formats.sanitizer import SANITIZER
@@ -65,6 +66,7 @@ from tests.ingest.formats import (
     test_kernel_log,
     test_node_report,
     test_osquery,
+    test_pods,
     test_problem_text,
     test_program_logs,
     test_sanitizer,
@@ -120,6 +122,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "shipped": test_containers.shipped(test_containers.NODE).encode(),
     },
     CRI_LOG: {"cri": test_containers.cri(test_containers.PYTHON).encode()},
+    PODS: test_pods.LISTS,
     CLOUD_LOG: {
         name: _json(test_cloud_logs.STORES[name][0](test_containers.JAVA.splitlines()), 1)
         for name in ("newest first", "amazon", "azure")
