@@ -117,6 +117,7 @@ def serve(chosen: argparse.Namespace) -> int:
     from ingest.collector.limits import Limits
     from ingest.collector.origins import origins_of
     from ingest.collector.server import Collector, listen
+    from ingest.collector.spool import check_spool
     from ingest.collector.tokens import Tokens
     from monitor.children import Children, Keeper, check_port
 
@@ -147,6 +148,8 @@ def serve(chosen: argparse.Namespace) -> int:
         connections=connections, connections_of_one=chosen.connections_per_address or max(connections // 2, 1)
     )
     spool = None if chosen.spool is None else Path(chosen.spool)
+    if spool is not None:
+        check_spool(spool)
     with listen(chosen.host, chosen.port) as listener:
         lake.make()  # only now: a command that is refused must leave no empty lake
         with (

@@ -18,6 +18,19 @@ def source_of(request: Request) -> str:
     return quote(request.scope["path"])[:_LONGEST_SOURCE]
 
 
+def length_of(request: Request) -> int:
+    """The bytes of a body as the request tells them; 0 for one that comes in chunks.
+
+    Raises:
+        Refusal: it tells neither; HTTP would have it that there is no body, and what was sent would be lost.
+    """
+    told = request.headers.get("content-length")
+    if told is None and "transfer-encoding" not in request.headers:
+        said = "The request does not tell how long its body is. Nothing of it was kept. Send it with a Content-Length."
+        raise Refusal(411, "length_required", said)
+    return int(told or 0)
+
+
 def encoding_of(request: Request, door: Door) -> str:
     """The encoding of a body.
 

@@ -43,6 +43,7 @@ _ERRORS = {
     401: "No valid token.",
     403: "The token is of another scope.",
     408: "The body came too slowly.",
+    411: "The request does not tell how long its body is.",
     413: "Too large, as sent or unpacked.",
     415: "A Content-Type or Content-Encoding that is not taken here.",
     422: "The Idempotency-Key came with other records before.",

@@ -23,7 +23,7 @@ from ingest.collector.clock import Clock
 from ingest.collector.committer import Committer
 from ingest.collector.credentials import token_of
 from ingest.collector.doors.door import Asked, BodyDoor, Reading, Stream, StreamDoor
-from ingest.collector.headers import content_type_of, encoding_of, key_of, source_of
+from ingest.collector.headers import content_type_of, encoding_of, key_of, length_of, source_of
 from ingest.collector.keys import Answer, Keys
 from ingest.collector.limits import Limits
 from ingest.collector.metrics import Metrics
@@ -99,7 +99,7 @@ class Reception:
             limits = replace(limits, body_bytes=limits.unnamed_bytes)
         sender = None if is_unnamed else self._sender(token)
         encoding, key, content_type = encoding_of(request, door), key_of(request), content_type_of(request, door)
-        told = int(request.headers.get("content-length", 0))
+        told = length_of(request)
         bodies.check_bytes(told, limits)
         self._parts.spool.check_room(told)
         with self.room.enter() as held:
@@ -152,6 +152,7 @@ class Reception:
         token = token_of(request)
         self._sender(token)
         encoding, _ = encoding_of(request, door), content_type_of(request, door)
+        length_of(request)
         self._parts.spool.check_room(0)
         try:
             await self._in_parts(request, door, chunks, token, encoding)

@@ -280,6 +280,15 @@ class Spool:
                 os.close(descriptor)
 
 
+def check_spool(folder: Path) -> None:
+    """Make sure that a collector can use a folder as its spool, which is made if it is missing.
+
+    Raises:
+        BadArgument: another collector has it, or it cannot be written.
+    """
+    os.close(_locked(folder))
+
+
 def _locked(folder: Path) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -312,6 +312,13 @@ def test_a_load_that_finds_no_source_makes_no_lake(tmp_path, run):
     assert Lake.open(lake).exists
 
 
+def test_a_spool_that_cannot_be_used_makes_no_lake(tmp_path, run):
+    status, out, err = run("serve", "--lake", str(tmp_path / "lake"), "--spool", f"{__file__}/spool", "--port", "0")
+    assert (status, out) == (2, "")
+    assert "spool" in err
+    assert not (tmp_path / "lake").exists()
+
+
 def test_a_path_where_no_lake_can_be_is_said_before_a_source_is_looked_for(tmp_path, run):
     (tmp_path / "notes.txt").touch()
     status, out, err = run("load", str(tmp_path / "none"), "--lake", str(tmp_path / "notes.txt"))

@@ -155,6 +155,17 @@ def test_a_sender_that_shuts_its_side_has_its_answers(client, requests, rest):
     assert answers.count(b"HTTP/1.1 202 ") == answers.count(b'"batch_id"') == requests
 
 
+@pytest.mark.parametrize("door", ["/v1/records", "/upload"])
+def test_a_body_without_a_length_is_not_taken_for_none(client, door):
+    head = f"POST {door} HTTP/1.0\r\nHost: x\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+        plain.sendall(head + LINE)
+        plain.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: plain.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 411 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "length_required"
+
+
 def test_an_encoding_in_two_headers_is_two_encodings(client):
     packed = gzip.compress(LINE)
     head = b"POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Encoding: identity\r\nContent-Encoding: gzip\r\n"
