@@ -340,8 +340,9 @@ class Detector:
         """(events,) an incident's own, those of a week that no other claims, those of a day that unsolved ones left.
 
         A slow fault may be over for an hour before it is understood: what an incident that ended without an answer left
-        behind is evidence for the next one. Of no longer than a day are waves known that may be behind it. What another
-        update did to hosts that lack its own is no evidence for one that names an update.
+        behind is evidence for the next one; for one that names an update what an earlier one left. Of no longer than a
+        day are waves known that may be behind it. What another update did to hosts that lack its own is no evidence for
+        one that names an update.
 
         Args:
             there: only where the incident is, but for those of unsolved ones.
@@ -351,7 +352,8 @@ class Detector:
         if there:
             mine &= self.spots.events_at(incident.spot)
         for other in self.incidents:
-            if other.settled and not other.is_understood:  # one that ended is settled, too
+            is_next = incident.update is None or other.alarm_tick < incident.alarm_tick
+            if is_next and other.settled and not other.is_understood:  # one that ended is settled, too
                 mine |= other.claim(len(self._claims.taken)) & (minute > tick - DAY)
         mine |= incident.claim(len(self._claims.taken))
         mine &= ~self._claims.explained_by_others(incident, self.incidents, tick)

@@ -47,9 +47,7 @@ def waiting_for_boots_of(
     at_boot = struck[events.outcome[struck] == CRASH_AT_BOOT]
     if len(at_boot) <= _MOSTLY * len(struck):
         return {}
-    without = mine & cells[events.cell] & (events.outcome == CRASH_AT_BOOT)
-    had = inquiry.news.ask.had(update)
-    without[had.event[had.tick <= tick]] = False
+    without = mine & cells[events.cell] & (events.outcome == CRASH_AT_BOOT) & ~inquiry.events_ever_with(update, tick)
     tried = inquiry.trial(tick, without, cells, but={update})
     hosts = _hosts_struck(inquiry, tick, at_boot)[tried.updates]
     alone = _hosts_struck(inquiry, tick, np.flatnonzero(without), booted=True)[tried.updates]
@@ -126,10 +124,7 @@ def struck_beside(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: T
     """
     events, cells = inquiry.news.events, _slice_of(inquiry, update, trial)
     there = mine & cells[events.cell] & (events.tick <= tick) & (events.minute >= int(inquiry.pushed(update)[0]))
-    without = np.ones(len(events), bool)
-    had = inquiry.news.ask.had(update)
-    without[had.event[had.tick <= tick]] = False
-    return without[there]
+    return ~inquiry.events_ever_with(update, tick)[there]
 
 
 def _slice_of(inquiry: Inquiry, update: int, trial: Trial) -> Mask:

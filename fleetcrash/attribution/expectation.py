@@ -73,6 +73,8 @@ class Expectation:
         self._online_at = np.zeros((len(spots), KINDS))
         self._pending: deque[tuple[int, Floats, _Singles]] = deque()  # one for each minute of up to a day
         self._per_minute: Floats | None = None  # (OUTCOMES, slices) at these rates with these hosts online
+        # (OUTCOMES, WINDOWS, slices) of each update, by what counts: several cases are tried at a tick.
+        self._in_slices: dict[tuple[int, bytes], Floats] = {}
         self._learned_rates, self._learned_factors = self.baseline.rates(), self.baseline.factors()
         self._past_rates, self._past_factors = self._learned_rates, self._learned_factors
         self._take_over(news, spots, tick=news.first_tick - 1)
@@ -106,6 +108,7 @@ class Expectation:
 
     def _take_over(self, news: News, spots: Spots, *, tick: int) -> None:
         self._news, self._spots = news, spots
+        self._in_slices.clear()
         self._system = news.systems
         self._always_on = np.array([cell.always_on for cell in news.cells], np.int64)
         known = [cell.known_tick for cell in news.cells[1:] if not cell.always_on]  # the first is of unknown hosts
@@ -138,6 +141,7 @@ class Expectation:
             claimed: (events,) events that an incident may account for; they are not learned from.
             disturbed: whether an incident made a minute unlike the baseline.
         """
+        self._in_slices.clear()
         self.time.advance(tick)
         self._count_online(tick)
         at_risk = self._at_risk()
@@ -183,15 +187,31 @@ class Expectation:
         of_spots = np.concatenate([of_slices, of_places], axis=1) * (are_crashes * share)
         return Portion(are_crashes * share * inside, of_spots)
 
-    def of_hosts_with(self, updates: Ints, tick: int) -> Floats:
-        """(OUTCOMES, U, WINDOWS, cells) events to be expected of the hosts that had each update."""
-        expected = np.zeros((OUTCOMES, len(updates), WINDOWS, len(self._news.cells)))
-        for number, update in enumerate(updates):
-            time = self.time.by_update[int(update)]
-            minutes = np.maximum(time.host_minutes(tick), 0.0)
-            expected[:, number] = np.matmul(self._rates.swapaxes(0, 1), minutes).transpose(1, 2, 0)
-            expected[:, number] *= time.mean_of(self.baseline.by_hour)[..., None]
-        expected[:, :, :AGES] *= self.time.weight[:, None]
+    def of_hosts_with(self, update: int, tick: int) -> Floats:
+        """(OUTCOMES, WINDOWS, cells) events to be expected of the hosts that had an update."""
+        time = self.time.by_update[update]
+        minutes = np.maximum(time.host_minutes(tick), 0.0)
+        expected = np.ascontiguousarray(np.matmul(self._rates.swapaxes(0, 1), minutes).transpose(1, 2, 0))
+        factors = time.mean_of(self.baseline.by_hour)
+        factors[:, :AGES] *= self.time.weight
+        expected *= factors[..., None]
+        return expected
+
+    def in_slices_with(self, updates: Ints, tick: int, portion: Floats | Mask) -> Floats:
+        """(OUTCOMES, U, WINDOWS, slices) events to be expected of the hosts that had each update.
+
+        Args:
+            tick: the last one taken in. portion: (cells,) which of them count, or (OUTCOMES, cells) what part does.
+        """
+        expected = np.zeros((OUTCOMES, len(updates), WINDOWS, len(self._spots.slices)))
+        counted = portion.tobytes()
+        for number, update in enumerate(updates.tolist()):
+            kept = self._in_slices.get((update, counted))
+            if kept is None:
+                of_cells = self.of_hosts_with(update, tick)
+                of_cells *= portion if portion.ndim == 1 else portion[:, None]
+                kept = self._in_slices[update, counted] = self._spots.slices.add_up(of_cells)
+            expected[:, number] = kept
         return expected
 
     def _factors(self, tick: int) -> Floats:

@@ -120,9 +120,7 @@ class Inquiry:
         updates = np.array(sorted(tried - but), dtype=np.int64)
         slices = self.spots.slices
         seen = slices.add_up(*self._counted(exposed, rows, updates))
-        expected = self.expected.of_hosts_with(updates, tick)
-        expected *= cells if portion is None else portion.of_cells[:, None, None] * cells
-        mean = slices.add_up(expected)
+        mean = self.expected.in_slices_with(updates, tick, cells if portion is None else portion.of_cells * cells)
         all_events, all_expected = self._since_release(tick, mine, updates)
         if portion is not None:
             all_expected = all_expected * portion.of_spots[:, None, : len(slices)]
@@ -186,6 +184,12 @@ class Inquiry:
         with_it[exposed.event[exposed.known(tick, ~self.no_news(tick))]] = True
         return with_it
 
+    def events_ever_with(self, update: int, tick: int) -> Mask:
+        """(events,) those of hosts that had an update, for however long, as known by a tick."""
+        had, with_it = self.news.ask.had(update), np.zeros(len(self.news.events), bool)
+        with_it[had.event[had.tick <= tick]] = True
+        return with_it
+
     def is_raised(self, spot: int, tick: int) -> bool:
         """Whether in the last hour clearly more happened in a spot than twice what the baseline expects."""
         events = self.news.events
@@ -232,7 +236,7 @@ class Inquiry:
             departures: whether hosts that left are a further outcome. portion: see ``trial``.
         """
         events = self.exposed_counts(tick, mine, update)[:, :AGES]
-        expected = self.expected.of_hosts_with(np.array([update]), tick)[:, 0, :AGES]
+        expected = self.expected.of_hosts_with(update, tick)[:, :AGES]
         if portion is not None:
             expected = expected * portion.of_cells.max(1)[:, None, None]  # hosts of other systems are spared
         flat = (-1, len(self.news.cells))
@@ -248,7 +252,7 @@ class Inquiry:
             cells: (cells,) of which hosts.
         """
         time, crashes = self.expected.time.by_update[update], [CRASH, CRASH_AT_BOOT]
-        so_far = self.expected.of_hosts_with(np.array([update]), tick)[crashes, 0, :AGES][..., cells].sum((0, 2))
+        so_far = self.expected.of_hosts_with(update, tick)[crashes, :AGES][..., cells].sum((0, 2))
         a_minute = so_far / np.maximum(time.host_minutes(tick)[:, :, :AGES].sum((0, 1)), 1.0)
         return lambda minutes: float(a_minute @ time.host_minutes_since(tick - minutes, tick)[:AGES])
 

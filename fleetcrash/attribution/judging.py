@@ -20,6 +20,7 @@ from fleetcrash.attribution.news import News
 from fleetcrash.attribution.odds import LOG_LATENT, Odds, weigh
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
 from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
+from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.testimony import Testimony
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack, judge
 from fleetcrash.attribution.waves import Waves
@@ -86,6 +87,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         known_from=tick - KEPT_MINUTES + 1,
         settled_from=max(tick - KEPT_MINUTES + 1, case.unsettled_until),
         strikes_late=said.strikes_late,
+        ever=_ever_with(inquiry, case, trial),
         named_before=case.named_before,
     )
     odds = weigh(rivalry, said, case.named_elsewhere)
@@ -98,6 +100,18 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         is_doubtful=said.is_doubtful,
     )
     return _questioned(inquiry, case, odds, judgement), trial, found
+
+
+def _ever_with(inquiry: Inquiry, case: Case, trial: Trial) -> Ints:
+    """(U,) how many events happened to hosts that had each update for however long; of those that others name."""
+    known = case.events & case.cells[inquiry.news.events.cell] & (inquiry.news.events.tick <= case.tick)
+    return np.array(
+        [
+            int((known & inquiry.events_ever_with(update, case.tick)).sum()) if update in case.named_elsewhere else 0
+            for update in trial.updates.tolist()
+        ],
+        np.int64,
+    )
 
 
 def _questioned(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> Judgement:

@@ -169,7 +169,7 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: H
     Returns:
         None where no update that is named elsewhere leads then.
     """
-    events = rivalry.trial.events[:, :, :AGES, 0].sum((0, 2))
+    events = np.maximum(rivalry.trial.events[:, :, :AGES, 0].sum((0, 2)), rivalry.ever)
     of_most = again & (events > 0) & (events >= EXPLAINED_SHARE * events[np.argmax(log_updates)])
     said = {row: rivalry.hosts_say(row) for row in np.flatnonzero(of_most).tolist()}
     known = max(said, key=lambda row: float(log_updates[row]), default=None)

@@ -29,8 +29,9 @@ _LITTLE = 0.1
 # Where the time since their installs tells, half will do: of the other hosts the installs may be lost.
 TOLD_SHARE = 0.5
 
-# Of the events of a fault so many are something else.
+# Of the events of a fault so many are something else, or of hosts that never tell of their install; a few are any day.
 _STRAY = 0.02
+_FEW = 2
 
 # A fault may take an hour to strike; where no installs are on record, its first ring may get the update hours later.
 SOON_MINUTES = 60
@@ -70,6 +71,8 @@ class Rivalry:
             that nobody understands.
         strikes_late: of an update by its index, whether most of what it may have done came an hour or more after its
             installs.
+        ever: (U,) how many of the events happened to hosts that had each update for however long, of those that another
+            incident names; zero of all others.
         named_before: the update that is named so far.
     """
 
@@ -84,6 +87,7 @@ class Rivalry:
     known_from: int
     settled_from: int
     strikes_late: Callable[[int], bool]
+    ever: Ints
     named_before: int | None = None
 
     def hosts_say(self, row: int) -> float:
@@ -126,7 +130,7 @@ class Rivalry:
         if self.contrast is None:  # one that reaches back to before, and says no more by it, is the same as a later one
             delayed |= self._explained(row) & self._no_better_than(delayed)
         delayed &= ~self.stands_there[self.waves.spot][:, None]
-        if delayed.any() and self.fares_worse(row):
+        if delayed.any() and self.fares_worse(row) and self._leaves_out_many(row):
             delayed[:] = False
         return self._with_push(row, share), delayed
 
@@ -186,11 +190,22 @@ class Rivalry:
         explained = self._explained(row, share)
         return explained & self._no_better_than(explained & (np.abs(self._after(row)[:, None]) <= COINCIDENT_MINUTES))
 
+    def _leaves_out_many(self, row: int) -> bool:
+        """Whether more than a few events of the foremost wave are none of an update: it takes more to acquit it."""
+        foremost = self.foremost
+        return foremost is None or self._of_others(row, foremost) > max(_FEW, _STRAY * self._seen(foremost))
+
     def _leaves_out(self, row: int, wave: tuple[int, int]) -> bool:
         """Whether more events of a wave than chance allows for are none of an update: hosts tell that they lack it."""
-        seen = float(self.waves.events.sum(0)[wave])
-        of_others = seen - float(self.trial.events[:, row, :AGES].sum((0, 1)).max())
-        return bool(clearly_more(of_others, _STRAY * seen))
+        return bool(clearly_more(self._of_others(row, wave), _STRAY * self._seen(wave)))
+
+    def _seen(self, wave: tuple[int, int]) -> float:
+        """How many events a wave has."""
+        return float(self.waves.events.sum(0)[wave])
+
+    def _of_others(self, row: int, wave: tuple[int, int]) -> float:
+        """How many of the events of a wave, at least, happened to hosts that lack an update."""
+        return self._seen(wave) - self._with_it(row)
 
     def _no_better_than(self, some: Mask) -> Mask:
         """(n, SHAPES) the waves that the events hardly prefer to the best of some (n, SHAPES) at the same spot."""
@@ -238,8 +253,11 @@ class Rivalry:
 
     def _explained(self, row: int, share: float = EXPLAINED_SHARE) -> Mask:
         """(n, SHAPES) whether most of the events of a wave, or such a share, happened to hosts that had an update."""
-        with_it = self.trial.events[:, row, :AGES].sum((0, 1)).max()
-        return with_it >= share * self.waves.events.sum(0)
+        return self._with_it(row) >= share * self.waves.events.sum(0)
+
+    def _with_it(self, row: int) -> float:
+        """How many of the events, at most, happened to hosts that had an update: for a day, or longer if known."""
+        return max(float(self.trial.events[:, row, :AGES].sum((0, 1)).max()), float(self.ever[row]))
 
 
 def strongest(log_waves: Floats) -> tuple[int, int] | None:

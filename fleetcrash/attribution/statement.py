@@ -6,7 +6,7 @@
     a name          another name                            five minutes
     a name          no name                                 a quarter of an hour
     no name         a name, after one was taken back        a quarter of an hour
-    "no update"     an update that was there all the time   never
+    "no update"     an update that was there all the time   never, but for one that another incident names
     "no update"     nothing or a tie, with few new events   never
     another answer  anything else but a name                a quarter of an hour
     a condition     none                                    a quarter of an hour
@@ -152,6 +152,7 @@ class Statement:
         if (
             judgement.update is not None
             and released is not None
+            and not judgement.is_known
             and self._was_cleared(tick, judgement.update, released)
         ):
             return replace(judgement, kind=self.kind, update=None)

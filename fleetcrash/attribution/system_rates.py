@@ -35,7 +35,7 @@ def as_usual_beside(inquiry: Inquiry, update: int, tick: int, mine: Mask) -> Flo
     beside = mine & ~inquiry.events_with(update, tick) & (events.tick <= tick) & (events.minute >= since)
     counts = np.bincount(events.outcome[beside] * cells + events.cell[beside], minlength=OUTCOMES * cells)
     seen = counts.reshape(OUTCOMES, cells)
-    with_it = inquiry.expected.of_hosts_with(np.array([update]), tick)[:, 0, :AGES].sum(1)
+    with_it = inquiry.expected.of_hosts_with(update, tick)[:, :AGES].sum(1)
     everywhere = inquiry.expected.of_slices_since(since)
     for number, part in enumerate(inquiry.spots.slices.slices):
         if part.key != "os_type":

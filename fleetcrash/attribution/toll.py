@@ -88,7 +88,7 @@ class Toll:
         ever = _host_minutes(inquiry, tick, self.update, cells)
         since = np.maximum(ever - self.host_minutes, 0.0)
         to_come = self.rate * since
-        at_baseline = inquiry.expected.of_hosts_with(np.array([self.update]), tick)[:, 0, :AGES].sum(0)[:, cells].sum(1)
+        at_baseline = inquiry.expected.of_hosts_with(self.update, tick)[:, :AGES].sum(0)[:, cells].sum(1)
         usual = at_baseline * since / np.maximum(ever, 1.0)
         at_most = _AS_MANY * to_come + usual
         # The square root of a Poisson count strays by about a half (Anscombe 1948), and that of what it is held against

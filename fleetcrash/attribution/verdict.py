@@ -90,6 +90,7 @@ class Judgement:
         log_margin: log of how much better the leading update explains the events than the best wave.
         near: updates that the evidence does not tell from the leading one, which is one of them.
         is_doubted: an update would be named, were its witnesses not some of its hosts alone; see ``witnesses``.
+        is_known: another incident names the named update, which is behind these events, too.
         is_told_by_hosts: those that lack the named update fare so much better at the same moments that it was none of
             before, which they have as well.
         unweighed: updates that may be behind it without being on trial; see ``missing_installs`` and ``older``.
@@ -103,6 +104,7 @@ class Judgement:
     log_margin: float
     near: tuple[int, ...] = ()
     is_doubted: bool = False
+    is_known: bool = False
     is_told_by_hosts: bool = False
     unweighed: tuple[int, ...] = ()
     lacks: Lack | None = None
@@ -202,8 +204,18 @@ def judge(
         probabilities[twins] = probabilities[twins].mean()
     is_over = _is_faint(odds) and not is_acquitted and odds.of_any_wave < KEEPING_PROBABILITY
     wave = None if kind is Kind.NO_UPDATE and is_over else odds.best_wave
-    is_doubted = lacks is Lack.WITNESSES
-    return Judgement(kind, named, probabilities, wave, odds.log_margin, told_from, is_doubted, by_hosts, lacks=lacks)
+    return Judgement(
+        kind,
+        named,
+        probabilities,
+        wave,
+        odds.log_margin,
+        told_from,
+        is_doubted=lacks is Lack.WITNESSES,
+        is_known=odds.is_known and named is not None,
+        is_told_by_hosts=by_hosts,
+        lacks=lacks,
+    )
 
 
 def _named(

@@ -40,13 +40,13 @@ def test_a_wave_and_an_update_in_the_same_hosts_are_held_against_the_same_rates_
     with lake_of(world({**learned, 9: END}), empty_lake) as lake, Engine(lake) as engine:
         detector = Detector(read_news(engine))
         expected = detector._inquiry.expected
-        update = np.array([[one.update_id for one in detector.news.suspects].index("content")])
+        update = [one.update_id for one in detector.news.suspects].index("content")
         rates = []
         for tick in range(detector.news.first_tick, detector.news.last_tick + 1):
             detector.tick(tick)
             minute = tick - int(at(0).timestamp()) // 60
             if minute > PUSHED + 60 and minute % 10 == 0:
-                of_update = expected.of_hosts_with(update, tick)[:, 0, :5].sum((1, 2))
+                of_update = expected.of_hosts_with(update, tick)[:, :5].sum((1, 2))
                 of_fleet = expected.of_slices_since(tick - (minute - PUSHED) + 1)[:, 0]
                 assert of_update == pytest.approx(of_fleet, rel=0.05)
                 rates.append(of_fleet[0] / (minute - PUSHED))

@@ -120,8 +120,8 @@ def watched_office(lake: Path) -> Detector:
         for tick in range(detector.news.first_tick, detector.news.last_tick + 1):
             detector.tick(tick)
             if tick == start + PUSHED + 300:
-                update = np.array([0])
-                of_update = detector._inquiry.expected.of_hosts_with(update, tick)[:, 0, :5].sum((1, 2))
+                update = 0
+                of_update = detector._inquiry.expected.of_hosts_with(update, tick)[:, :5].sum((1, 2))
                 of_fleet = detector._inquiry.expected.of_slices_since(start + PUSHED)[:, 0]
                 assert of_update == pytest.approx(of_fleet, rel=0.05)
         return detector

@@ -88,6 +88,14 @@ def test_but_one_that_was_named_before_may_be_again():
     assert said.weigh(200 + JUDGING_MINUTES, judgement(Kind.UPDATE, FIRST), ON_TRIAL, 90).update == FIRST
 
 
+def test_so_may_one_that_another_incident_names():
+    said = Statement(100)
+    said.record(100, judgement(Kind.NO_UPDATE), None)
+    said.record(150, judgement(Kind.CANNOT_SEPARATE), None)
+    known = replace(judgement(Kind.UPDATE, FIRST), is_known=True)
+    assert said.weigh(200, known, ON_TRIAL, 90).update == FIRST
+
+
 def test_another_name_is_taken_after_five_minutes(named):
     for minute in range(RENAMING_MINUTES):
         assert named.weigh(101 + minute, judgement(Kind.UPDATE, OTHER), ON_TRIAL).update == FIRST

@@ -181,3 +181,24 @@ def test_an_update_that_an_incident_of_the_day_left_tied_is_not_named_unless_hos
     detector.incidents += [named, before]
     judgement = replace(weighed, kind=Kind.UPDATE, update=update, is_told_by_hosts=by_hosts)
     assert detector._was_left_open(judgement, tick) is is_open
+
+
+@pytest.mark.parametrize(
+    ("named", "first", "is_evidence"),
+    [(None, "other", True), (None, "it", True), (2, "other", True), (2, "it", False)],
+)
+def test_what_was_left_unsolved_is_no_evidence_for_one_of_before_that_names_an_update(lake, named, first, is_evidence):
+    append_rows(lake, "crash", [crash_of(0, 0), crash_of(1, 30)])
+    with Engine(lake, as_of=at(60)) as engine:
+        detector = Detector(read_news(engine))
+    tick = int(detector.news.events.tick.max()) + 1
+    left = np.ones(len(detector.news.events), bool)
+    other = Incident.opened(tick - (400 if first == "other" else 200), 0)
+    other.said.kind = Kind.CANNOT_SEPARATE
+    other.set_claim(left)
+    other.end(tick - 100)
+    it = Incident.opened(tick - 300, 0)
+    it.said.update = named
+    detector.incidents += [other, it]
+    detector._claims.taken = left
+    assert detector._evidence(it, tick, there=False).tolist() == (left & is_evidence).tolist()

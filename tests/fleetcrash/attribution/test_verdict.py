@@ -41,6 +41,7 @@ def weigh(
         "known_from": 0,
         "settled_from": 0,
         "strikes_late": lambda _: False,
+        "ever": np.zeros(len(trial.updates), np.int64),
     }
     rivalry = Rivalry(trial, waves, of_waves, **(none | rivals))
     hosts = SimpleNamespace(by_delay=by_delay, by_timer=lambda *_: 0.0, goes_on=goes_on)
@@ -97,6 +98,19 @@ def _judged(
         contrast=of_hosts,
         is_doubtful=lambda update, _: {UPDATE: doubtful}[update],
     )
+
+
+@pytest.mark.parametrize(("lack", "kind"), [(2, Kind.CANNOT_SEPARATE), (3, Kind.NO_UPDATE)])
+def test_a_wave_acquits_by_hosts_that_lack_the_update_only_if_these_are_more_than_a_few(lack, kind):
+    told = _judged(
+        update_says=100.0,
+        wave_says=150.0,
+        onset=RELEASED + 30,
+        had_update=EVENTS - lack,
+        contrast=-2.0,
+        minutes=JUDGING_MINUTES,
+    )
+    assert (told.kind, told.update) == (kind, None)
 
 
 def _without_waves(
@@ -237,6 +251,7 @@ def test_an_update_that_strikes_after_a_while_is_not_acquitted_by_a_wave_among_h
         update_says=100.0,
         wave_says=150.0,
         onset=RELEASED + 20,
+        had_update=EVENTS if contrast == 0.0 else 0.95 * EVENTS,
         minutes=JUDGING_MINUTES,
         named=named,
         contrast=contrast,
@@ -301,12 +316,14 @@ def _beside_a_known_fault(
     test: float = 100.0,
     wave_says: float = 580.0,
     goes_on: bool = False,
+    ever: float = 0.0,
 ) -> Judgement:
     """EVENTS events that another update, and a region's wave, fit better than one that most of the hosts struck had.
 
     Args:
         says, other: what the hosts beside say for the one and for the other. share: of the events, those of hosts that
-            had the one. test: of it. goes_on: whether it was to strike as many. Its witnesses are doubted if asked.
+            had the one for less than a day; ever: for however long. test: of it. goes_on: whether it was to strike as
+            many. Its witnesses are doubted if asked.
     """
     events = np.zeros((OUTCOMES, 2, AGES, 1))
     events[CRASH_AT_BOOT, :, 0, 0] = EVENTS * share, EVENTS
@@ -325,6 +342,7 @@ def _beside_a_known_fault(
         named_elsewhere=elsewhere,
         contrast=contrast,
         goes_on=lambda update: goes_on and update == UPDATE,
+        ever=np.array([int(EVENTS * ever), 0]),
     )
     return judge(
         odds,
@@ -350,6 +368,12 @@ def test_a_known_fault_that_hosts_tell_is_no_regions_wave_and_none_of_what_came_
 def test_but_not_where_nobody_knew_it_or_hosts_do_not_say_it_of_it_alone(says, other, how):
     told = _beside_a_known_fault(says=says, other=other, **how)
     assert (told.kind, told.update) == (Kind.NO_UPDATE, None)
+
+
+@pytest.mark.parametrize(("ever", "named"), [(0.9, UPDATE), (0.7, None)])
+def test_it_is_of_one_that_most_of_the_struck_have_had_for_days(ever, named):
+    told = _beside_a_known_fault(says=21.0, other=0.0, share=0.3, ever=ever)
+    assert (told.update, told.is_known) == (named, named is not None)
 
 
 @pytest.mark.parametrize("wave_says", [580.0, 0.0])
@@ -811,5 +835,6 @@ def test_how_much_more_a_place_explains_is_asked_of_the_waves_that_no_rollout_ma
         known_from=0,
         settled_from=0,
         strikes_late=lambda _: False,
+        ever=np.zeros(1, np.int64),
     )
     assert rivalry.log_of_place(0) == more
