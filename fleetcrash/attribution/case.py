@@ -38,6 +38,7 @@ class Case:
         events: (events,) which ones. cells: (cells,) where they may be.
         but: updates that are not on trial.
         named_elsewhere: updates that other incidents name or named.
+        known_faults: what other incidents were traced to, one each.
         needed_by: by updates that a known fault needs beside the guilty one, that fault.
         tolls: by updates that incidents name which had ended before, what each had done by then.
         blamed: parts of the fleet that stand apart and were in trouble within the day, as other incidents say: they may
@@ -52,6 +53,7 @@ class Case:
     cells: Mask
     but: frozenset[int]
     named_elsewhere: frozenset[int]
+    known_faults: tuple[KnownFault, ...]
     needed_by: Mapping[int, KnownFault]
     tolls: Mapping[int, Toll]
     blamed: frozenset[int]

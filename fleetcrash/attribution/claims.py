@@ -114,6 +114,10 @@ class Claims:
         explained = [one.claim(len(self.taken)) for one in incidents if one.update is not None]
         return ~np.any([*explained, self._inquiry.too_early], axis=0)
 
+    def known_faults(self, incidents: Sequence[Incident]) -> tuple[KnownFault, ...]:
+        """The faults of some incidents that name an update."""
+        return tuple(KnownFault(one.update, one.claim(len(self.taken))) for one in incidents if one.update is not None)
+
     def needed_by(self, incidents: Sequence[Incident]) -> dict[int, KnownFault]:
         """The faults of some incidents, by the updates that they need beside the guilty ones."""
         names = [suspect.update_id for suspect in self._inquiry.news.suspects]

@@ -259,6 +259,7 @@ class Detector:
             cells,
             but=self._not_on_trial(one for one in elsewhere if incident is None or not incident.was_there_before(one)),
             named_elsewhere=_named(others),
+            known_faults=self._claims.known_faults(others),
             needed_by=self._claims.needed_by(others),
             tolls={} if incident is None else incident.tolls_before(others),
             blamed=self._claims.blamed(others, tick),

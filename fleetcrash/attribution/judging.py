@@ -19,12 +19,15 @@ from fleetcrash.attribution.missing_installs import untold
 from fleetcrash.attribution.news import News
 from fleetcrash.attribution.odds import LOG_LATENT, Odds, weigh
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
-from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
+from fleetcrash.attribution.rivalry import EXPLAINED_SHARE, LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.testimony import Testimony
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack, judge
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough
+
+# Crashes of a known fault that tell their module; fewer do not show where it crashes hosts.
+_LEAST_TOLD = 5
 
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
@@ -167,6 +170,8 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tu
     if named is not None and odds.begun_with is not None:
         return named, odds.begun_with
     struck = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
+    if judgement.kind is Kind.NO_UPDATE and (again := _again(inquiry, case, struck)):
+        return again
     is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > _MOSTLY * len(struck)
     if named is not None and not (is_at_boots or odds.is_latent):
         return ()
@@ -183,6 +188,30 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tu
     if not odds.is_latent:
         return ()
     return _beside_latent(news, named, struck, said, younger, is_kept=named == case.named_before)
+
+
+def _again(inquiry: Inquiry, case: Case, struck: Ints) -> tuple[int, ...]:
+    """Updates that other incidents name, and that may go on: most of the struck have had one for days.
+
+    Once everybody has had an update for a day nothing tells that it did it, but that hosts crash where it crashed them:
+    in the module in which most of its crashes were that tell theirs.
+
+    Args:
+        struck: the events, by their numbers.
+    """
+    modules = inquiry.modules
+    found = []
+    for fault in case.known_faults:
+        counts = modules.count(fault.events)
+        of_struck = modules.of_event[struck]
+        told, told_of_struck = int(counts.sum()), of_struck[of_struck >= 0]
+        if told < _LEAST_TOLD or not len(told_of_struck) or counts.max() <= _MOSTLY * told:
+            continue
+        if (told_of_struck == int(np.argmax(counts))).mean() <= _MOSTLY:
+            continue
+        if inquiry.events_ever_with(fault.guilty, case.tick)[struck].mean() >= EXPLAINED_SHARE:
+            found.append(fault.guilty)
+    return tuple(sorted(set(found)))
 
 
 def _behind_no_name(

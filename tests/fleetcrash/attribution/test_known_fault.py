@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 
+from fleetcrash.attribution import judging
 from fleetcrash.attribution.backtest import incidents
+from fleetcrash.attribution.case import KnownFault
 from fleetcrash.attribution.claims import Claims
 from fleetcrash.attribution.incident import Incident
 from tests.fleetcrash.worlds import Row, World, at, crash_of, lake_of
 
 if TYPE_CHECKING:
+    from fleetcrash.attribution.case import Case
     from fleetcrash.attribution.inquiry import Inquiry
 
 HOSTS = [f"h{number}" for number in range(400)]
@@ -302,3 +305,40 @@ def test_what_strikes_a_named_updates_hosts_alone_days_later_is_not_said_to_foll
     assert first["update_id"] == "u"
     assert again["history"][-1]["verdict"] == verdict
     assert [one["update_id"] for one in again["candidates"]] == suspected
+
+
+OWN, OTHER, UNTOLD = 0, 1, -1  # modules of crashes
+
+
+@pytest.mark.parametrize(
+    ("known", "struck", "had", "again"),
+    [
+        ([OWN] * 6 + [OTHER], [OWN] * 4 + [OTHER], 5, True),
+        ([OWN] * 6 + [OTHER], [OWN] * 4 + [UNTOLD], 4, True),
+        ([OWN] * 4 + [UNTOLD] * 9, [OWN] * 5, 5, False),
+        ([OWN] * 5 + [OTHER] * 5, [OWN] * 5, 5, False),
+        ([OWN] * 6, [OWN, OTHER, OTHER, OTHER, OWN], 5, False),
+        ([OWN] * 6, [UNTOLD] * 5, 5, False),
+        ([OWN] * 6, [OWN] * 5, 3, False),
+    ],
+    ids=[
+        "mostly where it crashed them",
+        "some do not tell where",
+        "too few told it before",
+        "it crashed them here and there",
+        "they crash elsewhere",
+        "nobody tells where",
+        "some of them lack it",
+    ],
+)
+def test_what_crashes_hosts_where_a_known_fault_did_may_be_more_of_it(known, struck, had, again):
+    of_event = np.array(known + struck)
+    first, events = len(known), np.arange(len(known) + len(struck))
+    modules = SimpleNamespace(
+        of_event=of_event,
+        count=lambda some: np.bincount(of_event[some & (of_event >= 0)], minlength=2),
+    )
+    inquiry = SimpleNamespace(modules=modules, events_ever_with=lambda *_: events < first + had)
+    case = SimpleNamespace(tick=0, known_faults=(KnownFault(7, events < first),))
+    found = judging._again(cast("Inquiry", inquiry), cast("Case", case), events[first:])
+    assert found == ((7,) if again else ())
