@@ -138,6 +138,8 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
         return known
     leader = int(np.argmax(log_updates))
     odds = _of_leader(rivalry, leader, log_updates)
+    if not odds.lacks_contrast and _is_outdone(rivalry, leader, again):
+        odds = replace(odds, lacks_contrast=True)
     is_open = odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN
     if not is_open:
         return odds
@@ -169,7 +171,7 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: H
     Returns:
         None where no update that is named elsewhere leads then.
     """
-    events = np.maximum(rivalry.trial.events[:, :, :AGES, 0].sum((0, 2)), rivalry.ever)
+    events = _events_with(rivalry)
     of_most = again & (events > 0) & (events >= EXPLAINED_SHARE * events[np.argmax(log_updates)])
     said = {row: rivalry.hosts_say(row) for row in np.flatnonzero(of_most).tolist()}
     known = max(said, key=lambda row: float(log_updates[row]), default=None)
@@ -191,6 +193,25 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: H
     odds = _of_leader(rivalry, known, without, is_told=True)
     is_known = said[known] >= enough(int(events[known]))
     return replace(odds, is_known=is_known, lacks_contrast=not is_known)
+
+
+def _is_outdone(rivalry: Rivalry, leader: int, again: Mask) -> bool:
+    """Whether hosts say far more for an update that is known to be guilty, which half of the struck have as well.
+
+    What a known fault goes on to do, together with what else happens, fits whatever everybody got that day.
+
+    Args:
+        again: (U,) whether another incident names it.
+    """
+    events = _events_with(rivalry)
+    many = np.flatnonzero(again & (events >= TOLD_SHARE * events[leader])).tolist()
+    said = max((rivalry.hosts_say(row) for row in many if row != leader), default=-np.inf)
+    return said >= rivalry.hosts_say(leader) + LOG_THOUSAND
+
+
+def _events_with(rivalry: Rivalry) -> Floats:
+    """(U,) how many of the events happened to hosts that had each update: for a day; for longer if it is known."""
+    return np.maximum(rivalry.trial.events[:, :, :AGES, 0].sum((0, 2)), rivalry.ever)
 
 
 def _of_latent_fault(rivalry: Rivalry, log_updates: Floats) -> Odds | None:

@@ -376,6 +376,16 @@ def test_it_is_of_one_that_most_of_the_struck_have_had_for_days(ever, named):
     assert (told.update, told.is_known) == (named, named is not None)
 
 
+@pytest.mark.parametrize(
+    ("says", "other", "share", "named"),
+    [(21.0, 0.0, 0.6, None), (21.0, 14.2, 0.6, OTHER), (21.0, 0.0, 0.4, OTHER)],
+    ids=["half have it", "they say as much of the other", "it is not of half"],
+)
+def test_nothing_else_is_named_while_hosts_say_far_more_of_a_known_fault(says, other, share, named):
+    told = _beside_a_known_fault(says=says, other=other, share=share, wave_says=0.0)
+    assert told.update == named
+
+
 @pytest.mark.parametrize("wave_says", [580.0, 0.0])
 @pytest.mark.parametrize("says", [3.1, 0.2 * EVENTS - 0.1])
 def test_while_hosts_say_too_little_for_a_known_fault_neither_it_nor_what_came_with_the_boots_is_named(says, wave_says):
