@@ -11,16 +11,20 @@ from fleetcrash.attribution import doubts
 from fleetcrash.attribution.after_install import log_by_delay
 from fleetcrash.attribution.case import Case
 from fleetcrash.attribution.contrast import Moments
+from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import joined_later
 from fleetcrash.attribution.odds import LOG_BY_DELAY
-from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN
+from fleetcrash.attribution.rivalry import LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
 
+_LOST = 0.3  # of the installs; more are seldom lost
+# What hosts have to say for an update that strikes late, where most of the struck hosts lack it.
+_LOG_MOST_LACK = 2.0 * LOG_THOUSAND
 _FEW = 5
 _MORE = 2.0  # times as much as before
 
@@ -99,17 +103,22 @@ class Testimony:
         )
 
     def _strikes_others_as_well(self, update: int) -> bool:
-        """Whether hours after its installs as many hosts are struck that never had the update, and no less often.
+        """Whether hours after its installs many hosts are struck that never had it, and hosts say too little for it.
 
-        Of a rise that has gone on for longer than waves are looked for, an update takes its part of the events.
+        Of a rise that has gone on for longer than waves are looked for, and of any that lasts for a day, an update
+        takes its part of the events. As many as are struck without it may be installs that are lost.
         """
         inquiry, tick = self._inquiry, self._case.tick
-        if not inquiry.news.installs_told:
+        if not inquiry.news.installs_told or not self.strikes_late(update):
             return False
-        if not self.strikes_late(update) or self.of_hosts(update) >= LOG_HINT:
+        said = self.of_hosts(update)
+        if said >= _LOG_MOST_LACK or self.by_delay(update) >= LOG_BY_DELAY:
             return False
         struck = doubts.struck_beside(inquiry, update, tick, self._case.events, self._trial)
-        return int(struck.sum()) > _MOSTLY * len(struck)
+        lack = int(struck.sum())
+        if lack > _MOSTLY * len(struck):
+            return True
+        return said < LOG_THOUSAND and lack > max(_FEW, _LOST * len(struck))
 
     def _was_so_before(self, update: int) -> bool:
         """Whether about as much happened where the update is likeliest in the day before it was sent out.
