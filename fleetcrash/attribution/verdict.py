@@ -45,8 +45,11 @@ _EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
 # What strikes at a boot hours after an update may be of one of more than a day ago as well, which is not on trial any
 # more: then hosts without the update have to tell ...
 _LATE_AGES = int(np.searchsorted(AGE_MINUTES, 240, side="right"))
-# ... and by so much an event: of an update that most hosts have, those that lack it were not online yesterday either,
-# and lack whatever else came then.
+# ... and by so much an event, which takes that two in five of the hosts beside lack it: those that lack what everybody
+# got who was online then were not, and boot less often, whatever strikes at boots.
+_LOG_PER_LATE_BOOT = 0.5
+# By so much an event they tell that it was none of before: of an update that most hosts have, those that lack it were
+# not online yesterday either, and lack whatever else came then.
 _LOG_PER_EVENT = 0.2
 
 
@@ -307,7 +310,7 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None) 
         return len(near) == 1
     events = _events_of(trial, leader)
     if events[CRASH_AT_BOOT, _LATE_AGES:].sum() > _MOSTLY * events.sum():
-        least = max(LOG_MARGIN, _LOG_PER_EVENT * float(events.sum()))
+        least = max(LOG_MARGIN, _LOG_PER_LATE_BOOT * float(events.sum()))
         if contrast(int(trial.updates[leader])) < least:
             return False
     if len(near) == 1:

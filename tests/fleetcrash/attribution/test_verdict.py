@@ -675,8 +675,8 @@ def test_without_installs_what_rose_more_than_an_hour_after_the_release_may_be_a
 @pytest.mark.parametrize(
     ("outcome", "age", "contrast", "named"),
     [
-        (CRASH_AT_BOOT, 4, 0.2 * EVENTS - 0.1, False),
-        (CRASH_AT_BOOT, 4, 0.2 * EVENTS + 0.1, True),
+        (CRASH_AT_BOOT, 4, 0.5 * EVENTS - 0.1, False),
+        (CRASH_AT_BOOT, 4, 0.5 * EVENTS + 0.1, True),
         (CRASH_AT_BOOT, 3, 0.0, True),
         (CRASH, 4, 0.0, True),
     ],
