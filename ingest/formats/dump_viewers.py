@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -241,10 +242,8 @@ def _time(crash: _Crash, day_first: bool | None, before: datetime) -> str | None
     dump = next((found for name in names if (found := _SMALL_DUMP.match(base_name(name) or ""))), None)
     after = None
     if dump is not None:
-        try:
+        with suppress(ValueError):  # its name only looks like a date
             after = datetime(2000 + int(dump["year"]), int(dump["month"]), int(dump["day"]), tzinfo=UTC)
-        except ValueError:
-            after = None
     if after is not None and (at := local_time(crash.at, day_first=None, after=after, before=after)):
         return at
     return local_time(crash.at, day_first=day_first, after=None, before=before)
