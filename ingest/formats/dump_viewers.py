@@ -139,12 +139,20 @@ def _cells(line: str) -> list[str]:
 
 
 def _crash_of(said: Mapping[str, str], common: Mapping[str, str]) -> Iterator[_Crash]:
-    if "crashed at" in said and _BUGCHECK.match(said.get("bugcheck code", "")):
+    if _is_of_whocrashed(said):
         yield _Crash({**common, **said}, said["crashed at"])
-    elif _CODE.fullmatch(said.get("bug check code", "")) and "crash time" in said:
+    elif _is_of_bluescreenview(said):
         yield _Crash(said, said["crash time"])
     elif "process file" in said and "event time" in said and _problem(said) is not None:
         yield _Crash(said, said["event time"])
+
+
+def _is_of_whocrashed(said: Mapping[str, str]) -> bool:
+    return "crashed at" in said and _BUGCHECK.match(said.get("bugcheck code", "")) is not None
+
+
+def _is_of_bluescreenview(said: Mapping[str, str]) -> bool:
+    return "crash time" in said and _CODE.fullmatch(said.get("bug check code", "")) is not None
 
 
 def _problem(said: Mapping[str, str]) -> Problem | None:
@@ -157,12 +165,12 @@ def _records(crashes: Sequence[_Crash], told: Told) -> Records:
     day_first = days_first(crash.at for crash in crashes)
     for crash in crashes:
         at = _time(crash, day_first, told.at)
-        if "event name" in crash.said:
-            _add_report(records, crash, at)
-        elif "crashed at" in crash.said:
+        if _is_of_whocrashed(crash.said):
             _add(records, crash, at, _of_whocrashed(crash.said))
-        else:
+        elif _is_of_bluescreenview(crash.said):
             _add(records, crash, at, _of_bluescreenview(crash.said))
+        else:
+            _add_report(records, crash, at)
     return records
 
 
