@@ -23,6 +23,11 @@ from fleetcrash.clustering.lists import frame_list
 from fleetcrash.clustering.names import KERNEL, MAX_NAME_LENGTH, function_name, module_name
 from fleetcrash.clustering.signature import MAX_FRAMES, NamedFrame, Role, Shape, Signature, Step
 
+# The frames with which a system calls a program's handler of a signal: those inside of them run because of the signal.
+SIGNAL_FRAMES = frozenset([
+    "__restore_rt", "__kernel_rt_sigreturn", "__kernel_sigreturn", "_sigtramp", "_platform_sigtramp",
+    "<signal handler called>", "signal handler called",
+])  # fmt: skip
 _PATH = re.compile(r"\(?((?:/|[A-Za-z]:\\)[^()+]+)")
 _PLACE_IN_TEXT = re.compile(r"\b(?:in|at):? (?:\S+:\d+ )?([A-Za-z_][\w.]{2,100})\+0x[0-9a-f]")
 
@@ -114,8 +119,15 @@ def _name_frames(draft: Draft) -> tuple[str, str]:
 
 
 def _mark_reporting(draft: Draft) -> tuple[str, str]:
-    """Frames that run because of the crash say nothing about its cause."""
-    return _mark(draft, "reporting", Role.REPORTING)
+    """Frames that run because of the crash say nothing about its cause, nor does a handler that ends the process."""
+    told = _mark(draft, "reporting", Role.REPORTING)
+    innermost = next((frame.role for frame in draft.frames if frame.role is not Role.UNKNOWN), None)
+    if innermost is Role.REPORTING:  # else the handler itself has crashed
+        handled = (at for at, frame in enumerate(draft.frames) if frame.function in SIGNAL_FRAMES)
+        for at in range(max(handled, default=0)):
+            if draft.frames[at].role is Role.OTHER:
+                draft.frames[at] = replace(draft.frames[at], role=Role.REPORTING)
+    return told
 
 
 def _mark_machinery(draft: Draft) -> tuple[str, str]:

@@ -13,12 +13,12 @@ from typing import Any
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import kernel_lines, kernel_log, stacks
+from ingest.formats.blame import at_fault
 from ingest.formats.crashes import (
     Frame,
     NotJson,
     Records,
     Told,
-    at_fault,
     base_name,
     document_of,
     mapping,

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import kernel_lines, kernel_log, stacks
-from ingest.formats.crashes import Frame, Records, Told, Unfit, at_fault, base_name, name_of, tags_of, text
+from ingest.formats.blame import at_fault
+from ingest.formats.crashes import Frame, Records, Told, Unfit, base_name, name_of, tags_of, text
 from ingest.formats.dates import date_in_words
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingest.formats import stacks
+from ingest.formats.blame import at_fault
 from ingest.formats.crashes import (
     LONGEST_TEXT,
     Frame,
     Records,
     Told,
     Unfit,
-    at_fault,
     base_name,
     document_of,
     mapping,

@@ -211,16 +211,6 @@ class Frame(msgspec.Struct, frozen=True):
     offset: int | None = None
 
 
-def at_fault(frames: Iterable[Frame], otherwise: str | None = None) -> dict[str, Any]:
-    """The place of a crash from its stack: the innermost frame with a name, as a jump to nowhere has none.
-
-    Args:
-        otherwise: the module, if that frame has none.
-    """
-    place = next((frame for frame in frames if frame.module or frame.function), Frame())
-    return {"module": place.module or otherwise, "module_offset": place.offset if place.module else None}
-
-
 def tags_of(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
     """Tags of bounded number and length, without names in home paths; the first of a name counts."""
     tags: dict[str, str] = {}

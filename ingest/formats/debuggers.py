@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import stacks
-from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, at_fault, base_name, name_of, tags_of, text
+from ingest.formats.blame import at_fault
+from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, base_name, name_of, tags_of, text
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 
 from ingest.formats import stacks
-from ingest.formats.crashes import Records, Told, Unfit, at_fault, name_of, tags_of, text
+from ingest.formats.blame import at_fault
+from ingest.formats.crashes import Records, Told, Unfit, name_of, tags_of, text
 from ingest.formats.dates import date_in_words
 from ingest.formats.format import Document, Head
 from ingest.formats.uncaught import Form

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.formats.crashes import Records, at_fault, name_of, tags_of
+from ingest.formats.blame import at_fault
+from ingest.formats.crashes import Records, name_of, tags_of
 from ingest.formats.workers import FATAL
 
 _NEAR_S = 60.0  # writing a dump may take a while

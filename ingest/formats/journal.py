@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import exits, sanitizer, stacks
-from ingest.formats.crashes import Records, Told, Unfit, at_fault, base_name, name_of, tags_of, text, time_of, whole
+from ingest.formats.blame import at_fault
+from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, time_of, whole
 from ingest.formats.deaths import Death, Deaths, pids_of
 from ingest.formats.exits import Exit, Exits
 from ingest.formats.format import BrokenOff, Log

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from ingest.formats.blame import at_fault
 from ingest.formats.crashes import (
     MOST_FRAMES,
     Frame,
     Records,
     Told,
     Unfit,
-    at_fault,
     base_name,
     name_of,
     tags_of,

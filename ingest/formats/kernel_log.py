@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 
 from ingest.formats import kernel_processes, kernel_steps
+from ingest.formats.blame import at_fault
 from ingest.formats.crashes import (
     LONGEST_TEXT,
     Frame,
@@ -341,7 +342,7 @@ def _of_kernel(line: Line, behind: Iterable[Line], said: str, what: str, blamed:
         line,
         "kernel",
         what.strip(),
-        frames[0].module if frames else None,
+        at_fault(frames)["module"],
         frames=frames,
         release=release,
         tags={"message": said[:LONGEST_TEXT]},

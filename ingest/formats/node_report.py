@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingest.formats import stacks
+from ingest.formats.blame import at_fault
 from ingest.formats.crashes import (
     Frame,
     Records,
     Told,
     Unfit,
-    at_fault,
     document_of,
     mapping,
     name_of,

@@ -12,12 +12,12 @@ from itertools import islice
 from typing import Any
 
 from fleetcrash.clustering.codes import canonical_code
+from ingest.formats.blame import at_fault
 from ingest.formats.crashes import (
     NotJson,
     Records,
     Told,
     Unfit,
-    at_fault,
     mapping,
     name_of,
     parsed,

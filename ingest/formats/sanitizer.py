@@ -16,7 +16,8 @@ from itertools import takewhile
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import apple_text, caught_signals, jvm, server_faults, stacks, uncaught, workers
 from ingest.formats import sanitizer_heads as heads
-from ingest.formats.crashes import Frame, Records, Told, at_fault, base_name, name_of, tags_of, text, time_of
+from ingest.formats.blame import at_fault
+from ingest.formats.crashes import Frame, Records, Told, base_name, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
 from ingest.formats.kernel_lines import is_of_process, is_of_syslog, stamp_of
 from ingest.formats.lines import text_lines_in

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from ingest.formats.blame import at_fault
 from ingest.formats.crashes import (
     MOST_FRAMES,
     Frame,
     Records,
     Told,
     Unfit,
-    at_fault,
     base_name,
     document_of,
     first,

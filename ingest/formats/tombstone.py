@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.formats import stacks
-from ingest.formats.crashes import Records, Told, at_fault, name_of, tags_of, text, time_of
+from ingest.formats.blame import at_fault
+from ingest.formats.crashes import Records, Told, name_of, tags_of, text, time_of
 from ingest.formats.dates import date_without_year
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in

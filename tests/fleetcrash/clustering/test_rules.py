@@ -177,6 +177,13 @@ def test_what_crashes_in_the_systems_own_code_is_told_apart_by_its_program(domai
     assert sign(own).family.endswith("libfoo.so"), "whose own code is at fault needs no program"
 
 
+def test_a_handler_that_ends_the_process_is_not_what_crashed():
+    handler = (Frame("libc.so.6", "kill"), Frame("scan", "die"), Frame("libc.so.6", "__restore_rt"))
+    fault = (Frame("libc.so.6", "memcpy"), Frame("librelay.so", "relay_push"))
+    assert sign(Shape("linux", "user", "7", frames=(*handler, *fault))).family.endswith("| librelay.so!relay_push")
+    assert sign(Shape("linux", "user", "7", frames=(*handler[1:], *fault))).family.endswith("| scan!die")
+
+
 def test_a_title_is_for_people():
     assert sign(OUTAGE).title == "csagent.sys: invalid memory access"
     assert sign(stack("app!ns::run(int)")).title == "app: invalid memory access in ns::run"

@@ -109,7 +109,7 @@ def test_lldb():
 
 def test_swift():
     found = record(SWIFT)
-    assert (found["code"], found["module"]) == ("SIGILL", "libswiftCore.so")
+    assert (found["code"], found["module"]) == ("SIGILL", "relay")
     assert [one["function"] for one in found["frames"]] == [
         "_assertionFailure(_:_:file:line:flags:)", "Queue.push()", "main",
     ]  # fmt: skip

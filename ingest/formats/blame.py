@@ -1,0 +1,48 @@
+"""The place of a crash in its stack, by the names of the functions in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from fleetcrash.clustering.lists import frame_list
+from fleetcrash.clustering.names import function_name, module_name
+from fleetcrash.clustering.rules import SIGNAL_FRAMES
+from ingest.formats.crashes import MOST_FRAMES, Frame
+
+_NOT_AT_FAULT = ("reporting", "machinery")
+_LIBRARY = re.compile(r"\.(?:so|dll|dylib)\b", re.IGNORECASE)
+
+
+def at_fault(frames: Iterable[Frame], otherwise: str | None = None) -> dict[str, Any]:
+    """The place of a crash from its stack: the innermost frame with a name, as a jump to nowhere has none.
+
+    Where that only reports the crash (``raise``, ``abort``), it is the innermost frame that neither does so, nor is of
+    a handler of the signal, a library or a runtime, if there is one.
+
+    Args:
+        otherwise: the module, if that frame has none.
+    """
+    named = list(islice((frame for frame in frames if frame.module or frame.function), MOST_FRAMES))
+    first = next(iter(named), Frame())
+    told = next((frame for frame in named if frame.function or not _is_listed("machinery", frame)), first)
+    place = next(_others(named), first) if _is_listed("reporting", told) else first
+    if not (place.module or otherwise) and not _LIBRARY.search(first.module or ""):
+        place = first  # a part of the program, as are sanitizers
+    return {"module": place.module or otherwise, "module_offset": place.offset if place.module else None}
+
+
+def _others(named: Sequence[Frame]) -> Iterator[Frame]:
+    """The frames that neither report, nor are those of a handler that did, nor of a library or runtime."""
+    handled = max((at for at, frame in enumerate(named) if _function(frame) in SIGNAL_FRAMES), default=-1)
+    return (frame for frame in named[handled + 1 :] if not any(_is_listed(name, frame) for name in _NOT_AT_FAULT))
+
+
+def _is_listed(name: str, frame: Frame) -> bool:
+    return frame_list(name).has(module_name(frame.module), _function(frame))
+
+
+def _function(frame: Frame) -> str:
+    return function_name(frame.function)

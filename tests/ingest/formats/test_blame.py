@@ -1,0 +1,47 @@
+"""Which module a stack blames."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.formats.blame import at_fault
+from ingest.formats.crashes import Frame
+
+RAISED = (Frame("libc.so.6", "raise", 0x10), Frame("libc.so.6", "abort", 0x20))
+OWN = Frame("librelay.so", "relay_push", 0x40)
+
+
+@pytest.mark.parametrize("unnamed", [(), (Frame(),), (Frame("libc.so.6", None, 0x8926C),), (Frame("libc.so.6"),) * 2])
+def test_what_only_reports_a_crash_is_not_blamed_for_it(unnamed):
+    assert at_fault([*unnamed, *RAISED, OWN], "scan") == {"module": "librelay.so", "module_offset": 0x40}
+    thrown = (Frame("libstdc++.so.6", "__cxa_throw"), Frame("libc.so.6", "free"))
+    assert at_fault([*unnamed, *RAISED, *thrown, OWN])["module"] == "librelay.so"
+
+
+def test_a_stack_of_nothing_else_blames_its_innermost_frame():
+    assert at_fault(RAISED, "scan") == {"module": "libc.so.6", "module_offset": 0x10}
+    assert at_fault((), "scan") == {"module": "scan", "module_offset": None}
+    assert at_fault([Frame(), OWN]) == {"module": "librelay.so", "module_offset": 0x40}
+
+
+def test_a_fault_within_a_library_is_the_librarys():
+    assert at_fault([Frame("libc.so.6", "strlen", 0x30), OWN]) == {"module": "libc.so.6", "module_offset": 0x30}
+
+
+def test_the_handler_of_a_signal_is_not_blamed_for_it():
+    handler = (Frame("libc.so.6", "kill"), Frame("scan", "die"), Frame("libc.so.6", "__restore_rt"))
+    assert at_fault([*handler, Frame("libc.so.6", "memcpy"), OWN])["module"] == "librelay.so"
+    assert at_fault([*handler[1:], OWN])["module"] == "scan", "which itself has crashed"
+
+
+def test_a_program_is_blamed_where_no_frame_of_its_own_tells_a_module():
+    source = Frame(None, "relay_push")
+    assert at_fault([*RAISED, source], "scan")["module"] == "scan"
+    assert at_fault([*RAISED, source])["module"] is None
+    assert at_fault([Frame("scan", "__asan_memcpy", 0x50), source]) == {"module": "scan", "module_offset": 0x50}
+
+
+def test_a_panic_blames_the_code_of_the_kernel_that_called_it():
+    panicked = [Frame("kernel", name) for name in ("dump_stack_lvl", "panic")]
+    assert at_fault([*panicked, Frame("relay", "relay_poll"), Frame("kernel", "kthread")])["module"] == "relay"
+    assert at_fault(panicked)["module"] == "kernel"
