@@ -36,7 +36,7 @@ _CLOCK_DIGITS = 6  # after the dot; other numbers in brackets may mean anything
 # that begins a fault has one.
 _ANY = re.compile("")
 _WORD = r"[^\W\d_]{2,9}\.? {1,2}"
-_MAY_BEGIN = re.compile(rf"[\s\0]*(?:[\x1b<\[\d]|[a-z]{{4,8}} {{0,4}}:[a-z]|{_WORD}(?:{_WORD})?\d)")
+_MAY_BEGIN = re.compile(rf"[\s\0`]*(?:[\x1b<\[\d]|[a-z]{{4,8}} {{0,4}}:[a-z]|{_WORD}(?:{_WORD})?\d)")
 _OF_FAULTS = re.compile(
     rf"{MARKS}|panic - not|BUG|LOCKUP|Unable to handle|WARNING: |INFO: |PANIC|\[#\d|general protection"
 )
@@ -68,8 +68,8 @@ def _is_of_a_log(line: str) -> bool:
 
 
 def _tidy(line: str) -> str:
-    """A line without colours and blanks, and without zero bytes from a power loss."""
-    return (_COLOUR.sub("", line) if "\x1b" in line else line).strip("\0 \t\r\n\v\f")
+    """A line without colours and blanks, without zero bytes from a power loss, and Markdown's marks of code."""
+    return (_COLOUR.sub("", line) if "\x1b" in line else line).strip("\0 \t\r\n\v\f`")
 
 
 def _stamped(said: str) -> tuple[str, re.Match[str]]:

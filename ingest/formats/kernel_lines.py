@@ -19,6 +19,7 @@ _FACILITY = r"[a-z]{3,8}\d?\.(?:emerg|alert|crit|err|error|warn|warning|notice|i
 _CALLER = (  # the task or processor that writes a line, in the forms of kernels and of phone makers
     r" {0,2}\[\s{0,8}[TC]\d{1,10}(?:@C?\d{1,4})?\]| {1,2}c\d{1,3} {1,8}\d{1,8}(?= )"
     r"| ?-?\(\d{1,3}\)\[\d{1,8}:[^\]\s]{1,40}\]| {0,2}\[\d{1,3}: {0,20}[^\]]{1,40}: {0,8}\d{1,8}\]"
+    r"| ?\[pid:\d{1,10},cpu\d{1,4}[, ][^\]]{1,40}\](?:\[\d{1,4}\])?"
 )
 _STAMP = re.compile(
     # The level of a line in the kernel's ring buffer, and as dmesg -x prints it.

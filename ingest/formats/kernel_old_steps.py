@@ -27,7 +27,8 @@ _LINES = tuple(
     for form in (_OF_KLOGD, _OF_RED_HAT, _OF_2_6_16)
 )
 _RELEASE = re.compile(
-    r"(?:EFLAGS: [0-9a-f]{8} {1,4}|EIP is at \w{1,200} \[\w{1,64}\] 0x[0-9a-f]{1,8} )"
+    r"(?:EFLAGS: [0-9a-f]{8} {1,4}|EIP is at \w{1,200} \[\w{1,64}\] 0x[0-9a-f]{1,8} "
+    r"|REGS: [0-9a-f]{8,16} TRAP: [0-9a-f]{3,4} {1,4}(?:Not tainted|Tainted: .{1,40}?) {1,4})"
     r"\((?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100})(?: #\d{1,9})?\)"
 )
 

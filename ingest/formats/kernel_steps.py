@@ -9,8 +9,8 @@ from typing import NamedTuple
 from ingest.formats import kernel_old_steps
 from ingest.formats.crashes import MOST_FRAMES, Frame, text
 
-_ADDRESSES = r"(?:\[<?[0-9a-f]{8,16}>?\] {0,2}){0,2}"
-_OFFSET = r"\+0x[0-9a-f]{1,16}/0x[0-9a-f]{1,16}"
+_ADDRESSES = r"(?:\[(?:<?[0-9a-f]{8,16}>?)?\] {0,2}){0,2}"  # pages leave out what they take for a tag
+_OFFSET = r"\+0[x×][0-9a-f]{1,16}/0[x×][0-9a-f]{1,16}"  # and mend what they take for a sum
 _SOURCE = r"[\w./+-]{1,300}:(?:\d{1,7}|\?)"  # scripts add it to an offset, or replace the offset by it
 _PLACE = (
     r"(?P<function>[\w.$]{1,200})(?:" + _OFFSET + rf"(?: {_SOURCE})?(?: \[(?P<module>\w{{1,64}})[^\]]{{0,80}}\])?"

@@ -126,6 +126,13 @@ def test_the_kernels_own_device_tells_its_clock_in_microseconds():
     assert (crash["uptime_s"], len(crash["frames"])) == (1234.567893, 3)
 
 
+@pytest.mark.parametrize("header", ["Jul 19 04:10:02 web-1 kernel: ", ""])
+def test_marks_of_code_are_no_part_of_a_line(header):
+    said = "".join(f"{header}{line}\n" for line in OLD_OOPS.splitlines()).strip()
+    assert the_crash(f"`{said}`".encode()) == the_crash(said.encode())
+    assert KERNEL_FILE.recognises(head(f"`{said}`".encode()))
+
+
 def test_dmesg_tells_the_time_between_lines_in_place_of_its_clock():
     lines = [one.partition("] ")[2] for one in OLD_OOPS.splitlines()]
     data = "\n".join(["[Jul19 04:10] usb 1-1: new", *(f"[  +0.000002] {one}" for one in lines)]).encode()

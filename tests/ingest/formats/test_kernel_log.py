@@ -230,7 +230,12 @@ def test_the_line_before_an_oops_names_the_function_where_its_own_was_lost():
 
 @pytest.mark.parametrize(
     "said",
-    ["Pid: 811, comm: bash Not tainted (2.6.27.9-159.el6 #1)", "Pid: 811, comm: bash Tainted: P 2.6.27.9-159.el6 #1"],
+    [
+        "Pid: 811, comm: bash Not tainted (2.6.27.9-159.el6 #1)",
+        "Pid: 811, comm: bash Tainted: P 2.6.27.9-159.el6 #1",
+        "REGS: c0000000007639f0 TRAP: 0300   Not tainted  (2.6.27.9-159.el6)",
+        "REGS: c0000000007639f0 TRAP: 0300   Tainted: P        W  (2.6.27.9-159.el6)",
+    ],
 )
 def test_kernels_before_three_tell_their_release_beside_a_process(said):
     lines = [said if one.startswith("CPU: ") else one for one in (one[15:] for one in OLD_OOPS.splitlines())]
@@ -377,6 +382,8 @@ SEGFAULT = "nginx[123]: segfault at 0 ip 00007f5a3c0a1234 sp 00007ffd error 4 in
         "<4>[ 1234.567890] (4)[123:kworker/4:1]",
         "<4>[ 1234.567890]-(0)[0:swapper/0]",
         "<6>[ 1234.567890]  [2:    kworker/2:1:  123] ",
+        "[ 1234.567890] [pid:123,cpu1,kworker/2:1]",
+        "[ 1234.567890] [pid:123,cpu1 swapper/0][0]",
         "kernel: [ 1234.5] ",
         "[Fri Nov  7 11:00:00 2026] ",
         "Nov 27 11:00:00 web-1 kernel: ",

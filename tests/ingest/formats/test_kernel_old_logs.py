@@ -54,6 +54,15 @@ Call trace:
  vfs_write+0x78/0xac
  ksys_write+0x7c/0xac
 ---[ end trace 0000000000000000 ]---"""
+OF_A_PAGE = f"""\
+{HEAD}
+Oops: 0002 [#1]
+EIP: 0060:[] Not tainted VLI
+EFLAGS: 00210286 (2.6.9-11.EL)
+EIP is at ring_write+0×14/0x74 [sensor]
+Call Trace:
+[] vfs_write+0×78/0xac
+[] ksys_write+0x7c/0×ac"""
 BROKEN = """\
 general protection fault, probably for non-canonical address
 0xdffffc000000001b: 0000 [#1] PREEMPT SMP
@@ -83,10 +92,11 @@ def faults(said: str) -> list[kernel_log.Fault]:
         (RED_HAT, "kernel BUG at ring.c:130", "2.4.18-19.7"),
         (TWO_A_LINE, "OOPS", "2.6.16-git20"),
         (QUOTED, "OOPS", None),
+        (OF_A_PAGE, "OOPS", "2.6.9-11.EL"),
         (BROKEN, "general protection fault", "6.7.0-12348-gd47b9f68d289"),
         (UNALIGNED, "Unhandled kernel unaligned access", None),
     ],
-    ids=["ksymoops", "klogd", "Red Hat", "two a line", "quoted", "broken", "MIPS"],
+    ids=["ksymoops", "klogd", "Red Hat", "two a line", "quoted", "of a page", "broken", "MIPS"],
 )
 def test_an_oops_needs_no_number(said, code, release):
     (fault,) = faults(said)
