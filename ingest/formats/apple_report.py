@@ -43,15 +43,17 @@ _TRANSLATED = re.compile(r"(?:-{5,80}\n)?Translated Report ")
 _FULL = re.compile(r"^Full Report\n-{5,40}\n\s{0,9}(?=\{)", re.MULTILINE)
 
 _MOST_REPORTS = 1000
-_BEGINS = re.compile(r"^(?:-{5,80}\nTranslated Report |[ \t>]{0,8}\{[^\n]{0,4000}?\"bug_type\"\s{0,9}:)", re.MULTILINE)
+_BEGINS = re.compile(r"^(?:-{5,80}\nTranslated Report |[ \t>`]{0,8}\{[^\n]{0,4000}?\"bug_type\"\s{0,9}:)", re.MULTILINE)
 
-_START = re.compile(r"^[ \t>]{0,8}(?=\{)", re.MULTILINE)
+# The first line of a report, or of the part of one that people copied.
+_START = re.compile(r"^[ \t>`]{0,8}(?=\{|(?P<name>\"\w{1,40}\"\s{0,9}:\s{0,9}[\"{\[\d]))", re.MULTILINE)
 _MOST_BEFORE = 4000  # characters that people may write before a report
 
 _KEY = r'"{}"\s{{0,9}}:'
 _HEADER = re.compile(_KEY.format("bug_type"))
 _OF_BODY = ("crashReporterKey", "panicString", "osVersion", "procName")
 _BODY = [re.compile(_KEY.format(name)) for name in _OF_BODY]
+_PANICKED = re.compile(r"\"(?:p|macOSP)anicString\"\s{0,9}:\s{0,9}\"panic\(cpu \d")
 _RECORD = re.compile(_KEY.format("record"))
 
 
@@ -121,9 +123,14 @@ def _add_translation(records: Records, header: Mapping[str, Any], written: str) 
 
 
 def _from_brace(said: str) -> str:
-    """A text from the first line that begins with a brace, if there is one near the start; else unchanged."""
+    """A text from the first line on that begins with a brace, or a name and value of an object whose brace was cut off.
+
+    Unchanged if there is none near the start.
+    """
     start = _START.search(said, 0, _MOST_BEFORE)
-    return said[start.end() :] if start else said
+    if start is None:
+        return said
+    return ("{" if start["name"] else "") + said[start.end() :]
 
 
 def _kind(header: Mapping[str, Any]) -> str | None:
@@ -296,6 +303,8 @@ def _recognises(head: Head) -> bool:
     header = said[: said.find("}") + 1] or said
     if _RECORD.search(header):
         return False
+    if _PANICKED.search(said):
+        return True
     return _HEADER.search(header) is not None or sum(key.search(said) is not None for key in _BODY) >= 2
 
 

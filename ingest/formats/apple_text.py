@@ -115,7 +115,7 @@ def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
     named, _, pid = (report.said("Process", "Command") or "").rpartition(" [")
     process = text(named or pid) or text(header.get("name")) or text(header.get("app_name"))
     pid = pid.strip("]") if named else report.said("PID") or ""
-    steps = _steps(report)
+    steps = _steps(report, process)
     killed = [report.said(name) for name in ("Exception Codes", "Termination Reason", "Termination Description")]
     version, build = system_of(report.said("OS Version") or header.get("os_version"))
     keys = (own_id(report.said(name)) for name in ("CrashReporter Key", "Crash Reporter Key", "Anonymous UUID"))
@@ -196,12 +196,16 @@ def _parsed(said: str) -> _Report:
 
 
 class _Images:
-    """Images, to be found by an address within or by name."""
+    """Images, to be found by an address within or by name.
 
-    def __init__(self, images: Sequence[Image]) -> None:
+    Args:
+        own: image of the process, by the name that frames have for it; used if the images do not have it.
+    """
+
+    def __init__(self, images: Sequence[Image], own: Mapping[str | None, Image] | None = None) -> None:
         self._sorted = sorted(images, key=lambda image: image.start)
         self._starts = [image.start for image in self._sorted]
-        self._named = {image.name: image for image in images}
+        self._named = {**(own or {}), **{image.name: image for image in images}}
 
     def of(self, address: int, name: str | None) -> Image | None:
         at = bisect_right(self._starts, address) - 1
@@ -213,9 +217,10 @@ class _Images:
         return self._named.get(name)
 
 
-def _steps(report: _Report) -> list[Step]:
+def _steps(report: _Report, process: str | None) -> list[Step]:
     """The frames that tell of the crash: where an exception was thrown, or else of the thread that crashed."""
-    images = _Images(report.images)
+    # Until macOS 11 frames name a program by its bundle.
+    images = _Images(report.images, {report.said("Identifier"): Image(process, report.said("Path") or "")})
     if report.heaviest:
         return [step for line in reversed(report.heaviest) if (step := _heavy_step(line, images))]
     if report.thrown:

@@ -32,6 +32,7 @@ _KERNEL_BYTES = 64 << 20  # upper bound of the kernel's own code, which has some
 _POWERPC_KERNEL_BYTES = 4 << 20  # from address 0 on; extensions are above
 _EXTENSION_BYTES = 4 << 20  # upper bound for one with only a start address
 _ADDRESS_BITS = 0xFF_FFFF_FFFF  # of an address on Arm; the other bits may be a signature
+_AROUND = " \t\v\f`"  # a line: blanks, and Markdown's marks of code
 _NEAR = 2000  # characters before a panic in which a report has host and time
 
 _PREFIX = re.compile(  # of a log, before each line
@@ -209,7 +210,7 @@ def _panics(said: str) -> Iterator[tuple[str, str]]:
         has_booted = has_booted or _BOOTED.search(said, looked, line) is not None
         looked = line
         before = said[line : min(at, line + _NEAR)]
-        if has_booted and (not before.strip() or _PREFIX.fullmatch(before)):
+        if has_booted and (not before.strip(_AROUND) or _PREFIX.fullmatch(before)):
             starts.append(line)
             has_booted = False
         at = said.find("\n", at)
@@ -221,7 +222,7 @@ def _panics(said: str) -> Iterator[tuple[str, str]]:
 def _unprefixed(line: str) -> str:
     line = line[:_LONGEST_LINE]
     prefix = _PREFIX.match(line)
-    return (line[prefix.end() :] if prefix else line).strip()
+    return (line[prefix.end() :] if prefix else line).strip(_AROUND)
 
 
 def _searched(said: str) -> Iterator[tuple[str, re.Match[str]]]:

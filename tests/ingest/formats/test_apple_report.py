@@ -160,6 +160,13 @@ def test_a_report_that_was_copied_stands_among_text():
         assert crash(copied)["frames"] == crash(report())["frames"]
 
 
+def test_of_a_report_people_may_copy_a_part():
+    copied = b"This is what it says:\n`" + report().partition(b"{")[2].partition(b"{")[2].lstrip() + b"`\n"
+    assert crash(copied)["frames"] == crash(report())["frames"]
+    record = crash(json.dumps({"panicString": SILICON})[1:-1].encode())
+    assert (record["domain"], record["module"]) == ("kernel", "com.apple.driver.AppleFooPCIe")
+
+
 def test_the_thread_that_crashed():
     calm = [{**thread, "triggered": False} for thread in BODY["threads"]]
     assert len(crash(report(threads=calm))["frames"]) == 4

@@ -283,6 +283,14 @@ def test_an_older_report_without_images():
     assert record["frames"] == [{"module": "Acme", "function": "run", "offset": None}]
 
 
+def test_without_images_a_frame_may_name_the_program_by_its_bundle():
+    said = MAC.partition("Binary Images:")[0].replace("0x10864e000 + 5382822", "0x10864e000 + 4096")
+    record = crash(said)
+    assert (record["module"], record["frames"][1]["function"]) == ("Acme Sync Helper", "-[SyncDatabase open:]")
+    assert record["frames"][2] == {"module": "Acme Sync Helper", "function": None, "offset": 4096}
+    assert {frame["module"] for frame in record["frames"][3:]} == {None, "libdispatch.dylib"}
+
+
 def test_an_older_report_has_a_tab_before_the_path_of_an_image():
     images = "\nBinary Images Description:\n    0x1000 -   0x52afff com.acme.mail 2.0\t/Applications/Acme.app/Acme\n"
     record = crash(OLDER + images)

@@ -382,7 +382,11 @@ def test_what_is_none_is_not_recognised(said):
         crashes_of(XNU_PANIC, said if b"panic(cpu" not in said else b"")
 
 
-@pytest.mark.parametrize("said", [SYMBOLS, EXTENSIONS, SILICON, WATCHDOG, "\n\n   " + SYMBOLS])
+def test_marks_of_code_are_no_part_of_a_panic():
+    assert crash(f"It says\n\n`{SILICON.strip()}`\n")["crash_id"] == crash(SILICON.strip())["crash_id"]
+
+
+@pytest.mark.parametrize("said", [SYMBOLS, EXTENSIONS, SILICON, WATCHDOG, "\n\n   " + SYMBOLS, f"`{SYMBOLS}`"])
 def test_panics_are_recognised(said):
     assert XNU_PANIC.recognises(head(said.encode()))
     assert XNU_PANIC.recognises(head(b"\xff\xfe" + said.encode("utf-16-le")))
