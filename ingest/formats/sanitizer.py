@@ -53,6 +53,8 @@ _END = re.compile(
     r"SUMMARY: |==\d+==ABORTING|\s*(?:freed|previously allocated|allocated) by thread|Thread T\d+ created"
 )
 _BY_SIGNAL = re.compile(r"^SIG[A-Z]+$|: (?:ABRT|ILL|TRAP|BUS|SEGV|breakpoint|illegal-instruction|deadly signal)$")
+_BY_EXIT = "libFuzzer: fuzz target exited"
+_HANG = re.compile(r"libFuzzer: timeout|Centipede: .{0,12}[Tt]imeout exceeded")
 _PLACE = re.compile(r"\bpc 0x[0-9a-f]{4,16}\b")
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
 _THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
@@ -195,7 +197,9 @@ def _crashes(reports: Iterator[Report]) -> Iterator[Report]:
             held = report
         elif _is_of_same(held, report):
             held.is_fatal, held.tool = True, report.tool
-            held.stack = max(held.frames(), report.frames(), key=_telling)
+            # The stack of an exit says nothing.
+            stacks_told = [held.frames()] if report.code == _BY_EXIT else [held.frames(), report.frames()]
+            held.stack = max(stacks_told, key=_telling)
             held.lines += report.lines
         else:
             goes_on = not held.is_fatal and held.tool is not None and held.tool == report.tool
@@ -212,13 +216,16 @@ def _is_of_same(first: Report, then: Report) -> bool:
         return _is_end_of(first, then)
     if first.is_apple and then.code == "NSException":
         return True
+    if first.tool == then.tool == "Centipede" and first.message == then.message:
+        return True
     # Repeated, such as without symbols, or with the stack that the first one lacked.
     if then.message == first.message and (_PLACE.search(then.message) or (first.pid and not first.frames())):
         return True
     if uncaught.is_told_again(then.thrown, then.lines, first.thrown, first.lines):
         return True
-    has_ended = first.tool is not None and first.is_fatal
-    if has_ended or not _BY_SIGNAL.search(then.code) or then.number - first.number > _MOST_BETWEEN:
+    has_ended = first.tool is not None and first.is_fatal and first.tool != "Centipede"
+    ends = then.code == _BY_EXIT or _BY_SIGNAL.search(then.code)
+    if has_ended or not ends or then.number - first.number > _MOST_BETWEEN:
         return False
     return not (first.pid and then.pid) or first.pid == then.pid
 
@@ -293,6 +300,8 @@ def _report_said(said: str) -> Report | None:
         is_fatal = tool != "ThreadSanitizer" or found["level"] == "ERROR"
         code = f"{tool}: {kind['kind'] if kind else _without_values(what)}"
         return Report(code, message, found["pid"], is_fatal=is_fatal, tool=tool)
+    if found.re is heads.CENTIPEDE:
+        return Report(f"Centipede: {what} exceeded", message.removeprefix("CRASH LOG: "), tool="Centipede")
     if found.re is heads.UNDEFINED:
         code = f"runtime error: {_without_values(what)}"
         return Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")
@@ -373,7 +382,7 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
         occurred_at=at,
         time_quality="log" if at else None,
         os_type=of_output(report.lines),
-        domain="hang" if code == "libFuzzer: timeout" else "user",
+        domain="hang" if _HANG.fullmatch(code) else "user",
         code=text(code, _LONGEST_CODE),
         **at_fault(frames),
         frames=frames,

@@ -10,6 +10,10 @@ SANITIZER = re.compile(
     r"(?:=={0,1}(?P<pid>\d{1,10})=={0,1} ?)?(?P<level>ERROR|WARNING): "
     r"(?P<tool>\w{0,30}Sanitizer|libFuzzer|Centipede|GWP-ASan): (?P<what>\S.*)"
 )
+# A fuzzer that ends a program for its use of time or memory; it then runs it again for the input that was at fault.
+CENTIPEDE = re.compile(
+    r"(?:CRASH LOG: )?={9} (?P<what>(?:Per-input timeout|Per-batch timeout|Timeout|RSS limit|Stack limit)) exceeded: .*"
+)
 UNDEFINED = re.compile(r"(?P<place>\S+:\d{1,9}(?::\d{1,9})?): runtime error: (?P<what>\S.*)")
 _CHROMIUM = re.compile(
     r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?"
@@ -55,12 +59,12 @@ _JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.
 _DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
 JVM = re.compile(rf"(?=# ){jvm.HEAD.pattern}")
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
-HEADS = (SANITIZER, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED, _LIBC, ASSERT,
+HEADS = (SANITIZER, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED, _LIBC, ASSERT,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
           OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
 # Every head contains one of these: a search of each line for them is fast.
-MARKS = ("Sanitizer: ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
+MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
           "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",
           "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ",
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",

@@ -42,7 +42,7 @@ _BY_OUTPUT = (
     (
         "darwin",
         re.compile(
-            r"\.dylib\b|/System/Library/|/Applications/|/Users/|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
+            r"\.dylib\b|:(?:x86_64h?|arm64e?)\+0x|/System/Library/|/Applications/|/Users/|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
             r"|Terminating app due to"
         ),
     ),

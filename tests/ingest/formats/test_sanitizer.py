@@ -305,6 +305,18 @@ OTHERS = [
         "linux | PySecSan: Command injection | queue.py!push",
     ),
     (
+        "CRASH LOG: ========= Per-input timeout exceeded: 6 > 5 (sec); exiting\n\nI0403 ReportCrash[0]\n"
+        "CRASH LOG: ========= Per-input timeout exceeded: 6 > 5 (sec); exiting\n",
+        "Centipede: Per-input timeout exceeded",
+        "linux | hang Centipede: Per-input timeout exceeded",
+    ),
+    (
+        "========= RSS limit exceeded: 2100 > 2048 (MB); aborting\n==9==ERROR: AddressSanitizer: ABRT on unknown "
+        "address 0x0\n    #0 0x4f8e in raise\n    #1 0x4f8f in relay::grow() /src/b.cc:4\n",
+        "Centipede: RSS limit exceeded",
+        "linux | oom | relay::grow",
+    ),
+    (
         "===BUG DETECTED: Shell corruption===\nAddressSanitizer:DEADLYSIGNAL\n"
         "==9==ERROR: AddressSanitizer: ABRT on unknown address 0x0\n    #0 0x4f8e in relay::start() /src/b.cc:4\n",
         "Shell corruption",
@@ -360,6 +372,18 @@ def test_reports_and_where_they_belong(name):
 
 def test_what_does_not_end_is_a_hang():
     assert record(FUZZER)["domain"] == "hang"
+    assert record("========= Per-batch timeout exceeded: 7 > 6 (sec); exiting\n")["domain"] == "hang"
+
+
+def test_an_exit_is_what_an_exception_ends_by():
+    thrown = (
+        " === Uncaught Python exception: ===\nValueError: no room\nTraceback (most recent call last):\n"
+        '  File "relay.py", line 9, in push\nINFO: Instrumenting relay\n'
+    )
+    ending = "==9== ERROR: libFuzzer: fuzz target exited\n    #0 0x4f8e in exit /src/exit.c:1\n    #1 0x4f8f in main\n"
+    found = record(thrown + ending)
+    assert (found["code"], [frame["function"] for frame in found["frames"]]) == ("ValueError", ["push"])
+    assert record(ending)["code"] == "libFuzzer: fuzz target exited"
 
 
 def test_many_in_one_text_are_many_crashes_and_a_text_read_twice_tells_the_same():
@@ -426,6 +450,7 @@ def test_of_reports_of_one_tool_that_goes_on_the_last_may_have_ended_it():
     [
         ("#0 0x7ff6 in push C:\\src\\queue.cc:3", "windows"),
         ("#0 0x10e0 in push (relay:x86_64+0x10e0)\n#1 0x7ff8 in start (libdyld.dylib:x86_64+0x1163d)", "darwin"),
+        ("#0 push queue.cc:3 (relay:arm64+0x10e0)", "darwin"),
         ("#0 0x4f8e in push src\\queue.cc:3", "windows"),
         ("#0 0x4f8e in push\n#1 0x7ff9 in BaseThreadInitThunk", "windows"),
         ("#0 0x4f8e in push /src/queue.cc:3", "linux"),
