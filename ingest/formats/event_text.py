@@ -109,7 +109,17 @@ _MANAGED_ALONE = re.compile(
     r"\s{0,30}(?:Framework|CoreCLR) Version: v?\d{1,2}\.\d",
     re.MULTILINE | re.IGNORECASE,
 )
+_MOST_VERSIONS = 3  # lines with versions of a runtime
 _POWER = "Microsoft-Windows-Kernel-Power"
+_POWER_VALUE = re.compile(  # of its details, as the Event Viewer shows them
+    r"^[\s+-]{0,12}(?P<name>BugcheckCode|BugcheckParameter[1-4]|SleepInProgress|PowerButtonTimestamp)[ \t:]{1,9}"
+    r"(?P<value>(?:0x)?[0-9a-fA-F]{1,20}|true|false)\s*$",
+    re.MULTILINE,
+)
+_FRIENDLY = re.compile(r"\s{1,12}(?P<mark>\[ )?(?P<label>SystemTime|Computer)\]?[ \t]{1,9}(?P<value>[\w.:-]{1,100})\s*")
+_FRIENDLY_ROLES = {"SystemTime": "at", "Computer": "host"}
+_MARK_OF_BOLD = "**"
+_LEAST_OF_POWER = 3  # values
 
 _SURE_PROVIDER = re.compile(
     rf"^\s{{0,4}}[^\s:：][^:：\n]{{2,30}}[:：]\s{{0,30}}(?:{'|'.join(map(re.escape, PROVIDERS[1:]))})\s*$", re.MULTILINE
@@ -141,12 +151,14 @@ class Block:
 
 
 def _recognises(head: Head) -> bool:
-    said = head.text.replace("\r\n", "\n")
+    said = head.text.replace("\r\n", "\n").replace(_MARK_OF_BOLD, "")
     if _OTHERS.match(said) or "\0" in said:
         return False
     if _ENGLISH.search(said) or _TRIMMED.search(said) or _OLDER.search(said) or _BUGCHECK_ENGLISH.search(said):
         return True
     if "Version: " in said and _MANAGED_ALONE.search(said):
+        return True
+    if "BugcheckCode" in said and len({found["name"] for found in _POWER_VALUE.finditer(said)}) >= _LEAST_OF_POWER:
         return True
     if any(provider in said for provider in PROVIDERS[1:]):
         if _SURE_PROVIDER.search(said) and _BESIDE.search(said):
@@ -189,7 +201,8 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 def _blocks(lines: Iterator[str]) -> Iterator[Block]:
     """The events of a text: one ends at the header of the next, or at its description if it has no header."""
     block = Block()
-    for line in lines:
+    for marked in lines:
+        line = marked.replace(_MARK_OF_BOLD, "")
         if _EVENT.fullmatch(line.strip()):
             yield block
             block = Block()
@@ -199,7 +212,11 @@ def _blocks(lines: Iterator[str]) -> Iterator[Block]:
             block = Block({role: row[role] for role in ("at", "provider", "number")} | {"said": ""}, is_row=True)
             line = row["rest"].partition(row["mark"])[2].strip('"')
         found = _LABELLED.fullmatch(line)
+        if (friendly := _FRIENDLY.fullmatch(line)) and (friendly["mark"] or "at" in block.told):
+            block.told.setdefault(_FRIENDLY_ROLES[friendly["label"]], friendly["value"])
         role = _LABELS.get(found["label"].strip().lower()) if found else None
+        if role == "said" and any(map(_MANAGED.match, block.lines[-_MOST_VERSIONS:])):
+            role = None  # the runtime of .NET writes such a line itself
         if (role in _FIRST and role in block.told) or (block.begun and _BEGINS.search(line)):
             yield block
             block = Block()
@@ -232,7 +249,7 @@ def event_in(block: Block) -> Event | None:
         or _report(said)
         or _runtime(said, provider, number)
         or _hang(said, provider)
-        or ((_POWER, 41, []) if provider.endswith("Kernel-Power") and number == "41" else None)
+        or _power(said, provider, number)
     )
     if told is None:
         return None
@@ -298,6 +315,12 @@ def _runtime(said: str, provider: str, number: str) -> _Found | None:
     if start is not None:  # the program is on the line above
         said = f"{said[: start.start()].rstrip().rpartition(chr(10))[2]}\n{said[start.start() :]}"
     return ".NET Runtime", whole(number) or 1026, [("", said)]
+
+
+def _power(said: str, provider: str, number: str) -> _Found | None:
+    data = [(found["name"], found["value"]) for found in _POWER_VALUE.finditer(said)]
+    is_told = any(name == "BugcheckParameter1" for name, _ in data)
+    return (_POWER, 41, data) if is_told or (provider.endswith("Kernel-Power") and number == "41") else None
 
 
 def _report_id(said: str) -> str:

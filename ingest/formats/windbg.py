@@ -36,6 +36,9 @@ _VALUE = re.compile(
 _NAME = re.compile(r"(?P<name>[A-Z][A-Z0-9_]{4,100}|Unknown bugcheck code) \((?P<code>[0-9a-fA-F]{1,8})\)")
 _SHORT = re.compile(r"BugCheck (?P<code>[0-9A-Fa-f]{1,8}), \{(?P<arguments>[^{}\n]{1,200})\}")
 _SHORT_LINE = re.compile(rf"^\s{{0,4}}{_SHORT.pattern}\s*$", re.MULTILINE)
+_FATAL = re.compile(r"\*{3} Fatal System Error: (?P<code>0x[0-9a-fA-F]{8})")  # to a debugger of a kernel that runs
+_FATAL_LINE = re.compile(rf"^\s{{0,4}}{_FATAL.pattern}\s{{1,40}}\(0x[0-9a-fA-F`]{{8,17}},", re.MULTILINE)
+_ARGUMENTS = re.compile(r"\((?P<arguments>0x[0-9a-fA-F`]{8,17}(?:, ?0x[0-9a-fA-F`]{8,17}){3})\)")
 _CAUSE = re.compile(r"Probably caused by ?: (?P<image>[^\s()]{1,100})(?: \(.{0,500})?")
 _CAUSE_LINE = re.compile(r"^\s{0,4}Probably caused by ?: \S", re.MULTILINE)
 _SESSION = re.compile(
@@ -71,13 +74,15 @@ class _Analysis:
 
     Attributes:
         of: from its banner: Bugcheck or Exception. name: of the bugcheck.
-        short: the line with the bugcheck and its arguments, printed before the analysis.
+        short: the line with the bugcheck and its arguments, printed before the analysis. fatal: the line with which
+            a debugger of a running kernel stops.
     """
 
     said: dict[str, str] = field(default_factory=dict)
     of: str = ""
     name: str = ""
     short: str = ""
+    fatal: str = ""
     build: str = ""
     is_opened: bool = False
     frames: list[tuple[Frame, str]] = field(default_factory=list)
@@ -93,7 +98,7 @@ class _Analysis:
 
 def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
-    if _RECOGNISED.search(said) or (_SURE.search(said) and _STACK.search(said)):
+    if _RECOGNISED.search(said) or _FATAL_LINE.search(said) or (_SURE.search(said) and _STACK.search(said)):
         return True
     return _SHORT_LINE.search(said) is not None and _CAUSE_LINE.search(said) is not None
 
@@ -118,6 +123,8 @@ def _is_of_next(analysis: _Analysis, said: str) -> bool:
     """Whether a line tells of another dump, as lists of what many were made of do, one behind the other."""
     if _SHORT.fullmatch(said):
         return analysis.short not in ("", said)
+    if _FATAL.match(said):
+        return bool(analysis.fatal or analysis.name)
     found = _VALUE.fullmatch(said)
     if found is None or found["name"] != "Debug session time":
         return False
@@ -150,6 +157,12 @@ def _feed(analysis: _Analysis, said: str) -> None:
         analysis.short = said
         analysis.said.setdefault("code", short["code"])
         for at, argument in enumerate(short["arguments"].split(",")[:4], 1):
+            analysis.said.setdefault(f"Arg{at}", argument.strip())
+    elif fatal := _FATAL.match(said):
+        analysis.fatal = said
+        analysis.said.setdefault("code", fatal["code"])
+    elif analysis.fatal and (told := _ARGUMENTS.fullmatch(said)):
+        for at, argument in enumerate(told["arguments"].split(","), 1):
             analysis.said.setdefault(f"Arg{at}", argument.strip())
     elif cause := _CAUSE.fullmatch(said):
         analysis.said.setdefault("cause", cause["image"])
@@ -258,7 +271,8 @@ def _uptime(said: str) -> float | None:
     found = _UPTIME.match(said)
     if found is None:
         return None
-    return (int(found["days"]) * 24 + int(found["hours"])) * 3600 + int(found["minutes"]) * 60 + float(found["seconds"])
+    minutes = (int(found["days"]) * 24 + int(found["hours"])) * 60 + int(found["minutes"])
+    return round(minutes * 60 + float(found["seconds"]), 6)
 
 
 def _os_version(analysis: _Analysis) -> str | None:

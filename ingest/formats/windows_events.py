@@ -46,6 +46,7 @@ _SYSTEM = re.compile(r"0*(\d{1,3})\.0*(\d{1,3})\.?")
 _NET_TYPE = re.compile(r": ?((?:[A-Za-z_][\w+`]*\.)+[A-Za-z_][\w+`]*|[A-Za-z_]\w*(?:Exception|Error))(?=[:\s]|$)")
 _NET_CODE = re.compile(r"\b(?:0x)?([c8e]0[0-9a-fA-F]{6})\b")
 _LONGEST_NET_HEAD = 20  # lines before the stack
+_NET_LINE = re.compile(r" (?=(?:[\w.]{4,10} Version|Description|Exception Info): |at [\w.<>`+]{3,300}\()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,12 +275,12 @@ class Crashes:
         """.NET Runtime 1023, 1025 and 1026: a managed process died of the runtime, of its own will, or of an exception.
 
         It has one text in the language of the runtime: the program is in its first line, the exception after a colon in
-            one
-        of the next, and the stack follows.
+        one of the next, and the stack follows. A viewer may join its lines.
         """
         if event.number not in (1023, 1025, 1026):
             return
         said = event.place(0)
+        said = said if "\n" in said else _NET_LINE.sub("\n", said)
         head, *lines = said.splitlines() or [""]
         exe = base_name(head.partition(":")[2].strip()) or ""
         stack = stacks.read(said)

@@ -280,6 +280,13 @@ def test_a_managed_process_of_which_no_other_event_tells():
             "0x80131506",
             0,
         ),
+        (
+            1026,
+            "Application: scan.exe CoreCLR Version: 8.0.724 .NET Version: 8.0.7 Description: It was terminated. "
+            "Exception Info: System.IO.IOException: full at Acme.Scan.Queue.Take(String x) at Acme.Scan.Main()",
+            "System.IO.IOException",
+            2,
+        ),
         (1025, "Application: scan.exe\nDescription: FailFast.\nMessage: disk is full\n", None, 0),
     ],
 )

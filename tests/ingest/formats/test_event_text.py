@@ -249,6 +249,55 @@ def test_what_the_runtime_of_net_said_is_read_without_a_header_too():
     assert {one["code"] for one in found} == {"System.InvalidOperationException"}
 
 
+def test_a_description_within_what_the_runtime_of_net_said_is_no_label():
+    said = f"Source: .NET Runtime / Event ID:1026\n-----\n{RUNTIME}-----\n\nSource: Application Error / 1000\n{ERROR}"
+    found = record(said)
+    assert (found["crash_id"], found["code"], len(found["frames"])) == (GUID, "System.InvalidOperationException", 2)
+
+
+def test_marks_of_bold_are_no_part_of_an_event():
+    bold = "".join(f"**{line}**\n" if "code" in line else f"{line}\n" for line in ERROR.splitlines())
+    assert FORMAT.recognises(head(bold.encode()))
+    assert record(bold) == record(ERROR)
+
+
+DETAILS = """\
++ System
+
+  - Provider
+
+   [ Name]  Microsoft-Windows-Kernel-Power
+
+   EventID 41
+
+  - TimeCreated
+
+   [ SystemTime]  2024-07-19T04:12:02.1234567Z
+
+   Computer PC-17
+
+- EventData
+
+  BugcheckCode 80
+  BugcheckParameter1 0xffffffffffffff10
+  BugcheckParameter2 0x0
+  BugcheckParameter3 0xfffff80211223344
+  BugcheckParameter4 0x0
+  SleepInProgress false
+"""
+
+
+def test_the_details_of_a_boot_tell_the_bugcheck_before_it():
+    assert FORMAT.recognises(head(DETAILS.encode()))
+    found = record(DETAILS)
+    assert (found["code"], found["tags"]["argument1"]) == ("0x50", "0xffffffffffffff10")
+    assert (found["host_id"], found["occurred_at"][:19]) == ("PC-17", "2024-07-19T04:12:02")
+    below = viewer("It has rebooted.\n", "Microsoft-Windows-Kernel-Power", 41) + DETAILS[DETAILS.index("  Bugcheck") :]
+    assert record(below)["code"] == "0x50"
+    assert record(DETAILS.replace("Code 80", "Code 0"))["code"] == "KERNEL_POWER_41"
+    assert not FORMAT.recognises(head(b"A BugcheckCode of 0 means that the power was lost.\n"))
+
+
 @pytest.mark.parametrize(
     ("said", "version", "offset"),
     [

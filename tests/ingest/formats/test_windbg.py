@@ -212,6 +212,19 @@ def test_what_a_debugger_says_by_itself_is_of_the_analysis_that_follows():
     assert len(crashes_of(FORMAT, (SHORT + KERNEL + other).encode())) == 2
 
 
+def test_a_debugger_of_a_kernel_that_runs_stops_at_its_end():
+    stop = (
+        "*** Fatal System Error: 0x0000003b\n"
+        "                       (0x00000000C0000005,0xFFFFF80112345670,0xFFFF808712340010,0x0000000000000000)\n"
+    )
+    session = f"KDTARGET: Refreshing KD connection\n\n{stop}\nBreak instruction exception\n"
+    assert FORMAT.recognises(head(session.encode()))
+    found = record(session)
+    assert (found["code"], found["domain"], found["tags"]["argument1"]) == ("0x3b", "kernel", "0xc0000005")
+    assert record(session + KERNEL)["module"] == "relay.sys"
+    assert len(crashes_of(FORMAT, (session + stop.replace("3b", "0a")).encode())) == 2
+
+
 def test_a_list_of_what_it_says_by_itself_of_many_dumps():
     first = f"Debug session time: Fri Jul 19 04:10:02.731 2013 (UTC - 7:00)\n{SHORT}PROCESS_NAME:  relay.exe\n"
     other = (
