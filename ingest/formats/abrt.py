@@ -92,7 +92,7 @@ def _add_process(records: Records, said: Mapping[str, str], *, is_native: bool) 
     named = _SIGNAL.search(reason) if is_native else (_PLACE.match(reason) or _THROWN.search(reason))
     code = canonical_code(signal, "linux") if signal else None
     code = code or (named[0] if named and is_native else named["name"] if named else text(core.get("exception_name")))
-    _add(records, said, domain="user", code=code, frames=frames, **at_fault(frames, exe))
+    _add(records, said, domain="user", code=code, frames=frames, **at_fault(frames, exe, code=code))
 
 
 def _add_kernels(records: Records, said: Mapping[str, str]) -> None:

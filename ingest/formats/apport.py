@@ -128,7 +128,7 @@ def _add_process(records: Records, report: Mapping[str, str], domain: str) -> No
         os_version=_kernel_release(report),
         domain=domain,
         code=_code(report),
-        **at_fault(frames, exe),
+        **at_fault(frames, exe, code=_code(report)),
         frames=frames,
         tags=tags_of([("exe", exe), *((tag, report.get(name)) for name, tag in _TAGS.items())]),
     )

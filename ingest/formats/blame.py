@@ -13,10 +13,12 @@ from fleetcrash.clustering.rules import SIGNAL_FRAMES
 from ingest.formats.crashes import MOST_FRAMES, Frame
 
 _NOT_AT_FAULT = ("reporting", "machinery")
+_ABORTS = frozenset(["abort", "__GI_abort"])
+_MOST_REPORTING = 12  # frames between the kernel and abort
 _LIBRARY = re.compile(r"\.(?:so|dll|dylib)\b", re.IGNORECASE)
 
 
-def at_fault(frames: Iterable[Frame], otherwise: str | None = None) -> dict[str, Any]:
+def at_fault(frames: Iterable[Frame], otherwise: str | None = None, *, code: str | None = None) -> dict[str, Any]:
     """The place of a crash from its stack: the innermost frame with a name, as a jump to nowhere has none.
 
     Where that only reports the crash (``raise``, ``abort``), it is the innermost frame that neither does so, nor is of
@@ -24,14 +26,20 @@ def at_fault(frames: Iterable[Frame], otherwise: str | None = None) -> dict[str,
 
     Args:
         otherwise: the module, if that frame has none.
+        code: of the crash; with that of an abort, frames without symbols only report it, too.
     """
     named = list(islice((frame for frame in frames if frame.module or frame.function), MOST_FRAMES))
     first = next(iter(named), Frame())
     told = next((frame for frame in named if frame.function or not _is_listed("machinery", frame)), first)
-    place = next(_others(named), first) if _is_listed("reporting", told) else first
+    place = next(_others(named), first) if code == "SIGABRT" or _is_listed("reporting", told) else first
     if not (place.module or otherwise) and not _LIBRARY.search(first.module or ""):
         place = first  # a part of the program, as are sanitizers
     return {"module": place.module or otherwise, "module_offset": place.offset if place.module else None}
+
+
+def has_aborted(frames: Iterable[Frame]) -> bool:
+    """Whether a process called ``abort``, by its innermost frames; some tools do not tell the signal."""
+    return any(_function(frame) in _ABORTS for frame in islice(frames, _MOST_REPORTING))
 
 
 def _others(named: Sequence[Frame]) -> Iterator[Frame]:

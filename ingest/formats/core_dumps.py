@@ -21,6 +21,12 @@ _PROCESS = re.compile(
     r"(?:\[\S{1,4}\] )?Process (?P<pid>\d{1,10}) \((?P<comm>[^()]{0,64})\) of user \d{1,10} "
     r"(?:dumped core|received a fatal signal|terminated abnormally with signal (?P<signal>\d{1,3}))"
 )
+# A message whose header was left out, or has no time.
+_HEADLESS = re.compile(
+    rf"\s{{0,40}}(?:(?:\S{{1,255}} )?systemd-coredump(?:\[\d{{1,10}}\])?: )?(?P<said>{_PROCESS.pattern}.*)"
+)
+_STACK = re.compile(r"^\s{0,200}Stack trace of thread \d{1,10}:", re.MULTILINE)
+_CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: |$)")  # before each line, in the log of a build
 _FIELD = re.compile(r"\s*(?P<name>[A-Z][A-Za-z ]{1,18}): (?P<said>.*)")
 _NAMES = {"PID": "COREDUMP_PID", "Executable": "COREDUMP_EXE", "Boot ID": "_BOOT_ID", "Machine ID": "_MACHINE_ID",
           "Hostname": "_HOSTNAME", "Unit": "COREDUMP_UNIT", "User Unit": "COREDUMP_USER_UNIT"}  # fmt: skip
@@ -49,7 +55,9 @@ def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
     entry: dict[str, str] = {}
     message: list[str] = []
     is_list = False
-    for line in lines:
+    for stamped in lines:
+        clock = _CLOCK.match(stamped)
+        line = stamped[clock.end() :] if clock else stamped
         is_list = is_list or _LIST.fullmatch(line.strip()) is not None
         if is_list and (row := _ROW.fullmatch(line.strip())):
             yield _told("Timestamp", row["at"]) | {
@@ -59,9 +67,14 @@ def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
             }
             continue
         found = _FIELD.fullmatch(line)
-        if found and found["name"] == "PID":
+        headless = None if found else _HEADLESS.fullmatch(line)
+        if headless or (found and found["name"] == "PID"):
             yield entry | {"MESSAGE": "\n".join(message)}
             entry, message = {}, []
+        if headless:
+            entry = entry_of(headless["said"])
+            message = [entry.pop("MESSAGE")]
+            continue
         if found and not message:
             entry |= _told(found["name"], found["said"].strip())
         if message or (found and found["name"] == "Message"):
@@ -93,15 +106,18 @@ def _told(name: str, said: str) -> dict[str, str]:
 def _recognises(head: Head) -> bool:
     if any(_LIST.fullmatch(line.strip()) for line in head.text.splitlines()[:200]):
         return True
-    names = {found["name"] for line in head.text.splitlines()[:200] if (found := _FIELD.fullmatch(line))}
-    return {"PID", "Signal", "Timestamp"} <= names and not names.isdisjoint(("Message", "Executable", "Command Line"))
+    lines = [_CLOCK.sub("", line, count=1) for line in head.text.splitlines()[:200]]
+    names = {found["name"] for line in lines if (found := _FIELD.fullmatch(line))}
+    if {"PID", "Signal", "Timestamp"} <= names:
+        return not names.isdisjoint(("Message", "Executable", "Command Line"))
+    return _STACK.search(head.text) is not None and any(map(_HEADLESS.fullmatch, lines))
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     entries = (
         one
         for one in _entries(text_lines_in(blocks, _LONGEST_LINE))
-        if {"COREDUMP_PID", "COREDUMP_SIGNAL"} <= one.keys()
+        if "COREDUMP_PID" in one and ("COREDUMP_SIGNAL" in one or _STACK.search(one["MESSAGE"]))
     )
     while some := list(islice(entries, 1000)):
         records = Records(told)

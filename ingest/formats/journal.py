@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import exits, sanitizer, stacks
-from ingest.formats.blame import at_fault
+from ingest.formats.blame import at_fault, has_aborted
 from ingest.formats.crashes import Records, Told, Unfit, base_name, name_of, tags_of, text, time_of, whole
 from ingest.formats.deaths import Death, Deaths, pids_of
 from ingest.formats.exits import Exit, Exits
@@ -287,6 +287,8 @@ def add_core_dump(
     host_id = records.host_id(_names_of_host(entry))
     at_us = entry.get("COREDUMP_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP")
     stack = stacks.read(entry.get("MESSAGE", ""))
+    code = text(entry.get("COREDUMP_SIGNAL_NAME")) or _signal_name(entry.get("COREDUMP_SIGNAL")) or code
+    code = code or ("SIGABRT" if has_aborted(stack.frames) else None)  # text of a log has no signal
     known = (at_us or "", entry.get("_BOOT_ID", ""), entry.get("COREDUMP_PID", ""))
     records.crash(
         crash_id=name_of(host_id or "", *known),
@@ -295,8 +297,8 @@ def add_core_dump(
         time_quality=time_quality,
         os_type="linux",
         domain="user",
-        code=text(entry.get("COREDUMP_SIGNAL_NAME")) or _signal_name(entry.get("COREDUMP_SIGNAL")) or code,
-        **at_fault(stack.frames, base_name(entry.get("COREDUMP_EXE") or entry.get("COREDUMP_COMM"))),
+        code=code,
+        **at_fault(stack.frames, base_name(entry.get("COREDUMP_EXE") or entry.get("COREDUMP_COMM")), code=code),
         frames=stack.frames,
         tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
     )

@@ -72,7 +72,7 @@ def add(records: Records, walked: Walked) -> None:
         return
     system = os_type(walked.system)
     version, build = _versions(system, walked.system_version or "")
-    place = at_fault(walked.frames)
+    place = at_fault(walked.frames, code=code)
     host_id = records.host_id(())
     records.crash(
         crash_id=walked.crash_id or name_of(host_id or "", *walked.identity),

@@ -227,7 +227,7 @@ def add_native(records: Records, block: Block) -> None:
         os_build=text(build["build"]) if build else None,
         domain="user",
         code=text(signal["name"]),
-        **at_fault(frames),
+        **at_fault(frames, code=text(signal["name"])),
         frames=frames,
         tags={
             "process": process["process"],

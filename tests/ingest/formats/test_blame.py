@@ -18,6 +18,12 @@ def test_what_only_reports_a_crash_is_not_blamed_for_it(unnamed):
     assert at_fault([*unnamed, *RAISED, *thrown, OWN])["module"] == "librelay.so"
 
 
+def test_an_abort_without_symbols_is_of_who_asked_for_it():
+    unnamed = (Frame("libsystem_kernel.dylib", None, 1), Frame("libsystem_c.dylib", None, 2), Frame("rdm", None, 3))
+    assert at_fault(unnamed, code="SIGABRT") == {"module": "rdm", "module_offset": 3}
+    assert at_fault(unnamed, code="SIGSEGV")["module"] == "libsystem_kernel.dylib"
+
+
 def test_a_stack_of_nothing_else_blames_its_innermost_frame():
     assert at_fault(RAISED, "scan") == {"module": "libc.so.6", "module_offset": 0x10}
     assert at_fault((), "scan") == {"module": "scan", "module_offset": None}

@@ -99,6 +99,33 @@ def test_a_time_that_is_none_is_left_to_the_rules(when):
     assert crash["occurred_at"] == when
 
 
+@pytest.mark.parametrize("header", ["", "systemd-coredump[835]: ", "web-1 systemd-coredump[835]: [🡕] ", "    [🡕] "])
+def test_a_message_may_have_lost_its_header(header):
+    said = f"It says this:\n\n{header}{STACK}\n"
+    assert format_of(head(said.encode())) is COREDUMPCTL
+    (crash,) = crashes_of(COREDUMPCTL, said.encode())
+    assert (frames(crash), crash["module"], crash["tags"]["comm"]) == (FRAMES, "librelay.so.3", "relay")
+    assert "code" not in crash
+    assert not COREDUMPCTL.recognises(head(b"Process 700 (relay) of user 0 dumped core.\n"))
+    two = crashes_of(COREDUMPCTL, (said + said.replace("700", "800")).encode())
+    assert [frames(one) for one in two] == [FRAMES, FRAMES]
+
+
+def test_a_log_of_a_build_has_its_clock_before_each_line():
+    said = "".join(f"13:29:0{at % 10} {line}\n" for at, line in enumerate(INFO.splitlines()))
+    assert format_of(head(said.encode())) is COREDUMPCTL
+    assert crashes_of(COREDUMPCTL, said.encode()) == crashes_of(COREDUMPCTL, INFO.encode())
+
+
+def test_an_abort_is_told_by_its_stack_where_no_signal_is():
+    said = (
+        "Process 7 (relay) of user 0 dumped core.\n\nStack trace of thread 7:\n#0  0x00007fab n/a (libc.so.6 + 0x8)\n"
+        "#1  0x00007fab raise (libc.so.6 + 0x9)\n#2  0x00007fab abort (libc.so.6 + 0xa)\n#3  0x5624 n/a (relay + 0xb)\n"
+    )
+    (crash,) = crashes_of(COREDUMPCTL, said.encode())
+    assert (crash["code"], crash["module"]) == ("SIGABRT", "relay")
+
+
 def test_coredumpctl_and_the_journal_tell_of_one_crash():
     (of_journal,) = crashes_of(JOURNAL, journal())
     for text in (INFO, "\n".join(line for line in INFO.splitlines() if "Storage:" not in line)):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetcrash.clustering import Shape, sign
 from ingest.formats.debuggers import DEBUGGERS as FORMAT
 from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
@@ -92,6 +93,32 @@ def test_gdb():
     assert record(GDB.partition("(gdb)")[0])["frames"] == found["frames"][:1]
     live = GDB.replace("Program terminated with signal", 'Thread 1 "relay" received signal')
     assert record(live)["frames"] == found["frames"]
+
+
+ABORTED = """\
+#0  0x00007fa98df4a2eb in kill () at ../sysdeps/unix/syscall-template.S:120
+#1  0x000055a80669341d in relay::handle (sig=6, info=0x7fff) at /src/main.cc:264
+#2  <signal handler called>
+#3  0x00007fa98df4a006 in __GI_raise (sig=sig@entry=6) at ../sysdeps/posix/raise.c:26
+#4  0x00007fa98df354f7 in __GI_abort () at abort.c:79
+#5  0x000055a80669341d in relay::push (q=0x1) at /src/queue.cc:12
+"""
+
+
+@pytest.mark.parametrize("asked", ["(gdb) bt", "(gdb)bt", "(gdb) where", "(gdb) bt full"])
+def test_a_stack_that_was_asked_for_tells_the_signal_by_who_reported_it(asked):
+    said = f"This is what I see:\n```\n{asked}\n{ABORTED}```\n"
+    assert FORMAT.recognises(head(said.encode()))
+    found = record(said)
+    assert (found["code"], len(found["frames"])) == ("SIGABRT", 6)
+    assert sign(Shape.of(found)).family == "linux | abort | relay::push"
+    handled = (
+        "#0  raise () from /lib/libc.so.6\n#1  0x55a8 in relay::handle (sig=11, info=0x7fff) at /src/main.cc:264\n"
+    )
+    assert record(f"{asked}\n{handled}")["code"] == "SIGSEGV"
+    for calm in ("#0  poll () from /lib/libc.so.6\n#1  main () at main.c:1\n", handled.replace("sig=11", "sig=15")):
+        assert crashes_of(FORMAT, f"{asked}\n{calm}".encode()) == []
+    assert not FORMAT.recognises(head(f"{asked}\n#0  poll () from /lib/libc.so.6\n".encode()))
 
 
 def test_lldb():
