@@ -10,14 +10,15 @@ from ingest.formats.crashes import time_of
 
 # How the names of months begin in various languages; journalctl writes them in the language of its user.
 _MONTHS = (
-    "jan янв sty ene gen", "feb fév fev фев lut", "mar mär mrt мар maa", "apr avr abr апр kwi",
-    "may mai maj май мая mag mei", "jun juin июн cze giu", "jul juil июл lip lug", "aug août aoû авг sie ago",
-    "sep сен wrz set", "oct okt окт paź ott out", "nov ноя lis", "dec déc dez дек gru dic",
+    "jan янв sty ene gen oca ian", "feb fév fev фев lut şub", "mar mär mrt мар maa már", "apr avr abr апр kwi ápr nis",
+    "may mai maj май мая mag mei máj", "jun juin июн cze giu jún haz iun", "jul juil июл lip lug júl tem iul",
+    "aug août aoû авг sie ago ağu", "sep сен wrz set sze eyl", "oct okt окт paź ott out eki", "nov ноя lis kas",
+    "dec déc dez дек gru dic",
 )  # fmt: skip
 _MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 MONTH = r"(?:[^\W\d_]{3,9}\.?|\d{1,2}[月월])"  # the latter in Chinese, Japanese and Korean
 _DATE = re.compile(
-    rf"(?:[A-Z][a-z]{{2}} )?({MONTH}) {{1,2}}(\d{{1,2}}) (\d\d):(\d\d)(?::(\d\d)(?:\.\d{{1,9}})?)?(?: (\d{{4}}))?"
+    rf"(?:[A-Z][a-z]{{2}} )?({MONTH}) {{0,2}}(\d{{1,2}}) (\d\d):(\d\d)(?::(\d\d)(?:\.\d{{1,9}})?)?(?: (\d{{4}}))?"
 )
 # Hours ahead of UTC, by names that mean only one zone; CST and IST mean several.
 _ZONES = {

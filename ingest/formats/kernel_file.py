@@ -126,7 +126,7 @@ class _Log:
             self._pid = stamp["pid"] if is_of_process(stamp) else None
         elif any(stamp.group("iso", "watched", "date", "bare", "minute")):
             self._at = stamp
-        elif stamp["of"]:
+        elif stamp["of"] or stamp["lone"]:
             self._host = host_of(stamp)
         if self._writer == "kernel":
             for host, fault in self._kernels.feed(self._host, line_of(said, stamp, origin=self._at)):
@@ -212,7 +212,10 @@ class _Log:
     def _add_death(self, death: Death) -> None:
         self._exits.told(death.host, death.at)
         if death.entry:
-            add_core_dump(self.records, death.entry, code=death.fault.code if death.fault else None, time_quality="log")
+            entry, fault = death.entry, death.fault
+            if fault and (at := self._time(fault.line.origin)):
+                entry = {**entry, "__REALTIME_TIMESTAMP": at}  # the dump is written later
+            add_core_dump(self.records, entry, code=fault.code if fault else None, time_quality="log")
         elif death.fault:
             at = self._time(death.fault.line.origin)
             add(self.records, death.fault, host_id=self.records.host_id((death.host,)), at=at)

@@ -35,13 +35,14 @@ _STAMP = re.compile(
     # Writer and host of the line; or neither, as with netconsole, or where people removed it.
     rf"(?:(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} )(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
     r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
-    r"(?:kernel: ?|[\w.-]{1,255} login: (?=\[))?"
-    # The kernel's own clock, as it is and as dmesg -T and -H spell it.
+    # The rest of a header of syslog whose time people removed; the prompt of a console.
+    r"(?:(?:(?P<lone>[\w.-]{1,255}) )?kernel: ?|[\w.-]{1,255} login: (?=\[))?"
+    # The kernel's own clock, as it is and as dmesg -T and -H spell it, the latter in the user's language.
     r"(?:\[\s{0,12}(?P<clock>\d{1,10}\.\d{1,9})(?: <\s{0,9}\d{1,9}\.\d{6}>)?\]"
     rf"(?:{_CALLER})? ?"
     r"(?:(?P<of>\S{1,255}) kernel: ?)?"
     rf"|\[(?P<date>[A-Z][a-z]{{2}} {_WORDS})(?: <\s{{0,9}}\d{{1,9}}\.\d{{6}}>)?\] ?"
-    rf"|\[(?P<minute>{MONTH} {{1,2}}\d{{1,2}} \d\d:\d\d)\] ?|\[(?P<since> {{0,8}}\+\d{{1,7}}\.\d{{6}})\] ?)?"
+    rf"|\[(?P<minute>{MONTH} {{0,2}}\d{{1,2}} \d\d:\d\d)\] ?|\[(?P<since> {{0,8}}\+\d{{1,7}}[.,]\d{{6}})\] ?)?"
     # The ring's mark again, within what older kernels wrote without an end.
     r"(?: {0,2}<[0-7]>(?=[A-Z]))?"
 )
@@ -93,7 +94,7 @@ def stamp_of(said: str) -> re.Match[str]:
 
 def host_of(stamp: re.Match[str]) -> str | None:
     """The host of a line, if its stamp has one."""
-    host = stamp["host"] or stamp["of"]
+    host = stamp["host"] or stamp["of"] or stamp["lone"]
     return None if host == "-" else host
 
 

@@ -77,7 +77,7 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
     """
     frames, pointed, in_trace, release = [blamed] if blamed else [], blamed, False, None
     doubted: list[Frame] = []
-    has_sure = was_task = False
+    has_sure = was_task = was_start = False
     for said in lines:
         in_trace = in_trace or _TRACE.search(said) is not None
         if pointer := _POINTER.match(said):
@@ -87,7 +87,11 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
                 frames.append(pointed)
         elif hop := _HOP.fullmatch(said):
             callee = Frame(hop["callees"] or "kernel", text(hop["callee"]))
-            frames += [frame_of(hop)] if frames[-1:] == [callee] else [callee, frame_of(hop)]
+            if frames[-1:] != [callee]:
+                # After a call that does not return another function begins.
+                frames = [*(frames[:-1] if was_start else frames), callee]
+            frames.append(frame_of(hop))
+            was_start = "+0x0/" in said.rpartition(" from ")[2]
         elif in_trace and (step := _step_of(said)):
             if step.is_sure:
                 has_sure = True

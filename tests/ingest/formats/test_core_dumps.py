@@ -190,6 +190,7 @@ def test_a_kernels_word_of_the_same_process_is_no_other_crash():
     for text in (kernel + dump, dump + kernel):
         (crash,) = crashes_of(KERNEL_FILE, text.encode())
         assert (crash["code"], frames(crash)) == ("SIGSEGV", FRAMES)
+        assert crash["occurred_at"] == "2026-07-19T04:10:02Z", "its dump was written later"
     assert len(crashes_of(KERNEL_FILE, (kernel + dump.replace("04:10", "04:40")).encode())) == 2
     assert len(crashes_of(KERNEL_FILE, (kernel + dump.replace("web-1", "web-2")).encode())) == 2
     assert len(crashes_of(KERNEL_FILE, (kernel + dump + kernel.replace("04:10", "05:10")).encode())) == 2

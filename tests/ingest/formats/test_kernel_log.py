@@ -242,6 +242,18 @@ def test_kernels_before_three_tell_their_release_beside_a_process(said):
     assert the_fault("\n".join(lines)).release == "2.6.27.9-159.el6"
 
 
+def test_a_function_that_begins_after_a_call_has_not_made_it():
+    log = """\
+[   39.1] Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: ring_end+0x88/0x88
+[   39.1] Backtrace:
+[   39.1] [<8011fdfc>] (panic) from [<8011fa98>] (print_tainted+0x0/0xa8)
+[   39.1] [<8011fa74>] (__stack_chk_fail) from [<bf010bc4>] (ring_start+0x0/0x2c [sensor])
+[   39.1] [<bf010bbc>] (ring_end [sensor]) from [<80100060>] (ret_fast_syscall+0x0/0x2c)"""
+    assert stack(the_fault(log)) == [
+        "kernel!panic", "kernel!__stack_chk_fail", "sensor!ring_end", "kernel!ret_fast_syscall"
+    ]  # fmt: skip
+
+
 def test_what_one_oops_blames_is_not_blamed_by_the_next():
     lines = [*OLD_OOPS.splitlines(), "[ 1300.1] Oops: 0000 [#2] SMP", "[ 1300.1] Call Trace:"]
     first, second = faults("\n".join(lines))
