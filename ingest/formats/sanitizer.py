@@ -366,7 +366,7 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
     frames = report.frames()
     if not frames and (report.called or report.source):
         frames = [report.called or Frame(short_path(report.source or ""))]  # nothing else is known about the place
-    code, message = report.code, report.message
+    code, message = heads.code_of(report.code, report.lines), report.message
     if report.code == "Fatal error" and len(report.lines) > 1 and report.lines[1].startswith("# "):  # V8
         message = report.lines[1][2:].strip()
         code = _of_check(message)

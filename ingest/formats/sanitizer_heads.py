@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ingest.formats import caught_signals, jvm, server_faults, uncaught, workers
 
@@ -26,7 +27,11 @@ CHECK_STACK = re.compile(r"\*\*\* Check failure stack trace: \*\*\*")
 V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|[Jj]ava[Ss]cript|process).*)")
 _NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")
 GO = re.compile(r"(?P<what>(?:panic|fatal error|SIG(?:SEGV|ABRT|BUS|FPE|ILL|TRAP)): \S.*)")  # a signal: within C
-GOROUTINE = re.compile(r"goroutine \d{1,19} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[")
+_SIGNAL = r"\[signal (?P<signal>SIG[A-Z]{2,8}): "
+GOROUTINE = re.compile(  # or what Go prints before them
+    rf"goroutine \d{{1,19}} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[|runtime stack:|{_SIGNAL}"
+)
+_OF_SIGNAL = "fatal error: unexpected signal during runtime execution"
 RUST = re.compile(r"thread '(?:main|<main>)'(?: \(\d+\))? panicked at (?P<what>\S.*)")
 _RUST_STACK = re.compile(r"(?P<what>fatal runtime error: stack overflow)")
 SELF_CHECK = re.compile(
@@ -74,3 +79,10 @@ MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: "
           "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS,
           *server_faults.MARKS, *workers.MARKS)  # fmt: skip
 MARK = re.compile("|".join([*map(re.escape, MARKS), r"\bF\d{4,8} \d"]))  # faster within a line, slower within a text
+
+
+def code_of(code: str, lines: Iterable[str]) -> str:
+    """The code of a report; that of Go about a signal has the signal on its own line."""
+    if code != _OF_SIGNAL:
+        return code
+    return next((found["signal"] for line in lines if (found := re.match(_SIGNAL, line.lstrip()))), code)

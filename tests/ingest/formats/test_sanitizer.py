@@ -102,6 +102,16 @@ goroutine 1 [running]:
 main.main()
 \t/src/main.go:9 +0x25
 """
+GO_SIGNAL = """\
+fatal error: unexpected signal during runtime execution
+[signal SIGBUS: bus error code=0x2 addr=0x7f00 pc=0x4a5]
+
+runtime stack:
+runtime.throw({0x4f, 0x2a})
+\t/usr/lib/go/src/runtime/panic.go:1198 +0x71
+relay/queue.push(0xc000)
+\t/src/queue.go:9 +0x25
+"""
 GO_DEADLOCK = (
     "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\nmain.main()\n\t/m.go:9 +0x2\n"
 )
@@ -384,6 +394,15 @@ def test_an_exit_is_what_an_exception_ends_by():
     found = record(thrown + ending)
     assert (found["code"], [frame["function"] for frame in found["frames"]]) == ("ValueError", ["push"])
     assert record(ending)["code"] == "libFuzzer: fuzz target exited"
+
+
+def test_a_log_of_go_may_end_before_its_goroutines():
+    assert SANITIZER.recognises(head(GO_SIGNAL.encode()))
+    (crash,) = crashes_of(SANITIZER, GO_SIGNAL.encode())
+    assert (crash["code"], sign(Shape.of(crash)).family) == ("SIGBUS", "linux | memory | relay/queue.push")
+    rest = "\ngoroutine 1 [running]:\nmain.main()\n\t/m.go:9 +0x2\n"
+    (whole,) = crashes_of(SANITIZER, (GO_SIGNAL + rest).encode())
+    assert whole["frames"] == crash["frames"]
 
 
 def test_many_in_one_text_are_many_crashes_and_a_text_read_twice_tells_the_same():
