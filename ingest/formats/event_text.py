@@ -53,6 +53,7 @@ _ROW = re.compile(  # as the Event Viewer saves a list of events, with tabs or c
 )
 _BEGINS = re.compile(
     r"Faulting application (?:name: )?[^:]{1,260}, version|The computer has rebooted from a bugcheck"
+    r"|^\s{0,30}The program .{1,200} version [\d.]{1,40} stopped interacting"
     r"|^\s{0,30}Application: [^\s:/\\][^:/\\]{0,200}\.exe\s*$"
 )
 
@@ -103,6 +104,11 @@ _REPORT_NAME = re.compile(
 )
 _REPORT_VALUE = re.compile(r"^\s{0,30}P(?P<at>\d\d?)[:：][ \t]{0,3}(?P<value>[^\n]{0,300})$", re.MULTILINE)
 _HANG = re.compile(r"(?P<exe>[^\s:\\]{1,200}\.exe)\W.{0,30}?(?P<version>\d{1,9}(?:\.\d{1,9}){1,3})\b", re.IGNORECASE)
+_HANG_ENGLISH = re.compile(
+    r"The\s+program\s+(?P<exe>[^\s:\\][^:\\\n]{0,200}\.exe)\s+version\s+(?P<version>\d{1,9}(?:\.\d{1,9}){1,3})\s+"
+    r"stopped\s+interacting\s+with\s+Windows\s+and\s+was\s+closed",
+    re.IGNORECASE,
+)
 _MANAGED = re.compile(r"^\s{0,30}(?:Framework|CoreCLR|\.NET) Version: ", re.MULTILINE)
 _MANAGED_ALONE = re.compile(
     r"^\s{0,30}[^\s:：][^:：\n]{2,30}[:：] {0,3}[^\s:/\\][^\n:/\\]{0,200}\.exe\s{0,9}\n"
@@ -154,7 +160,7 @@ def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n").replace(_MARK_OF_BOLD, "")
     if _OTHERS.match(said) or "\0" in said:
         return False
-    if _ENGLISH.search(said) or _TRIMMED.search(said) or _OLDER.search(said) or _BUGCHECK_ENGLISH.search(said):
+    if any(form.search(said) for form in (_ENGLISH, _TRIMMED, _OLDER, _BUGCHECK_ENGLISH, _HANG_ENGLISH)):
         return True
     if "Version: " in said and _MANAGED_ALONE.search(said):
         return True
@@ -329,9 +335,9 @@ def _report_id(said: str) -> str:
 
 
 def _hang(said: str, provider: str) -> _Found | None:
-    found = _HANG.search(said[:1000])
-    is_english = "stopped interacting with Windows and was closed" in " ".join(said.split())
-    if found is None or not (is_english or provider == "Application Hang"):
+    english = _HANG_ENGLISH.search(said)
+    found = english or _HANG.search(said[:1000])
+    if found is None or not (english or provider == "Application Hang"):
         return None
     data = [("AppName", found["exe"]), ("AppVersion", found["version"]), *[("", "")] * 4]
     return "Application Hang", 1002, [*data, ("ReportId", _report_id(said))]

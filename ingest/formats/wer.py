@@ -124,7 +124,10 @@ def place_of(said: Mapping[str, str]) -> dict[str, Any]:
     """
     module = base_name(said.get("module"))
     if module is None or module.lower() == "unknown" or module.startswith(_STACK_HASH):
-        return {"module": base_name(said.get("exe")), "module_version": version(said.get("exe_version"))}
+        exe = said.get("exe") or ""
+        if exe.startswith("praid:") and "package" in said:  # a name within its package, which many have alike
+            exe = said["package"].partition("_")[0]
+        return {"module": base_name(exe or None), "module_version": version(said.get("exe_version"))}
     return {
         "module": module,
         "module_version": version(said.get("module_version")),

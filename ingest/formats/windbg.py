@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ingest.formats.blame import at_fault
 from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, base_name, name_of, tags_of, text, time_of
 from ingest.formats.dates import date_in_words
 from ingest.formats.format import Head, Log
@@ -34,6 +35,8 @@ _VALUE = re.compile(
     r":\s{0,40}(?P<value>\S.*)?"
 )
 _NAME = re.compile(r"(?P<name>[A-Z][A-Z0-9_]{4,100}|Unknown bugcheck code) \((?P<code>[0-9a-fA-F]{1,8})\)")
+_NAME_LINE = re.compile(rf"^\s{{0,4}}{_NAME.pattern}\s*$", re.MULTILINE)
+_ARGUMENT_LINE = re.compile(r"^\s{0,4}Arguments:\s{0,9}\n\s{0,4}Arg1: (?:0x)?[0-9a-fA-F]{8}", re.MULTILINE)
 _SHORT = re.compile(r"BugCheck (?P<code>[0-9A-Fa-f]{1,8}), \{(?P<arguments>[^{}\n]{1,200})\}")
 _SHORT_LINE = re.compile(rf"^\s{{0,4}}{_SHORT.pattern}\s*$", re.MULTILINE)
 _FATAL = re.compile(r"\*{3} Fatal System Error: (?P<code>0x[0-9a-fA-F]{8})")  # to a debugger of a kernel that runs
@@ -100,6 +103,8 @@ def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
     if _RECOGNISED.search(said) or _FATAL_LINE.search(said) or (_SURE.search(said) and _STACK.search(said)):
         return True
+    if _NAME_LINE.search(said) and _ARGUMENT_LINE.search(said):
+        return True
     return _SHORT_LINE.search(said) is not None and _CAUSE_LINE.search(said) is not None
 
 
@@ -125,6 +130,8 @@ def _is_of_next(analysis: _Analysis, said: str) -> bool:
         return analysis.short not in ("", said)
     if _FATAL.match(said):
         return bool(analysis.fatal or analysis.name)
+    if not analysis.of and analysis.name and "Arg1" in analysis.said and _NAME.fullmatch(said):
+        return True
     found = _VALUE.fullmatch(said)
     if found is None or found["name"] != "Debug session time":
         return False
@@ -231,6 +238,7 @@ def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) 
         _HANG.match(said.get(name, "")) for name in ("PRIMARY_PROBLEM_CLASS", "DEFAULT_BUCKET_ID", "FAILURE_BUCKET_ID")
     )
     place = next((frame for frame in frames if image is None or frame.module == image), Frame())
+    blamed = {"module": image or place.module, "module_offset": place.offset}
     identity = (at or "", code, *(one or "" for one in numbers), said.get("PROCESS_NAME", ""), bucket or "")
     records.crash(
         crash_id=name_of(host_id or "", *identity),
@@ -241,9 +249,8 @@ def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) 
         os_version=_os_version(analysis),
         domain="kernel" if is_kernels else "hang" if is_hang else "user",
         code=code,
-        module=image or (frames[0].module if frames else None),
+        **(blamed if image or module else at_fault(frames)),
         module_version=version(said.get("IMAGE_VERSION")) if image else None,
-        module_offset=place.offset,
         frames=frames,
         uptime_s=_uptime(said.get("System Uptime", "")),
         tags=tags_of(

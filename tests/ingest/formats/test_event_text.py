@@ -166,6 +166,14 @@ def test_a_text_without_a_header_tells_neither_host_nor_time():
     assert record(BUGCHECK)["code"] == "0x50"
 
 
+def test_a_hang_is_told_by_its_description_alone():
+    said = HANG.replace("relay.exe", "my relay.exe")
+    for one in (said, f"It stops now and then.\n{said}"):
+        found = record(one)
+        assert (found["domain"], found["module"], found["module_version"]) == ("hang", "my relay.exe", "3.2.1.0")
+    assert len(crashes_of(FORMAT, (said + HANG).encode())) == 2
+
+
 LANGUAGES = {
     "de": """\
 Name der fehlerhaften Anwendung: relay.exe, Version: 3.2.1.0, Zeitstempel: 0x66aa0000

@@ -115,6 +115,7 @@ def test_packaged_programs_have_their_package_before_all_else(names):
     hang = ["Acme.Scan_4.2_x64__8wekyb3d8bbwe", "praid:App", "4.2.0.1"]
     version = "4.2_neutral_!2024//07//10:07:30:22!b13cc3!Acme Scan.exe"
     assert crash("MoAppHang", hang, [], TargetAppVer=version)["module"] == "Acme Scan.exe"
+    assert crash("MoAppHang", hang, [])["module"] == "Acme.Scan"
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,24 @@ def test_what_a_debugger_says_by_itself_is_of_the_analysis_that_follows():
     assert len(crashes_of(FORMAT, (SHORT + KERNEL + other).encode())) == 2
 
 
+def test_a_bugcheck_is_told_by_its_name_and_arguments_alone():
+    said = KERNEL[KERNEL.index("SYSTEM_") : KERNEL.index("Debugging")]
+    assert FORMAT.recognises(head(said.encode()))
+    found = record(said)
+    assert (found["code"], found["domain"], found["tags"]["argument3"]) == ("0x3b", "kernel", "0xffff808712340010")
+    two = crashes_of(FORMAT, (said + said.replace("(3b)", "(1e)")).encode())
+    assert [one["code"] for one in two] == ["0x3b", "0x1e"]
+    assert not FORMAT.recognises(head(said.replace("Arg1: 0", "Arg1: the first, 0").encode()))
+
+
+def test_without_the_debuggers_opinion_the_driver_that_called_the_kernel_is_blamed():
+    said = KERNEL[: KERNEL.index("SYMBOL_NAME")]
+    assert record(said)["module"] == "relay"
+    last = said.replace("relay!Queue::push+0x10e [C:\\src\\queue.cc @ 13]", "relay+0x1b2c")
+    assert (record(last)["module"], record(last)["module_offset"]) == ("relay", 0x1B2C)
+    assert record(f"{said}MODULE_NAME: nt\n")["module"] == "nt"
+
+
 def test_a_debugger_of_a_kernel_that_runs_stops_at_its_end():
     stop = (
         "*** Fatal System Error: 0x0000003b\n"
