@@ -25,7 +25,10 @@ _KILLS = frozenset([
 ])  # fmt: skip
 # Who ended a process because of what it consists of: an invalid signature, a missing library. The exception or the
 # signal says only how it was ended.
-_ENDED_BY = re.compile(r"\b(CODESIGNING|DYLD)\b")
+_ENDED_BY = (
+    ("CODESIGNING", re.compile(r"\bCODESIGNING\b|Code Signature Invalid")),
+    ("DYLD", re.compile(r"\bDYLD\b")),
+)
 _NUMBER = re.compile(r"0x[0-9a-f]{8,16}\b|\b\d{10}\b", re.IGNORECASE)
 
 
@@ -64,8 +67,9 @@ def code_of(exception: str | None, signal: str | None, killed: Iterable[str | No
         killed: texts about who ended it and why.
     """
     said = " ".join(one for one in killed if one)
-    if ended_by := _ENDED_BY.search(said):
-        return ended_by[1]
+    for ended_by, form in _ENDED_BY:
+        if form.search(said):
+            return ended_by
     for number in _NUMBER.findall(said):
         code = int(number, 16 if "x" in number.lower() else 10)
         if code in _KILLS:

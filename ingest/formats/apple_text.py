@@ -40,7 +40,14 @@ _THROWN = re.compile(r"(?:Last Exception|Application Specific) Backtrace(?: \d{1
 _HEAVIEST = re.compile(r"Heaviest stack for the (?:main thread|target)")
 _STATE = re.compile(r"Thread (?:\d{1,5}|\w{1,20}) crashed with |Binary Images(?: Description)?:")
 _HANGS = ("hang", "unresponsive", "service process watchdog")
-_NOTES = ("Application Specific Information", "Application Specific Signatures", "Dyld Error Message")
+
+_DYLD = "Dyld Error Message"
+_NOTES = ("Application Specific Information", "Application Specific Signatures", _DYLD)
+_OF_DYLD = frozenset(  # lines below that heading which look like fields
+    ["Library not loaded", "Symbol not found", "Referenced from", "Expected in", "Reason", "Dyld Message"]
+)
+_DYLD_ENDS_BY = frozenset(["EXC_BREAKPOINT", "EXC_CRASH"])
+_PROCESS = re.compile(r"(?P<name>.*?) ?\[(?P<pid>[^\[\]]{0,40})\]")
 
 _ADDRESS = re.compile(r"\s(0x[0-9a-fA-F]{1,16})(?:\s|$)")
 _BASE = re.compile(r"0x[0-9a-fA-F]{1,16}|0")
@@ -112,9 +119,10 @@ def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
     is_of_hang = event is not None and event.lower().startswith(_HANGS)
     if (event and not is_of_hang) or "not a crash" in (report.said("Exception Note") or "").lower():
         return
-    named, _, pid = (report.said("Process", "Command") or "").rpartition(" [")
-    process = text(named or pid) or text(header.get("name")) or text(header.get("app_name"))
-    pid = pid.strip("]") if named else report.said("PID") or ""
+    named = report.said("Process", "Command") or ""
+    with_pid = _PROCESS.fullmatch(named)
+    process = text(with_pid["name"] if with_pid else named) or text(header.get("name")) or text(header.get("app_name"))
+    pid = with_pid["pid"] if with_pid else report.said("PID") or ""
     steps = _steps(report, process)
     killed = [report.said(name) for name in ("Exception Codes", "Termination Reason", "Termination Description")]
     version, build = system_of(report.said("OS Version") or header.get("os_version"))
@@ -136,7 +144,7 @@ def add(records: Records, said: str, header: Mapping[str, Any]) -> None:
         os_version=version,
         os_build=build,
         domain="hang" if is_of_hang or is_hang(killed) else "user",
-        code=_code(exception, killed),
+        code=_code(exception, killed, is_of_dyld=_DYLD in report.fields),
         **at_fault,
         frames=frames,
         uptime_s=whole((report.said("Time Awake Since Boot") or "").partition(" ")[0]),
@@ -186,7 +194,7 @@ def _parsed(said: str) -> _Report:
         elif line[:1].isdigit() or line[:1] == "(":
             if into is not None and len(into) < MOST_FRAMES:
                 into.append(line)
-        elif found := _FIELD.fullmatch(line):
+        elif (found := _FIELD.fullmatch(line)) and not (into is report.notes and found["name"] in _OF_DYLD):
             if not report.threads:
                 report.fields.setdefault(found["name"], (found["value"] or "").strip())
             into = report.notes if found["name"] in _NOTES else None
@@ -292,9 +300,10 @@ def _image(line: str) -> Image | None:
     )
 
 
-def _code(exception: str | None, killed: Sequence[str | None]) -> str | None:
+def _code(exception: str | None, killed: Sequence[str | None], *, is_of_dyld: bool) -> str | None:
     """Of ``EXC_CRASH (SIGABRT)``, ``EXC_BAD_ACCESS (0x0001)``, ``SIGSEGV``, ``00000020``."""
     kind, _, more = (exception or "").partition(" ")
+    killed = [*killed, more, "DYLD" if is_of_dyld and kind in _DYLD_ENDS_BY else None]
     signal = re.search(r"SIG[A-Z0-9]{2,10}", more)
     return text(code_of(kind or None, signal[0] if signal else None, killed))
 

@@ -218,8 +218,9 @@ def test_a_thrown_exception_with_its_symbols():
         ("Exception Type:  EXC_CRASH (SIGKILL)\nTermination Reason: FRONTBOARD 2343432205", "0x8badf00d", "hang"),
         ("Exception Type:  00000020\nException Codes: 0x000000008badf00d", "0x8badf00d", "hang"),
         ("Exception Type:  EXC_CRASH (SIGKILL)\nTermination Reason: RUNNINGBOARD 0xdead10cc", "0xdead10cc", "user"),
-        ("Exception Type:  EXC_CRASH (Code Signature Invalid)", "EXC_CRASH", "user"),
-        ("Exception Type:  EXC_CRASH (SIGKILL (Code Signature Invalid))", "SIGKILL", "user"),
+        ("Exception Type:  EXC_CRASH (Code Signature Invalid)", "CODESIGNING", "user"),
+        ("Exception Type:  EXC_BAD_ACCESS (SIGKILL (Code Signature Invalid))", "CODESIGNING", "user"),
+        ("Exception Type:  EXC_CRASH (SIGKILL)", "SIGKILL", "user"),
         ("Exception Type:  EXC_BREAKPOINT (SIGTRAP)", "EXC_BREAKPOINT", "user"),
         ("Exception Type:  SIGSEGV\nException Codes: SEGV_MAPERR at 0x88", "SIGSEGV", "user"),
         ("Exception:  EXC_BAD_ACCESS (0x0001)\nCodes: KERN_INVALID_ADDRESS (0x0001) at 0x1", "EXC_BAD_ACCESS", "user"),
@@ -228,6 +229,19 @@ def test_a_thrown_exception_with_its_symbols():
 def test_what_a_process_ended_with(said, code, domain):
     record = crash(f"Process: Acme [1]\nDate/Time: 2020-01-01 00:00:00.000 +0000\n{said}\n\nThread 0:\n")
     assert (record["code"], record["domain"], record["module"]) == (code, domain, "Acme")
+
+
+@pytest.mark.parametrize(
+    ("exception", "code"), [("EXC_BREAKPOINT (SIGTRAP)", "DYLD"), ("EXC_BAD_ACCESS (SIGSEGV)", "EXC_BAD_ACCESS")]
+)
+def test_what_the_loader_lacked_is_told_below_a_heading(exception, code):
+    said = "Library not loaded: @rpath/libring.dylib\n  Referenced from: /opt/acme\n  Reason: image not found"
+    record = crash(
+        f"Process: Acme[17]\nDate/Time: 2014-01-01 00:00:00.000 +0000\nException Type:  {exception}\n\n"
+        f"Dyld Error Message:\n  {said}\n\nBinary Images:\n"
+    )
+    assert (record["code"], record["module"], record["tags"]["pid"]) == (code, "Acme", "17")
+    assert record["tags"]["message"] == " ".join(said.split())
 
 
 def test_the_thread_that_crashed_is_told_by_its_heading_or_else_by_the_head():
