@@ -115,6 +115,7 @@ _MANAGED_ALONE = re.compile(
     r"\s{0,30}(?:Framework|CoreCLR) Version: v?\d{1,2}\.\d",
     re.MULTILINE | re.IGNORECASE,
 )
+_MOST_NAMES = 2  # of a program and its module
 _MOST_VERSIONS = 3  # lines with versions of a runtime
 _POWER = "Microsoft-Windows-Kernel-Power"
 _POWER_VALUE = re.compile(  # of its details, as the Event Viewer shows them
@@ -143,12 +144,14 @@ class Block:
     Attributes:
         column: indentation of its text in lists of PowerShell.
         begun: whether a known description has begun, as many may follow one another without headers.
+        names: number of lines with a program or module, in any language.
     """
 
     told: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     column: int = 0
     begun: bool = False
+    names: int = 0
     is_row: bool = False
 
     @property
@@ -223,9 +226,12 @@ def _blocks(lines: Iterator[str]) -> Iterator[Block]:
         role = _LABELS.get(found["label"].strip().lower()) if found else None
         if role == "said" and any(map(_MANAGED.match, block.lines[-_MOST_VERSIONS:])):
             role = None  # the runtime of .NET writes such a line itself
-        if (role in _FIRST and role in block.told) or (block.begun and _BEGINS.search(line)):
+        is_name = _STAMP.search(line) is not None and _PROGRAM.fullmatch(line) is not None
+        is_next = (is_name and block.names >= _MOST_NAMES) or (block.begun and _BEGINS.search(line))
+        if (role in _FIRST and role in block.told) or is_next:
             yield block
             block = Block()
+        block.names += is_name
         if found and role and role not in block.told:
             value = found["value"].strip()
             if role == "said" and block.told:

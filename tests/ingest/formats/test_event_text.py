@@ -223,6 +223,12 @@ def test_other_languages_have_the_same_values_in_the_same_places(language):
     assert found == told
 
 
+def test_descriptions_in_other_languages_one_behind_another_each_count():
+    said = "20h47\n" + LANGUAGES["de"].partition("Berichtskennung")[0]
+    found = crashes_of(FORMAT, (said + said.replace("0x1a2b", "0x1a2c").replace("1b2c", "1b2d")).encode())
+    assert [one["module_offset"] for one in found] == [0x1B2C, 0x1B2D]
+
+
 def test_events_of_one_crash_are_one():
     said = (
         viewer(ERROR)
