@@ -19,6 +19,7 @@ from fleetcrash.times import time_text
 from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, Unfit, name_of, tags_of, text
 from ingest.formats.dates import date_in_words
 from ingest.formats.format import Document, Head, decoded
+from ingest.formats.xnu_wrapped import laid_out
 
 KERNEL = "mach_kernel"
 _APPLE = "com.apple."
@@ -124,7 +125,7 @@ class _Step:
 
 def read(said: str) -> Panic | None:
     """The panic at the start of a text; None if it is empty."""
-    whole = (_unprefixed(line) for line in said[:_LONGEST_PANIC].splitlines())
+    whole = (_unprefixed(line) for line in laid_out(said[:_LONGEST_PANIC]).splitlines())
     lines = [line for line in whole if line]  # a console may end each line twice
     heads = ((at, found) for at, line in enumerate(lines) if (found := _HEAD.match(line)))
     at, found = next(heads, (0, None))

@@ -36,7 +36,7 @@ CLASSES = {
         "0x133", "0x101", "0x9f", "0x8badf00d", "watchdog: BUG: soft lockup - CPU#1 stuck for 22s!",
         "INFO: task kworker/0:1:7 blocked for more than 120 seconds.",
         "INFO: rcu_preempt detected stalls on CPUs/tasks",
-        "userspace watchdog timeout: no successful checkins",
+        "userspace watchdog timeout: no successful checkins", "Debugger message: WDT timeout",
     ],
     "arithmetic": ["SIGFPE", "ERROR: AddressSanitizer: FPE on unknown address 0x7fdc4886"],
     "race": ["WARNING: ThreadSanitizer: data race (pid=12)"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,15 @@ def test_a_panic_of_apple_silicon():
     assert record["tags"]["process"] == "kernel_task"
 
 
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_a_panic_that_was_filled_to_a_width_tells_the_same(columns):
+    whole = SILICON.replace("OS version:", "Memory ID: 0xff\nOS release type: User\nOS version:")
+    filled = textwrap.fill(" ".join(whole.split()), columns, break_on_hyphens=False, break_long_words=False)
+    assert XNU_PANIC.recognises(head(filled.encode()))
+    expected, found = crash(whole), crash(filled)
+    assert {**found, "crash_id": None} == {**expected, "crash_id": None}
+
+
 @pytest.mark.parametrize(
     ("line", "code", "known"),
     [
@@ -416,6 +426,8 @@ def test_it_may_end_anywhere():
         "panic(cpu 0): x\n" + "com.a(" * 300_000,
         " kernel" * 300_000 + "panic(cpu 0): x\n",
         "panic(cpu 0): x" + " @a:b" * 400_000,
+        "panic(cpu 0): x Debugger message: x Memory ID: 0x1 OS " + "a.a-" * 400_000,
+        "panic(cpu 0): x Debugger message: x Memory ID: 0x1 OS " + " a.a" * 400_000,
     ],
 )
 def test_hostile_panics_take_no_time(said):
