@@ -196,7 +196,7 @@ def _crashes(reports: Iterator[Report]) -> Iterator[Report]:
         if held is None:
             held = report
         elif _is_of_same(held, report):
-            held.is_fatal, held.tool = True, report.tool
+            held.is_fatal, held.tool, held.proof = True, report.tool, held.proof and report.proof
             # The stack of an exit says nothing.
             stacks_told = [held.frames()] if report.code == _BY_EXIT else [held.frames(), report.frames()]
             held.stack = max(stacks_told, key=_telling)
@@ -328,7 +328,8 @@ def _report_said(said: str) -> Report | None:
         return Report(what, message, is_apple=found.re is heads.OBJECTIVE_C)
     is_sure = found.re is not heads.GLOG or what.startswith("Check failed")
     proof = None if is_sure else heads.CHECK_STACK
-    return Report(_of_check(what), message, found["pid"], source=found["source"], proof=proof)
+    pid = None if found.re is heads.GLOG else found["pid"]  # glog writes the number of the thread
+    return Report(_of_check(what), message, pid, source=found["source"], proof=proof)
 
 
 def _notice_of(said: str) -> Report | None:

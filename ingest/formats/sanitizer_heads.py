@@ -20,9 +20,7 @@ _CHROMIUM = re.compile(
     r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?"
     r"FATAL:(?P<source>[\w./\\-]{1,200})[(:]\d{1,9}\)?\] ?(?P<what>.*)"
 )
-GLOG = re.compile(
-    r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +(?P<pid>\d{1,10}) (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>\S.*)"
-)
+GLOG = re.compile(r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +\d{1,10} (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>\S.*)")
 CHECK_STACK = re.compile(r"\*\*\* Check failure stack trace: \*\*\*")
 V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|[Jj]ava[Ss]cript|process).*)")
 _NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")

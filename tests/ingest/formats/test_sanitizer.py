@@ -430,6 +430,18 @@ def test_a_check_and_the_signal_that_it_ends_by_are_one_crash():
     assert len(crashes_of(SANITIZER, (V8 + ASAN).encode())) == 2
 
 
+def test_a_fatal_line_of_glog_and_the_signal_that_it_ends_by_are_one_crash():
+    said = "F1120 04:10:02.874783   4712 queue.h:195] Queue is full.\n"
+    ended = (
+        "==1==ERROR: AddressSanitizer: ABRT on unknown address 0x0001 (pc 0x7f)\n"
+        "    #0 0x7f3a60 in raise (/lib/libc.so.6+0xf)\n    #1 0x55a3b1 in relay::push(int) relay/queue.cc:9:1\n"
+    )
+    (crash,) = crashes_of(SANITIZER, (said + ended).encode())
+    assert (crash["code"], sign(Shape.of(crash)).family) == ("Fatal error", "linux | abort | relay::push")
+    assert "pid" not in crash["tags"], "glog writes the number of a thread"
+    assert crashes_of(SANITIZER, said.encode()) == []
+
+
 def test_a_report_that_is_told_again_without_its_symbols_is_the_same_crash():
     said = "==9==ERROR: AddressSanitizer: SEGV on unknown address 0x0 (pc 0x4f8e21 bp 0x7ffc sp 0x7ffb T0)\n"
     symbols = said + "    #0 0x4f8e21 in relay::fail() /src/fail.cc:3\nSUMMARY: AddressSanitizer: SEGV\n==9==ABORTING\n"
