@@ -235,7 +235,9 @@ class Kernel:
             return replace(found, module=boot.hang[0].module, frames=boot.hang)
         if not found.frames and told == boot.warning and boot.warned:  # the log ends there
             frames, release = _stack(boot.warned[0], boot.warned[1:], None)
-            return replace(found, module=frames[0].module if frames else None, frames=frames, release=release)
+            frames = frames or kernel_steps.named_in(boot.warning)
+            module = frames[0].module if frames else None
+            return replace(found, module=module, frames=frames, release=release or found.release)
         return found
 
 

@@ -23,6 +23,9 @@ _POINTER = re.compile(
     r"|Krnl PSW ?: [0-9a-f]{8,16} [0-9a-f]{8,16} \(|--- interrupt: \w{1,8} at )" + _ADDRESSES + _PLACE
 )
 BLAMED = re.compile(r"IP: " + _ADDRESSES + _PLACE)
+_NAMED = re.compile(  # in the first line of a report
+    r"(?:WARNING: CPU: .{0,60}? at \S{1,300} |WARNING: \S{1,300} at |BUG: K[A-Z]{3,5}: .{1,80}? in )" + _PLACE
+)
 _STACKS = r"(?:<{1,2}[/#]?[A-Z]{2,6}\d?>{1,2} {1,4}){0,3}"  # of stacks in a trace; up to Linux 4.8 on one line
 _STEP = re.compile(
     rf"\s{{0,16}}{_STACKS}(?P<bracket>\()?"
@@ -58,6 +61,12 @@ def _step_of(said: str) -> _Step | None:
     if step is None or step["bracket"]:
         return None
     return _Step(frame_of(step), not (step["question"] or step["doubt"]))
+
+
+def named_in(said: str) -> list[Frame]:
+    """The function that the first line of a report names; empty if it names none."""
+    found = _NAMED.match(said)
+    return [frame_of(found)] if found else []
 
 
 def frame_of(found: re.Match[str]) -> Frame:

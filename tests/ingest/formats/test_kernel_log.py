@@ -516,6 +516,20 @@ def test_a_panic_on_a_task_that_hangs_tells_that_task_and_not_who_watches():
     assert stack(the_fault(without))[:2] == ["kernel!dump_stack", "kernel!panic"]
 
 
+@pytest.mark.parametrize(
+    "warning",
+    [
+        "WARNING: CPU: 1 PID: 12 at drivers/sensor/ring.c:112 ring_put+0x12/0x40 [sensor]",
+        "WARNING: drivers/sensor/ring.c:112 at ring_put+0x12/0x40 [sensor], CPU#1: kworker/1:0/12",
+        "BUG: KASAN: slab-out-of-bounds in ring_put+0x12/0x40 [sensor]",
+    ],
+)
+def test_where_a_log_ends_before_the_stack_the_first_line_tells_the_place(warning):
+    panic = "Kernel panic - not syncing: panic_on_warn set ..."
+    fault = the_fault(f"[    1.0] {warning}\n[    1.1] {panic}\n[    1.2] CPU: 1 PID: 12 Comm: x Not tainted 4.15.0 #1")
+    assert (stack(fault), fault.module, fault.release) == (["sensor!ring_put"], "sensor", "4.15.0")
+
+
 def test_a_panic_that_another_processor_was_quicker_to_tell_is_the_oops_behind_it():
     lines = OLD_OOPS.splitlines()
     early = lines[0].replace("BUG: unable to handle kernel NULL pointer dereference at 0000000000000008",
