@@ -14,6 +14,7 @@ _DIES_AS = re.compile(
     r"|Kernel a[dl]e access|do_\w{1,10} invoked from kernel"
 )
 _NAMED = re.compile(r"(?:Oops: )?(general protection fault|divide error|double fault)\b")
+_UNHANDLED = re.compile(r"Unhandled fault: (?P<what>\w.{3,60}?) \(0x")  # on Arm
 _OF_TASK = re.compile(r"[^()\[\]:]{1,64}\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
 
@@ -37,4 +38,6 @@ def code_of(head: str, what: str) -> str:
         return head.partition("!")[0]
     if named := _NAMED.match(head):
         return named[1]
+    if unhandled := _UNHANDLED.match(head):
+        return unhandled["what"]
     return "OOPS" if what == "Oops" else what

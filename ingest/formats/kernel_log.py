@@ -34,7 +34,7 @@ _CLOCK_SLACK_S = 1.0  # processors write in parallel, so a line may be a little 
 
 _HEAD = re.compile(
     r"(?:CPU \d{1,5} )?(?:BUG: (?:[Uu]nable to handle|[Kk]ernel NULL)|kernel BUG at|Unable to handle kernel)"
-    r"|(?:Oops: )?general protection fault, probably(?!.*\[#)"
+    r"|(?:Oops: )?general protection fault, probably(?!.*\[#)|Unhandled fault: \w.{3,60} \(0x"
     r"|(?:general protection fault|divide error|double fault): [0-9a-f]{4}\s*$"
 )
 _BEGINS_STACK = re.compile(
@@ -65,7 +65,7 @@ _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rc
 
 # Hardly any line of a log is about a crash, so lines are first checked for a word that such lines have.
 _MAY_TELL = re.compile(
-    rf"{kernel_processes.MARKS}|BUG|Unable to handle|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC"
+    rf"{kernel_processes.MARKS}|BUG|Unable to handle|Unhandled fault|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC"
     r"|Kernel (?:panic|Fault: )|general protection fault|divide error|double fault"
 )
 _END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NMI|NMI backtrace for")

@@ -42,7 +42,9 @@ CLASSES = {
     "race": ["WARNING: ThreadSanitizer: data race (pid=12)"],
     "abort": ["SIGABRT", "kernel BUG at fs/ext4/inode.c:123!", "0x40000015"],
     "oom": ["Out of memory: Killed process 12 (java)", "EXC_RESOURCE", "zalloc: zone map exhausted"],
-    "hardware": ["0x124", "0x9c", "mce: [Hardware Error]: Machine check events logged"],
+    "hardware": [
+        "0x124", "0x9c", "mce: [Hardware Error]: Machine check events logged", "external abort on non-linefetch",
+    ],
     "power": ["Kernel-Power 41", "unexpected shutdown"],
     "corruption": ["0x139", "0x1a", "0xc0000374", "*** stack smashing detected ***"],
     "locking": ["WARNING: possible circular locking dependency detected", "possible deadlock"],

@@ -111,6 +111,8 @@ def test_another_module_another_kind_of_fault_and_another_system_are_other_famil
                "!handle_percpu_devid_irq", "!generic_handle_domain_irq", "!gic_handle_irq", "!call_on_irq_stack",
                "!do_interrupt_handler", "!el1_interrupt", "!el1h_64_irq", "sensor!ring_spin", domain="kernel"),
          "sensor!ring_spin"),
+        (stack("!panic", "!nmi_panic", "!arm64_serror_panic", "!do_serror", "!el1h_64_error_handler", "!el1h_64_error",
+               "sensor!ring_read", domain="kernel"), "sensor!ring_read"),
         (stack("!nmi_panic", "!watchdog_overflow_callback", "!__perf_event_overflow", "!handle_pmi_common",
                "!intel_pmu_handle_irq", "!perf_event_nmi_handler", "!nmi_handle", "!exc_nmi", "sensor!ring_spin",
                domain="kernel"), "sensor!ring_spin"),

@@ -254,6 +254,15 @@ def test_a_function_that_begins_after_a_call_has_not_made_it():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["external abort on non-linefetch", "synchronous external abort"])
+def test_on_arm_the_kind_of_a_fault_is_told_before_it(kind):
+    log = ARM32.replace("Unable to handle kernel NULL pointer dereference at virtual address 00000000",
+                        f"Unhandled fault: {kind} (0x1008) at 0xf0a3c000").replace("Oops: 817", ": 1008")  # fmt: skip
+    fault = the_fault(log)
+    assert (fault.code, fault.module, stack(fault)[0]) == (kind, "sensor", "sensor!ring_write")
+    assert faults(log.splitlines()[0]) == [], "of a program, which gets a signal"
+
+
 def test_what_one_oops_blames_is_not_blamed_by_the_next():
     lines = [*OLD_OOPS.splitlines(), "[ 1300.1] Oops: 0000 [#2] SMP", "[ 1300.1] Call Trace:"]
     first, second = faults("\n".join(lines))
