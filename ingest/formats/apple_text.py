@@ -52,6 +52,10 @@ _PROCESS = re.compile(r"(?P<name>.*?) ?\[(?P<pid>[^\[\]]{0,40})\]")
 _ADDRESS = re.compile(r"\s(0x[0-9a-fA-F]{1,16})(?:\s|$)")
 _BASE = re.compile(r"0x[0-9a-fA-F]{1,16}|0")
 _PLACE = re.compile(r"(?: \[inlined\])?(?: \([^()]{1,300}:\d{1,9}\))?(?: \[inlined\])?$")
+_WITH_SYMBOL = re.compile(  # an offset within the image and, behind it, what is there
+    r"(?:0x[0-9a-fA-F]{1,16}|0) \+ (?P<into>\d{1,15}|0x[0-9a-fA-F]{1,12})\s{1,40}"
+    r"(?:\((?P<symbol>.{1,1500}) \+ \d{1,15}\)|// (?P<said>.{1,1500}?)(?: \+ 0x[0-9a-fA-F]{1,12})?)"
+)
 _INTO_FUNCTION = re.compile(r" \+ \d{1,15}$")
 _HEAVY_STEP = re.compile(r"\d{1,6} {1,9}(?P<function>\S.*) \((?P<module>[^()]{1,200}) \+ (?P<offset>\d{1,15})\) \[0x")
 _OF_SOURCE = re.compile(r".{1,150}\.\w{1,12}(?::\d{1,9}(?:,\d{1,9})?)?")  # the file, which may precede the module
@@ -60,7 +64,7 @@ _IMAGE = re.compile(
 )
 _ARCHITECTURE = re.compile(r" (?:arm\w{1,10}|x86_64h?|i386|ppc\w{0,10}|unknown)$")
 _VERSION = re.compile(r"\((?P<short>[^()\s]{1,60})(?: - [^()]{0,60})?\)")
-_UNKNOWN = frozenset(["???", "??", "", "0x0", "<redacted>", "<deduplicated_symbol>", "<unavailable>"])
+_UNKNOWN = frozenset(["???", "??", "", "0x0", "<redacted>", "<deduplicated_symbol>", "<unavailable>", "(null)"])
 
 _MOST_REPORTS = 1000
 _LANDMARK = re.compile(
@@ -261,7 +265,10 @@ def _step(line: str, images: _Images) -> Step | None:
     offset = address - image.start if image and image.start <= address < image.end else None
     plain = _PLACE.sub("", after).strip()
     symbol, _, into = plain.rpartition(" + ")
-    if not into.isdecimal():
+    if beside := _WITH_SYMBOL.fullmatch(plain):
+        symbol = beside["symbol"] or beside["said"]
+        offset = whole(beside["into"]) if module and offset is None else offset
+    elif not into.isdecimal():
         symbol = plain
     elif _BASE.fullmatch(symbol) or symbol == name:  # no symbol: an offset within the image
         symbol, offset = "", whole(into) if module and offset is None else offset

@@ -272,6 +272,25 @@ def test_the_systems_own_code_is_told_by_its_path():
         assert crash(MAC.replace("/Users/*/Acme Sync Helper", path))["module"] == module
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "0x10864e000 + 5382822 (-[SyncDatabase open:] + 64)",
+        "0x10864e000 + 5382822 (-[SyncDatabase open:] + 64) (SyncDatabase.m:12)",
+        "0x10864e000 + 5382822     // -[SyncDatabase open:]",
+        "0x10864e000 + 0x5222a6    // -[SyncDatabase open:]",
+        "0x10864e000 + 0x5222a6\t// -[SyncDatabase open:] + 0x40",
+    ],
+)
+@pytest.mark.parametrize("images", [True, False])
+def test_a_function_may_stand_behind_its_place_in_the_image(place, images):
+    said = MAC if images else MAC.partition("Binary Images:")[0]
+    said = said.replace("0x00007fff60a00020 objc_msgSend + 32", "0x00007fff60a00020 0x0 + 7245929960 (<redacted> + 4)")
+    frames = crash(said.replace("0x10864e000 + 5382822", place))["frames"]
+    assert (frames[2]["function"], frames[2]["offset"]) == ("-[SyncDatabase open:]", 0x5222A6)
+    assert frames[0]["function"] is None
+
+
 def test_an_image_in_a_functions_place_is_no_function():
     line = "2   com.acme.sync.helper          \t0x0000000108b702a6 "
     for there in ("0x10864e000 + 5382822", "com.acme.sync.helper + 5382822", "0x10864e000 + 5382822 [inlined]"):
