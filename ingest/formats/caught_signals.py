@@ -1,6 +1,6 @@
 """Faults that programs tell of themselves, whose own handlers caught the signal: servers, C++ with Google's logging.
 
-Also Julia, R, Zig and OCaml, Valgrind of what it runs, Erlang's machine, and what AWS runs Node with.
+Also Mono, qBittorrent, Julia, R, Zig and OCaml, Valgrind of what it runs, Erlang's machine, and Node as AWS runs it.
 """
 
 from __future__ import annotations
@@ -35,6 +35,14 @@ _VALGRIND_STEP = re.compile(
     r"\((?:in (?P<module>[^()]{1,300})|(?P<path>[^():]{1,300}:\d{1,9}))\)\s*$"
 )
 _VALGRINDS = re.compile(r"==\d{1,10}== ")
+_CAUGHT = re.compile(
+    r"(?:Got a (?P<monos>SIG[A-Z]{3,6}) while executing native code\..*|Caught signal: (?P<signal>SIG[A-Z]{3,6}))"
+)
+_CAUGHT_STEP = re.compile(
+    r"\s{1,8}(?:0x[0-9a-f]{4,16} - )?(?P<module>[^\s:][^:]{0,400}) : (?P<function>\S.{0,1000}?)"
+    r"(?:\+(?P<offset>0x[0-9a-f]{1,16})\s{1,4}\[0x[0-9a-f]{1,16}\])?\s*$"
+)
+_CAUGHT_BY = re.compile(r"_sigtramp|__restore_rt|killpg|mono_(?:dump|handle)_native_crash|\w{0,20}sig\w{0,20}_handler")
 _JULIA = re.compile(r"(?:\[\d{1,10}\] )?signal \((?P<number>4|6|7|8|11)(?:\.\d{1,3})?\): [A-Z][a-z ]{3,40}")
 _JULIA_STEP = re.compile(
     r"(?P<function>(?!in expression )\S.{0,300}?) at "
@@ -64,6 +72,7 @@ _AT = re.compile(r'"\s{0,9}(?P<step>at (?:[^"\\]|\\.){1,1000})"')
 _FAULTS = {"segfault": "SIGSEGV", "bus error": "SIGBUS", "illegal operation": "SIGILL"}
 # What a head has in it.
 MARKS = ("*** Aborted at ", " got signal ", " got exception 0x", " crashed by signal: ", "Process terminating with ",
+         "Got a SIG", "Caught signal: SIG",
          "signal (", " *** caught ", " panic: ", "Fatal error: exception ", "ERROR\tUncaught Exception",
          "ERROR Uncaught Exception", "ERROR\tUnhandled Promise", "ERROR Unhandled Promise", *erlang.MARKS)  # fmt: skip
 
@@ -103,6 +112,20 @@ def _of_valgrind(lines: Sequence[str]) -> Told:
     steps = [found for line in lines if (found := _VALGRIND_STEP.match(line))]
     again = next((at for at, step in enumerate(steps) if at and "==    at 0x" in step[0]), len(steps))  # of another
     return _number(_VALGRIND, lines), lines[0].strip(), numbered(steps[:again])
+
+
+def _of_caught(lines: Sequence[str]) -> Told:
+    head = _CAUGHT.fullmatch(lines[0].rstrip())
+    steps = [found for line in lines[1:] if (found := _CAUGHT_STEP.match(line))]
+    own = max((at + 1 for at, step in enumerate(steps) if _CAUGHT_BY.match(step["function"])), default=0)
+    code = head["monos"] or head["signal"] if head else None
+    return code, lines[0].strip(), [f"#{at} 0x0000 {_caught(step)}" for at, step in enumerate(steps[own:])]
+
+
+def _caught(step: re.Match[str]) -> str:
+    if step["function"] == "()" and step["offset"]:  # no symbol: an offset within the file
+        return f" ({step['module']}+{step['offset']})"
+    return f"{step['function']} ({step['module']})"
 
 
 def _of_julia(lines: Sequence[str]) -> Told:
@@ -151,6 +174,7 @@ FORMS = (
     Form(_MYSQL, _MYSQL_STACK, _of_mysql, _SYMBOLS),
     Form(_REDIS, _REDIS_STACK, _of_redis, _REDIS_PARTS),
     Form(_VALGRIND, _VALGRIND_STEP, _of_valgrind, _VALGRINDS),
+    Form(_CAUGHT, _CAUGHT_STEP, _of_caught, _CAUGHT_STEP),
     Form(_JULIA, _JULIAS, _of_julia, _JULIAS),
     Form(_R, _R_STACK, _of_r),
     Form(_ZIG, _ZIG_STEP, _of_zig, _ZIG_STEP),

@@ -52,6 +52,28 @@ VALGRIND = """\
 ==42==
 ==42== HEAP SUMMARY:
 ==42==    at 0x4848899: malloc (in /usr/lib/vgpreload.so)"""
+MONO = """\
+Got a SIGSEGV while executing native code. This usually indicates
+a fatal error in the mono runtime or one of the native libraries
+used by your application.
+=================================================================
+
+=================================================================
+\tNative stacktrace:
+=================================================================
+\t0x10107991c - /opt/relay/relay : mono_dump_native_crash_info
+\t0x1a2b3c4d0 - /usr/lib/system/libsystem_platform.dylib : _sigtramp
+\t0x100abc120 - /opt/relay/relay : relay_push
+\t0x100abc110 - /opt/relay/relay : main
+
+================================================================="""
+CAUGHT = """\
+Caught signal: SIGABRT
+Stack trace:
+  /lib/x86_64-linux-gnu/libc.so.6 : abort()+0x141  [0x7f3b503b7921]
+  /usr/lib/librelay.so.2 : ()+0x8c957  [0x7f3b50daa957]
+  relay : relay_push()+0x254  [0x562b77199c64]
+  relay : main()+0x387  [0x562b77120f77]"""
 JULIA = """\
 
 [42] signal (11.1): Segmentation fault
@@ -82,7 +104,8 @@ Called from main in file "bin/main.ml", line 3, characters 2-10"""
 
 
 REPORTS = {
-    "glog": GLOG, "glog's fatal": GLOG_FATAL, "MariaDB": MARIADB, "Redis": REDIS, "Valgrind": VALGRIND, "Julia": JULIA,
+    "glog": GLOG, "glog's fatal": GLOG_FATAL, "MariaDB": MARIADB, "Redis": REDIS, "Valgrind": VALGRIND, "Mono": MONO,
+    "caught": CAUGHT, "Julia": JULIA,
     "R": R, "Zig": ZIG, "OCaml": OCAML,
 }  # fmt: skip
 
@@ -95,6 +118,8 @@ REPORTS = {
         (MARIADB, "SIGSEGV", "2025-07-20T08:26:40Z"),
         (REDIS, "SIGSEGV", "2025-07-20T08:26:40Z"),
         (VALGRIND, "SIGSEGV", None),
+        (MONO, "SIGSEGV", None),
+        (CAUGHT, "SIGABRT", None),
         (JULIA, "SIGSEGV", None),
         (R, "SIGSEGV", None),
         (ZIG, "panic", None),
@@ -110,6 +135,14 @@ def test_a_fault_is_told_with_its_stack(said, code, at):
     assert told[-2:] in (["relay::Queue::push", "main"], ["relay_push", "main"])
     assert crash["code"] == code
     assert at is None or crash["occurred_at"] == at
+
+
+def test_a_step_without_a_symbol_has_its_offset_within_the_file():
+    (crash,) = crashes_of(SANITIZER, CAUGHT.encode())
+    assert crash["frames"][1] == {"module": "librelay.so.2", "function": None, "offset": 0x8C957}
+    assert crash["module"] == "librelay.so.2", "which called for the abort"
+    (handled,) = crashes_of(SANITIZER, MONO.encode())
+    assert len(handled["frames"]) == 2, "without the handler"
 
 
 @pytest.mark.parametrize("said", REPORTS.values(), ids=REPORTS)
