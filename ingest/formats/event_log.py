@@ -1,4 +1,4 @@
-"""Windows event logs: ``.evtx`` files, and their events as XML of wevtutil and the Event Viewer.
+"""Windows event logs: ``.evtx`` files, and their events as XML of wevtutil and the Event Viewer, quoted by a page too.
 
 ``windows_events`` decides which events are crashes.
 """
@@ -182,5 +182,36 @@ def _is_xml(head: Head) -> bool:
     return _OTHERS.match(head.text) is None and _XML_SURE.search(head.text) is not None
 
 
+def _read_escaped(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    damage = _Damage()
+    yield from _read(_of_xml(_unescaped(texts_in(until_broken(blocks))), damage), told, damage)
+
+
+def _unescaped(texts: Iterable[str]) -> Iterator[str]:
+    """Texts of a page as it shows them, as far as tags go; ``&amp;`` stays, as the events have their own."""
+    rest = ""
+    for part in texts:
+        rest += part
+        cut = rest.rfind("&", -5)  # may be within a name
+        whole, rest = (rest, "") if cut < 0 else (rest[:cut], rest[cut:])
+        yield _as_shown(whole)
+    yield _as_shown(rest)
+
+
+def _as_shown(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"')
+
+
+def _is_escaped(head: Head) -> bool:
+    """Whether there is an event as a page's source has it, before any that is not escaped."""
+    return (
+        _OTHERS.match(head.text) is None
+        and "&lt;Event" in head.text
+        and _XML_SURE.search(head.text) is None
+        and _XML_SURE.search(_as_shown(head.text)) is not None
+    )
+
+
 EVENT_LOG = Log("Windows event log", lambda head: head.data.startswith(_MAGIC), _read_log)
 EVENT_LOG_XML = Log("Windows events as XML", _is_xml, _read_xml)
+EVENT_LOG_ESCAPED = Log("Windows events as XML within a page", _is_escaped, _read_escaped)

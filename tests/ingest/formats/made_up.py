@@ -15,7 +15,7 @@ from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.dump_viewers import DUMP_VIEWERS
 from ingest.formats.erlang import ERLANG_DUMP
-from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
+from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_ESCAPED, EVENT_LOG_XML
 from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
@@ -111,6 +111,9 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     EVENT_LOG_XML: {
         "wevtutil": test_event_log.xml(_EVENTS).encode(),
         "viewer": f'<?xml version="1.0"?><Events>{test_event_log.xml(_EVENTS)}</Events>'.encode("utf-16"),
+    },
+    EVENT_LOG_ESCAPED: {
+        "page": test_event_log.xml(_EVENTS).replace("<", "&lt;").replace(">", "&gt;").encode(),
     },
     EVENT_ROWS: _apart(test_event_rows.DOCUMENTS),
     REPORT_WER: {"utf-16": _REPORT.encode("utf-16"), "utf-8": _REPORT.encode()},

@@ -18,7 +18,7 @@ from fleetcrash.clustering.rules import sign
 from fleetcrash.clustering.signature import Shape
 from ingest.formats import evtx_process
 from ingest.formats.crashes import Unfit
-from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_XML
+from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_ESCAPED, EVENT_LOG_XML
 from ingest.formats.known import format_of
 from tests.ingest.formats.conftest import TOLD, crashes_before_damage, crashes_of, head
 from tests.ingest.formats.evtx_files import Made, evtx
@@ -432,6 +432,21 @@ def test_events_that_were_copied_stand_among_text():
         assert format_of(head(text.encode())) is EVENT_LOG_XML
         assert {crash["module"] for crash in crashes_of(EVENT_LOG_XML, text.encode())} == {"hook.dll"}
     assert not EVENT_LOG_XML.recognises(head(('{"raw": "' + event + '"}').encode()))
+
+
+def test_events_that_a_page_escapes():
+    event = error("a & b.exe").xml()
+    for text in (
+        event.replace("<", "&lt;").replace(">", "&gt;"),
+        "It broke:\n\n- " + event.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;"),
+        "x" * 65530 + event.replace("<", "&lt;").replace(">", "&gt;"),
+    ):
+        data = text.encode()
+        found = crashes_of(EVENT_LOG_ESCAPED, data)
+        assert found == crashes_of(EVENT_LOG_ESCAPED, data, block_bytes=3) == read(error("a & b.exe"))
+        assert not EVENT_LOG_XML.recognises(head(data))
+    assert format_of(head(("Broke: " + event.replace("<", "&lt;").replace(">", "&gt;")).encode())) is EVENT_LOG_ESCAPED
+    assert not EVENT_LOG_ESCAPED.recognises(head((event + "&lt;Event").encode()))
 
 
 def test_entities_are_not_made_larger():
