@@ -19,7 +19,8 @@ _LONGEST_LINE = 4000
 
 _PROCESS = re.compile(
     r"(?:\[\S{1,4}\] )?Process (?P<pid>\d{1,10}) \((?P<comm>[^()]{0,64})\) of user \d{1,10} "
-    r"(?:dumped core|received a fatal signal|terminated abnormally with signal (?P<signal>\d{1,3}))"
+    r"(?:dumped core|received a fatal signal"
+    r"|terminated abnormally (?:with signal (?P<signal>\d{1,3})|without generating a coredump))"
 )
 # A message whose header was left out, or has no time.
 _HEADLESS = re.compile(

@@ -51,6 +51,8 @@ class Deaths:
         """
         yield from self.until(death.at)
         yield from _untold([] if pids else [death])
+        if self._went_on(death, pids):
+            return
         other = next((found for pid in pids if (found := self._held.get((death.host, pid)))), None)
         if other is not None and (other.fault is None) != (death.fault is None):
             other.fault, other.entry = other.fault or death.fault, other.entry or death.entry
@@ -60,6 +62,20 @@ class Deaths:
             before = self._held.pop((death.host, pid), None)
             self._held[death.host, pid] = death
             yield from _untold([before] if before and before is not death else [])
+
+    def _went_on(self, death: Death, pids: Sequence[str]) -> bool:
+        """Add what systemd tells of a process once its dump is written to what it told before; False for others."""
+        held = [found for pid in pids if (found := self._held.get((death.host, pid)))]
+        first = next((one for one in held if one.entry and not has_stack(one.entry)), None)
+        if first is None or not death.entry or not first.is_near(death.at):
+            return False
+        first.entry = {**death.entry, **first.entry, "MESSAGE": death.entry.get("MESSAGE", "")}
+        for other in held:  # the kernel may have told of a thread whose number only the stack tells
+            if first.fault is None and other.fault is not None and not other.entry and not other.is_told:
+                first.fault, other.is_told = other.fault, True
+        for pid in pids:
+            self._held.setdefault((death.host, pid), first)
+        return True
 
     def until(self, at: float | None) -> Iterator[Death]:
         """Deaths that are too old, or too many to keep."""
@@ -80,6 +96,11 @@ def _untold(deaths: Iterable[Death]) -> Iterator[Death]:
         if not death.is_told:
             death.is_told = True
             yield death
+
+
+def has_stack(entry: Mapping[str, str]) -> bool:
+    """Whether systemd tells the stack of a thread."""
+    return _THREAD.search(entry.get("MESSAGE", "")) is not None
 
 
 def pids_of(entry: Mapping[str, str]) -> list[str]:

@@ -22,6 +22,10 @@ _EXITED = re.compile(
     r"(?P<unit>\S{1,250})\.service: (?:[Mm]ain|[Cc]ontrol) process exited, code=(?:killed|dumped), "
     r"status=\d{1,2}/(?P<signal>[A-Z]{3,6})\b.*"
 )
+# Of systemd itself, whose handler of signals writes this; it goes on without doing anything.
+_CAUGHT = re.compile(
+    r"Caught <(?P<signal>[A-Z]{3,6})>, (?:dumped core|not dumping|core dump failed|cannot fork|waitpid\(\) failed)\b.*"
+)
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,12 @@ class Exit:
     """The end of a service.
 
     Attributes:
-        at: seconds since 1970, if known. origin: any value that the reader needs later.
+        at: seconds since 1970, if known. unit: None for systemd itself. origin: any value that the reader needs later.
     """
 
     host: str | None
     at: float | None
-    unit: str
+    unit: str | None
     signal: str
     origin: Any
 
@@ -48,10 +52,10 @@ class Exits:
 
     def feed(self, host: str | None, said: str, at: float | None, origin: Any) -> None:
         """Process a message of systemd."""
-        found = _EXITED.fullmatch(said)
+        found = _EXITED.fullmatch(said) or _CAUGHT.fullmatch(said)
         if found is None or f"SIG{found['signal']}" not in FATAL:
             return
-        ended = Exit(host, at, found["unit"], f"SIG{found['signal']}", origin)
+        ended = Exit(host, at, found.groupdict().get("unit"), f"SIG{found['signal']}", origin)
         crash = next((one for one in self._told if _is_near(one, (host, at))), None)
         if crash is None:
             self._held.append(ended)
@@ -85,9 +89,10 @@ def _is_near(one: tuple[str | None, float | None], other: tuple[str | None, floa
 
 def add(records: Records, ended: Exit, *, host_id: str | None, at: str | None) -> None:
     """Add the crash of a service."""
-    program = ended.unit.rpartition("/")[2].partition("@")[0] or ended.unit  # of a template, without its instance
+    unit = ended.unit or "systemd"
+    program = unit.rpartition("/")[2].partition("@")[0] or unit  # of a template, without its instance
     records.crash(
-        crash_id=name_of(host_id or "", at or "", ended.unit, ended.signal),
+        crash_id=name_of(host_id or "", at or "", unit, ended.signal),
         host_id=host_id,
         occurred_at=at,
         time_quality="log" if at else None,
@@ -95,5 +100,5 @@ def add(records: Records, ended: Exit, *, host_id: str | None, at: str | None) -
         domain="user",
         code=ended.signal,
         **at_fault((), program),
-        tags=tags_of([("unit", f"{ended.unit}.service")]),
+        tags=tags_of([("unit", f"{unit}.service" if ended.unit else None)]),
     )

@@ -7,7 +7,6 @@ has lines of many hosts.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -15,7 +14,7 @@ from itertools import islice
 from ingest.formats import exits, sanitizer
 from ingest.formats.core_dumps import MOST_LINES, WRITER, entry_of
 from ingest.formats.crashes import Records, Told
-from ingest.formats.deaths import Death, Deaths, pids_of
+from ingest.formats.deaths import Death, Deaths, has_stack, pids_of
 from ingest.formats.exits import Exit, Exits
 from ingest.formats.format import Head, Log
 from ingest.formats.journal import add_core_dump
@@ -40,10 +39,11 @@ _MAY_BEGIN = re.compile(rf"[\s\0`]*(?:[\x1b<\[\d]|[a-z]{{4,8}} {{0,4}}:[a-z]|{_W
 _OF_FAULTS = re.compile(
     rf"{MARKS}|panic - not|BUG|LOCKUP|Unable to handle|WARNING: |INFO: |PANIC|\[#\d|general protection"
 )
-_MOST_SIGNALS = 1000
 _WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, after unfinished output of others
 # Messages of syslog to all who are logged in: a line with host and time, then a line with the message.
 _TO_ALL = re.compile(r"Message from syslogd@(?P<host>\S{1,254}) at (?P<at>\S{3,9} [ \d]?\d \d\d:\d\d:\d\d) \.\.\.")
+# What systemd writes into the kernel's ring buffer, while the journal does not run.
+_OF_SYSTEMD = re.compile(rf"(?P<writer>{WRITER}|{SYSTEMD})\[\d{{1,10}}\]:(?: |$)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
@@ -110,7 +110,6 @@ class _Log:
         self._to_all = ""  # header of the last message to all
         self._dump: dict[str, str] = {}  # of the current message of systemd-coredump
         self._dump_lines = 0
-        self._signals: OrderedDict[tuple[str | None, str], str] = OrderedDict()
         self._programs, self._services, self._exits = Programs(), Services(), Exits()
 
     def feed(self, line: str) -> None:
@@ -119,8 +118,11 @@ class _Log:
             self._to_all = f"{to_all['at']} {to_all['host']} "
             return
         said, stamp = _stamped(f"{self._to_all}{line}" if line.startswith("kernel:") else line)
-        if stamp["writer"]:
+        own = _OF_SYSTEMD.match(said, stamp.end()) if stamp["writer"] in (None, "kernel") else None
+        is_new = own is not None and bool(entry_of(said[own.end() :]))
+        if is_new or (stamp["writer"] and own is None):
             self._end_dump()
+        if stamp["writer"]:
             # A line without a header continues the one before it.
             self._writer, self._host, self._at = stamp["writer"], host_of(stamp), stamp
             self._pid = stamp["pid"] if is_of_process(stamp) else None
@@ -128,19 +130,17 @@ class _Log:
             self._at = stamp
         elif stamp["of"] or stamp["lone"]:
             self._host = host_of(stamp)
-        if self._writer == "kernel":
+        if own and own["writer"] == WRITER:
+            self._add_of_dump(said[own.end() :], is_new=is_new)
+        elif own:
+            self._add_of_systemd(said[own.end() :])
+        elif self._writer == "kernel":
             for host, fault in self._kernels.feed(self._host, line_of(said, stamp, origin=self._at)):
                 self._add(host, fault)
         elif self._writer == WRITER:
             self._add_of_dump(said[stamp.end() :], is_new=bool(stamp["writer"]))
         elif self._pid and self._writer == SYSTEMD:
-            at = _seconds(self._time(self._at))
-            for printed in self._services.ended(
-                self._host, said[stamp.end() :], at, lambda origin: _seconds(self._time(origin))
-            ):
-                self._add_printed(printed)
-            self._exits.feed(self._host, said[stamp.end() :], at, self._at)
-            self._add_exits(self._exits.taken())
+            self._add_of_systemd(said[stamp.end() :])
         elif self._pid:
             self._services.feed((self._host, self._pid), said[stamp.end() :], self._at)
             for printed in self._programs.feed((self._host, self._pid), said[stamp.end() :], self._at):
@@ -170,18 +170,17 @@ class _Log:
             self._dump["MESSAGE"] += f"\n{said}"
             self._dump_lines += 1
 
+    def _add_of_systemd(self, said: str) -> None:
+        at = _seconds(self._time(self._at))
+        for printed in self._services.ended(self._host, said, at, lambda origin: _seconds(self._time(origin))):
+            self._add_printed(printed)
+        self._exits.feed(self._host, said, at, self._at)
+        self._add_exits(self._exits.taken())
+
     def _end_dump(self) -> None:
         entry, self._dump = self._dump, {}
         if not entry:
             return
-        key = self._host, entry["COREDUMP_PID"]
-        if "COREDUMP_SIGNAL" in entry:  # it comes before the rest
-            self._signals[key] = entry["COREDUMP_SIGNAL"]
-            if len(self._signals) > _MOST_SIGNALS:
-                self._signals.popitem(last=False)
-            return
-        if key in self._signals:
-            entry["COREDUMP_SIGNAL"] = self._signals.pop(key)
         at = self._time(self._at)
         entry |= {name: one for name, one in (("_HOSTNAME", self._host), ("__REALTIME_TIMESTAMP", at)) if one}
         self._add_found(Death(self._host, _seconds(at), entry=entry), pids_of(entry))
@@ -211,7 +210,7 @@ class _Log:
 
     def _add_death(self, death: Death) -> None:
         self._exits.told(death.host, death.at)
-        if death.entry:
+        if death.entry and (death.fault is None or has_stack(death.entry)):
             entry, fault = death.entry, death.fault
             if fault and (at := self._time(fault.line.origin)):
                 entry = {**entry, "__REALTIME_TIMESTAMP": at}  # the dump is written later

@@ -196,6 +196,51 @@ def test_a_kernels_word_of_the_same_process_is_no_other_crash():
     assert len(crashes_of(KERNEL_FILE, (kernel + dump + kernel.replace("04:10", "05:10")).encode())) == 2
 
 
+BEFORE = "Jul 19 04:10:01 web-1 systemd-coredump[8]: Process 700 (relay) of user 0 terminated abnormally with signal"
+
+
+@pytest.mark.parametrize("order", ["bkd", "kbd", "bdk"])
+def test_what_systemd_says_before_and_after_it_writes_a_dump_is_one_crash(order):
+    lines = {
+        "b": f"{BEFORE} 11/SEGV, processing...\n",
+        "k": f"Jul 19 04:10:02 web-1 kernel: {SEGFAULT}\n",
+        "d": "Jul 19 04:10:09 web-1 systemd-coredump[9]: " + STACK.replace("\n", "#012") + "\n",
+    }
+    (crash,) = crashes_of(KERNEL_FILE, "".join(lines[one] for one in order).encode())
+    assert (crash["code"], frames(crash), crash["occurred_at"]) == ("SIGSEGV", FRAMES, "2026-07-19T04:10:02Z")
+
+
+def test_a_process_of_which_no_dump_is_written_died_all_the_same():
+    text = f"{BEFORE} 6/ABRT, processing...\n"
+    after = "Jul 19 04:10:09 web-1 systemd-coredump[8]: Process 700 (relay) of user 0 {}.\n"
+    said = "terminated abnormally without generating a coredump"
+    for log in (text, text + after.format(said), text + after.format("dumped core")):
+        (crash,) = crashes_of(KERNEL_FILE, log.encode())
+        assert (crash["code"], crash["module"], crash["occurred_at"]) == ("SIGABRT", "relay", "2026-07-19T04:10:01Z")
+    (crash,) = crashes_of(KERNEL_FILE, after.format(said).encode())
+    assert ("code" in crash, crash["module"]) == (False, "relay")
+    again = text.replace("04:10", "05:10")
+    assert [one["occurred_at"][11:16] for one in crashes_of(KERNEL_FILE, (text + again).encode())] == ["04:10", "05:10"]
+
+
+def test_the_kernel_tells_the_place_where_systemd_tells_no_stack():
+    kernel = f"Jul 19 04:10:02 web-1 kernel: {SEGFAULT}\n".replace("[703]", "[700]")
+    dump = "Jul 19 04:10:09 web-1 systemd-coredump[9]: Process 700 (relay) of user 0 dumped core.\n"
+    for log in (kernel + dump, dump + kernel):
+        (crash,) = crashes_of(KERNEL_FILE, log.encode())
+        assert (crash["code"], crash["module"], crash["module_offset"]) == ("SIGSEGV", "librelay.so.3", 0x22C7D)
+
+
+def test_systemd_writes_into_the_kernels_log_where_the_journal_does_not_run():
+    ring = "".join(f"[   12.{number:06}] systemd-coredump[9]: {one}\n" for number, one in enumerate(STACK.splitlines()))
+    for log in (ring, f"[   11.000000] usb 1-1: new device\n{ring}[   13.000000] usb 1-1: gone\n"):
+        (crash,) = crashes_of(KERNEL_FILE, log.encode())
+        assert (frames(crash), crash["tags"]["comm"]) == (FRAMES, "relay")
+    headed = "".join(f"Jul 19 04:10:09 web-1 kernel: {line}\n" for line in ring.splitlines())
+    (crash,) = crashes_of(KERNEL_FILE, headed.encode())
+    assert (frames(crash), crash["host_id"], crash["occurred_at"]) == (FRAMES, "web-1", "2026-07-19T04:10:09Z")
+
+
 def test_a_kernels_word_alone_is_a_crash():
     (crash,) = crashes_of(JOURNAL, journal(entries=1))
     assert (crash["module"], crash["module_offset"], crash["code"]) == ("librelay.so.3", 0x22C7D, "SIGSEGV")

@@ -165,6 +165,19 @@ def test_a_service_that_a_fault_ended(said, code):
     assert crash["occurred_at"] == "2026-07-19T04:10:03Z"
 
 
+def test_systemd_itself_may_crash():
+    said = "Caught <SEGV>, dumped core as pid 453."
+    log = SYSTEMD.replace(EXITED, said)
+    for both in (log, log + log.replace(said, "Freezing execution."), SEGFAULT + log + log):
+        (*_, crash) = crashes_of(KERNEL_FILE, both.encode())
+        assert (crash["host_id"], crash["code"], crash["module"]) == ("web-1", "SIGSEGV", "systemd")
+        assert "tags" not in crash
+    assert len(crashes_of(KERNEL_FILE, (SEGFAULT + log).encode())) == 1
+    ring = "[   12.000001] systemd[1]: Caught <ABRT>, core dump failed (child 770, code=killed, status=6/ABRT).\n"
+    (crash,) = crashes_of(KERNEL_FILE, ring.encode())
+    assert (crash["code"], crash["module"]) == ("SIGABRT", "systemd")
+
+
 @pytest.mark.parametrize(
     "status", ["code=killed, status=9/KILL", "code=killed, status=15/TERM", "code=exited, status=1/FAILURE"]
 )
