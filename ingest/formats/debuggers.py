@@ -60,7 +60,7 @@ _SWIFT_FRAME = re.compile(
     r" in (?P<module>[\w.+-]{1,200})(?: at .{1,500})?"
 )
 _MACH = re.compile(r"(?P<code>EXC_[A-Z_]{3,20}|signal SIG[A-Z]{2,8}|SIG[A-Z]{2,8})\b")
-_SIGNAL_WORDS = {
+SIGNAL_WORDS = {
     "illegal instruction": "SIGILL", "bad pointer dereference": "SIGSEGV", "segmentation fault": "SIGSEGV",
     "system trap": "SIGTRAP", "aborted": "SIGABRT", "bus error": "SIGBUS", "floating point exception": "SIGFPE",
 }  # fmt: skip
@@ -138,7 +138,7 @@ def _code(crash: _Crash) -> str | None:
         code = found["code"].removeprefix("signal ")
         return code if code in _FATAL or code.startswith("EXC_") else None
     word = crash.why.lower().strip()
-    return _SIGNAL_WORDS.get(word) or (canonical_code(word, "linux") or None if crash.of is _SWIFT else None)
+    return SIGNAL_WORDS.get(word) or (canonical_code(word, "linux") or None if crash.of is _SWIFT else None)
 
 
 def _code_of_stack(lines: Sequence[str], frames: Sequence[Frame]) -> str | None:

@@ -24,6 +24,7 @@ from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.jvm import HS_ERR
+from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.node_report import NODE_REPORT
@@ -84,6 +85,7 @@ FORMATS: tuple[Document | Log, ...] = (
     PROBLEM_TEXT,
     VMCORES,
     DEBUGGERS,
+    KCRASH,
     SANITIZER,
     PYTHON_LOG,
     KERNEL_FILE,

@@ -25,9 +25,10 @@ _ANDROID_PLACE = re.compile(
     r"(?P<module>\S+)(?: \(offset 0x[0-9a-f]+\))?"
     r"(?: \((?!BuildId: )(?P<function>.*?)(?:\+\d{1,9})?\))?(?: \(BuildId: \w+\))?"
 )
-_GDB = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:(?:0x)?[0-9a-fA-F]{4,16}\s+in )?(?P<rest>\S.*)")
-_GDB_ARGUMENTS = re.compile(r" \((?:\)(?= at | from |$)|(?=[\w$@.]{1,100}=))")
-_GDB_LIBRARY = re.compile(r"\) from (?P<library>\S.*)$")
+_GDB = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:(?:0x)?[0-9a-fA-F]{4,16}\s+in\s+)?(?P<rest>\S.*)")
+_GDB_ARGUMENTS = re.compile(r"(?:^| )\((?:\)(?= at | from |$)|(?=[\w$@.]{1,100}=))")
+# Older versions say "at" of a library, too.
+_GDB_LIBRARY = re.compile(r"\) (?:from (?=\S)|at (?=/\S+\.so(?:\.[\d.]{1,40})?$))(?P<library>.*)$")
 _GDB_PLACE = re.compile(r"\) at (?P<path>\S.*):\d{1,9}$")
 _GDB_SIGNAL = "<signal handler called>"
 _IN_SOURCE = re.compile(

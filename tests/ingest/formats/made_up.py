@@ -24,6 +24,7 @@ from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
 from ingest.formats.journal_verbose import JOURNAL_VERBOSE
 from ingest.formats.jvm import HS_ERR
+from ingest.formats.kcrash import KCRASH
 from ingest.formats.kernel_file import KERNEL_FILE
 from ingest.formats.minidump import MINIDUMP
 from ingest.formats.node_report import NODE_REPORT
@@ -63,6 +64,7 @@ from tests.ingest.formats import (
     test_javacore,
     test_journal_json,
     test_jvm,
+    test_kcrash,
     test_kernel_log,
     test_node_report,
     test_osquery,
@@ -194,6 +196,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "lldb": test_debuggers.LLDB.encode(),
         "swift": test_debuggers.SWIFT.encode(),
     },
+    KCRASH: {name: said.encode() for name, said in test_kcrash.REPORTS.items()},
     SANITIZER: {
         **{name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
         **{name: said.encode() for name, said in test_caught_signals.REPORTS.items()},

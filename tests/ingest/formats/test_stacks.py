@@ -92,6 +92,7 @@ DEBUGGER = """
         at /src/relay.cc:12
     #8  0x00007f34f7fc3ca8 in g_main_loop_run ()
        from /usr/lib/libglib-2.0.so.0
+    #9  0x00007f34f7fc3cb9 in  () at /usr/lib/librelay.so.3
 """
 DELETED = "#0 0x00007f5a3c0a1236 flush (/opt/My Relay/relay (deleted) + 0x22)"
 ANDROID = """
@@ -343,6 +344,7 @@ RUBY_NUMBERED = """
                 (None, "relay::push", None),
                 (None, "relay::run", None),
                 ("libglib-2.0.so.0", "g_main_loop_run", None),
+                ("librelay.so.3", None, None),
             ],
         ),
         (DELETED, [("relay", "flush", 0x22)]),
