@@ -1,4 +1,4 @@
-"""Core dumps in the text of systemd: messages of systemd-coredump in a log, ``coredumpctl info`` and ``list``."""
+"""Core dumps in words: messages of systemd-coredump and abrt in a log, ``coredumpctl info`` and ``list``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from ingest.formats.journal import add_core_dump
 from ingest.formats.lines import text_lines_in
 
 WRITER = "systemd-coredump"
+WRITERS = frozenset([WRITER, "abrt-hook-ccpp"])
 MOST_LINES = 300  # of one dump: its first thread's stack
 _LONGEST_LINE = 4000
 
 _PROCESS = re.compile(
     r"(?:\[\S{1,4}\] )?Process (?P<pid>\d{1,10}) \((?P<comm>[^()]{0,64})\) of user \d{1,10} "
     r"(?:dumped core|received a fatal signal"
-    r"|terminated abnormally (?:with signal (?P<signal>\d{1,3})|without generating a coredump))"
+    r"|terminated abnormally (?:with signal (?P<signal>\d{1,3})|without generating a coredump)"
+    r"|killed by (?P<named>SIG[A-Z]{2,6}) - (?:dumping core|ignoring))"  # as abrt says it
 )
 # A message whose header was left out, or has no time.
 _HEADLESS = re.compile(
@@ -43,11 +45,12 @@ _ROW = re.compile(
 
 
 def entry_of(said: str) -> dict[str, str]:
-    """The fields of a message of systemd-coredump about a process; empty for other messages."""
+    """The fields of a message of systemd-coredump or abrt about a process; empty for other messages."""
     found = _PROCESS.match(said)
     if found is None:
         return {}
     told = {"COREDUMP_PID": found["pid"], "COREDUMP_COMM": found["comm"], "COREDUMP_SIGNAL": found["signal"]}
+    told["COREDUMP_SIGNAL_NAME"] = found["named"]
     # rsyslog writes a newline as its code.
     return {name: one for name, one in told.items() if one} | {"MESSAGE": said.replace("#012", "\n")}
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 
 from ingest.formats import exits, sanitizer
-from ingest.formats.core_dumps import MOST_LINES, WRITER, entry_of
+from ingest.formats.core_dumps import MOST_LINES, WRITER, WRITERS, entry_of
 from ingest.formats.crashes import Records, Told
 from ingest.formats.deaths import Death, Deaths, has_stack, pids_of
 from ingest.formats.exits import Exit, Exits
@@ -59,7 +59,7 @@ def _is_of_a_log(line: str) -> bool:
     said, stamp = _stamped(line)
     if stamp["host"]:
         return stamp["writer"] == "kernel" or is_of_syslog(stamp)
-    if stamp["writer"] == WRITER:
+    if stamp["writer"] in WRITERS:
         return True
     rest = said[stamp.end() :]
     is_stamped = any(stamp.group("iso", "clock_us", "date", "since"))
@@ -137,7 +137,7 @@ class _Log:
         elif self._writer == "kernel":
             for host, fault in self._kernels.feed(self._host, line_of(said, stamp, origin=self._at)):
                 self._add(host, fault)
-        elif self._writer == WRITER:
+        elif self._writer in WRITERS:
             self._add_of_dump(said[stamp.end() :], is_new=bool(stamp["writer"]))
         elif self._pid and self._writer == SYSTEMD:
             self._add_of_systemd(said[stamp.end() :])

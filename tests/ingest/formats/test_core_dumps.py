@@ -223,6 +223,18 @@ def test_a_process_of_which_no_dump_is_written_died_all_the_same():
     assert [one["occurred_at"][11:16] for one in crashes_of(KERNEL_FILE, (text + again).encode())] == ["04:10", "05:10"]
 
 
+@pytest.mark.parametrize("writer", ["abrt-hook-ccpp[9]", "abrt-hook-ccpp"])
+@pytest.mark.parametrize("end", ["dumping core", "ignoring (repeated crash)"])
+def test_abrt_tells_of_a_process(writer, end):
+    said = f"Jul 19 04:10:02 web-1 {writer}: Process 703 (relay) of user 0 killed by SIGABRT - {end}\n"
+    assert format_of(head(said.encode())) is KERNEL_FILE
+    (crash,) = crashes_of(KERNEL_FILE, said.encode())
+    assert (crash["code"], crash["module"], crash["occurred_at"]) == ("SIGABRT", "relay", "2026-07-19T04:10:02Z")
+    kernel = f"Jul 19 04:10:02 web-1 kernel: {SEGFAULT}\n"
+    (crash,) = crashes_of(KERNEL_FILE, (kernel + said.replace("ABRT", "SEGV")).encode())
+    assert (crash["code"], crash["module"]) == ("SIGSEGV", "librelay.so.3")
+
+
 def test_the_kernel_tells_the_place_where_systemd_tells_no_stack():
     kernel = f"Jul 19 04:10:02 web-1 kernel: {SEGFAULT}\n".replace("[703]", "[700]")
     dump = "Jul 19 04:10:09 web-1 systemd-coredump[9]: Process 700 (relay) of user 0 dumped core.\n"
