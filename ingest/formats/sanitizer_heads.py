@@ -51,8 +51,8 @@ ASSERT = re.compile(
 )
 _TERMINATE = re.compile(r"terminate called after throwing an instance of '(?P<what>[^']{1,200})'")
 _TERMINATED = re.compile(r"(?P<what>terminate called (?:without an active exception|recursively))")
-_LIBCXX = re.compile(
-    r"libc\+\+abi(?:\.dylib)?: terminating (?:due to|with) un(?:caught|expected) exception of type "
+_LIBCXX = re.compile(  # which older versions write without their name
+    r"(?:libc\+\+abi(?:\.dylib)?: )?terminating (?:due to|with) un(?:caught|expected) exception of type "
     r"(?P<what>(?:[^\s:]|::)(?:[^:]|::){0,200}?)(?:: .*)?$"
 )
 OBJECTIVE_C = re.compile(r"(?:.{0,120}\] )?\*\*\* Terminating app due to uncaught exception '(?P<what>[^']{1,100})'")
@@ -73,7 +73,8 @@ MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: "
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",
-          "corrupted double-linked", "terminate called ", "libc++abi", "error has been detected by ",
+          "corrupted double-linked", "terminate called ", "uncaught exception of type ",
+          "unexpected exception of type ", "error has been detected by ",
           "There is insufficient memory for the Java", *uncaught.MARKS, *caught_signals.MARKS,
           *server_faults.MARKS, *workers.MARKS)  # fmt: skip
 MARK = re.compile("|".join([*map(re.escape, MARKS), r"\bF\d{4,8} \d"]))  # faster within a line, slower within a text

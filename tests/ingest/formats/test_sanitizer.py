@@ -272,6 +272,14 @@ OTHERS = [
         "linux | std::runtime_error",
     ),
     (
+        "terminating with uncaught exception of type relay::full: no room\n"
+        "==7== ERROR: libFuzzer: deadly signal\n    #0 0x4f8a in abort /src/abort.c:8\n"
+        "    #1 0x4f9a in std::__terminate(void (*)()) /src/libcxxabi/handlers.cpp:59:3\n"
+        "    #2 0x53a7b1 in push /src/relay.cc:9:3\n",
+        "relay::full",
+        "linux | relay::full | push",
+    ),
+    (
         "2026-11-20 04:10:02 Relay[7:99] *** Terminating app due to uncaught exception 'RelayFull', reason: 'x'\n"
         "*** First throw call stack:\n(\n\t0   CoreFoundation   0x00007ff81 __exceptionPreprocess + 242\n"
         "\t1   Relay   0x00000001 -[Queue push:] + 66\n)\n"
