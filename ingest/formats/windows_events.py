@@ -282,7 +282,7 @@ class Crashes:
         said = event.place(0)
         said = said if "\n" in said else _NET_LINE.sub("\n", said)
         head, *lines = said.splitlines() or [""]
-        exe = base_name(head.partition(":")[2].strip()) or ""
+        exe = base_name(head.partition(":")[2].strip(" `")) or ""
         stack = stacks.read(said)
         thrown = [found[1] for line in lines[:_LONGEST_NET_HEAD] if (found := _NET_TYPE.search(line[:1000]))]
         code = thrown[0] if thrown and event.number == 1026 else None

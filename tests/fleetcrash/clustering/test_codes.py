@@ -37,6 +37,7 @@ CLASSES = {
         "INFO: task kworker/0:1:7 blocked for more than 120 seconds.",
         "INFO: rcu_preempt detected stalls on CPUs/tasks",
         "userspace watchdog timeout: no successful checkins", "Debugger message: WDT timeout",
+        "RelayDriver::setPowerState(0xffffff93728c4400 : 0xffffff7fad9dc070, 0 -> 1) timed out after 10168 ms",
     ],
     "arithmetic": ["SIGFPE", "ERROR: AddressSanitizer: FPE on unknown address 0x7fdc4886"],
     "race": ["WARNING: ThreadSanitizer: data race (pid=12)"],

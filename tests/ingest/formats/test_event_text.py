@@ -261,6 +261,8 @@ def test_what_the_runtime_of_net_said_is_read_without_a_header_too():
     found = crashes_of(FORMAT, data)
     assert [one["module"] for one in found] == ["relay.exe", "other.exe"]
     assert {one["code"] for one in found} == {"System.InvalidOperationException"}
+    marked = record(f"Broke:\n\n{RUNTIME.replace('Application:', '`Application:`').replace('Framework', 'CoreCLR')}")
+    assert marked["tags"]["exe"] == "relay.exe"
 
 
 def test_a_description_within_what_the_runtime_of_net_said_is_no_label():
