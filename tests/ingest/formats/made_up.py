@@ -196,7 +196,10 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "lldb": test_debuggers.LLDB.encode(),
         "swift": test_debuggers.SWIFT.encode(),
     },
-    KCRASH: {name: said.encode() for name, said in test_kcrash.REPORTS.items()},
+    KCRASH: {
+        "threads": test_kcrash.REPORTS["threads"].encode(),
+        "report": test_kcrash.REPORT.replace("push", "pull").encode(),
+    },
     SANITIZER: {
         **{name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
         **{name: said.encode() for name, said in test_caught_signals.REPORTS.items()},
