@@ -36,7 +36,7 @@ _NAMES = {"PID": "COREDUMP_PID", "Executable": "COREDUMP_EXE", "Boot ID": "_BOOT
 _NUMBER_AND_NAME = re.compile(r"(\d{1,10}) \(([^()]{1,64})\)")
 _WHEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?: ([A-Z]{3,5}|[+-]\d\d(?::?\d\d)?))?")
 _STORED = re.compile(r"\.\d{1,10}\.(\d{16})(?:\.\w{1,4})?(?: \(|$)")
-_LIST = re.compile(r"TIME {2,60}PID +UID +GID +SIG +(?:COREFILE|PRESENT) +EXE\b.*")
+_LIST = re.compile(r"TIME {2,60}PID +UID +GID +SIG +(?:COREFILE|PRESENT)(?: +EXE\b.*)?")
 _ROW = re.compile(
     r"(?:[A-Z][a-z]{2} )?(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: (?:[A-Z]{3,5}|[+-]\d\d(?::?\d\d)?))?) {1,20}"
     r"(?P<pid>\d{1,10}) {1,10}\d{1,10} {1,10}\d{1,10} {1,8}(?P<signal>SIG[A-Z0-9]{2,8}|\d{1,2}) {1,10}\S{0,10} {1,10}"

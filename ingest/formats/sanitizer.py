@@ -281,6 +281,7 @@ def _report_of(line: str) -> Report | None:
     """The report that begins with a line; None if there is none."""
     if heads.MARK.search(line) is None:
         return None
+    line = line.removeprefix("`")  # Markdown's mark of code
     for prefix in filter(None, (_PREFIX.match(line), OF_CONTAINER.match(line), _NO_PREFIX.match(line))):
         if report := _report_said(line[prefix.end() :]):
             report.prefix, report.at = prefix.end(), time_of(prefix.groupdict().get("at"))

@@ -40,6 +40,9 @@ def test_the_handler_of_a_signal_is_not_blamed_for_it():
     handler = (Frame("libc.so.6", "kill"), Frame("scan", "die"), Frame("libc.so.6", "__restore_rt"))
     assert at_fault([*handler, Frame("libc.so.6", "memcpy"), OWN])["module"] == "librelay.so"
     assert at_fault([*handler[1:], OWN])["module"] == "scan", "which itself has crashed"
+    for named in ("_Z25handleUnrecoverableSignali", "sig_handler", "KCrash::defaultCrashHandler(int)"):
+        again = (*RAISED, Frame("scan", named, 0x50), Frame("libc.so.6"), *RAISED)
+        assert at_fault([*again, OWN])["module"] == "librelay.so"
 
 
 def test_a_program_is_blamed_where_no_frame_of_its_own_tells_a_module():

@@ -290,4 +290,7 @@ def test_a_list_of_dumps_has_a_crash_a_row():
         ("2024-07-19T04:10:02Z", "SIGSEGV", "relay"),
         ("2024-07-19T05:10:02Z", "SIGABRT", "queue"),
     ]
+    wrapped = LIST.replace(" EXE  ", "\nEXE  ")
+    assert format_of(head(wrapped.encode())) is COREDUMPCTL
+    assert crashes_of(COREDUMPCTL, wrapped.encode()) == found
     assert crashes_of(COREDUMPCTL, LIST.partition("\n")[2].encode()) == []

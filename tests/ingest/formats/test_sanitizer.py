@@ -413,6 +413,12 @@ def test_a_log_of_go_may_end_before_its_goroutines():
     assert whole["frames"] == crash["frames"]
 
 
+def test_a_report_between_marks_of_code():
+    marked = f"It broke:\n\n`{GO_NIL}`\n"
+    assert SANITIZER.recognises(head(marked.encode()))
+    assert record(marked)["frames"] == record(GO_NIL)["frames"]
+
+
 def test_many_in_one_text_are_many_crashes_and_a_text_read_twice_tells_the_same():
     said = "".join(one for one, _, _ in REPORTS.values())
     found = crashes_of(SANITIZER, said.encode())
