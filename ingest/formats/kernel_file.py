@@ -68,8 +68,8 @@ def _is_of_a_log(line: str) -> bool:
 
 
 def _tidy(line: str) -> str:
-    """A line without colours and blanks, without zero bytes from a power loss, and Markdown's marks of code."""
-    return (_COLOUR.sub("", line) if "\x1b" in line else line).strip("\0 \t\r\n\v\f`")
+    """A line without colours, blanks, also shown ones, zero bytes from a power loss, and Markdown's marks of code."""
+    return (_COLOUR.sub("", line) if "\x1b" in line else line).strip("\0 \t\r\n\v\f`␍␊")
 
 
 def _stamped(said: str) -> tuple[str, re.Match[str]]:

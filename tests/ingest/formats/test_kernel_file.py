@@ -134,6 +134,8 @@ def test_marks_of_code_are_no_part_of_a_line(header):
     said = "".join(f"{header}{line}\n" for line in OLD_OOPS.splitlines()).strip()
     assert the_crash(f"`{said}`".encode()) == the_crash(said.encode())
     assert KERNEL_FILE.recognises(head(f"`{said}`".encode()))
+    shown = said.replace("\n", "␍␊\n")  # as terminals and their logs show the end of a line
+    assert the_crash(shown.encode()) == the_crash(said.encode())
 
 
 @pytest.mark.parametrize("mark", ["", "kern  :warn  : "])
