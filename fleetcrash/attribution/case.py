@@ -21,10 +21,12 @@ class KnownFault:
     """What another incident was traced to.
 
     Attributes:
-        guilty: the update that it names. events: (events,) those that it accounts for.
+        guilty: the update that it names. needs: those that this one needs beside it, to strike.
+        events: (events,) those that it accounts for.
     """
 
     guilty: int
+    needs: frozenset[int]
     events: Mask
 
 
@@ -37,9 +39,7 @@ class Case:
         tick: what was known by then counts.
         events: (events,) which ones. cells: (cells,) where they may be.
         but: updates that are not on trial.
-        named_elsewhere: updates that other incidents name or named.
         known_faults: what other incidents were traced to, one each.
-        needed_by: by updates that a known fault needs beside the guilty one, that fault.
         tolls: by updates that incidents name which had ended before, what each had done by then.
         blamed: parts of the fleet that stand apart and were in trouble within the day, as other incidents say: they may
             be still, whatever their hosts get meanwhile.
@@ -52,13 +52,20 @@ class Case:
     events: Mask
     cells: Mask
     but: frozenset[int]
-    named_elsewhere: frozenset[int]
     known_faults: tuple[KnownFault, ...]
-    needed_by: Mapping[int, KnownFault]
     tolls: Mapping[int, Toll]
     blamed: frozenset[int]
     unsettled_until: int
     of_no_update: Mask
+
+    @property
+    def named_elsewhere(self) -> frozenset[int]:
+        """The updates that other incidents name."""
+        return frozenset(fault.guilty for fault in self.known_faults)
+
+    def needed_by(self, update: int) -> KnownFault | None:
+        """The known fault that needs an update beside the guilty one; of more than one the last that was named."""
+        return next((fault for fault in reversed(self.known_faults) if update in fault.needs), None)
 
     @property
     def minutes_open(self) -> int:

@@ -115,18 +115,13 @@ class Claims:
         return ~np.any([*explained, self._inquiry.too_early], axis=0)
 
     def known_faults(self, incidents: Sequence[Incident]) -> tuple[KnownFault, ...]:
-        """The faults of some incidents that name an update."""
-        return tuple(KnownFault(one.update, one.claim(len(self.taken))) for one in incidents if one.update is not None)
-
-    def needed_by(self, incidents: Sequence[Incident]) -> dict[int, KnownFault]:
-        """The faults of some incidents, by the updates that they need beside the guilty ones."""
+        """The faults of some incidents that name an update, in the order of these."""
         names = [suspect.update_id for suspect in self._inquiry.news.suspects]
-        return {
-            names.index(name): KnownFault(one.update, one.claim(len(self.taken)))
+        return tuple(
+            KnownFault(one.update, frozenset(map(names.index, one.said.needed)), one.claim(len(self.taken)))
             for one in incidents
             if one.update is not None
-            for name in one.said.needed
-        }
+        )
 
     def is_of_crashes(self, incident: Incident) -> bool:
         """Whether most of what an incident accounts for are crashes."""

@@ -88,7 +88,7 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
     incident.spot = 0
     if judgement.kind is Kind.UPDATE and judgement.update is not None:
         row = int(np.flatnonzero(trial.updates == judgement.update)[0])
-        incident.spot = inquiry.spots.whole_system(int(np.argmax(trial.log_by_slice[row])), tick)
+        incident.spot = inquiry.spots.whole_system(trial.likeliest_slice(row), tick)
         if incident.spot == 0 or incident.by_departures or incident.is_everywhere:
             incident.spot = inquiry.spots.only_system(trial.expected[:, row, :AGES].sum((0, 1)))
     elif judgement.kind is Kind.NO_UPDATE and judgement.wave is not None:

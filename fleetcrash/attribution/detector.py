@@ -130,8 +130,7 @@ class Detector:
         fresh |= self._watched < 0
         if fresh:
             self._claims.stake(self.incidents, tick)  # by what was just judged
-            new = slice(*np.searchsorted(self.news.events.tick, [self._watched, tick], side="right"))
-            if not self._claims.taken[new].all():
+            if (self._inquiry.is_new(self._watched, tick) & ~self._claims.taken).any():
                 self._watch(tick)
             self._watch_modules(tick)
             self._watched = tick
@@ -157,9 +156,11 @@ class Detector:
         """Open an incident when the events of the last week that no incident claims pass a test.
 
         Servers that are back were restarted, a room of them in one night: alone that follows no update, and is no news.
+        Nor are those that may be back in a minute.
         """
         events = self.news.events
         free = ~self._claims.taken & (events.minute > tick - _ROLLOUT_MINUTES)
+        free &= ~self._inquiry.may_be_restarts(tick)
         everywhere = np.ones(len(self.news.cells), bool)
         trial = self._inquiry.trial(tick, free, everywhere, but=self._not_on_trial(self.open_incidents))
         if not trial.passed().any():
@@ -258,9 +259,7 @@ class Detector:
             events,
             cells,
             but=self._not_on_trial(one for one in elsewhere if incident is None or not incident.was_there_before(one)),
-            named_elsewhere=_named(others),
             known_faults=self._claims.known_faults(others),
-            needed_by=self._claims.needed_by(others),
             tolls={} if incident is None else incident.tolls_before(others),
             blamed=self._claims.blamed(others, tick),
             unsettled_until=max((one.ended(tick) for one in others if not one.is_understood), default=-1),

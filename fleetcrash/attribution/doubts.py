@@ -102,7 +102,7 @@ def is_doubtful(
         by_installs = max(by_installs, compared.log_with_it())
     if inquiry.news.installs_told and by_installs >= witnesses.enough(len(struck)):
         return False
-    if inquiry.spots.name(int(np.argmax(trial.log_by_slice[row])))[0] in witnesses.OF_CELLS:
+    if inquiry.spots.name(trial.likeliest_slice(row))[0] in witnesses.OF_CELLS:
         cells = np.ones(len(cells), bool)
     places = inquiry.news.ask.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
     least = LOG_THOUSAND if inquiry.news.installs_told else 0.0  # else nothing but the release speaks for the update

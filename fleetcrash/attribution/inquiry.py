@@ -31,6 +31,10 @@ from fleetcrash.counts import clearly_more
 
 _AGAIN_MINUTES = 720  # rings of a day come sooner, and are of one push
 
+_RESTART_MINUTES = 15  # a server that is back by then was restarted; as in ``detection/gone``
+_RESTARTS = 10  # of a week, from which on it is known that servers here are restarted
+_WEEK = 7 * DAY
+
 
 class Inquiry:
     """The counts between ticks.
@@ -78,20 +82,45 @@ class Inquiry:
         self._only_learned = (events.minute <= warm_until) & ~self.too_early
         self.too_early |= self._only_learned
         self._patched_ticks = frozenset(np.unique(events.patched_tick).tolist())
+        self._lasting_from = np.where(events.outcome == DARK, events.minute + _RESTART_MINUTES, events.tick)
+        self._lasting_ticks = frozenset(np.unique(self._lasting_from).tolist())
 
     def advance(self, tick: int, *, claimed: Mask, disturbed: Callable[[int], bool]) -> bool:
-        """Take in a minute; see ``Expectation.advance``. Returns whether an event came to be known, or to be none."""
+        """Take in a minute; see ``Expectation.advance``.
+
+        Returns:
+            Whether an event came to be known, or to be none, or to be no restart any more.
+        """
         self._tick = tick
         self.expected.advance(tick, claimed=claimed & ~self._only_learned, disturbed=disturbed)
         self.departures.advance(tick, self.expected.time)
         new = self._new_events(tick)
         if new.size:
             self._charges.charge(new, tick, self.expected.time)
-        return bool(new.size) or tick in self._patched_ticks
+        return bool(new.size) or tick in self._patched_ticks or tick in self._lasting_ticks
 
     def no_news(self, tick: int) -> Mask:
         """(events,) those that say nothing of any update, as known by a tick: they came too early, or were a reboot."""
         return self.too_early | (self.news.events.patched_tick <= tick)
+
+    def is_new(self, since: int, tick: int) -> Mask:
+        """(events,) those that came to be known after one tick and by another, or to be no restart any more."""
+        events = self.news.events
+        known = (events.tick > since) & (events.tick <= tick)
+        return known | ((self._lasting_from > since) & (self._lasting_from <= tick) & (events.tick <= tick))
+
+    def may_be_restarts(self, tick: int) -> Mask:
+        """(events,) servers that have been silent for less than a quarter of an hour, where most are back by then.
+
+        So it is where they are patched by night, many at once.
+        """
+        events = self.news.events
+        silent = (events.outcome == DARK) & (events.tick <= tick) & (events.minute > tick - _WEEK)
+        lasting, over = self._lasting_from <= tick, events.patched_tick <= tick
+        restarted = (silent & lasting & over).sum()
+        if restarted < _RESTARTS or restarted <= (silent & lasting & ~over).sum():
+            return np.zeros(len(events), bool)
+        return silent & ~lasting
 
     def trial(
         self,

@@ -43,9 +43,9 @@ def judged(inquiry: Inquiry, case: Case) -> Found:
     """
     judgement, trial, found = _not_of_boots(inquiry, case)
     leader = judgement.leader(trial.updates)
-    if leader is None or leader not in case.needed_by:
+    known = None if leader is None else case.needed_by(leader)
+    if leader is None or known is None:
         return judgement, trial, found
-    known = case.needed_by[leader]
     events = dict(zip(trial.updates.tolist(), trial.events[:, :, :AGES, 0].sum((0, 2)).tolist(), strict=True))
     if events.get(known.guilty, 0.0) < _MOSTLY * events[leader]:
         return judgement, trial, found

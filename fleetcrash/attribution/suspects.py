@@ -77,6 +77,18 @@ class Trial:
         """
         return (self.log_test >= least) & (self.log_evidence >= _LOG_LEAST)
 
+    def row_of(self, update: int) -> int:
+        """The row of an update on trial."""
+        return int(np.searchsorted(self.updates, update))
+
+    def likeliest_slice(self, row: int) -> int:
+        """The slice that an update hits, if it does.
+
+        Args:
+            row: of the update among ``updates``.
+        """
+        return int(np.argmax(self.log_by_slice[row]))
+
     def counts(self, row: int) -> tuple[float, float]:
         """Events seen and expected in the slice and the time after the install that speak loudest for an update.
 
@@ -105,7 +117,7 @@ class Trial:
         )
 
     def _by_window(self, row: int) -> tuple[Floats, Floats, int]:
-        cut_by = int(np.argmax(self.log_by_slice[row]))
+        cut_by = self.likeliest_slice(row)
         seen = within_windows(self.events[:, row, :, cut_by].sum(0))
         mean = within_windows(self.expected[:, row, :, cut_by].sum(0))
         return seen, mean, int(np.argmax(log_raised(seen, mean)))

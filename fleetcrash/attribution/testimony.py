@@ -25,7 +25,9 @@ _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs:
 _LOST = 0.3  # of the installs; more are seldom lost
 # What hosts have to say for an update that strikes late, where most of the struck hosts lack it.
 _LOG_MOST_LACK = 2.0 * LOG_THOUSAND
-_FEW = 5
+_LEAST_LACKING = 5  # of the struck hosts; so few may have lost their installs, whatever their share
+
+_LEAST_BEFORE = 5  # events before the release; fewer say nothing of how many there are since
 _MORE = 2.0  # times as much as before
 
 _MOSTLY = 0.5
@@ -66,12 +68,12 @@ class Testimony:
 
     def _after_install(self, update: int, events: Mask, *, among_holders: bool) -> float:
         inquiry, tick = self._inquiry, self._case.tick
-        row = int(np.searchsorted(self._trial.updates, update))
+        row = self._trial.row_of(update)
         if self._case.incident is None or not inquiry.news.presence_told:
             return 0.0
         if self._trial.log_test[row] < LOG_THRESHOLD:
             return 0.0
-        cells = inquiry.spots.slices.members[int(np.argmax(self._trial.log_by_slice[row]))] > 0
+        cells = inquiry.spots.slices.members[self._trial.likeliest_slice(row)] > 0
         there = events & cells[inquiry.news.events.cell]
         released = int(self.pushed(update)[0])
         return log_by_delay(inquiry.news, tick, there, update, released, among_holders=among_holders)
@@ -118,7 +120,7 @@ class Testimony:
         lack = int(struck.sum())
         if lack > _MOSTLY * len(struck):
             return True
-        return said < LOG_THOUSAND and lack > max(_FEW, _LOST * len(struck))
+        return said < LOG_THOUSAND and lack > max(_LEAST_LACKING, _LOST * len(struck))
 
     def _was_so_before(self, update: int) -> bool:
         """Whether about as much happened where the update is likeliest in the day before it was sent out.
@@ -130,11 +132,11 @@ class Testimony:
         began, since = max(released - DAY, inquiry.first_tick), max(tick - DAY, inquiry.first_tick)
         if incident is None or incident.by_departures or incident.rise is not None or began >= released:
             return False
-        row, events = int(np.searchsorted(self._trial.updates, update)), inquiry.news.events
-        spot = int(np.argmax(self._trial.log_by_slice[row]))
+        row, events = self._trial.row_of(update), inquiry.news.events
+        spot = self._trial.likeliest_slice(row)
         before = self._case.of_no_update & inquiry.spots.events_at(spot) & (events.tick <= tick)
         before &= (events.minute >= began) & (events.minute < released)
-        if before.sum() < _FEW or self.of_hosts(update) >= LOG_MARGIN:
+        if before.sum() < _LEAST_BEFORE or self.of_hosts(update) >= LOG_MARGIN:
             return False
         # What is usual is known of the last day alone, in which there were as many hosts at least as in one before.
         usual = float(inquiry.expected.since(spot, since + 1).sum()) * (released - began) / max(tick - since, 1)
@@ -143,8 +145,8 @@ class Testimony:
 
     def strikes_late(self, update: int) -> bool:
         """Whether most of what the update may have done came an hour or more after its installs."""
-        row = int(np.searchsorted(self._trial.updates, update))
-        by_age = self._trial.events[:, row, :AGES].sum(0)[:, int(np.argmax(self._trial.log_by_slice[row]))]
+        row = self._trial.row_of(update)
+        by_age = self._trial.events[:, row, :AGES].sum(0)[:, self._trial.likeliest_slice(row)]
         return bool(by_age[:_SOON_AGES].sum() <= _MOSTLY * by_age.sum())
 
     def _is_at_blamed_place(self, update: int) -> bool:

@@ -343,10 +343,10 @@ def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
 
 def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast) -> bool:
     """Whether by the crashes, for who leaves was online just before, hosts without the update fare that much better."""
-    events = float(_events_of(trial, int(np.searchsorted(trial.updates, update))).sum())
+    events = float(_events_of(trial, trial.row_of(update)).sum())
     return not trial.by_departures and contrast(update) >= max(LOG_THOUSAND, _LOG_PER_EVENT * events)
 
 
 def _events_of(trial: Trial, row: int) -> Floats:
     """(OUTCOMES, AGES) events of hosts with an update, in the slice that says most."""
-    return trial.events[:, row, :AGES, int(np.argmax(trial.log_by_slice[row]))]
+    return trial.events[:, row, :AGES, trial.likeliest_slice(row)]

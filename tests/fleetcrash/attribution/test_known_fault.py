@@ -339,6 +339,6 @@ def test_what_crashes_hosts_where_a_known_fault_did_may_be_more_of_it(known, str
         count=lambda some: np.bincount(of_event[some & (of_event >= 0)], minlength=2),
     )
     inquiry = SimpleNamespace(modules=modules, events_ever_with=lambda *_: events < first + had)
-    case = SimpleNamespace(tick=0, known_faults=(KnownFault(7, events < first),))
+    case = SimpleNamespace(tick=0, known_faults=(KnownFault(7, frozenset(), events < first),))
     found = judging._again(cast("Inquiry", inquiry), cast("Case", case), events[first:])
     assert found == ((7,) if again else ())

@@ -18,24 +18,31 @@ DAY, END = 1440, 640
 ROOM, OTHERS = range(60), range(60, 400)
 
 
-def servers(*, gone_for: float | None, apart: int = 1) -> World:
+def servers(*, gone_for: float | None, apart: float = 1, before: int = 0) -> World:
     """Those of a room are off for some minutes, one after the other, in a fleet where else nothing happens.
 
     Args:
         gone_for: None: they never come back. apart: minutes from one to the next.
+        before: so many others were restarted before, for thirteen minutes each.
     """
     world: World = {
         "host": [
             {"host_id": f"h{n}", "os_type": "linux", "always_on": True, "region": "ab"[n in OTHERS]}
             for n in (*ROOM, *OTHERS)
         ],
-        "session": [{"host_id": f"h{n}", "online_from": at(-2 * DAY)} for n in OTHERS],
+        "session": [{"host_id": f"h{n}", "online_from": at(-2 * DAY)} for n in OTHERS[before:]],
         "crash": [crash_of(399, -DAY)],
     }
+
+    def restart(n: int, minute: float, back: float | None) -> None:
+        world["session"].append({"host_id": f"h{n}", "online_from": at(-2 * DAY), "online_until": at(minute)})
+        if back is not None:
+            world["session"].append({"host_id": f"h{n}", "online_from": at(minute + back)})
+
     for n in ROOM:
-        world["session"].append({"host_id": f"h{n}", "online_from": at(-2 * DAY), "online_until": at(n * apart)})
-        if gone_for is not None:
-            world["session"].append({"host_id": f"h{n}", "online_from": at(n * apart + gone_for)})
+        restart(n, n * apart, gone_for)
+    for number, n in enumerate(OTHERS[:before]):
+        restart(n, 20.0 * number - 600, 13)
     return world
 
 
@@ -72,6 +79,19 @@ def test_restarts_of_a_room_open_no_incident_but_those_that_stay_gone_do(empty_l
     world = servers(gone_for=gone_for, apart=apart)
     with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(END)) as engine:
         assert len(run(engine, step_minutes=1).incidents) == opened
+
+
+@pytest.mark.variants
+@pytest.mark.parametrize(
+    ("gone_for", "before", "opened_at"), [(14, 0, [11]), (14, 9, [11]), (14, 10, []), (None, 10, [16]), (17, 10, [16])]
+)
+def test_where_servers_are_restarted_now_and_then_silence_is_news_after_a_quarter_of_an_hour(
+    empty_lake, gone_for, before, opened_at
+):
+    world = servers(gone_for=gone_for, apart=0.25, before=before)
+    with lake_of(world, empty_lake) as lake, Engine(lake, as_of=at(END)) as engine:
+        incidents = run(engine, step_minutes=1).incidents
+    assert [one.alarm_tick - int(at(0).timestamp()) // 60 for one in incidents] == opened_at
 
 
 @pytest.mark.slow

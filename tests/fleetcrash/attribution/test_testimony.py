@@ -13,6 +13,7 @@ from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES, WINDOWS
 from fleetcrash.attribution.odds import LOG_BY_DELAY
+from fleetcrash.attribution.suspects import Trial
 
 UPDATE = 7
 SOON, LATE = 1, AGES - 1
@@ -23,9 +24,8 @@ def of_hosts_struck(*, age: int, says: float, by_delay: float = 0.0, installs_to
     """Of an update whose hosts were struck at one age of the install."""
     events = np.zeros((OUTCOMES, 1, WINDOWS, 1))
     events[0, 0, age, 0] = 20.0
-    trial: Any = SimpleNamespace(
-        updates=np.array([UPDATE]), events=events, expected=events, log_by_slice=np.zeros((1, 1)), by_departures=False
-    )
+    one = np.zeros(1)
+    trial = Trial(np.array([UPDATE]), events, events, log_evidence=one, log_test=one, log_by_slice=np.zeros((1, 1)))
     inquiry: Any = SimpleNamespace(
         pushed=lambda _: np.array([0]),
         news=SimpleNamespace(installs_told=installs_told),
