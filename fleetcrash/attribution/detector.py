@@ -267,8 +267,11 @@ class Detector:
         )
 
     def _not_on_trial(self, others: Iterable[Incident]) -> frozenset[int]:
-        """The updates that some incidents name which watch a whole system or the fleet; of others there may be more."""
-        return _named(one for one in others if self.spots.is_whole(one.spot))
+        """The updates that some incidents name which watch a whole system or the fleet, and whatever happens there.
+
+        Of others there may be more, elsewhere or in another module.
+        """
+        return _named(one for one in others if self.spots.is_whole(one.spot) and one.rise is None)
 
     def _look_outside(self, first: Incident, tick: int) -> None:
         """Open a second incident where something else explains what the condition of the first leaves out."""

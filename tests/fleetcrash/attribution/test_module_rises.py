@@ -84,10 +84,17 @@ def fleet(*, seed: int = 0, since: int = SINCE, until: int = END, mix: Draw = in
 
 
 def struck(
-    world: World, count: int, module: Draw, *, update: str = "slow", version: str = "11", within: int = 720
+    world: World,
+    count: int,
+    module: Draw,
+    *,
+    update: str = "slow",
+    version: str = "11",
+    within: int = 720,
+    seed: int = 1,
 ) -> World:
     """The same with a fault: so many hosts of one version that got an update crash, each once within some minutes."""
-    random = Random(1)
+    random = Random(seed)
     of_version = {
         row["host_id"] for row in world["host"] if row["os_version"] == version and row["os_type"] == "windows"
     }
@@ -208,6 +215,20 @@ def test_two_slow_faults_in_two_modules_are_two_incidents(empty_lake):
     world["install"] += [install(n, "second", random.uniform(60, 300)) for n in HOSTS if n % 3 == 1]
     found = judged(struck(world, 20, lambda _: "late.sys", update="second", version="10"), empty_lake)
     assert sorted(zip(found.names, found.rises, strict=True)) == [("second", "late.sys"), ("slow", OWN)]
+
+
+@pytest.mark.slow
+def test_a_slow_fault_that_strikes_in_two_modules_is_seen_in_both_and_nothing_else_is_named(empty_lake):
+    """Nor has the second to wait for the end of the first, though most of the hosts got another update meanwhile."""
+    world = struck(struck(fleet(), 40, in_its_own), 40, lambda _: "late.sys", within=1000, seed=2)
+    world["update"].append({"update_id": "later", "kind": "policy", "released_at": at(500)})
+    random = Random(3)
+    got = [int(row["host_id"][1:]) for row in world["install"] if row["update_id"] == "slow"]
+    world["install"] += [install(n, "later", random.uniform(500, 560)) for n in got if random.random() < 0.7]
+    found = judged(world, empty_lake)
+    assert list(zip(found.names, found.rises, strict=True)) == [("slow", OWN), ("slow", "late.sys")]
+    assert found.incidents[1]["alarm_at"] < at(660).isoformat()  # a third of them has crashed
+    assert {turn["update_id"] for one in found.incidents for turn in one["history"]} == {None, "slow"}
 
 
 @pytest.mark.slow
