@@ -15,7 +15,7 @@ from fleetcrash.attribution.exposure import grown
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.incident import Incident
 from fleetcrash.attribution.inquiry import Inquiry
-from fleetcrash.attribution.news import CELL_ATTRIBUTES, OPERATING_SYSTEMS
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, OPERATING_SYSTEMS, system_number
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Kind
 
@@ -156,12 +156,16 @@ class Claims:
         return {named[number] for number in np.unique(self._inquiry.news.systems[with_it]).tolist()}
 
     def _may_have(self, update: int) -> Mask:
-        """(cells,) those of a system of which a host got an update, or may have; not to be changed."""
+        """(cells,) those of a system of which a host got an update, or may have; not to be changed.
+
+        Where some hosts are known to have one, those that the inventory lacks will be of theirs.
+        """
         systems = self._systems_with(update)
-        key = repr(sorted(map(str, systems)))
+        known = systems - {None} or set(OPERATING_SYSTEMS)
+        key = repr(sorted(map(str, known)))
         if key not in self._meeting:
             of_cells = [cell.os_type for cell in self._inquiry.news.cells]
-            self._meeting[key] = np.array([None in systems or one is None or one in systems for one in of_cells])
+            self._meeting[key] = np.array([one is None or one in known for one in of_cells])
         return self._meeting[key]
 
     def _of(self, incident: Incident, tick: int) -> Mask:
@@ -175,7 +179,11 @@ class Claims:
         news = self._inquiry.news
         events = news.events
         claim = (events.tick <= tick) & (events.tick >= incident.since)
-        claim &= self._inquiry.spots.events_at(incident.spot)
+        there = self._inquiry.spots.events_at(incident.spot)
+        if incident.update is not None:  # of hosts that the inventory lacks nobody knows where they are
+            of_unknown = news.systems[events.cell] == system_number(None)
+            there = there | (of_unknown & self._inquiry.events_with(incident.update, tick))
+        claim &= there
         if incident.rise is not None:
             claim &= self._inquiry.modules.crashes_of(incident.rise)
         claim &= self.cells_of(incident)[events.cell] & ~self.ceded(incident, tick)

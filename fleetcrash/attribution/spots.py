@@ -135,13 +135,14 @@ class Spots:
     def only_system(self, expected: Floats) -> int:
         """The spot of the operating system that all the host-time of an update is in; else the whole fleet.
 
+        Of hosts that the inventory lacks nobody knows which they have: those of the others have to be of one.
+
         Args:
             expected: (slices,) events of its hosts, at the baseline.
         """
-        for number, part in enumerate(self.slices.slices):
-            if part.key == "os_type" and expected[number] >= expected[0] * (1.0 - 1e-6):
-                return number
-        return 0
+        systems = [number for number, part in enumerate(self.slices.slices) if part.key == "os_type"]
+        most = max(systems, key=lambda number: float(expected[number]), default=0)
+        return most if expected[most] >= expected[systems].sum() * (1.0 - 1e-6) and expected[most] > 0 else 0
 
     def log_weights(self, tick: int) -> tuple[Floats, Floats]:
         """Log priors as of a tick: (spots,) that a wave is there, (slices,) that an update hits just that slice.

@@ -62,6 +62,10 @@ def test_an_update_that_went_to_one_system_only_is_watched_there(spots):
     windows = [cell for cell in range(members.shape[1]) if members[_number(spots, WINDOWS), cell]]
     assert spots.name(spots.only_system(members[:, windows].sum(1))) == WINDOWS
     assert spots.name(spots.only_system(members.sum(1))) == ALL
+    # Hosts that the inventory lacks do not make it everybody's; of them alone nobody knows.
+    unknown = members[:, 0]
+    assert spots.name(spots.only_system(members[:, windows].sum(1) + unknown)) == WINDOWS
+    assert spots.name(spots.only_system(unknown)) == ALL
 
 
 def test_spots_of_whole_strata_are_told_from_those_that_cut_through_one(spots):

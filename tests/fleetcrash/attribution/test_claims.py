@@ -1,0 +1,58 @@
+"""Whose events are whose: what a named incident may claim, by the systems that its update reached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fleetcrash.attribution.claims import Claims
+from fleetcrash.attribution.incident import Incident
+from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.attribution.reading import read_news
+from fleetcrash.store import Engine
+from tests.fleetcrash.worlds import World, at, crash_of, lake_of
+
+SYSTEM = {0: "windows", 1: "darwin"}  # of the hosts in the inventory; it lacks the third
+
+
+def claimed(installed: tuple[int, ...], empty: Path, *, watched: tuple[str, str] = ("all", "")) -> list[int]:
+    """The hosts whose crashes an incident claims that names an update which some of three hosts got.
+
+    Args:
+        watched: the spot of the incident.
+    """
+    world: World = {
+        "host": [{"host_id": f"h{n}", "os_type": system} for n, system in SYSTEM.items()],
+        "session": [{"host_id": f"h{n}", "online_from": at(-600)} for n in range(3)],
+        "update": [{"update_id": "named", "kind": "agent", "released_at": at(0)}],
+        "install": [{"host_id": f"h{n}", "update_id": "named", "applied_at": at(5)} for n in installed],
+        "crash": [{**crash_of(n, 10), "os_type": SYSTEM.get(n, "windows")} for n in range(3)],
+    }
+    tick = int(at(20).timestamp()) // 60
+    with lake_of(world, empty) as lake, Engine(lake, as_of=at(20)) as engine:
+        inquiry = Inquiry(read_news(engine))
+        for minute in range(inquiry.first_tick, tick + 1):
+            inquiry.advance(minute, claimed=inquiry.too_early, disturbed=lambda _: False)
+        incident = Incident.opened(tick, 0)
+        incident.said.update, incident.claims_all = 0, True
+        incident.spot = next(spot for spot in range(len(inquiry.spots)) if inquiry.spots.name(spot) == watched)
+        Claims(inquiry).stake([incident], tick)
+        events = inquiry.news.events
+        return sorted(int(host[1:]) for host in events.host[np.flatnonzero(incident.claim(len(events)))].tolist())
+
+
+@pytest.mark.parametrize(
+    ("installed", "hosts"), [((0,), [0, 2]), ((0, 2), [0, 2]), ((1, 2), [1, 2]), ((0, 1), [0, 1, 2]), ((2,), [0, 1, 2])]
+)
+def test_a_named_incident_claims_nothing_of_systems_that_its_update_never_reached(empty_lake, installed, hosts):
+    """Hosts that the inventory lacks may be of any, but do not make it everybody's."""
+    assert claimed(installed, empty_lake) == hosts
+
+
+@pytest.mark.parametrize(("installed", "hosts"), [((0,), [0]), ((0, 2), [0, 2]), ((0, 1, 2), [0, 2])])
+def test_one_that_is_watched_in_a_system_claims_of_hosts_that_the_inventory_lacks_those_with_its_update(
+    empty_lake, installed, hosts
+):
+    assert claimed(installed, empty_lake, watched=("os_type", "windows")) == hosts
