@@ -178,18 +178,29 @@ class Detector:
         first = self._same_before(incident, tick)
         if first is not None:
             self.incidents.remove(incident)
-            first.resume(tick, elsewhere=not self.spots.covers(first.spot, incident.spot))
+            self._resume(first, incident, tick)
             self._begin(first, tick)
 
     def _same_before(self, incident: Incident, tick: int) -> Incident | None:
-        """An earlier incident that goes on, and has named the same update for long enough not to be taken back."""
+        """An earlier incident that goes on, and has named the same update for long enough not to be taken back.
+
+        One of a few modules goes on with what strikes in another one, but not with all that happens.
+        """
         if incident.update is None or incident.by_departures:
             return None
         for one in self.incidents[: self.incidents.index(incident)]:
-            is_whole = not (one.by_departures or one.rise)
-            if is_whole and one.closed_tick is None and one.said.has_named(incident.update, tick, JUDGING_MINUTES):
+            is_wider = one.rise is None or (incident.rise is not None and incident.rise.os_type == one.rise.os_type)
+            if one.by_departures or not is_wider or one.closed_tick is not None:
+                continue
+            if one.said.has_named(incident.update, tick, JUDGING_MINUTES):
                 return one
         return None
+
+    def _resume(self, first: Incident, incident: Incident, tick: int) -> None:
+        """Let an earlier incident go on with what another one is of."""
+        first.resume(tick, elsewhere=not self.spots.covers(first.spot, incident.spot))
+        if first.rise is not None and incident.rise is not None:
+            first.rise = first.rise.beside(incident.rise)
 
     def _merge(self, tick: int) -> None:
         """Close what has named the same update as an earlier incident for an hour, and go on with that."""
@@ -198,7 +209,7 @@ class Detector:
             if first is not None and incident.said.has_named(incident.update, tick, LAG_MINUTES):
                 incident.end(tick)
                 incident.closed_tick = tick
-                first.resume(tick, elsewhere=not self.spots.covers(first.spot, incident.spot))
+                self._resume(first, incident, tick)
 
     def _watch_modules(self, tick: int) -> None:
         """Open an incident when far more crashes than usual in one module follow an update.

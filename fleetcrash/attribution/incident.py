@@ -60,7 +60,7 @@ class Incident:
         judgement, trial, waves: the weights behind it.
         scope: whose events may be its own.
         by_departures: hosts that left soon after they got an update opened it, or tell what did.
-        rise: the module that it is of, where all crashes together are hardly more than usual; None: whatever happens.
+        rise: the modules that it is of, where all crashes together are hardly more than usual; None: whatever happens.
         claims_all: nothing else can open an incident while this one is not understood.
         settled: what is said of it stays, though hosts may still be dark because of it.
         spot: the slice or place in which its rate is watched.

@@ -61,7 +61,7 @@ class ModuleRises:
         """
         everywhere = np.ones(len(self._inquiry.news.cells), bool)
         for found in self._rising(tick, free, quiet):
-            if self._looks.skip_or_take(f"{found.rise.name} of {found.rise.os_type}", tick, found.crashes):
+            if self._looks.skip_or_take(f"{found.rise.names[0]} of {found.rise.os_type}", tick, found.crashes):
                 continue
             portion = self._inquiry.portion(found.rise)
             trial = self._inquiry.trial(tick, found.crashes, everywhere, but=but, portion=portion)
@@ -87,7 +87,8 @@ class ModuleRises:
         usual = np.minimum((before + 1.0) / (in_all + 1.0), 1.0)
         least = LOG_THRESHOLD + float(np.log((seen > 0).sum()))
         for number in np.flatnonzero((seen >= _LEAST_EVENTS) & (in_all > 0)).tolist():
-            rise = ModuleRise(*modules.names[number], float(usual[number]))
+            name, system = modules.names[number]
+            rise = ModuleRise((name,), system, float(usual[number]))
             mine = known & free & lately & (modules.of_event == number)
             is_slow = np.median(events.minute[mine]) <= tick - LAG_MINUTES
             if is_slow and self._log_excess(rise, tick, events.minute[mine]) >= least:
@@ -104,7 +105,7 @@ class ModuleRises:
         seen = modules.count(mine)
         _, of_rise = inquiry.by_cell(update, tick, mine, departures=False, portion=inquiry.portion(rise))
         expected = found.usual * of_rise.sum() / rise.share
-        more = (seen - expected)[modules.names.index((rise.name, rise.os_type))]
+        more = (seen - expected)[modules.names.index((rise.names[0], rise.os_type))]
         fewer = np.maximum(expected - more, _LEFT_BEHIND * expected)
         log_odds = seen * np.log(fewer / expected) + expected - fewer
         return bool((modules.of_system(rise.os_type) & (expected >= more / 2.0) & (log_odds >= _LOG_MOVED)).any())

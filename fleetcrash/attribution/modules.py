@@ -12,16 +12,22 @@ from fleetcrash.attribution.news import News
 
 @dataclass(frozen=True)
 class ModuleRise:
-    """More crashes than usual in one module of one operating system.
+    """More crashes than usual in a module of one operating system, or in several of one fault.
 
     Attributes:
-        name: of the module, in lower case.
-        share: of all crashes of the system that are in it when nothing is wrong, at most.
+        names: of the modules, in lower case.
+        share: of all crashes of the system that are in them when nothing is wrong, at most.
     """
 
-    name: str
+    names: tuple[str, ...]
     os_type: str
     share: float
+
+    def beside(self, other: ModuleRise) -> ModuleRise:
+        """The rise in the modules of both; of one more of the same modules it is this one."""
+        if set(other.names) <= set(self.names):
+            return self
+        return ModuleRise((*self.names, *other.names), self.os_type, min(self.share + other.share, 1.0))
 
 
 class Modules:
@@ -47,9 +53,9 @@ class Modules:
         self._systems = np.array([system for _, system in self.names], dtype=object)
 
     def crashes_of(self, rise: ModuleRise) -> Mask:
-        """(events,) the crashes in a module."""
-        named = (rise.name, rise.os_type)
-        return self.of_event == (self.names.index(named) if named in self.names else len(self.names))
+        """(events,) the crashes in the modules of a rise."""
+        of_rise = {(name, rise.os_type) for name in rise.names}
+        return np.isin(self.of_event, [number for number, named in enumerate(self.names) if named in of_rise])
 
     def count(self, events: Mask) -> Ints:
         """(modules,) how many of some events (events,) are crashes in each."""

@@ -328,5 +328,6 @@ def _judged(detector: Detector, incident: Incident) -> str:
         return ""
     seen, expected, _ = _counts_behind(detector, incident)
     if incident.rise is not None:
-        return f"{_hosts(round(seen))} crashed in {incident.rise.name} where {expected:,.1f} were expected; "
+        modules = " and ".join(incident.rise.names)
+        return f"{_hosts(round(seen))} crashed in {modules} where {expected:,.1f} were expected; "
     return f"{_hosts(round(seen))} went offline soon after it where {expected:,.0f} were expected; "

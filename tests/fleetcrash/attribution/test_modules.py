@@ -64,7 +64,7 @@ def test_of_a_crash_without_a_module_and_of_a_silence_there_is_none(modules):
     ("name", "system", "crashes"), [("own.sys", "windows", 2), ("own.sys", "linux", 1), ("own.sys", "darwin", 0)]
 )
 def test_the_crashes_of_a_rise_are_those_in_its_module(modules, name, system, crashes):
-    assert modules.crashes_of(ModuleRise(name, system, 0.1)).sum() == crashes
+    assert modules.crashes_of(ModuleRise((name,), system, 0.1)).sum() == crashes
 
 
 def test_what_all_modules_of_a_system_have_is_told_for_each_of_them(modules):
