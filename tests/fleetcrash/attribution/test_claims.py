@@ -43,6 +43,7 @@ def claimed(installed: tuple[int, ...], empty: Path, *, watched: tuple[str, str]
         return sorted(int(host[1:]) for host in events.host[np.flatnonzero(incident.claim(len(events)))].tolist())
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("installed", "hosts"), [((0,), [0, 2]), ((0, 2), [0, 2]), ((1, 2), [1, 2]), ((0, 1), [0, 1, 2]), ((2,), [0, 1, 2])]
 )
@@ -51,6 +52,7 @@ def test_a_named_incident_claims_nothing_of_systems_that_its_update_never_reache
     assert claimed(installed, empty_lake) == hosts
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("installed", "hosts"), [((0,), [0]), ((0, 2), [0, 2]), ((0, 1, 2), [0, 2])])
 def test_one_that_is_watched_in_a_system_claims_of_hosts_that_the_inventory_lacks_those_with_its_update(
     empty_lake, installed, hosts
