@@ -31,6 +31,7 @@ class Parser:
         return argparse.Namespace(run=run, serves=False)
 
 cli._parser = Parser
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 sys.exit(cli.main())
 """
 
