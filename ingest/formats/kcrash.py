@@ -45,9 +45,11 @@ class _Report:
     def feed(self, said: str) -> None:
         """Process the next line."""
         self.lines += 1
+        if self.lines > _MOST_LINES:
+            return
         if _THREAD.match(said):
             self.threads.append([])
-        elif self.lines <= _MOST_LINES:
+        else:
             self.threads[-1].append(said)
 
     def frames(self) -> tuple[Frame, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.kcrash import KCRASH
 from ingest.formats.known import format_of
-from tests.ingest.formats.conftest import crashes_of, head
+from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.damage import survives
 
 HEAD = "Application: Scan (scan), signal: Segmentation fault\n"
@@ -104,3 +105,13 @@ def test_other_texts(said):
 def test_no_bytes_break_it(data):
     survives(KCRASH, HEAD.encode() + data)
     survives(KCRASH, (HEAD + THREADS).encode() + data)
+
+
+def test_memory_is_bounded_however_many_threads_there_are():
+    block = b"Thread 1 (x)\n" * 5000
+    tracemalloc.start()
+    for _ in KCRASH.read(iter([HEAD.encode(), *[block] * 20]), TOLD):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20, "bytes"
