@@ -117,7 +117,7 @@ def _unpacked(lines: Sequence[str]) -> list[str]:
 
 def _add_process(records: Records, report: Mapping[str, str], domain: str) -> None:
     exe = base_name(report.get("ExecutablePath"))
-    frames = _stack(report)
+    frames, code = _stack(report), _code(report)
     host_id, at = records.host_id(()), _time(report.get("Date", ""))
     records.crash(
         crash_id=_name(report, host_id),
@@ -127,8 +127,8 @@ def _add_process(records: Records, report: Mapping[str, str], domain: str) -> No
         os_type="linux",
         os_version=_kernel_release(report),
         domain=domain,
-        code=_code(report),
-        **at_fault(frames, exe, code=_code(report)),
+        code=code,
+        **at_fault(frames, exe, code=code),
         frames=frames,
         tags=tags_of([("exe", exe), *((tag, report.get(name)) for name, tag in _TAGS.items())]),
     )
