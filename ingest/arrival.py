@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -104,13 +104,20 @@ def repeated(text: str, count: int) -> pa.Array:
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(raw * count))
 
 
+def as_texts(texts: Iterable[str]) -> pa.Array:
+    """Texts as an Arrow array."""
+    raw = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, raw)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(raw), pa.py_buffer(offsets), pa.py_buffer(b"".join(raw)))
+
+
 def one_of(texts: Sequence[str], places: npt.NDArray[np.int32]) -> pa.Array:
     """A column of texts that are stored only once each.
 
     Args:
         places: index of the text of each row.
     """
-    return pa.DictionaryArray.from_arrays(as_numbers(places), pa.table({"text": list(texts)})["text"].combine_chunks())
+    return pa.DictionaryArray.from_arrays(as_numbers(places), as_texts(texts))
 
 
 def as_numbers(numbers: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> pa.Array:

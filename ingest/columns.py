@@ -189,7 +189,7 @@ def _shaped_time(column: pa.ChunkedArray, given: pa.ChunkedArray) -> Shaped:
         return Shaped(Form.TIME, column.cast(_UTC, safe=False), given)
     held = pc.and_(pc.greater_equal(units, soonest), pc.less(units, latest))
     lost = pc.if_else(held, None, _as_text(units))
-    column = pc.if_else(held, column, pa.scalar(None, column.type))
+    column = pc.if_else(held, column, pa.nulls(len(column), column.type))
     return Shaped(Form.TIME, column.cast(_UTC, safe=False), given, lost)
 
 
@@ -264,4 +264,4 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
         return column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return pc.if_else(pc.is_valid(column), "unreadable", pa.scalar(None, pa.string()))
+        return pc.if_else(pc.is_valid(column), "unreadable", pa.nulls(len(column), pa.string()))

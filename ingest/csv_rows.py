@@ -20,7 +20,7 @@ from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store.workbench import Workbench
 from ingest import csv_records, tables
-from ingest.arrival import Given, LaidOut, as_numbers, counted_from, parts_of
+from ingest.arrival import Given, LaidOut, as_numbers, as_texts, counted_from, parts_of
 from ingest.bits import Data
 from ingest.columns import shaped_cells
 from ingest.csv_header import Header, header_of, known_places
@@ -216,7 +216,7 @@ def _cells(text: Data, starts: Places, ends: Places) -> pa.Array:
     """Parts of a text as strings; an empty one is null."""
     count = len(starts)
     if not count:
-        return pa.array([], pa.string())
+        return as_texts([])
     parts_alone = as_numbers(np.arange(0, 2 * count, 2))
     _, offsets, values = parts_of(text, starts, ends).take(parts_alone).buffers()
     given = starts < ends
@@ -234,7 +234,7 @@ def _as_they_came(data: Data, records: Records, numbers: npt.NDArray[np.int64]) 
 def _refused(numbers: npt.NDArray[np.int64], reasons: npt.NDArray[np.int8], strange: pa.Array) -> pa.Table:
     """Lines and reasons of records that are refused for their form, or that are of no known kind."""
     refused = np.flatnonzero(reasons)
-    names = pa.array([*_REASONS, UNKNOWN_RECORD])
+    names = as_texts([*_REASONS, UNKNOWN_RECORD])
     return pa.table(
         {
             "line": pa.chunked_array([as_numbers(numbers[refused]), strange]),

@@ -145,7 +145,7 @@ def _decodable(lines: pa.Table) -> pa.Table:
         text.validate(full=True)
     except pa.ArrowInvalid:
         sound = np.array([_decodes(raw) for raw in lines["bytes"].to_pylist()])
-        kept = pc.if_else(as_flags(sound), text, pa.scalar(None, text.type))
+        kept = pc.if_else(as_flags(sound), text, pa.nulls(len(text), text.type))
         return lines.set_column(lines.schema.get_field_index("text"), "text", kept)
     return lines
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from fleetcrash.errors import UnreadableSource
 from fleetcrash.records import COLUMNS, Kind
 from fleetcrash.store.workbench import Workbench
-from ingest.arrival import Given, LaidOut, always_there, counted_from
+from ingest.arrival import Given, LaidOut, always_there, as_texts, counted_from
 from ingest.columns import Form, Shaped, shaped
 from ingest.rules import UNKNOWN_RECORD, filled, given_flag, quoted
 
@@ -163,7 +163,7 @@ def by_kind(table: Numbered, named: Kind | None) -> dict[Kind | None, Numbered]:
     for name in found:
         if name in kinds:
             parted[kinds[name]] = _filtered(table, pc.equal(says, name))
-    strange = pc.invert(pc.fill_null(pc.is_in(says, value_set=pa.array(list(kinds), says.type)), False))
+    strange = pc.invert(pc.fill_null(pc.is_in(says, value_set=as_texts(kinds).cast(says.type)), False))
     if pc.any(strange).as_py():
         parted[None] = _filtered(table, strange)
     return parted

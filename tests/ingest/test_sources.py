@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -287,3 +288,29 @@ def test_what_is_not_packed_as_its_name_says_is_said_to_be_so(lake, tmp_path, su
     said = f"cannot be read: its content is not packed as {suffix} is; give it the suffix of what it is. Nothing of it"
     with pytest.raises(IncompleteLoad, match=re.escape(said)):
         load(lake, [path], now=NOW)
+
+
+_LOAD = """
+import sys
+from datetime import datetime, UTC
+from fleetcrash.store import Lake
+from ingest.load import load
+report = load(Lake.create(sys.argv[1]), [sys.argv[2]], now=datetime(2024, 7, 20, tzinfo=UTC))
+print(report.accepted, report.quarantined, "pandas" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("records.ndjson", [line("crash"), line("crash", crash_id="c2", os_type="beos"), b"{", b'{"record":"\xff"}']),
+        (
+            "crash.csv",
+            [b"crash_id,host_id,occurred_at,os_type", b"c1,h1,2024-07-19T04:09:00Z,linux", b",,,", b"1", b"2,2"],
+        ),
+    ],
+)
+def test_a_load_does_not_wait_for_pandas_which_takes_longer_than_a_small_load(tmp_path, name, lines):
+    command = [sys.executable, "-c", _LOAD, str(tmp_path / "lake"), str(write(tmp_path / name, lines))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "1 3 False\n"
