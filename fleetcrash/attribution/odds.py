@@ -136,6 +136,9 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
     known = _of_known_fault(rivalry, log_updates, again, hosts)
     if known is not None:
         return known
+    ageing = _of_ageing_name(rivalry, log_updates)
+    if ageing is not None:
+        return ageing
     leader = int(np.argmax(log_updates))
     odds = _of_leader(rivalry, leader, log_updates)
     if not odds.lacks_contrast and _is_outdone(rivalry, leader, again):
@@ -193,6 +196,25 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: H
     odds = _of_leader(rivalry, known, without, is_told=True)
     is_known = said[known] >= enough(int(events[known]))
     return replace(odds, is_known=is_known, lacks_contrast=not is_known)
+
+
+def _of_ageing_name(rivalry: Rivalry, log_updates: Floats) -> Odds | None:
+    """The odds, where hosts leave at boots, and the update that this was put down to was sent out more than a day ago.
+
+    Installs are followed for a day. From then on it seems to strike fewer of the hosts that boot, while what the same
+    hosts got hours later, and have to the full, seems to strike more.
+
+    Returns:
+        None where it is not so, or its own test has not passed.
+    """
+    trial = rivalry.trial
+    row = np.flatnonzero(trial.updates == rivalry.named_before)
+    if not trial.by_departures or not len(row) or trial.log_test[row[0]] < LOG_THRESHOLD:
+        return None
+    if int(rivalry.pushed(int(trial.updates[row[0]]))[0]) >= rivalry.known_from:
+        return None
+    alone = np.where(np.arange(len(log_updates)) == row[0], log_updates, -np.inf)
+    return _of_leader(rivalry, int(row[0]), alone, is_told=True)
 
 
 def _is_outdone(rivalry: Rivalry, leader: int, again: Mask) -> bool:

@@ -114,7 +114,12 @@ def test_a_wave_acquits_by_hosts_that_lack_the_update_only_if_these_are_more_tha
 
 
 def _without_waves(
-    trial: Trial, *, contrast: Contrast | None = None, named_elsewhere: Sequence[int] = (), **how: Any
+    trial: Trial,
+    *,
+    contrast: Contrast | None = None,
+    named_elsewhere: Sequence[int] = (),
+    known_from: int = 0,
+    **how: Any,
 ) -> Judgement:
     """Updates of one release, against nothing; named by nobody before, unless it says how."""
     none = np.zeros((OUTCOMES, 0, SHAPES))
@@ -128,6 +133,8 @@ def _without_waves(
         of_strata=np.zeros(0, bool),
         named_elsewhere=named_elsewhere,
         contrast=contrast,
+        known_from=known_from,
+        named_before=(usual | how)["named_before"],
     )
     return judge(odds, contrast=contrast, **(usual | how))
 
@@ -800,6 +807,27 @@ def test_a_name_is_kept_while_another_that_is_not_told_from_it_is_hardly_likelie
         contrast={UPDATE: 0.0, OTHER: 0.0}.__getitem__,
     )
     assert (told.kind, told.update) == (Kind.CANNOT_SEPARATE if named is None else Kind.UPDATE, named)
+
+
+@pytest.mark.parametrize(
+    ("by_departures", "released_ago", "test", "named"),
+    [(True, 1, 50.0, UPDATE), (True, 0, 50.0, OTHER), (False, 1, 50.0, OTHER), (True, 1, 1.0, OTHER)],
+    ids=["more than a day ago", "within the day", "hosts crash", "its test has not passed"],
+)
+def test_what_hosts_got_later_does_not_take_over_because_the_named_installs_are_not_followed_any_more(
+    by_departures, released_ago, test, named
+):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, :, 3, 0] = EVENTS
+    evidence, tests = np.array([40.0, 100.0]), np.array([test, 100.0])
+    told = _without_waves(
+        Trial(np.array([UPDATE, OTHER]), events, events, evidence, tests, evidence[:, None], by_departures),
+        before=Kind.UPDATE,
+        named_before=UPDATE,
+        contrast={UPDATE: 0.0, OTHER: 100.0}.__getitem__,
+        known_from=RELEASED + released_ago,
+    )
+    assert (told.kind, told.update) == (Kind.UPDATE, named)
 
 
 @pytest.mark.parametrize(("evidence", "kind"), [(100.0, Kind.UPDATE), (7.0, Kind.UNDETERMINED)], ids=["much", "little"])
