@@ -12,8 +12,8 @@ and ``report`` writes down what that comes to. A minute is judged in this order,
   (rises that follow none), ``departures`` (hosts that leave), ``modules`` and ``module_rises`` (crashes of a module);
 - what hosts say: ``contrast`` (with the update and beside), ``after_install``, ``older``, ``witnesses``, ``doubts``,
   ``missing_installs``, ``backlog``;
-- what follows: ``odds`` and ``rivalry`` (the posterior), ``verdict`` (the name), ``condition`` (whom it strikes; by
-  ``conditions``, ``candidates`` and ``companions``);
+- what follows: ``odds`` (which update leads), ``rivalry`` and ``posterior`` (it against the waves), ``verdict`` (the
+  name), ``condition`` (whom it strikes; by ``conditions``, ``candidates`` and ``companions``);
 - what becomes of it: ``incident``, ``statement`` (what is said, and for how long) with ``spell``, ``course`` (from the
   alarm to its end), ``toll`` (what it did), ``claims``, ``ceding``, ``second_faults`` and ``late_strikes`` (whose
   events are whose, where there are several), ``looks``;

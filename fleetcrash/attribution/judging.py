@@ -17,8 +17,9 @@ from fleetcrash.attribution.exposure import AGES, KEPT_MINUTES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import untold
 from fleetcrash.attribution.news import News
-from fleetcrash.attribution.odds import LOG_LATENT, Odds, weigh
+from fleetcrash.attribution.odds import LOG_LATENT, weigh
 from fleetcrash.attribution.older import are_as_likely, are_behind, log_by_holders, of_first_hour, to_ask
+from fleetcrash.attribution.posterior import Odds
 from fleetcrash.attribution.rivalry import EXPLAINED_SHARE, LOG_HINT, LOG_MARGIN, LOG_NO_CONTRAST, Rivalry
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.testimony import Testimony

@@ -1,37 +1,30 @@
-"""Odds: what some events say for each update, each wave and nothing, once it is known which waves an update may be.
+"""Odds: what some events say for each update, each wave and nothing; first of all which update leads.
 
-One cause is assumed. A wave may begin at any minute, an update acts when its installs say; so of the two the wave
-always fits a little better, and one that may be the update's own doing must not outweigh it.
+Mostly that is the one that the evidence says most for. But there is what it does not see: a fault that goes on, waits
+for a moment, a date or a boot, strikes at one place alone, or strikes hosts that never tell of the install. There hosts
+with an update and those beside them have to say so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
-from fleetcrash.arrays import Floats, Ints, Mask
+from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES
-from fleetcrash.attribution.rivalry import (
-    EXPLAINED_SHARE,
-    LOG_MARGIN,
-    TOLD_SHARE,
-    Rivalry,
-    strongest,
-)
-from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
-from fleetcrash.attribution.waves import Waves
+from fleetcrash.attribution.posterior import Odds, near_best, of_leader, posterior
+from fleetcrash.attribution.rivalry import EXPLAINED_SHARE, LOG_MARGIN, TOLD_SHARE, Rivalry
+from fleetcrash.attribution.suspects import LOG_THRESHOLD
 from fleetcrash.attribution.witnesses import enough
 
 # About one update in a thousand crashes hosts: a few incidents in some 2,000 content updates a year.
 LOG_PRIOR_UPDATE = float(np.log(1e-3))
 # One that another incident names is as likely as not behind this one.
 _LOG_PRIOR_AGAIN = float(np.log(0.5))
-# A wave in a fleet every twenty days.
-_LOG_PRIOR_WAVE_A_MINUTE = float(np.log(0.05 / 1440))
 
 # Where hosts with it and those beside them do not tell, it may show in how long after their installs hosts are struck:
 # by chance once in a thousand.
@@ -42,72 +35,6 @@ LOG_LATENT = LOG_THOUSAND + float(np.log(0.05 / 1e-4))
 _WORTH_ASKING = 0.5  # of an update that is no likelier nothing is said, whatever the answer
 
 
-@dataclass(frozen=True)
-class Odds:
-    """What the events say for each hypothesis.
-
-    Attributes:
-        trial, waves: of the events.
-        leader: row in the trial of the likeliest update; None where none is on trial.
-        log_updates: (U,) log weight of each update, its prior included; nothing weighs zero.
-        log_waves: (n, SHAPES) of each wave, without the prior of its minute; one that may be the doing of the leader,
-            or of an update hardly told from it, weighs no more than what speaks for that.
-        probabilities: (U,) posterior of each update. of_any_wave: that of all waves together; the rest is nothing.
-        log_margin: how much better the leader explains the events than the best wave that is not its own beginning.
-        is_tied: a wave that may be the leader's doing, or that of an update hardly told from it, explains them better.
-        lacks_contrast: hosts with the leader and those beside them say too little for it; where it is not known which
-            these are, the time of its release does.
-        begins_with_leader: the best wave begins within an hour after the leader's release, in hosts that mostly had it.
-        foremost: row and shape of the wave that explains most, whoever may have begun it.
-        log_of_place: of an update by its index, see ``Rivalry``.
-        is_known: another incident names the leader, which is behind these events, too: hosts say so, or it goes on.
-        goes_on: they are no more than it was to bring about after that one.
-        is_latent: they struck long after the leader was installed, and hosts say so of it; see ``_of_latent_fault``.
-        begun_with: the update, by its index, with the push of which a latent fault began, if it did with one.
-    """
-
-    trial: Trial
-    waves: Waves
-    leader: int | None
-    log_updates: Floats
-    log_waves: Floats
-    probabilities: Floats
-    of_any_wave: float
-    log_margin: float
-    is_tied: bool
-    lacks_contrast: bool
-    begins_with_leader: bool
-    foremost: tuple[int, int] | None
-    log_of_place: Callable[[int], float]
-    is_known: bool = False
-    goes_on: bool = False
-    is_latent: bool = False
-    begun_with: int | None = None
-
-    @property
-    def best_wave(self) -> tuple[int, int] | None:
-        """Row and shape of the strongest wave."""
-        return strongest(self.log_waves)
-
-    @property
-    def onset(self) -> int | None:
-        """The minute in which the strongest wave began."""
-        best = self.best_wave
-        return None if best is None else int(self.waves.onset[best[0]])
-
-    @property
-    def log_acquittal(self) -> float:
-        """How much better the best wave, or nothing, explains the events than the leader."""
-        if self.leader is None:
-            return -np.inf
-        return float(self.log_waves.max(initial=0.0)) - float(self.trial.log_evidence[self.leader])
-
-    @property
-    def near(self) -> Ints:
-        """Rows of the updates that the evidence hardly tells from the leader, which is one of them."""
-        return _near(self.log_updates)
-
-
 class Hosts(Protocol):
     """What the hosts of the events say of an update, by its index; asked where it matters, for it is dear."""
 
@@ -116,6 +43,9 @@ class Hosts(Protocol):
 
     def by_timer(self, update: int, spot: int, onset: int) -> float:
         """The same of the events of a wave, among the hosts that had the update."""
+
+    def at_place(self, update: int, spot: int, onset: int) -> float:
+        """What hosts with it and those beside them at one place say, by the events there; see ``log_within``."""
 
     def goes_on(self, update: int) -> bool:
         """What ``Toll.goes_on`` says, where an ended incident names it."""
@@ -132,7 +62,7 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
     again = np.isin(trial.updates, list(named_elsewhere))
     log_updates = trial.log_evidence + np.where(again, _LOG_PRIOR_AGAIN, LOG_PRIOR_UPDATE)
     if not len(trial.updates):
-        return _odds(rivalry, None, log_updates, rivalry.of_waves)
+        return posterior(rivalry, None, log_updates, rivalry.of_waves)
     known = _of_known_fault(rivalry, log_updates, again, hosts)
     if known is not None:
         return known
@@ -140,7 +70,10 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
     if ageing is not None:
         return ageing
     leader = int(np.argmax(log_updates))
-    odds = _of_leader(rivalry, leader, log_updates)
+    better = _better_told(rivalry, leader, log_updates, hosts)
+    if better is not None:
+        leader, log_updates = better
+    odds = of_leader(rivalry, leader, log_updates)
     if not odds.lacks_contrast and _is_outdone(rivalry, leader, again):
         odds = replace(odds, lacks_contrast=True)
     is_open = odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN
@@ -149,15 +82,18 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
     told = _of_timer(rivalry, log_updates, hosts)
     if told is not None:
         return told
+    placed = _of_place(rivalry, leader, log_updates, hosts)
+    if placed is not None:
+        return placed
     latent = _of_latent_fault(rivalry, log_updates)
     if latent is not None and latent.begun_with is None:
         return latent
     if rivalry.is_its_own(leader) or hosts.by_delay(int(trial.updates[leader])) < LOG_BY_DELAY:
         return latent or odds
-    supposed = _of_leader(rivalry, leader, log_updates, is_told=True)
+    supposed = of_leader(rivalry, leader, log_updates, is_told=True)
     if supposed.probabilities[leader] >= _WORTH_ASKING and not rivalry.fares_worse(leader):
         return supposed
-    return _of_leader(rivalry, leader, log_updates, share=TOLD_SHARE)
+    return of_leader(rivalry, leader, log_updates, share=TOLD_SHARE)
 
 
 def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: Hosts) -> Odds | None:
@@ -182,18 +118,18 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: H
         return None
     if hosts.goes_on(int(rivalry.trial.updates[known])):
         alone = np.where(np.arange(len(again)) == known, log_updates, -np.inf)
-        return replace(_of_leader(rivalry, known, alone, is_told=True), is_known=True, goes_on=True)
+        return replace(of_leader(rivalry, known, alone, is_told=True), is_known=True, goes_on=True)
     if said[known] < LOG_MARGIN:
         return None
-    near = np.flatnonzero(log_updates > log_updates[known] - LOG_THOUSAND).tolist()
-    better = (row for row in near if log_updates[row] > log_updates[known] + LOG_THOUSAND)
+    close = np.flatnonzero(log_updates > log_updates[known] - LOG_THOUSAND).tolist()
+    better = (row for row in close if log_updates[row] > log_updates[known] + LOG_THOUSAND)
     if any(rivalry.hosts_say(row) >= enough(int(events[row])) for row in better):
         return None
     without = log_updates.copy()
-    without[[row for row in near if rivalry.hosts_say(row) < said[known] - LOG_MARGIN]] = -np.inf
+    without[[row for row in close if rivalry.hosts_say(row) < said[known] - LOG_MARGIN]] = -np.inf
     if int(np.argmax(without)) != known:
         return None
-    odds = _of_leader(rivalry, known, without, is_told=True)
+    odds = of_leader(rivalry, known, without, is_told=True)
     is_known = said[known] >= enough(int(events[known]))
     return replace(odds, is_known=is_known, lacks_contrast=not is_known)
 
@@ -214,7 +150,7 @@ def _of_ageing_name(rivalry: Rivalry, log_updates: Floats) -> Odds | None:
     if int(rivalry.pushed(int(trial.updates[row[0]]))[0]) >= rivalry.known_from:
         return None
     alone = np.where(np.arange(len(log_updates)) == row[0], log_updates, -np.inf)
-    return _of_leader(rivalry, int(row[0]), alone, is_told=True)
+    return of_leader(rivalry, int(row[0]), alone, is_told=True)
 
 
 def _is_outdone(rivalry: Rivalry, leader: int, again: Mask) -> bool:
@@ -229,6 +165,33 @@ def _is_outdone(rivalry: Rivalry, leader: int, again: Mask) -> bool:
     many = np.flatnonzero(again & (events >= TOLD_SHARE * events[leader])).tolist()
     said = max((rivalry.hosts_say(row) for row in many if row != leader), default=-np.inf)
     return said >= rivalry.hosts_say(leader) + LOG_THOUSAND
+
+
+def _better_told(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> tuple[int, Floats] | None:
+    """An update that hosts say far more for than the evidence says less, and the log weights without those it outdoes.
+
+    Where hosts that are struck never tell of the guilty update, one that everybody got shortly before explains more of
+    them. But the hosts beside those that do tell are spared, and they were struck as long after it as a fault would
+    have it; for the other one neither is so.
+
+    Args:
+        leader: row of the one that the evidence says most for.
+    Returns:
+        None where there is none.
+    """
+    if rivalry.is_its_own(leader):
+        return None
+    events = _events_with(rivalry)
+    many = np.flatnonzero((events >= TOLD_SHARE * events[leader]) & (rivalry.trial.log_test >= LOG_THRESHOLD))
+    of_hosts = {row: rivalry.hosts_say(row) for row in many.tolist()}
+    told = {row: most + float(log_updates[row]) for row, most in of_hosts.items() if most >= enough(int(events[row]))}
+    best = max(told, key=lambda row: told[row], default=None)
+    if best is None or hosts.by_delay(int(rivalry.trial.updates[best])) < LOG_BY_DELAY:
+        return None
+    outdone = [row for row in many.tolist() if of_hosts[row] + log_updates[row] < told[best] - LOG_THOUSAND]
+    without = log_updates.copy()
+    without[outdone] = -np.inf
+    return (best, without) if int(np.argmax(without)) == best else None
 
 
 def _events_with(rivalry: Rivalry) -> Floats:
@@ -260,7 +223,7 @@ def _of_latent_fault(rivalry: Rivalry, log_updates: Floats) -> Odds | None:
     others = [row for row in np.argsort(-log_updates).tolist() if row != told[0]]
     pushed = (int(trial.updates[row]) for row in others if rivalry.begun_by(row, TOLD_SHARE)[0][foremost])
     begun_with = None if latent == rivalry.named_before else next(pushed, None)
-    return replace(_of_leader(rivalry, *told, is_told=True), is_latent=True, begun_with=begun_with)
+    return replace(of_leader(rivalry, *told, is_told=True), is_latent=True, begun_with=begun_with)
 
 
 def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | None:
@@ -280,7 +243,38 @@ def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | Non
     wave = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
     said = {row: hosts.by_timer(int(trial.updates[row]), *wave) + min(rivalry.hosts_say(row), 0.0) for row in asked}
     told = _told_alone(rivalry, log_updates, said, lambda _: LOG_BY_DELAY + float(np.log(len(asked))))
-    return None if told is None else _of_leader(rivalry, *told, is_told=True, share=TOLD_SHARE)
+    # Hosts that check in every six hours got one a day before another: what follows that one seems to follow both.
+    if told is None or any(rivalry.hosts_say(row) >= said[told[0]] + LOG_THOUSAND for row in asked if row != told[0]):
+        return None
+    return of_leader(rivalry, *told, is_told=True, share=TOLD_SHARE)
+
+
+def _of_place(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
+    """The odds, where the leading update strikes at one place alone, and the hosts there that lack it are spared.
+
+    A group may run the one program that a policy breaks. No update is weighed by groups, sites or customers, so that
+    what began there explains more than it, unless it is asked whom it struck there. What these hosts say is weighed
+    then, of each update that is hardly told from the leader.
+
+    Returns:
+        None where the foremost wave is none of a place, or of long after the pushes of the update; or where the hosts
+        there say too little, or more for another one.
+    """
+    foremost = rivalry.foremost
+    if rivalry.contrast is None or foremost is None or not rivalry.stands_there[rivalry.waves.spot[foremost[0]]]:
+        return None
+    if not rivalry.may_follow(leader, foremost) or not rivalry.is_its_own(leader):
+        return None
+    updates, waves = rivalry.trial.updates, rivalry.waves
+    where = int(waves.spot[foremost[0]]), int(waves.onset[foremost[0]])
+    said = {row: hosts.at_place(int(updates[row]), *where) for row in near_best(log_updates).tolist()}
+    is_kept = int(updates[leader]) == rivalry.named_before
+    if said[leader] < (LOG_MARGIN if is_kept else enough(int(waves.events.sum(0)[foremost]))):
+        return None
+    told = log_updates.copy()
+    for row, most in said.items():
+        told[row] += most
+    return of_leader(rivalry, leader, told, is_told=True) if int(np.argmax(told)) == leader else None
 
 
 def _of_most(rivalry: Rivalry, foremost: tuple[int, int], share: float) -> dict[int, int]:
@@ -314,55 +308,3 @@ def _told_alone(
     if any(said[one] > said[row] - apart for one in said if one != row):
         return None
     return row, np.where(np.arange(len(log_updates)) == row, log_updates, -np.inf)
-
-
-def _of_leader(
-    rivalry: Rivalry, leader: int, log_updates: Floats, *, is_told: bool = False, share: float = EXPLAINED_SHARE
-) -> Odds:
-    """The odds, once it is known which waves the leading update may have begun.
-
-    Args:
-        is_told: that it is the update, and not the moment: no wave among its hosts says why these are struck.
-        share: of the events of a wave that begins with it so many happened to its hosts.
-    """
-    at_once, later = (rivalry.among(leader, share),) * 2 if is_told else rivalry.begun_by(leader, share)
-    beside, with_release = rivalry.tie(rivalry.of_waves, at_once, leader)
-    log_waves, with_delay = rivalry.tie(beside, later, leader)
-    is_tied = with_release or with_delay
-    # Nor does a wave acquit an update that is hardly told from the leader, and may have begun it.
-    for row in (row for row in _near(log_updates).tolist() if row != leader and len(rivalry.waves)):
-        log_waves, is_its = rivalry.tie(log_waves, np.logical_or(*rivalry.begun_by(row)), row)
-        is_tied |= is_its
-    best_beside = float(beside[~at_once if is_told or rivalry.is_its_own(leader) else ...].max(initial=0.0))
-    return replace(
-        _odds(rivalry, leader, log_updates, log_waves),
-        log_margin=float(rivalry.trial.log_evidence[leader]) - best_beside,
-        is_tied=is_tied,
-        lacks_contrast=not is_told and rivalry.lacks_contrast(leader),
-    )
-
-
-def _odds(rivalry: Rivalry, leader: int | None, log_updates: Floats, log_waves: Floats) -> Odds:
-    """The posterior, before anything is asked about the leader."""
-    trial, waves = rivalry.trial, rivalry.waves
-    log_any_wave = float(np.logaddexp.reduce(log_waves, axis=None, initial=-np.inf)) + _LOG_PRIOR_WAVE_A_MINUTE
-    total = np.logaddexp.reduce(np.concatenate([log_updates, [log_any_wave, 0.0]]))
-    return Odds(
-        trial,
-        waves,
-        leader,
-        log_updates,
-        log_waves,
-        probabilities=np.exp(log_updates - total),
-        of_any_wave=float(np.exp(log_any_wave - total)),
-        log_margin=-np.inf,
-        is_tied=False,
-        lacks_contrast=False,
-        begins_with_leader=leader is not None and rivalry.begins_soon_after(leader, log_waves),
-        foremost=rivalry.foremost,
-        log_of_place=rivalry.log_of_place,
-    )
-
-
-def _near(log_updates: Floats) -> Ints:
-    return np.flatnonzero(log_updates > log_updates.max(initial=-np.inf) - LOG_THOUSAND)

@@ -185,6 +185,10 @@ class Rivalry:
         after = int(self._after(row)[best[0]])
         return -COINCIDENT_MINUTES <= after <= SOON_MINUTES and bool(self._explained(row)[best])
 
+    def may_follow(self, row: int, wave: tuple[int, int]) -> bool:
+        """Whether a wave is in hosts that mostly had an update, and begins not long before it nor long after a push."""
+        return bool(self.among(row)[wave]) and int(self._after(row)[wave[0]]) <= SOON_MINUTES
+
     def _with_push(self, row: int, share: float) -> Mask:
         """(n, SHAPES) the waves that begin with a push, or as far as anybody can tell, in hosts that mostly had it."""
         explained = self._explained(row, share)

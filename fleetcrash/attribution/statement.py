@@ -152,7 +152,7 @@ class Statement:
         if (
             judgement.update is not None
             and released is not None
-            and not judgement.is_known
+            and not (judgement.is_known or judgement.is_told_by_hosts)
             and self._was_cleared(tick, judgement.update, released)
         ):
             return replace(judgement, kind=self.kind, update=None)

@@ -17,8 +17,9 @@ from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import joined_later
 from fleetcrash.attribution.odds import LOG_BY_DELAY
-from fleetcrash.attribution.rivalry import LOG_MARGIN
+from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
+from fleetcrash.attribution.witnesses import log_within, to_look_at
 
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
 
@@ -78,6 +79,18 @@ class Testimony:
         released = int(self.pushed(update)[0])
         return log_by_delay(inquiry.news, tick, there, update, released, among_holders=among_holders)
 
+    def at_place(self, update: int, spot: int, onset: int) -> float:
+        """What the hosts at the place of a wave say for the update, by the events there."""
+        inquiry, tick = self._inquiry, self._case.tick
+        if not inquiry.news.presence_told:  # who lacks it may be offline else
+            return 0.0
+        there = self._case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
+        asked = to_look_at(np.flatnonzero(there))
+        if not len(asked):
+            return 0.0
+        found = inquiry.news.ask.at_place(update, tuple(asked.tolist()), int(inquiry.news.events.tick[asked].max()))
+        return log_within(found, inquiry.spots.name(spot)[0])
+
     def goes_on(self, update: int) -> bool:
         """Whether the events are what an ended incident's update was to do."""
         if update not in self._case.tolls:
@@ -92,6 +105,8 @@ class Testimony:
             onset: when the best wave began, if there is one.
         """
         if self._is_at_blamed_place(update) or self._strikes_others_as_well(update) or self._was_so_before(update):
+            return True
+        if self._may_be_of_known(update):
             return True
         return doubts.is_doubtful(
             self._inquiry,
@@ -142,6 +157,15 @@ class Testimony:
         usual = float(inquiry.expected.since(spot, since + 1).sum()) * (released - began) / max(tick - since, 1)
         struck, expected = (of[:, row, :AGES, spot].sum() for of in (self._trial.events, self._trial.expected))
         return bool(struck * usual < _MORE * before.sum() * expected)
+
+    def _may_be_of_known(self, update: int) -> bool:
+        """Whether it strikes hours after its installs, hosts say nothing for it, and another update's fault goes on.
+
+        Hosts that are struck by that one may never tell of its install, and what everybody got that day fits those.
+        """
+        if not self._case.named_elsewhere - {update} or not self._inquiry.news.installs_told:
+            return False
+        return self.strikes_late(update) and self.of_hosts(update) < LOG_HINT
 
     def strikes_late(self, update: int) -> bool:
         """Whether most of what the update may have done came an hour or more after its installs."""

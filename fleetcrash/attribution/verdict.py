@@ -18,7 +18,7 @@ from fleetcrash.attribution import suspects
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
-from fleetcrash.attribution.odds import Odds
+from fleetcrash.attribution.posterior import Odds
 from fleetcrash.attribution.rivalry import LOG_MARGIN, LOG_NO_CONTRAST, Contrast
 from fleetcrash.attribution.suspects import Trial
 

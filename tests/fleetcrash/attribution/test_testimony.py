@@ -13,6 +13,7 @@ from fleetcrash.attribution.baseline import OUTCOMES
 from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGES, WINDOWS
 from fleetcrash.attribution.odds import LOG_BY_DELAY
+from fleetcrash.attribution.rivalry import LOG_HINT
 from fleetcrash.attribution.suspects import Trial
 
 UPDATE = 7
@@ -20,7 +21,9 @@ SOON, LATE = 1, AGES - 1
 LITTLE, MUCH, VERY_MUCH = LOG_THOUSAND - 0.1, LOG_THOUSAND + 0.1, 2.0 * LOG_THOUSAND + 0.1
 
 
-def of_hosts_struck(*, age: int, says: float, by_delay: float = 0.0, installs_told: bool = True) -> Any:
+def of_hosts_struck(
+    *, age: int, says: float, by_delay: float = 0.0, installs_told: bool = True, known: tuple[int, ...] = ()
+) -> Any:
     """Of an update whose hosts were struck at one age of the install."""
     events = np.zeros((OUTCOMES, 1, WINDOWS, 1))
     events[0, 0, age, 0] = 20.0
@@ -32,7 +35,9 @@ def of_hosts_struck(*, age: int, says: float, by_delay: float = 0.0, installs_to
         first_tick=0,
         events_with=lambda *_: np.zeros(0, bool),
     )
-    case: Any = SimpleNamespace(tick=100, events=np.zeros(0, bool), incident=None, blamed=(), named_elsewhere=())
+    case: Any = SimpleNamespace(
+        tick=100, events=np.zeros(0, bool), incident=None, blamed=(), named_elsewhere=frozenset(known)
+    )
     told = testimony.Testimony(inquiry, case, trial)
     told.of_hosts = cast(Any, lambda _: says)
     told.by_delay = cast(Any, lambda _: by_delay)
@@ -68,3 +73,24 @@ def test_an_update_that_strikes_late_is_doubted_where_many_of_the_struck_lack_it
     monkeypatch.setattr(doubts, "struck_beside", lambda *_: np.arange(20) < lack)
     monkeypatch.setattr(doubts, "is_doubtful", lambda *_, **__: False)
     assert of_hosts_struck(says=says, **({"age": LATE} | how)).is_doubtful(UPDATE, None) is is_doubtful
+
+
+@pytest.mark.parametrize(
+    ("how", "is_doubtful"),
+    [
+        ({"known": (UPDATE + 1,)}, True),
+        ({"known": (UPDATE,)}, False),
+        ({}, False),
+        ({"known": (UPDATE + 1,), "says": LOG_HINT}, False),
+        ({"known": (UPDATE + 1,), "age": SOON}, False),
+        ({"known": (UPDATE + 1,), "installs_told": False}, False),
+    ],
+    ids=["another", "the same", "none", "hosts say something for it", "it strikes soon", "nobody knows who has it"],
+)
+def test_what_strikes_late_is_doubted_while_another_fault_goes_on_and_hosts_say_nothing_for_it(
+    monkeypatch, how, is_doubtful
+):
+    monkeypatch.setattr(doubts, "struck_beside", lambda *_: np.zeros(20, bool))
+    monkeypatch.setattr(doubts, "is_doubtful", lambda *_, **__: False)
+    usual: dict[str, Any] = {"age": LATE, "says": 0.0}
+    assert of_hosts_struck(**(usual | how)).is_doubtful(UPDATE, None) is is_doubtful

@@ -16,6 +16,7 @@ from fleetcrash.attribution import verdict
 from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, OUTCOMES
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.odds import LOG_LATENT
+from fleetcrash.attribution.posterior import Odds
 from fleetcrash.attribution.rivalry import COINCIDENT_MINUTES, Contrast, Rivalry
 from fleetcrash.attribution.suspects import Trial
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, NAMING_PROBABILITY, TIED_FROM, Judgement, Kind, Lack
@@ -31,9 +32,11 @@ def weigh(
     spot_log_weight: Floats,
     named_elsewhere: Sequence[int] = (),
     by_delay: Callable[[int], float] = lambda _: 0.0,
+    by_timer: Callable[[int], float] = lambda _: 0.0,
+    at_place: Callable[[int], float] = lambda _: 0.0,
     goes_on: Callable[[int], bool] = lambda _: False,
     **rivals: Any,
-) -> weighing.Odds:
+) -> Odds:
     """The odds, where hosts say nothing of when they were struck and no fault goes on, unless it says so."""
     of_waves = waves.weighed(spot_log_weight)
     none: dict[str, Any] = {
@@ -44,7 +47,12 @@ def weigh(
         "ever": np.zeros(len(trial.updates), np.int64),
     }
     rivalry = Rivalry(trial, waves, of_waves, **(none | rivals))
-    hosts = SimpleNamespace(by_delay=by_delay, by_timer=lambda *_: 0.0, goes_on=goes_on)
+    hosts = SimpleNamespace(
+        by_delay=by_delay,
+        by_timer=lambda update, *_: by_timer(update),
+        at_place=lambda update, *_: at_place(update),
+        goes_on=goes_on,
+    )
     return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
 
 
@@ -735,7 +743,7 @@ def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
     told = _without_waves(
         trial,
-        contrast=None if contrast is None else {OTHER: contrast}.__getitem__,
+        contrast=None if contrast is None else {UPDATE: 0.0, OTHER: contrast}.__getitem__,
     )
     assert told.update == (OTHER if named else None)
 
@@ -876,3 +884,106 @@ def test_how_much_more_a_place_explains_is_asked_of_the_waves_that_no_rollout_ma
         ever=np.zeros(1, np.int64),
     )
     assert rivalry.log_of_place(0) == more
+
+
+def _of_two(
+    *,
+    leads_by: float,
+    contrasts: tuple[float, float],
+    at_place: tuple[float, float] = (0.0, 0.0),
+    named: bool = False,
+    stands_there: bool = True,
+    onset: int = RELEASED + 15,
+    wave_says: float = 150.0,
+    **said: Any,
+) -> Judgement:
+    """UPDATE, and OTHER of which the evidence says more; a wave of EVENTS events in hosts that had both."""
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, :, 2, 0] = EVENTS
+    evidence = np.array([100.0, 100.0 + leads_by])
+    counted = np.zeros((OUTCOMES, 1, SHAPES))
+    counted[0] = EVENTS
+    of_hosts = dict(zip((UPDATE, OTHER), contrasts, strict=True)).__getitem__
+    odds = weigh(
+        Trial(np.array([UPDATE, OTHER]), events, events / 10, evidence, evidence, evidence[:, None]),
+        Waves(np.array([0]), np.array([onset]), np.full((1, SHAPES), wave_says), counted, counted / 10),
+        pushed=lambda _: np.array([RELEASED]),
+        spot_log_weight=np.zeros(1),
+        stands_there=np.array([stands_there]),
+        of_strata=np.array([False]),
+        contrast=of_hosts,
+        at_place=dict(zip((UPDATE, OTHER), at_place, strict=True)).__getitem__,
+        named_before=UPDATE if named else None,
+        **said,
+    )
+    return judge(
+        odds,
+        minutes_open=0,
+        before=Kind.UPDATE if named else Kind.UNDETERMINED,
+        named_before=UPDATE if named else None,
+        contrast=of_hosts,
+    )
+
+
+DELAY = {UPDATE: 30.0, OTHER: 0.0}.__getitem__
+
+
+@pytest.mark.parametrize(
+    ("leads_by", "contrasts", "by_delay", "named"),
+    [
+        (8.0, (47.0, -0.4), DELAY, UPDATE),
+        (45.0, (47.0, -0.4), DELAY, OTHER),
+        (8.0, (47.0, 46.0), DELAY, OTHER),
+        (8.0, (19.0, -0.4), DELAY, OTHER),
+        (8.0, (47.0, -0.4), lambda _: 0.0, OTHER),
+    ],
+    ids=["far more", "hardly more than the evidence", "of both", "too little for so many events", "not by the delay"],
+)
+def test_what_hosts_say_far_more_for_is_named_before_what_everybody_got_shortly_before(
+    leads_by, contrasts, by_delay, named
+):
+    told = _of_two(leads_by=leads_by, contrasts=contrasts, by_delay=by_delay, wave_says=0.0)
+    assert (told.kind, told.update) == (Kind.UPDATE, named)
+
+
+@pytest.mark.parametrize(("contrast", "named"), [(47.0, None), (10.0, OTHER)], ids=["far more", "hardly more"])
+def test_no_timer_is_believed_where_hosts_say_far_more_for_another_update(contrast, named):
+    told = _of_two(
+        leads_by=0.0,
+        contrasts=(contrast, 0.0),
+        by_timer={UPDATE: 0.0, OTHER: 12.0}.__getitem__,
+        stands_there=False,
+        onset=RELEASED + 120,
+    )
+    assert told.update == named
+
+
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ({}, True),
+        ({"at_place": (19.0, 0.0)}, False),
+        ({"at_place": (19.0, 0.0), "named": True}, True),
+        ({"at_place": (2.0, 0.0), "named": True}, False),
+        ({"at_place": (50.0, 70.0)}, False),
+        ({"contrasts": (6.0, 0.0)}, False),
+        ({"stands_there": False, "onset": RELEASED + 90}, False),
+        ({"onset": RELEASED + 90}, False),
+        ({"onset": RELEASED - 90}, False),
+    ],
+    ids=[
+        "hosts there say enough",
+        "too little for so many events",
+        "enough to keep a name",
+        "too little to keep a name",
+        "more for another one",
+        "too little at large",
+        "no place",
+        "long after the push",
+        "long before it",
+    ],
+)
+def test_what_begins_at_a_place_soon_after_a_push_is_the_updates_doing_where_hosts_there_say_so(how, named):
+    usual: dict[str, Any] = {"leads_by": -5.0, "contrasts": (30.0, 0.0), "at_place": (25.0, 0.0)}
+    told = _of_two(**(usual | how))
+    assert told.update == (UPDATE if named else None)
