@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -107,6 +108,21 @@ def test_a_fleet_without_rings_is_one_ring_and_more_than_a_day_is_not_followed(t
     assert list(rings) == ["all"]
     assert rings["all"].host_hours == pytest.approx(72, abs=0.2)
     assert rings["all"].hit == 0
+
+
+def test_hosts_that_the_inventory_lacks_have_a_baseline_of_their_own_crashes(tmp_path):
+    def expected_with(path: Path, inventory: list[dict[str, Any]]) -> float:
+        lake = lake_with(
+            path,
+            host=inventory,
+            session=[{"host_id": f"h{number}", "online_from": START} for number in range(200)],
+            install=[install(number, RELEASED) for number in range(100)],
+            crash=[crash(number, START + minutes(40 + number)) for number in range(30)],
+        )
+        return read(lake)[0]["all"].expected
+
+    told = expected_with(tmp_path / "told", [host(number, None) for number in range(200)])
+    assert expected_with(tmp_path / "untold", []) == pytest.approx(told, rel=0.01)
 
 
 @pytest.mark.parametrize("name", ["all", "unknown"])
