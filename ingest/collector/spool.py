@@ -76,6 +76,7 @@ class Spool:
         self._sizes = self._recover()
         self._named = max(map(_number, self._sizes), default=0)
         self._waiting_bytes = 0
+        self._wanted_bytes = 0  # of the last body for which the disk had no room, until it has
         self._said: str | None = None  # what is wrong with the disk
         self._unwritten: str | None = None  # why the last body was not written
         self._flusher = threading.Thread(target=self._flush_for_ever, name="fleetcrash-spool")
@@ -111,6 +112,7 @@ class Spool:
         if free_bytes is None:
             raise unavailable("spool_unwritable", "cannot write to its disk")
         if free_bytes < size_bytes:
+            self._wanted_bytes = size_bytes
             raise disk_full()
 
     @property
@@ -131,15 +133,17 @@ class Spool:
     def _free_bytes(self) -> int | None:
         """Bytes on disk for bodies, without what is left for the lake; None if the disk cannot be reached.
 
-        Logs when there is none, or the disk cannot be reached, and when that is over.
+        Logs when there is none, or too little for a body, or the disk cannot be reached, and when that is over.
         """
         wrong = free_bytes = None
         try:
             free_bytes = shutil.disk_usage(self._folder).free - self.backlog_bytes // 2 - _SPARE_BYTES
         except OSError as error:
             wrong = _AWAY.format(self._folder, error.strerror)
-        if free_bytes is not None and free_bytes < 0:
+        if free_bytes is not None and free_bytes < self._wanted_bytes:
             wrong = _FULL.format(self._folder)
+        elif free_bytes is not None:
+            self._wanted_bytes = 0
         if wrong != self._said:
             self._said = wrong
             if wrong is not None:

@@ -388,6 +388,21 @@ def test_a_disk_that_is_nearly_full_is_said_before_anything_is_written(lake, mon
     assert booked(lake)["read"] == 1
 
 
+def test_a_disk_without_room_for_what_comes_is_said_though_a_small_body_is_taken(lake, monkeypatch, caplog):
+    with serving(lake) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr("ingest.collector.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=(2 << 20) + 4096))
+            assert client.get("/healthz").document["status"] == "ok"
+            assert client.post(LINE * 100).status == 507
+            health = client.get("/healthz").document
+            assert (health["status"], "full" in health["trouble"]) == ("degraded", True)
+            assert "healthy 0\n" in client.get("/metrics").document
+            assert client.post(LINE).status == 202
+            assert client.get("/healthz").document["status"] == "degraded"
+        assert client.get("/healthz").document["status"] == "ok"
+    assert "senders are answered 507" in caplog.text
+
+
 # -- who may
 
 
