@@ -148,6 +148,8 @@ class Drawn:
             began_at=START,
             soaked_from_us=START_US + int(self._soaks_from * 60e6),
             beat_us=None,
+            left_us=None,
+            holders=exposed,
             evidence=Evidence(
                 time=self._time[:minute],
                 weighted=self._time[:told],

@@ -74,6 +74,8 @@ class Ring:
         began_at: when its first host had it.
         soaked_from_us: when it began to soak.
         beat_us: its newest heartbeat; None without any.
+        left_us: when the last of its hosts went offline; None while one is online.
+        holders: hosts that have it still.
         evidence: the same, weighted by customer, for the statistical tests.
     """
 
@@ -87,6 +89,8 @@ class Ring:
     began_at: datetime
     soaked_from_us: int
     beat_us: int | None
+    left_us: int | None
+    holders: int
     evidence: Evidence
 
     @property
@@ -184,6 +188,8 @@ def _ring(
         began_at=datetime.fromtimestamp(told["first_us"] / 1e6, tz=UTC),
         soaked_from_us=told["soaked_from_us"],
         beat_us=told["beat_us"],
+        left_us=told["left_us"],
+        holders=told["holders"],
         evidence=Evidence(
             time=online,
             weighted=weighted.cumsum(0)[:told_minutes],

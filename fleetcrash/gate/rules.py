@@ -219,7 +219,7 @@ def _judge_ring(
     if risen:
         decision = Decision.HALT if under.elsewhere is None else Decision.HOLD
         return RingAnswer(ring, decision, bound, by_itself, True, True, (risen,))
-    reasons = [*_not_soaked(ring, under), *_stale(ring, under)]
+    reasons = [*_not_soaked(ring, under), *_stale(ring, under), *(_left(ring, under) if by_itself else ())]
     too_wide = bound >= under.settings.max_excess
     if too_wide:
         reasons.append(f"ring {ring.name}: {_too_wide([ring] if by_itself else rings, evidence, bound, under)}")
@@ -244,6 +244,8 @@ def _missing(update: Update, rings: Sequence[Ring], under: Circumstances) -> lis
         found.append(f"it is not released before {_clock(update.released_us)}")
     elif not rings:
         found.append("no host is known to have it")
+    elif not any(ring.holders for ring in rings):
+        found.append("no host has it any more")
     if update.exposure_source != "installs":
         found.append("no install is told of in this lake, so which hosts have it is assumed")
     if update.presence_source != "sessions":
@@ -265,6 +267,13 @@ def _stale(ring: Ring, under: Circumstances) -> list[str]:
     if silent_us <= under.settings.fresh_minutes * 60e6:
         return []
     return [f"ring {ring.name}: no heartbeat for {_minutes(silent_us)}"]
+
+
+def _left(ring: Ring, under: Circumstances) -> list[str]:
+    """A reason if nobody is online in a ring that is judged by itself, as after an update that hangs hosts."""
+    if ring.beat_us is not None or ring.left_us is None:
+        return []
+    return [f"ring {ring.name}: none of its hosts has been online for {_minutes(under.now_us - ring.left_us)}"]
 
 
 def _too_wide(rings: Sequence[Ring], evidence: Evidence, bound: float, under: Circumstances) -> str:

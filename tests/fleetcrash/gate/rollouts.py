@@ -63,6 +63,8 @@ def ring(
             "began_at": RELEASED,
             "soaked_from_us": int(RELEASED.timestamp() * 1e6),
             "beat_us": None,
+            "left_us": None,
+            "holders": hosts,
             "evidence": told,
             **changed,
         }

@@ -183,6 +183,26 @@ def test_heartbeats_of_the_ring_tell_how_fresh_it_is(tmp_path):
     assert read(lake)[0]["canary"].beat_us == int((RELEASED + minutes(40)).timestamp() * 1e6)
 
 
+def test_when_the_last_host_of_a_ring_went_offline_is_told_ten_minutes_later(tmp_path):
+    until = [RELEASED + minutes(20), RELEASED + minutes(40)]
+    sessions = [{"host_id": f"h{number}", "online_from": START, "online_until": at} for number, at in enumerate(until)]
+    installs = [install(number, RELEASED) for number in range(2)]
+    lake = lake_with(
+        tmp_path / "lake", host=[host(number, "canary") for number in range(2)], session=sessions, install=installs
+    )
+    for as_of, left_at in ((50, 40), (49, None)):
+        told = None if left_at is None else int((RELEASED + minutes(left_at)).timestamp() * 1e6)
+        assert read(lake, as_of=RELEASED + minutes(as_of))[0]["canary"].left_us == told
+
+
+def test_hosts_that_have_it_still_are_told_from_those_that_had_it(tmp_path):
+    installs = [install(number, RELEASED) for number in range(3)]
+    installs.append(install(0, RELEASED + minutes(30), action="removed"))
+    lake = lake_with(tmp_path / "lake", host=[host(number, "canary") for number in range(3)], install=installs)
+    told = [read(lake, as_of=RELEASED + minutes(as_of))[0]["canary"] for as_of in (29, 30)]
+    assert [(ring.exposed, ring.holders) for ring in told] == [(3, 3), (3, 2)]
+
+
 def test_an_update_that_nobody_names_is_not_known(lake):
     with Engine(lake, as_of=AN_HOUR_LATER) as engine:
         assert read_update(engine, "u3") is None
@@ -199,8 +219,9 @@ def said(engine: Engine, update_id: str) -> str:
     hits = [sorted(zip(*(getattr(one.evidence.hits, name).tolist() for name in ("minute", "age", "rate", "beside")),
                        strict=True)) for one in rings]  # fmt: skip
     told = [
-        (one.name, one.exposed, one.host_hours, one.hit, one.expected, one.beat_us, one.soaked_from_us) for one in rings
-    ]
+        (one.name, one.exposed, one.holders, one.host_hours, one.hit, one.expected, one.beat_us, one.left_us,
+         one.soaked_from_us) for one in rings
+    ]  # fmt: skip
     return repr((told, hits, baseline, read_update(engine, update_id)))
 
 

@@ -46,6 +46,15 @@ def test_silent_telemetry_holds():
     assert (quiet.decision, quiet.reason) == (Decision.HOLD, "Nothing was told of the fleet for 70 minutes.")
 
 
+def test_a_ring_of_which_nobody_is_online_holds_if_it_is_large_enough_to_go_by_itself():
+    answer = decide(FRESH, [ring(left_us=us(70))], UNDER)
+    assert answer.decision is Decision.HOLD
+    assert answer.reason == "Ring canary: none of its hosts has been online for 60 minutes."
+    assert decide(FRESH, [ring(left_us=us(70), beat_us=us(120))], UNDER).decision is Decision.GO, "its heartbeats tell"
+    few = ring("early", hosts=20, left_us=us(70))
+    assert decide(FRESH, [ring(), few], UNDER).rings[1].decision is Decision.GO
+
+
 def test_too_few_hosts_hold_and_it_says_how_many_would_do():
     answer = decide(FRESH, [ring(hosts=1000)], UNDER)
     assert answer.decision is Decision.HOLD
@@ -71,6 +80,9 @@ def test_what_is_not_known_holds(changed, reason):
 def test_no_host_or_no_release_yet_holds():
     nobody = decide(FRESH, [], UNDER)
     assert (nobody.decision, nobody.reason, nobody.upper_bound) == (Decision.HOLD, "No host is known to have it.", 1.0)
+    former = decide(FRESH, [ring(holders=0)], UNDER)
+    assert (former.decision, former.reason) == (Decision.HOLD, "No host has it any more.")
+    assert decide(FRESH, [ring(holders=1)], UNDER).decision is Decision.GO
     early = decide(replace(FRESH, released_us=us(200)), [], UNDER)
     assert (early.decision, early.reason) == (Decision.HOLD, "It is not released before 2026-03-04T15:20:00Z.")
 

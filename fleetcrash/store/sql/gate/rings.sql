@@ -3,10 +3,19 @@
 -- soaked_from_us: when a twentieth of its hosts had it; a stray host begins no soak.
 -- begun: it is more than a few strays: a hundredth of the ring, and one in two hundred of all hosts that have it.
 -- beat_us: newest heartbeat of such a host, null unless most of them tell of their presence so.
--- Reads the kept table gate_exposed.
+-- left_us: when the last of them went offline; null while one is online, and where presence is not told.
+-- holders: those that have it still.
+-- Reads the kept tables gate_exposed and known_presence.
 WITH beats AS (
   SELECT host_id, max(least("at", known_at)) AS beat_at FROM lake_heartbeat
   WHERE known_at <= getvariable('as_of') GROUP BY host_id
+),
+lefts AS (
+  SELECT
+    host_id,
+    CASE WHEN bool_and(coalesce(online_until <= CAST(getvariable('as_of') AS TIMESTAMPTZ) - INTERVAL 10 MINUTE, false))
+      THEN max(online_until) ELSE 'infinity' END AS left_at
+  FROM known_presence WHERE NOT assumed GROUP BY host_id
 ),
 sizes AS (SELECT ring, count(*) AS hosts FROM hosts GROUP BY ring)
 SELECT
@@ -16,9 +25,12 @@ SELECT
   100 * count(*) >= coalesce(any_value(sizes.hosts), 0) AND 200 * count(*) >= sum(count(*)) OVER () AS begun,
   CAST(min(installed_us) AS BIGINT) AS first_us,
   CAST(quantile_disc(installed_us, 0.05) AS BIGINT) AS soaked_from_us,
-  CASE WHEN 2 * count(beats.host_id) > count(*) THEN CAST(epoch_us(max(beats.beat_at)) AS BIGINT) END AS beat_us
+  CASE WHEN 2 * count(beats.host_id) > count(*) THEN CAST(epoch_us(max(beats.beat_at)) AS BIGINT) END AS beat_us,
+  CAST(epoch_us(nullif(max(lefts.left_at), 'infinity')) AS BIGINT) AS left_us,
+  count(*) FILTER (exposed.ended_us IS NULL) AS holders
 FROM gate_exposed AS exposed
 LEFT JOIN beats ON beats.host_id = exposed.host_id
+LEFT JOIN lefts ON lefts.host_id = exposed.host_id
 LEFT JOIN sizes ON sizes.ring IS NOT DISTINCT FROM exposed.ring
 GROUP BY exposed.ring
 ORDER BY first_us, name, exposed.ring
