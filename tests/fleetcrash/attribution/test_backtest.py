@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,22 @@ def test_an_incident_of_silent_servers_stays_when_the_first_crash_is_reported(tm
     assert [[incident[key] for key in kept] for incident in later["incidents"]] == [
         [incident[key] for key in kept] for incident in earlier["incidents"]
     ]
+
+
+def test_an_inventory_that_comes_late_changes_nothing_that_was_said_before_it(tmp_path):
+    """A few of 2,000 laptops crash in the course of a day, and then all are told of, in the midst of their sessions."""
+    lake = Lake.create(tmp_path / "lake")
+    hosts, random = [f"laptop-{number:04d}" for number in range(2000)], Random(1)
+    began, told = fleet.RELEASED, fleet.RELEASED + timedelta(days=1)
+    crashed = {host: began + timedelta(days=random.random()) for host in hosts[:48]}
+    crashes = [{"crash_id": h, "host_id": h, "os_type": "windows", "occurred_at": at} for h, at in crashed.items()]
+    fleet.append_rows(lake, "session", [{"host_id": host, "online_from": began} for host in hosts])
+    fleet.append_rows(lake, "crash", crashes)
+    fleet.append_rows(lake, "update", [{"update_id": "u", "kind": "content", "channel": "1", "released_at": began}])
+    fleet.append_rows(lake, "install", [{"host_id": h, "update_id": "u", "applied_at": began} for h in hosts])
+    fleet.append_rows(lake, "host", [{"host_id": host, "os_type": "windows", "seen_at": told} for host in hosts])
+    before, after = (incidents(lake, as_of=told + timedelta(minutes=minute)) for minute in (-1, 5))
+    assert after["incidents"] == before["incidents"] == []
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 -- Stretches in which a host could crash, one row per host, cell and time since the start of its session.
 -- Half-open [from_us, until_us), microseconds; until_us is null while the stretch lasts.
 -- A host counts until its silence is known, and from when its presence is: the row is then the same at every
--- tick that may look at it. since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 under twelve hours,
+-- tick that may look at it. What came before its first row of the inventory stays in cell -1, as it was before that row was
+-- known. since_boot: 0 under ten minutes since the session began, 1 under thirty, 2 under twelve hours,
 -- 3 later; machines crash more just after boot, and they install just after boot. Those that are up for longer are other
 -- machines than those that are put to sleep.
 -- boot_us: when the session began; null where presence is assumed, and after the first ten minutes.
@@ -32,3 +33,10 @@ LEFT JOIN host_cell
   AND host_cell.from_us < coalesce(split.until_us, 9223372036854775807)
   AND coalesce(host_cell.until_us, 9223372036854775807) > split.from_us
 WHERE split.from_us < coalesce(split.until_us, 9223372036854775807)
+UNION ALL
+SELECT split.host_id, split.since_boot, split.boot_us, -1, split.from_us, first_cell.from_us
+FROM split
+JOIN (SELECT host_id, min(from_us) AS from_us FROM host_cell GROUP BY host_id) AS first_cell
+  ON first_cell.host_id = split.host_id
+  AND first_cell.from_us > split.from_us
+  AND first_cell.from_us < coalesce(split.until_us, 9223372036854775807)
