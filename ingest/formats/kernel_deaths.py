@@ -13,7 +13,7 @@ _DIES_AS = re.compile(
     r"|(?:Reserved instruction|Break instruction|Trap instruction|FP exception) in kernel|Unhandled kernel unaligned"
     r"|Kernel a[dl]e access|do_\w{1,10} invoked from kernel"
 )
-_NAMED = re.compile(r"(?:Oops: )?(general protection fault|divide error|double fault)\b")
+_NAMED = re.compile(r"(?:Oops: )?(general protection fault|divide error|double fault|invalid op(?:erand|code))\b")
 _UNHANDLED = re.compile(r"Unhandled fault: (?P<what>\w.{3,60}?) \(0x")  # on Arm
 _OF_TASK = re.compile(r"[^()\[\]:]{1,64}\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
@@ -23,6 +23,7 @@ def died_of(said: str, head: str | None) -> str | None:
     """The cause of death in a line with the number of an oops; other numbered lines have no error code."""
     task = _OF_TASK.match(said)
     said = said[task.end() :] if task else said
+    said = said[said.find(" Oops: ") + 1 :]  # also where a line was joined with the one before
     died = _DIED.match(said)
     if died is None:
         return None

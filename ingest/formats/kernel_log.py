@@ -33,10 +33,12 @@ _ONCE_IN_S = 60.0  # faults that follow one of the same kernel are its consequen
 _CLOCK_SLACK_S = 1.0  # processors write in parallel, so a line may be a little older than the one before
 
 _HEAD = re.compile(
-    r"(?:CPU \d{1,5} )?(?:BUG: (?:[Uu]nable to handle|[Kk]ernel NULL)|kernel BUG at|Unable to handle kernel)"
+    r"\s{0,4}(?:CPU \d{1,5} )?(?:BUG: (?:[Uu]nable to handle|[Kk]ernel NULL)|kernel BUG at|Unable to handle kernel)"
     r"|(?:Oops: )?general protection fault, probably(?!.*\[#)|Unhandled fault: \w.{3,60} \(0x"
     r"|(?:general protection fault|divide error|double fault): [0-9a-f]{4}\s*$"
 )
+# Until Linux 2.5 the line with the error code had no number; a head may be before it.
+_UNNUMBERED = re.compile(r"(?:Oops|invalid op(?:erand|code)): [0-9a-f]{4}\s*$")
 _BEGINS_STACK = re.compile(
     r"\s{0,8}(?:[RE]IP(?:: | is at )|e?pc {0,5}: |PC is at |NIP |Call [Tt]race:|\[<[0-9a-f]{8,16}>\] [\w.(]"
     r"|Oops: [0-9a-f]{4}\s*$)"
@@ -66,7 +68,7 @@ _PANIC_ON = re.compile(r"panic_on_warn|kasan|softlockup|hard lockup|hung_task|rc
 # Hardly any line of a log is about a crash, so lines are first checked for a word that such lines have.
 _MAY_TELL = re.compile(
     rf"{kernel_processes.MARKS}|BUG|Unable to handle|Unhandled fault|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC"
-    r"|Kernel (?:panic|Fault: )|general protection fault|divide error|double fault"
+    r"|Kernel (?:panic|Fault: )|general protection fault|divide error|double fault|Oops: |invalid op"
 )
 _END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NMI|NMI backtrace for")
 
@@ -104,7 +106,7 @@ class _Boot:
 
     Attributes:
         died_at: the kernel's clock at that time.
-        head: the first line of an oops. blamed: the function in the line after it.
+        head: the first line of an oops, and head_at: its line number. blamed: the function in the line after it.
         warning, warned_at: the last report that is no crash unless a panic follows, and its line number.
         warned: that line, and those after it.
         hang, hung_at: the stack of the first task or processor reported to hang, and its line number.
@@ -113,6 +115,7 @@ class _Boot:
     has_died: bool = False
     died_at: float | None = None
     head: str | None = None
+    head_at: int | None = None
     blamed: Frame | None = None
     warning: str | None = None
     warned_at: int = 0
@@ -165,8 +168,8 @@ class Kernel:
             return
         if process := kernel_processes.fault_of(said, (one.text for one in self._held)):
             yield Fault(line, "user", process.code, process.module, process.module_offset, tags=process.tags)
-        elif _HEAD.match(said):
-            boot.head, boot.blamed = said, None
+        elif (is_head := _HEAD.match(said)) or (_UNNUMBERED.match(said) and not self._has_head()):
+            boot.head, boot.head_at, boot.blamed = said.lstrip(), self._count if is_head else None, None
             if self._has_no_number():
                 if not self._has_just_died(now):
                     yield _of_kernel(line, self._held, said, code_of(said, "Oops"))
@@ -190,6 +193,11 @@ class Kernel:
         elif (panic := _PANIC.match(said)) and not boot.has_died and not self._dies_yet():
             boot.has_died = True
             yield self._panicked(line, panic["what"].partition(" ]---")[0])
+
+    def _has_head(self) -> bool:
+        """Whether the lines right before have the head of an oops."""
+        at = self._boot.head_at
+        return at is not None and self._count - at <= _UNTIL_STACK
 
     def _has_just_died(self, now: float | None) -> bool:
         at = self._boot.died_at
@@ -284,7 +292,7 @@ def begins_fault(said: str) -> bool:
     """Whether a line begins a crash report of a kernel; no other program writes such a line."""
     if said.startswith("WARNING: "):
         return _OWN_WARNING.match(said) is not None
-    forms = (_HEAD, _DIED_OF_ZFS, _DIED_ON_PARISC, _PANIC, _WARNING)
+    forms = (_HEAD, _UNNUMBERED, _DIED_OF_ZFS, _DIED_ON_PARISC, _PANIC, _WARNING)
     if kernel_processes.begins(said) or any(form.match(said) for form in forms):
         return True
     return "[#" in said and '"' not in said and died_of(said, None) is not None  # not one that is quoted in a log
@@ -370,6 +378,8 @@ def _is_over(line: Line, fault: Line) -> bool:
     """Whether a line after a fault belongs to another one, or to something later."""
     said = line.text
     if _END.search(said) or _HEAD.match(said) or _HANG.match(said):
+        return True
+    if _UNNUMBERED.match(said) and _UNNUMBERED.match(fault.text):
         return True
     if died_of(said, None):
         is_again = line.clock is not None and line.clock == fault.clock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ingest.formats import kernel_old_steps
@@ -13,7 +13,8 @@ _ADDRESSES = r"(?:\[(?:<?[0-9a-f]{8,16}>?)?\] {0,2}){0,2}"  # pages leave out wh
 _OFFSET = r"\+0[x×][0-9a-f]{1,16}/0[x×][0-9a-f]{1,16}"  # and mend what they take for a sum
 _SOURCE = r"[\w./+-]{1,300}:(?:\d{1,7}|\?)"  # scripts add it to an offset, or replace the offset by it
 _PLACE = (
-    r"(?P<function>[\w.$]{1,200})(?:" + _OFFSET + rf"(?: {_SOURCE})?(?: \[(?P<module>\w{{1,64}})[^\]]{{0,80}}\])?"
+    r"(?::(?P<of>\w{1,64}):)?(?P<function>[\w.$]{1,200})"
+    r"(?:" + _OFFSET + rf"(?: {_SOURCE})?(?: \[(?P<module>\w{{1,64}})[^\]]{{0,80}}\])?"
     rf"| \((?:{_SOURCE}|\?\?:\?)(?: {_SOURCE}| \([\w ]{{1,40}}\)){{0,40}}\)(?: \[?(?P<named>\w{{1,64}})\]?)?"
     rf"| {_SOURCE} \[inline\])"
 )
@@ -40,11 +41,10 @@ _HOP = re.compile(  # on 32-bit Arm each line names a function and its caller
 )
 _VERSION = r"(?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d"
 _RELEASE = re.compile(rf"(?:CPU: .{{0,200}}|Pid: .{{0,200}}) \(?{_VERSION}")
-_TASK = re.compile(r"CPU: \d{1,5} (?:UID: \d{1,10} )?PID: ")
-_REST_OF_TASK = re.compile(rf"\s{{0,20}}{_VERSION}\d{{0,9}}\b")  # where who mails it breaks the line
-_TRACE = re.compile(
-    r"Call [Tt]race:|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x)"
-)  # RISC-V has no heading
+_TRACE = re.compile(  # RISC-V has no heading
+    r"Call [Tt]race:|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x|status: [0-9a-f]{8,16} badaddr: )"
+)
+_MODULE = re.compile(r"\s{0,20}\[\w{1,64}\]\)?\s{0,20}")
 _LAST_BREAK = "Last Breaking-Event-Address:"  # on s390 the last jump, after the trace
 
 
@@ -72,7 +72,28 @@ def named_in(said: str) -> list[Frame]:
 def frame_of(found: re.Match[str]) -> Frame:
     """The frame in a line."""
     told = found.groupdict()
-    return Frame(told["module"] or told["named"] or "kernel", text(found["function"]))
+    return Frame(told["module"] or told["named"] or told["of"] or "kernel", text(found["function"]))
+
+
+def _says(said: str) -> bool:
+    """Whether a line names a function or the release."""
+    forms = _POINTER.match(said) or _STEP.fullmatch(said) or _HOP.fullmatch(said) or _RELEASE.match(said)
+    return bool(forms or kernel_old_steps.steps_of(said))
+
+
+def _whole(lines: Iterable[str]) -> Iterator[str]:
+    """Lines, where a mail broke one in two the whole one."""
+    held: str | None = None
+    for said in lines:
+        if held is not None:
+            whole = f"{held.rstrip()}{'' if held.endswith('-') else ' '}{said.lstrip()}"
+            if (_MODULE.fullmatch(said) or not _says(held)) and not _says(said) and _says(whole):
+                held = whole
+                continue
+            yield held
+        held = said
+    if held is not None:
+        yield held
 
 
 def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], str | None]:
@@ -86,8 +107,8 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
     """
     frames, pointed, in_trace, release = [blamed] if blamed else [], blamed, False, None
     doubted: list[Frame] = []
-    has_sure = was_task = was_start = False
-    for said in lines:
+    has_sure = was_start = False
+    for said in _whole(lines):
         in_trace = in_trace or _TRACE.search(said) is not None
         if pointer := _POINTER.match(said):
             pointed = frame_of(pointer)
@@ -108,13 +129,12 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
                 pointed = None  # only the start of the trace repeats the function of the pointer
             elif len(doubted) < MOST_FRAMES:
                 doubted.append(step.frame)
-        elif told := _RELEASE.match(said) or (_REST_OF_TASK.match(said) if was_task else None):
+        elif told := _RELEASE.match(said):
             release = release or told["release"]
         elif not frames or in_trace:
             named = kernel_old_steps.steps_of(said)
             frames, has_sure = frames + named, has_sure or bool(named)
         release = release or kernel_old_steps.release_of(said)
-        was_task = _TASK.match(said) is not None
         if len(frames) >= MOST_FRAMES or said.startswith(_LAST_BREAK):
             break
     # A kernel without frame pointers is not sure of any.

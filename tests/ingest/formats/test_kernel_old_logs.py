@@ -72,6 +72,58 @@ RIP: 0010:ring_write+0x26/0x80 [sensor]
 Call Trace:
  vfs_write+0x26/0x80
  ksys_write+0x12/0x34"""
+BROKEN_RED_HAT = """\
+kernel BUG at ring.c:130!
+invalid operand: 0000
+EIP:    0010:[<c88a1f2c>]    Not tainted
+EIP is at ring_write [sensor]
+0x5e (2.4.18-19.7)
+Call Trace: [<c012cdfc>] vfs_write [kernel]
+0x18c
+[<c012d2f0>] ksys_write [kernel] 0x50"""
+BROKEN_RELEASE = """\
+Oops: 0010 ilc:2 [#1] SMP
+CPU: 3 PID: 17 Comm: scan Not tainted 6.10.0-rc4-
+g8aadb00f495e #11
+Krnl PSW : 0704c00180000000 000003ffe288975a (ring_write+0x3a/0xa0
+[sensor])
+Call Trace:
+ [<000003ffe288975a>] vfs_write+0x3a4/0x4c0
+ [<000003ffe2889100>] ksys_write+0x0/0x1c"""
+BROKEN_ARM = f"""\
+{HEAD}
+[<7f15a69c>] (ring_write [sensor])
+from [<7f15a874>] (vfs_write+0x3c/0x50)
+[<7f15a874>] (vfs_write) from
+[<7f2889a4>] (ksys_write+0x104/0x2a8)"""
+HEADLESS = """\
+Oops: 0000
+CPU:    0
+EIP:    0010:[sensor:ring_write+201/428]
+Call Trace: [vfs_write+101/132] [ksys_write+76/136]"""
+BRACES = """\
+Unable to handle kernel paging request at ffff8100deadbeef RIP:
+<ffffffff880a1f2c>{:sensor:ring_write+20}
+Oops: 0002 [1] SMP
+RIP: 0010:[<ffffffff880a1f2c>] <ffffffff880a1f2c>{:sensor:ring_write+20}
+Call Trace:<ffffffff80133793>{vfs_write+27} <ffffffff80133c16>{ksys_write+107}"""
+COLONS = """\
+Unable to handle kernel paging request at ffff8100deadbeef RIP:
+ [<ffffffff880a1f2c>] :sensor:ring_write+0x14/0x74
+Oops: 0002 [1] SMP
+Pid: 10352, comm: scan Tainted: P      2.6.18 #1
+RIP: 0010:[<ffffffff880a1f2c>]  [<ffffffff880a1f2c>] :sensor:ring_write+0x14/0x74
+Call Trace:
+ [<ffffffff80133793>] vfs_write+0x78/0xac
+ [<ffffffff80133c16>] ksys_write+0x7c/0xac"""
+RISC_V = """\
+Oops - illegal instruction [#1]
+epc : ring_write+0x112/0x15a [sensor]
+ ra : vfs_write+0x74/0x15a
+status: 0000000200000120 badaddr: 0000000010a79073 cause: 0000000000000002
+    ring_write+0x112/0x15a [sensor]
+    vfs_write+0x352/0x73c
+    ksys_write+0x17c/0x20c"""
 UNALIGNED = """\
 Unhandled kernel unaligned access[#1]:
 epc   : ffffffff8008c588 ring_write+0xe8/0x218 [sensor]
@@ -94,10 +146,21 @@ def faults(said: str) -> list[kernel_log.Fault]:
         (QUOTED, "OOPS", None),
         (OF_A_PAGE, "OOPS", "2.6.9-11.EL"),
         (BROKEN, "general protection fault", "6.7.0-12348-gd47b9f68d289"),
+        (BROKEN_RED_HAT, "kernel BUG at ring.c:130", "2.4.18-19.7"),
+        (BROKEN_RELEASE, "OOPS", "6.10.0-rc4-g8aadb00f495e"),
+        (BROKEN_ARM, "OOPS", None),
+        (HEADLESS, "OOPS", None),
+        (HEADLESS.replace("Oops: 0000", "invalid operand: 0000"), "invalid operand", None),
+        (BRACES, "OOPS", None),
+        (COLONS, "OOPS", "2.6.18"),
+        (RISC_V, "Oops - illegal instruction", None),
         (UNALIGNED, "Unhandled kernel unaligned access", None),
     ],
-    ids=["ksymoops", "klogd", "Red Hat", "two a line", "quoted", "of a page", "broken", "MIPS"],
-)
+    ids=[
+        "ksymoops", "klogd", "Red Hat", "two a line", "quoted", "of a page", "broken", "broken Red Hat",
+        "broken release", "broken Arm", "2.2", "2.2 BUG", "braces", "colons", "RISC-V", "MIPS",
+    ],
+)  # fmt: skip
 def test_an_oops_needs_no_number(said, code, release):
     (fault,) = faults(said)
     assert [f"{frame.module}!{frame.function}" for frame in fault.frames] == STEPS
@@ -112,8 +175,23 @@ def test_the_head_of_an_oops_alone_is_no_crash():
 def test_an_oops_may_go_on_in_a_line_that_the_ring_marked_again():
     lines = [f"Nov  6 00:19:25 relay-1 kernel: {line}" for line in KLOGD.split("\n")]
     lines += [f"Nov  6 00:21:25 relay-1 kernel:  <1>{line}" for line in KLOGD.split("\n")]
+    lines += [f"Nov  6 00:23:25 relay-1 kernel:  {line}" for line in KLOGD.split("\n")]
     found = crashes_of(KERNEL_FILE, "\n".join(lines).encode())
-    assert [one["occurred_at"][5:16] for one in found] == ["11-06T00:19", "11-06T00:21"]
+    assert [one["occurred_at"][5:16] for one in found] == ["11-06T00:19", "11-06T00:21", "11-06T00:23"]
+    assert {one["tags"]["message"] for one in found} == {HEAD}
+
+
+def test_one_oops_after_another_without_numbers():
+    lines = [f"Nov  6 00:19:25 relay-1 kernel: {line}" for line in HEADLESS.split("\n")]
+    lines += [f"Nov  6 00:21:25 relay-1 kernel: {line}" for line in HEADLESS.split("\n")]
+    found = crashes_of(KERNEL_FILE, "\n".join(lines).encode())
+    assert [(one["occurred_at"][5:16], len(one["frames"])) for one in found] == [("11-06T00:19", 3), ("11-06T00:21", 3)]
+    assert faults("Oops: 0000\nThis is what the screen said.\n") == []
+
+
+def test_the_kind_of_an_oops_that_was_joined_with_the_line_before():
+    (fault,) = faults("ring.c:29! Oops: invalid opcode: 0000 [#1] SMP\nRIP: 0010:ring_write+0x26/0x80\n")
+    assert fault.code == "invalid opcode"
 
 
 def test_oopses_of_which_no_clock_tells_are_told_apart_by_what_they_say():
