@@ -28,11 +28,12 @@ from ingest.formats.crashes import (
 )
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import lines_in
-from ingest.formats.systems import os_type
+from ingest.formats.systems import of_output, os_type
 
 _MOST_LINES = 2000  # of a stack or a tool's report
 _NAMES = tuple(re.compile(rf'"{name}"\s{{0,100}}:') for name in ("Date", "Uname", "OSRelease"))
 _MORE_NAMES = re.compile(r'"(?:ExecutablePath|CrashSeverity)"\s{0,100}:')
+_SEVERITY = tuple(re.compile(rf'"{name}"\s{{0,100}}:') for name in ("CrashSeverity", "ShortDescription"))
 _UNAME = re.compile(r"(?P<system>\S{1,40}) (?P<host>\S{1,255}) (?P<release>\S{1,200})")
 _LANGUAGES = ("PythonReport", "GoReport", "JavaReport", "JsReport", "RustReport", "CSharpReport", "LuaReport")
 _SANITIZERS = ("AsanReport", "UbsanReport", "MsanReport")
@@ -41,7 +42,11 @@ _ERROR = re.compile(r"ERROR: |WARNING: |runtime error: |panic: |panicked at ")
 
 def _recognises(head: Head) -> bool:
     said = head.text.lstrip()
-    return said.startswith(("{", "[")) and all(name.search(said) for name in _NAMES) and bool(_MORE_NAMES.search(said))
+    if not said.startswith(("{", "[")):
+        return False
+    if all(name.search(said) for name in _SEVERITY):  # also where people left out the rest
+        return True
+    return all(name.search(said) for name in _NAMES) and bool(_MORE_NAMES.search(said))
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
@@ -89,7 +94,7 @@ def _add(records: Records, report: Mapping[str, Any]) -> None:
         crash_id=name_of(host_id or "", text(report.get("Date")) or "", path or "", _lines(report, "Stacktrace")),
         host_id=host_id,
         occurred_at=time_of(text(report.get("Date"))),
-        os_type=os_type(uname["system"] if uname else report.get("OS")),
+        os_type=os_type(uname["system"] if uname else report.get("OS")) or of_output([_lines(report, "Stacktrace")]),
         os_version=uname["release"] if uname else None,
         domain="hang" if code == "timeout" else "user",
         code=code,

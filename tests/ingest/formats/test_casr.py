@@ -206,6 +206,16 @@ def test_other_systems_and_missing_parts():
     assert "frames" not in bare
 
 
+def test_of_a_report_people_may_keep_the_most_telling():
+    kept = {name: REPORT[name] for name in ("CrashSeverity", "Stacktrace")}
+    for few in (kept, {"CrashSeverity": REPORT["CrashSeverity"]}):
+        data = json.dumps(few).encode()
+        assert CASREP.recognises(head(data))
+        (found,) = crashes_of(CASREP, data)
+        assert (found["code"], found["os_type"], found["time_quality"]) == ("SourceAv", "linux", "log")
+        assert len(found.get("frames", [])) == (4 if few is kept else 0)
+
+
 def test_a_copy_is_the_same_crash_and_another_report_is_not():
     again = json.dumps(REPORT, indent=2, sort_keys=True).encode()
     assert crashes_of(CASREP, again)[0]["crash_id"] == record()["crash_id"]
