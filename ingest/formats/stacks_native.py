@@ -12,11 +12,15 @@ from itertools import pairwise
 from ingest.formats.crashes import MOST_FRAMES, Frame, base_name, text
 from ingest.formats.stack_steps import Step
 
-_NOT_KNOWN = frozenset(["n/a", "??", "???", "<unknown>", "in"])  # the last where nothing stands behind it
+# The last where nothing stands behind it.
+_NOT_KNOWN = frozenset(["n/a", "??", "???", "<unknown>", "(<unknown module>)", "in"])
 
-_NATIVE = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:0x)?[0-9a-fA-F]{4,16}\s+(?P<in>in )?(?P<rest>\S.*)")
+_NATIVE = re.compile(
+    r"\s*#(?P<number>\d{1,6})\s+(?:0x[0-9a-fA-F]{1,16}|[0-9a-fA-F]{4,16})\s+(?P<in>in )?(?P<rest>\S.*)"
+)
 _NO_ADDRESS = re.compile(
-    r"\s*#(?P<number>\d{1,6}) (?P<rest>\S.* \([^()]+\+0x[0-9a-f]{1,15}\)(?: \(BuildId: \w+\))?)(?P<in>$)"
+    r"\s*#(?P<number>\d{1,6}) (?P<rest>\S.* (?:\([^()]+\+0x[0-9a-f]{1,15}\)(?: \(BuildId: \w+\))?"
+    r"|[\w./\\@+-]{1,500}:\d{1,9}(?::\d{1,9})?))(?P<in>$)"
 )
 _IN_MODULE = re.compile(r"(?P<module>[^()]+?)\s?\+\s?0x(?P<offset>[0-9a-fA-F]{1,15})")
 _MODULE_ALONE = re.compile(r"[\w.+@~/\-]+")

@@ -340,6 +340,17 @@ OTHERS = [
         "Shell corruption",
         "linux | Shell corruption | relay::start",
     ),
+    (
+        "WARNING: ThreadSanitizer: data race (pid=7)\n  Write of size 4 at 0x7b04 by thread T1:\n"
+        "    #0 relay::count::{closure#0} .../src/count.rs:16:21\n    #1 main src/main.rs:9\n",
+        "ThreadSanitizer: data race",
+        "linux | race | relay::count::{{closure}}",
+    ),
+    (
+        "==9==ERROR: AddressSanitizer: heap-use-after-free on address 0x60d\n    #0 0x55 in relay::push /src/b.cc:4\n",
+        "AddressSanitizer: heap-use-after-free",
+        "linux | memory | relay::push",
+    ),
 ]
 
 

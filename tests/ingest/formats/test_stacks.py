@@ -501,6 +501,7 @@ def test_what_throws_and_panics_does_not_decide_a_cluster(said, place):
         "see main.start()\n  it is in /src/main.go, line 12",
         "#1 fixed in /srv/shop(12): thanks",
         "#0 ticket (12): closed (late)",
+        "#1 fixed in /srv/shop.c:12: thanks",
         "mail root@relay.example:25:1",
         "cron@relay.example:25:1",
         "INFO ops@https://shop.example/main.js:3:9",
