@@ -53,6 +53,7 @@ _TAGS = ("exe", "exe_version", "package", "hang_type", "hang_signature", "waits_
 
 _HEX = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16})")
 _ID = re.compile(r"\{?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\}?")
+_UNLOADED = "_unloaded"  # behind the name of a module that was no longer there
 _STACK_HASH = "StackHash_"  # in place of a module, if the code is in none
 _HASHED_NAME = re.compile(r"[A-Z0-9]{32}")  # of an exception whose name is too long for a signature
 _FIRST_LINE = re.compile(r"\s*Version=\d{1,9}\s")
@@ -122,7 +123,7 @@ def place_of(said: Mapping[str, str]) -> dict[str, Any]:
     Args:
         said: ``module``, ``module_version``, ``offset``, ``exe``, ``exe_version``, if known.
     """
-    module = base_name(said.get("module"))
+    module = base_name((said.get("module") or "").removesuffix(_UNLOADED) or None)
     if module is None or module.lower() == "unknown" or module.startswith(_STACK_HASH):
         exe = said.get("exe") or ""
         if exe.startswith("praid:") and "package" in said:  # a name within its package, which many have alike

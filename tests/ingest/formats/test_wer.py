@@ -106,6 +106,11 @@ def test_a_name_that_is_understood_counts_more_than_its_place():
     assert crash("APPCRASH", swapped, [*NAMES[:6], NAMES[7], NAMES[6]])["code"] == "0xc0000005"
 
 
+def test_a_module_that_was_gone_has_its_own_name():
+    record = crash("APPCRASH", [*VALUES[:3], "hook.dll_unloaded", *VALUES[4:]], NAMES)
+    assert (record["module"], record["module_offset"]) == ("hook.dll", 0x1A2B3)
+
+
 @pytest.mark.parametrize("names", [["Package Full Name", *NAMES], []])
 def test_packaged_programs_have_their_package_before_all_else(names):
     record = crash("MoAppCrash", ["Acme.Scan_4.2_x64__8wekyb3d8bbwe", "praid:App", *VALUES[1:]], names)
