@@ -30,18 +30,21 @@ _MOST_LINES = 300  # of one fault
 _MOST_KNOWN_BY = 24  # lines after a fault's own: who died, and the registers
 _MOST_HELD = 100_000  # lines of all hosts that wait for the lines after them; some hundred bytes each
 _ONCE_IN_S = 60.0  # faults that follow one of the same kernel are its consequences
+_ALONE = "SMP: stopping secondary CPUs"  # from here on no other processor reports
 _CLOCK_SLACK_S = 1.0  # processors write in parallel, so a line may be a little older than the one before
 
 _HEAD = re.compile(
     r"\s{0,4}(?:CPU \d{1,5} )?(?:BUG: (?:[Uu]nable to handle|[Kk]ernel NULL)|kernel BUG at|Unable to handle kernel)"
     r"|(?:Oops: )?general protection fault, probably(?!.*\[#)|Unhandled fault: \w.{3,60} \(0x"
-    r"|(?:general protection fault|divide error|double fault): [0-9a-f]{4}\s*$"
 )
-# Until Linux 2.5 the line with the error code had no number; a head may be before it.
-_UNNUMBERED = re.compile(r"(?:Oops|invalid op(?:erand|code)): [0-9a-f]{4}\s*$")
+# In old kernels the line with the error code has no number, or one without a mark; a head may be before it.
+_UNNUMBERED = re.compile(
+    r"(?:Oops|invalid op(?:erand|code)|general protection fault|divide error|double fault): [0-9a-f]{4}"
+    r"(?: \[\d{1,4}\](?: [A-Z_]{3,20}){0,6})?\s*$"
+)
 _BEGINS_STACK = re.compile(
     r"\s{0,8}(?:[RE]IP(?:: | is at )|e?pc {0,5}: |PC is at |NIP |Call [Tt]race:|\[<[0-9a-f]{8,16}>\] [\w.(]"
-    r"|Oops: [0-9a-f]{4}\s*$)"
+    r"|Oops: [0-9a-f]{4}(?: \[\d{1,4}\]|\s*$))"
 )
 _UNTIL_STACK = 16  # lines between the head of an oops and its stack
 _NUMBER = re.compile(r"\[#\d{1,6}\]")  # a line that two consoles write a little differently has the same
@@ -191,7 +194,7 @@ class Kernel:
             boot.has_died, boot.died_at = True, now
             yield _of_kernel(line, self._held, said, fault["what"] + fault["kind"])
         elif (panic := _PANIC.match(said)) and not boot.has_died and not self._dies_yet():
-            boot.has_died = True
+            boot.has_died, boot.died_at = True, now
             yield self._panicked(line, panic["what"].partition(" ]---")[0])
 
     def _has_head(self) -> bool:
@@ -226,7 +229,7 @@ class Kernel:
     def _dies_yet(self) -> bool:
         """Whether an oops, which has more information, follows a panic that another processor reported first."""
         for line in self._held:
-            if _is_of_next_boot(line.text, line.clock, self._clock):
+            if _is_of_next_boot(line.text, line.clock, self._clock) or line.text.startswith(_ALONE):
                 return False
             if died_of(line.text, self._boot.head):
                 return True

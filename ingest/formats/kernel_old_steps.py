@@ -15,8 +15,9 @@ _OF_KSYMOOPS = re.compile(
     r"(?:>>[A-Za-z]{2,4}|Trace); [0-9a-f]{8,16} <(?:\[(?P<module>\w{1,64})\])?(?P<function>[\w.$]{1,200})"
     r"\+[0-9a-f]{1,8}/"
 )
+_POINTER = re.compile(r"[ER]?IP: ")
 _HEAD = r"(?:[ER]?IP: {1,8}[0-9a-f]{4}:|Call Trace:)?\s{0,16}"
-_OF_KLOGD = re.compile(r"\[(?:(?P<module>\w{1,64}):)?(?P<function>[A-Za-z_][\w.]{0,200})\+\d{1,9}/\d{1,9}\]")
+_OF_KLOGD = re.compile(r"\[(?:(?P<module>\w{1,64}):)?(?P<function>[A-Za-z_][\w.]{0,200})\+(?:\d{1,9}/\d|0x[0-9a-f])")
 _OF_RED_HAT = re.compile(
     r"(?:EIP is at |\[<[0-9a-f]{8,16}>\] )(?P<function>[\w.]{1,200}) \[(?P<module>\w{1,64})\] "
     r"0x[0-9a-f]{1,8}(?= \(|\s*$)"
@@ -43,7 +44,8 @@ def steps_of(said: str) -> list[Frame]:
     if found := _OF_KSYMOOPS.match(said):
         return [_frame(found)]
     form = next((form for line, form in _LINES if line.match(said)), None)
-    return [_frame(found) for found in form.finditer(said)] if form else []
+    steps = [_frame(one) for one in form.finditer(said)] if form else []
+    return steps[:1] if _POINTER.match(said) else steps  # it may be written twice
 
 
 def release_of(said: str) -> str | None:

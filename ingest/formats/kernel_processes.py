@@ -17,7 +17,9 @@ _MOST_BEHIND = 8  # lines that may have the rest
 _MOST_PARTS = 3  # lines into which a mail may have broken one
 
 _PROCESS = r"(?P<comm>[^\[\]]{1,64})\[(?P<pid>\d{1,10})\]:? "
-_MAPPED = r"in (?P<module>[^\[\s]{1,200})\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+[0-9a-f]+\]"
+_MAPPED = (  # people leave out the numbers
+    r"in (?P<module>[^\[\s]{1,200})(?:\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+[0-9a-f]+\]|$)"
+)
 _IN_LIBRARY = rf"(?: {_MAPPED})?"
 _X86 = re.compile(
     rf"{_PROCESS}(?P<what>segfault) at [0-9a-f]+ ip (?P<ip>[0-9a-f]{{1,16}}) sp [0-9a-f]+ error [0-9a-f]+{_IN_LIBRARY}"

@@ -40,7 +40,10 @@ _HOP = re.compile(  # on 32-bit Arm each line names a function and its caller
     r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
 )
 _VERSION = r"(?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\d"
-_RELEASE = re.compile(rf"(?:CPU: .{{0,200}}|Pid: .{{0,200}}) \(?{_VERSION}")
+_RELEASE = re.compile(
+    rf"(?:CPU: .{{0,200}}|Pid: .{{0,200}}) (?:\(?{_VERSION}"
+    r"|(?:Not tainted|Tainted: [A-Z ]{1,40}?) {1,20}(?P<bare>\d\.\d\.\d[\w.+~-]{0,100})$)"
+)
 _TRACE = re.compile(  # RISC-V has no heading
     r"Call [Tt]race:|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x|status: [0-9a-f]{8,16} badaddr: )"
 )
@@ -87,7 +90,8 @@ def _whole(lines: Iterable[str]) -> Iterator[str]:
     for said in lines:
         if held is not None:
             whole = f"{held.rstrip()}{'' if held.endswith('-') else ' '}{said.lstrip()}"
-            if (_MODULE.fullmatch(said) or not _says(held)) and not _says(said) and _says(whole):
+            is_cut = _MODULE.fullmatch(said) or not _says(held)
+            if is_cut and (_POINTER.match(whole) if _says(said) else _says(whole)):
                 held = whole
                 continue
             yield held
@@ -130,7 +134,7 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
             elif len(doubted) < MOST_FRAMES:
                 doubted.append(step.frame)
         elif told := _RELEASE.match(said):
-            release = release or told["release"]
+            release = release or told["release"] or told["bare"]
         elif not frames or in_trace:
             named = kernel_old_steps.steps_of(said)
             frames, has_sure = frames + named, has_sure or bool(named)

@@ -342,6 +342,15 @@ def test_a_panic_without_a_stack_is_where_its_warning_was():
     assert kernel_log.begins_fault(new)
 
 
+def test_an_oops_of_a_kernel_that_stops_is_no_cause_of_its_panic():
+    panic = (
+        "[   39.1] Kernel panic - not syncing: sysrq triggered crash\n[   39.2] SMP: stopping secondary CPUs\n"
+        "[   39.3] Internal error: synchronous external abort: 96000210 [#1] SMP\n[   39.4] pc : ring_put+0x50/0x80"
+    )
+    assert the_fault(panic).code == "Kernel panic: sysrq triggered crash"
+    assert the_fault(panic.replace("SMP: stopping", "still")).code == "synchronous external abort"
+
+
 def test_the_end_of_a_panic_tells_it_where_its_beginning_is_not_known():
     panic = "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(179,2)"
     end = f"[  500.3] ---[ end {panic} ]---"

@@ -116,6 +116,16 @@ RIP: 0010:[<ffffffff880a1f2c>]  [<ffffffff880a1f2c>] :sensor:ring_write+0x14/0x7
 Call Trace:
  [<ffffffff80133793>] vfs_write+0x78/0xac
  [<ffffffff80133c16>] ksys_write+0x7c/0xac"""
+BROKEN_COLONS = COLONS.replace("1f2c>] :s", "1f2c>]\n:s").replace(" #1\n", "\n").replace(" [1] SMP", "")
+NO_HEAD = COLONS[COLONS.index("Oops:") :].replace("Oops: 0002", "general protection fault: 0000")
+KLOGD_64 = """\
+Unable to handle kernel paging request at 00000000deadbeef RIP:
+ [sensor:ring_write+0x14/0x74] :sensor:ring_write+0x14/0x74
+Oops: 0000 [1] SMP
+RIP: 0010:[sensor:ring_write+0x14/0x74]  [sensor:ring_write+0x14/0x74] :sensor:ring_write+0x14/0x74
+Call Trace:
+ [vfs_write+0x78/0xac] vfs_write+0x78/0xac
+ [ksys_write+0x7c/0xac] ksys_write+0x7c/0xac"""
 RISC_V = """\
 Oops - illegal instruction [#1]
 epc : ring_write+0x112/0x15a [sensor]
@@ -153,12 +163,16 @@ def faults(said: str) -> list[kernel_log.Fault]:
         (HEADLESS.replace("Oops: 0000", "invalid operand: 0000"), "invalid operand", None),
         (BRACES, "OOPS", None),
         (COLONS, "OOPS", "2.6.18"),
+        (BROKEN_COLONS, "OOPS", "2.6.18"),
+        (NO_HEAD, "general protection fault", "2.6.18"),
+        (KLOGD_64, "OOPS", None),
         (RISC_V, "Oops - illegal instruction", None),
         (UNALIGNED, "Unhandled kernel unaligned access", None),
     ],
     ids=[
         "ksymoops", "klogd", "Red Hat", "two a line", "quoted", "of a page", "broken", "broken Red Hat",
-        "broken release", "broken Arm", "2.2", "2.2 BUG", "braces", "colons", "RISC-V", "MIPS",
+        "broken release", "broken Arm", "2.2", "2.2 BUG", "braces", "colons", "broken colons",
+        "no head", "klogd 64", "RISC-V", "MIPS",
     ],
 )  # fmt: skip
 def test_an_oops_needs_no_number(said, code, release):

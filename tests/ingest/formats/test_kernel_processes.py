@@ -66,6 +66,18 @@ def test_a_line_that_a_mail_broke_is_one(said):
         assert fault.tags["mapping_offset"] == "0x4799f12"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "scan[12]: segfault at 0 ip 00005637c63f3f12 sp 00007fff00aa6d00 error 4 in libring.so.1",
+        "traps: scan[12] general protection fault ip:5637c63f3f12 sp:7fff00aa6d00 error:0 in libring.so.1",
+    ],
+)
+def test_people_leave_out_the_numbers_of_the_library(said):
+    fault = fault_of(f"[  102.000001] {said}")
+    assert (fault.code, fault.module, fault.module_offset) == ("SIGSEGV", "libring.so.1", None)
+
+
 def test_a_line_of_no_library_takes_none_of_those_behind_it():
     own = "scan[12]: segfault at 0 ip 5637c63f3f12 sp 7fff00aa6d00 error 4"
     fault = fault_of(f"[  102.000001] {own}\n[  102.000002] Code: 00 00\n[  103.000001] eth0: up")
