@@ -41,8 +41,10 @@ def mark_of_some(start: bytes) -> bytes:
         start: of the text; its last line may be cut.
     """
     lines = [line for line in start.split(b"\n") if line.strip()]
-    quotes = sum(line.startswith(_QUOTE) for line in lines)
-    return b"> " if quotes >= _LEAST_QUOTES and quotes * 4 >= len(lines) else b""
+    quotes = [line for line in lines if line.lstrip(b" ").startswith(_QUOTE)]
+    if len(quotes) < _LEAST_QUOTES or len(quotes) * 4 < len(lines):
+        return b""
+    return b"> " if any(line.startswith(_QUOTE) for line in quotes) else b" > "
 
 
 def is_quote(mark: bytes) -> bool:
