@@ -68,6 +68,9 @@ _KERNEL = "nt"  # whatever the name of its file
 _KERNELS_FILE = re.compile(r"nt(?:oskrnl|krnl|krpa)\w{0,4}\.(?:\w{1,10}\.){0,2}exe", re.IGNORECASE)
 _NO_IMAGES = frozenset(["unknown_image", "memory_corruption", "pool_corruption", "hardware"])
 _BUCKETS = ("FAILURE_BUCKET_ID", "BUCKET_ID", "BUGCHECK_STR")
+_IN_BUCKET = re.compile(r"0x(?P<bugcheck>[0-9A-Fa-f]{1,3})_|(?:[A-Z]{1,30}_){1,9}(?P<exception>[c8e][0-9a-f]{7})_")
+_FAULTING = "FAULTING_IP:"  # the place is on the next line
+_INTO_FUNCTION = re.compile(r"(?<=\w)\+[0-9a-f]{1,12}$")
 _HANG = re.compile(r"(?:APPLICATION|APP)_?HANG|HANG_")
 
 
@@ -76,7 +79,8 @@ class _Analysis:
     """The analysis of one dump.
 
     Attributes:
-        of: from its banner: Bugcheck or Exception. name: of the bugcheck.
+        of: from its banner: Bugcheck or Exception. name: of the bugcheck. faulting: the place that it names without a
+            stack.
         short: the line with the bugcheck and its arguments, printed before the analysis. fatal: the line with which
             a debugger of a running kernel stops.
     """
@@ -91,6 +95,7 @@ class _Analysis:
     frames: list[tuple[Frame, str]] = field(default_factory=list)
     in_stack: bool = False
     step: str = ""
+    faulting: str | None = None
     lines: int = 0
 
     @property
@@ -152,11 +157,15 @@ def _feed(analysis: _Analysis, said: str) -> None:
             analysis.step = ""
             return
         analysis.in_stack = not said or not analysis.frames  # a blank line or text before the first frame
+    if analysis.faulting == "" and said:
+        analysis.faulting = said
     if said.startswith("STACK_TEXT:"):
         analysis.in_stack = not analysis.frames
     elif found := _VALUE.fullmatch(said):
         if found["value"]:
             analysis.said.setdefault(found["name"], found["value"].strip())
+    elif said.startswith(_FAULTING):
+        analysis.faulting = ""
     elif not analysis.name and (named := _NAME.fullmatch(said)):
         analysis.name = named["name"]
         analysis.said.setdefault("code", named["code"])
@@ -184,17 +193,26 @@ def _frame(said: str) -> tuple[Frame, str] | None:
         return None
     if unloaded := _UNLOADED.fullmatch(found["place"]):
         return Frame(unloaded["module"], None, int(unloaded["offset"], 16)), unloaded["module"]
-    place = _PLACE.fullmatch(found["place"])
+    return _placed(found["place"]) or (Frame(), "")  # an address outside of all modules
+
+
+def _placed(said: str) -> tuple[Frame, str] | None:
+    """The step at a place such as ``nt!KiPageFault+0x1``, and the module."""
+    place = _PLACE.fullmatch(said)
     if place is None:
-        return Frame(), ""  # an address outside of all modules
+        return None
     offset = int(place["offset"], 16) if place["offset"] else None
     return Frame(place["module"], text(place["function"]), offset), place["module"]
 
 
 def _records(analysis: _Analysis, told: Told) -> Iterator[Records]:
     said = analysis.said
-    is_kernels = analysis.of == "Bugcheck" or (not analysis.of and bool(said.get("BUGCHECK_CODE") or said.get("Arg1")))
+    bucket = next((found for name in _BUCKETS if (found := _IN_BUCKET.match(said.get(name, "")))), None)
+    is_told = bool(said.get("BUGCHECK_CODE") or said.get("Arg1") or (bucket and bucket["bugcheck"]))
+    is_kernels = analysis.of == "Bugcheck" or (not analysis.of and is_told)
     code = _code(analysis, is_kernels=is_kernels)
+    if code is None and bucket:
+        code = hex_code(bucket["bugcheck"] if is_kernels else bucket["exception"])
     if code is None or (is_kernels and _went_on(said, code)):
         return
     records = Records(told)
@@ -224,9 +242,11 @@ def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) 
     module, cause = said.get("MODULE_NAME"), said.get("cause", "")
     image = base_name(said.get("IMAGE_NAME") or (None if _KERNELS_FILE.fullmatch(cause) else cause))
     image = None if module == _KERNEL or image is None or image.lower() in _NO_IMAGES else image
+    faulting = _INTO_FUNCTION.sub("", analysis.faulting or "")
+    steps = analysis.frames or list(filter(None, [_placed(faulting)]))
     frames = [
         Frame(image, frame.function, frame.offset) if image and known == module else frame
-        for frame, known in analysis.frames
+        for frame, known in steps
         if frame.module
     ]
     arguments = [said.get(f"Arg{at}") or said.get(f"BUGCHECK_P{at}", "") for at in range(1, 5)] if is_kernels else []

@@ -230,6 +230,20 @@ def test_without_the_debuggers_opinion_the_driver_that_called_the_kernel_is_blam
     assert record(f"{said}MODULE_NAME: nt\n")["module"] == "nt"
 
 
+def test_an_analysis_that_people_cut_tells_the_place_or_the_code_otherwise():
+    start = KERNEL[: KERNEL.index("STACK_TEXT")]
+    place = "FAULTING_IP: \nrelay!Queue::push+5f\nfffff802`d7d07c8f 410fb64618      movzx   eax,byte ptr [r14+18h]\n"
+    found = record(start + place)
+    assert (found["module"], [one["function"] for one in found["frames"]]) == ("relay", ["Queue::push"])
+    assert record(start + place + KERNEL[len(start) :]) == record(KERNEL)
+    user = USER[USER.index("STACK_TEXT") :]
+    assert FORMAT.recognises(head(user.encode()))
+    found = record(user)
+    assert (found["code"], found["domain"], found["module"]) == ("0xc0000005", "user", "relay")
+    found = record(user.replace("NULL_CLASS_PTR_READ_c0000005_", "0x139_3_CORRUPT_LIST_ENTRY_"))
+    assert (found["code"], found["domain"]) == ("0x139", "kernel")
+
+
 def test_a_debugger_of_a_kernel_that_runs_stops_at_its_end():
     stop = (
         "*** Fatal System Error: 0x0000003b\n"
