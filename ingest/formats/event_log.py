@@ -35,7 +35,7 @@ _HEAD_SUM, _HEAD_SUM_AT = struct.Struct("<I"), 124
 
 _EVENT = re.compile(r"<Event[\s>]")
 _EVENT_END = "</Event>"
-_XML_SURE = re.compile(r"<Event\s[^<>]{0,500}>[\s>-]{0,100}<System>.{0,100}?<Provider\s", re.DOTALL)
+_XML_SURE = re.compile(r"<Event(?:\s[^<>]{0,500})?>[\s>-]{0,100}<System>.{0,100}?<Provider\s", re.DOTALL)
 _OTHERS = re.compile(r"[\s\ufeff]*(?:[\[{]|<!DOCTYPE)")  # JSON, which may contain events as texts
 
 

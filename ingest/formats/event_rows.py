@@ -165,9 +165,10 @@ def _plain(value: Any) -> str | None:
 
 def _is_event(fields: Any) -> bool:
     parts = _parts(mapping(fields))
-    told = (_value(parts, names) for names in (_PROVIDER, _HOST, _AT))
-    has_number = whole(_value(parts, _ID)) is not None
-    return has_number and all(told) and any(name in part for part in parts for name in _BESIDE)
+    provider, host, at = (_value(parts, names) for names in (_PROVIDER, _HOST, _AT))
+    if not (provider and at) or whole(_value(parts, _ID)) is None:
+        return False
+    return provider in PROVIDERS or bool(host and any(name in part for part in parts for name in _BESIDE))
 
 
 def _event_of(fields: Mapping[str, Any]) -> tuple[Block, Event] | None:

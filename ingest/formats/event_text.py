@@ -85,6 +85,11 @@ _OLDER = re.compile(
     r"(?:\s+stamp\s+\w{1,10},\s+debug\?\s+\d,|\s+time\s+stamp\s+\w{1,10},)?"
     r"(?:\s+exception\s+code\s+(?P<code>\w{1,10}),)?\s+fault\s+(?:address|offset)\s+(?P<offset>\w{1,18})"
 )
+_ON_ONE_LINE = re.compile(  # in any language
+    r": {1,3}(?P<exe>[^,:]{1,260}), [^,:]{1,40}: {1,3}(?P<exe_version>[\d.]{1,60}), [^,:]{1,40}: {1,3}0x[0-9a-f]{8},? "
+    r"[^,:]{3,90}: {1,3}(?P<module>[^,:]{1,260}), [^,:]{1,40}: {1,3}(?P<module_version>[\d.]{1,60}), [^,:]{1,40}: {1,3}"
+    r"0x[0-9a-f]{8},? [^,:]{3,90}: {1,3}(?P<code>0x[0-9a-f]{8}),? [^,:]{3,90}: {1,3}(?P<offset>0x[0-9a-f]{8,16})\b"
+)
 _NAMES = {
     "exe": "AppName", "exe_version": "AppVersion", "module": "ModuleName", "module_version": "ModuleVersion",
     "code": "ExceptionCode", "offset": "FaultingOffset",
@@ -163,7 +168,7 @@ def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n").replace(_MARK_OF_BOLD, "")
     if _OTHERS.match(said) or "\0" in said:
         return False
-    if any(form.search(said) for form in (_ENGLISH, _TRIMMED, _OLDER, _BUGCHECK_ENGLISH, _HANG_ENGLISH)):
+    if any(form.search(said) for form in (_ENGLISH, _TRIMMED, _OLDER, _BUGCHECK_ENGLISH, _HANG_ENGLISH, _ON_ONE_LINE)):
         return True
     if "Version: " in said and _MANAGED_ALONE.search(said):
         return True
@@ -273,7 +278,8 @@ _Found = tuple[str, int, list[tuple[str, str]]]
 
 
 def _error(said: str) -> _Found | None:
-    found = _ENGLISH.search(said) or _TRIMMED.search(said) or _OLDER.search(said)
+    forms = (_ENGLISH, _TRIMMED, _OLDER, _ON_ONE_LINE)
+    found = next((found for form in forms if (found := form.search(said))), None)
     if found is not None:
         values = {role: " ".join((one or "").split()) for role, one in found.groupdict().items()}
     elif (by_place := _error_by_place(said.split("\n"))) is not None:

@@ -246,18 +246,15 @@ class Crashes:
             return
         names = ("AppName", "AppVersion", "", "ModuleName", "ModuleVersion", "", "ExceptionCode", "FaultingOffset")
         roles = ("exe", "exe_version", "", "module", "module_version", "", "code", "offset")
-        said = {role: event.named(name, at) for at, (name, role) in enumerate(zip(names, roles, strict=True)) if role}
+        has_names = any(one in names for one, _ in event.data if one)
+        places = enumerate(zip(names, roles, strict=True))
+        said = {role: event.named(name, None if has_names else at) for at, (name, role) in places if role}
         if not said["exe"] or not (said["code"] or said["offset"]):  # Windows XP gives no code
             return
         own = event.named("IntegratorReportId", 12)
         tags = {"exe": said["exe"], "exe_version": said["exe_version"], "package": event.named("PackageFullName", 13)}
-        told = {
-            "domain": "user",
-            "code": hex_code(said["code"]),
-            "crash_id": report_id(own, event.host),
-            "tags": {**tags, "report_id": own},
-            **place_of(said),
-        }
+        told = {"domain": "user", "code": hex_code(said["code"]), **place_of(said)}
+        told |= {"crash_id": report_id(own, event.host), "tags": {**tags, "report_id": own}}
         self._wait(event, "user", said["exe"], "error", told)
 
     def _hang(self, event: Event) -> None:

@@ -375,6 +375,7 @@ def test_what_is_recognised():
             assert EVENT_LOG_XML.recognises(head((start + text).encode(encoding)))
             assert not EVENT_LOG.recognises(head((start + text).encode(encoding), "x.evtx"))
     assert EVENT_LOG_XML.recognises(head(text.encode("utf-16-le")))
+    assert EVENT_LOG_XML.recognises(head(f"<Event>{text.partition('>')[2]}".encode()))
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,15 @@ def test_objects_stand_in_a_list_or_one_behind_the_other(name):
         assert crashes_of(FORMAT, DOCUMENTS[name], block_bytes=block_bytes) == crashes_of(FORMAT, DOCUMENTS[name])
 
 
+def test_an_event_of_which_people_left_out_some():
+    event = dumped({"AppName": "relay.exe", "ModuleName": "queue.dll", "ExceptionCode": "c0000005", "Other": "7"})
+    del event["Event"]["System"]["Channel"], event["Event"]["System"]["Computer"]
+    assert FORMAT.recognises(head(lines(event)))
+    (found,) = crashes_of(FORMAT, lines(event))
+    assert (found["module"], found["code"], found["host_id"]) == ("queue.dll", "0xc0000005", "h-told")
+    assert "module_version" not in found
+
+
 def test_a_table_tells_the_host_and_the_time():
     found = crashes_of(FORMAT, TABLE.replace("\n", "\r\n").encode())
     assert [(crash["host_id"], crash["code"], crash["occurred_at"]) for crash in found] == [

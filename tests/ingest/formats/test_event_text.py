@@ -223,6 +223,14 @@ def test_other_languages_have_the_same_values_in_the_same_places(language):
     assert found == told
 
 
+def test_a_description_may_stand_on_one_line():
+    said = f"Seit gestern: {' '.join(LANGUAGES['de'].split())}"
+    assert FORMAT.recognises(head(said.encode()))
+    found = record(said)
+    assert (found["module"], found["code"], found["module_offset"]) == ("queue.dll", "0xc0000005", 0x1B2C)
+    assert (found["module_version"], found["tags"]["exe"]) == ("1.2.0.0", "relay.exe")
+
+
 def test_descriptions_in_other_languages_one_behind_another_each_count():
     said = "20h47\n" + LANGUAGES["de"].partition("Berichtskennung")[0]
     found = crashes_of(FORMAT, (said + said.replace("0x1a2b", "0x1a2c").replace("1b2c", "1b2d")).encode())
