@@ -12,6 +12,7 @@ _MOST_TOKENS = 1_000_000  # in such a document; a crash has some 50,000
 
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # copied text may contain raw newlines
 _TOKEN = re.compile(r'["\[\]{},]')
+_GOES_ON = re.compile(r"\s*(?:[:,\]}]|$)")
 _STRING_END = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
@@ -61,6 +62,9 @@ def _readings(said: str, long_text: re.Pattern[str]) -> Iterator[str]:
                     yield said[: line if line > 0 else len(said)].rstrip("\\") + '"' + open_
                 break
             at = end.end()
+            if open_ and not _GOES_ON.match(said, at):  # other text
+                yield said[:at] + open_
+                break
         elif kind in "[{":
             open_ = ("]" if kind == "[" else "}") + open_
         elif kind in "]}":

@@ -44,6 +44,9 @@ _LINUX_VERSION = re.compile(r"(?:0\.0\.0 )?(?:Linux )?(?P<release>\d\S{0,100})")
 _VERSION = re.compile(r"(?P<version>\d+(?:\.\d+)+)(?: (?P<build>[\w.]{1,40})$)?")
 
 
+_BY_CODE = (("EXCEPTION_", "windows"), ("EXC_", "darwin"), ("SIG", "linux"))
+
+
 @dataclass(frozen=True)
 class Walked:
     """A stackwalker's report about a dump.
@@ -70,7 +73,7 @@ def add(records: Records, walked: Walked) -> None:
     code = _code(walked.code)
     if code is None or code.lower() in _NO_CRASH:
         return
-    system = os_type(walked.system)
+    system = os_type(walked.system) or next((one for start, one in _BY_CODE if code.startswith(start)), None)
     version, build = _versions(system, walked.system_version or "")
     place = at_fault(walked.frames, code=code)
     host_id = records.host_id(())

@@ -15,6 +15,8 @@ _LONGEST_LINE = 4000
 _PRINTED = re.compile(r"^Operating system: [^\n]{1,200}\n(?: {1,40}[^\n]{1,400}\n)?CPU: ", re.MULTILINE)
 _PIPED = re.compile(r"^OS\|[^|\n]{0,100}\|[^|\n]{0,400}\nCPU\|", re.MULTILINE)
 
+_REASON = re.compile(r"^Crash reason: {1,4}\S[^\n]{0,200}\nCrash address: ", re.MULTILINE)
+
 _NEXT = re.compile(r"^(?=Operating system: |OS\|)", re.MULTILINE)
 
 _THREAD = re.compile(r"Thread \d{1,9}(?P<name> .{0,200})? \(crashed\)(?: - tid: \d{1,10})?")
@@ -26,15 +28,16 @@ _LOADED = re.compile(r"0x[0-9a-f]{1,16} - 0x[0-9a-f]{1,16}  (?P<file>.+?)  (?P<v
 
 def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
-    if "Operating system: " not in said and "OS|" not in said:
-        return False
+    if "Operating system: " not in said and "OS|" not in said:  # whose start people left out
+        return "Crash reason: " in said and "(crashed)" in said and _REASON.search(said) is not None
     return _PRINTED.search(said) is not None or _PIPED.search(said) is not None
 
 
 def _read(data: bytes, told: Told) -> Records:
     """The crashes of a file, which may have the output for several dumps."""
     records = Records(told)
-    _, *parts = _NEXT.split("\n".join(decoded(data).splitlines()))
+    before, *parts = _NEXT.split("\n".join(decoded(data).splitlines()))
+    parts = parts or [before[found.start() :] for found in _REASON.finditer(before)][:1]
     walked = [found for part in parts if (found := _walked(part)) is not None]
     if not walked:
         raise Unfit("bad_stackwalk", "The output of minidump-stackwalk ends before it says why the process ended")

@@ -361,6 +361,12 @@ def test_a_report_that_is_cut_short_tells_what_is_whole():
         assert crash(panic[:at])["code"].startswith("port[2]::_linkDown")
 
 
+def test_a_name_and_value_of_a_report_among_text():
+    said = b'It said:\n"panicString" : "panic(cpu 0 caller 0xfffffe00): watchdog timeout: no checkins"\n\nand so on:\n'
+    record = crash(said)
+    assert (record["code"], record["domain"]) == ("watchdog timeout: no checkins", "kernel")
+
+
 @pytest.mark.parametrize("data", [report(), report(PANIC_HEADER, PANIC)], ids=["crash", "panic"])
 def test_a_report_that_is_cut_short_says_so(data):
     head_bytes = data.index(b"\n")

@@ -263,6 +263,13 @@ def test_a_dump_as_breakpad_writes_it_for_programs():
     assert found["tags"] == {"exe": "agent", "address": "0x8"}
 
 
+def test_text_whose_start_people_left_out():
+    said = PRINTED[PRINTED.index("Crash reason") :]
+    assert TEXT.recognises(head(said.encode()))
+    whole, found = printed(PRINTED), printed(said)
+    assert (found["os_type"], found["code"], found["frames"]) == ("linux", whole["code"], whole["frames"])
+
+
 def test_text_without_a_crash():
     no_crash = PRINTED.partition("Crash reason")[0] + "No crash\nProcess uptime: 3 seconds\n"
     assert crashes_of(TEXT, no_crash.encode()) == []
