@@ -19,6 +19,7 @@ from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_ESCAPED, EVENT_LOG_XML
 from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Head, Log, decoded
+from ingest.formats.fuzz_reports import FUZZ_REPORTS
 from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -87,6 +88,7 @@ FORMATS: tuple[Document | Log, ...] = (
     DEBUGGERS,
     KCRASH,
     SANITIZER,
+    FUZZ_REPORTS,
     PYTHON_LOG,
     KERNEL_FILE,
 )

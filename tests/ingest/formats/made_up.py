@@ -19,6 +19,7 @@ from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_ESCAPED, EVENT_LOG_XML
 from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
+from ingest.formats.fuzz_reports import FUZZ_REPORTS
 from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -61,6 +62,7 @@ from tests.ingest.formats import (
     test_event_log,
     test_event_rows,
     test_event_text,
+    test_fuzz_reports,
     test_javacore,
     test_journal_json,
     test_jvm,
@@ -206,6 +208,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         **{name: said.encode() for name, said in test_server_faults.REPORTS.items()},
         "worker": f"{test_workers.STARTED}{test_workers.LINES['nginx']}\n".encode(),
     },
+    FUZZ_REPORTS: {"filed": test_fuzz_reports.FILED.encode(), "saved": test_fuzz_reports.SAVED.encode()},
     PYTHON_LOG: {"ended": test_program_logs.ENDED.encode(), "anew": test_program_logs.STARTED_ANEW.encode()},
     KERNEL_FILE: {**{name: said.encode() for name, said in _KERNELS.items()}, "syslog": _SYSLOG.encode()},
 }
