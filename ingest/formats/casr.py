@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from ingest.formats import stacks
@@ -26,7 +27,8 @@ from ingest.formats.crashes import (
     text,
     time_of,
 )
-from ingest.formats.format import Head, Log
+from ingest.formats.cut_json import first_object
+from ingest.formats.format import Head, Log, decoded
 from ingest.formats.lines import lines_in
 from ingest.formats.systems import of_output, os_type
 
@@ -34,6 +36,11 @@ _MOST_LINES = 2000  # of a stack or a tool's report
 _NAMES = tuple(re.compile(rf'"{name}"\s{{0,100}}:') for name in ("Date", "Uname", "OSRelease"))
 _MORE_NAMES = re.compile(r'"(?:ExecutablePath|CrashSeverity)"\s{0,100}:')
 _SEVERITY = tuple(re.compile(rf'"{name}"\s{{0,100}}:') for name in ("CrashSeverity", "ShortDescription"))
+_PIECE = re.compile(  # of a report among text, from its severity or from the brace before it
+    r'^[ \t]{0,40}"CrashSeverity"\s{0,9}:\s{0,9}\{\s{0,40}"(?:Type|ShortDescription|Description)"\s{0,9}:', re.MULTILINE
+)
+_MOST_PIECES = 1000
+_LAST_COMMA = re.compile(r",(?=\s{0,100}[\]}])")
 _UNAME = re.compile(r"(?P<system>\S{1,40}) (?P<host>\S{1,255}) (?P<release>\S{1,200})")
 _LANGUAGES = ("PythonReport", "GoReport", "JavaReport", "JsReport", "RustReport", "CSharpReport", "LuaReport")
 _SANITIZERS = ("AsanReport", "UbsanReport", "MsanReport")
@@ -43,7 +50,7 @@ _ERROR = re.compile(r"ERROR: |WARNING: |runtime error: |panic: |panicked at ")
 def _recognises(head: Head) -> bool:
     said = head.text.lstrip()
     if not said.startswith(("{", "[")):
-        return False
+        return '"CrashSeverity"' in said and _PIECE.search(said) is not None
     if all(name.search(said) for name in _SEVERITY):  # also where people left out the rest
         return True
     return all(name.search(said) for name in _NAMES) and bool(_MORE_NAMES.search(said))
@@ -54,9 +61,8 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     damage: Unfit | None = None
     for data in _documents(blocks, told):
         try:
-            document = document_of(data, told, code="bad_casrep", what="The casr report")
             records = Records(told)
-            for report in map(mapping, document if isinstance(document, list) and document else [document]):
+            for report in _reports(data, told):
                 if not isinstance(report.get("CrashSeverity"), dict):
                     raise Unfit("bad_casrep", "The document has no CrashSeverity, as casr writes it")
                 _add(records, report)
@@ -65,6 +71,30 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             damage = damage or error
     if damage is not None:
         raise damage
+
+
+def _reports(data: bytes, told: Told) -> Iterator[Mapping[str, Any]]:
+    """The reports in a document, or in text."""
+    if data.startswith((b"{", b"[")) or not (pieces := _pieces(decoded(data))):
+        document = document_of(data, told, code="bad_casrep", what="The casr report")
+        yield from map(mapping, document if isinstance(document, list) and document else [document])
+    else:
+        yield from pieces
+
+
+def _pieces(said: str) -> list[Mapping[str, Any]]:
+    """What people kept of reports among text."""
+    starts = [found.start() for found in _PIECE.finditer(said)][:_MOST_PIECES]
+    reports: list[Mapping[str, Any]] = []
+    for before, (start, end) in zip([0, *starts], pairwise([*starts, len(said)]), strict=False):
+        brace = said.rfind("{", before, start)
+        kept = _LAST_COMMA.sub("", said[start:end])
+        for tried in (said[brace:start] if brace >= 0 else "{", "{"):
+            report = first_object(tried + kept, "Stacktrace").found or {}
+            if isinstance(report.get("CrashSeverity"), dict):
+                reports.append(report)
+                break
+    return reports
 
 
 def _documents(blocks: Iterator[bytes], told: Told) -> Iterator[bytes]:

@@ -21,7 +21,8 @@ _NEXT = re.compile(r"^(?=Operating system: |OS\|)", re.MULTILINE)
 
 _THREAD = re.compile(r"Thread \d{1,9}(?P<name> .{0,200})? \(crashed\)(?: - tid: \d{1,10})?")
 _FRAME = re.compile(r"\s{0,4}\d{1,5}  (?P<rest>\S.*)")
-_IN_MODULE = re.compile(r"(?P<module>.+) \+ (?P<offset>0x[0-9a-f]{1,16})", re.IGNORECASE)
+_IN_MODULE = re.compile(r"(?P<module>.+) \+ (?P<offset>0x[0-9a-f]{1,16})(?:\s{1,80}(?:\(|//|#).*)?", re.IGNORECASE)
+_REMARK = re.compile(r"\s{2,80}//.*$")  # which people add
 _SOURCE = re.compile(r" \[[^\[\]]+ : \d+ \+ 0x[0-9a-f]+\]$| \+ 0x[0-9a-f]+$", re.IGNORECASE)
 _LOADED = re.compile(r"0x[0-9a-f]{1,16} - 0x[0-9a-f]{1,16}  (?P<file>.+?)  (?P<version>\S+)(?P<main>  \(main\))?.*")
 
@@ -81,7 +82,7 @@ def _printed(lines: Sequence[str]) -> Walked | None:
 
 
 def _value(lines: Sequence[str], at: int | None) -> str | None:
-    return text(lines[at].partition(":")[2]) if at is not None and at < len(lines) else None
+    return text(_REMARK.sub("", lines[at].partition(":")[2])) if at is not None and at < len(lines) else None
 
 
 def _until_blank(lines: Sequence[str]) -> list[str]:

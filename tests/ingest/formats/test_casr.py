@@ -276,3 +276,18 @@ def test_reports_one_behind_another_each_count(joined):
 def test_a_damaged_report_keeps_those_beside_it():
     found, damage = crashes_before_damage(CASREP, b"\n".join([json.dumps(REPORT).encode(), b'{"Date": ', b"}", b"{}"]))
     assert (len(found), damage.code) == (1, "bad_casrep")
+
+
+def test_a_report_may_stand_among_text():
+    whole = json.dumps(SANITIZED, indent=2)
+    inner = whole[1 : whole.rindex("}")]
+    cut = inner[: inner.index('"AsanReport"')]
+    for said in (f"Our fuzzer found:\n```{whole}\n```\n", f"An excerpt:\n...\n{cut}\n...\n"):
+        assert CASREP.recognises(head(said.encode()))
+        one = crashes_of(CASREP, f"{said}\nAnd one more:\n{whole}\n".encode())
+        assert [(crash["code"], crash["module"]) for crash in one] == [("heap-buffer-overflow(write)", "relay")] * 2
+
+
+def test_a_word_of_a_report_in_text_is_none():
+    said = b'The field "CrashSeverity": {"Type": "x"} has "ShortDescription": "y"\n'
+    assert not CASREP.recognises(head(said))

@@ -336,3 +336,22 @@ def test_recorded_ones(name):
     assert JSON.recognises(head(path.read_bytes()))
     (found,) = crashes_of(JSON, path.read_bytes())
     assert found["frames"][0]["offset"] == found["module_offset"]
+
+
+def test_people_add_remarks_behind_lines():
+    said = """\
+Operating system: Linux        // the host
+                  0.0.0 Linux 6.1.0-21-amd64 #1 SMP x86_64
+CPU: amd64
+
+Crash reason:  SIGSEGV /SEGV_MAPERR    // why
+Crash address: 0x0
+
+Thread 0 (crashed)
+ 0  librelay.so + 0x16260    // here
+    rip = 0x000073c7aed68260
+ 1  libqueue.so + 0x1e28c  (called by)
+"""
+    [crash] = crashes_of(TEXT, said.encode())
+    assert (crash["code"], crash["module"], crash["module_offset"]) == ("SIGSEGV", "librelay.so", 0x16260)
+    assert [frame["module"] for frame in crash["frames"]] == ["librelay.so", "libqueue.so"]
