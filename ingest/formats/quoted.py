@@ -1,7 +1,7 @@
 """Text that was changed after it was written: with a mark before each line, as in mails and issues, or re-encoded.
 
-The mark is ``>``, perhaps repeated, or blanks. Windows' shells write UTF-16, and editors add a byte order mark to
-UTF-8.
+The mark is ``>``, perhaps repeated, or blanks; fuzzers of compilers write what happened as comments of a program.
+Windows' shells write UTF-16, and editors add a byte order mark to UTF-8.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _LEAST_QUOTES = 3
 _LEAST_LINES = 2  # with the same leading blanks
 _MARK = re.compile(rb"[ \t]{0,40}(?:>[ \t]?){0,20}[ \t]{0,40}")
 _QUOTE = b">"
+_COMMENT = b"//"
 
 
 def mark_of(start: bytes) -> bytes:
@@ -43,7 +44,8 @@ def mark_of_some(start: bytes) -> bytes:
     lines = [line for line in start.split(b"\n") if line.strip()]
     quotes = [line for line in lines if line.lstrip(b" ").startswith(_QUOTE)]
     if len(quotes) < _LEAST_QUOTES or len(quotes) * 4 < len(lines):
-        return b""
+        comments = [line for line in lines if line.startswith(_COMMENT)]
+        return b"// " if len(comments) >= _LEAST_QUOTES and len(comments) * 4 >= len(lines) else b""
     return b"> " if any(line.startswith(_QUOTE) for line in quotes) else b" > "
 
 

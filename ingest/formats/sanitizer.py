@@ -36,7 +36,8 @@ _UNTIL_STACK = 40  # lines between the head of a report and its stack; V8 and No
 _AT = r"(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?)"
 _PREFIX = re.compile(rf"(?:{_AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
 OF_CONTAINER = re.compile(
-    r"(?:(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\| |\[pod/[\w./-]{1,300}\] |\s{0,12}\[(?:junit|java|exec)\] )?"
+    r"(?:(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\| |\[pod/[\w./-]{1,300}\] |\s{0,12}\[(?:junit|java|exec)\] "
+    r"|\s{0,12}(?:- )?\[pid=\d{1,10}\]\[err\] )?"  # of Playwright
     rf"(?:{_AT}(?: std(?:out|err) [FP])? )?"
 )
 _NO_PREFIX = re.compile("")
@@ -45,6 +46,7 @@ _KIND = re.compile(
     r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
 )
 _FIRST_FRAME = re.compile(r"\s*(?:#0{1,2}\s|1: (?:0x)?[0-9a-fA-F]{4})")
+_BARE_STEP = re.compile(r"\s{0,12}\[0x[0-9a-f]{6,16}\]")  # of Chromium, without symbols
 _STACK_HEAD = re.compile(
     r"goroutine \d|stack backtrace:|Backtrace:|=+ C stack trace|-+ Native stack trace|\*\*\* Check failure"
     r"|Traceback \(most|=+ Backtrace: =+"
@@ -163,7 +165,7 @@ def reports_in(lines: Iterator[str]) -> Iterator[Report]:
 def _has_ended(report: Report) -> bool:
     if report.proof is not None:
         return any(map(report.proof.match, report.lines[1:]))
-    return report.is_fatal or bool(report.frames())
+    return report.is_fatal or bool(report.frames()) or any(map(_BARE_STEP.match, report.lines[1:]))
 
 
 def _reports(lines: Iterator[str]) -> Iterator[Report]:

@@ -69,6 +69,10 @@ _KERNELS_FILE = re.compile(r"nt(?:oskrnl|krnl|krpa)\w{0,4}\.(?:\w{1,10}\.){0,2}e
 _NO_IMAGES = frozenset(["unknown_image", "memory_corruption", "pool_corruption", "hardware"])
 _BUCKETS = ("FAILURE_BUCKET_ID", "BUCKET_ID", "BUGCHECK_STR")
 _IN_BUCKET = re.compile(r"0x(?P<bugcheck>[0-9A-Fa-f]{1,3})_|(?:[A-Z]{1,30}_){1,9}(?P<exception>[c8e][0-9a-f]{7})_")
+_TAIL = re.compile(rf"^\s{{0,4}}(?:FAILURE_)?BUCKET_ID:\s{{1,4}}(?:{_IN_BUCKET.pattern})", re.MULTILINE)
+_FOLDED = re.compile(  # before a name that a page put behind another one
+    r"\s{1,9}(?=(?:Arguments|Arg[1-4]|Debugging|[A-Z][A-Z_]{4,40}(?:_P[1-4])?):(?:\s|$))"
+)
 _FAULTING = "FAULTING_IP:"  # the place is on the next line
 _INTO_FUNCTION = re.compile(r"(?<=\w)\+[0-9a-f]{1,12}$")
 _HANG = re.compile(r"(?:APPLICATION|APP)_?HANG|HANG_")
@@ -106,6 +110,9 @@ class _Analysis:
 
 def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
+    said = _FOLDED.sub("\n", said) if " Arguments: Arg1: " in said else said
+    if "MODULE_NAME: " in said and _TAIL.search(said):  # the end of an analysis
+        return True
     if _RECOGNISED.search(said) or _FATAL_LINE.search(said) or (_SURE.search(said) and _STACK.search(said)):
         return True
     if _NAME_LINE.search(said) and _ARGUMENT_LINE.search(said):
@@ -115,8 +122,8 @@ def _recognises(head: Head) -> bool:
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     analysis = _Analysis()
-    for line in text_lines_in(blocks, _LONGEST_LINE):
-        said = line.strip()
+    lines = text_lines_in(blocks, _LONGEST_LINE)
+    for said in (part for line in lines for part in _FOLDED.split(line.strip())):
         banner = _BANNER.fullmatch(said)
         if _OPENED.match(said) or (banner and analysis.of and not analysis.is_short) or _is_of_next(analysis, said):
             yield from _records(analysis, told)
@@ -303,8 +310,9 @@ def _uptime(said: str) -> float | None:
 
 
 def _os_version(analysis: _Analysis) -> str | None:
-    if found := _VERSION.match(analysis.said.get("OS_VERSION", "")):
-        return found["version"]
+    for name in ("OS_VERSION", "BUILD_VERSION_STRING"):
+        if found := _VERSION.match(analysis.said.get(name, "")):
+            return found["version"]
     return version_of_windows(analysis.build)
 
 

@@ -14,6 +14,8 @@ from ingest.formats.quoted import mark_of, mark_of_some, without
         (b"he wrote:\n > a\n > b\n > c\n", b" > "),
         (b"he wrote:\n > a\n> b\n > c\n", b"> "),
         (b"he wrote:\n> a\n> b\n", b""),
+        (b"let a = 1;\n// CRASH INFO\n// a\n//\n// b\n", b"// "),
+        (b"let a = 1;\n// a\n// b\n", b""),
         (b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n> a\n> b\n> c\n", b""),
     ],
 )

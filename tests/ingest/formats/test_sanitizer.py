@@ -608,3 +608,9 @@ def test_recorded_ones():
     assert len(paths) == 20, "all but two kernels', two of logcat and a program that did not start"
     for path in paths:
         assert len(crashes_of(SANITIZER, path.read_bytes())) == (2 if "comparison" in path.name else 1)
+
+
+@pytest.mark.parametrize("before", ["", "[pid=36435][err] "])
+def test_a_stack_of_chromium_may_have_only_addresses(before):
+    said = f"Browser logs:\n{before}Received signal 11 SEGV_MAPERR 000000000010\n{before} [0x000107f0f2c3]\n"
+    assert [crash["code"] for crash in crashes_of(SANITIZER, said.encode())] == ["SIGSEGV"]

@@ -325,3 +325,34 @@ def test_memory_is_bounded_whatever_comes(block):
     tracemalloc.stop()
     assert found == 1
     assert peak < 6 << 20, "bytes"
+
+
+TAIL = """\
+SYMBOL_NAME:  relay!Queue::push+34
+
+MODULE_NAME: relay
+
+IMAGE_NAME:  relay.dll
+
+FAILURE_BUCKET_ID:  BREAKPOINT_80000003_relay.dll!Queue::push
+
+BUILD_VERSION_STRING:  10.0.19041.1 (WinBuild.160101.0800)
+"""
+
+
+def test_the_end_of_an_analysis_tells_the_code_in_its_bucket():
+    assert FORMAT.recognises(head(TAIL.encode()))
+    [crash] = crashes_of(FORMAT, TAIL.encode())
+    said = [crash[name] for name in ("domain", "code", "module", "os_version")]
+    assert said == ["user", "0x80000003", "relay.dll", "10.0.19041"]
+
+
+def test_a_page_may_put_several_names_on_one_line():
+    said = (
+        "CRITICAL_SERVICE_FAILED (5a) Arguments: Arg1: 0000000000000001 Arg2: ffffd80f4bfe7070\n"
+        "Details: ---- DUMP_TYPE: 1 BUGCHECK_P1: 1 BUGCHECK_STR: 0x5A_c0000428 PROCESS_NAME: relay.exe\n"
+    )
+    assert FORMAT.recognises(head(said.encode()))
+    [crash] = crashes_of(FORMAT, said.encode())
+    assert (crash["domain"], crash["code"], crash["tags"]["argument2"]) == ("kernel", "0x5a", "0xffffd80f4bfe7070")
+    assert crash["tags"]["process"] == "relay.exe"
