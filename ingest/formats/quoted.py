@@ -1,7 +1,8 @@
 """Text that was changed after it was written: with a mark before each line, as in mails and issues, or re-encoded.
 
 The mark is ``>``, perhaps repeated, or blanks; fuzzers of compilers write what happened as comments of a program.
-Windows' shells write UTF-16, and editors add a byte order mark to UTF-8.
+Windows' shells write UTF-16, and editors add a byte order mark to UTF-8; mails as they were sent have ``=3D`` for
+``=``, and ``=`` where a line goes on.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from quopri import decodestring
 
 from ingest.formats.format import encoding_of
 from ingest.formats.lines import lines_in, texts_in
@@ -16,6 +19,9 @@ from ingest.formats.lines import lines_in, texts_in
 _LONGEST_LINE = 1 << 20
 _LEAST_QUOTES = 3
 _LEAST_LINES = 2  # with the same leading blanks
+_LEAST_CUTS = 3
+_CUT = re.compile(rb"^[^\n]{0,75}[^\n=]=\r?$", re.MULTILINE)
+_LONGEST_SENT = 76  # characters of a line in a mail
 _MARK = re.compile(rb"[ \t]{0,40}(?:>[ \t]?){0,20}[ \t]{0,40}")
 _QUOTE = b">"
 _COMMENT = b"//"
@@ -62,10 +68,31 @@ def without(mark: bytes, blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def is_encoded(start: bytes) -> bool:
-    """Whether a text is in UTF-16, or has a byte order mark of UTF-8."""
-    return start.startswith(codecs.BOM_UTF8) or encoding_of(start) != "utf-8-sig"
+    """Whether a text is in UTF-16, has a byte order mark of UTF-8, or is a mail as it was sent."""
+    return start.startswith(codecs.BOM_UTF8) or encoding_of(start) != "utf-8-sig" or _is_sent(start)
 
 
 def in_utf8(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """A text in UTF-8, without a byte order mark."""
-    yield from (text.encode() for text in texts_in(blocks))
+    rest = iter(blocks)
+    start = next(rest, b"")
+    if _is_sent(start):
+        yield from _received(chain([start], rest))
+    else:
+        yield from (text.encode() for text in texts_in(chain([start], rest)))
+
+
+def _is_sent(start: bytes) -> bool:
+    """Whether lines are cut as mails are, of which most are as long as they may be."""
+    cuts = [len(found[0].rstrip()) for found in _CUT.finditer(start)]
+    return len(cuts) >= _LEAST_CUTS and sum(cut >= _LONGEST_SENT - 3 for cut in cuts) * 2 > len(cuts)
+
+
+def _received(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    held = bytearray()
+    for line in lines_in(blocks, _LONGEST_LINE):
+        held += line.rstrip(b"\r") + b"\n"
+        if not held.endswith(b"=\n") or len(held) > _LONGEST_LINE:
+            yield decodestring(bytes(held))
+            held.clear()
+    yield decodestring(bytes(held))
