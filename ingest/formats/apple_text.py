@@ -59,6 +59,8 @@ _WITH_SYMBOL = re.compile(  # an offset within the image and, behind it, what is
 _INTO_FUNCTION = re.compile(r" \+ \d{1,15}$")
 _HEAVY_STEP = re.compile(r"\d{1,6} {1,9}(?P<function>\S.*) \((?P<module>[^()]{1,200}) \+ (?P<offset>\d{1,15})\) \[0x")
 _OF_SOURCE = re.compile(r".{1,150}\.\w{1,12}(?::\d{1,9}(?:,\d{1,9})?)?")  # the file, which may precede the module
+_CUT_STEP = re.compile(r"^\d{1,4}\s{1,8}\S.{0,200}\s0x[0-9a-fA-F]{4,16}$")
+_NEW_STEP = re.compile(r"\d{1,4}\s|\(|[A-Z][A-Za-z/ ]{1,40}:\s")
 _IMAGE = re.compile(
     r"(?P<start>0x[0-9a-fA-F]{1,16}) {0,9}- {0,30}(?P<end>0x[0-9a-fA-F]{1,16}|\?\?\?) {1,9}\+?(?P<rest>\S.*)"
 )
@@ -81,6 +83,11 @@ _MARKS = re.compile(
 )
 _FRAGMENT = re.compile(
     r"^Thread \d{1,5}(?: Crashed)?:[^\n]{0,200}\n\d{1,4}[ \t]{1,40}\S[^\n]{0,300}\s0x[0-9a-fA-F]{4,16}\s", re.MULTILINE
+)
+_EXCEPTION = re.compile(  # where people left out the rest
+    r"^[ \t]{0,16}Exception Type:[ \t]{1,12}EXC_[A-Z_]{3,30} \(SIG[A-Z]{2,8}\)[ \t]{0,8}\n"
+    r"[ \t]{0,16}(?:Exception (?:Codes|Subtype|Note)|Termination Reason):[ \t]",
+    re.MULTILINE,
 )
 
 
@@ -195,6 +202,8 @@ def _parsed(said: str) -> _Report:
         elif in_images:
             if len(report.images) < _MOST_IMAGES and (image := _image(line)):
                 report.images.append(image)
+        elif into and into is not report.notes and line and _CUT_STEP.search(into[-1]) and not _NEW_STEP.match(line):
+            into[-1] = f"{into[-1]} {line}"  # a page was narrower than the line
         elif line[:1].isdigit() or line[:1] == "(":
             if into is not None and len(into) < MOST_FRAMES:
                 into.append(line)
@@ -338,7 +347,7 @@ def _recognises(head: Head) -> bool:
     if said[:1] in ("{", "["):
         return False
     marks = {found[0].strip() for found in _MARKS.finditer(said)}
-    return len(marks) >= 4 or _FRAGMENT.search(said) is not None
+    return len(marks) >= 4 or any(form.search(said) for form in (_FRAGMENT, _EXCEPTION))
 
 
 APPLE_TEXT = Document("crash report of macOS or iOS, as text", _recognises, _read)

@@ -466,3 +466,30 @@ def test_sample_reports():
     assert (handcrafted["code"], handcrafted["module"], len(handcrafted["frames"])) == ("SIGSEGV", "YetAnotherMac", 3)
     spaces = crash((folder / "getsentry_apple-crash-report-parser__spaces.txt").read_text())
     assert (spaces["module"], spaces["module_offset"], len(spaces["frames"])) == ("App Namespace", 1363568, 17)
+
+
+def test_a_page_may_break_frames():
+    said = """\
+Process:             relay [7]
+Identifier:          com.example.relay
+OS Version:          iPhone OS 11.1.2 (15B202)
+Exception Type:  EXC_CRASH (SIGKILL)
+Triggered by Thread:  0
+
+Thread 0 Crashed:
+0   libsystem_kernel.dylib          0x000000018a337224
+ mach_msg_trap + 8
+1   GraphicsServices                0x000000018cca0074
+GSEventRunModal + 100 (GSEvent.c:2245)
+2   relay                           0x00000001004ff1b0 main + 88
+"""
+    [crash] = crashes_of(APPLE_TEXT, said.encode())
+    assert [frame["function"] for frame in crash["frames"]] == ["mach_msg_trap", "GSEventRunModal", "main"]
+
+
+def test_of_a_report_only_the_exception_may_be_kept():
+    said = "It says:\nException Type:  EXC_CRASH (SIGKILL)\nException Note:  EXC_CORPSE_NOTIFY\n"
+    said += "Termination Reason: Namespace RUNNINGBOARD, Code 0xdead10cc\n"
+    assert APPLE_TEXT.recognises(head(said.encode()))
+    assert [crash["code"] for crash in crashes_of(APPLE_TEXT, said.encode())] == ["0xdead10cc"]
+    assert not APPLE_TEXT.recognises(head(b"Exception Type:  EXC_CRASH (SIGKILL)\nis what it says\n"))
