@@ -15,7 +15,7 @@ _DIES_AS = re.compile(
 )
 _NAMED = re.compile(r"(?:Oops: )?(general protection fault|divide error|double fault|invalid op(?:erand|code))\b")
 _UNHANDLED = re.compile(r"Unhandled fault: (?P<what>\w.{3,60}?) \(0x")  # on Arm
-_OF_TASK = re.compile(r"[^()\[\]:]{1,64}\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
+_OF_TASK = re.compile(r"\(?[^()\[\]:]{1,64}\)?\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")
 
 

@@ -43,7 +43,7 @@ _UNNUMBERED = re.compile(
     r"(?: \[\d{1,4}\](?: [A-Z_]{3,20}){0,6})?\s*$"
 )
 _BEGINS_STACK = re.compile(
-    r"\s{0,8}(?:[RE]IP(?:: | is at )|e?pc {0,5}: |PC is at |NIP |Call [Tt]race:|\[<[0-9a-f]{8,16}>\] [\w.(]"
+    r"\s{0,8}(?:[RE]IP(?:: | is at )|e?pc {0,5}: |PC is at |NIP |TSTATE: |Call [Tt]race:|\[<[0-9a-f]{8,16}>\] [\w.(]"
     r"|Oops: [0-9a-f]{4}(?: \[\d{1,4}\]|\s*$))"
 )
 _UNTIL_STACK = 16  # lines between the head of an oops and its stack

@@ -581,3 +581,12 @@ def test_zfs_stops_a_thread_for_ever(head):
     frames = tuple(SignedFrame(one.module, one.function) for one in fault.frames)
     signature = sign(Shape(os_type="linux", domain="kernel", code=fault.code, frames=frames))
     assert signature.title == "zfs: abort or failed assertion in ring_drop"
+
+
+def test_sparc_names_a_task_in_brackets_and_old_kernels_no_number():
+    died = "[   41.1] (udev-worker)(88): Kernel illegal instruction [#1]\n[   41.2] TPC: <ring_init+0x0/0x160 [sensor]>"
+    old = (
+        "Unable to handle kernel paging request in mna handler\nrelay(27): Oops\nTSTATE: 0000000080009602 TPC: 00000000"
+    )
+    assert [(one.code, one.module) for one in faults(died)] == [("Kernel illegal instruction", "sensor")]
+    assert [one.code for one in faults(old)] == ["OOPS"]
