@@ -46,6 +46,7 @@ _BEGINS_STACK = re.compile(
     r"\s{0,8}(?:[RE]IP(?:: | is at )|e?pc {0,5}: |PC is at |NIP |TSTATE: |Call [Tt]race:|\[<[0-9a-f]{8,16}>\] [\w.(]"
     r"|Oops: [0-9a-f]{4}(?: \[\d{1,4}\]|\s*$))"
 )
+_UNTIL_END = 60  # lines of the end of an oops, before the panic that it leads to
 _UNTIL_STACK = 16  # lines between the head of an oops and its stack
 _NUMBER = re.compile(r"\[#\d{1,6}\]")  # a line that two consoles write a little differently has the same
 _DIED_OF_ZFS = re.compile(  # one of its threads stops for ever
@@ -138,7 +139,7 @@ class Kernel:
         self._boot = _Boot()
         self._clock: float | None = None
         self._count = 0
-        self._before = ""
+        self._recent: deque[str] = deque([""], maxlen=_UNTIL_END)
         self._last: tuple[float | None, str] = None, ""
 
     def __len__(self) -> int:
@@ -161,7 +162,8 @@ class Kernel:
     def _oldest(self) -> Iterator[Fault]:
         line = self._held.popleft()
         said, now = line.text, line.clock
-        before, self._before = self._before, said
+        before = self._recent[-1]
+        self._recent.append(said)
         self._count += 1
         if _is_of_next_boot(said, now, self._clock):
             self._boot = _Boot()
@@ -244,6 +246,9 @@ class Kernel:
         if boot.hang and self._count - boot.hung_at <= _MOST_LINES and _PANIC_ON_HANG.search(what):
             # The panic's own stack is that of the watchdog.
             return replace(found, module=boot.hang[0].module, frames=boot.hang)
+        if not found.frames and what.startswith("Fatal exception"):  # the log begins within the oops
+            frames, release = kernel_steps.stack_of(self._recent, None)
+            return replace(found, module=at_fault(frames)["module"], frames=frames, release=found.release or release)
         if not found.frames and told == boot.warning and boot.warned:  # the log ends there
             frames, release = _stack(boot.warned[0], boot.warned[1:], None)
             frames = frames or kernel_steps.named_in(boot.warning)

@@ -590,3 +590,12 @@ def test_sparc_names_a_task_in_brackets_and_old_kernels_no_number():
     )
     assert [(one.code, one.module) for one in faults(died)] == [("Kernel illegal instruction", "sensor")]
     assert [one.code for one in faults(old)] == ["OOPS"]
+
+
+def test_a_log_may_begin_within_the_oops_that_a_panic_ends():
+    panic = "[    3.2] Kernel panic - not syncing: Fatal exception in interrupt"
+    said = f"[    3.1] RIP: 0010:ring_match+0x204/0xa70 [sensor]\n[    3.1] RSP: 0018:ffffc90000007740\n{panic}"
+    assert [(one.module, one.frames[0].function) for one in faults(said)] == [("sensor", "ring_match")]
+    said = f"[    3.1] Call trace:\n[    3.1]  ring_match+0x4/0xa [sensor]\n[    3.1] ---[ end trace 88 ]---\n{panic}"
+    assert [(one.module, one.frames[0].function) for one in faults(said)] == [("sensor", "ring_match")]
+    assert [list(one.frames) for one in faults(panic)] == [[]]
