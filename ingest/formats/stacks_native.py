@@ -19,7 +19,7 @@ _NATIVE = re.compile(
     r"\s*#(?P<number>\d{1,6})\s+(?:0x[0-9a-fA-F]{1,16}|[0-9a-fA-F]{4,16})\s+(?P<in>in )?(?P<rest>\S.*)"
 )
 _NO_ADDRESS = re.compile(
-    r"\s*#(?P<number>\d{1,6}) (?P<rest>\S.* (?:\([^()]+\+0x[0-9a-f]{1,15}\)(?: \(BuildId: \w+\))?"
+    r"\s*#(?P<number>\d{1,6}) {1,2}(?P<rest>\S.* (?:\([^()]+ ?\+ ?0x[0-9a-f]{1,15}\)(?: \(BuildId: \w+\))?"
     r"|[\w./\\@+-]{1,500}:\d{1,9}(?::\d{1,9})?))(?P<in>$)"
 )
 _IN_MODULE = re.compile(r"(?P<module>[^()]+?)\s?\+\s?0x(?P<offset>[0-9a-fA-F]{1,15})")

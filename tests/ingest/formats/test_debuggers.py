@@ -206,3 +206,10 @@ def test_memory_is_bounded_whatever_comes(block):
     tracemalloc.stop()
     assert found == 1
     assert peak < 8 << 20, "bytes"
+
+
+def test_a_stack_may_have_modules_without_addresses():
+    said = "Program terminated with signal SIGSEGV, Segmentation fault\n"
+    said += "#0  queue_push (relay + 0x6cda0f)\n#1  main (relay + 0x699301)\n#10 g_main_run (libglib-2.0.so.0 + 0x54)\n"
+    [crash] = crashes_of(FORMAT, said.encode())
+    assert (crash["code"], crash["module"], len(crash["frames"])) == ("SIGSEGV", "relay", 3)
