@@ -19,10 +19,12 @@ _REASON = re.compile(r"^Crash reason: {1,4}\S[^\n]{0,200}\nCrash address: ", re.
 
 _NEXT = re.compile(r"^(?=Operating system: |OS\|)", re.MULTILINE)
 
-_THREAD = re.compile(r"Thread \d{1,9}(?P<name> .{0,200})? \(crashed\)(?: - tid: \d{1,10})?")
+_THREAD = re.compile(r"Thread \d{1,9}(?P<name> .{0,200})? \(crashed\)(?: - tid: \d{1,10})?(?:\s{2,80}.*)?")
 _FRAME = re.compile(r"\s{0,4}\d{1,5}  (?P<rest>\S.*)")
-_IN_MODULE = re.compile(r"(?P<module>.+) \+ (?P<offset>0x[0-9a-f]{1,16})(?:\s{1,80}(?:\(|//|#).*)?", re.IGNORECASE)
-_REMARK = re.compile(r"\s{2,80}//.*$")  # which people add
+_IN_MODULE = re.compile(
+    r"(?P<module>.+) \+ (?P<offset>0x[0-9a-f]{1,16})(?:\s{1,80}(?:\(|//|#).*|\s{3,80}.*)?", re.IGNORECASE
+)
+_REMARK = re.compile(r"(?<=\S)(?:\s{2,80}//.*|\s{3,80}\S.*)$")  # which people add
 _SOURCE = re.compile(r" \[[^\[\]]+ : \d+ \+ 0x[0-9a-f]+\]$| \+ 0x[0-9a-f]+$", re.IGNORECASE)
 _LOADED = re.compile(r"0x[0-9a-f]{1,16} - 0x[0-9a-f]{1,16}  (?P<file>.+?)  (?P<version>\S+)(?P<main>  \(main\))?.*")
 
@@ -67,7 +69,7 @@ def _printed(lines: Sequence[str]) -> Walked | None:
     return Walked(
         code=reason,
         system=_value(lines, start),
-        system_version=lines[start + 1].strip() if start + 1 < len(lines) else None,
+        system_version=_REMARK.sub("", lines[start + 1].strip()) if start + 1 < len(lines) else None,
         frames=[_frame(found["rest"]) for line in own if (found := _FRAME.fullmatch(line.rstrip()))][:MOST_FRAMES],
         versions={found["file"]: found["version"] for found in loaded if "?" not in found["version"]},
         identity=(reason or "", address or "", *(line.strip() for line in own)),

@@ -355,3 +355,10 @@ Thread 0 (crashed)
     [crash] = crashes_of(TEXT, said.encode())
     assert (crash["code"], crash["module"], crash["module_offset"]) == ("SIGSEGV", "librelay.so", 0x16260)
     assert [frame["module"] for frame in crash["frames"]] == ["librelay.so", "libqueue.so"]
+
+
+@pytest.mark.parametrize("remark", ["   where it was", "  // where it was"])
+def test_a_remark_needs_no_mark(remark):
+    said = f"Crash reason:  SIGSEGV /SEGV_MAPERR    why\nCrash address: 0x0\n\nThread 0 (crashed){remark}\n"
+    [crash] = crashes_of(TEXT, f"{said} 0  librelay.so + 0x16260{remark}\n    rip = 0x1\n".encode())
+    assert (crash["code"], crash["module"]) == ("SIGSEGV", "librelay.so")
