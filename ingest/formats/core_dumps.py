@@ -35,7 +35,7 @@ _NAMES = {"PID": "COREDUMP_PID", "Executable": "COREDUMP_EXE", "Boot ID": "_BOOT
           "Hostname": "_HOSTNAME", "Unit": "COREDUMP_UNIT", "User Unit": "COREDUMP_USER_UNIT"}  # fmt: skip
 _NUMBER_AND_NAME = re.compile(r"(\d{1,10}) \(([^()]{1,64})\)")
 _WHEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?: ([A-Z]{3,5}|[+-]\d\d(?::?\d\d)?))?")
-_STORED = re.compile(r"\.\d{1,10}\.(\d{16})(?:\.\w{1,4})?(?: \(|$)")
+_STORED = re.compile(r"\.\d{1,10}\.(\d{16})(?:\d{6})?(?:\.\w{1,4})?(?: \(|$)")
 _LIST = re.compile(r"TIME {2,60}PID +UID +GID +SIG +(?:COREFILE|PRESENT)(?: +EXE\b.*)?")
 _ROW = re.compile(
     r"(?:[A-Z][a-z]{2} )?(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: (?:[A-Z]{3,5}|[+-]\d\d(?::?\d\d)?))?) {1,20}"
@@ -64,7 +64,7 @@ def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
         line = stamped[clock.end() :] if clock else stamped
         is_list = is_list or _LIST.fullmatch(line.strip()) is not None
         if is_list and (row := _ROW.fullmatch(line.strip())):
-            yield _told("Timestamp", row["at"]) | {
+            yield _told("Timestamp", row["at"], {}) | {
                 "COREDUMP_PID": row["pid"],
                 "COREDUMP_SIGNAL": row["signal"],
                 "COREDUMP_EXE": row["exe"],
@@ -80,14 +80,21 @@ def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
             message = [entry.pop("MESSAGE")]
             continue
         if found and not message:
-            entry |= _told(found["name"], found["said"].strip())
+            entry = _told(found["name"], found["said"].strip(), entry)
         if message or (found and found["name"] == "Message"):
             message += [line] if len(message) < MOST_LINES else []
     yield entry | {"MESSAGE": "\n".join(message)}
 
 
-def _told(name: str, said: str) -> dict[str, str]:
-    """The fields of a line of coredumpctl, by their names in the journal."""
+def _told(name: str, said: str, entry: dict[str, str]) -> dict[str, str]:
+    """An entry with the fields of a line of coredumpctl, by their names in the journal."""
+    if name == "Message":
+        process = _PROCESS.match(said)
+        return ({"COREDUMP_PID": process["pid"], "COREDUMP_COMM": process["comm"]} if process else {}) | entry
+    return entry | _field(name, said)
+
+
+def _field(name: str, said: str) -> dict[str, str]:
     number = _NUMBER_AND_NAME.match(said)
     if name == "PID" and number:
         return {"COREDUMP_PID": number[1], "COREDUMP_COMM": number[2]}
@@ -112,6 +119,8 @@ def _recognises(head: Head) -> bool:
         return True
     lines = [_CLOCK.sub("", line, count=1) for line in head.text.splitlines()[:200]]
     names = {found["name"] for line in lines if (found := _FIELD.fullmatch(line))}
+    if {"Signal", "Timestamp", "Executable", "Message"} <= names:  # where people left out the start
+        return True
     if {"PID", "Signal", "Timestamp"} <= names:
         return not names.isdisjoint(("Message", "Executable", "Command Line"))
     return _STACK.search(head.text) is not None and any(map(_HEADLESS.fullmatch, lines))

@@ -294,3 +294,19 @@ def test_a_list_of_dumps_has_a_crash_a_row():
     assert format_of(head(wrapped.encode())) is COREDUMPCTL
     assert crashes_of(COREDUMPCTL, wrapped.encode()) == found
     assert crashes_of(COREDUMPCTL, LIST.partition("\n")[2].encode()) == []
+
+
+CUT = """\
+        Signal: 11 (SEGV)
+     Timestamp: Fri 2024-07-19 11:10:02 WIB (1 day 12h ago)
+    Executable: /opt/relay/relay
+       Storage: /var/lib/systemd/coredump/core.relay.1000.4a89543b86ac4017845983ac91d43c27.7.1721362202000000000000.lz4
+       Message: Process 7 (relay) of user 1000 dumped core.
+"""
+
+
+def test_a_dump_is_told_without_its_first_line_and_its_file_tells_the_time():
+    assert COREDUMPCTL.recognises(head(CUT.encode()))
+    [crash] = crashes_of(COREDUMPCTL, CUT.encode())
+    said = [crash[name] for name in ("occurred_at", "code", "module")]
+    assert said == ["2024-07-19T04:10:02Z", "SIGSEGV", "relay"]
