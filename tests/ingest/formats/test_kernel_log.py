@@ -599,3 +599,8 @@ def test_a_log_may_begin_within_the_oops_that_a_panic_ends():
     said = f"[    3.1] Call trace:\n[    3.1]  ring_match+0x4/0xa [sensor]\n[    3.1] ---[ end trace 88 ]---\n{panic}"
     assert [(one.module, one.frames[0].function) for one in faults(said)] == [("sensor", "ring_match")]
     assert [list(one.frames) for one in faults(panic)] == [[]]
+
+
+def test_a_build_may_have_a_name_instead_of_a_number():
+    said = "Oops: 0000 [#1] SMP\nCPU: 40 PID: 7 Tainted: P  OE  6.9.3-relay+ #ubuntu22\nRIP: 0010:kfree+0x6/0x2c"
+    assert [one.release for one in faults(said)] == ["6.9.3-relay+"]
