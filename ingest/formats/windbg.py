@@ -265,7 +265,8 @@ def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) 
         _HANG.match(said.get(name, "")) for name in ("PRIMARY_PROBLEM_CLASS", "DEFAULT_BUCKET_ID", "FAILURE_BUCKET_ID")
     )
     place = next((frame for frame in frames if image is None or frame.module == image), Frame())
-    blamed = {"module": image or place.module, "module_offset": place.offset}
+    alone = _KERNEL if module == _KERNEL and not frames else None
+    blamed = {"module": image or place.module or alone, "module_offset": place.offset}
     identity = (at or "", code, *(one or "" for one in numbers), said.get("PROCESS_NAME", ""), bucket or "")
     records.crash(
         crash_id=name_of(host_id or "", *identity),

@@ -356,3 +356,8 @@ def test_a_page_may_put_several_names_on_one_line():
     [crash] = crashes_of(FORMAT, said.encode())
     assert (crash["domain"], crash["code"], crash["tags"]["argument2"]) == ("kernel", "0x5a", "0xffffd80f4bfe7070")
     assert crash["tags"]["process"] == "relay.exe"
+
+
+def test_without_a_stack_the_kernel_is_blamed_where_the_analysis_names_it():
+    said = "Unknown bugcheck code (c000007b)\nArguments:\nArg1: 8ebab960\nMODULE_NAME: nt\nIMAGE_NAME:  ntkrpamp.exe\n"
+    assert [crash["module"] for crash in crashes_of(FORMAT, said.encode())] == ["nt"]
