@@ -78,6 +78,8 @@ def local_time(said: str, *, day_first: bool | None, after: datetime | None, bef
         days = [(last, other, one) if first else (last, one, other) for first in firsts]
     times = {at for year, month, day in days if (at := _at(found, year, month, day))}
     possible = [at for at in times if at <= before + _AHEAD and (after is None or at >= after - _AHEAD)]
+    if len(possible) > 1 and after is not None:  # more likely than a program that had run for weeks
+        possible = [at for at in possible if at <= after + _AHEAD]
     return time_text(possible[0]) if len(possible) == 1 else None
 
 

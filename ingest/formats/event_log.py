@@ -18,7 +18,7 @@ from zlib import crc32
 
 from ingest.formats import evtx_process
 from ingest.formats.crashes import Records, Told, Unfit, too_much
-from ingest.formats.format import Head, Log, until_broken
+from ingest.formats.format import HEAD_BYTES, Head, Log, until_broken
 from ingest.formats.lines import texts_in
 from ingest.formats.windows_events import PROVIDERS, Crashes, Event, event_of
 
@@ -178,7 +178,12 @@ def _of_xml(texts: Iterable[str], damage: _Damage) -> Iterator[str]:
 
 
 def _is_xml(head: Head) -> bool:
-    """Whether there is an event; the Event Viewer copies a description in its language before each."""
+    """Whether there is an event; the Event Viewer copies a description in its language before each.
+
+    Where people cut the only event short, its description tells more.
+    """
+    if "Event Xml:" in head.text and _EVENT_END not in head.text and len(head.data) < HEAD_BYTES:
+        return False
     return _OTHERS.match(head.text) is None and _XML_SURE.search(head.text) is not None
 
 

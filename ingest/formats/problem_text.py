@@ -16,7 +16,7 @@ from ingest.formats.event_dates import local_time
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.live_dumps import is_live
-from ingest.formats.wer import KINDS, Problem, problem, report_id
+from ingest.formats.wer import KINDS, Problem, os_version, problem, report_id
 
 _LONGEST_LINE = 2000
 _MOST_LINES = 40  # of one problem
@@ -112,6 +112,8 @@ def _problem(found: _Found) -> Problem | None:
     known = problem(found.kind, values, labels)
     if known is None or not (numbered or at < len(said)):
         return None
+    if at < len(said) and (system := os_version(said[at][1])):
+        known = Problem({"os_version": system, **known.fields}, known.tags)
     is_told = known.fields["domain"] == "hang" or _HEX.fullmatch(str(known.fields.get("code")))
     return known if is_told and known.tags.get("exe") else None
 

@@ -107,7 +107,7 @@ def problem(kind: str, values: Sequence[str | None], names: Sequence[str | None]
 
 def _fields(kind: str, said: Mapping[str, str]) -> dict[str, Any]:
     if kind.upper() == "BLUESCREEN":
-        system = _os_version(said.get("os_version"))
+        system = os_version(said.get("os_version"))
         return {"domain": "kernel", "code": hex_code(said.get("code")), "os_version": system}
     if "HANG" in kind.upper():
         return {"domain": "hang", "code": kind, **place_of(said)}
@@ -161,7 +161,7 @@ def _offset(said: str | None) -> int | None:
     return whole(int(found[1], 16)) if found else None
 
 
-def _os_version(said: str | None) -> str | None:
+def os_version(said: str | None) -> str | None:
     found = _SYSTEM.fullmatch(said or "")
     return found[1].replace("_", ".") if found else None
 
@@ -206,9 +206,9 @@ def _add(records: Records, kind: str, found: Problem, said: Mapping[str, str]) -
     system = dict(zip(_listed(said, "OsInfo", "Key"), _listed(said, "OsInfo", "Value"), strict=False))
     numbers = [system.get(name, "") for name in ("vermaj", "vermin", "verbld")]
     build = (system.get("verbld", ""), system.get("ubr", ""))
-    dynamic = next((one for value in _listed(said, "DynamicSig", "Value") if (one := _os_version(value))), None)
+    dynamic = next((one for value in _listed(said, "DynamicSig", "Value") if (one := os_version(value))), None)
     fields = {
-        "os_version": _os_version(".".join(numbers)) or dynamic,
+        "os_version": os_version(".".join(numbers)) or dynamic,
         "os_build": ".".join(build) if all(one.isdigit() for one in build) else None,
         **found.fields,
     }

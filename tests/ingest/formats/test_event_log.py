@@ -574,3 +574,10 @@ def test_a_log_of_a_server():
         ("2015-08-25T15:40:40.453125Z", "KERNEL_POWER_41", "7601.17514"),
     ]
     assert [one["host_id"] for one in found] == ["WIN-NBRJP24VCHB", "DC1.internal.greendale.edu"]
+
+
+def test_a_description_tells_more_than_the_start_of_its_event():
+    said = b"Faulting application name: relay.exe\nEvent Xml:\n"
+    said += b'<Event xmlns="x">\n<System>\n<Provider Name="Application Error"/>'
+    assert not EVENT_LOG_XML.recognises(head(said))
+    assert EVENT_LOG_XML.recognises(head(said + b"</System></Event>"))

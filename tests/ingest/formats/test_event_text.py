@@ -446,6 +446,8 @@ def test_dates_beside_it_and_the_programs_start_tell_which_number_is_the_day():
     assert month(said, day_first=days_first(["7/19/2024 1:00", said]), after=None) == "07"
     assert month(said, day_first=days_first([said, "19/7/2024 1:00"]), after=None) == "08"
     assert month(said, day_first=None, after=datetime(2024, 8, 1, tzinfo=UTC)) == "08"
+    assert month(said, day_first=None, after=datetime(2024, 7, 7, tzinfo=UTC)) == "07"
+    assert month(said, day_first=None, after=datetime(2024, 6, 7, tzinfo=UTC)) == ""
     earlier = ERROR.replace("0x0x1DAD98F2C1A0000", "0x1a")
     both = viewer(earlier, at="7/8/2024 4:10:02 AM") + viewer(BUGCHECK, "BugCheck", 1001, at="7/19/2024 4:10:02 AM")
     told = Told(datetime(2026, 11, 25, tzinfo=UTC), "log", "h")

@@ -151,3 +151,11 @@ def test_what_is_no_crash(said):
 @given(st.sampled_from(list(PROBLEMS.values())).flatmap(lambda said: changed(said.encode())))
 def test_no_changed_text_breaks_its_reader(data):
     survives(FORMAT, data)
+
+
+def test_the_system_is_told_behind_the_signature():
+    said = "  Problem Event Name:\tBEX64\n  Application Name:\trelay.exe\n  Application Version:\t2.1.0\n"
+    said += "  Application Timestamp:\t53d6ab80\n  Fault Module Name:\trelay.exe\n  Fault Module Version:\t2.1.0\n"
+    said += "  Fault Module Timestamp:\t53d6ab80\n  Exception Offset:\t0059f67\n  Exception Code:\tc0000409\n"
+    said += "  Exception Data:\t0000000000000000\n  OS Version:\t6.1.7601.2.1.0.768.3\n"
+    assert [crash["os_version"] for crash in crashes_of(FORMAT, said.encode())] == ["6.1.7601"]
