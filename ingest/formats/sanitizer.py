@@ -225,6 +225,8 @@ def _is_of_same(first: Report, then: Report) -> bool:
         return True
     if uncaught.is_told_again(then.thrown, then.lines, first.thrown, first.lines):
         return True
+    if first.pid and first.pid == then.pid and first.is_fatal and not first.frames():
+        return True
     has_ended = first.tool is not None and first.is_fatal and first.tool != "Centipede"
     ends = then.code == _BY_EXIT or _BY_SIGNAL.search(then.code)
     if has_ended or not ends or then.number - first.number > _MOST_BETWEEN:

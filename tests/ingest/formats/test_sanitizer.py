@@ -614,3 +614,10 @@ def test_recorded_ones():
 def test_a_stack_of_chromium_may_have_only_addresses(before):
     said = f"Browser logs:\n{before}Received signal 11 SEGV_MAPERR 000000000010\n{before} [0x000107f0f2c3]\n"
     assert [crash["code"] for crash in crashes_of(SANITIZER, said.encode())] == ["SIGSEGV"]
+
+
+def test_two_tools_in_one_process_tell_of_one_crash():
+    said = "==7== ERROR: libFuzzer: deadly signal\nUndefinedBehaviorSanitizer:DEADLYSIGNAL\n"
+    said += "==7==ERROR: UndefinedBehaviorSanitizer: SEGV on unknown address 0x000000000000 (pc 0x7fb2d3d294d8)\n"
+    assert len(crashes_of(SANITIZER, said.encode())) == 1
+    assert len(crashes_of(SANITIZER, said.replace("==7==ERROR", "==8==ERROR").encode())) == 2
