@@ -1,6 +1,7 @@
 """Text that was changed after it was written: with a mark before each line, as in mails and issues, or re-encoded.
 
-The mark is ``>``, perhaps repeated, or blanks; fuzzers of compilers write what happened as comments of a program.
+The mark is ``>``, perhaps repeated, or blanks; fuzzers of compilers write what happened as comments of a program,
+and pages of fuzzers have ``|`` before their lines.
 Windows' shells write UTF-16, and editors add a byte order mark to UTF-8; mails as they were sent have ``=3D`` for
 ``=``, and ``=`` where a line goes on.
 """
@@ -24,7 +25,7 @@ _CUT = re.compile(rb"^[^\n]{0,75}[^\n=]=\r?$", re.MULTILINE)
 _LONGEST_SENT = 76  # characters of a line in a mail
 _MARK = re.compile(rb"[ \t]{0,40}(?:>[ \t]?){0,20}[ \t]{0,40}")
 _QUOTE = b">"
-_COMMENT = b"//"
+_OTHERS = (b"// ", b" | ")
 
 
 def mark_of(start: bytes) -> bytes:
@@ -50,8 +51,8 @@ def mark_of_some(start: bytes) -> bytes:
     lines = [line for line in start.split(b"\n") if line.strip()]
     quotes = [line for line in lines if line.lstrip(b" ").startswith(_QUOTE)]
     if len(quotes) < _LEAST_QUOTES or len(quotes) * 4 < len(lines):
-        comments = [line for line in lines if line.startswith(_COMMENT)]
-        return b"// " if len(comments) >= _LEAST_QUOTES and len(comments) * 4 >= len(lines) else b""
+        counts = {mark: sum(line.startswith(mark.rstrip()) for line in lines) for mark in _OTHERS}
+        return next((mark for mark, n in counts.items() if n >= _LEAST_QUOTES and n * 4 >= len(lines)), b"")
     return b"> " if any(line.startswith(_QUOTE) for line in quotes) else b" > "
 
 

@@ -16,6 +16,7 @@ from ingest.formats.quoted import in_utf8, is_encoded, mark_of, mark_of_some, wi
         (b"he wrote:\n> a\n> b\n", b""),
         (b"let a = 1;\n// CRASH INFO\n// a\n//\n// b\n", b"// "),
         (b"let a = 1;\n// a\n// b\n", b""),
+        (b"==7==ERROR\n--\n | a\n | b\n | c\n", b" | "),
         (b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n> a\n> b\n> c\n", b""),
     ],
 )
