@@ -26,7 +26,8 @@ _PROCESS = re.compile(
 )
 # A message whose header was left out, or has no time.
 _HEADLESS = re.compile(
-    rf"\s{{0,40}}(?:(?:\S{{1,255}} )?systemd-coredump(?:\[\d{{1,10}}\])?: )?(?P<said>{_PROCESS.pattern}.*)"
+    r"\s{0,40}(?:(?:(?P<host>[\w.-]{1,255}) )?systemd-coredump(?:\[\d{1,10}\])?: )?"
+    rf"(?P<said>{_PROCESS.pattern}.*)"
 )
 _STACK = re.compile(r"^\s{0,200}Stack trace of thread \d{1,10}:", re.MULTILINE)
 _CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: |$)")  # before each line, in the log of a build
@@ -78,6 +79,7 @@ def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
         if headless:
             entry = entry_of(headless["said"])
             message = [entry.pop("MESSAGE")]
+            entry |= {"_HOSTNAME": headless["host"]} if headless["host"] else {}
             continue
         if found and not message:
             entry = _told(found["name"], found["said"].strip(), entry)

@@ -29,6 +29,7 @@ LONGEST_VALUE_BYTES = 64 << 10
 _LONGEST_NAME_BYTES = 256  # the name of a field has at most 64
 _AT_ONCE_US = 2_000_000  # a kernel prints all of a fault within this time
 _PRINTED_US = 60_000_000  # within this time a report is printed and the core is dumped
+_LATEST_US = 600_000_000  # a large core takes long to dump
 _MOST_LINES = 300  # of one message
 _TAGS = {
     "COREDUMP_EXE": "exe", "COREDUMP_COMM": "comm", "COREDUMP_UNIT": "unit", "COREDUMP_USER_UNIT": "user_unit",
@@ -38,7 +39,8 @@ _TAGS = {
 }  # fmt: skip
 READ = frozenset(_TAGS) | {
     "MESSAGE_ID", "MESSAGE", "_MACHINE_ID", "COREDUMP_HOSTNAME", "COREDUMP_PID", "COREDUMP_TIMESTAMP",
-    "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP", "_TRANSPORT", "_SOURCE_MONOTONIC_TIMESTAMP",
+    "COREDUMP_SIGNAL_NAME", "__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP", "_TRANSPORT",
+    "_SOURCE_MONOTONIC_TIMESTAMP",
     "_PID", "CONTAINER_ID",
 }  # fmt: skip
 # Neither the command line nor the environment, which contain secrets.
@@ -300,8 +302,19 @@ def add_core_dump(
         code=code,
         **at_fault(stack.frames, base_name(entry.get("COREDUMP_EXE") or entry.get("COREDUMP_COMM")), code=code),
         frames=stack.frames,
+        uptime_s=_uptime(entry),
         tags=tags_of((name, entry.get(field)) for field, name in _TAGS.items()),
     )
+
+
+def _uptime(entry: Mapping[str, str]) -> float | None:
+    """How long the kernel had run at a crash, whose dump is logged later."""
+    names = ("__MONOTONIC_TIMESTAMP", "__REALTIME_TIMESTAMP", "COREDUMP_TIMESTAMP")
+    since_us, logged_us, at_us = (whole(entry.get(name)) for name in names)
+    if since_us is None:
+        return None
+    late_us = logged_us - at_us if logged_us and at_us and 0 <= logged_us - at_us < _LATEST_US else 0
+    return (since_us - late_us) / 1e6 if since_us > late_us else None
 
 
 def _names_of_host(entry: Mapping[str, str]) -> tuple[str | None, ...]:

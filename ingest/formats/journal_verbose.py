@@ -14,7 +14,7 @@ _LONGEST_LINE = 4000
 _PART_BYTES = 1 << 20
 # The cursor has the time in microseconds; the date before it is in the language and the zone of the user.
 _ENTRY = re.compile(
-    r"\S.{0,80} \[s=[0-9a-f]{1,32};i=[0-9a-f]{1,16};b=[0-9a-f]{32};m=[0-9a-f]{1,16};"
+    r"\S.{0,80} \[s=[0-9a-f]{1,32};i=[0-9a-f]{1,16};b=[0-9a-f]{32};m=(?P<since_us>[0-9a-f]{1,16});"
     r"t=(?P<at_us>[0-9a-f]{1,16});x=[0-9a-f]{1,16}\]"
 )
 _FIELD = re.compile(r" {4}(?P<name>[A-Z0-9_]{1,64})=(?P<said>.*)")
@@ -45,7 +45,8 @@ def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
     for line in lines:
         if begun := _ENTRY.fullmatch(line):
             yield entry
-            entry, name = {"__REALTIME_TIMESTAMP": str(int(begun["at_us"], 16))}, ""
+            at_us, since_us = (str(int(begun[one], 16)) for one in ("at_us", "since_us"))
+            entry, name = {"__REALTIME_TIMESTAMP": at_us, "__MONOTONIC_TIMESTAMP": since_us}, ""
         elif found := _FIELD.fullmatch(line):
             name = found["name"] if found["name"] in READ else ""
             if name:

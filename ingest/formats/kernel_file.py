@@ -133,6 +133,8 @@ class _Log:
             self._host = host_of(stamp)
         if own and own["writer"] == WRITER:
             self._add_of_dump(said[own.end() :], is_new=is_new)
+            if is_new and (clock := line_of(said, stamp, origin=None).clock) is not None:
+                self._dump["__MONOTONIC_TIMESTAMP"] = str(int(clock * 1e6))
         elif own:
             self._add_of_systemd(said[own.end() :])
         elif self._writer == "kernel":

@@ -310,3 +310,24 @@ def test_a_dump_is_told_without_its_first_line_and_its_file_tells_the_time():
     [crash] = crashes_of(COREDUMPCTL, CUT.encode())
     said = [crash[name] for name in ("occurred_at", "code", "module")]
     assert said == ["2024-07-19T04:10:02Z", "SIGSEGV", "relay"]
+
+
+def test_a_message_without_a_time_may_tell_the_host():
+    said = "pc7 systemd-coredump[835]: Process 7 (relay) of user 1000 dumped core.\n\n  Stack trace of thread 7:\n"
+    said += "  #0  0x00007f6184b28a08 push (relay + 0x39a08)\n"
+    assert [crash["host_id"] for crash in crashes_of(COREDUMPCTL, said.encode())] == ["pc7"]
+
+
+def test_the_kernels_clock_or_the_journals_tells_how_long_it_had_run():
+    said = "[ 9287.734430] systemd-coredump[788]: Process 7 (relay) of user 0 dumped core.\n"
+    said += "[ 9287.734445] systemd-coredump[788]: Stack trace of thread 7:\n"
+    said += "[ 9287.734448] systemd-coredump[788]: #0  0x000073c605eabbe2 push (relay + 0x9dbe2)\n"
+    assert [crash["uptime_s"] for crash in crashes_of(KERNEL_FILE, said.encode())] == [9287.73443]
+    entry = "\n".join(
+        [
+            "__REALTIME_TIMESTAMP=1721362205000000", "__MONOTONIC_TIMESTAMP=90000000",
+            "MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1", "COREDUMP_PID=7", "COREDUMP_COMM=relay",
+            "COREDUMP_SIGNAL=11", "COREDUMP_TIMESTAMP=1721362202000000", "MESSAGE=Process 7 dumped core.", "\n",
+        ]
+    )  # fmt: skip
+    assert [crash["uptime_s"] for crash in crashes_of(JOURNAL, entry.encode())] == [87]
