@@ -72,7 +72,8 @@ def backtest(lake: Lake, span: Span, *, progress: Progress | None = None) -> JSO
 
     Raises:
         LakeError: the lake cannot be read or holds no record.
-        BadArgument: the span ends before it begins, or the step is not a whole number of minutes from one on.
+        BadArgument: the span ends before it begins, or begins after the newest record, or the step is not a whole number
+            of minutes from one on.
     """
     started = time.perf_counter()
     if span.step_minutes < 1:
@@ -81,6 +82,8 @@ def backtest(lake: Lake, span: Span, *, progress: Progress | None = None) -> JSO
         raise BadArgument(f"--from {time_text(span.since)} is not before --to {time_text(span.until)}.")
     with Engine(lake, as_of=span.until) as engine:
         until = judged_instant(engine)
+        if span.since is not None and span.since >= until:
+            raise BadArgument(f"--from {time_text(span.since)} is not before the newest record, of {time_text(until)}.")
         detector = run(engine, step_minutes=span.step_minutes, progress=progress)
         first = tick_time(detector.news.first_tick)
         since = first if span.since is None else span.since

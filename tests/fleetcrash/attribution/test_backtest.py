@@ -300,6 +300,11 @@ def test_a_span_that_ends_before_it_begins_is_bad_use(small, seconds):
         backtest(small, Span(fleet.NOW, fleet.NOW + timedelta(seconds=seconds)))
 
 
+def test_so_is_one_that_begins_after_the_newest_record(small):
+    with pytest.raises(BadArgument, match=r"--from 2\d+-\S+Z is not before the newest record, of 2\d+-\S+Z\."):
+        backtest(small, Span(fleet.NOW + timedelta(days=365)))
+
+
 def test_a_moment_before_every_record_has_no_incident(small):
     said = incidents(small, as_of=fleet.START - timedelta(days=1000))
     assert said["incidents"] == []
