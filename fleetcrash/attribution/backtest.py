@@ -72,8 +72,8 @@ def backtest(lake: Lake, span: Span, *, progress: Progress | None = None) -> JSO
 
     Raises:
         LakeError: the lake cannot be read or holds no record.
-        BadArgument: the span ends before it begins, or begins after the newest record, or the step is not a whole number
-            of minutes from one on.
+        BadArgument: the span ends before it begins or begins after the newest record, or the step is no whole number of
+            minutes from one on.
     """
     started = time.perf_counter()
     if span.step_minutes < 1:
