@@ -32,6 +32,7 @@ LOG_BY_DELAY = LOG_THOUSAND
 # Of a fault that waits for a moment it takes a thousand to one, and what makes it less likely than a wave besides: one
 # update in ten thousand has one, at some minute; there are five a day, and a wave every twenty days.
 LOG_LATENT = LOG_THOUSAND + float(np.log(0.05 / 1e-4))
+_HALF = 0.5  # of what speaks for the leading update
 _WORTH_ASKING = 0.5  # of an update that is no likelier nothing is said, whatever the answer
 
 
@@ -66,14 +67,13 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
     known = _of_known_fault(rivalry, log_updates, again, hosts)
     if known is not None:
         return known
-    ageing = _of_ageing_name(rivalry, log_updates)
-    if ageing is not None:
-        return ageing
     leader = int(np.argmax(log_updates))
     better = _better_told(rivalry, leader, log_updates, hosts)
     if better is not None:
         leader, log_updates = better
     odds = of_leader(rivalry, leader, log_updates)
+    if _is_half_forgotten(rivalry, leader):
+        return replace(odds, lacks_contrast=True)
     if not odds.lacks_contrast and _is_outdone(rivalry, leader, again):
         odds = replace(odds, lacks_contrast=True)
     is_open = odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN
@@ -134,23 +134,18 @@ def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: H
     return replace(odds, is_known=is_known, lacks_contrast=not is_known)
 
 
-def _of_ageing_name(rivalry: Rivalry, log_updates: Floats) -> Odds | None:
-    """The odds, where hosts leave at boots, and the update that this was put down to was sent out more than a day ago.
+def _is_half_forgotten(rivalry: Rivalry, leader: int) -> bool:
+    """Whether hosts leave, and of what speaks for their doing so half goes by installs of which some are forgotten.
 
-    Installs are followed for a day. From then on it seems to strike fewer of the hosts that boot, while what the same
-    hosts got hours later, and have to the full, seems to strike more.
-
-    Returns:
-        None where it is not so, or its own test has not passed.
+    Installs are followed for a day. Of two updates that the same hosts got in the course of a day the older one seems
+    to strike fewer of those that boot the next morning, or only those that got it late, which may be others.
     """
     trial = rivalry.trial
-    row = np.flatnonzero(trial.updates == rivalry.named_before)
-    if not trial.by_departures or not len(row) or trial.log_test[row[0]] < LOG_THRESHOLD:
-        return None
-    if int(rivalry.pushed(int(trial.updates[row[0]]))[0]) >= rivalry.known_from:
-        return None
-    alone = np.where(np.arange(len(log_updates)) == row[0], log_updates, -np.inf)
-    return of_leader(rivalry, int(row[0]), alone, is_told=True)
+    if not trial.by_departures:
+        return False
+    half = (trial.log_test >= LOG_THRESHOLD) & (trial.log_evidence >= _HALF * trial.log_evidence[leader])
+    sent_out = (int(rivalry.pushed(update)[0]) for update in trial.updates[half].tolist())
+    return any(minute < rivalry.known_from for minute in sent_out)
 
 
 def _is_outdone(rivalry: Rivalry, leader: int, again: Mask) -> bool:

@@ -126,7 +126,6 @@ def _without_waves(
     *,
     contrast: Contrast | None = None,
     named_elsewhere: Sequence[int] = (),
-    known_from: int = 0,
     **how: Any,
 ) -> Judgement:
     """Updates of one release, against nothing; named by nobody before, unless it says how."""
@@ -141,8 +140,6 @@ def _without_waves(
         of_strata=np.zeros(0, bool),
         named_elsewhere=named_elsewhere,
         contrast=contrast,
-        known_from=known_from,
-        named_before=(usual | how)["named_before"],
     )
     return judge(odds, contrast=contrast, **(usual | how))
 
@@ -818,24 +815,36 @@ def test_a_name_is_kept_while_another_that_is_not_told_from_it_is_hardly_likelie
 
 
 @pytest.mark.parametrize(
-    ("by_departures", "released_ago", "test", "named"),
-    [(True, 1, 50.0, UPDATE), (True, 0, 50.0, OTHER), (False, 1, 50.0, OTHER), (True, 1, 1.0, OTHER)],
-    ids=["more than a day ago", "within the day", "hosts crash", "its test has not passed"],
+    ("by_departures", "ago", "evidence", "test", "named"),
+    [
+        (True, 1, 60.0, 50.0, None),
+        (True, 0, 60.0, 50.0, OTHER),
+        (False, 1, 60.0, 50.0, OTHER),
+        (True, 1, 40.0, 50.0, OTHER),
+        (True, 1, 60.0, 1.0, OTHER),
+    ],
+    ids=["a day ago", "within the day", "hosts crash", "much less speaks for it", "its test has not passed"],
 )
-def test_what_hosts_got_later_does_not_take_over_because_the_named_installs_are_not_followed_any_more(
-    by_departures, released_ago, test, named
+def test_of_hosts_that_leave_none_is_named_where_installs_of_another_one_are_not_followed_any_more(
+    by_departures, ago, evidence, test, named
 ):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
     events[CRASH, :, 3, 0] = EVENTS
-    evidence, tests = np.array([40.0, 100.0]), np.array([test, 100.0])
-    told = _without_waves(
-        Trial(np.array([UPDATE, OTHER]), events, events, evidence, tests, evidence[:, None], by_departures),
-        before=Kind.UPDATE,
-        named_before=UPDATE,
-        contrast={UPDATE: 0.0, OTHER: 100.0}.__getitem__,
-        known_from=RELEASED + released_ago,
+    said, tests = np.array([evidence, 100.0]), np.array([test, 100.0])
+    none = np.zeros((OUTCOMES, 0, SHAPES))
+    contrast = {UPDATE: 0.0, OTHER: 100.0}.__getitem__
+    odds = weigh(
+        Trial(np.array([UPDATE, OTHER]), events, events, said, tests, said[:, None], by_departures),
+        Waves(np.zeros(0, int), np.zeros(0, int), np.zeros((0, SHAPES)), none, none),
+        pushed={UPDATE: np.array([RELEASED - ago]), OTHER: np.array([RELEASED])}.__getitem__,
+        spot_log_weight=np.zeros(0),
+        stands_there=np.zeros(0, bool),
+        of_strata=np.zeros(0, bool),
+        contrast=contrast,
+        known_from=RELEASED,
     )
-    assert (told.kind, told.update) == (Kind.UPDATE, named)
+    told = judge(odds, minutes_open=0, before=Kind.UNDETERMINED, named_before=None, contrast=contrast)
+    assert told.update == named
 
 
 @pytest.mark.parametrize(("evidence", "kind"), [(100.0, Kind.UPDATE), (7.0, Kind.UNDETERMINED)], ids=["much", "little"])
