@@ -244,9 +244,7 @@ class Lake:
             except (OSError, DeltaError) as error:
                 if isinstance(error, LakeError):
                     raise
-                if trouble.is_full(error):
-                    raise trouble.full(self.root, table) from error
-                if not left:
+                if not left or trouble.is_full(error):
                     raise trouble.unwritable(self.root, table, error) from error
                 self._tables.pop(table, None)  # its checkpoint may have been replaced by a newer one
         raise AssertionError("unreachable")

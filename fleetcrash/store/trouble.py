@@ -72,8 +72,10 @@ def unreadable(root: Path, table: str, error: BaseException) -> LakeError:
     )
 
 
-def unwritable(root: Path, table: str, error: BaseException) -> LakeError:
+def unwritable(root: Path, table: str, error: Exception) -> LakeError:
     """A table could not be written, for whatever reason the error tells."""
+    if is_full(error):
+        return full(root, table)
     return LakeError(f"{table} in the lake at {root} cannot be written: {one_line(error)}.")
 
 

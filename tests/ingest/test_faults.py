@@ -17,6 +17,7 @@ import pytest
 
 from fleetcrash.errors import LakeError
 from fleetcrash.store import Lake
+from fleetcrash.store.housekeeping import compact
 from ingest.commit import Intake, Judged
 from ingest.load import load
 from ingest.report import Counts
@@ -52,6 +53,22 @@ def test_a_full_disk_is_said_and_the_same_load_with_more_room_completes_it(small
     report = load(lake, [path], now=NOW)
     assert report.read == len(LINES)
     assert len(answers(lake)["crashes"]) == len(LINES)
+
+
+def test_a_compaction_on_a_full_disk_says_so_and_leaves_the_lake_whole(small_disk, tmp_path):
+    lake = Lake.create(small_disk / "lake")
+    for part in range(2):
+        load(lake, [write(tmp_path / f"{part}.ndjson", LINES[part * 100 : part * 100 + 100])], now=NOW)
+    filler = small_disk / "filler"
+    with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as rest:
+        while True:
+            rest.write(bytes(4096))
+    with pytest.raises(LakeError, match=r"the disk is full .*What is in the lake is whole"):
+        compact(lake)
+    assert len(answers(lake)["crashes"]) == 200
+    filler.unlink()
+    compact(lake)
+    assert len(answers(lake)["crashes"]) == 200
 
 
 def test_a_disk_that_is_nearly_full_is_said_to_be_before_anything_is_written(lake, tmp_path, monkeypatch):
