@@ -102,6 +102,7 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
         named_before=case.named_before,
         contrast=contrast,
         is_doubtful=said.is_doubtful,
+        is_alone_at_boots=said.is_alone_at_boots,
     )
     return _questioned(inquiry, case, odds, judgement), trial, found
 

@@ -9,6 +9,7 @@ what is to be said is that this update may be behind it, and nothing of today.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,13 +40,33 @@ def of_first_hour(struck: Ints, minute: Ints) -> Ints:
     return struck[minute[struck] <= first + LAG_MINUTES]
 
 
+@dataclass(frozen=True)
+class Held:
+    """What some events say for an update that most of their hosts had.
+
+    Attributes:
+        log_ratio: by the hosts beside them that lacked it: what ``evidence.log_contrast`` says.
+        lacking: how many of their own hosts lacked it.
+    """
+
+    log_ratio: float
+    lacking: int
+
+
 def log_by_holders(news: News, told: Ints) -> Mapping[int, float]:
-    """What some events say for each update that most of their hosts had, by the hosts beside them that lacked it.
+    """What some events say for each update that most of their hosts had, by its index; see ``Held``.
 
     Args:
         told: the events, by their numbers.
-    Returns:
-        Of each such update, by its index, what ``evidence.log_contrast`` says.
+    """
+    return {update: held.log_ratio for update, held in held_by(news, told).items()}
+
+
+def held_by(news: News, told: Ints) -> Mapping[int, Held]:
+    """The same, and how many of their hosts lacked each.
+
+    Args:
+        told: the events, by their numbers.
     """
     if not len(told) or not news.installs_told or not news.presence_told:  # who lacks one may be offline else
         return {}
@@ -53,11 +74,12 @@ def log_by_holders(news: News, told: Ints) -> Mapping[int, float]:
     is_count = found.update < 0
     hosts = np.zeros(int(told.max()) + 1, np.int64)
     hosts[found.event[is_count]] = found.hosts[is_count]
-    said = {}
+    held = {}
     for update in np.unique(found.update[~is_count]).tolist():
         rows = found.update == update
-        said[update] = log_contrast_of_each(found.had[rows], found.hosts[rows], hosts[found.event[rows]])
-    return said
+        log_ratio = log_contrast_of_each(found.had[rows], found.hosts[rows], hosts[found.event[rows]])
+        held[update] = Held(log_ratio, int((~found.had[rows]).sum()))
+    return held
 
 
 def are_behind(said: Mapping[int, float], younger: frozenset[int], least: float) -> tuple[int, ...]:

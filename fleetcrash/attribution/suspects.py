@@ -32,6 +32,9 @@ LOG_THRESHOLD = float(np.log(UPDATES_IN_30_DAYS / FALSE_ALARMS_IN_30_DAYS))
 
 _LOG_LEAST = 3.0  # of the evidence by the baseline, for an alarm
 
+_MOSTLY = 0.5
+_LATE_AGES = int(np.searchsorted(AGE_MINUTES, 240, side="right"))  # of installs: four hours or more
+
 # In which outcomes a fault shows, and how likely it is to show in just these, before looking: a weight of the average.
 # Of a handful of crashes one may well come at a boot, and be of the same fault.
 _SHOWS_IN = {
@@ -88,6 +91,23 @@ class Trial:
             row: of the update among ``updates``.
         """
         return int(np.argmax(self.log_by_slice[row]))
+
+    def events_of(self, row: int) -> Floats:
+        """(OUTCOMES, AGES) events of hosts with an update, in the slice that says most.
+
+        Args:
+            row: of the update among ``updates``.
+        """
+        return self.events[:, row, :AGES, self.likeliest_slice(row)]
+
+    def waits_for_boots(self, row: int) -> bool:
+        """Whether an update seems to strike at boots, hours after its installs: most of what its hosts do is that.
+
+        Args:
+            row: of the update among ``updates``.
+        """
+        events = self.events_of(row)
+        return bool(events[CRASH_AT_BOOT, _LATE_AGES:].sum() > _MOSTLY * events.sum())
 
     def counts(self, row: int) -> tuple[float, float]:
         """Events seen and expected in the slice and the time after the install that speak loudest for an update.

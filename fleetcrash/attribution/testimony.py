@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, cached_property
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from fleetcrash.arrays import Mask
 from fleetcrash.attribution import doubts
 from fleetcrash.attribution.after_install import log_by_delay
+from fleetcrash.attribution.baseline import CRASH_AT_BOOT
 from fleetcrash.attribution.case import Case
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
@@ -17,6 +19,7 @@ from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.missing_installs import joined_later
 from fleetcrash.attribution.odds import LOG_BY_DELAY
+from fleetcrash.attribution.older import Held, held_by
 from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.witnesses import log_within, to_look_at
@@ -30,6 +33,12 @@ _LEAST_LACKING = 5  # of the struck hosts; so few may have lost their installs, 
 
 _LEAST_BEFORE = 5  # events before the release; fewer say nothing of how many there are since
 _MORE = 2.0  # times as much as before
+
+_MOST_BOOTS = 400  # of crashes at boots that are asked about
+# So few of the struck hosts may lack what strikes them: installs that were lost. More than so many may not.
+_STRAY_SHARE, _FEW_STRAYS = 0.03, 2
+# What hosts have to say for an update that strikes at boots, where most of the hosts beside have it as well.
+_LOG_ALONE = 2.0 * LOG_THOUSAND
 
 _MOSTLY = 0.5
 
@@ -45,6 +54,7 @@ class Testimony:
         self.pushed = cache(inquiry.pushed)
         self.of_hosts = cache(self._of_hosts)
         self.by_delay = cache(self._by_delay)
+        self._held_at_boots = cache(self._asked_at_boots)
 
     @cached_property
     def _moments(self) -> Moments:
@@ -106,7 +116,7 @@ class Testimony:
         """
         if self._is_at_blamed_place(update) or self._strikes_others_as_well(update) or self._was_so_before(update):
             return True
-        if self._may_be_of_known(update):
+        if self._may_be_of_known(update) or self._leaves_out_some_boots(update):
             return True
         return doubts.is_doubtful(
             self._inquiry,
@@ -166,6 +176,47 @@ class Testimony:
         if not self._case.named_elsewhere - {update} or not self._inquiry.news.installs_told:
             return False
         return self.strikes_late(update) and self.of_hosts(update) < LOG_HINT
+
+    def is_alone_at_boots(self, update: int) -> bool:
+        """Whether of all that hosts have whom boots strike, for however long, this update alone tells who is struck.
+
+        They all have it, and hosts beside them that lack it are spared, a million to one, and a thousand times as
+        clearly as those that lack anything else. Who is online more has more of everything, and boots more often: but
+        some of the struck lack what is not behind it, and of other updates hosts say as much.
+        """
+        held, strays = self._held_at_boots(update)
+        own = held.get(update)
+        if own is None or own.lacking > strays:
+            return False
+        most = max((other.log_ratio for one, other in held.items() if one != update), default=0.0)
+        return own.log_ratio >= max(_LOG_ALONE, most + LOG_THOUSAND)
+
+    def _leaves_out_some_boots(self, update: int) -> bool:
+        """Whether boots strike hosts that never had it, hours after its installs, and all of them have another one.
+
+        That may be of however long ago, and wait for more than one boot: who boots more often has more of everything.
+        """
+        if not self._trial.waits_for_boots(self._trial.row_of(update)):
+            return False
+        held, strays = self._held_at_boots(update)
+        own, strays = held.get(update), max(strays, _FEW_STRAYS)
+        if own is not None and own.lacking <= strays:
+            return False
+        return any(other.lacking <= strays and other.log_ratio > 0.0 for other in held.values())
+
+    def _asked_at_boots(self, update: int) -> tuple[Mapping[int, Held], float]:
+        """What crashes at boots since an update was sent out, where it is likeliest, say for each that the hosts have.
+
+        Returns:
+            See ``older.held_by``; and how many of their hosts may lack one that strikes them all.
+        """
+        inquiry, tick = self._inquiry, self._case.tick
+        events, slices = inquiry.news.events, inquiry.spots.slices
+        cells = slices.members[self._trial.likeliest_slice(self._trial.row_of(update))] > 0
+        at_boots = self._case.events & cells[events.cell] & (events.outcome == CRASH_AT_BOOT)
+        at_boots &= (events.tick <= tick) & (events.minute >= int(self.pushed(update)[0]))
+        asked = to_look_at(np.flatnonzero(at_boots), _MOST_BOOTS)
+        return held_by(inquiry.news, asked), _STRAY_SHARE * len(asked)
 
     def strikes_late(self, update: int) -> bool:
         """Whether most of what the update may have done came an hour or more after its installs."""

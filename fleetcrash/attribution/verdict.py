@@ -15,7 +15,7 @@ import numpy as np
 
 from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution import suspects
-from fleetcrash.attribution.baseline import CRASH, CRASH_AT_BOOT, DARK
+from fleetcrash.attribution.baseline import CRASH, DARK
 from fleetcrash.attribution.evidence import LOG_THOUSAND, TEST_RATIOS
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.posterior import Odds
@@ -43,10 +43,9 @@ _LOG_OF_ONE = float(np.log(TEST_RATIOS.max()))  # ... and each of them says no m
 # wait for it, and comes after whatever made the host boot.
 _EARLY_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
 # What strikes at a boot hours after an update may be of one of more than a day ago as well, which is not on trial any
-# more: then hosts without the update have to tell ...
-_LATE_AGES = int(np.searchsorted(AGE_MINUTES, 240, side="right"))
-# ... and by so much an event, which takes that two in five of the hosts beside lack it: those that lack what everybody
-# got who was online then were not, and boot less often, whatever strikes at boots.
+# more: then hosts without the update have to tell, and by so much an event, which takes that two in five of the hosts
+# beside lack it: those that lack what everybody got who was online then were not, and boot less often, whatever strikes
+# at boots. Or they tell it from all that the struck hosts have.
 _LOG_PER_LATE_BOOT = 0.5
 # By so much an event they tell that it was none of before: of an update that most hosts have, those that lack it were
 # not online yesterday either, and lack whatever else came then.
@@ -183,6 +182,7 @@ def judge(
     named_before: int | None,
     contrast: Contrast | None,
     is_doubtful: Callable[[int, int | None], bool],
+    is_alone_at_boots: Callable[[int], bool],
 ) -> Judgement:
     """Say what the odds come to.
 
@@ -192,16 +192,20 @@ def judge(
         contrast: None where no installs are on record.
         is_doubtful: of an update by its index, and the minute in which the best wave began, if there is one; asked
             before one is named. See ``witnesses``.
+        is_alone_at_boots: of an update that strikes at boots hours later, whether hosts tell it from all else that the
+            struck ones have.
     """
     is_acquitted = odds.log_acquittal > _LOG_ACQUITTAL * (2.0 if before is Kind.CANNOT_SEPARATE else 1.0)
     named, lacks, twins = None, None, _twins(odds, contrast)
     if odds.leader is not None and not is_acquitted:
-        named, lacks = _named(odds, odds.leader, twins, named_before, contrast, is_doubtful)
+        named, lacks = _named(odds, odds.leader, twins, named_before, contrast, is_doubtful, is_alone_at_boots)
     kind = Kind.UPDATE
     if named is None:
         kind = _without_name(odds, minutes_open, before, is_acquitted, is_doubtful)
     told_from = tuple(odds.trial.updates[odds.near].tolist())
-    by_hosts = named is not None and contrast is not None and _is_told_by_hosts(odds.trial, named, contrast)
+    by_hosts = False
+    if named is not None and contrast is not None:
+        by_hosts = _is_told_by_hosts(odds.trial, named, contrast, is_alone_at_boots)
     probabilities = odds.probabilities.copy()
     if named is None and twins:
         probabilities[twins] = probabilities[twins].mean()
@@ -228,6 +232,7 @@ def _named(
     named_before: int | None,
     contrast: Contrast | None,
     is_doubtful: Callable[[int, int | None], bool],
+    is_alone_at_boots: Callable[[int], bool],
 ) -> tuple[int | None, Lack | None]:
     """The update to name, None if none; and why the leading one is not, if there is more to say than how likely it is.
 
@@ -237,7 +242,7 @@ def _named(
     trial, near = odds.trial, odds.near
     update, passed = int(trial.updates[leader]), trial.log_test >= suspects.LOG_THRESHOLD
     is_old = update == named_before
-    if is_old or odds.goes_on or (not twins and _is_apart(trial, leader, near, contrast)):
+    if is_old or odds.goes_on or (not twins and _is_apart(trial, leader, near, contrast, is_alone_at_boots)):
         stands = odds.probabilities[leader] >= _enough(is_old) and (passed[leader] or odds.is_known)
         if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
             return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
@@ -296,7 +301,9 @@ def _enough(kept: bool) -> float:
     return KEEPING_PROBABILITY if kept else NAMING_PROBABILITY
 
 
-def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None) -> bool:
+def _is_apart(
+    trial: Trial, leader: int, near: Ints, contrast: Contrast | None, is_alone_at_boots: Callable[[int], bool]
+) -> bool:
     """Whether the leading update is told from every other one by more than by how long a fault takes to strike.
 
     Where hosts do not tell two updates apart, because all have both or nobody says which has what, only the time after
@@ -305,13 +312,14 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None) 
 
     Args:
         near: rows of the trial that the evidence hardly tells from the leader, which is one of them.
+        is_alone_at_boots: see ``judge``.
     """
     if contrast is None:
         return len(near) == 1
-    events = _events_of(trial, leader)
-    if events[CRASH_AT_BOOT, _LATE_AGES:].sum() > _MOSTLY * events.sum():
+    events = trial.events_of(leader)
+    if trial.waits_for_boots(leader):
         least = max(LOG_MARGIN, _LOG_PER_LATE_BOOT * float(events.sum()))
-        if contrast(int(trial.updates[leader])) < least:
+        if contrast(int(trial.updates[leader])) < least and not is_alone_at_boots(int(trial.updates[leader])):
             return False
     if len(near) == 1:
         return True
@@ -341,12 +349,11 @@ def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
     return tied if len(tied) > 1 else []
 
 
-def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast) -> bool:
+def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast, is_alone_at_boots: Callable[[int], bool]) -> bool:
     """Whether by the crashes, for who leaves was online just before, hosts without the update fare that much better."""
-    events = float(_events_of(trial, trial.row_of(update)).sum())
-    return not trial.by_departures and contrast(update) >= max(LOG_THOUSAND, _LOG_PER_EVENT * events)
-
-
-def _events_of(trial: Trial, row: int) -> Floats:
-    """(OUTCOMES, AGES) events of hosts with an update, in the slice that says most."""
-    return trial.events[:, row, :AGES, trial.likeliest_slice(row)]
+    row = trial.row_of(update)
+    if trial.by_departures:
+        return False
+    if contrast(update) >= max(LOG_THOUSAND, _LOG_PER_EVENT * float(trial.events_of(row).sum())):
+        return True
+    return trial.waits_for_boots(row) and is_alone_at_boots(update)

@@ -53,10 +53,10 @@ def enough(count: int) -> float:
     return max(LOG_THOUSAND, _LOG_PER_EVENT * count)
 
 
-def to_look_at(struck: Ints) -> Ints:
-    """Which of some events to ask about: the same ones until there are clearly more."""
+def to_look_at(struck: Ints, most: int = _ENOUGH) -> Ints:
+    """Which of some events to ask about, at most so many: the same ones until there are clearly more."""
     first = step_below(len(struck))
-    return struck[np.linspace(0, first - 1, min(first, _ENOUGH)).astype(np.int64)]
+    return struck[np.linspace(0, first - 1, min(first, most)).astype(np.int64)]
 
 
 def step_below(count: int) -> int:

@@ -56,7 +56,7 @@ def weigh(
     return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
 
 
-judge = partial(verdict.judge, is_doubtful=lambda *_: False)
+judge = partial(verdict.judge, is_doubtful=lambda *_: False, is_alone_at_boots=lambda _: False)
 
 
 def _judged(
