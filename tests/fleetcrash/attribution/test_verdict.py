@@ -685,24 +685,27 @@ def test_without_installs_what_rose_more_than_an_hour_after_the_release_may_be_a
 
 
 @pytest.mark.parametrize(
-    ("outcome", "age", "contrast", "named"),
+    ("outcome", "age", "contrast", "alone", "named"),
     [
-        (CRASH_AT_BOOT, 4, 0.5 * EVENTS - 0.1, False),
-        (CRASH_AT_BOOT, 4, 0.5 * EVENTS + 0.1, True),
-        (CRASH_AT_BOOT, 3, 0.0, True),
-        (CRASH, 4, 0.0, True),
+        (CRASH_AT_BOOT, 4, 0.5 * EVENTS - 0.1, False, False),
+        (CRASH_AT_BOOT, 4, 0.5 * EVENTS + 0.1, False, True),
+        (CRASH_AT_BOOT, 4, 10.0, True, True),
+        (CRASH_AT_BOOT, 3, 0.0, False, True),
+        (CRASH, 4, 0.0, False, True),
     ],
-    ids=["hosts hardly tell", "hosts tell", "within four hours", "long after a boot"],
+    ids=["hosts hardly tell", "hosts tell", "told from all that they have", "within four hours", "long after a boot"],
 )
-def test_what_strikes_at_a_boot_hours_later_may_be_of_an_update_of_the_day_before(outcome, age, contrast, named):
+def test_what_strikes_at_a_boot_hours_later_may_be_of_an_update_of_the_day_before(outcome, age, contrast, alone, named):
     events = np.zeros((OUTCOMES, 1, AGES, 1))
     events[outcome, 0, age, 0] = EVENTS
     evidence = np.array([100.0])
     told = _without_waves(
         Trial(np.array([UPDATE]), events, events / 10, evidence, evidence, evidence[:, None]),
         contrast={UPDATE: contrast}.__getitem__,
+        is_alone_at_boots={UPDATE: alone}.__getitem__,
     )
     assert told.update == (UPDATE if named else None)
+    assert told.is_told_by_hosts == (named and (alone or contrast > 0.0))
 
 
 @pytest.mark.parametrize(
