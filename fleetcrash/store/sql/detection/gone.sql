@@ -1,9 +1,9 @@
 -- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
--- An OS patch restarts a host and may take longer; what ends in the hour after one is left out. So may a driver, firmware
--- above all; only a server's silence is news all the same, and so it is after a patch once it has lasted two hours: a row of
--- its own, as the host may have counted until the patch was told. Where no install is told, nobody knows in which hour of the day
--- after its release a patch restarted a host, and that day is left out. And a server that had been up for half an hour and
--- is back within a quarter of one was restarted by somebody, maybe with all others of its region in one night.
+-- An OS patch restarts a host and may take longer; what ends in the hour after one is left out, however long it lasts: there
+-- are fleets in which every fiftieth server that was patched is never seen again, and the patch does no harm. So may a driver,
+-- firmware above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of
+-- the day after its release a patch restarted a host, and that day is left out. And a server that had been up for half an hour
+-- and is back within a quarter of one was restarted by somebody, maybe with all others of its region in one night.
 -- patched_known: when either was told of a session of whose end it was not known by the time that this was; null: never.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
@@ -50,29 +50,10 @@ explained AS (
     AND restarting.placed_at > left_behind.online_until - INTERVAL 1 HOUR
   WHERE restarting.kind = 'os_patch' OR NOT left_behind.always_on
   GROUP BY left_behind.host_id, left_behind.online_until
-),
-lasting AS (
-  SELECT
-    left_behind.*,
-    greatest(left_behind.gone_known, explained.known_at, left_behind.online_until + INTERVAL 2 HOUR) AS news_at
-  FROM left_behind
-  JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
-  WHERE left_behind.always_on
-),
-judged AS (
-  SELECT left_behind.*, explained.known_at AS explained_known
-  FROM left_behind
-  LEFT JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
-  WHERE coalesce(explained.known_at > left_behind.gone_known, true)
-  UNION ALL
-  SELECT lasting.* EXCLUDE (news_at) REPLACE (news_at AS gone_known), NULL
-  FROM lasting
-  WHERE news_at <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
-    AND coalesce(greatest(next_from, next_known) > news_at, true)
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
-  least(followed.explained_known, CASE
+  least(explained.known_at, CASE
     WHEN followed.always_on AND followed.next_from <= followed.online_until + INTERVAL 15 MINUTE
       AND followed.online_until >= followed.online_from + INTERVAL 30 MINUTE  -- else it may be in a loop
       THEN greatest(followed.next_from, followed.next_known, followed.gone_known + INTERVAL 1 MICROSECOND)
@@ -89,13 +70,15 @@ SELECT
     WHEN followed.online_until < followed.online_from + INTERVAL 12 HOUR THEN 2
     ELSE 3
   END AS since_boot
-FROM judged AS followed
+FROM left_behind AS followed
+LEFT JOIN explained ON explained.host_id = followed.host_id AND explained.online_until = followed.online_until
 LEFT JOIN host_cell
   ON host_cell.host_id = followed.host_id
   AND host_cell.from_us <= CAST(epoch_us(followed.online_until) AS BIGINT)
   AND coalesce(host_cell.until_us, 9223372036854775807) > CAST(epoch_us(followed.online_until) AS BIGINT)
-WHERE NOT EXISTS (
-  SELECT 1 FROM patched
-  WHERE patched.known_at <= followed.gone_known AND patched.released_at <= followed.online_until
-    AND patched.released_at > followed.online_until - INTERVAL 24 HOUR
-)
+WHERE coalesce(explained.known_at > followed.gone_known, true)
+  AND NOT EXISTS (
+    SELECT 1 FROM patched
+    WHERE patched.known_at <= followed.gone_known AND patched.released_at <= followed.online_until
+      AND patched.released_at > followed.online_until - INTERVAL 24 HOUR
+  )
