@@ -68,32 +68,21 @@ def weigh(rivalry: Rivalry, hosts: Hosts, named_elsewhere: Collection[int]) -> O
     if known is not None:
         return known
     leader = int(np.argmax(log_updates))
-    better = _better_told(rivalry, leader, log_updates, hosts)
-    if better is not None:
-        leader, log_updates = better
+    leader, log_updates = _better_told(rivalry, leader, log_updates, hosts) or (leader, log_updates)
     odds = of_leader(rivalry, leader, log_updates)
     if _is_half_forgotten(rivalry, leader):
         return replace(odds, lacks_contrast=True)
     if not odds.lacks_contrast and _is_outdone(rivalry, leader, again):
         odds = replace(odds, lacks_contrast=True)
-    is_open = odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN
-    if not is_open:
+    if not (odds.is_tied or odds.lacks_contrast or odds.log_margin < LOG_MARGIN):
         return odds
-    told = _of_timer(rivalry, log_updates, hosts)
+    told = _of_timer(rivalry, log_updates, hosts) or _of_place(rivalry, leader, log_updates, hosts)
     if told is not None:
         return told
-    placed = _of_place(rivalry, leader, log_updates, hosts)
-    if placed is not None:
-        return placed
     latent = _of_latent_fault(rivalry, log_updates)
     if latent is not None and latent.begun_with is None:
         return latent
-    if rivalry.is_its_own(leader) or hosts.by_delay(int(trial.updates[leader])) < LOG_BY_DELAY:
-        return latent or odds
-    supposed = of_leader(rivalry, leader, log_updates, is_told=True)
-    if supposed.probabilities[leader] >= _WORTH_ASKING and not rivalry.fares_worse(leader):
-        return supposed
-    return of_leader(rivalry, leader, log_updates, share=TOLD_SHARE)
+    return _by_delay(rivalry, leader, log_updates, hosts) or latent or odds
 
 
 def _of_known_fault(rivalry: Rivalry, log_updates: Floats, again: Mask, hosts: Hosts) -> Odds | None:
@@ -178,6 +167,8 @@ def _better_told(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Host
         return None
     events = _events_with(rivalry)
     many = np.flatnonzero((events >= TOLD_SHARE * events[leader]) & (rivalry.trial.log_test >= LOG_THRESHOLD))
+    if many.tolist() == [leader]:
+        return None
     of_hosts = {row: rivalry.hosts_say(row) for row in many.tolist()}
     told = {row: most + float(log_updates[row]) for row, most in of_hosts.items() if most >= enough(int(events[row]))}
     best = max(told, key=lambda row: told[row], default=None)
@@ -242,6 +233,20 @@ def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | Non
     if told is None or any(rivalry.hosts_say(row) >= said[told[0]] + LOG_THOUSAND for row in asked if row != told[0]):
         return None
     return of_leader(rivalry, *told, is_told=True, share=TOLD_SHARE)
+
+
+def _by_delay(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
+    """The odds, where hosts are struck as long after they got the leading update as a fault of it would have it.
+
+    Returns:
+        None where they do not say so, or it needs nobody to say so.
+    """
+    if rivalry.is_its_own(leader) or hosts.by_delay(int(rivalry.trial.updates[leader])) < LOG_BY_DELAY:
+        return None
+    supposed = of_leader(rivalry, leader, log_updates, is_told=True)
+    if supposed.probabilities[leader] >= _WORTH_ASKING and not rivalry.fares_worse(leader):
+        return supposed
+    return of_leader(rivalry, leader, log_updates, share=TOLD_SHARE)
 
 
 def _of_place(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
