@@ -10,7 +10,7 @@ import numpy as np
 from fleetcrash.arrays import Mask
 from fleetcrash.attribution import doubts
 from fleetcrash.attribution.after_install import log_by_delay
-from fleetcrash.attribution.baseline import CRASH_AT_BOOT
+from fleetcrash.attribution.baseline import CRASH_AT_BOOT, DARK
 from fleetcrash.attribution.case import Case
 from fleetcrash.attribution.contrast import Moments
 from fleetcrash.attribution.evidence import LOG_THOUSAND
@@ -116,7 +116,7 @@ class Testimony:
         """
         if self._is_at_blamed_place(update) or self._strikes_others_as_well(update) or self._was_so_before(update):
             return True
-        if self._may_be_of_known(update) or self._leaves_out_some_boots(update):
+        if self._may_be_of_known(update) or self._leaves_out_some_boots(update) or self._is_left_for_another(update):
             return True
         return doubts.is_doubtful(
             self._inquiry,
@@ -176,6 +176,20 @@ class Testimony:
         if not self._case.named_elsewhere - {update} or not self._inquiry.news.installs_told:
             return False
         return self.strikes_late(update) and self.of_hosts(update) < LOG_HINT
+
+    def _is_left_for_another(self, update: int) -> bool:
+        """Whether servers fall silent, and by the laptops that leave it may as well be another update's doing.
+
+        Of two that the same servers got, a single one that fell silent by itself may seem to tell.
+        """
+        row = self._trial.row_of(update)
+        events = self._trial.events_of(row)
+        if self._trial.by_departures or events[DARK].sum() <= _MOSTLY * events.sum():
+            return False
+        rivals = np.flatnonzero(self._trial.log_test >= LOG_THRESHOLD).tolist()
+        said = {one: self._inquiry.departures.log_test(int(self._trial.updates[one])) for one in (row, *rivals)}
+        both = {one: float(self._trial.log_evidence[one]) + max(log, 0.0) for one, log in said.items()}
+        return any(both[one] > both[row] - LOG_MARGIN for one in both if one != row)
 
     def is_alone_at_boots(self, update: int) -> bool:
         """Whether of all that hosts have whom boots strike, for however long, this update alone tells who is struck.
