@@ -87,7 +87,7 @@ def watch(inquiry: Inquiry, incident: Incident, tick: int, found: Found) -> None
         incident.suspected_minute = int(waves.onset[judgement.wave[0]])
     incident.spot = 0
     if judgement.kind is Kind.UPDATE and judgement.update is not None:
-        row = int(np.flatnonzero(trial.updates == judgement.update)[0])
+        row = trial.row_of(judgement.update)
         incident.spot = inquiry.spots.whole_system(trial.likeliest_slice(row), tick)
         if incident.spot == 0 or incident.by_departures or incident.is_everywhere:
             incident.spot = inquiry.spots.only_system(trial.expected[:, row, :AGES].sum((0, 1)))

@@ -82,7 +82,7 @@ def is_doubtful(
     struck, cells = _struck(inquiry, update, tick, mine, trial)
     if not len(struck):
         return False
-    row, asked = int(np.flatnonzero(trial.updates == update)[0]), witnesses.to_look_at(struck)
+    row, asked = trial.row_of(update), witnesses.to_look_at(struck)
     told = tuple(asked.tolist())
     if inquiry.news.presence_told and inquiry.news.installs_told:
         minutes = trial.window_min(row)
@@ -129,8 +129,7 @@ def struck_beside(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: T
 
 def _slice_of(inquiry: Inquiry, update: int, trial: Trial) -> Mask:
     """(cells,) the slice in which an update is likeliest."""
-    of_slice = trial.log_by_slice[np.flatnonzero(trial.updates == update)[0]]
-    return inquiry.spots.slices.members[int(np.argmax(of_slice))] > 0
+    return inquiry.spots.slices.members[trial.likeliest_slice(trial.row_of(update))] > 0
 
 
 def _struck(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> tuple[Ints, Mask]:

@@ -163,7 +163,7 @@ def _counts_behind(detector: Detector, incident: Incident) -> tuple[float, float
     if incident.kind is not Kind.NO_UPDATE and len(trial.updates):
         leader = int(np.argmax(trial.log_evidence))
         if incident.update is not None:
-            leader = int(np.flatnonzero(trial.updates == incident.update)[0])
+            leader = trial.row_of(incident.update)
         return (*_counts_of(detector, incident, trial, leader), float(trial.log_evidence[leader]))
     if judgement.wave is None:
         return 0.0, 0.0, 0.0
@@ -228,7 +228,7 @@ def _controls(engine: Engine, detector: Detector, incident: Incident, impact: Im
     """What the crashes with the named update are compared with; None while nothing is named."""
     if incident.update is None or incident.trial is None or incident.by_departures:
         return None  # of hosts that leave, those beside them are the control
-    row = int(np.flatnonzero(incident.trial.updates == incident.update)[0])
+    row = incident.trial.row_of(incident.update)
     update_id = detector.news.suspects[incident.update].update_id
     return asdict(controls_of(engine, update_id, impact, incident.trial.window_min(row)))
 

@@ -114,11 +114,15 @@ class Testimony:
         Args:
             onset: when the best wave began, if there is one.
         """
-        if self._is_at_blamed_place(update) or self._strikes_others_as_well(update) or self._was_so_before(update):
-            return True
-        if self._may_be_of_known(update) or self._leaves_out_some_boots(update) or self._is_left_for_another(update):
-            return True
-        return doubts.is_doubtful(
+        asked = (
+            self._is_at_blamed_place,
+            self._strikes_others_as_well,
+            self._was_so_before,
+            self._may_be_of_known,
+            self._leaves_out_some_boots,
+            self._is_left_for_another,
+        )
+        return any(is_so(update) for is_so in asked) or doubts.is_doubtful(
             self._inquiry,
             self._case.tick,
             self._case.events,
