@@ -4,10 +4,11 @@
 
 Each folder has crash, host, install, session and update records as Parquet, of a fleet in which no update did any harm.
 In each run a fault of an update in one of them is drawn: of which kind it is, whom it hits and how many of them, how
-long it waits after the install, or for the next boot, and whether hosts crash or only fall silent. Their crashes are
-added, and their sessions cut. With --rivals it is a rise that no update brought: hosts that have something else in
-common crash for a while. Seeds follow from the text of the detector, as those of a pool do. Prints one JSON line a run
-and one for all. The faults are synthetic, whatever the fleet is.
+long it waits after the install, or for the next boot, whether it strikes once, in a loop or at a steady rate, whether
+hosts crash or only fall silent, and whether they tell at once or when they are back; and of how many hosts the fleet
+is. Their crashes are added, and their sessions cut. With --rivals it is a rise that no update brought: hosts that have
+something else in common crash for a while. Seeds follow from the text of the detector, as those of a pool do. Prints
+one JSON line a run and one for all. The faults are synthetic, whatever the fleet is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from multiprocessing import get_context
@@ -34,6 +35,7 @@ from bench.attribution.planting import (
     after,
     online_then,
     read_fleet,
+    sample,
     sessions_in_order,
     strike,
     write_fleet,
@@ -45,7 +47,15 @@ from fleetcrash.attribution.conditions import matcher, version_key
 _KINDS = ("content", "content", "agent", "os_patch", "driver")
 _SHARES = (0.02, 0.1, 0.5)
 _WAITS_S = (15.0, 60.0, 600.0, 5400.0, None)  # median; None: until the next boot
+_COURSES = ("once", "once", "loop", "rate")
+_GOES_ON = 0.75  # of the hosts in a loop crash once more ...
+_MOST_CRASHES = 6  # ... up to so many times
+_AGAIN_S = 900.0  # median
+_RATES_PER_H = (0.05, 0.3, 1.5)
+_LASTS_H = (2.0, 6.0, 72.0)  # since the release, at a rate
 _SILENT = 0.2  # of the faults only silence hosts
+_LATE = 0.2  # of the others are told when the host is back
+_HOSTS = (3000, 8000, None)  # None: all
 _LEAST_HOSTS = 500  # got an update whose fault is worth looking for
 _LEAST_HIT = 20  # hosts, or a fault is drawn anew
 _TRIES = 50
@@ -57,16 +67,19 @@ def plant(source: Path, out: Path, seed: int) -> dict[str, Any]:
     Returns:
         The truth, as a simulated fleet has it, and what was drawn.
     """
-    frames, draw = read_fleet(source), Random(seed)
+    whole, draw = read_fleet(source), Random(seed)
+    if (hosts := draw.choice(_HOSTS)) is not None:
+        sample(whole, hosts, np.random.default_rng(seed))
     for _ in range(_TRIES):
-        truth = _drawn(frames, draw)
-        hits = _hits(frames, truth, np.random.default_rng(draw.randrange(2**32)))
-        if len(hits) >= _LEAST_HIT:
+        frames, truth = dict(whole), _drawn(whole, draw)
+        struck = _strike(frames, truth, f"planted-{seed}", np.random.default_rng(draw.randrange(2**32)))
+        if struck.nunique() >= _LEAST_HIT:
             break
     else:
         raise SystemExit(f"{source} has no update that {_LEAST_HOSTS} hosts installed and were online after.")
-    strike(frames, hits, silent=truth["silent"], prefix=f"planted-{seed}", draw=np.random.default_rng(seed))
-    truth |= {"scenario": f"planted in {source.name}", "seed": seed, "hosts_hit": len(hits)}
+    size = frames["host"]["host_id"].nunique()
+    truth |= {"scenario": f"planted in {source.name}", "seed": seed, "hosts": size}
+    truth |= {"hosts_hit": struck.nunique(), "strikes": len(struck)}
     write_fleet(frames, out, truth)
     return truth
 
@@ -75,7 +88,7 @@ def _drawn(frames: Frames, draw: Random) -> dict[str, Any]:
     updates = frames["update"].set_index("update_id")
     reached = frames["install"].groupby("update_id")["host_id"].nunique()
     common = [name for name in reached.index[reached >= _LEAST_HOSTS] if name in updates.index]
-    kind = draw.choice(_KINDS)
+    kind, silent = draw.choice(_KINDS), draw.random() < _SILENT
     guilty = draw.choice([name for name in common if updates.loc[name, "kind"] == kind] or common)
     return {
         "guilty": guilty,
@@ -84,7 +97,11 @@ def _drawn(frames: Frames, draw: Random) -> dict[str, Any]:
         "condition": _condition(frames["host"], draw),
         "share": draw.choice(_SHARES),
         "wait_s": draw.choice(_WAITS_S),
-        "silent": draw.random() < _SILENT,
+        "course": "once" if silent else draw.choice(_COURSES),
+        "rate_per_h": draw.choice(_RATES_PER_H),
+        "lasts_h": draw.choice(_LASTS_H),
+        "silent": silent,
+        "late": draw.random() < _LATE,
     }
 
 
@@ -99,17 +116,47 @@ def _condition(hosts: pd.DataFrame, draw: Random) -> dict[str, str]:
     return condition
 
 
-def _hits(frames: Frames, truth: dict[str, Any], draw: np.random.Generator) -> pd.DataFrame:
-    """host_id, at and the row of the session in which the fault struck, one row a host."""
+def _strike(frames: Frames, truth: dict[str, Any], prefix: str, draw: np.random.Generator) -> pd.Series[str]:
+    """Let the fault strike, changing the records. Returns the host of each strike."""
+    hit = _whom(frames, truth, draw)
+    struck = [pd.Series([], dtype="str")]
+    for number, at in enumerate(_rounds(frames, truth, hit, draw)):
+        hits = online_then(frames, at)
+        told = {"silent": truth["silent"], "late": truth["late"], "prefix": f"{prefix}-{number}"}
+        strike(frames, hits, draw=draw, **told)
+        struck.append(hits["host_id"])
+    return pd.concat(struck)
+
+
+def _whom(frames: Frames, truth: dict[str, Any], draw: np.random.Generator) -> pd.DataFrame:
+    """host_id and applied_at of the hosts that the fault strikes, if they are online then."""
     hosts, installs = frames["host"], frames["install"]
     meets = np.ones(len(hosts), bool)
     for key, text in truth["condition"].items():
         accepts: Callable[[str | None], bool] = matcher(text)
         meets &= hosts[key].map(accepts).to_numpy(bool)
     got = installs[(installs["update_id"] == truth["guilty"]) & installs["host_id"].isin(hosts["host_id"][meets])]
-    hit = got[draw.random(len(got)) < truth["share"]][["host_id", "applied_at"]]
+    return got[draw.random(len(got)) < truth["share"]][["host_id", "applied_at"]]
+
+
+def _rounds(
+    frames: Frames, truth: dict[str, Any], hit: pd.DataFrame, draw: np.random.Generator
+) -> Iterator[pd.DataFrame]:
+    """host_id and at of when each host is struck, then of when it is struck again, and so on."""
+    if truth["course"] == "rate":
+        yield from _at_rate(truth, hit, draw)
+        return
+    struck = _first(frames, truth, hit, draw)
+    yield struck
+    for _ in range(_MOST_CRASHES - 1 if truth["course"] == "loop" else 0):
+        struck = struck[draw.random(len(struck)) < _GOES_ON]
+        struck = struck.assign(at=struck["at"] + after(_AGAIN_S, len(struck), draw))
+        yield struck
+
+
+def _first(frames: Frames, truth: dict[str, Any], hit: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
     if truth["wait_s"] is not None:
-        return online_then(frames, hit.assign(at=hit["applied_at"] + after(truth["wait_s"], len(hit), draw)))
+        return hit.assign(at=hit["applied_at"] + after(truth["wait_s"], len(hit), draw))
     boots = pd.merge_asof(
         hit.sort_values("applied_at"),
         sessions_in_order(frames),
@@ -119,16 +166,28 @@ def _hits(frames: Frames, truth: dict[str, Any], draw: np.random.Generator) -> p
         direction="forward",
         allow_exact_matches=False,
     ).dropna(subset="online_from")
-    at = boots["online_from"] + after(40.0, len(boots), draw)
-    return online_then(frames, boots[["host_id", "applied_at"]].assign(at=at))
+    return hit.merge(boots.assign(at=boots["online_from"] + after(40.0, len(boots), draw))[["host_id", "at"]])
+
+
+def _at_rate(truth: dict[str, Any], hit: pd.DataFrame, draw: np.random.Generator) -> Iterator[pd.DataFrame]:
+    """As often as the rate says for as long as the fault lasts, were the hosts online all the time."""
+    until = pd.Timestamp(truth["released_at"]).tz_convert(None) + pd.Timedelta(hours=truth["lasts_h"])
+    struck = hit.assign(at=hit["applied_at"])
+    while len(struck):
+        wait = (draw.exponential(3600.0 / truth["rate_per_h"], len(struck)) * 1e6).astype("timedelta64[us]")
+        struck = struck.assign(at=struck["at"] + wait)
+        struck = struck[struck["at"] < until]
+        yield struck
 
 
 def planted(source: str, seed: int) -> Outcome:
     """Plant a fault in the records of a folder, and judge them."""
     found, truth = _judged(plant, source, seed)
     wait = "boot" if truth["wait_s"] is None else f"{truth['wait_s']:.0f} s"
-    how = f"{truth['guilty_kind']}, {truth['hosts_hit']} hosts {'silent' if truth['silent'] else 'crash'}, {wait}"
-    return replace(found, scenario=f"{found.scenario}: {how}")
+    how = f"{truth['rate_per_h']}/h" if truth["course"] == "rate" else f"{truth['course']} after {wait}"
+    whom = f"{truth['hosts_hit']} of {truth['hosts']} hosts {'silent' if truth['silent'] else 'crash'}"
+    told = ", told late" if truth["late"] and not truth["silent"] else ""
+    return replace(found, scenario=f"{found.scenario}: {truth['guilty_kind']}, {whom}, {how}{told}")
 
 
 def rivalled(source: str, seed: int) -> Outcome:

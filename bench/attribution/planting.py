@@ -36,6 +36,15 @@ def write_fleet(frames: Frames, out: Path, truth: dict[str, Any]) -> None:
     (out / "truth.json").write_text(json.dumps(truth))
 
 
+def sample(frames: Frames, hosts: int, draw: np.random.Generator) -> None:
+    """Leave so many hosts with all that is told of them, drawn at random, where there are more."""
+    every = frames["host"]["host_id"].unique()
+    kept = set(draw.choice(every, min(hosts, len(every)), replace=False))
+    for table in ("host", "install", "session", "crash"):
+        frame = frames[table]
+        frames[table] = frame[frame["host_id"].isin(kept)].reset_index(drop=True)
+
+
 def end_of(frames: Frames) -> pd.Timestamp:
     """When presence was last told of."""
     return max(frames["session"]["online_from"].max(), frames["session"]["online_until"].max())
@@ -67,12 +76,34 @@ def online_then(frames: Frames, struck: pd.DataFrame) -> pd.DataFrame:
     return joined[inside].drop_duplicates("row")[["host_id", "at", "row"]]
 
 
-def strike(frames: Frames, hits: pd.DataFrame, *, silent: bool, prefix: str, draw: np.random.Generator) -> None:
-    """Let hosts crash, or only fall silent, in the sessions that ``online_then`` told."""
+def strike(
+    frames: Frames, hits: pd.DataFrame, *, silent: bool, prefix: str, draw: np.random.Generator, late: bool = False
+) -> None:
+    """Let hosts crash, or only fall silent, in the sessions that ``online_then`` told.
+
+    Args:
+        late: a crash is told as the host is back, and one from which it does not come back never is.
+    """
     frames["session"] = _cut(frames["session"], hits, silent=silent, draw=draw)
     if not silent:
         crashes = _crashes(frames["host"], hits, draw, prefix=prefix)
+        if late:
+            crashes = _told_on_return(frames, crashes, draw)
         frames["crash"] = pd.concat([frames["crash"], crashes], ignore_index=True)
+
+
+def _told_on_return(frames: Frames, crashes: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
+    told = pd.merge_asof(
+        crashes.sort_values("occurred_at"),
+        sessions_in_order(frames)[["host_id", "online_from"]],
+        left_on="occurred_at",
+        right_on="online_from",
+        by="host_id",
+        direction="forward",
+        allow_exact_matches=False,
+    ).dropna(subset="online_from")
+    told["received_at"] = told["online_from"] + after(60.0, len(told), draw)
+    return told.drop(columns="online_from")
 
 
 def _cut(sessions: pd.DataFrame, hits: pd.DataFrame, *, silent: bool, draw: np.random.Generator) -> pd.DataFrame:

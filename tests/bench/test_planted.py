@@ -37,13 +37,14 @@ def test_whoever_is_struck_had_the_update_met_the_condition_and_was_online(
     installs = _read(quiet, "install").query("update_id == @truth['guilty']")
     installed = installs.set_index("host_id")["applied_at"]
     added = after["crash"].iloc[len(before["crash"]) :]
-    assert len(added) == (0 if truth["silent"] else truth["hosts_hit"])
+    struck = 0 if truth["silent"] else truth["strikes"]
+    assert len(added) < struck if truth["late"] and struck else len(added) == struck
     for crash in added.itertuples():
-        assert crash.occurred_at > installed[crash.host_id]
+        assert crash.received_at > crash.occurred_at > installed[crash.host_id]
         assert matches(truth["condition"], hosts.loc[crash.host_id].dropna().astype(str).to_dict())
     ended = after["session"]["online_until"].iloc[: len(before["session"])]
     cut = ended.ne(before["session"]["online_until"]) & ended.notna()
-    assert int(cut.sum()) == truth["hosts_hit"]
+    assert before["session"]["host_id"][cut].nunique() == truth["hosts_hit"]
     assert (ended[cut] > before["session"]["online_from"][cut]).all()
     was = before["session"]["online_until"][cut]
     assert (was.isna() | (ended[cut] < was)).all()
@@ -71,6 +72,25 @@ def test_a_rise_that_no_update_brought_strikes_hosts_that_have_something_in_comm
     assert cut["host_id"].nunique() == truth["hosts_hit"]
     for key, value in truth["where"].items():
         assert (hosts.loc[cut["host_id"], key] == value).all()
+
+
+@pytest.mark.variants
+@pytest.mark.parametrize("course", ["once", "loop", "rate"])
+def test_a_fault_that_goes_on_strikes_hosts_more_than_once(quiet, tmp_path, monkeypatch, course) -> None:
+    monkeypatch.setattr("bench.attribution.planted._COURSES", (course,))
+    monkeypatch.setattr("bench.attribution.planted._SILENT", 0.0)
+    monkeypatch.setattr("bench.attribution.planted._RATES_PER_H", (1.5,))
+    truth = plant(quiet, tmp_path / "out", 3)
+    assert (truth["strikes"] > truth["hosts_hit"]) == (course != "once")
+    assert _read(tmp_path / "out", "crash")["crash_id"].is_unique
+
+
+def test_of_a_smaller_fleet_nothing_is_told_of_other_hosts(quiet, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("bench.attribution.planted._HOSTS", (900,))
+    truth = plant(quiet, tmp_path / "out", 3)
+    hosts = set(_read(tmp_path / "out", "host")["host_id"])
+    assert len(hosts) == truth["hosts"] == 900
+    assert all(set(_read(tmp_path / "out", name)["host_id"]) <= hosts for name in ("crash", "install", "session"))
 
 
 def test_the_same_seed_plants_the_same(quiet: Path, tmp_path: Path) -> None:
