@@ -189,6 +189,7 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tu
         return _behind_no_name(news, case, judgement.kind, said, younger if leader is not None else None, least)
     if not odds.is_latent:
         return ()
+    struck = struck[news.events.minute[struck] >= int(inquiry.pushed(named)[0])]  # the wave may have begun before
     return _beside_latent(news, named, struck, said, younger, is_kept=named == case.named_before)
 
 

@@ -104,6 +104,10 @@ def of_leader(
     for row in (row for row in near_best(log_updates).tolist() if row != leader and len(rivalry.waves)):
         log_waves, is_its = rivalry.tie(log_waves, np.logical_or(*rivalry.begun_by(row)), row)
         is_tied |= is_its
+    if is_told and int(rivalry.trial.updates[leader]) == rivalry.named_before:
+        # Once hosts crash no more, a wave that began before the fault and was over with it fits ever better. But it
+        # says no better than before why hosts without the update were spared.
+        log_waves = np.where(at_once, log_waves - LOG_THOUSAND, log_waves)
     best_beside = float(beside[~at_once if is_told or rivalry.is_its_own(leader) else ...].max(initial=0.0))
     return replace(
         posterior(rivalry, leader, log_updates, log_waves),

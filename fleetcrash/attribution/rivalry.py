@@ -137,14 +137,16 @@ class Rivalry:
     def among(self, row: int, share: float = EXPLAINED_SHARE) -> Mask:
         """(n, SHAPES) the waves in hosts that mostly had an update, but for those of long before its release.
 
-        One that reaches back to then, and says no more by it, is the same as a later one.
+        One that reaches back to then, and says no more by it or has hardly an event more, is the same as a later one:
+        of a fault that is over it may only end at a better time.
 
         Args:
             share: see ``begun_by``.
         """
         explained, after_release = self._explained(row), (self.waves.onset - int(self._pushed(row)[0]))[:, None]
         since = explained & (after_release >= -SOON_MINUTES)
-        return since | (explained & self._no_better_than(since)) | self._with_push(row, share)
+        same = self._no_better_than(since) | self._hardly_more_than(since)
+        return since | (explained & same) | self._with_push(row, share)
 
     def is_its_own(self, row: int) -> bool:
         """Whether a wave that begins with an update is that update, as far as anybody can tell.
@@ -216,6 +218,13 @@ class Rivalry:
         of_spot = np.full(self.waves.spot.max(initial=0) + 1, -np.inf)
         np.maximum.at(of_spot, self.waves.spot, np.max(self.of_waves, axis=1, where=some, initial=-np.inf))
         return self.of_waves <= of_spot[self.waves.spot][:, None] + LOG_MARGIN
+
+    def _hardly_more_than(self, some: Mask) -> Mask:
+        """(n, SHAPES) the waves with hardly an event more than that of some (n, SHAPES) at the same spot with most."""
+        events = self.waves.events.sum(0)
+        of_spot = np.full(self.waves.spot.max(initial=0) + 1, -np.inf)
+        np.maximum.at(of_spot, self.waves.spot, np.max(events, axis=1, where=some, initial=-np.inf))
+        return events <= of_spot[self.waves.spot][:, None] + np.maximum(_FEW, _STRAY * events)
 
     def _begins_with(self, row: int) -> bool:
         """Whether a wave from a push of an update on, in hosts that mostly had it, rose within the hour.
