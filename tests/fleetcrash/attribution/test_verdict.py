@@ -538,6 +538,36 @@ def test_but_not_where_they_say_less_than_the_moment_the_place_or_another_update
     assert told.probabilities[1] > 0.0, "the other is weighed as ever"
 
 
+@pytest.mark.parametrize(
+    ("more", "named", "kept"), [(2.0, UPDATE, True), (20.0, UPDATE, False), (2.0, None, False)],
+    ids=["hardly any before it", "some before it", "not named so far"],
+)  # fmt: skip
+def test_a_name_that_hosts_told_stands_though_a_wave_of_before_it_fits_the_end_of_the_fault_better(more, named, kept):
+    """Sixty waves fit better than the update; they began an hour and a half before it was sent out."""
+    events = np.zeros((OUTCOMES, 1, AGES, 1))
+    events[CRASH, 0, 3, 0] = EVENTS
+    evidence = np.array([900.0])
+    trial = Trial(np.array([UPDATE]), events, events / 10, evidence, evidence, evidence[:, None])
+    onset = np.array([RELEASED - 90] * 60 + [RELEASED])
+    counted = np.zeros((OUTCOMES, 61, SHAPES))
+    counted[CRASH] = EVENTS
+    counted[CRASH, :60] += more
+    log_waves = np.full((61, SHAPES), 905.0)
+    log_waves[60] = 800.0
+    said = {UPDATE: 2.0 * ENOUGH}.__getitem__
+    odds = weigh(
+        trial,
+        Waves(np.zeros(61, np.int64), onset, log_waves, counted, counted / 10),
+        pushed={UPDATE: np.array([RELEASED])}.__getitem__,
+        spot_log_weight=np.zeros(1),
+        stands_there=np.array([False]),
+        of_strata=np.array([True]),
+        named_before=named,
+        contrast=said,
+    )
+    assert (odds.probabilities[0] > NAMING_PROBABILITY) == kept
+
+
 @pytest.mark.parametrize(("count", "least"), [(20.0, LOG_LATENT), (60.0, LOG_LATENT), (100.0, ENOUGH), (200.0, 40.0)])
 def test_few_events_have_to_say_that_it_is_likelier_than_a_wave_and_many_so_much_each(count, least):
     assert _latent(count=count, says=least + 0.1).update == UPDATE
