@@ -33,10 +33,10 @@ from bench.attribution.outcome import Outcome, run
 from bench.attribution.planting import (
     Frames,
     after,
+    next_session,
     online_then,
     read_fleet,
     sample,
-    sessions_in_order,
     strike,
     write_fleet,
 )
@@ -101,7 +101,7 @@ def _drawn(frames: Frames, draw: Random) -> dict[str, Any]:
         "rate_per_h": draw.choice(_RATES_PER_H),
         "lasts_h": draw.choice(_LASTS_H),
         "silent": silent,
-        "late": draw.random() < _LATE,
+        "late": draw.random() < _LATE and not silent,
     }
 
 
@@ -157,16 +157,8 @@ def _rounds(
 def _first(frames: Frames, truth: dict[str, Any], hit: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
     if truth["wait_s"] is not None:
         return hit.assign(at=hit["applied_at"] + after(truth["wait_s"], len(hit), draw))
-    boots = pd.merge_asof(
-        hit.sort_values("applied_at"),
-        sessions_in_order(frames),
-        left_on="applied_at",
-        right_on="online_from",
-        by="host_id",
-        direction="forward",
-        allow_exact_matches=False,
-    ).dropna(subset="online_from")
-    return hit.merge(boots.assign(at=boots["online_from"] + after(40.0, len(boots), draw))[["host_id", "at"]])
+    boots = next_session(frames, hit, since="applied_at")
+    return boots.assign(at=boots["online_from"] + after(40.0, len(boots), draw))
 
 
 def _at_rate(truth: dict[str, Any], hit: pd.DataFrame, draw: np.random.Generator) -> Iterator[pd.DataFrame]:
@@ -186,7 +178,7 @@ def planted(source: str, seed: int) -> Outcome:
     wait = "boot" if truth["wait_s"] is None else f"{truth['wait_s']:.0f} s"
     how = f"{truth['rate_per_h']}/h" if truth["course"] == "rate" else f"{truth['course']} after {wait}"
     whom = f"{truth['hosts_hit']} of {truth['hosts']} hosts {'silent' if truth['silent'] else 'crash'}"
-    told = ", told late" if truth["late"] and not truth["silent"] else ""
+    told = ", told late" if truth["late"] else ""
     return replace(found, scenario=f"{found.scenario}: {truth['guilty_kind']}, {whom}, {how}{told}")
 
 

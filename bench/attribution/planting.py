@@ -61,6 +61,19 @@ def sessions_in_order(frames: Frames) -> pd.DataFrame:
     return sessions.sort_values("online_from")
 
 
+def next_session(frames: Frames, rows: pd.DataFrame, *, since: str) -> pd.DataFrame:
+    """Rows with ``online_from`` of their host's first session since a time of theirs; without those that have none."""
+    return pd.merge_asof(
+        rows.sort_values(since),
+        sessions_in_order(frames)[["host_id", "online_from"]],
+        left_on=since,
+        right_on="online_from",
+        by="host_id",
+        direction="forward",
+        allow_exact_matches=False,
+    ).dropna(subset="online_from")
+
+
 def online_then(frames: Frames, struck: pd.DataFrame) -> pd.DataFrame:
     """Those of some hosts (``host_id``, ``at``) that were online then, with ``row`` of that session, once a session."""
     joined = pd.merge_asof(
@@ -93,15 +106,7 @@ def strike(
 
 
 def _told_on_return(frames: Frames, crashes: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
-    told = pd.merge_asof(
-        crashes.sort_values("occurred_at"),
-        sessions_in_order(frames)[["host_id", "online_from"]],
-        left_on="occurred_at",
-        right_on="online_from",
-        by="host_id",
-        direction="forward",
-        allow_exact_matches=False,
-    ).dropna(subset="online_from")
+    told = next_session(frames, crashes, since="occurred_at")
     told["received_at"] = told["online_from"] + after(60.0, len(told), draw)
     return told.drop(columns="online_from")
 

@@ -1,9 +1,10 @@
 -- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
--- An OS patch restarts a host and may take longer; what ends in the hour after one is left out, however long it lasts: there
--- are fleets in which every fiftieth server that was patched is never seen again, and the patch does no harm. So may a driver,
--- firmware above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of
--- the day after its release a patch restarted a host, and that day is left out. And a server that had been up for half an hour
--- and is back within a quarter of one was restarted by somebody, maybe with all others of its region in one night.
+-- An OS patch restarts a host and may take longer; what ends in the hour after one is left out. So may a driver, firmware
+-- above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of the day
+-- after its release a patch restarted a host, and that day is left out. And a server that had been up for half an hour and is
+-- back within a quarter of one was restarted by somebody, maybe with all others of its region in one night.
+-- That silence after a patch lasts makes it no news: there are fleets in which every fiftieth server that was patched is never
+-- seen again, and the patch does no harm.
 -- patched_known: when either was told of a session of whose end it was not known by the time that this was; null: never.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
