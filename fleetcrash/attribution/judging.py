@@ -97,12 +97,11 @@ def _weighed(inquiry: Inquiry, case: Case) -> Found:
     odds = weigh(rivalry, said, case.named_elsewhere)
     judgement = judge(
         odds,
+        said,
         minutes_open=case.minutes_open,
         before=Kind.UNDETERMINED if incident is None else incident.kind,
         named_before=case.named_before,
         contrast=contrast,
-        is_doubtful=said.is_doubtful,
-        is_alone_at_boots=said.is_alone_at_boots,
     )
     return _questioned(inquiry, case, odds, judgement), trial, found
 

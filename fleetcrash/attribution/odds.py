@@ -238,11 +238,16 @@ def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | Non
 def _by_delay(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
     """The odds, where hosts are struck as long after they got the leading update as a fault of it would have it.
 
+    Where hosts with it fare so much worse than those beside them as well, those that lack it and are struck, too, are
+    hosts whose installs were lost: half of them may be.
+
     Returns:
         None where they do not say so, or it needs nobody to say so.
     """
-    if rivalry.is_its_own(leader) or hosts.by_delay(int(rivalry.trial.updates[leader])) < LOG_BY_DELAY:
+    if rivalry.contrast is None or hosts.by_delay(int(rivalry.trial.updates[leader])) < LOG_BY_DELAY:
         return None
+    if rivalry.is_its_own(leader):
+        return of_leader(rivalry, leader, log_updates, is_told=True, share=TOLD_SHARE)
     supposed = of_leader(rivalry, leader, log_updates, is_told=True)
     if supposed.probabilities[leader] >= _WORTH_ASKING and not rivalry.fares_worse(leader):
         return supposed

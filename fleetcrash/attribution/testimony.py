@@ -44,7 +44,7 @@ _MOSTLY = 0.5
 
 
 class Testimony:
-    """What hosts say of an update on trial, by its index: ``odds.Hosts``, and what the verdict asks.
+    """What hosts say of an update on trial, by its index: ``odds.Hosts`` and ``verdict.Hosts``.
 
     Each question is put to the lake once.
     """
@@ -109,10 +109,10 @@ class Testimony:
         return self._case.tolls[update].goes_on(self._inquiry, self._case.tick, there)
 
     def is_doubtful(self, update: int, onset: int | None) -> bool:
-        """Whether what speaks for the update is told by some of its hosts alone.
+        """Whether some of its hosts alone tell what speaks for the update.
 
         Args:
-            onset: when the best wave began, if there is one.
+            onset: the minute in which the best wave began, if there is one.
         """
         asked = (
             self._is_at_blamed_place,

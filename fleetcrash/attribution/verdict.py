@@ -7,9 +7,10 @@ the push's fault. Whatever was said before is kept by lower odds than it took, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 
@@ -50,6 +51,20 @@ _LOG_PER_LATE_BOOT = 0.5
 # By so much an event they tell that it was none of before: of an update that most hosts have, those that lack it were
 # not online yesterday either, and lack whatever else came then.
 _LOG_PER_EVENT = 0.2
+
+
+class Hosts(Protocol):
+    """What is asked of the hosts of the events about an update, by its index, before it is named; it is dear."""
+
+    def is_doubtful(self, update: int, onset: int | None) -> bool:
+        """Whether some of its hosts alone tell what speaks for it.
+
+        Args:
+            onset: the minute in which the best wave began, if there is one.
+        """
+
+    def is_alone_at_boots(self, update: int) -> bool:
+        """Of one that strikes at boots hours later, whether hosts tell it from all else that the struck ones have."""
 
 
 class Kind(StrEnum):
@@ -176,13 +191,12 @@ def _kind_of_open(minutes_open: int) -> Kind:
 
 def judge(
     odds: Odds,
+    hosts: Hosts,
     *,
     minutes_open: int,
     before: Kind,
     named_before: int | None,
     contrast: Contrast | None,
-    is_doubtful: Callable[[int, int | None], bool],
-    is_alone_at_boots: Callable[[int], bool],
 ) -> Judgement:
     """Say what the odds come to.
 
@@ -190,22 +204,18 @@ def judge(
         minutes_open: minutes since the alarm.
         before, named_before: the verdict so far, and the update that it names.
         contrast: None where no installs are on record.
-        is_doubtful: of an update by its index, and the minute in which the best wave began, if there is one; asked
-            before one is named. See ``witnesses``.
-        is_alone_at_boots: of an update that strikes at boots hours later, whether hosts tell it from all else that the
-            struck ones have.
     """
     is_acquitted = odds.log_acquittal > _LOG_ACQUITTAL * (2.0 if before is Kind.CANNOT_SEPARATE else 1.0)
     named, lacks, twins = None, None, _twins(odds, contrast)
     if odds.leader is not None and not is_acquitted:
-        named, lacks = _named(odds, odds.leader, twins, named_before, contrast, is_doubtful, is_alone_at_boots)
+        named, lacks = _named(odds, odds.leader, twins, named_before, contrast, hosts)
     kind = Kind.UPDATE
     if named is None:
-        kind = _without_name(odds, minutes_open, before, is_acquitted, is_doubtful)
+        kind = _without_name(odds, minutes_open, before, is_acquitted, hosts)
     told_from = tuple(odds.trial.updates[odds.near].tolist())
     by_hosts = False
     if named is not None and contrast is not None:
-        by_hosts = _is_told_by_hosts(odds.trial, named, contrast, is_alone_at_boots)
+        by_hosts = _is_told_by_hosts(odds.trial, named, contrast, hosts)
     probabilities = odds.probabilities.copy()
     if named is None and twins:
         probabilities[twins] = probabilities[twins].mean()
@@ -231,8 +241,7 @@ def _named(
     twins: Sequence[int],
     named_before: int | None,
     contrast: Contrast | None,
-    is_doubtful: Callable[[int, int | None], bool],
-    is_alone_at_boots: Callable[[int], bool],
+    hosts: Hosts,
 ) -> tuple[int | None, Lack | None]:
     """The update to name, None if none; and why the leading one is not, if there is more to say than how likely it is.
 
@@ -242,13 +251,13 @@ def _named(
     trial, near = odds.trial, odds.near
     update, passed = int(trial.updates[leader]), trial.log_test >= suspects.LOG_THRESHOLD
     is_old = update == named_before
-    if is_old or odds.goes_on or (not twins and _is_apart(trial, leader, near, contrast, is_alone_at_boots)):
+    if is_old or odds.goes_on or (not twins and _is_apart(trial, leader, near, contrast, hosts)):
         stands = odds.probabilities[leader] >= _enough(is_old) and (passed[leader] or odds.is_known)
         if not stands or not (is_old or (odds.log_margin >= LOG_MARGIN and not odds.lacks_contrast)):
             return None, _lack_of_contrast(update, contrast) if odds.lacks_contrast else None
         # By releases alone every host has it: that the struck ones are all of one place may show later.
         stays = is_old and contrast is not None
-        is_doubted = not (stays or odds.goes_on or trial.by_departures) and is_doubtful(update, odds.onset)
+        is_doubted = not (stays or odds.goes_on or trial.by_departures) and hosts.is_doubtful(update, odds.onset)
         return (None, Lack.WITNESSES) if is_doubted else (update, None)
     if odds.probabilities[near].sum() >= KEEPING_PROBABILITY:
         kept = (odds.log_updates > odds.log_updates[leader] - LOG_MARGIN) & passed
@@ -272,7 +281,7 @@ def _without_name(
     minutes_open: int,
     before: Kind,
     is_acquitted: bool,
-    is_doubtful: Callable[[int, int | None], bool],
+    hosts: Hosts,
 ) -> Kind:
     """What to say where no update is named."""
     # Until the installs of the last minutes are told, a wave after a release has hosts that the update lacks.
@@ -280,7 +289,7 @@ def _without_name(
     if not is_early and (is_acquitted or odds.of_any_wave >= _enough(before is Kind.NO_UPDATE)):
         return Kind.NO_UPDATE
     leader = None if odds.leader is None else int(odds.trial.updates[odds.leader])
-    if before is Kind.NO_UPDATE and leader is not None and is_doubtful(leader, odds.onset):
+    if before is Kind.NO_UPDATE and leader is not None and hosts.is_doubtful(leader, odds.onset):
         return Kind.NO_UPDATE
     if _is_faint(odds) and before is not Kind.CANNOT_SEPARATE:
         # That hosts say too little for one is no tie where nobody would believe it, whatever they said.
@@ -301,9 +310,7 @@ def _enough(kept: bool) -> float:
     return KEEPING_PROBABILITY if kept else NAMING_PROBABILITY
 
 
-def _is_apart(
-    trial: Trial, leader: int, near: Ints, contrast: Contrast | None, is_alone_at_boots: Callable[[int], bool]
-) -> bool:
+def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None, hosts: Hosts) -> bool:
     """Whether the leading update is told from every other one by more than by how long a fault takes to strike.
 
     Where hosts do not tell two updates apart, because all have both or nobody says which has what, only the time after
@@ -312,14 +319,13 @@ def _is_apart(
 
     Args:
         near: rows of the trial that the evidence hardly tells from the leader, which is one of them.
-        is_alone_at_boots: see ``judge``.
     """
     if contrast is None:
         return len(near) == 1
     events = trial.events_of(leader)
     if trial.waits_for_boots(leader):
         least = max(LOG_MARGIN, _LOG_PER_LATE_BOOT * float(events.sum()))
-        if contrast(int(trial.updates[leader])) < least and not is_alone_at_boots(int(trial.updates[leader])):
+        if contrast(int(trial.updates[leader])) < least and not hosts.is_alone_at_boots(int(trial.updates[leader])):
             return False
     if len(near) == 1:
         return True
@@ -349,11 +355,11 @@ def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
     return tied if len(tied) > 1 else []
 
 
-def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast, is_alone_at_boots: Callable[[int], bool]) -> bool:
+def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast, hosts: Hosts) -> bool:
     """Whether by the crashes, for who leaves was online just before, hosts without the update fare that much better."""
     row = trial.row_of(update)
     if trial.by_departures:
         return False
     if contrast(update) >= max(LOG_THOUSAND, _LOG_PER_EVENT * float(trial.events_of(row).sum())):
         return True
-    return trial.waits_for_boots(row) and is_alone_at_boots(update)
+    return trial.waits_for_boots(row) and hosts.is_alone_at_boots(update)

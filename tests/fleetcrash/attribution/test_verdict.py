@@ -56,7 +56,9 @@ def weigh(
     return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
 
 
-judge = partial(verdict.judge, is_doubtful=lambda *_: False, is_alone_at_boots=lambda _: False)
+def judge(odds, *, is_doubtful=lambda *_: False, is_alone_at_boots=lambda _: False, **case) -> Judgement:
+    hosts = SimpleNamespace(is_doubtful=is_doubtful, is_alone_at_boots=is_alone_at_boots)
+    return verdict.judge(odds, cast(verdict.Hosts, hosts), **case)
 
 
 def _judged(
