@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 
 from fleetcrash.arrays import Floats, Mask
 
+MOSTLY = 0.5  # more than half is most
+
 _TAIL = 0.025
 _HALVINGS = 60
 _REACH = 6.0  # standard deviations, within which the bounds are

@@ -11,10 +11,10 @@ import numpy as np
 from fleetcrash.arrays import Ints, Mask
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.verdict import JUDGING_MINUTES
+from fleetcrash.counts import MOSTLY
 
 _HOURS_LATE = _HOURS_BEFORE = 240  # minutes
 _LEAST_BEFORE = 3
-_MOSTLY = 0.5
 
 
 def may_be_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> bool:
@@ -28,9 +28,9 @@ def may_be_behind(inquiry: Inquiry, tick: int, mine: Mask, update: int) -> bool:
     """
     late = _told_late(inquiry, tick)
     struck = mine & inquiry.events_with(update, tick)
-    if (struck & late).sum() <= _MOSTLY * struck.sum():
+    if (struck & late).sum() <= MOSTLY * struck.sum():
         return False
-    if (struck & late & (inquiry.news.events.tick > tick - JUDGING_MINUTES)).sum() > _MOSTLY * struck.sum():
+    if (struck & late & (inquiry.news.events.tick > tick - JUDGING_MINUTES)).sum() > MOSTLY * struck.sum():
         return True
     return _goes_back(inquiry, struck & late, late, update)
 
@@ -45,7 +45,7 @@ def is_behind(inquiry: Inquiry, tick: int, mine: Mask, alarm_tick: int, likely: 
     """
     events, late = inquiry.news.events, _told_late(inquiry, tick)
     with_alarm = mine & (np.abs(events.tick - alarm_tick) <= JUDGING_MINUTES)
-    if tick - alarm_tick <= JUDGING_MINUTES or (with_alarm & late).sum() <= _MOSTLY * with_alarm.sum():
+    if tick - alarm_tick <= JUDGING_MINUTES or (with_alarm & late).sum() <= MOSTLY * with_alarm.sum():
         return False
     told = with_alarm & late
     return all(_goes_back(inquiry, told & inquiry.events_with(one, tick), late, one) for one in likely.tolist())
@@ -71,4 +71,4 @@ def _goes_back(inquiry: Inquiry, struck: Mask, late: Mask, update: int) -> bool:
     before = before[before <= _HOURS_BEFORE]
     if len(before) < _LEAST_BEFORE:
         return False
-    return bool(len(before) / before.max() > _MOSTLY * len(after) / max(after.max(initial=0), 1))
+    return bool(len(before) / before.max() > MOSTLY * len(after) / max(after.max(initial=0), 1))

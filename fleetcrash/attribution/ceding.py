@@ -15,8 +15,7 @@ from fleetcrash.attribution.news import OPERATING_SYSTEMS
 from fleetcrash.attribution.second_faults import LEAST_EVENTS
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Kind
 from fleetcrash.attribution.waves import Waves
-
-_MOSTLY = 0.5
+from fleetcrash.counts import MOSTLY
 
 
 class Ceding:
@@ -98,7 +97,7 @@ class Ceding:
         """Whether at most half of what raised an alarm happened there; a rise that grows is no other one."""
         since = self._inquiry.news.events.minute - incident.alarm_tick
         early = mine & (since > -LAG_MINUTES) & (since <= JUDGING_MINUTES)
-        return int((early & there).sum()) <= _MOSTLY * int(early.sum())
+        return int((early & there).sum()) <= MOSTLY * int(early.sum())
 
     def _is_later(self, incident: Incident, spot: int, onset: int) -> bool:
         """Whether a wave is none of a named incident's doing: it began later, and not in all its hosts."""

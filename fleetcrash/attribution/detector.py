@@ -33,6 +33,7 @@ from fleetcrash.attribution.news import News
 from fleetcrash.attribution.second_faults import SecondFaults
 from fleetcrash.attribution.spots import Spots
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack
+from fleetcrash.counts import MOSTLY
 
 _HOT_MINUTES = 90  # an incident younger than this is judged anew at every minute with a new event ...
 _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minute
@@ -42,8 +43,6 @@ _IDLE_MINUTES = 5  # ... an older one, or one without news, on every fifth minut
 _SETTLED_MINUTES = DAY - LAG_MINUTES
 
 _ROLLOUT_MINUTES = 7 * DAY  # for which hosts that get it one after the other speak for or against an update
-
-_MOSTLY = 0.5
 
 
 @dataclass
@@ -224,7 +223,7 @@ class Detector:
             return
         of_it = (one for one in unsolved if self._claims.is_mostly_of(one, found.crashes))
         incident = next(of_it, None)
-        if incident is None and (found.crashes & quiet).sum() <= _MOSTLY * found.crashes.sum():
+        if incident is None and (found.crashes & quiet).sum() <= MOSTLY * found.crashes.sum():
             return  # most are another one's, which goes on
         if incident is None:
             self._open_or_resume(tick, found.rise)

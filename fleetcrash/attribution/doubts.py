@@ -17,11 +17,11 @@ from fleetcrash.attribution.evidence import LOG_THOUSAND
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.inquiry import Inquiry
 from fleetcrash.attribution.suspects import Trial
+from fleetcrash.counts import MOSTLY
 
 # Of installs: who crashes within ten minutes of one, and long after a boot, did not get it for having come online.
 _AT_ONCE_AGES = int(np.searchsorted(AGE_MINUTES, 10, side="right"))
 _BRINGING_BOOTS = ("os_patch", "driver", "agent")  # the kinds that restart hosts
-_MOSTLY = 0.5
 _NEARLY_ALL = 0.9  # a few installs are always told late
 _LEAST_ALONE = 0.05  # of what strikes at boots; as many installs may never be told
 
@@ -45,7 +45,7 @@ def waiting_for_boots_of(
     events = inquiry.news.events
     struck, cells = _struck(inquiry, update, tick, mine, trial)
     at_boot = struck[events.outcome[struck] == CRASH_AT_BOOT]
-    if len(at_boot) <= _MOSTLY * len(struck):
+    if len(at_boot) <= MOSTLY * len(struck):
         return {}
     without = mine & cells[events.cell] & (events.outcome == CRASH_AT_BOOT) & ~inquiry.events_ever_with(update, tick)
     tried = inquiry.trial(tick, without, cells, but={update})

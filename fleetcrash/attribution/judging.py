@@ -26,6 +26,7 @@ from fleetcrash.attribution.testimony import Testimony
 from fleetcrash.attribution.verdict import JUDGING_MINUTES, Judgement, Kind, Lack, judge
 from fleetcrash.attribution.waves import Waves
 from fleetcrash.attribution.witnesses import enough
+from fleetcrash.counts import MOSTLY
 
 # Crashes of a known fault that tell their module; fewer do not show where it crashes hosts.
 _LEAST_TOLD = 5
@@ -33,8 +34,6 @@ _LEAST_TOLD = 5
 # What waits for boots strikes at those that another update did not bring about as often. Where it seems to by far less,
 # those may be boots of hosts whose install of the other was not told: then neither is named.
 _AS_OFTEN = 0.5
-
-_MOSTLY = 0.5  # of a few events; the installs before some of them may not be told yet
 
 
 def judged(inquiry: Inquiry, case: Case) -> Found:
@@ -48,7 +47,7 @@ def judged(inquiry: Inquiry, case: Case) -> Found:
     if leader is None or known is None:
         return judgement, trial, found
     events = dict(zip(trial.updates.tolist(), trial.events[:, :, :AGES, 0].sum((0, 2)).tolist(), strict=True))
-    if events.get(known.guilty, 0.0) < _MOSTLY * events[leader]:
+    if events.get(known.guilty, 0.0) < MOSTLY * events[leader]:  # of some the install may not be told yet
         return judgement, trial, found
     return _not_of_boots(inquiry, replace(case, events=case.events | known.events))
 
@@ -173,12 +172,12 @@ def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tu
     struck = _struck_by_wave(inquiry, case, odds.foremost, odds.waves)
     if judgement.kind is Kind.NO_UPDATE and (again := _again(inquiry, case, struck)):
         return again
-    is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > _MOSTLY * len(struck)
+    is_at_boots = (news.events.outcome[struck] == CRASH_AT_BOOT).sum() > MOSTLY * len(struck)
     if named is not None and not (is_at_boots or odds.is_latent):
         return ()
     said = log_by_holders(news, to_ask(struck))
     with_it = (inquiry.events_with(one, case.tick)[struck].sum() for one in said)
-    younger = frozenset(one for one, held in zip(said, with_it, strict=True) if held > _MOSTLY * len(struck))
+    younger = frozenset(one for one, held in zip(said, with_it, strict=True) if held > MOSTLY * len(struck))
     leader = judgement.leader(odds.trial.updates) if named is None else named
     if leader is not None and leader not in said:  # many of the struck hosts lack it
         return are_behind(said, younger, LOG_MARGIN + float(np.log(max(len(said), 1))))
@@ -207,9 +206,9 @@ def _again(inquiry: Inquiry, case: Case, struck: Ints) -> tuple[int, ...]:
         counts = modules.count(fault.events)
         of_struck = modules.of_event[struck]
         told, told_of_struck = int(counts.sum()), of_struck[of_struck >= 0]
-        if told < _LEAST_TOLD or not len(told_of_struck) or counts.max() <= _MOSTLY * told:
+        if told < _LEAST_TOLD or not len(told_of_struck) or counts.max() <= MOSTLY * told:
             continue
-        if (told_of_struck == int(np.argmax(counts))).mean() <= _MOSTLY:
+        if (told_of_struck == int(np.argmax(counts))).mean() <= MOSTLY:
             continue
         if inquiry.events_ever_with(fault.guilty, case.tick)[struck].mean() >= EXPLAINED_SHARE:
             found.append(fault.guilty)

@@ -20,11 +20,10 @@ from fleetcrash.attribution.rivalry import EXPLAINED_SHARE
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.toll import Toll
 from fleetcrash.attribution.verdict import Judgement, Kind
+from fleetcrash.counts import MOSTLY
 
 CaseOf = Callable[[Mask, Mask], Case]
 """Some events (events,) and the cells (cells,) where they may be, as a case that is no incident's yet."""
-
-_MOSTLY = 0.5
 
 LEAST_EVENTS = 3  # with fewer nothing passes a test
 
@@ -159,4 +158,4 @@ class SecondFaults:
 
 def _are_at_boots(outcome: Ints) -> bool:
     """Whether most of some events, by their outcomes, are crashes at a boot."""
-    return bool((outcome == CRASH_AT_BOOT).sum() > _MOSTLY * len(outcome))
+    return bool((outcome == CRASH_AT_BOOT).sum() > MOSTLY * len(outcome))

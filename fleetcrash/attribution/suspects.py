@@ -24,6 +24,7 @@ from fleetcrash.attribution.evidence import (
     log_raised_by_update,
 )
 from fleetcrash.attribution.exposure import AGE_MINUTES, AGES, WINDOWS, within_windows
+from fleetcrash.counts import MOSTLY
 
 FALSE_ALARMS_IN_30_DAYS = 0.05
 UPDATES_IN_30_DAYS = 150
@@ -32,7 +33,6 @@ LOG_THRESHOLD = float(np.log(UPDATES_IN_30_DAYS / FALSE_ALARMS_IN_30_DAYS))
 
 _LOG_LEAST = 3.0  # of the evidence by the baseline, for an alarm
 
-_MOSTLY = 0.5
 _LATE_AGES = int(np.searchsorted(AGE_MINUTES, 240, side="right"))  # of installs: four hours or more
 
 # In which outcomes a fault shows, and how likely it is to show in just these, before looking: a weight of the average.
@@ -107,7 +107,7 @@ class Trial:
             row: of the update among ``updates``.
         """
         events = self.events_of(row)
-        return bool(events[CRASH_AT_BOOT, _LATE_AGES:].sum() > _MOSTLY * events.sum())
+        return bool(events[CRASH_AT_BOOT, _LATE_AGES:].sum() > MOSTLY * events.sum())
 
     def counts(self, row: int) -> tuple[float, float]:
         """Events seen and expected in the slice and the time after the install that speak loudest for an update.

@@ -23,6 +23,7 @@ from fleetcrash.attribution.older import Held, held_by
 from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
 from fleetcrash.attribution.witnesses import log_within, to_look_at
+from fleetcrash.counts import MOSTLY
 
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
 
@@ -39,8 +40,6 @@ _MOST_BOOTS = 400  # of crashes at boots that are asked about
 _STRAY_SHARE, _FEW_STRAYS = 0.03, 2
 # What hosts have to say for an update that strikes at boots, where most of the hosts beside have it as well.
 _LOG_ALONE = 2.0 * LOG_THOUSAND
-
-_MOSTLY = 0.5
 
 
 class Testimony:
@@ -147,7 +146,7 @@ class Testimony:
             return False
         struck = doubts.struck_beside(inquiry, update, tick, self._case.events, self._trial)
         lack = int(struck.sum())
-        if lack > _MOSTLY * len(struck):
+        if lack > MOSTLY * len(struck):
             return True
         return said < LOG_THOUSAND and lack > max(_LEAST_LACKING, _LOST * len(struck))
 
@@ -188,7 +187,7 @@ class Testimony:
         """
         row = self._trial.row_of(update)
         events = self._trial.events_of(row)
-        if self._trial.by_departures or events[DARK].sum() <= _MOSTLY * events.sum():
+        if self._trial.by_departures or events[DARK].sum() <= MOSTLY * events.sum():
             return False
         rivals = np.flatnonzero(self._trial.log_test >= LOG_THRESHOLD).tolist()
         said = {one: self._inquiry.departures.log_test(int(self._trial.updates[one])) for one in (row, *rivals)}
@@ -240,9 +239,9 @@ class Testimony:
         """Whether most of what the update may have done came an hour or more after its installs."""
         row = self._trial.row_of(update)
         by_age = self._trial.events[:, row, :AGES].sum(0)[:, self._trial.likeliest_slice(row)]
-        return bool(by_age[:_SOON_AGES].sum() <= _MOSTLY * by_age.sum())
+        return bool(by_age[:_SOON_AGES].sum() <= MOSTLY * by_age.sum())
 
     def _is_at_blamed_place(self, update: int) -> bool:
         struck = self._case.events & self._inquiry.events_with(update, self._case.tick)
         there = (int((struck & self._inquiry.spots.events_at(spot)).sum()) for spot in self._case.blamed)
-        return any(count > _MOSTLY * struck.sum() for count in there)
+        return any(count > MOSTLY * struck.sum() for count in there)

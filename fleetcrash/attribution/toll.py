@@ -18,8 +18,8 @@ from fleetcrash.attribution.conditions import Condition
 from fleetcrash.attribution.exposure import AGES
 from fleetcrash.attribution.hours import DAY
 from fleetcrash.attribution.inquiry import Inquiry
+from fleetcrash.counts import MOSTLY
 
-_MOSTLY = 0.5
 _AS_MANY = 2.0  # times what the earlier hosts tell: those that come online late may be of other kinds
 _Z = 2.33  # 99 %, one-sided
 
@@ -83,7 +83,7 @@ class Toll:
         later = mine & (inquiry.news.events.minute > self.since) & (inquiry.news.events.tick <= tick)
         seen = inquiry.exposed_counts(tick, later, self.update)[:, :AGES, cells].sum((0, 2))
         of_fleet = inquiry.expected.of_slices_since(max(self.since, tick - DAY) + 1)[:, 0].sum()
-        if seen.sum() <= _MOSTLY * (later.sum() - of_fleet):
+        if seen.sum() <= MOSTLY * (later.sum() - of_fleet):
             return False
         ever = _host_minutes(inquiry, tick, self.update, cells)
         since = np.maximum(ever - self.host_minutes, 0.0)

@@ -22,6 +22,7 @@ from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.posterior import Odds
 from fleetcrash.attribution.rivalry import LOG_MARGIN, LOG_NO_CONTRAST, Contrast
 from fleetcrash.attribution.suspects import Trial
+from fleetcrash.counts import MOSTLY
 
 # How likely an answer has to be to be given, and to be kept.
 NAMING_PROBABILITY = 0.9
@@ -37,7 +38,6 @@ JUDGING_MINUTES = 15
 # onsets and lengths. Once the two were not told apart it takes the square of that.
 _LOG_ACQUITTAL = 7.6
 
-_MOSTLY = 0.5
 _ALIKE = 0.1  # at most so many of the events are at another age ...
 _LOG_OF_ONE = float(np.log(TEST_RATIOS.max()))  # ... and each of them says no more
 # A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
@@ -138,7 +138,7 @@ class Judgement:
 
     def leader(self, updates: Ints) -> int | None:
         """The likeliest of the updates (U,) that were weighed, where any change is likelier than none."""
-        likely = float(self.probabilities.sum()) > _MOSTLY
+        likely = float(self.probabilities.sum()) > MOSTLY
         return int(updates[np.argmax(self.probabilities)]) if likely else None
 
     def candidates(self, updates: Ints) -> Ints:
@@ -329,7 +329,7 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None, 
             return False
     if len(near) == 1:
         return True
-    if not trial.by_departures and events[[CRASH, DARK], :_EARLY_AGES].sum() >= _MOSTLY * events.sum():
+    if not trial.by_departures and events[[CRASH, DARK], :_EARLY_AGES].sum() >= MOSTLY * events.sum():
         return True
     of_leader = contrast(int(trial.updates[leader]))
     return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in near if one != leader)
@@ -346,7 +346,7 @@ def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
         return []
     by_age = trial.events[:, :, :AGES, 0].sum(0)
     struck = by_age[leader].sum()
-    if odds.probabilities[leader] < KEEPING_PROBABILITY or by_age[leader, :_EARLY_AGES].sum() < _MOSTLY * struck:
+    if odds.probabilities[leader] < KEEPING_PROBABILITY or by_age[leader, :_EARLY_AGES].sum() < MOSTLY * struck:
         return []
     unlike = np.abs(by_age - by_age[leader]).sum(1)
     alike = np.flatnonzero((unlike <= _ALIKE * struck) & by_age.any(1)).tolist()

@@ -686,6 +686,32 @@ def test_how_long_after_the_install_hosts_crash_explains_no_wave_in_others_or_of
     assert of_wave(contrast=0.0, by_delay=100.0).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("had_update", "by_delay", "named", "kind"),
+    [
+        (0.6, 7.0, False, Kind.UPDATE),
+        (0.6, 7.0, True, Kind.UPDATE),
+        (0.4, 7.0, True, Kind.NO_UPDATE),
+        (0.6, 6.8, True, Kind.NO_UPDATE),
+    ],
+    ids=["half tell", "half tell, and it was named", "most do not", "the time since the install says little"],
+)
+def test_of_hosts_that_the_wave_strikes_half_may_not_tell_of_an_update_that_the_others_tell_twice(
+    had_update, by_delay, named, kind
+):
+    told = _judged(
+        update_says=100.0,
+        wave_says=150.0,
+        onset=RELEASED,
+        had_update=had_update * EVENTS,
+        contrast=100.0,
+        by_delay=by_delay,
+        named=named,
+        minutes=JUDGING_MINUTES,
+    )
+    assert told.kind is kind
+
+
 def test_what_rose_long_after_the_release_needs_no_hosts_without_the_update_but_none_that_fared_worse():
     later = partial(_judged, update_says=160.0, wave_says=150.0, onset=RELEASED + 60)
     assert later(contrast=0.0).kind is Kind.UPDATE
