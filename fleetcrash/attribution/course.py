@@ -194,7 +194,7 @@ def _are_over(crashes: Ints, usual: Callable[[int], float], tick: int) -> bool:
 def _is_any_dark(inquiry: Inquiry, incident: Incident, tick: int) -> bool:
     events = inquiry.news.events
     dark = incident.claim(len(events)) & (events.outcome == DARK) & (events.tick <= tick)
-    dark &= (events.back_tick > tick) & (events.minute >= incident.alarm_tick - LAG_MINUTES)
+    dark &= (events.back_tick > tick) & (events.tick >= incident.alarm_tick - LAG_MINUTES)
     dark &= events.minute > tick - _MISSED_MINUTES
     return bool(dark.any())
 

@@ -150,9 +150,12 @@ def test_what_cannot_be_told_is_on_hold_and_said(tmp_path, rows, reason):
 
 
 @pytest.mark.variants
-@pytest.mark.parametrize(("back_after", "decision", "dark"), [(40, "go", 0), (None, "hold", 20)])
-def test_servers_that_a_patch_restarts_and_that_do_not_come_back_keep_it_from_going(
-    tmp_path, back_after, decision, dark
+@pytest.mark.parametrize(
+    ("back_after", "asked_after", "decision", "dark"),
+    [(40, 130, "go", 0), (None, 120, "hold", 20), (None, 130, "halt", 20)],
+)
+def test_servers_that_a_patch_restarts_and_that_do_not_come_back_keep_it_from_going_and_halt_it_after_two_hours(
+    tmp_path, back_after, asked_after, decision, dark
 ):
     hosts = [host(number, "canary" if number < 60 else "broad", always_on=True) for number in range(100)]
     down = RELEASED + timedelta(minutes=2)
@@ -164,7 +167,7 @@ def test_servers_that_a_patch_restarts_and_that_do_not_come_back_keep_it_from_go
         sessions += [
             {"host_id": f"h{number}", "online_from": down + timedelta(minutes=back_after)} for number in range(20)
         ]
-    sessions.append({"host_id": "h99", "online_from": RELEASED + timedelta(minutes=125)})
+    sessions.append({"host_id": "h99", "online_from": RELEASED + timedelta(minutes=asked_after - 5)})
     lake = lake_with(
         tmp_path / "lake",
         host=hosts,
@@ -173,7 +176,7 @@ def test_servers_that_a_patch_restarts_and_that_do_not_come_back_keep_it_from_go
         update=[{"update_id": "u1", "kind": "os_patch", "channel": "os", "released_at": RELEASED}],
         crash=[crash(90 + number, START + timedelta(minutes=40 * number)) for number in range(4)],
     )
-    found = ask(lake, max_excess=0.1)
+    found = ask(lake, minutes=asked_after, max_excess=0.1)
     assert (found["decision"], found["rings"][0]["dark"]) == (decision, dark)
     early = ask(lake, minutes=60, max_excess=0.1, soak_minutes=30)
     assert early["decision"] == "hold", "who is not back is not known yet"

@@ -1,10 +1,11 @@
 -- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
 -- An OS patch restarts a host and may take longer; what ends in the hour after one is left out. So may a driver, firmware
 -- above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of the day
--- after its release a patch restarted a host, and that day is left out. And a server that had been up for half an hour and is
--- back within a quarter of one was restarted by somebody, maybe with all others of its region in one night.
--- That silence after a patch lasts makes it no news: there are fleets in which every fiftieth server that was patched is never
--- seen again, and the patch does no harm.
+-- after its release a patch restarted a host, and that day is left out. And a server that had been up for half an hour and
+-- is back within a quarter of one was restarted by somebody, maybe with all others of its region in one night.
+-- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that the
+-- patch restarted was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
+-- fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their patching.
 -- patched_known: when either was told of a session of whose end it was not known by the time that this was; null: never.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
@@ -20,7 +21,7 @@ WITH followed AS (
   WINDOW of_host AS (PARTITION BY host_id ORDER BY online_from)
 ),
 restarting AS (
-  SELECT known_installs.host_id, known_installs.placed_at, known_installs.known_at, updates.kind
+  SELECT known_installs.host_id, known_installs.placed_at, known_installs.known_at, updates.kind, updates.update_id
   FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
   WHERE updates.kind IN ('os_patch', 'driver')
 ),
@@ -51,10 +52,57 @@ explained AS (
     AND restarting.placed_at > left_behind.online_until - INTERVAL 1 HOUR
   WHERE restarting.kind = 'os_patch' OR NOT left_behind.always_on
   GROUP BY left_behind.host_id, left_behind.online_until
+),
+restarted AS (
+  SELECT
+    restarting.update_id, followed.host_id, followed.online_until,
+    greatest(followed.gone_known, restarting.known_at, followed.online_until + INTERVAL 2 HOUR) AS due_at,
+    coalesce(greatest(followed.next_from, followed.next_known) > due_at, true) AS is_lost
+  FROM followed
+  JOIN restarting
+    ON restarting.kind = 'os_patch'
+    AND restarting.host_id = followed.host_id
+    AND restarting.placed_at <= followed.online_until
+    AND restarting.placed_at > followed.online_until - INTERVAL 1 HOUR
+  JOIN known_spans
+    ON known_spans.always_on
+    AND known_spans.host_id = followed.host_id
+    AND known_spans.valid_from <= followed.online_until
+    AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
+),
+counted AS (
+  SELECT update_id, due_at, count(*) OVER by_then AS hosts, count(*) FILTER (is_lost) OVER by_then AS lost
+  FROM restarted
+  WINDOW by_then AS (PARTITION BY update_id ORDER BY due_at)
+),
+harmful AS (
+  SELECT update_id, min(due_at) AS known_at
+  FROM counted
+  WHERE lost >= 5 AND lost > 0.1 * hosts + 3 * sqrt(0.1 * 0.9 * hosts)  -- three standard deviations
+  GROUP BY update_id
+),
+lasting AS (
+  SELECT
+    restarted.host_id, restarted.online_until,
+    min(greatest(restarted.due_at, harmful.known_at)) AS news_at
+  FROM restarted JOIN harmful USING (update_id)
+  WHERE is_lost
+  GROUP BY restarted.host_id, restarted.online_until
+),
+judged AS (
+  SELECT left_behind.*, explained.known_at AS explained_known
+  FROM left_behind
+  LEFT JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
+  WHERE coalesce(explained.known_at > left_behind.gone_known, true)
+  UNION ALL
+  SELECT left_behind.* REPLACE (lasting.news_at AS gone_known), NULL
+  FROM left_behind JOIN lasting ON lasting.host_id = left_behind.host_id AND lasting.online_until = left_behind.online_until
+  WHERE news_at <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
+    AND coalesce(greatest(next_from, next_known) > news_at, true)
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
-  least(explained.known_at, CASE
+  least(followed.explained_known, CASE
     WHEN followed.always_on AND followed.next_from <= followed.online_until + INTERVAL 15 MINUTE
       AND followed.online_until >= followed.online_from + INTERVAL 30 MINUTE  -- else it may be in a loop
       THEN greatest(followed.next_from, followed.next_known, followed.gone_known + INTERVAL 1 MICROSECOND)
@@ -71,15 +119,13 @@ SELECT
     WHEN followed.online_until < followed.online_from + INTERVAL 12 HOUR THEN 2
     ELSE 3
   END AS since_boot
-FROM left_behind AS followed
-LEFT JOIN explained ON explained.host_id = followed.host_id AND explained.online_until = followed.online_until
+FROM judged AS followed
 LEFT JOIN host_cell
   ON host_cell.host_id = followed.host_id
   AND host_cell.from_us <= CAST(epoch_us(followed.online_until) AS BIGINT)
   AND coalesce(host_cell.until_us, 9223372036854775807) > CAST(epoch_us(followed.online_until) AS BIGINT)
-WHERE coalesce(explained.known_at > followed.gone_known, true)
-  AND NOT EXISTS (
-    SELECT 1 FROM patched
-    WHERE patched.known_at <= followed.gone_known AND patched.released_at <= followed.online_until
-      AND patched.released_at > followed.online_until - INTERVAL 24 HOUR
-  )
+WHERE NOT EXISTS (
+  SELECT 1 FROM patched
+  WHERE patched.known_at <= followed.gone_known AND patched.released_at <= followed.online_until
+    AND patched.released_at > followed.online_until - INTERVAL 24 HOUR
+)

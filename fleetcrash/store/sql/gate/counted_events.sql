@@ -1,6 +1,7 @@
 -- Crashes (outcome 0) and silences (1) as the gate counts them, one row per event; to be kept as gate_events.
 -- The detector's events, and what it leaves out because patching reboots: a server that went down within an hour after an OS
--- patch and is not back in another hour. restarted: it is such a one, which keeps an update from going and halts none.
+-- patch and is not back in another hour. restarted: it is such a one, which keeps an update from going and halts none until
+-- the detector takes its silence for an event, too.
 -- Reads the kept tables events, known_presence, known_installs, known_spans and host_cell.
 WITH followed AS (
   SELECT
@@ -21,6 +22,11 @@ silent AS (
       WHERE known_installs.host_id = followed.host_id AND updates.kind = 'os_patch'
         AND known_installs.placed_at <= followed.online_until
         AND known_installs.placed_at > followed.online_until - INTERVAL 1 HOUR
+    )
+    AND NOT EXISTS (
+      SELECT 1 FROM events
+      WHERE events.outcome = 1 AND events.patched_tick IS NULL AND events.host_id = followed.host_id
+        AND events.at_us = CAST(epoch_us(followed.online_until) AS BIGINT)
     )
 )
 SELECT event, outcome, host_id, os_type, cell, at_us, least(since_boot, 2) AS since_boot, false AS restarted
