@@ -53,6 +53,11 @@ _LOG_PER_LATE_BOOT = 0.5
 _LOG_PER_EVENT = 0.2
 
 
+# Where nobody tells who has which update, hosts get it some time after its release, and how the events fit the time since
+# then says little: the more events, the more by chance.
+_AS_MUCH_BY_RELEASES = 0.9
+
+
 class Hosts(Protocol):
     """What is asked of the hosts of the events about an update, by its index, before it is named; it is dear."""
 
@@ -321,7 +326,8 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None, 
         near: rows of the trial that the evidence hardly tells from the leader, which is one of them.
     """
     if contrast is None:
-        return len(near) == 1
+        as_much = trial.log_evidence >= _AS_MUCH_BY_RELEASES * trial.log_evidence[leader]
+        return len(near) == 1 and int(as_much.sum()) == 1
     events = trial.events_of(leader)
     if trial.waits_for_boots(leader):
         least = max(LOG_MARGIN, _LOG_PER_LATE_BOOT * float(events.sum()))

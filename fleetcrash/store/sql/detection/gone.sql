@@ -3,8 +3,8 @@
 -- above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of the day
 -- after its release a patch restarted a host, and that day is left out. And a server that had been up for half an hour and
 -- is back within a quarter of one was restarted by somebody, maybe with all others of its region in one night.
--- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that the
--- patch restarted was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
+-- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that got the
+-- patch was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
 -- fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their patching.
 -- patched_known: when either was told of a session of whose end it was not known by the time that this was; null: never.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
@@ -55,30 +55,33 @@ explained AS (
 ),
 restarted AS (
   SELECT
-    restarting.update_id, followed.host_id, followed.online_until,
-    greatest(followed.gone_known, restarting.known_at, followed.online_until + INTERVAL 2 HOUR) AS due_at,
-    coalesce(greatest(followed.next_from, followed.next_known) > due_at, true) AS is_lost
-  FROM followed
-  JOIN restarting
-    ON restarting.kind = 'os_patch'
-    AND restarting.host_id = followed.host_id
-    AND restarting.placed_at <= followed.online_until
-    AND restarting.placed_at > followed.online_until - INTERVAL 1 HOUR
+    restarting.update_id, restarting.host_id, followed.online_until,
+    greatest(
+      followed.gone_known, restarting.known_at, coalesce(followed.online_until, restarting.placed_at) + INTERVAL 2 HOUR
+    ) AS due_at,
+    followed.online_until IS NOT NULL
+      AND coalesce(greatest(followed.next_from, followed.next_known) > due_at, true) AS is_lost
+  FROM restarting
   JOIN known_spans
     ON known_spans.always_on
-    AND known_spans.host_id = followed.host_id
-    AND known_spans.valid_from <= followed.online_until
-    AND coalesce(known_spans.valid_until, 'infinity') > followed.online_until
+    AND known_spans.host_id = restarting.host_id
+    AND known_spans.valid_from <= restarting.placed_at
+    AND coalesce(known_spans.valid_until, 'infinity') > restarting.placed_at
+  LEFT JOIN followed
+    ON followed.host_id = restarting.host_id
+    AND followed.online_until >= restarting.placed_at
+    AND followed.online_until < restarting.placed_at + INTERVAL 1 HOUR
+  WHERE restarting.kind = 'os_patch'
 ),
 counted AS (
-  SELECT update_id, due_at, count(*) OVER by_then AS hosts, count(*) FILTER (is_lost) OVER by_then AS lost
+  SELECT update_id, due_at, count(*) OVER by_then AS servers, count(*) FILTER (is_lost) OVER by_then AS lost
   FROM restarted
   WINDOW by_then AS (PARTITION BY update_id ORDER BY due_at)
 ),
 harmful AS (
   SELECT update_id, min(due_at) AS known_at
   FROM counted
-  WHERE lost >= 5 AND lost > 0.1 * hosts + 3 * sqrt(0.1 * 0.9 * hosts)  -- three standard deviations
+  WHERE lost >= 5 AND lost > 0.1 * servers + 3 * sqrt(0.1 * 0.9 * servers)  -- three standard deviations
   GROUP BY update_id
 ),
 lasting AS (
