@@ -794,10 +794,20 @@ def test_a_wave_that_begins_with_one_of_two_that_are_hardly_told_apart_acquits_n
     assert told.kind is kind
 
 
-@pytest.mark.parametrize(("lead", "contrast", "named"), [(6.0, 0.0, True), (6.0, None, False), (8.0, None, True)])
-def test_of_two_that_go_by_release_one_must_be_far_ahead(lead, contrast, named):
+@pytest.mark.parametrize(
+    ("other", "lead", "contrast", "named"),
+    [
+        (50.0, 6.0, 0.0, True),
+        (50.0, 6.0, None, False),
+        (50.0, 8.0, None, True),
+        (100.0, 8.0, None, False),
+        (100.0, 12.0, None, True),
+    ],
+    ids=["by installs", "hardly", "by a thousand to one", "but the other explains nine tenths", "and by a ninth"],
+)
+def test_of_two_that_go_by_release_one_must_be_far_ahead(other, lead, contrast, named):
     events = np.zeros((OUTCOMES, 2, AGES, 1))
-    evidence = np.array([100.0, 100.0 + lead])
+    evidence = np.array([other, other + lead])
     trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
     told = _without_waves(
         trial,
