@@ -53,8 +53,8 @@ _LOG_PER_LATE_BOOT = 0.5
 _LOG_PER_EVENT = 0.2
 
 
-# Where nobody tells who has which update, hosts get it some time after its release, and how the events fit the time since
-# then says little: the more events, the more by chance.
+# Where nobody tells who has which update, hosts get it some time after its release, and how the events fit the time
+# since then says little: the more events, the more by chance.
 _AS_MUCH_BY_RELEASES = 0.9
 
 
