@@ -141,12 +141,12 @@ class Rivalry:
         of a fault that is over it may only end at a better time.
 
         Args:
-            share: see ``begun_by``.
+            share: of the events of a wave that begins within an hour after a push so many happened to those hosts.
         """
         explained, after_release = self._explained(row), (self.waves.onset - int(self._pushed(row)[0]))[:, None]
         since = explained & (after_release >= -SOON_MINUTES)
         same = self._no_better_than(since) | self._hardly_more_than(since)
-        return since | (explained & same) | self._with_push(row, share)
+        return since | (explained & same) | self._with_push(row, share, SOON_MINUTES)
 
     def is_its_own(self, row: int) -> bool:
         """Whether a wave that begins with an update is that update, as far as anybody can tell.
@@ -191,10 +191,14 @@ class Rivalry:
         """Whether a wave is in hosts that mostly had an update, and begins not long before it nor long after a push."""
         return bool(self.among(row)[wave]) and int(self._after(row)[wave[0]]) <= SOON_MINUTES
 
-    def _with_push(self, row: int, share: float) -> Mask:
-        """(n, SHAPES) the waves that begin with a push, or as far as anybody can tell, in hosts that mostly had it."""
-        explained = self._explained(row, share)
-        return explained & self._no_better_than(explained & (np.abs(self._after(row)[:, None]) <= COINCIDENT_MINUTES))
+    def _with_push(self, row: int, share: float, latest: int = COINCIDENT_MINUTES) -> Mask:
+        """(n, SHAPES) the waves that begin with a push, or as far as anybody can tell, in hosts that mostly had it.
+
+        Args:
+            latest: most minutes after the push in which it begins.
+        """
+        explained, after = self._explained(row, share), self._after(row)[:, None]
+        return explained & self._no_better_than(explained & (after >= -COINCIDENT_MINUTES) & (after <= latest))
 
     def _leaves_out_many(self, row: int) -> bool:
         """Whether more than a few events of the foremost wave are none of an update: it takes more to acquit it."""

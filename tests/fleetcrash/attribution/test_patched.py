@@ -23,6 +23,7 @@ CASES = {
     "back before two hours are over": ("patch", 5, 219, None),
     "back hours later": ("patch", 5, 330, 220),
     "patched long before": ("patch", 70, None, 110),
+    "back hours later after what may be a patch": ("not in the catalogue", 5, 330, None),
     "never back after a driver": ("driver", 5, None, 110),
     "never back after anything else": ("content", 5, None, 110),
 }

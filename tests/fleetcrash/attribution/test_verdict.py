@@ -687,22 +687,23 @@ def test_how_long_after_the_install_hosts_crash_explains_no_wave_in_others_or_of
 
 
 @pytest.mark.parametrize(
-    ("had_update", "by_delay", "named", "kind"),
+    ("had_update", "by_delay", "after", "named", "kind"),
     [
-        (0.6, 7.0, False, Kind.UPDATE),
-        (0.6, 7.0, True, Kind.UPDATE),
-        (0.4, 7.0, True, Kind.NO_UPDATE),
-        (0.6, 6.8, True, Kind.NO_UPDATE),
+        (0.6, 7.0, 0, False, Kind.UPDATE),
+        (0.6, 7.0, 60, True, Kind.UPDATE),
+        (0.6, 7.0, 61, True, Kind.NO_UPDATE),
+        (0.4, 7.0, 0, True, Kind.NO_UPDATE),
+        (0.6, 6.8, 0, True, Kind.NO_UPDATE),
     ],
-    ids=["half tell", "half tell, and it was named", "most do not", "the time since the install says little"],
+    ids=["half tell", "within the hour", "later", "most do not", "the time since the install says little"],
 )
 def test_of_hosts_that_the_wave_strikes_half_may_not_tell_of_an_update_that_the_others_tell_twice(
-    had_update, by_delay, named, kind
+    had_update, by_delay, after, named, kind
 ):
     told = _judged(
         update_says=100.0,
         wave_says=150.0,
-        onset=RELEASED,
+        onset=RELEASED + after,
         had_update=had_update * EVENTS,
         contrast=100.0,
         by_delay=by_delay,

@@ -1,6 +1,6 @@
 -- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
--- An OS patch restarts a host and may take longer; what ends in the hour after one is left out. So may a driver, firmware
--- above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of the day
+-- An OS patch restarts a host and may take longer; what ends in the hour after one, or after what the catalogue lacks and
+-- may be one, is left out. So may a driver, firmware above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of the day
 -- after its release a patch restarted a host, and that day is left out. And a server that had been up for half an hour and
 -- is back within a quarter of one was restarted by somebody, maybe with all others of its region in one night.
 -- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that got the
@@ -21,9 +21,11 @@ WITH followed AS (
   WINDOW of_host AS (PARTITION BY host_id ORDER BY online_from)
 ),
 restarting AS (
-  SELECT known_installs.host_id, known_installs.placed_at, known_installs.known_at, updates.kind, updates.update_id
-  FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
-  WHERE updates.kind IN ('os_patch', 'driver')
+  SELECT
+    known_installs.host_id, known_installs.update_id, known_installs.placed_at, known_installs.known_at,
+    coalesce(updates.kind, 'os_patch') AS kind
+  FROM known_installs LEFT JOIN updates ON updates.update_id = known_installs.update_id
+  WHERE coalesce(updates.kind IN ('os_patch', 'driver'), true)
 ),
 patched AS (
   SELECT released_at, known_at FROM updates
