@@ -189,9 +189,12 @@ class Testimony:
         events = self._trial.events_of(row)
         if self._trial.by_departures or events[DARK].sum() <= MOSTLY * events.sum():
             return False
+        left = self._inquiry.departures.log_test
         rivals = np.flatnonzero(self._trial.log_test >= LOG_THRESHOLD).tolist()
-        said = {one: self._inquiry.departures.log_test(int(self._trial.updates[one])) for one in (row, *rivals)}
-        both = {one: float(self._trial.log_evidence[one]) + max(log, 0.0) for one, log in said.items()}
+        both = {
+            one: float(self._trial.log_evidence[one]) + max(left(int(self._trial.updates[one])), 0.0)
+            for one in (row, *rivals)
+        }
         return any(both[one] > both[row] - LOG_MARGIN for one in both if one != row)
 
     def is_alone_at_boots(self, update: int) -> bool:
