@@ -5,10 +5,10 @@
 Each folder has crash, host, install, session and update records as Parquet, of a fleet in which no update did any harm.
 In each run a fault of an update in one of them is drawn: of which kind it is, whom it hits and how many of them, how
 long it waits after the install, or for the next boot, whether it strikes once, in a loop or at a steady rate, whether
-hosts crash or only fall silent, and whether they tell at once or when they are back; and of how many hosts the fleet
-is. Their crashes are added, and their sessions cut. With --rivals it is a rise that no update brought: hosts that have
-something else in common crash for a while. Seeds follow from the text of the detector, as those of a pool do. Prints
-one JSON line a run and one for all. The faults are synthetic, whatever the fleet is.
+hosts crash or only fall silent, and whether they tell at once or when they are back; of how many hosts the fleet is,
+and whether installs are lost. Their crashes are added, and their sessions cut. With --rivals it is a rise that no
+update brought: hosts that have something else in common crash for a while. Seeds follow from the text of the detector,
+as those of a pool do. Prints one JSON line a run and one for all. The faults are synthetic, whatever the fleet is.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ import pandas as pd
 
 from bench.attribution.outcome import Outcome, run
 from bench.attribution.planting import (
+    LOST,
     Frames,
     after,
+    lose_installs,
     next_session,
     online_then,
     read_fleet,
@@ -79,7 +81,8 @@ def plant(source: Path, out: Path, seed: int) -> dict[str, Any]:
         raise SystemExit(f"{source} has no update that {_LEAST_HOSTS} hosts installed and were online after.")
     size = frames["host"]["host_id"].nunique()
     truth |= {"scenario": f"planted in {source.name}", "seed": seed, "hosts": size}
-    truth |= {"hosts_hit": struck.nunique(), "strikes": len(struck)}
+    truth |= {"hosts_hit": struck.nunique(), "strikes": len(struck), "lost": draw.choice(LOST)}
+    lose_installs(frames, truth["lost"], np.random.default_rng(seed))
     write_fleet(frames, out, truth)
     return truth
 
@@ -179,7 +182,8 @@ def planted(source: str, seed: int) -> Outcome:
     how = f"{truth['rate_per_h']}/h" if truth["course"] == "rate" else f"{truth['course']} after {wait}"
     whom = f"{truth['hosts_hit']} of {truth['hosts']} hosts {'silent' if truth['silent'] else 'crash'}"
     told = ", told late" if truth["late"] else ""
-    return replace(found, scenario=f"{found.scenario}: {truth['guilty_kind']}, {whom}, {how}{told}")
+    scenario = f"{found.scenario}: {truth['guilty_kind']}, {whom}, {how}{told}{_said_of_lost(truth)}"
+    return replace(found, scenario=scenario)
 
 
 def rivalled(source: str, seed: int) -> Outcome:
@@ -187,7 +191,11 @@ def rivalled(source: str, seed: int) -> Outcome:
     found, truth = _judged(plant_rival, source, seed)
     where = ", ".join(f"{key} {value}" for key, value in truth["where"].items())
     how = f"{truth['how']}, {truth['hosts_hit']} hosts of {where} for {truth['lasts_min']} min from {truth['at']}"
-    return replace(found, scenario=f"{found.scenario}: {how}")
+    return replace(found, scenario=f"{found.scenario}: {how}{_said_of_lost(truth)}")
+
+
+def _said_of_lost(truth: dict[str, Any]) -> str:
+    return f", {truth['lost']:.0%} of installs lost" if truth["lost"] else ""
 
 
 def _judged(

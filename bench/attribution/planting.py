@@ -13,6 +13,9 @@ import pandas as pd
 _TABLES = ("crash", "host", "install", "session", "update")
 _STAY_OFF = 0.2  # of the hosts that crash
 
+LOST = (0.0, 0.0, 0.0, 0.3)
+"""Of all installs nobody tells such a share; to draw from."""
+
 Frames = dict[str, pd.DataFrame]
 
 
@@ -43,6 +46,12 @@ def sample(frames: Frames, hosts: int, draw: np.random.Generator) -> None:
     for table in ("host", "install", "session", "crash"):
         frame = frames[table]
         frames[table] = frame[frame["host_id"].isin(kept)].reset_index(drop=True)
+
+
+def lose_installs(frames: Frames, share: float, draw: np.random.Generator) -> None:
+    """Leave out such a share of all installs, drawn at random."""
+    installs = frames["install"]
+    frames["install"] = installs[draw.random(len(installs)) >= share].reset_index(drop=True)
 
 
 def end_of(frames: Frames) -> pd.Timestamp:

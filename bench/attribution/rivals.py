@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from bench.attribution.planting import (
+    LOST,
     Frames,
     after,
     end_of,
+    lose_installs,
     online_then,
     read_fleet,
     sessions_in_order,
@@ -54,6 +56,7 @@ def plant_rival(source: Path, out: Path, seed: int) -> dict[str, Any]:
         raise SystemExit(f"{source} has no hosts that enough of could be struck.")
     silent = rise["how"] == "silent"
     strike(frames, hits, silent=silent, prefix=f"rival-{seed}", draw=np.random.default_rng(seed))
+    lose_installs(frames, rise["lost"], np.random.default_rng(seed))
     truth = {"scenario": f"rival in {source.name}", "seed": seed, "guilty": None, "hosts_hit": len(hits), **rise}
     write_fleet(frames, out, truth)
     return truth
@@ -74,6 +77,7 @@ def _drawn(frames: Frames, draw: Random) -> dict[str, Any]:
         "lasts_min": draw.choice(_LASTS_MIN),
         "share": draw.choice(_SHARES),
         "wait_s": draw.choice(_WAITS_S),
+        "lost": draw.choice(LOST),
     }
 
 

@@ -85,6 +85,17 @@ def test_a_fault_that_goes_on_strikes_hosts_more_than_once(quiet, tmp_path, monk
     assert _read(tmp_path / "out", "crash")["crash_id"].is_unique
 
 
+@pytest.mark.variants
+@pytest.mark.parametrize("planter", [plant, plant_rival])
+def test_installs_are_lost_of_struck_hosts_and_of_others(quiet, tmp_path, monkeypatch, planter) -> None:
+    for module in ("planted", "rivals"):
+        monkeypatch.setattr(f"bench.attribution.{module}.LOST", (0.3,))
+    monkeypatch.setattr("bench.attribution.planted._HOSTS", (None,))
+    planter(quiet, tmp_path / "out", 3)
+    told, all_of_them = len(_read(tmp_path / "out", "install")), len(_read(quiet, "install"))
+    assert 0.65 * all_of_them < told < 0.75 * all_of_them
+
+
 def test_of_a_smaller_fleet_nothing_is_told_of_other_hosts(quiet, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("bench.attribution.planted._HOSTS", (900,))
     truth = plant(quiet, tmp_path / "out", 3)
