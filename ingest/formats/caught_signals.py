@@ -19,12 +19,18 @@ _MYSQL = re.compile(
     r"(?:.{0,80} )?\S{0,200}(?:mysqld|mariadbd)(?:\.exe)? got (?:signal|exception) (?P<number>\d{1,2}|0x[0-9a-f]{8}) ?;"
 )
 _MYSQL_STACK = re.compile(r"Attempting backtrace|stack_bottom = ")
-_SYMBOLS = re.compile(r"\S{1,300}\(\S{0,300}\) ?\[0x|where (?:mysqld|mariadbd|the server) died|stack_bottom = ")
+_MYSQLS = re.compile(  # words between the head of the stack and its steps, and these
+    r"where (?:mysqld|mariadbd|the server) died|terribly wrong\.{3}|\(note: |Thread pointer: |stack_bottom = |\s*$"
+    r"|[^\s(]{1,300}(?:\(.{0,1000}\))? ?\[0x|(?:[0-9a-fA-F]{8,16}\s{1,4})?[\w.-]{1,100}\.(?:exe|dll)!"
+)
 _REDIS = re.compile(r".{0,80}# (?:Redis|Valkey|KeyDB) [\w.-]{1,30} crashed by signal: (?P<number>\d{1,2})\b.*")
 _REDIS_STACK = re.compile(r"Backtrace:\s*$")
 _REDIS_PARTS = re.compile(r"\S{1,300}(?: \S{1,60})?\(\S{0,300}\) ?\[0x")
 _REDIS_ADDRESS = re.compile(r" (?:\S{1,40}:\d{1,5}|\[\w{1,20}\])(?=\()")  # beside the program's name: where it listens
-_CALLED_HANDLER = re.compile(r"\S{0,200}(?:libpthread[\w.-]{0,40}|libc\.so\.6)\((?:__restore_rt)?\+?[0-9a-fx]{0,16}\)")
+_CALLED_HANDLER = re.compile(
+    r"\S{0,200}(?:(?:libpthread[\w.-]{0,40}|libc\.so\.6)(?:\((?:__restore_rt)?\+?[0-9a-fx]{0,16}\)|(?= ?\[0x))"
+    r"|\(__restore_rt\))"
+)
 _HANDLER = re.compile(r"\S{1,300}\((?:sig(?:segv|nal)Handler|handle_fatal_signal)\b")
 _VALGRIND = re.compile(
     r"==\d{1,10}== Process terminating with default action of signal (?P<number>4|5|6|7|8|11) \((?P<signal>SIG[A-Z]+)\)"
@@ -171,7 +177,7 @@ def _place(step: dict[str, str | None]) -> str:
 
 FORMS = (
     Form(_GLOG, _GLOG_SIGNAL, _of_glog),
-    Form(_MYSQL, _MYSQL_STACK, _of_mysql, _SYMBOLS),
+    Form(_MYSQL, _MYSQL_STACK, _of_mysql, _MYSQLS),
     Form(_REDIS, _REDIS_STACK, _of_redis, _REDIS_PARTS),
     Form(_VALGRIND, _VALGRIND_STEP, _of_valgrind, _VALGRINDS),
     Form(_CAUGHT, _CAUGHT_STEP, _of_caught, _CAUGHT_STEP),

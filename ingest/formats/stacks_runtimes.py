@@ -1,4 +1,7 @@
-"""Stack texts that a process prints about itself: glibc's backtrace, Node, Chromium on Windows, Google's logging."""
+"""Stack texts that a process prints about itself: glibc's backtrace, Node, Chromium on Windows, Google's logging.
+
+Also those of MySQL and MariaDB, which look up their own symbols.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,23 @@ _SYMBOLS = re.compile(
     r"\s*(?P<module>[\w./+@-]+)\((?P<function>[^+\s][^+]*?)?(?:\+0x(?P<offset>[0-9a-f]{1,15}))?\)"
     r"(?P<address> ?" + _ADDRESS + r")?"
 )
+_BARE = re.compile(r"\s*(?P<module>[\w./+@-]+) ?\[0x[0-9a-f]{5,16}\]")  # without symbols
+_RESOLVED = re.compile(r"(?P<path>[^\s():]{1,500}):\d{1,9}\((?P<function>.{1,1000})\) ?\[0x[0-9a-f]{5,16}\]")
+_IMAGES = re.compile(  # of a program on Windows
+    r"(?:[0-9a-fA-F]{8,16}\s{1,4})?(?P<module>[\w.-]{1,100}\.(?:exe|dll))!(?:(?P<function>\S{1,1000}?)\(\)|\?{3})"
+    r"(?:\[(?P<path>[^\[\]]{1,500}):\d{1,9}\])?"
+)
 _NODE = re.compile(  # on Windows with the offset within the function
     r"\s*\d{1,5}: (?:0x)?[0-9a-fA-F]{4,16}(?: (?P<function>(?!\[)\S.*?))?(?:\+\d{1,9})?(?P<module> {1,2}\[[^\[\]]+\])?"
 )
 _OLD_NODE = re.compile(r"\s*\d{1,5}: (?P<function>\S{1,200}?::\S.{0,1000}?)(?P<module> \[[^\[\]]+\])")
 _WINDOWS = re.compile(r"\s+(?!at )(?P<function>\S.*?) " + _ADDRESS + r"(?: \((?P<path>.+):\d{1,9}\))?")
 _LOGGED = re.compile(r"\s*@\s+0x[0-9a-f]{4,16} {1,4}(?P<function>\S.*)")
-_NO_NAME = frozenset(["(No symbol)", "(unknown)", "(inline)"])
+_NO_NAME = frozenset(["(No symbol)", "(unknown)", "(inline)", "??"])
 
 
 def of_itself(lines: Sequence[str]) -> list[Step]:
-    """One line per frame, in one of four forms."""
+    """One line per frame, in one of several forms."""
     return steps_of(lines, _step)
 
 
@@ -36,6 +45,12 @@ def _step(line: str) -> Step | None:
         # If there is a function, the offset is within it.
         offset = int(found["offset"], 16) if found["offset"] and not function else None
         return Step(Frame(base_name(module), text(function), offset), module)
+    if found := _BARE.fullmatch(said):
+        return Step(Frame(base_name(found["module"])), found["module"])
+    if found := _RESOLVED.fullmatch(said):  # /src/queue.cc:9(relay::Queue::push())[0x4f8e21]
+        return Step(Frame(None, _function(found["function"])), found["path"])
+    if found := _IMAGES.fullmatch(said):  # relay.exe!push()[queue.cc:9]
+        return Step(Frame(found["module"], text(found["function"])), found["path"] or "")
     if found := _NODE.fullmatch(said) or _OLD_NODE.fullmatch(said):  # 1: 0xb090e0 node::Abort() [node]
         module = (found["module"] or "").strip(" []")
         is_address = module.startswith("0x")

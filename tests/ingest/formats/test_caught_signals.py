@@ -26,7 +26,10 @@ MARIADB = """\
 2025-07-20  8:26:40 0 [ERROR] mariadbd got signal 11 ;
 It may be the hardware.
 
-Attempting to show where it was.
+Thread pointer: 0x0
+Attempting backtrace. You can use the following information to find out
+where mariadbd died. If you see no messages after this, something went
+terribly wrong...
 stack_bottom = 0x7f1dc8123d80 thread_stack 0x49000
 /usr/sbin/mariadbd(my_print_stacktrace+0x2e)[0x55c1b2e5b1ce]
 /usr/sbin/mariadbd(handle_fatal_signal+0x54d)[0x55c1b28fd8dd]
@@ -145,6 +148,56 @@ def test_a_step_without_a_symbol_has_its_offset_within_the_file():
     assert len(handled["frames"]) == 2, "without the handler"
 
 
+MYSQL_HEAD = """\
+08:26:40 UTC - mysqld got signal 11 ;
+Most likely, you have hit a bug, but this error can also be caused by malfunctioning hardware.
+Thread pointer: 0x0
+Attempting backtrace. You can use the following information to find out
+where mysqld died. If you see no messages after this, something went
+terribly wrong...
+
+stack_bottom = 0 thread_stack 0x100000
+"""
+MYSQL_STACKS = {
+    "symbols": """\
+/usr/sbin/mysqld(my_print_stacktrace(unsigned char const*, unsigned long)+0x41) [0x1d7b1f1]
+/usr/sbin/mysqld(handle_fatal_signal+0x2a3) [0xeb6a43]
+/lib64/libpthread.so.0(+0xf630) [0x7f1dd9c0f630]
+/usr/sbin/mysqld(Queue::push(Item*, int)+0x4e) [0xe00a2e]
+/usr/sbin/mysqld(serve(int, char**)+0x6d) [0xe00b2e]
+""",
+    "files": """\
+mysys/stacktrace.c:174(my_print_stacktrace)[0x55c1b2e5b1ce]
+sql/signal_handler.cc:238(handle_fatal_signal)[0x55c1b28fd8dd]
+sigaction.c:0(__restore_rt)[0x7f1dd9c0f630]
+sql/queue.cc:97(Queue::push(Item*, int))[0x55c1b2700a2e]
+/usr/sbin/mysqld(serve+0x6d)[0x55c1b2700b2e]
+""",
+    "Windows": """\
+7ff6e4a1c2a5    mysqld.exe!Queue::push()[queue.cc:97]
+mysqld.exe!serve()
+mysqld.exe!???
+""",
+}
+
+
+@pytest.mark.parametrize(("kind", "stack"), MYSQL_STACKS.items(), ids=MYSQL_STACKS)
+def test_each_stack_of_mysql_is_read_below_its_handler(kind, stack):
+    (crash,) = crashes_of(SANITIZER, f"{MYSQL_HEAD}{stack}\nTrying to get some variables.\n".encode())
+    functions = [frame.get("function") or "" for frame in crash["frames"]]
+    assert [name.partition("(")[0] for name in functions[:2]] == ["Queue::push", "serve"]
+    assert crash["os_type"] == ("windows" if kind == "Windows" else "linux")
+    assert crash.get("module") == {"symbols": "mysqld", "Windows": "mysqld.exe"}.get(kind)
+
+
+def test_a_stack_of_mysql_without_symbols_names_its_modules():
+    bare = "/usr/sbin/mysqld(handle_fatal_signal+0x4b4)[0x6655c4]\n/lib64/libpthread.so.0[0x3257a0f790]\n"
+    bare += "/usr/lib/relay.so[0x7f00de4]\n/usr/sbin/mysqld[0xa98887]\n/lib64/libc.so.6(clone+0x6d)[0x3256ee8b6d]\n"
+    (crash,) = crashes_of(SANITIZER, (MYSQL_HEAD + bare).encode())
+    assert [frame["module"] for frame in crash["frames"]] == ["relay.so", "mysqld", "libc.so.6"]
+    assert crash["module"] == "relay.so"
+
+
 @pytest.mark.parametrize("said", REPORTS.values(), ids=REPORTS)
 def test_a_head_alone_is_no_crash(said):
     alone = f"{next(line for line in said.splitlines() if line)}\nand so on\n".encode()
@@ -153,7 +206,8 @@ def test_a_head_alone_is_no_crash(said):
 
 
 @pytest.mark.parametrize(
-    "piece", ["a at ", "a at b:1 ", "(", "==42==    at 0x1: a (", "a.zig:1:1: 0x1 in a (", "x(+0x1) "]
+    "piece",
+    ["a at ", "a at b:1 ", "(", "==42==    at 0x1: a (", "a.zig:1:1: 0x1 in a (", "x(+0x1) ", "a.exe!b[", "a:1("],
 )
 def test_a_hostile_line_takes_little_time(piece):
     for said in (GLOG, MARIADB, REDIS, VALGRIND, JULIA, ZIG):
