@@ -49,6 +49,10 @@ _FAULT = re.compile(
 _NUMBER = re.compile(r"0x[0-9a-fA-F]{1,8}")
 _SOURCE = re.compile(r"(?:[A-Za-z]:)?[\w./\\+-]{1,200}:\d{1,7}")
 _MEMORY = re.compile(r"Native memory allocation \(\w{1,20}\) failed\b.*")
+# What a head must tell to be one, and what it tells last, above the frame that it blames.
+_MARK = rf"\s{{0,9}}(?:{_BARE.pattern})?"
+PROOF = re.compile(rf"{_MARK}(?:{_FAULT.pattern}|{_MEMORY.pattern})")
+_LAST = re.compile(rf"{PROOF.pattern}|{_MARK}(?:JRE version|Java VM|(?P<frame>Problematic frame)):")
 _SAID = re.compile(r"(?:(?:guarantee|assert|fatal error|Error|error|ShouldNotReachHere|Unimplemented)\b).*")
 _VALUE = re.compile(
     r"(?P<name>JRE version|Java VM|Time|timezone|time|OS uptime|Current thread(?= \(\w{1,20}\))|siginfo|HOSTNAME(?==))"
@@ -150,6 +154,13 @@ def frames_of(lines: Sequence[str]) -> list[Frame]:
     if blamed is not None and blamed not in frames[:_MOST_WRITERS]:
         frames = [blamed, *frames][:MOST_FRAMES]
     return frames
+
+
+def head_of(lines: Sequence[str]) -> list[str]:
+    """The head of a log among other output, without what follows the frame that it blames."""
+    last = [(at, found) for at, line in enumerate(lines[:_HEAD_LINES]) if (found := _LAST.match(line))]
+    end = last[-1][0] + (2 if last[-1][1]["frame"] else 1) if last else 1
+    return [line.strip() for line in lines[:end]]
 
 
 def _blamed(lines: Sequence[str]) -> Frame | None:

@@ -11,7 +11,6 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import apple_text, caught_signals, jvm, server_faults, stacks, uncaught, workers
@@ -179,7 +178,9 @@ def _reports(lines: Iterator[str]) -> Iterator[Report]:
             begun.at = nearest_stamp(map(begun.said, (line, *reversed(before))))
         before.append(line)
         said = report.said(line) if report is not None else line
-        if report is not None and (_is_over(report, said) or (begun and (report.has_stack or not begun.proof))):
+        if report is not None and (
+            _is_over(report, said) or (begun and (report.has_stack or begun.is_java or not begun.proof))
+        ):
             yield report
             report = None
         if report is None and begun:
@@ -328,7 +329,9 @@ def _report_said(said: str) -> Report | None:
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return Report("Assertion failed", what, called=called)
     if found.re is heads.JVM:
-        return Report("", message, is_java=True)
+        # Markdown eats the marks; without them it may be prose.
+        proof = None if "#" in said[: found.start("what")] else jvm.PROOF
+        return Report("", message, is_java=True, proof=proof)
     if found.re in heads.AS_IT_IS:
         return Report(what, message, is_apple=found.re is heads.OBJECTIVE_C)
     is_sure = found.re is not heads.GLOG or what.startswith("Check failed")
@@ -366,8 +369,7 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
         host, at: from its log, if known.
     """
     if report.is_java:
-        head = takewhile(lambda line: line.startswith("#"), report.lines)
-        jvm.add(records, [line.rstrip() for line in head], host=host, at=at)
+        jvm.add(records, jvm.head_of(report.lines), host=host, at=at)
         return
     frames = report.frames()
     if not frames and (report.called or report.source):

@@ -60,7 +60,7 @@ _JAZZER = re.compile(r"== Java Exception: (?P<what>[\w.$]{1,200})")
 _ATHERIS = re.compile(r" ?=== (?P<what>Uncaught Python exception): ===")
 _JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.js: )?\S")
 _DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
-JVM = re.compile(rf"(?=# ){jvm.HEAD.pattern}")
+JVM = re.compile(rf"\W{{0,8}}(?:thread \d{{1,10}} also had an error\])?{jvm.HEAD.pattern}")
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 HEADS = (SANITIZER, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED, _LIBC, ASSERT,
           _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,

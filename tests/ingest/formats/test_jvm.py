@@ -336,6 +336,35 @@ def test_what_it_prints_is_told_by_a_programs_log(before):
     assert found["occurred_at"] == ("2024-07-19T04:10:02.25Z" if "04:10" in before else "2026-11-25T12:00:00Z")
 
 
+PLAIN = "\n".join(line.removeprefix("#") for line in HEAD.splitlines())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        PLAIN,
+        "\n".join(line.strip() for line in PLAIN.splitlines()),
+        HEAD.removeprefix("#\n# "),  # Markdown takes it for a heading
+        HEAD.replace("# A fatal", "[thread 4252 also had an error]# A fatal"),
+    ],
+    ids=["none", "no blanks", "first", "other thread"],
+)
+def test_a_head_may_lack_the_marks_of_its_lines(said):
+    text = f"It crashes:\n\n{said}\n\nError: it also fails\nTime: Fri Jul 19 04:10:02 2024 UTC\n".encode()
+    assert SANITIZER.recognises(head(text))
+    (found,) = crashes_of(SANITIZER, text)
+    (marked,) = crashes_of(SANITIZER, HEAD.encode())
+    assert found == marked, "and nothing of what follows"
+
+
+def test_each_head_without_marks_is_a_crash_and_prose_is_none():
+    other = PLAIN.replace("SIGSEGV (0xb)", "SIGBUS (0x7)")
+    assert [one["code"] for one in crashes_of(SANITIZER, f"{PLAIN}\n{other}".encode())] == ["SIGSEGV", "SIGBUS"]
+    prose = b"A fatal error has been detected by the Java Runtime Environment.\nIt was a SIGSEGV (0xb).\n"
+    assert not SANITIZER.recognises(head(prose))
+    assert crashes_of(SANITIZER, prose) == []
+
+
 @given(st.binary(max_size=300) | changed(LINUX.encode()) | changed(WINDOWS.encode()) | changed(MEMORY.encode()))
 def test_no_bytes_break_it(data):
     survives(FORMAT, data)
