@@ -19,6 +19,7 @@ from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.log_entries import Entry, entry_of
 from ingest.formats.programs import Printed, Programs
+from ingest.formats.sanitizer_reports import Report
 from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback
 
 _LONGEST_LINE = 64 << 10  # docker and runtimes split longer ones; includes JSON escapes
@@ -126,7 +127,7 @@ class Container:
             traceback, origin = stream.traceback, stream.origin
             if traceback.thrown and origin and traceback.thrown["name"] != STOPPED:
                 thrown = traceback.thrown
-                report = sanitizer.Report(thrown["name"], thrown[0], lines=traceback.lines)
+                report = Report(thrown["name"], thrown[0], lines=traceback.lines)
                 sanitizer.add(self.records, report, host=origin.host, at=time_of(origin.at))
 
     def taken(self) -> Records:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.formats.deaths import Death
-from ingest.formats.sanitizer import Report, begins_report, reports_in
+from ingest.formats.sanitizer import begins_report, reports_in
+from ingest.formats.sanitizer_reports import Report
 
 _MOST_LINES = 600  # of a program, from the first line of a report on
 _LONGEST_LINE = 4000

@@ -17,6 +17,7 @@ from ingest.formats.crashes import Records, Told
 from ingest.formats.format import HEAD_BYTES, Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.log_stamps import nearest_stamp
+from ingest.formats.sanitizer_reports import OF_CONTAINER, Report
 from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback, begins_traceback
 
 _LONGEST_LINE = 4000
@@ -43,9 +44,9 @@ class _Log:
     at: str | None = None
     before: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES_BEFORE))
 
-    def feed(self, line: str) -> sanitizer.Report | None:
+    def feed(self, line: str) -> Report | None:
         """Process the next line. Returns the report of a traceback, if this line says that the program ended."""
-        prefix = sanitizer.OF_CONTAINER.match(line)
+        prefix = OF_CONTAINER.match(line)
         said = line[prefix.end() :] if prefix else line
         traceback = self.traceback
         if not traceback.lines and not begins_traceback(said):
@@ -64,19 +65,19 @@ class _Log:
         self._go_on(line, said)
         return report
 
-    def report(self) -> sanitizer.Report | None:
+    def report(self) -> Report | None:
         """The traceback, if it may have been the end of a process."""
         thrown = self.traceback.thrown
         if thrown is None or thrown["name"] == STOPPED or _OF_NO_PROCESS.search(self.above):
             return None
-        return sanitizer.Report(thrown["name"], thrown[0], at=self.at, lines=list(self.traceback.lines))
+        return Report(thrown["name"], thrown[0], at=self.at, lines=list(self.traceback.lines))
 
     def _go_on(self, line: str, said: str) -> None:
         if said.strip():
             self.before.append(line)
 
 
-def _reports(lines: Iterable[str], *, has_end: bool) -> Iterator[sanitizer.Report]:
+def _reports(lines: Iterable[str], *, has_end: bool) -> Iterator[Report]:
     log = _Log()
     for line in lines:
         if report := log.feed(line):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.formats.programs import Printed, Process
-from ingest.formats.sanitizer import Report
+from ingest.formats.sanitizer_reports import Report
 from ingest.formats.uncaught import PYTHON_HEAD, Traceback
 
 WRITER = "systemd"

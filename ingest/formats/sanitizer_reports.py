@@ -1,0 +1,170 @@
+"""A report of a fault, as it begins with a line of a process's output; ``sanitizer`` collects its lines.
+
+The forms of such lines are in ``sanitizer_heads``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fleetcrash.clustering.codes import canonical_code
+from ingest.formats import apple_text, caught_signals, jvm, server_faults, stacks, uncaught, workers
+from ingest.formats import sanitizer_heads as heads
+from ingest.formats.crashes import Frame, base_name, text, time_of
+
+# Prefixes of lines in a log with the report: any text before the number of a process; those of containers' logs.
+_AT = r"(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?)"
+_PREFIX = re.compile(rf"(?:{_AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
+OF_CONTAINER = re.compile(
+    r"(?:(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\| |\[pod/[\w./-]{1,300}\] |\s{0,12}\[(?:junit|java|exec)\] "
+    r"|\s{0,12}(?:- )?\[pid=\d{1,10}\]\[err\] )?"  # of Playwright
+    rf"(?:{_AT}(?: std(?:out|err) [FP])? )?"
+)
+_NO_PREFIX = re.compile("")
+_KIND = re.compile(
+    r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
+    r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
+)
+_CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
+_NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
+
+
+@dataclass
+class Report:
+    """A report, collected line by line.
+
+    Attributes:
+        code, message: from its head. proof: a pattern that one of its lines must match for it to be a report.
+        is_fatal: whether its head says that the process ended.
+        source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
+        prefix: length of the log's prefix of the first line. in_log: each line of it has its own.
+        at: time from its first line, or a line before.
+        is_notice: whether it is a line of another process, see ``workers``; the pid is that of the one that ended.
+    """
+
+    code: str
+    message: str
+    pid: str | None = None
+    is_fatal: bool = True
+    proof: re.Pattern[str] | None = None
+    is_apple: bool = False
+    is_java: bool = False
+    thrown: uncaught.Form | None = None
+    source: str | None = None
+    called: Frame | None = None
+    tool: str | None = None
+    number: int = 0
+    prefix: int = 0
+    in_log: bool = False
+    at: str | None = None
+    is_notice: bool = False
+    lines: list[str] = field(default_factory=list)
+    has_stack: bool = False
+    stack: Sequence[Frame] | None = None
+
+    @property
+    def known_by(self) -> Sequence[str]:
+        """Its identity: its lines, up to the last one with content if it has several parts."""
+        if self.thrown is None or self.thrown.between is None:
+            return self.lines
+        return "\n".join(self.lines).rstrip().split("\n")
+
+    def said(self, line: str) -> str:
+        """A line without what the log writes before it; times are not all of one length, and not before each line."""
+        if self.in_log and (prefix := OF_CONTAINER.match(line)):
+            return line[prefix.end() :]
+        return line[self.prefix :]
+
+    def frames(self) -> Sequence[Frame]:
+        """Its first stack, unless another one has more information."""
+        if self.stack is not None:
+            return self.stack
+        if self.thrown is not None:
+            return uncaught.frames_of(self.thrown, self.lines)
+        if self.is_java:
+            return jvm.frames_of(self.lines)
+        if self.is_apple:
+            return apple_text.frames_of([line for line in self.lines if line.lstrip()[:1].isdigit()])
+        return stacks.read("\n".join(self.lines[1:])).frames
+
+
+def report_of(line: str) -> Report | None:
+    """The report that begins with a line; None if there is none."""
+    if heads.MARK.search(line) is None:
+        return None
+    line = line.removeprefix("`")  # Markdown's mark of code
+    for prefix in filter(None, (_PREFIX.match(line), OF_CONTAINER.match(line), _NO_PREFIX.match(line))):
+        if report := _report_said(line[prefix.end() :]):
+            report.prefix, report.at = prefix.end(), time_of(prefix.groupdict().get("at"))
+            report.in_log = prefix.re is OF_CONTAINER and prefix.end() > 0
+            return report
+    return None
+
+
+def _report_said(said: str) -> Report | None:
+    found = next((found for head in heads.HEADS if (found := head.match(said))), None)
+    if found is None:
+        form = uncaught.form_of(said) or caught_signals.form_of(said) or server_faults.form_of(said)
+        return Report("", said.strip(), proof=form.proof, thrown=form) if form else _notice_of(said.strip())
+    what, message = found["what"].strip(), said.strip()
+    if found.re is heads.SANITIZER:
+        tool, kind = found["tool"], _KIND.match(what)
+        is_fatal = tool != "ThreadSanitizer" or found["level"] == "ERROR"
+        code = f"{tool}: {kind['kind'] if kind else _without_values(what)}"
+        return Report(code, message, found["pid"], is_fatal=is_fatal, tool=tool)
+    if found.re is heads.CENTIPEDE:
+        return Report(f"Centipede: {what} exceeded", message.removeprefix("CRASH LOG: "), tool="Centipede")
+    if found.re is heads.UNDEFINED:
+        code = f"runtime error: {_without_values(what)}"
+        return Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")
+    if found.re is heads.GO:
+        if what.startswith("SIG"):
+            return Report(what.partition(":")[0], message, proof=heads.GOROUTINE, is_fatal=False)
+        is_own = what.startswith(("panic: runtime error: ", "fatal error: "))
+        return Report(_without_values(what) if is_own else "panic", message, proof=heads.GOROUTINE, is_fatal=False)
+    if found.re is heads.RUST:
+        return Report("panic", message)
+    if found.re is heads.V8:
+        return Report(_without_values(what.partition(" in ")[0]), message, source=found["source"])
+    if found.re is heads.SELF_CHECK:
+        return Report(f"{found['tool']}: CHECK failed", message, found["pid"], source=found["source"])
+    if found.re is heads.RECEIVED:
+        return Report(canonical_code(what, "linux"), message, is_fatal=False)
+    if found.re is heads.ASSERT:
+        # The only information about the place, unless a sanitizer adds the stack.
+        called = Frame(base_name(found["exe"]), text(found["function"]))
+        return Report("Assertion failed", what, called=called)
+    if found.re is heads.JVM:
+        # Markdown eats the marks; without them it may be prose.
+        proof = None if "#" in said[: found.start("what")] else jvm.PROOF
+        return Report("", message, is_java=True, proof=proof)
+    if found.re in heads.AS_IT_IS:
+        return Report(what, message, is_apple=found.re is heads.OBJECTIVE_C)
+    is_sure = found.re is not heads.GLOG or what.startswith("Check failed")
+    proof = None if is_sure else heads.CHECK_STACK
+    pid = None if found.re is heads.GLOG else found["pid"]  # glog writes the number of the thread
+    return Report(of_check(what), message, pid, source=found["source"], proof=proof)
+
+
+def _notice_of(said: str) -> Report | None:
+    ended = workers.ended(said)
+    if ended is None:
+        return None
+    # The line itself may have a command, or the name of a user.
+    message = f"{ended.program or 'a process'} was ended by {ended.code}"
+    return Report(
+        ended.code, message, ended.pid, called=Frame(ended.program) if ended.program else None, is_notice=True
+    )
+
+
+def of_check(what: str) -> str:
+    """``Check failed`` from ``Check failed: len > 0 (-1 vs. 0)``: the place identifies it, and values differ."""
+    return next((kind for kind in _CHECKS if what.startswith(kind)), "Fatal error")
+
+
+def _without_values(what: str) -> str:
+    """A text without parts that differ from run to run: those in brackets and quotes, and numbers."""
+    plain = re.sub(r"\[[^\[\]]*\]|\([^()]*\)|'[^']*'", "", what)
+    return " ".join(_NUMBERS.sub("", plain).split())
