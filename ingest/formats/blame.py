@@ -15,6 +15,8 @@ from ingest.formats.crashes import MOST_FRAMES, Frame
 _NOT_AT_FAULT = ("reporting", "machinery")
 _ABORTS = frozenset(["abort", "__GI_abort"])
 _MOST_REPORTING = 12  # frames between the kernel and abort
+_MOST_OF_HANDLER = 5
+_CALLS_HANDLERS = re.compile(r"lib(?:c|pthread)[.-]")
 _LIBRARY = re.compile(r"\.(?:so|dll|dylib)\b", re.IGNORECASE)
 
 
@@ -35,6 +37,19 @@ def at_fault(frames: Iterable[Frame], otherwise: str | None = None, *, code: str
     if not (place.module or otherwise) and not _LIBRARY.search(first.module or ""):
         place = first  # a part of the program, as are sanitizers
     return {"module": place.module or otherwise, "module_offset": place.offset if place.module else None}
+
+
+def below_handler(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Frames without those of the handler of a signal that printed them, where these have no symbols.
+
+    They end with the C library's, which called the handler.
+    """
+    for at, frame in enumerate(frames[:_MOST_OF_HANDLER]):
+        if frame.function:
+            break
+        if at and _CALLS_HANDLERS.match(frame.module or ""):
+            return frames[at + 1 :] or frames
+    return frames
 
 
 def has_aborted(frames: Iterable[Frame]) -> bool:

@@ -30,7 +30,7 @@ _MOST_BETWEEN = 2000  # lines between two reports of one crash
 _LONGEST_CODE = 200
 _UNTIL_STACK = 40  # lines between the head of a report and its stack; V8 and Node print heap statistics
 
-_FIRST_FRAME = re.compile(r"\s*(?:#0{1,2}\s|1: (?:0x)?[0-9a-fA-F]{4})")
+_FIRST_FRAME = re.compile(r"\s*(?:#0{1,2}\s|1: (?:0x)?[0-9a-fA-F]{4}|0\s{1,8}\S.{0,200}\s0x[0-9a-f]{16}\s)")
 _BARE_STEP = re.compile(r"\s{0,12}\[0x[0-9a-f]{6,16}\]")  # of Chromium, without symbols
 _STACK_HEAD = re.compile(
     r"goroutine \d|stack backtrace:|Backtrace:|=+ C stack trace|-+ Native stack trace|\*\*\* Check failure"
@@ -38,6 +38,7 @@ _STACK_HEAD = re.compile(
 )
 _END = re.compile(
     r"SUMMARY: |==\d+==ABORTING|\s*(?:freed|previously allocated|allocated) by thread|Thread T\d+ created"
+    r"|\[end of stack trace\]"
 )
 _BY_SIGNAL = re.compile(r"^SIG[A-Z]+$|: (?:ABRT|ILL|TRAP|BUS|SEGV|breakpoint|illegal-instruction|deadly signal)$")
 _BY_EXIT = "libFuzzer: fuzz target exited"

@@ -35,7 +35,9 @@ _RUST_STACK = re.compile(r"(?P<what>fatal runtime error: stack overflow)")
 SELF_CHECK = re.compile(
     r"={1,2}(?P<pid>\d{1,10})={0,2}(?P<tool>\w{0,30}Sanitizer) CHECK failed: (?P<source>[^\s:]+)(?P<what>.*)"
 )
-RECEIVED = re.compile(r"Received signal (?P<what>4|5|6|7|8|11|31)(?: [A-Z_]{1,20})?(?: [0-9a-f]{8,16})?\s*$")
+RECEIVED = re.compile(
+    r"Received signal (?P<what>4|5|6|7|8|10|11|12|31)(?: (?:[A-Z_]{1,20}|<unknown>))?(?: [0-9a-f]{8,16})?\s*$"
+)
 _LIBC = re.compile(
     r"\*\*\* (?:(?=stack smashing|buffer overflow)|Error in [`'].{0,300}?': )"
     r"(?P<what>[a-z][\w()! ,:-]{2,100}?)(?: detected \*\*\*|: 0x[0-9a-f]{1,16} \*\*\*)"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import apple_text, caught_signals, jvm, server_faults, stacks, uncaught, workers
 from ingest.formats import sanitizer_heads as heads
+from ingest.formats.blame import below_handler
 from ingest.formats.crashes import Frame, base_name, text, time_of
 
 # Prefixes of lines in a log with the report: any text before the number of a process; those of containers' logs.
@@ -27,6 +28,8 @@ _KIND = re.compile(
     r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
     r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
 )
+_OF_APPLE = re.compile(r"\s*\d{1,4}\s{1,8}\S.{0,200}\s0x[0-9a-f]{16}\s")
+_OF_DARWIN = frozenset(["10", "12"])  # SIGBUS and SIGSYS; on Linux these are no faults
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
 
@@ -38,6 +41,7 @@ class Report:
     Attributes:
         code, message: from its head. proof: a pattern that one of its lines must match for it to be a report.
         is_fatal: whether its head says that the process ended.
+        is_handlers: whether its stack is that of the handler of the signal.
         source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
         prefix: length of the log's prefix of the first line. in_log: each line of it has its own.
         at: time from its first line, or a line before.
@@ -51,6 +55,7 @@ class Report:
     proof: re.Pattern[str] | None = None
     is_apple: bool = False
     is_java: bool = False
+    is_handlers: bool = False
     thrown: uncaught.Form | None = None
     source: str | None = None
     called: Frame | None = None
@@ -87,7 +92,9 @@ class Report:
             return jvm.frames_of(self.lines)
         if self.is_apple:
             return apple_text.frames_of([line for line in self.lines if line.lstrip()[:1].isdigit()])
-        return stacks.read("\n".join(self.lines[1:])).frames
+        frames = stacks.read("\n".join(self.lines[1:])).frames
+        frames = frames or apple_text.frames_of([line for line in self.lines[1:] if _OF_APPLE.match(line)])
+        return below_handler(frames) if self.is_handlers else frames
 
 
 def report_of(line: str) -> Report | None:
@@ -131,7 +138,8 @@ def _report_said(said: str) -> Report | None:
     if found.re is heads.SELF_CHECK:
         return Report(f"{found['tool']}: CHECK failed", message, found["pid"], source=found["source"])
     if found.re is heads.RECEIVED:
-        return Report(canonical_code(what, "linux"), message, is_fatal=False)
+        system = "darwin" if what in _OF_DARWIN else "linux"
+        return Report(canonical_code(what, system), message, is_fatal=False, is_handlers=True)
     if found.re is heads.ASSERT:
         # The only information about the place, unless a sanitizer adds the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
