@@ -11,6 +11,13 @@ from fleetcrash.times import time_text
 from ingest.formats.crashes import time_of
 from ingest.formats.dates import date_in_words, offset_of
 
+AT = r"(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?)"
+# What logs of containers write before the lines of a program.
+OF_CONTAINER = re.compile(
+    r"(?:(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\| |\[pod/[\w./-]{1,300}\] |\s{0,12}\[(?:junit|java|exec)\] "
+    r"|\s{0,12}(?:- )?\[pid=\d{1,10}\]\[err\] )?"  # of Playwright
+    rf"(?:{AT}(?: std(?:out|err) [FP])? )?"
+)
 _BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
 _DATED = re.compile(
     rf"{_BEFORE}(?P<date>\d{{4}}[-/.]\d\d[-/.]\d\d)[T ](?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{{1,9}})?"
@@ -33,7 +40,12 @@ _WRITTEN = (
 
 
 def stamp_in(line: str) -> str | None:
-    """The time at the beginning of a line, as UTC if there is no zone; None if there is no date and time."""
+    """The time at the beginning of a line, as UTC if there is no zone; None if there is no date and time.
+
+    The line may be one of a container's log.
+    """
+    if prefix := OF_CONTAINER.match(line):
+        line = line[prefix.end() if prefix["at"] is None else prefix.start("at") :]
     if found := _DATED.match(line):
         zone = found["zone"] or ""
         offset = "Z" if zone in ("", "Z", "UTC") else offset_of(zone) or "Z"

@@ -16,8 +16,8 @@ from ingest.formats.containers import ROTATED
 from ingest.formats.crashes import Records, Told
 from ingest.formats.format import HEAD_BYTES, Head, Log
 from ingest.formats.lines import text_lines_in
-from ingest.formats.log_stamps import nearest_stamp
-from ingest.formats.sanitizer_reports import OF_CONTAINER, Report
+from ingest.formats.log_stamps import OF_CONTAINER, nearest_stamp
+from ingest.formats.sanitizer_reports import Report
 from ingest.formats.uncaught import PYTHON_HEAD, STOPPED, Traceback, begins_traceback
 
 _LONGEST_LINE = 4000

@@ -101,7 +101,7 @@ def _reports(lines: Iterator[str]) -> Iterator[Report]:
         if begun and report and report.thrown and report.thrown.between and not begun.message.strip(" ^"):
             begun = None  # what points at the line above
         if begun and begun.at is None:
-            begun.at = nearest_stamp(map(begun.said, (line, *reversed(before))))
+            begun.at = nearest_stamp((line, *reversed(before)))
         before.append(line)
         said = report.said(line) if report is not None else line
         if report is not None and (

@@ -14,15 +14,10 @@ from ingest.formats import apple_text, caught_signals, jvm, server_faults, stack
 from ingest.formats import sanitizer_heads as heads
 from ingest.formats.blame import below_handler
 from ingest.formats.crashes import Frame, base_name, text, time_of
+from ingest.formats.log_stamps import AT, OF_CONTAINER
 
-# Prefixes of lines in a log with the report: any text before the number of a process; those of containers' logs.
-_AT = r"(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?)"
-_PREFIX = re.compile(rf"(?:{_AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
-OF_CONTAINER = re.compile(
-    r"(?:(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\| |\[pod/[\w./-]{1,300}\] |\s{0,12}\[(?:junit|java|exec)\] "
-    r"|\s{0,12}(?:- )?\[pid=\d{1,10}\]\[err\] )?"  # of Playwright
-    rf"(?:{_AT}(?: std(?:out|err) [FP])? )?"
-)
+# A sanitizer's line may have any text before the number of its process.
+_PREFIX = re.compile(rf"(?:{AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
 _NO_PREFIX = re.compile("")
 _KIND = re.compile(
     r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"

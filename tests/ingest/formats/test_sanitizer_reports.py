@@ -64,3 +64,26 @@ def test_the_handler_that_prints_a_stack_without_symbols_is_no_part_of_it():
 def test_lines_with_a_number_and_an_address_are_no_stack():
     said = "src/relay.cc:41:17: runtime error: shift exponent 32 is too large\n2 bytes at 0x4f8e21 are lost\n"
     assert crashes_of(SANITIZER, said.encode()) == []
+
+
+PANIC = "panic: runtime error: index out of range [3] with length 3\n\ngoroutine 1 [running]:\nmain.push()\n\t/m.go:9 +0x2\n"
+
+
+@pytest.mark.parametrize("before", ["", "relay-1  | ", "[pod/relay-0/relay] "])
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ("2024-07-19T04:10:02.25Z INFO started", "2024-07-19T04:10:02.25Z"),
+        ("2024-07-19 04:10:02 +0200 INFO started", "2024-07-19T04:10:02+02:00"),
+        ("[2024-07-19 04:10:02] started", "2024-07-19T04:10:02Z"),
+    ],
+)
+def test_the_time_is_that_of_the_nearest_line_of_the_program(before, line, at):
+    said = "".join(f"{before}{one}\n" for one in (line, *PANIC.splitlines()))
+    assert record(said)["occurred_at"] == at
+
+
+def test_the_time_may_stand_before_the_number_of_a_sanitizers_process():
+    stack = "    #0 0x4f8e21 in relay::push() /src/queue.cc:9\n"
+    said = f"[2024-07-19 04:10:02.250][ERROR][relay] ==7==ERROR: AddressSanitizer: SEGV on unknown address 0x0\n{stack}"
+    assert record(said)["occurred_at"] == "2024-07-19T04:10:02.250Z"
