@@ -32,10 +32,14 @@ _IN_WORDS = re.compile(  # as Apache and uWSGI write it
     r"\[?(?P<at>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})(?:\] | - )"
 )
 _OF_GLOGS_LINES = re.compile(r"[IWEF](?P<at>20\d{6} \d\d:\d\d:\d\d)\.\d{6} ")  # before 2021 it left out the year
+_OF_MYSQL = re.compile(  # of old, and of MariaDB about its own death
+    r"(?P<at>\d\d(?:0[1-9]|1[0-2])[0-3]\d [ \d]\d:\d\d:\d\d) "
+)
 _WRITTEN = (
     (_OF_PHP, "%d-%b-%Y %H:%M:%S"),
     (_OF_REDIS, "%d %b %Y %H:%M:%S"),
     (_OF_GLOGS_LINES, "%Y%m%d %H:%M:%S"),
+    (_OF_MYSQL, "%y%m%d %H:%M:%S"),
 )
 
 

@@ -190,6 +190,12 @@ def test_each_stack_of_mysql_is_read_below_its_handler(kind, stack):
     assert crash.get("module") == {"symbols": "mysqld", "Windows": "mysqld.exe"}.get(kind)
 
 
+def test_mariadb_says_when_it_died():
+    said = f"2025-07-20  8:00:00 0 [Note] ready\n{MARIADB.replace('2025-07-20  8:26:40 0', '250720  8:26:40')}"
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert (crash["occurred_at"], crash["time_quality"]) == ("2025-07-20T08:26:40Z", "log")
+
+
 def test_a_stack_of_mysql_without_symbols_names_its_modules():
     bare = "/usr/sbin/mysqld(handle_fatal_signal+0x4b4)[0x6655c4]\n/lib64/libpthread.so.0[0x3257a0f790]\n"
     bare += "/usr/lib/relay.so[0x7f00de4]\n/usr/sbin/mysqld[0xa98887]\n/lib64/libc.so.6(clone+0x6d)[0x3256ee8b6d]\n"
