@@ -78,8 +78,9 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 
 
 def begins_report(line: str) -> bool:
-    """Whether a line may be the first of a report."""
-    return report_of(line) is not None
+    """Whether a line may be the first of a report. A summary may come late, after those of the report were read."""
+    report = report_of(line)
+    return report is not None and not report.is_summary
 
 
 def reports_in(lines: Iterator[str]) -> Iterator[Report]:
@@ -95,11 +96,15 @@ def _has_ended(report: Report) -> bool:
 
 def _reports(lines: Iterator[str]) -> Iterator[Report]:
     report: Report | None = None
+    has_begun = False  # whether there was a report of which no summary has come
     before: deque[str] = deque(maxlen=_UNTIL_STACK)
     for number, line in enumerate(lines):
         begun = report_of(line)
         if begun and report and report.thrown and report.thrown.between and not begun.message.strip(" ^"):
             begun = None  # what points at the line above
+        if begun and begun.tool:
+            is_again, has_begun = begun.is_summary and has_begun, not begun.is_summary
+            begun = None if is_again else begun
         if begun and begun.at is None:
             begun.at = nearest_stamp((line, *reversed(before)))
         before.append(line)

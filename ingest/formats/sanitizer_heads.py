@@ -11,6 +11,13 @@ SANITIZER = re.compile(
     r"(?:=={0,1}(?P<pid>\d{1,10})=={0,1} ?)?(?P<level>ERROR|WARNING): "
     r"(?P<tool>\w{0,30}Sanitizer|libFuzzer|Centipede|GWP-ASan): (?P<what>\S.*)"
 )
+# The last line of such a report, which people keep of it; not of tools that go on.
+SUMMARY = re.compile(
+    r"SUMMARY: (?P<tool>(?!Thread|UndefinedBehavior)\w{1,30}Sanitizer|libFuzzer): "
+    r"(?P<what>\d{1,19} byte\(s\) leaked|[A-Za-z][\w-]{0,60}(?: [a-z]{1,20}){0,3}?)"
+    r"(?: \((?P<module>[^()]{1,300})\+0x(?P<offset>[0-9a-f]{1,15})\)(?: \(BuildId: \w{1,80}\))?"
+    r"| (?P<source>\S{1,500}?):\d{1,9}(?::\d{1,9})?)?(?: in (?P<function>\S.*))?\s*$"
+)
 # A fuzzer that ends a program for its use of time or memory; it then runs it again for the input that was at fault.
 CENTIPEDE = re.compile(
     r"(?:CRASH LOG: )?={9} (?P<what>(?:Per-input timeout|Per-batch timeout|Timeout|RSS limit|Stack limit)) exceeded: .*"
@@ -63,15 +70,16 @@ _ATHERIS = re.compile(r" ?=== (?P<what>Uncaught Python exception): ===")
 _JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.js: )?\S")
 _DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
 JVM = re.compile(rf"\W{{0,8}}(?:thread \d{{1,10}} also had an error\])?{jvm.HEAD.pattern}")
+LEAKS = "LeakSanitizer: detected memory leaks"
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
-HEADS = (SANITIZER, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED, _LIBC, ASSERT,
-          _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
+HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
+          _LIBC, ASSERT, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
           OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
 # Every head contains one of these: a search of each line for them is fast.
 MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
           "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",
-          "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ",
+          "SUMMARY: ", "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ",
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",

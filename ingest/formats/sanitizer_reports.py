@@ -16,8 +16,8 @@ from ingest.formats.blame import below_handler
 from ingest.formats.crashes import Frame, base_name, text, time_of
 from ingest.formats.log_stamps import AT, OF_CONTAINER
 
-# A sanitizer's line may have any text before the number of its process.
-_PREFIX = re.compile(rf"(?:{AT} )?[^\"{{}}]{{0,120}}?(?===\d+==)")
+# A sanitizer's line may have any text before the number of its process, or before its last words.
+_PREFIX = re.compile(rf"(?:{AT} )?[^\"{{}}]{{0,120}}?(?===\d+==|SUMMARY: )")
 _NO_PREFIX = re.compile("")
 _KIND = re.compile(
     r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
@@ -41,6 +41,7 @@ class Report:
         prefix: length of the log's prefix of the first line. in_log: each line of it has its own.
         at: time from its first line, or a line before.
         is_notice: whether it is a line of another process, see ``workers``; the pid is that of the one that ended.
+        is_summary: whether it is the last line of a report.
     """
 
     code: str
@@ -60,6 +61,7 @@ class Report:
     in_log: bool = False
     at: str | None = None
     is_notice: bool = False
+    is_summary: bool = False
     lines: list[str] = field(default_factory=list)
     has_stack: bool = False
     stack: Sequence[Frame] | None = None
@@ -116,6 +118,8 @@ def _report_said(said: str) -> Report | None:
         is_fatal = tool != "ThreadSanitizer" or found["level"] == "ERROR"
         code = f"{tool}: {kind['kind'] if kind else _without_values(what)}"
         return Report(code, message, found["pid"], is_fatal=is_fatal, tool=tool)
+    if found.re is heads.SUMMARY:
+        return _of_summary(found, message)
     if found.re is heads.CENTIPEDE:
         return Report(f"Centipede: {what} exceeded", message.removeprefix("CRASH LOG: "), tool="Centipede")
     if found.re is heads.UNDEFINED:
@@ -149,6 +153,18 @@ def _report_said(said: str) -> Report | None:
     proof = None if is_sure else heads.CHECK_STACK
     pid = None if found.re is heads.GLOG else found["pid"]  # glog writes the number of the thread
     return Report(of_check(what), message, pid, source=found["source"], proof=proof)
+
+
+def _of_summary(found: re.Match[str], message: str) -> Report:
+    """It tells the place alone; lines below it are no stack."""
+    tool, what = found["tool"], found["what"]
+    if what.endswith("leaked"):
+        return Report(heads.LEAKS, message, tool=tool, is_summary=True, stack=())
+    offset = int(found["offset"], 16) if found["offset"] else None
+    function = None if found["function"] == "??" else text(found["function"])
+    called = Frame(base_name(found["module"]), function, offset) if found["module"] or function else None
+    source = None if found["source"] == "??" else found["source"]
+    return Report(f"{tool}: {what}", message, source=source, called=called, tool=tool, is_summary=True, stack=())
 
 
 def _notice_of(said: str) -> Report | None:

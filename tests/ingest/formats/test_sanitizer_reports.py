@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def test_lines_with_a_number_and_an_address_are_no_stack():
     assert crashes_of(SANITIZER, said.encode()) == []
 
 
-PANIC = "panic: runtime error: index out of range [3] with length 3\n\ngoroutine 1 [running]:\nmain.push()\n\t/m.go:9 +0x2\n"
+PANIC = "panic: runtime error: index out of range [3]\n\ngoroutine 1 [running]:\nmain.push()\n\t/m.go:9 +0x2\n"
 
 
 @pytest.mark.parametrize("before", ["", "relay-1  | ", "[pod/relay-0/relay] "])
@@ -87,3 +88,70 @@ def test_the_time_may_stand_before_the_number_of_a_sanitizers_process():
     stack = "    #0 0x4f8e21 in relay::push() /src/queue.cc:9\n"
     said = f"[2024-07-19 04:10:02.250][ERROR][relay] ==7==ERROR: AddressSanitizer: SEGV on unknown address 0x0\n{stack}"
     assert record(said)["occurred_at"] == "2024-07-19T04:10:02.250Z"
+
+
+HEAD = "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000011 at pc 0x55d5 bp 0x7ffd sp 0x7ffd\n"
+STACK = (
+    "    #0 0x4f8e21 in relay::push() /src/queue.cc:97:3\n\nfreed by thread T0 here:\n    #0 0x4f8e in free (relay)\n"
+)
+SUMMARY = "SUMMARY: AddressSanitizer: heap-use-after-free /src/queue.cc:97:3 in relay::push()\n"
+LAST = "Shadow bytes around the buggy address:\n  0x0c04: fa fa fd fd\n==7==ABORTING\n"
+
+
+@pytest.mark.parametrize("before", ["", "relay-1  | ", "[2024-07-19 04:10:02.250][ERROR][7] "])
+@pytest.mark.parametrize(
+    ("summary", "code", "frame"),
+    [
+        (SUMMARY, "AddressSanitizer: heap-use-after-free", {"module": None, "function": "relay::push()"}),
+        (
+            "SUMMARY: AddressSanitizer: SEGV (/opt/relay/relay+0x438f0f) (BuildId: 0a1b2c) in relay::push()\n",
+            "AddressSanitizer: SEGV",
+            {"module": "relay", "function": "relay::push()", "offset": 0x438F0F},
+        ),
+        (
+            "SUMMARY: MemorySanitizer: use-of-uninitialized-value in relay::push()\n",
+            "MemorySanitizer: use-of-uninitialized-value",
+            {"module": None, "function": "relay::push()"},
+        ),
+        ("SUMMARY: libFuzzer: deadly signal\n", "libFuzzer: deadly signal", None),
+        ("SUMMARY: AddressSanitizer: SEGV ??:0 in ??\n", "AddressSanitizer: SEGV", None),
+        (
+            "SUMMARY: AddressSanitizer: 4 byte(s) leaked in 1 allocation(s).\n",
+            "LeakSanitizer: detected memory leaks",
+            None,
+        ),
+    ],
+)
+def test_the_summary_of_a_report_tells_of_its_crash_alone(before, summary, code, frame):
+    steps = "    #12 0x7f22 in start_thread (/lib/libpthread.so.0+0x8183)\n"
+    found = record(f"{steps}{before}{summary}{LAST}")
+    assert found["code"] == code
+    wanted = [{"module": None, "function": None, "offset": None, **frame}] if frame else []
+    assert found.get("frames", []) == wanted
+
+
+def test_a_summary_below_its_report_is_no_other_crash():
+    whole = HEAD + STACK + SUMMARY + LAST
+    assert len(crashes_of(SANITIZER, whole.encode())) == 1
+    assert crashes_of(SANITIZER, (HEAD + STACK + LAST).encode())[0]["frames"] == record(whole)["frames"]
+    assert len(crashes_of(SANITIZER, (SUMMARY + LAST + whole + SUMMARY.replace("push", "pop")).encode())) == 3
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "SUMMARY: ThreadSanitizer: data race /src/count.cc:3:5 in relay::count()\n",
+        "SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior /src/relay.cc:41:17\n",
+        "SUMMARY: 3 tests failed in relay\n",
+    ],
+)
+def test_the_summary_of_what_goes_on_is_no_crash(summary):
+    assert not SANITIZER.recognises(head(summary.encode()))
+    assert crashes_of(SANITIZER, summary.encode()) == []
+
+
+@pytest.mark.parametrize("piece", ["a ", "a (b+0x1", ":1", "(", " in "])
+def test_a_hostile_summary_takes_little_time(piece):
+    began = time.process_time()
+    crashes_of(SANITIZER, f"SUMMARY: AddressSanitizer: {piece * 900}\n".encode() * 20)
+    assert time.process_time() - began < 0.3  # seen: 20 ms
