@@ -243,7 +243,7 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
         os_type=of_output(report.lines),
         domain="hang" if _HANG.fullmatch(code) else "user",
         code=text(code, _LONGEST_CODE),
-        **at_fault(frames),
+        **at_fault(frames, code="SIGABRT" if report.aborts else None),
         frames=frames,
         tags=tags_of([("message", message), ("pid", report.pid)]),
     )

@@ -76,6 +76,7 @@ HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, G
           _LIBC, ASSERT, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP, _TERMINATED, _LIBCXX,
           OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
+ABORTS = (_LIBC, _HEAP)  # of the C library, whose own frames are the innermost
 # Every head contains one of these: a search of each line for them is fast.
 MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
           "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed",

@@ -36,6 +36,7 @@ class Report:
     Attributes:
         code, message: from its head. proof: a pattern that one of its lines must match for it to be a report.
         is_fatal: whether its head says that the process ended.
+        aborts: whether the C library ended the process, so that its frames only report what it found.
         is_handlers: whether its stack is that of the handler of the signal.
         source, called: the file of a check, or the function. tool: the sanitizer. number: of its first line.
         prefix: length of the log's prefix of the first line. in_log: each line of it has its own.
@@ -52,6 +53,7 @@ class Report:
     is_apple: bool = False
     is_java: bool = False
     is_handlers: bool = False
+    aborts: bool = False
     thrown: uncaught.Form | None = None
     source: str | None = None
     called: Frame | None = None
@@ -148,7 +150,7 @@ def _report_said(said: str) -> Report | None:
         proof = None if "#" in said[: found.start("what")] else jvm.PROOF
         return Report("", message, is_java=True, proof=proof)
     if found.re in heads.AS_IT_IS:
-        return Report(what, message, is_apple=found.re is heads.OBJECTIVE_C)
+        return Report(what, message, is_apple=found.re is heads.OBJECTIVE_C, aborts=found.re in heads.ABORTS)
     is_sure = found.re is not heads.GLOG or what.startswith("Check failed")
     proof = None if is_sure else heads.CHECK_STACK
     pid = None if found.re is heads.GLOG else found["pid"]  # glog writes the number of the thread

@@ -155,3 +155,20 @@ def test_a_hostile_summary_takes_little_time(piece):
     began = time.process_time()
     crashes_of(SANITIZER, f"SUMMARY: AddressSanitizer: {piece * 900}\n".encode() * 20)
     assert time.process_time() - began < 0.3  # seen: 20 ms
+
+
+def test_what_the_c_library_finds_is_of_who_called_it():
+    said = """\
+*** Error in './relay': double free or corruption (!prev): 0x00000000035988c0 ***
+======= Backtrace: =========
+/lib64/libc.so.6(+0x81299)[0x2aaab019c299]
+/lib64/libc.so.6(cfree+0x4c)[0x2aaab019f53c]
+/opt/relay/lib/librelay.so.9(+0xaa8fa3)[0x2aaaabcd5fa3]
+/opt/relay/relay(main+0x6d)[0x4006ad]
+======= Memory map: ========
+"""
+    found = record(said)
+    assert (found["module"], found["module_offset"]) == ("librelay.so.9", 0xAA8FA3)
+    assert found["frames"][0] == {"module": "libc.so.6", "function": None, "offset": 0x81299}
+    alone = record(said.partition("/opt/relay/lib")[0])
+    assert (alone["module"], alone["module_offset"]) == ("libc.so.6", 0x81299)
