@@ -38,8 +38,8 @@ _STACK_HEAD = re.compile(
 )
 _END = re.compile(
     r"SUMMARY: |==\d+==ABORTING|\s*(?:freed|previously allocated|allocated) by thread|Thread T\d+ created"
-    r"|\[end of stack trace\]"
 )
+_CLOSED = "[end of stack trace]"  # of Chromium
 _BY_SIGNAL = re.compile(r"^SIG[A-Z]+$|: (?:ABRT|ILL|TRAP|BUS|SEGV|breakpoint|illegal-instruction|deadly signal)$")
 _BY_EXIT = "libFuzzer: fuzz target exited"
 _HANG = re.compile(r"libFuzzer: timeout|Centipede: .{0,12}[Tt]imeout exceeded")
@@ -191,7 +191,7 @@ def _is_over(report: Report, line: str) -> bool:
     """Whether a line is after a report: after its first stack, or after the limit if it has none."""
     if report.is_notice:
         return True
-    if report.has_stack and _END.match(line):
+    if report.has_stack and (_END.match(line) or report.lines[-1].startswith(_CLOSED)):
         return True
     if report.has_stack and report.thrown is not None:
         if report.thrown.between is not None and report.thrown.between.match(line):
