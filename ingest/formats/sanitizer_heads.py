@@ -43,7 +43,8 @@ SELF_CHECK = re.compile(
     r"={1,2}(?P<pid>\d{1,10})={0,2}(?P<tool>\w{0,30}Sanitizer) CHECK failed: (?P<source>[^\s:]+)(?P<what>.*)"
 )
 RECEIVED = re.compile(
-    r"Received signal (?P<what>4|5|6|7|8|10|11|12|31)(?: (?:[A-Z_]{1,20}|<unknown>))?(?: [0-9a-f]{8,16})?\s*$"
+    r"Received signal (?P<what>4|5|6|7|8|10(?= (?:BUS_|<))|11|31)"  # 10 on macOS
+    r"(?: (?:[A-Z_]{1,20}|<unknown>))?(?: [0-9a-f]{8,16})?\s*$"
 )
 _LIBC = re.compile(
     r"\*\*\* (?:(?=stack smashing|buffer overflow)|Error in [`'].{0,300}?': )"

@@ -24,7 +24,7 @@ _KIND = re.compile(
     r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
 )
 _OF_APPLE = re.compile(r"\s*\d{1,4}\s{1,8}\S.{0,200}\s0x[0-9a-f]{16}\s")
-_OF_DARWIN = frozenset(["10", "12"])  # SIGBUS and SIGSYS; on Linux these are no faults
+_OF_DARWIN = "10"  # SIGBUS; on Linux it is no fault
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
 
@@ -139,7 +139,7 @@ def _report_said(said: str) -> Report | None:
     if found.re is heads.SELF_CHECK:
         return Report(f"{found['tool']}: CHECK failed", message, found["pid"], source=found["source"])
     if found.re is heads.RECEIVED:
-        system = "darwin" if what in _OF_DARWIN else "linux"
+        system = "darwin" if what == _OF_DARWIN else "linux"
         return Report(canonical_code(what, system), message, is_fatal=False, is_handlers=True)
     if found.re is heads.ASSERT:
         # The only information about the place, unless a sanitizer adds the stack.

@@ -486,6 +486,7 @@ def test_a_check_without_a_stack_is_told_by_its_file():
     [
         "src/relay.cc:41:17: runtime error: shift exponent 32 is too large\nrelay goes on\n",  # that ended nothing
         "Received signal 15, shutting down\n#0 0x55d5 main\n",
+        "Received signal 10\n#0 0x55d5 main\n",  # with which somebody asked for the stack
         "Received signal 11 SEGV_MAPERR 000000000008\n",  # and no stack
         "*** warning detected ***: x\n",
         "panic: the disk is full, said rita\n" + "more\n" * 60,
