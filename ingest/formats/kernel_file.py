@@ -20,7 +20,7 @@ from ingest.formats.format import Head, Log
 from ingest.formats.journal import add_core_dump
 from ingest.formats.kernel_lines import host_of, is_of_process, is_of_syslog, line_of, stamp_of, time_of_stamp
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
-from ingest.formats.kernel_processes import MARKS
+from ingest.formats.kernel_processes import MARKS, may_begin
 from ingest.formats.lines import text_lines_in
 from ingest.formats.programs import Printed, Programs
 from ingest.formats.pstore import in_order
@@ -119,7 +119,7 @@ class _Log:
             self._to_all = f"{to_all['at']} {to_all['host']} "
             return
         said, stamp = _stamped(f"{self._to_all}{line}" if line.startswith("kernel:") else line)
-        own = _OF_SYSTEMD.match(said, stamp.end()) if stamp["writer"] in (None, "kernel") else None
+        own = _own_of_systemd(said, stamp)
         is_new = own is not None and bool(entry_of(said[own.end() :]))
         if is_new or (stamp["writer"] and own is None):
             self._end_dump()
@@ -224,6 +224,12 @@ class _Log:
 
     def _time(self, stamp: re.Match[str] | None) -> str | None:
         return None if stamp is None else time_of_stamp(stamp, before=self._told.at)
+
+
+def _own_of_systemd(said: str, stamp: re.Match[str]) -> re.Match[str] | None:
+    """What precedes a message of systemd's in the ring; None for others, also where the kernel reports its fault."""
+    own = _OF_SYSTEMD.match(said, stamp.end()) if stamp["writer"] in (None, "kernel") else None
+    return None if own is None or may_begin(said[stamp.end() :]) else own
 
 
 def _seconds(at: str | None) -> float | None:

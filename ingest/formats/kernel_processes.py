@@ -82,6 +82,11 @@ def begins(said: str) -> bool:
     return _match(said) is not None
 
 
+def may_begin(said: str) -> bool:
+    """Whether a line reports a fault of a process, of which a mail may have put the end into the next line."""
+    return begins(said) or _CUT.match(said) is not None
+
+
 def _match(said: str) -> re.Match[str] | None:
     return next((found for form in _LINES if (found := form.match(said))), None)
 

@@ -237,6 +237,22 @@ def test_of_programs_not_too_much_waits(monkeypatch):
     assert sorted(one.origin for one in [*found, *waiting.end()]) == list(range(100))
 
 
+@pytest.mark.parametrize("writer", ["systemd[1]", "systemd[812]", "systemd-coredump[812]"])
+@pytest.mark.parametrize("header", ["", "[  102.000001] ", "Jul 19 04:10:02 web-1 kernel: [  102.000001] "])
+@pytest.mark.parametrize("end", [" ", "\n"])
+def test_a_fault_of_systemd_is_the_kernels_to_report(writer, header, end):
+    whole = SEGFAULT.replace("scan[7]", writer)
+    assert KERNEL_FILE.recognises(head(f"{header}{whole}\n".encode()))
+    said = whole.replace(" sp ", f"{end}sp ")
+    caught = f"{header}systemd[1]: Caught <SEGV>, core dump failed (child 813, code=killed, status=11/SEGV)."
+    crash = the_crash(f"{header}{said}\n{caught}\n".encode())
+    assert (crash["code"], crash["module"], crash["tags"]["comm"]) == (
+        "SIGSEGV",
+        "libscan.so",
+        writer.partition("[")[0],
+    )
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
 def test_a_text_is_the_same_in_any_encoding_and_however_it_is_cut(encoding):
     said = with_header(OLD_OOPS, "Jul 19 04:10:02 web-1 kernel: ").decode()
