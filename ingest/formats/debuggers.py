@@ -16,6 +16,7 @@ from ingest.formats.blame import at_fault, has_aborted
 from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, base_name, name_of, tags_of, text
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
+from ingest.formats.stacks_native import with_rest
 
 _LONGEST_LINE = 4000  # template arguments
 _MOST_LINES = 3000  # of one crash: gdb prints all threads, and variables
@@ -162,8 +163,10 @@ def _of_gdb(lines: list[str]) -> list[Frame]:
             last = number
         if _THREAD.match(line):
             last = MOST_FRAMES * 100  # so that the next frame belongs to another stack
-        elif parts and (number is not None or line.startswith(("at ", "from "))):
-            parts[-1].append(line if number is not None else f"    {line}")
+        elif number is not None:
+            parts[-1].append(line)
+        elif parts and (whole := with_rest(parts[-1][-1], line)):
+            parts[-1][-1] = whole
     found_in = [list(stacks.read("\n".join(part)).frames) for part in parts]
     first = next((frames[0] for frames in found_in if frames), None)
     of_thread = [frames for frames in found_in if frames and frames[0] == first]
@@ -177,9 +180,10 @@ def _stopped_at(lines: list[str]) -> list[Frame]:
         return []
     said = lines[first]
     for line in lines[first + 1 : first + _MOST_PARTS]:
-        if _STOPPED.fullmatch(said):
+        whole = with_rest(said, line)
+        if whole is None and _STOPPED.fullmatch(said):
             break
-        said = f"{said} {line}"
+        said = whole or f"{said} {line}"
     frames = stacks.read(f"#0  {said}").frames if _STOPPED.fullmatch(said) else ()
     return [frame for frame in frames if frame.function][:1]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from ingest.formats.crashes import MOST_FRAMES, Frame, base_name, text
 from ingest.formats.stack_steps import Step
@@ -30,11 +30,14 @@ _ANDROID_PLACE = re.compile(
     r"(?: \((?!BuildId: )(?P<function>.*?)(?:\+\d{1,9})?\))?(?: \(BuildId: \w+\))?"
 )
 _GDB = re.compile(r"\s*#(?P<number>\d{1,6})\s+(?:(?:0x)?[0-9a-fA-F]{4,16}\s+in\s+)?(?P<rest>\S.*)")
-_GDB_ARGUMENTS = re.compile(r"(?:^| )\((?:\)(?= at | from |$)|(?=[\w$@.]{1,100}=))")
+_GDB_ARGUMENTS = re.compile(r"(?:^| )\((?:\)(?= at | from |$)|(?=[\w$@.]{1,100}=)|$)")
+_GDB_ARGUMENT = re.compile(r"[\w$@.]{1,100} ?=")
 # Older versions say "at" of a library, too.
 _GDB_LIBRARY = re.compile(r"\) (?:from (?=\S)|at (?=/\S+\.so(?:\.[\d.]{1,40})?$))(?P<library>.*)$")
 _GDB_PLACE = re.compile(r"\) at (?P<path>\S.*):\d{1,9}$")
 _GDB_SIGNAL = "<signal handler called>"
+_MOST_PARTS = 40  # lines of one frame
+_LONGEST_FRAME = 4000
 _IN_SOURCE = re.compile(
     r"(?P<function>.+?) (?:at )?(?P<place>[A-Za-z]:\\[^:]{1,500}"
     r"|(?:[A-Za-z]:)?(?:[\w.@+\\/-]*[\\/][\w.@+-]+|[\w+-]+\.\w{1,4})):\d+(?::\d+)?"
@@ -61,10 +64,15 @@ def native(lines: Sequence[str]) -> list[Step]:
     """``#0  0x000055a00bf4a139 main (/opt/x/crash + 0x1139)``, or ``#0 0x7f in main /src/main.c:12:3``: one thread."""
     steps: list[Step] = []
     last = -1
-    for line, below in pairwise([*lines, ""]):
+    for at, line in enumerate(lines):
+        if not line.lstrip().startswith("#"):
+            continue
         said = line.rstrip()
-        if below[:1].isspace() and below.lstrip().startswith(("at ", "from ")):  # a debugger's place on a new line
-            said = f"{said} {below.strip()}"
+        for below in takewhile(lambda one: one[:1].isspace(), lines[at + 1 : at + _MOST_PARTS]):
+            whole = with_rest(said, below)
+            if whole is None:
+                break
+            said = whole
         found = _GDB.fullmatch(said)
         step = _debuggers_step(found["rest"]) if found else None
         if step is None and (found := _ANDROID.fullmatch(said)):
@@ -79,6 +87,17 @@ def native(lines: Sequence[str]) -> list[Step]:
         last = int(found["number"])
         steps.append(step)
     return steps
+
+
+def with_rest(said: str, below: str) -> str | None:
+    """A debugger's frame with the line below, if the debugger broke it there: before an argument, or the place."""
+    rest = below.strip()
+    if len(said) > _LONGEST_FRAME:
+        return None
+    is_place = said.endswith(")") and rest.startswith(("at ", "from "))
+    if is_place or (said.endswith(",") and _GDB_ARGUMENT.match(rest)):
+        return f"{said} {rest}"
+    return f"{said}{rest}" if said.endswith("(") and _GDB_ARGUMENT.match(rest) else None
 
 
 def _debuggers_step(rest: str) -> Step | None:

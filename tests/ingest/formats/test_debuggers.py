@@ -173,6 +173,17 @@ def test_the_frame_that_gdb_stops_at_counts_where_nobody_asked_for_more(stopped,
     assert [f"{one['frames'][0]['module']}!{one['frames'][0]['function']}" for one in found] == [place] * bool(place)
 
 
+def test_gdb_breaks_a_long_frame_before_an_argument_and_before_the_place():
+    place = "relay::Ring<relay::Item>::push"
+    stopped = f"0x00007f37a18bc187 in {place} (\n    this=0x0, item=...,\n    count=3) from /opt/librelay.so"
+    said = f"Program received signal SIGSEGV, Segmentation fault.\n{stopped}\n(gdb) bt\n"
+    stack = f"#0  {stopped}\n#1  main (\n    argc=1)\n    at /src/main.cc:3\n"
+    assert [record(said)["frames"][0][key] for key in ("module", "function")] == ["librelay.so", place]
+    assert [one["function"] for one in record(said + stack)["frames"]] == [place, "main"]
+    without_address = (said + stack).replace("0x00007f37a18bc187 in ", "")
+    assert [one["function"] for one in record(without_address)["frames"]] == [place, "main"]
+
+
 def test_what_is_secret_is_not_kept():
     assert not {"geheim", "rita"} & set(str([record(GDB), record(LLDB)]).replace("/", " ").replace("=", " ").split())
 

@@ -94,6 +94,18 @@ DEBUGGER = """
        from /usr/lib/libglib-2.0.so.0
     #9  0x00007f34f7fc3cb9 in  () at /usr/lib/librelay.so.3
 """
+BROKEN = """
+    #0  relay::Ring<std::shared_ptr<relay::Item>, std::allocator<relay::Item> >::push (
+        this=0x0, item=..., key="of, a key",
+        count=3) at /src/ring.cc:9
+    #1  0x00007ffff7a4e859 in relay::flush(relay::Item*) [clone .part.0] (
+        item=0x7ffe)
+        at /src/flush.cc:12
+    #2  0x00007ffff7e29a31 in relay::run (
+        self=0x7ffe) from /opt/librelay.so
+        at noon
+    #3  0x00007ffff7e29b42 in relay::main (
+"""
 DELETED = "#0 0x00007f5a3c0a1236 flush (/opt/My Relay/relay (deleted) + 0x22)"
 ANDROID = """
     #00 pc 0000000000062f48  /data/app/~~x==/com.acme-y==/lib/arm64/librelay.so (BuildId: 00dce9ad)
@@ -347,6 +359,15 @@ RUBY_NUMBERED = """
                 ("librelay.so.3", None, None),
             ],
         ),
+        (
+            BROKEN,
+            [
+                (None, "relay::Ring<std::shared_ptr<relay::Item>, std::allocator<relay::Item> >::push", None),
+                (None, "relay::flush(relay::Item*) [clone .part.0]", None),
+                ("librelay.so", "relay::run", None),
+                (None, "relay::main", None),
+            ],
+        ),
         (DELETED, [("relay", "flush", 0x22)]),
         (ANDROID, [("librelay.so", None, 0x62F48), ("librelay.so", "push", 0x62F4C)]),
         (
@@ -538,6 +559,8 @@ def test_paths_tell_the_system():
         "#1 0xffff " + "x " * 1000 + "\n",
         "#1 0xffff x" + " " * 1900 + "(y\n",
         "#1 /x" + "(1" * 900 + "\n",
+        "#1 x (\n" + "    x=1,\n" * 90,
+        "#1 x (\n" + " x=" + "1) at x, " * 200 + ",\n",
         "at a.b(" + "()" * 900 + "\n",
         "   bei a.b() x " + ":a 1" * 450 + "x\n",
         "at x (" + "a/" * 950 + ":1:1)\n",
