@@ -419,9 +419,11 @@ def test_a_log_of_go_may_end_before_its_goroutines():
     assert SANITIZER.recognises(head(GO_SIGNAL.encode()))
     (crash,) = crashes_of(SANITIZER, GO_SIGNAL.encode())
     assert (crash["code"], sign(Shape.of(crash)).family) == ("SIGBUS", "linux | memory | relay/queue.push")
-    rest = "\ngoroutine 1 [running]:\nmain.main()\n\t/m.go:9 +0x2\n"
+    rest = "\ngoroutine 1 [select]:\nmain.main()\n\t/m.go:9 +0x2\n"
     (whole,) = crashes_of(SANITIZER, (GO_SIGNAL + rest).encode())
     assert whole["frames"] == crash["frames"]
+    (called,) = crashes_of(SANITIZER, (GO_SIGNAL + rest.replace("select", "running")).encode())
+    assert [one["function"] for one in called["frames"]] == ["runtime.throw", "relay/queue.push", "main.main"]
 
 
 def test_a_report_between_marks_of_code():

@@ -263,6 +263,28 @@ runtime.throw({0x26389e0?, 0x2a?})
 main.run()
     /src/shop/main.go:12 +0x5a fp=0xc820023e78 sp=0xc820023e28 pc=0x41326e
 """
+GO_IN_C = """
+fatal error: unexpected signal during runtime execution
+[signal SIGSEGV: segmentation violation code=0x1 addr=0xe5 pc=0x7fa5502d43f8]
+
+runtime stack:
+runtime.throw(0x19aa803, 0x2a)
+\t/usr/local/go/src/runtime/panic.go:566 +0x95
+runtime.sigpanic()
+\t/usr/local/go/src/runtime/sigpanic_unix.go:12 +0x2cc
+
+goroutine 24 [syscall, 2 minutes, locked to thread]:
+runtime.cgocall(0x14d9760, 0xc421f5e108, 0x0)
+\t/usr/local/go/src/runtime/cgocall.go:131 +0x110 fp=0xc421f5e0b8 sp=0xc421f5e078
+shop/scale._Cfunc_weigh(0x0, 0xc4209dccf0)
+\t??:0 +0x68 fp=0xc421f5e108 sp=0xc421f5e0b8
+created by shop/scale.Start
+\t/src/shop/scale.go:9 +0x25
+
+goroutine 1 [running]:
+main.wait()
+\t/src/shop/wait.go:3 +0x1
+"""
 GO_RECOVERED = """
 goroutine 7 [running]:
 runtime/debug.Stack()
@@ -474,6 +496,17 @@ def test_frames_of_scripts(said, frames):
         (RUST_FULL, [" __rustc::rust_begin_unwind", " shop::cart::sum", " shop::cart::all", " "]),
         (RUST_ERROR, [" shop::config::read", " main"]),
         (GO_FAILED, [" runtime.throw", " main.run"]),
+        (
+            GO_IN_C,
+            [
+                " runtime.throw",
+                " runtime.sigpanic",
+                " runtime.cgocall",
+                " shop/scale._Cfunc_weigh",
+                " shop/scale.Start",
+            ],
+        ),
+        (GO_IN_C.replace("syscall, 2 minutes, locked to thread", "select"), [" runtime.throw", " runtime.sigpanic"]),
         (GO, [" shop/cart.(*Cart).Sum", " main.each", " main.(*shelf).each", " main.main"]),
         (GO_RECOVERED, [" runtime.gopanic", " main.serve"]),
         (GO_ERROR, [" main.read", " main.main"]),
@@ -490,6 +523,7 @@ def test_frames_of_compiled_languages_name_their_package_and_no_module(said, fra
         (RUST.replace("shop::cart::sum", "shop::till::open"), "shop::till::open::{{closure}}"),
         (RUST_FULL, "shop::cart::sum"),
         (GO_RECOVERED, "main.serve"),
+        (GO_IN_C, "shop/scale._Cfunc_weigh"),
         (OLD_COREDUMP, "relay!queue::push"),
     ],
 )
