@@ -516,6 +516,12 @@ def test_frames_of_compiled_languages_name_their_package_and_no_module(said, fra
     assert named(said) == frames
 
 
+@pytest.mark.parametrize("said", [GO, GO_FAILED, GO_IN_C, GO_RECOVERED])
+def test_a_log_may_lose_gos_tabs(said):
+    assert named("\n".join(map(str.lstrip, said.splitlines()))) == named(said)
+    assert named("It failed in run\n/src/shop/main.go:12\n") == []
+
+
 @pytest.mark.parametrize(
     ("said", "place"),
     [
