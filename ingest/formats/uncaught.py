@@ -90,11 +90,13 @@ _NET_REPEATS = re.compile(r"-{10,80}\s*$|Repeat(?:ed)? \d{1,12} times:")
 _THREADS = re.compile(rf"\s*$|{_THREAD.pattern}")
 _RUBY_NATIVE = "-- C level backtrace information -"
 _RUBY_PROOF = re.compile(rf"-- (?:Control frame|Ruby level backtrace) information -|{_RUBY_NATIVE}")
+# A function into which the one above was inlined, which has no address.
+_RUBY_OUTER = r"[^\s()]{1,300}\([^\s()]{1,300}\)(?= \S{1,1000}:\d{1,9}\s{0,9}$)"
 _RUBY_PARTS = re.compile(
     r"\s|$|-- (?!Other runtime information)|c:\d|Total ractor|Ruby thread|\S{1,300}:\d{1,9}:in "
-    r"|\S{1,300}\(\S{0,300}\) \[0x"
+    rf"|\S{{1,300}}\(\S{{0,300}}\) \[0x|{_RUBY_OUTER}"
 )
-_RUBY_STEP = re.compile(r"\S{1,300}\(\S{0,300}\) \[0x[0-9a-f]{4,16}\]")
+_RUBY_STEP = re.compile(rf"\S{{1,300}}\(\S{{0,300}}\) \[0x[0-9a-f]{{4,16}}\]|(?P<outer>{_RUBY_OUTER})")
 _RUBY_HANDLER = re.compile(r"[^\s(]{1,300}\((?:sig(?:segv|bus|ill|abrt)|rb_bug)\b")
 _NO_NAME = re.compile(r"\(0x[0-9a-f]{4,16}\)")
 _NODE_PROOF = re.compile(r"\s*at \S|Node\.js v\d|\[(?:UnhandledPromiseRejection|[A-Z]\w{0,60}Error|Error): ")
@@ -250,7 +252,8 @@ def _of_ruby_itself(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str
     what = _ADDRESS.sub("", head["what"]) if head else ""
     native = next((at for at, line in enumerate(lines) if line.startswith(_RUBY_NATIVE)), len(lines))
     called = takewhile(str.strip, lines[native + 1 :])
-    steps = [_NO_NAME.sub("()", found[0]) for line in called if (found := _RUBY_STEP.match(line))]
+    found_in = (found for line in called if (found := _RUBY_STEP.match(line)))
+    steps = [f"{one['outer']} [0x0000]" if one["outer"] else _NO_NAME.sub("()", one[0]) for one in found_in]
     own = max((at + 1 for at, step in enumerate(steps) if _RUBY_HANDLER.match(step)), default=0)
     if own and "() [" in "".join(steps[own : own + 1]):  # the system code that called the handler
         own += 1

@@ -330,6 +330,18 @@ def test_of_ruby_the_stack_is_the_native_one_below_the_handler_or_else_the_scrip
     )
 
 
+def test_of_ruby_a_function_into_which_another_was_inlined_has_no_address():
+    outer = "/usr/lib/libruby.so.3.2(rb_vm_bugreport) /tmp/ruby/vm_dump.c:1080\n/usr/lib/libruby.so.3.2(rb_bug_for"
+    inner = "[0x7f1c8a842520] /srv/gems/relay.c:9\n/srv/gems/relay.so(relay_feed) /srv/gems/relay.c:177\n\n-- Other"
+    said = RUBY_FAULT.replace("/usr/lib/libruby.so.3.2(rb_bug_for", outer)
+    assert one(SANITIZER, said)["frames"] == one(SANITIZER, RUBY_FAULT)["frames"]
+    found = one(SANITIZER, said.replace("[0x7f1c8a842520]\n\n-- Other", inner))
+    assert [(frame["module"], frame["function"]) for frame in found["frames"]] == [
+        ("relay.so", "relay_parse"),
+        ("relay.so", "relay_feed"),
+    ]
+
+
 def test_what_others_write_behind_an_exception_does_not_change_what_it_is():
     alone, more = one(SANITIZER, JAVA), one(SANITIZER, f"{JAVA}2024-07-19 INFO restarted\n\tat noon\n")
     assert more == alone
