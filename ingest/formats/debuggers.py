@@ -45,6 +45,10 @@ _STOPPED = re.compile(  # the frame that gdb tells at once
     r"|[\w:~<>,&*]{1,300} ?\(.{0,1500}\) (?:at \S{1,300}:\d{1,7}|from /\S{1,300})"
 )
 _MOST_PARTS = 6  # that a mail or a console breaks it into
+_CORE = "Program terminated with"
+_OF_CORE = ("#0 ", "[Current thread is ")  # the lines below that tell one core from another
+_AT_ADDRESS = "#0  0x"
+_MOST_LINES_OF_HEAD = 20
 _THREAD = re.compile(r"Thread \d{1,6} \(")
 _MOST_LINES_OF_HANDLER = 20
 _MOST_ASKED = 20
@@ -80,6 +84,18 @@ class _Crash:
     exe: str | None
     lines: list[str] = field(default_factory=list)
 
+    @property
+    def core(self) -> tuple[str | None, ...] | None:
+        """What tells the core from others; None for a process that ran, which may crash again in the same way."""
+        head = self.lines[:_MOST_LINES_OF_HEAD]
+        place, thread = (next((line for line in head if line.startswith(one)), None) for one in _OF_CORE)
+        is_told = head[0].startswith(_CORE) and place and (thread or place.startswith(_AT_ADDRESS))
+        return (self.exe, self.why, place, thread) if is_told else None
+
+    def frames(self) -> list[Frame]:
+        """Its stack, innermost first."""
+        return {_GDB: _of_gdb, _ASKED: _of_gdb, _LLDB: _of_lldb, _SWIFT: _of_swift}[self.of](self.lines)
+
 
 def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
@@ -90,26 +106,40 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    held: _Crash | None = None
+    for crash in _crashes(text_lines_in(blocks, _LONGEST_LINE)):
+        if held is not None and held.core is not None and held.core == crash.core:
+            held = max(held, crash, key=lambda one: len(one.frames()))
+            continue
+        yield from _records(held, told)
+        held = crash
+    yield from _records(held, told)
+
+
+def _crashes(lines: Iterator[str]) -> Iterator[_Crash]:
+    """The crashes in the output of a debugger, of which some open a core more than once."""
     crash: _Crash | None = None
     exe: str | None = None
-    for line in text_lines_in(blocks, _LONGEST_LINE):
+    for line in lines:
         said = line.strip()
         begun = next((found for form in (_GDB, _SWIFT, _LLDB, _ASKED) if (found := form.match(said))), None)
         if (program := _GENERATED.match(said) or _TARGET.match(said)) is not None:
             exe = program["exe"]
         if begun is not None and (crash is None or begun.re not in (_LLDB, _ASKED)):  # lldb prints a thread again
             if crash is not None:
-                yield from _records(crash, told)
+                yield crash
             why = begun["code"] if begun.re is _GDB else begun.groupdict().get("why", "")
             crash, exe = _Crash(begun.re, why, exe), None
         if crash is not None and len(crash.lines) < _MOST_LINES:
             crash.lines.append(said)
     if crash is not None:
-        yield from _records(crash, told)
+        yield crash
 
 
-def _records(crash: _Crash, told: Told) -> Iterator[Records]:
-    frames = {_GDB: _of_gdb, _ASKED: _of_gdb, _LLDB: _of_lldb, _SWIFT: _of_swift}[crash.of](crash.lines)
+def _records(crash: _Crash | None, told: Told) -> Iterator[Records]:
+    if crash is None:
+        return
+    frames = crash.frames()
     code = _code_of_stack(crash.lines, frames) if crash.of is _ASKED else _code(crash)
     if not frames or code is None:
         return

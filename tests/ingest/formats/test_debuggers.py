@@ -192,6 +192,31 @@ def test_cores_one_behind_another_each_count():
     assert crashes_of(FORMAT, (GDB + SWIFT).encode(), block_bytes=83) == [record(GDB), record(SWIFT)]
 
 
+def test_a_core_that_was_opened_twice_is_one_crash():
+    short = GDB.partition("(gdb)")[0]
+    for both in (short + GDB, GDB + short, short + GDB + short):
+        assert crashes_of(FORMAT, both.encode()) == [record(GDB)]
+    old = GDB.replace("[Current thread is 1 (Thread 0x7f37 (LWP 5134))]\n", "")  # older versions do not tell the thread
+    assert crashes_of(FORMAT, (old + old).encode()) == [record(GDB)]
+
+
+@pytest.mark.parametrize(
+    ("told", "by_other"),
+    [
+        ("LWP 5134", "LWP 6134"),
+        ("7f37a18bc187", "7f48a18bc187"),
+        ("rita/relay ", "rita/queue "),
+        ("SIGSEGV", "SIGBUS"),
+        ("Program terminated with", "Program received"),
+    ],
+)
+def test_other_cores_and_runs_are_other_crashes(told, by_other):
+    other = GDB.replace(told, by_other)
+    assert crashes_of(FORMAT, (GDB + other).encode()) == [record(GDB), record(other)]
+    ran = GDB.replace("Program terminated with", "Program received")
+    assert crashes_of(FORMAT, (ran + ran).encode()) == [record(ran)] * 2
+
+
 @pytest.mark.parametrize("said", [GDB, LLDB, SWIFT])
 def test_its_own_are_recognised(said):
     assert FORMAT.recognises(head(said.replace("\n", "\r\n").encode()))
