@@ -192,6 +192,37 @@ def test_cores_one_behind_another_each_count():
     assert crashes_of(FORMAT, (GDB + SWIFT).encode(), block_bytes=83) == [record(GDB), record(SWIFT)]
 
 
+RAN = """\
+GNU gdb (GDB) 14.2
+(gdb) run
+[New Thread 0x7f37 (LWP 5134)]
+
+Thread 1 received signal SIGSEGV, Segmentation fault.
+0x00007ff7905b2619 in push (q=0x0) at ../src/queue.cc:12
+(gdb) bt
+#0  0x00007ff7905b2619 in push (q=0x0) at ../src/queue.cc:12
+#1  0x00007ff66fcdcd1c in main ()
+"""
+
+
+@pytest.mark.parametrize(
+    ("on_linux", "on_windows"),
+    [
+        ("Thread 0x7f37 (LWP 5134)", "Thread 4512.0x1a4c"),
+        ("(gdb) run", 'This GDB was configured as "x86_64-w64-mingw32".\n(gdb) run'),
+        ("fault.\n", "fault.\n[Switching to Thread 4512.0x1a4c]\n"),
+        ("at ../src", "at G:/relay/src"),
+        ("main ()", "main () from C:\\relay\\relay.dll"),
+    ],
+)
+def test_gdb_names_threads_and_files_as_on_windows(on_linux, on_windows):
+    said = RAN.replace(on_linux, on_windows)
+    assert [one["os_type"] for one in crashes_of(FORMAT, (said + RAN).encode())] == ["windows", "linux"]
+    built_there = said.replace("#1 ", "#1  0x00007f37a18bc187 in run () from /opt/librelay.so.3\n#2 ")
+    assert record(built_there)["os_type"] == "linux"
+    assert record(f"I took it from C:\\relay.\n{RAN}")["os_type"] == "linux"
+
+
 def test_a_core_that_was_opened_twice_is_one_crash():
     short = GDB.partition("(gdb)")[0]
     for both in (short + GDB, GDB + short, short + GDB + short):
