@@ -292,6 +292,8 @@ class Records:
             fields |= {"occurred_at": time_text(self._told.at), "time_quality": self._told.time_quality}
         if self._told and self._told.file:
             fields["tags"] = tags_of([("file", self._told.file), *fields.get("tags", {}).items()])
+        if isinstance(code := fields.get("code"), str):
+            fields["code"] = without_home(code)  # of what was built at home
         record = {"record": "crash", **fields, "frames": list(frames[:MOST_FRAMES])}
         told = {name: value for name, value in record.items() if value not in (None, [], {})}
         self.as_it_came(_written(told))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise, takewhile
 
-from ingest.formats.crashes import MOST_FRAMES, Frame, base_name, text
+from ingest.formats.crashes import MOST_FRAMES, Frame, base_name, text, without_home
 from ingest.formats.stack_steps import Step
 
 # The last where nothing stands behind it.
@@ -241,4 +241,5 @@ def _module(said: str) -> str | None:
 
 
 def _function(said: str) -> str | None:
-    return None if said.strip() in _NOT_KNOWN else text(said.strip())
+    # A path of a form that is not known is left in it.
+    return None if said.strip() in _NOT_KNOWN else text(without_home(said.strip()))

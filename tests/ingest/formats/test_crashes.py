@@ -135,6 +135,12 @@ def test_homes_of_people_are_in_no_tag(said, kept):
     assert tags_of([("message", said)]) == {"message": kept}
 
 
+def test_homes_of_people_are_in_no_code():
+    records = Records()
+    records.crash(code="kernel BUG at /home/rita/linux/fs/relay.c:12")
+    assert json.loads(bytes(records.lines))["code"] == "kernel BUG at ~/linux/fs/relay.c:12"
+
+
 def test_a_file_in_a_home_is_named_without_whose_it_is():
     assert short_path("/home/rita/main.py") == short_path("C:\\Users\\tom\\main.py") == "~/main.py"
     assert short_path("/home/rita/relay/src/main.py") == "src/main.py"

@@ -522,6 +522,11 @@ def test_a_log_may_lose_gos_tabs(said):
     assert named("It failed in run\n/src/shop/main.go:12\n") == []
 
 
+def test_no_function_tells_whose_home_its_source_is_in():
+    (frame,) = stacks.read("#0 0x4f8e21 in scan(int) /home/rita/relay/scan.cc:12_*\n").frames
+    assert frame.function == "scan(int) ~/relay/scan.cc:12_*"
+
+
 @pytest.mark.parametrize(
     ("said", "place"),
     [
