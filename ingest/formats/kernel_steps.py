@@ -48,6 +48,7 @@ _TRACE = re.compile(  # RISC-V has no heading
     r"Call [Tt]race:|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x|status: [0-9a-f]{8,16} badaddr: )"
 )
 _MODULE = re.compile(r"\s{0,20}\[\w{1,64}\]\)?\s{0,20}")
+_OTHERS = re.compile(r"CPU\d{1,5}: stopping")  # on Arm another processor, once the panic has told its own stack
 _LAST_BREAK = "Last Breaking-Event-Address:"  # on s390 the last jump, after the trace
 
 
@@ -111,8 +112,11 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
     """
     frames, pointed, in_trace, release = [blamed] if blamed else [], blamed, False, None
     doubted: list[Frame] = []
-    has_sure = was_start = False
+    has_sure = was_start = is_others = False
     for said in _whole(lines):
+        is_others = is_others or _OTHERS.match(said) is not None
+        if is_others and not _RELEASE.match(said):
+            continue
         in_trace = in_trace or _TRACE.search(said) is not None
         if pointer := _POINTER.match(said):
             pointed = frame_of(pointer)

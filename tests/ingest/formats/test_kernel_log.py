@@ -360,6 +360,20 @@ def test_the_end_of_a_panic_tells_it_where_its_beginning_is_not_known():
     assert kernel_log.begins_fault("---[ end Kernel panic - not syncing: Fatal exception ]---")
 
 
+def test_the_stack_of_another_processor_that_stops_is_not_that_of_the_panic():
+    panic = (
+        "[<ffffff8008a10004>] ring_put+0x9c/0xa8\n[<ffffff8008a20a84>] ring_init+0x43c/0x46c\n"
+        "---[ end trace 5d1b64c0c1f0a7de ]---\nKernel panic - not syncing: Fatal exception in interrupt\n"
+    )
+    stops = (
+        "CPU1: stopping\nCPU: 1 PID: 0 Comm: swapper/1 Tainted: G      D         4.4.0-rc8 #5\nCall trace:\n"
+        "[<ffffff800808ad58>] dump_backtrace+0x0/0x1c8\n[<ffffff8008090f4c>] handle_IPI+0x184/0x190\n"
+    )
+    fault = the_fault(panic + stops)
+    assert stack(fault) == stack(the_fault(panic)) == ["kernel!ring_put", "kernel!ring_init"]
+    assert fault.release == "4.4.0-rc8"
+
+
 def test_two_consoles_that_write_a_line_a_little_differently_end_no_stack():
     said = "[ 50.1] Oops: 0000 [#1] \n[ 50.1] Oops: 0000 [#1] SMP SMP\n[ 50.1] RIP: 0010:f+0x1/0x2"
     assert stack(the_fault(said)) == ["kernel!f"]
