@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from ingest.formats import stacks
@@ -64,6 +65,7 @@ _JAVA_PROCESS = re.compile(r"Process: (?P<process>[^,\s]+)(?:, PID: (?P<pid>\d+)
 THROWN = re.compile(r"(?:Caused by: )?(?P<name>(?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*)(?::(?: .*)?)?")
 _HANG = re.compile(r"ANR in (?P<process>[^\s(]+)")
 _HANG_VALUE = re.compile(r"(?P<name>PID|Reason|Subject): (?P<value>.*)")
+_WORDS = (">>> ", "FATAL EXCEPTION", "Fatal signal ", "ANR in ")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
@@ -75,6 +77,7 @@ class Block:
         at: when the first line was written, if it has a stamp.
         fatal: the C library's message about its thread.
         pid: of the process that wrote the first line, if known.
+        has_header: whether a header of the log is before the first line; else a person may have written it.
     """
 
     stamp: str
@@ -82,6 +85,7 @@ class Block:
     lines: list[str] = field(default_factory=list)
     fatal: re.Match[str] | None = None
     pid: str | None = None
+    has_header: bool = False
 
 
 def _recognises(head: Head) -> bool:
@@ -97,15 +101,22 @@ def _recognises(head: Head) -> bool:
     told = [found for line in lines[:40] if line.strip() and (found := _LINE.fullmatch(line.strip()))]
     if len(told) >= 3 and all(found["date"] or found["brief"] or found["threads_pid"] for found in told):
         return True
-    if ">>> " not in said and "FATAL EXCEPTION" not in said:
-        return False
-    return any(map(_tells_of_crash, lines, [*lines[1:], ""]))
+    return any(
+        _tells_of_crash(line, below) for line, below in pairwise([*lines, ""]) if any(word in line for word in _WORDS)
+    )
 
 
 def _tells_of_crash(line: str, below: str) -> bool:
     if _PROCESS.search(line) or (_EXCEPTION.search(line) and "AndroidRuntime" in line):
         return True
-    return _EXCEPTION.match(line) is not None and _JAVA_PROCESS.match(below.strip()) is not None
+    if _EXCEPTION.match(line):
+        return _JAVA_PROCESS.match(below.strip()) is not None
+    found = _LINE.fullmatch(line.strip())
+    said = found["said"] if found else line.strip()
+    if _HANG.match(said):
+        is_of_log = found is not None and _writer_of(found).startswith(_WRITERS)
+        return is_of_log or _HANG_VALUE.fullmatch(below.strip()) is not None
+    return _FATAL.match(said) is not None
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
@@ -120,8 +131,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
             header, writer = long, long["tag"]
             continue
         if found:  # other lines belong to the previous writer
-            told_by = map(found.groupdict().get, ("tag", "brief", "studio", "newer", "bare"))
-            writer = next(filter(None, told_by), "").strip()
+            writer = _writer_of(found)
         if writer and not writer.startswith(_WRITERS):
             continue
         said = found["said"] if found else bare
@@ -136,7 +146,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         if _begins(said, block):
             if block is not None:
                 yield from _records(block, told)
-            block = under_way[writer] = Block(*_stamp(found, told))
+            block = under_way[writer] = Block(*_stamp(found, told), has_header=found is not None)
         if block is not None and len(block.lines) < _MOST_LINES:
             block.lines.append(said)
             block.fatal = block.fatal or (_FATAL.match(dead.lines[0]) if dead else None)
@@ -159,6 +169,12 @@ def _taken(dying: dict[str, Block], process: re.Match[str]) -> Block | None:
     others = [tid for tid, other in dying.items() if other.pid == process["pid"]]
     found = [dying.pop(tid) for tid in others]
     return dead or next(iter(found), None)
+
+
+def _writer_of(found: re.Match[str]) -> str:
+    """The name with which a line was logged; empty if its header does not say."""
+    told_by = map(found.groupdict().get, ("tag", "brief", "studio", "newer", "bare"))
+    return next(filter(None, told_by), "").strip()
 
 
 def _pid_of(found: re.Match[str] | None) -> str | None:
@@ -277,6 +293,8 @@ def add_exception(records: Records, block: Block, **more: str | None) -> None:
 
 def _add_hang(records: Records, block: Block, process: str) -> None:
     values = {found["name"]: found["value"] for line in block.lines if (found := _HANG_VALUE.fullmatch(line.strip()))}
+    if not (values or block.has_header):
+        return
     add(
         records,
         (block.stamp, process, values.get("PID", ""), values.get("Reason", "")),

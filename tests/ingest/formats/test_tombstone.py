@@ -276,6 +276,38 @@ def test_a_block_without_its_line_of_stars_has_its_build_and_time():
         )
 
 
+BY_ITSELF = {
+    "studio": FORMS["studio"](ANR.splitlines()[0], "ActivityManager") + "    PID: 4321\n    Reason: it waited\n",
+    "newer studio": FORMS["newer studio"](ANR.splitlines()[0], "ActivityManager") + f"{' ' * 90}PID: 4321\n",
+    "cut by people": "".join(f"E ActivityManager: {line}\n" for line in ANR.splitlines()),
+    "without headers": "```\n" + ANR.replace("\n", f"\n{' ' * 90}") + "\n```\n",
+}
+
+
+@pytest.mark.parametrize("said", BY_ITSELF.values(), ids=BY_ITSELF.keys())
+def test_a_hang_by_itself(said):
+    said = f"ANR in production\n\nIt stops:\n\n{said}"
+    assert FORMAT.recognises(head(said.encode()))
+    (found,) = crashes_of(FORMAT, said.encode())
+    assert (found["domain"], found["module"], found["tags"]["pid"]) == ("hang", "com.acme.relay", "4321")
+
+
+@pytest.mark.parametrize(
+    "header", ["F/libc    ( 4321): ", "F libc    : ", "07-19 04:10:02.123 4321-4330/? A/libc: ", ""]
+)
+def test_what_the_c_library_says_by_itself(header):
+    said = f"Launching relay on a pad...\n{header}{FATAL.format(4330)}\nLost connection to the pad.\n"
+    assert FORMAT.recognises(head(said.encode()))
+    (found,) = crashes_of(FORMAT, said.encode())
+    assert (found["code"], found["tags"]["thread"]) == ("SIGSEGV", "relay")
+
+
+def test_what_people_write_of_hangs_and_signals_is_none():
+    said = b"ANR in com.acme.relay since the update\nIt tells of Fatal signal 11 (SIGSEGV) before.\n"
+    assert not FORMAT.recognises(head(said))
+    assert crashes_of(FORMAT, said) == []
+
+
 def test_what_a_maker_of_chips_writes_in_place_of_debuggerd():
     assert record(FORMS["brief"](TOMBSTONE, "AEE/AED"))["crash_id"] == record(TOMBSTONE)["crash_id"]
 
