@@ -16,6 +16,7 @@ from ingest.formats.dates import time_of_filetime
 from ingest.formats.event_dates import days_first, local_time, time_of_event
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
+from ingest.formats.wer import KINDS
 from ingest.formats.windows_events import PROVIDERS, Crashes, Event
 
 _LONGEST_LINE = 4000
@@ -104,8 +105,9 @@ _BUGCHECK = re.compile(r"0x[0-9a-fA-F]{8}\s\((?:0x[0-9a-fA-F]{8,16}(?:,\s)?){4}\
 _DUMP = re.compile(r"(?P<dump>[A-Za-z]:\\[^\n:*?\"<>|]{1,200}?\.dmp)", re.IGNORECASE)
 _DUMPS_ID = re.compile(r"[:：]\s{1,3}(?P<id>[0-9a-fA-F][0-9a-fA-F-]{7,39})\b")
 _BUGCHECK_ENGLISH = re.compile(r"rebooted\s+from\s+a\s+bugcheck\.\s+The\s+bugcheck\s+was:\s+0x")
+_KINDS = "|".join(KINDS)
 _REPORT_NAME = re.compile(
-    r"Event Name: {0,3}(?P<name>\w{3,40})|^[^:：\n]{3,40}[:：] {0,3}(?P<other>[A-Z]\w{4,20})\s*$", re.M
+    rf"Event Name: {{0,3}}(?P<name>{_KINDS})\b|^[^:：\n]{{3,40}}[:：] {{0,3}}(?P<other>{_KINDS})\s*$", re.M | re.I
 )
 _REPORT_VALUE = re.compile(r"^\s{0,30}P(?P<at>\d\d?)[:：][ \t]{0,3}(?P<value>[^\n]{0,300})$", re.MULTILINE)
 _HANG = re.compile(r"(?P<exe>[^\s:\\]{1,200}\.exe)\W.{0,30}?(?P<version>\d{1,9}(?:\.\d{1,9}){1,3})\b", re.IGNORECASE)
@@ -263,9 +265,9 @@ def event_in(block: Block) -> Event | None:
     told = (
         _error(said)
         or _bugcheck(said)
+        or _hang(said, provider)  # before a report of it, which may tell a package in place of the program
         or _report(said)
         or _runtime(said, provider, number)
-        or _hang(said, provider)
         or _power(said, provider, number)
     )
     if told is None:

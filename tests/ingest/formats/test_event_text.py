@@ -249,6 +249,15 @@ def test_events_of_one_crash_are_one():
     assert (found["crash_id"], found["code"], len(found["frames"])) == (GUID, "System.InvalidOperationException", 2)
 
 
+def test_a_hang_and_the_report_of_it_below_are_one():
+    hang = f"{HANG} Report Id: {GUID}\n Faulting package full name: Acme.Relay_3.2.1.0_x64__8abc\n Hang type: Quiesce\n"
+    report = WER.replace("APPCRASH", "MoAppHang").replace("P1: relay.exe", "P1: Acme.Relay_3.2.1.0_x64__8abc")
+    found = record(f"{hang}\nBeside it:\n\n{report}")
+    assert (found["crash_id"], found["domain"], found["module"]) == (GUID, "hang", "relay.exe")
+    alone = record(report.replace("Fault bucket", " Hang type: Quiesce\nFault bucket"))
+    assert (alone["crash_id"], alone["code"]) == (GUID, "MoAppHang")
+
+
 def test_texts_one_behind_another_each_count():
     other = ERROR.replace(GUID, GUID.replace("3", "4")).replace("queue.dll", "other.dll")
     rows = saved(ERROR) + saved(other).partition("\n")[2]
