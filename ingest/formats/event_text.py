@@ -53,7 +53,7 @@ _ROW = re.compile(  # as the Event Viewer saves a list of events, with tabs or c
     r'"?(?P<number>\d{1,5})"?(?P=mark)(?P<rest>.*)'
 )
 _BEGINS = re.compile(
-    r"Faulting application (?:name: )?[^:]{1,260}, version|The computer has rebooted from a bugcheck"
+    r"Faulting application (?:name: )?[^:]{1,260},? version|The computer has rebooted from a bugcheck"
     r"|^\s{0,30}The program .{1,200} version [\d.]{1,40} stopped interacting"
     r"|^\s{0,30}Application: [^\s:/\\][^:/\\]{0,200}\.exe\s*$"
 )
@@ -71,9 +71,9 @@ _ENGLISH = re.compile(
     r"\s+\w{1,10},?\s+Faulting\s+module\s+name:\s+(?P<module>[^,]{1,260}),\s+version:\s+(?P<module_version>[^,]{1,60}),"
     r"\s+time\s+stamp:\s+\w{1,10}\s+Exception\s+code:\s+(?P<code>\w{1,10})\s+Fault\s+offset:\s+(?P<offset>\w{1,18})"
 )
-_KEPT = r"[^,\s`](?:[^,\n`]{0,258}[^,\s`])?"
-_MARK = r"(?:, version: (?P<{0}_version>[^,\s`]{{1,60}}))?(?:, time stamp: \w{{1,10}})?[`\s>]{{1,12}}"
-_TRIMMED = re.compile(  # by people, who leave out what says nothing to them
+_KEPT = r"[^,:\s`](?:[^,:\n`]{0,258}[^,:\s`])?"
+_MARK = r"(?:,? version: (?P<{0}_version>[^,\s`]{{1,60}}))?(?:,? time stamp: \w{{1,10}})?[`\s>]{{1,12}}"
+_TRIMMED = re.compile(  # by people, who leave out what says nothing to them, and lose commas
     rf"Faulting application name: {{1,3}}(?P<exe>{_KEPT}){_MARK.format('exe')}"
     rf"Faulting module name: {{1,3}}(?P<module>{_KEPT}){_MARK.format('module')}"
     r"Exception code: {1,3}(?P<code>0x[0-9a-fA-F]{8})\b"

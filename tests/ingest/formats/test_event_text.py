@@ -348,6 +348,16 @@ def test_an_error_of_which_people_kept_the_most_telling_is_read(said, version, o
     assert found.get("module_offset") == (0x1B2C if offset else None)
 
 
+@pytest.mark.parametrize("at", range(4))
+def test_an_error_may_have_lost_a_comma(at):
+    parts = ERROR.split(",")
+    said = ",".join([*parts[:at], parts[at] + parts[at + 1], *parts[at + 2 :]])
+    assert FORMAT.recognises(head(said.encode()))
+    assert record(said) == record(ERROR)
+    other = ERROR.replace(GUID, GUID.replace("3", "4"))
+    assert len(crashes_of(FORMAT, f"{other}\nAnd then:\n\n{said}".encode())) == 2
+
+
 def test_lines_that_a_console_broke_are_read():
     broken = ERROR.replace("time stamp: 0x67", "time stamp:\n               0x67").replace(
         ", version: 1.2", ",\n               version: 1.2"
