@@ -74,7 +74,8 @@ _FOLDED = re.compile(  # before a name that a page put behind another one
     r"\s{1,9}(?=(?:Arguments|Arg[1-4]|Debugging|[A-Z][A-Z_]{4,40}(?:_P[1-4])?):(?:\s|$))"
 )
 _FAULTING = "FAULTING_IP:"  # the place is on the next line
-_INTO_FUNCTION = re.compile(r"(?<=\w)\+[0-9a-f]{1,12}$")
+_INTO = re.compile(r"(?<=\w)\+(?P<bytes>[0-9a-f]{1,12})$")
+_EVENT = re.compile(r"\([0-9a-f]{1,8}\.[0-9a-f]{1,8}\): .{1,100} - code (?P<code>[ce][0-9a-f]{7})\b.*")  # no breakpoint
 _HANG = re.compile(r"(?:APPLICATION|APP)_?HANG|HANG_")
 
 
@@ -86,7 +87,7 @@ class _Analysis:
         of: from its banner: Bugcheck or Exception. name: of the bugcheck. faulting: the place that it names without a
             stack.
         short: the line with the bugcheck and its arguments, printed before the analysis. fatal: the line with which
-            a debugger of a running kernel stops.
+            a debugger of a running kernel stops. event: the line with a process's last exception before the analysis.
     """
 
     said: dict[str, str] = field(default_factory=dict)
@@ -94,6 +95,7 @@ class _Analysis:
     name: str = ""
     short: str = ""
     fatal: str = ""
+    event: str = ""
     build: str = ""
     is_opened: bool = False
     frames: list[tuple[Frame, str]] = field(default_factory=list)
@@ -187,6 +189,9 @@ def _feed(analysis: _Analysis, said: str) -> None:
     elif analysis.fatal and (told := _ARGUMENTS.fullmatch(said)):
         for at, argument in enumerate(told["arguments"].split(","), 1):
             analysis.said.setdefault(f"Arg{at}", argument.strip())
+    elif not analysis.of and (event := _EVENT.fullmatch(said)):
+        analysis.event = said
+        analysis.said["event"] = event["code"]
     elif cause := _CAUSE.fullmatch(said):
         analysis.said.setdefault("cause", cause["image"])
     elif system := _SYSTEM.match(said):
@@ -216,6 +221,7 @@ def _records(analysis: _Analysis, told: Told) -> Iterator[Records]:
     said = analysis.said
     bucket = next((found for name in _BUCKETS if (found := _IN_BUCKET.match(said.get(name, "")))), None)
     is_told = bool(said.get("BUGCHECK_CODE") or said.get("Arg1") or (bucket and bucket["bugcheck"]))
+    is_told = is_told or said.get("BUGCHECK_STR", "").startswith("0x")
     is_kernels = analysis.of == "Bugcheck" or (not analysis.of and is_told)
     code = _code(analysis, is_kernels=is_kernels)
     if code is None and bucket:
@@ -232,7 +238,7 @@ def _code(analysis: _Analysis, *, is_kernels: bool) -> str | None:
     names = (
         ("BUGCHECK_CODE", "code", "BUGCHECK_STR")
         if is_kernels
-        else ("ExceptionCode", "EXCEPTION_CODE", "EXCEPTION_CODE_STR")
+        else ("ExceptionCode", "EXCEPTION_CODE", "EXCEPTION_CODE_STR", "event")
     )
     form = _HEX if is_kernels else _STATUS
     found = next((found for name in names if (found := form.match(said.get(name, "")))), None)
@@ -249,7 +255,8 @@ def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) 
     module, cause = said.get("MODULE_NAME"), said.get("cause", "")
     image = base_name(said.get("IMAGE_NAME") or (None if _KERNELS_FILE.fullmatch(cause) else cause))
     image = None if module == _KERNEL or image is None or image.lower() in _NO_IMAGES else image
-    faulting = _INTO_FUNCTION.sub("", analysis.faulting or "")
+    faulting = analysis.faulting or ""
+    faulting = _INTO.sub("" if "!" in faulting else r"+0x\g<bytes>", faulting)  # a module's offset tells where it is
     steps = analysis.frames or list(filter(None, [_placed(faulting)]))
     frames = [
         Frame(image, frame.function, frame.offset) if image and known == module else frame
@@ -267,7 +274,9 @@ def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) 
     place = next((frame for frame in frames if image is None or frame.module == image), Frame())
     alone = _KERNEL if module == _KERNEL and not frames else None
     blamed = {"module": image or place.module or alone, "module_offset": place.offset}
-    identity = (at or "", code, *(one or "" for one in numbers), said.get("PROCESS_NAME", ""), bucket or "")
+    identity = [at or "", code, *(one or "" for one in numbers), said.get("PROCESS_NAME", ""), bucket or ""]
+    if not any((at, *identity[2:])):  # little was kept of it
+        identity += [analysis.event, faulting]
     records.crash(
         crash_id=name_of(host_id or "", *identity),
         host_id=host_id,

@@ -244,6 +244,24 @@ def test_an_analysis_that_people_cut_tells_the_place_or_the_code_otherwise():
     assert (found["code"], found["domain"]) == ("0x139", "kernel")
 
 
+def test_an_analysis_that_people_cut_before_its_stack_tells_the_code_at_least():
+    kernel = "FAULTING_IP: \nrelay+1b2c\nfffff880`01242715 8b6e28  mov ebp,dword ptr [rsi+28h]\n\nBUGCHECK_STR:  0xD1\n"
+    for rest in ("\nSTACK_TEXT:\n", "\nSTACK_TEXT:"):
+        assert FORMAT.recognises(head(f"{kernel}{rest}".encode()))
+        found = record(kernel + rest)
+        assert (found["code"], found["domain"]) == ("0xd1", "kernel")
+        assert (found["module"], found["module_offset"]) == ("relay", 0x1B2C)
+    assert record(kernel.replace("1b2c", "1b2d"))["crash_id"] != found["crash_id"]
+
+    event = "(1a2b.3c4d): Access violation - code c0000005 (first/second chance not available)\n"
+    user = f"{event}0:015> !analyze -v\n{BANNER.format('Exception')}\nKEY_VALUES_STRING: 1\n"
+    found = record(user)
+    assert (found["code"], found["domain"], found.get("module")) == ("0xc0000005", "user", None)
+    assert record(user.replace("3c4d", "3c4e"))["crash_id"] != found["crash_id"]
+    assert crashes_of(FORMAT, user.replace("c0000005", "80000003").encode()) == [], "somebody stopped it"
+    assert record(event + USER) == record(USER)
+
+
 def test_a_debugger_of_a_kernel_that_runs_stops_at_its_end():
     stop = (
         "*** Fatal System Error: 0x0000003b\n"
