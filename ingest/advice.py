@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
@@ -15,6 +16,7 @@ class Misread(Enum):
     """How a source begins whose lines are no records, each with its advice."""
 
     ARRAY = "begins with [, as a JSON array does. Write one record a line, with jq -c '.[]'"
+    OBJECT = "is JSON over several lines, of no known format. If it is a record, write it on one line, with jq -c ."
     UTF_16 = "is UTF-16, as PowerShell's > writes it. Save it as UTF-8"
     UTF_32 = "is UTF-32. Save it as UTF-8"
     GZIP = "is packed with gzip. Unpack it, or let its name end in .gz"
@@ -25,6 +27,7 @@ class Misread(Enum):
 
 _KEYS = {b"host_id", b"update_id"}  # each kind of record has one of these
 
+_OBJECT = re.compile(rb'\s{0,99}\{[ \t\r]{0,99}\n\s{0,99}"')  # with its first member on the next line
 _BEGIN = {
     codecs.BOM_UTF32_LE: Misread.UTF_32,  # before UTF-16, as it begins with the mark of that
     codecs.BOM_UTF32_BE: Misread.UTF_32,
@@ -44,6 +47,8 @@ def misread_as(start: bytes) -> Misread | None:
     text = start.removeprefix(codecs.BOM_UTF8)
     if text.lstrip()[:1] == b"[":
         return Misread.ARRAY
+    if _OBJECT.match(text):
+        return Misread.OBJECT
     names = {name.strip(b' "\r') for name in text.partition(b"\n")[0].split(b",")}
     return Misread.CSV if names & _KEYS else None
 

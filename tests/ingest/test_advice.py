@@ -57,6 +57,8 @@ def test_stdin_is_looked_at_as_well(lake, monkeypatch):
         (codecs.BOM_UTF32_BE + b"\0\0\0{", Misread.UTF_32),
         (b'\xef\xbb\xbfcrash_id,"host_id"\r\nc1,h1', Misread.CSV),
         (b"host_id,update_id,applied_at\n", Misread.CSV),
+        (b'{\r\n  "time": 1\r\n}', Misread.OBJECT),
+        (b"{\n" + line("install"), None),
         (line("install"), None),
     ],
     ids=[
@@ -67,6 +69,8 @@ def test_stdin_is_looked_at_as_well(lake, monkeypatch):
         "utf-32-be",
         "csv with a mark",
         "csv",
+        "an object",
+        "a record behind a broken one",
         "a record",
     ],  # packed bytes tell when they were packed
 )
