@@ -269,17 +269,18 @@ def _format_of(head: Head, opened: Callable[[], Blocks]) -> tuple[Document | Log
         forms = [(b"".join(quoted.in_utf8([head.data])), lambda: quoted.in_utf8(opened()))]
     while len(forms) < _MOST_MARKS and (mark := quoted.mark_of(forms[-1][0]) or quoted.mark_of_some(forms[-1][0])):
         data, read = forms[-1]
-        forms.append((b"".join(quoted.without(mark, [data])), partial(_without, mark, read)))
+        forms.append((b"".join(quoted.without(mark, [data])), partial(_through, partial(quoted.without, mark), read)))
+    data, read = forms[-1]
+    if command := quoted.command_bytes(data):  # tried last
+        forms.insert(0, (data[command:], partial(_through, partial(quoted.behind, command), read)))
     for data, read in reversed(forms):
         if not quoted.is_quote(quoted.mark_of(data)) and (format := format_of(Head(head.name, data))) is not None:
             return format, read
     return None, forms[-1][1]
 
 
-def _without(mark: bytes, read: Callable[[], Blocks]) -> Blocks:
-    from ingest.formats import quoted
-
-    return quoted.without(mark, read())
+def _through(change: Callable[[Blocks], Blocks], read: Callable[[], Blocks]) -> Blocks:
+    return change(read())
 
 
 def _format_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log | None:

@@ -2,6 +2,7 @@
 
 The mark is ``>``, perhaps repeated, or blanks; fuzzers of compilers write what happened as comments of a program,
 and pages of fuzzers have ``|`` before their lines.
+A command stands before the JSON that it printed.
 Windows' shells write UTF-16, and editors add a byte order mark to UTF-8; mails as they were sent have ``=3D`` for
 ``=``, and ``=`` where a line goes on.
 """
@@ -24,6 +25,7 @@ _LEAST_CUTS = 3
 _CUT = re.compile(rb"^[^\n]{0,75}[^\n=]=\r?$", re.MULTILINE)
 _LONGEST_SENT = 76  # characters of a line in a mail
 _MARK = re.compile(rb"[ \t]{0,40}(?:>[ \t]?){0,20}[ \t]{0,40}")
+_COMMAND = re.compile(rb"(?:(?![\[{])[^\n]{0,1000}\n){1,8}(?=(?:\[\s{0,99})?\{\s{0,99}\")")
 _QUOTE = b">"
 _OTHERS = (b"// ", b" | ")
 
@@ -66,6 +68,20 @@ def without(mark: bytes, blocks: Iterable[bytes]) -> Iterator[bytes]:
     bare = mark.rstrip()
     for line in lines_in(blocks, _LONGEST_LINE):
         yield (line[len(mark) :] if line.startswith(mark) else line.removeprefix(bare)) + b"\n"
+
+
+def command_bytes(start: bytes) -> int:
+    """How much of a text is a command, and a few lines more, before the JSON that it printed; 0 if there is none."""
+    found = _COMMAND.match(start)
+    return found.end() if found else 0
+
+
+def behind(skipped_bytes: int, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text without its first bytes."""
+    left = skipped_bytes
+    for block in blocks:
+        yield block[left:]
+        left = max(left - len(block), 0)
 
 
 def is_encoded(start: bytes) -> bool:

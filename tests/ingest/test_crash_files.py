@@ -337,6 +337,16 @@ def test_a_mail_that_quotes_a_text_has_the_same_crashes(lake, tmp_path, all_at_o
     assert len(crashes) > len(mails) * 3 // 4
 
 
+def test_json_behind_the_command_that_printed_it_has_the_same_crashes(lake, tmp_path, all_at_once):
+    documents = {f"{name}.json": data for name, data in ALL.items() if re.match(rb'\[?\s*\{\s*"', data)}
+    typed = {name: b"$ docker inspect relay-1 | tee crash.json\n\n" + data for name, data in documents.items()}
+    report = load_whole(lake, put(tmp_path / "in", typed))
+    assert report.reasons == {}
+    crashes = told_of(lake)
+    assert crashes == {name: all_at_once[1].get(name) for name in crashes}
+    assert len(crashes) > len(documents) // 2
+
+
 @pytest.mark.variants
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_text_that_was_encoded_anew_has_the_same_crashes(lake, tmp_path, all_at_once, encoding):
