@@ -8,6 +8,7 @@ from ingest.formats.android_reports import ANDROID_REPORTS
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
+from ingest.formats.beside_kernel import BESIDE_KERNEL
 from ingest.formats.casr import CASREP
 from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
@@ -87,6 +88,7 @@ FORMATS: tuple[Document | Log, ...] = (
     VMCORES,
     DEBUGGERS,
     KCRASH,
+    BESIDE_KERNEL,
     SANITIZER,
     FUZZ_REPORTS,
     PYTHON_LOG,

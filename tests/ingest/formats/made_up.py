@@ -8,6 +8,7 @@ from ingest.formats.android_reports import ANDROID_REPORTS
 from ingest.formats.apple_report import APPLE_REPORT
 from ingest.formats.apple_text import APPLE_TEXT
 from ingest.formats.apport import APPORT
+from ingest.formats.beside_kernel import BESIDE_KERNEL
 from ingest.formats.casr import CASREP
 from ingest.formats.cloud_logs import CLOUD_LOG
 from ingest.formats.containers import CRI_LOG, DOCKER_LOG
@@ -51,6 +52,7 @@ from tests.ingest.formats import (
     test_apple_report,
     test_apple_text,
     test_apport,
+    test_beside_kernel,
     test_casr,
     test_caught_signals,
     test_cloud_logs,
@@ -202,6 +204,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "threads": test_kcrash.REPORTS["threads"].encode(),
         "report": test_kcrash.REPORT.replace("push", "pull").encode(),
     },
+    BESIDE_KERNEL: {"both": f"{test_beside_kernel.PANIC}\n{test_beside_kernel.OOPS}\n".encode()},
     SANITIZER: {
         **{name: said.encode() for name, (said, *_) in test_sanitizer.REPORTS.items()},
         **{name: said.encode() for name, said in test_caught_signals.REPORTS.items()},
