@@ -182,7 +182,9 @@ def _is_xml(head: Head) -> bool:
 
     Where people cut the only event short, its description tells more.
     """
-    if "Event Xml:" in head.text and _EVENT_END not in head.text and len(head.data) < HEAD_BYTES:
+    start = _EVENT.search(head.text)
+    is_cut = start is not None and head.text.find(_EVENT_END, start.end()) < 0 and len(head.data) < HEAD_BYTES
+    if is_cut and "Event Xml:" in head.text:
         return False
     return _OTHERS.match(head.text) is None and _XML_SURE.search(head.text) is not None
 

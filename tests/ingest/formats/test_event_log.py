@@ -580,4 +580,5 @@ def test_a_description_tells_more_than_the_start_of_its_event():
     said = b"Faulting application name: relay.exe\nEvent Xml:\n"
     said += b'<Event xmlns="x">\n<System>\n<Provider Name="Application Error"/>'
     assert not EVENT_LOG_XML.recognises(head(said))
+    assert not EVENT_LOG_XML.recognises(head(b"</EventData>\n</Event>\n" + said)), "the end of another one"
     assert EVENT_LOG_XML.recognises(head(said + b"</System></Event>"))
