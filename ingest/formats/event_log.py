@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from shutil import copyfileobj
 from subprocess import DEVNULL, PIPE, Popen
 from tempfile import TemporaryFile
@@ -35,7 +35,13 @@ _HEAD_SUM, _HEAD_SUM_AT = struct.Struct("<I"), 124
 
 _EVENT = re.compile(r"<Event[\s>]")
 _EVENT_END = "</Event>"
+_ENCLOSED = {"<Provider": "<Event><Provider ", "</EventData>": f"</EventData>{_EVENT_END}"}
 _XML_SURE = re.compile(r"<Event(?:\s[^<>]{0,500})?>[\s>-]{0,100}<System>.{0,100}?<Provider\s", re.DOTALL)
+_BARE_SURE = re.compile(
+    rf"<Provider\s[^<>]{{0,100}}?Name=[\"'](?:{'|'.join(map(re.escape, PROVIDERS))})[\"'][^<>]{{0,200}}>"
+    r"\s{0,100}<EventID"
+)
+_OF_ELEMENTS = re.compile(r"<Provider\s|</EventData>|</?System>")
 _OTHERS = re.compile(r"[\s\ufeff]*(?:[\[{]|<!DOCTYPE)")  # JSON, which may contain events as texts
 
 
@@ -191,21 +197,27 @@ def _is_xml(head: Head) -> bool:
 
 def _read_escaped(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     damage = _Damage()
-    yield from _read(_of_xml(_unescaped(texts_in(until_broken(blocks))), damage), told, damage)
+    texts = _each(texts_in(until_broken(blocks)), "&", len("&quot"), _as_shown)
+    yield from _read(_of_xml(texts, damage), told, damage)
 
 
-def _unescaped(texts: Iterable[str]) -> Iterator[str]:
-    """Texts of a page as it shows them, as far as tags go; ``&amp;`` stays, as the events have their own."""
+def _each(texts: Iterable[str], begins: str, longest: int, change: Callable[[str], str]) -> Iterator[str]:
+    """Texts, each changed; what begins with a sign near the end of one may go on in the next.
+
+    Args:
+        longest: beginning of what is changed.
+    """
     rest = ""
     for part in texts:
         rest += part
-        cut = rest.rfind("&", -5)  # may be within a name
+        cut = rest.rfind(begins, -longest)
         whole, rest = (rest, "") if cut < 0 else (rest[:cut], rest[cut:])
-        yield _as_shown(whole)
-    yield _as_shown(rest)
+        yield change(whole)
+    yield change(rest)
 
 
 def _as_shown(text: str) -> str:
+    """A text of a page as it shows it, as far as tags go; ``&amp;`` stays, as the events have their own."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"')
 
 
@@ -219,6 +231,25 @@ def _is_escaped(head: Head) -> bool:
     )
 
 
+def _read_bare(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    damage = _Damage()
+    texts = _each(texts_in(until_broken(blocks)), "<", len("</EventData"), _enclosed)
+    yield from _read(_of_xml(texts, damage), told, damage)
+
+
+def _enclosed(text: str) -> str:
+    """Events without the elements around their values, each in one of its own again."""
+    return _OF_ELEMENTS.sub(lambda tag: _ENCLOSED.get(tag[0].strip(), ""), text)
+
+
+def _is_bare(head: Head) -> bool:
+    """Whether there is an event without its outer elements, which a page may take for its own, or people leave out."""
+    if "</EventData>" not in head.text or _OTHERS.match(head.text) or _EVENT.search(head.text):
+        return False
+    return _BARE_SURE.search(head.text) is not None
+
+
 EVENT_LOG = Log("Windows event log", lambda head: head.data.startswith(_MAGIC), _read_log)
 EVENT_LOG_XML = Log("Windows events as XML", _is_xml, _read_xml)
 EVENT_LOG_ESCAPED = Log("Windows events as XML within a page", _is_escaped, _read_escaped)
+EVENT_LOG_BARE = Log("Windows events as XML, without their outer elements", _is_bare, _read_bare)

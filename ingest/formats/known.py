@@ -16,7 +16,7 @@ from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.dump_viewers import DUMP_VIEWERS
 from ingest.formats.erlang import ERLANG_DUMP
-from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_ESCAPED, EVENT_LOG_XML
+from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_BARE, EVENT_LOG_ESCAPED, EVENT_LOG_XML
 from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Head, Log, decoded
@@ -83,6 +83,7 @@ FORMATS: tuple[Document | Log, ...] = (
     JAVACORE,
     WINDBG,
     EVENT_TEXT,
+    EVENT_LOG_BARE,
     DUMP_VIEWERS,
     PROBLEM_TEXT,
     VMCORES,

@@ -16,7 +16,7 @@ from ingest.formats.core_dumps import COREDUMPCTL
 from ingest.formats.debuggers import DEBUGGERS
 from ingest.formats.dump_viewers import DUMP_VIEWERS
 from ingest.formats.erlang import ERLANG_DUMP
-from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_ESCAPED, EVENT_LOG_XML
+from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_BARE, EVENT_LOG_ESCAPED, EVENT_LOG_XML
 from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
@@ -192,6 +192,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
         "wevtutil": test_event_text.wevtutil(test_event_text.BUGCHECK, "BugCheck", 1001).encode(),
         "list": test_event_text.listed(test_event_text.ERROR.replace("5e1f0c2a", "6e1f0c2a")).encode(),
     },
+    EVENT_LOG_BARE: {"values": test_event_log.bare(_EVENTS).encode()},
     DUMP_VIEWERS: _apart({name: said.encode() for name, said in test_dump_viewers.LISTS.items()}),
     PROBLEM_TEXT: _apart({name: said.encode() for name, said in test_problem_text.PROBLEMS.items()}),
     VMCORES: {name: said.encode() for name, said in test_vmcores.DUMPS.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tracemalloc
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from fleetcrash.clustering.rules import sign
 from fleetcrash.clustering.signature import Shape
 from ingest.formats import evtx_process
 from ingest.formats.crashes import Unfit
-from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_ESCAPED, EVENT_LOG_XML
+from ingest.formats.event_log import EVENT_LOG, EVENT_LOG_BARE, EVENT_LOG_ESCAPED, EVENT_LOG_XML
 from ingest.formats.known import format_of
 from tests.ingest.formats.conftest import TOLD, crashes_before_damage, crashes_of, head
 from tests.ingest.formats.evtx_files import Made, evtx
@@ -105,6 +106,10 @@ def read(*events: Made) -> list[dict[str, Any]]:
 
 def xml(events: Any) -> str:
     return "\n".join(event.xml() for event in events)
+
+
+def bare(events: Any) -> str:
+    return re.sub(r"</?(?:Event|System)(?: [^<>]*)?>", "\n", xml(events))
 
 
 def test_a_log_and_all_its_exports_say_the_same():
@@ -448,6 +453,18 @@ def test_events_that_a_page_escapes():
         assert not EVENT_LOG_XML.recognises(head(data))
     assert format_of(head(("Broke: " + event.replace("<", "&lt;").replace(">", "&gt;")).encode())) is EVENT_LOG_ESCAPED
     assert not EVENT_LOG_ESCAPED.recognises(head((event + "&lt;Event").encode()))
+
+
+def test_events_without_their_outer_elements():
+    for text in (bare([power()]), f"It broke:\n\n{bare([power()])}Thanks!\n", bare([power()]) + "</System>\n</Event>"):
+        assert format_of(head(text.encode())) is EVENT_LOG_BARE
+        for block_bytes in (3, 1 << 20):
+            assert crashes_of(EVENT_LOG_BARE, text.encode(), block_bytes=block_bytes) == read(power())
+    both = [error(), power()]
+    assert crashes_of(EVENT_LOG_BARE, bare(both).encode()) == read(*both)
+    whole = bare([power()]) + xml([error()])
+    assert format_of(head(whole.encode())) is EVENT_LOG_XML
+    assert not EVENT_LOG_BARE.recognises(head(bare([NOTHING]).encode()))
 
 
 def test_entities_are_not_made_larger():
