@@ -20,6 +20,7 @@ from ingest.formats.kernel_lines import host_of, line_of, stamp_of, time_of_stam
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
 from ingest.formats.kernel_processes import MARKS
 from ingest.formats.lines import text_lines_in
+from ingest.formats.sanitizer_reports import Report
 
 _LONGEST_LINE = 4000
 _MOST_HELD = 1000  # notices, and deaths of processes
@@ -40,7 +41,7 @@ def _of_kernel(line: str) -> tuple[str, re.Match[str] | None]:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
-    kernel, notices = _Kernel(told), list[sanitizer.Report]()
+    kernel, notices = _Kernel(told), list[Report]()
     for report in sanitizer.reports_in(kernel.hearing(text_lines_in(blocks, _LONGEST_LINE))):
         if report.is_notice and len(notices) < _MOST_HELD:
             notices.append(report)
@@ -86,7 +87,7 @@ class _Kernel:
         taken, self.records = self.records, Records(self._told)
         return taken
 
-    def tells_of(self, notice: sanitizer.Report) -> bool:
+    def tells_of(self, notice: Report) -> bool:
         """Whether the kernel reported the process of a notice; its message is then added."""
         death = self._deaths.get(notice.pid or "")
         if death is None or death.fault is None or not death.is_near(_seconds(notice.at)):
