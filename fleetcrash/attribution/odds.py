@@ -45,6 +45,9 @@ class Hosts(Protocol):
     def by_timer(self, update: int, spot: int, onset: int) -> float:
         """The same of the events of a wave, among the hosts that had the update."""
 
+    def joined_later(self, update: int, spot: int, onset: int) -> bool:
+        """Whether hosts that lack it are of the wave for something else; see ``missing_installs.joined_later``."""
+
     def at_place(self, update: int, spot: int, onset: int) -> float:
         """What hosts with it and those beside them at one place say, by the events there; see ``log_within``."""
 
@@ -247,11 +250,26 @@ def _by_delay(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) 
     if rivalry.contrast is None or hosts.by_delay(int(rivalry.trial.updates[leader])) < LOG_BY_DELAY:
         return None
     if rivalry.is_its_own(leader):
-        return of_leader(rivalry, leader, log_updates, is_told=True, share=TOLD_SHARE)
+        return _of_lost_installs(rivalry, leader, log_updates, hosts)
     supposed = of_leader(rivalry, leader, log_updates, is_told=True)
     if supposed.probabilities[leader] >= _WORTH_ASKING and not rivalry.fares_worse(leader):
         return supposed
     return of_leader(rivalry, leader, log_updates, share=TOLD_SHARE)
+
+
+def _of_lost_installs(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
+    """The odds, where hosts tell of the leading update in both ways, and a wave in all that are struck explains more.
+
+    Of those that lack it the installs were lost then, of half of them at most; unless they were struck later than the
+    others, by something else.
+    """
+    foremost = rivalry.foremost
+    if foremost is None:
+        return None
+    wave = int(rivalry.waves.spot[foremost[0]]), int(rivalry.waves.onset[foremost[0]])
+    if hosts.joined_later(int(rivalry.trial.updates[leader]), *wave):
+        return None
+    return of_leader(rivalry, leader, log_updates, is_told=True, share=TOLD_SHARE)
 
 
 def _of_place(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:

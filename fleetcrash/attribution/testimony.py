@@ -70,11 +70,19 @@ class Testimony:
 
     def by_timer(self, update: int, spot: int, onset: int) -> float:
         """The same of the events of a wave, among the hosts that had the update."""
-        inquiry, tick = self._inquiry, self._case.tick
-        of_wave = self._case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
-        if joined_later(~inquiry.events_with(update, tick)[of_wave]):
+        if self.joined_later(update, spot, onset):
             return 0.0
-        return self._after_install(update, of_wave, among_holders=True)
+        return self._after_install(update, self._of_wave(spot, onset), among_holders=True)
+
+    def joined_later(self, update: int, spot: int, onset: int) -> bool:
+        """Whether of the events of a wave many are of hosts that lack the update, most of which came later."""
+        with_it = self._inquiry.events_with(update, self._case.tick)
+        return joined_later(~with_it[self._of_wave(spot, onset)])
+
+    def _of_wave(self, spot: int, onset: int) -> Mask:
+        """(events,) those of a wave, as known by now."""
+        inquiry, tick = self._inquiry, self._case.tick
+        return self._case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
 
     def _after_install(self, update: int, events: Mask, *, among_holders: bool) -> float:
         inquiry, tick = self._inquiry, self._case.tick
@@ -90,11 +98,10 @@ class Testimony:
 
     def at_place(self, update: int, spot: int, onset: int) -> float:
         """What the hosts at the place of a wave say for the update, by the events there."""
-        inquiry, tick = self._inquiry, self._case.tick
+        inquiry = self._inquiry
         if not inquiry.news.presence_told:  # who lacks it may be offline else
             return 0.0
-        there = self._case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
-        asked = to_look_at(np.flatnonzero(there))
+        asked = to_look_at(np.flatnonzero(self._of_wave(spot, onset)))
         if not len(asked):
             return 0.0
         found = inquiry.news.ask.at_place(update, tuple(asked.tolist()), int(inquiry.news.events.tick[asked].max()))

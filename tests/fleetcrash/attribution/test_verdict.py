@@ -33,6 +33,7 @@ def weigh(
     named_elsewhere: Sequence[int] = (),
     by_delay: Callable[[int], float] = lambda _: 0.0,
     by_timer: Callable[[int], float] = lambda _: 0.0,
+    joined_later: bool = False,
     at_place: Callable[[int], float] = lambda _: 0.0,
     goes_on: Callable[[int], bool] = lambda _: False,
     **rivals: Any,
@@ -50,6 +51,7 @@ def weigh(
     hosts = SimpleNamespace(
         by_delay=by_delay,
         by_timer=lambda update, *_: by_timer(update),
+        joined_later=lambda *_: joined_later,
         at_place=lambda update, *_: at_place(update),
         goes_on=goes_on,
     )
@@ -71,6 +73,7 @@ def _judged(
     minutes: int = 0,
     contrast: float | None = 100.0,
     by_delay: float = 0.0,
+    joined_later: bool = False,
     stands_there: bool = False,
     slow: bool = False,
     doubtful: bool = False,
@@ -95,6 +98,7 @@ def _judged(
         of_strata=np.array([False]),
         contrast=of_hosts,
         by_delay=lambda _: by_delay,
+        joined_later=joined_later,
         known_from=RELEASED if slow else 0,
         settled_from=RELEASED if slow else 0,
         strikes_late=lambda _: True,
@@ -687,29 +691,27 @@ def test_how_long_after_the_install_hosts_crash_explains_no_wave_in_others_or_of
 
 
 @pytest.mark.parametrize(
-    ("had_update", "by_delay", "after", "named", "kind"),
+    ("how", "kind"),
     [
-        (0.6, 7.0, 0, False, Kind.UPDATE),
-        (0.6, 7.0, 60, True, Kind.UPDATE),
-        (0.6, 7.0, 61, True, Kind.NO_UPDATE),
-        (0.4, 7.0, 0, True, Kind.NO_UPDATE),
-        (0.6, 6.8, 0, True, Kind.NO_UPDATE),
+        ({}, Kind.UPDATE),
+        ({"onset": RELEASED + 60, "named": True}, Kind.UPDATE),
+        ({"onset": RELEASED + 61, "named": True}, Kind.NO_UPDATE),
+        ({"had_update": 0.4 * EVENTS, "named": True}, Kind.NO_UPDATE),
+        ({"by_delay": 6.8, "named": True}, Kind.NO_UPDATE),
+        ({"joined_later": True, "named": True}, Kind.NO_UPDATE),
     ],
-    ids=["half tell", "within the hour", "later", "most do not", "the time since the install says little"],
+    ids=[
+        "half tell",
+        "within the hour",
+        "later",
+        "most do not tell",
+        "the time since the install says little",
+        "those that do not tell came later",
+    ],
 )
-def test_of_hosts_that_the_wave_strikes_half_may_not_tell_of_an_update_that_the_others_tell_twice(
-    had_update, by_delay, after, named, kind
-):
-    told = _judged(
-        update_says=100.0,
-        wave_says=150.0,
-        onset=RELEASED + after,
-        had_update=had_update * EVENTS,
-        contrast=100.0,
-        by_delay=by_delay,
-        named=named,
-        minutes=JUDGING_MINUTES,
-    )
+def test_of_hosts_that_the_wave_strikes_half_may_not_tell_of_an_update_that_the_others_tell_twice(how, kind):
+    usual = {"onset": RELEASED, "had_update": 0.6 * EVENTS, "by_delay": 7.0, "contrast": 100.0}
+    told = _judged(update_says=100.0, wave_says=150.0, minutes=JUDGING_MINUTES, **(usual | how))
     assert told.kind is kind
 
 
