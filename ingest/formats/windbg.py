@@ -63,6 +63,8 @@ _PLACE = re.compile(
     r"(?P<module>[\w.@-]{1,100}?)(?:!(?P<function>.{1,500}?)|(?P<offset>\+0x[0-9a-f]{1,12}))(?:\+0x[0-9a-f]{1,12})?"
     r"(?: \[.{1,400}\])?\s*"
 )
+_REMARK = re.compile(r"\*{3}|(?:WARNING|ERROR): .*")  # within a stack, about its symbols
+_NO_REST = re.compile(r"[`*]|[A-Z][A-Z0-9_]{3,60}:(?:\s|$)")  # behind a stack
 _UNLOADED = re.compile(r"<Unloaded_(?P<module>[^<>]{1,100})>\+(?P<offset>0x[0-9a-f]{1,12})")
 _KERNEL = "nt"  # whatever the name of its file
 _KERNELS_FILE = re.compile(r"nt(?:oskrnl|krnl|krpa)\w{0,4}\.(?:\w{1,10}\.){0,2}exe", re.IGNORECASE)
@@ -160,7 +162,12 @@ def _feed(analysis: _Analysis, said: str) -> None:
                 analysis.frames.append(frame)
             analysis.step = said
             return
-        is_cut = bool(said) and len(analysis.step) >= _NARROW and not _VALUE.fullmatch(said)
+        if _REMARK.fullmatch(said):
+            analysis.step = ""
+            return
+        if not said:
+            analysis.step = ""
+        is_cut = len(analysis.step) >= _NARROW and not (_VALUE.fullmatch(said) or _NO_REST.match(said))
         if is_cut and (rest := _frame(f"{analysis.step}{said}")):
             analysis.frames[-1] = rest  # a console was narrower than the line
             analysis.step = ""

@@ -296,6 +296,35 @@ def test_a_value_behind_a_stack_is_no_rest_of_its_last_step():
 
 
 @pytest.mark.parametrize(
+    "behind",
+    [
+        "\n\nFOLLOWUP_IP: \nrelay!main+2c\n00007ffa`10000cd1 84c0            test    al,al\n",
+        "STACK_COMMAND:  ~0s; .ecxr ; kb\n",
+        "```\n",
+        "\nIs it known?\n",
+        BANNER.format("Exception"),
+    ],
+)
+def test_whatever_is_told_behind_a_stack_is_no_rest_of_its_last_step(behind):
+    said = USER.replace("<Unloaded_gone.dll>+0x1b2c\n", f"relay!main+0x2c\n{behind}")
+    found = crashes_of(FORMAT, said.encode())[0]
+    assert found["frames"][-1]["function"] == "main"
+    assert len(found["frames"]) == 3
+
+
+def test_remarks_within_a_stack_are_no_steps_and_no_end_of_it():
+    first, second = "8a500bcc 82a00d10 0000000a nt!KiTrap0E+0x2cf", "8a500c3c 8c100b2c 00000000 relay+0x1b2c"
+    between = """\
+WARNING: Stack unwind information not available. Following frames may be wrong.
+*** ERROR: Symbol file could not be found.  Defaulted to export symbols for relay.sys -
+"""
+    steps = f"{between}{first}\n{between}{second} [C:\\src\\relay\\queue.cc @ 13]\n{between}"
+    said = f"{OLDER.partition('8a500bcc')[0]}{steps}8a500c4c 8c100b2c 00000000 nt!KiIdleLoop+0x1\n"
+    frames = [(one["module"], one["function"]) for one in record(said)["frames"]]
+    assert frames == [("nt", "KiTrap0E"), ("relay", None), ("nt", "KiIdleLoop")]
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         ("SYSTEM_SERVICE_EXCEPTION (3b)", "VIDEO_ENGINE_TIMEOUT_DETECTED (141)"),
