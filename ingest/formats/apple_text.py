@@ -60,13 +60,17 @@ _INTO_FUNCTION = re.compile(r" \+ \d{1,15}$")
 _HEAVY_STEP = re.compile(r"\d{1,6} {1,9}(?P<function>\S.*) \((?P<module>[^()]{1,200}) \+ (?P<offset>\d{1,15})\) \[0x")
 _OF_SOURCE = re.compile(r".{1,150}\.\w{1,12}(?::\d{1,9}(?:,\d{1,9})?)?")  # the file, which may precede the module
 _CUT_STEP = re.compile(r"^\d{1,4}\s{1,8}\S.{0,200}\s0x[0-9a-fA-F]{4,16}$")
+_CUT_METHOD = re.compile(r"\s0x[0-9a-fA-F]{4,16}\s{1,8}[-+]\[[^\]]{1,400}$")
 _NEW_STEP = re.compile(r"\d{1,4}\s|\(|[A-Z][A-Za-z/ ]{1,40}:\s")
 _IMAGE = re.compile(
     r"(?P<start>0x[0-9a-fA-F]{1,16}) {0,9}- {0,30}(?P<end>0x[0-9a-fA-F]{1,16}|\?\?\?) {1,9}\+?(?P<rest>\S.*)"
 )
 _ARCHITECTURE = re.compile(r" (?:arm\w{1,10}|x86_64h?|i386|ppc\w{0,10}|unknown)$")
 _VERSION = re.compile(r"\((?P<short>[^()\s]{1,60})(?: - [^()]{0,60})?\)")
-_UNKNOWN = frozenset(["???", "??", "", "0x0", "<redacted>", "<deduplicated_symbol>", "<unavailable>", "(null)"])
+_UNKNOWN = frozenset([
+    "???", "??", "", "0x0", "<redacted>", "<deduplicated_symbol>", "<unavailable>", "(null)",
+    "<translation info unavailable>",  # of Rosetta
+])  # fmt: skip
 
 _MOST_REPORTS = 1000
 _LANDMARK = re.compile(
@@ -202,8 +206,8 @@ def _parsed(said: str) -> _Report:
         elif in_images:
             if len(report.images) < _MOST_IMAGES and (image := _image(line)):
                 report.images.append(image)
-        elif into and into is not report.notes and line and _CUT_STEP.search(into[-1]) and not _NEW_STEP.match(line):
-            into[-1] = f"{into[-1]} {line}"  # a page was narrower than the line
+        elif into and into is not report.notes and line and _is_cut(into[-1]) and not _NEW_STEP.match(line):
+            into[-1] += line if into[-1].endswith(":") else f" {line}"  # a page was narrower than the line
         elif line[:1].isdigit() or line[:1] == "(":
             if into is not None and len(into) < MOST_FRAMES:
                 into.append(line)
@@ -214,6 +218,11 @@ def _parsed(said: str) -> _Report:
         elif into is report.notes and line and len(report.notes) < MOST_FRAMES:
             report.notes.append(line)
     return report
+
+
+def _is_cut(step: str) -> bool:
+    """Whether a step goes on in the next line: its function is missing, or a method of Objective-C is not closed."""
+    return any(form.search(step) for form in (_CUT_STEP, _CUT_METHOD))
 
 
 class _Images:

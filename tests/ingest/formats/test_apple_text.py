@@ -487,6 +487,23 @@ GSEventRunModal + 100 (GSEvent.c:2245)
     assert [frame["function"] for frame in crash["frames"]] == ["mach_msg_trap", "GSEventRunModal", "main"]
 
 
+def test_a_page_may_break_a_method_in_its_frame():
+    method = "-[SyncDatabase open:withOptions:] + 64 (SyncDatabase.m:12)"
+    whole = MAC.replace("-[SyncDatabase open:] + 64 (SyncDatabase.m:12)", method)
+    for at in ("[SyncDatabase ", "open:"):
+        broken = whole.replace(at + method.partition(at)[2], f"{at.rstrip()}\n{method.partition(at)[2]}")
+        assert broken != whole
+        assert crash(broken)["frames"] == crash(whole)["frames"]
+
+
+def test_what_rosetta_does_not_tell_is_no_module():
+    frame = "libobjc.A.dylib               \t0x00007fff60a00020 objc_msgSend + 32"
+    said = MAC.replace(frame, "<translation info unavailable>\t0x0000000102ad0718 ???")
+    unnamed = said.replace("Process:               Acme Sync Helper [4711]\n", "").partition("Binary Images:")[0]
+    assert not any(crash(said)["frames"][0].values())
+    assert crash(unnamed)["module"] == "com.acme.sync.helper"
+
+
 def test_of_a_report_only_the_exception_may_be_kept():
     said = "It says:\nException Type:  EXC_CRASH (SIGKILL)\nException Note:  EXC_CORPSE_NOTIFY\n"
     said += "Termination Reason: Namespace RUNNINGBOARD, Code 0xdead10cc\n"
