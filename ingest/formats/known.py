@@ -21,6 +21,7 @@ from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import HEAD_BYTES, Document, Head, Log, decoded
 from ingest.formats.fuzz_reports import FUZZ_REPORTS
+from ingest.formats.game_engines import GAME_ENGINES
 from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -86,6 +87,7 @@ FORMATS: tuple[Document | Log, ...] = (
     EVENT_LOG_BARE,
     DUMP_VIEWERS,
     PROBLEM_TEXT,
+    GAME_ENGINES,
     VMCORES,
     DEBUGGERS,
     KCRASH,

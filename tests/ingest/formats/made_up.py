@@ -21,6 +21,7 @@ from ingest.formats.event_rows import EVENT_ROWS
 from ingest.formats.event_text import EVENT_TEXT
 from ingest.formats.format import Document, Log
 from ingest.formats.fuzz_reports import FUZZ_REPORTS
+from ingest.formats.game_engines import GAME_ENGINES
 from ingest.formats.javacore import JAVACORE
 from ingest.formats.journal import JOURNAL
 from ingest.formats.journal_json import JOURNAL_JSON
@@ -65,6 +66,7 @@ from tests.ingest.formats import (
     test_event_rows,
     test_event_text,
     test_fuzz_reports,
+    test_game_engines,
     test_javacore,
     test_journal_json,
     test_jvm,
@@ -195,6 +197,7 @@ FILES: dict[Document | Log, dict[str, bytes]] = {
     EVENT_LOG_BARE: {"values": test_event_log.bare(_EVENTS).encode()},
     DUMP_VIEWERS: _apart({name: said.encode() for name, said in test_dump_viewers.LISTS.items()}),
     PROBLEM_TEXT: _apart({name: said.encode() for name, said in test_problem_text.PROBLEMS.items()}),
+    GAME_ENGINES: {name: said.encode() for name, said in test_game_engines.LOGS.items()},
     VMCORES: {name: said.encode() for name, said in test_vmcores.DUMPS.items()},
     DEBUGGERS: {
         "gdb": test_debuggers.GDB.encode(),
