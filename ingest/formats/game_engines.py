@@ -27,7 +27,7 @@ _MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON or XML: other 
 
 _PREFIX = re.compile(  # of a line of Unreal's log
     r"(?:\[(?P<date>\d{4}\.\d\d\.\d\d)-(?P<time>\d\d\.\d\d\.\d\d):(?P<part>\d{3})\]\[[ \d]{1,4}\])?"
-    r"(?:Log\w{1,40}: (?:(?:Error|Fatal|Critical): ?)?)?"
+    r"(?:Log\w{1,40}: ?(?:(?:Error|Fatal|Critical): ?)?)?"
 )
 _BEGUN = re.compile(r"=== Critical error: ===|Fatal error!")
 _EXCEPTION = re.compile(
@@ -41,7 +41,7 @@ _STEP = re.compile(
 )
 _NO_FUNCTION = frozenset(["", "UnknownFunction", "UnknownFunction()"])
 _REPORTING = re.compile(  # of Unreal's own functions, with which an assertion ends the process
-    r"RaiseException$|ReportAssert$|StaticFailDebug$|AssertFailedImplV?$|FDebug::|FError::|FMsg::|F\w{0,40}OutputDevice\w{0,9}::"
+    r"RaiseException$|ReportAssert$|StaticFailDebug$|AssertFailedImplV?$|DispatchCheckVerify\b|FDebug::|FError::|FMsg::|F\w{0,40}OutputDevice\w{0,9}::"
 )
 _RAISES = re.compile(r"KERNELBASE(?:\.dll)?$", re.IGNORECASE)
 _LOG_OF_UNREAL = re.compile(r"\A\ufeff?Log file open, {1,3}\d\d/\d\d/\d\d \d\d:\d\d:\d\d")
@@ -49,7 +49,9 @@ _LOG_OF_UNREAL = re.compile(r"\A\ufeff?Log file open, {1,3}\d\d/\d\d/\d\d \d\d:\
 _CRASH = "Crash!!!"
 _STACK = re.compile(r"=+ OUTPUTT?ING STACK TRACE =+")
 _STACK_END = re.compile(r"=+ END OF STACKTRACE =+")
-_STEP_OF_UNITY = re.compile(r"(?P<address>0x[0-9a-fA-F]{8,16}) \((?P<module>[^()]{1,100})\) (?P<function>\S.{0,1000})")
+_STEP_OF_UNITY = re.compile(
+    r"(?P<address>0x[0-9a-fA-F]{8,16}) \((?P<module>[^()]{1,100})\) (?:\[[^\[\]]{1,400}\] )?(?P<function>\S.{0,1000})"
+)
 _NOT_NAMED = "(function-name not available)"
 _JUST_IN_TIME = "Mono JIT Code"
 _IMAGE = re.compile(
@@ -64,7 +66,10 @@ _IN_MODULE = re.compile(r"in module \S.{0,100} at [0-9a-fA-F]{4}:[0-9a-fA-F]{8,1
 _OCCURRED = re.compile(r"Error occurred at (?P<date>\d{4}-\d\d-\d\d)_(?P<h>\d\d)(?P<m>\d\d)(?P<s>\d\d)\.")
 _RUN = re.compile(r"(?P<path>[A-Za-z]:\\[^\n:*?\"<>|]{1,300}\.exe), run by .{1,100}")
 _LOG_OF_UNITY = re.compile(r"^Initialize engine version: \d{1,4}\.\d", re.MULTILINE)
+_WINDOWS_OWN = re.compile(r"(?:kernel32|kernelbase|ntdll|user32)(?:\.dll)?$", re.IGNORECASE)
 _OF_WINDOWS = re.compile(r"^Direct3D:|^\s{1,8}Version: {1,8}Direct3D", re.MULTILINE)
+
+_MARKS = ("Unhandled Exception: ", "=== Critical error: ===", "] [Line: ", _CRASH, " STACK TRACE ====", " caused a")
 
 
 @dataclass
@@ -106,7 +111,7 @@ def _recognises(head: Head) -> bool:
         return False
     if _LOG_OF_UNREAL.match(said) or (_LOG_OF_UNITY.search(said) and _OF_WINDOWS.search(said)):
         return True
-    if not any(mark in said for mark in ("Unhandled Exception: ", _CRASH, " caused a", "=== Critical error: ===")):
+    if not any(mark in said for mark in _MARKS):
         return False
     return any(crash.steps or crash.module for crash in _crashes(iter(said.splitlines())))
 
@@ -128,6 +133,8 @@ def _crashes(lines: Iterator[str]) -> Iterator[_Crash]:
             if crash is not None and crash.is_told:
                 yield crash
             crash = begun
+            if _ASSERTED.fullmatch(line) and not begun.is_told:
+                _feed(crash, line)  # as its reporter shows it
             if prefix and prefix["date"]:
                 crash.at = f"{prefix['date'].replace('.', '-')}T{prefix['time'].replace('.', ':')}.{prefix['part']}Z"
         elif crash is not None and line:
@@ -148,9 +155,11 @@ def _begun(line: str, crash: _Crash | None) -> _Crash | None:
         return _Crash(of_unity=True)
     if found := _CAUSED.fullmatch(line):
         return _Crash(found["code"].lower(), found["what"], module=text(found["module"]), of_unity=True)
+    if _STACK.fullmatch(line) and not (crash is not None and crash.of_unity and not crash.is_told):
+        return _Crash(of_unity=True, in_stack=True)
     if crash is not None and (crash.is_told or crash.of_unity):
         return None
-    if _BEGUN.fullmatch(line) and crash is None:
+    if crash is None and (_BEGUN.fullmatch(line) or (_ASSERTED.fullmatch(line) and _OF_SOURCE.search(line))):
         return _Crash()
     return _Crash(is_told=True, code=found["code"], what=line) if (found := _EXCEPTION.fullmatch(line)) else None
 
@@ -226,10 +235,11 @@ def _add(records: Records, crash: _Crash) -> None:
     frames = crash.steps
     places = [frame.function or f"{frame.module}+{frame.offset}" for frame in frames[:16]]
     host_id = records.host_id(())
-    below = list(dropwhile(_reports, frames)) if not crash.of_unity else []
+    below = list(dropwhile(_reports, frames))
     blamed = at_fault(below or frames, crash.module)
     image = next((one for one in crash.images.values() if one[0] == blamed["module"]), None)
     is_of_windows = crash.of_unity or (crash.code or "").startswith(("EXCEPTION_", "0x"))
+    is_of_windows = is_of_windows or any(_WINDOWS_OWN.match(frame.module or "") for frame in frames)
     records.crash(
         crash_id=name_of(host_id or "", crash.at or "", crash.code or "", crash.what, *places, *crash.addresses[:16]),
         host_id=host_id,

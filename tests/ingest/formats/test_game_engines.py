@@ -46,6 +46,12 @@ ntdll
 
 It happens at each start.
 """
+SHOWN = """\
+Assertion failed: Index < Num() [File:D:/src/Queue.h] [Line: 44]
+
+Relay_Game!UQueue::Pop() [D:\\src\\Queue.cpp:97]
+Relay_Game!UQueue::Tick() [D:\\src\\Queue.cpp:41]
+"""
 SERVER = """\
 LogCore: === Critical error: ===
 Unhandled Exception: SIGSEGV: invalid attempt to read memory at address 0x0000000000000020
@@ -73,6 +79,15 @@ D:\\Relay\\UnityPlayer.dll:UnityPlayer.dll (00007FFC10000000), size: 29970432 (r
 
 ========== END OF STACKTRACE ===========
 """  # noqa: E501 - as long as they are
+STACK = """\
+========== OUTPUTTING STACK TRACE ==================
+
+0x00007FFB1000A799 (KERNELBASE) RaiseException
+0x00007FFAA0001158 (relay) [d:\\src\\queue.c:201] queue_push
+0x00007FFB10017BD4 (KERNEL32) BaseThreadInitThunk
+
+========== END OF STACKTRACE ===========
+"""
 ERROR_LOG = """\
 Relay by Acme [version: Unity 2019.2.17f1_8e603399ca02]
 
@@ -86,7 +101,8 @@ D:\\Relay\\Relay.exe, run by rita.
 Write to location 0000000410001030 caused an access violation.
 """
 LOGS = {
-    "unreal": UNREAL, "asserted": ASSERTED, "bare": BARE, "server": SERVER, "player": PLAYER, "error": ERROR_LOG,
+    "unreal": UNREAL, "asserted": ASSERTED, "bare": BARE, "shown": SHOWN, "server": SERVER, "player": PLAYER,
+    "stack": STACK, "error": ERROR_LOG,
 }  # fmt: skip
 
 
@@ -161,6 +177,21 @@ def test_unitys_log_tells_where_its_files_were_loaded():
         ("KERNEL32", "BaseThreadInitThunk", None),
     ]
     assert "rita" not in str(found)
+
+
+def test_a_stack_of_unitys_alone():
+    found = record(STACK)
+    assert (found["module"], found["frames"][1]["function"], len(found["frames"])) == ("relay", "queue_push", 3)
+
+
+def test_what_unreals_reporter_shows():
+    found = record(SHOWN)
+    assert (found["code"], found["module"]) == ("Assertion failed: Index < Num()", "Relay_Game")
+    assert [one["function"] for one in found["frames"]] == ["UQueue::Pop", "UQueue::Tick"]
+    unnamed = SHOWN.partition("Relay_Game")[0] + "Relay_Game\nkernel32\nntdll\n"
+    assert (record(unnamed)["os_type"], record(unnamed)["module"]) == ("windows", "Relay_Game")
+    called = ASSERTED.partition("LogWindows")[0] + "LogWindows: Error: appError called: " + SHOWN.partition("\n")[0]
+    assert len(crashes_of(FORMAT, f"{called}\n{ASSERTED}".encode())) == 1
 
 
 def test_unitys_error_log():
