@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import dropwhile, takewhile
+from itertools import dropwhile
 
 from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import erlang
@@ -23,9 +23,15 @@ _MYSQLS = re.compile(  # words between the head of the stack and its steps, and 
     r"where (?:mysqld|mariadbd|the server) died|terribly wrong\.{3}|\(note: |Thread pointer: |stack_bottom = |\s*$"
     r"|[^\s(]{1,300}(?:\(.{0,1000}\))? ?\[0x|(?:[0-9a-fA-F]{8,16}\s{1,4})?[\w.-]{1,100}\.(?:exe|dll)!"
 )
-_REDIS = re.compile(r".{0,80}# (?:Redis|Valkey|KeyDB) [\w.-]{1,30} crashed by signal: (?P<number>\d{1,2})\b.*")
-_REDIS_STACK = re.compile(r"Backtrace:\s*$")
-_REDIS_PARTS = re.compile(r"\S{1,300}(?: \S{1,60})?\(\S{0,300}\) ?\[0x")
+_REDIS = re.compile(r".{0,80}# {1,5}(?i:redis|valkey|keydb) [\w.-]{1,30} crashed by signal: (?P<number>\d{1,2})\b.*")
+# A fault in what prints the report of another.
+_REDIS_AGAIN = re.compile(r"\d{1,10}:signal-handler \(\d{1,12}\) (?:--- )?Crashed running signal handler\b.*")
+_REDIS_STACK = re.compile(r"-{3,9} STACK TRACE -{3,9}\s*$|.{0,80}# --- STACK TRACE\s*$|Backtrace:\s*$")
+_REDIS_STEP = re.compile(
+    r"(?:\[\d{1,10}\] .{10,40} # )?(?P<step>/?\S{1,300}(?: \S{1,60}){0,2}\(\S{0,300}\) ?\[0x.*|/\S{1,300} \[0x.*)"
+)
+_REDIS_THREAD = re.compile(r"\d{1,10} [\w.:-]{1,40}(?P<died> \*)?\s*$")  # since 7.4 all are told; it marks the one
+_REDIS_PARTS = re.compile(rf"{_REDIS_STACK.pattern}|{_REDIS_STEP.pattern}|{_REDIS_THREAD.pattern}|EIP:\s*$|\s*$")
 _REDIS_ADDRESS = re.compile(r" (?:\S{1,40}:\d{1,5}|\[\w{1,20}\])(?=\()")  # beside the program's name: where it listens
 _CALLED_HANDLER = re.compile(
     r"\S{0,200}(?:(?:libpthread[\w.-]{0,40}|libc\.so\.6)(?:\((?:__restore_rt)?\+?[0-9a-fx]{0,16}\)|(?= ?\[0x))"
@@ -49,12 +55,17 @@ _CAUGHT_STEP = re.compile(
     r"(?:\+(?P<offset>0x[0-9a-f]{1,16})\s{1,4}\[0x[0-9a-f]{1,16}\])?\s*$"
 )
 _CAUGHT_BY = re.compile(r"_sigtramp|__restore_rt|killpg|mono_(?:dump|handle)_native_crash|\w{0,20}sig\w{0,20}_handler")
-_JULIA = re.compile(r"(?:\[\d{1,10}\] )?signal \((?P<number>4|6|7|8|11)(?:\.\d{1,3})?\): [A-Z][a-z ]{3,40}")
+_JULIA = re.compile(  # since 1.11 the signal's own code is in the brackets
+    r"(?:\[\d{1,10}\] )?signal (?:\((?P<number>4|6|7|8|11)(?:\.\d{1,3})?\)|(?P<newer>4|6|7|8|10|11) \(-?\d{1,3}\)): "
+    r"[A-Z][a-z ]{3,40}(?:: \d{1,2})?"
+)
 _JULIA_STEP = re.compile(
     r"(?P<function>(?!in expression )\S.{0,300}?) at "
     r"(?:(?P<path>\S{1,500}:\d{1,9})(?: \[inlined\])?|(?P<module>\S{1,500}) \(unknown line\))"
 )
-_JULIAS = re.compile(rf"{_JULIA_STEP.pattern}\s*$|in expression starting at |unknown function \(ip: ")
+_JULIAS = re.compile(
+    rf"{_JULIA_STEP.pattern}\s*$|(?:while loading .{1, 300}, )?in expression starting |unknown function \(ip: "
+)
 _R = re.compile(r" \*\*\* caught (?P<what>segfault|bus error|illegal operation) \*\*\*\s*")
 _R_STACK = re.compile(r"Traceback:\s*$")
 _R_STEP = re.compile(r"\s{0,3}\d{1,4}: (?!\.(?:Call|C|External|Fortran)\()(?P<function>[\w.:$@]{1,200})\(")
@@ -77,9 +88,10 @@ _TYPE = re.compile(r'"(?P<name>errorType|errorMessage)":\s*"(?P<said>(?:[^"\\]|\
 _AT = re.compile(r'"\s{0,9}(?P<step>at (?:[^"\\]|\\.){1,1000})"')
 _FAULTS = {"segfault": "SIGSEGV", "bus error": "SIGBUS", "illegal operation": "SIGILL"}
 # What a head has in it.
-MARKS = ("*** Aborted at ", " got signal ", " got exception 0x", " crashed by signal: ", "Process terminating with ",
+MARKS = ("*** Aborted at ", " got signal ", " got exception 0x", " crashed by signal: ", "Crashed running signal",
+         "Process terminating with ",
          "Got a SIG", "Caught signal: SIG",
-         "signal (", " *** caught ", " panic: ", "Fatal error: exception ", "ERROR\tUncaught Exception",
+         "signal (", " signal ", " *** caught ", " panic: ", "Fatal error: exception ", "ERROR\tUncaught Exception",
          "ERROR Uncaught Exception", "ERROR\tUnhandled Promise", "ERROR Unhandled Promise", *erlang.MARKS)  # fmt: skip
 
 Told = tuple[str | None, str, Sequence[str]]
@@ -101,9 +113,23 @@ def _of_mysql(lines: Sequence[str]) -> Told:
 
 
 def _of_redis(lines: Sequence[str]) -> Told:
-    behind = list(dropwhile(lambda line: not _REDIS_STACK.match(line), lines))
-    steps = [_REDIS_ADDRESS.sub("", line) for line in takewhile(str.strip, behind[1:])]
+    """The stack of the thread that died; where it is not told, the instruction alone, which is above it."""
+    behind = list(dropwhile(lambda line: not _REDIS_STACK.match(line), lines))[1:]
+    threads = [(at, found["died"]) for at, line in enumerate(behind) if (found := _REDIS_THREAD.match(line))]
+    start = next((at for at, line in enumerate(behind) if line.startswith("Backtrace:")), 0)
+    start = next((at for at, died in threads if died), start)
+    end = next((at for at, _ in threads if at > start), len(behind))
+    steps = [_REDIS_ADDRESS.sub("", found["step"]) for line in behind[start:end] if (found := _REDIS_STEP.match(line))]
     return _number(_REDIS, lines), lines[0].strip(), below_handler(steps)
+
+
+def _of_redis_again(lines: Sequence[str]) -> Told:
+    return _of_redis(list(dropwhile(lambda line: not _REDIS.fullmatch(line.rstrip()), lines)) or lines)
+
+
+def is_told_within(form: Form, first: Form) -> bool:
+    """Whether a report is one of the fault of what printed the report before it."""
+    return form.head is _REDIS_AGAIN and first.head in (_REDIS, _REDIS_AGAIN)
 
 
 def below_handler(steps: Sequence[str]) -> Sequence[str]:
@@ -135,7 +161,10 @@ def _caught(step: re.Match[str]) -> str:
 
 
 def _of_julia(lines: Sequence[str]) -> Told:
-    return _number(_JULIA, lines), lines[0].strip(), numbered(map(_JULIA_STEP.fullmatch, map(str.rstrip, lines[1:])))
+    head = _JULIA.fullmatch(lines[0].rstrip())
+    number = (head["number"] or head["newer"]) if head else ""
+    code = canonical_code(number, "darwin" if number == "10" else "linux") if number else None
+    return code, lines[0].strip(), numbered(map(_JULIA_STEP.fullmatch, map(str.rstrip, lines[1:])))
 
 
 def _of_r(lines: Sequence[str]) -> Told:
@@ -179,6 +208,7 @@ FORMS = (
     Form(_GLOG, _GLOG_SIGNAL, _of_glog),
     Form(_MYSQL, _MYSQL_STACK, _of_mysql, _MYSQLS),
     Form(_REDIS, _REDIS_STACK, _of_redis, _REDIS_PARTS),
+    Form(_REDIS_AGAIN, _REDIS_STACK, _of_redis_again, _REDIS_PARTS),
     Form(_VALGRIND, _VALGRIND_STEP, _of_valgrind, _VALGRINDS),
     Form(_CAUGHT, _CAUGHT_STEP, _of_caught, _CAUGHT_STEP),
     Form(_JULIA, _JULIAS, _of_julia, _JULIAS),

@@ -11,7 +11,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from ingest.formats import jvm, uncaught
+from ingest.formats import caught_signals, jvm, uncaught
 from ingest.formats import sanitizer_heads as heads
 from ingest.formats.blame import at_fault
 from ingest.formats.crashes import Frame, Records, Told, name_of, tags_of, text
@@ -154,6 +154,8 @@ def _is_of_same(first: Report, then: Report) -> bool:
         return True
     # Repeated, such as without symbols, or with the stack that the first one lacked.
     if then.message == first.message and (_PLACE.search(then.message) or (first.pid and not first.frames())):
+        return True
+    if first.thrown and then.thrown and caught_signals.is_told_within(then.thrown, first.thrown):
         return True
     if uncaught.is_told_again(then.thrown, then.lines, first.thrown, first.lines):
         return True

@@ -305,3 +305,82 @@ SUMMARY: libFuzzer: deadly signal
         ("libpthread.so.0", None, None),
         (None, None, None),
     ]
+
+
+REDIS_THREADS = """\
+9:M 20 Jul 2025 08:26:40.123 # Redis 7.4.2 crashed by signal: 11, si_code: 1
+9:M 20 Jul 2025 08:26:40.123 # Accessing address: 0x18
+
+------ STACK TRACE ------
+EIP:
+/opt/relay/redis-server *:6379(relay_push+0x2e)[0x55c1b2e5b1ce]
+
+18 bio_close_file
+/lib/x86_64-linux-gnu/libc.so.6(+0x91117)[0x7f1dd9c0f117]
+/opt/relay/redis-server *:6379(bioProcessBackgroundJobs+0x2c7)[0x55c1b2e5c1ce]
+
+9 redis-server *
+/lib/x86_64-linux-gnu/libc.so.6(+0x42520)[0x7f1dd9c0f730]
+/opt/relay/redis-server *:6379(relay_push+0x2e)[0x55c1b2e5b1ce]
+/opt/relay/redis-server *:6379(main+0x2e)[0x55c1b2e5b2ce]
+
+17 bio_aof
+/lib/x86_64-linux-gnu/libc.so.6(+0x91117)[0x7f1dd9c0f117]
+
+3/3 expected stacktraces.
+
+------ STACK TRACE DONE ------
+"""
+REDIS_AGAIN = """\
+1:signal-handler (1753000000) Crashed running signal handler. Providing reduced version of recursive crash report.
+1:M 20 Jul 2025 08:26:40.125 # valkey 8.1.0 crashed by signal: 11, si_code: 1
+1:M 20 Jul 2025 08:26:40.125 # Accessing address: 0x18
+
+------ STACK TRACE ------
+EIP:
+valkey-server *:6379(relay_tell+0x2e)[0x55c1b2e5b1ce]
+
+"""
+
+
+def test_redis_marks_the_thread_that_died():
+    assert SANITIZER.recognises(head(REDIS_THREADS.encode()))
+    (crash,) = crashes_of(SANITIZER, REDIS_THREADS.encode())
+    assert (crash["code"], crash["module"]) == ("SIGSEGV", "redis-server")
+    assert [frame["function"] for frame in crash["frames"]] == ["relay_push", "main"]
+
+
+def test_a_fault_of_what_prints_redis_report_is_no_second_crash():
+    said = f"{REDIS_THREADS}\n------ INFO OUTPUT ------\n{REDIS_AGAIN}{REDIS_AGAIN}"
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert [frame["function"] for frame in crash["frames"]] == ["relay_push", "main"]
+    (alone,) = crashes_of(SANITIZER, f"{REDIS_AGAIN}{REDIS_AGAIN}".encode())
+    assert (alone["code"], alone["frames"][0]["function"]) == ("SIGSEGV", "relay_tell")
+    assert len(crashes_of(SANITIZER, f"{REDIS_THREADS}\nstarted\n{REDIS_THREADS}".encode())) == 2
+
+
+@pytest.mark.parametrize("first", ["[42] # ", "[42] 20 Jul 08:26:40.123 # ", ""])
+def test_reports_of_old_redis_are_read(first):
+    steps = "/opt/redis-server(relay_push+0x2e) [0x40f194]\n", "/opt/redis-server(main+0x2e) [0x40f194]\n"
+    said = (
+        "[42] 20 Jul 08:26:40.123 #     Redis 2.6.8 crashed by signal: 11\n[42] 20 Jul 08:26:40.123 # --- STACK TRACE\n"
+    )
+    before = first.replace("[42] # ", "[42] 20 Jul 08:26:40 # ")
+    (crash,) = crashes_of(SANITIZER, (said + "".join(before + step for step in steps) + "# --- INFO\n").encode())
+    assert [frame["function"] for frame in crash["frames"]] == ["relay_push", "main"]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("[42] signal 11 (1): Segmentation fault", "SIGSEGV"),
+        ("[42] signal 10 (2): Bus error: 10", "SIGBUS"),
+        ("signal (11): Segmentation fault: 11", "SIGSEGV"),
+        ("[42] signal 6 (-6): Aborted", "SIGABRT"),
+    ],
+)
+def test_each_head_of_julia_is_known(line, code):
+    said = JULIA.replace("[42] signal (11.1): Segmentation fault", line)
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert (crash["code"], crash["frames"][0]["function"]) == (code, "relay_push")
+    assert crash["os_type"] == "linux", "unless its files tell otherwise"
