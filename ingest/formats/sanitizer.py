@@ -231,6 +231,8 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
     if report.code == "Fatal error" and len(report.lines) > 1 and report.lines[1].startswith("# "):  # V8
         message = report.lines[1][2:].strip()
         code = of_check(message)
+    if report.proof is heads.NODE_ASSERTED:
+        message = next((found["what"] for line in report.lines if (found := report.proof.match(line))), message)
     if report.code in heads.UNCAUGHT and (thrown := _THROWN.match("".join(report.lines[1:2]))):
         code, message = thrown["name"], thrown[0]
     if report.thrown is not None:

@@ -145,6 +145,9 @@ def _report_said(said: str) -> Report | None:
         # The only information about the place, unless a sanitizer adds the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return Report("Assertion failed", what, called=called)
+    if found.re is heads.NODE_ASSERT:
+        called = Frame(base_name(found["exe"]), text(what))
+        return Report("Assertion failed", message, called=called, proof=heads.NODE_ASSERTED)
     if found.re is heads.JVM:
         # Markdown eats the marks; without them it may be prose.
         proof = None if "#" in said[: found.start("what")] else jvm.PROOF

@@ -624,3 +624,23 @@ def test_two_tools_in_one_process_tell_of_one_crash():
     said += "==7==ERROR: UndefinedBehaviorSanitizer: SEGV on unknown address 0x000000000000 (pc 0x7fb2d3d294d8)\n"
     assert len(crashes_of(SANITIZER, said.encode())) == 1
     assert len(crashes_of(SANITIZER, said.replace("==7==ERROR", "==8==ERROR").encode())) == 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "node[42]: ../src/queue.cc:61:void node::Queue::Push(): Assertion `(0) == (push())' failed.\n",
+        "\n  #  node[42]: void node::Queue::Push() at ../src/queue.cc:61\n  #  Assertion failed: (0) == (push())\n\n"
+        "----- Native stack trace -----\n\n",
+    ],
+    ids=["old", "new"],
+)
+@pytest.mark.parametrize("prefix", ["", "relay-1  | "])
+def test_an_assertion_of_node_is_a_crash_with_its_stack(said, prefix):
+    said += " 1: 0xb090e0 node::Abort() [node]\n 2: 0xb751f6 node::Queue::Push() [node]\n 3: 0xb751f7  [node]\n"
+    said = "".join(f"{prefix}{line}\n" for line in said.splitlines())
+    assert SANITIZER.recognises(head(said.encode()))
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert (crash["code"], crash["module"]) == ("Assertion failed", "node")
+    assert "(push())" in crash["tags"]["message"]
+    assert [frame.get("function") for frame in crash["frames"]] == ["node::Abort()", "node::Queue::Push()", None]
