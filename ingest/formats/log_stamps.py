@@ -19,8 +19,8 @@ OF_CONTAINER = re.compile(
     rf"(?:{AT}(?: std(?:out|err) [FP])? )?"
 )
 _BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
-_DATED = re.compile(
-    rf"{_BEFORE}(?P<date>\d{{4}}[-/.]\d\d[-/.]\d\d)[T ](?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{{1,9}})?"
+_DATED = re.compile(  # Ceph counts the lines before a fault
+    rf"(?:[a-z]{{0,8}} {{1,9}}-?\d{{1,6}}> )?{_BEFORE}(?P<date>\d{{4}}[-/.]\d\d[-/.]\d\d)[T ](?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{{1,9}})?"
     r"(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d)\b)?"
 )
 _OF_GLOG = re.compile(r"\*\*\* Aborted at (?P<at>\d{10}) \(unix time\)")

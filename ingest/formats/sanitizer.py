@@ -21,6 +21,7 @@ from ingest.formats.lines import text_lines_in
 from ingest.formats.log_stamps import nearest_stamp
 from ingest.formats.sanitizer_reports import Report, of_check, report_of
 from ingest.formats.stack_steps import short_path
+from ingest.formats.storage_faults import IS_LOG
 from ingest.formats.systems import of_output
 
 _MOST_LINES = 600  # of a report; its first stack has at most 256 frames, on two lines each for Go
@@ -51,7 +52,7 @@ _TOMBSTONE = "*** *** *** *** ***"
 
 def _recognises(head: Head) -> bool:
     said = head.text
-    if _MARKED_UP.match(said) or _TOMBSTONE in said or not _may_begin(said):
+    if (_MARKED_UP.match(said) and not IS_LOG.match(said)) or _TOMBSTONE in said or not _may_begin(said):
         return False
     lines = said.splitlines()
     for at, line in enumerate(lines):

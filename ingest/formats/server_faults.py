@@ -1,6 +1,6 @@
 """Faults that servers and other programs tell of themselves in forms of their own; see also ``caught_signals``.
 
-ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, and Swift's checks.
+ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, and Swift's checks. Those of Ceph and MongoDB are in ``storage_faults``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import dropwhile
 
 from fleetcrash.clustering.codes import canonical_code
+from ingest.formats import storage_faults
 from ingest.formats.caught_signals import Told, below_handler, numbered
 from ingest.formats.uncaught import Form
 from ingest.formats.workers import WORD, signal_of
@@ -58,7 +59,7 @@ _SWIFT = re.compile(
 # What a head has in it.
 MARKS = ("Received signal ", ", suspect faulting address 0x", "(EE) Backtrace:", "*** Process received signal",
          "Program received signal SIG", "!!! uWSGI process", "panic(main thread)", "panic(thread ",
-         ".swift")  # fmt: skip
+         ".swift", *storage_faults.MARKS)  # fmt: skip
 
 
 def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
@@ -126,6 +127,7 @@ FORMS = (
     Form(_UWSGI, _UWSGI_STEP, _of_uwsgi, _UWSGIS),
     Form(_BUN, _BUNS, _of_bun),
     Form(_SWIFT, None, _of_swift),
+    *storage_faults.FORMS,
 )
 
 

@@ -111,12 +111,14 @@ class Form:
         head: its first line. proof: a line that must follow the head; None if the head is enough.
         told: returns the name of the exception, its line, and the lines of its stack.
         between: lines between its stacks or parts of a stack, which do not end it.
+        again: a line whose ``same`` tells whether another report is of the same crash.
     """
 
     head: re.Pattern[str]
     proof: re.Pattern[str] | None
     told: Callable[[Sequence[str]], tuple[str | None, str, Sequence[str]]]
     between: re.Pattern[str] | None = None
+    again: re.Pattern[str] | None = None
 
 
 def _of_java(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
@@ -286,9 +288,15 @@ def form_of(said: str) -> Form | None:
 
 
 def is_told_again(form: Form | None, lines: Sequence[str], first: Form | None, first_lines: Sequence[str]) -> bool:
-    """Whether the exception is one that was told before: by Mono as its last words, by PHP to its log and its page."""
+    """Whether the exception is one that was told before: by Mono as its last words, by PHP to its log and its page.
+
+    Also where the form itself says how to know.
+    """
     if form is None or first is None:
         return False
+    if form is first and form.again is not None:
+        told = _same(form.again, lines)
+        return told is not None and told == _same(form.again, first_lines)
     if form is first and form.head in (_PHP, _PHP_LIMIT):
         heads = _PHP_HEAD.match(first_lines[0]), _PHP_HEAD.match(lines[0])
         is_log = [bool(head and head["log"]) for head in heads]
@@ -300,6 +308,10 @@ def is_told_again(form: Form | None, lines: Sequence[str], first: Form | None, f
         return False
     has_stack = any(map(_NET_AT.match, first_lines[1:]))
     return has_stack and form.told(lines)[0] == first.told(first_lines)[0]
+
+
+def _same(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
+    return next((found["same"] for line in lines if (found := form.match(line))), None)
 
 
 def frames_of(form: Form, lines: Sequence[str]) -> Sequence[Frame]:
