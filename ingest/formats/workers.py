@@ -30,7 +30,9 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
     ("postgres", re.compile(
         rf"(?:.{{0,200}}\bLOG: {{1,3}}|\d{{4}}-.{{10,300}},LOG,\w{{5}},\")[\w\" /:()-]{{3,100}} \(PID {_PID}\) was "
         rf"terminated by (?:{_NUMBER}|exception (?P<code>0x[0-9A-Fa-f]{{8}})).*")),
-    ("php-fpm", re.compile(rf".{{0,80}}WARNING: \[pool [^\]]{{1,100}}\] child {_PID} exited on {_NUMBER}.*")),
+    ("php-fpm", re.compile(  # where it logs debugging, with the place in its source
+        rf".{{0,80}}WARNING: (?:pid \d{{1,10}}, \w{{1,60}}\(\), line \d{{1,9}}: )?"
+        rf"\[pool [^\]]{{1,100}}\] child {_PID} exited on {_NUMBER}.*")),
     ("httpd", re.compile(
         rf"(?:.{{0,100}}\bAH0005[12]: |\[[^\]]{{10,40}}\] \[notice\] )child pid {_PID} exit signal {WORD} \(\d.*")),
     ("uwsgi", re.compile(rf"(?:.{{0,60}} )?DAMN ! worker \d{{1,9}} \(pid: {_PID}\) died, killed by {_NUMBER}.*")),

@@ -203,3 +203,10 @@ def test_a_journal_says_the_same_where_it_is_a_file():
     upload.feed(entry(told))
     upload.end()
     assert upload.taken()[0].read == 0
+
+
+def test_php_fpm_may_tell_the_place_in_its_source():
+    line = "[20-Jul-2025 08:26:40.123] WARNING: pid 7, fpm_children_bury(), line 252: [pool www] child 42"
+    found = ended(f"{line} exited on signal 11 (SIGSEGV) after 3.5 seconds from start")
+    assert found is not None
+    assert (found.code, found.program, found.pid) == ("SIGSEGV", "php-fpm", "42")
