@@ -1,6 +1,7 @@
 """Faults that servers and other programs tell of themselves in forms of their own; see also ``caught_signals``.
 
-ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, and Swift's checks. Those of Ceph and MongoDB are in ``storage_faults``.
+ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, Haskell's runtime, and Swift's checks.
+Those of Ceph and MongoDB are in ``storage_faults``.
 """
 
 from __future__ import annotations
@@ -16,15 +17,27 @@ from ingest.formats.uncaught import Form
 from ingest.formats.workers import WORD, signal_of
 
 _CLICKHOUSE = re.compile(
-    r".{0,100}<Fatal> BaseDaemon: .{0,300}\bReceived signal (?:[A-Z][\w /]{3,40} )?\(?(?P<number>\d{1,2})\)?.*"
+    r"(?:.{0,100} )?<(?:Fatal|Error)> BaseDaemon: .{0,300}\bReceived signal (?:[A-Z][\w /]{3,40} )?"
+    r"\(?(?P<number>\d{1,2})\)?.*"
 )
-_CLICKHOUSES = re.compile(r".{0,100}<Fatal> BaseDaemon: ")
+_CLICKHOUSES = re.compile(r".{0,100}<(?:Fatal|Error)> BaseDaemon: ")
 _CLICKHOUSE_STEP = re.compile(
-    r".{0,100}<Fatal> BaseDaemon: \d{1,3}(?:\.\d{1,3})?\. (?:inlined from )?(?:/[^\s:]{1,500}:\d{1,9}: )?"
+    r".{0,100}<Fatal> BaseDaemon: \d{1,3}(?:\.\d{1,3})?\. (?:inlined from )?(?:\.{0,2}/[^\s:]{1,500}:\d{1,9}: )?"
     r"(?P<function>\S.{0,1000}?) @ 0x[0-9a-f]{1,16}(?: in (?P<module>\S{1,300}))?\s*$"
 )
-_ENVOY = re.compile(rf".{{0,120}}Caught {WORD}, suspect faulting address 0x[0-9a-f]{{1,16}}.*")
-_ENVOY_STEP = re.compile(r".{0,120}\] #\d{1,3}: (?P<function>(?!\[0x)\S.{0,1000}?)(?: \[0x[0-9a-f]{1,16}\])?\s*$")
+_CLICKHOUSE_OLD = re.compile(  # until 2019
+    r".{0,100}<Error> BaseDaemon: \d{1,3}\. (?P<step>\S{1,300}\(.{0,2000}\) \[0x[0-9a-f]{1,16}\])\s*$"
+)
+_CLICKHOUSE_STACK = re.compile(rf"{_CLICKHOUSE_STEP.pattern}|{_CLICKHOUSE_OLD.pattern}")
+_ENVOY = re.compile(rf".{{0,250}}Caught {WORD}, suspect faulting address 0x[0-9a-f]{{1,16}}.*")
+_ENVOY_STEP = re.compile(
+    r".{0,250}\] (?:#\d{1,3}: |thr<\d{1,10}> #\d{1,3} 0x[0-9a-f]{1,16} )"
+    r"(?P<function>(?!\[0x|\(unknown\))\S.{0,1000}?)(?: \[0x[0-9a-f]{1,16}\])?\s*$"
+)
+# Without symbols it has addresses alone.
+_ENVOY_STACK = re.compile(
+    rf"{_ENVOY_STEP.pattern}|.{{0,250}}\] (?:thr<\d{{1,10}}> )?#\d{{1,3}}:? \[?0x[0-9a-f]{{1,16}}"
+)
 _ENVOYS = re.compile(r".{0,80}\[critical\]")
 _XORG = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\) Backtrace:\s*")
 _XORGS = re.compile(r"(?:\[ {0,6}\d{1,9}\.\d{3}\] )?\(EE\)|Fatal server error:|\s*$")
@@ -56,10 +69,13 @@ _SWIFT = re.compile(
     rf"[\w./ +-]{{1,300}}\.swift:\d{{1,9}}: (?P<what>{_SWIFT_WHAT}(?:: .{{0,500}})?)"
     rf"|(?P<older>{_SWIFT_WHAT}(?:: .{{0,500}}?)?): file [\w./ +-]{{1,300}}\.swift, line \d{{1,9}}"
 )
+_HASKELL = re.compile(r"(?P<module>[^\s:][^:]{0,200}): internal error: (?P<what>\S.{0,300})")
+_HASKELLS = re.compile(r"\s{1,8}\(GHC version \S{1,20} for ")
+_VALUES = re.compile(r" ?-?\b(?:0x[0-9a-f]{1,16}|\d{1,20})\b")
 # What a head has in it.
 MARKS = ("Received signal ", ", suspect faulting address 0x", "(EE) Backtrace:", "*** Process received signal",
          "Program received signal SIG", "!!! uWSGI process", "panic(main thread)", "panic(thread ",
-         ".swift", *storage_faults.MARKS)  # fmt: skip
+         ".swift", ": internal error: ", *storage_faults.MARKS)  # fmt: skip
 
 
 def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
@@ -69,7 +85,9 @@ def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
 
 def _of_clickhouse(lines: Sequence[str]) -> Told:
     code = _number(_CLICKHOUSE, lines[:1])
-    return code, f"ClickHouse received {code}", numbered(map(_CLICKHOUSE_STEP.match, lines))
+    steps = numbered(map(_CLICKHOUSE_STEP.match, lines))
+    steps = steps or [found["step"] for line in lines if (found := _CLICKHOUSE_OLD.match(line))]
+    return code, f"ClickHouse received {code}", steps
 
 
 def _of_envoy(lines: Sequence[str]) -> Told:
@@ -118,15 +136,24 @@ def _of_swift(lines: Sequence[str]) -> Told:
     return (head["what"] or head["older"]) if head else None, lines[0].strip(), ()
 
 
+def _of_haskell(lines: Sequence[str]) -> Told:
+    """What the runtime of Haskell finds of itself, without a stack."""
+    head = _HASKELL.fullmatch(lines[0].rstrip())
+    if head is None:
+        return None, lines[0].strip(), ()
+    return f"internal error: {_VALUES.sub('', head['what'])}", head["what"], [f"#0 0x0000 ?? ({head['module']})"]
+
+
 FORMS = (
-    Form(_CLICKHOUSE, _CLICKHOUSE_STEP, _of_clickhouse, _CLICKHOUSES),
-    Form(_ENVOY, _ENVOY_STEP, _of_envoy, _ENVOYS),
+    Form(_CLICKHOUSE, _CLICKHOUSE_STACK, _of_clickhouse, _CLICKHOUSES),
+    Form(_ENVOY, _ENVOY_STACK, _of_envoy, _ENVOYS),
     Form(_XORG, _XORG_SIGNAL, _of_xorg, _XORGS),
     Form(_MPI, _MPI_SIGNAL, _of_mpi, _MPIS),
     Form(_FORTRAN, _FORTRAN_STEP, _of_fortran, _FORTRANS),
     Form(_UWSGI, _UWSGI_STEP, _of_uwsgi, _UWSGIS),
     Form(_BUN, _BUNS, _of_bun),
     Form(_SWIFT, None, _of_swift),
+    Form(_HASKELL, _HASKELLS, _of_haskell),
     *storage_faults.FORMS,
 )
 

@@ -140,3 +140,58 @@ def test_a_hostile_line_takes_little_time(piece):
         began = time.process_time()
         crashes_of(SANITIZER, f"{said}\n{piece * 600}\n{piece * 600}".encode())
         assert time.process_time() - began < 0.3  # seen: 10 ms
+
+
+ERROR = "2018.07.19 04:10:02.123456 [ 42 ] <Error> BaseDaemon: "
+CLICKHOUSE_OLD = f"""\
+{ERROR}########################################
+{ERROR}(from thread 7) Received signal Segmentation fault (11).
+{ERROR}Address: NULL pointer.
+{ERROR}0. /usr/bin/clickhouse-server(relay::push(std::vector<int, std::allocator<int> >&, int)+0x11b) [0x50e4dcb]
+{ERROR}1. /lib/x86_64-linux-gnu/libpthread.so.0(+0x65e9) [0x7f74f9b4f5e9]
+"""
+PLACE = "[2018-07-19 04:10:02.123][12][critical][backtrace] bazel-out/k8-opt/bin/external/relay/source/server/"
+PLACE += "_virtual_includes/backtrace_lib/server/backtrace.h:125] "
+ENVOY_OLD = f"""\
+{PLACE}Caught Segmentation fault, suspect faulting address 0x0
+{PLACE}Backtrace thr<0> obj</usr/local/bin/envoy> (If unsymbolized, use tools/stack_decode.py):
+{PLACE}thr<0> #0 0xcc8cc8 relay::push()
+{PLACE}thr<0> obj</lib/x86_64-linux-gnu/libpthread.so.0>
+{PLACE}thr<0> #1 0x7efd89fcf38f (unknown)
+{PLACE}thr<0> #2 0xcc8cc9 relay::main()
+"""
+
+
+def test_reports_of_old_clickhouse_are_read():
+    assert SANITIZER.recognises(head(CLICKHOUSE_OLD.encode()))
+    (crash,) = crashes_of(SANITIZER, CLICKHOUSE_OLD.encode())
+    assert (crash["code"], crash["module"], len(crash["frames"])) == ("SIGSEGV", "clickhouse-server", 2)
+    assert crash["frames"][0]["function"].startswith("relay::push(")
+
+
+def test_a_source_is_no_part_of_the_function_in_clickhouse():
+    said = CLICKHOUSE.replace(" @ 0x", " @ 0x", 1)
+    step = (
+        f"{FATAL}0. ./obj-x86_64-linux-gnu/../src/queue.cpp:97: DB::Queue::push() @ 0x10e3d826 in /usr/bin/clickhouse\n"
+    )
+    first, _, rest = said.partition(f"{FATAL}2")
+    (crash,) = crashes_of(SANITIZER, (first.partition(f"{FATAL}0. ")[0] + step + rest).encode())
+    assert crash["frames"][0] == {"module": "clickhouse", "function": "DB::Queue::push()", "offset": None}
+
+
+def test_reports_of_old_envoy_are_read():
+    assert SANITIZER.recognises(head(ENVOY_OLD.encode()))
+    (crash,) = crashes_of(SANITIZER, ENVOY_OLD.encode())
+    assert [frame["function"] for frame in crash["frames"]] == ["relay::push()", "relay::main()"]
+    bare = ENVOY_OLD.replace(" relay::push()", "").replace(" relay::main()", "").replace(" (unknown)", "")
+    (crash,) = crashes_of(SANITIZER, bare.encode())
+    assert (crash["code"], crash.get("frames", [])) == ("SIGSEGV", [])
+
+
+def test_an_internal_error_of_haskell_is_a_crash():
+    said = "relay-server: internal error: evacuate: strange closure type 4693\n"
+    proof = "    (GHC version 8.4.3 for x86_64_unknown_linux)\n    Please report this as a GHC bug\n"
+    assert SANITIZER.recognises(head((said + proof).encode()))
+    (crash,) = crashes_of(SANITIZER, (said + proof).encode())
+    assert (crash["code"], crash["module"]) == ("internal error: evacuate: strange closure type", "relay-server")
+    assert crashes_of(SANITIZER, f"{said}and so on\n".encode()) == []
