@@ -62,6 +62,10 @@ _VALUE = re.compile(r"(?P<name>Timestamp|Crash time|Abort message|Cause|ABI|Proc
 _FRAME = re.compile(r"\s*#\d+\s")
 _EXCEPTION = re.compile(r"(?:\*\*\* )?FATAL EXCEPTION(?: IN SYSTEM PROCESS)?: (?P<thread>.*)")
 _JAVA_PROCESS = re.compile(r"Process: (?P<process>[^,\s]+)(?:, PID: (?P<pid>\d+))?")
+_MERGED = re.compile(  # by what copied the log
+    r"(?P<first>.{0,60}FATAL EXCEPTION.{0,20}: \S.{0,200}?) (?P<process>Process: [^,\s]{1,300}, PID: \d{1,10})"
+    r"(?: (?P<thrown>\S.*))?"
+)
 THROWN = re.compile(r"(?:Caused by: )?(?P<name>(?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*)(?::(?: .*)?)?")
 _HANG = re.compile(r"ANR in (?P<process>[^\s(]+)")
 _HANG_VALUE = re.compile(r"(?P<name>PID|Reason|Subject): (?P<value>.*)")
@@ -265,6 +269,8 @@ def add_exception(records: Records, block: Block, **more: str | None) -> None:
     Args:
         more: further known fields.
     """
+    if merged := _MERGED.fullmatch(block.lines[0].strip()):
+        block.lines[:1] = filter(None, merged.groups())
     process = _first(_JAVA_PROCESS, block.lines)
     causes = [at for at, line in enumerate(block.lines) if at and THROWN.fullmatch(line.strip())]
     own = [at for at in causes if block.lines[at].lstrip().startswith("Caused by: ")] or causes[:1]

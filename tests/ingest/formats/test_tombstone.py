@@ -415,3 +415,45 @@ def test_an_exception_without_the_logs_headers_is_read():
     (crash,) = crashes_of(FORMAT, said.encode())
     assert (crash["code"], crash["module"]) == ("java.lang.IllegalStateException", "com.acme.relay.Main")
     assert not FORMAT.recognises(head(b"FATAL EXCEPTION: main\nwas what it said\n"))
+
+
+@pytest.mark.parametrize(
+    "thrown", [" java.lang.IllegalStateException: full", "\n  java.lang.IllegalStateException: full"]
+)
+def test_lines_that_a_copy_merged_are_told_apart(thrown):
+    said = f"E/AndroidRuntime: FATAL EXCEPTION: main Process: com.example.relay, PID: 4242{thrown}\n"
+    said += "    at com.example.relay.Queue.push(Queue.java:12)\n"
+    assert FORMAT.recognises(head(said.encode()))
+    (crash,) = crashes_of(FORMAT, said.encode())
+    assert crash["code"] == "java.lang.IllegalStateException"
+    tags = crash["tags"]
+    assert (tags["process"], tags["pid"], tags["thread"]) == ("com.example.relay", "4242", "main")
+
+
+def test_the_library_that_calls_for_an_abort_is_not_blamed():
+    said = """\
+pid: 4242, tid: 4242, name: relay  >>> com.example.relay <<<
+signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------
+backtrace:
+      #00 pc 00000000000532f4  /apex/com.android.runtime/lib64/bionic/libc.so (abort+164) (BuildId: 0a1b)
+      #01 pc 00000000006f4d10  /apex/com.android.art/lib64/libart.so (art::Runtime::Abort(char const*)+472)
+      #02 pc 0000000000016010  /apex/com.android.art/lib64/libbase.so (android::base::SetAborter(std::__1::function\
+<void (char const*)>&&)::$_0::__invoke(char const*)+80)
+      #03 pc 0000000000006d50  /apex/com.android.art/lib64/liblog.so (__android_log_call_aborter+20)
+      #04 pc 0000000000026010  /data/app/com.example.relay/lib/arm64/librelay.so (relay_push+20)
+"""
+    (crash,) = crashes_of(FORMAT, said.encode())
+    assert (crash["module"], crash["module_offset"]) == ("librelay.so", 0x26010)
+
+
+def test_the_way_into_the_kernel_is_not_blamed():
+    said = """\
+pid: 4242, tid: 4242, name: relay  >>> com.example.relay <<<
+signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------
+backtrace:
+      #00 pc 00000b99  [vdso] (__kernel_vsyscall+9)
+      #01 pc 0005ace8  /apex/com.android.runtime/lib/bionic/libc.so (syscall+40) (BuildId: 0a1b)
+      #02 pc 00026010  /data/app/com.example.relay/lib/x86/librelay.so (relay_push+20)
+"""
+    (crash,) = crashes_of(FORMAT, said.encode())
+    assert (crash["module"], crash["module_offset"]) == ("librelay.so", 0x26010)
