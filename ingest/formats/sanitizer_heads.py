@@ -47,7 +47,7 @@ RECEIVED = re.compile(
     r"(?: (?:[A-Z_]{1,20}|<unknown>))?(?: [0-9a-f]{8,16})?\s*$"
 )
 _LIBC = re.compile(
-    r"\*\*\* (?:(?=stack smashing|buffer overflow)|Error in [`'].{0,300}?': )"
+    r"\*\*\* (?:(?=stack smashing|buffer overflow)|Error in [`'].{0,300}?': |glibc detected \*\*\* [^\s:]{1,300}: )"
     r"(?P<what>[a-z][\w()! ,:-]{2,100}?)(?: detected \*\*\*|: 0x[0-9a-f]{1,16} \*\*\*)"
 )
 _HEAP = re.compile(  # in newer libraries

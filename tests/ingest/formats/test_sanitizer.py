@@ -234,6 +234,13 @@ OTHERS = [
         "linux | corruption | librelay.so!push",
     ),
     (
+        "*** glibc detected *** /opt/relay: double free or corruption (!prev): 0x0000000001dd4010 ***\n"
+        "======= Backtrace: =========\n/lib/x86_64-linux-gnu/libc.so.6(+0x777e5)[0x7f5140efc000]\n"
+        "./librelay.so(push+0x1f)[0x400526]\n",
+        "double free or corruption (!prev)",
+        "linux | corruption | librelay.so!push",
+    ),
+    (
         "relay: src/queue.cc:97: void relay::Queue::push(int): Assertion `size < 9' failed.\nAborted\n",
         "Assertion failed",
         "linux | abort | relay!relay::Queue::push",
