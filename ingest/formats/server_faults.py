@@ -1,7 +1,7 @@
 """Faults that servers and other programs tell of themselves in forms of their own; see also ``caught_signals``.
 
 ClickHouse, Envoy, the X server, programs of Open MPI and of Fortran, uWSGI, Bun, Haskell's runtime, and Swift's checks.
-Those of Ceph and MongoDB are in ``storage_faults``.
+Those of Ceph, MongoDB and Elasticsearch are in ``storage_faults``.
 """
 
 from __future__ import annotations

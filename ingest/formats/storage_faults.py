@@ -1,4 +1,4 @@
-"""Faults that Ceph's daemons and MongoDB's servers tell of themselves, whose own handlers caught the signal."""
+"""Faults that Ceph's daemons, MongoDB's servers and Elasticsearch tell of themselves, whose own handlers caught them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,13 @@ _MONGOS = re.compile(rf'{_MONGO_STACK.pattern}|\{{"backtrace"|\s*0x|\s*$')
 _MONGO_JSON = re.compile(r'\{"t":\{"\$date":"[^"]{10,40}"\}.{0,300}"Got signal: (?P<number>4|5|6|7|8|11) \(.*')
 _MONGO_FRAME = re.compile(r'\{"t":\{"\$date":"[^"]{10,40}"\}.{0,200}"msg":" {0,4}Frame\b')
 _MONGO_FRAMES = re.compile(rf'{_MONGO_FRAME.pattern}|\{{"t":\{{.{{0,240}}"msg":"(?:BACKTRACE|Invalid access)')
+# An error that ends the whole server; it tells it its log and what started it.
+_ELASTIC = re.compile(r"(?:.{0,300} )?fatal error in thread \[(?P<same>\S.{0,200})\], exiting\s*")
+_ELASTIC_THROWN = re.compile(r"(?P<cause>Caused by: )?(?P<name>(?:[a-z]\w{0,60}\.){1,12}[A-Z][\w$]{0,100})(?:: .*)?")
+_AT = re.compile(r"\s*at \S")
 IS_LOG = re.compile(r'\s*\{"t":\{"\$date":"')  # of MongoDB since 4.4
 # What a head has in it.
-MARKS = ("*** Caught signal (", "Got signal: ")
+MARKS = ("*** Caught signal (", "Got signal: ", "fatal error in thread [")
 
 
 def _of_ceph(lines: Sequence[str]) -> Told:
@@ -79,6 +83,14 @@ def _of_mongo_json(lines: Sequence[str]) -> Told:
     return code, f"MongoDB received {code}", [f"#{at} 0x0000 in {name}" for at, name in enumerate(names)]
 
 
+def _of_elastic(lines: Sequence[str]) -> Told:
+    """Of nested exceptions the innermost."""
+    thrown = [(at, found) for at, line in enumerate(lines) if (found := _ELASTIC_THROWN.fullmatch(line.strip()))]
+    causes = [one for one in thrown if one[1]["cause"]]
+    at, found = next(iter(causes[-1:] or thrown), (0, None))
+    return found["name"] if found else None, lines[at].strip(), lines[at:]
+
+
 def _parsed(line: str) -> Mapping[str, Any]:
     try:
         return mapping(parsed(line.encode()))
@@ -90,4 +102,5 @@ FORMS = (
     Form(_CEPH, _CEPH_THREAD, _of_ceph, _CEPHS, again=_CEPH_THREAD),
     Form(_MONGO_JSON, _MONGO_FRAMES, _of_mongo_json, _MONGO_FRAMES),
     Form(_MONGO, _MONGO_STACK, _of_mongo, _MONGOS),
+    Form(_ELASTIC, _AT, _of_elastic, again=_ELASTIC),
 )

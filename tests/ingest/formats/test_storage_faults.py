@@ -46,6 +46,17 @@ MONGO = """\
 """
 
 
+ELASTIC = """\
+fatal error in thread [relay[node-1][search][T#6]], exiting
+java.lang.IllegalStateException: wrapped
+	at org.example.Relay.run(Relay.java:49)
+Caused by: java.lang.InternalError: a fault occurred in an unsafe memory access operation
+	at org.example.Queue.push(Queue.java:12)
+	at org.example.Relay.run(Relay.java:40)
+	... 3 more
+"""
+
+
 def _of_json(what, **attributes):
     said = {"t": {"$date": "2025-07-20T08:26:40.123+00:00"}, "s": "F", "c": "CONTROL", "id": 1, "ctx": "conn1"}
     return json.dumps(said | {"msg": what, "attr": attributes}, separators=(",", ":")) + "\n"
@@ -130,3 +141,18 @@ def test_a_hostile_line_takes_little_time(piece):
         began = time.process_time()
         crashes_of(SANITIZER, f"{said}{piece * 600}\n{said}{piece * 600}".encode())
         assert time.process_time() - began < 0.3  # seen: 20 ms
+
+
+def test_elasticsearch_tells_an_error_that_ends_it_twice():
+    logged = f"[2025-07-20T08:26:40,123][ERROR][o.e.b.UncaughtExceptionHandler] [node-1] {ELASTIC}"
+    for said in (ELASTIC, logged, logged + ELASTIC):
+        assert SANITIZER.recognises(head(said.encode()))
+        (crash,) = crashes_of(SANITIZER, said.encode())
+        assert (crash["code"], crash["module"]) == ("java.lang.InternalError", "org.example.Queue")
+        assert [frame["function"] for frame in crash["frames"]] == ["push", "run"]
+        assert said is ELASTIC or crash["occurred_at"].startswith("2025-07-20T08:26:40.123")
+    other = ELASTIC.replace("T#6", "T#7")
+    assert len(crashes_of(SANITIZER, (logged + ELASTIC + other).encode())) == 2
+    bare = ELASTIC.replace("\t", "")
+    assert len(crashes_of(SANITIZER, bare.encode())[0]["frames"]) == 2, "journals lose tabs"
+    assert crashes_of(SANITIZER, ELASTIC.splitlines()[0].encode()) == []
