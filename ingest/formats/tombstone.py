@@ -42,6 +42,7 @@ _LONG = re.compile(  # a header on its own line, before the lines of a message
 _OF_PROCESSES = re.compile(  # with the writer after the message
     r"[VDIWEFA]\(\s{0,6}(?P<pid>\d{1,7})\) (?P<said>.*?) {2}\((?P<tag>[^()]{1,60}?)\s{0,40}\)"
 )
+_OF_FLUTTER = re.compile(r"\[(?: {1,6}\+ ?\d{1,6} ms| {8})\] ")  # what it writes before each line of the log
 _WRITERS = ("DEBUG", "AEE/AED", "AndroidRuntime", "ActivityManager", "ActivityTaskManager", "crash_dump", "libc")
 _BEGINNING = re.compile(r"^-{5,} beginning of (?:/dev/log/)?\w", re.MULTILINE)
 _STARS = "*** *** *** *** *** ***"
@@ -102,12 +103,19 @@ def _recognises(head: Head) -> bool:
     for form in (_LONG, _OF_PROCESSES):
         if sum(form.fullmatch(line.strip()) is not None for line in lines[:40]) >= 3:
             return True
-    told = [found for line in lines[:40] if line.strip() and (found := _LINE.fullmatch(line.strip()))]
+    lines = [_bare(line) for line in lines]
+    told = [found for line in lines[:40] if line and (found := _LINE.fullmatch(line))]
     if len(told) >= 3 and all(found["date"] or found["brief"] or found["threads_pid"] for found in told):
         return True
     return any(
         _tells_of_crash(line, below) for line, below in pairwise([*lines, ""]) if any(word in line for word in _WORDS)
     )
+
+
+def _bare(line: str) -> str:
+    said = line.strip()
+    found = _OF_FLUTTER.match(said)
+    return said[found.end() :].strip() if found else said
 
 
 def _tells_of_crash(line: str, below: str) -> bool:
@@ -129,7 +137,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     writer = ""
     header: re.Match[str] | None = None  # of the line, or of lines before it
     for line in text_lines_in(blocks, _LONGEST_LINE):
-        bare = line.strip()
+        bare = _bare(line)
         found = _LINE.fullmatch(bare) or _OF_PROCESSES.fullmatch(bare)
         if long := _LONG.fullmatch(bare):
             header, writer = long, long["tag"]

@@ -457,3 +457,21 @@ backtrace:
 """
     (crash,) = crashes_of(FORMAT, said.encode())
     assert (crash["module"], crash["module_offset"]) == ("librelay.so", 0x26010)
+
+
+def test_what_flutter_writes_before_each_line_is_no_part_of_it():
+    said = """\
+[ +101 ms] E/        ( 4242): a pipe failed, exiting.
+[   +1 ms] F/libc    ( 4242): Fatal signal 6 (SIGABRT), code -6 in tid 4243 (1.raster)
+[ +104 ms] *** *** *** *** *** *** *** *** *** *** *** *** *** *** *** ***
+[        ] Build fingerprint: 'acme/pad/pad:14/UP1A.231005.007/1:user/release-keys'
+[        ] pid: 4242, tid: 4243, name: 1.raster  >>> com.example.relay <<<
+[        ] signal 6 (SIGABRT), code -6 (SI_TKILL), fault addr --------
+[        ] backtrace:
+[        ]     #00 pc 00000000000818d7  /system/lib64/libc.so (tgkill+7)
+[        ]     #01 pc 0000000000026010  /data/app/com.example.relay/lib/x86_64/librelay.so (relay_push+65)
+"""
+    assert FORMAT.recognises(head(said.encode()))
+    (crash,) = crashes_of(FORMAT, said.encode())
+    assert (crash["code"], crash["module"], crash["os_version"]) == ("SIGABRT", "librelay.so", "14")
+    assert crash["tags"]["thread"] == "1.raster"
