@@ -14,13 +14,16 @@ from ingest.formats.dates import date_in_words, offset_of
 AT = r"(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?)"
 # What logs of containers write before the lines of a program.
 OF_CONTAINER = re.compile(
-    r"(?:(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\| |\[pod/[\w./-]{1,300}\] |\s{0,12}\[(?:junit|java|exec)\] "
+    r"(?:(?:\x1b?\[\d{1,3}(?:;\d{1,3}){0,2}m)?"  # a colour, of which a copy may have lost the first character
+    r"(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\|(?:\x1b?\[0m)? |\[pod/[\w./-]{1,300}\] "
+    r"|\s{0,12}\[(?:junit|java|exec)\] "
     r"|\s{0,12}(?:- )?\[pid=\d{1,10}\]\[err\] )?"  # of Playwright
-    rf"(?:{AT}(?: std(?:out|err) [FP])? )?"
+    rf"(?:{AT}(?:(?<=\.\d{{9}}) {{2}}|(?: std(?:out|err) [FP])? ))?"  # the first as s6 writes it
 )
 _BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
 _DATED = re.compile(  # Ceph counts the lines before a fault
-    rf"(?:[a-z]{{0,8}} {{1,9}}-?\d{{1,6}}> )?{_BEFORE}(?P<date>\d{{4}}[-/.]\d\d[-/.]\d\d)[T ](?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{{1,9}})?"
+    rf"(?:[a-z]{{0,8}} {{1,9}}-?\d{{1,6}}> )?{_BEFORE}"
+    r"(?P<date>\d{4}[-/.]\d\d[-/.]\d\d)[T ](?P<time>[ \d]\d:\d\d:\d\d)(?P<part>[.,]\d{1,9})?"
     r"(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d)\b)?"
 )
 _OF_GLOG = re.compile(r"\*\*\* Aborted at (?P<at>\d{10}) \(unix time\)")

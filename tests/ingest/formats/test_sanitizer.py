@@ -651,3 +651,22 @@ def test_an_assertion_of_node_is_a_crash_with_its_stack(said, prefix):
     assert (crash["code"], crash["module"]) == ("Assertion failed", "node")
     assert "(push())" in crash["tags"]["message"]
     assert [frame.get("function") for frame in crash["frames"]] == ["node::Abort()", "node::Queue::Push()", None]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "has_time"),
+    [
+        ("2025-07-20 08:26:40.123456789  ", True),  # of s6
+        ("\x1b[36mrelay_1  |\x1b[0m ", False),
+        ("[36mrelay_1  |[0m ", False),
+        ("\x1b[33;1mrelay_1  |\x1b[0m 2025-07-20T08:26:40.123456789Z ", True),
+    ],
+)
+def test_what_a_containers_log_has_before_each_line_is_no_part_of_it(prefix, has_time):
+    said = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007fcd7a1e3740 (most recent call first):\n"
+    said += '  File "/srv/relay/queue.py", line 46 in push\n  File "/srv/relay/main.py", line 12 in <module>\n\n'
+    said = "".join(f"{prefix}{line}\n" for line in ["started", *said.splitlines(), "ended"])
+    assert SANITIZER.recognises(head(said.encode()))
+    (crash,) = crashes_of(SANITIZER, said.encode())
+    assert (crash["code"], [frame["function"] for frame in crash["frames"]]) == ("SIGSEGV", ["push", "<module>"])
+    assert crash["occurred_at"].replace(" ", "T").startswith("2025-07-20T08:26:40") == has_time
