@@ -1,4 +1,4 @@
-"""Faults that Ceph's daemons, MongoDB's servers and Elasticsearch tell of themselves, whose own handlers caught them."""
+"""Faults that Ceph's daemons, MongoDB's servers and Elasticsearch tell of themselves, as their own handlers do."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _LOGS = r"(?:[^()]{0,120}:)?"  # what a log writes before each line
 _CEPH = re.compile(rf".{{0,200}}\*\*\* Caught signal \({WORD}\) \*\*\s*")
 _CEPH_THREAD = re.compile(rf"{_LOGS} in thread (?P<same>[0-9a-f]{{6,16}})\b")
 _CEPH_STEP = re.compile(
-    rf"{_LOGS} \d{{1,3}}: (?P<module>[^\s()]{{1,300}})?\((?P<function>.{{0,2000}}?)(?:\+(?P<offset>0x[0-9a-f]{{1,15}}))?\)"
-    r"(?P<address> \[0x[0-9a-f]{4,16}\])?\s*$"
+    rf"{_LOGS} \d{{1,3}}: (?P<module>[^\s()]{{1,300}})?"
+    r"\((?P<function>.{0,2000}?)(?:\+(?P<offset>0x[0-9a-f]{1,15}))?\)(?P<address> \[0x[0-9a-f]{4,16}\])?\s*$"
 )
 _CEPHS = re.compile(rf"{_CEPH_STEP.pattern}|{_LOGS} (?:ceph version |NOTE: a copy )|{_CEPH_THREAD.pattern}|{_LOGS}\s*$")
 _OF_LIBC = re.compile(r"(?:.*/)?lib(?:c|pthread)[.-]")
