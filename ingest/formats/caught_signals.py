@@ -64,7 +64,7 @@ _JULIA_STEP = re.compile(
     r"(?:(?P<path>\S{1,500}:\d{1,9})(?: \[inlined\])?|(?P<module>\S{1,500}) \(unknown line\))"
 )
 _JULIAS = re.compile(
-    rf"{_JULIA_STEP.pattern}\s*$|(?:while loading .{1, 300}, )?in expression starting |unknown function \(ip: "
+    rf"{_JULIA_STEP.pattern}\s*$|(?:while loading .{{1,300}}, )?in expression starting |unknown function \(ip: "
 )
 _R = re.compile(r" \*\*\* caught (?P<what>segfault|bus error|illegal operation) \*\*\*\s*")
 _R_STACK = re.compile(r"Traceback:\s*$")
