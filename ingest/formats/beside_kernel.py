@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
-from datetime import datetime
 
 from ingest.formats import sanitizer
 from ingest.formats.crashes import Records, Told
-from ingest.formats.deaths import Death
+from ingest.formats.deaths import Death, seconds_of
 from ingest.formats.format import Head, Log
 from ingest.formats.kernel_lines import host_of, line_of, stamp_of, time_of_stamp
 from ingest.formats.kernel_log import Fault, Kernels, add, begins_fault
@@ -90,7 +89,7 @@ class _Kernel:
     def tells_of(self, notice: Report) -> bool:
         """Whether the kernel reported the process of a notice; its message is then added."""
         death = self._deaths.get(notice.pid or "")
-        if death is None or death.fault is None or not death.is_near(_seconds(notice.at)):
+        if death is None or death.fault is None or not death.is_near(seconds_of(notice.at)):
             return False
         if not death.is_told:
             death.is_told = True
@@ -101,7 +100,7 @@ class _Kernel:
         if fault.domain == "kernel":
             self._write(host, fault)
             return
-        death = Death(host, _seconds(self._time(fault)), fault)
+        death = Death(host, seconds_of(self._time(fault)), fault)
         self._deaths |= dict.fromkeys(fault.pids, death)
         while len(self._deaths) > _MOST_HELD:
             self._deaths.popitem(last=False)
@@ -111,13 +110,6 @@ class _Kernel:
 
     def _time(self, fault: Fault) -> str | None:
         return time_of_stamp(fault.line.origin, before=self._told.at)
-
-
-def _seconds(at: str | None) -> float | None:
-    try:
-        return datetime.fromisoformat(at).timestamp() if at else None
-    except (ValueError, OverflowError):
-        return None
 
 
 BESIDE_KERNEL = Log("what programs printed, beside the log of a Linux kernel", _recognises, _read)

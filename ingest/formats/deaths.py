@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ingest.formats.kernel_log import Fault
 
@@ -34,6 +35,14 @@ class Death:
     def is_near(self, at: float | None) -> bool:
         """Whether a report at this time may be of the same process, and not of a later one with the same number."""
         return at is None or self.at is None or abs(at - self.at) <= _NEAR_S
+
+
+def seconds_of(at: str | None) -> float | None:
+    """Seconds since 1970 of a time in RFC 3339; None if it is none."""
+    try:
+        return datetime.fromisoformat(at).timestamp() if at else None
+    except (ValueError, OverflowError):
+        return None
 
 
 class Deaths:

@@ -14,8 +14,14 @@ from ingest.formats.crashes import Records, Told
 
 HEAD_BYTES = 64 << 10
 _LINES = 50  # searched for records of the contract
+_MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")
 _CUT_RECORD = re.compile(rb'\s*\{\s{0,9}"record"\s{0,9}:')
 _MOST_BYTES = 64 << 20  # of a document; parsing has its own bound, see Told
+
+
+def is_marked_up(said: str) -> bool:
+    """Whether a text is JSON or XML, which are formats of their own, whatever texts they contain."""
+    return _MARKED_UP.match(said) is not None
 
 
 class BrokenOff(Exception):

@@ -14,7 +14,7 @@ from itertools import dropwhile
 
 from ingest.formats.blame import at_fault
 from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, base_name, name_of, tags_of, text, time_of
-from ingest.formats.format import Head, Log
+from ingest.formats.format import Head, Log, is_marked_up
 from ingest.formats.lines import text_lines_in
 from ingest.formats.systems import of_output
 
@@ -23,7 +23,6 @@ _LONGEST_CODE = 200
 _UNTIL_STACK = 12  # lines between what happened and the first step
 _LEAST_MODULES = 3
 _MOST_IMAGES = 2000
-_MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON or XML: other formats, whatever texts they contain
 
 _PREFIX = re.compile(  # of a line of Unreal's log
     r"(?:\[(?P<date>\d{4}\.\d\d\.\d\d)-(?P<time>\d\d\.\d\d\.\d\d):(?P<part>\d{3})\]\[[ \d]{1,4}\])?"
@@ -107,7 +106,7 @@ class _Crash:
 
 def _recognises(head: Head) -> bool:
     said = head.text
-    if _MARKED_UP.match(said):
+    if is_marked_up(said):
         return False
     if _LOG_OF_UNREAL.match(said) or (_LOG_OF_UNITY.search(said) and _OF_WINDOWS.search(said)):
         return True

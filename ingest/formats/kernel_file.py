@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from itertools import islice
 
 from ingest.formats import exits, sanitizer
 from ingest.formats.core_dumps import MOST_LINES, WRITER, WRITERS, entry_of
 from ingest.formats.crashes import Records, Told
-from ingest.formats.deaths import Death, Deaths, has_stack, pids_of
+from ingest.formats.deaths import Death, Deaths, has_stack, pids_of, seconds_of
 from ingest.formats.exits import Exit, Exits
 from ingest.formats.format import Head, Log
 from ingest.formats.journal import add_core_dump
@@ -174,8 +173,8 @@ class _Log:
             self._dump_lines += 1
 
     def _add_of_systemd(self, said: str) -> None:
-        at = _seconds(self._time(self._at))
-        for printed in self._services.ended(self._host, said, at, lambda origin: _seconds(self._time(origin))):
+        at = seconds_of(self._time(self._at))
+        for printed in self._services.ended(self._host, said, at, lambda origin: seconds_of(self._time(origin))):
             self._add_printed(printed)
         self._exits.feed(self._host, said, at, self._at)
         self._add_exits(self._exits.taken())
@@ -186,14 +185,14 @@ class _Log:
             return
         at = self._time(self._at)
         entry |= {name: one for name, one in (("_HOSTNAME", self._host), ("__REALTIME_TIMESTAMP", at)) if one}
-        self._add_found(Death(self._host, _seconds(at), entry=entry), pids_of(entry))
+        self._add_found(Death(self._host, seconds_of(at), entry=entry), pids_of(entry))
 
     def _add(self, host: str | None, fault: Fault) -> None:
         at = self._time(fault.line.origin)
         if fault.domain == "kernel":
             add(self.records, fault, host_id=self.records.host_id((host,)), at=at)
             return
-        self._add_found(Death(host, _seconds(at), fault), fault.pids)
+        self._add_found(Death(host, seconds_of(at), fault), fault.pids)
 
     def _add_found(self, found: Death, pids: Sequence[str]) -> None:
         self._programs.died(found, pids)
@@ -203,9 +202,9 @@ class _Log:
     def _add_printed(self, printed: Printed) -> None:
         """Add a crash that a program printed, unless the kernel or systemd reports it, who know the place."""
         at = self._time(printed.origin)
-        if not self._programs.has_died(printed, _seconds(at)):
+        if not self._programs.has_died(printed, seconds_of(at)):
             sanitizer.add(self.records, printed.report, host=printed.process[0], at=at)
-            self._exits.told(printed.process[0], _seconds(at))
+            self._exits.told(printed.process[0], seconds_of(at))
 
     def _add_exits(self, found: Iterable[Exit]) -> None:
         for ended in found:
@@ -230,13 +229,6 @@ def _own_of_systemd(said: str, stamp: re.Match[str]) -> re.Match[str] | None:
     """What precedes a message of systemd's in the ring; None for others, also where the kernel reports its fault."""
     own = _OF_SYSTEMD.match(said, stamp.end()) if stamp["writer"] in (None, "kernel") else None
     return None if own is None or may_begin(said[stamp.end() :]) else own
-
-
-def _seconds(at: str | None) -> float | None:
-    try:
-        return datetime.fromisoformat(at).timestamp() if at else None
-    except (ValueError, OverflowError):
-        return None
 
 
 KERNEL_FILE = Log("log of a Linux kernel", _recognises, _read)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ingest.formats import sanitizer
 from ingest.formats.containers import ROTATED
 from ingest.formats.crashes import Records, Told
-from ingest.formats.format import HEAD_BYTES, Head, Log
+from ingest.formats.format import HEAD_BYTES, Head, Log, is_marked_up
 from ingest.formats.lines import text_lines_in
 from ingest.formats.log_stamps import OF_CONTAINER, nearest_stamp
 from ingest.formats.sanitizer_reports import Report
@@ -28,7 +28,6 @@ _ENDED = re.compile(
     r"\b(?:exited|exit (?:status|code)|(?:re)?starting|(?:re)?started|booting|listening|launching|initiali[sz]ing)\b",
     re.IGNORECASE,
 )
-_MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")
 
 
 @dataclass
@@ -92,7 +91,7 @@ def tells_of_crash(said: str, *, has_end: bool) -> bool:
     Args:
         has_end: whether the text includes the end of the log.
     """
-    if PYTHON_HEAD not in said or _MARKED_UP.match(said):
+    if PYTHON_HEAD not in said or is_marked_up(said):
         return False
     return any(_reports((line[:_LONGEST_LINE] for line in said.splitlines()), has_end=has_end))
 

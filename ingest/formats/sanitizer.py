@@ -15,7 +15,7 @@ from ingest.formats import caught_signals, jvm, uncaught
 from ingest.formats import sanitizer_heads as heads
 from ingest.formats.blame import at_fault
 from ingest.formats.crashes import Frame, Records, Told, name_of, tags_of, text
-from ingest.formats.format import Head, Log
+from ingest.formats.format import Head, Log, is_marked_up
 from ingest.formats.kernel_lines import is_of_process, is_of_syslog, stamp_of
 from ingest.formats.lines import text_lines_in
 from ingest.formats.log_stamps import nearest_stamp
@@ -46,13 +46,12 @@ _BY_EXIT = "libFuzzer: fuzz target exited"
 _HANG = re.compile(r"libFuzzer: timeout|Centipede: .{0,12}[Tt]imeout exceeded")
 _PLACE = re.compile(r"\bpc 0x[0-9a-f]{4,16}\b")
 _THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
-_MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")  # JSON or XML: other formats, whatever texts they contain
 _TOMBSTONE = "*** *** *** *** ***"
 
 
 def _recognises(head: Head) -> bool:
     said = head.text
-    if (_MARKED_UP.match(said) and not IS_LOG.match(said)) or _TOMBSTONE in said or not _may_begin(said):
+    if (is_marked_up(said) and not IS_LOG.match(said)) or _TOMBSTONE in said or not _may_begin(said):
         return False
     lines = said.splitlines()
     for at, line in enumerate(lines):

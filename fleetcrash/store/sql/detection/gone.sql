@@ -1,8 +1,9 @@
 -- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
 -- An OS patch restarts a host and may take longer; what ends in the hour after one, or after what the catalogue lacks and
--- may be one, is left out. So may a driver, firmware above all; only a server's silence is news all the same. Where no install is told, nobody knows in which hour of the day
--- after its release a patch restarted a host, and that day is left out. And a server that had been up for half an hour and
--- is back within a quarter of one was restarted by somebody, maybe with all others of its region in one night.
+-- may be one, is left out. So may a driver, firmware above all; only a server's silence is news all the same. Where no install
+-- is told, nobody knows in which hour of the day after its release a patch restarted a host, and that day is left out. And a
+-- server that had been up for half an hour and is back within a quarter of one was restarted by somebody, maybe with all others
+-- of its region in one night.
 -- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that got the
 -- patch was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
 -- fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their patching.
