@@ -117,3 +117,47 @@ def test_a_patch_from_which_many_servers_do_not_come_back_is_named_two_hours_lat
     assert len(named) == len(incidents)
     assert bool(named) == (named_after is not None)
     assert named_after is None or named_after < min(named) < named_after + 60
+
+
+TOLD = GONE + 60
+# What the catalogue tells of late, how long before a server goes offline it got that, when that is told, when the server
+# is back, and when its silence is news.
+TOLD_LATE = {
+    "content": ("content", 5, 95, None, TOLD),
+    "content, told after the silence": ("content", 5, 120, None, 110),
+    "content, back before it is told": ("content", 5, 95, 130, TOLD),
+    "driver": ("driver", 5, 95, None, TOLD),
+    "patch": ("patch", 5, 95, None, None),
+    "long before": ("content", 70, 30, None, 110),
+}
+
+
+@pytest.mark.variants
+def test_silence_after_what_the_catalogue_tells_of_late_is_news_once_its_kind_is_told(lake):
+    """Read at any moment: what a live monitor saw is what is said of it at the end."""
+    append_rows(
+        lake, "host", [{"host_id": name, "os_type": "windows", "always_on": True} for name in (*TOLD_LATE, "steady")]
+    )
+    catalogue = [{"update_id": one, "kind": KINDS[one], "released_at": at(0), "received_at": at(TOLD)} for one in KINDS]
+    append_rows(lake, "update", catalogue)
+    sessions = [{"host_id": "steady", "online_from": at(-600)}]
+    installs = []
+    for name, (update, before, told, back, _) in TOLD_LATE.items():
+        sessions.append({"host_id": name, "online_from": at(-600), "online_until": at(GONE)})
+        if back is not None:
+            sessions.append({"host_id": name, "online_from": at(back)})
+        got = {"update_id": update, "applied_at": at(GONE - before), "received_at": at(told)}
+        installs.append({"host_id": name, **got})
+    append_rows(lake, "session", sessions)
+    append_rows(lake, "install", installs)
+    start = int(at(0).timestamp()) // 60
+    for now in (109, 110, 119, 120, 130, TOLD - 1, TOLD, 219, 220, 500):
+        with Engine(lake, as_of=at(now)) as engine:
+            events = read_news(engine).events
+        ticks: dict[str, set[int]] = {}
+        for one in np.flatnonzero(events.outcome == DARK).tolist():
+            ticks.setdefault(events.host[one], set()).add(int(events.tick[one]) - start)
+        expected = {name: {news} for name, (*_, news) in TOLD_LATE.items() if news is not None and news <= now}
+        if now >= TOLD:  # counted until the install was told, and again from when its kind is
+            expected["content, told after the silence"].add(TOLD)
+        assert ticks == expected, now

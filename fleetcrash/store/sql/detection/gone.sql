@@ -7,6 +7,7 @@
 -- A server's silence after a patch is news once it has lasted two hours, if clearly more than every tenth server that got the
 -- patch was silent for as long: a row of its own, as the host may have counted until the patch was told. There are
 -- fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their patching.
+-- What the catalogue lacks is taken for a patch until it tells a kind; a silence that was no news until then is news then.
 -- patched_known: when either was told of a session of whose end it was not known by the time that this was; null: never.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
@@ -24,9 +25,16 @@ WITH followed AS (
 restarting AS (
   SELECT
     known_installs.host_id, known_installs.update_id, known_installs.placed_at, known_installs.known_at,
-    coalesce(updates.kind, 'os_patch') AS kind
+    CASE WHEN updates.kind <> 'os_patch' THEN updates.known_at END AS known_until,
+    'os_patch' AS kind
   FROM known_installs LEFT JOIN updates ON updates.update_id = known_installs.update_id
-  WHERE coalesce(updates.kind IN ('os_patch', 'driver'), true)
+  WHERE updates.kind = 'os_patch' OR coalesce(updates.known_at > known_installs.known_at, true)
+  UNION ALL
+  SELECT
+    known_installs.host_id, known_installs.update_id, known_installs.placed_at,
+    greatest(known_installs.known_at, updates.known_at), NULL, updates.kind
+  FROM known_installs JOIN updates ON updates.update_id = known_installs.update_id
+  WHERE updates.kind = 'driver'
 ),
 patched AS (
   SELECT released_at, known_at FROM updates
@@ -47,7 +55,10 @@ left_behind AS (
     )
 ),
 explained AS (
-  SELECT left_behind.host_id, left_behind.online_until, min(restarting.known_at) AS known_at
+  SELECT
+    left_behind.host_id, left_behind.online_until,
+    min(restarting.known_at) AS known_at,
+    CASE WHEN count(restarting.known_until) = count(*) THEN max(restarting.known_until) END AS known_until
   FROM left_behind
   JOIN restarting
     ON restarting.host_id = left_behind.host_id
@@ -58,7 +69,7 @@ explained AS (
 ),
 restarted AS (
   SELECT
-    restarting.update_id, restarting.host_id, followed.online_until,
+    restarting.update_id, restarting.host_id, restarting.known_until, followed.online_until,
     greatest(
       followed.gone_known, restarting.known_at, coalesce(followed.online_until, restarting.placed_at) + INTERVAL 2 HOUR
     ) AS due_at,
@@ -79,6 +90,7 @@ restarted AS (
 counted AS (
   SELECT update_id, due_at, count(*) OVER by_then AS servers, count(*) FILTER (is_lost) OVER by_then AS lost
   FROM restarted
+  WHERE coalesce(due_at < known_until, true)
   WINDOW by_then AS (PARTITION BY update_id ORDER BY due_at)
 ),
 harmful AS (
@@ -92,7 +104,7 @@ lasting AS (
     restarted.host_id, restarted.online_until,
     min(greatest(restarted.due_at, harmful.known_at)) AS news_at
   FROM restarted JOIN harmful USING (update_id)
-  WHERE is_lost
+  WHERE is_lost AND coalesce(greatest(restarted.due_at, harmful.known_at) < restarted.known_until, true)
   GROUP BY restarted.host_id, restarted.online_until
 ),
 judged AS (
@@ -105,6 +117,12 @@ judged AS (
   FROM left_behind JOIN lasting ON lasting.host_id = left_behind.host_id AND lasting.online_until = left_behind.online_until
   WHERE news_at <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
     AND coalesce(greatest(next_from, next_known) > news_at, true)
+  UNION ALL
+  SELECT left_behind.* REPLACE (explained.known_until AS gone_known), NULL
+  FROM left_behind
+  JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
+  ANTI JOIN lasting ON lasting.host_id = left_behind.host_id AND lasting.online_until = left_behind.online_until
+  WHERE explained.known_until > greatest(left_behind.gone_known, explained.known_at)
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
