@@ -207,6 +207,10 @@ class Inquiry:
         """(events,) those in a spot from a minute on."""
         return self.spots.events_at(spot) & (self.news.events.minute >= since)
 
+    def struck_by_wave(self, mine: Mask, spot: int, onset: int, tick: int) -> Mask:
+        """(events,) those of some (events,) that are of a wave, as known by a tick."""
+        return mine & self.events_since(spot, onset) & (self.news.events.tick <= tick)
+
     def events_with(self, update: int, tick: int) -> Mask:
         """(events,) those of hosts that had an update for less than a day, as known by a tick."""
         exposed, with_it = self.news.exposed_events.of(update), np.zeros(len(self.news.events), bool)

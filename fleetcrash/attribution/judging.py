@@ -154,7 +154,7 @@ def _may_be_latent(inquiry: Inquiry, case: Case, odds: Odds) -> bool:
 def _struck_by_wave(inquiry: Inquiry, case: Case, wave: tuple[int, int], waves: Waves) -> Ints:
     """The numbers of the events of a case that are of a wave, as known by now."""
     spot, onset = int(waves.spot[wave[0]]), int(waves.onset[wave[0]])
-    return np.flatnonzero(case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= case.tick))
+    return np.flatnonzero(inquiry.struck_by_wave(case.events, spot, onset, case.tick))
 
 
 def _older(inquiry: Inquiry, case: Case, odds: Odds, judgement: Judgement) -> tuple[int, ...]:

@@ -38,7 +38,7 @@ def untold(inquiry: Inquiry, tick: int, mine: Mask, spot: int, onset: int, *, is
     """
     if inquiry.spots.stands_apart(tick, inquiry.expected.total.sum(0))[spot]:
         return ()
-    struck = mine & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
+    struck = inquiry.struck_by_wave(mine, spot, onset, tick)
     cells = inquiry.spots.cells_of(spot)
     if struck.sum() < _LEAST_STRUCK:
         return ()

@@ -241,9 +241,6 @@ def _of_timer(rivalry: Rivalry, log_updates: Floats, hosts: Hosts) -> Odds | Non
 def _by_delay(rivalry: Rivalry, leader: int, log_updates: Floats, hosts: Hosts) -> Odds | None:
     """The odds, where hosts are struck as long after they got the leading update as a fault of it would have it.
 
-    Where hosts with it fare so much worse than those beside them as well, those that lack it and are struck, too, are
-    hosts whose installs were lost: half of them may be.
-
     Returns:
         None where they do not say so, or it needs nobody to say so.
     """

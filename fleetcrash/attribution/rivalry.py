@@ -127,8 +127,8 @@ class Rivalry:
         late = _STAGED_MINUTES if self.contrast is None else SOON_MINUTES
         after = self._after(row)[:, None]
         delayed = self._explained(row) & (after >= -COINCIDENT_MINUTES) & (after <= late)
-        if self.contrast is None:  # one that reaches back to before, and says no more by it, is the same as a later one
-            delayed |= self._explained(row) & self._no_better_than(delayed)
+        # One that reaches back to before, and says no more by it, is the same as a later one.
+        delayed |= self._explained(row) & self._no_better_than(delayed)
         delayed &= ~self.stands_there[self.waves.spot][:, None]
         if delayed.any() and self.fares_worse(row) and self._leaves_out_many(row):
             delayed[:] = False

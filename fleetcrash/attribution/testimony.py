@@ -80,9 +80,7 @@ class Testimony:
         return joined_later(~with_it[self._of_wave(spot, onset)])
 
     def _of_wave(self, spot: int, onset: int) -> Mask:
-        """(events,) those of a wave, as known by now."""
-        inquiry, tick = self._inquiry, self._case.tick
-        return self._case.events & inquiry.events_since(spot, onset) & (inquiry.news.events.tick <= tick)
+        return self._inquiry.struck_by_wave(self._case.events, spot, onset, self._case.tick)
 
     def _after_install(self, update: int, events: Mask, *, among_holders: bool) -> float:
         inquiry, tick = self._inquiry, self._case.tick

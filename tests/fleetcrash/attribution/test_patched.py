@@ -120,8 +120,8 @@ def test_a_patch_from_which_many_servers_do_not_come_back_is_named_two_hours_lat
 
 
 TOLD = GONE + 60
-# What the catalogue tells of late, how long before a server goes offline it got that, when that is told, when the server
-# is back, and when its silence is news.
+# What the catalogue tells of late, how long before a server goes offline it got that, when that is told, when the
+# server is back, and when its silence is news.
 TOLD_LATE = {
     "content": ("content", 5, 95, None, TOLD),
     "content, told after the silence": ("content", 5, 120, None, 110),

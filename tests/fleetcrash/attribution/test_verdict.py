@@ -280,6 +280,37 @@ def test_an_update_that_strikes_after_a_while_is_not_acquitted_by_a_wave_among_h
     assert (told.probabilities[0] > 0.5) == (kind is Kind.CANNOT_SEPARATE)
 
 
+@pytest.mark.parametrize(
+    ("spot", "earlier_says", "kind"),
+    [
+        (0, 140.0, Kind.CANNOT_SEPARATE),
+        (0, 152.9, Kind.CANNOT_SEPARATE),
+        (0, 153.1, Kind.NO_UPDATE),
+        (1, 140.0, Kind.NO_UPDATE),
+    ],
+    ids=["says less", "says hardly more", "says more", "elsewhere"],
+)
+def test_nor_by_one_that_reaches_back_to_before_the_release_and_says_no_more_by_it(spot, earlier_says, kind):
+    """Half an hour before the release, in the same hosts or in others; the later one begins half an hour after it."""
+    events = np.zeros((OUTCOMES, 1, AGES, 1))
+    events[0, 0, 2, 0] = EVENTS
+    evidence = np.array([100.0])
+    counted = np.zeros((OUTCOMES, 2, SHAPES))
+    counted[0] = EVENTS
+    says = np.repeat([[150.0], [earlier_says]], SHAPES, axis=1)
+    odds = weigh(
+        Trial(np.array([UPDATE]), events, events / 10, evidence, evidence, evidence[:, None]),
+        Waves(np.array([0, spot]), np.array([RELEASED + 30, RELEASED - 30]), says, counted, counted / 10),
+        pushed=lambda _: np.array([RELEASED]),
+        spot_log_weight=np.zeros(2),
+        stands_there=np.array([False, False]),
+        of_strata=np.array([False, False]),
+        contrast=lambda _: 0.0,
+    )
+    how = {"minutes_open": JUDGING_MINUTES, "before": Kind.UNDETERMINED, "named_before": None}
+    assert judge(odds, contrast=lambda _: 0.0, **how).kind is kind
+
+
 @pytest.mark.parametrize(("had_update", "kind"), [(0.96 * EVENTS, Kind.UPDATE), (0.94 * EVENTS, Kind.NO_UPDATE)])
 def test_a_name_is_kept_against_hosts_that_say_little_only_where_few_of_the_struck_lack_it(had_update, kind):
     says = partial(_judged, update_says=100.0, wave_says=150.0, contrast=-1.1, minutes=JUDGING_MINUTES, named=True)
