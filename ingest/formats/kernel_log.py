@@ -246,7 +246,8 @@ class Kernel:
         if boot.hang and self._count - boot.hung_at <= _MOST_LINES and _PANIC_ON_HANG.search(what):
             # The panic's own stack is that of the watchdog.
             return replace(found, module=boot.hang[0].module, frames=boot.hang)
-        if not found.frames and what.startswith("Fatal exception"):  # the log begins within the oops
+        # The log begins within the oops.
+        if not found.frames and what.removeprefix("Oops: ").startswith("Fatal exception"):
             frames, release = kernel_steps.stack_of(self._recent, None)
             return replace(found, module=at_fault(frames)["module"], frames=frames, release=found.release or release)
         if not found.frames and told == boot.warning and boot.warned:  # the log ends there

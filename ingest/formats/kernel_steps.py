@@ -9,14 +9,20 @@ from typing import NamedTuple
 from ingest.formats import kernel_old_steps
 from ingest.formats.crashes import MOST_FRAMES, Frame, text
 
+_KERNEL = "kernel"  # the part that is no module
 _ADDRESSES = r"(?:\[(?:<?[0-9a-f]{8,16}>?)?\] {0,2}){0,2}"  # pages leave out what they take for a tag
 _OFFSET = r"\+0[x×][0-9a-f]{1,16}/0[x×][0-9a-f]{1,16}"  # and mend what they take for a sum
 _SOURCE = r"[\w./+-]{1,300}:(?:\d{1,7}|\?)"  # scripts add it to an offset, or replace the offset by it
+# Small systems are built without the names of functions; addresses of kernels begin so.
+_NAMELESS = (
+    r"0x(?P<at>ffff[0-9a-f]{12}|(?:[89c-f]|bf)[0-9a-f]{6,7})(?![0-9a-f])"
+    r"(?: \[(?P<within>\w{1,64})@(?P<base>[0-9a-f]{8,16})\+(?P<size>0x[0-9a-f]{1,8})\])?"
+)
 _PLACE = (
-    r"(?::(?P<of>\w{1,64}):)?(?P<function>[\w.$]{1,200})"
+    r"(?:(?::(?P<of>\w{1,64}):)?(?P<function>[\w.$]{1,200})"
     r"(?:" + _OFFSET + rf"(?: {_SOURCE})?(?: \[(?P<module>\w{{1,64}})[^\]]{{0,80}}\])?"
     rf"| \((?:{_SOURCE}|\?\?:\?)(?: {_SOURCE}| \([\w ]{{1,40}}\)){{0,40}}\)(?: \[?(?P<named>\w{{1,64}})\]?)?"
-    rf"| {_SOURCE} \[inline\])"
+    rf"| {_SOURCE} \[inline\])|{_NAMELESS})"
 )
 _POINTER = re.compile(
     r"\s{0,8}(?:[RE]IP:? {0,2}(?:[0-9a-f]{4}:)?|EIP is at |PC is at |TPC: <|IAOQ\[0\]: |NIP "
@@ -76,7 +82,10 @@ def named_in(said: str) -> list[Frame]:
 def frame_of(found: re.Match[str]) -> Frame:
     """The frame in a line."""
     told = found.groupdict()
-    return Frame(told["module"] or told["named"] or told["of"] or "kernel", text(found["function"]))
+    if told["at"]:
+        into = int(told["at"], 16) - int(told["base"] or "0", 16)  # most kernels do not show where a module is
+        return Frame(told["within"] or _KERNEL, None, into if 0 <= into < int(told["size"] or "0", 16) else None)
+    return Frame(told["module"] or told["named"] or told["of"] or _KERNEL, text(found["function"]))
 
 
 def _says(said: str) -> bool:
@@ -124,7 +133,7 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
             if not frames or (in_trace and pointed not in (frames[0], frames[-1])):
                 frames.append(pointed)
         elif hop := _HOP.fullmatch(said):
-            callee = Frame(hop["callees"] or "kernel", text(hop["callee"]))
+            callee = Frame(hop["callees"] or _KERNEL, text(hop["callee"]))
             if frames[-1:] != [callee]:
                 # After a call that does not return another function begins.
                 frames = [*(frames[:-1] if was_start else frames), callee]
@@ -146,4 +155,7 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
         if len(frames) >= MOST_FRAMES or said.startswith(_LAST_BREAK):
             break
     # A kernel without frame pointers is not sure of any.
-    return (frames if has_sure else frames + doubted)[:MOST_FRAMES], release
+    found = frames if has_sure else frames + doubted
+    if any(frame.function for frame in found):  # where others have names, an address without one is nowhere
+        found = [frame for frame in found if frame.function or frame.module != _KERNEL]
+    return found[:MOST_FRAMES], release

@@ -1,0 +1,49 @@
+"""Lines of a kernel's stack: those without names of functions, and those that a mail broke in two."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.formats import kernel_steps
+from tests.ingest.formats.test_kernel_log import stack, the_fault
+
+
+@pytest.mark.parametrize(
+    ("lines", "frames"),
+    [
+        (
+            [
+                "epc   : 803cf5a4 0x803cf5a4", "ra    : 83178634 0x83178634 [radio_usb@83178000+0x2290]",
+                "Call Trace:", "[<803cf5a4>] 0x803cf5a4", "[<83178634>] 0x83178634 [radio_usb@83178000+0x2290]",
+            ],
+            [("kernel", None), ("radio_usb", 0x634)],
+        ),
+        (
+            [
+                "pc : 0xffffffc078f78a18 [radio@00000000936acc78+0xe000]", "lr : 0xffffffc078f79018", "Call trace:",
+                " 0xffffffc078f78a18 [radio@00000000936acc78+0xe000]", " 0xffffffc08005a134",
+            ],
+            [("radio", None), ("kernel", None)],
+        ),
+        (["RIP: 0033:0x7f394350f397", "Call Trace:", " 0x7f394350f397", " 0x0000000000401f70"], []),
+    ],
+    ids=["mips", "arm64", "of a program"],
+)  # fmt: skip
+def test_a_kernel_without_names_tells_which_module_a_step_is_in(lines, frames):
+    found, _ = kernel_steps.stack_of(lines, None)
+    assert [(frame.module, frame.offset) for frame in found] == frames
+    assert not any(frame.function for frame in found)
+
+
+def test_a_jump_to_nowhere_is_no_step_of_a_kernel_with_names():
+    found, _ = kernel_steps.stack_of(
+        ["RIP: 0010:0xffffffffbff8a2a0", "Call Trace:", " ? ring_poll+0x1/0x2", " ring_put+0x1/0x2 [sensor]"], None
+    )
+    assert [(frame.module, frame.function) for frame in found] == [("sensor", "ring_put")]
+
+
+@pytest.mark.parametrize("what", ["Fatal exception in interrupt", "Oops: Fatal exception in interrupt"])
+def test_a_panic_at_the_end_of_an_oops_tells_its_steps(what):
+    step = " 0xffffffc078f78a18 [radio@00000000936acc78+0xe000]"
+    fault = the_fault(f"Call trace:\n{step}\nKernel panic - not syncing: {what}")
+    assert (stack(fault), fault.module) == (["radio!None"], "radio")
