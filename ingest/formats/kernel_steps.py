@@ -101,7 +101,7 @@ def _whole(lines: Iterable[str]) -> Iterator[str]:
         if held is not None:
             whole = f"{held.rstrip()}{'' if held.endswith('-') else ' '}{said.lstrip()}"
             is_cut = _MODULE.fullmatch(said) or not _says(held)
-            if is_cut and (_POINTER.match(whole) if _says(said) else _says(whole)):
+            if is_cut and (_POINTER.match(whole) or _HOP.fullmatch(whole) if _says(said) else _says(whole)):
                 held = whole
                 continue
             yield held

@@ -42,6 +42,15 @@ def test_a_jump_to_nowhere_is_no_step_of_a_kernel_with_names():
     assert [(frame.module, frame.function) for frame in found] == [("sensor", "ring_put")]
 
 
+def test_a_mail_may_break_a_step_of_arm_before_the_caller():
+    fault = the_fault(
+        "Internal error: Oops: 5 [#1] THUMB2\nPC is at ring_put+0x0/0x14\n"
+        "[<c03fbee8>] (ring_put) from [<bf8030fb>]\n    (sensor_work+0xa3b/0xda0 [sensor])\n"
+        "[<bf8030fb>] (sensor_work [sensor]) from [<c012082b>]\n(process_one_work+0x123/0x2a8)"
+    )
+    assert stack(fault) == ["kernel!ring_put", "sensor!sensor_work", "kernel!process_one_work"]
+
+
 @pytest.mark.parametrize("what", ["Fatal exception in interrupt", "Oops: Fatal exception in interrupt"])
 def test_a_panic_at_the_end_of_an_oops_tells_its_steps(what):
     step = " 0xffffffc078f78a18 [radio@00000000936acc78+0xe000]"
