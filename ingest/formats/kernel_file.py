@@ -29,6 +29,7 @@ from ingest.formats.services import Services
 _LONGEST_LINE = 4000
 _LINES_LOOKED_AT = 2000
 _PART_BYTES = 1 << 20
+_COLUMNS, _WIDTH = 80, 132  # of a narrow terminal, and of a wide one
 _CLOCK_DIGITS = 6  # after the dot; other numbers in brackets may mean anything
 # Most files are not of this format, so the cheapest checks come first: how a stamp begins, and words of which each line
 # that begins a fault has one.
@@ -44,6 +45,7 @@ _WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, after 
 _TO_ALL = re.compile(r"Message from syslogd@(?P<host>\S{1,254}) at (?P<at>\S{3,9} [ \d]?\d \d\d:\d\d:\d\d) \.\.\.")
 # What systemd writes into the kernel's ring buffer, while the journal does not run.
 _OF_SYSTEMD = re.compile(rf"(?P<writer>{WRITER}|{SYSTEMD})\[\d{{1,10}}\]:(?: |$)")
+_OF_WIDTH = re.compile(r"(?<=\S) {60,}(?=\S)")  # a terminal fills its lines, also where one goes on
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
@@ -69,7 +71,8 @@ def _is_of_a_log(line: str) -> bool:
 
 def _tidy(line: str) -> str:
     """A line without colours, blanks, also shown ones, zero bytes from a power loss, and Markdown's marks of code."""
-    return (_COLOUR.sub("", line) if "\x1b" in line else line).strip("\0 \t\r\n\v\f`␍␊")
+    tidy = (_COLOUR.sub("", line) if "\x1b" in line else line).strip("\0 \t\r\n\v\f`␍␊")
+    return _OF_WIDTH.sub(lambda blanks: " " * (_COLUMNS - blanks.start()), tidy) if len(tidy) > _WIDTH else tidy
 
 
 def _stamped(said: str) -> tuple[str, re.Match[str]]:

@@ -138,6 +138,16 @@ def test_marks_of_code_are_no_part_of_a_line(header):
     assert the_crash(shown.encode()) == the_crash(said.encode())
 
 
+def test_a_terminal_fills_each_line_to_its_width_also_where_one_goes_on():
+    def filled(said: str, width: int = 80, most: int = 200) -> str:
+        parts = [said[at : at + width] for at in range(0, len(said), width)]
+        return "".join(part.ljust(most) for part in parts)
+
+    shown = "\n".join(map(filled, OLD_OOPS.splitlines()))
+    assert format_of(head(shown.encode())) is KERNEL_FILE
+    assert the_crash(shown.encode()) == the_crash(OLD_OOPS.encode())
+
+
 @pytest.mark.parametrize("mark", ["", "kern  :warn  : "])
 @pytest.mark.parametrize("point", [".", ","])
 @pytest.mark.parametrize("day", ["19", " 9"])
