@@ -138,7 +138,7 @@ def read(said: str) -> Panic | None:
     message = (found["what"] or "".join(lines[at + 1 : at + 2])).replace("\\n", " ").strip()
     if _NO_MESSAGE.match(message):
         message = ""
-    trap, abort = _TRAP.match(message), _ABORT.match(message)
+    trap, abort = _TRAP.match(message.replace(", type = ", ", type ", 1)), _ABORT.match(message)
     fault = trap or abort
     extensions = list(islice(_extensions(lines), _MOST_EXTENSIONS))
     loaded = [*extensions, *_kernel(told.get("exec_base") or told.get("base"))]

@@ -248,6 +248,8 @@ def test_a_panic_that_was_filled_to_a_width_tells_the_same(columns):
          "hardware"),
         ("Kernel trap at 0xffffff80021020ba, type 8=double fault, registers:", "Kernel trap type 8=double fault",
          "stack"),
+        ("Kernel trap at 0xffffff80021020ba, type = 14=page fault, registers:", "Kernel trap type 14=page fault",
+         "memory"),
         ("initproc exited -- exit reason namespace 2 subcode 0xa description: none",
          "initproc exited -- exit reason namespace 2 subcode 0xa description: none", "critical_process"),
         ('"Unable to find driver for this platform: \\"ACPI\\".\\n"@/SourceCache/xnu/IOPlatformExpert.cpp:1',
