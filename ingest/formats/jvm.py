@@ -34,12 +34,12 @@ _HEAD_LINES = 25
 _MOST_WRITERS = 8  # innermost frames in which the one at fault is searched, as others write the log
 
 HEAD = re.compile(
-    r"(?:#[ \t]{0,3})?(?P<what>(?:A fatal|An unexpected) error has been detected by (?:the )?(?:Java|HotSpot)"
+    r"(?:#[ \t]{0,3}|[*_]{1,3})?(?P<what>(?:A fatal|An unexpected) error has been detected by (?:the )?(?:Java|HotSpot)"
     r"|There is insufficient memory for the Java Runtime Environment to continue)\b"
 )
 _HEADS = re.compile(rf"^[ \t]{{0,9}}{HEAD.pattern}", re.MULTILINE)
 _PART = re.compile(r"-{5,}[ \t]{1,4}(?P<part>S U M M A R Y|T H R E A D|P R O C E S S|S Y S T E M)[ \t]")
-_BARE = re.compile(r"#[ \t]{0,3}")
+_BARE = re.compile(r"(?:#[ \t]{0,3}|[*_]{1,3})")  # the log's own, and Markdown's
 
 _FAULT = re.compile(
     r"(?P<name>SIG[A-Z]{2,9}|EXCEPTION_[A-Z_]{3,60}|Internal Error|Out of Memory Error)"
@@ -50,6 +50,7 @@ _NUMBER = re.compile(r"0x[0-9a-fA-F]{1,8}")
 _SOURCE = re.compile(r"(?:[A-Za-z]:)?[\w./\\+-]{1,200}:\d{1,7}")
 _MEMORY = re.compile(r"Native memory allocation \(\w{1,20}\) failed\b.*")
 # What a head must tell to be one, and what it tells last, above the frame that it blames.
+_BLAMES = ("Problematic frame:", "Problematic frame:**")
 _MARK = rf"\s{{0,9}}(?:{_BARE.pattern})?"
 PROOF = re.compile(rf"{_MARK}(?:{_FAULT.pattern}|{_MEMORY.pattern})")
 _LAST = re.compile(rf"{PROOF.pattern}|{_MARK}(?:JRE version|Java VM|(?P<frame>Problematic frame)):")
@@ -99,15 +100,27 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
+    before: list[str] | None = None
+    for log in _logs(blocks):
+        if before is not None and _fault_in(before) != _fault_in(log):
+            yield _of_log(before, told)
+            before = None
+        before = max(before or log, log, key=len)  # the head of a log may stand before it, as it was printed
+    if before is None:
+        raise Unfit("bad_hs_err", "The log of a virtual machine of Java tells no fatal error")
+    yield _of_log(before, told)
+
+
+def _logs(blocks: Iterator[bytes]) -> Iterator[list[str]]:
+    """What is kept of each log, and of each head without one."""
     held: list[str] | None = None
     part = ""
-    found_any = False
     for line in text_lines_in(blocks, _LONGEST_LINE):
         said = line.strip()
         if HEAD.match(said):
             if held is not None:
-                yield _of_log(held, told)
-            held, part, found_any = [], "", True
+                yield held
+            held, part = [], ""
         if held is None:
             continue
         if begun := _PART.match(said):
@@ -115,9 +128,12 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
         if len(held) < _MOST_HELD and (len(held) < _HEAD_LINES or _may_tell(said, part)):
             held.append(said)
     if held is not None:
-        yield _of_log(held, told)
-    if not found_any:
-        raise Unfit("bad_hs_err", "The log of a virtual machine of Java tells no fatal error")
+        yield held
+
+
+def _fault_in(log: Sequence[str]) -> str:
+    """The line that tells the fault, the place and the process; another log has another."""
+    return next((bare for line in log[:_HEAD_LINES] if _FAULT.fullmatch(bare := _bare(line))), "\n".join(log))
 
 
 def _may_tell(said: str, part: str) -> bool:
@@ -165,13 +181,13 @@ def head_of(lines: Sequence[str]) -> list[str]:
 
 def _blamed(lines: Sequence[str]) -> Frame | None:
     """The frame below ``Problematic frame:``."""
-    at = next((at for at, line in enumerate(lines[:_HEAD_LINES]) if line.endswith("Problematic frame:")), None)
+    at = next((at for at, line in enumerate(lines[:_HEAD_LINES]) if line.endswith(_BLAMES)), None)
     below = lines[at + 1 : at + 2] if at is not None else ()
     return next((frame for line in below if (frame := _frame(_bare(line)))), None)
 
 
 def _bare(line: str) -> str:
-    return _BARE.sub("", line, count=1) if line.startswith("#") else line
+    return _BARE.sub("", line, count=1) if line.startswith(("#", "*", "_")) else line
 
 
 def _frame(line: str) -> Frame | None:

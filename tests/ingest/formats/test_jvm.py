@@ -339,15 +339,26 @@ def test_what_it_prints_is_told_by_a_programs_log(before):
 PLAIN = "\n".join(line.removeprefix("#") for line in HEAD.splitlines())
 
 
+@pytest.mark.parametrize("between", ["Aborted\n", ""])
+def test_a_head_that_was_printed_before_its_log_is_the_same_crash(between):
+    (found,) = crashes_of(FORMAT, f"{HEAD}{between}{LINUX}".encode())
+    assert found == record(LINUX)
+    other = HEAD.replace("pid=4321", "pid=4322")
+    assert [one["tags"]["pid"] for one in crashes_of(FORMAT, f"{other}{between}{LINUX}".encode())] == ["4322", "4321"]
+
+
 @pytest.mark.parametrize(
     "said",
     [
         PLAIN,
+        PLAIN.replace("A fatal", "_A fatal").replace("Environment:", "Environment:_"),
+        PLAIN.replace("Problematic frame:", "**Problematic frame:").replace("+0x1c", "+0x1c\n**"),
+        PLAIN.replace("Problematic frame:", "**Problematic frame:**"),
         "\n".join(line.strip() for line in PLAIN.splitlines()),
         HEAD.removeprefix("#\n# "),  # Markdown takes it for a heading
         HEAD.replace("# A fatal", "[thread 4252 also had an error]# A fatal"),
     ],
-    ids=["none", "no blanks", "first", "other thread"],
+    ids=["none", "slanted", "bold until behind", "bold", "no blanks", "first", "other thread"],
 )
 def test_a_head_may_lack_the_marks_of_its_lines(said):
     text = f"It crashes:\n\n{said}\n\nError: it also fails\nTime: Fri Jul 19 04:10:02 2024 UTC\n".encode()
