@@ -52,7 +52,7 @@ _PROCESS = re.compile(
 )
 _FATAL = re.compile(
     r"Fatal signal \d+ \((?P<name>[^()]+)\),? (?:code|at) \S+(?: \((?P<code>[^()]*)\))?.{0,100}?"
-    r" in tid (?P<tid>\d+) \((?P<thread>[^()]*)\)(?:, pid (?P<pid>\d+) \((?P<process>[^()]*)\))?"
+    r" in tid (?P<tid>\d+) \((?P<thread>[^()]*)\)(?:, pid (?P<pid>\d+)(?: \((?P<process>[^()]*)\))?)?"
 )
 _NOT_FIRST = "Another thread contacted debuggerd first"
 _SIGNAL = re.compile(r"signal \d+ \((?P<name>[^()]+)\), code -?\d+ \((?P<code>[^()]*)\)(?:, fault addr (?P<addr>\S+))?")

@@ -232,6 +232,8 @@ def test_what_the_c_library_says_is_a_crash_where_no_block_follows():
     found = record(dying)
     assert (found["code"], found["module"], found["tags"]["thread"]) == ("SIGSEGV", "relay", "relay worker")
     assert record(dying + threadtime(TOMBSTONE, "DEBUG")) == record(TOMBSTONE)
+    alone = record(said.removesuffix(" (relay)"))
+    assert (alone["tags"]["pid"], alone.get("module")) == ("4321", None)
 
 
 FATAL = "Fatal signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x8 in tid {} (relay)"
