@@ -14,7 +14,9 @@ from ingest.formats.crashes import Records, Told
 
 HEAD_BYTES = 64 << 10
 _LINES = 50  # searched for records of the contract
-_MARKED_UP = re.compile(r"\s*(?:\{|\[\s*\{|<[?!A-Za-z])")
+# Comments, and elements with which people arrange text among what they write, are no page.
+_IN_PROSE = r"!--|/?(?:details|summary|pre|code|p|br|b)\b"
+_MARKED_UP = re.compile(rf"\s*(?:\{{|\[\s*\{{|<(?!{_IN_PROSE})[?!A-Za-z])")
 _CUT_RECORD = re.compile(rb'\s*\{\s{0,9}"record"\s{0,9}:')
 _MOST_BYTES = 64 << 20  # of a document; parsing has its own bound, see Told
 

@@ -24,6 +24,8 @@ _KIND = re.compile(
     r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
 )
 _OF_APPLE = re.compile(r"\s*\d{1,4}\s{1,8}\S.{0,200}\s0x[0-9a-f]{16}\s")
+_EMPTY = "<empty stack>"
+_LINES_OF_HEAD = 4  # before the stack
 _OF_DARWIN = "10"  # SIGBUS; on Linux it is no fault
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
@@ -91,6 +93,8 @@ class Report:
             return jvm.frames_of(self.lines)
         if self.is_apple:
             return apple_text.frames_of([line for line in self.lines if line.lstrip()[:1].isdigit()])
+        if any(line.strip() == _EMPTY for line in self.lines[1:_LINES_OF_HEAD]):
+            return ()  # the next one tells who freed the memory
         frames = stacks.read("\n".join(self.lines[1:])).frames
         frames = frames or apple_text.frames_of([line for line in self.lines[1:] if _OF_APPLE.match(line)])
         return below_handler(frames) if self.is_handlers else frames

@@ -395,6 +395,19 @@ def test_a_report_of_address_sanitizer():
     }
 
 
+def test_a_stack_may_be_empty_and_that_of_another_thread_is_none():
+    head_of, _, rest = ASAN.partition("    #0")
+    found = record(f"{head_of}    <empty stack>\n\n{rest[rest.index('0x602') :]}")
+    assert found.get("frames", []) == []
+    assert found.get("module") is None
+
+
+@pytest.mark.parametrize("before", ["<details>\n<summary>log</summary>\n\n", "<!-- What happens? -->\n", "<pre>\n"])
+def test_it_may_stand_in_what_people_write(before):
+    assert SANITIZER.recognises(head((before + ASAN).encode()))
+    assert record(before + ASAN)["crash_id"] == record(ASAN)["crash_id"]
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_reports_and_where_they_belong(name):
     said, code, family = REPORTS[name]
