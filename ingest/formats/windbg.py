@@ -42,7 +42,8 @@ _SHORT_LINE = re.compile(rf"^\s{{0,4}}{_SHORT.pattern}\s*$", re.MULTILINE)
 _FATAL = re.compile(r"\*{3} Fatal System Error: (?P<code>0x[0-9a-fA-F]{8})")  # to a debugger of a kernel that runs
 _FATAL_LINE = re.compile(rf"^\s{{0,4}}{_FATAL.pattern}\s{{1,40}}\(0x[0-9a-fA-F`]{{8,17}},", re.MULTILINE)
 _ARGUMENTS = re.compile(r"\((?P<arguments>0x[0-9a-fA-F`]{8,17}(?:, ?0x[0-9a-fA-F`]{8,17}){3})\)")
-_CAUSE = re.compile(r"Probably caused by ?: (?P<image>[^\s()]{1,100})(?: \(.{0,500})?")
+_CAUSE = re.compile(r"Probably caused by ?: (?P<image>[^\s()]{1,100})(?: \((?: (?P<place>\S{1,300}) \))?.{0,500})?")
+_CODE_LINES = re.compile(r"^\s{0,4}BUGCHECK_CODE: {1,4}[0-9a-f]{1,8}\s{1,4}BUGCHECK_P1: {1,4}[0-9a-f]", re.MULTILINE)
 _CAUSE_LINE = re.compile(r"^\s{0,4}Probably caused by ?: \S", re.MULTILINE)
 _SESSION = re.compile(
     r"(?P<at>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d)(?P<part>\.\d{1,6})? (?P<year>\d{4})"
@@ -70,7 +71,9 @@ _KERNEL = "nt"  # whatever the name of its file
 _KERNELS_FILE = re.compile(r"nt(?:oskrnl|krnl|krpa)\w{0,4}\.(?:\w{1,10}\.){0,2}exe", re.IGNORECASE)
 _NO_IMAGES = frozenset(["unknown_image", "memory_corruption", "pool_corruption", "hardware"])
 _BUCKETS = ("FAILURE_BUCKET_ID", "BUCKET_ID", "BUGCHECK_STR")
-_IN_BUCKET = re.compile(r"0x(?P<bugcheck>[0-9A-Fa-f]{1,3})_|(?:[A-Z]{1,30}_){1,9}(?P<exception>[c8e][0-9a-f]{7})_")
+_IN_BUCKET = re.compile(
+    r"(?:X64_)?0x(?P<bugcheck>[0-9A-Fa-f]{1,3})_|(?:[A-Z]{1,30}_){1,9}(?P<exception>[c8e][0-9a-f]{7})_"
+)
 _TAIL = re.compile(rf"^\s{{0,4}}(?:FAILURE_)?BUCKET_ID:\s{{1,4}}(?:{_IN_BUCKET.pattern})", re.MULTILINE)
 _FOLDED = re.compile(  # before a name that a page put behind another one
     r"\s{1,9}(?=(?:Arguments|Arg[1-4]|Debugging|[A-Z][A-Z_]{4,40}(?:_P[1-4])?):(?:\s|$))"
@@ -119,7 +122,7 @@ def _recognises(head: Head) -> bool:
         return True
     if _RECOGNISED.search(said) or _FATAL_LINE.search(said) or (_SURE.search(said) and _STACK.search(said)):
         return True
-    if _NAME_LINE.search(said) and _ARGUMENT_LINE.search(said):
+    if (_NAME_LINE.search(said) and _ARGUMENT_LINE.search(said)) or _CODE_LINES.search(said):
         return True
     return _SHORT_LINE.search(said) is not None and _CAUSE_LINE.search(said) is not None
 
@@ -201,6 +204,7 @@ def _feed(analysis: _Analysis, said: str) -> None:
         analysis.said["event"] = event["code"]
     elif cause := _CAUSE.fullmatch(said):
         analysis.said.setdefault("cause", cause["image"])
+        analysis.said.setdefault("cause's place", cause["place"] or "")
     elif system := _SYSTEM.match(said):
         analysis.build = analysis.build or system["build"]
 
@@ -213,6 +217,11 @@ def _frame(said: str) -> tuple[Frame, str] | None:
     if unloaded := _UNLOADED.fullmatch(found["place"]):
         return Frame(unloaded["module"], None, int(unloaded["offset"], 16)), unloaded["module"]
     return _placed(found["place"]) or (Frame(), "")  # an address outside of all modules
+
+
+def _with_offset(said: str) -> str:
+    """A place without the offset into its function, which says little; that into a module tells where it is."""
+    return _INTO.sub("" if "!" in said else r"+0x\g<bytes>", said)
 
 
 def _placed(said: str) -> tuple[Frame, str] | None:
@@ -263,8 +272,9 @@ def _add(records: Records, analysis: _Analysis, code: str, *, is_kernels: bool) 
     image = base_name(said.get("IMAGE_NAME") or (None if _KERNELS_FILE.fullmatch(cause) else cause))
     image = None if module == _KERNEL or image is None or image.lower() in _NO_IMAGES else image
     faulting = analysis.faulting or ""
-    faulting = _INTO.sub("" if "!" in faulting else r"+0x\g<bytes>", faulting)  # a module's offset tells where it is
-    steps = analysis.frames or list(filter(None, [_placed(faulting)]))
+    steps = analysis.frames or list(filter(None, [_placed(_with_offset(faulting))]))
+    if not steps and (blamed_one := _placed(_with_offset(said.get("cause's place", "")))):
+        steps, module = [blamed_one], module or (blamed_one[1] if blamed_one[1] != _KERNEL else None)
     frames = [
         Frame(image, frame.function, frame.offset) if image and known == module else frame
         for frame, known in steps

@@ -275,6 +275,23 @@ def test_a_debugger_of_a_kernel_that_runs_stops_at_its_end():
     assert len(crashes_of(FORMAT, (session + stop.replace("3b", "0a")).encode())) == 2
 
 
+@pytest.mark.parametrize(
+    ("cause", "module", "frame"),
+    [
+        ("relay.sys ( relay+1b2c )", "relay.sys", ("relay.sys", None, 0x1B2C)),
+        ("relay.sys ( relay!Queue::push+1b )", "relay.sys", ("relay.sys", "Queue::push", None)),
+        ("ntkrnlmp.exe ( nt!KeSetEvent+1a )", "nt", ("nt", "KeSetEvent", None)),
+        ("memory_corruption ( ONE_BIT )", None, None),
+        ("relay.sys", "relay.sys", None),
+    ],
+)
+def test_the_place_that_it_says_by_itself(cause, module, frame):
+    found = record(f"{SHORT.partition('Probably')[0]}Probably caused by : {cause}\n")
+    frames = [(one["module"], one["function"], one["offset"]) for one in found.get("frames", [])]
+    assert (found.get("module"), frames) == (module, [frame] if frame else [])
+    assert found.get("module_offset") == (frame[2] if frame else None)
+
+
 def test_a_list_of_what_it_says_by_itself_of_many_dumps():
     first = f"Debug session time: Fri Jul 19 04:10:02.731 2013 (UTC - 7:00)\n{SHORT}PROCESS_NAME:  relay.exe\n"
     other = (
@@ -392,6 +409,20 @@ def test_the_end_of_an_analysis_tells_the_code_in_its_bucket():
     [crash] = crashes_of(FORMAT, TAIL.encode())
     said = [crash[name] for name in ("domain", "code", "module", "os_version")]
     assert said == ["user", "0x80000003", "relay.dll", "10.0.19041"]
+
+
+def test_an_older_bucket_has_the_architecture_before_the_code():
+    older = TAIL.replace("BREAKPOINT_80000003_relay.dll", "X64_0x50_relay")
+    assert FORMAT.recognises(head(older.encode()))
+    assert record(older)["code"] == "0x50"
+
+
+def test_an_analysis_that_begins_with_its_values_tells_the_bugcheck():
+    said = "KEY_VALUES_STRING: 1\n\n    Key  : Analysis.CPU.mSec\n    Value: 44\n\nBUGCHECK_CODE:  3b\n\n"
+    said += "BUGCHECK_P1: c0000006\n\nBUGCHECK_P2: fffff80250471191\n\nFILE_IN_CAB:  071924-1.dmp\n"
+    assert FORMAT.recognises(head(said.encode()))
+    found = record(said)
+    assert (found["domain"], found["code"], found["tags"]["argument1"]) == ("kernel", "0x3b", "0xc0000006")
 
 
 def test_a_page_may_put_several_names_on_one_line():
