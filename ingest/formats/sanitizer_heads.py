@@ -31,7 +31,10 @@ GLOG = re.compile(r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +\d{1,10} (?P<source>[\w./-]{
 CHECK_STACK = re.compile(r"\*\*\* Check failure stack trace: \*\*\*")
 V8 = re.compile(r"# (?P<what>Fatal (?:error in (?P<source>[^,\s]{0,200})|[Jj]ava[Ss]cript|process).*)")
 _NODE = re.compile(r"FATAL ERROR: (?P<what>.*(?:JavaScript heap out of memory|v8::|Allocation failed|node::|napi).*)")
-GO = re.compile(r"(?P<what>(?:panic|fatal error|SIG(?:SEGV|ABRT|BUS|FPE|ILL|TRAP)): \S.*)")  # a signal: within C
+_SIGNALS = "SIG(?:SEGV|ABRT|BUS|FPE|ILL|TRAP)"
+GO = re.compile(
+    rf"(?:\[signal (?={_SIGNALS}: .*\bpc=))?(?P<what>(?:panic|fatal error|{_SIGNALS}): \S.*)"
+)  # a signal: within C
 _SIGNAL = r"\[signal (?P<signal>SIG[A-Z]{2,8}): "
 GOROUTINE = re.compile(  # or what Go prints before them
     rf"goroutine \d{{1,19}} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[|runtime stack:|{_SIGNAL}"

@@ -446,6 +446,12 @@ def test_a_log_of_go_may_end_before_its_goroutines():
     assert [one["function"] for one in called["frames"]] == ["runtime.throw", "relay/queue.push", "main.main"]
 
 
+def test_a_report_of_go_may_begin_with_the_signal():
+    found = record(GO_NIL.partition("\n")[2])
+    assert (found["code"], found["frames"]) == ("SIGSEGV", record(GO_NIL)["frames"])
+    assert crashes_of(SANITIZER, b"[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x887433]\n") == []
+
+
 def test_a_report_between_marks_of_code():
     marked = f"It broke:\n\n`{GO_NIL}`\n"
     assert SANITIZER.recognises(head(marked.encode()))
