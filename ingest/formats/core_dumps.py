@@ -37,6 +37,11 @@ _NAMES = {"PID": "COREDUMP_PID", "Executable": "COREDUMP_EXE", "Boot ID": "_BOOT
 _NUMBER_AND_NAME = re.compile(r"(\d{1,10}) \(([^()]{1,64})\)")
 _WHEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?: ([A-Z]{3,5}|[+-]\d\d(?::?\d\d)?))?")
 _STORED = re.compile(r"\.\d{1,10}\.(\d{16})(?:\d{6})?(?:\.\w{1,4})?(?: \(|$)")
+_DIVERTED = re.compile(
+    r"^\s{0,200}Coredump diverted to \S{1,500}\.(?P<boot>[0-9a-f]{32})\.\d{1,10}\.(?P<us>\d{16})(?:\d{6})?"
+    r"(?:\.\w{1,4})?\s*$",
+    re.MULTILINE,
+)
 _LIST = re.compile(r"TIME {2,60}PID +UID +GID +SIG +(?:COREFILE|PRESENT)(?: +EXE\b.*)?")
 _ROW = re.compile(
     r"(?:[A-Z][a-z]{2} )?(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: (?:[A-Z]{3,5}|[+-]\d\d(?::?\d\d)?))?) {1,20}"
@@ -54,6 +59,12 @@ def entry_of(said: str) -> dict[str, str]:
     told["COREDUMP_SIGNAL_NAME"] = found["named"]
     # rsyslog writes a newline as its code.
     return {name: one for name, one in told.items() if one} | {"MESSAGE": said.replace("#012", "\n")}
+
+
+def stored_in(message: str) -> dict[str, str]:
+    """When a process ended and in which boot, by the name of the file with its memory; empty where none is named."""
+    found = _DIVERTED.search(message)
+    return {"COREDUMP_TIMESTAMP": found["us"], "_BOOT_ID": found["boot"]} if found else {}
 
 
 def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from ingest.formats import exits, sanitizer
-from ingest.formats.core_dumps import MOST_LINES, WRITER, WRITERS, entry_of
+from ingest.formats.core_dumps import MOST_LINES, WRITER, WRITERS, entry_of, stored_in
 from ingest.formats.crashes import Records, Told
 from ingest.formats.deaths import Death, Deaths, has_stack, pids_of, seconds_of
 from ingest.formats.exits import Exit, Exits
@@ -187,6 +187,7 @@ class _Log:
         if not entry:
             return
         at = self._time(self._at)
+        entry |= {} if at else stored_in(entry["MESSAGE"])
         entry |= {name: one for name, one in (("_HOSTNAME", self._host), ("__REALTIME_TIMESTAMP", at)) if one}
         self._add_found(Death(self._host, seconds_of(at), entry=entry), pids_of(entry))
 

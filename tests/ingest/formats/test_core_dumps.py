@@ -253,6 +253,18 @@ def test_systemd_writes_into_the_kernels_log_where_the_journal_does_not_run():
     assert (frames(crash), crash["host_id"], crash["occurred_at"]) == (FRAMES, "web-1", "2026-07-19T04:10:09Z")
 
 
+def test_the_file_that_a_dump_went_to_tells_when_where_the_log_does_not():
+    boot = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+    first, *rest = STACK.splitlines()
+    stored = f"Coredump diverted to /var/lib/systemd/coredump/core.relay.0.{boot}.4321.1721362202000000.zst"
+    ring = "".join(f"[   12.{at:06}] systemd-coredump[9]: {one}\n" for at, one in enumerate([first, stored, *rest]))
+    (crash,) = crashes_of(KERNEL_FILE, ring.encode())
+    assert (crash["occurred_at"], crash["time_quality"]) == ("2024-07-19T04:10:02Z", "log")
+    assert (crash["tags"]["boot_id"], crash["uptime_s"], len(crash["frames"]) > 0) == (boot, 12.0, True)
+    (dated,) = crashes_of(KERNEL_FILE, ring.replace("[ ", "Jul 19 05:00:00 web-1 kernel: [ ").encode())
+    assert dated["occurred_at"] == "2026-07-19T05:00:00Z"
+
+
 def test_a_kernels_word_alone_is_a_crash():
     (crash,) = crashes_of(JOURNAL, journal(entries=1))
     assert (crash["module"], crash["module_offset"], crash["code"]) == ("librelay.so.3", 0x22C7D, "SIGSEGV")
