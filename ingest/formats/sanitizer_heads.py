@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ingest.formats import caught_signals, jvm, server_faults, uncaught, workers
 
 SANITIZER = re.compile(
-    r"(?:=={0,1}(?P<pid>\d{1,10})=={0,1} ?)?(?P<level>ERROR|WARNING): "
+    r"(?:=={0,1}(?P<pid>\d{1,10})(?::\d{1,10})?=={0,1} ?)?(?P<level>ERROR|WARNING): "
     r"(?P<tool>\w{0,30}Sanitizer|libFuzzer|Centipede|GWP-ASan): (?P<what>\S.*)"
 )
 # The last line of such a report, which people keep of it; not of tools that go on.

@@ -17,7 +17,7 @@ from ingest.formats.crashes import Frame, base_name, text, time_of
 from ingest.formats.log_stamps import AT, OF_CONTAINER
 
 # A sanitizer's line may have any text before the number of its process, or before its last words.
-_PREFIX = re.compile(rf"(?:{AT} )?[^\"{{}}]{{0,120}}?(?===\d+==|SUMMARY: )")
+_PREFIX = re.compile(rf"(?:{AT} )?[^\"{{}}]{{0,120}}?(?===\d+(?::\d+)?==|SUMMARY: )")
 _NO_PREFIX = re.compile("")
 _KIND = re.compile(
     r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"

@@ -572,6 +572,12 @@ def test_a_log_may_write_something_before_it():
     assert (found["code"], found["frames"]) == ("AddressSanitizer: heap-use-after-free", record(ASAN)["frames"])
 
 
+def test_the_number_of_a_thread_may_stand_behind_that_of_the_process():
+    found = record(MEMORY.replace("==8966==", "==8966:8967=="))
+    assert (found["tags"]["pid"], found["code"]) == ("8966", record(MEMORY)["code"])
+    assert SANITIZER.recognises(head(MEMORY.replace("==8966==", "==8966:8967==").encode()))
+
+
 def test_the_kind_of_a_report_has_no_values():
     said = "==7==ERROR: AddressSanitizer: requested allocation size 0xffffffffffffffff (0x800 after) exceeds 0x10000\n"
     assert record(said)["code"] == "AddressSanitizer: requested allocation size"
