@@ -184,6 +184,8 @@ class Kernel:
         elif _WARNING.match(said):
             self._warned(line)
         elif died := died_of(said, boot.head):
+            if now is not None and (now, said) in ((one.clock, one.text) for one in self._held):
+                return  # it went to all terminals before
             if not self._has_just_died(now):
                 yield _of_kernel(line, self._held, boot.head or said, code_of(boot.head or "", died), boot.blamed)
             boot.has_died, boot.died_at = True, now

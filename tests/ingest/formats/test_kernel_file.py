@@ -95,6 +95,13 @@ def test_what_went_to_all_terminals_tells_its_host_and_time():
     assert (crash["occurred_at"], crash["host_id"], crash["module"]) == ("2026-07-09T04:10:02Z", "web-1", "sensor_lsm")
 
 
+def test_what_went_to_all_terminals_before_the_log_tells_it_has_no_stack_of_its_own():
+    said = with_header(OLD_OOPS, "Jul 19 04:10:02 web-1 kernel: ").decode()
+    oops = next(one for one in OLD_OOPS.splitlines() if "[#1]" in one)
+    data = f"Message from syslogd@web-1 at Jul 19 04:10:02 ...\n kernel:{oops}\n\n{said}".encode()
+    assert the_crash(data) == the_crash(said.encode())
+
+
 @pytest.mark.parametrize("left", ["[root@web-1 ~]# ", "panic: runtime e", "relay: 50%"])
 def test_on_a_console_a_line_may_stand_behind_what_a_program_left_without_an_end(left):
     data = (left + OLD_OOPS).encode()
