@@ -45,7 +45,7 @@ _HOP = re.compile(  # on 32-bit Arm each line names a function and its caller
     r"\s{0,16}" + _ADDRESSES + r"\(?(?P<callee>[\w.$]{1,200})(?:" + _OFFSET + r")?(?: \[(?P<callees>\w{1,64})\])?\)?"
     r" from " + _ADDRESSES + r"\(?" + _PLACE + r"\)?\s{0,16}"
 )
-_VERSION = r"(?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) #\w"
+_VERSION = r"(?P<release>\d{1,3}\.\d{1,3}\.[\w.+~-]{1,100}) # ?\w"  # pages may part a number from its sign
 _RELEASE = re.compile(
     rf"(?:CPU: .{{0,200}}|Pid: .{{0,200}}) (?:\(?{_VERSION}"
     r"|(?:Not tainted|Tainted: [A-Z ]{1,40}?) {1,20}(?P<bare>\d\.\d\.\d[\w.+~-]{0,100})$)"

@@ -56,3 +56,9 @@ def test_a_panic_at_the_end_of_an_oops_tells_its_steps(what):
     step = " 0xffffffc078f78a18 [radio@00000000936acc78+0xe000]"
     fault = the_fault(f"Call trace:\n{step}\nKernel panic - not syncing: {what}")
     assert (stack(fault), fault.module) == (["radio!None"], "radio")
+
+
+@pytest.mark.parametrize("count", ["#9", "# 9"])
+def test_a_page_may_part_the_number_of_a_build_from_its_sign(count):
+    lines = [f"Pid: 2706, comm: relay Not tainted 3.7.5 {count} Acme, Inc.", "EIP is at ring_put+0x89/0x90"]
+    assert kernel_steps.stack_of(lines, None)[1] == "3.7.5"
