@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ingest.formats import kernel_steps
+from ingest.formats.crashes import Frame
 from tests.ingest.formats.test_kernel_log import stack, the_fault
 
 
@@ -49,6 +50,11 @@ def test_a_mail_may_break_a_step_of_arm_before_the_caller():
         "[<bf8030fb>] (sensor_work [sensor]) from [<c012082b>]\n(process_one_work+0x123/0x2a8)"
     )
     assert stack(fault) == ["kernel!ring_put", "sensor!sensor_work", "kernel!process_one_work"]
+
+
+def test_a_step_with_a_place_of_several_blocks_is_one():
+    lines = ["Call Trace:", " [<ffffffff926dbfd0>] ring_turn+0x572/0x7e1 drivers/ring.c:2302 (discriminator 3)"]
+    assert kernel_steps.stack_of(lines, None)[0] == [Frame("kernel", "ring_turn")]
 
 
 @pytest.mark.parametrize("what", ["Fatal exception in interrupt", "Oops: Fatal exception in interrupt"])
