@@ -6,14 +6,14 @@ The name of a function in Rust or Go includes its package, so such a frame has n
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, takewhile
 
 from ingest.formats.crashes import MOST_FRAMES, Frame, base_name, text, without_home
 from ingest.formats.stack_steps import Step
 
 # The last where nothing stands behind it.
-_NOT_KNOWN = frozenset(["n/a", "??", "???", "<unknown>", "(<unknown module>)", "in"])
+_NOT_KNOWN = frozenset(["n/a", "??", "???", "<unknown>", "(<unknown module>)", "<null>", "in"])
 
 _NATIVE = re.compile(
     r"\s*#(?P<number>\d{1,6})\s+(?:0x[0-9a-fA-F]{1,16}|[0-9a-fA-F]{4,16})\s+(?P<in>in )?(?P<rest>\S.*)"
@@ -38,9 +38,14 @@ _GDB_PLACE = re.compile(r"\) at (?P<path>\S.*):\d{1,9}$")
 _GDB_SIGNAL = "<signal handler called>"
 _MOST_PARTS = 40  # lines of one frame
 _LONGEST_FRAME = 4000
+_ENDS = re.compile(r"\.\w{1,5}:\d{1,9}(?::\d{1,9})?$|\+0x[0-9a-f]{1,15}\)$")
 _IN_SOURCE = re.compile(
     r"(?P<function>.+?) (?:at )?(?P<place>[A-Za-z]:\\[^:]{1,500}"
     r"|(?:[A-Za-z]:)?(?:[\w.@+\\/-]*[\\/][\w.@+-]+|[\w+-]+\.\w{1,4})):\d+(?::\d+)?"
+)
+_NO_LINE = re.compile(  # of a place that the debugging information does not tell, or only in part
+    r"(?P<function>.+?) (?:\?\?:[?0]|<null>"
+    r"|(?P<place>[\w.@+\\/-]{1,300}\.(?:asm|cc?|cpp|cxx|go|hh?|hpp|inc|mm?|rs|[sS])))"
 )
 _INTO_FUNCTION = re.compile(r"\+0x[0-9a-f]{1,15}$")
 _MODULE_BARE = re.compile(r"(?P<module>/\S+)\+(?:0x)?(?P<offset>[0-9a-fA-F]{1,15})")
@@ -68,6 +73,7 @@ def native(lines: Sequence[str]) -> list[Step]:
     """``#0  0x000055a00bf4a139 main (/opt/x/crash + 0x1139)``, or ``#0 0x7f in main /src/main.c:12:3``: one thread."""
     steps: list[Step] = []
     last = -1
+    lines = list(_unbroken(lines))
     for at, line in enumerate(lines):
         if not line.lstrip().startswith("#"):
             continue
@@ -91,6 +97,24 @@ def native(lines: Sequence[str]) -> list[Step]:
         last = int(found["number"])
         steps.append(step)
     return steps
+
+
+def _unbroken(lines: Sequence[str]) -> Iterator[str]:
+    """The lines, with a frame whole that a mail broke at blanks: it ends with a place just above the next frame."""
+    after = 0
+    for at, line in enumerate(lines):
+        if at < after:
+            continue
+        found = _NATIVE.fullmatch(line.rstrip())
+        if found and (found["in"] or found["rest"] == "in") and not _ENDS.search(line.rstrip()):
+            below = list(takewhile(lambda one: not one.lstrip().startswith("#"), lines[at + 1 : at + _MOST_PARTS]))
+            whole = " ".join([line.rstrip(), *map(str.strip, below)])
+            end = at + 1 + len(below)
+            is_above_next = end < len(lines) and re.match(rf"\s*#{int(found['number']) + 1}\s", lines[end])
+            is_broken = is_above_next and _ENDS.search(whole) and len(whole) <= _LONGEST_FRAME
+            if is_broken and below and with_rest(line.rstrip(), below[0]) is None:  # which it reads itself
+                after, line = end, whole
+        yield line
 
 
 def with_rest(said: str, below: str) -> str | None:
@@ -139,7 +163,7 @@ def _native_step(rest: str, *, is_debuggers: bool) -> Step:
     if opened and rest.endswith(")"):
         if found := _IN_MODULE.fullmatch(inside):
             module = _PROCESSOR.sub("", found["module"])  # which architecture within a Mac's file
-            source = _IN_SOURCE.fullmatch(called.strip())
+            source = _source_of(called.strip())
             function = source["function"] if source else _INTO_FUNCTION.sub("", called.strip())
             return Step(Frame(_module(module), _function(function), int(found["offset"], 16)), module)
         # Older systemd has no offset. A debugger has a function's arguments there.
@@ -147,9 +171,13 @@ def _native_step(rest: str, *, is_debuggers: bool) -> Step:
             return Step(Frame(_module(inside), _function(called)), inside)
     if found := _MODULE_BARE.fullmatch(rest):  # Android
         return Step(Frame(_module(found["module"]), None, int(found["offset"], 16)), found["module"])
-    if found := _IN_SOURCE.fullmatch(rest):
-        return Step(Frame(None, _function(found["function"])), found["place"])
+    if found := _source_of(rest):
+        return Step(Frame(None, _function(found["function"])), found["place"] or "")
     return Step(Frame(None, _function(rest)), "")
+
+
+def _source_of(said: str) -> re.Match[str] | None:
+    return _IN_SOURCE.fullmatch(said) or _NO_LINE.fullmatch(said)
 
 
 def rust(lines: Sequence[str]) -> list[Step]:
