@@ -57,6 +57,11 @@ def has_aborted(frames: Iterable[Frame]) -> bool:
     return any(_function(frame) in _ABORTS for frame in islice(frames, _MOST_REPORTING))
 
 
+def telling(frames: Iterable[Frame]) -> int:
+    """The number of functions that do more than report the crash."""
+    return sum(frame.function is not None and not _is_listed("reporting", frame) for frame in frames)
+
+
 def _others(named: Sequence[Frame]) -> Iterator[Frame]:
     """The frames that neither report, nor are those of a handler that did, nor of a library or runtime."""
     handled = max((at for at, frame in enumerate(named) if _function(frame) in SIGNAL_FRAMES), default=-1)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from ingest.formats import caught_signals, jvm, uncaught
 from ingest.formats import sanitizer_heads as heads
-from ingest.formats.blame import at_fault
+from ingest.formats.blame import at_fault, telling
 from ingest.formats.crashes import Frame, Records, Told, name_of, tags_of, text
 from ingest.formats.format import Head, Log, is_marked_up
 from ingest.formats.kernel_lines import is_of_process, is_of_syslog, stamp_of
@@ -179,7 +179,7 @@ def _is_end_of(first: Report, then: Report) -> bool:
 
 
 def _telling(frames: Sequence[Frame]) -> tuple[int, int]:
-    return sum(frame.function is not None for frame in frames), len(frames)
+    return telling(frames), len(frames)
 
 
 def _has_stack(report: Report, line: str) -> bool:

@@ -172,3 +172,13 @@ def test_what_the_c_library_finds_is_of_who_called_it():
     assert found["frames"][0] == {"module": "libc.so.6", "function": None, "offset": 0x81299}
     alone = record(said.partition("/opt/relay/lib")[0])
     assert (alone["module"], alone["module_offset"]) == ("libc.so.6", 0x81299)
+
+
+def test_the_stack_that_only_reports_a_panic_is_not_the_panics():
+    handler = "    #0 0x49f in __sanitizer_print_stack_trace /src/asan_stack.cpp:86:3\n"
+    handler += "".join(f"    #{at} 0x5{at}a in fuzzer::Step{at}() /src/Util.cpp:{at}:3\n" for at in range(1, 4))
+    found = record(
+        "panic: no room\n\ngoroutine 17 [running, locked to thread]:\nrelay/queue.Push(0x60, 0x16)\n"
+        f"\t/src/queue.go:46 +0x994\n==42== ERROR: libFuzzer: deadly signal\n{handler}"
+    )
+    assert [frame["function"] for frame in found["frames"]] == ["relay/queue.Push"]
