@@ -153,7 +153,9 @@ def _is_of_same(first: Report, then: Report) -> bool:
     if first.tool == then.tool == "Centipede" and first.message == then.message:
         return True
     # Repeated, such as without symbols, or with the stack that the first one lacked.
-    if then.message == first.message and (_PLACE.search(then.message) or (first.pid and not first.frames())):
+    if _PLACE.search(then.message) and any(line.strip() == then.message for line in first.lines):
+        return True
+    if then.message == first.message and first.pid and not first.frames():
         return True
     if first.thrown and then.thrown and caught_signals.is_told_within(then.thrown, first.thrown):
         return True

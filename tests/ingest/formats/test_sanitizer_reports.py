@@ -182,3 +182,13 @@ def test_the_stack_that_only_reports_a_panic_is_not_the_panics():
         f"\t/src/queue.go:46 +0x994\n==42== ERROR: libFuzzer: deadly signal\n{handler}"
     )
     assert [frame["function"] for frame in found["frames"]] == ["relay/queue.Push"]
+
+
+def test_a_report_repeated_without_symbols_is_the_same_crash():
+    begun = "==88==ERROR: AddressSanitizer: ABRT on unknown address 0x126f18 (pc 0xf7f5f509 bp 0xffe8 sp 0xffe8 T0)\n"
+    said = f"# Fatal error in ../../src/queue.cc, line 6\n# unreachable code\n#\n{begun}    #0 0xf7f5f509 in push\n\n"
+    again = f"==88==ABORTING\n\n+---Release Unsymbolized---+\n\n{begun}    #0 0xf7f5f509  (relay.so+0x509)\n"
+    found = record(said + again)
+    assert (found["code"], [frame["function"] for frame in found["frames"]]) == ("unreachable code", ["push"])
+    other = again.replace("pc 0xf7f5f509", "pc 0xf7f5f619")
+    assert len(crashes_of(SANITIZER, (said + other).encode())) == 2
