@@ -22,7 +22,9 @@ SUMMARY = re.compile(
 CENTIPEDE = re.compile(
     r"(?:CRASH LOG: )?={9} (?P<what>(?:Per-input timeout|Per-batch timeout|Timeout|RSS limit|Stack limit)) exceeded: .*"
 )
-UNDEFINED = re.compile(r"(?P<place>\S+:\d{1,9}(?::\d{1,9})?): runtime error: (?P<what>\S.*)")
+UNDEFINED = re.compile(r"(?P<source>\S+?):\d{1,9}(?::\d{1,9})?: runtime error: (?P<what>\S.*)")
+# What a program does not go on after, unless it was built to; it goes on after other undefined behaviour.
+ENDS_PROGRAM = ("control flow integrity check ", "execution reached ")
 _CHROMIUM = re.compile(
     r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?"
     r"FATAL:(?P<source>[\w./\\-]{1,200})[(:]\d{1,9}\)?\] ?(?P<what>.*)"

@@ -130,7 +130,8 @@ def _report_said(said: str) -> Report | None:
         return Report(f"Centipede: {what} exceeded", message.removeprefix("CRASH LOG: "), tool="Centipede")
     if found.re is heads.UNDEFINED:
         code = f"runtime error: {_without_values(what)}"
-        return Report(code, message, is_fatal=False, tool="UndefinedBehaviorSanitizer")
+        is_fatal, tool = what.startswith(heads.ENDS_PROGRAM), "UndefinedBehaviorSanitizer"
+        return Report(code, message, is_fatal=is_fatal, source=found["source"], tool=tool)
     if found.re is heads.GO:
         if what.startswith("SIG"):
             return Report(what.partition(":")[0], message, proof=heads.GOROUTINE, is_fatal=False)

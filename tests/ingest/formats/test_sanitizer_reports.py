@@ -192,3 +192,16 @@ def test_a_report_repeated_without_symbols_is_the_same_crash():
     assert (found["code"], [frame["function"] for frame in found["frames"]]) == ("unreachable code", ["push"])
     other = again.replace("pc 0xf7f5f509", "pc 0xf7f5f619")
     assert len(crashes_of(SANITIZER, (said + other).encode())) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "has_ended"),
+    [
+        ("control flow integrity check for type 'Item' failed during cast (vtable address 0x42)", True),
+        ("execution reached an unreachable program point", True),
+        ("load of null pointer of type 'Item'", False),
+    ],
+)
+def test_a_program_goes_on_after_undefined_behaviour_but_not_all(what, has_ended):
+    said = f"src/queue/push.cc:103:4: runtime error: {what}\n0x42: note: invalid vtable\n"
+    assert [crash["module"] for crash in crashes_of(SANITIZER, said.encode())] == ["queue/push.cc"] * has_ended
