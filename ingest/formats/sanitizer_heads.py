@@ -26,7 +26,7 @@ UNDEFINED = re.compile(r"(?P<source>\S+?):\d{1,9}(?::\d{1,9})?: runtime error: (
 # What a program does not go on after, unless it was built to; it goes on after other undefined behaviour.
 ENDS_PROGRAM = ("control flow integrity check ", "execution reached ")
 _CHROMIUM = re.compile(
-    r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?"
+    r"\[(?:(?P<pid>\d{1,10}):\d{1,10}:)?(?:\d{4}/\d{6}(?:\.\d{1,6})?:)?(?:\d{5,20}:)?"
     r"FATAL:(?P<source>[\w./\\-]{1,200})[(:]\d{1,9}\)?\] ?(?P<what>.*)"
 )
 GLOG = re.compile(r"F\d{4,8} \d\d:\d\d:\d\d\.\d{6} +\d{1,10} (?P<source>[\w./-]{1,200}):\d{1,9}\] (?P<what>\S.*)")

@@ -205,3 +205,12 @@ def test_a_report_repeated_without_symbols_is_the_same_crash():
 def test_a_program_goes_on_after_undefined_behaviour_but_not_all(what, has_ended):
     said = f"src/queue/push.cc:103:4: runtime error: {what}\n0x42: note: invalid vtable\n"
     assert [crash["module"] for crash in crashes_of(SANITIZER, said.encode())] == ["queue/push.cc"] * has_ended
+
+
+def test_a_check_of_chromiums_on_a_mac_tells_the_system_by_its_steps():
+    found = record(
+        "[151:307:0603/143054:1870512625538198:FATAL:queue.cc(48)] Check failed: room > 0 (0 vs. 0)\n"
+        "0   Relay Framework                     0x000000010a99b743 _ZN5relay4pushEv + 19\n"
+    )
+    assert (found["code"], found["os_type"], found["module"]) == ("Check failed", "darwin", "Relay Framework")
+    assert found["tags"]["pid"] == "151"
