@@ -27,7 +27,8 @@ _OF_APPLE = re.compile(r"\s*\d{1,4}\s{1,8}\S.{0,200}\s0x[0-9a-f]{16}\s")
 _EMPTY = "<empty stack>"
 _LINES_OF_HEAD = 4  # before the stack
 _OF_DARWIN = "10"  # SIGBUS; on Linux it is no fault
-_CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Out of memory", "V8 error", "unreachable code")
+_CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Security CHECK failed", "Security DCHECK failed",
+           "Out of memory", "V8 error", "unreachable code")  # fmt: skip
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
 
 

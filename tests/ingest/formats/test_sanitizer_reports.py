@@ -214,3 +214,8 @@ def test_a_check_of_chromiums_on_a_mac_tells_the_system_by_its_steps():
     )
     assert (found["code"], found["os_type"], found["module"]) == ("Check failed", "darwin", "Relay Framework")
     assert found["tags"]["pid"] == "151"
+
+
+@pytest.mark.parametrize("check", ["Security CHECK failed", "Security DCHECK failed", "DCHECK failed"])
+def test_a_check_of_chromiums_tells_its_kind(check):
+    assert record(f"[1:1:0826/102126:FATAL:queue.cc(238)] {check}: start <= end.\n")["code"] == check
