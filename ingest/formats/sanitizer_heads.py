@@ -64,6 +64,10 @@ ASSERT = re.compile(  # Node's has no blank before the function
     r"(?P<exe>[^\s:\[]{1,200})(?:\[\d{1,10}\])?: [^\s:]{1,300}:\d{1,9}: ?(?P<function>.{1,500}?): "
     r"(?P<what>Assertion [`'].*' failed\.)"
 )
+HARDENED = re.compile(  # the checks of LLVM's C++ library
+    r"(?P<source>[^\s:]{1,300}):\d{1,9}: (?:libc\+\+ Hardening )?assertion (?P<what>\S.{0,500}? failed: \S.*?)"
+    r"(?:(?:Address|Memory|Thread|UndefinedBehavior)Sanitizer:DEADLYSIGNAL)?\s*$"  # on the same line
+)
 # In newer ones the assertion is on the next line.
 NODE_ASSERT = re.compile(
     r"\s{0,4}#  (?P<exe>[^\s:\[]{1,200})\[\d{1,10}\]: (?P<what>\S.{0,500}) at (?P<source>\S{1,300}):\d{1,9}\s*$"
@@ -84,14 +88,14 @@ JVM = re.compile(rf"\W{{0,8}}(?:thread \d{{1,10}} also had an error\])?{jvm.HEAD
 LEAKS = "LeakSanitizer: detected memory leaks"
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
-          NODE_ASSERT, _LIBC, ASSERT, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK, _HEAP,
-          _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
+          NODE_ASSERT, _LIBC, ASSERT, HARDENED, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK,
+          _HEAP, _TERMINATED, _LIBCXX, OBJECTIVE_C, JVM)  # fmt: skip
 AS_IT_IS = (_NODE, _LIBC, *HEADS[HEADS.index(_TERMINATE) :])
 ABORTS = (_LIBC, _HEAP)  # of the C library, whose own frames are the innermost
 # Every head contains one of these: a search of each line for them is fast.
 MARKS = ("Sanitizer: ", "========= ", "libFuzzer: ", "Centipede: ", "GWP-ASan: ", "runtime error: ", "FATAL:", "Fatal ",
           "FATAL ERROR", "panic: ", "fatal error: ", "panicked at ", "] Check failed", "#  ",
-          "SUMMARY: ", "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ",
+          "SUMMARY: ", "Sanitizer CHECK failed", "Received signal ", "*** ", ": Assertion ", " assertion ",
           "== Java Exception: ", "Uncaught Python exception", "== Uncaught Exception: ", "BUG DETECTED: ",
           "SIGSEGV: ", "SIGABRT: ", "SIGBUS: ", "SIGFPE: ", "SIGILL: ", "SIGTRAP: ", "fatal runtime error: ",
           "alloc(): ", "free(): ", "chunk(): ", "consolidate(): ", "double free or ", "corrupted size vs",

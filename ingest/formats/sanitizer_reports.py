@@ -151,6 +151,8 @@ def _report_said(said: str) -> Report | None:
         # The only information about the place, unless a sanitizer adds the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))
         return Report("Assertion failed", what, called=called)
+    if found.re is heads.HARDENED:
+        return Report("Assertion failed", what, source=found["source"])
     if found.re is heads.NODE_ASSERT:
         called = Frame(base_name(found["exe"]), text(what))
         return Report("Assertion failed", message, called=called, proof=heads.NODE_ASSERTED)

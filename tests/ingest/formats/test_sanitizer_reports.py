@@ -219,3 +219,14 @@ def test_a_check_of_chromiums_on_a_mac_tells_the_system_by_its_steps():
 @pytest.mark.parametrize("check", ["Security CHECK failed", "Security DCHECK failed", "DCHECK failed"])
 def test_a_check_of_chromiums_tells_its_kind(check):
     assert record(f"[1:1:0826/102126:FATAL:queue.cc(238)] {check}: start <= end.\n")["code"] == check
+
+
+@pytest.mark.parametrize("by", ["", "libc++ Hardening "])
+def test_a_check_of_the_cpp_library_is_a_failed_assertion(by):
+    said = f"/opt/llvm/include/c++/v1/vector:1393: {by}assertion __n < size() failed: vector[] index out of bounds\n"
+    found = record(said)
+    assert (found["code"], found["module"]) == ("Assertion failed", "v1/vector")
+    begun = "==9==ERROR: AddressSanitizer: ABRT on unknown address 0x0 (pc 0xf7f5 bp 0xffe8 sp 0xffe8 T0)\n"
+    found = record(f"{said.rstrip()}AddressSanitizer:DEADLYSIGNAL\n{begun}    #0 0xf7f5 in push /src/queue.cc:9:3\n")
+    assert [frame["function"] for frame in found["frames"]] == ["push"]
+    assert found["tags"]["message"].endswith("out of bounds")
