@@ -41,7 +41,7 @@ _LONGEST_FRAME = 4000
 _ENDS = re.compile(r"\.\w{1,5}:\d{1,9}(?::\d{1,9})?$|\+0x[0-9a-f]{1,15}\)$")
 _IN_SOURCE = re.compile(
     r"(?P<function>.+?) (?:at )?(?P<place>[A-Za-z]:\\[^:]{1,500}"
-    r"|(?:[A-Za-z]:)?(?:[\w.@+\\/-]*[\\/][\w.@+-]+|[\w+-]+\.\w{1,4})):\d+(?::\d+)?"
+    r"|(?:[A-Za-z]:)?(?:[\w.@+\\/-]*[\\/][\w.@+-]+|[\w+-]+\.\w{1,4})):\d+(?::\d+)?(?: \(discriminator \d{1,9}\))?"
 )
 _NO_LINE = re.compile(  # of a place that the debugging information does not tell, or only in part
     r"(?P<function>.+?) (?:\?\?:[?0]|<null>"

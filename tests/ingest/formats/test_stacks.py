@@ -398,6 +398,7 @@ RUBY_NUMBERED = """
         ),
         (BUILD_ID, [("relay", "main", 0x1F)]),
         ("#0 0x4f8e21 in scan (argc)", [(None, "scan (argc)", None)]),
+        ("#0 0x4f8e21 in scan /src/relay/scan.cc:12 (discriminator 3)", [(None, "scan", None)]),
         ("#0 0x4f8e21 in scan(int) ??:?\n#1 0x4f8e31 in ?? ??:0", [(None, "scan(int)", None), (None, None, None)]),
         ("#0 0x4f8e21 in scan\n#1 0x4f8e31 in work relay-loop.cc", [(None, "scan", None), (None, "work", None)]),
         ("#0 scan <null> (relay+0x1f)\n#1 <null> <null> (relay+0x2f)", [("relay", "scan", 31), ("relay", None, 47)]),
