@@ -10,7 +10,7 @@ from ingest.formats import kernel_old_steps
 from ingest.formats.crashes import MOST_FRAMES, Frame, text
 
 _KERNEL = "kernel"  # the part that is no module
-_ADDRESSES = r"(?:\[(?:<?[0-9a-f]{8,16}>?)?\] {0,2}){0,2}"  # pages leave out what they take for a tag
+_ADDRESSES = r"(?:\[(?:<?(?:0x)?[0-9a-f]{8,16}>?)?\] {0,2}){0,2}"  # pages leave out what they take for a tag
 _OFFSET = r"\+0[x×][0-9a-f]{1,16}/0[x×][0-9a-f]{1,16}"  # and mend what they take for a sum
 _SOURCE = r"[\w./+-]{1,300}:(?:\d{1,7}|\?)"  # scripts add it to an offset, or replace the offset by it
 # Small systems are built without the names of functions; addresses of kernels begin so.
@@ -35,7 +35,7 @@ _NAMED = re.compile(  # in the first line of a report
 )
 _STACKS = r"(?:<{1,2}[/#]?[A-Z]{2,6}\d?>{1,2} {1,4}){0,3}"  # of stacks in a trace; up to Linux 4.8 on one line
 _STEP = re.compile(
-    rf"\s{{0,16}}{_STACKS}(?P<bracket>\()?"
+    rf"\s{{0,16}}(?:#\d{{1,3}} )?{_STACKS}(?P<bracket>\()?"
     + _ADDRESSES
     + r"(?P<question>\? )?"
     + _PLACE
@@ -51,7 +51,8 @@ _RELEASE = re.compile(
     r"|(?:Not tainted|Tainted: [A-Z ]{1,40}?) {1,20}(?P<bare>\d\.\d\.\d[\w.+~-]{0,100})$)"
 )
 _TRACE = re.compile(  # RISC-V has no heading
-    r"Call [Tt]race:|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x|status: [0-9a-f]{8,16} badaddr: )"
+    r"Call [Tt]race:|Library Stack Trace:"
+    r"|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x|status: [0-9a-f]{8,16} badaddr: )"
 )
 _MODULE = re.compile(r"\s{0,20}\[\w{1,64}\]\)?\s{0,20}")
 _OTHERS = re.compile(r"CPU\d{1,5}: stopping")  # on Arm another processor, once the panic has told its own stack

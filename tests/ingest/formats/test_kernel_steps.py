@@ -57,6 +57,14 @@ def test_a_step_with_a_place_of_several_blocks_is_one():
     assert kernel_steps.stack_of(lines, None)[0] == [Frame("kernel", "ring_turn")]
 
 
+def test_a_kernel_that_is_a_library_numbers_its_steps():
+    lines = [
+        "Linux Kernel Library Stack Trace:", "#0 [<0x000000000062a66a>] ring_poll+0x6a/0x5c0",
+        "#10 [<0x0000000000798e95>] ring_turn+0x335/0x780", "#11 [<0x000000000051505a>] 0x51505a",
+    ]  # fmt: skip
+    assert kernel_steps.stack_of(lines, None)[0] == [Frame("kernel", "ring_poll"), Frame("kernel", "ring_turn")]
+
+
 @pytest.mark.parametrize("what", ["Fatal exception in interrupt", "Oops: Fatal exception in interrupt"])
 def test_a_panic_at_the_end_of_an_oops_tells_its_steps(what):
     step = " 0xffffffc078f78a18 [radio@00000000936acc78+0xe000]"
