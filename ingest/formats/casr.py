@@ -6,7 +6,7 @@ A report has the whole environment and command line of the process, which are no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -44,6 +44,12 @@ _LAST_COMMA = re.compile(r",(?=\s{0,100}[\]}])")
 _UNAME = re.compile(r"(?P<system>\S{1,40}) (?P<host>\S{1,255}) (?P<release>\S{1,200})")
 _LANGUAGES = ("PythonReport", "GoReport", "JavaReport", "JsReport", "RustReport", "CSharpReport", "LuaReport")
 _SANITIZERS = ("AsanReport", "UbsanReport", "MsanReport")
+_ADDRESS = re.compile(r"#\d{1,6}\s+0x(?P<at>[0-9a-f]{1,16}) in ")
+_MAP = re.compile(
+    r"\s*0x(?P<start>[0-9a-f]{1,16})\s+0x(?P<end>[0-9a-f]{1,16})(?:\s+0x[0-9a-f]{1,16}){2}"
+    r"(?:\s+[rwxps-]{4,5})?\s+(?P<path>/\S.*)"
+)
+_POINTERS = ("rip", "eip", "pc")
 _ERROR = re.compile(r"ERROR: |WARNING: |runtime error: |panic: |panicked at ")
 
 
@@ -152,7 +158,34 @@ def _stack(report: Mapping[str, Any]) -> list[Frame]:
             return list(frames)
     lines = _lines(report, "Stacktrace").split("\n")
     is_python = any(line.startswith('File "') for line in lines)
-    return list(stacks.read("\n".join(reversed(lines) if is_python else lines)).frames)
+    frames = stacks.read("\n".join(reversed(lines) if is_python else lines)).frames
+    return _in_files(frames, lines, report) if len(frames) == len(lines) else list(frames)
+
+
+def _in_files(frames: Sequence[Frame], lines: Sequence[str], report: Mapping[str, Any]) -> list[Frame]:
+    """Frames of gdb, which tells addresses, within the files that the process had there.
+
+    It tells none of a function that is inlined into the caller, and of the innermost one at the start of a line.
+    """
+    maps = [found for line in _lines(report, "ProcMaps").split("\n") if (found := _MAP.fullmatch(line))]
+    registers = mapping(report.get("Registers") or mapping(report.get("Prstatus")).get("registers"))
+    at = next((value for name in _POINTERS if isinstance(value := registers.get(name), int)), None)
+    placed: list[Frame] = []
+    for frame, line in zip(frames, lines, strict=True):
+        at = int(found["at"], 16) if (found := _ADDRESS.match(line)) else at
+        path = None if at is None or frame.offset is not None else _file_at(maps, at)
+        if path and at is not None:
+            base = min(int(one["start"], 16) for one in maps if one["path"] == path)
+            placed.append(Frame(frame.module or base_name(path), frame.function, at - base))
+        else:
+            placed.append(frame)
+        if frame.module:
+            at = None  # what is inlined where there is no source is not known
+    return placed
+
+
+def _file_at(maps: Sequence[re.Match[str]], at: int) -> str | None:
+    return next((one["path"] for one in maps if int(one["start"], 16) <= at < int(one["end"], 16)), None)
 
 
 def _lines(report: Mapping[str, Any], name: str) -> str:

@@ -291,3 +291,24 @@ def test_a_report_may_stand_among_text():
 def test_a_word_of_a_report_in_text_is_none():
     said = b'The field "CrashSeverity": {"Type": "x"} has "ShortDescription": "y"\n'
     assert not CASREP.recognises(head(said))
+
+
+def test_frames_of_gdb_are_in_the_files_that_the_process_had_at_their_addresses():
+    maps = [
+        "          Start Addr           End Addr       Size     Offset objfile",
+        "            0x400000           0x500000   0x100000        0x0 /opt/relay/relay",
+        "            0x500000           0x600000   0x100000   0x100000 r-xp /opt/relay/relay",
+        "      0x7ffff7e00000     0x7ffff7f00000   0x100000        0x0 /lib/x86_64-linux-gnu/libstdc++.so.6.0.30",
+        "      0x7ffffffde000     0x7ffffffff000    0x21000        0x0 [stack]",
+    ]
+    stack = [
+        *REPORT["Stacktrace"][:2],
+        "#2  relay::Queue::pop (this=0x7fff) at /src/queue.cc:12",
+        "#3  0x00007ffff7e29a31 in ?? () from /lib/x86_64-linux-gnu/libstdc++.so.6",
+        "#4  main (argc=<optimized out>) at /src/main.cc:7",
+    ]
+    crash = record(ProcMaps=maps, Registers={"rip": 0x7FFFF7E00123}, Stacktrace=stack)
+    assert [(frame["module"], frame["offset"]) for frame in crash["frames"]] == [
+        ("libstdc++.so.6.0.30", 0x123), ("relay", 0x1E3099), ("relay", 0x1E3099), ("libstdc++.so.6", 0x29A31),
+        (None, None),
+    ]  # fmt: skip
