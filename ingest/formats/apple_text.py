@@ -65,8 +65,9 @@ _NEW_STEP = re.compile(r"\d{1,4}\s|\(|[A-Z][A-Za-z/ ]{1,40}:\s")
 _IMAGE = re.compile(
     r"(?P<start>0x[0-9a-fA-F]{1,16}) {0,9}- {0,30}(?P<end>0x[0-9a-fA-F]{1,16}|\?\?\?) {1,9}\+?(?P<rest>\S.*)"
 )
-_ARCHITECTURE = re.compile(r" (?:arm\w{1,10}|x86_64h?|i386|ppc\w{0,10}|unknown)$")
-_VERSION = re.compile(r"\((?P<short>[^()\s]{1,60})(?: - [^()]{0,60})?\)")
+_PROCESSOR = r"(?:arm\w{1,10}|x86_64h?|i386|ppc\w{0,10}|unknown)"
+_ARCHITECTURE = re.compile(rf" {_PROCESSOR}$")
+_VERSION = re.compile(rf"\((?!{_PROCESSOR}\))(?P<short>[^()\s]{{1,60}})(?: - [^()]{{0,60}})?\)")
 _UNKNOWN = frozenset([
     "???", "??", "", "0x0", "<redacted>", "<deduplicated_symbol>", "<unavailable>", "(null)",
     "<translation info unavailable>",  # of Rosetta

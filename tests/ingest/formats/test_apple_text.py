@@ -316,6 +316,13 @@ def test_an_older_report_without_images():
     assert record["frames"] == [{"module": "Acme", "function": "run", "offset": None}]
 
 
+def test_the_processor_of_an_image_is_no_version():
+    told = "(7.2.1 - 7021) <2D903291> /Users/*/Acme Sync Helper"
+    assert crash(MAC.replace(told, "(3.1) <2D903291> /Users/*/SyncKit"))["module_version"] == "3.1"
+    found = crash(MAC.replace(told, "(x86_64)  <2D903291> /Users/*/SyncKit"))
+    assert (found["module"], found.get("module_version")) == ("SyncKit", None)
+
+
 def test_without_images_a_frame_may_name_the_program_by_its_bundle():
     said = MAC.partition("Binary Images:")[0].replace("0x10864e000 + 5382822", "0x10864e000 + 4096")
     record = crash(said)
