@@ -176,9 +176,10 @@ def _thread(dump: Mapping[str, Any], crash: Mapping[str, Any]) -> Mapping[str, A
 def _frames(thread: Mapping[str, Any]) -> Iterator[Frame]:
     for one in map(mapping, sequence(thread.get("frames"))):
         module = base_name(one.get("module"))
-        for inlined in sequence(one.get("inlines")):  # innermost first
-            yield Frame(module, _function(mapping(inlined).get("function")))
-        yield Frame(module, _function(one.get("function")), whole(one.get("module_offset")) if module else None)
+        offset = whole(one.get("module_offset")) if module else None
+        for inlined in sequence(one.get("inlines")):  # innermost first, all at the same place
+            yield Frame(module, _function(mapping(inlined).get("function")), offset)
+        yield Frame(module, _function(one.get("function")), offset)
 
 
 def _function(said: Any) -> str | None:

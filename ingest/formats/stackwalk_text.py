@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, Unfit, base_name, text, whole
 from ingest.formats.format import Document, Head, decoded
@@ -25,8 +25,12 @@ _IN_MODULE = re.compile(
     r"(?P<module>.+) \+ (?P<offset>0x[0-9a-f]{1,16})(?:\s{1,80}(?:\(|//|#).*|\s{3,80}.*)?", re.IGNORECASE
 )
 _REMARK = re.compile(r"(?<=\S)(?:\s{2,80}//.*|\s{3,80}\S.*)$")  # which people add
-_SOURCE = re.compile(r" \[[^\[\]]+ : \d+ \+ 0x[0-9a-f]+\]$| \+ 0x[0-9a-f]+$", re.IGNORECASE)
-_LOADED = re.compile(r"0x[0-9a-f]{1,16} - 0x[0-9a-f]{1,16}  (?P<file>.+?)  (?P<version>\S+)(?P<main>  \(main\))?.*")
+_SOURCE = re.compile(r" \[[^\[\]]+ : \d+(?: \+ 0x[0-9a-f]+)?\]$| \+ 0x[0-9a-f]+$", re.IGNORECASE)
+_POINTER = re.compile(r"\b(?P<name>[re]ip|pc) = 0x(?P<at>[0-9a-f]{1,16})\b")
+_FOUND_BY = re.compile(r"\s{1,8}Found by: (?P<inlined>inlining)?")
+_LOADED = re.compile(
+    r"0x(?P<start>[0-9a-f]{1,16}) - 0x[0-9a-f]{1,16}  (?P<file>.+?)  (?P<version>\S+)(?P<main>  \(main\))?.*"
+)
 
 
 def _recognises(head: Head) -> bool:
@@ -70,7 +74,7 @@ def _printed(lines: Sequence[str]) -> Walked | None:
         code=reason,
         system=_value(lines, start),
         system_version=_REMARK.sub("", lines[start + 1].strip()) if start + 1 < len(lines) else None,
-        frames=[_frame(found["rest"]) for line in own if (found := _FRAME.fullmatch(line.rstrip()))][:MOST_FRAMES],
+        frames=_frames(own, {base_name(found["file"]): int(found["start"], 16) for found in loaded})[:MOST_FRAMES],
         versions={found["file"]: found["version"] for found in loaded if "?" not in found["version"]},
         identity=(reason or "", address or "", *(line.strip() for line in own)),
         tags={
@@ -90,6 +94,34 @@ def _value(lines: Sequence[str], at: int | None) -> str | None:
 def _until_blank(lines: Sequence[str]) -> list[str]:
     end = next((at for at, line in enumerate(lines) if not line.strip()), len(lines))
     return list(lines[:end])
+
+
+def _frames(lines: Sequence[str], bases: Mapping[str | None, int]) -> list[Frame]:
+    """The frames, those with a function in their modules by the instruction pointer.
+
+    That is below the call in all but the innermost; how far is not known of all processors.
+    """
+    frames: list[Frame] = []
+    inlined, into, has_pointer = 0, None, False
+    for line in lines:
+        if found := _FRAME.fullmatch(line.rstrip()):
+            frames.append(_frame(found["rest"]))
+        elif pointer := _POINTER.search(line):
+            into = int(pointer["at"], 16) - has_pointer if pointer["name"] != "pc" or not has_pointer else None
+            has_pointer = True
+        elif by := _FOUND_BY.match(line):
+            inlined += by["inlined"] is not None
+            if not by["inlined"]:
+                at = max(0, len(frames) - 1 - inlined)
+                frames[at:] = [_placed(frame, bases.get(frame.module), into) for frame in frames[at:]]
+                inlined, into = 0, None
+    return frames
+
+
+def _placed(frame: Frame, base: int | None, at: int | None) -> Frame:
+    if frame.offset is not None or base is None or at is None or at < base:
+        return frame
+    return Frame(frame.module, frame.function, at - base)
 
 
 def _frame(rest: str) -> Frame:

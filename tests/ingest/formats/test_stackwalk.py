@@ -126,6 +126,23 @@ def test_texts_that_were_put_one_behind_the_other_are_each_read(said):
     assert crashes_of(TEXT, f"{said}\n{other}\n{said[:40]}".encode()) == [one, two]
 
 
+@pytest.mark.parametrize(("pointer", "further"), [("rip", 0x1F), ("pc", None)])
+def test_a_printed_function_is_at_the_pointer_and_with_it_those_inlined_into_it(pointer, further):
+    said = (
+        "Operating system: Mac OS X\n                  11.6.7 20G630\nCPU: amd64\n\n"
+        "Crash reason:  SIGBUS\nCrash address: 0x8\n\nThread 0 main (crashed)\n"
+        " 0  relay!push [a.rs : 15]\n    Found by: inlining\n 1  relay!poll [b.rs : 1 + 0x0]\n"
+        f"    {pointer} = 0x40001d\n    Found by: given as instruction pointer in context\n"
+        f" 2  relay!turn [c.rs : 3]\n    Found by: inlining\n 3  relay!main + 0x28\n    {pointer} = 0x400020\n"
+        "    Found by: call frame info\n\nLoaded modules:\n0x400000 - 0x40ffff  relay  ???  (main)\n"
+    )
+    found = printed(said)
+    assert [(frame["function"], frame["offset"]) for frame in found["frames"]] == [
+        ("push", 0x1D), ("poll", 0x1D), ("turn", further), ("main", further)
+    ]  # fmt: skip
+    assert (found["module"], found["module_offset"]) == ("relay", 0x1D)
+
+
 def test_a_dump_as_json():
     found = record(DUMP)
     assert len(found.pop("crash_id")) == 32
@@ -144,7 +161,7 @@ def test_a_dump_as_json():
         "module_offset": 0x1D72,
         "frames": [
             {"module": "relay.dll", "function": None, "offset": 0x1D72},
-            {"module": "agent.exe", "function": "push", "offset": None},
+            {"module": "agent.exe", "function": "push", "offset": 0x200},
             {"module": "agent.exe", "function": "run(int)", "offset": 0x200},
             {"module": None, "function": None, "offset": None},
             {"module": "ntdll.dll", "function": None, "offset": 0x10},
