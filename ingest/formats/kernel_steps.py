@@ -22,7 +22,7 @@ _PLACE = (
     r"(?:(?::(?P<of>\w{1,64}):)?(?P<function>[\w.$]{1,200})"
     r"(?:" + _OFFSET + rf"(?: {_SOURCE}(?: \([a-z]{{1,40}} \d{{1,9}}\))?)?(?: \[(?P<module>\w{{1,64}})[^\]]{{0,80}}\])?"
     rf"| \((?:{_SOURCE}|\?\?:\?)(?: {_SOURCE}| \([\w ]{{1,40}}\)){{0,40}}\)(?: \[?(?P<named>\w{{1,64}})\]?)?"
-    rf"| {_SOURCE} \[inline\])|{_NAMELESS})"
+    rf"| {_SOURCE}(?: \[inline\]|:\d{{1,7}}))|{_NAMELESS})"
 )
 _POINTER = re.compile(
     r"\s{0,8}(?:[RE]IP:? {0,2}(?:[0-9a-f]{4}:)?|EIP is at |PC is at |TPC: <|IAOQ\[0\]: |NIP "
@@ -35,7 +35,7 @@ _NAMED = re.compile(  # in the first line of a report
 )
 _STACKS = r"(?:<{1,2}[/#]?[A-Z]{2,6}\d?>{1,2} {1,4}){0,3}"  # of stacks in a trace; up to Linux 4.8 on one line
 _STEP = re.compile(
-    rf"\s{{0,16}}(?:#\d{{1,3}} )?{_STACKS}(?P<bracket>\()?"
+    rf"\s{{0,16}}(?:#\d{{1,3}} (?:0x[0-9a-f]{{16}} in )?)?{_STACKS}(?P<bracket>\()?"
     + _ADDRESSES
     + r"(?P<question>\? )?"
     + _PLACE
