@@ -157,6 +157,7 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
             break
     # A kernel without frame pointers is not sure of any.
     found = frames if has_sure else frames + doubted
-    if any(frame.function for frame in found):  # where others have names, an address without one is nowhere
+    # Where others have names an address without one is nowhere, and so may be one alone.
+    if len(found) == 1 or any(frame.function for frame in found):
         found = [frame for frame in found if frame.function or frame.module != _KERNEL]
     return found[:MOST_FRAMES], release

@@ -41,6 +41,7 @@ def test_a_jump_to_nowhere_is_no_step_of_a_kernel_with_names():
         ["RIP: 0010:0xffffffffbff8a2a0", "Call Trace:", " ? ring_poll+0x1/0x2", " ring_put+0x1/0x2 [sensor]"], None
     )
     assert [(frame.module, frame.function) for frame in found] == [("sensor", "ring_put")]
+    assert kernel_steps.stack_of(["Oops: 0011 [#1]", "Modules linked in:"], Frame("kernel")) == ([], None)
 
 
 def test_a_mail_may_break_a_step_of_arm_before_the_caller():
