@@ -44,7 +44,7 @@ class Ceding:
             if strongest is None or found.log_alarm(spot_log_weight) < waves.LOG_THRESHOLD or strongest[1] <= since:
                 continue
             spot, onset = self._inquiry.spots.whole_system(strongest[0], tick), strongest[1] - JUDGING_MINUTES
-            if not self._rose_elsewhere(incident, mine, self._inquiry.events_since(spot, 0)):
+            if not self._rose_elsewhere(incident, mine, spot):
                 continue
             incident.cede(spot, max(onset, since))  # a few came before it was a wave
             return True
@@ -65,7 +65,7 @@ class Ceding:
             spot, onset = int(waves_found.spot[wave[0]]), int(waves_found.onset[wave[0]])
             if onset <= incident.alarm_tick + LAG_MINUTES or self._inquiry.spots.covers(spot, incident.spot):
                 return False
-            if not self._rose_elsewhere(incident, mine, self._inquiry.events_since(spot, 0)):
+            if not self._rose_elsewhere(incident, mine, spot):
                 return False
             incident.cede(spot, onset)
         else:
@@ -73,13 +73,23 @@ class Ceding:
         return True
 
     def later_wave(self, incident: Incident, tick: int, mine: Mask) -> tuple[int, int] | None:
-        """Spot and onset of the strongest wave that began just before a name stood no longer and is not its doing."""
+        """Spot and onset of the strongest wave that began just before a name stood no longer and is not its doing.
+
+        What begins at a place that raised no alarm need not be an hour later: an update strikes what hosts are.
+        """
         since = (tick if incident.said.doubt.since is None else incident.said.doubt.since) - JUDGING_MINUTES
+        stands_apart = self._inquiry.spots.stands_apart(tick, self._inquiry.expected.total.sum(0))
         portion = self._inquiry.portion(incident.rise)
         lately = mine & (self._inquiry.news.events.minute >= since)
         found = self._inquiry.waves(tick, lately, caution=False, portion=portion)
         pairs = zip(found.spot.tolist(), found.onset.tolist(), strict=True)
-        later = found.where([self._is_later(incident, spot, onset) for spot, onset in pairs])
+        later = found.where(
+            [
+                self._is_later(incident, spot, onset)
+                or (bool(stands_apart[spot]) and self._is_later_elsewhere(incident, mine, spot, onset))
+                for spot, onset in pairs
+            ]
+        )
         return later.strongest(self._inquiry.spots.log_weights(tick)[0])
 
     def cede_waves_of_others(self, incidents: Sequence[Incident]) -> None:
@@ -93,12 +103,23 @@ class Ceding:
         """The waves that are not everywhere where an incident is."""
         return found.where([not self._inquiry.spots.covers(spot, incident.spot) for spot in found.spot.tolist()])
 
-    def _rose_elsewhere(self, incident: Incident, mine: Mask, there: Mask) -> bool:
-        """Whether at most half of what raised an alarm happened there; a rise that grows is no other one."""
-        since = self._inquiry.news.events.minute - incident.alarm_tick
-        early = mine & (since > -LAG_MINUTES) & (since <= JUDGING_MINUTES)
-        return int((early & there).sum()) <= MOSTLY * int(early.sum())
+    def _rose_elsewhere(self, incident: Incident, mine: Mask, spot: int, before: int | None = None) -> bool:
+        """Whether at most half of what raised an alarm happened in a spot; a rise that grows is no other one.
+
+        Args:
+            before: the minute before which it did; None: a quarter of an hour after the alarm.
+        """
+        minute, alarm = self._inquiry.news.events.minute, incident.alarm_tick
+        early = mine & (minute > alarm - LAG_MINUTES) & (minute < (before or alarm + JUDGING_MINUTES + 1))
+        return int((early & self._inquiry.events_since(spot, 0)).sum()) <= MOSTLY * int(early.sum())
 
     def _is_later(self, incident: Incident, spot: int, onset: int) -> bool:
         """Whether a wave is none of a named incident's doing: it began later, and not in all its hosts."""
         return incident.began_after(onset) and not self._inquiry.spots.covers(spot, incident.spot)
+
+    def _is_later_elsewhere(self, incident: Incident, mine: Mask, spot: int, onset: int) -> bool:
+        """Whether a wave began after an incident named its update, and not where that showed."""
+        named = incident.said.named_tick
+        if named is None or onset <= named or self._inquiry.spots.covers(spot, incident.spot):
+            return False
+        return self._rose_elsewhere(incident, mine, spot, onset)
