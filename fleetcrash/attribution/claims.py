@@ -76,6 +76,16 @@ class Claims:
             ceded |= self._inquiry.events_with(update, tick)
         return ceded
 
+    def told_since_of_before(self, incident: Incident) -> Mask:
+        """(events,) what happened long before the update of an incident was sent out, told only since it was named.
+
+        Others raised its alarm. A backlog of a day would seem a rise of that day, of which the update explains little.
+        """
+        named, events = incident.said.named_tick, self._inquiry.news.events
+        if incident.update is None or named is None:
+            return np.zeros(len(events), bool)
+        return (events.tick > named) & (events.minute < self._inquiry.released(incident.update) - LAG_MINUTES)
+
     def of_others(self, incident: Incident, incidents: Sequence[Incident], update: int | None) -> Mask:
         """(events,) those of the other incidents that name an update: whom it strikes, each of them tells in part."""
         theirs = np.zeros(len(self.taken), bool)

@@ -370,6 +370,7 @@ class Detector:
                 mine |= other.claim(len(self._claims.taken)) & (minute > tick - DAY)
         mine |= incident.claim(len(self._claims.taken))
         mine &= ~self._claims.explained_by_others(incident, self.incidents, tick)
+        mine &= ~self._claims.told_since_of_before(incident)
         if incident.rise is not None:
             mine &= self._inquiry.modules.crashes_of(incident.rise)
         return mine & self._claims.cells_of(incident)[self.news.events.cell] & ~self._claims.ceded(incident, tick)
