@@ -167,25 +167,26 @@ def _in_files(frames: Sequence[Frame], lines: Sequence[str], report: Mapping[str
 
     It tells none of a function that is inlined into the caller, and of the innermost one at the start of a line.
     """
-    maps = [found for line in _lines(report, "ProcMaps").split("\n") if (found := _MAP.fullmatch(line))]
+    found_maps = (found for line in _lines(report, "ProcMaps").split("\n") if (found := _MAP.fullmatch(line)))
+    maps = [(int(one["start"], 16), int(one["end"], 16), one["path"]) for one in found_maps]
+    bases: dict[str, int] = {}
+    for start, _, path in maps:
+        bases[path] = min(start, bases.get(path, start))
     registers = mapping(report.get("Registers") or mapping(report.get("Prstatus")).get("registers"))
     at = next((value for name in _POINTERS if isinstance(value := registers.get(name), int)), None)
     placed: list[Frame] = []
     for frame, line in zip(frames, lines, strict=True):
         at = int(found["at"], 16) if (found := _ADDRESS.match(line)) else at
-        path = None if at is None or frame.offset is not None else _file_at(maps, at)
-        if path and at is not None:
-            base = min(int(one["start"], 16) for one in maps if one["path"] == path)
-            placed.append(Frame(frame.module or base_name(path), frame.function, at - base))
+        file = None
+        if at is not None and frame.offset is None:
+            file = next((path for start, end, path in maps if start <= at < end), None)
+        if file and at is not None:
+            placed.append(Frame(frame.module or base_name(file), frame.function, at - bases[file]))
         else:
             placed.append(frame)
         if frame.module:
             at = None  # what is inlined where there is no source is not known
     return placed
-
-
-def _file_at(maps: Sequence[re.Match[str]], at: int) -> str | None:
-    return next((one["path"] for one in maps if int(one["start"], 16) <= at < int(one["end"], 16)), None)
 
 
 def _lines(report: Mapping[str, Any], name: str) -> str:
