@@ -176,7 +176,9 @@ def time_of(value: Any, *, unit: int | None = None) -> str | None:
         unit = next((finer for least, finer in _LEAST_OF_UNIT if value > least), 1)
     try:
         whole_s, rest = divmod(value, unit)
-        since = timedelta(seconds=whole_s, microseconds=rest * 1_000_000 // unit)
+        rest_us = rest * 1_000_000
+        # A float is a little off what was written: it is rounded, else .981 would become .980999.
+        since = timedelta(seconds=whole_s, microseconds=rest_us // unit if isinstance(value, int) else rest_us / unit)
         return time_text(_EPOCH + since)
     except (OverflowError, ValueError):
         return str(value)[:LONGEST_TEXT]
