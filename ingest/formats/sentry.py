@@ -243,7 +243,8 @@ def _said(event: Mapping[str, Any], thrown: Mapping[str, Any]) -> Iterator[tuple
     yield from (
         (name, event.get(name)) for name in ("level", "release", "dist", "environment", "platform", "transaction")
     )
-    yield "message", thrown.get("value") or mapping(event.get("logentry")).get("formatted") or event.get("message")
+    entry = mapping(event.get("logentry"))  # sentry-cli and older SDKs send no "formatted"
+    yield "message", thrown.get("value") or entry.get("formatted") or entry.get("message") or event.get("message")
     yield "mechanism", mapping(thrown.get("mechanism")).get("type")
     yield "os_name", _os_name(event)
     yield "model", _context(event, "device").get("model")

@@ -244,6 +244,20 @@ def test_what_is_wrong_with_a_crash_is_left_for_the_rules_to_say():
     assert record["os_type"] == "windows", "by a path"
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"logentry": {"message": "%s is gone", "formatted": "disk is gone", "params": ["disk"]}}, "disk is gone"),
+        ({"logentry": {"message": "disk is gone"}}, "disk is gone"),
+        ({"logentry": {"message": "%s is gone", "params": ["disk"]}}, "%s is gone"),
+        ({"message": "disk is gone"}, "disk is gone"),
+    ],
+)
+def test_the_message_of_a_fatal_log_entry_is_kept(said, message):
+    event = {"event_id": EVENT_ID, "level": "fatal", "server_name": "web-1", **said}
+    assert the_record(sentry.read_envelope(of_event(event), asked()))["tags"]["message"] == message
+
+
 def test_halves_of_characters_in_a_message_cost_no_crash():
     event = {**EVENT, "level": "fatal", "exception": None, "message": "broken \ud83d", "environment": "a\x00b"}
     record = the_record(sentry.read_envelope(of_event(event), asked()))
