@@ -37,8 +37,9 @@ def encoding_of(request: Request, door: Door) -> str:
     Raises:
         Refusal: this door does not know it.
     """
-    given = request.headers.getlist("content-encoding") or ["identity"]
-    encoding = ", ".join(each.strip().lower() for each in given)  # two headers are the same as one list
+    given = ",".join(request.headers.getlist("content-encoding"))  # two headers are the same as one list
+    # Some clients send the header empty: sentry-ruby for a body that it did not pack.
+    encoding = ", ".join(one for each in given.split(",") if (one := each.strip().lower())) or "identity"
     if encoding not in door.encodings:
         known = ", ".join(one for one in door.encodings if one not in ("identity", "x-gzip"))
         raise Refusal(

@@ -175,6 +175,13 @@ def test_an_encoding_in_two_headers_is_two_encodings(client):
     assert answer.startswith(b"HTTP/1.1 415 ")
 
 
+@pytest.mark.parametrize(
+    ("said", "body"), [("", LINE), (" , ", LINE), (",gzip ,", gzip.compress(LINE)), ("Identity", LINE)]
+)
+def test_a_list_of_encodings_may_have_empty_places(client, said, body):
+    assert client.post(body, Content_Encoding=said).status == 202
+
+
 def test_every_encoding_brings_the_same_records(lake):
     plain = [crashes(first, 10) for first in (0, 10, 20, 30, 40, 50)]
     with serving(lake) as client:
