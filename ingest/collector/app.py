@@ -23,7 +23,7 @@ from ingest.collector.heads import Heads
 from ingest.collector.openapi import HEALTHZ, METRICS, OPENAPI, document
 from ingest.collector.origins import WithOrigins, preflight
 from ingest.collector.reception import Parts, Reception, drained
-from ingest.collector.refusal import Refusal
+from ingest.collector.refusal import Refusal, later
 
 CLIENTS = (sentry.ENVELOPE, sentry.STORE, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX, minidump_upload.MINIDUMP)
 
@@ -80,7 +80,12 @@ class _Desk:
 
     async def clients(self, door: BodyDoor, request: Request) -> Response:
         """Take a body from a third-party client; answer as it expects, once the crashes are on disk durably."""
-        _, reading = await self._reception.take(request, door)
+        try:
+            _, reading = await self._reception.take(request, door)
+        except Refusal as refusal:
+            if refusal.status in door.final:
+                raise later(refusal) from refusal
+            raise
         headers = {"Content-Type": reading.reply_type, **door.reply_headers}
         return self._answered(request, Response(reading.reply, headers=headers))
 

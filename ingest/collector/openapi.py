@@ -49,7 +49,7 @@ _ERRORS = {
     422: "The Idempotency-Key came with other records before.",
     429: "More waits than is good (busy), or came than the token may bring (rate_limited). See Retry-After.",
     500: "A fault of ours. Nothing was acknowledged.",
-    503: "The disk or the tokens cannot be used.",
+    503: "The disk or the tokens cannot be used. At /v1/logs and /_bulk also for 408 and 507.",
     507: "The disk is full.",
 }
 _ASKING = (401, 403, 500, 503)

@@ -51,6 +51,11 @@ def amid(refusal: Refusal) -> Refusal:
     return Refusal(refusal.status, refusal.code, said, refusal.headers)
 
 
+def later(refusal: Refusal) -> Refusal:
+    """The same, with the status at which all clients send again."""
+    return Refusal(503, refusal.code, str(refusal), refusal.headers)
+
+
 def busy(what: str) -> Refusal:
     """There is too much to do."""
     return Refusal(429, "busy", f"{what}. Nothing of this request was kept. Send it again.", {"Retry-After": "1"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ingest.collector import bodies
@@ -244,7 +244,8 @@ PAGES = (
     Page("/", json.dumps(_BANNER), "application/json", _PRODUCT),
     Page("/_cat/health", "fleetcrash green\n", "text/plain", _PRODUCT),
 )
-BULK = BodyDoor("/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, ("POST", "PUT"), read, reply_headers=_PRODUCT)
-BULK_OF_INDEX = BodyDoor(
-    "/{index}/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, ("POST", "PUT"), read, reply_headers=_PRODUCT
-)
+BULK = BodyDoor(
+    "/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, ("POST", "PUT"), read, reply_headers=_PRODUCT,
+    final=frozenset([408, 507]),  # Elasticsearch's own clients send again at 429, 502, 503 and 504
+)  # fmt: skip
+BULK_OF_INDEX = replace(BULK, path="/{index}/_bulk")

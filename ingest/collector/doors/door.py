@@ -105,12 +105,14 @@ class BodyDoor(Door):
         token_in: finds the token within a body, None for none; for clients that put it there.
         is_parsed: whether documents are parsed, so that only one large body is read at a time.
         reply_headers: of every reply.
+        final: statuses that its clients take for final although the body may be sent again later; 503 is sent instead.
     """
 
     read: Callable[[bytearray, Asked], Reading]
     token_in: Callable[[bytearray], str | None] | None = None
     is_parsed: bool = True
     reply_headers: Mapping[str, str] = field(default_factory=dict)
+    final: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

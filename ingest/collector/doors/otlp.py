@@ -32,4 +32,7 @@ def read(body: bytearray, asked: Asked) -> Reading:
     return Reading(records.lines, records.read, export.not_read, reply, _JSON if is_json else _PROTOBUF)
 
 
-LOGS = BodyDoor("/v1/logs", (_PROTOBUF, _JSON), bodies.CLIENTS_ENCODINGS, ("POST",), read)
+LOGS = BodyDoor(
+    "/v1/logs", (_PROTOBUF, _JSON), bodies.CLIENTS_ENCODINGS, ("POST",), read,
+    final=frozenset([408, 507]),  # by OTLP, anything but 429, 502, 503 and 504 must not be sent again
+)  # fmt: skip

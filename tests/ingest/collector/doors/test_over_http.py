@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,7 @@ from ingest.collector.doors import sentry
 from ingest.collector.doors.door import Asked
 from ingest.collector.limits import Limits
 from ingest.collector.tokens import Tokens
-from tests.ingest.collector.conftest import Answered, Client, booked, serving, until
+from tests.ingest.collector.conftest import PATIENCE_S, Answered, Client, booked, serving, until
 from tests.ingest.collector.doors.conftest import NOW
 from tests.ingest.collector.doors.test_bulk import SYSLOG, bulk_of
 from tests.ingest.collector.doors.test_minidump import dump, form
@@ -239,7 +240,10 @@ def test_pressure_and_a_full_disk_are_told_at_every_door(lake, monkeypatch):
     with serving(lake, limits=Limits(backlog_bytes=1, commit_every_s=3600)) as client:
         with monkeypatch.context() as patch:
             patch.setattr("ingest.collector.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
-            assert [send(client, knock).status for knock in KNOCKS.values()] == [507] * len(KNOCKS)
+            full = {name: send(client, knock) for name, knock in KNOCKS.items()}
+            assert {one.code for one in full.values()} == {"disk_full"}
+            assert {name for name, one in full.items() if one.status == 503} == {"otlp", "bulk", "bulk of an index"}
+            assert {one.status for one in full.values()} == {503, 507}, "to whom 507 is final, it is 503"
         assert send(client, KNOCKS["otlp"]).status == 200
         answers = [send(client, knock) for knock in KNOCKS.values()]
         assert [(one.status, one.headers["retry-after"]) for one in answers] == [(429, "1")] * len(KNOCKS)
@@ -254,6 +258,21 @@ def test_an_idempotency_key_works_at_every_door_and_is_the_doors_own(lake):
         other = bytes(of_event({**EVENT, "event_id": "other"}))
         assert send(client, KNOCKS["envelope"], other, Idempotency_Key="k1").code == "key_reused"
     assert booked(lake)["read"] == len(KNOCKS) + 1, "the journal, which has no end, knows no key"
+
+
+def answered(client: Client, asked: bytes) -> bytes:
+    """Everything that comes back on a connection until it is closed."""
+    with socket.create_connection(("127.0.0.1", client.port), timeout=PATIENCE_S) as plain:
+        plain.sendall(asked)
+        return b"".join(iter(lambda: plain.recv(4096), b""))
+
+
+def test_who_takes_408_for_final_is_told_503(lake):
+    stalled = b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    with serving(lake, limits=Limits(stall_s=0.05)) as client:
+        answer = answered(client, stalled)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_slow"
 
 
 # -- the journal
