@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
@@ -24,6 +25,10 @@ from ingest.collector.openapi import HEALTHZ, METRICS, OPENAPI, document
 from ingest.collector.origins import WithOrigins, preflight
 from ingest.collector.reception import Parts, Reception, drained
 from ingest.collector.refusal import Refusal, later
+from ingest.collector.unanswered import Unanswered
+
+# Before a connection is closed unanswered: a client that sends again at once does so no more often than this.
+_HELD_S = 1.0
 
 CLIENTS = (sentry.ENVELOPE, sentry.STORE, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX, minidump_upload.MINIDUMP)
 
@@ -83,9 +88,11 @@ class _Desk:
         try:
             _, reading = await self._reception.take(request, door)
         except Refusal as refusal:
-            if refusal.status in door.final:
-                raise later(refusal) from refusal
-            raise
+            found = later(refusal) if refusal.status in door.final else refusal
+            if found.is_for_now and not door.heeds(request.headers):
+                await asyncio.sleep(_HELD_S)
+                return self._answered(request, Unanswered(status_code=found.status))
+            raise found from refusal
         headers = {"Content-Type": reading.reply_type, **door.reply_headers}
         return self._answered(request, Response(reading.reply, headers=headers))
 
@@ -100,6 +107,8 @@ class _Desk:
 
     async def page(self, page: Page, request: Request) -> Response:
         """Answer what a client asks before it sends."""
+        if not page.heeds(request.headers) and self._reception.is_shut(token_of(request)):
+            return self._answered(request, Unanswered(status_code=503))
         return self._answered(request, Response(page.text, headers={"Content-Type": page.type, **page.headers}))
 
     async def healthz(self, request: Request) -> Response:

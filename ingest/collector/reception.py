@@ -246,6 +246,15 @@ class Reception:
         """Whether a token is needed for everything."""
         return self._needs_token or self._parts.tokens.configured
 
+    def is_shut(self, token: str | None) -> bool:
+        """Whether nothing of a holder of this token is taken for now, as far as can be told before it comes."""
+        try:
+            self._sender(token)
+            self._parts.spool.check_room(_PART_BYTES)
+        except Refusal as refusal:
+            return refusal.is_for_now
+        return False
+
     def may_read(self, token: str | None) -> bool:
         """Whether a holder of this token may see the state; False if tokens cannot be read."""
         try:

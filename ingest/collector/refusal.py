@@ -28,6 +28,11 @@ class Refusal(FleetcrashError):
         self.code = code
         self.headers = dict(headers or {})
 
+    @property
+    def is_for_now(self) -> bool:
+        """Whether the same request may be taken later."""
+        return self.status in (408, 429, 503, 507)
+
 
 def too_large(found: str, bound: int, unit: str) -> Refusal:
     """The body has too much of something."""

@@ -33,6 +33,7 @@ from ingest.collector.rates import Rates
 from ingest.collector.reception import Parts
 from ingest.collector.spool import Spool
 from ingest.collector.tokens import Tokens
+from ingest.collector.unanswered import with_abort
 
 _CONNECTIONS_IN_QUEUE = 2048
 _ENDS_WITHIN_S = 10
@@ -260,6 +261,7 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.app = partial(with_abort, self.app, transport.abort)
         self._from = _sender_of(transport.get_extra_info("peername"))
         self.open_from[self._from] += 1
         if len(self.connections) > self.most_connections or self.open_from[self._from] > self.most_of_one:

@@ -233,6 +233,15 @@ def _host_id(fields: Mapping[str, Any]) -> str | None:
     return first((*ids, host.get("name"), host.get("hostname"), *names))
 
 
+def _heeds(headers: Mapping[str, str]) -> bool:
+    """Whether a client sends again when an answer says so.
+
+    rsyslog, which uses libcurl and gives it no name, drops a body at any error, and sends again only after a broken
+    connection; at once, unless ``/_cat/health`` is broken as well.
+    """
+    return "user-agent" in headers or headers.get("accept") != "*/*"
+
+
 _BANNER = {
     "name": "fleetcrash",
     "cluster_name": "fleetcrash",
@@ -242,10 +251,11 @@ _BANNER = {
 }
 PAGES = (
     Page("/", json.dumps(_BANNER), "application/json", _PRODUCT),
-    Page("/_cat/health", "fleetcrash green\n", "text/plain", _PRODUCT),
+    Page("/_cat/health", "fleetcrash green\n", "text/plain", _PRODUCT, _heeds),
 )
 BULK = BodyDoor(
     "/_bulk", _TYPES, bodies.CLIENTS_ENCODINGS, ("POST", "PUT"), read, reply_headers=_PRODUCT,
     final=frozenset([408, 507]),  # Elasticsearch's own clients send again at 429, 502, 503 and 504
+    heeds=_heeds,
 )  # fmt: skip
 BULK_OF_INDEX = replace(BULK, path="/{index}/_bulk")

@@ -96,6 +96,10 @@ class Door:
     methods: tuple[str, ...]
 
 
+def _everybody(_: Mapping[str, str]) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class BodyDoor(Door):
     """A door for bodies that are read as a whole.
@@ -106,6 +110,8 @@ class BodyDoor(Door):
         is_parsed: whether documents are parsed, so that only one large body is read at a time.
         reply_headers: of every reply.
         final: statuses that its clients take for final although the body may be sent again later; 503 is sent instead.
+        heeds: whether a client with such headers sends again when an answer says so. One that does not gets no answer
+            then: its connection is closed.
     """
 
     read: Callable[[bytearray, Asked], Reading]
@@ -113,6 +119,7 @@ class BodyDoor(Door):
     is_parsed: bool = True
     reply_headers: Mapping[str, str] = field(default_factory=dict)
     final: frozenset[int] = frozenset()
+    heeds: Callable[[Mapping[str, str]], bool] = _everybody
 
 
 @dataclass(frozen=True)
@@ -132,9 +139,11 @@ class Page:
 
     Attributes:
         type: media type of the text.
+        heeds: as of a BodyDoor; whoever does not asks here whether it may send again.
     """
 
     path: str
     text: str
     type: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    heeds: Callable[[Mapping[str, str]], bool] = _everybody

@@ -275,6 +275,35 @@ def test_who_takes_408_for_final_is_told_503(lake):
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_slow"
 
 
+RSYSLOG = b"Host: x\r\nAccept: */*\r\nContent-Type: application/json; charset=utf-8\r\nConnection: close\r\n"
+HEALTH = b"GET /_cat/health HTTP/1.1\r\n" + RSYSLOG + b"\r\n"
+
+
+def of_rsyslog(body: bytes, more: bytes = b"") -> bytes:
+    """A bulk with the headers of rsyslog, of which none is a User-Agent."""
+    return b"POST /_bulk HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b" % (RSYSLOG, more, len(body), body)
+
+
+def test_rsyslog_which_drops_whatever_is_answered_gets_no_answer_when_it_should_send_again(lake, monkeypatch):
+    monkeypatch.setattr("ingest.collector.app._HELD_S", 0)
+    syslog = of_rsyslog(KNOCKS["bulk"].body)
+    named = of_rsyslog(KNOCKS["bulk"].body, b"User-Agent: logstash\r\n")
+    with serving(lake, limits=Limits(backlog_bytes=1, commit_every_s=3600)) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr("ingest.collector.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+            assert [answered(client, syslog), answered(client, HEALTH)] == [b"", b""]
+            assert answered(client, named).startswith(b"HTTP/1.1 503 ")
+            assert client.get("/_cat/health").status == 200, "whoever else asks"
+        assert answered(client, HEALTH).startswith(b"HTTP/1.1 200 ")
+        assert answered(client, syslog).startswith(b"HTTP/1.1 200 ")
+        assert [answered(client, syslog), answered(client, HEALTH)] == [b"", b""], "the spool is full"
+        assert answered(client, of_rsyslog(b"", b"Content-Encoding: x\r\n")).startswith(b"HTTP/1.1 415 ")
+        told = client.get("/metrics").document
+    assert 'requests_total{door="/_bulk",status="503"} 2\n' in told
+    assert 'requests_total{door="/_bulk",status="429"} 1\n' in told
+    assert booked(lake)["read"] == 1
+
+
 # -- the journal
 
 
