@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from fleetcrash.prometheus import CONTENT_TYPE
 from ingest.collector.credentials import token_of
-from ingest.collector.doors import bulk, journal, minidump_upload, otlp, sentry
+from ingest.collector.doors import bulk, journal, minidump_upload, otlp, sentry, sentry_minidump
 from ingest.collector.doors.door import BodyDoor, Page
 from ingest.collector.doors.records import RECORDS
 from ingest.collector.heads import Heads
@@ -30,7 +30,10 @@ from ingest.collector.unanswered import Unanswered
 # Before a connection is closed unanswered: a client that sends again at once does so no more often than this.
 _HELD_S = 1.0
 
-CLIENTS = (sentry.ENVELOPE, sentry.STORE, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX, minidump_upload.MINIDUMP)
+CLIENTS = (
+    sentry.ENVELOPE, sentry.STORE, sentry_minidump.MINIDUMP, otlp.LOGS, bulk.BULK, bulk.BULK_OF_INDEX,
+    minidump_upload.MINIDUMP,
+)  # fmt: skip
 
 PAGES = (*bulk.PAGES, Page(OPENAPI, document(), "application/json"))
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fleetcrash.records import COLUMNS, FLAG, FRAMES, NUMBER, TEXT, TEXT_MAP, TIME, WHOLE, Column, Kind
-from ingest.collector.doors import bulk, journal, minidump_upload, otlp, sentry
+from ingest.collector.doors import bulk, journal, minidump_upload, otlp, sentry, sentry_minidump
 from ingest.collector.doors.door import Door
 from ingest.collector.doors.records import RECORDS
 
@@ -69,6 +69,10 @@ _DOORS: tuple[tuple[Door, str, str, int, Mapping[str, Schema]], ...] = (
     (
         sentry.STORE, "sentryStore", "The crash of one Sentry event, as older clients send it.", 200,
         {_JSON: {"$ref": "#/components/schemas/SentryId"}},
+    ),
+    (
+        sentry_minidump.MINIDUMP, "sentryMinidump", "A dump with its Sentry event; the answer is the event's id.", 200,
+        {"text/plain": {"type": "string"}},
     ),
     (
         otlp.LOGS, "otlpLogs", "The crashes among OpenTelemetry log records (ExportLogsServiceRequest).", 200,
@@ -149,10 +153,11 @@ def _operation(
 def _body(door: Door, kind: str) -> Schema:
     if door is RECORDS and kind == _JSON:
         return {"$ref": "#/components/schemas/Record"}
-    if door is minidump_upload.MINIDUMP:
+    if door in (minidump_upload.MINIDUMP, sentry_minidump.MINIDUMP):
+        named = ("host_id", "ver") if door is minidump_upload.MINIDUMP else ("sentry",)
         return {
             "type": "object",
-            "properties": {"upload_file_minidump": _BYTES, "host_id": {"type": "string"}, "ver": {"type": "string"}},
+            "properties": {"upload_file_minidump": _BYTES, **{name: {"type": "string"} for name in named}},
             "required": ["upload_file_minidump"],
         }
     return {"type": "object"} if kind == _JSON else _BYTES

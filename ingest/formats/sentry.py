@@ -106,7 +106,7 @@ def envelope(body: bytearray, told: Told) -> Events:
             not_read += 1
     first_id = _id_text(told_id)
     for payload in events or attached[:1]:
-        event = _event(payload, told_id, told) if events else _with_id({}, told_id, payload)
+        event = _event(payload, told_id, told) if events else with_id({}, told_id, payload)
         if event is None:
             records.as_it_came(payload)
             continue
@@ -152,7 +152,7 @@ def _event(payload: bytearray | memoryview, told_id: Any, told: Told) -> dict[st
         event = parsed(payload)
     except NotJson:
         return None
-    return _with_id(event, told_id, payload) if isinstance(event, dict) else None
+    return with_id(event, told_id, payload) if isinstance(event, dict) else None
 
 
 def is_crash(event: Mapping[str, Any]) -> bool:
@@ -301,7 +301,7 @@ def _id_text(value: Any) -> str | None:
     return said.replace("-", "").lower() if said and len(said) == 36 else said
 
 
-def _with_id(event: Mapping[str, Any], told_id: Any, payload: bytearray | memoryview) -> dict[str, Any]:
+def with_id(event: Mapping[str, Any], told_id: Any, payload: bytearray | memoryview) -> dict[str, Any]:
     """An event with an id: its own, that of its envelope, or a hash of it."""
     return {**event, "event_id": _id_text(event.get("event_id")) or _id_text(told_id) or name_of(bytes(payload))}
 

@@ -11,6 +11,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 RECIPES = {
     "/api/{project}/envelope/": "sentry_sdk.init(",
     "/api/{project}/store/": "sentry_sdk.init(",
+    "/api/{project}/minidump/": "sentry_options_set_dsn",
     "/v1/logs": "http://collector:8510/v1/logs",
     "/upload": "journal-upload.conf",
     "/_bulk": "omelasticsearch",

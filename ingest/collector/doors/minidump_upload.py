@@ -6,6 +6,9 @@ client gets an id like any other, as it would send the dump again; nothing is ke
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
 from fleetcrash.store.dumps import Dump
 from ingest.collector import bodies
 from ingest.collector.doors.door import Asked, BodyDoor, Reading
@@ -18,17 +21,37 @@ _FILE = "upload_file_minidump"
 _LONGEST_VALUE_BYTES = 4000
 
 
-def read(body: bytearray, asked: Asked) -> Reading:
-    """The crash of a form.
+@dataclass(frozen=True)
+class Upload:
+    """A form with a dump.
 
+    Attributes:
+        data, found: the dump, and what it says. form: the other fields. files: the other files that are wanted.
+    """
+
+    data: bytes
+    found: minidump.Found
+    form: Mapping[str, str]
+    files: Mapping[str, bytes]
+
+
+def upload_of(body: bytearray, asked: Asked, *, files: Collection[str] = ()) -> Upload:
+    """A form with a dump.
+
+    Args:
+        files: other files that are wanted.
     Raises:
         Refusal: it is not a form, or has no dump.
     """
     form: dict[str, str] = {}
+    others: dict[str, bytes] = {}
     data = None
     for part in parts_of(body, asked.content_type):
         if part.name == _FILE:
             data = bytes(part.data)
+        elif part.name in files:
+            asked.told.check_document(len(part.data))
+            others[part.name] = bytes(part.data)
         elif not part.is_file:
             form.setdefault(part.name, bytes(part.data[:_LONGEST_VALUE_BYTES]).decode("utf-8", "replace"))
     found = minidump.read(data) if data is not None else None
@@ -36,10 +59,20 @@ def read(body: bytearray, asked: Asked) -> Reading:
         begins = "as a dump does, with MDMP, PAGEDU64 or PAGEDUMP"
         said = f"The form has no file {_FILE} that begins {begins}. Nothing of it was kept."
         raise Refusal(400, "bad_minidump", said)
+    return Upload(data, found, form, others)
+
+
+def read(body: bytearray, asked: Asked) -> Reading:
+    """The crash of a form.
+
+    Raises:
+        Refusal: it is not a form, or has no dump.
+    """
+    upload = upload_of(body, asked)
     records = Records(asked.told)
-    crash_id, host_id = minidump.add(records, found, data, form)
-    reply, dump = crash_id.encode(), Dump(crash_id, host_id, data, form)
-    if not found.is_crash:
+    crash_id, host_id = minidump.add(records, upload.found, upload.data, upload.form)
+    reply, dump = crash_id.encode(), Dump(crash_id, host_id, upload.data, upload.form)
+    if not upload.found.is_crash:
         return Reading(b"", 0, not_read=1, reply=reply, reply_type="text/plain")
     return Reading(records.lines, records.read, reply=reply, reply_type="text/plain", dumps=(dump,))
 

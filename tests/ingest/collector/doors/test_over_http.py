@@ -62,6 +62,10 @@ KNOCKS = {
         "/api/7/store/", "application/json", json.dumps(EVENT).encode(), json.dumps(HOSTLESS).encode(),
         "/api/{project}/store/",
     ),
+    "sentry minidump": Knock(
+        "/api/7/minidump/", form({}, b"")[1], form({"sentry[tags][host_id]": "h1"}, dump())[0], form({}, dump())[0],
+        "/api/{project}/minidump/",
+    ),
     "otlp": Knock(
         "/v1/logs", "application/json", json.dumps(export(CRASH)).encode(),
         json.dumps(export(CRASH, resource={})).encode(), "/v1/logs",
