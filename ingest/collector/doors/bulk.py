@@ -249,8 +249,12 @@ _BANNER = {
     "version": {"number": "8.17.0", "build_flavor": "default", "minimum_wire_compatibility_version": "7.17.0"},
     "tagline": "You Know, for Search",
 }
+_HEALTH = {"cluster_name": "fleetcrash", "status": "green", "timed_out": False, "number_of_nodes": 1}
+_LICENSE = {"license": {"status": "active", "uid": "fleetcrash", "type": "basic", "mode": "basic"}}
 PAGES = (
     Page("/", json.dumps(_BANNER), "application/json", _PRODUCT),
+    Page("/_license", json.dumps(_LICENSE), "application/json", _PRODUCT),  # without one Logstash sends nothing
+    Page("/_cluster/health", json.dumps(_HEALTH), "application/json", _PRODUCT),  # Vector
     Page("/_cat/health", "fleetcrash green\n", "text/plain", _PRODUCT, _heeds),
 )
 BULK = BodyDoor(

@@ -394,7 +394,9 @@ def test_elasticsearchs_clients_find_a_cluster(client):
     banner = client.get("/")
     assert banner.headers["x-elastic-product"] == "Elasticsearch"
     assert banner.document["version"]["number"] >= "7"
-    for path in ("/", "/_cat/health"):
+    assert client.get("/_license").document["license"]["status"] == "active", "else Logstash does not send"
+    assert client.get("/_cluster/health").document["status"] == "green"
+    for path in ("/", "/_cat/health", "/_cluster/health"):
         assert client.ask("HEAD", path, None, {}).status == 200
 
 
