@@ -184,7 +184,7 @@ def add(records: Records, event: Mapping[str, Any], dumps: Sequence[bytes]) -> l
         "crash_id": event["event_id"],
         "host_id": records.host_id(_names_of_host(event, tags)),
         "occurred_at": time_of(event.get("timestamp")),
-        "os_type": os_type(_os_name(event), (text(one.get("abs_path")) for one in raw_frames)) or _browsers(event),
+        "os_type": _system(event, raw_frames),
         "os_version": text(system.get("version")),
         "os_build": text(system.get("build")),
         "agent_version": version_of(event.get("release")),
@@ -230,10 +230,13 @@ def _names_of_host(event: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[A
     return (tags.get("host_id"), *told, tags.get("server_name"), user.get("id"))
 
 
-def _browsers(event: Mapping[str, Any]) -> str | None:
-    """The system of the browser in which a page failed; not on a server, where the request is from another host."""
-    if event.get("platform") != "javascript":
-        return None
+def _system(event: Mapping[str, Any], frames: Sequence[Mapping[str, Any]]) -> Any:
+    """The system by its name, by paths of the code, or by the browser of a page; a server's is another host's."""
+    platform = event.get("platform")
+    names = ("abs_path", "filename") if platform == "node" else ("abs_path",)  # the latter before @sentry/node 7
+    found = os_type(_os_name(event), (text(one.get(name)) for one in frames for name in names))
+    if found or platform != "javascript":
+        return found
     headers = {str(name).lower(): value for name, value in _pairs(mapping(event.get("request")).get("headers"))}
     return of_browser(headers.get("user-agent"))
 

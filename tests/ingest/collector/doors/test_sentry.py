@@ -176,6 +176,21 @@ def test_the_system_is_told_by_its_name_or_else_by_paths(name, path, os_type):
 
 
 @pytest.mark.parametrize(
+    ("platform", "file", "os_type"),
+    [
+        ("node", "/srv/agent/main.js", "linux"),
+        ("node", "C:\\agent\\main.js", "windows"),
+        ("node", "internal/timers.js", None),
+        ("csharp", "/_/src/Sync.cs", None),
+    ],
+)
+def test_the_system_of_an_older_node_sdk_is_told_by_files(platform, file, os_type):
+    thrown = {"type": "E", "mechanism": {"handled": False}, "stacktrace": {"frames": [{"filename": file}]}}
+    event = {"event_id": EVENT_ID, "platform": platform, "server_name": "s1", "exception": {"values": [thrown]}}
+    assert the_record(sentry.read_envelope(of_event(event), asked())).get("os_type") == os_type
+
+
+@pytest.mark.parametrize(
     ("described", "os_type"),
     [
         ("Microsoft Windows 10.0.19045", "windows"),
