@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -122,6 +124,17 @@ def test_what_did_not_end_anything_is_no_crash(event, is_crash):
     ):
         assert (reading.read, reading.not_read) == (int(is_crash), int(not is_crash))
         assert json.loads(reading.reply) == {"id": EVENT_ID}
+
+
+def test_an_old_clients_event_may_be_packed_in_text():
+    packed = base64.b64encode(zlib.compress(json.dumps(EVENT).encode()))
+    plain = the_record(sentry.read_store(bytearray(json.dumps(EVENT).encode()), asked()))
+    assert the_record(sentry.read_store(bytearray(packed), asked())) == plain
+    with pytest.raises(Unfit) as large:
+        sentry.read_store(bytearray(base64.b64encode(zlib.compress(bytes(100_000)))), asked(document_bytes=50_000))
+    assert large.value.is_too_large
+    cut = sentry.read_store(bytearray(packed[:-20]), asked())
+    assert (cut.read, bytes(cut.lines)) == (1, packed[:-20] + b"\n"), "for the rules"
 
 
 def test_other_items_are_not_read_with_a_length_or_without():
