@@ -228,9 +228,24 @@ def _said(fields: Mapping[str, Any]) -> str | None:
 def _host_id(fields: Mapping[str, Any]) -> str | None:
     """The host, where each shipper puts it; a machine's id before its name, as at the journal's own door."""
     host = mapping(fields.get("host"))
-    ids = (fields.get("host_id"), host.get("id"), fields.get("_MACHINE_ID"))
+    ids = (host.get("id"), fields.get("_MACHINE_ID"))
     names = (fields.get(name) for name in ("host.name", "host", "hostname", "fromhost", "HOST", "_HOSTNAME"))
-    return first((*ids, host.get("name"), host.get("hostname"), *names))
+    return first((fields.get("host_id"), _origin(fields), *ids, host.get("name"), host.get("hostname"), *names))
+
+
+def _origin(fields: Mapping[str, Any]) -> str | None:
+    """The host in a line's syslog header, if that is another than the shipper's, which is then a relay."""
+    header = mapping(mapping(fields.get("log")).get("syslog"))
+    of_beats = fields.get("hostname") if isinstance(fields.get("syslog"), dict) else None
+    origin = first((header.get("hostname"), of_beats, fields.get("logsource")))
+    host = mapping(fields.get("host"))
+    own = {_short(name) for name in (host.get("name"), host.get("hostname"))}
+    return None if origin is None or _short(origin) in own else origin
+
+
+def _short(name: Any) -> str:
+    """A host's name without its domain."""
+    return (text(name) or "").partition(".")[0].lower()
 
 
 def _heeds(headers: Mapping[str, str]) -> bool:

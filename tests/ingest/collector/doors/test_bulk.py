@@ -186,6 +186,12 @@ def test_other_documents_are_not_read(document):
         ({"_HOSTNAME": "h", "_MACHINE_ID": "m"}, "m"),
         ({"HOST": "h", "FACILITY": "kern", "PROGRAM": "kernel"}, "h"),
         ({"host": ["h"]}, None),
+        # Of a relay, whose own name stands beside that of the syslog header: Beats, older Logstash.
+        ({"host": {"id": "i", "name": "relay"}, "log": {"syslog": {"hostname": "h"}}}, "h"),
+        ({"host": {"id": "i", "name": "relay"}, "syslog": {"facility": 0}, "hostname": "h"}, "h"),
+        ({"host": "10.0.0.1", "logsource": "h"}, "h"),
+        ({"host": {"id": "i", "name": "H.example.com"}, "log": {"syslog": {"hostname": "h"}}}, "i"),
+        ({"host": {"id": "i", "hostname": "h"}, "syslog": {"facility": 0}, "hostname": "h"}, "i"),
     ],
 )
 def test_the_host_is_where_each_shipper_puts_it(fields, host_id):
