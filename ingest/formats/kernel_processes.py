@@ -21,8 +21,10 @@ _MAPPED = (  # people leave out the numbers
     r"in (?P<module>[^\[\s]{1,200})(?:\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+[0-9a-f]+\]|$)"
 )
 _IN_LIBRARY = rf"(?: {_MAPPED})?"
+_NOWHERE = r" {0,16}\(null\)"  # as older kernels write an address of 0
 _X86 = re.compile(
-    rf"{_PROCESS}(?P<what>segfault) at [0-9a-f]+ ip (?P<ip>[0-9a-f]{{1,16}}) sp [0-9a-f]+ error [0-9a-f]+{_IN_LIBRARY}"
+    rf"{_PROCESS}(?P<what>segfault) at [0-9a-f]+ ip (?:(?P<ip>[0-9a-f]{{1,16}})|{_NOWHERE}) "
+    rf"sp (?:[0-9a-f]+|{_NOWHERE}) error [0-9a-f]+{_IN_LIBRARY}"
 )
 _TRAP = re.compile(
     rf"traps: {_PROCESS}(?:trap )?(?P<what>[a-z0-9 ]{{1,40}}) ip:(?P<ip>[0-9a-f]{{1,16}}) "

@@ -46,6 +46,11 @@ def test_each_processor_tells_a_process_its_signal_and_its_place(said, code, mod
     assert kernel_log.begins_fault(said)
 
 
+def test_older_kernels_write_words_for_a_jump_to_nowhere():
+    fault = fault_of("scan[12]: segfault at 0 ip           (null) sp 00007ffc2c02c8d0 error 14 in scan[565e39000+80]")
+    assert (fault.code, fault.module, fault.tags.get("mapping_offset")) == ("SIGSEGV", "scan", None)
+
+
 def test_a_place_in_a_mapping_is_no_place_in_its_module():
     assert fault_of(POWER).tags["mapping_offset"] == "0x95a10"
 
