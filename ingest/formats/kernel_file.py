@@ -37,7 +37,7 @@ _ANY = re.compile("")
 _WORD = r"[^\W\d_]{2,9}\.? {1,2}"
 _MAY_BEGIN = re.compile(rf"[\s\0`]*(?:[\x1b<\[\d]|[a-z]{{4,8}} {{0,4}}:[a-z]|{_WORD}(?:{_WORD})?\d)")
 _OF_FAULTS = re.compile(
-    rf"{MARKS}|panic - not|BUG|LOCKUP|Unable to handle|WARNING: |INFO: |PANIC|\[#\d|general protection"
+    rf"{MARKS}|Kernel panic|BUG|LOCKUP|Unable to handle|WARNING: |INFO: |PANIC|\[#\d|general protection"
     "|Oops: |invalid op"
 )
 _WITHIN = re.compile(r"\[ {0,5}\d{1,7}\.\d{6}\] ")  # the kernel's clock, after unfinished output of others

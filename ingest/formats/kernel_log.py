@@ -55,8 +55,9 @@ _DIED_OF_ZFS = re.compile(  # one of its threads stops for ever
 )
 _DIED_ON_PARISC = re.compile(r"(?P<what>Kernel Fault: )Code=\d{1,3} \((?P<kind>[^()]{1,80})\)")
 _PANIC = re.compile(
-    # Its last line too: of a screen often only the end is known.
-    r"(?:---\[ end )?Kernel panic - not syncing: ?(?P<what>.{0,300})"
+    # Its last line too: of a screen often only the end is known. Linux 2.4 says less, and so might prose.
+    r"(?:(?:---\[ end )?Kernel panic - not syncing: ?|Kernel panic: (?=Aiee, killing |Attempted to kill |VFS: "
+    r"|No init found|(?:Fatal exception|CPU context corrupt|Unable to continue|for safety)\s*$))(?P<what>.{0,300})"
 )
 _WARNING = re.compile(
     r"WARNING: |BUG: (?:KASAN|KFENCE|KMSAN|KCSAN): |(?:(?:NMI )?watchdog: )?BUG: (?:soft|workqueue) lockup"
@@ -74,7 +75,7 @@ _MAY_TELL = re.compile(
     rf"{kernel_processes.MARKS}|BUG|Unable to handle|Unhandled fault|IP: |WARNING: |LOCKUP|lockup|INFO: |\[#\d|PANIC"
     r"|Kernel (?:panic|Fault: )|general protection fault|divide error|double fault|Oops: |invalid op"
 )
-_END = re.compile(r"---\[ end|Rebooting in|Kernel panic - not syncing|Sending NMI|NMI backtrace for")
+_END = re.compile(r"---\[ end|Rebooting in|Kernel panic(?: - not syncing|: )|Sending NMI|NMI backtrace for")
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,17 @@ def test_the_head_of_an_oops_alone_is_no_crash():
     assert faults(f"{HEAD}\nThis is what one sees without the patch.\n") == []
 
 
+@pytest.mark.parametrize("stamp", ["Jul  9 12:19:41 relay-1 kernel: ", ""])
+def test_a_panic_of_linux_2_4(stamp):
+    data = f"{stamp}CPU 0: Machine Check Exception: 0000000000000004\n{stamp}Kernel panic: CPU context corrupt\n"
+    assert KERNEL_FILE.recognises(head(data.encode()))
+    (crash,) = crashes_of(KERNEL_FILE, data.encode())
+    assert (crash["code"], crash["domain"]) == ("Kernel panic: CPU context corrupt", "kernel")
+    (fault,) = faults(f"{KLOGD}\nKernel panic: Fatal exception")
+    assert fault.code == "OOPS"
+    assert faults("Kernel panic: CPU context corrupt, and how to mend it") == []
+
+
 def test_an_oops_may_go_on_in_a_line_that_the_ring_marked_again():
     lines = [f"Nov  6 00:19:25 relay-1 kernel: {line}" for line in KLOGD.split("\n")]
     lines += [f"Nov  6 00:21:25 relay-1 kernel:  <1>{line}" for line in KLOGD.split("\n")]
