@@ -13,7 +13,9 @@ _DIES_AS = re.compile(
     r"|(?:Reserved instruction|Break instruction|Trap instruction|FP exception) in kernel|Unhandled kernel unaligned"
     r"|Kernel a[dl]e access|do_\w{1,10} invoked from kernel"
 )
-_NAMED = re.compile(r"(?:Oops: )?(general protection fault|divide error|double fault|invalid op(?:erand|code))\b")
+_NAMED = re.compile(
+    r"(?:(?:Oops|traps|PANIC): ){0,2}(general protection fault|divide error|double fault|invalid op(?:erand|code))\b"
+)
 _UNHANDLED = re.compile(r"Unhandled fault: (?P<what>\w.{3,60}?) \(0x")  # on Arm
 _OF_TASK = re.compile(r"\(?[^()\[\]:]{1,64}\)?\(\d{1,10}\): (?=[A-Z])")  # the SPARC kernel names the process first
 _ERROR_CODE = re.compile(r"[0-9a-f]{4,16}(?: ilc:\d)?")

@@ -36,6 +36,7 @@ _CLOCK_SLACK_S = 1.0  # processors write in parallel, so a line may be a little 
 _HEAD = re.compile(
     r"\s{0,4}(?:CPU \d{1,5} )?(?:BUG: (?:[Uu]nable to handle|[Kk]ernel NULL)|kernel BUG at|Unable to handle kernel)"
     r"|(?:Oops: )?general protection fault, probably(?!.*\[#)|Unhandled fault: \w.{3,60} \(0x"
+    r"|(?:traps: )?PANIC: double fault, error_code: "
 )
 # In old kernels the line with the error code has no number, or one without a mark; a head may be before it.
 _UNNUMBERED = re.compile(

@@ -296,6 +296,19 @@ def test_a_step_may_stand_behind_the_stack_that_a_trace_goes_on_in(before):
     assert stack(fault) == ["kernel!spin_lock", "sensor!ring_poll", "kernel!do_irq"]
 
 
+@pytest.mark.parametrize("by", ["", "traps: "])
+def test_a_double_fault_is_told_before_the_panic_that_only_stops(by):
+    fault = the_fault(f"""\
+[   10.1] {by}PANIC: double fault, error_code: 0x0
+[   10.2] CPU: 1 PID: 12 Comm: scan Tainted: G W 4.0.0-rc3 #1
+[   10.3] RIP: 0010:[<ffffffff816834ad>] [<ffffffff816834ad>] ring_put+0xd/0x30 [sensor]
+[   10.4] Call Trace:
+[   10.5] Kernel panic - not syncing: Machine halted.
+[   10.6] Call Trace:
+[   10.7]  <#DF> [<ffffffff81677f75>] dump_stack+0x4a/0x6a""")
+    assert (fault.code, stack(fault), fault.line.clock) == ("double fault", ["sensor!ring_put"], 10.1)
+
+
 def test_what_tells_of_a_double_fault_is_not_to_blame():
     frames = tuple(SignedFrame(one, name) for one, name in (("kernel", "do_double_fault"), ("sensor", "ring_put")))
     assert sign(Shape(os_type="linux", domain="kernel", code="OOPS", frames=frames)).family.endswith("sensor!ring_put")
