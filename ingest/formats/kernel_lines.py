@@ -31,9 +31,11 @@ _STAMP = re.compile(
     # Stamps of a console log.
     rf"|\[(?P<watched>{_ISO})\] {{1,4}}(?=\[)"
     r"|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,4}(?=\[)"
-    rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})(?: (?P<zone>[A-Z]{{3,5}}|[+-]\d\d))??"
-    # Writer and host of the line; or neither, as with netconsole, or where people removed it.
-    rf"(?:(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} )(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
+    rf"|(?:1 )?(?:[^\W\d_]{{2,4}}\.? )?(?P<at>{_WORDS}|{_ISO}|\d{{10}}\.\d{{6}})"
+    r"(?: (?P<zone>[A-Z]{3,5}|[+-]\d\d(?:\d\d)?)(?: [A-Z]{3,5})?)??"
+    # Writer and host of the line, with the sender's address; or none, as with netconsole, or where people removed it.
+    rf"(?:(?: \d{{1,3}}(?:\.\d{{1,3}}){{3}}(?= (?!{_FACILITY} )[\w.-]{{1,255}} ))?"
+    rf"(?: (?!- (?!\S{{1,64}} - )|{_FACILITY} )(?P<host>\S{{0,254}}[^\s:]))?(?: {_FACILITY})?"
     r" (?P<writer>[^\s:\[\]]{1,64})(?:\[(?:(?P<pid>\d{1,10})|n/a)\])?(?:: ?| - - - )|(?P<bare> {1,4}(?=\[)| - |  )))?"
     # The rest of a header of syslog whose time people removed; the prompt of a console.
     r"(?:(?:(?P<lone>[\w.-]{1,255}) )?kernel: ?|[\w.-]{1,255} login: (?=\[))?"
