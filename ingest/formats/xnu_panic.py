@@ -40,7 +40,12 @@ _PREFIX = re.compile(  # of a log, before each line
     r"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\d).{0,120}?"
     r"\bkernel(?:\[[\d:]{1,12}\])?(?: \(.{0,60}?\))?: "
 )
-_HEAD = re.compile(r"panic\(cpu \d{1,4}(?: caller (?P<caller>0x[0-9a-fA-F]{1,16}))?\): ?(?P<what>.*)")
+_STARTS = re.compile(rf"{re.escape(HEAD)}|Unresolved kernel trap\(cpu ")  # the latter up to Mac OS X 10.4
+_HEAD = re.compile(
+    r"(?:panic\(cpu \d{1,4}(?: caller (?P<caller>0x[0-9a-fA-F]{1,16}))?\)|Unresolved kernel trap\(cpu \d{1,4}\)): ?"
+    r"(?P<what>.*?)(?: DAR=0x[0-9a-fA-F]{1,16} PC=0x.*)?$"
+)
+_MENDED = str.maketrans("×–", "x-")  # by pages, which take 0x0 for a product
 _BOOTED = re.compile(r"Darwin Kernel [Vv]ersion \d{1,3}\.|\*\*\* Panic Report \*\*\*|Interval Since Last Panic Report:")
 _BOOT = re.compile(
     r"^(?:[^\n]{0,200}\bkernel[^\n]{0,80}: |\s{0,16})Darwin Kernel [Vv]ersion \d{1,3}\.[^\n]{0,120}root:xnu-",
@@ -186,7 +191,7 @@ def host_of(said: str) -> str | None:
 
 def _read_document(data: bytes, told: Told) -> Records:
     records = Records(told)
-    said = decoded(data).replace("\r", "\n")
+    said = decoded(data).replace("\r", "\n").translate(_MENDED)
     for before, panic in islice(_panics(said), _MOST_PANICS):
         if (found := read(panic)) is not None:
             add(records, found, host_id=records.host_id((host_of(before),)), **_written(found, before))
@@ -205,8 +210,10 @@ def _written(panic: Panic, before: str) -> dict[str, str]:
 def _panics(said: str) -> Iterator[tuple[str, str]]:
     """Each panic of a text, with the text before it. A panic on top of a panic is no crash of its own."""
     starts: list[int] = []
-    at, looked, has_booted = said.find(HEAD), 0, True
-    while at >= 0 and len(starts) < _MOST_PANICS:
+    looked, has_booted = 0, True
+    found = _STARTS.search(said)
+    while found and len(starts) < _MOST_PANICS:
+        at = found.start()
         line = said.rfind("\n", 0, at) + 1
         has_booted = has_booted or _BOOTED.search(said, looked, line) is not None
         looked = line
@@ -214,8 +221,8 @@ def _panics(said: str) -> Iterator[tuple[str, str]]:
         if has_booted and (not before.strip(_AROUND) or _PREFIX.fullmatch(before)):
             starts.append(line)
             has_booted = False
-        at = said.find("\n", at)
-        at = said.find(HEAD, at) if at >= 0 else -1
+        after = said.find("\n", at)
+        found = _STARTS.search(said, after) if after >= 0 else None
     for start, end in pairwise([*starts, len(said)]):
         yield said[max(start - _NEAR, 0) : start], said[start : min(end, start + _LONGEST_PANIC)]
 

@@ -292,6 +292,16 @@ def test_a_panic_of_powerpc_has_its_addresses_in_rows():
     assert (plain["module"], len(plain["frames"])) == ("mach_kernel", 5)
 
 
+def test_mac_os_x_10_3_calls_a_panic_a_trap_that_nobody_resolved():
+    head = "panic(cpu 0 caller 0x000A8D00): 0x300 - Data access"
+    trap = "Unresolved kernel trap(cpu 0): 0x300 - Data access DAR=0x0000000000000010 PC=0x000000007E12F3A4"
+    told, older = crash(POWERPC), crash(POWERPC.replace(head, trap))
+    assert older | {"crash_id": told["crash_id"]} == told
+    assert crash(POWERPC.replace(head, f"{trap}\n{head}"))["code"] == "0x300 - Data access", "one crash"
+    page = POWERPC.replace(head, trap).replace("0x", "0×").replace(" - ", " – ")
+    assert crash(page) == older
+
+
 def test_a_watchdogs_panic_is_of_the_service_that_did_not_answer():
     server, logd, older = (crash(WATCHDOG.format(name)) for name in ("WindowServer", "logd", "com.apple.WindowServer"))
     assert (server["module"], server["domain"]) == ("WindowServer", "kernel")
