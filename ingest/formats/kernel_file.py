@@ -139,6 +139,8 @@ class _Log:
                 self._dump["__MONOTONIC_TIMESTAMP"] = str(int(clock * 1e6))
         elif own:
             self._add_of_systemd(said[own.end() :])
+        elif self._dump and not stamp[0]:
+            self._add_of_dump(said, is_new=False)
         elif self._writer == "kernel":
             for host, fault in self._kernels.feed(self._host, line_of(said, stamp, origin=self._at)):
                 self._add(host, fault)

@@ -253,6 +253,13 @@ def test_systemd_writes_into_the_kernels_log_where_the_journal_does_not_run():
     assert (frames(crash), crash["host_id"], crash["occurred_at"]) == (FRAMES, "web-1", "2026-07-19T04:10:09Z")
 
 
+def test_a_message_goes_on_where_journalctl_writes_no_host():
+    message = STACK.replace("\n", "\n                ")
+    (found,) = crashes_of(KERNEL_FILE, f"[   12.000001] systemd-coredump[9]: [🡕] {message}\n".encode())
+    (told,) = crashes_of(KERNEL_FILE, f"Jul 19 04:10:09 web-1 systemd-coredump[9]: {message}\n".encode())
+    assert (found["frames"], found["module"]) == (told["frames"], told["module"])
+
+
 def test_the_file_that_a_dump_went_to_tells_when_where_the_log_does_not():
     boot = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
     first, *rest = STACK.splitlines()
