@@ -19,6 +19,7 @@ from ingest.formats.log_stamps import AT, OF_CONTAINER
 # A sanitizer's line may have any text before the number of its process, or before its last words.
 _PREFIX = re.compile(rf"(?:{AT} )?[^\"{{}}]{{0,120}}?(?===\d+(?::\d+)?==|SUMMARY: )")
 _NO_PREFIX = re.compile("")
+_INDENT = re.compile(r"[ \t]{1,16}(?=\S)")  # of code among prose
 _KIND = re.compile(
     r"(?P<kind>attempting double-free|attempting free|detected memory leaks|[\w()-]+(?: [A-Za-z]\w*){0,3}?)"
     r"(?= 0x| on | in | after | of | overlap|: |[.,;(]| \(|$)"
@@ -106,7 +107,7 @@ def report_of(line: str) -> Report | None:
     if heads.MARK.search(line) is None:
         return None
     line = line.removeprefix("`")  # Markdown's mark of code
-    for prefix in filter(None, (_PREFIX.match(line), OF_CONTAINER.match(line), _NO_PREFIX.match(line))):
+    for prefix in filter(None, (form.match(line) for form in (_PREFIX, OF_CONTAINER, _NO_PREFIX, _INDENT))):
         if report := _report_said(line[prefix.end() :]):
             report.prefix, report.at = prefix.end(), time_of(prefix.groupdict().get("at"))
             report.in_log = prefix.re is OF_CONTAINER and prefix.end() > 0

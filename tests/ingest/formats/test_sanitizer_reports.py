@@ -184,6 +184,13 @@ def test_the_stack_that_only_reports_a_panic_is_not_the_panics():
     assert [frame["function"] for frame in found["frames"]] == ["relay/queue.Push"]
 
 
+def test_a_report_may_be_indented_among_prose():
+    report = ["# Fatal error in , line 0", "# Check failed: size > 0.", "#", " 1: 0x5629 V8_Fatal(char const*) [relay]"]
+    found = record("It says:\n\n" + "".join(f"    {line}\n" for line in report) + "\nevery time.\n")
+    assert (found["code"], found["tags"]["message"]) == ("Check failed", "Check failed: size > 0.")
+    assert [frame["function"] for frame in found["frames"]] == ["V8_Fatal(char const*)"]
+
+
 def test_a_report_repeated_without_symbols_is_the_same_crash():
     begun = "==88==ERROR: AddressSanitizer: ABRT on unknown address 0x126f18 (pc 0xf7f5f509 bp 0xffe8 sp 0xffe8 T0)\n"
     said = f"# Fatal error in ../../src/queue.cc, line 6\n# unreachable code\n#\n{begun}    #0 0xf7f5f509 in push\n\n"
