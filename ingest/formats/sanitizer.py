@@ -148,6 +148,8 @@ def _is_of_same(first: Report, then: Report) -> bool:
     """Whether a signal report is of the process of an earlier report; in containers many have the same number."""
     if first.is_notice or then.is_notice:
         return _is_end_of(first, then)
+    if first.proof is heads.FUZZED and not heads.FUZZED.match(then.message):
+        return False
     if first.is_apple and then.code == "NSException":
         return True
     if first.tool == then.tool == "Centipede" and first.message == then.message:

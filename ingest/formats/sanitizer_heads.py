@@ -42,7 +42,8 @@ GOROUTINE = re.compile(  # or what Go prints before them
     rf"goroutine \d{{1,19}} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[|runtime stack:|{_SIGNAL}"
 )
 _OF_SIGNAL = "fatal error: unexpected signal during runtime execution"
-RUST = re.compile(r"thread '(?:main|<main>)'(?: \(\d+\))? panicked at (?P<what>\S.*)")
+RUST = re.compile(r"thread '(?:main|<main>|(?P<other><unnamed>))'(?: \(\d+\))? panicked at (?P<what>\S.*)")
+FUZZED = re.compile(r"==\d{1,10}== ERROR: libFuzzer: deadly signal")  # whose harness lets no panic go on
 _RUST_STACK = re.compile(r"(?P<what>fatal runtime error: stack overflow)")
 SELF_CHECK = re.compile(
     r"={1,2}(?P<pid>\d{1,10})={0,2}(?P<tool>\w{0,30}Sanitizer) CHECK failed: (?P<source>[^\s:]+)(?P<what>.*)"

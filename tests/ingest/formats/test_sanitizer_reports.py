@@ -184,6 +184,15 @@ def test_the_stack_that_only_reports_a_panic_is_not_the_panics():
     assert [frame["function"] for frame in found["frames"]] == ["relay/queue.Push"]
 
 
+def test_a_thread_without_a_name_ends_a_fuzzer_that_panics():
+    panic = "thread '<unnamed>' panicked at src/queue.rs:4:5:\nno room\nstack backtrace:\n   0: rust_begin_unwind\n"
+    panic += "   1: relay::queue::push\n             at ./src/queue.rs:4:5\n"
+    found = record(f"{panic}==42== ERROR: libFuzzer: deadly signal\nSUMMARY: libFuzzer: deadly signal\n")
+    assert (found["code"], found["frames"][-1]["function"]) == ("panic", "relay::queue::push")
+    for after in ("", "Received signal 11 SEGV_MAPERR 0000000000a8\n#0 0x55b1 in main\n"):
+        assert [one["code"] for one in crashes_of(SANITIZER, (panic + after).encode())] == ["SIGSEGV"] * bool(after)
+
+
 def test_a_report_may_be_indented_among_prose():
     report = ["# Fatal error in , line 0", "# Check failed: size > 0.", "#", " 1: 0x5629 V8_Fatal(char const*) [relay]"]
     found = record("It says:\n\n" + "".join(f"    {line}\n" for line in report) + "\nevery time.\n")
