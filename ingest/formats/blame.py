@@ -33,7 +33,10 @@ def at_fault(frames: Iterable[Frame], otherwise: str | None = None, *, code: str
     named = list(islice((frame for frame in frames if frame.module or frame.function), MOST_FRAMES))
     first = next(iter(named), Frame())
     told = next((frame for frame in named if frame.function or not _is_listed("machinery", frame)), first)
-    place = next(_others(named), first) if code == "SIGABRT" or _is_listed("reporting", told) else first
+    if code == "SIGABRT" or _is_listed("reporting", told):
+        place = next(_others(named, _NOT_AT_FAULT), None) or next(_others(named, _NOT_AT_FAULT[:1]), first)
+    else:
+        place = first
     if not (place.module or otherwise) and not _LIBRARY.search(first.module or ""):
         place = first  # a part of the program, as are sanitizers
     return {"module": place.module or otherwise, "module_offset": place.offset if place.module else None}
@@ -62,10 +65,10 @@ def telling(frames: Iterable[Frame]) -> int:
     return sum(frame.function is not None and not _is_listed("reporting", frame) for frame in frames)
 
 
-def _others(named: Sequence[Frame]) -> Iterator[Frame]:
-    """The frames that neither report, nor are those of a handler that did, nor of a library or runtime."""
+def _others(named: Sequence[Frame], lists: Sequence[str]) -> Iterator[Frame]:
+    """The frames that are not listed, nor those of a handler that reported."""
     handled = max((at for at, frame in enumerate(named) if _function(frame) in SIGNAL_FRAMES), default=-1)
-    return (frame for frame in named[handled + 1 :] if not any(_is_listed(name, frame) for name in _NOT_AT_FAULT))
+    return (frame for frame in named[handled + 1 :] if not any(_is_listed(name, frame) for name in lists))
 
 
 def _is_listed(name: str, frame: Frame) -> bool:

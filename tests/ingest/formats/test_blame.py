@@ -32,6 +32,11 @@ def test_a_stack_of_nothing_else_blames_its_innermost_frame():
     assert at_fault([Frame(), OWN]) == {"module": "librelay.so", "module_offset": 0x40}
 
 
+def test_what_only_carries_is_blamed_before_what_reports():
+    carries = Frame("libv8.so", "v8::internal::Heap::Push()", 0x40)
+    assert at_fault([Frame("libv8_libbase.so", "V8_Fatal(char const*)", 0x10), carries])["module"] == "libv8.so"
+
+
 def test_a_fault_within_a_library_is_the_librarys():
     assert at_fault([Frame("libc.so.6", "strlen", 0x30), OWN]) == {"module": "libc.so.6", "module_offset": 0x30}
 
