@@ -228,6 +228,16 @@ def test_no_list_says_a_thing_twice(name):
         (["__interceptor_memcpy", "relay::parse", "LLVMFuzzerTestOneInput", "fuzzer::RunOneTest"], "relay::parse"),
         (["ExitCallback", "LLVMFuzzerTestOneInput", "fuzzer::RunOneTest", "main"], "LLVMFuzzerTestOneInput"),
         (["testing::internal::AssertHelper::operator=", "operator()", "relay::Test_Push"], "relay::Test_Push"),
+        (
+            [
+                "v8::base::debug::StackTrace::StackTrace",
+                "V8_Fatal",
+                "v8::base::{anonymous}::DefaultDcheckHandler",
+                "relay::Queue::push",
+            ],
+            "relay::Queue::push",
+        ),
+        (["abort", "libfuzzer_sys::initialize::_$u7b$$u7b$closure$u7d$$u7d$", "relay::push"], "relay::push"),
         (["java.util.ArrayList!get", "kotlin.Lazy!value", "com.acme.Queue!push"], "com.acme.queue!push"),
         (["android.os.Handler!dispatchMessage", "com.acme.Main!run"], "com.acme.main!run"),
         (
