@@ -55,6 +55,7 @@ _TRACE = re.compile(  # RISC-V has no heading
     r"|^\s{0,8}(?:Backtrace:|\[<[0-9a-f]{8,16}>\] [\w.$]{1,200}\+0x|status: [0-9a-f]{8,16} badaddr: )"
 )
 _MODULE = re.compile(r"\s{0,20}\[\w{1,64}\]\)?\s{0,20}")
+_NEVER_RETURN = ("panic", "vpanic")  # behind a call of them another function begins, which has not made it
 _OTHERS = re.compile(r"CPU\d{1,5}: stopping")  # on Arm another processor, once the panic has told its own stack
 _LAST_BREAK = "Last Breaking-Event-Address:"  # on s390 the last jump, after the trace
 
@@ -141,6 +142,9 @@ def stack_of(lines: Iterable[str], blamed: Frame | None) -> tuple[list[Frame], s
             frames.append(frame_of(hop))
             was_start = "+0x0/" in said.rpartition(" from ")[2]
         elif in_trace and (step := _step_of(said)):
+            was_start = "+0x0/" in said and (was_start or (bool(frames) and frames[-1].function in _NEVER_RETURN))
+            if was_start:
+                continue
             if step.is_sure:
                 has_sure = True
                 frames += [step.frame] if step.frame != pointed else []

@@ -79,3 +79,9 @@ def test_a_panic_at_the_end_of_an_oops_tells_its_steps(what):
 def test_a_page_may_part_the_number_of_a_build_from_its_sign(count):
     lines = [f"Pid: 2706, comm: relay Not tainted 3.7.5 {count} Acme, Inc.", "EIP is at ring_put+0x89/0x90"]
     assert kernel_steps.stack_of(lines, None)[1] == "3.7.5"
+
+
+def test_what_begins_behind_a_panic_did_not_call_for_it():
+    steps = [" vpanic+0xf8/0x2dc", " abort+0x0/0x4", " add_taint+0x0/0xbc", " ring_die+0x70/0x80", " ring_put+0x0/0x10"]
+    found, _ = kernel_steps.stack_of(["Call trace:", *steps], None)
+    assert [frame.function for frame in found] == ["vpanic", "ring_die", "ring_put"]
