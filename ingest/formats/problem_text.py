@@ -32,6 +32,8 @@ _BUGCHECK = {
 }  # fmt: skip
 _BUGCHECKS = ("code", "argument1", "argument2", "argument3", "argument4", "os_version")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}")
+_EXCEPTION = re.compile(r"[A-Za-z_]\w*(?:[.+][A-Za-z_]\w*)*")
+_MANAGED = ("CLR20R3", "POWERSHELL")  # which have the name of an exception in place of a number
 _DIGITS_OF_BUGCHECK = 8
 _UNDERSCORED = re.compile(r"\d{1,2}_\d{1,2}_\d{4,6}")
 _REPORT_ID = re.compile(r"Report I[dD](?:entifier)?", re.IGNORECASE)
@@ -114,7 +116,9 @@ def _problem(found: _Found) -> Problem | None:
         return None
     if at < len(said) and (system := os_version(said[at][1])):
         known = Problem({"os_version": system, **known.fields}, known.tags)
-    is_told = known.fields["domain"] == "hang" or _HEX.fullmatch(str(known.fields.get("code")))
+    form = _EXCEPTION if found.kind.upper() in _MANAGED else _HEX
+    code = str(known.fields.get("code") or "")
+    is_told = known.fields["domain"] == "hang" or _HEX.fullmatch(code) or form.fullmatch(code)
     return known if is_told and known.tags.get("exe") else None
 
 

@@ -106,6 +106,17 @@ def test_a_process_that_crashed(said):
     assert (crash["crash_id"] == "0d1f0000-0000-0000-0000-000000000007") == (said == BUCKET)
 
 
+def test_an_exception_of_net_has_a_name_in_place_of_a_number():
+    values = ("relay.exe", "1.2.3", "4bb25c87", "mscorlib", "2.0.0", "4a7cd8f7", "34a4", "13a", "System.IO.IOException")
+    signature = "".join(f"  Problem Signature {at:02}:\t{value}\n" for at, value in enumerate(values, 1))
+    dialog = f"  Problem Event Name:\tCLR20r3\n{signature}  OS Version:\t6.1.7600.2.0.0.256.1\n"
+    bucket = "Event Name: CLR20r3\n" + "".join(f"P{at}: {value}\n" for at, value in enumerate(values, 1))
+    for said in (dialog, bucket):
+        assert FORMAT.recognises(head(said.encode()))
+        (crash,) = crashes_of(FORMAT, said.encode())
+        assert (crash["code"], crash["module"]) == ("System.IO.IOException", "mscorlib")
+
+
 def test_a_kernel_that_crashed():
     (crash,) = crashes_of(FORMAT, RELIABILITY.encode())
     assert (crash["code"], crash["domain"], crash["os_version"]) == ("0x50", "kernel", "10.0.22631")
