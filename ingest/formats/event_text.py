@@ -59,12 +59,12 @@ _BEGINS = re.compile(
 )
 
 _COLON, _COMMA = r"\s?[:：]\s?", r"[,，、]\s?"
-_PROGRAM = re.compile(  # or module: the same three values in every language
-    rf"(?:[^:：,，]{{3,90}}{_COLON}|Nom de l.application défaillante |Nom du module défaillant )"
+_PROGRAM = re.compile(  # or module: the same three values in every language; perhaps behind columns of a table
+    rf"(?:[^\"]{{1,120}}\")?(?:[^:：,，]{{3,90}}{_COLON}|Nom de l.application défaillante |Nom du module défaillant )"
     rf"(?P<name>[^:：,，、]{{1,260}}){_COMMA}[^:：]{{1,40}}{_COLON}(?P<version>[^,，、:：]{{1,60}}){_COMMA}"
-    rf"[^:：]{{1,40}}{_COLON}(?:0x)?[0-9a-fA-F]{{8}}\s*"
+    rf"[^:：]{{1,40}}(?:{_COLON}| (?=0x))(?:0x)?[0-9a-fA-F]{{8}}\s*"
 )
-_STAMP = re.compile(r"[:：]\s?(?:0x)?[0-9a-fA-F]{8}\s*$", re.MULTILINE)
+_STAMP = re.compile(r"(?:[:：]\s?(?:0x)?|\w 0x)[0-9a-fA-F]{8}\s*$", re.MULTILINE)
 _HEX_LINE = re.compile(rf"[^:：]{{3,90}}{_COLON}(?P<value>(?:0x)?[0-9a-fA-F]{{8,16}})\s*")
 _ENGLISH = re.compile(
     r"Faulting\s+application\s+name:\s+(?P<exe>[^,]{1,260}),\s+version:\s+(?P<exe_version>[^,]{1,60}),\s+time\s+stamp:"

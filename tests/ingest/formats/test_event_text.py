@@ -187,6 +187,12 @@ Nom du module défaillant : queue.dll, version : 1.2.0.0, horodatage : 0x66bb000
 Code d’exception : 0xc0000005
 Décalage d’erreur : 0x0000000000001b2c
 """,
+    "ru": """\
+Имя сбойного приложения: relay.exe, версия: 3.2.1.0, отметка времени: 0x66aa0000
+Имя сбойного модуля: queue.dll, версия: 1.2.0.0, отметка времени 0x66bb0000
+Код исключения: 0xc0000005
+Смещение ошибки: 0x00001b2c
+""",
     "zh": """\
 错误应用程序名称: relay.exe，版本: 3.2.1.0，时间戳: 0x66aa0000
 错误模块名称: queue.dll，版本: 1.2.0.0，时间戳: 0x66bb0000
@@ -205,6 +211,8 @@ HEADERS = {
     "Ereignis-ID:   1000\nEbene:         Fehler\nComputer:      PC-17\nBeschreibung:\n",
     "fr": "Nom du journal :Application\nSource :       Application Error\nDate :         19/07/2024 04:10:02\n"
     "ID de l’événement :1000\nOrdinateur :   PC-17\nDescription :\n",
+    "ru": "Имя журнала:   Application\nИсточник:      Application Error\nДата:          19.07.2024 04:10:02\n"
+    "Код события:   1000\nКомпьютер:     PC-17\nОписание:\n",
     "zh": "日志名称:          Application\n来源:            Application Error\n日期:            2024/7/19 4:10:02\n"
     "事件 ID:         1000\n计算机:           PC-17\n描述:\n",
     "ja": "ログの名前:         Application\nソース:           Application Error\n日付:            2024/07/19 4:10:02\n"
@@ -221,6 +229,12 @@ def test_other_languages_have_the_same_values_in_the_same_places(language):
     told = {**record(viewer(ERROR)), "crash_id": found["crash_id"]}
     del told["tags"]["report_id"]
     assert found == told
+
+
+def test_a_description_may_begin_behind_columns_of_a_table_whose_tabs_were_lost():
+    said = f'Fehler  2024-07-19 04:10:02 Application Error   1000    (100)   "{LANGUAGES["de"]}"\n'
+    assert FORMAT.recognises(head(said.encode()))
+    assert (record(said)["module"], record(said)["tags"]["exe"]) == ("queue.dll", "relay.exe")
 
 
 def test_a_description_may_stand_on_one_line():
