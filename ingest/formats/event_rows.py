@@ -1,6 +1,7 @@
 """Windows events as JSON objects or rows of a table, as shippers and PowerShell write them.
 
-Winlogbeat and Elastic's agent, NXLog, Fluent Bit, Wazuh, Azure's table of events, ``evtx_dump``; ``Get-WinEvent``,
+Winlogbeat and Elastic's agent, NXLog, Fluent Bit, Wazuh, Azure's table of events, ``evtx_dump``, EvtxECmd, osquery's
+table ``windows_eventlog``; ``Get-WinEvent``,
 ``Get-EventLog`` and the reliability records through ``ConvertTo-Json`` or ``Export-Csv``. Where an event has its
 values, these count, else its description as in ``event_text``.
 """
@@ -37,9 +38,9 @@ _BEGINS = re.compile(
     rb"|\A(?:\xef\xbb\xbf)?(?=\s{0,99}(?:Record \d{1,9}\s{1,9})?\{(?!\s{0,99}(?:" + _LISTS + rb'|"took"|"@odata)))'
 )
 _PROVIDER = ("provider_name", "providerName", "ProviderName", "SourceName", "Source", "source_name", "Provider")
-_ID = ("event_id", "eventID", "EventID", "Id", "EventId", "EventIdentifier", "InstanceId")
+_ID = ("event_id", "eventID", "EventID", "Id", "EventId", "eventid", "EventIdentifier", "InstanceId")
 _HOST = ("computer_name", "computer", "Computer", "ComputerName", "MachineName", "Hostname")
-_AT = ("systemTime", "TimeCreated", "TimeGenerated", "EventTime", "@timestamp")
+_AT = ("systemTime", "TimeCreated", "TimeGenerated", "EventTime", "@timestamp", "datetime")
 _SAID = ("message", "Message", "RenderedDescription")
 _DATA = ("event_data", "eventdata", "EventData", "Properties", "ReplacementStrings", "InsertionStrings",
          "StringInserts")  # fmt: skip
@@ -147,7 +148,16 @@ def _parts(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     fields = mapping(fields.get("_source")) or mapping(fields.get("result")) or fields
     wazuhs, dumps = mapping(mapping(fields.get("data")).get("win")), mapping(fields.get("Event"))
     within = (fields.get("winlog"), wazuhs.get("system"), wazuhs, dumps.get("System"), dumps, fields)
-    return [part for part in map(mapping, within) if part]
+    texts = (_within(fields.get(name)) for name in ("Payload", "data"))
+    return [part for part in map(mapping, (*within, *texts)) if part]
+
+
+def _within(said: Any) -> Any:
+    """What a text has that is JSON; None for anything else."""
+    try:
+        return parsed(said.encode()) if isinstance(said, str) and said.startswith("{") else None
+    except (NotJson, UnicodeEncodeError):
+        return None
 
 
 def _value(parts: list[Mapping[str, Any]], names: tuple[str, ...]) -> str | None:
@@ -186,6 +196,8 @@ def _event_of(fields: Mapping[str, Any]) -> tuple[Block, Event] | None:
     if len(data) > 1 or (data and provider in _ONE_VALUE):
         return block, Event(provider, number & _NUMBER, None, host, data)
     found = event_in(block)
+    if found is None and data:  # as EvtxECmd joins values without names
+        found = Event(provider, number & _NUMBER, None, host, [("", one) for one in data[0][1].split(", ")])
     return None if found is None else (block, found)
 
 
@@ -194,6 +206,9 @@ def _data(parts: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
     given = next((part[name] for part in parts for name in _DATA if part.get(name)), None)
     if isinstance(given, dict) and (within := given.get("Data")) is not None:
         given = mapping(within).get("#text", within)
+    if isinstance(given, list) and any("#text" in mapping(one) for one in given):
+        pairs = ((text(mapping(one).get("@Name")), text(mapping(one).get("#text"))) for one in given)
+        return [(name or "", value or "") for name, value in pairs]
     if isinstance(given, dict):
         named = [(name[:1].upper() + name[1:], _plain(value) or "") for name, value in given.items()]
         placed = {int(found[1]): value for name, value in named if (found := _PLACED.fullmatch(name))}

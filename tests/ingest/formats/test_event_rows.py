@@ -49,6 +49,12 @@ def dumped(data: Any) -> dict[str, Any]:
     return {"Event": {"System": system, "EventData": data}}
 
 
+def evtxecmd(data: Any) -> dict[str, Any]:
+    payload = json.dumps({"EventData": {"Data": data}})
+    return {"Computer": "pc-17", "Payload": payload, "Channel": "Application", "Provider": ERROR, "EventId": 1000,
+            "TimeCreated": AT, "Level": "Error"}  # fmt: skip
+
+
 FORMS: dict[str, dict[str, Any]] = {
     "winlogbeat": winlogbeat(),
     "winlogbeat, named": winlogbeat(event_data=NAMED),
@@ -66,6 +72,10 @@ FORMS: dict[str, dict[str, Any]] = {
               "RenderedDescription": SAID},
     "evtx_dump": dumped({"Data": {"#text": VALUES}}),
     "evtx_dump, named": dumped(NAMED),
+    "evtxecmd": evtxecmd([{"@Name": name, "#text": value} for name, value in NAMED.items()]),
+    "evtxecmd, joined": evtxecmd(", ".join(VALUES)),
+    "osquery": {"eventid": "1000", "provider_name": ERROR, "computer_name": "pc-17", "channel": "Application",
+                "datetime": AT, "data": json.dumps({"EventData": VALUES})},
     "powershell": {"Id": 1000, "Version": 0, "ProviderName": ERROR, "MachineName": "pc-17", "TimeCreated": MS,
                    "Message": SAID.replace("\n", "\r\n")},
     "powershell, whole": {"Id": 1000, "Version": 0, "ProviderName": ERROR, "MachineName": "pc-17", "Message": SAID,
