@@ -71,6 +71,7 @@ THROWN = re.compile(r"(?:Caused by: )?(?P<name>(?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$]
 _HANG = re.compile(r"ANR in (?P<process>[^\s(]+)")
 _HANG_VALUE = re.compile(r"(?P<name>PID|Reason|Subject): (?P<value>.*)")
 _WORDS = (">>> ", "FATAL EXCEPTION", "Fatal signal ", "ANR in ")
+_OF_SANITIZER = re.compile(r"==\d{1,10}==(?:ERROR: )?\w{1,20}Sanitizer(?:: | CHECK failed: )")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
@@ -97,6 +98,8 @@ def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n")
     if said.lstrip().startswith(("{", "[{")):
         return False
+    if not any(word in said for word in _WORDS) and _OF_SANITIZER.search(said):
+        return False  # see ``sanitizer``; debuggerd tells the same crash again where it runs
     if _BEGINNING.search(said):
         return True
     lines = said.split("\n")

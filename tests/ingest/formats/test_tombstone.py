@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetcrash.clustering import Shape, sign
+from ingest.formats.known import format_of
+from ingest.formats.sanitizer import SANITIZER
 from ingest.formats.tombstone import TOMBSTONE as FORMAT
 from tests.ingest.formats.conftest import TOLD, crashes_of, head
 from tests.ingest.formats.damage import changed, survives
@@ -477,3 +479,13 @@ def test_what_flutter_writes_before_each_line_is_no_part_of_it():
     (crash,) = crashes_of(FORMAT, said.encode())
     assert (crash["code"], crash["module"], crash["os_version"]) == ("SIGABRT", "librelay.so", "14")
     assert crash["tags"]["thread"] == "1.raster"
+
+
+def test_a_log_in_which_only_a_sanitizer_tells_of_a_crash_is_left_to_its_format():
+    told = "==4321==ERROR: HWAddressSanitizer: tag-mismatch on address 0x0042 at pc 0x0078\n"
+    told += "READ of size 4 at 0x0042 tags: 8a/2b (ptr/mem) in thread T3\n    #0 0x78 (/data/app/librelay.so+0x1d1ec)\n"
+    log = threadtime(told, "relay").replace(">>> y <<<", "y")
+    assert format_of(head(log.encode())) is SANITIZER
+    (found,) = crashes_of(SANITIZER, log.encode())
+    assert (found["module"], found["module_offset"], len(found["frames"])) == ("librelay.so", 0x1D1EC, 1)
+    assert format_of(head((log + threadtime(TOMBSTONE, "DEBUG")).encode())) is FORMAT
