@@ -40,6 +40,7 @@ GO = re.compile(
 _SIGNAL = r"\[signal (?P<signal>SIG[A-Z]{2,8}): "
 GOROUTINE = re.compile(  # or what Go prints before them
     rf"goroutine \d{{1,19}} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[|runtime stack:|{_SIGNAL}"
+    r"|PC=0x[0-9a-f]{1,16} m=-?\d{1,9} sigcode="
 )
 _OF_SIGNAL = "fatal error: unexpected signal during runtime execution"
 RUST = re.compile(r"thread '(?:main|<main>|(?P<other><unnamed>))'(?: \(\d+\))? panicked at (?P<what>\S.*)")

@@ -452,6 +452,13 @@ def test_a_report_of_go_may_begin_with_the_signal():
     assert crashes_of(SANITIZER, b"[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc=0x887433]\n") == []
 
 
+def test_a_signal_of_go_without_the_stack_is_a_crash():
+    said = b"SIGSEGV: segmentation violation\nPC=0x10b0 m=14 sigcode=1 addr=0x28\nsignal arrived during cgo execution\n"
+    assert SANITIZER.recognises(head(said))
+    (crash,) = crashes_of(SANITIZER, said)
+    assert (crash["code"], crash.get("frames", [])) == ("SIGSEGV", [])
+
+
 def test_a_report_between_marks_of_code():
     marked = f"It broke:\n\n`{GO_NIL}`\n"
     assert SANITIZER.recognises(head(marked.encode()))
