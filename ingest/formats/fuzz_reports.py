@@ -1,6 +1,7 @@
 """Reports of crashes that fuzzers found: those that ClusterFuzz files in bug trackers, and honggfuzz's report file.
 
-They have neither the host nor the time of the crash. Of ClusterFuzz's the stack has at most three functions.
+They do not have the host. Only honggfuzz's have the time, without a zone; it is taken for UTC. Of ClusterFuzz's the
+stack has at most three functions.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ingest.formats.blame import at_fault
-from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, base_name, name_of, tags_of, text
+from ingest.formats.crashes import MOST_FRAMES, Frame, Records, Told, base_name, name_of, tags_of, text, time_of
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.systems import os_type
@@ -20,7 +21,8 @@ _MOST_STATE = 10  # lines
 
 _FIELD = re.compile(
     r"(?P<name>Detailed [Rr]eport|Crash [Tt]ype|Crash [Aa]ddress|Crash [Ss]tate|Platform Id|Job Type|Fuzz Target|Fuzzer"
-    r"|Project|FUZZ_FNAME|PID|SIGNAL|FAULT ADDRESS|INSTRUCTION|STACK HASH|STACK):\s{0,9}(?P<value>\S.*)?"
+    r"|Project|TIME(?=: \d{4}-\d\d-\d\d\.\d\d:)|FUZZ_FNAME|PID|SIGNAL|FAULT ADDRESS|INSTRUCTION|STACK HASH|STACK)"
+    r":\s{0,9}(?P<value>\S.*)?"
 )
 _CLUSTERFUZZ = re.compile(
     r"^\s{0,8}Crash [Tt]ype: {1,4}\S[^\n]{0,200}\n(?:[^\n]{0,300}\n){0,3}?\s{0,8}Crash [Ss]tate:", re.M
@@ -43,9 +45,9 @@ class _Report:
 
     def is_followed_by(self, name: str) -> bool:
         """Whether a field begins another report."""
-        if name in ("Detailed report", "FUZZ_FNAME"):
+        if name in ("Detailed report", "TIME"):
             return bool(self.said)
-        return name == "Crash type" and name in self.said
+        return name in ("Crash type", "FUZZ_FNAME") and name in self.said
 
 
 def _recognises(head: Head) -> bool:
@@ -97,10 +99,13 @@ def _records(report: _Report, told: Told) -> Iterator[Records]:
     platform = os_type((system or "").partition("_")[0] or None)
     records = Records(told)
     host_id = records.host_id(())
+    at = time_of(said.pop("TIME", "").replace(".", "T"))
     identity = (f"{frame.module} {frame.function}" for frame in frames)
     records.crash(
         crash_id=name_of(host_id or "", *(f"{name} {value}" for name, value in said.items()), *identity),
         host_id=host_id,
+        occurred_at=at,
+        time_quality="log" if at else None,
         os_type=platform if platform in ("windows", "darwin") else "linux",
         domain="hang" if code.startswith("Timeout") else "user",
         code=text(code),

@@ -69,6 +69,7 @@ def test_what_honggfuzz_saves():
         ("libc.so.6", None), ("relay", "relay_push"),
     ]  # fmt: skip
     assert (found["code"], found["module"], found["tags"]["pid"]) == ("SIGSEGV", "libc.so.6", "4711")
+    assert (found["occurred_at"], found["time_quality"]) == ("2026-11-20T04:10:02Z", "log")
 
 
 @pytest.mark.parametrize("said", [FILED, SAVED])
