@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from ingest.formats.crashes import Records, Told, whole
 from ingest.formats.dates import time_of_filetime
@@ -122,6 +123,11 @@ _MANAGED_ALONE = re.compile(
     r"\s{0,30}(?:Framework|CoreCLR) Version: v?\d{1,2}\.\d",
     re.MULTILINE | re.IGNORECASE,
 )
+_ON_ONE_LINE_MANAGED = re.compile(r"\bApplication: [^\s:/\\][^:/\\]{0,200}\.exe\s{1,4}(?:Framework|CoreCLR) Version: ")
+_MANAGED_PARTS = re.compile(
+    r"\s{1,8}(?=(?:Framework|CoreCLR|\.NET) Version: |Description: The process |Exception Info: "
+    r"|at [A-Za-z_<][^\s(]{1,400}\()"
+)
 _MOST_NAMES = 2  # of a program and its module
 _MOST_VERSIONS = 3  # lines with versions of a runtime
 _POWER = "Microsoft-Windows-Kernel-Power"
@@ -172,7 +178,7 @@ def _recognises(head: Head) -> bool:
         return False
     if any(form.search(said) for form in (_ENGLISH, _TRIMMED, _OLDER, _BUGCHECK_ENGLISH, _HANG_ENGLISH, _ON_ONE_LINE)):
         return True
-    if "Version: " in said and _MANAGED_ALONE.search(said):
+    if "Version: " in said and (_MANAGED_ALONE.search(said) or _ON_ONE_LINE_MANAGED.search(said)):
         return True
     if "BugcheckCode" in said and len({found["name"] for found in _POWER_VALUE.finditer(said)}) >= _LEAST_OF_POWER:
         return True
@@ -217,7 +223,7 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 def _blocks(lines: Iterator[str]) -> Iterator[Block]:
     """The events of a text: one ends at the header of the next, or at its description if it has no header."""
     block = Block()
-    for marked in lines:
+    for marked in chain.from_iterable(map(_unfolded, lines)):
         line = marked.replace(_MARK_OF_BOLD, "")
         if _EVENT.fullmatch(line.strip()):
             yield block
@@ -255,6 +261,13 @@ def _blocks(lines: Iterator[str]) -> Iterator[Block]:
             is_set = block.column and not line[: block.column].strip()
             block.lines.append(line[block.column :] if is_set else line)
     yield block
+
+
+def _unfolded(line: str) -> list[str]:
+    """The lines of what .NET's runtime tells, which some logs put on one."""
+    if not (found := _ON_ONE_LINE_MANAGED.search(line)):
+        return [line]
+    return [line[: found.start()], *_MANAGED_PARTS.split(line[found.start() :].partition("\t")[0])]
 
 
 def event_in(block: Block) -> Event | None:

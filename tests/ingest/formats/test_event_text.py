@@ -296,6 +296,17 @@ def test_what_the_runtime_of_net_said_is_read_without_a_header_too():
     assert marked["tags"]["exe"] == "relay.exe"
 
 
+@pytest.mark.parametrize("before", ["", "Feb 14 09:11:02 web-7 MSWinEventLog\t1\tApplication\t3\t1026\t"])
+def test_what_the_runtime_of_net_said_may_be_on_one_line(before):
+    said = f"{before}Application: relay.exe  Framework Version: v4.0.30319  Description: The process was terminated due "
+    said += "to an unhandled exception.  Exception Info: System.IO.IOException     at Relay.Queue.Push(System.String)"
+    said += "     at Relay.Program.Main()\t77\n"
+    assert FORMAT.recognises(head(said.encode()))
+    crashes = crashes_of(FORMAT, (said * 2).encode())
+    assert [(one["code"], one["module"]) for one in crashes] == [("System.IO.IOException", "relay.exe")] * 2
+    assert [frame["function"] for frame in crashes[0]["frames"]] == ["Push", "Main"]
+
+
 def test_a_description_within_what_the_runtime_of_net_said_is_no_label():
     said = f"Source: .NET Runtime / Event ID:1026\n-----\n{RUNTIME}-----\n\nSource: Application Error / 1000\n{ERROR}"
     found = record(said)
