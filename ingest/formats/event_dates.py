@@ -21,6 +21,10 @@ _LOCAL = re.compile(
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:\.\d{1,9})?)?"
     r"(?:\s?(?P<half>[AaPp])\.?\s?[Mm]\.?)?"
 )
+SYSLOG = re.compile(  # before an event that was sent on
+    r"(?:<\d{1,3}>)?(?:1 )?(?P<at>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,20}) "
+    r"(?!Faulting |The )(?P<host>[\w.-]{1,255}) "
+)
 _NUMBER = re.compile(r"\d+")
 _AHEAD = timedelta(days=2)  # how far a date may be after its upper bound, because of zones and clocks
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from itertools import chain
 
 from ingest.formats.crashes import Records, Told, whole
-from ingest.formats.dates import time_of_filetime
-from ingest.formats.event_dates import days_first, local_time, time_of_event
+from ingest.formats.dates import date_in_words, time_of_filetime
+from ingest.formats.event_dates import SYSLOG, days_first, local_time, time_of_event
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.wer import KINDS
@@ -223,8 +223,11 @@ def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
 def _blocks(lines: Iterator[str]) -> Iterator[Block]:
     """The events of a text: one ends at the header of the next, or at its description if it has no header."""
     block = Block()
-    for marked in chain.from_iterable(map(_unfolded, lines)):
+    for marked, sent in chain.from_iterable(map(_unfolded, lines)):
         line = marked.replace(_MARK_OF_BOLD, "")
+        if sent:
+            yield block
+            block = Block(sent.groupdict())
         if _EVENT.fullmatch(line.strip()):
             yield block
             block = Block()
@@ -263,11 +266,14 @@ def _blocks(lines: Iterator[str]) -> Iterator[Block]:
     yield block
 
 
-def _unfolded(line: str) -> list[str]:
-    """The lines of what .NET's runtime tells, which some logs put on one."""
-    if not (found := _ON_ONE_LINE_MANAGED.search(line)):
-        return [line]
-    return [line[: found.start()], *_MANAGED_PARTS.split(line[found.start() :].partition("\t")[0])]
+def _unfolded(line: str) -> list[tuple[str, re.Match[str] | None]]:
+    """The lines of what .NET's runtime tells, which some logs put on one; the first with what syslog has before it."""
+    folded = _ON_ONE_LINE_MANAGED.search(line)
+    sent = SYSLOG.match(line) if folded or _BEGINS.search(line) else None
+    if folded is None:
+        return [(line, sent)]
+    told = re.split(r"\t|#011", line[folded.start() :])[0]  # a column, with a tab or as syslog escapes it
+    return [(line[: folded.start()], sent), *((part, None) for part in _MANAGED_PARTS.split(told))]
 
 
 def event_in(block: Block) -> Event | None:
@@ -386,7 +392,8 @@ def dated(block: Block, event: Event, before: datetime, day_first: bool | None) 
         began = time_of_filetime(int(started["ticks"], 16)) if started else None
         after = datetime.fromisoformat(began) if began else None
         said = f"{date} {block.told['time']}" if "time" in block.told else date
-        at, is_local = local_time(said, day_first=day_first, after=after, before=before), True
+        at = local_time(said, day_first=day_first, after=after, before=before) or date_in_words(said, before=before)
+        is_local = True
     return Event(event.provider, event.number, at, event.host, event.data, is_local)
 
 

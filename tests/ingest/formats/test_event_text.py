@@ -296,15 +296,34 @@ def test_what_the_runtime_of_net_said_is_read_without_a_header_too():
     assert marked["tags"]["exe"] == "relay.exe"
 
 
-@pytest.mark.parametrize("before", ["", "Feb 14 09:11:02 web-7 MSWinEventLog\t1\tApplication\t3\t1026\t"])
+@pytest.mark.parametrize("before", ["", "web-7 MSWinEventLog\t1\tApplication\t3\t1026\t"])
 def test_what_the_runtime_of_net_said_may_be_on_one_line(before):
-    said = f"{before}Application: relay.exe  Framework Version: v4.0.30319  Description: The process was terminated due "
+    said = (
+        f"{before}Application: relay.exe  Framework Version: v4.0.30319  Description: The process was terminated due "
+    )
     said += "to an unhandled exception.  Exception Info: System.IO.IOException     at Relay.Queue.Push(System.String)"
     said += "     at Relay.Program.Main()\t77\n"
     assert FORMAT.recognises(head(said.encode()))
     crashes = crashes_of(FORMAT, (said * 2).encode())
     assert [(one["code"], one["module"]) for one in crashes] == [("System.IO.IOException", "relay.exe")] * 2
     assert [frame["function"] for frame in crashes[0]["frames"]] == ["Push", "Main"]
+
+
+@pytest.mark.parametrize(
+    ("before", "at"),
+    [
+        ("Feb 14 09:11:02 web-7 Application Error: 1000: ", "2026-02-14T09:11:02Z"),
+        ("<11>Feb 14 09:11:02 web-7 MSWinEventLog#0111#011Application#0113#0111000#011", "2026-02-14T09:11:02Z"),
+        ("<11>1 2024-02-14T09:11:02.5+01:00 web-7 Application_Error 77 - - ", "2024-02-14T09:11:02.5+01:00"),
+    ],
+)
+def test_an_event_that_syslog_sent_on_has_its_host_and_time(before, at):
+    said = "Faulting application name: relay.exe, version: 1.2.3.4, time stamp: 0x5fe0ab10  Faulting module name: "
+    said += "queue.dll, version: 4.1.0.0, time stamp: 0x5fe0ab99  Exception code: 0xc0000005  Fault offset: 0x12345\n"
+    other = "Feb 14 09:12:00 web-8 Service Control Manager: 7036: The Relay service entered the running state.\n"
+    crashes = crashes_of(FORMAT, f"{before}{said}{other}{before.replace('web-7', 'web-9')}{said}".encode())
+    assert [one["host_id"] for one in crashes] == ["web-7", "web-9"]
+    assert [one["occurred_at"] for one in crashes] == [at, at]
 
 
 def test_a_description_within_what_the_runtime_of_net_said_is_no_label():
