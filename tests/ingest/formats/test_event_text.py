@@ -187,6 +187,12 @@ Nom du module défaillant : queue.dll, version : 1.2.0.0, horodatage : 0x66bb000
 Code d’exception : 0xc0000005
 Décalage d’erreur : 0x0000000000001b2c
 """,
+    "it": """\
+Nome dell'applicazione che ha generato l'errore: relay.exe, versione: 3.2.1.0, timestamp: 0x66aa0000
+Nome del modulo che ha generato l'errore: queue.dll, versione: 1.2.0.0, timestamp: 0x66bb0000
+Codice eccezione: 0xc0000005
+Offset errore 0x0000000000001b2c
+""",
     "ru": """\
 Имя сбойного приложения: relay.exe, версия: 3.2.1.0, отметка времени: 0x66aa0000
 Имя сбойного модуля: queue.dll, версия: 1.2.0.0, отметка времени 0x66bb0000
@@ -211,6 +217,8 @@ HEADERS = {
     "Ereignis-ID:   1000\nEbene:         Fehler\nComputer:      PC-17\nBeschreibung:\n",
     "fr": "Nom du journal :Application\nSource :       Application Error\nDate :         19/07/2024 04:10:02\n"
     "ID de l’événement :1000\nOrdinateur :   PC-17\nDescription :\n",
+    "it": "Nome registro: Application\nOrigine:       Application Error\nData:          19/07/2024 04:10:02\n"
+    "ID evento:     1000\nComputer:      PC-17\nDescrizione:\n",
     "ru": "Имя журнала:   Application\nИсточник:      Application Error\nДата:          19.07.2024 04:10:02\n"
     "Код события:   1000\nКомпьютер:     PC-17\nОписание:\n",
     "zh": "日志名称:          Application\n来源:            Application Error\n日期:            2024/7/19 4:10:02\n"
@@ -518,3 +526,9 @@ def test_dates_beside_it_and_the_programs_start_tell_which_number_is_the_day():
         "2024-07-08",
         "2024-07-19",
     }
+
+
+@pytest.mark.parametrize("start", ["0x0x1DAD0EB4DAE2000", "0x1DAD0EB4DAE2000", "0x01dad0eb4dae2000"])
+def test_the_programs_start_in_each_of_its_forms_tells_which_number_is_the_day(start):
+    said = ERROR.replace("0x0x1DAD98F2C1A0000", start)
+    assert record(viewer(said, at="7/8/2024 4:10:02 AM"))["occurred_at"].startswith("2024-07-08")
