@@ -18,6 +18,11 @@ _JAVA_LAMBDA = re.compile(r"(\$\$Lambda)[$/][\w$/]*")
 _JAVA_PLACE = re.compile(r"(?:[^\d\s:/\\][^:/\\]*)?:\d{1,9}")
 _JAVA_TAIL = re.compile(r"(?: ~?\[[^\[\]]*\])?")
 _GENERICS = re.compile(r"\[[^\[\]]*\]")
+_TYPE = re.compile(  # some of those of which .NET leaves out the place, or any with one
+    r"(?:[A-Z]\w{0,100}(?:[.+]\w{1,100}){1,20}(?:`\d)?(?:<.{1,500}>)?"
+    r"|Boolean|S?Byte|Char|U?Int(?:16|32|64|Ptr)|Single|Double|Void\*)(?:\[,{0,3}\]|[*&])*"
+)
+_MOST_NESTED = 8  # types within types
 _NET_TAIL = re.compile(r" in (?P<path>.+)")
 _NET_COMPILED = re.compile(r" \+ 0x[0-9a-f]{1,12}")  # compiled ahead of time: offset within the function
 _NET_TAIL_ELSEWHERE = re.compile(r"(?: \S{1,8} (?P<path>\S.*): ?\w{1,12} \d{1,9}\.?)?")
@@ -36,7 +41,7 @@ def _step(line: str) -> Step | None:
     """``at com.example.Main.run(Main.java:13)``, or ``at Example.Main.Run(String a) in C:\\src\\Main.cs:line 3``."""
     if wrapper := _MONO_WRAPPER.fullmatch(line):
         return Step(Frame(wrapper["owner"], wrapper["function"]), "")
-    call = _CALL.fullmatch(line.rstrip())
+    call = _CALL.fullmatch(_without_types(line.rstrip()))
     if call is None:
         return None
     path = _path(call, is_indented=line[:1].isspace())
@@ -49,6 +54,14 @@ def _step(line: str) -> Step | None:
     if path is None or not _is_name(owner) or not _is_name(function):
         return None
     return Step(Frame(text(owner), text(function)), path)
+
+
+def _without_types(line: str) -> str:
+    """A line without ``[[System.__Canon, mscorlib, Version=4.0.0.0]]``, the types with which its function is called."""
+    name, bracket, rest = line.partition("(")
+    for _ in range(_MOST_NESTED if "[[" in name else 0):
+        name = _GENERICS.sub("", name)
+    return name + bracket + rest
 
 
 def _path(call: re.Match[str], *, is_indented: bool) -> str | None:
@@ -73,8 +86,8 @@ def _path(call: re.Match[str], *, is_indented: bool) -> str | None:
 
 
 def _are_parameters(inside: str) -> bool:
-    """Whether it is ``String path, Int32 depth``, as .NET gives each with its type, or empty."""
-    return not inside or all(" " in one for one in inside.split(", "))
+    """Whether it is ``String path, Int32 depth``, as .NET gives each with its type, or ``System.String``, or empty."""
+    return not inside or all(" " in one or _TYPE.fullmatch(one) for one in inside.split(", "))
 
 
 def _is_name(said: str) -> bool:

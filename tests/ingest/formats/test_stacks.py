@@ -173,6 +173,16 @@ SPANISH = """
     System.InvalidOperationException: Error
        en Shop.Cart.Sum(String name) en C:\\src\\Cart.cs:línea 12
 """
+POLISH = """
+    System.InvalidOperationException
+       w Shop.Cart.Sum(System.String, Int32, System.Object[])
+       w Shop.Program.Main(System.String[])
+"""
+CALLED_WITH_TYPES = """
+    System.InvalidOperationException: x
+       at Shop.Cart.Sum[[System.__Canon, mscorlib, Version=4.0.0.0, Culture=neutral]](System.String)
+       at Shop.List`1[[Shop.Pair`2[[System.Int32, mscorlib],[Shop.Item, Shop]], Shop]].Add(Shop.Item)
+"""
 ITALIAN = """
     System.InvalidOperationException: Errore
        in Shop.Cart.Sum(String name) in C:\\src\\Cart.cs:riga 12
@@ -453,6 +463,8 @@ def test_frames_come_innermost_first(said, frames):
         (FRENCH, ["Shop.Cart Sum", "Shop.Program Main"]),
         (SPANISH, ["Shop.Cart Sum"]),
         (ITALIAN, ["Shop.Cart Sum"]),
+        (POLISH, ["Shop.Cart Sum", "Shop.Program Main"]),
+        (CALLED_WITH_TYPES, ["Shop.Cart Sum", "Shop.List`1 Add"]),
     ],
 )
 def test_no_frame_of_java_kotlin_or_dotnet_is_left_out(said, frames):
