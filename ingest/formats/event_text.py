@@ -18,7 +18,7 @@ from ingest.formats.event_dates import SYSLOG, days_first, local_time, time_of_e
 from ingest.formats.format import Head, Log
 from ingest.formats.lines import text_lines_in
 from ingest.formats.wer import KINDS
-from ingest.formats.windows_events import PROVIDERS, Crashes, Event
+from ingest.formats.windows_events import NET_PART, PROVIDERS, Crashes, Event
 
 _LONGEST_LINE = 4000
 _MOST_LINES = 400  # of one event
@@ -124,10 +124,6 @@ _MANAGED_ALONE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _ON_ONE_LINE_MANAGED = re.compile(r"\bApplication: [^\s:/\\][^:/\\]{0,200}\.exe\s{1,4}(?:Framework|CoreCLR) Version: ")
-_MANAGED_PARTS = re.compile(
-    r"\s{1,8}(?=(?:Framework|CoreCLR|\.NET) Version: |Description: The process |Exception Info: "
-    r"|at [A-Za-z_<][^\s(]{1,400}\()"
-)
 _MOST_NAMES = 2  # of a program and its module
 _MOST_VERSIONS = 3  # lines with versions of a runtime
 _POWER = "Microsoft-Windows-Kernel-Power"
@@ -273,7 +269,7 @@ def _unfolded(line: str) -> list[tuple[str, re.Match[str] | None]]:
     if folded is None:
         return [(line, sent)]
     told = re.split(r"\t|#011", line[folded.start() :])[0]  # a column, with a tab or as syslog escapes it
-    return [(line[: folded.start()], sent), *((part, None) for part in _MANAGED_PARTS.split(told))]
+    return [(line[: folded.start()], sent), *((part, None) for part in NET_PART.split(told))]
 
 
 def event_in(block: Block) -> Event | None:

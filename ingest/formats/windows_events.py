@@ -46,7 +46,7 @@ _SYSTEM = re.compile(r"0*(\d{1,3})\.0*(\d{1,3})\.?")
 _NET_TYPE = re.compile(r": ?((?:[A-Za-z_][\w+`]*\.)+[A-Za-z_][\w+`]*|[A-Za-z_]\w*(?:Exception|Error))(?=[:\s]|$)")
 _NET_CODE = re.compile(r"\b(?:0x)?([c8e]0[0-9a-fA-F]{6})\b")
 _LONGEST_NET_HEAD = 20  # lines before the stack
-_NET_LINE = re.compile(r" (?=(?:[\w.]{4,10} Version|Description|Exception Info): |at [\w.<>`+]{3,300}\()")
+NET_PART = re.compile(r"\s{1,8}(?=(?:[\w.]{4,10} Version|Description|Exception Info): |at [\w.<>`+]{3,300}\()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ class Crashes:
         if event.number not in (1023, 1025, 1026):
             return
         said = event.place(0)
-        said = said if "\n" in said else _NET_LINE.sub("\n", said)
+        said = said if "\n" in said else NET_PART.sub("\n", said)
         head, *lines = said.splitlines() or [""]
         exe = base_name(head.partition(":")[2].strip(" `")) or ""
         stack = stacks.read(said)
