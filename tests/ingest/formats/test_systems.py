@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.formats.systems import os_type, version_of_windows
+from ingest.formats.systems import of_output, os_type, version_of_windows
 
 # ID of os-release, then NAME or PRETTY_NAME of some.
 LINUXES = (
@@ -67,3 +67,16 @@ def test_a_name_that_two_systems_share_leaves_it_to_the_paths():
 )
 def test_a_build_of_windows_tells_its_version(build, version):
     assert version_of_windows(build) == version
+
+
+@pytest.mark.parametrize(
+    ("line", "system"),
+    [
+        ("    #0 0x49 in push (/srv/relay/relay.exe+0x49)", "linux"),
+        ("    #0 0x49 in push (relay.exe+0x49)", "windows"),
+        ("   at Relay.Push() in C:/Program Files/Relay/relay.exe:3", "windows"),
+        ("    #0 0x49 in push (/usr/local/lib/librelay.dylib+0x49)", "darwin"),
+    ],
+)
+def test_paths_in_an_output_tell_its_system(line, system):
+    assert of_output(["relay: 3 items", line]) == system
