@@ -101,7 +101,7 @@ _REPORT_ID = re.compile(
     rf"Report I[dD]:\s{{0,3}}(?P<id>\{{?{_GUID}\}}?)|[:：]\s{{0,3}}(?P<other>{_GUID})\s*$", re.MULTILINE
 )
 _PACKAGE = re.compile(r"Faulting\s+package\s+full\s+name:[ \t]{0,3}(?P<name>[\w.~-]{3,100}_[\w.~-]{3,100})\s")
-_STARTED = re.compile(r"[:：]\s{0,3}(?:0x){1,2}0?(?P<ticks>1[cdCD][0-9a-fA-F]{13})\s*$", re.MULTILINE)
+_STARTED = re.compile(r"[:：]\s{0,3}(?:(?:0x){1,2}0?|0)(?P<ticks>1[cdCD][0-9a-fA-F]{13})\s*$", re.MULTILINE)
 _BUGCHECK = re.compile(r"0x[0-9a-fA-F]{8}\s\((?:0x[0-9a-fA-F]{8,16}(?:,\s)?){4}\)")
 _DUMP = re.compile(r"(?P<dump>[A-Za-z]:\\[^\n:*?\"<>|]{1,200}?\.dmp)", re.IGNORECASE)
 _DUMPS_ID = re.compile(r"[:：]\s{1,3}(?P<id>[0-9a-fA-F][0-9a-fA-F-]{7,39})\b")

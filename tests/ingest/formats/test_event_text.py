@@ -532,3 +532,9 @@ def test_dates_beside_it_and_the_programs_start_tell_which_number_is_the_day():
 def test_the_programs_start_in_each_of_its_forms_tells_which_number_is_the_day(start):
     said = ERROR.replace("0x0x1DAD98F2C1A0000", start)
     assert record(viewer(said, at="7/8/2024 4:10:02 AM"))["occurred_at"].startswith("2024-07-08")
+
+
+def test_the_programs_start_tells_which_number_is_the_day_of_a_hang():
+    said = f"{HANG} Start Time: 01dad0eb4dae2000\n Termination Time: 4294967295\n"
+    found = record(viewer(said, "Application Hang", 1002, at="7/8/2024 4:10:02 AM"))
+    assert found["occurred_at"].startswith("2024-07-08")
