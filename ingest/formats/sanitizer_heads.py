@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import caught_signals, jvm, server_faults, uncaught, workers
 
 SANITIZER = re.compile(
@@ -37,7 +38,7 @@ _SIGNALS = "SIG(?:SEGV|ABRT|BUS|FPE|ILL|TRAP)"
 GO = re.compile(
     rf"(?:\[signal (?={_SIGNALS}: .*\bpc=))?(?P<what>(?:panic|fatal error|{_SIGNALS}): \S.*)"
 )  # a signal: within C
-_SIGNAL = r"\[signal (?P<signal>SIG[A-Z]{2,8}): "
+_SIGNAL = r"\[signal (?:(?P<signal>SIG[A-Z]{2,8}): |0x(?P<number>[0-9a-f]{1,2}) code=)"  # the latter of old
 GOROUTINE = re.compile(  # or what Go prints before them
     rf"goroutine \d{{1,19}} (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[|runtime stack:|{_SIGNAL}"
     r"|PC=0x[0-9a-f]{1,16} m=-?\d{1,9} sigcode="
@@ -88,6 +89,7 @@ _JAZZER_JS = re.compile(r"==\d{1,10}== (?P<what>Uncaught Exception): (?:Jazzer\.
 _DETECTED = re.compile(r"===BUG DETECTED: (?P<what>[A-Z][\w :,'-]{2,100}?) ?===")  # of what a program ran
 JVM = re.compile(rf"\W{{0,8}}(?:thread \d{{1,10}} also had an error\])?{jvm.HEAD.pattern}")
 LEAKS = "LeakSanitizer: detected memory leaks"
+_OF_DARWIN = 10  # SIGBUS
 UNCAUGHT = ("Uncaught Python exception", "Uncaught Exception")  # the name is on the next line
 HEADS = (SANITIZER, SUMMARY, CENTIPEDE, UNDEFINED, _CHROMIUM, GLOG, V8, _NODE, GO, RUST, SELF_CHECK, RECEIVED,
           NODE_ASSERT, _LIBC, ASSERT, HARDENED, _TERMINATE, _JAZZER, _ATHERIS, _JAZZER_JS, _DETECTED, _RUST_STACK,
@@ -112,4 +114,12 @@ def code_of(code: str, lines: Iterable[str]) -> str:
     """The code of a report; that of Go about a signal has the signal on its own line."""
     if code != _OF_SIGNAL:
         return code
-    return next((found["signal"] for line in lines if (found := re.match(_SIGNAL, line.lstrip()))), code)
+    found = next((found for line in lines if (found := re.match(_SIGNAL, line.lstrip()))), None)
+    if found is None:
+        return code
+    return found["signal"] or of_number(int(found["number"], 16))
+
+
+def of_number(number: int) -> str:
+    """The name of a signal of a fault; 10 is none on Linux."""
+    return canonical_code(str(number), "darwin" if number == _OF_DARWIN else "linux")

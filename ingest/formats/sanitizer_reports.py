@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fleetcrash.clustering.codes import canonical_code
 from ingest.formats import apple_text, caught_signals, jvm, server_faults, stacks, uncaught, workers
 from ingest.formats import sanitizer_heads as heads
 from ingest.formats.blame import below_handler
@@ -27,7 +26,6 @@ _KIND = re.compile(
 _OF_APPLE = re.compile(r"\s*\d{1,4}\s{1,8}\S.{0,200}\s0x[0-9a-f]{16}\s")
 _EMPTY = "<empty stack>"
 _LINES_OF_HEAD = 4  # before the stack
-_OF_DARWIN = "10"  # SIGBUS; on Linux it is no fault
 _CHECKS = ("Check failed", "DCHECK failed", "Debug check failed", "Security CHECK failed", "Security DCHECK failed",
            "Out of memory", "V8 error", "unreachable code")  # fmt: skip
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+")
@@ -146,8 +144,7 @@ def _report_said(said: str) -> Report | None:
     if found.re is heads.SELF_CHECK:
         return Report(f"{found['tool']}: CHECK failed", message, found["pid"], source=found["source"])
     if found.re is heads.RECEIVED:
-        system = "darwin" if what == _OF_DARWIN else "linux"
-        return Report(canonical_code(what, system), message, is_fatal=False, is_handlers=True)
+        return Report(heads.of_number(int(what)), message, is_fatal=False, is_handlers=True)
     if found.re is heads.ASSERT:
         # The only information about the place, unless a sanitizer adds the stack.
         called = Frame(base_name(found["exe"]), text(found["function"]))

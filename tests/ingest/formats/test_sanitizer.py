@@ -446,6 +446,14 @@ def test_a_log_of_go_may_end_before_its_goroutines():
     assert [one["function"] for one in called["frames"]] == ["runtime.throw", "relay/queue.push", "main.main"]
 
 
+@pytest.mark.parametrize(
+    ("number", "code"), [("0xb", "SIGSEGV"), ("0x7", "SIGBUS"), ("0xa", "SIGBUS"), ("0x8", "SIGFPE")]
+)
+def test_older_reports_of_go_have_the_signal_as_a_number(number, code):
+    said = GO_SIGNAL.replace("[signal SIGBUS: bus error code", f"[signal {number} code")
+    assert record(said)["code"] == code
+
+
 def test_a_report_of_go_may_begin_with_the_signal():
     found = record(GO_NIL.partition("\n")[2])
     assert (found["code"], found["frames"]) == ("SIGSEGV", record(GO_NIL)["frames"])
