@@ -18,6 +18,7 @@ from ingest.formats.workers import FATAL
 
 _NEAR_S = 60.0  # writing a dump may take a while
 _MOST_HELD = 1000
+_LONGEST_NAME = 15  # of a process, in the kernel
 _EXITED = re.compile(
     r"(?P<unit>\S{1,250})\.service: (?:[Mm]ain|[Cc]ontrol) process exited, code=(?:killed|dumped), "
     r"status=\d{1,2}/(?P<signal>[A-Z]{3,6})\b.*"
@@ -62,13 +63,22 @@ class Exits:
         else:
             self._told.remove(crash)
 
-    def told(self, host: str | None, at: float | None) -> None:
-        """Take note of a crash of a process of which something else tells."""
-        ended = next((one for one in self._held if _is_near((one.host, one.at), (host, at))), None)
-        if ended is None:
-            self._told.append((host, at))
+    def told(self, host: str | None, at: float | None, program: str = "") -> str | None:
+        """Take note of a crash of a process of which something else tells.
+
+        Args:
+            program: the name of the process, if known.
+
+        Returns:
+            The signal that ended the service of that name.
+        """
+        near = [one for one in self._held if _is_near((one.host, one.at), (host, at))]
+        own = next((one for one in near if program and _is_of(one, program)), None)
+        if near:
+            self._held.remove(own or near[0])
         else:
-            self._held.remove(ended)
+            self._told.append((host, at))
+        return own.signal if own else None
 
     def taken(self) -> Iterator[Exit]:
         """The oldest of which nothing else told, where many are held."""
@@ -79,6 +89,14 @@ class Exits:
         """All of which nothing else told."""
         while self._held:
             yield self._held.popleft()
+
+
+def _is_of(ended: Exit, program: str) -> bool:
+    """Whether a service has the name of a program, as ``docker`` has that of ``dockerd``; it may be cut."""
+    if ended.unit is None:
+        return program == "systemd"
+    unit, name = ended.unit.partition("@")[0].lower(), program.lower()
+    return (bool(unit) and name.startswith(unit)) or (len(name) == _LONGEST_NAME and unit.startswith(name))
 
 
 def _is_near(one: tuple[str | None, float | None], other: tuple[str | None, float | None]) -> bool:

@@ -217,12 +217,12 @@ class _Log:
             exits.add(self.records, ended, host_id=self.records.host_id((ended.host,)), at=self._time(ended.origin))
 
     def _add_death(self, death: Death) -> None:
-        self._exits.told(death.host, death.at)
+        signal = self._exits.told(death.host, death.at, death.entry.get("COREDUMP_COMM", ""))
         if death.entry and (death.fault is None or has_stack(death.entry)):
             entry, fault = death.entry, death.fault
             if fault and (at := self._time(fault.line.origin)):
                 entry = {**entry, "__REALTIME_TIMESTAMP": at}  # the dump is written later
-            add_core_dump(self.records, entry, code=fault.code if fault else None, time_quality="log")
+            add_core_dump(self.records, entry, code=fault.code if fault else signal, time_quality="log")
         elif death.fault:
             at = self._time(death.fault.line.origin)
             add(self.records, death.fault, host_id=self.records.host_id((death.host,)), at=at)

@@ -195,6 +195,24 @@ def test_what_else_tells_of_a_crash_accounts_for_one_end():
     assert len(crashes_of(KERNEL_FILE, (SEGFAULT.replace("web-1", "web-2") + SYSTEMD).encode())) == 2
 
 
+@pytest.mark.parametrize(
+    ("program", "ended", "code"),
+    [
+        ("relay", EXITED, "SIGSEGV"),
+        ("relayd", EXITED, "SIGSEGV"),
+        ("queue", EXITED, None),
+        ("relay-of-reques", EXITED.replace("relay", "relay-of-requests@eu-1"), "SIGSEGV"),
+        ("systemd", "Caught <ABRT>, dumped core as pid 453.", "SIGABRT"),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_end_of_a_service_tells_the_signal_of_its_dump(program, ended, code, is_first):
+    dump = SYSLOG.format("02", "systemd-coredump[9]", f"Process 42 ({program}) of user 0 dumped core.")
+    end = SYSTEMD.replace(EXITED, ended)
+    (crash,) = crashes_of(KERNEL_FILE, (dump + end if is_first else end + dump).encode())
+    assert (crash.get("code"), crash["module"]) == (code, program)
+
+
 def test_a_journal_says_the_same_where_it_is_a_file():
     told = {"_MACHINE_ID": "m1", "__REALTIME_TIMESTAMP": "1721362202000000", "_PID": "1", "MESSAGE": EXITED}
     (crash,) = crashes_of(JOURNAL, entry(told))
