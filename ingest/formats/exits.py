@@ -1,17 +1,19 @@
 """Services that systemd says a signal of a fault ended, in a system's log.
 
 It gives no number of a process. So this is a crash only where neither the kernel nor ``systemd-coredump`` nor the
-program itself tells of one about then: each of these accounts for one end of a service, whichever comes first.
+program itself tells of one about then: each of these accounts for one end of a service, whichever comes first. The
+end of a service, and the kernel's audit, tell the signal that ``systemd-coredump`` leaves out of its message.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fleetcrash.clustering.codes import canonical_code
 from ingest.formats.blame import at_fault
 from ingest.formats.crashes import Records, name_of, tags_of
 from ingest.formats.workers import FATAL
@@ -27,6 +29,9 @@ _EXITED = re.compile(
 _CAUGHT = re.compile(
     r"Caught <(?P<signal>[A-Z]{3,6})>, (?:dumped core|not dumping|core dump failed|cannot fork|waitpid\(\) failed)\b.*"
 )
+# Of the kernel's audit, about any process that a signal with a core dump ended.
+_AUDITED = re.compile(r"\b(?:type=1701|ANOM_ABEND) ")
+_AUDITS_VALUE = re.compile(r"\b(pid|sig)=(\d{1,10})\b")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Exits:
     def __init__(self) -> None:
         self._held: deque[Exit] = deque()
         self._told: deque[tuple[str | None, float | None]] = deque(maxlen=_MOST_HELD)
+        self._audited: OrderedDict[tuple[str | None, str], str] = OrderedDict()
 
     def feed(self, host: str | None, said: str, at: float | None, origin: Any) -> None:
         """Process a message of systemd."""
@@ -63,14 +69,22 @@ class Exits:
         else:
             self._told.remove(crash)
 
-    def told(self, host: str | None, at: float | None, program: str = "") -> str | None:
+    def audit(self, host: str | None, said: str) -> None:
+        """Process a message that may be the audit's."""
+        values = dict(_AUDITS_VALUE.findall(said)) if "sig=" in said and _AUDITED.search(said) else {}
+        if len(values) > 1:
+            self._audited[host, values["pid"]] = canonical_code(values["sig"], "linux")
+            if len(self._audited) > _MOST_HELD:
+                self._audited.popitem(last=False)
+
+    def told(self, host: str | None, at: float | None, program: str = "", pid: str = "") -> str | None:
         """Take note of a crash of a process of which something else tells.
 
         Args:
-            program: the name of the process, if known.
+            program, pid: name and number of the process, if known.
 
         Returns:
-            The signal that ended the service of that name.
+            The signal that ended it, by the audit or by the end of the service of that name.
         """
         near = [one for one in self._held if _is_near((one.host, one.at), (host, at))]
         own = next((one for one in near if program and _is_of(one, program)), None)
@@ -78,7 +92,7 @@ class Exits:
             self._held.remove(own or near[0])
         else:
             self._told.append((host, at))
-        return own.signal if own else None
+        return self._audited.pop((host, pid), own.signal if own else None)
 
     def taken(self) -> Iterator[Exit]:
         """The oldest of which nothing else told, where many are held."""

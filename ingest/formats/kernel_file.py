@@ -133,6 +133,7 @@ class _Log:
             self._at = stamp
         elif stamp["of"] or stamp["lone"]:
             self._host = host_of(stamp)
+        self._exits.audit(self._host, said)
         if own and own["writer"] == WRITER:
             self._add_of_dump(said[own.end() :], is_new=is_new)
             if is_new and (clock := line_of(said, stamp, origin=None).clock) is not None:
@@ -217,7 +218,8 @@ class _Log:
             exits.add(self.records, ended, host_id=self.records.host_id((ended.host,)), at=self._time(ended.origin))
 
     def _add_death(self, death: Death) -> None:
-        signal = self._exits.told(death.host, death.at, death.entry.get("COREDUMP_COMM", ""))
+        program, pid = (death.entry.get(name, "") for name in ("COREDUMP_COMM", "COREDUMP_PID"))
+        signal = self._exits.told(death.host, death.at, program, pid)
         if death.entry and (death.fault is None or has_stack(death.entry)):
             entry, fault = death.entry, death.fault
             if fault and (at := self._time(fault.line.origin)):

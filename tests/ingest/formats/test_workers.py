@@ -213,6 +213,20 @@ def test_the_end_of_a_service_tells_the_signal_of_its_dump(program, ended, code,
     assert (crash.get("code"), crash["module"]) == (code, program)
 
 
+@pytest.mark.parametrize(
+    ("writer", "before"), [("audit[42]", "ANOM_ABEND"), ("kernel", "audit: type=1701 audit(1721362202.123:456):")]
+)
+def test_the_kernels_audit_tells_the_signal_of_a_dump(writer, before):
+    said = f'{before} auid=1000 uid=0 gid=0 ses=3 subj=x pid=42 comm="relay" exe="/usr/bin/relay" sig=11 res=1'
+    audit = SYSLOG.format("02", writer, said)
+    dump = SYSLOG.format("02", "systemd-coredump[9]", "Process 42 (relay) of user 0 dumped core.")
+    (crash,) = crashes_of(KERNEL_FILE, (audit + dump).encode())
+    assert crash["code"] == "SIGSEGV"
+    (other,) = crashes_of(KERNEL_FILE, (audit.replace("pid=42", "pid=43") + dump).encode())
+    assert "code" not in other
+    assert crashes_of(KERNEL_FILE, audit.encode()) == []
+
+
 def test_a_journal_says_the_same_where_it_is_a_file():
     told = {"_MACHINE_ID": "m1", "__REALTIME_TIMESTAMP": "1721362202000000", "_PID": "1", "MESSAGE": EXITED}
     (crash,) = crashes_of(JOURNAL, entry(told))
