@@ -46,6 +46,7 @@ _BY_EXIT = "libFuzzer: fuzz target exited"
 _HANG = re.compile(r"libFuzzer: timeout|Centipede: .{0,12}[Tt]imeout exceeded")
 _PLACE = re.compile(r"\bpc 0x[0-9a-f]{4,16}\b")
 _THROWN = re.compile(r"(?P<name>[A-Za-z_][\w.]{0,200})(?::.*)?$")
+_THROWN_AT_ONCE = re.compile(r"Uncaught Exception: (?:Jazzer\.js: )?(?P<name>[\w.]{0,200}(?:Error|Exception)):")
 _TOMBSTONE = "*** *** *** *** ***"
 
 
@@ -237,8 +238,11 @@ def add(records: Records, report: Report, *, host: str | None = None, at: str | 
         code = of_check(message)
     if report.proof is heads.NODE_ASSERTED:
         message = next((found["what"] for line in report.lines if (found := report.proof.match(line))), message)
-    if report.code in heads.UNCAUGHT and (thrown := _THROWN.match("".join(report.lines[1:2]))):
-        code, message = thrown["name"], thrown[0]
+    if report.code in heads.UNCAUGHT:
+        if thrown := _THROWN.match("".join(report.lines[1:2])):
+            code, message = thrown["name"], thrown[0]
+        elif at_once := _THROWN_AT_ONCE.search(message):
+            code = at_once["name"]
     if report.thrown is not None:
         name, message, _ = report.thrown.told(report.lines)
         code = name or "uncaught exception"

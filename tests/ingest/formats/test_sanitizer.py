@@ -324,6 +324,11 @@ OTHERS = [
         "linux | FullError | queue.js!push",
     ),
     (
+        "==14== Uncaught Exception: Jazzer.js: Error: no room: 3\n    at push (/out/relay/queue.js:27:9)\n",
+        "Error",
+        "linux | Error | queue.js!push",
+    ),
+    (
         "===BUG DETECTED: PySecSan: Command injection ===\n[PYSECSAN] Stacktrace:\n"
         '  File "fuzz.py", line 43, in <module>\n  File "relay/queue.py", line 9, in push\n[PYSECSAN] Exiting\n',
         "PySecSan: Command injection",
