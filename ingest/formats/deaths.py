@@ -7,10 +7,14 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
+from fleetcrash.clustering.codes import canonical_code
 from ingest.formats.kernel_log import Fault
 
 _NEAR_S = 300.0  # how long writing a dump may take
+_AT_ONCE_S = 5.0  # between a fault and the first that systemd tells of it
+_MOST_AT_ONCE = 50
 _MOST_HELD = 1000
 
 _THREAD = re.compile(r"Stack trace of thread (\d{1,10}):")
@@ -63,6 +67,9 @@ class Deaths:
         if self._went_on(death, pids):
             return
         other = next((found for pid in pids if (found := self._held.get((death.host, pid)))), None)
+        if pids and other is None and (other := self._of_thread(death)) is not None:
+            for pid in pids:  # what is told of it later
+                self._held[death.host, pid] = other
         if other is not None and (other.fault is None) != (death.fault is None):
             other.fault, other.entry = other.fault or death.fault, other.entry or death.entry
             other.is_told = other.is_told or death.is_told
@@ -71,6 +78,15 @@ class Deaths:
             before = self._held.pop((death.host, pid), None)
             self._held[death.host, pid] = death
             yield from _untold([before] if before and before is not death else [])
+
+    def _of_thread(self, death: Death) -> Death | None:
+        """What the kernel told of a thread of a process, where systemd tells of the process at once, without the stack.
+
+        Either may come first.
+        """
+        latest = islice(reversed(self._held.values()), _MOST_AT_ONCE)
+        untold = (held for held in latest if not (held.is_told and held.fault))
+        return next((held for held in untold if _is_of_thread(held, death)), None)
 
     def _went_on(self, death: Death, pids: Sequence[str]) -> bool:
         """Add what systemd tells of a process once its dump is written to what it told before; False for others."""
@@ -98,6 +114,18 @@ class Deaths:
         """All remaining deaths."""
         yield from _untold(self._held.values())
         self._held.clear()
+
+
+def _is_of_thread(one: Death, other: Death) -> bool:
+    """Whether one is what the kernel told of a thread, and the other what systemd told of the process."""
+    told, entry = (one, other) if one.fault else (other, one)
+    if told.fault is None or told.entry or not entry.entry or entry.fault or has_stack(entry.entry):
+        return False
+    signal = canonical_code(entry.entry.get("COREDUMP_SIGNAL"), "linux")
+    if (told.host, told.fault.tags.get("comm")) != (entry.host, entry.entry.get("COREDUMP_COMM")):
+        return False
+    is_at_once = told.at is not None and entry.at is not None and abs(told.at - entry.at) <= _AT_ONCE_S
+    return is_at_once and signal == told.fault.code
 
 
 def _untold(deaths: Iterable[Death]) -> Iterator[Death]:

@@ -243,6 +243,24 @@ def test_the_kernel_tells_the_place_where_systemd_tells_no_stack():
         assert (crash["code"], crash["module"], crash["module_offset"]) == ("SIGSEGV", "librelay.so.3", 0x22C7D)
 
 
+def test_the_kernel_tells_of_a_thread_where_systemd_tells_of_the_process_without_its_stack():
+    kernel = f"Jul 19 04:10:01 web-1 kernel: {SEGFAULT}\n".replace("relay-2[703]", "relay[703]")
+    before = f"{BEFORE} 11/SEGV, processing...\n"
+    for log in (kernel + before, before + kernel):
+        (crash,) = crashes_of(KERNEL_FILE, log.encode())
+        assert (crash["code"], crash["module"]) == ("SIGSEGV", "librelay.so.3")
+    for other in (
+        before.replace("11/SEGV", "6/ABRT"),
+        before.replace("(relay)", "(scan)"),
+        before.replace("web-1", "web-2"),
+        before.replace("04:10:01", "04:10:09"),
+    ):
+        assert len(crashes_of(KERNEL_FILE, (kernel + other).encode())) == 2
+    # Two threads of one name, each of its own process.
+    two = kernel + kernel.replace("703", "803") + before + before.replace("700", "800")
+    assert len(crashes_of(KERNEL_FILE, two.encode())) == 2
+
+
 def test_systemd_writes_into_the_kernels_log_where_the_journal_does_not_run():
     ring = "".join(f"[   12.{number:06}] systemd-coredump[9]: {one}\n" for number, one in enumerate(STACK.splitlines()))
     for log in (ring, f"[   11.000000] usb 1-1: new device\n{ring}[   13.000000] usb 1-1: gone\n"):
