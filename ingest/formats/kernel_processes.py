@@ -17,8 +17,9 @@ _MOST_BEHIND = 8  # lines that may have the rest
 _MOST_PARTS = 3  # lines into which a mail may have broken one
 
 _PROCESS = r"(?P<comm>[^\[\]]{1,64})\[(?P<pid>\d{1,10})\]:? "
-_MAPPED = (  # people leave out the numbers
-    r"in (?P<module>[^\[\s]{1,200})(?:\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+[0-9a-f]+\]|$)"
+_MAPPED = (  # people leave out the numbers, and journalctl what is wider than the terminal
+    r"in (?P<module>[^\[\s>]{1,200})"
+    r"(?:\[(?:(?P<offset>[0-9a-f]{1,15}),)?(?P<base>[0-9a-f]{1,16})\+(?:[0-9a-f]+\]|[0-9a-f]*>$)|(?:\[[0-9a-f,]*>)?$)"
 )
 _IN_LIBRARY = rf"(?: {_MAPPED})?"
 _NOWHERE = r" {0,16}\(null\)"  # as older kernels write an address of 0

@@ -83,6 +83,21 @@ def test_people_leave_out_the_numbers_of_the_library(said):
     assert (fault.code, fault.module, fault.module_offset) == ("SIGSEGV", "libring.so.1", None)
 
 
+@pytest.mark.parametrize(
+    ("place", "module", "offset", "mapping_offset"),
+    [
+        ("libring.so[f12,5637c1c5a000+78>", "libring.so", 0xF12, None),
+        ("libring.so[5637c1c5a000+>", "libring.so", None, "0x4799f12"),
+        ("libring.so[5637c1>", "libring.so", None, None),
+        ("libri>", "scan", None, None),
+    ],
+)
+def test_journalctl_cuts_what_is_wider_than_the_terminal(place, module, offset, mapping_offset):
+    said = f"scan[12]: segfault at 0 ip 00005637c63f3f12 sp 00007fff00aa6d00 error 4 in {place}"
+    fault = fault_of(f"[  102.000001] {said}\n[  103.000001] eth0: up")
+    assert (fault.module, fault.module_offset, fault.tags.get("mapping_offset")) == (module, offset, mapping_offset)
+
+
 def test_a_line_of_no_library_takes_none_of_those_behind_it():
     own = "scan[12]: segfault at 0 ip 5637c63f3f12 sp 7fff00aa6d00 error 4"
     fault = fault_of(f"[  102.000001] {own}\n[  102.000002] Code: 00 00\n[  103.000001] eth0: up")
