@@ -99,7 +99,7 @@ def _records(report: _Report, told: Told) -> Iterator[Records]:
     platform = os_type((system or "").partition("_")[0] or None)
     records = Records(told)
     host_id = records.host_id(())
-    at = time_of(said.pop("TIME", "").replace(".", "T"))
+    at = time_of(said.pop("TIME").replace(".", "T")) if "TIME" in said else None
     identity = (f"{frame.module} {frame.function}" for frame in frames)
     records.crash(
         crash_id=name_of(host_id or "", *(f"{name} {value}" for name, value in said.items()), *identity),

@@ -60,6 +60,7 @@ def test_what_clusterfuzz_files():
     ]  # fmt: skip
     assert (found["code"], found["os_type"], found["domain"]) == ("Heap-buffer-overflow READ", "linux", "user")
     assert (found["module"], found["tags"]["project"]) == ("relay_queue_fuzzer", "relay")
+    assert found["occurred_at"] == "2026-11-25T12:00:00Z"
     assert sign(Shape.of(found)).family.endswith("relay::Queue::push")
 
 
