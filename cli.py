@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import math
 import os
 import signal
 import sys
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +26,7 @@ from fleetcrash.errors import FleetcrashError
 from fleetcrash.terminal import readable
 
 _SOON_S = 0.05
+_ONE_REQUEST_S = 1.0
 _LAKE_BEFORE = "lake_before"  # a name of its own: a command's own option would put its default in place of what is said
 
 
@@ -100,15 +103,22 @@ def _say_no_more() -> None:
 
 
 class Stop:
-    """A handler of signals: Ctrl-C, or a polite request to end, interrupts the work and is remembered."""
+    """A handler of signals: Ctrl-C, or a polite request to end, interrupts the work and is remembered.
+
+    A request may come twice at once, as from a shell and from make, and must not interrupt what the first made us do.
+    """
 
     def __init__(self) -> None:
         self.asked_by: int | None = None
+        self._asked_s = -math.inf
         self._complain = sys.unraisablehook
 
     def __call__(self, number: int, _frame: object) -> None:
         """Interrupt."""
-        self.asked_by = number
+        asked_s = time.monotonic()
+        if asked_s < self._asked_s + _ONE_REQUEST_S:
+            return
+        self.asked_by, self._asked_s = number, asked_s
         raise KeyboardInterrupt
 
     def insist(self, lost: sys.UnraisableHookArgs) -> None:
@@ -116,6 +126,7 @@ class Stop:
         if self.asked_by is None or not issubclass(lost.exc_type, KeyboardInterrupt):
             self._complain(lost)
             return
+        self._asked_s = -math.inf
         again = threading.Timer(_SOON_S, _interrupt_main, [self.asked_by])
         again.daemon = True
         again.start()

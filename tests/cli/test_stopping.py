@@ -23,7 +23,14 @@ def run(chosen):
     if sys.argv[1] == "callback":
         reference = weakref.ref(held, lambda _: os.kill(os.getpid(), signal.SIGINT))
     del held
-    time.sleep(60)
+    try:
+        if sys.argv[1] == "twice":
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    finally:
+        if sys.argv[1] == "twice":
+            os.kill(os.getpid(), signal.SIGINT)
+            print("put away", flush=True)
     return 0
 
 class Parser:
@@ -41,3 +48,9 @@ def test_an_interrupt_that_python_loses_comes_again(place):
     command = [sys.executable, "-c", SCRIPT, place]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
     assert (done.returncode, done.stderr.strip()) == (130, "Stopped. The lake is whole.")
+
+
+def test_a_stop_that_is_told_twice_at_once_is_one():
+    command = [sys.executable, "-c", SCRIPT, "twice"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "put away\n", "Stopped. The lake is whole.")
