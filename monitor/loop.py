@@ -145,7 +145,8 @@ class Monitor:
     def _basis(self) -> tuple[object, ...]:
         """What the judged minutes depend on; it does not change while only news arrives."""
         counted = self._engine.rows("records_known_by", tick=self._ticked)[0]
-        return (*counted.values(), *self._engine.rows("sources_of_exposure")[0].values())
+        sources = self._engine.rows("sources_of_exposure")[0]
+        return (*counted.values(), *sources.values(), *self._engine.unheard_systems)
 
     def _keep(self, as_of: datetime, found: JSON) -> None:
         """Append the findings, unless another monitor has appended the same or later ones."""

@@ -53,6 +53,8 @@ class Engine:
             question about the same records; None: none are kept, and those that are kept are not used.
         grow_from_s: a kept table that took at least so long to make grows by what is new, where that is possible; see
             ``growth``.
+    Attributes:
+        unheard_systems: those whose hosts install or crash while none tells its presence, which is assumed then.
     Raises:
         LakeError: the lake cannot be read.
     """
@@ -76,6 +78,8 @@ class Engine:
         self._snapshots = Snapshots(lake, self._con)
         self._snapshot: dict[str, TableFiles] = {}
         self._assumed: set[str] | None = None  # views that stand for records that the lake does not have
+        self._heard: dict[str, datetime] = {}  # systems of which a host is known to tell its presence, and since when
+        self.unheard_systems: tuple[str, ...] = ()
         self._as_of: datetime | None = None
         self._look(lambda: self._open(as_of))
 
@@ -253,12 +257,22 @@ class Engine:
         """Define the views for the present look."""
         told = self.rows("sources_of_exposure")[0]
         assumed = set()
-        if told["presence_source"] == "assumed":
-            assumed |= {"sightings", "presence"}
+        self.unheard_systems = self._unheard()
+        if told["presence_source"] == "assumed" or self.unheard_systems:
+            assumed |= {"heard_hosts", "sightings", "presence"}
         if told["exposure_source"] != "installs":
             assumed.add("steps")
         self._assumed = assumed
         self._views.turn_to(self._now())
+
+    def _unheard(self) -> tuple[str, ...]:
+        """The systems of ``unheard_systems``. In a large lake it takes long to find out; what is heard of stays so."""
+        heard = {system for system, since in self._heard.items() if self._as_of is not None and since <= self._as_of}
+        if all(row["os_type"] in heard for row in self.rows("systems_known")):
+            return ()
+        found = self.rows("systems_heard")
+        self._heard |= {row["os_type"]: row["heard_at"] for row in found if row["heard_at"] is not None}
+        return tuple(row["os_type"] for row in found if row["heard_at"] is None and row["is_active"])
 
     def _unreadable(self, error: duckdb.Error, *, reads_files: bool = False) -> Exception:
         """The exception for an error of DuckDB: LakeError for a file that is gone or damaged, else the error itself.

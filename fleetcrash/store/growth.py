@@ -40,8 +40,11 @@ _RECORDS_BY: Mapping[str, tuple[Kind, ...]] = {
 }
 _VIEWS_BY: Mapping[str, tuple[str, ...]] = {
     "crash_id": ("crashes",),
-    "host_id": ("installs", "updates", "hosts", "presence", "steps", "exposure_history", "exposures", "host_spans"),
-}
+    "host_id": (
+        "installs", "updates", "hosts", "presence_told", "presence",
+        "steps", "exposure_history", "exposures", "host_spans",
+    ),
+}  # fmt: skip
 _CHANGED_BY: Mapping[str, str] = {"crash_id": "changed_crashes", "host_id": "changed_hosts"}
 
 

@@ -413,3 +413,37 @@ def test_of_two_reports_of_a_crash_the_earlier_known_counts_then_the_lesser_by_i
         append_rows(lake, "crash", [reports[number]], batch_id=str(number))
     assert [row["code"] for row in _view(lake, "crashes", 10)] == ["a"]
     assert _view(lake, "crashes", 4) == []
+
+
+MACS = [f"mac {number}" for number in range(5)]
+
+
+def _mixed(lake: Lake, macs: list[str] = MACS) -> None:
+    """A Windows host that tells its presence, and Macs that only tell what they install."""
+    hosts = [{"host_id": "pc", "os_type": "windows"}, *({"host_id": mac, "os_type": "darwin"} for mac in MACS)]
+    append_rows(lake, "host", hosts)
+    _sessions(lake, (0, 60), host="pc")
+    _catalogue(lake, u="1")
+    append_rows(lake, "install", [{"host_id": name, "update_id": "u", "applied_at": at(10)} for name in ("pc", *macs)])
+
+
+def test_a_system_of_which_no_host_tells_presence_counts_as_online_when_seen(lake):
+    _mixed(lake)
+    found = [(row["host_id"], _minutes(row["online_from"]), row["assumed"]) for row in _view(lake, "presence", 100)]
+    assert sorted(found) == [*((mac, 10, True) for mac in MACS), ("pc", 0, False)]
+
+
+def test_a_system_of_which_a_host_tells_presence_is_offline_where_none_is_told(lake):
+    _mixed(lake)
+    append_rows(lake, "host", [{"host_id": "other mac", "os_type": "darwin"}], batch_id="more")
+    _sessions(lake, (20, None), host="other mac")
+    with Engine(lake, as_of=at(19)) as engine:  # back and forth: what is heard of later is not known before
+        for minute, unheard, there in ((19, ("darwin",), ["pc", *MACS]), (20, (), ["other mac", "pc"])) * 2:
+            engine.as_of = at(minute)
+            assert engine.unheard_systems == unheard
+            assert sorted(row["host_id"] for row in answers(engine)["presence"]) == sorted(there)
+
+
+def test_a_system_of_which_only_a_few_hosts_do_anything_is_not_taken_to_be_online(lake):
+    _mixed(lake, MACS[:4])
+    assert [row["host_id"] for row in _view(lake, "presence", 100)] == ["pc"]

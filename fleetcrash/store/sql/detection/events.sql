@@ -57,7 +57,7 @@ happened AS (
     0 AS outcome, crash_id AS event_id, host_id, greatest(known_at, seen_known) AS known_at, at_time, module, os_type,
     CAST(NULL AS TIMESTAMPTZ) AS back_at, CAST(NULL AS TIMESTAMPTZ) AS patched_known
   FROM booted LEFT JOIN seen_before USING (crash_id)
-  WHERE seen_known IS NOT NULL OR NOT EXISTS (SELECT 1 FROM sightings)
+  WHERE seen_known IS NOT NULL OR NOT EXISTS (SELECT 1 FROM sightings) OR host_id IN (SELECT host_id FROM heard_hosts)
   UNION ALL
   SELECT 1 AS outcome, 'dark' AS event_id, host_id, gone_known, online_until, NULL, NULL, back_at, patched_known
   FROM gone WHERE always_on

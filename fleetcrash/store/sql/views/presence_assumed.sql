@@ -1,5 +1,6 @@
--- Presence where nobody tells it, one row per host and stretch: a host counts as online from a sighting on for as long as
--- that counts. Without any sighting the whole inventory counts as online, from an hour before the first crash on.
+-- Presence where no host tells it, or none of some system: that of hosts that are not heard of is assumed, one row per host
+-- and stretch. Such a host counts as online from a sighting on for as long as that counts. Without any sighting all of the
+-- inventory that are not heard of count as online, from an hour before the first crash on.
 -- A stretch's end is no silence: nobody was listening.
 -- since_known: from when the stretch was known; gone_known: from when its end was.
 WITH marked AS (
@@ -17,8 +18,10 @@ stretched AS (
     max(seen_at) + INTERVAL 24 HOUR AS ends_at, arg_max_null(over_known, seen_at) AS over_known
   FROM numbered GROUP BY host_id, stretch
 )
+SELECT host_id, online_from, since_known, assumed, online_until, gone_known FROM presence_told
+UNION ALL
 SELECT
-  host_id, online_from, since_known, true AS assumed,
+  host_id, online_from, since_known, true,
   CASE WHEN over_known <= getvariable('as_of') THEN ends_at END AS online_until,
   CASE WHEN over_known <= getvariable('as_of') THEN over_known END AS gone_known
 FROM stretched
@@ -26,5 +29,5 @@ UNION ALL
 SELECT
   host_id, greatest(known_at, (SELECT min(placed_at) FROM crashes) - INTERVAL 1 HOUR), known_at, true,
   CAST(NULL AS TIMESTAMPTZ), CAST(NULL AS TIMESTAMPTZ)
-FROM hosts
+FROM hosts ANTI JOIN heard_hosts USING (host_id)
 WHERE NOT EXISTS (SELECT 1 FROM sightings) AND EXISTS (SELECT 1 FROM crashes)
