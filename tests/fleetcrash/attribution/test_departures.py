@@ -154,12 +154,29 @@ def test_a_site_that_loses_its_network_right_after_its_ring_got_an_update_blames
         assert [each for each in said(lake) if each["verdict"] == "update"] == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_what_goes_to_hosts_without_a_driver_is_not_blamed_for_all_that_leave(empty_lake, seed):
+    """Four hosts in five get a driver, the others content. All leave as often; those with the driver may restart."""
+    random = Random(seed)
+    world = fleet(random)
+    world["update"].append({"update_id": "driver", "kind": "driver", "released_at": at(RELEASED)})
+    world["install"] = [
+        {"host_id": host, "update_id": "driver" if number % 5 else "content", "applied_at": at(150 + random.random())}
+        for number, host in enumerate(HOSTS)
+    ]
+    for host in HOSTS:
+        gone(world, host, random.uniform(152, 300))
+    with lake_of(world, empty_lake) as lake:
+        assert said(lake) == []
+
+
 def test_installs_that_are_told_after_their_hosts_were_gone_say_nothing(empty_lake):
     with lake_of(silencing(Random(0), told_after=60), empty_lake) as lake:
         assert said(lake) == []
 
 
-def test_servers_and_hosts_that_were_just_patched_or_come_back_at_once_do_not_count_as_left(empty_lake):
+def test_servers_and_hosts_that_come_back_at_once_do_not_count_as_left_and_those_just_patched_for_no_update(empty_lake):
     names = ("laptop", "server", "patched", "flashed", "back", "late")
     world: World = {
         "host": [{"host_id": name, "os_type": "windows", "always_on": name == "server"} for name in names],
@@ -184,8 +201,9 @@ def test_servers_and_hosts_that_were_just_patched_or_come_back_at_once_do_not_co
         news = read_news(engine)
     assert news.events.host[news.events.outcome == 1].tolist() == ["server"]
     (tick,) = news.left.tick.tolist()
-    assert news.left.hosts.tolist() == [1]
+    assert news.left.hosts.tolist() == [3]
     assert (tick - int(news.left.minute[0]), news.left_with.age.tolist()) == (10, [1])
+    assert news.left_with.hosts.tolist() == [1]
 
 
 def test_most_at_one_place_is_that_places_doing_unless_the_others_leave_there_as_well():

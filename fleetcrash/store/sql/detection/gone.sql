@@ -9,6 +9,8 @@
 -- fleets in which every fiftieth is never seen again and the patch does no harm: servers are put away at their patching.
 -- What the catalogue lacks is taken for a patch until it tells a kind; a silence that was no news until then is news then.
 -- patched_known: when either was told of a session of whose end it was not known by the time that this was; null: never.
+-- may_restart: a host that is not always on may be restarting, for a patch, a driver or what may be either: it is among those
+-- that leave, or whoever got no such thing would seem to leave more than others; but nobody's witness.
 -- in_time: told as it happened; of what is told in bulk later nobody counted who else was online.
 -- cell: -1 for hosts that the inventory lacks. left_us: the end, gone_tick: when it was known; back_at: when the host was
 -- known to be back, null until then. since_boot: as in at_risk; boot_us: when the session began.
@@ -108,21 +110,23 @@ lasting AS (
   GROUP BY restarted.host_id, restarted.online_until
 ),
 judged AS (
-  SELECT left_behind.*, explained.known_at AS explained_known
+  SELECT
+    left_behind.*, explained.known_at AS explained_known,
+    coalesce(explained.known_at <= left_behind.gone_known, false) AS may_restart
   FROM left_behind
   LEFT JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
-  WHERE coalesce(explained.known_at > left_behind.gone_known, true)
+  WHERE NOT left_behind.always_on OR coalesce(explained.known_at > left_behind.gone_known, true)
   UNION ALL
-  SELECT left_behind.* REPLACE (lasting.news_at AS gone_known), NULL
+  SELECT left_behind.* REPLACE (lasting.news_at AS gone_known), NULL, false
   FROM left_behind JOIN lasting ON lasting.host_id = left_behind.host_id AND lasting.online_until = left_behind.online_until
   WHERE news_at <= CAST(getvariable('as_of') AS TIMESTAMPTZ)
     AND coalesce(greatest(next_from, next_known) > news_at, true)
   UNION ALL
-  SELECT left_behind.* REPLACE (explained.known_until AS gone_known), NULL
+  SELECT left_behind.* REPLACE (explained.known_until AS gone_known), NULL, false
   FROM left_behind
   JOIN explained ON explained.host_id = left_behind.host_id AND explained.online_until = left_behind.online_until
   ANTI JOIN lasting ON lasting.host_id = left_behind.host_id AND lasting.online_until = left_behind.online_until
-  WHERE explained.known_until > greatest(left_behind.gone_known, explained.known_at)
+  WHERE left_behind.always_on AND explained.known_until > greatest(left_behind.gone_known, explained.known_at)
 )
 SELECT
   followed.host_id, followed.online_until, followed.gone_known,
@@ -132,7 +136,7 @@ SELECT
       THEN greatest(followed.next_from, followed.next_known, followed.gone_known + INTERVAL 1 MICROSECOND)
   END) AS patched_known,
   greatest(followed.next_from, followed.next_known) AS back_at,
-  followed.always_on,
+  followed.always_on, followed.may_restart,
   followed.since_known <= followed.online_until AND followed.gone_known <= followed.online_until + INTERVAL 30 MINUTE AS in_time,
   coalesce(host_cell.cell, -1) AS cell,
   CAST(epoch_us(followed.online_until) AS BIGINT) AS left_us, CAST(epoch_us(followed.online_from) AS BIGINT) AS boot_us,

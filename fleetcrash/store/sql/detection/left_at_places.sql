@@ -23,7 +23,7 @@ counted AS (
         AND CAST(epoch_us(history.exposed_from) AS BIGINT) > gone.left_us - 86400000000
       )
     )
-  WHERE gone.in_time AND NOT gone.always_on
+  WHERE gone.in_time AND NOT gone.always_on AND NOT gone.may_restart
 )
 SELECT
   CAST(tick AS INTEGER) AS tick, dimension, place,

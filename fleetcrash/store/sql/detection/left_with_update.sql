@@ -19,7 +19,7 @@ WITH had AS (
     AND coalesce(history.since_known <= gone.gone_known, true)
     AND coalesce(history.superseded_known > gone.gone_known, true)
     AND coalesce(CAST(epoch_us(history.exposed_until) AS BIGINT) > gone.left_us, true)
-  WHERE gone.in_time AND NOT gone.always_on AND gone.gone_tick > $after_tick
+  WHERE gone.in_time AND NOT gone.always_on AND NOT gone.may_restart AND gone.gone_tick > $after_tick
   GROUP BY ALL
 ),
 aged AS (
