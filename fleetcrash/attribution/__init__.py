@@ -11,7 +11,7 @@ and ``report`` writes down what that comes to. A minute is judged in this order,
 - what is tried: ``suspects`` (updates, by the arithmetic of ``evidence`` and what ``charges`` deducts), ``waves``
   (rises that follow none), ``departures`` (hosts that leave), ``modules`` and ``module_rises`` (crashes of a module);
 - what hosts say: ``contrast`` (with the update and beside), ``after_install``, ``older``, ``witnesses``, ``doubts``,
-  ``missing_installs``, ``backlog``;
+  ``whole_places``, ``missing_installs``, ``backlog``;
 - what follows: ``odds`` (which update leads), ``rivalry`` and ``posterior`` (it against the waves), ``verdict`` (the
   name), ``condition`` (whom it strikes; by ``conditions``, ``candidates`` and ``companions``);
 - what becomes of it: ``incident``, ``statement`` (what is said, and for how long) with ``spell``, ``course`` (from the

@@ -22,6 +22,7 @@ from fleetcrash.attribution.odds import LOG_BY_DELAY
 from fleetcrash.attribution.older import Held, held_by
 from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
+from fleetcrash.attribution.whole_places import WITNESSES, log_odds
 from fleetcrash.attribution.witnesses import log_within, to_look_at
 from fleetcrash.counts import MOSTLY
 
@@ -125,6 +126,7 @@ class Testimony:
             self._may_be_of_known,
             self._leaves_out_some_boots,
             self._is_left_for_another,
+            self._went_to_whole_places,
         )
         return any(is_so(update) for is_so in asked) or doubts.is_doubtful(
             self._inquiry,
@@ -136,6 +138,26 @@ class Testimony:
             told_by_delay=lambda: self.by_delay(update) >= LOG_BY_DELAY,
             is_known=update in self._case.named_elsewhere,
         )
+
+    def _went_to_whole_places(self, update: int) -> bool:
+        """Whether it strikes hours after its installs, and as few customers, or sites, got it as may all be in trouble.
+
+        Unless hosts there that lack it are spared.
+        """
+        inquiry, tick = self._inquiry, self._case.tick
+        if not inquiry.news.installs_told or not self.strikes_late(update):
+            return False
+        struck = np.flatnonzero(self._case.events & inquiry.events_with(update, tick))
+        few = [one for one in WITNESSES if log_odds(inquiry, update, tick, struck, one) < LOG_THOUSAND]
+        if not few:
+            return False
+        if not inquiry.news.presence_told:  # who lacks it may be offline else
+            return True
+        events = inquiry.news.events
+        beside = self._case.events & (events.tick <= tick) & (events.minute >= events.minute[struck].min())
+        asked = to_look_at(np.flatnonzero(beside))
+        found = inquiry.news.ask.at_place(update, tuple(asked.tolist()), int(events.tick[asked].max()))
+        return any(log_within(found, one) < LOG_THOUSAND for one in few)
 
     def _strikes_others_as_well(self, update: int) -> bool:
         """Whether hours after its installs many hosts are struck that never had it, and hosts say too little for it.

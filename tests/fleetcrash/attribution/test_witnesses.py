@@ -149,6 +149,25 @@ def test_and_one_that_crashes_one_customers_hosts_as_soon_as_each_gets_it(empty_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("is_whole", "expected"), [(True, set()), (False, {"content"})])
+@pytest.mark.parametrize("seed", range(2))
+def test_trouble_of_the_few_customers_that_got_an_update_hours_ago_does_not_blame_it(
+    empty_lake, seed, is_whole, expected
+):
+    """Where hosts of theirs that lack it are spared, it does."""
+    random = Random(seed)
+    few = {customer(n) for n in range(3)}
+    world = fleet(
+        random,
+        online_from=lambda n: -600,
+        gets_it=lambda n, online: random.uniform(0, 30) if customer(n) in few and (is_whole or n % 3) else None,
+        crashes=lambda n, online, got: random.uniform(200, 400) if got and random.random() < 0.5 else None,
+    )
+    with lake_of(world, empty_lake) as lake:
+        assert told(lake) == expected
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_whoever_comes_online_may_crash_without_the_update_that_he_missed_being_to_blame(empty_lake, seed):
     random = Random(seed)
