@@ -49,6 +49,7 @@ class Snapshot:
         judgement: the monitor's newest tick; None when it never ticked here.
         choices: what may be filtered by, per dimension.
         health: the row of ``health_now``.
+        unheard_systems: those of which no host tells its presence, while hosts of others do.
     """
 
     number: int
@@ -61,6 +62,7 @@ class Snapshot:
     updates: tuple[Update, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     health: Mapping[str, Any] = field(default_factory=dict)
+    unheard_systems: tuple[str, ...] = ()
 
     @property
     def newest(self) -> datetime:
@@ -112,4 +114,5 @@ def snapshot_of(engine: Engine, number: int, root: Path) -> Snapshot:
         ),
         choices={dimension: tuple(values) for dimension, values in choices.items()},
         health=health,
+        unheard_systems=engine.unheard_systems,
     )

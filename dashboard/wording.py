@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -92,6 +92,14 @@ def hosts_command(update_id: str, root: Path, *, state: str = "") -> str:
 def os_name(os_type: str) -> str:
     """The name of an operating system for people."""
     return SYSTEM_NAMES.get(os_type, plain(os_type))
+
+
+def assumed_presence(systems: Sequence[str]) -> str:
+    """On what presence rests where no host tells it, or none of some operating systems."""
+    whose = (
+        f"No host of {' or '.join(map(os_name, systems))} tells its presence" if systems else "No presence was recorded"
+    )
+    return f"{whose}, so a host counts as online for 24 hours after it was last seen."
 
 
 def kind_name(kind: str | None) -> str:

@@ -28,6 +28,7 @@ from dashboard.wording import (
     NOT_TOLD,
     STATE_NAMES,
     VERDICT_NAMES,
+    assumed_presence,
     clock,
     condition_words,
     count,
@@ -41,7 +42,6 @@ from dashboard.wording import (
 _ROWS_EVERY_S = 10  # a table that people read must not change all the time
 _LIMITS = {
     "no_installs": "No installs were recorded, so hosts that could have it count as exposed since release.",
-    "assumed": "No presence was recorded, so a host counts as online for 24 hours after it was last seen.",
     "condition": "The condition is the simplest one that fits the crashes so far; it can still change.",
     "ratio": "A rate ratio compares what happened to exposed hosts with what was to be expected without the "
     "update; its interval is of this comparison alone, not corrected for the number of updates looked at.",
@@ -380,6 +380,8 @@ def _limits(judgement: Judgement, incident: Incident, snapshot: Snapshot) -> str
     if judgement.exposure_source in ("release", "none") and not snapshot.only_crashes:
         said.append(_LIMITS["no_installs"])
     if judgement.presence_source == "assumed" and not snapshot.only_crashes:
-        said.append(_LIMITS["assumed"])
+        said.append(assumed_presence(()))
+    elif snapshot.unheard_systems:
+        said.append(assumed_presence(snapshot.unheard_systems))
     lines = "".join(f"<li>{escape(each)}</li>" for each in said)
     return f'<div class="fc"><h3>Limits</h3><ul class="fc-limits">{lines}</ul></div>'

@@ -22,7 +22,7 @@ from dashboard.rates import Rates, with_silence
 from dashboard.releases import Marker
 from dashboard.selection import Selection
 from dashboard.snapshot import Snapshot
-from dashboard.wording import NOT_TOLD, clock, count, rate
+from dashboard.wording import NOT_TOLD, assumed_presence, clock, count, rate
 
 _MOST_LINES = 6
 _QUESTIONS = {
@@ -237,7 +237,9 @@ def _remarks(
         if snapshot.only_crashes:
             said.append("At zero nobody reported a crash; who was online is not known.")
     elif not snapshot.fleet.get("has_presence"):
-        said.append("No presence was recorded: a host counts as online for 24 hours after it was last seen.")
+        said.append(assumed_presence(()))
+    elif snapshot.unheard_systems:
+        said.append(assumed_presence(snapshot.unheard_systems))
     if view.filters.updates and not snapshot.fleet.get("has_installs"):
         said.append("No installs were recorded, so who was exposed to an update is not known.")
     if view.filters.only_crashes and not counts:

@@ -296,6 +296,13 @@ def test_without_presence_host_time_is_assumed_and_said(tmp_path: Path, overview
     assert "counts as online for 24 hours after it was last seen" in page.text
 
 
+def test_of_an_os_of_which_no_host_tells_presence_that_is_said(tmp_path: Path, overview):
+    lake = outage(tmp_path / "lake", presence=False)
+    windows = [f"host-{number:02d}" for number in range(40)]
+    append_rows(lake, "session", [{"host_id": host, "online_from": START} for host in windows], batch_id="windows")
+    assert "No host of macOS or Linux tells its presence, so a host counts as online" in overview(lake.root).text
+
+
 def test_hostile_names_are_text(tmp_path: Path, overview):
     lake = outage(tmp_path / "lake", guilty=HOSTILE)
     tick(lake, [incident(update_id=HOSTILE, candidates=[{"update_id": HOSTILE, "probability": 0.9}])])
