@@ -96,10 +96,9 @@ def os_name(os_type: str) -> str:
 
 def assumed_presence(systems: Sequence[str]) -> str:
     """On what presence rests where no host tells it, or none of some operating systems."""
-    whose = (
-        f"No host of {' or '.join(map(os_name, systems))} tells its presence" if systems else "No presence was recorded"
-    )
-    return f"{whose}, so a host counts as online for 24 hours after it was last seen."
+    named = " or ".join(map(os_name, systems))
+    why = f"No host of {named} tells its presence, so one" if systems else "No presence was recorded, so a host"
+    return f"{why} counts as online for 24 hours after it was last seen."
 
 
 def kind_name(kind: str | None) -> str:

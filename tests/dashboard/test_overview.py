@@ -300,7 +300,7 @@ def test_of_an_os_of_which_no_host_tells_presence_that_is_said(tmp_path: Path, o
     lake = outage(tmp_path / "lake", presence=False)
     windows = [f"host-{number:02d}" for number in range(40)]
     append_rows(lake, "session", [{"host_id": host, "online_from": START} for host in windows], batch_id="windows")
-    assert "No host of macOS or Linux tells its presence, so a host counts as online" in overview(lake.root).text
+    assert "No host of macOS or Linux tells its presence, so one counts as online" in overview(lake.root).text
 
 
 def test_hostile_names_are_text(tmp_path: Path, overview):
