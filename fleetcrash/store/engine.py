@@ -54,7 +54,8 @@ class Engine:
         grow_from_s: a kept table that took at least so long to make grows by what is new, where that is possible; see
             ``growth``.
     Attributes:
-        unheard_systems: those whose hosts install or crash while none tells its presence, which is assumed then.
+        unheard_systems: those of which no host tells its presence, though some install or crash, while hosts of others
+            tell theirs; it is assumed then.
     Raises:
         LakeError: the lake cannot be read.
     """
@@ -256,9 +257,9 @@ class Engine:
     def _turn_views(self) -> None:
         """Define the views for the present look."""
         told = self.rows("sources_of_exposure")[0]
-        assumed = set()
-        self.unheard_systems = self._unheard()
-        if told["presence_source"] == "assumed" or self.unheard_systems:
+        assumed, is_told = set[str](), told["presence_source"] != "assumed"
+        self.unheard_systems = self._unheard() if is_told else ()
+        if not is_told or self.unheard_systems:
             assumed |= {"heard_hosts", "sightings", "presence"}
         if told["exposure_source"] != "installs":
             assumed.add("steps")

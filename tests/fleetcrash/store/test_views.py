@@ -447,3 +447,11 @@ def test_a_system_of_which_a_host_tells_presence_is_offline_where_none_is_told(l
 def test_a_system_of_which_only_a_few_hosts_do_anything_is_not_taken_to_be_online(lake):
     _mixed(lake, MACS[:4])
     assert [row["host_id"] for row in _view(lake, "presence", 100)] == ["pc"]
+
+
+def test_where_nobody_tells_presence_no_system_is_told_from_another(lake):
+    append_rows(lake, "host", [{"host_id": mac, "os_type": "darwin"} for mac in MACS])
+    append_rows(lake, "install", [{"host_id": mac, "update_id": "u", "applied_at": at(10)} for mac in MACS])
+    with Engine(lake, as_of=at(20)) as engine:
+        assert engine.unheard_systems == ()
+        assert sorted(row["host_id"] for row in answers(engine)["presence"] if row["assumed"]) == MACS

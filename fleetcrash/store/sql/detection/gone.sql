@@ -1,6 +1,6 @@
 -- Sessions that ended and were not followed by another within ten minutes, one row per session: who left.
 -- An OS patch restarts a host and may take longer; what ends in the hour after one, or after what the catalogue lacks and
--- may be one, is left out. So may a driver, firmware above all; only a server's silence is news all the same. Where no install
+-- may be one, is no news. So may a driver, firmware above all; only a server's silence is news all the same. Where no install
 -- is told, nobody knows in which hour of the day after its release a patch restarted a host, and that day is left out. And a
 -- server that had been up for half an hour and is back within a quarter of one was restarted by somebody, maybe with all others
 -- of its region in one night.

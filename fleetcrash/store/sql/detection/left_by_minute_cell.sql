@@ -1,5 +1,5 @@
--- Hosts that left and are not always on, one row per tick at which it was known, minute in which they left, cell and time
--- since boot.
+-- Hosts that left and are not always on, those that may be restarting among them, one row per tick at which it was known,
+-- minute in which they left, cell and time since boot.
 -- $after_tick: ticks up to it are left out. Reads the kept table gone.
 SELECT
   CAST(gone_tick AS INTEGER) AS tick, CAST((left_us + 59999999) // 60000000 AS INTEGER) AS minute,
