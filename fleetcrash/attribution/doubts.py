@@ -6,7 +6,7 @@ tell what else a rise may be of.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -107,13 +107,28 @@ def is_doubtful(
     places = inquiry.news.ask.whereabouts(update, told, tuple(np.flatnonzero(cells).tolist()))
     least = LOG_THOUSAND if inquiry.news.installs_told else 0.0  # else nothing but the release speaks for the update
     found_at = witnesses.one_place(places, witnesses.places_known(inquiry.news), least)
-    if inquiry.news.installs_told and inquiry.news.presence_told and found_at:  # who lacks it may be offline else
-        minute, known_by = inquiry.news.events.minute, inquiry.news.events.tick
-        beside = np.flatnonzero(there & (minute >= minute[struck].min()) & (known_by <= tick))
-        beside = witnesses.to_look_at(beside)
-        within = inquiry.news.ask.at_place(update, tuple(beside.tolist()), int(known_by[beside].max()))
-        found_at = [one for one in found_at if witnesses.log_within(within, one) < LOG_THOUSAND]
+    if inquiry.news.installs_told:
+        says = log_at_places(inquiry, update, tick, there, struck, found_at)
+        found_at = [one for one, most in zip(found_at, says, strict=True) if most < LOG_THOUSAND]
     return any(one not in witnesses.OF_CELLS or not told_by_delay() for one in found_at)
+
+
+def log_at_places(
+    inquiry: Inquiry, update: int, tick: int, events: Mask, struck: Ints, dimensions: Sequence[str]
+) -> list[float]:
+    """What the hosts at the places that were struck say for an update, by each dimension: are those without it spared.
+
+    Args:
+        events: (events,) that may have struck them. struck: those of hosts with it, by their numbers: since the first.
+    Returns:
+        See ``witnesses.log_within``; nothing where presence is not told: who lacks it may be offline else.
+    """
+    if not dimensions or not inquiry.news.presence_told:
+        return [0.0] * len(dimensions)
+    minute, known_by = inquiry.news.events.minute, inquiry.news.events.tick
+    since = events & (minute >= minute[struck].min()) & (known_by <= tick)
+    found = witnesses.at_their_places(inquiry.news, update, since)
+    return [witnesses.log_within(found, one) for one in dimensions]
 
 
 def struck_beside(inquiry: Inquiry, update: int, tick: int, mine: Mask, trial: Trial) -> Mask:

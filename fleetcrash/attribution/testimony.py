@@ -22,8 +22,8 @@ from fleetcrash.attribution.odds import LOG_BY_DELAY
 from fleetcrash.attribution.older import Held, held_by
 from fleetcrash.attribution.rivalry import LOG_HINT, LOG_MARGIN
 from fleetcrash.attribution.suspects import LOG_THRESHOLD, Trial
-from fleetcrash.attribution.whole_places import WITNESSES, log_odds
-from fleetcrash.attribution.witnesses import log_within, to_look_at
+from fleetcrash.attribution.whole_places import log_odds
+from fleetcrash.attribution.witnesses import at_their_places, log_within, to_look_at
 from fleetcrash.counts import MOSTLY
 
 _SOON_AGES = int(np.searchsorted(AGE_MINUTES, 60, side="right"))  # of installs: under an hour
@@ -97,14 +97,10 @@ class Testimony:
 
     def at_place(self, update: int, spot: int, onset: int) -> float:
         """What the hosts at the place of a wave say for the update, by the events there."""
-        inquiry = self._inquiry
-        if not inquiry.news.presence_told:  # who lacks it may be offline else
+        news, struck = self._inquiry.news, self._of_wave(spot, onset)
+        if not news.presence_told or not struck.any():  # who lacks it may be offline else
             return 0.0
-        asked = to_look_at(np.flatnonzero(self._of_wave(spot, onset)))
-        if not len(asked):
-            return 0.0
-        found = inquiry.news.ask.at_place(update, tuple(asked.tolist()), int(inquiry.news.events.tick[asked].max()))
-        return log_within(found, inquiry.spots.name(spot)[0])
+        return log_within(at_their_places(news, update, struck), self._inquiry.spots.name(spot)[0])
 
     def goes_on(self, update: int) -> bool:
         """Whether the events are what an ended incident's update was to do."""
@@ -148,16 +144,11 @@ class Testimony:
         if not inquiry.news.installs_told or not self.strikes_late(update):
             return False
         struck = np.flatnonzero(self._case.events & inquiry.events_with(update, tick))
-        few = [one for one in WITNESSES if log_odds(inquiry, update, tick, struck, one) < LOG_THOUSAND]
-        if not few:
+        if not len(struck):
             return False
-        if not inquiry.news.presence_told:  # who lacks it may be offline else
-            return True
-        events = inquiry.news.events
-        beside = self._case.events & (events.tick <= tick) & (events.minute >= events.minute[struck].min())
-        asked = to_look_at(np.flatnonzero(beside))
-        found = inquiry.news.ask.at_place(update, tuple(asked.tolist()), int(events.tick[asked].max()))
-        return any(log_within(found, one) < LOG_THOUSAND for one in few)
+        few = [one for one, chance in log_odds(inquiry, update, tick, struck).items() if chance < LOG_THOUSAND]
+        says = doubts.log_at_places(inquiry, update, tick, self._case.events, struck, few)
+        return any(most < LOG_THOUSAND for most in says)
 
     def _strikes_others_as_well(self, update: int) -> bool:
         """Whether hours after its installs many hosts are struck that never had it, and hosts say too little for it.
@@ -264,6 +255,11 @@ class Testimony:
         at_boots &= (events.tick <= tick) & (events.minute >= int(self.pushed(update)[0]))
         asked = to_look_at(np.flatnonzero(at_boots), _MOST_BOOTS)
         return held_by(inquiry.news, asked), _STRAY_SHARE * len(asked)
+
+    def struck_with_one(self, update: int, other: int) -> int:
+        """How many of the events happened to hosts that tell of the update, and not of another one."""
+        with_it, with_other = (self._inquiry.events_with(one, self._case.tick) for one in (update, other))
+        return int((self._case.events & with_it & ~with_other).sum())
 
     def strikes_late(self, update: int) -> bool:
         """Whether most of what the update may have done came an hour or more after its installs."""

@@ -22,7 +22,7 @@ from fleetcrash.attribution.exposure import AGE_MINUTES, AGES
 from fleetcrash.attribution.posterior import Odds
 from fleetcrash.attribution.rivalry import LOG_MARGIN, LOG_NO_CONTRAST, Contrast
 from fleetcrash.attribution.suspects import Trial
-from fleetcrash.counts import MOSTLY
+from fleetcrash.counts import MOSTLY, upper_tail
 
 # How likely an answer has to be to be given, and to be kept.
 NAMING_PROBABILITY = 0.9
@@ -39,6 +39,7 @@ JUDGING_MINUTES = 15
 _LOG_ACQUITTAL = 7.6
 
 _ALIKE = 0.1  # at most so many of the events are at another age ...
+_NEARLY_ALIKE = 0.2  # ... or so many, where hosts with either alone are struck: the other's install is not told
 _LOG_OF_ONE = float(np.log(TEST_RATIOS.max()))  # ... and each of them says no more
 # A fault that strikes within ten minutes shows which of two pushes it follows; not one that strikes at a boot: it may
 # wait for it, and comes after whatever made the host boot.
@@ -70,6 +71,9 @@ class Hosts(Protocol):
 
     def is_alone_at_boots(self, update: int) -> bool:
         """Of one that strikes at boots hours later, whether hosts tell it from all else that the struck ones have."""
+
+    def struck_with_one(self, update: int, other: int) -> int:
+        """How many events happened to hosts that tell of it, and not of another one."""
 
 
 class Kind(StrEnum):
@@ -211,7 +215,7 @@ def judge(
         contrast: None where no installs are on record.
     """
     is_acquitted = odds.log_acquittal > _LOG_ACQUITTAL * (2.0 if before is Kind.CANNOT_SEPARATE else 1.0)
-    named, lacks, twins = None, None, _twins(odds, contrast)
+    named, lacks, twins = None, None, _twins(odds, contrast, hosts)
     if odds.leader is not None and not is_acquitted:
         named, lacks = _named(odds, odds.leader, twins, named_before, contrast, hosts)
     kind = Kind.UPDATE
@@ -341,11 +345,12 @@ def _is_apart(trial: Trial, leader: int, near: Ints, contrast: Contrast | None, 
     return all(of_leader - contrast(int(trial.updates[one])) >= LOG_THOUSAND for one in near if one != leader)
 
 
-def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
+def _twins(odds: Odds, contrast: Contrast | None, hosts: Hosts) -> list[int]:
     """The rows of a leading update that strikes within minutes and of those that went out together with it, if any did.
 
     They are installed seconds apart, and which host was struck at which second says little. Nor do the few struck hosts
     that have but one of them say anything: as many installs are never told. The hosts beside them that lack one may.
+    More such hosts say nothing where some of them have but the other one, as often as a coin would have it.
     """
     trial, leader = odds.trial, odds.leader
     if leader is None or contrast is None or odds.is_known or trial.by_departures:
@@ -355,10 +360,22 @@ def _twins(odds: Odds, contrast: Contrast | None) -> list[int]:
     if odds.probabilities[leader] < KEEPING_PROBABILITY or by_age[leader, :_EARLY_AGES].sum() < MOSTLY * struck:
         return []
     unlike = np.abs(by_age - by_age[leader]).sum(1)
-    alike = np.flatnonzero((unlike <= _ALIKE * struck) & by_age.any(1)).tolist()
-    says = {row: contrast(int(trial.updates[row])) for row in alike} if len(alike) > 1 else {}
+    update = int(trial.updates[leader])
+    alike = np.flatnonzero((unlike <= _NEARLY_ALIKE * struck) & by_age.any(1)).tolist()
+    close = [
+        row for row in alike if unlike[row] <= _ALIKE * struck or _is_untold(hosts, update, int(trial.updates[row]))
+    ]
+    says = {row: contrast(int(trial.updates[row])) for row in close} if len(close) > 1 else {}
     tied = [row for row in says if says[leader] - says[row] < LOG_THOUSAND + _LOG_OF_ONE * unlike[row]]
     return tied if len(tied) > 1 else []
+
+
+def _is_untold(hosts: Hosts, update: int, other: int) -> bool:
+    """Whether struck hosts tell of one of two updates alone because the other is not told: now of this, now of that."""
+    alone, beside = hosts.struck_with_one(update, other), hosts.struck_with_one(other, update)
+    if not beside:
+        return False
+    return alone <= beside or upper_tail(alone, alone + beside, 0.5) >= np.exp(-LOG_THOUSAND)
 
 
 def _is_told_by_hosts(trial: Trial, update: int, contrast: Contrast, hosts: Hosts) -> bool:

@@ -59,6 +59,12 @@ def to_look_at(struck: Ints, most: int = _ENOUGH) -> Ints:
     return struck[np.linspace(0, first - 1, min(first, most)).astype(np.int64)]
 
 
+def at_their_places(news: News, update: int, events: Mask) -> AtPlace:
+    """Whom some events (events,), of which there are any, may have struck at their places, with an update or not."""
+    asked = to_look_at(np.flatnonzero(events))
+    return news.ask.at_place(update, tuple(asked.tolist()), int(news.events.tick[asked].max()))
+
+
 def step_below(count: int) -> int:
     """The largest step that a count has reached: at each there are so many more that it is worth to ask again."""
     steps = np.unique((_GROWTH ** np.arange(100)).astype(np.int64))

@@ -58,8 +58,10 @@ def weigh(
     return weighing.weigh(rivalry, cast(weighing.Hosts, hosts), named_elsewhere)
 
 
-def judge(odds, *, is_doubtful=lambda *_: False, is_alone_at_boots=lambda _: False, **case) -> Judgement:
-    hosts = SimpleNamespace(is_doubtful=is_doubtful, is_alone_at_boots=is_alone_at_boots)
+def judge(
+    odds, *, is_doubtful=lambda *_: False, is_alone_at_boots=lambda _: False, with_one=lambda *_: 0, **case
+) -> Judgement:
+    hosts = SimpleNamespace(is_doubtful=is_doubtful, is_alone_at_boots=is_alone_at_boots, struck_with_one=with_one)
     return verdict.judge(odds, cast(verdict.Hosts, hosts), **case)
 
 
@@ -898,6 +900,25 @@ def test_the_few_struck_hosts_that_have_but_one_of_two_do_not_tell_which(outcome
     told = _without_waves(trial, minutes_open=JUDGING_MINUTES, contrast={UPDATE: 0.0, OTHER: contrast}.__getitem__)
     assert told.update == (OTHER if named else None)
     assert (told.probabilities[0] > 0.1) == (not named)
+
+
+@pytest.mark.parametrize(
+    ("alone", "beside", "named"),
+    [(13, 0, True), (13, 3, False), (30, 3, True), (3, 13, False)],
+    ids=["all with one", "by a coin", "mostly with one", "mostly with the other"],
+)
+def test_nor_do_more_where_others_have_but_the_other_one(alone, beside, named):
+    events = np.zeros((OUTCOMES, 2, AGES, 1))
+    events[CRASH, :, 0, 0] = 0.85 * EVENTS, EVENTS
+    evidence = np.array([100.0, 120.0])
+    trial = Trial(np.array([UPDATE, OTHER]), events, events, evidence, evidence, evidence[:, None])
+    told = _without_waves(
+        trial,
+        minutes_open=JUDGING_MINUTES,
+        contrast={UPDATE: 0.0, OTHER: 22.0}.__getitem__,
+        with_one=lambda update, _: alone if update == OTHER else beside,
+    )
+    assert told.update == (OTHER if named else None)
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,10 @@ def inquiry(with_it: list[int], struck: list[str | None], online: int = 100, *, 
 )
 @pytest.mark.parametrize("key", ["customer", "site"])
 def test_places_that_got_it_are_as_many_witnesses_as_they_are(key, with_it, struck, expected):
-    found = log_odds(inquiry(with_it, struck, key=key), 7, TICK, np.arange(len(struck)), key)
-    assert found == pytest.approx(expected)
+    found = log_odds(inquiry(with_it, struck, key=key), 7, TICK, np.arange(len(struck)))
+    assert found == {"customer": inf, "site": inf} | {key: pytest.approx(expected)}
 
 
 def test_places_where_hardly_anybody_is_online_count_for_nothing():
-    found = log_odds(inquiry([4, 4, 0, 0], ["p0"], 4), 7, TICK, np.arange(1), "customer")
-    assert found == inf
+    found = log_odds(inquiry([4, 4, 0, 0], ["p0"], 4), 7, TICK, np.arange(1))
+    assert found["customer"] == inf
