@@ -2,7 +2,8 @@
 
 Hosts without one say that the fault needs it if they could have been struck and were not. Whoever got the guilty update
 when the fault was over, or so lately that it is still to strike, could not: the struck hosts are held against those
-that got it when they did.
+that got it when they did, servers against servers: what only strikes those that restart at once strikes hosts that
+have what servers have.
 """
 
 from __future__ import annotations
@@ -50,15 +51,15 @@ def others_had(
     if not len(got_it):
         return
     counted &= (beside.since >= got_it.min()) & (beside.since <= got_it.max())
-    of_beside, row = beside.versions
-    of_cell = [(cell.attributes[_SYSTEM], cell.attributes[_VERSION]) for cell in news.cells]
-    versions = {each: number for number, each in enumerate(dict.fromkeys([*of_beside, *of_cell]))}
-    system = _system_of(list(versions))
+    of_beside, row = beside.kinds
+    of_cell = [(cell.attributes[_SYSTEM], cell.attributes[_VERSION], cell.always_on) for cell in news.cells]
+    kinds = {each: number for number, each in enumerate(dict.fromkeys([*of_beside, *of_cell]))}
+    system = _system_of(list(kinds))
     weights = _as_if_then(beside, counted, row, system, got_it)
-    counts = np.zeros((len(versions), len(news.suspects) + 1))  # the last counts the hosts, whatever they had
+    counts = np.zeros((len(kinds), len(news.suspects) + 1))  # the last counts the hosts, whatever they had
     np.add.at(counts, (row[counted], beside.other[counted]), weights * beside.change[counted])
     shares = _shares(system, counts)
-    of_cells = [versions[each] for each in of_cell]
+    of_cells = [kinds[each] for each in of_cell]
     for other in np.unique(beside.other[struck & (beside.other >= 0)]).tolist():
         picked = struck & (beside.other == other)
         of_their_kind = shares[row[picked], other].mean()
@@ -72,13 +73,13 @@ def others_had(
 
 
 def _as_if_then(beside: Beside, counted: Mask, row: Ints, system: Ints, got_it: Ints) -> Floats:
-    """(k,) weights of counted hosts with which those of an OS got the update as often at each time as the struck ones.
+    """(k,) weights of counted hosts with which those of a system got the update as often at each time as struck ones.
 
     They sum to how many hosts of equal weight would tell as much.
 
     Args:
         counted: (n,) which rows of ``beside`` are theirs, k of them.
-        row, system: (n,) the version of their OS, and (versions,) the OS of each.
+        row, system: (n,) their kind, and (kinds,) the system of each, see ``_system_of``.
         got_it: (struck,) when the struck ones got it.
     """
     ranks = np.linspace(0.0, len(got_it) - 1.0, min(len(got_it), _MOST_TIMES)).round().astype(np.int64)
@@ -95,17 +96,17 @@ def _as_if_then(beside: Beside, counted: Mask, row: Ints, system: Ints, got_it: 
     return weights[time, of_system]
 
 
-def _system_of(versions: Sequence[tuple[str | None, str | None]]) -> Ints:
-    """(versions,) the number of the OS of each."""
-    numbers = {system: number for number, system in enumerate(dict.fromkeys(system for system, _ in versions))}
-    return np.array([numbers[system] for system, _ in versions], dtype=np.int64)
+def _system_of(kinds: Sequence[tuple[str | None, str | None, bool]]) -> Ints:
+    """(kinds,) a number for the OS of each, one for its servers and one for its other hosts."""
+    numbers = {system: number for number, system in enumerate(dict.fromkeys((one[0], one[2]) for one in kinds))}
+    return np.array([numbers[system, always_on] for system, _, always_on in kinds], dtype=np.int64)
 
 
 def _shares(system: Ints, counts: Floats) -> Floats:
-    """(versions, updates) of the hosts of each version of an OS that had each update; of few hosts rather as of the OS.
+    """(kinds, updates) of the hosts of each kind that had each update; of few hosts rather as of all of their system.
 
     Args:
-        system: (versions,) the OS of each. counts: (versions, updates + 1) hosts that had each; the last: all.
+        system: (kinds,) that of each. counts: (kinds, updates + 1) hosts that had each; the last: all.
     """
     of_system = (system[:, None] == system).astype(float) @ counts
     usual = of_system[:, :-1] / np.maximum(of_system[:, -1:], 1.0)

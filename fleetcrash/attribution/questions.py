@@ -78,6 +78,7 @@ class Questions:
             host=texts(table, "host_id"),
             os_type=texts(table, "os_type"),
             os_version=texts(table, "os_version"),
+            always_on=table["always_on"].to_numpy(zero_copy_only=False),
             other=self._updates(table, "other"),
             change=ints(table, "change"),
         )

@@ -30,13 +30,14 @@ GOT_BAD, TOLD_LATE = 60, 90
 def world(
     hosts: Sequence[str] = HOSTS,
     versions: tuple[str | None, str | None] = (None, None),
+    servers: tuple[bool, bool] = (False, False),
     *,
     spared_got_it: int = GOT_BAD,
 ) -> World:
     """Half of the hosts have the policy and crash; what else they have tells nobody apart, or came too late.
 
     Args:
-        versions: of the OS of those that crash, and of the others. spared_got_it: when the others get what is bad.
+        versions: of the OS of those that crash, and of the others. servers: which of them are. spared_got_it: when the others get what is bad.
     """
     half = hosts[::2]
     installs = [
@@ -51,7 +52,12 @@ def world(
     ]
     return {
         "host": [
-            {"host_id": host, "os_type": "windows", "os_version": versions[number % 2]}
+            {
+                "host_id": host,
+                "os_type": "windows",
+                "os_version": versions[number % 2],
+                "always_on": servers[number % 2],
+            }
             for number, host in enumerate(hosts)
         ],
         "update": [
@@ -98,11 +104,20 @@ def test_what_most_that_crashed_had_and_not_all_have_is_told(asked):
     assert told["policy"][1] == 1.0
 
 
-def test_what_all_hosts_of_their_version_have_tells_nobody_apart(empty_lake):
+@pytest.mark.parametrize(
+    ("versions", "servers", "told"),
+    [
+        (("11", "11"), (False, False), {"policy", "follows"}),
+        (("10", "11"), (False, False), set()),
+        (("11", "11"), (True, False), set()),
+        (("11", "11"), (True, True), {"policy", "follows"}),
+    ],
+    ids=["alike", "another version", "servers beside others", "servers"],
+)
+def test_what_all_hosts_of_their_kind_have_tells_nobody_apart(versions, servers, told, empty_lake):
     hosts = [f"h{number}" for number in range(400)]
-    for versions, told in ((("11", "11"), {"policy", "follows"}), (("10", "11"), set())):
-        with lake_of(world(hosts, versions), empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
-            assert _told(read_news(engine), 120).keys() == told
+    with lake_of(world(hosts, versions, servers), empty_lake) as lake, Engine(lake, as_of=at(120)) as engine:
+        assert _told(read_news(engine), 120).keys() == told
 
 
 def test_an_install_counts_from_when_it_was_known(asked):
