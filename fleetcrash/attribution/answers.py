@@ -126,7 +126,7 @@ class Beside:
     Attributes:
         since: the tick at which it was known that the hosts have the update.
         is_count: of a sample of all hosts, the same at every tick; else of one host with an event.
-        host: that host, else None. os_type, os_version: of the hosts; always_on: whether they are servers.
+        host: that host, else None. cell: of the hosts.
         other: index of the other update; -1: the row counts the hosts, whatever else they had.
     """
 
@@ -134,9 +134,7 @@ class Beside:
     since: Ints
     is_count: NDArray[np.bool_]
     host: Texts
-    os_type: Texts
-    os_version: Texts
-    always_on: NDArray[np.bool_]
+    cell: Ints
     other: Ints
     change: Ints
 
@@ -145,13 +143,6 @@ class Beside:
         """A number for each host, and (n,) that of each row's; -1: none."""
         found = {host: number for number, host in enumerate(dict.fromkeys(self.host[~self.is_count]))}
         return found, np.array([found.get(host, -1) for host in self.host], dtype=np.int64)
-
-    @cached_property
-    def kinds(self) -> tuple[list[tuple[str | None, str | None, bool]], Ints]:
-        """OS, its version and whether they are servers: of which kinds the hosts are, and (n,) of which each row is."""
-        of_rows = list(zip(self.os_type, self.os_version, self.always_on.tolist(), strict=True))
-        found = {each: number for number, each in enumerate(dict.fromkeys(of_rows))}
-        return list(found), np.array([found[each] for each in of_rows], dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fleetcrash.arrays import Floats, Mask
 from fleetcrash.attribution.candidates import Candidate, candidates_of
+from fleetcrash.attribution.companions import share_that_had
 from fleetcrash.attribution.conditions import CONDITION_KEYS, Condition, matcher
 from fleetcrash.attribution.evidence import log_raised
 from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell
@@ -71,12 +72,19 @@ class Companion:
 
     Attributes:
         events: (K, C) events of those that had it; of an outcome that says nothing of it, all.
-        share: (K, C) of the exposed hosts of each cell that had it; of such an outcome, one.
+        tells: (K,) whether an outcome says anything of it.
+        hosts, with_it: (C,) a sample of the exposed hosts, and those of the sample that had it.
     """
 
     update_id: str
     events: Floats
-    share: Floats
+    tells: Mask
+    hosts: Floats
+    with_it: Floats
+
+    def among(self, cells: Sequence[int]) -> Companion:
+        """The same, of some of the cells."""
+        return replace(self, events=self.events[:, cells], hosts=self.hosts[cells], with_it=self.with_it[cells])
 
 
 @dataclass(frozen=True)
@@ -130,9 +138,7 @@ def find_condition(
     for other in companions:
         log_prior = _LOG_PRIOR_WITH - float(np.log(len(companions)))
         with_it = [_and(one, "with_update", other.update_id, log_prior) for one in plainer]
-        share = other.share[:, support]
-        found = _weigh(with_it, other.events[:, support], mean * share)
-        answers += [_among(one, share.min(0) > 0) for one in found]
+        answers += _weigh_with(with_it, other.among(support), [cells[number] for number in support], mean)
     for place in places:
         there = [_and(one, place.key, place.value, place.log_prior) for one in plainer]
         found = _weigh(there, place.events[:, support], mean * place.share[:, support])
@@ -176,12 +182,6 @@ def _and(one: Candidate, key: str, text: str, log_prior: float) -> Candidate:
     return Candidate({**(one.told or {}), key: text}, one.mask, one.log_prior + log_prior)
 
 
-def _among(answer: _Answer, cells: Mask) -> _Answer:
-    """The same answer, known by the cells alone that have any of its hosts: another update may be of one OS anyway."""
-    selected = np.frombuffer(answer.hosts[1], dtype=bool) & cells
-    return replace(answer, hosts=(answer.hosts[0], selected.tobytes()))
-
-
 def _named_by_hosts(answer: _Answer, place: Place, support: Sequence[int]) -> _Answer:
     """The same answer, known by the hosts at the place that it selects; where those are whole cells, by the cells."""
     inside = np.frombuffer(answer.hosts[1], dtype=bool)
@@ -220,22 +220,56 @@ def _weigh(candidates: Sequence[Candidate], events: Floats, expected: Floats) ->
     """
     if not candidates:
         return []
-    masks = np.array([one.mask for one in candidates], dtype=np.float32)
+    masks = _masks(candidates)
     seen, mean = np.split((masks @ np.concatenate([events, expected]).T).T, 2)
-    weights = log_raised(seen, mean).sum(0) + np.array([one.log_prior for one in candidates])
     of_cell, mean_of_cell = events.sum(0), expected.sum(0)
-    out_of_reach = weights.max() - _OUT_OF_REACH
+    return [
+        _Answer(one.told, (None, one.mask.tobytes()), weight, of_cell * one.mask, mean_of_cell * one.mask)
+        for one, weight in zip(candidates, _weights(candidates, seen, mean), strict=True)
+        if weight is not None
+    ]
+
+
+def _weigh_with(
+    candidates: Sequence[Candidate], companion: Companion, cells: Sequence[Cell], expected: Floats
+) -> list[_Answer]:
+    """The same of conditions that ask for a companion, each known by the cells alone that have any of its hosts.
+
+    Args:
+        cells: (C,) those that ``companion`` is of, too. expected: (K, C) of hosts with and without it.
+    """
+    masks, tells, of_cell = _masks(candidates), companion.tells, companion.events.sum(0)
+    struck = companion.events[tells].sum(0)
+    shares = share_that_had(masks, cells, struck, companion.hosts, companion.with_it)
+    seen, everyone = np.split((masks @ np.concatenate([companion.events, expected]).T).T, 2)
+    mean = np.where(tells[:, None], ((masks * shares) @ expected.T).T, everyone)
     return [
         _Answer(
             one.told,
-            ((one.told or {}).get("with_update"), one.mask.tobytes()),
-            float(weight),
+            (companion.update_id, (one.mask & (share > 0)).tobytes()),
+            weight,
             of_cell * one.mask,
-            mean_of_cell * one.mask,
+            np.where(tells[:, None], expected * share, expected).sum(0) * one.mask,
         )
-        for one, weight in zip(candidates, weights, strict=True)
-        if weight >= out_of_reach
+        for one, share, weight in zip(candidates, shares, _weights(candidates, seen, mean), strict=True)
+        if weight is not None
     ]
+
+
+def _masks(candidates: Sequence[Candidate]) -> NDArray[np.float32]:
+    """(N, C) one where a candidate selects a cell."""
+    return np.array([one.mask for one in candidates], dtype=np.float32)
+
+
+def _weights(candidates: Sequence[Candidate], seen: Floats, mean: Floats) -> list[float | None]:
+    """(N,) the weight of each in the posterior; None of those that are out of reach.
+
+    Args:
+        seen, mean: (K, N) events, and events expected, of those that each selects.
+    """
+    weights = log_raised(seen, mean).sum(0) + np.array([one.log_prior for one in candidates])
+    least = weights.max() - _OUT_OF_REACH
+    return [weight if weight >= least else None for weight in weights.tolist()]
 
 
 def cells_that_may_meet(cells: Sequence[Cell], condition: Condition) -> Mask:

@@ -249,15 +249,14 @@ class Inquiry:
         events = exposed.event[exposed.known(tick, mine)]
         is_dark = news.events.outcome == DARK
         found = []
-        for other, share, had in others_had(news, update, tick, news.events.host[events]):
+        tells = np.repeat(np.arange(OUTCOMES) != DARK, AGES)
+        for other in others_had(news, update, tick, news.events.host[events]):
             # Only servers are missed, and they have what was sent out at night: silence says nothing of another update.
             with_it = is_dark.copy()
-            with_it[events[had]] = True
-            counted = self.exposed_counts(tick, mine & with_it, update)[:, :AGES]
-            shares = np.broadcast_to(share, counted.shape).copy()
-            shares[DARK] = 1.0
-            flat = (-1, len(news.cells))
-            found.append(Companion(news.suspects[other].update_id, counted.reshape(flat), shares.reshape(flat)))
+            with_it[events[other.had]] = True
+            counted = self.exposed_counts(tick, mine & with_it, update)[:, :AGES].reshape(-1, len(news.cells))
+            name = news.suspects[other.update].update_id
+            found.append(Companion(name, counted, tells, other.hosts, other.with_it))
         return found
 
     def by_cell(

@@ -76,9 +76,7 @@ class Questions:
             since=ints(table, "since"),
             is_count=table["host_id"].is_null().to_numpy(),
             host=texts(table, "host_id"),
-            os_type=texts(table, "os_type"),
-            os_version=texts(table, "os_version"),
-            always_on=table["always_on"].to_numpy(zero_copy_only=False),
+            cell=ints(table, "cell") + 1,
             other=self._updates(table, "other"),
             change=ints(table, "change"),
         )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from fleetcrash.attribution.companions import others_had
-from fleetcrash.attribution.news import News
+from fleetcrash.attribution.companions import others_had, share_that_had
+from fleetcrash.attribution.news import CELL_ATTRIBUTES, Cell, News
 from fleetcrash.attribution.reading import read_news
 from fleetcrash.store import Engine
 from tests.fleetcrash.worlds import World, at, lake_of
@@ -37,7 +37,8 @@ def world(
     """Half of the hosts have the policy and crash; what else they have tells nobody apart, or came too late.
 
     Args:
-        versions: of the OS of those that crash, and of the others. servers: which of them are. spared_got_it: when the others get what is bad.
+        versions, servers: the OS's version, and whether they are servers, of those that crash, and of the others.
+        spared_got_it: when the others get what is bad.
     """
     half = hosts[::2]
     installs = [
@@ -94,7 +95,7 @@ def _told(news: News, minute: int) -> dict[str, tuple[float, float]]:
     tick, windows = int(at(minute).timestamp()) // 60, [cell.os_type for cell in news.cells].index("windows")
     hosts = np.array(HOSTS[::2], dtype=object)
     found = others_had(news, names.index("bad"), tick, hosts)
-    return {names[other]: (float(share[windows]), float(had.mean())) for other, share, had in found}
+    return {names[one.update]: (one.with_it[windows] / one.hosts[windows], float(one.had.mean())) for one in found}
 
 
 def test_what_most_that_crashed_had_and_not_all_have_is_told(asked):
@@ -148,10 +149,32 @@ def test_those_struck_first_are_held_against_those_that_got_the_update_first(emp
         names = [suspect.update_id for suspect in news.suspects]
         struck = np.array([row["host_id"] for row in made["crash"]], dtype=object)
         found = others_had(news, names.index("bad"), int(at(120).timestamp()) // 60, struck)
-        shares = {names[other]: share.max() for other, share, _ in found}
+        shares = {names[one.update]: one.with_it.sum() / one.hosts.sum() for one in found}
         # Of 220 that got it early 200 have it, of 180 that got it later none.
         assert "policy" not in shares or shares["policy"] > 0.8
 
 
 def _is_spared(row: dict[str, object], spared: Sequence[str]) -> bool:
     return row["update_id"] == "bad" and row["host_id"] in spared
+
+
+def _cell(os_type: str, *, always_on: bool = False) -> Cell:
+    return Cell(tuple(os_type if name == "os_type" else None for name in CELL_ATTRIBUTES), always_on, 0)
+
+
+@pytest.mark.parametrize(
+    ("part", "struck", "counted", "with_it", "expected"),
+    [
+        ([1, 1, 1], [9, 0, 9], [990, 990, 990], [490, 990, 990], [0.5, 0.5, 1.0]),
+        ([1, 1, 1], [0, 9, 0], [990, 990, 990], [490, 990, 0], [1.0, 1.0, 0.0]),
+        ([1, 1, 0], [30, 10, 0], [990, 990, 990], [490, 990, 990], [0.625, 0.625, 0.0]),
+        ([1, 1, 1], [0, 0, 9], [990, 990, 990], [0, 1980 / 2, 990], [0.5, 0.5, 1.0]),
+        ([1, 0, 0], [9, 0, 0], [2, 990, 990], [1, 490, 490], [11 / 12, 11 / 12, 0.0]),
+    ],
+    ids=["clients are struck", "servers are struck", "of both kinds", "none of the system is", "few are counted"],
+)
+def test_the_share_is_that_of_the_kind_of_host_that_is_struck(part, struck, counted, with_it, expected):
+    cells = [_cell("windows"), _cell("windows", always_on=True), _cell("linux")]
+    told = [np.array(values, float) for values in (struck, counted, with_it)]
+    shares = share_that_had(np.array([part], float), cells, *told)[0]
+    assert shares[np.array(part, bool)] == pytest.approx(np.array(expected)[np.array(part, bool)], abs=0.01)

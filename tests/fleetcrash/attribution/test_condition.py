@@ -282,13 +282,19 @@ def test_a_cell_of_which_too_little_is_known_may_meet_a_condition():
     assert cells_that_may_meet(cells, {}).all()
 
 
+def companion(name: str, events: np.ndarray, share: np.ndarray | float, *, sample: float = 100.0) -> Companion:
+    """Another update that such a share of the hosts of each cell had. sample: of so many in each."""
+    hosts = np.full(events.shape[1], sample)
+    return Companion(name, events, np.ones(len(events), bool), hosts, hosts * share)
+
+
 def test_a_fault_that_needs_another_update_is_told_with_it_and_any_other_without():
     """Half of the hosts have the policy. All crashes are theirs, or half of them, as it would be by chance."""
     cells = fleet()
     for needed in (True, False):
         events, expected = counted(cells, {"os_type": "windows"}, events=200.0, seed=5)
-        beside = Companion("policy", events * (1.0 if needed else 0.5), np.full(events.shape, 0.5))
-        other = Companion("driver", events * 0.85, np.full(events.shape, 0.8))
+        beside = companion("policy", events * (1.0 if needed else 0.5), 0.5)
+        other = companion("driver", events * 0.85, 0.8)
         found = find_condition(cells, events, expected, [other, beside])
         assert found == {"os_type": "windows"} | ({"with_update": "policy"} if needed else {})
 
@@ -298,14 +304,23 @@ def test_another_update_of_one_system_says_which_system_it_is():
     cells = fleet()
     windows = np.array([one.os_type == "windows" for one in cells])
     events, expected = counted(cells, {"os_type": "windows"}, events=200.0, seed=5)
-    share = np.broadcast_to(np.where(windows, 0.3, 0.0), events.shape)
-    assert find_condition(cells, events, expected, [Companion("driver", events, share)]) == {"with_update": "driver"}
+    other = companion("driver", events, np.where(windows, 0.3, 0.0))
+    assert find_condition(cells, events, expected, [other]) == {"with_update": "driver"}
+
+
+@pytest.mark.parametrize("planted", [{"region": "eu"}, {"model": "m2"}, {"os_type": "windows"}], ids=str)
+def test_a_fault_does_not_need_what_all_got_whom_its_condition_selects(planted):
+    """A policy that goes region by region is on the hosts of the first one, and hardly elsewhere."""
+    cells = fleet()
+    events, expected = counted(cells, planted, events=200.0, seed=8)
+    other = companion("policy", events, np.where(selected(cells, planted), 1.0, 0.1), sample=3.0)
+    assert find_condition(cells, events, expected, [other]) == planted
 
 
 def test_of_two_updates_that_the_same_hosts_had_none_is_given():
     cells = fleet()
     events, expected = counted(cells, {}, events=200.0, seed=6)
-    twins = [Companion(name, events, np.full(events.shape, 0.5)) for name in ("policy", "driver")]
+    twins = [companion(name, events, 0.5) for name in ("policy", "driver")]
     assert find_condition(cells, events, expected, twins) is None
 
 
