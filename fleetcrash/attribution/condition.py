@@ -243,13 +243,14 @@ def _weigh_with(
     shares = share_that_had(masks, cells, struck, companion.hosts, companion.with_it)
     seen, everyone = np.split((masks @ np.concatenate([companion.events, expected]).T).T, 2)
     mean = np.where(tells[:, None], ((masks * shares) @ expected.T).T, everyone)
+    told_of_cell, else_of_cell = expected[tells].sum(0), expected[~tells].sum(0)
     return [
         _Answer(
             one.told,
             (companion.update_id, (one.mask & (share > 0)).tobytes()),
             weight,
             of_cell * one.mask,
-            np.where(tells[:, None], expected * share, expected).sum(0) * one.mask,
+            (told_of_cell * share + else_of_cell) * one.mask,
         )
         for one, share, weight in zip(candidates, shares, _weights(candidates, seen, mean), strict=True)
         if weight is not None
