@@ -145,7 +145,7 @@ class Drawn:
             dark=int((hits.outcome == 1).sum()),
             expected=float(self._lived[minute]) * rate,
             begun=True,
-            began_at=START,
+            hits_at=tuple(START + timedelta(minutes=minute) for minute in hits.minute.tolist()),
             soaked_from_us=START_US + int(self._soaks_from * 60e6),
             beat_us=None,
             left_us=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 
@@ -110,16 +110,16 @@ def explanation(
 ) -> Elsewhere | None:
     """An incident that was attributed to another update, or to none, and was not over when the rollout began.
 
-    The newest one during which hosts with the update were hit; if there is none, the newest one.
+    The newest one during which hosts with the update were hit; if there is none, the newest one. A stray host, whose
+    clock may say 1970, begins no rollout.
 
     Args:
         hosts: number in the fleet. While few have the update, a rise in crashes that is bound to no place and is mostly
             on hosts with the update explains nothing: it consists of these very hits. Where installs are reported late
             the detector says *no update* about them.
     """
-    since = min((ring.began_at for ring in rings), default=instant)
-    first_minute = since.replace(second=0, microsecond=0)
-    hits = [first_minute + timedelta(minutes=minute) for ring in rings for minute in ring.evidence.hits.minute.tolist()]
+    since = min((datetime.fromtimestamp(ring.soaked_from_us / 1e6, tz=UTC) for ring in rings), default=instant)
+    hits = [at for ring in rings for at in ring.hits_at]
     is_with_few = _FEW_OF_FLEET * sum(ring.exposed for ring in rings) <= hosts
     told: list[Elsewhere] = []
     for incident in found:
@@ -127,8 +127,8 @@ def explanation(
             incident["verdict"] == "update" and incident["update_id"] != update_id
         )
         began, until = _span(incident, instant, "closed_at")
-        if other and (incident["closed_at"] is None or until > since):
-            met = sum(began <= at <= until for at in hits)
+        met = sum(began <= at <= until for at in hits)
+        if other and (incident["closed_at"] is None or until > since or met):
             if is_with_few and _is_mostly_on(incident, met):
                 continue
             told.append(Elsewhere(incident["incident_id"], incident["summary"], met > 0))

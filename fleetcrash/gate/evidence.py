@@ -79,7 +79,7 @@ class Evidence:
     """What is known of one ring, or of several together.
 
     Attributes:
-        time: (minutes, AGES) hosts at risk in each minute since the rollout began, by the age of their install.
+        time: (minutes, AGES) hosts at risk in each minute of the rollout in which any was, by the age of their install.
         weighted: (minutes, AGES) the same with each host weighted by its customer; without the newest minutes, in which
             hosts may have been hit that are not known to be yet.
         expected: (2,) weighted crashes and silences expected by the baseline in the minutes of ``weighted``.

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
-from fleetcrash.arrays import Floats
+from fleetcrash.arrays import Floats, Ints
 from fleetcrash.attribution.reading import KNOWN
 from fleetcrash.gate.baseline import OUTCOMES, Baseline, Kind, learn
 from fleetcrash.gate.evidence import AGES, EARLY_AGES, Evidence, Hits
 from fleetcrash.store.engine import Engine
-from fleetcrash.times import US_A_MINUTE, microseconds
+from fleetcrash.times import US_A_MINUTE, microseconds, tick_time
 
 # That a session ended is known ten minutes later, and nine in ten crashes are known nine minutes after they happened:
 # only of hosts that were online longer ago than this can it be said that they came through.
@@ -71,7 +72,7 @@ class Ring:
         crashed, dark: hosts that were hit: those that crashed at all, and those that only went dark.
         begun: whether more than a few stray hosts have it.
         expected: hosts that would have been hit without it.
-        began_at: when its first host had it.
+        hits_at: when each of these hosts was hit, to the minute.
         soaked_from_us: when it began to soak.
         beat_us: its newest heartbeat; None without any.
         left_us: when the last of its hosts went offline; None while one is online.
@@ -86,7 +87,7 @@ class Ring:
     dark: int
     expected: float
     begun: bool
-    began_at: datetime
+    hits_at: tuple[datetime, ...]
     soaked_from_us: int
     beat_us: int | None
     left_us: int | None
@@ -139,20 +140,43 @@ def read_rings(
     told = engine.rows("gate/rings")
     if not told or engine.as_of is None:
         return [], baseline
-    first_minute = told[0]["first_us"] // US_A_MINUTE
-    minutes = max(microseconds(engine.as_of) // US_A_MINUTE - first_minute, 0)
-    told_minutes = max(minutes - (_PATCHED_AFTER_MINUTES if is_patch else TOLD_AFTER_MINUTES), 0)
-    span = _Minutes(first_minute, minutes, told_minutes)
-    return [_ring(row, time[row["ring"]], hits[row["ring"]], baseline, span) for row in told], baseline
+    end = microseconds(engine.as_of) // US_A_MINUTE
+    told_end = end - (_PATCHED_AFTER_MINUTES if is_patch else TOLD_AFTER_MINUTES)
+    grid = _Grid(_lived(list(chain(*time.values())), list(chain(*hits.values())), end), end, told_end)
+    return [_ring(row, time[row["ring"]], hits[row["ring"]], baseline, grid) for row in told], baseline
 
 
 @dataclass(frozen=True)
-class _Minutes:
-    """Minutes of a rollout: the first, since 1970; how many; and how many are old enough to know who came through."""
+class _Grid:
+    """The minutes of a rollout, since 1970, in which hosts were at risk or hit; all others say nothing.
 
-    first: int
-    count: int
-    told: int
+    One host whose clock says 1970 begins the rollout then, and half a century of minutes would take gigabytes.
+
+    Attributes:
+        minutes: in order.
+        end: of the rollout so far; told_end: before it is old enough to know who came through.
+    """
+
+    minutes: Ints
+    end: int
+    told_end: int
+
+    def place(self, minute: int) -> int:
+        """The index of a minute, or of the next one on the grid."""
+        return int(np.searchsorted(self.minutes, min(minute, self.end)))
+
+
+def _lived(time: Sequence[dict[str, Any]], hits: Sequence[dict[str, Any]], end: int) -> Ints:
+    """The minutes before ``end`` in which at least one host was at risk or hit."""
+    changes: dict[int, int] = defaultdict(int)
+    for row in time:
+        changes[row["minute"]] += row["hosts"]
+    lived, at_risk = {row["minute"] for row in hits}, 0
+    for minute, following in pairwise([*sorted(changes), end]):
+        at_risk += changes[minute]
+        if at_risk:
+            lived.update(range(minute, following))
+    return np.array(sorted(minute for minute in lived if minute < end), dtype=np.int64)
 
 
 def _ring(
@@ -160,21 +184,21 @@ def _ring(
     time: list[dict[str, Any]],
     hits: list[dict[str, Any]],
     baseline: Baseline,
-    span: _Minutes,
+    grid: _Grid,
 ) -> Ring:
     ring = told["ring"]  # as the inventory has it
-    minutes, told_minutes = span.count, span.told
+    minutes, told_minutes = len(grid.minutes), grid.place(grid.told_end)
     online, weighted = np.zeros((minutes + 1, AGES)), np.zeros((minutes + 1, AGES))
     expected, expected_early, expected_weighted = 0.0, 0.0, np.zeros(OUTCOMES)
     for row in time:
-        at = min(max(row["minute"] - span.first, 0), minutes)
+        at = grid.place(row["minute"])
         online[at, row["age"]] += row["hosts"]
         weighted[at, row["age"]] += row["weighted"]
         rates = baseline.rates_of(ring, _kind(row))
-        change = float(rates.sum()) * (minutes - at) * row["hosts"]
+        change = float(rates.sum()) * max(grid.end - row["minute"], 0) * row["hosts"]
         expected += change
         expected_early += change if row["age"] < EARLY_AGES else 0.0
-        expected_weighted += rates * (max(told_minutes - at, 0) * row["weighted"])
+        expected_weighted += rates * (max(grid.told_end - row["minute"], 0) * row["weighted"])
     online = online.cumsum(0)[:minutes]
     crashed = sum(row["crashed"] for row in hits)
     return Ring(
@@ -185,7 +209,7 @@ def _ring(
         dark=len(hits) - crashed,
         expected=expected,
         begun=told["begun"],
-        began_at=datetime.fromtimestamp(told["first_us"] / 1e6, tz=UTC),
+        hits_at=tuple(tick_time(row["minute"]) for row in hits),
         soaked_from_us=told["soaked_from_us"],
         beat_us=told["beat_us"],
         left_us=told["left_us"],
@@ -194,7 +218,7 @@ def _ring(
             time=online,
             weighted=weighted.cumsum(0)[:told_minutes],
             expected=np.maximum(expected_weighted, 0.0),
-            hits=_hits(hits, baseline, ring, span.first),
+            hits=_hits(hits, baseline, ring, grid),
             heads=told["weighted"],
             excess=sum(row["age"] < EARLY_AGES for row in hits) - expected_early,
             exposed=told["exposed"],
@@ -206,9 +230,9 @@ def _kind(row: dict[str, Any]) -> Kind:
     return row["os_type"], row["always_on"], row["since_boot"]
 
 
-def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, first_minute: int) -> Hits:
+def _hits(rows: list[dict[str, Any]], baseline: Baseline, ring: str | None, grid: _Grid) -> Hits:
     return Hits(
-        minute=np.array([row["minute"] - first_minute for row in rows], dtype=np.int64),
+        minute=np.array([grid.place(row["minute"]) for row in rows], dtype=np.int64),
         outcome=np.array([row["outcome"] for row in rows], dtype=np.int64),
         age=np.array([row["age"] for row in rows], dtype=np.int64),
         rate=_floats(baseline.rates_of(ring, _kind(row)).sum() for row in rows),

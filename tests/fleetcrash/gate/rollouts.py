@@ -60,7 +60,7 @@ def ring(
             "dark": 0,
             "expected": float(told.expected.sum()),
             "begun": True,
-            "began_at": RELEASED,
+            "hits_at": tuple(RELEASED + timedelta(minutes=at) for at in sorted(hits)),
             "soaked_from_us": int(RELEASED.timestamp() * 1e6),
             "beat_us": None,
             "left_us": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -209,8 +210,10 @@ def test_what_is_put_down_to_others_since_the_rollout_began_explains():
     assert explanation([incident("update", "u2")], "u1", rings, later) is not None
     assert explanation([incident("no_update", closed=True)], "u1", rings, later) is not None
     assert explanation([incident("update", "u1")], "u1", rings, later) is None
-    over = [ring(began_at=RELEASED + timedelta(hours=2))]
+    over = [ring(soaked_from_us=int((RELEASED + timedelta(hours=2)).timestamp() * 1e6))]
     assert explanation([incident("no_update", closed=True)], "u1", over, later) is None
+    met = [replace(over[0], hits_at=(RELEASED + timedelta(minutes=40),))]
+    assert explanation([incident("no_update", closed=True)], "u1", met, later) is not None
 
 
 def test_of_several_that_one_explains_in_whose_time_hosts_were_hit():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleetcrash.gate.baseline import Baseline
+from fleetcrash.gate.evidence import log_evidence, upper_bound
 from fleetcrash.gate.reading import Ring, Span, read_rings, read_update
 from fleetcrash.store import Engine, Lake
 from tests.fleetcrash.gate.rollouts import RELEASED, START, crash, host, install, lake_with
@@ -88,6 +89,23 @@ def test_host_hours_are_those_online_with_it_up_to_the_hit(lake):
 def test_the_newest_minutes_are_not_taken_for_survived(lake):
     ring = read(lake)[0]["canary"]
     assert len(ring.evidence.time) - len(ring.evidence.weighted) == 10
+
+
+def test_a_host_whose_clock_says_1970_adds_a_day_to_the_evidence_and_not_half_a_century(tmp_path):
+    def of_three(path: Path, *more: dict[str, Any]) -> Ring:
+        lake = lake_with(
+            path, host=[host(number, None) for number in range(4)], crash=[crash(1, RELEASED + minutes(7))],
+            install=[*(install(number, RELEASED) for number in range(3)), *more],
+        )  # fmt: skip
+        return read(lake)[0]["all"]
+
+    strange = install(3, datetime.fromtimestamp(5, tz=UTC), received_at=RELEASED)
+    without, with_it = of_three(tmp_path / "without"), of_three(tmp_path / "with", strange)
+    assert with_it.exposed == 4
+    assert len(with_it.evidence.time) <= 60 + 1440
+    assert with_it.hits_at == without.hits_at == (RELEASED + minutes(7),)
+    for said in (lambda told: upper_bound(told, alpha=0.05), lambda told: log_evidence(told, caution=1.0)):
+        assert said(with_it.evidence) == pytest.approx(said(without.evidence), rel=0.01)
 
 
 def test_the_baseline_is_of_hosts_without_the_update(lake):
