@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from fleetcrash.store.durable import sync_folder
 from fleetcrash.store.log import Swept, delete
 from fleetcrash.store.mentions import Mentions
 
@@ -137,8 +138,4 @@ def _write(path: Path, data: bytes) -> None:
         with suppress(OSError):
             scratch.unlink()  # the disk may be full
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fleetcrash.errors import LakeError, one_line
+from fleetcrash.store.durable import sync_folder
 from fleetcrash.store.mentions import Mentions
 from fleetcrash.store.ownership import give
 
@@ -46,7 +47,7 @@ def add(path: Path, entry: Mapping[str, Any], *, mode: int = 0o777) -> None:
             raise
         if not end:
             give(ledger, like=folder)
-            _sync(folder)
+            sync_folder(folder)
 
 
 def lines(path: Path) -> list[str]:
@@ -162,7 +163,7 @@ def _replace(path: Path, data: bytes) -> None:
     finally:
         os.close(file)
     scratch.replace(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _write(file: int, data: bytes) -> None:
@@ -170,11 +171,3 @@ def _write(file: int, data: bytes) -> None:
     while left:
         left = left[os.write(file, left) :]
     os.fsync(file)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

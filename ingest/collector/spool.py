@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetcrash.errors import BadArgument, one_line
+from fleetcrash.store.durable import sync_folder
 from fleetcrash.store.paths import DAMAGED, SPOOL_LOCK
 from ingest.collector.limits import Limits
 from ingest.collector.refusal import Refusal, busy, disk_full, unavailable
@@ -262,7 +263,7 @@ class Spool:
             path = self._folder / f"{self._named:017}-{uuid.uuid4().hex}{_SUFFIX}"
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
             self._open, self._open_bytes = (path, descriptor), 0
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         return self._open
 
     def _drop_tail(self) -> None:
@@ -344,11 +345,3 @@ def _write_all(descriptor: int, part: bytes | bytearray | memoryview) -> int:
     while left:
         left = left[os.write(descriptor, left) :]
     return len(part)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,7 +12,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetcrash.errors import BadArgument, LakeError, UnknownName
+from fleetcrash.store.durable import sync_folder
 from fleetcrash.store.ownership import give
 from fleetcrash.times import parse_time, time_text
 from ingest.collector import token_book
@@ -212,22 +213,29 @@ class Tokens:
             os.close(lock)
 
     def _write(self, tokens: list[Token], entry: Entry) -> None:
-        """Write the change to the book, then the file."""
+        """Write the change to the book, then make it.
+
+        The new file is whole on disk before, so that a full disk leaves no entry about a change that was not made.
+        """
         text = json.dumps({"schema": 1, "tokens": [asdict(one) for one in tokens]}, indent=1)
-        token_book.add(self._path.parent, entry)
-        scratch = ""
+        folder, scratch = self._path.parent, ""
         try:
-            descriptor, scratch = tempfile.mkstemp(dir=self._path.parent, prefix=FILE)  # only we may read it
+            descriptor, scratch = tempfile.mkstemp(dir=folder, prefix=FILE)  # only we may read it
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                give(descriptor, like=self._path.parent)
+                give(descriptor, like=folder)
                 file.write(text + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+            token_book.add(folder, entry)
             os.replace(scratch, self._path)
         except OSError as error:
             if scratch:
                 Path(scratch).unlink(missing_ok=True)  # the disk may be full
+            if isinstance(error, LakeError):
+                raise
             raise LakeError(f"{self._path} cannot be written: {error.strerror}. Nothing was changed.") from error
+        with suppress(OSError):  # the change is made, and counts
+            sync_folder(folder)  # a revoked secret must not come back after a power cut
 
 
 def _hashed(token: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -168,6 +169,7 @@ def test_what_cannot_be_written_down_is_not_done(tokens, tmp_path):
     with pytest.raises(LakeError, match="Nothing was changed"):
         tokens.add("edge", now=NOW)
     assert tokens.listed() == []
+    assert not list(tmp_path.glob(f"{FILE}*"))
 
 
 def test_a_book_with_a_line_that_is_none_is_not_passed_over(tokens, tmp_path):
@@ -181,14 +183,19 @@ def test_a_book_with_a_line_that_is_none_is_not_passed_over(tokens, tmp_path):
 def test_what_could_not_be_written_leaves_no_half_and_the_tokens_as_they_were(tokens, tmp_path, monkeypatch):
     secret = tokens.add("edge", now=NOW)
 
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    book = (tmp_path / token_book.BOOK).stat()
+
+    def full(descriptor: int) -> None:
+        if not os.path.samestat(os.fstat(descriptor), book):  # a line still fits into the block of the book
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr("ingest.collector.tokens.os.fsync", full)
-        patch.setattr(token_book, "add", lambda *_: None)
         with pytest.raises(LakeError, match="No space left on device"):
             tokens.rotate("edge", now=NOW)
+        with pytest.raises(LakeError, match="Nothing was changed"):
+            tokens.revoke("edge", now=NOW)
+    assert [one.action for one in token_book.entries(tmp_path)] == ["add"]
     assert [path.name for path in tmp_path.glob(f"{FILE}*")] == [FILE]
     assert tokens.find(secret, now=NOW)
 
