@@ -135,7 +135,7 @@ def _condition(text: str) -> object:
     """The condition of an option; null is every host, where without the option the incident's condition would count."""
     try:
         found: object = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadArgument(f'--condition is not JSON ({error}); wanted such as {{"os_type": "windows"}}.') from None
     return {} if found is None else found
 

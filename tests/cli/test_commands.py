@@ -189,6 +189,7 @@ def _bad_uses(lake: str) -> dict[str, list[str]]:
         "an update of the future": ["hosts", fleet.GUILTY, *here, *as_of(-1)],
         "an unknown state": ["hosts", fleet.GUILTY, *here, "--state", "fine"],
         "a condition that is no JSON": ["hosts", fleet.GUILTY, *here, "--condition", "windows"],
+        "a condition without an end": ["hosts", fleet.GUILTY, *here, "--condition", "[" * 60_000],
         "a condition that is no object": ["hosts", fleet.GUILTY, *here, "--condition", "[]"],
         "a condition of an unknown key": ["hosts", fleet.GUILTY, *here, "--condition", '{"os": "windows"}'],
         "a bound that is none": ["hosts", fleet.GUILTY, *here, "--condition", '{"agent_version": "<=7"}'],
