@@ -136,6 +136,8 @@ def _receiver(name: str, section: _Section) -> Receiver:
         if not os.access(ca_file, os.R_OK):
             raise section.wrong(f"has ca_file = {ca_file!r}, which cannot be read")
     authorization = section.secret("authorization")
+    if authorization is not None and not (authorization.isascii() and authorization.isprintable()):
+        raise section.wrong("has an authorization that no header can hold; wanted one line such as 'Bearer ...'")
     if kind == "webhook":
         secret = section.secret("secret")
         return Webhook(name, Endpoint(address, authorization, ca_file), None if secret is None else secret.encode())

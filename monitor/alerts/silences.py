@@ -50,10 +50,12 @@ def add(outbox: Outbox, scope: Scope, name: str, *, for_s: float, reason: str, b
     """Begin a silence.
 
     Raises:
-        BadArgument: it has no reason, or would last too long.
+        BadArgument: it has no reason, would last too long, or covers nothing that has a name.
     """
     if not reason.strip():
         raise BadArgument("A silence takes a reason, for whoever asks later. Nothing was silenced. Say --reason TEXT.")
+    if scope is not Scope.ALL and not name:
+        raise BadArgument(f"The name of the {scope} is empty, as of a variable that is not set. Nothing was silenced.")
     if len(reason) > _LONGEST_TEXT or len(name) > _LONGEST_TEXT:
         raise BadArgument(f"A reason or a name has at most {_LONGEST_TEXT} characters. Nothing was silenced.")
     if not 0 < for_s <= LONGEST_S:

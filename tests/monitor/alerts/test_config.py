@@ -31,7 +31,7 @@ records_min = 30
 url_file = "ping"
 method = "POST"
 """
-ENVIRONMENT = {"ONCALL_SECRET": "hush", "CHAT_URL": "json://127.0.0.1/x"}
+ENVIRONMENT = {"ONCALL_SECRET": "hush", "CHAT_URL": "json://127.0.0.1/x", "UMLAUT": "Bearer ä"}
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ def file(tmp_path):
         (tmp_path / "token").write_text("Bearer abc\n")
         (tmp_path / "ping").write_text("https://ping.example/uuid\n")
         (tmp_path / "empty").write_text("\n")
+        (tmp_path / "two").write_text("Bearer abc\nBearer def\n")
         path = tmp_path / "alerts.toml"
         path.write_text(text)
         return path
@@ -100,6 +101,8 @@ HOOK = '[receivers.oncall]\ntype = "webhook"\n'
         (HOOK + "url = 'https://x.example'\nsecret_env = 'NOPE'", "'NOPE', and that variable is not set"),
         (HOOK + "url = 'https://x.example'\nsecret_file = 'nope'", "cannot be read: No such file"),
         (HOOK + "url = 'https://x.example'\nsecret_file = 'empty'", "and that file is empty"),
+        (HOOK + "url = 'https://x.example'\nauthorization_file = 'two'", "an authorization that no header can hold"),
+        (HOOK + "url = 'https://x.example'\nauthorization_env = 'UMLAUT'", "an authorization that no header can hold"),
         (HOOK + "url = 'https://x.example'\nca_file = 'nope'", "which cannot be read"),
         (HOOK + "url = 'https://x.example'\nlabels = {}", "has a key 'labels'"),
         ("[receivers.x]\ntype='alertmanager'\nurl='http://x'\nlabels='a'", "has labels that are no table"),

@@ -98,6 +98,8 @@ def test_it_takes_a_reason_and_an_end_and_a_number_that_holds(told, clock):
     outbox = told.alerting.outbox
     with pytest.raises(BadArgument, match="takes a reason"):
         silences.add(outbox, Scope.ALL, "", for_s=60, reason=" ", by="ann", now=clock())
+    with pytest.raises(BadArgument, match="name of the update is empty"):
+        silences.add(outbox, Scope.UPDATE, "", for_s=60, reason="x", by="ann", now=clock())
     with pytest.raises(BadArgument, match="90 days at most"):
         silences.add(outbox, Scope.ALL, "", for_s=91 * 86400, reason="x", by="ann", now=clock())
     with pytest.raises(UnknownName, match="There is no silence 7"):
