@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -23,22 +23,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
 from fleetcrash.store import trouble
+from fleetcrash.store.batch_names import RETENTION, BatchNames
+from fleetcrash.store.encoding import COMPRESSION, COMPRESSION_LEVEL, NEAR_ANOTHER, ROW_GROUP_ROWS, SELDOM_TWICE
 from fleetcrash.store.paths import check_path
 from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, arrow_schema, conformed, streamed
-
-# Zstd halves the bytes of the writer's default compression. Row groups of 60,000 rows let a query on one host or hour
-# skip most of a file.
-COMPRESSION: Final = "ZSTD"
-COMPRESSION_LEVEL: Final = 1
-ROW_GROUP_ROWS: Final = 60_000
-
-# Columns whose values hardly repeat, so that a dictionary would hold nearly all of them: without one, 140,000 crashes
-# take a quarter less time to write and a quarter less room.
-_SELDOM_TWICE = ("crash_id", "occurred_at", "received_at", "known_at", "module_offset", "uptime_s")
-
-# Whole numbers with small differences. Packed as differences, they leave the compression less to do: 140,000 crashes
-# take a seventh less time to write, and a few percent less room.
-_NEAR_ANOTHER = ("occurred_at", "received_at", "known_at", "module_offset")
 
 _WRITER = WriterProperties(
     compression=COMPRESSION,
@@ -46,9 +34,9 @@ _WRITER = WriterProperties(
     max_row_group_size=ROW_GROUP_ROWS,
     column_properties={
         name: ColumnProperties(
-            dictionary_enabled=False, encoding="DELTA_BINARY_PACKED" if name in _NEAR_ANOTHER else None
+            dictionary_enabled=False, encoding="DELTA_BINARY_PACKED" if name in NEAR_ANOTHER else None
         )
-        for name in _SELDOM_TWICE
+        for name in SELDOM_TWICE
     },
 )
 
@@ -90,6 +78,7 @@ class Lake:
 
     root: Path
     _tables: dict[str, DeltaTable] = field(default_factory=dict, repr=False, compare=False)
+    _names: BatchNames = field(default_factory=BatchNames, repr=False, compare=False)
 
     @classmethod
     def open(cls, root: Path | str) -> Lake:
@@ -151,7 +140,7 @@ class Lake:
                     self.schemas[name],
                     mode="ignore",
                     name=name,
-                    configuration={SCHEMA_KEY: str(SCHEMA_VERSION)},
+                    configuration={SCHEMA_KEY: str(SCHEMA_VERSION), **RETENTION},
                     raise_if_key_not_exists=False,
                 )
                 self._check_version(name)
@@ -162,7 +151,7 @@ class Lake:
 
     def for_another_thread(self) -> Self:
         """The same lake, for use by another thread beside this one."""
-        return replace(self, _tables={})
+        return replace(self, _tables={}, _names=BatchNames())
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -220,6 +209,7 @@ class Lake:
             if shutil.disk_usage(self.root).free < rows.nbytes // _COMPRESSION + _SPARE_BYTES:
                 raise trouble.full(self.root, table)
             try:
+                names = [Transaction(batch_id, sequence), *(Transaction(*name) for name in self._names.retired(table))]
                 # Looked up in the snapshot that the commit starts from, so that a later commit of the batch is noticed.
                 snapshot = self.delta(table)
                 if (snapshot.transaction_version(batch_id) or 0) >= sequence:
@@ -231,8 +221,9 @@ class Lake:
                     self._as_stored(table, rows),
                     mode="append",
                     writer_properties=_WRITER,
-                    commit_properties=CommitProperties(app_transactions=[Transaction(batch_id, sequence)]),
+                    commit_properties=CommitProperties(app_transactions=names),
                 )
+                self._names.committed(table, batch_id)
                 return True
             except CommitFailedError as error:
                 if self.sequence(table, batch_id) >= sequence:
@@ -248,6 +239,13 @@ class Lake:
                     raise trouble.unwritable(self.root, table, error) from error
                 self._tables.pop(table, None)  # its checkpoint may have been replaced by a newer one
         raise AssertionError("unreachable")
+
+    def retire(self, batch_id: str) -> None:
+        """Let the tables forget the name of a batch that will never be appended again, as each name costs all readers.
+
+        For those to which this object appended it; each forgets it when something is appended there again.
+        """
+        self._names.retire(batch_id)
 
     def _as_stored(self, table: str, rows: pa.Table) -> pa.Table | pa.RecordBatchReader:
         """Rows in the table's types; texts that are stored once and shared are expanded only while they are written."""

@@ -11,6 +11,7 @@ from deltalake.exceptions import DeltaError
 
 from fleetcrash.errors import LakeError
 from fleetcrash.records import table_columns
+from fleetcrash.store.batch_names import RETENTION
 from fleetcrash.store.lake import Lake
 from fleetcrash.store.schema import SCHEMA_KEY, SCHEMA_VERSION, is_older
 from fleetcrash.store.trouble import unwritable
@@ -56,7 +57,7 @@ def _migrate_table(lake: Lake, table: str) -> list[str]:
         if missing:
             delta.alter.add_columns(missing)
         delta = lake.delta(table)
-        delta.alter.set_table_properties({SCHEMA_KEY: str(SCHEMA_VERSION)}, raise_if_not_exists=False)
+        delta.alter.set_table_properties({SCHEMA_KEY: str(SCHEMA_VERSION), **RETENTION}, raise_if_not_exists=False)
     except (OSError, DeltaError) as error:
         if isinstance(error, LakeError):
             raise

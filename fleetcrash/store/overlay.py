@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from fleetcrash.store.batch_names import BatchNames
 from fleetcrash.store.lake import File, Lake
 
 
@@ -32,7 +33,7 @@ class Overlay(Lake):
     def for_another_thread(self) -> Overlay:
         """The same two lakes, for use by another thread beside this one."""
         below = None if self.below is None else self.below.for_another_thread()
-        return replace(self, _tables={}, below=below)
+        return replace(self, _tables={}, _names=BatchNames(), below=below)
 
     @property
     def roots(self) -> tuple[Path, ...]:

@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 
 from fleetcrash.errors import LakeError
 from fleetcrash.store.database import connect
-from fleetcrash.store.lake import COMPRESSION, COMPRESSION_LEVEL, ROW_GROUP_ROWS, Lake
+from fleetcrash.store.encoding import COMPRESSION, COMPRESSION_LEVEL, ROW_GROUP_ROWS
+from fleetcrash.store.lake import Lake
 from fleetcrash.store.log import NewFile
 from fleetcrash.store.reading import rows_of
 from fleetcrash.store.trouble import unwritable

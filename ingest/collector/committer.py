@@ -151,6 +151,7 @@ class Committer:
             self._keys.settle([body.description for body in bodies])
             self._clock.keep()  # before, a restart would have known the time from the segment
         self._spool.remove(segment, found)
+        self._lake.retire(segment.stem)
         self._failures.pop(segment, None)
 
     def _commit(self, batch_id: str, bodies: Sequence[Body]) -> None:

@@ -171,10 +171,10 @@ class Spool:
             return sorted(self._sizes)
 
     def remove(self, segment: Path, found: Segment) -> None:
-        """Remove a segment that the lake has. If not all of it could be read, it is kept under another name.
+        """Remove a segment that the lake has, durably. If not all of it could be read, it is kept under another name.
 
         Raises:
-            OSError: it cannot be deleted, or renamed.
+            OSError: it cannot be deleted, or renamed; or that it was may not last.
         """
         if found.whole_bytes < self._sizes[segment]:
             kept = segment.rename(segment.with_suffix(DAMAGED))
@@ -182,6 +182,7 @@ class Spool:
         else:
             segment.unlink()
         del self._sizes[segment]
+        sync_folder(self._folder)  # the lake forgets the segment's name, and would take it for new if it came back
 
     def end(self) -> None:
         """Write what waits, and take nothing more."""

@@ -204,6 +204,24 @@ def test_compaction_forgets_no_batch(lake):
     assert len(lake.files("crash")) == 1
 
 
+def test_of_a_batch_that_is_retired_the_log_forgets_the_name_and_of_no_other(lake):
+    for name in "abc":
+        lake.append("crash", crashes(name), batch_id=name)
+    lake.append("host", pa.table({"host_id": ["h"]}), batch_id="b")
+    lake.retire("a")
+    lake.retire("b")
+    assert lake.committed("crash", "a"), "until something is appended there"
+    lake.append("crash", crashes("d"), batch_id="d")
+    compact(lake, "crash")
+    (checkpoint,) = (lake.folder("crash") / "_delta_log").glob("*.checkpoint.parquet")
+    told = pq.read_table(checkpoint, columns=["txn"])["txn"].drop_null().to_pylist()
+    assert sorted(one["appId"] for one in told) == ["c", "d"]
+    found = Lake.open(lake.root)
+    assert [found.committed("crash", name) for name in "abcd"] == [False, False, True, True]
+    assert found.committed("host", "b")
+    assert names_in(lake) == ["a", "b", "c", "d"]
+
+
 def test_columns_may_come_in_any_order_and_some_not_at_all(lake):
     rows = crashes("a", "b").select(["known_at", "occurred_at", "crash_id"])
     lake.append("crash", rows, batch_id="1")

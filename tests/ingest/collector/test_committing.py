@@ -566,6 +566,17 @@ def test_a_compaction_that_cannot_be_started_is_no_fault_of_the_segment_before_i
 
 
 @pytest.mark.slow
+def test_the_log_remembers_no_segment_that_has_left_the_spool_but_the_last(lake):
+    with serving(lake, limits=EAGER) as client:
+        for number in range(3):
+            client.post(crashes(number, 1))
+            until(lambda: not list((lake.root / SPOOL).glob("*.segment")))
+    taken = {row["batch_id"] for row in rows_of(lake, "batch")}
+    assert len(taken) == 3
+    for table in ("crash", "batch"):
+        assert sum(lake.committed(table, name) for name in taken) == 1
+
+
 def test_two_collectors_do_not_share_a_spool_and_do_share_a_lake(lake, tmp_path):
     with serving(lake) as client:
         with pytest.raises(BadArgument, match=r"Another collector has the spool.*--spool"):
