@@ -80,7 +80,7 @@ def _head(report: Mapping[str, Any], sample: Sample, cluster: str, snapshot: Sna
     shown = [
         Fact("At", f"{clock(report['placed_at'], beside=beside)}, {_TIME_QUALITY.get(report['time_quality'], '')}"),
         Fact("Known to us", clock(report["known_at"], beside=beside)),
-        Fact("OS", " ".join(filter(None, [os_name(report["os_type"]), report["os_version"], report["os_build"]]))),
+        Fact("OS", _system(report)),
         Fact("Agent version", plain(report["agent_version"] or "not said", 40)),
         Fact("Domain", plain(report["domain"])),
         Fact("Code", plain(report["code"] or "not said", 60)),
@@ -95,6 +95,11 @@ def _head(report: Mapping[str, Any], sample: Sample, cluster: str, snapshot: Sna
         f'<div class="fc fc-banner fc-notice"><p class="fc-title"><b>{text(sample.signature.title, 160)}</b></p>'
         f"<p>Cluster {where} · host {who}</p>{facts(shown)}</div>"
     )
+
+
+def _system(report: Mapping[str, Any]) -> str:
+    versions = (plain(said, 40) for said in (report["os_version"], report["os_build"]) if said)
+    return " ".join([os_name(report["os_type"]), *versions])
 
 
 def _module(report: Mapping[str, Any]) -> str:

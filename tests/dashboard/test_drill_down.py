@@ -28,6 +28,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         {"module": "<i>evil.sys", "function": None, "offset": 66},
     ]
     said = {"code": "0x50", "module": "<i>evil.sys", "tags": {"<u>": "</u>"}, "content": {"291": "32"}}
+    said |= {"os_version": "10\u202e", "os_build": "b" * 500}
     append_rows(lake, "crash", [{**row, **said, "frames": frames}], batch_id="hostile")
     tick(lake, [incident()])
     return lake
@@ -103,6 +104,8 @@ def test_a_crash_report_is_shown_whole_and_as_text(lake: Lake, view):
     assert "<u>" not in page.markup
     assert "0 nt KeBugCheckEx 0x1 reports the crash, passed over 1 <i>evil.sys – 0x42 decides" in page.text
     assert "291 32" in page.text
+    assert "Windows 10\ufffd bbb" in page.text
+    assert "b" * 50 not in page.text
     assert 'href="host?id=host-09"' in page.markup
 
 
