@@ -25,7 +25,7 @@ class Misread(Enum):
     CSV = "is CSV. Write it to a file such as crash.csv"
 
 
-_KEYS = {b"host_id", b"update_id"}  # each kind of record has one of these
+KEYS = {b"host_id", b"update_id"}  # each kind of record has one of these
 
 _OBJECT = re.compile(rb'\s{0,99}\{[ \t\r]{0,99}\n\s{0,99}"')  # with its first member on the next line
 _BEGIN = {
@@ -50,7 +50,7 @@ def misread_as(start: bytes) -> Misread | None:
     if _OBJECT.match(text):
         return Misread.OBJECT
     names = {name.strip(b' "\r') for name in text.partition(b"\n")[0].split(b",")}
-    return Misread.CSV if names & _KEYS else None
+    return Misread.CSV if names & KEYS else None
 
 
 def advice(

@@ -17,7 +17,7 @@ from stat import S_ISREG
 
 from fleetcrash.errors import UnreadableSource, one_line
 from ingest import crash_files, csv_rows, ndjson, small_files, tables
-from ingest.advice import Misread, misread_as
+from ingest.advice import KEYS, Misread, misread_as
 from ingest.arrival import Arrival
 from ingest.crash_files import CrashFile
 from ingest.formats.crashes import Told
@@ -28,7 +28,6 @@ STDIN = "-"
 TRUTH = "truth.json"  # beside the records of a simulated fleet; not a record
 
 _NDJSON, _CSV, _PARQUET = (".ndjson", ".jsonl", ".json"), ".csv", ".parquet"
-_KEYS = (b"host_id", b"update_id")  # each kind of record has one of these
 _MOST_MARKS = 4  # prefixes before each line, nested
 _TABLE = "_delta_log"  # a folder with this in it is a Delta table, as in a lake
 
@@ -229,7 +228,7 @@ class _Finder:
     def _is_of_events(self, path: Path) -> bool:
         """Whether a table is a list of events or crashes of Windows, with other columns than the contract's."""
         data, opened = _beginning_of(path, is_read_once=False)
-        if any(name in data.split(b"\n", 1)[0] for name in _KEYS):
+        if any(name in data.split(b"\n", 1)[0] for name in KEYS):
             return False
         format, _ = _format_of(Head("", data), opened)
         from ingest.formats.dump_viewers import DUMP_VIEWERS

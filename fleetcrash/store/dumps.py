@@ -120,7 +120,10 @@ def _found(folder: Path) -> OrderedDict[str, int]:
     sizes: dict[str, int] = {}
     ages: dict[str, int] = {}
     for path in folder.glob("*"):
-        stat = path.stat()
+        try:
+            stat = path.stat()
+        except FileNotFoundError:  # its host has just been forgotten
+            continue
         sizes[path.stem] = sizes.get(path.stem, 0) + _on_disk(stat.st_size)
         ages[path.stem] = max(ages.get(path.stem, 0), stat.st_mtime_ns)
     return OrderedDict((name, sizes[name]) for name in sorted(sizes, key=ages.__getitem__))

@@ -37,7 +37,7 @@ class Answer:
     """An answer.
 
     Attributes:
-        digest: hash of the lines that the key came with.
+        digest: hash of the body that the key came with, unpacked.
     """
 
     batch_id: str

@@ -28,7 +28,7 @@ class Description:
         received_us: when it was spooled, by our clock, microseconds since 1970.
         read: records in it.
         key: hash of its sender and its Idempotency-Key; None without one.
-        digest: hash of the lines, where there is a key.
+        digest: hash of the body as it came, unpacked; None without a key.
     """
 
     batch_id: str

@@ -54,6 +54,13 @@ def test_the_oldest_make_room_also_after_a_restart(tmp_path):
     assert [data[0] for data in kept(tmp_path)] == [2, 3, 4], "one that is too large pushes nobody out"
 
 
+def test_a_dump_that_is_forgotten_while_they_are_counted_keeps_no_other_out(tmp_path):
+    (tmp_path / dumps.FOLDER).mkdir()
+    (tmp_path / dumps.FOLDER / "gone.dmp").symlink_to(tmp_path / "nowhere")  # listed, but not there
+    Dumps(tmp_path, SMALL_BYTES, MANY).keep(Dump("c1", "h1", b"MDMP"))
+    assert f"{Dump('c1', 'h1', b'MDMP').name}.dmp" in names(tmp_path)
+
+
 def test_a_dump_counts_as_the_blocks_that_its_files_take(tmp_path):
     keeper = Dumps(tmp_path, 5 * BLOCK_BYTES, MANY)
     keeper.keep(Dump("c0", "h1", bytes(BLOCK_BYTES + 1)))
