@@ -1,4 +1,4 @@
-"""SQLite files below a lake: whether a name is in them, and striking it out.
+"""SQLite files below a lake: whether a name is in them, striking it out, and why one cannot be used.
 
 Such a file stores values one after another without separators, and long ones in pieces, so that its bytes do not tell
 where a word begins. SQLite reads the values instead; the bytes are searched for what it deleted and left there.
@@ -6,6 +6,8 @@ where a word begins. SQLite reads the values instead; the bytes are searched for
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ SUFFIX = ".sqlite"
 BESIDE = (f"{SUFFIX}-wal", f"{SUFFIX}-shm", f"{SUFFIX}-journal")
 
 _PATIENCE_S = 10.0  # for other processes, which read or write for milliseconds
+
+_LITTLE_BYTES = 1 << 20  # with less room on the disk, a file may fail to be opened
 
 _Value = str | bytes | int | float | None
 
@@ -80,6 +84,14 @@ def strike(path: Path, mentions: Mentions, texts: Mapping[str, Texts]) -> int:
             if busy:
                 raise sqlite3.OperationalError("somebody else is reading it")
     return changed
+
+
+def why_unusable(path: Path, error: Exception) -> str:
+    """Why a file cannot be used: of a disk that is full or read-only SQLite says only that something failed."""
+    folder = path.parent if path.parent.is_dir() else path.parent.parent
+    if not os.access(folder, os.W_OK):
+        return "its folder or file system is read-only to us"
+    return "the disk is full" if shutil.disk_usage(folder).free < _LITTLE_BYTES else str(error)
 
 
 @contextmanager

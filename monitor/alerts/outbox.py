@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from fleetcrash.errors import LakeError
+from fleetcrash.store.databases import why_unusable
 from fleetcrash.store.ownership import give
 from monitor.alerts.message import Event, Message
 
@@ -126,7 +127,8 @@ class Outbox:
                 self._file.close()
                 raise
         except (OSError, sqlite3.Error) as error:
-            raise LakeError(f"{self.path} cannot be used: {error}. No alert is sent until it can.") from error
+            why = why_unusable(self.path, error)
+            raise LakeError(f"{self.path} cannot be used: {why}. No alert is sent until it can.") from error
 
     def __enter__(self) -> Self:
         return self

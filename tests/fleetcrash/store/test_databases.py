@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,6 +37,17 @@ def add(file: sqlite3.Connection, reason: str | None, body: str = "{}", name: st
 
 def bytes_beside(path: Path) -> bytes:
     return b"".join(one.read_bytes() for one in path.parent.iterdir())
+
+
+def test_why_a_file_cannot_be_used_is_said_where_sqlite_does_not(path, monkeypatch):
+    error = sqlite3.OperationalError("disk I/O error")
+    assert databases.why_unusable(path, error) == "disk I/O error"
+    with monkeypatch.context() as patch:
+        patch.setattr("fleetcrash.store.databases.shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+        assert databases.why_unusable(path, error) == "the disk is full"
+        assert databases.why_unusable(path.parent / "not yet" / "x.sqlite", error) == "the disk is full"
+        patch.setattr("fleetcrash.store.databases.os.access", lambda *_: False)
+        assert databases.why_unusable(path, error) == "its folder or file system is read-only to us"
 
 
 def test_a_name_is_found_where_nothing_stands_between_two_values(path, open_elsewhere):

@@ -224,7 +224,7 @@ def test_on_a_full_disk_alerting_begins_when_there_is_room(small_disk, hook, cap
     assert standing is not None
     assert not standing.leads
     assert len(caplog.messages) == 1
-    assert "outbox.sqlite cannot be used" in caplog.text
+    assert "outbox.sqlite cannot be used: the disk is full" in caplog.text
     filler.unlink()
     settled(followed)
     hook.wait_for(1)
