@@ -17,9 +17,10 @@ from ingest.formats.format import Document, Head
 from ingest.formats.uncaught import Form
 
 _MOST_BYTES = 64 << 10  # of a dump, whose head is what is looked at
-_DUMP = "=erl_crash_dump:"
+_DUMP = re.compile(r"^=erl_crash_dump:\d", re.MULTILINE)
 _ENDED = re.compile(
-    r"(?P<what>Kernel pid terminated \(\w{1,60}\)|init terminating in do_boot|\w{1,20}_alloc: Cannot (?:re)?allocate)"
+    r"(?P<what>Kernel pid terminated \(\w{1,60}\)|could not start kernel pid \(\w{1,60}\)|init terminating in do_boot"
+    r"|\w{1,20}_alloc: Cannot (?:re)?allocate)"
     r"(?P<why>.*)",
     re.DOTALL,
 )
@@ -28,10 +29,10 @@ _CALL = re.compile(
     r"\{(?P<module>[a-z]\w{0,100}|'Elixir\.[\w.]{1,200}'),(?P<function>[a-z]\w{0,100}|'[^']{1,200}'),"
     r"(?:\d{1,3}|\[)(?=[^{}]{0,200}(?:\[\]|\{file,|$))"
 )
-_ASKED_FOR = re.compile(r"Received SIGUSR1|.{0,80}User generated dump")
+_ASKED_FOR = re.compile(r"Received SIGUSR1|Crash dump requested by user|.{0,80}User generated dump")
 _VALUE = re.compile(r"^(?P<name>Slogan|System version|Compiled): (?P<value>.*)$", re.MULTILINE)
 # What the line of a log has in it.
-MARKS = ("Kernel pid terminated (", "init terminating in do_boot", "_alloc: Cannot ")
+MARKS = ("Kernel pid terminated (", "could not start kernel pid (", "init terminating in do_boot", "_alloc: Cannot ")
 
 
 def _told(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
@@ -52,11 +53,13 @@ FORM = Form(_ENDED, None, _told)
 
 
 def _recognises(head: Head) -> bool:
-    return head.text.lstrip().startswith(_DUMP)
+    return _DUMP.search(head.text) is not None
 
 
 def _read(data: bytes, told: Told) -> Records:
-    head = data.decode("utf-8", "replace").lstrip().split("\n=", 1)[0]
+    said = data.decode("utf-8", "replace")
+    begun = _DUMP.search(said)
+    head = said[begun.start() if begun else 0 :].split("\n=", 1)[0]
     values = {found["name"]: found["value"].strip() for found in _VALUE.finditer(head)}
     slogan = values.get("Slogan")
     if slogan is None:

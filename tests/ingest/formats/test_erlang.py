@@ -50,13 +50,29 @@ def test_the_application_is_told_where_no_function_is():
     assert (crash["module"], crash["code"]) == ("relay", "Kernel pid terminated")
 
 
+def test_a_dump_may_stand_among_what_people_write():
+    said = f"Our relay ends each night:\n\n{DUMP}\nWhat can we do?\n".encode()
+    assert format_of(head(said)) is ERLANG_DUMP
+    assert crashes_of(ERLANG_DUMP, said) == crashes_of(ERLANG_DUMP, DUMP.encode())
+
+
+@pytest.mark.parametrize("before", ["{error_logger,{{2025,7,20},{8,26,40}},std_info,[relay]}\n", ""])
+def test_a_machine_that_does_not_start_and_terms_before_its_end(before):
+    said = SLOGAN.replace("Kernel pid terminated", "could not start kernel pid") if not before else SLOGAN
+    assert format_of(head(f"{before}{said}\n".encode())) is SANITIZER
+    (crash,) = crashes_of(SANITIZER, f"{before}{said}\n".encode())
+    assert crash["code"] == ("Kernel pid terminated" if before else "could not start kernel pid")
+    assert crash["module"] == "relay_app"
+
+
 def test_a_machine_may_end_for_want_of_memory():
     said = DUMP.replace(SLOGAN, 'eheap_alloc: Cannot allocate 2280968 bytes of memory (of type "heap").')
     assert crashes_of(ERLANG_DUMP, said.encode())[0]["code"] == "out of memory"
 
 
 def test_a_dump_that_somebody_asked_for_and_a_process_that_ends_are_no_crashes():
-    assert crashes_of(ERLANG_DUMP, DUMP.replace(SLOGAN, "Received SIGUSR1").encode()) == []
+    for slogan in ("Received SIGUSR1", "Crash dump requested by user", "Crash dump requested by userSystem version: 1"):
+        assert crashes_of(ERLANG_DUMP, DUMP.replace(SLOGAN, slogan).encode()) == []
     assert format_of(head(LOG.partition("\nKernel")[0].encode())) is None
 
 
