@@ -20,7 +20,7 @@ _LONGEST_LINE = 2000
 # Events that end the process: a fault, an abort, an assertion of the virtual machine.
 _FATAL = ("gpf", "abort", "traceassert")
 
-_TITLE = re.compile(r"^0SECTION\s{1,20}TITLE subcomponent dump routine", re.MULTILINE)
+_TITLE = re.compile(r"^`{0,3}0SECTION\s{1,20}TITLE subcomponent dump routine", re.MULTILINE)
 _LINE = re.compile(
     r"(?P<tag>0SECTION|1TISIGINFO|1TIDATETIMEUTC|1TIDATETIME|1TITIMEZONE|2XHOSLEVEL|3XHCPUARCH|1XHEXCPCODE|1XHEXCPMODULE"
     r"|2XHREGISTER|1CIJAVAVERSION|1CIPRODUCT|1CIPROCESSID|2CIENVVAR|1XMCURTHDINFO|3XMTHREADINFO|4XESTACKTRACE"
@@ -62,7 +62,7 @@ class _Core:
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     core: _Core | None = None
     for line in text_lines_in(blocks, _LONGEST_LINE):
-        found = _LINE.fullmatch(line.rstrip())
+        found = _LINE.fullmatch(line.rstrip().lstrip("`"))  # Markdown's mark of code
         if found is None:
             continue
         if found["tag"] == "0SECTION" and found["said"].startswith("TITLE "):

@@ -180,7 +180,7 @@ def _is_end_of(first: Report, then: Report) -> bool:
     if first.pid and then.pid:
         return first.pid == then.pid
     code = first.thrown.told(first.lines)[0] if first.thrown else first.code
-    return code == then.code or (then.code == "SIGABRT" and first.thrown is None)
+    return code == then.code or (then.code == "SIGABRT" and (first.thrown is None or first.thrown.aborts))
 
 
 def _telling(frames: Sequence[Frame]) -> tuple[int, int]:

@@ -44,7 +44,8 @@ _BY_OUTPUT = (
     (
         "darwin",
         re.compile(
-            r"\.dylib\b|:(?:x86_64h?|arm64e?)\+0x|/System/Library/|/Applications/|/Users/|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
+            r"\.dylib\b|:(?:x86_64h?|arm64e?)\+0x|/System/Library/|/Applications/|/Users/|/opt/homebrew/"
+            r"|_dispatch_|_mac\.(?:cc|mm)|\.framework\b"
             r"|Terminating app due to|^\s*\d{1,4}\s{1,8}\S.{0,200}?\s0x[0-9a-f]{16} \S.{0,500} \+ \d{1,9}$"
         ),
     ),

@@ -112,6 +112,7 @@ class Form:
         told: returns the name of the exception, its line, and the lines of its stack.
         between: lines between its stacks or parts of a stack, which do not end it.
         again: a line whose ``same`` tells whether another report is of the same crash.
+        aborts: whether SIGABRT then ends the process.
     """
 
     head: re.Pattern[str]
@@ -119,6 +120,7 @@ class Form:
     told: Callable[[Sequence[str]], tuple[str | None, str, Sequence[str]]]
     between: re.Pattern[str] | None = None
     again: re.Pattern[str] | None = None
+    aborts: bool = False
 
 
 def _of_java(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str]]:
@@ -265,10 +267,10 @@ def _of_ruby_itself(lines: Sequence[str]) -> tuple[str | None, str, Sequence[str
 
 FORMS = (
     Form(_JAVA, _AT, _of_java),
-    Form(_NET_FLAT, None, _of_net_flat),
-    Form(_NET, _NET_AT, _of_net),
+    Form(_NET_FLAT, None, _of_net_flat, aborts=True),
+    Form(_NET, _NET_AT, _of_net, aborts=True),
     Form(_MONO, None, _of_net),
-    Form(_NET_ITSELF, _NET_STEP, _of_net_itself, _NET_REPEATS),
+    Form(_NET_ITSELF, _NET_STEP, _of_net_itself, _NET_REPEATS, aborts=True),
     Form(_NODE, _NODE_PROOF, _of_script),
     Form(_DENO, _AT, _of_script),
     Form(_RUBY, _FROM, _of_ruby),
@@ -278,7 +280,7 @@ FORMS = (
     Form(_PHP_LIMIT, None, _of_limit),
     Form(_MEMORY, None, _of_memory),
     Form(_INTERPRETER, _FILE, _of_interpreter, _THREADS),
-    Form(_RUBY_BUG, _RUBY_PROOF, _of_ruby_itself, _RUBY_PARTS),
+    Form(_RUBY_BUG, _RUBY_PROOF, _of_ruby_itself, _RUBY_PARTS, aborts=True),
 )
 
 

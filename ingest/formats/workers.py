@@ -54,8 +54,8 @@ _FORMS: tuple[tuple[str | None, re.Pattern[str]], ...] = (
         rf".{{0,80}}\|daemon_unix\({_NAME}\)\|ERR\|\d{{1,9}} crashes: pid {_PID} died, killed \({WORD}\).*")),
     ("unicorn", re.compile(rf".{{0,120}}reaped #<Process::Status: pid {_PID} {_SIGNAL} \(signal \d.*")),
     (None, re.compile(  # a shell, of the command that it ran
-        rf"\S{{1,300}}: line \d{{1,9}}: {{1,9}}{_PID} {WORD} {{0,30}}(?:\(core dumped\) )?(?:[A-Z_]\w*=\S* )*"
-        rf"{_NAME}(?: .*)?")),
+        rf"\S{{1,300}}: line \d{{1,9}}: {{1,9}}{_PID} {WORD} {{1,30}}(?:\*{{0,2}}\(core dumped\)\*{{0,2}} )?"
+        rf"(?:[A-Z_]\w*=\S* )*(?=[\w.@:+/-]{{0,199}}\w){_NAME}(?: .*)?")),
 )  # fmt: skip
 _FROM_MONITOR = "monitor"  # as Open vSwitch names the watcher, not the program
 # What a line has in it.

@@ -81,6 +81,12 @@ def test_a_fault():
     }  # fmt: skip
 
 
+def test_it_may_stand_between_marks_of_code():
+    quoted = f"It ends each night:\n\n`{CORE}`\n"
+    assert FORMAT.recognises(head(quoted.encode()))
+    assert record(quoted) == record(CORE)
+
+
 def test_a_fault_on_windows():
     said = CORE.replace("Linux 6.1.0-21-amd64", "Windows Server 2012 R2 6.3 build 9600")
     said = said.replace("Signal_Number: 0000000B", "ExceptionCode: C0000005").replace("HOSTNAME=", "COMPUTERNAME=")

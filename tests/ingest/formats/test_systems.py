@@ -76,6 +76,7 @@ def test_a_build_of_windows_tells_its_version(build, version):
         ("    #0 0x49 in push (relay.exe+0x49)", "windows"),
         ("   at Relay.Push() in C:/Program Files/Relay/relay.exe:3", "windows"),
         ("    #0 0x49 in push (/usr/local/lib/librelay.dylib+0x49)", "darwin"),
+        (" 1: 0x10486f7c0 relay::push(int) [/opt/homebrew/bin/relay]", "darwin"),
     ],
 )
 def test_paths_in_an_output_tell_its_system(line, system):

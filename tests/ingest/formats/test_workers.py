@@ -108,6 +108,16 @@ def test_what_the_process_printed_is_of_the_same_crash(before):
     assert len(crashes_of(SANITIZER, other.encode())) == 2
 
 
+def test_what_a_shell_says_of_a_program_that_its_runtime_aborted():
+    thrown = "Unhandled exception. System.InvalidOperationException: is full\n   at Relay.Queue.Push(Item item)\n"
+    ended = "/srv/relay/run.sh: line 12:    78 Aborted                 **(core dumped)** dotnet relay.dll\n"
+    (crash,) = crashes_of(SANITIZER, f"{thrown}{ended}".encode())
+    assert (crash["code"], crash["module"]) == ("System.InvalidOperationException", "Relay.Queue")
+    (crash,) = crashes_of(SANITIZER, ended.encode())
+    assert (crash["code"], crash["module"]) == ("SIGABRT", "dotnet")
+    assert crashes_of(SANITIZER, b"/srv/relay/run.sh: line 12: 78 Aborted.\n") == []  # names no program
+
+
 SYSLOG = "Jul 19 04:10:{} web-1 {}: {}\n"
 SEGFAULT = SYSLOG.format(
     "02",
