@@ -21,14 +21,14 @@ from ingest.advice import KEYS, Misread, misread_as
 from ingest.arrival import Arrival
 from ingest.crash_files import CrashFile
 from ingest.formats.crashes import Told
-from ingest.formats.format import HEAD_BYTES, Document, Head, Log
+from ingest.formats.format import HEAD_BYTES, Head
 from ingest.opening import DAMAGED, PACKED, Blocks, begins, blocks_of, cut_short, named, stdin
+from ingest.recognition import format_of, format_within
 
 STDIN = "-"
 TRUTH = "truth.json"  # beside the records of a simulated fleet; not a record
 
 _NDJSON, _CSV, _PARQUET = (".ndjson", ".jsonl", ".json"), ".csv", ".parquet"
-_MOST_MARKS = 4  # prefixes before each line, nested
 _TABLE = "_delta_log"  # a folder with this in it is a Delta table, as in a lake
 
 
@@ -207,9 +207,9 @@ class _Finder:
             kind = tables.named_kind(path.name)
             return _of_lines(name, size_bytes, lambda: csv_rows.batches(blocks_of(path), name, named=kind))
         data, opened = _beginning_of(path, is_read_once=size_bytes is None)
-        format, read = _format_of(Head(inner, data), opened)
+        format, read = format_of(Head(inner, data), opened)
         if format is None and size_bytes is not None and not inner.endswith(_NDJSON):
-            format = _format_within(data, read)
+            format = format_within(data, read)
         if format is not None:
             told = Told(self._changed(about.st_mtime), "log", self._hosts.of(path, within), named(path.name))
             return CrashFile(name, size_bytes, format, told, read)
@@ -230,7 +230,7 @@ class _Finder:
         data, opened = _beginning_of(path, is_read_once=False)
         if any(name in data.split(b"\n", 1)[0] for name in KEYS):
             return False
-        format, _ = _format_of(Head("", data), opened)
+        format, _ = format_of(Head("", data), opened)
         from ingest.formats.dump_viewers import DUMP_VIEWERS
         from ingest.formats.event_rows import EVENT_ROWS
         from ingest.formats.event_text import EVENT_TEXT
@@ -246,50 +246,10 @@ class _Finder:
 
     def _stdin(self) -> Source | CrashFile:
         data, blocks = begins(stdin(), HEAD_BYTES)
-        format, read = _format_of(Head("", data), lambda: blocks)
+        format, read = format_of(Head("", data), lambda: blocks)
         if format is None:
             return Source((STDIN,), None, lambda: ndjson.batches(blocks, STDIN), misread=misread_as(data))
         return CrashFile(STDIN, None, format, Told(self._now, "received", self._hosts.host_id), read)
-
-
-def _format_of(head: Head, opened: Callable[[], Blocks]) -> tuple[Document | Log | None, Callable[[], Blocks]]:
-    """The format of a file by its beginning, and a function that opens it, as UTF-8 without prefixes before its lines.
-
-    A text is recognised better without prefixes: with blanks before each line it may look like another format.
-    """
-    if head.is_no_crash_file:
-        return None, opened
-    # Imported only here: it takes 0.1 s, which loads of records should not wait for.
-    from ingest.formats import quoted
-    from ingest.formats.known import format_of
-
-    forms = [(head.data, opened)]
-    if quoted.is_encoded(head.data):
-        forms = [(b"".join(quoted.in_utf8([head.data])), lambda: quoted.in_utf8(opened()))]
-    while len(forms) < _MOST_MARKS and (mark := quoted.mark_of(forms[-1][0]) or quoted.mark_of_some(forms[-1][0])):
-        data, read = forms[-1]
-        forms.append((b"".join(quoted.without(mark, [data])), partial(_through, partial(quoted.without, mark), read)))
-    data, read = forms[-1]
-    if command := quoted.command_bytes(data):  # tried last
-        forms.insert(0, (data[command:], partial(_through, partial(quoted.behind, command), read)))
-    for data, read in reversed(forms):
-        if not quoted.is_quote(quoted.mark_of(data)) and (format := format_of(Head(head.name, data))) is not None:
-            return format, read
-    return None, forms[-1][1]
-
-
-def _through(change: Callable[[Blocks], Blocks], read: Callable[[], Blocks]) -> Blocks:
-    return change(read())
-
-
-def _format_within(start: bytes, opened: Callable[[], Blocks]) -> Document | Log | None:
-    """The format of a report far from the start of a text, such as in a long log of a program."""
-    if len(start) < HEAD_BYTES:
-        return None
-    from ingest.formats import quoted
-    from ingest.formats.known import format_within
-
-    return None if b"\0" in start and not quoted.is_encoded(start) else format_within(opened())
 
 
 def _beginning_of(path: Path, *, is_read_once: bool) -> tuple[bytes, Callable[[], Blocks]]:

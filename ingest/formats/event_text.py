@@ -15,7 +15,7 @@ from itertools import chain
 from ingest.formats.crashes import Records, Told, whole
 from ingest.formats.dates import date_in_words, time_of_filetime
 from ingest.formats.event_dates import SYSLOG, days_first, local_time, time_of_event
-from ingest.formats.format import Head, Log
+from ingest.formats.format import Head, Log, is_marked_up
 from ingest.formats.lines import text_lines_in
 from ingest.formats.wer import KINDS
 from ingest.formats.windows_events import NET_PART, PROVIDERS, Crashes, Event
@@ -143,7 +143,7 @@ _SURE_PROVIDER = re.compile(
 _BESIDE = re.compile(
     r"^\s{0,4}(?:Event ?ID|Id|InstanceId|Ereignis-ID|[^\n:：]{2,24})\s{0,30}[:：]\s{0,30}\d{2,5}\s*$", re.MULTILINE
 )
-_OTHERS = re.compile(r"[\s\ufeff]*[\[{<]")  # JSON and XML, which may hold events as texts
+_OTHERS = re.compile(r"[\s\ufeff]*[\[{]")  # JSON and, like that, XML: they may hold events as texts
 
 
 @dataclass
@@ -170,7 +170,7 @@ class Block:
 
 def _recognises(head: Head) -> bool:
     said = head.text.replace("\r\n", "\n").replace(_MARK_OF_BOLD, "")
-    if _OTHERS.match(said) or "\0" in said:
+    if _OTHERS.match(said) or is_marked_up(said) or "\0" in said:
         return False
     if any(form.search(said) for form in (_ENGLISH, _TRIMMED, _OLDER, _BUGCHECK_ENGLISH, _HANG_ENGLISH, _ON_ONE_LINE)):
         return True

@@ -17,8 +17,10 @@ OF_CONTAINER = re.compile(
     r"(?:(?:\x1b?\[\d{1,3}(?:;\d{1,3}){0,2}m)?"  # a colour, of which a copy may have lost the first character
     r"(?:\d{1,4}\|)?[\w.-]{1,100}(?: \d{1,4})? +\|(?:\x1b?\[0m)? |\[pod/[\w./-]{1,300}\] "
     r"|\s{0,12}\[(?:junit|java|exec)\] "
+    r"|\d\d:\d\d:\d\d {2}"  # of Jenkins, if it leaves out the date
     r"|\s{0,12}(?:- )?\[pid=\d{1,10}\]\[err\] )?"  # of Playwright
-    rf"(?:{AT}(?:(?<=\.\d{{9}}) {{2}}|(?: std(?:out|err) [FP])? ))?"  # the first as s6 writes it
+    # The first as s6 writes it; in brackets Jenkins.
+    rf"(?:(?P<in_brackets>\[)?{AT}(?(in_brackets)\] |(?:(?<=\.\d{{9}}) {{2}}|(?: std(?:out|err) [FP])? )))?"
 )
 _BEFORE = r"[^\d\n]{0,30}"  # a level, a bracket
 _DATED = re.compile(  # Ceph counts the lines before a fault

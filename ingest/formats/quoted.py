@@ -2,7 +2,8 @@
 
 The mark is ``>``, perhaps repeated, or blanks; fuzzers of compilers write what happened as comments of a program,
 and pages of fuzzers have ``|`` before their lines.
-A command stands before the JSON that it printed.
+A command stands before the JSON that it printed. Terminals colour what they show, logs of builds have a time before
+each line, and copies from a page a blank line behind each, or ``>`` before the first line of a paragraph alone.
 Windows' shells write UTF-16, and editors add a byte order mark to UTF-8; mails as they were sent have ``=3D`` for
 ``=``, and ``=`` where a line goes on.
 """
@@ -26,6 +27,15 @@ _CUT = re.compile(rb"^[^\n]{0,75}[^\n=]=\r?$", re.MULTILINE)
 _LONGEST_SENT = 76  # characters of a line in a mail
 _MARK = re.compile(rb"[ \t]{0,40}(?:>[ \t]?){0,20}[ \t]{0,40}")
 _COMMAND = re.compile(rb"(?:(?![\[{])[^\n]{0,1000}\n){1,8}(?=(?:\[\s{0,99})?\{\s{0,99}\")")
+_COLOUR = re.compile(rb"\x1b(?:\[[0-9;?]{0,30}[A-Za-z]|\(B)")
+_LEAST_STAMPED = 3
+_STAMP = re.compile(  # also a container's name
+    rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)\]?(?:[ \t]|$)"
+    rb"|\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:  |$)|[\w.-]{1,100} {1,30}\|(?: |$)"
+)
+_LEAST_SPACED = 6
+_TOGETHER = re.compile(rb"^[^\S\n]*+\S[^\n]*+\n[^\S\n]*+\S", re.MULTILINE)
+_LAZY = re.compile(rb"^> ?\S[^\n]*\n(?=[ \t]{0,200}[^\s>])", re.MULTILINE)
 _QUOTE = b">"
 _OTHERS = (b"// ", b" | ")
 
@@ -68,6 +78,58 @@ def without(mark: bytes, blocks: Iterable[bytes]) -> Iterator[bytes]:
     bare = mark.rstrip()
     for line in lines_in(blocks, _LONGEST_LINE):
         yield (line[len(mark) :] if line.startswith(mark) else line.removeprefix(bare)) + b"\n"
+
+
+def is_coloured(start: bytes) -> bool:
+    """Whether a text has the colours of a terminal."""
+    return b"\0" not in start and _COLOUR.search(start) is not None
+
+
+def uncoloured(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text without colours."""
+    return (_COLOUR.sub(b"", line) + b"\n" for line in lines_in(blocks, _LONGEST_LINE))
+
+
+def is_spaced(start: bytes) -> bool:
+    """Whether each line of a text has a blank line behind it, so that no two stand together."""
+    if b"\0" in start or _TOGETHER.search(start):
+        return False
+    return sum(bool(line.strip()) for line in start.split(b"\n")) >= _LEAST_SPACED
+
+
+def unspaced(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text without the blank line behind each of its lines."""
+    is_behind = False
+    for line in lines_in(blocks, _LONGEST_LINE):
+        is_left_out = is_behind and not line.strip()
+        if not is_left_out:
+            yield line + b"\n"
+        is_behind = not is_left_out
+
+
+def is_stamped(start: bytes) -> bool:
+    """Whether a log wrote the time, or its container's name, before the lines of a text."""
+    lines = [line for line in start.split(b"\n")[:-1] if line.strip()]
+    stamped = sum(_STAMP.match(line.rstrip(b"\r")) is not None for line in lines)
+    return stamped >= _LEAST_STAMPED and stamped * 10 >= len(lines) * 9
+
+
+def unstamped(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text without what a log wrote before its lines."""
+    for line in lines_in(blocks, _LONGEST_LINE):
+        found = _STAMP.match(line)
+        yield (line[found.end() :] if found else line) + b"\n"
+
+
+def is_lazily_quoted(start: bytes) -> bool:
+    """Whether only the first line of a paragraph is quoted, as pages allow it."""
+    return _LAZY.search(start) is not None
+
+
+def unquoted(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """A text without the marks of quoting where a line has one."""
+    for line in lines_in(blocks, _LONGEST_LINE):
+        yield (line.removeprefix(_QUOTE).removeprefix(b" ") if line.startswith(_QUOTE) else line) + b"\n"
 
 
 def command_bytes(start: bytes) -> int:

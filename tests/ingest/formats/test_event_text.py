@@ -302,6 +302,7 @@ def test_what_the_runtime_of_net_said_is_read_without_a_header_too():
     assert {one["code"] for one in found} == {"System.InvalidOperationException"}
     marked = record(f"Broke:\n\n{RUNTIME.replace('Application:', '`Application:`').replace('Framework', 'CoreCLR')}")
     assert marked["tags"]["exe"] == "relay.exe"
+    assert FORMAT.recognises(head(f"<details>\n\n{RUNTIME}\n</details>\n".encode()))
 
 
 @pytest.mark.parametrize("before", ["", "web-7 MSWinEventLog\t1\tApplication\t3\t1026\t"])

@@ -1,0 +1,76 @@
+"""The format of a file by its beginning, whatever was done to its text since it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ingest.formats.format import HEAD_BYTES, Document, Head, Log
+from ingest.opening import Blocks
+
+_MOST_MARKS = 4  # prefixes before each line, nested
+
+Opened = Callable[[], Blocks]
+
+
+def format_of(head: Head, opened: Opened) -> tuple[Document | Log | None, Opened]:
+    """The format of a file by its beginning, and a function that opens it, as UTF-8 without prefixes before its lines.
+
+    A text is recognised better without prefixes: with blanks before each line it may look like another format.
+    """
+    if head.is_no_crash_file:
+        return None, opened
+    # Imported only here: it takes 0.1 s, which loads of records should not wait for.
+    from ingest.formats import quoted
+    from ingest.formats.kernel_file import KERNEL_FILE
+    from ingest.formats.known import format_of as known_format_of
+    from ingest.formats.tombstone import TOMBSTONE
+
+    forms = [_plain(head.data, opened)]
+    while len(forms) < _MOST_MARKS and (mark := quoted.mark_of(forms[-1][0]) or quoted.mark_of_some(forms[-1][0])):
+        forms.append(_changed(partial(quoted.without, mark), *forms[-1]))
+    bare, read_bare = forms[-1]
+    if command := quoted.command_bytes(bare):  # tried last
+        forms.insert(0, _changed(partial(quoted.behind, command), bare, read_bare))
+    known = (
+        (format, read)
+        for data, read in reversed(forms)
+        if not quoted.is_quote(quoted.mark_of(data)) and (format := known_format_of(Head(head.name, data))) is not None
+    )
+    found, read = next(known, (None, read_bare))
+    if found not in (None, KERNEL_FILE, TOMBSTONE):
+        return found, read
+    # What a log or a page put before some lines; a log's stamps tell the time, and are those of a kernel's log.
+    for is_so, change in ((quoted.is_stamped, quoted.unstamped), (quoted.is_lazily_quoted, quoted.unquoted)):
+        if is_so(bare):
+            data, read_changed = _changed(change, bare, read_bare)
+            if (other := known_format_of(Head(head.name, data))) not in (None, KERNEL_FILE):
+                return other, read_changed
+    return found, read
+
+
+def format_within(start: bytes, opened: Opened) -> Document | Log | None:
+    """The format of a report far from the start of a text, such as in a long log of a program."""
+    if len(start) < HEAD_BYTES:
+        return None
+    from ingest.formats import quoted
+    from ingest.formats.known import format_within as known_format_within
+
+    return None if b"\0" in start and not quoted.is_encoded(start) else known_format_within(opened())
+
+
+def _plain(data: bytes, opened: Opened) -> tuple[bytes, Opened]:
+    """A text in UTF-8, without colours, and without a blank line behind each."""
+    from ingest.formats import quoted
+
+    if quoted.is_encoded(data):
+        data, opened = _changed(quoted.in_utf8, data, opened)
+    if quoted.is_coloured(data):
+        data, opened = _changed(quoted.uncoloured, data, opened)
+    if quoted.is_spaced(data):
+        data, opened = _changed(quoted.unspaced, data, opened)
+    return data, opened
+
+
+def _changed(change: Callable[[Blocks], Blocks], data: bytes, opened: Opened) -> tuple[bytes, Opened]:
+    return b"".join(change(iter([data]))), lambda: change(opened())

@@ -1,0 +1,119 @@
+"""The format of a text that was changed after it was written."""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import partial
+
+import pytest
+
+from ingest.formats.apple_text import APPLE_TEXT
+from ingest.formats.debuggers import DEBUGGERS
+from ingest.formats.format import HEAD_BYTES
+from ingest.formats.kernel_file import KERNEL_FILE
+from ingest.formats.sanitizer import SANITIZER
+from ingest.formats.tombstone import TOMBSTONE
+from ingest.recognition import format_of
+from tests.ingest.formats.conftest import crashes_of, head
+
+GDB = """\
+Program terminated with signal SIGSEGV, Segmentation fault.
+#0  0x00007f0000001a2b in queue_push (item=0x0) at queue.c:12
+#1  0x0000000000401234 in main () at relay.c:40
+"""
+TOMB = """\
+*** *** *** *** *** *** *** *** *** *** *** *** *** *** *** ***
+Build fingerprint: 'acme/relay/relay:13/TP1A.1/7:user/release-keys'
+pid: 812, tid: 830, name: worker  >>> com.example.relay <<<
+signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x18
+backtrace:
+      #00 pc 0000000000001a2b  /data/app/relay/librelay.so (queue_push+12)
+      #01 pc 0000000000002b3c  /data/app/relay/librelay.so (main+40)
+"""
+APPLE = """\
+Process:               Relay [812]
+Path:                  /Applications/Relay.app/Contents/MacOS/Relay
+Identifier:            com.example.relay
+Date/Time:             2024-07-19 06:10:02.250 +0200
+OS Version:            macOS 14.5 (23F79)
+Exception Type:        EXC_BAD_ACCESS (SIGSEGV)
+Crashed Thread:        0
+
+Thread 0 Crashed:
+0   Relay                         	0x0000000104a01a2b queue_push + 12
+1   Relay                         	0x0000000104a02b3c main + 40
+"""
+KERNEL = """\
+[   12.345678] BUG: unable to handle page fault for address: ffff888000000000
+[   12.345688] Oops: 0000 [#1] SMP PTI
+[   12.345698] CPU: 0 PID: 78 Comm: relay Not tainted 6.1.0 #1
+[   12.345708] RIP: 0010:queue_push+0x12/0x40 [relay]
+"""
+FORMATS = ((GDB, DEBUGGERS), (TOMB, TOMBSTONE), (APPLE, APPLE_TEXT))
+
+
+def told(said: str):
+    """The format of a text, and its crashes without what its own lines change."""
+    data = said.encode()
+    format, read = format_of(head(data), lambda: iter([data]))
+    found = crashes_of(format, b"".join(read())) if format else []
+    return format, [{name: one for name, one in crash.items() if name != "crash_id"} for crash in found]
+
+
+def before_each(mark: str, said: str) -> str:
+    return re.sub(r"^(?!\Z)", mark, said, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "2024-07-19T04:10:02.1234567Z ", "2024-07-19T04:10:02Z\t", "[2024-07-19T04:10:02.123Z] ", "04:10:02  ",
+        "2024-07-19 06:10:02,123+02:00 ", "relay-1  | ",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("said", "format"), FORMATS)
+def test_a_log_may_write_something_before_each_line(said, format, mark):
+    assert told(before_each(mark, said)) == told(said)
+    assert told(said)[0] is format
+
+
+def test_a_kernels_log_with_times_is_one():
+    format, crashes = told(before_each("2024-07-19T04:10:02.123456Z ", KERNEL))
+    assert format is KERNEL_FILE
+    assert [crash["module"] for crash in crashes] == ["relay"]
+
+
+@pytest.mark.parametrize("said", [GDB, TOMB, APPLE, KERNEL])
+def test_colours_of_a_terminal_are_no_part_of_a_text(said):
+    coloured = re.sub(r"^(.+)$", "\x1b[1;31m\\1\x1b[0m\x1b[K", said, flags=re.MULTILINE)
+    assert told(coloured) == told(said)
+
+
+@pytest.mark.parametrize("said", [GDB, TOMB, APPLE, KERNEL * 2])
+def test_each_line_may_have_a_blank_one_behind_it(said):
+    assert told(said.replace("\n", "\n\n")) == told(said)
+    assert told(said.replace("\n", "\r\n\r\n")) == told(said)
+
+
+def test_only_the_first_line_of_a_paragraph_may_be_quoted():
+    anr = "ANR in com.example.relay\nPID: 812\nReason: Input dispatching timed out (waited 5001ms)\n"
+    assert told(f"See:\n\n> {anr}\nThanks\n") == told(f"See:\n\n{anr}\nThanks\n")
+    assert told(anr)[1][0]["code"] == "ANR"
+
+
+def test_what_runtimes_print_in_a_build_of_jenkins_has_its_time():
+    panic = "panic: queue\n\ngoroutine 1 [running]:\nmain.push()\n\t/src/main.go:12 +0x2a\n"
+    format, (crash,) = told("Started by rita\n" + before_each("[2024-07-19T04:10:02.123Z] ", panic))
+    assert format is SANITIZER
+    assert (crash["code"], crash["occurred_at"]) == ("panic", "2024-07-19T04:10:02.123Z")
+    assert [frame["function"] for frame in crash["frames"]] == ["main.push"]
+    assert told("Started by rita\n\n" + before_each("04:10:02  ", panic))[1][0]["frames"] == crash["frames"]
+
+
+def test_hostile_texts_take_little_time():
+    began = time.process_time()
+    for piece in (b"\x1b[", b"\x1b[0m", b"> a\n", b"a\n\n", b"a.b ", b"04:10:02  ", b"\n\n", b"> \n ", b"[2024-07-19T"):
+        data = (piece * HEAD_BYTES)[:HEAD_BYTES]
+        format_of(head(data), partial(iter, [data]))
+    assert time.process_time() - began < 2.0  # seen: 0.6 s
