@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import islice, pairwise
 
 from ingest.formats.crashes import Records, Told
 from ingest.formats.dates import offset_of
@@ -30,6 +30,13 @@ _HEADLESS = re.compile(
     rf"(?P<said>{_PROCESS.pattern}.*)"
 )
 _STACK = re.compile(r"^\s{0,200}Stack trace of thread \d{1,10}:", re.MULTILINE)
+# A stack of which people kept nothing more than this. The thread's number is the process's, or nearly.
+_BARE_STACK = re.compile(r"\s{0,200}Stack trace of thread (?P<thread>\d{1,10}):\s*")
+_FIRST_STEP = re.compile(r"\s{0,200}#0 {1,3}0x[0-9a-f]{8,16} \S.{0,1000} \(.{1,300}\)\s*")
+_OF_PROCESS = re.compile(r"systemd-coredump|coredumpctl|COREDUMP_|of user \d")
+_MODULES = re.compile(
+    r"^\s{0,200}(?:Found module|Module) \S{1,500}(?: \(deleted\))? (?:with(?:out)? build-id|from )", re.MULTILINE
+)
 _CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: |$)")  # before each line, in the log of a build
 _FIELD = re.compile(r"\s*(?P<name>[A-Z][A-Za-z ]{1,18}): (?P<said>.*)")
 _NAMES = {"PID": "COREDUMP_PID", "Executable": "COREDUMP_EXE", "Boot ID": "_BOOT_ID", "Machine ID": "_MACHINE_ID",
@@ -84,6 +91,9 @@ def _entries(lines: Iterator[str]) -> Iterator[dict[str, str]]:
             continue
         found = _FIELD.fullmatch(line)
         headless = None if found else _HEADLESS.fullmatch(line)
+        if not (entry or message or headless) and (bare := _BARE_STACK.fullmatch(line)):
+            entry, message = {"COREDUMP_PID": bare["thread"]}, [line]
+            continue
         if headless or (found and found["name"] == "PID"):
             yield entry | {"MESSAGE": "\n".join(message)}
             entry, message = {}, []
@@ -136,14 +146,18 @@ def _recognises(head: Head) -> bool:
         return True
     if {"PID", "Signal", "Timestamp"} <= names:
         return not names.isdisjoint(("Message", "Executable", "Command Line"))
-    return _STACK.search(head.text) is not None and any(map(_HEADLESS.fullmatch, lines))
+    if _STACK.search(head.text) and not _OF_PROCESS.search(head.text):
+        return any(_BARE_STACK.fullmatch(line) and _FIRST_STEP.fullmatch(then) for line, then in pairwise(lines))
+    told = [found["said"] for line in lines if (found := _HEADLESS.fullmatch(line))]
+    return bool(told) and (_STACK.search(head.text) or _MODULES.search(head.text)) is not None
 
 
 def _read(blocks: Iterator[bytes], told: Told) -> Iterator[Records]:
     entries = (
         one
         for one in _entries(text_lines_in(blocks, _LONGEST_LINE))
-        if "COREDUMP_PID" in one and ("COREDUMP_SIGNAL" in one or _STACK.search(one["MESSAGE"]))
+        if "COREDUMP_PID" in one
+        and ("COREDUMP_SIGNAL" in one or _STACK.search(one["MESSAGE"]) or _MODULES.search(one["MESSAGE"]))
     )
     while some := list(islice(entries, 1000)):
         records = Records(told)

@@ -111,6 +111,22 @@ def test_a_message_may_have_lost_its_header(header):
     assert [frames(one) for one in two] == [FRAMES, FRAMES]
 
 
+def test_a_message_may_end_with_the_modules():
+    said = "Process 700 (relay) of user 0 dumped core.\n\n  Module /usr/lib/librelay.so.3 (deleted) with build-id 7a\n"
+    assert format_of(head(said.encode())) is COREDUMPCTL
+    assert [crash["module"] for crash in crashes_of(COREDUMPCTL, said.encode())] == ["relay"]
+
+
+def test_people_may_keep_the_stack_alone():
+    said = f"It dumps core each night:\n\n```\n{STACK.partition('amd64')[2].lstrip()}\n```\n"
+    assert format_of(head(said.encode())) is COREDUMPCTL
+    (crash,) = crashes_of(COREDUMPCTL, said.encode())
+    assert (frames(crash), crash["module"]) == (FRAMES, "librelay.so.3")
+    assert not COREDUMPCTL.recognises(
+        head(b"A dump has a line 'Stack trace of thread 7:'.\nStack trace of thread 7:\n")
+    )
+
+
 def test_a_log_of_a_build_has_its_clock_before_each_line():
     said = "".join(f"13:29:0{at % 10} {line}\n" for at, line in enumerate(INFO.splitlines()))
     assert format_of(head(said.encode())) is COREDUMPCTL
