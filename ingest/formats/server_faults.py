@@ -20,7 +20,8 @@ _CLICKHOUSE = re.compile(
     r"(?:.{0,100} )?<(?:Fatal|Error)> BaseDaemon: .{0,300}\bReceived signal (?:[A-Z][\w /]{3,40} )?"
     r"\(?(?P<number>\d{1,2})\)?.*"
 )
-_CLICKHOUSES = re.compile(r".{0,100}<(?:Fatal|Error)> BaseDaemon: ")
+_CLICKHOUSES = re.compile(r".{0,100}<(?:Fatal|Error)> BaseDaemon: |\s*$|\.\d")  # pages break libraries' names
+_CLICKHOUSE_THREAD = re.compile(r".{0,400}\(from thread (?P<same>\d{1,10})\)")  # since 2024 told in brief, then again
 _CLICKHOUSE_STEP = re.compile(
     r".{0,100}<Fatal> BaseDaemon: \d{1,3}(?:\.\d{1,3})?\. (?:inlined from )?(?:\.{0,2}/[^\s:]{1,500}:\d{1,9}: )?"
     r"(?P<function>\S.{0,1000}?) @ 0x[0-9a-f]{1,16}(?: in (?P<module>\S{1,300}))?\s*$"
@@ -28,7 +29,14 @@ _CLICKHOUSE_STEP = re.compile(
 _CLICKHOUSE_OLD = re.compile(  # until 2019
     r".{0,100}<Error> BaseDaemon: \d{1,3}\. (?P<step>\S{1,300}\(.{0,2000}\) \[0x[0-9a-f]{1,16}\])\s*$"
 )
-_CLICKHOUSE_STACK = re.compile(rf"{_CLICKHOUSE_STEP.pattern}|{_CLICKHOUSE_OLD.pattern}")
+_CLICKHOUSE_NEXT = re.compile(  # until 2020, behind the addresses alone; a pager or a log may have cut it
+    r".{0,100}<Fatal> BaseDaemon: \d{1,3}\. 0x[0-9a-f]{1,16} "
+    r"(?P<function>(?!0x)\S.{0,1000}?)(?: (?P<module>/\S{1,300}))?\s*$"
+)
+# Without symbols it tells addresses alone, at once or never.
+_CLICKHOUSE_STACK = re.compile(
+    r".{0,100}<(?:Fatal|Error)> BaseDaemon: (?:Address: |Stack trace: 0x|Signal description: |\d{1,3}\. )"
+)
 _ENVOY = re.compile(rf".{{0,250}}Caught {WORD}, suspect faulting address 0x[0-9a-f]{{1,16}}.*")
 _ENVOY_STEP = re.compile(
     r".{0,250}\] (?:#\d{1,3}: |thr<\d{1,10}> #\d{1,3} 0x[0-9a-f]{1,16} )"
@@ -86,6 +94,7 @@ def _number(form: re.Pattern[str], lines: Sequence[str]) -> str | None:
 def _of_clickhouse(lines: Sequence[str]) -> Told:
     code = _number(_CLICKHOUSE, lines[:1])
     steps = numbered(map(_CLICKHOUSE_STEP.match, lines))
+    steps = steps or numbered(map(_CLICKHOUSE_NEXT.match, lines))
     steps = steps or [found["step"] for line in lines if (found := _CLICKHOUSE_OLD.match(line))]
     return code, f"ClickHouse received {code}", steps
 
@@ -145,7 +154,7 @@ def _of_haskell(lines: Sequence[str]) -> Told:
 
 
 FORMS = (
-    Form(_CLICKHOUSE, _CLICKHOUSE_STACK, _of_clickhouse, _CLICKHOUSES),
+    Form(_CLICKHOUSE, _CLICKHOUSE_STACK, _of_clickhouse, _CLICKHOUSES, again=_CLICKHOUSE_THREAD),
     Form(_ENVOY, _ENVOY_STACK, _of_envoy, _ENVOYS),
     Form(_XORG, _XORG_SIGNAL, _of_xorg, _XORGS),
     Form(_MPI, _MPI_SIGNAL, _of_mpi, _MPIS),

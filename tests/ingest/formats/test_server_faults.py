@@ -169,6 +169,25 @@ def test_reports_of_old_clickhouse_are_read():
     assert crash["frames"][0]["function"].startswith("relay::push(")
 
 
+def test_clickhouse_may_tell_addresses_alone_or_no_source():
+    bare = "".join(CLICKHOUSE.splitlines(keepends=True)[1:4])
+    (crash,) = crashes_of(SANITIZER, bare.encode())
+    assert (crash["code"], "frames" in crash) == ("SIGSEGV", False)
+    steps = f"{FATAL}3. 0x55d5e1b2c3d4 relay::push(int) /usr/bin/clickhouse\n{FATAL}4. 0x55d5e1b2c3d5 void relay::ma\n"
+    (crash,) = crashes_of(SANITIZER, f"{bare}{steps}".encode())
+    assert [frame["function"] for frame in crash["frames"]] == ["relay::push(int)", "void relay::ma"]
+    assert crash["module"] == "clickhouse"
+
+
+def test_newer_clickhouse_tells_a_fault_in_brief_before():
+    brief = f"{FATAL}########## Short fault info ############\n"
+    brief += f"{FATAL}(version 24.2.2.71) (from thread 43) Received signal 11\n"
+    brief += f"{FATAL}Signal description: Segmentation fault\n{FATAL}Address: 0x18. Access: read.\n"
+    (crash,) = crashes_of(SANITIZER, f"{brief}{CLICKHOUSE}".encode())
+    assert (crash["code"], crash["module"], len(crash["frames"])) == ("SIGSEGV", "clickhouse", 2)
+    assert [one["code"] for one in crashes_of(SANITIZER, brief.encode())] == ["SIGSEGV"]
+
+
 def test_a_source_is_no_part_of_the_function_in_clickhouse():
     said = CLICKHOUSE.replace(" @ 0x", " @ 0x", 1)
     step = (
