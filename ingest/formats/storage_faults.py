@@ -30,6 +30,12 @@ _MONGOS = re.compile(rf'{_MONGO_STACK.pattern}|\{{"backtrace"|\s*0x|\s*$')
 _MONGO_JSON = re.compile(r'\{"t":\{"\$date":"[^"]{10,40}"\}.{0,300}"Got signal: (?P<number>4|5|6|7|8|11) \(.*')
 _MONGO_FRAME = re.compile(r'\{"t":\{"\$date":"[^"]{10,40}"\}.{0,200}"msg":" {0,4}Frame\b')
 _MONGO_FRAMES = re.compile(rf'{_MONGO_FRAME.pattern}|\{{"t":\{{.{{0,240}}"msg":"(?:BACKTRACE|Invalid access)')
+# The same stack on one line, which people keep where they leave out the rest.
+_MONGO_BACKTRACE = re.compile(r'"backtrace":\[(?=\{"[ab]":")')
+_MONGO_PLACE = re.compile(
+    r'"b":"(?P<base>[0-9A-F]{1,16})","o":"[0-9A-F]{1,16}"(?:,"s":"(?P<symbol>[^"\\]{1,1000})")?'
+    r'(?:,"C":"(?P<name>[^"\\]{1,1000})")?'
+)
 # An error that ends the whole server; it tells it its log and what started it.
 _ELASTIC = re.compile(r"(?:.{0,300} )?fatal error in thread \[(?P<same>\S.{0,200})\], exiting\s*")
 _ELASTIC_THROWN = re.compile(r"(?P<cause>Caused by: )?(?P<name>(?:[a-z]\w{0,60}\.){1,12}[A-Z][\w$]{0,100})(?:: .*)?")
@@ -69,7 +75,19 @@ def _of_mongo(lines: Sequence[str]) -> Told:
     head = _MONGO.fullmatch(lines[0].rstrip())
     code = canonical_code(head["number"], "linux") if head else None
     steps = [found["step"] for line in lines if (found := _MONGO_STEP.match(line))]
-    return code, f"MongoDB received {code}", below_handler(steps)
+    return code, f"MongoDB received {code}", below_handler(steps) or _of_one_line(lines)
+
+
+def _of_one_line(lines: Sequence[str]) -> Sequence[str]:
+    told = next((line for line in lines if _MONGO_BACKTRACE.search(line)), "")
+    frames = [(found["base"], found["name"] or found["symbol"]) for found in _MONGO_PLACE.finditer(told)]
+    return _below_other(frames) if len({base for base, _ in frames}) > 1 else ()  # cut within the handler
+
+
+def _below_other(frames: Sequence[tuple[Any, Any]]) -> Sequence[str]:
+    """The steps below the first in another file than the innermost: that called the handler of the signal."""
+    other = next((at + 1 for at, (base, _) in enumerate(frames) if base != frames[0][0]), 0)
+    return [f"#{at} 0x0000 in {name or '??'}" for at, (_, name) in enumerate(frames[other:])]
 
 
 def _of_mongo_json(lines: Sequence[str]) -> Told:
@@ -78,9 +96,8 @@ def _of_mongo_json(lines: Sequence[str]) -> Told:
     code = canonical_code(head["number"], "linux") if head else None
     said = (_parsed(line) for line in lines[1:] if _MONGO_FRAME.match(line))
     frames = [frame for one in said if (frame := mapping(mapping(one.get("attr")).get("frame")))]
-    other = next((at + 1 for at, frame in enumerate(frames) if frame.get("b") != frames[0].get("b")), 0)
-    names = [frame.get("C") or frame.get("s") or "??" for frame in frames[other:]]
-    return code, f"MongoDB received {code}", [f"#{at} 0x0000 in {name}" for at, name in enumerate(names)]
+    steps = _below_other([(frame.get("b"), frame.get("C") or frame.get("s")) for frame in frames])
+    return code, f"MongoDB received {code}", steps or _of_one_line(lines)
 
 
 def _of_elastic(lines: Sequence[str]) -> Told:

@@ -124,6 +124,25 @@ def test_mongodb_tells_its_fault_with_the_stack_below_its_handler(said):
     assert len(crashes_of(SANITIZER, f"{said}{said.replace('08:26', '09:26')}".encode())) == 2
 
 
+@pytest.mark.parametrize("beside", ["", ',"a":"55C1"'], ids=["text", "json"])
+def test_mongodb_tells_its_stack_on_one_line_too(beside):
+    places = [("55C1", "printStackTrace"), ("55C1", None), ("7F1D", "funlockfile"), ("55C1", "push"), ("55C1", "main")]
+    each = [f'"b":"{base}","o":"1CE"' + (f',"s":"{name}"' if name else "") + beside for base, name in places]
+    told = '"backtrace":[{' + "},{".join(each) + "}]"
+    head_of = (
+        MONGO_JSON.partition("\n")[0] if beside else MONGO.partition("----- BEGIN")[0] + "----- BEGIN BACKTRACE -----"
+    )
+    line = (
+        f'{{"t":{{"$date":"2025-07-20T08:26:40.123+00:00"}},"msg":"BACKTRACE","attr":{{{told}}}}}'
+        if beside
+        else f"{{{told},"
+    )
+    (crash,) = crashes_of(SANITIZER, f"{head_of}\n{line}\n".encode())
+    assert [frame["function"] for frame in crash["frames"]] == ["push", "main"]
+    (crash,) = crashes_of(SANITIZER, f"{head_of}\n{line.partition(',{')[0]}\n".encode())
+    assert "frames" not in crash, "cut within the handler of the signal"
+
+
 @pytest.mark.parametrize(
     "said",
     [
