@@ -1,6 +1,7 @@
 """Faults that programs tell of themselves, whose own handlers caught the signal: servers, C++ with Google's logging.
 
-Also Mono, qBittorrent, Julia, R, Zig and OCaml, Valgrind of what it runs, Erlang's machine, and Node as AWS runs it.
+Also Mono, qBittorrent, OpenJ9, Julia, R, Zig and OCaml, Valgrind of what it runs, Erlang's machine, and Node as AWS
+runs it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,22 @@ _CAUGHT_STEP = re.compile(
     r"(?:\+(?P<offset>0x[0-9a-f]{1,16})\s{1,4}\[0x[0-9a-f]{1,16}\])?\s*$"
 )
 _CAUGHT_BY = re.compile(r"_sigtramp|__restore_rt|killpg|mono_(?:dump|handle)_native_crash|\w{0,20}sig\w{0,20}_handler")
+_OPENJ9 = re.compile(r"Type=(?P<what>[A-Z][a-z]{2,20} [\w ]{3,30}) vmState=0x[0-9a-fA-F]{4,16}\s*")
+_OPENJ9_SIGNAL = re.compile(
+    r"(?:J9Generic_Signal_Number=[0-9a-fA-F]{8} Signal_Number=(?P<number>[0-9a-fA-F]{8})"
+    r"|Windows_ExceptionCode=(?P<code>[0-9a-fA-F]{8})) "
+)
+_OPENJ9_PLACE = re.compile(r"(?P<name>Module|Symbol)=(?P<said>\S{1,500})\s*$")
+_OPENJ9_STEP = re.compile(
+    r"(?:(?P<function>[^\s+()]{1,500})\+0x[0-9a-f]{1,16} )?"
+    r"\(0x[0-9A-F]{8,16} \[(?P<module>[^\]+]{1,300})\+(?P<offset>0x[0-9a-f]{1,16})\]\)\s*$"
+)
+_OPENJ9S = re.compile(
+    rf"{_OPENJ9_STEP.pattern}|\(0x|[A-Za-z]\w{{0,40}}=|[a-z]{{1,5}}\d{{1,2}} [0-9a-f]{{16}} "
+    r"|-{5,20}(?: Stack Backtrace -|\s*$)|\s*$"
+)
+_OPENJ9_OWN = re.compile(r"protectedBacktrace|omrintrospect_backtrace|protectedIntrospectBacktrace")
+_OPENJ9_HANDLER = re.compile(r"(?:main|master)SynchSignalHandler|structuredSignalHandler|vmSignalHandler")
 _JULIA = re.compile(  # since 1.11 the signal's own code is in the brackets
     r"(?:\[\d{1,10}\] )?signal (?:\((?P<number>4|6|7|8|11)(?:\.\d{1,3})?\)|(?P<newer>4|6|7|8|10|11) \(-?\d{1,3}\)): "
     r"[A-Z][a-z ]{3,40}(?:: \d{1,2})?"
@@ -90,7 +107,7 @@ _FAULTS = {"segfault": "SIGSEGV", "bus error": "SIGBUS", "illegal operation": "S
 # What a head has in it.
 MARKS = ("*** Aborted at ", " got signal ", " got exception 0x", " crashed by signal: ", "Crashed running signal",
          "Process terminating with ",
-         "Got a SIG", "Caught signal: SIG",
+         "Got a SIG", "Caught signal: SIG", " vmState=0x",
          "signal (", " signal ", " *** caught ", " panic: ", "Fatal error: exception ", "ERROR\tUncaught Exception",
          "ERROR Uncaught Exception", "ERROR\tUnhandled Promise", "ERROR Unhandled Promise", *erlang.MARKS)  # fmt: skip
 
@@ -160,6 +177,24 @@ def _caught(step: re.Match[str]) -> str:
     return f"{step['function']} ({step['module']})"
 
 
+def _of_openj9(lines: Sequence[str]) -> Told:
+    """Its stack is that of the handler of the signal, below which is what it was called for."""
+    told = next((found for line in lines if (found := _OPENJ9_SIGNAL.match(line))), None)
+    number = told["number"] if told else None
+    code = canonical_code(str(int(number, 16)), "linux") if number else f"0x{told['code'].lower()}" if told else None
+    steps = [found for line in lines if (found := _OPENJ9_STEP.match(line))]
+    own = max((at + 1 for at, step in enumerate(steps) if _OPENJ9_HANDLER.match(step["function"] or "")), default=0)
+    if own < len(steps) and own and not steps[own]["function"]:  # the system's, which called the handler
+        own += 1
+    is_cut = not own and any(_OPENJ9_OWN.match(step["function"] or "") for step in steps)
+    own = len(steps) if is_cut else own
+    named = [f"{step['function'] or ''} ({step['module']}+{step['offset']})" for step in steps[own:]]
+    if not named:
+        place = {found["name"]: found["said"] for line in lines if (found := _OPENJ9_PLACE.match(line))}
+        named = [f"{place.get('Symbol', '??')} ({place['Module']})"] if "Module" in place else []
+    return code, lines[0].strip(), [f"#{at} 0x0000 {one}" for at, one in enumerate(named)]
+
+
 def _of_julia(lines: Sequence[str]) -> Told:
     head = _JULIA.fullmatch(lines[0].rstrip())
     number = (head["number"] or head["newer"]) if head else ""
@@ -211,6 +246,7 @@ FORMS = (
     Form(_REDIS_AGAIN, _REDIS_STACK, _of_redis_again, _REDIS_PARTS),
     Form(_VALGRIND, _VALGRIND_STEP, _of_valgrind, _VALGRINDS),
     Form(_CAUGHT, _CAUGHT_STEP, _of_caught, _CAUGHT_STEP),
+    Form(_OPENJ9, _OPENJ9_SIGNAL, _of_openj9, _OPENJ9S),
     Form(_JULIA, _JULIAS, _of_julia, _JULIAS),
     Form(_R, _R_STACK, _of_r),
     Form(_ZIG, _ZIG_STEP, _of_zig, _ZIG_STEP),

@@ -1,7 +1,8 @@
 """Logs of Python programs with the traceback of an uncaught exception.
 
-A program that goes on prints and logs tracebacks as well. So one counts only if the log ends with it, or if it was not
-logged and the next line says that the program ended or restarted.
+A program that goes on prints and logs tracebacks as well. So one counts only if the log ends with it, as a block of
+code does in which people show what a command printed, or if it was not logged and the next line says that the program
+ended or restarted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _LONGEST_LINE = 4000
 _LINES_BEFORE = 40  # in which a time is searched
 _OF_NO_PROCESS = re.compile(r"Exception in thread |Exception ignored |Exception in callback |Task exception |Future ")
 _LOGGED = re.compile(r"\b(?:error|warn(?:ing)?|exception|failed|failure|retrying)\b", re.IGNORECASE)
+_FENCE = re.compile(r"\s{0,12}(?:`{3,9}|~{3,9}|</?(?:pre|code)>)")
+_COMMAND = re.compile(r"(?:.{0,120}(?:[$#%\u276f\u279c\u00bb]|(?:PS |[A-Z]:\\).{0,120}>)|>) ?\S")  # behind a prompt
 _ENDED = re.compile(
     r"\b(?:exited|exit (?:status|code)|(?:re)?starting|(?:re)?started|booting|listening|launching|initiali[sz]ing)\b",
     re.IGNORECASE,
@@ -58,7 +61,8 @@ class _Log:
             self.at = nearest_stamp([line, *reversed(self.before)])
         if traceback.feed(said) or (traceback.thrown and said[:1].isspace()):  # its message may have several lines
             return None
-        is_end = traceback.thrown and _ENDED.search(said) and not _LOGGED.search(self.above)
+        is_shown = _FENCE.match(said) and (_FENCE.match(self.above) or _COMMAND.match(self.above))
+        is_end = traceback.thrown and (is_shown or _ENDED.search(said)) and not _LOGGED.search(self.above)
         report = self.report() if is_end else None
         traceback.clear()
         self._go_on(line, said)

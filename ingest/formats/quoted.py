@@ -31,6 +31,7 @@ _COLOUR = re.compile(rb"\x1b(?:\[[0-9;?]{0,30}[A-Za-z]|\(B)")
 _LEAST_STAMPED = 3
 _STAMP = re.compile(  # also a container's name
     rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)\]?(?:[ \t]|$)"
+    rb"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: \| |[ \t]|$)"
     rb"|\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:  |$)|[\w.-]{1,100} {1,30}\|(?: |$)"
 )
 _LEAST_SPACED = 6
@@ -111,7 +112,7 @@ def is_stamped(start: bytes) -> bool:
     """Whether a log wrote the time, or its container's name, before the lines of a text."""
     lines = [line for line in start.split(b"\n")[:-1] if line.strip()]
     stamped = sum(_STAMP.match(line.rstrip(b"\r")) is not None for line in lines)
-    return stamped >= _LEAST_STAMPED and stamped * 10 >= len(lines) * 9
+    return stamped >= _LEAST_STAMPED and stamped * 2 >= len(lines)
 
 
 def unstamped(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -384,3 +384,46 @@ def test_each_head_of_julia_is_known(line, code):
     (crash,) = crashes_of(SANITIZER, said.encode())
     assert (crash["code"], crash["frames"][0]["function"]) == (code, "relay_push")
     assert crash["os_type"] == "linux", "unless its files tell otherwise"
+
+
+OPENJ9 = """\
+Unhandled exception
+Type=Segmentation error vmState=0x00000000
+J9Generic_Signal_Number=00000018 Signal_Number=0000000b Error_Value=00000000 Signal_Code=00000001
+Handler1=00007F1051E90DC0 Handler2=00007F105178D4C0 InaccessibleAddress=0000000000000018
+RIP=00007F1051E6F0A4 GS=0000 FS=0000 RSP=00007F0FF31EF130
+xmm0 0000000000000000 (f: 0.000000, d: 0.000000e+00)
+Module=/srv/java/lib/default/librelay.so
+Module_base_address=00007F1051E37000 Symbol=relay_push
+
+Target=2_90_20240719_1 (Linux 6.1.0)
+CPU=amd64 (2 logical CPUs) (0x1c4ab8000 RAM)
+----------- Stack Backtrace -----------
+protectedBacktrace+0x12 (0x00007F1051E6F0A1 [libj9prt29.so+0x477fa])
+mainSynchSignalHandler+0xcb (0x00007F1051E6F0A2 [libj9prt29.so+0x2b049])
+ (0x00007F1051E6F0A3 [libpthread.so.0+0x12b20])
+relay_push+0x24 (0x00007F1051E6F0A4 [librelay.so+0x380a4])
+(0x00007F1051E6F1B5 [libj9vm29.so+0x381b5])
+---------------------------------------
+JVMDUMP039I Processing dump event "gpf", detail "" at 2024/07/19 04:10:02 - please wait.
+"""
+
+
+def test_openj9_tells_its_fault_with_the_stack_below_its_handler():
+    assert SANITIZER.recognises(head(OPENJ9.encode()))
+    (crash,) = crashes_of(SANITIZER, OPENJ9.encode())
+    assert (crash["code"], crash["module"], crash["os_type"]) == ("SIGSEGV", "librelay.so", "linux")
+    assert [(frame["module"], frame["function"]) for frame in crash["frames"]] == [
+        ("librelay.so", "relay_push"),
+        ("libj9vm29.so", None),
+    ]
+    cut = OPENJ9.partition("Handler1=")[0]
+    (crash,) = crashes_of(SANITIZER, cut.encode())
+    assert (crash["code"], "frames" in crash) == ("SIGSEGV", False)
+    windows = cut.replace("J9Generic_Signal_Number=00000018 Signal_Number=0000000b", "Windows_ExceptionCode=c0000005")
+    assert [one["code"] for one in crashes_of(SANITIZER, windows.encode())] == ["0xc0000005"]
+    within = OPENJ9.partition("mainSynch")[0]
+    assert [one["module"] for one in crashes_of(SANITIZER, within.encode())] == ["librelay.so"], (
+        "cut within the handler"
+    )
+    assert crashes_of(SANITIZER, OPENJ9.partition("J9Generic")[0].encode()) == []

@@ -133,6 +133,9 @@ def test_a_start_that_failed_is_told_by_its_framework():
         STARTED_ANEW,
         LOGGED + PYTHON + "relay exited with code 1\n" + LOGGED,
         LOGGED + PYTHON + "  in a message\n  of many lines\n",
+        f"It fails:\n```\n$ relay\n{PYTHON}```\nWhat can we do?\n",
+        f"It fails:\n\n~~~\n{PYTHON}~~~\n",
+        f"<pre>\n{PYTHON}</pre>\n",
         "".join(f"2024-07-19T04:10:02Z {line}\n" for line in PYTHON.splitlines()),
         "".join(f"relay-1  | {line}\n" for line in (LOGGED + PYTHON).splitlines()),
     ],
@@ -151,6 +154,8 @@ def test_a_traceback_that_ends_a_process(said):
         LOGGED + "Exception in thread Thread-1 (run):\n" + PYTHON,
         "Exception ignored in: <function Queue.__del__ at 0x7f10>\n" + PYTHON,
         LOGGED + PYTHON.replace("ValueError: cannot start", "KeyboardInterrupt"),
+        f"It logs:\n```\n{FAILED}{PYTHON}```\nWhat can we do?\n",
+        f"It prints:\n{PYTHON}```\nrelay\n```\n",
         LOGGED + PYTHON.rpartition("ValueError")[0],
     ],
 )
